@@ -1,0 +1,1 @@
+"""The overlay build engine: a tree of files in, Kubernetes objects out."""

@@ -1,0 +1,153 @@
+"""What can go wrong in a build, as one small tree of exceptions.
+
+    BuildError
+    ├── TreeError               a path of the tree could not be used
+    │   ├── FileMissing         nothing is there
+    │   ├── NotAFile            a directory, where a file was needed
+    │   ├── TooLarge            the file is larger than the tree allows
+    │   └── PathOutside         the path leads out of the tree, or out of what the load restriction allows
+    ├── YamlError               the text of a file is no valid YAML
+    ├── KustomizationError      a kustomization file is missing, ambiguous, or says something it cannot say
+    │   └── CycleError          overlays refer to each other in a circle
+    ├── ResourceError           an object is not a usable Kubernetes object
+    │   └── IdConflict          two objects claim the same identity
+    ├── PatchError              a patch does not parse, finds no target, or does not apply
+    ├── ReferenceFault          a name reference, variable or replacement cannot be resolved
+    ├── Refused                 the build asks for what this engine does not do on purpose
+    └── LimitExceeded           the input or the output is larger than the build's limits
+
+Every error says in one sentence what was met and, as far as they are known, the file, line, object and field at
+fault. Contents of Secrets never enter a message.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "BuildError",
+    "CycleError",
+    "FileMissing",
+    "IdConflict",
+    "KustomizationError",
+    "LimitExceeded",
+    "NotAFile",
+    "PatchError",
+    "PathOutside",
+    "ReferenceFault",
+    "Refused",
+    "ResourceError",
+    "TooLarge",
+    "TreeError",
+    "YamlError",
+]
+
+
+class BuildError(Exception):
+    """A build failed because of its input.
+
+    ``message`` is the bare statement; ``file`` (path in the tree), ``line`` (1-based), ``object`` (such as
+    ``Deployment/shop/web``) and ``field`` (such as ``spec.replicas``) locate the fault and are None when unknown.
+    ``str(error)`` joins all of these into one sentence.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        file: str | None = None,
+        line: int | None = None,
+        object: str | None = None,
+        field: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.file = file
+        self.line = line
+        self.object = object
+        self.field = field
+
+    def __str__(self) -> str:
+        where = []
+        if self.file is not None:
+            where.append(self.file if self.line is None else f"{self.file}:{self.line}")
+        elif self.line is not None:
+            where.append(f"line {self.line}")
+        if self.object is not None:
+            where.append(self.object)
+        if self.field is not None:
+            where.append(f"field {self.field}")
+        return f"{', '.join(where)}: {self.message}" if where else self.message
+
+    def at(
+        self,
+        *,
+        file: str | None = None,
+        line: int | None = None,
+        object: str | None = None,
+        field: str | None = None,
+    ) -> BuildError:
+        """Fill in the locations that are still unknown and return self, for callers that know more than the raiser."""
+        if self.file is None and file is not None:
+            self.file, self.line = file, line if self.line is None else self.line
+        self.object = object if self.object is None else self.object
+        self.field = field if self.field is None else self.field
+        return self
+
+
+class TreeError(BuildError):
+    """A path of the tree could not be used."""
+
+
+class FileMissing(TreeError):
+    """Nothing exists at the path."""
+
+
+class NotAFile(TreeError):
+    """The path is a directory, where a file was needed."""
+
+
+class TooLarge(TreeError):
+    """The file is larger than its tree allows."""
+
+
+class PathOutside(TreeError):
+    """The path leads out of the tree's root, or out of the directories the load restriction allows."""
+
+
+class YamlError(BuildError):
+    """The text of a file is no valid YAML, or exceeds what is accepted of one document."""
+
+
+class KustomizationError(BuildError):
+    """A kustomization file is missing, ambiguous, malformed, or contradicts itself."""
+
+
+class CycleError(KustomizationError):
+    """Overlays refer to each other in a circle; ``path`` lists the directories that close it."""
+
+    def __init__(self, message: str, *, path: tuple[str, ...], file: str | None = None) -> None:
+        super().__init__(message, file=file)
+        self.path = path
+
+
+class ResourceError(BuildError):
+    """An object is not a usable Kubernetes object, or a transformer cannot be applied to it."""
+
+
+class IdConflict(ResourceError):
+    """Two objects claim the same group, version, kind, namespace and name."""
+
+
+class PatchError(BuildError):
+    """A patch does not parse, finds no target, or does not apply to its target."""
+
+
+class ReferenceFault(BuildError):
+    """A name reference, variable or replacement cannot be resolved, or not unambiguously."""
+
+
+class Refused(BuildError):
+    """The build asks for something this engine does not do on purpose (plugins, Helm, unavailable remote bases)."""
+
+
+class LimitExceeded(BuildError):
+    """The input or the output of the build is larger than its limits allow."""
