@@ -16,9 +16,10 @@
     ├── Refused                 the build asks for what this engine does not do on purpose
     └── LimitExceeded           the input or the output is larger than the build's limits
 
-Every error says in one sentence what was met and, as far as they are known, the file, line, object and field at
-fault. Contents of Secrets never enter a message.
+Every error says in one sentence what was met and, as far as they are known, the file, line, object and field
+at fault. Contents of Secrets never enter a message. Leaves are named for what was met, not for being errors.
 """
+# ruff: noqa: N818
 
 from __future__ import annotations
 
@@ -45,7 +46,7 @@ class BuildError(Exception):
     """A build failed because of its input.
 
     ``message`` is the bare statement; ``file`` (path in the tree), ``line`` (1-based), ``object`` (such as
-    ``Deployment/shop/web``) and ``field`` (such as ``spec.replicas``) locate the fault and are None when unknown.
+    ``Deployment/shop/web``) and ``field`` (such as ``spec.replicas``) locate the fault, None when unknown.
     ``str(error)`` joins all of these into one sentence.
     """
 
@@ -85,7 +86,7 @@ class BuildError(Exception):
         object: str | None = None,
         field: str | None = None,
     ) -> BuildError:
-        """Fill in the locations that are still unknown and return self, for callers that know more than the raiser."""
+        """Fill in locations that are still unknown and return self, for callers that know more."""
         if self.file is None and file is not None:
             self.file, self.line = file, line if self.line is None else self.line
         self.object = object if self.object is None else self.object
@@ -146,7 +147,7 @@ class ReferenceFault(BuildError):
 
 
 class Refused(BuildError):
-    """The build asks for something this engine does not do on purpose (plugins, Helm, unavailable remote bases)."""
+    """The build asks for what this engine does not do on purpose: plugins, Helm, bases out of its reach."""
 
 
 class LimitExceeded(BuildError):
