@@ -1,0 +1,48 @@
+"""The command line: parses arguments and prints; the work is done elsewhere.
+
+Each command lives in a module of its own that is imported when the command is called, so that
+``headgate --help`` and shell completion answer at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import click
+
+from headgate import __version__
+
+COMMANDS = {
+    "run": ("headgate.cli.run", "Run the operator."),
+    "build": ("headgate.cli.build", "Build a Kustomize overlay and print its objects."),
+    "version": ("headgate.cli.version", "Print the version."),
+    "completion": ("headgate.cli.completion", "Print the completion script of a shell."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported on demand; the module's ``command`` is the command."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Run 'headgate COMMAND --help' for a command's options and examples.",
+)
+@click.version_option(__version__, "-V", "--version", prog_name="headgate")
+def main(**_: Any) -> None:
+    """Headgate reconciles Flux GitRepository and Kustomization objects, event by event."""

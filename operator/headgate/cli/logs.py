@@ -1,0 +1,41 @@
+"""Logging of ``headgate run``: one line a record, as JSON (Flux's keys) or for people."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+
+LEVELS = {"trace": logging.DEBUG, "debug": logging.DEBUG, "info": logging.INFO, "error": logging.ERROR}
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "settings", "k8s_ref", "k8s_skip"}
+
+
+class JsonFormatter(logging.Formatter):
+    """``{"level", "ts", "logger", "msg", ...}``; what was passed as ``extra`` becomes keys of its own."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        out: dict[str, object] = {
+            "level": record.levelname.lower(),
+            "ts": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "logger": record.name,
+            "msg": record.getMessage(),
+        }
+        out |= {k: v for k, v in vars(record).items() if k not in _STANDARD}
+        if record.exc_info:
+            out["stacktrace"] = self.formatException(record.exc_info)
+        return json.dumps(out, default=str)
+
+
+def configure(level: str, encoding: str) -> None:
+    """Send all log records from ``level`` up to standard error."""
+    handler = logging.StreamHandler(sys.stderr)
+    if encoding == "json":
+        handler.setFormatter(JsonFormatter())
+    else:
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
+    logging.basicConfig(level=LEVELS[level], handlers=[handler], force=True)
+    # Third parties are told to keep to what matters; their debug output may hold request headers.
+    for name in ("aiohttp", "git", "urllib3", "kubernetes", "asyncio", "kopf"):
+        logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,0 +1,87 @@
+"""Kopf: watch events in, keys in the queue out; nothing else.
+
+Only low-level handlers (``on.event``, ``index``) are used. They keep no state on the objects: no annotation, no
+finalizer of Kopf's, no limit on the size of a spec. An index handler sees every object before any event handler
+runs, so the operator's picture of the cluster is whole before the first decision is made on it.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Protocol
+
+import kopf
+
+KUSTOMIZE_GROUP = "kustomize.toolkit.fluxcd.io"
+SOURCE_GROUP = "source.toolkit.fluxcd.io"
+SOURCES = ("gitrepositories", "ocirepositories", "buckets", "externalartifacts")
+
+SERVER_TIMEOUT = 300.0
+"""Seconds after which the API server ends a watch; a watch that went silent is then renewed."""
+
+Obj = dict[str, Any]
+
+
+class Sink(Protocol):
+    """Who wants to know: the operator. All methods return at once."""
+
+    def seen_kustomization(self, obj: Obj) -> None:
+        """An object as listed or watched, before any event about it is given."""
+
+    def seen_source(self, obj: Obj) -> None:
+        """Likewise, of a source."""
+
+    def kustomization_event(self, obj: Obj, *, deleted: bool) -> None:
+        """Something may have to be done about the Kustomization."""
+
+    def source_event(self, obj: Obj, *, deleted: bool) -> None:
+        """Something may have to be done about the source or about those that use it."""
+
+
+def registry(sink: Sink, connection: kopf.ConnectionInfo) -> kopf.OperatorRegistry:
+    """The handlers, bound to ``sink``; Kopf's own requests use ``connection``."""
+    handlers = kopf.OperatorRegistry()
+
+    @kopf.on.login(registry=handlers)
+    def login(**_: Any) -> kopf.ConnectionInfo:
+        return connection
+
+    @kopf.index(KUSTOMIZE_GROUP, "v1", "kustomizations", registry=handlers, id="kustomizations")
+    def index_kustomization(body: kopf.Body, **_: Any) -> None:
+        sink.seen_kustomization(_raw(body))
+
+    @kopf.on.event(KUSTOMIZE_GROUP, "v1", "kustomizations", registry=handlers, id="kustomization")
+    async def on_kustomization(event: Any, **_: Any) -> None:
+        sink.kustomization_event(event["object"], deleted=event["type"] == "DELETED")
+
+    for plural in SOURCES:
+
+        @kopf.index(SOURCE_GROUP, "v1", plural, registry=handlers, id=plural)
+        def index_source(body: kopf.Body, **_: Any) -> None:
+            sink.seen_source(_raw(body))
+
+        @kopf.on.event(SOURCE_GROUP, "v1", plural, registry=handlers, id=f"{plural}-event")
+        async def on_source(event: Any, **_: Any) -> None:
+            sink.source_event(event["object"], deleted=event["type"] == "DELETED")
+
+    return handlers
+
+
+def settings() -> kopf.OperatorSettings:
+    """Kopf's settings: watch, and leave everything else to us."""
+    out = kopf.OperatorSettings()
+    out.posting.enabled = False
+    out.peering.standalone = True
+    out.watching.server_timeout = SERVER_TIMEOUT
+    out.watching.client_timeout = SERVER_TIMEOUT + 30
+    out.watching.connect_timeout = 30.0
+    out.networking.request_timeout = 60.0
+    out.process.ultimate_exiting_timeout = 30.0
+    for name in ("kopf.objects", "kopf.activities.authentication", "kopf._core.reactor.running"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    return out
+
+
+def _raw(body: kopf.Body) -> Obj:
+    # Kopf's Body is a live view of the object it wraps; the plain object outlives the event.
+    return dict(body)

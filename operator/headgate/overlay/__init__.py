@@ -1,0 +1,31 @@
+"""What a Flux Kustomization adds to a directory before it is built.
+
+``spec.path`` names a directory of the source. :func:`prepare` returns the source's tree with that
+directory's ``kustomization.yaml`` found or generated (:mod:`.generate`) and the fields of the Kustomization
+(``targetNamespace``, ``patches``, ``images``, ...) written into it (:mod:`.merge`), ready for
+:func:`headgate.kustomize.build`. Nothing is written to disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from headgate.kustomize.tree import OverlayTree, Tree
+from headgate.overlay.generate import find_or_generate
+from headgate.overlay.merge import merge_spec
+
+__all__ = ["prepare"]
+
+
+def prepare(tree: Tree, path: str, spec: Mapping[str, Any]) -> Tree:
+    """The tree in which ``path`` holds the ``kustomization.yaml`` that Flux would build.
+
+    ``path`` is relative to the tree's root and normalised; ``spec`` is the Kustomization's spec as the API
+    server returns it. Reads go through ``tree``, so that a recording tree sees all that the result depends on.
+
+    Raises :class:`headgate.kustomize.BuildError` when the existing file cannot be read, or a field of the
+    spec cannot be applied.
+    """
+    found = find_or_generate(tree, path)
+    return OverlayTree(tree, {found.file: merge_spec(tree, path, found, spec)})

@@ -1,0 +1,81 @@
+"""Finds a directory's kustomization file, or generates the one Flux would.
+
+Rules (Flux documentation, "Generating a kustomization.yaml file"): without a kustomization file, all YAML
+files below the directory become resources; a sub-directory with a kustomization file of its own becomes a
+resource as a whole and is not looked into.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from headgate.kustomize.errors import BuildError
+from headgate.kustomize.tree import EntryKind, Tree
+from headgate.kustomize.yaml import load_documents
+
+FILE_NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+"""The recognised names, in the order in which kustomize looks for them."""
+
+PLACEHOLDER = "_placeholder"
+"""The namespace Flux sets in the file it generates for a directory without resources, so that building an
+empty directory succeeds with nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A kustomization file as plain data."""
+
+    file: str
+    """Its path in the tree."""
+    content: dict[str, Any]
+    generated: bool
+
+
+def find_or_generate(tree: Tree, path: str) -> Found:
+    """The kustomization file of directory ``path``, read or made up.
+
+    Raises :class:`BuildError` when the file there is not a YAML mapping.
+    """
+    file = kustomization_file(tree, path)
+    if file is not None:
+        return Found(file, _read(tree, file), generated=False)
+    resources = ["./" + posixpath.relpath(p, path or ".") for p in _manifests(tree, path)]
+    content: dict[str, Any] = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}
+    content |= {"resources": resources} if resources else {"namespace": PLACEHOLDER}
+    return Found(posixpath.join(path, FILE_NAMES[0]), content, generated=True)
+
+
+def kustomization_file(tree: Tree, path: str) -> str | None:
+    """The path of the kustomization file in directory ``path``, None when it has none."""
+    for name in FILE_NAMES:
+        file = posixpath.join(path, name)
+        if tree.kind(file) is EntryKind.FILE:
+            return file
+    return None
+
+
+def _read(tree: Tree, file: str) -> dict[str, Any]:
+    values = [d.value for d in load_documents(tree.read(file), file=file) if d.value is not None]
+    if not values:
+        return {}
+    if len(values) > 1:
+        raise BuildError("a kustomization file holds one document, this one has several", file=file)
+    content = values[0]
+    if not isinstance(content, dict):
+        raise BuildError("a kustomization file must be a mapping of fields", file=file)
+    return content
+
+
+def _manifests(tree: Tree, directory: str) -> Iterator[str]:
+    for name in tree.list(directory):
+        entry = posixpath.join(directory, name)
+        if tree.kind(entry) is EntryKind.DIRECTORY:
+            if kustomization_file(tree, entry) is not None:
+                yield entry
+            else:
+                yield from _manifests(tree, entry)
+        elif name.endswith((".yaml", ".yml")):
+            yield entry

@@ -1,0 +1,86 @@
+"""Writes the fields of a Flux Kustomization into a kustomization file's content.
+
+What is set in the spec wins over the file (``namespace``, ``namePrefix``, ``nameSuffix``, ``buildMetadata``),
+is added to it (``patches``, ``components``) or merged by name (``images``), as in Flux's generator.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from headgate.kustomize.errors import BuildError
+from headgate.kustomize.tree import EntryKind, Tree
+from headgate.overlay.generate import Found
+
+_SCALARS = (("targetNamespace", "namespace"), ("namePrefix", "namePrefix"), ("nameSuffix", "nameSuffix"))
+_SELECTOR = ("group", "version", "kind", "name", "namespace", "labelSelector", "annotationSelector")
+
+
+def merge_spec(tree: Tree, path: str, found: Found, spec: Mapping[str, Any]) -> bytes:
+    """The content of ``found`` with the spec's fields, as JSON (which is YAML).
+
+    Raises :class:`BuildError` for a component whose path is not local and relative.
+    """
+    content = dict(found.content)
+    content.setdefault("apiVersion", "kustomize.config.k8s.io/v1beta1")
+    content.setdefault("kind", "Kustomization")
+    if not found.generated and not content.get("resources"):
+        # Flux does so lest kustomize calls a file that only has generators or components empty.
+        content["buildMetadata"] = ["originAnnotations"]
+    for field, target in _SCALARS:
+        if spec.get(field):
+            content[target] = spec[field]
+    _append(content, "patches", [_patch(p) for p in spec.get("patches") or ()])
+    _append(content, "components", _components(tree, path, spec))
+    if spec.get("images"):
+        content["images"] = _images(content.get("images") or [], spec["images"])
+    if spec.get("buildMetadata"):
+        content["buildMetadata"] = list(spec["buildMetadata"])
+    return orjson.dumps(content)
+
+
+def _append(content: dict[str, Any], field: str, items: list[Any]) -> None:
+    if items:
+        content[field] = [*(content.get(field) or []), *items]
+
+
+def _patch(patch: Mapping[str, Any]) -> dict[str, Any]:
+    out: dict[str, Any] = {"patch": patch.get("patch", "")}
+    if patch.get("target") is not None:
+        out["target"] = {k: patch["target"][k] for k in _SELECTOR if patch["target"].get(k)}
+    return out
+
+
+def _components(tree: Tree, path: str, spec: Mapping[str, Any]) -> list[str]:
+    out: list[str] = []
+    for component in spec.get("components") or ():
+        if component.startswith("/") or "://" in component or component.startswith("git@"):
+            raise BuildError(
+                f"component path '{component}' must be local and relative", field="spec.components"
+            )
+        target = posixpath.normpath(posixpath.join(path, component))
+        missing = target.startswith("..") or tree.kind("" if target == "." else target) is EntryKind.MISSING
+        if not (missing and spec.get("ignoreMissingComponents")):
+            out.append(component)
+    return out
+
+
+def _images(existing: list[Any], wanted: list[Mapping[str, Any]]) -> list[Any]:
+    """Merged by name; a tag and a digest both select the version, so setting one clears the other."""
+    out = [dict(i) if isinstance(i, dict) else i for i in existing]
+    by_name = {i["name"]: i for i in reversed(out) if isinstance(i, dict) and "name" in i}
+    for image in wanted:
+        values = {k: image[k] for k in ("newName", "newTag", "digest") if image.get(k)}
+        target = by_name.get(image["name"])
+        if target is None:
+            out.append({"name": image["name"]} | values)
+            continue
+        if "newTag" in values or "digest" in values:
+            target.pop("newTag", None)
+            target.pop("digest", None)
+        target.update(values)
+    return out

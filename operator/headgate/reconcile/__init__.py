@@ -1,0 +1,9 @@
+"""The shell around the pure core: it watches, decides what to do next, and does it.
+
+Read in this order:
+
+1. :mod:`.queue`: keys wait here, once each, until a worker takes them;
+2. :mod:`.controller`: workers take keys and call one reconciler with each;
+3. :mod:`.source` and :mod:`.kustomization`: what a reconciler does, from top to bottom;
+4. :mod:`.operator`: everything wired together.
+"""

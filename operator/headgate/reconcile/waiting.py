@@ -1,0 +1,78 @@
+"""A health wait as data, and the verdict on it. Pure.
+
+A Kustomization that waits for its objects to become healthy is one :class:`HealthWait` in memory: no task, no
+worker, no request. A change of a watched object wakes its key; the reconciler then asks :func:`judge` whether
+the wait is over. A new revision or spec makes the wait stale, and the reconciler starts anew.
+
+Outcome and wording follow Flux's ``WaitForSet``: failing fast when an object has failed for good, a list of the
+objects that were not healthy in time otherwise. Flux names their status; we add each object's own reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from headgate.health import Health, HealthStatus
+from headgate.kube import ObjectRef
+
+
+@dataclass(frozen=True, slots=True)
+class HealthWait:
+    """What a Kustomization waits for."""
+
+    uid: str
+    generation: int
+    revision: str
+    targets: tuple[ObjectRef, ...]
+    jobs_with_ttl: frozenset[ObjectRef]
+    """Jobs that the cluster may remove when they have completed: gone counts as done."""
+    started: float
+    """When health checking began, on the monotonic clock."""
+    deadline: float
+    """When it ends in failure, on the monotonic clock."""
+
+
+class Standing(Enum):
+    """Where a wait stands."""
+
+    HEALTHY = "healthy"
+    FAILED = "failed"
+    WAITING = "waiting"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a wait stands, with the message for a failure (without its prefix)."""
+
+    standing: Standing
+    message: str = ""
+
+
+def judge(
+    wait: HealthWait, health_of: Callable[[ObjectRef], Health], now: float, *, fail_fast: bool = True
+) -> Verdict:
+    """Say how the wait stands at ``now`` (monotonic seconds)."""
+    states = [(ref, _effective(wait, ref, health_of(ref))) for ref in wait.targets]
+    bad = [(ref, h) for ref, h in states if h.status is not HealthStatus.CURRENT]
+    if not bad:
+        return Verdict(Standing.HEALTHY)
+    failed = [(ref, h) for ref, h in bad if h.status is HealthStatus.FAILED]
+    if failed and (fail_fast or len(failed) == len(bad)):
+        return Verdict(Standing.FAILED, f"failed early due to stalled resources: [{_list(failed)}]")
+    if now >= wait.deadline:
+        return Verdict(Standing.FAILED, f"timeout waiting for: [{_list(bad)}]")
+    return Verdict(Standing.WAITING)
+
+
+def _effective(wait: HealthWait, ref: ObjectRef, health: Health) -> Health:
+    if health.status is HealthStatus.NOT_FOUND and ref in wait.jobs_with_ttl:
+        return Health(HealthStatus.CURRENT, "")
+    return health
+
+
+def _list(states: Sequence[tuple[ObjectRef, Health]]) -> str:
+    return ", ".join(
+        f"{ref} status: '{h.status.value}'" + (f": {h.message}" if h.message else "") for ref, h in states
+    )
