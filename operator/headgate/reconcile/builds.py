@@ -1,0 +1,72 @@
+"""From a source's tree to the objects to apply. Pure, and run in a worker thread."""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from headgate.kustomize import BuildOptions, build
+from headgate.kustomize.errors import BuildError, ResourceError
+from headgate.kustomize.tree import EntryKind, Inputs, RecordingTree, Tree
+from headgate.overlay import prepare
+
+Obj = dict[str, Any]
+
+
+class PathNotFound(BuildError):
+    """``spec.path`` names no directory of the source."""
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """The outcome of a build and what it depended on."""
+
+    objects: list[Obj]
+    digest: str
+    """``sha256:…`` of the objects, for the history."""
+    inputs: Inputs
+
+
+def build_directory(path: str | None) -> str:
+    """``spec.path`` as a path of the tree; it is taken from the root and cannot leave it.
+
+    >>> build_directory("./apps/production")
+    'apps/production'
+    >>> build_directory("../../etc")
+    'etc'
+    """
+    return posixpath.normpath("/" + (path or "")).lstrip("/")
+
+
+def build_objects(tree: Tree, spec: Mapping[str, Any]) -> Built:
+    """Build what a Kustomization's spec asks for from the tree of its source.
+
+    Raises :class:`PathNotFound`, or another :class:`headgate.kustomize.BuildError`.
+    """
+    path = build_directory(spec.get("path"))
+    recording = RecordingTree(tree)
+    kind = recording.kind(path)
+    if kind is not EntryKind.DIRECTORY:
+        what = "is a file, not a directory" if kind is EntryKind.FILE else "no such directory in the source"
+        raise PathNotFound(f"kustomization path not found: {spec.get('path')}: {what}", field="spec.path")
+    objects = build(prepare(recording, path, spec), path, BuildOptions(reorder="none"))
+    for obj in objects:
+        _check(obj)
+    data = orjson.dumps(objects, option=orjson.OPT_SORT_KEYS)
+    return Built(objects, "sha256:" + hashlib.sha256(data).hexdigest(), recording.inputs)
+
+
+def _check(obj: Obj) -> None:
+    meta = obj.get("metadata")
+    name = meta.get("name") if isinstance(meta, dict) else None
+    missing = [f for f, v in (("apiVersion", obj.get("apiVersion")), ("kind", obj.get("kind")), ("metadata.name", name)) if not v]
+    if missing:
+        raise ResourceError(
+            f"an object needs apiVersion, kind and metadata.name; missing: {', '.join(missing)}",
+            object=f"{obj.get('kind', '?')}/{name or '?'}",
+        )

@@ -1,0 +1,138 @@
+"""What happens when a Kustomization is deleted: its objects go as its deletion policy says, then its finalizer.
+
+Deleting never hangs on something that cannot be helped: kinds that no longer exist and objects that are gone
+count as deleted. What the API server refuses to delete is reported in the condition and the event, and tried
+again; with ``WaitForTermination`` the wait for the objects to vanish follows their watch and ends at the timeout.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from headgate.api import Kustomization, ObjectKey, labels, reasons
+from headgate.api import inventory as inv
+from headgate.apply import Action
+from headgate.kube import Client, Conflict, NotFound, ObjectRef, ref_of
+from headgate.reconcile.applying import Applier
+from headgate.reconcile.controller import NOTHING_MORE, Backoff, Outcome
+from headgate.reconcile.events import NORMAL, WARNING, Event, EventRecorder
+from headgate.reconcile.live import LiveObjects
+from headgate.reconcile.status import StatusSession
+from headgate.reconcile.store import Store
+
+Obj = dict[str, Any]
+
+_log = logging.getLogger("headgate.finalize")
+
+COMPONENT = "kustomize-controller"
+MANAGER = "gotk-kustomize-controller"
+
+
+@dataclass(frozen=True, slots=True)
+class Termination:
+    """A wait for deleted objects to vanish."""
+
+    refs: tuple[ObjectRef, ...]
+    deadline: float
+
+
+class Finalizer:
+    """Carries out deletions; keeps only what a deletion under way needs."""
+
+    def __init__(
+        self, client: Client, store: Store, live: LiveObjects, applier: Applier, events: EventRecorder
+    ) -> None:
+        self._client, self._store, self._live = client, store, live
+        self._applier, self._events = applier, events
+        self._terminations: dict[ObjectKey, Termination] = {}
+        self._backoff: Backoff[ObjectKey] = Backoff()
+
+    async def finalize(self, key: ObjectKey, obj: Obj) -> Outcome:
+        """Delete what is to be deleted and let the Kustomization go."""
+        if labels.FINALIZER not in (obj["metadata"].get("finalizers") or []):
+            return NOTHING_MORE
+        ks = Kustomization.from_object(obj)
+        entries = inv.from_status(obj.get("status") or {})
+        if key in self._terminations:
+            outcome = self._still_terminating(key, obj)
+        elif _deletes(ks) and entries:
+            outcome = await self._delete(key, ks, obj, entries)
+        else:
+            outcome = None
+        if outcome is not None:
+            return outcome
+        await self._release(obj)
+        self._backoff.reset(key)
+        self._applier.forget(key)
+        return NOTHING_MORE
+
+    async def _delete(
+        self, key: ObjectKey, ks: Kustomization, obj: Obj, entries: frozenset[inv.Entry]
+    ) -> Outcome | None:
+        pruned = await self._applier.prune(ks, entries)
+        if pruned.changes:
+            self._tell(obj, NORMAL, str(pruned.changes))
+        if pruned.errors:
+            message = "pruning for deleted resource failed: " + "; ".join(pruned.errors)
+            _log.error("%s: %s", key, message)
+            self._tell(obj, WARNING, message)
+            session = StatusSession(
+                self._client, obj, manager=MANAGER, written=self._store.put_kustomization
+            )
+            session.mark(reasons.READY, "False", reasons.PRUNE_FAILED, message)
+            inv.to_status(session.status, pruned.survivors)
+            await session.write()
+            return Outcome(after=min(self._backoff.next(key), ks.retry_interval))
+        if ks.deletion_policy != "WaitForTermination":
+            return None
+        refs = tuple(c.ref for c in pruned.changes.entries if c.action is Action.DELETED)
+        self._terminations[key] = Termination(refs, time.monotonic() + ks.timeout)
+        await self._live.follow(key, refs)
+        return self._still_terminating(key, obj)
+
+    def _still_terminating(self, key: ObjectKey, obj: Obj) -> Outcome | None:
+        """None when the wait is over, one way or the other."""
+        wait, now = self._terminations[key], time.monotonic()
+        left = [r for r in wait.refs if self._live.exists(r)]
+        if left and now < wait.deadline:
+            return Outcome(after=wait.deadline - now)
+        del self._terminations[key]
+        self._live.unfollow(key)
+        if left:
+            names = ", ".join(str(r) for r in left)
+            message = f"failed to wait for resources termination: {names} still there after the timeout"
+            _log.error("%s: %s", key, message)
+            self._tell(obj, WARNING, message)
+        return None
+
+    async def _release(self, obj: Obj) -> None:
+        finalizers = [f for f in obj["metadata"]["finalizers"] if f != labels.FINALIZER]
+        patch = {"metadata": {"finalizers": finalizers, "resourceVersion": obj["metadata"]["resourceVersion"]}}
+        try:
+            await self._client.patch(
+                ref_of(obj), patch, content_type="application/merge-patch+json", field_manager=MANAGER
+            )
+        except NotFound:
+            return
+        except Conflict:
+            current = await self._client.get(ref_of(obj))
+            self._store.put_kustomization(current)
+            await self._release(current)
+
+    def _tell(self, obj: Obj, type: str, message: str) -> None:
+        status = obj.get("status") or {}
+        ready = next((c for c in status.get("conditions") or () if c["type"] == reasons.READY), None)
+        reason = ready["reason"] if ready else ("error" if type == WARNING else "info")
+        revision = status.get("lastAppliedRevision")
+        annotations = {f"{labels.GROUP}/revision": revision} if revision else {}
+        self._events.emit(Event(obj, COMPONENT, type, reason, message, annotations))
+
+
+def _deletes(ks: Kustomization) -> bool:
+    if ks.spec.suspend:
+        return False
+    policy = ks.deletion_policy
+    return ks.spec.prune if policy == "MirrorPrune" else policy in ("Delete", "WaitForTermination")

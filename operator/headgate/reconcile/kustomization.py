@@ -1,0 +1,478 @@
+"""Reconciles one Kustomization: source, dependencies, build, apply, prune, health, Ready.
+
+:meth:`KustomizationReconciler.reconcile` is the documented life cycle from top to bottom. Each step either goes
+on, or ends the attempt by raising one of two things: :class:`Postponed`, when something it needs is not there
+yet, or :class:`Failed`. Neither keeps a worker: the attempt is over, and an event or a timer starts the next.
+
+Only the wait for health spans several calls. It lives in the object's :class:`Memory` as an open
+:class:`Attempt`; a change of a watched object, or the deadline, wakes the key and :meth:`_continue` looks again.
+A new revision, a new spec or a user's request makes the open attempt stale; it is dropped and a new one begins.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from headgate.api import (
+    InvalidSpec,
+    Kustomization,
+    ObjectKey,
+    format_duration,
+    labels,
+    reasons,
+)
+from headgate.api import history as hist
+from headgate.api import inventory as inv
+from headgate.apply import ApplyFailed, ApplyResult, ChangeSet
+from headgate.kube import ApiError, Client, NotFound, ObjectRef, ref_of
+from headgate.kustomize.errors import BuildError
+from headgate.reconcile.applying import Applier
+from headgate.reconcile.builds import Built, PathNotFound, build_objects
+from headgate.reconcile.config import Config
+from headgate.reconcile.controller import NOTHING_MORE, Outcome
+from headgate.reconcile.dependencies import blocked_by
+from headgate.reconcile.events import NORMAL, WARNING, Event, EventRecorder
+from headgate.reconcile.finalize import Finalizer
+from headgate.reconcile.live import LiveObjects
+from headgate.reconcile.queue import Trigger
+from headgate.reconcile.status import PROGRESS_DELAY, StatusSession
+from headgate.reconcile.store import SourceKey, Store, source_of
+from headgate.reconcile.trees import SourceTrees
+from headgate.reconcile.waiting import HealthWait, Standing, judge
+
+Obj = dict[str, Any]
+
+_log = logging.getLogger("headgate.kustomization")
+
+COMPONENT = "kustomize-controller"
+"""The name events are told under."""
+STATUS_MANAGER = "gotk-kustomize-controller"
+"""Field manager of the Kustomizations' status and finalizers."""
+
+
+class Postponed(Exception):
+    """Something the Kustomization needs is not there yet."""
+
+    def __init__(self, reason: str, message: str, *, after: float | None, tell: str | None = None) -> None:
+        super().__init__(message)
+        self.reason, self.message, self.after, self.tell = reason, message, after, tell
+
+
+class Failed(Exception):
+    """The attempt failed; it is retried after the retry interval."""
+
+    def __init__(self, reason: str, message: str, *, stalled: bool = False) -> None:
+        super().__init__(message)
+        self.reason, self.message, self.stalled = reason, message, stalled
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One attempt to bring the cluster to one revision."""
+
+    key: ObjectKey
+    obj: Obj
+    ks: Kustomization
+    session: StatusSession
+    requested: str | None
+    """The value of the requestedAt annotation this attempt answers."""
+    started: float
+    revision: str = ""
+    built: Built | None = None
+    result: ApplyResult | None = None
+    drifted: bool = False
+    stale: frozenset[inv.Entry] = frozenset()
+    was_healthy: bool = False
+    wait: HealthWait | None = None
+
+
+@dataclass(slots=True)
+class Memory:
+    """What is known of one Kustomization beyond its object. Losing it at a restart costs one verification."""
+
+    open: Attempt | None = None
+    """The attempt that waits for health."""
+    report: asyncio.TimerHandle | None = None
+    """A postponement that is told unless it is over soon."""
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+
+class KustomizationReconciler:
+    """See the module's text. Shared by all workers; an object is with one worker at a time."""
+
+    def __init__(
+        self,
+        config: Config,
+        client: Client,
+        store: Store,
+        trees: SourceTrees,
+        live: LiveObjects,
+        applier: Applier,
+        finalizer: Finalizer,
+        events: EventRecorder,
+    ) -> None:
+        self._config, self._client, self._store, self._trees = config, client, store, trees
+        self._live, self._applier, self._finalizer, self._events = live, applier, finalizer, events
+        self._memories: dict[ObjectKey, Memory] = {}
+
+    async def reconcile(self, key: ObjectKey, triggers: tuple[Trigger, ...]) -> Outcome:
+        """Do what can be done now for the Kustomization; see :class:`Outcome` for what comes next."""
+        memory = self._memories.setdefault(key, Memory())
+        self._cancel_report(memory)
+        obj = self._store.kustomization(key)
+        if obj is None:
+            self._close(memory)
+            del self._memories[key]
+            self._applier.forget(key)
+            return NOTHING_MORE
+        if obj["metadata"].get("deletionTimestamp"):
+            self._close(memory)
+            return await self._finalizer.finalize(key, obj)
+        obj = await self._with_finalizer(obj)
+        session = StatusSession(
+            self._client, obj, manager=STATUS_MANAGER, written=self._store.put_kustomization
+        )
+        requested = (obj["metadata"].get("annotations") or {}).get(labels.REQUESTED_AT)
+        try:
+            ks = Kustomization.from_object(obj)
+        except InvalidSpec as error:
+            self._close(memory)
+            return await self._stall(session, obj, requested, str(error))
+        if ks.spec.suspend:
+            self._close(memory)
+            _settle(session, requested)
+            await session.write()
+            return NOTHING_MORE
+        if memory.open is not None:
+            if self._is_current(memory.open, obj, requested):
+                return await self._continue(memory, memory.open)
+            self._interrupt(memory, memory.open, triggers)
+        attempt = Attempt(key, obj, ks, session, requested, time.monotonic())
+        return await self._attempt(memory, attempt)
+
+    # The life cycle.
+
+    async def _attempt(self, memory: Memory, attempt: Attempt) -> Outcome:
+        try:
+            source = self._find_source(attempt)
+            self._check_dependencies(attempt)
+            self._progress(attempt, "Fetching manifests")
+            await self._build(attempt, source)
+            await self._apply(attempt)
+            await self._prune(attempt)
+            if await self._start_health_wait(memory, attempt):
+                return await self._continue(memory, attempt)
+            return await self._succeed(attempt)
+        except Postponed as wait:
+            return self._postpone(memory, attempt, wait)
+        except Failed as failure:
+            return await self._fail(attempt, failure)
+        except BaseException:
+            attempt.session.abandon()
+            raise
+
+    def _find_source(self, attempt: Attempt) -> SourceKey:
+        key, ks = source_of(attempt.obj), attempt.ks
+        if self._config.no_cross_namespace_refs and key.namespace != attempt.key.namespace:
+            message = (
+                f"can't access '{key.kind}/{key.object}', cross-namespace references have been blocked"
+            )
+            raise Failed(reasons.ACCESS_DENIED, message, stalled=True)
+        source = self._store.source(key)
+        if source is None:
+            message = f'{key.kind}.source.toolkit.fluxcd.io "{key.name}" not found'
+            raise Postponed(reasons.ARTIFACT_FAILED, message, after=ks.retry_interval, tell=f"Source '{key}' not found")
+        artifact = (source.get("status") or {}).get("artifact")
+        retry = self._config.requeue_dependency
+        if not artifact:
+            message = f"Source artifact not found, retrying in {format_duration(retry)}"
+            raise Postponed(reasons.ARTIFACT_FAILED, message, after=retry)
+        attempt.revision = artifact["revision"]
+        if not self._trees.has(key, attempt.revision):
+            message = f"Source is not ready, artifact not found, retrying in {format_duration(retry)}"
+            raise Postponed(reasons.ARTIFACT_FAILED, message, after=retry)
+        return key
+
+    def _check_dependencies(self, attempt: Attempt) -> None:
+        blocked = blocked_by(attempt.obj, attempt.revision, self._store.kustomization)
+        if blocked is None:
+            return
+        retry = self._config.requeue_dependency
+        tell = f"Dependencies do not meet ready condition, retrying in {format_duration(retry)}"
+        if blocked.cycle:
+            tell = blocked.message
+        raise Postponed(reasons.DEPENDENCY_NOT_READY, blocked.message, after=retry, tell=tell)
+
+    async def _build(self, attempt: Attempt, source: SourceKey) -> None:
+        with self._trees.use(source, attempt.revision) as tree:
+            if tree is None:
+                raise Failed(reasons.ARTIFACT_FAILED, f"revision {attempt.revision} is no longer there")
+            try:
+                built = await asyncio.to_thread(build_objects, tree, attempt.obj["spec"])
+            except PathNotFound as error:
+                raise Failed(reasons.ARTIFACT_FAILED, error.message) from error
+            except BuildError as error:
+                attempt.session.status["lastAttemptedRevision"] = attempt.revision
+                self._progress(attempt, "Building manifests")
+                raise Failed(reasons.BUILD_FAILED, f"kustomize build failed: {error}") from error
+        attempt.session.status["lastAttemptedRevision"] = attempt.revision
+        attempt.built = built
+
+    async def _apply(self, attempt: Attempt) -> None:
+        assert attempt.built is not None
+        session = attempt.session
+        self._progress(attempt, "Detecting drift")
+        before = inv.from_status(session.status)
+        intended = self._applier.intended(attempt.ks, attempt.built.objects)
+        if not intended <= before:
+            # Written before anything is created: what a crash in the next instant would leave behind is
+            # found again by this record.
+            inv.to_status(session.status, before | intended)
+            await session.write()
+        try:
+            result = await self._applier.apply(attempt.ks, attempt.built.objects)
+        except ApplyFailed as error:
+            inv.to_status(session.status, before | inv.of_changes(error.changes))
+            changed = "\n".join(str(c) for c in error.changes.changed())
+            raise Failed(reasons.RECONCILIATION_FAILED, f"{error}\n{changed}") from error
+        changed = "\n".join(str(c) for c in result.changes.changed())
+        attempt.result, attempt.drifted = result, bool(changed)
+        if changed:
+            self._tell(attempt, NORMAL, changed)
+        after = inv.of_changes(result.changes)
+        inv.to_status(session.status, after)
+        attempt.stale = before - after
+
+    async def _prune(self, attempt: Attempt) -> None:
+        if not attempt.stale or not attempt.ks.spec.prune:
+            return
+        pruned = await self._applier.prune(attempt.ks, attempt.stale)
+        if pruned.changes:
+            self._tell(attempt, NORMAL, str(pruned.changes))
+        if pruned.errors:
+            status = attempt.session.status
+            inv.to_status(status, inv.from_status(status) | pruned.survivors)
+            raise Failed(reasons.PRUNE_FAILED, "\n".join(pruned.errors))
+
+    # Waiting for health.
+
+    async def _start_health_wait(self, memory: Memory, attempt: Attempt) -> bool:
+        """Open the wait; False when there is nothing to wait for."""
+        assert attempt.result is not None
+        session = attempt.session
+        targets = self._health_targets(attempt)
+        if not targets:
+            session.unmark(reasons.HEALTHY)
+            return False
+        attempt.was_healthy = session.is_true(reasons.HEALTHY)
+        message = self._progress(attempt, "Running health checks")
+        session.mark(reasons.HEALTHY, "Unknown", reasons.PROGRESSING, message)
+        now = time.monotonic()
+        attempt.wait = HealthWait(
+            uid=attempt.obj["metadata"]["uid"],
+            generation=session.generation,
+            revision=attempt.revision,
+            targets=targets,
+            jobs_with_ttl=self._applier.jobs_with_ttl(attempt.built.objects if attempt.built else ()),
+            started=now,
+            deadline=now + attempt.ks.timeout,
+        )
+        memory.open = attempt
+        await self._live.follow(attempt.key, targets)
+        return True
+
+    def _health_targets(self, attempt: Attempt) -> tuple[ObjectRef, ...]:
+        spec = attempt.ks.spec
+        assert attempt.result is not None
+        if spec.wait:
+            # Skipped objects were chosen to be left alone; a Kustomization does not wait for itself.
+            refs = [c.ref for c in attempt.result.changes.entries if c.action is not Action.SKIPPED]
+        else:
+            refs = [
+                ObjectRef(h.api_version, h.kind, h.name, h.namespace or "") for h in spec.health_checks
+            ]
+        own = ref_of(attempt.obj)
+        return tuple(r for r in refs if (r.kind, r.namespace, r.name) != (own.kind, own.namespace, own.name))
+
+    async def _continue(self, memory: Memory, attempt: Attempt) -> Outcome:
+        """Look at an open wait: end it, or go on waiting without a worker."""
+        wait = attempt.wait
+        assert wait is not None
+        now = time.monotonic()
+        verdict = judge(wait, self._live.health, now, fail_fast=self._config.fail_fast)
+        if verdict.standing is Standing.WAITING:
+            attempt.session.write_soon()
+            return Outcome(after=wait.deadline - now)
+        self._close(memory)
+        elapsed = format_duration(now - wait.started)
+        if verdict.standing is Standing.FAILED:
+            attempt.session.mark(reasons.HEALTHY, "False", reasons.HEALTH_CHECK_FAILED, verdict.message)
+            message = f"health check failed after {elapsed}: {verdict.message}"
+            return await self._fail(attempt, Failed(reasons.HEALTH_CHECK_FAILED, message))
+        message = f"Health check passed in {elapsed}"
+        new_revision = attempt.session.status.get("lastAppliedRevision") != attempt.revision
+        if not attempt.was_healthy or (new_revision and attempt.drifted):
+            self._tell(attempt, NORMAL, message)
+        attempt.session.mark(reasons.HEALTHY, "True", reasons.SUCCEEDED, message)
+        return await self._succeed(attempt)
+
+    def _is_current(self, attempt: Attempt, obj: Obj, requested: str | None) -> bool:
+        """Whether an open attempt is still for what is wanted now."""
+        source = self._store.source(source_of(obj)) or {}
+        artifact = (source.get("status") or {}).get("artifact") or {}
+        return (
+            attempt.obj["metadata"]["uid"] == obj["metadata"]["uid"]
+            and attempt.session.generation == obj["metadata"].get("generation")
+            and attempt.requested == requested
+            and attempt.revision == artifact.get("revision")
+        )
+
+    def _interrupt(self, memory: Memory, attempt: Attempt, triggers: tuple[Trigger, ...]) -> None:
+        origin = next((t.origin for t in triggers if t.origin), str(ref_of(attempt.obj)))
+        message = f"Health checks canceled due to new reconciliation triggered by {origin}"
+        _log.info("%s: %s", attempt.key, message)
+        self._tell(attempt, NORMAL, message)
+        self._close(memory)
+
+    def _close(self, memory: Memory) -> None:
+        if memory.open is not None:
+            memory.open.session.abandon()
+            self._live.unfollow(memory.open.key)
+            memory.open = None
+
+    # How an attempt ends.
+
+    async def _succeed(self, attempt: Attempt) -> Outcome:
+        session, ks = attempt.session, attempt.ks
+        session.status["lastAppliedRevision"] = attempt.revision
+        session.mark(
+            reasons.READY, "True", reasons.RECONCILIATION_SUCCEEDED, f"Applied revision: {attempt.revision}"
+        )
+        self._remember(attempt, reasons.RECONCILIATION_SUCCEEDED)
+        _settle(session, attempt.requested)
+        await session.write()
+        spent = format_duration(time.monotonic() - attempt.started)
+        message = f"Reconciliation finished in {spent}, next run in {format_duration(ks.spec.interval)}"
+        self._tell(attempt, NORMAL, message, {f"{labels.GROUP}/commit_status": "update"})
+        _log.info("%s: %s", attempt.key, message, extra={"revision": attempt.revision})
+        spread = 1 + self._config.jitter * (2 * random.random() - 1)  # noqa: S311 - spreads load
+        return Outcome(after=ks.spec.interval * spread)
+
+    async def _fail(self, attempt: Attempt, failure: Failed) -> Outcome:
+        session = attempt.session
+        message = str(failure).rstrip("\n") + ("\n" if failure.reason == reasons.RECONCILIATION_FAILED else "")
+        session.mark(reasons.READY, "False", failure.reason, message)
+        if failure.stalled:
+            session.mark(reasons.STALLED, "True", failure.reason, message)
+            session.unmark(reasons.RECONCILING)
+        if attempt.built is not None:
+            self._remember(attempt, failure.reason)
+        _settle(session, attempt.requested)
+        self._tell(attempt, WARNING, message)
+        _log.error("%s: %s", attempt.key, message, extra={"revision": attempt.revision})
+        await session.write()
+        return NOTHING_MORE if failure.stalled else Outcome(after=attempt.ks.retry_interval)
+
+    def _postpone(self, memory: Memory, attempt: Attempt, wait: Postponed) -> Outcome:
+        """Report that it waits, unless what it waits for comes at once."""
+        _log.info("%s: %s", attempt.key, wait.message)
+
+        async def report() -> None:
+            attempt.session.mark(reasons.READY, "False", wait.reason, wait.message)
+            _settle(attempt.session, attempt.requested)
+            self._tell(attempt, NORMAL, wait.tell or wait.message)
+            try:
+                await attempt.session.write()
+            except (ApiError, OSError, TimeoutError) as error:
+                _log.warning("%s: waiting is not reported: %s", attempt.key, error)
+
+        def start() -> None:
+            task = asyncio.get_running_loop().create_task(report())
+            memory.tasks.add(task)
+            task.add_done_callback(memory.tasks.discard)
+
+        memory.report = asyncio.get_running_loop().call_later(PROGRESS_DELAY, start)
+        return Outcome(after=wait.after)
+
+    async def _stall(self, session: StatusSession, obj: Obj, requested: str | None, message: str) -> Outcome:
+        """The spec itself cannot be used; only a change of it helps."""
+        session.mark(reasons.READY, "False", reasons.INVALID_SPEC, message)
+        session.mark(reasons.STALLED, "True", reasons.INVALID_SPEC, message)
+        session.status["observedGeneration"] = session.generation
+        _settle(session, requested)
+        self._events.emit(Event(obj, COMPONENT, WARNING, reasons.INVALID_SPEC, message))
+        await session.write()
+        return NOTHING_MORE
+
+    # Small parts.
+
+    def _progress(self, attempt: Attempt, doing: str) -> str:
+        session = attempt.session
+        timeout = format_duration(attempt.ks.timeout)
+        message = f"{doing} for revision {attempt.revision} with a timeout of {timeout}"
+        session.mark(reasons.READY, "Unknown", reasons.PROGRESSING, "Reconciliation in progress")
+        session.mark(reasons.RECONCILING, "True", reasons.PROGRESSING, message)
+        session.unmark(reasons.STALLED)
+        session.write_soon()
+        return message
+
+    def _remember(self, attempt: Attempt, outcome: str) -> None:
+        assert attempt.built is not None
+        hist.upsert(
+            attempt.session.status,
+            digest=attempt.built.digest,
+            duration=time.monotonic() - attempt.started,
+            outcome=outcome,
+            metadata={"revision": attempt.revision},
+        )
+
+    def _tell(self, attempt: Attempt, type: str, message: str, extra: dict[str, str] | None = None) -> None:
+        ready = attempt.session.condition(reasons.READY)
+        reason = ready["reason"] if ready else ("error" if type == WARNING else "info")
+        annotations = dict(extra or {})
+        if attempt.revision:
+            annotations[f"{labels.GROUP}/revision"] = attempt.revision
+        self._events.emit(Event(attempt.session.obj, COMPONENT, type, reason, message, annotations))
+
+    def _cancel_report(self, memory: Memory) -> None:
+        if memory.report is not None:
+            memory.report.cancel()
+            memory.report = None
+
+    async def _with_finalizer(self, obj: Obj) -> Obj:
+        finalizers = obj["metadata"].get("finalizers") or []
+        if labels.FINALIZER in finalizers:
+            return obj
+        new = await self._client.patch(
+            ref_of(obj),
+            {
+                "metadata": {
+                    "finalizers": [*finalizers, labels.FINALIZER],
+                    "resourceVersion": obj["metadata"]["resourceVersion"],
+                }
+            },
+            content_type="application/merge-patch+json",
+            field_manager=STATUS_MANAGER,
+        )
+        self._store.put_kustomization(new)
+        return new
+
+
+def _settle(session: StatusSession, requested: str | None) -> None:
+    """What holds at the end of every attempt, whatever its outcome."""
+    if requested is not None:
+        session.status["lastHandledReconcileAt"] = requested
+    if session.is_true(reasons.READY):
+        session.unmark(reasons.RECONCILING, reasons.STALLED)
+        session.status["observedGeneration"] = session.generation
+    elif (reconciling := session.condition(reasons.RECONCILING)) is not None:
+        ready = session.condition(reasons.READY)
+        if ready is not None and ready["status"] == "False":
+            session.mark(
+                reasons.RECONCILING, "True", reasons.PROGRESSING_WITH_RETRY, reconciling["message"]
+            )

@@ -1,0 +1,131 @@
+"""A working copy of one object's status, and the writes of it.
+
+A reconcile edits the copy as it goes and writes it when it ends. What lies between is progress: it is written
+only when the work takes long enough for somebody to look (:data:`PROGRESS_DELAY`), so that a reconcile of fifty
+milliseconds costs one write and not six. A write sends only what differs from what the API server last told
+us, and nothing when nothing differs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from headgate.api import conditions as cond
+from headgate.kube import ApiError, Client, NotFound, ref_of
+
+Obj = dict[str, Any]
+
+_log = logging.getLogger("headgate.status")
+
+PROGRESS_DELAY = 0.4
+"""Seconds after which unwritten progress is written."""
+
+
+class StatusSession:
+    """The status of ``obj`` while it is worked on.
+
+    ``written`` is called with the object as the API server returned it after each write.
+    """
+
+    def __init__(self, client: Client, obj: Obj, *, manager: str, written: Callable[[Obj], None]) -> None:
+        self.obj = obj
+        self.status: Obj = copy.deepcopy(obj.get("status") or {})
+        self._known: Obj = copy.deepcopy(self.status)
+        self._client = client
+        self._manager = manager
+        self._written = written
+        self._lock = asyncio.Lock()
+        self._timer: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def generation(self) -> int:
+        """The generation of the spec that is being worked on."""
+        return int(self.obj["metadata"].get("generation", 0))
+
+    def mark(self, type: str, status: str, reason: str, message: str) -> None:
+        """Set a condition; its transition time moves only when its status does."""
+        self.status["conditions"] = cond.with_condition(
+            self.status.get("conditions") or [], type, status, reason, message, self.generation
+        )
+
+    def unmark(self, *types: str) -> None:
+        """Remove conditions that are there."""
+        kept = [c for c in self.status.get("conditions") or [] if c["type"] not in types]
+        if kept != (self.status.get("conditions") or []):
+            self.status["conditions"] = kept
+
+    def condition(self, type: str) -> Obj | None:
+        """The condition of that type, None when it is not set."""
+        return next((c for c in self.status.get("conditions") or [] if c["type"] == type), None)
+
+    def is_true(self, type: str) -> bool:
+        """Whether the condition is set and True."""
+        found = self.condition(type)
+        return found is not None and found["status"] == "True"
+
+    def write_soon(self) -> None:
+        """Write what has been edited if no other write comes within :data:`PROGRESS_DELAY`."""
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(PROGRESS_DELAY, self._start_write)
+
+    async def write(self) -> None:
+        """Write what has been edited, now.
+
+        Raises :class:`headgate.kube.ApiError`; an object that is gone is no error.
+        """
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        async with self._lock:
+            patch = _difference(self._known, self.status)
+            if not patch:
+                return
+            sent = copy.deepcopy(self.status)
+            try:
+                obj = await self._client.patch(
+                    ref_of(self.obj),
+                    {"status": patch},
+                    content_type="application/merge-patch+json",
+                    subresource="status",
+                    field_manager=self._manager,
+                )
+            except NotFound:
+                return
+            self._known = sent
+            self.obj = {**self.obj, "metadata": {**self.obj["metadata"], "resourceVersion": obj["metadata"]["resourceVersion"]}}
+            self._written(obj)
+
+    def abandon(self) -> None:
+        """Forget unwritten progress: this work is over."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _start_write(self) -> None:
+        self._timer = None
+        self._task = asyncio.get_running_loop().create_task(self._write_progress())
+
+    async def _write_progress(self) -> None:
+        try:
+            await self.write()
+        except (ApiError, OSError, TimeoutError) as error:
+            _log.warning("progress of %s not written: %s", ref_of(self.obj), error)
+
+
+def _difference(old: Obj, new: Obj) -> Obj:
+    """A merge patch from ``old`` to ``new``, one level deep: a status field is replaced as a whole."""
+    patch = {k: v for k, v in new.items() if old.get(k) != v or k not in old}
+    patch |= {k: None for k in old if k not in new}
+    return {k: _replacing(old.get(k), v) for k, v in patch.items()}
+
+
+def _replacing(old: Any, new: Any) -> Any:
+    """A merge patch value that leaves exactly ``new``: keys of ``old`` that are gone become null."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        return {k: None for k in old if k not in new} | {k: _replacing(old.get(k), v) for k, v in new.items()}
+    return new

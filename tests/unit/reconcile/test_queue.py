@@ -1,0 +1,112 @@
+"""The queue hands out each key once, the most urgent first, and never to two workers."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from headgate.reconcile.queue import Priority, Trigger, WorkQueue
+
+CHANGED = Trigger(Priority.CHANGED, "changed")
+ROUTINE = Trigger(Priority.ROUTINE, "interval")
+REQUESTED = Trigger(Priority.REQUESTED, "requested")
+
+
+async def take(queue: WorkQueue[str]) -> tuple[str, tuple[Trigger, ...]]:
+    key, triggers, _ = await asyncio.wait_for(queue.get(), 1)
+    return key, triggers
+
+
+async def test_a_key_added_twice_is_one_piece_of_work() -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    queue.add("a", CHANGED)
+    queue.add("a", CHANGED)
+    queue.add("a", ROUTINE)
+    assert await take(queue) == ("a", (CHANGED, ROUTINE))
+    assert len(queue) == 0
+
+
+async def test_the_most_urgent_goes_first_and_the_oldest_among_equals() -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    for key, trigger in (("a", ROUTINE), ("b", CHANGED), ("c", ROUTINE), ("d", REQUESTED)):
+        queue.add(key, trigger)
+    assert [(await take(queue))[0] for _ in range(4)] == ["d", "b", "a", "c"]
+
+
+async def test_a_waiting_key_becomes_more_urgent_and_is_still_handed_out_once() -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    queue.add("a", CHANGED)
+    queue.add("b", ROUTINE)
+    queue.add("b", REQUESTED)
+    assert [(await take(queue))[0] for _ in range(2)] == ["b", "a"]
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(queue.get(), 0.02)
+
+
+async def test_what_comes_while_a_key_is_worked_on_waits_until_it_is_done() -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    queue.add("a", CHANGED)
+    await take(queue)
+    queue.add("a", REQUESTED)
+    assert queue.is_waiting("a")
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(queue.get(), 0.02)
+    queue.done("a")
+    assert await take(queue) == ("a", (REQUESTED,))
+
+
+async def test_the_last_timer_of_a_key_counts() -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    queue.schedule("a", 60, ROUTINE)
+    queue.schedule("a", 0.01, ROUTINE)
+    assert await take(queue) == ("a", (ROUTINE,))
+    queue.done("a")
+    queue.schedule("a", 0.01, ROUTINE)
+    queue.unschedule("a")
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(queue.get(), 0.05)
+
+
+async def test_a_forgotten_key_is_not_handed_out() -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    queue.add("a", CHANGED)
+    queue.add("b", CHANGED)
+    queue.forget("a")
+    assert (await take(queue))[0] == "b"
+
+
+async def test_a_cancelled_getter_loses_nothing() -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    getter = asyncio.create_task(queue.get())
+    await asyncio.sleep(0)
+    getter.cancel()
+    queue.add("a", CHANGED)
+    assert (await take(queue))[0] == "a"
+
+
+async def test_workers_share_the_keys_without_overlap() -> None:
+    queue: WorkQueue[int] = WorkQueue()
+    busy: set[int] = set()
+    done: list[int] = []
+
+    async def worker() -> None:
+        while True:
+            key, _, _ = await queue.get()
+            assert key not in busy
+            busy.add(key)
+            await asyncio.sleep(0)
+            busy.discard(key)
+            done.append(key)
+            queue.done(key)
+
+    workers = [asyncio.create_task(worker()) for _ in range(4)]
+    for _ in range(5):
+        for key in range(50):
+            queue.add(key, CHANGED)
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.05)
+    for task in workers:
+        task.cancel()
+    assert set(done) == set(range(50))
+    assert queue.active == 0
