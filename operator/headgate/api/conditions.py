@@ -1,0 +1,90 @@
+"""Edits of a status' list of conditions. Pure: each function returns a new list.
+
+Rules follow Flux's runtime: the transition time moves when status, reason or message change (so that the age
+of Ready is that of the newest revision), the observed generation is that of the spec that was looked at, and the
+conditions that matter most to a reader stand first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from headgate.api.meta import timestamp
+from headgate.api.reasons import READY, RECONCILING, STALLED
+
+Obj = dict[str, Any]
+
+MESSAGE_LIMIT = 20_000
+"""Characters of a message; the CRDs allow 32,768."""
+
+_CUT = "..."
+_FIRST = {STALLED: 0, RECONCILING: 1, READY: 2}
+
+
+def with_condition(
+    conditions: Iterable[Obj],
+    type: str,
+    status: str,
+    reason: str,
+    message: str,
+    generation: int,
+    now: datetime | None = None,
+) -> list[Obj]:
+    """The conditions with that one set.
+
+    ``status`` is ``True``, ``False`` or ``Unknown``; ``generation`` that of the object. A message that is too
+    long is cut and ends in ``...``.
+    """
+    new = {
+        "lastTransitionTime": timestamp(now),
+        "message": cut_message(message),
+        "observedGeneration": generation,
+        "reason": reason,
+        "status": status,
+        "type": type,
+    }
+    old = get(conditions := list(conditions), type)
+    if old is not None and all(old.get(k) == new[k] for k in ("status", "reason", "message")):
+        new["lastTransitionTime"] = old.get("lastTransitionTime") or new["lastTransitionTime"]
+    return sorted([*without(conditions, type), new], key=_position)
+
+
+def without(conditions: Iterable[Obj], *types: str) -> list[Obj]:
+    """The conditions but those of the given types."""
+    return [c for c in conditions if c.get("type") not in types]
+
+
+def get(conditions: Iterable[Obj], type: str) -> Obj | None:
+    """The condition of that type, None when it is not set."""
+    return next((c for c in conditions if c.get("type") == type), None)
+
+
+def of(obj: Obj) -> Sequence[Obj]:
+    """The conditions of a raw object; empty when it has none."""
+    return (obj.get("status") or {}).get("conditions") or ()
+
+
+def is_true(conditions: Iterable[Obj], type: str) -> bool:
+    """Whether the condition is set and True."""
+    found = get(conditions, type)
+    return found is not None and found.get("status") == "True"
+
+
+def is_false(conditions: Iterable[Obj], type: str) -> bool:
+    """Whether the condition is set and False."""
+    found = get(conditions, type)
+    return found is not None and found.get("status") == "False"
+
+
+def cut_message(message: str, limit: int = MESSAGE_LIMIT) -> str:
+    """The message, shortened to ``limit`` characters if it is longer."""
+    return message if len(message) <= limit else message[: limit - len(_CUT)] + _CUT
+
+
+def _position(condition: Obj) -> tuple[int, int, str]:
+    first = _FIRST.get(condition["type"])
+    if first is not None:
+        return (first, 0, "")
+    return (len(_FIRST), -int(condition.get("observedGeneration") or 0), str(condition["type"]))

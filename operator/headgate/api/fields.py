@@ -1,0 +1,142 @@
+"""Typed reading of a raw object's fields, with errors that name the field. Used by the models only.
+
+>>> Fields({"interval": "10m"}, "spec").duration("interval")
+600.0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from headgate.api.duration import InvalidDuration, parse_duration
+from headgate.api.errors import InvalidSpec
+
+T = TypeVar("T")
+
+_NAMES: dict[type, str] = {
+    str: "a string",
+    bool: "true or false",
+    dict: "a mapping",
+    list: "a list",
+    int: "a whole number",
+}
+
+
+class Fields:
+    """A mapping of the object and the path that leads to it.
+
+    A field that is absent or null counts as not set, as it does for the API server. Every method raises
+    :class:`InvalidSpec` for a value of the wrong type.
+    """
+
+    __slots__ = ("_path", "_values")
+
+    def __init__(self, values: Any, path: str) -> None:
+        self._path = path
+        self._values: Mapping[str, Any] = _typed(values, dict, path)
+
+    def path(self, name: str) -> str:
+        """The field's full path."""
+        return f"{self._path}.{name}"
+
+    def invalid(self, name: str, problem: str) -> InvalidSpec:
+        """The error to raise for a field whose value makes no sense; no name stands for the whole mapping."""
+        return InvalidSpec(self.path(name) if name else self._path, problem)
+
+    def has(self, name: str) -> bool:
+        """Whether the field is set."""
+        return self._values.get(name) is not None
+
+    def text(self, name: str, default: str = "") -> str:
+        """A string; ``default`` when not set."""
+        value = self._values.get(name)
+        return default if value is None else str(_typed(value, str, self.path(name)))
+
+    def optional_text(self, name: str) -> str | None:
+        """A string; None when not set, which differs from empty."""
+        return self.text(name) if self.has(name) else None
+
+    def required_text(self, name: str) -> str:
+        """A string that must be there and not be empty."""
+        value = self.text(name)
+        if not value:
+            raise self.invalid(name, "is required")
+        return value
+
+    def choice(self, name: str, allowed: tuple[str, ...], default: str = "") -> str:
+        """One of the allowed strings; ``default``, which need not be one of them, when not set or empty."""
+        value = self.text(name)
+        if not value:
+            return default
+        if value not in allowed:
+            raise self.invalid(name, f"must be one of {', '.join(allowed)}, not {value!r}")
+        return value
+
+    def flag(self, name: str) -> bool:
+        """A boolean; false when not set."""
+        value = self._values.get(name)
+        return False if value is None else bool(_typed(value, bool, self.path(name)))
+
+    def duration(self, name: str, default: float | None = None) -> float:
+        """A Go duration in seconds; required unless there is a default."""
+        value = self.optional_duration(name)
+        if value is not None:
+            return value
+        if default is None:
+            raise self.invalid(name, "is required")
+        return default
+
+    def optional_duration(self, name: str) -> float | None:
+        """A Go duration in seconds; None when not set."""
+        text = self.optional_text(name)
+        if text is None:
+            return None
+        try:
+            seconds = parse_duration(text)
+        except InvalidDuration as error:
+            raise self.invalid(name, str(error)) from None
+        if seconds < 0:
+            raise self.invalid(name, f"must not be negative, got {text!r}")
+        return seconds
+
+    def strings(self, name: str) -> tuple[str, ...]:
+        """A list of strings; empty when not set."""
+        return tuple(str(_typed(v, str, f"{self.path(name)}[{i}]")) for i, v in enumerate(self._list(name)))
+
+    def string_map(self, name: str) -> dict[str, str]:
+        """A mapping of strings; empty when not set."""
+        values = self._values.get(name)
+        if values is None:
+            return {}
+        mapping = _typed(values, dict, self.path(name))
+        return {str(k): str(_typed(v, str, f"{self.path(name)}.{k}")) for k, v in mapping.items()}
+
+    def optional_object(self, name: str, parse: Callable[[Fields], T]) -> T | None:
+        """A nested mapping, parsed; None when not set."""
+        value = self._values.get(name)
+        return None if value is None else parse(Fields(value, self.path(name)))
+
+    def required_object(self, name: str, parse: Callable[[Fields], T]) -> T:
+        """A nested mapping that must be there, parsed."""
+        value = self.optional_object(name, parse)
+        if value is None:
+            raise self.invalid(name, "is required")
+        return value
+
+    def objects(self, name: str, parse: Callable[[Fields], T]) -> tuple[T, ...]:
+        """A list of nested mappings, each parsed; empty when not set."""
+        return tuple(parse(Fields(v, f"{self.path(name)}[{i}]")) for i, v in enumerate(self._list(name)))
+
+    def _list(self, name: str) -> list[Any]:
+        value = self._values.get(name)
+        return [] if value is None else list(_typed(value, list, self.path(name)))
+
+
+def _typed(value: Any, wanted: type, path: str) -> Any:
+    if not isinstance(value, wanted):
+        # The value itself is left out: it may be a misplaced credential.
+        raise InvalidSpec(
+            path, f"must be {_NAMES[wanted]}, not {_NAMES.get(type(value), 'null or a number')}"
+        )
+    return value

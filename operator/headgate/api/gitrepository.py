@@ -1,0 +1,161 @@
+"""GitRepository, ``source.toolkit.fluxcd.io/v1``: every field of its spec."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from headgate.api.fields import Fields
+from headgate.api.labels import REQUESTED_AT
+from headgate.api.meta import LocalReference, ObjectKey
+
+Obj = dict[str, Any]
+
+DEFAULT_BRANCH = "master"
+DEFAULT_TIMEOUT = 60.0
+"""Seconds for a Git operation."""
+
+PROVIDERS = ("generic", "aws", "azure", "github")
+VERIFICATION_MODES = ("head", "HEAD", "Tag", "TagAndHEAD")
+SCHEMES = ("http://", "https://", "ssh://")
+
+
+@dataclass(frozen=True, slots=True)
+class GitReference:
+    """What to check out. The first that is set of commit, name, semver, tag and branch counts."""
+
+    branch: str = ""
+    tag: str = ""
+    semver: str = ""
+    name: str = ""
+    commit: str = ""
+
+    @staticmethod
+    def parse(fields: Fields) -> GitReference:
+        """From ``spec.ref``."""
+        return GitReference(**{n: fields.text(n) for n in ("branch", "tag", "semver", "name", "commit")})
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """Which signatures are checked, and with whose keys."""
+
+    mode: str
+    """``HEAD``, ``Tag`` or ``TagAndHEAD``."""
+    secret_ref: LocalReference
+
+    @staticmethod
+    def parse(fields: Fields) -> Verification:
+        """From ``spec.verify``."""
+        mode = fields.choice("mode", VERIFICATION_MODES, "HEAD")
+        return Verification(
+            mode="HEAD" if mode == "head" else mode,
+            secret_ref=fields.required_object("secretRef", LocalReference.parse),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Include:
+    """Another GitRepository whose content is copied into this one's."""
+
+    repository: LocalReference
+    from_path: str = ""
+    to_path: str = ""
+
+    @staticmethod
+    def parse(fields: Fields) -> Include:
+        """From an entry of ``spec.include``."""
+        repository = fields.required_object("repository", LocalReference.parse)
+        return Include(repository, fields.text("fromPath"), fields.text("toPath"))
+
+    @property
+    def target_path(self) -> str:
+        """Where the content goes: ``toPath``, else the repository's name."""
+        return self.to_path or self.repository.name
+
+
+@dataclass(frozen=True, slots=True)
+class GitRepositorySpec:
+    """The spec; times in seconds. Empty text means not set."""
+
+    url: str
+    interval: float
+    timeout: float = DEFAULT_TIMEOUT
+    secret_ref: LocalReference | None = None
+    provider: str = "generic"
+    service_account_name: str = ""
+    ref: GitReference | None = None
+    verify: Verification | None = None
+    proxy_secret_ref: LocalReference | None = None
+    ignore: str | None = None
+    """None: the default rules; empty: none."""
+    suspend: bool = False
+    recurse_submodules: bool = False
+    include: tuple[Include, ...] = ()
+    sparse_checkout: tuple[str, ...] = ()
+
+    @staticmethod
+    def parse(fields: Fields) -> GitRepositorySpec:
+        """From ``spec``."""
+        url = fields.required_text("url")
+        if not url.startswith(SCHEMES):
+            # The URL is left out: it may hold credentials.
+            raise fields.invalid("url", f"must begin with one of {', '.join(SCHEMES)}")
+        provider = fields.choice("provider", PROVIDERS, "generic")
+        account = fields.text("serviceAccountName")
+        if account and provider not in ("aws", "azure"):
+            raise fields.invalid("serviceAccountName", "can only be set when provider is 'azure' or 'aws'")
+        return GitRepositorySpec(
+            url=url,
+            interval=fields.duration("interval"),
+            timeout=fields.duration("timeout", DEFAULT_TIMEOUT),
+            secret_ref=fields.optional_object("secretRef", LocalReference.parse),
+            provider=provider,
+            service_account_name=account,
+            ref=fields.optional_object("ref", GitReference.parse),
+            verify=fields.optional_object("verify", Verification.parse),
+            proxy_secret_ref=fields.optional_object("proxySecretRef", LocalReference.parse),
+            ignore=fields.optional_text("ignore"),
+            suspend=fields.flag("suspend"),
+            recurse_submodules=fields.flag("recurseSubmodules"),
+            include=fields.objects("include", Include.parse),
+            sparse_checkout=fields.strings("sparseCheckout"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class GitRepository:
+    """A GitRepository's identity and spec. Its status is read and written raw."""
+
+    key: ObjectKey
+    generation: int
+    requested_at: str | None
+    """The value of the annotation that asks for a reconciliation now."""
+    spec: GitRepositorySpec
+
+    @classmethod
+    def from_object(cls, obj: Obj) -> GitRepository:
+        """From a raw object; raises :class:`headgate.api.InvalidSpec`."""
+        meta = obj["metadata"]
+        return cls(
+            key=ObjectKey(meta["namespace"], meta["name"]),
+            generation=int(meta.get("generation") or 0),
+            requested_at=(meta.get("annotations") or {}).get(REQUESTED_AT),
+            spec=GitRepositorySpec.parse(Fields(obj.get("spec"), "spec")),
+        )
+
+    @property
+    def namespace(self) -> str:
+        """The object's namespace."""
+        return self.key.namespace
+
+    @property
+    def name(self) -> str:
+        """The object's name."""
+        return self.key.name
+
+    @property
+    def ref(self) -> GitReference:
+        """What to check out; the branch ``master`` when nothing is said."""
+        ref = self.spec.ref or GitReference()
+        return ref if ref != GitReference() else GitReference(branch=DEFAULT_BRANCH)

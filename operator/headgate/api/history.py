@@ -1,0 +1,48 @@
+"""The reconciliation history in a Kustomization's status. Pure.
+
+One entry for each digest of the applied objects and outcome, the latest first; a repeat raises the entry's
+count. (Flux documentation, Kustomization, "History".)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from headgate.api.duration import format_duration
+from headgate.api.meta import timestamp
+
+Obj = dict[str, Any]
+
+LIMIT = 5
+"""How many entries are kept."""
+
+
+def upsert(
+    status: Obj,
+    *,
+    digest: str,
+    duration: float,
+    outcome: str,
+    metadata: Mapping[str, str] | None = None,
+    now: datetime | None = None,
+) -> None:
+    """Record an attempt in ``status["history"]``, which is replaced by a new list.
+
+    ``digest`` is ``<algorithm>:<hex>`` of the objects, ``duration`` in seconds, ``outcome`` Ready's reason.
+    """
+    time = timestamp(now)
+    entries = list(status.get("history") or ())
+    same = next((e for e in entries if e["digest"] == digest and e["lastReconciledStatus"] == outcome), None)
+    entry: Obj = {
+        "digest": digest,
+        "firstReconciled": same["firstReconciled"] if same else time,
+        "lastReconciled": time,
+        "lastReconciledDuration": format_duration(duration),
+        "lastReconciledStatus": outcome,
+        "totalReconciliations": (same["totalReconciliations"] if same else 0) + 1,
+    }
+    if metadata:
+        entry["metadata"] = dict(metadata)
+    status["history"] = [entry, *(e for e in entries if e is not same)][:LIMIT]

@@ -1,0 +1,123 @@
+"""The inventory in a Kustomization's status: which objects it manages. Pure.
+
+An entry is ``{id: <namespace>_<name>_<group>_<kind>, v: <version>}``. A colon, which only names of RBAC
+objects may hold, is written as two underscores. Entries are equal when they name the same object: a new version
+of its API does not make it another one, so nothing is pruned when a manifest moves from ``v1beta1`` to ``v1``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from headgate.api.errors import InvalidStatus
+from headgate.api.order import SortKey, sort_key
+
+Obj = dict[str, Any]
+
+_RBAC_GROUP = "rbac.authorization.k8s.io"
+_RBAC_KINDS = frozenset({"Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding"})
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One managed object."""
+
+    namespace: str
+    name: str
+    group: str
+    kind: str
+    version: str = field(compare=False)
+
+    @classmethod
+    def of(cls, api_version: str, kind: str, namespace: str, name: str) -> Entry:
+        """The entry of the object that is named."""
+        group, _, version = api_version.rpartition("/")
+        return cls(namespace, name, group, kind, version)
+
+    @classmethod
+    def of_object(cls, obj: Obj) -> Entry:
+        """The entry of a raw object."""
+        meta = obj["metadata"]
+        return cls.of(obj["apiVersion"], obj["kind"], meta.get("namespace") or "", meta["name"])
+
+    @classmethod
+    def parse(cls, id: str, version: str) -> Entry:
+        """The entry of an id and version; :class:`InvalidStatus` when the id is not one."""
+        parts = _split(id)
+        if len(parts) != 4 or not parts[1] or not parts[3]:
+            raise InvalidStatus(
+                "status.inventory", f"{id!r} is not of the form <namespace>_<name>_<group>_<kind>"
+            )
+        namespace, name, group, kind = parts
+        return cls(namespace, name, group, kind, version)
+
+    @property
+    def id(self) -> str:
+        """The id as it stands in the inventory."""
+        rbac = self.group == _RBAC_GROUP and self.kind in _RBAC_KINDS
+        name = self.name.replace(":", "__") if rbac else self.name
+        return f"{self.namespace}_{name}_{self.group}_{self.kind}"
+
+    @property
+    def api_version(self) -> str:
+        """Group and version."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def sort_key(self) -> SortKey:
+        """Sorts entries into the order in which their objects are applied."""
+        return sort_key(self.group, self.kind, self.namespace, self.name)
+
+
+class _Ref(Protocol):
+    @property
+    def api_version(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def namespace(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+
+
+class _Change(Protocol):
+    @property
+    def ref(self) -> _Ref: ...
+
+
+class _Changes(Protocol):
+    @property
+    def entries(self) -> Iterable[_Change]: ...
+
+
+def of_changes(changes: _Changes) -> frozenset[Entry]:
+    """The entries of the objects a change set names (see :mod:`headgate.apply`)."""
+    refs = (change.ref for change in changes.entries)
+    return frozenset(Entry.of(r.api_version, r.kind, r.namespace, r.name) for r in refs)
+
+
+def of_objects(objects: Iterable[Obj]) -> frozenset[Entry]:
+    """The entries of raw objects."""
+    return frozenset(Entry.of_object(o) for o in objects)
+
+
+def from_status(status: Obj) -> frozenset[Entry]:
+    """The entries in a raw status; :class:`InvalidStatus` when one cannot be read."""
+    inventory = status.get("inventory") or {}
+    return frozenset(Entry.parse(e["id"], e["v"]) for e in inventory.get("entries") or ())
+
+
+def to_status(status: Obj, entries: Iterable[Entry]) -> None:
+    """Replace the inventory in a raw status."""
+    ordered = sorted(entries, key=lambda e: e.sort_key)
+    status["inventory"] = {"entries": [{"id": e.id, "v": e.version} for e in ordered]}
+
+
+def _split(id: str) -> list[str]:
+    namespace, _, rest = id.partition("_")
+    name, *tail = rest.rsplit("_", 2)
+    name = name.replace("__", ":")
+    # An underscore that is left in the name is one field too many.
+    return [namespace, name, *tail] if "_" not in name else []

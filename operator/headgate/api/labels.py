@@ -1,0 +1,78 @@
+"""Names of the labels, annotations and finalizers, and how they are read. The same as Flux's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+Obj = dict[str, Any]
+
+GROUP: Final = "kustomize.toolkit.fluxcd.io"
+"""API group of Kustomization and prefix of the keys on managed objects."""
+SOURCE_GROUP: Final = "source.toolkit.fluxcd.io"
+"""API group of GitRepository and the other sources."""
+
+FINALIZER: Final = "finalizers.fluxcd.io"
+"""On both custom resources."""
+
+OWNER_NAME: Final = f"{GROUP}/name"
+"""Label of a managed object: the name of its Kustomization."""
+OWNER_NAMESPACE: Final = f"{GROUP}/namespace"
+"""Label of a managed object: the namespace of its Kustomization."""
+
+REQUESTED_AT: Final = "reconcile.fluxcd.io/requestedAt"
+"""Annotation of a custom resource: a change of its value asks for a reconciliation now."""
+WATCH: Final = "reconcile.fluxcd.io/watch"
+"""Label of a ConfigMap or Secret (``Enabled``): a change of it reconciles those that refer to it."""
+
+# On managed objects, as a label or an annotation.
+PRUNE: Final = f"{GROUP}/prune"
+"""``disabled``: never deleted."""
+SSA: Final = f"{GROUP}/ssa"
+"""``Merge``, ``IfNotPresent`` or ``Ignore``."""
+FORCE: Final = f"{GROUP}/force"
+"""``enabled``: recreated when an immutable field changes."""
+RECONCILE: Final = f"{GROUP}/reconcile"
+"""``disabled``: neither applied nor deleted."""
+SUBSTITUTE: Final = f"{GROUP}/substitute"
+"""``disabled``: variables are left as they are."""
+DECRYPT: Final = f"{GROUP}/decrypt"
+"""``disabled``: not decrypted."""
+CHECKSUM: Final = f"{GROUP}/checksum"
+"""Set by Flux before 0.22; removed from managed objects."""
+
+ENABLED: Final = "enabled"
+DISABLED: Final = "disabled"
+MERGE: Final = "Merge"
+IF_NOT_PRESENT: Final = "IfNotPresent"
+IGNORE: Final = "Ignore"
+
+# Annotations of events.
+EVENT_REVISION: Final = "revision"
+EVENT_ORIGIN_REVISION: Final = "originRevision"
+EVENT_DIGEST: Final = "digest"
+EVENT_COMMIT_STATUS: Final = "commit_status"
+EVENT_COMMIT_STATUS_UPDATE: Final = "update"
+"""Keys under the group of the object that the event is about, and the value of ``commit_status``."""
+
+
+def owner_labels(namespace: str, name: str) -> dict[str, str]:
+    """The labels that mark an object as managed by the Kustomization ``namespace/name``."""
+    return {OWNER_NAME: name, OWNER_NAMESPACE: namespace}
+
+
+def is_set(obj: Mapping[str, Any], key: str, value: str) -> bool:
+    """Whether a label or annotation of the object has the value; letter case does not matter, as in Flux."""
+    meta = obj.get("metadata") or {}
+    wanted = value.lower()
+    for place in ("labels", "annotations"):
+        found = (meta.get(place) or {}).get(key)
+        if isinstance(found, str) and found.lower() == wanted:
+            return True
+    return False
+
+
+def is_owned_by(obj: Mapping[str, Any], namespace: str, name: str) -> bool:
+    """Whether the object carries the owner labels of the Kustomization ``namespace/name``."""
+    found = (obj.get("metadata") or {}).get("labels") or {}
+    return found.get(OWNER_NAME) == name and found.get(OWNER_NAMESPACE) == namespace

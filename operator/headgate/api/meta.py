@@ -1,0 +1,54 @@
+"""References between objects, shared by the models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from headgate.api.fields import Fields
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ObjectKey:
+    """Namespace and name; the kind is known from where it stands."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}" if self.namespace else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """An object named by kind; ``namespace`` and ``api_version`` are empty where the spec leaves them out."""
+
+    kind: str
+    name: str
+    namespace: str = ""
+    api_version: str = ""
+
+    def __str__(self) -> str:
+        return "/".join(part for part in (self.kind, self.namespace, self.name) if part)
+
+    @property
+    def key(self) -> ObjectKey:
+        """Namespace and name without the kind."""
+        return ObjectKey(self.namespace, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalReference:
+    """An object of a known kind in the namespace of the object that refers to it."""
+
+    name: str
+
+    @staticmethod
+    def parse(fields: Fields) -> LocalReference:
+        """From ``{name}``."""
+        return LocalReference(fields.required_text("name"))
+
+
+def timestamp(now: datetime | None = None) -> str:
+    """A time as the API server prints it: RFC 3339, UTC, whole seconds; the present one by default."""
+    return (now or datetime.now(UTC)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
