@@ -1,8 +1,8 @@
 """Edits of a status' list of conditions. Pure: each function returns a new list.
 
 Rules follow Flux's runtime: the transition time moves when status, reason or message change (so that the age
-of Ready is that of the newest revision), the observed generation is that of the spec that was looked at, and the
-conditions that matter most to a reader stand first.
+of Ready is that of the newest revision), the observed generation is that of the spec that was looked at, and
+the conditions that matter most to a reader stand first.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """The inventory in a Kustomization's status: which objects it manages. Pure.
 
 An entry is ``{id: <namespace>_<name>_<group>_<kind>, v: <version>}``. A colon, which only names of RBAC
-objects may hold, is written as two underscores. Entries are equal when they name the same object: a new version
-of its API does not make it another one, so nothing is pruned when a manifest moves from ``v1beta1`` to ``v1``.
+objects may hold, is written as two underscores. Entries are equal when they name the same object: a new
+version of its API does not make it another one, so a manifest that moves from ``v1beta1`` to ``v1`` prunes
+nothing.
 """
 
 from __future__ import annotations

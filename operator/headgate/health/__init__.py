@@ -1,0 +1,13 @@
+"""How healthy is an object? Pure rules over what the API server says of it.
+
+>>> compute({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "status": {"phase": "Pending"}}).message
+'PVC is not Bound. phase: Pending'
+"""
+
+from __future__ import annotations
+
+from headgate.health.compute import compute
+from headgate.health.essence import essence
+from headgate.health.result import Health, HealthStatus
+
+__all__ = ["Health", "HealthStatus", "compute", "essence"]

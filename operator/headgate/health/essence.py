@@ -1,0 +1,97 @@
+"""Cuts an object down to what its health depends on, so that thousands can be kept in memory.
+
+A Deployment of ten kilobytes, most of it managed fields, becomes a few hundred bytes. Whatever is dropped, the
+verdict is that of the whole object: ``compute(essence(obj)) == compute(obj)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any
+
+from headgate.health.compute import GENERIC_CONDITIONS, GENERIC_FIELDS, RULES, group_kind
+from headgate.health.rule import GroupKind
+
+Obj = dict[str, Any]
+
+KEPT_PREFIX = "kustomize.toolkit.fluxcd.io/"
+"""Labels and annotations with this prefix say who owns an object and how it wants to be treated."""
+
+_IDENTITY = (
+    "apiVersion",
+    "kind",
+    "metadata.creationTimestamp",
+    "metadata.name",
+    "metadata.namespace",
+    "metadata.resourceVersion",
+    "metadata.uid",
+)
+_CONDITION = ("type", "status", "reason", "message")
+
+
+class _Shape(dict[str, "_Shape"]):
+    """The paths that are kept, as a tree. A leaf is kept when its value is neither mapping nor list."""
+
+
+def essence(obj: Obj) -> Obj:
+    """A small copy: identity, resourceVersion, our labels and annotations, and what the health rules look at.
+
+    It shares no mutable part with ``obj`` unless its conditions are malformed.
+    """
+    shape, types = _kept(group_kind(obj))
+    small = _project(obj, shape) or {}
+    meta = obj.get("metadata")
+    for place in ("labels", "annotations"):
+        found = meta.get(place) if isinstance(meta, Mapping) else None
+        ours = {k: v for k, v in (found or {}).items() if k.startswith(KEPT_PREFIX)}
+        if ours:
+            small.setdefault("metadata", {})[place] = ours
+    status = obj.get("status")
+    conditions = status.get("conditions") if isinstance(status, Mapping) else None
+    if conditions is not None:
+        small.setdefault("status", {})["conditions"] = _conditions(conditions, types)
+    return small
+
+
+@cache
+def _kept(key: GroupKind) -> tuple[_Shape, frozenset[str]]:
+    """The fields and the types of conditions that are kept of a kind."""
+    rule = RULES.get(key)
+    shape = _Shape()
+    for path in (*_IDENTITY, *GENERIC_FIELDS, *(rule.fields if rule else ())):
+        node = shape
+        for name in path.split("."):
+            node = node.setdefault(name, _Shape())
+    return shape, frozenset((*GENERIC_CONDITIONS, *(rule.conditions if rule else ())))
+
+
+def _project(value: Any, shape: _Shape) -> Any:
+    """The part of the value that the shape keeps, None when that is nothing."""
+    if not shape:
+        return None if isinstance(value, Mapping | list) else value
+    if isinstance(value, list) and "*" in shape:
+        entries = [_project(v, shape["*"]) for v in value]
+        return [e for e in entries if e is not None]
+    if not isinstance(value, Mapping):
+        return None
+    parts = {name: _project(value.get(name), below) for name, below in shape.items()}
+    return {name: part for name, part in parts.items() if part is not None} or None
+
+
+def _conditions(conditions: Any, types: Iterable[str]) -> Any:
+    """The conditions of these types; what is no list of conditions stays as it is, and so does its verdict."""
+    if not isinstance(conditions, list):
+        return conditions
+    return [_condition(c) for c in conditions if not isinstance(c, Mapping) or _matters(c, types)]
+
+
+def _matters(condition: Mapping[str, Any], types: Iterable[str]) -> bool:
+    malformed = any(not isinstance(condition.get(name), str | None) for name in _CONDITION)
+    return malformed or condition.get("type") in types
+
+
+def _condition(condition: Any) -> Any:
+    if not isinstance(condition, Mapping):
+        return condition
+    return {name: condition[name] for name in _CONDITION if condition.get(name) is not None}
