@@ -1,12 +1,12 @@
 """Cuts an object down to what its health depends on, so that thousands can be kept in memory.
 
-A Deployment of ten kilobytes, most of it managed fields, becomes a few hundred bytes. Whatever is dropped, the
-verdict is that of the whole object: ``compute(essence(obj)) == compute(obj)``.
+A Deployment of ten kilobytes, most of it managed fields, becomes a few hundred bytes. Whatever is dropped,
+the verdict is that of the whole object: ``compute(essence(obj)) == compute(obj)``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -79,14 +79,14 @@ def _project(value: Any, shape: _Shape) -> Any:
     return {name: part for name, part in parts.items() if part is not None} or None
 
 
-def _conditions(conditions: Any, types: Iterable[str]) -> Any:
-    """The conditions of these types; what is no list of conditions stays as it is, and so does its verdict."""
+def _conditions(conditions: Any, types: frozenset[str]) -> Any:
+    """The conditions of these types; what is no list of conditions stays, and so does the verdict on it."""
     if not isinstance(conditions, list):
         return conditions
     return [_condition(c) for c in conditions if not isinstance(c, Mapping) or _matters(c, types)]
 
 
-def _matters(condition: Mapping[str, Any], types: Iterable[str]) -> bool:
+def _matters(condition: Mapping[str, object], types: frozenset[str]) -> bool:
     malformed = any(not isinstance(condition.get(name), str | None) for name in _CONDITION)
     return malformed or condition.get("type") in types
 

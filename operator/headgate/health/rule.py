@@ -1,7 +1,7 @@
 """What a rule is: a function of an object, and the fields it looks at.
 
-The fields are declared beside the function so that :func:`headgate.health.essence` can drop all others from the
-objects kept in memory; a test holds that no verdict depends on a field that is not declared.
+The fields are declared beside the function so that :func:`headgate.health.essence` can drop all others from
+the objects kept in memory; a test holds that no verdict depends on a field that is not declared.
 """
 
 from __future__ import annotations

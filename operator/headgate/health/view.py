@@ -1,7 +1,7 @@
 """A raw object as the rules look at it: forgiving access to its fields and conditions.
 
-A number or text that is missing or of another type counts as not set, for a controller may not have written it
-yet. Conditions that are no list of conditions are an error (:class:`Unreadable`): what they say is lost.
+A number or text that is missing or of another type counts as not set, for a controller may not have written
+it yet. Conditions that are no list of conditions are an error (:class:`Unreadable`): what they say is lost.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Rules for what runs in Pods: Deployment, ReplicaSet, StatefulSet, DaemonSet, Pod, Job.
 
-Verdicts and the first words of each message are kstatus' (cli-utils, ``pkg/kstatus/status``); where the object
-itself names a reason, it follows. A Job is done when it has completed, not when it has started: there Flux
-(``pkg/runtime/statusreaders``) departs from kstatus, and so do we.
+Verdicts and the first words of each message are kstatus' (cli-utils, ``pkg/kstatus/status``); where the
+object itself names a reason, it follows. A Job is done when it has completed, not when it has started: there
+Flux (``pkg/runtime/statusreaders``) departs from kstatus, and so do we.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ def replica_set(view: View) -> Health:
 def stateful_set(view: View) -> Health:
     """As many Pods as asked for, ready and of the new revision (of the partition, where there is one).
 
-    With the update strategy OnDelete the user replaces the Pods, so there is nothing to wait for. The controller
-    reports no failure.
+    With the update strategy OnDelete the user replaces the Pods, so there is nothing to wait for. The
+    controller reports no failure.
     """
     if view.text("spec.updateStrategy.type") == "OnDelete":
         return current("StatefulSet is using the ondelete update strategy")
@@ -117,8 +117,8 @@ def daemon_set(view: View) -> Health:
 def pod(view: View) -> Health:
     """Ready, or completed; failed when a container crashes again and again.
 
-    A Pod that cannot be scheduled stays in progress: a node may join at any time. (kstatus calls it failed when
-    it is older than 15 s.)
+    A Pod that cannot be scheduled stays in progress: a node may join at any time. (kstatus calls it failed
+    when it is older than 15 s.)
     """
     phase = view.text("status.phase")
     if phase == "Succeeded":
