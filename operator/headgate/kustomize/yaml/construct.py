@@ -1,0 +1,253 @@
+"""Turns the events of one YAML document into a value.
+
+One loop without recursion, as this is where most of the time of a build goes: containers that are still open
+wait on a stack.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable
+from typing import Any
+
+from yaml.cyaml import CParser  # type: ignore[attr-defined]
+from yaml.events import (
+    AliasEvent,
+    DocumentEndEvent,
+    DocumentStartEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceStartEvent,
+    StreamEndEvent,
+    StreamStartEvent,
+)
+
+from headgate.kustomize.yaml.numbers import go_general
+from headgate.kustomize.yaml.scalars import Quoted, Time, plain, scalar_text
+
+__all__ = ["Constructor", "Malformed"]
+
+_CACHE_SIZE = 32768
+_MAX_CACHED = 200
+_NO_KEY: Any = object()
+_MERGE: Any = object()
+_OPEN: Any = object()
+_TAG = "tag:yaml.org,2002:"
+
+
+class Malformed(Exception):  # noqa: N818
+    """The text is YAML, but not of the kind that Kubernetes tools accept; ``line`` counts from 0."""
+
+    def __init__(self, message: str, line: int) -> None:
+        super().__init__(message)
+        self.message = message
+        self.line = line
+
+
+class Constructor:
+    """Constructs the values of documents, one after another, under one set of rules and limits."""
+
+    def __init__(
+        self, resolve: Callable[[str], Any], *, any_keys: bool, max_depth: int, max_copies: int
+    ) -> None:
+        self._resolve = resolve
+        self._any_keys = any_keys
+        self._max_depth = max_depth
+        self._max_copies = max_copies
+        self._cache = _caches.setdefault(resolve, {})
+        self._keys = _key_caches.setdefault(resolve, set())
+
+    def construct(self, parser: CParser) -> tuple[Any, int] | None:
+        """Return the first document's value and line (from 0), or None when there is no document.
+
+        Raises Malformed, and what the parser raises.
+        """
+        next_event = parser.get_event
+        line = -1
+        self._anchors: dict[str, Any] = {}
+        self._copies = 0
+        cache, resolve = self._cache, self._resolve
+        stack: list[tuple[Any, Any, Any, str | None]] = []
+        container: Any = None
+        key: Any = _NO_KEY
+        merges: Any = None
+        anchor: str | None = None
+        while True:
+            event = next_event()
+            kind = type(event)
+            if kind is ScalarEvent:
+                value = event.value
+                if key is _NO_KEY and type(container) is dict:
+                    key = self._key(event)
+                    if key in container:
+                        raise Malformed(f"the key {key!r} is given twice in one mapping", event.start_mark.line)
+                    continue
+                if event.tag is not None and event.tag != "!":
+                    value = self._tagged(event)
+                elif not event.style:
+                    try:
+                        value = cache[value]
+                    except KeyError:
+                        value = self._plain(value, event)
+                else:
+                    value = Quoted(value)
+                if event.anchor is not None:
+                    self._anchors[event.anchor] = value
+            elif kind is MappingStartEvent or kind is SequenceStartEvent:
+                if key is _NO_KEY and type(container) is dict:
+                    raise Malformed("a key of a mapping must be a string", event.start_mark.line)
+                if len(stack) >= self._max_depth:
+                    raise Malformed(f"is nested more than {self._max_depth} levels deep", event.start_mark.line)
+                if line < 0:
+                    line = event.start_mark.line
+                stack.append((container, key, merges, anchor))
+                anchor = event.anchor
+                if anchor is not None:
+                    self._anchors[anchor] = _OPEN
+                container = {} if kind is MappingStartEvent else []
+                key = _NO_KEY
+                merges = None
+                continue
+            elif kind is AliasEvent:
+                value = self._alias(event)
+                if key is _NO_KEY and type(container) is dict:
+                    if not isinstance(value, str):
+                        raise Malformed("a key of a mapping must be a string", event.start_mark.line)
+                    key = str(value)
+                    continue
+            elif kind is StreamStartEvent:
+                continue
+            elif kind is DocumentStartEvent:
+                continue
+            elif kind is DocumentEndEvent or kind is StreamEndEvent:
+                return None
+            else:
+                value = container
+                if merges is not None and kind is MappingEndEvent:
+                    self._merge(value, merges, event.start_mark.line)
+                if anchor is not None and self._anchors.get(anchor) is _OPEN:
+                    self._anchors[anchor] = value
+                container, key, merges, anchor = stack.pop()
+            # A value is complete: put it where it belongs.
+            if type(container) is list:
+                container.append(value)
+            elif container is None:
+                if line < 0:
+                    line = event.start_mark.line
+                # Let the parser see the end of the document, where it may find more that is wrong.
+                next_event()
+                return value, line
+            elif key is _MERGE:
+                if merges is not None:
+                    raise Malformed("the merge key '<<' is given twice in one mapping", event.start_mark.line)
+                merges = _merged_maps(value, event.start_mark.line)
+                key = _NO_KEY
+            else:
+                container[key] = value
+                key = _NO_KEY
+
+    def _plain(self, text: str, event: ScalarEvent) -> Any:
+        value = self._resolve(text)
+        if isinstance(value, float) and value - value != 0:
+            raise Malformed(f"{text} is not a number that JSON can hold", event.start_mark.line)
+        if len(text) <= _MAX_CACHED:
+            if len(self._cache) >= _CACHE_SIZE:
+                self._cache.clear()
+            self._cache[text] = value
+        return value
+
+    def _key(self, event: ScalarEvent) -> Any:
+        text: str = event.value
+        if event.style and event.tag is None:
+            return text
+        if text in self._keys and event.tag is None:
+            return text
+        if text == "<<" and (event.tag is None or event.tag == _TAG + "merge"):
+            return _MERGE
+        value = self._tagged(event) if event.tag not in (None, "!") else self._resolve(text)
+        if not isinstance(value, str) or isinstance(value, Time):
+            if not self._any_keys or value is None:
+                raise Malformed(
+                    f"the key {text or 'null'} must be a string: write it in quotes", event.start_mark.line
+                )
+            return scalar_text(plain(value))
+        if event.tag is None and len(text) <= _MAX_CACHED:
+            if len(self._keys) >= _CACHE_SIZE:
+                self._keys.clear()
+            self._keys.add(text)
+        return str(value)
+
+    def _tagged(self, event: ScalarEvent) -> Any:
+        text: str = event.value
+        tag: str = event.tag.removeprefix(_TAG) if event.tag.startswith(_TAG) else ""
+        if tag == "str":
+            return Quoted(text)
+        if tag == "binary":
+            try:
+                data = base64.b64decode(text.replace("\n", "").replace("\r", ""), validate=True)
+            except (binascii.Error, ValueError):
+                raise Malformed("a !!binary value must be base64", event.start_mark.line) from None
+            decoded = data.decode("utf-8", "surrogateescape")
+            return Quoted("".join("\ufffd" if "\udc80" <= c <= "\udcff" else c for c in decoded))
+        if tag not in ("int", "float", "bool", "null", "timestamp"):
+            # Other tags mean nothing to Kubernetes.
+            return Quoted(text)
+        value = self._resolve(text)
+        if tag == "float" and isinstance(value, int) and not isinstance(value, bool):
+            number = float(value)
+            return number if abs(number) >= 1 << 63 or go_general(number) != str(int(value)) else int(value)
+        found = (
+            "null"
+            if value is None
+            else "bool"
+            if isinstance(value, bool)
+            else "int"
+            if isinstance(value, int)
+            else "float"
+            if isinstance(value, float)
+            else "timestamp"
+            if isinstance(value, Time)
+            else "str"
+        )
+        if found != tag:
+            raise Malformed(f"{text!r} is not a value of type !!{tag}", event.start_mark.line)
+        return value
+
+    def _alias(self, event: AliasEvent) -> Any:
+        try:
+            value = self._anchors[event.anchor]
+        except KeyError:
+            raise Malformed(f"the anchor {event.anchor!r} is not defined", event.start_mark.line) from None
+        if value is _OPEN:
+            raise Malformed(f"the anchor {event.anchor!r} contains itself", event.start_mark.line)
+        return self._copy(value, event.start_mark.line)
+
+    def _copy(self, value: Any, line: int) -> Any:
+        self._copies += 1
+        if self._copies > self._max_copies:
+            raise Malformed(f"aliases add more than {self._max_copies} values", line)
+        if type(value) is dict:
+            return {key: self._copy(item, line) for key, item in value.items()}
+        if type(value) is list:
+            return [self._copy(item, line) for item in value]
+        return value
+
+    def _merge(self, target: dict[str, Any], maps: list[dict[str, Any]], line: int) -> None:
+        """Fill in keys from the maps of a merge key: the mapping's own come first, then those of earlier maps."""
+        for source in maps:
+            for key, value in source.items():
+                if key not in target:
+                    target[key] = self._copy(value, line)
+
+
+def _merged_maps(value: Any, line: int) -> list[dict[str, Any]]:
+    maps = value if type(value) is list else [value]
+    if not all(type(item) is dict for item in maps):
+        raise Malformed("the merge key '<<' needs a mapping, or a list of mappings", line)
+    return maps
+
+
+_caches: dict[Callable[[str], Any], dict[str, Any]] = {}
+_key_caches: dict[Callable[[str], Any], set[str]] = {}

@@ -1,0 +1,158 @@
+"""Reads YAML text into plain values, with the types kustomize would see.
+
+A file is cut into documents as kustomize cuts it, each document is parsed by libyaml, and a constructor of
+our own turns its events into values: type rules of go-yaml (:mod:`.scalars`), aliases copied, merge keys
+resolved, duplicate keys refused. Text from a repository is not trusted: size, depth, number of documents and
+the growth that aliases cause are bounded.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from yaml import MarkedYAMLError, YAMLError
+from yaml.cyaml import CParser  # type: ignore[attr-defined]
+from yaml.reader import ReaderError
+
+from headgate.kustomize.errors import YamlError
+from headgate.kustomize.yaml.construct import Constructor, Malformed
+from headgate.kustomize.yaml.scalars import resolve_v2, resolve_v3
+
+__all__ = ["DEFAULT", "Dialect", "Document", "Limits", "load_documents"]
+
+
+class Dialect(enum.Enum):
+    """Whose type rules a file is read by."""
+
+    RESOURCE = "resource"
+    """Resources and strategic merge patches: go-yaml v3."""
+    CONFIG = "config"
+    """Kustomization files and JSON patches: go-yaml v2, which takes ``yes`` for true; keys become strings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much one file may hold, so that no file can exhaust memory or stack."""
+
+    max_bytes: int = 32 * 1024 * 1024
+    max_documents: int = 20_000
+    max_depth: int = 200
+    """How deeply mappings and sequences may be nested."""
+    max_alias_values: int = 200_000
+    """How many values aliases and merge keys of one document may add."""
+
+
+DEFAULT = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One document that is not empty: its value, and the line (1-based) of the file its value starts at."""
+
+    value: Any
+    line: int
+
+
+_SEPARATOR = re.compile(r"\n---.*\n")
+_RESOLVERS = {Dialect.RESOURCE: resolve_v3, Dialect.CONFIG: resolve_v2}
+
+
+def load_documents(
+    data: bytes, *, file: str, limits: Limits = DEFAULT, dialect: Dialect = Dialect.RESOURCE
+) -> list[Document]:
+    """Return the documents of a file in order, without those that are empty or null.
+
+    ``file`` only serves messages. Raises YamlError with the file and, where known, the line.
+    """
+    text = _decode(data, file, limits)
+    documents: list[Document] = []
+    constructor = Constructor(
+        _RESOLVERS[dialect],
+        any_keys=dialect is Dialect.CONFIG,
+        max_depth=limits.max_depth,
+        max_copies=limits.max_alias_values,
+    )
+    for piece, first_line in _pieces(text, file):
+        if len(documents) >= limits.max_documents:
+            raise YamlError(f"holds more than {limits.max_documents} documents", file=file)
+        try:
+            found = constructor.construct(CParser(piece))
+        except Malformed as error:
+            raise YamlError(error.message, file=file, line=error.line + first_line) from None
+        except MarkedYAMLError as error:
+            raise _syntax_error(error, piece, file, first_line) from None
+        except ReaderError as error:
+            raise _character_error(error, piece, file, first_line) from None
+        except YAMLError as error:
+            raise YamlError(str(error), file=file) from None
+        if found is not None and found[0] is not None:
+            documents.append(Document(found[0], found[1] + first_line))
+    return documents
+
+
+def _decode(data: bytes, file: str, limits: Limits) -> str:
+    if len(data) > limits.max_bytes:
+        raise YamlError(f"is larger than {limits.max_bytes} bytes", file=file)
+    encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise YamlError(f"is not text in {encoding.upper()}", file=file, line=line) from None
+    if text.startswith("\ufeff"):
+        text = text[1:]
+    return text.replace("\r\n", "\n") if "\r" in text else text
+
+
+def _pieces(text: str, file: str) -> list[tuple[str, int]]:
+    """Cut the text at its separators: each document's text, and the line (1-based) it starts at."""
+    if "\n---" not in text:
+        return [(text, 1)]
+    pieces: list[tuple[str, int]] = []
+    start = 0
+    line = 1
+    for separator in _SEPARATOR.finditer(text):
+        rest = separator[0][4:].strip()
+        if rest and rest[0] != "#":
+            at = text.count("\n", 0, separator.start()) + 2
+            raise YamlError(
+                f"only a comment may follow the document separator '---', not {rest[:40]!r}", file=file, line=at
+            )
+        pieces.append((text[start : separator.start() + 1], line))
+        line += text.count("\n", start, separator.end())
+        start = separator.end()
+    pieces.append((text[start:], line))
+    return pieces
+
+
+def _syntax_error(error: MarkedYAMLError, piece: str, file: str, first_line: int) -> YamlError:
+    mark = error.problem_mark or error.context_mark
+    message = error.problem or error.context or "is not valid YAML"
+    if mark is None:
+        return YamlError(message, file=file)
+    if error.context and error.problem:
+        message = f"{error.problem} ({error.context}"
+        if error.context_mark is not None and error.context_mark.line != mark.line:
+            message += f" that starts at line {error.context_mark.line + first_line}"
+        message += ")"
+    lines = piece.split("\n")
+    text = lines[mark.line] if mark.line < len(lines) else ""
+    if "\t" in text[: len(text) - len(text.lstrip())]:
+        message += "; the line is indented with a tab, YAML allows spaces only"
+    elif "mapping values are not allowed" in message:
+        message += "; a value that contains ': ' needs quotes"
+    return YamlError(message, file=file, line=mark.line + first_line)
+
+
+def _character_error(error: ReaderError, piece: str, file: str, first_line: int) -> YamlError:
+    character = error.character
+    code = ord(character) if isinstance(character, (str, bytes)) and character else character
+    line = None
+    if isinstance(code, int):
+        at = piece.find(chr(code))
+        line = piece.count("\n", 0, at) + first_line if at >= 0 else None
+        return YamlError(f"the character U+{code:04X} is not allowed in YAML", file=file, line=line)
+    return YamlError(str(error.reason), file=file)

@@ -1,0 +1,73 @@
+"""How Go prints floating-point numbers: in JSON, and in the general format its YAML library uses.
+
+Both print the fewest digits that read back as the same number, as Python's ``repr`` does; they differ in when
+they turn to an exponent. Rules: ``encoding/json`` (float encoder) and ``strconv.FormatFloat``.
+"""
+
+from __future__ import annotations
+
+import math
+
+__all__ = ["go_general", "go_json", "go_yaml"]
+
+
+def _digits(number: float) -> tuple[str, int]:
+    """The shortest significant digits of a positive number, and where the decimal point stands in them."""
+    mantissa, _, exponent = repr(number).partition("e")
+    whole, _, fraction = mantissa.partition(".")
+    if fraction == "0":
+        fraction = ""
+    point = len(whole) + (int(exponent) if exponent else 0)
+    digits = whole + fraction
+    stripped = digits.lstrip("0")
+    point -= len(digits) - len(stripped)
+    return stripped.rstrip("0"), point
+
+
+def _fixed(digits: str, point: int) -> str:
+    if point <= 0:
+        return "0." + "0" * -point + digits
+    if point >= len(digits):
+        return digits + "0" * (point - len(digits))
+    return digits[:point] + "." + digits[point:]
+
+
+def _exponential(digits: str, point: int, width: int) -> str:
+    exponent = point - 1
+    fraction = "." + digits[1:] if len(digits) > 1 else ""
+    return f"{digits[0]}{fraction}e{'-' if exponent < 0 else '+'}{abs(exponent):0{width}}"
+
+
+def go_general(number: float) -> str:
+    """Return the number as ``strconv.FormatFloat(number, 'g', -1, 64)`` prints it; not for NaN."""
+    if number == 0:
+        return "-0" if math.copysign(1, number) < 0 else "0"
+    if math.isinf(number):
+        return "+Inf" if number > 0 else "-Inf"
+    sign = "-" if number < 0 else ""
+    digits, point = _digits(abs(number))
+    if -4 <= point - 1 < 6:
+        return sign + _fixed(digits, point)
+    return sign + _exponential(digits, point, 2)
+
+
+def go_json(number: float) -> str:
+    """Return the number as Go's ``encoding/json`` prints it; the number must be finite."""
+    if number == 0:
+        return "-0" if math.copysign(1, number) < 0 else "0"
+    sign = "-" if number < 0 else ""
+    magnitude = abs(number)
+    digits, point = _digits(magnitude)
+    if 1e-6 <= magnitude < 1e21:
+        return sign + _fixed(digits, point)
+    return sign + _exponential(digits, point, 1 if magnitude < 1 else 2)
+
+
+def go_yaml(number: float) -> str:
+    """Return the number as ``kustomize build`` prints it: through JSON, and read back from there."""
+    text = go_json(number)
+    if "." not in text and "e" not in text:
+        whole = int(text)
+        if -(1 << 63) <= whole < (1 << 64):
+            return str(whole)
+    return go_general(number)
