@@ -1,0 +1,64 @@
+"""The client: authentication, REST mapping, verbs on raw JSON objects, watches.
+
+async with await Client.connect() as client:
+    web = await client.get(ObjectRef("apps/v1", "Deployment", "web", "staging"))
+"""
+
+from headgate.kube.access import AccessError
+from headgate.kube.client import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, Client
+from headgate.kube.errors import (
+    AlreadyExists,
+    ApiError,
+    BadRequest,
+    Cause,
+    Conflict,
+    Forbidden,
+    Gone,
+    Invalid,
+    NoMatch,
+    NotFound,
+    ServerError,
+    ServerTimeout,
+    TooManyRequests,
+    Unauthorized,
+    Unavailable,
+    Unreachable,
+)
+from headgate.kube.mapper import Resource, RestMapper
+from headgate.kube.reflector import Reflector
+from headgate.kube.refs import Obj, ObjectRef, ref_of
+from headgate.kube.transport import Answer, Observer
+from headgate.kube.watch import WatchEvent
+
+__all__ = [
+    "APPLY_PATCH",
+    "JSON_PATCH",
+    "MERGE_PATCH",
+    "AccessError",
+    "AlreadyExists",
+    "Answer",
+    "ApiError",
+    "BadRequest",
+    "Cause",
+    "Client",
+    "Conflict",
+    "Forbidden",
+    "Gone",
+    "Invalid",
+    "NoMatch",
+    "NotFound",
+    "Obj",
+    "ObjectRef",
+    "Observer",
+    "Reflector",
+    "Resource",
+    "RestMapper",
+    "ServerError",
+    "ServerTimeout",
+    "TooManyRequests",
+    "Unauthorized",
+    "Unavailable",
+    "Unreachable",
+    "WatchEvent",
+    "ref_of",
+]

@@ -1,0 +1,399 @@
+"""The API server's verbs on raw JSON objects.
+
+    client = await Client.connect()
+    web = await client.get(ObjectRef("apps/v1", "Deployment", "web", "staging"))
+    await client.apply(desired, field_manager="kustomize-controller")
+    tenant = client.impersonate("system:serviceaccount:staging:tenant")
+
+Objects are plain dictionaries; the kind's path comes from the :class:`~headgate.kube.mapper.RestMapper`. All
+errors are :class:`~headgate.kube.errors.ApiError`. One connection pool serves all clients of a cluster.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+import orjson
+
+from headgate import __version__
+from headgate.kube.access import Access
+from headgate.kube.errors import BadRequest
+from headgate.kube.mapper import Resource, RestMapper
+from headgate.kube.refs import Obj, ObjectRef, ref_of
+from headgate.kube.transport import MAX_IN_FLIGHT, TIMEOUT, Answer, Label, Observer, Transport
+from headgate.kube.watch import SILENCE, WatchEvent, watch
+
+USER_AGENT = f"headgate/{__version__}"
+PAGE = 500
+"""Objects per page of a list."""
+
+JSON = "application/json"
+APPLY_PATCH = "application/apply-patch+yaml"
+JSON_PATCH = "application/json-patch+json"
+MERGE_PATCH = "application/merge-patch+json"
+
+_VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+
+Params = Mapping[str, str | int]
+
+
+class Client:
+    """Requests to one cluster as one user. Made with :meth:`connect`."""
+
+    def __init__(
+        self, transport: Transport, mapper: RestMapper | None = None, headers: Sequence[tuple[str, str]] = ()
+    ) -> None:
+        self._transport = transport
+        self._headers = _headers(headers)
+        self.mapper = mapper or RestMapper(self._discover)
+        self.cluster = transport.server
+        """What tells this cluster from others: the server's URL."""
+
+    @classmethod
+    async def connect(
+        cls,
+        kubeconfig: str | Mapping[str, Any] | None = None,
+        context: str | None = None,
+        *,
+        user_agent: str = USER_AGENT,
+        max_in_flight: int = MAX_IN_FLIGHT,
+        observer: Observer | None = None,
+    ) -> Client:
+        """Connect by a kubeconfig (path or content), else ``$KUBECONFIG``, else as a pod, else
+        ``~/.kube/config``.
+
+        Raises :class:`~headgate.kube.access.AccessError`. Nothing is sent yet.
+        """
+        access = Access(kubeconfig, context)
+        endpoint = await access.load()
+        return cls(
+            Transport(access, endpoint, user_agent=user_agent, max_in_flight=max_in_flight, observer=observer)
+        )
+
+    async def close(self) -> None:
+        """Close the connections, also those of impersonating clients made from this one."""
+        await self._transport.close()
+
+    async def __aenter__(self) -> Client:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def impersonate(self, user: str, groups: Sequence[str] = ()) -> Client:
+        """A client that acts as another user, over the same connections and discovery."""
+        headers = [("Impersonate-User", user), *(("Impersonate-Group", g) for g in groups)]
+        return Client(self._transport, self.mapper, headers)
+
+    @property
+    def counts(self) -> Counter[tuple[str, str, int]]:
+        """Answered requests by verb, resource and status, of all clients of this cluster."""
+        return self._transport.counts
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Params | None = None,
+        body: Any = None,
+        content_type: str | None = None,
+        timeout: float = TIMEOUT,  # noqa: ASYNC109 - the time for one try; tries may follow
+    ) -> Any:
+        """Any request, by path; returns the decoded answer. ``body`` is encoded unless it is bytes."""
+        label = Label(_VERBS.get(method, method.lower()), "")
+        return (await self._send(method, path, label, params, body, content_type, within=timeout)).body
+
+    async def get(self, ref: ObjectRef) -> Obj:
+        """The object as it is now. Raises :class:`NotFound`."""
+        resource = await self._of(ref)
+        return await self._object("GET", resource, ref, "get")
+
+    async def list_pages(
+        self,
+        api_version: str,
+        kind: str,
+        *,
+        namespace: str | None = None,
+        label_selector: str | None = None,
+        field_selector: str | None = None,
+        limit: int = PAGE,
+        accept: str | None = None,
+    ) -> AsyncIterator[Obj]:
+        """The pages of a list, each a decoded ``List`` (``items``, ``metadata.resourceVersion``).
+
+        Items of built-in kinds carry no ``apiVersion`` and ``kind``. Raises :class:`Gone` when a continue
+        token grew too old.
+        """
+        resource = await self.mapper.resolve(api_version, kind)
+        params = _selectors(label_selector, field_selector) | {"limit": limit}
+        while True:
+            answer = await self._send(
+                "GET",
+                resource.path(namespace or ""),
+                Label("list", resource.plural),
+                params,
+                accept=accept,
+            )
+            yield answer.body
+            token = answer.body["metadata"].get("continue")
+            if not token:
+                return
+            params["continue"] = token
+
+    async def list(
+        self,
+        api_version: str,
+        kind: str,
+        *,
+        namespace: str | None = None,
+        label_selector: str | None = None,
+        field_selector: str | None = None,
+    ) -> list[Obj]:
+        """All objects of a list at once, with ``apiVersion`` and ``kind`` filled in."""
+        found: list[Obj] = []
+        async for page in self.list_pages(
+            api_version,
+            kind,
+            namespace=namespace,
+            label_selector=label_selector,
+            field_selector=field_selector,
+        ):
+            found += [{"apiVersion": api_version, "kind": kind, **item} for item in page["items"]]
+        return found
+
+    async def create(self, obj: Obj, *, field_manager: str | None = None, dry_run: bool = False) -> Obj:
+        """Create an object. Raises :class:`AlreadyExists`, :class:`Invalid`, ..."""
+        ref = ref_of(obj)
+        resource = await self._of(ref)
+        answer = await self._send(
+            "POST",
+            resource.path(ref.namespace),
+            Label("create", resource.plural),
+            _managed(field_manager, dry_run),
+            obj,
+            JSON,
+            repeatable=False,
+        )
+        return _typed(answer.body, ref)
+
+    async def patch(
+        self,
+        ref: ObjectRef,
+        body: Any,
+        *,
+        content_type: str = MERGE_PATCH,
+        subresource: str = "",
+        field_manager: str | None = None,
+        dry_run: bool = False,
+    ) -> Obj:
+        """Patch an object (merge patch unless said otherwise), return it as it is then."""
+        resource = await self._of(ref)
+        params = _managed(field_manager, dry_run)
+        answer = await self._send(
+            "PATCH",
+            resource.path(ref.namespace, ref.name, subresource),
+            Label("patch", resource.plural),
+            params,
+            body,
+            content_type,
+            repeatable=content_type == MERGE_PATCH,
+        )
+        return _typed(answer.body, ref)
+
+    async def apply(
+        self,
+        obj: Obj,
+        *,
+        field_manager: str,
+        force: bool = True,
+        dry_run: bool = False,
+        subresource: str = "",
+    ) -> Obj:
+        """Server-side apply; see :meth:`apply_answer` for the answer with its status."""
+        answer = await self.apply_answer(
+            obj, field_manager=field_manager, force=force, dry_run=dry_run, subresource=subresource
+        )
+        return _typed(answer.body, ref_of(obj))
+
+    async def apply_answer(
+        self,
+        obj: Obj,
+        *,
+        field_manager: str,
+        force: bool = True,
+        dry_run: bool = False,
+        subresource: str = "",
+    ) -> Answer:
+        """Server-side apply; status 201 means that the object was (or would be) created.
+
+        A ``metadata.resourceVersion`` in ``obj`` is a precondition: :class:`Conflict` when the object has
+        moved on (but an object that is absent is created).
+        """
+        ref = ref_of(obj)
+        resource = await self._of(ref)
+        params = _managed(field_manager, dry_run)
+        if force:
+            params["force"] = "true"
+        answer = await self._send(
+            "PATCH",
+            resource.path(ref.namespace, ref.name, subresource),
+            Label("apply", resource.plural),
+            params,
+            _safe_in_yaml(orjson.dumps(obj)),
+            APPLY_PATCH,
+        )
+        _typed(answer.body, ref)
+        return answer
+
+    async def delete(
+        self,
+        ref: ObjectRef,
+        *,
+        propagation: str = "Background",
+        uid: str | None = None,
+        resource_version: str | None = None,
+        dry_run: bool = False,
+    ) -> None:
+        """Ask for the deletion of an object; finalizers may keep it for a while.
+
+        ``uid`` and ``resource_version`` are preconditions. Raises :class:`NotFound`, :class:`Conflict`.
+        """
+        resource = await self._of(ref)
+        options: Obj = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": propagation}
+        preconditions = {
+            k: v for k, v in (("uid", uid), ("resourceVersion", resource_version)) if v is not None
+        }
+        if preconditions:
+            options["preconditions"] = preconditions
+        await self._send(
+            "DELETE",
+            resource.path(ref.namespace, ref.name),
+            Label("delete", resource.plural),
+            {"dryRun": "All"} if dry_run else None,
+            options,
+            JSON,
+        )
+
+    async def watch(
+        self,
+        api_version: str,
+        kind: str,
+        *,
+        namespace: str | None = None,
+        label_selector: str | None = None,
+        field_selector: str | None = None,
+        resource_version: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - the server's
+        silence: float = SILENCE,
+    ) -> AsyncIterator[WatchEvent]:
+        """Changes as they come, bookmarks included; ends when the server ends it (see :mod:`watch`).
+
+        Raises :class:`Gone` when ``resource_version`` is too old to resume from.
+        """
+        resource = await self.mapper.resolve(api_version, kind)
+        params: dict[str, str | int] = {"watch": "true", "allowWatchBookmarks": "true"}
+        params |= _selectors(label_selector, field_selector)
+        if resource_version is not None:
+            params["resourceVersion"] = resource_version
+        if timeout is not None:
+            params["timeoutSeconds"] = max(1, int(timeout))
+        path = f"{resource.path(namespace or '')}?{urlencode(params)}"
+        async with self._transport.stream(
+            path, label=Label("watch", resource.plural), headers=self._headers, silence=silence
+        ) as pieces:
+            async for event in watch(pieces):
+                yield event
+
+    async def _of(self, ref: ObjectRef) -> Resource:
+        resource = await self.mapper.resolve(ref.api_version, ref.kind)
+        if resource.namespaced and not ref.namespace:
+            raise BadRequest(f"{ref}: a {ref.kind} lives in a namespace, and none is given", status=400)
+        return resource
+
+    async def _object(self, method: str, resource: Resource, ref: ObjectRef, verb: str) -> Obj:
+        path = resource.path(ref.namespace, ref.name)
+        answer = await self._send(method, path, Label(verb, resource.plural))
+        return _typed(answer.body, ref)
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        label: Label,
+        params: Params | None = None,
+        body: Any = None,
+        content_type: str | None = None,
+        *,
+        accept: str | None = None,
+        within: float = TIMEOUT,
+        repeatable: bool | None = None,
+    ) -> Answer:
+        headers = self._headers
+        if content_type or accept:
+            headers = dict(headers)
+            if content_type:
+                headers["Content-Type"] = content_type
+            if accept:
+                headers["Accept"] = accept
+        if body is not None and not isinstance(body, bytes):
+            body = orjson.dumps(body)
+        return await self._transport.send(
+            method,
+            f"{path}?{urlencode(params)}" if params else path,
+            label=label,
+            headers=headers,
+            body=body,
+            within=within,
+            repeatable=method != "POST" if repeatable is None else repeatable,
+        )
+
+    async def _discover(self, path: str, accept: str) -> Obj:
+        answer = await self._send("GET", path, Label("get", "discovery"), accept=accept)
+        return answer.body if isinstance(answer.body, dict) else {}
+
+
+def _headers(pairs: Sequence[tuple[str, str]]) -> Mapping[str, str]:
+    from multidict import CIMultiDict
+
+    return CIMultiDict(pairs)
+
+
+def _selectors(label_selector: str | None, field_selector: str | None) -> dict[str, str | int]:
+    params: dict[str, str | int] = {}
+    if label_selector:
+        params["labelSelector"] = label_selector
+    if field_selector:
+        params["fieldSelector"] = field_selector
+    return params
+
+
+def _managed(field_manager: str | None, dry_run: bool) -> dict[str, str | int]:
+    params: dict[str, str | int] = {}
+    if field_manager:
+        params["fieldManager"] = field_manager
+    if dry_run:
+        params["dryRun"] = "All"
+    return params
+
+
+def _typed(body: Any, ref: ObjectRef) -> Obj:
+    if not isinstance(body, dict):
+        raise BadRequest(f"{ref}: the API server answered with no object")
+    body.setdefault("apiVersion", ref.api_version)
+    body.setdefault("kind", ref.kind)
+    return body
+
+
+_NOT_IN_YAML = re.compile(rb"\x7f|\xc2[\x80-\x9f]|\xef\xbf[\xbe\xbf]")
+
+
+def _safe_in_yaml(body: bytes) -> bytes:
+    """JSON that means the same as YAML, as which the server reads an apply: YAML has no such characters."""
+    if _NOT_IN_YAML.search(body) is None:
+        return body
+    return _NOT_IN_YAML.sub(lambda m: b"\\u%04x" % ord(m.group().decode()), body)

@@ -1,0 +1,177 @@
+"""What can go wrong between us and an API server, as one tree named for what was met.
+
+    ApiError
+    ├── BadRequest          400  the request itself makes no sense
+    ├── Unauthorized        401  the credentials are not accepted
+    ├── Forbidden           403  the credentials do not allow it
+    ├── NotFound            404  the object, its namespace or its kind is not there
+    │   └── NoMatch              the cluster has no such kind
+    ├── AlreadyExists       409
+    ├── Conflict            409  the object changed meanwhile
+    ├── Gone                410  the resource version or continue token is too old
+    ├── Invalid             422  the object is refused; ``causes`` name its fields
+    ├── TooManyRequests     429
+    ├── ServerError         5xx  and any other status
+    │   ├── Unavailable     503
+    │   └── ServerTimeout   504  or no answer in time
+    └── Unreachable              no connection, or it broke
+
+The message is the API server's own, which names object and field. It goes to conditions and events as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One of several reasons for a refusal (``Status.details.causes``)."""
+
+    reason: str
+    message: str
+    field: str
+
+
+class ApiError(Exception):
+    """The API server refused, failed or could not be reached.
+
+    ``status`` is the HTTP status (0 without an answer), ``reason`` the one-word reason of the ``Status``
+    object (often empty for 500), ``retry_after`` the seconds the server asks to wait.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int = 0,
+        reason: str = "",
+        causes: tuple[Cause, ...] = (),
+        details: Mapping[str, Any] | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status
+        self.reason = reason
+        self.causes = causes
+        self.details: Mapping[str, Any] = details or {}
+        self.retry_after = retry_after
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class BadRequest(ApiError):
+    """The request itself makes no sense."""
+
+
+class Unauthorized(ApiError):
+    """The credentials are not accepted."""
+
+
+class Forbidden(ApiError):
+    """The credentials do not allow it."""
+
+
+class NotFound(ApiError):
+    """The object, its namespace or its kind is not there."""
+
+
+class NoMatch(NotFound):
+    """The cluster has no such kind."""
+
+    def __init__(self, api_version: str, kind: str) -> None:
+        super().__init__(f'no matches for kind "{kind}" in version "{api_version}"', status=404)
+        self.api_version, self.kind = api_version, kind
+
+
+class AlreadyExists(ApiError):
+    """An object of that name is there already."""
+
+
+class Conflict(ApiError):
+    """The object changed meanwhile, or another manager owns a field."""
+
+
+class Gone(ApiError):
+    """The resource version or continue token is too old: list again."""
+
+
+class Invalid(ApiError):
+    """The object is refused; ``causes`` name its fields."""
+
+
+class TooManyRequests(ApiError):
+    """The server is busy, or an eviction budget is used up."""
+
+
+class ServerError(ApiError):
+    """The server failed."""
+
+
+class Unavailable(ServerError):
+    """The server, or one behind it, does not serve now."""
+
+
+class ServerTimeout(ServerError):
+    """No answer in time."""
+
+
+class Unreachable(ApiError):
+    """No connection, or it broke before the answer."""
+
+
+_BY_REASON: dict[str, type[ApiError]] = {
+    "AlreadyExists": AlreadyExists,
+    "Conflict": Conflict,
+    "Expired": Gone,
+    "Gone": Gone,
+    "Invalid": Invalid,
+    "NotFound": NotFound,
+    "Forbidden": Forbidden,
+    "Unauthorized": Unauthorized,
+    "TooManyRequests": TooManyRequests,
+    "ServiceUnavailable": Unavailable,
+    "Timeout": ServerTimeout,
+    "ServerTimeout": ServerTimeout,
+}
+_BY_STATUS: dict[int, type[ApiError]] = {
+    400: BadRequest,
+    401: Unauthorized,
+    403: Forbidden,
+    404: NotFound,
+    409: Conflict,
+    410: Gone,
+    422: Invalid,
+    429: TooManyRequests,
+    503: Unavailable,
+    504: ServerTimeout,
+}
+
+
+def from_status(status: int, body: Any, *, text: str = "", retry_after: float | None = None) -> ApiError:
+    """The error for an answer: ``body`` is its ``Status`` object, or None and ``text`` is what came."""
+    if not isinstance(body, dict) or body.get("kind") != "Status":
+        message = text.strip()[:300] or f"the server answered with HTTP status {status}"
+        return _BY_STATUS.get(status, ServerError)(message, status=status, retry_after=retry_after)
+    status = body.get("code") or status
+    reason = body.get("reason") or ""
+    details = body.get("details") or {}
+    if retry_after is None and details.get("retryAfterSeconds"):
+        retry_after = float(details["retryAfterSeconds"])
+    causes = tuple(
+        Cause(c.get("reason") or "", c.get("message") or "", c.get("field") or "")
+        for c in details.get("causes") or ()
+    )
+    kind = _BY_REASON.get(reason) or _BY_STATUS.get(status, ServerError)
+    return kind(
+        body.get("message") or reason or f"the server answered with HTTP status {status}",
+        status=status,
+        reason=reason,
+        causes=causes,
+        details=details,
+        retry_after=retry_after,
+    )

@@ -1,0 +1,181 @@
+"""Which path serves a kind: the cluster's discovery, asked lazily and remembered.
+
+Two requests tell all kinds where the server has aggregated discovery (KEP-3352, Kubernetes 1.27 and newer);
+older servers are asked per group and version, only for those that are used. A kind that is not known makes
+the mapper ask again, at most every :data:`REFRESH_AFTER` seconds; a CRD that was just applied is learned from
+the CRD itself, so that its objects need not wait for discovery.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from headgate.kube.errors import ApiError, BadRequest, NoMatch, NotFound, Unavailable
+
+Obj = dict[str, Any]
+
+REFRESH_AFTER = 2.0
+"""Seconds that must pass before an unknown kind makes us ask the server again."""
+
+AGGREGATED = (
+    "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,"
+    "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,"
+    "application/json"
+)
+
+Fetch = Callable[[str, str], Awaitable[Obj]]
+"""GETs a path with an ``Accept`` header, returns the decoded answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """How one kind is served."""
+
+    api_version: str
+    kind: str
+    plural: str
+    namespaced: bool
+    verbs: frozenset[str] = frozenset()
+
+    def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
+        """The URL path of a collection or object. The namespace is left out for what lives in none.
+
+        Raises :class:`BadRequest` for names that no path can carry.
+        """
+        root = f"/apis/{self.api_version}" if "/" in self.api_version else f"/api/{self.api_version}"
+        if self.namespaced and namespace:
+            root += f"/namespaces/{_segment(namespace)}"
+        root += f"/{self.plural}"
+        if name:
+            root += f"/{_segment(name)}"
+        return f"{root}/{subresource}" if subresource else root
+
+
+def _segment(name: str) -> str:
+    if name in (".", "..") or "/" in name or "%" in name:
+        raise BadRequest(f"{name!r} cannot be the name of an object", status=400, reason="BadRequest")
+    return quote(name, safe=":@")
+
+
+class RestMapper:
+    """Kinds of one cluster. Safe to share among tasks; concurrent misses cost one refresh."""
+
+    def __init__(self, fetch: Fetch) -> None:
+        self._fetch = fetch
+        self._kinds: dict[tuple[str, str], Resource] = {}
+        self._learned: dict[tuple[str, str], Resource] = {}
+        self._stale: set[str] = set()
+        """API versions whose own server does not answer: their kinds are unknown, not absent."""
+        self._groups: dict[str, float] = {}
+        """API versions that were asked for one by one, and when."""
+        self._aggregated: bool | None = None
+        self._asked_at = float("-inf")
+        self._lock = asyncio.Lock()
+
+    async def resolve(self, api_version: str, kind: str) -> Resource:
+        """How the kind is served.
+
+        Raises :class:`NoMatch` when the cluster does not have it, :class:`Unavailable` when the server that
+        would know does not answer, or another :class:`ApiError` when discovery fails.
+        """
+        found = self.known(api_version, kind)
+        if found is not None:
+            return found
+        async with self._lock:
+            found = self.known(api_version, kind)
+            if found is None and self._may_ask(api_version):
+                await self._refresh(api_version)
+                found = self.known(api_version, kind)
+        if found is not None:
+            return found
+        if api_version in self._stale:
+            raise Unavailable(f"the server for {api_version} is not available now", status=503)
+        raise NoMatch(api_version, kind)
+
+    def known(self, api_version: str, kind: str) -> Resource | None:
+        """The kind if it is known already; asks nobody."""
+        key = (api_version, kind)
+        return self._kinds.get(key) or self._learned.get(key)
+
+    def learn(self, crd: Obj) -> None:
+        """Take over the kinds that a CustomResourceDefinition defines, before discovery has them."""
+        spec = crd.get("spec") or {}
+        names = spec.get("names") or {}
+        for version in spec.get("versions") or ():
+            if version.get("served", True) and names.get("kind") and names.get("plural"):
+                api_version = f"{spec.get('group')}/{version.get('name')}"
+                self._learned[(api_version, names["kind"])] = Resource(
+                    api_version, names["kind"], names["plural"], spec.get("scope") != "Cluster"
+                )
+
+    def invalidate(self) -> None:
+        """Kinds came or went: ask again at the next use."""
+        self._kinds.clear()
+        self._learned.clear()
+        self._groups.clear()
+        self._asked_at = float("-inf")
+
+    def _may_ask(self, api_version: str) -> bool:
+        asked = self._groups.get(api_version, float("-inf")) if self._aggregated is False else self._asked_at
+        return time.monotonic() - asked >= REFRESH_AFTER
+
+    async def _refresh(self, api_version: str) -> None:
+        if self._aggregated is not False:
+            core, groups = await asyncio.gather(
+                self._fetch("/api", AGGREGATED), self._fetch("/apis", AGGREGATED)
+            )
+            self._aggregated = groups.get("kind") == "APIGroupDiscoveryList"
+            if self._aggregated:
+                self._take_aggregated(core, groups)
+                self._asked_at = time.monotonic()
+                return
+        await self._refresh_one(api_version)
+
+    def _take_aggregated(self, *lists: Obj) -> None:
+        kinds: dict[tuple[str, str], Resource] = {}
+        stale: set[str] = set()
+        for group in (item for answer in lists for item in answer.get("items") or ()):
+            name = group.get("metadata", {}).get("name") or ""
+            for version in group.get("versions") or ():
+                api_version = f"{name}/{version['version']}" if name else version["version"]
+                if version.get("freshness") == "Stale":
+                    stale.add(api_version)
+                for entry in version.get("resources") or ():
+                    kind = (entry.get("responseKind") or {}).get("kind")
+                    if kind:
+                        kinds[(api_version, kind)] = Resource(
+                            api_version,
+                            kind,
+                            entry["resource"],
+                            entry.get("scope") == "Namespaced",
+                            frozenset(entry.get("verbs") or ()),
+                        )
+        self._kinds, self._stale = kinds, stale
+        for key in [k for k in self._learned if k in kinds]:
+            del self._learned[key]
+
+    async def _refresh_one(self, api_version: str) -> None:
+        root = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+        self._stale.discard(api_version)
+        try:
+            answer = await self._fetch(root, "application/json")
+        except NotFound:
+            answer = {}
+        except ApiError:
+            self._stale.add(api_version)
+            raise
+        for entry in answer.get("resources") or ():
+            if "/" not in entry["name"]:
+                self._kinds[(api_version, entry["kind"])] = Resource(
+                    api_version,
+                    entry["kind"],
+                    entry["name"],
+                    bool(entry.get("namespaced")),
+                    frozenset(entry.get("verbs") or ()),
+                )
+        self._groups[api_version] = time.monotonic()

@@ -1,0 +1,182 @@
+"""A mirror of all objects of one kind (under a selector), kept by a list and a watch.
+
+    reflector = Reflector(client, "apps/v1", "Deployment", label_selector="...", project=essence,
+    on_change=wake) task = asyncio.create_task(reflector.run()) await reflector.synced.wait()
+    reflector.get(ref)
+
+Only what ``project`` returns is kept, so memory follows what is needed of an object and not its size. Each
+change is told as ``on_change(ref, old, new)``: ``old`` is None for what was not there, ``new`` is None for
+what is gone, also when it went while no watch was running (the next list tells). Connections break: a watch
+resumes from the last version seen, a version that is too old (410) means a new list, errors back off up to
+half a minute. A kind that the cluster does not have counts as a kind without objects, until it comes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Generic, TypeVar
+
+from headgate.kube.client import PAGE, Client
+from headgate.kube.errors import ApiError, Forbidden, Gone, NoMatch, NotFound, ServerTimeout
+from headgate.kube.refs import Obj, ObjectRef
+
+T = TypeVar("T")
+
+_log = logging.getLogger("headgate.kube.reflector")
+
+SERVER_TIMEOUT = (290.0, 580.0)
+"""Between these many seconds the server ends a watch; spread, so that not all reconnect at once."""
+BACKOFF = (0.2, 30.0)
+"""Seconds between tries after errors: first and longest."""
+
+
+class Reflector(Generic[T]):
+    """See the module's text. ``project`` gets each object with ``apiVersion`` and ``kind`` filled in."""
+
+    def __init__(
+        self,
+        client: Client,
+        api_version: str,
+        kind: str,
+        *,
+        project: Callable[[Obj], T],
+        on_change: Callable[[ObjectRef, T | None, T | None], None] | None = None,
+        namespace: str | None = None,
+        label_selector: str | None = None,
+        field_selector: str | None = None,
+        page: int = PAGE,
+    ) -> None:
+        self.api_version, self.kind = api_version, kind
+        self.synced = asyncio.Event()
+        """Set when the first list is complete (or the kind does not exist)."""
+        self._client = client
+        self._project, self._on_change = project, on_change
+        self._namespace = namespace
+        self._label_selector, self._field_selector = label_selector, field_selector
+        self._page = page
+        self._store: dict[ObjectRef, tuple[str, T]] = {}
+        self._heard_at = time.monotonic()
+
+    def get(self, ref: ObjectRef) -> T | None:
+        """What is kept of an object; None when there is none."""
+        entry = self._store.get(ref)
+        return None if entry is None else entry[1]
+
+    def items(self) -> Iterator[tuple[ObjectRef, T]]:
+        """All that is kept, as it is at the call."""
+        return iter([(ref, kept) for ref, (_, kept) in self._store.items()])
+
+    def __len__(self) -> int:
+        return len(self._store)
+
+    @property
+    def age(self) -> float:
+        """Seconds since the server was last heard of: bookmarks come each minute, so more is bad news."""
+        return time.monotonic() - self._heard_at
+
+    async def run(self) -> None:
+        """Mirror until cancelled."""
+        failures = 0
+        version: str | None = None
+        while True:
+            try:
+                if version is None:
+                    version = await self._list()
+                    self.synced.set()
+                async for seen in self._watch(version):
+                    version, failures = seen, 0
+                continue
+            except Gone:
+                version = None
+                failures += 1
+                if failures == 1:
+                    continue
+            except ServerTimeout as error:
+                _log.info("watch of %s fell silent: %s", self, error)
+                failures += 1
+            except NotFound as error:
+                # The kind went, or has not come: no objects.
+                self._replace({})
+                self.synced.set()
+                version = None
+                failures += 1
+                if not isinstance(error, NoMatch):
+                    self._client.mapper.invalidate()
+            except ApiError as error:
+                level = logging.WARNING if isinstance(error, Forbidden) or failures > 2 else logging.INFO
+                _log.log(level, "watch of %s: %s", self, error)
+                failures += 1
+            await asyncio.sleep(_backoff(failures))
+
+    async def _list(self) -> str:
+        found: dict[ObjectRef, tuple[str, T]] = {}
+        version = ""
+        async for page in self._client.list_pages(
+            self.api_version,
+            self.kind,
+            namespace=self._namespace,
+            label_selector=self._label_selector,
+            field_selector=self._field_selector,
+            limit=self._page,
+        ):
+            self._heard_at = time.monotonic()
+            version = version or page["metadata"]["resourceVersion"]
+            for item in page["items"]:
+                ref, entry = self._entry(item)
+                found[ref] = entry
+        self._replace(found)
+        return version
+
+    async def _watch(self, version: str) -> AsyncIterator[str]:
+        async for event in self._client.watch(
+            self.api_version,
+            self.kind,
+            namespace=self._namespace,
+            label_selector=self._label_selector,
+            field_selector=self._field_selector,
+            resource_version=version,
+            timeout=random.uniform(*SERVER_TIMEOUT),  # noqa: S311 - spreads load
+        ):
+            self._heard_at = time.monotonic()
+            if event.type != "BOOKMARK":
+                ref, entry = self._entry(event.object)
+                self._set(ref, None if event.type == "DELETED" else entry)
+            yield event.resource_version
+
+    def _entry(self, item: Obj) -> tuple[ObjectRef, tuple[str, T]]:
+        item.setdefault("apiVersion", self.api_version)
+        item.setdefault("kind", self.kind)
+        meta = item["metadata"]
+        ref = ObjectRef(self.api_version, self.kind, meta["name"], meta.get("namespace", ""))
+        return ref, (meta["resourceVersion"], self._project(item))
+
+    def _replace(self, found: dict[ObjectRef, tuple[str, T]]) -> None:
+        for ref in [r for r in self._store if r not in found]:
+            self._set(ref, None)
+        for ref, entry in found.items():
+            self._set(ref, entry)
+
+    def _set(self, ref: ObjectRef, entry: tuple[str, T] | None) -> None:
+        old = self._store.get(ref)
+        if entry is None:
+            self._store.pop(ref, None)
+        else:
+            self._store[ref] = entry
+        if (old and old[0]) == (entry and entry[0]):
+            return
+        if self._on_change is not None:
+            self._on_change(ref, old and old[1], entry and entry[1])
+
+    def __str__(self) -> str:
+        where = f" in {self._namespace}" if self._namespace else ""
+        return f"{self.kind} ({self.api_version}){where}"
+
+
+def _backoff(failures: int) -> float:
+    first, longest = BACKOFF
+    pause: float = min(longest, first * 2 ** min(failures - 1, 12))
+    return pause * random.uniform(0.7, 1.3)  # noqa: S311 - spreads load

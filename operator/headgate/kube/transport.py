@@ -1,0 +1,225 @@
+"""One request to the API server and its answer: connection pool, credentials, limits, retries, counting.
+
+Everything above speaks of objects; here are bytes, headers and statuses. A request waits for one of
+``max_in_flight`` places (watches do not count), goes out on a kept-alive connection, and is sent again when
+the server says it is too busy or the connection broke before an answer and sending twice does no harm.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import aiohttp
+import orjson
+from yarl import URL
+
+from headgate.kube.access import Access, Endpoint
+from headgate.kube.errors import ApiError, ServerTimeout, Unauthorized, Unreachable, from_status
+
+MAX_IN_FLIGHT = 48
+"""Requests at once; the API server's own default limit is 200 changing ones for all its clients."""
+TIMEOUT = 30.0
+"""Seconds for one try of a request."""
+TRIES = 6
+RETRIED = frozenset((429, 502, 503, 504))
+LONGEST_PAUSE = 15.0
+"""Seconds between two tries at the most, whatever ``Retry-After`` says."""
+
+
+class Observer(Protocol):
+    """Is told of each answered request; the metrics implement it."""
+
+    def requested(self, verb: str, resource: str, status: int, seconds: float) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A successful answer."""
+
+    status: int
+    body: Any
+    """Decoded JSON; None when there was none."""
+    headers: Mapping[str, str]
+
+
+class Label(NamedTuple):
+    """What a request is counted under: verbs as the API server's metrics name them, and the plural."""
+
+    verb: str
+    resource: str
+
+
+class Transport:
+    """The shared session with one API server."""
+
+    def __init__(
+        self,
+        access: Access,
+        endpoint: Endpoint,
+        *,
+        user_agent: str,
+        max_in_flight: int = MAX_IN_FLIGHT,
+        observer: Observer | None = None,
+    ) -> None:
+        self.server = endpoint.server
+        self.observer = observer
+        self.counts: Counter[tuple[str, str, int]] = Counter()
+        """Answered requests by verb, resource and status (0: no answer)."""
+        self._access = access
+        self._slots = asyncio.Semaphore(max_in_flight)
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                ssl=endpoint.tls if endpoint.tls is not None else True, limit=0, keepalive_timeout=75
+            ),
+            headers={"User-Agent": user_agent, "Accept": "application/json"},
+            timeout=aiohttp.ClientTimeout(total=None),
+            auto_decompress=True,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            proxy=endpoint.proxy,
+        )
+        self._extra: dict[str, Any] = (
+            {"server_hostname": endpoint.tls_server_name} if endpoint.tls_server_name else {}
+        )
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._session.close()
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        label: Label,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+        within: float = TIMEOUT,
+        repeatable: bool = True,
+    ) -> Answer:
+        """Send a request and return its answer.
+
+        ``path`` starts with a slash and is sent as it is (already quoted). ``repeatable`` says that sending
+        it twice does no harm. Raises :class:`ApiError`.
+        """
+        renewed = False
+        attempt = 0
+        while True:
+            attempt += 1
+            authorization = await self._access.authorization()
+            try:
+                return await self._once(method, path, label, headers, body, within, authorization)
+            except Unauthorized:
+                if renewed or not await self._access.renew(authorization):
+                    raise
+                renewed = True
+            except ApiError as error:
+                broke = isinstance(error, Unreachable) and repeatable and attempt <= 2
+                busy = error.status in RETRIED and (repeatable or error.retry_after is not None)
+                if attempt >= TRIES or not (broke or busy):
+                    raise
+                await asyncio.sleep(_pause(attempt, error.retry_after))
+
+    @asynccontextmanager
+    async def stream(
+        self, path: str, *, label: Label, headers: Mapping[str, str], silence: float
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """A long answer in pieces as they come; ``silence`` seconds without one raise ServerTimeout."""
+        authorization = await self._access.authorization()
+        started = time.monotonic()
+        status = 0
+        try:
+            async with self._session.get(
+                URL(self.server + path, encoded=True),
+                headers=_with(headers, authorization),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=TIMEOUT, sock_read=silence),
+                **self._extra,
+            ) as response:
+                status = response.status
+                if status >= 300:
+                    if status == 401:
+                        await self._access.renew(authorization)
+                    raise _refusal(response, await response.read())
+                yield response.content.iter_any()
+        except TimeoutError as error:
+            raise ServerTimeout(f"nothing came from the API server for {silence:g}s") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise Unreachable(_unreachable(self.server, error)) from error
+        finally:
+            self._count(label, status, time.monotonic() - started)
+
+    async def _once(
+        self,
+        method: str,
+        path: str,
+        label: Label,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        within: float,
+        authorization: str | None,
+    ) -> Answer:
+        async with self._slots:
+            started = time.monotonic()
+            status = 0
+            try:
+                async with self._session.request(
+                    method,
+                    URL(self.server + path, encoded=True),
+                    data=body,
+                    headers=_with(headers, authorization),
+                    timeout=aiohttp.ClientTimeout(total=within),
+                    allow_redirects=False,
+                    **self._extra,
+                ) as response:
+                    raw = await response.read()
+                    status = response.status
+            except TimeoutError as error:
+                raise ServerTimeout(
+                    f"no answer from the API server within {within:g}s", status=504
+                ) from error
+            except (aiohttp.ClientError, OSError) as error:
+                raise Unreachable(_unreachable(self.server, error)) from error
+            finally:
+                self._count(label, status, time.monotonic() - started)
+        if status >= 300:
+            raise _refusal(response, raw)
+        try:
+            return Answer(status, orjson.loads(raw) if raw else None, response.headers)
+        except orjson.JSONDecodeError as error:
+            raise Unreachable(f"the answer of {self.server} is not JSON: {raw[:100]!r}") from error
+
+    def _count(self, label: Label, status: int, seconds: float) -> None:
+        self.counts[(label.verb, label.resource, status)] += 1
+        if self.observer is not None:
+            self.observer.requested(label.verb, label.resource, status, seconds)
+
+
+def _with(headers: Mapping[str, str], authorization: str | None) -> Mapping[str, str]:
+    return {**headers, "Authorization": authorization} if authorization else headers
+
+
+def _refusal(response: aiohttp.ClientResponse, raw: bytes) -> ApiError:
+    try:
+        body = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        body = None
+    try:
+        retry_after = float(response.headers["Retry-After"])
+    except (KeyError, ValueError):
+        retry_after = None
+    return from_status(response.status, body, text=raw.decode(errors="replace"), retry_after=retry_after)
+
+
+def _unreachable(server: str, error: Exception) -> str:
+    return f"cannot reach the API server at {server}: {error or type(error).__name__}"
+
+
+def _pause(attempt: int, retry_after: float | None) -> float:
+    pause = 0.1 * 2 ** (attempt - 1) if retry_after is None else retry_after
+    return float(min(LONGEST_PAUSE, pause) * random.uniform(0.8, 1.3))  # noqa: S311 - spreads load
