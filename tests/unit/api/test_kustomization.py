@@ -123,7 +123,7 @@ def test_nested_fields() -> None:
         ({"sourceRef": {"name": "x"}}, "spec.sourceRef.kind: is required"),
         (
             {"sourceRef": {"kind": "HelmChart", "name": "x"}},
-            "spec.sourceRef.kind: must be one of OCIRepository, GitRepository, Bucket, ExternalArtifact, not 'He",
+            "spec.sourceRef.kind: must be one of OCIRepository, GitRepository, Bucket, ExternalArtifact, not",
         ),
         ({"dependsOn": [{"name": "a"}, {}]}, "spec.dependsOn[1].name: is required"),
         ({"dependsOn": "a"}, "spec.dependsOn: must be a list, not a string"),
