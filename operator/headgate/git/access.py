@@ -1,0 +1,136 @@
+"""Turns credentials into the environment and configuration that one Git command needs.
+
+Nothing here reaches an argument list or, on Linux, a disk: an HTTP ``Authorization`` header is
+configuration by environment, keys and certificates are memory files, and the passphrase of an SSH key is
+asked for by ssh through a helper that prints an environment variable.
+"""
+
+from __future__ import annotations
+
+import shlex
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote
+
+from headgate.git.auth import Credentials
+from headgate.git.process import Config
+from headgate.git.secretfiles import SecretFiles
+from headgate.git.url import RemoteUrl
+
+__all__ = ["Access", "grant"]
+
+# The host is part of what is compared, so that a server cannot redirect Git elsewhere and get the password
+# there.
+_ASKPASS = """#!/bin/sh
+at="$HEADGATE_ASK_HOST"
+case "$1" in
+"Enter passphrase for "*) [ "$HEADGATE_ASK_FOR" = ssh ] && printf '%s\\n' "$HEADGATE_ASK_PASSWORD" ;;
+"Username for '$HEADGATE_ASK_SCHEME://$at'"*) printf '%s\\n' "$HEADGATE_ASK_USERNAME" ;;
+"Password for '$HEADGATE_ASK_SCHEME://$HEADGATE_ASK_USER@$at'"*) printf '%s\\n' "$HEADGATE_ASK_PASSWORD" ;;
+*) exit 1 ;;
+esac
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The URL for Git's argument list, and what it needs beside it. Good within the block of ``grant``
+    only."""
+
+    url: str
+    environment: dict[str, str] = field(default_factory=dict, repr=False)
+    config: Config = field(default=(), repr=False)
+
+
+@contextmanager
+def grant(
+    url: RemoteUrl, credentials: Credentials, *, connect_timeout: float, on_demand: bool = False
+) -> Iterator[Access]:
+    """Give access to ``url`` with ``credentials`` for as long as the block runs.
+
+    User name and password go out with the first request, and redirects are refused, because Git would
+    repeat them to whatever host it is sent to. With ``on_demand`` Git follows a redirect and asks for them
+    when the server does: they are then given to the host of ``url`` only. A bearer token cannot be given on
+    demand.
+    """
+    with SecretFiles() as files:
+        if url.is_ssh:
+            environment = _ssh(credentials, files, connect_timeout)
+            yield Access(url.for_git(credentials.username), environment)
+        else:
+            environment = _ask(url, credentials, files) if on_demand else {}
+            config = [*_tls(credentials, files), *_header(credentials, on_demand)]
+            yield Access(url.for_git(), environment, config)
+
+
+def _header(credentials: Credentials, on_demand: bool) -> Iterator[tuple[str, str]]:
+    if credentials.authorization and not on_demand:
+        yield "http.extraHeader", f"Authorization: {credentials.authorization}"
+        yield "http.followRedirects", "false"
+    else:
+        yield "http.followRedirects", "initial"
+
+
+def _ask(url: RemoteUrl, credentials: Credentials, files: SecretFiles) -> dict[str, str]:
+    return {
+        "GIT_ASKPASS": files.add_program(_ASKPASS),
+        "HEADGATE_ASK_FOR": "git",
+        "HEADGATE_ASK_SCHEME": url.scheme,
+        "HEADGATE_ASK_HOST": url.authority,
+        "HEADGATE_ASK_USERNAME": credentials.username,
+        # Git shows the user name as it stands in a URL.
+        "HEADGATE_ASK_USER": quote(credentials.username, safe="!$&'()*+,;=~"),
+        "HEADGATE_ASK_PASSWORD": credentials.password,
+    }
+
+
+def _tls(credentials: Credentials, files: SecretFiles) -> Iterator[tuple[str, str]]:
+    if credentials.ca:
+        yield "http.sslCAInfo", files.add(_system_authorities() + credentials.ca)
+    if credentials.client_certificate:
+        yield "http.sslCert", files.add(credentials.client_certificate)
+        yield "http.sslKey", files.add(credentials.client_key)
+
+
+def _system_authorities() -> bytes:
+    # The Secret's authorities add to those of the system, as they do in Flux; curl would replace them.
+    bundle = ssl.get_default_verify_paths().cafile
+    return Path(bundle).read_bytes() + b"\n" if bundle and Path(bundle).is_file() else b""
+
+
+def _ssh(credentials: Credentials, files: SecretFiles, connect_timeout: float) -> dict[str, str]:
+    options = {
+        "BatchMode": "no" if credentials.passphrase else "yes",
+        "ClearAllForwardings": "yes",
+        "ConnectTimeout": str(max(1, int(connect_timeout))),
+        "ControlMaster": "no",
+        "ControlPath": "none",
+        "ForwardAgent": "no",
+        "GlobalKnownHostsFile": "/dev/null",
+        "IdentitiesOnly": "yes",
+        "IdentityAgent": "none",
+        "LogLevel": "ERROR",
+        "NumberOfPasswordPrompts": "1",
+        "PermitLocalCommand": "no",
+        "PreferredAuthentications": "publickey",
+        "ProxyCommand": "none",
+        "ServerAliveInterval": "15",
+        "StrictHostKeyChecking": "yes",
+        "UpdateHostKeys": "no",
+        "UserKnownHostsFile": files.add(credentials.known_hosts),
+    }
+    arguments = ["ssh", "-F", "/dev/null", "-T", "-i", files.add(credentials.identity)]
+    for name, value in options.items():
+        arguments += ["-o", f"{name}={value}"]
+    environment = {"GIT_SSH_COMMAND": shlex.join(arguments), "GIT_SSH_VARIANT": "ssh"}
+    if credentials.passphrase:
+        environment |= {
+            "SSH_ASKPASS": files.add_program(_ASKPASS),
+            "SSH_ASKPASS_REQUIRE": "force",
+            "HEADGATE_ASK_FOR": "ssh",
+            "HEADGATE_ASK_PASSWORD": credentials.passphrase,
+        }
+    return environment

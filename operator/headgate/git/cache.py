@@ -1,0 +1,209 @@
+"""Bare repositories on disk that hold, for each source, the few commits that are in use.
+
+A cache starts empty and receives single commits without history (``Remote.fetch``). Every commit it must keep
+has a reference ``refs/headgate/<commit>``: the newest one, and those that are pinned because a tree of
+theirs is being read. All others are dropped when the cache is repacked, which happens after a number of
+fetches, so that its size stays that of a few check-outs however long the operator runs.
+
+A cache belongs to one source object and one URL. It is not shared between objects: what one tenant's
+credentials fetched must not be readable with another's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import threading
+from collections import Counter
+from pathlib import Path
+
+from headgate.git.errors import StorageError
+from headgate.git.process import run
+
+__all__ = ["BareCache", "Caches"]
+
+KEEP = "refs/headgate/"
+MAX_PACKS = 24
+LOCAL_TIMEOUT = 300.0
+
+_SAFE = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+
+
+class BareCache:
+    """One bare repository. Its ``lock`` serialises all that write to it; reading needs no lock."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.lock = threading.RLock()
+        self._pins: Counter[str] = Counter()
+
+    def prepare(self, commit: str) -> None:
+        """Make sure that the repository exists and has the object format of ``commit``; call with the lock
+        held.
+
+        Raises :class:`StorageError` when the folder cannot be written.
+        """
+        wanted = "sha1" if len(commit) == 40 else "sha256"
+        if self._exists():
+            if self._object_format() == wanted:
+                return
+            self.remove()
+        try:
+            self.path.mkdir(parents=True, mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise StorageError(f"the repository cache cannot be written: {error.strerror}") from None
+        finished = run(
+            ["init", "--quiet", "--bare", "--template=", f"--object-format={wanted}", "--", str(self.path)],
+            timeout=LOCAL_TIMEOUT,
+        )
+        if finished.status:
+            raise StorageError(f"the repository cache cannot be written: {_last_line(finished.messages)}")
+
+    def has(self, commit: str) -> bool:
+        """Tell whether the commit and all its files are there."""
+        if not self._exists():
+            return False
+        # The reference is written after the objects are complete, so it stands for all of them.
+        return (
+            self.git(
+                "rev-parse",
+                "--quiet",
+                "--verify",
+                "--end-of-options",
+                f"{KEEP}{commit}^{{commit}}",
+                check=False,
+            )[0]
+            == 0
+        )
+
+    @property
+    def is_shallow(self) -> bool:
+        """Whether some commit is there without its history."""
+        return (self.path / "shallow").is_file()
+
+    def complete(self, commit: str) -> bool:
+        """Tell whether the commit itself is there; after a successful fetch its files are too."""
+        return self.git("cat-file", "-e", f"{commit}^{{commit}}", check=False)[0] == 0
+
+    def is_ancestor(self, commit: str, ref: str) -> bool:
+        """Tell whether ``commit`` is part of the history of ``ref``."""
+        return self.git("merge-base", "--is-ancestor", commit, ref, check=False)[0] == 0
+
+    def commit_time(self, commit: str) -> int:
+        """Return the committer's time of a commit, in seconds since 1970."""
+        return int(self.git("show", "--no-patch", "--format=%ct", commit)[1] or 0)
+
+    def unlock(self) -> None:
+        """Remove what a killed Git left behind: locks and half-written packs. Call with the lock held."""
+        for path in (
+            *self.path.glob("*.lock"),
+            *self.path.glob("refs/**/*.lock"),
+            *self.path.glob("objects/pack/tmp_*"),
+        ):
+            path.unlink(missing_ok=True)
+
+    def keep(self, commit: str) -> None:
+        """Keep ``commit`` as the newest one and let go of all that are neither newest nor pinned."""
+        with self.lock:
+            self.git("update-ref", "--no-deref", KEEP + commit, commit)
+            wanted = {commit, *self._pins}
+            for name in self._refs():
+                if name.removeprefix(KEEP) not in wanted:
+                    self.git("update-ref", "--no-deref", "-d", name)
+            self._shrink()
+
+    def pin(self, commit: str) -> None:
+        """Keep ``commit`` until ``unpin``, however many newer ones arrive."""
+        with self.lock:
+            self._pins[commit] += 1
+
+    def unpin(self, commit: str) -> None:
+        """End one ``pin``."""
+        with self.lock:
+            self._pins[commit] -= 1
+            if self._pins[commit] <= 0:
+                del self._pins[commit]
+
+    def remove(self) -> None:
+        """Delete the repository from disk."""
+        with self.lock:
+            shutil.rmtree(self.path, ignore_errors=True)
+
+    def git(self, *arguments: str, check: bool = True, timeout: float = LOCAL_TIMEOUT) -> tuple[int, bytes]:
+        """Run a local Git command on the repository; return its exit status and output.
+
+        Raises :class:`StorageError` when it fails and ``check`` is set.
+        """
+        finished = run(arguments, git_dir=self.path, timeout=timeout)
+        if check and finished.status:
+            raise StorageError(f"git {arguments[0]} failed on the cache: {_last_line(finished.messages)}")
+        return finished.status, finished.output
+
+    def _refs(self) -> list[str]:
+        return self.git("for-each-ref", "--format=%(refname)")[1].decode().split()
+
+    def _shrink(self) -> None:
+        packs = self.path / "objects" / "pack"
+        try:
+            count = sum(1 for name in os.listdir(packs) if name.endswith(".pack"))
+        except OSError:
+            return
+        if count > MAX_PACKS:
+            # Objects of other commits go with the old packs; a reader that has one open keeps its file.
+            self.git("repack", "-a", "-d", "-q", "--no-write-bitmap-index")
+            self.git("prune", "--expire=now")
+
+    def _exists(self) -> bool:
+        return (self.path / "HEAD").is_file() and (self.path / "config").is_file()
+
+    def _object_format(self) -> str:
+        return self.git("rev-parse", "--show-object-format", check=False)[1].decode().strip()
+
+
+class Caches:
+    """All caches below one folder. Thread-safe; hands out one ``BareCache`` for a repository at a time."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._lock = threading.Lock()
+        self._open: dict[tuple[str, str], BareCache] = {}
+
+    def open(self, namespace: str, name: str, url: str) -> BareCache:
+        """Return the cache of the source ``namespace/name`` for ``url``; one of another URL is deleted."""
+        folder = self._folder(namespace, name)
+        key = hashlib.sha256(url.encode()).hexdigest()[:32]
+        path = folder / f"{key}.git"
+        with self._lock:
+            cache = self._open.get((namespace, name))
+            if cache is not None and cache.path == path:
+                return cache
+            _remove_others(folder, keep=path.name)
+            cache = self._open[(namespace, name)] = BareCache(path)
+            return cache
+
+    def drop(self, namespace: str, name: str) -> None:
+        """Delete the caches of a source that is gone."""
+        folder = self._folder(namespace, name)
+        with self._lock:
+            self._open.pop((namespace, name), None)
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _folder(self, namespace: str, name: str) -> Path:
+        for part in (namespace, name):
+            if not _SAFE.fullmatch(part):
+                raise StorageError(f"'{part}' is not a valid object name")
+        return self._root / namespace / name
+
+
+def _remove_others(folder: Path, keep: str) -> None:
+    if folder.is_dir():
+        for path in folder.iterdir():
+            if path.name != keep:
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _last_line(messages: str) -> str:
+    lines = messages.strip().splitlines()
+    return lines[-1][:300] if lines else "no message"

@@ -1,0 +1,211 @@
+"""Asks a Git remote what it has, and fetches single commits of it into a bare cache.
+
+One ``Remote`` serves one reconcile: its time limit (``spec.timeout``) covers everything asked of it.
+
+    remote = Remote(RemoteUrl.parse(url), credentials, timeout=60)
+    resolved = remote.resolve(Reference(semver=">=1.0.0"), cache)   # one ls-remote
+    if resolved.revision != artifact_revision:
+        remote.fetch(resolved, cache)                               # one commit, without history
+
+``cache`` is this source's own ``BareCache``. All failures are :class:`GitError`s whose messages hold no
+secret.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from headgate.git.access import grant
+from headgate.git.auth import Credentials
+from headgate.git.cache import BareCache
+from headgate.git.errors import (
+    AuthenticationFailed,
+    GitError,
+    GitTimeout,
+    RefNotFound,
+    RepositoryEmpty,
+    StorageError,
+)
+from headgate.git.failures import explain, is_corruption, is_redirect, is_refusal
+from headgate.git.process import Cancellation, Finished, run
+from headgate.git.refs import HEADS, TAGS, Reference, Refs, Resolved, candidates
+from headgate.git.url import RemoteUrl
+
+__all__ = ["Remote"]
+
+DEFAULT_TIMEOUT = 60.0
+EVERYTHING = ("+refs/heads/*:refs/headgate-fetch/heads/*", "+refs/tags/*:refs/headgate-fetch/tags/*")
+
+
+class Remote:
+    """One Git repository on a server, with the credentials to use and a time limit in seconds for all of
+    it."""
+
+    def __init__(
+        self,
+        url: RemoteUrl,
+        credentials: Credentials | None = None,
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        cancellation: Cancellation | None = None,
+    ) -> None:
+        self.url = url
+        self._credentials = credentials or Credentials()
+        self._timeout = timeout
+        self._deadline = time.monotonic() + timeout
+        self._cancellation = cancellation
+        # Known once a server has answered with a redirect; saves asking it the wrong way again.
+        self._on_demand = False
+
+    def ls_remote(self, *patterns: str, heads: bool = False, tags: bool = False) -> Refs:
+        """Return the remote's references that match one of ``patterns`` (all, when there are none).
+
+        ``heads`` and ``tags`` tell the server to list branches or tags only.
+        """
+        narrow = [option for option, wanted in (("--heads", heads), ("--tags", tags)) if wanted]
+        finished = self._ask(["ls-remote", "--quiet", *narrow, "--end-of-options"], patterns)
+        if finished.status:
+            raise self._failure(finished)
+        return Refs.parse(finished.output)
+
+    def resolve(self, reference: Reference, cache: BareCache) -> Resolved:
+        """Return the commit that ``reference`` means now.
+
+        The remote is asked in any case, so that success always means that it can be reached with these
+        credentials. ``cache`` is used only when tags of one version have to be told apart by their commits'
+        times. Raises :class:`RefInvalid`, :class:`RefNotFound`, :class:`RepositoryEmpty` or what
+        ``ls_remote`` raises.
+        """
+        reference.check()
+        refs = self.ls_remote(*_patterns(reference), **_narrow(reference))
+        try:
+            found = candidates(refs, reference)
+        except RefNotFound as error:
+            if not refs.ids and not self.ls_remote().ids:
+                raise RepositoryEmpty("git repository is empty") from None
+            raise RefNotFound(f"unable to clone '{self.url}': {error}") from None
+        return found[0] if len(found) == 1 else self._youngest(found, cache)
+
+    def fetch(self, resolved: Resolved, cache: BareCache) -> str:
+        """Bring the resolved commit with all its files into ``cache``, unless it is there, and return its id.
+
+        Takes the one commit without history; from a server that does not give out single commits, the
+        branch or everything. A commit pinned together with a branch must be part of the branch.
+        """
+        with cache.lock:
+            if not cache.has(resolved.commit):
+                try:
+                    self._fetch(resolved, cache)
+                except StorageError:
+                    # Half-written when the machine went down, most likely: a cache can always be made anew.
+                    cache.remove()
+                    self._fetch(resolved, cache)
+            cache.keep(resolved.commit)
+        return resolved.commit
+
+    def _fetch(self, resolved: Resolved, cache: BareCache) -> None:
+        cache.prepare(resolved.commit)
+        if not resolved.within_ref:
+            finished = self._fetch_into(cache, ["--depth=1"], [resolved.commit])
+            if not finished.status and cache.complete(resolved.commit):
+                return
+            if finished.status and not is_refusal(finished.messages):
+                raise self._failure(finished)
+        whole = [f"+{resolved.ref}:refs/headgate-fetch/ref"] if resolved.ref else EVERYTHING
+        finished = self._fetch_into(cache, ["--unshallow"] if cache.is_shallow else [], whole)
+        if finished.status:
+            raise self._failure(finished)
+        if not cache.complete(resolved.commit) or (
+            resolved.within_ref and not cache.is_ancestor(resolved.commit, "refs/headgate-fetch/ref")
+        ):
+            where = f" in {resolved.ref}" if resolved.ref else ""
+            raise RefNotFound(f"unable to clone '{self.url}': commit {resolved.commit} not found{where}")
+
+    def _fetch_into(self, cache: BareCache, options: Sequence[str], refspecs: Sequence[str]) -> Finished:
+        cache.unlock()
+        arguments = [
+            "fetch",
+            "--quiet",
+            "--no-tags",
+            "--no-write-fetch-head",
+            "--no-recurse-submodules",
+            "--force",
+        ]
+        try:
+            return self._ask([*arguments, *options, "--end-of-options"], refspecs, cache)
+        except GitError:
+            cache.unlock()
+            raise
+
+    def _ask(self, before: Sequence[str], after: Sequence[str], cache: BareCache | None = None) -> Finished:
+        """Run a Git command that talks to the remote: ``git <before> <url> <after>``."""
+        for on_demand in (True,) if self._on_demand else (False, True):
+            remaining = self._deadline - time.monotonic()
+            if remaining <= 0:
+                raise self._late()
+            with grant(self.url, self._credentials, connect_timeout=remaining, on_demand=on_demand) as access:
+                try:
+                    finished = run(
+                        [*before, access.url, *after],
+                        git_dir=cache.path if cache else None,
+                        environment=access.environment,
+                        config=access.config,
+                        timeout=remaining,
+                        cancellation=self._cancellation,
+                    )
+                except GitTimeout:
+                    raise self._late() from None
+            redirected = finished.status and is_redirect(finished.messages)
+            if not redirected or on_demand or self.url.is_ssh or not self._credentials.authorization:
+                return finished
+            if self._credentials.bearer_token:
+                raise AuthenticationFailed(
+                    f"unable to clone '{self.url}': the server redirects to another address, "
+                    "which is not given the bearer token; use the final address as the URL"
+                )
+            self._on_demand = True
+        return finished
+
+    def _youngest(self, found: Sequence[Resolved], cache: BareCache) -> Resolved:
+        with cache.lock:
+            for candidate in found:
+                cache.prepare(candidate.commit)
+                if not cache.complete(candidate.commit):
+                    finished = self._fetch_into(
+                        cache, ["--depth=1"], [f"+{candidate.ref}:refs/headgate-fetch/tag"]
+                    )
+                    if finished.status:
+                        raise self._failure(finished)
+            times = {candidate.commit: cache.commit_time(candidate.commit) for candidate in found}
+        return max(found, key=lambda candidate: (times[candidate.commit], candidate.ref))
+
+    def _failure(self, finished: Finished) -> GitError:
+        if is_corruption(finished.messages):
+            return StorageError("the repository cache is damaged")
+        return explain(self._credentials.redact(finished.messages), str(self.url))
+
+    def _late(self) -> GitTimeout:
+        return GitTimeout(f"unable to clone '{self.url}': not finished within {self._timeout:g} s")
+
+
+def _patterns(reference: Reference) -> tuple[str, ...]:
+    if reference.commit:
+        return (HEADS + reference.branch,) if reference.branch else ("HEAD",)
+    if reference.name:
+        plain = reference.name.removesuffix("^{}")
+        return (plain, plain + "^{}")
+    if reference.tag:
+        return (TAGS + reference.tag, f"{TAGS}{reference.tag}^{{}}")
+    if reference.semver:
+        return ()
+    return (HEADS + (reference.branch or "master"),)
+
+
+def _narrow(reference: Reference) -> dict[str, bool]:
+    if reference.commit:
+        return {"heads": bool(reference.branch)}
+    if reference.name:
+        return {"heads": reference.name.startswith(HEADS), "tags": reference.name.startswith(TAGS)}
+    wants_tags = bool(reference.tag or reference.semver)
+    return {"heads": not wants_tags, "tags": wants_tags}

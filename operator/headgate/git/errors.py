@@ -1,0 +1,109 @@
+"""What can go wrong between a Git remote and an artifact, as one small tree of exceptions.
+
+    GitError
+    ├── UrlInvalid              the URL is not one that Headgate fetches from
+    ├── CredentialsError        the Secret's keys are missing, contradict each other or are malformed
+    ├── AuthenticationFailed    the server refused the credentials, or wants some and has been given none
+    ├── HostKeyMismatch         the SSH server's host key is unknown, or not the one in known_hosts
+    ├── RepositoryNotFound      the server knows no such repository
+    ├── RepositoryEmpty         the repository has no commits yet
+    ├── RefInvalid              the reference asked for cannot name anything: a malformed range, name or
+    commit ├── RefNotFound             no such branch, tag, name or commit, or no tag in the range ├──
+    RemoteUnreachable       no connection, no TLS session, or the server answered that it is out of order
+    ├── GitTimeout              the time limit passed ├── GitCancelled            the operation was called
+    off ├── GitFailed               Git failed in another way; the message carries its own words └──
+    StorageError            the local cache or artifact storage could not be written or read
+
+``reason`` is the condition reason Flux gives the failure (source-controller ``api/v1``,
+``gitrepository_types.go`` and ``condition_types.go``). ``stalling`` tells that retrying cannot help until
+the object changes. No message ever holds a credential.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+__all__ = [
+    "AuthenticationFailed",
+    "CredentialsError",
+    "GitCancelled",
+    "GitError",
+    "GitFailed",
+    "GitTimeout",
+    "HostKeyMismatch",
+    "RefInvalid",
+    "RefNotFound",
+    "RemoteUnreachable",
+    "RepositoryEmpty",
+    "RepositoryNotFound",
+    "StorageError",
+    "UrlInvalid",
+]
+
+
+class GitError(Exception):
+    """Something between a Git remote and an artifact failed; ``str(error)`` is one sentence for the user."""
+
+    reason: ClassVar[str] = "GitOperationFailed"
+    stalling: ClassVar[bool] = False
+
+
+class UrlInvalid(GitError):
+    """The URL is not one that Headgate fetches from."""
+
+    reason = "URLInvalid"
+    stalling = True
+
+
+class CredentialsError(GitError):
+    """The Secret's keys are missing, contradict each other or are malformed."""
+
+    reason = "AuthenticationFailed"
+
+
+class AuthenticationFailed(GitError):
+    """The server refused the credentials, or wants some and has been given none."""
+
+
+class HostKeyMismatch(GitError):
+    """The SSH server's host key is unknown, or is not the one in ``known_hosts``."""
+
+
+class RepositoryNotFound(GitError):
+    """The server knows no such repository (or hides it from these credentials)."""
+
+
+class RepositoryEmpty(GitError):
+    """The repository has no commits yet."""
+
+    reason = "EmptyGitRepository"
+
+
+class RefInvalid(GitError):
+    """The reference asked for cannot name anything: a malformed range, name or commit id."""
+
+
+class RefNotFound(GitError):
+    """No such branch, tag, name or commit, or no tag in the range."""
+
+
+class RemoteUnreachable(GitError):
+    """No connection, no TLS session, or the server answered that it is out of order."""
+
+
+class GitTimeout(GitError):
+    """The time limit passed."""
+
+
+class GitCancelled(GitError):
+    """The operation was called off, because the operator stops or the object went."""
+
+
+class GitFailed(GitError):
+    """Git failed in a way that has no class of its own; the message carries Git's own words."""
+
+
+class StorageError(GitError):
+    """The local cache or the artifact storage could not be written or read."""
+
+    reason = "ArchiveOperationFailed"

@@ -1,0 +1,117 @@
+"""Tells from what Git printed why it failed. Pure.
+
+Git has no exit codes for this; its English messages, those of curl and ssh behind it, and those of the
+well-known servers are matched here, in one table, the most telling first.
+"""
+
+from __future__ import annotations
+
+import re
+
+from headgate.git.errors import (
+    AuthenticationFailed,
+    GitError,
+    GitFailed,
+    HostKeyMismatch,
+    RefNotFound,
+    RemoteUnreachable,
+    RepositoryNotFound,
+)
+
+__all__ = ["explain", "is_corruption", "is_redirect", "is_refusal"]
+
+MAX_MESSAGE = 300
+
+_KINDS: tuple[tuple[type[GitError], str, re.Pattern[str]], ...] = tuple(
+    (kind, text, re.compile(pattern, re.IGNORECASE))
+    for kind, text, pattern in (
+        (
+            HostKeyMismatch,
+            "the server's SSH host key is not the one in 'known_hosts'",
+            r"REMOTE HOST IDENTIFICATION HAS CHANGED|Host key verification failed|host key is known for",
+        ),
+        (
+            AuthenticationFailed,
+            "authentication failed",
+            r"Authentication failed for|could not read (Username|Password)|Permission denied \(|"
+            r"error: (401|403)\b|Load key .*: (incorrect passphrase|error in libcrypto|invalid format)|"
+            r"incorrect passphrase supplied|HTTP Basic: Access denied|Access denied|invalid credentials",
+        ),
+        (
+            RepositoryNotFound,
+            "repository not found",
+            r"repository '.*' not found|Repository not found|does not appear to be a git repository|"
+            r"The project you were looking for could not be found|error: (404|410)\b|"
+            r"Not a git repository|does not exist or you do not have permission",
+        ),
+        (
+            RefNotFound,
+            "the server no longer has it",
+            r"couldn't find remote ref|no such remote ref|not our ref|unadvertised object",
+        ),
+        (
+            RemoteUnreachable,
+            "the server's TLS certificate is not accepted",
+            r"SSL certificate problem|certificate verif|SSL: no alternative certificate|"
+            r"certificate subject name|CAfile|SSL peer certificate",
+        ),
+        (
+            RemoteUnreachable,
+            "the server cannot be reached",
+            r"Could not resolve (host|proxy)|Failed to connect|Couldn't connect|"
+            r"Connection (refused|reset|timed out|closed)|No route to host|Network is unreachable|"
+            r"Operation timed out|Empty reply from server|Name or service not known|"
+            r"Temporary failure in name resolution|SSL|TLS|gnutls|kex_exchange_identification|"
+            r"error: (429|5\d\d)\b|Recv failure|Send failure|Proxy CONNECT aborted",
+        ),
+    )
+)
+
+_REDIRECT = re.compile(r"error: 30[12378]\b|unable to update url base from redirection")
+_REFUSAL = re.compile(
+    r"unadvertised object|not our ref|does not support shallow|shallow (update|file)|"
+    r"dumb http transport|does not support --(depth|shallow)|remote did not send all necessary objects|"
+    r"no such remote ref|couldn't find remote ref",
+    re.IGNORECASE,
+)
+_CORRUPTION = re.compile(
+    r"\bis corrupt|bad object|packfile .* cannot be accessed|unable to read (tree|[0-9a-f]{40})|"
+    r"Unable to create '.*\.lock'|file .*\.pack is (far )?too short|inflate: data stream error|"
+    r"bad config|not a git repository: '",
+    re.IGNORECASE,
+)
+_NOISE = re.compile(
+    r"^(warning:|hint:|remote: *$|Please make sure|and the repository exists|\s*$)", re.IGNORECASE
+)
+
+
+def explain(messages: str, url: str) -> GitError:
+    """Return the error that Git's messages amount to; ``messages`` must already be free of credentials."""
+    detail = _detail(messages)
+    for kind, text, pattern in _KINDS:
+        if pattern.search(messages):
+            return kind(f"unable to clone '{url}': {text}: {detail}")
+    return GitFailed(f"unable to clone '{url}': {detail or 'git failed without a message'}")
+
+
+def is_redirect(messages: str) -> bool:
+    """Tell whether the server answered with a redirect that Git was not allowed to follow."""
+    return _REDIRECT.search(messages) is not None
+
+
+def is_refusal(messages: str) -> bool:
+    """Tell whether the server refused to send one commit alone, or without its history."""
+    return _REFUSAL.search(messages) is not None
+
+
+def is_corruption(messages: str) -> bool:
+    """Tell whether what is wrong is the local cache and not the remote."""
+    return _CORRUPTION.search(messages) is not None
+
+
+def _detail(messages: str) -> str:
+    lines = [line.strip() for line in messages.splitlines() if not _NOISE.match(line)]
+    lines = [re.sub(r"^(fatal|error|remote): *", "", line) for line in lines]
+    text = "; ".join(dict.fromkeys(line for line in lines if line))
+    text = re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", text)
+    return text if len(text) <= MAX_MESSAGE else text[: MAX_MESSAGE - 1] + "…"

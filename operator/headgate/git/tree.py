@@ -1,0 +1,227 @@
+"""A commit of a bare repository as a tree of files, for the build engine and for artifacts.
+
+``GitTree`` has the shape of ``headgate.kustomize.tree.Tree``. It lists the commit once, keeps of each file
+the path, blob id and size, and reads contents when asked. What an artifact does not hold is not there:
+symbolic links, submodules, and files that the ignore rules leave out. A file's ``content_id`` is its blob
+id, so that a file that did not change between two commits has the same id in both, however far apart they
+are.
+
+The tree is untrusted: names that could lead out of a folder it is written to are dropped.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from headgate.git.blobs import BlobReader, stream
+from headgate.git.cache import BareCache
+from headgate.git.errors import StorageError
+from headgate.git.ignore import IGNORE_FILE, IgnoreRules
+from headgate.git.process import run
+from headgate.kustomize.errors import FileMissing, NotAFile, TooLarge, TreeError
+from headgate.kustomize.tree import MAX_FILE_BYTES, EntryKind, listing_id
+
+__all__ = ["Entry", "GitTree"]
+
+MAX_LISTING = 512 * 1024 * 1024
+LISTING_TIMEOUT = 300.0
+MAX_IGNORE_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of an artifact: a directory, or a file with its size in bytes."""
+
+    path: str
+    is_directory: bool = False
+    is_executable: bool = False
+    size: int = 0
+
+
+class GitTree:
+    """The visible files of one commit. Thread-safe; ``close`` it when done."""
+
+    def __init__(
+        self,
+        cache: BareCache,
+        commit: str,
+        *,
+        ignore: str | None = None,
+        max_file_bytes: int = MAX_FILE_BYTES,
+    ) -> None:
+        """List ``commit``, which must be in ``cache``; ``ignore`` is ``spec.ignore``.
+
+        Raises :class:`StorageError` when the cache does not have it.
+        """
+        self.commit = commit
+        self._cache = cache
+        self._limit = max_file_bytes
+        self._reader = BlobReader(cache.path)
+        self._closed = False
+        # One record per visible file, in the order of the index: blob id, size, whether it is executable.
+        self._index: dict[str, int] = {}
+        self._id_length = len(commit) // 2
+        self._ids = bytearray()
+        self._sizes = array("Q")
+        self._executable = bytearray()
+        self._names: dict[str, tuple[str, ...]] = {}
+        self._hidden_directories: set[str] = set()
+        self._listing_ids: dict[str, str] = {}
+        cache.pin(commit)
+        try:
+            self._load(ignore)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End the reading process and let the cache forget the commit; closing twice is harmless."""
+        if not self._closed:
+            self._closed = True
+            self._reader.close()
+            self._cache.unpin(self.commit)
+
+    def kind(self, path: str) -> EntryKind:
+        if path in self._index:
+            return EntryKind.FILE
+        return EntryKind.DIRECTORY if path in self._names else EntryKind.MISSING
+
+    def read(self, path: str) -> bytes:
+        index = self._index.get(path)
+        if index is None:
+            if path in self._names:
+                raise NotAFile("is a directory, not a file", file=path or ".")
+            raise FileMissing("no such file", file=path or ".")
+        if self._sizes[index] > self._limit:
+            raise TooLarge(f"is larger than {self._limit} bytes", file=path)
+        try:
+            return self._reader.read(self._blob(index))
+        except StorageError as error:
+            raise TreeError(str(error), file=path) from None
+
+    def list(self, path: str) -> Sequence[str]:
+        try:
+            return self._names[path]
+        except KeyError:
+            kind = NotAFile if path in self._index else FileMissing
+            raise kind(
+                "is not a directory" if path in self._index else "no such directory", file=path
+            ) from None
+
+    def content_id(self, path: str) -> str:
+        index = self._index.get(path)
+        if index is not None:
+            return self._blob(index)
+        names = self._names.get(path)
+        if names is None:
+            return ""
+        known = self._listing_ids.get(path)
+        if known is None:
+            known = self._listing_ids[path] = listing_id(names)
+        return known
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield every visible directory and file, each directory before what it holds, names in order.
+
+        The root is the first, with the path "". A directory that the ignore rules name is not yielded, even
+        when some file below it is.
+        """
+        pending = [""]
+        while pending:
+            path = pending.pop()
+            index = self._index.get(path)
+            if index is not None:
+                yield Entry(path, False, bool(self._executable[index]), self._sizes[index])
+                continue
+            if path not in self._hidden_directories:
+                yield Entry(path, is_directory=True)
+            prefix = f"{path}/" if path else ""
+            pending.extend(prefix + name for name in reversed(self._names[path]))
+
+    def contents(self, paths: Sequence[str]) -> Iterator[tuple[int, Iterator[bytes]]]:
+        """Yield size and content in chunks of each of these files, in order; no limit on the size."""
+        yield from stream(self._cache.path, [self._blob(self._index[path]) for path in paths])
+
+    def _blob(self, index: int) -> str:
+        start = index * self._id_length
+        return self._ids[start : start + self._id_length].hex()
+
+    def _load(self, ignore: str | None) -> None:
+        finished = run(
+            ["ls-tree", "-r", "-z", "-l", "--full-tree", "--end-of-options", self.commit],
+            git_dir=self._cache.path,
+            timeout=LISTING_TIMEOUT,
+            max_output=MAX_LISTING,
+        )
+        if finished.status:
+            raise StorageError(f"the repository cache lacks the commit {self.commit}")
+        listed = list(_parse(finished.output))
+        rules = self._rules(listed, ignore)
+        children: dict[str, set[str]] = {"": set()}
+        for mode, blob, size, path in listed:
+            is_file = mode in _FILE_MODES
+            if not is_file or rules.ignores(path):
+                # A directory stays although nothing in it is visible, unless it is itself left out.
+                directory = path if mode == _SUBMODULE else path.rpartition("/")[0]
+                self._add_directory(directory, children, rules)
+                continue
+            self._index[path] = len(self._sizes)
+            self._ids += bytes.fromhex(blob)
+            self._sizes.append(size)
+            self._executable.append(mode == _EXECUTABLE)
+            _link(path, children)
+        self._names = {path: tuple(sorted(names)) for path, names in children.items()}
+        self._hidden_directories = {path for path in self._names if rules.ignores(path, is_directory=True)}
+
+    def _add_directory(self, path: str, children: dict[str, set[str]], rules: IgnoreRules) -> None:
+        while path and path not in children:
+            if not rules.ignores(path, is_directory=True):
+                children[path] = set()
+                _link(path, children)
+                return
+            path = path.rpartition("/")[0]
+
+    def _rules(self, listed: Iterable[tuple[str, str, int, str]], ignore: str | None) -> IgnoreRules:
+        files: dict[str, str] = {}
+        for mode, blob, size, path in listed:
+            directory, _, name = path.rpartition("/")
+            if name == IGNORE_FILE and mode in _FILE_MODES:
+                if size > MAX_IGNORE_BYTES:
+                    raise StorageError(f"{path} is larger than {MAX_IGNORE_BYTES} bytes")
+                files[directory] = self._reader.read(blob).decode("utf-8", "surrogateescape")
+        return IgnoreRules(files, ignore)
+
+
+_EXECUTABLE = "100755"
+_FILE_MODES = ("100644", _EXECUTABLE, "100664")
+_SUBMODULE = "160000"
+
+
+def _parse(listing: bytes) -> Iterator[tuple[str, str, int, str]]:
+    for record in listing.decode("utf-8", "surrogateescape").split("\0"):
+        head, tab, path = record.partition("\t")
+        if tab and _is_safe(path):
+            mode, _, blob, size = head.split()
+            yield mode, blob, int(size) if size.isdecimal() else 0, path
+
+
+def _is_safe(path: str) -> bool:
+    return not any(part in _UNSAFE or part.lower() == ".git" for part in path.split("/"))
+
+
+_UNSAFE = ("", ".", "..")
+
+
+def _link(path: str, children: dict[str, set[str]]) -> None:
+    """Enter a path into its directory's listing, and that directory into its own, up to the root."""
+    while path:
+        parent, _, name = path.rpartition("/")
+        known = children.get(parent)
+        if known is not None and name in known:
+            return
+        if known is None:
+            known = children[parent] = set()
+        known.add(name)
+        path = parent
