@@ -113,6 +113,18 @@ class RestMapper:
                     api_version, names["kind"], names["plural"], spec.get("scope") != "Cluster"
                 )
 
+    def is_learned(self, api_version: str, kind: str) -> bool:
+        """Whether the kind is known from its CRD only, so that the server may not serve it yet."""
+        return (api_version, kind) in self._learned
+
+    def forget(self, api_version: str, kind: str) -> None:
+        """The server does not know the path of this kind after all: ask again at its next use."""
+        key = (api_version, kind)
+        self._kinds.pop(key, None)
+        self._learned.pop(key, None)
+        self._groups.pop(api_version, None)
+        self._asked_at = float("-inf")
+
     def invalidate(self) -> None:
         """Kinds came or went: ask again at the next use."""
         self._kinds.clear()

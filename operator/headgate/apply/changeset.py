@@ -1,0 +1,73 @@
+"""What was done to which object. Every verb of this package returns it; events and the inventory are made of
+it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+
+from headgate.kube.refs import ObjectRef
+
+
+class Action(Enum):
+    """What was done to an object, in Flux's words."""
+
+    CREATED = "created"
+    CONFIGURED = "configured"
+    UNCHANGED = "unchanged"
+    DELETED = "deleted"
+    SKIPPED = "skipped"
+    """Left alone because the object, here or in the cluster, asks for it or is not ours."""
+    UNKNOWN = "unknown"
+    """A request failed, so nobody knows."""
+
+    def __str__(self) -> str:
+        return self.value
+
+
+CHANGES = frozenset((Action.CREATED, Action.CONFIGURED, Action.DELETED))
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One object and what was done to it, printed as in Flux's events: ``Deployment/staging/web created``."""
+
+    ref: ObjectRef
+    action: Action
+
+    def __str__(self) -> str:
+        return f"{self.ref} {self.action}"
+
+
+@dataclass(slots=True)
+class ChangeSet:
+    """Changes in the order in which they were made."""
+
+    entries: list[Change] = field(default_factory=list)
+
+    def add(self, ref: ObjectRef, action: Action) -> None:
+        """Append one change."""
+        self.entries.append(Change(ref, action))
+
+    def extend(self, changes: Iterable[Change]) -> None:
+        """Append several changes."""
+        self.entries.extend(changes)
+
+    def changed(self) -> ChangeSet:
+        """Only those by which the cluster is different now."""
+        return ChangeSet([c for c in self.entries if c.action in CHANGES])
+
+    def refs(self, *actions: Action) -> tuple[ObjectRef, ...]:
+        """The objects to which one of these was done (all objects when none is given)."""
+        return tuple(c.ref for c in self.entries if not actions or c.action in actions)
+
+    def __iter__(self) -> Iterator[Change]:
+        return iter(self.entries)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __str__(self) -> str:
+        return "\n".join(str(c) for c in self.entries)

@@ -1,0 +1,132 @@
+"""What must be asked and done about one object. Pure; :mod:`headgate.apply.server_side` does it.
+
+What the API server does (seen on Kubernetes 1.37 with ConfigMaps, Deployments, CRDs and custom resources; the
+e2e tests hold it):
+
+* An apply that changes nothing leaves ``resourceVersion`` and all times in ``managedFields`` as they are. One
+  that changes anything, be it only who owns a field, gives the manager's entry the server's present time.
+* A dry run answers as the apply would, but with the ``resourceVersion`` of the live object; when the object
+would
+  be created, it has none and the status is 201. A dry run that would change nothing therefore shows only
+  old times, which tells it from one that would, without reading the live object.
+* ``metadata.resourceVersion`` in an applied object is a precondition (409 when the live object has another),
+but
+  an absent object is created all the same.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from enum import Enum
+
+from headgate.apply.changeset import Action
+from headgate.apply.known import Known
+from headgate.apply.managers import needs_takeover, ours
+from headgate.apply.options import ApplyOptions, marked
+from headgate.kube.refs import Obj
+
+SURELY_OLD = timedelta(seconds=60)
+"""How long ago a change must have been for its time not to be the present, whatever clocks and proxies say.
+"""
+
+
+class Step(Enum):
+    """The first thing to do about an object."""
+
+    NOTHING = "nothing"
+    """It is known to be in place, or asks to be left alone."""
+    LOOK = "look"
+    """Read the live object: its own marks, or that it is there, decide."""
+    ASK = "ask"
+    """Dry run."""
+    SEND = "send"
+    """Apply on condition that the live object is the one known to be in place."""
+
+
+def first_step(obj: Obj, known: Known | None, digest: bytes, options: ApplyOptions) -> Step:
+    """What to do first about an object, by what is known of it."""
+    if marked(obj, options.marks.excluded):
+        return Step.NOTHING
+    in_place = known is not None and known.in_place
+    same = known is not None and known.desired == digest
+    if in_place and same:
+        assert known is not None
+        if not options.full:
+            return Step.NOTHING
+        if known.outcome is Action.UNCHANGED:
+            return Step.SEND
+    meta = obj["metadata"]
+    if any(k in (meta.get(where) or ()) for where in ("labels", "annotations") for k in options.marks.keys):
+        return Step.LOOK
+    return Step.ASK
+
+
+def may_send_alone(known: Known | None) -> bool:
+    """Whether an object that is the only one of its stage to be sent may go without a dry run.
+
+    The dry run is there for the sake of the other objects of the stage, and to read the marks of the live
+    one: neither is needed when there are no others and the live one is known.
+    """
+    return known is not None and known.in_place and known.outcome is Action.UNCHANGED
+
+
+class Verdict(Enum):
+    """What a dry run tells."""
+
+    CREATE = "create"
+    SKIP = "skip"
+    """The live object asks to be left alone."""
+    KEEP = "keep"
+    """Nothing would change."""
+    CHANGE = "change"
+    """Something would change, or the times are too new to tell."""
+    TAKE_OVER = "take over"
+    """Another manager's fields must be taken over before."""
+
+
+def judge_dry_run(obj: Obj, status: int, answer: Obj, now: datetime, options: ApplyOptions) -> Verdict:
+    """What a dry run's answer means. ``now`` is the server's clock (or earlier)."""
+    if status == 201 or not answer["metadata"].get("resourceVersion"):
+        return Verdict.CREATE
+    if marked(answer, options.marks.excluded):
+        return Verdict.SKIP
+    if wants_takeover(obj, answer, options):
+        return Verdict.TAKE_OVER
+    return Verdict.KEEP if _untouched(answer, now - SURELY_OLD, options.field_manager) else Verdict.CHANGE
+
+
+def wants_takeover(obj: Obj, live: Obj, options: ApplyOptions) -> bool:
+    """Whether fields of other managers are to be taken over: never for ``ssa: Merge``."""
+    if not needs_takeover(live, options.managers):
+        return False
+    return not marked(obj, options.marks.merged) and not marked(live, options.marks.merged)
+
+
+def may_recreate(obj: Obj, live: Obj, options: ApplyOptions) -> bool:
+    """Whether the object may be deleted and created anew."""
+    return options.force or marked(obj, options.marks.forced) or marked(live, options.marks.forced)
+
+
+def server_time(date_header: str | None, local: datetime) -> datetime:
+    """The earlier of the server's clock (its ``Date`` header) and ours."""
+    if not date_header:
+        return local
+    try:
+        return min(local, parsedate_to_datetime(date_header))
+    except ValueError:
+        return local
+
+
+def now() -> datetime:
+    """Our clock."""
+    return datetime.now(UTC)
+
+
+def _untouched(answer: Obj, before: datetime, own: str) -> bool:
+    """Whether our entry is there and no entry of the object itself is as new as ``before``."""
+    if ours(answer, own) is None:
+        return False
+    limit = before.strftime("%Y-%m-%dT%H:%M:%SZ")
+    entries = answer["metadata"].get("managedFields") or ()
+    return all(e.get("time", "9") < limit for e in entries if not e.get("subresource"))

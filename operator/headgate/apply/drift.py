@@ -1,0 +1,62 @@
+"""Recognises, from an object alone, whether somebody else changed what we applied. Pure.
+
+The API server keeps the books for us: when another writer changes or removes a field of ours, our entry in
+``managedFields`` loses that field; when a manager whose changes are to be undone writes, it gets an entry of
+its own. So what must be remembered of an object in place is a small digest of our entry, of those entries,
+and of the marks that say whether the object is to be applied at all. A status update, or a field that another
+controller adds and owns, leaves the digest as it is and costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+
+from headgate.apply.managers import FieldManager, ours
+from headgate.apply.options import ApplyOptions
+from headgate.kube.refs import Obj
+
+
+def digest(value: Any) -> bytes:
+    """Sixteen bytes that differ when the value does; the order of keys does not matter."""
+    try:
+        raw = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except TypeError:
+        # Integers beyond 64 bits and the like: the API server refuses them by name soon enough.
+        raw = orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS, default=str)
+    return blake2b(raw, digest_size=16).digest()
+
+
+def fingerprint(live: Obj, options: ApplyOptions) -> bytes:
+    """What of a live object must stay as it is for the object to count as in place."""
+    return fingerprint_of(live, options.field_manager, options.managers, options.marks.keys)
+
+
+def fingerprint_of(live: Obj, own: str, managers: Sequence[FieldManager], marks: frozenset[str]) -> bytes:
+    """:func:`fingerprint` by its parts."""
+    meta = live["metadata"]
+    entries = meta.get("managedFields") or ()
+    mine = ours(live, own) or {}
+    foreign = [
+        (e.get("manager"), e.get("operation"), e.get("fieldsV1"))
+        for e in entries
+        if any(m.matches(e) for m in managers)
+    ]
+    marked = [
+        (where, key, held[key])
+        for where in ("labels", "annotations")
+        if (held := meta.get(where))
+        for key in marks
+        if key in held
+    ]
+    state = (
+        meta.get("uid"),
+        mine.get("fieldsV1"),
+        foreign,
+        sorted(marked),
+        bool(meta.get("deletionTimestamp")),
+    )
+    return digest(state)

@@ -1,0 +1,103 @@
+"""What can go wrong when objects are applied or deleted.
+
+    ApplyFailed     some objects were refused or not reached; holds what was done before, all of it
+
+Messages are Flux's where it has one (``Deployment/staging/web dry-run failed (Invalid): …``), one line for
+each object, and never hold a value of a Secret.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from headgate.apply.changeset import ChangeSet
+from headgate.kube.errors import ApiError, Conflict, Invalid, NoMatch, NotFound
+from headgate.kube.refs import Obj, ObjectRef
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectError:
+    """What is wrong with one object; ``message`` names it."""
+
+    ref: ObjectRef
+    message: str
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class ApplyFailed(Exception):
+    """Not all objects could be applied.
+
+    ``changes`` is what was done, stage by stage, until then: nothing applied may be forgotten. ``errors`` are
+    all that was found wrong in the stage that failed.
+    """
+
+    def __init__(self, changes: ChangeSet, errors: Sequence[ObjectError]) -> None:
+        super().__init__("\n".join(str(e) for e in errors))
+        self.changes = changes
+        self.errors = tuple(errors)
+
+
+def describe(error: Exception, ref: ObjectRef, doing: str, obj: Obj | None = None) -> ObjectError:
+    """The error of one object in words; ``doing`` is ``dry-run`` or ``apply``, ``obj`` what was sent."""
+    message = str(error)
+    if isinstance(error, NotFound) and not isinstance(error, NoMatch) and error.reason == "NotFound":
+        text = f"{ref} not found: {message}"
+    else:
+        reason = _reason(error) if isinstance(error, ApiError) else ""
+        text = f"{ref} {doing} failed{f' ({reason})' if reason else ''}: {message}"
+    return ObjectError(ref, text if obj is None else without_secrets(text, obj))
+
+
+def _reason(error: ApiError) -> str:
+    if any(c.reason == "FieldManagerConflict" for c in error.causes):
+        return "FieldManagerConflict"
+    return error.reason
+
+
+_IMMUTABLE = re.compile(
+    r"is immutable|immutable field|field is immutable|may not change once set|cannot be changed|"
+    r"updates to .* are forbidden|cannot change roleRef|may not be changed|cannot be updated|"
+    r"may not change fields other than",
+    re.IGNORECASE,
+)
+
+
+def is_immutable(error: Exception) -> bool:
+    """Whether the API server surely refuses the *change* and not the object: every cause says so."""
+    if not isinstance(error, ApiError):
+        return False
+    if error.causes:
+        return all(_IMMUTABLE.search(c.message) for c in error.causes)
+    return bool(_IMMUTABLE.search(error.message))
+
+
+def may_be_immutable(error: Exception) -> bool:
+    """Whether creating the object anew could help (Flux takes each of these for an immutable field)."""
+    return isinstance(error, Invalid | Conflict) or is_immutable(error)
+
+
+def without_secrets(text: str, obj: Obj) -> str:
+    """The text with every value of a Secret in it masked; other kinds' texts stay as they are."""
+    if obj.get("kind") != "Secret" or obj.get("apiVersion") != "v1":
+        return text
+    for value in sorted(_secret_values(obj), key=len, reverse=True):
+        text = text.replace(value, "***")
+    return text
+
+
+def _secret_values(secret: Obj) -> set[str]:
+    values: set[str] = set()
+    for held in (secret.get("data"), secret.get("stringData")):
+        for value in held.values() if isinstance(held, dict) else ():
+            values.add(str(value))
+            if isinstance(value, str):
+                try:
+                    values.add(base64.b64decode(value, validate=True).decode())
+                except ValueError:
+                    values.update(value.split())
+    return {v for v in values if len(v) >= 3}

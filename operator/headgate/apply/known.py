@@ -1,0 +1,137 @@
+"""What is known to be in place, so that nothing need be asked about it. Plain data; does no I/O.
+
+Two sources keep it: the answers to our own applies (:meth:`KnownObjects.record`) and the watches of managed
+objects (:meth:`KnownObjects.observe`, :meth:`KnownObjects.observe_gone`). An object whose desired digest is
+the recorded one, and which the watch has not seen changed by others since, costs no request. Losing the store
+costs one dry run per object; it is never wrong for longer than a watch is late.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from headgate.apply.changeset import Action
+from headgate.apply.drift import fingerprint_of
+from headgate.apply.managers import FieldManager, overridden
+from headgate.apply.options import FIELD_MANAGER, Marks
+from headgate.kube.refs import Obj, ObjectRef
+
+
+@dataclass(slots=True)
+class Known:
+    """The last known state of one object."""
+
+    desired: bytes
+    """Digest of the object as it was last applied."""
+    uid: str
+    resource_version: str
+    """The newest one seen."""
+    fingerprint: bytes
+    """What of the live object must stay (see :mod:`headgate.apply.drift`)."""
+    in_place: bool
+    """Nobody changed the object since it was applied, as far as was seen."""
+    outcome: Action
+    """What a pass reports that finds it in place: unchanged, or skipped for an object that is left alone."""
+
+
+class News(Enum):
+    """What a watched state of an object means."""
+
+    STRANGER = "stranger"
+    """Nothing is recorded of this object."""
+    IN_PLACE = "in place"
+    OLD = "old"
+    """Older than what is recorded."""
+    DRIFTED = "drifted"
+    """Somebody changed what we applied: its owner should look."""
+    GONE = "gone"
+    """It was deleted: its owner should look."""
+
+
+class KnownObjects:
+    """Known states by cluster and object. The parameters are those of ApplyOptions."""
+
+    def __init__(
+        self,
+        *,
+        field_manager: str = FIELD_MANAGER,
+        disallowed_managers: tuple[str, ...] = (),
+        marks: Marks | None = None,
+    ) -> None:
+        self._own = field_manager
+        self._managers: tuple[FieldManager, ...] = overridden(field_manager, disallowed_managers)
+        self._marks = (marks or Marks()).keys
+        self._known: dict[str, dict[ObjectRef, Known]] = {}
+
+    def get(self, cluster: str, ref: ObjectRef) -> Known | None:
+        """What is known of an object."""
+        return self._known.get(cluster, {}).get(ref)
+
+    def record(
+        self, cluster: str, ref: ObjectRef, desired: bytes, live: Obj, outcome: Action = Action.UNCHANGED
+    ) -> None:
+        """Note that ``live``, an answer of the API server, is how the object with this digest should be."""
+        meta = live["metadata"]
+        self._known.setdefault(cluster, {})[ref] = Known(
+            desired,
+            meta["uid"],
+            meta["resourceVersion"],
+            self._fingerprint(live),
+            not meta.get("deletionTimestamp"),
+            outcome,
+        )
+
+    def observe(self, cluster: str, ref: ObjectRef, live: Obj) -> News:
+        """Take in a watched state and say what it means."""
+        known = self.get(cluster, ref)
+        if known is None:
+            return News.STRANGER
+        meta = live["metadata"]
+        version = meta["resourceVersion"]
+        if not _newer(version, known.resource_version):
+            return News.OLD
+        known.resource_version = version
+        if self._fingerprint(live) == known.fingerprint:
+            known.in_place = True
+            return News.IN_PLACE
+        known.in_place = False
+        return News.DRIFTED
+
+    def observe_gone(self, cluster: str, ref: ObjectRef, uid: str) -> News:
+        """Take in that the object with this uid is deleted."""
+        known = self.get(cluster, ref)
+        if known is None:
+            return News.STRANGER
+        if known.uid != uid:
+            return News.OLD
+        self.forget(cluster, ref)
+        return News.GONE
+
+    def doubt(self, cluster: str, ref: ObjectRef) -> None:
+        """Something about the object went wrong: ask again at the next pass."""
+        known = self.get(cluster, ref)
+        if known is not None:
+            known.in_place = False
+
+    def forget(self, cluster: str, ref: ObjectRef) -> None:
+        """Know nothing of an object any more."""
+        self._known.get(cluster, {}).pop(ref, None)
+
+    def forget_cluster(self, cluster: str) -> None:
+        """Know nothing of a cluster any more."""
+        self._known.pop(cluster, None)
+
+    def __len__(self) -> int:
+        return sum(len(objects) for objects in self._known.values())
+
+    def _fingerprint(self, live: Obj) -> bytes:
+        return fingerprint_of(live, self._own, self._managers, self._marks)
+
+
+def _newer(one: str, other: str) -> bool:
+    """Whether resource version ``one`` is newer; they compare as numbers (KEP-5504), others by difference."""
+    try:
+        return int(one) > int(other)
+    except ValueError:
+        return one != other

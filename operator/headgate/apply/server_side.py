@@ -1,0 +1,418 @@
+"""Applies objects by server-side apply, stage by stage.
+
+:func:`apply_all` is the story: objects are normalised, labelled with their owner, split into stages, and each
+stage goes through :class:`_StageRun`: check, ask (dry run), and when nothing of the stage is refused, apply.
+A stage of definitions is then awaited before the next one begins.
+
+Requests for one object: none when it is known to be in place, one to verify it (``full``) or to find it
+unchanged after a restart, one when it is the only one that changed, two (dry run, apply) otherwise.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from headgate.apply import decide
+from headgate.apply.changeset import Action, Change, ChangeSet
+from headgate.apply.decide import Step, Verdict
+from headgate.apply.definitions import NeverReady, awaited, is_crd
+from headgate.apply.drift import digest
+from headgate.apply.errors import ApplyFailed, ObjectError, describe, is_immutable, may_be_immutable
+from headgate.apply.known import Known, KnownObjects
+from headgate.apply.managers import takeover_patch
+from headgate.apply.normalize import normalized, with_labels
+from headgate.apply.options import ApplyOptions, marked
+from headgate.apply.stages import Stage, by_rank, sort_key, split
+from headgate.apply.validation import check
+from headgate.kube import (
+    JSON_PATCH,
+    Answer,
+    ApiError,
+    Client,
+    Conflict,
+    Invalid,
+    NoMatch,
+    NotFound,
+    ServerError,
+)
+from headgate.kube.refs import Obj, ObjectRef, ref_of
+
+Observe = Callable[[ObjectRef, Obj], None]
+"""Is told each object as the API server returned it after our apply."""
+
+NOT_SERVED_YET = 5.0
+"""Seconds during which a kind whose CRD was just established may still be unknown to the server."""
+TAKEOVER_TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyResult:
+    """What was done, in the order of the stages."""
+
+    changes: ChangeSet = field(default_factory=ChangeSet)
+
+
+async def apply_all(
+    client: Client,
+    objects: Iterable[Obj],
+    options: ApplyOptions,
+    known: KnownObjects,
+    observe: Observe | None = None,
+) -> ApplyResult:
+    """Bring the cluster's objects to what ``objects`` say.
+
+    Raises :class:`ApplyFailed` with everything that was done before, and all errors of the stage that failed;
+    of a stage with an object that is refused in the dry run, nothing is applied.
+    """
+    result = ApplyResult()
+    labels = options.owner.labels
+    desired = [with_labels(o, labels) if _labelable(o) else o for o in normalized(objects)]
+    for stage, members in split(desired, options.custom_stages):
+        run = _StageRun(client, options, known, observe)
+        try:
+            await run.apply(members)
+            if stage in (Stage.DEFINITIONS, Stage.CLASSES):
+                await run.settle()
+        finally:
+            result.changes.extend(run.changes())
+        if run.errors:
+            raise ApplyFailed(result.changes, run.errors)
+    return result
+
+
+def _labelable(obj: Obj) -> bool:
+    meta = obj.get("metadata")
+    return isinstance(meta, dict) and isinstance(meta.get("labels") or {}, dict)
+
+
+@dataclass(slots=True)
+class _Item:
+    """One object on its way through a stage."""
+
+    obj: Obj
+    ref: ObjectRef
+    digest: bytes = b""
+    known: Known | None = None
+    step: Step = Step.ASK
+    action: Action | None = None
+    """Set when it is dealt with."""
+    failed: bool = False
+    take_over: bool = False
+    replaces: Obj | None = None
+    """The live object that must be deleted before."""
+    version: str = ""
+    """Resource version of the live object before our apply."""
+    live: Obj | None = None
+    """As last returned by the API server."""
+
+    @property
+    def open(self) -> bool:
+        return self.action is None and not self.failed
+
+
+class _StageRun:
+    """One stage: see :meth:`apply`."""
+
+    def __init__(
+        self, client: Client, options: ApplyOptions, known: KnownObjects, observe: Observe | None
+    ) -> None:
+        self._client, self._options, self._known, self._observe = client, options, known, observe
+        self._items: list[_Item] = []
+        self.errors: list[ObjectError] = []
+
+    def changes(self) -> list[Change]:
+        """What is dealt with so far, in order."""
+        return [Change(i.ref, i.action) for i in self._items if i.action is not None]
+
+    async def apply(self, objects: Sequence[Obj]) -> None:
+        """Apply the objects; what is refused ends up in ``errors``."""
+        await self._check(objects)
+        self._plan()
+        await self._each([i for i in self._items if i.open and i.step is not Step.SEND], self._ask)
+        if self.errors:
+            return
+        for group in by_rank([i.ref for i in self._items]):
+            await self._each([i for n in group if (i := self._items[n]).open], self._send)
+            if self.errors:
+                return
+
+    async def settle(self) -> None:
+        """Wait until the definitions among the objects are ready for use."""
+        deadline = time.monotonic() + self._options.timeout
+        waiting = [i for i in self._items if i.live is not None and i.action is not Action.SKIPPED]
+        await self._each(waiting, lambda item: self._settle(item, deadline))
+
+    # Looking, without requests.
+
+    async def _check(self, objects: Sequence[Obj]) -> None:
+        for obj in objects:
+            item = _Item(obj, ref_of(obj))
+            self._items.append(item)
+            problems = check(obj, item.ref)
+            if problems:
+                item.failed = True
+                self.errors += [ObjectError(item.ref, p) for p in problems]
+                continue
+            try:
+                resource = await self._client.mapper.resolve(item.ref.api_version, item.ref.kind)
+            except ApiError as error:
+                if not marked(obj, self._options.marks.excluded):
+                    self._fail(item, error, "dry-run")
+                continue
+            if resource.namespaced and not item.ref.namespace:
+                self._refuse(
+                    item,
+                    f"{item.ref} namespace not specified: set metadata.namespace or spec.targetNamespace",
+                )
+            elif not resource.namespaced and item.ref.namespace:
+                meta = {k: v for k, v in obj["metadata"].items() if k != "namespace"}
+                item.obj = {**obj, "metadata": meta}
+                item.ref = ref_of(item.obj)
+            item.digest = digest(item.obj)
+        self._items.sort(key=lambda i: sort_key(i.ref))
+
+    def _plan(self) -> None:
+        for item in self._items:
+            if item.failed:
+                continue
+            item.known = self._known.get(self._client.cluster, item.ref)
+            item.step = decide.first_step(item.obj, item.known, item.digest, self._options)
+            if item.step is Step.NOTHING:
+                excluded = marked(item.obj, self._options.marks.excluded)
+                assert excluded or item.known is not None
+                item.action = Action.SKIPPED if excluded or item.known is None else item.known.outcome
+        pending = [i for i in self._items if i.open]
+        if len(pending) == 1 and pending[0].step is Step.ASK and decide.may_send_alone(pending[0].known):
+            pending[0].step = Step.SEND
+
+    # Asking: dry runs and reads, no changes.
+
+    async def _ask(self, item: _Item) -> None:
+        try:
+            if item.step is Step.LOOK and await self._left_alone(item):
+                return
+            asked = decide.now()
+            answer = await self._patch(item, dry_run=True)
+        except ApiError as error:
+            await self._refused(item, error, "dry-run")
+            return
+        clock = decide.server_time(answer.headers.get("Date"), asked)
+        verdict = decide.judge_dry_run(item.obj, answer.status, answer.body, clock, self._options)
+        item.version = answer.body["metadata"].get("resourceVersion") or ""
+        if verdict is Verdict.SKIP:
+            item.action = Action.SKIPPED
+            self._known.forget(self._client.cluster, item.ref)
+        elif verdict is Verdict.KEEP:
+            self._done(item, Action.UNCHANGED, answer.body)
+        item.take_over = verdict is Verdict.TAKE_OVER
+
+    async def _left_alone(self, item: _Item) -> bool:
+        """Read the live object and skip if it, or that it is there, forbids an apply."""
+        try:
+            live = await self._client.get(item.ref)
+        except NotFound:
+            return False
+        marks = self._options.marks
+        keep = marked(item.obj, marks.if_not_present)
+        if not keep and not marked(live, marks.excluded):
+            return False
+        item.action = Action.SKIPPED
+        owned = self._options.owner.labels.items() <= (live["metadata"].get("labels") or {}).items()
+        if keep and owned:
+            # Its watch tells when it goes.
+            self._known.record(self._client.cluster, item.ref, item.digest, live, Action.SKIPPED)
+        else:
+            self._known.forget(self._client.cluster, item.ref)
+        return True
+
+    async def _refused(self, item: _Item, error: ApiError, doing: str) -> None:
+        """The API server does not take the object: leave it alone, recreate it, or report."""
+        live = None
+        if not isinstance(error, NotFound) and 0 < error.status <= 500:
+            try:
+                live = await self._client.get(item.ref)
+            except ApiError:
+                live = None
+        if live is not None:
+            if marked(live, self._options.marks.excluded):
+                item.action = Action.SKIPPED
+                self._known.forget(self._client.cluster, item.ref)
+                return
+            if (
+                may_be_immutable(error)
+                and decide.may_recreate(item.obj, live, self._options)
+                and (is_immutable(error) or await self._would_be_created(item))
+            ):
+                item.replaces = live
+                return
+        self._known.doubt(self._client.cluster, item.ref)
+        self._fail(item, error, doing)
+
+    async def _would_be_created(self, item: _Item) -> bool:
+        """Whether the object is valid in itself: deleting must not be followed by a refusal to create."""
+        meta = {**item.obj["metadata"], "name": f"headgate-probe-{item.digest.hex()[:8]}"}
+        try:
+            await self._client.apply(
+                {**item.obj, "metadata": meta}, field_manager=self._options.field_manager, dry_run=True
+            )
+        except ApiError:
+            return False
+        return True
+
+    # Doing.
+
+    async def _send(self, item: _Item) -> None:
+        try:
+            if item.step is Step.SEND and not await self._send_if_unmoved(item):
+                await self._ask(item)
+            if not item.open:
+                return
+            if item.replaces is not None:
+                await self._delete(item, item.replaces)
+            if item.take_over:
+                await self._take_over(item)
+            await self._finish(item, await self._patch(item))
+        except ApiError as error:
+            self._known.doubt(self._client.cluster, item.ref)
+            self._fail(item, error, "apply")
+
+    async def _send_if_unmoved(self, item: _Item) -> bool:
+        """Apply if the live object is the known one; False when that must be asked."""
+        assert item.known is not None
+        version = item.known.resource_version
+        try:
+            answer = await self._patch(item, version=version)
+        except (Conflict, Invalid, ServerError):
+            # Moved on, or refused: the dry run tells which, and what can be done about it.
+            return False
+        item.version = version
+        await self._finish(item, answer)
+        return True
+
+    async def _finish(self, item: _Item, answer: Answer) -> None:
+        live = answer.body
+        if answer.status == 201:
+            action = Action.CREATED
+        elif live["metadata"]["resourceVersion"] == item.version and not item.take_over:
+            action = Action.UNCHANGED
+        else:
+            action = Action.CONFIGURED
+        if decide.wants_takeover(item.obj, live, self._options):
+            # Somebody wrote between our question and our apply.
+            await self._take_over(item)
+            live = (await self._patch(item)).body
+            action = action if action is Action.CREATED else Action.CONFIGURED
+        self._done(item, action, live)
+        if self._observe is not None:
+            self._observe(item.ref, live)
+
+    def _done(self, item: _Item, action: Action, live: Obj) -> None:
+        item.action, item.live = action, live
+        outcome = Action.SKIPPED if marked(item.obj, self._options.marks.if_not_present) else Action.UNCHANGED
+        self._known.record(self._client.cluster, item.ref, item.digest, live, outcome)
+        if is_crd(live):
+            self._client.mapper.learn(live)
+
+    async def _take_over(self, item: _Item) -> None:
+        """Make ours what others must not own, so that our apply removes what Git does not have."""
+        item.take_over = True
+        for attempt in range(TAKEOVER_TRIES):
+            live = await self._client.get(item.ref)
+            patch = takeover_patch(live, self._options.managers, self._options.field_manager)
+            if not patch:
+                return
+            try:
+                await self._client.patch(
+                    item.ref, patch, content_type=JSON_PATCH, field_manager=self._options.field_manager
+                )
+                return
+            except Conflict:
+                if attempt == TAKEOVER_TRIES - 1:
+                    raise
+
+    async def _delete(self, item: _Item, live: Obj) -> None:
+        """Delete the object and wait until it is gone."""
+        uid = live["metadata"]["uid"]
+        deadline = time.monotonic() + self._options.timeout
+        pause = 0.02
+        try:
+            await self._client.delete(item.ref, uid=uid)
+            while (await self._client.get(item.ref))["metadata"]["uid"] == uid:
+                if time.monotonic() > deadline:
+                    message = "immutable field changed, and the object does not go: " + _finalizers(live)
+                    raise ApiError(message)
+                await asyncio.sleep(pause)
+                pause = min(1.0, pause * 1.5)
+        except NotFound:
+            return
+
+    async def _patch(self, item: _Item, *, dry_run: bool = False, version: str | None = None) -> Answer:
+        obj = item.obj
+        if version is not None:
+            obj = {**obj, "metadata": {**obj["metadata"], "resourceVersion": version}}
+        deadline = time.monotonic() + NOT_SERVED_YET
+        while True:
+            try:
+                return await self._client.apply_answer(
+                    obj, field_manager=self._options.field_manager, dry_run=dry_run
+                )
+            except NotFound as error:
+                # Not an object but the path is missing: its CRD is too new for the server, or gone.
+                if error.details or isinstance(error, NoMatch):
+                    raise
+                mapper, ref = self._client.mapper, item.ref
+                if time.monotonic() > deadline:
+                    raise
+                if not mapper.is_learned(ref.api_version, ref.kind):
+                    mapper.forget(ref.api_version, ref.kind)
+                    await mapper.resolve(ref.api_version, ref.kind)
+                await asyncio.sleep(0.05)
+
+    async def _settle(self, item: _Item, deadline: float) -> None:
+        pause = 0.02
+        assert item.live is not None
+        try:
+            while (lack := awaited(item.live)) is not None:
+                if time.monotonic() > deadline:
+                    return self._refuse(item, f"timeout waiting for {item.ref}: {lack}")
+                await asyncio.sleep(pause)
+                pause = min(0.5, pause * 1.5)
+                item.live = await self._client.get(item.ref)
+        except NeverReady as error:
+            self._refuse(item, f"{item.ref} cannot be used: {error}")
+        except ApiError as error:
+            self._fail(item, error, "waiting for it")
+
+    # Small parts.
+
+    def _fail(self, item: _Item, error: ApiError, doing: str) -> None:
+        item.failed = True
+        self.errors.append(describe(error, item.ref, doing, item.obj))
+
+    def _refuse(self, item: _Item, message: str) -> None:
+        item.failed = True
+        self.errors.append(ObjectError(item.ref, message))
+
+    async def _each(self, items: Sequence[_Item], work: Callable[[_Item], Awaitable[None]]) -> None:
+        """Work on all items, as many at once as the options allow."""
+        queue = iter(items)
+
+        async def worker() -> None:
+            for item in queue:
+                await work(item)
+
+        workers = min(self._options.concurrency, len(items))
+        if workers == 1:
+            await worker()
+        elif workers:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(workers):
+                    group.create_task(worker())
+
+
+def _finalizers(live: Obj) -> str:
+    names = live["metadata"].get("finalizers") or ()
+    return f"it waits for its finalizers {', '.join(names)}" if names else "it is still there"

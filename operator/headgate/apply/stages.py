@@ -1,0 +1,113 @@
+"""In which order objects are applied: what defines others first. Pure.
+
+Stages are Flux's (``ApplyAllStaged``): cluster definitions (CRDs, Namespaces, ClusterRoles), class
+definitions (every kind whose name ends in ``Class``), kinds the admin gave a stage of their own, then all the
+rest. Within a stage objects are sorted by kind, so that a Service account is there before the Deployment that
+uses it, and webhook configurations come last, when what they call is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from itertools import groupby
+
+from headgate.kube.refs import Obj, ObjectRef, ref_of
+
+FIRST = (
+    "CustomResourceDefinition",
+    "Namespace",
+    "ClusterRole",
+    "ClusterClass",
+    "RuntimeClass",
+    "PriorityClass",
+    "StorageClass",
+    "VolumeSnapshotClass",
+    "IngressClass",
+    "GatewayClass",
+    "ClusterRoleBinding",
+    "ResourceQuota",
+    "ServiceAccount",
+    "Role",
+    "RoleBinding",
+    "ConfigMap",
+    "Secret",
+    "Service",
+    "LimitRange",
+    "Deployment",
+    "StatefulSet",
+    "CronJob",
+    "PodDisruptionBudget",
+)
+LAST = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
+
+_RANK = {kind: i - len(FIRST) for i, kind in enumerate(FIRST)} | {kind: i + 1 for i, kind in enumerate(LAST)}
+
+
+class Stage(Enum):
+    """The stages in their order."""
+
+    DEFINITIONS = "cluster definitions"
+    CLASSES = "class definitions"
+    CUSTOM = "custom stage"
+    REST = "resources"
+
+
+@dataclass(frozen=True, slots=True)
+class GroupKind:
+    """A kind in any version."""
+
+    group: str
+    kind: str
+
+    @classmethod
+    def parse(cls, text: str) -> GroupKind:
+        """``group/Kind``, or ``Kind`` for the core group."""
+        group, slash, kind = text.strip().rpartition("/")
+        return cls(group if slash else "", kind)
+
+
+def rank(kind: str) -> int:
+    """Where a kind stands in the order; 0 for those it does not matter for."""
+    return _RANK.get(kind, 0)
+
+
+def sort_key(ref: ObjectRef) -> tuple[int, str, str, str, str]:
+    """Flux's order of objects: by kind, then namespace, then name."""
+    return (rank(ref.kind), ref.group, ref.kind, ref.namespace, ref.name)
+
+
+def stage_of(ref: ObjectRef, custom: Iterable[GroupKind] = ()) -> Stage:
+    """The stage an object belongs to."""
+    kind = ref.kind.lower()
+    if (
+        (kind == "customresourcedefinition" and ref.group == "apiextensions.k8s.io")
+        or (kind == "namespace" and ref.api_version == "v1")
+        or (kind == "clusterrole" and ref.group == "rbac.authorization.k8s.io")
+    ):
+        return Stage.DEFINITIONS
+    if ref.kind.endswith("Class"):
+        return Stage.CLASSES
+    if GroupKind(ref.group, ref.kind) in custom:
+        return Stage.CUSTOM
+    return Stage.REST
+
+
+def split(objects: Iterable[Obj], custom: Iterable[GroupKind] = ()) -> list[tuple[Stage, list[Obj]]]:
+    """The objects in their stages, sorted; stages without objects are left out."""
+    kinds = frozenset(custom)
+    staged: dict[Stage, list[tuple[ObjectRef, Obj]]] = {stage: [] for stage in Stage}
+    for obj in objects:
+        ref = ref_of(obj)
+        staged[stage_of(ref, kinds)].append((ref, obj))
+    return [
+        (stage, [obj for _, obj in sorted(members, key=lambda m: sort_key(m[0]))])
+        for stage, members in staged.items()
+        if members
+    ]
+
+
+def by_rank(refs: Sequence[ObjectRef]) -> list[list[int]]:
+    """Positions of sorted ``refs`` in groups of one rank: within a group the order does not matter."""
+    return [list(group) for _, group in groupby(range(len(refs)), key=lambda i: rank(refs[i].kind))]
