@@ -1,0 +1,35 @@
+"""Serves the artifact files: what ``status.artifact.url`` points at. Read only.
+
+Only paths that have the form of an artifact exist; there is no listing. GET and HEAD, with ETag,
+Last-Modified, conditional and range requests. A symbolic link is not followed.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from aiohttp import web
+
+__all__ = ["artifact_app"]
+
+_NAME = r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?"
+_PATH = re.compile(rf"/(gitrepository/{_NAME}/{_NAME}/[0-9a-f]{{40}}(?:[0-9a-f]{{24}})?\.tar\.gz)")
+
+
+def artifact_app(root: Path) -> web.Application:
+    """Return the application that serves the artifacts below ``root``."""
+
+    async def serve(request: web.Request) -> web.StreamResponse:
+        match = _PATH.fullmatch(request.path)
+        if match is None or ".." in match[1]:
+            raise web.HTTPNotFound
+        path = root / match[1]
+        if path.is_symlink():
+            raise web.HTTPNotFound
+        # Said outright, so that no client takes the compression for one of the transfer and undoes it.
+        return web.FileResponse(path, headers={"Content-Type": "application/gzip"})
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", serve)
+    return app

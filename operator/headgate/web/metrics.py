@@ -1,0 +1,192 @@
+"""The operator's metrics, under the names that dashboards made for Flux use.
+
+``gotk_reconcile_duration_seconds`` as Flux's controllers (``fluxcd/pkg``, ``runtime/metrics``),
+``controller_runtime_*`` and ``workqueue_*`` as controller-runtime, ``rest_client_requests_total`` as
+client-go, ``process_*`` as every Prometheus client. ``Metrics`` is told of what happens; it asks nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+from aiohttp import web
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+    exposition,
+)
+
+__all__ = ["Metrics", "metrics_app"]
+
+RECONCILE_BUCKETS = tuple(0.01 * (1800 / 0.01) ** (step / 9) for step in range(10))
+"""Ten buckets from 10 ms to half an hour."""
+RUNTIME_BUCKETS = (
+    *(0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9),
+    *(1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5, 6, 7, 8, 9, 10, 15, 20, 25, 30, 40, 50, 60),
+)
+QUEUE_BUCKETS = tuple(10.0**exponent for exponent in range(-8, 4))
+REQUEST_BUCKETS = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
+
+_METHODS = {
+    "get": "GET",
+    "list": "GET",
+    "watch": "GET",
+    "create": "POST",
+    "update": "PUT",
+    "patch": "PATCH",
+    "apply": "PATCH",
+    "delete": "DELETE",
+    "deletecollection": "DELETE",
+}
+
+
+class Metrics:
+    """All metrics of one operator. Methods may be called from any thread."""
+
+    def __init__(self, host: str = "") -> None:
+        """``host`` is the API server's, for the label of the requests to it."""
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        self._host = host
+        self._durations = Histogram(
+            "gotk_reconcile_duration_seconds",
+            "The duration in seconds of a GitOps Toolkit resource reconciliation.",
+            ["kind", "name", "namespace"],
+            buckets=RECONCILE_BUCKETS,
+            registry=self.registry,
+        )
+        self._reconciles = self._counter(
+            "controller_runtime_reconcile_total",
+            "Total number of reconciliations per controller.",
+            "controller",
+            "result",
+        )
+        self._errors = self._counter(
+            "controller_runtime_reconcile_errors_total",
+            "Total number of reconciliation errors per controller.",
+            "controller",
+        )
+        self._times = Histogram(
+            "controller_runtime_reconcile_time_seconds",
+            "Length of time per reconciliation per controller.",
+            ["controller"],
+            buckets=RUNTIME_BUCKETS,
+            registry=self.registry,
+        )
+        self._workers = Gauge(
+            "controller_runtime_max_concurrent_reconciles",
+            "Maximum number of concurrent reconciles per controller.",
+            ["controller"],
+            registry=self.registry,
+        )
+        self._active = Gauge(
+            "controller_runtime_active_workers",
+            "Number of currently used workers per controller.",
+            ["controller"],
+            registry=self.registry,
+        )
+        self._depth = Gauge(
+            "workqueue_depth", "Current depth of workqueue.", ["name"], registry=self.registry
+        )
+        self._adds = self._counter(
+            "workqueue_adds_total", "Total number of adds handled by workqueue.", "name"
+        )
+        self._retries = self._counter(
+            "workqueue_retries_total", "Total number of retries handled by workqueue.", "name"
+        )
+        self._waits = Histogram(
+            "workqueue_queue_duration_seconds",
+            "How long in seconds an item stays in workqueue before being requested.",
+            ["name"],
+            buckets=QUEUE_BUCKETS,
+            registry=self.registry,
+        )
+        self._works = Histogram(
+            "workqueue_work_duration_seconds",
+            "How long in seconds processing an item from workqueue takes.",
+            ["name"],
+            buckets=QUEUE_BUCKETS,
+            registry=self.registry,
+        )
+        self._requests = self._counter(
+            "rest_client_requests_total",
+            "Number of HTTP requests, partitioned by status code, method, and host.",
+            "code",
+            "host",
+            "method",
+        )
+        self._request_times = Histogram(
+            "headgate_api_request_duration_seconds",
+            "Length of time of requests to the API server, by verb and resource.",
+            ["verb", "resource"],
+            buckets=REQUEST_BUCKETS,
+            registry=self.registry,
+        )
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(name, text, labels, registry=self.registry)
+
+    def controller(
+        self, name: str, workers: int, depth: Callable[[], int], active: Callable[[], int]
+    ) -> None:
+        """Announce a controller; ``depth`` and ``active`` are asked whenever the metrics are read."""
+        self._workers.labels(name).set(workers)
+        self._depth.labels(name).set_function(depth)
+        self._active.labels(name).set_function(active)
+        for result in ("success", "error", "requeue", "requeue_after"):
+            self._reconciles.labels(name, result)
+
+    def added(self, controller: str, *, retry: bool = False) -> None:
+        """Count a key put into a controller's queue."""
+        self._adds.labels(controller).inc()
+        if retry:
+            self._retries.labels(controller).inc()
+
+    def waited(self, controller: str, seconds: float) -> None:
+        """Note how long a key waited in the queue."""
+        self._waits.labels(controller).observe(seconds)
+
+    def worked(self, controller: str, seconds: float, result: str) -> None:
+        """Note one reconcile; ``result`` is ``success``, ``error``, ``requeue`` or ``requeue_after``."""
+        self._works.labels(controller).observe(seconds)
+        self._times.labels(controller).observe(seconds)
+        self._reconciles.labels(controller, result).inc()
+        if result == "error":
+            self._errors.labels(controller).inc()
+
+    def reconciled(self, kind: str, namespace: str, name: str, seconds: float) -> None:
+        """Note one reconcile of an object."""
+        self._durations.labels(kind, name, namespace).observe(seconds)
+
+    def forget(self, kind: str, namespace: str, name: str) -> None:
+        """Drop the series of an object that is gone."""
+        with contextlib.suppress(KeyError):
+            self._durations.remove(kind, name, namespace)
+
+    def requested(self, verb: str, resource: str, status: int, seconds: float) -> None:
+        """Note an answered request to the API server; ``status`` 0 means that no answer came."""
+        method = _METHODS.get(verb.lower(), verb.upper())
+        self._requests.labels(str(status) if status else "<error>", self._host, method).inc()
+        self._request_times.labels(verb, resource).observe(seconds)
+
+
+def metrics_app(metrics: Metrics) -> web.Application:
+    """Return the application that answers ``/metrics`` in the format the scraper asks for."""
+
+    async def answer(request: web.Request) -> web.Response:
+        encode, content_type = exposition.choose_encoder(request.headers.get("Accept", ""))
+        body = await asyncio.to_thread(encode, metrics.registry)
+        return web.Response(body=body, headers={"Content-Type": content_type})
+
+    app = web.Application()
+    app.router.add_get("/metrics", answer)
+    return app

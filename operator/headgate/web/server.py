@@ -1,0 +1,94 @@
+"""Several HTTP applications, each on an address of its own, started and stopped together.
+
+Addresses are written as Flux's flags write them: ``:9090`` (all interfaces), ``127.0.0.1:0`` (a free port),
+``[::1]:8080``; "" or ``0`` means that this application is not served.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import socket
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from types import TracebackType
+
+from aiohttp import web
+
+__all__ = ["AddressError", "WebServer", "parse_address"]
+
+GRACE = 5.0
+"""Seconds that downloads in progress get when the server stops."""
+
+_ADDRESS = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.%]+)\]|(?P<host>[^:\[\]]*)):(?P<port>[0-9]{1,5})")
+
+_log = logging.getLogger("headgate.web")
+
+
+class AddressError(ValueError):
+    """An address to listen on is malformed, or cannot be listened on."""
+
+
+def parse_address(text: str) -> tuple[str | None, int] | None:
+    """Return host (None: all interfaces) and port; None when nothing is to be served.
+
+    Raises :class:`AddressError`.
+    """
+    if text in ("", "0"):
+        return None
+    match = _ADDRESS.fullmatch(text)
+    if match is None or int(match["port"]) > 65535:
+        raise AddressError(f"'{text}' is not an address to listen on: write [host]:port, for example :9090")
+    return match["six"] or match["host"] or None, int(match["port"])
+
+
+class WebServer:
+    """Serves applications for as long as its ``async with`` block runs.
+
+    async with WebServer([("artifacts", app, ":9090")]) as server:
+        server.port("artifacts")
+    """
+
+    def __init__(self, sites: Sequence[tuple[str, web.Application, str]]) -> None:
+        """``sites``: name for the log, application, address."""
+        self._sites = [(name, app, parse_address(address)) for name, app, address in sites]
+        self._stack = AsyncExitStack()
+        self._ports: dict[str, int] = {}
+
+    def port(self, name: str) -> int:
+        """Return the port that a site listens on; useful when a free one was asked for."""
+        return self._ports[name]
+
+    async def start(self) -> None:
+        """Listen on all addresses, or on none: raises :class:`AddressError` naming the one that is taken."""
+        try:
+            for name, app, address in self._sites:
+                if address is not None:
+                    await self._serve(name, app, *address)
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Stop listening, and let requests in progress end."""
+        await self._stack.aclose()
+
+    async def _serve(self, name: str, app: web.Application, host: str | None, port: int) -> None:
+        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=GRACE)
+        await runner.setup()
+        self._stack.push_async_callback(runner.cleanup)
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except (OSError, socket.gaierror) as error:
+            raise AddressError(f"cannot listen on {host or ''}:{port} for {name}: {error.strerror}") from None
+        self._ports[name] = int(runner.addresses[0][1])
+        _log.info("serving %s on port %d", name, self._ports[name])
+
+    async def __aenter__(self) -> WebServer:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()

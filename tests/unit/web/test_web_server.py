@@ -1,0 +1,205 @@
+"""The HTTP side, over real sockets."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+import yarl
+from prometheus_client.parser import text_string_to_metric_families
+
+from headgate.web.artifacts import artifact_app
+from headgate.web.metrics import Metrics, metrics_app
+from headgate.web.probes import probe_app
+from headgate.web.server import AddressError, WebServer, parse_address
+
+COMMIT = "a" * 40
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (":9090", (None, 9090)),
+        ("127.0.0.1:80", ("127.0.0.1", 80)),
+        ("localhost:0", ("localhost", 0)),
+        ("[::1]:8080", ("::1", 8080)),
+        ("", None),
+        ("0", None),
+    ],
+)
+def test_addresses_are_read_as_flux_writes_them(text: str, expected: object) -> None:
+    assert parse_address(text) == expected
+
+
+@pytest.mark.parametrize("text", ["9090", "host", "::1:80", "host:99999", "host:-1", "http://host:80"])
+def test_other_addresses_are_refused(text: str) -> None:
+    with pytest.raises(AddressError, match="host"):
+        parse_address(text)
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Path:
+    folder = tmp_path / "root" / "gitrepository" / "ns" / "name"
+    folder.mkdir(parents=True)
+    (folder / f"{COMMIT}.tar.gz").write_bytes(gzip.compress(b"content", mtime=0))
+    (folder / "secret.txt").write_text("no")
+    (tmp_path / "outside").write_text("no")
+    os.symlink(tmp_path / "outside", folder / f"{'b' * 40}.tar.gz")
+    return tmp_path / "root"
+
+
+@pytest.fixture
+async def artifacts(storage: Path) -> AsyncIterator[str]:
+    async with WebServer([("artifacts", artifact_app(storage), "127.0.0.1:0")]) as server:
+        yield f"http://127.0.0.1:{server.port('artifacts')}"
+
+
+async def test_an_artifact_is_served_whole_and_unchanged(artifacts: str, storage: Path) -> None:
+    path = f"gitrepository/ns/name/{COMMIT}.tar.gz"
+    expected = (storage / path).read_bytes()
+    async with aiohttp.ClientSession(auto_decompress=False) as session:
+        async with session.get(f"{artifacts}/{path}", headers={"Accept-Encoding": "gzip"}) as answer:
+            assert answer.status == 200
+            assert await answer.read() == expected
+            assert answer.headers["Content-Type"] == "application/gzip"
+            assert "Content-Encoding" not in answer.headers
+            assert answer.headers["Last-Modified"]
+            etag = answer.headers["ETag"]
+        async with session.head(f"{artifacts}/{path}") as answer:
+            assert (answer.status, answer.headers["Content-Length"]) == (200, str(len(expected)))
+        async with session.get(f"{artifacts}/{path}", headers={"If-None-Match": etag}) as answer:
+            assert answer.status == 304
+        async with session.get(f"{artifacts}/{path}", headers={"Range": "bytes=2-5"}) as answer:
+            assert (answer.status, await answer.read()) == (206, expected[2:6])
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/gitrepository/",
+        "/gitrepository/ns/name/",
+        "/gitrepository/ns/name/secret.txt",
+        f"/gitrepository/ns/name/{'b' * 40}.tar.gz",
+        f"/gitrepository/ns/name/{'c' * 40}.tar.gz",
+        f"/gitrepository/ns/name/../name/{COMMIT}.tar.gz",
+        f"/gitrepository/ns/%2e%2e/ns/name/{COMMIT}.tar.gz",
+        f"//gitrepository/ns/name/{COMMIT}.tar.gz",
+        "/../../outside",
+        "/%2e%2e/outside",
+        f"/gitrepository/ns/name/{COMMIT}.tar.gz%00",
+    ],
+)
+async def test_nothing_else_is_served(artifacts: str, path: str) -> None:
+    url = yarl.URL(f"{artifacts}{path}", encoded=True)
+    async with aiohttp.ClientSession() as session, session.get(url) as answer:
+        assert answer.status in (400, 404)
+        assert b"no" not in (await answer.read()).split()
+
+
+async def test_writing_is_refused(artifacts: str) -> None:
+    async with aiohttp.ClientSession() as session:
+        for method in ("PUT", "POST", "DELETE"):
+            async with session.request(
+                method, f"{artifacts}/gitrepository/ns/name/{COMMIT}.tar.gz"
+            ) as answer:
+                assert answer.status == 405
+
+
+async def test_probes_tell_which_check_fails() -> None:
+    problem: list[str] = []
+
+    def watches() -> str | None:
+        return problem[0] if problem else None
+
+    def broken() -> str | None:
+        raise RuntimeError("password in a traceback")
+
+    app = probe_app({"ping": lambda: None}, {"watches": watches})
+    worse = probe_app({"broken": broken})
+    async with (
+        WebServer(
+            [("probes", app, "127.0.0.1:0"), ("worse", worse, "127.0.0.1:0"), ("none", app, "0")]
+        ) as server,
+        aiohttp.ClientSession() as session,
+    ):
+        base = f"http://127.0.0.1:{server.port('probes')}"
+
+        async def ask(url: str) -> tuple[int, str]:
+            async with session.get(url) as answer:
+                return answer.status, await answer.text()
+
+        assert await ask(f"{base}/readyz") == (200, "ok")
+        assert "[+]watches ok" in (await ask(f"{base}/readyz?verbose"))[1]
+        problem.append("no event for 90 s")
+        status, text = await ask(f"{base}/readyz")
+        assert status == 500
+        assert "[-]watches failed: no event for 90 s" in text
+        assert "[+]ping ok" in text
+        assert await ask(f"{base}/healthz") == (200, "ok")
+        status, text = await ask(f"http://127.0.0.1:{server.port('worse')}/healthz")
+        assert status == 500
+        assert "password" not in text
+
+
+async def test_a_taken_port_names_the_site_and_frees_the_others() -> None:
+    app = probe_app()
+    async with WebServer([("first", app, "127.0.0.1:0")]) as first:
+        taken = f"127.0.0.1:{first.port('first')}"
+        second = WebServer(
+            [("metrics", metrics_app(Metrics()), "127.0.0.1:0"), ("second", probe_app(), taken)]
+        )
+        with pytest.raises(AddressError, match="for second"):
+            await second.start()
+        free = second.port("metrics")
+        async with WebServer([("again", probe_app(), f"127.0.0.1:{free}")]) as again:
+            assert again.port("again") == free
+
+
+async def test_metrics_have_the_names_and_labels_of_flux() -> None:
+    metrics = Metrics(host="10.0.0.1:443")
+    metrics.controller("kustomization", workers=8, depth=lambda: 3, active=lambda: 2)
+    metrics.added("kustomization", retry=True)
+    metrics.waited("kustomization", 0.002)
+    metrics.worked("kustomization", 0.5, "error")
+    metrics.reconciled("Kustomization", "flux-system", "apps", 0.5)
+    metrics.reconciled("Kustomization", "flux-system", "gone", 0.5)
+    metrics.forget("Kustomization", "flux-system", "gone")
+    metrics.forget("Kustomization", "flux-system", "never-seen")
+    metrics.requested("list", "deployments", 200, 0.01)
+    metrics.requested("patch", "deployments", 0, 0.01)
+    async with (
+        WebServer([("metrics", metrics_app(metrics), "127.0.0.1:0")]) as server,
+        aiohttp.ClientSession() as session,
+        session.get(f"http://127.0.0.1:{server.port('metrics')}/metrics") as answer,
+    ):
+        text = await answer.text()
+    samples = {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+    apps = (("kind", "Kustomization"), ("name", "apps"), ("namespace", "flux-system"))
+    controller = (("controller", "kustomization"),)
+    queue = (("name", "kustomization"),)
+    assert samples["gotk_reconcile_duration_seconds_count", apps] == 1
+    assert samples["gotk_reconcile_duration_seconds_sum", apps] == 0.5
+    assert samples["controller_runtime_reconcile_total", (*controller, ("result", "error"))] == 1
+    assert samples["controller_runtime_reconcile_total", (*controller, ("result", "success"))] == 0
+    assert samples["controller_runtime_reconcile_errors_total", controller] == 1
+    assert samples["controller_runtime_reconcile_time_seconds_count", controller] == 1
+    assert samples["controller_runtime_max_concurrent_reconciles", controller] == 8
+    assert samples["controller_runtime_active_workers", controller] == 2
+    assert samples["workqueue_depth", queue] == 3
+    assert samples["workqueue_adds_total", queue] == samples["workqueue_retries_total", queue] == 1
+    assert samples["workqueue_queue_duration_seconds_count", queue] == 1
+    host = ("host", "10.0.0.1:443")
+    assert samples["rest_client_requests_total", (("code", "200"), host, ("method", "GET"))] == 1
+    assert samples["rest_client_requests_total", (("code", "<error>"), host, ("method", "PATCH"))] == 1
+    assert any(name == "process_resident_memory_bytes" for name, _ in samples)
+    assert not any("gone" in dict(labels).values() for _, labels in samples)
+    assert not any(name.endswith("_created") for name, _ in samples)
