@@ -12,11 +12,13 @@ from typing import Any, Protocol
 
 import kopf
 
+from headgate.kube import Client
+
 KUSTOMIZE_GROUP = "kustomize.toolkit.fluxcd.io"
 SOURCE_GROUP = "source.toolkit.fluxcd.io"
 SOURCES = ("gitrepositories", "ocirepositories", "buckets", "externalartifacts")
 
-SERVER_TIMEOUT = 300.0
+SERVER_TIMEOUT = 300
 """Seconds after which the API server ends a watch; a watch that went silent is then renewed."""
 
 Obj = dict[str, Any]
@@ -38,13 +40,24 @@ class Sink(Protocol):
         """Something may have to be done about the source or about those that use it."""
 
 
-def registry(sink: Sink, connection: kopf.ConnectionInfo) -> kopf.OperatorRegistry:
-    """The handlers, bound to ``sink``; Kopf's own requests use ``connection``."""
+def registry(sink: Sink, client: Client) -> kopf.OperatorRegistry:
+    """The handlers, bound to ``sink``; Kopf's own requests go to the cluster of ``client`` as the same user."""
     handlers = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=handlers)
-    def login(**_: Any) -> kopf.ConnectionInfo:
-        return connection
+    async def login(**_: Any) -> kopf.ConnectionInfo:
+        found = await client.login()
+        return kopf.ConnectionInfo(
+            server=found.server,
+            ca_path=found.ca_file,
+            insecure=found.insecure,
+            token=found.token,
+            username=found.username,
+            password=found.password,
+            certificate_path=found.certificate_file,
+            private_key_path=found.key_file,
+            proxy_url=found.proxy,
+        )
 
     @kopf.index(KUSTOMIZE_GROUP, "v1", "kustomizations", registry=handlers, id="kustomizations")
     def index_kustomization(body: kopf.Body, **_: Any) -> None:

@@ -6,7 +6,7 @@ import click
 from click.shell_completion import get_completion_class
 
 
-@click.command(epilog='Example:\n\n    source <(headgate completion bash)')
+@click.command(epilog="Example:\n\n    source <(headgate completion bash)")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def command(shell: str) -> None:
     """Print the script that teaches SHELL to complete headgate's commands and options."""

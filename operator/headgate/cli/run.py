@@ -19,7 +19,11 @@ import click
     headgate run --kubeconfig ~/.kube/config --storage-path=/tmp/headgate
     """
 )
-@click.option("--kubeconfig", type=click.Path(dir_okay=False), help="Kubeconfig file; default: in-cluster, then KUBECONFIG.")
+@click.option(
+    "--kubeconfig",
+    type=click.Path(dir_okay=False),
+    help="Kubeconfig file; default: in-cluster, then KUBECONFIG.",
+)
 @click.option("--context", "kube_context", help="Context of the kubeconfig; default: its current one.")
 @click.option(
     "--storage-path",
@@ -29,7 +33,9 @@ import click
     show_default=True,
     help="Where artifacts and Git caches are kept.",
 )
-@click.option("--storage-addr", default=":9090", show_default=True, help="Address the artifact server binds to.")
+@click.option(
+    "--storage-addr", default=":9090", show_default=True, help="Address the artifact server binds to."
+)
 @click.option(
     "--storage-adv-addr",
     envvar="STORAGE_ADV_ADDR",
@@ -37,14 +43,47 @@ import click
 )
 @click.option("--health-addr", default=":9440", show_default=True, help="Address of /healthz and /readyz.")
 @click.option("--metrics-addr", default=":8080", show_default=True, help="Address of /metrics.")
-@click.option("--concurrent", type=click.IntRange(1), default=8, show_default=True, help="Reconciles of each kind under way at once.")
-@click.option("--concurrent-ssa", type=click.IntRange(1), default=8, show_default=True, help="Objects of one Kustomization applied at once.")
-@click.option("--requeue-dependency", default="30s", show_default=True, help="How often a wait for a dependency or source is looked at although no event came.")
-@click.option("--interval-jitter-percentage", type=click.IntRange(0, 99), default=5, show_default=True, help="Spread of the intervals.")
+@click.option(
+    "--concurrent",
+    type=click.IntRange(1),
+    default=8,
+    show_default=True,
+    help="Reconciles of each kind under way at once.",
+)
+@click.option(
+    "--concurrent-ssa",
+    type=click.IntRange(1),
+    default=8,
+    show_default=True,
+    help="Objects of one Kustomization applied at once.",
+)
+@click.option(
+    "--requeue-dependency",
+    default="30s",
+    show_default=True,
+    help="How often a wait for a dependency or source is looked at although no event came.",
+)
+@click.option(
+    "--interval-jitter-percentage",
+    type=click.IntRange(0, 99),
+    default=5,
+    show_default=True,
+    help="Spread of the intervals.",
+)
 @click.option("--no-cross-namespace-refs", is_flag=True, help="Refuse sources of other namespaces.")
-@click.option("--artifact-retention-ttl", default="60s", show_default=True, help="How long an old artifact is kept.")
-@click.option("--artifact-retention-records", type=click.IntRange(1), default=2, show_default=True, help="How many artifacts are kept.")
-@click.option("--log-level", type=click.Choice(["trace", "debug", "info", "error"]), default="info", show_default=True)
+@click.option(
+    "--artifact-retention-ttl", default="60s", show_default=True, help="How long an old artifact is kept."
+)
+@click.option(
+    "--artifact-retention-records",
+    type=click.IntRange(1),
+    default=2,
+    show_default=True,
+    help="How many artifacts are kept.",
+)
+@click.option(
+    "--log-level", type=click.Choice(["trace", "debug", "info", "error"]), default="info", show_default=True
+)
 @click.option("--log-encoding", type=click.Choice(["json", "console"]), default="json", show_default=True)
 def command(
     kubeconfig: str | None,
@@ -69,8 +108,8 @@ def command(
 
     from headgate.api.duration import parse_duration
     from headgate.cli.logs import configure
-    from headgate.serve import serve
     from headgate.reconcile.config import Config
+    from headgate.serve import serve
 
     configure(log_level, log_encoding)
     config = Config(

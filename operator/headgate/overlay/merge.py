@@ -58,7 +58,7 @@ def _patch(patch: Mapping[str, Any]) -> dict[str, Any]:
 def _components(tree: Tree, path: str, spec: Mapping[str, Any]) -> list[str]:
     out: list[str] = []
     for component in spec.get("components") or ():
-        if component.startswith("/") or "://" in component or component.startswith("git@"):
+        if component.startswith(("/", "git@")) or "://" in component:
             raise BuildError(
                 f"component path '{component}' must be local and relative", field="spec.components"
             )

@@ -57,6 +57,7 @@ def build_objects(tree: Tree, spec: Mapping[str, Any]) -> Built:
     objects = build(prepare(recording, path, spec), path, BuildOptions(reorder="none"))
     for obj in objects:
         _check(obj)
+    objects = [_with_common_metadata(obj, spec.get("commonMetadata") or {}) for obj in objects]
     data = orjson.dumps(objects, option=orjson.OPT_SORT_KEYS)
     return Built(objects, "sha256:" + hashlib.sha256(data).hexdigest(), recording.inputs)
 
@@ -64,9 +65,26 @@ def build_objects(tree: Tree, spec: Mapping[str, Any]) -> Built:
 def _check(obj: Obj) -> None:
     meta = obj.get("metadata")
     name = meta.get("name") if isinstance(meta, dict) else None
-    missing = [f for f, v in (("apiVersion", obj.get("apiVersion")), ("kind", obj.get("kind")), ("metadata.name", name)) if not v]
+    missing = [
+        f
+        for f, v in (
+            ("apiVersion", obj.get("apiVersion")),
+            ("kind", obj.get("kind")),
+            ("metadata.name", name),
+        )
+        if not v
+    ]
     if missing:
         raise ResourceError(
             f"an object needs apiVersion, kind and metadata.name; missing: {', '.join(missing)}",
             object=f"{obj.get('kind', '?')}/{name or '?'}",
         )
+
+
+def _with_common_metadata(obj: Obj, common: Mapping[str, Any]) -> Obj:
+    """Labels and annotations of the spec win over the object's own; an object is never changed in place."""
+    added = {k: common[k] for k in ("labels", "annotations") if common.get(k)}
+    if not added:
+        return obj
+    meta = obj["metadata"]
+    return {**obj, "metadata": {**meta, **{k: {**(meta.get(k) or {}), **v} for k, v in added.items()}}}

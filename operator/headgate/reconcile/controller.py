@@ -111,7 +111,9 @@ class Controller(Generic[K]):
                 # The border: whatever one object brings about must not stop the others.
                 result = "error"
                 outcome = Outcome(after=self._backoff.next(key))
-                self._log.exception("reconciling %s broke off, next try in %.1fs: %s", key, outcome.after, error)
+                self._log.exception(
+                    "reconciling %s broke off, next try in %.1fs: %s", key, outcome.after, error
+                )
             finally:
                 self.queue.done(key)
             if outcome.keep_timer:

@@ -88,7 +88,14 @@ class EventRecorder:
 
     async def _write(self, event: Event) -> None:
         meta = event.about["metadata"]
-        key = (meta.get("uid", ""), event.component, event.type, event.reason, event.message, str(event.annotations))
+        key = (
+            meta.get("uid", ""),
+            event.component,
+            event.type,
+            event.reason,
+            event.message,
+            str(event.annotations),
+        )
         now = time.monotonic()
         name, count, last = self._recent.pop(key, ("", 0, 0.0))
         namespace = meta.get("namespace") or "default"

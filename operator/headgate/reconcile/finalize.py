@@ -15,7 +15,8 @@ from typing import Any
 from headgate.api import Kustomization, ObjectKey, labels, reasons
 from headgate.api import inventory as inv
 from headgate.apply import Action
-from headgate.kube import Client, Conflict, NotFound, ObjectRef, ref_of
+from headgate.kube import Client, ObjectRef
+from headgate.reconcile import finalizers
 from headgate.reconcile.applying import Applier
 from headgate.reconcile.controller import NOTHING_MORE, Backoff, Outcome
 from headgate.reconcile.events import NORMAL, WARNING, Event, EventRecorder
@@ -64,24 +65,21 @@ class Finalizer:
             outcome = None
         if outcome is not None:
             return outcome
-        await self._release(obj)
+        await finalizers.remove(self._client, obj, MANAGER)
         self._backoff.reset(key)
-        self._applier.forget(key)
         return NOTHING_MORE
 
     async def _delete(
         self, key: ObjectKey, ks: Kustomization, obj: Obj, entries: frozenset[inv.Entry]
     ) -> Outcome | None:
         pruned = await self._applier.prune(ks, entries)
-        if pruned.changes:
+        if len(pruned.changes):
             self._tell(obj, NORMAL, str(pruned.changes))
         if pruned.errors:
             message = "pruning for deleted resource failed: " + "; ".join(pruned.errors)
             _log.error("%s: %s", key, message)
             self._tell(obj, WARNING, message)
-            session = StatusSession(
-                self._client, obj, manager=MANAGER, written=self._store.put_kustomization
-            )
+            session = StatusSession(self._client, obj, manager=MANAGER, written=self._keep)
             session.mark(reasons.READY, "False", reasons.PRUNE_FAILED, message)
             inv.to_status(session.status, pruned.survivors)
             await session.write()
@@ -90,7 +88,7 @@ class Finalizer:
             return None
         refs = tuple(c.ref for c in pruned.changes.entries if c.action is Action.DELETED)
         self._terminations[key] = Termination(refs, time.monotonic() + ks.timeout)
-        await self._live.follow(key, refs)
+        self._live.follow(key, refs)
         return self._still_terminating(key, obj)
 
     def _still_terminating(self, key: ObjectKey, obj: Obj) -> Outcome | None:
@@ -108,19 +106,8 @@ class Finalizer:
             self._tell(obj, WARNING, message)
         return None
 
-    async def _release(self, obj: Obj) -> None:
-        finalizers = [f for f in obj["metadata"]["finalizers"] if f != labels.FINALIZER]
-        patch = {"metadata": {"finalizers": finalizers, "resourceVersion": obj["metadata"]["resourceVersion"]}}
-        try:
-            await self._client.patch(
-                ref_of(obj), patch, content_type="application/merge-patch+json", field_manager=MANAGER
-            )
-        except NotFound:
-            return
-        except Conflict:
-            current = await self._client.get(ref_of(obj))
-            self._store.put_kustomization(current)
-            await self._release(current)
+    def _keep(self, obj: Obj) -> None:
+        self._store.put_kustomization(obj)
 
     def _tell(self, obj: Obj, type: str, message: str) -> None:
         status = obj.get("status") or {}

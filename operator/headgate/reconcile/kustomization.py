@@ -15,22 +15,17 @@ import asyncio
 import logging
 import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from headgate.api import (
-    InvalidSpec,
-    Kustomization,
-    ObjectKey,
-    format_duration,
-    labels,
-    reasons,
-)
+from headgate.api import InvalidSpec, Kustomization, ObjectKey, format_duration, labels, reasons
 from headgate.api import history as hist
 from headgate.api import inventory as inv
-from headgate.apply import ApplyFailed, ApplyResult, ChangeSet
-from headgate.kube import ApiError, Client, NotFound, ObjectRef, ref_of
+from headgate.apply import Action, ApplyFailed, ApplyResult
+from headgate.kube import ApiError, Client, ObjectRef, ref_of
 from headgate.kustomize.errors import BuildError
+from headgate.reconcile import finalizers
 from headgate.reconcile.applying import Applier
 from headgate.reconcile.builds import Built, PathNotFound, build_objects
 from headgate.reconcile.config import Config
@@ -43,7 +38,7 @@ from headgate.reconcile.queue import Trigger
 from headgate.reconcile.status import PROGRESS_DELAY, StatusSession
 from headgate.reconcile.store import SourceKey, Store, source_of
 from headgate.reconcile.trees import SourceTrees
-from headgate.reconcile.waiting import HealthWait, Standing, judge
+from headgate.reconcile.waiting import HealthWait, Standing, jobs_with_ttl, judge
 
 Obj = dict[str, Any]
 
@@ -58,9 +53,15 @@ STATUS_MANAGER = "gotk-kustomize-controller"
 class Postponed(Exception):
     """Something the Kustomization needs is not there yet."""
 
-    def __init__(self, reason: str, message: str, *, after: float | None, tell: str | None = None) -> None:
+    def __init__(
+        self, reason: str, message: str, *, after: float | None, tell: str = "", silent: bool = False
+    ) -> None:
         super().__init__(message)
-        self.reason, self.message, self.after, self.tell = reason, message, after, tell
+        self.reason, self.message, self.after = reason, message, after
+        self.tell = tell or message
+        """The event's message."""
+        self.silent = silent
+        """Not worth a word: it comes by itself in a moment."""
 
 
 class Failed(Exception):
@@ -85,6 +86,8 @@ class Attempt:
     revision: str = ""
     built: Built | None = None
     result: ApplyResult | None = None
+    full: bool = True
+    """Ask the API server about every object, also those known to be in place."""
     drifted: bool = False
     stale: frozenset[inv.Entry] = frozenset()
     was_healthy: bool = False
@@ -115,7 +118,10 @@ class KustomizationReconciler:
         applier: Applier,
         finalizer: Finalizer,
         events: EventRecorder,
+        written: Callable[[Obj], None],
+        is_source_pending: Callable[[SourceKey], bool],
     ) -> None:
+        self._written, self._is_source_pending = written, is_source_pending
         self._config, self._client, self._store, self._trees = config, client, store, trees
         self._live, self._applier, self._finalizer, self._events = live, applier, finalizer, events
         self._memories: dict[ObjectKey, Memory] = {}
@@ -128,15 +134,16 @@ class KustomizationReconciler:
         if obj is None:
             self._close(memory)
             del self._memories[key]
-            self._applier.forget(key)
             return NOTHING_MORE
         if obj["metadata"].get("deletionTimestamp"):
             self._close(memory)
             return await self._finalizer.finalize(key, obj)
-        obj = await self._with_finalizer(obj)
-        session = StatusSession(
-            self._client, obj, manager=STATUS_MANAGER, written=self._store.put_kustomization
-        )
+        held = await finalizers.add(self._client, obj, STATUS_MANAGER)
+        if held is None:
+            return NOTHING_MORE
+        obj = held
+        self._store.put_kustomization(obj)
+        session = StatusSession(self._client, obj, manager=STATUS_MANAGER, written=self._written)
         requested = (obj["metadata"].get("annotations") or {}).get(labels.REQUESTED_AT)
         try:
             ks = Kustomization.from_object(obj)
@@ -179,14 +186,14 @@ class KustomizationReconciler:
     def _find_source(self, attempt: Attempt) -> SourceKey:
         key, ks = source_of(attempt.obj), attempt.ks
         if self._config.no_cross_namespace_refs and key.namespace != attempt.key.namespace:
-            message = (
-                f"can't access '{key.kind}/{key.object}', cross-namespace references have been blocked"
-            )
+            message = f"can't access '{key.kind}/{key.object}', cross-namespace references have been blocked"
             raise Failed(reasons.ACCESS_DENIED, message, stalled=True)
         source = self._store.source(key)
         if source is None:
             message = f'{key.kind}.source.toolkit.fluxcd.io "{key.name}" not found'
-            raise Postponed(reasons.ARTIFACT_FAILED, message, after=ks.retry_interval, tell=f"Source '{key}' not found")
+            raise Postponed(
+                reasons.ARTIFACT_FAILED, message, after=ks.retry_interval, tell=f"Source '{key}' not found"
+            )
         artifact = (source.get("status") or {}).get("artifact")
         retry = self._config.requeue_dependency
         if not artifact:
@@ -195,7 +202,8 @@ class KustomizationReconciler:
         attempt.revision = artifact["revision"]
         if not self._trees.has(key, attempt.revision):
             message = f"Source is not ready, artifact not found, retrying in {format_duration(retry)}"
-            raise Postponed(reasons.ARTIFACT_FAILED, message, after=retry)
+            pending = self._is_source_pending(key)
+            raise Postponed(reasons.ARTIFACT_FAILED, message, after=retry, silent=pending)
         return key
 
     def _check_dependencies(self, attempt: Attempt) -> None:
@@ -228,16 +236,19 @@ class KustomizationReconciler:
         session = attempt.session
         self._progress(attempt, "Detecting drift")
         before = inv.from_status(session.status)
-        intended = self._applier.intended(attempt.ks, attempt.built.objects)
+        intended = await self._applier.intended(attempt.built.objects)
         if not intended <= before:
             # Written before anything is created: what a crash in the next instant would leave behind is
             # found again by this record.
             inv.to_status(session.status, before | intended)
             await session.write()
         try:
-            result = await self._applier.apply(attempt.ks, attempt.built.objects)
+            result = await self._applier.apply(attempt.ks, attempt.built.objects, full=attempt.full)
         except ApplyFailed as error:
-            inv.to_status(session.status, before | inv.of_changes(error.changes))
+            there = before | inv.of_changes(error.changes)
+            inv.to_status(session.status, there)
+            if not there:
+                del session.status["inventory"]
             changed = "\n".join(str(c) for c in error.changes.changed())
             raise Failed(reasons.RECONCILIATION_FAILED, f"{error}\n{changed}") from error
         changed = "\n".join(str(c) for c in result.changes.changed())
@@ -252,7 +263,7 @@ class KustomizationReconciler:
         if not attempt.stale or not attempt.ks.spec.prune:
             return
         pruned = await self._applier.prune(attempt.ks, attempt.stale)
-        if pruned.changes:
+        if len(pruned.changes):
             self._tell(attempt, NORMAL, str(pruned.changes))
         if pruned.errors:
             status = attempt.session.status
@@ -278,12 +289,12 @@ class KustomizationReconciler:
             generation=session.generation,
             revision=attempt.revision,
             targets=targets,
-            jobs_with_ttl=self._applier.jobs_with_ttl(attempt.built.objects if attempt.built else ()),
+            jobs_with_ttl=jobs_with_ttl(attempt.built.objects if attempt.built else ()),
             started=now,
             deadline=now + attempt.ks.timeout,
         )
         memory.open = attempt
-        await self._live.follow(attempt.key, targets)
+        self._live.follow(attempt.key, targets)
         return True
 
     def _health_targets(self, attempt: Attempt) -> tuple[ObjectRef, ...]:
@@ -293,9 +304,7 @@ class KustomizationReconciler:
             # Skipped objects were chosen to be left alone; a Kustomization does not wait for itself.
             refs = [c.ref for c in attempt.result.changes.entries if c.action is not Action.SKIPPED]
         else:
-            refs = [
-                ObjectRef(h.api_version, h.kind, h.name, h.namespace or "") for h in spec.health_checks
-            ]
+            refs = [ObjectRef(h.api_version, h.kind, h.name, h.namespace) for h in spec.health_checks]
         own = ref_of(attempt.obj)
         return tuple(r for r in refs if (r.kind, r.namespace, r.name) != (own.kind, own.namespace, own.name))
 
@@ -365,7 +374,9 @@ class KustomizationReconciler:
 
     async def _fail(self, attempt: Attempt, failure: Failed) -> Outcome:
         session = attempt.session
-        message = str(failure).rstrip("\n") + ("\n" if failure.reason == reasons.RECONCILIATION_FAILED else "")
+        message = str(failure).rstrip("\n") + (
+            "\n" if failure.reason == reasons.RECONCILIATION_FAILED else ""
+        )
         session.mark(reasons.READY, "False", failure.reason, message)
         if failure.stalled:
             session.mark(reasons.STALLED, "True", failure.reason, message)
@@ -380,12 +391,15 @@ class KustomizationReconciler:
 
     def _postpone(self, memory: Memory, attempt: Attempt, wait: Postponed) -> Outcome:
         """Report that it waits, unless what it waits for comes at once."""
+        attempt.session.abandon()
+        if wait.silent:
+            return Outcome(after=wait.after)
         _log.info("%s: %s", attempt.key, wait.message)
 
         async def report() -> None:
             attempt.session.mark(reasons.READY, "False", wait.reason, wait.message)
             _settle(attempt.session, attempt.requested)
-            self._tell(attempt, NORMAL, wait.tell or wait.message)
+            self._tell(attempt, NORMAL, wait.tell)
             try:
                 await attempt.session.write()
             except (ApiError, OSError, TimeoutError) as error:
@@ -444,24 +458,6 @@ class KustomizationReconciler:
             memory.report.cancel()
             memory.report = None
 
-    async def _with_finalizer(self, obj: Obj) -> Obj:
-        finalizers = obj["metadata"].get("finalizers") or []
-        if labels.FINALIZER in finalizers:
-            return obj
-        new = await self._client.patch(
-            ref_of(obj),
-            {
-                "metadata": {
-                    "finalizers": [*finalizers, labels.FINALIZER],
-                    "resourceVersion": obj["metadata"]["resourceVersion"],
-                }
-            },
-            content_type="application/merge-patch+json",
-            field_manager=STATUS_MANAGER,
-        )
-        self._store.put_kustomization(new)
-        return new
-
 
 def _settle(session: StatusSession, requested: str | None) -> None:
     """What holds at the end of every attempt, whatever its outcome."""
@@ -473,6 +469,4 @@ def _settle(session: StatusSession, requested: str | None) -> None:
     elif (reconciling := session.condition(reasons.RECONCILING)) is not None:
         ready = session.condition(reasons.READY)
         if ready is not None and ready["status"] == "False":
-            session.mark(
-                reasons.RECONCILING, "True", reasons.PROGRESSING_WITH_RETRY, reconciling["message"]
-            )
+            session.mark(reasons.RECONCILING, "True", reasons.PROGRESSING_WITH_RETRY, reconciling["message"])

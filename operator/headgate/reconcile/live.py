@@ -11,8 +11,6 @@ given on a state older than the last apply.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -20,21 +18,25 @@ from typing import Any
 
 from headgate.api import ObjectKey, labels
 from headgate.health import Health, HealthStatus, compute, essence
-from headgate.kube import Client, NoMatch, ObjectRef, Reflector, ref_of
+from headgate.kube import Client, ObjectRef, Reflector, ref_of
 
 Obj = dict[str, Any]
 
-_log = logging.getLogger("headgate.live")
-
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class _Scope:
     """What one watch covers."""
 
     api_version: str
     kind: str
     only: ObjectRef | None = None
     """A single object, watched by name; None: all that carry an owner label."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Watch:
+    reflector: Reflector[Obj]
+    task: asyncio.Task[None]
 
 
 class LiveObjects:
@@ -46,24 +48,19 @@ class LiveObjects:
     def __init__(self, client: Client, on_change: Callable[[ObjectKey, ObjectRef], None]) -> None:
         self._client, self._on_change = client, on_change
         self._objects: dict[ObjectRef, Obj] = {}
-        self._watches: dict[Kind, Reflector] = {}
-        self._tasks: dict[Kind, asyncio.Task[None]] = {}
+        self._watches: dict[_Scope, _Watch] = {}
         self._followers: defaultdict[ObjectRef, set[ObjectKey]] = defaultdict(set)
         self._followed: dict[ObjectKey, tuple[ObjectRef, ...]] = {}
 
-    async def follow(self, key: ObjectKey, refs: Iterable[ObjectRef]) -> None:
-        """Wake ``key`` whenever one of these objects changes, in place of those it followed before.
-
-        Returns when the state of all of them is known.
-        """
+    def follow(self, key: ObjectKey, refs: Iterable[ObjectRef]) -> None:
+        """Wake ``key`` whenever one of these objects changes, in place of those it followed before."""
         self.unfollow(key)
         self._followed[key] = wanted = tuple(refs)
         for ref in wanted:
             self._followers[ref].add(key)
-        await self.watch({(r.api_version, r.kind) for r in wanted})
+        self.watch((r.api_version, r.kind) for r in wanted)
         for ref in wanted:
-            if ref not in self._objects:
-                await self._look_up(ref)
+            self._look_closer(ref)
 
     def unfollow(self, key: ObjectKey) -> None:
         """Stop waking ``key``."""
@@ -71,23 +68,105 @@ class LiveObjects:
             self._followers[ref].discard(key)
             if not self._followers[ref]:
                 del self._followers[ref]
-                self._stop(Kind(ref.api_version, ref.kind, ref))
+                self._stop(_Scope(ref.api_version, ref.kind, ref))
 
-    async def watch(self, kinds: Iterable[tuple[str, str]]) -> None:
-        """Keep the owned objects of these kinds in view, from now on; returns when they are."""
-        started = [self._start(Kind(api_version, kind)) for api_version, kind in kinds]
-        for reflector in started:
-            await reflector.wait_synced()
+    def watch(self, kinds: Iterable[tuple[str, str]]) -> None:
+        """Keep the owned objects of these kinds (API version, kind) in view from now on."""
+        for api_version, kind in set(kinds):
+            self._start(_Scope(api_version, kind))
 
     def health(self, ref: ObjectRef) -> Health:
         """The health of an object that is followed."""
         obj = self._objects.get(ref)
-        return compute(obj) if obj is not None else Health(HealthStatus.NOT_FOUND, "not found")
+        if obj is not None:
+            return compute(obj)
+        if self._is_known(ref):
+            return Health(HealthStatus.NOT_FOUND, "no such object")
+        return Health(HealthStatus.UNKNOWN, "its state is not known yet")
 
     def exists(self, ref: ObjectRef) -> bool:
-        """Whether an object that is followed is there."""
-        return ref in self._objects
+        """Whether an object that is followed is there, as far as is known."""
+        return ref in self._objects or not self._is_known(ref)
 
     def observe(self, obj: Obj) -> None:
         """Take over an object as the API server just returned it to us."""
-        self._put(ref_of(obj), obj)
+        self._put(ref_of(obj), essence(obj))
+
+    async def close(self) -> None:
+        """Stop all watches."""
+        tasks = [w.task for w in self._watches.values()]
+        self._watches.clear()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _start(self, scope: _Scope) -> None:
+        if scope in self._watches:
+            return
+        only = scope.only
+        reflector: Reflector[Obj] = Reflector(
+            self._client,
+            scope.api_version,
+            scope.kind,
+            project=essence,
+            on_change=self._changed,
+            namespace=only.namespace or None if only else None,
+            label_selector=None if only else labels.OWNER_NAME,
+            field_selector=f"metadata.name={only.name}" if only else None,
+        )
+        task = asyncio.get_running_loop().create_task(self._mirror(scope, reflector))
+        self._watches[scope] = _Watch(reflector, task)
+
+    def _stop(self, scope: _Scope) -> None:
+        watch = self._watches.pop(scope, None)
+        if watch is None:
+            return
+        watch.task.cancel()
+        for ref, _ in watch.reflector.items():
+            self._objects.pop(ref, None)
+
+    async def _mirror(self, scope: _Scope, reflector: Reflector[Obj]) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(reflector.run())
+            await reflector.synced.wait()
+            for ref in [
+                r for r in self._followers if (r.api_version, r.kind) == (scope.api_version, scope.kind)
+            ]:
+                self._look_closer(ref)
+                self._tell(ref)
+
+    def _look_closer(self, ref: ObjectRef) -> None:
+        """An object that the watch of its kind does not show may be there without our label."""
+        kind = self._watches.get(_Scope(ref.api_version, ref.kind))
+        if ref not in self._objects and kind is not None and kind.reflector.synced.is_set():
+            self._start(_Scope(ref.api_version, ref.kind, ref))
+
+    def _is_known(self, ref: ObjectRef) -> bool:
+        watch = self._watches.get(_Scope(ref.api_version, ref.kind, ref))
+        return watch is not None and watch.reflector.synced.is_set()
+
+    def _changed(self, ref: ObjectRef, old: Obj | None, new: Obj | None) -> None:
+        if new is not None:
+            self._put(ref, new)
+            return
+        # A late word of the end of a former object of this name says nothing about the present one.
+        present = self._objects.get(ref)
+        if present is not None and old is not None and present["metadata"]["uid"] == old["metadata"]["uid"]:
+            del self._objects[ref]
+            self._look_closer(ref)
+            self._tell(ref)
+
+    def _put(self, ref: ObjectRef, obj: Obj) -> None:
+        present = self._objects.get(ref)
+        if present is not None and _version(present) >= _version(obj):
+            return
+        self._objects[ref] = obj
+        self._tell(ref)
+
+    def _tell(self, ref: ObjectRef) -> None:
+        for key in tuple(self._followers.get(ref, ())):
+            self._on_change(key, ref)
+
+
+def _version(obj: Obj) -> int:
+    return int(obj["metadata"]["resourceVersion"])

@@ -3,32 +3,33 @@
 The remote is asked first (``ls-remote``): one small request tells which commit the reference names now. Only
 when that commit, or what shapes the artifact (``ignore``), differs from what is stored is anything fetched.
 The new tree is put where the Kustomizations' reconcilers find it before the status tells of the new revision,
-and the status is written before they are woken.
+and those are woken by the answer to that write.
 
-Git runs in worker threads. How many run at once is bounded by the number of workers of this controller, so a
-remote that hangs holds up one worker until the timeout, and only sources; Kustomizations have their own.
+Git runs in worker threads. A remote that hangs holds up one worker of this controller until its timeout, and only
+sources; Kustomizations have workers of their own.
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
 import logging
 import random
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from headgate.api import GitRepository, InvalidSpec, ObjectKey, format_duration, labels, reasons
-from headgate.git import (
-    ArtifactStorage,
-    Credentials,
-    CredentialsError,
-    GitError,
-    Repositories,
-    Resolved,
-)
-from headgate.kube import ApiError, Client, Conflict, NotFound, ObjectRef, ref_of
+from headgate.git.auth import Credentials
+from headgate.git.cache import BareCache, Caches
+from headgate.git.client import Remote
+from headgate.git.errors import GitError
+from headgate.git.refs import Reference, Resolved
+from headgate.git.storage import Artifact, ArtifactStorage
+from headgate.git.tree import GitTree
+from headgate.git.url import RemoteUrl
+from headgate.kube import Client, NotFound, ObjectRef
+from headgate.reconcile import finalizers
 from headgate.reconcile.config import Config
 from headgate.reconcile.controller import NOTHING_MORE, Backoff, Outcome
 from headgate.reconcile.events import NORMAL, WARNING, Event, EventRecorder
@@ -43,3 +44,276 @@ _log = logging.getLogger("headgate.source")
 
 COMPONENT = "source-controller"
 """The name events are told under, and the field manager of status and finalizers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What a visit to the remote and the storage brought."""
+
+    artifact: Artifact
+    tree: GitTree
+    subject: str
+    """First line of the commit's message."""
+
+
+class SourceReconciler:
+    """See the module's text. Shared by all workers; an object is with one worker at a time."""
+
+    def __init__(
+        self,
+        config: Config,
+        client: Client,
+        store: Store,
+        trees: SourceTrees,
+        artifacts: ArtifactStorage,
+        events: EventRecorder,
+        written: Callable[[Obj], None],
+        available: Callable[[SourceKey], None],
+    ) -> None:
+        self._config, self._client, self._store, self._trees = config, client, store, trees
+        self._artifacts, self._events = artifacts, events
+        self._written, self._available = written, available
+        self._caches = Caches(config.storage_path / "git")
+        self._backoff: Backoff[ObjectKey] = Backoff()
+
+    async def reconcile(self, key: ObjectKey, triggers: tuple[Trigger, ...]) -> Outcome:
+        """Bring the artifact to what the reference names now."""
+        source_key = SourceKey(GIT_REPOSITORY, key.namespace, key.name)
+        obj = self._store.source(source_key)
+        if obj is None:
+            self._forget(source_key)
+            return NOTHING_MORE
+        if obj["metadata"].get("deletionTimestamp"):
+            return await self._finalize(source_key, obj)
+        held = await finalizers.add(self._client, obj, COMPONENT)
+        if held is None:
+            return NOTHING_MORE
+        obj = held
+        self._store.put_source(obj)
+        session = StatusSession(self._client, obj, manager=COMPONENT, written=self._written)
+        requested = (obj["metadata"].get("annotations") or {}).get(labels.REQUESTED_AT)
+        try:
+            source = GitRepository.from_object(obj)
+            spec = source.spec
+        except InvalidSpec as error:
+            return await self._fail(key, session, requested, reasons.INVALID_SPEC, str(error), None)
+        if spec.suspend:
+            _summarise(session, requested)
+            await self._restore(source_key, session)
+            await session.write()
+            return NOTHING_MORE
+        try:
+            return await self._visit(source_key, session, source, requested)
+        except GitError as error:
+            message = str(error)
+            if message.startswith("unable to clone"):
+                message = f"failed to checkout and determine revision: {message}"
+            again = None if error.stalling else min(self._backoff.next(key), spec.interval)
+            outcome = await self._fail(key, session, requested, error.reason, message, again)
+        except CannotRead as error:
+            again = min(self._backoff.next(key), spec.interval)
+            outcome = await self._fail(
+                key, session, requested, reasons.AUTHENTICATION_FAILED, str(error), again
+            )
+        finally:
+            session.abandon()
+        await self._restore(source_key, session)
+        self._available(source_key)
+        return outcome
+
+    async def _visit(
+        self, key: SourceKey, session: StatusSession, source: GitRepository, requested: str | None
+    ) -> Outcome:
+        spec, status = source.spec, session.status
+        had_failed = session.is_true(reasons.FETCH_FAILED)
+        await self._check_storage(session)
+        address = RemoteUrl.parse(spec.url)
+        credentials = Credentials.from_secret(address, await self._secret(source))
+        remote = Remote(address, credentials, timeout=spec.timeout)
+        commits = self._caches.open(key.namespace, key.name, str(address))
+        ref = spec.ref
+        wanted = Reference(ref.branch, ref.tag, ref.semver, ref.name, ref.commit) if ref else Reference()
+        resolved = await asyncio.to_thread(remote.resolve, wanted, commits)
+        artifact = status.get("artifact")
+        unchanged = (
+            artifact is not None
+            and artifact["revision"] == resolved.revision
+            and status.get("observedIgnore") == spec.ignore
+        )
+        if unchanged and self._trees.has(key, resolved.revision):
+            if requested != status.get("lastHandledReconcileAt"):
+                message = f"no changes since last reconciliation: observed revision '{resolved.revision}'"
+                self._tell(session, NORMAL, reasons.GIT_OPERATION_SUCCEEDED, message)
+            return await self._succeed(session, source, requested)
+        if artifact is not None and not unchanged:
+            message = f"new upstream revision '{resolved.revision}'"
+            session.mark(reasons.ARTIFACT_OUTDATED, "True", reasons.NEW_REVISION, message)
+            session.mark(reasons.RECONCILING, "True", reasons.PROGRESSING, f"building artifact: {message}")
+            session.write_soon()
+        fetched = await asyncio.to_thread(self._fetch, key, remote, resolved, commits, spec.ignore)
+        self._trees.put(key, resolved.revision, fetched.tree)
+        new = artifact is None or artifact["digest"] != fetched.artifact.digest
+        if new or not unchanged:
+            status["artifact"] = fetched.artifact.to_status()
+        status.pop("observedIgnore", None)
+        if spec.ignore is not None:
+            status["observedIgnore"] = spec.ignore
+        message = f"stored artifact for commit '{_short(fetched.subject)}'"
+        outcome = await self._succeed(session, source, requested)
+        if new:
+            self._tell(session, NORMAL, reasons.NEW_ARTIFACT, message)
+        elif had_failed:
+            self._tell(session, NORMAL, reasons.SUCCEEDED, message)
+        await asyncio.to_thread(self._artifacts.collect, fetched.artifact.path)
+        return outcome
+
+    def _fetch(
+        self, key: SourceKey, remote: Remote, resolved: Resolved, commits: BareCache, ignore: str | None
+    ) -> Fetched:
+        """Runs in a worker thread."""
+        commit = remote.fetch(resolved, commits)
+        tree = GitTree(commits, commit, ignore=ignore)
+        try:
+            artifact = self._artifacts.publish(tree, key.namespace, key.name, commit, resolved.revision)
+            _, subject = commits.git("log", "-1", "--format=%s", commit)
+        except BaseException:
+            tree.close()
+            raise
+        return Fetched(artifact, tree, subject.decode(errors="replace").strip())
+
+    async def _check_storage(self, session: StatusSession) -> None:
+        """An artifact that is no longer in storage as it was is not offered any longer."""
+        status = session.status
+        session.unmark(reasons.STORAGE_OPERATION_FAILED)
+        artifact = status.get("artifact")
+        missing = artifact is not None and not await asyncio.to_thread(
+            self._artifacts.verify, artifact["path"], artifact["digest"]
+        )
+        message = "reconciliation in progress"
+        if artifact is None:
+            message = "building artifact"
+        elif missing:
+            # The status keeps it until the new one is there: consumers go on with what they have.
+            message = "building artifact: disappeared from storage"
+        else:
+            artifact["url"] = self._artifacts.url(artifact["path"])
+        if artifact is None or session.generation != status.get("observedGeneration"):
+            session.mark(reasons.READY, "Unknown", reasons.PROGRESSING, message)
+        session.mark(reasons.RECONCILING, "True", reasons.PROGRESSING, message)
+        session.write_soon()
+
+    async def _secret(self, source: GitRepository) -> dict[str, bytes] | None:
+        """The data of the Secret that the source names, None when it names none."""
+        if source.spec.secret_ref is None:
+            return None
+        ref = ObjectRef("v1", "Secret", source.spec.secret_ref.name, source.key.namespace)
+        try:
+            secret = await self._client.get(ref)
+        except NotFound as error:
+            message = f"failed to get secret '{source.key.namespace}/{ref.name}': {error.message}"
+            raise CannotRead(message) from error
+        return {k: base64.b64decode(v) for k, v in (secret.get("data") or {}).items()}
+
+    # How a visit ends.
+
+    async def _succeed(self, session: StatusSession, source: GitRepository, requested: str | None) -> Outcome:
+        self._backoff.reset(source.key)
+        revision = session.status["artifact"]["revision"]
+        message = f"stored artifact for revision '{revision}'"
+        session.unmark(reasons.FETCH_FAILED, reasons.ARTIFACT_OUTDATED, reasons.STALLED)
+        session.mark(reasons.ARTIFACT_IN_STORAGE, "True", reasons.SUCCEEDED, message)
+        session.mark(reasons.READY, "True", reasons.SUCCEEDED, message)
+        _summarise(session, requested)
+        await session.write()
+        spread = 1 + self._config.jitter * (2 * random.random() - 1)  # noqa: S311 - spreads load
+        return Outcome(after=source.spec.interval * spread)
+
+    async def _fail(
+        self,
+        key: ObjectKey,
+        session: StatusSession,
+        requested: str | None,
+        reason: str,
+        message: str,
+        again: float | None,
+    ) -> Outcome:
+        session.mark(reasons.FETCH_FAILED, "True", reason, message)
+        session.mark(reasons.READY, "False", reason, message)
+        if again is None:
+            session.mark(reasons.STALLED, "True", reason, message)
+            session.unmark(reasons.RECONCILING)
+            session.status["observedGeneration"] = session.generation
+        _summarise(session, requested)
+        self._tell(session, WARNING, reason, message)
+        next_try = f", next try in {format_duration(round(again, 1))}" if again is not None else ""
+        _log.error("%s: %s%s", key, message, next_try)
+        await session.write()
+        return Outcome(after=again)
+
+    # Coming and going.
+
+    async def _restore(self, key: SourceKey, session: StatusSession) -> None:
+        """After a restart without access to the remote, the commit in the cache still serves the consumers."""
+        artifact = session.status.get("artifact")
+        if artifact is None or self._trees.has(key, artifact["revision"]):
+            return
+        commit = artifact["revision"].rpartition(":")[2]
+        spec = session.obj["spec"]
+        try:
+            commits = self._caches.open(key.namespace, key.name, str(RemoteUrl.parse(spec["url"])))
+            if not await asyncio.to_thread(commits.has, commit):
+                return
+            ignore = session.status.get("observedIgnore")
+            tree = await asyncio.to_thread(lambda: GitTree(commits, commit, ignore=ignore))
+        except GitError as error:
+            _log.info("%s: the cached commit %s cannot be used: %s", key, commit, error)
+            return
+        self._trees.put(key, artifact["revision"], tree)
+        self._available(key)
+
+    async def _finalize(self, key: SourceKey, obj: Obj) -> Outcome:
+        self._forget(key)
+        await asyncio.to_thread(self._artifacts.remove_all, key.namespace, key.name)
+        await finalizers.remove(self._client, obj, COMPONENT)
+        return NOTHING_MORE
+
+    def _forget(self, key: SourceKey) -> None:
+        self._trees.drop(key)
+        self._caches.drop(key.namespace, key.name)
+        self._backoff.reset(key.object)
+
+    def _tell(self, session: StatusSession, type: str, reason: str, message: str) -> None:
+        artifact = session.status.get("artifact")
+        annotations = {}
+        if artifact and type == NORMAL:
+            annotations = {
+                f"{labels.SOURCE_GROUP}/{labels.EVENT_REVISION}": artifact["revision"],
+                f"{labels.SOURCE_GROUP}/{labels.EVENT_DIGEST}": artifact["digest"],
+            }
+        self._events.emit(Event(session.obj, COMPONENT, type, reason, message, annotations))
+
+
+class CannotRead(Exception):
+    """Something the source refers to cannot be read."""
+
+
+def _summarise(session: StatusSession, requested: str | None) -> None:
+    """What holds at the end of every visit, whatever its outcome."""
+    if requested is not None:
+        session.status["lastHandledReconcileAt"] = requested
+    ready = session.condition(reasons.READY)
+    if ready is None:
+        return
+    if ready["status"] == "True":
+        session.unmark(reasons.RECONCILING, reasons.STALLED)
+        session.mark(reasons.READY, "True", ready["reason"], ready["message"])
+        session.status["observedGeneration"] = session.generation
+        return
+    reconciling = session.condition(reasons.RECONCILING)
+    if reconciling is not None and ready["status"] == "False":
+        session.mark(reasons.RECONCILING, "True", reasons.PROGRESSING_WITH_RETRY, reconciling["message"])
+
+
+def _short(subject: str) -> str:
+    """A commit's subject as Flux shortens it."""
+    return subject if len(subject) <= 50 else subject[:50] + "..."

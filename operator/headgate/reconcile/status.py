@@ -97,7 +97,10 @@ class StatusSession:
             except NotFound:
                 return
             self._known = sent
-            self.obj = {**self.obj, "metadata": {**self.obj["metadata"], "resourceVersion": obj["metadata"]["resourceVersion"]}}
+            self.obj = {
+                **self.obj,
+                "metadata": {**self.obj["metadata"], "resourceVersion": obj["metadata"]["resourceVersion"]},
+            }
             self._written(obj)
 
     def abandon(self) -> None:

@@ -10,12 +10,15 @@ objects that were not healthy in time otherwise. Flux names their status; we add
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from headgate.health import Health, HealthStatus
-from headgate.kube import ObjectRef
+from headgate.kube import ObjectRef, ref_of
+
+Obj = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,4 +78,15 @@ def _effective(wait: HealthWait, ref: ObjectRef, health: Health) -> Health:
 def _list(states: Sequence[tuple[ObjectRef, Health]]) -> str:
     return ", ".join(
         f"{ref} status: '{h.status.value}'" + (f": {h.message}" if h.message else "") for ref, h in states
+    )
+
+
+def jobs_with_ttl(objects: Iterable[Obj]) -> frozenset[ObjectRef]:
+    """The Jobs among the objects that the cluster removes when they are done (``ttlSecondsAfterFinished``)."""
+    return frozenset(
+        ref_of(o)
+        for o in objects
+        if o["kind"] == "Job"
+        and o["apiVersion"].startswith("batch/")
+        and (o.get("spec") or {}).get("ttlSecondsAfterFinished") is not None
     )

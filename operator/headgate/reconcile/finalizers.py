@@ -1,0 +1,50 @@
+"""Adds and removes our finalizer, whatever others write to the object meanwhile."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from headgate.api.labels import FINALIZER
+from headgate.kube import MERGE_PATCH, Client, Conflict, NotFound, ref_of
+
+Obj = dict[str, Any]
+
+
+async def add(client: Client, obj: Obj, manager: str) -> Obj | None:
+    """The object with our finalizer; None when it is gone or going, so that there is nothing to hold on to."""
+    while True:
+        finalizers = obj["metadata"].get("finalizers") or []
+        if FINALIZER in finalizers:
+            return obj
+        if obj["metadata"].get("deletionTimestamp"):
+            return None
+        try:
+            return await _set(client, obj, [*finalizers, FINALIZER], manager)
+        except NotFound:
+            return None
+        except Conflict:
+            obj = await client.get(ref_of(obj))
+
+
+async def remove(client: Client, obj: Obj, manager: str) -> None:
+    """Take our finalizer off; the object may be gone by then."""
+    while FINALIZER in (obj["metadata"].get("finalizers") or []):
+        left = [f for f in obj["metadata"]["finalizers"] if f != FINALIZER]
+        try:
+            await _set(client, obj, left, manager)
+            return
+        except NotFound:
+            return
+        except Conflict:
+            try:
+                obj = await client.get(ref_of(obj))
+            except NotFound:
+                return
+
+
+async def _set(client: Client, obj: Obj, finalizers: list[str], manager: str) -> Obj:
+    # The resource version keeps us from undoing another writer's change to the list.
+    meta = {"finalizers": finalizers, "resourceVersion": obj["metadata"]["resourceVersion"]}
+    return await client.patch(
+        ref_of(obj), {"metadata": meta}, content_type=MERGE_PATCH, field_manager=manager
+    )

@@ -1,0 +1,168 @@
+"""The operator: store, queues and reconcilers wired together, and the rules of who wakes whom.
+
+    watch events ──► Operator ──► queue of sources ────────► SourceReconciler
+    (handlers.py)       │                                        │ new revision
+                        │                                        ▼
+                        └───────► queue of Kustomizations ──► KustomizationReconciler
+                                    ▲            ▲               │ Ready
+                                    │            └── dependents ─┘
+                          live objects changed (health)
+
+Nothing here talks to the cluster: events come in, keys go into the queues.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+from headgate.api import ObjectKey, labels
+from headgate.api import conditions as cond
+from headgate.api.reasons import READY
+from headgate.kube import ObjectRef
+from headgate.reconcile.controller import Controller
+from headgate.reconcile.queue import Priority, Trigger
+from headgate.reconcile.store import GIT_REPOSITORY, SourceKey, Store, key_of
+
+Obj = dict[str, Any]
+
+_log = logging.getLogger("headgate.operator")
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What of an object was acted on; an event that changes none of it is only our own status coming back."""
+
+    uid: str
+    generation: int
+    requested: str | None
+    deleting: bool
+
+
+class Operator:
+    """Takes watch events, keeps the store, fills the queues."""
+
+    def __init__(
+        self,
+        store: Store,
+        kustomizations: Controller[ObjectKey],
+        sources: Controller[ObjectKey],
+    ) -> None:
+        self._store = store
+        self._kustomizations, self._sources = kustomizations, sources
+        self._seen: dict[tuple[str, ObjectKey], _Seen] = {}
+        self._revisions: dict[SourceKey, tuple[str, str]] = {}
+        self._ready: dict[ObjectKey, tuple[bool, int, str]] = {}
+
+    # What the watches tell.
+
+    def seen_kustomization(self, obj: Obj) -> None:
+        self._store.put_kustomization(obj)
+
+    def seen_source(self, obj: Obj) -> None:
+        self._store.put_source(obj)
+
+    def kustomization_event(self, obj: Obj, *, deleted: bool) -> None:
+        key = key_of(obj)
+        if deleted:
+            self._store.drop_kustomization(key)
+            self._seen.pop(("Kustomization", key), None)
+            self._kustomizations.queue.add(key, Trigger(Priority.REQUESTED, "deleted"))
+            self._wake_dependents(key, "dependency deleted")
+            self._ready.pop(key, None)
+            return
+        self.kustomization_written(obj)
+        trigger = self._news("Kustomization", obj)
+        if trigger is not None:
+            self._kustomizations.queue.add(key, trigger)
+
+    def source_event(self, obj: Obj, *, deleted: bool) -> None:
+        key = SourceKey(obj["kind"], obj["metadata"]["namespace"], obj["metadata"]["name"])
+        if deleted:
+            self._store.drop_source(key)
+            self._seen.pop((key.kind, key.object), None)
+            self._revisions.pop(key, None)
+            if key.kind == GIT_REPOSITORY:
+                self._sources.queue.add(key.object, Trigger(Priority.REQUESTED, "deleted"))
+            self._wake_consumers(key, Trigger(Priority.CHANGED, "source deleted", str(key)))
+            return
+        self.source_written(obj)
+        trigger = self._news(key.kind, obj)
+        if trigger is not None and key.kind == GIT_REPOSITORY:
+            self._sources.queue.add(key.object, trigger)
+
+    # What our own writes and the live objects tell.
+
+    def source_written(self, obj: Obj) -> None:
+        """A source as it is now, whether a watch or the answer to a write brought it."""
+        self._store.put_source(obj)
+        key = SourceKey(obj["kind"], obj["metadata"]["namespace"], obj["metadata"]["name"])
+        artifact = (obj.get("status") or {}).get("artifact") or {}
+        current = (artifact.get("revision", ""), artifact.get("digest", ""))
+        if self._revisions.get(key) == current:
+            return
+        self._revisions[key] = current
+        self._wake_consumers(key, Trigger(Priority.CHANGED, f"revision {current[0]}", str(key)))
+
+    def source_available(self, key: SourceKey) -> None:
+        """The source's tree can be read (again), although its revision may be the one from before."""
+        self._wake_consumers(key, Trigger(Priority.ROUTINE, "source available", str(key)))
+
+    def kustomization_written(self, obj: Obj) -> None:
+        """A Kustomization as it is now; its dependents are woken when it has become Ready for something new."""
+        if not self._store.put_kustomization(obj):
+            return
+        key = key_of(obj)
+        status = obj.get("status") or {}
+        ready = cond.is_true(status.get("conditions") or (), READY)
+        now = (ready, int(status.get("observedGeneration") or 0), str(status.get("lastAppliedRevision")))
+        if self._ready.get(key) == now:
+            return
+        self._ready[key] = now
+        if ready:
+            self._wake_dependents(key, "dependency ready")
+
+    def live_changed(self, key: ObjectKey, ref: ObjectRef) -> None:
+        """An object that the Kustomization follows has changed."""
+        self._kustomizations.queue.add(key, Trigger(Priority.UNBLOCKED, "live object changed"))
+
+    # Who is woken.
+
+    def _wake_consumers(self, key: SourceKey, trigger: Trigger) -> None:
+        for consumer in self._store.consumers(key):
+            self._kustomizations.queue.add(consumer, trigger)
+
+    def _wake_dependents(self, key: ObjectKey, reason: str) -> None:
+        for dependent in self._store.dependents(key):
+            trigger = Trigger(Priority.UNBLOCKED, reason, f"Kustomization/{key}")
+            self._kustomizations.queue.add(dependent, trigger)
+
+    def _news(self, kind: str, obj: Obj) -> Trigger | None:
+        """What about the object is to be acted on, None when nothing is."""
+        meta = obj["metadata"]
+        now = _Seen(
+            uid=meta.get("uid", ""),
+            generation=meta.get("generation", 0),
+            requested=(meta.get("annotations") or {}).get(labels.REQUESTED_AT),
+            deleting=bool(meta.get("deletionTimestamp")),
+        )
+        before = self._seen.get((kind, key_of(obj)))
+        if now == before:
+            return None
+        self._seen[kind, key_of(obj)] = now
+        origin = f"{kind}/{key_of(obj)}"
+        if before is None or before.uid != now.uid:
+            handled = (obj.get("status") or {}).get("lastHandledReconcileAt")
+            asked = now.deleting or (now.requested is not None and now.requested != handled)
+            done = (obj.get("status") or {}).get("observedGeneration") == now.generation
+            priority = Priority.REQUESTED if asked else Priority.ROUTINE if done else Priority.CHANGED
+            return Trigger(priority, "first seen", origin)
+        reason = (
+            "deleted"
+            if now.deleting
+            else "spec changed"
+            if before.generation != now.generation
+            else "requested"
+        )
+        return Trigger(Priority.REQUESTED, reason, origin)
