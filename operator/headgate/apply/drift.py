@@ -13,21 +13,15 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any
 
-import orjson
-
 from headgate.apply.managers import FieldManager, ours
 from headgate.apply.options import ApplyOptions
+from headgate.kube.encoding import encode
 from headgate.kube.refs import Obj
 
 
 def digest(value: Any) -> bytes:
     """Sixteen bytes that differ when the value does; the order of keys does not matter."""
-    try:
-        raw = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-    except TypeError:
-        # Integers beyond 64 bits and the like: the API server refuses them by name soon enough.
-        raw = orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS, default=str)
-    return blake2b(raw, digest_size=16).digest()
+    return blake2b(encode(value, sort_keys=True), digest_size=16).digest()
 
 
 def fingerprint(live: Obj, options: ApplyOptions) -> bytes:

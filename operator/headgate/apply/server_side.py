@@ -22,30 +22,16 @@ from headgate.apply.definitions import NeverReady, awaited, is_crd
 from headgate.apply.drift import digest
 from headgate.apply.errors import ApplyFailed, ObjectError, describe, is_immutable, may_be_immutable
 from headgate.apply.known import Known, KnownObjects
-from headgate.apply.managers import takeover_patch
 from headgate.apply.normalize import normalized, with_labels
 from headgate.apply.options import ApplyOptions, marked
+from headgate.apply.requests import delete_and_wait, server_side_apply, take_over, would_be_created
 from headgate.apply.stages import Stage, by_rank, sort_key, split
 from headgate.apply.validation import check
-from headgate.kube import (
-    JSON_PATCH,
-    Answer,
-    ApiError,
-    Client,
-    Conflict,
-    Invalid,
-    NoMatch,
-    NotFound,
-    ServerError,
-)
+from headgate.kube import Answer, ApiError, BadRequest, Client, Conflict, Invalid, NotFound, ServerError
 from headgate.kube.refs import Obj, ObjectRef, ref_of
 
 Observe = Callable[[ObjectRef, Obj], None]
 """Is told each object as the API server returned it after our apply."""
-
-NOT_SERVED_YET = 5.0
-"""Seconds during which a kind whose CRD was just established may still be unknown to the server."""
-TAKEOVER_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +39,8 @@ class ApplyResult:
     """What was done, in the order of the stages."""
 
     changes: ChangeSet = field(default_factory=ChangeSet)
+    warnings: list[str] = field(default_factory=list)
+    """What users should know although it is no failure, one line each, naming the object."""
 
 
 async def apply_all(
@@ -78,8 +66,9 @@ async def apply_all(
                 await run.settle()
         finally:
             result.changes.extend(run.changes())
+            result.warnings.extend(run.warnings())
         if run.errors:
-            raise ApplyFailed(result.changes, run.errors)
+            raise ApplyFailed(result.changes, sorted(run.errors, key=lambda e: sort_key(e.ref)))
     return result
 
 
@@ -107,6 +96,8 @@ class _Item:
     """Resource version of the live object before our apply."""
     live: Obj | None = None
     """As last returned by the API server."""
+    left_out: list[str] = field(default_factory=list)
+    """Paths of fields that the kind does not have."""
 
     @property
     def open(self) -> bool:
@@ -126,6 +117,15 @@ class _StageRun:
     def changes(self) -> list[Change]:
         """What is dealt with so far, in order."""
         return [Change(i.ref, i.action) for i in self._items if i.action is not None]
+
+    def warnings(self) -> list[str]:
+        """What was left out of objects."""
+        return [
+            f"{i.ref}: left out what a {i.ref.api_version} {i.ref.kind} does not have: "
+            + ", ".join(path.lstrip(".") for path in i.left_out)
+            for i in self._items
+            if i.left_out
+        ]
 
     async def apply(self, objects: Sequence[Obj]) -> None:
         """Apply the objects; what is refused ends up in ``errors``."""
@@ -171,7 +171,10 @@ class _StageRun:
                 meta = {k: v for k, v in obj["metadata"].items() if k != "namespace"}
                 item.obj = {**obj, "metadata": meta}
                 item.ref = ref_of(item.obj)
-            item.digest = digest(item.obj)
+            try:
+                item.digest = digest(item.obj)
+            except BadRequest as error:
+                self._fail(item, error, "dry-run")
         self._items.sort(key=lambda i: sort_key(i.ref))
 
     def _plan(self) -> None:
@@ -244,23 +247,17 @@ class _StageRun:
             if (
                 may_be_immutable(error)
                 and decide.may_recreate(item.obj, live, self._options)
-                and (is_immutable(error) or await self._would_be_created(item))
+                and (is_immutable(error) or await self._is_valid(item))
             ):
                 item.replaces = live
                 return
         self._known.doubt(self._client.cluster, item.ref)
         self._fail(item, error, doing)
 
-    async def _would_be_created(self, item: _Item) -> bool:
-        """Whether the object is valid in itself: deleting must not be followed by a refusal to create."""
-        meta = {**item.obj["metadata"], "name": f"headgate-probe-{item.digest.hex()[:8]}"}
-        try:
-            await self._client.apply(
-                {**item.obj, "metadata": meta}, field_manager=self._options.field_manager, dry_run=True
-            )
-        except ApiError:
-            return False
-        return True
+    async def _is_valid(self, item: _Item) -> bool:
+        """Deleting the old object must not be followed by a refusal to create the new one."""
+        name = f"headgate-probe-{item.digest.hex()[:8]}"
+        return await would_be_created(self._client, item.obj, name, self._options)
 
     # Doing.
 
@@ -271,9 +268,9 @@ class _StageRun:
             if not item.open:
                 return
             if item.replaces is not None:
-                await self._delete(item, item.replaces)
+                await delete_and_wait(self._client, item.replaces, self._options)
             if item.take_over:
-                await self._take_over(item)
+                await take_over(self._client, item.ref, self._options)
             await self._finish(item, await self._patch(item))
         except ApiError as error:
             self._known.doubt(self._client.cluster, item.ref)
@@ -302,7 +299,7 @@ class _StageRun:
             action = Action.CONFIGURED
         if decide.wants_takeover(item.obj, live, self._options):
             # Somebody wrote between our question and our apply.
-            await self._take_over(item)
+            await take_over(self._client, item.ref, self._options)
             live = (await self._patch(item)).body
             action = action if action is Action.CREATED else Action.CONFIGURED
         self._done(item, action, live)
@@ -315,61 +312,6 @@ class _StageRun:
         self._known.record(self._client.cluster, item.ref, item.digest, live, outcome)
         if is_crd(live):
             self._client.mapper.learn(live)
-
-    async def _take_over(self, item: _Item) -> None:
-        """Make ours what others must not own, so that our apply removes what Git does not have."""
-        item.take_over = True
-        for attempt in range(TAKEOVER_TRIES):
-            live = await self._client.get(item.ref)
-            patch = takeover_patch(live, self._options.managers, self._options.field_manager)
-            if not patch:
-                return
-            try:
-                await self._client.patch(
-                    item.ref, patch, content_type=JSON_PATCH, field_manager=self._options.field_manager
-                )
-                return
-            except Conflict:
-                if attempt == TAKEOVER_TRIES - 1:
-                    raise
-
-    async def _delete(self, item: _Item, live: Obj) -> None:
-        """Delete the object and wait until it is gone."""
-        uid = live["metadata"]["uid"]
-        deadline = time.monotonic() + self._options.timeout
-        pause = 0.02
-        try:
-            await self._client.delete(item.ref, uid=uid)
-            while (await self._client.get(item.ref))["metadata"]["uid"] == uid:
-                if time.monotonic() > deadline:
-                    message = "immutable field changed, and the object does not go: " + _finalizers(live)
-                    raise ApiError(message)
-                await asyncio.sleep(pause)
-                pause = min(1.0, pause * 1.5)
-        except NotFound:
-            return
-
-    async def _patch(self, item: _Item, *, dry_run: bool = False, version: str | None = None) -> Answer:
-        obj = item.obj
-        if version is not None:
-            obj = {**obj, "metadata": {**obj["metadata"], "resourceVersion": version}}
-        deadline = time.monotonic() + NOT_SERVED_YET
-        while True:
-            try:
-                return await self._client.apply_answer(
-                    obj, field_manager=self._options.field_manager, dry_run=dry_run
-                )
-            except NotFound as error:
-                # Not an object but the path is missing: its CRD is too new for the server, or gone.
-                if error.details or isinstance(error, NoMatch):
-                    raise
-                mapper, ref = self._client.mapper, item.ref
-                if time.monotonic() > deadline:
-                    raise
-                if not mapper.is_learned(ref.api_version, ref.kind):
-                    mapper.forget(ref.api_version, ref.kind)
-                    await mapper.resolve(ref.api_version, ref.kind)
-                await asyncio.sleep(0.05)
 
     async def _settle(self, item: _Item, deadline: float) -> None:
         pause = 0.02
@@ -387,6 +329,13 @@ class _StageRun:
             self._fail(item, error, "waiting for it")
 
     # Small parts.
+
+    async def _patch(self, item: _Item, *, dry_run: bool = False, version: str | None = None) -> Answer:
+        answer, item.obj, left_out = await server_side_apply(
+            self._client, item.obj, self._options, dry_run=dry_run, version=version
+        )
+        item.left_out += left_out
+        return answer
 
     def _fail(self, item: _Item, error: ApiError, doing: str) -> None:
         item.failed = True
@@ -411,8 +360,3 @@ class _StageRun:
             async with asyncio.TaskGroup() as group:
                 for _ in range(workers):
                     group.create_task(worker())
-
-
-def _finalizers(live: Obj) -> str:
-    names = live["metadata"].get("finalizers") or ()
-    return f"it waits for its finalizers {', '.join(names)}" if names else "it is still there"

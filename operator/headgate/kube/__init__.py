@@ -4,7 +4,7 @@ async with await Client.connect() as client:
     web = await client.get(ObjectRef("apps/v1", "Deployment", "web", "staging"))
 """
 
-from headgate.kube.access import AccessError
+from headgate.kube.access import AccessError, Login
 from headgate.kube.client import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, Client
 from headgate.kube.errors import (
     AlreadyExists,
@@ -45,6 +45,7 @@ __all__ = [
     "Forbidden",
     "Gone",
     "Invalid",
+    "Login",
     "NoMatch",
     "NotFound",
     "Obj",

@@ -35,6 +35,21 @@ class Endpoint:
     proxy: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Login:
+    """The same access for another client library; as of now, since tokens are renewed."""
+
+    server: str
+    ca_file: str | None
+    insecure: bool
+    token: str | None
+    certificate_file: str | None
+    key_file: str | None
+    username: str | None
+    password: str | None
+    proxy: str | None
+
+
 class Access:
     """An endpoint and a current ``Authorization`` header for it."""
 
@@ -70,6 +85,23 @@ class Access:
                 self._configuration = await asyncio.to_thread(_load, self._kubeconfig, self._context)
                 self._remember()
         return self._header != refused
+
+    async def login(self) -> Login:
+        """Read everything again and return it."""
+        self._configuration = c = await asyncio.to_thread(_load, self._kubeconfig, self._context)
+        self._remember()
+        scheme, _, secret = (self._header or "").partition(" ")
+        return Login(
+            server=c.host.rstrip("/"),
+            ca_file=c.ssl_ca_cert or None,
+            insecure=not c.verify_ssl,
+            token=secret if scheme == "Bearer" else None,
+            certificate_file=c.cert_file or None,
+            key_file=c.key_file or None,
+            username=c.username or None,
+            password=c.password or None,
+            proxy=getattr(c, "proxy", None) or None,
+        )
 
     def _remember(self) -> None:
         self._header = _token(self._configuration)

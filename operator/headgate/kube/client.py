@@ -11,16 +11,14 @@ errors are :class:`~headgate.kube.errors.ApiError`. One connection pool serves a
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-import orjson
-
 from headgate import __version__
-from headgate.kube.access import Access
+from headgate.kube.access import Access, Login
+from headgate.kube.encoding import encode, encode_for_apply
 from headgate.kube.errors import BadRequest
 from headgate.kube.mapper import Resource, RestMapper
 from headgate.kube.refs import Obj, ObjectRef, ref_of
@@ -73,6 +71,10 @@ class Client:
         return cls(
             Transport(access, endpoint, user_agent=user_agent, max_in_flight=max_in_flight, observer=observer)
         )
+
+    async def login(self) -> Login:
+        """What another client library needs for the same access; may be asked again when that is refused."""
+        return await self._transport.login()
 
     async def close(self) -> None:
         """Close the connections, also those of impersonating clients made from this one."""
@@ -244,7 +246,7 @@ class Client:
             resource.path(ref.namespace, ref.name, subresource),
             Label("apply", resource.plural),
             params,
-            _safe_in_yaml(orjson.dumps(obj)),
+            encode_for_apply(obj),
             APPLY_PATCH,
         )
         _typed(answer.body, ref)
@@ -341,7 +343,7 @@ class Client:
             if accept:
                 headers["Accept"] = accept
         if body is not None and not isinstance(body, bytes):
-            body = orjson.dumps(body)
+            body = encode(body)
         return await self._transport.send(
             method,
             f"{path}?{urlencode(params)}" if params else path,
@@ -387,13 +389,3 @@ def _typed(body: Any, ref: ObjectRef) -> Obj:
     body.setdefault("apiVersion", ref.api_version)
     body.setdefault("kind", ref.kind)
     return body
-
-
-_NOT_IN_YAML = re.compile(rb"\x7f|\xc2[\x80-\x9f]|\xef\xbf[\xbe\xbf]")
-
-
-def _safe_in_yaml(body: bytes) -> bytes:
-    """JSON that means the same as YAML, as which the server reads an apply: YAML has no such characters."""
-    if _NOT_IN_YAML.search(body) is None:
-        return body
-    return _NOT_IN_YAML.sub(lambda m: b"\\u%04x" % ord(m.group().decode()), body)

@@ -20,7 +20,7 @@ import aiohttp
 import orjson
 from yarl import URL
 
-from headgate.kube.access import Access, Endpoint
+from headgate.kube.access import Access, Endpoint, Login
 from headgate.kube.errors import ApiError, ServerTimeout, Unauthorized, Unreachable, from_status
 
 MAX_IN_FLIGHT = 48
@@ -87,6 +87,10 @@ class Transport:
         self._extra: dict[str, Any] = (
             {"server_hostname": endpoint.tls_server_name} if endpoint.tls_server_name else {}
         )
+
+    async def login(self) -> Login:
+        """See :meth:`headgate.kube.Client.login`."""
+        return await self._access.login()
 
     async def close(self) -> None:
         """Close all connections."""

@@ -1,0 +1,108 @@
+"""What takes more than one request to the API server for one object.
+
+Each function does one thing of which :mod:`headgate.apply.server_side` tells the order. They raise
+:class:`~headgate.kube.ApiError` and know nothing of stages and change sets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from headgate.apply.managers import takeover_patch
+from headgate.apply.normalize import is_built_in
+from headgate.apply.options import ApplyOptions
+from headgate.apply.unknown_fields import paths_in, without
+from headgate.kube import JSON_PATCH, Answer, ApiError, Client, Conflict, NoMatch, NotFound, ServerError
+from headgate.kube.refs import Obj, ObjectRef, ref_of
+
+NOT_SERVED_YET = 5.0
+"""Seconds during which a kind whose CRD was just established may still be unknown to the server."""
+TAKEOVER_TRIES = 5
+
+
+async def server_side_apply(
+    client: Client, obj: Obj, options: ApplyOptions, *, dry_run: bool = False, version: str | None = None
+) -> tuple[Answer, Obj, list[str]]:
+    """Apply, leaving out the fields that a built-in kind turns out not to have.
+
+    ``version`` makes it conditional on the live object's resource version. Returns the answer, the object as
+    it was sent at last, and the paths that were left out.
+    """
+    left_out: list[str] = []
+    while True:
+        try:
+            return await _apply_when_served(client, obj, options, dry_run, version), obj, left_out
+        except ServerError as error:
+            paths = paths_in(error.message) if is_built_in(obj["apiVersion"]) else []
+            reduced = without(obj, paths) if paths else None
+            if reduced is None:
+                raise
+            obj = reduced
+            left_out += paths
+
+
+async def _apply_when_served(
+    client: Client, obj: Obj, options: ApplyOptions, dry_run: bool, version: str | None
+) -> Answer:
+    if version is not None:
+        obj = {**obj, "metadata": {**obj["metadata"], "resourceVersion": version}}
+    deadline = time.monotonic() + NOT_SERVED_YET
+    while True:
+        try:
+            return await client.apply_answer(obj, field_manager=options.field_manager, dry_run=dry_run)
+        except NotFound as error:
+            # Not an object but the path is missing: its CRD is too new for the server, or gone.
+            if error.details or isinstance(error, NoMatch) or time.monotonic() > deadline:
+                raise
+            api_version, kind = obj["apiVersion"], obj["kind"]
+            if not client.mapper.is_learned(api_version, kind):
+                client.mapper.forget(api_version, kind)
+                await client.mapper.resolve(api_version, kind)
+            await asyncio.sleep(0.05)
+
+
+async def would_be_created(client: Client, obj: Obj, name: str, options: ApplyOptions) -> bool:
+    """Whether the object is valid in itself: tried as a dry run under another name."""
+    probe = {**obj, "metadata": {**obj["metadata"], "name": name}}
+    try:
+        await client.apply(probe, field_manager=options.field_manager, dry_run=True)
+    except ApiError:
+        return False
+    return True
+
+
+async def take_over(client: Client, ref: ObjectRef, options: ApplyOptions) -> None:
+    """Make ours what other managers must not own, so that our apply removes what Git does not have."""
+    for attempt in range(TAKEOVER_TRIES):
+        live = await client.get(ref)
+        patch = takeover_patch(live, options.managers, options.field_manager)
+        if not patch:
+            return
+        try:
+            await client.patch(ref, patch, content_type=JSON_PATCH, field_manager=options.field_manager)
+            return
+        except Conflict:
+            if attempt == TAKEOVER_TRIES - 1:
+                raise
+
+
+async def delete_and_wait(client: Client, live: Obj, options: ApplyOptions) -> None:
+    """Delete exactly this object and wait until it is gone, for ``options.timeout`` seconds at the most."""
+    ref, uid = ref_of(live), live["metadata"]["uid"]
+    deadline = time.monotonic() + options.timeout
+    pause = 0.02
+    try:
+        await client.delete(ref, uid=uid)
+        while (await client.get(ref))["metadata"]["uid"] == uid:
+            if time.monotonic() > deadline:
+                raise ApiError(f"an immutable field changed, and the object does not go: {_holds(live)}")
+            await asyncio.sleep(pause)
+            pause = min(1.0, pause * 1.5)
+    except NotFound:
+        return
+
+
+def _holds(live: Obj) -> str:
+    names = live["metadata"].get("finalizers") or ()
+    return f"it waits for its finalizers {', '.join(names)}" if names else "it is still there"

@@ -1,0 +1,23 @@
+"""Change sets print as Flux's events do."""
+
+from headgate.apply import Action, Change, ChangeSet
+from headgate.kube import ObjectRef
+
+WEB = ObjectRef("apps/v1", "Deployment", "web", "ns")
+NS = ObjectRef("v1", "Namespace", "ns")
+
+
+def test_lines_as_in_events() -> None:
+    changes = ChangeSet()
+    changes.add(NS, Action.UNCHANGED)
+    changes.extend([Change(WEB, Action.CONFIGURED)])
+    assert str(changes) == "Namespace/ns unchanged\nDeployment/ns/web configured"
+    assert str(changes.changed()) == "Deployment/ns/web configured"
+    assert changes.refs(Action.UNCHANGED, Action.SKIPPED) == (NS,)
+    assert changes.refs() == (NS, WEB)
+
+
+def test_nothing_is_false() -> None:
+    assert not ChangeSet()
+    assert str(ChangeSet()) == ""
+    assert not ChangeSet([Change(WEB, Action.SKIPPED), Change(NS, Action.UNKNOWN)]).changed()

@@ -1,0 +1,147 @@
+"""What must be asked about an object, and what a dry run tells."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from headgate.apply import Action, ApplyOptions, Known, Owner
+from headgate.apply.decide import Step, Verdict, first_step, judge_dry_run, may_recreate, server_time
+from headgate.apply.definitions import NeverReady, awaited
+
+PREFIX = "kustomize.toolkit.fluxcd.io"
+OPTIONS = ApplyOptions(Owner("apps", "ns"))
+FULL = ApplyOptions(Owner("apps", "ns"), full=True)
+
+
+def config(annotations: dict[str, str] | None = None, **meta: Any) -> dict[str, Any]:
+    return {"metadata": {"name": "x", "annotations": annotations, **meta}}
+
+
+def known(*, in_place: bool = True, outcome: Action = Action.UNCHANGED) -> Known:
+    return Known(b"same", "uid", "7", b"print", in_place, outcome)
+
+
+@pytest.mark.parametrize(
+    ("annotations", "state", "digest", "options", "step"),
+    [
+        (None, None, b"same", OPTIONS, Step.ASK),
+        (None, known(), b"same", OPTIONS, Step.NOTHING),
+        (None, known(), b"other", OPTIONS, Step.ASK),
+        (None, known(in_place=False), b"same", OPTIONS, Step.ASK),
+        (None, known(), b"same", FULL, Step.SEND),
+        (None, known(in_place=False), b"same", FULL, Step.ASK),
+        (None, known(outcome=Action.SKIPPED), b"same", FULL, Step.ASK),
+        ({f"{PREFIX}/ssa": "Ignore"}, None, b"same", FULL, Step.NOTHING),
+        ({f"{PREFIX}/ssa": "ignore"}, None, b"same", FULL, Step.NOTHING),
+        ({f"{PREFIX}/reconcile": "disabled"}, known(), b"same", FULL, Step.NOTHING),
+        ({f"{PREFIX}/ssa": "Merge"}, None, b"same", OPTIONS, Step.LOOK),
+        ({f"{PREFIX}/ssa": "Merge"}, known(), b"same", OPTIONS, Step.NOTHING),
+        ({f"{PREFIX}/ssa": "IfNotPresent"}, None, b"same", OPTIONS, Step.LOOK),
+        ({f"{PREFIX}/ssa": "IfNotPresent"}, known(outcome=Action.SKIPPED), b"same", FULL, Step.LOOK),
+    ],
+)
+def test_first_step(
+    annotations: dict[str, str] | None, state: Known | None, digest: bytes, options: ApplyOptions, step: Step
+) -> None:
+    assert first_step(config(annotations), state, digest, options) is step
+    if annotations:
+        labelled = {"metadata": {"name": "x", "labels": annotations}}
+        assert first_step(labelled, state, digest, options) is step
+
+
+NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
+OLD, RECENT = "2026-11-24T11:00:00Z", "2026-11-24T11:59:50Z"
+
+
+def answer(*entries: tuple[str, str, str], version: str | None = "7", **meta: Any) -> dict[str, Any]:
+    fields = [
+        {"manager": m, "operation": o, "time": t} | ({"subresource": "status"} if m == "kubelet" else {})
+        for m, o, t in entries
+    ]
+    return {"metadata": {"name": "x", "resourceVersion": version, "managedFields": fields, **meta}}
+
+
+OURS = ("kustomize-controller", "Apply", OLD)
+
+
+@pytest.mark.parametrize(
+    ("status", "live", "verdict"),
+    [
+        (
+            201,
+            answer(("kustomize-controller", "Apply", "2026-11-24T12:00:00Z"), version=None),
+            Verdict.CREATE,
+        ),
+        (200, answer(OURS), Verdict.KEEP),
+        (200, answer(OURS, ("kubelet", "Update", RECENT)), Verdict.KEEP),
+        (200, answer(OURS, ("other", "Update", RECENT)), Verdict.CHANGE),
+        (200, answer(("kustomize-controller", "Apply", RECENT)), Verdict.CHANGE),
+        (200, answer(("other", "Update", OLD)), Verdict.CHANGE),
+        (200, answer(OURS, ("kubectl-edit", "Update", OLD)), Verdict.TAKE_OVER),
+        (
+            200,
+            answer(OURS, ("kubectl-edit", "Update", OLD), labels={f"{PREFIX}/ssa": "Merge"}),
+            Verdict.KEEP,
+        ),
+        (200, answer(OURS, annotations={f"{PREFIX}/reconcile": "disabled"}), Verdict.SKIP),
+    ],
+)
+def test_verdict_on_a_dry_run(status: int, live: dict[str, Any], verdict: Verdict) -> None:
+    assert judge_dry_run(config(), status, live, NOW, OPTIONS) is verdict
+
+
+def test_the_earlier_clock_counts() -> None:
+    early = "Tue, 24 Nov 2026 11:30:00 GMT"
+    assert server_time(early, NOW) == datetime(2026, 11, 24, 11, 30, tzinfo=UTC)
+    assert server_time("Tue, 24 Nov 2026 12:30:00 GMT", NOW) == NOW
+    assert server_time(None, NOW) == NOW
+    assert server_time("nonsense", NOW) == NOW
+
+
+def test_who_may_be_recreated() -> None:
+    forced = config({f"{PREFIX}/force": "Enabled"})
+    assert not may_recreate(config(), config(), OPTIONS)
+    assert may_recreate(forced, config(), OPTIONS)
+    assert may_recreate(config(), forced, OPTIONS)
+    assert may_recreate(config(), config(), ApplyOptions(Owner("apps", "ns"), force=True))
+
+
+def crd(*conditions: tuple[str, str], **meta: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": meta,
+        "status": {"conditions": [{"type": t, "status": s, "message": "taken"} for t, s in conditions]},
+    }
+
+
+def namespace(phase: str | None) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {},
+        "status": {"phase": phase} if phase else {},
+    }
+
+
+@pytest.mark.parametrize(
+    ("live", "lack"),
+    [
+        (crd(("NamesAccepted", "True"), ("Established", "True")), None),
+        (crd(("NamesAccepted", "True"), ("Established", "False")), "it is not established yet"),
+        (crd(), "it is not established yet"),
+        (crd(("Established", "True"), deletionTimestamp="now"), "it is being deleted"),
+        (namespace("Active"), None),
+        (namespace(None), "it is not active yet"),
+        (namespace("Terminating"), "it is being deleted"),
+        ({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {}}, None),
+    ],
+)
+def test_definitions_that_others_wait_for(live: dict[str, Any], lack: str | None) -> None:
+    assert awaited(live) == lack
+
+
+def test_a_crd_whose_names_are_taken_never_comes() -> None:
+    with pytest.raises(NeverReady, match="taken"):
+        awaited(crd(("NamesAccepted", "False")))

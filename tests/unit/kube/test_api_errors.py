@@ -1,0 +1,67 @@
+"""Answers of an API server become one tree of errors."""
+
+import pytest
+
+from headgate.kube import (
+    AlreadyExists,
+    ApiError,
+    Conflict,
+    Gone,
+    Invalid,
+    NoMatch,
+    NotFound,
+    ServerError,
+    TooManyRequests,
+    Unavailable,
+)
+from headgate.kube.errors import from_status
+
+
+def status(code: int, reason: str | None, **more: object) -> dict:
+    return {"kind": "Status", "code": code, "reason": reason, "message": "what happened", **more}
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "expected"),
+    [
+        (404, "NotFound", NotFound),
+        (409, "AlreadyExists", AlreadyExists),
+        (409, "Conflict", Conflict),
+        (410, "Expired", Gone),
+        (410, "Gone", Gone),
+        (422, "Invalid", Invalid),
+        (429, "TooManyRequests", TooManyRequests),
+        (500, None, ServerError),
+        (503, "ServiceUnavailable", Unavailable),
+        (418, "Teapot", ServerError),
+    ],
+)
+def test_reason_decides(code: int, reason: str | None, expected: type[ApiError]) -> None:
+    error = from_status(code, status(code, reason))
+    assert type(error) is expected
+    assert (str(error), error.status, error.reason) == ("what happened", code, reason or "")
+
+
+def test_causes_name_the_fields() -> None:
+    cause = {"reason": "FieldValueInvalid", "message": "field is immutable", "field": "spec.selector"}
+    error = from_status(422, status(422, "Invalid", details={"causes": [cause]}))
+    assert [(c.field, c.message) for c in error.causes] == [("spec.selector", "field is immutable")]
+
+
+def test_details_may_ask_to_wait() -> None:
+    error = from_status(429, status(429, "TooManyRequests", details={"retryAfterSeconds": 7}))
+    assert error.retry_after == 7.0
+
+
+def test_an_answer_that_is_no_status() -> None:
+    error = from_status(502, None, text="<html>bad gateway</html>\n")
+    assert type(error) is ServerError
+    assert (str(error), error.status) == ("<html>bad gateway</html>", 502)
+    assert str(from_status(502, None)) == "the server answered with HTTP status 502"
+
+
+def test_no_match_reads_as_flux_prints_it() -> None:
+    error = NoMatch("nothing.example.test/v1", "Nothing")
+    assert str(error) == 'no matches for kind "Nothing" in version "nothing.example.test/v1"'
+    assert isinstance(error, NotFound)
+    assert error.reason == ""

@@ -1,0 +1,161 @@
+"""Kinds by discovery: aggregated or per group, asked once, asked again on a miss, learned from CRDs."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from headgate.kube import BadRequest, NoMatch, NotFound, Resource, RestMapper, Unavailable
+from headgate.kube import mapper as module
+
+
+def aggregated(*groups: tuple[str, str, str, list[tuple[str, str, str]]]) -> dict[str, Any]:
+    """Groups as (group, version, freshness, resources as (plural, kind, scope))."""
+    return {
+        "kind": "APIGroupDiscoveryList",
+        "items": [
+            {
+                "metadata": {"name": group},
+                "versions": [
+                    {
+                        "version": version,
+                        "freshness": freshness,
+                        "resources": [
+                            {
+                                "resource": p,
+                                "responseKind": {"kind": k},
+                                "scope": s,
+                                "verbs": ["get", "patch"],
+                            }
+                            for p, k, s in resources
+                        ],
+                    }
+                ],
+            }
+            for group, version, freshness, resources in groups
+        ],
+    }
+
+
+class Discovery:
+    """Answers by path, and which were asked for."""
+
+    def __init__(self, answers: dict[str, dict[str, Any]]) -> None:
+        self.answers = answers
+        self.asked: list[str] = []
+
+    async def __call__(self, path: str, accept: str) -> dict[str, Any]:
+        self.asked.append(path)
+        await asyncio.sleep(0)
+        if path not in self.answers:
+            raise NotFound("the server could not find the requested resource", status=404)
+        return self.answers[path]
+
+
+MODERN = {
+    "/api": aggregated(
+        ("", "v1", "Current", [("namespaces", "Namespace", "Cluster"), ("pods", "Pod", "Namespaced")])
+    ),
+    "/apis": aggregated(
+        ("apps", "v1", "Current", [("deployments", "Deployment", "Namespaced")]),
+        ("metrics.k8s.io", "v1beta1", "Stale", []),
+    ),
+}
+OLD = {
+    "/api": {"kind": "APIVersions"},
+    "/apis": {"kind": "APIGroupList"},
+    "/apis/apps/v1": {
+        "resources": [
+            {"name": "deployments", "kind": "Deployment", "namespaced": True, "verbs": ["get"]},
+            {"name": "deployments/scale", "kind": "Scale", "namespaced": True},
+        ]
+    },
+}
+
+
+async def test_two_requests_tell_everything() -> None:
+    discovery = Discovery(MODERN)
+    mapper = RestMapper(discovery)
+    found = await asyncio.gather(
+        mapper.resolve("apps/v1", "Deployment"),
+        mapper.resolve("v1", "Pod"),
+        mapper.resolve("v1", "Namespace"),
+    )
+    assert [(r.plural, r.namespaced) for r in found] == [
+        ("deployments", True),
+        ("pods", True),
+        ("namespaces", False),
+    ]
+    assert sorted(discovery.asked) == ["/api", "/apis"]
+
+
+async def test_a_server_without_aggregated_discovery_is_asked_per_group() -> None:
+    discovery = Discovery(OLD)
+    mapper = RestMapper(discovery)
+    assert (await mapper.resolve("apps/v1", "Deployment")).plural == "deployments"
+    with pytest.raises(NoMatch):
+        await mapper.resolve("apps/v1", "Scale")
+    with pytest.raises(NoMatch):
+        await mapper.resolve("gone/v1", "Thing")
+    assert discovery.asked == ["/api", "/apis", "/apis/apps/v1", "/apis/gone/v1"]
+
+
+async def test_misses_ask_again_but_not_all_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    discovery = Discovery(dict(MODERN))
+    mapper = RestMapper(discovery)
+    for _ in range(3):
+        with pytest.raises(NoMatch, match=r'^no matches for kind "Widget" in version "example\.test/v1"$'):
+            await mapper.resolve("example.test/v1", "Widget")
+    assert len(discovery.asked) == 2
+    monkeypatch.setattr(module, "REFRESH_AFTER", 0.0)
+    discovery.answers["/apis"] = aggregated(
+        ("example.test", "v1", "Current", [("widgets", "Widget", "Cluster")])
+    )
+    assert (await mapper.resolve("example.test/v1", "Widget")).plural == "widgets"
+
+
+async def test_a_group_whose_server_is_down_is_not_absent() -> None:
+    with pytest.raises(Unavailable, match=r"metrics\.k8s\.io/v1beta1"):
+        await RestMapper(Discovery(MODERN)).resolve("metrics.k8s.io/v1beta1", "PodMetrics")
+
+
+async def test_a_crd_teaches_its_kinds() -> None:
+    discovery = Discovery(MODERN)
+    mapper = RestMapper(discovery)
+    mapper.learn(
+        {
+            "spec": {
+                "group": "example.test",
+                "scope": "Namespaced",
+                "names": {"kind": "Widget", "plural": "widgets"},
+                "versions": [{"name": "v1", "served": True}, {"name": "v0", "served": False}],
+            }
+        }
+    )
+    assert (await mapper.resolve("example.test/v1", "Widget")).path("ns", "w") == (
+        "/apis/example.test/v1/namespaces/ns/widgets/w"
+    )
+    assert discovery.asked == []
+    assert mapper.known("example.test/v0", "Widget") is None
+    mapper.forget("example.test/v1", "Widget")
+    with pytest.raises(NoMatch):
+        await mapper.resolve("example.test/v1", "Widget")
+
+
+@pytest.mark.parametrize(
+    ("resource", "where", "path"),
+    [
+        (Resource("v1", "Pod", "pods", True), ("ns", "p", ""), "/api/v1/namespaces/ns/pods/p"),
+        (Resource("v1", "Pod", "pods", True), ("ns", "p", "status"), "/api/v1/namespaces/ns/pods/p/status"),
+        (Resource("v1", "Pod", "pods", True), ("", "", ""), "/api/v1/pods"),
+        (Resource("a/v1", "C", "cs", False), ("ignored", "system:x y", ""), "/apis/a/v1/cs/system:x%20y"),
+    ],
+)
+def test_paths(resource: Resource, where: tuple[str, str, str], path: str) -> None:
+    assert resource.path(*where) == path
+
+
+@pytest.mark.parametrize("name", ["..", ".", "a/b", "%2e%2e"])
+def test_a_name_never_leads_elsewhere(name: str) -> None:
+    with pytest.raises(BadRequest):
+        Resource("v1", "Pod", "pods", True).path("ns", name)
