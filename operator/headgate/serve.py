@@ -16,7 +16,7 @@ from headgate import __version__, handlers
 from headgate.api import ObjectKey
 from headgate.apply import KnownObjects
 from headgate.git.storage import ArtifactStorage, advertised_address
-from headgate.kube import Client, ObjectRef
+from headgate.kube import Client
 from headgate.reconcile.applying import Applier
 from headgate.reconcile.config import Config
 from headgate.reconcile.controller import Controller
@@ -28,6 +28,10 @@ from headgate.reconcile.operator import Operator
 from headgate.reconcile.source import SourceReconciler
 from headgate.reconcile.store import GIT_REPOSITORY, SourceKey, Store
 from headgate.reconcile.trees import SourceTrees
+from headgate.web.artifacts import artifact_app
+from headgate.web.metrics import Metrics, metrics_app
+from headgate.web.probes import probe_app
+from headgate.web.server import WebServer
 
 _log = logging.getLogger("headgate")
 
@@ -40,9 +44,17 @@ async def serve(config: Config) -> None:
 
     Raises :class:`headgate.kube.AccessError` when there is no way to a cluster.
     """
-    client = await Client.connect(config.kubeconfig, config.context)
+    metrics = Metrics()
+    client = await Client.connect(config.kubeconfig, config.context, observer=metrics)
     try:
-        await _Program(config, client).run()
+        program = _Program(config, client, metrics)
+        sites = [
+            ("artifacts", artifact_app(config.storage_path), config.storage_addr),
+            ("probes", probe_app(ready={"watches": program.not_watching}), config.health_addr),
+            ("metrics", metrics_app(metrics), config.metrics_addr),
+        ]
+        async with WebServer(sites):
+            await program.run()
     finally:
         await client.close()
 
@@ -50,12 +62,18 @@ async def serve(config: Config) -> None:
 class _Program:
     """The parts, wired together."""
 
-    def __init__(self, config: Config, client: Client) -> None:
-        self._config, self._client = config, client
+    def __init__(self, config: Config, client: Client, metrics: Metrics) -> None:
+        self._config, self._client, self._metrics = config, client, metrics
+        self._ready = asyncio.Event()
         self._store, self._trees = Store(), SourceTrees()
         self._events = EventRecorder(client)
-        self._live = LiveObjects(client, self._live_changed)
         known = KnownObjects()
+        self._live = LiveObjects(
+            client,
+            known,
+            on_change=lambda key, ref: self._operator.live_changed(key, ref),
+            on_drift=lambda key, ref, what: self._operator.live_drifted(key, ref, what),
+        )
         applier = Applier(client, known, self._live, concurrency=config.concurrent_ssa)
         finalizer = Finalizer(client, self._store, self._live, applier, self._events)
         artifacts = ArtifactStorage(
@@ -87,23 +105,30 @@ class _Program:
             available=lambda key: self._operator.source_available(key),
         )
         self._kustomizations: Controller[ObjectKey] = Controller(
-            "kustomization", kustomizations.reconcile, workers=config.concurrent
+            "kustomization", kustomizations.reconcile, workers=config.concurrent, observer=metrics
         )
         self._sources: Controller[ObjectKey] = Controller(
-            "gitrepository", sources.reconcile, workers=config.concurrent
+            "gitrepository", sources.reconcile, workers=config.concurrent, observer=metrics
         )
-        self._operator = Operator(self._store, self._kustomizations, self._sources)
+        for controller in (self._kustomizations, self._sources):
+            queue = controller.queue
+            metrics.controller(controller.name, config.concurrent, queue.__len__, queue.active)
+        self._operator = Operator(
+            self._store,
+            self._kustomizations,
+            self._sources,
+            concerns=kustomizations.concerns,
+            tell_drift=kustomizations.tell_drift,
+        )
 
     async def run(self) -> None:
         """Run until a signal."""
-        stop = asyncio.Event()
         loop = asyncio.get_running_loop()
-        ready = asyncio.Event()
         parts = {
             loop.create_task(self._kustomizations.run(), name="kustomizations"),
             loop.create_task(self._sources.run(), name="sources"),
             loop.create_task(self._events.run(), name="events"),
-            loop.create_task(self._watch(stop, ready), name="watches"),
+            loop.create_task(self._watch(), name="watches"),
         }
         _log.info("headgate %s on %s", __version__, self._client.cluster)
         done, rest = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
@@ -117,19 +142,19 @@ class _Program:
             part.result()
         _log.info("headgate stopped")
 
-    async def _watch(self, stop: asyncio.Event, ready: asyncio.Event) -> None:
+    def not_watching(self) -> str | None:
+        """A readiness check: None once the watches are established."""
+        return None if self._ready.is_set() else "the watches are not established yet"
+
+    async def _watch(self) -> None:
         """Kopf; it also takes the signals, and ends when one comes."""
         await kopf.operator(
             registry=handlers.registry(self._operator, self._client),
             settings=handlers.settings(),
             clusterwide=True,
             standalone=True,
-            stop_flag=stop,
-            ready_flag=ready,
+            ready_flag=self._ready,
         )
-
-    def _live_changed(self, key: ObjectKey, ref: ObjectRef) -> None:
-        self._operator.live_changed(key, ref)
 
     def _is_source_pending(self, key: SourceKey) -> bool:
         return key.kind == GIT_REPOSITORY and self._sources.queue.is_pending(key.object)

@@ -70,14 +70,14 @@ async def delete_all(
 
     async def work(ref: ObjectRef) -> None:
         async with slots:
+            if known is not None:
+                # Before the deletion, so that its watch event is not taken for somebody else's doing.
+                known.forget(client.cluster, ref)
             try:
                 outcomes[ref] = await _delete(client, ref, options)
             except ApiError as error:
                 outcomes[ref] = Action.UNKNOWN
                 errors.append((ref, f"{ref} delete failed: {error}"))
-            if known is not None:
-                known.forget(client.cluster, ref)
-
     for _, group in groupby(ordered, key=lambda r: rank(r.kind)):
         await asyncio.gather(*(work(ref) for ref in group))
     errors.sort(key=lambda e: ordered.index(e[0]))

@@ -108,8 +108,10 @@ def command(
 
     from headgate.api.duration import parse_duration
     from headgate.cli.logs import configure
+    from headgate.kube import AccessError
     from headgate.reconcile.config import Config
     from headgate.serve import serve
+    from headgate.web.server import AddressError
 
     configure(log_level, log_encoding)
     config = Config(
@@ -128,7 +130,10 @@ def command(
         retention_ttl=_seconds(parse_duration, "--artifact-retention-ttl", artifact_retention_ttl),
         retention_records=artifact_retention_records,
     )
-    asyncio.run(serve(config))
+    try:
+        asyncio.run(serve(config))
+    except (AccessError, AddressError) as error:
+        raise click.ClickException(str(error)) from error
 
 
 def _seconds(parse: Callable[[str], float], option: str, text: str) -> float:

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from headgate.reconcile.queue import Priority, Trigger, WorkQueue
+from headgate.reconcile.queue import Depth, Priority, Trigger, WorkQueue
 
 K = TypeVar("K", bound=Hashable)
 
@@ -25,8 +25,9 @@ BACKOFF_BASE = 0.75
 BACKOFF_MAX = 900.0
 """Seconds between retries at the most (Flux: ``--max-retry-delay``)."""
 
-ROUTINE = Trigger(Priority.ROUTINE, "interval")
-RETRY = Trigger(Priority.ROUTINE, "retry after an error")
+INTERVAL = Trigger(Priority.ROUTINE, "interval", depth=Depth.VERIFY)
+WAKE = Trigger(Priority.ROUTINE, "timer")
+RETRY = Trigger(Priority.ROUTINE, "retry after an error", depth=Depth.APPLY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,8 @@ class Outcome:
 
     after: float | None = None
     """Seconds until the object is looked at again, if nothing happens before; None: only on an event."""
+    trigger: Trigger = INTERVAL
+    """What the key is then woken with."""
     keep_timer: bool = False
     """Leave the timer that is set as it is (``after`` is then ignored)."""
 
@@ -110,7 +113,7 @@ class Controller(Generic[K]):
             except Exception as error:
                 # The border: whatever one object brings about must not stop the others.
                 result = "error"
-                outcome = Outcome(after=self._backoff.next(key))
+                outcome = Outcome(after=self._backoff.next(key), trigger=RETRY)
                 self._log.exception(
                     "reconciling %s broke off, next try in %.1fs: %s", key, outcome.after, error
                 )
@@ -121,7 +124,7 @@ class Controller(Generic[K]):
             elif outcome.after is None:
                 self.queue.unschedule(key)
             else:
-                self.queue.schedule(key, outcome.after, RETRY if result == "error" else ROUTINE)
+                self.queue.schedule(key, outcome.after, outcome.trigger)
             if self._observer is not None:
                 self._observer.waited(self.name, waited)
                 self._observer.worked(self.name, time.monotonic() - started, result)

@@ -28,12 +28,19 @@ class Blocked:
 
 
 def blocked_by(
-    kustomization: Obj, revision: str, look_up: Callable[[ObjectKey], Obj | None]
+    kustomization: Obj,
+    revision: str,
+    look_up: Callable[[ObjectKey], Obj | None],
+    unconcerned: Callable[[ObjectKey], bool] = lambda _: False,
 ) -> Blocked | None:
-    """The first dependency that is not ready for ``revision`` of the source, None when all are."""
+    """The first dependency that is not ready for ``revision`` of the source, None when all are.
+
+    ``unconcerned`` tells of a dependency that has applied an older revision whether the new one leaves everything it
+    was built from as it was; such a dependency need not be waited for, unless one of its own has to be.
+    """
     for key in dependencies_of(kustomization):
         dependency = look_up(key)
-        message = _not_ready(kustomization, revision, key, dependency)
+        message = _not_ready(kustomization, revision, key, dependency, look_up, unconcerned, frozenset())
         if message is None:
             continue
         cycle = find_cycle(kustomization, look_up)
@@ -63,7 +70,15 @@ def find_cycle(kustomization: Obj, look_up: Callable[[ObjectKey], Obj | None]) -
     return ()
 
 
-def _not_ready(kustomization: Obj, revision: str, key: ObjectKey, dependency: Obj | None) -> str | None:
+def _not_ready(
+    kustomization: Obj,
+    revision: str,
+    key: ObjectKey,
+    dependency: Obj | None,
+    look_up: Callable[[ObjectKey], Obj | None],
+    unconcerned: Callable[[ObjectKey], bool],
+    seen: frozenset[ObjectKey],
+) -> str | None:
     if dependency is None:
         return (
             f"dependency '{key}' not found: "
@@ -74,6 +89,11 @@ def _not_ready(kustomization: Obj, revision: str, key: ObjectKey, dependency: Ob
     current = dependency["metadata"].get("generation") == status.get("observedGeneration")
     if ready is None or not current or ready["status"] != "True":
         return f"dependency '{key}' is not ready"
-    if source_of(dependency) == source_of(kustomization) and status.get("lastAppliedRevision") != revision:
+    if source_of(dependency) != source_of(kustomization) or status.get("lastAppliedRevision") == revision:
+        return None
+    if key in seen or not unconcerned(key):
         return f"dependency '{key}' revision is not up to date"
-    return None
+    seen |= {key}
+    below = ((k, look_up(k)) for k in dependencies_of(dependency))
+    reasons = (_not_ready(dependency, revision, k, d, look_up, unconcerned, seen) for k, d in below)
+    return next((r for r in reasons if r is not None), None)

@@ -81,10 +81,10 @@ class EventRecorder:
             finally:
                 self._queue.task_done()
 
-    async def drain(self, timeout: float) -> None:
-        """Wait until all queued events are written, at most ``timeout`` seconds."""
+    async def drain(self, seconds: float) -> None:
+        """Wait until all queued events are written, but not longer than that."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._queue.join(), timeout)
+            await asyncio.wait_for(self._queue.join(), seconds)
 
     async def _write(self, event: Event) -> None:
         meta = event.about["metadata"]

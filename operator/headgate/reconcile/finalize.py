@@ -18,7 +18,7 @@ from headgate.apply import Action
 from headgate.kube import Client, ObjectRef
 from headgate.reconcile import finalizers
 from headgate.reconcile.applying import Applier
-from headgate.reconcile.controller import NOTHING_MORE, Backoff, Outcome
+from headgate.reconcile.controller import NOTHING_MORE, RETRY, WAKE, Backoff, Outcome
 from headgate.reconcile.events import NORMAL, WARNING, Event, EventRecorder
 from headgate.reconcile.live import LiveObjects
 from headgate.reconcile.status import StatusSession
@@ -83,7 +83,7 @@ class Finalizer:
             session.mark(reasons.READY, "False", reasons.PRUNE_FAILED, message)
             inv.to_status(session.status, pruned.survivors)
             await session.write()
-            return Outcome(after=min(self._backoff.next(key), ks.retry_interval))
+            return Outcome(after=min(self._backoff.next(key), ks.retry_interval), trigger=RETRY)
         if ks.deletion_policy != "WaitForTermination":
             return None
         refs = tuple(c.ref for c in pruned.changes.entries if c.action is Action.DELETED)
@@ -96,7 +96,7 @@ class Finalizer:
         wait, now = self._terminations[key], time.monotonic()
         left = [r for r in wait.refs if self._live.exists(r)]
         if left and now < wait.deadline:
-            return Outcome(after=wait.deadline - now)
+            return Outcome(after=wait.deadline - now, trigger=WAKE)
         del self._terminations[key]
         self._live.unfollow(key)
         if left:

@@ -20,21 +20,23 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from headgate.api import InvalidSpec, Kustomization, ObjectKey, format_duration, labels, reasons
+from headgate.api import conditions as cond
 from headgate.api import history as hist
 from headgate.api import inventory as inv
 from headgate.apply import Action, ApplyFailed, ApplyResult
 from headgate.kube import ApiError, Client, ObjectRef, ref_of
 from headgate.kustomize.errors import BuildError
+from headgate.kustomize.tree import Inputs, Tree
 from headgate.reconcile import finalizers
 from headgate.reconcile.applying import Applier
 from headgate.reconcile.builds import Built, PathNotFound, build_objects
 from headgate.reconcile.config import Config
-from headgate.reconcile.controller import NOTHING_MORE, Outcome
+from headgate.reconcile.controller import NOTHING_MORE, RETRY, WAKE, Outcome
 from headgate.reconcile.dependencies import blocked_by
 from headgate.reconcile.events import NORMAL, WARNING, Event, EventRecorder
 from headgate.reconcile.finalize import Finalizer
 from headgate.reconcile.live import LiveObjects
-from headgate.reconcile.queue import Trigger
+from headgate.reconcile.queue import Depth, Priority, Trigger
 from headgate.reconcile.status import PROGRESS_DELAY, StatusSession
 from headgate.reconcile.store import SourceKey, Store, source_of
 from headgate.reconcile.trees import SourceTrees
@@ -86,12 +88,34 @@ class Attempt:
     revision: str = ""
     built: Built | None = None
     result: ApplyResult | None = None
-    full: bool = True
-    """Ask the API server about every object, also those known to be in place."""
+    depth: Depth = Depth.VERIFY
     drifted: bool = False
     stale: frozenset[inv.Entry] = frozenset()
     was_healthy: bool = False
     wait: HealthWait | None = None
+
+
+@dataclass(slots=True)
+class Settled:
+    """The last attempt that succeeded: what it was made from, so that it need not be made again from the same."""
+
+    uid: str
+    generation: int
+    digest: str
+    inputs: Inputs
+    tree: Tree | None = None
+    """The newest tree that was compared with the inputs ..."""
+    same: bool = True
+    """... and whether it holds the same."""
+
+    def holds_for(self, obj: Obj, tree: Tree) -> bool:
+        """Whether building from ``tree`` would give what was applied."""
+        meta = obj["metadata"]
+        if (self.uid, self.generation) != (meta["uid"], meta.get("generation")):
+            return False
+        if self.tree is not tree:
+            self.tree, self.same = tree, self.inputs.unchanged_in(tree)
+        return self.same
 
 
 @dataclass(slots=True)
@@ -100,6 +124,7 @@ class Memory:
 
     open: Attempt | None = None
     """The attempt that waits for health."""
+    settled: Settled | None = None
     report: asyncio.TimerHandle | None = None
     """A postponement that is told unless it is over soon."""
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -155,26 +180,49 @@ class KustomizationReconciler:
             _settle(session, requested)
             await session.write()
             return NOTHING_MORE
+        depth = max(t.depth for t in triggers)
         if memory.open is not None:
-            if self._is_current(memory.open, obj, requested):
+            if depth is Depth.LOOK and self._is_current(memory.open, obj, requested):
                 return await self._continue(memory, memory.open)
             self._interrupt(memory, memory.open, triggers)
-        attempt = Attempt(key, obj, ks, session, requested, time.monotonic())
+        attempt = Attempt(key, obj, ks, session, requested, time.monotonic(), depth=depth)
         return await self._attempt(memory, attempt)
+
+    def concerns(self, key: ObjectKey, source: SourceKey) -> bool:
+        """Whether the source's present tree can change what the Kustomization applies, or did not apply yet."""
+        memory, obj = self._memories.get(key), self._store.kustomization(key)
+        tree = self._trees.current(source)
+        if memory is None or memory.settled is None or obj is None or tree is None:
+            return True
+        return not memory.settled.holds_for(obj, tree)
+
+    def tell_drift(self, key: ObjectKey, ref: ObjectRef, what: str) -> None:
+        """Tell that an object is no longer as it was applied, who did it and to which fields."""
+        obj = self._store.kustomization(key)
+        if obj is None or obj["spec"].get("suspend"):
+            return
+        message = f"drift detected: {ref}: {what}" if what else f"drift detected: {ref}"
+        _log.info("%s: %s", key, message)
+        revision = (obj.get("status") or {}).get("lastAppliedRevision")
+        annotations = {f"{labels.GROUP}/{labels.EVENT_REVISION}": revision} if revision else {}
+        self._events.emit(Event(obj, COMPONENT, NORMAL, "DriftDetected", message, annotations))
 
     # The life cycle.
 
     async def _attempt(self, memory: Memory, attempt: Attempt) -> Outcome:
         try:
             source = self._find_source(attempt)
-            self._check_dependencies(attempt)
+            self._check_dependencies(attempt, source)
+            if attempt.depth is Depth.LOOK and not self.concerns(attempt.key, source):
+                return await self._take_note(memory, attempt)
+            memory.settled = None
             self._progress(attempt, "Fetching manifests")
             await self._build(attempt, source)
             await self._apply(attempt)
             await self._prune(attempt)
             if await self._start_health_wait(memory, attempt):
                 return await self._continue(memory, attempt)
-            return await self._succeed(attempt)
+            return await self._succeed(memory, attempt)
         except Postponed as wait:
             return self._postpone(memory, attempt, wait)
         except Failed as failure:
@@ -206,8 +254,13 @@ class KustomizationReconciler:
             raise Postponed(reasons.ARTIFACT_FAILED, message, after=retry, silent=pending)
         return key
 
-    def _check_dependencies(self, attempt: Attempt) -> None:
-        blocked = blocked_by(attempt.obj, attempt.revision, self._store.kustomization)
+    def _check_dependencies(self, attempt: Attempt, source: SourceKey) -> None:
+        blocked = blocked_by(
+            attempt.obj,
+            attempt.revision,
+            self._store.kustomization,
+            unconcerned=lambda key: not self.concerns(key, source),
+        )
         if blocked is None:
             return
         retry = self._config.requeue_dependency
@@ -243,7 +296,9 @@ class KustomizationReconciler:
             inv.to_status(session.status, before | intended)
             await session.write()
         try:
-            result = await self._applier.apply(attempt.ks, attempt.built.objects, full=attempt.full)
+            result = await self._applier.apply(
+                attempt.ks, attempt.built.objects, full=attempt.depth is Depth.VERIFY
+            )
         except ApplyFailed as error:
             there = before | inv.of_changes(error.changes)
             inv.to_status(session.status, there)
@@ -251,6 +306,7 @@ class KustomizationReconciler:
                 del session.status["inventory"]
             changed = "\n".join(str(c) for c in error.changes.changed())
             raise Failed(reasons.RECONCILIATION_FAILED, f"{error}\n{changed}") from error
+        self._live.watch({(o["apiVersion"], o["kind"]) for o in attempt.built.objects})
         changed = "\n".join(str(c) for c in result.changes.changed())
         attempt.result, attempt.drifted = result, bool(changed)
         if changed:
@@ -316,7 +372,7 @@ class KustomizationReconciler:
         verdict = judge(wait, self._live.health, now, fail_fast=self._config.fail_fast)
         if verdict.standing is Standing.WAITING:
             attempt.session.write_soon()
-            return Outcome(after=wait.deadline - now)
+            return Outcome(after=wait.deadline - now, trigger=WAKE)
         self._close(memory)
         elapsed = format_duration(now - wait.started)
         if verdict.standing is Standing.FAILED:
@@ -328,7 +384,7 @@ class KustomizationReconciler:
         if not attempt.was_healthy or (new_revision and attempt.drifted):
             self._tell(attempt, NORMAL, message)
         attempt.session.mark(reasons.HEALTHY, "True", reasons.SUCCEEDED, message)
-        return await self._succeed(attempt)
+        return await self._succeed(memory, attempt)
 
     def _is_current(self, attempt: Attempt, obj: Obj, requested: str | None) -> bool:
         """Whether an open attempt is still for what is wanted now."""
@@ -356,19 +412,60 @@ class KustomizationReconciler:
 
     # How an attempt ends.
 
-    async def _succeed(self, attempt: Attempt) -> Outcome:
+    async def _succeed(self, memory: Memory, attempt: Attempt) -> Outcome:
+        session, ks, built = attempt.session, attempt.ks, attempt.built
+        assert built is not None
+        memory.settled = Settled(
+            attempt.obj["metadata"]["uid"], session.generation, built.digest, built.inputs
+        )
+        if not self._is_news(attempt):
+            # A routine look at what is all in place: nobody needs to hear of it.
+            session.revert()
+            _log.debug("%s: everything is in place", attempt.key)
+            return self._at_interval(ks)
+        return await self._report_success(attempt, built.digest)
+
+    async def _take_note(self, memory: Memory, attempt: Attempt) -> Outcome:
+        """A new revision that changes nothing here is noted, with no build and no request but this."""
+        assert memory.settled is not None
+        status = attempt.session.status
+        if attempt.revision == status.get("lastAppliedRevision") and attempt.session.is_true(reasons.READY):
+            return Outcome(keep_timer=True)
+        status["lastAttemptedRevision"] = attempt.revision
+        await self._report_success(attempt, memory.settled.digest)
+        return Outcome(keep_timer=True)
+
+    async def _report_success(self, attempt: Attempt, digest: str) -> Outcome:
         session, ks = attempt.session, attempt.ks
         session.status["lastAppliedRevision"] = attempt.revision
-        session.mark(
-            reasons.READY, "True", reasons.RECONCILIATION_SUCCEEDED, f"Applied revision: {attempt.revision}"
-        )
-        self._remember(attempt, reasons.RECONCILIATION_SUCCEEDED)
+        message = f"Applied revision: {attempt.revision}"
+        session.mark(reasons.READY, "True", reasons.RECONCILIATION_SUCCEEDED, message)
+        self._remember(attempt, digest, reasons.RECONCILIATION_SUCCEEDED)
         _settle(session, attempt.requested)
         await session.write()
         spent = format_duration(time.monotonic() - attempt.started)
         message = f"Reconciliation finished in {spent}, next run in {format_duration(ks.spec.interval)}"
         self._tell(attempt, NORMAL, message, {f"{labels.GROUP}/commit_status": "update"})
         _log.info("%s: %s", attempt.key, message, extra={"revision": attempt.revision})
+        return self._at_interval(ks)
+
+    def _is_news(self, attempt: Attempt) -> bool:
+        """Whether the success says anything that the status does not say already."""
+        before = attempt.obj.get("status") or {}
+        history = before.get("history") or [{}]
+        assert attempt.built is not None
+        return (
+            attempt.drifted
+            or attempt.session.wrote
+            or not cond.is_true(before.get("conditions") or (), reasons.READY)
+            or before.get("observedGeneration") != attempt.session.generation
+            or before.get("lastAppliedRevision") != attempt.revision
+            or before.get("lastHandledReconcileAt") != attempt.requested
+            or history[0].get("digest") != attempt.built.digest
+            or before.get("inventory") != attempt.session.status.get("inventory")
+        )
+
+    def _at_interval(self, ks: Kustomization) -> Outcome:
         spread = 1 + self._config.jitter * (2 * random.random() - 1)  # noqa: S311 - spreads load
         return Outcome(after=ks.spec.interval * spread)
 
@@ -382,18 +479,19 @@ class KustomizationReconciler:
             session.mark(reasons.STALLED, "True", failure.reason, message)
             session.unmark(reasons.RECONCILING)
         if attempt.built is not None:
-            self._remember(attempt, failure.reason)
+            self._remember(attempt, attempt.built.digest, failure.reason)
         _settle(session, attempt.requested)
         self._tell(attempt, WARNING, message)
         _log.error("%s: %s", attempt.key, message, extra={"revision": attempt.revision})
         await session.write()
-        return NOTHING_MORE if failure.stalled else Outcome(after=attempt.ks.retry_interval)
+        return NOTHING_MORE if failure.stalled else Outcome(after=attempt.ks.retry_interval, trigger=RETRY)
 
     def _postpone(self, memory: Memory, attempt: Attempt, wait: Postponed) -> Outcome:
         """Report that it waits, unless what it waits for comes at once."""
         attempt.session.abandon()
+        again = Outcome(after=wait.after, trigger=Trigger(Priority.ROUTINE, "retry", depth=attempt.depth))
         if wait.silent:
-            return Outcome(after=wait.after)
+            return again
         _log.info("%s: %s", attempt.key, wait.message)
 
         async def report() -> None:
@@ -411,7 +509,7 @@ class KustomizationReconciler:
             task.add_done_callback(memory.tasks.discard)
 
         memory.report = asyncio.get_running_loop().call_later(PROGRESS_DELAY, start)
-        return Outcome(after=wait.after)
+        return again
 
     async def _stall(self, session: StatusSession, obj: Obj, requested: str | None, message: str) -> Outcome:
         """The spec itself cannot be used; only a change of it helps."""
@@ -435,11 +533,10 @@ class KustomizationReconciler:
         session.write_soon()
         return message
 
-    def _remember(self, attempt: Attempt, outcome: str) -> None:
-        assert attempt.built is not None
+    def _remember(self, attempt: Attempt, digest: str, outcome: str) -> None:
         hist.upsert(
             attempt.session.status,
-            digest=attempt.built.digest,
+            digest=digest,
             duration=time.monotonic() - attempt.started,
             outcome=outcome,
             metadata={"revision": attempt.revision},

@@ -17,8 +17,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from headgate.api import ObjectKey, labels
+from headgate.apply import KnownObjects, News
+from headgate.apply.options import FIELD_MANAGER
 from headgate.health import Health, HealthStatus, compute, essence
 from headgate.kube import Client, ObjectRef, Reflector, ref_of
+from headgate.reconcile.drift import describe
 
 Obj = dict[str, Any]
 
@@ -42,11 +45,19 @@ class _Watch:
 class LiveObjects:
     """The newest known state of the managed objects of one cluster.
 
-    ``on_change`` is called with the key of every follower of an object that changed.
+    ``on_change`` is called with the key of every follower of an object that changed, ``on_drift`` with the key of the
+    owner, the object and a description when somebody changed or deleted what we applied.
     """
 
-    def __init__(self, client: Client, on_change: Callable[[ObjectKey, ObjectRef], None]) -> None:
-        self._client, self._on_change = client, on_change
+    def __init__(
+        self,
+        client: Client,
+        known: KnownObjects,
+        on_change: Callable[[ObjectKey, ObjectRef], None],
+        on_drift: Callable[[ObjectKey, ObjectRef, str], None],
+    ) -> None:
+        self._client, self._known = client, known
+        self._on_change, self._on_drift = on_change, on_drift
         self._objects: dict[ObjectRef, Obj] = {}
         self._watches: dict[_Scope, _Watch] = {}
         self._followers: defaultdict[ObjectRef, set[ObjectKey]] = defaultdict(set)
@@ -108,7 +119,7 @@ class LiveObjects:
             self._client,
             scope.api_version,
             scope.kind,
-            project=essence,
+            project=essence if only else self._take_in,
             on_change=self._changed,
             namespace=only.namespace or None if only else None,
             label_selector=None if only else labels.OWNER_NAME,
@@ -135,6 +146,20 @@ class LiveObjects:
                 self._look_closer(ref)
                 self._tell(ref)
 
+    def _take_in(self, obj: Obj) -> Obj:
+        """A watched object, whole: is it still as we applied it? What is kept of it is its essence."""
+        small = essence(obj)
+        ref = ref_of(obj)
+        if self._known.observe(self._client.cluster, ref, obj) is News.DRIFTED:
+            self._drifted(ref, small, describe(obj, FIELD_MANAGER))
+        return small
+
+    def _drifted(self, ref: ObjectRef, obj: Obj, what: str) -> None:
+        marks = obj["metadata"].get("labels") or {}
+        name, namespace = marks.get(labels.OWNER_NAME), marks.get(labels.OWNER_NAMESPACE)
+        if name and namespace:
+            self._on_drift(ObjectKey(namespace, name), ref, what)
+
     def _look_closer(self, ref: ObjectRef) -> None:
         """An object that the watch of its kind does not show may be there without our label."""
         kind = self._watches.get(_Scope(ref.api_version, ref.kind))
@@ -149,6 +174,10 @@ class LiveObjects:
         if new is not None:
             self._put(ref, new)
             return
+        if old is not None:
+            gone = self._known.observe_gone(self._client.cluster, ref, old["metadata"]["uid"])
+            if gone is News.GONE:
+                self._drifted(ref, old, "it was deleted, or lost its owner labels")
         # A late word of the end of a former object of this name says nothing about the present one.
         present = self._objects.get(ref)
         if present is not None and old is not None and present["metadata"]["uid"] == old["metadata"]["uid"]:

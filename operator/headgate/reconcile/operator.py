@@ -13,8 +13,10 @@ Nothing here talks to the cluster: events come in, keys go into the queues.
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from headgate.api import ObjectKey, labels
@@ -22,7 +24,8 @@ from headgate.api import conditions as cond
 from headgate.api.reasons import READY
 from headgate.kube import ObjectRef
 from headgate.reconcile.controller import Controller
-from headgate.reconcile.queue import Priority, Trigger
+from headgate.reconcile.drift import DriftBackoff
+from headgate.reconcile.queue import Depth, Priority, Trigger
 from headgate.reconcile.store import GIT_REPOSITORY, SourceKey, Store, key_of
 
 Obj = dict[str, Any]
@@ -48,12 +51,16 @@ class Operator:
         store: Store,
         kustomizations: Controller[ObjectKey],
         sources: Controller[ObjectKey],
+        concerns: Callable[[ObjectKey, SourceKey], bool],
+        tell_drift: Callable[[ObjectKey, ObjectRef, str], None],
     ) -> None:
-        self._store = store
+        """``concerns`` tells whether the source's present tree can change a Kustomization's outcome."""
+        self._store, self._concerns, self._tell_drift = store, concerns, tell_drift
         self._kustomizations, self._sources = kustomizations, sources
         self._seen: dict[tuple[str, ObjectKey], _Seen] = {}
         self._revisions: dict[SourceKey, tuple[str, str]] = {}
         self._ready: dict[ObjectKey, tuple[bool, int, str]] = {}
+        self._drift = DriftBackoff()
 
     # What the watches tell.
 
@@ -103,7 +110,13 @@ class Operator:
         if self._revisions.get(key) == current:
             return
         self._revisions[key] = current
-        self._wake_consumers(key, Trigger(Priority.CHANGED, f"revision {current[0]}", str(key)))
+        changed = Trigger(Priority.CHANGED, f"revision {current[0]}", str(key))
+        bookkeeping = replace(changed, priority=Priority.ROUTINE)
+        for consumer in self._store.consumers(key):
+            # Those that the revision does not concern only note it, after all others.
+            self._kustomizations.queue.add(
+                consumer, changed if self._concerns(consumer, key) else bookkeeping
+            )
 
     def source_available(self, key: SourceKey) -> None:
         """The source's tree can be read (again), although its revision may be the one from before."""
@@ -126,6 +139,18 @@ class Operator:
     def live_changed(self, key: ObjectKey, ref: ObjectRef) -> None:
         """An object that the Kustomization follows has changed."""
         self._kustomizations.queue.add(key, Trigger(Priority.UNBLOCKED, "live object changed"))
+
+    def live_drifted(self, key: ObjectKey, ref: ObjectRef, what: str) -> None:
+        """Somebody changed or deleted what the Kustomization applied; a second time soon after has to wait."""
+        if self._store.kustomization(key) is None:
+            return
+        self._tell_drift(key, ref, what)
+        trigger = Trigger(Priority.CHANGED, f"drift of {ref}", str(ref), Depth.APPLY)
+        delay = self._drift.delay((key, ref))
+        if delay:
+            asyncio.get_running_loop().call_later(delay, self._kustomizations.queue.add, key, trigger)
+        else:
+            self._kustomizations.queue.add(key, trigger)
 
     # Who is woken.
 
@@ -157,7 +182,7 @@ class Operator:
             asked = now.deleting or (now.requested is not None and now.requested != handled)
             done = (obj.get("status") or {}).get("observedGeneration") == now.generation
             priority = Priority.REQUESTED if asked else Priority.ROUTINE if done else Priority.CHANGED
-            return Trigger(priority, "first seen", origin)
+            return Trigger(priority, "first seen", origin, Depth.APPLY)
         reason = (
             "deleted"
             if now.deleting
@@ -165,4 +190,4 @@ class Operator:
             if before.generation != now.generation
             else "requested"
         )
-        return Trigger(Priority.REQUESTED, reason, origin)
+        return Trigger(Priority.REQUESTED, reason, origin, Depth.VERIFY)

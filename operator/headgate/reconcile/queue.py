@@ -40,15 +40,27 @@ class Priority(IntEnum):
     """The interval, a retry, a first look after start-up."""
 
 
+class Depth(IntEnum):
+    """How much of the work has to be done even if the source and the spec are as before."""
+
+    LOOK = 0
+    """None of it: only see whether something is to be done."""
+    APPLY = 1
+    """Build, and apply what is not known to be in place."""
+    VERIFY = 2
+    """Build, and ask the API server about every object."""
+
+
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """Why a key is in the queue, for logs and for the events that name what interrupted a wait."""
+    """Why a key is in the queue: decides what is done, and is named by logs and by the events of interrupted waits."""
 
     priority: Priority
     reason: str
     """What happened, e.g. ``new revision``."""
     origin: str = ""
     """The object it came from as ``Kind/namespace/name``, where there is one."""
+    depth: Depth = Depth.LOOK
 
 
 @dataclass(slots=True)
@@ -74,7 +86,6 @@ class WorkQueue(Generic[K]):
         """How many keys wait for a worker."""
         return len(self._waiting)
 
-    @property
     def active(self) -> int:
         """How many keys are with a worker."""
         return len(self._active)

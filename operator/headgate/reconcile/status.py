@@ -41,6 +41,8 @@ class StatusSession:
         self._lock = asyncio.Lock()
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
+        self.wrote = False
+        """Whether anything was written yet."""
 
     @property
     def generation(self) -> int:
@@ -97,11 +99,17 @@ class StatusSession:
             except NotFound:
                 return
             self._known = sent
+            self.wrote = True
             self.obj = {
                 **self.obj,
                 "metadata": {**self.obj["metadata"], "resourceVersion": obj["metadata"]["resourceVersion"]},
             }
             self._written(obj)
+
+    def revert(self) -> None:
+        """Undo all edits that were not written."""
+        self.abandon()
+        self.status = copy.deepcopy(self._known)
 
     def abandon(self) -> None:
         """Forget unwritten progress: this work is over."""

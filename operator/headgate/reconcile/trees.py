@@ -47,6 +47,11 @@ class SourceTrees:
         held = self._held.get(key)
         return held is not None and held.revision == revision
 
+    def current(self, key: SourceKey) -> Tree | None:
+        """The source's current tree, to be looked at before control returns to the event loop."""
+        held = self._held.get(key)
+        return held.tree if held is not None else None
+
     @contextmanager
     def use(self, key: SourceKey, revision: str) -> Iterator[Tree | None]:
         """The tree of that revision for as long as the block runs; None when it is not (or no longer) there."""

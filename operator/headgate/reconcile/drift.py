@@ -1,0 +1,85 @@
+"""Drift is corrected at once, but never in a hot loop: back-off for objects that somebody keeps changing.
+
+The first correction of an object is immediate. Each further one within :data:`QUIET` seconds of the last waits
+longer, so that two writers who disagree cost a request now and then, and a single mishap costs no time at all.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+FIRST = 4.0
+"""Seconds before the second correction."""
+LONGEST = 300.0
+"""Seconds between corrections at the most."""
+QUIET = 600.0
+"""Seconds without drift after which an object starts afresh."""
+REMEMBERED = 10_000
+"""How many objects are remembered; the longest quiet are forgotten first."""
+
+
+@dataclass(slots=True)
+class _History:
+    corrections: int
+    next_at: float
+
+
+class DriftBackoff:
+    """How long to wait before an object is corrected again."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._histories: OrderedDict[Hashable, _History] = OrderedDict()
+
+    def delay(self, key: Hashable) -> float:
+        """Seconds to wait now; counts as a correction at that time."""
+        now = self._clock()
+        history = self._histories.pop(key, None)
+        if history is None or now - history.next_at > QUIET:
+            history = _History(0, now)
+        elif history.next_at > now:
+            # One is on its way already, and will see this change too.
+            self._histories[key] = history
+            return history.next_at - now
+        else:
+            pause = min(LONGEST, FIRST * 2 ** (history.corrections - 1))
+            history.next_at = max(now, history.next_at + pause)
+        history.corrections += 1
+        self._histories[key] = history
+        while len(self._histories) > REMEMBERED:
+            self._histories.popitem(last=False)
+        return history.next_at - now
+
+
+def describe(live: Mapping[str, Any], own: str) -> str:
+    """Who changed the object last, and which of its fields: ``kubectl-edit changed spec.replicas``; empty if unknown.
+
+    Read from the newest entry of ``managedFields`` that is not ours and not of a subresource such as status.
+    """
+    entries = [
+        e
+        for e in live["metadata"].get("managedFields") or ()
+        if e.get("manager") != own and e.get("subresource") in (None, "", "scale")
+    ]
+    if not entries:
+        return ""
+    newest = max(entries, key=lambda e: str(e.get("time") or ""))
+    fields = list(_leaves(newest.get("fieldsV1") or {}, ()))
+    shown = ", ".join(fields[:3]) + (f" and {len(fields) - 3} more" if len(fields) > 3 else "")
+    return f"{newest.get('manager')} changed {shown}" if shown else str(newest.get("manager"))
+
+
+def _leaves(node: Mapping[str, Any], path: tuple[str, ...]) -> Any:
+    below = [(k, v) for k, v in node.items() if k != "."]
+    if not below:
+        if path:
+            yield ".".join(path)
+        return
+    for key, value in below:
+        kind, _, name = key.partition(":")
+        part = name if kind == "f" else f"[{name}]"
+        yield from _leaves(value if isinstance(value, dict) else {}, (*path, part))
