@@ -1,1 +1,78 @@
-"""The overlay build engine: a tree of files in, Kubernetes objects out."""
+"""The overlay build engine: what ``kustomize build`` does, in process, on any tree of files.
+
+    from headgate.kustomize import BuildOptions, FolderTree, build
+
+    for obj in build(FolderTree(Path("repository")), "apps/production"):
+        print(obj["kind"], obj["metadata"]["name"])
+
+It reads through a :class:`Tree` (a folder, memory, or a Git commit), never from the network unless it is given a
+:class:`RemoteFetcher`, and runs no programs. The behaviour is that of kustomize v5 with plugins off, which is how
+Flux runs it. Start reading in :mod:`.engine`, then :mod:`.target`.
+"""
+
+from headgate.kustomize.engine import KUSTOMIZE_VERSION, build
+from headgate.kustomize.errors import (
+    BuildError,
+    CycleError,
+    FileMissing,
+    IdConflict,
+    KustomizationError,
+    LimitExceeded,
+    NotAFile,
+    PatchError,
+    PathOutside,
+    ReferenceFault,
+    Refused,
+    ResourceError,
+    TooLarge,
+    TreeError,
+    YamlError,
+)
+from headgate.kustomize.giturl import GitUrl, parse_git_url
+from headgate.kustomize.options import BuildOptions, Limits, RemoteFetcher
+from headgate.kustomize.tree import (
+    EntryKind,
+    FolderTree,
+    Inputs,
+    MemoryTree,
+    OverlayTree,
+    RecordingTree,
+    Seen,
+    Tree,
+)
+from headgate.kustomize.yaml import dump, dump_all
+
+__all__ = [
+    "KUSTOMIZE_VERSION",
+    "BuildError",
+    "BuildOptions",
+    "CycleError",
+    "EntryKind",
+    "FileMissing",
+    "FolderTree",
+    "GitUrl",
+    "IdConflict",
+    "Inputs",
+    "KustomizationError",
+    "LimitExceeded",
+    "Limits",
+    "MemoryTree",
+    "NotAFile",
+    "OverlayTree",
+    "PatchError",
+    "PathOutside",
+    "RecordingTree",
+    "ReferenceFault",
+    "Refused",
+    "RemoteFetcher",
+    "ResourceError",
+    "Seen",
+    "TooLarge",
+    "Tree",
+    "TreeError",
+    "YamlError",
+    "build",
+    "dump",
+    "dump_all",
+    "parse_git_url",
+]

@@ -19,7 +19,6 @@
 Every error says in one sentence what was met and, as far as they are known, the file, line, object and field
 at fault. Contents of Secrets never enter a message. Leaves are named for what was met, not for being errors.
 """
-# ruff: noqa: N818
 
 from __future__ import annotations
 

@@ -1,0 +1,167 @@
+"""The transformer configuration of a build: field specifications for each transformer, and their merging.
+
+A kustomization's configuration is the default one, extended by its ``configurations`` and ``crds`` and by those of
+the bases it includes. Almost every build uses the default alone, so merging it with itself costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+from headgate.kustomize import defaults
+from headgate.kustomize.decode import Decoder, Record, list_of, text
+from headgate.kustomize.errors import KustomizationError
+from headgate.kustomize.fieldspec import FieldSpec, Plans, merge_specs, sort_specs
+from headgate.kustomize.ids import Gvk
+from headgate.kustomize.loader import Loader
+from headgate.kustomize.model import field_specs
+from headgate.kustomize.yaml import Dialect, load_documents
+
+Specs = tuple[FieldSpec, ...]
+References = tuple[tuple[Gvk, Specs], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class TransformerConfig:
+    """Field specifications by transformer; ``name_reference`` maps what is referred to to the referring fields."""
+
+    name_prefix: Specs = ()
+    name_suffix: Specs = ()
+    namespace: Specs = ()
+    common_labels: Specs = ()
+    labels: Specs = ()
+    template_labels: Specs = ()
+    volume_claim_template_labels: Specs = ()
+    common_annotations: Specs = ()
+    name_reference: References = ()
+    var_reference: Specs = ()
+    images: Specs = ()
+    replicas: Specs = ()
+
+    def merged(self, other: TransformerConfig) -> TransformerConfig:
+        """Return this configuration extended by another; raises KustomizationError when they contradict."""
+        if other is self or other is EMPTY:
+            return self
+        if self is EMPTY:
+            return other
+        return TransformerConfig(
+            **{
+                name: sort_specs(merge_specs(getattr(self, name), getattr(other, name)))
+                for name in _SPEC_FIELDS
+            },
+            name_reference=_merge_references(self.name_reference, other.name_reference),
+        )
+
+    @cached_property
+    def namespace_plans(self) -> Plans:
+        """Plans of the ``namespace`` specifications."""
+        return Plans(self.namespace)
+
+    @cached_property
+    def common_label_plans(self) -> Plans:
+        """Plans of the ``commonLabels`` specifications."""
+        return Plans(self.common_labels)
+
+    @cached_property
+    def common_annotation_plans(self) -> Plans:
+        """Plans of the ``commonAnnotations`` specifications."""
+        return Plans(self.common_annotations)
+
+    @cached_property
+    def image_plans(self) -> Plans:
+        """Plans of the ``images`` specifications."""
+        return Plans(self.images)
+
+    @cached_property
+    def var_plans(self) -> Plans:
+        """Plans of the ``varReference`` specifications."""
+        return Plans(self.var_reference)
+
+
+_SPEC_FIELDS = (
+    "name_prefix",
+    "name_suffix",
+    "namespace",
+    "common_labels",
+    "labels",
+    "template_labels",
+    "volume_claim_template_labels",
+    "common_annotations",
+    "var_reference",
+    "images",
+    "replicas",
+)
+
+EMPTY = TransformerConfig()
+
+
+def _merge_references(first: References, second: References) -> References:
+    merged: dict[Gvk, Specs] = dict(first)
+    for gvk, specs in second:
+        merged[gvk] = merge_specs(merged[gvk], specs) if gvk in merged else specs
+    return tuple(sorted(merged.items(), key=lambda item: item[0].sort_key()))
+
+
+@lru_cache(maxsize=1)
+def default_config() -> TransformerConfig:
+    """Return the configuration of a build that configures nothing."""
+
+    def ready(specs: Iterable[FieldSpec]) -> Specs:
+        return sort_specs(merge_specs((), specs))
+
+    return TransformerConfig(
+        name_prefix=defaults.NAME_PREFIX,
+        name_suffix=defaults.NAME_SUFFIX,
+        namespace=ready(defaults.NAMESPACE),
+        common_labels=ready(defaults.COMMON_LABELS),
+        template_labels=ready(defaults.TEMPLATE_LABELS),
+        volume_claim_template_labels=ready(defaults.VOLUME_CLAIM_TEMPLATE_LABELS),
+        common_annotations=ready(defaults.COMMON_ANNOTATIONS),
+        name_reference=_merge_references((), defaults.NAME_REFERENCE),
+        var_reference=ready(defaults.VAR_REFERENCE),
+        images=ready(defaults.IMAGES),
+        replicas=ready(defaults.REPLICAS),
+    )
+
+
+_reference: Decoder[tuple[Gvk, Specs]] = Record(
+    lambda specs=(), **gvk: (Gvk(**gvk), specs),
+    {
+        "group": ("group", text),
+        "version": ("version", text),
+        "kind": ("kind", text),
+        "fieldSpecs": ("specs", field_specs),
+    },
+)
+_configuration: Decoder[TransformerConfig] = Record(
+    TransformerConfig,
+    {
+        "namePrefix": ("name_prefix", field_specs),
+        "nameSuffix": ("name_suffix", field_specs),
+        "namespace": ("namespace", field_specs),
+        "commonLabels": ("common_labels", field_specs),
+        "labels": ("labels", field_specs),
+        "templateLabels": ("template_labels", field_specs),
+        "volumeClaimTemplateLabels": ("volume_claim_template_labels", field_specs),
+        "commonAnnotations": ("common_annotations", field_specs),
+        "nameReference": ("name_reference", list_of(_reference)),
+        "varReference": ("var_reference", field_specs),
+        "images": ("images", field_specs),
+        "replicas": ("replicas", field_specs),
+    },
+)
+
+
+def config_from_files(loader: Loader, paths: tuple[str, ...]) -> TransformerConfig:
+    """Return the configuration that the files of ``configurations`` give; raises TreeError or KustomizationError."""
+    config = EMPTY
+    for path in paths:
+        try:
+            documents = load_documents(loader.load(path), file=path, dialect=Dialect.CONFIG)
+            value = documents[0].value if documents else {}
+            config = config.merged(_configuration(value, "", True))
+        except KustomizationError as error:
+            raise error.at(file=loader.at(path)) from None
+    return config

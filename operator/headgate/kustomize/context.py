@@ -1,0 +1,102 @@
+"""What one build keeps while it runs: its options, the types it knows, and its share of the limits."""
+
+from __future__ import annotations
+
+from headgate.kustomize.copying import copied
+from headgate.kustomize.documents import CACHE, Placed, objects_in
+from headgate.kustomize.errors import KustomizationError, LimitExceeded
+from headgate.kustomize.ids import Gvk
+from headgate.kustomize.loader import Loader
+from headgate.kustomize.options import BuildOptions
+from headgate.kustomize.resource import Resource, has_bookkeeping, metadata_of
+from headgate.kustomize.schema import Schema
+from headgate.kustomize.tree import blob_id
+from headgate.kustomize.yaml import Dialect, load_documents
+
+BUILTIN_OPENAPI = "v1.21.2"
+
+
+class Context:
+    """The state that all kustomizations of one build share."""
+
+    def __init__(self, options: BuildOptions) -> None:
+        self.options = options
+        self.schema = Schema.builtin()
+        self._schema_chosen = False
+        self._cluster_scoped: dict[Gvk, bool] = {}
+        self._resources = 0
+
+    # Types
+
+    def cluster_scoped(self, gvk: Gvk) -> bool:
+        """Tell whether objects of a kind are known to live outside namespaces."""
+        known = self._cluster_scoped.get(gvk)
+        if known is None:
+            known = self._cluster_scoped[gvk] = self.schema.is_namespaced(gvk.api_version, gvk.kind) is False
+        return known
+
+    def use_openapi(self, openapi: dict[str, str], loader: Loader, *, top: bool) -> None:
+        """Take over the ``openapi`` field of a kustomization.
+
+        The build's own kustomization decides; if it says nothing, the first of its bases that does.
+        """
+        data = loader.load(openapi["path"]) if "path" in openapi else None
+        if self._schema_chosen and not top:
+            return
+        if data is not None:
+            if "version" in openapi:
+                raise KustomizationError("openapi takes either a version or a path", field="openapi")
+            documents = load_documents(data, file=openapi["path"], dialect=Dialect.CONFIG)
+            document = documents[0].value if documents else {}
+            if not isinstance(document, dict):
+                raise KustomizationError("must hold an OpenAPI document", file=openapi["path"])
+            self.schema = Schema.builtin().with_openapi(document)
+        elif openapi.get("version"):
+            if openapi["version"] != BUILTIN_OPENAPI:
+                raise KustomizationError(
+                    f"the OpenAPI version {openapi['version']!r} is not built in, only {BUILTIN_OPENAPI} is",
+                    field="openapi.version",
+                )
+            self.schema = Schema.builtin()
+        else:
+            return
+        self._schema_chosen = True
+        self._cluster_scoped.clear()
+
+    # Objects
+
+    def read_objects(self, loader: Loader, path: str) -> list[Placed]:
+        """Return the objects in a file, which may be kept from an earlier build and must not be changed."""
+        place = loader.locate(path)
+        content_id = loader.tree.content_id(place)
+        objects: list[Placed] | None = CACHE.get("objects", content_id) if content_id else None
+        if objects is None:
+            data = loader.read(place)
+            objects = objects_in(data, file=place)
+            if content_id:
+                CACHE.put("objects", content_id, objects, len(data))
+        return objects
+
+    def parse_objects(self, data: bytes, *, file: str) -> list[Placed]:
+        """Return the objects in a text, likewise; ``file`` serves messages."""
+        content_id = blob_id(data)
+        objects: list[Placed] | None = CACHE.get("objects", content_id)
+        if objects is None:
+            objects = objects_in(data, file=file)
+            CACHE.put("objects", content_id, objects, len(data))
+        return objects
+
+    def resources(self, objects: list[Placed], file: str) -> list[Resource]:
+        """Make resources of objects, which are copied; raises LimitExceeded when the build has too many."""
+        self._resources += len(objects)
+        if self._resources > self.options.limits.resources:
+            raise LimitExceeded(f"the build has more than {self.options.limits.resources} resources")
+        result = []
+        for obj, line in objects:
+            resource = Resource(copied(obj), self.cluster_scoped)
+            resource.place = f"{file}:{line}"
+            annotations = metadata_of(obj).get("annotations")
+            if isinstance(annotations, dict) and has_bookkeeping(annotations):
+                resource.adopt_bookkeeping(resource.annotations)
+            result.append(resource)
+        return result

@@ -1,0 +1,33 @@
+"""Copies of plain values: the containers are new, the scalars, which nothing can change, are shared."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def copied(value: Any) -> Any:
+    """Return a copy of maps and lists all the way down."""
+    kind = type(value)
+    if kind is dict:
+        return _copied_map(value)
+    if kind is list:
+        return _copied_list(value)
+    return value
+
+
+def _copied_map(value: dict[str, Any]) -> dict[str, Any]:
+    result = value.copy()
+    for key, item in value.items():
+        kind = type(item)
+        if kind is dict:
+            result[key] = _copied_map(item)
+        elif kind is list:
+            result[key] = _copied_list(item)
+    return result
+
+
+def _copied_list(value: list[Any]) -> list[Any]:
+    return [
+        _copied_map(item) if type(item) is dict else _copied_list(item) if type(item) is list else item
+        for item in value
+    ]

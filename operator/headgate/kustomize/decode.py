@@ -1,0 +1,116 @@
+"""Decoding plain values into the typed model, with errors that name the field at fault.
+
+A :class:`Record` is a table from field names to decoders. Like kustomize's own decoder it matches field names
+without regard to case, takes null for "not given", never converts between types, and refuses unknown fields where
+it is told to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, TypeVar
+
+from headgate.kustomize.errors import KustomizationError
+
+T = TypeVar("T")
+
+# Takes the value, the path of its field for messages, and whether unknown fields are refused.
+Decoder = Callable[[Any, str, bool], T]
+
+_NAMES = {dict: "a map", list: "a list", str: "text", bool: "a boolean", int: "a number", float: "a number"}
+
+
+def wrong_type(value: Any, where: str, wanted: str) -> KustomizationError:
+    """Return the error for a value of another type than the field takes."""
+    return KustomizationError(
+        f"must be {wanted}, not {_NAMES.get(type(value), type(value).__name__)}", field=where or None
+    )
+
+
+def text(value: Any, where: str, strict: bool) -> str:
+    """Decode text."""
+    if not isinstance(value, str):
+        raise wrong_type(value, where, "text")
+    return value
+
+
+def boolean(value: Any, where: str, strict: bool) -> bool:
+    """Decode a boolean."""
+    if not isinstance(value, bool):
+        raise wrong_type(value, where, "true or false")
+    return value
+
+
+def integer(value: Any, where: str, strict: bool) -> int:
+    """Decode a whole number of 64 bits."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise wrong_type(value, where, "a whole number")
+    if not -(2**63) <= value < 2**63:
+        raise KustomizationError("is out of range", field=where)
+    return value
+
+
+def anything(value: Any, where: str, strict: bool) -> Any:
+    """Accept any value."""
+    return value
+
+
+def list_of(item: Decoder[T], zero: T | None = None) -> Decoder[tuple[T, ...]]:
+    """Return a decoder of lists; a null item becomes ``zero``, or is an error when that is None."""
+
+    def decode(value: Any, where: str, strict: bool) -> tuple[T, ...]:
+        if not isinstance(value, list):
+            raise wrong_type(value, where, "a list")
+        result = []
+        for index, entry in enumerate(value):
+            place = f"{where}[{index}]"
+            if entry is not None:
+                result.append(item(entry, place, strict))
+            elif zero is not None:
+                result.append(zero)
+            else:
+                raise KustomizationError("is empty", field=place)
+        return tuple(result)
+
+    return decode
+
+
+texts = list_of(text, "")
+
+
+def text_map(value: Any, where: str, strict: bool) -> dict[str, str]:
+    """Decode a map of text to text; null values are empty text."""
+    if not isinstance(value, dict):
+        raise wrong_type(value, where, "a map")
+    return {
+        str(key): "" if item is None else text(item, f"{where}.{key}", strict) for key, item in value.items()
+    }
+
+
+class Record(Generic[T]):
+    """A decoder of maps with known fields into a data class.
+
+    ``fields`` maps the name of a field in YAML to the attribute and the decoder.
+    """
+
+    def __init__(self, make: Callable[..., T], fields: Mapping[str, tuple[str, Decoder[Any]]]) -> None:
+        self._make = make
+        self._fields = dict(fields)
+        self._folded = {name.lower(): entry for name, entry in fields.items()}
+
+    def __call__(self, value: Any, where: str, strict: bool) -> T:
+        if not isinstance(value, dict):
+            raise wrong_type(value, where, "a map")
+        found: dict[str, Any] = {}
+        for key, item in value.items():
+            entry = self._fields.get(key) or self._folded.get(str(key).lower())
+            place = f"{where}.{key}" if where else str(key)
+            if entry is None:
+                if strict:
+                    raise KustomizationError("is not a known field", field=place)
+                continue
+            if item is not None:
+                found[entry[0]] = entry[1](item, place, strict)
+        return self._make(**found)

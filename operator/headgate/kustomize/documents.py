@@ -1,0 +1,133 @@
+"""From the text of a file to the objects in it, with a cache that builds share.
+
+A file may hold several documents; lists of objects (``kind: List`` and the like) are taken apart. Every object needs
+a kind and, unless it is itself such a list, a name.
+
+Parsing is most of the work of a build, so what a content gives is remembered by the content's id. Builds copy what
+they are given from there: a copy costs a hundredth of parsing.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from typing import Any
+
+from headgate.kustomize.errors import ResourceError
+from headgate.kustomize.resource import Obj, label_of, metadata_of
+from headgate.kustomize.yaml import load_documents
+from headgate.kustomize.yaml.scalars import scalar_text
+
+# An object and the line its document starts at.
+Placed = tuple[Obj, int]
+
+_UNWRAPPED = ("List", "ResourceList")
+
+
+class ContentCache:
+    """Values by content id, the least recently used dropped when they exceed ``max_bytes`` together.
+
+    The size of a value is taken to be ``_BYTES_PER_BYTE`` times that of the text it was made from.
+    """
+
+    _BYTES_PER_BYTE = 8
+
+    def __init__(self, max_bytes: int) -> None:
+        self.max_bytes = max_bytes
+        self._entries: OrderedDict[tuple[str, str], tuple[Any, int]] = OrderedDict()
+        self._size = 0
+        self._lock = threading.Lock()
+
+    def get(self, use: str, content_id: str) -> Any:
+        """Return the value kept for a use of a content, None when there is none; it must not be changed."""
+        entry = self._entries.get((use, content_id))
+        if entry is None:
+            return None
+        with self._lock:
+            if (use, content_id) in self._entries:
+                self._entries.move_to_end((use, content_id))
+        return entry[0]
+
+    def put(self, use: str, content_id: str, value: Any, text_size: int) -> None:
+        """Keep a value made from ``text_size`` bytes; from now on it must not be changed."""
+        key, size = (use, content_id), 256 + text_size * self._BYTES_PER_BYTE
+        if size > self.max_bytes // 4:
+            return
+        with self._lock:
+            old = self._entries.pop(key, None)
+            self._size += size - (old[1] if old is not None else 0)
+            self._entries[key] = (value, size)
+            while self._size > self.max_bytes:
+                _, (_, dropped) = self._entries.popitem(last=False)
+                self._size -= dropped
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._entries.clear()
+            self._size = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+CACHE = ContentCache(128 * 1024 * 1024)
+
+
+def objects_in(data: bytes, *, file: str) -> list[Placed]:
+    """Return the objects in a file; raises YamlError or ResourceError."""
+    documents = [(document.value, document.line) for document in load_documents(data, file=file)]
+    if len(documents) == 1:
+        documents = _unwrap(*documents[0])
+    queue = _checked(documents, file)
+    result: list[Placed] = []
+    index = 0
+    while index < len(queue):
+        obj, line = queue[index]
+        index += 1
+        kind = scalar_text(obj["kind"])
+        if not kind.endswith("List") or "items" not in obj:
+            result.append((obj, line))
+            continue
+        items = obj["items"]
+        if items is None:
+            continue
+        if not isinstance(items, list):
+            raise ResourceError("must be a list", file=file, line=line, object=kind, field="items")
+        # Items join behind everything else in the file, which is the order kustomize gives them.
+        for item in items:
+            queue.extend(_checked(_unwrap(item, line), file))
+    return result
+
+
+def _unwrap(value: Any, line: int) -> list[tuple[Any, int]]:
+    """Take a generic list apart, which kustomize does whatever its apiVersion is."""
+    if isinstance(value, dict) and value.get("kind") in _UNWRAPPED:
+        items = value.get("items")
+        if isinstance(items, list):
+            return [(item, line) for item in items]
+        if "items" in value or "functionConfig" in value:
+            return []
+    return [(value, line)]
+
+
+def _checked(documents: list[tuple[Any, int]], file: str) -> list[Placed]:
+    result = []
+    for value, line in documents:
+        if value is None or value == {} or value == []:
+            continue
+        if not isinstance(value, dict):
+            raise ResourceError("the document is no Kubernetes object", file=file, line=line)
+        kind = value.get("kind")
+        if kind is None or not scalar_text(kind):
+            raise ResourceError("the object has no kind", file=file, line=line, object=_name_only(value))
+        if not scalar_text(kind).endswith("List") and not scalar_text(metadata_of(value).get("name", "")):
+            raise ResourceError(
+                "the object has no metadata.name", file=file, line=line, object=label_of(value)
+            )
+        result.append((value, line))
+    return result
+
+
+def _name_only(obj: Obj) -> str | None:
+    return scalar_text(metadata_of(obj).get("name", "")) or None

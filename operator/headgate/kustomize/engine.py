@@ -1,0 +1,120 @@
+"""Builds an overlay: the kustomization at a path of a tree in, Kubernetes objects out."""
+
+from __future__ import annotations
+
+from headgate.kustomize.context import Context
+from headgate.kustomize.errors import FileMissing, KustomizationError
+from headgate.kustomize.fieldspec import FieldSpec, Plans
+from headgate.kustomize.loader import Loader
+from headgate.kustomize.options import BuildOptions
+from headgate.kustomize.provenance import (
+    MANAGED_BY_LABEL,
+    ORIGIN_ANNOTATIONS,
+    TRANSFORMER_ANNOTATIONS,
+    Origin,
+    transformations_text,
+)
+from headgate.kustomize.resmap import ResMap
+from headgate.kustomize.resource import (
+    BUILD_ANNOTATIONS,
+    ORIGIN,
+    TRANSFORMATIONS,
+    Obj,
+    Resource,
+    metadata_of,
+)
+from headgate.kustomize.target import Accumulator, Target
+from headgate.kustomize.transform.labels import add_pairs
+from headgate.kustomize.transform.namerefs import fix_references
+from headgate.kustomize.transform.names import add_hashes
+from headgate.kustomize.transform.order import LEGACY, sort_resources
+from headgate.kustomize.transform.variables import resolve_vars
+from headgate.kustomize.tree import EntryKind, Tree, resolve
+from headgate.kustomize.yaml import plain
+
+KUSTOMIZE_VERSION = "v5.8.1"
+"""The release of kustomize whose behaviour this engine has."""
+
+LOCAL_CONFIG = "config.kubernetes.io/local-config"
+_MANAGED_BY = {"app.kubernetes.io/managed-by": f"kustomize-{KUSTOMIZE_VERSION}"}
+_METADATA_LABELS = Plans((FieldSpec("metadata/labels", create=True),))
+_DEFAULT_OPTIONS = BuildOptions()
+
+
+def build(tree: Tree, path: str, options: BuildOptions = _DEFAULT_OPTIONS) -> list[Obj]:
+    """Return the objects that the kustomization in directory ``path`` of ``tree`` stands for, in order.
+
+    What ``kustomize build`` prints, as plain JSON-able values that belong to the caller. Raises BuildError (see
+    :mod:`headgate.kustomize.errors`) with file, line, object and field as far as they are known.
+    """
+    loader = Loader(tree, "", options)
+    root = loader.at("/" + path)
+    kind = tree.kind(root)
+    if kind is not EntryKind.DIRECTORY:
+        what = "is a file; a directory is needed" if kind is EntryKind.FILE else "no such directory"
+        raise FileMissing(what, file=path or ".")
+    loader.root = resolve(tree, root)
+    context = Context(options)
+    try:
+        return _build(Target(loader, context), loader, context, options)
+    except RecursionError:
+        raise KustomizationError("the input is nested too deeply") from None
+
+
+def _build(target: Target, loader: Loader, context: Context, options: BuildOptions) -> list[Obj]:
+    kustomization = target.kustomization
+    context.use_openapi(kustomization.openapi, loader, top=True)
+    metadata = kustomization.build_metadata
+    target.with_metadata(metadata, Origin())
+    gathered = target.accumulate()
+    _finish(gathered)
+    resources = gathered.resources
+    _drop_local(resources)
+    if kustomization.sort_options is not None:
+        sort_resources(resources, kustomization.sort_options)
+    elif options.reorder == "legacy":
+        sort_resources(resources, LEGACY)
+    if MANAGED_BY_LABEL in metadata:
+        add_pairs(resources, _MANAGED_BY, _METADATA_LABELS)
+    for resource in resources:
+        _clean(resource, metadata)
+    return [plain(resource.obj) for resource in resources]
+
+
+def _finish(gathered: Accumulator) -> None:
+    """Do what can only be done once, when everything is gathered: hashes, then references, then variables."""
+    add_hashes(gathered.resources)
+    fix_references(gathered.resources, gathered.config)
+    resolve_vars(gathered.resources, gathered.vars, gathered.config.var_plans)
+
+
+def _drop_local(resources: ResMap) -> None:
+    """Drop objects that are only there for kustomize itself."""
+    kept = [item for item in resources if item.obj and not _is_local(item)]
+    if len(kept) != len(resources):
+        resources.resources = kept
+        resources.changed()
+
+
+def _is_local(resource: Resource) -> bool:
+    annotations = metadata_of(resource.obj).get("annotations")
+    return bool(annotations) and resource.annotations.get(LOCAL_CONFIG, "false") != "false"
+
+
+def _clean(resource: Resource, metadata: tuple[str, ...]) -> None:
+    """Leave the annotations that belong into the output, all of them as text; no field when there are none."""
+    fields = resource.obj.get("metadata")
+    if not isinstance(fields, dict):
+        return
+    annotations = {}
+    if "annotations" in fields:
+        annotations = {
+            key: value for key, value in resource.annotations.items() if key not in BUILD_ANNOTATIONS
+        }
+        annotations.pop(ORIGIN, None)
+        annotations.pop(TRANSFORMATIONS, None)
+    if ORIGIN_ANNOTATIONS in metadata and resource.origin is not None:
+        annotations[ORIGIN] = resource.origin.text()
+    if TRANSFORMER_ANNOTATIONS in metadata and resource.transformations:
+        annotations[TRANSFORMATIONS] = transformations_text(resource.transformations)
+    resource.set_map("annotations", annotations)

@@ -1,0 +1,102 @@
+"""Identities of objects: group, version, kind, name and namespace.
+
+kustomize tells objects apart by all five, where the namespace is the *effective* one: cluster-scoped kinds live in
+a pseudo namespace of their own, and an absent namespace means ``default``. The same rule decides which objects a
+patch, a generator with ``behavior: merge`` or a name reference means.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+CLUSTER_SCOPED = "_non_namespaceable_"
+DEFAULT_NAMESPACE = "default"
+
+# Kinds that come first and last where field specifications and, in the legacy order, objects are sorted.
+KINDS_FIRST = (
+    "Namespace",
+    "ResourceQuota",
+    "StorageClass",
+    "CustomResourceDefinition",
+    "ServiceAccount",
+    "PodSecurityPolicy",
+    "Role",
+    "ClusterRole",
+    "RoleBinding",
+    "ClusterRoleBinding",
+    "ConfigMap",
+    "Secret",
+    "Endpoints",
+    "Service",
+    "LimitRange",
+    "PriorityClass",
+    "PersistentVolume",
+    "PersistentVolumeClaim",
+    "Deployment",
+    "StatefulSet",
+    "CronJob",
+    "PodDisruptionBudget",
+)
+KINDS_LAST = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
+
+_RANK = {kind: index - len(KINDS_FIRST) for index, kind in enumerate(KINDS_FIRST)} | {
+    kind: 1 + index for index, kind in enumerate(KINDS_LAST)
+}
+
+
+class Gvk(NamedTuple):
+    """Group, version and kind; as a selector, an empty part matches anything."""
+
+    group: str = ""
+    version: str = ""
+    kind: str = ""
+
+    @property
+    def api_version(self) -> str:
+        """The ``apiVersion`` of such an object."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    def selected_by(self, selector: Gvk) -> bool:
+        """Tell whether every part that ``selector`` gives is equal to this one's."""
+        return (
+            (not selector.kind or selector.kind == self.kind)
+            and (not selector.group or selector.group == self.group)
+            and (not selector.version or selector.version == self.version)
+        )
+
+    def sort_key(self) -> tuple[int, str]:
+        """Order of kinds in configurations: well-known kinds by rank, the others by their spelling."""
+        spelling = f"{self.group or '~G'}_{self.version or '~V'}_{self.kind or '~K'}"
+        return _RANK.get(self.kind, 0), spelling
+
+    def __str__(self) -> str:
+        return f"{self.kind or '[noKind]'}.{self.version or '[noVer]'}.{self.group or '[noGrp]'}"
+
+
+class ResId(NamedTuple):
+    """A full identity; ``namespace`` is the effective one."""
+
+    gvk: Gvk
+    name: str
+    namespace: str
+
+    def __str__(self) -> str:
+        kind = f"{self.gvk.kind}.{self.gvk.group}" if self.gvk.group else self.gvk.kind
+        if self.namespace in (CLUSTER_SCOPED, ""):
+            return f"{kind}/{self.name}"
+        return f"{kind}/{self.namespace}/{self.name}"
+
+
+@lru_cache(maxsize=4096)
+def parse_gvk(api_version: str, kind: str) -> Gvk:
+    """Split an ``apiVersion`` at its first slash; without one it is a version of the core group."""
+    group, slash, version = api_version.partition("/")
+    return Gvk(group, version, kind) if slash else Gvk("", api_version, kind)
+
+
+def effective_namespace(namespace: str, cluster_scoped: bool) -> str:
+    """Return the namespace that counts for identity."""
+    if cluster_scoped:
+        return CLUSTER_SCOPED
+    return namespace or DEFAULT_NAMESPACE

@@ -1,0 +1,49 @@
+"""Regular expressions of untrusted input, as Go understands them and in linear time.
+
+Selectors and image names of kustomizations are RE2 expressions. Python's own engine would accept a slightly
+different language and can be made to run for hours, so anything beyond literals goes to RE2 itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+
+_PLAIN = re.compile(r"[A-Za-z0-9_/:@ ~=,%#!<>&;'\"-]*\Z")
+
+
+class BadPattern(ValueError):
+    """The text is no regular expression."""
+
+
+def is_literal(pattern: str) -> bool:
+    """Tell whether the pattern matches nothing but its own text."""
+    return _PLAIN.match(pattern) is not None
+
+
+@lru_cache(maxsize=4096)
+def whole(pattern: str) -> Callable[[str], bool]:
+    """Return a predicate for texts that match from end to end; raises BadPattern."""
+    if is_literal(pattern):
+        return pattern.__eq__
+    return searcher(f"^(?:{pattern})$")
+
+
+@lru_cache(maxsize=4096)
+def searcher(pattern: str) -> Callable[[str], bool]:
+    """Return a predicate for texts that contain a match; raises BadPattern."""
+    import re2  # here, because most builds never need it
+
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        search = re2.compile(pattern, options).search
+    except re2.error as error:
+        raise BadPattern(f"{pattern!r} is no regular expression: {_reason(error)}") from None
+    return lambda text: search(text) is not None
+
+
+def _reason(error: Exception) -> str:
+    reason = error.args[0] if error.args else error
+    return reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)

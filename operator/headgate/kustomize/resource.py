@@ -1,0 +1,292 @@
+"""One object on its way through a build, with the history that name references and generators need.
+
+kustomize keeps this history in annotations of the object itself; here it is fields beside the plain object, so that
+nothing has to be parsed or stripped. :meth:`Resource.exposed` gives the annotations back for the rare operations
+that can see them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from headgate.kustomize.ids import DEFAULT_NAMESPACE, Gvk, ResId, effective_namespace, parse_gvk
+from headgate.kustomize.yaml.scalars import scalar_text
+
+if TYPE_CHECKING:
+    from headgate.kustomize.provenance import Origin
+
+Obj = dict[str, Any]
+
+_DOMAIN = "internal.config.kubernetes.io/"
+PREVIOUS_KINDS = _DOMAIN + "previousKinds"
+PREVIOUS_NAMES = _DOMAIN + "previousNames"
+PREVIOUS_NAMESPACES = _DOMAIN + "previousNamespaces"
+PREFIXES = _DOMAIN + "prefixes"
+SUFFIXES = _DOMAIN + "suffixes"
+GENERATOR_BEHAVIOR = _DOMAIN + "generatorBehavior"
+NEEDS_HASH = _DOMAIN + "needsHashSuffix"
+ALLOW_NAME_CHANGE = _DOMAIN + "allowNameChange"
+ALLOW_KIND_CHANGE = _DOMAIN + "allowKindChange"
+HELM_GENERATED = _DOMAIN + "helm-generated"
+ORIGIN = "config.kubernetes.io/origin"
+TRANSFORMATIONS = "alpha.config.kubernetes.io/transformations"
+
+# Annotations that are bookkeeping of kustomize or of its function framework and never reach the output.
+BUILD_ANNOTATIONS = frozenset(
+    {
+        PREVIOUS_KINDS,
+        PREVIOUS_NAMES,
+        PREVIOUS_NAMESPACES,
+        PREFIXES,
+        SUFFIXES,
+        GENERATOR_BEHAVIOR,
+        NEEDS_HASH,
+        ALLOW_NAME_CHANGE,
+        ALLOW_KIND_CHANGE,
+        HELM_GENERATED,
+        _DOMAIN + "refBy",
+        _DOMAIN + "path",
+        _DOMAIN + "index",
+        _DOMAIN + "seqindent",
+        _DOMAIN + "id",
+        _DOMAIN + "annotations-migration-resource-id",
+        "config.kubernetes.io/path",
+        "config.kubernetes.io/index",
+        "config.k8s.io/id",
+    }
+)
+
+ScopeOf = Callable[[Gvk], bool]
+
+
+class Previous(NamedTuple):
+    """An identity an object had earlier in the build; group and version are always the current ones."""
+
+    namespace: str
+    name: str
+    kind: str
+
+
+def metadata_of(obj: Obj) -> Obj:
+    """Return the metadata map, or an empty one that is not part of the object."""
+    metadata = obj.get("metadata")
+    return metadata if isinstance(metadata, dict) else {}
+
+
+def string_map(value: Any) -> dict[str, str]:
+    """Return a map of labels or annotations with every value as text; anything else gives an empty map."""
+    if not isinstance(value, dict):
+        return {}
+    return {key: item if type(item) is str else scalar_text(item) for key, item in value.items()}
+
+
+class Resource:
+    """An object and its history; ``obj`` is owned by the resource and changed in place."""
+
+    __slots__ = (
+        "allow_kind_change",
+        "allow_name_change",
+        "behavior",
+        "cluster_scoped",
+        "helm_generated",
+        "needs_hash",
+        "obj",
+        "origin",
+        "place",
+        "prefixes",
+        "previous",
+        "suffixes",
+        "transformations",
+        "variables",
+    )
+
+    def __init__(self, obj: Obj, cluster_scoped: ScopeOf) -> None:
+        self.obj = obj
+        self.cluster_scoped = cluster_scoped
+        self.previous: tuple[Previous, ...] = ()
+        self.prefixes: tuple[str, ...] = ()
+        self.suffixes: tuple[str, ...] = ()
+        self.behavior = ""
+        self.needs_hash = False
+        self.place: str | None = None
+        self.allow_name_change = False
+        self.allow_kind_change = False
+        self.helm_generated = False
+        self.variables: tuple[str, ...] = ()
+        self.origin: Origin | None = None
+        self.transformations: tuple[Origin, ...] = ()
+
+    def copy_history(self, other: Resource) -> None:
+        """Take over everything but the object from another resource."""
+        self.previous = other.previous
+        self.prefixes = other.prefixes
+        self.suffixes = other.suffixes
+        self.behavior = other.behavior
+        self.needs_hash = other.needs_hash
+        self.allow_name_change = other.allow_name_change
+        self.allow_kind_change = other.allow_kind_change
+        self.helm_generated = other.helm_generated
+        self.variables = other.variables
+        self.origin = other.origin
+        self.transformations = other.transformations
+
+    # Identity
+
+    @property
+    def gvk(self) -> Gvk:
+        """Group, version and kind the object has now."""
+        obj = self.obj
+        api_version, kind = obj.get("apiVersion", ""), obj.get("kind", "")
+        if type(api_version) is not str:
+            api_version = scalar_text(api_version) if api_version is not None else ""
+        if type(kind) is not str:
+            kind = scalar_text(kind) if kind is not None else ""
+        return parse_gvk(api_version, kind)
+
+    @property
+    def kind(self) -> str:
+        """Kind the object has now."""
+        kind = self.obj.get("kind", "")
+        return kind if type(kind) is str else scalar_text(kind)
+
+    @property
+    def name(self) -> str:
+        """``metadata.name`` as text, "" when absent."""
+        name = metadata_of(self.obj).get("name")
+        return name if type(name) is str else "" if name is None else scalar_text(name)
+
+    @property
+    def namespace(self) -> str:
+        """``metadata.namespace`` as text, "" when absent."""
+        namespace = metadata_of(self.obj).get("namespace")
+        return namespace if type(namespace) is str else "" if namespace is None else scalar_text(namespace)
+
+    def id(self) -> ResId:
+        """Return the identity the object has now."""
+        gvk = self.gvk
+        return ResId(gvk, self.name, effective_namespace(self.namespace, self.cluster_scoped(gvk)))
+
+    def previous_ids(self) -> list[ResId]:
+        """Return the identities it had before, oldest first."""
+        if not self.previous:
+            return []
+        group, version, _ = self.gvk
+        return [
+            ResId(Gvk(group, version, kind), name, namespace or DEFAULT_NAMESPACE)
+            for namespace, name, kind in self.previous
+        ]
+
+    def original_id(self) -> ResId:
+        """Return the identity it had when it entered the build."""
+        if not self.previous:
+            return self.id()
+        group, version, _ = self.gvk
+        namespace, name, kind = self.previous[0]
+        return ResId(Gvk(group, version, kind), name, namespace or DEFAULT_NAMESPACE)
+
+    @property
+    def original_gvk(self) -> Gvk:
+        """Group, version and kind it had when it entered the build."""
+        if not self.previous:
+            return self.gvk
+        group, version, _ = self.gvk
+        return Gvk(group, version, self.previous[0].kind)
+
+    def remember_id(self) -> None:
+        """Note the present identity before it changes."""
+        gvk = self.gvk
+        namespace = effective_namespace(self.namespace, self.cluster_scoped(gvk))
+        self.previous = (*self.previous, Previous(namespace, self.name, gvk.kind))
+
+    def __str__(self) -> str:
+        return label_of(self.obj)
+
+    # Metadata
+
+    @property
+    def metadata(self) -> Obj:
+        """The metadata map of the object, created if it has none."""
+        metadata = self.obj.get("metadata")
+        if not isinstance(metadata, dict):
+            metadata = self.obj["metadata"] = {}
+        return metadata
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """A copy of the labels, as text."""
+        return string_map(metadata_of(self.obj).get("labels"))
+
+    @property
+    def annotations(self) -> dict[str, str]:
+        """A copy of the annotations, as text; without bookkeeping."""
+        return string_map(metadata_of(self.obj).get("annotations"))
+
+    def set_map(self, field: str, values: dict[str, str]) -> None:
+        """Set ``metadata.labels`` or ``metadata.annotations``; an empty map removes the field."""
+        if values:
+            self.metadata[field] = values
+        else:
+            self.metadata.pop(field, None)
+
+    # Bookkeeping as annotations
+
+    def bookkeeping(self) -> dict[str, str]:
+        """Return the history in the form of the annotations kustomize would keep it in."""
+        notes: dict[str, str] = {}
+        if self.previous:
+            notes[PREVIOUS_NAMES] = ",".join(item.name for item in self.previous)
+            notes[PREVIOUS_NAMESPACES] = ",".join(item.namespace for item in self.previous)
+            notes[PREVIOUS_KINDS] = ",".join(item.kind for item in self.previous)
+        if self.prefixes:
+            notes[PREFIXES] = ",".join(self.prefixes)
+        if self.suffixes:
+            notes[SUFFIXES] = ",".join(self.suffixes)
+        if self.behavior:
+            notes[GENERATOR_BEHAVIOR] = self.behavior
+        for name, flag in (
+            (NEEDS_HASH, self.needs_hash),
+            (ALLOW_NAME_CHANGE, self.allow_name_change),
+            (ALLOW_KIND_CHANGE, self.allow_kind_change),
+        ):
+            if flag:
+                notes[name] = "enabled"
+        if self.helm_generated:
+            notes[HELM_GENERATED] = "true"
+        return notes
+
+    def adopt_bookkeeping(self, annotations: dict[str, str]) -> None:
+        """Read the history from annotations, for input that carries such annotations itself."""
+
+        def parts(name: str) -> list[str]:
+            return annotations[name].split(",") if name in annotations else []
+
+        names = parts(PREVIOUS_NAMES)
+        namespaces, kinds = parts(PREVIOUS_NAMESPACES), parts(PREVIOUS_KINDS)
+        if len(names) == len(namespaces) == len(kinds):
+            triples = zip(namespaces, names, kinds, strict=True)
+            self.previous = tuple(Previous(*triple) for triple in triples)
+        self.prefixes = tuple(parts(PREFIXES))
+        self.suffixes = tuple(parts(SUFFIXES))
+        self.behavior = annotations.get(GENERATOR_BEHAVIOR, "")
+        self.needs_hash = annotations.get(NEEDS_HASH) == "enabled"
+        self.allow_name_change = annotations.get(ALLOW_NAME_CHANGE) == "enabled"
+        self.allow_kind_change = annotations.get(ALLOW_KIND_CHANGE) == "enabled"
+        self.helm_generated = annotations.get(HELM_GENERATED) == "true"
+
+
+def has_bookkeeping(annotations: Iterable[str]) -> bool:
+    """Tell whether any of these annotation names is bookkeeping of kustomize."""
+    return any(name in BUILD_ANNOTATIONS for name in annotations)
+
+
+def label_of(obj: Obj) -> str:
+    """Return how messages name an object: ``Kind.group/namespace/name``."""
+    metadata = metadata_of(obj)
+    group = scalar_text(obj.get("apiVersion", "")).rpartition("/")[0]
+    kind = scalar_text(obj.get("kind", ""))
+    parts = [f"{kind}.{group}" if group else kind]
+    if metadata.get("namespace"):
+        parts.append(scalar_text(metadata["namespace"]))
+    parts.append(scalar_text(metadata.get("name", "")))
+    return "/".join(parts)

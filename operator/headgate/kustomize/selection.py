@@ -1,0 +1,100 @@
+"""Which resources a ``target`` selector means.
+
+Every part is an anchored regular expression. Names and namespaces match with their original or their current value,
+group, version and kind with the current one only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from headgate.kustomize.errors import KustomizationError
+from headgate.kustomize.ids import Gvk
+from headgate.kustomize.labelselector import BadSelector
+from headgate.kustomize.labelselector import matches as labels_match
+from headgate.kustomize.model import Selector
+from headgate.kustomize.patterns import BadPattern, is_literal, whole
+from headgate.kustomize.resmap import ResMap
+from headgate.kustomize.resource import Resource
+
+Predicate = Callable[[str], bool]
+
+
+class IdPattern(NamedTuple):
+    """The identity part of a selector, compiled; None accepts anything."""
+
+    group: Predicate | None
+    version: Predicate | None
+    kind: Predicate | None
+    name: Predicate | None
+    namespace: Predicate | None
+
+    def accepts_gvk(self, gvk: Gvk) -> bool:
+        """Tell whether group, version and kind match."""
+        return (
+            (self.kind is None or self.kind(gvk.kind))
+            and (self.group is None or self.group(gvk.group))
+            and (self.version is None or self.version(gvk.version))
+        )
+
+    def accepts_name(self, name: str) -> bool:
+        """Tell whether a name matches."""
+        return self.name is None or self.name(name)
+
+    def accepts_namespace(self, namespace: str) -> bool:
+        """Tell whether a namespace matches."""
+        return self.namespace is None or self.namespace(namespace)
+
+
+def compile_id(selector: Selector) -> IdPattern:
+    """Compile the identity part of a selector; raises KustomizationError for a bad expression."""
+    try:
+        return IdPattern(
+            *(
+                whole(part) if part else None
+                for part in (
+                    selector.group,
+                    selector.version,
+                    selector.kind,
+                    selector.name,
+                    selector.namespace,
+                )
+            )
+        )
+    except BadPattern as error:
+        raise KustomizationError(str(error), field="target") from None
+
+
+def accepts_metadata(resource: Resource, selector: Selector) -> bool:
+    """Tell whether the labels and annotations match; raises KustomizationError for a bad selector."""
+    try:
+        return (not selector.label_selector or labels_match(selector.label_selector, resource.labels)) and (
+            not selector.annotation_selector
+            or labels_match(selector.annotation_selector, resource.annotations)
+        )
+    except BadSelector as error:
+        raise KustomizationError(str(error), field="target") from None
+
+
+def select(resources: ResMap, selector: Selector) -> list[Resource]:
+    """Return the resources a selector means, in their order."""
+    pattern = compile_id(selector)
+    candidates: Iterable[Resource] = resources
+    if selector.name and is_literal(selector.name):
+        candidates = resources.named(selector.name)
+    return [resource for resource in candidates if _accepts(resource, pattern, selector)]
+
+
+def _accepts(resource: Resource, pattern: IdPattern, selector: Selector) -> bool:
+    if not pattern.accepts_gvk(resource.gvk):
+        return False
+    if pattern.name is not None or pattern.namespace is not None:
+        original, current = resource.original_id(), resource.id()
+        if not (
+            pattern.accepts_namespace(original.namespace) or pattern.accepts_namespace(current.namespace)
+        ):
+            return False
+        if not (pattern.accepts_name(original.name) or pattern.accepts_name(current.name)):
+            return False
+    return accepts_metadata(resource, selector)

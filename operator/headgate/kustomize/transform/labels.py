@@ -1,0 +1,60 @@
+"""``labels``, ``commonLabels`` and ``commonAnnotations``: key-value pairs added to maps of strings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from headgate.kustomize.config import TransformerConfig
+from headgate.kustomize.errors import ResourceError
+from headgate.kustomize.fieldspec import FieldSpec, Plans, merge_specs, visit
+from headgate.kustomize.model import Label
+from headgate.kustomize.resmap import ResMap
+
+_METADATA_LABELS = FieldSpec("metadata/labels", create=True)
+_plans_by_config: dict[tuple[int, bool, bool, bool], tuple[TransformerConfig, Plans]] = {}
+
+
+def add_pairs(resources: ResMap, pairs: dict[str, str], plans: Plans) -> None:
+    """Add the pairs to every map that the plans lead to; raises ResourceError when one is no map."""
+    if not pairs:
+        return
+
+    def setter(container: Any, key: Any) -> None:
+        target = container[key]
+        if isinstance(target, dict):
+            target.update(pairs)
+        elif target is not None:
+            raise ResourceError("must be a map to take labels or annotations")
+
+    for resource in resources:
+        for plan in plans.of(resource.gvk):
+            visit(resource.obj, plan, setter, dict, str(resource))
+
+
+def label_plans(label: Label, config: TransformerConfig) -> Plans:
+    """Return the fields that one entry of ``labels`` goes to; raises KustomizationError on a contradiction."""
+    if label.fields:
+        return _make(label, config)
+    key = (
+        id(config),
+        label.include_selectors,
+        label.include_templates,
+        label.include_volume_claim_templates,
+    )
+    known = _plans_by_config.get(key)
+    if known is None or known[0] is not config:
+        if len(_plans_by_config) > 256:
+            _plans_by_config.clear()
+        known = _plans_by_config[key] = (config, _make(label, config))
+    return known[1]
+
+
+def _make(label: Label, config: TransformerConfig) -> Plans:
+    specs = merge_specs(label.fields, config.labels)
+    if label.include_selectors:
+        return Plans(merge_specs(specs, config.common_labels))
+    if label.include_templates:
+        specs = merge_specs(specs, config.template_labels)
+    if label.include_volume_claim_templates:
+        specs = merge_specs(specs, config.volume_claim_template_labels)
+    return Plans(merge_specs(specs, (_METADATA_LABELS,)))

@@ -1,0 +1,74 @@
+"""``namePrefix``, ``nameSuffix`` and the content hashes of generated objects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from headgate.kustomize.config import Specs
+from headgate.kustomize.errors import ResourceError
+from headgate.kustomize.fieldspec import plan_of, visit
+from headgate.kustomize.generators import content_hash
+from headgate.kustomize.ids import Gvk
+from headgate.kustomize.resmap import ResMap
+from headgate.kustomize.resource import Resource
+from headgate.kustomize.scalars import rewritten
+from headgate.kustomize.yaml.scalars import scalar_text
+
+# Their names mean something to the cluster, so affixes never apply to them.
+_FIXED_NAMES = (
+    Gvk(kind="CustomResourceDefinition"),
+    Gvk("apiregistration.k8s.io", "", "APIService"),
+    Gvk(kind="Namespace"),
+)
+
+
+def add_prefix(resources: ResMap, prefix: str, specs: Specs) -> None:
+    """Put ``prefix`` before every name the specifications cover."""
+    _affix(resources, prefix, "", specs)
+
+
+def add_suffix(resources: ResMap, suffix: str, specs: Specs) -> None:
+    """Put ``suffix`` behind every name the specifications cover."""
+    _affix(resources, "", suffix, specs)
+
+
+def _affix(resources: ResMap, prefix: str, suffix: str, specs: Specs) -> None:
+    plans = [(spec, plan_of(spec)) for spec in specs]
+
+    def setter(container: Any, key: Any) -> None:
+        old = container[key]
+        if isinstance(old, (dict, list)):
+            raise ResourceError("must be a scalar to take a prefix or suffix")
+        container[key] = rewritten(old, f"{prefix}{scalar_text(old)}{suffix}")
+
+    for resource in resources:
+        original = resource.original_gvk
+        if any(original.selected_by(fixed) for fixed in _FIXED_NAMES):
+            continue
+        for spec, plan in plans:
+            if not original.selected_by(spec.gvk):
+                continue
+            if spec.path == "metadata/name" and (prefix or suffix):
+                if prefix:
+                    resource.prefixes = (*resource.prefixes, prefix)
+                if suffix:
+                    resource.suffixes = (*resource.suffixes, suffix)
+                resource.remember_id()
+            if resource.gvk.selected_by(spec.gvk):
+                visit(resource.obj, plan, setter, str, str(resource))
+    resources.changed()
+
+
+def add_hashes(resources: ResMap) -> None:
+    """Append the hash of their content to the names of generated objects."""
+    for resource in resources:
+        if resource.needs_hash:
+            _add_hash(resource)
+    resources.changed()
+
+
+def _add_hash(resource: Resource) -> None:
+    digest = content_hash(resource.obj)
+    resource.remember_id()
+    metadata = resource.metadata
+    metadata["name"] = rewritten(metadata.get("name"), f"{resource.name}-{digest}")

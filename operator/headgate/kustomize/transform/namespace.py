@@ -1,0 +1,110 @@
+"""``namespace``: moves every namespaced object, and the fields that name the namespace, into one namespace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from headgate.kustomize.errors import KustomizationError, ResourceError
+from headgate.kustomize.fieldspec import Plans, visit
+from headgate.kustomize.resmap import ResMap
+from headgate.kustomize.resource import Resource
+
+DEFAULT_ONLY = "defaultOnly"
+ALL_SERVICE_ACCOUNTS = "allServiceAccounts"
+NO_SUBJECTS = "none"
+_MODES = (DEFAULT_ONLY, NO_SUBJECTS, ALL_SERVICE_ACCOUNTS)
+
+_BINDINGS = ("RoleBinding", "ClusterRoleBinding")
+
+
+def set_namespace(
+    resources: ResMap,
+    namespace: str,
+    plans: Plans,
+    *,
+    unset_only: bool = False,
+    subjects: str = "",
+) -> None:
+    """Set the namespace of everything that can have one.
+
+    ``unset_only`` leaves fields alone that name a namespace already. ``subjects`` says which subjects of role
+    bindings follow: those named "default" ("defaultOnly", as when empty), all service accounts
+    ("allServiceAccounts") or none ("none"). Raises ResourceError, IdConflict or KustomizationError.
+    """
+    mode = check_mode(subjects)
+    if not namespace:
+        return
+    setter = _setter(namespace, unset_only)
+    for resource in resources:
+        if resource.obj and not resource.helm_generated:
+            resource.remember_id()
+            _apply(resource, plans, setter, mode)
+    resources.changed()
+    resources.check_unique()
+
+
+def move_one(resource: Resource, namespace: str, plans: Plans) -> None:
+    """Set the namespace of one resource, without noting the identity it had."""
+    _apply(resource, plans, _setter(namespace, False), DEFAULT_ONLY)
+
+
+def check_mode(subjects: str) -> str:
+    """Return what the value of ``setRoleBindingSubjects`` means; raises KustomizationError."""
+    mode = subjects or DEFAULT_ONLY
+    if mode not in _MODES:
+        raise KustomizationError(f"must be one of {', '.join(_MODES)}", field="setRoleBindingSubjects")
+    return mode
+
+
+def _setter(namespace: str, unset_only: bool) -> Callable[[Any, Any], None]:
+    def setter(container: Any, key: Any) -> None:
+        old = container[key]
+        if isinstance(old, (dict, list)):
+            raise ResourceError("a namespace must be a scalar")
+        if not (unset_only and old not in ("", None)):
+            container[key] = namespace
+
+    return setter
+
+
+def _apply(resource: Resource, plans: Plans, setter: Callable[[Any, Any], None], mode: str) -> None:
+    gvk = resource.gvk
+    if not resource.cluster_scoped(gvk):
+        metadata = resource.metadata
+        metadata.setdefault("namespace", "")
+        try:
+            setter(metadata, "namespace")
+        except ResourceError as error:
+            raise error.at(object=str(resource), field="metadata/namespace") from None
+    is_binding = gvk.kind in _BINDINGS
+    if is_binding and mode != NO_SUBJECTS:
+        _set_subjects(resource, setter, mode)
+    is_core = gvk.api_version == "v1"
+    for plan in plans.of(gvk):
+        if plan.path == "metadata/namespace" or (plan.path == "metadata/name" and not is_core):
+            continue
+        if is_binding and plan.path == "subjects/namespace" and _names_binding(plans, gvk.kind):
+            continue
+        visit(resource.obj, plan, setter, str, str(resource))
+
+
+def _names_binding(plans: Plans, kind: str) -> bool:
+    return any(spec.path == "subjects/namespace" and spec.gvk.kind == kind for spec in plans.specs)
+
+
+def _set_subjects(resource: Resource, setter: Callable[[Any, Any], None], mode: str) -> None:
+    subjects = resource.obj.get("subjects")
+    if subjects is None:
+        return
+    if not isinstance(subjects, list):
+        raise ResourceError("must be a list", object=str(resource), field="subjects")
+    wanted = ("name", "default") if mode == DEFAULT_ONLY else ("kind", "ServiceAccount")
+    for subject in subjects:
+        if subject is None:
+            continue
+        if not isinstance(subject, dict):
+            raise ResourceError("must be a map", object=str(resource), field="subjects")
+        if subject.get(wanted[0]) == wanted[1]:
+            subject.setdefault("namespace", "")
+            setter(subject, "namespace")

@@ -1,0 +1,39 @@
+"""``sortOptions``: the order of the output."""
+
+from __future__ import annotations
+
+from headgate.kustomize.errors import KustomizationError
+from headgate.kustomize.ids import KINDS_FIRST, KINDS_LAST, Gvk
+from headgate.kustomize.model import LegacySortOptions, SortOptions
+from headgate.kustomize.resmap import ResMap
+
+LEGACY = SortOptions("legacy", LegacySortOptions(KINDS_FIRST, KINDS_LAST))
+
+
+def sort_resources(resources: ResMap, options: SortOptions) -> None:
+    """Sort as asked for; raises KustomizationError for options that contradict, IdConflict for equal ids."""
+    if options.order not in ("fifo", "legacy"):
+        raise KustomizationError("must be one of fifo, legacy", field="sortOptions.order")
+    if options.order == "fifo":
+        if options.legacy is not None:
+            raise KustomizationError(
+                "is set although the order is not legacy", field="sortOptions.legacySortOptions"
+            )
+        return
+    legacy = options.legacy or LEGACY.legacy or LegacySortOptions()
+    ranks = {kind: index - len(legacy.first) for index, kind in enumerate(legacy.first)}
+    ranks.update({kind: 1 + index for index, kind in enumerate(legacy.last)})
+    keys = {
+        id(resource): _key(resource.gvk, resource.name, resource.namespace, ranks) for resource in resources
+    }
+    resources.resources.sort(key=lambda resource: keys[id(resource)])
+    resources.changed()
+    resources.check_unique()
+
+
+def _key(gvk: Gvk, name: str, namespace: str, ranks: dict[str, int]) -> tuple[int, str, str]:
+    spelling = f"{gvk.group or '~G'}_{gvk.version or '~V'}_{gvk.kind or '~K'}"
+    # Namespaces of the core group come before those of other groups.
+    if gvk.kind == "Namespace":
+        spelling = ("0" if not gvk.group else "1") + spelling
+    return ranks.get(gvk.kind, 0), spelling, f"{gvk}|{namespace or '~X'}|{name or '~N'}"

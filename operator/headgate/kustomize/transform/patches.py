@@ -1,0 +1,186 @@
+"""``patches``, ``patchesStrategicMerge`` and ``patchesJson6902``.
+
+A strategic merge patch finds its target by the identity it carries, or applies to whatever ``target`` selects; a
+JSON patch (RFC 6902) always needs a ``target``. Patches see an object's annotations as kustomize keeps them, with its
+own bookkeeping among them: that is why a JSON patch can add an annotation to an object that has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from headgate.kustomize.copying import copied
+from headgate.kustomize.errors import BuildError, PatchError
+from headgate.kustomize.jsonpatch import JsonPatch
+from headgate.kustomize.merge import strategic_merge
+from headgate.kustomize.model import PatchOptions, Selector
+from headgate.kustomize.resmap import ResMap
+from headgate.kustomize.resource import BUILD_ANNOTATIONS, ORIGIN, Obj, Resource, metadata_of, string_map
+from headgate.kustomize.schema import Schema
+from headgate.kustomize.selection import select
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedPatch:
+    """A patch made ready: either strategic merge patches or one JSON patch, and where it came from."""
+
+    merges: tuple[Resource, ...]
+    json: JsonPatch | None
+    source: str
+    target: Selector | None = None
+    options: PatchOptions = PatchOptions()
+
+
+def apply_patch(resources: ResMap, patch: LoadedPatch, schema: Schema) -> None:
+    """Apply one entry of ``patches``; raises PatchError."""
+    if patch.json is not None:
+        if patch.target is None:
+            raise PatchError("a JSON patch needs a target", file=patch.source)
+        for resource in select(resources, patch.target):
+            resource.remember_id()
+            _apply_json(resource, patch.json, patch.source)
+        resources.changed()
+        return
+    if patch.target is None:
+        for merge in patch.merges:
+            target = _find(resources, merge, patch.source)
+            _merge_one(target, merge, patch.options, schema, patch.source)
+            if not target.obj or patch.options != PatchOptions():
+                resources.changed()
+        return
+    if len(patch.merges) > 1:
+        raise PatchError(
+            "several strategic merge patches in one entry cannot be used with a target", file=patch.source
+        )
+    if patch.merges:
+        _merge_selected(resources, select(resources, patch.target), patch.merges[0], patch, schema)
+
+
+def apply_merges(resources: ResMap, merges: Iterable[tuple[Resource, str]], schema: Schema) -> None:
+    """Apply the patches of ``patchesStrategicMerge``, each with where it came from; raises PatchError."""
+    for merge, source in merges:
+        target = _find(resources, merge, source)
+        _merge_selected(resources, [target], merge, LoadedPatch((merge,), None, source), schema)
+
+
+def apply_json(resources: ResMap, patch: JsonPatch, target: Selector, source: str) -> None:
+    """Apply one entry of ``patchesJson6902``; raises PatchError."""
+    for resource in select(resources, target):
+        _apply_json(resource, patch, source)
+    resources.changed()
+
+
+def _find(resources: ResMap, patch: Resource, source: str) -> Resource:
+    identity = patch.original_id()
+    found = resources.with_any_id(identity)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise PatchError(
+            "the patch fits several objects, as they have or had this id", file=source, object=str(identity)
+        )
+    raise PatchError("the patch finds no object with this id", file=source, object=str(identity))
+
+
+def _merge_selected(
+    resources: ResMap, selected: list[Resource], patch: Resource, loaded: LoadedPatch, schema: Schema
+) -> None:
+    """Apply a patch to chosen targets as if it were written for each of them."""
+    as_text = _with_text_metadata(patch.obj)
+    for target in selected:
+        adapted = Resource({**as_text, "apiVersion": target.obj.get("apiVersion", "")}, patch.cluster_scoped)
+        _merge_one(target, adapted, loaded.options, schema, loaded.source)
+    resources.drop_empty()
+    resources.changed()
+    resources.check_unique()
+
+
+def _with_text_metadata(obj: Obj) -> Obj:
+    metadata = dict(metadata_of(obj))
+    for field in ("labels", "annotations"):
+        if field in metadata:
+            metadata[field] = string_map(metadata[field])
+            if not metadata[field]:
+                del metadata[field]
+    return {**obj, "metadata": metadata}
+
+
+def _merge_one(target: Resource, patch: Resource, options: PatchOptions, schema: Schema, source: str) -> None:
+    name, namespace, kind = target.name, target.namespace, target.kind
+    if options.allow_name_change or options.allow_kind_change:
+        target.remember_id()
+    label = str(target)
+    exposed = _touches_annotations_whole(patch.obj)
+    before = _expose(target) if exposed else target.obj
+    try:
+        # The outcome shares parts with the patch, which is to stay as it is for its other targets.
+        merged = strategic_merge(before, copied(patch.obj), schema)
+    except BuildError as error:
+        raise error.at(file=source, object=label) from None
+    if not merged:
+        target.obj = {}
+        return
+    target.obj = merged
+    if exposed:
+        _conceal(target)
+    if not options.allow_kind_change:
+        merged["kind"] = kind
+    metadata = target.metadata
+    if not options.allow_name_change:
+        metadata["name"] = name
+    if namespace:
+        metadata["namespace"] = namespace
+    else:
+        metadata.pop("namespace", None)
+
+
+def _touches_annotations_whole(patch: Obj) -> bool:
+    """Tell whether a patch may remove annotations it does not name, kustomize's bookkeeping among them."""
+    if "metadata" not in patch:
+        return False
+    metadata = patch["metadata"]
+    if not isinstance(metadata, dict) or "$patch" in metadata:
+        return True
+    if "annotations" not in metadata:
+        return False
+    annotations = metadata["annotations"]
+    return not isinstance(annotations, dict) or "$patch" in annotations
+
+
+def _apply_json(resource: Resource, patch: JsonPatch, source: str) -> None:
+    notes = resource.bookkeeping()
+    label = str(resource)
+    before = _expose(resource)
+    try:
+        resource.obj = patch.apply(before)
+    except BuildError as error:
+        raise error.at(file=source, object=label) from None
+    # kustomize restores its bookkeeping after a JSON patch, whatever the patch did to the annotations.
+    resource.set_map("annotations", {**resource.annotations, **notes})
+    _conceal(resource)
+
+
+def _expose(resource: Resource) -> Obj:
+    """Return the object with kustomize's bookkeeping among its annotations; nothing else is copied."""
+    notes = resource.bookkeeping()
+    if resource.origin is not None:
+        notes[ORIGIN] = ""
+    if not notes:
+        return resource.obj
+    metadata = dict(metadata_of(resource.obj))
+    annotations = metadata.get("annotations")
+    metadata["annotations"] = {**(annotations if isinstance(annotations, dict) else {}), **notes}
+    return {**resource.obj, "metadata": metadata}
+
+
+def _conceal(resource: Resource) -> None:
+    """Take the bookkeeping out of the annotations again and back into the resource."""
+    annotations = resource.annotations
+    resource.adopt_bookkeeping(annotations)
+    if ORIGIN not in annotations:
+        resource.origin = None
+    kept = {
+        key: value for key, value in annotations.items() if key not in BUILD_ANNOTATIONS and key != ORIGIN
+    }
+    resource.set_map("annotations", kept)

@@ -1,0 +1,210 @@
+"""``replacements``: copies the value of one field, or a part of it, into fields of other objects.
+
+Documented at https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/replacements/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from headgate.kustomize.copying import copied
+from headgate.kustomize.embedded import edit_embedded
+from headgate.kustomize.errors import BuildError, ReferenceFault
+from headgate.kustomize.fieldpath import MISSING, look_up, split_dotted
+from headgate.kustomize.ids import DEFAULT_NAMESPACE, Gvk
+from headgate.kustomize.model import FieldOptions, Replacement, ReplacementTarget, Selector, Source
+from headgate.kustomize.pathmatch import CREATED, Slot, find_slots
+from headgate.kustomize.resmap import ResMap
+from headgate.kustomize.resource import Resource
+from headgate.kustomize.scalars import retyped
+from headgate.kustomize.selection import accepts_metadata, compile_id
+from headgate.kustomize.yaml.scalars import resolve_v3, scalar_text
+
+_DEFAULT_FIELD = "metadata.name"
+
+
+class _Value(NamedTuple):
+    """What is copied: a value and, for scalars, the text of it that counts (which a delimiter may have cut)."""
+
+    value: Any
+    text: str
+
+
+class _LiteralId(NamedTuple):
+    """An identity with the namespace as it is written, which is what replacements compare."""
+
+    gvk: Gvk
+    name: str
+    namespace: str
+
+
+def replace_fields(resources: ResMap, replacements: Iterable[Replacement]) -> None:
+    """Carry out replacements one after the other; raises ReferenceFault."""
+    for replacement in replacements:
+        if (replacement.source is None and replacement.source_value is None) or replacement.targets is None:
+            raise ReferenceFault("a replacement needs a source and at least one target", field="replacements")
+        value = _source_value(resources, replacement)
+        for target in replacement.targets:
+            _replace(resources, value, target)
+    resources.changed()
+
+
+def _ids(resource: Resource) -> list[_LiteralId]:
+    """Return the current identity and all earlier ones."""
+    gvk = resource.gvk
+    ids = [_LiteralId(gvk, resource.name, resource.namespace)]
+    ids.extend(
+        _LiteralId(Gvk(gvk.group, gvk.version, kind), name, namespace)
+        for namespace, name, kind in resource.previous
+    )
+    return ids
+
+
+# Source
+
+
+def _source_value(resources: ResMap, replacement: Replacement) -> _Value:
+    source = replacement.source
+    if replacement.source_value is not None:
+        if source is not None:
+            raise ReferenceFault("a replacement takes either source or sourceValue", field="replacements")
+        text = replacement.source_value
+        return _Value(resolve_v3(text), text)
+    assert source is not None
+    resource = _select_source(resources, source)
+    path = source.field_path or _DEFAULT_FIELD
+    try:
+        value = look_up(resource.obj, split_dotted(path))
+    except BuildError as error:
+        raise error.at(object=str(resource), field=path) from None
+    if value is MISSING or value is None or value == {} or value == []:
+        raise ReferenceFault(
+            "the source of a replacement has no such field, or it is empty", object=str(resource), field=path
+        )
+    return _part(value, source.options, resource, path)
+
+
+def _select_source(resources: ResMap, source: Source) -> Resource:
+    wanted = Gvk(source.group, source.version, source.kind)
+    namespace = source.namespace or DEFAULT_NAMESPACE
+    found = [
+        resource
+        for resource in resources
+        if any(
+            (not source.name or item.name == source.name)
+            and (not source.namespace or (item.namespace or DEFAULT_NAMESPACE) == namespace)
+            and item.gvk.selected_by(wanted)
+            for item in _ids(resource)
+        )
+    ]
+    if len(found) == 1:
+        return found[0]
+    what = "/".join(part for part in (source.kind, source.namespace, source.name) if part) or "anything"
+    if found:
+        names = ", ".join(str(item) for item in found[:5])
+        raise ReferenceFault(f"the source of a replacement, {what}, fits several objects: {names}")
+    raise ReferenceFault(f"the source of a replacement, {what}, fits no object")
+
+
+def _part(value: Any, options: FieldOptions | None, resource: Resource, path: str) -> _Value:
+    if options is None or not options.delimiter:
+        return _Value(value, scalar_text(value))
+    if isinstance(value, (dict, list)):
+        raise ReferenceFault("a delimiter needs a scalar", object=str(resource), field=path)
+    parts = scalar_text(value).split(options.delimiter)
+    if not 0 <= options.index < len(parts):
+        raise ReferenceFault(
+            f"the index {options.index} is out of bounds: there are {len(parts)} parts",
+            object=str(resource),
+            field=path,
+        )
+    return _Value(value, parts[options.index])
+
+
+# Targets
+
+
+def _replace(resources: ResMap, value: _Value, target: ReplacementTarget) -> None:
+    if target.select is None:
+        raise ReferenceFault("the target of a replacement needs a select", field="replacements")
+    selected = compile_id(target.select)
+    rejected = [compile_id(item) for item in target.reject if item.selects_id]
+    for resource in resources:
+        if not accepts_metadata(resource, target.select) or _rejects_metadata(resource, target.reject):
+            continue
+        ids = _ids(resource)
+        if any(_accepts(pattern, item) for pattern in rejected for item in ids):
+            continue
+        if any(_accepts(selected, item) for item in ids):
+            for path in target.field_paths or (_DEFAULT_FIELD,):
+                try:
+                    _write(resource, value, path, target.options)
+                except BuildError as error:
+                    raise error.at(object=str(resource), field=path) from None
+
+
+def _accepts(pattern: Any, item: _LiteralId) -> bool:
+    return bool(
+        pattern.accepts_gvk(item.gvk)
+        and pattern.accepts_name(item.name)
+        and pattern.accepts_namespace(item.namespace)
+    )
+
+
+def _rejects_metadata(resource: Resource, rejects: Iterable[Selector]) -> bool:
+    return any(
+        (item.annotation_selector or item.label_selector) and accepts_metadata(resource, item)
+        for item in rejects
+    )
+
+
+def _write(resource: Resource, value: _Value, path: str, options: FieldOptions | None) -> None:
+    parts = split_dotted(path)
+    create = _blank(value.value) if options is not None and options.create else None
+
+    def set_slot(slot: Slot) -> None:
+        _set(slot, value, options)
+
+    if edit_embedded(resource.obj, parts, create, set_slot):
+        return
+    slots = find_slots(resource.obj, parts, create)
+    if not slots:
+        verb = "find or create" if create is not None else "find"
+        raise ReferenceFault(f"unable to {verb} the field that a replacement is to write")
+    for slot in slots:
+        set_slot(slot)
+
+
+def _blank(value: Any) -> Any:
+    """Return what a created field holds before it is written: of the same kind as the value."""
+    return {} if isinstance(value, dict) else [] if isinstance(value, list) else CREATED
+
+
+def _set(slot: Slot, value: _Value, options: FieldOptions | None) -> None:
+    container, key = slot
+    old = container[key]
+    is_scalar = old is CREATED or not isinstance(old, (dict, list))
+    text = value.text
+    if options is not None and options.delimiter:
+        if not is_scalar:
+            raise ReferenceFault("a delimiter needs a scalar")
+        parts = ("" if old is CREATED else scalar_text(old)).split(options.delimiter)
+        if options.index < 0:
+            parts.insert(0, text)
+        elif options.index >= len(parts):
+            parts.append(text)
+        else:
+            parts[options.index] = text
+        text = options.delimiter.join(parts)
+    try:
+        if old is CREATED:
+            container[key] = resolve_v3(text)
+        elif is_scalar:
+            container[key] = retyped(old, text)
+        elif isinstance(value.value, (dict, list)):
+            container[key] = copied(value.value)
+        else:
+            container[key] = retyped(value.value, text)
+    except ValueError as error:
+        raise ReferenceFault(f"a replacement would change the type of the field: {error}") from None

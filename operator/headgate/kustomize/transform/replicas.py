@@ -1,0 +1,35 @@
+"""``replicas``: sets the replica count of workloads by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from headgate.kustomize.config import Specs
+from headgate.kustomize.errors import ResourceError
+from headgate.kustomize.fieldspec import plan_of, visit
+from headgate.kustomize.model import Replica
+from headgate.kustomize.resmap import ResMap
+
+
+def set_replicas(resources: ResMap, replica: Replica, specs: Specs) -> None:
+    """Set the count on everything that has, or had, the name; raises ResourceError when nothing has."""
+
+    def setter(container: Any, key: Any) -> None:
+        if isinstance(container[key], (dict, list)):
+            raise ResourceError("must be a scalar to take a replica count")
+        container[key] = replica.count
+
+    found = False
+    for spec in specs:
+        plan = plan_of(spec)
+        for resource in resources:
+            ids = (*resource.previous_ids(), resource.id())
+            if any(item.name == replica.name and item.gvk.selected_by(spec.gvk) for item in ids):
+                found = True
+                if resource.gvk.selected_by(spec.gvk):
+                    visit(resource.obj, plan, setter, int, str(resource))
+    if not found:
+        kinds = ", ".join(spec.gvk.kind or "any kind" for spec in specs)
+        raise ResourceError(
+            f"replicas are set for {replica.name!r}, but nothing of that name is one of: {kinds}"
+        )

@@ -1,0 +1,152 @@
+"""``vars``: values of fields, put in the place of ``$(NAME)`` wherever the configuration allows it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+from headgate.kustomize.errors import BuildError, ReferenceFault, ResourceError
+from headgate.kustomize.fieldpath import MISSING, look_up, split_dotted, with_indexes
+from headgate.kustomize.fieldspec import Plans, visit
+from headgate.kustomize.ids import ResId, effective_namespace
+from headgate.kustomize.model import Var
+from headgate.kustomize.resmap import ResMap
+from headgate.kustomize.resource import Resource, ScopeOf
+from headgate.kustomize.yaml.scalars import Time, plain, scalar_text
+
+log = logging.getLogger(__name__)
+
+Vars = dict[str, Var]
+
+
+def merge_vars(known: Vars, incoming: Iterable[Var]) -> None:
+    """Add variables; raises ReferenceFault when a name is taken."""
+    for var in incoming:
+        if var.name in known:
+            raise ReferenceFault(f"the variable {var.name!r} is defined more than once", field="vars")
+        known[var.name] = var
+
+
+def mark_sources(resources: ResMap, incoming: Iterable[Var], cluster_scoped: ScopeOf) -> None:
+    """Note on the objects that variables take their values from which these are.
+
+    Done where the variables are defined, while the objects still answer to the names used there. Raises
+    ReferenceFault when a variable fits several objects.
+    """
+    for var in incoming:
+        found = _sources(resources, var, cluster_scoped)
+        if len(found) > 1:
+            names = ", ".join(str(item) for item in found)
+            raise ReferenceFault(f"the variable {var.name!r} fits several objects: {names}", field="vars")
+        if found:
+            found[0].variables = (*found[0].variables, var.name)
+
+
+def _sources(resources: ResMap, var: Var, cluster_scoped: ScopeOf) -> list[Resource]:
+    is_cluster_scoped = cluster_scoped(var.gvk)
+    if var.object_namespace or is_cluster_scoped:
+        wanted = ResId(var.gvk, var.object_name, effective_namespace(var.object_namespace, is_cluster_scoped))
+        return resources.with_any_id(wanted)
+    # Without a namespace the variable fits objects in any.
+    return [
+        resource
+        for resource in resources
+        if resource.obj
+        and any(
+            item.name == var.object_name and item.gvk == var.gvk
+            for item in (*resource.previous_ids(), resource.id())
+        )
+    ]
+
+
+def resolve_vars(resources: ResMap, variables: Vars, plans: Plans) -> None:
+    """Replace all references to variables; raises ReferenceFault when one has no value."""
+    if not variables:
+        return
+    values = {name: _value(resources, variables[name]) for name in sorted(variables)}
+    expansion = _Expansion(values)
+    for resource in resources:
+        for plan in plans.of(resource.gvk):
+            visit(resource.obj, plan, expansion.apply, None, str(resource))
+    unused = sorted(values.keys() - expansion.used)
+    if unused:
+        log.warning("variables that are defined but nowhere used: %s", ", ".join(unused))
+
+
+def _value(resources: ResMap, var: Var) -> Any:
+    for resource in resources:
+        if var.name not in resource.variables:
+            continue
+        try:
+            value = look_up(resource.obj, with_indexes(split_dotted(var.field_path)))
+        except BuildError:
+            value = MISSING
+        if value is MISSING:
+            raise ReferenceFault(
+                f"the variable {var.name!r} refers to a field that is not there",
+                object=str(resource),
+                field=var.field_path,
+            )
+        # A value goes on as what it is, not as it was written; only a date is nothing but its text.
+        return scalar_text(value) if value is None or isinstance(value, Time) else plain(value)
+    raise ReferenceFault(
+        f"the variable {var.name!r} refers to {var.gvk.kind}/{var.object_name}, which is not part of the build",
+        field="vars",
+    )
+
+
+class _Expansion:
+    """Replaces ``$(NAME)`` in the text fields it is applied to."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self._values = values
+        self.used: set[str] = set()
+
+    def apply(self, container: Any, key: Any) -> None:
+        """Expand a text, the texts of a map, or those of a list."""
+        value = container[key]
+        if isinstance(value, str):
+            container[key] = self.expand(value)
+        elif isinstance(value, dict):
+            for name, item in value.items():
+                if isinstance(item, str):
+                    value[name] = self.expand(item)
+        elif isinstance(value, list):
+            for index, item in enumerate(value):
+                if not isinstance(item, str):
+                    raise ResourceError("a list in which variables are replaced must hold texts only")
+                value[index] = self.expand(item)
+
+    def expand(self, text: str) -> Any:
+        """Expand one text; one that is nothing but a reference takes the type of the value."""
+        if "$" not in text:
+            return text
+        pieces: list[str] = []
+        done = cursor = 0
+        while cursor < len(text):
+            if text[cursor] != "$" or cursor + 1 == len(text):
+                cursor += 1
+                continue
+            pieces.append(text[done:cursor])
+            follower = text[cursor + 1]
+            end = text.find(")", cursor + 2) if follower == "(" else -1
+            if end >= 0:
+                name = text[cursor + 2 : end]
+                value = self._mapped(name)
+                if text == f"$({name})":
+                    return value
+                pieces.append(scalar_text(value))
+                cursor = end + 1
+            else:
+                pieces.append("$" if follower == "$" else f"${follower}")
+                cursor += 2
+            done = cursor
+        return "".join(pieces) + text[done:]
+
+    def _mapped(self, name: str) -> Any:
+        value = self._values.get(name, MISSING)
+        if value is MISSING or isinstance(value, (dict, list)):
+            return f"$({name})"
+        self.used.add(name)
+        return value
