@@ -44,8 +44,9 @@ class TransformerConfig:
         """Return this configuration extended by another; raises KustomizationError when they contradict."""
         if other is self or other is EMPTY:
             return self
-        if self is EMPTY:
+        if self is EMPTY and other is default_config():
             return other
+        # Merging into nothing is no formality: of the sorted specifications later ones may be dropped as covered.
         return TransformerConfig(
             **{
                 name: sort_specs(merge_specs(getattr(self, name), getattr(other, name)))

@@ -106,8 +106,9 @@ class ResMap:
                 "it must be merge or replace",
                 object=str(identity),
             )
+        merges = resource.behavior == "merge"
         _inherit(resource, old)
-        if resource.behavior == "merge":
+        if merges:
             _merge_data(resource, old)
         self.resources[self.resources.index(old)] = resource
         self.changed()
