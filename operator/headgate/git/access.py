@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import quote
 
 from headgate.git.auth import Credentials
 from headgate.git.process import Config
@@ -24,12 +23,14 @@ __all__ = ["Access", "grant"]
 
 # The host is part of what is compared, so that a server cannot redirect Git elsewhere and get the password
 # there.
+# An upgrade to https is fine. What stands before the last @ of the prompt is the server's to choose.
 _ASKPASS = """#!/bin/sh
-at="$HEADGATE_ASK_HOST"
+at="$HEADGATE_ASK_HOST': "
+plain="$HEADGATE_ASK_SCHEME://"
 case "$1" in
 "Enter passphrase for "*) [ "$HEADGATE_ASK_FOR" = ssh ] && printf '%s\\n' "$HEADGATE_ASK_PASSWORD" ;;
-"Username for '$HEADGATE_ASK_SCHEME://$at'"*) printf '%s\\n' "$HEADGATE_ASK_USERNAME" ;;
-"Password for '$HEADGATE_ASK_SCHEME://$HEADGATE_ASK_USER@$at'"*) printf '%s\\n' "$HEADGATE_ASK_PASSWORD" ;;
+"Username for '$plain$at" | "Username for 'https://$at") printf '%s\\n' "$HEADGATE_ASK_USERNAME" ;;
+"Password for '$plain"*"@$at" | "Password for 'https://"*"@$at") printf '%s\\n' "$HEADGATE_ASK_PASSWORD" ;;
 *) exit 1 ;;
 esac
 """
@@ -81,8 +82,6 @@ def _ask(url: RemoteUrl, credentials: Credentials, files: SecretFiles) -> dict[s
         "HEADGATE_ASK_SCHEME": url.scheme,
         "HEADGATE_ASK_HOST": url.authority,
         "HEADGATE_ASK_USERNAME": credentials.username,
-        # Git shows the user name as it stands in a URL.
-        "HEADGATE_ASK_USER": quote(credentials.username, safe="!$&'()*+,;=~"),
         "HEADGATE_ASK_PASSWORD": credentials.password,
     }
 

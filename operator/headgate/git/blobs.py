@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
-from headgate.git.errors import StorageError
+from headgate.git.errors import CacheDamaged, StorageError
 from headgate.git.process import kill, start
 
 __all__ = ["BlobReader", "stream"]
@@ -147,7 +147,7 @@ def _size(answer: IO[bytes], blob: str) -> int:
     if not header:
         raise EOFError
     if len(header) != 3 or header[1] != b"blob":
-        raise StorageError(f"the repository cache lacks the object {blob}")
+        raise CacheDamaged(f"the repository cache lacks the object {blob}")
     return int(header[2])
 
 

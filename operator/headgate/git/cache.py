@@ -1,7 +1,8 @@
 """Bare repositories on disk that hold, for each source, the few commits that are in use.
 
 A cache starts empty and receives single commits without history (``Remote.fetch``). Every commit it must keep
-has a reference ``refs/headgate/<commit>``: the newest one, and those that are pinned because a tree of
+has a reference
+``refs/headgate/<commit>``: the newest one, and those that are pinned because a tree of
 theirs is being read. All others are dropped when the cache is repacked, which happens after a number of
 fetches, so that its size stays that of a few check-outs however long the operator runs.
 
@@ -24,7 +25,10 @@ from headgate.git.process import run
 
 __all__ = ["BareCache", "Caches"]
 
-KEEP = "refs/headgate/"
+KEEP = "refs/headgate"
+"""Below it, one reference for each commit that is kept, named by its id."""
+SCRATCH = "refs/headgate-fetch"
+"""Below it, whatever a fetch needs a name for; gone when the fetch has ended."""
 MAX_PACKS = 24
 LOCAL_TIMEOUT = 300.0
 
@@ -32,51 +36,39 @@ _SAFE = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 
 
 class BareCache:
-    """One bare repository. Its ``lock`` serialises all that write to it; reading needs no lock."""
+    """One bare repository. ``lock`` is held by whoever writes to it; reading and pinning need no lock."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.lock = threading.RLock()
         self._pins: Counter[str] = Counter()
+        self._pins_lock = threading.Lock()
+        self._format = ""
+        # What an earlier process left behind is not trusted until it has been looked at.
+        self._unclean = True
+        self._condemned = False
 
     def prepare(self, commit: str) -> None:
-        """Make sure that the repository exists and has the object format of ``commit``; call with the lock
-        held.
+        """Make sure that the repository exists, fits ``commit`` and is free of the traces of a killed Git.
 
-        Raises :class:`StorageError` when the folder cannot be written.
+        Call with the lock held. Raises :class:`StorageError` when the folder cannot be written.
         """
         wanted = "sha1" if len(commit) == 40 else "sha256"
-        if self._exists():
-            if self._object_format() == wanted:
-                return
+        if self._condemned or (self._exists() and self._object_format() != wanted):
             self.remove()
-        try:
-            self.path.mkdir(parents=True, mode=0o700, exist_ok=True)
-        except OSError as error:
-            raise StorageError(f"the repository cache cannot be written: {error.strerror}") from None
-        finished = run(
-            ["init", "--quiet", "--bare", "--template=", f"--object-format={wanted}", "--", str(self.path)],
-            timeout=LOCAL_TIMEOUT,
-        )
-        if finished.status:
-            raise StorageError(f"the repository cache cannot be written: {_last_line(finished.messages)}")
+        if not self._exists():
+            self._create(wanted)
+        if self._unclean:
+            self._clean()
 
     def has(self, commit: str) -> bool:
         """Tell whether the commit and all its files are there."""
-        if not self._exists():
+        # The reference is written when the objects are complete, so it stands for all of them.
+        try:
+            kept = (self.path / KEEP / commit).read_text().strip()
+        except OSError:
             return False
-        # The reference is written after the objects are complete, so it stands for all of them.
-        return (
-            self.git(
-                "rev-parse",
-                "--quiet",
-                "--verify",
-                "--end-of-options",
-                f"{KEEP}{commit}^{{commit}}",
-                check=False,
-            )[0]
-            == 0
-        )
+        return kept == commit and not self._condemned
 
     @property
     def is_shallow(self) -> bool:
@@ -93,35 +85,41 @@ class BareCache:
 
     def commit_time(self, commit: str) -> int:
         """Return the committer's time of a commit, in seconds since 1970."""
-        return int(self.git("show", "--no-patch", "--format=%ct", commit)[1] or 0)
+        return int(self.git("log", "-1", "--format=%ct", commit)[1])
 
-    def unlock(self) -> None:
-        """Remove what a killed Git left behind: locks and half-written packs. Call with the lock held."""
-        for path in (
-            *self.path.glob("*.lock"),
-            *self.path.glob("refs/**/*.lock"),
-            *self.path.glob("objects/pack/tmp_*"),
-        ):
-            path.unlink(missing_ok=True)
+    def is_sound(self) -> bool:
+        """Tell whether everything that the references lead to is there. Takes a while."""
+        return self.git("fsck", "--connectivity-only", "--no-dangling", "--no-progress", check=False)[0] == 0
+
+    def interrupted(self) -> None:
+        """Note that a Git that was writing has been killed."""
+        self._unclean = True
+
+    def condemn(self) -> None:
+        """Note that objects are missing or damaged: the repository is made anew before the next fetch."""
+        self._condemned = True
 
     def keep(self, commit: str) -> None:
         """Keep ``commit`` as the newest one and let go of all that are neither newest nor pinned."""
         with self.lock:
-            self.git("update-ref", "--no-deref", KEEP + commit, commit)
-            wanted = {commit, *self._pins}
-            for name in self._refs():
-                if name.removeprefix(KEEP) not in wanted:
-                    self.git("update-ref", "--no-deref", "-d", name)
+            if not self.has(commit):
+                self.git("update-ref", "--no-deref", f"{KEEP}/{commit}", commit)
+            with self._pins_lock:
+                wanted = {commit, *self._pins}
+            for path in (self.path / KEEP).iterdir():
+                if path.name not in wanted:
+                    path.unlink(missing_ok=True)
+            shutil.rmtree(self.path / SCRATCH, ignore_errors=True)
             self._shrink()
 
     def pin(self, commit: str) -> None:
         """Keep ``commit`` until ``unpin``, however many newer ones arrive."""
-        with self.lock:
+        with self._pins_lock:
             self._pins[commit] += 1
 
     def unpin(self, commit: str) -> None:
         """End one ``pin``."""
-        with self.lock:
+        with self._pins_lock:
             self._pins[commit] -= 1
             if self._pins[commit] <= 0:
                 del self._pins[commit]
@@ -130,6 +128,8 @@ class BareCache:
         """Delete the repository from disk."""
         with self.lock:
             shutil.rmtree(self.path, ignore_errors=True)
+            self._format = ""
+            self._condemned = False
 
     def git(self, *arguments: str, check: bool = True, timeout: float = LOCAL_TIMEOUT) -> tuple[int, bytes]:
         """Run a local Git command on the repository; return its exit status and output.
@@ -141,16 +141,31 @@ class BareCache:
             raise StorageError(f"git {arguments[0]} failed on the cache: {_last_line(finished.messages)}")
         return finished.status, finished.output
 
-    def _refs(self) -> list[str]:
-        return self.git("for-each-ref", "--format=%(refname)")[1].decode().split()
+    def _create(self, object_format: str) -> None:
+        try:
+            self.path.mkdir(parents=True, mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise StorageError(f"the repository cache cannot be written: {error.strerror}") from None
+        options = ["--quiet", "--bare", "--template=", f"--object-format={object_format}"]
+        finished = run(["init", *options, "--", str(self.path)], timeout=LOCAL_TIMEOUT)
+        if finished.status:
+            raise StorageError(f"the repository cache cannot be written: {_last_line(finished.messages)}")
+        self._format = object_format
+        self._unclean = False
+
+    def _clean(self) -> None:
+        """Remove locks and half-written packs."""
+        for pattern in ("*.lock", "refs/**/*.lock", "objects/pack/tmp_*", "objects/tmp_*"):
+            for path in self.path.glob(pattern):
+                if path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink(missing_ok=True)
+        self._unclean = False
 
     def _shrink(self) -> None:
         packs = self.path / "objects" / "pack"
-        try:
-            count = sum(1 for name in os.listdir(packs) if name.endswith(".pack"))
-        except OSError:
-            return
-        if count > MAX_PACKS:
+        if sum(1 for name in os.listdir(packs) if name.endswith(".pack")) > MAX_PACKS:
             # Objects of other commits go with the old packs; a reader that has one open keeps its file.
             self.git("repack", "-a", "-d", "-q", "--no-write-bitmap-index")
             self.git("prune", "--expire=now")
@@ -159,7 +174,9 @@ class BareCache:
         return (self.path / "HEAD").is_file() and (self.path / "config").is_file()
 
     def _object_format(self) -> str:
-        return self.git("rev-parse", "--show-object-format", check=False)[1].decode().strip()
+        if not self._format:
+            self._format = self.git("rev-parse", "--show-object-format", check=False)[1].decode().strip()
+        return self._format
 
 
 class Caches:

@@ -14,20 +14,21 @@ secret.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from headgate.git.access import grant
 from headgate.git.auth import Credentials
-from headgate.git.cache import BareCache
+from headgate.git.cache import KEEP, SCRATCH, BareCache
 from headgate.git.errors import (
     AuthenticationFailed,
+    CacheDamaged,
     GitError,
+    GitFailed,
     GitTimeout,
     RefNotFound,
     RepositoryEmpty,
-    StorageError,
 )
-from headgate.git.failures import explain, is_corruption, is_redirect, is_refusal
+from headgate.git.failures import explain, is_redirect, is_refusal, is_unknown
 from headgate.git.process import Cancellation, Finished, run
 from headgate.git.refs import HEADS, TAGS, Reference, Refs, Resolved, candidates
 from headgate.git.url import RemoteUrl
@@ -35,7 +36,9 @@ from headgate.git.url import RemoteUrl
 __all__ = ["Remote"]
 
 DEFAULT_TIMEOUT = 60.0
-EVERYTHING = ("+refs/heads/*:refs/headgate-fetch/heads/*", "+refs/tags/*:refs/headgate-fetch/tags/*")
+FETCH = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules")
+FETCHED = f"{SCRATCH}/ref"
+EVERYTHING = (f"+refs/heads/*:{SCRATCH}/heads/*", f"+refs/tags/*:{SCRATCH}/tags/*")
 
 
 class Remote:
@@ -90,52 +93,46 @@ class Remote:
     def fetch(self, resolved: Resolved, cache: BareCache) -> str:
         """Bring the resolved commit with all its files into ``cache``, unless it is there, and return its id.
 
-        Takes the one commit without history; from a server that does not give out single commits, the
-        branch or everything. A commit pinned together with a branch must be part of the branch.
+        Takes the one commit without history; from a server that does not give out single commits, what its
+        reference leads to, and from one that gives out nothing without history, all of it. A commit that is
+        to be within a branch must be part of the branch's history, which is then fetched.
         """
         with cache.lock:
             if not cache.has(resolved.commit):
-                try:
-                    self._fetch(resolved, cache)
-                except StorageError:
-                    # Half-written when the machine went down, most likely: a cache can always be made anew.
-                    cache.remove()
-                    self._fetch(resolved, cache)
+                self._mending(cache, lambda: self._fetch(resolved, cache))
             cache.keep(resolved.commit)
         return resolved.commit
 
+    def _mending(self, cache: BareCache, fetch: Callable[[], None]) -> None:
+        """Run ``fetch``; when it fails because the cache is damaged, once more with a new one."""
+        try:
+            fetch()
+        except (CacheDamaged, GitFailed) as error:
+            if isinstance(error, GitFailed) and cache.is_sound():
+                raise
+            cache.condemn()
+            fetch()
+
     def _fetch(self, resolved: Resolved, cache: BareCache) -> None:
         cache.prepare(resolved.commit)
-        if not resolved.within_ref:
-            finished = self._fetch_into(cache, ["--depth=1"], [resolved.commit])
-            if not finished.status and cache.complete(resolved.commit):
-                return
+        for options, refspecs in _attempts(resolved, cache.is_shallow):
+            finished = self._fetch_into(cache, options, refspecs)
+            if not finished.status and (cache.has(resolved.commit) or cache.complete(resolved.commit)):
+                break
+            if finished.status and is_unknown(finished.messages):
+                raise self._missing(resolved)
             if finished.status and not is_refusal(finished.messages):
                 raise self._failure(finished)
-        whole = [f"+{resolved.ref}:refs/headgate-fetch/ref"] if resolved.ref else EVERYTHING
-        finished = self._fetch_into(cache, ["--unshallow"] if cache.is_shallow else [], whole)
-        if finished.status:
-            raise self._failure(finished)
-        if not cache.complete(resolved.commit) or (
-            resolved.within_ref and not cache.is_ancestor(resolved.commit, "refs/headgate-fetch/ref")
-        ):
-            where = f" in {resolved.ref}" if resolved.ref else ""
-            raise RefNotFound(f"unable to clone '{self.url}': commit {resolved.commit} not found{where}")
+        else:
+            raise self._missing(resolved)
+        if resolved.within_ref and not cache.is_ancestor(resolved.commit, FETCHED):
+            raise self._missing(resolved)
 
     def _fetch_into(self, cache: BareCache, options: Sequence[str], refspecs: Sequence[str]) -> Finished:
-        cache.unlock()
-        arguments = [
-            "fetch",
-            "--quiet",
-            "--no-tags",
-            "--no-write-fetch-head",
-            "--no-recurse-submodules",
-            "--force",
-        ]
         try:
-            return self._ask([*arguments, *options, "--end-of-options"], refspecs, cache)
+            return self._ask([*FETCH, *options, "--end-of-options"], refspecs, cache)
         except GitError:
-            cache.unlock()
+            cache.interrupted()
             raise
 
     def _ask(self, before: Sequence[str], after: Sequence[str], cache: BareCache | None = None) -> Finished:
@@ -168,25 +165,44 @@ class Remote:
         return finished
 
     def _youngest(self, found: Sequence[Resolved], cache: BareCache) -> Resolved:
-        with cache.lock:
+        times: dict[str, int] = {}
+
+        def compare() -> None:
             for candidate in found:
                 cache.prepare(candidate.commit)
                 if not cache.complete(candidate.commit):
-                    finished = self._fetch_into(
-                        cache, ["--depth=1"], [f"+{candidate.ref}:refs/headgate-fetch/tag"]
-                    )
-                    if finished.status:
-                        raise self._failure(finished)
-            times = {candidate.commit: cache.commit_time(candidate.commit) for candidate in found}
+                    self._fetch(candidate, cache)
+                times[candidate.commit] = cache.commit_time(candidate.commit)
+
+        with cache.lock:
+            self._mending(cache, compare)
         return max(found, key=lambda candidate: (times[candidate.commit], candidate.ref))
 
     def _failure(self, finished: Finished) -> GitError:
-        if is_corruption(finished.messages):
-            return StorageError("the repository cache is damaged")
-        return explain(self._credentials.redact(finished.messages), str(self.url))
+        return explain(
+            self._credentials.redact(finished.messages), str(self.url), with_credentials=not self._anonymous
+        )
+
+    @property
+    def _anonymous(self) -> bool:
+        return not self._credentials.authorization and not self._credentials.identity
+
+    def _missing(self, resolved: Resolved) -> RefNotFound:
+        where = f" in {resolved.ref}" if resolved.ref else ""
+        return RefNotFound(f"unable to clone '{self.url}': commit {resolved.commit} not found{where}")
 
     def _late(self) -> GitTimeout:
         return GitTimeout(f"unable to clone '{self.url}': not finished within {self._timeout:g} s")
+
+
+def _attempts(resolved: Resolved, shallow: bool) -> Iterator[tuple[Sequence[str], Sequence[str]]]:
+    """Yield options and what to fetch, the cheapest way first."""
+    by_name = (f"+{resolved.ref}:{FETCHED}",)
+    if not resolved.within_ref:
+        yield ("--depth=1",), (f"+{resolved.commit}:{KEEP}/{resolved.commit}",)
+        if resolved.ref:
+            yield ("--depth=1",), by_name
+    yield ("--unshallow",) if shallow else (), by_name if resolved.ref else EVERYTHING
 
 
 def _patterns(reference: Reference) -> tuple[str, ...]:
@@ -204,7 +220,7 @@ def _patterns(reference: Reference) -> tuple[str, ...]:
 
 def _narrow(reference: Reference) -> dict[str, bool]:
     if reference.commit:
-        return {"heads": bool(reference.branch)}
+        return {"heads": True, "tags": False}
     if reference.name:
         return {"heads": reference.name.startswith(HEADS), "tags": reference.name.startswith(TAGS)}
     wants_tags = bool(reference.tag or reference.semver)

@@ -25,12 +25,14 @@ from typing import ClassVar
 
 __all__ = [
     "AuthenticationFailed",
+    "CacheDamaged",
     "CredentialsError",
     "GitCancelled",
     "GitError",
     "GitFailed",
     "GitTimeout",
     "HostKeyMismatch",
+    "IgnoreInvalid",
     "RefInvalid",
     "RefNotFound",
     "RemoteUnreachable",
@@ -87,6 +89,12 @@ class RefNotFound(GitError):
     """No such branch, tag, name or commit, or no tag in the range."""
 
 
+class IgnoreInvalid(GitError):
+    """The rules for leaving files out, in ``spec.ignore`` or a ``.sourceignore``, cannot be used."""
+
+    reason = "SourceIgnoreError"
+
+
 class RemoteUnreachable(GitError):
     """No connection, no TLS session, or the server answered that it is out of order."""
 
@@ -107,3 +115,7 @@ class StorageError(GitError):
     """The local cache or the artifact storage could not be written or read."""
 
     reason = "ArchiveOperationFailed"
+
+
+class CacheDamaged(StorageError):
+    """The local cache lacks objects it should have, as after a power failure; it is made anew."""

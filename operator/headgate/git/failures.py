@@ -10,15 +10,17 @@ import re
 
 from headgate.git.errors import (
     AuthenticationFailed,
+    CacheDamaged,
     GitError,
     GitFailed,
     HostKeyMismatch,
     RefNotFound,
     RemoteUnreachable,
     RepositoryNotFound,
+    StorageError,
 )
 
-__all__ = ["explain", "is_corruption", "is_redirect", "is_refusal"]
+__all__ = ["explain", "is_redirect", "is_refusal", "is_unknown"]
 
 MAX_MESSAGE = 300
 
@@ -68,13 +70,15 @@ _KINDS: tuple[tuple[type[GitError], str, re.Pattern[str]], ...] = tuple(
 )
 
 _REDIRECT = re.compile(r"error: 30[12378]\b|unable to update url base from redirection")
+_UNKNOWN = re.compile(r"not our ref")
 _REFUSAL = re.compile(
-    r"unadvertised object|not our ref|does not support shallow|shallow (update|file)|"
+    r"unadvertised object|want [0-9a-f]+ not valid|does not support shallow|shallow (update|file)|"
     r"dumb http transport|does not support --(depth|shallow)|remote did not send all necessary objects|"
     r"no such remote ref|couldn't find remote ref",
     re.IGNORECASE,
 )
-_CORRUPTION = re.compile(
+_DISK_FULL = re.compile(r"No space left on device|Disk quota exceeded", re.IGNORECASE)
+_DAMAGE = re.compile(
     r"\bis corrupt|bad object|packfile .* cannot be accessed|unable to read (tree|[0-9a-f]{40})|"
     r"Unable to create '.*\.lock'|file .*\.pack is (far )?too short|inflate: data stream error|"
     r"bad config|not a git repository: '",
@@ -85,12 +89,19 @@ _NOISE = re.compile(
 )
 
 
-def explain(messages: str, url: str) -> GitError:
+def explain(messages: str, url: str, *, with_credentials: bool) -> GitError:
     """Return the error that Git's messages amount to; ``messages`` must already be free of credentials."""
+    if _DISK_FULL.search(messages):
+        return StorageError("the repository cache cannot be written: no space left")
+    if _DAMAGE.search(messages):
+        return CacheDamaged("the repository cache is damaged")
     detail = _detail(messages)
     for kind, text, pattern in _KINDS:
-        if pattern.search(messages):
-            return kind(f"unable to clone '{url}': {text}: {detail}")
+        if not pattern.search(messages):
+            continue
+        if kind is AuthenticationFailed and not with_credentials:
+            text = "authentication required, but no credentials are given"
+        return kind(f"unable to clone '{url}': {text}" + (f": {detail}" if detail else ""))
     return GitFailed(f"unable to clone '{url}': {detail or 'git failed without a message'}")
 
 
@@ -99,14 +110,14 @@ def is_redirect(messages: str) -> bool:
     return _REDIRECT.search(messages) is not None
 
 
+def is_unknown(messages: str) -> bool:
+    """Tell whether the server looked for the commit that was asked for and does not have it."""
+    return _UNKNOWN.search(messages) is not None
+
+
 def is_refusal(messages: str) -> bool:
     """Tell whether the server refused to send one commit alone, or without its history."""
     return _REFUSAL.search(messages) is not None
-
-
-def is_corruption(messages: str) -> bool:
-    """Tell whether what is wrong is the local cache and not the remote."""
-    return _CORRUPTION.search(messages) is not None
 
 
 def _detail(messages: str) -> str:

@@ -19,12 +19,15 @@ A rule is a ``.gitignore`` pattern as Flux reads it, which is not in every corne
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from headgate.git.errors import IgnoreInvalid
 
 __all__ = ["IGNORE_FILE", "IgnoreRules"]
 
 IGNORE_FILE = ".sourceignore"
+MAX_RULES = 2000
 
 VERSION_CONTROL = (".git/", ".gitignore", ".gitmodules", ".gitattributes")
 DEFAULTS = (
@@ -37,101 +40,138 @@ DEFAULTS = (
 
 @dataclass(frozen=True, slots=True)
 class _Pattern:
+    rank: int
+    """The pattern of the highest rank that matches a path decides about it."""
     domain: str
     """The directory whose ``.sourceignore`` holds the pattern; "" for the root and for ``spec.ignore``."""
     excludes: bool
     only_directories: bool
-    name: str | None
-    """Regular expression for one path component; None when the pattern is for whole paths."""
-    path: re.Pattern[str] | None
-    """Matches ``/<path below the domain>``; group 1 is what follows the matched part."""
+    steps: tuple[_Step, ...]
+    """What the components of a path below the domain must look like, one after the other."""
 
 
-@dataclass(slots=True)
-class _Active:
-    """The patterns that apply below one directory, by kind, each with its rank among all patterns."""
+@dataclass(frozen=True, slots=True)
+class _Step:
+    name: re.Pattern[str]
+    skips: bool
+    """Any number of components may come before; the first one that fits is taken."""
 
-    names: list[tuple[int, re.Pattern[str], bool]]
-    paths: list[tuple[int, _Pattern]]
-    any_name: re.Pattern[str] | None
-    known: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """Name to the rank of the last matching pattern: as a file, as a directory."""
 
-    def rank_of_name(self, name: str, is_directory: bool) -> int:
-        ranks = self.known.get(name)
+class _Names:
+    """The patterns for single names, asked about each name once."""
+
+    def __init__(self, patterns: Sequence[_Pattern]) -> None:
+        self._patterns = sorted(patterns, key=lambda pattern: -pattern.rank)
+        names = "|".join(f"(?:{pattern.steps[0].name.pattern})" for pattern in patterns)
+        self._any = re.compile(names or "(?!)", re.DOTALL)
+        self._known: dict[str, tuple[int, int]] = {}
+
+    def rank(self, name: str, is_directory: bool) -> int:
+        """Return the rank of the last pattern that matches the name, -1 when none does."""
+        ranks = self._known.get(name)
         if ranks is None:
-            as_file = as_directory = -1
-            if self.any_name is not None and self.any_name.fullmatch(name):
-                for rank, pattern, only_directories in self.names:
-                    if pattern.fullmatch(name):
-                        as_directory = rank
-                        as_file = as_file if only_directories else rank
-            ranks = self.known[name] = (as_file, as_directory)
+            ranks = self._known[name] = self._find(name) if self._any.fullmatch(name) else (-1, -1)
         return ranks[is_directory]
+
+    def _find(self, name: str) -> tuple[int, int]:
+        as_directory = -1
+        for pattern in self._patterns:
+            if pattern.steps[0].name.fullmatch(name):
+                as_directory = max(as_directory, pattern.rank)
+                if not pattern.only_directories:
+                    return pattern.rank, as_directory
+        return -1, as_directory
+
+
+@dataclass(frozen=True, slots=True)
+class _Directory:
+    rank: int
+    """Of the last pattern that matches the directory, and so all below it; -1 when none does."""
+    names: _Names
+    paths: tuple[tuple[_Pattern, int], ...]
+    """The patterns that may still match below, highest rank first, and how many of their steps are done."""
+
+    def rank_of(self, name: str, is_directory: bool) -> int:
+        best = max(self.rank, self.names.rank(name, is_directory))
+        for pattern, done in self.paths:
+            if pattern.rank <= best:
+                break
+            is_last = done == len(pattern.steps) - 1
+            if (
+                is_last
+                and (is_directory or not pattern.only_directories)
+                and pattern.steps[done].name.fullmatch(name)
+            ):
+                return pattern.rank
+        return best
+
+    def paths_below(self, name: str) -> Iterator[tuple[_Pattern, int]]:
+        for pattern, done in self.paths:
+            step = pattern.steps[done]
+            if step.name.fullmatch(name):
+                if done + 1 < len(pattern.steps):
+                    yield pattern, done + 1
+            elif step.skips:
+                yield pattern, done
 
 
 class IgnoreRules:
-    """The rules of one commit; ask ``ignores`` about its paths. Not for use by several threads at once."""
+    """The rules of one commit; ask ``ignores`` about its paths. Not for use by several threads at once.
+
+    The time for one path does not depend on how many rules there are for other directories.
+    """
 
     def __init__(self, files: Mapping[str, str] | None = None, spec_ignore: str | None = None) -> None:
-        """``files``: directory ("" for the root) to the text of its ``.sourceignore``."""
+        """``files``: directory ("" for the root) to the text of its ``.sourceignore``.
+
+        Raises :class:`IgnoreInvalid` when there are too many rules.
+        """
         given = [
             (directory, line)
             for directory, text in sorted((files or {}).items(), key=lambda item: item[0].split("/"))
             for line in _lines(text)
         ]
         given += [("", line) for line in _lines(spec_ignore or "")]
-        always = [("", line) for line in VERSION_CONTROL]
-        lines = [*always, *(given or [("", line) for line in DEFAULTS])]
-        self._patterns = [_parse(line, domain) for domain, line in lines]
-        self._domains = {pattern.domain for pattern in self._patterns if pattern is not None}
-        root = self._activate("")
-        # Directory to the rank of the last pattern that matches it, and what applies below it.
-        self._directories: dict[str, tuple[int, _Active]] = {"": (-1, root)}
+        if len(given) > MAX_RULES:
+            raise IgnoreInvalid(f"there are {len(given)} ignore rules, more than {MAX_RULES}")
+        lines = [("", line) for line in VERSION_CONTROL] + (given or [("", line) for line in DEFAULTS])
+        patterns = [_parse(rank, line, domain) for rank, (domain, line) in enumerate(lines)]
+        self._patterns = {pattern.rank: pattern for pattern in patterns if pattern is not None}
+        self._domains = {pattern.domain for pattern in self._patterns.values()}
+        self._directories: dict[str, _Directory] = {"": self._enter("", -1, ())}
 
     def ignores(self, path: str, *, is_directory: bool = False) -> bool:
         """Tell whether a path (relative to the root, no slash at its ends) is left out."""
         if not path:
             return False
-        rank = self._directory(path)[0] if is_directory else self._rank(path, is_directory=False)
-        pattern = self._patterns[rank] if rank >= 0 else None
-        return pattern is not None and pattern.excludes
+        parent, _, name = path.rpartition("/")
+        rank = self._directory(parent).rank_of(name, is_directory)
+        return rank >= 0 and self._patterns[rank].excludes
 
-    def _directory(self, path: str) -> tuple[int, _Active]:
+    def _directory(self, path: str) -> _Directory:
         found = self._directories.get(path)
         if found is None:
-            rank = self._rank(path, is_directory=True)
-            active = self._activate(path) if path in self._domains else self._directory(_parent(path))[1]
-            found = self._directories[path] = (rank, active)
+            parent, _, name = path.rpartition("/")
+            above = self._directory(parent)
+            rank = above.rank_of(name, is_directory=True)
+            paths = tuple(item for item in above.paths_below(name) if item[0].rank > rank)
+            if path in self._domains:
+                found = self._enter(path, rank, paths)
+            else:
+                found = _Directory(rank, above.names, paths)
+            self._directories[path] = found
         return found
 
-    def _rank(self, path: str, *, is_directory: bool) -> int:
-        # What matches a directory matches all below it, so only patterns of a higher rank are looked at.
-        best, active = self._directory(_parent(path))
-        best = max(best, active.rank_of_name(path.rpartition("/")[2], is_directory))
-        for rank, pattern in reversed(active.paths):
-            if rank <= best:
-                break
-            below = f"/{path}"[len(pattern.domain) + 1 :] if pattern.domain else f"/{path}"
-            match = pattern.path.match(below) if pattern.path is not None else None
-            if match is not None and (is_directory or match[1] or not pattern.only_directories):
-                return rank
-        return best
+    def _enter(self, directory: str, rank: int, paths: Iterable[tuple[_Pattern, int]]) -> _Directory:
+        """Return the directory with the patterns that begin to apply in it."""
+        applying = [each for each in self._patterns.values() if _is_within(directory, each.domain)]
+        names = _Names([pattern for pattern in applying if _is_name(pattern)])
+        added = [(each, 0) for each in applying if each.domain == directory and not _is_name(each)]
+        return _Directory(rank, names, tuple(sorted([*paths, *added], key=lambda item: -item[0].rank)))
 
-    def _activate(self, directory: str) -> _Active:
-        names: list[tuple[int, re.Pattern[str], bool]] = []
-        paths: list[tuple[int, _Pattern]] = []
-        expressions = []
-        for rank, pattern in enumerate(self._patterns):
-            if pattern is None or not _is_within(directory, pattern.domain):
-                continue
-            if pattern.name is not None:
-                names.append((rank, re.compile(pattern.name, re.DOTALL), pattern.only_directories))
-                expressions.append(pattern.name)
-            else:
-                paths.append((rank, pattern))
-        any_name = re.compile("|".join(f"(?:{each})" for each in expressions), re.DOTALL) if names else None
-        return _Active(names, paths, any_name)
+
+def _is_name(pattern: _Pattern) -> bool:
+    return len(pattern.steps) == 1 and pattern.steps[0].skips
 
 
 def _lines(text: str) -> list[str]:
@@ -139,76 +179,74 @@ def _lines(text: str) -> list[str]:
     return [line for line in lines if line.strip() and not line.startswith("#")]
 
 
-def _parent(path: str) -> str:
-    return path.rpartition("/")[0]
-
-
 def _is_within(directory: str, domain: str) -> bool:
     return not domain or directory == domain or directory.startswith(domain + "/")
 
 
-def _parse(line: str, domain: str) -> _Pattern | None:
+def _parse(rank: int, line: str, domain: str) -> _Pattern | None:
     """Read one pattern; None when it can match nothing."""
     excludes = not line.startswith("!")
     text = line.removeprefix("!")
     if not text.endswith("\\ "):
         text = text.rstrip(" ")
     only_directories = text.endswith("/")
-    text = text.removesuffix("/")
-    parts = text.split("/")
-    if len(parts) == 2 and parts[0] == "**" and parts[1] and "**" not in parts[1]:
-        parts = parts[1:]
-    if len(parts) == 1:
-        name = _component(parts[0])
-        return None if name is None else _Pattern(domain, excludes, only_directories, name, None)
-    path = _whole(parts)
-    return None if path is None else _Pattern(domain, excludes, only_directories, None, path)
+    parts = text.removesuffix("/").split("/")
+    steps = _steps(parts) if len(parts) > 1 else _name_step(parts[0])
+    return _Pattern(rank, domain, excludes, only_directories, steps) if steps else None
 
 
-def _whole(parts: Sequence[str]) -> re.Pattern[str] | None:
-    expression = ""
-    anywhere = False
-    for index, part in enumerate(parts):
-        if not part:
-            anywhere = False
-        elif part == "**":
-            anywhere = index < len(parts) - 1
-        else:
-            component = None if "**" in part else _component(part)
-            if component is None:
-                return None
-            step = f"/{component}(?=/|\\Z)"
-            # Atomic: the first directory that fits is not given up for a later one.
-            expression += f"(?>(?:/[^/]+)*?{step})" if anywhere else step
-            anywhere = False
-    return re.compile(f"{expression}(/)?", re.DOTALL) if expression else None
+def _name_step(name: str) -> tuple[_Step, ...]:
+    expression = _component(name)
+    return () if expression is None else (_Step(re.compile(expression, re.DOTALL), skips=True),)
+
+
+def _steps(parts: Sequence[str]) -> tuple[_Step, ...]:
+    steps: list[_Step] = []
+    skips = False
+    for part in parts:
+        if part in ("", "**"):
+            # Between slashes; at the end it adds nothing, as all below a matching directory matches.
+            skips = part == "**"
+            continue
+        expression = None if "**" in part else _component(part)
+        if expression is None:
+            return ()
+        steps.append(_Step(re.compile(expression, re.DOTALL), skips))
+        skips = False
+    return tuple(steps)
 
 
 def _component(glob: str) -> str | None:
     """Translate a glob for one path component (the rules of Go's ``path/filepath.Match``)."""
-    out: list[str] = []
+    chunks = [""]
     index = 0
     while index < len(glob):
         char = glob[index]
         index += 1
         if char == "*":
-            out.append("[^/]*")
-        elif char == "?":
-            out.append("[^/]")
-        elif char == "[":
+            chunks.append("")
+            continue
+        if char == "[":
             translated = _class(glob, index)
             if translated is None:
                 return None
             expression, index = translated
-            out.append(expression)
+        elif char == "?":
+            expression = "."
         elif char == "\\":
             if index == len(glob):
                 return None
-            out.append(re.escape(glob[index]))
+            expression = re.escape(glob[index])
             index += 1
         else:
-            out.append(re.escape(char))
-    return "".join(out)
+            expression = re.escape(char)
+        chunks[-1] += expression
+    first, *rest = chunks
+    if not rest:
+        return first
+    # Of the pieces between stars the first place where each fits will do; taking no other keeps matching
+    # fast.
+    return first + "".join(f"(?>.*?{chunk})" for chunk in rest[:-1] if chunk) + ".*" + rest[-1]
 
 
 def _class(glob: str, index: int) -> tuple[str, int] | None:
@@ -236,7 +274,7 @@ def _class(glob: str, index: int) -> tuple[str, int] | None:
             ranges.append(f"{re.escape(first)}-{re.escape(last)}")
     inside = "".join(ranges)
     if not inside:
-        return ("[^/]" if negated else "(?!)"), index + 1
+        return ("." if negated else "(?!)"), index + 1
     return f"[{'^' if negated else ''}{inside}]", index + 1
 
 

@@ -46,6 +46,7 @@ _ENVIRONMENT = {
     "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_CONFIG_SYSTEM": os.devnull,
+    "GIT_DEFAULT_REF_FORMAT": "files",
     "GIT_NO_LAZY_FETCH": "1",
     "GIT_NO_REPLACE_OBJECTS": "1",
     "GIT_OPTIONAL_LOCKS": "0",
@@ -58,6 +59,9 @@ _ENVIRONMENT = {
 }
 
 _CONFIG: Config = (
+    # Large files pass through in pieces, and repacking stays within bounds, whatever the repository holds.
+    ("core.bigFileThreshold", "16m"),
+    ("pack.windowMemory", "64m"),
     ("core.askPass", ""),
     ("core.fsmonitor", "false"),
     ("core.hooksPath", os.devnull),

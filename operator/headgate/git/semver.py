@@ -21,7 +21,8 @@ from headgate.git.errors import RefInvalid
 __all__ = ["Range", "Version"]
 
 MAX_NUMBER = 2**64 - 1
-MAX_RANGE_LENGTH = 1024
+MAX_RANGE_LENGTH = 512
+MAX_ALTERNATIVES = 32
 
 _VERSION = re.compile(
     r"v?([0-9]+)(?:\.([0-9]+))?(?:\.([0-9]+))?"
@@ -36,10 +37,9 @@ _PARTIAL_PLAIN = re.sub(r"\((?!\?)", "(?:", _PARTIAL)
 _HYPHEN = re.compile(rf"\s*({_PARTIAL_PLAIN})\s+-\s+({_PARTIAL_PLAIN})\s*")
 _ONE = re.compile(rf"\s*({_OPERATORS})\s*{_PARTIAL}\s*")
 _FIND = re.compile(rf"(?:{_OPERATORS})\s*(?:{_PARTIAL_PLAIN})")
-_GROUP = re.compile(
-    rf"\s*(?:{_OPERATORS})\s*(?:{_PARTIAL_PLAIN})\s*"
-    rf"(?:(?:\s+|,\s*)(?:{_OPERATORS})\s*(?:{_PARTIAL_PLAIN})\s*)*"
-)
+# Possessive wherever two parts could share a run of spaces: hostile ranges must not make matching slow.
+_ITEM = rf"(?:(?:{_OPERATORS.removesuffix('|')})\s*+)?(?:{_PARTIAL_PLAIN})"
+_GROUP = re.compile(rf"\s*+{_ITEM}(?:(?:\s*+,\s*+|\s++){_ITEM})*\s*+")
 
 
 @functools.total_ordering
@@ -125,7 +125,10 @@ class Range:
         if len(text) > MAX_RANGE_LENGTH:
             raise RefInvalid(f"the version range is longer than {MAX_RANGE_LENGTH} characters")
         spread = _HYPHEN.sub(lambda match: f">= {match[1]}, <= {match[2]} ", text)
-        return cls(text, tuple(_group(part, text) for part in spread.split("||")))
+        parts = spread.split("||")
+        if len(parts) > MAX_ALTERNATIVES:
+            raise RefInvalid(f"the version range has more than {MAX_ALTERNATIVES} alternatives")
+        return cls(text, tuple(_group(part, text) for part in parts))
 
     def contains(self, version: Version) -> bool:
         """Tell whether the version is in the range."""

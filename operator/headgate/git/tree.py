@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from headgate.git.blobs import BlobReader, stream
 from headgate.git.cache import BareCache
-from headgate.git.errors import StorageError
+from headgate.git.errors import CacheDamaged, IgnoreInvalid, StorageError
 from headgate.git.ignore import IGNORE_FILE, IgnoreRules
 from headgate.git.process import run
 from headgate.kustomize.errors import FileMissing, NotAFile, TooLarge, TreeError
@@ -53,7 +53,8 @@ class GitTree:
     ) -> None:
         """List ``commit``, which must be in ``cache``; ``ignore`` is ``spec.ignore``.
 
-        Raises :class:`StorageError` when the cache does not have it.
+        Raises :class:`StorageError` when the cache does not have it, :class:`IgnoreInvalid` when the rules of
+        a ``.sourceignore`` are too many.
         """
         self.commit = commit
         self._cache = cache
@@ -98,6 +99,9 @@ class GitTree:
             raise TooLarge(f"is larger than {self._limit} bytes", file=path)
         try:
             return self._reader.read(self._blob(index))
+        except CacheDamaged as error:
+            self._cache.condemn()
+            raise TreeError(str(error), file=path) from None
         except StorageError as error:
             raise TreeError(str(error), file=path) from None
 
@@ -156,7 +160,8 @@ class GitTree:
             max_output=MAX_LISTING,
         )
         if finished.status:
-            raise StorageError(f"the repository cache lacks the commit {self.commit}")
+            self._cache.condemn()
+            raise CacheDamaged(f"the repository cache lacks the commit {self.commit}")
         listed = list(_parse(finished.output))
         rules = self._rules(listed, ignore)
         children: dict[str, set[str]] = {"": set()}
@@ -189,7 +194,7 @@ class GitTree:
             directory, _, name = path.rpartition("/")
             if name == IGNORE_FILE and mode in _FILE_MODES:
                 if size > MAX_IGNORE_BYTES:
-                    raise StorageError(f"{path} is larger than {MAX_IGNORE_BYTES} bytes")
+                    raise IgnoreInvalid(f"{path} is larger than {MAX_IGNORE_BYTES} bytes")
                 files[directory] = self._reader.read(blob).decode("utf-8", "surrogateescape")
         return IgnoreRules(files, ignore)
 

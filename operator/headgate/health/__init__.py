@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-from headgate.health.compute import compute
-from headgate.health.essence import essence
+from headgate.health.verdict import compute
+from headgate.health.extract import essence
 from headgate.health.result import Health, HealthStatus
 
 __all__ = ["Health", "HealthStatus", "compute", "essence"]

@@ -25,12 +25,14 @@ KUSTOMIZATION = "kustomize.toolkit.fluxcd.io_kustomizations.yaml"
 
 
 def crd(name: str) -> dict[str, Any]:
-    return yaml.safe_load((CRDS / name).read_text())
+    manifest: dict[str, Any] = yaml.safe_load((CRDS / name).read_text())
+    return manifest
 
 
 def schema(name: str) -> dict[str, Any]:
     (version,) = crd(name)["spec"]["versions"]
-    return version["schema"]["openAPIV3Schema"]["properties"]
+    properties: dict[str, Any] = version["schema"]["openAPIV3Schema"]["properties"]
+    return properties
 
 
 def camel(name: str) -> str:
@@ -52,7 +54,7 @@ def model_paths(model: type, at: str = "") -> Iterator[str]:
     for field in dataclasses.fields(model):
         path = f"{at}.{camel(field.name)}"
         inner = core_type(hints[field.name])
-        if dataclasses.is_dataclass(inner):
+        if isinstance(inner, type) and dataclasses.is_dataclass(inner):
             yield from model_paths(inner, path)
         else:
             yield path
@@ -122,7 +124,7 @@ def accepts(node: Mapping[str, Any], value: Any) -> bool:
             isinstance(value, dict)
             and all(name in value for name in node.get("required", ()))
             and all(
-                accepts(known[k], v) if k in known else bool(extra) and accepts(extra, v)
+                accepts(known[k], v) if k in known else extra is not None and accepts(extra, v)
                 for k, v in value.items()
             )
         )

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate.health import compute, essence
-from headgate.health.compute import GENERIC_CONDITIONS, GENERIC_FIELDS, RULES
+from headgate.health.verdict import GENERIC_CONDITIONS, GENERIC_FIELDS, RULES
 
 KINDS = [*sorted(RULES), ("example.org", "Widget"), ("", "Namespace")]
 FIELDS = sorted({*GENERIC_FIELDS, *(f for rule in RULES.values() for f in rule.fields)})
@@ -46,7 +46,7 @@ condition = st.fixed_dictionaries(
 odd_condition = st.one_of(
     condition, st.none(), st.just("x"), st.just({"type": 1}), st.just({"type": "Other", "status": 5})
 )
-conditions = st.one_of(
+conditions: st.SearchStrategy[Any] = st.one_of(
     st.none(), st.lists(condition, max_size=4), st.lists(odd_condition, max_size=3), st.just("x"), st.just({})
 )
 

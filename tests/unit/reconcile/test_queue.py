@@ -109,4 +109,4 @@ async def test_workers_share_the_keys_without_overlap() -> None:
     for task in workers:
         task.cancel()
     assert set(done) == set(range(50))
-    assert queue.active == 0
+    assert queue.active() == 0

@@ -63,6 +63,8 @@ def _write(value: Any, out: list[str]) -> None:
             raise YamlError(f"{value} is not a number that JSON can hold")
         out.append(go_json(value))
     elif value is None or isinstance(value, (bool, int)):
-        out.append(json.dumps(value) if not isinstance(value, int) or isinstance(value, bool) else str(int(value)))
+        out.append(
+            json.dumps(value) if not isinstance(value, int) or isinstance(value, bool) else str(int(value))
+        )
     else:
         raise YamlError(f"a value of type {type(value).__name__} cannot be written as JSON")

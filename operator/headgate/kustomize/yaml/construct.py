@@ -37,7 +37,7 @@ _OPEN: Any = object()
 _TAG = "tag:yaml.org,2002:"
 
 
-class Malformed(Exception):  # noqa: N818
+class Malformed(Exception):
     """The text is YAML, but not of the kind that Kubernetes tools accept; ``line`` counts from 0."""
 
     def __init__(self, message: str, line: int) -> None:
@@ -82,7 +82,9 @@ class Constructor:
                 if key is _NO_KEY and type(container) is dict:
                     key = self._key(event)
                     if key in container:
-                        raise Malformed(f"the key {key!r} is given twice in one mapping", event.start_mark.line)
+                        raise Malformed(
+                            f"the key {key!r} is given twice in one mapping", event.start_mark.line
+                        )
                     continue
                 if event.tag is not None and event.tag != "!":
                     value = self._tagged(event)
@@ -99,7 +101,9 @@ class Constructor:
                 if key is _NO_KEY and type(container) is dict:
                     raise Malformed("a key of a mapping must be a string", event.start_mark.line)
                 if len(stack) >= self._max_depth:
-                    raise Malformed(f"is nested more than {self._max_depth} levels deep", event.start_mark.line)
+                    raise Malformed(
+                        f"is nested more than {self._max_depth} levels deep", event.start_mark.line
+                    )
                 if line < 0:
                     line = event.start_mark.line
                 stack.append((container, key, merges, anchor))
@@ -117,9 +121,7 @@ class Constructor:
                         raise Malformed("a key of a mapping must be a string", event.start_mark.line)
                     key = str(value)
                     continue
-            elif kind is StreamStartEvent:
-                continue
-            elif kind is DocumentStartEvent:
+            elif kind is StreamStartEvent or kind is DocumentStartEvent:
                 continue
             elif kind is DocumentEndEvent or kind is StreamEndEvent:
                 return None

@@ -119,7 +119,9 @@ def _pieces(text: str, file: str) -> list[tuple[str, int]]:
         if rest and rest[0] != "#":
             at = text.count("\n", 0, separator.start()) + 2
             raise YamlError(
-                f"only a comment may follow the document separator '---', not {rest[:40]!r}", file=file, line=at
+                f"only a comment may follow the document separator '---', not {rest[:40]!r}",
+                file=file,
+                line=at,
             )
         pieces.append((text[start : separator.start() + 1], line))
         line += text.count("\n", start, separator.end())

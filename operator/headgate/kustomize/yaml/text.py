@@ -46,9 +46,7 @@ def short_text(text: str, key: bool = False) -> str | None:
     except KeyError:
         pass
     style = _style(text)
-    if key and (len(text.encode()) > MAX_SIMPLE_KEY or _ANY_BREAK.search(text)):
-        written = None
-    elif style == _LITERAL or (style == _SINGLE and _ANY_BREAK.search(text)):
+    if (key and (len(text.encode()) > MAX_SIMPLE_KEY or _ANY_BREAK.search(text))) or style == _LITERAL or (style == _SINGLE and _ANY_BREAK.search(text)):
         written = None
     elif style == _PLAIN:
         written = text

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from headgate.health.compute import GENERIC_CONDITIONS, GENERIC_FIELDS, RULES, group_kind
+from headgate.health.verdict import GENERIC_CONDITIONS, GENERIC_FIELDS, RULES, group_kind
 from headgate.health.rule import GroupKind
 
 Obj = dict[str, Any]

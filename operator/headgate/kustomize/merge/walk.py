@@ -1,0 +1,172 @@
+"""Merges mappings: walks target and patch side by side, following the schema.
+
+Nothing is modified in place. What a patch does not touch is shared with the target, after a look for what
+kustomize changes even there: elements of merged lists that have the same key become one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from headgate.kustomize.merge import lists
+from headgate.kustomize.merge.directives import MISSING, Directive, Mismatch, map_directive
+from headgate.kustomize.schema import Schema, SchemaNode
+from headgate.kustomize.yaml.scalars import Quoted, needs_quotes, scalar_text
+
+__all__ = ["Walker", "strategic_merge"]
+
+Obj = dict[str, Any]
+
+
+def strategic_merge(target: Obj, patch: Obj, schema: Schema) -> Obj | None:
+    """Return the target with the patch merged into it, None when the patch deletes it.
+
+    Arguments are not modified; the result may share parts with both. Raises PatchError, with the field,
+    when a mapping, a list and a scalar meet, or a directive is unknown.
+    """
+    walker = Walker(schema)
+    try:
+        directive, fields = map_directive(patch, strict=True)
+        if directive is Directive.DELETE:
+            return None
+        if directive is Directive.REPLACE:
+            return target
+        return walker.merged(target, fields, None)
+    except Mismatch as error:
+        if error.field is None:
+            error.field = ".".join(error.path) or None
+        raise
+
+
+class Walker:
+    """Merges under one schema. A node of None means that nothing is known of the type."""
+
+    __slots__ = ("_schema",)
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+
+    def walk(self, target: Any, patch: Any, node: SchemaNode | None) -> Any:
+        """Return what becomes of a value; either side may be MISSING, and so may be the result."""
+        if patch is MISSING:
+            return self.kept(target, node)
+        if target is MISSING or target is None:
+            return self.added(patch, node, strict=False)
+        if patch is None:
+            return MISSING
+        kind = type(target)
+        if kind is dict:
+            if type(patch) is not dict:
+                raise _conflict(target, patch)
+            directive, fields = map_directive(patch, strict=True)
+            if directive is Directive.MERGE:
+                return self.merged(target, fields, node)
+            return MISSING if directive is Directive.DELETE else self.added(fields, node, strict=True)
+        if kind is list:
+            if type(patch) is not list:
+                raise _conflict(target, patch)
+            return lists.merged(self, target, patch, node) if node is not None and node.merges else patch
+        if type(patch) is dict or type(patch) is list:
+            raise _conflict(target, patch)
+        return _scalar(target, patch)
+
+    def merged(self, target: Obj, patch: Obj, node: SchemaNode | None) -> Obj:
+        """Merge the fields of two mappings."""
+        if node is None:
+            node = self._node_of(target) or self._node_of(patch)
+        result: Obj = {}
+        for key, old in target.items():
+            new = patch.get(key, MISSING)
+            kind = type(old)
+            if new is MISSING and kind is not dict and kind is not list:
+                result[key] = old
+                continue
+            try:
+                value = self.walk(old, new, None if node is None else node.field(key))
+            except Mismatch as error:
+                error.path.insert(0, key)
+                raise
+            if value is not MISSING:
+                result[key] = value
+        for key, new in patch.items():
+            if key not in target:
+                try:
+                    value = self.added(new, None if node is None else node.field(key), strict=False)
+                except Mismatch as error:
+                    error.path.insert(0, key)
+                    raise
+                if value is not MISSING:
+                    result[key] = value
+        return result
+
+    def added(self, patch: Any, node: SchemaNode | None, *, strict: bool) -> Any:
+        """Return a value that comes from the patch alone, without nulls and directives; MISSING for none.
+
+        ``strict`` tells that directives are checked at this level, as they are at all levels below.
+        """
+        if patch is None:
+            return MISSING
+        kind = type(patch)
+        if kind is dict:
+            directive, fields = map_directive(patch, strict=strict)
+            if directive is Directive.DELETE:
+                return MISSING
+            if node is None:
+                node = self._node_of(fields)
+            result: Obj = {}
+            for key, item in fields.items():
+                try:
+                    value = self.added(item, None if node is None else node.field(key), strict=True)
+                except Mismatch as error:
+                    error.path.insert(0, key)
+                    raise
+                if value is not MISSING:
+                    result[key] = value
+            return result
+        if kind is list and node is not None and node.merges:
+            return lists.added(self, patch, node, strict=strict)
+        return patch
+
+    def kept(self, target: Any, node: SchemaNode | None) -> Any:
+        """Return a value that the patch does not touch."""
+        kind = type(target)
+        if kind is dict:
+            if node is None:
+                node = self._node_of(target)
+            changed: Obj | None = None
+            for key, old in target.items():
+                if type(old) is dict or type(old) is list:
+                    new = self.kept(old, None if node is None else node.field(key))
+                    if new is not old:
+                        if changed is None:
+                            changed = dict(target)
+                        changed[key] = new
+            return target if changed is None else changed
+        if kind is list and node is not None and node.merges:
+            return lists.kept(self, target, node)
+        return target
+
+    def _node_of(self, value: Obj) -> SchemaNode | None:
+        """A mapping that says what kind it is brings its own schema."""
+        kind = value.get("kind")
+        if kind is None:
+            return None
+        api_version = value.get("apiVersion")
+        if api_version is None:
+            return None
+        return self._schema.node(scalar_text(api_version), scalar_text(kind))
+
+
+def _scalar(target: Any, patch: Any) -> Any:
+    """The patch's value in the target's style: what was a string in quotes stays one."""
+    if type(target) is Quoted or (type(target) is str and needs_quotes(target)):
+        return Quoted(scalar_text(patch))
+    return str(patch) if type(patch) is Quoted else patch
+
+
+_NAMES = {dict: "a mapping", list: "a list"}
+
+
+def _conflict(target: Any, patch: Any) -> Mismatch:
+    there, here = _NAMES.get(type(target), "a single value"), _NAMES.get(type(patch), "a single value")
+    return Mismatch(f"the patch has {here} where the object has {there}")

@@ -1,0 +1,113 @@
+"""What is known of the types of objects: how their lists are merged, and which kinds live in a namespace.
+
+    schema = Schema.builtin()
+    node = schema.node("apps/v1", "Deployment")
+    containers = node.field("spec").field("template").field("spec").field("containers")
+    containers.merge_keys  # ("name",)
+    schema.is_namespaced("v1", "Namespace")  # False
+
+The built-in knowledge is ``builtin.json``, distilled by ``hack/gen-schema.py`` from the OpenAPI document of
+Kubernetes v1.21.2, the version that kustomize v5 merges by; kinds that came later have no schema there and
+so have none here. Kubernetes' OpenAPI document, and so the data, is under the Apache License 2.0, copyright
+The Kubernetes Authors.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Mapping
+from importlib import resources
+from typing import Any
+
+from headgate.kustomize.schema.openapi import Table, distil
+
+__all__ = ["Schema", "SchemaNode"]
+
+_UNKNOWN: Any = object()
+
+
+class SchemaNode:
+    """The schema of a mapping or a list; scalars have none.
+
+    ``strategy`` is the patch strategy (``""``, ``merge``, ``replace``, ``retainKeys`` or ``merge,retainKeys``),
+    ``merges`` tells whether a list is merged element by element, ``merge_keys`` are the fields that identify
+    an element, none when the elements are scalars.
+    """
+
+    __slots__ = ("_children", "_others", "_raw", "_schema", "merge_keys", "merges", "strategy")
+
+    def __init__(self, raw: dict[str, Any], schema: Schema) -> None:
+        self._raw = raw
+        self._schema = schema
+        self._children: dict[str, SchemaNode | None] = {}
+        self._others: Any = _UNKNOWN
+        self.strategy: str = raw.get("p", "")
+        self.merges: bool = "merge" in self.strategy.split(",")
+        self.merge_keys: tuple[str, ...] = tuple(raw.get("k", ()))
+
+    def field(self, name: str) -> SchemaNode | None:
+        """Return the node of a field, or of a map's value; None when there is no schema, or it is a scalar."""
+        try:
+            return self._children[name]
+        except KeyError:
+            pass
+        index = self._raw.get("f", {}).get(name)
+        if index is None:
+            if self._others is _UNKNOWN:
+                self._others = self._schema._node(self._raw.get("a"))
+            # Not kept by name: names are the user's, and so there is no end of them.
+            other: SchemaNode | None = self._others
+            return other
+        child = self._children[name] = self._schema._node(index)
+        return child
+
+    def elements(self) -> SchemaNode | None:
+        """Return the node of a list's elements; None when there is no schema, or they are scalars."""
+        return self._schema._node(self._raw.get("e"))
+
+
+class Schema:
+    """The types known to one build. Immutable; nodes are made when first asked for."""
+
+    def __init__(self, table: Table, namespaced: Mapping[str, bool] | None = None) -> None:
+        self._raw: list[dict[str, Any]] = table["nodes"]
+        self._kinds: dict[str, int] = table["kinds"]
+        self._namespaced: dict[str, bool] = {**table["namespaced"], **(namespaced or {})}
+        self._nodes: list[SchemaNode | None] = [None] * len(self._raw)
+
+    @classmethod
+    def builtin(cls) -> Schema:
+        """Return the schema of Kubernetes' own types, loaded once."""
+        return _builtin()
+
+    def with_openapi(self, document: Mapping[str, Any]) -> Schema:
+        """Return the schema that a kustomization's own OpenAPI document (Swagger 2.0) sets.
+
+        As in kustomize it takes the place of the built-in types when it comes to merging; which of the
+        built-in kinds are namespaced stays known.
+        """
+        table = distil(document)
+        return Schema(table, {**table["namespaced"], **self._namespaced})
+
+    def is_namespaced(self, api_version: str, kind: str) -> bool | None:
+        """Tell whether objects of the kind live in a namespace; None when the kind is not known."""
+        return self._namespaced.get(f"{api_version}/{kind}")
+
+    def node(self, api_version: str, kind: str) -> SchemaNode | None:
+        """Return the schema of a kind's objects, None when the kind is not known."""
+        return self._node(self._kinds.get(f"{api_version}/{kind}"))
+
+    def _node(self, index: int | None) -> SchemaNode | None:
+        if index is None:
+            return None
+        node = self._nodes[index]
+        if node is None:
+            node = self._nodes[index] = SchemaNode(self._raw[index], self)
+        return node
+
+
+@functools.cache
+def _builtin() -> Schema:
+    data = resources.files(__name__).joinpath("builtin.json").read_bytes()
+    return Schema(json.loads(data))

@@ -1,0 +1,148 @@
+"""Distils an OpenAPI document (Swagger 2.0, as API servers and CRD tools write it) to what merging needs.
+
+A document of megabytes becomes a table of small nodes: which fields lead to further nodes, what the elements
+of a list are, and by which keys a list is merged. Scalars need no node. The table is plain JSON: a built-in
+one is made ahead of time (``hack/gen-schema.py``), others come from ``openapi: {path: ...}`` in a
+kustomization.
+
+Table: ``{"nodes": [node, ...], "kinds": {"apps/v1/Deployment": index}, "namespaced": {"apps/v1/Deployment": true}}``
+Node, each part optional: ``{"f": {field: index}, "a": index of other fields' values, "e": index of elements,
+"p": patch strategy, "k": [merge key, ...]}``
+Rules: ``kyaml/openapi`` of kustomize; the ``x-kubernetes-*`` extensions are defined by Kubernetes'
+API conventions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["Table", "distil"]
+
+Table = dict[str, Any]
+
+_GVK = "x-kubernetes-group-version-kind"
+_STRATEGY = "x-kubernetes-patch-strategy"
+_MERGE_KEY = "x-kubernetes-patch-merge-key"
+_LIST_KEYS = "x-kubernetes-list-map-keys"
+_REF = "#/definitions/"
+_SCALARS = frozenset(("string", "integer", "number", "boolean"))
+
+
+def distil(document: Mapping[str, Any]) -> Table:
+    """Return the table for a document's ``definitions`` and ``paths``; what is malformed is left out."""
+    definitions = _mapping(document.get("definitions"))
+    builder = _Builder(definitions)
+    kinds: dict[str, int] = {}
+    for name, definition in definitions.items():
+        for kind in _kinds(_mapping(definition).get(_GVK)):
+            index = builder.named(name)
+            if index is not None:
+                kinds[kind] = index
+    return {
+        "nodes": builder.nodes,
+        "kinds": kinds,
+        "namespaced": _namespaced(_mapping(document.get("paths"))),
+    }
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _kinds(entries: Any) -> list[str]:
+    found = []
+    for entry in entries if isinstance(entries, list) else [entries]:
+        entry = _mapping(entry)
+        group, version, kind = entry.get("group") or "", entry.get("version"), entry.get("kind")
+        if version and kind:
+            found.append(f"{group}/{version}/{kind}" if group else f"{version}/{kind}")
+    return found
+
+
+def _namespaced(paths: Mapping[str, Any]) -> dict[str, bool]:
+    """A kind is namespaced when it can be read below a namespace (kustomize: ``findNamespaceability``)."""
+    found: dict[str, bool] = {}
+    for path, methods in paths.items():
+        for kind in _kinds(_mapping(_mapping(methods).get("get")).get(_GVK)):
+            found[kind] = found.get(kind, False) or "namespaces/{namespace}" in path
+    return found
+
+
+class _Builder:
+    """Gives each definition, and each schema within, an index in the table; equal inner ones share theirs."""
+
+    def __init__(self, definitions: Mapping[str, Any]) -> None:
+        self.nodes: list[dict[str, Any]] = []
+        self._definitions = definitions
+        self._names: dict[str, int | None] = {}
+        self._inner: dict[str, int] = {}
+
+    def named(self, name: str) -> int | None:
+        """Return the index of a definition, None when it is a scalar or does not exist."""
+        if name in self._names:
+            return self._names[name]
+        schema = _mapping(self._definitions.get(name))
+        self._names[name] = None
+        if isinstance(schema.get("$ref"), str):
+            self._names[name] = self._index(schema)
+            return self._names[name]
+        if not schema or _is_scalar(schema):
+            return None
+        # The index comes first, as definitions refer to themselves.
+        index = len(self.nodes)
+        self.nodes.append({})
+        self._names[name] = index
+        self.nodes[index].update(self._node(schema))
+        return index
+
+    def _index(self, schema: Any) -> int | None:
+        schema = _mapping(schema)
+        reference = schema.get("$ref")
+        if isinstance(reference, str):
+            return self.named(reference.removeprefix(_REF)) if reference.startswith(_REF) else None
+        if _is_scalar(schema):
+            return None
+        node = self._node(schema)
+        key = repr(node)
+        if key not in self._inner:
+            self._inner[key] = len(self.nodes)
+            self.nodes.append(node)
+        return self._inner[key]
+
+    def _node(self, schema: Mapping[str, Any]) -> dict[str, Any]:
+        node: dict[str, Any] = {}
+        fields = {}
+        for field, value in sorted(_mapping(schema.get("properties")).items()):
+            index = self._index(value)
+            if index is not None:
+                fields[field] = index
+        if fields:
+            node["f"] = fields
+        others = schema.get("additionalProperties")
+        if isinstance(others, Mapping):
+            index = self._index(others)
+            if index is not None:
+                node["a"] = index
+        if _types(schema) == ["array"] and isinstance(schema.get("items"), Mapping):
+            index = self._index(schema["items"])
+            if index is not None:
+                node["e"] = index
+        strategy = schema.get(_STRATEGY)
+        if isinstance(strategy, str):
+            node["p"] = strategy
+            keys = schema.get(_LIST_KEYS)
+            if isinstance(keys, list):
+                node["k"] = [key for key in keys if isinstance(key, str)]
+            elif isinstance(schema.get(_MERGE_KEY), str):
+                node["k"] = [schema[_MERGE_KEY]]
+        return node
+
+
+def _types(schema: Mapping[str, Any]) -> list[Any]:
+    types = schema.get("type")
+    return types if isinstance(types, list) else [types]
+
+
+def _is_scalar(schema: Mapping[str, Any]) -> bool:
+    return len(_types(schema)) == 1 and _types(schema)[0] in _SCALARS and _STRATEGY not in schema
