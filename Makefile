@@ -1,0 +1,128 @@
+# make help lists the targets. Needed: Python 3.11 or newer, git, ssh, make; the rest is installed into .venv, and a
+# control plane for the tests is built once into the user's cache. sshd (openssh-server) is used where it is there.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/installed
+
+# The newest of these that is new enough; make PYTHON=... names another.
+PYTHON ?= $(firstword $(foreach python,python3 python3.14 python3.13 python3.12 python3.11,$(shell \
+	$(python) -c 'import sys, venv, ensurepip; sys.version_info >= (3, 11) and print("$(python)")' 2>/dev/null)))
+
+# local, kind, or nothing: kind where a container engine answers, else local.
+CLUSTER ?=
+# A cluster to test on: only when it is named on make's own command line, as tests delete things.
+ifeq ($(origin KUBECONFIG),command line)
+export HEADGATE_TEST_KUBECONFIG := $(abspath $(KUBECONFIG))
+endif
+ifneq ($(CLUSTER),)
+export HEADGATE_TEST_CLUSTER := $(CLUSTER)
+endif
+# More arguments for pytest, the demo or the benchmark.
+ARGS ?=
+
+# kubectl is in there.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help
+help: ## List the targets
+	@printf 'make TARGET [VARIABLE=...]\n\n'
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r target text; do \
+		printf '  %-22s %s\n' "$$target" "$$text"; done
+	@printf '\nVariables\n'
+	@printf '  %-22s %s\n' \
+		'CLUSTER=local|kind' 'which kind of test cluster (default: kind if a container engine answers, else local)' \
+		'KUBECONFIG=FILE' 'test on this cluster instead; only when given on the command line' \
+		'ARGS=...' 'further arguments for pytest, the demo or the benchmark: make test-unit ARGS="-k semver -x"' \
+		'PYTHON=...' 'the Python to create .venv with (3.11 or newer)'
+
+# ---- set up
+
+.PHONY: venv
+venv: $(INSTALLED) ## Create .venv from the pinned, hashed constraints.txt and install Headgate into it
+
+$(INSTALLED): constraints.txt pyproject.toml
+	@test -n '$(PYTHON)' || { echo 'make: no Python 3.11 or newer with venv and ensurepip; name one: make PYTHON=... (Debian: apt-get install python3-venv)' >&2; exit 1; }
+	@echo 'Creating $(VENV) with $(PYTHON): a minute the first time'
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m pip check --disable-pip-version-check
+	@touch $@
+
+.PHONY: lock
+lock: $(if $(wildcard $(INSTALLED)),,venv) ## Renew constraints.txt from pyproject.toml (UPGRADE=1: take newer versions too)
+	$(BIN)/uv pip compile pyproject.toml --extra dev $(LOCK) --output-file constraints.txt
+	$(BIN)/uv pip compile pyproject.toml --constraints constraints.txt $(LOCK) --output-file deploy/requirements.txt
+
+LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --quiet \
+	--custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
+
+# ---- check
+
+.PHONY: lint
+lint: venv ## Ruff (rules and format), mypy --strict, and the direction of imports
+	$(BIN)/ruff check --quiet
+	$(BIN)/ruff format --check --quiet
+	$(BIN)/mypy --no-error-summary
+	$(BIN)/lint-imports --no-cache | tail -n 1
+
+.PHONY: format
+format: venv ## Let ruff format the code and mend what it can
+	$(BIN)/ruff check --fix --quiet
+	$(BIN)/ruff format --quiet
+
+.PHONY: test
+test: lint ## Everything: lint, unit, conformance and e2e tests on a cluster of their own
+	$(BIN)/pytest $(ARGS)
+
+.PHONY: test-unit
+test-unit: venv ## Unit and conformance tests, no cluster
+	$(BIN)/pytest tests --ignore=tests/e2e $(ARGS)
+
+.PHONY: test-e2e
+test-e2e: venv ## The operator on a real API server: make test-e2e CLUSTER=local|kind
+	$(BIN)/pytest tests/e2e $(ARGS)
+
+.PHONY: differential-long
+differential-long: venv ## Many generated trees, built by us and by kustomize, compared (minutes)
+	$(BIN)/pytest tests/conformance -m 'slow or not slow' --hypothesis-profile=long $(ARGS)
+
+.PHONY: fuzz
+fuzz: venv ## The property tests with many more examples (minutes)
+	$(BIN)/pytest tests --ignore=tests/e2e -m hypothesis --hypothesis-profile=long $(ARGS)
+
+.PHONY: golden
+golden: venv ## Replay the recorded traces of Flux (../shared/golden, or GOLDEN=DIR) against Headgate
+	@$(BIN)/python hack/golden.py $(if $(GOLDEN),--golden '$(GOLDEN)') $(ARGS)
+
+.PHONY: bench
+bench: venv ## Run a benchmark: make bench NAME=build
+	@test -f 'tests/bench/$(NAME).py' || { echo 'make bench NAME=... one of:' \
+		$$(cd tests/bench && ls *.py | sed 's/\.py$$//' | grep -v '^_') >&2; exit 2; }
+	$(BIN)/python tests/bench/$(NAME).py $(ARGS)
+
+# ---- try
+
+.PHONY: demo
+demo: venv ## See it work: cluster, Git server, operator, the example fleet until all is Ready; Ctrl-C ends it
+	@$(BIN)/python hack/demo.py $(ARGS)
+
+.PHONY: cluster-up
+cluster-up: venv ## Start a cluster for work by hand; prints its kubeconfig
+	@$(BIN)/python hack/cluster.py up
+
+.PHONY: cluster-down
+cluster-down: venv ## Stop it, and whatever killed runs left behind
+	@$(BIN)/python hack/cluster.py down
+
+.PHONY: clean
+clean: ## Stop every cluster of this checkout and delete what was made (the built control plane stays cached)
+	@if test -d .state && test -x $(BIN)/python; then $(BIN)/python hack/cluster.py down --all; fi
+	rm -rf $(VENV) .state build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis operator/*.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
