@@ -1,5 +1,29 @@
 """What happens to objects between the build and the apply: decryption, then variable substitution.
 
-Pure: no cluster, no clock, no other part of headgate. `substitute` replaces variables in built objects,
-`headgate.postbuild.sops` decrypts what SOPS encrypted.
+Pure: no cluster, no clock, no other part of headgate. :mod:`.sops` decrypts what SOPS encrypted;
+:mod:`.substitute` replaces variables in built objects:
+
+    references = variable_references(spec["postBuild"])      # ConfigMaps and Secrets to fetch and to watch
+    variables = collect_variables(spec["postBuild"], found)  # found: reference -> object
+    objects = [substitute(obj, variables, dump=dump, load=load) for obj in objects]
 """
+
+from headgate.postbuild.errors import PostBuildError, SubstitutionError
+from headgate.postbuild.substitute import is_substitution_disabled, substitute
+from headgate.postbuild.variables import (
+    VariableReference,
+    Variables,
+    collect_variables,
+    variable_references,
+)
+
+__all__ = [
+    "PostBuildError",
+    "SubstitutionError",
+    "VariableReference",
+    "Variables",
+    "collect_variables",
+    "is_substitution_disabled",
+    "substitute",
+    "variable_references",
+]

@@ -1,0 +1,82 @@
+"""What can go wrong between build and apply.
+
+::
+
+    PostBuildError
+    ├── SubstitutionError        variables could not be substituted
+    │   ├── BadExpression        a ``${...}`` is malformed
+    │   ├── VariableNotSet       a variable has neither a value nor a default
+    │   ├── InvalidVariableName  a key of the given variables is no variable name
+    │   ├── BrokenBySubstitution what the substitution left is no object any more
+    │   └── VariablesMissing     a ConfigMap or Secret of ``substituteFrom`` does not exist or cannot be read
+    └── DecryptionError          see :mod:`headgate.postbuild.sops.errors`
+
+Each names object, field and variable as far as they are known, and never a value: values may be secret.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "BadExpression",
+    "BrokenBySubstitution",
+    "InvalidVariableName",
+    "PostBuildError",
+    "SubstitutionError",
+    "VariableNotSet",
+    "VariablesMissing",
+]
+
+
+class PostBuildError(Exception):
+    """A built object cannot be made ready for the apply.
+
+    ``message`` is the bare statement; ``object`` (such as ``ConfigMap/shop/settings``) and ``field`` (such as
+    ``data.port``) locate the fault, None when unknown. ``str(error)`` joins them into one sentence.
+    """
+
+    def __init__(self, message: str, *, object: str | None = None, field: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.object = object
+        self.field = field
+
+    def __str__(self) -> str:
+        where = [] if self.object is None else [self.object]
+        if self.field is not None:
+            where.append(f"field {self.field}")
+        return f"{', '.join(where)}: {self.message}" if where else self.message
+
+
+class SubstitutionError(PostBuildError):
+    """Variables could not be substituted; ``variable`` names the one at fault, None when unknown."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        variable: str | None = None,
+        object: str | None = None,
+        field: str | None = None,
+    ) -> None:
+        super().__init__(message, object=object, field=field)
+        self.variable = variable
+
+
+class BadExpression(SubstitutionError):
+    """A ``${...}`` is malformed, or asks for what cannot be computed."""
+
+
+class VariableNotSet(SubstitutionError):
+    """A variable has neither a value nor a default, in strict mode."""
+
+
+class InvalidVariableName(SubstitutionError):
+    """A key of ``substitute``, or of a ConfigMap or Secret of ``substituteFrom``, is no variable name."""
+
+
+class BrokenBySubstitution(SubstitutionError):
+    """With the values filled in, the object's text is no YAML, no object, or too large."""
+
+
+class VariablesMissing(SubstitutionError):
+    """A ConfigMap or Secret of ``substituteFrom`` does not exist and is not optional, or holds no valid data."""
