@@ -162,6 +162,8 @@ class LiveObjects:
 
     def _look_closer(self, ref: ObjectRef) -> None:
         """An object that the watch of its kind does not show may be there without our label."""
+        if ref not in self._followers:
+            return
         kind = self._watches.get(_Scope(ref.api_version, ref.kind))
         if ref not in self._objects and kind is not None and kind.reflector.synced.is_set():
             self._start(_Scope(ref.api_version, ref.kind, ref))
