@@ -17,16 +17,18 @@ from headgate.api import ObjectKey
 from headgate.apply import KnownObjects
 from headgate.git.storage import ArtifactStorage, advertised_address
 from headgate.kube import Client
-from headgate.reconcile.applying import Applier
+from headgate.reconcile.builds import BuildRules
 from headgate.reconcile.config import Config
 from headgate.reconcile.controller import Controller
 from headgate.reconcile.events import EventRecorder
 from headgate.reconcile.finalize import Finalizer
+from headgate.reconcile.inputs import InputReader
 from headgate.reconcile.kustomization import KustomizationReconciler
 from headgate.reconcile.live import LiveObjects
 from headgate.reconcile.operator import Operator
 from headgate.reconcile.source import SourceReconciler
 from headgate.reconcile.store import GIT_REPOSITORY, SourceKey, Store
+from headgate.reconcile.targets import Targets
 from headgate.reconcile.trees import SourceTrees
 from headgate.web.artifacts import artifact_app
 from headgate.web.metrics import Metrics, metrics_app
@@ -67,15 +69,19 @@ class _Program:
         self._ready = asyncio.Event()
         self._store, self._trees = Store(), SourceTrees()
         self._events = EventRecorder(client)
-        known = KnownObjects()
-        self._live = LiveObjects(
+        known = KnownObjects(disallowed_managers=config.override_managers)
+        self._targets = Targets(
+            config,
             client,
             known,
-            on_change=lambda key, ref: self._operator.live_changed(key, ref),
-            on_drift=lambda key, ref, what: self._operator.live_drifted(key, ref, what),
+            lambda of_cluster: LiveObjects(
+                of_cluster,
+                known,
+                on_change=lambda key, ref: self._operator.live_changed(key, ref),
+                on_drift=lambda key, ref, what: self._operator.live_drifted(key, ref, what),
+            ),
         )
-        applier = Applier(client, known, self._live, concurrency=config.concurrent_ssa)
-        finalizer = Finalizer(client, self._store, self._live, applier, self._events)
+        finalizer = Finalizer(client, self._store, self._targets, self._events)
         artifacts = ArtifactStorage(
             config.storage_path,
             advertised_address(config.storage_addr, config.storage_adv_addr),
@@ -87,8 +93,9 @@ class _Program:
             client,
             self._store,
             self._trees,
-            self._live,
-            applier,
+            self._targets,
+            InputReader(client),
+            BuildRules(strict_substitutions=config.strict_substitutions),
             finalizer,
             self._events,
             written=lambda obj: self._operator.kustomization_written(obj),
@@ -136,7 +143,7 @@ class _Program:
         for part in rest:
             part.cancel()
         await asyncio.gather(*rest, return_exceptions=True)
-        await self._live.close()
+        await self._targets.close()
         self._trees.close()
         for part in done:
             part.result()

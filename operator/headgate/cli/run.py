@@ -71,6 +71,83 @@ import click
     help="Spread of the intervals.",
 )
 @click.option("--no-cross-namespace-refs", is_flag=True, help="Refuse sources of other namespaces.")
+@click.option("--no-remote-bases", is_flag=True, help="Refuse bases of overlays named by URL.")
+@click.option(
+    "--default-service-account",
+    default="",
+    help="Service account of a Kustomization that names none, in its own namespace.",
+)
+@click.option(
+    "--default-kubeconfig-service-account",
+    default="",
+    help="Service account for remote clusters whose ConfigMap names none.",
+)
+@click.option(
+    "--insecure-kubeconfig-exec",
+    is_flag=True,
+    help="Let kubeconfigs of Secrets run programs of the operator's image.",
+)
+@click.option(
+    "--insecure-kubeconfig-tls",
+    is_flag=True,
+    help="Let kubeconfigs of Secrets turn the check of certificates off.",
+)
+@click.option(
+    "--override-manager",
+    "override_managers",
+    multiple=True,
+    metavar="NAME",
+    help="Field manager, besides kubectl, whose changes to managed objects are undone; may be repeated.",
+)
+@click.option(
+    "--custom-apply-stage-kinds",
+    default="",
+    metavar="GROUP/KIND,...",
+    help="Kinds applied in a stage of their own, after definitions and before all others.",
+)
+@click.option(
+    "--sops-age-secret",
+    default="",
+    help="Secret with age keys in the operator's namespace, tried for everything.",
+)
+@click.option(
+    "--watch-all-namespaces/--no-watch-all-namespaces",
+    default=True,
+    show_default=True,
+    help="Watch custom resources in all namespaces, or only in that of the operator (RUNTIME_NAMESPACE).",
+)
+@click.option(
+    "--watch-label-selector",
+    default="",
+    help="Reconcile only the custom resources that this label selector matches.",
+)
+@click.option(
+    "--watch-configs-label-selector",
+    default="reconcile.fluxcd.io/watch=Enabled",
+    show_default=True,
+    help="ConfigMaps and Secrets whose changes are acted on at once; empty: none.",
+)
+@click.option("--events-addr", default="", help="URL of a notification controller that is told all events.")
+@click.option(
+    "--http-retry",
+    type=click.IntRange(0),
+    default=9,
+    show_default=True,
+    help="How often a failed download of an artifact is tried again.",
+)
+@click.option(
+    "--drift-detection",
+    type=click.Choice(["events", "interval"]),
+    default="events",
+    show_default=True,
+    help="When changes by others are corrected: at once, or at the next interval.",
+)
+@click.option(
+    "--feature-gates",
+    default="",
+    metavar="NAME=BOOL,...",
+    help="Turn behaviours on or off; see the command line's reference for their names.",
+)
 @click.option(
     "--artifact-retention-ttl", default="60s", show_default=True, help="How long an old artifact is kept."
 )
@@ -98,6 +175,21 @@ def command(
     requeue_dependency: str,
     interval_jitter_percentage: int,
     no_cross_namespace_refs: bool,
+    no_remote_bases: bool,
+    default_service_account: str,
+    default_kubeconfig_service_account: str,
+    insecure_kubeconfig_exec: bool,
+    insecure_kubeconfig_tls: bool,
+    override_managers: tuple[str, ...],
+    custom_apply_stage_kinds: str,
+    sops_age_secret: str,
+    watch_all_namespaces: bool,
+    watch_label_selector: str,
+    watch_configs_label_selector: str,
+    events_addr: str,
+    http_retry: int,
+    drift_detection: str,
+    feature_gates: str,
     artifact_retention_ttl: str,
     artifact_retention_records: int,
     log_level: str,
@@ -105,8 +197,11 @@ def command(
 ) -> None:
     """Run the operator until it is told to stop (SIGINT, SIGTERM)."""
     import asyncio
+    import os
 
     from headgate.api.duration import parse_duration
+    from headgate.apply import GroupKind
+    from headgate.cli.gates import parse_gates
     from headgate.cli.logs import configure
     from headgate.kube import AccessError
     from headgate.reconcile.config import Config
@@ -114,6 +209,11 @@ def command(
     from headgate.web.server import AddressError
 
     configure(log_level, log_encoding)
+    gates = parse_gates(feature_gates)
+    namespace = os.environ.get("RUNTIME_NAMESPACE", "")
+    if not watch_all_namespaces and not namespace:
+        raise click.UsageError("--no-watch-all-namespaces needs the environment variable RUNTIME_NAMESPACE")
+    stages = [k for k in custom_apply_stage_kinds.split(",") if k.strip()]
     config = Config(
         kubeconfig=kubeconfig,
         context=kube_context,
@@ -127,6 +227,24 @@ def command(
         requeue_dependency=_seconds(parse_duration, "--requeue-dependency", requeue_dependency),
         jitter=interval_jitter_percentage / 100,
         no_cross_namespace_refs=no_cross_namespace_refs,
+        no_remote_bases=no_remote_bases,
+        default_service_account=default_service_account,
+        default_kubeconfig_service_account=default_kubeconfig_service_account,
+        insecure_kubeconfig_exec=insecure_kubeconfig_exec,
+        insecure_kubeconfig_tls=insecure_kubeconfig_tls,
+        override_managers=override_managers,
+        custom_stage_kinds=frozenset(map(GroupKind.parse, stages)),
+        strict_substitutions=gates["StrictPostBuildSubstitutions"],
+        additive_cel_dependency_check=gates["AdditiveCELDependencyCheck"],
+        fail_fast=not gates["DisableFailFastBehavior"],
+        runtime_namespace=namespace,
+        watch_namespace="" if watch_all_namespaces else namespace,
+        watch_label_selector=watch_label_selector,
+        watch_configs_label_selector="" if gates["DisableConfigWatchers"] else watch_configs_label_selector,
+        sops_age_secret=sops_age_secret,
+        events_addr=events_addr,
+        http_retry=http_retry,
+        drift_detection=drift_detection == "events",
         retention_ttl=_seconds(parse_duration, "--artifact-retention-ttl", artifact_retention_ttl),
         retention_records=artifact_retention_records,
     )

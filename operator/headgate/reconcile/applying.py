@@ -17,6 +17,7 @@ from headgate.apply import (
     ApplyResult,
     ChangeSet,
     DeleteOptions,
+    GroupKind,
     KnownObjects,
     Owner,
     apply_all,
@@ -41,9 +42,19 @@ class Pruned:
 class Applier:
     """Carries a Kustomization's objects to the cluster and away from it."""
 
-    def __init__(self, client: Client, known: KnownObjects, live: LiveObjects, *, concurrency: int) -> None:
+    def __init__(
+        self,
+        client: Client,
+        known: KnownObjects,
+        live: LiveObjects,
+        *,
+        concurrency: int,
+        disallowed_managers: tuple[str, ...] = (),
+        custom_stages: frozenset[GroupKind] = frozenset(),
+    ) -> None:
         self._client, self._known, self._live = client, known, live
         self._concurrency = concurrency
+        self._disallowed_managers, self._custom_stages = disallowed_managers, custom_stages
 
     async def apply(self, ks: Kustomization, objects: Iterable[Obj], *, full: bool) -> ApplyResult:
         """Bring the cluster to ``objects``; ``full`` asks the API server about each of them.
@@ -56,6 +67,8 @@ class Applier:
             full=full,
             concurrency=self._concurrency,
             timeout=ks.timeout,
+            disallowed_managers=self._disallowed_managers,
+            custom_stages=self._custom_stages,
         )
         return await apply_all(
             self._client, objects, options, self._known, lambda _, live: self._live.observe(live)

@@ -10,16 +10,23 @@ from typing import Any
 
 import orjson
 
-from headgate.kustomize import BuildOptions, build
+from headgate.kustomize import BuildOptions, RemoteFetcher, build, dump
 from headgate.kustomize.errors import BuildError, ResourceError
 from headgate.kustomize.tree import EntryKind, Inputs, RecordingTree, Tree
+from headgate.kustomize.yaml import load_documents
 from headgate.overlay import prepare
+from headgate.postbuild import PostBuildError, substitute
+from headgate.reconcile.inputs import ClusterInputs
 
 Obj = dict[str, Any]
 
 
 class PathNotFound(BuildError):
     """``spec.path`` names no directory of the source."""
+
+
+class PostBuildFailed(BuildError):
+    """A built object could not be made ready for the apply."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +50,22 @@ def build_directory(path: str | None) -> str:
     return posixpath.normpath("/" + (path or "")).lstrip("/")
 
 
-def build_objects(tree: Tree, spec: Mapping[str, Any]) -> Built:
+@dataclass(frozen=True, slots=True)
+class BuildRules:
+    """How all builds are done, whatever they build."""
+
+    remote_bases: RemoteFetcher | None = None
+    """Where bases named by URL come from; None refuses them."""
+    strict_substitutions: bool = True
+    """A variable without value or default is an error."""
+
+
+def build_objects(
+    tree: Tree,
+    spec: Mapping[str, Any],
+    inputs: ClusterInputs = ClusterInputs(),  # noqa: B008 - immutable
+    rules: BuildRules = BuildRules(),
+) -> Built:
     """Build what a Kustomization's spec asks for from the tree of its source.
 
     Raises :class:`PathNotFound`, or another :class:`headgate.kustomize.BuildError`.
@@ -54,12 +76,30 @@ def build_objects(tree: Tree, spec: Mapping[str, Any]) -> Built:
     if kind is not EntryKind.DIRECTORY:
         what = "is a file, not a directory" if kind is EntryKind.FILE else "no such directory in the source"
         raise PathNotFound(f"kustomization path not found: {spec.get('path')}: {what}", field="spec.path")
-    objects = build(prepare(recording, path, spec), path, BuildOptions(reorder="none"))
+    options = BuildOptions(reorder="none", unknown_fields="ignore", allow_remote=rules.remote_bases)
+    objects = build(prepare(recording, path, spec), path, options)
     for obj in objects:
         _check(obj)
+    objects = [_substituted(obj, inputs, rules) for obj in objects]
     objects = [_with_common_metadata(obj, spec.get("commonMetadata") or {}) for obj in objects]
     data = orjson.dumps(objects, option=orjson.OPT_SORT_KEYS)
     return Built(objects, "sha256:" + hashlib.sha256(data).hexdigest(), recording.inputs)
+
+
+def _substituted(obj: Obj, inputs: ClusterInputs, rules: BuildRules) -> Obj:
+    if inputs.variables is None:
+        return obj
+    try:
+        return substitute(obj, inputs.variables, dump=dump, load=_load, strict=rules.strict_substitutions)
+    except PostBuildError as error:
+        raise PostBuildFailed(error.message, object=error.object, field=error.field) from error
+
+
+def _load(text: str) -> Any:
+    values = [d.value for d in load_documents(text.encode(), file="") if d.value is not None]
+    if len(values) != 1:
+        raise ValueError("not one document")
+    return values[0]
 
 
 def _check(obj: Obj) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from headgate.apply.stages import GroupKind
+
 
 @dataclass(frozen=True, slots=True)
 class Config:
@@ -23,6 +25,29 @@ class Config:
     jitter: float = 0.05
     """Fraction by which an interval is made longer or shorter."""
     no_cross_namespace_refs: bool = False
+    no_remote_bases: bool = False
+    default_service_account: str = ""
+    """Acted as by Kustomizations that name no service account."""
+    default_kubeconfig_service_account: str = ""
+    insecure_kubeconfig_exec: bool = False
+    insecure_kubeconfig_tls: bool = False
+    override_managers: tuple[str, ...] = ()
+    """Field managers, besides kubectl, whose changes to managed objects are undone."""
+    custom_stage_kinds: frozenset[GroupKind] = frozenset()
+    strict_substitutions: bool = True
+    additive_cel_dependency_check: bool = False
+    runtime_namespace: str = ""
+    """The operator's own namespace; empty when unknown."""
+    watch_namespace: str = ""
+    """The only namespace whose custom resources are reconciled; empty: all."""
+    watch_label_selector: str = ""
+    watch_configs_label_selector: str = "reconcile.fluxcd.io/watch=Enabled"
+    """ConfigMaps and Secrets whose changes start a reconcile of the Kustomizations that refer to them; empty: none."""
+    sops_age_secret: str = ""
+    events_addr: str = ""
+    http_retry: int = 9
+    drift_detection: bool = True
+    """Correct drift when its watch event comes; else only at the interval."""
     retention_ttl: float = 60.0
     retention_records: int = 2
     fail_fast: bool = True

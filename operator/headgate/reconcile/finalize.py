@@ -17,12 +17,13 @@ from headgate.api import inventory as inv
 from headgate.apply import Action
 from headgate.kube import Client, ObjectRef
 from headgate.reconcile import finalizers
-from headgate.reconcile.applying import Applier
 from headgate.reconcile.controller import NOTHING_MORE, RETRY, WAKE, Backoff, Outcome
 from headgate.reconcile.events import NORMAL, WARNING, Event, EventRecorder
 from headgate.reconcile.live import LiveObjects
+from headgate.reconcile.remote import AccountMissing, TargetError
 from headgate.reconcile.status import StatusSession
 from headgate.reconcile.store import Store
+from headgate.reconcile.targets import Target, Targets
 
 Obj = dict[str, Any]
 
@@ -38,16 +39,14 @@ class Termination:
 
     refs: tuple[ObjectRef, ...]
     deadline: float
+    live: LiveObjects
 
 
 class Finalizer:
     """Carries out deletions; keeps only what a deletion under way needs."""
 
-    def __init__(
-        self, client: Client, store: Store, live: LiveObjects, applier: Applier, events: EventRecorder
-    ) -> None:
-        self._client, self._store, self._live = client, store, live
-        self._applier, self._events = applier, events
+    def __init__(self, client: Client, store: Store, targets: Targets, events: EventRecorder) -> None:
+        self._client, self._store, self._targets, self._events = client, store, targets, events
         self._terminations: dict[ObjectKey, Termination] = {}
         self._backoff: Backoff[ObjectKey] = Backoff()
 
@@ -60,7 +59,7 @@ class Finalizer:
         if key in self._terminations:
             outcome = self._still_terminating(key, obj)
         elif _deletes(ks) and entries:
-            outcome = await self._delete(key, ks, obj, entries)
+            outcome = await self._delete_as_owner(key, ks, obj, entries)
         else:
             outcome = None
         if outcome is not None:
@@ -69,36 +68,61 @@ class Finalizer:
         self._backoff.reset(key)
         return NOTHING_MORE
 
-    async def _delete(
+    async def _delete_as_owner(
         self, key: ObjectKey, ks: Kustomization, obj: Obj, entries: frozenset[inv.Entry]
     ) -> Outcome | None:
-        pruned = await self._applier.prune(ks, entries)
+        """Delete as whom the objects were applied; None when the Kustomization may go."""
+        try:
+            await self._targets.check_account(ks)
+            target = await self._targets.of(ks)
+        except AccountMissing as error:
+            # As Flux: without the account nobody may delete them, and the Kustomization must not stay for ever.
+            names = "\n".join(
+                "/".join(p for p in (e.kind, e.namespace, e.name) if p) for e in sorted(entries, key=str)
+            )
+            message = f"unable to prune objects: {error}\n{names}"
+            _log.error("%s: %s", key, message)
+            self._tell(obj, WARNING, message)
+            return None
+        except TargetError as error:
+            return await self._report(key, ks, obj, f"pruning for deleted resource failed: {error}", entries)
+        return await self._delete(key, ks, obj, entries, target)
+
+    async def _report(
+        self, key: ObjectKey, ks: Kustomization, obj: Obj, message: str, left: frozenset[inv.Entry]
+    ) -> Outcome:
+        _log.error("%s: %s", key, message)
+        self._tell(obj, WARNING, message)
+        session = StatusSession(self._client, obj, manager=MANAGER, written=self._keep)
+        session.mark(reasons.READY, "False", reasons.PRUNE_FAILED, message)
+        inv.to_status(session.status, left)
+        await session.write()
+        return Outcome(after=min(self._backoff.next(key), ks.retry_interval), trigger=RETRY)
+
+    async def _delete(
+        self, key: ObjectKey, ks: Kustomization, obj: Obj, entries: frozenset[inv.Entry], target: Target
+    ) -> Outcome | None:
+        pruned = await target.applier.prune(ks, entries)
         if len(pruned.changes):
             self._tell(obj, NORMAL, str(pruned.changes))
         if pruned.errors:
             message = "pruning for deleted resource failed: " + "; ".join(pruned.errors)
-            _log.error("%s: %s", key, message)
-            self._tell(obj, WARNING, message)
-            session = StatusSession(self._client, obj, manager=MANAGER, written=self._keep)
-            session.mark(reasons.READY, "False", reasons.PRUNE_FAILED, message)
-            inv.to_status(session.status, pruned.survivors)
-            await session.write()
-            return Outcome(after=min(self._backoff.next(key), ks.retry_interval), trigger=RETRY)
+            return await self._report(key, ks, obj, message, pruned.survivors)
         if ks.deletion_policy != "WaitForTermination":
             return None
         refs = tuple(c.ref for c in pruned.changes.entries if c.action is Action.DELETED)
-        self._terminations[key] = Termination(refs, time.monotonic() + ks.timeout)
-        self._live.follow(key, refs)
+        self._terminations[key] = Termination(refs, time.monotonic() + ks.timeout, target.live)
+        target.live.follow(key, refs)
         return self._still_terminating(key, obj)
 
     def _still_terminating(self, key: ObjectKey, obj: Obj) -> Outcome | None:
         """None when the wait is over, one way or the other."""
         wait, now = self._terminations[key], time.monotonic()
-        left = [r for r in wait.refs if self._live.exists(r)]
+        left = [r for r in wait.refs if wait.live.exists(r)]
         if left and now < wait.deadline:
             return Outcome(after=wait.deadline - now, trigger=WAKE)
         del self._terminations[key]
-        self._live.unfollow(key)
+        wait.live.unfollow(key)
         if left:
             names = ", ".join(str(r) for r in left)
             message = f"failed to wait for resources termination: {names} still there after the timeout"

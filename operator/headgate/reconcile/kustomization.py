@@ -28,17 +28,18 @@ from headgate.kube import ApiError, Client, ObjectRef, ref_of
 from headgate.kustomize.errors import BuildError
 from headgate.kustomize.tree import Inputs, Tree
 from headgate.reconcile import finalizers
-from headgate.reconcile.applying import Applier
-from headgate.reconcile.builds import Built, PathNotFound, build_objects
+from headgate.reconcile.builds import BuildRules, Built, PathNotFound, PostBuildFailed, build_objects
 from headgate.reconcile.config import Config
 from headgate.reconcile.controller import NOTHING_MORE, RETRY, WAKE, Outcome
 from headgate.reconcile.dependencies import blocked_by
 from headgate.reconcile.events import NORMAL, WARNING, Event, EventRecorder
 from headgate.reconcile.finalize import Finalizer
-from headgate.reconcile.live import LiveObjects
+from headgate.reconcile.inputs import ClusterInputs, InputReader, InputsMissing
 from headgate.reconcile.queue import Depth, Priority, Trigger
+from headgate.reconcile.remote import TargetError
 from headgate.reconcile.status import PROGRESS_DELAY, StatusSession
 from headgate.reconcile.store import SourceKey, Store, source_of
+from headgate.reconcile.targets import Target, Targets
 from headgate.reconcile.trees import SourceTrees
 from headgate.reconcile.waiting import HealthWait, Standing, jobs_with_ttl, judge
 
@@ -86,7 +87,9 @@ class Attempt:
     """The value of the requestedAt annotation this attempt answers."""
     started: float
     revision: str = ""
+    inputs: ClusterInputs | None = None
     built: Built | None = None
+    target: Target | None = None
     result: ApplyResult | None = None
     depth: Depth = Depth.VERIFY
     drifted: bool = False
@@ -103,6 +106,8 @@ class Settled:
     generation: int
     digest: str
     inputs: Inputs
+    cluster_inputs: str
+    """Version of what was read from the cluster."""
     tree: Tree | None = None
     """The newest tree that was compared with the inputs ..."""
     same: bool = True
@@ -139,8 +144,9 @@ class KustomizationReconciler:
         client: Client,
         store: Store,
         trees: SourceTrees,
-        live: LiveObjects,
-        applier: Applier,
+        targets: Targets,
+        inputs: InputReader,
+        rules: BuildRules,
         finalizer: Finalizer,
         events: EventRecorder,
         written: Callable[[Obj], None],
@@ -148,7 +154,8 @@ class KustomizationReconciler:
     ) -> None:
         self._written, self._is_source_pending = written, is_source_pending
         self._config, self._client, self._store, self._trees = config, client, store, trees
-        self._live, self._applier, self._finalizer, self._events = live, applier, finalizer, events
+        self._targets, self._inputs, self._rules = targets, inputs, rules
+        self._finalizer, self._events = finalizer, events
         self._memories: dict[ObjectKey, Memory] = {}
 
     async def reconcile(self, key: ObjectKey, triggers: tuple[Trigger, ...]) -> Outcome:
@@ -159,6 +166,7 @@ class KustomizationReconciler:
         if obj is None:
             self._close(memory)
             del self._memories[key]
+            await self._targets.release(key)
             return NOTHING_MORE
         if obj["metadata"].get("deletionTimestamp"):
             self._close(memory)
@@ -214,10 +222,14 @@ class KustomizationReconciler:
             source = self._find_source(attempt)
             self._check_dependencies(attempt, source)
             if attempt.depth is Depth.LOOK and not self.concerns(attempt.key, source):
-                return await self._take_note(memory, attempt)
+                attempt.inputs = await self._read_inputs(attempt)
+                assert memory.settled is not None
+                if attempt.inputs.version == memory.settled.cluster_inputs:
+                    return await self._take_note(memory, attempt)
             memory.settled = None
             self._progress(attempt, "Fetching manifests")
             await self._build(attempt, source)
+            attempt.target = await self._target(attempt)
             await self._apply(attempt)
             await self._prune(attempt)
             if await self._start_health_wait(memory, attempt):
@@ -269,34 +281,50 @@ class KustomizationReconciler:
             tell = blocked.message
         raise Postponed(reasons.DEPENDENCY_NOT_READY, blocked.message, after=retry, tell=tell)
 
+    async def _read_inputs(self, attempt: Attempt) -> ClusterInputs:
+        try:
+            return await self._inputs.read(attempt.ks, attempt.obj["spec"])
+        except InputsMissing as error:
+            raise Failed(reasons.BUILD_FAILED, str(error)) from error
+
+    async def _target(self, attempt: Attempt) -> Target:
+        try:
+            return await self._targets.of(attempt.ks)
+        except TargetError as error:
+            raise Failed(reasons.RECONCILIATION_FAILED, str(error)) from error
+
     async def _build(self, attempt: Attempt, source: SourceKey) -> None:
+        inputs = attempt.inputs or await self._read_inputs(attempt)
+        attempt.inputs = inputs
         with self._trees.use(source, attempt.revision) as tree:
             if tree is None:
                 raise Failed(reasons.ARTIFACT_FAILED, f"revision {attempt.revision} is no longer there")
             try:
-                built = await asyncio.to_thread(build_objects, tree, attempt.obj["spec"])
+                built = await asyncio.to_thread(build_objects, tree, attempt.obj["spec"], inputs, self._rules)
             except PathNotFound as error:
                 raise Failed(reasons.ARTIFACT_FAILED, error.message) from error
             except BuildError as error:
                 attempt.session.status["lastAttemptedRevision"] = attempt.revision
                 self._progress(attempt, "Building manifests")
-                raise Failed(reasons.BUILD_FAILED, f"kustomize build failed: {error}") from error
+                doing = "post build" if isinstance(error, PostBuildFailed) else "kustomize build"
+                raise Failed(reasons.BUILD_FAILED, f"{doing} failed: {error}") from error
         attempt.session.status["lastAttemptedRevision"] = attempt.revision
         attempt.built = built
 
     async def _apply(self, attempt: Attempt) -> None:
         assert attempt.built is not None
-        session = attempt.session
+        assert attempt.target is not None
+        session, target = attempt.session, attempt.target
         self._progress(attempt, "Detecting drift")
         before = inv.from_status(session.status)
-        intended = await self._applier.intended(attempt.built.objects)
+        intended = await target.applier.intended(attempt.built.objects)
         if not intended <= before:
             # Written before anything is created: what a crash in the next instant would leave behind is
             # found again by this record.
             inv.to_status(session.status, before | intended)
             await session.write()
         try:
-            result = await self._applier.apply(
+            result = await target.applier.apply(
                 attempt.ks, attempt.built.objects, full=attempt.depth is Depth.VERIFY
             )
         except ApplyFailed as error:
@@ -306,7 +334,7 @@ class KustomizationReconciler:
                 del session.status["inventory"]
             changed = "\n".join(str(c) for c in error.changes.changed())
             raise Failed(reasons.RECONCILIATION_FAILED, f"{error}\n{changed}") from error
-        self._live.watch({(o["apiVersion"], o["kind"]) for o in attempt.built.objects})
+        target.live.watch({(o["apiVersion"], o["kind"]) for o in attempt.built.objects})
         changed = "\n".join(str(c) for c in result.changes.changed())
         attempt.result, attempt.drifted = result, bool(changed)
         if changed:
@@ -318,7 +346,8 @@ class KustomizationReconciler:
     async def _prune(self, attempt: Attempt) -> None:
         if not attempt.stale or not attempt.ks.spec.prune:
             return
-        pruned = await self._applier.prune(attempt.ks, attempt.stale)
+        assert attempt.target is not None
+        pruned = await attempt.target.applier.prune(attempt.ks, attempt.stale)
         if len(pruned.changes):
             self._tell(attempt, NORMAL, str(pruned.changes))
         if pruned.errors:
@@ -350,7 +379,8 @@ class KustomizationReconciler:
             deadline=now + attempt.ks.timeout,
         )
         memory.open = attempt
-        self._live.follow(attempt.key, targets)
+        assert attempt.target is not None
+        attempt.target.live.follow(attempt.key, targets)
         return True
 
     def _health_targets(self, attempt: Attempt) -> tuple[ObjectRef, ...]:
@@ -368,8 +398,9 @@ class KustomizationReconciler:
         """Look at an open wait: end it, or go on waiting without a worker."""
         wait = attempt.wait
         assert wait is not None
+        assert attempt.target is not None
         now = time.monotonic()
-        verdict = judge(wait, self._live.health, now, fail_fast=self._config.fail_fast)
+        verdict = judge(wait, attempt.target.live.health, now, fail_fast=self._config.fail_fast)
         if verdict.standing is Standing.WAITING:
             attempt.session.write_soon()
             return Outcome(after=wait.deadline - now, trigger=WAKE)
@@ -407,7 +438,8 @@ class KustomizationReconciler:
     def _close(self, memory: Memory) -> None:
         if memory.open is not None:
             memory.open.session.abandon()
-            self._live.unfollow(memory.open.key)
+            if memory.open.target is not None:
+                memory.open.target.live.unfollow(memory.open.key)
             memory.open = None
 
     # How an attempt ends.
@@ -416,7 +448,11 @@ class KustomizationReconciler:
         session, ks, built = attempt.session, attempt.ks, attempt.built
         assert built is not None
         memory.settled = Settled(
-            attempt.obj["metadata"]["uid"], session.generation, built.digest, built.inputs
+            attempt.obj["metadata"]["uid"],
+            session.generation,
+            built.digest,
+            built.inputs,
+            attempt.inputs.version if attempt.inputs is not None else "",
         )
         if not self._is_news(attempt):
             # A routine look at what is all in place: nobody needs to hear of it.

@@ -53,6 +53,7 @@ class LiveObjects:
         self,
         client: Client,
         known: KnownObjects,
+        *,
         on_change: Callable[[ObjectKey, ObjectRef], None],
         on_drift: Callable[[ObjectKey, ObjectRef, str], None],
     ) -> None:

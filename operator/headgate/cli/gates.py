@@ -1,0 +1,54 @@
+"""Feature gates: behaviours that are turned on or off by name, as Flux's controllers name them."""
+
+from __future__ import annotations
+
+import click
+
+GATES = {
+    "AdditiveCELDependencyCheck": False,
+    "DisableConfigWatchers": False,
+    "DisableFailFastBehavior": False,
+    "StrictPostBuildSubstitutions": True,
+}
+"""The gates that decide something here, with their defaults."""
+
+ALWAYS = {
+    "CancelHealthCheckOnNewRevision": True,
+    "DirectSourceFetch": True,
+    "ExternalArtifact": True,
+}
+"""Gates of Flux for what is always so here."""
+
+WITHOUT_MEANING = frozenset(
+    ("CacheSecretsAndConfigMaps", "DisableStatusPollerCache", "GroupChangeLog", "MigrateAPIVersion")
+)
+"""Gates of Flux for parts that do not exist here; accepted, so that a Deployment's arguments can be kept."""
+
+_OPTION = "--feature-gates"
+
+
+def parse_gates(text: str) -> dict[str, bool]:
+    """The value of each of :data:`GATES`; raises :class:`click.BadParameter`.
+
+    >>> parse_gates("DisableFailFastBehavior=true")["DisableFailFastBehavior"]
+    True
+    """
+    values = dict(GATES)
+    for part in (p.strip() for p in text.split(",")):
+        if not part:
+            continue
+        name, equals, value = part.partition("=")
+        if not equals or value.lower() not in ("true", "false"):
+            raise click.BadParameter(
+                f"{part!r} is not of the form NAME=true or NAME=false", param_hint=_OPTION
+            )
+        wanted = value.lower() == "true"
+        if name in GATES:
+            values[name] = wanted
+        elif name in ALWAYS:
+            if wanted is not ALWAYS[name]:
+                raise click.BadParameter(f"{name} cannot be turned off", param_hint=_OPTION)
+        elif name not in WITHOUT_MEANING:
+            known = ", ".join(sorted({*GATES, *ALWAYS, *WITHOUT_MEANING}))
+            raise click.BadParameter(f"no gate {name!r}; known: {known}", param_hint=_OPTION)
+    return values

@@ -1,0 +1,53 @@
+"""Wakes Kustomizations and GitRepositories when a ConfigMap or Secret they refer to changes.
+
+Only those are watched that a label asks for (Flux: ``reconcile.fluxcd.io/watch: Enabled``), and of them only the
+names are kept: values are read when they are needed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from headgate.kube import Client, ObjectRef, Reflector
+
+Obj = dict[str, Any]
+
+KINDS = ("ConfigMap", "Secret")
+
+
+class ConfigWatch:
+    """Calls ``changed`` with each watched object that was created, changed or deleted after the start."""
+
+    def __init__(
+        self,
+        client: Client,
+        label_selector: str,
+        changed: Callable[[ObjectRef], None],
+        namespace: str | None = None,
+    ) -> None:
+        self._changed = changed
+        self._reflectors = [
+            Reflector[str](
+                client,
+                "v1",
+                kind,
+                project=lambda obj: str(obj["metadata"]["resourceVersion"]),
+                on_change=self._on_change,
+                namespace=namespace,
+                label_selector=label_selector,
+            )
+            for kind in KINDS
+        ]
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for reflector in self._reflectors:
+                group.create_task(reflector.run())
+
+    def _on_change(self, ref: ObjectRef, old: str | None, new: str | None) -> None:
+        reflector = self._reflectors[KINDS.index(ref.kind)]
+        if reflector.synced.is_set():
+            self._changed(ref)

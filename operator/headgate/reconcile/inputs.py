@@ -1,0 +1,90 @@
+"""What a build takes from the cluster besides the source: values of variables, and keys to decrypt with.
+
+A build is repeated when any of this changed: :attr:`ClusterInputs.version` tells, from uid and resource version of
+each object that was read (or its absence).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from headgate.api import Kustomization, ObjectKey
+from headgate.kube import ApiError, Client, NotFound, ObjectRef
+from headgate.postbuild import (
+    PostBuildError,
+    VariableReference,
+    Variables,
+    collect_variables,
+    variable_references,
+)
+
+Obj = dict[str, Any]
+
+NOTHING_READ = ""
+"""The version where nothing of the cluster was needed."""
+
+
+class InputsMissing(Exception):
+    """Something the build needs cannot be read; the message names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterInputs:
+    """The inputs of one build."""
+
+    version: str = NOTHING_READ
+    variables: Variables | None = None
+    """None when the spec asks for no substitution."""
+
+
+def references(kustomization: Obj) -> Iterator[ObjectRef]:
+    """The ConfigMaps and Secrets a raw Kustomization refers to: variables, keys, kubeconfig."""
+    spec, namespace = kustomization["spec"], kustomization["metadata"]["namespace"]
+    for entry in (spec.get("postBuild") or {}).get("substituteFrom") or ():
+        yield ObjectRef("v1", entry["kind"], entry["name"], namespace)
+    key = (spec.get("decryption") or {}).get("secretRef")
+    if key:
+        yield ObjectRef("v1", "Secret", key["name"], namespace)
+    access = spec.get("kubeConfig") or {}
+    for field, kind in (("secretRef", "Secret"), ("configMapRef", "ConfigMap")):
+        if access.get(field):
+            yield ObjectRef("v1", kind, access[field]["name"], namespace)
+
+
+class InputReader:
+    """Reads the inputs of builds."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def read(self, ks: Kustomization, spec: Obj) -> ClusterInputs:
+        """All inputs of a build by ``spec``, the raw spec of ``ks``; raises :class:`InputsMissing`."""
+        post_build = spec.get("postBuild")
+        if post_build is None:
+            return ClusterInputs()
+        wanted = variable_references(post_build)
+        found = {r: o for r in wanted if (o := await self._find(r, ks.key)) is not None}
+        try:
+            variables = collect_variables(post_build, found)
+        except PostBuildError as error:
+            raise InputsMissing(f"post build failed: {error}") from error
+        return ClusterInputs(_version(found.get(r) for r in wanted), variables)
+
+    async def _find(self, reference: VariableReference, key: ObjectKey) -> Obj | None:
+        try:
+            return await self._client.get(ObjectRef("v1", reference.kind, reference.name, key.namespace))
+        except NotFound:
+            return None
+        except ApiError as error:
+            where = f"{reference.kind}/{key.namespace}/{reference.name}"
+            raise InputsMissing(
+                f"post build failed: substitute from '{where}' error: {error.message}"
+            ) from error
+
+
+def _version(objects: Iterable[Obj | None]) -> str:
+    seen = [o and (o["metadata"]["uid"], o["metadata"]["resourceVersion"]) for o in objects]
+    return hashlib.sha256(repr(seen).encode()).hexdigest() if seen else NOTHING_READ
