@@ -49,7 +49,9 @@ def _up(options: argparse.Namespace, progress: Progress) -> int:
 
 def _down(options: argparse.Namespace, progress: Progress) -> int:
     names = [folder.name for folder in all_clusters()] if options.all else [options.name]
-    names += [] if options.all else [folder.name for folder in choice.orphans() if folder.name != options.name]
+    names += (
+        [] if options.all else [folder.name for folder in choice.orphans() if folder.name != options.name]
+    )
     for name in names:
         print(f"{name}: {'stopped' if choice.down(name, progress) else 'not running'}")
     return 0
@@ -62,10 +64,14 @@ def _status(_: argparse.Namespace, __: Progress) -> int:
     for folder in folders:
         state, cluster = folder.state(), folder.cluster()
         if cluster is not None:
-            print(f"{cluster.name}: up, Kubernetes {cluster.version} ({cluster.provider}), {cluster.kubeconfig}")
+            print(
+                f"{cluster.name}: up, Kubernetes {cluster.version} ({cluster.provider}), {cluster.kubeconfig}"
+            )
         elif state is not None:
             phase = state.phase if state.supervisor is None or state.supervisor.is_running() else "ended"
-            print(f"{folder.name}: {phase} ({state.provider}), logs in {folder.logs} {state.message}".rstrip())
+            print(
+                f"{folder.name}: {phase} ({state.provider}), logs in {folder.logs} {state.message}".rstrip()
+            )
         else:
             print(f"{folder.name}: remains of a cluster in {folder.path}")
     return 0
@@ -95,14 +101,22 @@ def _parser() -> argparse.ArgumentParser:
     named.add_argument("--name", default=DEFAULT_NAME, help="which cluster (default: %(default)s)")
 
     up = commands.add_parser("up", parents=[named], help="start a cluster, or find it running")
-    up.add_argument("--provider", choices=choice.PROVIDERS, default="", help="default: kind if it can, else local")
+    up.add_argument(
+        "--provider", choices=choice.PROVIDERS, default="", help="default: kind if it can, else local"
+    )
     up.add_argument("--kubeconfig", type=Path, help="use this cluster instead of starting one")
     up.add_argument(
-        "--wait", type=float, default=choice.TIMEOUT, metavar="SECONDS", help="until it is ready (%(default)s)"
+        "--wait",
+        type=float,
+        default=choice.TIMEOUT,
+        metavar="SECONDS",
+        help="until it is ready (%(default)s)",
     )
     up.set_defaults(run=_up)
 
-    down = commands.add_parser("down", parents=[named], help="stop a cluster, and clear up what killed runs left")
+    down = commands.add_parser(
+        "down", parents=[named], help="stop a cluster, and clear up what killed runs left"
+    )
     down.add_argument("--all", action="store_true", help="stop every cluster of this checkout")
     down.set_defaults(run=_down)
 

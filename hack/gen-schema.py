@@ -54,7 +54,9 @@ def main(paths: list[str]) -> None:
     for part in ("kinds", "namespaced"):
         table[part] = dict(sorted(table[part].items()))
     TARGET.write_text(json.dumps(table, separators=(",", ":")) + "\n")
-    print(f"{TARGET}: {len(table['nodes'])} nodes, {len(table['kinds'])} kinds, {TARGET.stat().st_size} bytes")
+    print(
+        f"{TARGET}: {len(table['nodes'])} nodes, {len(table['kinds'])} kinds, {TARGET.stat().st_size} bytes"
+    )
 
 
 if __name__ == "__main__":

@@ -52,7 +52,9 @@ def linker_flags(version: str) -> str:
     """Symbols left out; and the version, which a server built outside its own repository does not know."""
     major, minor = version.removeprefix("v").split(".")[:2]
     package = "k8s.io/component-base/version"
-    return f"-s -w -X {package}.gitVersion={version} -X {package}.gitMajor={major} -X {package}.gitMinor={minor}"
+    return (
+        f"-s -w -X {package}.gitVersion={version} -X {package}.gitMajor={major} -X {package}.gitMinor={minor}"
+    )
 
 
 def cache_folder(modules: Path = MODULES) -> Path:

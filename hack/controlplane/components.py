@@ -152,7 +152,8 @@ def _controllers(layout: Layout) -> list[str]:
         "--controllers=*,-node-ipam-controller",
         "--leader-elect=false",
         "--secure-port=0",
-        # A machine that was asleep or busy must not find its nodes NotReady: kwok would not make their pods Ready again.
+        # A machine that was asleep or busy must not find its nodes NotReady: kwok would not make their pods
+        # Ready again.
         "--node-monitor-grace-period=24h",
         # The defaults are for clusters that share their API server; here they would be what a benchmark measures.
         "--kube-api-qps=500",

@@ -51,7 +51,14 @@ def toolchain(go_mod: Path, cache: Path, log: Path, progress: Progress) -> Path:
 
 
 def build(
-    go: Path, modules: Path, package: str, target: Path, ldflags: str, log: Path, label: str, progress: Progress
+    go: Path,
+    modules: Path,
+    package: str,
+    target: Path,
+    ldflags: str,
+    log: Path,
+    label: str,
+    progress: Progress,
 ) -> None:
     """Build one package of the module in ``modules`` into ``target``, which appears when it is whole.
 
@@ -74,7 +81,13 @@ def build(
 
 def install(go: Path, package: str, folder: Path, log: Path, label: str, progress: Progress) -> None:
     """``go install`` a published command (``path@version``) into a folder; Go itself does so at once."""
-    environment = {"CGO_ENABLED": "0", "GOBIN": str(folder), "GOFLAGS": "", "GOTOOLCHAIN": "local", "GOWORK": "off"}
+    environment = {
+        "CGO_ENABLED": "0",
+        "GOBIN": str(folder),
+        "GOFLAGS": "",
+        "GOTOOLCHAIN": "local",
+        "GOWORK": "off",
+    }
     _run([str(go), "install", "-v", package], folder, environment, log, label, progress)
 
 

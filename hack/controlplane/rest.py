@@ -45,7 +45,10 @@ class Rest:
         cluster = _named(config["clusters"], context["cluster"])["cluster"]
         user = _named(config["users"], context["user"]).get("user") or {}
         tls = ssl.create_default_context(cadata=_data(cluster, "certificate-authority", kubeconfig))
-        certificate, key = _data(user, "client-certificate", kubeconfig), _data(user, "client-key", kubeconfig)
+        certificate, key = (
+            _data(user, "client-certificate", kubeconfig),
+            _data(user, "client-key", kubeconfig),
+        )
         if certificate and key:
             with tempfile.NamedTemporaryFile("w", suffix=".pem") as pem:
                 pem.write(certificate + "\n" + key)

@@ -71,7 +71,9 @@ class Folder:
 
     def __init__(self, name: str, root: Path = CLUSTERS) -> None:
         if not name or set(name) - set("abcdefghijklmnopqrstuvwxyz0123456789-") or len(name) > 40:
-            raise ClusterError(f"cluster name {name!r}: want lower case letters, digits and dashes, 40 at most")
+            raise ClusterError(
+                f"cluster name {name!r}: want lower case letters, digits and dashes, 40 at most"
+            )
         self.name = name
         self.path = root / name
         self.kubeconfig = self.path / "kubeconfig"
@@ -136,4 +138,3 @@ def all_clusters(root: Path = CLUSTERS) -> list[Folder]:
     if not root.is_dir():
         return []
     return [Folder(path.name, root) for path in sorted(root.iterdir()) if path.is_dir()]
-
