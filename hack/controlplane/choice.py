@@ -7,6 +7,7 @@ It counts when it is named for this: ``--kubeconfig``, ``HEADGATE_TEST_KUBECONFI
 from __future__ import annotations
 
 import os
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,8 @@ KUBECONFIG_VARIABLE = "HEADGATE_TEST_KUBECONFIG"
 PROVIDER_VARIABLE = "HEADGATE_TEST_CLUSTER"
 
 TIMEOUT = 300.0
+_BEGINNING = 60.0
+"""Seconds after which a folder without a state is taken for what a killed run left."""
 
 
 @contextmanager
@@ -40,7 +43,7 @@ def start(
     Raises :class:`ClusterError`.
     """
     progress = progress or Progress()
-    chosen, given = _choose(provider, kubeconfig)
+    chosen, given = choose(provider, kubeconfig)
     folder = Folder(f"{name or 'run'}-{uuid.uuid4().hex[:6]}")
     if chosen == "given":
         yield _given(given, folder.name)
@@ -69,7 +72,7 @@ def up(
 ) -> Cluster:
     """A cluster that stays until :func:`down`; the same one when it is up already. Raises :class:`ClusterError`."""
     progress = progress or Progress()
-    chosen, given = _choose(provider, kubeconfig)
+    chosen, given = choose(provider, kubeconfig)
     folder = Folder(name)
     with folder.locked():
         running = folder.cluster()
@@ -106,7 +109,11 @@ def orphans() -> list[Folder]:
     found = []
     for folder in all_clusters():
         state = folder.state()
-        if state is None or (state.supervisor is not None and not state.supervisor.is_running()):
+        if state is None:  # one that has only begun to start has none either, for a moment
+            forgotten = time.time() - folder.path.stat().st_mtime > _BEGINNING
+        else:
+            forgotten = state.supervisor is not None and not state.supervisor.is_running()
+        if forgotten:
             found.append(folder)
     return found
 
@@ -125,7 +132,11 @@ def _clear(folder: Folder, progress: Progress) -> bool:
     return True
 
 
-def _choose(provider: str, kubeconfig: Path | None) -> tuple[str, Path]:
+def choose(provider: str, kubeconfig: Path | None) -> tuple[str, Path]:
+    """The provider, ``given``, ``kind`` or ``local``, and the kubeconfig if one is given.
+
+    An argument wins over the environment. Raises :class:`ClusterError` for a provider that there is not.
+    """
     if kubeconfig is None and not provider and os.environ.get(KUBECONFIG_VARIABLE):
         kubeconfig = Path(os.environ[KUBECONFIG_VARIABLE])
     if kubeconfig is not None:

@@ -141,5 +141,5 @@ def _data(holder: Obj, field: str, kubeconfig: Path) -> str | None:
     if inline := holder.get(field + "-data"):
         return base64.b64decode(inline).decode()
     if path := holder.get(field):
-        return (kubeconfig.parent / path).read_text()
+        return Path(kubeconfig.parent, path).read_text()
     return None
