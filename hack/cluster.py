@@ -11,6 +11,7 @@ The demo, the tests and the benchmarks bring up clusters of their own by the sam
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -23,6 +24,8 @@ def main() -> int:
     """Parse, do, and print one clear line when it fails."""
     options = _parser().parse_args()
     progress = Progress()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupted)
     try:
         status: int = options.run(options, progress)
     except ClusterError as error:
@@ -32,6 +35,10 @@ def main() -> int:
         progress.say("interrupted")
         return 130
     return status
+
+
+def _interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _up(options: argparse.Namespace, progress: Progress) -> int:
