@@ -78,6 +78,7 @@ async def delete_all(
             except ApiError as error:
                 outcomes[ref] = Action.UNKNOWN
                 errors.append((ref, f"{ref} delete failed: {error}"))
+
     for _, group in groupby(ordered, key=lambda r: rank(r.kind)):
         await asyncio.gather(*(work(ref) for ref in group))
     errors.sort(key=lambda e: ordered.index(e[0]))

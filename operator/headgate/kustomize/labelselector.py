@@ -139,7 +139,7 @@ class _Parser:
             elif token in (",", ")") and not is_word:
                 if expect_value:
                     values.add("")
-                if token == ")":
+                if token == ")":  # noqa: S105 - no secret
                     return frozenset(values)
                 expect_value = True
             else:

@@ -57,11 +57,16 @@ def store(*objects: Obj) -> Store:
         (kustomization("infra", ready="Unknown"), "dependency 'ns/infra' is not ready"),
         (kustomization("infra", ready=None), "dependency 'ns/infra' is not ready"),
         (kustomization("infra", generation=2), "dependency 'ns/infra' is not ready"),
-        (kustomization("infra", revision="main@sha1:old"), "dependency 'ns/infra' revision is not up to date"),
+        (
+            kustomization("infra", revision="main@sha1:old"),
+            "dependency 'ns/infra' revision is not up to date",
+        ),
         (kustomization("infra", revision="v1@sha1:x", source="other"), None),
     ],
 )
-def test_a_dependency_is_ready_when_it_applied_the_same_revision(dependency: Obj, message: str | None) -> None:
+def test_a_dependency_is_ready_when_it_applied_the_same_revision(
+    dependency: Obj, message: str | None
+) -> None:
     apps = kustomization("apps", "infra")
     blocked = blocked_by(apps, REVISION, store(apps, dependency).kustomization)
     assert (blocked and blocked.message) == message
@@ -77,7 +82,11 @@ def test_a_missing_dependency_is_named_as_the_api_server_would() -> None:
 
 
 def test_a_cycle_is_reported_as_the_path_that_closes_it() -> None:
-    a, b, c = kustomization("a", "b", ready=None), kustomization("b", "c", ready=None), kustomization("c", "a", ready=None)
+    a, b, c = (
+        kustomization("a", "b", ready=None),
+        kustomization("b", "c", ready=None),
+        kustomization("c", "a", ready=None),
+    )
     known = store(a, b, c)
     blocked = blocked_by(a, REVISION, known.kustomization)
     assert blocked is not None
@@ -96,7 +105,9 @@ def test_a_cycle_elsewhere_does_not_concern_those_outside_it() -> None:
 
 
 def test_consumers_come_after_those_they_depend_on() -> None:
-    known = store(kustomization("a", "c"), kustomization("b"), kustomization("c", "b"), kustomization("d", "missing"))
+    known = store(
+        kustomization("a", "c"), kustomization("b"), kustomization("c", "b"), kustomization("d", "missing")
+    )
     from headgate.reconcile.store import SourceKey
 
     order = [k.name for k in known.consumers(SourceKey("GitRepository", "ns", "repo"))]

@@ -42,7 +42,13 @@ def wait(*, ttl: bool = False) -> HealthWait:
             Standing.FAILED,
             "failed early due to stalled resources: [Deployment/ns/web status: 'Failed': Progress deadline exceeded]",
         ),
-        (CURRENT, GONE, 10, Standing.FAILED, "timeout waiting for: [Job/ns/migrate status: 'NotFound': no such object]"),
+        (
+            CURRENT,
+            GONE,
+            10,
+            Standing.FAILED,
+            "timeout waiting for: [Job/ns/migrate status: 'NotFound': no such object]",
+        ),
     ],
 )
 def test_verdicts(web: Health, job: Health, now: float, standing: Standing, message: str) -> None:

@@ -164,7 +164,7 @@ def _scalar(target: Any, patch: Any) -> Any:
     return str(patch) if type(patch) is Quoted else patch
 
 
-_NAMES = {dict: "a mapping", list: "a list"}
+_NAMES: dict[type, str] = {dict: "a mapping", list: "a list"}
 
 
 def _conflict(target: Any, patch: Any) -> Mismatch:

@@ -68,14 +68,15 @@ class Constructor:
         line = -1
         self._anchors: dict[str, Any] = {}
         self._copies = 0
-        cache, resolve = self._cache, self._resolve
+        cache = self._cache
         stack: list[tuple[Any, Any, Any, str | None]] = []
         container: Any = None
         key: Any = _NO_KEY
         merges: Any = None
         anchor: str | None = None
         while True:
-            event = next_event()
+            # Any: the stubs know neither what an event of a kind has, nor that events of a parser have marks.
+            event: Any = next_event()
             kind = type(event)
             if kind is ScalarEvent:
                 value = event.value
@@ -150,7 +151,7 @@ class Constructor:
                 container[key] = value
                 key = _NO_KEY
 
-    def _plain(self, text: str, event: ScalarEvent) -> Any:
+    def _plain(self, text: str, event: Any) -> Any:
         value = self._resolve(text)
         if isinstance(value, float) and value - value != 0:
             raise Malformed(f"{text} is not a number that JSON can hold", event.start_mark.line)
@@ -160,7 +161,7 @@ class Constructor:
             self._cache[text] = value
         return value
 
-    def _key(self, event: ScalarEvent) -> Any:
+    def _key(self, event: Any) -> Any:
         text: str = event.value
         if event.style and event.tag is None:
             return text
@@ -181,7 +182,7 @@ class Constructor:
             self._keys.add(text)
         return str(value)
 
-    def _tagged(self, event: ScalarEvent) -> Any:
+    def _tagged(self, event: Any) -> Any:
         text: str = event.value
         tag: str = event.tag.removeprefix(_TAG) if event.tag.startswith(_TAG) else ""
         if tag == "str":
@@ -217,7 +218,7 @@ class Constructor:
             raise Malformed(f"{text!r} is not a value of type !!{tag}", event.start_mark.line)
         return value
 
-    def _alias(self, event: AliasEvent) -> Any:
+    def _alias(self, event: Any) -> Any:
         try:
             value = self._anchors[event.anchor]
         except KeyError:

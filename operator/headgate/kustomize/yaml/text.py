@@ -46,7 +46,9 @@ def short_text(text: str, key: bool = False) -> str | None:
     except KeyError:
         pass
     style = _style(text)
-    if (key and (len(text.encode()) > MAX_SIMPLE_KEY or _ANY_BREAK.search(text))) or style == _LITERAL or (style == _SINGLE and _ANY_BREAK.search(text)):
+    breaks = _ANY_BREAK.search(text) is not None
+    no_simple_key = key and (breaks or len(text.encode()) > MAX_SIMPLE_KEY)
+    if no_simple_key or style == _LITERAL or (style == _SINGLE and breaks):
         written = None
     elif style == _PLAIN:
         written = text
