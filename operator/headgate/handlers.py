@@ -8,6 +8,7 @@ runs, so the operator's picture of the cluster is whole before the first decisio
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import kopf
@@ -16,6 +17,7 @@ from headgate.kube import Client
 
 KUSTOMIZE_GROUP = "kustomize.toolkit.fluxcd.io"
 SOURCE_GROUP = "source.toolkit.fluxcd.io"
+GIT_REPOSITORY = "GitRepository"
 SOURCES = ("gitrepositories", "ocirepositories", "buckets", "externalartifacts")
 
 SERVER_TIMEOUT = 300
@@ -40,8 +42,14 @@ class Sink(Protocol):
         """Something may have to be done about the source or about those that use it."""
 
 
-def registry(sink: Sink, client: Client) -> kopf.OperatorRegistry:
-    """The handlers, bound to ``sink``; Kopf's own requests go to the cluster of ``client`` as the same user."""
+def registry(
+    sink: Sink, client: Client, selects: Callable[[Obj], bool] = lambda _: True
+) -> kopf.OperatorRegistry:
+    """The handlers, bound to ``sink``; Kopf's own requests go to the cluster of ``client`` as the same user.
+
+    A Kustomization or GitRepository that ``selects`` refuses is as if it were not there. Sources of other kinds
+    are other controllers' to reconcile, so all of them are seen.
+    """
     handlers = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=handlers)
@@ -61,21 +69,26 @@ def registry(sink: Sink, client: Client) -> kopf.OperatorRegistry:
 
     @kopf.index(KUSTOMIZE_GROUP, "v1", "kustomizations", registry=handlers, id="kustomizations")
     def index_kustomization(body: kopf.Body, **_: Any) -> None:
-        sink.seen_kustomization(_raw(body))
+        if selects(_raw(body)):
+            sink.seen_kustomization(_raw(body))
 
     @kopf.on.event(KUSTOMIZE_GROUP, "v1", "kustomizations", registry=handlers, id="kustomization")
     async def on_kustomization(event: Any, **_: Any) -> None:
-        sink.kustomization_event(event["object"], deleted=event["type"] == "DELETED")
+        obj = event["object"]
+        sink.kustomization_event(obj, deleted=event["type"] == "DELETED" or not selects(obj))
 
     for plural in SOURCES:
 
         @kopf.index(SOURCE_GROUP, "v1", plural, registry=handlers, id=plural)
         def index_source(body: kopf.Body, **_: Any) -> None:
-            sink.seen_source(_raw(body))
+            if body.get("kind") != GIT_REPOSITORY or selects(_raw(body)):
+                sink.seen_source(_raw(body))
 
         @kopf.on.event(SOURCE_GROUP, "v1", plural, registry=handlers, id=f"{plural}-event")
         async def on_source(event: Any, **_: Any) -> None:
-            sink.source_event(event["object"], deleted=event["type"] == "DELETED")
+            obj = event["object"]
+            left = obj.get("kind") == GIT_REPOSITORY and not selects(obj)
+            sink.source_event(obj, deleted=event["type"] == "DELETED" or left)
 
     return handlers
 

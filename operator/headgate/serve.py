@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import Any
 
 import kopf
 
@@ -17,14 +18,17 @@ from headgate.api import ObjectKey
 from headgate.apply import KnownObjects
 from headgate.git.storage import ArtifactStorage, advertised_address
 from headgate.kube import Client
+from headgate.kustomize.labelselector import matches
 from headgate.reconcile.builds import BuildRules
 from headgate.reconcile.config import Config
+from headgate.reconcile.configs import ConfigWatch
 from headgate.reconcile.controller import Controller
 from headgate.reconcile.events import EventRecorder
 from headgate.reconcile.finalize import Finalizer
 from headgate.reconcile.inputs import InputReader
 from headgate.reconcile.kustomization import KustomizationReconciler
 from headgate.reconcile.live import LiveObjects
+from headgate.reconcile.notify import Notifier
 from headgate.reconcile.operator import Operator
 from headgate.reconcile.source import SourceReconciler
 from headgate.reconcile.store import GIT_REPOSITORY, SourceKey, Store
@@ -34,6 +38,8 @@ from headgate.web.artifacts import artifact_app
 from headgate.web.metrics import Metrics, metrics_app
 from headgate.web.probes import probe_app
 from headgate.web.server import WebServer
+
+Obj = dict[str, Any]
 
 _log = logging.getLogger("headgate")
 
@@ -68,7 +74,8 @@ class _Program:
         self._config, self._client, self._metrics = config, client, metrics
         self._ready = asyncio.Event()
         self._store, self._trees = Store(), SourceTrees()
-        self._events = EventRecorder(client)
+        self._notifier = Notifier(config.events_addr) if config.events_addr else None
+        self._events = EventRecorder(client, self._notifier)
         known = KnownObjects(disallowed_managers=config.override_managers)
         self._targets = Targets(
             config,
@@ -126,6 +133,13 @@ class _Program:
             self._sources,
             concerns=kustomizations.concerns,
             tell_drift=kustomizations.tell_drift,
+            correct_drift=config.drift_detection,
+        )
+        self._configs = ConfigWatch(
+            client,
+            config.watch_configs_label_selector,
+            self._operator.config_changed,
+            config.watch_namespace or None,
         )
 
     async def run(self) -> None:
@@ -137,6 +151,10 @@ class _Program:
             loop.create_task(self._events.run(), name="events"),
             loop.create_task(self._watch(), name="watches"),
         }
+        if self._config.watch_configs_label_selector:
+            parts.add(loop.create_task(self._configs.run(), name="configurations"))
+        if self._notifier is not None:
+            parts.add(loop.create_task(self._notifier.run(), name="notifications"))
         _log.info("headgate %s on %s", __version__, self._client.cluster)
         done, rest = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
         await self._events.drain(DRAIN)
@@ -155,13 +173,19 @@ class _Program:
 
     async def _watch(self) -> None:
         """Kopf; it also takes the signals, and ends when one comes."""
+        namespace = self._config.watch_namespace
         await kopf.operator(
-            registry=handlers.registry(self._operator, self._client),
+            registry=handlers.registry(self._operator, self._client, self._selects),
             settings=handlers.settings(),
-            clusterwide=True,
+            clusterwide=not namespace,
+            namespaces=[namespace] if namespace else [],
             standalone=True,
             ready_flag=self._ready,
         )
+
+    def _selects(self, obj: Obj) -> bool:
+        selector = self._config.watch_label_selector
+        return not selector or matches(selector, obj["metadata"].get("labels") or {})
 
     def _is_source_pending(self, key: SourceKey) -> bool:
         return key.kind == GIT_REPOSITORY and self._sources.queue.is_pending(key.object)

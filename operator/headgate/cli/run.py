@@ -204,6 +204,7 @@ def command(
     from headgate.cli.gates import parse_gates
     from headgate.cli.logs import configure
     from headgate.kube import AccessError
+    from headgate.kustomize.labelselector import BadSelector, parse_selector
     from headgate.reconcile.config import Config
     from headgate.serve import serve
     from headgate.web.server import AddressError
@@ -213,6 +214,10 @@ def command(
     namespace = os.environ.get("RUNTIME_NAMESPACE", "")
     if not watch_all_namespaces and not namespace:
         raise click.UsageError("--no-watch-all-namespaces needs the environment variable RUNTIME_NAMESPACE")
+    try:
+        parse_selector(watch_label_selector)
+    except BadSelector as error:
+        raise click.BadParameter(str(error), param_hint="--watch-label-selector") from error
     stages = [k for k in custom_apply_stage_kinds.split(",") if k.strip()]
     config = Config(
         kubeconfig=kubeconfig,

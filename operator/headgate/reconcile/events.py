@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from headgate.kube import ApiError, Client, ObjectRef
+from headgate.reconcile.notify import Notifier, notification
 
 Obj = dict[str, Any]
 
@@ -53,14 +54,21 @@ class Event:
 class EventRecorder:
     """Takes events from the reconcilers and writes them in order."""
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    def __init__(self, client: Client, notifier: Notifier | None = None) -> None:
+        self._client, self._notifier = client, notifier
         self._queue: asyncio.Queue[Event] = asyncio.Queue(maxsize=BACKLOG)
         self._recent: OrderedDict[tuple[str, ...], tuple[str, int, float]] = OrderedDict()
         self._dropped = 0
 
     def emit(self, event: Event) -> None:
         """Queue the event; never blocks and never raises."""
+        if self._notifier is not None:
+            is_warning = event.type == WARNING
+            self._notifier.post(
+                notification(
+                    event.about, event.component, is_warning, event.reason, event.message, event.annotations
+                )
+            )
         try:
             self._queue.put_nowait(event)
         except asyncio.QueueFull:

@@ -54,6 +54,15 @@ def references(kustomization: Obj) -> Iterator[ObjectRef]:
             yield ObjectRef("v1", kind, access[field]["name"], namespace)
 
 
+def source_references(source: Obj) -> Iterator[ObjectRef]:
+    """The Secrets a raw GitRepository refers to: credentials, proxy, keys that verify."""
+    spec, namespace = source["spec"], source["metadata"]["namespace"]
+    holders = (spec.get("secretRef"), spec.get("proxySecretRef"), (spec.get("verify") or {}).get("secretRef"))
+    for holder in holders:
+        if holder:
+            yield ObjectRef("v1", "Secret", holder["name"], namespace)
+
+
 class InputReader:
     """Reads the inputs of builds."""
 

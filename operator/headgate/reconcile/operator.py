@@ -25,6 +25,7 @@ from headgate.api.reasons import READY
 from headgate.kube import ObjectRef
 from headgate.reconcile.controller import Controller
 from headgate.reconcile.drift import DriftBackoff
+from headgate.reconcile.inputs import references, source_references
 from headgate.reconcile.queue import Depth, Priority, Trigger
 from headgate.reconcile.store import GIT_REPOSITORY, SourceKey, Store, key_of
 
@@ -53,8 +54,12 @@ class Operator:
         sources: Controller[ObjectKey],
         concerns: Callable[[ObjectKey, SourceKey], bool],
         tell_drift: Callable[[ObjectKey, ObjectRef, str], None],
+        correct_drift: bool = True,
     ) -> None:
-        """``concerns`` tells whether the source's present tree can change a Kustomization's outcome."""
+        """``concerns`` tells whether the source's present tree can change a Kustomization's outcome;
+        ``correct_drift`` whether drift is acted on when it is seen, or left to the interval.
+        """
+        self._correct_drift = correct_drift
         self._store, self._concerns, self._tell_drift = store, concerns, tell_drift
         self._kustomizations, self._sources = kustomizations, sources
         self._seen: dict[tuple[str, ObjectKey], _Seen] = {}
@@ -72,6 +77,8 @@ class Operator:
 
     def kustomization_event(self, obj: Obj, *, deleted: bool) -> None:
         key = key_of(obj)
+        if deleted and self._store.kustomization(key) is None:
+            return
         if deleted:
             self._store.drop_kustomization(key)
             self._seen.pop(("Kustomization", key), None)
@@ -86,6 +93,8 @@ class Operator:
 
     def source_event(self, obj: Obj, *, deleted: bool) -> None:
         key = SourceKey(obj["kind"], obj["metadata"]["namespace"], obj["metadata"]["name"])
+        if deleted and self._store.source(key) is None:
+            return
         if deleted:
             self._store.drop_source(key)
             self._seen.pop((key.kind, key.object), None)
@@ -142,7 +151,7 @@ class Operator:
 
     def live_drifted(self, key: ObjectKey, ref: ObjectRef, what: str) -> None:
         """Somebody changed or deleted what the Kustomization applied; a second time soon after has to wait."""
-        if self._store.kustomization(key) is None:
+        if not self._correct_drift or self._store.kustomization(key) is None:
             return
         self._tell_drift(key, ref, what)
         trigger = Trigger(Priority.CHANGED, f"drift of {ref}", str(ref), Depth.APPLY)
@@ -151,6 +160,18 @@ class Operator:
             asyncio.get_running_loop().call_later(delay, self._kustomizations.queue.add, key, trigger)
         else:
             self._kustomizations.queue.add(key, trigger)
+
+    def config_changed(self, ref: ObjectRef) -> None:
+        """A watched ConfigMap or Secret was created, changed or deleted."""
+        for key, obj in self._store.kustomizations():
+            if key.namespace == ref.namespace and ref in references(obj):
+                trigger = Trigger(Priority.CHANGED, "configuration changed", str(ref), Depth.APPLY)
+                self._kustomizations.queue.add(key, trigger)
+        for source, obj in self._store.sources(GIT_REPOSITORY):
+            if source.namespace == ref.namespace and ref in source_references(obj):
+                self._sources.queue.add(
+                    source.object, Trigger(Priority.CHANGED, "configuration changed", str(ref))
+                )
 
     # Who is woken.
 
