@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-from headgate.health.verdict import compute
 from headgate.health.extract import essence
 from headgate.health.result import Health, HealthStatus
+from headgate.health.verdict import compute
 
 __all__ = ["Health", "HealthStatus", "compute", "essence"]

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from headgate.health.verdict import GENERIC_CONDITIONS, GENERIC_FIELDS, RULES, group_kind
 from headgate.health.rule import GroupKind
+from headgate.health.verdict import GENERIC_CONDITIONS, GENERIC_FIELDS, RULES, group_kind
 
 Obj = dict[str, Any]
 
