@@ -8,6 +8,7 @@ MAKEFLAGS += --no-builtin-rules
 
 VENV := .venv
 BIN := $(VENV)/bin
+DEPENDENCIES := $(VENV)/dependencies
 INSTALLED := $(VENV)/installed
 
 # The newest of these that is new enough; make PYTHON=... names another.
@@ -46,13 +47,16 @@ help: ## List the targets
 .PHONY: venv
 venv: $(INSTALLED) ## Create .venv from the pinned, hashed constraints.txt and install Headgate into it
 
-$(INSTALLED): constraints.txt pyproject.toml
+$(DEPENDENCIES): constraints.txt
 	@test -n '$(PYTHON)' || { echo 'make: no Python 3.11 or newer with venv and ensurepip; name one: make PYTHON=... (Debian: apt-get install python3-venv)' >&2; exit 1; }
 	@echo 'Creating $(VENV) with $(PYTHON): a minute the first time'
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints.txt
+	@touch $@
+
+$(INSTALLED): $(DEPENDENCIES) pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	@$(BIN)/python -m pip check --disable-pip-version-check
+	@$(BIN)/python -m pip check --disable-pip-version-check >/dev/null || { $(BIN)/python -m pip check; exit 1; }
 	@touch $@
 
 .PHONY: lock
