@@ -12,7 +12,7 @@ A rule is a ``.gitignore`` pattern as Flux reads it, which is not in every corne
   brings files back although ``/*`` leaves ``deploy`` out; Git would not look into ``deploy`` again;
 * after ``**`` the first directory that fits is taken, without trying a later one;
 * a class is negated by ``^`` only, ``[!a]`` is a class of ``!`` and ``a``;
-* ``**`` alone, or as part of a longer name between slashes, matches nothing, ``dir/**`` matches ``dir`` too;
+* ``/**``, and ``**`` as part of a longer name between slashes, match nothing, ``dir/**`` matches ``dir`` too;
 * a malformed pattern matches nothing.
 """
 
