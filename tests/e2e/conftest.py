@@ -1,0 +1,88 @@
+"""One cluster, one Git server and one operator for all tests here; a namespace and a repository for each test.
+
+The cluster is the one that ``HEADGATE_TEST_KUBECONFIG`` or ``HEADGATE_TEST_CLUSTER`` names, else one of our own
+(:mod:`controlplane.choice`). Tests that start and kill operators of their own label their custom resources, which the
+shared operator then leaves alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from controlplane import Cluster, start
+from controlplane.rest import Rest
+from sandbox import operator
+from tests.support.area import Area, served_folder, wait_gone
+from tests.support.cluster import Api
+from tests.support.gitserver import GitHttpServer
+from tests.support.operator import as_service_account, installed
+
+OWN = "headgate-test/operator"
+"""Label of the custom resources that the shared operator does not reconcile."""
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("e2e")
+
+
+@pytest.fixture(scope="session")
+def shared_cluster() -> Iterator[Cluster]:
+    with start("e2e") as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def api(shared_cluster: Cluster) -> Iterator[Api]:
+    """The API server, with deploy/ applied; the tests' namespaces are gone at the end."""
+    api = Api(Rest.connect(shared_cluster.kubeconfig))
+    with installed(api):
+        yield api
+
+
+@pytest.fixture(scope="session")
+def git_server(folder: Path) -> Iterator[GitHttpServer]:
+    with GitHttpServer(served_folder(folder)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def account(shared_cluster: Cluster, api: Api, folder: Path) -> Path:
+    """A kubeconfig of the operator's service account."""
+    return as_service_account(shared_cluster, api, folder)
+
+
+@pytest.fixture(scope="session")
+def shared_operator(
+    api: Api, account: Path, git_server: GitHttpServer, folder: Path
+) -> Iterator[operator.Operator]:
+    """``headgate run`` under the rights of deploy/. What tests leave is gone before it stops."""
+    options = (f"--watch-label-selector=!{OWN}", "--requeue-dependency=5s")
+    with operator.running(account, folder, options) as running:
+        yield running
+        running.check()
+        wait_gone(api)
+
+
+@pytest.fixture
+def area(
+    request: pytest.FixtureRequest, api: Api, git_server: GitHttpServer, shared_operator: operator.Operator
+) -> Iterator[Area]:
+    """A namespace and a repository for one test, reconciled by the shared operator."""
+    shared_operator.check()
+    area = Area(api, git_server, area_name(request))
+    yield area
+    area.close()
+
+
+def area_name(request: pytest.FixtureRequest) -> str:
+    """A test's name as that of a namespace."""
+    return (
+        re.sub(r"[^a-z0-9]+", "-", request.node.name.lower().removeprefix("test_"))
+        .strip("-")[:40]
+        .rstrip("-")
+    )

@@ -1,0 +1,233 @@
+"""A namespace, a repository, and the custom resources that join them: the ground that one test stands on."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.support.cluster import (
+    KUSTOMIZATION,
+    KUSTOMIZATION_VERSION,
+    SOURCE,
+    SOURCE_VERSION,
+    Api,
+    condition,
+    is_ready,
+    until,
+)
+from tests.support.gitserver import GitHttpServer
+from tests.support.gitserver_repository import Repository
+
+Obj = dict[str, Any]
+Files = Mapping[str, str | bytes | None]
+
+MARK = "headgate-test"
+"""Label of the namespaces that tests make."""
+REQUESTED_AT = "reconcile.fluxcd.io/requestedAt"
+_VERSIONS = {SOURCE: SOURCE_VERSION, KUSTOMIZATION: KUSTOMIZATION_VERSION}
+
+
+class Area:
+    """One test's namespace and repository. ``labels`` are put on every custom resource made here."""
+
+    def __init__(
+        self, api: Api, server: GitHttpServer, name: str, labels: Mapping[str, str] | None = None
+    ) -> None:
+        self.api, self.server = api, server
+        self.namespace = f"{name[:40]}-{uuid.uuid4().hex[:6]}"
+        self.labels = dict(labels or {})
+        api.create_namespace(self.namespace, {MARK: "true"})
+        self.repository = Repository(server.root, self.namespace)
+        self.url = server.url(self.repository.name)
+        self._sources: set[str] = set()
+
+    # Git.
+
+    def commit(self, files: Files | None = None, message: str = "change", *, branch: str = "main") -> str:
+        """Commit, have every source here look at once, and return the revision."""
+        commit = self.repository.commit(files, message)
+        self.poke_sources()
+        return f"{branch}@sha1:{commit}"
+
+    def poke_sources(self) -> None:
+        """Have every source here ask its remote now, as ``flux reconcile source git`` does."""
+        for name in self._sources:
+            self.poke(SOURCE, name)
+
+    # Custom resources.
+
+    def source(self, name: str = "source", *, ready: bool = True, **spec: Any) -> Obj:
+        """A GitRepository that follows ``main`` of the repository here unless the spec says otherwise."""
+        spec = {"interval": "1h", "url": self.url, "ref": {"branch": "main"}, **spec}
+        applied = self.apply_custom(SOURCE, name, spec)
+        self._sources.add(name)
+        return self.ready(name, kind=SOURCE) if ready else applied
+
+    def kustomization(
+        self, name: str, path: str = "", *, annotations: Mapping[str, str] | None = None, **spec: Any
+    ) -> Obj:
+        """A Kustomization of ``./<name>`` that prunes; its objects go to the namespace here unless they name one."""
+        spec = {
+            "interval": "1h",
+            "retryInterval": "1h",
+            "prune": True,
+            "path": f"./{path or name}",
+            "sourceRef": {"kind": SOURCE, "name": "source"},
+            "targetNamespace": self.namespace,
+            **spec,
+        }
+        spec = {field: value for field, value in spec.items() if value is not None}
+        return self.apply_custom(KUSTOMIZATION, name, spec, annotations)
+
+    def apply_custom(
+        self, kind: str, name: str, spec: Obj, annotations: Mapping[str, str] | None = None
+    ) -> Obj:
+        """Apply a custom resource of ours as it is."""
+        meta: Obj = {"name": name, "namespace": self.namespace, "labels": self.labels}
+        if annotations:
+            meta["annotations"] = dict(annotations)
+        return self.api.apply(
+            {"apiVersion": _VERSIONS[kind], "kind": kind, "metadata": meta, "spec": spec}, manager="kubectl"
+        )
+
+    def change(self, name: str, spec: Obj, kind: str = KUSTOMIZATION) -> Obj:
+        """Change some fields of a spec."""
+        return self.api.merge(self.get(name, kind), {"spec": spec}, manager="kubectl-patch")
+
+    def poke(self, kind: str, name: str) -> str:
+        """Ask for a reconcile; returns what ``status.lastHandledReconcileAt`` will then be."""
+        stamp = str(time.time_ns())
+        patch = {"metadata": {"annotations": {REQUESTED_AT: stamp}}}
+        self.api.merge(self.get(name, kind), patch, manager="flux")
+        return stamp
+
+    def delete(self, name: str, kind: str = KUSTOMIZATION) -> None:
+        """Delete a custom resource and wait until it is gone."""
+        self.api.delete(_VERSIONS[kind], kind, name, self.namespace)
+        until(f"{kind} {name} is gone", lambda: self.find(name, kind) is None)
+
+    # What has become of them.
+
+    def find(self, name: str, kind: str = KUSTOMIZATION) -> Obj | None:
+        """The custom resource, None where there is none."""
+        return self.api.get(_VERSIONS[kind], kind, name, self.namespace)
+
+    def get(self, name: str, kind: str = KUSTOMIZATION) -> Obj:
+        """The custom resource."""
+        return self.api.present(_VERSIONS[kind], kind, name, self.namespace)
+
+    def ready(
+        self, name: str, revision: str = "", *, kind: str = KUSTOMIZATION, timeout: float = 60.0
+    ) -> Obj:
+        """Wait until it is Ready, at a revision if one is given."""
+        last: Obj = {}
+
+        def look() -> Obj | None:
+            nonlocal last
+            last = self.get(name, kind)
+            status = last.get("status") or {}
+            at = status.get("lastAppliedRevision") or (status.get("artifact") or {}).get("revision")
+            return last if is_ready(last) and revision in ("", at) else None
+
+        try:
+            return until(f"{kind} {name} is Ready {revision}", look, timeout)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{last.get('status')}\n{self.told(name)}") from None
+
+    def failed(
+        self,
+        name: str,
+        reason: str,
+        message: str = "",
+        *,
+        kind: str = KUSTOMIZATION,
+        timeout: float = 60.0,
+    ) -> Obj:
+        """Wait until it is not Ready for that reason, with a message that matches; returns the condition."""
+        last: Obj = {}
+
+        def look() -> Obj | None:
+            nonlocal last
+            last = condition(self.get(name, kind))
+            fits = last.get("status") == "False" and last["reason"] == reason
+            return last if fits and re.search(message, last["message"]) else None
+
+        try:
+            return until(f"{kind} {name} is not Ready: {reason}: {message}", look, timeout)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{last}\n{self.told(name)}") from None
+
+    def events(self, name: str, kind: str = KUSTOMIZATION) -> list[Obj]:
+        """The events of a custom resource, oldest first."""
+        found = self.api.list("v1", "Event", self.namespace)
+        about = [
+            e for e in found if (e["involvedObject"]["kind"], e["involvedObject"]["name"]) == (kind, name)
+        ]
+        return sorted(about, key=lambda event: int(event["metadata"]["resourceVersion"]))
+
+    def event(
+        self, name: str, message: str, *, kind: str = KUSTOMIZATION, type: str = "", reason: str = ""
+    ) -> Obj:
+        """Wait for an event whose message matches."""
+
+        def look() -> Obj | None:
+            for each in self.events(name, kind):
+                if (
+                    type in ("", each["type"])
+                    and reason in ("", each["reason"])
+                    and re.search(message, each["message"])
+                ):
+                    return each
+            return None
+
+        try:
+            return until(f"an event of {kind} {name}: {type} {reason} {message}", look, 10.0)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.told(name, kind)}") from None
+
+    def told(self, name: str, kind: str = KUSTOMIZATION) -> str:
+        """Its events as text."""
+        return "\n".join(f"{e['type']} {e['reason']}: {e['message']}" for e in self.events(name, kind))
+
+    # What it applied.
+
+    def object(self, api_version: str, kind: str, name: str) -> Obj | None:
+        """An object of the namespace here."""
+        return self.api.get(api_version, kind, name, self.namespace)
+
+    def config_map(self, name: str) -> Obj | None:
+        """A ConfigMap here: what most tests apply."""
+        return self.object("v1", "ConfigMap", name)
+
+    def secret(self, name: str, data: Mapping[str, str]) -> None:
+        """A Secret here."""
+        meta = {"name": name, "namespace": self.namespace}
+        self.api.apply({"apiVersion": "v1", "kind": "Secret", "metadata": meta, "stringData": dict(data)})
+
+    def close(self) -> None:
+        """Delete everything here, as an admin would: what is reconciled first; the namespace need not be waited for."""
+        for kind in (KUSTOMIZATION, SOURCE):
+            path = self.api.path(_VERSIONS[kind], kind, self.namespace)
+            self.api.rest.request("DELETE", path)
+            until(f"each {kind} of {self.namespace} is gone", lambda: not self.api.rest.get(path)["items"])  # noqa: B023
+        self.api.delete("v1", "Namespace", self.namespace)
+
+
+def wait_gone(api: Api, timeout: float = 120.0) -> None:
+    """Wait until no test's namespace is left."""
+
+    def look() -> bool:
+        return not api.list("v1", "Namespace", selector=f"{MARK}=true")
+
+    until("the namespaces of the tests are gone", look, timeout)
+
+
+def served_folder(folder: Path) -> Path:
+    """Where a test run's repositories are."""
+    path = folder / "git"
+    path.mkdir(parents=True, exist_ok=True)
+    return path

@@ -1,0 +1,141 @@
+"""A test's view of the API server: apply, read, wait, and look back at what happened.
+
+Over one kept-alive connection per thread (:class:`controlplane.rest.Rest`); a ``kubectl`` per question would cost the
+tests more time than the operator takes for the answers.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+from controlplane.rest import Rest, RestError
+
+Obj = dict[str, Any]
+T = TypeVar("T")
+
+PATIENCE = 60.0
+"""Seconds after which something that has not come is taken for not coming."""
+POLL = 0.05
+_RELISTS = 5
+
+SOURCE, KUSTOMIZATION = "GitRepository", "Kustomization"
+SOURCE_VERSION, KUSTOMIZATION_VERSION = "source.toolkit.fluxcd.io/v1", "kustomize.toolkit.fluxcd.io/v1"
+
+
+def until(what: str, look: Callable[[], T | None], timeout: float = PATIENCE) -> T:
+    """The first answer of ``look`` that counts as true; fails, naming ``what``, when none comes in time."""
+    limit = time.monotonic() + timeout
+    while not (answer := look()):
+        assert time.monotonic() < limit, f"not in {timeout:.0f} s: {what}"
+        time.sleep(POLL)
+    return answer
+
+
+class Api:
+    """Objects by kind and name. The kinds are learned from the API server as they are asked for."""
+
+    def __init__(self, rest: Rest) -> None:
+        self.rest = rest
+        self._kinds: dict[tuple[str, str], tuple[str, bool]] = {}
+
+    def apply(self, obj: Obj, *, manager: str = "test", dry_run: bool = False) -> Obj:
+        """Server-side apply. Raises ``RestError``."""
+        meta = obj["metadata"]
+        path = self.path(obj["apiVersion"], obj["kind"], meta.get("namespace", ""), meta["name"])
+        query = {"fieldManager": manager, "force": "true", **({"dryRun": "All"} if dry_run else {})}
+        content_type = "application/apply-patch+yaml"
+        applied: Obj = self.rest.request("PATCH", path, obj, content_type=content_type, **query)
+        return applied
+
+    def get(self, api_version: str, kind: str, name: str, namespace: str = "") -> Obj | None:
+        """The object, None where there is none."""
+        found: Obj | None = self.rest.get(self.path(api_version, kind, namespace, name))
+        return found
+
+    def present(self, api_version: str, kind: str, name: str, namespace: str = "") -> Obj:
+        """The object, which is there."""
+        found = self.get(api_version, kind, name, namespace)
+        assert found is not None, f"there is no {kind} {namespace}/{name}"
+        return found
+
+    def list(self, api_version: str, kind: str, namespace: str = "", selector: str = "") -> list[Obj]:
+        """The objects of a kind, in one namespace or in all."""
+        query = {"labelSelector": selector} if selector else {}
+        items: list[Obj] = (self.rest.get(self.path(api_version, kind, namespace), **query) or {})["items"]
+        return items
+
+    def merge(self, obj: Obj, patch: Obj, *, manager: str = "test", subresource: str = "") -> Obj:
+        """A JSON merge patch to an object that is there."""
+        meta = obj["metadata"]
+        path = self.path(obj["apiVersion"], obj["kind"], meta.get("namespace", ""), meta["name"])
+        path += f"/{subresource}" if subresource else ""
+        content_type = "application/merge-patch+json"
+        merged: Obj = self.rest.request("PATCH", path, patch, content_type=content_type, fieldManager=manager)
+        return merged
+
+    def delete(self, api_version: str, kind: str, name: str, namespace: str = "") -> None:
+        """Ask for the deletion of an object, which may be gone already."""
+        try:
+            self.rest.request("DELETE", self.path(api_version, kind, namespace, name))
+        except RestError as error:
+            if error.status != 404:
+                raise
+
+    def create_namespace(self, name: str, labels: dict[str, str] | None = None) -> None:
+        """A namespace, with the default service account that pods need."""
+        meta = {"name": name, "labels": labels or {}}
+        self.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": meta})
+
+    def resource_version(self) -> str:
+        """That of the newest write to the API server; what is written from now on has a greater one."""
+        answer = self.rest.request("GET", self.path("v1", "Namespace"), limit="1")
+        return str(answer["metadata"]["resourceVersion"])
+
+    def history(self, api_version: str, kind: str, namespace: str, since: str) -> Iterator[tuple[str, Obj]]:
+        """What was written to a kind since a resourceVersion: ADDED, MODIFIED or DELETED, and the object, in order.
+
+        The API server still knows the last minutes; asking afterwards misses nothing, which polling does.
+        """
+        path = self.path(api_version, kind, namespace)
+        answer = self.rest.request("GET", path, watch="1", resourceVersion=since, timeoutSeconds="1")
+        lines = answer.splitlines() if isinstance(answer, str) else [json.dumps(answer)]
+        for line in filter(None, lines):
+            event = json.loads(line)
+            assert event["type"] != "ERROR", event
+            yield event["type"], event["object"]
+
+    def path(self, api_version: str, kind: str, namespace: str = "", name: str = "") -> str:
+        """Where the API server has a kind, a namespace's part of it, or one object."""
+        plural, namespaced = self._kind(api_version, kind)
+        within = f"namespaces/{namespace}/" if namespaced and namespace else ""
+        return f"{_root(api_version)}/{within}{plural}" + (f"/{name}" if name else "")
+
+    def _kind(self, api_version: str, kind: str) -> tuple[str, bool]:
+        for _ in range(_RELISTS):
+            if (api_version, kind) in self._kinds:
+                break
+            for each in (self.rest.get(_root(api_version)) or {"resources": []})["resources"]:
+                if "/" not in each["name"]:
+                    self._kinds[api_version, each["kind"]] = each["name"], each["namespaced"]
+            if (api_version, kind) not in self._kinds:
+                time.sleep(POLL)  # a definition just established takes a moment to be discoverable
+        return self._kinds[api_version, kind]
+
+
+def _root(api_version: str) -> str:
+    return f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+
+
+def condition(obj: Obj, type: str = "Ready") -> Obj:
+    """A condition of an object, empty where it has none."""
+    found = ((obj.get("status") or {}).get("conditions")) or ()
+    return next((each for each in found if each["type"] == type), {})
+
+
+def is_ready(obj: Obj) -> bool:
+    """Whether what was asked for last is Ready."""
+    current = (obj.get("status") or {}).get("observedGeneration") == obj["metadata"]["generation"]
+    return current and condition(obj).get("status") == "True"
