@@ -1,0 +1,169 @@
+"""Artifacts on disk: paths, publishing, verifying, collecting."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from headgate.git.errors import StorageError
+from headgate.git.storage import Artifact, ArtifactStorage, advertised_address
+from tests.unit.git.test_artifact_archive import Files
+
+A, B, C, D = ("a" * 40, "b" * 40, "c" * 40, "d" * 40)
+SOURCE = Files({"a": b"1"})
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> ArtifactStorage:
+    return ArtifactStorage(tmp_path / "storage", "source.example:9090")
+
+
+def publish(storage: ArtifactStorage, commit: str, age: float = 0) -> Artifact:
+    artifact = storage.publish(SOURCE, "default", "app", commit, f"main@sha1:{commit}")
+    changed = time.time() - age
+    os.utime(storage.local_path(artifact.path), (changed, changed))
+    return artifact
+
+
+def names(storage: ArtifactStorage) -> list[str]:
+    return sorted(os.listdir(storage.root / "gitrepository/default/app"))
+
+
+def test_the_status_and_the_place_on_disk_are_as_in_flux(storage: ArtifactStorage) -> None:
+    artifact = publish(storage, A)
+    path = f"gitrepository/default/app/{A}.tar.gz"
+    status = artifact.to_status()
+    assert status["path"] == path
+    assert status["url"] == f"http://source.example:9090/{path}"
+    assert status["revision"] == f"main@sha1:{A}"
+    assert (storage.root / path).stat().st_size == status["size"]
+    assert set(status) == {"digest", "lastUpdateTime", "path", "revision", "size", "url"}
+    assert storage.verify(path, str(status["digest"]))
+
+
+def test_what_is_damaged_missing_or_replaced_is_seen(storage: ArtifactStorage) -> None:
+    artifact = publish(storage, A)
+    file = storage.local_path(artifact.path)
+    assert not storage.verify(artifact.path, "sha256:" + "0" * 64)
+    assert not storage.verify(artifact.path, "md5:00")
+    content = file.read_bytes()
+    file.write_bytes(content[:-1] + b"x")
+    assert not storage.verify(artifact.path, artifact.digest)
+    file.unlink()
+    assert not storage.verify(artifact.path, artifact.digest)
+    other = storage.root / "other"
+    other.write_bytes(content)
+    file.symlink_to(other)
+    assert not storage.exists(artifact.path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../../etc/passwd",
+        f"/gitrepository/default/app/{A}.tar.gz",
+        f"gitrepository/../app/{A}.tar.gz",
+        f"gitrepository/default/../{A}.tar.gz",
+        f"gitrepository/default/app/x/{A}.tar.gz",
+        "gitrepository/default/app/latest.tar.gz",
+        f"bucket/default/app/{A}.tar.gz",
+        f"gitrepository/default/app/{A}.zip",
+        "",
+    ],
+)
+def test_a_path_from_a_status_never_leads_elsewhere(path: str, storage: ArtifactStorage) -> None:
+    assert not storage.exists(path)
+    with pytest.raises(StorageError):
+        storage.local_path(path)
+    with pytest.raises(StorageError):
+        storage.remove(path)
+
+
+@pytest.mark.parametrize(
+    ("namespace", "name"), [("..", "app"), ("default", "a/b"), ("default", "."), ("", "x")]
+)
+def test_names_are_checked(namespace: str, name: str, storage: ArtifactStorage) -> None:
+    with pytest.raises(StorageError):
+        storage.publish(SOURCE, namespace, name, A, "x")
+
+
+def test_the_file_name_is_a_commit(storage: ArtifactStorage) -> None:
+    with pytest.raises(StorageError):
+        storage.publish(SOURCE, "default", "app", "../x", "x")
+    assert storage.publish(SOURCE, "default", "app", "e" * 64, "x").path.endswith(f"{'e' * 64}.tar.gz")
+
+
+def test_a_failure_half_way_leaves_the_old_artifact_and_no_rest(storage: ArtifactStorage) -> None:
+    artifact = publish(storage, A)
+
+    class Broken(Files):
+        def contents(self, paths: object) -> object:  # type: ignore[override]
+            raise StorageError("gone")
+
+    with pytest.raises(StorageError):
+        storage.publish(Broken({"a": b"2"}), "default", "app", A, "x")
+    assert names(storage) == [f"{A}.tar.gz"]
+    assert storage.verify(artifact.path, artifact.digest)
+
+
+def test_collecting_keeps_the_current_the_newest_and_the_young(tmp_path: Path) -> None:
+    storage = ArtifactStorage(tmp_path, "h", retention_ttl=60, retention_records=2)
+    for commit, age in ((A, 300), (B, 200), (C, 30), (D, 10)):
+        current = publish(storage, commit, age)
+    assert sorted(storage.collect(current.path)) == [f"{A}.tar.gz", f"{B}.tar.gz"]
+    assert names(storage) == [f"{C}.tar.gz", f"{D}.tar.gz"]
+
+
+def test_collecting_bounds_the_number_even_of_young_ones(tmp_path: Path) -> None:
+    storage = ArtifactStorage(tmp_path, "h", retention_ttl=60, retention_records=2)
+    for commit, age in ((A, 4), (B, 3), (C, 2), (D, 1)):
+        current = publish(storage, commit, age)
+    storage.collect(current.path)
+    assert names(storage) == [f"{C}.tar.gz", f"{D}.tar.gz"]
+
+
+def test_the_current_one_is_kept_however_old_it_is(tmp_path: Path) -> None:
+    storage = ArtifactStorage(tmp_path, "h", retention_ttl=60, retention_records=2)
+    current = publish(storage, A, 9999)
+    for commit in (B, C):
+        publish(storage, commit, 1)
+    storage.collect(current.path)
+    assert f"{A}.tar.gz" in names(storage)
+
+
+def test_rests_of_a_killed_process_are_collected(storage: ArtifactStorage) -> None:
+    current = publish(storage, A)
+    rest = storage.root / f"gitrepository/default/app/.{B}.tmp"
+    rest.write_bytes(b"half")
+    os.utime(rest, (1, 1))
+    assert storage.collect(current.path) == [rest.name]
+
+
+def test_deleting_a_source(storage: ArtifactStorage) -> None:
+    publish(storage, A)
+    storage.publish(SOURCE, "default", "other", A, "x")
+    assert storage.remove_all("default", "app")
+    assert not storage.remove_all("default", "app")
+    assert os.listdir(storage.root / "gitrepository/default") == ["other"]
+    storage.remove_all("default", "other")
+    assert os.listdir(storage.root / "gitrepository") == []
+
+
+@pytest.mark.parametrize(
+    ("address", "advertised", "expected"),
+    [
+        ("127.0.0.1:9090", None, "127.0.0.1:9090"),
+        (":9090", None, "localhost:9090"),
+        ("0.0.0.0:9090", None, "pod-1:9090"),
+        ("[::]:9090", None, "pod-1:9090"),
+        (":9090", "source.ns.svc", "source.ns.svc"),
+    ],
+)
+def test_advertised_address(
+    address: str, advertised: str | None, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOSTNAME", "pod-1")
+    assert advertised_address(address, advertised) == expected
