@@ -6,8 +6,17 @@
 
 from __future__ import annotations
 
-from headgate.health.extract import essence
+from headgate.health.expressions import HealthExpressions, InvalidHealthExpressions
+from headgate.health.extract import essence, whole
 from headgate.health.result import Health, HealthStatus
 from headgate.health.verdict import compute
 
-__all__ = ["Health", "HealthStatus", "compute", "essence"]
+__all__ = [
+    "Health",
+    "HealthExpressions",
+    "HealthStatus",
+    "InvalidHealthExpressions",
+    "compute",
+    "essence",
+    "whole",
+]

@@ -54,6 +54,15 @@ def essence(obj: Obj) -> Obj:
     return small
 
 
+def whole(obj: Obj) -> Obj:
+    """The object as a health expression may look at it: all of it but ``metadata.managedFields``.
+
+    What to keep of kinds that :class:`headgate.health.HealthExpressions` judge. It shares all parts with ``obj``.
+    """
+    meta = {name: value for name, value in obj["metadata"].items() if name != "managedFields"}
+    return {**obj, "metadata": meta}
+
+
 @cache
 def _kept(key: GroupKind) -> tuple[_Shape, frozenset[str]]:
     """The fields and the types of conditions that are kept of a kind."""

@@ -2,19 +2,29 @@
 
 The rules are Flux's (Kustomization API reference, "Dependencies"): a dependency counts as ready when it
 exists, its newest generation was reconciled, its Ready condition is True and, where both use the same source,
-it has applied the very revision that is to be applied now.
+it has applied the very revision that is to be applied now. A ``readyExpr`` takes the place of all that but existence,
+or, where the feature gate AdditiveCELDependencyCheck asks for it, comes on top.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from headgate.api import ObjectKey
+from headgate.cel import EvaluationError, Expression, InvalidExpression
 from headgate.reconcile.store import dependencies_of, source_of
 
 Obj = dict[str, Any]
+
+
+READY_VARIABLES = ("dep", "self")
+"""The variables of a ``readyExpr``: the dependency and the Kustomization that depends on it, as raw objects."""
+
+
+class InvalidReadyExpression(ValueError):
+    """A ``readyExpr`` can never be evaluated: the Kustomization stalls until its spec is another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +42,18 @@ def blocked_by(
     revision: str,
     look_up: Callable[[ObjectKey], Obj | None],
     unconcerned: Callable[[ObjectKey], bool] = lambda _: False,
+    *,
+    additive: bool = False,
 ) -> Blocked | None:
     """The first dependency that is not ready for ``revision`` of the source, None when all are.
 
     ``unconcerned`` tells of a dependency that has applied an older revision whether the new one leaves everything it
-    was built from as it was; such a dependency need not be waited for, unless one of its own has to be.
+    was built from as it was; such a dependency need not be waited for, unless one of its own has to be. ``additive``:
+    the built-in rules hold beside a ``readyExpr`` too. Raises :class:`InvalidReadyExpression`.
     """
-    for key in dependencies_of(kustomization):
-        dependency = look_up(key)
-        message = _not_ready(kustomization, revision, key, dependency, look_up, unconcerned, frozenset())
+    rules = _Rules(revision, look_up, unconcerned, additive)
+    for key, expression in _entries(kustomization):
+        message = rules.not_ready(kustomization, key, expression)
         if message is None:
             continue
         cycle = find_cycle(kustomization, look_up)
@@ -49,6 +62,11 @@ def blocked_by(
             message = f"dependency cycle: {path}; remove one of these dependsOn entries"
         return Blocked(key, message, cycle)
     return None
+
+
+def ready_expression(text: str) -> Expression:
+    """A ``readyExpr``, checked as strictly as Flux does. Raises :class:`headgate.cel.InvalidExpression`."""
+    return Expression.compile(text, READY_VARIABLES)
 
 
 def find_cycle(kustomization: Obj, look_up: Callable[[ObjectKey], Obj | None]) -> tuple[ObjectKey, ...]:
@@ -70,30 +88,59 @@ def find_cycle(kustomization: Obj, look_up: Callable[[ObjectKey], Obj | None]) -
     return ()
 
 
-def _not_ready(
-    kustomization: Obj,
-    revision: str,
-    key: ObjectKey,
-    dependency: Obj | None,
-    look_up: Callable[[ObjectKey], Obj | None],
-    unconcerned: Callable[[ObjectKey], bool],
-    seen: frozenset[ObjectKey],
-) -> str | None:
-    if dependency is None:
-        return (
-            f"dependency '{key}' not found: "
-            f'kustomizations.kustomize.toolkit.fluxcd.io "{key.name}" not found'
-        )
-    status = dependency.get("status") or {}
-    ready = next((c for c in status.get("conditions") or () if c["type"] == "Ready"), None)
-    current = dependency["metadata"].get("generation") == status.get("observedGeneration")
-    if ready is None or not current or ready["status"] != "True":
-        return f"dependency '{key}' is not ready"
-    if source_of(dependency) != source_of(kustomization) or status.get("lastAppliedRevision") == revision:
-        return None
-    if key in seen or not unconcerned(key):
-        return f"dependency '{key}' revision is not up to date"
-    seen |= {key}
-    below = ((k, look_up(k)) for k in dependencies_of(dependency))
-    reasons = (_not_ready(dependency, revision, k, d, look_up, unconcerned, seen) for k, d in below)
-    return next((r for r in reasons if r is not None), None)
+def _entries(kustomization: Obj) -> Iterator[tuple[ObjectKey, str]]:
+    """Key and ``readyExpr`` (or nothing) of each dependency."""
+    written = (d.get("readyExpr") or "" for d in kustomization["spec"].get("dependsOn") or ())
+    return zip(dependencies_of(kustomization), written, strict=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """What holds for all dependencies looked at for one Kustomization."""
+
+    revision: str
+    look_up: Callable[[ObjectKey], Obj | None]
+    unconcerned: Callable[[ObjectKey], bool]
+    additive: bool
+
+    def not_ready(
+        self, kustomization: Obj, key: ObjectKey, expression: str, seen: frozenset[ObjectKey] = frozenset()
+    ) -> str | None:
+        """Why the dependency keeps the Kustomization from going ahead, None when it does not."""
+        dependency = self.look_up(key)
+        if dependency is None:
+            return (
+                f"dependency '{key}' not found: "
+                f'kustomizations.kustomize.toolkit.fluxcd.io "{key.name}" not found'
+            )
+        if expression:
+            message = _expression_not_true(kustomization, key, dependency, expression)
+            if message is not None or not self.additive:
+                return message
+        status = dependency.get("status") or {}
+        ready = next((c for c in status.get("conditions") or () if c["type"] == "Ready"), None)
+        current = dependency["metadata"].get("generation") == status.get("observedGeneration")
+        if ready is None or not current or ready["status"] != "True":
+            return f"dependency '{key}' is not ready"
+        if source_of(dependency) != source_of(kustomization):
+            return None
+        if status.get("lastAppliedRevision") == self.revision:
+            return None
+        if key in seen or not self.unconcerned(key):
+            return f"dependency '{key}' revision is not up to date"
+        seen |= {key}
+        reasons = (self.not_ready(dependency, k, e, seen) for k, e in _entries(dependency))
+        return next((r for r in reasons if r is not None), None)
+
+
+def _expression_not_true(kustomization: Obj, key: ObjectKey, dependency: Obj, text: str) -> str | None:
+    try:
+        expression = ready_expression(text)
+    except InvalidExpression as error:
+        raise InvalidReadyExpression(f"failed to evaluate dependency {key.name}: {error}") from error
+    try:
+        if expression.evaluate_bool({"dep": dependency, "self": kustomization}):
+            return None
+    except EvaluationError as error:
+        return str(error)
+    return f"dependency '{key}' is not ready according to readyExpr eval"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from headgate.api import ObjectKey
-from headgate.reconcile.dependencies import blocked_by, find_cycle
+from headgate.reconcile.dependencies import InvalidReadyExpression, blocked_by, find_cycle
 from headgate.reconcile.store import Store
 
 Obj = dict[str, Any]
@@ -125,3 +125,77 @@ def test_the_store_keeps_the_newest_version_and_follows_changed_references() -> 
     assert known.dependents(ObjectKey("ns", "base")) == [ObjectKey("ns", "apps")]
     known.drop_kustomization(ObjectKey("ns", "apps"))
     assert known.dependents(ObjectKey("ns", "base")) == []
+
+
+SAME_VERSION = "dep.metadata.labels['app/version'] == self.metadata.labels['app/version']"
+
+
+def versions(dependency: str, own: str, expression: str = SAME_VERSION, **state: Any) -> tuple[Obj, Obj]:
+    """A dependency and its dependent, each with its version label, linked by a readyExpr."""
+    infra, apps = kustomization("infra", **state), kustomization("apps", "infra")
+    infra["metadata"]["labels"] = {"app/version": dependency}
+    apps["metadata"]["labels"] = {"app/version": own}
+    apps["spec"]["dependsOn"][0]["readyExpr"] = expression
+    return infra, apps
+
+
+@pytest.mark.parametrize(
+    ("labels", "state", "additive", "message"),
+    [
+        (("v2", "v2"), {}, False, None),
+        (("v1", "v2"), {}, False, "dependency 'ns/infra' is not ready according to readyExpr eval"),
+        (("v2", "v2"), {"ready": "False"}, False, None),
+        (("v2", "v2"), {"revision": "main@sha1:old"}, False, None),
+        (("v2", "v2"), {}, True, None),
+        (("v1", "v2"), {}, True, "dependency 'ns/infra' is not ready according to readyExpr eval"),
+        (("v2", "v2"), {"ready": "False"}, True, "dependency 'ns/infra' is not ready"),
+        (
+            ("v2", "v2"),
+            {"revision": "main@sha1:old"},
+            True,
+            "dependency 'ns/infra' revision is not up to date",
+        ),
+    ],
+)
+def test_a_ready_expression_replaces_the_rules_or_comes_on_top(
+    labels: tuple[str, str], state: Obj, additive: bool, message: str | None
+) -> None:
+    infra, apps = versions(*labels, **state)
+    blocked = blocked_by(apps, REVISION, store(infra, apps).kustomization, additive=additive)
+    assert (blocked and blocked.message) == message
+
+
+@pytest.mark.parametrize(
+    ("expression", "what"),
+    [
+        ("dep.metadata ==", "1:16: Syntax error"),
+        ("other.metadata.name == 'x'", "undeclared reference to 'other"),
+        ("dep.status.ready", "output type mismatch: expected bool, got dyn"),
+        ("size(dep.status.conditions)", "output type mismatch: expected bool, got int"),
+        ("dep.metadata.name.capitalize() == 'X'", "undeclared reference to 'capitalize'"),
+    ],
+)
+def test_an_invalid_ready_expression_is_no_reason_to_wait(expression: str, what: str) -> None:
+    infra, apps = versions("v1", "v1", expression)
+    with pytest.raises(InvalidReadyExpression) as raised:
+        blocked_by(apps, REVISION, store(infra, apps).kustomization)
+    assert str(raised.value).startswith(
+        f"failed to evaluate dependency infra: failed to parse the CEL expression '{expression}': "
+    )
+    assert what in str(raised.value)
+
+
+def test_a_ready_expression_that_misses_a_field_is_waited_for() -> None:
+    infra, apps = versions("v1", "v1", "dep.status.later == 'x'")
+    blocked = blocked_by(apps, REVISION, store(infra, apps).kustomization)
+    assert blocked is not None
+    assert blocked.message == (
+        "failed to evaluate the CEL expression 'dep.status.later == 'x'': no such key: \"later\""
+    )
+
+
+def test_a_missing_dependency_is_missing_whatever_the_expression_says() -> None:
+    _, apps = versions("v1", "v1", "true")
+    blocked = blocked_by(apps, REVISION, store(apps).kustomization)
+    assert blocked is not None
+    assert "not found" in blocked.message

@@ -1,0 +1,115 @@
+"""Flux's CEL environment on Google's C++ implementation of CEL. Pure, and only used in the worker process.
+
+Flux (``runtime/cel/expression.go``) has the standard library with UTC as the default time zone and numbers of
+different types compared by value, optional types, and the string, set and encoder functions. The C++ library brings
+all but two of these: set functions are :mod:`headgate.cel.sets`, and for checked expressions the comparisons between
+numeric types are declared here (evaluation knows them by itself).
+
+One thing of Flux's is not there: list and map literals of mixed types, which a checked expression may not have in
+Flux, are accepted.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from cel_expr_python import cel
+from cel_expr_python.ext import ext_encoders, ext_optional, ext_strings
+
+from headgate.cel import sets
+
+_NUMBERS = (cel.Type.INT, cel.Type.UINT, cel.Type.DOUBLE)
+_COMPARISONS = ("_<_", "_<=_", "_>_", "_>=_")
+_WORDING = (
+    # The reasons users read in Flux's messages, and search for.
+    ("NOT_FOUND: Key not found in map : ", "no such key: "),
+    ("UNKNOWN: No value with name ", "no such attribute: "),
+    (" found in Activation", ""),
+    ("UNKNOWN: No matching overloads found : ", "no such overload: "),
+    ("INVALID_ARGUMENT: ", ""),
+    (" [INVALID_ARGUMENT]", ""),
+    ("UNKNOWN: ", ""),
+    ("OUT_OF_RANGE: ", ""),
+    ("INTERNAL: ", ""),
+    (" [INTERNAL]", ""),
+    ("CANCELLED: ", ""),
+    (" [CANCELLED]", ""),
+)
+
+
+def parse(text: str) -> cel.Expression:
+    """The program of an expression whose variables and types only its evaluation tells.
+
+    Raises :class:`RuntimeError` for text that is no expression.
+    """
+    return _environment(()).compile(text, disable_check=True)
+
+
+def check(text: str, variables: tuple[str, ...]) -> None:
+    """Raise :class:`RuntimeError` unless the text is an expression of these variables with a boolean result.
+
+    Each variable is an object: a map from texts to anything (Flux declares ``google.protobuf.Struct``).
+    """
+    found = _environment(variables).compile(text).return_type()
+    if found != cel.Type.BOOL:
+        raise RuntimeError(f"CEL expression output type mismatch: expected bool, got {found.name().lower()}")
+
+
+def words(reason: str) -> str:
+    """A reason of the library's in the words of cel-go, as far as they differ."""
+    for theirs, ours in _WORDING:
+        reason = reason.replace(theirs, ours)
+    return reason
+
+
+@cache
+def _environment(variables: tuple[str, ...]) -> cel.Env:
+    extensions = [ext_strings.ExtStrings(), ext_encoders.ExtEncoders(), ext_optional.ExtOptional(), _sets()]
+    if not variables:
+        return cel.NewEnv(extensions=extensions)
+    anything = cel.Type.Map(cel.Type.STRING, cel.Type.DYN)
+    extensions.append(cel.CelExtension("comparisons", [_comparison(name) for name in _COMPARISONS]))
+    return cel.NewEnv(extensions=extensions, variables=dict.fromkeys(variables, anything))
+
+
+def _sets() -> cel.CelExtension:
+    return cel.CelExtension(
+        "sets",
+        [
+            cel.FunctionDecl(
+                f"sets.{function.__name__}",
+                [
+                    cel.Overload(
+                        f"list_sets_{function.__name__}_list",
+                        return_type=cel.Type.BOOL,
+                        parameters=[cel.Type.LIST, cel.Type.LIST],
+                        is_member=False,
+                        impl=function,
+                    )
+                ],
+            )
+            for function in (sets.contains, sets.equivalent, sets.intersects)
+        ],
+    )
+
+
+def _comparison(name: str) -> cel.FunctionDecl:
+    return cel.FunctionDecl(
+        name,
+        [
+            cel.Overload(
+                f"{name}{left.name()}{right.name()}",
+                return_type=cel.Type.BOOL,
+                parameters=[left, right],
+                is_member=False,
+                impl=_declared_only,
+            )
+            for left in _NUMBERS
+            for right in _NUMBERS
+            if left != right
+        ],
+    )
+
+
+def _declared_only(left: object, right: object) -> bool:
+    raise AssertionError("checked expressions are evaluated by parse()")

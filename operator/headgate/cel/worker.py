@@ -1,0 +1,84 @@
+"""The process that evaluates expressions: reads requests, writes answers, knows no cluster and keeps no data.
+
+A frame is its length (four bytes, big-endian) and that much JSON. Requests: ``{"text", "variables"}`` asks whether
+the expression is valid, ``{"text", "data"}`` for its value. Answers: ``{"value"}`` (true, false, or null for a value
+that is no boolean; true for a valid expression), ``{"invalid"}`` or ``{"error"}`` with a reason.
+
+Expressions are untrusted. What one of them may use is bounded by the kernel: a request that needs more than
+:data:`CPU_SECONDS` or :data:`MEMORY` ends this process, which tells the other side all it must know.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import sys
+from functools import lru_cache
+from typing import Any, BinaryIO
+
+import orjson
+from cel_expr_python import cel
+
+from headgate.cel.environment import check, parse, words
+
+CPU_SECONDS = 0.25
+"""For one request."""
+MEMORY = 256 << 20
+"""Bytes on top of what the process has at its start (on Linux; elsewhere only time is limited)."""
+_USAGE = "/proc/self/statm"
+
+
+def serve(requests: BinaryIO, answers: BinaryIO) -> None:
+    """Answer requests until there are no more."""
+    while (frame := _read(requests)) is not None:
+        signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)
+        answer = orjson.dumps(_answer(orjson.loads(frame)))
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        answers.write(len(answer).to_bytes(4, "big") + answer)
+        answers.flush()
+
+
+def main() -> None:
+    """Serve standard input and output under the limits."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if os.path.exists(_USAGE):
+        with open(_USAGE, encoding="ascii") as usage:
+            limit = int(usage.read().split()[0]) * resource.getpagesize() + MEMORY
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    serve(sys.stdin.buffer, sys.stdout.buffer)
+
+
+def _read(stream: BinaryIO) -> bytes | None:
+    size = stream.read(4)
+    return stream.read(int.from_bytes(size, "big")) if len(size) == 4 else None
+
+
+def _answer(request: dict[str, Any]) -> dict[str, Any]:
+    text = request["text"]
+    try:
+        if "variables" in request:
+            if request["variables"]:
+                check(text, tuple(request["variables"]))
+            _program(text)
+            return {"value": True}
+        program = _program(text)
+    except RuntimeError as error:
+        return {"invalid": words(str(error))}
+    try:
+        value = program.eval(data=request["data"])
+    except (RuntimeError, TypeError) as error:
+        return {"error": words(str(error))}
+    kind = value.type()
+    if kind == cel.Type.ERROR:
+        try:
+            return {"error": words(str(value.value()))}
+        except TypeError:
+            # The library shows an optional value as an error that Python cannot be given.
+            return {"value": None}
+    return {"value": value.value() if kind == cel.Type.BOOL else None}
+
+
+@lru_cache(maxsize=1024)
+def _program(text: str) -> cel.Expression:
+    return parse(text)

@@ -1,0 +1,137 @@
+"""Health by a user's expressions: which entry applies, in what order, and what is left to the built-in rules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from headgate.health import (
+    Health,
+    HealthExpressions,
+    HealthStatus,
+    InvalidHealthExpressions,
+    compute,
+    essence,
+    whole,
+)
+
+Obj = dict[str, Any]
+SEALED = {
+    "apiVersion": "bitnami.com/v1alpha1",
+    "kind": "SealedSecret",
+    "inProgress": "status.phase == 'Working'",
+    "failed": "status.phase == 'Broken' || status.phase == 'Working'",
+    "current": "status.phase in ['Done', 'Broken', 'Working']",
+}
+
+
+def obj(
+    phase: str | None, api_version: str = "bitnami.com/v1", kind: str = "SealedSecret", **status: Any
+) -> Obj:
+    if phase is not None:
+        status["phase"] = phase
+    meta = {"name": "x", "namespace": "ns", "generation": 2, "uid": "u", "resourceVersion": str(hash(phase))}
+    return {"apiVersion": api_version, "kind": kind, "metadata": meta, "status": status}
+
+
+@pytest.mark.parametrize(
+    ("phase", "status", "message"),
+    [
+        ("Working", HealthStatus.IN_PROGRESS, "the expression inProgress is true"),
+        ("Broken", HealthStatus.FAILED, "the expression failed is true"),
+        ("Done", HealthStatus.CURRENT, "the expression current is true"),
+        ("Other", HealthStatus.IN_PROGRESS, "the expression current is not true yet"),
+        (
+            None,
+            HealthStatus.UNKNOWN,
+            "failed to evaluate the CEL expression 'status.phase == 'Working'': no such key: \"phase\"",
+        ),
+    ],
+)
+def test_the_first_true_expression_tells(phase: str | None, status: HealthStatus, message: str) -> None:
+    assert HealthExpressions.compile([SEALED]).compute(obj(phase)) == Health(status, message)
+
+
+@pytest.mark.parametrize(
+    ("observed", "status"),
+    [(1, HealthStatus.IN_PROGRESS), (2, HealthStatus.CURRENT), ("1", HealthStatus.CURRENT)],
+)
+def test_a_spec_not_seen_yet_is_in_progress(observed: Any, status: HealthStatus) -> None:
+    live = obj("Done", observedGeneration=observed)
+    assert HealthExpressions.compile([SEALED]).compute(live).status is status
+
+
+def test_an_entry_for_a_kind_goes_before_one_for_its_group() -> None:
+    group = {"apiVersion": "bitnami.com/v1", "current": "false"}
+    expressions = HealthExpressions.compile([group, SEALED])
+    assert expressions.compute(obj("Done")).status is HealthStatus.CURRENT
+    assert expressions.compute(obj("Done", kind="Other")).status is HealthStatus.IN_PROGRESS
+    assert expressions.cover("bitnami.com/v9", "Other")
+    assert not expressions.cover("example.org/v1", "SealedSecret")
+
+
+def test_kinds_without_an_entry_and_jobs_have_their_own_rules() -> None:
+    expressions = HealthExpressions.compile([{"apiVersion": "batch/v1", "current": "true"}, SEALED])
+    for kind, api_version in (("Job", "batch/v1"), ("Deployment", "apps/v1")):
+        live = obj(None, api_version, kind)
+        assert expressions.compute(live) == compute(live)
+        assert not expressions.cover(api_version, kind)
+    assert expressions.cover("batch/v1", "CronJob")
+
+
+def test_a_deployment_may_be_judged_by_expressions() -> None:
+    expressions = HealthExpressions.compile(
+        [{"apiVersion": "apps/v1", "kind": "Deployment", "current": "true"}]
+    )
+    assert expressions.compute(obj(None, "apps/v1", "Deployment")).status is HealthStatus.CURRENT
+
+
+def test_the_verdict_follows_the_object() -> None:
+    expressions = HealthExpressions.compile([SEALED])
+    phases = ("Working", "Done", "Working", None, "Broken")
+    seen = [expressions.compute(obj(p)).status for p in phases]
+    fresh = [HealthExpressions.compile([SEALED]).compute(obj(p)).status for p in phases]
+    assert seen == fresh
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        (
+            [SEALED, {**SEALED, "apiVersion": "bitnami.com/v2"}],
+            "duplicate custom health check for GroupKind SealedSecret.bitnami.com at healthchecks[1]",
+        ),
+        (
+            [SEALED, {"apiVersion": "a/v1", "current": "true", "failed": "status."}],
+            "failed to create custom status evaluator for healthchecks[1]: failed to parse the expression Failed: "
+            "failed to parse the CEL expression 'status.': ERROR: <input>:1:8: Syntax error",
+        ),
+        (
+            [{"apiVersion": "a/v1", "kind": "A"}],
+            "failed to create custom status evaluator for healthchecks[0]: expression Current not specified",
+        ),
+    ],
+)
+def test_invalid_entries_are_named(entries: list[Obj], message: str) -> None:
+    with pytest.raises(InvalidHealthExpressions) as raised:
+        HealthExpressions.compile(entries)
+    assert str(raised.value).startswith(message)
+
+
+def test_what_is_kept_whole_has_every_field_but_the_managed_ones() -> None:
+    live = obj("Done")
+    live["metadata"]["managedFields"] = [{"manager": "m"}]
+    live["spec"] = {"anything": 1}
+    kept = whole(live)
+    assert kept["spec"] == {"anything": 1}
+    assert "managedFields" not in kept["metadata"]
+    assert "managedFields" in live["metadata"]
+    assert HealthExpressions.compile([SEALED]).compute(kept).status is HealthStatus.CURRENT
+    assert "phase" not in essence(live).get("status", {})
+
+
+def test_nothing_is_a_set_of_expressions_too() -> None:
+    live = obj("Done")
+    assert not HealthExpressions()
+    assert HealthExpressions().compute(live) == compute(live)
