@@ -2,17 +2,24 @@
 
     GitError
     ├── UrlInvalid              the URL is not one that Headgate fetches from
+    ├── ProviderInvalid         the provider cannot be used with this object: what it needs is not given
     ├── CredentialsError        the Secret's keys are missing, contradict each other or are malformed
     ├── AuthenticationFailed    the server refused the credentials, or wants some and has been given none
     ├── HostKeyMismatch         the SSH server's host key is unknown, or not the one in known_hosts
     ├── RepositoryNotFound      the server knows no such repository
     ├── RepositoryEmpty         the repository has no commits yet
-    ├── RefInvalid              the reference asked for cannot name anything: a malformed range, name or
-    commit ├── RefNotFound             no such branch, tag, name or commit, or no tag in the range ├──
-    RemoteUnreachable       no connection, no TLS session, or the server answered that it is out of order
-    ├── GitTimeout              the time limit passed ├── GitCancelled            the operation was called
-    off ├── GitFailed               Git failed in another way; the message carries its own words └──
-    StorageError            the local cache or artifact storage could not be written or read
+    ├── RefInvalid              the reference cannot name anything: a malformed range, name or commit
+    ├── RefNotFound             no such branch, tag, name or commit, or no tag in the range
+    ├── SparsePathMissing       there is nothing at a path of spec.sparseCheckout
+    ├── SubmoduleFailed         a submodule cannot be had
+    ├── IncludeFailed           an included repository cannot be put where it belongs
+    ├── VerificationFailed      a signature is missing, or is not of a key that is trusted
+    ├── IgnoreInvalid           the rules for leaving files out cannot be used
+    ├── RemoteUnreachable       no connection, no TLS session, or the server is out of order
+    ├── GitTimeout              the time limit passed
+    ├── GitCancelled            the operation was called off
+    ├── GitFailed               Git failed in another way; the message carries its own words
+    └── StorageError            the local cache or artifact storage could not be written or read
 
 ``reason`` is the condition reason Flux gives the failure (source-controller ``api/v1``,
 ``gitrepository_types.go`` and ``condition_types.go``). ``stalling`` tells that retrying cannot help until
@@ -20,8 +27,6 @@ the object changes. No message ever holds a credential.
 """
 
 from __future__ import annotations
-
-from typing import ClassVar
 
 __all__ = [
     "AuthenticationFailed",
@@ -33,21 +38,26 @@ __all__ = [
     "GitTimeout",
     "HostKeyMismatch",
     "IgnoreInvalid",
+    "IncludeFailed",
+    "ProviderInvalid",
     "RefInvalid",
     "RefNotFound",
     "RemoteUnreachable",
     "RepositoryEmpty",
     "RepositoryNotFound",
+    "SparsePathMissing",
     "StorageError",
+    "SubmoduleFailed",
     "UrlInvalid",
+    "VerificationFailed",
 ]
 
 
 class GitError(Exception):
     """Something between a Git remote and an artifact failed; ``str(error)`` is one sentence for the user."""
 
-    reason: ClassVar[str] = "GitOperationFailed"
-    stalling: ClassVar[bool] = False
+    reason: str = "GitOperationFailed"
+    stalling: bool = False
 
 
 class UrlInvalid(GitError):
@@ -55,6 +65,20 @@ class UrlInvalid(GitError):
 
     reason = "URLInvalid"
     stalling = True
+
+
+class ProviderInvalid(GitError):
+    """The provider cannot be used with this object, because what it needs is not given.
+
+    ``reason`` and ``stalling`` differ from case to case.
+    """
+
+    def __init__(
+        self, message: str, *, reason: str = "InvalidProviderConfiguration", stalling: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.stalling = stalling
 
 
 class CredentialsError(GitError):
@@ -87,6 +111,29 @@ class RefInvalid(GitError):
 
 class RefNotFound(GitError):
     """No such branch, tag, name or commit, or no tag in the range."""
+
+
+class SparsePathMissing(GitError):
+    """There is nothing at a path of ``spec.sparseCheckout``."""
+
+
+class SubmoduleFailed(GitError):
+    """A submodule cannot be had: its URL, its commit, or how deep they nest."""
+
+
+class IncludeFailed(GitError):
+    """An included repository cannot be put where it belongs."""
+
+    reason = "CopyFailure"
+
+
+class VerificationFailed(GitError):
+    """A signature is missing, or is not one of a key that is trusted; ``reason`` tells which."""
+
+    def __init__(self, message: str, *, reason: str, stalling: bool = False) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.stalling = stalling
 
 
 class IgnoreInvalid(GitError):

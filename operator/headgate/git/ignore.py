@@ -140,6 +140,14 @@ class IgnoreRules:
         self._domains = {pattern.domain for pattern in self._patterns.values()}
         self._directories: dict[str, _Directory] = {"": self._enter("", -1, ())}
 
+    @classmethod
+    def none(cls) -> IgnoreRules:
+        """Return the rules that leave nothing out, not even the files of version control."""
+        rules = cls()
+        rules._patterns, rules._domains = {}, set()
+        rules._directories = {"": rules._enter("", -1, ())}
+        return rules
+
     def ignores(self, path: str, *, is_directory: bool = False) -> bool:
         """Tell whether a path (relative to the root, no slash at its ends) is left out."""
         if not path:

@@ -7,23 +7,29 @@ id, so that a file that did not change between two commits has the same id in bo
 are.
 
 The tree is untrusted: names that could lead out of a folder it is written to are dropped.
+
+``sparse`` narrows it to some directories, as if the rest had never been checked out: a ``.sourceignore`` outside
+of them does not count (``fluxcd/pkg``, ``git/gogit/clone.go``).
 """
 
 from __future__ import annotations
 
+import posixpath
+import threading
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from headgate.git.blobs import BlobReader, stream
 from headgate.git.cache import BareCache
-from headgate.git.errors import CacheDamaged, IgnoreInvalid, StorageError
+from headgate.git.errors import CacheDamaged, IgnoreInvalid, SparsePathMissing, StorageError
 from headgate.git.ignore import IGNORE_FILE, IgnoreRules
 from headgate.git.process import run
 from headgate.kustomize.errors import FileMissing, NotAFile, TooLarge, TreeError
 from headgate.kustomize.tree import MAX_FILE_BYTES, EntryKind, listing_id
 
-__all__ = ["Entry", "GitTree"]
+__all__ = ["Entry", "GitTree", "SharedTree", "clean_path", "link", "read_rules", "walk"]
 
 MAX_LISTING = 512 * 1024 * 1024
 LISTING_TIMEOUT = 300.0
@@ -40,7 +46,34 @@ class Entry:
     size: int = 0
 
 
-class GitTree:
+class SharedTree:
+    """Counts who uses a tree, which lets go of its resources when the last one closes it. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._users = 1
+        self._users_lock = threading.Lock()
+
+    def share(self) -> Self:
+        """Return the tree for one more user, who closes it like the first."""
+        with self._users_lock:
+            if not self._users:
+                raise StorageError("the tree has been closed")
+            self._users += 1
+        return self
+
+    def close(self) -> None:
+        """End one use; closing once more than it is used is harmless."""
+        with self._users_lock:
+            last = self._users == 1
+            self._users = max(0, self._users - 1)
+        if last:
+            self._release()
+
+    def _release(self) -> None:
+        raise NotImplementedError
+
+
+class GitTree(SharedTree):
     """The visible files of one commit. Thread-safe; ``close`` it when done."""
 
     def __init__(
@@ -49,18 +82,24 @@ class GitTree:
         commit: str,
         *,
         ignore: str | None = None,
+        sparse: Sequence[str] = (),
+        filtered: bool = True,
         max_file_bytes: int = MAX_FILE_BYTES,
     ) -> None:
-        """List ``commit``, which must be in ``cache``; ``ignore`` is ``spec.ignore``.
+        """List ``commit``, which must be in ``cache``; ``ignore`` and ``sparse`` are those of the spec.
+
+        Without ``filtered`` no ignore rules are used: for a tree that becomes a part of another one.
 
         Raises :class:`StorageError` when the cache does not have it, :class:`IgnoreInvalid` when the rules of
-        a ``.sourceignore`` are too many.
+        a ``.sourceignore`` are too many, :class:`SparsePathMissing` when there is nothing at such a path.
         """
+        super().__init__()
         self.commit = commit
+        self.submodules: dict[str, str] = {}
+        """Where other repositories belong, and which of their commits."""
         self._cache = cache
         self._limit = max_file_bytes
         self._reader = BlobReader(cache.path)
-        self._closed = False
         # One record per visible file, in the order of the index: blob id, size, whether it is executable.
         self._index: dict[str, int] = {}
         self._id_length = len(commit) // 2
@@ -72,17 +111,14 @@ class GitTree:
         self._listing_ids: dict[str, str] = {}
         cache.pin(commit)
         try:
-            self._load(ignore)
+            self._load(ignore, [clean_path(path) for path in sparse], filtered)
         except BaseException:
             self.close()
             raise
 
-    def close(self) -> None:
-        """End the reading process and let the cache forget the commit; closing twice is harmless."""
-        if not self._closed:
-            self._closed = True
-            self._reader.close()
-            self._cache.unpin(self.commit)
+    def _release(self) -> None:
+        self._reader.close()
+        self._cache.unpin(self.commit)
 
     def kind(self, path: str) -> EntryKind:
         if path in self._index:
@@ -132,17 +168,13 @@ class GitTree:
         The root is the first, with the path "". A directory that the ignore rules name is not yielded, even
         when some file below it is.
         """
-        pending = [""]
-        while pending:
-            path = pending.pop()
-            index = self._index.get(path)
-            if index is not None:
-                yield Entry(path, False, bool(self._executable[index]), self._sizes[index])
-                continue
-            if path not in self._hidden_directories:
-                yield Entry(path, is_directory=True)
-            prefix = f"{path}/" if path else ""
-            pending.extend(prefix + name for name in reversed(self._names[path]))
+        yield from walk(self._names, self._entry, self._hidden_directories)
+
+    def _entry(self, path: str) -> Entry | None:
+        index = self._index.get(path)
+        if index is None:
+            return None
+        return Entry(path, False, bool(self._executable[index]), self._sizes[index])
 
     def contents(self, paths: Sequence[str]) -> Iterator[tuple[int, Iterator[bytes]]]:
         """Yield size and content in chunks of each of these files, in order; no limit on the size."""
@@ -152,7 +184,7 @@ class GitTree:
         start = index * self._id_length
         return self._ids[start : start + self._id_length].hex()
 
-    def _load(self, ignore: str | None) -> None:
+    def _load(self, ignore: str | None, sparse: Sequence[str], filtered: bool) -> None:
         finished = run(
             ["ls-tree", "-r", "-z", "-l", "--full-tree", "--end-of-options", self.commit],
             git_dir=self._cache.path,
@@ -162,8 +194,14 @@ class GitTree:
         if finished.status:
             self._cache.condemn()
             raise CacheDamaged(f"the repository cache lacks the commit {self.commit}")
-        listed = list(_parse(finished.output))
-        rules = self._rules(listed, ignore)
+        listed = _narrowed(list(_parse(finished.output)), sparse)
+        self.submodules = {path: blob for mode, blob, _, path in listed if mode == _SUBMODULE}
+        files = [record for record in listed if record[0] in _FILE_MODES]
+        rules = IgnoreRules.none()
+        if filtered:
+            blobs = {path: (blob, size) for _, blob, size, path in files if _is_ignore_file(path)}
+            sizes = {path: size for path, (_, size) in blobs.items()}
+            rules = read_rules(sizes, lambda path: self._reader.read(blobs[path][0]), ignore)
         children: dict[str, set[str]] = {"": set()}
         for mode, blob, size, path in listed:
             is_file = mode in _FILE_MODES
@@ -176,7 +214,7 @@ class GitTree:
             self._ids += bytes.fromhex(blob)
             self._sizes.append(size)
             self._executable.append(mode == _EXECUTABLE)
-            _link(path, children)
+            link(path, children)
         self._names = {path: tuple(sorted(names)) for path, names in children.items()}
         self._hidden_directories = {path for path in self._names if rules.ignores(path, is_directory=True)}
 
@@ -184,19 +222,61 @@ class GitTree:
         while path and path not in children:
             if not rules.ignores(path, is_directory=True):
                 children[path] = set()
-                _link(path, children)
+                link(path, children)
                 return
             path = path.rpartition("/")[0]
 
-    def _rules(self, listed: Iterable[tuple[str, str, int, str]], ignore: str | None) -> IgnoreRules:
-        files: dict[str, str] = {}
-        for mode, blob, size, path in listed:
-            directory, _, name = path.rpartition("/")
-            if name == IGNORE_FILE and mode in _FILE_MODES:
-                if size > MAX_IGNORE_BYTES:
-                    raise IgnoreInvalid(f"{path} is larger than {MAX_IGNORE_BYTES} bytes")
-                files[directory] = self._reader.read(blob).decode("utf-8", "surrogateescape")
-        return IgnoreRules(files, ignore)
+
+def clean_path(path: str) -> str:
+    """Return a path of a spec as one below the root, which it cannot leave; the root is "".
+
+    >>> clean_path("./charts/../apps/"), clean_path("../../etc"), clean_path(".")
+    ('apps', 'etc', '')
+    """
+    return posixpath.normpath("/" + path).lstrip("/")
+
+
+def read_rules(files: Mapping[str, int], read: Callable[[str], bytes], ignore: str | None) -> IgnoreRules:
+    """Return the rules of these ``.sourceignore`` files (path to size in bytes) and of ``spec.ignore``.
+
+    Raises :class:`IgnoreInvalid`.
+    """
+    texts: dict[str, str] = {}
+    for path, size in files.items():
+        if size > MAX_IGNORE_BYTES:
+            raise IgnoreInvalid(f"{path} is larger than {MAX_IGNORE_BYTES} bytes")
+        texts[path.rpartition("/")[0]] = read(path).decode("utf-8", "surrogateescape")
+    return IgnoreRules(texts, ignore)
+
+
+def walk(
+    names: Mapping[str, Sequence[str]], entry: Callable[[str], Entry | None], hidden: Collection[str]
+) -> Iterator[Entry]:
+    """Yield a tree's entries from the root down, names in order; directories in ``hidden`` are passed over."""
+    pending = [""]
+    while pending:
+        path = pending.pop()
+        file = entry(path)
+        if file is not None:
+            yield file
+            continue
+        if path not in hidden:
+            yield Entry(path, is_directory=True)
+        prefix = f"{path}/" if path else ""
+        pending.extend(prefix + name for name in reversed(names[path]))
+
+
+def link(path: str, children: dict[str, set[str]]) -> None:
+    """Enter a path into its directory's listing, and that directory into its own, up to the root."""
+    while path:
+        parent, _, name = path.rpartition("/")
+        known = children.get(parent)
+        if known is not None and name in known:
+            return
+        if known is None:
+            known = children[parent] = set()
+        known.add(name)
+        path = parent
 
 
 _EXECUTABLE = "100755"
@@ -219,14 +299,27 @@ def _is_safe(path: str) -> bool:
 _UNSAFE = ("", ".", "..")
 
 
-def _link(path: str, children: dict[str, set[str]]) -> None:
-    """Enter a path into its directory's listing, and that directory into its own, up to the root."""
-    while path:
-        parent, _, name = path.rpartition("/")
-        known = children.get(parent)
-        if known is not None and name in known:
-            return
-        if known is None:
-            known = children[parent] = set()
-        known.add(name)
-        path = parent
+def _is_ignore_file(path: str) -> bool:
+    return path.rpartition("/")[2] == IGNORE_FILE
+
+
+def _narrowed(
+    listed: list[tuple[str, str, int, str]], sparse: Sequence[str]
+) -> list[tuple[str, str, int, str]]:
+    """Return what is at or below the paths of ``sparse``, everything when there are none."""
+    if not sparse or "" in sparse:
+        return listed
+    missing = dict.fromkeys(sparse)
+    kept = []
+    for record in listed:
+        inside = [path for path in sparse if record[3] == path or record[3].startswith(path + "/")]
+        if inside:
+            kept.append(record)
+            for path in inside:
+                missing.pop(path, None)
+    if missing:
+        raise SparsePathMissing(
+            "failed to sparse checkout directories : "
+            f"sparse checkout dir '{next(iter(missing))}' does not exist in repository"
+        )
+    return kept
