@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import shlex
 import ssl
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from headgate.git import tunnel
 from headgate.git.auth import Credentials
 from headgate.git.process import Config
+from headgate.git.proxy import Proxy
 from headgate.git.secretfiles import SecretFiles
+from headgate.git.tunnel import PROXY_VARIABLE
 from headgate.git.url import RemoteUrl
 
 __all__ = ["Access", "grant"]
@@ -63,7 +67,7 @@ def grant(
             yield Access(url.for_git(credentials.username), environment)
         else:
             environment = _ask(url, credentials, files) if on_demand else {}
-            config = [*_tls(credentials, files), *_header(credentials, on_demand)]
+            config = [*_tls(credentials, files), *_header(credentials, on_demand), *_proxy(credentials)]
             yield Access(url.for_git(), environment, config)
 
 
@@ -73,6 +77,11 @@ def _header(credentials: Credentials, on_demand: bool) -> Iterator[tuple[str, st
         yield "http.followRedirects", "false"
     else:
         yield "http.followRedirects", "initial"
+
+
+def _proxy(credentials: Credentials) -> Iterator[tuple[str, str]]:
+    if credentials.proxy is not None:
+        yield "http.proxy", credentials.proxy.for_curl()
 
 
 def _ask(url: RemoteUrl, credentials: Credentials, files: SecretFiles) -> dict[str, str]:
@@ -115,7 +124,7 @@ def _ssh(credentials: Credentials, files: SecretFiles, connect_timeout: float) -
         "NumberOfPasswordPrompts": "1",
         "PermitLocalCommand": "no",
         "PreferredAuthentications": "publickey",
-        "ProxyCommand": "none",
+        "ProxyCommand": _proxy_command(credentials.proxy),
         "ServerAliveInterval": "15",
         "StrictHostKeyChecking": "yes",
         "UpdateHostKeys": "no",
@@ -125,6 +134,8 @@ def _ssh(credentials: Credentials, files: SecretFiles, connect_timeout: float) -
     for name, value in options.items():
         arguments += ["-o", f"{name}={value}"]
     environment = {"GIT_SSH_COMMAND": shlex.join(arguments), "GIT_SSH_VARIANT": "ssh"}
+    if credentials.proxy is not None:
+        environment[PROXY_VARIABLE] = credentials.proxy.for_curl()
     if credentials.passphrase:
         environment |= {
             "SSH_ASKPASS": files.add_program(_ASKPASS),
@@ -133,3 +144,8 @@ def _ssh(credentials: Credentials, files: SecretFiles, connect_timeout: float) -
             "HEADGATE_ASK_PASSWORD": credentials.passphrase,
         }
     return environment
+
+
+def _proxy_command(proxy: Proxy | None) -> str:
+    # The program is run by its file, with nothing but the standard library, so that it starts at once.
+    return f"{shlex.join([sys.executable, '-I', '-S', tunnel.__file__])} %h %p" if proxy else "none"

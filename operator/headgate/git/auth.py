@@ -7,6 +7,8 @@ The keys and checks are Flux's (https://fluxcd.io/flux/components/source/gitrepo
 | http(s) | `username`, `password`, or `bearerToken`; `ca.crt` or `caFile`; `tls.crt` with `tls.key` |
 | ssh | `identity`, `known_hosts`, and `password` for an identity that is protected by one |
 
+The older names `certFile` and `keyFile` stand for `tls.crt` and `tls.key`.
+
 A ``Credentials`` never shows a secret in ``repr``, and ``redact`` takes every secret it holds out of a text.
 """
 
@@ -19,6 +21,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from headgate.git.errors import CredentialsError
+from headgate.git.proxy import Proxy
 from headgate.git.url import RemoteUrl
 
 __all__ = ["Credentials"]
@@ -43,6 +46,8 @@ class Credentials:
     identity: bytes = field(default=b"", repr=False)
     known_hosts: bytes = field(default=b"", repr=False)
     passphrase: str = field(default="", repr=False)
+    proxy: Proxy | None = None
+    """Over which the remote is reached, None: as the environment says."""
 
     @classmethod
     def from_secret(cls, url: RemoteUrl, data: Mapping[str, bytes] | None) -> Credentials:
@@ -52,6 +57,10 @@ class Credentials:
         """
         data = data or {}
         return _ssh(url, data) if url.is_ssh else _http(url, data)
+
+    def without_secrets(self) -> Credentials:
+        """Return what may be shown to another server: whom to trust and how to get there."""
+        return Credentials(ca=self.ca, known_hosts=self.known_hosts, proxy=self.proxy)
 
     @property
     def authorization(self) -> str:
@@ -72,6 +81,8 @@ class Credentials:
 
     def _secrets(self) -> list[str]:
         plain = [self.password, self.bearer_token, self.passphrase]
+        if self.proxy is not None:
+            plain.append(self.proxy.password)
         _, _, token = self.authorization.partition(" ")
         forms = {form for secret in [*plain, token] if secret for form in (secret, quote(secret, safe=""))}
         return sorted(forms, key=len, reverse=True)
@@ -100,7 +111,8 @@ def _http(url: RemoteUrl, data: Mapping[str, bytes]) -> Credentials:
         raise CredentialsError("basic auth and bearer token cannot be set at the same time")
     if ":" in username:
         raise CredentialsError("the Secret's 'username' contains a colon")
-    certificate, key = data.get("tls.crt", b""), data.get("tls.key", b"")
+    certificate = data.get("tls.crt") or data.get("certFile", b"")
+    key = data.get("tls.key") or data.get("keyFile", b"")
     if bool(certificate) != bool(key):
         missing = "tls.key" if certificate else "tls.crt"
         raise CredentialsError(f"the Secret has only one of 'tls.crt' and 'tls.key': '{missing}' is missing")

@@ -18,6 +18,7 @@ import re
 import shutil
 import threading
 from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
 
 from headgate.git.errors import StorageError
@@ -29,6 +30,8 @@ KEEP = "refs/headgate"
 """Below it, one reference for each commit that is kept, named by its id."""
 SCRATCH = "refs/headgate-fetch"
 """Below it, whatever a fetch needs a name for; gone when the fetch has ended."""
+MODULES = "headgate-modules"
+"""The folder inside a repository that holds the caches of its submodules."""
 MAX_PACKS = 24
 LOCAL_TIMEOUT = 300.0
 
@@ -43,6 +46,7 @@ class BareCache:
         self.lock = threading.RLock()
         self._pins: Counter[str] = Counter()
         self._pins_lock = threading.Lock()
+        self._modules: dict[str, BareCache] = {}
         self._format = ""
         # What an earlier process left behind is not trusted until it has been looked at.
         self._unclean = True
@@ -111,6 +115,29 @@ class BareCache:
                     path.unlink(missing_ok=True)
             shutil.rmtree(self.path / SCRATCH, ignore_errors=True)
             self._shrink()
+
+    def submodule(self, url: str) -> BareCache:
+        """Return the cache of a submodule of this repository; it goes when this one goes."""
+        with self._pins_lock:
+            path = self.path / MODULES / f"{_key(url)}.git"
+            return self._modules.setdefault(path.name, BareCache(path))
+
+    def keep_submodules(self, urls: Collection[str]) -> None:
+        """Delete the caches of all other submodules."""
+        wanted = {f"{_key(url)}.git" for url in urls}
+        folder = self.path / MODULES
+        with self._pins_lock:
+            doomed = [path for path in folder.iterdir() if path.name not in wanted] if folder.is_dir() else []
+            busy = {name for name, cache in self._modules.items() if cache.is_pinned}
+            for path in doomed:
+                if path.name not in busy:
+                    self._modules.pop(path.name, None)
+                    shutil.rmtree(path, ignore_errors=True)
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether some commit is being read."""
+        return bool(self._pins)
 
     def pin(self, commit: str) -> None:
         """Keep ``commit`` until ``unpin``, however many newer ones arrive."""
@@ -190,8 +217,7 @@ class Caches:
     def open(self, namespace: str, name: str, url: str) -> BareCache:
         """Return the cache of the source ``namespace/name`` for ``url``; one of another URL is deleted."""
         folder = self._folder(namespace, name)
-        key = hashlib.sha256(url.encode()).hexdigest()[:32]
-        path = folder / f"{key}.git"
+        path = folder / f"{_key(url)}.git"
         with self._lock:
             cache = self._open.get((namespace, name))
             if cache is not None and cache.path == path:
@@ -212,6 +238,10 @@ class Caches:
             if not _SAFE.fullmatch(part):
                 raise StorageError(f"'{part}' is not a valid object name")
         return self._root / namespace / name
+
+
+def _key(url: str) -> str:
+    return hashlib.sha256(url.encode()).hexdigest()[:32]
 
 
 def _remove_others(folder: Path, keep: str) -> None:

@@ -103,6 +103,42 @@ class Remote:
             cache.keep(resolved.commit)
         return resolved.commit
 
+    def objects(self, resolved: Resolved, cache: BareCache) -> tuple[bytes, bytes]:
+        """Return the commit and the annotated tag (empty: there is none) as the objects that are signed.
+
+        The commit must have been fetched; the tag is fetched unless it is there.
+        """
+        with cache.lock:
+            commit = cache.git("cat-file", "commit", resolved.commit)[1]
+            if not resolved.tag_object:
+                return commit, b""
+            if cache.git("cat-file", "-e", resolved.tag_object, check=False)[0]:
+                finished = self._fetch_into(cache, ("--depth=1",), (f"+{resolved.ref}:{FETCHED}",))
+                if finished.status:
+                    raise self._failure(finished)
+            status, tag = cache.git("cat-file", "tag", resolved.tag_object, check=False)
+            if status:
+                # It was moved since the references were listed.
+                raise self._missing(resolved)
+            return commit, tag
+
+    def for_submodule(self, url: RemoteUrl) -> Remote:
+        """Return the remote of a submodule, within the same time limit.
+
+        It is given the credentials only where they cannot reach anybody else: over ssh, where a private key is
+        shown to nobody, and on the very server of this one.
+        """
+        same = (url.scheme, url.authority) == (self.url.scheme, self.url.authority)
+        trusted = same or (url.is_ssh and self.url.is_ssh)
+        remote = Remote(
+            url,
+            self._credentials if trusted else self._credentials.without_secrets(),
+            timeout=self._timeout,
+            cancellation=self._cancellation,
+        )
+        remote._deadline = self._deadline
+        return remote
+
     def _mending(self, cache: BareCache, fetch: Callable[[], None]) -> None:
         """Run ``fetch``; when it fails because the cache is damaged, once more with a new one."""
         try:
