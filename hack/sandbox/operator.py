@@ -35,6 +35,11 @@ class Operator:
         self._process, self._health = process, health
         self.log = log
 
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
     def check(self) -> None:
         """Raises :class:`OperatorFailed` when it has ended."""
         code = self._process.poll()
@@ -60,6 +65,11 @@ class Operator:
             self._process.kill()
             self._process.wait()
 
+    def kill(self) -> None:
+        """``kill -9``."""
+        self._process.kill()
+        self._process.wait()
+
     def tail(self) -> str:
         """The end of its log, indented."""
         lines = self.log.read_text(errors="replace").splitlines()[-_LOG_TAIL:]
@@ -84,7 +94,7 @@ def running(kubeconfig: Path, folder: Path, arguments: Sequence[str] = ()) -> It
     command += [f"--storage-path={folder / 'storage'}", f"--storage-addr={storage}"]
     command += [f"--storage-adv-addr={storage}", f"--health-addr={health}", f"--metrics-addr={metrics}"]
     log = folder / "operator.log"
-    with log.open("wb") as output:
+    with log.open("ab") as output:  # of one folder there may be several, one after the other
         process = subprocess.Popen(
             tied([*command, *arguments]),
             stdin=subprocess.DEVNULL,

@@ -1,0 +1,88 @@
+"""A chain of ten Kustomizations, each with a Deployment and ``wait: true``, each depending on the one before.
+
+    python tests/bench/chain.py
+
+The floor is the same by hand: ``kubectl apply --server-side`` and ``kubectl wait`` layer by layer, on the same
+cluster in the same run.
+"""
+
+from __future__ import annotations
+
+import time
+
+import yaml
+from _arena import NAMESPACE, Arena, arena, kustomization, namespace, options, ready, source, table
+
+LINKS = 10
+
+_DEPLOYMENT = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: {name}
+spec:
+  selector:
+    matchLabels:
+      app: {name}
+  template:
+    metadata:
+      labels:
+        app: {name}
+    spec:
+      containers:
+        - name: app
+          image: registry.example.com/app:1.0.0
+"""
+
+
+def main() -> None:
+    chosen = options(__doc__).parse_args()
+    names = [f"link-{n}" for n in range(LINKS)]
+    files = {f"{n}/app.yaml": _DEPLOYMENT.format(name=n) for n in names}
+    with arena(command=chosen.operator) as a:
+        a.repository.commit(files)
+        floor = _by_hand(a, files)
+        objects = [source(a.url)]
+        for number, name in enumerate(names):
+            before = [{"name": names[number - 1]}] if number else []
+            objects.append(
+                kustomization(
+                    name, f"./{name}", targetNamespace=NAMESPACE, wait=True, dependsOn=before, timeout="2m"
+                )
+            )
+        a.mark()
+        began = time.monotonic()
+        a.apply(objects)
+        head = a.head()
+        done = a.wait("the chain", lambda s: len(s) == LINKS and all(ready(o, head) for o in s.values()))
+        seconds, cost = done - began, a.cost()
+    table(
+        ["links", "seconds", "by hand s", "ratio", "beyond by hand, s a link", "CPU s", "requests"],
+        [
+            [
+                LINKS,
+                f"{seconds:.1f}",
+                f"{floor:.1f}",
+                f"{seconds / floor:.2f}",
+                f"{(seconds - floor) / LINKS:.2f}",
+                f"{cost.cpu:.1f}",
+                cost.total_requests,
+            ]
+        ],
+    )
+
+
+def _by_hand(a: Arena, files: dict[str, str]) -> float:
+    a.apply([namespace("by-hand")])
+    began = time.monotonic()
+    for text in files.values():
+        document = yaml.safe_load(text)
+        document["metadata"]["namespace"] = "by-hand"
+        a.apply([document])
+        name = document["metadata"]["name"]
+        a.kubectl("-n", "by-hand", "wait", "--for=condition=Available", f"deployment/{name}", "--timeout=60s")
+    return time.monotonic() - began
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""Drift: 200 objects changed by hand at once, and then two writers that disagree about one object.
+
+python tests/bench/drift.py
+"""
+
+from __future__ import annotations
+
+import time
+
+from _arena import NAMESPACE, Arena, Cost, arena, options, ready, source, table
+from _fleet import app_name, fleet, fleet_files
+
+SIZE, FIGHT = 200, 30.0
+DEPLOYMENTS = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments"
+
+
+def main() -> None:
+    chosen = options(__doc__).parse_args()
+    with arena(command=chosen.operator) as a:
+        a.repository.commit(fleet_files(SIZE))
+        a.apply([source(a.url), *fleet(SIZE)])
+        head = a.head()
+        a.wait("first apply", lambda s: len(s) == SIZE and all(ready(o, head) for o in s.values()))
+        time.sleep(3)
+        corrected, cost = _all_at_once(a)
+        requests, writes, seconds = _fight(a)
+    print("\n200 objects changed by hand in one call")
+    table(
+        ["objects", "all corrected s", "CPU s", "requests", "per object"],
+        [
+            [
+                SIZE,
+                f"{corrected:.1f}",
+                f"{cost.cpu:.1f}",
+                cost.total_requests,
+                f"{cost.total_requests / SIZE:.1f}",
+            ]
+        ],
+    )
+    print("\nTwo writers that disagree about one object")
+    table(
+        ["seconds", "foreign writes", "requests beside them", "per second"],
+        [[f"{seconds:.0f}", writes, requests, f"{requests / seconds:.2f}"]],
+    )
+
+
+def _all_at_once(a: Arena) -> tuple[float, Cost]:
+    a.mark()
+    a.kubectl("-n", NAMESPACE, "set", "image", "deployment", "--all", "app=registry.example.com/other:2")
+    began = time.monotonic()
+    while _wrong(a):
+        if time.monotonic() - began > 120:
+            raise TimeoutError(f"{_wrong(a)} objects are still as changed by hand")
+        time.sleep(0.25)
+    return time.monotonic() - began, a.cost()
+
+
+def _wrong(a: Arena) -> int:
+    images = [d["spec"]["template"]["spec"]["containers"][0]["image"] for d in a.get(DEPLOYMENTS)["items"]]
+    return sum("other" in i for i in images)
+
+
+def _fight(a: Arena) -> tuple[int, int, float]:
+    time.sleep(3)
+    a.mark()
+    began, writes = time.monotonic(), 0
+    while time.monotonic() - began < FIGHT:
+        a.kubectl(
+            "-n",
+            NAMESPACE,
+            "set",
+            "image",
+            f"deployment/{app_name(0)}",
+            f"app=registry.example.com/fight:{writes}",
+        )
+        writes += 1
+        time.sleep(0.3)
+    seconds = time.monotonic() - began
+    # Each call of kubectl is a read and a write; the discovery it does is cached.
+    return a.cost().total_requests - 2 * writes, writes, seconds
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""What 1,000 Kustomizations cost when nothing changes: ten minutes, interval ten minutes.
+
+python tests/bench/idle.py
+python tests/bench/idle.py --size 200 --minutes 2
+"""
+
+from __future__ import annotations
+
+import time
+
+from _arena import arena, options, ready, source, table
+from _fleet import fleet, fleet_files
+
+
+def main() -> None:
+    parser = options(__doc__)
+    parser.add_argument("--size", type=int, default=1000, help="Kustomizations (%(default)s)")
+    parser.add_argument("--minutes", type=float, default=10.0, help="how long (%(default)s)")
+    chosen = parser.parse_args()
+    with arena(command=chosen.operator) as a:
+        a.repository.commit(fleet_files(chosen.size))
+        a.apply([source(a.url), *fleet(chosen.size)])
+        head = a.head()
+        a.wait("first apply", lambda s: len(s) == chosen.size and all(ready(o, head) for o in s.values()))
+        time.sleep(5)
+        a.mark()
+        time.sleep(chosen.minutes * 60)
+        cost = a.cost()
+    table(
+        ["N", "minutes", "CPU s", "of a core", "RSS MiB", "requests", "per second"],
+        [
+            [
+                chosen.size,
+                chosen.minutes,
+                f"{cost.cpu:.1f}",
+                f"{100 * cost.cpu / cost.seconds:.1f}%",
+                f"{cost.rss:.0f}",
+                cost.total_requests,
+                f"{cost.total_requests / cost.seconds:.1f}",
+            ]
+        ],
+    )
+
+
+if __name__ == "__main__":
+    main()

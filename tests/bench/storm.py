@@ -1,0 +1,68 @@
+"""Thirty commits in thirty seconds on 200 Kustomizations, the source asked after each, as a webhook would.
+
+python tests/bench/storm.py
+"""
+
+from __future__ import annotations
+
+import time
+
+from _arena import arena, options, ready, source, table
+from _fleet import app_file, fleet, fleet_files
+
+SIZE, COMMITS, PERIOD = 200, 30, 1.0
+
+
+def main() -> None:
+    parser = options(__doc__)
+    parser.add_argument(
+        "--touching", type=int, default=SIZE, help="apps that each commit changes (%(default)s)"
+    )
+    chosen = parser.parse_args()
+    with arena(command=chosen.operator) as a:
+        a.repository.commit(fleet_files(SIZE))
+        a.apply([source(a.url), *fleet(SIZE)])
+        head = a.head()
+        a.wait("first apply", lambda s: len(s) == SIZE and all(ready(o, head) for o in s.values()))
+        time.sleep(2)
+        a.mark()
+        for number in range(COMMITS):
+            tick = time.monotonic()
+            files: dict[str, str] = {}
+            for app in range(chosen.touching):
+                files |= app_file(app, f"storm-{number}")
+            a.repository.commit(files)
+            a.reconcile_source(f"storm-{number}")
+            time.sleep(max(0.0, PERIOD - (time.monotonic() - tick)))
+        head, last = a.head(), time.monotonic()
+        done = a.wait("the last commit", lambda s: all(ready(o, head) for o in s.values()))
+        cost = a.cost()
+        applied = len({commit for _, commit in a.changes.ready_at})
+    table(
+        [
+            "N",
+            "commits",
+            "changed by each",
+            "seconds after the last",
+            "revisions seen Ready",
+            "CPU s",
+            "RSS MiB",
+            "requests",
+        ],
+        [
+            [
+                SIZE,
+                COMMITS,
+                chosen.touching,
+                f"{done - last:.1f}",
+                applied - 1,
+                f"{cost.cpu:.1f}",
+                f"{cost.rss:.0f}",
+                cost.total_requests,
+            ]
+        ],
+    )
+
+
+if __name__ == "__main__":
+    main()
