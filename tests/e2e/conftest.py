@@ -7,7 +7,6 @@ shared operator then leaves alone.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,13 +15,15 @@ import pytest
 from controlplane import Cluster, start
 from controlplane.rest import Rest
 from sandbox import operator
-from tests.support.area import Area, served_folder, wait_gone
+from tests.support.area import OWN, Area, area_name, served_folder, wait_gone
 from tests.support.cluster import Api
 from tests.support.gitserver import GitHttpServer
 from tests.support.operator import as_service_account, installed
 
-OWN = "headgate-test/operator"
-"""Label of the custom resources that the shared operator does not reconcile."""
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What asks for the sum of all tests comes last."""
+    items.sort(key=lambda item: item.path.name == "test_rbac.py")
 
 
 @pytest.fixture(scope="session")
@@ -77,12 +78,3 @@ def area(
     area = Area(api, git_server, area_name(request))
     yield area
     area.close()
-
-
-def area_name(request: pytest.FixtureRequest) -> str:
-    """A test's name as that of a namespace."""
-    return (
-        re.sub(r"[^a-z0-9]+", "-", request.node.name.lower().removeprefix("test_"))
-        .strip("-")[:40]
-        .rstrip("-")
-    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.support.area import Area
@@ -216,7 +218,7 @@ def _kind(area: Area) -> str:
     return "Gadget" + area.namespace[-6:]
 
 
-def _definition(area: Area) -> dict[str, object]:
+def _definition(area: Area) -> dict[str, Any]:
     plural = _kind(area).lower() + "s"
     schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     return {

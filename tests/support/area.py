@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.support.cluster import (
     KUSTOMIZATION,
     KUSTOMIZATION_VERSION,
@@ -27,6 +29,8 @@ Files = Mapping[str, str | bytes | None]
 
 MARK = "headgate-test"
 """Label of the namespaces that tests make."""
+OWN = "headgate-test/operator"
+"""Label of the custom resources that the shared operator leaves to one of a test's own."""
 REQUESTED_AT = "reconcile.fluxcd.io/requestedAt"
 _VERSIONS = {SOURCE: SOURCE_VERSION, KUSTOMIZATION: KUSTOMIZATION_VERSION}
 
@@ -38,7 +42,7 @@ class Area:
         self, api: Api, server: GitHttpServer, name: str, labels: Mapping[str, str] | None = None
     ) -> None:
         self.api, self.server = api, server
-        self.namespace = f"{name[:40]}-{uuid.uuid4().hex[:6]}"
+        self.namespace = f"{name}-{uuid.uuid4().hex[:6]}"
         self.labels = dict(labels or {})
         api.create_namespace(self.namespace, {MARK: "true"})
         self.repository = Repository(server.root, self.namespace)
@@ -215,6 +219,12 @@ class Area:
             self.api.rest.request("DELETE", path)
             until(f"each {kind} of {self.namespace} is gone", lambda: not self.api.rest.get(path)["items"])  # noqa: B023
         self.api.delete("v1", "Namespace", self.namespace)
+
+
+def area_name(request: pytest.FixtureRequest) -> str:
+    """A test's name as the beginning of that of a namespace."""
+    name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower().removeprefix("test_"))
+    return str(name.strip("-")[:40].rstrip("-"))
 
 
 def wait_gone(api: Api, timeout: float = 120.0) -> None:

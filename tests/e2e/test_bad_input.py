@@ -1,0 +1,200 @@
+"""Bad input of every kind, all at once in one namespace: each says what is wrong and where; the good one goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from controlplane.ports import free_ports
+from sandbox import operator
+from tests.support.area import Area
+from tests.support.cluster import KUSTOMIZATION, SOURCE, Api, condition, until
+from tests.support.gitserver import GitHttpServer
+from tests.support.manifests import config_map, deployment, dump, kustomization
+
+pytestmark = pytest.mark.e2e
+
+BROKEN = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: broken\n  labels: [one, two\ndata: {}\n"
+MANY = deployment("web").replace("replicas: 1", "replicas: many")
+UNKNOWN = {"apiVersion": "nobody.example.com/v1", "kind": "Widget", "metadata": {"name": "w"}}
+BESIDE = config_map("beside")
+"""In the same stage as something invalid: not applied."""
+STRANGER = {"patch": config_map("stranger"), "target": {"kind": "ConfigMap", "name": "stranger"}}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What is committed and asked for under the case's name, and what is then said (regular expressions)."""
+
+    reason: str
+    says: str
+    files: dict[str, str]
+    spec: dict[str, Any]
+    kind: str = KUSTOMIZATION
+    event: str = ""
+    """What the event says, when it is not what the condition says."""
+    then: dict[str, str] | None = None
+    """Files committed when it is Ready, which are the bad input."""
+
+
+def _case(reason: str, says: str, files: dict[str, str] | None = None, **fields: Any) -> Case:
+    known = {name: fields.pop(name) for name in ("kind", "event", "then") if name in fields}
+    return Case(reason, says, files or {}, fields, **known)
+
+
+CASES = {
+    "missing-path": _case("ArtifactFailed", "(?i)path.*missing-path.*not found|missing-path.*no such"),
+    "broken-yaml": _case(
+        "BuildFailed",
+        r"broken-yaml/config\.yaml.*(line |:)[56]\b",
+        {"config.yaml": BROKEN, "beside.yaml": BESIDE},
+    ),
+    "wrong-kustomization": _case(
+        "BuildFailed",
+        r"wrong-kustomization/base/kustomization\.yaml.*namePrefx",
+        {
+            "kustomization.yaml": kustomization("base"),
+            "base/kustomization.yaml": kustomization("a.yaml", namePrefx="a-"),
+            "base/a.yaml": BESIDE,
+        },
+    ),
+    "missing-resource": _case(
+        "BuildFailed",
+        r"missing-resource.*nowhere\.yaml",
+        {"kustomization.yaml": kustomization("nowhere.yaml")},
+    ),
+    "leaves-the-repository": _case(
+        "BuildFailed", r"etc/passwd", {"kustomization.yaml": kustomization("../../../../../../../etc/passwd")}
+    ),
+    "patch-without-target": _case(
+        "BuildFailed",
+        r"stranger",
+        {
+            "kustomization.yaml": kustomization("a.yaml", patches=[{"path": "patch.yaml"}]),
+            "patch.yaml": config_map("stranger"),
+            "a.yaml": BESIDE,
+        },
+    ),
+    "invalid-field": _case(
+        "ReconciliationFailed",
+        r"Deployment/\S+/web.*(spec\.replicas|replicas)",
+        {"web.yaml": MANY, "beside.yaml": BESIDE},
+    ),
+    "unknown-kind": _case(
+        "ReconciliationFailed",
+        r"Widget/\S+/w.*no matches for kind \"Widget\" in version \"nobody\.example\.com/v1\"",
+        {"w.yaml": dump(UNKNOWN), "beside.yaml": BESIDE},
+    ),
+    "immutable-field": _case(
+        "ReconciliationFailed",
+        r"Deployment/\S+/pinned.*spec\.selector.*immutable",
+        {"web.yaml": deployment("pinned")},
+        then={"web.yaml": deployment("pinned").replace("app: pinned", "app: other")},
+    ),
+    "missing-source": _case(
+        "ArtifactFailed",
+        r'GitRepository.*"nowhere" not found',
+        event=r"Source 'GitRepository/\S+/nowhere' not found",
+        sourceRef={"kind": SOURCE, "name": "nowhere"},
+    ),
+    "cycle": _case(
+        "DependencyNotReady",
+        r"dependency cycle: \S+/cycle -> \S+/cycle-too -> \S+/cycle",
+        {"a.yaml": config_map("cycle")},
+        dependsOn=[{"name": "cycle-too"}],
+    ),
+    "missing-dependency": _case(
+        "DependencyNotReady",
+        r"dependency '\S+/nowhere' not found",
+        {"a.yaml": config_map("missing-dependency")},
+        event="Dependencies do not meet ready condition",
+        dependsOn=[{"name": "nowhere"}],
+    ),
+    "git-unreachable": _case(
+        "GitOperationFailed", r"http://127\.0\.0\.1:UNUSED.*(refused|connect)", kind=SOURCE, url="UNREACHABLE"
+    ),
+    "git-missing-repository": _case("GitOperationFailed", r"not found", kind=SOURCE, url="MISSING"),
+    "git-missing-branch": _case("GitOperationFailed", r"nowhere", kind=SOURCE, ref={"branch": "nowhere"}),
+    "git-no-matching-tag": _case("GitOperationFailed", r">=9\.0\.0", kind=SOURCE, ref={"semver": ">=9.0.0"}),
+    "git-bad-range": _case("GitOperationFailed|InvalidSpec", r"nine", kind=SOURCE, ref={"semver": "nine"}),
+    "git-refused-credentials": _case(
+        "AuthenticationFailed|GitOperationFailed",
+        r"(?i)authentication|credentials",
+        kind=SOURCE,
+        url="GUARDED",
+        secretRef={"name": "wrong"},
+    ),
+    "git-missing-secret": _case(
+        "AuthenticationFailed", r"secret '\S+/nowhere'.*not found", kind=SOURCE, secretRef={"name": "nowhere"}
+    ),
+}
+PASSWORD = "hunter2-not-to-be-told"
+
+
+@pytest.fixture(scope="module")
+def all_bad(api: Api, git_server: GitHttpServer, shared_operator: operator.Operator) -> Iterator[Area]:
+    """Every case at once, and a good one."""
+    area = Area(api, git_server, "bad-input")
+    files: dict[str, str] = {
+        "good/a.yaml": config_map("good", v="1"),
+        "cycle-too/a.yaml": config_map("cycle-too"),
+    }
+    for name, case in CASES.items():
+        files |= {f"{name}/{path}": text for path, text in case.files.items()}
+    area.commit(files)
+    area.source()
+    area.secret("wrong", {"username": "ada", "password": PASSWORD})
+    with GitHttpServer(git_server.root) as guarded:
+        guarded.require_basic("ada", "another one")
+        urls = {
+            "UNREACHABLE": f"http://127.0.0.1:{free_ports(1)[0]}/repo.git",
+            "MISSING": git_server.url("nowhere.git"),
+            "GUARDED": guarded.url(area.repository.name),
+        }
+        for name, case in CASES.items():
+            if case.kind == SOURCE:
+                url = urls.get(case.spec.get("url", ""), area.url)
+                area.source(name, ready=False, **{**case.spec, "url": url})
+            else:
+                area.kustomization(name, **case.spec)
+        area.kustomization("cycle-too", dependsOn=[{"name": "cycle"}])
+        area.kustomization("good")
+        area.ready("good")
+        later = {name: case.then for name, case in CASES.items() if case.then}
+        for name in later:
+            area.ready(name)
+        area.commit({f"{name}/{path}": text for name, then in later.items() for path, text in then.items()})
+        yield area
+        area.close()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_it_says_what_is_wrong_and_where(all_bad: Area, name: str) -> None:
+    case = CASES[name]
+    says = case.says.replace("UNUSED", r"\d+")
+
+    def look() -> dict[str, Any] | None:
+        found = condition(all_bad.get(name, case.kind))
+        return found if found.get("status") == "False" and found["reason"] in case.reason.split("|") else None
+
+    until(f"{name} is not Ready: {case.reason}", look)
+    said = all_bad.failed(name, (look() or {})["reason"], f"(?s){says}", kind=case.kind)
+    event = all_bad.event(name, f"(?s){case.event or says}", kind=case.kind)
+    assert said["observedGeneration"] == 1
+    assert PASSWORD not in said["message"] + event["message"]
+    print(f"{name}: {said['reason']}: {said['message']}")
+
+
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if BESIDE in case.files.values()])
+def test_nothing_of_a_stage_with_something_invalid_is_applied(all_bad: Area, name: str) -> None:
+    all_bad.failed(name, CASES[name].reason)
+    assert all_bad.config_map("beside") is None
+
+
+def test_the_good_one_goes_on(all_bad: Area) -> None:
+    revision = all_bad.commit({"good/a.yaml": config_map("good", v="2")})
+    all_bad.ready("good", revision)
+    assert (all_bad.config_map("good") or {})["data"] == {"v": "2"}

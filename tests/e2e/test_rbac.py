@@ -1,0 +1,24 @@
+"""The rights that deploy/ gives are enough for all that the other tests have made the operator do."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from sandbox import operator
+
+pytestmark = pytest.mark.e2e
+
+# Told on purpose by tests of missing service accounts: what somebody else, impersonated, may not do.
+_SOMEBODY_ELSE = re.compile(r"not-there")
+
+
+def test_nothing_was_forbidden(shared_operator: operator.Operator) -> None:
+    log = shared_operator.log.read_text().splitlines()
+    forbidden = [line for line in log if re.search(r"forbidden|\b403\b", line, re.IGNORECASE)]
+    assert [line for line in forbidden if not _SOMEBODY_ELSE.search(line)] == []
+
+
+def test_nothing_unexpected_happened(shared_operator: operator.Operator) -> None:
+    assert [line for line in shared_operator.log.read_text().splitlines() if "Traceback" in line] == []
