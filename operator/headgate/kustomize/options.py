@@ -50,7 +50,8 @@ class BuildOptions:
     ``reorder``: "legacy" sorts the output by kind where no ``sortOptions`` are given; "none" keeps the load order.
     ``allow_remote``: where bases named by URL come from; None refuses them.
     ``unknown_fields``: whether a kustomization file with a field kustomize does not know is an "error", as for
-    ``kustomize build``, or the field is to be left out ("ignore").
+    ``kustomize build``, or in the file that is built the field is left out ("ignore"; Flux rewrites that file with
+    the fields it knows). In those it refers to it is always an error.
     """
 
     load_restrictor: LoadRestrictor = "root-only"

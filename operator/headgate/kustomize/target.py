@@ -61,7 +61,8 @@ class Target:
         self._context = context
         self._depth = depth
         self._name, self.file = _find_file(loader)
-        self.kustomization = _read(loader, self.file, strict=context.options.unknown_fields == "error")
+        strict = context.options.unknown_fields == "error" or loader.parent is not None
+        self.kustomization = _read(loader, self.file, strict=strict)
         self._origin: Origin | None = None
 
     def with_metadata(self, options: tuple[str, ...], origin: Origin) -> None:
