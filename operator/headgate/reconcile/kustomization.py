@@ -24,6 +24,7 @@ from headgate.api import conditions as cond
 from headgate.api import history as hist
 from headgate.api import inventory as inv
 from headgate.apply import Action, ApplyFailed, ApplyResult
+from headgate.health import HealthExpressions, InvalidHealthExpressions
 from headgate.kube import ApiError, Client, ObjectRef, ref_of
 from headgate.kustomize.errors import BuildError
 from headgate.kustomize.tree import Inputs, Tree
@@ -31,7 +32,7 @@ from headgate.reconcile import finalizers
 from headgate.reconcile.builds import BuildRules, Built, PathNotFound, PostBuildFailed, build_objects
 from headgate.reconcile.config import Config
 from headgate.reconcile.controller import NOTHING_MORE, RETRY, WAKE, Outcome
-from headgate.reconcile.dependencies import blocked_by
+from headgate.reconcile.dependencies import InvalidReadyExpression, blocked_by
 from headgate.reconcile.events import NORMAL, WARNING, Event, EventRecorder
 from headgate.reconcile.finalize import Finalizer
 from headgate.reconcile.inputs import ClusterInputs, InputReader, InputsMissing
@@ -96,6 +97,7 @@ class Attempt:
     stale: frozenset[inv.Entry] = frozenset()
     was_healthy: bool = False
     wait: HealthWait | None = None
+    expressions: HealthExpressions | None = None
 
 
 @dataclass(slots=True)
@@ -219,6 +221,7 @@ class KustomizationReconciler:
 
     async def _attempt(self, memory: Memory, attempt: Attempt) -> Outcome:
         try:
+            attempt.expressions = _health_expressions(attempt.obj)
             source = self._find_source(attempt)
             self._check_dependencies(attempt, source)
             if attempt.depth is Depth.LOOK and not self.concerns(attempt.key, source):
@@ -267,12 +270,16 @@ class KustomizationReconciler:
         return key
 
     def _check_dependencies(self, attempt: Attempt, source: SourceKey) -> None:
-        blocked = blocked_by(
-            attempt.obj,
-            attempt.revision,
-            self._store.kustomization,
-            unconcerned=lambda key: not self.concerns(key, source),
-        )
+        try:
+            blocked = blocked_by(
+                attempt.obj,
+                attempt.revision,
+                self._store.kustomization,
+                unconcerned=lambda key: not self.concerns(key, source),
+                additive=self._config.additive_cel_dependency_check,
+            )
+        except InvalidReadyExpression as error:
+            raise _misconfigured(error) from error
         if blocked is None:
             return
         retry = self._config.requeue_dependency
@@ -380,7 +387,7 @@ class KustomizationReconciler:
         )
         memory.open = attempt
         assert attempt.target is not None
-        attempt.target.live.follow(attempt.key, targets)
+        attempt.target.live.follow(attempt.key, targets, attempt.expressions)
         return True
 
     def _health_targets(self, attempt: Attempt) -> tuple[ObjectRef, ...]:
@@ -399,8 +406,10 @@ class KustomizationReconciler:
         wait = attempt.wait
         assert wait is not None
         assert attempt.target is not None
-        now = time.monotonic()
-        verdict = judge(wait, attempt.target.live.health, now, fail_fast=self._config.fail_fast)
+        live, expressions, now = attempt.target.live, attempt.expressions, time.monotonic()
+        verdict = judge(
+            wait, lambda ref: live.health(ref, expressions), now, fail_fast=self._config.fail_fast
+        )
         if verdict.standing is Standing.WAITING:
             attempt.session.write_soon()
             return Outcome(after=wait.deadline - now, trigger=WAKE)
@@ -514,6 +523,8 @@ class KustomizationReconciler:
         if failure.stalled:
             session.mark(reasons.STALLED, "True", failure.reason, message)
             session.unmark(reasons.RECONCILING)
+            if failure.reason == reasons.INVALID_CEL_EXPRESSION:
+                session.status["observedGeneration"] = session.generation
         if attempt.built is not None:
             self._remember(attempt, attempt.built.digest, failure.reason)
         _settle(session, attempt.requested)
@@ -590,6 +601,21 @@ class KustomizationReconciler:
         if memory.report is not None:
             memory.report.cancel()
             memory.report = None
+
+
+def _health_expressions(obj: Obj) -> HealthExpressions | None:
+    entries = obj["spec"].get("healthCheckExprs")
+    if not entries:
+        return None
+    try:
+        return HealthExpressions.compile(entries)
+    except InvalidHealthExpressions as error:
+        raise _misconfigured(error) from error
+
+
+def _misconfigured(error: ValueError) -> Failed:
+    message = f"Reconciliation failed terminally due to configuration error: {error}"
+    return Failed(reasons.INVALID_CEL_EXPRESSION, message, stalled=True)
 
 
 def _settle(session: StatusSession, requested: str | None) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 from headgate.api import ObjectKey, labels
 from headgate.apply import KnownObjects, News
 from headgate.apply.options import FIELD_MANAGER
-from headgate.health import Health, HealthStatus, compute, essence
+from headgate.health import Health, HealthExpressions, HealthStatus, compute, essence, whole
 from headgate.kube import Client, ObjectRef, Reflector, ref_of
 from headgate.reconcile.drift import describe
 
@@ -63,11 +63,22 @@ class LiveObjects:
         self._watches: dict[_Scope, _Watch] = {}
         self._followers: defaultdict[ObjectRef, set[ObjectKey]] = defaultdict(set)
         self._followed: dict[ObjectKey, tuple[ObjectRef, ...]] = {}
+        self._whole: set[tuple[str, str]] = set()
+        """Kinds that users' expressions look at: of their objects nothing may be left out."""
 
-    def follow(self, key: ObjectKey, refs: Iterable[ObjectRef]) -> None:
-        """Wake ``key`` whenever one of these objects changes, in place of those it followed before."""
+    def follow(
+        self, key: ObjectKey, refs: Iterable[ObjectRef], expressions: HealthExpressions | None = None
+    ) -> None:
+        """Wake ``key`` whenever one of these objects changes, in place of those it followed before.
+
+        ``expressions`` are those that :meth:`health` will be asked to judge them by.
+        """
         self.unfollow(key)
         self._followed[key] = wanted = tuple(refs)
+        if expressions:
+            self._keep_whole(
+                {(r.api_version, r.kind) for r in wanted if expressions.cover(r.api_version, r.kind)}
+            )
         for ref in wanted:
             self._followers[ref].add(key)
         self.watch((r.api_version, r.kind) for r in wanted)
@@ -87,11 +98,11 @@ class LiveObjects:
         for api_version, kind in set(kinds):
             self._start(_Scope(api_version, kind))
 
-    def health(self, ref: ObjectRef) -> Health:
-        """The health of an object that is followed."""
+    def health(self, ref: ObjectRef, expressions: HealthExpressions | None = None) -> Health:
+        """The health of an object that is followed, by the built-in rules where no expression covers its kind."""
         obj = self._objects.get(ref)
         if obj is not None:
-            return compute(obj)
+            return expressions.compute(obj) if expressions else compute(obj)
         if self._is_known(ref):
             return Health(HealthStatus.NOT_FOUND, "no such object")
         return Health(HealthStatus.UNKNOWN, "its state is not known yet")
@@ -102,7 +113,7 @@ class LiveObjects:
 
     def observe(self, obj: Obj) -> None:
         """Take over an object as the API server just returned it to us."""
-        self._put(ref_of(obj), essence(obj))
+        self._put(ref_of(obj), self._kept(obj))
 
     async def close(self) -> None:
         """Stop all watches."""
@@ -120,7 +131,7 @@ class LiveObjects:
             self._client,
             scope.api_version,
             scope.kind,
-            project=essence if only else self._take_in,
+            project=self._kept if only else self._take_in,
             on_change=self._changed,
             namespace=only.namespace or None if only else None,
             label_selector=None if only else labels.OWNER_NAME,
@@ -147,9 +158,20 @@ class LiveObjects:
                 self._look_closer(ref)
                 self._tell(ref)
 
+    def _keep_whole(self, kinds: set[tuple[str, str]]) -> None:
+        new = kinds - self._whole
+        self._whole |= new
+        for scope in [s for s in self._watches if (s.api_version, s.kind) in new]:
+            # What is kept of the objects seen so far is too little: look at them again.
+            self._stop(scope)
+            self._start(scope)
+
+    def _kept(self, obj: Obj) -> Obj:
+        return whole(obj) if (obj["apiVersion"], obj["kind"]) in self._whole else essence(obj)
+
     def _take_in(self, obj: Obj) -> Obj:
         """A watched object, whole: is it still as we applied it? What is kept of it is its essence."""
-        small = essence(obj)
+        small = self._kept(obj)
         ref = ref_of(obj)
         if self._known.observe(self._client.cluster, ref, obj) is News.DRIFTED:
             self._drifted(ref, small, describe(obj, FIELD_MANAGER))
