@@ -8,6 +8,7 @@ gone = await delete_all(client, stale, DeleteOptions(options.owner), known)
 
 from headgate.apply.changeset import Action, Change, ChangeSet
 from headgate.apply.errors import ApplyFailed, ObjectError
+from headgate.apply.ignore import IgnoreRule, InvalidIgnoreRule, compile_rules
 from headgate.apply.known import Known, KnownObjects, News
 from headgate.apply.options import ApplyOptions, DeleteOptions, Marks, Owner, marked
 from headgate.apply.prune import DeleteResult, delete_all
@@ -24,6 +25,8 @@ __all__ = [
     "DeleteOptions",
     "DeleteResult",
     "GroupKind",
+    "IgnoreRule",
+    "InvalidIgnoreRule",
     "Known",
     "KnownObjects",
     "Marks",
@@ -31,6 +34,7 @@ __all__ = [
     "ObjectError",
     "Owner",
     "apply_all",
+    "compile_rules",
     "delete_all",
     "marked",
 ]

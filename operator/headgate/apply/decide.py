@@ -44,8 +44,13 @@ class Step(Enum):
     """Apply on condition that the live object is the one known to be in place."""
 
 
-def first_step(obj: Obj, known: Known | None, digest: bytes, options: ApplyOptions) -> Step:
-    """What to do first about an object, by what is known of it."""
+def first_step(
+    obj: Obj, known: Known | None, digest: bytes, options: ApplyOptions, *, ignoring: bool = False
+) -> Step:
+    """What to do first about an object, by what is known of it.
+
+    ``ignoring``: fields of it are left to others, so it must not be sent as it is in Git.
+    """
     if marked(obj, options.marks.excluded):
         return Step.NOTHING
     in_place = known is not None and known.in_place
@@ -54,7 +59,7 @@ def first_step(obj: Obj, known: Known | None, digest: bytes, options: ApplyOptio
         assert known is not None
         if not options.full:
             return Step.NOTHING
-        if known.outcome is Action.UNCHANGED:
+        if known.outcome is Action.UNCHANGED and not ignoring:
             return Step.SEND
     meta = obj["metadata"]
     if any(k in (meta.get(where) or ()) for where in ("labels", "annotations") for k in options.marks.keys):

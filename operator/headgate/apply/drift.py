@@ -4,7 +4,8 @@ The API server keeps the books for us: when another writer changes or removes a 
 ``managedFields`` loses that field; when a manager whose changes are to be undone writes, it gets an entry of
 its own. So what must be remembered of an object in place is a small digest of our entry, of those entries,
 and of the marks that say whether the object is to be applied at all. A status update, or a field that another
-controller adds and owns, leaves the digest as it is and costs nothing.
+controller adds and owns, leaves the digest as it is and costs nothing. Neither does what happens to fields that
+are left to others (``spec.ignore``), nor to who owns them.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 from headgate.apply.managers import FieldManager, ours
 from headgate.apply.options import ApplyOptions
+from headgate.apply.pointers import Pointer, disowned
 from headgate.kube.encoding import encode
 from headgate.kube.refs import Obj
 
@@ -24,20 +26,27 @@ def digest(value: Any) -> bytes:
     return blake2b(encode(value, sort_keys=True), digest_size=16).digest()
 
 
-def fingerprint(live: Obj, options: ApplyOptions) -> bytes:
-    """What of a live object must stay as it is for the object to count as in place."""
-    return fingerprint_of(live, options.field_manager, options.managers, options.marks.keys)
+def fingerprint(live: Obj, options: ApplyOptions, ignored: Sequence[Pointer] = ()) -> bytes:
+    """What of a live object, but for ignored fields, must stay as it is for the object to count as in place."""
+    return fingerprint_of(live, options.field_manager, options.managers, options.marks.keys, ignored)
 
 
-def fingerprint_of(live: Obj, own: str, managers: Sequence[FieldManager], marks: frozenset[str]) -> bytes:
+def fingerprint_of(
+    live: Obj,
+    own: str,
+    managers: Sequence[FieldManager],
+    marks: frozenset[str],
+    ignored: Sequence[Pointer] = (),
+) -> bytes:
     """:func:`fingerprint` by its parts."""
     meta = live["metadata"]
     entries = meta.get("managedFields") or ()
     mine = ours(live, own) or {}
     foreign = [
-        (e.get("manager"), e.get("operation"), e.get("fieldsV1"))
+        (e.get("manager"), e.get("operation"), fields)
         for e in entries
         if any(m.matches(e) for m in managers)
+        and ((fields := disowned(e.get("fieldsV1"), ignored, live)) or not ignored)
     ]
     marked = [
         (where, key, held[key])
@@ -48,7 +57,7 @@ def fingerprint_of(live: Obj, own: str, managers: Sequence[FieldManager], marks:
     ]
     state = (
         meta.get("uid"),
-        mine.get("fieldsV1"),
+        disowned(mine.get("fieldsV1"), ignored, live),
         foreign,
         sorted(marked),
         bool(meta.get("deletionTimestamp")),

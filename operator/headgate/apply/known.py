@@ -15,6 +15,7 @@ from headgate.apply.changeset import Action
 from headgate.apply.drift import fingerprint_of
 from headgate.apply.managers import FieldManager, overridden
 from headgate.apply.options import FIELD_MANAGER, Marks
+from headgate.apply.pointers import Pointer
 from headgate.kube.refs import Obj, ObjectRef
 
 
@@ -33,6 +34,8 @@ class Known:
     """Nobody changed the object since it was applied, as far as was seen."""
     outcome: Action
     """What a pass reports that finds it in place: unchanged, or skipped for an object that is left alone."""
+    ignored: tuple[Pointer, ...] = ()
+    """Fields that are left to others."""
 
 
 class News(Enum):
@@ -69,17 +72,27 @@ class KnownObjects:
         return self._known.get(cluster, {}).get(ref)
 
     def record(
-        self, cluster: str, ref: ObjectRef, desired: bytes, live: Obj, outcome: Action = Action.UNCHANGED
+        self,
+        cluster: str,
+        ref: ObjectRef,
+        desired: bytes,
+        live: Obj,
+        outcome: Action = Action.UNCHANGED,
+        ignored: tuple[Pointer, ...] = (),
     ) -> None:
-        """Note that ``live``, an answer of the API server, is how the object with this digest should be."""
+        """Note that ``live``, an answer of the API server, is how the object with this digest should be.
+
+        ``ignored`` are the fields of it that are left to others.
+        """
         meta = live["metadata"]
         self._known.setdefault(cluster, {})[ref] = Known(
             desired,
             meta["uid"],
             meta["resourceVersion"],
-            self._fingerprint(live),
+            self._fingerprint(live, ignored),
             not meta.get("deletionTimestamp"),
             outcome,
+            ignored,
         )
 
     def observe(self, cluster: str, ref: ObjectRef, live: Obj) -> News:
@@ -92,7 +105,7 @@ class KnownObjects:
         if not _newer(version, known.resource_version):
             return News.OLD
         known.resource_version = version
-        if self._fingerprint(live) == known.fingerprint:
+        if self._fingerprint(live, known.ignored) == known.fingerprint:
             known.in_place = True
             return News.IN_PLACE
         known.in_place = False
@@ -125,8 +138,8 @@ class KnownObjects:
     def __len__(self) -> int:
         return sum(len(objects) for objects in self._known.values())
 
-    def _fingerprint(self, live: Obj) -> bytes:
-        return fingerprint_of(live, self._own, self._managers, self._marks)
+    def _fingerprint(self, live: Obj, ignored: tuple[Pointer, ...]) -> bytes:
+        return fingerprint_of(live, self._own, self._managers, self._marks, ignored)
 
 
 def _newer(one: str, other: str) -> bool:

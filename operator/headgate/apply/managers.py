@@ -98,6 +98,28 @@ def takeover_patch(live: Obj, managers: Sequence[FieldManager], own: str) -> lis
     return patch
 
 
+def migration_patch(live: Obj, api_version: str) -> list[Obj]:
+    """A JSON patch that brings all entries of ``managedFields`` to an API version; empty when they are there.
+
+    It holds the object's resource version, so that it fails when the object changes meanwhile.
+    """
+    entries = entries_of(live)
+    if all(e.get("apiVersion") == api_version for e in entries):
+        return []
+    return [
+        {
+            "op": "replace",
+            "path": "/metadata/managedFields",
+            "value": [{**e, "apiVersion": api_version} for e in entries],
+        },
+        {
+            "op": "replace",
+            "path": "/metadata/resourceVersion",
+            "value": live["metadata"]["resourceVersion"],
+        },
+    ]
+
+
 def union(one: Any, other: Any) -> Any:
     """The union of two sets in the ``fieldsV1`` format.
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from headgate.apply.ignore import IgnoreRule
 from headgate.apply.managers import FieldManager, overridden
 from headgate.apply.stages import GroupKind
 from headgate.kube.refs import Obj
@@ -94,6 +95,12 @@ class ApplyOptions:
     """Kinds that are applied after classes and before the rest (``--custom-apply-stage-kinds``)."""
     disallowed_managers: tuple[str, ...] = ()
     """Field managers whose changes are undone, besides kubectl (``--override-manager``)."""
+    ignore: tuple[IgnoreRule, ...] = ()
+    """Fields that are left to others (``spec.ignore``)."""
+    migrate_api_version: bool = False
+    """When an object is refused, bring the entries of all its field managers to the applied version first (the feature
+    gate MigrateAPIVersion). An entry of an older version makes the API server refuse every apply once a newer version
+    of the kind has a field with a default."""
     timeout: float = 60.0
     """Seconds to wait for definitions to be served, and for a recreated object to be gone."""
     marks: Marks = field(default_factory=Marks)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from headgate.apply.managers import takeover_patch
+from headgate.apply.managers import migration_patch, takeover_patch
 from headgate.apply.normalize import is_built_in
 from headgate.apply.options import ApplyOptions
 from headgate.apply.unknown_fields import paths_in, without
@@ -85,6 +85,14 @@ async def take_over(client: Client, ref: ObjectRef, options: ApplyOptions) -> No
         except Conflict:
             if attempt == TAKEOVER_TRIES - 1:
                 raise
+
+
+async def migrate(client: Client, live: Obj, api_version: str, options: ApplyOptions) -> bool:
+    """Bring the entries of ``managedFields`` to an API version; False when they are there already."""
+    patch = migration_patch(live, api_version)
+    if patch:
+        await client.patch(ref_of(live), patch, content_type=JSON_PATCH, field_manager=options.field_manager)
+    return bool(patch)
 
 
 async def delete_and_wait(client: Client, live: Obj, options: ApplyOptions) -> None:

@@ -5,30 +5,43 @@ stage goes through :class:`_StageRun`: check, ask (dry run), and when nothing of
 A stage of definitions is then awaited before the next one begins.
 
 Requests for one object: none when it is known to be in place, one to verify it (``full``) or to find it
-unchanged after a restart, one when it is the only one that changed, two (dry run, apply) otherwise.
+unchanged after a restart, one when it is the only one that changed, two (dry run, apply) otherwise; one more, to read
+it, when fields of it are left to others and something about it is different.
 """
 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-from headgate.apply import decide
+from headgate.apply import decide, ignore
 from headgate.apply.changeset import Action, Change, ChangeSet
 from headgate.apply.decide import Step, Verdict
 from headgate.apply.definitions import NeverReady, awaited, is_crd
 from headgate.apply.drift import digest
 from headgate.apply.errors import ApplyFailed, ObjectError, describe, is_immutable, may_be_immutable
-from headgate.apply.known import Known, KnownObjects
+from headgate.apply.item import Item
+from headgate.apply.known import KnownObjects
 from headgate.apply.normalize import normalized, with_labels
 from headgate.apply.options import ApplyOptions, marked
-from headgate.apply.requests import delete_and_wait, server_side_apply, take_over, would_be_created
+from headgate.apply.requests import (
+    delete_and_wait,
+    migrate,
+    server_side_apply,
+    take_over,
+    would_be_created,
+)
 from headgate.apply.stages import Stage, by_rank, sort_key, split
 from headgate.apply.validation import check
 from headgate.kube import Answer, ApiError, BadRequest, Client, Conflict, Invalid, NotFound, ServerError
 from headgate.kube.refs import Obj, ObjectRef, ref_of
+
+RESOLVE_TRIES = 5
+"""How often an object that keeps changing is read and applied anew for the sake of fields left to others."""
 
 Observe = Callable[[ObjectRef, Obj], None]
 """Is told each object as the API server returned it after our apply."""
@@ -77,33 +90,6 @@ def _labelable(obj: Obj) -> bool:
     return isinstance(meta, dict) and isinstance(meta.get("labels") or {}, dict)
 
 
-@dataclass(slots=True)
-class _Item:
-    """One object on its way through a stage."""
-
-    obj: Obj
-    ref: ObjectRef
-    digest: bytes = b""
-    known: Known | None = None
-    step: Step = Step.ASK
-    action: Action | None = None
-    """Set when it is dealt with."""
-    failed: bool = False
-    take_over: bool = False
-    replaces: Obj | None = None
-    """The live object that must be deleted before."""
-    version: str = ""
-    """Resource version of the live object before our apply."""
-    live: Obj | None = None
-    """As last returned by the API server."""
-    left_out: list[str] = field(default_factory=list)
-    """Paths of fields that the kind does not have."""
-
-    @property
-    def open(self) -> bool:
-        return self.action is None and not self.failed
-
-
 class _StageRun:
     """One stage: see :meth:`apply`."""
 
@@ -111,7 +97,7 @@ class _StageRun:
         self, client: Client, options: ApplyOptions, known: KnownObjects, observe: Observe | None
     ) -> None:
         self._client, self._options, self._known, self._observe = client, options, known, observe
-        self._items: list[_Item] = []
+        self._items: list[Item] = []
         self.errors: list[ObjectError] = []
 
     def changes(self) -> list[Change]:
@@ -149,7 +135,7 @@ class _StageRun:
 
     async def _check(self, objects: Sequence[Obj]) -> None:
         for obj in objects:
-            item = _Item(obj, ref_of(obj))
+            item = Item(obj, ref_of(obj))
             self._items.append(item)
             problems = check(obj, item.ref)
             if problems:
@@ -171,8 +157,10 @@ class _StageRun:
                 meta = {k: v for k, v in obj["metadata"].items() if k != "namespace"}
                 item.obj = {**obj, "metadata": meta}
                 item.ref = ref_of(item.obj)
+            item.rules = ignore.candidates(self._options.ignore, item.obj)
+            rules = [dataclasses.astuple(r) for r in item.rules]
             try:
-                item.digest = digest(item.obj)
+                item.digest = digest([item.obj, rules] if rules else item.obj)
             except BadRequest as error:
                 self._fail(item, error, "dry-run")
         self._items.sort(key=lambda i: sort_key(i.ref))
@@ -182,18 +170,22 @@ class _StageRun:
             if item.failed:
                 continue
             item.known = self._known.get(self._client.cluster, item.ref)
-            item.step = decide.first_step(item.obj, item.known, item.digest, self._options)
+            item.step = decide.first_step(
+                item.obj, item.known, item.digest, self._options, ignoring=bool(item.rules)
+            )
             if item.step is Step.NOTHING:
                 excluded = marked(item.obj, self._options.marks.excluded)
                 assert excluded or item.known is not None
                 item.action = Action.SKIPPED if excluded or item.known is None else item.known.outcome
         pending = [i for i in self._items if i.open]
-        if len(pending) == 1 and pending[0].step is Step.ASK and decide.may_send_alone(pending[0].known):
-            pending[0].step = Step.SEND
+        if len(pending) == 1:
+            (item,) = pending
+            if item.step is Step.ASK and not item.rules and decide.may_send_alone(item.known):
+                item.step = Step.SEND
 
     # Asking: dry runs and reads, no changes.
 
-    async def _ask(self, item: _Item) -> None:
+    async def _ask(self, item: Item) -> None:
         try:
             if item.step is Step.LOOK and await self._left_alone(item):
                 return
@@ -205,14 +197,35 @@ class _StageRun:
         clock = decide.server_time(answer.headers.get("Date"), asked)
         verdict = decide.judge_dry_run(item.obj, answer.status, answer.body, clock, self._options)
         item.version = answer.body["metadata"].get("resourceVersion") or ""
+        live = answer.body
+        if item.rules:
+            item.ignored, item.answer = ignore.ignored(item.rules, live), live
+            if item.ignored and verdict is Verdict.CHANGE and (present := await self._in_place(item)):
+                verdict, live = Verdict.KEEP, present
         if verdict is Verdict.SKIP:
             item.action = Action.SKIPPED
             self._known.forget(self._client.cluster, item.ref)
         elif verdict is Verdict.KEEP:
-            self._done(item, Action.UNCHANGED, answer.body)
+            self._done(item, Action.CONFIGURED if item.migrated else Action.UNCHANGED, live)
         item.take_over = verdict is Verdict.TAKE_OVER
 
-    async def _left_alone(self, item: _Item) -> bool:
+    async def _in_place(self, item: Item) -> Obj | None:
+        """The live object if nothing but fields that are left to others tells it from the dry run's answer."""
+        own = self._options.field_manager
+        with suppress(ApiError):
+            for _ in range(RESOLVE_TRIES):
+                assert item.answer is not None
+                live = await self._client.get(item.ref)
+                if ignore.is_in_place(live, item.answer, item.ignored, own):
+                    return live
+                item.version = live["metadata"]["resourceVersion"]
+                if item.version == item.answer["metadata"]["resourceVersion"]:
+                    return None
+                # Somebody wrote between the two, so that they do not compare.
+                item.answer = (await self._patch(item, dry_run=True)).body
+        return None
+
+    async def _left_alone(self, item: Item) -> bool:
         """Read the live object and skip if it, or that it is there, forbids an apply."""
         try:
             live = await self._client.get(item.ref)
@@ -226,12 +239,13 @@ class _StageRun:
         owned = self._options.owner.labels.items() <= (live["metadata"].get("labels") or {}).items()
         if keep and owned:
             # Its watch tells when it goes.
-            self._known.record(self._client.cluster, item.ref, item.digest, live, Action.SKIPPED)
+            item.ignored = ignore.ignored(item.rules, live)
+            self._record(item, live, Action.SKIPPED)
         else:
             self._known.forget(self._client.cluster, item.ref)
         return True
 
-    async def _refused(self, item: _Item, error: ApiError, doing: str) -> None:
+    async def _refused(self, item: Item, error: ApiError, doing: str) -> None:
         """The API server does not take the object: leave it alone, recreate it, or report."""
         live = None
         if not isinstance(error, NotFound) and 0 < error.status <= 500:
@@ -244,6 +258,9 @@ class _StageRun:
                 item.action = Action.SKIPPED
                 self._known.forget(self._client.cluster, item.ref)
                 return
+            if self._options.migrate_api_version and not item.migrated and await self._migrate(item, live):
+                await self._ask(item)
+                return
             if (
                 may_be_immutable(error)
                 and decide.may_recreate(item.obj, live, self._options)
@@ -254,14 +271,23 @@ class _StageRun:
         self._known.doubt(self._client.cluster, item.ref)
         self._fail(item, error, doing)
 
-    async def _is_valid(self, item: _Item) -> bool:
+    async def _migrate(self, item: Item, live: Obj) -> bool:
+        """Whether what is known of the field owners was of another API version, and is of ours now."""
+        try:
+            item.migrated = await migrate(self._client, live, item.ref.api_version, self._options)
+        except ApiError:
+            # The refusal that made us try is the better explanation.
+            return False
+        return item.migrated
+
+    async def _is_valid(self, item: Item) -> bool:
         """Deleting the old object must not be followed by a refusal to create the new one."""
         name = f"headgate-probe-{item.digest.hex()[:8]}"
         return await would_be_created(self._client, item.obj, name, self._options)
 
     # Doing.
 
-    async def _send(self, item: _Item) -> None:
+    async def _send(self, item: Item) -> None:
         try:
             if item.step is Step.SEND and not await self._send_if_unmoved(item):
                 await self._ask(item)
@@ -271,12 +297,30 @@ class _StageRun:
                 await delete_and_wait(self._client, item.replaces, self._options)
             if item.take_over:
                 await take_over(self._client, item.ref, self._options)
-            await self._finish(item, await self._patch(item))
+            if item.ignored and item.version and item.replaces is None:
+                await self._finish(item, await self._patch_resolved(item))
+            else:
+                await self._finish(item, await self._patch(item))
         except ApiError as error:
             self._known.doubt(self._client.cluster, item.ref)
             self._fail(item, error, "apply")
 
-    async def _send_if_unmoved(self, item: _Item) -> bool:
+    async def _patch_resolved(self, item: Item) -> Answer:
+        """Apply with the ignored fields as they are now in the cluster."""
+        assert item.answer is not None
+        own = self._options.field_manager
+        for attempt in range(1, RESOLVE_TRIES + 1):
+            live = await self._client.get(item.ref)
+            item.version = live["metadata"]["resourceVersion"]
+            item.payload = ignore.resolved(item.obj, live, item.answer, item.ignored, own)
+            try:
+                return await self._patch(item, version=item.version)
+            except Conflict:
+                if attempt == RESOLVE_TRIES:
+                    raise
+        raise AssertionError("unreachable")
+
+    async def _send_if_unmoved(self, item: Item) -> bool:
         """Apply if the live object is the known one; False when that must be asked."""
         assert item.known is not None
         version = item.known.resource_version
@@ -289,11 +333,11 @@ class _StageRun:
         await self._finish(item, answer)
         return True
 
-    async def _finish(self, item: _Item, answer: Answer) -> None:
+    async def _finish(self, item: Item, answer: Answer) -> None:
         live = answer.body
         if answer.status == 201:
             action = Action.CREATED
-        elif live["metadata"]["resourceVersion"] == item.version and not item.take_over:
+        elif live["metadata"]["resourceVersion"] == item.version and not (item.take_over or item.migrated):
             action = Action.UNCHANGED
         else:
             action = Action.CONFIGURED
@@ -306,14 +350,14 @@ class _StageRun:
         if self._observe is not None:
             self._observe(item.ref, live)
 
-    def _done(self, item: _Item, action: Action, live: Obj) -> None:
+    def _done(self, item: Item, action: Action, live: Obj) -> None:
         item.action, item.live = action, live
         outcome = Action.SKIPPED if marked(item.obj, self._options.marks.if_not_present) else Action.UNCHANGED
-        self._known.record(self._client.cluster, item.ref, item.digest, live, outcome)
+        self._record(item, live, outcome)
         if is_crd(live):
             self._client.mapper.learn(live)
 
-    async def _settle(self, item: _Item, deadline: float) -> None:
+    async def _settle(self, item: Item, deadline: float) -> None:
         pause = 0.02
         assert item.live is not None
         try:
@@ -330,22 +374,29 @@ class _StageRun:
 
     # Small parts.
 
-    async def _patch(self, item: _Item, *, dry_run: bool = False, version: str | None = None) -> Answer:
-        answer, item.obj, left_out = await server_side_apply(
-            self._client, item.obj, self._options, dry_run=dry_run, version=version
+    async def _patch(self, item: Item, *, dry_run: bool = False, version: str | None = None) -> Answer:
+        answer, sent, left_out = await server_side_apply(
+            self._client, item.payload or item.obj, self._options, dry_run=dry_run, version=version
         )
+        if item.payload is None:
+            item.obj = sent
+        else:
+            item.payload = sent
         item.left_out += left_out
         return answer
 
-    def _fail(self, item: _Item, error: ApiError, doing: str) -> None:
+    def _record(self, item: Item, live: Obj, outcome: Action) -> None:
+        self._known.record(self._client.cluster, item.ref, item.digest, live, outcome, item.ignored)
+
+    def _fail(self, item: Item, error: ApiError, doing: str) -> None:
         item.failed = True
         self.errors.append(describe(error, item.ref, doing, item.obj))
 
-    def _refuse(self, item: _Item, message: str) -> None:
+    def _refuse(self, item: Item, message: str) -> None:
         item.failed = True
         self.errors.append(ObjectError(item.ref, message))
 
-    async def _each(self, items: Sequence[_Item], work: Callable[[_Item], Awaitable[None]]) -> None:
+    async def _each(self, items: Sequence[Item], work: Callable[[Item], Awaitable[None]]) -> None:
         """Work on all items, as many at once as the options allow."""
         queue = iter(items)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.apply.managers import needs_takeover, overridden, takeover_patch, union
+from headgate.apply.managers import migration_patch, needs_takeover, overridden, takeover_patch, union
 
 OWN = "kustomize-controller"
 MANAGERS = overridden(OWN, ["lens"])
@@ -111,3 +111,31 @@ def test_union_is_that_of_the_sets(
 ) -> None:
     if one and other:
         assert union(to_fields(one), to_fields(other)) == to_fields(one | other)
+
+
+def test_entries_of_another_version_are_migrated_all_at_once() -> None:
+    entries = [
+        {"manager": "a", "apiVersion": "x/v1", "fieldsV1": {"f:spec": {}}},
+        {"manager": "b", "apiVersion": "x/v1beta1", "subresource": "status"},
+    ]
+    live = {"metadata": {"resourceVersion": "7", "managedFields": entries}}
+    patch = migration_patch(live, "x/v1")
+    assert patch[0]["value"] == [entries[0], {**entries[1], "apiVersion": "x/v1"}]
+    assert patch[1] == {"op": "replace", "path": "/metadata/resourceVersion", "value": "7"}
+    live["metadata"]["managedFields"] = patch[0]["value"]
+    assert migration_patch(live, "x/v1") == []
+
+
+def test_overridden_managers_are_named_by_a_prefix_and_never_own_subresources() -> None:
+    managers = overridden("own", ["dashboard"])
+
+    def taken(manager: str, operation: str, subresource: str = "") -> bool:
+        entry = {"manager": manager, "operation": operation, "subresource": subresource}
+        return any(m.matches(entry) for m in managers)
+
+    assert taken("dashboard", "Apply")
+    assert taken("dashboard-v2", "Update")
+    assert not taken("dashboard", "Update", "status")
+    assert not taken("a-dashboard", "Update")
+    assert taken("kubectl-client-side-apply", "Update")
+    assert not taken("own", "Apply")

@@ -1,0 +1,142 @@
+"""Fields that are left to others (``spec.ignore``): which they are, and what becomes of them in an apply. Pure.
+
+The rules are Flux's (``ssa/manager_apply.go``). An ignored field does not count when an object is compared with what
+Git says. When the object is applied for another reason, an ignored field whose value differs is either *stripped* from
+what is sent, when another manager applies it too and shall keep it, or *adopted*: sent with its live value, so that it
+stays ours and stays as it is. An object that is created gets the fields as Git has them.
+
+One case is ours: a field that is in Git and was removed in the cluster is stripped (Flux sends null).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from headgate.api.kustomization import IgnoreRule as Spec
+from headgate.api.kustomization import Selector
+from headgate.apply.managers import APPLY, entries_of, ours
+from headgate.apply.pointers import MISSING, Pointer, disowned, find, owns, parse, placed, without
+from headgate.kube.refs import Obj, ref_of
+from headgate.kustomize import labelselector, patterns
+
+
+class InvalidIgnoreRule(ValueError):
+    """A rule can never be used; the message names it and its fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class IgnoreRule:
+    """One rule, compiled."""
+
+    pointers: tuple[Pointer, ...]
+    target: Selector | None = None
+
+    def may_concern(self, obj: Obj) -> bool:
+        """Whether kind, name and namespace of an object are those of the target."""
+        if self.target is None:
+            return True
+        ref = ref_of(obj)
+        wanted = (
+            (self.target.group, ref.group),
+            (self.target.version, ref.version),
+            (self.target.kind, ref.kind),
+            (self.target.name, ref.name),
+            (self.target.namespace, ref.namespace),
+        )
+        return all(not pattern or patterns.whole(pattern)(text) for pattern, text in wanted)
+
+    def concerns(self, obj: Obj) -> bool:
+        """Whether the target selects an object, its labels and annotations included."""
+        if self.target is None:
+            return True
+        meta = obj["metadata"]
+        wanted = (
+            (self.target.label_selector, meta.get("labels")),
+            (self.target.annotation_selector, meta.get("annotations")),
+        )
+        return self.may_concern(obj) and all(
+            not selector or labelselector.matches(selector, held or {}) for selector, held in wanted
+        )
+
+
+def compile_rules(rules: Iterable[Spec]) -> tuple[IgnoreRule, ...]:
+    """The rules of ``spec.ignore``. Raises :class:`InvalidIgnoreRule`."""
+    return tuple(_compile(rule, f"spec.ignore[{i}]") for i, rule in enumerate(rules))
+
+
+def _compile(rule: Spec, where: str) -> IgnoreRule:
+    target = rule.target or Selector()
+    checks: list[tuple[str, str, Callable[[str], object]]] = [
+        *((n, getattr(target, n), patterns.whole) for n in ("group", "version", "kind", "name", "namespace")),
+        ("labelSelector", target.label_selector, labelselector.parse_selector),
+        ("annotationSelector", target.annotation_selector, labelselector.parse_selector),
+    ]
+    for field, text, check in checks:
+        try:
+            check(text)
+        except ValueError as error:
+            raise InvalidIgnoreRule(f"{where}.target.{field}: {error}") from error
+    try:
+        return IgnoreRule(tuple(map(parse, rule.paths)), rule.target)
+    except ValueError as error:
+        raise InvalidIgnoreRule(f"{where}.paths: {error}") from error
+
+
+def candidates(rules: Sequence[IgnoreRule], obj: Obj) -> tuple[IgnoreRule, ...]:
+    """The rules that may concern an object, whatever labels and annotations it has in the cluster."""
+    return tuple(r for r in rules if r.may_concern(obj))
+
+
+def ignored(rules: Iterable[IgnoreRule], obj: Obj) -> tuple[Pointer, ...]:
+    """The fields of an object that are left to others; ``obj`` is as a dry run returned it."""
+    return tuple(dict.fromkeys(p for r in rules if r.concerns(obj) for p in r.pointers))
+
+
+def is_in_place(live: Obj, answer: Obj, pointers: Sequence[Pointer], own: str) -> bool:
+    """Whether a live object is as the dry run's answer says it would become, but for ignored fields.
+
+    Compared is what Flux compares (labels, annotations, and all outside metadata and status), and which other fields
+    are ours.
+    """
+    mine, wanted = ours(live, own), ours(answer, own)
+    if mine is None or wanted is None:
+        return False
+    return (
+        disowned(mine.get("fieldsV1"), pointers, live, wholes=True)
+        == disowned(wanted.get("fieldsV1"), pointers, answer, wholes=True)
+    ) and _compared(live, pointers) == _compared(answer, pointers)
+
+
+def _compared(obj: Obj, pointers: Sequence[Pointer]) -> tuple[Any, Any, Any]:
+    kept = without(obj, pointers)
+    meta = kept.get("metadata") or {}
+    rest = {k: v for k, v in kept.items() if k not in ("metadata", "status")}
+    return meta.get("labels") or {}, meta.get("annotations") or {}, rest
+
+
+def resolved(obj: Obj, live: Obj, answer: Obj, pointers: Sequence[Pointer], own: str) -> Obj:
+    """What to send of an object that is applied for another reason than its ignored fields.
+
+    ``answer`` is that of a dry run of the whole ``obj``, ``live`` the object in the cluster.
+    """
+    others = [
+        e["fieldsV1"]
+        for e in entries_of(live)
+        if e.get("operation") == APPLY
+        and not e.get("subresource")
+        and e.get("manager") != own
+        and isinstance(e.get("fieldsV1"), Mapping)
+    ]
+    strip: list[Pointer] = []
+    for pointer in pointers:
+        value = find(live, pointer)
+        if value == find(answer, pointer):
+            continue
+        if value is MISSING or any(owns(fields, pointer, live) for fields in others):
+            strip.append(pointer)
+        else:
+            obj = placed(obj, pointer, value)
+    result: Obj = without(obj, strip) if strip else obj
+    return result
