@@ -155,6 +155,8 @@ class SourceReconciler:
         new = artifact is None or artifact["digest"] != fetched.artifact.digest
         if new or not unchanged:
             status["artifact"] = fetched.artifact.to_status()
+        else:  # stored again, perhaps by an operator with another address than the one that was lost
+            status["artifact"]["url"] = self._artifacts.url(fetched.artifact.path)
         status.pop("observedIgnore", None)
         if spec.ignore is not None:
             status["observedIgnore"] = spec.ignore
