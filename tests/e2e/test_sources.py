@@ -138,7 +138,7 @@ def download(artifact: dict[str, Any]) -> bytes:
 
 
 def test_the_artifact_is_what_its_digest_says_and_holds_what_is_not_ignored(area: Area) -> None:
-    files = {
+    files: dict[str, str | bytes | None] = {
         "apps/a.yaml": config_map("a"),
         "README.md": "read me",
         "logo.png": b"\x89PNG",
@@ -157,7 +157,7 @@ def test_the_artifact_is_what_its_digest_says_and_holds_what_is_not_ignored(area
         (member,) = members.values()
         extracted = archive.extractfile(member)
         assert extracted is not None
-        assert extracted.read().decode() == files["apps/a.yaml"]
+        assert extracted.read().decode() == config_map("a")
 
     # Without spec.ignore: what Flux leaves out by default is left out.
     plain = area.source("plain")["status"]["artifact"]
