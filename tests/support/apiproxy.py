@@ -1,0 +1,163 @@
+"""Stands between a client and the API server and notes which rights each request needs.
+
+    with RecordingProxy(kubeconfig) as proxy:
+        run_something(proxy.kubeconfig(folder))
+        proxy.used               # {Right(group="", resource="secrets", verb="get"), ...}
+
+Everything is passed on as it comes, watches as they flow; requests in somebody else's name (impersonation) are not
+noted, as they need the rights of that one.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import ssl
+import threading
+from collections.abc import Callable
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
+from urllib.parse import parse_qs, urlsplit
+
+import yaml
+
+CHUNK = 1 << 16
+_HOP = frozenset({"connection", "host", "keep-alive", "transfer-encoding", "content-length"})
+_WRITES = {"POST": "create", "PUT": "update", "PATCH": "patch"}
+
+
+class Right(NamedTuple):
+    """One cell of a role's table; a subresource is part of the resource: ``kustomizations/status``."""
+
+    group: str
+    resource: str
+    verb: str
+
+
+class RecordingProxy:
+    """Plain HTTP on loopback in front of the API server of a kubeconfig that holds a token and a CA."""
+
+    def __init__(self, kubeconfig: Path) -> None:
+        config = yaml.safe_load(kubeconfig.read_text())
+        cluster = config["clusters"][0]["cluster"]
+        self._address = urlsplit(cluster["server"])
+        self._token: str = config["users"][0]["user"]["token"]
+        self._tls = ssl.create_default_context(cafile=cluster.get("certificate-authority"))
+        if data := cluster.get("certificate-authority-data"):
+            self._tls.load_verify_locations(cadata=base64.b64decode(data).decode())
+        self.used: set[Right] = set()
+        self.before: Callable[[str, str], None] = lambda method, path: None
+        """Called with each request before it is passed on: the place to be faster than the client."""
+        self._http = _Server(("127.0.0.1", 0), _handler(self))
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)
+
+    def kubeconfig(self, folder: Path) -> Path:
+        """A kubeconfig that leads here."""
+        named = {"name": "proxy"}
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{**named, "cluster": {"server": f"http://127.0.0.1:{self._http.server_port}"}}],
+            "users": [{**named, "user": {}}],
+            "contexts": [{**named, "context": {"cluster": "proxy", "user": "proxy"}}],
+            "current-context": "proxy",
+        }
+        path = folder / "proxy.kubeconfig"
+        path.write_text(json.dumps(config))
+        return path
+
+    def connect(self) -> HTTPConnection:
+        """A connection to the API server."""
+        return HTTPSConnection(self._address.hostname or "", self._address.port, context=self._tls)
+
+    def headers(self, of: list[tuple[str, str]]) -> dict[str, str]:
+        """Those of a request, with the token."""
+        kept = {name: value for name, value in of if name.lower() not in _HOP}
+        return {**kept, "Authorization": f"Bearer {self._token}"}
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._http.shutdown()
+        self._http.server_close()
+        self._thread.join()
+
+
+def right_of(method: str, target: str) -> Right | None:
+    """What a request needs, as the API server's authorizer sees it; None for what is no resource (discovery)."""
+    url = urlsplit(target)
+    parts = url.path.strip("/").split("/")
+    if parts[:2] == ["api", "v1"]:
+        group, rest = "", parts[2:]
+    elif parts[0] == "apis" and len(parts) > 3:
+        group, rest = parts[1], parts[3:]
+    else:
+        return None
+    if rest[:1] == ["namespaces"] and len(rest) > 2:
+        rest = rest[2:]
+    if not rest:
+        return None
+    resource, name, subresource = [*rest, "", "", ""][:3]
+    query = parse_qs(url.query)
+    if method in _WRITES:
+        verb = _WRITES[method]
+    elif method == "DELETE":
+        verb = "delete" if name else "deletecollection"
+    elif query.get("watch", [""])[0] in ("1", "true"):
+        verb = "watch"
+    else:
+        verb = "get" if name else "list"
+    return Right(group, f"{resource}/{subresource}" if subresource else resource, verb)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+
+    def handle_error(self, *_: object) -> None:
+        """The client goes away while a watch is under way."""
+
+
+def _handler(proxy: RecordingProxy) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def _pass_on(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            right = right_of(self.command, self.path)
+            if right is not None and "Impersonate-User" not in self.headers:
+                proxy.used.add(right)
+            proxy.before(self.command, urlsplit(self.path).path)
+            upstream = proxy.connect()
+            try:
+                upstream.request(self.command, self.path, body or None, proxy.headers(self.headers.items()))
+                answer = upstream.getresponse()
+                self.send_response(answer.status)
+                for name, value in answer.getheaders():
+                    if name.lower() not in _HOP:
+                        self.send_header(name, value)
+                self.send_header("Transfer-Encoding", "chunked")
+                self.end_headers()
+                while chunk := answer.read1(CHUNK):
+                    self.wfile.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
+                self.wfile.write(b"0\r\n\r\n")
+            except (OSError, HTTPException):
+                self.close_connection = True
+            finally:
+                upstream.close()
+
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _pass_on
+
+        def log_message(self, *_: object) -> None:
+            """Be quiet."""
+
+    return Handler
