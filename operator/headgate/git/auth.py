@@ -17,7 +17,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import quote
 
 from headgate.git.errors import CredentialsError
@@ -50,13 +50,15 @@ class Credentials:
     """Over which the remote is reached, None: as the environment says."""
 
     @classmethod
-    def from_secret(cls, url: RemoteUrl, data: Mapping[str, bytes] | None) -> Credentials:
+    def from_secret(
+        cls, url: RemoteUrl, data: Mapping[str, bytes] | None, *, proxy: Proxy | None = None
+    ) -> Credentials:
         """Build the credentials for ``url`` from a Secret's decoded data (None: no Secret is referenced).
 
         Raises :class:`CredentialsError`; the messages name the key at fault.
         """
         data = data or {}
-        return _ssh(url, data) if url.is_ssh else _http(url, data)
+        return replace(_ssh(url, data) if url.is_ssh else _http(url, data), proxy=proxy)
 
     def without_secrets(self) -> Credentials:
         """Return what may be shown to another server: whom to trust and how to get there."""

@@ -28,6 +28,11 @@ _KINDS: tuple[tuple[type[GitError], str, re.Pattern[str]], ...] = tuple(
     (kind, text, re.compile(pattern, re.IGNORECASE))
     for kind, text, pattern in (
         (
+            RemoteUnreachable,
+            "the proxy refuses the connection",
+            r"error: 407\b|Proxy CONNECT aborted|from proxy after CONNECT|SOCKS|through the proxy",
+        ),
+        (
             HostKeyMismatch,
             "the server's SSH host key is not the one in 'known_hosts'",
             r"REMOTE HOST IDENTIFICATION HAS CHANGED|Host key verification failed|host key is known for",
@@ -64,7 +69,7 @@ _KINDS: tuple[tuple[type[GitError], str, re.Pattern[str]], ...] = tuple(
             r"Connection (refused|reset|timed out|closed)|No route to host|Network is unreachable|"
             r"Operation timed out|Empty reply from server|Name or service not known|"
             r"Temporary failure in name resolution|SSL|TLS|gnutls|kex_exchange_identification|"
-            r"error: (429|5\d\d)\b|Recv failure|Send failure|Proxy CONNECT aborted",
+            r"error: (429|5\d\d)\b|Recv failure|Send failure|Transport endpoint is not connected",
         ),
     )
 )

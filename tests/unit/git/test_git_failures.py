@@ -50,6 +50,8 @@ URL = "https://example.com/repo"
         ("fatal: unable to access 'x': SSL certificate problem: self-signed certificate", RemoteUnreachable),
         ("fatal: unable to access 'x': The requested URL returned error: 503", RemoteUnreachable),
         ("kex_exchange_identification: read: Connection reset by peer", RemoteUnreachable),
+        ("fatal: unable to access 'x': The requested URL returned error: 407", RemoteUnreachable),
+        ("fatal: unable to access 'x': User was rejected by the SOCKS5 server (1 1).", RemoteUnreachable),
         ("error: file write error: No space left on device", StorageError),
         ("error: object file objects/ab is corrupt", CacheDamaged),
         ("fatal: something nobody has seen before", GitFailed),
