@@ -131,7 +131,8 @@ def _handler(proxy: RecordingProxy) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
 
-        def _pass_on(self) -> None:
+        def pass_on(self) -> None:
+            """Handle a request of any method."""
             body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
             right = right_of(self.command, self.path)
             if right is not None and "Impersonate-User" not in self.headers:
@@ -155,9 +156,9 @@ def _handler(proxy: RecordingProxy) -> type[BaseHTTPRequestHandler]:
             finally:
                 upstream.close()
 
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _pass_on
-
         def log_message(self, *_: object) -> None:
             """Be quiet."""
 
+    for method in ("GET", *_WRITES, "DELETE"):
+        setattr(Handler, f"do_{method}", Handler.pass_on)
     return Handler
