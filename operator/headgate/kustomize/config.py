@@ -160,7 +160,7 @@ def config_from_files(loader: Loader, paths: tuple[str, ...]) -> TransformerConf
     config = EMPTY
     for path in paths:
         try:
-            documents = load_documents(loader.load(path), file=path, dialect=Dialect.CONFIG)
+            documents = load_documents(loader.load(path), file=path, dialect=Dialect.STRICT_CONFIG)
             value = documents[0].value if documents else {}
             config = config.merged(_configuration(value, "", True))
         except KustomizationError as error:

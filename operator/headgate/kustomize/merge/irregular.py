@@ -140,15 +140,16 @@ def _keys_with_values(found: list[list[str]], keys: _Keys) -> _Keys:
 
 
 def _find(cells: list[_Cell] | None, keys: _Keys, values: list[str]) -> _Cell | None:
-    """The first element with these values."""
+    """The first element with these values; keys without one do not count, unless none has one."""
+    given = [(key, wanted) for key, wanted in zip(keys, values, strict=True) if wanted]
+    given = given or list(zip(keys, values, strict=True))
     for cell in cells or ():
         value = cell.value
         if not keys[0]:
             if (scalar_text(value) if type(value) not in (dict, list) else "") == values[0]:
                 return cell
         elif type(value) is dict and all(
-            key in value and scalar_text(value[key]) == wanted
-            for key, wanted in zip(keys, values, strict=True)
+            key in value and scalar_text(value[key]) == wanted for key, wanted in given
         ):
             return cell
     return None

@@ -50,10 +50,17 @@ class Constructor:
     """Constructs the values of documents, one after another, under one set of rules and limits."""
 
     def __init__(
-        self, resolve: Callable[[str], Any], *, any_keys: bool, max_depth: int, max_copies: int
+        self,
+        resolve: Callable[[str], Any],
+        *,
+        any_keys: bool,
+        last_wins: bool,
+        max_depth: int,
+        max_copies: int,
     ) -> None:
         self._resolve = resolve
         self._any_keys = any_keys
+        self._last_wins = last_wins
         self._max_depth = max_depth
         self._max_copies = max_copies
         self._cache = _caches.setdefault(resolve, {})
@@ -64,11 +71,12 @@ class Constructor:
 
         Raises Malformed, and what the parser raises.
         """
-        next_event = parser.get_event
+        # The stubs know neither that the stream ends with an event of its own nor that libyaml marks every event.
+        next_event: Callable[[], Any] = parser.get_event
         line = -1
         self._anchors: dict[str, Any] = {}
         self._copies = 0
-        cache = self._cache
+        cache, last_wins = self._cache, self._last_wins
         stack: list[tuple[Any, Any, Any, str | None]] = []
         container: Any = None
         key: Any = _NO_KEY
@@ -82,7 +90,7 @@ class Constructor:
                 value = event.value
                 if key is _NO_KEY and type(container) is dict:
                     key = self._key(event)
-                    if key in container:
+                    if key in container and not last_wins:
                         raise Malformed(
                             f"the key {key!r} is given twice in one mapping", event.start_mark.line
                         )
@@ -143,6 +151,11 @@ class Constructor:
                 next_event()
                 return value, line
             elif key is _MERGE:
+                if last_wins:
+                    for source in reversed(_merged_maps(value, event.start_mark.line)):
+                        container.update(self._copy(source, event.start_mark.line))
+                    key = _NO_KEY
+                    continue
                 if merges is not None:
                     raise Malformed("the merge key '<<' is given twice in one mapping", event.start_mark.line)
                 merges = _merged_maps(value, event.start_mark.line)

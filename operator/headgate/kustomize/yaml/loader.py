@@ -2,7 +2,7 @@
 
 A file is cut into documents as kustomize cuts it, each document is parsed by libyaml, and a constructor of
 our own turns its events into values: type rules of go-yaml (:mod:`.scalars`), aliases copied, merge keys
-resolved, duplicate keys refused. Text from a repository is not trusted: size, depth, number of documents and
+resolved, duplicate keys refused or overridden. Text from a repository is not trusted: size, depth, number of documents and
 the growth that aliases cause are bounded.
 """
 
@@ -30,7 +30,10 @@ class Dialect(enum.Enum):
     RESOURCE = "resource"
     """Resources and strategic merge patches: go-yaml v3."""
     CONFIG = "config"
-    """Kustomization files and JSON patches: go-yaml v2, which takes ``yes`` for true; keys become strings."""
+    """Kustomization files and JSON patches: go-yaml v2, which takes ``yes`` for true; keys become strings.
+    Of a key that is given twice the last one counts, and so do merge keys where they stand."""
+    STRICT_CONFIG = "strict-config"
+    """The same for ``configurations``, where a key that is given twice is an error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,11 @@ class Document:
 
 
 _SEPARATOR = re.compile(r"\n---.*\n")
-_RESOLVERS = {Dialect.RESOURCE: resolve_v3, Dialect.CONFIG: resolve_v2}
+_RESOLVERS = {
+    Dialect.RESOURCE: resolve_v3,
+    Dialect.CONFIG: resolve_v2,
+    Dialect.STRICT_CONFIG: resolve_v2,
+}
 
 
 def load_documents(
@@ -71,7 +78,8 @@ def load_documents(
     documents: list[Document] = []
     constructor = Constructor(
         _RESOLVERS[dialect],
-        any_keys=dialect is Dialect.CONFIG,
+        any_keys=dialect is not Dialect.RESOURCE,
+        last_wins=dialect is Dialect.CONFIG,
         max_depth=limits.max_depth,
         max_copies=limits.max_alias_values,
     )
