@@ -106,7 +106,8 @@ class HttpProxy(Proxy):
         if self.credentials is None:
             return True
         token = base64.b64encode(":".join(self.credentials).encode()).decode()
-        return f"Proxy-Authorization: Basic {token}" in headers
+        given = {name.lower(): value.strip() for name, _, value in (each.partition(":") for each in headers)}
+        return given.get("proxy-authorization") == f"Basic {token}"
 
 
 class SocksProxy(Proxy):
