@@ -9,7 +9,7 @@ from headgate.kustomize.ids import Gvk
 from headgate.kustomize.loader import Loader
 from headgate.kustomize.options import BuildOptions
 from headgate.kustomize.resource import Resource, has_bookkeeping, metadata_of
-from headgate.kustomize.schema import Schema
+from headgate.kustomize.schema import Layer, Schema
 from headgate.kustomize.tree import blob_id
 from headgate.kustomize.yaml import Dialect, load_documents
 
@@ -21,18 +21,27 @@ class Context:
 
     def __init__(self, options: BuildOptions) -> None:
         self.options = options
-        self.schema = Schema.builtin()
+        self._schema = Schema.builtin()
         self._schema_chosen = False
+        self._builtin_in_use = self._builtin_awaited = False
         self._cluster_scoped: dict[Gvk, bool] = {}
         self._resources = 0
 
     # Types
 
+    @property
+    def schema(self) -> Schema:
+        """The types to merge by."""
+        self._builtin_in_use = self._builtin_in_use or not self._schema_chosen
+        return self._schema
+
     def cluster_scoped(self, gvk: Gvk) -> bool:
         """Tell whether objects of a kind are known to live outside namespaces."""
         known = self._cluster_scoped.get(gvk)
         if known is None:
-            known = self._cluster_scoped[gvk] = self.schema.is_namespaced(gvk.api_version, gvk.kind) is False
+            namespaced = self._schema.is_namespaced(gvk.api_version, gvk.kind)
+            self._builtin_awaited = self._builtin_awaited or (namespaced is None and not self._schema_chosen)
+            known = self._cluster_scoped[gvk] = namespaced is False
         return known
 
     def use_openapi(self, openapi: dict[str, str], loader: Loader, *, top: bool) -> None:
@@ -50,18 +59,27 @@ class Context:
             document = documents[0].value if documents else {}
             if not isinstance(document, dict):
                 raise KustomizationError("must hold an OpenAPI document", file=openapi["path"])
-            self.schema = Schema.builtin().with_openapi(document)
+            self._schema = Schema.builtin().with_openapi(document, self._layer())
         elif openapi.get("version"):
             if openapi["version"] != BUILTIN_OPENAPI:
                 raise KustomizationError(
                     f"the OpenAPI version {openapi['version']!r} is not built in, only {BUILTIN_OPENAPI} is",
                     field="openapi.version",
                 )
-            self.schema = Schema.builtin()
+            self._schema = Schema.builtin()
         else:
             return
         self._schema_chosen = True
         self._cluster_scoped.clear()
+
+    def _layer(self) -> Layer:
+        """Where a document joins the built-in types depends on whether kustomize would have loaded those by now.
+
+        It loads them for the first merge and, afterwards, when it has met a kind it does not know the scope of.
+        """
+        if self._builtin_in_use:
+            return Layer.OVER
+        return Layer.UNDER if self._builtin_awaited else Layer.ALONE
 
     # Objects
 

@@ -21,6 +21,7 @@ from headgate.apply import (
     KnownObjects,
     Owner,
     apply_all,
+    compile_rules,
     delete_all,
 )
 from headgate.kube import Client, ObjectRef
@@ -59,7 +60,7 @@ class Applier:
     async def apply(self, ks: Kustomization, objects: Iterable[Obj], *, full: bool) -> ApplyResult:
         """Bring the cluster to ``objects``; ``full`` asks the API server about each of them.
 
-        Raises :class:`headgate.apply.ApplyFailed`.
+        Raises :class:`headgate.apply.ApplyFailed`, or :class:`headgate.apply.InvalidIgnoreRule`.
         """
         options = ApplyOptions(
             owner=Owner(ks.name, ks.namespace),
@@ -69,6 +70,7 @@ class Applier:
             timeout=ks.timeout,
             disallowed_managers=self._disallowed_managers,
             custom_stages=self._custom_stages,
+            ignore=compile_rules(ks.spec.ignore),
         )
         return await apply_all(
             self._client, objects, options, self._known, lambda _, live: self._live.observe(live)

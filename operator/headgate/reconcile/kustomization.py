@@ -23,7 +23,7 @@ from headgate.api import InvalidSpec, Kustomization, ObjectKey, format_duration,
 from headgate.api import conditions as cond
 from headgate.api import history as hist
 from headgate.api import inventory as inv
-from headgate.apply import Action, ApplyFailed, ApplyResult
+from headgate.apply import Action, ApplyFailed, ApplyResult, InvalidIgnoreRule
 from headgate.health import HealthExpressions, InvalidHealthExpressions
 from headgate.kube import ApiError, Client, ObjectRef, ref_of
 from headgate.kustomize.errors import BuildError
@@ -334,6 +334,8 @@ class KustomizationReconciler:
             result = await target.applier.apply(
                 attempt.ks, attempt.built.objects, full=attempt.depth is Depth.VERIFY
             )
+        except InvalidIgnoreRule as error:
+            raise Failed(reasons.RECONCILIATION_FAILED, str(error)) from error
         except ApplyFailed as error:
             there = before | inv.of_changes(error.changes)
             inv.to_status(session.status, there)

@@ -14,6 +14,7 @@ The Kubernetes Authors.
 
 from __future__ import annotations
 
+import enum
 import functools
 import json
 from collections.abc import Mapping
@@ -22,9 +23,17 @@ from typing import Any
 
 from headgate.kustomize.schema.openapi import Table, distil
 
-__all__ = ["Schema", "SchemaNode"]
+__all__ = ["Layer", "Schema", "SchemaNode"]
 
 _UNKNOWN: Any = object()
+
+
+class Layer(enum.Enum):
+    """Where a kustomization's OpenAPI document goes: in the place of the built-in types, over or under them."""
+
+    ALONE = enum.auto()
+    OVER = enum.auto()
+    UNDER = enum.auto()
 
 
 class SchemaNode:
@@ -71,6 +80,7 @@ class Schema:
     """The types known to one build. Immutable; nodes are made when first asked for."""
 
     def __init__(self, table: Table, namespaced: Mapping[str, bool] | None = None) -> None:
+        self._table = table
         self._raw: list[dict[str, Any]] = table["nodes"]
         self._kinds: dict[str, int] = table["kinds"]
         self._namespaced: dict[str, bool] = {**table["namespaced"], **(namespaced or {})}
@@ -81,13 +91,13 @@ class Schema:
         """Return the schema of Kubernetes' own types, loaded once."""
         return _builtin()
 
-    def with_openapi(self, document: Mapping[str, Any]) -> Schema:
+    def with_openapi(self, document: Mapping[str, Any], layer: Layer) -> Schema:
         """Return the schema that a kustomization's own OpenAPI document (Swagger 2.0) sets.
 
-        As in kustomize it takes the place of the built-in types when it comes to merging; which of the
-        built-in kinds are namespaced stays known.
+        Which of the built-in kinds are namespaced stays known, whatever becomes of their types.
         """
-        table = distil(document)
+        base = None if layer is Layer.ALONE else self._table
+        table = distil(document, base, over=layer is Layer.OVER)
         return Schema(table, {**table["namespaced"], **self._namespaced})
 
     def is_namespaced(self, api_version: str, kind: str) -> bool | None:

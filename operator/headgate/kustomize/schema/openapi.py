@@ -5,7 +5,8 @@ of a list are, and by which keys a list is merged. Scalars need no node. The tab
 one is made ahead of time (``hack/gen-schema.py``), others come from ``openapi: {path: ...}`` in a
 kustomization.
 
-Table: ``{"nodes": [node, ...], "kinds": {"apps/v1/Deployment": index}, "namespaced": {"apps/v1/Deployment": true}}``
+Table: ``{"nodes": [node, ...], "names": {definition: index}, "kinds": {"apps/v1/Deployment": index},
+"namespaced": {"apps/v1/Deployment": true}}``; the index of a definition that is a scalar is null.
 Node, each part optional: ``{"f": {field: index}, "a": index of other fields' values, "e": index of elements,
 "p": patch strategy, "k": [merge key, ...]}``
 Rules: ``kyaml/openapi`` of kustomize; the ``x-kubernetes-*`` extensions are defined by Kubernetes'
@@ -29,18 +30,27 @@ _REF = "#/definitions/"
 _SCALARS = frozenset(("string", "integer", "number", "boolean"))
 
 
-def distil(document: Mapping[str, Any]) -> Table:
-    """Return the table for a document's ``definitions`` and ``paths``; what is malformed is left out."""
+def distil(document: Mapping[str, Any], base: Table | None = None, *, over: bool = True) -> Table:
+    """Return the table for a document's ``definitions`` and ``paths``; what is malformed is left out.
+
+    With a ``base`` both are known, and each may refer to the other's definitions; where both define the same,
+    the document's counts when it lies ``over`` the base, else the base's.
+    """
     definitions = _mapping(document.get("definitions"))
-    builder = _Builder(definitions)
+    if base is not None and not over:
+        definitions = {name: schema for name, schema in definitions.items() if name not in base["names"]}
+    builder = _Builder(definitions, base)
     kinds: dict[str, int] = {}
     for name, definition in definitions.items():
+        index = builder.named(name)
         for kind in _kinds(_mapping(definition).get(_GVK)):
-            index = builder.named(name)
             if index is not None:
                 kinds[kind] = index
+    if base is not None:
+        kinds = {**base["kinds"], **kinds} if over else {**kinds, **base["kinds"]}
     return {
         "nodes": builder.nodes,
+        "names": builder.names,
         "kinds": kinds,
         "namespaced": _namespaced(_mapping(document.get("paths"))),
     }
@@ -72,27 +82,30 @@ def _namespaced(paths: Mapping[str, Any]) -> dict[str, bool]:
 class _Builder:
     """Gives each definition, and each schema within, an index in the table; equal inner ones share theirs."""
 
-    def __init__(self, definitions: Mapping[str, Any]) -> None:
-        self.nodes: list[dict[str, Any]] = []
+    def __init__(self, definitions: Mapping[str, Any], base: Table | None) -> None:
+        self.nodes: list[dict[str, Any]] = list(base["nodes"]) if base is not None else []
+        self.names: dict[str, int | None] = dict(base["names"]) if base is not None else {}
         self._definitions = definitions
-        self._names: dict[str, int | None] = {}
+        # A definition that takes the place of the base's takes its index, too, for others refer to that.
+        self._places = {name: self.names.pop(name) for name in definitions if name in self.names}
         self._inner: dict[str, int] = {}
 
     def named(self, name: str) -> int | None:
         """Return the index of a definition, None when it is a scalar or does not exist."""
-        if name in self._names:
-            return self._names[name]
+        if name in self.names:
+            return self.names[name]
         schema = _mapping(self._definitions.get(name))
-        self._names[name] = None
+        self.names[name] = None
         if isinstance(schema.get("$ref"), str):
-            self._names[name] = self._index(schema)
-            return self._names[name]
+            self.names[name] = self._index(schema)
+            return self.names[name]
         if not schema or _is_scalar(schema):
             return None
         # The index comes first, as definitions refer to themselves.
-        index = len(self.nodes)
-        self.nodes.append({})
-        self._names[name] = index
+        place = self._places.get(name)
+        index = len(self.nodes) if place is None else place
+        self.nodes[index : index + 1] = [{}]
+        self.names[name] = index
         self.nodes[index].update(self._node(schema))
         return index
 

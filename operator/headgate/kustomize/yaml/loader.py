@@ -2,8 +2,8 @@
 
 A file is cut into documents as kustomize cuts it, each document is parsed by libyaml, and a constructor of
 our own turns its events into values: type rules of go-yaml (:mod:`.scalars`), aliases copied, merge keys
-resolved, duplicate keys refused or overridden. Text from a repository is not trusted: size, depth, number of documents and
-the growth that aliases cause are bounded.
+resolved, duplicate keys refused or overridden. Text from a repository is not trusted: size, depth, number of
+documents and the growth that aliases cause are bounded.
 """
 
 from __future__ import annotations
