@@ -51,7 +51,7 @@ def main(paths: list[str]) -> None:
     for document in documents:
         table["namespaced"].update(scopes(document))
     table["namespaced"].update(NEWER)
-    for part in ("kinds", "namespaced"):
+    for part in ("names", "kinds", "namespaced"):
         table[part] = dict(sorted(table[part].items()))
     TARGET.write_text(json.dumps(table, separators=(",", ":")) + "\n")
     print(
