@@ -7,6 +7,7 @@ refs        what spec.ref asks for, and what it means     semver      version ra
 client      ls-remote and fetch                           failures    why Git failed, from its messages
 cache       bare repositories on disk                     process     Git itself, hardened
 tree        a commit as the build engine sees it          blobs       contents out of a repository
+tartree     a downloaded artifact as it sees it
 ignore      .sourceignore, spec.ignore, the defaults
 artifact    a deterministic tar.gz of a tree              storage     artifacts on disk: publish, verify,
 collect

@@ -1,0 +1,155 @@
+"""However many ask, an artifact is fetched once; who asked is told when that has ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from headgate.api.source import Artifact
+from headgate.kustomize.tree import MemoryTree
+from headgate.reconcile.artifacts import ArtifactError, ArtifactFetcher, ArtifactMissing
+from headgate.reconcile.external import REMEMBERED, ArtifactPending, ExternalSources
+from headgate.reconcile.store import SourceKey
+from headgate.reconcile.trees import SourceTrees
+
+KEY = SourceKey("Bucket", "apps", "podinfo")
+
+
+class Tree(MemoryTree):
+    closed = False
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Fetcher(ArtifactFetcher):
+    """Fetches what the test has put there."""
+
+    def __init__(self) -> None:
+        super().__init__(Path("unused"))
+        self.asked: list[Artifact] = []
+        self.results: list[Tree | Exception] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def fetch(self, key: SourceKey, artifact: Artifact) -> Tree:  # type: ignore[override]
+        self.asked.append(artifact)
+        await self.gate.wait()
+        result = self.results.pop(0)
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+
+class Setting:
+    def __init__(self) -> None:
+        self.fetcher, self.trees, self.now = Fetcher(), SourceTrees(), 0.0
+        self.news: list[SourceKey] = []
+        self.told = asyncio.Event()
+        self.sources = ExternalSources(self.fetcher, self.trees, self.tell, lambda: self.now)
+
+    def tell(self, key: SourceKey) -> None:
+        self.news.append(key)
+        self.told.set()
+
+    async def fetched(self, artifact: Artifact, result: Tree | Exception) -> None:
+        """Ask, and let it end."""
+        self.fetcher.results.append(result)
+        self.told.clear()
+        with pytest.raises(ArtifactPending):
+            self.sources.want(KEY, artifact)
+        await self.told.wait()
+
+
+@pytest.fixture
+async def setting() -> AsyncIterator[Setting]:
+    setting = Setting()
+    yield setting
+    await setting.sources.close()
+
+
+def artifact(revision: str, digest: str = "sha256:1") -> Artifact:
+    return Artifact(revision, digest, "http://host/x", "", "")
+
+
+async def test_many_ask_and_one_fetches(setting: Setting) -> None:
+    setting.fetcher.gate.clear()
+    setting.fetcher.results.append(Tree({"a": "1"}))
+    for _ in range(5):
+        with pytest.raises(ArtifactPending):
+            setting.sources.want(KEY, artifact("v1"))
+        await asyncio.sleep(0)
+    setting.fetcher.gate.set()
+    await setting.told.wait()
+    setting.sources.want(KEY, artifact("v1"))
+    assert setting.trees.has(KEY, "v1")
+    assert (len(setting.fetcher.asked), setting.news) == (1, [KEY])
+
+
+@pytest.mark.parametrize("newer", [artifact("v2"), artifact("v1", "sha256:2")])
+async def test_a_newer_artifact_replaces(setting: Setting, newer: Artifact) -> None:
+    old, new = Tree({"a": "1"}), Tree({"a": "2"})
+    await setting.fetched(artifact("v1"), old)
+    await setting.fetched(newer, new)
+    setting.sources.want(KEY, newer)
+    with setting.trees.use(KEY, newer.revision) as tree:
+        assert tree is new
+    assert old.closed
+    assert not new.closed
+
+
+async def test_a_newer_artifact_calls_off_the_older(setting: Setting) -> None:
+    setting.fetcher.gate.clear()
+    setting.fetcher.results.append(Tree({"a": "2"}))
+    for wanted in (artifact("v1"), artifact("v2")):
+        with pytest.raises(ArtifactPending):
+            setting.sources.want(KEY, wanted)
+        await asyncio.sleep(0)
+    setting.fetcher.gate.set()
+    await setting.told.wait()
+    assert setting.trees.has(KEY, "v2")
+    assert (setting.fetcher.results, setting.news) == ([], [KEY])
+
+
+async def test_a_failure_is_told_to_all_and_tried_again_later(setting: Setting) -> None:
+    await setting.fetched(artifact("v1"), ArtifactMissing("file not found"))
+    for _ in range(3):
+        with pytest.raises(ArtifactMissing):
+            setting.sources.want(KEY, artifact("v1"))
+    setting.now += REMEMBERED
+    await setting.fetched(artifact("v1"), Tree({}))
+    setting.sources.want(KEY, artifact("v1"))
+    assert len(setting.fetcher.asked) == 2
+
+
+async def test_a_newer_artifact_is_tried_at_once_after_a_failure(setting: Setting) -> None:
+    await setting.fetched(artifact("v1"), ArtifactMissing("file not found"))
+    await setting.fetched(artifact("v2"), Tree({}))
+    setting.sources.want(KEY, artifact("v2"))
+
+
+async def test_a_failure_nobody_foresaw_is_a_failure_like_others(
+    setting: Setting, caplog: pytest.LogCaptureFixture
+) -> None:
+    await setting.fetched(artifact("v1"), RuntimeError("boom"))
+    with pytest.raises(ArtifactError, match="boom"):
+        setting.sources.want(KEY, artifact("v1"))
+    assert "Traceback" in caplog.text
+
+
+async def test_a_source_that_is_gone_leaves_nothing(setting: Setting) -> None:
+    tree = Tree({})
+    await setting.fetched(artifact("v1"), tree)
+    setting.sources.drop(KEY)
+    assert tree.closed
+    setting.fetcher.gate.clear()
+    with pytest.raises(ArtifactPending):
+        setting.sources.want(KEY, artifact("v1"))
+    await asyncio.sleep(0)
+    setting.sources.drop(KEY)
+    await asyncio.sleep(0)
+    assert setting.news == [KEY]
+    assert not setting.trees.has(KEY, "v1")
