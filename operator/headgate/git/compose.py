@@ -18,7 +18,7 @@ from itertools import groupby
 from typing import Protocol, Self
 
 from headgate.git.errors import IncludeFailed
-from headgate.git.ignore import IGNORE_FILE
+from headgate.git.ignore import IGNORE_FILE, IgnoreRules
 from headgate.git.tree import Entry, SharedTree, clean_path, link, read_rules, walk
 from headgate.kustomize.errors import FileMissing, NotAFile
 from headgate.kustomize.tree import EntryKind, Tree, listing_id
@@ -64,8 +64,11 @@ class _File:
 class ComposedTree(SharedTree):
     """See the module's text. Owns the uses of its layers' trees and ends them when it is closed."""
 
-    def __init__(self, layers: Sequence[Layer], *, ignore: str | None = None) -> None:
-        """Raises :class:`IncludeFailed` or :class:`IgnoreInvalid`; the layers are then closed."""
+    def __init__(self, layers: Sequence[Layer], *, ignore: str | None = None, filtered: bool = True) -> None:
+        """Without ``filtered`` no ignore rules are used.
+
+        Raises :class:`IncludeFailed` or :class:`IgnoreInvalid`; the layers are then closed.
+        """
         super().__init__()
         self._trees = [layer.tree for layer in layers]
         self._files: dict[str, _File] = {}
@@ -73,7 +76,7 @@ class ComposedTree(SharedTree):
         self._hidden: set[str] = set()
         self._listing_ids: dict[str, str] = {}
         try:
-            self._load(layers, ignore)
+            self._load(layers, ignore, filtered)
         except BaseException:
             self.close()
             raise
@@ -129,7 +132,7 @@ class ComposedTree(SharedTree):
         file = self._files.get(path)
         return None if file is None else Entry(path, False, file.is_executable, file.size)
 
-    def _load(self, layers: Sequence[Layer], ignore: str | None) -> None:
+    def _load(self, layers: Sequence[Layer], ignore: str | None, filtered: bool) -> None:
         files: dict[str, _File] = {}
         directories: set[str] = {""}
         parents: set[str] = {""}
@@ -150,11 +153,14 @@ class ComposedTree(SharedTree):
                 parents.update(_above(path))
             if not found:
                 raise IncludeFailed(f"{_what(layer)}: there is no '{source or '.'}' in it")
-        self._hide(files, directories, ignore)
+        rules = self._rules(files, ignore) if filtered else IgnoreRules.none()
+        self._hide(files, directories, rules)
 
-    def _hide(self, files: dict[str, _File], directories: set[str], ignore: str | None) -> None:
+    def _rules(self, files: dict[str, _File], ignore: str | None) -> IgnoreRules:
         sizes = {p: file.size for p, file in files.items() if p.rpartition("/")[2] == IGNORE_FILE}
-        rules = read_rules(sizes, lambda p: self._trees[files[p].layer].read(files[p].path), ignore)
+        return read_rules(sizes, lambda p: self._trees[files[p].layer].read(files[p].path), ignore)
+
+    def _hide(self, files: dict[str, _File], directories: set[str], rules: IgnoreRules) -> None:
         children: dict[str, set[str]] = {"": set()}
         for path in directories:
             if path and not rules.ignores(path, is_directory=True):

@@ -17,7 +17,7 @@ from headgate.git.compose import Layer
 from headgate.git.errors import GitError, SubmoduleFailed, UrlInvalid
 from headgate.git.refs import Resolved, revision_of
 from headgate.git.tree import GitTree
-from headgate.git.url import RemoteUrl
+from headgate.git.url import RemoteUrl, long_form
 
 __all__ = ["fetch_submodules"]
 
@@ -112,17 +112,10 @@ def _address(path: str, url: str, base: RemoteUrl) -> RemoteUrl:
             if not joined.startswith("/"):
                 raise UrlInvalid("the URL leads out of the server")
             return RemoteUrl.parse(str(replace(base, path=joined)))
-        return RemoteUrl.parse(_long_form(url))
+        # The short form is common here, although a GitRepository may not use it.
+        return RemoteUrl.parse(long_form(url))
     except UrlInvalid as error:
         raise _at(path, error) from error
-
-
-def _long_form(url: str) -> str:
-    """``user@host:path`` is common in ``.gitmodules``, although a GitRepository may not use it."""
-    host, colon, path = url.partition(":")
-    if colon and "://" not in url and "/" not in host and "@" in host and not path.startswith(":"):
-        return f"ssh://{host}/{path.lstrip('/')}"
-    return url
 
 
 def _at(path: str, error: GitError) -> SubmoduleFailed:

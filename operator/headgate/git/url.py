@@ -14,7 +14,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from headgate.git.errors import UrlInvalid
 
-__all__ = ["RemoteUrl"]
+__all__ = ["RemoteUrl", "long_form"]
 
 SCHEMES = ("http", "https", "ssh")
 MAX_LENGTH = 4096
@@ -106,3 +106,15 @@ def _username(parts: SplitResult, scheme: str) -> str:
     if scheme == "ssh" and username and not _SSH_USER.fullmatch(username):
         raise UrlInvalid("the URL's user name is malformed")
     return username
+
+
+def long_form(text: str) -> str:
+    """Return ``user@host:path``, which Git and kustomize take as well, as an ssh URL; others as they are.
+
+    >>> long_form("git@example.com:org/repo.git")
+    'ssh://git@example.com/org/repo.git'
+    """
+    host, colon, path = text.partition(":")
+    if colon and "://" not in text and "/" not in host and "@" in host and not path.startswith(":"):
+        return f"ssh://{host}/{path.lstrip('/')}"
+    return text

@@ -1,0 +1,238 @@
+"""Bases and files that kustomizations name by URL, fetched for the build engine.
+
+``RemoteBases`` is a ``headgate.kustomize.RemoteFetcher``. A repository is fetched without history and without
+credentials, as by Flux's kustomize-controller, into a cache of its own; the trees of the last few commits are kept
+open, so that many builds on one base cost one fetch, and one question for its references every few seconds. URLs go
+through the same checks as those of a GitRepository, submodules through the same as those of one.
+
+What a build may not do at all (``--no-remote-bases``) is not decided here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import threading
+import time
+import weakref
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import urllib3
+
+from headgate.git.cache import BareCache
+from headgate.git.client import Remote
+from headgate.git.compose import ComposedTree, Layer, PackableTree
+from headgate.git.errors import GitError, RefInvalid, RefNotFound, UrlInvalid
+from headgate.git.refs import HEADS, TAGS, Refs, Resolved, check_ref_name, revision_of
+from headgate.git.submodules import fetch_submodules
+from headgate.git.tree import GitTree
+from headgate.git.url import RemoteUrl, long_form
+from headgate.kustomize.errors import BuildError, LimitExceeded, Refused
+from headgate.kustomize.giturl import GitUrl
+from headgate.kustomize.tree import MAX_FILE_BYTES, EntryKind
+
+__all__ = ["RemoteBases", "RemoteFailed"]
+
+MAX_TIMEOUT = 120.0
+FRESH = 10.0
+"""Seconds for which a reference is not asked about again."""
+MAX_TREES = 32
+MAX_REPOSITORIES = 128
+MAX_REDIRECTS = 5
+FILE_TIMEOUT = 27.0
+
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+
+
+class RemoteFailed(BuildError):
+    """What a kustomization names by URL cannot be had."""
+
+
+@dataclass(slots=True)
+class _Repository:
+    """``lock`` is held while the repository is fetched from."""
+
+    cache: BareCache
+    lock: threading.Lock
+
+
+class _Borrowed:
+    """A use of a tree that ends when the build lets go of it."""
+
+    def __init__(self, tree: PackableTree) -> None:
+        self._tree = tree
+        weakref.finalize(self, tree.close)
+
+    def kind(self, path: str) -> EntryKind:
+        return self._tree.kind(path)
+
+    def read(self, path: str) -> bytes:
+        return self._tree.read(path)
+
+    def list(self, path: str) -> Sequence[str]:
+        return self._tree.list(path)
+
+    def content_id(self, path: str) -> str:
+        return self._tree.content_id(path)
+
+
+class RemoteBases:
+    """See the module's text. Thread-safe; ``close`` it when done."""
+
+    def __init__(self, root: Path, *, fresh: float = FRESH) -> None:
+        """``root``: a folder for the caches; ``fresh``: seconds for which a reference is not asked again."""
+        self._root = root
+        self._fresh = fresh
+        self._lock = threading.Lock()
+        self._repositories: OrderedDict[str, _Repository] = OrderedDict()
+        self._trees: OrderedDict[tuple[str, str, bool], PackableTree] = OrderedDict()
+        self._resolved: dict[tuple[str, str], tuple[float, Resolved]] = {}
+        self._http = urllib3.PoolManager(maxsize=4)
+
+    def repository(self, url: GitUrl) -> _Borrowed:
+        """Return the tree of a repository at the reference that ``url`` names; raises a BuildError."""
+        try:
+            address = RemoteUrl.parse(long_form(url.repository))
+        except UrlInvalid as error:
+            raise Refused(f"the remote base cannot be fetched: {error}") from None
+        if address.is_ssh:
+            raise Refused(
+                f"the remote base '{address}' cannot be fetched: there are no credentials for ssh here; "
+                "use an https URL, or include the repository in the GitRepository (spec.include)"
+            )
+        try:
+            return self._borrow(address, url)
+        except GitError as error:
+            raise RemoteFailed(f"the remote base '{address}' cannot be fetched: {error}") from error
+
+    def file(self, url: str) -> bytes | None:
+        """Return what an HTTP(S) URL holds, None when the server does not have it; raises a BuildError."""
+        try:
+            address = RemoteUrl.parse(url)
+            retries = urllib3.Retry(total=MAX_REDIRECTS, redirect=MAX_REDIRECTS, connect=1, read=1, status=0)
+            answer = self._http.request(
+                "GET", address.for_git(), timeout=FILE_TIMEOUT, retries=retries, preload_content=False
+            )
+            try:
+                if not 200 <= answer.status < 300 or _is_page(answer.headers.get("Content-Type", "")):
+                    return None
+                # Read in pieces, as a compressed answer may be far larger than it seems.
+                content = bytearray()
+                for piece in answer.stream(1 << 16, decode_content=True):
+                    content += piece
+                    if len(content) > MAX_FILE_BYTES:
+                        raise LimitExceeded(f"is larger than {MAX_FILE_BYTES} bytes", file=str(address))
+                return bytes(content)
+            finally:
+                answer.close()
+        except UrlInvalid as error:
+            raise Refused(f"the file cannot be fetched: {error}") from None
+        except urllib3.exceptions.HTTPError as error:
+            raise RemoteFailed(f"cannot be fetched: {type(error).__name__}", file=str(address)) from None
+
+    def close(self) -> None:
+        """Let go of all trees; builds that still read keep theirs."""
+        with self._lock:
+            trees = list(self._trees.values())
+            self._trees.clear()
+        for tree in trees:
+            tree.close()
+        self._http.clear()
+
+    def _borrow(self, address: RemoteUrl, url: GitUrl) -> _Borrowed:
+        remote = Remote(address, timeout=min(url.timeout, MAX_TIMEOUT))
+        repository = self._repository(str(address))
+        with repository.lock:
+            resolved = self._resolve(remote, url.ref)
+            key = (str(address), resolved.commit, url.submodules)
+            with self._lock:
+                kept = self._trees.get(key)
+                if kept is not None:
+                    self._trees.move_to_end(key)
+                    return _Borrowed(kept.share())
+            remote.fetch(resolved, repository.cache)
+            tree = _open(remote, repository.cache, resolved.commit, url.submodules)
+            borrowed = _Borrowed(tree.share())
+        self._keep(key, tree)
+        return borrowed
+
+    def _keep(self, key: tuple[str, str, bool], tree: PackableTree) -> None:
+        with self._lock:
+            self._trees[key] = tree
+            surplus = [self._trees.popitem(last=False)[1] for _ in range(len(self._trees) - MAX_TREES)]
+        for each in surplus:
+            each.close()
+
+    def _repository(self, address: str) -> _Repository:
+        with self._lock:
+            known = self._repositories.get(address)
+            if known is None:
+                name = hashlib.sha256(address.encode()).hexdigest()[:32]
+                known = _Repository(BareCache(self._root / f"{name}.git"), threading.Lock())
+                self._repositories[address] = known
+            self._repositories.move_to_end(address)
+            idle = [
+                (name, each)
+                for name, each in list(self._repositories.items())[
+                    : max(0, len(self._repositories) - MAX_REPOSITORIES)
+                ]
+                if not each.lock.locked() and not each.cache.is_pinned
+            ]
+            for name, each in idle:
+                del self._repositories[name]
+                shutil.rmtree(each.cache.path, ignore_errors=True)
+            return known
+
+    def _resolve(self, remote: Remote, ref: str) -> Resolved:
+        if _COMMIT.fullmatch(ref):
+            return Resolved(ref, revision_of(ref))
+        key = (str(remote.url), ref)
+        now = time.monotonic()
+        with self._lock:
+            asked, resolved = self._resolved.get(key, (now, None))
+            if resolved is not None and now - asked < self._fresh:
+                return resolved
+        resolved = _find(remote, ref)
+        with self._lock:
+            if len(self._resolved) > MAX_REPOSITORIES * 8:
+                self._resolved.clear()
+            self._resolved[key] = (now, resolved)
+        return resolved
+
+
+def _is_page(content_type: str) -> bool:
+    """A page for people, as at a repository's address, is no file of a kustomization."""
+    return content_type.partition(";")[0].strip().lower() == "text/html"
+
+
+def _find(remote: Remote, ref: str) -> Resolved:
+    """A name is looked for as Git does: in full, as a tag, as a branch."""
+    if not ref:
+        names = ["HEAD"]
+    else:
+        check_ref_name(HEADS + ref, ref)
+        names = [*([ref] if ref.startswith("refs/") else []), TAGS + ref, HEADS + ref]
+    refs: Refs = remote.ls_remote(*names, *(f"{name}^{{}}" for name in names))
+    for name in names:
+        commit = refs.commit(name)
+        if commit is not None:
+            return Resolved(commit, revision_of(commit), name)
+    if re.fullmatch(r"[0-9a-f]{7,63}", ref):
+        raise RefInvalid(f"'{ref}' is no branch or tag, and a commit must be given in full")
+    raise RefNotFound(f'couldn\'t find remote ref "{ref or "HEAD"}"')
+
+
+def _open(remote: Remote, cache: BareCache, commit: str, submodules: bool) -> PackableTree:
+    tree = GitTree(cache, commit, filtered=False)
+    if not submodules or not tree.submodules:
+        return tree
+    try:
+        layers = fetch_submodules(remote, cache, tree)
+    except BaseException:
+        tree.close()
+        raise
+    return ComposedTree([Layer(tree), *layers], filtered=False)
