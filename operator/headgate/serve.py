@@ -19,11 +19,13 @@ from headgate.apply import KnownObjects
 from headgate.git.storage import ArtifactStorage, advertised_address
 from headgate.kube import Client
 from headgate.kustomize.labelselector import matches
+from headgate.reconcile.artifacts import ArtifactFetcher
 from headgate.reconcile.builds import BuildRules
 from headgate.reconcile.config import Config
 from headgate.reconcile.configs import ConfigWatch
 from headgate.reconcile.controller import Controller
 from headgate.reconcile.events import EventRecorder
+from headgate.reconcile.external import ExternalSources
 from headgate.reconcile.finalize import Finalizer
 from headgate.reconcile.inputs import InputReader
 from headgate.reconcile.kustomization import KustomizationReconciler
@@ -88,6 +90,11 @@ class _Program:
                 on_drift=lambda key, ref, what: self._operator.live_drifted(key, ref, what),
             ),
         )
+        self._external = ExternalSources(
+            ArtifactFetcher(config.storage_path / "external", retries=config.http_retry),
+            self._trees,
+            lambda key: self._operator.source_available(key),
+        )
         finalizer = Finalizer(client, self._store, self._targets, self._events)
         artifacts = ArtifactStorage(
             config.storage_path,
@@ -103,6 +110,7 @@ class _Program:
             self._targets,
             InputReader(client),
             BuildRules(strict_substitutions=config.strict_substitutions),
+            self._external,
             finalizer,
             self._events,
             written=lambda obj: self._operator.kustomization_written(obj),
@@ -134,6 +142,7 @@ class _Program:
             concerns=kustomizations.concerns,
             tell_drift=kustomizations.tell_drift,
             correct_drift=config.drift_detection,
+            forget_source=self._external.drop,
         )
         self._configs = ConfigWatch(
             client,
@@ -161,6 +170,7 @@ class _Program:
         for part in rest:
             part.cancel()
         await asyncio.gather(*rest, return_exceptions=True)
+        await self._external.close()
         await self._targets.close()
         self._trees.close()
         for part in done:

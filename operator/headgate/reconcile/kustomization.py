@@ -19,27 +19,38 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from headgate.api import InvalidSpec, Kustomization, ObjectKey, format_duration, labels, reasons
+from headgate.api import (
+    InvalidSpec,
+    InvalidStatus,
+    Kustomization,
+    ObjectKey,
+    format_duration,
+    labels,
+    reasons,
+)
 from headgate.api import conditions as cond
 from headgate.api import history as hist
 from headgate.api import inventory as inv
+from headgate.api.source import Artifact
 from headgate.apply import Action, ApplyFailed, ApplyResult, InvalidIgnoreRule
 from headgate.health import HealthExpressions, InvalidHealthExpressions
 from headgate.kube import ApiError, Client, ObjectRef, ref_of
 from headgate.kustomize.errors import BuildError
 from headgate.kustomize.tree import Inputs, Tree
 from headgate.reconcile import finalizers
+from headgate.reconcile.artifacts import ArtifactError, ArtifactMissing
 from headgate.reconcile.builds import BuildRules, Built, PathNotFound, PostBuildFailed, build_objects
 from headgate.reconcile.config import Config
 from headgate.reconcile.controller import NOTHING_MORE, RETRY, WAKE, Outcome
 from headgate.reconcile.dependencies import InvalidReadyExpression, blocked_by
 from headgate.reconcile.events import NORMAL, WARNING, Event, EventRecorder
+from headgate.reconcile.external import ArtifactPending, ExternalSources
 from headgate.reconcile.finalize import Finalizer
 from headgate.reconcile.inputs import ClusterInputs, InputReader, InputsMissing
 from headgate.reconcile.queue import Depth, Priority, Trigger
 from headgate.reconcile.remote import TargetError
 from headgate.reconcile.status import PROGRESS_DELAY, StatusSession
-from headgate.reconcile.store import SourceKey, Store, source_of
+from headgate.reconcile.store import GIT_REPOSITORY, SourceKey, Store, source_of
 from headgate.reconcile.targets import Target, Targets
 from headgate.reconcile.trees import SourceTrees
 from headgate.reconcile.waiting import HealthWait, Standing, jobs_with_ttl, judge
@@ -48,6 +59,8 @@ Obj = dict[str, Any]
 
 _log = logging.getLogger("headgate.kustomization")
 
+ORIGIN_REVISION = "org.opencontainers.image.revision"
+"""Key of an artifact's metadata."""
 COMPONENT = "kustomize-controller"
 """The name events are told under."""
 STATUS_MANAGER = "gotk-kustomize-controller"
@@ -88,6 +101,8 @@ class Attempt:
     """The value of the requestedAt annotation this attempt answers."""
     started: float
     revision: str = ""
+    origin: str = ""
+    """The revision in the source that the artifact was made from, where it says so."""
     inputs: ClusterInputs | None = None
     built: Built | None = None
     target: Target | None = None
@@ -149,6 +164,7 @@ class KustomizationReconciler:
         targets: Targets,
         inputs: InputReader,
         rules: BuildRules,
+        external: ExternalSources,
         finalizer: Finalizer,
         events: EventRecorder,
         written: Callable[[Obj], None],
@@ -156,7 +172,7 @@ class KustomizationReconciler:
     ) -> None:
         self._written, self._is_source_pending = written, is_source_pending
         self._config, self._client, self._store, self._trees = config, client, store, trees
-        self._targets, self._inputs, self._rules = targets, inputs, rules
+        self._targets, self._inputs, self._rules, self._external = targets, inputs, rules, external
         self._finalizer, self._events = finalizer, events
         self._memories: dict[ObjectKey, Memory] = {}
 
@@ -263,11 +279,28 @@ class KustomizationReconciler:
             message = f"Source artifact not found, retrying in {format_duration(retry)}"
             raise Postponed(reasons.ARTIFACT_FAILED, message, after=retry)
         attempt.revision = artifact["revision"]
-        if not self._trees.has(key, attempt.revision):
+        attempt.origin = (artifact.get("metadata") or {}).get(ORIGIN_REVISION, "")
+        if key.kind != GIT_REPOSITORY:
+            self._fetch_external(key, artifact)
+        elif not self._trees.has(key, attempt.revision):
             message = f"Source is not ready, artifact not found, retrying in {format_duration(retry)}"
             pending = self._is_source_pending(key)
             raise Postponed(reasons.ARTIFACT_FAILED, message, after=retry, silent=pending)
         return key
+
+    def _fetch_external(self, key: SourceKey, artifact: Obj) -> None:
+        """See that the tree of an artifact that another controller made is there."""
+        retry = self._config.requeue_dependency
+        try:
+            self._external.want(key, Artifact.parse(artifact))
+        except ArtifactPending as error:
+            # Its arrival, or its failure, wakes us.
+            raise Postponed(reasons.ARTIFACT_FAILED, str(error), after=retry, silent=True) from error
+        except ArtifactMissing as error:
+            message = f"Source is not ready, artifact not found, retrying in {format_duration(retry)}"
+            raise Postponed(reasons.ARTIFACT_FAILED, message, after=retry) from error
+        except (ArtifactError, InvalidStatus) as error:
+            raise Failed(reasons.ARTIFACT_FAILED, str(error)) from error
 
     def _check_dependencies(self, attempt: Attempt, source: SourceKey) -> None:
         try:
@@ -485,6 +518,9 @@ class KustomizationReconciler:
     async def _report_success(self, attempt: Attempt, digest: str) -> Outcome:
         session, ks = attempt.session, attempt.ks
         session.status["lastAppliedRevision"] = attempt.revision
+        session.status.pop("lastAppliedOriginRevision", None)
+        if attempt.origin:
+            session.status["lastAppliedOriginRevision"] = attempt.origin
         message = f"Applied revision: {attempt.revision}"
         session.mark(reasons.READY, "True", reasons.RECONCILIATION_SUCCEEDED, message)
         self._remember(attempt, digest, reasons.RECONCILIATION_SUCCEEDED)
@@ -588,7 +624,10 @@ class KustomizationReconciler:
             digest=digest,
             duration=time.monotonic() - attempt.started,
             outcome=outcome,
-            metadata={"revision": attempt.revision},
+            metadata={
+                "revision": attempt.revision,
+                **({"originRevision": attempt.origin} if attempt.origin else {}),
+            },
         )
 
     def _tell(self, attempt: Attempt, type: str, message: str, extra: dict[str, str] | None = None) -> None:
@@ -597,6 +636,8 @@ class KustomizationReconciler:
         annotations = dict(extra or {})
         if attempt.revision:
             annotations[f"{labels.GROUP}/revision"] = attempt.revision
+        if attempt.origin:
+            annotations[f"{labels.GROUP}/originRevision"] = attempt.origin
         self._events.emit(Event(attempt.session.obj, COMPONENT, type, reason, message, annotations))
 
     def _cancel_report(self, memory: Memory) -> None:

@@ -55,11 +55,13 @@ class Operator:
         concerns: Callable[[ObjectKey, SourceKey], bool],
         tell_drift: Callable[[ObjectKey, ObjectRef, str], None],
         correct_drift: bool = True,
+        forget_source: Callable[[SourceKey], None] = lambda _: None,
     ) -> None:
         """``concerns`` tells whether the source's present tree can change a Kustomization's outcome;
-        ``correct_drift`` whether drift is acted on when it is seen, or left to the interval.
+        ``correct_drift`` whether drift is acted on when it is seen, or left to the interval; ``forget_source`` is
+        told of a source of another controller's that is gone.
         """
-        self._correct_drift = correct_drift
+        self._correct_drift, self._forget_source = correct_drift, forget_source
         self._store, self._concerns, self._tell_drift = store, concerns, tell_drift
         self._kustomizations, self._sources = kustomizations, sources
         self._seen: dict[tuple[str, ObjectKey], _Seen] = {}
@@ -101,6 +103,8 @@ class Operator:
             self._revisions.pop(key, None)
             if key.kind == GIT_REPOSITORY:
                 self._sources.queue.add(key.object, Trigger(Priority.REQUESTED, "deleted"))
+            else:
+                self._forget_source(key)
             self._wake_consumers(key, Trigger(Priority.CHANGED, "source deleted", str(key)))
             return
         self.source_written(obj)
