@@ -16,6 +16,7 @@ import kopf
 from headgate import __version__, handlers
 from headgate.api import ObjectKey
 from headgate.apply import KnownObjects
+from headgate.git.remotes import RemoteBases
 from headgate.git.storage import ArtifactStorage, advertised_address
 from headgate.kube import Client
 from headgate.kustomize.labelselector import matches
@@ -90,6 +91,7 @@ class _Program:
                 on_drift=lambda key, ref, what: self._operator.live_drifted(key, ref, what),
             ),
         )
+        self._bases = None if config.no_remote_bases else RemoteBases(config.storage_path / "bases")
         self._external = ExternalSources(
             ArtifactFetcher(config.storage_path / "external", retries=config.http_retry),
             self._trees,
@@ -109,7 +111,7 @@ class _Program:
             self._trees,
             self._targets,
             InputReader(client),
-            BuildRules(strict_substitutions=config.strict_substitutions),
+            BuildRules(self._bases, config.strict_substitutions),
             self._external,
             finalizer,
             self._events,
@@ -173,6 +175,8 @@ class _Program:
         await self._external.close()
         await self._targets.close()
         self._trees.close()
+        if self._bases is not None:
+            self._bases.close()
         for part in done:
             part.result()
         _log.info("headgate stopped")
