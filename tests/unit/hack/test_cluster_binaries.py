@@ -38,6 +38,13 @@ def program(path: Path, prints: str = "") -> Path:
     return path
 
 
+class Terminal(io.StringIO):
+    """Shows every step; a log would show one now and then."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 def quiet() -> Progress:
     return Progress(io.StringIO())
 
@@ -142,7 +149,7 @@ def test_progress_names_the_package_and_counts(modules: Path, tmp_path: Path) ->
         'while [ $# -gt 0 ]; do case "$1" in -o) echo built > "$2";; esac; shift; done\n'
     )
     go.chmod(0o755)
-    said = io.StringIO()
+    said = Terminal()
     gobuild.build(
         go,
         modules,
