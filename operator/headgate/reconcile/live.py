@@ -161,6 +161,9 @@ class LiveObjects:
     def _keep_whole(self, kinds: set[tuple[str, str]]) -> None:
         new = kinds - self._whole
         self._whole |= new
+        # Also of those that our own writes brought, which a watch would show in the same version.
+        for ref in [r for r in self._objects if (r.api_version, r.kind) in new]:
+            del self._objects[ref]
         for scope in [s for s in self._watches if (s.api_version, s.kind) in new]:
             # What is kept of the objects seen so far is too little: look at them again.
             self._stop(scope)
