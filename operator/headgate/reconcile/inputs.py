@@ -20,6 +20,7 @@ from headgate.postbuild import (
     collect_variables,
     variable_references,
 )
+from headgate.reconcile.store import GIT_REPOSITORY, SourceKey
 
 Obj = dict[str, Any]
 
@@ -61,6 +62,14 @@ def source_references(source: Obj) -> Iterator[ObjectRef]:
     for holder in holders:
         if holder:
             yield ObjectRef("v1", "Secret", holder["name"], namespace)
+
+
+def included_sources(source: Obj) -> Iterator[SourceKey]:
+    """The sources whose artifacts a raw GitRepository includes in its own."""
+    for include in source["spec"].get("include") or ():
+        name = (include.get("repository") or {}).get("name")
+        if name:
+            yield SourceKey(GIT_REPOSITORY, source["metadata"]["namespace"], name)
 
 
 class InputReader:

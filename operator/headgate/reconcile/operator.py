@@ -25,7 +25,7 @@ from headgate.api.reasons import READY
 from headgate.kube import ObjectRef
 from headgate.reconcile.controller import Controller
 from headgate.reconcile.drift import DriftBackoff
-from headgate.reconcile.inputs import references, source_references
+from headgate.reconcile.inputs import included_sources, references, source_references
 from headgate.reconcile.queue import Depth, Priority, Trigger
 from headgate.reconcile.store import GIT_REPOSITORY, SourceKey, Store, key_of
 
@@ -130,6 +130,9 @@ class Operator:
             self._kustomizations.queue.add(
                 consumer, changed if self._concerns(consumer, key) else bookkeeping
             )
+        for source, other in self._store.sources(GIT_REPOSITORY):
+            if key in included_sources(other):
+                self._sources.queue.add(source.object, changed)
 
     def source_available(self, key: SourceKey) -> None:
         """The source's tree can be read (again), although its revision may be the one from before."""

@@ -1,7 +1,8 @@
 """Reconciles one GitRepository: asks the remote for its refs, fetches what is new, stores the artifact.
 
 The remote is asked first (``ls-remote``): one small request tells which commit the reference names now. Only
-when that commit, or what shapes the artifact (``ignore``), differs from what is stored is anything fetched.
+when that commit, or what shapes the artifact (``ignore``, ``include``, ...), differs from what is stored, is
+anything fetched. Signatures are verified before anything is made of what was fetched.
 The new tree is put where the Kustomizations' reconcilers find it before the status tells of the new revision,
 and those are woken by the answer to that write.
 
@@ -12,7 +13,6 @@ sources; Kustomizations have workers of their own.
 from __future__ import annotations
 
 import asyncio
-import base64
 import logging
 import random
 from collections.abc import Callable
@@ -20,20 +20,39 @@ from dataclasses import dataclass
 from typing import Any
 
 from headgate.api import GitRepository, InvalidSpec, ObjectKey, format_duration, labels, reasons
-from headgate.git.auth import Credentials
 from headgate.git.cache import BareCache, Caches
+from headgate.git.checkout import check_out
 from headgate.git.client import Remote
-from headgate.git.errors import GitError
+from headgate.git.compose import PackableTree
+from headgate.git.errors import (
+    AuthenticationFailed,
+    CredentialsError,
+    GitError,
+    IncludeFailed,
+    StorageError,
+    VerificationFailed,
+)
 from headgate.git.refs import Reference, Resolved
 from headgate.git.storage import Artifact, ArtifactStorage
-from headgate.git.tree import GitTree
 from headgate.git.url import RemoteUrl
-from headgate.kube import Client, NotFound, ObjectRef
+from headgate.git.verify import verify
+from headgate.kube import Client
 from headgate.reconcile import finalizers
 from headgate.reconcile.config import Config
 from headgate.reconcile.controller import NOTHING_MORE, Backoff, Outcome
 from headgate.reconcile.events import NORMAL, WARNING, Event, EventRecorder
 from headgate.reconcile.queue import Trigger
+from headgate.reconcile.source_inputs import (
+    OBSERVED,
+    CannotRead,
+    IncludePending,
+    IncludeUnavailable,
+    Plan,
+    SourceInputs,
+    observed,
+    requires_verification,
+    same_artifacts,
+)
 from headgate.reconcile.status import StatusSession
 from headgate.reconcile.store import GIT_REPOSITORY, SourceKey, Store
 from headgate.reconcile.trees import SourceTrees
@@ -51,9 +70,11 @@ class Fetched:
     """What a visit to the remote and the storage brought."""
 
     artifact: Artifact
-    tree: GitTree
+    tree: PackableTree
     subject: str
     """First line of the commit's message."""
+    verified: str
+    """Whose signatures were found, as the condition tells it; empty when none were asked for."""
 
 
 class SourceReconciler:
@@ -74,6 +95,7 @@ class SourceReconciler:
         self._artifacts, self._events = artifacts, events
         self._written, self._available = written, available
         self._caches = Caches(config.storage_path / "git")
+        self._inputs = SourceInputs(client, store, trees)
         self._backoff: Backoff[ObjectKey] = Backoff()
 
     async def reconcile(self, key: ObjectKey, triggers: tuple[Trigger, ...]) -> Outcome:
@@ -104,16 +126,26 @@ class SourceReconciler:
             return NOTHING_MORE
         try:
             return await self._visit(source_key, session, source, requested)
+        except IncludePending:
+            # Only so after a start: the status is left as it is.
+            session.revert()
+            return Outcome(after=min(self._backoff.next(key), self._config.requeue_dependency))
+        except IncludeUnavailable as error:
+            again = self._config.requeue_dependency
+            outcome = await self._fail(
+                key, session, requested, error.reason, str(error), again, reasons.INCLUDE_UNAVAILABLE
+            )
         except GitError as error:
-            message = str(error)
-            if message.startswith("unable to clone"):
-                message = f"failed to checkout and determine revision: {message}"
-            again = None if error.stalling else min(self._backoff.next(key), spec.interval)
-            outcome = await self._fail(key, session, requested, error.reason, message, again)
+            if isinstance(error, AuthenticationFailed):
+                self._inputs.forget(key)
+            later = None if error.stalling else min(self._backoff.next(key), spec.interval)
+            outcome = await self._fail(
+                key, session, requested, error.reason, _message(error), later, _condition(error)
+            )
         except CannotRead as error:
             again = min(self._backoff.next(key), spec.interval)
             outcome = await self._fail(
-                key, session, requested, reasons.AUTHENTICATION_FAILED, str(error), again
+                key, session, requested, error.reason, str(error), again, error.condition
             )
         finally:
             session.abandon()
@@ -124,13 +156,36 @@ class SourceReconciler:
     async def _visit(
         self, key: SourceKey, session: StatusSession, source: GitRepository, requested: str | None
     ) -> Outcome:
+        spec = source.spec
+        await self._check_storage(session)
+        _forget_verification(session, source)
+        address = RemoteUrl.parse(spec.url)
+        credentials = await self._inputs.credentials(source, address)
+        plan = await self._inputs.plan(source)
+        try:
+            return await self._produce(
+                key, session, source, requested, plan, Remote(address, credentials, timeout=spec.timeout)
+            )
+        finally:
+            plan.close()
+
+    async def _produce(
+        self,
+        key: SourceKey,
+        session: StatusSession,
+        source: GitRepository,
+        requested: str | None,
+        plan: Plan,
+        remote: Remote,
+    ) -> Outcome:
         spec, status = source.spec, session.status
         had_failed = session.is_true(reasons.FETCH_FAILED)
-        await self._check_storage(session)
-        address = RemoteUrl.parse(spec.url)
-        credentials = Credentials.from_secret(address, await self._secret(source))
-        remote = Remote(address, credentials, timeout=spec.timeout)
-        commits = self._caches.open(key.namespace, key.name, str(address))
+        session.unmark(reasons.INCLUDE_UNAVAILABLE)
+        included = status.get("includedArtifacts") or []
+        if included and not same_artifacts(included, plan.included):
+            message = "included artifacts differ from last observed includes"
+            self._outdated(session, reasons.INCLUDE_CHANGE, message)
+        commits = self._caches.open(key.namespace, key.name, str(remote.url))
         ref = spec.ref
         wanted = Reference(ref.branch, ref.tag, ref.semver, ref.name, ref.commit) if ref else Reference()
         resolved = await asyncio.to_thread(remote.resolve, wanted, commits)
@@ -138,28 +193,30 @@ class SourceReconciler:
         unchanged = (
             artifact is not None
             and artifact["revision"] == resolved.revision
-            and status.get("observedIgnore") == spec.ignore
+            and observed(source, plan) == {name: status.get(name) for name in OBSERVED}
+            and not requires_verification(source, status)
         )
         if unchanged and self._trees.has(key, resolved.revision):
             if requested != status.get("lastHandledReconcileAt"):
                 message = f"no changes since last reconciliation: observed revision '{resolved.revision}'"
                 self._tell(session, NORMAL, reasons.GIT_OPERATION_SUCCEEDED, message)
             return await self._succeed(session, source, requested)
-        if artifact is not None and not unchanged:
-            message = f"new upstream revision '{resolved.revision}'"
-            session.mark(reasons.ARTIFACT_OUTDATED, "True", reasons.NEW_REVISION, message)
-            session.mark(reasons.RECONCILING, "True", reasons.PROGRESSING, f"building artifact: {message}")
-            session.write_soon()
-        fetched = await asyncio.to_thread(self._fetch, key, remote, resolved, commits, spec.ignore)
+        if artifact is not None and artifact["revision"] != resolved.revision:
+            self._outdated(session, reasons.NEW_REVISION, f"new upstream revision '{resolved.revision}'")
+        fetched = await asyncio.to_thread(self._fetch, source, remote, resolved, commits, plan)
+        session.unmark(reasons.FETCH_FAILED)
+        if fetched.verified and spec.verify is not None:
+            session.mark(reasons.SOURCE_VERIFIED, "True", reasons.SUCCEEDED, fetched.verified)
+            status["sourceVerificationMode"] = spec.verify.mode
         self._trees.put(key, resolved.revision, fetched.tree)
         new = artifact is None or artifact["digest"] != fetched.artifact.digest
         if new or not unchanged:
             status["artifact"] = fetched.artifact.to_status()
-        else:  # stored again, perhaps by an operator with another address than the one that was lost
-            status["artifact"]["url"] = self._artifacts.url(fetched.artifact.path)
-        status.pop("observedIgnore", None)
-        if spec.ignore is not None:
-            status["observedIgnore"] = spec.ignore
+        for name, value in observed(source, plan).items():
+            if value is None:
+                status.pop(name, None)
+            else:
+                status[name] = value
         message = f"stored artifact for commit '{_short(fetched.subject)}'"
         outcome = await self._succeed(session, source, requested)
         if new:
@@ -169,19 +226,28 @@ class SourceReconciler:
         await asyncio.to_thread(self._artifacts.collect, fetched.artifact.path)
         return outcome
 
+    def _outdated(self, session: StatusSession, reason: str, message: str) -> None:
+        session.mark(reasons.ARTIFACT_OUTDATED, "True", reason, message)
+        session.mark(reasons.RECONCILING, "True", reasons.PROGRESSING, f"building artifact: {message}")
+        session.write_soon()
+
     def _fetch(
-        self, key: SourceKey, remote: Remote, resolved: Resolved, commits: BareCache, ignore: str | None
+        self, source: GitRepository, remote: Remote, resolved: Resolved, commits: BareCache, plan: Plan
     ) -> Fetched:
         """Runs in a worker thread."""
         commit = remote.fetch(resolved, commits)
-        tree = GitTree(commits, commit, ignore=ignore)
+        verified = ""
+        if source.spec.verify is not None and plan.keys is not None:
+            objects = remote.objects(resolved, commits)
+            verified = verify(source.spec.verify.mode, resolved, *objects, plan.keys)
+        tree = check_out(remote, commits, commit, plan.shape)
         try:
-            artifact = self._artifacts.publish(tree, key.namespace, key.name, commit, resolved.revision)
+            artifact = self._artifacts.publish(tree, source.namespace, source.name, commit, resolved.revision)
             _, subject = commits.git("log", "-1", "--format=%s", commit)
         except BaseException:
             tree.close()
             raise
-        return Fetched(artifact, tree, subject.decode(errors="replace").strip())
+        return Fetched(artifact, tree, subject.decode(errors="replace").strip(), verified)
 
     async def _check_storage(self, session: StatusSession) -> None:
         """An artifact that is no longer in storage as it was is not offered any longer."""
@@ -203,18 +269,6 @@ class SourceReconciler:
             session.mark(reasons.READY, "Unknown", reasons.PROGRESSING, message)
         session.mark(reasons.RECONCILING, "True", reasons.PROGRESSING, message)
         session.write_soon()
-
-    async def _secret(self, source: GitRepository) -> dict[str, bytes] | None:
-        """The data of the Secret that the source names, None when it names none."""
-        if source.spec.secret_ref is None:
-            return None
-        ref = ObjectRef("v1", "Secret", source.spec.secret_ref.name, source.key.namespace)
-        try:
-            secret = await self._client.get(ref)
-        except NotFound as error:
-            message = f"failed to get secret '{source.key.namespace}/{ref.name}': {error.message}"
-            raise CannotRead(message) from error
-        return {k: base64.b64decode(v) for k, v in (secret.get("data") or {}).items()}
 
     # How a visit ends.
 
@@ -238,8 +292,9 @@ class SourceReconciler:
         reason: str,
         message: str,
         again: float | None,
+        condition: str = reasons.FETCH_FAILED,
     ) -> Outcome:
-        session.mark(reasons.FETCH_FAILED, "True", reason, message)
+        session.mark(condition, "False" if condition == reasons.SOURCE_VERIFIED else "True", reason, message)
         session.mark(reasons.READY, "False", reason, message)
         if again is None:
             session.mark(reasons.STALLED, "True", reason, message)
@@ -265,8 +320,11 @@ class SourceReconciler:
             commits = self._caches.open(key.namespace, key.name, str(RemoteUrl.parse(spec["url"])))
             if not await asyncio.to_thread(commits.has, commit):
                 return
-            ignore = session.status.get("observedIgnore")
-            tree = await asyncio.to_thread(lambda: GitTree(commits, commit, ignore=ignore))
+            shape = self._inputs.observed_shape(key, session.status)
+            if shape is None:
+                return
+            remote = Remote(RemoteUrl.parse(spec["url"]))
+            tree = await asyncio.to_thread(check_out, remote, commits, commit, shape, offline=True)
         except GitError as error:
             _log.info("%s: the cached commit %s cannot be used: %s", key, commit, error)
             return
@@ -282,6 +340,7 @@ class SourceReconciler:
     def _forget(self, key: SourceKey) -> None:
         self._trees.drop(key)
         self._caches.drop(key.namespace, key.name)
+        self._inputs.forget(key.object)
         self._backoff.reset(key.object)
 
     def _tell(self, session: StatusSession, type: str, reason: str, message: str) -> None:
@@ -295,8 +354,30 @@ class SourceReconciler:
         self._events.emit(Event(session.obj, COMPONENT, type, reason, message, annotations))
 
 
-class CannotRead(Exception):
-    """Something the source refers to cannot be read."""
+def _forget_verification(session: StatusSession, source: GitRepository) -> None:
+    found = session.condition(reasons.SOURCE_VERIFIED)
+    if source.spec.verify is None:
+        session.status.pop("sourceVerificationMode", None)
+    if source.spec.verify is None or (found is not None and found["status"] == "False"):
+        session.unmark(reasons.SOURCE_VERIFIED)
+
+
+def _condition(error: GitError) -> str:
+    """The condition that tells of an error."""
+    if isinstance(error, VerificationFailed):
+        return reasons.SOURCE_VERIFIED
+    if isinstance(error, StorageError | IncludeFailed):
+        return reasons.STORAGE_OPERATION_FAILED
+    return reasons.FETCH_FAILED
+
+
+def _message(error: GitError) -> str:
+    message = str(error)
+    if message.startswith(("unable to clone", "unable to fetch")):
+        return f"failed to checkout and determine revision: {message}"
+    if isinstance(error, CredentialsError) and not message.startswith("failed to configure"):
+        return f"failed to configure authentication options: {message}"
+    return message
 
 
 def _summarise(session: StatusSession, requested: str | None) -> None:
