@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from headgate.kustomize.copying import copied
-from headgate.kustomize.documents import CACHE, Placed, objects_in
+from headgate.kustomize.documents import CACHE, Path, Placed, objects_in
 from headgate.kustomize.errors import KustomizationError, LimitExceeded
 from headgate.kustomize.ids import Gvk
 from headgate.kustomize.loader import Loader
@@ -110,11 +112,22 @@ class Context:
         if self._resources > self.options.limits.resources:
             raise LimitExceeded(f"the build has more than {self.options.limits.resources} resources")
         result = []
-        for obj, line in objects:
+        for obj, line, blanks in objects:
             resource = Resource(copied(obj), self.cluster_scoped)
+            if blanks:
+                resource.blanks = [_at(resource.obj, path, flow) for path, flow in blanks]
             resource.place = f"{file}:{line}"
             annotations = metadata_of(obj).get("annotations")
             if isinstance(annotations, dict) and has_bookkeeping(annotations):
                 resource.adopt_bookkeeping(resource.annotations)
             result.append(resource)
         return result
+
+
+def _at(value: Any, path: Path, flow: bool) -> tuple[Any, str | int]:
+    """The container and key at a path; within braces kustomize prints a null that is blank as empty text."""
+    for step in path[:-1]:
+        value = value[step]
+    if flow:
+        value[path[-1]] = ""
+    return value, path[-1]

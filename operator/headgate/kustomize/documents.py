@@ -11,15 +11,27 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 from headgate.kustomize.errors import ResourceError
 from headgate.kustomize.resource import Obj, label_of, metadata_of
 from headgate.kustomize.yaml import load_documents
 from headgate.kustomize.yaml.scalars import scalar_text
 
-# An object and the line its document starts at.
-Placed = tuple[Obj, int]
+Path = tuple[str | int, ...]
+
+
+class Placed(NamedTuple):
+    """An object and the line its document starts at.
+
+    ``blanks`` are the paths of nulls that were left blank, and whether that is within braces.
+    """
+
+    obj: Obj
+    line: int
+    blanks: tuple[tuple[Path, bool], ...] = ()
+
 
 _UNWRAPPED = ("List", "ResourceList")
 
@@ -76,18 +88,20 @@ CACHE = ContentCache(128 * 1024 * 1024)
 
 def objects_in(data: bytes, *, file: str) -> list[Placed]:
     """Return the objects in a file; raises YamlError or ResourceError."""
-    documents = [(document.value, document.line) for document in load_documents(data, file=file)]
+    loaded = load_documents(data, file=file)
+    blanks = {(id(box), key): flow for document in loaded for box, key, flow in document.blanks}
+    documents = [(document.value, document.line) for document in loaded]
     if len(documents) == 1:
         documents = _unwrap(*documents[0])
     queue = _checked(documents, file)
     result: list[Placed] = []
     index = 0
     while index < len(queue):
-        obj, line = queue[index]
+        obj, line, _ = queue[index]
         index += 1
         kind = scalar_text(obj["kind"])
         if not kind.endswith("List") or "items" not in obj:
-            result.append((obj, line))
+            result.append(Placed(obj, line, tuple(_paths(obj, blanks, ())) if blanks else ()))
             continue
         items = obj["items"]
         if items is None:
@@ -125,8 +139,22 @@ def _checked(documents: list[tuple[Any, int]], file: str) -> list[Placed]:
             raise ResourceError(
                 "the object has no metadata.name", file=file, line=line, object=label_of(value)
             )
-        result.append((value, line))
+        result.append(Placed(value, line))
     return result
+
+
+def _paths(value: Any, blanks: dict[tuple[int, str], bool], path: Path) -> Iterator[tuple[Path, bool]]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if item is None:
+                if (id(value), key) in blanks:
+                    yield (*path, key), blanks[id(value), key]
+            elif isinstance(item, (dict, list)):
+                yield from _paths(item, blanks, (*path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            if isinstance(item, (dict, list)):
+                yield from _paths(item, blanks, (*path, index))
 
 
 def _name_only(obj: Obj) -> str | None:

@@ -88,6 +88,7 @@ class Resource:
         "allow_kind_change",
         "allow_name_change",
         "behavior",
+        "blanks",
         "cluster_scoped",
         "helm_generated",
         "needs_hash",
@@ -110,6 +111,8 @@ class Resource:
         self.behavior = ""
         self.needs_hash = False
         self.place: str | None = None
+        # Where the file has nothing at all for a value: strategic merge patches take such fields away.
+        self.blanks: list[tuple[Any, str | int]] = []
         self.allow_name_change = False
         self.allow_kind_change = False
         self.helm_generated = False

@@ -6,6 +6,7 @@ kustomize changes even there: elements of merged lists that have the same key be
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from headgate.kustomize.merge import lists
@@ -18,13 +19,16 @@ __all__ = ["Walker", "strategic_merge"]
 Obj = dict[str, Any]
 
 
-def strategic_merge(target: Obj, patch: Obj, schema: Schema) -> Obj | None:
+def strategic_merge(
+    target: Obj, patch: Obj, schema: Schema, blanks: Iterable[tuple[Any, str | int]] = ()
+) -> Obj | None:
     """Return the target with the patch merged into it, None when the patch deletes it.
 
-    Arguments are not modified; the result may share parts with both. Raises PatchError, with the field,
+    ``blanks`` are containers within the target and keys in them at which a null was left blank: these go, where
+    one that is written out stays. Arguments are not modified; the result may share parts with both. Raises PatchError, with the field,
     when a mapping, a list and a scalar meet, or a directive is unknown.
     """
-    walker = Walker(schema)
+    walker = Walker(schema, frozenset((id(container), key) for container, key in blanks))
     try:
         directive, fields = map_directive(patch, strict=True)
         if directive is Directive.DELETE:
@@ -41,10 +45,11 @@ def strategic_merge(target: Obj, patch: Obj, schema: Schema) -> Obj | None:
 class Walker:
     """Merges under one schema. A node of None means that nothing is known of the type."""
 
-    __slots__ = ("_schema",)
+    __slots__ = ("_blanks", "_schema")
 
-    def __init__(self, schema: Schema) -> None:
+    def __init__(self, schema: Schema, blanks: frozenset[tuple[int, str | int]] = frozenset()) -> None:
         self._schema = schema
+        self._blanks = blanks
 
     def walk(self, target: Any, patch: Any, node: SchemaNode | None) -> Any:
         """Return what becomes of a value; either side may be MISSING, and so may be the result."""
@@ -79,7 +84,8 @@ class Walker:
             new = patch.get(key, MISSING)
             kind = type(old)
             if new is MISSING and kind is not dict and kind is not list:
-                result[key] = old
+                if old or (id(target), key) not in self._blanks:
+                    result[key] = old
                 continue
             try:
                 value = self.walk(old, new, None if node is None else node.field(key))
@@ -141,6 +147,10 @@ class Walker:
                         if changed is None:
                             changed = dict(target)
                         changed[key] = new
+                elif not old and (id(target), key) in self._blanks:
+                    if changed is None:
+                        changed = dict(target)
+                    del changed[key]
             return target if changed is None else changed
         if kind is list and node is not None and node.merges:
             return lists.kept(self, target, node)

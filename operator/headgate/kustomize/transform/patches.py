@@ -115,7 +115,7 @@ def _merge_one(target: Resource, patch: Resource, options: PatchOptions, schema:
     before = _expose(target) if exposed else target.obj
     try:
         # The outcome shares parts with the patch, which is to stay as it is for its other targets.
-        merged = strategic_merge(before, copied(patch.obj), schema)
+        merged = strategic_merge(before, copied(patch.obj), schema, target.blanks)
     except BuildError as error:
         raise error.at(file=source, object=label) from None
     if not merged:

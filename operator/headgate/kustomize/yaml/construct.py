@@ -69,12 +69,15 @@ class Constructor:
     def construct(self, parser: CParser) -> tuple[Any, int] | None:
         """Return the first document's value and line (from 0), or None when there is no document.
 
-        Raises Malformed, and what the parser raises.
+        ``blanks`` then names the mappings, and keys in them, where nothing at all stands for a value, and
+        whether that is within braces. Raises Malformed, and what the parser raises.
         """
         # The stubs know neither that the stream ends with an event of its own nor that libyaml marks every event.
         next_event: Callable[[], Any] = parser.get_event
         line = -1
         self._anchors: dict[str, Any] = {}
+        self.blanks: list[tuple[dict[str, Any], str, bool]] = []
+        flow_level = 0
         self._copies = 0
         cache, last_wins = self._cache, self._last_wins
         stack: list[tuple[Any, Any, Any, str | None]] = []
@@ -122,6 +125,8 @@ class Constructor:
                 container = {} if kind is MappingStartEvent else []
                 key = _NO_KEY
                 merges = None
+                if flow_level or event.flow_style:
+                    flow_level += 1
                 continue
             elif kind is AliasEvent:
                 value = self._alias(event)
@@ -136,6 +141,8 @@ class Constructor:
                 return None
             else:
                 value = container
+                if flow_level:
+                    flow_level -= 1
                 if merges is not None and kind is MappingEndEvent:
                     self._merge(value, merges, event.start_mark.line)
                 if anchor is not None and self._anchors.get(anchor) is _OPEN:
@@ -162,6 +169,8 @@ class Constructor:
                 key = _NO_KEY
             else:
                 container[key] = value
+                if value is None and kind is ScalarEvent and not event.value:
+                    self.blanks.append((container, key, flow_level > 0))
                 key = _NO_KEY
 
     def _plain(self, text: str, event: Any) -> Any:

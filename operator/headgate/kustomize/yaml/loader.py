@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import enum
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,10 +54,15 @@ DEFAULT = Limits()
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One document that is not empty: its value, and the line (1-based) of the file its value starts at."""
+    """One document that is not empty: its value, and the line (1-based) of the file its value starts at.
+
+    ``blanks`` are the mappings, and keys in them, that have a null because nothing stands after the colon, and
+    whether that is within braces.
+    """
 
     value: Any
     line: int
+    blanks: Sequence[tuple[dict[str, Any], str, bool]] = ()
 
 
 _SEPARATOR = re.compile(r"\n---.*\n")
@@ -97,7 +103,7 @@ def load_documents(
         except YAMLError as error:
             raise YamlError(str(error), file=file) from None
         if found is not None and found[0] is not None:
-            documents.append(Document(found[0], found[1] + first_line))
+            documents.append(Document(found[0], found[1] + first_line, constructor.blanks))
     return documents
 
 

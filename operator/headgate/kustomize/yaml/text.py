@@ -116,7 +116,7 @@ _ESCAPES = {
     0x2028: "\\L",
     0x2029: "\\P",
 }
-_TO_ESCAPE = re.compile("[^\x20-\x21\x23-\x5b\x5d-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd]")
+_TO_ESCAPE = re.compile(r"[^\x20-\x21\x23-\x5b\x5d-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd]")
 
 
 def _escape(match: re.Match[str]) -> str:
