@@ -80,10 +80,21 @@ def build_objects(
     objects = build(prepare(recording, path, spec), path, options)
     for obj in objects:
         _check(obj)
+        _refuse_ciphertext(obj, wanted=bool(spec.get("decryption")))
     objects = [_substituted(obj, inputs, rules) for obj in objects]
     objects = [_with_common_metadata(obj, spec.get("commonMetadata") or {}) for obj in objects]
     data = orjson.dumps(objects, option=orjson.OPT_SORT_KEYS)
     return Built(objects, "sha256:" + hashlib.sha256(data).hexdigest(), recording.inputs)
+
+
+def _refuse_ciphertext(obj: Obj, *, wanted: bool) -> None:
+    """What is applied must never be ciphertext that looks like a value; Flux lets encrypted ``stringData`` through."""
+    if "sops" not in obj or (obj["kind"] != "Secret" and not wanted):
+        return
+    message = "is SOPS encrypted, configuring decryption is required for this secret to be reconciled"
+    if wanted:
+        message = "is SOPS encrypted, and this version cannot decrypt yet; see the support page"
+    raise PostBuildFailed(message, object=f"{obj['kind']}/{obj['metadata']['name']}")
 
 
 def _substituted(obj: Obj, inputs: ClusterInputs, rules: BuildRules) -> Obj:
