@@ -25,8 +25,8 @@ def strategic_merge(
     """Return the target with the patch merged into it, None when the patch deletes it.
 
     ``blanks`` are containers within the target and keys in them at which a null was left blank: these go, where
-    one that is written out stays. Arguments are not modified; the result may share parts with both. Raises PatchError, with the field,
-    when a mapping, a list and a scalar meet, or a directive is unknown.
+    one that is written out stays. Arguments are not modified; the result may share parts with both. Raises
+    PatchError, with the field, when a mapping, a list and a scalar meet, or a directive is unknown.
     """
     walker = Walker(schema, frozenset((id(container), key) for container, key in blanks))
     try:
