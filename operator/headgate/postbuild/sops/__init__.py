@@ -1,0 +1,56 @@
+"""Decryption of what SOPS encrypted: Kubernetes objects, and YAML, JSON, dotenv, INI and binary files.
+
+    sources = key_sources(secret_data)                  # age, OpenPGP, Vault, AWS, Azure, GCP
+    decryptor = Decryptor(sources, resolve=resolve_v3)
+    tree = DecryptingTree(tree, decryptor, encrypted_sources(tree, path, load))
+    objects = [decryptor.decrypt_object(obj) for obj in build(tree, path)]
+
+The way of a text: a store reads it (``*_store``), :mod:`.metadata` says which keys open it and which values are
+encrypted, :mod:`.keys` recovers the data key by one of the sources, :mod:`.walk` decrypts value by value and
+computes the MAC, and a store writes it. Ciphers and key formats are those of ``cryptography``, ``pyrage`` and
+``pysequoia``; key services are reached by their makers' clients, imported when first needed.
+"""
+
+from headgate.postbuild.sops.credentials import key_sources
+from headgate.postbuild.sops.decryptor import (
+    Decryptor,
+    is_decryption_disabled,
+    is_encrypted,
+    require_plain,
+)
+from headgate.postbuild.sops.errors import (
+    BadCredentials,
+    Corrupt,
+    DecryptionError,
+    ExtraMissing,
+    NoDataKey,
+    NotConfigured,
+    NotSops,
+)
+from headgate.postbuild.sops.formats import Format
+from headgate.postbuild.sops.identity import WorkloadIdentity
+from headgate.postbuild.sops.keys import DataKeySource, KeyRefused
+from headgate.postbuild.sops.metadata import MasterKey
+from headgate.postbuild.sops.sources import DecryptingTree, encrypted_sources
+
+__all__ = [
+    "BadCredentials",
+    "Corrupt",
+    "DataKeySource",
+    "DecryptingTree",
+    "DecryptionError",
+    "Decryptor",
+    "ExtraMissing",
+    "Format",
+    "KeyRefused",
+    "MasterKey",
+    "NoDataKey",
+    "NotConfigured",
+    "NotSops",
+    "WorkloadIdentity",
+    "encrypted_sources",
+    "is_decryption_disabled",
+    "is_encrypted",
+    "key_sources",
+    "require_plain",
+]

@@ -1,0 +1,62 @@
+"""Data keys for age recipients: X25519 by ``pyrage``, the post-quantum hybrid by :mod:`.age_hybrid`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pyrage
+
+from headgate.postbuild.sops.age_hybrid import HybridIdentity, NotForThisIdentity
+from headgate.postbuild.sops.errors import BadCredentials
+from headgate.postbuild.sops.keys import KeyRefused
+from headgate.postbuild.sops.metadata import MasterKey
+
+__all__ = ["AgeIdentities"]
+
+
+class AgeIdentities:
+    """Private keys of age, any number of them; a data key is tried with each."""
+
+    def __init__(self) -> None:
+        self._x25519: list[pyrage.x25519.Identity] = []
+        self._hybrid: list[HybridIdentity] = []
+
+    def add(self, text: str) -> None:
+        """Take in a key file: one identity a line, ``#`` for comments. Raises :class:`BadCredentials`."""
+        for number, line in enumerate(text.splitlines(), 1):
+            identity = line.strip()
+            if not identity or identity.startswith("#"):
+                continue
+            try:
+                if identity.upper().startswith("AGE-SECRET-KEY-PQ-1"):
+                    self._hybrid.append(HybridIdentity(identity))
+                else:
+                    self._x25519.append(pyrage.x25519.Identity.from_str(identity))
+            except (ValueError, pyrage.IdentityError):
+                raise BadCredentials(f"line {number} is no age identity (AGE-SECRET-KEY-1…)") from None
+
+    def __bool__(self) -> bool:
+        return bool(self._x25519 or self._hybrid)
+
+    def serves(self, key: MasterKey) -> bool:
+        return key.kind == "age" and bool(self)
+
+    def decrypt(self, key: MasterKey) -> bytes:
+        """Return the data key that an armored age file holds; raises :class:`KeyRefused`."""
+        data = key.enc.encode()
+        for attempt in self._attempts(data):
+            if attempt is not None:
+                return attempt
+        raise KeyRefused("none of the given age identities is its recipient's")
+
+    def _attempts(self, data: bytes) -> Iterable[bytes | None]:
+        if self._x25519:
+            try:
+                yield pyrage.decrypt(data, self._x25519)
+            except pyrage.DecryptError:
+                yield None
+        for identity in self._hybrid:
+            try:
+                yield identity.decrypt(data)
+            except NotForThisIdentity:
+                yield None

@@ -1,0 +1,181 @@
+"""The door to decryption: objects and files in, plain ones out."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from headgate.postbuild.sops import dotenv_store, ini_store, json_store, yaml_scalar
+from headgate.postbuild.sops.errors import Corrupt, DecryptionError, NotConfigured, NotSops
+from headgate.postbuild.sops.formats import Format, Loaded, format_of_path, marked_format
+from headgate.postbuild.sops.keys import DataKeySource, recover_data_key
+from headgate.postbuild.sops.metadata import Metadata
+from headgate.postbuild.sops.walk import Branch, Walk
+from headgate.postbuild.sops.yaml_scalar import Resolve
+from headgate.postbuild.sops.yaml_store import YamlText
+
+__all__ = ["MAX_FILE_BYTES", "Decryptor", "is_decryption_disabled", "is_encrypted", "require_plain"]
+
+Obj = dict[str, Any]
+
+DECRYPT_KEY = "kustomize.toolkit.fluxcd.io/decrypt"
+MAX_FILE_BYTES = 5 * 1024 * 1024
+"""Flux's limit for an encrypted file."""
+
+_LOADERS = {
+    Format.JSON: json_store.load,
+    Format.BINARY: json_store.load,
+    Format.DOTENV: dotenv_store.load,
+    Format.INI: ini_store.load,
+}
+
+
+def is_encrypted(obj: Mapping[str, Any]) -> bool:
+    """Tell whether SOPS encrypted the object: it has the metadata, with a MAC."""
+    section = obj.get("sops")
+    return isinstance(section, Mapping) and bool(section.get("mac"))
+
+
+def is_decryption_disabled(obj: Mapping[str, Any]) -> bool:
+    """Tell whether the annotation ``kustomize.toolkit.fluxcd.io/decrypt: disabled`` leaves it to others."""
+    metadata = obj.get("metadata")
+    annotations = metadata.get("annotations") if isinstance(metadata, Mapping) else None
+    value = annotations.get(DECRYPT_KEY) if isinstance(annotations, Mapping) else None
+    return isinstance(value, str) and value.lower() == "disabled"
+
+
+def require_plain(obj: Mapping[str, Any]) -> None:
+    """Raise :class:`NotConfigured` for an encrypted Secret: applied, it would hold cipher texts."""
+    is_secret = (obj.get("apiVersion"), obj.get("kind")) == ("v1", "Secret")
+    if is_secret and "sops" in obj and not is_decryption_disabled(obj):
+        raise NotConfigured(
+            f"{_identity(obj)} is SOPS encrypted, configuring decryption is required for this secret "
+            "to be reconciled"
+        )
+
+
+class Decryptor:
+    """Decrypts with given sources of data keys.
+
+    ``resolve`` returns the value of a plain YAML scalar by the type rules of go-yaml v3. With ``verify_mac``,
+    whole files must be as they were encrypted; objects cannot be checked in this way, because the build has
+    changed them on purpose, but each of their values can be, and is. May block on key services; use one at a
+    time in a thread.
+    """
+
+    def __init__(
+        self, sources: Sequence[DataKeySource], *, resolve: Resolve, verify_mac: bool = True
+    ) -> None:
+        self._sources = sources
+        self._resolve = resolve
+        self._verify = verify_mac
+        self._opened: dict[tuple[str, ...], bytes] = {}
+
+    def decrypt_object(self, obj: Obj) -> Obj:
+        """Return the object decrypted; one that has nothing to decrypt is returned as it is.
+
+        An object with SOPS' metadata is decrypted as a whole; of another Secret, each ``data`` entry that is
+        an encrypted file, in the format that the entry's name ends in. Raises :class:`DecryptionError` with
+        object and field.
+        """
+        if is_decryption_disabled(obj):
+            return obj
+        try:
+            if is_encrypted(obj):
+                metadata = Metadata.parse(obj["sops"])
+                walk = Walk(metadata, self._data_key(metadata))
+                return {name: walk.tree(item, (name,)) for name, item in obj.items() if name != "sops"}
+            if obj.get("kind") == "Secret" and isinstance(obj.get("data"), dict):
+                return self._decrypt_entries(obj)
+        except DecryptionError as error:
+            error.object = _identity(obj)
+            raise
+        return obj
+
+    def _decrypt_entries(self, obj: Obj) -> Obj:
+        plain: dict[str, str] = {}
+        for name, value in obj["data"].items():
+            try:
+                data = base64.b64decode(value, validate=True) if isinstance(value, str) else b""
+            except (binascii.Error, ValueError):
+                continue
+            found = marked_format(data)
+            if found is not None:
+                try:
+                    text = self.decrypt(data, found, format_of_path(name))
+                except DecryptionError as error:
+                    error.field = f"data[{name!r}]" + (f": {error.field}" if error.field else "")
+                    raise
+                plain[name] = base64.b64encode(text).decode()
+        return {**obj, "data": {**obj["data"], **plain}} if plain else obj
+
+    def decrypt_file(self, data: bytes, path: str, as_format: Format | None = None) -> bytes:
+        """Return a file decrypted; its format is ``as_format``, or what its name ends in.
+
+        Raises :class:`DecryptionError` with ``path`` as its file.
+        """
+        kind = as_format or format_of_path(path)
+        try:
+            if len(data) > MAX_FILE_BYTES:
+                raise NotSops(f"is larger than {MAX_FILE_BYTES} bytes, which is too large to be decrypted")
+            return self.decrypt(data, kind, kind)
+        except DecryptionError as error:
+            error.file = path
+            raise
+
+    def decrypt(self, data: bytes, source: Format, target: Format) -> bytes:
+        """Return an encrypted text decrypted, written in the target's format."""
+        if source is Format.YAML:
+            text = YamlText(data, self._resolve)
+            if target is Format.YAML:
+                walk = self._walk(text.section)
+                result = text.decrypt(walk)
+                self._check(walk)
+                return result
+            loaded = Loaded(text.branch(), text.section)
+        else:
+            loaded = _LOADERS[source](data)
+        walk = self._walk(loaded.section)
+        branch = walk.tree(loaded.branch)
+        self._check(walk)
+        return self._emit(branch, target)
+
+    def _emit(self, branch: Branch, target: Format) -> bytes:
+        match target:
+            case Format.JSON:
+                return json_store.emit(branch)
+            case Format.BINARY:
+                return json_store.emit_binary(branch)
+            case Format.DOTENV:
+                return dotenv_store.emit(branch)
+            case Format.INI:
+                return ini_store.emit(branch)
+            case Format.YAML:
+                return yaml_scalar.emit(branch, self._resolve)
+
+    def _walk(self, section: Any) -> Walk:
+        metadata = Metadata.parse(section)
+        return Walk(metadata, self._data_key(metadata))
+
+    def _check(self, walk: Walk) -> None:
+        if self._verify:
+            try:
+                walk.verify()
+            except Corrupt as error:
+                error.field = None
+                raise
+
+    def _data_key(self, metadata: Metadata) -> bytes:
+        names = tuple(key.enc for group in metadata.groups for key in group)
+        if names not in self._opened:
+            self._opened[names] = recover_data_key(metadata, self._sources)
+        return self._opened[names]
+
+
+def _identity(obj: Mapping[str, Any]) -> str:
+    metadata = obj.get("metadata")
+    metadata = metadata if isinstance(metadata, Mapping) else {}
+    parts = (obj.get("kind"), metadata.get("namespace"), metadata.get("name"))
+    return "/".join(str(part) for part in parts if part)

@@ -1,0 +1,71 @@
+"""What can go wrong in a decryption.
+
+::
+
+    PostBuildError
+    └── DecryptionError
+        ├── NotSops              the text holds no SOPS metadata, or none that can be understood
+        ├── NoDataKey            none of the given keys opens the data key
+        ├── Corrupt              a value does not decrypt, or the MAC does not match
+        ├── BadCredentials       an entry of the decryption Secret cannot be used
+        ├── ExtraMissing         a key service's client library is not installed
+        └── NotConfigured        an encrypted Secret, and no ``spec.decryption``
+
+None of them ever holds a plain text, a data key, a credential or an answer of a key service. The chain of
+causes is cut for the same reason.
+"""
+
+from __future__ import annotations
+
+from headgate.postbuild.errors import PostBuildError
+
+__all__ = [
+    "BadCredentials",
+    "Corrupt",
+    "DecryptionError",
+    "ExtraMissing",
+    "NoDataKey",
+    "NotConfigured",
+    "NotSops",
+]
+
+
+class DecryptionError(PostBuildError):
+    """A text or an object could not be decrypted; ``file`` is its path in the tree, None when unknown."""
+
+    def __init__(
+        self, message: str, *, file: str | None = None, object: str | None = None, field: str | None = None
+    ) -> None:
+        super().__init__(message, object=object, field=field)
+        self.file = file
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        return text if self.file is None else f"{self.file}: {text}"
+
+
+class NotSops(DecryptionError):
+    """The text holds no SOPS metadata, or its metadata or syntax cannot be understood."""
+
+
+class NoDataKey(DecryptionError):
+    """None of the given keys opens the data key, or too few groups of keys do."""
+
+
+class Corrupt(DecryptionError):
+    """A value was changed, moved or truncated since it was encrypted, or the MAC does not match."""
+
+
+class BadCredentials(DecryptionError):
+    """An entry of the decryption Secret cannot be used."""
+
+
+class ExtraMissing(DecryptionError):
+    """The client library of a key service is not installed."""
+
+    def __init__(self, service: str, extra: str) -> None:
+        super().__init__(f"{service} needs more packages: install headgate[{extra}]")
+
+
+class NotConfigured(DecryptionError):
+    """An object is encrypted, but the Kustomization has no ``spec.decryption``."""

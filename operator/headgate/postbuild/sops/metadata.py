@@ -1,0 +1,202 @@
+"""The ``sops`` section of an encrypted text: which keys open it, and which values are encrypted.
+
+Formats without nesting flatten it: ``sops_age__list_0__map_enc`` (dotenv) or ``age__list_0__map_enc`` in a
+section ``[sops]`` (INI). :func:`unflatten` undoes that.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import re2
+
+from headgate.postbuild.sops.errors import NotSops
+
+__all__ = ["MasterKey", "Metadata", "Rules", "unflatten"]
+
+KINDS = ("kms", "gcp_kms", "hckms", "azure_kv", "hc_vault", "pgp", "age")
+"""The kinds of keys, named and ordered as in the metadata."""
+
+_RULES = (
+    "unencrypted_suffix",
+    "encrypted_suffix",
+    "unencrypted_regex",
+    "encrypted_regex",
+    "unencrypted_comment_regex",
+    "encrypted_comment_regex",
+)
+_NAMES = {
+    "age": ("age recipient", ("recipient",)),
+    "pgp": ("PGP key", ("fp",)),
+    "kms": ("AWS KMS key", ("arn",)),
+    "gcp_kms": ("GCP KMS key", ("resource_id",)),
+    "hckms": ("Huawei Cloud KMS key", ("key_id",)),
+    "azure_kv": ("Azure Key Vault key", ("vault_url", "name", "version")),
+    "hc_vault": ("Vault transit key", ("vault_address", "engine_path", "key_name")),
+}
+_TOKEN = re.compile(r"(__map_|__list_)")
+
+
+@dataclass(frozen=True, slots=True)
+class MasterKey:
+    """A key that encrypts the data key, or the share of it that its group has."""
+
+    kind: str
+    """One of :data:`KINDS`."""
+    enc: str
+    """The encrypted data key, in the kind's own encoding."""
+    fields: Mapping[str, Any]
+    """What else the metadata say of the key, such as ``recipient``, ``fp`` or ``arn``."""
+
+    def text(self, name: str) -> str:
+        """Return a field as text; "" when it is absent."""
+        value = self.fields.get(name)
+        return "" if value is None else str(value)
+
+    @property
+    def name(self) -> str:
+        """What identifies the key to its owner; nothing of it is secret."""
+        what, fields = _NAMES[self.kind]
+        return f"{what} {'/'.join(_short(self.text(field)) for field in fields)}"
+
+
+def _short(text: str) -> str:
+    """Recipients with post-quantum keys are 2,000 characters long."""
+    return text if len(text) <= 80 else f"{text[:40]}…{text[-8:]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Which values are encrypted, by the keys that lead to them; at most one rule is set."""
+
+    name: str
+    """Name of the rule in the metadata."""
+    text: str
+    """The suffix or the regular expression."""
+
+    @property
+    def by_comment(self) -> bool:
+        """Tell whether comments decide; then a value's own form tells whether it is encrypted."""
+        return self.name.endswith("_comment_regex")
+
+    def encrypts(self, path: Sequence[str]) -> bool:
+        """Tell whether a value with these keys above it is encrypted. Not for rules by comment."""
+        if self.name.endswith("_regex"):
+            pattern = re2.compile(self.text)
+            matched = any(pattern.search(key) for key in path)
+        else:
+            matched = any(key.endswith(self.text) for key in path)
+        return matched is not self.name.startswith("unencrypted")
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What is known of an encrypted text."""
+
+    groups: tuple[tuple[MasterKey, ...], ...]
+    threshold: int
+    """How many groups must be opened, if there is more than one; 0 means all."""
+    rules: Rules
+    mac: str
+    """The encrypted MAC."""
+    last_modified: str
+    """RFC 3339, as SOPS would write it again: this is what the MAC is bound to."""
+    mac_only_encrypted: bool
+
+    @staticmethod
+    def parse(section: Any) -> Metadata:
+        """From the ``sops`` section; raises :class:`NotSops`."""
+        if not isinstance(section, Mapping):
+            raise NotSops("the sops metadata are no mapping")
+        rules = [Rules(name, str(section[name])) for name in _RULES if section.get(name)]
+        if len(rules) > 1:
+            raise NotSops(f"the sops metadata have both {rules[0].name} and {rules[1].name}")
+        if rules and rules[0].name.endswith("_regex"):
+            try:
+                re2.compile(rules[0].text)
+            except re2.error:
+                raise NotSops(f"{rules[0].name} in the sops metadata is no regular expression") from None
+        groups = _groups(section)
+        if not groups:
+            raise NotSops("the sops metadata name no keys")
+        try:
+            threshold = int(section.get("shamir_threshold") or 0)
+        except (TypeError, ValueError):
+            raise NotSops("shamir_threshold in the sops metadata is no number") from None
+        return Metadata(
+            groups=groups,
+            threshold=threshold,
+            rules=rules[0] if rules else Rules("unencrypted_suffix", "_unencrypted"),
+            mac=str(section.get("mac") or ""),
+            last_modified=_rewritten(str(section.get("lastmodified") or "")),
+            mac_only_encrypted=section.get("mac_only_encrypted") in (True, "true", "1", 1),
+        )
+
+
+def _groups(section: Mapping[str, Any]) -> tuple[tuple[MasterKey, ...], ...]:
+    single = _group(section)
+    if single:
+        return (single,)
+    listed = section.get("key_groups")
+    return tuple(_group(group) for group in listed) if isinstance(listed, list) else ()
+
+
+def _group(section: Any) -> tuple[MasterKey, ...]:
+    keys = []
+    for kind in KINDS if isinstance(section, Mapping) else ():
+        entries = section.get(kind)
+        for entry in entries if isinstance(entries, list) else ():
+            if isinstance(entry, Mapping):
+                keys.append(MasterKey(kind, str(entry.get("enc") or ""), entry))
+    return tuple(keys)
+
+
+def _rewritten(moment: str) -> str:
+    """A moment as Go prints it: seconds, and ``Z`` for UTC."""
+    try:
+        parsed = datetime.fromisoformat(moment)
+    except ValueError:
+        raise NotSops("lastmodified in the sops metadata is no RFC 3339 time") from None
+    if parsed.tzinfo is None:
+        raise NotSops("lastmodified in the sops metadata has no time zone")
+    text = parsed.isoformat(timespec="seconds")
+    return text[:-6] + "Z" if text.endswith("+00:00") else text
+
+
+def unflatten(entries: Mapping[str, str]) -> dict[str, Any]:
+    """Return the nested section that flat entries stand for; raises :class:`NotSops`."""
+    root: dict[str | int, Any] = {}
+    for flat, value in entries.items():
+        parts = _TOKEN.split(flat)
+        path: list[str | int] = [parts[0]]
+        for separator, name in zip(parts[1::2], parts[2::2], strict=True):
+            if separator == "__map_":
+                path.append(name)
+            elif name.isdecimal() and len(name) < 6:
+                path.append(int(name))
+            else:
+                raise NotSops(f"the sops metadata have a malformed entry {flat!r}")
+        node = root
+        for step in path[:-1]:
+            node = node.setdefault(step, {})
+            if not isinstance(node, dict):
+                raise NotSops(f"the sops metadata have conflicting entries at {flat!r}")
+        if path[-1] in node:
+            raise NotSops(f"the sops metadata have conflicting entries at {flat!r}")
+        node[path[-1]] = value
+    return {str(name): _lists(value) for name, value in root.items()}
+
+
+def _lists(node: Any) -> Any:
+    """Mappings whose keys are numbers become lists."""
+    if not isinstance(node, dict):
+        return node
+    if node and all(isinstance(step, int) for step in node):
+        if sorted(node) != list(range(len(node))):
+            raise NotSops("the sops metadata have an incomplete list")
+        return [_lists(node[at]) for at in range(len(node))]
+    return {str(step): _lists(value) for step, value in node.items()}

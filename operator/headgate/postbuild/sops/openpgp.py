@@ -1,0 +1,92 @@
+"""Data keys for OpenPGP keys, by Sequoia (``pysequoia``), in this process.
+
+GnuPG, which Flux calls, would need private keys in files and an agent beside us. Sequoia takes them in memory,
+but is stricter: it decrypts with the first component of a key that may encrypt, and not with expired ones or
+ones whose signatures are of old sorts. What was once encrypted must stay readable, so each component goes into
+a certificate of its own (:mod:`.openpgp_wrap`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from pysequoia import PyDecryptor, Tsk, decrypt
+from pysequoia.packet import Packet, PacketPile, Tag
+
+from headgate.postbuild.sops.errors import BadCredentials
+from headgate.postbuild.sops.keys import KeyRefused
+from headgate.postbuild.sops.metadata import MasterKey
+from headgate.postbuild.sops.openpgp_wrap import wrap
+
+__all__ = ["OpenPgpKeys"]
+
+_BLOCK = re.compile(
+    rb"-----BEGIN PGP PRIVATE KEY BLOCK-----.*?-----END PGP PRIVATE KEY BLOCK-----", re.DOTALL
+)
+_TAGS = ((Tag.SecretKey, 5), (Tag.PublicKey, 6), (Tag.SecretSubkey, 7))
+
+
+class OpenPgpKeys:
+    """Private keys of OpenPGP, any number of them; a data key is tried with each that may encrypt."""
+
+    def __init__(self) -> None:
+        self._decryptors: list[PyDecryptor] = []
+
+    def add(self, data: bytes) -> None:
+        """Take in exported keys, armored or not; raises :class:`BadCredentials`.
+
+        Public keys are passed over. A private key must not have a passphrase.
+        """
+        blocks = _BLOCK.findall(data) or [data]
+        for block in blocks:
+            try:
+                packets = list(PacketPile.from_bytes(block))
+            except Exception:
+                raise BadCredentials("is no OpenPGP key") from None
+            for key in _keys(packets):
+                self._add_key(key)
+
+    def _add_key(self, packets: list[tuple[int, bytes]]) -> None:
+        secret = [body for tag, body in packets if tag in (5, 7) and body]
+        found = []
+        for body in secret:
+            try:
+                wrapped = wrap(body)
+                if wrapped is not None:
+                    found.append(Tsk.from_bytes(wrapped).decryptor())
+            except Exception:  # noqa: S112 - the binding has no narrower class, for a passphrase either
+                continue
+        if secret and not found:
+            raise BadCredentials(
+                "holds an OpenPGP key that cannot decrypt: it has a passphrase, or no part for encryption"
+            )
+        self._decryptors.extend(found)
+
+    def serves(self, key: MasterKey) -> bool:
+        return key.kind == "pgp" and bool(self._decryptors)
+
+    def decrypt(self, key: MasterKey) -> bytes:
+        """Return the data key that an armored message holds; raises :class:`KeyRefused`."""
+        for decryptor in self._decryptors:
+            try:
+                plain = decrypt(key.enc.encode(), decryptor=decryptor).bytes
+            except Exception:  # noqa: S112 - the binding has no narrower class, for a wrong key either
+                continue
+            if plain is not None:
+                return bytes(plain)
+        raise KeyRefused("none of the given OpenPGP keys opens it")
+
+
+def _keys(packets: list[Packet]) -> Iterator[list[tuple[int, bytes]]]:
+    """Cut a keyring into keys: the tags and bodies of their key packets, but for public subkeys."""
+    current: list[tuple[int, bytes]] = []
+    for packet in packets:
+        tag = next((number for tag, number in _TAGS if tag == packet.tag), None)
+        if tag is not None:
+            if tag in (5, 6) and current:
+                yield current
+                current = []
+            current.append((tag, bytes(packet.body)))
+    if current:
+        yield current

@@ -1,0 +1,140 @@
+"""Encrypted files that a build reads: sources of secret generators, and patches.
+
+``DecryptingTree`` lies over the tree a build reads, and shows these files decrypted. Nothing is written; a
+file is decrypted when it is read. Which files they are follows from the kustomization files alone, found from
+the build's directory through its resources and components.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from headgate.postbuild.sops.decryptor import Decryptor
+from headgate.postbuild.sops.formats import Format, format_of_path, is_marked
+
+__all__ = ["DecryptingTree", "Files", "encrypted_sources"]
+
+_NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+
+
+class Files(Protocol):
+    """What is needed of a tree: the shape of :class:`headgate.kustomize.tree.Tree`."""
+
+    def kind(self, path: str) -> Any: ...
+
+    def read(self, path: str) -> bytes: ...
+
+    def list(self, path: str) -> Sequence[str]: ...
+
+    def content_id(self, path: str) -> str: ...
+
+
+def encrypted_sources(tree: Files, path: str, load: Callable[[str], Any]) -> dict[str, Format]:
+    """Return the files that may be encrypted, with the format each is expected in.
+
+    ``load`` reads one YAML document. What cannot be read is passed over: the build will meet it, and say so.
+    """
+    found: dict[str, Format] = {}
+    seen: set[str] = set()
+    waiting = [_inside("", path)]
+    while waiting:
+        directory = waiting.pop()
+        if directory is None or directory in seen:
+            continue
+        seen.add(directory)
+        kustomization = _kustomization(tree, directory, load)
+        for name, kind in _named(kustomization):
+            file = _inside(directory, name)
+            if file is not None:
+                found.setdefault(file, kind)
+        for field in ("resources", "components"):
+            waiting.extend(_inside(directory, name) for name in _strings(kustomization.get(field)))
+    return found
+
+
+def _inside(directory: str, path: str) -> str | None:
+    """Join, from the root if absolute; None for a path that leads out of the tree."""
+    joined = path.lstrip("/") if path.startswith("/") else posixpath.join(directory, path)
+    normal = posixpath.normpath(joined) if joined else ""
+    if normal == ".":
+        return ""
+    return None if normal == ".." or normal.startswith("../") else normal
+
+
+def _kustomization(tree: Files, directory: str, load: Callable[[str], Any]) -> Mapping[str, Any]:
+    for name in _NAMES:
+        file = f"{directory}/{name}" if directory else name
+        try:
+            if tree.kind(file).value == "file":
+                value = load(tree.read(file).decode())
+                return value if isinstance(value, Mapping) else {}
+        except Exception:
+            return {}
+    return {}
+
+
+def _named(kustomization: Mapping[str, Any]) -> Iterator[tuple[str, Format]]:
+    for generator in _mappings(kustomization.get("secretGenerator")):
+        for source in _strings(generator.get("files")):
+            key, equals, file = source.partition("=")
+            yield file if equals else key, format_of_path(key)
+        for source in (*_strings(generator.get("envs")), *_strings([generator.get("env")])):
+            kind = format_of_path(source)
+            yield source, Format.DOTENV if kind is Format.BINARY else kind
+    for patch in _mappings(kustomization.get("patches")):
+        path = patch.get("path")
+        if isinstance(path, str) and path and "://" not in path:
+            yield path, format_of_path(path)
+
+
+def _strings(value: Any) -> Iterator[str]:
+    return (item for item in value if isinstance(item, str)) if isinstance(value, list) else iter(())
+
+
+def _mappings(value: Any) -> Iterator[Mapping[str, Any]]:
+    return (item for item in value if isinstance(item, Mapping)) if isinstance(value, list) else iter(())
+
+
+class DecryptingTree:
+    """A tree whose encrypted files are plain; it must not outlive the build.
+
+    Lay it over the tree that records what a build depends on, so that what is noted are encrypted contents.
+    Reading a file raises :class:`DecryptionError` where it cannot be decrypted.
+    """
+
+    def __init__(self, base: Files, decryptor: Decryptor, sources: Mapping[str, Format]) -> None:
+        self._base = base
+        self._decryptor = decryptor
+        self._sources = sources
+        self._plain: dict[str, bytes] = {}
+
+    def resolve(self, path: str) -> str:
+        follow = getattr(self._base, "resolve", None)
+        return path if follow is None or path in self._sources else str(follow(path))
+
+    def kind(self, path: str) -> Any:
+        return self._base.kind(path)
+
+    def list(self, path: str) -> Sequence[str]:
+        return self._base.list(path)
+
+    def read(self, path: str) -> bytes:
+        if path in self._plain:
+            return self._plain[path]
+        data = self._base.read(path)
+        kind = self._sources.get(path)
+        if kind is None or not is_marked(data, kind):
+            return data
+        plain = self._plain[path] = self._decryptor.decrypt_file(data, path, kind)
+        return plain
+
+    def content_id(self, path: str) -> str:
+        # Caches know contents by their ids, so a plain text must not go by the encrypted one's.
+        if path in self._sources and self._base.kind(path).value == "file":
+            content = self.read(path)
+            if path in self._plain:
+                return hashlib.sha256(b"decrypted\0" + content).hexdigest()
+        return self._base.content_id(path)

@@ -1,0 +1,97 @@
+"""Single values: ``ENC[AES256_GCM,data:…,iv:…,tag:…,type:…]`` to a typed value, and values to MAC bytes.
+
+Each value is bound to its place: the keys that lead to it are authenticated with it. Source of the format:
+"Encryption Protocol" in SOPS' README, and files that SOPS wrote.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from typing import Any
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from headgate.postbuild.sops.errors import Corrupt
+from headgate.postbuild.sops.numbers import plain_float
+
+__all__ = ["Comment", "Time", "decrypt_value", "is_encrypted", "mac_bytes"]
+
+_VALUE = re.compile(r"ENC\[AES256_GCM,data:(.+),iv:(.+),tag:(.+),type:(.+)\]")
+_INT = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
+_TRUE = frozenset(("1", "t", "T", "TRUE", "true", "True"))
+_FALSE = frozenset(("0", "f", "F", "FALSE", "false", "False"))
+
+
+class Comment(str):
+    """A comment, without its comment sign."""
+
+    __slots__ = ()
+
+
+class Time(str):
+    """A moment in RFC 3339, which YAML writes without quotes."""
+
+    __slots__ = ()
+
+
+def is_encrypted(text: str) -> bool:
+    """Tell whether the text has the form of an encrypted value."""
+    return text.startswith("ENC[") and _VALUE.match(text) is not None
+
+
+def decrypt_value(text: str, key: bytes, place: str) -> Any:
+    """Return the value: str, int, float, bool or :class:`Comment`; an empty text is an empty string.
+
+    ``key`` is the data key (32 bytes), ``place`` the keys that lead to the value, each followed by ``:``.
+    Raises :class:`Corrupt`.
+    """
+    if not text:
+        return ""
+    match = _VALUE.match(text)
+    if match is None:
+        raise Corrupt("is to be decrypted, but is not in SOPS' format")
+    try:
+        data, iv, tag = (base64.b64decode(match[part], validate=True) for part in (1, 2, 3))
+        plain = AESGCM(key).decrypt(iv, data + tag, place.encode("utf-8", "surrogateescape"))
+    except binascii.Error:
+        raise Corrupt("is not in SOPS' format: no base64") from None
+    except InvalidTag:
+        raise Corrupt("was changed or moved since it was encrypted, or encrypted with another key") from None
+    except ValueError:
+        raise Corrupt("is not in SOPS' format: wrong sizes") from None
+    return _typed(plain.decode("utf-8", "surrogateescape"), match[4])
+
+
+def _typed(text: str, kind: str) -> Any:
+    if kind in ("str", "bytes"):
+        return text
+    if kind == "time":
+        return Time(text)
+    if kind == "comment":
+        return Comment(text)
+    if kind == "int" and _INT.fullmatch(text):
+        return int(text)
+    if kind == "bool" and text in _TRUE | _FALSE:
+        return text in _TRUE
+    if kind == "float":
+        try:
+            return float(text)
+        except ValueError:
+            pass
+    raise Corrupt(f"holds no value of the type it names ({kind})")
+
+
+def mac_bytes(value: Any) -> bytes:
+    """Return what a value adds to the MAC. ``value`` is str, int, float or bool."""
+    if value is True:
+        return b"True"
+    if value is False:
+        return b"False"
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogateescape")
+    if isinstance(value, int):
+        return str(int(value)).encode()
+    return plain_float(float(value)).encode()

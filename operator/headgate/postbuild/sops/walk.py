@@ -1,0 +1,101 @@
+"""Goes through the values of a text in order, decrypts them and computes the MAC on the way."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterable
+from typing import Any
+
+from headgate.postbuild.sops.errors import Corrupt
+from headgate.postbuild.sops.metadata import Metadata
+from headgate.postbuild.sops.values import Comment, decrypt_value, is_encrypted, mac_bytes
+
+__all__ = ["Branch", "Walk"]
+
+_ONLY_ENCRYPTED = hashlib.sha256(b"sops").digest()
+"""What starts the MAC when it covers encrypted values only."""
+
+
+class Branch(list[tuple[str, Any]]):
+    """A mapping as its entries in order; the key of an entry that is a comment is a :class:`Comment`."""
+
+    __slots__ = ()
+
+    def first(self, name: str) -> Any:
+        """Return the value of the first entry with this name, None without one."""
+        return next((item for key, item in self if key == name and not isinstance(key, Comment)), None)
+
+
+class Walk:
+    """Decrypts the values of one text, which must come in the order of the text.
+
+    Places are given by the mapping keys that lead to them; lists add nothing.
+    """
+
+    def __init__(self, metadata: Metadata, key: bytes) -> None:
+        self._metadata = metadata
+        self._key = key
+        self._mac = hashlib.sha512(_ONLY_ENCRYPTED if metadata.mac_only_encrypted else b"")
+
+    def leaf(self, value: Any, path: tuple[str, ...]) -> Any:
+        """Return the plain value of a leaf; raises :class:`Corrupt` with the path as its field."""
+        if value is None:
+            return None
+        rules = self._metadata.rules
+        by_form = rules.by_comment
+        encrypted = isinstance(value, str) and is_encrypted(value) if by_form else rules.encrypts(path)
+        if encrypted:
+            try:
+                if not isinstance(value, str):
+                    raise Corrupt("is to be decrypted, but is no string")
+                value = decrypt_value(value, self._key, _place(path))
+            except Corrupt as error:
+                error.field = ".".join(path)
+                raise
+        # A comment in a list was encrypted as an item of the list, but the MAC leaves comments out.
+        if not isinstance(value, Comment) and (encrypted or not self._metadata.mac_only_encrypted):
+            self._mac.update(mac_bytes(value))
+        return value
+
+    def comment(self, text: str, places: Iterable[tuple[str, ...]]) -> str:
+        """Return a comment's plain text; one that does not decrypt at any of the places is plain already."""
+        if is_encrypted(text):
+            for path in places:
+                try:
+                    return str(decrypt_value(text, self._key, _place(path)))
+                except Corrupt:
+                    continue
+        return text
+
+    def tree(self, value: Any, path: tuple[str, ...] = ()) -> Any:
+        """Return a whole value of mappings and lists, decrypted."""
+        if isinstance(value, dict):
+            return {name: self.tree(item, (*path, name)) for name, item in value.items()}
+        if isinstance(value, Branch):
+            return Branch(self._entry(name, item, path) for name, item in value)
+        if isinstance(value, list):
+            return [self.tree(item, path) for item in value]
+        return Comment(self.comment(value, (path,))) if isinstance(value, Comment) else self.leaf(value, path)
+
+    def _entry(self, name: str, item: Any, path: tuple[str, ...]) -> tuple[str, Any]:
+        if isinstance(name, Comment):
+            return Comment(self.comment(name, (path,))), None
+        return name, self.tree(item, (*path, name))
+
+    def verify(self) -> None:
+        """Compare the MAC, once all values have come; raises :class:`Corrupt`."""
+        if not self._metadata.mac:
+            raise Corrupt("the sops metadata have no MAC")
+        try:
+            expected = decrypt_value(self._metadata.mac, self._key, self._metadata.last_modified)
+        except Corrupt as error:
+            raise Corrupt(f"the MAC {error.message}") from None
+        if not hmac.compare_digest(str(expected).upper().encode(), self._mac.hexdigest().upper().encode()):
+            raise Corrupt(
+                "the MAC does not match: values were added, removed, reordered or changed since the encryption"
+            )
+
+
+def _place(path: tuple[str, ...]) -> str:
+    return ":".join(path) + ":"
