@@ -83,7 +83,9 @@ class EventRecorder:
             try:
                 await self._write(event)
             except ApiError as error:
-                _log.warning("event %s about %s not written: %s", event.reason, _name(event.about), error)
+                # A namespace that goes takes no more events, and nobody is left to read them.
+                level = logging.DEBUG if _is_terminating(error) else logging.WARNING
+                _log.log(level, "event %s about %s not written: %s", event.reason, _name(event.about), error)
             except (OSError, TimeoutError) as error:
                 _log.warning("event %s about %s not written: %s", event.reason, _name(event.about), error)
             finally:
@@ -156,6 +158,10 @@ def _as_object(event: Event, name: str, namespace: str) -> Obj:
     if event.annotations:
         obj["metadata"]["annotations"] = dict(event.annotations)
     return obj
+
+
+def _is_terminating(error: ApiError) -> bool:
+    return any(cause.reason == "NamespaceTerminating" for cause in error.causes)
 
 
 def _cut(message: str) -> str:
