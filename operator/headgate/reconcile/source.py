@@ -212,6 +212,9 @@ class SourceReconciler:
         new = artifact is None or artifact["digest"] != fetched.artifact.digest
         if new or not unchanged:
             status["artifact"] = fetched.artifact.to_status()
+        elif artifact is not None:
+            # Stored again after a loss, perhaps at another address.
+            artifact["url"] = fetched.artifact.url
         for name, value in observed(source, plan).items():
             if value is None:
                 status.pop(name, None)
