@@ -19,6 +19,8 @@ pytestmark = pytest.mark.e2e
 KILLS = 20
 APPS = ("one", "two", "three")
 OBJECTS = 12
+AT_WORK = 3
+"""Every third time it is not killed before it has begun: on a busy machine it would do nothing otherwise."""
 DOOMED_FROM = KILLS // 2
 """The kill after which one Kustomization is deleted."""
 
@@ -54,6 +56,12 @@ class Fleet:
             self.commit()
             time.sleep(min(self._chance.uniform(0, 0.2), max(left, 0)))
 
+    def commit_and_see_work(self) -> None:
+        """Commit, and wait until something of it is there."""
+        self.commit()
+        new = str(self._number)
+        until("the operator is at work", lambda: new in self.found().values())
+
     def wanted(self) -> State:
         """What the last commit says."""
         return {name: value for app in APPS for name, value in self.state[app].items()}
@@ -80,9 +88,10 @@ def test_killed_at_random_moments_while_commits_land(own_area: Area, account: Pa
     own_area.source(ready=False, interval="1s")
     for app, before in zip((*APPS, "doomed"), ("", *APPS[:2], ""), strict=True):
         own_area.kustomization(app, dependsOn=[{"name": before}] if before else None, retryInterval="1s")
-    applied: set[str] = set()
     for kill in range(KILLS):
         with operator.running(account, tmp_path, options) as running:
+            if kill % AT_WORK == 0:
+                fleet.commit_and_see_work()
             fleet.commit_for(chance.uniform(0.0, 0.8))
             if kill == DOOMED_FROM:
                 own_area.api.delete(
@@ -90,8 +99,6 @@ def test_killed_at_random_moments_while_commits_land(own_area: Area, account: Pa
                 )
                 time.sleep(chance.uniform(0.0, 0.1))
             running.kill()
-        status = own_area.get(APPS[0]).get("status") or {}
-        applied.add(status.get("lastAppliedRevision", ""))
     with operator.running(account, tmp_path, options):
         for app in APPS:
             own_area.ready(app, fleet.revision)
@@ -100,5 +107,4 @@ def test_killed_at_random_moments_while_commits_land(own_area: Area, account: Pa
         for app in APPS:
             entries = own_area.get(app)["status"]["inventory"]["entries"]
             assert {e["id"].split("_")[1] for e in entries} == set(fleet.state[app])
-        assert len(applied) > KILLS / 4, "it was at work when it was killed"
         own_area.close()
