@@ -73,6 +73,26 @@ resources:
   - app.yaml
 """
 
+DEPLOYMENT = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: {name}
+spec:
+  selector:
+    matchLabels:
+      app: {name}
+  template:
+    metadata:
+      labels:
+        app: {name}
+    spec:{selector}
+      containers:
+        - name: app
+          image: registry.example.com/app:1.0.0
+"""
+"""A Deployment of one pod; ``selector`` is what follows ``spec:`` of its pods."""
+
 
 def app_name(number: int) -> str:
     return f"app-{number:04}"

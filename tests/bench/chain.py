@@ -12,33 +12,15 @@ import time
 
 import yaml
 from _arena import NAMESPACE, Arena, arena, kustomization, namespace, options, ready, source, table
+from _fleet import DEPLOYMENT
 
 LINKS = 10
-
-_DEPLOYMENT = """\
-apiVersion: apps/v1
-kind: Deployment
-metadata:
-  name: {name}
-spec:
-  selector:
-    matchLabels:
-      app: {name}
-  template:
-    metadata:
-      labels:
-        app: {name}
-    spec:
-      containers:
-        - name: app
-          image: registry.example.com/app:1.0.0
-"""
 
 
 def main() -> None:
     chosen = options(__doc__).parse_args()
     names = [f"link-{n}" for n in range(LINKS)]
-    files = {f"{n}/app.yaml": _DEPLOYMENT.format(name=n) for n in names}
+    files = {f"{n}/app.yaml": DEPLOYMENT.format(name=n, selector="") for n in names}
     with arena(command=chosen.operator) as a:
         a.repository.commit(files)
         floor = _by_hand(a, files)

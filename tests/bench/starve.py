@@ -9,27 +9,10 @@ import statistics
 import time
 
 from _arena import NAMESPACE, Arena, arena, kustomization, options, ready, source, table
+from _fleet import DEPLOYMENT
 
 SIZE = 100
 
-_DEPLOYMENT = """\
-apiVersion: apps/v1
-kind: Deployment
-metadata:
-  name: {name}
-spec:
-  selector:
-    matchLabels:
-      app: {name}
-  template:
-    metadata:
-      labels:
-        app: {name}
-    spec:{selector}
-      containers:
-        - name: app
-          image: registry.example.com/app:1.0.0
-"""
 _NOWHERE = """
       nodeSelector:
         nowhere: "true\""""
@@ -47,8 +30,8 @@ def main() -> None:
 def _run(a: Arena, sick: int) -> list[object]:
     good = [f"good-{n:03}" for n in range(SIZE)]
     bad = [f"bad-{n:03}" for n in range(sick)]
-    files = {f"{n}/app.yaml": _DEPLOYMENT.format(name=n, selector="") for n in good}
-    files |= {f"{n}/app.yaml": _DEPLOYMENT.format(name=n, selector=_NOWHERE) for n in bad}
+    files = {f"{n}/app.yaml": DEPLOYMENT.format(name=n, selector="") for n in good}
+    files |= {f"{n}/app.yaml": DEPLOYMENT.format(name=n, selector=_NOWHERE) for n in bad}
     a.repository.commit(files)
     a.apply([source(a.url), *(_waiting(n) for n in bad)])
     head = a.head()
