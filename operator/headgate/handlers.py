@@ -8,7 +8,7 @@ runs, so the operator's picture of the cluster is whole before the first decisio
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 import kopf
@@ -43,12 +43,13 @@ class Sink(Protocol):
 
 
 def registry(
-    sink: Sink, client: Client, selects: Callable[[Obj], bool] = lambda _: True
+    sink: Sink, client: Client, selects: Callable[[Obj], bool], stopping: Callable[[], Awaitable[None]]
 ) -> kopf.OperatorRegistry:
     """The handlers, bound to ``sink``; Kopf's own requests go to the cluster of ``client`` as the same user.
 
     A Kustomization or GitRepository that ``selects`` refuses is as if it were not there. Sources of other kinds
     are other controllers' to reconcile, so all of them are seen.
+    ``stopping`` is awaited when a signal ends the watches.
     """
     handlers = kopf.OperatorRegistry()
 
@@ -76,6 +77,11 @@ def registry(
     async def on_kustomization(event: Any, **_: Any) -> None:
         obj = event["object"]
         sink.kustomization_event(obj, deleted=event["type"] == "DELETED" or not selects(obj))
+
+    @kopf.on.cleanup(registry=handlers)
+    async def stop(**_: Any) -> None:
+        # Kopf waits for every task that began after it, and for 5 seconds: those that are not its own end here.
+        await stopping()
 
     for plural in SOURCES:
 

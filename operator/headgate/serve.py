@@ -76,6 +76,8 @@ class _Program:
     def __init__(self, config: Config, client: Client, metrics: Metrics) -> None:
         self._config, self._client, self._metrics = config, client, metrics
         self._ready = asyncio.Event()
+        self._parts: set[asyncio.Task[None]] = set()
+        self._ending: asyncio.Task[None] | None = None
         self._store, self._trees = Store(), SourceTrees()
         self._notifier = Notifier(config.events_addr) if config.events_addr else None
         self._events = EventRecorder(client, self._notifier)
@@ -156,30 +158,43 @@ class _Program:
     async def run(self) -> None:
         """Run until a signal."""
         loop = asyncio.get_running_loop()
-        parts = {
+        watches = loop.create_task(self._watch(), name="watches")
+        self._parts = {
             loop.create_task(self._kustomizations.run(), name="kustomizations"),
             loop.create_task(self._sources.run(), name="sources"),
             loop.create_task(self._events.run(), name="events"),
-            loop.create_task(self._watch(), name="watches"),
         }
         if self._config.watch_configs_label_selector:
-            parts.add(loop.create_task(self._configs.run(), name="configurations"))
+            self._parts.add(loop.create_task(self._configs.run(), name="configurations"))
         if self._notifier is not None:
-            parts.add(loop.create_task(self._notifier.run(), name="notifications"))
+            self._parts.add(loop.create_task(self._notifier.run(), name="notifications"))
         _log.info("headgate %s on %s", __version__, self._client.cluster)
-        done, rest = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait({watches, *self._parts}, return_when=asyncio.FIRST_COMPLETED)
+        if self._ending is None:  # a part ended, which none should
+            watches.cancel()
+        await asyncio.gather(watches, return_exceptions=True)
+        await self._end()
+        for part in done:
+            if not part.cancelled():
+                part.result()
+        _log.info("headgate stopped")
+
+    async def _end(self) -> None:
+        """End all parts but the watches, once."""
+        if self._ending is None:
+            self._ending = asyncio.get_running_loop().create_task(self._end_parts(), name="end")
+        await asyncio.shield(self._ending)
+
+    async def _end_parts(self) -> None:
         await self._events.drain(DRAIN)
-        for part in rest:
+        for part in self._parts:
             part.cancel()
-        await asyncio.gather(*rest, return_exceptions=True)
+        await asyncio.gather(*self._parts, return_exceptions=True)
         await self._external.close()
         await self._targets.close()
         self._trees.close()
         if self._bases is not None:
             self._bases.close()
-        for part in done:
-            part.result()
-        _log.info("headgate stopped")
 
     def not_watching(self) -> str | None:
         """A readiness check: None once the watches are established."""
@@ -189,7 +204,7 @@ class _Program:
         """Kopf; it also takes the signals, and ends when one comes."""
         namespace = self._config.watch_namespace
         await kopf.operator(
-            registry=handlers.registry(self._operator, self._client, self._selects),
+            registry=handlers.registry(self._operator, self._client, self._selects, self._end),
             settings=handlers.settings(),
             clusterwide=not namespace,
             namespaces=[namespace] if namespace else [],

@@ -12,7 +12,9 @@ pytestmark = pytest.mark.e2e
 
 # Told on purpose by tests of missing service accounts: what somebody else, impersonated, may not do. And nobody may
 # create anything in a namespace or of a kind that is going, whatever his rights.
-_NOT_OUR_RIGHTS = re.compile(r"not-there|because it is being terminated|while custom resource definition is terminating")
+_NOT_OUR_RIGHTS = re.compile(
+    r"not-there|because it is being terminated|while custom resource definition is terminating"
+)
 
 
 def test_nothing_was_forbidden(shared_operator: operator.Operator) -> None:

@@ -41,10 +41,6 @@ class DriftBackoff:
         history = self._histories.pop(key, None)
         if history is None or now - history.next_at > QUIET:
             history = _History(0, now)
-        elif history.next_at > now:
-            # One is on its way already, and will see this change too.
-            self._histories[key] = history
-            return history.next_at - now
         else:
             pause = min(LONGEST, FIRST * 2 ** (history.corrections - 1))
             history.next_at = max(now, history.next_at + pause)

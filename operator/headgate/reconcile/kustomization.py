@@ -16,7 +16,6 @@ import logging
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from headgate.api import (
@@ -28,28 +27,27 @@ from headgate.api import (
     labels,
     reasons,
 )
-from headgate.api import conditions as cond
-from headgate.api import history as hist
 from headgate.api import inventory as inv
 from headgate.api.source import Artifact
-from headgate.apply import Action, ApplyFailed, ApplyResult, InvalidIgnoreRule
+from headgate.apply import Action, ApplyFailed, InvalidIgnoreRule
 from headgate.health import HealthExpressions, InvalidHealthExpressions
-from headgate.kube import ApiError, Client, ObjectRef, ref_of
+from headgate.kube import Client, ObjectRef, ref_of
 from headgate.kustomize.errors import BuildError
-from headgate.kustomize.tree import Inputs, Tree
 from headgate.reconcile import finalizers
 from headgate.reconcile.artifacts import ArtifactError, ArtifactMissing
-from headgate.reconcile.builds import BuildRules, Built, PathNotFound, PostBuildFailed, build_objects
+from headgate.reconcile.attempt import Attempt, Failed, Memory, Postponed, Settled
+from headgate.reconcile.builds import BuildRules, PathNotFound, PostBuildFailed, build_objects
 from headgate.reconcile.config import Config
 from headgate.reconcile.controller import NOTHING_MORE, RETRY, WAKE, Outcome
 from headgate.reconcile.dependencies import InvalidReadyExpression, blocked_by
-from headgate.reconcile.events import NORMAL, WARNING, Event, EventRecorder
+from headgate.reconcile.events import NORMAL, EventRecorder
 from headgate.reconcile.external import ArtifactPending, ExternalSources
 from headgate.reconcile.finalize import Finalizer
 from headgate.reconcile.inputs import ClusterInputs, InputReader, InputsMissing
 from headgate.reconcile.queue import Depth, Priority, Trigger
 from headgate.reconcile.remote import TargetError
-from headgate.reconcile.status import PROGRESS_DELAY, StatusSession
+from headgate.reconcile.reporting import Reporter, is_news, settle
+from headgate.reconcile.status import StatusSession
 from headgate.reconcile.store import GIT_REPOSITORY, SourceKey, Store, source_of
 from headgate.reconcile.targets import Target, Targets
 from headgate.reconcile.trees import SourceTrees
@@ -61,95 +59,8 @@ _log = logging.getLogger("headgate.kustomization")
 
 ORIGIN_REVISION = "org.opencontainers.image.revision"
 """Key of an artifact's metadata."""
-COMPONENT = "kustomize-controller"
-"""The name events are told under."""
 STATUS_MANAGER = "gotk-kustomize-controller"
 """Field manager of the Kustomizations' status and finalizers."""
-
-
-class Postponed(Exception):
-    """Something the Kustomization needs is not there yet."""
-
-    def __init__(
-        self, reason: str, message: str, *, after: float | None, tell: str = "", silent: bool = False
-    ) -> None:
-        super().__init__(message)
-        self.reason, self.message, self.after = reason, message, after
-        self.tell = tell or message
-        """The event's message."""
-        self.silent = silent
-        """Not worth a word: it comes by itself in a moment."""
-
-
-class Failed(Exception):
-    """The attempt failed; it is retried after the retry interval."""
-
-    def __init__(self, reason: str, message: str, *, stalled: bool = False) -> None:
-        super().__init__(message)
-        self.reason, self.message, self.stalled = reason, message, stalled
-
-
-@dataclass(slots=True)
-class Attempt:
-    """One attempt to bring the cluster to one revision."""
-
-    key: ObjectKey
-    obj: Obj
-    ks: Kustomization
-    session: StatusSession
-    requested: str | None
-    """The value of the requestedAt annotation this attempt answers."""
-    started: float
-    revision: str = ""
-    origin: str = ""
-    """The revision in the source that the artifact was made from, where it says so."""
-    inputs: ClusterInputs | None = None
-    built: Built | None = None
-    target: Target | None = None
-    result: ApplyResult | None = None
-    depth: Depth = Depth.VERIFY
-    drifted: bool = False
-    stale: frozenset[inv.Entry] = frozenset()
-    was_healthy: bool = False
-    wait: HealthWait | None = None
-    expressions: HealthExpressions | None = None
-
-
-@dataclass(slots=True)
-class Settled:
-    """The last attempt that succeeded: what it was made from, so that it need not be made again from the same."""
-
-    uid: str
-    generation: int
-    digest: str
-    inputs: Inputs
-    cluster_inputs: str
-    """Version of what was read from the cluster."""
-    tree: Tree | None = None
-    """The newest tree that was compared with the inputs ..."""
-    same: bool = True
-    """... and whether it holds the same."""
-
-    def holds_for(self, obj: Obj, tree: Tree) -> bool:
-        """Whether building from ``tree`` would give what was applied."""
-        meta = obj["metadata"]
-        if (self.uid, self.generation) != (meta["uid"], meta.get("generation")):
-            return False
-        if self.tree is not tree:
-            self.tree, self.same = tree, self.inputs.unchanged_in(tree)
-        return self.same
-
-
-@dataclass(slots=True)
-class Memory:
-    """What is known of one Kustomization beyond its object. Losing it at a restart costs one verification."""
-
-    open: Attempt | None = None
-    """The attempt that waits for health."""
-    settled: Settled | None = None
-    report: asyncio.TimerHandle | None = None
-    """A postponement that is told unless it is over soon."""
-    tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
 
 class KustomizationReconciler:
@@ -173,7 +84,7 @@ class KustomizationReconciler:
         self._written, self._is_source_pending = written, is_source_pending
         self._config, self._client, self._store, self._trees = config, client, store, trees
         self._targets, self._inputs, self._rules, self._external = targets, inputs, rules, external
-        self._finalizer, self._events = finalizer, events
+        self._finalizer, self._reporter = finalizer, Reporter(events)
         self._memories: dict[ObjectKey, Memory] = {}
 
     async def reconcile(self, key: ObjectKey, triggers: tuple[Trigger, ...]) -> Outcome:
@@ -200,10 +111,11 @@ class KustomizationReconciler:
             ks = Kustomization.from_object(obj)
         except InvalidSpec as error:
             self._close(memory)
-            return await self._stall(session, obj, requested, str(error))
+            await self._reporter.invalid(session, requested, str(error))
+            return NOTHING_MORE
         if ks.spec.suspend:
             self._close(memory)
-            _settle(session, requested)
+            settle(session, requested)
             await session.write()
             return NOTHING_MORE
         depth = max(t.depth for t in triggers)
@@ -225,13 +137,8 @@ class KustomizationReconciler:
     def tell_drift(self, key: ObjectKey, ref: ObjectRef, what: str) -> None:
         """Tell that an object is no longer as it was applied, who did it and to which fields."""
         obj = self._store.kustomization(key)
-        if obj is None or obj["spec"].get("suspend"):
-            return
-        message = f"drift detected: {ref}: {what}" if what else f"drift detected: {ref}"
-        _log.info("%s: %s", key, message)
-        revision = (obj.get("status") or {}).get("lastAppliedRevision")
-        annotations = {f"{labels.GROUP}/{labels.EVENT_REVISION}": revision} if revision else {}
-        self._events.emit(Event(obj, COMPONENT, NORMAL, "DriftDetected", message, annotations))
+        if obj is not None and not obj["spec"].get("suspend"):
+            self._reporter.drifted(obj, ref, what)
 
     # The life cycle.
 
@@ -246,7 +153,7 @@ class KustomizationReconciler:
                 if attempt.inputs.version == memory.settled.cluster_inputs:
                     return await self._take_note(memory, attempt)
             memory.settled = None
-            self._progress(attempt, "Fetching manifests")
+            self._reporter.progress(attempt, "Fetching manifests")
             await self._build(attempt, source)
             attempt.target = await self._target(attempt)
             await self._apply(attempt)
@@ -255,7 +162,11 @@ class KustomizationReconciler:
                 return await self._continue(memory, attempt)
             return await self._succeed(memory, attempt)
         except Postponed as wait:
-            return self._postpone(memory, attempt, wait)
+            attempt.session.abandon()
+            if not wait.silent:
+                self._reporter.postponed(memory, attempt, wait)
+            again = Trigger(Priority.ROUTINE, "retry", depth=attempt.depth)
+            return Outcome(after=wait.after, trigger=again)
         except Failed as failure:
             return await self._fail(attempt, failure)
         except BaseException:
@@ -345,7 +256,7 @@ class KustomizationReconciler:
                 raise Failed(reasons.ARTIFACT_FAILED, error.message) from error
             except BuildError as error:
                 attempt.session.status["lastAttemptedRevision"] = attempt.revision
-                self._progress(attempt, "Building manifests")
+                self._reporter.progress(attempt, "Building manifests")
                 doing = "post build" if isinstance(error, PostBuildFailed) else "kustomize build"
                 raise Failed(reasons.BUILD_FAILED, f"{doing} failed: {error}") from error
         attempt.session.status["lastAttemptedRevision"] = attempt.revision
@@ -355,7 +266,7 @@ class KustomizationReconciler:
         assert attempt.built is not None
         assert attempt.target is not None
         session, target = attempt.session, attempt.target
-        self._progress(attempt, "Detecting drift")
+        self._reporter.progress(attempt, "Detecting drift")
         before = inv.from_status(session.status)
         intended = await target.applier.intended(attempt.built.objects)
         if not intended <= before:
@@ -380,7 +291,7 @@ class KustomizationReconciler:
         changed = "\n".join(str(c) for c in result.changes.changed())
         attempt.result, attempt.drifted = result, bool(changed)
         if changed:
-            self._tell(attempt, NORMAL, changed)
+            self._reporter.tell(attempt, NORMAL, changed)
         after = inv.of_changes(result.changes)
         inv.to_status(session.status, after)
         attempt.stale = before - after
@@ -391,7 +302,7 @@ class KustomizationReconciler:
         assert attempt.target is not None
         pruned = await attempt.target.applier.prune(attempt.ks, attempt.stale)
         if len(pruned.changes):
-            self._tell(attempt, NORMAL, str(pruned.changes))
+            self._reporter.tell(attempt, NORMAL, str(pruned.changes))
         if pruned.errors:
             status = attempt.session.status
             inv.to_status(status, inv.from_status(status) | pruned.survivors)
@@ -408,7 +319,7 @@ class KustomizationReconciler:
             session.unmark(reasons.HEALTHY)
             return False
         attempt.was_healthy = session.is_true(reasons.HEALTHY)
-        message = self._progress(attempt, "Running health checks")
+        message = self._reporter.progress(attempt, "Running health checks")
         session.mark(reasons.HEALTHY, "Unknown", reasons.PROGRESSING, message)
         now = time.monotonic()
         attempt.wait = HealthWait(
@@ -457,7 +368,7 @@ class KustomizationReconciler:
         message = f"Health check passed in {elapsed}"
         new_revision = attempt.session.status.get("lastAppliedRevision") != attempt.revision
         if not attempt.was_healthy or (new_revision and attempt.drifted):
-            self._tell(attempt, NORMAL, message)
+            self._reporter.tell(attempt, NORMAL, message)
         attempt.session.mark(reasons.HEALTHY, "True", reasons.SUCCEEDED, message)
         return await self._succeed(memory, attempt)
 
@@ -476,7 +387,7 @@ class KustomizationReconciler:
         origin = next((t.origin for t in triggers if t.origin), str(ref_of(attempt.obj)))
         message = f"Health checks canceled due to new reconciliation triggered by {origin}"
         _log.info("%s: %s", attempt.key, message)
-        self._tell(attempt, NORMAL, message)
+        self._reporter.tell(attempt, NORMAL, message)
         self._close(memory)
 
     def _close(self, memory: Memory) -> None:
@@ -498,12 +409,13 @@ class KustomizationReconciler:
             built.inputs,
             attempt.inputs.version if attempt.inputs is not None else "",
         )
-        if not self._is_news(attempt):
+        if not is_news(attempt):
             # A routine look at what is all in place: nobody needs to hear of it.
             session.revert()
             _log.debug("%s: everything is in place", attempt.key)
             return self._at_interval(ks)
-        return await self._report_success(attempt, built.digest)
+        await self._reporter.succeeded(attempt, built.digest)
+        return self._at_interval(ks)
 
     async def _take_note(self, memory: Memory, attempt: Attempt) -> Outcome:
         """A new revision that changes nothing here is noted, with no build and no request but this."""
@@ -512,133 +424,16 @@ class KustomizationReconciler:
         if attempt.revision == status.get("lastAppliedRevision") and attempt.session.is_true(reasons.READY):
             return Outcome(keep_timer=True)
         status["lastAttemptedRevision"] = attempt.revision
-        await self._report_success(attempt, memory.settled.digest)
+        await self._reporter.succeeded(attempt, memory.settled.digest)
         return Outcome(keep_timer=True)
-
-    async def _report_success(self, attempt: Attempt, digest: str) -> Outcome:
-        session, ks = attempt.session, attempt.ks
-        session.status["lastAppliedRevision"] = attempt.revision
-        session.status.pop("lastAppliedOriginRevision", None)
-        if attempt.origin:
-            session.status["lastAppliedOriginRevision"] = attempt.origin
-        message = f"Applied revision: {attempt.revision}"
-        session.mark(reasons.READY, "True", reasons.RECONCILIATION_SUCCEEDED, message)
-        self._remember(attempt, digest, reasons.RECONCILIATION_SUCCEEDED)
-        _settle(session, attempt.requested)
-        await session.write()
-        spent = format_duration(time.monotonic() - attempt.started)
-        message = f"Reconciliation finished in {spent}, next run in {format_duration(ks.spec.interval)}"
-        self._tell(attempt, NORMAL, message, {f"{labels.GROUP}/commit_status": "update"})
-        _log.info("%s: %s", attempt.key, message, extra={"revision": attempt.revision})
-        return self._at_interval(ks)
-
-    def _is_news(self, attempt: Attempt) -> bool:
-        """Whether the success says anything that the status does not say already."""
-        before = attempt.obj.get("status") or {}
-        history = before.get("history") or [{}]
-        assert attempt.built is not None
-        return (
-            attempt.drifted
-            or attempt.session.wrote
-            or not cond.is_true(before.get("conditions") or (), reasons.READY)
-            or before.get("observedGeneration") != attempt.session.generation
-            or before.get("lastAppliedRevision") != attempt.revision
-            or before.get("lastHandledReconcileAt") != attempt.requested
-            or history[0].get("digest") != attempt.built.digest
-            or before.get("inventory") != attempt.session.status.get("inventory")
-        )
 
     def _at_interval(self, ks: Kustomization) -> Outcome:
         spread = 1 + self._config.jitter * (2 * random.random() - 1)  # noqa: S311 - spreads load
         return Outcome(after=ks.spec.interval * spread)
 
     async def _fail(self, attempt: Attempt, failure: Failed) -> Outcome:
-        session = attempt.session
-        message = str(failure).rstrip("\n") + (
-            "\n" if failure.reason == reasons.RECONCILIATION_FAILED else ""
-        )
-        session.mark(reasons.READY, "False", failure.reason, message)
-        if failure.stalled:
-            session.mark(reasons.STALLED, "True", failure.reason, message)
-            session.unmark(reasons.RECONCILING)
-            if failure.reason == reasons.INVALID_CEL_EXPRESSION:
-                session.status["observedGeneration"] = session.generation
-        if attempt.built is not None:
-            self._remember(attempt, attempt.built.digest, failure.reason)
-        _settle(session, attempt.requested)
-        self._tell(attempt, WARNING, message)
-        _log.error("%s: %s", attempt.key, message, extra={"revision": attempt.revision})
-        await session.write()
+        await self._reporter.failed(attempt, failure)
         return NOTHING_MORE if failure.stalled else Outcome(after=attempt.ks.retry_interval, trigger=RETRY)
-
-    def _postpone(self, memory: Memory, attempt: Attempt, wait: Postponed) -> Outcome:
-        """Report that it waits, unless what it waits for comes at once."""
-        attempt.session.abandon()
-        again = Outcome(after=wait.after, trigger=Trigger(Priority.ROUTINE, "retry", depth=attempt.depth))
-        if wait.silent:
-            return again
-        _log.info("%s: %s", attempt.key, wait.message)
-
-        async def report() -> None:
-            attempt.session.mark(reasons.READY, "False", wait.reason, wait.message)
-            _settle(attempt.session, attempt.requested)
-            self._tell(attempt, NORMAL, wait.tell)
-            try:
-                await attempt.session.write()
-            except (ApiError, OSError, TimeoutError) as error:
-                _log.warning("%s: waiting is not reported: %s", attempt.key, error)
-
-        def start() -> None:
-            task = asyncio.get_running_loop().create_task(report())
-            memory.tasks.add(task)
-            task.add_done_callback(memory.tasks.discard)
-
-        memory.report = asyncio.get_running_loop().call_later(PROGRESS_DELAY, start)
-        return again
-
-    async def _stall(self, session: StatusSession, obj: Obj, requested: str | None, message: str) -> Outcome:
-        """The spec itself cannot be used; only a change of it helps."""
-        session.mark(reasons.READY, "False", reasons.INVALID_SPEC, message)
-        session.mark(reasons.STALLED, "True", reasons.INVALID_SPEC, message)
-        session.status["observedGeneration"] = session.generation
-        _settle(session, requested)
-        self._events.emit(Event(obj, COMPONENT, WARNING, reasons.INVALID_SPEC, message))
-        await session.write()
-        return NOTHING_MORE
-
-    # Small parts.
-
-    def _progress(self, attempt: Attempt, doing: str) -> str:
-        session = attempt.session
-        timeout = format_duration(attempt.ks.timeout)
-        message = f"{doing} for revision {attempt.revision} with a timeout of {timeout}"
-        session.mark(reasons.READY, "Unknown", reasons.PROGRESSING, "Reconciliation in progress")
-        session.mark(reasons.RECONCILING, "True", reasons.PROGRESSING, message)
-        session.unmark(reasons.STALLED)
-        session.write_soon()
-        return message
-
-    def _remember(self, attempt: Attempt, digest: str, outcome: str) -> None:
-        hist.upsert(
-            attempt.session.status,
-            digest=digest,
-            duration=time.monotonic() - attempt.started,
-            outcome=outcome,
-            metadata={
-                "revision": attempt.revision,
-                **({"originRevision": attempt.origin} if attempt.origin else {}),
-            },
-        )
-
-    def _tell(self, attempt: Attempt, type: str, message: str, extra: dict[str, str] | None = None) -> None:
-        ready = attempt.session.condition(reasons.READY)
-        reason = ready["reason"] if ready else ("error" if type == WARNING else "info")
-        annotations = dict(extra or {})
-        if attempt.revision:
-            annotations[f"{labels.GROUP}/revision"] = attempt.revision
-        if attempt.origin:
-            annotations[f"{labels.GROUP}/originRevision"] = attempt.origin
-        self._events.emit(Event(attempt.session.obj, COMPONENT, type, reason, message, annotations))
 
     def _cancel_report(self, memory: Memory) -> None:
         if memory.report is not None:
@@ -659,16 +454,3 @@ def _health_expressions(obj: Obj) -> HealthExpressions | None:
 def _misconfigured(error: ValueError) -> Failed:
     message = f"Reconciliation failed terminally due to configuration error: {error}"
     return Failed(reasons.INVALID_CEL_EXPRESSION, message, stalled=True)
-
-
-def _settle(session: StatusSession, requested: str | None) -> None:
-    """What holds at the end of every attempt, whatever its outcome."""
-    if requested is not None:
-        session.status["lastHandledReconcileAt"] = requested
-    if session.is_true(reasons.READY):
-        session.unmark(reasons.RECONCILING, reasons.STALLED)
-        session.status["observedGeneration"] = session.generation
-    elif (reconciling := session.condition(reasons.RECONCILING)) is not None:
-        ready = session.condition(reasons.READY)
-        if ready is not None and ready["status"] == "False":
-            session.mark(reasons.RECONCILING, "True", reasons.PROGRESSING_WITH_RETRY, reconciling["message"])

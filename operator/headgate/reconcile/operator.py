@@ -68,6 +68,8 @@ class Operator:
         self._revisions: dict[SourceKey, tuple[str, str]] = {}
         self._ready: dict[ObjectKey, tuple[bool, int, str]] = {}
         self._drift = DriftBackoff()
+        self._drifted: dict[tuple[ObjectKey, ObjectRef], str] = {}
+        """What happened last to objects whose correction is due."""
 
     # What the watches tell.
 
@@ -160,13 +162,24 @@ class Operator:
         """Somebody changed or deleted what the Kustomization applied; a second time soon after has to wait."""
         if not self._correct_drift or self._store.kustomization(key) is None:
             return
-        self._tell_drift(key, ref, what)
-        trigger = Trigger(Priority.CHANGED, f"drift of {ref}", str(ref), Depth.APPLY)
+        is_due = (key, ref) in self._drifted
+        self._drifted[key, ref] = what
+        if is_due:
+            return  # A correction is due, and will see this change too: one event, one pass, however often it comes.
         delay = self._drift.delay((key, ref))
         if delay:
-            asyncio.get_running_loop().call_later(delay, self._kustomizations.queue.add, key, trigger)
+            asyncio.get_running_loop().call_later(delay, self._correct, key, ref)
         else:
-            self._kustomizations.queue.add(key, trigger)
+            self._correct(key, ref)
+
+    def _correct(self, key: ObjectKey, ref: ObjectRef) -> None:
+        what = self._drifted.pop((key, ref))
+        if self._store.kustomization(key) is None:
+            return
+        self._tell_drift(key, ref, what)
+        self._kustomizations.queue.add(
+            key, Trigger(Priority.CHANGED, f"drift of {ref}", str(ref), Depth.APPLY)
+        )
 
     def config_changed(self, ref: ObjectRef) -> None:
         """A watched ConfigMap or Secret was created, changed or deleted."""

@@ -1,0 +1,106 @@
+"""One attempt to reconcile a Kustomization, as data: what it works with, how it breaks off, what is kept of it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+from headgate.api import Kustomization, ObjectKey
+from headgate.api import inventory as inv
+from headgate.apply import ApplyResult
+from headgate.health import HealthExpressions
+from headgate.kustomize.tree import Inputs, Tree
+from headgate.reconcile.builds import Built
+from headgate.reconcile.inputs import ClusterInputs
+from headgate.reconcile.queue import Depth
+from headgate.reconcile.status import StatusSession
+from headgate.reconcile.targets import Target
+from headgate.reconcile.waiting import HealthWait
+
+Obj = dict[str, Any]
+
+
+class Postponed(Exception):
+    """Something the Kustomization needs is not there yet."""
+
+    def __init__(
+        self, reason: str, message: str, *, after: float | None, tell: str = "", silent: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.reason, self.message, self.after = reason, message, after
+        self.tell = tell or message
+        """The event's message."""
+        self.silent = silent
+        """Not worth a word: it comes by itself in a moment."""
+
+
+class Failed(Exception):
+    """The attempt failed; it is retried after the retry interval."""
+
+    def __init__(self, reason: str, message: str, *, stalled: bool = False) -> None:
+        super().__init__(message)
+        self.reason, self.message, self.stalled = reason, message, stalled
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One attempt to bring the cluster to one revision."""
+
+    key: ObjectKey
+    obj: Obj
+    ks: Kustomization
+    session: StatusSession
+    requested: str | None
+    """The value of the requestedAt annotation this attempt answers."""
+    started: float
+    revision: str = ""
+    origin: str = ""
+    """The revision in the source that the artifact was made from, where it says so."""
+    inputs: ClusterInputs | None = None
+    built: Built | None = None
+    target: Target | None = None
+    result: ApplyResult | None = None
+    depth: Depth = Depth.VERIFY
+    drifted: bool = False
+    stale: frozenset[inv.Entry] = frozenset()
+    was_healthy: bool = False
+    wait: HealthWait | None = None
+    expressions: HealthExpressions | None = None
+
+
+@dataclass(slots=True)
+class Settled:
+    """The last attempt that succeeded: what it was made from, so that it need not be made again from the same."""
+
+    uid: str
+    generation: int
+    digest: str
+    inputs: Inputs
+    cluster_inputs: str
+    """Version of what was read from the cluster."""
+    tree: Tree | None = None
+    """The newest tree that was compared with the inputs ..."""
+    same: bool = True
+    """... and whether it holds the same."""
+
+    def holds_for(self, obj: Obj, tree: Tree) -> bool:
+        """Whether building from ``tree`` would give what was applied."""
+        meta = obj["metadata"]
+        if (self.uid, self.generation) != (meta["uid"], meta.get("generation")):
+            return False
+        if self.tree is not tree:
+            self.tree, self.same = tree, self.inputs.unchanged_in(tree)
+        return self.same
+
+
+@dataclass(slots=True)
+class Memory:
+    """What is known of one Kustomization beyond its object. Losing it at a restart costs one verification."""
+
+    open: Attempt | None = None
+    """The attempt that waits for health."""
+    settled: Settled | None = None
+    report: asyncio.TimerHandle | None = None
+    """A postponement that is told unless it is over soon."""
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)

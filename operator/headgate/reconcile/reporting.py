@@ -1,0 +1,168 @@
+"""What the world is told of an attempt: conditions, history, events and log lines, as Flux words them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import Any
+
+from headgate.api import conditions as cond
+from headgate.api import format_duration, labels, reasons
+from headgate.api import history as hist
+from headgate.kube import ApiError, ObjectRef
+from headgate.reconcile.attempt import Attempt, Failed, Memory, Postponed
+from headgate.reconcile.events import NORMAL, WARNING, Event, EventRecorder
+from headgate.reconcile.status import PROGRESS_DELAY, StatusSession
+from headgate.reconcile.store import key_of
+
+Obj = dict[str, Any]
+
+_log = logging.getLogger("headgate.kustomization")
+
+COMPONENT = "kustomize-controller"
+"""The name events are told under."""
+
+
+class Reporter:
+    """Writes down how attempts go. Shared by all; it keeps nothing of any of them."""
+
+    def __init__(self, events: EventRecorder) -> None:
+        self._events = events
+
+    def progress(self, attempt: Attempt, doing: str) -> str:
+        """Say what is being done now; written only when it takes long enough to be seen. Returns the message."""
+        session = attempt.session
+        timeout = format_duration(attempt.ks.timeout)
+        message = f"{doing} for revision {attempt.revision} with a timeout of {timeout}"
+        session.mark(reasons.READY, "Unknown", reasons.PROGRESSING, "Reconciliation in progress")
+        session.mark(reasons.RECONCILING, "True", reasons.PROGRESSING, message)
+        session.unmark(reasons.STALLED)
+        session.write_soon()
+        return message
+
+    def tell(self, attempt: Attempt, type: str, message: str, extra: dict[str, str] | None = None) -> None:
+        """Send an event about the Kustomization, with the revision that is worked on."""
+        ready = attempt.session.condition(reasons.READY)
+        reason = ready["reason"] if ready else ("error" if type == WARNING else "info")
+        annotations = dict(extra or {})
+        if attempt.revision:
+            annotations[f"{labels.GROUP}/revision"] = attempt.revision
+        if attempt.origin:
+            annotations[f"{labels.GROUP}/originRevision"] = attempt.origin
+        self._events.emit(Event(attempt.session.obj, COMPONENT, type, reason, message, annotations))
+
+    async def succeeded(self, attempt: Attempt, digest: str) -> None:
+        """The revision is live, as the build of this digest. Raises :class:`headgate.kube.ApiError`."""
+        session, ks = attempt.session, attempt.ks
+        session.status["lastAppliedRevision"] = attempt.revision
+        session.status.pop("lastAppliedOriginRevision", None)
+        if attempt.origin:
+            session.status["lastAppliedOriginRevision"] = attempt.origin
+        message = f"Applied revision: {attempt.revision}"
+        session.mark(reasons.READY, "True", reasons.RECONCILIATION_SUCCEEDED, message)
+        self._remember(attempt, digest, reasons.RECONCILIATION_SUCCEEDED)
+        settle(session, attempt.requested)
+        await session.write()
+        spent = format_duration(time.monotonic() - attempt.started)
+        message = f"Reconciliation finished in {spent}, next run in {format_duration(ks.spec.interval)}"
+        self.tell(attempt, NORMAL, message, {f"{labels.GROUP}/commit_status": "update"})
+        _log.info("%s: %s", attempt.key, message, extra={"revision": attempt.revision})
+
+    async def failed(self, attempt: Attempt, failure: Failed) -> None:
+        """The attempt is over without success. Raises :class:`headgate.kube.ApiError`."""
+        session = attempt.session
+        message = str(failure).rstrip("\n") + (
+            "\n" if failure.reason == reasons.RECONCILIATION_FAILED else ""
+        )
+        session.mark(reasons.READY, "False", failure.reason, message)
+        if failure.stalled:
+            session.mark(reasons.STALLED, "True", failure.reason, message)
+            session.unmark(reasons.RECONCILING)
+            if failure.reason == reasons.INVALID_CEL_EXPRESSION:
+                session.status["observedGeneration"] = session.generation
+        if attempt.built is not None:
+            self._remember(attempt, attempt.built.digest, failure.reason)
+        settle(session, attempt.requested)
+        self.tell(attempt, WARNING, message)
+        _log.error("%s: %s", attempt.key, message, extra={"revision": attempt.revision})
+        await session.write()
+
+    def postponed(self, memory: Memory, attempt: Attempt, wait: Postponed) -> None:
+        """Report that it waits, unless what it waits for comes at once."""
+        _log.info("%s: %s", attempt.key, wait.message)
+
+        async def report() -> None:
+            attempt.session.mark(reasons.READY, "False", wait.reason, wait.message)
+            settle(attempt.session, attempt.requested)
+            self.tell(attempt, NORMAL, wait.tell)
+            try:
+                await attempt.session.write()
+            except (ApiError, OSError, TimeoutError) as error:
+                _log.warning("%s: waiting is not reported: %s", attempt.key, error)
+
+        def start() -> None:
+            task = asyncio.get_running_loop().create_task(report())
+            memory.tasks.add(task)
+            task.add_done_callback(memory.tasks.discard)
+
+        memory.report = asyncio.get_running_loop().call_later(PROGRESS_DELAY, start)
+
+    async def invalid(self, session: StatusSession, requested: str | None, message: str) -> None:
+        """The spec itself cannot be used; only a change of it helps."""
+        session.mark(reasons.READY, "False", reasons.INVALID_SPEC, message)
+        session.mark(reasons.STALLED, "True", reasons.INVALID_SPEC, message)
+        session.status["observedGeneration"] = session.generation
+        settle(session, requested)
+        self._events.emit(Event(session.obj, COMPONENT, WARNING, reasons.INVALID_SPEC, message))
+        await session.write()
+
+    def drifted(self, obj: Obj, ref: ObjectRef, what: str) -> None:
+        """Tell that an object is no longer as it was applied, who did it and to which fields."""
+        message = f"drift detected: {ref}: {what}" if what else f"drift detected: {ref}"
+        _log.info("%s: %s", key_of(obj), message)
+        revision = (obj.get("status") or {}).get("lastAppliedRevision")
+        annotations = {f"{labels.GROUP}/{labels.EVENT_REVISION}": revision} if revision else {}
+        self._events.emit(Event(obj, COMPONENT, NORMAL, "DriftDetected", message, annotations))
+
+    def _remember(self, attempt: Attempt, digest: str, outcome: str) -> None:
+        hist.upsert(
+            attempt.session.status,
+            digest=digest,
+            duration=time.monotonic() - attempt.started,
+            outcome=outcome,
+            metadata={
+                "revision": attempt.revision,
+                **({"originRevision": attempt.origin} if attempt.origin else {}),
+            },
+        )
+
+
+def is_news(attempt: Attempt) -> bool:
+    """Whether the success says anything that the status does not say already."""
+    before = attempt.obj.get("status") or {}
+    history = before.get("history") or [{}]
+    assert attempt.built is not None
+    return (
+        attempt.drifted
+        or attempt.session.wrote
+        or not cond.is_true(before.get("conditions") or (), reasons.READY)
+        or before.get("observedGeneration") != attempt.session.generation
+        or before.get("lastAppliedRevision") != attempt.revision
+        or before.get("lastHandledReconcileAt") != attempt.requested
+        or history[0].get("digest") != attempt.built.digest
+        or before.get("inventory") != attempt.session.status.get("inventory")
+    )
+
+
+def settle(session: StatusSession, requested: str | None) -> None:
+    """What holds at the end of every attempt, whatever its outcome."""
+    if requested is not None:
+        session.status["lastHandledReconcileAt"] = requested
+    if session.is_true(reasons.READY):
+        session.unmark(reasons.RECONCILING, reasons.STALLED)
+        session.status["observedGeneration"] = session.generation
+    elif (reconciling := session.condition(reasons.RECONCILING)) is not None:
+        ready = session.condition(reasons.READY)
+        if ready is not None and ready["status"] == "False":
+            session.mark(reasons.RECONCILING, "True", reasons.PROGRESSING_WITH_RETRY, reconciling["message"])

@@ -1,0 +1,163 @@
+"""Drift: told once and corrected at once; of what keeps drifting, ever more rarely."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from headgate.api import ObjectKey
+from headgate.kube import ObjectRef
+from headgate.reconcile import drift
+from headgate.reconcile.controller import NOTHING_MORE, Controller, Outcome
+from headgate.reconcile.drift import FIRST, LONGEST, QUIET, DriftBackoff, describe
+from headgate.reconcile.operator import Operator
+from headgate.reconcile.queue import Depth
+from headgate.reconcile.store import Store
+
+KEY = ObjectKey("apps", "web")
+REF = ObjectRef("apps/v1", "Deployment", "web", "apps")
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_the_first_correction_is_immediate_and_each_further_one_waits_longer() -> None:
+    clock = Clock()
+    backoff = DriftBackoff(clock)
+    waits = []
+    for _ in range(12):
+        waits.append(backoff.delay(REF))
+        clock.now += waits[-1] + 0.01  # changed again as soon as it was set back
+    assert waits[0] == 0
+    assert waits[1] == pytest.approx(FIRST, abs=0.1)
+    assert waits[2] == pytest.approx(2 * FIRST, abs=0.1)
+    assert waits[-1] == pytest.approx(LONGEST, abs=0.1)
+    assert waits == sorted(waits)
+
+
+def test_what_was_quiet_for_long_starts_afresh() -> None:
+    clock = Clock()
+    backoff = DriftBackoff(clock)
+    backoff.delay(REF)
+    backoff.delay(REF)
+    clock.now += FIRST + QUIET + 1
+    assert backoff.delay(REF) == 0
+
+
+def test_objects_do_not_share_a_history() -> None:
+    backoff = DriftBackoff(Clock())
+    assert [backoff.delay("a"), backoff.delay("b")] == [0, 0]
+
+
+def test_only_so_many_objects_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drift, "REMEMBERED", 2)
+    backoff = DriftBackoff(Clock())
+    for name in ("a", "b", "c"):
+        backoff.delay(name)
+    assert backoff.delay("a") == 0, "the longest quiet one is forgotten"
+    assert backoff.delay("c") > 0
+
+
+def _operator(told: list[str], kustomizations: Controller[ObjectKey], *, correct: bool = True) -> Operator:
+    async def nothing(key: Any, triggers: Any) -> Outcome:
+        return NOTHING_MORE
+
+    store = Store()
+    store.put_kustomization(
+        {
+            "kind": "Kustomization",
+            "metadata": {"name": "web", "namespace": "apps", "uid": "1", "resourceVersion": "1"},
+            "spec": {"sourceRef": {"kind": "GitRepository", "name": "repo"}},
+        }
+    )
+    return Operator(
+        store,
+        kustomizations,
+        Controller("gitrepository", nothing, workers=1),
+        concerns=lambda key, source: True,
+        tell_drift=lambda key, ref, what: told.append(what),
+        correct_drift=correct,
+    )
+
+
+def _controller() -> Controller[ObjectKey]:
+    async def nothing(key: ObjectKey, triggers: Any) -> Outcome:
+        return NOTHING_MORE
+
+    return Controller("kustomization", nothing, workers=1)
+
+
+async def test_a_writer_that_goes_on_costs_one_event_and_one_pass_for_many_changes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(drift, "FIRST", 0.2)
+    told: list[str] = []
+    controller = _controller()
+    operator = _operator(told, controller)
+    operator.live_drifted(KEY, REF, "change 0")
+    key, triggers, _ = await controller.queue.get()
+    assert (key, told) == (KEY, ["change 0"])
+    assert [t.depth for t in triggers] == [Depth.APPLY]
+    controller.queue.done(key)
+    for number in range(1, 20):
+        operator.live_drifted(KEY, REF, f"change {number}")
+    assert told == ["change 0"]
+    assert not controller.queue.is_pending(KEY)
+    await asyncio.wait_for(controller.queue.get(), 5)
+    assert told == ["change 0", "change 19"], "the newest change is the one that is told"
+
+
+async def test_drift_of_a_kustomization_that_is_gone_is_nobodys() -> None:
+    told: list[str] = []
+    controller = _controller()
+    operator = _operator(told, controller)
+    operator.live_drifted(ObjectKey("apps", "gone"), REF, "change")
+    assert told == []
+    assert len(controller.queue) == 0
+
+
+async def test_drift_is_left_to_the_interval_when_asked_so() -> None:
+    told: list[str] = []
+    controller = _controller()
+    operator = _operator(told, controller, correct=False)
+    operator.live_drifted(KEY, REF, "change")
+    assert told == []
+    assert len(controller.queue) == 0
+
+
+def test_the_newest_foreign_writer_is_named_with_the_fields_it_holds() -> None:
+    live = {
+        "metadata": {
+            "managedFields": [
+                {"manager": "ours", "time": "2026-01-03T00:00:00Z", "fieldsV1": {"f:spec": {}}},
+                {"manager": "older", "time": "2026-01-01T00:00:00Z", "fieldsV1": {"f:data": {}}},
+                {
+                    "manager": "kubectl-edit",
+                    "time": "2026-01-02T00:00:00Z",
+                    "fieldsV1": {
+                        "f:spec": {
+                            "f:replicas": {},
+                            "f:template": {'k:{"name":"app"}': {".": {}, "f:image": {}}},
+                        },
+                        "f:metadata": {"f:a": {}, "f:b": {}},
+                    },
+                },
+                {"manager": "kubelet", "subresource": "status", "time": "2026-01-04T00:00:00Z"},
+            ]
+        }
+    }
+    text = describe(live, "ours")
+    assert (
+        text
+        == 'kubectl-edit changed spec.replicas, spec.template.[{"name":"app"}].image, metadata.a and 1 more'
+    )
+
+
+def test_without_a_foreign_writer_nothing_is_named() -> None:
+    assert describe({"metadata": {}}, "ours") == ""
