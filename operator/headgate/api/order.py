@@ -37,6 +37,11 @@ _RANKS = {k: i - len(_FIRST) for i, k in enumerate(_FIRST)} | {k: i + 1 for i, k
 SortKey = tuple[int, str, str, str, str]
 
 
+def rank(kind: str) -> int:
+    """Where a kind stands in the order; 0 for those whose place does not matter."""
+    return _RANKS.get(kind, 0)
+
+
 def sort_key(group: str, kind: str, namespace: str, name: str) -> SortKey:
     """Sorts objects into the order in which they are applied. Reversed, it is the order of deletion."""
-    return (_RANKS.get(kind, 0), group, kind, namespace, name)
+    return (rank(kind), group, kind, namespace, name)

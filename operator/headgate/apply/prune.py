@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from enum import Enum
 from itertools import groupby
 
+from headgate.api.order import rank
 from headgate.apply.changeset import Action, Change, ChangeSet
 from headgate.apply.known import KnownObjects
 from headgate.apply.options import DeleteOptions, marked
-from headgate.apply.stages import rank, sort_key
+from headgate.apply.stages import sort_key
 from headgate.kube import ApiError, Client, Conflict, NotFound
 from headgate.kube.refs import Obj, ObjectRef
 

@@ -13,36 +13,9 @@ from dataclasses import dataclass
 from enum import Enum
 from itertools import groupby
 
+from headgate.api import order
+from headgate.api.order import SortKey
 from headgate.kube.refs import Obj, ObjectRef, ref_of
-
-FIRST = (
-    "CustomResourceDefinition",
-    "Namespace",
-    "ClusterRole",
-    "ClusterClass",
-    "RuntimeClass",
-    "PriorityClass",
-    "StorageClass",
-    "VolumeSnapshotClass",
-    "IngressClass",
-    "GatewayClass",
-    "ClusterRoleBinding",
-    "ResourceQuota",
-    "ServiceAccount",
-    "Role",
-    "RoleBinding",
-    "ConfigMap",
-    "Secret",
-    "Service",
-    "LimitRange",
-    "Deployment",
-    "StatefulSet",
-    "CronJob",
-    "PodDisruptionBudget",
-)
-LAST = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
-
-_RANK = {kind: i - len(FIRST) for i, kind in enumerate(FIRST)} | {kind: i + 1 for i, kind in enumerate(LAST)}
 
 
 class Stage(Enum):
@@ -68,14 +41,9 @@ class GroupKind:
         return cls(group if slash else "", kind)
 
 
-def rank(kind: str) -> int:
-    """Where a kind stands in the order; 0 for those it does not matter for."""
-    return _RANK.get(kind, 0)
-
-
-def sort_key(ref: ObjectRef) -> tuple[int, str, str, str, str]:
-    """Flux's order of objects: by kind, then namespace, then name."""
-    return (rank(ref.kind), ref.group, ref.kind, ref.namespace, ref.name)
+def sort_key(ref: ObjectRef) -> SortKey:
+    """The order in which objects are applied; see :mod:`headgate.api.order`."""
+    return order.sort_key(ref.group, ref.kind, ref.namespace, ref.name)
 
 
 def stage_of(ref: ObjectRef, custom: Iterable[GroupKind] = ()) -> Stage:
@@ -110,4 +78,4 @@ def split(objects: Iterable[Obj], custom: Iterable[GroupKind] = ()) -> list[tupl
 
 def by_rank(refs: Sequence[ObjectRef]) -> list[list[int]]:
     """Positions of sorted ``refs`` in groups of one rank: within a group the order does not matter."""
-    return [list(group) for _, group in groupby(range(len(refs)), key=lambda i: rank(refs[i].kind))]
+    return [list(group) for _, group in groupby(range(len(refs)), key=lambda i: order.rank(refs[i].kind))]
