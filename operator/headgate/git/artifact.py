@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, Protocol
 
-from headgate.git.tree import Entry
+from headgate.git.listed import Entry
 
 __all__ = ["ArchiveSource", "Packed", "pack"]
 

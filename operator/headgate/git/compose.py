@@ -19,9 +19,9 @@ from typing import Protocol, Self
 
 from headgate.git.errors import IncludeFailed
 from headgate.git.ignore import IGNORE_FILE, IgnoreRules
-from headgate.git.tree import Entry, SharedTree, clean_path, link, read_rules, walk
-from headgate.kustomize.errors import FileMissing, NotAFile
-from headgate.kustomize.tree import EntryKind, Tree, listing_id
+from headgate.git.listed import Entry, ListedTree, clean_path, link
+from headgate.git.tree import read_rules
+from headgate.kustomize.tree import Tree
 
 __all__ = ["ComposedTree", "Layer", "PackableTree"]
 
@@ -61,7 +61,7 @@ class _File:
     size: int
 
 
-class ComposedTree(SharedTree):
+class ComposedTree(ListedTree):
     """See the module's text. Owns the uses of its layers' trees and ends them when it is closed."""
 
     def __init__(self, layers: Sequence[Layer], *, ignore: str | None = None, filtered: bool = True) -> None:
@@ -72,9 +72,6 @@ class ComposedTree(SharedTree):
         super().__init__()
         self._trees = [layer.tree for layer in layers]
         self._files: dict[str, _File] = {}
-        self._names: dict[str, tuple[str, ...]] = {}
-        self._hidden: set[str] = set()
-        self._listing_ids: dict[str, str] = {}
         try:
             self._load(layers, ignore, filtered)
         except BaseException:
@@ -85,42 +82,18 @@ class ComposedTree(SharedTree):
         for tree in self._trees:
             tree.close()
 
-    def kind(self, path: str) -> EntryKind:
-        if path in self._files:
-            return EntryKind.FILE
-        return EntryKind.DIRECTORY if path in self._names else EntryKind.MISSING
+    def _has_file(self, path: str) -> bool:
+        return path in self._files
+
+    def _file_id(self, path: str) -> str:
+        file = self._files[path]
+        return self._trees[file.layer].content_id(file.path)
 
     def read(self, path: str) -> bytes:
         file = self._files.get(path)
-        if file is not None:
-            return self._trees[file.layer].read(file.path)
-        if path in self._names:
-            raise NotAFile("is a directory, not a file", file=path or ".")
-        raise FileMissing("no such file", file=path or ".")
-
-    def list(self, path: str) -> Sequence[str]:
-        names = self._names.get(path)
-        if names is not None:
-            return names
-        if path in self._files:
-            raise NotAFile("is not a directory", file=path)
-        raise FileMissing("no such directory", file=path)
-
-    def content_id(self, path: str) -> str:
-        file = self._files.get(path)
-        if file is not None:
-            return self._trees[file.layer].content_id(file.path)
-        names = self._names.get(path)
-        if names is None:
-            return ""
-        known = self._listing_ids.get(path)
-        if known is None:
-            known = self._listing_ids[path] = listing_id(names)
-        return known
-
-    def entries(self) -> Iterator[Entry]:
-        """Yield every visible directory and file, each directory before what it holds, names in order."""
-        yield from walk(self._names, self._entry, self._hidden)
+        if file is None:
+            raise self._no_file(path)
+        return self._trees[file.layer].read(file.path)
 
     def contents(self, paths: Sequence[str]) -> Iterator[tuple[int, Iterator[bytes]]]:
         """Yield size and content in chunks of each of these files, in order."""

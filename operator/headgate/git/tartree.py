@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
-from headgate.git.tree import SharedTree
+from headgate.git.listed import SharedTree
 from headgate.kustomize.errors import FileMissing, NotAFile, TooLarge, TreeError
 from headgate.kustomize.tree import MAX_FILE_BYTES, EntryKind, blob_id, listing_id
 

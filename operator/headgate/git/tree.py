@@ -14,66 +14,26 @@ of them does not count (``fluxcd/pkg``, ``git/gogit/clone.go``).
 
 from __future__ import annotations
 
-import posixpath
-import threading
 from array import array
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Self
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from headgate.git.blobs import BlobReader, stream
 from headgate.git.cache import BareCache
 from headgate.git.errors import CacheDamaged, IgnoreInvalid, SparsePathMissing, StorageError
 from headgate.git.ignore import IGNORE_FILE, IgnoreRules
+from headgate.git.listed import Entry, ListedTree, clean_path, link
 from headgate.git.process import run
-from headgate.kustomize.errors import FileMissing, NotAFile, TooLarge, TreeError
-from headgate.kustomize.tree import MAX_FILE_BYTES, EntryKind, listing_id
+from headgate.kustomize.errors import TooLarge, TreeError
+from headgate.kustomize.tree import MAX_FILE_BYTES
 
-__all__ = ["Entry", "GitTree", "SharedTree", "clean_path", "link", "read_rules", "walk"]
+__all__ = ["GitTree", "read_rules"]
 
 MAX_LISTING = 512 * 1024 * 1024
 LISTING_TIMEOUT = 300.0
 MAX_IGNORE_BYTES = 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One entry of an artifact: a directory, or a file with its size in bytes."""
-
-    path: str
-    is_directory: bool = False
-    is_executable: bool = False
-    size: int = 0
-
-
-class SharedTree:
-    """Counts who uses a tree, which lets go of its resources when the last one closes it. Thread-safe."""
-
-    def __init__(self) -> None:
-        self._users = 1
-        self._users_lock = threading.Lock()
-
-    def share(self) -> Self:
-        """Return the tree for one more user, who closes it like the first."""
-        with self._users_lock:
-            if not self._users:
-                raise StorageError("the tree has been closed")
-            self._users += 1
-        return self
-
-    def close(self) -> None:
-        """End one use; closing once more than it is used is harmless."""
-        with self._users_lock:
-            last = self._users == 1
-            self._users = max(0, self._users - 1)
-        if last:
-            self._release()
-
-    def _release(self) -> None:
-        raise NotImplementedError
-
-
-class GitTree(SharedTree):
+class GitTree(ListedTree):
     """The visible files of one commit. Thread-safe; ``close`` it when done."""
 
     def __init__(
@@ -106,9 +66,6 @@ class GitTree(SharedTree):
         self._ids = bytearray()
         self._sizes = array("Q")
         self._executable = bytearray()
-        self._names: dict[str, tuple[str, ...]] = {}
-        self._hidden_directories: set[str] = set()
-        self._listing_ids: dict[str, str] = {}
         cache.pin(commit)
         try:
             self._load(ignore, [clean_path(path) for path in sparse], filtered)
@@ -120,17 +77,16 @@ class GitTree(SharedTree):
         self._reader.close()
         self._cache.unpin(self.commit)
 
-    def kind(self, path: str) -> EntryKind:
-        if path in self._index:
-            return EntryKind.FILE
-        return EntryKind.DIRECTORY if path in self._names else EntryKind.MISSING
+    def _has_file(self, path: str) -> bool:
+        return path in self._index
+
+    def _file_id(self, path: str) -> str:
+        return self._blob(self._index[path])
 
     def read(self, path: str) -> bytes:
         index = self._index.get(path)
         if index is None:
-            if path in self._names:
-                raise NotAFile("is a directory, not a file", file=path or ".")
-            raise FileMissing("no such file", file=path or ".")
+            raise self._no_file(path)
         if self._sizes[index] > self._limit:
             raise TooLarge(f"is larger than {self._limit} bytes", file=path)
         try:
@@ -140,35 +96,6 @@ class GitTree(SharedTree):
             raise TreeError(str(error), file=path) from None
         except StorageError as error:
             raise TreeError(str(error), file=path) from None
-
-    def list(self, path: str) -> Sequence[str]:
-        try:
-            return self._names[path]
-        except KeyError:
-            kind = NotAFile if path in self._index else FileMissing
-            raise kind(
-                "is not a directory" if path in self._index else "no such directory", file=path
-            ) from None
-
-    def content_id(self, path: str) -> str:
-        index = self._index.get(path)
-        if index is not None:
-            return self._blob(index)
-        names = self._names.get(path)
-        if names is None:
-            return ""
-        known = self._listing_ids.get(path)
-        if known is None:
-            known = self._listing_ids[path] = listing_id(names)
-        return known
-
-    def entries(self) -> Iterator[Entry]:
-        """Yield every visible directory and file, each directory before what it holds, names in order.
-
-        The root is the first, with the path "". A directory that the ignore rules name is not yielded, even
-        when some file below it is.
-        """
-        yield from walk(self._names, self._entry, self._hidden_directories)
 
     def _entry(self, path: str) -> Entry | None:
         index = self._index.get(path)
@@ -216,7 +143,7 @@ class GitTree(SharedTree):
             self._executable.append(mode == _EXECUTABLE)
             link(path, children)
         self._names = {path: tuple(sorted(names)) for path, names in children.items()}
-        self._hidden_directories = {path for path in self._names if rules.ignores(path, is_directory=True)}
+        self._hidden = {path for path in self._names if rules.ignores(path, is_directory=True)}
 
     def _add_directory(self, path: str, children: dict[str, set[str]], rules: IgnoreRules) -> None:
         while path and path not in children:
@@ -225,15 +152,6 @@ class GitTree(SharedTree):
                 link(path, children)
                 return
             path = path.rpartition("/")[0]
-
-
-def clean_path(path: str) -> str:
-    """Return a path of a spec as one below the root, which it cannot leave; the root is "".
-
-    >>> clean_path("./charts/../apps/"), clean_path("../../etc"), clean_path(".")
-    ('apps', 'etc', '')
-    """
-    return posixpath.normpath("/" + path).lstrip("/")
 
 
 def read_rules(files: Mapping[str, int], read: Callable[[str], bytes], ignore: str | None) -> IgnoreRules:
@@ -247,36 +165,6 @@ def read_rules(files: Mapping[str, int], read: Callable[[str], bytes], ignore: s
             raise IgnoreInvalid(f"{path} is larger than {MAX_IGNORE_BYTES} bytes")
         texts[path.rpartition("/")[0]] = read(path).decode("utf-8", "surrogateescape")
     return IgnoreRules(texts, ignore)
-
-
-def walk(
-    names: Mapping[str, Sequence[str]], entry: Callable[[str], Entry | None], hidden: Collection[str]
-) -> Iterator[Entry]:
-    """Yield a tree's entries from the root down, names in order; directories in ``hidden`` are passed over."""
-    pending = [""]
-    while pending:
-        path = pending.pop()
-        file = entry(path)
-        if file is not None:
-            yield file
-            continue
-        if path not in hidden:
-            yield Entry(path, is_directory=True)
-        prefix = f"{path}/" if path else ""
-        pending.extend(prefix + name for name in reversed(names[path]))
-
-
-def link(path: str, children: dict[str, set[str]]) -> None:
-    """Enter a path into its directory's listing, and that directory into its own, up to the root."""
-    while path:
-        parent, _, name = path.rpartition("/")
-        known = children.get(parent)
-        if known is not None and name in known:
-            return
-        if known is None:
-            known = children[parent] = set()
-        known.add(name)
-        path = parent
 
 
 _EXECUTABLE = "100755"

@@ -15,9 +15,9 @@ from headgate.api import GitRepository, ObjectKey, reasons
 from headgate.git.auth import Credentials
 from headgate.git.checkout import Included, Shape
 from headgate.git.errors import IncludeFailed
+from headgate.git.listed import SharedTree
 from headgate.git.providers import Providers
 from headgate.git.proxy import Proxy
-from headgate.git.tree import SharedTree
 from headgate.git.url import RemoteUrl
 from headgate.kube import Client, NotFound, ObjectRef
 from headgate.reconcile.store import GIT_REPOSITORY, SourceKey, Store

@@ -13,8 +13,9 @@ import pytest
 from headgate.git.artifact import BATCH, Packed, pack
 from headgate.git.cache import BareCache, Caches
 from headgate.git.client import Remote
+from headgate.git.listed import Entry
 from headgate.git.refs import Reference
-from headgate.git.tree import Entry, GitTree
+from headgate.git.tree import GitTree
 from tests.support.gitserver_repository import Repository
 
 

@@ -11,8 +11,9 @@ import pytest
 from headgate.git.cache import BareCache
 from headgate.git.client import Remote
 from headgate.git.errors import IgnoreInvalid
+from headgate.git.listed import Entry
 from headgate.git.refs import Reference
-from headgate.git.tree import Entry, GitTree
+from headgate.git.tree import GitTree
 from headgate.kustomize.errors import FileMissing, NotAFile, TooLarge, TreeError
 from headgate.kustomize.tree import EntryKind, blob_id
 from tests.support.gitserver_repository import Repository
