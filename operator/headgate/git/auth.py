@@ -74,6 +74,15 @@ class Credentials:
             return f"Basic {base64.b64encode(pair).decode()}"
         return ""
 
+    @property
+    def kind(self) -> str:
+        """What a server is shown, as messages call it; "" for anonymous access."""
+        if self.identity:
+            return "the SSH key"
+        if self.bearer_token:
+            return "the bearer token"
+        return "the user name and password" if self.authorization else ""
+
     def redact(self, text: str) -> str:
         """Return the text with every secret of these credentials, in any form Git prints, replaced."""
         text = re.sub(r"(?<=://)[^/@\s]*:[^/@\s]*@", "", text)

@@ -215,13 +215,8 @@ class Remote:
         return max(found, key=lambda candidate: (times[candidate.commit], candidate.ref))
 
     def _failure(self, finished: Finished) -> GitError:
-        return explain(
-            self._credentials.redact(finished.messages), str(self.url), with_credentials=not self._anonymous
-        )
-
-    @property
-    def _anonymous(self) -> bool:
-        return not self._credentials.authorization and not self._credentials.identity
+        messages = self._credentials.redact(finished.messages)
+        return explain(messages, str(self.url), given=self._credentials.kind)
 
     def _missing(self, resolved: Resolved) -> RefNotFound:
         where = f" in {resolved.ref}" if resolved.ref else ""

@@ -24,6 +24,10 @@ __all__ = ["explain", "is_redirect", "is_refusal", "is_unknown"]
 
 MAX_MESSAGE = 300
 
+_REQUIRED = "authentication required, but no credentials are given"
+
+_REFUSED = "authentication failed"
+
 _KINDS: tuple[tuple[type[GitError], str, re.Pattern[str]], ...] = tuple(
     (kind, text, re.compile(pattern, re.IGNORECASE))
     for kind, text, pattern in (
@@ -39,10 +43,15 @@ _KINDS: tuple[tuple[type[GitError], str, re.Pattern[str]], ...] = tuple(
         ),
         (
             AuthenticationFailed,
-            "authentication failed",
+            "authentication failed: the SSH key cannot be read",
+            r"Load key .*: (incorrect passphrase|error in libcrypto|invalid format)|"
+            r"incorrect passphrase supplied",
+        ),
+        (
+            AuthenticationFailed,
+            _REFUSED,
             r"Authentication failed for|could not read (Username|Password)|Permission denied \(|"
-            r"error: (401|403)\b|Load key .*: (incorrect passphrase|error in libcrypto|invalid format)|"
-            r"incorrect passphrase supplied|HTTP Basic: Access denied|Access denied|invalid credentials",
+            r"error: (401|403)\b|HTTP Basic: Access denied|Access denied|invalid credentials",
         ),
         (
             RepositoryNotFound,
@@ -90,12 +99,19 @@ _DAMAGE = re.compile(
     re.IGNORECASE,
 )
 _NOISE = re.compile(
-    r"^(warning:|hint:|remote: *$|Please make sure|and the repository exists|\s*$)", re.IGNORECASE
+    # That Git would now ask for a password tells a user nothing: there is nobody to ask.
+    r"^(warning:|hint:|remote: *$|Please make sure|and the repository exists|\s*$|"
+    r"(fatal: )?(could not read (Username|Password) for|Authentication failed for)|"
+    r"error: unable to read askpass response)",
+    re.IGNORECASE,
 )
 
 
-def explain(messages: str, url: str, *, with_credentials: bool) -> GitError:
-    """Return the error that Git's messages amount to; ``messages`` must already be free of credentials."""
+def explain(messages: str, url: str, *, given: str) -> GitError:
+    """Return the error that Git's messages amount to; ``messages`` must already be free of credentials.
+
+    ``given`` names the kind of credentials that the server was shown (``the bearer token``), "" for none.
+    """
     if _DISK_FULL.search(messages):
         return StorageError("the repository cache cannot be written: no space left")
     if _DAMAGE.search(messages):
@@ -104,8 +120,8 @@ def explain(messages: str, url: str, *, with_credentials: bool) -> GitError:
     for kind, text, pattern in _KINDS:
         if not pattern.search(messages):
             continue
-        if kind is AuthenticationFailed and not with_credentials:
-            text = "authentication required, but no credentials are given"
+        if text == _REFUSED:
+            text = f"{_REFUSED}: the server does not accept {given}" if given else _REQUIRED
         return kind(f"unable to clone '{url}': {text}" + (f": {detail}" if detail else ""))
     return GitFailed(f"unable to clone '{url}': {detail or 'git failed without a message'}")
 

@@ -59,22 +59,23 @@ URL = "https://example.com/repo"
     ],
 )
 def test_kinds(messages: str, kind: type[GitError]) -> None:
-    assert type(explain(messages, URL, with_credentials=True)) is kind
+    assert type(explain(messages, URL, given="the bearer token")) is kind
 
 
 def test_the_message_names_the_url_what_failed_and_git_s_own_words() -> None:
-    error = explain("fatal: Authentication failed for 'x'\n", URL, with_credentials=True)
-    assert str(error) == f"unable to clone '{URL}': authentication failed: Authentication failed for 'x'"
+    error = explain("remote: this token is expired\nfatal: Authentication failed for 'x'\n", URL, given="the token")
+    told = "authentication failed: the server does not accept the token: this token is expired"
+    assert str(error) == f"unable to clone '{URL}': {told}"
 
 
 def test_without_credentials_it_is_said_that_none_are_given() -> None:
-    error = explain("fatal: could not read Username for 'x'", URL, with_credentials=False)
+    error = explain("fatal: could not read Username for 'x'", URL, given="")
     assert "authentication required, but no credentials are given" in str(error)
 
 
 def test_noise_is_left_out_and_the_rest_is_bounded_and_printable() -> None:
     messages = "warning: x\nhint: y\n\x1b[31mfatal: a\nfatal: a\nremote: b\n" + "c" * 1000
-    text = str(explain(messages, URL, with_credentials=True))
+    text = str(explain(messages, URL, given="the bearer token"))
     assert "hint" not in text
     assert "\x1b" not in text
     assert len(text) < 400
