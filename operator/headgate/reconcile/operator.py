@@ -24,6 +24,7 @@ from headgate.api import conditions as cond
 from headgate.api.reasons import READY
 from headgate.kube import ObjectRef
 from headgate.reconcile.controller import Controller
+from headgate.reconcile.dependencies import judged_by_expression
 from headgate.reconcile.drift import DriftBackoff
 from headgate.reconcile.inputs import included_sources, references, source_references
 from headgate.reconcile.queue import Depth, Priority, Trigger
@@ -67,6 +68,7 @@ class Operator:
         self._seen: dict[tuple[str, ObjectKey], _Seen] = {}
         self._revisions: dict[SourceKey, tuple[str, str]] = {}
         self._ready: dict[ObjectKey, tuple[bool, int, str]] = {}
+        self._versions: dict[ObjectKey, str] = {}
         self._drift = DriftBackoff()
         self._drifted: dict[tuple[ObjectKey, ObjectRef], str] = {}
         """What happened last to objects whose correction is due."""
@@ -89,6 +91,7 @@ class Operator:
             self._kustomizations.queue.add(key, Trigger(Priority.REQUESTED, "deleted"))
             self._wake_dependents(key, "dependency deleted")
             self._ready.pop(key, None)
+            self._versions.pop(key, None)
             return
         self.kustomization_written(obj)
         trigger = self._news("Kustomization", obj)
@@ -141,18 +144,25 @@ class Operator:
         self._wake_consumers(key, Trigger(Priority.ROUTINE, "source available", str(key)))
 
     def kustomization_written(self, obj: Obj) -> None:
-        """A Kustomization as it is now; its dependents are woken when it has become Ready for something new."""
+        """A Kustomization as it is now.
+
+        Its dependents are woken when it has become Ready for something new; those that judge it by an expression,
+        which may look at any of its fields, whenever it has changed.
+        """
         if not self._store.put_kustomization(obj):
             return
         key = key_of(obj)
+        version = obj["metadata"]["resourceVersion"]
+        changed = self._versions.get(key) != version
+        self._versions[key] = version
         status = obj.get("status") or {}
         ready = cond.is_true(status.get("conditions") or (), READY)
         now = (ready, int(status.get("observedGeneration") or 0), str(status.get("lastAppliedRevision")))
-        if self._ready.get(key) == now:
-            return
-        self._ready[key] = now
-        if ready:
+        became, self._ready[key] = self._ready.get(key) != now, now
+        if became and ready:
             self._wake_dependents(key, "dependency ready")
+        elif changed:
+            self._wake_dependents(key, "dependency changed", by_expression=True)
 
     def live_changed(self, key: ObjectKey, ref: ObjectRef) -> None:
         """An object that the Kustomization follows has changed."""
@@ -199,10 +209,11 @@ class Operator:
         for consumer in self._store.consumers(key):
             self._kustomizations.queue.add(consumer, trigger)
 
-    def _wake_dependents(self, key: ObjectKey, reason: str) -> None:
+    def _wake_dependents(self, key: ObjectKey, reason: str, *, by_expression: bool = False) -> None:
+        trigger = Trigger(Priority.UNBLOCKED, reason, f"Kustomization/{key}")
         for dependent in self._store.dependents(key):
-            trigger = Trigger(Priority.UNBLOCKED, reason, f"Kustomization/{key}")
-            self._kustomizations.queue.add(dependent, trigger)
+            if not by_expression or key in judged_by_expression(self._store.kustomization(dependent)):
+                self._kustomizations.queue.add(dependent, trigger)
 
     def _news(self, kind: str, obj: Obj) -> Trigger | None:
         """What about the object is to be acted on, None when nothing is."""

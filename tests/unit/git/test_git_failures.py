@@ -63,7 +63,9 @@ def test_kinds(messages: str, kind: type[GitError]) -> None:
 
 
 def test_the_message_names_the_url_what_failed_and_git_s_own_words() -> None:
-    error = explain("remote: this token is expired\nfatal: Authentication failed for 'x'\n", URL, given="the token")
+    error = explain(
+        "remote: this token is expired\nfatal: Authentication failed for 'x'\n", URL, given="the token"
+    )
     told = "authentication failed: the server does not accept the token: this token is expired"
     assert str(error) == f"unable to clone '{URL}': {told}"
 
