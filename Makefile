@@ -62,7 +62,8 @@ $(INSTALLED): $(DEPENDENCIES) pyproject.toml
 .PHONY: lock
 lock: $(if $(wildcard $(INSTALLED)),,venv) ## Renew constraints.txt from pyproject.toml (UPGRADE=1: take newer versions too)
 	$(BIN)/uv pip compile pyproject.toml --extra dev $(LOCK) --output-file constraints.txt
-	$(BIN)/uv pip compile pyproject.toml --constraints constraints.txt $(LOCK) --output-file deploy/requirements.txt
+	$(BIN)/uv pip compile pyproject.toml --extra aws --extra azure --extra gcp --extra vault \
+		--constraints constraints.txt $(LOCK) --output-file deploy/requirements.txt
 
 LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --quiet \
 	--custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)

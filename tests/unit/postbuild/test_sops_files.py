@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("pyrage", reason="pyrage is not installed, which decrypts what age encrypted")
-
 from headgate.kustomize.yaml.scalars import resolve_v3
 from headgate.postbuild.sops import BadCredentials, DecryptionError, Decryptor, key_sources
 

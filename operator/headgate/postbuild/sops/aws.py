@@ -6,48 +6,34 @@ operator's own. A role in the metadata is assumed on top of them.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
+import socket
 from collections.abc import Mapping
 from typing import Any
 
+from headgate.postbuild.sops.cloud import ANSWER_TIMEOUT, CONNECT_TIMEOUT, RETRIES, CloudKeys, wrapped_key
 from headgate.postbuild.sops.errors import BadCredentials, ExtraMissing
-from headgate.postbuild.sops.identity import WorkloadIdentity
 from headgate.postbuild.sops.keys import KeyRefused
 from headgate.postbuild.sops.metadata import MasterKey
 
 __all__ = ["AwsKms"]
 
 _ARN = re.compile(r"arn:aws[\w-]*:kms:([a-z0-9-]+):[0-9]+:(?:key|alias)/.+", re.ASCII)
-_SESSION = "headgate-sops"
+_ROLE = "eks.amazonaws.com/role-arn"
 
 
-class AwsKms:
-    """A client of KMS in any region; ``credentials`` is the mapping of ``sops.aws-kms``."""
+class AwsKms(CloudKeys):
+    """A client of KMS in any region; the credentials are the mapping of ``sops.aws-kms``."""
 
-    def __init__(
-        self,
-        *,
-        credentials: Mapping[str, Any] | None = None,
-        identity: WorkloadIdentity | None = None,
-        ambient: bool = False,
-    ) -> None:
-        if credentials is not None and not (
-            credentials.get("aws_access_key_id") and credentials.get("aws_secret_access_key")
-        ):
+    KIND = "kms"
+
+    def check(self, credentials: Mapping[str, Any]) -> None:
+        if not (credentials.get("aws_access_key_id") and credentials.get("aws_secret_access_key")):
             raise BadCredentials("needs aws_access_key_id and aws_secret_access_key")
-        self._credentials = credentials
-        self._identity = identity
-        self._ambient = ambient
-
-    def serves(self, key: MasterKey) -> bool:
-        return key.kind == "kms" and bool(self._credentials or self._identity or self._ambient)
 
     def decrypt(self, key: MasterKey) -> bytes:
         """Return the data key; raises :class:`KeyRefused` and :class:`ExtraMissing`."""
         try:
-            import boto3
             from botocore.exceptions import BotoCoreError, ClientError
         except ImportError:
             raise ExtraMissing("AWS KMS", "aws") from None
@@ -57,24 +43,24 @@ class AwsKms:
         context = key.fields.get("context") or {}
         if not isinstance(context, Mapping):
             raise KeyRefused("its encryption context is malformed")
+        wrapped = wrapped_key(key)
         try:
-            session = self._session(boto3, match[1], key.text("role"))
-            answer = session.client("kms").decrypt(
+            answer = _client(self._session(match[1], key.text("role")), "kms").decrypt(
                 KeyId=key.text("arn"),
-                CiphertextBlob=base64.b64decode(key.enc, validate=True),
+                CiphertextBlob=wrapped,
                 EncryptionContext={str(name): str(value) for name, value in context.items()},
             )
             return bytes(answer["Plaintext"])
-        except binascii.Error:
-            raise KeyRefused("its data key is no base64") from None
         except ClientError as error:
-            raise KeyRefused(
-                f"the service refused ({error.response.get('Error', {}).get('Code', 'error')})"
-            ) from None
+            code = error.response.get("Error", {}).get("Code", "error")
+            raise KeyRefused(f"the service refused ({code})") from None
         except BotoCoreError as error:
             raise KeyRefused(f"the service could not be used ({type(error).__name__})") from None
 
-    def _session(self, boto3: Any, region: str, role: str) -> Any:
+    def _session(self, region: str, role: str) -> Any:
+        import boto3
+
+        session = boto3.Session(region_name=region)
         if self._credentials is not None:
             session = boto3.Session(
                 aws_access_key_id=str(self._credentials["aws_access_key_id"]),
@@ -83,25 +69,41 @@ class AwsKms:
                 region_name=region,
             )
         elif self._identity is not None:
-            answer = (
-                boto3.Session(region_name=region)
-                .client("sts")
-                .assume_role_with_web_identity(
-                    RoleArn=self._identity.annotation("eks.amazonaws.com/role-arn"),
-                    RoleSessionName=_SESSION,
-                    WebIdentityToken=self._identity.token("sts.amazonaws.com"),
-                )
+            answer = _client(session, "sts").assume_role_with_web_identity(
+                RoleArn=self._identity.annotation(_ROLE),
+                RoleSessionName=_session_name(
+                    f"{self._identity.name}.{self._identity.namespace}.{region}.fluxcd.io"
+                ),
+                WebIdentityToken=self._identity.token("sts.amazonaws.com"),
             )
-            session = _temporary(boto3, answer, region)
-        else:
-            session = boto3.Session(region_name=region)
+            session = _temporary(answer, region)
         if role:
-            answer = session.client("sts").assume_role(RoleArn=role, RoleSessionName=_SESSION)
-            session = _temporary(boto3, answer, region)
+            answer = _client(session, "sts").assume_role(
+                RoleArn=role, RoleSessionName=_session_name(f"sops@{socket.gethostname()}")
+            )
+            session = _temporary(answer, region)
         return session
 
 
-def _temporary(boto3: Any, answer: Mapping[str, Any], region: str) -> Any:
+def _session_name(text: str) -> str:
+    """Trust policies may ask for these names, so they are Flux's and SOPS' own, within what AWS takes."""
+    return re.sub(r"[^a-zA-Z0-9=,.@_-]+", "", text)[:64]
+
+
+def _client(session: Any, service: str) -> Any:
+    from botocore.config import Config
+
+    limits = Config(
+        connect_timeout=CONNECT_TIMEOUT,
+        read_timeout=ANSWER_TIMEOUT,
+        retries={"total_max_attempts": 1 + RETRIES},
+    )
+    return session.client(service, config=limits)
+
+
+def _temporary(answer: Mapping[str, Any], region: str) -> Any:
+    import boto3
+
     given = answer["Credentials"]
     return boto3.Session(
         aws_access_key_id=given["AccessKeyId"],

@@ -7,39 +7,38 @@ application in its annotations, or the operator's own.
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
 from typing import Any
 
+from headgate.postbuild.sops.cloud import ANSWER_TIMEOUT, CONNECT_TIMEOUT, RETRIES, CloudKeys, wrapped_key
 from headgate.postbuild.sops.errors import BadCredentials, ExtraMissing
-from headgate.postbuild.sops.identity import WorkloadIdentity
 from headgate.postbuild.sops.keys import KeyRefused
 from headgate.postbuild.sops.metadata import MasterKey
 
 __all__ = ["AzureKeyVault"]
 
 _AUDIENCE = "api://AzureADTokenExchange"
+_LIMITS: dict[str, Any] = {
+    "connection_timeout": CONNECT_TIMEOUT,
+    "read_timeout": ANSWER_TIMEOUT,
+    "retry_total": RETRIES,
+}
 
 
-class AzureKeyVault:
-    """A client of any vault; ``credentials`` is the mapping of ``sops.azure-kv``."""
+class AzureKeyVault(CloudKeys):
+    """A client of any vault; the credentials are the mapping of ``sops.azure-kv``.
 
-    def __init__(
-        self,
-        *,
-        credentials: Mapping[str, Any] | None = None,
-        identity: WorkloadIdentity | None = None,
-        ambient: bool = False,
-    ) -> None:
-        self._credentials = None if credentials is None else {k: str(v) for k, v in credentials.items()}
-        self._identity = identity
-        self._ambient = ambient
-        if self._credentials is not None:
-            _kind(self._credentials)
+    ``options`` go to the SDK's clients, such as ``transport``.
+    """
 
-    def serves(self, key: MasterKey) -> bool:
-        return key.kind == "azure_kv" and bool(self._credentials or self._identity or self._ambient)
+    KIND = "azure_kv"
+
+    def __init__(self, *args: Any, options: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._options = {**_LIMITS, **(options or {})}
+
+    def check(self, credentials: Mapping[str, Any]) -> None:
+        _kind(credentials)
 
     def decrypt(self, key: MasterKey) -> bytes:
         """Return the data key; raises :class:`KeyRefused` and :class:`ExtraMissing`."""
@@ -49,33 +48,34 @@ class AzureKeyVault:
         except ImportError:
             raise ExtraMissing("Azure Key Vault", "azure") from None
         parts = (key.text("vault_url").rstrip("/"), "keys", key.text("name"), key.text("version"))
+        wrapped = wrapped_key(key, urlsafe=True)
         try:
-            wrapped = base64.urlsafe_b64decode(key.enc + "=" * (-len(key.enc) % 4))
-            client = CryptographyClient("/".join(filter(None, parts)), self._credential())
-            return bytes(client.decrypt(EncryptionAlgorithm.rsa_oaep_256, wrapped).plaintext)
-        except binascii.Error:
-            raise KeyRefused("its data key is no base64") from None
+            with CryptographyClient(
+                "/".join(filter(None, parts)), self._credential(), **self._options
+            ) as client:
+                return bytes(client.decrypt(EncryptionAlgorithm.rsa_oaep_256, wrapped).plaintext)
         except HttpResponseError as error:
             raise KeyRefused(f"the service refused (status {error.status_code})") from None
         except (AzureError, ValueError) as error:
             raise KeyRefused(f"the service could not be used ({type(error).__name__})") from None
 
     def _credential(self) -> Any:
-        try:
-            from azure import identity as sdk
-        except ImportError:
-            raise ExtraMissing("Azure Key Vault", "azure") from None
-        given = self._credentials
-        if given is None:
+        from azure import identity as sdk
+
+        options = dict(self._options)
+        if self._credentials is None:
             account = self._identity
             if account is None:
-                return sdk.DefaultAzureCredential()
+                return sdk.DefaultAzureCredential(exclude_interactive_browser_credential=True, **options)
             return sdk.ClientAssertionCredential(
                 account.annotation("azure.workload.identity/tenant-id"),
                 account.annotation("azure.workload.identity/client-id"),
                 lambda: account.token(_AUDIENCE),
+                **options,
             )
-        options = {"authority": given["authorityHost"]} if given.get("authorityHost") else {}
+        given = {name: str(value) for name, value in self._credentials.items()}
+        if given.get("authorityHost"):
+            options["authority"] = given["authorityHost"]
         match _kind(given):
             case "secret":
                 return sdk.ClientSecretCredential(
@@ -95,10 +95,10 @@ class AzureKeyVault:
                     given["tenant"], given["appId"], given["password"], **options
                 )
             case _:
-                return sdk.ManagedIdentityCredential(client_id=given["clientId"])
+                return sdk.ManagedIdentityCredential(client_id=given["clientId"], **options)
 
 
-def _kind(given: Mapping[str, str]) -> str:
+def _kind(given: Mapping[str, Any]) -> str:
     """Tell which credentials these are, in Flux's order; raises :class:`BadCredentials`."""
 
     def has(*names: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import json
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -11,6 +12,7 @@ import yaml
 from headgate.postbuild.sops.age import AgeIdentities
 from headgate.postbuild.sops.aws import AwsKms
 from headgate.postbuild.sops.azure import AzureKeyVault
+from headgate.postbuild.sops.cloud import CloudKeys
 from headgate.postbuild.sops.errors import BadCredentials
 from headgate.postbuild.sops.gcp import GcpKms
 from headgate.postbuild.sops.identity import WorkloadIdentity
@@ -51,41 +53,54 @@ def key_sources(
             _imported(name, pgp.add, entries[name])
     token = entries.get("sops.vault-token")
     vault = VaultTransit(
-        token=None if token is None else _text(token).strip(),
+        token=None if token is None else _text(token).strip() or None,
         identity=identity,
         login_paths=vault_login_paths,
         ambient=ambient,
     )
-    shared: dict[str, Any] = {"identity": identity, "ambient": ambient}
-    aws = _with_credentials("sops.aws-kms", entries, lambda c: AwsKms(credentials=c, **shared))
-    azure = _with_credentials("sops.azure-kv", entries, lambda c: AzureKeyVault(credentials=c, **shared))
-    name = "sops.gcp-kms"
-    gcp = _imported(name, lambda data: GcpKms(credentials=data, **shared), entries.get(name))
-    return [ages, pgp, vault, aws, azure, gcp]
+    clouds = ((AwsKms, "sops.aws-kms"), (AzureKeyVault, "sops.azure-kv"), (GcpKms, "sops.gcp-kms"))
+    return [
+        ages,
+        pgp,
+        vault,
+        *(
+            _cloud(source, name, entries.get(name), identity=identity, ambient=ambient)
+            for source, name in clouds
+        ),
+    ]
 
 
-def _imported(name: str, take: Callable[[Any], T], value: Any) -> T:
+def _imported(name: str, take: Callable[[T], object], value: T) -> None:
     try:
-        return take(value)
+        take(value)
     except BadCredentials as error:
-        raise BadCredentials(f"entry {name!r} of the decryption Secret {error.message}") from None
+        raise _in_entry(name, error) from None
 
 
-def _with_credentials(
-    name: str, entries: Mapping[str, bytes], make: Callable[[Mapping[str, Any] | None], T]
-) -> T:
-    def parsed(data: bytes | None) -> T:
-        if data is None:
-            return make(None)
+def _cloud(source: type[CloudKeys], name: str, data: bytes | None, **options: Any) -> CloudKeys:
+    try:
+        return source(None if data is None else _mapping(data), **options)
+    except BadCredentials as error:
+        raise _in_entry(name, error) from None
+
+
+def _in_entry(name: str, error: BadCredentials) -> BadCredentials:
+    return BadCredentials(f"entry {name!r} of the decryption Secret {error.message}")
+
+
+def _mapping(data: bytes) -> dict[str, Any]:
+    """Parse JSON or YAML; JSON may be indented with tabs, so YAML's reader is not enough."""
+    text = _text(data)
+    try:
+        value = json.loads(text)
+    except ValueError:
         try:
-            value = yaml.load(_text(data), yaml.CSafeLoader)
-        except yaml.YAMLError:
+            value = yaml.load(text, yaml.CSafeLoader)
+        except (yaml.YAMLError, RecursionError):
             value = None
-        if not isinstance(value, dict):
-            raise BadCredentials("is no YAML mapping")
-        return make({str(key): item for key, item in value.items()})
-
-    return _imported(name, parsed, entries.get(name))
+    if not isinstance(value, dict):
+        raise BadCredentials("is no mapping in YAML or JSON")
+    return {str(key): item for key, item in value.items()}
 
 
 def _text(data: bytes) -> str:

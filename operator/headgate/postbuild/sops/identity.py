@@ -17,7 +17,7 @@ class WorkloadIdentity:
     namespace: str
     name: str
     token: Callable[[str], str] = field(repr=False)
-    """Returns a token of the account for an audience (a TokenRequest); called once per data key at most."""
+    """Returns a token of the account for an audience (a TokenRequest); raises :class:`KeyRefused`."""
     annotations: Mapping[str, str] = field(default_factory=dict)
 
     def annotation(self, key: str) -> str:

@@ -1,0 +1,66 @@
+"""What the sources of the clouds' keys have in common: whose credentials they use, and for how long they try.
+
+Credentials are an entry of the decryption Secret, or a service account's of the cluster, or the operator's own
+(``ambient``), the first that is given.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
+
+from headgate.postbuild.sops.identity import WorkloadIdentity
+from headgate.postbuild.sops.keys import KeyRefused
+from headgate.postbuild.sops.metadata import MasterKey
+
+__all__ = ["ANSWER_TIMEOUT", "CONNECT_TIMEOUT", "RETRIES", "CloudKeys"]
+
+CONNECT_TIMEOUT: Final = 5.0
+"""Seconds. A build waits for the key service, and holds a thread: what does not answer is tried again later."""
+ANSWER_TIMEOUT: Final = 10.0
+"""Seconds."""
+RETRIES: Final = 1
+
+
+class CloudKeys:
+    """A client of a cloud's key service; :meth:`decrypt` is what the clouds do differently."""
+
+    KIND: ClassVar[str]
+    """One of :data:`headgate.postbuild.sops.metadata.KINDS`."""
+
+    def __init__(
+        self,
+        credentials: Mapping[str, Any] | None = None,
+        *,
+        identity: WorkloadIdentity | None = None,
+        ambient: bool = False,
+    ) -> None:
+        """Raises :class:`BadCredentials` when ``credentials``, the entry's content, cannot be used."""
+        if credentials is not None:
+            self.check(credentials)
+        self._credentials, self._identity, self._ambient = credentials, identity, ambient
+
+    def check(self, credentials: Mapping[str, Any]) -> None:
+        """Raise :class:`BadCredentials` when what is needed is missing."""
+        raise NotImplementedError
+
+    def serves(self, key: MasterKey) -> bool:
+        given = self._credentials is not None or self._identity is not None
+        return key.kind == self.KIND and (given or self._ambient)
+
+    def decrypt(self, key: MasterKey) -> bytes:
+        """Return the data key; raises :class:`KeyRefused` and :class:`ExtraMissing`."""
+        raise NotImplementedError
+
+
+def wrapped_key(key: MasterKey, *, urlsafe: bool = False) -> bytes:
+    """Return the encrypted data key of a master key; raises :class:`KeyRefused`."""
+    text = key.enc
+    if urlsafe:
+        text = text.translate(str.maketrans("-_", "+/")) + "=" * (-len(text) % 4)
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error:
+        raise KeyRefused("its data key is no base64") from None
