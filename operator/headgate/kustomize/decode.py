@@ -1,8 +1,8 @@
 """Decoding plain values into the typed model, with errors that name the field at fault.
 
 A :class:`Record` is a table from field names to decoders. Like kustomize's own decoder it matches field names
-without regard to case, takes null for "not given", never converts between types, and refuses unknown fields where
-it is told to.
+without regard to case, takes null for "not given", and only where it is told to converts between types or refuses
+unknown fields.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
 from headgate.kustomize.errors import KustomizationError
+from headgate.kustomize.yaml.scalars import scalar_text
 
 T = TypeVar("T")
 
@@ -89,6 +90,26 @@ def text_map(value: Any, where: str, strict: bool) -> dict[str, str]:
     }
 
 
+def _loose_text(value: Any, where: str, strict: bool) -> str:
+    return text(scalar_text(value) if isinstance(value, (bool, int, float)) else value, where, strict)
+
+
+def _loose_map(value: Any, where: str, strict: bool) -> dict[str, str]:
+    if not isinstance(value, dict):
+        raise wrong_type(value, where, "a map")
+    return {
+        str(key): "" if item is None else _loose_text(item, f"{where}.{key}", strict)
+        for key, item in value.items()
+    }
+
+
+_LOOSE: dict[Decoder[Any], Decoder[Any]] = {
+    text: _loose_text,
+    text_map: _loose_map,
+    texts: list_of(_loose_text, ""),
+}
+
+
 class Record(Generic[T]):
     """A decoder of maps with known fields into a data class.
 
@@ -99,6 +120,13 @@ class Record(Generic[T]):
         self._make = make
         self._fields = dict(fields)
         self._folded = {name.lower(): entry for name, entry in fields.items()}
+
+    def loose(self) -> Record[T]:
+        """Return the decoder that takes numbers and booleans for text in its own fields, not in nested ones.
+
+        kustomize decodes the configuration of plugins this way, and a kustomization file not.
+        """
+        return Record(self._make, {k: (a, _LOOSE.get(d, d)) for k, (a, d) in self._fields.items()})
 
     def __call__(self, value: Any, where: str, strict: bool) -> T:
         if not isinstance(value, dict):

@@ -18,7 +18,7 @@ from typing import Any
 
 from jsonpatch import JsonPointer, JsonPointerException
 
-from headgate.kustomize.errors import PatchError
+from headgate.kustomize.errors import PatchError, YamlError
 from headgate.kustomize.yaml import Dialect, load_documents, plain, to_json
 from headgate.kustomize.yaml.numbers import go_general, go_json
 from headgate.kustomize.yaml.scalars import SpelledInt
@@ -77,12 +77,30 @@ def parse_json_patch(data: bytes | str | list[Any], *, file: str) -> JsonPatch:
     if isinstance(data, list):
         entries: Any = data
     else:
-        text = data.encode() if isinstance(data, str) else data
-        documents = load_documents(text, file=file, dialect=Dialect.CONFIG)
-        entries = documents[0].value if documents else None
+        entries = _entries(data.encode() if isinstance(data, str) else data, file)
     if not isinstance(entries, list) or not entries:
         raise PatchError("a JSON patch must be a list of operations", file=file)
     return JsonPatch(tuple(_operation(entry, index, file) for index, entry in enumerate(entries)), file)
+
+
+def _entries(data: bytes, file: str) -> Any:
+    """Read the text: what begins with a bracket is JSON, anything else YAML of which the first document counts."""
+    if data.startswith(b"["):
+        try:
+            return json.loads(data, parse_constant=_no_number)
+        except ValueError as error:
+            line = error.lineno if isinstance(error, json.JSONDecodeError) else None
+            raise YamlError(
+                f"a JSON patch that begins with '[' must be JSON, with all texts in quotes: {error}",
+                file=file,
+                line=line,
+            ) from None
+    documents = load_documents(data, file=file, dialect=Dialect.CONFIG)
+    return documents[0].value if documents else None
+
+
+def _no_number(text: str) -> Any:
+    raise ValueError(f"{text} is no number of JSON")
 
 
 def _operation(entry: Any, index: int, file: str) -> Operation:

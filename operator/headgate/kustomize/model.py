@@ -313,7 +313,7 @@ label: Decoder[Label] = Record(
         "fields": ("fields", field_specs),
     },
 )
-image: Decoder[Image] = Record(
+image: Record[Image] = Record(
     Image,
     {
         "name": ("name", text),
@@ -323,7 +323,7 @@ image: Decoder[Image] = Record(
         "digest": ("digest", text),
     },
 )
-replica: Decoder[Replica] = Record(Replica, {"name": ("name", text), "count": ("count", integer)})
+replica: Record[Replica] = Record(Replica, {"name": ("name", text), "count": ("count", integer)})
 generator_options: Decoder[GeneratorOptions] = Record(
     GeneratorOptions,
     {

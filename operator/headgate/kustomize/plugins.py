@@ -81,7 +81,9 @@ class _Config:
     namespace: str = ""
 
 
-_metadata: Decoder[dict[str, str]] = Record(dict, {"name": ("name", text), "namespace": ("namespace", text)})
+_metadata: Decoder[dict[str, str]] = Record(
+    dict, {"name": ("name", text), "namespace": ("namespace", text)}
+).loose()
 _value_target: Decoder[ValueTarget] = Record(
     ValueTarget,
     {
@@ -95,7 +97,7 @@ _FIELD_SPECS: dict[str, tuple[str, Decoder[Any]]] = {"fieldSpecs": ("field_specs
 
 
 def _fields(**fields: tuple[str, Decoder[Any]]) -> Decoder[_Config]:
-    return Record(_Config, {**_FIELD_SPECS, "metadata": ("metadata", _metadata), **fields})
+    return Record(_Config, {**_FIELD_SPECS, "metadata": ("metadata", _metadata), **fields}).loose()
 
 
 # Transformers: what each reads of its configuration, and the step it makes.
@@ -209,7 +211,7 @@ _SELECTED: dict[str, tuple[str, Decoder[Any]]] = {"target": ("target", selector)
 _TRANSFORMERS: dict[str, tuple[Decoder[_Config], _Maker]] = {
     "AnnotationsTransformer": (_fields(annotations=("annotations", text_map)), _annotations),
     "HashTransformer": (_fields(), _hash),
-    "ImageTagTransformer": (_fields(imageTag=("image_tag", image)), _images),
+    "ImageTagTransformer": (_fields(imageTag=("image_tag", image.loose())), _images),
     "LabelTransformer": (_fields(labels=("labels", text_map)), _labels),
     "NamespaceTransformer": (
         _fields(unsetOnly=("unset_only", boolean), setRoleBindingSubjects=("subjects", text)),
@@ -231,7 +233,7 @@ _TRANSFORMERS: dict[str, tuple[Decoder[_Config], _Maker]] = {
         _fields(replacements=("replacements", list_of(replacement, Replacement()))),
         _replacement,
     ),
-    "ReplicaCountTransformer": (_fields(replica=("replica", replica)), _replicas),
+    "ReplicaCountTransformer": (_fields(replica=("replica", replica.loose())), _replicas),
     "ValueAddTransformer": (
         _fields(
             value=("value", text),

@@ -33,6 +33,7 @@ _CACHE_SIZE = 32768
 _MAX_CACHED = 200
 _NO_KEY: Any = object()
 _MERGE: Any = object()
+_DROPPED: Any = object()
 _OPEN: Any = object()
 _TAG = "tag:yaml.org,2002:"
 
@@ -167,9 +168,11 @@ class Constructor:
                     raise Malformed("the merge key '<<' is given twice in one mapping", event.start_mark.line)
                 merges = _merged_maps(value, event.start_mark.line)
                 key = _NO_KEY
+            elif key is _DROPPED:
+                key = _NO_KEY
             else:
                 container[key] = value
-                if value is None and kind is ScalarEvent and not event.value:
+                if value is None and kind is ScalarEvent and not event.value and event.tag is None:
                     self.blanks.append((container, key, flow_level > 0))
                 key = _NO_KEY
 
@@ -186,7 +189,8 @@ class Constructor:
     def _key(self, event: Any) -> Any:
         text: str = event.value
         if event.style and event.tag is None:
-            return text
+            # kustomize clears the field after merging, whether or not it is the merge key.
+            return _DROPPED if text == "<<" and not self._any_keys else text
         if text in self._keys and event.tag is None:
             return text
         if text == "<<" and (event.tag is None or event.tag == _TAG + "merge"):
