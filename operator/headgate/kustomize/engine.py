@@ -14,7 +14,6 @@ from headgate.kustomize.provenance import (
     Origin,
     transformations_text,
 )
-from headgate.kustomize.resmap import ResMap
 from headgate.kustomize.resource import (
     BUILD_ANNOTATIONS,
     ORIGIN,
@@ -69,7 +68,7 @@ def _build(target: Target, loader: Loader, context: Context, options: BuildOptio
     gathered = target.accumulate()
     _finish(gathered)
     resources = gathered.resources
-    _drop_local(resources)
+    resources.keep(lambda item: bool(item.obj) and not _is_local(item))
     if kustomization.sort_options is not None:
         sort_resources(resources, kustomization.sort_options)
     elif options.reorder == "legacy":
@@ -88,15 +87,8 @@ def _finish(gathered: Accumulator) -> None:
     resolve_vars(gathered.resources, gathered.vars, gathered.config.var_plans)
 
 
-def _drop_local(resources: ResMap) -> None:
-    """Drop objects that are only there for kustomize itself."""
-    kept = [item for item in resources if item.obj and not _is_local(item)]
-    if len(kept) != len(resources):
-        resources.resources = kept
-        resources.changed()
-
-
 def _is_local(resource: Resource) -> bool:
+    """Tell whether an object is only there for kustomize itself."""
     annotations = metadata_of(resource.obj).get("annotations")
     return bool(annotations) and resource.annotations.get(LOCAL_CONFIG, "false") != "false"
 

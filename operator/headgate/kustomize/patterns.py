@@ -23,11 +23,24 @@ def is_literal(pattern: str) -> bool:
 
 
 @lru_cache(maxsize=4096)
+def literal_prefix(pattern: str) -> str:
+    """Return a text that everything begins with which the pattern matches at its start."""
+    if "|" in pattern:
+        return ""
+    end = 0
+    while end < len(pattern) and _PLAIN.match(pattern[end]):
+        end += 1
+    # What follows may make the last character optional, or the first of several.
+    return pattern if end == len(pattern) else pattern[: max(end - 1, 0)]
+
+
+@lru_cache(maxsize=4096)
 def whole(pattern: str) -> Callable[[str], bool]:
     """Return a predicate for texts that match from end to end; raises BadPattern."""
     if is_literal(pattern):
         return pattern.__eq__
-    return searcher(f"^(?:{pattern})$")
+    matches, prefix = searcher(f"^(?:{pattern})$"), literal_prefix(pattern)
+    return (lambda text: text.startswith(prefix) and matches(text)) if prefix else matches
 
 
 @lru_cache(maxsize=4096)

@@ -155,7 +155,7 @@ def _hash(config: _Config, loader: Loader, context: Context) -> Transform:
 
 def _images(config: _Config, loader: Loader, context: Context) -> Transform:
     plans = Plans(config.field_specs or ())
-    return lambda resources: set_images(resources, config.image_tag, plans)
+    return lambda resources: set_images(resources, [config.image_tag], plans)
 
 
 def _replicas(config: _Config, loader: Loader, context: Context) -> Transform:

@@ -1,52 +1,86 @@
 """The ordered collection of resources a build works on, with lookups by identity.
 
-Identity lookups are answered from indexes that are built on demand and dropped by :meth:`ResMap.changed` when a
-transformer may have renamed, moved, added or removed something, so that a build stays linear in its objects.
+Lookups are answered from indexes, so that a build stays linear in its objects however many patches, generators and
+replacements name single ones of them. An index is built when it is first needed. What changes one resource says so
+with :meth:`ResMap.touched`, which mends the indexes; what may have changed all says :meth:`ResMap.changed`, which
+drops them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from headgate.kustomize.errors import IdConflict, ResourceError
 from headgate.kustomize.ids import ResId
+from headgate.kustomize.index import Index
 from headgate.kustomize.resource import Resource, string_map
 
 
 class ResMap:
     """Resources in load order."""
 
-    __slots__ = ("_any", "_by_name", "_current", "resources")
+    __slots__ = ("_any", "_by_name", "_current", "_next", "_resources", "_shared")
 
     def __init__(self) -> None:
-        self.resources: list[Resource] = []
-        self._current: set[ResId] | None = set()
-        self._any: dict[ResId, list[Resource]] | None = None
-        self._by_name: dict[str, list[Resource]] | None = None
+        # By position, so that one that goes leaves the others where they are.
+        self._resources: dict[int, Resource] = {}
+        self._next = 0
+        self._current: Index[ResId] | None = Index(_current)
+        self._any: Index[ResId] | None = None
+        self._by_name: Index[str] | None = None
+        # Identities that several have, or had when they were last looked at.
+        self._shared: set[ResId] = set()
 
     def __iter__(self) -> Iterator[Resource]:
-        return iter(self.resources)
+        return iter(self._resources.values())
 
     def __len__(self) -> int:
-        return len(self.resources)
+        return len(self._resources)
 
     def changed(self) -> None:
         """Forget what is known about identities; to be called after anything that may have changed them."""
         self._current = self._any = self._by_name = None
+        self._shared.clear()
+
+    def touched(self, resource: Resource) -> None:
+        """Take note that one resource may have another identity, or be empty now, in which case it goes."""
+        if not resource.obj:
+            del self._resources[resource.position]
+        self._note(resource)
+
+    def _note(self, resource: Resource) -> None:
+        if self._any is not None:
+            self._any.note(resource)
+        if self._by_name is not None:
+            self._by_name.note(resource)
+        if self._current is not None:
+            self._note_current(self._current, resource)
+
+    def _note_current(self, index: Index[ResId], resource: Resource) -> None:
+        for identity in index.note(resource):
+            if len(index.positions(identity)) > 1:
+                self._shared.add(identity)
+
+    def _current_ids(self) -> Index[ResId]:
+        index = self._current
+        if index is None:
+            index = self._current = Index(_current)
+            for resource in self:
+                self._note_current(index, resource)
+        return index
 
     def append(self, resource: Resource) -> None:
         """Add a resource; raises IdConflict when its identity is taken."""
-        current = self._current
-        if current is None:
-            current = self._current = {item.id() for item in self.resources}
         identity = resource.id()
-        if identity in current:
+        if self._current_ids().positions(identity):
             raise IdConflict("may not add a resource with an id that is already taken", object=str(identity))
-        current.add(identity)
-        self.resources.append(resource)
-        self._by_name = None
-        if self._any is not None:
-            self._note(self._any, resource)
+        self._put(resource, self._next)
+        self._next += 1
+
+    def _put(self, resource: Resource, position: int) -> None:
+        resource.position = position
+        self._resources[position] = resource
+        self._note(resource)
 
     def append_all(self, resources: Iterable[Resource]) -> None:
         """Add resources in order; raises IdConflict."""
@@ -56,28 +90,24 @@ class ResMap:
     def with_any_id(self, identity: ResId) -> list[Resource]:
         """Return the resources that have, or once had, this identity."""
         if self._any is None:
-            self._any = {}
-            for resource in self.resources:
-                if resource.obj:
-                    self._note(self._any, resource)
-        return self._any.get(identity, [])
-
-    @staticmethod
-    def _note(index: dict[ResId, list[Resource]], resource: Resource) -> None:
-        for identity in {*resource.previous_ids(), resource.id()}:
-            index.setdefault(identity, []).append(resource)
+            self._any = Index(_any, self)
+        return self._at(self._any.positions(identity))
 
     def named(self, name: str) -> list[Resource]:
-        """Return the resources whose original or current name is this one."""
+        """Return the resources that have, or once had, this name."""
+        return self._at(self._names().positions(name))
+
+    def with_prefix(self, prefix: str) -> list[Resource]:
+        """Return the resources that have, or once had, a name that begins so."""
+        return self._at(self._names().starting_with(prefix)) if prefix else list(self)
+
+    def _names(self) -> Index[str]:
         if self._by_name is None:
-            self._by_name = {}
-            for resource in self.resources:
-                current = resource.name
-                original = resource.previous[0].name if resource.previous else current
-                self._by_name.setdefault(current, []).append(resource)
-                if original != current:
-                    self._by_name.setdefault(original, []).append(resource)
-        return self._by_name.get(name, [])
+            self._by_name = Index(_names, self)
+        return self._by_name
+
+    def _at(self, positions: Collection[int]) -> list[Resource]:
+        return [self._resources[position] for position in sorted(positions)]
 
     def absorb(self, resource: Resource) -> None:
         """Add a generated resource, or merge it into or put it in the place of the one it names.
@@ -110,29 +140,46 @@ class ResMap:
         _inherit(resource, old)
         if merges:
             _merge_data(resource, old)
-        self.resources[self.resources.index(old)] = resource
-        self.changed()
+        self._put(resource, old.position)
 
-    def drop_empty(self) -> None:
-        """Drop the resources that a patch has deleted or emptied."""
-        if not all(resource.obj for resource in self.resources):
-            self.resources = [resource for resource in self.resources if resource.obj]
+    def keep(self, wanted: Callable[[Resource], bool]) -> None:
+        """Drop the resources that are not wanted."""
+        kept = {position: resource for position, resource in self._resources.items() if wanted(resource)}
+        if len(kept) != len(self._resources):
+            self._resources = kept
             self.changed()
 
-    def recheck(self) -> None:
-        """Check identities again if they may have changed; raises IdConflict."""
-        if self._current is None:
-            self.check_unique()
+    def sort(self, key: Callable[[Resource], tuple[int, str, str]]) -> None:
+        """Put the resources into the order of their keys; those with equal keys stay as they are."""
+        self._resources = dict(enumerate(sorted(self, key=key)))
+        for position, resource in self._resources.items():
+            resource.position = position
+        self._next = len(self._resources)
+        self.changed()
 
     def check_unique(self) -> None:
-        """Raise IdConflict when two resources have the same identity; keep the index otherwise."""
-        seen: set[ResId] = set()
-        for resource in self.resources:
-            identity = resource.id()
-            if identity in seen:
-                raise IdConflict("two resources end up with the same id", object=str(identity))
-            seen.add(identity)
-        self._current = seen
+        """Raise IdConflict when two resources have the same identity."""
+        index = self._current_ids()
+        self._shared = {identity for identity in self._shared if len(index.positions(identity)) > 1}
+        if not self._shared:
+            return
+        second = min(sorted(index.positions(identity))[1] for identity in self._shared)
+        identity = self._resources[second].id()
+        raise IdConflict("two resources end up with the same id", object=str(identity))
+
+
+def _current(resource: Resource) -> Collection[ResId]:
+    return (resource.id(),)
+
+
+def _any(resource: Resource) -> Collection[ResId]:
+    return frozenset((*resource.previous_ids(), resource.id())) if resource.previous else (resource.id(),)
+
+
+def _names(resource: Resource) -> Collection[str]:
+    if not resource.previous:
+        return (resource.name,)
+    return frozenset((resource.name, *(item.name for item in resource.previous)))
 
 
 def _inherit(new: Resource, old: Resource) -> None:

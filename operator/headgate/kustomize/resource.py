@@ -95,6 +95,7 @@ class Resource:
         "obj",
         "origin",
         "place",
+        "position",
         "prefixes",
         "previous",
         "suffixes",
@@ -111,6 +112,8 @@ class Resource:
         self.behavior = ""
         self.needs_hash = False
         self.place: str | None = None
+        # Where it is in the collection that holds it.
+        self.position = -1
         # Where the file has nothing at all for a value: strategic merge patches take such fields away.
         self.blanks: list[tuple[Any, str | int]] = []
         self.allow_name_change = False

@@ -14,7 +14,7 @@ from headgate.kustomize.ids import Gvk
 from headgate.kustomize.labelselector import BadSelector
 from headgate.kustomize.labelselector import matches as labels_match
 from headgate.kustomize.model import Selector
-from headgate.kustomize.patterns import BadPattern, is_literal, whole
+from headgate.kustomize.patterns import BadPattern, is_literal, literal_prefix, whole
 from headgate.kustomize.resmap import ResMap
 from headgate.kustomize.resource import Resource
 
@@ -80,10 +80,14 @@ def accepts_metadata(resource: Resource, selector: Selector) -> bool:
 def select(resources: ResMap, selector: Selector) -> list[Resource]:
     """Return the resources a selector means, in their order."""
     pattern = compile_id(selector)
-    candidates: Iterable[Resource] = resources
-    if selector.name and is_literal(selector.name):
-        candidates = resources.named(selector.name)
-    return [resource for resource in candidates if _accepts(resource, pattern, selector)]
+    return [item for item in candidates(resources, selector.name) if _accepts(item, pattern, selector)]
+
+
+def candidates(resources: ResMap, name: str) -> Iterable[Resource]:
+    """Return the resources that may have, or have had, a name that matches the expression; all for none."""
+    if not name:
+        return resources
+    return resources.named(name) if is_literal(name) else resources.with_prefix(literal_prefix(name))
 
 
 def _accepts(resource: Resource, pattern: IdPattern, selector: Selector) -> bool:

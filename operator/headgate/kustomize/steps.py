@@ -33,11 +33,15 @@ Generate = Callable[[], list[Resource]]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A transformer ready to run; ``kind`` is its name, ``origin`` is where a plugin's configuration came from."""
+    """A transformer ready to run; ``kind`` is its name, ``origin`` is where a plugin's configuration came from.
+
+    ``times`` is how many transformers of kustomize it stands for.
+    """
 
     kind: str
     run: Transform
     origin: Origin | None = None
+    times: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +111,11 @@ def _transformer_steps(
             "ReplicaCountTransformer",
             lambda resources, replica=replica: set_replicas(resources, replica, config.replicas),  # type: ignore[misc]
         )
-    for image in kustomization.images:
+    if kustomization.images:
         yield Step(
             "ImageTagTransformer",
-            lambda resources, image=image: set_images(resources, image, config.image_plans),  # type: ignore[misc]
+            lambda resources: set_images(resources, kustomization.images, config.image_plans),
+            times=len(kustomization.images),
         )
     if kustomization.replacements:
         replacements = load_replacements(kustomization.replacements, loader)

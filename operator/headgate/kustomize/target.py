@@ -156,7 +156,7 @@ class Target:
             )
         if component:
             target.accumulate(gathered)
-            gathered.resources.recheck()
+            gathered.resources.check_unique()
         else:
             gathered.absorb(target.accumulate())
 
@@ -194,7 +194,7 @@ class Target:
                 resource.origin = self._origin.append(self._name) if self._origin is not None else None
                 gathered.resources.append(resource)
         self._add_resources(gathered, paths)
-        return gathered.resources.resources
+        return list(gathered.resources)
 
     def _inline_configs(self, entry: str) -> list[Resource] | None:
         if "\n" not in entry and "{" not in entry:
@@ -218,12 +218,10 @@ class Target:
         ]
         for step in steps:
             step.run(resources)
-            _sign(resources, self._builtin_origin(step))
-            resources.drop_empty()
+            _sign(resources, self._builtin_origin(step), step.times)
         for step in custom:
             step.run(resources)
-            _sign(resources, step.origin)
-            resources.drop_empty()
+            _sign(resources, step.origin, step.times)
 
     def _validate(self, gathered: Accumulator) -> None:
         for config in self._plugin_configs(self.kustomization.validators):
@@ -238,15 +236,16 @@ class Target:
                 )
 
 
-def _sign(resources: ResMap, origin: Origin | None) -> None:
+def _sign(resources: ResMap, origin: Origin | None, times: int) -> None:
     """Note on every resource that a transformer had it in hands."""
     if origin is None:
         return
     for resource in resources:
+        more = times
         if resource.origin is None:
             resource.origin = origin
-        else:
-            resource.transformations = (*resource.transformations, origin)
+            more -= 1
+        resource.transformations = (*resource.transformations, *((origin,) * more))
 
 
 def _without_validated_by(resource: Resource) -> object:

@@ -2,41 +2,123 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 from headgate.kustomize.errors import ResourceError
 from headgate.kustomize.fieldspec import Plans, visit
 from headgate.kustomize.model import Image
-from headgate.kustomize.patterns import BadPattern, searcher
+from headgate.kustomize.patterns import BadPattern, is_literal, searcher
 from headgate.kustomize.resmap import ResMap
 from headgate.kustomize.resource import Resource
 from headgate.kustomize.scalars import rewritten
 from headgate.kustomize.yaml.scalars import scalar_text
 
 _TAG_AND_DIGEST = r"(:[a-zA-Z0-9_.{}-]*)?(@[a-zA-Z0-9]+([.+_-][a-zA-Z0-9]+)*:[a-zA-Z0-9_.{}-]*)?$"
+_MAX_SEPARATORS = 16
 
 
-def set_images(resources: ResMap, image: Image, plans: Plans) -> None:
-    """Change every image of the given name; raises ResourceError where an image field is no scalar."""
-    matches = _matcher(image.name)
-    if matches is None:
+class _Slot(NamedTuple):
+    """A field with an image in it."""
+
+    container: Any
+    key: Any
+
+
+def set_images(resources: ResMap, images: Sequence[Image], plans: Plans) -> None:
+    """Change every image of the given names, one entry after the other.
+
+    Raises ResourceError where an image field is no scalar.
+    """
+    wanted = _Images(images)
+    if not wanted:
         return
+    slots: dict[tuple[int, Any], tuple[_Slot, int]] = {}
 
-    def setter(container: Any, key: Any) -> None:
-        old = container[key]
-        if isinstance(old, (dict, list)):
+    def note(container: Any, key: Any) -> None:
+        if isinstance(container[key], (dict, list)):
             raise ResourceError("an image must be a scalar")
-        value = scalar_text(old)
-        if matches(value):
-            container[key] = rewritten(old, changed(value, image))
+        known = slots.get((id(container), key))
+        # A field that is reached in two ways is changed twice, which shows with tagSuffix.
+        slots[id(container), key] = (_Slot(container, key), 1 if known is None else known[1] + 1)
 
     for resource in resources:
         if resource.kind == "CustomResourceDefinition":
             continue
-        _set_in_containers(resource, setter)
+        _visit_containers(resource, note)
         for plan in plans.of(resource.gvk):
-            visit(resource.obj, plan, setter, None, str(resource))
+            visit(resource.obj, plan, note, None, str(resource))
+    for (container, key), times in slots.values():
+        old = container[key]
+        value = scalar_text(old)
+        new = wanted.applied(value, times)
+        if new is not None:
+            container[key] = rewritten(old, new)
+
+
+class _Images:
+    """Images to change, found by name without looking at each: kustomizations may have thousands."""
+
+    def __init__(self, images: Iterable[Image]) -> None:
+        self._entries = [
+            (image, matches) for image in images if (matches := _matcher(image.name)) is not None
+        ]
+        self._applied: dict[tuple[str, int], str | None] = {}
+        # Names without any special character but the dot, by where their dots are and then by themselves.
+        self._plain: dict[tuple[int, ...], dict[str, list[int]]] = {}
+        self._patterns: list[int] = []
+        for index, (image, _) in enumerate(self._entries):
+            if is_literal(image.name.replace(".", "")):
+                dots = tuple(at for at, char in enumerate(image.name) if char == ".")
+                self._plain.setdefault(dots, {}).setdefault(image.name, []).append(index)
+            else:
+                self._patterns.append(index)
+
+    def __bool__(self) -> bool:
+        return bool(self._entries)
+
+    def applied(self, value: str, times: int) -> str | None:
+        """Return what becomes of an image when each entry is applied so often; None when none fits."""
+        key = (value, times)
+        if key not in self._applied:
+            self._applied[key] = self._apply(value, times)
+        return self._applied[key]
+
+    def _apply(self, value: str, times: int) -> str | None:
+        result: str | None = None
+        index = self._next(value, 0)
+        while index is not None:
+            image, matches = self._entries[index]
+            for _ in range(times):
+                if matches(value):
+                    value = result = changed(value, image)
+            index = self._next(value, index + 1)
+        return result
+
+    def _next(self, value: str, start: int) -> int | None:
+        """Return the first entry from ``start`` on that means this image."""
+        candidates = [index for index in self._patterns if index >= start]
+        ends = [at for at, char in enumerate(value) if char in ":@"]
+        if len(ends) > _MAX_SEPARATORS:
+            candidates = list(range(start, len(self._entries)))
+            ends = []
+        for end in (*ends, len(value)):
+            candidates.extend(self._named(value[:end], start))
+        return next((index for index in sorted(candidates) if self._entries[index][1](value)), None)
+
+    def _named(self, name: str, start: int) -> Iterator[int]:
+        for dots, by_name in self._plain.items():
+            if dots and dots[-1] >= len(name):
+                continue
+            # A dot of a pattern stands for any character.
+            key = list(name)
+            for at in dots:
+                key[at] = "."
+            indexes = by_name.get("".join(key), ())
+            at = bisect_left(indexes, start)
+            if at < len(indexes):
+                yield indexes[at]
 
 
 def _matcher(name: str) -> Callable[[str], bool] | None:
@@ -56,8 +138,8 @@ def _matcher(name: str) -> Callable[[str], bool] | None:
     return lambda text: text.startswith(literal) and matches(text)
 
 
-def _set_in_containers(resource: Resource, setter: Callable[[Any, Any], None]) -> None:
-    """Change the images of all containers, wherever in the object they are."""
+def _visit_containers(resource: Resource, setter: Callable[[Any, Any], None]) -> None:
+    """Visit the images of all containers, wherever in the object they are."""
     for containers in _find_containers(resource.obj):
         for container in containers:
             if isinstance(container, dict):

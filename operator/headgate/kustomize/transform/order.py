@@ -23,11 +23,7 @@ def sort_resources(resources: ResMap, options: SortOptions) -> None:
     legacy = options.legacy or LEGACY.legacy or LegacySortOptions()
     ranks = {kind: index - len(legacy.first) for index, kind in enumerate(legacy.first)}
     ranks.update({kind: 1 + index for index, kind in enumerate(legacy.last)})
-    keys = {
-        id(resource): _key(resource.gvk, resource.name, resource.namespace, ranks) for resource in resources
-    }
-    resources.resources.sort(key=lambda resource: keys[id(resource)])
-    resources.changed()
+    resources.sort(lambda resource: _key(resource.gvk, resource.name, resource.namespace, ranks))
     resources.check_unique()
 
 

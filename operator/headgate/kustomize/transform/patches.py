@@ -40,14 +40,13 @@ def apply_patch(resources: ResMap, patch: LoadedPatch, schema: Schema) -> None:
         for resource in select(resources, patch.target):
             resource.remember_id()
             _apply_json(resource, patch.json, patch.source)
-        resources.changed()
+            resources.touched(resource)
         return
     if patch.target is None:
         for merge in patch.merges:
             target = _find(resources, merge, patch.source)
             _merge_one(target, merge, patch.options, schema, patch.source)
-            if not target.obj or patch.options != PatchOptions():
-                resources.changed()
+            resources.touched(target)
         return
     if len(patch.merges) > 1:
         raise PatchError(
@@ -68,7 +67,7 @@ def apply_json(resources: ResMap, patch: JsonPatch, target: Selector, source: st
     """Apply one entry of ``patchesJson6902``; raises PatchError."""
     for resource in select(resources, target):
         _apply_json(resource, patch, source)
-    resources.changed()
+        resources.touched(resource)
 
 
 def _find(resources: ResMap, patch: Resource, source: str) -> Resource:
@@ -91,8 +90,7 @@ def _merge_selected(
     for target in selected:
         adapted = Resource({**as_text, "apiVersion": target.obj.get("apiVersion", "")}, patch.cluster_scoped)
         _merge_one(target, adapted, loaded.options, schema, loaded.source)
-    resources.drop_empty()
-    resources.changed()
+        resources.touched(target)
     resources.check_unique()
 
 

@@ -18,7 +18,7 @@ from headgate.kustomize.pathmatch import CREATED, Slot, find_slots
 from headgate.kustomize.resmap import ResMap
 from headgate.kustomize.resource import Resource
 from headgate.kustomize.scalars import retyped
-from headgate.kustomize.selection import accepts_metadata, compile_id
+from headgate.kustomize.selection import accepts_metadata, candidates, compile_id
 from headgate.kustomize.yaml.scalars import resolve_v3, scalar_text
 
 _DEFAULT_FIELD = "metadata.name"
@@ -47,7 +47,6 @@ def replace_fields(resources: ResMap, replacements: Iterable[Replacement]) -> No
         value = _source_value(resources, replacement)
         for target in replacement.targets:
             _replace(resources, value, target)
-    resources.changed()
 
 
 def _ids(resource: Resource) -> list[_LiteralId]:
@@ -90,7 +89,7 @@ def _select_source(resources: ResMap, source: Source) -> Resource:
     namespace = source.namespace or DEFAULT_NAMESPACE
     found = [
         resource
-        for resource in resources
+        for resource in (resources.named(source.name) if source.name else resources)
         if any(
             (not source.name or item.name == source.name)
             and (not source.namespace or (item.namespace or DEFAULT_NAMESPACE) == namespace)
@@ -130,7 +129,7 @@ def _replace(resources: ResMap, value: _Value, target: ReplacementTarget) -> Non
         raise ReferenceFault("the target of a replacement needs a select", field="replacements")
     selected = compile_id(target.select)
     rejected = [compile_id(item) for item in target.reject if item.selects_id]
-    for resource in resources:
+    for resource in candidates(resources, target.select.name):
         if not accepts_metadata(resource, target.select) or _rejects_metadata(resource, target.reject):
             continue
         ids = _ids(resource)
@@ -142,6 +141,7 @@ def _replace(resources: ResMap, value: _Value, target: ReplacementTarget) -> Non
                     _write(resource, value, path, target.options)
                 except BuildError as error:
                     raise error.at(object=str(resource), field=path) from None
+            resources.touched(resource)
 
 
 def _accepts(pattern: Any, item: _LiteralId) -> bool:

@@ -22,7 +22,7 @@ def set_replicas(resources: ResMap, replica: Replica, specs: Specs) -> None:
     found = False
     for spec in specs:
         plan = plan_of(spec)
-        for resource in resources:
+        for resource in resources.named(replica.name):
             ids = (*resource.previous_ids(), resource.id())
             if any(item.name == replica.name and item.gvk.selected_by(spec.gvk) for item in ids):
                 found = True

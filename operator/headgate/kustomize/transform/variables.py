@@ -51,9 +51,8 @@ def _sources(resources: ResMap, var: Var, cluster_scoped: ScopeOf) -> list[Resou
     # Without a namespace the variable fits objects in any.
     return [
         resource
-        for resource in resources
-        if resource.obj
-        and any(
+        for resource in resources.named(var.object_name)
+        if any(
             item.name == var.object_name and item.gvk == var.gvk
             for item in (*resource.previous_ids(), resource.id())
         )
@@ -64,7 +63,11 @@ def resolve_vars(resources: ResMap, variables: Vars, plans: Plans) -> None:
     """Replace all references to variables; raises ReferenceFault when one has no value."""
     if not variables:
         return
-    values = {name: _value(resources, variables[name]) for name in sorted(variables)}
+    sources: dict[str, Resource] = {}
+    for resource in resources:
+        for name in resource.variables:
+            sources.setdefault(name, resource)
+    values = {name: _value(sources.get(name), variables[name]) for name in sorted(variables)}
     expansion = _Expansion(values)
     for resource in resources:
         for plan in plans.of(resource.gvk):
@@ -74,26 +77,24 @@ def resolve_vars(resources: ResMap, variables: Vars, plans: Plans) -> None:
         log.warning("variables that are defined but nowhere used: %s", ", ".join(unused))
 
 
-def _value(resources: ResMap, var: Var) -> Any:
-    for resource in resources:
-        if var.name not in resource.variables:
-            continue
-        try:
-            value = look_up(resource.obj, with_indexes(split_dotted(var.field_path)))
-        except BuildError:
-            value = MISSING
-        if value is MISSING:
-            raise ReferenceFault(
-                f"the variable {var.name!r} refers to a field that is not there",
-                object=str(resource),
-                field=var.field_path,
-            )
-        # A value goes on as what it is, not as it was written; only a date is nothing but its text.
-        return scalar_text(value) if value is None or isinstance(value, Time) else plain(value)
-    raise ReferenceFault(
-        f"the variable {var.name!r} refers to {var.gvk.kind}/{var.object_name}, which is not part of the build",
-        field="vars",
-    )
+def _value(source: Resource | None, var: Var) -> Any:
+    if source is None:
+        what = f"{var.gvk.kind}/{var.object_name}"
+        raise ReferenceFault(
+            f"the variable {var.name!r} refers to {what}, which is not part of the build", field="vars"
+        )
+    try:
+        value = look_up(source.obj, with_indexes(split_dotted(var.field_path)))
+    except BuildError:
+        value = MISSING
+    if value is MISSING:
+        raise ReferenceFault(
+            f"the variable {var.name!r} refers to a field that is not there",
+            object=str(source),
+            field=var.field_path,
+        )
+    # A value goes on as what it is, not as it was written; only a date is nothing but its text.
+    return scalar_text(value) if value is None or isinstance(value, Time) else plain(value)
 
 
 class _Expansion:

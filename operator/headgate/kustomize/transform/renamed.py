@@ -1,0 +1,244 @@
+"""The objects that were renamed, as name references look them up: by an earlier name, then by all else.
+
+What one name stands for is most often one object or two, and a look at each tells. But a base that hundreds of
+overlays use gives hundreds of objects with one earlier name: those are indexed, by the namespace they are in now and
+by their prefixes and suffixes, so that no reference has to look at all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from headgate.kustomize.ids import CLUSTER_SCOPED, Gvk
+from headgate.kustomize.resource import Resource
+
+_FEW = 8
+_Affixes = tuple[str, ...]
+
+
+class Referrer(NamedTuple):
+    """What matters of the object that refers: where it is, and whose service accounts it may name."""
+
+    namespace: str
+    account_namespaces: frozenset[str]
+    prefixes: _Affixes
+    suffixes: _Affixes
+
+    def reaches(self, namespace: str, literal: str, kind: str) -> bool:
+        """Tell whether the scopes let it refer to an object with this effective, and literal, namespace.
+
+        Cluster-scoped objects and those in the same namespace are in reach and, for a role binding, the service
+        accounts of the namespaces that its subjects name.
+        """
+        if self.namespace == CLUSTER_SCOPED or namespace in (CLUSTER_SCOPED, self.namespace):
+            return True
+        return literal in self.account_namespaces and kind == "ServiceAccount"
+
+
+class Target:
+    """A renamed object, with what the sieves ask about it worked out once."""
+
+    __slots__ = ("current", "order", "previous", "resource")
+
+    def __init__(self, resource: Resource, order: int) -> None:
+        self.resource = resource
+        self.order = order
+        self.current = resource.id()
+        self.previous = tuple(identity.gvk for identity in resource.previous_ids())
+
+    def fits(self, kind: Gvk, role: Gvk | None) -> bool:
+        """Tell whether it has been of the kind and, if there is one, of the kind the role reference names."""
+        return any(gvk.selected_by(kind) for gvk in self.previous) and (
+            role is None or any(gvk.selected_by(role) for gvk in self.previous)
+        )
+
+    def is_reached_by(self, referrer: Referrer) -> bool:
+        """Tell whether the scopes let an object refer to this one."""
+        return referrer.reaches(self.current.namespace, self.resource.namespace, self.resource.kind)
+
+
+class Group:
+    """Targets of which all fit a reference but for the affixes."""
+
+    __slots__ = ("_by_prefixes", "_by_suffixes", "targets")
+
+    def __init__(self, targets: list[Target]) -> None:
+        self.targets = targets
+        self._by_prefixes: _ByAffixes | None = None
+        self._by_suffixes: _ByAffixes | None = None
+
+    def sharing_affixes(self, referrer: Referrer) -> list[Target]:
+        """Return the targets that share prefixes and suffixes with the referrer, where they have any at all.
+
+        If that leaves several, those that have none only where the referrer has none.
+        """
+        targets: Iterable[Target] = self.targets
+        prefixes, suffixes = referrer.prefixes, referrer.suffixes
+        if len(self.targets) > _FEW and not prefixes and not suffixes:
+            return [
+                target for target in self.targets if not target.resource.prefixes + target.resource.suffixes
+            ]
+        if len(self.targets) > _FEW:
+            targets = self._candidates(prefixes, suffixes)
+        found = [target for target in targets if _shares(target.resource, referrer, empty_matches=True)]
+        if len(found) > 1:
+            found = [target for target in found if _shares(target.resource, referrer, empty_matches=False)]
+        return found
+
+    def _candidates(self, prefixes: _Affixes, suffixes: _Affixes) -> list[Target]:
+        if self._by_prefixes is None or self._by_suffixes is None:
+            self._by_prefixes, self._by_suffixes = _ByAffixes(), _ByAffixes()
+            for target in self.targets:
+                self._by_prefixes.add(target, target.resource.prefixes)
+                self._by_suffixes.add(target, target.resource.suffixes)
+        choices = [
+            index.sharing(affixes)
+            for index, affixes in ((self._by_prefixes, prefixes), (self._by_suffixes, suffixes))
+            if affixes
+        ]
+        fewest = choices[0] if len(choices[0]) <= len(choices[-1]) else choices[-1]
+        return sorted(fewest, key=lambda target: target.order)
+
+
+class _ByAffixes:
+    """Targets by their prefixes, or by their suffixes."""
+
+    def __init__(self) -> None:
+        self._whole: dict[_Affixes, list[Target]] = {}
+        self._longer: dict[_Affixes, list[Target]] = {}
+
+    def add(self, target: Target, affixes: _Affixes) -> None:
+        self._whole.setdefault(affixes, []).append(target)
+        for start in range(1, len(affixes)):
+            self._longer.setdefault(affixes[start:], []).append(target)
+
+    def sharing(self, affixes: _Affixes) -> list[Target]:
+        """Return the targets without affixes, and those of which one list of affixes ends the other."""
+        found = list(self._longer.get(affixes, ()))
+        for start in range(len(affixes) + 1):
+            found.extend(self._whole.get(affixes[start:], ()))
+        return found
+
+
+class Pool:
+    """Targets that a reference could mean by the name in it, and perhaps by the namespace in it."""
+
+    __slots__ = ("_accounts", "_groups", "_here", "targets")
+
+    def __init__(self, targets: Iterable[Target] = ()) -> None:
+        self.targets = list(targets)
+        self._here: dict[str, list[Target]] | None = None
+        self._accounts: dict[str, list[Target]] = {}
+        self._groups: dict[tuple[Gvk, Gvk | None, str, frozenset[str]], Group] = {}
+
+    def matching(self, kind: Gvk, role: Gvk | None, referrer: Referrer) -> Group:
+        """Return the targets of a kind that are in reach of the referrer."""
+        if len(self.targets) <= _FEW:
+            return self._group(self.targets, kind, role, referrer)
+        key = (kind, role, referrer.namespace, referrer.account_namespaces)
+        group = self._groups.get(key)
+        if group is None:
+            group = self._groups[key] = self._group(self._in_reach(referrer), kind, role, referrer)
+        return group
+
+    @staticmethod
+    def _group(targets: Iterable[Target], kind: Gvk, role: Gvk | None, referrer: Referrer) -> Group:
+        return Group([item for item in targets if item.fits(kind, role) and item.is_reached_by(referrer)])
+
+    def _in_reach(self, referrer: Referrer) -> Sequence[Target]:
+        if referrer.namespace == CLUSTER_SCOPED:
+            return self.targets
+        if self._here is None:
+            self._here = {}
+            for target in self.targets:
+                self._here.setdefault(target.current.namespace, []).append(target)
+                self._accounts.setdefault(target.resource.namespace, []).append(target)
+        found = {}
+        for place in (CLUSTER_SCOPED, referrer.namespace):
+            found.update({target.order: target for target in self._here.get(place, ())})
+        for place in referrer.account_namespaces:
+            found.update({target.order: target for target in self._accounts.get(place, ())})
+        return [found[order] for order in sorted(found)]
+
+
+class _Named:
+    """The targets that have had one name, as a whole and by where they were and are."""
+
+    __slots__ = ("_now", "_once", "everywhere")
+
+    def __init__(self) -> None:
+        self.everywhere = Pool()
+        self._once: dict[str, Pool] | None = None
+        self._now: dict[str, Pool] = {}
+
+    def at(self, namespace: str, *, once: bool) -> Pool:
+        if self._once is None:
+            self._once = {}
+            for target in self.everywhere.targets:
+                first = target.resource.original_id().namespace
+                self._once.setdefault(first, Pool()).targets.append(target)
+                self._now.setdefault(target.current.namespace, Pool()).targets.append(target)
+        return (self._once if once else self._now).get(namespace, _NOTHING)
+
+
+_NOTHING = Pool()
+
+
+class Renamed:
+    """All objects of a build that have had other identities."""
+
+    def __init__(self, resources: Iterable[Resource]) -> None:
+        self._by_name: dict[str, _Named] = {}
+        self._resources = resources
+        self._moves: dict[str, tuple[set[str], set[str]]] | None = None
+        for order, resource in enumerate(resources):
+            if resource.previous:
+                target = Target(resource, order)
+                for name in dict.fromkeys(item.name for item in resource.previous):
+                    self._by_name.setdefault(name, _Named()).everywhere.targets.append(target)
+
+    def __bool__(self) -> bool:
+        return bool(self._by_name)
+
+    def named(self, name: str) -> Pool:
+        """Return what has had a name."""
+        known = self._by_name.get(name)
+        return _NOTHING if known is None else known.everywhere
+
+    def named_in(self, name: str, namespace: str, referrer: Referrer) -> Pool:
+        """Return what had a name and was in the namespace at first or, when nothing in reach was, is in it now."""
+        known = self._by_name.get(name)
+        if known is None or namespace == CLUSTER_SCOPED:
+            return _NOTHING
+        return known.at(namespace, once=self._something_moved(namespace, referrer))
+
+    def _something_moved(self, namespace: str, referrer: Referrer) -> bool:
+        """Tell whether anything that was in a namespace at first is where the referrer could name it."""
+        if self._moves is None:
+            self._moves = {}
+            for resource in self._resources:
+                places = self._moves.setdefault(resource.original_id().namespace, (set(), set()))
+                places[0].add(resource.id().namespace)
+                places[1].add(resource.namespace)
+        effective, literal = self._moves.get(namespace, ((), ()))
+        if not effective:
+            return False
+        if referrer.namespace == CLUSTER_SCOPED or referrer.namespace in effective:
+            return True
+        return CLUSTER_SCOPED in effective or not referrer.account_namespaces.isdisjoint(literal)
+
+
+def _shares(target: Resource, referrer: Referrer, *, empty_matches: bool) -> bool:
+    return all(
+        (empty_matches and (not first or not second)) or _same_ending(first, second)
+        for first, second in ((target.prefixes, referrer.prefixes), (target.suffixes, referrer.suffixes))
+    )
+
+
+def _same_ending(first: _Affixes, second: _Affixes) -> bool:
+    """Tell whether the shorter one ends the longer one; an empty one ends only another empty one."""
+    if not first or not second:
+        return not first and not second
+    shorter = min(len(first), len(second))
+    return first[len(first) - shorter :] == second[len(second) - shorter :]
