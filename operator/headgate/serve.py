@@ -147,6 +147,7 @@ class _Program:
             tell_drift=kustomizations.tell_drift,
             correct_drift=config.drift_detection,
             forget_source=self._external.drop,
+            asked_for=sources.asked_for,
         )
         self._configs = ConfigWatch(
             client,

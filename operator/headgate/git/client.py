@@ -13,8 +13,11 @@ secret.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import astuple
+from hashlib import blake2b
 
 from headgate.git.access import grant
 from headgate.git.auth import Credentials
@@ -30,13 +33,15 @@ from headgate.git.errors import (
 )
 from headgate.git.failures import explain, is_redirect, is_refusal, is_unknown
 from headgate.git.process import Cancellation, Finished, run
-from headgate.git.refs import HEADS, TAGS, Reference, Refs, Resolved, candidates
+from headgate.git.refs import Question, Reference, Refs, Resolved, candidates
 from headgate.git.url import RemoteUrl
 
 __all__ = ["Remote"]
 
 DEFAULT_TIMEOUT = 60.0
 FETCH = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules")
+_IDENTITY_KEY = os.urandom(32)
+
 FETCHED = f"{SCRATCH}/ref"
 EVERYTHING = (f"+refs/heads/*:{SCRATCH}/heads/*", f"+refs/tags/*:{SCRATCH}/tags/*")
 
@@ -61,27 +66,41 @@ class Remote:
         # Known once a server has answered with a redirect; saves asking it the wrong way again.
         self._on_demand = False
 
-    def ls_remote(self, *patterns: str, heads: bool = False, tags: bool = False) -> Refs:
-        """Return the remote's references that match one of ``patterns`` (all, when there are none).
+    @property
+    def identity(self) -> str:
+        """Equal for remotes that are asked the same server in the same way; it tells nothing of the credentials."""
+        asked = repr((self.url.for_git(), astuple(self._credentials))).encode()
+        return blake2b(asked, key=_IDENTITY_KEY).hexdigest()
 
-        ``heads`` and ``tags`` tell the server to list branches or tags only.
-        """
-        narrow = [option for option, wanted in (("--heads", heads), ("--tags", tags)) if wanted]
-        finished = self._ask(["ls-remote", "--quiet", *narrow, "--end-of-options"], patterns)
+    @property
+    def remaining(self) -> float:
+        """Seconds that are left."""
+        return self._deadline - time.monotonic()
+
+    def ls_remote(self, *patterns: str) -> Refs:
+        """Return the remote's references that match one of ``patterns`` (all, when there are none)."""
+        return self.ask(Question(frozenset(), frozenset(patterns)))
+
+    def ask(self, question: Question) -> Refs:
+        """Return the references of the remote that ``question`` asks for."""
+        options = ["ls-remote", "--quiet", *sorted(question.sorts), "--end-of-options"]
+        finished = self._ask(options, sorted(question.patterns))
         if finished.status:
             raise self._failure(finished)
         return Refs.parse(finished.output)
 
-    def resolve(self, reference: Reference, cache: BareCache) -> Resolved:
+    def resolve(
+        self, reference: Reference, cache: BareCache, ask: Callable[[Question], Refs] | None = None
+    ) -> Resolved:
         """Return the commit that ``reference`` means now.
 
-        The remote is asked in any case, so that success always means that it can be reached with these
-        credentials. ``cache`` is used only when tags of one version have to be told apart by their commits'
-        times. Raises :class:`RefInvalid`, :class:`RefNotFound`, :class:`RepositoryEmpty` or what
-        ``ls_remote`` raises.
+        ``ask`` answers instead of the remote itself, perhaps from what it has been asked a moment ago
+        (:class:`~headgate.git.reflists.Asking`). ``cache`` is used only when tags of one version have to be told
+        apart by their commits' times. Raises :class:`RefInvalid`, :class:`RefNotFound`, :class:`RepositoryEmpty` or
+        what ``ls_remote`` raises.
         """
         reference.check()
-        refs = self.ls_remote(*_patterns(reference), **_narrow(reference))
+        refs = (ask or self.ask)(reference.question())
         try:
             found = candidates(refs, reference)
         except RefNotFound as error:
@@ -174,9 +193,9 @@ class Remote:
     def _ask(self, before: Sequence[str], after: Sequence[str], cache: BareCache | None = None) -> Finished:
         """Run a Git command that talks to the remote: ``git <before> <url> <after>``."""
         for on_demand in (True,) if self._on_demand else (False, True):
-            remaining = self._deadline - time.monotonic()
+            remaining = self.remaining
             if remaining <= 0:
-                raise self._late()
+                raise self.late()
             with grant(self.url, self._credentials, connect_timeout=remaining, on_demand=on_demand) as access:
                 try:
                     finished = run(
@@ -188,7 +207,7 @@ class Remote:
                         cancellation=self._cancellation,
                     )
                 except GitTimeout:
-                    raise self._late() from None
+                    raise self.late() from None
             redirected = finished.status and is_redirect(finished.messages)
             if not redirected or on_demand or self.url.is_ssh or not self._credentials.authorization:
                 return finished
@@ -222,7 +241,8 @@ class Remote:
         where = f" in {resolved.ref}" if resolved.ref else ""
         return RefNotFound(f"unable to clone '{self.url}': commit {resolved.commit} not found{where}")
 
-    def _late(self) -> GitTimeout:
+    def late(self) -> GitTimeout:
+        """What to raise when the time is over."""
         return GitTimeout(f"unable to clone '{self.url}': not finished within {self._timeout:g} s")
 
 
@@ -234,25 +254,3 @@ def _attempts(resolved: Resolved, shallow: bool) -> Iterator[tuple[Sequence[str]
         if resolved.ref:
             yield ("--depth=1",), by_name
     yield ("--unshallow",) if shallow else (), by_name if resolved.ref else EVERYTHING
-
-
-def _patterns(reference: Reference) -> tuple[str, ...]:
-    if reference.commit:
-        return (HEADS + reference.branch,) if reference.branch else ("HEAD",)
-    if reference.name:
-        plain = reference.name.removesuffix("^{}")
-        return (plain, plain + "^{}")
-    if reference.tag:
-        return (TAGS + reference.tag, f"{TAGS}{reference.tag}^{{}}")
-    if reference.semver:
-        return ()
-    return (HEADS + (reference.branch or "master"),)
-
-
-def _narrow(reference: Reference) -> dict[str, bool]:
-    if reference.commit:
-        return {"heads": True, "tags": False}
-    if reference.name:
-        return {"heads": reference.name.startswith(HEADS), "tags": reference.name.startswith(TAGS)}
-    wants_tags = bool(reference.tag or reference.semver)
-    return {"heads": not wants_tags, "tags": wants_tags}

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from headgate.git.errors import RefInvalid, RefNotFound
 from headgate.git.semver import Range, Version
 
-__all__ = ["Reference", "Refs", "Resolved", "candidates", "revision_of"]
+__all__ = ["Question", "Reference", "Refs", "Resolved", "candidates", "revision_of"]
 
 DEFAULT_BRANCH = "master"
 PEELED = "^{}"
@@ -62,6 +62,43 @@ class Reference:
             Range.parse(self.semver)
         else:
             check_ref_name(HEADS + (self.branch or DEFAULT_BRANCH), self.branch)
+
+    def question(self) -> Question:
+        """Which references a remote has to be asked for."""
+        heads, tags = frozenset({"--heads"}), frozenset({"--tags"})
+        if self.commit:
+            return Question(heads, frozenset({HEADS + self.branch if self.branch else "HEAD"}))
+        if self.name:
+            plain = self.name.removesuffix(PEELED)
+            sort = heads if plain.startswith(HEADS) else tags if plain.startswith(TAGS) else frozenset()
+            return Question(sort, frozenset({plain, plain + PEELED}))
+        if self.tag:
+            return Question(tags, frozenset({TAGS + self.tag, TAGS + self.tag + PEELED}))
+        if self.semver:
+            return Question(tags, frozenset({TAGS + "*"}))
+        return Question(heads, frozenset({HEADS + (self.branch or DEFAULT_BRANCH)}))
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What an ``ls-remote`` asks for.
+
+    ``sorts`` (``--heads``, ``--tags``) is what the server is told to list, everything when it is empty; ``patterns``
+    what of that is wanted.
+    """
+
+    sorts: frozenset[str]
+    patterns: frozenset[str]
+
+    def union(self, other: Question) -> Question:
+        """The question whose answer answers both."""
+        sorts = self.sorts | other.sorts if self.sorts and other.sorts else frozenset[str]()
+        return Question(sorts, self.patterns | other.patterns)
+
+    def covers(self, other: Question) -> bool:
+        """Whether the answer to this one answers the other too."""
+        listed = not self.sorts or (bool(other.sorts) and other.sorts <= self.sorts)
+        return listed and other.patterns <= self.patterns
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,11 +57,14 @@ class Operator:
         tell_drift: Callable[[ObjectKey, ObjectRef, str], None],
         correct_drift: bool = True,
         forget_source: Callable[[SourceKey], None] = lambda _: None,
+        asked_for: Callable[[ObjectKey], None] = lambda _: None,
     ) -> None:
         """``concerns`` tells whether the source's present tree can change a Kustomization's outcome;
         ``correct_drift`` whether drift is acted on when it is seen, or left to the interval; ``forget_source`` is
-        told of a source of another controller's that is gone.
+        told of a source of another controller's that is gone, ``asked_for`` of a GitRepository that
+        somebody made, changed or asked to be looked at.
         """
+        self._asked_for = asked_for
         self._correct_drift, self._forget_source = correct_drift, forget_source
         self._store, self._concerns, self._tell_drift = store, concerns, tell_drift
         self._kustomizations, self._sources = kustomizations, sources
@@ -115,6 +118,8 @@ class Operator:
         self.source_written(obj)
         trigger = self._news(key.kind, obj)
         if trigger is not None and key.kind == GIT_REPOSITORY:
+            if trigger.priority is not Priority.ROUTINE:
+                self._asked_for(key.object)
             self._sources.queue.add(key.object, trigger)
 
     # What our own writes and the live objects tell.

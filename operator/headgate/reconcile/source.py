@@ -1,6 +1,7 @@
 """Reconciles one GitRepository: asks the remote for its refs, fetches what is new, stores the artifact.
 
-The remote is asked first (``ls-remote``): one small request tells which commit the reference names now. Only
+The remote is asked first (``ls-remote``): one small request tells which commit the reference names now, and all
+GitRepositories that share the remote and its credentials share it (:mod:`headgate.git.reflists`). Only
 when that commit, or what shapes the artifact (``ignore``, ``include``, ...), differs from what is stored, is
 anything fetched. Signatures are verified before anything is made of what was fetched.
 The new tree is put where the Kustomizations' reconcilers find it before the status tells of the new revision,
@@ -14,24 +15,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from headgate.api import GitRepository, InvalidSpec, ObjectKey, format_duration, labels, reasons
+from headgate.api import GitRepository, InvalidSpec, ObjectKey, labels, reasons
 from headgate.git.cache import BareCache, Caches
 from headgate.git.checkout import check_out
 from headgate.git.client import Remote
 from headgate.git.compose import PackableTree
-from headgate.git.errors import (
-    AuthenticationFailed,
-    CredentialsError,
-    GitError,
-    IncludeFailed,
-    StorageError,
-    VerificationFailed,
-)
+from headgate.git.errors import AuthenticationFailed, GitError
+from headgate.git.reflists import Asking, RefLists
 from headgate.git.refs import Reference, Resolved
 from headgate.git.storage import Artifact, ArtifactStorage
 from headgate.git.url import RemoteUrl
@@ -40,7 +35,7 @@ from headgate.kube import Client
 from headgate.reconcile import finalizers
 from headgate.reconcile.config import Config
 from headgate.reconcile.controller import NOTHING_MORE, Backoff, Outcome
-from headgate.reconcile.events import NORMAL, WARNING, Event, EventRecorder
+from headgate.reconcile.events import NORMAL, EventRecorder
 from headgate.reconcile.queue import Trigger
 from headgate.reconcile.source_inputs import (
     OBSERVED,
@@ -53,6 +48,15 @@ from headgate.reconcile.source_inputs import (
     requires_verification,
     same_artifacts,
 )
+from headgate.reconcile.source_report import (
+    COMPONENT,
+    SourceReport,
+    condition_of,
+    forget_verification,
+    message_of,
+    short,
+    summarise,
+)
 from headgate.reconcile.status import StatusSession
 from headgate.reconcile.store import GIT_REPOSITORY, SourceKey, Store
 from headgate.reconcile.trees import SourceTrees
@@ -60,9 +64,6 @@ from headgate.reconcile.trees import SourceTrees
 Obj = dict[str, Any]
 
 _log = logging.getLogger("headgate.source")
-
-COMPONENT = "source-controller"
-"""The name events are told under, and the field manager of status and finalizers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +93,22 @@ class SourceReconciler:
         available: Callable[[SourceKey], None],
     ) -> None:
         self._config, self._client, self._store, self._trees = config, client, store, trees
-        self._artifacts, self._events = artifacts, events
+        self._artifacts = artifacts
         self._written, self._available = written, available
         self._caches = Caches(config.storage_path / "git")
         self._inputs = SourceInputs(client, store, trees)
+        self._report = SourceReport(events, config.jitter)
+        self._lists = RefLists()
         self._backoff: Backoff[ObjectKey] = Backoff()
+        self._asked_for: dict[ObjectKey, float] = {}
+
+    def asked_for(self, key: ObjectKey) -> None:
+        """Somebody wants to know what the remote has now, not what it had a moment ago."""
+        self._asked_for[key] = time.monotonic()
 
     async def reconcile(self, key: ObjectKey, triggers: tuple[Trigger, ...]) -> Outcome:
         """Bring the artifact to what the reference names now."""
+        since = self._asked_for.pop(key, None)
         source_key = SourceKey(GIT_REPOSITORY, key.namespace, key.name)
         obj = self._store.source(source_key)
         if obj is None:
@@ -118,33 +127,35 @@ class SourceReconciler:
             source = GitRepository.from_object(obj)
             spec = source.spec
         except InvalidSpec as error:
-            return await self._fail(key, session, requested, reasons.INVALID_SPEC, str(error), None)
+            return await self._report.failed(key, session, requested, reasons.INVALID_SPEC, str(error), None)
         if spec.suspend:
-            _summarise(session, requested)
+            summarise(session, requested)
             await self._restore(source_key, session)
             await session.write()
             return NOTHING_MORE
         try:
-            return await self._visit(source_key, session, source, requested)
+            if since is None and requested != session.status.get("lastHandledReconcileAt"):
+                since = time.monotonic()
+            return await self._visit(source_key, session, source, requested, since)
         except IncludePending:
             # Only so after a start: the status is left as it is.
             session.revert()
             return Outcome(after=min(self._backoff.next(key), self._config.requeue_dependency))
         except IncludeUnavailable as error:
             again = self._config.requeue_dependency
-            outcome = await self._fail(
+            outcome = await self._report.failed(
                 key, session, requested, error.reason, str(error), again, reasons.INCLUDE_UNAVAILABLE
             )
         except GitError as error:
             if isinstance(error, AuthenticationFailed):
                 self._inputs.forget(key)
             later = None if error.stalling else min(self._backoff.next(key), spec.interval)
-            outcome = await self._fail(
-                key, session, requested, error.reason, _message(error), later, _condition(error)
+            outcome = await self._report.failed(
+                key, session, requested, error.reason, message_of(error), later, condition_of(error)
             )
         except CannotRead as error:
             again = min(self._backoff.next(key), spec.interval)
-            outcome = await self._fail(
+            outcome = await self._report.failed(
                 key, session, requested, error.reason, str(error), again, error.condition
             )
         finally:
@@ -154,18 +165,30 @@ class SourceReconciler:
         return outcome
 
     async def _visit(
-        self, key: SourceKey, session: StatusSession, source: GitRepository, requested: str | None
+        self,
+        key: SourceKey,
+        session: StatusSession,
+        source: GitRepository,
+        requested: str | None,
+        since: float | None,
     ) -> Outcome:
+        """``since``: the time of a request, which no earlier answer of the remote can serve."""
         spec = source.spec
         await self._check_storage(session)
-        _forget_verification(session, source)
+        forget_verification(session, source)
         address = RemoteUrl.parse(spec.url)
         credentials = await self._inputs.credentials(source, address)
         plan = await self._inputs.plan(source)
+        remote = Remote(address, credentials, timeout=spec.timeout)
+        if since is None:
+            # The next visit is then due by the time of the answer, so that no knowledge is older than the interval.
+            since = time.monotonic() - spec.interval / 2
+        asking = Asking(self._lists, remote, since)
         try:
-            return await self._produce(
-                key, session, source, requested, plan, Remote(address, credentials, timeout=spec.timeout)
-            )
+            return await self._produce(key, session, source, requested, plan, remote, asking)
+        except GitError:
+            self._lists.forget(remote)
+            raise
         finally:
             plan.close()
 
@@ -177,6 +200,7 @@ class SourceReconciler:
         requested: str | None,
         plan: Plan,
         remote: Remote,
+        asking: Asking,
     ) -> Outcome:
         spec, status = source.spec, session.status
         had_failed = session.is_true(reasons.FETCH_FAILED)
@@ -184,11 +208,11 @@ class SourceReconciler:
         included = status.get("includedArtifacts") or []
         if included and not same_artifacts(included, plan.included):
             message = "included artifacts differ from last observed includes"
-            self._outdated(session, reasons.INCLUDE_CHANGE, message)
+            self._report.outdated(session, reasons.INCLUDE_CHANGE, message)
         commits = self._caches.open(key.namespace, key.name, str(remote.url))
         ref = spec.ref
         wanted = Reference(ref.branch, ref.tag, ref.semver, ref.name, ref.commit) if ref else Reference()
-        resolved = await asyncio.to_thread(remote.resolve, wanted, commits)
+        resolved = await asyncio.to_thread(remote.resolve, wanted, commits, asking)
         artifact = status.get("artifact")
         unchanged = (
             artifact is not None
@@ -199,10 +223,12 @@ class SourceReconciler:
         if unchanged and self._trees.has(key, resolved.revision):
             if requested != status.get("lastHandledReconcileAt"):
                 message = f"no changes since last reconciliation: observed revision '{resolved.revision}'"
-                self._tell(session, NORMAL, reasons.GIT_OPERATION_SUCCEEDED, message)
-            return await self._succeed(session, source, requested)
+                self._report.tell(session, NORMAL, reasons.GIT_OPERATION_SUCCEEDED, message)
+            return await self._succeed(session, source, requested, asking)
         if artifact is not None and artifact["revision"] != resolved.revision:
-            self._outdated(session, reasons.NEW_REVISION, f"new upstream revision '{resolved.revision}'")
+            self._report.outdated(
+                session, reasons.NEW_REVISION, f"new upstream revision '{resolved.revision}'"
+            )
         fetched = await asyncio.to_thread(self._fetch, source, remote, resolved, commits, plan)
         session.unmark(reasons.FETCH_FAILED)
         if fetched.verified and spec.verify is not None:
@@ -220,19 +246,21 @@ class SourceReconciler:
                 status.pop(name, None)
             else:
                 status[name] = value
-        message = f"stored artifact for commit '{_short(fetched.subject)}'"
-        outcome = await self._succeed(session, source, requested)
+        message = f"stored artifact for commit '{short(fetched.subject)}'"
+        outcome = await self._succeed(session, source, requested, asking)
         if new:
-            self._tell(session, NORMAL, reasons.NEW_ARTIFACT, message)
+            self._report.tell(session, NORMAL, reasons.NEW_ARTIFACT, message)
         elif had_failed:
-            self._tell(session, NORMAL, reasons.SUCCEEDED, message)
+            self._report.tell(session, NORMAL, reasons.SUCCEEDED, message)
         await asyncio.to_thread(self._artifacts.collect, fetched.artifact.path)
         return outcome
 
-    def _outdated(self, session: StatusSession, reason: str, message: str) -> None:
-        session.mark(reasons.ARTIFACT_OUTDATED, "True", reason, message)
-        session.mark(reasons.RECONCILING, "True", reasons.PROGRESSING, f"building artifact: {message}")
-        session.write_soon()
+    async def _succeed(
+        self, session: StatusSession, source: GitRepository, requested: str | None, asking: Asking
+    ) -> Outcome:
+        self._backoff.reset(source.key)
+        age = 0.0 if asking.asked is None else time.monotonic() - asking.asked
+        return await self._report.succeeded(session, source, requested, age)
 
     def _fetch(
         self, source: GitRepository, remote: Remote, resolved: Resolved, commits: BareCache, plan: Plan
@@ -273,43 +301,6 @@ class SourceReconciler:
         session.mark(reasons.RECONCILING, "True", reasons.PROGRESSING, message)
         session.write_soon()
 
-    # How a visit ends.
-
-    async def _succeed(self, session: StatusSession, source: GitRepository, requested: str | None) -> Outcome:
-        self._backoff.reset(source.key)
-        revision = session.status["artifact"]["revision"]
-        message = f"stored artifact for revision '{revision}'"
-        session.unmark(reasons.FETCH_FAILED, reasons.ARTIFACT_OUTDATED, reasons.STALLED)
-        session.mark(reasons.ARTIFACT_IN_STORAGE, "True", reasons.SUCCEEDED, message)
-        session.mark(reasons.READY, "True", reasons.SUCCEEDED, message)
-        _summarise(session, requested)
-        await session.write()
-        spread = 1 + self._config.jitter * (2 * random.random() - 1)  # noqa: S311 - spreads load
-        return Outcome(after=source.spec.interval * spread)
-
-    async def _fail(
-        self,
-        key: ObjectKey,
-        session: StatusSession,
-        requested: str | None,
-        reason: str,
-        message: str,
-        again: float | None,
-        condition: str = reasons.FETCH_FAILED,
-    ) -> Outcome:
-        session.mark(condition, "False" if condition == reasons.SOURCE_VERIFIED else "True", reason, message)
-        session.mark(reasons.READY, "False", reason, message)
-        if again is None:
-            session.mark(reasons.STALLED, "True", reason, message)
-            session.unmark(reasons.RECONCILING)
-            session.status["observedGeneration"] = session.generation
-        _summarise(session, requested)
-        self._tell(session, WARNING, reason, message)
-        next_try = f", next try in {format_duration(round(again, 1))}" if again is not None else ""
-        _log.error("%s: %s%s", key, message, next_try)
-        await session.write()
-        return Outcome(after=again)
-
     # Coming and going.
 
     async def _restore(self, key: SourceKey, session: StatusSession) -> None:
@@ -345,61 +336,4 @@ class SourceReconciler:
         self._caches.drop(key.namespace, key.name)
         self._inputs.forget(key.object)
         self._backoff.reset(key.object)
-
-    def _tell(self, session: StatusSession, type: str, reason: str, message: str) -> None:
-        artifact = session.status.get("artifact")
-        annotations = {}
-        if artifact and type == NORMAL:
-            annotations = {
-                f"{labels.SOURCE_GROUP}/{labels.EVENT_REVISION}": artifact["revision"],
-                f"{labels.SOURCE_GROUP}/{labels.EVENT_DIGEST}": artifact["digest"],
-            }
-        self._events.emit(Event(session.obj, COMPONENT, type, reason, message, annotations))
-
-
-def _forget_verification(session: StatusSession, source: GitRepository) -> None:
-    found = session.condition(reasons.SOURCE_VERIFIED)
-    if source.spec.verify is None:
-        session.status.pop("sourceVerificationMode", None)
-    if source.spec.verify is None or (found is not None and found["status"] == "False"):
-        session.unmark(reasons.SOURCE_VERIFIED)
-
-
-def _condition(error: GitError) -> str:
-    """The condition that tells of an error."""
-    if isinstance(error, VerificationFailed):
-        return reasons.SOURCE_VERIFIED
-    if isinstance(error, StorageError | IncludeFailed):
-        return reasons.STORAGE_OPERATION_FAILED
-    return reasons.FETCH_FAILED
-
-
-def _message(error: GitError) -> str:
-    message = str(error)
-    if message.startswith(("unable to clone", "unable to fetch")):
-        return f"failed to checkout and determine revision: {message}"
-    if isinstance(error, CredentialsError) and not message.startswith("failed to configure"):
-        return f"failed to configure authentication options: {message}"
-    return message
-
-
-def _summarise(session: StatusSession, requested: str | None) -> None:
-    """What holds at the end of every visit, whatever its outcome."""
-    if requested is not None:
-        session.status["lastHandledReconcileAt"] = requested
-    ready = session.condition(reasons.READY)
-    if ready is None:
-        return
-    if ready["status"] == "True":
-        session.unmark(reasons.RECONCILING, reasons.STALLED)
-        session.mark(reasons.READY, "True", ready["reason"], ready["message"])
-        session.status["observedGeneration"] = session.generation
-        return
-    reconciling = session.condition(reasons.RECONCILING)
-    if reconciling is not None and ready["status"] == "False":
-        session.mark(reasons.RECONCILING, "True", reasons.PROGRESSING_WITH_RETRY, reconciling["message"])
-
-
-def _short(subject: str) -> str:
-    """A commit's subject as Flux shortens it."""
-    return subject if len(subject) <= 50 else subject[:50] + "..."
+        self._asked_for.pop(key.object, None)
