@@ -6,14 +6,16 @@ the bases it includes. Almost every build uses the default alone, so merging it 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from headgate.kustomize import defaults
 from headgate.kustomize.decode import Decoder, Record, list_of, text
+from headgate.kustomize.documents import CACHE
 from headgate.kustomize.errors import KustomizationError
 from headgate.kustomize.fieldspec import FieldSpec, Plans, merge_specs, sort_specs
+from headgate.kustomize.giturl import is_http
 from headgate.kustomize.ids import Gvk
 from headgate.kustomize.loader import Loader
 from headgate.kustomize.model import field_specs
@@ -46,14 +48,33 @@ class TransformerConfig:
             return self
         if self is EMPTY and other is default_config():
             return other
+        # The same two meet again and again when many bases bring the same configuration.
+        key = (id(self), id(other))
+        known = _merged.get(key)
+        if known is not None and known[0] is self and known[1] is other:
+            return known[2]
+        result = self._merge(other)
+        if result.size <= _MAX_KEPT_SIZE:
+            if len(_merged) >= _MAX_MERGED:
+                _merged.clear()
+            _merged[key] = (self, other, result)
+        return result
+
+    def _merge(self, other: TransformerConfig) -> TransformerConfig:
         # Merging into nothing is no formality: of the sorted specifications later ones may be dropped as covered.
-        return TransformerConfig(
-            **{
-                name: sort_specs(merge_specs(getattr(self, name), getattr(other, name)))
-                for name in _SPEC_FIELDS
-            },
-            name_reference=_merge_references(self.name_reference, other.name_reference),
-        )
+        specs = {
+            name: sort_specs(merge_specs(getattr(self, name), getattr(other, name))) for name in _SPEC_FIELDS
+        }
+        references = _merge_references(self.name_reference, other.name_reference)
+        if references == self.name_reference and all(specs[name] == getattr(self, name) for name in specs):
+            return self
+        return TransformerConfig(**specs, name_reference=references)
+
+    @property
+    def size(self) -> int:
+        """How many field specifications there are."""
+        own = sum(len(getattr(self, name)) for name in _SPEC_FIELDS)
+        return own + sum(len(specs) for _, specs in self.name_reference)
 
     @cached_property
     def namespace_plans(self) -> Plans:
@@ -96,6 +117,10 @@ _SPEC_FIELDS = (
 )
 
 EMPTY = TransformerConfig()
+
+_MAX_MERGED = 64
+_MAX_KEPT_SIZE = 2_000
+_merged: dict[tuple[int, int], tuple[TransformerConfig, TransformerConfig, TransformerConfig]] = {}
 
 
 def _merge_references(first: References, second: References) -> References:
@@ -160,9 +185,29 @@ def config_from_files(loader: Loader, paths: tuple[str, ...]) -> TransformerConf
     config = EMPTY
     for path in paths:
         try:
-            documents = load_documents(loader.load(path), file=path, dialect=Dialect.STRICT_CONFIG)
-            value = documents[0].value if documents else {}
-            config = config.merged(_configuration(value, "", True))
+            config = config.merged(kept_by_content(loader, path, "configuration", _read))
         except KustomizationError as error:
             raise error.at(file=loader.at(path)) from None
     return config
+
+
+def _read(data: bytes, path: str) -> TransformerConfig:
+    documents = load_documents(data, file=path, dialect=Dialect.STRICT_CONFIG)
+    return _configuration(documents[0].value if documents else {}, "", True)
+
+
+def kept_by_content(
+    loader: Loader, path: str, use: str, read: Callable[[bytes, str], TransformerConfig]
+) -> TransformerConfig:
+    """Return the configuration that ``read`` makes of a file, kept for files with the same content."""
+    if is_http(path):
+        return read(loader.load(path), path)
+    place = loader.locate(path)
+    content_id = loader.tree.content_id(place)
+    known: TransformerConfig | None = CACHE.get(use, content_id) if content_id else None
+    if known is None:
+        data = loader.read(place)
+        known = read(data, path)
+        if content_id:
+            CACHE.put(use, content_id, known, len(data))
+    return known

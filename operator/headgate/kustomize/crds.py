@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from headgate.kustomize.config import EMPTY, References, TransformerConfig
-from headgate.kustomize.errors import KustomizationError
-from headgate.kustomize.fieldspec import FieldSpec
+from headgate.kustomize.config import EMPTY, TransformerConfig, kept_by_content
+from headgate.kustomize.errors import BuildError, KustomizationError, LimitExceeded
+from headgate.kustomize.fieldspec import FieldSpec, merge_specs
 from headgate.kustomize.ids import Gvk
 from headgate.kustomize.loader import Loader
 from headgate.kustomize.yaml import Dialect, load_documents
@@ -25,6 +25,7 @@ _REF_KIND = "x-kubernetes-object-ref-kind"
 _REF_NAME_KEY = "x-kubernetes-object-ref-name-key"
 
 _MAX_DEPTH = 64
+_MAX_FIELDS = 100_000
 
 
 @dataclass(slots=True)
@@ -33,18 +34,26 @@ class _Found:
     labels: list[FieldSpec] = field(default_factory=list)
     prefixes: list[FieldSpec] = field(default_factory=list)
     references: list[tuple[Gvk, FieldSpec]] = field(default_factory=list)
+    visited: int = 0
 
 
 def config_from_crds(loader: Loader, paths: tuple[str, ...]) -> TransformerConfig:
     """Return the configuration that OpenAPI definition files give; raises TreeError or KustomizationError."""
     config = EMPTY
     for path in paths:
-        documents = load_documents(loader.load(path), file=path, dialect=Dialect.CONFIG)
-        definitions = documents[0].value if documents else {}
-        if not isinstance(definitions, dict):
-            raise KustomizationError("must hold OpenAPI definitions: a map by type name", file=path)
-        config = config.merged(_config(definitions))
+        config = config.merged(kept_by_content(loader, path, "crds", _read))
     return config
+
+
+def _read(data: bytes, path: str) -> TransformerConfig:
+    documents = load_documents(data, file=path, dialect=Dialect.CONFIG)
+    definitions = documents[0].value if documents else {}
+    if not isinstance(definitions, dict):
+        raise KustomizationError("must hold OpenAPI definitions: a map by type name", file=path)
+    try:
+        return _config(definitions)
+    except BuildError as error:
+        raise error.at(file=path) from None
 
 
 def _config(definitions: dict[str, Any]) -> TransformerConfig:
@@ -54,15 +63,18 @@ def _config(definitions: dict[str, Any]) -> TransformerConfig:
         if {"kind", "apiVersion", "metadata"} <= properties.keys():
             kind = Gvk(kind=name.rpartition(".")[2])
             _collect(found, kind, definitions, name, (), 0)
-    references: References = tuple((target, (spec,)) for target, spec in found.references)
     config = TransformerConfig(
         name_prefix=tuple(found.prefixes),
         common_labels=tuple(found.labels),
         common_annotations=tuple(found.annotations),
     )
-    for reference in references:
-        config = config.merged(TransformerConfig(name_reference=(reference,)))
-    return config
+    references: dict[Gvk, list[FieldSpec]] = {}
+    for target, spec in found.references:
+        references.setdefault(target, []).append(spec)
+    if not references:
+        return config
+    by_target = tuple((target, merge_specs((), specs)) for target, specs in references.items())
+    return config.merged(TransformerConfig(name_reference=by_target))
 
 
 def _properties(definitions: dict[str, Any], name: str) -> dict[str, Any]:
@@ -94,6 +106,9 @@ def _collect(
 ) -> None:
     if depth > _MAX_DEPTH:
         raise KustomizationError(f"the definition of {name!r} refers to itself")
+    found.visited += len(_properties(definitions, name))
+    if found.visited > _MAX_FIELDS:
+        raise LimitExceeded(f"the definitions stand for more than {_MAX_FIELDS} fields")
     for key, schema, extensions in _sorted(_properties(definitions, name)):
         here = (*path, key)
         spec = FieldSpec("/".join(here), kind)

@@ -4,13 +4,19 @@ Scalars (finalizers), elements that lack the key, or have one of several, and el
 kustomize makes of these follows from how it edits both lists in place, so this module does the same, step by
 step, on :class:`_Cell` objects which stand for the nodes of its tree.
 
+Each step of kustomize looks at the whole list. As elements with different values of the first key have nothing to do
+with each other, the lists are first split into lanes by that value, and a step looks at its lane only.
+
 Reference: ``kyaml/yaml/walk/associative_sequence.go``, and ``ElementSetter``, ``ElementMatcher`` and
 ``FieldMatcher`` in ``kyaml/yaml/fns.go`` of kustomize.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from headgate.kustomize.merge.directives import MISSING, Directive, Mismatch, map_directive
 from headgate.kustomize.schema import SchemaNode
@@ -22,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["alone", "merge"]
 
 _Keys = list[str]
+_MAX_UNSPLIT = 500
 
 
 class _Cell:
@@ -31,6 +38,23 @@ class _Cell:
 
     def __init__(self, value: Any) -> None:
         self.value = value
+
+
+class _Entry(NamedTuple):
+    """A cell and where it stands in the whole list, of which a lane is a part."""
+
+    place: int
+    cell: _Cell
+
+
+@dataclass(slots=True)
+class _Lane:
+    """Elements that may have to do with each other: of the target, of the patch, and those merged so far."""
+
+    target: list[_Entry] = field(default_factory=list)
+    patch: list[_Entry] = field(default_factory=list)
+    items: list[_Entry] = field(default_factory=list)
+    found: list[int] = field(default_factory=list)
 
 
 def merge(walker: Walker, target: list[Any], patch: list[Any], node: SchemaNode) -> list[Any]:
@@ -47,25 +71,66 @@ def alone(walker: Walker, elements: list[Any], node: SchemaNode, *, from_patch: 
 def _merge(walker: Walker, target: list[_Cell], patch: list[_Cell] | None, node: SchemaNode) -> list[Any]:
     keys = list(node.merge_keys) or [""]
     found = _all_values(target, patch, keys)
+    lanes = _lanes(target, patch, keys, found)
     if len(keys) > 1:
-        _complete(found)
+        for lane in lanes.values():
+            _complete(found, lane.found)
     used = _keys_with_values(found, keys)
     schema = node.elements()
-    items: list[_Cell] = []
+    places = itertools.count()
     for values in found:
+        here = lanes[values[0]] if len(lanes) > 1 else next(iter(lanes.values()))
         wanted = [value for value, key in zip(values, keys, strict=True) if value or key in used]
-        cell = _walk(walker, _find(target, used, wanted), _find(patch, used, wanted), schema)
+        cell = _walk(walker, _find(here.target, used, wanted), _find(here.patch, used, wanted), schema)
         if cell is None or cell.value is None or cell.value == {}:
-            _set(target, None, used, wanted)
+            _set(here.target, None, used, wanted, -1)
             continue
         for key, value in zip(used, wanted, strict=True):
             if type(cell.value) is dict and key not in cell.value and value:
                 cell.value = {**cell.value, key: value}
-        _set(items, cell, used, wanted)
-    if not found:
-        return [cell.value for cell in target]
-    _append(items, target, used)
-    return [cell.value for cell in items]
+        _set(here.items, cell, used, wanted, next(places))
+    rest = [(entry, lane) for lane in lanes.values() for entry in lane.target]
+    for entry, lane in sorted(rest, key=lambda pair: pair[0].place):
+        _append(lane.items, entry.cell, used, places)
+    merged = sorted((entry for lane in lanes.values() for entry in lane.items), key=lambda entry: entry.place)
+    return [entry.cell.value for entry in merged]
+
+
+def _lanes(
+    target: list[_Cell], patch: list[_Cell] | None, keys: _Keys, found: list[list[str]]
+) -> dict[str, _Lane]:
+    """Split the lists by the values of the first key, if all elements have one."""
+    cells = [*target, *(patch or ())]
+    split = all(values[0] for values in found) and all(
+        type(cell.value) is dict if keys[0] else type(cell.value) not in (dict, list) for cell in cells
+    )
+    if not split and len(cells) > _MAX_UNSPLIT:
+        what = f"some have no {keys[0]!r}" if keys[0] else "some are no single values"
+        raise Mismatch(f"a list of {len(cells)} elements, of which {what}, is too long to be merged")
+    lanes: dict[str, _Lane] = {}
+
+    def lane_of(text: str) -> _Lane:
+        return lanes.setdefault(text if split else "", _Lane())
+
+    for place, cell in enumerate(target):
+        lane_of(_first(cell, keys)).target.append(_Entry(place, cell))
+    if patch is target:
+        # The same list: what is taken out of one is taken out of the other.
+        for lane in lanes.values():
+            lane.patch = lane.target
+    else:
+        for place, cell in enumerate(patch or ()):
+            lane_of(_first(cell, keys)).patch.append(_Entry(place, cell))
+    for index, values in enumerate(found):
+        lane_of(values[0]).found.append(index)
+    return lanes
+
+
+def _first(cell: _Cell, keys: _Keys) -> str:
+    value = cell.value
+    if not keys[0]:
+        return scalar_text(value)
+    return scalar_text(value.get(keys[0])) if type(value) is dict else ""
 
 
 def _walk(
@@ -97,25 +162,23 @@ def _walk(
 
 def _all_values(target: list[_Cell], patch: list[_Cell] | None, keys: _Keys) -> list[list[str]]:
     """The values of the keys of all elements, each once, those of the patch first."""
-    found: list[list[str]] = []
+    found: dict[tuple[str, ...], None] = {}
     for cells in (patch, target):
         for cell in cells or ():
             value = cell.value
             if keys[0]:
                 fields = value if type(value) is dict else {}
-                texts = [scalar_text(fields.get(key)) for key in keys]
+                found[tuple([scalar_text(fields.get(key)) for key in keys])] = None
             else:
-                texts = [scalar_text(value)]
-            if texts not in found:
-                found.append(texts)
-    return found
+                found[(scalar_text(value),)] = None
+    return [list(texts) for texts in found]
 
 
-def _complete(found: list[list[str]]) -> None:
+def _complete(found: list[list[str]], indexes: list[int]) -> None:
     """Let elements that agree in one key, and lack the others, be the same element."""
-    for i in range(len(found)):
+    for i in indexes:
         left = found[i]
-        for j in range(len(found)):
+        for j in indexes:
             both = _agree(left, found[j])
             if both is not None:
                 found[i] = both
@@ -139,11 +202,11 @@ def _keys_with_values(found: list[list[str]], keys: _Keys) -> _Keys:
     return [key for key in keys if key in used] if used else keys
 
 
-def _find(cells: list[_Cell] | None, keys: _Keys, values: list[str]) -> _Cell | None:
+def _find(entries: list[_Entry], keys: _Keys, values: list[str]) -> _Cell | None:
     """The first element with these values; keys without one do not count, unless none has one."""
     given = [(key, wanted) for key, wanted in zip(keys, values, strict=True) if wanted]
     given = given or list(zip(keys, values, strict=True))
-    for cell in cells or ():
+    for _, cell in entries:
         value = cell.value
         if not keys[0]:
             if (scalar_text(value) if type(value) not in (dict, list) else "") == values[0]:
@@ -155,31 +218,31 @@ def _find(cells: list[_Cell] | None, keys: _Keys, values: list[str]) -> _Cell | 
     return None
 
 
-def _set(cells: list[_Cell], element: _Cell | None, keys: _Keys, values: list[str]) -> None:
-    """Put the element in the place of all that match, or at the end; None removes these.
+def _set(entries: list[_Entry], element: _Cell | None, keys: _Keys, values: list[str], place: int) -> None:
+    """Put the element in the place of all that match, or at ``place``, the end; None removes these.
 
     Null and empty elements go, whatever is set.
     """
-    result: list[_Cell] = []
+    result: list[_Entry] = []
     matched = False
     by_field = bool(keys[0] and values and values[0])
-    for cell in cells:
-        value = cell.value
+    for entry in entries:
+        value = entry.cell.value
         if value is None or value == {}:
             continue
         if by_field and type(value) is not dict:
-            result.append(cell)
+            result.append(entry)
             continue
         if not _matches(value, keys, values):
             if values:
-                result.append(cell)
+                result.append(entry)
             continue
         matched = True
         if element is not None:
-            result.append(element)
+            result.append(_Entry(entry.place, element))
     if element is not None and element.value is not None and not matched:
-        result.append(element)
-    cells[:] = result
+        result.append(_Entry(place, element))
+    entries[:] = result
 
 
 def _matches(value: Any, keys: _Keys, values: list[str]) -> bool:
@@ -200,21 +263,20 @@ def _matches(value: Any, keys: _Keys, values: list[str]) -> bool:
     return True
 
 
-def _append(items: list[_Cell], target: list[_Cell], keys: _Keys) -> None:
-    """Put the target's elements into the list of those that have been merged."""
-    for cell in list(target):
-        if not keys[0]:
-            text = scalar_text(cell.value) if type(cell.value) not in (dict, list) else ""
-            _set(items, cell, keys, [text])
-            continue
-        if cell.value is not None and type(cell.value) is not dict:
-            raise Mismatch("the list has single values among mappings")
-        values: list[str] = []
-        for key in keys:
-            if cell.value is None or key not in cell.value:
-                items.append(cell)
-            else:
-                values.append(scalar_text(cell.value[key]))
-        if len(keys) > 1:
-            _set(items, None, keys, values)
-        _set(items, cell, keys, values)
+def _append(items: list[_Entry], cell: _Cell, keys: _Keys, places: Iterator[int]) -> None:
+    """Put an element of the target into the list of those that have been merged."""
+    if not keys[0]:
+        text = scalar_text(cell.value) if type(cell.value) not in (dict, list) else ""
+        _set(items, cell, keys, [text], next(places))
+        return
+    if cell.value is not None and type(cell.value) is not dict:
+        raise Mismatch("the list has single values among mappings")
+    values: list[str] = []
+    for key in keys:
+        if cell.value is None or key not in cell.value:
+            items.append(_Entry(next(places), cell))
+        else:
+            values.append(scalar_text(cell.value[key]))
+    if len(keys) > 1:
+        _set(items, None, keys, values, -1)
+    _set(items, cell, keys, values, next(places))
