@@ -36,10 +36,13 @@ def start(
     kubeconfig: Path | None = None,
     progress: Progress | None = None,
     timeout: float = TIMEOUT,
+    trusting: Cluster | None = None,
 ) -> Iterator[Cluster]:
     """A cluster for as long as the context lasts; it is gone afterwards, also when this process is killed.
 
     A kind cluster outlives a killed process (``hack/cluster.py down`` finds it); a given one is left as it is.
+    ``trusting``: service accounts of that cluster, a local one, are users of this local one, by OIDC as on real
+    clusters; that one must let anybody read its keys.
     Raises :class:`ClusterError`.
     """
     progress = progress or Progress()
@@ -54,7 +57,9 @@ def start(
         finally:
             kind.stop(folder, progress)
     else:
-        attached = local.start(folder, progress, detached=False, timeout=timeout)
+        attached = local.start(
+            folder, progress, False, timeout, trusting.kubeconfig if trusting is not None else None
+        )
         assert attached is not None
         try:
             yield local.cluster(folder)

@@ -14,6 +14,9 @@ from pathlib import Path
 
 from controlplane.ports import LOOPBACK
 
+TRUSTED_AUDIENCE, TRUSTED_PREFIX = "remote", "home:"
+"""Audience that tokens of the trusted cluster must be for, and what comes before the names of their users."""
+
 STAGES = Path(__file__).parent / "stages.yaml"
 
 ETCD, APISERVER = "etcd", "kube-apiserver"
@@ -48,6 +51,15 @@ class Layout:
         return self.folder / "kubeconfig"
 
     @property
+    def trusted(self) -> Path:
+        """The kubeconfig of another cluster, if there is one whose service accounts are users here."""
+        return self.folder / "trusted.kubeconfig"
+
+    @property
+    def trusted_certificate(self) -> Path:
+        return self.certificates / "trusted.crt"
+
+    @property
     def signing_key(self) -> Path:
         return self.folder / "service-account.key"
 
@@ -67,7 +79,15 @@ def prepare(layout: Layout) -> str:
         check=True,
         capture_output=True,
     )
+    if layout.trusted.exists():
+        authority = _trusted(layout)["certificate-authority-data"]
+        layout.trusted_certificate.write_bytes(base64.b64decode(authority))
     return token
+
+
+def _trusted(layout: Layout) -> dict[str, str]:
+    cluster: dict[str, str] = json.loads(layout.trusted.read_text())["clusters"][0]["cluster"]
+    return cluster
 
 
 def write_kubeconfig(layout: Layout, token: str) -> None:
@@ -122,6 +142,16 @@ def _etcd(layout: Layout) -> list[str]:
 
 
 def _apiserver(layout: Layout) -> list[str]:
+    trust = []
+    if layout.trusted.exists():
+        trust = [
+            f"--oidc-issuer-url={_trusted(layout)['server']}",
+            f"--oidc-client-id={TRUSTED_AUDIENCE}",
+            f"--oidc-ca-file={layout.trusted_certificate}",
+            "--oidc-signing-algs=ES256",  # that of the keys made by prepare()
+            "--oidc-username-claim=sub",
+            f"--oidc-username-prefix={TRUSTED_PREFIX}",
+        ]
     return [
         f"--etcd-servers=http://{LOOPBACK}:{layout.etcd_port}",
         f"--secure-port={layout.api_port}",
@@ -130,7 +160,8 @@ def _apiserver(layout: Layout) -> list[str]:
         f"--cert-dir={layout.certificates}",
         f"--service-account-key-file={layout.signing_key}",
         f"--service-account-signing-key-file={layout.signing_key}",
-        "--service-account-issuer=https://kubernetes.default.svc",
+        f"--service-account-issuer={layout.server}",  # where its keys can be fetched, for those that trust it
+        *trust,
         f"--token-auth-file={layout.tokens}",
         "--authorization-mode=RBAC",
         "--service-cluster-ip-range=10.0.0.0/16",  # thousands of Services

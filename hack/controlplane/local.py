@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -34,8 +35,12 @@ class Attached:
             raise StartFailed(f"the control plane {self._folder.name} failed: {state.message}")
 
 
-def start(folder: Folder, progress: Progress, detached: bool, timeout: float) -> Attached | None:
+def start(
+    folder: Folder, progress: Progress, detached: bool, timeout: float, trusting: Path | None = None
+) -> Attached | None:
     """Start a control plane and wait until it is usable; an :class:`Attached` unless it is detached.
+
+    ``trusting`` is the kubeconfig of another local control plane, whose service accounts are users of this one.
 
     Raises :class:`StartFailed`; then the logs stay in the folder.
     """
@@ -43,6 +48,8 @@ def start(folder: Folder, progress: Progress, detached: bool, timeout: float) ->
     began = time.monotonic()
     for attempt in range(1, _TRIES + 1):
         folder.create()
+        if trusting is not None:
+            shutil.copy(trusting, folder.path / "trusted.kubeconfig")
         supervisor = _spawn(folder, {name: str(path) for name, path in paths.items()}, detached)
         try:
             _wait(folder, supervisor, progress, began, timeout)

@@ -15,7 +15,6 @@ import kopf
 
 from headgate import __version__, handlers
 from headgate.api import ObjectKey
-from headgate.apply import KnownObjects
 from headgate.git.remotes import RemoteBases
 from headgate.git.storage import ArtifactStorage, advertised_address
 from headgate.kube import Client
@@ -81,17 +80,17 @@ class _Program:
         self._store, self._trees = Store(), SourceTrees()
         self._notifier = Notifier(config.events_addr) if config.events_addr else None
         self._events = EventRecorder(client, self._notifier)
-        known = KnownObjects(disallowed_managers=config.override_managers)
         self._targets = Targets(
             config,
             client,
-            known,
-            lambda of_cluster: LiveObjects(
+            lambda of_cluster, known: LiveObjects(
                 of_cluster,
                 known,
                 on_change=lambda key, ref: self._operator.live_changed(key, ref),
                 on_drift=lambda key, ref, what: self._operator.live_drifted(key, ref, what),
             ),
+            wake=lambda key: self._operator.cluster_answered(key),
+            observer=metrics,
         )
         self._bases = None if config.no_remote_bases else RemoteBases(config.storage_path / "bases")
         self._external = ExternalSources(

@@ -8,6 +8,7 @@ GATES = {
     "AdditiveCELDependencyCheck": False,
     "DisableConfigWatchers": False,
     "DisableFailFastBehavior": False,
+    "MigrateAPIVersion": False,
     "StrictPostBuildSubstitutions": True,
 }
 """The gates that decide something here, with their defaults."""
@@ -20,7 +21,12 @@ ALWAYS = {
 """Gates of Flux for what is always so here."""
 
 WITHOUT_MEANING = frozenset(
-    ("CacheSecretsAndConfigMaps", "DisableStatusPollerCache", "GroupChangeLog", "MigrateAPIVersion")
+    (
+        "CacheSecretsAndConfigMaps",
+        "DisableStatusPollerCache",
+        "GroupChangeLog",
+        "ObjectLevelWorkloadIdentity",
+    )
 )
 """Gates of Flux for parts that do not exist here; accepted, so that a Deployment's arguments can be kept."""
 

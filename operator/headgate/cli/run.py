@@ -241,6 +241,7 @@ def command(
         custom_stage_kinds=frozenset(map(GroupKind.parse, stages)),
         strict_substitutions=gates["StrictPostBuildSubstitutions"],
         additive_cel_dependency_check=gates["AdditiveCELDependencyCheck"],
+        migrate_api_version=gates["MigrateAPIVersion"],
         fail_fast=not gates["DisableFailFastBehavior"],
         runtime_namespace=namespace,
         watch_namespace="" if watch_all_namespaces else namespace,

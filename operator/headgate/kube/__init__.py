@@ -4,7 +4,7 @@ async with await Client.connect() as client:
     web = await client.get(ObjectRef("apps/v1", "Deployment", "web", "staging"))
 """
 
-from headgate.kube.access import AccessError, Login
+from headgate.kube.access import AccessError, Bearer, Login, Renewal
 from headgate.kube.client import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, Client
 from headgate.kube.errors import (
     AlreadyExists,
@@ -39,6 +39,7 @@ __all__ = [
     "Answer",
     "ApiError",
     "BadRequest",
+    "Bearer",
     "Cause",
     "Client",
     "Conflict",
@@ -52,6 +53,7 @@ __all__ = [
     "ObjectRef",
     "Observer",
     "Reflector",
+    "Renewal",
     "Resource",
     "RestMapper",
     "ServerError",

@@ -3,25 +3,50 @@
 Loading is the ``kubernetes`` package's (kubeconfig merging, client certificates, exec plugins, OIDC, basic
 authentication, the service account's token file). It is imported only here and only when connecting, since it
 costs half a second; none of its models is used. It runs in a thread, as an exec plugin may take long.
+
+Where a token is not stored but made (a workload identity), whoever can make one gives it as a :data:`Renewal`; it is
+asked again before the token ends, so that connections and watches outlive their tokens.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from headgate.kube.inline import files_for
+
+_log = logging.getLogger("headgate.kube.access")
+
 RELOAD_AFTER = 60.0
 """Seconds after which a token is asked for again; a projected service account token changes hourly."""
+RENEW_AT = 0.75
+"""Fraction of its life after which a made token is replaced."""
+RENEWAL_PAUSE = 10.0
+"""Seconds between tries when a token cannot be made; the old one is used as long as it is accepted."""
 
 
 class AccessError(Exception):
     """No usable way to a cluster was found; the message says where was looked and what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """A token that was made for us."""
+
+    token: str
+    lifetime: float
+    """Seconds from now for which it is good."""
+
+
+Renewal = Callable[[], Awaitable[Bearer]]
+"""Makes a token. Raises :class:`AccessError`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +78,16 @@ class Login:
 class Access:
     """An endpoint and a current ``Authorization`` header for it."""
 
-    def __init__(self, kubeconfig: str | Mapping[str, Any] | None, context: str | None) -> None:
-        self._kubeconfig, self._context = kubeconfig, context
+    def __init__(
+        self,
+        kubeconfig: str | Mapping[str, Any] | None,
+        context: str | None,
+        renewal: Renewal | None = None,
+    ) -> None:
+        self._kubeconfig, self._context, self._renewal = kubeconfig, context, renewal
         self._configuration: Any = None
         self._header: str | None = None
-        self._read_at = 0.0
+        self._good_until = 0.0
         self._lock = asyncio.Lock()
 
     async def load(self) -> Endpoint:
@@ -65,31 +95,32 @@ class Access:
 
         Raises :class:`AccessError`.
         """
-        self._configuration = await asyncio.to_thread(_load, self._kubeconfig, self._context)
-        self._remember()
-        return await asyncio.to_thread(_endpoint, self._configuration)
+        self._configuration, endpoint = await asyncio.to_thread(_open, self._kubeconfig, self._context)
+        await self._remember()
+        return endpoint
 
     async def authorization(self) -> str | None:
         """The value of the ``Authorization`` header; None when a client certificate speaks for us."""
-        if time.monotonic() - self._read_at > RELOAD_AFTER:
+        if time.monotonic() > self._good_until:
             async with self._lock:
-                if time.monotonic() - self._read_at > RELOAD_AFTER:
-                    await asyncio.to_thread(_token, self._configuration)
-                    self._remember()
+                if time.monotonic() > self._good_until:
+                    await self._keep_fresh()
         return self._header
 
     async def renew(self, refused: str | None) -> bool:
         """Read all again because ``refused`` was not accepted; says whether there is another value."""
         async with self._lock:
-            if self._header == refused:
-                self._configuration = await asyncio.to_thread(_load, self._kubeconfig, self._context)
-                self._remember()
+            if self._header == refused and self._renewal is not None:
+                await self._keep_fresh()
+            elif self._header == refused:
+                self._configuration, _ = await asyncio.to_thread(_open, self._kubeconfig, self._context)
+                await self._remember()
         return self._header != refused
 
     async def login(self) -> Login:
         """Read everything again and return it."""
         self._configuration = c = await asyncio.to_thread(_load, self._kubeconfig, self._context)
-        self._remember()
+        await self._remember()
         scheme, _, secret = (self._header or "").partition(" ")
         return Login(
             server=c.host.rstrip("/"),
@@ -103,9 +134,45 @@ class Access:
             proxy=getattr(c, "proxy", None) or None,
         )
 
-    def _remember(self) -> None:
+    async def _keep_fresh(self) -> None:
+        if self._renewal is None:
+            await asyncio.to_thread(_token, self._configuration)
+        try:
+            await self._remember()
+        except AccessError as error:
+            _log.warning("no new token for %s: %s", self._configuration.host, error)
+            self._good_until = time.monotonic() + RENEWAL_PAUSE
+
+    async def _remember(self) -> None:
+        if self._renewal is not None:
+            bearer = await self._renewal()
+            self._header = f"Bearer {bearer.token}"
+            self._good_until = time.monotonic() + bearer.lifetime * RENEW_AT
+            return
         self._header = _token(self._configuration)
-        self._read_at = time.monotonic()
+        self._good_until = time.monotonic() + RELOAD_AFTER
+
+
+def _open(kubeconfig: str | Mapping[str, Any] | None, context: str | None) -> tuple[Any, Endpoint]:
+    if isinstance(kubeconfig, Mapping):
+        return _open_untrusted(kubeconfig, context)
+    configuration = _load(kubeconfig, context)
+    return configuration, _endpoint(configuration)
+
+
+def _open_untrusted(kubeconfig: Mapping[str, Any], context: str | None) -> tuple[Any, Endpoint]:
+    try:
+        with files_for(kubeconfig) as readable:
+            configuration = _load(readable, context)
+            return configuration, _endpoint(configuration)
+    except AccessError:
+        raise
+    except ssl.SSLError as error:
+        raise AccessError(f"cannot use the kubeconfig: {error.reason or 'bad certificate or key'}") from None
+    except Exception as error:
+        # The content may have any shape, the package expects one; what it says may quote the content.
+        why = str(error) if type(error) is ValueError else type(error).__name__
+        raise AccessError(f"cannot use the kubeconfig: {why}") from None
 
 
 def _load(kubeconfig: str | Mapping[str, Any] | None, context: str | None) -> Any:

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from headgate import __version__
-from headgate.kube.access import Access, Login
+from headgate.kube.access import Access, Login, Renewal
 from headgate.kube.encoding import encode, encode_for_apply
 from headgate.kube.errors import BadRequest
 from headgate.kube.mapper import Resource, RestMapper
@@ -60,13 +60,14 @@ class Client:
         user_agent: str = USER_AGENT,
         max_in_flight: int = MAX_IN_FLIGHT,
         observer: Observer | None = None,
+        renewal: Renewal | None = None,
     ) -> Client:
         """Connect by a kubeconfig (path or content), else ``$KUBECONFIG``, else as a pod, else
-        ``~/.kube/config``.
+        ``~/.kube/config``. ``renewal`` makes the tokens, instead of those in the kubeconfig.
 
         Raises :class:`~headgate.kube.access.AccessError`. Nothing is sent yet.
         """
-        access = Access(kubeconfig, context)
+        access = Access(kubeconfig, context, renewal)
         endpoint = await access.load()
         return cls(
             Transport(access, endpoint, user_agent=user_agent, max_in_flight=max_in_flight, observer=observer)

@@ -28,6 +28,8 @@ MAX_IN_FLIGHT = 48
 TIMEOUT = 30.0
 """Seconds for one try of a request."""
 TRIES = 6
+TRIES_IN_SILENCE = 2
+"""How often a request is sent that gets no answer at all: a server that hangs must not hold its callers for minutes."""
 RETRIED = frozenset((429, 502, 503, 504))
 LONGEST_PAUSE = 15.0
 """Seconds between two tries at the most, whatever ``Retry-After`` says."""
@@ -54,6 +56,10 @@ class Label(NamedTuple):
 
     verb: str
     resource: str
+
+
+class _Silence(ServerTimeout):
+    """No answer came in time."""
 
 
 class Transport:
@@ -126,7 +132,8 @@ class Transport:
             except ApiError as error:
                 broke = isinstance(error, Unreachable) and repeatable and attempt <= 2
                 busy = error.status in RETRIED and (repeatable or error.retry_after is not None)
-                if attempt >= TRIES or not (broke or busy):
+                tries = TRIES_IN_SILENCE if isinstance(error, _Silence) else TRIES
+                if attempt >= tries or not (broke or busy):
                     raise
                 await asyncio.sleep(_pause(attempt, error.retry_after))
 
@@ -143,6 +150,7 @@ class Transport:
                 URL(self.server + path, encoded=True),
                 headers=_with(headers, authorization),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=TIMEOUT, sock_read=silence),
+                allow_redirects=False,
                 **self._extra,
             ) as response:
                 status = response.status
@@ -184,9 +192,7 @@ class Transport:
                     raw = await response.read()
                     status = response.status
             except TimeoutError as error:
-                raise ServerTimeout(
-                    f"no answer from the API server within {within:g}s", status=504
-                ) from error
+                raise _Silence(f"no answer from the API server within {within:g}s", status=504) from error
             except (aiohttp.ClientError, OSError) as error:
                 raise Unreachable(_unreachable(self.server, error)) from error
             finally:

@@ -52,10 +52,12 @@ class Applier:
         concurrency: int,
         disallowed_managers: tuple[str, ...] = (),
         custom_stages: frozenset[GroupKind] = frozenset(),
+        migrate_api_version: bool = False,
     ) -> None:
         self._client, self._known, self._live = client, known, live
         self._concurrency = concurrency
         self._disallowed_managers, self._custom_stages = disallowed_managers, custom_stages
+        self._migrate_api_version = migrate_api_version
 
     async def apply(self, ks: Kustomization, objects: Iterable[Obj], *, full: bool) -> ApplyResult:
         """Bring the cluster to ``objects``; ``full`` asks the API server about each of them.
@@ -70,6 +72,7 @@ class Applier:
             timeout=ks.timeout,
             disallowed_managers=self._disallowed_managers,
             custom_stages=self._custom_stages,
+            migrate_api_version=self._migrate_api_version,
             ignore=compile_rules(ks.spec.ignore),
         )
         return await apply_all(

@@ -36,6 +36,8 @@ class Config:
     custom_stage_kinds: frozenset[GroupKind] = frozenset()
     strict_substitutions: bool = True
     additive_cel_dependency_check: bool = False
+    migrate_api_version: bool = False
+    """Bring the field managers' entries of a refused object to the applied API version."""
     runtime_namespace: str = ""
     """The operator's own namespace; empty when unknown."""
     watch_namespace: str = ""

@@ -17,6 +17,7 @@ from headgate.api import inventory as inv
 from headgate.apply import Action
 from headgate.kube import Client, ObjectRef
 from headgate.reconcile import finalizers
+from headgate.reconcile.clusters import PROBE_TIMEOUT, TargetPending
 from headgate.reconcile.controller import NOTHING_MORE, RETRY, WAKE, Backoff, Outcome
 from headgate.reconcile.events import NORMAL, WARNING, Event, EventRecorder
 from headgate.reconcile.live import LiveObjects
@@ -84,6 +85,8 @@ class Finalizer:
             _log.error("%s: %s", key, message)
             self._tell(obj, WARNING, message)
             return None
+        except TargetPending:
+            return Outcome(after=PROBE_TIMEOUT * 2, trigger=WAKE)
         except TargetError as error:
             return await self._report(key, ks, obj, f"pruning for deleted resource failed: {error}", entries)
         return await self._delete(key, ks, obj, entries, target)

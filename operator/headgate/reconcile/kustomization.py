@@ -37,6 +37,7 @@ from headgate.reconcile import finalizers
 from headgate.reconcile.artifacts import ArtifactError, ArtifactMissing
 from headgate.reconcile.attempt import Attempt, Failed, Memory, Postponed, Settled
 from headgate.reconcile.builds import BuildRules, PathNotFound, PostBuildFailed, build_objects
+from headgate.reconcile.clusters import PROBE_TIMEOUT, TargetPending
 from headgate.reconcile.config import Config
 from headgate.reconcile.controller import NOTHING_MORE, RETRY, WAKE, Outcome
 from headgate.reconcile.dependencies import InvalidReadyExpression, blocked_by
@@ -241,6 +242,9 @@ class KustomizationReconciler:
     async def _target(self, attempt: Attempt) -> Target:
         try:
             return await self._targets.of(attempt.ks)
+        except TargetPending as error:
+            after = PROBE_TIMEOUT * 2
+            raise Postponed(reasons.RECONCILIATION_FAILED, str(error), after=after, silent=True) from error
         except TargetError as error:
             raise Failed(reasons.RECONCILIATION_FAILED, str(error)) from error
 
@@ -318,6 +322,15 @@ class KustomizationReconciler:
         if not targets:
             session.unmark(reasons.HEALTHY)
             return False
+        assert attempt.target is not None
+        if not attempt.ks.spec.wait:
+            own = {c.ref for c in attempt.result.changes.entries}
+            try:
+                await attempt.target.check_sight(r for r in targets if r not in own)
+            except TargetError as error:
+                message = f"health check failed: {error}"
+                session.mark(reasons.HEALTHY, "False", reasons.HEALTH_CHECK_FAILED, message)
+                raise Failed(reasons.HEALTH_CHECK_FAILED, message) from error
         attempt.was_healthy = session.is_true(reasons.HEALTHY)
         message = self._reporter.progress(attempt, "Running health checks")
         session.mark(reasons.HEALTHY, "Unknown", reasons.PROGRESSING, message)
@@ -332,7 +345,6 @@ class KustomizationReconciler:
             deadline=now + attempt.ks.timeout,
         )
         memory.open = attempt
-        assert attempt.target is not None
         attempt.target.live.follow(attempt.key, targets, attempt.expressions)
         return True
 

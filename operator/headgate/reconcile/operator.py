@@ -173,6 +173,12 @@ class Operator:
         """An object that the Kustomization follows has changed."""
         self._kustomizations.queue.add(key, Trigger(Priority.UNBLOCKED, "live object changed"))
 
+    def cluster_answered(self, key: ObjectKey) -> None:
+        """It is known whether the other cluster that the Kustomization is applied to can be reached."""
+        self._kustomizations.queue.add(
+            key, Trigger(Priority.UNBLOCKED, "cluster answered", depth=Depth.VERIFY)
+        )
+
     def live_drifted(self, key: ObjectKey, ref: ObjectRef, what: str) -> None:
         """Somebody changed or deleted what the Kustomization applied; a second time soon after has to wait."""
         if not self._correct_drift or self._store.kustomization(key) is None:

@@ -3,7 +3,7 @@
 ``spec.kubeConfig.configMapRef`` names a ConfigMap with ``provider``, ``address``, ``ca.crt``, ``cluster``,
 ``audiences`` and ``serviceAccountName`` (Flux's Kustomization reference, "Secret-less authentication"). For the
 provider ``generic`` a token of a service account is made by the API server here, and the other cluster trusts its
-issuer. The clouds' providers come from :mod:`headgate.reconcile.clouds`, each with its own SDK.
+issuer. It is made anew before it ends, for as long as the connection is used.
 """
 
 from __future__ import annotations
@@ -11,24 +11,25 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
-import time
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from headgate.api import Kustomization
-from headgate.kube import ApiError, Client, NotFound, ObjectRef
+from headgate.kube import AccessError, ApiError, Bearer, Client, NotFound, ObjectRef, Renewal
 from headgate.reconcile.config import Config
 
 LIFETIME = 3600
 """Seconds a token is asked for."""
-RENEW_AT = 0.75
-"""Fraction of its life after which a token is replaced."""
 
-_OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+PROVIDERS = ("aws", "azure", "gcp", "generic")
+
 _OWN_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+_ACCOUNT = re.compile(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?")
+"""Names of service accounts (DNS-1123 subdomain): what else is put into a path or a user's name means another."""
 
 
 class TargetError(Exception):
@@ -41,24 +42,24 @@ class AccountMissing(TargetError):
 
 @dataclass(frozen=True, slots=True)
 class RemoteAccess:
-    """How to reach another cluster, as the content of a kubeconfig."""
+    """How to reach another cluster."""
 
     identity: str
     """The same for the same cluster and credentials."""
     kubeconfig: Mapping[str, Any]
-    parameters: str = ""
-    """What it was made from."""
-    renew_after: float = float("inf")
-    """When it has to be made again, on the monotonic clock."""
+    renewal: Renewal | None = None
+    """Makes the tokens, where the kubeconfig holds none."""
 
 
-async def from_config_map(
-    client: Client, config: Config, ks: Kustomization, previous: RemoteAccess | None
-) -> RemoteAccess:
-    """The access a Kustomization's ConfigMap describes; ``previous`` while it is the same and still good.
+def account_name(name: str, origin: str) -> str:
+    """``name`` if it can be that of a service account; raises :class:`TargetError`."""
+    if len(name) > 253 or not _ACCOUNT.fullmatch(name):
+        raise TargetError(f"{origin}: {name!r} is not the name of a service account")
+    return name
 
-    Raises :class:`TargetError`.
-    """
+
+async def from_config_map(client: Client, config: Config, ks: Kustomization) -> RemoteAccess:
+    """The access a Kustomization's ConfigMap describes now. Raises :class:`TargetError`."""
     wanted = ks.spec.kube_config
     assert wanted is not None
     assert wanted.config_map_ref is not None
@@ -69,39 +70,97 @@ async def from_config_map(
         raise AccountMissing(
             f"unable to read KubeConfig configmap '{name}' error: {error.message}"
         ) from error
+    except ApiError as error:
+        raise TargetError(f"unable to read KubeConfig configmap '{name}' error: {error.message}") from error
     data: Mapping[str, str] = found.get("data") or {}
-    parameters = f"{ks.namespace} {sorted(data.items())}"
-    if previous is not None and previous.parameters == parameters and time.monotonic() < previous.renew_after:
-        return previous
     provider = data.get("provider", "")
-    if provider == "generic":
-        kubeconfig = await _generic(client, config, ks, name, data)
-    elif provider in ("aws", "azure", "gcp"):
+    if provider not in PROVIDERS:
+        raise TargetError(
+            f"configmap '{name}': provider must be one of {', '.join(PROVIDERS)}, not {provider!r}"
+        )
+    if provider != "generic":
         raise TargetError(
             f"configmap '{name}': provider '{provider}' is not supported yet; use a Secret with a kubeconfig, "
             "or provider 'generic'"
         )
-    else:
-        raise TargetError(
-            f"configmap '{name}': provider must be one of aws, azure, gcp or generic, not {provider!r}"
-        )
-    identity = hashlib.sha256(repr(kubeconfig).encode()).hexdigest()
-    return RemoteAccess(identity, kubeconfig, parameters, time.monotonic() + LIFETIME * RENEW_AT)
-
-
-async def _generic(
-    client: Client, config: Config, ks: Kustomization, name: str, data: Mapping[str, str]
-) -> Mapping[str, Any]:
-    address = data.get("address")
-    if not address:
-        raise TargetError(f"configmap '{name}': the key 'address' is required for provider generic")
-    if not address.startswith(("https://", "http://")):
-        address = f"https://{address}"
-    audiences = (data.get("audiences") or "").split() or [address]
     account = data.get("serviceAccountName") or config.default_kubeconfig_service_account
-    namespace = ks.namespace
-    if not account:
-        namespace, account = _own_account()
+    if account:
+        account_name(account, f"configmap '{name}': serviceAccountName")
+    parameters = repr((ks.namespace, account, sorted(data.items())))
+    identity = hashlib.sha256(parameters.encode()).hexdigest()
+    return _generic(identity, client, ks.namespace, account, name, data)
+
+
+def _generic(
+    identity: str, client: Client, namespace: str, account: str, name: str, data: Mapping[str, str]
+) -> RemoteAccess:
+    if not data.get("address"):
+        raise TargetError(f"configmap '{name}': the key 'address' is required for provider generic")
+    try:
+        address = cluster_address(data["address"])
+    except ValueError as error:
+        raise TargetError(f"configmap '{name}': address: {error}") from None
+    audiences = [a.strip() for a in data.get("audiences", "").split("\n") if a.strip()] or [data["address"]]
+
+    async def renew() -> Bearer:
+        if account:
+            return await token_of(client, namespace, account, audiences)
+        return await _own_token(client, audiences)
+
+    return RemoteAccess(identity, kubeconfig_for(address, data.get("ca.crt", "").encode()), renew)
+
+
+def cluster_address(text: str) -> str:
+    """An API server's address as ``https://host:port``; raises :class:`ValueError`.
+
+    >>> cluster_address("K8s.example.com")
+    'https://k8s.example.com:443'
+    """
+    parts = urlsplit(text if "://" in text else f"https://{text}")
+    if parts.scheme != "https":
+        raise ValueError(f"{text!r} must use the https scheme")
+    if not parts.hostname or parts.username is not None:
+        raise ValueError(f"{text!r} is not the address of an API server")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"https://{host}:{parts.port or 443}"
+
+
+def kubeconfig_for(address: str, authority: bytes) -> Mapping[str, Any]:
+    """The content of a kubeconfig without credentials; ``authority`` in PEM, empty for the system's."""
+    cluster: dict[str, Any] = {"server": address}
+    if authority:
+        cluster["certificate-authority-data"] = base64.b64encode(authority).decode()
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "remote", "cluster": cluster}],
+        "users": [{"name": "remote", "user": {}}],
+        "contexts": [{"name": "remote", "context": {"cluster": "remote", "user": "remote"}}],
+        "current-context": "remote",
+    }
+
+
+async def token_of(client: Client, namespace: str, account: str, audiences: list[str]) -> Bearer:
+    """A token of a service account of this cluster. Raises :class:`~headgate.kube.AccessError`."""
+    answer = await _request_token(client, namespace, account, audiences)
+    return Bearer(answer["status"]["token"], float(answer["spec"].get("expirationSeconds") or LIFETIME))
+
+
+async def _own_token(client: Client, audiences: list[str]) -> Bearer:
+    """A token of the operator's own account, which must not open this very cluster to whoever names an address."""
+    namespace, account = _own_account()
+    usual = (await _request_token(client, namespace, account, []))["spec"]["audiences"]
+    if set(audiences) & set(usual):
+        raise AccessError(
+            f"a token of the operator's own service account is not given to another cluster for the audience "
+            f"of this one ({', '.join(usual)}); set 'serviceAccountName' in the ConfigMap, or other audiences"
+        )
+    return await token_of(client, namespace, account, audiences)
+
+
+async def _request_token(
+    client: Client, namespace: str, account: str, audiences: list[str]
+) -> dict[str, Any]:
     body = {
         "apiVersion": "authentication.k8s.io/v1",
         "kind": "TokenRequest",
@@ -109,33 +168,24 @@ async def _generic(
     }
     path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token"
     try:
-        answer = await client.request("POST", path, body=body, content_type="application/json")
+        answer: dict[str, Any] = await client.request(
+            "POST", path, body=body, content_type="application/json"
+        )
     except ApiError as error:
-        raise TargetError(
-            f"failed to create a token for service account '{namespace}/{account}': {error.message}"
+        raise AccessError(
+            f"failed to create kubernetes token for service account '{namespace}/{account}': {error.message}"
         ) from error
-    cluster: dict[str, Any] = {"server": address}
-    if data.get("ca.crt"):
-        cluster["certificate-authority-data"] = base64.b64encode(data["ca.crt"].encode()).decode()
-    return {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{"name": "remote", "cluster": cluster}],
-        "users": [{"name": "remote", "user": {"token": answer["status"]["token"]}}],
-        "contexts": [{"name": "remote", "context": {"cluster": "remote", "user": "remote"}}],
-        "current-context": "remote",
-    }
+    return answer
 
 
 def _own_account() -> tuple[str, str]:
-    """The operator's own service account: its namespace, and its name as the token says."""
+    """Namespace and name of the operator's own service account, as its token says."""
     try:
-        namespace = os.environ.get("RUNTIME_NAMESPACE") or _OWN_NAMESPACE.read_text().strip()
         payload = _OWN_TOKEN.read_text().split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        subject: str = claims["sub"]
+        _, _, namespace, account = str(claims["sub"]).split(":")
     except (OSError, ValueError, KeyError, IndexError) as error:
-        raise TargetError(
+        raise AccessError(
             "the operator does not run under a service account; set 'serviceAccountName' in the ConfigMap"
         ) from error
-    return namespace, subject.rpartition(":")[2]
+    return namespace, account
