@@ -17,7 +17,7 @@ from headgate import __version__, handlers
 from headgate.api import ObjectKey
 from headgate.git.remotes import RemoteBases
 from headgate.git.storage import ArtifactStorage, advertised_address
-from headgate.kube import Client
+from headgate.kube import Client, ObjectRef
 from headgate.kustomize.labelselector import matches
 from headgate.reconcile.artifacts import ArtifactFetcher
 from headgate.reconcile.builds import BuildRules
@@ -32,11 +32,13 @@ from headgate.reconcile.kustomization import KustomizationReconciler
 from headgate.reconcile.live import LiveObjects
 from headgate.reconcile.notify import Notifier
 from headgate.reconcile.operator import Operator
+from headgate.reconcile.receivers import Receivers
 from headgate.reconcile.source import SourceReconciler
 from headgate.reconcile.store import GIT_REPOSITORY, SourceKey, Store
 from headgate.reconcile.targets import Targets
 from headgate.reconcile.trees import SourceTrees
 from headgate.web.artifacts import artifact_app
+from headgate.web.hooks import hook_app
 from headgate.web.metrics import Metrics, metrics_app
 from headgate.web.probes import probe_app
 from headgate.web.server import WebServer
@@ -63,6 +65,8 @@ async def serve(config: Config) -> None:
             ("probes", probe_app(ready={"watches": program.not_watching}), config.health_addr),
             ("metrics", metrics_app(metrics), config.metrics_addr),
         ]
+        if program.receivers is not None:
+            sites.append(("webhooks", hook_app(program.receivers), config.webhook_addr))
         async with WebServer(sites):
             await program.run()
     finally:
@@ -151,8 +155,11 @@ class _Program:
         self._configs = ConfigWatch(
             client,
             config.watch_configs_label_selector,
-            self._operator.config_changed,
+            self._config_changed,
             config.watch_namespace or None,
+        )
+        self.receivers = (
+            Receivers(config, client, self._events, metrics) if config.webhook_addr not in ("", "0") else None
         )
 
     async def run(self) -> None:
@@ -168,6 +175,8 @@ class _Program:
             self._parts.add(loop.create_task(self._configs.run(), name="configurations"))
         if self._notifier is not None:
             self._parts.add(loop.create_task(self._notifier.run(), name="notifications"))
+        if self.receivers is not None:
+            self._parts.add(loop.create_task(self.receivers.run(), name="receivers"))
         _log.info("headgate %s on %s", __version__, self._client.cluster)
         done, _ = await asyncio.wait({watches, *self._parts}, return_when=asyncio.FIRST_COMPLETED)
         if self._ending is None:  # a part ended, which none should
@@ -215,6 +224,11 @@ class _Program:
     def _selects(self, obj: Obj) -> bool:
         selector = self._config.watch_label_selector
         return not selector or matches(selector, obj["metadata"].get("labels") or {})
+
+    def _config_changed(self, ref: ObjectRef) -> None:
+        self._operator.config_changed(ref)
+        if self.receivers is not None:
+            self.receivers.config_changed(ref)
 
     def _is_source_pending(self, key: SourceKey) -> bool:
         return key.kind == GIT_REPOSITORY and self._sources.queue.is_pending(key.object)

@@ -20,18 +20,16 @@ from tests.support.cluster import Api, condition, until
 
 Obj = dict[str, Any]
 
-ROOT = Path(__file__).resolve().parents[2]
+DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 NAMESPACE, ACCOUNT = "headgate-system", "headgate"
 _FIRST = ("CustomResourceDefinition", "Namespace")
 _TOKEN_SECONDS = 4 * 3600
 
 
 @contextmanager
-def installed(api: Api) -> Iterator[None]:
-    """Apply deploy/; take away at the end what was not there before."""
-    objects = sorted(
-        build(FolderTree(Path("/")), str(ROOT / "deploy")), key=lambda obj: obj["kind"] not in _FIRST
-    )
+def installed(api: Api, folder: Path = DEPLOY) -> Iterator[None]:
+    """Apply deploy/, or an overlay of it; take away at the end what was not there before."""
+    objects = sorted(build(FolderTree(Path("/")), str(folder)), key=lambda obj: obj["kind"] not in _FIRST)
     new: list[Obj] = []
     for obj in objects:
         if obj["kind"] == "Deployment":

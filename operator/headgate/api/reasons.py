@@ -45,6 +45,10 @@ ACCESS_DENIED: Final = "AccessDenied"
 INVALID_SPEC: Final = "InvalidSpec"
 """Ours: a value that the CRD should have refused."""
 
+# Reasons of a Receiver's conditions.
+TOKEN_NOT_FOUND: Final = "TokenNotFound"  # noqa: S105 - no token
+VALIDATION_FAILED: Final = "ValidationFailed"
+
 # Reasons of a Kustomization's conditions.
 RECONCILIATION_SUCCEEDED: Final = "ReconciliationSucceeded"
 RECONCILIATION_FAILED: Final = "ReconciliationFailed"

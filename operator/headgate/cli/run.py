@@ -44,6 +44,11 @@ import click
 @click.option("--health-addr", default=":9440", show_default=True, help="Address of /healthz and /readyz.")
 @click.option("--metrics-addr", default=":8080", show_default=True, help="Address of /metrics.")
 @click.option(
+    "--webhook-addr",
+    default="",
+    help="Address of the webhooks of Receivers, for example :9292; empty: Receivers are left to Flux's controller.",
+)
+@click.option(
     "--concurrent",
     type=click.IntRange(1),
     default=8,
@@ -170,6 +175,7 @@ def command(
     storage_adv_addr: str | None,
     health_addr: str,
     metrics_addr: str,
+    webhook_addr: str,
     concurrent: int,
     concurrent_ssa: int,
     requeue_dependency: str,
@@ -227,6 +233,7 @@ def command(
         storage_adv_addr=storage_adv_addr,
         health_addr=health_addr,
         metrics_addr=metrics_addr,
+        webhook_addr=webhook_addr,
         concurrent=concurrent,
         concurrent_ssa=concurrent_ssa,
         requeue_dependency=_seconds(parse_duration, "--requeue-dependency", requeue_dependency),

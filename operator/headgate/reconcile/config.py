@@ -19,6 +19,8 @@ class Config:
     storage_adv_addr: str | None = None
     health_addr: str = ":9440"
     metrics_addr: str = ":8080"
+    webhook_addr: str = ""
+    """Where the paths of Receivers are served; empty: Receivers are left alone."""
     concurrent: int = 8
     concurrent_ssa: int = 8
     requeue_dependency: float = 30.0

@@ -21,6 +21,7 @@ DOCS = ROOT / "docs"
 PAGES = {
     "kustomization.md": "kustomize.toolkit.fluxcd.io_kustomizations.yaml",
     "gitrepository.md": "source.toolkit.fluxcd.io_gitrepositories.yaml",
+    "receiver.md": "receivers/notification.toolkit.fluxcd.io_receivers.yaml",
 }
 COLUMNS = ("field", "type", "default", "what it does", "when it fails", "test that shows it")
 

@@ -1,0 +1,121 @@
+"""Receiver, ``notification.toolkit.fluxcd.io/v1``: what of its spec a webhook server goes by.
+
+Flux's notification-controller defines the kind (``api/v1/receiver_types.go``). Its types ``gcr``, ``cdevents`` and
+``generic-oidc`` are left to it: they rest on tokens of issuers that are not known here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any, Final
+
+from headgate.api.fields import Fields
+from headgate.api.labels import REQUESTED_AT
+from headgate.api.meta import LocalReference, ObjectKey
+
+Obj = dict[str, Any]
+
+API_VERSION: Final = "notification.toolkit.fluxcd.io/v1"
+KIND: Final = "Receiver"
+PATH: Final = "/hook/"
+DEFAULT_INTERVAL: Final = 600.0
+"""Seconds after which the Secret is read again."""
+EVERY: Final = "*"
+"""The name that stands for all objects with the labels of ``matchLabels``."""
+
+TYPES: Final = (
+    *("generic", "generic-hmac", "github", "gitlab", "bitbucket"),
+    *("harbor", "dockerhub", "quay", "nexus", "acr"),
+)
+_SOURCES = ("Bucket", "GitRepository", "HelmChart", "HelmRepository", "OCIRepository")
+_API_VERSIONS = {
+    **dict.fromkeys(_SOURCES, "source.toolkit.fluxcd.io/v1"),
+    "ImageRepository": "image.toolkit.fluxcd.io/v1",
+    "ArtifactGenerator": "source.extensions.fluxcd.io/v1beta1",
+}
+"""Where an entry leaves it out, the API version is that of its kind, for the kinds that Flux knows one of."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiverResource:
+    """Objects that a call asks to be reconciled."""
+
+    kind: str
+    name: str
+    namespace: str
+    """Empty: the Receiver's own."""
+    api_version: str
+    match_labels: tuple[tuple[str, str], ...]
+    filter: str
+    """CEL over ``res`` and ``req``, empty for none."""
+
+    @staticmethod
+    def parse(fields: Fields) -> ReceiverResource:
+        """From an entry of ``spec.resources``."""
+        kind, name = fields.required_text("kind"), fields.required_text("name")
+        api_version = fields.text("apiVersion") or _API_VERSIONS.get(kind, "")
+        if not api_version:
+            raise fields.invalid("apiVersion", f"must be specified for kind {kind!r}")
+        labels = tuple(fields.string_map("matchLabels").items())
+        if name == EVERY and not labels:
+            raise fields.invalid("matchLabels", "must be set when the name is '*'")
+        return ReceiverResource(
+            kind, name, fields.text("namespace"), api_version, labels, fields.text("filter")
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiverSpec:
+    """The spec; times in seconds."""
+
+    type: str
+    resources: tuple[ReceiverResource, ...]
+    secret_ref: LocalReference
+    events: tuple[str, ...] = ()
+    """Kinds of events that are taken; empty: all."""
+    resource_filter: str = ""
+    interval: float = DEFAULT_INTERVAL
+    suspend: bool = False
+
+    @staticmethod
+    def parse(fields: Fields) -> ReceiverSpec:
+        """From ``spec``."""
+        sort = fields.required_text("type")
+        if sort not in TYPES:
+            served = ", ".join(TYPES)
+            raise fields.invalid(
+                "type", f"{sort!r} needs Flux's notification-controller; served here: {served}"
+            )
+        return ReceiverSpec(
+            type=sort,
+            resources=fields.objects("resources", ReceiverResource.parse),
+            secret_ref=fields.required_object("secretRef", LocalReference.parse),
+            events=fields.strings("events"),
+            resource_filter=fields.text("resourceFilter"),
+            interval=fields.duration("interval", DEFAULT_INTERVAL),
+            suspend=fields.flag("suspend"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """A Receiver's identity and spec. Its status is read and written raw."""
+
+    key: ObjectKey
+    requested_at: str | None
+    spec: ReceiverSpec
+
+    @classmethod
+    def from_object(cls, obj: Obj) -> Receiver:
+        """From a raw object; raises :class:`headgate.api.InvalidSpec`."""
+        meta = obj["metadata"]
+        return cls(
+            key=ObjectKey(meta["namespace"], meta["name"]),
+            requested_at=(meta.get("annotations") or {}).get(REQUESTED_AT),
+            spec=ReceiverSpec.parse(Fields(obj.get("spec"), "spec")),
+        )
+
+    def path(self, token: bytes) -> str:
+        """Where it is called; nobody who does not know the token can tell."""
+        return PATH + hashlib.sha256(token + f"{self.key.name}{self.key.namespace}".encode()).hexdigest()
