@@ -8,7 +8,6 @@ merging rules: https://kubectl.docs.kubernetes.io/references/kustomize/kustomiza
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -21,8 +20,7 @@ Container = dict[str, Any] | list[Any]
 Setter = Callable[[Any, Any], None]
 
 
-@dataclass(frozen=True, slots=True)
-class FieldSpec:
+class FieldSpec(NamedTuple):
     """A field path, for the kinds that ``gvk`` selects."""
 
     path: str

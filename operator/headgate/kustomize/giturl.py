@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import parse_qs
 
 DEFAULT_TIMEOUT_SECONDS = 27.0
@@ -21,8 +21,7 @@ _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
 
 
-@dataclass(frozen=True, slots=True)
-class GitUrl:
+class GitUrl(NamedTuple):
     """A directory in a Git repository.
 
     ``repository`` is what to clone, ``path`` the directory in it ("" for its root), ``ref`` a branch, tag or commit

@@ -13,10 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
-
-from jsonpatch import JsonPointer, JsonPointerException
+from typing import Any, NamedTuple
 
 from headgate.kustomize.errors import PatchError, YamlError
 from headgate.kustomize.yaml import Dialect, load_documents, plain, to_json
@@ -29,8 +26,7 @@ Obj = dict[str, Any]
 _ABSENT: Any = object()
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(NamedTuple):
     """One operation: ``path`` and ``source`` (``from``) are the parts of their pointers, unescaped."""
 
     op: str
@@ -41,8 +37,7 @@ class Operation:
     from_parts: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class JsonPatch:
+class JsonPatch(NamedTuple):
     """A parsed patch: operations that are applied in order, all or none."""
 
     operations: tuple[Operation, ...]
@@ -125,6 +120,9 @@ def _pointer(entry: Obj, name: str, where: str, file: str) -> tuple[str, tuple[s
         raise PatchError(f"{where} of the JSON patch: {name} must be a string", file=file)
     # The reference ignores what stands before the first slash, and takes any ~ that escapes nothing as it is.
     pointer = path[path.find("/") :] if "/" in path else ""
+    # Imported here, as most builds have no such patch.
+    from jsonpatch import JsonPointer, JsonPointerException
+
     try:
         return path, tuple(JsonPointer(pointer).parts)
     except JsonPointerException:

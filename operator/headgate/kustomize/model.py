@@ -7,8 +7,8 @@ Reference: https://kubectl.docs.kubernetes.io/references/kustomize/kustomization
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from headgate.kustomize.decode import (
     Decoder,
@@ -30,11 +30,13 @@ COMPONENT = "Component"
 API_VERSION = "kustomize.config.k8s.io/v1beta1"
 COMPONENT_API_VERSION = "kustomize.config.k8s.io/v1alpha1"
 
+# Default of fields that are maps; nobody changes those.
+_NONE: dict[str, str] = {}
+
 FILE_NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 
 
-@dataclass(frozen=True, slots=True)
-class Selector:
+class Selector(NamedTuple):
     """Which objects a patch or replacement means; each part is an anchored regular expression, "" matches all."""
 
     group: str = ""
@@ -51,16 +53,14 @@ class Selector:
         return bool(self.group or self.version or self.kind or self.name or self.namespace)
 
 
-@dataclass(frozen=True, slots=True)
-class PatchOptions:
+class PatchOptions(NamedTuple):
     """What a patch may do beyond changing fields."""
 
     allow_name_change: bool = False
     allow_kind_change: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Patch:
+class Patch(NamedTuple):
     """One entry of ``patches``: a patch, inline or in a file, and optionally what it applies to."""
 
     path: str = ""
@@ -69,19 +69,17 @@ class Patch:
     options: PatchOptions | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Label:
+class Label(NamedTuple):
     """One entry of ``labels``."""
 
-    pairs: dict[str, str] = field(default_factory=dict)
+    pairs: dict[str, str] = _NONE
     include_selectors: bool = False
     include_templates: bool = False
     include_volume_claim_templates: bool = False
     fields: tuple[FieldSpec, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(NamedTuple):
     """One entry of ``images``."""
 
     name: str = ""
@@ -99,8 +97,7 @@ class Replica:
     count: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class GeneratorOptions:
+class GeneratorOptions(NamedTuple):
     """``generatorOptions``, or the ``options`` of one generator."""
 
     labels: dict[str, str] | None = None
@@ -120,8 +117,7 @@ class GeneratorOptions:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class GeneratorArgs:
+class GeneratorArgs(NamedTuple):
     """One entry of ``configMapGenerator`` or ``secretGenerator``; ``type`` is for Secrets only."""
 
     name: str = ""
@@ -145,8 +141,7 @@ class FieldOptions:
     create: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """Where a replacement takes its value from; identity parts are exact, "" matches all."""
 
     group: str = ""
@@ -158,8 +153,7 @@ class Source:
     options: FieldOptions | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ReplacementTarget:
+class ReplacementTarget(NamedTuple):
     """Where a replacement writes its value."""
 
     select: Selector | None = None
@@ -168,8 +162,7 @@ class ReplacementTarget:
     options: FieldOptions | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Replacement:
+class Replacement(NamedTuple):
     """One entry of ``replacements``: inline, or the path of a file with one or a list of them."""
 
     source: Source | None = None
@@ -178,8 +171,7 @@ class Replacement:
     path: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Var:
+class Var(NamedTuple):
     """One entry of ``vars``: a name and the field of an object that gives its value."""
 
     name: str = ""
@@ -189,36 +181,33 @@ class Var:
     field_path: str = "metadata.name"
 
 
-@dataclass(frozen=True, slots=True)
-class LegacySortOptions:
+class LegacySortOptions(NamedTuple):
     """The kinds to put first and last in the legacy order."""
 
     first: tuple[str, ...] = ()
     last: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class SortOptions:
+class SortOptions(NamedTuple):
     """``sortOptions``."""
 
     order: str = ""
     legacy: LegacySortOptions | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Kustomization:
+class Kustomization(NamedTuple):
     """A kustomization file. Fields that were not given hold their zero value; None where that makes a difference."""
 
     api_version: str = ""
     kind: str = ""
     metadata: Any = None
-    openapi: dict[str, str] = field(default_factory=dict)
+    openapi: dict[str, str] = _NONE
     name_prefix: str = ""
     name_suffix: str = ""
     namespace: str = ""
-    common_labels: dict[str, str] = field(default_factory=dict)
+    common_labels: dict[str, str] = _NONE
     labels: tuple[Label, ...] = ()
-    common_annotations: dict[str, str] = field(default_factory=dict)
+    common_annotations: dict[str, str] = _NONE
     patches_strategic_merge: tuple[str, ...] = ()
     patches_json6902: tuple[Patch, ...] = ()
     patches: tuple[Patch, ...] = ()
@@ -455,8 +444,7 @@ def parse(value: Any, *, strict: bool = True) -> Kustomization:
     if not any(item is not None for key, item in value.items() if _says_something(key, item)):
         raise KustomizationError("the kustomization file is empty")
     _check_header(result)
-    return replace(
-        result,
+    return result._replace(
         kind=result.kind or KIND,
         resources=result.resources + result.bases,
         bases=(),
@@ -472,7 +460,7 @@ def _says_something(key: Any, item: Any) -> bool:
 
 
 def _with_env(args: GeneratorArgs) -> GeneratorArgs:
-    return replace(args, envs=(*args.envs, args.env), env="") if args.env else args
+    return args._replace(envs=(*args.envs, args.env), env="") if args.env else args
 
 
 def _check_header(kustomization: Kustomization) -> None:

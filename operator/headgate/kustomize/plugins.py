@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from headgate.kustomize import patchfiles
@@ -292,7 +292,7 @@ def _generator(kind: str, config: Resource, loader: Loader, context: Context) ->
     obj = plain(config.obj)
     if kind in ("ConfigMapGenerator", "SecretGenerator"):
         args = (_secret if kind == "SecretGenerator" else _config_map)(obj, "", False)
-        args = replace(args, name=args.name or config.name, namespace=args.namespace or config.namespace)
+        args = args._replace(name=args.name or config.name, namespace=args.namespace or config.namespace)
         make = make_secret if kind == "SecretGenerator" else make_config_map
         return lambda: [make(args, loader, context.cluster_scoped)]
     if kind == "IAMPolicyGenerator":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from headgate.kustomize.giturl import parse_git_url
 from headgate.kustomize.resource import Resource
@@ -19,8 +19,7 @@ TRANSFORMER_ANNOTATIONS = "transformerAnnotations"
 MANAGED_BY_LABEL = "managedByLabel"
 
 
-@dataclass(frozen=True, slots=True)
-class Author:
+class Author(NamedTuple):
     """The generator or transformer that made or changed an object; "builtin" ones have no name."""
 
     api_version: str
@@ -29,8 +28,7 @@ class Author:
     namespace: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """A file, or the generator or transformer configured in one; paths are relative to the build's directory."""
 
     path: str = ""
@@ -44,7 +42,7 @@ class Origin:
         url = parse_git_url(path)
         if url is not None:
             return Origin(posixpath.normpath(url.path) if url.path else ".", url.repository, url.ref)
-        return replace(self, path=posixpath.normpath(posixpath.join(self.path, path)))
+        return self._replace(path=posixpath.normpath(posixpath.join(self.path, path)))
 
     def by(self, author: Author, file: str) -> Origin:
         """Return the origin of what a generator or transformer configured in ``file`` made."""

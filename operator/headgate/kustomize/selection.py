@@ -11,8 +11,6 @@ from typing import NamedTuple
 
 from headgate.kustomize.errors import KustomizationError
 from headgate.kustomize.ids import Gvk
-from headgate.kustomize.labelselector import BadSelector
-from headgate.kustomize.labelselector import matches as labels_match
 from headgate.kustomize.model import Selector
 from headgate.kustomize.patterns import BadPattern, is_literal, literal_prefix, whole
 from headgate.kustomize.resmap import ResMap
@@ -68,6 +66,11 @@ def compile_id(selector: Selector) -> IdPattern:
 
 def accepts_metadata(resource: Resource, selector: Selector) -> bool:
     """Tell whether the labels and annotations match; raises KustomizationError for a bad selector."""
+    if not selector.label_selector and not selector.annotation_selector:
+        return True
+    from headgate.kustomize.labelselector import BadSelector
+    from headgate.kustomize.labelselector import matches as labels_match
+
     try:
         return (not selector.label_selector or labels_match(selector.label_selector, resource.labels)) and (
             not selector.annotation_selector

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from headgate.kustomize import patchfiles
 from headgate.kustomize.config import TransformerConfig
@@ -18,12 +18,10 @@ from headgate.kustomize.model import GeneratorArgs, GeneratorOptions, Kustomizat
 from headgate.kustomize.provenance import Origin
 from headgate.kustomize.resmap import ResMap
 from headgate.kustomize.resource import Resource
-from headgate.kustomize.transform.images import set_images
 from headgate.kustomize.transform.labels import add_pairs, label_plans
 from headgate.kustomize.transform.names import add_prefix, add_suffix
 from headgate.kustomize.transform.namespace import set_namespace
 from headgate.kustomize.transform.patches import apply_json, apply_merges, apply_patch
-from headgate.kustomize.transform.replacements import replace_fields
 from headgate.kustomize.transform.replicas import set_replicas
 from headgate.kustomize.yaml import Dialect, load_documents
 
@@ -31,8 +29,7 @@ Transform = Callable[[ResMap], None]
 Generate = Callable[[], list[Resource]]
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """A transformer ready to run; ``kind`` is its name, ``origin`` is where a plugin's configuration came from.
 
     ``times`` is how many transformers of kustomize it stands for.
@@ -44,8 +41,7 @@ class Step:
     times: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class GeneratorStep:
+class GeneratorStep(NamedTuple):
     """A generator ready to run."""
 
     kind: str
@@ -112,12 +108,16 @@ def _transformer_steps(
             lambda resources, replica=replica: set_replicas(resources, replica, config.replicas),  # type: ignore[misc]
         )
     if kustomization.images:
+        from headgate.kustomize.transform.images import set_images
+
         yield Step(
             "ImageTagTransformer",
             lambda resources: set_images(resources, kustomization.images, config.image_plans),
             times=len(kustomization.images),
         )
     if kustomization.replacements:
+        from headgate.kustomize.transform.replacements import replace_fields
+
         replacements = load_replacements(kustomization.replacements, loader)
         yield Step("ReplacementTransformer", lambda resources: replace_fields(resources, replacements))
 
@@ -180,7 +180,7 @@ def generator_steps(kustomization: Kustomization, loader: Loader, context: Conte
 
 def _with_common(args: GeneratorArgs, common: GeneratorOptions | None) -> GeneratorArgs:
     return (
-        args if common is None else replace(args, options=(args.options or GeneratorOptions()).over(common))
+        args if common is None else args._replace(options=(args.options or GeneratorOptions()).over(common))
     )
 
 

@@ -13,19 +13,17 @@ What belongs to the whole build (hashes, name references, variables, order) is d
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
 from headgate.kustomize.config import EMPTY, TransformerConfig, config_from_files, default_config
 from headgate.kustomize.context import Context
 from headgate.kustomize.copying import copied
-from headgate.kustomize.crds import config_from_crds
 from headgate.kustomize.documents import CACHE
 from headgate.kustomize.errors import BuildError, FileMissing, IdConflict, KustomizationError, TreeError
 from headgate.kustomize.giturl import is_http, parse_git_url
 from headgate.kustomize.loader import Loader
 from headgate.kustomize.model import COMPONENT, FILE_NAMES, Kustomization, parse
-from headgate.kustomize.plugins import make_generator, make_transformer
 from headgate.kustomize.provenance import Author, Origin
 from headgate.kustomize.resmap import ResMap
 from headgate.kustomize.resource import Resource
@@ -67,7 +65,7 @@ class Target:
 
     def with_metadata(self, options: tuple[str, ...], origin: Origin) -> None:
         """Track origins, as ``buildMetadata`` of the whole build asks."""
-        self.kustomization = replace(self.kustomization, build_metadata=options)
+        self.kustomization = self.kustomization._replace(build_metadata=options)
         self._origin = origin if options else None
 
     def accumulate(self, into: Accumulator | None = None) -> Accumulator:
@@ -87,6 +85,8 @@ class Target:
             config = config.merged(config_from_files(loader, kustomization.configurations))
         gathered.config = gathered.config.merged(config)
         if kustomization.crds:
+            from headgate.kustomize.crds import config_from_crds
+
             gathered.config = gathered.config.merged(config_from_crds(loader, kustomization.crds))
         self._generate(gathered)
         for path in kustomization.components:
@@ -164,10 +164,13 @@ class Target:
 
     def _generate(self, gathered: Accumulator) -> None:
         steps = generator_steps(self.kustomization, self._loader, self._context)
-        steps += [
-            make_generator(config, self._loader, self._context)
-            for config in self._plugin_configs(self.kustomization.generators)
-        ]
+        if self.kustomization.generators:
+            from headgate.kustomize.plugins import make_generator
+
+            steps += [
+                make_generator(config, self._loader, self._context)
+                for config in self._plugin_configs(self.kustomization.generators)
+            ]
         for step in steps:
             made = step.run()
             origin = step.origin or self._builtin_origin(step)
@@ -212,10 +215,7 @@ class Target:
     def _transform(self, gathered: Accumulator) -> None:
         resources = gathered.resources
         steps = transformer_steps(self.kustomization, gathered.config, self._loader, self._context)
-        custom = [
-            make_transformer(config, self._loader, self._context)
-            for config in self._plugin_configs(self.kustomization.transformers)
-        ]
+        custom = [step for _, step in self._plugin_transformers(self.kustomization.transformers)]
         for step in steps:
             step.run(resources)
             _sign(resources, self._builtin_origin(step), step.times)
@@ -223,9 +223,15 @@ class Target:
             step.run(resources)
             _sign(resources, step.origin, step.times)
 
+    def _plugin_transformers(self, entries: tuple[str, ...]) -> Iterator[tuple[Resource, Step]]:
+        if entries:
+            from headgate.kustomize.plugins import make_transformer
+
+            for config in self._plugin_configs(entries):
+                yield config, make_transformer(config, self._loader, self._context)
+
     def _validate(self, gathered: Accumulator) -> None:
-        for config in self._plugin_configs(self.kustomization.validators):
-            step = make_transformer(config, self._loader, self._context)
+        for config, step in self._plugin_transformers(self.kustomization.validators):
             before = [(resource.id(), copied(resource.obj)) for resource in gathered.resources]
             step.run(gathered.resources)
             after = [(item.id(), _without_validated_by(item)) for item in gathered.resources]

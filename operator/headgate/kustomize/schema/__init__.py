@@ -18,10 +18,11 @@ import enum
 import functools
 import json
 from collections.abc import Mapping
-from importlib import resources
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from headgate.kustomize.schema.openapi import Table, distil
+if TYPE_CHECKING:
+    from headgate.kustomize.schema.openapi import Table
 
 __all__ = ["Layer", "Schema", "SchemaNode"]
 
@@ -96,6 +97,8 @@ class Schema:
 
         Which of the built-in kinds are namespaced stays known, whatever becomes of their types.
         """
+        from headgate.kustomize.schema.openapi import distil
+
         base = None if layer is Layer.ALONE else self._table
         table = distil(document, base, over=layer is Layer.OVER)
         return Schema(table, {**table["namespaced"], **self._namespaced})
@@ -119,5 +122,5 @@ class Schema:
 
 @functools.cache
 def _builtin() -> Schema:
-    data = resources.files(__name__).joinpath("builtin.json").read_bytes()
+    data = Path(__file__).with_name("builtin.json").read_bytes()
     return Schema(json.loads(data))

@@ -8,7 +8,7 @@ own bookkeeping among them: that is why a JSON patch can add an annotation to an
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from headgate.kustomize.copying import copied
 from headgate.kustomize.errors import BuildError, PatchError
@@ -21,8 +21,7 @@ from headgate.kustomize.schema import Schema
 from headgate.kustomize.selection import select
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedPatch:
+class LoadedPatch(NamedTuple):
     """A patch made ready: either strategic merge patches or one JSON patch, and where it came from."""
 
     merges: tuple[Resource, ...]

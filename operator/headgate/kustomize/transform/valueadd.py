@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from headgate.kustomize.errors import ResourceError
 from headgate.kustomize.fieldpath import MISSING, look_up
@@ -19,8 +18,7 @@ from headgate.kustomize.transform.namespace import move_one
 from headgate.kustomize.yaml.scalars import scalar_text
 
 
-@dataclass(frozen=True, slots=True)
-class ValueTarget:
+class ValueTarget(NamedTuple):
     """Where to write; a ``file_path_position`` above 0 inserts there into the path that the field holds."""
 
     selector: Selector | None = None

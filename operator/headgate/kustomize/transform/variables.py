@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,8 +13,6 @@ from headgate.kustomize.model import Var
 from headgate.kustomize.resmap import ResMap
 from headgate.kustomize.resource import Resource, ScopeOf
 from headgate.kustomize.yaml.scalars import Time, plain, scalar_text
-
-log = logging.getLogger(__name__)
 
 Vars = dict[str, Var]
 
@@ -74,7 +71,11 @@ def resolve_vars(resources: ResMap, variables: Vars, plans: Plans) -> None:
             visit(resource.obj, plan, expansion.apply, None, str(resource))
     unused = sorted(values.keys() - expansion.used)
     if unused:
-        log.warning("variables that are defined but nowhere used: %s", ", ".join(unused))
+        import logging
+
+        logging.getLogger(__name__).warning(
+            "variables that are defined but nowhere used: %s", ", ".join(unused)
+        )
 
 
 def _value(source: Resource | None, var: Var) -> Any:

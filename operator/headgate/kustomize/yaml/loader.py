@@ -11,8 +11,7 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from yaml import MarkedYAMLError, YAMLError
 from yaml.cyaml import CParser  # type: ignore[attr-defined]
@@ -37,8 +36,7 @@ class Dialect(enum.Enum):
     """The same for ``configurations``, where a key that is given twice is an error."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """How much one file may hold, so that no file can exhaust memory or stack."""
 
     max_bytes: int = 32 * 1024 * 1024
@@ -52,8 +50,7 @@ class Limits:
 DEFAULT = Limits()
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(NamedTuple):
     """One document that is not empty: its value, and the line (1-based) of the file its value starts at.
 
     ``blanks`` are the mappings, and keys in them, that have a null because nothing stands after the colon, and

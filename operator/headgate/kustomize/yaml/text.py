@@ -25,7 +25,7 @@ _BREAKS = "\r\n\x85\u2028\u2029"
 _PLAIN, _SINGLE, _DOUBLE, _LITERAL = range(4)
 
 # Not printable for go-yaml: controls, tab and NEL among them, all characters beyond the basic plane.
-_UNPRINTABLE = re.compile("[^\n\x20-\x7e\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd]")
+_UNPRINTABLE = "[^\n\x20-\x7e\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd]"
 _SPACE_THEN_BREAK = re.compile(" [\r\n\x85\u2028\u2029]")
 _BREAK_THEN_SPACE = re.compile("[\r\n\x85\u2028\u2029] ")
 _ANY_BREAK = re.compile("[\r\n\x85\u2028\u2029]")
@@ -76,14 +76,21 @@ def wrapped_text(text: str, column: int, indent: str) -> str:
     return _folded_double(text, column, below)
 
 
+def _is_unprintable(text: str) -> bool:
+    if text.isascii() and text.isprintable():
+        return False
+    # Not compiled ahead, which takes longer than most builds need altogether to print.
+    return re.search(_UNPRINTABLE, text) is not None
+
+
 def _style(text: str) -> int:
     if "\n" in text:
-        if text[-1] == " " or _SPACE_THEN_BREAK.search(text) or _UNPRINTABLE.search(text):
+        if text[-1] == " " or _SPACE_THEN_BREAK.search(text) or _is_unprintable(text):
             return _DOUBLE
         return _LITERAL
     if needs_quotes(text):
         return _DOUBLE
-    if _UNPRINTABLE.search(text):
+    if _is_unprintable(text):
         return _DOUBLE
     if _ANY_BREAK.search(text):
         if _SPACE_THEN_BREAK.search(text) or _BREAK_THEN_SPACE.search(text):
@@ -116,7 +123,7 @@ _ESCAPES = {
     0x2028: "\\L",
     0x2029: "\\P",
 }
-_TO_ESCAPE = re.compile(r"[^\x20-\x21\x23-\x5b\x5d-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd]")
+_TO_ESCAPE = r"[^\x20-\x21\x23-\x5b\x5d-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd]"
 
 
 def _escape(match: re.Match[str]) -> str:
@@ -133,7 +140,7 @@ def _escaped(text: str) -> str:
     if text.startswith("\ufeff"):
         # The reference looks for the byte order mark at the start of the text only, for each character.
         return "".join(map(_escape, re.finditer("(?s:.)", text)))
-    return _TO_ESCAPE.sub(_escape, text)
+    return re.sub(_TO_ESCAPE, _escape, text)
 
 
 def _literal(text: str, indent: str) -> str:
