@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from typing import Any
+from urllib.parse import urlsplit
 
 import kopf
 
@@ -18,6 +19,7 @@ from headgate.api import ObjectKey
 from headgate.git.remotes import RemoteBases
 from headgate.git.storage import ArtifactStorage, advertised_address
 from headgate.kube import Client, ObjectRef
+from headgate.kustomize.documents import CACHE
 from headgate.kustomize.labelselector import matches
 from headgate.reconcile.artifacts import ArtifactFetcher
 from headgate.reconcile.builds import BuildRules
@@ -34,7 +36,7 @@ from headgate.reconcile.notify import Notifier
 from headgate.reconcile.operator import Operator
 from headgate.reconcile.receivers import Receivers
 from headgate.reconcile.source import SourceReconciler
-from headgate.reconcile.store import GIT_REPOSITORY, SourceKey, Store
+from headgate.reconcile.store import GIT_REPOSITORY, KUSTOMIZATION, SourceKey, Store
 from headgate.reconcile.targets import Targets
 from headgate.reconcile.trees import SourceTrees
 from headgate.web.artifacts import artifact_app
@@ -58,6 +60,7 @@ async def serve(config: Config) -> None:
     """
     metrics = Metrics()
     client = await Client.connect(config.kubeconfig, config.context, observer=metrics)
+    metrics.host = urlsplit(client.cluster).netloc
     try:
         program = _Program(config, client, metrics)
         sites = [
@@ -66,7 +69,7 @@ async def serve(config: Config) -> None:
             ("metrics", metrics_app(metrics), config.metrics_addr),
         ]
         if program.receivers is not None:
-            sites.append(("webhooks", hook_app(program.receivers), config.webhook_addr))
+            sites.append(("webhooks", hook_app(program.receivers, metrics.called), config.webhook_addr))
         async with WebServer(sites):
             await program.run()
     finally:
@@ -122,6 +125,7 @@ class _Program:
             self._events,
             written=lambda obj: self._operator.kustomization_written(obj),
             is_source_pending=self._is_source_pending,
+            measure=metrics,
         )
         sources = SourceReconciler(
             config,
@@ -132,16 +136,31 @@ class _Program:
             self._events,
             written=lambda obj: self._operator.source_written(obj),
             available=lambda key: self._operator.source_available(key),
+            measure=metrics,
         )
         self._kustomizations: Controller[ObjectKey] = Controller(
-            "kustomization", kustomizations.reconcile, workers=config.concurrent, observer=metrics
+            "kustomization",
+            kustomizations.reconcile,
+            workers=config.concurrent,
+            kind=KUSTOMIZATION,
+            observer=metrics,
         )
         self._sources: Controller[ObjectKey] = Controller(
-            "gitrepository", sources.reconcile, workers=config.concurrent, observer=metrics
+            "gitrepository",
+            sources.reconcile,
+            workers=config.concurrent,
+            kind=GIT_REPOSITORY,
+            observer=metrics,
         )
         for controller in (self._kustomizations, self._sources):
-            queue = controller.queue
-            metrics.controller(controller.name, config.concurrent, queue.__len__, queue.active)
+            metrics.controller(controller)
+        metrics.sizes(
+            parsed_documents=CACHE.__len__,
+            parsed_bytes=lambda: CACHE.size,
+            git_bytes=sources.caches.size,
+            live_objects=self._targets.live_objects,
+            remotes=sources.lists.__len__,
+        )
         self._operator = Operator(
             self._store,
             self._kustomizations,
@@ -161,6 +180,8 @@ class _Program:
         self.receivers = (
             Receivers(config, client, self._events, metrics) if config.webhook_addr not in ("", "0") else None
         )
+        if self.receivers is not None:
+            metrics.controller(self.receivers.controller)
 
     async def run(self) -> None:
         """Run until a signal."""

@@ -12,6 +12,7 @@ credentials fetched must not be readable with another's.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -226,6 +227,10 @@ class Caches:
             cache = self._open[(namespace, name)] = BareCache(path)
             return cache
 
+    def size(self) -> int:
+        """Bytes on disk of all caches."""
+        return _size(self._root)
+
     def drop(self, namespace: str, name: str) -> None:
         """Delete the caches of a source that is gone."""
         folder = self._folder(namespace, name)
@@ -242,6 +247,17 @@ class Caches:
 
 def _key(url: str) -> str:
     return hashlib.sha256(url.encode()).hexdigest()[:32]
+
+
+def _size(folder: Path) -> int:
+    """What may go while it is looked at does not count."""
+    total = 0
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            with contextlib.suppress(OSError):
+                is_folder = entry.is_dir(follow_symlinks=False)
+                total += _size(Path(entry.path)) if is_folder else entry.stat(follow_symlinks=False).st_size
+    return total
 
 
 def _remove_others(folder: Path, keep: str) -> None:

@@ -79,8 +79,13 @@ class _Remote:
 class RefLists:
     """See the module's text."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(
+        self,
+        told: Callable[[bool], None] = lambda _: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``told`` hears of every answer whether the remote was asked for it."""
+        self._told, self._clock = told, clock
         self._changed = threading.Condition()
         self._remotes: OrderedDict[str, _Remote] = OrderedDict()
 
@@ -95,6 +100,7 @@ class RefLists:
             self._remember(known, question)
             while True:
                 if known.answer is not None and known.answer.serves(question, since):
+                    self._told(False)
                     return known.answer
                 flight = known.flight
                 if flight is None:
@@ -114,6 +120,7 @@ class RefLists:
                 known.answer = None
 
     def _ask(self, remote: Listed, known: _Remote, flight: _Flight) -> Answer:
+        self._told(True)
         answer: Answer | None = None
         try:
             answer = Answer(flight.asked, flight.question, remote.ask(flight.question))

@@ -82,6 +82,11 @@ class ContentCache:
     def __len__(self) -> int:
         return len(self._entries)
 
+    @property
+    def size(self) -> int:
+        """Bytes that all values are taken to use."""
+        return self._size
+
 
 CACHE = ContentCache(128 * 1024 * 1024)
 

@@ -106,6 +106,11 @@ class Clusters:
             del self._connections[identity]
             await _close(connection)
 
+    def live_objects(self) -> int:
+        """How many managed objects of all of them are kept."""
+        clusters = (connection.cluster for connection in list(self._connections.values()))
+        return sum(len(cluster.live) for cluster in clusters if cluster is not None)
+
     async def close(self) -> None:
         """Close all connections."""
         connections = list(self._connections.values())

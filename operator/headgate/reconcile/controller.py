@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
+from headgate.api import ObjectKey
 from headgate.reconcile.queue import Depth, Priority, Trigger, WorkQueue
 
 K = TypeVar("K", bound=Hashable)
@@ -40,17 +41,28 @@ class Outcome:
     """What the key is then woken with."""
     keep_timer: bool = False
     """Leave the timer that is set as it is (``after`` is then ignored)."""
+    failed: bool = False
+    """It failed: counted as an error, and the next time as a retry."""
+    gone: bool = False
+    """The object is no more, and nothing of it is to be remembered."""
 
 
 NOTHING_MORE = Outcome()
+GONE = Outcome(gone=True)
 
 
 class Observer(Protocol):
     """What a controller tells of its work; the metrics implement it."""
 
+    def added(self, controller: str, *, retry: bool = False) -> None: ...
+
     def waited(self, controller: str, seconds: float) -> None: ...
 
     def worked(self, controller: str, seconds: float, result: str) -> None: ...
+
+    def reconciled(self, kind: str, namespace: str, name: str, seconds: float) -> None: ...
+
+    def forget(self, kind: str, namespace: str, name: str) -> None: ...
 
 
 class Backoff(Generic[K]):
@@ -81,44 +93,51 @@ class Controller(Generic[K]):
         reconcile: Callable[[K, tuple[Trigger, ...]], Awaitable[Outcome]],
         *,
         workers: int,
+        kind: str = "",
         observer: Observer | None = None,
     ) -> None:
-        self.name = name
+        """``kind`` is that of the objects, for what the observer is told of each."""
+        self.name, self.workers = name, workers
         self.queue: WorkQueue[K] = WorkQueue()
         self._reconcile = reconcile
-        self._workers = workers
+        self._kind = kind
         self._observer = observer
+        self._running: dict[K, float] = {}
+        self._failed: set[K] = set()
         self._backoff: Backoff[K] = Backoff()
         self._log = logging.getLogger(f"headgate.{name}")
 
     async def run(self) -> None:
         """Work until cancelled."""
         async with asyncio.TaskGroup() as group:
-            for n in range(self._workers):
+            for n in range(self.workers):
                 group.create_task(self._work(), name=f"{self.name} worker {n}")
 
-    def forget(self, key: K) -> None:
-        """The object is gone: drop its wait, its timer and its back-off."""
-        self.queue.forget(key)
-        self._backoff.reset(key)
+    def depth(self) -> int:
+        """How many keys wait for a worker."""
+        return len(self.queue)
+
+    def running(self) -> list[float]:
+        """For how many seconds each key that is with a worker has been there."""
+        now = time.monotonic()
+        return [now - started for started in list(self._running.values())]
 
     async def _work(self) -> None:
         while True:
             key, triggers, waited = await self.queue.get()
-            started = time.monotonic()
-            result = "success"
+            started = self._running[key] = time.monotonic()
             try:
                 outcome = await self._reconcile(key, triggers)
                 self._backoff.reset(key)
             except Exception as error:
                 # The border: whatever one object brings about must not stop the others.
-                result = "error"
-                outcome = Outcome(after=self._backoff.next(key), trigger=RETRY)
+                outcome = Outcome(after=self._backoff.next(key), trigger=RETRY, failed=True)
                 self._log.exception(
                     "reconciling %s broke off, next try in %.1fs: %s", key, outcome.after, error
                 )
             finally:
                 self.queue.done(key)
+                del self._running[key]
             if outcome.keep_timer:
                 pass
             elif outcome.after is None:
@@ -126,5 +145,19 @@ class Controller(Generic[K]):
             else:
                 self.queue.schedule(key, outcome.after, outcome.trigger)
             if self._observer is not None:
-                self._observer.waited(self.name, waited)
-                self._observer.worked(self.name, time.monotonic() - started, result)
+                self._tell(self._observer, key, waited, time.monotonic() - started, outcome)
+
+    def _tell(self, observer: Observer, key: K, waited: float, seconds: float, outcome: Outcome) -> None:
+        observer.added(self.name, retry=key in self._failed)
+        observer.waited(self.name, waited)
+        again = outcome.after is not None or outcome.keep_timer
+        result = "error" if outcome.failed else "requeue_after" if again else "success"
+        observer.worked(self.name, seconds, result)
+        self._failed.discard(key)
+        if outcome.failed:
+            self._failed.add(key)
+        if self._kind and isinstance(key, ObjectKey):
+            if outcome.gone:
+                observer.forget(self._kind, key.namespace, key.name)
+            else:
+                observer.reconciled(self._kind, key.namespace, key.name, seconds)

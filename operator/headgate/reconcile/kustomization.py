@@ -39,12 +39,13 @@ from headgate.reconcile.attempt import Attempt, Failed, Memory, Postponed, Settl
 from headgate.reconcile.builds import BuildRules, PathNotFound, PostBuildFailed, build_objects
 from headgate.reconcile.clusters import PROBE_TIMEOUT, TargetPending
 from headgate.reconcile.config import Config
-from headgate.reconcile.controller import NOTHING_MORE, RETRY, WAKE, Outcome
+from headgate.reconcile.controller import GONE, NOTHING_MORE, RETRY, WAKE, Outcome
 from headgate.reconcile.dependencies import InvalidReadyExpression, blocked_by
 from headgate.reconcile.events import NORMAL, EventRecorder
 from headgate.reconcile.external import ArtifactPending, ExternalSources
 from headgate.reconcile.finalize import Finalizer
 from headgate.reconcile.inputs import ClusterInputs, InputReader, InputsMissing
+from headgate.reconcile.measure import APPLY, BUILD, HEALTH, UNMEASURED, Measure, timed
 from headgate.reconcile.queue import Depth, Priority, Trigger
 from headgate.reconcile.remote import TargetError
 from headgate.reconcile.reporting import Reporter, is_news, settle
@@ -81,7 +82,9 @@ class KustomizationReconciler:
         events: EventRecorder,
         written: Callable[[Obj], None],
         is_source_pending: Callable[[SourceKey], bool],
+        measure: Measure = UNMEASURED,
     ) -> None:
+        self._measure = measure
         self._written, self._is_source_pending = written, is_source_pending
         self._config, self._client, self._store, self._trees = config, client, store, trees
         self._targets, self._inputs, self._rules, self._external = targets, inputs, rules, external
@@ -97,7 +100,7 @@ class KustomizationReconciler:
             self._close(memory)
             del self._memories[key]
             await self._targets.release(key)
-            return NOTHING_MORE
+            return GONE
         if obj["metadata"].get("deletionTimestamp"):
             self._close(memory)
             return await self._finalizer.finalize(key, obj)
@@ -255,7 +258,10 @@ class KustomizationReconciler:
             if tree is None:
                 raise Failed(reasons.ARTIFACT_FAILED, f"revision {attempt.revision} is no longer there")
             try:
-                built = await asyncio.to_thread(build_objects, tree, attempt.obj["spec"], inputs, self._rules)
+                with timed(self._measure, BUILD):
+                    built = await asyncio.to_thread(
+                        build_objects, tree, attempt.obj["spec"], inputs, self._rules
+                    )
             except PathNotFound as error:
                 raise Failed(reasons.ARTIFACT_FAILED, error.message) from error
             except BuildError as error:
@@ -279,9 +285,10 @@ class KustomizationReconciler:
             inv.to_status(session.status, before | intended)
             await session.write()
         try:
-            result = await target.applier.apply(
-                attempt.ks, attempt.built.objects, full=attempt.depth is Depth.VERIFY
-            )
+            with timed(self._measure, APPLY):
+                result = await target.applier.apply(
+                    attempt.ks, attempt.built.objects, full=attempt.depth is Depth.VERIFY
+                )
         except InvalidIgnoreRule as error:
             raise Failed(reasons.RECONCILIATION_FAILED, str(error)) from error
         except ApplyFailed as error:
@@ -372,6 +379,7 @@ class KustomizationReconciler:
             attempt.session.write_soon()
             return Outcome(after=wait.deadline - now, trigger=WAKE)
         self._close(memory)
+        self._measure.took(HEALTH, now - wait.started, failed=verdict.standing is Standing.FAILED)
         elapsed = format_duration(now - wait.started)
         if verdict.standing is Standing.FAILED:
             attempt.session.mark(reasons.HEALTHY, "False", reasons.HEALTH_CHECK_FAILED, verdict.message)
@@ -435,6 +443,7 @@ class KustomizationReconciler:
         status = attempt.session.status
         if attempt.revision == status.get("lastAppliedRevision") and attempt.session.is_true(reasons.READY):
             return Outcome(keep_timer=True)
+        self._measure.build_skipped()
         status["lastAttemptedRevision"] = attempt.revision
         await self._reporter.succeeded(attempt, memory.settled.digest)
         return Outcome(keep_timer=True)

@@ -115,6 +115,10 @@ class LiveObjects:
         """Take over an object as the API server just returned it to us."""
         self._put(ref_of(obj), self._kept(obj))
 
+    def __len__(self) -> int:
+        """How many objects are kept."""
+        return len(self._objects)
+
     async def close(self) -> None:
         """Stop all watches."""
         tasks = [w.task for w in self._watches.values()]

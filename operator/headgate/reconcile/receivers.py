@@ -24,7 +24,7 @@ from headgate.kube import Client, NotFound, ObjectRef, Reflector
 from headgate.kustomize.labelselector import matches
 from headgate.reconcile import finalizers
 from headgate.reconcile.config import Config
-from headgate.reconcile.controller import NOTHING_MORE, Backoff, Controller, Observer, Outcome
+from headgate.reconcile.controller import GONE, NOTHING_MORE, Backoff, Controller, Observer, Outcome
 from headgate.reconcile.events import NORMAL, WARNING, Event, EventRecorder
 from headgate.reconcile.queue import Priority, Trigger
 from headgate.reconcile.requests import FILTER_VARIABLES, MANAGER, Requests
@@ -63,7 +63,7 @@ class Receivers:
         self._paths: dict[ObjectKey, str] = {}
         self._backoff: Backoff[ObjectKey] = Backoff()
         self.controller: Controller[ObjectKey] = Controller(
-            "receiver", self._reconcile, workers=WORKERS, observer=observer
+            "receiver", self._reconcile, workers=WORKERS, kind=KIND, observer=observer
         )
         self._watch = Reflector[Obj](
             client,
@@ -127,7 +127,7 @@ class Receivers:
         selector = self._config.watch_label_selector
         if obj is None or (selector and not matches(selector, obj["metadata"].get("labels") or {})):
             self._drop(key)
-            return NOTHING_MORE
+            return GONE
         if obj["metadata"].get("deletionTimestamp"):
             self._drop(key)
             # Flux's, which may no longer be there to take it off.
@@ -180,7 +180,7 @@ class Receivers:
         session.status.pop("webhookPath", None)
         await session.write()
         self._tell(session, WARNING, reasons.FAILED, message)
-        return Outcome(after=self._backoff.next(key))
+        return Outcome(after=self._backoff.next(key), failed=True)
 
     async def _stall(self, session: StatusSession, reason: str, problem: str) -> Outcome:
         """Only a change of the spec helps."""

@@ -34,8 +34,9 @@ from headgate.git.verify import verify
 from headgate.kube import Client
 from headgate.reconcile import finalizers
 from headgate.reconcile.config import Config
-from headgate.reconcile.controller import NOTHING_MORE, Backoff, Outcome
+from headgate.reconcile.controller import GONE, NOTHING_MORE, Backoff, Outcome
 from headgate.reconcile.events import NORMAL, EventRecorder
+from headgate.reconcile.measure import FETCH, UNMEASURED, Measure, timed
 from headgate.reconcile.queue import Trigger
 from headgate.reconcile.source_inputs import (
     OBSERVED,
@@ -91,14 +92,16 @@ class SourceReconciler:
         events: EventRecorder,
         written: Callable[[Obj], None],
         available: Callable[[SourceKey], None],
+        measure: Measure = UNMEASURED,
     ) -> None:
         self._config, self._client, self._store, self._trees = config, client, store, trees
         self._artifacts = artifacts
         self._written, self._available = written, available
-        self._caches = Caches(config.storage_path / "git")
+        self.caches = Caches(config.storage_path / "git")
         self._inputs = SourceInputs(client, store, trees)
         self._report = SourceReport(events, config.jitter)
-        self._lists = RefLists()
+        self.lists = RefLists(lambda asked: measure.refs_wanted(asked=asked))
+        self._measure = measure
         self._backoff: Backoff[ObjectKey] = Backoff()
         self._asked_for: dict[ObjectKey, float] = {}
 
@@ -113,7 +116,7 @@ class SourceReconciler:
         obj = self._store.source(source_key)
         if obj is None:
             self._forget(source_key)
-            return NOTHING_MORE
+            return GONE
         if obj["metadata"].get("deletionTimestamp"):
             return await self._finalize(source_key, obj)
         held = await finalizers.add(self._client, obj, COMPONENT)
@@ -183,11 +186,11 @@ class SourceReconciler:
         if since is None:
             # The next visit is then due by the time of the answer, so that no knowledge is older than the interval.
             since = time.monotonic() - spec.interval / 2
-        asking = Asking(self._lists, remote, since)
+        asking = Asking(self.lists, remote, since)
         try:
             return await self._produce(key, session, source, requested, plan, remote, asking)
         except GitError:
-            self._lists.forget(remote)
+            self.lists.forget(remote)
             raise
         finally:
             plan.close()
@@ -209,7 +212,7 @@ class SourceReconciler:
         if included and not same_artifacts(included, plan.included):
             message = "included artifacts differ from last observed includes"
             self._report.outdated(session, reasons.INCLUDE_CHANGE, message)
-        commits = self._caches.open(key.namespace, key.name, str(remote.url))
+        commits = self.caches.open(key.namespace, key.name, str(remote.url))
         ref = spec.ref
         wanted = Reference(ref.branch, ref.tag, ref.semver, ref.name, ref.commit) if ref else Reference()
         resolved = await asyncio.to_thread(remote.resolve, wanted, commits, asking)
@@ -229,7 +232,8 @@ class SourceReconciler:
             self._report.outdated(
                 session, reasons.NEW_REVISION, f"new upstream revision '{resolved.revision}'"
             )
-        fetched = await asyncio.to_thread(self._fetch, source, remote, resolved, commits, plan)
+        with timed(self._measure, FETCH):
+            fetched = await asyncio.to_thread(self._fetch, source, remote, resolved, commits, plan)
         session.unmark(reasons.FETCH_FAILED)
         if fetched.verified and spec.verify is not None:
             session.mark(reasons.SOURCE_VERIFIED, "True", reasons.SUCCEEDED, fetched.verified)
@@ -311,7 +315,7 @@ class SourceReconciler:
         commit = artifact["revision"].rpartition(":")[2]
         spec = session.obj["spec"]
         try:
-            commits = self._caches.open(key.namespace, key.name, str(RemoteUrl.parse(spec["url"])))
+            commits = self.caches.open(key.namespace, key.name, str(RemoteUrl.parse(spec["url"])))
             if not await asyncio.to_thread(commits.has, commit):
                 return
             shape = self._inputs.observed_shape(key, session.status)
@@ -333,7 +337,7 @@ class SourceReconciler:
 
     def _forget(self, key: SourceKey) -> None:
         self._trees.drop(key)
-        self._caches.drop(key.namespace, key.name)
+        self.caches.drop(key.namespace, key.name)
         self._inputs.forget(key.object)
         self._backoff.reset(key.object)
         self._asked_for.pop(key.object, None)

@@ -70,7 +70,7 @@ class SourceReport:
         next_try = f", next try in {format_duration(round(again, 1))}" if again is not None else ""
         _log.error("%s: %s%s", key, message, next_try)
         await session.write()
-        return Outcome(after=again)
+        return Outcome(after=again, failed=again is not None)
 
     def tell(self, session: StatusSession, type: str, reason: str, message: str) -> None:
         """Emit an event."""

@@ -106,6 +106,10 @@ class Targets:
         """The Kustomization is gone."""
         await self._remote.leave(key)
 
+    def live_objects(self) -> int:
+        """How many managed objects are kept, of all clusters."""
+        return len(self._home.live) + self._remote.live_objects()
+
     async def close(self) -> None:
         """Stop all watches and close the connections to other clusters."""
         await self._home.live.close()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from typing import Protocol
 
 from aiohttp import web
 from prometheus_client import (
@@ -23,6 +23,8 @@ from prometheus_client import (
     exposition,
 )
 
+from headgate.web.own_metrics import OwnMetrics
+
 __all__ = ["Metrics", "metrics_app"]
 
 RECONCILE_BUCKETS = tuple(0.01 * (1800 / 0.01) ** (step / 9) for step in range(10))
@@ -32,7 +34,6 @@ RUNTIME_BUCKETS = (
     *(1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5, 6, 7, 8, 9, 10, 15, 20, 25, 30, 40, 50, 60),
 )
 QUEUE_BUCKETS = tuple(10.0**exponent for exponent in range(-8, 4))
-REQUEST_BUCKETS = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 
 _METHODS = {
     "get": "GET",
@@ -47,16 +48,30 @@ _METHODS = {
 }
 
 
-class Metrics:
+class Watched(Protocol):
+    """What is asked of a controller."""
+
+    name: str
+    workers: int
+
+    def depth(self) -> int:
+        """How many keys wait for a worker."""
+
+    def running(self) -> list[float]:
+        """For how many seconds each key that is with a worker has been there."""
+
+
+class Metrics(OwnMetrics):
     """All metrics of one operator. Methods may be called from any thread."""
 
     def __init__(self, host: str = "") -> None:
         """``host`` is the API server's, for the label of the requests to it."""
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
+        super().__init__(self.registry)
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
-        self._host = host
+        self.host = host
         self._durations = Histogram(
             "gotk_reconcile_duration_seconds",
             "The duration in seconds of a GitOps Toolkit resource reconciliation.",
@@ -124,29 +139,39 @@ class Metrics:
             "host",
             "method",
         )
-        self._request_times = Histogram(
-            "headgate_api_request_duration_seconds",
-            "Length of time of requests to the API server, by verb and resource.",
-            ["verb", "resource"],
-            buckets=REQUEST_BUCKETS,
+        self._longest = Gauge(
+            "workqueue_longest_running_processor_seconds",
+            "How many seconds has the longest running processor for workqueue been running.",
+            ["name"],
+            registry=self.registry,
+        )
+        self._unfinished = Gauge(
+            "workqueue_unfinished_work_seconds",
+            "How many seconds of work has been done that is in progress and has not been observed by "
+            "work_duration.",
+            ["name"],
             registry=self.registry,
         )
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(name, text, labels, registry=self.registry)
 
-    def controller(
-        self, name: str, workers: int, depth: Callable[[], int], active: Callable[[], int]
-    ) -> None:
-        """Announce a controller; ``depth`` and ``active`` are asked whenever the metrics are read."""
-        self._workers.labels(name).set(workers)
-        self._depth.labels(name).set_function(depth)
-        self._active.labels(name).set_function(active)
+    def controller(self, controller: Watched) -> None:
+        """Announce a controller, which is asked about its queue whenever the metrics are read."""
+        name = controller.name
+        self._workers.labels(name).set(controller.workers)
+        self._depth.labels(name).set_function(controller.depth)
+        self._active.labels(name).set_function(lambda: len(controller.running()))
+        self._longest.labels(name).set_function(lambda: max(controller.running(), default=0.0))
+        self._unfinished.labels(name).set_function(lambda: sum(controller.running()))
+        self._adds.labels(name)
+        self._retries.labels(name)
+        self._errors.labels(name)
         for result in ("success", "error", "requeue", "requeue_after"):
             self._reconciles.labels(name, result)
 
     def added(self, controller: str, *, retry: bool = False) -> None:
-        """Count a key put into a controller's queue."""
+        """Count a key that was put into a controller's queue; ``retry``: because it failed the last time."""
         self._adds.labels(controller).inc()
         if retry:
             self._retries.labels(controller).inc()
@@ -175,7 +200,7 @@ class Metrics:
     def requested(self, verb: str, resource: str, status: int, seconds: float) -> None:
         """Note an answered request to the API server; ``status`` 0 means that no answer came."""
         method = _METHODS.get(verb.lower(), verb.upper())
-        self._requests.labels(str(status) if status else "<error>", self._host, method).inc()
+        self._requests.labels(str(status) if status else "<error>", self.host, method).inc()
         self._request_times.labels(verb, resource).observe(seconds)
 
 

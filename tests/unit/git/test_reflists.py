@@ -27,7 +27,9 @@ class Sources:
     """What the reconciler of GitRepositories does with a remote, once for each of many objects."""
 
     def __init__(self, server: GitHttpServer, cache: BareCache) -> None:
-        self.lists = RefLists()
+        self.answers: list[bool] = []
+        """For each, whether the remote was asked."""
+        self.lists = RefLists(self.answers.append)
         self._url, self._cache = RemoteUrl.parse(server.url()), cache
 
     def remote(self, data: dict[str, bytes] | None = None, timeout: float = 20) -> Remote:
@@ -56,6 +58,7 @@ def test_two_hundred_sources_of_one_branch_cost_one_request(
     commit = repository.commit()
     assert set(sources.revisions(lambda n: MAIN)) == {f"main@sha1:{commit}"}
     assert (server.count("info/refs"), server.count("ls-refs")) == (1, 1)
+    assert (sources.answers.count(True), sources.answers.count(False)) == (1, SOURCES - 1)
 
 
 def test_two_hundred_sources_of_many_branches_and_tags_share_from_the_second_time_on(

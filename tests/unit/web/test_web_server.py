@@ -160,9 +160,21 @@ async def test_a_taken_port_names_the_site_and_frees_the_others() -> None:
             assert again.port("again") == free
 
 
+class Working:
+    """A controller at work."""
+
+    name, workers = "kustomization", 8
+
+    def depth(self) -> int:
+        return 3
+
+    def running(self) -> list[float]:
+        return [1.5, 4.0]
+
+
 async def test_metrics_have_the_names_and_labels_of_flux() -> None:
     metrics = Metrics(host="10.0.0.1:443")
-    metrics.controller("kustomization", workers=8, depth=lambda: 3, active=lambda: 2)
+    metrics.controller(Working())
     metrics.added("kustomization", retry=True)
     metrics.waited("kustomization", 0.002)
     metrics.worked("kustomization", 0.5, "error")
@@ -172,6 +184,12 @@ async def test_metrics_have_the_names_and_labels_of_flux() -> None:
     metrics.forget("Kustomization", "flux-system", "never-seen")
     metrics.requested("list", "deployments", 200, 0.01)
     metrics.requested("patch", "deployments", 0, 0.01)
+    metrics.took("build", 0.02, failed=False)
+    metrics.took("build", 0.02, failed=True)
+    metrics.build_skipped()
+    metrics.refs_wanted(asked=True)
+    metrics.called(404)
+    metrics.sizes(git_bytes=lambda: 7)
     async with (
         WebServer([("metrics", metrics_app(metrics), "127.0.0.1:0")]) as server,
         aiohttp.ClientSession() as session,
@@ -195,11 +213,21 @@ async def test_metrics_have_the_names_and_labels_of_flux() -> None:
     assert samples["controller_runtime_max_concurrent_reconciles", controller] == 8
     assert samples["controller_runtime_active_workers", controller] == 2
     assert samples["workqueue_depth", queue] == 3
+    assert samples["workqueue_longest_running_processor_seconds", queue] == 4
+    assert samples["workqueue_unfinished_work_seconds", queue] == 5.5
     assert samples["workqueue_adds_total", queue] == samples["workqueue_retries_total", queue] == 1
     assert samples["workqueue_queue_duration_seconds_count", queue] == 1
     host = ("host", "10.0.0.1:443")
     assert samples["rest_client_requests_total", (("code", "200"), host, ("method", "GET"))] == 1
     assert samples["rest_client_requests_total", (("code", "<error>"), host, ("method", "PATCH"))] == 1
+    for result in ("success", "failed"):
+        step = (("result", result), ("step", "build"))
+        assert samples["headgate_step_duration_seconds_count", step] == 1
+    assert samples["headgate_builds_skipped_total", ()] == 1
+    assert samples["headgate_git_refs_total", (("answer", "asked"),)] == 1
+    assert samples["headgate_git_refs_total", (("answer", "shared"),)] == 0
+    assert samples["headgate_webhook_requests_total", (("code", "404"),)] == 1
+    assert samples["headgate_git_cache_bytes", ()] == 7
     assert any(name == "process_resident_memory_bytes" for name, _ in samples)
     assert not any("gone" in dict(labels).values() for _, labels in samples)
     assert not any(name.endswith("_created") for name, _ in samples)

@@ -1,0 +1,84 @@
+"""Headgate's own metrics: what no controller of Flux's has, all named ``headgate_*``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+__all__ = ["OwnMetrics"]
+
+STEP_BUCKETS = (
+    *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5),
+    *(1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0),
+)
+REQUEST_BUCKETS = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
+
+_CACHES = {
+    "parsed_documents": (
+        "headgate_parsed_documents",
+        "Files whose parsed content is kept for the next build.",
+    ),
+    "parsed_bytes": ("headgate_parsed_documents_bytes", "Estimated size of that in memory."),
+    "git_bytes": ("headgate_git_cache_bytes", "Size on disk of the Git caches of all GitRepositories."),
+    "live_objects": ("headgate_live_objects", "Managed objects whose present state is kept."),
+    "remotes": ("headgate_git_remotes", "Git remotes whose last answer is kept."),
+}
+
+
+class OwnMetrics:
+    """See the module's text; a :class:`headgate.reconcile.measure.Measure`."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._steps = Histogram(
+            "headgate_step_duration_seconds",
+            "How long a build, an apply, a wait for health or a fetch took.",
+            ["step", "result"],
+            buckets=STEP_BUCKETS,
+            registry=registry,
+        )
+        self._skipped = Counter(
+            "headgate_builds_skipped_total",
+            "New revisions that left everything a Kustomization was built from as it was.",
+            registry=registry,
+        )
+        self._refs = Counter(
+            "headgate_git_refs_total",
+            "Looks at the references of a Git remote: asked of the remote, or shared with another source's.",
+            ["answer"],
+            registry=registry,
+        )
+        self._webhooks = Counter(
+            "headgate_webhook_requests_total", "Calls of webhooks by answer.", ["code"], registry=registry
+        )
+        self._request_times = Histogram(
+            "headgate_api_request_duration_seconds",
+            "Length of time of requests to the API server, by verb and resource.",
+            ["verb", "resource"],
+            buckets=REQUEST_BUCKETS,
+            registry=registry,
+        )
+        self._sizes = {cache: Gauge(name, text, registry=registry) for cache, (name, text) in _CACHES.items()}
+        for answer in ("asked", "shared"):
+            self._refs.labels(answer)
+
+    def took(self, step: str, seconds: float, *, failed: bool) -> None:
+        """Note that a step of a reconcile has ended."""
+        self._steps.labels(step, "failed" if failed else "success").observe(seconds)
+
+    def build_skipped(self) -> None:
+        """Count a new revision that needed no build."""
+        self._skipped.inc()
+
+    def refs_wanted(self, *, asked: bool) -> None:
+        """Count a look at a remote's references."""
+        self._refs.labels("asked" if asked else "shared").inc()
+
+    def called(self, status: int) -> None:
+        """Count a call of a webhook by the status it was answered with."""
+        self._webhooks.labels(str(status)).inc()
+
+    def sizes(self, **sizes: Callable[[], float]) -> None:
+        """Announce caches (``git_bytes``, ...); each is asked for its size whenever the metrics are read."""
+        for cache, size in sizes.items():
+            self._sizes[cache].set_function(size)

@@ -1,0 +1,114 @@
+"""The metrics of an operator that has done a bit of everything: what Flux's dashboards and ours ask for is there."""
+
+from __future__ import annotations
+
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from controlplane.ports import LOOPBACK, free_ports
+from sandbox import operator
+from tests.support.area import OWN, Area, area_name
+from tests.support.cluster import SOURCE, Api, until
+from tests.support.gitserver import GitHttpServer
+from tests.support.manifests import config_map
+
+pytestmark = pytest.mark.e2e
+
+Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
+DASHBOARDS = (
+    "controller_runtime_reconcile_time_seconds_bucket",
+    "controller_runtime_reconcile_total",
+    "gotk_reconcile_duration_seconds_count",
+    "gotk_reconcile_duration_seconds_sum",
+    "process_cpu_seconds_total",
+    "rest_client_requests_total",
+    "workqueue_longest_running_processor_seconds",
+)
+"""What the panels of fluxcd/flux2-monitoring-example query, but for Go's own."""
+
+
+def read(address: str) -> Samples:
+    with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as answer:
+        families = list(text_string_to_metric_families(answer.read().decode()))
+    samples = [sample for family in families for sample in family.samples]
+    return {(sample.name, frozenset(sample.labels.items())): sample.value for sample in samples}
+
+
+def value(samples: Samples, name: str, /, **labels: str) -> float:
+    """The sum of the samples with these labels."""
+    wanted = set(labels.items())
+    return sum(number for (each, has), number in samples.items() if each == name and wanted <= has)
+
+
+def test_what_was_done_is_counted(
+    request: pytest.FixtureRequest, api: Api, git_server: GitHttpServer, account: Path, tmp_path: Path
+) -> None:
+    address = f"{LOOPBACK}:{free_ports(1)[0]}"
+    area = Area(api, git_server, area_name(request), {OWN: "metrics"})
+    first = area.commit({"apps/a.yaml": config_map("a"), "README.md": "1"})
+    options = (f"--watch-label-selector={OWN}=metrics", f"--metrics-addr={address}")
+
+    def reaches(holds: Callable[[Samples], bool], what: str) -> Samples:
+        """A reconcile is counted after its status is written."""
+        return until(what, lambda: found if holds(found := read(address)) else None)
+
+    with operator.running(account, tmp_path, options):
+        area.source()
+        area.source("missing", ready=False, ref={"branch": "nope"})
+        area.failed("missing", "GitOperationFailed", kind=SOURCE)
+        area.kustomization("apps", wait=True)
+        area.kustomization("broken", path="nowhere")
+        area.ready("apps", first)
+        area.failed("broken", "ArtifactFailed")
+        area.ready("apps", area.commit({"README.md": "2"}))
+        reconciles = "gotk_reconcile_duration_seconds_count"
+        samples = reaches(
+            lambda found: (
+                value(found, "headgate_builds_skipped_total") == 1
+                and value(found, reconciles, name="apps") >= 2
+            ),
+            "a build was spared",
+        )
+
+        assert set(DASHBOARDS) <= {name for name, _ in samples}
+        for kind, name in (("GitRepository", "source"), ("Kustomization", "apps")):
+            labels = {"kind": kind, "name": name, "namespace": area.namespace}
+            assert value(samples, reconciles, **labels) >= 2
+            assert value(samples, "gotk_reconcile_duration_seconds_sum", **labels) > 0
+        total = "controller_runtime_reconcile_total"
+        assert value(samples, total, controller="gitrepository", result="error") >= 1
+        assert value(samples, total, controller="gitrepository", result="requeue_after") >= 2
+        assert value(samples, total, controller="kustomization", result="error") == 0
+        for name in ("kustomization", "gitrepository"):
+            assert value(samples, "workqueue_adds_total", name=name) >= 2
+            assert value(samples, "workqueue_queue_duration_seconds_count", name=name) >= 2
+            assert value(samples, "controller_runtime_max_concurrent_reconciles", controller=name) == 8
+        for step in ("build", "apply", "health", "fetch"):
+            count = "headgate_step_duration_seconds_count"
+            assert value(samples, count, step=step, result="success") >= 1, step
+        assert value(samples, "headgate_step_duration_seconds_count", step="build", result="failed") >= 1
+        assert value(samples, "headgate_git_refs_total", answer="asked") >= 3
+        for size in (
+            "parsed_documents",
+            "parsed_documents_bytes",
+            "git_cache_bytes",
+            "git_remotes",
+            "live_objects",
+        ):
+            assert value(samples, f"headgate_{size}") >= 1, size
+        hosts = {dict(labels)["host"] for name, labels in samples if name == "rest_client_requests_total"}
+        assert hosts
+        assert "" not in hosts
+        assert value(samples, "headgate_api_request_duration_seconds_count", verb="apply") >= 1
+
+        area.delete("apps")
+
+        def forgotten(found: Samples) -> bool:
+            return not any(("name", "apps") in labels for _, labels in found)
+
+        reaches(forgotten, "the series of what was deleted are gone")
+        area.close()
