@@ -1,271 +1,91 @@
 """Times ``headgate build`` against ``kubectl kustomize`` on the same trees, in the same run.
 
-    python tests/bench/build.py            # 4 to 1,600 resources, and two special shapes
-    python tests/bench/build.py --large    # also 6,400 resources, ours only
+    python tests/bench/build.py                          # the shop of 4 to 6,400 resources, CRDs, nested overlays
+    python tests/bench/build.py --sizes 400 --runs 9
+    python tests/bench/build.py --shapes                 # how cost grows with what there may be many of
 
-"cold" is the build in a new interpreter with nothing cached, without the interpreter's start; "process" is the whole
-command, start and printing included, which is what the peer's time is too; "warm" is a build in a running process
-after one file has changed. Memory is the peak of the whole process.
+"cold" is a build in a new interpreter with nothing cached, without the interpreter's start; "warm" is a build in a
+running process after one file has changed; "command" is ``headgate build``, start and printing included, which is
+what the peer's time is too. Memory is the peak of the whole process. In each run the peer and we take turns, ratios
+are taken within a run, and medians are printed. Every comparison needs ``kubectl``; without it only our side runs.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
+import math
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-RESOURCES_PER_BASE = 4
-PEER_LIMIT_SECONDS = 120
+import _trees
 
-_DEPLOYMENT = """\
-apiVersion: apps/v1
-kind: Deployment
-metadata:
-  name: {name}
-  annotations:
-    prometheus.io/scrape: "true"
-spec:
-  replicas: 2
-  selector:
-    matchLabels:
-      app: {name}
-  template:
-    metadata:
-      labels:
-        app: {name}
-    spec:
-      serviceAccountName: {name}
-      containers:
-      - name: web
-        image: registry.example.com/{name}:1.4.2
-        args: ["--listen=:8080", "--config=/etc/app/settings"]
-        ports:
-        - name: http
-          containerPort: 8080
-        envFrom:
-        - configMapRef:
-            name: {name}-settings
-        env:
-        - name: LOG_LEVEL
-          valueFrom:
-            configMapKeyRef:
-              name: {name}-settings
-              key: level
-        readinessProbe:
-          httpGet:
-            path: /ready
-            port: http
-        resources:
-          requests:
-            cpu: 50m
-            memory: 64Mi
-          limits:
-            memory: 128Mi
-        volumeMounts:
-        - name: settings
-          mountPath: /etc/app
-      volumes:
-      - name: settings
-        configMap:
-          name: {name}-settings
-"""
-_SERVICE = """\
-apiVersion: v1
-kind: Service
-metadata:
-  name: {name}
-spec:
-  selector:
-    app: {name}
-  ports:
-  - name: http
-    port: 80
-    targetPort: http
-"""
-_ACCOUNT = """\
-apiVersion: v1
-kind: ServiceAccount
-metadata:
-  name: {name}
-automountServiceAccountToken: false
-"""
-_BASE = """\
-resources:
-- deployment.yaml
-- service.yaml
-- account.yaml
-configMapGenerator:
-- name: {name}-settings
-  literals:
-  - level=info
-  - greeting=hello from {name}
-"""
-_OVERLAY = """\
-namespace: production
-labels:
-- pairs:
-    environment: production
-    team: storefront
-  includeSelectors: true
-resources:
-{bases}
-patches:
-- target:
-    kind: Deployment
-  patch: |
-    apiVersion: apps/v1
-    kind: Deployment
-    metadata:
-      name: any
-    spec:
-      replicas: 3
-      template:
-        spec:
-          containers:
-          - name: web
-            env:
-            - name: REGION
-              value: eu-central-1
-"""
-
-
-def make_shop(root: Path, resources: int) -> Path:
-    """Write ``resources / 4`` bases and one overlay over all of them; return the overlay's folder."""
-    names = [f"app-{index:04}" for index in range(resources // RESOURCES_PER_BASE)]
-    for name in names:
-        base = root / "bases" / name
-        base.mkdir(parents=True)
-        for file, text in (
-            ("deployment.yaml", _DEPLOYMENT),
-            ("service.yaml", _SERVICE),
-            ("account.yaml", _ACCOUNT),
-            ("kustomization.yaml", _BASE),
-        ):
-            (base / file).write_text(text.format(name=name))
-    overlay = root / "overlay"
-    overlay.mkdir()
-    bases = "\n".join(f"- ../bases/{name}" for name in names)
-    (overlay / "kustomization.yaml").write_text(_OVERLAY.format(bases=bases))
-    return overlay
-
-
-def make_crds(root: Path, count: int) -> Path:
-    """Write documents the size and shape of large CustomResourceDefinitions, with an overlay of labels."""
-    properties = "\n".join(
-        f"""\
-                  field{index}:
-                    description: |-
-                      Field {index} configures how the controller treats the object; see the documentation of
-                      the project for the values it takes and for what happens when it is left out.
-                    type: object
-                    properties:
-                      enabled: {{type: boolean}}
-                      interval: {{type: string, pattern: "^([0-9]+(ms|s|m|h))+$"}}
-                      names:
-                        type: array
-                        items: {{type: string, maxLength: 253}}"""
-        for index in range(40)
-    )
-    (root / "crds").mkdir()
-    files = []
-    for index in range(count):
-        files.append(f"crds/crd{index}.yaml")
-        (root / files[-1]).write_text(
-            f"""\
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata:
-  name: things{index}.example.com
-spec:
-  group: example.com
-  names: {{kind: Thing{index}, plural: things{index}}}
-  scope: Namespaced
-  versions:
-  - name: v1
-    served: true
-    storage: true
-    schema:
-      openAPIV3Schema:
-        type: object
-        properties:
-          spec:
-            type: object
-            properties:
-              group:
-                type: object
-                properties:
-{properties}
-"""
-        )
-    listed = "\n".join(f"- {file}" for file in files)
-    (root / "kustomization.yaml").write_text(f"commonLabels: {{team: platform}}\nresources:\n{listed}\n")
-    return root
-
-
-def make_nested(root: Path, levels: int) -> Path:
-    """Write overlays that each build on the one before; return the outermost."""
-    make_shop(root, 40)
-    below = "../overlay"
-    for level in range(levels):
-        folder = root / f"level{level}"
-        folder.mkdir()
-        (folder / "kustomization.yaml").write_text(
-            f"namePrefix: l{level}-\ncommonAnnotations: {{level{level}: reached}}\nresources: [{below}]\n"
-        )
-        below = f"../level{level}"
-    return root / f"level{levels - 1}"
-
-
-class Measured(NamedTuple):
-    """Seconds, and the peak of the process in MiB."""
-
-    seconds: float
-    mebibytes: float
-
+PEER_SECONDS = 600
+"""When the peer is given up."""
+SLOW = 15.0
+"""Seconds from which a peer is timed once only."""
 
 _OURS = """
 import json, resource, sys, time
 from pathlib import Path
 from headgate.kustomize import BuildOptions, FolderTree, build
-tree, path = FolderTree(Path("/")), sys.argv[1]
-times = []
-for run in range(int(sys.argv[3]) + 1):
+tree, path, changed = FolderTree(Path("/")), sys.argv[1], sys.argv[2]
+times, cpu = [], []
+for run in range(4 if changed else 1):
     if run:
-        file = Path(sys.argv[2])
-        file.write_text(file.read_text() + f"# run {run}\\n")
-    started = time.perf_counter()
+        file = Path(changed)
+        file.write_text(file.read_text() + f"# run {time.time_ns()}\\n")
+    started, used = time.perf_counter(), time.process_time()
     count = len(build(tree, path, BuildOptions(reorder="legacy")))
     times.append(time.perf_counter() - started)
+    cpu.append(time.process_time() - used)
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-print(json.dumps({"cold": times[0], "warm": min(times[1:], default=0), "peak": peak, "count": count}))
+print(json.dumps({"cold": times[0], "cpu": cpu[0], "warm": min(times[1:], default=0), "peak": peak, "count": count}))
 """
 
 
-def run_ours(folder: Path, changed: Path) -> tuple[float, float, float, int]:
-    """Return seconds cold and warm, the peak in MiB, and the number of objects."""
+class Ours(NamedTuple):
+    """Builds in one process: seconds cold, CPU seconds cold, seconds warm, peak in MiB, objects."""
+
+    cold: float
+    cpu: float
+    warm: float
+    peak: float
+    count: int
+
+
+class Measured(NamedTuple):
+    """A whole process: seconds, and its peak in MiB."""
+
+    seconds: float
+    peak: float
+
+
+def run_ours(folder: Path, changed: Path | None) -> Ours:
+    """Build in a new process, and again there each time ``changed`` has changed."""
     done = subprocess.run(
-        [sys.executable, "-c", _OURS, str(folder), str(changed), "3"],
+        [sys.executable, "-c", _OURS, str(folder), str(changed or "")],
         check=True,
         capture_output=True,
         text=True,
     )
-    found = json.loads(done.stdout)
-    return found["cold"], found["warm"], found["peak"], found["count"]
+    return Ours(**json.loads(done.stdout))
 
 
-def run_process(command: list[str]) -> Measured | None:
+def run_process(command: Sequence[str]) -> Measured | None:
     """Run a command to its end; None when it takes too long."""
     started = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    deadline = started + PEER_LIMIT_SECONDS
+    deadline = started + PEER_SECONDS
     while True:
         pid, status, usage = os.wait4(process.pid, os.WNOHANG)
         if pid:
@@ -274,52 +94,170 @@ def run_process(command: list[str]) -> Measured | None:
             process.kill()
             process.wait()
             return None
-        time.sleep(0.002)
+        time.sleep(0.001)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"{command} failed")
     return Measured(time.perf_counter() - started, usage.ru_maxrss / 1024)
 
 
-def cases(large: bool) -> Iterator[tuple[str, Callable[[Path], Path], str, bool]]:
-    """Yield name, maker, the file to change, and whether the peer is to run."""
-    for count in (4, 40, 400, 1600):
-        yield (
-            f"{count} resources",
-            lambda root, count=count: make_shop(root, count),  # type: ignore[misc]
-            "bases/app-0000/deployment.yaml",
-            True,
-        )
-    if large:
-        yield "6400 resources", lambda root: make_shop(root, 6400), "bases/app-0000/deployment.yaml", False
-    yield "300 CRDs", lambda root: make_crds(root, 300), "crds/crd0.yaml", True
-    yield "20 overlays", lambda root: make_nested(root, 20), "bases/app-0000/deployment.yaml", True
+class Round(NamedTuple):
+    """One run of a case; ``peer`` is None where it was left out."""
+
+    ours: Ours
+    command: Measured
+    peer: Measured | None
+
+
+class Bench:
+    """What the options say, and where the commands are."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        scripts = Path(sys.executable).parent
+        self.kubectl = shutil.which("kubectl", path=str(scripts)) or shutil.which("kubectl")
+        self.headgate = [sys.executable, "-m", "headgate.cli"]
+        self.runs: int = options.runs
+        self.peer_up_to: int = options.peer_up_to if self.kubectl else 0
+
+    def peer(self, folder: Path) -> Measured | None:
+        return run_process([str(self.kubectl), "kustomize", str(folder)])
+
+    def case(self, folder: Path, changed: Path, size: int) -> list[Round]:
+        """Run a case as often as asked for, the peer and we in turns."""
+        rounds: list[Round] = []
+        with_peer = size <= self.peer_up_to
+        for _ in range(self.runs):
+            peer = self.peer(folder) if with_peer else None
+            command = run_process([*self.headgate, "build", str(folder)])
+            if command is None:
+                raise SystemExit(f"headgate build {folder} takes more than {PEER_SECONDS} s")
+            rounds.append(Round(run_ours(folder, changed), command, peer))
+            with_peer = peer is not None and peer.seconds < SLOW
+        return rounds
+
+
+HEAD = (
+    "case",
+    "cold s",
+    "warm s",
+    "MiB",
+    "command s",
+    "peer s",
+    "MiB",
+    "peer/cold",
+    "peer/warm",
+    "peer/command",
+)
+
+
+def row(name: str, rounds: Sequence[Round]) -> list[str]:
+    """One line of the table: medians of times, of peaks, and of the ratios within each run."""
+    middle = statistics.median
+    cells = [
+        name,
+        f"{middle(each.ours.cold for each in rounds):.3f}",
+        f"{middle(each.ours.warm for each in rounds):.3f}",
+        f"{middle(each.ours.peak for each in rounds):.0f}",
+        f"{middle(each.command.seconds for each in rounds):.2f}",
+    ]
+    pairs = [(each, each.peer) for each in rounds if each.peer is not None]
+    if not pairs:
+        return cells
+    return [
+        *cells,
+        f"{middle(peer.seconds for _, peer in pairs):.2f}",
+        f"{middle(peer.peak for _, peer in pairs):.0f}",
+        f"{middle(peer.seconds / each.ours.cold for each, peer in pairs):.1f}",
+        f"{middle(peer.seconds / each.ours.warm for each, peer in pairs):.1f}",
+        f"{middle(peer.seconds / each.command.seconds for each, peer in pairs):.1f}",
+    ]
+
+
+def show(cells: Sequence[str], widths: Sequence[int]) -> None:
+    """Print one line of a table."""
+    print(" | ".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=False)), flush=True)
+
+
+def sizes(bench: Bench, counts: Sequence[int]) -> None:
+    """The shop in all sizes, and how its cost grows; then the two special trees."""
+    widths = [14] + [12] * (len(HEAD) - 1)
+    show(HEAD, widths)
+    cpu: dict[int, float] = {}
+    for count in counts:
+        with tempfile.TemporaryDirectory() as temporary:
+            root = Path(temporary).resolve()
+            folder = _trees.make_shop(root, count)
+            rounds = bench.case(folder, root / "bases/app-0000/deployment.yaml", count)
+        cpu[count] = statistics.median(each.ours.cpu for each in rounds)
+        show(row(f"{count} resources", rounds), widths)
+    special: list[tuple[str, Callable[[Path], Path], str]] = [
+        ("300 CRDs", lambda root: _trees.make_crds(root, 300), "crds/crd0.yaml"),
+        ("20 overlays", lambda root: _trees.make_nested(root, 20), "bases/app-0000/deployment.yaml"),
+    ]
+    for name, make, changed in special:
+        with tempfile.TemporaryDirectory() as temporary:
+            root = Path(temporary).resolve()
+            show(row(name, bench.case(make(root), root / changed, 0)), widths)
+    print(
+        "\ncold CPU per resource: "
+        + ", ".join(f"{count}: {cpu[count] / count * 1e6:.0f} µs" for count in counts)
+    )
+    for small, large in itertools.pairwise(counts):
+        print(f"{small} to {large} resources: ×{large / small:.0f}, CPU ×{cpu[large] / cpu[small]:.1f}")
+
+
+def shapes(bench: Bench, small: int, factor: int) -> None:
+    """How our cost grows with each thing there may be many of; the peer at the smaller size, once."""
+    large = small * factor
+    widths = [24, 12, 12, 12, 12, 12, 12]
+    show(
+        ("many", f"cold s {small}", f"cold s {large}", "growth", "exponent", f"peer s {small}", "peer/cold"),
+        widths,
+    )
+    for name, make in _trees.SHAPES.items():
+        measured: list[list[float]] = []
+        peer: Measured | None = None
+        for count in (small, large):
+            with tempfile.TemporaryDirectory() as temporary:
+                folder = make(Path(temporary).resolve(), count)
+                measured.append([run_ours(folder, None).cpu for _ in range(bench.runs)])
+                if count == small <= bench.peer_up_to:
+                    peer = bench.peer(folder)
+        # Taken pair by pair, as the machine's speed may change from one to the next.
+        growth = statistics.median(after / before for before, after in zip(*measured, strict=True))
+        cold = [statistics.median(each) for each in measured]
+        cells = [name, f"{cold[0]:.3f}", f"{cold[1]:.3f}", f"{growth:.1f}", f"{math.log(growth, factor):.2f}"]
+        if peer is not None:
+            cells += [f"{peer.seconds:.2f}", f"{peer.seconds / cold[0]:.0f}"]
+        show(cells, widths)
 
 
 def main() -> None:
-    """Run all cases and print the table."""
-    arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
-    arguments.add_argument("--large", action="store_true", help="also build 6,400 resources")
-    arguments.add_argument("--no-peer", action="store_true", help="do not run kubectl kustomize")
-    options = arguments.parse_args()
-    scripts = Path(sys.executable).parent
-    peer = shutil.which("kubectl", path=str(scripts)) or shutil.which("kubectl")
-    head = ("case", "cold s", "warm s", "MiB", "process s", "peer s", "peer MiB", "peer/process", "peer/cold")
-    print(" | ".join(f"{title:>14}" for title in head))
-    for name, make, changed, with_peer in cases(options.large):
-        with tempfile.TemporaryDirectory() as temporary:
-            root = Path(temporary).resolve()
-            folder = make(root)
-            theirs = None
-            if with_peer and peer and not options.no_peer:
-                theirs = run_process([peer, "kustomize", str(folder)])
-            whole = run_process([str(scripts / "headgate"), "build", str(folder)])
-            cold, warm, peak, _ = run_ours(folder, root / changed)
-        row = [name, f"{cold:.3f}", f"{warm:.3f}", f"{peak:.0f}", f"{whole.seconds:.2f}" if whole else "-"]
-        if theirs is not None and whole is not None:
-            row += [f"{theirs.seconds:.2f}", f"{theirs.mebibytes:.0f}"]
-            row += [f"{theirs.seconds / whole.seconds:.1f}", f"{theirs.seconds / cold:.1f}"]
-        print(" | ".join(f"{cell:>14}" for cell in row), flush=True)
+    """Run what the options ask for."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
+    parser.add_argument(
+        "--sizes", default="4,40,400,1600,6400", help="resources of the shop (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--runs", type=int, default=3, help="how often each case is run (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--peer-up-to",
+        type=int,
+        default=1600,
+        help="leave the peer out above this size (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--no-peer", dest="peer_up_to", action="store_const", const=0, help="no kubectl at all"
+    )
+    parser.add_argument("--shapes", action="store_true", help="measure the shapes instead of the sizes")
+    parser.add_argument("--small", type=int, default=400, help="the smaller size of the shapes")
+    options = parser.parse_args()
+    bench = Bench(options)
+    if options.shapes:
+        shapes(bench, options.small, 4)
+    else:
+        sizes(bench, [int(text) for text in options.sizes.split(",")])
 
 
 if __name__ == "__main__":
