@@ -113,16 +113,16 @@ def plan_of(spec: FieldSpec) -> Plan:
     return Plan(spec.path, steps(spec.path), spec.create)
 
 
-def visit(obj: Obj, plan: Plan, setter: Setter, create: Callable[[], Any] | None, label: str) -> None:
+def visit(obj: Obj, plan: Plan, setter: Setter, create: Callable[[], Any] | None, label: object) -> None:
     """Call ``setter(container, key)`` for each field the plan leads to.
 
     ``create`` makes the value of a missing last field, where the plan allows creating; with None nothing is ever
-    created. Raises ResourceError, naming the object as ``label`` and the field, when a scalar is in the way.
+    created. Raises ResourceError, naming the object as ``label`` prints and the field, when a scalar is in the way.
     """
     try:
         _visit_map(obj, plan.steps, 0, plan.create and create is not None, setter, create)
     except BuildError as error:
-        raise error.at(object=label, field=plan.path) from None
+        raise error.at(object=str(label), field=plan.path) from None
 
 
 def _visit_map(

@@ -190,6 +190,8 @@ class Loader:
     def exists(self, path: str) -> bool:
         """Tell whether a file can be read here."""
         try:
+            if self.tree.kind(self.at(path)) is not EntryKind.FILE:
+                return False
             return self.tree.kind(self.locate(path)) is EntryKind.FILE
         except TreeError:
             return False

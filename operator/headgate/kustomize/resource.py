@@ -170,6 +170,14 @@ class Resource:
 
     def id(self) -> ResId:
         """Return the identity the object has now."""
+        obj = self.obj
+        api_version, kind, metadata = obj.get("apiVersion"), obj.get("kind"), obj.get("metadata")
+        if type(api_version) is str and type(kind) is str and type(metadata) is dict:
+            gvk = parse_gvk(api_version, kind)
+            name, namespace = metadata.get("name"), metadata.get("namespace", "")
+            if type(name) is str and type(namespace) is str:
+                return ResId(gvk, name, effective_namespace(namespace, self.cluster_scoped(gvk)))
+        # Not all of these as plain text.
         gvk = self.gvk
         return ResId(gvk, self.name, effective_namespace(self.namespace, self.cluster_scoped(gvk)))
 

@@ -18,10 +18,10 @@ import enum
 import hashlib
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from headgate.kustomize.errors import FileMissing, NotAFile, PathOutside, TooLarge, TreeError
 
@@ -70,7 +70,6 @@ class Tree(Protocol):
         ...
 
 
-@runtime_checkable
 class LinkedTree(Protocol):
     """A tree that follows symbolic links, and so has paths which are aliases of others."""
 
@@ -81,7 +80,8 @@ class LinkedTree(Protocol):
 
 def resolve(tree: Tree, path: str) -> str:
     """Return the path that ``path`` stands for once links are resolved (itself, in a tree without links)."""
-    return tree.resolve(path) if isinstance(tree, LinkedTree) else path
+    method: Callable[[str], str] | None = getattr(tree, "resolve", None)
+    return path if method is None else method(path)
 
 
 def blob_id(content: bytes) -> str:
@@ -170,11 +170,15 @@ class FolderTree:
 
     def resolve(self, path: str) -> str:
         parent, _, name = path.rpartition("/")
-        real_parent = self._real_directories.get(parent)
-        if real_parent is None:
-            real_parent = self._real_directories[parent] = self._real(parent)
-        candidate = f"{real_parent}/{name}" if real_parent else name
+        directory = self._directory(parent)
+        candidate = f"{directory}/{name}" if directory else name
         return self._real(candidate) if os.path.islink(self._prefix + candidate) else candidate
+
+    def _directory(self, path: str) -> str:
+        real = self._real_directories.get(path)
+        if real is None:
+            real = self._real_directories[path] = self._real(path)
+        return real
 
     def _real(self, path: str) -> str:
         real = os.path.realpath(self._prefix + path)
@@ -185,8 +189,12 @@ class FolderTree:
         return real[len(self._prefix) :]
 
     def kind(self, path: str) -> EntryKind:
+        parent, _, name = path.rpartition("/")
         try:
-            mode = os.stat(self._prefix + self.resolve(path)).st_mode
+            directory = self._directory(parent)
+            mode = os.lstat(f"{self._prefix}{directory}/{name}").st_mode
+            if stat.S_ISLNK(mode):
+                mode = os.stat(self._prefix + self.resolve(path)).st_mode
         except (OSError, PathOutside, ValueError):
             return EntryKind.MISSING
         if stat.S_ISREG(mode):
@@ -207,12 +215,19 @@ class FolderTree:
         except OSError as error:
             raise TreeError(error.strerror or str(error), file=path) from None
         try:
-            with os.fdopen(descriptor, "rb") as file:
-                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                    raise _missing(path)
-                content = file.read(self._limit + 1)
-        except IsADirectoryError:
-            raise _not_a_file(path) from None
+            found = os.fstat(descriptor)
+            mode, size = found.st_mode, min(found.st_size, self._limit)
+            if stat.S_ISDIR(mode):
+                raise _not_a_file(path)
+            if not stat.S_ISREG(mode):
+                raise _missing(path)
+            with open(descriptor, "rb", closefd=False) as file:
+                content = file.read(size + 1)
+                if len(content) > size:
+                    # More than it said it has: it grew, or is one of those that never say.
+                    content += file.read(self._limit + 1 - len(content))
+        finally:
+            os.close(descriptor)
         if len(content) > self._limit:
             raise _too_large(path, self._limit)
         return content
@@ -224,12 +239,12 @@ class FolderTree:
             raise TreeError(error.strerror or str(error), file=path or ".") from None
 
     def content_id(self, path: str) -> str:
-        kind = self.kind(path)
-        if kind is EntryKind.DIRECTORY:
+        try:
+            content = self.read(path)
+        except NotAFile:
             return listing_id(self.list(path))
-        if kind is EntryKind.MISSING:
+        except (FileMissing, PathOutside):
             return ""
-        content = self.read(path)
         self._last = (path, content)
         return blob_id(content)
 

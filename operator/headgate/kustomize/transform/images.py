@@ -48,7 +48,7 @@ def set_images(resources: ResMap, images: Sequence[Image], plans: Plans) -> None
             continue
         _visit_containers(resource, note)
         for plan in plans.of(resource.gvk):
-            visit(resource.obj, plan, note, None, str(resource))
+            visit(resource.obj, plan, note, None, resource)
     for (container, key), times in slots.values():
         old = container[key]
         value = scalar_text(old)

@@ -28,7 +28,7 @@ def add_pairs(resources: ResMap, pairs: dict[str, str], plans: Plans) -> None:
 
     for resource in resources:
         for plan in plans.of(resource.gvk):
-            visit(resource.obj, plan, setter, dict, str(resource))
+            visit(resource.obj, plan, setter, dict, resource)
 
 
 def label_plans(label: Label, config: TransformerConfig) -> Plans:

@@ -96,7 +96,6 @@ class _Referrer:
         )
 
     def fix(self, references: tuple[_Reference, ...]) -> None:
-        label = str(self._resource)
         for plan, kinds in references:
 
             def setter(container: Any, key: Any, plan: Plan = plan, kinds: tuple[Gvk, ...] = kinds) -> None:
@@ -104,9 +103,9 @@ class _Referrer:
                     self._set(container, key, kind, plan.path)
 
             try:
-                visit(self._resource.obj, plan, setter, None, label)
+                visit(self._resource.obj, plan, setter, None, self._resource)
             except BuildError as error:
-                raise error.at(object=label, field=plan.path) from None
+                raise error.at(object=str(self._resource), field=plan.path) from None
 
     def _set(self, container: Any, key: Any, kind: Gvk, path: str) -> None:
         value = container[key]

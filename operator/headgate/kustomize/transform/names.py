@@ -55,7 +55,7 @@ def _affix(resources: ResMap, prefix: str, suffix: str, specs: Specs) -> None:
                     resource.suffixes = (*resource.suffixes, suffix)
                 resource.remember_id()
             if resource.gvk.selected_by(spec.gvk):
-                visit(resource.obj, plan, setter, str, str(resource))
+                visit(resource.obj, plan, setter, str, resource)
     resources.changed()
 
 

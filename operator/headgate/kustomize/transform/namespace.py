@@ -86,7 +86,7 @@ def _apply(resource: Resource, plans: Plans, setter: Callable[[Any, Any], None],
             continue
         if is_binding and plan.path == "subjects/namespace" and _names_binding(plans, gvk.kind):
             continue
-        visit(resource.obj, plan, setter, str, str(resource))
+        visit(resource.obj, plan, setter, str, resource)
 
 
 def _names_binding(plans: Plans, kind: str) -> bool:

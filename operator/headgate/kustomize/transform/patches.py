@@ -107,14 +107,13 @@ def _merge_one(target: Resource, patch: Resource, options: PatchOptions, schema:
     name, namespace, kind = target.name, target.namespace, target.kind
     if options.allow_name_change or options.allow_kind_change:
         target.remember_id()
-    label = str(target)
     exposed = _touches_annotations_whole(patch.obj)
     before = _expose(target) if exposed else target.obj
     try:
         # The outcome shares parts with the patch, which is to stay as it is for its other targets.
         merged = strategic_merge(before, copied(patch.obj), schema, target.blanks)
     except BuildError as error:
-        raise error.at(file=source, object=label) from None
+        raise error.at(file=source, object=str(target)) from None
     if not merged:
         target.obj = {}
         return
@@ -147,12 +146,11 @@ def _touches_annotations_whole(patch: Obj) -> bool:
 
 def _apply_json(resource: Resource, patch: JsonPatch, source: str) -> None:
     notes = resource.bookkeeping()
-    label = str(resource)
     before = _expose(resource)
     try:
         resource.obj = patch.apply(before)
     except BuildError as error:
-        raise error.at(file=source, object=label) from None
+        raise error.at(file=source, object=str(resource)) from None
     # kustomize restores its bookkeeping after a JSON patch, whatever the patch did to the annotations.
     resource.set_map("annotations", {**resource.annotations, **notes})
     _conceal(resource)

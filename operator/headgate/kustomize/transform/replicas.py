@@ -27,7 +27,7 @@ def set_replicas(resources: ResMap, replica: Replica, specs: Specs) -> None:
             if any(item.name == replica.name and item.gvk.selected_by(spec.gvk) for item in ids):
                 found = True
                 if resource.gvk.selected_by(spec.gvk):
-                    visit(resource.obj, plan, setter, int, str(resource))
+                    visit(resource.obj, plan, setter, int, resource)
     if not found:
         kinds = ", ".join(spec.gvk.kind or "any kind" for spec in specs)
         raise ResourceError(

@@ -68,7 +68,7 @@ def resolve_vars(resources: ResMap, variables: Vars, plans: Plans) -> None:
     expansion = _Expansion(values)
     for resource in resources:
         for plan in plans.of(resource.gvk):
-            visit(resource.obj, plan, expansion.apply, None, str(resource))
+            visit(resource.obj, plan, expansion.apply, None, resource)
     unused = sorted(values.keys() - expansion.used)
     if unused:
         import logging
