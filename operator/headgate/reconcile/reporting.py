@@ -13,7 +13,7 @@ from headgate.api import history as hist
 from headgate.kube import ApiError, ObjectRef
 from headgate.reconcile.attempt import Attempt, Failed, Memory, Postponed
 from headgate.reconcile.events import NORMAL, WARNING, Event, EventRecorder
-from headgate.reconcile.status import PROGRESS_DELAY, StatusSession
+from headgate.reconcile.status import PROGRESS_DELAY, ROUTINE_DELAY, StatusSession
 from headgate.reconcile.store import key_of
 
 Obj = dict[str, Any]
@@ -38,7 +38,7 @@ class Reporter:
         session.mark(reasons.READY, "Unknown", reasons.PROGRESSING, "Reconciliation in progress")
         session.mark(reasons.RECONCILING, "True", reasons.PROGRESSING, message)
         session.unmark(reasons.STALLED)
-        session.write_soon()
+        session.write_soon(ROUTINE_DELAY if _is_settled(attempt) else PROGRESS_DELAY)
         return message
 
     def tell(self, attempt: Attempt, type: str, message: str, extra: dict[str, str] | None = None) -> None:
@@ -146,12 +146,20 @@ def is_news(attempt: Attempt) -> bool:
     return (
         attempt.drifted
         or attempt.session.wrote
-        or not cond.is_true(before.get("conditions") or (), reasons.READY)
-        or before.get("observedGeneration") != attempt.session.generation
-        or before.get("lastAppliedRevision") != attempt.revision
-        or before.get("lastHandledReconcileAt") != attempt.requested
+        or not _is_settled(attempt)
         or history[0].get("digest") != attempt.built.digest
         or before.get("inventory") != attempt.session.status.get("inventory")
+    )
+
+
+def _is_settled(attempt: Attempt) -> bool:
+    """Whether the Kustomization was Ready with this spec and this revision before the attempt."""
+    before = attempt.obj.get("status") or {}
+    return (
+        cond.is_true(before.get("conditions") or (), reasons.READY)
+        and before.get("observedGeneration") == attempt.session.generation
+        and before.get("lastAppliedRevision") == attempt.revision
+        and before.get("lastHandledReconcileAt") == attempt.requested
     )
 
 

@@ -23,6 +23,8 @@ _log = logging.getLogger("headgate.status")
 
 PROGRESS_DELAY = 0.4
 """Seconds after which unwritten progress is written."""
+ROUTINE_DELAY = 5.0
+"""Likewise for a routine look at what is all in place, of which nobody needs to hear while the API server is busy."""
 
 
 class StatusSession:
@@ -70,10 +72,14 @@ class StatusSession:
         found = self.condition(type)
         return found is not None and found["status"] == "True"
 
-    def write_soon(self) -> None:
-        """Write what has been edited if no other write comes within :data:`PROGRESS_DELAY`."""
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(PROGRESS_DELAY, self._start_write)
+    def write_soon(self, within: float = PROGRESS_DELAY) -> None:
+        """Write what has been edited if no other write comes within so many seconds."""
+        loop = asyncio.get_running_loop()
+        if self._timer is not None:
+            if self._timer.when() <= loop.time() + within:
+                return
+            self._timer.cancel()
+        self._timer = loop.call_later(within, self._start_write)
 
     async def write(self) -> None:
         """Write what has been edited, now.
