@@ -30,6 +30,7 @@ from headgate.reconcile.events import EventRecorder
 from headgate.reconcile.external import ExternalSources
 from headgate.reconcile.finalize import Finalizer
 from headgate.reconcile.inputs import InputReader
+from headgate.reconcile.keys import SharedKeys
 from headgate.reconcile.kustomization import KustomizationReconciler
 from headgate.reconcile.live import LiveObjects
 from headgate.reconcile.notify import Notifier
@@ -118,7 +119,7 @@ class _Program:
             self._store,
             self._trees,
             self._targets,
-            InputReader(client),
+            InputReader(client, config),
             BuildRules(self._bases, config.strict_substitutions),
             self._external,
             finalizer,
@@ -170,6 +171,7 @@ class _Program:
             correct_drift=config.drift_detection,
             forget_source=self._external.drop,
             asked_for=sources.asked_for,
+            shared_keys=SharedKeys.of(config),
         )
         self._configs = ConfigWatch(
             client,

@@ -18,6 +18,11 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {
     "k8s_skip",
 }
 
+_THIRD_PARTIES = (
+    *("aiohttp", "git", "urllib3", "kubernetes", "asyncio", "kopf", "requests"),
+    *("azure", "boto3", "botocore", "google", "hvac", "msal"),
+)
+
 
 class JsonFormatter(logging.Formatter):
     """``{"level", "ts", "logger", "msg", ...}``; what was passed as ``extra`` becomes keys of its own."""
@@ -45,6 +50,6 @@ def configure(level: str, encoding: str) -> None:
     else:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
     logging.basicConfig(level=LEVELS[level], handlers=[handler], force=True)
-    # Third parties are told to keep to what matters; their debug output may hold request headers.
-    for name in ("aiohttp", "git", "urllib3", "kubernetes", "asyncio", "kopf"):
+    # Third parties are told to keep to what matters; their debug output may hold headers, and answers with keys.
+    for name in _THIRD_PARTIES:
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -111,9 +111,19 @@ import click
     help="Kinds applied in a stage of their own, after definitions and before all others.",
 )
 @click.option(
+    "--default-decryption-service-account",
+    default="",
+    help="Service account whose identity key services see of Kustomizations that name none.",
+)
+@click.option(
     "--sops-age-secret",
     default="",
-    help="Secret with age keys in the operator's namespace, tried for everything.",
+    help="Secret with age keys in the operator's namespace, for Kustomizations without decryption.secretRef.",
+)
+@click.option(
+    "--sops-vault-configmap",
+    default="",
+    help="ConfigMap in the operator's namespace with the Vault servers that service accounts may log in to.",
 )
 @click.option(
     "--watch-all-namespaces/--no-watch-all-namespaces",
@@ -188,7 +198,9 @@ def command(
     insecure_kubeconfig_tls: bool,
     override_managers: tuple[str, ...],
     custom_apply_stage_kinds: str,
+    default_decryption_service_account: str,
     sops_age_secret: str,
+    sops_vault_configmap: str,
     watch_all_namespaces: bool,
     watch_label_selector: str,
     watch_configs_label_selector: str,
@@ -254,7 +266,9 @@ def command(
         watch_namespace="" if watch_all_namespaces else namespace,
         watch_label_selector=watch_label_selector,
         watch_configs_label_selector="" if gates["DisableConfigWatchers"] else watch_configs_label_selector,
+        default_decryption_service_account=default_decryption_service_account,
         sops_age_secret=sops_age_secret,
+        sops_vault_configmap=sops_vault_configmap,
         events_addr=events_addr,
         http_retry=http_retry,
         drift_detection=drift_detection == "events",

@@ -9,6 +9,7 @@ Pure: no cluster, no clock, no other part of headgate. :mod:`.sops` decrypts wha
 """
 
 from headgate.postbuild.errors import PostBuildError, SubstitutionError
+from headgate.postbuild.masks import Masks
 from headgate.postbuild.substitute import is_substitution_disabled, substitute
 from headgate.postbuild.variables import (
     VariableReference,
@@ -18,6 +19,7 @@ from headgate.postbuild.variables import (
 )
 
 __all__ = [
+    "Masks",
     "PostBuildError",
     "SubstitutionError",
     "VariableReference",

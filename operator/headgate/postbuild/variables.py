@@ -35,6 +35,8 @@ class Variables:
     values: Mapping[str, str] = field(default_factory=dict, repr=False)
     always: bool = False
     """Whether to substitute without any variable, for expressions that have defaults."""
+    secret: frozenset[str] = field(default=frozenset(), repr=False)
+    """The values that come from Secrets."""
 
     @property
     def wanted(self) -> bool:
@@ -71,10 +73,14 @@ def collect_variables(
     over both. Newlines are taken out of values. Raises :class:`VariablesMissing`.
     """
     values: dict[str, str] = {}
+    secret: set[str] = set()
     for reference in variable_references(post_build):
         source = found.get(reference)
         if source is not None:
-            values.update(_data(reference, source))
+            data = _data(reference, source)
+            values.update(data)
+            if reference.kind == "Secret":
+                secret.update(data.values())
         elif not reference.optional:
             raise VariablesMissing(
                 f"substitute from '{reference.kind}/{reference.name}' error: "
@@ -84,7 +90,8 @@ def collect_variables(
         if not isinstance(value, str):
             raise SubstitutionError(f"the value of {name!r} in substitute must be a string", variable=name)
         values[name] = value.replace("\n", "")
-    return Variables(values, always=post_build.get("substituteStrategy") == "Always")
+    always = post_build.get("substituteStrategy") == "Always"
+    return Variables(values, always, frozenset(secret))
 
 
 def _data(reference: VariableReference, source: Mapping[str, Any]) -> dict[str, str]:

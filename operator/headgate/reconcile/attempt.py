@@ -11,6 +11,7 @@ from headgate.api import inventory as inv
 from headgate.apply import ApplyResult
 from headgate.health import HealthExpressions
 from headgate.kustomize.tree import Inputs, Tree
+from headgate.postbuild import Masks
 from headgate.reconcile.builds import Built
 from headgate.reconcile.inputs import ClusterInputs
 from headgate.reconcile.queue import Depth
@@ -67,6 +68,13 @@ class Attempt:
     was_healthy: bool = False
     wait: HealthWait | None = None
     expressions: HealthExpressions | None = None
+
+    @property
+    def masks(self) -> Masks:
+        """What nobody may be told of it."""
+        if self.built is not None:
+            return self.built.masks
+        return Masks() if self.inputs is None else self.inputs.masks
 
 
 @dataclass(slots=True)

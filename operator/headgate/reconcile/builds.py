@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -15,7 +15,10 @@ from headgate.kustomize.errors import BuildError, ResourceError
 from headgate.kustomize.tree import EntryKind, Inputs, RecordingTree, Tree
 from headgate.kustomize.yaml import load_documents
 from headgate.overlay import prepare
-from headgate.postbuild import PostBuildError, substitute
+from headgate.postbuild import Masks, PostBuildError, substitute
+from headgate.postbuild.sops import DecryptionError, NotConfigured, require_plain
+from headgate.reconcile.datakeys import DataKeys
+from headgate.reconcile.decryption import Decryption
 from headgate.reconcile.inputs import ClusterInputs
 
 Obj = dict[str, Any]
@@ -29,6 +32,10 @@ class PostBuildFailed(BuildError):
     """A built object could not be made ready for the apply."""
 
 
+class StillEncrypted(BuildError):
+    """An encrypted Secret that nobody decrypts: applied, it would hold ciphertext."""
+
+
 @dataclass(frozen=True, slots=True)
 class Built:
     """The outcome of a build and what it depended on."""
@@ -37,6 +44,8 @@ class Built:
     digest: str
     """``sha256:…`` of the objects, for the history."""
     inputs: Inputs
+    masks: Masks = field(default_factory=Masks)
+    """What of the objects must not be told."""
 
 
 def build_directory(path: str | None) -> str:
@@ -58,18 +67,21 @@ class BuildRules:
     """Where bases named by URL come from; None refuses them."""
     strict_substitutions: bool = True
     """A variable without value or default is an error."""
+    data_keys: DataKeys = field(default_factory=DataKeys)
+    """Data keys of what is encrypted, opened in former builds."""
 
 
 def build_objects(
     tree: Tree,
     spec: Mapping[str, Any],
-    inputs: ClusterInputs = ClusterInputs(),  # noqa: B008 - immutable
-    rules: BuildRules = BuildRules(),
+    inputs: ClusterInputs | None = None,
+    rules: BuildRules | None = None,
 ) -> Built:
     """Build what a Kustomization's spec asks for from the tree of its source.
 
-    Raises :class:`PathNotFound`, or another :class:`headgate.kustomize.BuildError`.
+    Raises :class:`PathNotFound`, :class:`StillEncrypted`, or another :class:`headgate.kustomize.BuildError`.
     """
+    inputs, rules = inputs or ClusterInputs(), rules or BuildRules()
     path = build_directory(spec.get("path"))
     recording = RecordingTree(tree)
     kind = recording.kind(path)
@@ -77,31 +89,63 @@ def build_objects(
         what = "is a file, not a directory" if kind is EntryKind.FILE else "no such directory in the source"
         raise PathNotFound(f"kustomization path not found: {spec.get('path')}: {what}", field="spec.path")
     options = BuildOptions(reorder="none", unknown_fields="ignore", allow_remote=rules.remote_bases)
-    objects = build(prepare(recording, path, spec), path, options)
-    for obj in objects:
-        _check(obj)
-        _refuse_ciphertext(obj, wanted=bool(spec.get("decryption")))
-    objects = [_substituted(obj, inputs, rules) for obj in objects]
-    objects = [_with_common_metadata(obj, spec.get("commonMetadata") or {}) for obj in objects]
+    prepared = prepare(recording, path, spec)
+    if inputs.keys is None:
+        objects = [_finished(obj, spec, inputs, rules) for obj in build(prepared, path, options)]
+        masks = inputs.masks
+    else:
+        decryption = Decryption(inputs.keys, prepared, path, recording, rules.data_keys)
+        try:
+            built = build(decryption.tree, path, options)
+            objects = [_finished(obj, spec, inputs, rules, decryption) for obj in built]
+        except DecryptionError as error:
+            raise decryption.failed(error) from None
+        except BuildError as error:
+            raise decryption.masked(error) from None
+        masks = inputs.masks | decryption.masks
+    # What is also a name is told anyway, and is no secret.
+    masks.forget(name for obj in objects for name in _names(obj))
     data = orjson.dumps(objects, option=orjson.OPT_SORT_KEYS)
-    return Built(objects, "sha256:" + hashlib.sha256(data).hexdigest(), recording.inputs)
+    return Built(objects, "sha256:" + hashlib.sha256(data).hexdigest(), recording.inputs, masks)
 
 
-def _refuse_ciphertext(obj: Obj, *, wanted: bool) -> None:
-    """What is applied must never be ciphertext that looks like a value; Flux lets encrypted ``stringData`` through."""
-    if "sops" not in obj or (obj["kind"] != "Secret" and not wanted):
-        return
-    message = "is SOPS encrypted, configuring decryption is required for this secret to be reconciled"
-    if wanted:
-        message = "is SOPS encrypted, and this version cannot decrypt yet; see the support page"
-    raise PostBuildFailed(message, object=f"{obj['kind']}/{obj['metadata']['name']}")
+def _names(obj: Obj) -> Iterator[str]:
+    meta = obj["metadata"]
+    return (meta[field] for field in ("name", "namespace") if isinstance(meta.get(field), str))
 
 
-def _substituted(obj: Obj, inputs: ClusterInputs, rules: BuildRules) -> Obj:
+def _finished(
+    obj: Obj,
+    spec: Mapping[str, Any],
+    inputs: ClusterInputs,
+    rules: BuildRules,
+    decryption: Decryption | None = None,
+) -> Obj:
+    """A built object as it is to be applied."""
+    _check(obj)
+    sensitive = False
+    if decryption is not None:
+        obj, sensitive = decryption.decrypt(obj)
+    try:
+        require_plain(obj)
+    except NotConfigured as error:
+        raise StillEncrypted(error.message) from None
+    obj = _substituted(obj, inputs, rules, sensitive=sensitive)
+    return _with_common_metadata(obj, spec.get("commonMetadata") or {})
+
+
+def _substituted(obj: Obj, inputs: ClusterInputs, rules: BuildRules, *, sensitive: bool) -> Obj:
     if inputs.variables is None:
         return obj
     try:
-        return substitute(obj, inputs.variables, dump=dump, load=_load, strict=rules.strict_substitutions)
+        return substitute(
+            obj,
+            inputs.variables,
+            dump=dump,
+            load=_load,
+            strict=rules.strict_substitutions,
+            sensitive=sensitive,
+        )
     except PostBuildError as error:
         raise PostBuildFailed(error.message, object=error.object, field=error.field) from error
 

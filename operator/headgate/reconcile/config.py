@@ -31,6 +31,8 @@ class Config:
     default_service_account: str = ""
     """Acted as by Kustomizations that name no service account."""
     default_kubeconfig_service_account: str = ""
+    default_decryption_service_account: str = ""
+    """Whose identity key services see of Kustomizations whose ``spec.decryption`` names none; empty: the operator's."""
     insecure_kubeconfig_exec: bool = False
     insecure_kubeconfig_tls: bool = False
     override_managers: tuple[str, ...] = ()
@@ -48,6 +50,9 @@ class Config:
     watch_configs_label_selector: str = "reconcile.fluxcd.io/watch=Enabled"
     """ConfigMaps and Secrets whose changes start a reconcile of the Kustomizations that refer to them; empty: none."""
     sops_age_secret: str = ""
+    """Secret in the operator's namespace with the age keys of all that have no ``spec.decryption.secretRef``."""
+    sops_vault_configmap: str = ""
+    """ConfigMap in the operator's namespace with the Vault servers that service accounts may log in to."""
     events_addr: str = ""
     http_retry: int = 9
     drift_detection: bool = True

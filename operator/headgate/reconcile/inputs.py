@@ -14,12 +14,16 @@ from typing import Any
 from headgate.api import Kustomization, ObjectKey
 from headgate.kube import ApiError, Client, NotFound, ObjectRef
 from headgate.postbuild import (
+    Masks,
     PostBuildError,
     VariableReference,
     Variables,
     collect_variables,
     variable_references,
 )
+from headgate.reconcile.config import Config
+from headgate.reconcile.decryption import Keys
+from headgate.reconcile.keys import KeyReader, KeysMissing, SharedKeys
 from headgate.reconcile.store import GIT_REPOSITORY, SourceKey
 
 Obj = dict[str, Any]
@@ -39,16 +43,25 @@ class ClusterInputs:
     version: str = NOTHING_READ
     variables: Variables | None = None
     """None when the spec asks for no substitution."""
+    keys: Keys | None = None
+    """None when the spec asks for no decryption."""
+
+    @property
+    def masks(self) -> Masks:
+        """What of the variables must not be told."""
+        return Masks(() if self.variables is None else self.variables.secret)
 
 
-def references(kustomization: Obj) -> Iterator[ObjectRef]:
-    """The ConfigMaps and Secrets a raw Kustomization refers to: variables, keys, kubeconfig."""
+def references(kustomization: Obj, shared: SharedKeys | None = None) -> Iterator[ObjectRef]:
+    """The ConfigMaps and Secrets that a raw Kustomization depends on: variables, keys, kubeconfig."""
     spec, namespace = kustomization["spec"], kustomization["metadata"]["namespace"]
     for entry in (spec.get("postBuild") or {}).get("substituteFrom") or ():
         yield ObjectRef("v1", entry["kind"], entry["name"], namespace)
     key = (spec.get("decryption") or {}).get("secretRef")
     if key:
         yield ObjectRef("v1", "Secret", key["name"], namespace)
+    if shared is not None:
+        yield from shared.used_by(spec)
     access = spec.get("kubeConfig") or {}
     for field, kind in (("secretRef", "Secret"), ("configMapRef", "ConfigMap")):
         if access.get(field):
@@ -75,21 +88,30 @@ def included_sources(source: Obj) -> Iterator[SourceKey]:
 class InputReader:
     """Reads the inputs of builds."""
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    def __init__(self, client: Client, config: Config) -> None:
+        self._client, self._keys = client, KeyReader(client, config)
 
     async def read(self, ks: Kustomization, spec: Obj) -> ClusterInputs:
         """All inputs of a build by ``spec``, the raw spec of ``ks``; raises :class:`InputsMissing`."""
-        post_build = spec.get("postBuild")
+        try:
+            keys = await self._keys.read(ks)
+        except KeysMissing as error:
+            raise InputsMissing(f"decryption failed: {error}") from error
+        version, variables = await self._variables(ks, spec.get("postBuild"))
+        if keys is not None:
+            version = hashlib.sha256(f"{version} {keys.version}".encode()).hexdigest()
+        return ClusterInputs(version, variables, keys)
+
+    async def _variables(self, ks: Kustomization, post_build: Obj | None) -> tuple[str, Variables | None]:
         if post_build is None:
-            return ClusterInputs()
+            return NOTHING_READ, None
         wanted = variable_references(post_build)
         found = {r: o for r in wanted if (o := await self._find(r, ks.key)) is not None}
         try:
             variables = collect_variables(post_build, found)
         except PostBuildError as error:
             raise InputsMissing(f"post build failed: {error}") from error
-        return ClusterInputs(_version(found.get(r) for r in wanted), variables)
+        return _version(found.get(r) for r in wanted), variables
 
     async def _find(self, reference: VariableReference, key: ObjectKey) -> Obj | None:
         try:

@@ -36,10 +36,17 @@ from headgate.kustomize.errors import BuildError
 from headgate.reconcile import finalizers
 from headgate.reconcile.artifacts import ArtifactError, ArtifactMissing
 from headgate.reconcile.attempt import Attempt, Failed, Memory, Postponed, Settled
-from headgate.reconcile.builds import BuildRules, PathNotFound, PostBuildFailed, build_objects
+from headgate.reconcile.builds import (
+    BuildRules,
+    PathNotFound,
+    PostBuildFailed,
+    StillEncrypted,
+    build_objects,
+)
 from headgate.reconcile.clusters import PROBE_TIMEOUT, TargetPending
 from headgate.reconcile.config import Config
 from headgate.reconcile.controller import GONE, NOTHING_MORE, RETRY, WAKE, Outcome
+from headgate.reconcile.decryption import DecryptionFailed
 from headgate.reconcile.dependencies import InvalidReadyExpression, blocked_by
 from headgate.reconcile.events import NORMAL, EventRecorder
 from headgate.reconcile.external import ArtifactPending, ExternalSources
@@ -63,6 +70,9 @@ ORIGIN_REVISION = "org.opencontainers.image.revision"
 """Key of an artifact's metadata."""
 STATUS_MANAGER = "gotk-kustomize-controller"
 """Field manager of the Kustomizations' status and finalizers."""
+
+_STEPS: dict[type[BuildError], str] = {PostBuildFailed: "post build", DecryptionFailed: "decryption"}
+"""What failed, by the error; all else is kustomize's."""
 
 
 class KustomizationReconciler:
@@ -267,7 +277,11 @@ class KustomizationReconciler:
             except BuildError as error:
                 attempt.session.status["lastAttemptedRevision"] = attempt.revision
                 self._reporter.progress(attempt, "Building manifests")
-                doing = "post build" if isinstance(error, PostBuildFailed) else "kustomize build"
+                if isinstance(error, StillEncrypted):
+                    raise Failed(reasons.RECONCILIATION_FAILED, str(error)) from error
+                doing = next(
+                    (what for kind, what in _STEPS.items() if isinstance(error, kind)), "kustomize build"
+                )
                 raise Failed(reasons.BUILD_FAILED, f"{doing} failed: {error}") from error
         attempt.session.status["lastAttemptedRevision"] = attempt.revision
         attempt.built = built
@@ -382,8 +396,9 @@ class KustomizationReconciler:
         self._measure.took(HEALTH, now - wait.started, failed=verdict.standing is Standing.FAILED)
         elapsed = format_duration(now - wait.started)
         if verdict.standing is Standing.FAILED:
-            attempt.session.mark(reasons.HEALTHY, "False", reasons.HEALTH_CHECK_FAILED, verdict.message)
-            message = f"health check failed after {elapsed}: {verdict.message}"
+            said = attempt.masks(verdict.message)
+            attempt.session.mark(reasons.HEALTHY, "False", reasons.HEALTH_CHECK_FAILED, said)
+            message = f"health check failed after {elapsed}: {said}"
             return await self._fail(attempt, Failed(reasons.HEALTH_CHECK_FAILED, message))
         message = f"Health check passed in {elapsed}"
         new_revision = attempt.session.status.get("lastAppliedRevision") != attempt.revision

@@ -27,6 +27,7 @@ from headgate.reconcile.controller import Controller
 from headgate.reconcile.dependencies import judged_by_expression
 from headgate.reconcile.drift import DriftBackoff
 from headgate.reconcile.inputs import included_sources, references, source_references
+from headgate.reconcile.keys import SharedKeys
 from headgate.reconcile.queue import Depth, Priority, Trigger
 from headgate.reconcile.store import GIT_REPOSITORY, SourceKey, Store, key_of
 
@@ -58,13 +59,14 @@ class Operator:
         correct_drift: bool = True,
         forget_source: Callable[[SourceKey], None] = lambda _: None,
         asked_for: Callable[[ObjectKey], None] = lambda _: None,
+        shared_keys: SharedKeys | None = None,
     ) -> None:
         """``concerns`` tells whether the source's present tree can change a Kustomization's outcome;
         ``correct_drift`` whether drift is acted on when it is seen, or left to the interval; ``forget_source`` is
         told of a source of another controller's that is gone, ``asked_for`` of a GitRepository that
-        somebody made, changed or asked to be looked at.
+        somebody made, changed or asked to be looked at; ``shared_keys`` are what many decrypt with.
         """
-        self._asked_for = asked_for
+        self._asked_for, self._shared_keys = asked_for, shared_keys
         self._correct_drift, self._forget_source = correct_drift, forget_source
         self._store, self._concerns, self._tell_drift = store, concerns, tell_drift
         self._kustomizations, self._sources = kustomizations, sources
@@ -205,7 +207,7 @@ class Operator:
     def config_changed(self, ref: ObjectRef) -> None:
         """A watched ConfigMap or Secret was created, changed or deleted."""
         for key, obj in self._store.kustomizations():
-            if key.namespace == ref.namespace and ref in references(obj):
+            if ref in references(obj, self._shared_keys):
                 trigger = Trigger(Priority.CHANGED, "configuration changed", str(ref), Depth.APPLY)
                 self._kustomizations.queue.add(key, trigger)
         for source, obj in self._store.sources(GIT_REPOSITORY):

@@ -72,7 +72,7 @@ class Reporter:
     async def failed(self, attempt: Attempt, failure: Failed) -> None:
         """The attempt is over without success. Raises :class:`headgate.kube.ApiError`."""
         session = attempt.session
-        message = str(failure).rstrip("\n") + (
+        message = attempt.masks(str(failure)).rstrip("\n") + (
             "\n" if failure.reason == reasons.RECONCILIATION_FAILED else ""
         )
         session.mark(reasons.READY, "False", failure.reason, message)

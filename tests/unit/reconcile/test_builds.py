@@ -12,9 +12,11 @@ from headgate.reconcile.builds import (
     BuildRules,
     PathNotFound,
     PostBuildFailed,
+    StillEncrypted,
     build_directory,
     build_objects,
 )
+from headgate.reconcile.decryption import DecryptionFailed, Keys
 from headgate.reconcile.inputs import ClusterInputs, references, source_references
 
 CONFIG = """\
@@ -67,11 +69,10 @@ def test_a_variable_without_value_is_empty_where_that_is_chosen() -> None:
     assert built.objects[0]["data"] == {"region": None}
 
 
-@pytest.mark.parametrize("decryption", [None, {"provider": "sops"}])
-def test_ciphertext_is_never_applied(decryption: dict[str, str] | None) -> None:
-    spec = _spec(**({"decryption": decryption} if decryption else {}))
-    with pytest.raises(PostBuildFailed, match="Secret/password: is SOPS encrypted"):
-        build_objects(_tree(a=ENCRYPTED), spec)
+@pytest.mark.parametrize("keys", [None, Keys("1")])
+def test_ciphertext_is_never_applied(keys: Keys | None) -> None:
+    with pytest.raises((StillEncrypted, DecryptionFailed), match=r"Secret/password( is SOPS encrypted|: )"):
+        build_objects(_tree(a=ENCRYPTED), _spec(), ClusterInputs(keys=keys))
 
 
 def test_common_metadata_wins() -> None:

@@ -14,6 +14,7 @@ computes the MAC, and a store writes it. Ciphers and key formats are those of ``
 from headgate.postbuild.sops.credentials import key_sources
 from headgate.postbuild.sops.decryptor import (
     Decryptor,
+    OpenedKeys,
     is_decryption_disabled,
     is_encrypted,
     require_plain,
@@ -31,7 +32,7 @@ from headgate.postbuild.sops.formats import Format
 from headgate.postbuild.sops.identity import WorkloadIdentity
 from headgate.postbuild.sops.keys import DataKeySource, KeyRefused
 from headgate.postbuild.sops.metadata import MasterKey
-from headgate.postbuild.sops.sources import DecryptingTree, encrypted_sources
+from headgate.postbuild.sops.sources import DecryptingTree, Source, encrypted_sources
 
 __all__ = [
     "BadCredentials",
@@ -47,6 +48,8 @@ __all__ = [
     "NoDataKey",
     "NotConfigured",
     "NotSops",
+    "OpenedKeys",
+    "Source",
     "WorkloadIdentity",
     "encrypted_sources",
     "is_decryption_disabled",

@@ -31,14 +31,16 @@ def key_sources(
     age_fallback: Mapping[str, bytes] | None = None,
     identity: WorkloadIdentity | None = None,
     ambient: bool = False,
+    vault_identity: WorkloadIdentity | None = None,
     vault_login_paths: Mapping[str, str] | None = None,
 ) -> list[DataKeySource]:
     """Return the sources that ``spec.decryption`` gives, in Flux's precedence.
 
     ``secret`` is the decoded data of ``secretRef``, None without one; only then ``age_fallback``, the data of
     ``--sops-age-secret``, gives its ``*.agekey`` entries. What the Secret has no credentials for is asked in
-    the name of ``identity``, or, if ``ambient``, by the operator's own identity at its cloud. Entries with
-    other names are ignored. Raises :class:`BadCredentials` with the entry's name.
+    the name of ``identity``, or, if ``ambient``, by the operator's own identity at its cloud;
+    ``vault_identity`` logs in to the servers in ``vault_login_paths`` (None: no logins), see :mod:`.vault`. Entries
+    with other names are ignored. Raises :class:`BadCredentials` with the entry's name.
     """
     entries = {} if secret is None else secret
     ages = AgeIdentities()
@@ -54,9 +56,8 @@ def key_sources(
     token = entries.get("sops.vault-token")
     vault = VaultTransit(
         token=None if token is None else _text(token).strip() or None,
-        identity=identity,
+        identity=vault_identity,
         login_paths=vault_login_paths,
-        ambient=ambient,
     )
     clouds = ((AwsKms, "sops.aws-kms"), (AzureKeyVault, "sops.azure-kv"), (GcpKms, "sops.gcp-kms"))
     return [

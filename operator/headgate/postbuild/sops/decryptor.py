@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
+from headgate.postbuild.masks import Masks
 from headgate.postbuild.sops import dotenv_store, ini_store, json_store, yaml_scalar
 from headgate.postbuild.sops.errors import Corrupt, DecryptionError, NotConfigured, NotSops
 from headgate.postbuild.sops.formats import Format, Loaded, format_of_path, marked_format
@@ -16,7 +17,14 @@ from headgate.postbuild.sops.walk import Branch, Walk
 from headgate.postbuild.sops.yaml_scalar import Resolve
 from headgate.postbuild.sops.yaml_store import YamlText
 
-__all__ = ["MAX_FILE_BYTES", "Decryptor", "is_decryption_disabled", "is_encrypted", "require_plain"]
+__all__ = [
+    "MAX_FILE_BYTES",
+    "Decryptor",
+    "OpenedKeys",
+    "is_decryption_disabled",
+    "is_encrypted",
+    "require_plain",
+]
 
 Obj = dict[str, Any]
 
@@ -56,22 +64,43 @@ def require_plain(obj: Mapping[str, Any]) -> None:
         )
 
 
+class OpenedKeys(Protocol):
+    """Data keys by the encrypted forms they have in the metadata."""
+
+    def get(self, names: tuple[str, ...]) -> bytes | None: ...
+
+    def put(self, names: tuple[str, ...], key: bytes) -> None: ...
+
+
+class _OfThisBuild:
+    def __init__(self) -> None:
+        self._keys: dict[tuple[str, ...], bytes] = {}
+        self.get, self.put = self._keys.get, self._keys.__setitem__
+
+
 class Decryptor:
     """Decrypts with given sources of data keys.
 
     ``resolve`` returns the value of a plain YAML scalar by the type rules of go-yaml v3. With ``verify_mac``,
     whole files must be as they were encrypted; objects cannot be checked in this way, because the build has
-    changed them on purpose, but each of their values can be, and is. May block on key services; use one at a
-    time in a thread.
+    changed them on purpose, but each of their values can be, and is. ``opened`` keeps data keys for longer than
+    this decryptor lives. May block on key services; use one at a time in a thread.
     """
 
     def __init__(
-        self, sources: Sequence[DataKeySource], *, resolve: Resolve, verify_mac: bool = True
+        self,
+        sources: Sequence[DataKeySource],
+        *,
+        resolve: Resolve,
+        verify_mac: bool = True,
+        opened: OpenedKeys | None = None,
     ) -> None:
         self._sources = sources
         self._resolve = resolve
         self._verify = verify_mac
-        self._opened: dict[tuple[str, ...], bytes] = {}
+        self._opened: OpenedKeys = _OfThisBuild() if opened is None else opened
+        self.masks = Masks()
+        """All texts that were decrypted."""
 
     def decrypt_object(self, obj: Obj) -> Obj:
         """Return the object decrypted; one that has nothing to decrypt is returned as it is.
@@ -85,7 +114,7 @@ class Decryptor:
         try:
             if is_encrypted(obj):
                 metadata = Metadata.parse(obj["sops"])
-                walk = Walk(metadata, self._data_key(metadata))
+                walk = Walk(metadata, self._data_key(metadata), self.masks.add)
                 return {name: walk.tree(item, (name,)) for name, item in obj.items() if name != "sops"}
             if obj.get("kind") == "Secret" and isinstance(obj.get("data"), dict):
                 return self._decrypt_entries(obj)
@@ -157,7 +186,7 @@ class Decryptor:
 
     def _walk(self, section: Any) -> Walk:
         metadata = Metadata.parse(section)
-        return Walk(metadata, self._data_key(metadata))
+        return Walk(metadata, self._data_key(metadata), self.masks.add)
 
     def _check(self, walk: Walk) -> None:
         if self._verify:
@@ -169,9 +198,11 @@ class Decryptor:
 
     def _data_key(self, metadata: Metadata) -> bytes:
         names = tuple(key.enc for group in metadata.groups for key in group)
-        if names not in self._opened:
-            self._opened[names] = recover_data_key(metadata, self._sources)
-        return self._opened[names]
+        key = self._opened.get(names)
+        if key is None:
+            key = recover_data_key(metadata, self._sources)
+            self._opened.put(names, key)
+        return key
 
 
 def _identity(obj: Mapping[str, Any]) -> str:

@@ -10,12 +10,13 @@ from __future__ import annotations
 import hashlib
 import posixpath
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from headgate.postbuild.sops.decryptor import Decryptor
 from headgate.postbuild.sops.formats import Format, format_of_path, is_marked
 
-__all__ = ["DecryptingTree", "Files", "encrypted_sources"]
+__all__ = ["DecryptingTree", "Files", "Source", "encrypted_sources"]
 
 _NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 
@@ -32,12 +33,22 @@ class Files(Protocol):
     def content_id(self, path: str) -> str: ...
 
 
-def encrypted_sources(tree: Files, path: str, load: Callable[[str], Any]) -> dict[str, Format]:
-    """Return the files that may be encrypted, with the format each is expected in.
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file that may be encrypted."""
+
+    format: Format
+    """The format it is expected in."""
+    is_patch: bool = False
+    """Whether its content may come to be in any object; that of a generator's source is in Secrets."""
+
+
+def encrypted_sources(tree: Files, path: str, load: Callable[[str], Any]) -> dict[str, Source]:
+    """Return the files that may be encrypted.
 
     ``load`` reads one YAML document. What cannot be read is passed over: the build will meet it, and say so.
     """
-    found: dict[str, Format] = {}
+    found: dict[str, Source] = {}
     seen: set[str] = set()
     waiting = [_inside("", path)]
     while waiting:
@@ -46,13 +57,23 @@ def encrypted_sources(tree: Files, path: str, load: Callable[[str], Any]) -> dic
             continue
         seen.add(directory)
         kustomization = _kustomization(tree, directory, load)
-        for name, kind in _named(kustomization):
+        for name, source in _named(kustomization):
             file = _inside(directory, name)
             if file is not None:
-                found.setdefault(file, kind)
+                found.setdefault(file, source)
+                # Whoever reads it by another name sees it decrypted as well.
+                found.setdefault(_resolved(tree, file), source)
         for field in ("resources", "components"):
             waiting.extend(_inside(directory, name) for name in _strings(kustomization.get(field)))
     return found
+
+
+def _resolved(tree: Files, path: str) -> str:
+    follow = getattr(tree, "resolve", None)
+    try:
+        return path if follow is None else str(follow(path))
+    except Exception:
+        return path
 
 
 def _inside(directory: str, path: str) -> str | None:
@@ -76,18 +97,18 @@ def _kustomization(tree: Files, directory: str, load: Callable[[str], Any]) -> M
     return {}
 
 
-def _named(kustomization: Mapping[str, Any]) -> Iterator[tuple[str, Format]]:
+def _named(kustomization: Mapping[str, Any]) -> Iterator[tuple[str, Source]]:
     for generator in _mappings(kustomization.get("secretGenerator")):
         for source in _strings(generator.get("files")):
             key, equals, file = source.partition("=")
-            yield file if equals else key, format_of_path(key)
+            yield file if equals else key, Source(format_of_path(key))
         for source in (*_strings(generator.get("envs")), *_strings([generator.get("env")])):
             kind = format_of_path(source)
-            yield source, Format.DOTENV if kind is Format.BINARY else kind
+            yield source, Source(Format.DOTENV if kind is Format.BINARY else kind)
     for patch in _mappings(kustomization.get("patches")):
         path = patch.get("path")
         if isinstance(path, str) and path and "://" not in path:
-            yield path, format_of_path(path)
+            yield path, Source(format_of_path(path), is_patch=True)
 
 
 def _strings(value: Any) -> Iterator[str]:
@@ -105,11 +126,16 @@ class DecryptingTree:
     Reading a file raises :class:`DecryptionError` where it cannot be decrypted.
     """
 
-    def __init__(self, base: Files, decryptor: Decryptor, sources: Mapping[str, Format]) -> None:
+    def __init__(self, base: Files, decryptor: Decryptor, sources: Mapping[str, Source]) -> None:
         self._base = base
         self._decryptor = decryptor
         self._sources = sources
         self._plain: dict[str, bytes] = {}
+
+    @property
+    def decrypted(self) -> Mapping[str, Source]:
+        """The files that were read so far and were encrypted."""
+        return {path: self._sources[path] for path in self._plain}
 
     def resolve(self, path: str) -> str:
         follow = getattr(self._base, "resolve", None)
@@ -125,10 +151,10 @@ class DecryptingTree:
         if path in self._plain:
             return self._plain[path]
         data = self._base.read(path)
-        kind = self._sources.get(path)
-        if kind is None or not is_marked(data, kind):
+        source = self._sources.get(path)
+        if source is None or not is_marked(data, source.format):
             return data
-        plain = self._plain[path] = self._decryptor.decrypt_file(data, path, kind)
+        plain = self._plain[path] = self._decryptor.decrypt_file(data, path, source.format)
         return plain
 
     def content_id(self, path: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from headgate.postbuild.sops.errors import Corrupt
@@ -33,8 +33,10 @@ class Walk:
     Places are given by the mapping keys that lead to them; lists add nothing.
     """
 
-    def __init__(self, metadata: Metadata, key: bytes) -> None:
+    def __init__(self, metadata: Metadata, key: bytes, learn: Callable[[str], None] = lambda _: None) -> None:
+        """``learn`` is told each text that was decrypted."""
         self._metadata = metadata
+        self._learn = learn
         self._key = key
         self._mac = hashlib.sha512(_ONLY_ENCRYPTED if metadata.mac_only_encrypted else b"")
 
@@ -53,6 +55,8 @@ class Walk:
             except Corrupt as error:
                 error.field = ".".join(path)
                 raise
+            if isinstance(value, str):
+                self._learn(value)
         # A comment in a list was encrypted as an item of the list, but the MAC leaves comments out.
         if not isinstance(value, Comment) and (encrypted or not self._metadata.mac_only_encrypted):
             self._mac.update(mac_bytes(value))
