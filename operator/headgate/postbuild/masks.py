@@ -14,7 +14,8 @@ __all__ = ["MASK", "Masks"]
 MASK = "***"
 SHORTEST = 6
 """Characters. What is shorter is no secret worth its name, but may be part of any name that the reader needs."""
-
+SHORTEST_LINE = 12
+"""Characters, of a line of a longer text."""
 LONGEST = 64 * 1024
 """Characters. What is longer is never quoted whole."""
 
@@ -29,7 +30,7 @@ class Masks:
 
     def add(self, value: str) -> None:
         """Take in a value, and the forms in which it may be told: line by line, quoted, as base64."""
-        pieces = {line.strip() for line in value.splitlines()}
+        pieces = {line for each in value.splitlines() if len(line := each.strip()) >= SHORTEST_LINE}
         if len(value) <= LONGEST:
             pieces |= {value, value.strip()}
             pieces |= {

@@ -5,7 +5,7 @@ Pure but for the key services that hold keys. Plain texts are nowhere but in the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -20,6 +20,7 @@ from headgate.postbuild.sops import (
     DecryptingTree,
     DecryptionError,
     Decryptor,
+    Format,
     WorkloadIdentity,
     encrypted_sources,
     key_sources,
@@ -83,7 +84,13 @@ class Decryption:
     @property
     def masks(self) -> Masks:
         """What has been decrypted so far."""
-        return self._decryptor.masks
+        masks = self._decryptor.masks
+        for path, source in self._tree.decrypted.items():
+            if source.is_patch and source.format is Format.BINARY:
+                # It was decrypted as one text, but comes to be in objects by its parts.
+                for value in _values(_load_safely(self._tree.read(path))):
+                    masks.add(value)
+        return masks
 
     def decrypt(self, obj: Obj) -> tuple[Obj, bool]:
         """Return the object decrypted, and whether it may hold what was secret in the repository.
@@ -129,6 +136,26 @@ _UNUSABLE: dict[type[BuildError], str] = {
 def _load(text: str) -> Any:
     documents = load_documents(text.encode(), file="")
     return documents[0].value if documents else None
+
+
+def _load_safely(content: bytes) -> Any:
+    try:
+        return [document.value for document in load_documents(content, file="")]
+    except BuildError:
+        return None
+
+
+def _values(value: Any) -> Iterator[str]:
+    """The texts of a patch, but for where it applies."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _values(item)
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            if name not in ("op", "path", "from"):
+                yield from _values(item)
 
 
 def _file_of(obj: Obj, recording: RecordingTree) -> str | None:
