@@ -19,11 +19,11 @@ from typing import Any
 import yaml
 
 from headgate.api import Kustomization
-from headgate.kube import ApiError, Client, NotFound, ObjectRef
+from headgate.kube import AccessError, ApiError, Client, NotFound, ObjectRef
 from headgate.postbuild.sops import KeyRefused, WorkloadIdentity
 from headgate.reconcile.config import Config
 from headgate.reconcile.decryption import Keys
-from headgate.reconcile.tokens import account_token, is_account_name, own_account
+from headgate.reconcile.tokens import is_account_name, own_account, token_of
 
 Obj = dict[str, Any]
 
@@ -156,14 +156,12 @@ class KeyReader:
 
         def token(audience: str) -> str:
             asked = asyncio.run_coroutine_threadsafe(
-                account_token(self._client, namespace, name, audience), loop
+                token_of(self._client, namespace, name, [audience]), loop
             )
             try:
-                return asked.result(TOKEN_TIMEOUT)
-            except ApiError as error:
-                raise KeyRefused(
-                    f"no token for service account '{namespace}/{name}': {error.message}"
-                ) from None
+                return asked.result(TOKEN_TIMEOUT).token
+            except AccessError as error:
+                raise KeyRefused(str(error)) from None
             except TimeoutError:
                 asked.cancel()
                 raise KeyRefused(f"no token for service account '{namespace}/{name}' in time") from None

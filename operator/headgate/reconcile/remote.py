@@ -10,26 +10,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from headgate.api import Kustomization
 from headgate.kube import AccessError, ApiError, Bearer, Client, NotFound, ObjectRef, Renewal
 from headgate.reconcile.config import Config
-
-LIFETIME = 3600
-"""Seconds a token is asked for."""
+from headgate.reconcile.tokens import is_account_name, own_account, request_token, token_of
 
 PROVIDERS = ("aws", "azure", "gcp", "generic")
-
-_OWN_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
-_ACCOUNT = re.compile(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?")
-"""Names of service accounts (DNS-1123 subdomain): what else is put into a path or a user's name means another."""
 
 
 class TargetError(Exception):
@@ -53,7 +44,7 @@ class RemoteAccess:
 
 def account_name(name: str, origin: str) -> str:
     """``name`` if it can be that of a service account; raises :class:`TargetError`."""
-    if len(name) > 253 or not _ACCOUNT.fullmatch(name):
+    if not is_account_name(name):
         raise TargetError(f"{origin}: {name!r} is not the name of a service account")
     return name
 
@@ -140,52 +131,18 @@ def kubeconfig_for(address: str, authority: bytes) -> Mapping[str, Any]:
     }
 
 
-async def token_of(client: Client, namespace: str, account: str, audiences: list[str]) -> Bearer:
-    """A token of a service account of this cluster. Raises :class:`~headgate.kube.AccessError`."""
-    answer = await _request_token(client, namespace, account, audiences)
-    return Bearer(answer["status"]["token"], float(answer["spec"].get("expirationSeconds") or LIFETIME))
-
-
 async def _own_token(client: Client, audiences: list[str]) -> Bearer:
     """A token of the operator's own account, which must not open this very cluster to whoever names an address."""
-    namespace, account = _own_account()
-    usual = (await _request_token(client, namespace, account, []))["spec"]["audiences"]
+    own = own_account()
+    if own is None:
+        raise AccessError(
+            "the operator does not run under a service account; set 'serviceAccountName' in the ConfigMap"
+        )
+    namespace, account = own
+    usual = (await request_token(client, namespace, account, []))["spec"]["audiences"]
     if set(audiences) & set(usual):
         raise AccessError(
             f"a token of the operator's own service account is not given to another cluster for the audience "
             f"of this one ({', '.join(usual)}); set 'serviceAccountName' in the ConfigMap, or other audiences"
         )
     return await token_of(client, namespace, account, audiences)
-
-
-async def _request_token(
-    client: Client, namespace: str, account: str, audiences: list[str]
-) -> dict[str, Any]:
-    body = {
-        "apiVersion": "authentication.k8s.io/v1",
-        "kind": "TokenRequest",
-        "spec": {"audiences": audiences, "expirationSeconds": LIFETIME},
-    }
-    path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token"
-    try:
-        answer: dict[str, Any] = await client.request(
-            "POST", path, body=body, content_type="application/json"
-        )
-    except ApiError as error:
-        raise AccessError(
-            f"failed to create kubernetes token for service account '{namespace}/{account}': {error.message}"
-        ) from error
-    return answer
-
-
-def _own_account() -> tuple[str, str]:
-    """Namespace and name of the operator's own service account, as its token says."""
-    try:
-        payload = _OWN_TOKEN.read_text().split(".")[1]
-        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        _, _, namespace, account = str(claims["sub"]).split(":")
-    except (OSError, ValueError, KeyError, IndexError) as error:
-        raise AccessError(
-            "the operator does not run under a service account; set 'serviceAccountName' in the ConfigMap"
-        ) from error
-    return namespace, account

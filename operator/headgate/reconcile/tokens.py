@@ -6,8 +6,11 @@ import base64
 import json
 import re
 from pathlib import Path
+from typing import Any
 
-from headgate.kube import Client
+from headgate.kube import AccessError, ApiError, Bearer, Client
+
+Obj = dict[str, Any]
 
 LIFETIME = 3600
 """Seconds a token is asked for."""
@@ -17,20 +20,31 @@ _NAME = re.compile(r"[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?")
 
 
 def is_account_name(name: str) -> bool:
-    """Whether it can be the name of a service account; what else is put into a path may lead elsewhere."""
+    """Whether it can be the name of an account; what else is put into a path or a user's name means another."""
     return _NAME.fullmatch(name) is not None
 
 
-async def account_token(client: Client, namespace: str, account: str, audience: str) -> str:
-    """A token of an account for an audience. Raises :class:`headgate.kube.ApiError`."""
+async def token_of(client: Client, namespace: str, account: str, audiences: list[str]) -> Bearer:
+    """A token of an account. Raises :class:`~headgate.kube.AccessError`."""
+    answer = await request_token(client, namespace, account, audiences)
+    return Bearer(answer["status"]["token"], float(answer["spec"].get("expirationSeconds") or LIFETIME))
+
+
+async def request_token(client: Client, namespace: str, account: str, audiences: list[str]) -> Obj:
+    """The ``TokenRequest`` with the token. Raises :class:`~headgate.kube.AccessError`."""
     body = {
         "apiVersion": "authentication.k8s.io/v1",
         "kind": "TokenRequest",
-        "spec": {"audiences": [audience], "expirationSeconds": LIFETIME},
+        "spec": {"audiences": audiences, "expirationSeconds": LIFETIME},
     }
     path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token"
-    answer = await client.request("POST", path, body=body, content_type="application/json")
-    return str(answer["status"]["token"])
+    try:
+        answer: Obj = await client.request("POST", path, body=body, content_type="application/json")
+    except ApiError as error:
+        raise AccessError(
+            f"failed to create kubernetes token for service account '{namespace}/{account}': {error.message}"
+        ) from error
+    return answer
 
 
 def own_account() -> tuple[str, str] | None:
