@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from headgate.kustomize.documents import CACHE
 from headgate.kustomize.errors import BuildError
 from headgate.kustomize.tree import EntryKind, Tree
 from headgate.kustomize.yaml import load_documents
@@ -23,6 +24,9 @@ PLACEHOLDER = "_placeholder"
 """The namespace Flux sets in the file it generates for a directory without resources, so that building an
 empty directory succeeds with nothing."""
 
+_USE = "kustomization file"
+"""What the cache keeps parsed files under."""
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -31,6 +35,7 @@ class Found:
     file: str
     """Its path in the tree."""
     content: dict[str, Any]
+    """Shared by all builds from this file: not to be changed."""
     generated: bool
 
 
@@ -58,7 +63,18 @@ def kustomization_file(tree: Tree, path: str) -> str | None:
 
 
 def _read(tree: Tree, file: str) -> dict[str, Any]:
-    values = [d.value for d in load_documents(tree.read(file), file=file) if d.value is not None]
+    content_id = tree.content_id(file)
+    known: dict[str, Any] | None = CACHE.get(_USE, content_id)
+    if known is not None:
+        return known
+    data = tree.read(file)
+    content = _parsed(data, file)
+    CACHE.put(_USE, content_id, content, len(data))
+    return content
+
+
+def _parsed(data: bytes, file: str) -> dict[str, Any]:
+    values = [d.value for d in load_documents(data, file=file) if d.value is not None]
     if not values:
         return {}
     if len(values) > 1:
