@@ -215,7 +215,8 @@ def test_a_restart_decrypts_again_and_writes_nothing(
     area = Area(api, git_server, area_name(request), {OWN: mark})
     keys(area, **KEYS_THAT_WORK)
     area.commit(encrypted_files())
-    options = (f"--watch-label-selector={OWN}={mark}",)
+    # No timer helps: what is waited for has to wake whoever waits.
+    options = (f"--watch-label-selector={OWN}={mark}", "--requeue-dependency=10m")
     with operator.running(account, tmp_path, options) as running:
         area.source(ready=False)
         area.kustomization("apps", decryption=DECRYPTION)

@@ -252,6 +252,9 @@ class SourceReconciler:
                 status[name] = value
         message = f"stored artifact for commit '{short(fetched.subject)}'"
         outcome = await self._succeed(session, source, requested, asking)
+        if not new:
+            # After a start, the tree is news although the status says nothing that is.
+            self._available(key)
         if new:
             self._report.tell(session, NORMAL, reasons.NEW_ARTIFACT, message)
         elif had_failed:
