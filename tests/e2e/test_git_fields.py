@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.area import Area
-from tests.support.cluster import SOURCE, condition, until
+from tests.support.cluster import SOURCE, Api, condition, until
 from tests.support.gitserver import GitHttpServer
 from tests.support.gitserver_proxy import HttpProxy
 from tests.support.gitserver_repository import Repository
@@ -203,5 +203,40 @@ def test_sha256_repositories(area: Area) -> None:
     commit = repository.commit({"apps/a.yaml": config_map("a")})
     source = area.source(url=area.server.url(repository.name))
     assert source["status"]["artifact"]["revision"] == f"main@sha256:{commit}"
+    assert files_of(source) == {"apps/a.yaml"}
     area.kustomization("apps")
     area.ready("apps", f"main@sha256:{commit}")
+    newer = repository.commit({"apps/b.yaml": config_map("b")})
+    area.poke(SOURCE, "source")
+    area.ready("apps", f"main@sha256:{newer}")
+    assert area.config_map("b") is not None
+
+
+def test_a_suspended_source_is_not_asked(area: Area) -> None:
+    revision = area.commit({"apps/a.yaml": config_map("a")})
+    source = area.source()
+    area.change("source", {"suspend": True}, SOURCE)
+    newer = area.repository.commit({"apps/a.yaml": config_map("a", v="2")})
+    stamp = area.poke(SOURCE, "source")
+    until(
+        "the request is answered",
+        lambda: area.get("source", SOURCE)["status"].get("lastHandledReconcileAt") == stamp,
+    )
+    status = area.get("source", SOURCE)["status"]
+    assert status["artifact"] == source["status"]["artifact"]
+    assert status["artifact"]["revision"] == revision
+    area.change("source", {"suspend": False}, SOURCE)
+    area.ready("source", f"main@sha1:{newer}", kind=SOURCE)
+
+
+def test_nothing_of_another_namespace_can_be_included(
+    area: Area, api: Api, git_server: GitHttpServer
+) -> None:
+    area.commit({"top.yaml": config_map("top")})
+    neighbour = Area(api, git_server, "neighbour")
+    neighbour.commit({"secret.yaml": config_map("secret")})
+    neighbour.source("other")
+    for name in ("other", f"{neighbour.namespace}/other", f"../{neighbour.namespace}/other"):
+        area.source(ready=False, include=[{"repository": {"name": name}}])
+        area.failed("source", "NotFound", f"could not get resource for include '{name}'", kind=SOURCE)
+    neighbour.close()

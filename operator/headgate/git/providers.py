@@ -3,7 +3,9 @@
     providers = Providers()
     credentials = providers.credentials(key, "github", url, secret_data, proxy=proxy, timeout=60)
 
-Synchronous and thread-safe; one ``Providers`` for the whole operator.
+Sources whose URL, Secret and proxy are the same to the last byte share them, so that they are bought once and the
+remote is asked once (:mod:`headgate.git.reflists`). Synchronous and thread-safe; one ``Providers`` for the whole
+operator.
 """
 
 from __future__ import annotations
@@ -12,12 +14,12 @@ import hashlib
 import threading
 import time
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, field, replace
 
 from headgate.git import clouds
 from headgate.git.auth import Credentials
 from headgate.git.clouds import CloudCredentials
-from headgate.git.errors import ProviderInvalid
+from headgate.git.errors import GitTimeout, ProviderInvalid
 from headgate.git.githubapp import USERNAME, GitHubApp
 from headgate.git.proxy import Proxy
 from headgate.git.url import RemoteUrl
@@ -28,10 +30,13 @@ MARGIN = 300.0
 """Seconds before their end at which credentials are renewed."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Kept:
-    inputs: str
-    found: CloudCredentials
+    """``lock`` is held while credentials are bought."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    found: CloudCredentials | None = None
+    users: set[Hashable] = field(default_factory=set)
 
 
 class Providers:
@@ -39,7 +44,8 @@ class Providers:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._kept: dict[Hashable, _Kept] = {}
+        self._kept: dict[str, _Kept] = {}
+        self._inputs: dict[Hashable, str] = {}
 
     def credentials(
         self,
@@ -73,14 +79,15 @@ class Providers:
         plain = Credentials.from_secret(url, data, proxy=proxy)
         if provider == "generic":
             return plain
-        inputs = _fingerprint(provider, str(url), data, repr(proxy))
-        with self._lock:
-            kept = self._kept.get(key)
-        if kept is None or kept.inputs != inputs or kept.found.expires - MARGIN <= time.time():
-            kept = _Kept(inputs, _ask(provider, url, app, plain, timeout))
-            with self._lock:
-                self._kept[key] = kept
-        found = kept.found
+        kept = self._use(key, _fingerprint(provider, str(url), data, proxy))
+        if not kept.lock.acquire(timeout=timeout):
+            raise GitTimeout(f"unable to clone '{url}': no credentials within {timeout:g} s")
+        try:
+            found = kept.found
+            if found is None or found.expires - MARGIN <= time.time():
+                found = kept.found = _ask(provider, url, app, plain, timeout)
+        finally:
+            kept.lock.release()
         return replace(
             plain, username=found.username, password=found.password, bearer_token=found.bearer_token
         )
@@ -88,7 +95,28 @@ class Providers:
     def forget(self, key: Hashable) -> None:
         """The source is gone, or the server refused what was kept for it."""
         with self._lock:
-            self._kept.pop(key, None)
+            inputs = self._inputs.get(key)
+            if inputs is not None:
+                self._kept[inputs].found = None
+            self._leave(key)
+
+    def _use(self, key: Hashable, inputs: str) -> _Kept:
+        with self._lock:
+            if self._inputs.get(key) != inputs:
+                self._leave(key)
+                self._inputs[key] = inputs
+            kept = self._kept.setdefault(inputs, _Kept())
+            kept.users.add(key)
+            return kept
+
+    def _leave(self, key: Hashable) -> None:
+        inputs = self._inputs.pop(key, None)
+        if inputs is None:
+            return
+        kept = self._kept[inputs]
+        kept.users.discard(key)
+        if not kept.users:
+            del self._kept[inputs]
 
 
 def _ask(
@@ -100,6 +128,6 @@ def _ask(
     return clouds.azure(url) if provider == "azure" else clouds.aws(url)
 
 
-def _fingerprint(provider: str, url: str, data: Mapping[str, bytes] | None, proxy: str) -> str:
-    digest = hashlib.sha256(repr((provider, url, proxy, sorted((data or {}).items()))).encode())
-    return digest.hexdigest()
+def _fingerprint(provider: str, url: str, data: Mapping[str, bytes] | None, proxy: Proxy | None) -> str:
+    way = astuple(proxy) if proxy is not None else ()
+    return hashlib.sha256(repr((provider, url, way, sorted((data or {}).items()))).encode()).hexdigest()

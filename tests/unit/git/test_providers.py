@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import ModuleType, SimpleNamespace
@@ -162,11 +163,27 @@ def test_a_token_is_kept_until_shortly_before_its_end_or_a_change(api: GitHubApi
         return providers.credentials(key, "github", url, secret(api, **changes), timeout=20).password
 
     assert [password(), password()] == ["ghs_1", "ghs_1"]
-    assert password("another source") == "ghs_2"
-    assert password(username="changed") == "ghs_3"
+    assert password(username="changed") == "ghs_2"
     providers.forget("key")
     api.life = 200
-    assert [password(), password()] == ["ghs_4", "ghs_5"]
+    assert [password(), password()] == ["ghs_3", "ghs_4"]
+
+
+def test_sources_with_the_same_secret_share_a_token_until_one_of_them_is_refused(api: GitHubApi) -> None:
+    providers = Providers()
+
+    def password(key: str, **changes: str | None) -> str:
+        return providers.credentials(key, "github", GITHUB, secret(api, **changes), timeout=20).password
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(password, map(str, range(50)))) == {"ghs_1"}
+    assert api.tokens == 1
+    assert password("51", note="one byte more") == "ghs_2"
+    providers.forget("0")
+    assert password("1") == "ghs_3"
+    for key in map(str, range(52)):
+        providers.forget(key)
+    assert password("0") == "ghs_4"
 
 
 def test_over_tls_with_a_private_authority(server: GitHttpServer) -> None:
