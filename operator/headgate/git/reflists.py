@@ -112,13 +112,6 @@ class RefLists:
             flight = known.flight = _Flight(self._clock(), _union(known.wanted))
         return self._ask(remote, known, flight)
 
-    def forget(self, remote: Listed) -> None:
-        """Its answer led nowhere: the next caller asks anew."""
-        with self._changed:
-            known = self._remotes.get(remote.identity)
-            if known is not None:
-                known.answer = None
-
     def _ask(self, remote: Listed, known: _Remote, flight: _Flight) -> Answer:
         self._told(True)
         answer: Answer | None = None

@@ -190,7 +190,8 @@ class SourceReconciler:
         try:
             return await self._produce(key, session, source, requested, plan, remote, asking)
         except GitError:
-            self.lists.forget(remote)
+            # Another try goes by another answer.
+            self.asked_for(source.key)
             raise
         finally:
             plan.close()

@@ -189,16 +189,6 @@ def test_a_missing_reference_is_missing_for_him_alone(repository: Repository, so
     assert sources.revision().endswith(commit)
 
 
-def test_an_answer_that_led_nowhere_is_forgotten(
-    server: GitHttpServer, repository: Repository, sources: Sources
-) -> None:
-    repository.commit()
-    sources.revision()
-    sources.lists.forget(sources.remote())
-    sources.revision()
-    assert server.count("ls-refs") == 2
-
-
 class Told:
     """A remote without a server, to look at what it is asked."""
 
