@@ -112,10 +112,13 @@ class Context:
         if self._resources > self.options.limits.resources:
             raise LimitExceeded(f"the build has more than {self.options.limits.resources} resources")
         result = []
-        for obj, line, blanks in objects:
+        for obj, line, nulls in objects:
             resource = Resource(copied(obj), self.cluster_scoped)
-            if blanks:
-                resource.blanks = [_at(resource.obj, path, flow) for path, flow in blanks]
+            if nulls:
+                resource.blanks = [
+                    _at(resource.obj, null.path, null.in_braces) for null in nulls if not null.text
+                ]
+                resource.null_words = {null.path: null.text for null in nulls}
             resource.place = f"{file}:{line}"
             annotations = metadata_of(obj).get("annotations")
             if isinstance(annotations, dict) and has_bookkeeping(annotations):

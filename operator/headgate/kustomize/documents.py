@@ -22,15 +22,20 @@ from headgate.kustomize.yaml.scalars import scalar_text
 Path = tuple[str | int, ...]
 
 
-class Placed(NamedTuple):
-    """An object and the line its document starts at.
+class SpelledNull(NamedTuple):
+    """A null that is not written ``null``: where it is, its text (often none), and whether that is within braces."""
 
-    ``blanks`` are the paths of nulls that were left blank, and whether that is within braces.
-    """
+    path: Path
+    text: str
+    in_braces: bool
+
+
+class Placed(NamedTuple):
+    """An object and the line its document starts at."""
 
     obj: Obj
     line: int
-    blanks: tuple[tuple[Path, bool], ...] = ()
+    nulls: tuple[SpelledNull, ...] = ()
 
 
 _UNWRAPPED = ("List", "ResourceList")
@@ -94,7 +99,7 @@ CACHE = ContentCache(128 * 1024 * 1024)
 def objects_in(data: bytes, *, file: str) -> list[Placed]:
     """Return the objects in a file; raises YamlError or ResourceError."""
     loaded = load_documents(data, file=file)
-    blanks = {(id(box), key): flow for document in loaded for box, key, flow in document.blanks}
+    nulls = {(id(box), key): (text, flow) for document in loaded for box, key, text, flow in document.nulls}
     documents = [(document.value, document.line) for document in loaded]
     if len(documents) == 1:
         documents = _unwrap(*documents[0])
@@ -106,7 +111,7 @@ def objects_in(data: bytes, *, file: str) -> list[Placed]:
         index += 1
         kind = scalar_text(obj["kind"])
         if not kind.endswith("List") or "items" not in obj:
-            result.append(Placed(obj, line, tuple(_paths(obj, blanks, ())) if blanks else ()))
+            result.append(Placed(obj, line, tuple(_nulls(obj, nulls, ())) if nulls else ()))
             continue
         items = obj["items"]
         if items is None:
@@ -148,18 +153,18 @@ def _checked(documents: list[tuple[Any, int]], file: str) -> list[Placed]:
     return result
 
 
-def _paths(value: Any, blanks: dict[tuple[int, str], bool], path: Path) -> Iterator[tuple[Path, bool]]:
+def _nulls(value: Any, nulls: dict[tuple[int, str], tuple[str, bool]], path: Path) -> Iterator[SpelledNull]:
     if isinstance(value, dict):
         for key, item in value.items():
             if item is None:
-                if (id(value), key) in blanks:
-                    yield (*path, key), blanks[id(value), key]
+                if (id(value), key) in nulls:
+                    yield SpelledNull((*path, key), *nulls[id(value), key])
             elif isinstance(item, (dict, list)):
-                yield from _paths(item, blanks, (*path, key))
+                yield from _nulls(item, nulls, (*path, key))
     elif isinstance(value, list):
         for index, item in enumerate(value):
             if isinstance(item, (dict, list)):
-                yield from _paths(item, blanks, (*path, index))
+                yield from _nulls(item, nulls, (*path, index))
 
 
 def _name_only(obj: Obj) -> str | None:

@@ -14,7 +14,7 @@ from headgate.kustomize.loader import Loader
 from headgate.kustomize.model import GeneratorArgs, GeneratorOptions
 from headgate.kustomize.resource import Obj, ScopeOf, label_of
 from headgate.kustomize.resource import Resource as _Resource
-from headgate.kustomize.yaml import to_json
+from headgate.kustomize.yaml import plain, to_json
 from headgate.kustomize.yaml.scalars import scalar_text
 
 _BASE64_LINE = 70
@@ -144,7 +144,7 @@ def content_hash(obj: Obj) -> str:
             fields["stringData"] = obj["stringData"]
     else:
         raise ResourceError("only ConfigMaps and Secrets can have a hash suffix", object=label_of(obj))
-    digest = hashlib.sha256(to_json(fields)).hexdigest()
+    digest = hashlib.sha256(to_json(plain(fields))).hexdigest()
     return digest[:10].translate(_HASH_LETTERS)
 
 

@@ -282,7 +282,7 @@ def _as_floats(value: Any) -> Any:
     if kind is list:
         return [_as_floats(item) for item in value]
     if isinstance(value, str):
-        return str(value)
+        return plain(value)
     number = float(value)
     text = go_json(number)
     if "." in text or "e" in text or abs(number) >= 1 << 63:

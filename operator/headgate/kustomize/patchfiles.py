@@ -52,7 +52,8 @@ def _json_or_none(data: bytes, source: str) -> JsonPatch | None:
 
 
 def _as_patch(placed: Placed, context: Context, options: PatchOptions) -> Resource:
-    patch = Resource(placed[0], context.cluster_scoped)
+    patch = Resource(placed.obj, context.cluster_scoped)
+    patch.null_words = {null.path: null.text for null in placed.nulls}
     annotations = patch.annotations
     if has_bookkeeping(annotations):
         patch.adopt_bookkeeping(annotations)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from headgate.kustomize.errors import IdConflict, ResourceError
 from headgate.kustomize.ids import ResId
 from headgate.kustomize.index import Index
-from headgate.kustomize.resource import Resource, string_map
+from headgate.kustomize.resource import Resource
 
 
 class ResMap:
@@ -203,7 +203,7 @@ def _inherit(new: Resource, old: Resource) -> None:
 
 def _merge_data(new: Resource, old: Resource) -> None:
     for field in ("data", "binaryData"):
-        merged = {**string_map(old.obj.get(field)), **string_map(new.obj.get(field))}
+        merged = {**old.texts(field), **new.texts(field)}
         if merged:
             new.obj[field] = merged
         else:

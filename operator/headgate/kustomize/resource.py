@@ -7,7 +7,7 @@ that can see them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from headgate.kustomize.ids import DEFAULT_NAMESPACE, Gvk, ResId, effective_namespace, parse_gvk
@@ -74,11 +74,29 @@ def metadata_of(obj: Obj) -> Obj:
     return metadata if isinstance(metadata, dict) else {}
 
 
-def string_map(value: Any) -> dict[str, str]:
-    """Return a map of labels or annotations with every value as text; anything else gives an empty map."""
+_NO_WORDS: Mapping[tuple[str | int, ...], str] = {}
+
+
+def string_map(
+    value: Any,
+    null_words: Mapping[tuple[str | int, ...], str] = _NO_WORDS,
+    path: tuple[str | int, ...] = (),
+) -> dict[str, str]:
+    """Return a map of labels, annotations or data with every value as text; anything else gives an empty map.
+
+    The text of a null is the one it was written with: kustomize makes of ``note: null`` the text "null".
+    ``null_words`` tells, by the path from the object's root, those of nulls that are not written ``null``.
+    """
     if not isinstance(value, dict):
         return {}
-    return {key: item if type(item) is str else scalar_text(item) for key, item in value.items()}
+    return {
+        key: item
+        if type(item) is str
+        else scalar_text(item)
+        if item is not None
+        else null_words.get((*path, key), "null")
+        for key, item in value.items()
+    }
 
 
 class Resource:
@@ -92,6 +110,7 @@ class Resource:
         "cluster_scoped",
         "helm_generated",
         "needs_hash",
+        "null_words",
         "obj",
         "origin",
         "place",
@@ -116,6 +135,8 @@ class Resource:
         self.position = -1
         # Where the file has nothing at all for a value: strategic merge patches take such fields away.
         self.blanks: list[tuple[Any, str | int]] = []
+        # The texts of nulls that are not written "null", by their path in the object.
+        self.null_words: Mapping[tuple[str | int, ...], str] = _NO_WORDS
         self.allow_name_change = False
         self.allow_kind_change = False
         self.helm_generated = False
@@ -229,12 +250,17 @@ class Resource:
     @property
     def labels(self) -> dict[str, str]:
         """A copy of the labels, as text."""
-        return string_map(metadata_of(self.obj).get("labels"))
+        return self.texts("metadata", "labels")
 
     @property
     def annotations(self) -> dict[str, str]:
         """A copy of the annotations, as text; without bookkeeping."""
-        return string_map(metadata_of(self.obj).get("annotations"))
+        return self.texts("metadata", "annotations")
+
+    def texts(self, *path: str) -> dict[str, str]:
+        """A copy of the map at a path of one or two fields, every value as text."""
+        value = metadata_of(self.obj) if len(path) > 1 else self.obj
+        return string_map(value.get(path[-1]), self.null_words, path)
 
     def set_map(self, field: str, values: dict[str, str]) -> None:
         """Set ``metadata.labels`` or ``metadata.annotations``; an empty map removes the field."""

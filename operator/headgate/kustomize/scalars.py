@@ -13,7 +13,7 @@ from headgate.kustomize.yaml.scalars import Quoted, resolve_v3
 
 def rewritten(old: Any, text: str) -> Any:
     """Return what becomes of a scalar whose text is replaced and whose type is dropped, but not its quotes."""
-    return Quoted(text) if isinstance(old, Quoted) else resolve_v3(text)
+    return type(old)(text) if isinstance(old, Quoted) else resolve_v3(text)
 
 
 def retyped(old: Any, text: str) -> Any:
@@ -22,7 +22,7 @@ def retyped(old: Any, text: str) -> Any:
     Raises ValueError when the text is none of the type, such as "abc" written over a number.
     """
     if isinstance(old, Quoted):
-        return Quoted(text)
+        return type(old)(text)
     if isinstance(old, str):
         return text
     value = resolve_v3(text)

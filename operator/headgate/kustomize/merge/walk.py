@@ -169,9 +169,11 @@ class Walker:
 
 def _scalar(target: Any, patch: Any) -> Any:
     """The patch's value in the target's style: what was a string in quotes stays one."""
-    if type(target) is Quoted or (type(target) is str and needs_quotes(target)):
+    if isinstance(target, Quoted):
+        return type(target)(scalar_text(patch))
+    if type(target) is str and needs_quotes(target):
         return Quoted(scalar_text(patch))
-    return str(patch) if type(patch) is Quoted else patch
+    return str(patch) if isinstance(patch, Quoted) else patch
 
 
 _NAMES: dict[type, str] = {dict: "a mapping", list: "a list"}

@@ -16,9 +16,10 @@ from headgate.kustomize.jsonpatch import JsonPatch
 from headgate.kustomize.merge import strategic_merge
 from headgate.kustomize.model import PatchOptions, Selector
 from headgate.kustomize.resmap import ResMap
-from headgate.kustomize.resource import BUILD_ANNOTATIONS, ORIGIN, Obj, Resource, metadata_of, string_map
+from headgate.kustomize.resource import BUILD_ANNOTATIONS, ORIGIN, Obj, Resource, metadata_of
 from headgate.kustomize.schema import Schema
 from headgate.kustomize.selection import select
+from headgate.kustomize.yaml.scalars import scalar_text
 
 
 class LoadedPatch(NamedTuple):
@@ -85,22 +86,25 @@ def _merge_selected(
     resources: ResMap, selected: list[Resource], patch: Resource, loaded: LoadedPatch, schema: Schema
 ) -> None:
     """Apply a patch to chosen targets as if it were written for each of them."""
-    as_text = _with_text_metadata(patch.obj)
+    as_text = _with_text_metadata(patch)
     for target in selected:
-        adapted = Resource({**as_text, "apiVersion": target.obj.get("apiVersion", "")}, patch.cluster_scoped)
+        api_version = scalar_text(target.obj.get("apiVersion", ""))
+        adapted = Resource({**as_text, "apiVersion": api_version}, patch.cluster_scoped)
         _merge_one(target, adapted, loaded.options, schema, loaded.source)
+        if not api_version and target.obj:
+            target.obj["apiVersion"] = None
         resources.touched(target)
     resources.check_unique()
 
 
-def _with_text_metadata(obj: Obj) -> Obj:
-    metadata = dict(metadata_of(obj))
+def _with_text_metadata(patch: Resource) -> Obj:
+    metadata = dict(metadata_of(patch.obj))
     for field in ("labels", "annotations"):
         if field in metadata:
-            metadata[field] = string_map(metadata[field])
+            metadata[field] = patch.texts("metadata", field)
             if not metadata[field]:
                 del metadata[field]
-    return {**obj, "metadata": metadata}
+    return {**patch.obj, "metadata": metadata}
 
 
 def _merge_one(target: Resource, patch: Resource, options: PatchOptions, schema: Schema, source: str) -> None:
@@ -151,6 +155,8 @@ def _apply_json(resource: Resource, patch: JsonPatch, source: str) -> None:
         resource.obj = patch.apply(before)
     except BuildError as error:
         raise error.at(file=source, object=str(resource)) from None
+    # The patch went through JSON, where every null is written alike.
+    resource.null_words = {}
     # kustomize restores its bookkeeping after a JSON patch, whatever the patch did to the annotations.
     resource.set_map("annotations", {**resource.annotations, **notes})
     _conceal(resource)

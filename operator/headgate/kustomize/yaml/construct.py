@@ -25,7 +25,7 @@ from yaml.events import (
 )
 
 from headgate.kustomize.yaml.numbers import go_general
-from headgate.kustomize.yaml.scalars import Quoted, Time, plain, scalar_text
+from headgate.kustomize.yaml.scalars import Folded, Quoted, Time, plain, scalar_text
 
 __all__ = ["Constructor", "Malformed"]
 
@@ -70,17 +70,19 @@ class Constructor:
     def construct(self, parser: CParser) -> tuple[Any, int] | None:
         """Return the first document's value and line (from 0), or None when there is no document.
 
-        ``blanks`` then names the mappings, and keys in them, where nothing at all stands for a value, and
-        whether that is within braces. Raises Malformed, and what the parser raises.
+        ``nulls`` then names the mappings, and keys in them, that have a null which is not written ``null``, the
+        text it has, and whether that is within braces. Raises Malformed, and what the parser raises.
         """
         # The stubs know neither that the stream ends with an event of its own nor that libyaml marks every event.
         next_event: Callable[[], Any] = parser.get_event
         line = -1
         self._anchors: dict[str, Any] = {}
-        self.blanks: list[tuple[dict[str, Any], str, bool]] = []
+        self.nulls: list[tuple[dict[str, Any], str, str, bool]] = []
         flow_level = 0
         self._copies = 0
         cache, last_wins = self._cache, self._last_wins
+        # Only resources are printed and read again on their way.
+        folded = Quoted if self._any_keys else Folded
         stack: list[tuple[Any, Any, Any, str | None]] = []
         container: Any = None
         key: Any = _NO_KEY
@@ -107,7 +109,7 @@ class Constructor:
                     except KeyError:
                         value = self._plain(value, event)
                 else:
-                    value = Quoted(value)
+                    value = folded(value) if event.style == ">" else Quoted(value)
                 if event.anchor is not None:
                     self._anchors[event.anchor] = value
             elif kind is MappingStartEvent or kind is SequenceStartEvent:
@@ -172,8 +174,8 @@ class Constructor:
                 key = _NO_KEY
             else:
                 container[key] = value
-                if value is None and kind is ScalarEvent and not event.value and event.tag is None:
-                    self.blanks.append((container, key, flow_level > 0))
+                if value is None and kind is ScalarEvent and event.value != "null" and event.tag is None:
+                    self.nulls.append((container, key, event.value, flow_level > 0))
                 key = _NO_KEY
 
     def _plain(self, text: str, event: Any) -> Any:

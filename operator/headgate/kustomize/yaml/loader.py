@@ -53,13 +53,13 @@ DEFAULT = Limits()
 class Document(NamedTuple):
     """One document that is not empty: its value, and the line (1-based) of the file its value starts at.
 
-    ``blanks`` are the mappings, and keys in them, that have a null because nothing stands after the colon, and
-    whether that is within braces.
+    ``nulls`` are the mappings, and keys in them, that have a null which is not written ``null``, the text it has
+    (``""`` where nothing stands after the colon), and whether that is within braces.
     """
 
     value: Any
     line: int
-    blanks: Sequence[tuple[dict[str, Any], str, bool]] = ()
+    nulls: Sequence[tuple[dict[str, Any], str, str, bool]] = ()
 
 
 _SEPARATOR = re.compile(r"\n---.*\n")
@@ -100,7 +100,7 @@ def load_documents(
         except YAMLError as error:
             raise YamlError(str(error), file=file) from None
         if found is not None and found[0] is not None:
-            documents.append(Document(found[0], found[1] + first_line, constructor.blanks))
+            documents.append(Document(found[0], found[1] + first_line, constructor.nulls))
     return documents
 
 

@@ -5,7 +5,7 @@ resources with it) knows ``true`` but not ``yes``, octal as ``017`` and as ``0o1
 (kustomization files and JSON patches) takes ``yes``, ``on``, ``y`` and the like for booleans.
 
 Spelling outlives type in kustomize. So a scalar whose text cannot be told from its value comes as a subclass
-that keeps the text: :class:`Quoted`, :class:`Time`, :class:`SpelledInt`, :class:`SpelledFloat`.
+that keeps the text: :class:`Quoted`, :class:`Folded`, :class:`Time`, :class:`SpelledInt`, :class:`SpelledFloat`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ import datetime
 import re
 from typing import Any
 
+from headgate.kustomize.yaml.folded import refolded
 from headgate.kustomize.yaml.numbers import go_general
 
 __all__ = [
+    "Folded",
     "Quoted",
     "SpelledFloat",
     "SpelledInt",
@@ -31,6 +33,12 @@ __all__ = [
 
 class Quoted(str):
     """A string that was written in quotes or as a block scalar."""
+
+    __slots__ = ()
+
+
+class Folded(Quoted):
+    """A string of a resource that was written as a folded block scalar, and so will not stay as it is."""
 
     __slots__ = ()
 
@@ -74,7 +82,10 @@ _PLAIN_TYPES = frozenset((str, int, float, bool, type(None)))
 
 
 def plain(value: Any) -> Any:
-    """Return the value with all marks of spelling taken off; what needs no change is shared, not copied."""
+    """Return the value with all marks of spelling taken off; what needs no change is shared, not copied.
+
+    This is what kustomize prints and reads again, and so folded text changes (:mod:`.folded`).
+    """
     kind = type(value)
     if kind in _PLAIN_TYPES:
         return value
@@ -94,7 +105,7 @@ def plain(value: Any) -> Any:
                 return [*value[:index], *map(plain, value[index:])]
         return value
     if isinstance(value, str):
-        return str(value)
+        return refolded(value) if kind is Folded else str(value)
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float):
@@ -116,7 +127,7 @@ def scalar_text(value: Any) -> str:
         return str(value)
     if kind is float:
         return go_general(value)
-    if kind is Quoted:
+    if kind is Quoted or kind is Folded:
         return str(value)
     if isinstance(value, (Time, SpelledInt, SpelledFloat)):
         return value.text
