@@ -86,6 +86,8 @@ def test_a_restart_writes_nothing_to_the_workloads(
         for app in APPS:
             area.ready(app, revision)
         before = settled_versions(area)
+        stored = tmp_path / "storage" / area.get("source", SOURCE)["status"]["artifact"]["path"]
+        packed = stored.stat().st_mtime_ns
         told = {app: len(area.events(app)) for app in APPS}
         ending(running, tmp_path)
     with operator.running(account, tmp_path, options):
@@ -100,6 +102,9 @@ def test_a_restart_writes_nothing_to_the_workloads(
         artifact = area.ready("source", kind=SOURCE)["status"]["artifact"]
         with urllib.request.urlopen(artifact["url"], timeout=10) as answer:
             assert len(answer.read()) == artifact["size"]
+        assert (stored.stat().st_mtime_ns == packed) is (ending is not storage_lost), (
+            "packed only if it was lost"
+        )
         # And it follows Git as before.
         area.ready("one", area.commit({"one/a.yaml": config_map("one-a", v="2")}))
         area.close()

@@ -14,7 +14,7 @@ from tests.support.manifests import config_map
 
 pytestmark = pytest.mark.e2e
 
-SOURCES = [f"source-{n}" for n in range(20)]
+SOURCES = [f"source-{n}" for n in range(10)]
 
 
 def answered(area: Area, name: str, stamp: str) -> bool:

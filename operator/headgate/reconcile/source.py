@@ -17,20 +17,16 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from headgate.api import GitRepository, InvalidSpec, ObjectKey, labels, reasons
-from headgate.git.cache import BareCache, Caches
-from headgate.git.checkout import check_out
+from headgate.git.cache import Caches
 from headgate.git.client import Remote
-from headgate.git.compose import PackableTree
 from headgate.git.errors import AuthenticationFailed, GitError
 from headgate.git.reflists import Asking, RefLists
-from headgate.git.refs import Reference, Resolved
-from headgate.git.storage import Artifact, ArtifactStorage
+from headgate.git.refs import Reference
+from headgate.git.storage import ArtifactStorage
 from headgate.git.url import RemoteUrl
-from headgate.git.verify import verify
 from headgate.kube import Client
 from headgate.reconcile import finalizers
 from headgate.reconcile.config import Config
@@ -38,6 +34,7 @@ from headgate.reconcile.controller import GONE, NOTHING_MORE, Backoff, Outcome
 from headgate.reconcile.events import NORMAL, EventRecorder
 from headgate.reconcile.measure import FETCH, UNMEASURED, Measure, timed
 from headgate.reconcile.queue import Trigger
+from headgate.reconcile.source_fetch import SourceFetcher
 from headgate.reconcile.source_inputs import (
     OBSERVED,
     CannotRead,
@@ -67,18 +64,6 @@ Obj = dict[str, Any]
 _log = logging.getLogger("headgate.source")
 
 
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """What a visit to the remote and the storage brought."""
-
-    artifact: Artifact
-    tree: PackableTree
-    subject: str
-    """First line of the commit's message."""
-    verified: str
-    """Whose signatures were found, as the condition tells it; empty when none were asked for."""
-
-
 class SourceReconciler:
     """See the module's text. Shared by all workers; an object is with one worker at a time."""
 
@@ -98,6 +83,7 @@ class SourceReconciler:
         self._artifacts = artifacts
         self._written, self._available = written, available
         self.caches = Caches(config.storage_path / "git")
+        self._fetcher = SourceFetcher(self.caches, artifacts)
         self._inputs = SourceInputs(client, store, trees)
         self._report = SourceReport(events, config.jitter)
         self.lists = RefLists(lambda asked: measure.refs_wanted(asked=asked))
@@ -177,7 +163,7 @@ class SourceReconciler:
     ) -> Outcome:
         """``since``: the time of a request, which no earlier answer of the remote can serve."""
         spec = source.spec
-        await self._check_storage(session)
+        stored = await self._check_storage(session)
         forget_verification(session, source)
         address = RemoteUrl.parse(spec.url)
         credentials = await self._inputs.credentials(source, address)
@@ -188,7 +174,7 @@ class SourceReconciler:
             since = time.monotonic() - spec.interval / 2
         asking = Asking(self.lists, remote, since)
         try:
-            return await self._produce(key, session, source, requested, plan, remote, asking)
+            return await self._produce(key, session, source, requested, plan, remote, asking, stored)
         except GitError:
             # Another try goes by another answer.
             self.asked_for(source.key)
@@ -205,6 +191,7 @@ class SourceReconciler:
         plan: Plan,
         remote: Remote,
         asking: Asking,
+        stored: bool,
     ) -> Outcome:
         spec, status = source.spec, session.status
         had_failed = session.is_true(reasons.FETCH_FAILED)
@@ -234,18 +221,22 @@ class SourceReconciler:
                 session, reasons.NEW_REVISION, f"new upstream revision '{resolved.revision}'"
             )
         with timed(self._measure, FETCH):
-            fetched = await asyncio.to_thread(self._fetch, source, remote, resolved, commits, plan)
+            fetched = await asyncio.to_thread(
+                self._fetcher.fetch, source, remote, resolved, commits, plan, stored=unchanged and stored
+            )
         session.unmark(reasons.FETCH_FAILED)
         if fetched.verified and spec.verify is not None:
             session.mark(reasons.SOURCE_VERIFIED, "True", reasons.SUCCEEDED, fetched.verified)
             status["sourceVerificationMode"] = spec.verify.mode
         self._trees.put(key, resolved.revision, fetched.tree)
-        new = artifact is None or artifact["digest"] != fetched.artifact.digest
-        if new or not unchanged:
-            status["artifact"] = fetched.artifact.to_status()
-        elif artifact is not None:
-            # Stored again after a loss, perhaps at another address.
-            artifact["url"] = fetched.artifact.url
+        packed, new = fetched.artifact, False
+        if packed is not None:
+            new = artifact is None or artifact["digest"] != packed.digest
+            if new or not unchanged:
+                status["artifact"] = packed.to_status()
+            elif artifact is not None:
+                # Stored again after a loss, perhaps at another address.
+                artifact["url"] = packed.url
         for name, value in observed(source, plan).items():
             if value is None:
                 status.pop(name, None)
@@ -260,7 +251,7 @@ class SourceReconciler:
             self._report.tell(session, NORMAL, reasons.NEW_ARTIFACT, message)
         elif had_failed:
             self._report.tell(session, NORMAL, reasons.SUCCEEDED, message)
-        await asyncio.to_thread(self._artifacts.collect, fetched.artifact.path)
+        await asyncio.to_thread(self._artifacts.collect, status["artifact"]["path"])
         return outcome
 
     async def _succeed(
@@ -270,26 +261,8 @@ class SourceReconciler:
         age = 0.0 if asking.asked is None else time.monotonic() - asking.asked
         return await self._report.succeeded(session, source, requested, age)
 
-    def _fetch(
-        self, source: GitRepository, remote: Remote, resolved: Resolved, commits: BareCache, plan: Plan
-    ) -> Fetched:
-        """Runs in a worker thread."""
-        commit = remote.fetch(resolved, commits)
-        verified = ""
-        if source.spec.verify is not None and plan.keys is not None:
-            objects = remote.objects(resolved, commits)
-            verified = verify(source.spec.verify.mode, resolved, *objects, plan.keys)
-        tree = check_out(remote, commits, commit, plan.shape)
-        try:
-            artifact = self._artifacts.publish(tree, source.namespace, source.name, commit, resolved.revision)
-            _, subject = commits.git("log", "-1", "--format=%s", commit)
-        except BaseException:
-            tree.close()
-            raise
-        return Fetched(artifact, tree, subject.decode(errors="replace").strip(), verified)
-
-    async def _check_storage(self, session: StatusSession) -> None:
-        """An artifact that is no longer in storage as it was is not offered any longer."""
+    async def _check_storage(self, session: StatusSession) -> bool:
+        """Whether the artifact is in storage as it was."""
         status = session.status
         session.unmark(reasons.STORAGE_OPERATION_FAILED)
         artifact = status.get("artifact")
@@ -308,6 +281,7 @@ class SourceReconciler:
             session.mark(reasons.READY, "Unknown", reasons.PROGRESSING, message)
         session.mark(reasons.RECONCILING, "True", reasons.PROGRESSING, message)
         session.write_soon()
+        return artifact is not None and not missing
 
     # Coming and going.
 
@@ -316,19 +290,12 @@ class SourceReconciler:
         artifact = session.status.get("artifact")
         if artifact is None or self._trees.has(key, artifact["revision"]):
             return
-        commit = artifact["revision"].rpartition(":")[2]
-        spec = session.obj["spec"]
-        try:
-            commits = self.caches.open(key.namespace, key.name, str(RemoteUrl.parse(spec["url"])))
-            if not await asyncio.to_thread(commits.has, commit):
-                return
-            shape = self._inputs.observed_shape(key, session.status)
-            if shape is None:
-                return
-            remote = Remote(RemoteUrl.parse(spec["url"]))
-            tree = await asyncio.to_thread(check_out, remote, commits, commit, shape, offline=True)
-        except GitError as error:
-            _log.info("%s: the cached commit %s cannot be used: %s", key, commit, error)
+        shape = self._inputs.observed_shape(key, session.status)
+        if shape is None:
+            return
+        commit, url = artifact["revision"].rpartition(":")[2], session.obj["spec"]["url"]
+        tree = await asyncio.to_thread(self._fetcher.reopen, key, url, commit, shape)
+        if tree is None:
             return
         self._trees.put(key, artifact["revision"], tree)
         self._available(key)
