@@ -72,6 +72,8 @@ class Arena:
     repository: Repository
     url: str
     pid: int
+    start_anew: Callable[[], int]
+    """Stop the operator and start it again, on the storage it left; returns its process id."""
     changes: Changes = field(init=False)
     _mark: tuple[float, float, Counter[str]] = field(init=False)
 
@@ -88,6 +90,13 @@ class Arena:
             rss_mib(self.pid),
             self._requests() - requests,
         )
+
+    def restart(self) -> None:
+        """Stop the operator and start it again; costs are counted from its start."""
+        before = self._requests()
+        began = time.monotonic()
+        self.pid = self.start_anew()
+        self._mark = (began, 0.0, before)
 
     def head(self) -> str:
         return self.repository.git("rev-parse", "HEAD").strip()
@@ -270,16 +279,19 @@ def arena(arguments: Sequence[str] = (), command: str = "") -> Iterator[Arena]:
             ["create", "namespace", NAMESPACE],
         ):
             subprocess.run([*kubectl, *words], check=True, capture_output=True)
-        if command:
-            words = shlex.split(command.format(kubeconfig=cluster.kubeconfig, folder=folder))
-            process = subprocess.Popen(words, start_new_session=True)
-            stack.callback(process.wait)
-            stack.callback(process.terminate)
-            pid = process.pid
-        else:
-            running = stack.enter_context(operator.running(cluster.kubeconfig, folder, arguments))
-            pid = running.pid
-        found = Arena(cluster.kubeconfig, repository, server.url("repo.git"), pid)
+        life = stack.enter_context(ExitStack())
+
+        def begin() -> int:
+            life.close()
+            if command:
+                words = shlex.split(command.format(kubeconfig=cluster.kubeconfig, folder=folder))
+                process = subprocess.Popen(words, start_new_session=True)
+                life.callback(process.wait)
+                life.callback(process.terminate)
+                return process.pid
+            return life.enter_context(operator.running(cluster.kubeconfig, folder, arguments)).pid
+
+        found = Arena(cluster.kubeconfig, repository, server.url("repo.git"), begin(), begin)
         found.changes = Changes(cluster.kubeconfig)
         stack.callback(found.changes.close)
         found.mark()

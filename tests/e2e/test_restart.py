@@ -108,3 +108,28 @@ def test_a_restart_writes_nothing_to_the_workloads(
         # And it follows Git as before.
         area.ready("one", area.commit({"one/a.yaml": config_map("one-a", v="2")}))
         area.close()
+
+
+def test_what_happened_meanwhile_is_mended_at_once(
+    request: pytest.FixtureRequest, api: Api, git_server: GitHttpServer, account: Path, tmp_path: Path
+) -> None:
+    area = Area(api, git_server, area_name(request), {OWN: "meanwhile"})
+    # So that nothing of it is the doing of a retry.
+    options = (f"--watch-label-selector={OWN}=meanwhile", "--requeue-dependency=1h")
+    revision = area.commit(
+        {f"app/{name}.yaml": config_map(name, v="1") for name in ("kept", "lost", "edited")}
+    )
+    with operator.running(account, tmp_path, options):
+        area.source(ready=False)
+        area.kustomization("app")
+        area.ready("app", revision)
+    api.delete("v1", "ConfigMap", "lost", area.namespace)
+    api.merge(area.config_map("edited") or {}, {"data": {"v": "2"}})
+    with operator.running(account, tmp_path, options):
+
+        def present() -> bool:
+            found = [area.config_map(name) for name in ("lost", "edited")]
+            return [o and o["data"] for o in found] == [{"v": "1"}, {"v": "1"}]
+
+        until("both are as in Git", present)
+        area.close()
