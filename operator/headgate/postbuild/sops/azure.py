@@ -24,6 +24,12 @@ _LIMITS: dict[str, Any] = {
     "retry_total": RETRIES,
 }
 
+_NO_PROGRAMS = {
+    f"exclude_{name}_credential": True
+    for name in ("broker", "cli", "developer_cli", "interactive_browser", "powershell", "shared_token_cache")
+}
+"""What a developer's machine would be asked for; it may run programs."""
+
 
 class AzureKeyVault(CloudKeys):
     """A client of any vault; the credentials are the mapping of ``sops.azure-kv``.
@@ -66,7 +72,7 @@ class AzureKeyVault(CloudKeys):
         if self._credentials is None:
             account = self._identity
             if account is None:
-                return sdk.DefaultAzureCredential(exclude_interactive_browser_credential=True, **options)
+                return sdk.DefaultAzureCredential(**_NO_PROGRAMS, **options)
             return sdk.ClientAssertionCredential(
                 account.annotation("azure.workload.identity/tenant-id"),
                 account.annotation("azure.workload.identity/client-id"),

@@ -49,7 +49,7 @@ class GcpKms(CloudKeys):
             raise KeyRefused("its resource id is malformed")
         ciphertext = base64.b64encode(wrapped_key(key)).decode()
         try:
-            with AuthorizedSession(self._google_credentials()) as session:
+            with AuthorizedSession(self._google_credentials(), refresh_timeout=ANSWER_TIMEOUT) as session:
                 answer = session.post(
                     f"{_endpoint()}/v1/{resource}:decrypt",
                     json={"ciphertext": ciphertext},
