@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
 from headgate.kustomize.errors import KustomizationError
+from headgate.kustomize.yaml.numbers import go_single
 from headgate.kustomize.yaml.scalars import scalar_text
 
 T = TypeVar("T")
@@ -29,10 +30,12 @@ def wrong_type(value: Any, where: str, wanted: str) -> KustomizationError:
 
 
 def text(value: Any, where: str, strict: bool) -> str:
-    """Decode text."""
-    if not isinstance(value, str):
+    """Decode text; where not ``strict``, a number or a boolean becomes what Flux makes of it, ``1.10`` being "1.1"."""
+    if isinstance(value, str):
+        return value
+    if strict or not isinstance(value, (bool, int, float)):
         raise wrong_type(value, where, "text")
-    return value
+    return go_single(value) if isinstance(value, float) else scalar_text(value)
 
 
 def boolean(value: Any, where: str, strict: bool) -> bool:

@@ -29,7 +29,7 @@ from headgate.kustomize.transform.names import add_hashes
 from headgate.kustomize.transform.order import LEGACY, sort_resources
 from headgate.kustomize.transform.variables import resolve_vars
 from headgate.kustomize.tree import EntryKind, Tree, resolve
-from headgate.kustomize.yaml import plain
+from headgate.kustomize.yaml import printed
 
 KUSTOMIZE_VERSION = "v5.8.1"
 """The release of kustomize whose behaviour this engine has."""
@@ -77,7 +77,7 @@ def _build(target: Target, loader: Loader, context: Context, options: BuildOptio
         add_pairs(resources, _MANAGED_BY, _METADATA_LABELS)
     for resource in resources:
         _clean(resource, metadata)
-    return [plain(resource.obj) for resource in resources]
+    return [printed(resource.obj) for resource in resources]
 
 
 def _finish(gathered: Accumulator) -> None:

@@ -9,10 +9,10 @@ import base64
 import hashlib
 from typing import Any
 
-from headgate.kustomize.errors import BuildError, KustomizationError, ResourceError
+from headgate.kustomize.errors import BuildError, KustomizationError
 from headgate.kustomize.loader import Loader
 from headgate.kustomize.model import GeneratorArgs, GeneratorOptions
-from headgate.kustomize.resource import Obj, ScopeOf, label_of
+from headgate.kustomize.resource import Obj, ScopeOf
 from headgate.kustomize.resource import Resource as _Resource
 from headgate.kustomize.yaml import plain, to_json
 from headgate.kustomize.yaml.scalars import scalar_text
@@ -132,7 +132,10 @@ def _file_source(text: str) -> tuple[str, str]:
 
 
 def content_hash(obj: Obj) -> str:
-    """Return the ten characters that kustomize appends to the name of a generated object."""
+    """Return the ten characters that are appended to the name of a generated object.
+
+    For ConfigMaps and Secrets they are kustomize's.
+    """
     kind = scalar_text(obj.get("kind"))
     if kind == "ConfigMap":
         fields = {"kind": kind, "name": "", "data": _field(obj, "data")}
@@ -143,7 +146,9 @@ def content_hash(obj: Obj) -> str:
         if isinstance(obj.get("stringData"), dict):
             fields["stringData"] = obj["stringData"]
     else:
-        raise ResourceError("only ConfigMaps and Secrets can have a hash suffix", object=label_of(obj))
+        # kustomize hashes its own parser's nodes here, line numbers and comments and all, differently from release to
+        # release. What the annotation is there for needs only a name that changes with the content.
+        fields = obj
     digest = hashlib.sha256(to_json(plain(fields))).hexdigest()
     return digest[:10].translate(_HASH_LETTERS)
 

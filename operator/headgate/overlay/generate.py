@@ -15,7 +15,7 @@ from typing import Any
 from headgate.kustomize.documents import CACHE
 from headgate.kustomize.errors import BuildError
 from headgate.kustomize.tree import EntryKind, Tree
-from headgate.kustomize.yaml import load_documents
+from headgate.kustomize.yaml import Dialect, load_documents
 
 FILE_NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 """The recognised names, in the order in which kustomize looks for them."""
@@ -74,12 +74,11 @@ def _read(tree: Tree, file: str) -> dict[str, Any]:
 
 
 def _parsed(data: bytes, file: str) -> dict[str, Any]:
-    values = [d.value for d in load_documents(data, file=file) if d.value is not None]
-    if not values:
+    documents = load_documents(data, file=file, dialect=Dialect.CONFIG)
+    if not documents:
         return {}
-    if len(values) > 1:
-        raise BuildError("a kustomization file holds one document, this one has several", file=file)
-    content = values[0]
+    # As in kustomize, whatever documents follow are not looked at.
+    content = documents[0].value
     if not isinstance(content, dict):
         raise BuildError("a kustomization file must be a mapping of fields", file=file)
     return content

@@ -10,10 +10,9 @@ import posixpath
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
 from headgate.kustomize.errors import BuildError
 from headgate.kustomize.tree import EntryKind, Tree
+from headgate.kustomize.yaml import dump
 from headgate.overlay.generate import Found
 
 _SCALARS = (("targetNamespace", "namespace"), ("namePrefix", "namePrefix"), ("nameSuffix", "nameSuffix"))
@@ -21,7 +20,7 @@ _SELECTOR = ("group", "version", "kind", "name", "namespace", "labelSelector", "
 
 
 def merge_spec(tree: Tree, path: str, found: Found, spec: Mapping[str, Any]) -> bytes:
-    """The content of ``found`` with the spec's fields, as JSON (which is YAML).
+    """The content of ``found`` with the spec's fields, as text.
 
     Raises :class:`BuildError` for a component whose path is not local and relative.
     """
@@ -40,7 +39,7 @@ def merge_spec(tree: Tree, path: str, found: Found, spec: Mapping[str, Any]) -> 
         content["images"] = _images(content.get("images") or [], spec["images"])
     if spec.get("buildMetadata"):
         content["buildMetadata"] = list(spec["buildMetadata"])
-    return orjson.dumps(content)
+    return dump(content).encode()
 
 
 def _append(content: dict[str, Any], field: str, items: list[Any]) -> None:

@@ -13,7 +13,7 @@ import orjson
 from headgate.kustomize import BuildOptions, RemoteFetcher, build, dump
 from headgate.kustomize.errors import BuildError, ResourceError
 from headgate.kustomize.tree import EntryKind, Inputs, RecordingTree, Tree
-from headgate.kustomize.yaml import load_documents
+from headgate.kustomize.yaml import Dialect, load_documents, printed
 from headgate.overlay import prepare
 from headgate.postbuild import Masks, PostBuildError, substitute
 from headgate.postbuild.sops import DecryptionError, NotConfigured, require_plain
@@ -88,16 +88,21 @@ def build_objects(
     if kind is not EntryKind.DIRECTORY:
         what = "is a file, not a directory" if kind is EntryKind.FILE else "no such directory in the source"
         raise PathNotFound(f"kustomization path not found: {spec.get('path')}: {what}", field="spec.path")
-    options = BuildOptions(reorder="none", unknown_fields="ignore", allow_remote=rules.remote_bases)
+    options = BuildOptions(
+        load_restrictor="none", reorder="none", unknown_fields="ignore", allow_remote=rules.remote_bases
+    )
     prepared = prepare(recording, path, spec)
     if inputs.keys is None:
-        objects = [_finished(obj, spec, inputs, rules) for obj in build(prepared, path, options)]
+        built = build(prepared, path, options)
+        objects = [_finished(obj, spec, inputs, rules) for obj in built if not _is_for_kustomize(obj)]
         masks = inputs.masks
     else:
         decryption = Decryption(inputs.keys, prepared, path, recording, rules.data_keys)
         try:
             built = build(decryption.tree, path, options)
-            objects = [_finished(obj, spec, inputs, rules, decryption) for obj in built]
+            objects = [
+                _finished(obj, spec, inputs, rules, decryption) for obj in built if not _is_for_kustomize(obj)
+            ]
         except DecryptionError as error:
             raise decryption.failed(error) from None
         except BuildError as error:
@@ -112,6 +117,17 @@ def build_objects(
 def _names(obj: Obj) -> Iterator[str]:
     meta = obj["metadata"]
     return (meta[field] for field in ("name", "namespace") if isinstance(meta.get(field), str))
+
+
+def _is_for_kustomize(obj: Obj) -> bool:
+    """Tell whether the object is a kustomization file among the resources, which Flux leaves out."""
+    kind, api_version = obj.get("kind"), obj.get("apiVersion")
+    return (
+        isinstance(kind, str)
+        and kind.lower() == "kustomization"
+        and isinstance(api_version, str)
+        and api_version.startswith("kustomize.config.k8s.io/")
+    )
 
 
 def _finished(
@@ -151,10 +167,10 @@ def _substituted(obj: Obj, inputs: ClusterInputs, rules: BuildRules, *, sensitiv
 
 
 def _load(text: str) -> Any:
-    values = [d.value for d in load_documents(text.encode(), file="") if d.value is not None]
-    if len(values) != 1:
+    documents = load_documents(text.encode(), file="", dialect=Dialect.CONFIG)
+    if len(documents) != 1:
         raise ValueError("not one document")
-    return values[0]
+    return printed(documents[0].value)
 
 
 def _check(obj: Obj) -> None:

@@ -69,6 +69,56 @@ def test_a_variable_without_value_is_empty_where_that_is_chosen() -> None:
     assert built.objects[0]["data"] == {"region": None}
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("yes", True), ("2024-01-02", "2024-01-02"), ("0o17", 15), ("017", 15), ("2.0", 2), ("1e3", 1000)],
+)
+def test_what_is_substituted_is_read_as_flux_reads_it(text: str, value: Any) -> None:
+    built = build_objects(_tree(a=CONFIG), _spec(), ClusterInputs("1", Variables({"region": text})))
+    assert built.objects[0]["data"] == {"region": value}
+    assert type(built.objects[0]["data"]["region"]) is type(value)
+
+
+def test_whole_numbers_reach_the_api_server_as_such() -> None:
+    numbers = "apiVersion: example.com/v1\nkind: Web\nmetadata: {name: web}\n"
+    numbers += "spec: {replicas: 2.0, many: 1e6, ratio: 0.5, listed: [1.0, 1.5], huge: 1e30}\n"
+    spec = build_objects(_tree(a=numbers), _spec()).objects[0]["spec"]
+    assert repr(spec) == "{'replicas': 2, 'many': 1000000, 'ratio': 0.5, 'listed': [1, 1.5], 'huge': 1e+30}"
+
+
+def test_files_beside_the_directory_are_read_as_far_as_the_source_reaches() -> None:
+    files = {
+        "app/kustomization.yaml": "resources: [../shared/config.yaml]\n",
+        "shared/config.yaml": CONFIG,
+        "out/kustomization.yaml": "resources: [../../config.yaml]\n",
+    }
+    assert len(build_objects(MemoryTree(files), _spec()).objects) == 1
+    with pytest.raises(BuildError, match="leads out of the tree"):
+        build_objects(MemoryTree(files), _spec(path="./out"))
+
+
+def test_a_kustomization_file_among_the_resources_is_not_applied() -> None:
+    files = {
+        "app/kustomization.yaml": "resources: [config.yaml, other.yaml]\n",
+        "app/config.yaml": CONFIG,
+        "app/other.yaml": "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nmetadata: {name: a}\n",
+    }
+    assert [o["kind"] for o in build_objects(MemoryTree(files), _spec()).objects] == ["ConfigMap"]
+
+
+def test_the_kustomization_file_is_read_as_flux_reads_it() -> None:
+    text = "generatorOptions: {disableNameSuffixHash: yes}\n"
+    text += "images: [{name: nginx, newTag: 1.10}]\nconfigMapGenerator: [{name: a, literals: [b=c]}]\n---\nmore: 1\n"
+    built = build_objects(MemoryTree({"app/kustomization.yaml": text}), _spec(namePrefix="x-"))
+    assert [o["metadata"]["name"] for o in built.objects] == ["x-a"]
+    text = "resources: [pod.yaml]\nimages: [{name: nginx, newTag: 1.10}]\n"
+    text += "labels: [{pairs: {a: 1, b: yes, c: 123456.789}}]\n"
+    pod = "{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {containers: [{name: a, image: nginx}]}}"
+    built = build_objects(MemoryTree({"app/kustomization.yaml": text, "app/pod.yaml": pod}), _spec())
+    assert built.objects[0]["metadata"]["labels"] == {"a": "1", "b": "true", "c": "123456.79"}
+    assert built.objects[0]["spec"]["containers"][0]["image"] == "nginx:1.1"
+
+
 @pytest.mark.parametrize("keys", [None, Keys("1")])
 def test_ciphertext_is_never_applied(keys: Keys | None) -> None:
     with pytest.raises((StillEncrypted, DecryptionFailed), match=r"Secret/password( is SOPS encrypted|: )"):

@@ -15,7 +15,7 @@ a number, and an annotation ``1.10`` is the text ``1.10``. :func:`plain` takes t
 from headgate.kustomize.yaml.canonical import to_json
 from headgate.kustomize.yaml.emitter import dump, dump_all
 from headgate.kustomize.yaml.loader import DEFAULT, Dialect, Document, Limits, load_documents
-from headgate.kustomize.yaml.scalars import Quoted, plain, scalar_text
+from headgate.kustomize.yaml.scalars import Quoted, plain, printed, scalar_text
 
 __all__ = [
     "DEFAULT",
@@ -27,6 +27,7 @@ __all__ = [
     "dump_all",
     "load_documents",
     "plain",
+    "printed",
     "scalar_text",
     "to_json",
 ]

@@ -7,8 +7,9 @@ they turn to an exponent. Rules: ``encoding/json`` (float encoder) and ``strconv
 from __future__ import annotations
 
 import math
+import struct
 
-__all__ = ["go_general", "go_json", "go_yaml"]
+__all__ = ["go_general", "go_json", "go_single", "go_whole", "go_yaml"]
 
 
 def _digits(number: float) -> tuple[str, int]:
@@ -51,6 +52,24 @@ def go_general(number: float) -> str:
     return sign + _exponential(digits, point, 2)
 
 
+def go_single(number: float) -> str:
+    """Return the number as ``strconv.FormatFloat(number, 'g', -1, 32)`` prints it; not for NaN."""
+    single = _as_single(number)
+    if math.isinf(single):
+        return go_general(single)
+    shortest = next(
+        text for digits in range(1, 10) if _as_single(float(text := f"{single:.{digits}g}")) == single
+    )
+    return go_general(float(shortest))
+
+
+def _as_single(number: float) -> float:
+    try:
+        return float(struct.unpack("f", struct.pack("f", number))[0])
+    except OverflowError:
+        return math.copysign(math.inf, number)
+
+
 def go_json(number: float) -> str:
     """Return the number as Go's ``encoding/json`` prints it; the number must be finite."""
     if number == 0:
@@ -65,9 +84,14 @@ def go_json(number: float) -> str:
 
 def go_yaml(number: float) -> str:
     """Return the number as ``kustomize build`` prints it: through JSON, and read back from there."""
-    text = go_json(number)
-    if "." not in text and "e" not in text:
-        whole = int(text)
-        if -(1 << 63) <= whole < (1 << 64):
-            return str(whole)
-    return go_general(number)
+    whole = go_whole(number)
+    return go_general(number) if whole is None else str(whole)
+
+
+def go_whole(number: float) -> int | None:
+    """Return the integer that Go reads from the number's JSON, None when it reads a float; not for NaN."""
+    text = go_json(number) if number - number == 0 else "e"
+    if "." in text or "e" in text:
+        return None
+    whole = int(text)
+    return whole if -(1 << 63) <= whole < (1 << 64) else None

@@ -15,7 +15,7 @@ import re
 from typing import Any
 
 from headgate.kustomize.yaml.folded import refolded
-from headgate.kustomize.yaml.numbers import go_general
+from headgate.kustomize.yaml.numbers import go_general, go_whole
 
 __all__ = [
     "Folded",
@@ -25,6 +25,7 @@ __all__ = [
     "Time",
     "needs_quotes",
     "plain",
+    "printed",
     "resolve_v2",
     "resolve_v3",
     "scalar_text",
@@ -78,7 +79,8 @@ class SpelledFloat(float):
         return self
 
 
-_PLAIN_TYPES = frozenset((str, int, float, bool, type(None)))
+_PLAIN_TYPES: frozenset[type] = frozenset((str, int, float, bool, type(None)))
+_PRINTED_TYPES: frozenset[type] = frozenset((str, int, bool, type(None)))
 
 
 def plain(value: Any) -> Any:
@@ -86,14 +88,26 @@ def plain(value: Any) -> Any:
 
     This is what kustomize prints and reads again, and so folded text changes (:mod:`.folded`).
     """
+    return _unmarked(value, _PLAIN_TYPES)
+
+
+def printed(value: Any) -> Any:
+    """Return the value as it is read from what ``kustomize build`` prints: plain, and whole numbers as such.
+
+    What is applied has ``replicas: 2.0`` as ``2``, which is all the API server takes for an integer.
+    """
+    return _unmarked(value, _PRINTED_TYPES)
+
+
+def _unmarked(value: Any, done: frozenset[type]) -> Any:
     kind = type(value)
-    if kind in _PLAIN_TYPES:
+    if kind in done:
         return value
     if kind is dict:
         changed: dict[str, Any] | None = None
         for key, old in value.items():
-            if type(old) not in _PLAIN_TYPES:
-                new = plain(old)
+            if type(old) not in done:
+                new = _unmarked(old, done)
                 if new is not old:
                     if changed is None:
                         changed = dict(value)
@@ -101,15 +115,16 @@ def plain(value: Any) -> Any:
         return value if changed is None else changed
     if kind is list:
         for index, old in enumerate(value):
-            if type(old) not in _PLAIN_TYPES and plain(old) is not old:
-                return [*value[:index], *map(plain, value[index:])]
+            if type(old) not in done and _unmarked(old, done) is not old:
+                return [*value[:index], *(_unmarked(item, done) for item in value[index:])]
         return value
     if isinstance(value, str):
         return refolded(value) if kind is Folded else str(value)
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float):
-        return float(value)
+        whole = None if float in done else go_whole(value)
+        return float(value) if whole is None else whole
     return value
 
 
