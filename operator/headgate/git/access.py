@@ -7,6 +7,7 @@ asked for by ssh through a helper that prints an environment variable.
 
 from __future__ import annotations
 
+import os
 import shlex
 import ssl
 import sys
@@ -63,7 +64,10 @@ def grant(
     """
     with SecretFiles() as files:
         if url.is_ssh:
-            environment = _ssh(credentials, files, connect_timeout)
+            if credentials.as_user:
+                environment = _ssh_of_user(connect_timeout)
+            else:
+                environment = _ssh(credentials, files, connect_timeout)
             yield Access(url.for_git(credentials.username), environment)
         else:
             environment = _ask(url, credentials, files) if on_demand else {}
@@ -107,6 +111,13 @@ def _system_authorities() -> bytes:
     # The Secret's authorities add to those of the system, as they do in Flux; curl would replace them.
     bundle = ssl.get_default_verify_paths().cafile
     return Path(bundle).read_bytes() + b"\n" if bundle and Path(bundle).is_file() else b""
+
+
+def _ssh_of_user(connect_timeout: float) -> dict[str, str]:
+    """As the user would call ssh, but without prompts."""
+    arguments = ["ssh", "-T", "-o", "BatchMode=yes", "-o", f"ConnectTimeout={max(1, int(connect_timeout))}"]
+    inherited = {name: os.environ[name] for name in ("HOME", "SSH_AUTH_SOCK") if name in os.environ}
+    return {**inherited, "GIT_SSH_COMMAND": shlex.join(arguments), "GIT_SSH_VARIANT": "ssh"}
 
 
 def _ssh(credentials: Credentials, files: SecretFiles, connect_timeout: float) -> dict[str, str]:

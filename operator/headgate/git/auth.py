@@ -48,6 +48,8 @@ class Credentials:
     passphrase: str = field(default="", repr=False)
     proxy: Proxy | None = None
     """Over which the remote is reached, None: as the environment says."""
+    as_user: bool = False
+    """Whether ssh uses the keys, agent and configuration of the user who runs this process."""
 
     @classmethod
     def from_secret(
@@ -62,7 +64,7 @@ class Credentials:
 
     def without_secrets(self) -> Credentials:
         """Return what may be shown to another server: whom to trust and how to get there."""
-        return Credentials(ca=self.ca, known_hosts=self.known_hosts, proxy=self.proxy)
+        return Credentials(ca=self.ca, known_hosts=self.known_hosts, proxy=self.proxy, as_user=self.as_user)
 
     @property
     def authorization(self) -> str:

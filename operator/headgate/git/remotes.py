@@ -1,9 +1,10 @@
 """Bases and files that kustomizations name by URL, fetched for the build engine.
 
-``RemoteBases`` is a ``headgate.kustomize.RemoteFetcher``. A repository is fetched without history and without
-credentials, as by Flux's kustomize-controller, into a cache of its own; the trees of the last few commits are kept
-open, so that many builds on one base cost one fetch, and one question for its references every few seconds. URLs go
-through the same checks as those of a GitRepository, submodules through the same as those of one.
+``RemoteBases`` is a ``headgate.kustomize.RemoteFetcher``. A repository is fetched without history and, unless it is
+for a user at a command line, without credentials, as by Flux's kustomize-controller, into a cache of its own; the
+trees of the last few commits are kept open, so that many builds on one base cost one fetch, and one question for its
+references every few seconds. URLs go through the same checks as those of a GitRepository, submodules through the same
+as those of one.
 
 What a build may not do at all (``--no-remote-bases``) is not decided here.
 """
@@ -21,19 +22,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import urllib3
-
+from headgate.git.auth import DEFAULT_SSH_USER, Credentials
 from headgate.git.cache import BareCache
 from headgate.git.client import Remote
 from headgate.git.compose import ComposedTree, Layer, PackableTree
+from headgate.git.download import Downloads, RemoteFailed
 from headgate.git.errors import GitError, RefInvalid, RefNotFound, UrlInvalid
 from headgate.git.refs import HEADS, TAGS, Refs, Resolved, check_ref_name, revision_of
 from headgate.git.submodules import fetch_submodules
 from headgate.git.tree import GitTree
 from headgate.git.url import RemoteUrl, long_form
-from headgate.kustomize.errors import BuildError, LimitExceeded, Refused
+from headgate.kustomize.errors import Refused
 from headgate.kustomize.giturl import GitUrl
-from headgate.kustomize.tree import MAX_FILE_BYTES, EntryKind
+from headgate.kustomize.tree import EntryKind
 
 __all__ = ["RemoteBases", "RemoteFailed"]
 
@@ -42,14 +43,8 @@ FRESH = 10.0
 """Seconds for which a reference is not asked about again."""
 MAX_TREES = 32
 MAX_REPOSITORIES = 128
-MAX_REDIRECTS = 5
-FILE_TIMEOUT = 27.0
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-
-
-class RemoteFailed(BuildError):
-    """What a kustomization names by URL cannot be had."""
 
 
 @dataclass(slots=True)
@@ -83,15 +78,20 @@ class _Borrowed:
 class RemoteBases:
     """See the module's text. Thread-safe; ``close`` it when done."""
 
-    def __init__(self, root: Path, *, fresh: float = FRESH) -> None:
-        """``root``: a folder for the caches; ``fresh``: seconds for which a reference is not asked again."""
+    def __init__(self, root: Path, *, fresh: float = FRESH, as_user: bool = False) -> None:
+        """``root``: a folder for the caches; ``fresh``: seconds for which a reference is not asked again.
+
+        ``as_user``: repositories may be reached over ssh with the keys, agent and configuration of whoever runs
+        this process, for a command line; an operator has none to use for the repositories of others.
+        """
         self._root = root
+        self._as_user = as_user
         self._fresh = fresh
         self._lock = threading.Lock()
         self._repositories: OrderedDict[str, _Repository] = OrderedDict()
         self._trees: OrderedDict[tuple[str, str, bool], PackableTree] = OrderedDict()
         self._resolved: dict[tuple[str, str], tuple[float, Resolved]] = {}
-        self._http = urllib3.PoolManager(maxsize=4)
+        self._downloads = Downloads()
 
     def repository(self, url: GitUrl) -> _Borrowed:
         """Return the tree of a repository at the reference that ``url`` names; raises a BuildError."""
@@ -99,7 +99,7 @@ class RemoteBases:
             address = RemoteUrl.parse(long_form(url.repository))
         except UrlInvalid as error:
             raise Refused(f"the remote base cannot be fetched: {error}") from None
-        if address.is_ssh:
+        if address.is_ssh and not self._as_user:
             raise Refused(
                 f"the remote base '{address}' cannot be fetched: there are no credentials for ssh here; "
                 "use an https URL, or include the repository in the GitRepository (spec.include)"
@@ -111,28 +111,7 @@ class RemoteBases:
 
     def file(self, url: str) -> bytes | None:
         """Return what an HTTP(S) URL holds, None when the server does not have it; raises a BuildError."""
-        try:
-            address = RemoteUrl.parse(url)
-            retries = urllib3.Retry(total=MAX_REDIRECTS, redirect=MAX_REDIRECTS, connect=1, read=1, status=0)
-            answer = self._http.request(
-                "GET", address.for_git(), timeout=FILE_TIMEOUT, retries=retries, preload_content=False
-            )
-            try:
-                if not 200 <= answer.status < 300 or _is_page(answer.headers.get("Content-Type", "")):
-                    return None
-                # Read in pieces, as a compressed answer may be far larger than it seems.
-                content = bytearray()
-                for piece in answer.stream(1 << 16, decode_content=True):
-                    content += piece
-                    if len(content) > MAX_FILE_BYTES:
-                        raise LimitExceeded(f"is larger than {MAX_FILE_BYTES} bytes", file=str(address))
-                return bytes(content)
-            finally:
-                answer.close()
-        except UrlInvalid as error:
-            raise Refused(f"the file cannot be fetched: {error}") from None
-        except urllib3.exceptions.HTTPError as error:
-            raise RemoteFailed(f"cannot be fetched: {type(error).__name__}", file=str(address)) from None
+        return self._downloads.get(url)
 
     def close(self) -> None:
         """Let go of all trees; builds that still read keep theirs."""
@@ -141,10 +120,13 @@ class RemoteBases:
             self._trees.clear()
         for tree in trees:
             tree.close()
-        self._http.clear()
+        self._downloads.close()
 
     def _borrow(self, address: RemoteUrl, url: GitUrl) -> _Borrowed:
-        remote = Remote(address, timeout=min(url.timeout, MAX_TIMEOUT))
+        credentials = Credentials(username=address.username or DEFAULT_SSH_USER, as_user=True)
+        remote = Remote(
+            address, credentials if address.is_ssh else None, timeout=min(url.timeout, MAX_TIMEOUT)
+        )
         repository = self._repository(str(address))
         with repository.lock:
             resolved = self._resolve(remote, url.ref)
@@ -202,11 +184,6 @@ class RemoteBases:
                 self._resolved.clear()
             self._resolved[key] = (now, resolved)
         return resolved
-
-
-def _is_page(content_type: str) -> bool:
-    """A page for people, as at a repository's address, is no file of a kustomization."""
-    return content_type.partition(";")[0].strip().lower() == "text/html"
 
 
 def _find(remote: Remote, ref: str) -> Resolved:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from headgate.git import remotes
+from headgate.git import download, remotes
 from headgate.git.remotes import RemoteBases, RemoteFailed
 from headgate.kustomize import BuildOptions, build
 from headgate.kustomize.errors import LimitExceeded, Refused
@@ -211,7 +211,7 @@ def test_files_over_http(files: str, bases: RemoteBases, monkeypatch: pytest.Mon
     assert bases.file(f"{files}/none.yaml") is None
     # The listing of a folder, as any page for people.
     assert bases.file(f"{files}/") is None
-    monkeypatch.setattr(remotes, "MAX_FILE_BYTES", 1000)
+    monkeypatch.setattr(download, "MAX_FILE_BYTES", 1000)
     with pytest.raises(LimitExceeded):
         bases.file(f"{files}/big")
     with pytest.raises(Refused):
