@@ -13,8 +13,9 @@ from headgate.kustomize.errors import BuildError, ReferenceFault
 from headgate.kustomize.fieldspec import split_path
 from headgate.kustomize.yaml.scalars import scalar_text
 
-_INDEX = re.compile(r"[-+]?[0-9]+\Z")
-_INDEXED = re.compile(r"(.*)\[(\d+)\]\Z", re.DOTALL)
+# As many digits as 64 bits surely hold; more of them are no number for kustomize either.
+_INDEX = re.compile(r"[-+]?[0-9]{1,18}\Z")
+_INDEXED = re.compile(r"(.*)\[([0-9]+)\]\Z", re.DOTALL)
 
 # What `look_up` returns when nothing is there: null is a value.
 MISSING: Any = object()

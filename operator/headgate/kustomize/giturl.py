@@ -123,7 +123,7 @@ def _options(query: str) -> tuple[str, bool, float]:
 
 
 def _timeout(text: str) -> float:
-    if text.isascii() and text.isdigit() and int(text) > 0:
+    if text.isascii() and text.isdigit() and len(text) < 10 and int(text) > 0:
         return float(int(text))
     if text and _DURATION.sub("", text) == "":
         seconds = sum(float(number) * _UNIT_SECONDS[unit] for number, unit in _DURATION.findall(text))

@@ -12,6 +12,8 @@ missing key succeeds for null, and numbers are compared as they are written.
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -24,6 +26,8 @@ __all__ = ["JsonPatch", "Operation", "parse_json_patch"]
 
 Obj = dict[str, Any]
 _ABSENT: Any = object()
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_MAX_DIGITS = 20
 
 
 class Operation(NamedTuple):
@@ -82,7 +86,10 @@ def _entries(data: bytes, file: str) -> Any:
     """Read the text: what begins with a bracket is JSON, anything else YAML of which the first document counts."""
     if data.startswith(b"["):
         try:
-            return json.loads(data, parse_constant=_no_number)
+            value = json.loads(data, parse_constant=_no_number, parse_int=_whole, parse_float=_float)
+            return _well_formed(value)
+        except RecursionError:
+            raise YamlError("is nested too deeply", file=file) from None
         except ValueError as error:
             line = error.lineno if isinstance(error, json.JSONDecodeError) else None
             raise YamlError(
@@ -95,7 +102,25 @@ def _entries(data: bytes, file: str) -> Any:
 
 
 def _no_number(text: str) -> Any:
-    raise ValueError(f"{text} is no number of JSON")
+    raise ValueError(f"{text[:40]} is no number of JSON, or too large")
+
+
+def _whole(text: str) -> int | float:
+    return int(text) if len(text) <= _MAX_DIGITS else _float(text)
+
+
+def _float(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _no_number(text)
+
+
+def _well_formed(value: Any) -> Any:
+    """The value with halves of surrogate pairs, which JSON can write, replaced as Go replaces them."""
+    if type(value) is str:
+        return value if value.isascii() else _SURROGATE.sub("\ufffd", value)
+    if type(value) is dict:
+        return {_well_formed(key): _well_formed(item) for key, item in value.items()}
+    return [_well_formed(item) for item in value] if type(value) is list else value
 
 
 def _operation(entry: Any, index: int, file: str) -> Operation:
@@ -152,7 +177,8 @@ def _parent(document: Any, parts: tuple[str, ...]) -> Any:
 def _index(part: str, container: list[Any], end: int) -> int:
     """The position that a part of a path names in a list; negative ones count back from ``end``."""
     try:
-        index = int(part) if part.lstrip("+-").isascii() and part.lstrip("+-").isdigit() else None
+        digits = part.lstrip("+-")
+        index = int(part) if digits.isascii() and digits.isdigit() and len(digits) <= _MAX_DIGITS else None
     except ValueError:
         index = None
     if index is None:
@@ -290,6 +316,3 @@ def _as_floats(value: Any) -> Any:
     whole = int(text)
     written = go_general(number)
     return whole if written == str(whole) else SpelledInt(whole, written)
-
-
-_ = json

@@ -13,7 +13,7 @@ from typing import NamedTuple
 _TOKEN = re.compile(r"[ \t\r\n]*(?:(==|!=|[=!(),<>])|([^=!(),<> \t\r\n]+))")
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?\Z")
 _DNS = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*\Z")
-_WHOLE_NUMBER = re.compile(r"[-+]?[0-9]+\Z")
+_WHOLE_NUMBER = re.compile(r"[-+]?[0-9]{1,18}\Z")
 
 
 class BadSelector(ValueError):

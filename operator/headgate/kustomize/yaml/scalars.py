@@ -250,7 +250,11 @@ def _number(text: str, *, v3: bool) -> Any:
     digits = text.replace("_", "")
     match = _INT.fullmatch(digits)
     if match is not None:
-        number = next(int(match[name], base) for name, base in _BASES if match[name] is not None)
+        # More digits than 64 bits ever need: Python would take long over them, or refuse.
+        too_long = match["dec"] is not None and len(match["dec"]) > 20
+        number = (
+            next(int(match[name], base) for name, base in _BASES if match[name]) if not too_long else 1 << 64
+        )
         sign = match["sign"]
         if sign == "-":
             number = -number
