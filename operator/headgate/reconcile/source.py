@@ -259,7 +259,8 @@ class SourceReconciler:
     ) -> Outcome:
         self._backoff.reset(source.key)
         age = 0.0 if asking.asked is None else time.monotonic() - asking.asked
-        return await self._report.succeeded(session, source, requested, age)
+        # A fetch may take longer than the interval.
+        return await self._report.succeeded(session, source, requested, min(age, source.spec.interval / 2))
 
     async def _check_storage(self, session: StatusSession) -> bool:
         """Whether the artifact is in storage as it was."""
