@@ -1,0 +1,107 @@
+"""Many GitRepositories on one remote: what the Git server is asked, and how soon a push is there.
+
+    python tests/bench/sources.py [--sources 200] [--interval 30] [--seconds 120]
+
+Counted at the Git server itself, in requests for references and for packs. One request for references for each object
+and interval would be the cost without sharing; the floor of a push is Git's own time to fetch one commit.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from typing import Any
+
+from _arena import NAMESPACE, SOURCES, Arena, arena, options, source, table
+
+from tests.support.gitserver import GitHttpServer
+
+POLL = 0.05
+CONFIG_MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  namespace: bench\ndata:\n  v: '{}'\n"
+
+
+def main() -> None:
+    parser = options(__doc__)
+    parser.add_argument("--sources", type=int, default=200)
+    parser.add_argument("--interval", type=int, default=30, help="of each GitRepository, in seconds")
+    parser.add_argument("--seconds", type=int, default=120, help="how long nothing happens")
+    chosen = parser.parse_args()
+    with arena(command=chosen.operator) as a, GitHttpServer(a.repository.path.parent) as server:
+        url, names = server.url("repo.git"), [f"repo-{n:03}" for n in range(chosen.sources)]
+        a.repository.commit({"apps/a.yaml": CONFIG_MAP.format(1)}, "Everything")
+        rows = []
+
+        def phase(what: str, act: Callable[[], object], until: Callable[[], bool] = lambda: True) -> None:
+            server.forget()
+            a.mark()
+            act()
+            while not until():
+                time.sleep(POLL)
+            cost = a.cost()
+            asked, fetched = server.count("ls-refs"), server.count("fetch")
+            rows.append([what, f"{cost.seconds:.1f}", asked, fetched, f"{cost.cpu:.1f}", cost.total_requests])
+
+        objects = [_named(source(url, interval=f"{chosen.interval}s"), name) for name in names]
+        phase("all are made, until Ready", lambda: a.apply(objects), lambda: _at(a, a.head()) == len(names))
+        phase(f"nothing happens for {chosen.seconds} s", lambda: time.sleep(chosen.seconds))
+        visits = chosen.sources * chosen.seconds // chosen.interval
+        a.repository.commit({"apps/a.yaml": CONFIG_MAP.format(2)}, "Two")
+        phase("a commit, until all have it", lambda: None, lambda: _at(a, a.head()) == len(names))
+        a.repository.commit({"apps/a.yaml": CONFIG_MAP.format(3)}, "Three")
+        phase(
+            "a commit, all are asked to look",
+            lambda: _request(a, names),
+            lambda: _at(a, a.head()) == len(names),
+        )
+        a.repository.commit({"apps/a.yaml": CONFIG_MAP.format(4)}, "Four")
+        phase(
+            "a commit, one is asked to look",
+            lambda: _request(a, names[:1]),
+            lambda: _has(a, names[0], a.head()),
+        )
+        floor = _fetch(url)
+    print(
+        f"{chosen.sources} GitRepositories, interval {chosen.interval} s: {visits} visits while nothing happens"
+    )
+    table(["what", "seconds", "asked", "fetched", "CPU s", "API requests"], rows)
+    print(f"git fetch of one commit: {floor:.2f} s")
+
+
+def _named(obj: dict[str, Any], name: str) -> dict[str, Any]:
+    obj["metadata"]["name"] = name
+    return obj
+
+
+def _revision(obj: dict[str, Any]) -> str:
+    return str(((obj.get("status") or {}).get("artifact") or {}).get("revision", ""))
+
+
+def _at(a: Arena, commit: str) -> int:
+    """How many sources have it."""
+    return sum(_revision(obj).endswith(commit) for obj in a.get(SOURCES)["items"])
+
+
+def _has(a: Arena, name: str, commit: str) -> bool:
+    path = SOURCES.replace("/gitrepositories", f"/namespaces/{NAMESPACE}/gitrepositories/{name}")
+    return _revision(a.get(path)).endswith(commit)
+
+
+def _request(a: Arena, names: list[str]) -> None:
+    """What a webhook does."""
+    stamp = f"reconcile.fluxcd.io/requestedAt={time.time_ns()}"
+    a.kubectl("-n", NAMESPACE, "annotate", "--overwrite", "gitrepository", *names, stamp)
+
+
+def _fetch(url: str) -> float:
+    with tempfile.TemporaryDirectory(prefix="headgate-bench-") as folder:
+        subprocess.run(["git", "init", "-q", "--bare", folder], check=True)
+        began = time.monotonic()
+        command = ["git", "-C", folder, "fetch", "-q", "--depth=1", url, "main"]
+        subprocess.run(command, check=True)
+        return time.monotonic() - began
+
+
+if __name__ == "__main__":
+    main()
