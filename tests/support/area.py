@@ -111,6 +111,8 @@ class Area:
 
     def delete(self, name: str, kind: str = KUSTOMIZATION) -> None:
         """Delete a custom resource and wait until it is gone."""
+        if kind == SOURCE:
+            self._sources.discard(name)
         self.api.delete(_VERSIONS[kind], kind, name, self.namespace)
         until(f"{kind} {name} is gone", lambda: self.find(name, kind) is None)
 

@@ -59,7 +59,7 @@ def first_step(
         assert known is not None
         if not options.full:
             return Step.NOTHING
-        if known.outcome is Action.UNCHANGED and not ignoring:
+        if known.outcome is Action.UNCHANGED and not (ignoring or known.inherited):
             return Step.SEND
     meta = obj["metadata"]
     if any(k in (meta.get(where) or ()) for where in ("labels", "annotations") for k in options.marks.keys):
@@ -99,6 +99,24 @@ def judge_dry_run(obj: Obj, status: int, answer: Obj, now: datetime, options: Ap
     if wants_takeover(obj, answer, options):
         return Verdict.TAKE_OVER
     return Verdict.KEEP if _untouched(answer, now - SURELY_OLD, options.field_manager) else Verdict.CHANGE
+
+
+def is_inherited(live: Obj, answer: Obj, own: str) -> bool:
+    """Whether the live object is what our apply would make of it, but for who owns which field.
+
+    ``answer`` is that of the dry run on this very object. Flux compares like this and writes nothing then, and its
+    applies own fields that ours do not name: it sends objects by way of Go's types, with ``strategy: {}`` and the like.
+    Only an object that our field manager has applied before is left so; any other must become ours.
+    """
+    version = live["metadata"].get("resourceVersion")
+    if ours(live, own) is None or version != answer["metadata"].get("resourceVersion"):
+        return False
+    return _content(live) == _content(answer)
+
+
+def _content(obj: Obj) -> Obj:
+    meta = {k: v for k, v in obj["metadata"].items() if k not in ("managedFields", "generation")}
+    return {**{k: v for k, v in obj.items() if k != "status"}, "metadata": meta}
 
 
 def wants_takeover(obj: Obj, live: Obj, options: ApplyOptions) -> bool:

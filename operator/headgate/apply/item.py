@@ -41,6 +41,8 @@ class Item:
     """Of the dry run, where fields are left to others."""
     payload: Obj | None = None
     """What is sent instead of ``obj``, for their sake."""
+    inherited: bool = False
+    """It is as it should be, but our entry of its field owners is of an older apply, or of Flux's."""
     migrated: bool = False
     """Its field owners were brought to the applied API version."""
 

@@ -36,6 +36,8 @@ class Known:
     """What a pass reports that finds it in place: unchanged, or skipped for an object that is left alone."""
     ignored: tuple[Pointer, ...] = ()
     """Fields that are left to others."""
+    inherited: bool = False
+    """Applying it would change who owns which field, and nothing else: it is not applied for that."""
 
 
 class News(Enum):
@@ -79,10 +81,12 @@ class KnownObjects:
         live: Obj,
         outcome: Action = Action.UNCHANGED,
         ignored: tuple[Pointer, ...] = (),
+        *,
+        inherited: bool = False,
     ) -> None:
         """Note that ``live``, an answer of the API server, is how the object with this digest should be.
 
-        ``ignored`` are the fields of it that are left to others.
+        ``ignored`` are the fields of it that are left to others; ``inherited`` as in :class:`Known`.
         """
         meta = live["metadata"]
         self._known.setdefault(cluster, {})[ref] = Known(
@@ -93,6 +97,7 @@ class KnownObjects:
             not meta.get("deletionTimestamp"),
             outcome,
             ignored,
+            inherited,
         )
 
     def observe(self, cluster: str, ref: ObjectRef, live: Obj) -> News:

@@ -6,7 +6,7 @@ A stage of definitions is then awaited before the next one begins.
 
 Requests for one object: none when it is known to be in place, one to verify it (``full``) or to find it
 unchanged after a restart, one when it is the only one that changed, two (dry run, apply) otherwise; one more, to read
-it, when fields of it are left to others and something about it is different.
+it, when something about it is different and fields of it are left to others, or nothing was known of it before.
 """
 
 from __future__ import annotations
@@ -202,6 +202,11 @@ class _StageRun:
             item.ignored, item.answer = ignore.ignored(item.rules, live), live
             if item.ignored and verdict is Verdict.CHANGE and (present := await self._in_place(item)):
                 verdict, live = Verdict.KEEP, present
+        first_seen = item.known is None or item.known.inherited
+        if verdict is Verdict.CHANGE and first_seen and not item.ignored:
+            inherited = await self._inherited(item, answer.body)
+            if inherited is not None:
+                verdict, live, item.inherited = Verdict.KEEP, inherited, True
         if verdict is Verdict.SKIP:
             item.action = Action.SKIPPED
             self._known.forget(self._client.cluster, item.ref)
@@ -223,6 +228,14 @@ class _StageRun:
                     return None
                 # Somebody wrote between the two, so that they do not compare.
                 item.answer = (await self._patch(item, dry_run=True)).body
+        return None
+
+    async def _inherited(self, item: Item, answer: Obj) -> Obj | None:
+        """The live object if our apply would change who owns which field, and nothing else."""
+        with suppress(ApiError):
+            live = await self._client.get(item.ref)
+            if decide.is_inherited(live, answer, self._options.field_manager):
+                return live
         return None
 
     async def _left_alone(self, item: Item) -> bool:
@@ -386,7 +399,15 @@ class _StageRun:
         return answer
 
     def _record(self, item: Item, live: Obj, outcome: Action) -> None:
-        self._known.record(self._client.cluster, item.ref, item.digest, live, outcome, item.ignored)
+        self._known.record(
+            self._client.cluster,
+            item.ref,
+            item.digest,
+            live,
+            outcome,
+            item.ignored,
+            inherited=item.inherited and item.action is Action.UNCHANGED,
+        )
 
     def _fail(self, item: Item, error: ApiError, doing: str) -> None:
         item.failed = True

@@ -16,6 +16,7 @@ from urllib.parse import urljoin
 import urllib3
 
 from headgate.git.errors import UrlInvalid
+from headgate.git.peers import ForbiddenPeer, pool
 from headgate.git.url import RemoteUrl
 from headgate.kustomize.errors import BuildError, LimitExceeded, Refused
 from headgate.kustomize.tree import MAX_FILE_BYTES
@@ -36,8 +37,9 @@ class RemoteFailed(BuildError):
 class Downloads:
     """Gets files. Thread-safe; ``close`` it when done."""
 
-    def __init__(self) -> None:
-        self._http = urllib3.PoolManager(maxsize=4)
+    def __init__(self, *, guarded: bool = True) -> None:
+        """``guarded``: no connection leads to an address of :mod:`headgate.git.peers`."""
+        self._http = pool(guarded=guarded)
 
     def close(self) -> None:
         """Close the connections that are kept open."""
@@ -82,6 +84,8 @@ class Downloads:
                 return _content(answer, address, deadline), None
             finally:
                 answer.close()
+        except ForbiddenPeer as error:
+            raise Refused(str(error), file=str(address)) from None
         except urllib3.exceptions.HTTPError as error:
             raise RemoteFailed(f"cannot be fetched: {type(error).__name__}", file=str(address)) from None
 

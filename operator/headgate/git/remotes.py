@@ -78,11 +78,14 @@ class _Borrowed:
 class RemoteBases:
     """See the module's text. Thread-safe; ``close`` it when done."""
 
-    def __init__(self, root: Path, *, fresh: float = FRESH, as_user: bool = False) -> None:
+    def __init__(
+        self, root: Path, *, fresh: float = FRESH, as_user: bool = False, guarded: bool = True
+    ) -> None:
         """``root``: a folder for the caches; ``fresh``: seconds for which a reference is not asked again.
 
         ``as_user``: repositories may be reached over ssh with the keys, agent and configuration of whoever runs
         this process, for a command line; an operator has none to use for the repositories of others.
+        ``guarded``: no file comes from an address of :mod:`headgate.git.peers`; a user's own machine may ask itself.
         """
         self._root = root
         self._as_user = as_user
@@ -91,7 +94,7 @@ class RemoteBases:
         self._repositories: OrderedDict[str, _Repository] = OrderedDict()
         self._trees: OrderedDict[tuple[str, str, bool], PackableTree] = OrderedDict()
         self._resolved: dict[tuple[str, str], tuple[float, Resolved]] = {}
-        self._downloads = Downloads()
+        self._downloads = Downloads(guarded=guarded and not as_user)
 
     def repository(self, url: GitUrl) -> _Borrowed:
         """Return the tree of a repository at the reference that ``url`` names; raises a BuildError."""

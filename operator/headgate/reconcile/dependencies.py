@@ -44,14 +44,16 @@ def blocked_by(
     unconcerned: Callable[[ObjectKey], bool] = lambda _: False,
     *,
     additive: bool = False,
+    guarded: bool = False,
 ) -> Blocked | None:
     """The first dependency that is not ready for ``revision`` of the source, None when all are.
 
     ``unconcerned`` tells of a dependency that has applied an older revision whether the new one leaves everything it
     was built from as it was; such a dependency need not be waited for, unless one of its own has to be. ``additive``:
-    the built-in rules hold beside a ``readyExpr`` too. Raises :class:`InvalidReadyExpression`.
+    the built-in rules hold beside a ``readyExpr`` too. ``guarded``: an expression sees of a dependency in another
+    namespace what tells its state and no more. Raises :class:`InvalidReadyExpression`.
     """
-    rules = _Rules(revision, look_up, unconcerned, additive)
+    rules = _Rules(revision, look_up, unconcerned, additive, guarded)
     for key, expression in _entries(kustomization):
         message = rules.not_ready(kustomization, key, expression)
         if message is None:
@@ -107,6 +109,7 @@ class _Rules:
     look_up: Callable[[ObjectKey], Obj | None]
     unconcerned: Callable[[ObjectKey], bool]
     additive: bool
+    guarded: bool
 
     def not_ready(
         self, kustomization: Obj, key: ObjectKey, expression: str, seen: frozenset[ObjectKey] = frozenset()
@@ -119,7 +122,9 @@ class _Rules:
                 f'kustomizations.kustomize.toolkit.fluxcd.io "{key.name}" not found'
             )
         if expression:
-            message = _expression_not_true(kustomization, key, dependency, expression)
+            foreign = self.guarded and key.namespace != kustomization["metadata"]["namespace"]
+            seen_of_it = _outside_of(dependency) if foreign else dependency
+            message = _expression_not_true(kustomization, key, seen_of_it, expression)
             if message is not None or not self.additive:
                 return message
         status = dependency.get("status") or {}
@@ -136,6 +141,20 @@ class _Rules:
         seen |= {key}
         reasons = (self.not_ready(dependency, k, e, seen) for k, e in _entries(dependency))
         return next((r for r in reasons if r is not None), None)
+
+
+def _outside_of(dependency: Obj) -> Obj:
+    """A Kustomization of another namespace without what its owners wrote into it: they may not want it to be read."""
+    meta, status = dependency["metadata"], dependency.get("status") or {}
+    annotations = {
+        k: v for k, v in (meta.get("annotations") or {}).items() if not k.startswith("kubectl.kubernetes.io/")
+    }
+    kept = {k: meta[k] for k in ("name", "namespace", "uid", "generation", "labels") if k in meta}
+    return {
+        **{k: dependency[k] for k in ("apiVersion", "kind") if k in dependency},
+        "metadata": {**kept, **({"annotations": annotations} if annotations else {})},
+        "status": {k: v for k, v in status.items() if k not in ("inventory", "history")},
+    }
 
 
 def _expression_not_true(kustomization: Obj, key: ObjectKey, dependency: Obj, text: str) -> str | None:

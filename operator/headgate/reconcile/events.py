@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from headgate.kube import ApiError, Client, ObjectRef
-from headgate.reconcile.notify import Notifier, notification
+from headgate.reconcile.notify import Notifier, notification, own_annotations
 
 Obj = dict[str, Any]
 
@@ -155,8 +155,9 @@ def _as_object(event: Event, name: str, namespace: str) -> Obj:
         "lastTimestamp": now,
         "count": 1,
     }
-    if event.annotations:
-        obj["metadata"]["annotations"] = dict(event.annotations)
+    annotations = {**event.annotations, **own_annotations(event.about)}
+    if annotations:
+        obj["metadata"]["annotations"] = annotations
     return obj
 
 

@@ -235,6 +235,7 @@ class KustomizationReconciler:
                 self._store.kustomization,
                 unconcerned=lambda key: not self.concerns(key, source),
                 additive=self._config.additive_cel_dependency_check,
+                guarded=self._config.no_cross_namespace_refs,
             )
         except InvalidReadyExpression as error:
             raise _misconfigured(error) from error

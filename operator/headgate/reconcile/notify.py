@@ -78,7 +78,6 @@ def notification(
 ) -> Obj:
     """The body of one event."""
     meta = about["metadata"]
-    own = {k: v for k, v in (meta.get("annotations") or {}).items() if k.startswith(f"{EVENT_GROUP}/")}
     return {
         "involvedObject": {
             "apiVersion": about["apiVersion"],
@@ -92,7 +91,13 @@ def notification(
         "timestamp": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "message": message,
         "reason": reason,
-        "metadata": {**annotations, **own},
+        "metadata": {**annotations, **own_annotations(about)},
         "reportingController": component,
         "reportingInstance": socket.gethostname(),
     }
+
+
+def own_annotations(about: Obj) -> dict[str, str]:
+    """What a user wrote on the object to be told with all its events."""
+    annotations = about["metadata"].get("annotations") or {}
+    return {k: v for k, v in annotations.items() if k.startswith(f"{EVENT_GROUP}/")}

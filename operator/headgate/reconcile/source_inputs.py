@@ -19,7 +19,7 @@ from headgate.git.listed import SharedTree
 from headgate.git.providers import Providers
 from headgate.git.proxy import Proxy
 from headgate.git.url import RemoteUrl
-from headgate.kube import Client, NotFound, ObjectRef
+from headgate.kube import BadRequest, Client, Forbidden, NotFound, ObjectRef
 from headgate.reconcile.store import GIT_REPOSITORY, SourceKey, Store
 from headgate.reconcile.trees import SourceTrees
 
@@ -189,7 +189,7 @@ class SourceInputs:
         ref = ObjectRef("v1", "Secret", name, source.namespace)
         try:
             secret = await self._client.get(ref)
-        except NotFound as error:
+        except (NotFound, Forbidden, BadRequest) as error:
             message = f"{told} '{source.namespace}/{name}': {error.message}"
             raise CannotRead(message, reason, condition) from error
         return {k: base64.b64decode(v) for k, v in (secret.get("data") or {}).items()}

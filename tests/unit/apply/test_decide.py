@@ -6,7 +6,15 @@ from typing import Any
 import pytest
 
 from headgate.apply import Action, ApplyOptions, Known, Owner
-from headgate.apply.decide import Step, Verdict, first_step, judge_dry_run, may_recreate, server_time
+from headgate.apply.decide import (
+    Step,
+    Verdict,
+    first_step,
+    is_inherited,
+    judge_dry_run,
+    may_recreate,
+    server_time,
+)
 from headgate.apply.definitions import NeverReady, awaited
 
 PREFIX = "kustomize.toolkit.fluxcd.io"
@@ -145,3 +153,40 @@ def test_definitions_that_others_wait_for(live: dict[str, Any], lack: str | None
 def test_a_crd_whose_names_are_taken_never_comes() -> None:
     with pytest.raises(NeverReady, match="taken"):
         awaited(crd(("NamesAccepted", "False")))
+
+
+OWN = "kustomize-controller"
+
+
+def live(
+    fields: dict[str, Any], data: dict[str, str], *, manager: str = OWN, version: str = "7"
+) -> dict[str, Any]:
+    entry = {"manager": manager, "operation": "Apply", "time": "t", "fieldsV1": fields}
+    meta = {"name": "web", "resourceVersion": version, "generation": 1, "managedFields": [entry]}
+    return {"metadata": meta, "data": data, "status": {"at": version}}
+
+
+@pytest.mark.parametrize(
+    ("present", "answer", "inherited"),
+    [
+        (live({"f:strategy": {}}, {"a": "1"}), live({}, {"a": "1"}), True),
+        (live({}, {"a": "1"}), live({}, {"a": "2"}), False),
+        (live({}, {"a": "1"}), live({}, {"a": "1"}, version="8"), False),
+        (live({}, {"a": "1"}, manager="kubectl"), live({}, {"a": "1"}), False),
+    ],
+    ids=["owners only", "content", "moved on", "never ours"],
+)
+def test_what_an_earlier_apply_of_our_manager_left(
+    present: dict[str, Any], answer: dict[str, Any], inherited: bool
+) -> None:
+    """An object that Flux put in place is not written to for the sake of who owns which field."""
+    assert is_inherited(present, answer, OWN) is inherited
+
+
+def test_what_was_inherited_is_asked_about_and_not_sent() -> None:
+    """In the pass that verifies everything, where an object of our own would just be applied."""
+    options = ApplyOptions(Owner("apps", "ns"), full=True)
+    exact = known()
+    assert first_step(config(), exact, exact.desired, options) is Step.SEND
+    exact.inherited = True
+    assert first_step(config(), exact, exact.desired, options) is Step.ASK

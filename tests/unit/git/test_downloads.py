@@ -49,7 +49,7 @@ def web() -> Iterator[str]:
 
 @pytest.fixture
 def downloads() -> Iterator[Downloads]:
-    made = Downloads()
+    made = Downloads(guarded=False)
     yield made
     made.close()
 

@@ -199,3 +199,27 @@ def test_a_missing_dependency_is_missing_whatever_the_expression_says() -> None:
     blocked = blocked_by(apps, REVISION, store(apps).kustomization)
     assert blocked is not None
     assert "not found" in blocked.message
+
+
+def test_an_expression_sees_of_another_namespace_only_how_it_is_where_that_is_guarded() -> None:
+    """So that nobody reads another team's Kustomization by guessing at it."""
+    foreign = kustomization("infra")
+    foreign["metadata"] |= {"namespace": "other", "labels": {"tier": "base"}}
+    foreign["spec"]["postBuild"] = {"substitute": {"password": "x"}}
+    foreign["status"] |= {"inventory": {"entries": []}, "history": []}
+    apps = kustomization("apps")
+
+    def blocked(expression: str, *, guarded: bool) -> bool:
+        entry = {"name": "infra", "namespace": "other", "readyExpr": expression}
+        asking = {**apps, "spec": {**apps["spec"], "dependsOn": [entry]}}
+        return blocked_by(asking, REVISION, store(asking, foreign).kustomization, guarded=guarded) is not None
+
+    for secret in ("has(dep.spec)", "has(dep.status.inventory)", "has(dep.status.history)"):
+        assert blocked(secret, guarded=True), secret
+        assert not blocked(secret, guarded=False), secret
+    for public in (
+        "dep.metadata.labels.tier == 'base'",
+        "dep.status.conditions.exists(c, c.type == 'Ready' && c.status == 'True')",
+        "has(self.spec)",
+    ):
+        assert not blocked(public, guarded=True), public

@@ -1,0 +1,78 @@
+"""HTTP connections that do not lead back into the machine, or to where clouds tell machines their secrets.
+
+What a kustomization names by URL is fetched by the operator, from where it stands, and ends up in the cluster of
+whoever wrote the kustomization. So it is not fetched from this host, and not from the addresses at which clouds hand
+out credentials to whoever asks. The address that a connection really has is what counts, not the name that led there
+nor what the name meant a moment ago.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+
+import urllib3
+
+__all__ = ["ForbiddenPeer", "is_forbidden", "pool"]
+
+_METADATA = frozenset(
+    ipaddress.ip_address(text)
+    for text in (
+        "100.100.100.200",  # Alibaba Cloud
+        "168.63.129.16",  # Azure
+        "192.0.0.192",  # Oracle Cloud
+        "fd00:ec2::254",  # AWS
+        "fd20:ce::254",  # Google Cloud
+    )
+)
+"""Metadata services that are not at a link-local address."""
+
+
+class ForbiddenPeer(urllib3.exceptions.HTTPError):
+    """The URL leads to an address that is not to be asked."""
+
+
+def is_forbidden(address: str) -> bool:
+    """Whether an IP address is this host's own, link-local, or a cloud's metadata service.
+
+    >>> is_forbidden("169.254.169.254"), is_forbidden("::ffff:127.0.0.1"), is_forbidden("10.0.0.7")
+    (True, True, False)
+    """
+    peer = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(peer, ipaddress.IPv6Address) and peer.ipv4_mapped is not None:
+        peer = peer.ipv4_mapped
+    return peer.is_loopback or peer.is_link_local or peer.is_unspecified or peer in _METADATA
+
+
+def pool(*, guarded: bool = True) -> urllib3.PoolManager:
+    """A pool of connections, none of them to a forbidden peer; raises :class:`ForbiddenPeer` at a request."""
+    manager = urllib3.PoolManager(maxsize=4)
+    if guarded:
+        manager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
+    return manager
+
+
+def _check(connection: socket.socket) -> socket.socket:
+    address = str(connection.getpeername()[0])
+    if is_forbidden(address):
+        connection.close()
+        raise ForbiddenPeer(f"leads to {address}, which is not to be asked from here")
+    return connection
+
+
+class _Http(urllib3.connection.HTTPConnection):
+    def _new_conn(self) -> socket.socket:
+        return _check(super()._new_conn())
+
+
+class _Https(urllib3.connection.HTTPSConnection):
+    def _new_conn(self) -> socket.socket:
+        return _check(super()._new_conn())
+
+
+class _HttpPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _Http
+
+
+class _HttpsPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _Https

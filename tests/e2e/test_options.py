@@ -1,0 +1,344 @@
+"""What the options of ``headgate run`` do, each on an operator that was started with it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from sandbox import operator
+from tests.support.area import OWN, Area, area_name
+from tests.support.cluster import KUSTOMIZATION, SOURCE, Api, condition, until
+from tests.support.eventserver import EventServer
+from tests.support.gitserver import GitHttpServer
+from tests.support.manifests import config_map, dump, kustomization
+
+pytestmark = pytest.mark.e2e
+
+Obj = dict[str, Any]
+MINE = "options"
+WATCHED = {"reconcile.fluxcd.io/watch": "Enabled"}
+Start = Callable[..., AbstractContextManager[operator.Operator]]
+
+
+@pytest.fixture
+def own(request: pytest.FixtureRequest, api: Api, git_server: GitHttpServer) -> Area:
+    """A namespace for an operator of the test's own; emptied when that stops."""
+    return Area(api, git_server, area_name(request), {OWN: MINE})
+
+
+@pytest.fixture
+def start(own: Area, account: Path, tmp_path: Path) -> Start:
+    """Starts the operator for the namespace, with these options."""
+
+    @contextmanager
+    def start(*options: str) -> Iterator[operator.Operator]:
+        selector = f"--watch-label-selector={OWN}={MINE}"
+        with operator.running(account, tmp_path, [selector, *options]) as running:
+            yield running
+            own.close()
+
+    return start
+
+
+def test_default_service_account(own: Area, start: Start) -> None:
+    """Who names none acts as that one of its own namespace."""
+    own.commit({"apps/a.yaml": config_map("a")})
+    with start("--default-service-account=deployer"):
+        own.source()
+        own.kustomization("apps")
+        own.kustomization("named", "apps", serviceAccountName="another")
+        for name, account in (("apps", "deployer"), ("named", "another")):
+            user = f"system:serviceaccount:{own.namespace}:{account}"
+            own.failed(name, "ReconciliationFailed", f'User "{user}" cannot patch resource "configmaps"')
+        meta = {"name": "deployer", "namespace": own.namespace}
+        own.api.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta})
+        role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "edit"}
+        binding = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": meta}
+        own.api.apply({**binding, "roleRef": role, "subjects": [{"kind": "ServiceAccount", **meta}]})
+        own.poke(KUSTOMIZATION, "apps")
+        own.ready("apps")
+
+
+def test_no_cross_namespace_refs(own: Area, start: Start) -> None:
+    own.commit({"apps/a.yaml": config_map("a")})
+    with start("--no-cross-namespace-refs"):
+        own.source()
+        elsewhere = {"kind": SOURCE, "name": "source", "namespace": "elsewhere"}
+        own.kustomization("apps", sourceRef=elsewhere)
+        message = (
+            "can't access 'GitRepository/elsewhere/source', cross-namespace references have been blocked"
+        )
+        assert own.failed("apps", "AccessDenied")["message"] == message
+        assert condition(own.get("apps"), "Stalled")["reason"] == "AccessDenied"
+        own.event("apps", message, type="Warning", reason="AccessDenied")
+        own.change("apps", {"sourceRef": {**elsewhere, "namespace": own.namespace}})
+        own.ready("apps")
+
+
+def test_only_the_operators_own_namespace(
+    own: Area, git_server: GitHttpServer, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``--watch-all-namespaces=false``, as Flux writes it: others are as if they were not there."""
+    other = Area(own.api, git_server, "elsewhere", {OWN: MINE})
+    monkeypatch.setenv("RUNTIME_NAMESPACE", own.namespace)
+    for area in (own, other):
+        area.commit({"apps/a.yaml": config_map("a")})
+    with start("--watch-all-namespaces=false"):
+        other.source(ready=False)
+        own.source()
+        own.kustomization("apps")
+        own.ready("apps")
+        untouched = other.get("source", SOURCE)
+        assert "finalizers" not in untouched["metadata"]
+        assert "conditions" not in untouched.get("status", {})
+    other.close()
+
+
+def test_the_label_selector(own: Area, start: Start) -> None:
+    """What loses the label is left as it is; what gets it is taken up."""
+    own.commit({"apps/a.yaml": config_map("a", v="1")})
+    with start():
+        own.source()
+        own.kustomization("apps")
+        own.ready("apps")
+        own.api.merge(own.get("apps"), {"metadata": {"labels": {OWN: "nobody"}}})
+        own.change("apps", {"targetNamespace": "no-such-namespace"})
+        revision = own.commit({"apps/a.yaml": config_map("a", v="2")})
+        until(
+            "the source moves on",
+            lambda: own.get("source", SOURCE)["status"]["artifact"]["revision"] == revision,
+        )
+        time.sleep(1.0)
+        assert (own.config_map("a") or {})["data"] == {"v": "1"}
+        own.change("apps", {"targetNamespace": own.namespace})
+        own.api.merge(own.get("apps"), {"metadata": {"labels": {OWN: MINE}}})
+        own.ready("apps", revision)
+
+
+def test_events_are_posted_as_flux_posts_them(own: Area, start: Start) -> None:
+    """The body is what notification-controller takes; a receiver that is down for a moment loses nothing."""
+    with EventServer() as receiver:
+        receiver.refuse = 1
+        revision = own.commit({"apps/a.yaml": config_map("a"), "bad/b.yaml": "a: [\n"}, "One")
+        with start(f"--events-addr={receiver.url}"):
+            source = own.source()
+            summary = {"event.toolkit.fluxcd.io/summary": "of team a", "other.dev/x": "y"}
+            own.kustomization("apps", annotations=summary)
+            own.kustomization("bad")
+            own.ready("apps")
+            own.failed("bad", "BuildFailed")
+            until("all is told", lambda: len(receiver.about(KUSTOMIZATION, "apps")) > 1, 20)
+            until("the failure is told", lambda: receiver.about(KUSTOMIZATION, "bad"), 20)
+        assert receiver.tries > len(receiver.received)
+        (stored,) = receiver.about(SOURCE, "source")
+        at = datetime.fromisoformat(stored.pop("timestamp"))
+        assert abs(at.timestamp() - time.time()) < 300
+        about = stored.pop("involvedObject")
+        assert about.pop("resourceVersion")
+        assert about == {
+            "apiVersion": "source.toolkit.fluxcd.io/v1",
+            "kind": SOURCE,
+            "name": "source",
+            "namespace": own.namespace,
+            "uid": source["metadata"]["uid"],
+        }
+        assert stored.pop("reportingInstance")
+        assert stored == {
+            "severity": "info",
+            "reason": "NewArtifact",
+            "message": "stored artifact for commit 'One'",
+            "metadata": {
+                "source.toolkit.fluxcd.io/revision": revision,
+                "source.toolkit.fluxcd.io/digest": source["status"]["artifact"]["digest"],
+            },
+            "reportingController": "source-controller",
+        }
+        group = "kustomize.toolkit.fluxcd.io"
+        finished = [
+            e for e in receiver.about(KUSTOMIZATION, "apps") if e["reason"] == "ReconciliationSucceeded"
+        ]
+        (told,) = finished
+        assert told["metadata"] == {
+            f"{group}/revision": revision,
+            f"{group}/commit_status": "update",
+            "event.toolkit.fluxcd.io/summary": "of team a",
+        }
+        assert told["reportingController"] == "kustomize-controller"
+        failure = receiver.about(KUSTOMIZATION, "bad")[0]
+        assert (failure["severity"], failure["reason"]) == ("error", "BuildFailed")
+        assert failure["metadata"] == {f"{group}/revision": revision}
+    stored_event = own.api.list("v1", "Event", own.namespace)
+    summaries = [
+        e["metadata"].get("annotations", {}).get("event.toolkit.fluxcd.io/summary") for e in stored_event
+    ]
+    assert "of team a" in summaries
+
+
+def labelled(own: Area, kind: str, name: str, values: dict[str, str], labels: dict[str, str]) -> None:
+    """A ConfigMap or Secret whose label asks for its changes to be seen, or not."""
+    field = "data" if kind == "ConfigMap" else "stringData"
+    meta = {"name": name, "namespace": own.namespace, "labels": labels}
+    own.api.apply({"apiVersion": "v1", "kind": kind, "metadata": meta, field: values})
+
+
+@pytest.mark.parametrize("kind", ["ConfigMap", "Secret"])
+def test_a_change_of_a_watched_configuration_acts_at_once(area: Area, kind: str) -> None:
+    """By Flux's label; the coming and going of one too. Without the label, at the next reconcile."""
+    labelled(area, kind, "watched", {"v": "1"}, WATCHED)
+    labelled(area, kind, "quiet", {"w": "1"}, {})
+    area.commit({"apps/a.yaml": config_map("a", v="${v:-none}", w="${w}")})
+    area.source()
+    references = [{"kind": kind, "name": "watched", "optional": True}, {"kind": kind, "name": "quiet"}]
+    area.kustomization("apps", postBuild={"substituteFrom": references})
+    area.ready("apps")
+
+    def values() -> Obj:
+        return dict((area.config_map("a") or {})["data"])
+
+    labelled(area, kind, "quiet", {"w": "2"}, {})
+    time.sleep(1.0)
+    assert values() == {"v": "1", "w": "1"}
+    labelled(area, kind, "watched", {"v": "2"}, WATCHED)
+    until("both are applied", lambda: values() == {"v": "2", "w": "2"}, 20)
+    area.api.delete("v1", kind, "watched", area.namespace)
+    until("its going is seen", lambda: values() == {"v": "none", "w": "2"}, 20)
+    labelled(area, kind, "watched", {"v": "3"}, WATCHED)
+    until("its coming is seen", lambda: values() == {"v": "3", "w": "2"}, 20)
+
+
+def test_configurations_are_not_watched_where_the_gate_says_so(own: Area, start: Start) -> None:
+    labelled(own, "ConfigMap", "watched", {"v": "1"}, WATCHED)
+    own.commit({"apps/a.yaml": config_map("a", v="${v}")})
+    with start("--feature-gates=DisableConfigWatchers=true"):
+        own.source()
+        own.kustomization("apps", postBuild={"substituteFrom": [{"kind": "ConfigMap", "name": "watched"}]})
+        own.ready("apps")
+        labelled(own, "ConfigMap", "watched", {"v": "2"}, WATCHED)
+        time.sleep(1.5)
+        assert (own.config_map("a") or {})["data"] == {"v": "1"}
+        own.poke(KUSTOMIZATION, "apps")
+        until("it is applied", lambda: (own.config_map("a") or {})["data"] == {"v": "2"})
+
+
+def test_an_overridden_manager_has_no_say(own: Area, start: Start) -> None:
+    """What it changes is undone, what it adds is removed; what others add stays."""
+    own.commit({"apps/a.yaml": config_map("a", v="1")})
+    with start("--override-manager=console", "--override-manager=portal"):
+        own.source()
+        own.kustomization("apps")
+        own.ready("apps")
+        for manager, key in (("console", "x"), ("portal", "y"), ("somebody", "z")):
+            found = own.config_map("a")
+            assert found is not None
+            own.api.merge(found, {"data": {key: manager}}, manager=manager)
+        until("two are undone", lambda: set((own.config_map("a") or {})["data"]) == {"v", "z"}, 30)
+
+
+CUSTOM = "widgets.options.test"
+
+
+def test_kinds_that_come_in_a_stage_of_their_own(own: Area, start: Start) -> None:
+    """``--custom-apply-stage-kinds``: applied and accepted before anything after them is even tried."""
+    good = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "early", "namespace": own.namespace},
+        "data": {"a": "1"},
+    }
+    bad = yaml.safe_load(config_map("late"))
+    bad["data"] = {"a": ["not a string"]}
+    bad["kind"], bad["apiVersion"] = "Secret", "v1"
+    own.commit({"apps/a.yaml": dump(good, bad)})
+    with start("--custom-apply-stage-kinds=/ConfigMap, example.test/Other"):
+        own.source()
+        own.kustomization("apps")
+        own.failed("apps", "ReconciliationFailed", "Secret/.*late")
+        assert own.config_map("early"), "its stage came before the one that was refused"
+    assert own.config_map("early") is None
+
+
+def test_a_job_that_the_cluster_removes_when_it_is_done(area: Area) -> None:
+    """``ttlSecondsAfterFinished``: gone counts as done while it is waited for; later it is made anew, as by Flux."""
+    job = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": "once"},
+        "spec": {
+            "ttlSecondsAfterFinished": 0,
+            "template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "main", "image": "a"}]}},
+        },
+    }
+    area.commit({"apps/job.yaml": dump(job)})
+    area.source()
+    area.kustomization("apps", wait=True, timeout="30s")
+    area.ready("apps")
+    ids = [e["id"] for e in area.get("apps")["status"]["inventory"]["entries"]]
+    assert ids == [f"{area.namespace}_once_batch_Job"]
+    assert condition(area.get("apps"), "Healthy")["status"] == "True"
+    until("the cluster has removed it", lambda: area.object("batch/v1", "Job", "once") is None)
+
+
+def test_components_that_may_be_missing(area: Area) -> None:
+    component = {"apiVersion": "kustomize.config.k8s.io/v1alpha1", "kind": "Component", "namePrefix": "x-"}
+    area.commit(
+        {
+            "apps/a.yaml": config_map("a"),
+            "apps/kustomization.yaml": kustomization("a.yaml"),
+            "parts/present/kustomization.yaml": dump(component),
+        }
+    )
+    area.source()
+    components = ["../parts/present", "../parts/missing"]
+    area.kustomization("apps", components=components)
+    area.failed("apps", "BuildFailed", "missing")
+    area.change("apps", {"ignoreMissingComponents": True})
+    area.ready("apps")
+    assert area.config_map("x-a")
+    component["namePrefix"] = "y-"
+    revision = area.commit({"parts/missing/kustomization.yaml": dump(component)})
+    area.ready("apps", revision)
+    assert area.config_map("y-x-a"), "it has come, and counts from then on"
+    assert area.config_map("x-a") is None
+
+
+def test_strict_substitution_can_be_turned_off(own: Area, start: Start) -> None:
+    own.commit({"apps/a.yaml": config_map("a", v="<${nowhere}>")})
+    with start("--feature-gates=StrictPostBuildSubstitutions=false"):
+        own.source()
+        own.kustomization("apps", postBuild={"substitute": {"other": "x"}})
+        own.ready("apps")
+        assert (own.config_map("a") or {})["data"] == {"v": "<>"}
+
+
+def test_drift_is_left_to_the_interval_where_that_is_wanted(own: Area, start: Start) -> None:
+    own.commit({"apps/a.yaml": config_map("a", v="1")})
+    with start("--drift-detection=interval"):
+        own.source()
+        own.kustomization("apps")
+        own.ready("apps")
+        found = own.config_map("a")
+        assert found is not None
+        own.api.merge(found, {"data": {"v": "2"}}, manager="kubectl-edit")
+        time.sleep(1.5)
+        assert (own.config_map("a") or {})["data"] == {"v": "2"}
+        own.change("apps", {"interval": "2s"})
+        until("it is corrected", lambda: (own.config_map("a") or {})["data"] == {"v": "1"}, 30)
+
+
+def test_logs_are_json_with_what_flux_has_in_them(own: Area, start: Start) -> None:
+    own.commit({"bad/a.yaml": "a: [\n"})
+    with start("--log-level=debug") as running:
+        own.source()
+        own.kustomization("bad")
+        own.failed("bad", "BuildFailed")
+    lines = [json.loads(line) for line in running.log.read_text().splitlines()]
+    assert {"level", "ts", "logger", "msg"} <= set(lines[0])
+    assert [line for line in lines if line["level"] == "error" and "a.yaml" in line["msg"]]

@@ -1,0 +1,692 @@
+"""Several teams on one cluster, as ``deploy/tenancy`` sets it up: what a team may do, and every way out that it tries.
+
+The operator here has the rights and the arguments of ``deploy/tenancy``. The tenant may do anything in its own
+namespace, by its service account ``deployer``. The other team's namespace holds a Secret, a ConfigMap, a source and
+Kustomizations; all of them hold one word, and after each attempt that word is looked for in all that the tenant can
+read.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from controlplane import Cluster
+from headgate.kustomize import FolderTree, build
+from sandbox import operator
+from tests.support.area import OWN, Area
+from tests.support.cluster import KUSTOMIZATION, SOURCE, Api, condition, until
+from tests.support.gitserver import GitHttpServer
+from tests.support.manifests import config_map, dump, kustomization
+from tests.support.operator import NAMESPACE, ROOT
+
+pytestmark = pytest.mark.e2e
+
+Obj = dict[str, Any]
+Files = dict[str, str | bytes | None]
+
+RBAC = "rbac.authorization.k8s.io"
+ACCOUNT = "headgate-tenancy"
+WORD = "treasure-of-the-other-team"
+SELECTED = {OWN: "tenancy"}
+
+
+def installation() -> tuple[list[Obj], list[str]]:
+    """Role bindings of deploy/tenancy for an account of our own, and the arguments of its Deployment."""
+    bindings, arguments = [], []
+    for obj in build(FolderTree(Path("/")), str(ROOT / "deploy/tenancy")):
+        if obj["kind"] == "Deployment":
+            (container,) = obj["spec"]["template"]["spec"]["containers"]
+            arguments = [a for a in container["args"] if not a.startswith(("run", "--storage", "--log"))]
+        if obj["kind"] == "ClusterRole":
+            bindings.append(obj)
+        if obj["kind"] == "ClusterRoleBinding":
+            obj["metadata"]["name"] += "-tenancy"
+            obj["subjects"] = [{"kind": "ServiceAccount", "name": ACCOUNT, "namespace": NAMESPACE}]
+            bindings.append(obj)
+    return bindings, arguments
+
+
+@dataclass
+class Teams:
+    """The tenant, the other team, and the operator they share."""
+
+    tenant: Area
+    other: Area
+    running: operator.Operator
+    attempts: list[str] = field(default_factory=list)
+    made: int = 0
+
+    def attempt(self, files: Files | None = None, **spec: Any) -> str:
+        """A Kustomization of the tenant's on these files, below a folder of its own; returns its name."""
+        return self.attempt_each([files or {}], **spec)[0]
+
+    def attempt_each(self, trees: list[Files], **spec: Any) -> list[str]:
+        """The same of several, in one commit. What was attempted before is given up."""
+        for name in self.attempts:
+            self.tenant.api.delete(
+                "kustomize.toolkit.fluxcd.io/v1", KUSTOMIZATION, name, self.tenant.namespace
+            )
+        self.attempts = [f"try-{self.next_number() + n}" for n in range(len(trees))]
+        self.made += len(trees)
+        named = zip(self.attempts, trees, strict=True)
+        self.tenant.commit({f"{name}/{path}": text for name, files in named for path, text in files.items()})
+        spec = {"serviceAccountName": "deployer", "targetNamespace": None, "timeout": "2s", **spec}
+        for name in self.attempts:
+            self.tenant.kustomization(name, **spec)
+        return list(self.attempts)
+
+    def next_number(self) -> int:
+        """That of the next attempt."""
+        return self.made + 1
+
+    def refused(self, name: str, reason: str, message: str = "") -> str:
+        """Wait until it is refused, and look around for what must not be seen; returns what it says."""
+        said = str(self.tenant.failed(name, reason, message)["message"])
+        self.check_silence()
+        return said
+
+    def check_silence(self) -> None:
+        """The word is nowhere that the tenant can look, nor in the log."""
+        api, namespace = self.tenant.api, self.tenant.namespace
+        for version, kind in (
+            ("v1", "ConfigMap"),
+            ("v1", "Secret"),
+            ("v1", "Event"),
+            ("kustomize.toolkit.fluxcd.io/v1", KUSTOMIZATION),
+            ("source.toolkit.fluxcd.io/v1", SOURCE),
+        ):
+            for obj in api.list(version, kind, namespace):
+                obj.pop("spec", None)  # what the tenant wrote itself
+                obj["metadata"].pop("annotations", None)
+                assert WORD not in json.dumps(obj), obj
+        assert WORD not in self.running.log.read_text()
+
+
+@pytest.fixture(scope="module")
+def teams(
+    api: Api,
+    shared_cluster: Cluster,
+    git_server: GitHttpServer,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Teams]:
+    folder = tmp_path_factory.mktemp("tenancy")
+    bindings, arguments = installation()
+    meta = {"name": ACCOUNT, "namespace": NAMESPACE}
+    api.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta})
+    for obj in bindings:
+        api.apply(obj, manager="tenancy")
+    kubeconfig = token_kubeconfig(api, shared_cluster, NAMESPACE, ACCOUNT, folder / "kubeconfig")
+    tenant, other = (Area(api, git_server, name, SELECTED) for name in ("tenant", "other"))
+    for each in (tenant, other):
+        give_rights(api, each.namespace)
+    with operator.running(
+        kubeconfig, folder, [*arguments, f"--watch-label-selector={OWN}=tenancy"]
+    ) as running:
+        furnish(other)
+        tenant.commit({"good/a.yaml": config_map("good")})
+        tenant.source()
+        yield Teams(tenant, other, running)
+        running.check()
+        for each in (tenant, other):
+            each.close()
+    for obj in bindings:
+        if obj["kind"] == "ClusterRoleBinding":
+            api.delete(obj["apiVersion"], obj["kind"], obj["metadata"]["name"])
+    api.delete("v1", "ServiceAccount", ACCOUNT, NAMESPACE)
+
+
+def token_kubeconfig(api: Api, cluster: Cluster, namespace: str, account: str, path: Path) -> Path:
+    """A kubeconfig of a service account."""
+    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
+    place = api.path("v1", "ServiceAccount", namespace, account)
+    token = api.rest.request("POST", f"{place}/token", request)["status"]["token"]
+    config = yaml.safe_load(cluster.kubeconfig.read_text())
+    config["users"] = [{"name": each["name"], "user": {"token": token}} for each in config["users"]]
+    path.write_text(json.dumps(config))
+    return path
+
+
+def give_rights(api: Api, namespace: str) -> None:
+    """A service account that may do anything in its namespace, and nothing elsewhere."""
+    meta = {"name": "deployer", "namespace": namespace}
+    api.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta})
+    api.apply(
+        {
+            "apiVersion": f"{RBAC}/v1",
+            "kind": "RoleBinding",
+            "metadata": meta,
+            "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": "cluster-admin"},
+            "subjects": [{"kind": "ServiceAccount", **meta}],
+        }
+    )
+
+
+def furnish(other: Area) -> None:
+    """What the other team has, and would like to keep to itself."""
+    other.secret("treasure", {"word": WORD, "value": f"clusters: [{WORD}]", "identity.agekey": WORD})
+    meta = {"name": "treasure", "namespace": other.namespace}
+    other.api.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"word": WORD}})
+    other.commit({"apps/a.yaml": config_map("owned", v=WORD), "base/b.yaml": config_map("base", v=WORD)})
+    other.source()
+    other.kustomization("apps", serviceAccountName="deployer", postBuild={"substitute": {"word": WORD}})
+    other.ready("apps")
+
+
+# What is allowed.
+
+
+def test_a_tenant_does_what_it_may(teams: Teams) -> None:
+    name = teams.attempt({"a.yaml": config_map("mine"), "b.yaml": config_map("yours")})
+    teams.tenant.kustomization(name, serviceAccountName="deployer")
+    teams.tenant.ready(name)
+    assert teams.tenant.config_map("mine")
+    teams.tenant.commit({f"{name}/b.yaml": None})
+    until("it is pruned", lambda: teams.tenant.config_map("yours") is None)
+    teams.tenant.delete(name)
+    assert teams.tenant.config_map("mine") is None
+
+
+# Rights.
+
+
+def test_without_an_account_it_is_the_default_one(teams: Teams) -> None:
+    """Not the operator, who may change every Kustomization there is."""
+    theirs = teams.other.get("apps")
+    patch = {"apiVersion": theirs["apiVersion"], "kind": KUSTOMIZATION, "spec": theirs["spec"]}
+    patch["metadata"] = {"name": "apps", "namespace": teams.other.namespace}
+    name = teams.attempt({"a.yaml": dump(patch)}, serviceAccountName=None)
+    said = teams.refused(name, "ReconciliationFailed", "forbidden|cannot")
+    assert f"system:serviceaccount:{teams.tenant.namespace}:default" in said
+
+
+def test_an_object_of_another_namespace(teams: Teams) -> None:
+    document = yaml.safe_load(config_map("intruder"))
+    document["metadata"]["namespace"] = teams.other.namespace
+    name = teams.attempt({"a.yaml": dump(document)})
+    teams.refused(name, "ReconciliationFailed", "cannot patch")
+    assert teams.other.config_map("intruder") is None
+
+
+@pytest.mark.parametrize("where", ["target", "overlay", "patch"])
+def test_the_namespace_of_everything_set_to_another(teams: Teams, where: str) -> None:
+    namespace = teams.other.namespace
+    files: Files = {"a.yaml": config_map("intruder")}
+    spec: Obj = {}
+    if where == "target":
+        spec = {"targetNamespace": namespace}
+    elif where == "overlay":
+        files["kustomization.yaml"] = kustomization("a.yaml", namespace=namespace)
+    else:
+        change = [{"op": "add", "path": "/metadata/namespace", "value": namespace}]
+        spec = {"patches": [{"patch": json.dumps(change), "target": {"kind": "ConfigMap"}}]}
+    name = teams.attempt(files, **spec)
+    teams.refused(name, "ReconciliationFailed", "cannot patch")
+    assert teams.other.config_map("intruder") is None
+
+
+@pytest.mark.parametrize(
+    "kind", ["Namespace", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition"]
+)
+def test_objects_of_the_whole_cluster(teams: Teams, kind: str) -> None:
+    account = {"kind": "ServiceAccount", "name": "deployer", "namespace": teams.tenant.namespace}
+    version, more = {
+        "Namespace": ("v1", {}),
+        "ClusterRole": (f"{RBAC}/v1", {"rules": [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]}),
+        "ClusterRoleBinding": (
+            f"{RBAC}/v1",
+            {
+                "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": "cluster-admin"},
+                "subjects": [account],
+            },
+        ),
+        "CustomResourceDefinition": (
+            "apiextensions.k8s.io/v1",
+            {
+                "spec": {
+                    "group": "x.test",
+                    "scope": "Cluster",
+                    "names": {"kind": "X", "plural": "xs"},
+                    "versions": [],
+                }
+            },
+        ),
+    }[kind]
+    title = "xs.x.test" if kind == "CustomResourceDefinition" else f"{teams.tenant.namespace}-more"
+    obj = {"apiVersion": version, "kind": kind, "metadata": {"name": title}, **more}
+    name = teams.attempt({"a.yaml": dump(obj)})
+    teams.refused(name, "ReconciliationFailed", "cannot patch")
+    assert teams.tenant.api.get(version, kind, title) is None
+
+
+@pytest.mark.parametrize(
+    "account",
+    [
+        "system:masters",
+        "system:admin",
+        "../kube-system/default",
+        "{other}:deployer",
+        "deployer:system:masters",
+        "deployer\nImpersonate-Group: system:masters",
+        "deployer\r\nImpersonate-Group: system:masters",
+        "{other}/deployer",
+        "-",
+        "Deployer",
+    ],
+)
+def test_names_of_accounts_that_mean_somebody_else(teams: Teams, account: str) -> None:
+    name = teams.attempt(
+        {"a.yaml": config_map("intruder")},
+        serviceAccountName=account.format(other=teams.other.namespace),
+        targetNamespace=teams.other.namespace,
+    )
+    teams.refused(name, "ReconciliationFailed", "is not the name of a service account")
+
+
+def test_what_carries_the_other_teams_labels_is_not_theirs(teams: Teams) -> None:
+    labels = {
+        "kustomize.toolkit.fluxcd.io/name": "apps",
+        "kustomize.toolkit.fluxcd.io/namespace": teams.other.namespace,
+    }
+    document = yaml.safe_load(config_map("labelled"))
+    document["metadata"]["labels"] = labels
+    name = teams.attempt({"a.yaml": dump(document)}, targetNamespace=teams.tenant.namespace)
+    teams.tenant.ready(name)
+    found = teams.tenant.config_map("labelled")
+    assert found is not None
+    assert found["metadata"]["labels"] == {
+        "kustomize.toolkit.fluxcd.io/name": name,
+        "kustomize.toolkit.fluxcd.io/namespace": teams.tenant.namespace,
+    }
+
+
+def test_an_inventory_that_names_what_others_have(teams: Teams) -> None:
+    """Whoever can write a status still deletes nothing that the account may not, nor what is another's."""
+    name = teams.attempt({"a.yaml": config_map("pruner")}, targetNamespace=teams.tenant.namespace)
+    done = teams.tenant.ready(name)
+    entries = done["status"]["inventory"]["entries"]
+    forged = [*entries, {"id": f"{teams.other.namespace}_owned__ConfigMap", "v": "v1"}]
+    teams.tenant.api.merge(done, {"status": {"inventory": {"entries": forged}}}, subresource="status")
+    teams.tenant.commit({f"{name}/a.yaml": config_map("pruner", v="2")})
+    teams.refused(name, "PruneFailed", "forbidden|cannot")
+    assert teams.other.config_map("owned")
+    teams.tenant.api.merge(done, {"status": {"inventory": {"entries": entries}}}, subresource="status")
+
+
+# References into another namespace.
+
+
+def test_the_source_of_another_team(teams: Teams) -> None:
+    source = {"kind": SOURCE, "name": "source", "namespace": teams.other.namespace}
+    name = teams.attempt(sourceRef=source, path="./apps", targetNamespace=teams.tenant.namespace)
+    teams.refused(name, "AccessDenied", "cross-namespace references have been blocked")
+    assert condition(teams.tenant.get(name), "Stalled")["status"] == "True"
+    assert teams.tenant.config_map("owned") is None
+
+
+@pytest.mark.parametrize("kind", ["Secret", "ConfigMap"])
+@pytest.mark.parametrize(
+    "written", ["{other}/treasure", "../{other}/treasure", "../../{other}/secrets/treasure"]
+)
+def test_variables_of_another_team(teams: Teams, kind: str, written: str) -> None:
+    reference = {"kind": kind, "name": written.format(other=teams.other.namespace)}
+    name = teams.attempt(
+        {"a.yaml": config_map("sees", v="${word}")},
+        postBuild={"substituteFrom": [reference]},
+        targetNamespace=teams.tenant.namespace,
+    )
+    teams.refused(name, "BuildFailed")
+    assert teams.tenant.config_map("sees") is None
+
+
+@pytest.mark.parametrize(
+    "written", ["{other}/treasure", "../{other}/treasure", "../../{other}/secrets/treasure"]
+)
+@pytest.mark.parametrize("reference", ["secretRef", "configMapRef"])
+def test_the_kubeconfig_of_another_team(teams: Teams, reference: str, written: str) -> None:
+    place = {reference: {"name": written.format(other=teams.other.namespace)}}
+    name = teams.attempt({"a.yaml": config_map("intruder")}, kubeConfig=place)
+    teams.refused(name, "ReconciliationFailed", "unable to read KubeConfig")
+
+
+@pytest.mark.parametrize("account", ["../../{other}/serviceaccounts/deployer", "{other}:deployer", "a/b"])
+def test_a_token_of_another_teams_account(teams: Teams, account: str) -> None:
+    """By the parameters of ``kubeConfig.configMapRef``, which name an account of the own namespace."""
+    access = {
+        "provider": "generic",
+        "address": "https://127.0.0.1:1",
+        "serviceAccountName": account.format(other=teams.other.namespace),
+    }
+    meta = {"name": "access", "namespace": teams.tenant.namespace}
+    teams.tenant.api.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": access})
+    name = teams.attempt({"a.yaml": config_map("intruder")}, kubeConfig={"configMapRef": {"name": "access"}})
+    teams.refused(name, "ReconciliationFailed", "is not the name of a service account")
+
+
+def test_the_operators_own_token_is_sent_to_nobody(teams: Teams) -> None:
+    """An address of the tenant's gets a token of the tenant's default account, whatever the audience."""
+    access = {"provider": "generic", "address": "https://127.0.0.1:1", "audiences": "anything"}
+    meta = {"name": "nobody", "namespace": teams.tenant.namespace}
+    teams.tenant.api.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": access})
+    account = teams.tenant.api.path("v1", "ServiceAccount", teams.tenant.namespace, "default")
+    name = teams.attempt({"a.yaml": config_map("intruder")}, kubeConfig={"configMapRef": {"name": "nobody"}})
+    teams.refused(name, "ReconciliationFailed", "cannot reach the API server at https://127.0.0.1:1")
+    assert teams.tenant.api.rest.get(account)
+
+
+def test_a_dependency_on_another_team_tells_only_how_it_is(teams: Teams) -> None:
+    """That it is Ready may be waited for; what stands in it may not be asked, one guess after the other."""
+    other = {"name": "apps", "namespace": teams.other.namespace}
+    waits = teams.attempt(
+        {"a.yaml": config_map("waits")}, dependsOn=[other], targetNamespace=teams.tenant.namespace
+    )
+    teams.tenant.ready(waits)
+    ready = "dep.status.conditions.exists(c, c.type == 'Ready' && c.status == 'True')"
+    for expression, reason in (
+        (ready, ""),
+        ("dep.spec.postBuild.substitute.word.startsWith('treasure')", "DependencyNotReady"),
+        ("has(dep.spec.postBuild) ? true : true", "DependencyNotReady"),
+        ("dep.status.inventory.entries.size() > 0", "DependencyNotReady"),
+        ("dep.status.history.size() > 0", "DependencyNotReady"),
+    ):
+        asks = teams.attempt(
+            {"a.yaml": config_map("asks")},
+            dependsOn=[{**other, "readyExpr": expression}],
+            targetNamespace=teams.tenant.namespace,
+        )
+        if reason:
+            teams.refused(asks, reason)
+        else:
+            teams.tenant.ready(asks)
+        teams.tenant.delete(asks)
+
+
+def test_the_health_of_another_teams_objects(teams: Teams) -> None:
+    """The operator sees them; the tenant's account may not."""
+    check = {"apiVersion": "v1", "kind": "ConfigMap", "name": "owned", "namespace": teams.other.namespace}
+    name = teams.attempt(
+        {"a.yaml": config_map("looks")}, healthChecks=[check], targetNamespace=teams.tenant.namespace
+    )
+    teams.refused(name, "HealthCheckFailed", "cannot get")
+    expression = {"apiVersion": "v1", "kind": "ConfigMap", "current": "data.v.startsWith('treasure')"}
+    name = teams.attempt(
+        {"a.yaml": config_map("looks")},
+        healthChecks=[check],
+        healthCheckExprs=[expression],
+        targetNamespace=teams.tenant.namespace,
+    )
+    teams.refused(name, "HealthCheckFailed", "cannot get")
+
+
+@pytest.mark.parametrize("written", ["{other}/source", "../{other}/source"])
+def test_another_teams_source_included_in_ones_own(teams: Teams, written: str) -> None:
+    include = [{"repository": {"name": written.format(other=teams.other.namespace)}, "toPath": "stolen"}]
+    source = f"include-{written.count('.')}"
+    teams.tenant.source(source, ready=False, include=include)
+
+    def refused() -> bool:
+        return condition(teams.tenant.get(source, SOURCE)).get("status") == "False"
+
+    until("the source is refused", refused)
+    teams.check_silence()
+
+
+@pytest.mark.parametrize("written", ["{other}/treasure", "../{other}/treasure"])
+def test_another_teams_credentials_for_git(teams: Teams, written: str) -> None:
+    source = f"credentials-{written.count('.')}"
+    secret = {"name": written.format(other=teams.other.namespace)}
+    teams.tenant.source(source, ready=False, secretRef=secret)
+
+    def refused() -> bool:
+        return condition(teams.tenant.get(source, SOURCE)).get("status") == "False"
+
+    until("the source is refused", refused)
+    teams.check_silence()
+
+
+def test_another_teams_keys_for_decryption(teams: Teams) -> None:
+    folder = ROOT / "tests/unit/postbuild/data/sops/encrypted"
+    name = teams.attempt(
+        {"a.yaml": (folder / "values.age.yaml").read_text()},
+        decryption={"provider": "sops", "secretRef": {"name": f"../{teams.other.namespace}/treasure"}},
+        targetNamespace=teams.tenant.namespace,
+    )
+    teams.refused(name, "BuildFailed")
+
+
+# Out of the repository.
+
+
+@pytest.mark.parametrize("path", ["../../../../../../etc", "./../..//../etc", "/etc", "/proc/self"])
+def test_a_path_that_leads_out(teams: Teams, path: str) -> None:
+    name = teams.attempt({"a.yaml": config_map("a")}, path=path)
+    teams.refused(name, "ArtifactFailed", "kustomization path not found")
+
+
+LINKS = (
+    ("/etc/hostname", "link"),
+    ("../../../../../../../../../etc/hostname", "link"),
+    ("/etc", "link/hostname"),
+    ("../../../../../../../../../etc", "link/hostname"),
+    ("/proc/self/environ", "link"),
+    ("/proc/self/root", "link/etc/hostname"),
+)
+
+
+@pytest.mark.parametrize("use", ["resource", "generator", "patch"])
+def test_symbolic_links(teams: Teams, use: str) -> None:
+    """To files and to directories, by absolute and by relative paths."""
+    trees: list[Files] = []
+    for number, (target, entry) in enumerate(LINKS):
+        place = teams.tenant.repository.work / f"try-{teams.next_number() + number}"
+        place.mkdir()
+        (place / "link").symlink_to(target)
+        fields: Obj = {
+            "resource": {"resources": ["a.yaml", entry]},
+            "generator": {"configMapGenerator": [{"name": "stolen", "files": [entry]}]},
+            "patch": {"resources": ["a.yaml"], "patches": [{"path": entry}]},
+        }[use]
+        text = kustomization(*fields.pop("resources", ()), **fields)
+        trees.append({"a.yaml": config_map("linked"), "kustomization.yaml": text})
+    hostname = Path("/etc/hostname").read_text().strip()
+    for name in teams.attempt_each(trees, targetNamespace=teams.tenant.namespace):
+        said = teams.refused(name, "BuildFailed")
+        assert not hostname or hostname not in said
+        assert "PATH=" not in said
+
+
+def test_a_directory_link_to_everything(teams: Teams) -> None:
+    """Without a kustomization.yaml every manifest below is taken: not those behind a link."""
+    place = teams.tenant.repository.work / f"try-{teams.next_number()}"
+    place.mkdir()
+    (place / "all").symlink_to("/")
+    (place / "up").symlink_to("..")
+    (place / "self").symlink_to(".")
+    name = teams.attempt({"a.yaml": config_map("alone")}, targetNamespace=teams.tenant.namespace)
+    done = teams.tenant.ready(name)
+    assert [e["id"] for e in done["status"]["inventory"]["entries"]] == [
+        f"{teams.tenant.namespace}_alone__ConfigMap"
+    ]
+
+
+OUTSIDE = ("../../../../../../../../etc/passwd", "/etc/passwd", "/proc/self/environ", "file:///etc/passwd")
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "resources",
+        "components",
+        "files",
+        "envs",
+        "secret files",
+        "patches",
+        "patchesStrategicMerge",
+        "patchesJson6902",
+        "crds",
+        "configurations",
+        "openapi",
+        "replacements",
+        "generators",
+        "transformers",
+        "validators",
+    ],
+)
+def test_files_outside_of_the_repository(teams: Teams, field: str) -> None:
+    """Every field of a kustomization that names a file."""
+    trees = [{"a.yaml": config_map("a"), "kustomization.yaml": naming(field, outside)} for outside in OUTSIDE]
+    for name in teams.attempt_each(list(trees), targetNamespace=teams.tenant.namespace):
+        said = teams.refused(name, "BuildFailed")
+        assert "root:" not in said
+        assert "PATH=" not in said
+
+
+def naming(field: str, path: str) -> str:
+    """A kustomization that names the file there."""
+    target = {"version": "v1", "kind": "ConfigMap", "name": "a"}
+    fields: Obj = {
+        "files": {"configMapGenerator": [{"name": "stolen", "files": [f"x={path}"]}]},
+        "envs": {"configMapGenerator": [{"name": "stolen", "envs": [path]}]},
+        "secret files": {"secretGenerator": [{"name": "stolen", "files": [path]}]},
+        "patches": {"patches": [{"path": path}]},
+        "patchesJson6902": {"patchesJson6902": [{"path": path, "target": target}]},
+        "openapi": {"openapi": {"path": path}},
+        "replacements": {"replacements": [{"path": path}]},
+    }.get(field, {field: [path]})
+    return kustomization("a.yaml", *fields.pop("resources", ()), **fields)
+
+
+@pytest.mark.parametrize("outside", ["../../../../../etc", "/etc", "file:///etc"])
+def test_components_of_the_spec(teams: Teams, outside: str) -> None:
+    name = teams.attempt(
+        {"a.yaml": config_map("a")}, components=[outside], targetNamespace=teams.tenant.namespace
+    )
+    teams.refused(name, "BuildFailed")
+
+
+def test_another_team_s_files_by_way_of_the_cache(teams: Teams) -> None:
+    """All sources lie side by side in the operator's storage."""
+    commit = teams.other.repository.head()
+    outside = [
+        f"../../{teams.other.namespace}/source/base",
+        f"../../../gitrepository/{teams.other.namespace}/source/{commit}",
+        commit,
+    ]
+    for each in outside:
+        name = teams.attempt(
+            {"a.yaml": config_map("a"), "kustomization.yaml": kustomization("a.yaml", each)},
+            targetNamespace=teams.tenant.namespace,
+        )
+        teams.refused(name, "BuildFailed")
+
+
+@pytest.mark.parametrize("url", ["{folder}", "file://{folder}", "../{name}", "ext::sh -c cat% /etc/passwd"])
+def test_submodules(teams: Teams, url: str) -> None:
+    """A submodule is fetched over the network as its own address says, never from a folder of the operator's host."""
+    repository = teams.other.repository
+    folder = Path(teams.other.server.root) / repository.name
+    address = url.format(folder=folder, name="no-such-repository")
+    work = teams.tenant.repository
+    work.switch("submodule", "HEAD")
+    work.write({".gitmodules": f'[submodule "s"]\n\tpath = s\n\turl = {address}\n'})
+    work.git("update-index", "--add", "--cacheinfo", f"160000,{repository.head()},s")
+    work.git("add", "-f", ".gitmodules")
+    work.git("commit", "-q", "--no-gpg-sign", "-m", "submodule")
+    work.switch("main")
+    source = "submodules"
+    teams.tenant.source(
+        source, ready=False, recurseSubmodules=True, ref={"branch": "submodule"}, timeout="10s"
+    )
+
+    def refused() -> str:
+        found = condition(teams.tenant.get(source, SOURCE))
+        return str(found["message"]) if found.get("status") == "False" else ""
+
+    said = until("the source is refused", refused)
+    assert "root:" not in said
+    teams.check_silence()
+    teams.tenant.delete(source, SOURCE)
+
+
+# Out of the machine.
+
+
+BASES = (
+    "file:///etc",
+    "file://{folder}",
+    "http://127.0.0.1:9440/healthz",
+    "http://localhost:9090/{name}",
+    "http://169.254.169.254/latest/meta-data/iam/security-credentials/",
+    "https://169.254.169.254//x?ref=main",
+    "http://[::1]/x.yaml",
+    "{url}//base?ref=main",
+    "git::{url}//base",
+    "ssh://git@127.0.0.1/x.git//y",
+    "git@127.0.0.1:x.git",
+    "github.com/fluxcd/flux2//manifests",
+    "ext::sh -c touch% /tmp/x",
+)
+
+
+def test_remote_bases(teams: Teams) -> None:
+    """None are fetched here at all (``--no-remote-bases``), so that no request is sent."""
+    asked = len(teams.tenant.server.requests)
+    repository = teams.other.repository
+    folder = Path(teams.other.server.root) / repository.name
+    addresses = [b.format(folder=folder, name=repository.name, url=teams.other.url) for b in BASES]
+    trees: list[Files] = [
+        {"a.yaml": config_map("a"), "kustomization.yaml": kustomization("a.yaml", address)}
+        for address in addresses
+    ]
+    for name in teams.attempt_each(trees, targetNamespace=teams.tenant.namespace):
+        teams.refused(name, "BuildFailed")
+    strangers = [r for r in teams.tenant.server.requests[asked:] if repository.name in r.line]
+    assert strangers == []
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://127.0.0.1:{port}/secret.yaml",
+        "http://localhost:{port}/secret.yaml",
+        "http://0.0.0.0:{port}/secret.yaml",
+        "http://[::ffff:127.0.0.1]:{port}/secret.yaml",
+        "http://169.254.169.254/latest/meta-data",
+    ],
+)
+@pytest.mark.parametrize("use", ["resources", "files"])
+def test_where_remote_bases_are_allowed_this_host_is_not_asked(area: Area, address: str, use: str) -> None:
+    """By the shared operator, whose options leave remote bases on: no file comes from the operator's own host."""
+    url = address.format(port=area.server.url("").rpartition(":")[2].strip("/"))
+    fields: Obj = {"resources": ["a.yaml", url]}
+    if use == "files":
+        fields = {"resources": [], "configMapGenerator": [{"name": "stolen", "files": [f"x={url}"]}]}
+    asked = len(area.server.requests)
+    area.commit(
+        {
+            "apps/a.yaml": config_map("a"),
+            "apps/kustomization.yaml": kustomization(*fields.pop("resources"), **fields),
+        }
+    )
+    area.source()
+    area.kustomization("apps", timeout="5s")
+    area.failed("apps", "BuildFailed", timeout=40.0)
+    assert not [r for r in area.server.requests[asked:] if "secret.yaml" in r.line]
+
+
+def test_the_operator_itself_is_as_it_was(teams: Teams) -> None:
+    """After all this: the other team's objects are theirs, as they were, and the operator runs."""
+    teams.running.check()
+    teams.check_silence()
+    owned = teams.other.config_map("owned")
+    assert owned is not None
+    assert owned["data"] == {"v": WORD}
+    assert condition(teams.other.get("apps"))["status"] == "True"
+    assert os.path.exists(f"/proc/{teams.running.pid}")
