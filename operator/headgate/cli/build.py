@@ -7,14 +7,53 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 if TYPE_CHECKING:
-    from headgate.kustomize import BuildError
+    from headgate.kustomize import BuildError, BuildOptions, GitUrl, Tree
     from headgate.kustomize.resource import Obj
+
+# What kustomize has these for is refused, whoever asks for it: programs run on behalf of a repository.
+_REFUSED = {
+    ("--enable-helm",): False,
+    ("--helm-command",): True,
+    ("--helm-api-versions",): True,
+    ("--helm-kube-version",): True,
+    ("--helm-debug",): False,
+    ("--enable-alpha-plugins",): False,
+    ("--enable-exec",): False,
+    ("--enable-star",): False,
+    ("--network",): False,
+    ("--network-name",): True,
+    ("--mount",): True,
+    ("--env", "-e"): True,
+    ("--as-current-user",): False,
+}
+
+
+def _refuse(context: click.Context, option: click.Parameter, value: Any) -> None:
+    if value not in (None, False, ()):
+        what = "Helm charts are" if "helm" in option.opts[0] else "Plugins that run programs are"
+        raise click.BadOptionUsage(option.opts[0], f"{option.opts[0]}: {what} not supported.", context)
+
+
+def _refused(command: Any) -> Any:
+    for names, takes_value in _REFUSED.items():
+        command = click.option(
+            *names,
+            is_flag=not takes_value,
+            multiple=takes_value,
+            expose_value=False,
+            hidden=True,
+            callback=_refuse,
+            help="Refused.",
+        )(command)
+    return command
 
 
 @click.command(
@@ -26,6 +65,9 @@ if TYPE_CHECKING:
     \b
     # one file for each object
     mkdir -p out && headgate build apps/production -o out
+    \b
+    # an overlay in a repository elsewhere
+    headgate build 'https://github.com/org/repo//apps/production?ref=v1'
     """
 )
 @click.argument("directory", metavar="[DIR]", default=".")
@@ -46,28 +88,85 @@ if TYPE_CHECKING:
     show_default=True,
     help="Sort the objects by kind, or keep their order; sortOptions in the kustomization file win.",
 )
+@click.option("--no-remote-bases", is_flag=True, help="Refuse what kustomizations name by URL.")
+@_refused
 def command(
-    directory: str, output: Path | None, load_restrictor: str, reorder: Literal["legacy", "none"]
+    directory: str,
+    output: Path | None,
+    load_restrictor: str,
+    reorder: Literal["legacy", "none"],
+    no_remote_bases: bool,
 ) -> None:
-    """Build the Kustomize overlay in DIR (default: the working directory) and print its objects as YAML."""
-    from headgate.kustomize import BuildError, BuildOptions, FolderTree, build, dump_all
+    """Build the Kustomize overlay in DIR (default: the working directory) and print its objects as YAML.
 
-    options = BuildOptions(
-        load_restrictor="none" if load_restrictor == "LoadRestrictionsNone" else "root-only", reorder=reorder
-    )
-    # The tree is the whole file system, as overlays refer to bases beside them; the restriction is kustomize's.
+    DIR may be the URL of a Git repository, with the directory in it after two slashes and ?ref=REVISION.
+    """
+    from headgate.kustomize import BuildError, BuildOptions, dump_all
+
+    with ExitStack() as stack:
+        options = BuildOptions(
+            load_restrictor="none" if load_restrictor == "LoadRestrictionsNone" else "root-only",
+            reorder=reorder,
+            allow_remote=None if no_remote_bases else _RemoteBases(stack),
+        )
+        try:
+            objects = _build(directory, options)
+            if output is not None and output.is_dir():
+                _write_files(output, objects)
+                return
+            text = dump_all(objects)
+        except BuildError as error:
+            raise click.ClickException(_message(error)) from None
+        except OSError as error:
+            raise click.ClickException(str(error)) from None
     try:
-        objects = build(FolderTree(Path("/")), os.path.abspath(directory), options)
-    except BuildError as error:
-        raise click.ClickException(_message(error)) from None
-    if output is not None and output.is_dir():
-        _write_files(output, objects)
-        return
-    text = dump_all(objects)
-    if output is not None:
-        output.write_text(text, encoding="utf-8", newline="")
-    else:
-        sys.stdout.buffer.write(text.encode())
+        if output is not None:
+            output.write_text(text, encoding="utf-8", newline="")
+        else:
+            sys.stdout.buffer.write(text.encode())
+            sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        # Whoever reads has seen enough; nothing is to be said of it when the interpreter ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _build(directory: str, options: BuildOptions) -> list[Obj]:
+    from headgate.kustomize import FolderTree, Refused, build, parse_git_url
+
+    url = None if os.path.isdir(directory) else parse_git_url(directory)
+    if url is None:
+        # The tree is the whole file system, as overlays refer to bases beside them; the restriction is kustomize's.
+        return build(FolderTree(Path("/")), os.path.abspath(directory), options)
+    if options.allow_remote is None:
+        raise Refused(f"{url.repository}: remote bases are not allowed here")
+    return build(options.allow_remote.repository(url), url.path, options)
+
+
+class _RemoteBases:
+    """Remote bases, got ready when the first one is needed; what is fetched goes when the stack is left."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+        self._made: Any = None
+
+    def _bases(self) -> Any:
+        if self._made is None:
+            from headgate.git.remotes import RemoteBases
+
+            folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="headgate-bases-"))
+            self._made = RemoteBases(Path(folder), as_user=True)
+            self._stack.callback(self._made.close)
+        return self._made
+
+    def repository(self, url: GitUrl) -> Tree:
+        tree: Tree = self._bases().repository(url)
+        return tree
+
+    def file(self, url: str) -> bytes | None:
+        content: bytes | None = self._bases().file(url)
+        return content
 
 
 def _message(error: BuildError) -> str:
