@@ -33,7 +33,7 @@ class AgeIdentities:
                 else:
                     self._x25519.append(pyrage.x25519.Identity.from_str(identity))
             except (ValueError, pyrage.IdentityError):
-                raise BadCredentials(f"line {number} is no age identity (AGE-SECRET-KEY-1…)") from None
+                raise BadCredentials(f"has no age identity (AGE-SECRET-KEY-1…) in line {number}") from None
 
     def __bool__(self) -> bool:
         return bool(self._x25519 or self._hybrid)
