@@ -107,7 +107,7 @@ def test_a_service_account_logs_in_to_vault(
     area.failed("apps", "BuildFailed", f"decryption service account '{area.namespace}/deployer' not found")
     service_account(area, "deployer")
     area.poke("Kustomization", "apps")
-    area.failed("apps", "BuildFailed", f"the login as role {area.namespace}_deployer was refused")
+    area.failed("apps", "BuildFailed", f"the login as role {area.namespace}_deployer failed")
     bao.admit(area.namespace, "deployer")
     area.poke("Kustomization", "apps")
     area.ready("apps")

@@ -20,6 +20,7 @@ from headgate.postbuild.sops import DecryptionError, NotConfigured, require_plai
 from headgate.reconcile.datakeys import DataKeys
 from headgate.reconcile.decryption import Decryption
 from headgate.reconcile.inputs import ClusterInputs
+from headgate.reconcile.outages import Outages
 
 Obj = dict[str, Any]
 
@@ -69,6 +70,8 @@ class BuildRules:
     """A variable without value or default is an error."""
     data_keys: DataKeys = field(default_factory=DataKeys)
     """Data keys of what is encrypted, opened in former builds."""
+    outages: Outages = field(default_factory=Outages)
+    """Services that hold other such keys, and do not answer."""
 
 
 def build_objects(
@@ -97,7 +100,7 @@ def build_objects(
         objects = [_finished(obj, spec, inputs, rules) for obj in built if not _is_for_kustomize(obj)]
         masks = inputs.masks
     else:
-        decryption = Decryption(inputs.keys, prepared, path, recording, rules.data_keys)
+        decryption = Decryption(inputs.keys, prepared, path, recording, rules.data_keys, rules.outages)
         try:
             built = build(decryption.tree, path, options)
             objects = [

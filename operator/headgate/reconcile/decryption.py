@@ -26,6 +26,7 @@ from headgate.postbuild.sops import (
     key_sources,
 )
 from headgate.reconcile.datakeys import DataKeys
+from headgate.reconcile.outages import Outages
 
 Obj = dict[str, Any]
 E = TypeVar("E", bound=BuildError)
@@ -71,9 +72,12 @@ class Decryption:
     Raises :class:`DecryptionFailed` when the keys cannot be used.
     """
 
-    def __init__(self, keys: Keys, tree: Tree, path: str, recording: RecordingTree, opened: DataKeys) -> None:
+    def __init__(
+        self, keys: Keys, tree: Tree, path: str, recording: RecordingTree, opened: DataKeys, outages: Outages
+    ) -> None:
         self._recording = recording
-        self._decryptor = Decryptor(keys.sources(), resolve=resolve_v3, opened=opened.of(keys.version))
+        sources = [outages.watch(source) for source in keys.sources()]
+        self._decryptor = Decryptor(sources, resolve=resolve_v3, opened=opened.of(keys.version))
         self._tree = DecryptingTree(tree, self._decryptor, encrypted_sources(tree, path, _load))
 
     @property

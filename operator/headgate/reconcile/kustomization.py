@@ -16,6 +16,7 @@ import logging
 import random
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from headgate.api import (
@@ -71,6 +72,9 @@ ORIGIN_REVISION = "org.opencontainers.image.revision"
 STATUS_MANAGER = "gotk-kustomize-controller"
 """Field manager of the Kustomizations' status and finalizers."""
 
+DECRYPTING = 4
+"""Builds that decrypt at once."""
+
 _STEPS: dict[type[BuildError], str] = {PostBuildFailed: "post build", DecryptionFailed: "decryption"}
 """What failed, by the error; all else is kustomize's."""
 
@@ -99,6 +103,7 @@ class KustomizationReconciler:
         self._config, self._client, self._store, self._trees = config, client, store, trees
         self._targets, self._inputs, self._rules, self._external = targets, inputs, rules, external
         self._finalizer, self._reporter = finalizer, Reporter(events)
+        self._decrypting = ThreadPoolExecutor(DECRYPTING, "decryption")
         self._memories: dict[ObjectKey, Memory] = {}
 
     async def reconcile(self, key: ObjectKey, triggers: tuple[Trigger, ...]) -> Outcome:
@@ -270,8 +275,10 @@ class KustomizationReconciler:
                 raise Failed(reasons.ARTIFACT_FAILED, f"revision {attempt.revision} is no longer there")
             try:
                 with timed(self._measure, BUILD):
-                    built = await asyncio.to_thread(
-                        build_objects, tree, attempt.obj["spec"], inputs, self._rules
+                    # What waits for a key service must not take the threads of all others.
+                    threads = None if inputs.keys is None else self._decrypting
+                    built = await asyncio.get_running_loop().run_in_executor(
+                        threads, build_objects, tree, attempt.obj["spec"], inputs, self._rules
                     )
             except PathNotFound as error:
                 raise Failed(reasons.ARTIFACT_FAILED, error.message) from error

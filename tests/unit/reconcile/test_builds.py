@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,8 +18,10 @@ from headgate.reconcile.builds import (
     build_directory,
     build_objects,
 )
+from headgate.reconcile.config import Config
 from headgate.reconcile.decryption import DecryptionFailed, Keys
 from headgate.reconcile.inputs import ClusterInputs, references, source_references
+from headgate.reconcile.keys import SharedKeys
 
 CONFIG = """\
 apiVersion: v1
@@ -174,6 +178,23 @@ def test_all_references_of_a_kustomization_are_known() -> None:
         ("Secret", "team", "keys"),
         ("Secret", "team", "cluster"),
     ]
+
+
+def test_keys_of_the_operator_concern_those_without_any() -> None:
+    config = Config(
+        Path("/data"), sops_age_secret="age", sops_vault_configmap="vaults", runtime_namespace="system"
+    )
+    shared = SharedKeys.of(config)
+
+    def named(decryption: dict[str, Any] | None) -> list[str]:
+        obj = {"metadata": {"namespace": "team"}, "spec": {"decryption": decryption}}
+        return sorted(f"{r.kind} {r.namespace}/{r.name}" for r in references(obj, shared))
+
+    assert named(None) == []
+    assert named({"provider": "sops"}) == ["ConfigMap system/vaults", "Secret system/age"]
+    own = {"provider": "sops", "secretRef": {"name": "keys"}}
+    assert named(own) == ["ConfigMap system/vaults", "Secret team/keys"]
+    assert SharedKeys.of(replace(config, runtime_namespace="")) == SharedKeys(None, None)
 
 
 def test_all_references_of_a_source_are_known() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from controlplane.ports import free_ports
 from headgate.kustomize.errors import BuildError
 from headgate.kustomize.tree import MemoryTree
 from headgate.postbuild import Variables
@@ -261,3 +262,21 @@ def test_kept_data_keys_are_bounded_in_number_and_time(monkeypatch: pytest.Monke
     later = time.monotonic() + 11
     monkeypatch.setattr(time, "monotonic", lambda: later)
     assert keys.of("x").get(("b",)) is None
+
+
+def test_a_service_that_is_silent_is_left_alone_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = {"vault_address": f"http://127.0.0.1:{free_ports(1)[0]}", "engine_path": "sops", "key_name": "a"}
+    secret = sealed_secret("a", lambda _: {"hc_vault": [{**entry, "enc": "vault:v1:AAAA"}]}, password="x")
+    tree = MemoryTree({"apps/a.yaml": yaml.safe_dump(secret)})
+    rules, token = BuildRules(), inputs({"sops.vault-token": "t"})
+
+    def said() -> str:
+        with pytest.raises(DecryptionFailed) as raised:
+            build_objects(tree, SPEC, token, rules)
+        return str(raised.value)
+
+    assert "(no connection)" in said()
+    assert "the service did not answer a moment ago" in said()
+    later = time.monotonic() + 61
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    assert "(no connection)" in said()

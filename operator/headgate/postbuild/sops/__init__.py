@@ -30,7 +30,7 @@ from headgate.postbuild.sops.errors import (
 )
 from headgate.postbuild.sops.formats import Format
 from headgate.postbuild.sops.identity import WorkloadIdentity
-from headgate.postbuild.sops.keys import DataKeySource, KeyRefused
+from headgate.postbuild.sops.keys import DataKeySource, KeyRefused, ServiceSilent
 from headgate.postbuild.sops.metadata import MasterKey
 from headgate.postbuild.sops.sources import DecryptingTree, Source, encrypted_sources
 
@@ -49,6 +49,7 @@ __all__ = [
     "NotConfigured",
     "NotSops",
     "OpenedKeys",
+    "ServiceSilent",
     "Source",
     "WorkloadIdentity",
     "encrypted_sources",

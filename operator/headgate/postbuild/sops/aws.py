@@ -13,7 +13,7 @@ from typing import Any
 
 from headgate.postbuild.sops.cloud import ANSWER_TIMEOUT, CONNECT_TIMEOUT, RETRIES, CloudKeys, wrapped_key
 from headgate.postbuild.sops.errors import BadCredentials, ExtraMissing
-from headgate.postbuild.sops.keys import KeyRefused
+from headgate.postbuild.sops.keys import KeyRefused, ServiceSilent
 from headgate.postbuild.sops.metadata import MasterKey
 
 __all__ = ["AwsKms"]
@@ -34,7 +34,7 @@ class AwsKms(CloudKeys):
     def decrypt(self, key: MasterKey) -> bytes:
         """Return the data key; raises :class:`KeyRefused` and :class:`ExtraMissing`."""
         try:
-            from botocore.exceptions import BotoCoreError, ClientError
+            from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
         except ImportError:
             raise ExtraMissing("AWS KMS", "aws") from None
         match = _ARN.fullmatch(key.text("arn"))
@@ -54,6 +54,8 @@ class AwsKms(CloudKeys):
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code", "error")
             raise KeyRefused(f"the service refused ({code})") from None
+        except HTTPClientError as error:
+            raise ServiceSilent(f"the service cannot be reached ({type(error).__name__})") from None
         except BotoCoreError as error:
             raise KeyRefused(f"the service could not be used ({type(error).__name__})") from None
 

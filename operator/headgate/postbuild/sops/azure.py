@@ -12,7 +12,7 @@ from typing import Any
 
 from headgate.postbuild.sops.cloud import ANSWER_TIMEOUT, CONNECT_TIMEOUT, RETRIES, CloudKeys, wrapped_key
 from headgate.postbuild.sops.errors import BadCredentials, ExtraMissing
-from headgate.postbuild.sops.keys import KeyRefused
+from headgate.postbuild.sops.keys import KeyRefused, ServiceSilent
 from headgate.postbuild.sops.metadata import MasterKey
 
 __all__ = ["AzureKeyVault"]
@@ -49,7 +49,12 @@ class AzureKeyVault(CloudKeys):
     def decrypt(self, key: MasterKey) -> bytes:
         """Return the data key; raises :class:`KeyRefused` and :class:`ExtraMissing`."""
         try:
-            from azure.core.exceptions import AzureError, HttpResponseError
+            from azure.core.exceptions import (
+                AzureError,
+                HttpResponseError,
+                ServiceRequestError,
+                ServiceResponseError,
+            )
             from azure.keyvault.keys.crypto import CryptographyClient, EncryptionAlgorithm
         except ImportError:
             raise ExtraMissing("Azure Key Vault", "azure") from None
@@ -62,6 +67,8 @@ class AzureKeyVault(CloudKeys):
                 return bytes(client.decrypt(EncryptionAlgorithm.rsa_oaep_256, wrapped).plaintext)
         except HttpResponseError as error:
             raise KeyRefused(f"the service refused (status {error.status_code})") from None
+        except (ServiceRequestError, ServiceResponseError) as error:
+            raise ServiceSilent(f"the service cannot be reached ({type(error).__name__})") from None
         except (AzureError, ValueError) as error:
             raise KeyRefused(f"the service could not be used ({type(error).__name__})") from None
 

@@ -16,7 +16,7 @@ from typing import Any
 from headgate.postbuild.sops.cloud import ANSWER_TIMEOUT, CONNECT_TIMEOUT, CloudKeys, wrapped_key
 from headgate.postbuild.sops.errors import BadCredentials, ExtraMissing
 from headgate.postbuild.sops.gcp_federation import federated
-from headgate.postbuild.sops.keys import KeyRefused
+from headgate.postbuild.sops.keys import KeyRefused, ServiceSilent
 from headgate.postbuild.sops.metadata import MasterKey
 
 __all__ = ["GcpKms"]
@@ -40,7 +40,7 @@ class GcpKms(CloudKeys):
         """Return the data key; raises :class:`KeyRefused` and :class:`ExtraMissing`."""
         try:
             import requests
-            from google.auth.exceptions import GoogleAuthError
+            from google.auth.exceptions import GoogleAuthError, TransportError
             from google.auth.transport.requests import AuthorizedSession
         except ImportError:
             raise ExtraMissing("GCP KMS", "gcp") from None
@@ -59,6 +59,8 @@ class GcpKms(CloudKeys):
             if answer.status_code != requests.codes.ok:
                 raise KeyRefused(f"the service refused (status {answer.status_code})")
             return base64.b64decode(answer.json()["plaintext"], validate=True)
+        except (TransportError, requests.ConnectionError, requests.Timeout) as error:
+            raise ServiceSilent(f"the service cannot be reached ({type(error).__name__})") from None
         except (GoogleAuthError, requests.RequestException) as error:
             raise KeyRefused(f"the service could not be used ({type(error).__name__})") from None
         except (KeyError, TypeError, ValueError, binascii.Error):

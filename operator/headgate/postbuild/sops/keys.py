@@ -9,7 +9,7 @@ from headgate.postbuild.sops.errors import DecryptionError, ExtraMissing, NoData
 from headgate.postbuild.sops.metadata import MasterKey, Metadata
 from headgate.postbuild.sops.shamir import combine
 
-__all__ = ["DataKeySource", "KeyRefused", "recover_data_key"]
+__all__ = ["DataKeySource", "KeyRefused", "ServiceSilent", "recover_data_key"]
 
 _FIRST = ("age", "pgp")
 """Kinds that need no network are tried before the others."""
@@ -17,6 +17,10 @@ _FIRST = ("age", "pgp")
 
 class KeyRefused(Exception):
     """A source cannot decrypt with a key; the text says why, without any secret."""
+
+
+class ServiceSilent(KeyRefused):
+    """A key service could not be reached, or did not answer in time."""
 
 
 class DataKeySource(Protocol):
@@ -29,7 +33,8 @@ class DataKeySource(Protocol):
     def decrypt(self, key: MasterKey) -> bytes:
         """Return what ``key.enc`` holds.
 
-        May block on the network. Raises :class:`KeyRefused`, or :class:`ExtraMissing`.
+        May block on the network. Raises :class:`KeyRefused` (:class:`ServiceSilent` where it is about the network),
+        or :class:`ExtraMissing`.
         """
         ...
 

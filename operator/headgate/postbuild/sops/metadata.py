@@ -63,6 +63,20 @@ class MasterKey:
         what, fields = _NAMES[self.kind]
         return f"{what} {'/'.join(_short(self.text(field)) for field in fields)}"
 
+    @property
+    def service(self) -> str:
+        """The server that has the key, as far as it can be told from others; "" for keys that need none."""
+        fields = {"hc_vault": "vault_address", "azure_kv": "vault_url"}
+        if self.kind == "kms":
+            return ":".join(["kms", *self.text("arn").split(":")[1:4]])
+        return (
+            self.text(fields[self.kind])
+            if self.kind in fields
+            else self.kind
+            if self.kind == "gcp_kms"
+            else ""
+        )
+
 
 def _short(text: str) -> str:
     """Recipients with post-quantum keys are 2,000 characters long."""

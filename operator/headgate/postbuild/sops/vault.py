@@ -17,7 +17,7 @@ from typing import Any
 from headgate.postbuild.sops.cloud import ANSWER_TIMEOUT, CONNECT_TIMEOUT
 from headgate.postbuild.sops.errors import ExtraMissing
 from headgate.postbuild.sops.identity import WorkloadIdentity
-from headgate.postbuild.sops.keys import KeyRefused
+from headgate.postbuild.sops.keys import KeyRefused, ServiceSilent
 from headgate.postbuild.sops.metadata import MasterKey
 
 __all__ = ["VaultTransit"]
@@ -66,7 +66,7 @@ class VaultTransit:
         except (KeyError, TypeError, binascii.Error):
             raise KeyRefused("the server's answer holds no data key") from None
         except Exception as error:
-            raise KeyRefused(f"the server could not be used ({_named(error)})") from None
+            raise _refusal("the server could not be used", error) from None
 
     @staticmethod
     def _client(hvac: Any, address: str, token: str) -> Any:
@@ -112,16 +112,20 @@ class VaultTransit:
         except KeyRefused:
             raise
         except Exception as error:
-            raise KeyRefused(f"the login as role {role} was refused ({_named(error)})") from None
+            raise _refusal(f"the login as role {role} failed", error) from None
 
 
-def _named(error: Exception) -> str:
-    """What went wrong, without the server's or the library's words."""
-    return {
+def _refusal(what: str, error: Exception) -> KeyRefused:
+    """The error, without the server's or the library's words."""
+    import requests
+
+    kind = ServiceSilent if isinstance(error, requests.ConnectionError | requests.Timeout) else KeyRefused
+    known = {
         "Forbidden": "permission denied",
         "InvalidPath": "no such key or engine",
         "InvalidRequest": "invalid request",
         "ConnectTimeout": "no connection in time",
         "ConnectionError": "no connection",
         "SSLError": "its certificate is not trusted",
-    }.get(type(error).__name__, type(error).__name__)
+    }
+    return kind(f"{what} ({known.get(type(error).__name__, type(error).__name__)})")
