@@ -16,7 +16,7 @@ from headgate.kustomize.tree import EntryKind, Inputs, RecordingTree, Tree
 from headgate.kustomize.yaml import Dialect, load_documents, printed
 from headgate.overlay import prepare
 from headgate.postbuild import Masks, PostBuildError, substitute
-from headgate.postbuild.sops import DecryptionError, NotConfigured, require_plain
+from headgate.postbuild.sops import DecryptionError, NotConfigured, is_secret, require_plain
 from headgate.reconcile.datakeys import DataKeys
 from headgate.reconcile.decryption import Decryption
 from headgate.reconcile.inputs import ClusterInputs
@@ -149,6 +149,9 @@ def _finished(
         require_plain(obj)
     except NotConfigured as error:
         raise StillEncrypted(error.message) from None
+    if is_secret(obj) and "sops" in obj:
+        # Left encrypted on purpose, for somebody who knows the keys: no API server takes the metadata.
+        obj = {field: value for field, value in obj.items() if field != "sops"}
     obj = _substituted(obj, inputs, rules, sensitive=sensitive)
     return _with_common_metadata(obj, spec.get("commonMetadata") or {})
 

@@ -17,6 +17,7 @@ from headgate.postbuild.sops.decryptor import (
     OpenedKeys,
     is_decryption_disabled,
     is_encrypted,
+    is_secret,
     require_plain,
 )
 from headgate.postbuild.sops.errors import (
@@ -55,6 +56,7 @@ __all__ = [
     "encrypted_sources",
     "is_decryption_disabled",
     "is_encrypted",
+    "is_secret",
     "key_sources",
     "require_plain",
 ]

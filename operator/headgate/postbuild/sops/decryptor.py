@@ -23,6 +23,7 @@ __all__ = [
     "OpenedKeys",
     "is_decryption_disabled",
     "is_encrypted",
+    "is_secret",
     "require_plain",
 ]
 
@@ -54,10 +55,14 @@ def is_decryption_disabled(obj: Mapping[str, Any]) -> bool:
     return isinstance(value, str) and value.lower() == "disabled"
 
 
+def is_secret(obj: Mapping[str, Any]) -> bool:
+    """Tell whether the object is a Secret of Kubernetes' own."""
+    return (obj.get("apiVersion"), obj.get("kind")) == ("v1", "Secret")
+
+
 def require_plain(obj: Mapping[str, Any]) -> None:
     """Raise :class:`NotConfigured` for an encrypted Secret: applied, it would hold cipher texts."""
-    is_secret = (obj.get("apiVersion"), obj.get("kind")) == ("v1", "Secret")
-    if is_secret and "sops" in obj and not is_decryption_disabled(obj):
+    if is_secret(obj) and "sops" in obj and not is_decryption_disabled(obj):
         raise NotConfigured(
             f"{_identity(obj)} is SOPS encrypted, configuring decryption is required for this secret "
             "to be reconciled"
