@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from typing import Any
-from urllib.parse import urlsplit
 
 import kopf
 
@@ -61,7 +60,6 @@ async def serve(config: Config) -> None:
     """
     metrics = Metrics()
     client = await Client.connect(config.kubeconfig, config.context, observer=metrics)
-    metrics.host = urlsplit(client.cluster).netloc
     try:
         program = _Program(config, client, metrics)
         sites = [

@@ -38,7 +38,7 @@ LONGEST_PAUSE = 15.0
 class Observer(Protocol):
     """Is told of each answered request; the metrics implement it."""
 
-    def requested(self, verb: str, resource: str, status: int, seconds: float) -> None: ...
+    def requested(self, host: str, verb: str, resource: str, status: int, seconds: float) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,7 @@ class Transport:
         observer: Observer | None = None,
     ) -> None:
         self.server = endpoint.server
+        self._host = URL(endpoint.server).authority
         self.observer = observer
         self.counts: Counter[tuple[str, str, int]] = Counter()
         """Answered requests by verb, resource and status (0: no answer)."""
@@ -207,7 +208,7 @@ class Transport:
     def _count(self, label: Label, status: int, seconds: float) -> None:
         self.counts[(label.verb, label.resource, status)] += 1
         if self.observer is not None:
-            self.observer.requested(label.verb, label.resource, status, seconds)
+            self.observer.requested(self._host, label.verb, label.resource, status, seconds)
 
 
 def _with(headers: Mapping[str, str], authorization: str | None) -> Mapping[str, str]:

@@ -64,14 +64,12 @@ class Watched(Protocol):
 class Metrics(OwnMetrics):
     """All metrics of one operator. Methods may be called from any thread."""
 
-    def __init__(self, host: str = "") -> None:
-        """``host`` is the API server's, for the label of the requests to it."""
+    def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         super().__init__(self.registry)
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
-        self.host = host
         self._durations = Histogram(
             "gotk_reconcile_duration_seconds",
             "The duration in seconds of a GitOps Toolkit resource reconciliation.",
@@ -197,10 +195,10 @@ class Metrics(OwnMetrics):
         with contextlib.suppress(KeyError):
             self._durations.remove(kind, name, namespace)
 
-    def requested(self, verb: str, resource: str, status: int, seconds: float) -> None:
-        """Note an answered request to the API server; ``status`` 0 means that no answer came."""
+    def requested(self, host: str, verb: str, resource: str, status: int, seconds: float) -> None:
+        """Note an answered request to an API server; ``status`` 0 means that no answer came."""
         method = _METHODS.get(verb.lower(), verb.upper())
-        self._requests.labels(str(status) if status else "<error>", self.host, method).inc()
+        self._requests.labels(str(status) if status else "<error>", host, method).inc()
         self._request_times.labels(verb, resource).observe(seconds)
 
 

@@ -173,7 +173,7 @@ class Working:
 
 
 async def test_metrics_have_the_names_and_labels_of_flux() -> None:
-    metrics = Metrics(host="10.0.0.1:443")
+    metrics = Metrics()
     metrics.controller(Working())
     metrics.added("kustomization", retry=True)
     metrics.waited("kustomization", 0.002)
@@ -182,8 +182,8 @@ async def test_metrics_have_the_names_and_labels_of_flux() -> None:
     metrics.reconciled("Kustomization", "flux-system", "gone", 0.5)
     metrics.forget("Kustomization", "flux-system", "gone")
     metrics.forget("Kustomization", "flux-system", "never-seen")
-    metrics.requested("list", "deployments", 200, 0.01)
-    metrics.requested("patch", "deployments", 0, 0.01)
+    metrics.requested("10.0.0.1:443", "list", "deployments", 200, 0.01)
+    metrics.requested("10.0.0.1:443", "patch", "deployments", 0, 0.01)
     metrics.took("build", 0.02, failed=False)
     metrics.took("build", 0.02, failed=True)
     metrics.build_skipped()
