@@ -132,8 +132,10 @@ def test_those_who_wait_for_a_question_share_its_failure_and_the_next_asks_anew(
 ) -> None:
     commit = repository.commit()
     server.hang, server.fail_with = True, 403
+    begun: list[int] = []
 
-    def attempt(_: int) -> str:
+    def attempt(number: int) -> str:
+        begun.append(number)
         try:
             return sources.revision()
         except AuthenticationFailed:
@@ -141,8 +143,8 @@ def test_those_who_wait_for_a_question_share_its_failure_and_the_next_asks_anew(
 
     with ThreadPoolExecutor(WORKERS) as pool:
         answers = [pool.submit(attempt, n) for n in range(WORKERS)]
-        wait_for(lambda: server.count() == 1)
-        time.sleep(0.3)
+        wait_for(lambda: server.count() == 1 and len(begun) == WORKERS)
+        time.sleep(0.5)
         server.hang = False
         assert {answer.result() for answer in answers} == {"refused"}
     assert server.count() == 1
