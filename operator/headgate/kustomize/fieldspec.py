@@ -162,6 +162,8 @@ def _prepare(
     """Deal with a field that is missing or null; return whether the walk goes on."""
     if not name:
         raise ResourceError("a field name is empty")
+    if name == "*":
+        raise ResourceError("a path of field specifications takes no '*'; name each field")
     if not creating or is_list:
         if name not in obj:
             return False
