@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from headgate.kustomize.errors import ResourceError
 from headgate.kustomize.resource import Obj, label_of, metadata_of
-from headgate.kustomize.yaml import load_documents
+from headgate.kustomize.yaml import Dialect, load_documents
 from headgate.kustomize.yaml.scalars import scalar_text
 
 Path = tuple[str | int, ...]
@@ -96,9 +96,9 @@ class ContentCache:
 CACHE = ContentCache(128 * 1024 * 1024)
 
 
-def objects_in(data: bytes, *, file: str) -> list[Placed]:
+def objects_in(data: bytes, *, file: str, dialect: Dialect = Dialect.RESOURCE) -> list[Placed]:
     """Return the objects in a file; raises YamlError or ResourceError."""
-    loaded = load_documents(data, file=file)
+    loaded = load_documents(data, file=file, dialect=dialect)
     nulls = {(id(box), key): (text, flow) for document in loaded for box, key, text, flow in document.nulls}
     documents = [(document.value, document.line) for document in loaded]
     if len(documents) == 1:

@@ -10,6 +10,7 @@ from headgate.kustomize.loader import Loader
 from headgate.kustomize.model import Patch, PatchOptions, Selector
 from headgate.kustomize.resource import Resource, has_bookkeeping
 from headgate.kustomize.transform.patches import LoadedPatch
+from headgate.kustomize.yaml import Dialect
 
 
 def load_patch(entry: Patch, where: str, loader: Loader, context: Context) -> LoadedPatch:
@@ -27,7 +28,9 @@ def load_patch(entry: Patch, where: str, loader: Loader, context: Context) -> Lo
     data = inline.encode() if inline else b""
     try:
         objects = (
-            context.parse_objects(data, file=where) if inline else context.read_objects(loader, entry.path)
+            context.parse_objects(data, file=where, dialect=Dialect.PATCH)
+            if inline
+            else context.read_objects(loader, entry.path, Dialect.PATCH)
         )
     except TreeError:
         raise
@@ -72,10 +75,10 @@ def load_merges(
         objects = _inline_objects(entry, source, context)
         if objects is None:
             source = loader.at(entry)
-            objects = context.read_objects(loader, entry)
+            objects = context.read_objects(loader, entry, Dialect.PATCH)
         merges.extend((_as_patch(item, context, PatchOptions()), source) for item in objects)
     if inline:
-        objects = context.parse_objects(inline.encode(), file="patches")
+        objects = context.parse_objects(inline.encode(), file="patches", dialect=Dialect.PATCH)
         merges.extend((_as_patch(item, context, PatchOptions()), "patches") for item in objects)
     if not merges:
         raise PatchError("the strategic merge patches are all empty", file=", ".join(entries) or None)
@@ -87,7 +90,7 @@ def _inline_objects(entry: str, source: str, context: Context) -> list[Placed] |
     if "\n" not in entry and not entry.lstrip().startswith("{"):
         return None
     try:
-        return context.parse_objects(entry.encode(), file=source)
+        return context.parse_objects(entry.encode(), file=source, dialect=Dialect.PATCH)
     except BuildError:
         return None
 

@@ -56,12 +56,14 @@ class Constructor:
         *,
         any_keys: bool,
         last_wins: bool,
+        first_wins: bool,
         max_depth: int,
         max_copies: int,
     ) -> None:
         self._resolve = resolve
         self._any_keys = any_keys
         self._last_wins = last_wins
+        self._first_wins = first_wins
         self._max_depth = max_depth
         self._max_copies = max_copies
         self._cache = _caches.setdefault(resolve, {})
@@ -80,7 +82,7 @@ class Constructor:
         self.nulls: list[tuple[dict[str, Any], str, str, bool]] = []
         flow_level = 0
         self._copies = 0
-        cache, last_wins = self._cache, self._last_wins
+        cache, last_wins, first_wins = self._cache, self._last_wins, self._first_wins
         # Only resources are printed and read again on their way.
         folded = Quoted if self._any_keys else Folded
         stack: list[tuple[Any, Any, Any, str | None]] = []
@@ -96,7 +98,7 @@ class Constructor:
                 value = event.value
                 if key is _NO_KEY and type(container) is dict:
                     key = self._key(event)
-                    if key in container and not last_wins:
+                    if key in container and not last_wins and not first_wins:
                         raise Malformed(
                             f"the key {key!r} is given twice in one mapping", event.start_mark.line
                         )
@@ -170,7 +172,7 @@ class Constructor:
                     raise Malformed("the merge key '<<' is given twice in one mapping", event.start_mark.line)
                 merges = _merged_maps(value, event.start_mark.line)
                 key = _NO_KEY
-            elif key is _DROPPED:
+            elif key is _DROPPED or (first_wins and key in container):
                 key = _NO_KEY
             else:
                 container[key] = value

@@ -28,7 +28,9 @@ class Dialect(enum.Enum):
     """Whose type rules a file is read by."""
 
     RESOURCE = "resource"
-    """Resources and strategic merge patches: go-yaml v3."""
+    """Resources: go-yaml v3."""
+    PATCH = "patch"
+    """Strategic merge patches: the same, but of a key that is given twice the first one counts."""
     CONFIG = "config"
     """Kustomization files and JSON patches: go-yaml v2, which takes ``yes`` for true; keys become strings.
     Of a key that is given twice the last one counts, and so do merge keys where they stand."""
@@ -65,6 +67,7 @@ class Document(NamedTuple):
 _SEPARATOR = re.compile(r"\n---.*\n")
 _RESOLVERS = {
     Dialect.RESOURCE: resolve_v3,
+    Dialect.PATCH: resolve_v3,
     Dialect.CONFIG: resolve_v2,
     Dialect.STRICT_CONFIG: resolve_v2,
 }
@@ -81,8 +84,9 @@ def load_documents(
     documents: list[Document] = []
     constructor = Constructor(
         _RESOLVERS[dialect],
-        any_keys=dialect is not Dialect.RESOURCE,
+        any_keys=dialect in (Dialect.CONFIG, Dialect.STRICT_CONFIG),
         last_wins=dialect is Dialect.CONFIG,
+        first_wins=dialect is Dialect.PATCH,
         max_depth=limits.max_depth,
         max_copies=limits.max_alias_values,
     )
