@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
-from headgate.kustomize.errors import KustomizationError
+from headgate.kustomize.errors import BuildError, KustomizationError, raise_all
 from headgate.kustomize.yaml.numbers import go_single
 from headgate.kustomize.yaml.scalars import scalar_text
 
@@ -68,14 +68,19 @@ def list_of(item: Decoder[T], zero: T | None = None) -> Decoder[tuple[T, ...]]:
         if not isinstance(value, list):
             raise wrong_type(value, where, "a list")
         result = []
+        errors: list[BuildError] = []
         for index, entry in enumerate(value):
             place = f"{where}[{index}]"
             if entry is not None:
-                result.append(item(entry, place, strict))
+                try:
+                    result.append(item(entry, place, strict))
+                except KustomizationError as error:
+                    errors.append(error)
             elif zero is not None:
                 result.append(zero)
             else:
-                raise KustomizationError("is empty", field=place)
+                errors.append(KustomizationError("is empty", field=place))
+        raise_all(errors)
         return tuple(result)
 
     return decode
@@ -135,13 +140,18 @@ class Record(Generic[T]):
         if not isinstance(value, dict):
             raise wrong_type(value, where, "a map")
         found: dict[str, Any] = {}
+        errors: list[BuildError] = []
         for key, item in value.items():
             entry = self._fields.get(key) or self._folded.get(str(key).lower())
             place = f"{where}.{key}" if where else str(key)
             if entry is None:
                 if strict:
-                    raise KustomizationError("is not a known field", field=place)
+                    errors.append(KustomizationError("is not a known field", field=place))
                 continue
             if item is not None:
-                found[entry[0]] = entry[1](item, place, strict)
+                try:
+                    found[entry[0]] = entry[1](item, place, strict)
+                except KustomizationError as error:
+                    errors.append(error)
+        raise_all(errors)
         return self._make(**found)

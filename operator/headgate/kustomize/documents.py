@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from headgate.kustomize.errors import ResourceError
+from headgate.kustomize.errors import BuildError, ResourceError, raise_all
 from headgate.kustomize.resource import Obj, label_of, metadata_of
 from headgate.kustomize.yaml import Dialect, load_documents
 from headgate.kustomize.yaml.scalars import scalar_text
@@ -137,19 +137,25 @@ def _unwrap(value: Any, line: int) -> list[tuple[Any, int]]:
 
 def _checked(documents: list[tuple[Any, int]], file: str) -> list[Placed]:
     result = []
+    errors: list[BuildError] = []
     for value, line in documents:
         if value is None or value == {} or value == []:
             continue
         if not isinstance(value, dict):
-            raise ResourceError("the document is no Kubernetes object", file=file, line=line)
+            errors.append(ResourceError("the document is no Kubernetes object", file=file, line=line))
+            continue
         kind = value.get("kind")
         if kind is None or not scalar_text(kind):
-            raise ResourceError("the object has no kind", file=file, line=line, object=_name_only(value))
-        if not scalar_text(kind).endswith("List") and not scalar_text(metadata_of(value).get("name", "")):
-            raise ResourceError(
-                "the object has no metadata.name", file=file, line=line, object=label_of(value)
+            errors.append(
+                ResourceError("the object has no kind", file=file, line=line, object=_name_only(value))
             )
-        result.append(Placed(value, line))
+        elif not scalar_text(kind).endswith("List") and not scalar_text(metadata_of(value).get("name", "")):
+            errors.append(
+                ResourceError("the object has no metadata.name", file=file, line=line, object=label_of(value))
+            )
+        else:
+            result.append(Placed(value, line))
+    raise_all(errors)
     return result
 
 

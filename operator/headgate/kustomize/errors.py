@@ -22,6 +22,8 @@ at fault. Contents of Secrets never enter a message. Leaves are named for what w
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 __all__ = [
     "BuildError",
     "CycleError",
@@ -38,6 +40,7 @@ __all__ = [
     "TooLarge",
     "TreeError",
     "YamlError",
+    "raise_all",
 ]
 
 
@@ -46,7 +49,7 @@ class BuildError(Exception):
 
     ``message`` is the bare statement; ``file`` (path in the tree), ``line`` (1-based), ``object`` (such as
     ``Deployment/shop/web``) and ``field`` (such as ``spec.replicas``) locate the fault, None when unknown.
-    ``str(error)`` joins all of these into one sentence.
+    ``str(error)`` joins all of these into one sentence. ``also`` are further faults of the same input, told behind it.
     """
 
     def __init__(
@@ -64,8 +67,12 @@ class BuildError(Exception):
         self.line = line
         self.object = object
         self.field = field
+        self.also: tuple[BuildError, ...] = ()
 
     def __str__(self) -> str:
+        return "; ".join((self._said(), *map(str, self.also)))
+
+    def _said(self) -> str:
         where = []
         if self.file is not None:
             where.append(self.file if self.line is None else f"{self.file}:{self.line}")
@@ -91,6 +98,20 @@ class BuildError(Exception):
         self.object = object if self.object is None else self.object
         self.field = field if self.field is None else self.field
         return self
+
+
+_MAX_TOLD = 10
+
+
+def raise_all(errors: Sequence[BuildError]) -> None:
+    """Raise the first of several errors, with the others as what is wrong besides; nothing when there are none."""
+    if errors:
+        first = errors[0]
+        others = [other for error in errors[1:] for other in (error, *error.also)]
+        for error in others:
+            error.also = ()
+        first.also = (*first.also, *others)[: _MAX_TOLD - 1]
+        raise first
 
 
 class TreeError(BuildError):

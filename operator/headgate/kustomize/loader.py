@@ -141,14 +141,15 @@ class Loader:
     def _refuse_cycle(self, root: str) -> None:
         visited: list[str] = []
         loader: Loader | None = self
-        while loader is not None:
-            if loader.tree is not self.tree:
-                break
-            visited.append(loader.root or ".")
-            if _within(loader.root, root):
-                circle = (*reversed(visited), root or ".")
-                raise CycleError(f"the kustomizations form a circle: {' -> '.join(circle)}", path=circle)
+        while loader is not None and loader.tree is self.tree:
+            visited.append(loader.root)
             loader = loader.parent
+        if not any(_within(place, root) for place in visited):
+            return
+        # Best is the way from the directory itself; a directory above one on the way counts for a circle, too.
+        end = visited.index(root) if root in visited else _first(visited, root)
+        circle = tuple(place or "." for place in (*reversed(visited[: end + 1]), root))
+        raise CycleError(f"the kustomizations form a circle: {' -> '.join(circle)}", path=circle)
 
     def _enter_remote(self, url: GitUrl) -> Loader:
         loader: Loader | None = self
@@ -195,6 +196,10 @@ class Loader:
             return self.tree.kind(self.locate(path)) is EntryKind.FILE
         except TreeError:
             return False
+
+
+def _first(places: list[str], root: str) -> int:
+    return next(index for index, place in enumerate(places) if _within(place, root))
 
 
 def _within(path: str, root: str) -> bool:

@@ -39,13 +39,17 @@ def whole(pattern: str) -> Callable[[str], bool]:
     """Return a predicate for texts that match from end to end; raises BadPattern."""
     if is_literal(pattern):
         return pattern.__eq__
-    matches, prefix = searcher(f"^(?:{pattern})$"), literal_prefix(pattern)
+    matches, prefix = _compiled(f"^(?:{pattern})$", pattern), literal_prefix(pattern)
     return (lambda text: text.startswith(prefix) and matches(text)) if prefix else matches
 
 
 @lru_cache(maxsize=4096)
 def searcher(pattern: str) -> Callable[[str], bool]:
     """Return a predicate for texts that contain a match; raises BadPattern."""
+    return _compiled(pattern, pattern)
+
+
+def _compiled(pattern: str, written: str) -> Callable[[str], bool]:
     import re2  # here, because most builds never need it
 
     options = re2.Options()
@@ -53,7 +57,8 @@ def searcher(pattern: str) -> Callable[[str], bool]:
     try:
         search = re2.compile(pattern, options).search
     except re2.error as error:
-        raise BadPattern(f"{pattern!r} is no regular expression: {_reason(error)}") from None
+        reason = _reason(error).removesuffix(f": {pattern}")
+        raise BadPattern(f"{written!r} is no regular expression: {reason}") from None
     return lambda text: search(text) is not None
 
 

@@ -245,6 +245,11 @@ class FolderTree:
             return listing_id(self.list(path))
         except (FileMissing, PathOutside):
             return ""
+        except TreeError:
+            # Such as a link to itself, which is nothing either.
+            if self.kind(path) is EntryKind.MISSING:
+                return ""
+            raise
         self._last = (path, content)
         return blob_id(content)
 
@@ -284,10 +289,14 @@ class OverlayTree:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a build saw of a path: its kind and, when it was read or listed, the id of what it held."""
+    """What a build saw of a path: its kind and, when it was read or listed, the id of what it held.
+
+    ``real`` is the path it stood for, when it led through a symbolic link.
+    """
 
     kind: EntryKind
     content: str | None = None
+    real: str | None = None
 
 
 class Inputs(Mapping[str, Seen]):
@@ -313,6 +322,8 @@ class Inputs(Mapping[str, Seen]):
     def unchanged_in(self, tree: Tree) -> bool:
         """Tell whether ``tree`` holds the same at every path seen, so that a build would see the same."""
         for path, seen in self._seen.items():
+            if seen.real is not None and _real(tree, path) != seen.real:
+                return False
             if seen.content is not None:
                 # The ids of a file and of a directory never agree, so this one comparison covers the kind.
                 if tree.content_id(path) != seen.content:
@@ -320,6 +331,13 @@ class Inputs(Mapping[str, Seen]):
             elif tree.kind(path) is not seen.kind:
                 return False
         return True
+
+
+def _real(tree: Tree, path: str) -> str | None:
+    try:
+        return resolve(tree, path)
+    except PathOutside:
+        return None
 
 
 class RecordingTree:
@@ -336,8 +354,9 @@ class RecordingTree:
 
     def resolve(self, path: str) -> str:
         real = resolve(self._base, path)
-        if real != path and path not in self._seen:
-            self._seen[path] = Seen(self._base.kind(path), self._base.content_id(path))
+        if real != path:
+            seen = self._seen.get(path) or Seen(self._base.kind(path))
+            self._seen[path] = Seen(seen.kind, seen.content, real)
         return real
 
     def kind(self, path: str) -> EntryKind:
@@ -353,8 +372,12 @@ class RecordingTree:
             raise
         seen = self._seen.get(path)
         if seen is None or seen.content is None:
-            self._seen[path] = Seen(EntryKind.FILE, self._base.content_id(path))
+            self._note(path, Seen(EntryKind.FILE, self._base.content_id(path)))
         return content
+
+    def _note(self, path: str, seen: Seen) -> None:
+        before = self._seen.get(path)
+        self._seen[path] = seen if before is None else Seen(seen.kind, seen.content, before.real)
 
     def list(self, path: str) -> Sequence[str]:
         try:
@@ -362,7 +385,7 @@ class RecordingTree:
         except TreeError:
             self.kind(path)
             raise
-        self._seen[path] = Seen(EntryKind.DIRECTORY, self._base.content_id(path))
+        self._note(path, Seen(EntryKind.DIRECTORY, self._base.content_id(path)))
         return names
 
     def content_id(self, path: str) -> str:
@@ -370,7 +393,7 @@ class RecordingTree:
         if content:
             seen = self._seen.get(path)
             if seen is None or seen.content is None:
-                self._seen[path] = Seen(self._base.kind(path), content)
+                self._note(path, Seen(self._base.kind(path), content))
         else:
             self._seen.setdefault(path, Seen(EntryKind.MISSING))
         return content

@@ -1,0 +1,320 @@
+"""What a user is told: file, line, object, field, and what was expected; what is refused, by name."""
+
+from __future__ import annotations
+
+import pytest
+
+from headgate.kustomize import (
+    BuildError,
+    BuildOptions,
+    CycleError,
+    FileMissing,
+    IdConflict,
+    KustomizationError,
+    LimitExceeded,
+    Limits,
+    MemoryTree,
+    PatchError,
+    PathOutside,
+    ReferenceFault,
+    Refused,
+    ResourceError,
+    YamlError,
+    build,
+)
+
+MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n"
+WORKLOAD = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: shop}
+spec:
+  template:
+    spec:
+      containers: [{name: web, image: nginx}]
+"""
+
+
+def fails(kustomization: str, files: dict[str, str] | None = None, **options: object) -> BuildError:
+    tree = MemoryTree({"app/kustomization.yaml": kustomization, **(files or {})})
+    with pytest.raises(BuildError) as caught:
+        build(tree, "app", BuildOptions(**options))  # type: ignore[arg-type]
+    return caught.value
+
+
+CASES: list[tuple[str, dict[str, str], type[BuildError], str]] = [
+    # YAML
+    (
+        "resources: [a.yaml]",
+        {"app/a.yaml": f"{MAP}---\n{MAP}data: [\n"},
+        YamlError,
+        "app/a.yaml:11: did not find expected node content (while parsing a flow node)",
+    ),
+    (
+        "resources: [a.yaml]",
+        {"app/a.yaml": "a:\n\tb: c\n"},
+        YamlError,
+        "app/a.yaml:2: found character that cannot start any token (while scanning for the next token); "
+        "the line is indented with a tab, YAML allows spaces only",
+    ),
+    (
+        "resources: [a.yaml]",
+        {"app/a.yaml": "a: 1\na: 2\n"},
+        YamlError,
+        "app/a.yaml:2: the key 'a' is given twice in one mapping",
+    ),
+    (
+        "resources: [a.yaml]",
+        {"app/a.yaml": "a: *b\n"},
+        YamlError,
+        "app/a.yaml:1: the anchor 'b' is not defined",
+    ),
+    # Objects
+    (
+        "resources: [a.yaml]",
+        {"app/a.yaml": f"{MAP}---\napiVersion: v1\nmetadata: {{name: b}}\n"},
+        ResourceError,
+        "app/a.yaml:6, b: the object has no kind",
+    ),
+    (
+        "resources: [a.yaml]",
+        {"app/a.yaml": "apiVersion: v1\nkind: ConfigMap\n"},
+        ResourceError,
+        "app/a.yaml:1, ConfigMap/: the object has no metadata.name",
+    ),
+    (
+        "resources: [a.yaml]",
+        {"app/a.yaml": "- a\n"},
+        ResourceError,
+        "app/a.yaml:1: the document is no Kubernetes object",
+    ),
+    (
+        "resources: [a.yaml, b.yaml]",
+        {"app/a.yaml": MAP, "app/b.yaml": f"\n{MAP}"},
+        IdConflict,
+        "app/b.yaml:2, ConfigMap/default/a: may not add a resource with an id that is already taken",
+    ),
+    # The kustomization file
+    (
+        "namePrefx: a",
+        {},
+        KustomizationError,
+        "app/kustomization.yaml, field namePrefx: is not a known field",
+    ),
+    (
+        "images: [{name: a, newTag: 1}]",
+        {},
+        KustomizationError,
+        "app/kustomization.yaml, field images[0].newTag: must be text, not a number",
+    ),
+    (
+        "resources: a",
+        {},
+        KustomizationError,
+        "app/kustomization.yaml, field resources: must be a list, not text",
+    ),
+    (
+        "kind: Foo\nnamePrefix: a",
+        {},
+        KustomizationError,
+        "kind must be Kustomization or Component, not 'Foo'",
+    ),
+    ("", {}, KustomizationError, "app/kustomization.yaml: the kustomization file is empty"),
+    (
+        "namePrefix: a",
+        {"app/Kustomization": "namePrefix: b"},
+        KustomizationError,
+        "app: has several kustomization files",
+    ),
+    (
+        "resources: [b]",
+        {"app/b/x": ""},
+        KustomizationError,
+        "app/b: has no kustomization.yaml, kustomization.yml or Kust",
+    ),
+    # Paths
+    ("resources: [none.yaml]", {}, FileMissing, "app/none.yaml: no such file or directory"),
+    (
+        "resources: [../a.yaml]",
+        {"a.yaml": MAP},
+        PathOutside,
+        "a.yaml: is not in or below 'app', the directory of the kustomization that refers to it (the load restriction",
+    ),
+    ("resources: [../../a.yaml]", {}, PathOutside, "../../a.yaml: the path leads out of the tree"),
+    ("resources: [/app]", {}, KustomizationError, "the path of a base must be relative: '/app'"),
+    (
+        "components: [b]",
+        {"app/b/kustomization.yaml": MAP.replace("ConfigMap", "Kustomization")},
+        KustomizationError,
+        "b",
+    ),
+    # Patches
+    (
+        "resources: [a.yaml]\npatches: [{patch: '{kind: ConfigMap, apiVersion: v1, metadata: {name: b}}'}]",
+        {"app/a.yaml": MAP},
+        PatchError,
+        "patches[0], ConfigMap/default/b: the patch finds no object with this id",
+    ),
+    (
+        "resources: [w.yaml]\npatches: [{path: p.yaml}]",
+        {
+            "app/w.yaml": WORKLOAD,
+            "app/p.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: shop}\n"
+            "spec: {template: {spec: [x]}}\n",
+        },
+        PatchError,
+        "app/p.yaml, Deployment.apps/shop/web, field spec.template.spec: the patch has a list where the object has a",
+    ),
+    (
+        "resources: [w.yaml]\npatches: [{target: {kind: Deployment}, path: p.yaml}]",
+        {"app/w.yaml": WORKLOAD, "app/p.yaml": "- {op: remove, path: /spec/replicas}\n"},
+        PatchError,
+        "app/p.yaml, Deployment.apps/shop/web, field spec.replicas: remove '/spec/replicas'",
+    ),
+    (
+        "resources: [w.yaml]\npatches: [{target: {kind: '('}, patch: '{a: b, kind: A, metadata: {name: a}}'}]",
+        {"app/w.yaml": WORKLOAD},
+        KustomizationError,
+        "field target: '(' is no regular expression: missing )",
+    ),
+    # References
+    (
+        "resources: [a.yaml]\nreplacements: [{source: {name: b}, targets: [{select: {kind: ConfigMap}}]}]",
+        {"app/a.yaml": MAP},
+        ReferenceFault,
+        "the source of a replacement, b, fits no object",
+    ),
+    (
+        "resources: [a.yaml]\nvars: [{name: A, objref: {kind: Secret, name: s, apiVersion: v1}}]",
+        {"app/a.yaml": MAP},
+        ReferenceFault,
+        "field vars: the variable 'A' refers to Secret/s, which is not part of the build",
+    ),
+    (
+        "resources: [w.yaml]\nreplicas: [{name: api, count: 2}]",
+        {"app/w.yaml": WORKLOAD},
+        ResourceError,
+        "replicas are set for 'api', but nothing of that name is one of: Deployment",
+    ),
+    # What is refused
+    (
+        "helmCharts: [{name: a}]",
+        {},
+        Refused,
+        "field helmCharts: Helm charts in kustomizations are not supported",
+    ),
+    (
+        "transformers: [t.yaml]",
+        {"app/t.yaml": "apiVersion: example.com/v1\nkind: Sed\nmetadata: {name: t}\n"},
+        Refused,
+        "the plugin 'Sed' (example.com/v1) would be a program to run",
+    ),
+    (
+        "generators: [t.yaml]",
+        {
+            "app/t.yaml": "apiVersion: v1\nkind: G\nmetadata:\n  name: t\n  annotations:\n"
+            "    config.kubernetes.io/function: 'container: {image: x}'\n"
+        },
+        Refused,
+        "the plugin 'G' (v1) would be a program to run",
+    ),
+    (
+        "generators: [t.yaml]",
+        {"app/t.yaml": "apiVersion: builtin\nkind: HelmChartInflationGenerator\nmetadata: {name: t}\n"},
+        Refused,
+        "Helm charts in kustomizations are not supported; use a HelmRelease",
+    ),
+    (
+        "resources: ['https://user:secret@example.com/a/b?ref=v1']",
+        {},
+        Refused,
+        "the remote base 'https://example.com/a/b?ref=v1' cannot be fetched: not allowed here",
+    ),
+]
+
+
+@pytest.mark.parametrize(("kustomization", "files", "kind", "text"), CASES)
+def test_messages(kustomization: str, files: dict[str, str], kind: type[BuildError], text: str) -> None:
+    error = fails(kustomization, files)
+    assert isinstance(error, kind), repr(error)
+    assert text in str(error)
+    assert "secret" not in str(error)
+
+
+def test_several_faults_of_a_file_are_told_at_once() -> None:
+    error = fails("namePrefx: a\nimages: [{name: 1}, {newTg: x}]\nnamespace: [a]\n")
+    assert str(error) == (
+        "app/kustomization.yaml, field namePrefx: is not a known field; "
+        "field images[0].name: must be text, not a number; field images[1].newTg: is not a known field; "
+        "field namespace: must be text, not a list"
+    )
+
+
+def test_several_faulty_objects_of_a_file_are_told_at_once() -> None:
+    documents = f"apiVersion: v1\nkind: ConfigMap\n---\n{MAP}---\nmetadata: {{name: b}}\n"
+    assert str(fails("resources: [a.yaml]", {"app/a.yaml": documents})) == (
+        "app/a.yaml:1, ConfigMap/: the object has no metadata.name; app/a.yaml:9, b: the object has no kind"
+    )
+
+
+@pytest.mark.parametrize(
+    ("files", "path"),
+    [
+        ({"app/kustomization.yaml": "resources: [.]"}, ("app", "app")),
+        (
+            {"app/kustomization.yaml": "resources: [../b]", "b/kustomization.yaml": "resources: [../app]"},
+            ("app", "b", "app"),
+        ),
+        (
+            {"app/kustomization.yaml": "resources: [..]", "kustomization.yaml": "resources: [app]"},
+            ("app", "."),
+        ),
+        (
+            {
+                "app/kustomization.yaml": "components: [c]",
+                "app/c/kustomization.yaml": "kind: Component\nresources: [..]",
+            },
+            ("app", "app/c", "app"),
+        ),
+    ],
+)
+def test_a_circle_is_named_as_the_path_that_closes_it(files: dict[str, str], path: tuple[str, ...]) -> None:
+    with pytest.raises(CycleError) as caught:
+        build(MemoryTree(files), "app")
+    assert caught.value.path == path
+    assert " -> ".join(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("limits", "text"),
+    [
+        (Limits(depth=1), "bases nest deeper than 1 levels"),
+        (Limits(kustomizations=2), "the build has more than 2 kustomizations"),
+        (Limits(resources=1), "the build has more than 1 resources"),
+        (Limits(bytes_read=10), "the build reads more than 10 bytes"),
+    ],
+)
+def test_limits(limits: Limits, text: str) -> None:
+    files = {
+        "app/kustomization.yaml": "resources: [b, two.yaml]  # this test only: limits",
+        "app/b/kustomization.yaml": "resources: [c]",
+        "app/b/c/kustomization.yaml": "namePrefix: a",
+        "app/two.yaml": f"# {limits}\n{MAP}---\n{MAP.replace('name: a', 'name: b')}",
+    }
+    with pytest.raises(LimitExceeded, match=text):
+        build(MemoryTree(files), "app", BuildOptions(limits=limits))
+
+
+def test_unknown_fields_of_the_file_that_is_built_can_be_left_out() -> None:
+    files = {"kustomization.yaml": "resources: [b]\nfoo: 1", "b/kustomization.yaml": "namePrefix: a"}
+    assert build(MemoryTree(files), "", BuildOptions(unknown_fields="ignore")) == []
+    files["b/kustomization.yaml"] = "namePrefix: a\nfoo: 1"
+    with pytest.raises(KustomizationError, match=r"b/kustomization.yaml, field foo"):
+        build(MemoryTree(files), "", BuildOptions(unknown_fields="ignore"))
+
+
+def test_a_directory_that_cannot_be_built() -> None:
+    with pytest.raises(FileMissing, match="none: no such directory"):
+        build(MemoryTree({"a": ""}), "none")
+    with pytest.raises(FileMissing, match="a: is a file; a directory is needed"):
+        build(MemoryTree({"a": ""}), "a")
