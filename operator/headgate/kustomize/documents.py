@@ -23,7 +23,10 @@ Path = tuple[str | int, ...]
 
 
 class SpelledNull(NamedTuple):
-    """A null that is not written ``null``: where it is, its text (often none), and whether that is within braces."""
+    """A null that is not written ``null``: where it is, its text (often none), and whether that is within braces.
+
+    Booleans that are not written ``true`` or ``false`` are among these, too.
+    """
 
     path: Path
     text: str
@@ -162,7 +165,7 @@ def _checked(documents: list[tuple[Any, int]], file: str) -> list[Placed]:
 def _nulls(value: Any, nulls: dict[tuple[int, str], tuple[str, bool]], path: Path) -> Iterator[SpelledNull]:
     if isinstance(value, dict):
         for key, item in value.items():
-            if item is None:
+            if item is None or item is True or item is False:
                 if (id(value), key) in nulls:
                     yield SpelledNull((*path, key), *nulls[id(value), key])
             elif isinstance(item, (dict, list)):

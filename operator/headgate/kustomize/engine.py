@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from headgate.kustomize.context import Context
-from headgate.kustomize.errors import FileMissing, KustomizationError
+from headgate.kustomize.errors import FileMissing, KustomizationError, ResourceError
 from headgate.kustomize.fieldspec import FieldSpec, Plans
 from headgate.kustomize.loader import Loader
 from headgate.kustomize.options import BuildOptions
@@ -14,6 +14,7 @@ from headgate.kustomize.provenance import (
     Origin,
     transformations_text,
 )
+from headgate.kustomize.resmap import ResMap
 from headgate.kustomize.resource import (
     BUILD_ANNOTATIONS,
     ORIGIN,
@@ -69,6 +70,7 @@ def _build(target: Target, loader: Loader, context: Context, options: BuildOptio
     _finish(gathered)
     resources = gathered.resources
     resources.keep(lambda item: bool(item.obj) and not _is_local(item))
+    _check_identities(resources)
     if kustomization.sort_options is not None:
         sort_resources(resources, kustomization.sort_options)
     elif options.reorder == "legacy":
@@ -85,6 +87,15 @@ def _finish(gathered: Accumulator) -> None:
     add_hashes(gathered.resources)
     fix_references(gathered.resources, gathered.config)
     resolve_vars(gathered.resources, gathered.vars, gathered.config.var_plans)
+
+
+def _check_identities(resources: ResMap) -> None:
+    """Raise ResourceError for an object that lost its name or kind to a patch."""
+    for resource in resources:
+        if not resource.kind:
+            raise ResourceError("is left without a kind", object=str(resource))
+        if not resource.name and not resource.kind.endswith("List"):
+            raise ResourceError("is left without metadata.name", object=str(resource))
 
 
 def _is_local(resource: Resource) -> bool:

@@ -155,4 +155,5 @@ def content_hash(obj: Obj) -> str:
 
 def _field(obj: Obj, name: str) -> Any:
     value = obj.get(name, "")
-    return value if isinstance(value, dict) else scalar_text(value)
+    # A null that a patch has put there counts as the text it is written with.
+    return value if isinstance(value, dict) else "null" if value is None else scalar_text(value)

@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from headgate.kustomize.errors import ResourceError
 from headgate.kustomize.ids import DEFAULT_NAMESPACE, Gvk, ResId, effective_namespace, parse_gvk
 from headgate.kustomize.yaml.scalars import scalar_text
 
 if TYPE_CHECKING:
     from headgate.kustomize.provenance import Origin
+    from headgate.kustomize.sharing import SharedValue
 
 Obj = dict[str, Any]
 
@@ -84,19 +86,22 @@ def string_map(
 ) -> dict[str, str]:
     """Return a map of labels, annotations or data with every value as text; anything else gives an empty map.
 
-    The text of a null is the one it was written with: kustomize makes of ``note: null`` the text "null".
-    ``null_words`` tells, by the path from the object's root, those of nulls that are not written ``null``.
+    The text of a null or boolean is the one it was written with: kustomize makes of ``note: null`` the text "null".
+    ``null_words`` tells, by the path from the object's root, those of nulls that are not written ``null`` and of
+    booleans that are not written ``true`` or ``false``.
     """
     if not isinstance(value, dict):
         return {}
-    return {
-        key: item
-        if type(item) is str
-        else scalar_text(item)
-        if item is not None
-        else null_words.get((*path, key), "null")
-        for key, item in value.items()
-    }
+    texts = {}
+    for key, item in value.items():
+        if type(item) is str:
+            texts[key] = item
+        elif item is None or item is True or item is False:
+            word = null_words.get((*path, key))
+            texts[key] = word if word is not None else "null" if item is None else scalar_text(item)
+        else:
+            texts[key] = scalar_text(item)
+    return texts
 
 
 class Resource:
@@ -117,6 +122,7 @@ class Resource:
         "position",
         "prefixes",
         "previous",
+        "shared",
         "suffixes",
         "transformations",
         "variables",
@@ -137,6 +143,7 @@ class Resource:
         self.blanks: list[tuple[Any, str | int]] = []
         # The texts of nulls that are not written "null", by their path in the object.
         self.null_words: Mapping[tuple[str | int, ...], str] = _NO_WORDS
+        self.shared: list[SharedValue] = []
         self.allow_name_change = False
         self.allow_kind_change = False
         self.helm_generated = False
@@ -229,10 +236,12 @@ class Resource:
         return Gvk(group, version, self.previous[0].kind)
 
     def remember_id(self) -> None:
-        """Note the present identity before it changes."""
-        gvk = self.gvk
+        """Note the present identity before it changes; raises ResourceError when a patch has taken it away."""
+        gvk, name = self.gvk, self.name
+        if not name or not gvk.kind:
+            raise ResourceError("has lost its name or kind to a patch", object=str(self))
         namespace = effective_namespace(self.namespace, self.cluster_scoped(gvk))
-        self.previous = (*self.previous, Previous(namespace, self.name, gvk.kind))
+        self.previous = (*self.previous, Previous(namespace, name, gvk.kind))
 
     def __str__(self) -> str:
         return label_of(self.obj)
@@ -294,6 +303,21 @@ class Resource:
         if self.helm_generated:
             notes[HELM_GENERATED] = "true"
         return notes
+
+    def has_notes(self) -> bool:
+        """Tell whether kustomize would by now keep notes in the annotations of the object."""
+        return self.origin is not None or bool(self.transformations or self.bookkeeping())
+
+    def notes_state(self) -> tuple[Any, ...]:
+        """Return something that changes whenever kustomize would take another note in the annotations."""
+        return (
+            len(self.previous),
+            len(self.prefixes),
+            len(self.suffixes),
+            self.variables,
+            self.origin is not None,
+            len(self.transformations),
+        )
 
     def adopt_bookkeeping(self, annotations: dict[str, str]) -> None:
         """Read the history from annotations, for input that carries such annotations itself."""

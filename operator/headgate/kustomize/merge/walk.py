@@ -12,6 +12,7 @@ from typing import Any
 from headgate.kustomize.merge import lists
 from headgate.kustomize.merge.directives import MISSING, Directive, Mismatch, map_directive
 from headgate.kustomize.schema import Schema, SchemaNode
+from headgate.kustomize.sharing import Trail
 from headgate.kustomize.yaml.scalars import Quoted, needs_quotes, scalar_text
 
 __all__ = ["Walker", "strategic_merge"]
@@ -20,15 +21,20 @@ Obj = dict[str, Any]
 
 
 def strategic_merge(
-    target: Obj, patch: Obj, schema: Schema, blanks: Iterable[tuple[Any, str | int]] = ()
+    target: Obj,
+    patch: Obj,
+    schema: Schema,
+    blanks: Iterable[tuple[Any, str | int]] = (),
+    trail: Trail | None = None,
 ) -> Obj | None:
     """Return the target with the patch merged into it, None when the patch deletes it.
 
     ``blanks`` are containers within the target and keys in them at which a null was left blank: these go, where
-    one that is written out stays. Arguments are not modified; the result may share parts with both. Raises
-    PatchError, with the field, when a mapping, a list and a scalar meet, or a directive is unknown.
+    one that is written out stays. ``trail`` is told what became of the containers it wants. Arguments are not
+    modified; the result may share parts with both. Raises PatchError, with the field, when a mapping, a list and
+    a scalar meet, or a directive is unknown.
     """
-    walker = Walker(schema, frozenset((id(container), key) for container, key in blanks))
+    walker = Walker(schema, frozenset((id(container), key) for container, key in blanks), trail)
     try:
         directive, fields = map_directive(patch, strict=True)
         if directive is Directive.DELETE:
@@ -45,11 +51,17 @@ def strategic_merge(
 class Walker:
     """Merges under one schema. A node of None means that nothing is known of the type."""
 
-    __slots__ = ("_blanks", "_schema")
+    __slots__ = ("_blanks", "_schema", "_trail")
 
-    def __init__(self, schema: Schema, blanks: frozenset[tuple[int, str | int]] = frozenset()) -> None:
+    def __init__(
+        self,
+        schema: Schema,
+        blanks: frozenset[tuple[int, str | int]] = frozenset(),
+        trail: Trail | None = None,
+    ) -> None:
         self._schema = schema
         self._blanks = blanks
+        self._trail = trail
 
     def walk(self, target: Any, patch: Any, node: SchemaNode | None) -> Any:
         """Return what becomes of a value; either side may be MISSING, and so may be the result."""
@@ -103,6 +115,9 @@ class Walker:
                     raise
                 if value is not MISSING:
                     result[key] = value
+        if self._trail is not None and id(target) in self._trail.wanted:
+            self._trail.moved[id(target)] = result
+            self._trail.patched[id(target)] = patch
         return result
 
     def added(self, patch: Any, node: SchemaNode | None, *, strict: bool) -> Any:
@@ -151,7 +166,11 @@ class Walker:
                     if changed is None:
                         changed = dict(target)
                     del changed[key]
-            return target if changed is None else changed
+            if changed is None:
+                return target
+            if self._trail is not None and id(target) in self._trail.wanted:
+                self._trail.moved[id(target)] = changed
+            return changed
         if kind is list and node is not None and node.merges:
             return lists.kept(self, target, node)
         return target

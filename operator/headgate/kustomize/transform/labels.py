@@ -9,8 +9,11 @@ from headgate.kustomize.errors import ResourceError
 from headgate.kustomize.fieldspec import FieldSpec, Plans, merge_specs, visit
 from headgate.kustomize.model import Label
 from headgate.kustomize.resmap import ResMap
+from headgate.kustomize.resource import Resource
+from headgate.kustomize.sharing import share, spread
 
 _METADATA_LABELS = FieldSpec("metadata/labels", create=True)
+_ANNOTATIONS = "metadata/annotations"
 _plans_by_config: dict[tuple[int, bool, bool, bool], tuple[TransformerConfig, Plans]] = {}
 
 
@@ -19,16 +22,32 @@ def add_pairs(resources: ResMap, pairs: dict[str, str], plans: Plans) -> None:
     if not pairs:
         return
 
-    def setter(container: Any, key: Any) -> None:
-        target = container[key]
+    created: dict[str, list[Any]] = {}
+    current: Resource
+
+    def setter(container: Any, field: Any) -> None:
+        target = container[field]
         if isinstance(target, dict):
-            target.update(pairs)
+            for key, value in pairs.items():
+                if key in target:
+                    target[key] = value
+                    spread(current, target, key)
+                else:
+                    target[key] = value
+                    created.setdefault(key, []).append(target)
         elif target is not None:
             raise ResourceError("must be a map to take labels or annotations")
 
     for resource in resources:
+        current = resource
         for plan in plans.of(resource.gvk):
+            if plan.path == _ANNOTATIONS and not plan.create and resource.has_notes():
+                # kustomize keeps its notes as annotations, so there already is a map of them.
+                plan = plan._replace(create=True)
             visit(resource.obj, plan, setter, dict, resource)
+        if created:
+            share(resource, created)
+            created = {}
 
 
 def label_plans(label: Label, config: TransformerConfig) -> Plans:

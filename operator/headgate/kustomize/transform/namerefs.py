@@ -28,8 +28,6 @@ def fix_references(resources: ResMap, config: TransformerConfig) -> None:
     """Make every name reference follow the renamed objects; raises ReferenceFault when one is ambiguous."""
     bindings = {id(item): _account_namespaces(item) for item in resources if item.kind == "RoleBinding"}
     renamed = Renamed(resources)
-    if not renamed:
-        return
     plans = _plans(config)
     for resource in resources:
         references = plans.of(resource.original_gvk)

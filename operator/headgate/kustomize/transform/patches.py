@@ -19,6 +19,7 @@ from headgate.kustomize.resmap import ResMap
 from headgate.kustomize.resource import BUILD_ANNOTATIONS, ORIGIN, Obj, Resource, metadata_of
 from headgate.kustomize.schema import Schema
 from headgate.kustomize.selection import select
+from headgate.kustomize.sharing import follow, trail_for
 from headgate.kustomize.yaml.scalars import scalar_text
 
 
@@ -113,15 +114,18 @@ def _merge_one(target: Resource, patch: Resource, options: PatchOptions, schema:
         target.remember_id()
     exposed = _touches_annotations_whole(patch.obj)
     before = _expose(target) if exposed else target.obj
+    trail = trail_for(target)
     try:
         # The outcome shares parts with the patch, which is to stay as it is for its other targets.
-        merged = strategic_merge(before, copied(patch.obj), schema, target.blanks)
+        merged = strategic_merge(before, copied(patch.obj), schema, target.blanks, trail)
     except BuildError as error:
         raise error.at(file=source, object=str(target)) from None
     if not merged:
         target.obj = {}
         return
     target.obj = merged
+    if trail is not None:
+        follow(target, before, trail)
     if exposed:
         _conceal(target)
     if not options.allow_kind_change:
@@ -157,6 +161,7 @@ def _apply_json(resource: Resource, patch: JsonPatch, source: str) -> None:
         raise error.at(file=source, object=str(resource)) from None
     # The patch went through JSON, where every null is written alike.
     resource.null_words = {}
+    resource.shared = []
     # kustomize restores its bookkeeping after a JSON patch, whatever the patch did to the annotations.
     resource.set_map("annotations", {**resource.annotations, **notes})
     _conceal(resource)

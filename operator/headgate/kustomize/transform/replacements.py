@@ -19,6 +19,7 @@ from headgate.kustomize.resmap import ResMap
 from headgate.kustomize.resource import Resource
 from headgate.kustomize.scalars import retyped
 from headgate.kustomize.selection import accepts_metadata, candidates, compile_id
+from headgate.kustomize.sharing import spread
 from headgate.kustomize.yaml.scalars import resolve_v3, scalar_text
 
 _DEFAULT_FIELD = "metadata.name"
@@ -164,7 +165,11 @@ def _write(resource: Resource, value: _Value, path: str, options: FieldOptions |
     create = _blank(value.value) if options is not None and options.create else None
 
     def set_slot(slot: Slot) -> None:
+        container, key = slot
+        in_place = not isinstance(container[key], (dict, list))
         _set(slot, value, options)
+        if in_place and isinstance(container, dict):
+            spread(resource, container, key)
 
     if edit_embedded(resource.obj, parts, create, set_slot):
         return

@@ -12,7 +12,8 @@ from headgate.kustomize.ids import ResId, effective_namespace
 from headgate.kustomize.model import Var
 from headgate.kustomize.resmap import ResMap
 from headgate.kustomize.resource import Resource, ScopeOf
-from headgate.kustomize.yaml.scalars import Time, plain, scalar_text
+from headgate.kustomize.sharing import spread
+from headgate.kustomize.yaml.scalars import Folded, Time, plain, scalar_text
 
 Vars = dict[str, Var]
 
@@ -67,6 +68,7 @@ def resolve_vars(resources: ResMap, variables: Vars, plans: Plans) -> None:
     values = {name: _value(sources.get(name), variables[name]) for name in sorted(variables)}
     expansion = _Expansion(values)
     for resource in resources:
+        expansion.resource = resource
         for plan in plans.of(resource.gvk):
             visit(resource.obj, plan, expansion.apply, None, resource)
     unused = sorted(values.keys() - expansion.used)
@@ -98,8 +100,14 @@ def _value(source: Resource | None, var: Var) -> Any:
     return scalar_text(value) if value is None or isinstance(value, Time) else plain(value)
 
 
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and not isinstance(value, Time)
+
+
 class _Expansion:
-    """Replaces ``$(NAME)`` in the text fields it is applied to."""
+    """Replaces ``$(NAME)`` in the text fields of ``resource`` it is applied to."""
+
+    resource: Resource
 
     def __init__(self, values: dict[str, Any]) -> None:
         self._values = values
@@ -108,22 +116,25 @@ class _Expansion:
     def apply(self, container: Any, key: Any) -> None:
         """Expand a text, the texts of a map, or those of a list."""
         value = container[key]
-        if isinstance(value, str):
+        if _is_text(value):
             container[key] = self.expand(value)
         elif isinstance(value, dict):
             for name, item in value.items():
-                if isinstance(item, str):
+                if _is_text(item):
                     value[name] = self.expand(item)
+                    if value[name] != item:
+                        spread(self.resource, value, name)
         elif isinstance(value, list):
             for index, item in enumerate(value):
-                if not isinstance(item, str):
+                if not _is_text(item):
                     raise ResourceError("a list in which variables are replaced must hold texts only")
                 value[index] = self.expand(item)
 
     def expand(self, text: str) -> Any:
         """Expand one text; one that is nothing but a reference takes the type of the value."""
         if "$" not in text:
-            return text
+            # Whatever is looked at loses its style.
+            return str(text) if type(text) is Folded else text
         pieces: list[str] = []
         done = cursor = 0
         while cursor < len(text):

@@ -35,6 +35,7 @@ _NO_KEY: Any = object()
 _MERGE: Any = object()
 _DROPPED: Any = object()
 _OPEN: Any = object()
+_USUAL = frozenset(("null", "true", "false"))
 _TAG = "tag:yaml.org,2002:"
 
 
@@ -72,8 +73,9 @@ class Constructor:
     def construct(self, parser: CParser) -> tuple[Any, int] | None:
         """Return the first document's value and line (from 0), or None when there is no document.
 
-        ``nulls`` then names the mappings, and keys in them, that have a null which is not written ``null``, the
-        text it has, and whether that is within braces. Raises Malformed, and what the parser raises.
+        ``nulls`` then names the mappings, and keys in them, that have a null or boolean which is not written
+        ``null``, ``true`` or ``false``, the text it has, and whether that is within braces. Raises Malformed, and
+        what the parser raises.
         """
         # The stubs know neither that the stream ends with an event of its own nor that libyaml marks every event.
         next_event: Callable[[], Any] = parser.get_event
@@ -176,7 +178,12 @@ class Constructor:
                 key = _NO_KEY
             else:
                 container[key] = value
-                if value is None and kind is ScalarEvent and event.value != "null" and event.tag is None:
+                if (
+                    (value is None or value is True or value is False)
+                    and kind is ScalarEvent
+                    and event.value not in _USUAL
+                    and event.tag is None
+                ):
                     self.nulls.append((container, key, event.value, flow_level > 0))
                 key = _NO_KEY
 

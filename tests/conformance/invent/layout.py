@@ -1,0 +1,171 @@
+"""Puts trees together: bases, overlays of overlays that share them, and components."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from hypothesis import strategies as st
+
+from tests.conformance.invent import fields
+from tests.conformance.invent.fields import Place
+from tests.conformance.invent.objects import NAMESPACES, Body, Draw, Thing, things
+from tests.conformance.invent.text import Style, styles, write
+
+
+class Tree(NamedTuple):
+    """Files by path, and the directory to build."""
+
+    files: dict[str, str]
+    directory: str
+
+
+_HEADS: dict[str, tuple[Body, ...]] = {
+    "Kustomization": (
+        {},
+        {},
+        {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"},
+        {"kind": "Kustomization", "metadata": {"name": "own", "labels": {"a": "b"}}},
+    ),
+    "Component": ({"apiVersion": "kustomize.config.k8s.io/v1alpha1", "kind": "Component"},),
+}
+_SEPARATORS = ("---\n", "---\n", "--- \n", "---\n---\n", "---\n# nothing\n---\n", "---\nnull\n---\n")
+_FILE_NAMES = ("kustomization.yaml", "kustomization.yaml", "kustomization.yml", "Kustomization")
+
+
+def _resources(draw: Draw, place: Place, most: int) -> list[str]:
+    """Objects with ids of their own, in one file, in several, or in a list."""
+    taken = {(thing.kind, thing.api_version, thing.name) for thing in place.things}
+    wanted: list[Thing] = []
+    for thing in draw(st.lists(things(), max_size=most)):
+        key = (thing.kind, thing.api_version, thing.name)
+        # Now and then two have one name, which is an error, or no more than two namespaces.
+        if key not in taken or draw(st.integers(1, 12)) == 1:
+            taken.add(key)
+            wanted.append(thing)
+    place.things += wanted
+    if not wanted:
+        return []
+    if draw(st.integers(1, 3)) > 1:
+        return [place.put(draw, f"{thing.kind.lower()}.yaml", thing.body) for thing in wanted]
+    if draw(st.integers(1, 3)) == 1:
+        listing = {"apiVersion": "v1", "kind": "List", "items": [thing.body for thing in wanted]}
+        return [place.put(draw, "list.yaml", listing)]
+    separator = draw(st.sampled_from(_SEPARATORS))
+    text = separator.join(write(thing.body, draw(styles)) for thing in wanted)
+    return [place.add(draw, "all.yaml", draw(st.sampled_from(("", "", "---\n", "# first\n"))) + text)]
+
+
+def _chance(draw: Draw, one_in: int) -> bool:
+    return bool(draw(st.integers(1, one_in)) == 1)
+
+
+def _fill(draw: Draw, place: Place) -> None:
+    """Give the kustomization some of all the fields there are."""
+    found = place.fields
+    if _chance(draw, 5):
+        found["configMapGenerator"] = fields.generators(draw, place, secret=False)
+    if _chance(draw, 8):
+        found["secretGenerator"] = fields.generators(draw, place, secret=True)
+    if _chance(draw, 8):
+        found["generatorOptions"] = draw(fields.options())
+    simple: tuple[tuple[str, int, st.SearchStrategy[Any]], ...] = (
+        ("namePrefix", 5, fields.affixes),
+        ("nameSuffix", 6, st.sampled_from(fields.ENDS)),
+        ("namespace", 5, st.sampled_from(NAMESPACES)),
+        ("labels", 6, fields.labels()),
+        ("commonLabels", 8, fields.pairs),
+        ("commonAnnotations", 8, fields.pairs),
+        ("images", 6, fields.images()),
+        ("buildMetadata", 14, fields.metadata_options),
+        ("sortOptions", 10, fields.sort_options),
+    )
+    for name, one_in, strategy in simple:
+        if _chance(draw, one_in):
+            found[name] = draw(strategy)
+    if not place.things:
+        return
+    made = (
+        ("patches", 3, fields.patch_entries),
+        ("patchesStrategicMerge", 8, fields.merges),
+        ("patchesJson6902", 10, fields.json_patches),
+        ("replacements", 6, fields.replacements),
+        ("replicas", 8, fields.replicas),
+        ("vars", 12, fields.variables),
+        ("transformers", 10, fields.transformers),
+        ("configurations", 10, fields.configurations),
+    )
+    for name, one_in, make in made:
+        if _chance(draw, one_in) and (value := make(draw, place)):
+            found[name] = value
+
+
+def _finish(draw: Draw, place: Place, kind: str) -> None:
+    items = list(place.fields.items())
+    if _chance(draw, 2):
+        items.reverse()
+    # Flow style would put all patches in quotes, which is as good as any other.
+    style = Style(list_indent=draw(st.sampled_from((0, 2))), flow_from=draw(st.sampled_from((99, 99, 99, 1))))
+    text = write({**draw(st.sampled_from(_HEADS[kind])), **dict(items)}, style)
+    place.files[f"{place.directory}/{draw(st.sampled_from(_FILE_NAMES))}"] = text
+
+
+def _make(draw: Draw, place: Place, kind: str = "Kustomization") -> Place:
+    before = place.prefixed
+    _fill(draw, place)
+    found = place.fields
+    place.prefixed = (found.get("namePrefix", "") + before[0], before[1] + found.get("nameSuffix", ""))
+    _finish(draw, place, kind)
+    return place
+
+
+def _base(draw: Draw, files: dict[str, str], name: str) -> Place:
+    place = Place(name, files)
+    found = _resources(draw, place, 5)
+    if not found:
+        place.things.append(draw(things()))
+        found = [place.put(draw, "only.yaml", place.things[-1].body)]
+    place.fields["resources"] = found
+    return _make(draw, place)
+
+
+def _component(draw: Draw, files: dict[str, str], name: str, below: Place) -> Place:
+    place = Place(name, files, list(below.things), prefixed=below.prefixed)
+    found = _resources(draw, place, 1)
+    if found:
+        place.fields["resources"] = found
+    return _make(draw, place, "Component")
+
+
+def _overlay(draw: Draw, files: dict[str, str], name: str, below: list[Place]) -> Place:
+    place = Place(name, files, [thing for item in below for thing in item.things], prefixed=below[0].prefixed)
+    field = "bases" if _chance(draw, 12) else "resources"
+    own = _resources(draw, place, 2)
+    place.fields[field] = [f"../{item.directory}" for item in below]
+    if own:
+        place.fields["resources"] = [*place.fields.get("resources", ()), *own]
+    if _chance(draw, 4):
+        component = _component(draw, files, f"{name}-component", place)
+        place.fields["components"] = [f"../{component.directory}"]
+        place.things, place.prefixed = component.things, component.prefixed
+    return _make(draw, place)
+
+
+@st.composite
+def trees(draw: Draw) -> Tree:
+    """A tree of one to four kustomizations above each other."""
+    files: dict[str, str] = {}
+    place = _base(draw, files, "base")
+    shape = draw(
+        st.sampled_from(("base", "overlay", "overlay", "overlays", "overlays", "siblings", "diamond"))
+    )
+    if shape in ("overlay", "overlays"):
+        place = _overlay(draw, files, "stage", [place])
+    if shape == "overlays":
+        place = _overlay(draw, files, "prod", [place])
+    if shape == "siblings":
+        place = _overlay(draw, files, "prod", [place, _base(draw, files, "other")])
+    if shape == "diamond":
+        left = _overlay(draw, files, "left", [place])
+        right = _overlay(draw, files, "right", [place])
+        place = _overlay(draw, files, "prod", [left, right])
+    return Tree(files, place.directory)
