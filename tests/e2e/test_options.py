@@ -192,8 +192,8 @@ def labelled(own: Area, kind: str, name: str, values: dict[str, str], labels: di
 @pytest.mark.parametrize("kind", ["ConfigMap", "Secret"])
 def test_a_change_of_a_watched_configuration_acts_at_once(area: Area, kind: str) -> None:
     """By Flux's label; the coming and going of one too. Without the label, at the next reconcile."""
-    labelled(area, kind, "watched", {"v": "1"}, WATCHED)
-    labelled(area, kind, "quiet", {"w": "1"}, {})
+    labelled(area, kind, "watched", {"v": "one"}, WATCHED)
+    labelled(area, kind, "quiet", {"w": "one"}, {})
     area.commit({"apps/a.yaml": config_map("a", v="${v:-none}", w="${w}")})
     area.source()
     references = [{"kind": kind, "name": "watched", "optional": True}, {"kind": kind, "name": "quiet"}]
@@ -203,29 +203,29 @@ def test_a_change_of_a_watched_configuration_acts_at_once(area: Area, kind: str)
     def values() -> Obj:
         return dict((area.config_map("a") or {})["data"])
 
-    labelled(area, kind, "quiet", {"w": "2"}, {})
+    labelled(area, kind, "quiet", {"w": "two"}, {})
     time.sleep(1.0)
-    assert values() == {"v": "1", "w": "1"}
-    labelled(area, kind, "watched", {"v": "2"}, WATCHED)
-    until("both are applied", lambda: values() == {"v": "2", "w": "2"}, 20)
+    assert values() == {"v": "one", "w": "one"}
+    labelled(area, kind, "watched", {"v": "two"}, WATCHED)
+    until("both are applied", lambda: values() == {"v": "two", "w": "two"}, 20)
     area.api.delete("v1", kind, "watched", area.namespace)
-    until("its going is seen", lambda: values() == {"v": "none", "w": "2"}, 20)
-    labelled(area, kind, "watched", {"v": "3"}, WATCHED)
-    until("its coming is seen", lambda: values() == {"v": "3", "w": "2"}, 20)
+    until("its going is seen", lambda: values() == {"v": "none", "w": "two"}, 20)
+    labelled(area, kind, "watched", {"v": "three"}, WATCHED)
+    until("its coming is seen", lambda: values() == {"v": "three", "w": "two"}, 20)
 
 
 def test_configurations_are_not_watched_where_the_gate_says_so(own: Area, start: Start) -> None:
-    labelled(own, "ConfigMap", "watched", {"v": "1"}, WATCHED)
+    labelled(own, "ConfigMap", "watched", {"v": "one"}, WATCHED)
     own.commit({"apps/a.yaml": config_map("a", v="${v}")})
     with start("--feature-gates=DisableConfigWatchers=true"):
         own.source()
         own.kustomization("apps", postBuild={"substituteFrom": [{"kind": "ConfigMap", "name": "watched"}]})
         own.ready("apps")
-        labelled(own, "ConfigMap", "watched", {"v": "2"}, WATCHED)
+        labelled(own, "ConfigMap", "watched", {"v": "two"}, WATCHED)
         time.sleep(1.5)
-        assert (own.config_map("a") or {})["data"] == {"v": "1"}
+        assert (own.config_map("a") or {})["data"] == {"v": "one"}
         own.poke(KUSTOMIZATION, "apps")
-        until("it is applied", lambda: (own.config_map("a") or {})["data"] == {"v": "2"})
+        until("it is applied", lambda: (own.config_map("a") or {})["data"] == {"v": "two"})
 
 
 def test_an_overridden_manager_has_no_say(own: Area, start: Start) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import http.server
 import json
 import threading
@@ -47,7 +48,7 @@ class EventServer:
     def about(self, kind: str, name: str) -> list[Obj]:
         """What came of one object."""
         return [
-            e
+            copy.deepcopy(e)
             for e in list(self.received)
             if (e["involvedObject"]["kind"], e["involvedObject"]["name"]) == (kind, name)
         ]

@@ -307,6 +307,8 @@ class _StageRun:
             if not item.open:
                 return
             if item.replaces is not None:
+                # Before the deletion, so that its watch event is not taken for somebody else's doing.
+                self._known.forget(self._client.cluster, item.ref)
                 await delete_and_wait(self._client, item.replaces, self._options)
             if item.take_over:
                 await take_over(self._client, item.ref, self._options)

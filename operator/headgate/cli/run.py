@@ -7,6 +7,22 @@ from pathlib import Path
 
 import click
 
+Decorator = Callable[[Callable[..., None]], Callable[..., None]]
+
+
+def switch(name: str, *, default: bool = False, help: str) -> Decorator:
+    """An option that is on or off, as Go's flags are: ``--name``, ``--name=true`` or ``--name=false``."""
+    return click.option(
+        f"--{name}",
+        is_flag=False,
+        flag_value="true",
+        type=click.BOOL,
+        metavar="[true|false]",
+        default=default,
+        show_default=True,
+        help=help,
+    )
+
 
 @click.command(
     epilog="""Examples:
@@ -75,8 +91,8 @@ import click
     show_default=True,
     help="Spread of the intervals.",
 )
-@click.option("--no-cross-namespace-refs", is_flag=True, help="Refuse sources of other namespaces.")
-@click.option("--no-remote-bases", is_flag=True, help="Refuse bases of overlays named by URL.")
+@switch("no-cross-namespace-refs", help="Refuse sources of other namespaces.")
+@switch("no-remote-bases", help="Refuse bases of overlays named by URL.")
 @click.option(
     "--default-service-account",
     default="",
@@ -87,16 +103,8 @@ import click
     default="",
     help="Service account for remote clusters whose ConfigMap names none.",
 )
-@click.option(
-    "--insecure-kubeconfig-exec",
-    is_flag=True,
-    help="Let kubeconfigs of Secrets run programs of the operator's image.",
-)
-@click.option(
-    "--insecure-kubeconfig-tls",
-    is_flag=True,
-    help="Let kubeconfigs of Secrets turn the check of certificates off.",
-)
+@switch("insecure-kubeconfig-exec", help="Let kubeconfigs of Secrets run programs of the operator's image.")
+@switch("insecure-kubeconfig-tls", help="Let kubeconfigs of Secrets turn the check of certificates off.")
 @click.option(
     "--override-manager",
     "override_managers",
@@ -125,10 +133,9 @@ import click
     default="",
     help="ConfigMap in the operator's namespace with the Vault servers that service accounts may log in to.",
 )
-@click.option(
-    "--watch-all-namespaces/--no-watch-all-namespaces",
+@switch(
+    "watch-all-namespaces",
     default=True,
-    show_default=True,
     help="Watch custom resources in all namespaces, or only in that of the operator (RUNTIME_NAMESPACE).",
 )
 @click.option(
@@ -231,7 +238,9 @@ def command(
     gates = parse_gates(feature_gates)
     namespace = os.environ.get("RUNTIME_NAMESPACE", "")
     if not watch_all_namespaces and not namespace:
-        raise click.UsageError("--no-watch-all-namespaces needs the environment variable RUNTIME_NAMESPACE")
+        raise click.UsageError(
+            "--watch-all-namespaces=false needs the environment variable RUNTIME_NAMESPACE"
+        )
     try:
         parse_selector(watch_label_selector)
     except BadSelector as error:
