@@ -25,7 +25,7 @@ from tests.support.area import OWN, Area
 from tests.support.cluster import KUSTOMIZATION, SOURCE, Api, condition, until
 from tests.support.gitserver import GitHttpServer
 from tests.support.manifests import config_map, dump, kustomization
-from tests.support.operator import NAMESPACE, ROOT
+from tests.support.operator import DEPLOY, NAMESPACE
 
 pytestmark = pytest.mark.e2e
 
@@ -41,7 +41,7 @@ SELECTED = {OWN: "tenancy"}
 def installation() -> tuple[list[Obj], list[str]]:
     """Role bindings of deploy/tenancy for an account of our own, and the arguments of its Deployment."""
     bindings, arguments = [], []
-    for obj in build(FolderTree(Path("/")), str(ROOT / "deploy/tenancy")):
+    for obj in build(FolderTree(Path("/")), str(DEPLOY / "tenancy")):
         if obj["kind"] == "Deployment":
             (container,) = obj["spec"]["template"]["spec"]["containers"]
             arguments = [a for a in container["args"] if not a.startswith(("run", "--storage", "--log"))]
@@ -452,7 +452,7 @@ def test_another_teams_credentials_for_git(teams: Teams, written: str) -> None:
 
 
 def test_another_teams_keys_for_decryption(teams: Teams) -> None:
-    folder = ROOT / "tests/unit/postbuild/data/sops/encrypted"
+    folder = DEPLOY.parent / "tests/unit/postbuild/data/sops/encrypted"
     name = teams.attempt(
         {"a.yaml": (folder / "values.age.yaml").read_text()},
         decryption={"provider": "sops", "secretRef": {"name": f"../{teams.other.namespace}/treasure"}},
