@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 from headgate.kustomize.errors import BuildError, ResourceError, raise_all
 from headgate.kustomize.resource import Obj, label_of, metadata_of
 from headgate.kustomize.yaml import Dialect, load_documents
-from headgate.kustomize.yaml.scalars import scalar_text
+from headgate.kustomize.yaml.numbers import go_json
+from headgate.kustomize.yaml.scalars import Quoted, resolve_v3, scalar_text
 
 Path = tuple[str | int, ...]
 
@@ -122,7 +123,7 @@ def objects_in(data: bytes, *, file: str, dialect: Dialect = Dialect.RESOURCE) -
         if not isinstance(items, list):
             raise ResourceError("must be a list", file=file, line=line, object=kind, field="items")
         # Items join behind everything else in the file, which is the order kustomize gives them.
-        for item in items:
+        for item in map(_through_json, items):
             queue.extend(_checked(_unwrap(item, line), file))
     return result
 
@@ -136,6 +137,20 @@ def _unwrap(value: Any, line: int) -> list[tuple[Any, int]]:
         if "items" in value or "functionConfig" in value:
             return []
     return [(value, line)]
+
+
+def _through_json(value: Any) -> Any:
+    """The value after the trip through JSON on which kustomize sends the items of such lists."""
+    kind = type(value)
+    if kind is dict:
+        return {key: _through_json(item) for key, item in value.items()}
+    if kind is list:
+        return [_through_json(item) for item in value]
+    if kind is bool or value is None:
+        return value
+    if isinstance(value, str):
+        return Quoted(value)
+    return resolve_v3(go_json(value)) if isinstance(value, float) else int(value)
 
 
 def _checked(documents: list[tuple[Any, int]], file: str) -> list[Placed]:

@@ -14,6 +14,7 @@ from headgate.kustomize.errors import IdConflict, ResourceError
 from headgate.kustomize.ids import ResId
 from headgate.kustomize.index import Index
 from headgate.kustomize.resource import Resource
+from headgate.kustomize.yaml import scalar_text
 
 
 class ResMap:
@@ -201,9 +202,16 @@ def _inherit(new: Resource, old: Resource) -> None:
         new.origin = old.origin
 
 
+def _data(resource: Resource, field: str) -> dict[str, str]:
+    values = resource.obj.get(field)
+    if not isinstance(values, dict):
+        return {}
+    return {key: scalar_text(value) for key, value in values.items()}
+
+
 def _merge_data(new: Resource, old: Resource) -> None:
     for field in ("data", "binaryData"):
-        merged = {**old.texts(field), **new.texts(field)}
+        merged = {**_data(old, field), **_data(new, field)}
         if merged:
             new.obj[field] = merged
         else:

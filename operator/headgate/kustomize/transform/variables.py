@@ -97,7 +97,7 @@ def _value(source: Resource | None, var: Var) -> Any:
             field=var.field_path,
         )
     # A value goes on as what it is, not as it was written; only a date is nothing but its text.
-    return scalar_text(value) if value is None or isinstance(value, Time) else plain(value)
+    return scalar_text(value) if value is None or isinstance(value, str) else plain(value)
 
 
 def _is_text(value: Any) -> bool:
