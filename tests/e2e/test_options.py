@@ -163,7 +163,9 @@ def test_events_are_posted_as_flux_posts_them(own: Area, start: Start) -> None:
         }
         group = "kustomize.toolkit.fluxcd.io"
         finished = [
-            e for e in receiver.about(KUSTOMIZATION, "apps") if e["reason"] == "ReconciliationSucceeded"
+            e
+            for e in receiver.about(KUSTOMIZATION, "apps")
+            if e["message"].startswith("Reconciliation finished")
         ]
         (told,) = finished
         assert told["metadata"] == {
@@ -307,6 +309,17 @@ def test_components_that_may_be_missing(area: Area) -> None:
     area.ready("apps", revision)
     assert area.config_map("y-x-a"), "it has come, and counts from then on"
     assert area.config_map("x-a") is None
+
+
+def test_a_failure_is_tried_again_after_the_retry_interval(area: Area) -> None:
+    """Not after the interval; and its cause need not be one that is seen to change."""
+    area.commit({"apps/a.yaml": config_map("a", v="${v}")})
+    area.source()
+    references = [{"kind": "ConfigMap", "name": "unseen"}]
+    area.kustomization("apps", retryInterval="2s", postBuild={"substituteFrom": references})
+    area.failed("apps", "BuildFailed", "unseen")
+    labelled(area, "ConfigMap", "unseen", {"v": "one"}, {})
+    area.ready("apps", timeout=20)
 
 
 def test_strict_substitution_can_be_turned_off(own: Area, start: Start) -> None:
