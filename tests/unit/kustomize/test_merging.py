@@ -104,7 +104,7 @@ def test_a_long_list_is_merged_in_no_time_or_refused() -> None:
         {"containerPort": number, **({"protocol": "UDP"} if number % 2 else {})} for number in range(1, 5000)
     ]
     target = pod(containers=[{"name": "a", "ports": ports}])
-    patch = pod(containers=[{"name": "a", "ports": [{"containerPort": 7, "name": "x"}]}])
+    patch = pod(containers=[{"name": "a", "ports": [{"containerPort": 7, "protocol": "UDP", "name": "x"}]}])
     changed = {"containerPort": 7, "protocol": "UDP", "name": "x"}
     assert changed in merged(target, patch)["containers"][0]["ports"]
     with pytest.raises(PatchError, match="a list of 5001 elements, of which some have no 'containerPort'"):
