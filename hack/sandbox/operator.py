@@ -84,10 +84,12 @@ class Operator:
 
 
 @contextmanager
-def running(kubeconfig: Path, folder: Path, arguments: Sequence[str] = ()) -> Iterator[Operator]:
+def running(
+    kubeconfig: Path, folder: Path, arguments: Sequence[str] = (), *, ready: bool = True
+) -> Iterator[Operator]:
     """Start the operator, storage and log in ``folder``, and wait until it is ready; stop it at the end.
 
-    ``arguments`` are further ones for ``headgate run``. Raises :class:`OperatorFailed`.
+    ``arguments`` are further ones for ``headgate run``; ``ready``: wait until it is. Raises :class:`OperatorFailed`.
     """
     storage, health, metrics = (f"{LOOPBACK}:{port}" for port in free_ports(3))
     command = [sys.executable, "-m", "headgate.cli", "run", f"--kubeconfig={kubeconfig}"]
@@ -105,7 +107,8 @@ def running(kubeconfig: Path, folder: Path, arguments: Sequence[str] = ()) -> It
         )
     operator = Operator(process, log, f"http://{health}")
     try:
-        operator.wait_ready()
+        if ready:
+            operator.wait_ready()
         yield operator
     finally:
         operator.stop()

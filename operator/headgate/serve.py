@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 from typing import Any
 
 import kopf
@@ -25,6 +26,7 @@ from headgate.reconcile.builds import BuildRules
 from headgate.reconcile.config import Config
 from headgate.reconcile.configs import ConfigWatch
 from headgate.reconcile.controller import Controller
+from headgate.reconcile.election import Election, lease_name
 from headgate.reconcile.events import EventRecorder
 from headgate.reconcile.external import ExternalSources
 from headgate.reconcile.finalize import Finalizer
@@ -70,9 +72,29 @@ async def serve(config: Config) -> None:
         if program.receivers is not None:
             sites.append(("webhooks", hook_app(program.receivers, metrics.called), config.webhook_addr))
         async with WebServer(sites):
-            await program.run()
+            if program.election is None or await _elected(program.election):
+                await program.run()
     finally:
         await client.close()
+
+
+async def _elected(election: Election) -> bool:
+    """Stand by until we lead; False when a signal comes before."""
+    loop = asyncio.get_running_loop()
+    waiting = loop.create_task(election.acquire())
+    signals = (signal.SIGINT, signal.SIGTERM)
+    for number in signals:
+        loop.add_signal_handler(number, waiting.cancel)
+    try:
+        await waiting
+    except asyncio.CancelledError:
+        if not waiting.cancelled():
+            raise
+        return False
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
+    return True
 
 
 class _Program:
@@ -81,6 +103,16 @@ class _Program:
     def __init__(self, config: Config, client: Client, metrics: Metrics) -> None:
         self._config, self._client, self._metrics = config, client, metrics
         self._ready = asyncio.Event()
+        self.election = (
+            Election(
+                client,
+                config.runtime_namespace,
+                lease_name(config.watch_label_selector),
+                config.leader_election,
+            )
+            if config.leader_election is not None
+            else None
+        )
         self._parts: set[asyncio.Task[None]] = set()
         self._ending: asyncio.Task[None] | None = None
         self._store, self._trees = Store(), SourceTrees()
@@ -192,6 +224,8 @@ class _Program:
             loop.create_task(self._sources.run(), name="sources"),
             loop.create_task(self._events.run(), name="events"),
         }
+        if self.election is not None:
+            self._parts.add(loop.create_task(self.election.keep(), name="leadership"))
         if self._config.watch_configs_label_selector:
             self._parts.add(loop.create_task(self._configs.run(), name="configurations"))
         if self._notifier is not None:
@@ -204,6 +238,8 @@ class _Program:
             watches.cancel()
         await asyncio.gather(watches, return_exceptions=True)
         await self._end()
+        if self.election is not None and self._config.release_lease:
+            await self.election.release()
         for part in done:
             if not part.cancelled():
                 part.result()
@@ -227,7 +263,9 @@ class _Program:
             self._bases.close()
 
     def not_watching(self) -> str | None:
-        """A readiness check: None once the watches are established."""
+        """A readiness check: None once the watches are established. Who stands by has no artifacts to serve."""
+        if self.election is not None and not self.election.leads:
+            return f"standing by: {self.election.leader or 'nobody yet'} leads"
         return None if self._ready.is_set() else "the watches are not established yet"
 
     async def _watch(self) -> None:

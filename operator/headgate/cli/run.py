@@ -180,6 +180,26 @@ def switch(name: str, *, default: bool = False, help: str) -> Decorator:
     show_default=True,
     help="How many artifacts are kept.",
 )
+@switch("enable-leader-election", help="Act only while leading; others with this option stand by.")
+@switch("leader-election-release-on-cancel", default=True, help="Let another lead at once when stopping.")
+@click.option(
+    "--leader-election-lease-duration",
+    default="35s",
+    show_default=True,
+    help="How long others wait for a renewal before they take over.",
+)
+@click.option(
+    "--leader-election-renew-deadline",
+    default="30s",
+    show_default=True,
+    help="How long the leader tries to renew before it gives up.",
+)
+@click.option(
+    "--leader-election-retry-period",
+    default="5s",
+    show_default=True,
+    help="Between two tries to lead or renew.",
+)
 @click.option(
     "--log-level", type=click.Choice(["trace", "debug", "info", "error"]), default="info", show_default=True
 )
@@ -217,6 +237,11 @@ def command(
     feature_gates: str,
     artifact_retention_ttl: str,
     artifact_retention_records: int,
+    enable_leader_election: bool,
+    leader_election_release_on_cancel: bool,
+    leader_election_lease_duration: str,
+    leader_election_renew_deadline: str,
+    leader_election_retry_period: str,
     log_level: str,
     log_encoding: str,
 ) -> None:
@@ -231,6 +256,7 @@ def command(
     from headgate.kube import AccessError
     from headgate.kustomize.labelselector import BadSelector, parse_selector
     from headgate.reconcile.config import Config
+    from headgate.reconcile.election import LeadershipLost, Timing
     from headgate.serve import serve
     from headgate.web.server import AddressError
 
@@ -245,6 +271,15 @@ def command(
         parse_selector(watch_label_selector)
     except BadSelector as error:
         raise click.BadParameter(str(error), param_hint="--watch-label-selector") from error
+    timing = Timing(
+        _seconds(parse_duration, "--leader-election-lease-duration", leader_election_lease_duration),
+        _seconds(parse_duration, "--leader-election-renew-deadline", leader_election_renew_deadline),
+        _seconds(parse_duration, "--leader-election-retry-period", leader_election_retry_period),
+    )
+    if not timing.lease_duration > timing.renew_deadline > timing.retry_period > 0:
+        raise click.UsageError("leader election: want lease duration > renew deadline > retry period > 0")
+    if enable_leader_election and not namespace:
+        raise click.UsageError("--enable-leader-election needs the environment variable RUNTIME_NAMESPACE")
     stages = [k for k in custom_apply_stage_kinds.split(",") if k.strip()]
     config = Config(
         kubeconfig=kubeconfig,
@@ -270,6 +305,8 @@ def command(
         strict_substitutions=gates["StrictPostBuildSubstitutions"],
         additive_cel_dependency_check=gates["AdditiveCELDependencyCheck"],
         migrate_api_version=gates["MigrateAPIVersion"],
+        leader_election=timing if enable_leader_election else None,
+        release_lease=leader_election_release_on_cancel,
         fail_fast=not gates["DisableFailFastBehavior"],
         runtime_namespace=namespace,
         watch_namespace="" if watch_all_namespaces else namespace,
@@ -286,7 +323,7 @@ def command(
     )
     try:
         asyncio.run(serve(config))
-    except (AccessError, AddressError) as error:
+    except (AccessError, AddressError, LeadershipLost) as error:
         raise click.ClickException(str(error)) from error
 
 

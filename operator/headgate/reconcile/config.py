@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headgate.apply.stages import GroupKind
+from headgate.reconcile.election import Timing
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,5 +60,9 @@ class Config:
     """Correct drift when its watch event comes; else only at the interval."""
     retention_ttl: float = 60.0
     retention_records: int = 2
+    leader_election: Timing | None = None
+    """None: this operator acts without asking."""
+    release_lease: bool = True
+    """Let another lead at once when this one stops."""
     fail_fast: bool = True
     """End a health wait as soon as an object has failed for good."""

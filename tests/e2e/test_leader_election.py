@@ -1,0 +1,92 @@
+"""Two operators side by side: one acts, the other takes over when it is gone, however it went."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from headgate.reconcile.election import lease_name
+from sandbox import operator
+from tests.support.area import OWN, Area, area_name
+from tests.support.cluster import Api, until
+from tests.support.gitserver import GitHttpServer
+from tests.support.manifests import config_map
+from tests.support.operator import NAMESPACE
+
+pytestmark = pytest.mark.e2e
+
+Obj = dict[str, Any]
+
+TIMES = (
+    "--enable-leader-election",
+    "--leader-election-lease-duration=4s",
+    "--leader-election-renew-deadline=3s",
+    "--leader-election-retry-period=1s",
+)
+STANDING_BY = "standing by"
+
+
+@pytest.fixture
+def area(
+    request: pytest.FixtureRequest, api: Api, git_server: GitHttpServer, monkeypatch: pytest.MonkeyPatch
+) -> Area:
+    monkeypatch.setenv("RUNTIME_NAMESPACE", NAMESPACE)
+    return Area(api, git_server, area_name(request), {OWN: area_name(request)})
+
+
+def lease(area: Area) -> Obj:
+    """The lease that the operators of the area hold."""
+    name = lease_name(f"{OWN}={area.labels[OWN]}")
+    return area.api.present("coordination.k8s.io/v1", "Lease", name, NAMESPACE)
+
+
+@pytest.mark.parametrize("how", ["killed", "stopped"])
+def test_one_acts_and_the_other_takes_over(area: Area, account: Path, tmp_path: Path, how: str) -> None:
+    """After ``kill -9`` when the lease is over; after a stop at once, as the lease is given back."""
+    options = (f"--watch-label-selector={OWN}={area.labels[OWN]}", *TIMES)
+    area.commit({"apps/a.yaml": config_map("a", v="one")})
+    folders = [tmp_path / "first", tmp_path / "second"]
+    for folder in folders:
+        folder.mkdir()
+    with ExitStack() as stack:
+        first = stack.enter_context(operator.running(account, folders[0], options))
+        area.source()
+        area.kustomization("apps")
+        area.ready("apps")
+        holder = lease(area)["spec"]["holderIdentity"]
+        second = stack.enter_context(operator.running(account, folders[1], options, ready=False))
+        until("it stands by", lambda: STANDING_BY in second.log.read_text(), 30)
+        revision = area.commit({"apps/a.yaml": config_map("a", v="two")})
+        area.ready("apps", revision)
+        assert "apps" not in second.log.read_text(), "it does nothing meanwhile"
+        second.check()
+        first.kill() if how == "killed" else first.stop()
+        second.wait_ready()
+        revision = area.commit({"apps/a.yaml": config_map("a", v="three")})
+        area.ready("apps", revision)
+        spec = lease(area)["spec"]
+        assert spec["holderIdentity"] != holder
+        assert spec["leaseTransitions"] == 1
+        area.close()
+    area.api.delete("coordination.k8s.io/v1", "Lease", lease(area)["metadata"]["name"], NAMESPACE)
+
+
+def test_who_loses_the_lease_stops(area: Area, account: Path, tmp_path: Path) -> None:
+    """Somebody else holds it: better nobody acts than two."""
+    options = (f"--watch-label-selector={OWN}={area.labels[OWN]}", *TIMES)
+    with operator.running(account, tmp_path, options) as running:
+        area.api.merge(lease(area), {"spec": {"holderIdentity": "somebody-else"}})
+
+        def ended() -> bool:
+            try:
+                running.check()
+            except operator.OperatorFailed:
+                return True
+            return False
+
+        until("it has stopped", ended, 30)
+        assert "leader election lost" in running.log.read_text()
+    area.close()
