@@ -6,6 +6,7 @@ The flags, their values and defaults are those of kustomize's command line.
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -170,12 +171,13 @@ class _RemoteBases:
 
 
 def _message(error: BuildError) -> str:
-    """Return the error's text with its file as the user would write it."""
-    if error.file is not None and not error.file.startswith("/"):
-        place = "/" + error.file
-        if os.path.lexists(place):
-            error.file = os.path.relpath(place) if place.startswith(os.getcwd() + "/") else place
-    return str(error)
+    """Return the error's text with files as the user would write them: the tree's root is that of the file system."""
+    here = os.getcwd() + "/"
+    for each in (error, *error.also):
+        if each.file is not None and not each.file.startswith("/") and os.path.lexists("/" + each.file):
+            each.file = ("/" + each.file).removeprefix(here)
+    # Where messages themselves name directories, such as those of a circle.
+    return re.sub(rf"(?<![\w./-]){re.escape(here[1:])}", "", str(error)) if here != "/" else str(error)
 
 
 def _write_files(directory: Path, objects: list[Obj]) -> None:
