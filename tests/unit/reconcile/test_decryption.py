@@ -22,6 +22,7 @@ from tests.support.sops import KEYS, age_key, encrypted_files, sealed, sealed_fi
 
 Obj = dict[str, Any]
 SPEC: Obj = {"path": "./apps", "targetNamespace": "shop", "decryption": {"provider": "sops"}}
+TWO = (("first-of-two", "first"), ("second-of-two", "second"), ("in-json", "in-json"))
 NAMES = ("alpha.agekey", "hybrid.agekey", "curve.asc", "rsa.asc")
 
 
@@ -52,6 +53,7 @@ def built() -> dict[str, Obj]:
     ("name", "plain"),
     [
         *((f"by-{kind}", {"password": f"plain-of-by-{kind}"}) for kind in ("age", "hybrid", "curve", "rsa", "groups")),
+        *((name, {"password": f"plain-of-{plain}"}) for name, plain in TWO),
         ("settings", {"token": "plain-of-settings", "plain_unencrypted": "seen"}),
         ("with-entries", {"config.yaml": "inner: plain-of-entry\n", "token": "plain-of-binary-entry\n", "plain": "hello"}),  # noqa: E501
         ("from-env", {"USER": "plain-of-env-user", "PASSWORD": "plain-of-env-password"}),
