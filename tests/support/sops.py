@@ -22,9 +22,10 @@ Wrap = Callable[[bytes], Obj]
 """Makes an entry of the metadata from a data key: the key encrypted, and for whom."""
 
 _TESTS = Path(__file__).resolve().parents[1]
+UNIT_DATA = _TESTS / "unit" / "postbuild" / "data" / "sops"
 KEYS = {
     file.name: file.read_text()
-    for file in sorted((_TESTS / "unit" / "postbuild" / "data" / "sops" / "keys").iterdir())
+    for file in sorted((UNIT_DATA / "keys").iterdir())
     if file.suffix in (".agekey", ".asc")
 }
 """The keys that :data:`ENCRYPTED` is for, and others; entries of a decryption Secret."""
@@ -60,13 +61,13 @@ def sealed(obj: Obj, wrap: Wrap, encrypted: tuple[str, ...] = ("data", "stringDa
         if isinstance(value, Mapping):
             return {name: seal(item, (*path, name)) for name, item in value.items()}
         if isinstance(value, str) and set(path) & set(encrypted):
-            return _sealed_text(value, key, "".join(f"{name}:" for name in path))
+            return sealed_text(value, key, "".join(f"{name}:" for name in path))
         return value
 
     section = {
         **wrap(key),
         "lastmodified": moment,
-        "mac": _sealed_text(mac.hexdigest().upper(), key, moment),
+        "mac": sealed_text(mac.hexdigest().upper(), key, moment),
         "encrypted_regex": f"^({'|'.join(encrypted)})$",
         "version": "3.13.3",
     }
@@ -93,9 +94,10 @@ def _texts(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...],
         yield path, value
 
 
-def _sealed_text(text: str, key: bytes, place: str) -> str:
+def sealed_text(text: str, key: bytes, place: str, *, kind: str = "str") -> str:
+    """One value, encrypted for a place: the keys that lead to it, each followed by a colon."""
     iv = os.urandom(32)
     sealed = AESGCM(key).encrypt(iv, text.encode(), place.encode())
     data, tag = sealed[:-16], sealed[-16:]
     parts = (base64.b64encode(each).decode() for each in (data, iv, tag))
-    return "ENC[AES256_GCM,data:{},iv:{},tag:{},type:str]".format(*parts)
+    return "ENC[AES256_GCM,data:{},iv:{},tag:{},type:{}]".format(*parts, kind)

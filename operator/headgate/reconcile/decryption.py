@@ -112,7 +112,10 @@ class Decryption:
     def failed(self, error: DecryptionError, file: str | None = None) -> DecryptionFailed:
         """An error of the decryption as one of the build."""
         return DecryptionFailed(
-            error.message, file=error.file or file, object=error.object, field=error.field
+            _clean(error.message),
+            file=error.file or file,
+            object=error.object,
+            field=_clean(error.field or "") or None,
         )
 
     def masked(self, error: E) -> E:
@@ -135,6 +138,11 @@ _UNUSABLE: dict[type[BuildError], str] = {
     YamlError: "is no valid YAML",
     PatchError: "is no patch, or one that does not apply",
 }
+
+
+def _clean(text: str) -> str:
+    """Names in a file need not be text that can be encoded; messages have to be."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _load(text: str) -> Any:

@@ -120,6 +120,14 @@ def test_the_file_of_an_encrypted_entry_is_named() -> None:
         build({"apps/entries.yaml": encrypted_files()["apps/entries.yaml"]}, {})
 
 
+def test_line_breaks_in_the_base64_of_an_entry_do_not_matter() -> None:
+    private, wrap = age_key()
+    text = base64.encodebytes(sealed_file("plain", wrap).encode()).decode()
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}, "data": {"token": text}}
+    (built,) = build({"apps/a.yaml": yaml.safe_dump(secret)}, {"a.agekey": private}).objects
+    assert texts(built) == {"token": "plain"}
+
+
 def test_a_key_that_is_none_is_refused_by_its_entry() -> None:
     with pytest.raises(DecryptionFailed, match=r"^Secret/shop/keys: entry 'a\.agekey'.*line 1"):
         build(encrypted_files(), {"a.agekey": "AGE-SECRET-KEY-1NONE"})

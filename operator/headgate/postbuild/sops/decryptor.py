@@ -33,6 +33,7 @@ DECRYPT_KEY = "kustomize.toolkit.fluxcd.io/decrypt"
 MAX_FILE_BYTES = 5 * 1024 * 1024
 """Flux's limit for an encrypted file."""
 
+_NO_LINES = str.maketrans("", "", "\r\n")
 _LOADERS = {
     Format.JSON: json_store.load,
     Format.BINARY: json_store.load,
@@ -118,9 +119,7 @@ class Decryptor:
             return obj
         try:
             if is_encrypted(obj):
-                metadata = Metadata.parse(obj["sops"])
-                walk = Walk(metadata, self._data_key(metadata), self.masks.add)
-                return {name: walk.tree(item, (name,)) for name, item in obj.items() if name != "sops"}
+                return self._decrypt_whole(obj)
             if obj.get("kind") == "Secret" and isinstance(obj.get("data"), dict):
                 return self._decrypt_entries(obj)
         except DecryptionError as error:
@@ -128,21 +127,28 @@ class Decryptor:
             raise
         return obj
 
+    def _decrypt_whole(self, obj: Obj) -> Obj:
+        metadata = Metadata.parse(obj["sops"])
+        walk = Walk(metadata, self._data_key(metadata), self.masks.add)
+        return {name: walk.tree(item, (name,)) for name, item in obj.items() if name != "sops"}
+
     def _decrypt_entries(self, obj: Obj) -> Obj:
         plain: dict[str, str] = {}
         for name, value in obj["data"].items():
             try:
-                data = base64.b64decode(value, validate=True) if isinstance(value, str) else b""
+                # As Go reads it: line breaks, which generators make in long ones, do not count.
+                text = value.translate(_NO_LINES) if isinstance(value, str) else ""
+                data = base64.b64decode(text, validate=True)
             except (binascii.Error, ValueError):
                 continue
             found = marked_format(data)
             if found is not None:
                 try:
-                    text = self.decrypt(data, found, format_of_path(name))
+                    content = self.decrypt(data, found, format_of_path(name))
                 except DecryptionError as error:
                     error.field = f"data[{name!r}]" + (f": {error.field}" if error.field else "")
                     raise
-                plain[name] = base64.b64encode(text).decode()
+                plain[name] = base64.b64encode(content).decode()
         return {**obj, "data": {**obj["data"], **plain}} if plain else obj
 
     def decrypt_file(self, data: bytes, path: str, as_format: Format | None = None) -> bytes:
@@ -161,6 +167,12 @@ class Decryptor:
 
     def decrypt(self, data: bytes, source: Format, target: Format) -> bytes:
         """Return an encrypted text decrypted, written in the target's format."""
+        try:
+            return self._converted(data, source, target)
+        except RecursionError:
+            raise NotSops("is nested too deeply") from None
+
+    def _converted(self, data: bytes, source: Format, target: Format) -> bytes:
         if source is Format.YAML:
             text = YamlText(data, self._resolve)
             if target is Format.YAML:

@@ -40,6 +40,7 @@ class _Reader:
     def sections(self) -> Branch:
         current = Branch()
         found = Branch([(_DEFAULT, current)])
+        places: dict[str, int] = {}
         counter = 0
         while self._at < len(self._lines):
             line = self._lines[self._at].lstrip()
@@ -55,7 +56,7 @@ class _Reader:
                 self._trailing(line[end + 1 :])
                 current = Branch()
                 found.append((line[1:end], current))
-                counter = 0
+                places, counter = {}, 0
                 self._take_comment(current)
             else:
                 name, rest = self._name(line)
@@ -63,8 +64,9 @@ class _Reader:
                     counter += 1
                     name = f"#{counter}"
                 value = self._value(rest)
-                at = next((at for at, entry in enumerate(current) if entry[0] == name), None)
+                at = places.get(name)
                 if at is None:
+                    places[name] = len(current)
                     current.append((name, value))
                     self._take_comment(current)
                 else:

@@ -38,6 +38,10 @@ _NAMES = {
     "azure_kv": ("Azure Key Vault key", ("vault_url", "name", "version")),
     "hc_vault": ("Vault transit key", ("vault_address", "engine_path", "key_name")),
 }
+_MOST_KEYS = 200
+"""Each may mean a request to a service."""
+_MOST_PARTS = 20
+"""Of a flat name, with what separates them; SOPS' own have 11 at most."""
 _TOKEN = re.compile(r"(__map_|__list_)")
 
 
@@ -55,7 +59,7 @@ class MasterKey:
     def text(self, name: str) -> str:
         """Return a field as text; "" when it is absent."""
         value = self.fields.get(name)
-        return "" if value is None else str(value)
+        return "" if value is None else _clean(value)
 
     @property
     def name(self) -> str:
@@ -76,6 +80,11 @@ class MasterKey:
             if self.kind == "gcp_kms"
             else ""
         )
+
+
+def _clean(value: Any) -> str:
+    """As text that can be encoded; what cannot is no key's anyway."""
+    return str(value).encode("utf-8", "replace").decode()
 
 
 def _short(text: str) -> str:
@@ -137,6 +146,8 @@ class Metadata:
         groups = _groups(section)
         if not groups:
             raise NotSops("the sops metadata name no keys")
+        if sum(map(len, groups)) > _MOST_KEYS:
+            raise NotSops(f"the sops metadata name more than {_MOST_KEYS} keys")
         try:
             threshold = int(section.get("shamir_threshold") or 0)
         except (TypeError, ValueError):
@@ -165,7 +176,7 @@ def _group(section: Any) -> tuple[MasterKey, ...]:
         entries = section.get(kind)
         for entry in entries if isinstance(entries, list) else ():
             if isinstance(entry, Mapping):
-                keys.append(MasterKey(kind, str(entry.get("enc") or ""), entry))
+                keys.append(MasterKey(kind, _clean(entry.get("enc") or ""), entry))
     return tuple(keys)
 
 
@@ -186,6 +197,8 @@ def unflatten(entries: Mapping[str, str]) -> dict[str, Any]:
     root: dict[str | int, Any] = {}
     for flat, value in entries.items():
         parts = _TOKEN.split(flat)
+        if len(parts) > _MOST_PARTS:
+            raise NotSops("the sops metadata are nested too deeply")
         path: list[str | int] = [parts[0]]
         for separator, name in zip(parts[1::2], parts[2::2], strict=True):
             if separator == "__map_":

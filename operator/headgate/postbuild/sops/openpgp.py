@@ -41,10 +41,10 @@ class OpenPgpKeys:
         blocks = _BLOCK.findall(data) or [data]
         for block in blocks:
             try:
-                packets = list(PacketPile.from_bytes(block))
+                keys = list(_keys(list(PacketPile.from_bytes(block))))
             except Exception:
                 raise BadCredentials("is no OpenPGP key") from None
-            for key in _keys(packets):
+            for key in keys:
                 self._add_key(key)
 
     def _add_key(self, packets: list[tuple[int, bytes]]) -> None:

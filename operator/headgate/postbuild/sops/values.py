@@ -19,7 +19,8 @@ from headgate.postbuild.sops.numbers import plain_float
 
 __all__ = ["Comment", "Time", "decrypt_value", "is_encrypted", "mac_bytes"]
 
-_VALUE = re.compile(r"ENC\[AES256_GCM,data:(.+),iv:(.+),tag:(.+),type:(.+)\]")
+# No base64 has a comma, and without any each part is found in one go, however long the text is.
+_VALUE = re.compile(r"ENC\[AES256_GCM,data:([^,\n]+),iv:([^,\n]+),tag:([^,\n]+),type:([^,\n]+)\]")
 _INT = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
 _TRUE = frozenset(("1", "t", "T", "TRUE", "true", "True"))
 _FALSE = frozenset(("0", "f", "F", "FALSE", "false", "False"))

@@ -7,13 +7,14 @@ its generated name.
 
 from __future__ import annotations
 
-import re
+import bisect
 from collections.abc import Iterator
 from typing import Any
 
 from headgate.postbuild.sops.errors import NotSops
 from headgate.postbuild.sops.values import Comment
 from headgate.postbuild.sops.walk import Branch, Walk
+from headgate.postbuild.sops.yaml_comments import COMMENT, Collections
 from headgate.postbuild.sops.yaml_nodes import Document, Mapping, Node, Scalar, Sequence, documents
 from headgate.postbuild.sops.yaml_scalar import Resolve, literal_indent, scalar
 
@@ -21,8 +22,6 @@ __all__ = ["YamlText"]
 
 _Edit = tuple[int, int, str]
 """From and to where the text is replaced, and by what."""
-
-_COMMENT = re.compile(r"(?<=#)ENC\[AES256_GCM,[^\n]*?,type:comment\]")
 
 
 class YamlText:
@@ -159,15 +158,16 @@ class YamlText:
             yield key.start, end, "{}\n" if len(root.entries) == 1 else ""
 
     def _comments(self, walk: Walk, taken: list[tuple[int, int]]) -> Iterator[_Edit]:
-        places: list[tuple[str, ...]] | None = None
-        for match in _COMMENT.finditer(self._text):
+        taken.sort()
+        collections: Collections | None = None
+        for match in COMMENT.finditer(self._text):
             start, end = match.span()
-            if any(left < end and start < right for left, right in taken):
+            at = bisect.bisect_left(taken, (end, 0))
+            if at and taken[at - 1][1] > start:
                 continue
-            if places is None:
-                # A comment is bound to the collection around it, which its position alone does not tell.
-                places = list(dict.fromkeys(place for d in self._documents for place in _places(d.root, ())))
-            plain = walk.comment(match[0], places)
+            if collections is None:
+                collections = Collections([document.root for document in self._documents])
+            plain = walk.comment(match[0], collections.around(start))
             line = self._line_start(start)
             before = self._text[line : start - 1].rstrip()
             if not before or plain == match[0]:
@@ -181,14 +181,3 @@ class YamlText:
 
 def _find(root: Mapping, name: str) -> Node | None:
     return next((item for key, item in root.entries if key.text == name), None)
-
-
-def _places(node: Node | None, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    if isinstance(node, Mapping):
-        yield path
-        for key, item in node.entries:
-            yield from _places(item, (*path, key.text))
-    elif isinstance(node, Sequence):
-        yield path
-        for item in node.items:
-            yield from _places(item, path)
