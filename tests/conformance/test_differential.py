@@ -1,0 +1,59 @@
+"""Invented trees, built by Headgate and by ``kubectl kustomize``: the same text, byte for byte, or both fail.
+
+A few hundred trees are the same in every run of ``make test``; ``make differential-long`` invents 5,000 others. When
+one comes out differently, hypothesis makes it small and the message is a case to put into ``cases/``.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from headgate.kustomize import BuildError, BuildOptions, MemoryTree, build, dump_all
+from tests.conformance.casefile import Case
+from tests.conformance.invent import Tree, trees
+from tests.conformance.peer import KUBECTL, Printed, write
+
+LONG = settings.get_current_profile_name() == "long"
+EXAMPLES = settings.default.max_examples if LONG and settings.default is not None else 200
+
+
+def ours(tree: Tree) -> Printed:
+    """What Headgate makes of a tree; anything but a BuildError is a fault of its own."""
+    try:
+        objects = build(MemoryTree(tree.files), tree.directory, BuildOptions(reorder="legacy"))
+    except BuildError as error:
+        return Printed(True, str(error))
+    return Printed(False, dump_all(objects))
+
+
+def both(tree: Tree) -> tuple[Printed, Printed]:
+    """Build a tree with kustomize and, while its process runs, with Headgate."""
+    with tempfile.TemporaryDirectory() as folder:
+        write(Path(folder), tree.files)
+        arguments = [str(KUBECTL), "kustomize", str(Path(folder, tree.directory))]
+        with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            mine = ours(tree)
+            out, err = process.communicate(timeout=120)
+    failed = process.returncode != 0
+    return Printed(failed, (err if failed else out).decode(errors="replace")), mine
+
+
+@pytest.mark.skipif(KUBECTL is None, reason="kubectl is not installed")
+@settings(
+    max_examples=EXAMPLES,
+    derandomize=not LONG,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(trees())
+def test_invented_trees(tree: Tree) -> None:
+    theirs, mine = both(tree)
+    if theirs.failed and mine.failed:
+        return
+    if theirs != mine:
+        case = Case("found by the differential test", dict(tree.files), tree.directory)
+        pytest.fail(f"{case.text()}\nkustomize:\n{theirs.text}\nHeadgate:\n{mine.text}", pytrace=False)
