@@ -129,6 +129,11 @@ class Record(Generic[T]):
         self._fields = dict(fields)
         self._folded = {name.lower(): entry for name, entry in fields.items()}
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the fields, as they are written."""
+        return tuple(self._fields)
+
     def loose(self) -> Record[T]:
         """Return the decoder that takes numbers and booleans for text in its own fields, not in nested ones.
 

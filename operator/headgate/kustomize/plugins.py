@@ -208,7 +208,7 @@ def _value_add(config: _Config, loader: Loader, context: Context) -> Transform:
 
 _SELECTED: dict[str, tuple[str, Decoder[Any]]] = {"target": ("target", selector), "path": ("path", text)}
 
-_TRANSFORMERS: dict[str, tuple[Decoder[_Config], _Maker]] = {
+TRANSFORMERS: dict[str, tuple[Decoder[_Config], _Maker]] = {
     "AnnotationsTransformer": (_fields(annotations=("annotations", text_map)), _annotations),
     "HashTransformer": (_fields(), _hash),
     "ImageTagTransformer": (_fields(imageTag=("image_tag", image.loose())), _images),
@@ -248,7 +248,7 @@ _TRANSFORMERS: dict[str, tuple[Decoder[_Config], _Maker]] = {
 def make_transformer(config: Resource, loader: Loader, context: Context) -> Step:
     """Return the transformer that an object configures; raises Refused for what would be a program."""
     kind = _builtin_kind(config)
-    entry = _TRANSFORMERS.get(kind)
+    entry = TRANSFORMERS.get(kind)
     if entry is None:
         raise Refused(f"there is no built-in transformer {kind!r}", file=config.place)
     decode, make = entry
@@ -288,6 +288,9 @@ def make_generator(config: Resource, loader: Loader, context: Context) -> Genera
     return GeneratorStep(kind, run, origin)
 
 
+GENERATORS = ("ConfigMapGenerator", "SecretGenerator", "IAMPolicyGenerator", "HelmChartInflationGenerator")
+
+
 def _generator(kind: str, config: Resource, loader: Loader, context: Context) -> Generate:
     obj = plain(config.obj)
     if kind in ("ConfigMapGenerator", "SecretGenerator"):
@@ -298,7 +301,7 @@ def _generator(kind: str, config: Resource, loader: Loader, context: Context) ->
     if kind == "IAMPolicyGenerator":
         policy = _iam_policy(obj, "", False)
         return lambda: [_iam_account(policy, context)]
-    if kind == "HelmChartInflationGenerator":
+    if kind in GENERATORS:
         raise Refused("Helm charts in kustomizations are not supported; use a HelmRelease")
     raise Refused(f"there is no built-in generator {kind!r}", file=config.place)
 
