@@ -274,6 +274,8 @@ def test_by_workload_identity(ground: Area, remote: Remote) -> None:
         ({}, "provider must be one of aws, azure, gcp, generic, not ''"),
         ({"provider": "other"}, "not 'other'"),
         ({"provider": "generic"}, "the key 'address' is required"),
+        ({"provider": "aws", "address": "https://10.0.0.1"}, "the key 'cluster' is required"),
+        ({"provider": "gcp", "cluster": "projects/../x"}, "is not the resource name of a cluster"),
         ({"provider": "generic", "address": "http://10.0.0.1"}, "must use the https scheme"),
         ({"provider": "generic", "address": "https://ada:pw@10.0.0.1"}, "is not the address"),
     ],

@@ -149,9 +149,8 @@ class Clusters:
         access = connection.access
         try:
             if connection.cluster is None:
-                client = await Client.connect(
-                    access.kubeconfig, observer=self._observer, renewal=access.renewal
-                )
+                kubeconfig = await access.discover() if access.discover is not None else access.kubeconfig
+                client = await Client.connect(kubeconfig, observer=self._observer, renewal=access.renewal)
                 known, live = self._make(client)
                 connection.cluster = Cluster(client, live, known)
                 _log.info("connected to the cluster %s", client.cluster)

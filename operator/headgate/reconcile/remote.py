@@ -3,23 +3,29 @@
 ``spec.kubeConfig.configMapRef`` names a ConfigMap with ``provider``, ``address``, ``ca.crt``, ``cluster``,
 ``audiences`` and ``serviceAccountName`` (Flux's Kustomization reference, "Secret-less authentication"). For the
 provider ``generic`` a token of a service account is made by the API server here, and the other cluster trusts its
-issuer. It is made anew before it ends, for as long as the connection is used.
+issuer. It is made anew before it ends, for as long as the connection is used. The clouds' are in
+:mod:`headgate.reconcile.clouds`.
 """
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from headgate.api import Kustomization
 from headgate.kube import AccessError, ApiError, Bearer, Client, NotFound, ObjectRef, Renewal
+from headgate.postbuild.sops.identity import WorkloadIdentity
+from headgate.reconcile.clouds import cloud
 from headgate.reconcile.config import Config
 from headgate.reconcile.tokens import is_account_name, own_account, request_token, token_of
 
+TOKEN_TIMEOUT = 30.0
+"""Seconds for which a cloud's library waits for a token of a service account."""
 PROVIDERS = ("aws", "azure", "gcp", "generic")
 
 
@@ -40,6 +46,8 @@ class RemoteAccess:
     kubeconfig: Mapping[str, Any]
     renewal: Renewal | None = None
     """Makes the tokens, where the kubeconfig holds none."""
+    discover: Callable[[], Awaitable[Mapping[str, Any]]] | None = None
+    """Asks for the kubeconfig, where it is not known yet. Raises :class:`~headgate.kube.AccessError`."""
 
 
 def account_name(name: str, origin: str) -> str:
@@ -69,17 +77,67 @@ async def from_config_map(client: Client, config: Config, ks: Kustomization) -> 
         raise TargetError(
             f"configmap '{name}': provider must be one of {', '.join(PROVIDERS)}, not {provider!r}"
         )
-    if provider != "generic":
-        raise TargetError(
-            f"configmap '{name}': provider '{provider}' is not supported yet; use a Secret with a kubeconfig, "
-            "or provider 'generic'"
-        )
     account = data.get("serviceAccountName") or config.default_kubeconfig_service_account
     if account:
         account_name(account, f"configmap '{name}': serviceAccountName")
     parameters = repr((ks.namespace, account, sorted(data.items())))
     identity = hashlib.sha256(parameters.encode()).hexdigest()
-    return _generic(identity, client, ks.namespace, account, name, data)
+    if provider == "generic":
+        return _generic(identity, client, ks.namespace, account, name, data)
+    return await _of_a_cloud(identity, client, ks.namespace, account, name, data)
+
+
+async def _of_a_cloud(
+    identity: str, client: Client, namespace: str, account: str, name: str, data: Mapping[str, str]
+) -> RemoteAccess:
+    if not data.get("cluster"):
+        raise TargetError(
+            f"configmap '{name}': the key 'cluster' is required for provider {data['provider']}"
+        )
+    try:
+        wanted = cluster_address(data["address"]) if data.get("address") else ""
+        actor = await _identity(client, namespace, account, _audiences(data))
+        found = cloud(data["provider"], data["cluster"], actor)
+    except ValueError as error:
+        raise TargetError(f"configmap '{name}': {error}") from None
+    except ApiError as error:
+        raise TargetError(
+            f"failed to get service account '{namespace}/{account}': {error.message}"
+        ) from error
+
+    async def discover() -> Mapping[str, Any]:
+        authority = data.get("ca.crt", "").encode()
+        if account and wanted and authority:
+            return kubeconfig_for(wanted, authority)
+        described = await asyncio.to_thread(found.describe)
+        addresses = [cluster_address(a) for a in described.addresses]
+        if wanted and wanted not in addresses:
+            raise AccessError(
+                f"the cluster does not have the address '{wanted}'; it has {', '.join(addresses)}"
+            )
+        return kubeconfig_for(wanted or addresses[0], authority or described.authority)
+
+    return RemoteAccess(identity, {}, lambda: asyncio.to_thread(found.token), discover)
+
+
+async def _identity(
+    client: Client, namespace: str, account: str, audiences: list[str]
+) -> WorkloadIdentity | None:
+    """The service account as clouds see it; None for the operator's own. Raises :class:`~headgate.kube.ApiError`.
+
+    ``audiences``: what its tokens are for, where that is not what each cloud wants by default.
+    """
+    if not account:
+        return None
+    obj = await client.get(ObjectRef("v1", "ServiceAccount", account, namespace))
+    loop = asyncio.get_running_loop()
+
+    def token(audience: str) -> str:
+        wanted = audiences or [audience]
+        asked = asyncio.run_coroutine_threadsafe(token_of(client, namespace, account, wanted), loop)
+        return asked.result(TOKEN_TIMEOUT).token
+
+    return WorkloadIdentity(namespace, account, token, obj["metadata"].get("annotations") or {})
 
 
 def _generic(
@@ -91,7 +149,7 @@ def _generic(
         address = cluster_address(data["address"])
     except ValueError as error:
         raise TargetError(f"configmap '{name}': address: {error}") from None
-    audiences = [a.strip() for a in data.get("audiences", "").split("\n") if a.strip()] or [data["address"]]
+    audiences = _audiences(data) or [data["address"]]
 
     async def renew() -> Bearer:
         if account:
@@ -99,6 +157,10 @@ def _generic(
         return await _own_token(client, audiences)
 
     return RemoteAccess(identity, kubeconfig_for(address, data.get("ca.crt", "").encode()), renew)
+
+
+def _audiences(data: Mapping[str, str]) -> list[str]:
+    return [a.strip() for a in data.get("audiences", "").split("\n") if a.strip()]
 
 
 def cluster_address(text: str) -> str:
