@@ -14,6 +14,7 @@ pytestmark = pytest.mark.e2e
 # create anything in a namespace or of a kind that is going, whatever his rights.
 _NOT_OUR_RIGHTS = re.compile(
     r"not-there|because it is being terminated|while custom resource definition is terminating"
+    r"|system:anonymous|on-the-other-cluster|the-other-cluster"
 )
 
 
