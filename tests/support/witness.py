@@ -67,7 +67,8 @@ class Witness:
             environment = Path(f"/proc/{pid}/environ").read_bytes()
             self.arguments.add(arguments)
             program = arguments.split(b"\0")[0].rpartition(b"/")[2]
-            self.environments.setdefault(program, set()).add(environment)
+            if program:  # else it is just being started: its next look tells what it is
+                self.environments.setdefault(program, set()).add(environment)
 
     def _look_at_files(self) -> None:
         for path in (
