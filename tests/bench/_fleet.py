@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from _arena import NAMESPACE, kustomization
+from _arena import NAMESPACE, Arena, kustomization, ready, source
 
 Obj = dict[str, Any]
 
@@ -118,3 +118,11 @@ def fleet(size: int, **spec: Any) -> list[Obj]:
         kustomization(app_name(n), f"./apps/{app_name(n)}", targetNamespace=NAMESPACE, **spec)
         for n in range(size)
     ]
+
+
+def first_apply(a: Arena, size: int) -> None:
+    """Commit and apply the whole fleet, and wait until all of it is Ready."""
+    a.repository.commit(fleet_files(size))
+    a.apply([source(a.url), *fleet(size)])
+    head = a.head()
+    a.wait("first apply", lambda seen: len(seen) == size and all(ready(o, head) for o in seen.values()))

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import time
 
-from _arena import NAMESPACE, Arena, Cost, arena, options, ready, source, table
-from _fleet import app_name, fleet, fleet_files
+from _arena import NAMESPACE, Arena, Cost, arena, options, table
+from _fleet import app_name, first_apply
 from kubernetes import client, config
 
 SIZE, FIGHT = 200, 30.0
@@ -18,10 +18,7 @@ DEPLOYMENTS = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments"
 def main() -> None:
     chosen = options(__doc__).parse_args()
     with arena(command=chosen.operator) as a:
-        a.repository.commit(fleet_files(SIZE))
-        a.apply([source(a.url), *fleet(SIZE)])
-        head = a.head()
-        a.wait("first apply", lambda s: len(s) == SIZE and all(ready(o, head) for o in s.values()))
+        first_apply(a, SIZE)
         time.sleep(3)
         requests, writes, seconds = _fight(a)
         corrected, cost = _all_at_once(a)

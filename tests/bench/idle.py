@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import time
 
-from _arena import arena, options, ready, source, table
-from _fleet import fleet, fleet_files
+from _arena import arena, options, table
+from _fleet import first_apply
 
 
 def main() -> None:
@@ -18,10 +18,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10.0, help="how long (%(default)s)")
     chosen = parser.parse_args()
     with arena(command=chosen.operator) as a:
-        a.repository.commit(fleet_files(chosen.size))
-        a.apply([source(a.url), *fleet(chosen.size)])
-        head = a.head()
-        a.wait("first apply", lambda s: len(s) == chosen.size and all(ready(o, head) for o in s.values()))
+        first_apply(a, chosen.size)
         time.sleep(5)
         a.mark()
         time.sleep(chosen.minutes * 60)

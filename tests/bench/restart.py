@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import time
 
-from _arena import Arena, arena, options, ready, source, table
-from _fleet import app_file, fleet, fleet_files
+from _arena import Arena, arena, options, ready, table
+from _fleet import app_file, first_apply
 
 QUIET = 8.0
 """Seconds without a request after which the first pass counts as over."""
@@ -20,10 +20,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=200, help="Kustomizations (%(default)s)")
     chosen = parser.parse_args()
     with arena(command=chosen.operator) as a:
-        a.repository.commit(fleet_files(chosen.size))
-        a.apply([source(a.url), *fleet(chosen.size)])
-        head = a.head()
-        a.wait("first apply", lambda s: len(s) == chosen.size and all(ready(o, head) for o in s.values()))
+        first_apply(a, chosen.size)
         a.restart()
         seconds = _until_quiet(a)
         cost = a.cost()

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import time
 
-from _arena import arena, options, ready, source, table
-from _fleet import app_file, fleet, fleet_files
+from _arena import arena, options, ready, table
+from _fleet import app_file, first_apply
 
 SIZE, COMMITS, PERIOD = 200, 30, 1.0
 
@@ -20,10 +20,7 @@ def main() -> None:
     )
     chosen = parser.parse_args()
     with arena(command=chosen.operator) as a:
-        a.repository.commit(fleet_files(SIZE))
-        a.apply([source(a.url), *fleet(SIZE)])
-        head = a.head()
-        a.wait("first apply", lambda s: len(s) == SIZE and all(ready(o, head) for o in s.values()))
+        first_apply(a, SIZE)
         time.sleep(2)
         a.mark()
         for number in range(COMMITS):

@@ -22,12 +22,13 @@ from controlplane.ports import free_ports
 from sandbox import operator
 from tests.support.area import OWN, Area, area_name
 from tests.support.cluster import KUSTOMIZATION, SOURCE, Api, condition, until
+from tests.support.eventserver import EventServer
 from tests.support.gitserver import GitHttpServer
 from tests.support.gitserver_proxy import HttpProxy
 from tests.support.gitserver_tls import Authority
 from tests.support.keyservices import AwsKms, aws_kms, openbao
 from tests.support.manifests import config_map, dump, kustomization
-from tests.support.secrets import Values, receiver
+from tests.support.secrets import Values
 from tests.support.sops import KEYS, Wrap, age_key, sealed, sealed_file, sealed_secret
 from tests.support.sshserver import SshServer, generate_key
 from tests.support.witness import Witness
@@ -269,14 +270,14 @@ def test_no_secret_is_told(
     metrics = f"127.0.0.1:{free_ports(1)[0]}"
     with ExitStack() as stack:
         run, kms = Run(area, stack), stack.enter_context(aws_kms())
-        notified, notifications = stack.enter_context(receiver())
+        notifications = stack.enter_context(EventServer())
         for folder in folders.values():
             folder.mkdir()
         folder_names = {name: str(folder) for name, folder in folders.items()}
         for name, value in {**folder_names, **kms.variables, "RUNTIME_NAMESPACE": area.namespace}.items():
             monkeypatch.setenv(name, value)
         options = [f"--watch-label-selector={OWN}={MARK}", "--log-level=trace", f"--metrics-addr={metrics}"]
-        options += [f"--events-addr={notified}", "--sops-age-secret=shared-age"]
+        options += [f"--events-addr={notifications.url}", "--sops-age-secret=shared-age"]
         running = stack.enter_context(operator.running(account, tmp_path, options))
         witness = stack.enter_context(Witness(running.pid, *folders.values(), tmp_path / "storage"))
 
@@ -301,7 +302,7 @@ def test_no_secret_is_told(
         running.check()
     seen |= {
         "log": running.log.read_bytes(),
-        "notifications": b"\n".join(notifications),
+        "notifications": b"\n".join(notifications.bodies),
         "arguments": b"\n".join(witness.arguments),
     }
     for path, contents in witness.files.items():

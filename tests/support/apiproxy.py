@@ -13,16 +13,16 @@ from __future__ import annotations
 import base64
 import json
 import ssl
-import threading
 from collections.abc import Callable
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 import yaml
+
+from tests.support.serving import Served
 
 CHUNK = 1 << 16
 _HOP = frozenset({"connection", "host", "keep-alive", "transfer-encoding", "content-length"})
@@ -37,7 +37,7 @@ class Right(NamedTuple):
     verb: str
 
 
-class RecordingProxy:
+class RecordingProxy(Served):
     """Plain HTTP on loopback in front of the API server of a kubeconfig that holds a token and a CA."""
 
     def __init__(self, kubeconfig: Path) -> None:
@@ -52,7 +52,7 @@ class RecordingProxy:
         self.before: Callable[[str, str], None] = lambda method, path: None
         """Called with each request before it is passed on: the place to be faster than the client."""
         self._http = _Server(("127.0.0.1", 0), _handler(self))
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)
+        super().__init__(self._http)
 
     def kubeconfig(self, folder: Path) -> Path:
         """A kubeconfig that leads here."""
@@ -77,17 +77,6 @@ class RecordingProxy:
         """Those of a request, with the token."""
         kept = {name: value for name, value in of if name.lower() not in _HOP}
         return {**kept, "Authorization": f"Bearer {self._token}"}
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
 
 
 def right_of(method: str, target: str) -> Right | None:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import copy
 import http.server
 import json
-import threading
-from types import TracebackType
 from typing import Any
+
+from tests.support.serving import Served
 
 Obj = dict[str, Any]
 
 
-class EventServer:
-    """``received`` are the bodies in the order of their coming; ``refuse`` the next so many with a status of 503."""
+class EventServer(Served):
+    """``bodies`` are in the order of their coming; ``refuse`` the next so many with a status of 503."""
 
     def __init__(self) -> None:
-        self.received: list[Obj] = []
+        self.bodies: list[bytes] = []
         self.refuse = 0
         self.tries = 0
         receiver = self
@@ -30,7 +29,7 @@ class EventServer:
                     receiver.refuse -= 1
                     self.send_response(503)
                 else:
-                    receiver.received.append(json.loads(body))
+                    receiver.bodies.append(body)
                     self.send_response(202)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
@@ -39,27 +38,21 @@ class EventServer:
                 pass
 
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever)
+        super().__init__(self._server)
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_port}/"
 
+    @property
+    def received(self) -> list[Obj]:
+        """The events, decoded."""
+        return [json.loads(body) for body in list(self.bodies)]
+
     def about(self, kind: str, name: str) -> list[Obj]:
         """What came of one object."""
         return [
-            copy.deepcopy(e)
-            for e in list(self.received)
+            e
+            for e in self.received
             if (e["involvedObject"]["kind"], e["involvedObject"]["name"]) == (kind, name)
         ]
-
-    def __enter__(self) -> EventServer:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()

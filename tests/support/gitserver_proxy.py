@@ -11,9 +11,10 @@ import contextlib
 import socket
 import socketserver
 import threading
-from types import TracebackType
-from typing import ClassVar, Self
+from typing import ClassVar
 from urllib.parse import urlsplit
+
+from tests.support.serving import Served
 
 CHUNK = 1 << 16
 
@@ -27,7 +28,7 @@ class _Server(socketserver.ThreadingTCPServer):
         """Clients that give up are part of the tests."""
 
 
-class Proxy:
+class Proxy(Served):
     """One proxy; ``targets`` are the ``host:port`` that it was asked for, in order."""
 
     scheme: ClassVar[str]
@@ -42,7 +43,7 @@ class Proxy:
                 proxy.serve(self.request)
 
         self._server = _Server(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        super().__init__(self._server)
 
     @property
     def url(self) -> str:
@@ -57,17 +58,6 @@ class Proxy:
         """Connect to where the client wants to go."""
         self.targets.append(f"{host}:{port}")
         return socket.create_connection((host, port), 10)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
 
 class HttpProxy(Proxy):

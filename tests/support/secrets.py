@@ -1,14 +1,11 @@
-"""Secret values of a test, in all forms in which they could be told, and somebody who is told events."""
+"""Secret values of a test, in all forms in which they could be told."""
 
 from __future__ import annotations
 
 import base64
 import json
 import secrets
-import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import quote
 
 
@@ -46,26 +43,3 @@ def forms(value: str) -> Iterator[bytes]:
         # The characters at its ends share their bits with those around it.
         encoded = base64.b64encode(b"\0" * before + value.encode()).rstrip(b"=")
         yield encoded[(0, 2, 3)[before] : -1]
-
-
-@contextmanager
-def receiver() -> Iterator[tuple[str, list[bytes]]]:
-    """A notification controller's ear: its address, and the events it was told."""
-    told: list[bytes] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            told.append(self.rfile.read(int(self.headers["Content-Length"])))
-            self.send_response(202)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/", told
-    finally:
-        server.shutdown()
-        server.server_close()

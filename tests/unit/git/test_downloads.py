@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -12,6 +11,7 @@ from headgate.git import download
 from headgate.git.download import Downloads, RemoteFailed
 from headgate.git.url import RemoteUrl
 from headgate.kustomize import BuildError, Refused
+from tests.support.serving import serving
 
 HEADERS: list[str | None] = []
 
@@ -39,12 +39,9 @@ class _Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def web() -> Iterator[str]:
     HEADERS.clear()
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as http:
-        thread = threading.Thread(target=http.serve_forever, args=(0.05,))
-        thread.start()
+    http = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    with serving(http):
         yield f"http://127.0.0.1:{http.server_address[1]}"
-        http.shutdown()
-        thread.join()
 
 
 @pytest.fixture

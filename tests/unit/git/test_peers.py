@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.server
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 from headgate.git.peers import is_forbidden
 from headgate.git.remotes import RemoteBases
 from headgate.kustomize.errors import BuildError
+from tests.support.serving import serving
 
 
 @pytest.mark.parametrize(
@@ -60,12 +60,8 @@ def local() -> Iterator[tuple[str, list[str]]]:
         asked: list[str] = []  # noqa: RUF012 - of this server only
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://{{}}:{server.server_port}", Handler.asked
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(server):
+        yield f"http://{{}}:{server.server_port}", Handler.asked
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.1", "2130706433", "0"])

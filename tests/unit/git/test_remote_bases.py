@@ -19,6 +19,7 @@ from headgate.kustomize.giturl import parse_git_url
 from headgate.kustomize.tree import EntryKind, MemoryTree
 from tests.support.gitserver import GitHttpServer
 from tests.support.gitserver_repository import Repository
+from tests.support.serving import serving
 from tests.unit.git.test_submodules import with_submodule
 
 CONFIG_MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\n"
@@ -197,12 +198,9 @@ def files(tmp_path: Path) -> Iterator[str]:
             pass
 
     handler = functools.partial(Handler, directory=str(tmp_path / "files"))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as http:
-        thread = threading.Thread(target=http.serve_forever, args=(0.05,))
-        thread.start()
+    http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    with serving(http):
         yield f"http://127.0.0.1:{http.server_address[1]}"
-        http.shutdown()
-        thread.join()
 
 
 def test_files_over_http(files: str, bases: RemoteBases, monkeypatch: pytest.MonkeyPatch) -> None:

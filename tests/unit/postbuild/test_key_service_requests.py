@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import io
 import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -28,6 +27,7 @@ from urllib3 import HTTPResponse
 from headgate.postbuild.sops import BadCredentials, KeyRefused, MasterKey, WorkloadIdentity, key_sources
 from headgate.postbuild.sops.azure import AzureKeyVault
 from headgate.postbuild.sops.gcp import GcpKms
+from tests.support.serving import serving
 
 Obj = dict[str, Any]
 DATA_KEY = bytes(range(32))
@@ -217,12 +217,8 @@ def served(answer: Callable[[str, bytes, str], tuple[int, Obj]]) -> Iterator[str
         def log_message(self, *_: object) -> None: ...
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
+    with serving(server):
         yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 @pytest.fixture
