@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -154,6 +153,8 @@ class _RemoteBases:
 
     def _bases(self) -> Any:
         if self._made is None:
+            import tempfile
+
             from headgate.git.remotes import RemoteBases
 
             folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="headgate-bases-"))
