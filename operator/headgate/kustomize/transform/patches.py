@@ -109,7 +109,9 @@ def _with_text_metadata(patch: Resource) -> Obj:
 
 
 def _merge_one(target: Resource, patch: Resource, options: PatchOptions, schema: Schema, source: str) -> None:
-    name, namespace, kind = target.name, target.namespace, target.kind
+    # As they are written: a name that is a number stays one.
+    kept = metadata_of(target.obj)
+    name, namespace, kind = kept.get("name", ""), kept.get("namespace"), target.kind
     if options.allow_name_change or options.allow_kind_change:
         target.remember_id()
     exposed = _touches_annotations_whole(patch.obj)
@@ -133,10 +135,10 @@ def _merge_one(target: Resource, patch: Resource, options: PatchOptions, schema:
     metadata = target.metadata
     if not options.allow_name_change:
         metadata["name"] = name
-    if namespace:
-        metadata["namespace"] = namespace
-    else:
+    if namespace is None or namespace == "":
         metadata.pop("namespace", None)
+    else:
+        metadata["namespace"] = namespace
 
 
 def _touches_annotations_whole(patch: Obj) -> bool:
