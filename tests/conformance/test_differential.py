@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis.internal.conjecture import providers
 
 from headgate.kustomize import BuildError, BuildOptions, MemoryTree, build, dump_all
 from tests.conformance.casefile import Case
@@ -20,6 +22,18 @@ from tests.conformance.peer import KUBECTL, Printed, write
 
 LONG = settings.get_current_profile_name() == "long"
 EXAMPLES = settings.default.max_examples if LONG and settings.default is not None else 200
+
+
+@pytest.fixture(autouse=True, scope="module")
+def same_trees() -> Iterator[None]:
+    """Hypothesis also draws constants of whatever modules are loaded: other trees after each change of any code."""
+    if LONG:
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(providers, "_get_local_constants", providers.Constants)
+        patched.setattr(providers, "CONSTANTS_CACHE", type(providers.CONSTANTS_CACHE)(1024))
+        yield
 
 
 def ours(tree: Tree) -> Printed:

@@ -112,8 +112,9 @@ class Context:
         if self._resources > self.options.limits.resources:
             raise LimitExceeded(f"the build has more than {self.options.limits.resources} resources")
         result = []
-        for obj, line, nulls in objects:
+        for obj, line, nulls, in_braces in objects:
             resource = Resource(copied(obj), self.cluster_scoped)
+            resource.in_braces = in_braces
             if nulls:
                 resource.blanks = [
                     _at(resource.obj, null.path, null.in_braces) for null in nulls if not null.text

@@ -40,6 +40,7 @@ class Placed(NamedTuple):
     obj: Obj
     line: int
     nulls: tuple[SpelledNull, ...] = ()
+    in_braces: bool = False
 
 
 _UNWRAPPED = ("List", "ResourceList")
@@ -107,15 +108,19 @@ def objects_in(data: bytes, *, file: str, dialect: Dialect = Dialect.RESOURCE) -
     documents = [(document.value, document.line) for document in loaded]
     if len(documents) == 1:
         documents = _unwrap(*documents[0])
+    in_braces = {id(document.value) for document in loaded if document.in_braces}
+    if len(loaded) == 1 and in_braces:
+        in_braces = {id(value) for value, _ in documents}
     queue = _checked(documents, file)
     result: list[Placed] = []
     index = 0
     while index < len(queue):
-        obj, line, _ = queue[index]
+        obj, line = queue[index][:2]
         index += 1
         kind = scalar_text(obj["kind"])
         if not kind.endswith("List") or "items" not in obj:
-            result.append(Placed(obj, line, tuple(_nulls(obj, nulls, ())) if nulls else ()))
+            found = tuple(_nulls(obj, nulls, ())) if nulls else ()
+            result.append(Placed(obj, line, found, id(obj) in in_braces))
             continue
         items = obj["items"]
         if items is None:

@@ -79,7 +79,7 @@ def _build(target: Target, loader: Loader, context: Context, options: BuildOptio
         add_pairs(resources, _MANAGED_BY, _METADATA_LABELS)
     for resource in resources:
         _clean(resource, metadata)
-    return [printed(resource.obj) for resource in resources]
+    return [printed(resource.obj, in_braces=resource.in_braces) for resource in resources]
 
 
 def _finish(gathered: Accumulator) -> None:

@@ -114,6 +114,7 @@ class Resource:
         "blanks",
         "cluster_scoped",
         "helm_generated",
+        "in_braces",
         "needs_hash",
         "null_words",
         "obj",
@@ -143,6 +144,8 @@ class Resource:
         self.blanks: list[tuple[Any, str | int]] = []
         # The texts of nulls that are not written "null", by their path in the object.
         self.null_words: Mapping[tuple[str | int, ...], str] = _NO_WORDS
+        # Written as {...} in the file: everything in it is printed on one line, and folded text loses nothing.
+        self.in_braces = False
         self.shared: list[SharedValue] = []
         self.allow_name_change = False
         self.allow_kind_change = False

@@ -163,6 +163,7 @@ def _apply_json(resource: Resource, patch: JsonPatch, source: str) -> None:
         raise error.at(file=source, object=str(resource)) from None
     # The patch went through JSON, where every null is written alike.
     resource.null_words = {}
+    resource.in_braces = False
     resource.shared = []
     # kustomize restores its bookkeeping after a JSON patch, whatever the patch did to the annotations.
     resource.set_map("annotations", {**resource.annotations, **notes})

@@ -74,14 +74,15 @@ class Constructor:
         """Return the first document's value and line (from 0), or None when there is no document.
 
         ``nulls`` then names the mappings, and keys in them, that have a null or boolean which is not written
-        ``null``, ``true`` or ``false``, the text it has, and whether that is within braces. Raises Malformed, and
-        what the parser raises.
+        ``null``, ``true`` or ``false``, the text it has, and whether that is within braces; ``in_braces`` whether the
+        whole document is. Raises Malformed, and what the parser raises.
         """
         # The stubs know neither that the stream ends with an event of its own nor that libyaml marks every event.
         next_event: Callable[[], Any] = parser.get_event
         line = -1
         self._anchors: dict[str, Any] = {}
         self.nulls: list[tuple[dict[str, Any], str, str, bool]] = []
+        self.in_braces = False
         flow_level = 0
         self._copies = 0
         cache, last_wins, first_wins = self._cache, self._last_wins, self._first_wins
@@ -134,6 +135,7 @@ class Constructor:
                 merges = None
                 if flow_level or event.flow_style:
                     flow_level += 1
+                    self.in_braces = self.in_braces or len(stack) == 1
                 continue
             elif kind is AliasEvent:
                 value = self._alias(event)

@@ -56,12 +56,14 @@ class Document(NamedTuple):
     """One document that is not empty: its value, and the line (1-based) of the file its value starts at.
 
     ``nulls`` are the mappings, and keys in them, that have a null which is not written ``null``, the text it has
-    (``""`` where nothing stands after the colon), and whether that is within braces.
+    (``""`` where nothing stands after the colon), and whether that is within braces. ``in_braces`` tells whether all
+    of the document is.
     """
 
     value: Any
     line: int
     nulls: Sequence[tuple[dict[str, Any], str, str, bool]] = ()
+    in_braces: bool = False
 
 
 _SEPARATOR = re.compile(r"\n---.*\n")
@@ -104,7 +106,9 @@ def load_documents(
         except YAMLError as error:
             raise YamlError(str(error), file=file) from None
         if found is not None and found[0] is not None:
-            documents.append(Document(found[0], found[1] + first_line, constructor.nulls))
+            documents.append(
+                Document(found[0], found[1] + first_line, constructor.nulls, constructor.in_braces)
+            )
     return documents
 
 

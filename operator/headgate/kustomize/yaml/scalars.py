@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import datetime
 import re
+from collections.abc import Callable
 from typing import Any
 
 from headgate.kustomize.yaml.folded import refolded
@@ -88,18 +89,19 @@ def plain(value: Any) -> Any:
 
     This is what kustomize prints and reads again, and so folded text changes (:mod:`.folded`).
     """
-    return _unmarked(value, _PLAIN_TYPES)
+    return _unmarked(value, _PLAIN_TYPES, refolded)
 
 
-def printed(value: Any) -> Any:
+def printed(value: Any, *, in_braces: bool = False) -> Any:
     """Return the value as it is read from what ``kustomize build`` prints: plain, and whole numbers as such.
 
-    What is applied has ``replicas: 2.0`` as ``2``, which is all the API server takes for an integer.
+    What is applied has ``replicas: 2.0`` as ``2``, which is all the API server takes for an integer. Within braces
+    there are no blocks, so folded text stays as it is.
     """
-    return _unmarked(value, _PRINTED_TYPES)
+    return _unmarked(value, _PRINTED_TYPES, str if in_braces else refolded)
 
 
-def _unmarked(value: Any, done: frozenset[type]) -> Any:
+def _unmarked(value: Any, done: frozenset[type], folded: Callable[[str], str]) -> Any:
     kind = type(value)
     if kind in done:
         return value
@@ -107,7 +109,7 @@ def _unmarked(value: Any, done: frozenset[type]) -> Any:
         changed: dict[str, Any] | None = None
         for key, old in value.items():
             if type(old) not in done:
-                new = _unmarked(old, done)
+                new = _unmarked(old, done, folded)
                 if new is not old:
                     if changed is None:
                         changed = dict(value)
@@ -115,11 +117,11 @@ def _unmarked(value: Any, done: frozenset[type]) -> Any:
         return value if changed is None else changed
     if kind is list:
         for index, old in enumerate(value):
-            if type(old) not in done and _unmarked(old, done) is not old:
-                return [*value[:index], *(_unmarked(item, done) for item in value[index:])]
+            if type(old) not in done and _unmarked(old, done, folded) is not old:
+                return [*value[:index], *(_unmarked(item, done, folded) for item in value[index:])]
         return value
     if isinstance(value, str):
-        return refolded(value) if kind is Folded else str(value)
+        return folded(value) if kind is Folded else str(value)
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float):
