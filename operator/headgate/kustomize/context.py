@@ -89,21 +89,24 @@ class Context:
         """Return the objects in a file, which may be kept from an earlier build and must not be changed."""
         place = loader.locate(path)
         content_id = loader.tree.content_id(place)
-        objects: list[Placed] | None = CACHE.get(dialect.value, content_id) if content_id else None
-        if objects is None:
-            data = loader.read(place)
-            objects = objects_in(data, file=place, dialect=dialect)
-            if content_id:
-                CACHE.put(dialect.value, content_id, objects, len(data))
+        known: tuple[list[Placed], int] | None = CACHE.get(dialect.value, content_id) if content_id else None
+        if known is not None:
+            loader.count(known[1])
+            return known[0]
+        data = loader.read(place)
+        objects = objects_in(data, file=place, dialect=dialect)
+        if content_id:
+            CACHE.put(dialect.value, content_id, (objects, len(data)), len(data))
         return objects
 
     def parse_objects(self, data: bytes, *, file: str, dialect: Dialect = Dialect.RESOURCE) -> list[Placed]:
         """Return the objects in a text, likewise; ``file`` serves messages."""
         content_id = blob_id(data)
-        objects: list[Placed] | None = CACHE.get(dialect.value, content_id)
-        if objects is None:
-            objects = objects_in(data, file=file, dialect=dialect)
-            CACHE.put(dialect.value, content_id, objects, len(data))
+        known: tuple[list[Placed], int] | None = CACHE.get(dialect.value, content_id)
+        if known is not None:
+            return known[0]
+        objects = objects_in(data, file=file, dialect=dialect)
+        CACHE.put(dialect.value, content_id, (objects, len(data)), len(data))
         return objects
 
     def resources(self, objects: list[Placed], file: str) -> list[Resource]:

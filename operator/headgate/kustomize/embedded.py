@@ -10,8 +10,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from headgate.kustomize.errors import BuildError
+from headgate.kustomize.errors import BuildError, LimitExceeded
 from headgate.kustomize.fieldpath import MISSING, look_up
+from headgate.kustomize.growth import charge
 from headgate.kustomize.pathmatch import Slot, find_slots
 from headgate.kustomize.yaml import dump, load_documents, plain, to_json
 from headgate.kustomize.yaml.scalars import scalar_text
@@ -27,12 +28,16 @@ def edit_embedded(root: Any, path: list[str], create: Any, edit: Callable[[Slot]
         if value is MISSING or isinstance(value, (dict, list)) or not scalar_text(value).strip():
             continue
         text = scalar_text(value)
+        # Reading and writing the whole text is what this costs.
+        charge(len(text))
         try:
             documents = load_documents(text.encode(), file="")
             holder = [documents[0].value if documents else None]
             slots = find_slots(holder[0], path[length:], create)
             for slot in slots:
                 edit(slot)
+        except LimitExceeded:
+            raise
         except BuildError:
             return False
         if not slots:

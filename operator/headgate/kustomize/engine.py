@@ -5,6 +5,7 @@ from __future__ import annotations
 from headgate.kustomize.context import Context
 from headgate.kustomize.errors import FileMissing, KustomizationError, ResourceError
 from headgate.kustomize.fieldspec import FieldSpec, Plans
+from headgate.kustomize.growth import bounded
 from headgate.kustomize.loader import Loader
 from headgate.kustomize.options import BuildOptions
 from headgate.kustomize.provenance import (
@@ -56,7 +57,8 @@ def build(tree: Tree, path: str, options: BuildOptions = _DEFAULT_OPTIONS) -> li
     loader.root = resolve(tree, root)
     context = Context(options)
     try:
-        return _build(Target(loader, context), loader, context, options)
+        with bounded(options.limits.bytes_written):
+            return _build(Target(loader, context), loader, context, options)
     except RecursionError:
         raise KustomizationError("the input is nested too deeply") from None
 

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from headgate.kustomize.errors import PatchError, YamlError
+from headgate.kustomize.growth import charge_value
 from headgate.kustomize.yaml import Dialect, load_documents, plain, to_json
 from headgate.kustomize.yaml.numbers import go_general, go_json
 from headgate.kustomize.yaml.scalars import SpelledInt
@@ -215,7 +216,10 @@ def _delete(container: Any, part: str) -> None:
 
 
 def _value(operation: Operation) -> Any:
-    return None if operation.value is _ABSENT else _copied(operation.value)
+    if operation.value is _ABSENT:
+        return None
+    charge_value(operation.value)
+    return _copied(operation.value)
 
 
 def _add(document: Any, operation: Operation) -> Any:
@@ -254,6 +258,7 @@ def _move(document: Any, operation: Operation) -> Any:
 
 def _copy(document: Any, operation: Operation) -> Any:
     value = _get(_parent(document, operation.from_parts), operation.from_parts[-1])
+    charge_value(value)
     _insert(_parent(document, operation.parts), operation.parts[-1], _copied(value))
     return document
 

@@ -33,13 +33,15 @@ class Limits:
     """Bounds that no honest build meets, so that a hostile one cannot exhaust the process.
 
     ``depth`` bounds how deeply bases nest, ``resources`` and ``kustomizations`` count over the whole build,
-    ``bytes_read`` is the sum of all files read, each as often as it is read.
+    ``bytes_read`` is the sum of all files read, each as often as it is read; ``bytes_written`` is what patches,
+    replacements, names, labels and the like write into objects (see :mod:`.growth`).
     """
 
     depth: int = 128
     kustomizations: int = 50_000
     resources: int = 200_000
-    bytes_read: int = 1024 * 1024 * 1024
+    bytes_read: int = 512 * 1024 * 1024
+    bytes_written: int = 256 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)

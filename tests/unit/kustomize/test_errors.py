@@ -305,6 +305,54 @@ def test_limits(limits: Limits, text: str) -> None:
         build(MemoryTree(files), "app", BuildOptions(limits=limits))
 
 
+def test_what_is_read_counts_as_often_as_it_is_read_cached_or_not() -> None:
+    files = {
+        "app/kustomization.yaml": "resources: [b, c]",
+        "app/b/kustomization.yaml": "namePrefix: b-\nresources: [../../base]",
+        "app/c/kustomization.yaml": "namePrefix: c-\nresources: [../../base]",
+        "base/kustomization.yaml": "resources: [a.yaml]",
+        "base/a.yaml": f"{MAP}data: {{x: {'x' * 10_000}}}\n",
+    }
+    assert len(build(MemoryTree(files), "app", BuildOptions(limits=Limits(bytes_read=21_000)))) == 2
+    for _ in range(2):
+        with pytest.raises(LimitExceeded, match="the build reads more than 19000 bytes"):
+            build(MemoryTree(files), "app", BuildOptions(limits=Limits(bytes_read=19_000)))
+
+
+DOUBLING = "".join(f"- {{op: copy, from: /data, path: /data/x{number}}}\n" for number in range(40))
+GROWTH = {
+    "a JSON patch that copies a field into itself": f"patches: [{{target: {{name: a}}, path: {{}}}}]\n---\n{DOUBLING}",
+    "replacements that copy a field into itself": "replacements:\n"
+    + "".join(
+        f"- source: {{kind: ConfigMap, name: a, fieldPath: data}}\n  targets:\n"
+        f"  - {{select: {{kind: ConfigMap}}, fieldPaths: [data.x{number}], options: {{create: true}}}}\n"
+        for number in range(40)
+    ),
+    "replacements that append a text to itself": "replacements:\n"
+    + "- source: {kind: ConfigMap, name: a, fieldPath: data.k}\n  targets:\n"
+    "  - {select: {kind: ConfigMap}, fieldPaths: [data.k], options: {delimiter: ',', index: 999}}\n" * 40,
+    "a long prefix, many times": f"namePrefix: {'x' * 100_000}\nnameSuffix: {'x' * 100_000}\n",
+    "a long label in many places": f"labels: [{{pairs: {{a: {'x' * 50_000}}}, includeSelectors: true}}]\n",
+    "a large patch with many targets": "patches:\n- target: {kind: ConfigMap}\n  patch: |\n"
+    f"    apiVersion: v1\n    kind: ConfigMap\n    metadata: {{name: a}}\n    data: {{big: {'x' * 50_000}}}\n",
+}
+
+
+@pytest.mark.parametrize("name", GROWTH)
+def test_a_little_that_would_become_a_lot(name: str) -> None:
+    objects = "---\n".join(
+        MAP.replace("name: a", f"name: a{number or ''}") + "data: {k: v}\n" for number in range(50)
+    )
+    kustomization, _, patch = GROWTH[name].partition("---\n")
+    files = {
+        "kustomization.yaml": f"resources: [all.yaml]\n{kustomization.replace('{}', 'p.yaml')}",
+        "all.yaml": objects,
+        "p.yaml": patch,
+    }
+    with pytest.raises(LimitExceeded, match="of the build write more than 2000000 bytes"):
+        build(MemoryTree(files), "", BuildOptions(limits=Limits(bytes_written=2_000_000)))
+
+
 def test_unknown_fields_of_the_file_that_is_built_can_be_left_out() -> None:
     files = {"kustomization.yaml": "resources: [b]\nfoo: 1", "b/kustomization.yaml": "namePrefix: a"}
     assert build(MemoryTree(files), "", BuildOptions(unknown_fields="ignore")) == []

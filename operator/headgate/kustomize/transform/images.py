@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from headgate.kustomize.errors import ResourceError
 from headgate.kustomize.fieldspec import Plans, visit
+from headgate.kustomize.growth import charge
 from headgate.kustomize.model import Image
 from headgate.kustomize.patterns import BadPattern, is_literal, searcher
 from headgate.kustomize.resmap import ResMap
@@ -54,6 +55,7 @@ def set_images(resources: ResMap, images: Sequence[Image], plans: Plans) -> None
         value = scalar_text(old)
         new = wanted.applied(value, times)
         if new is not None:
+            charge(len(new))
             container[key] = rewritten(old, new)
 
 

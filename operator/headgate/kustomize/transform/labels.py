@@ -7,6 +7,7 @@ from typing import Any
 from headgate.kustomize.config import TransformerConfig
 from headgate.kustomize.errors import ResourceError
 from headgate.kustomize.fieldspec import FieldSpec, Plans, merge_specs, visit
+from headgate.kustomize.growth import charge
 from headgate.kustomize.model import Label
 from headgate.kustomize.resmap import ResMap
 from headgate.kustomize.resource import Resource
@@ -22,12 +23,14 @@ def add_pairs(resources: ResMap, pairs: dict[str, str], plans: Plans) -> None:
     if not pairs:
         return
 
+    size = sum(len(key) + len(value) for key, value in pairs.items())
     created: dict[str, list[Any]] = {}
     current: Resource
 
     def setter(container: Any, field: Any) -> None:
         target = container[field]
         if isinstance(target, dict):
+            charge(size)
             for key, value in pairs.items():
                 if key in target:
                     target[key] = value

@@ -8,6 +8,7 @@ from headgate.kustomize.config import Specs
 from headgate.kustomize.errors import ResourceError
 from headgate.kustomize.fieldspec import plan_of, visit
 from headgate.kustomize.generators import content_hash
+from headgate.kustomize.growth import charge
 from headgate.kustomize.ids import Gvk
 from headgate.kustomize.resmap import ResMap
 from headgate.kustomize.resource import Resource
@@ -39,7 +40,9 @@ def _affix(resources: ResMap, prefix: str, suffix: str, specs: Specs) -> None:
         old = container[key]
         if isinstance(old, (dict, list)):
             raise ResourceError("must be a scalar to take a prefix or suffix")
-        container[key] = rewritten(old, f"{prefix}{scalar_text(old)}{suffix}")
+        text = f"{prefix}{scalar_text(old)}{suffix}"
+        charge(len(text))
+        container[key] = rewritten(old, text)
 
     for resource in resources:
         original = resource.original_gvk

@@ -7,6 +7,7 @@ from typing import Any
 
 from headgate.kustomize.errors import KustomizationError, ResourceError
 from headgate.kustomize.fieldspec import Plans, visit
+from headgate.kustomize.growth import charge
 from headgate.kustomize.resmap import ResMap
 from headgate.kustomize.resource import Resource
 
@@ -62,6 +63,7 @@ def _setter(namespace: str, unset_only: bool) -> Callable[[Any, Any], None]:
         old = container[key]
         if isinstance(old, (dict, list)):
             raise ResourceError("a namespace must be a scalar")
+        charge(len(namespace))
         if not (unset_only and old not in ("", None)):
             container[key] = namespace
 

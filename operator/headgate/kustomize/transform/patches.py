@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from headgate.kustomize.copying import copied
 from headgate.kustomize.errors import BuildError, PatchError
+from headgate.kustomize.growth import charge_value
 from headgate.kustomize.jsonpatch import JsonPatch
 from headgate.kustomize.merge import strategic_merge
 from headgate.kustomize.model import PatchOptions, Selector
@@ -117,6 +118,7 @@ def _merge_one(target: Resource, patch: Resource, options: PatchOptions, schema:
     exposed = _touches_annotations_whole(patch.obj)
     before = _expose(target) if exposed else target.obj
     trail = trail_for(target)
+    charge_value(patch.obj)
     try:
         # The outcome shares parts with the patch, which is to stay as it is for its other targets.
         merged = strategic_merge(before, copied(patch.obj), schema, target.blanks, trail)

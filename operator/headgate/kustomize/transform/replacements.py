@@ -12,6 +12,7 @@ from headgate.kustomize.copying import copied
 from headgate.kustomize.embedded import edit_embedded
 from headgate.kustomize.errors import BuildError, ReferenceFault
 from headgate.kustomize.fieldpath import MISSING, look_up, split_dotted
+from headgate.kustomize.growth import charge, charge_value
 from headgate.kustomize.ids import DEFAULT_NAMESPACE, Gvk
 from headgate.kustomize.model import FieldOptions, Replacement, ReplacementTarget, Selector, Source
 from headgate.kustomize.pathmatch import CREATED, Slot, find_slots
@@ -202,12 +203,14 @@ def _set(slot: Slot, value: _Value, options: FieldOptions | None) -> None:
         else:
             parts[options.index] = text
         text = options.delimiter.join(parts)
+    charge(len(text))
     try:
         if old is CREATED:
             container[key] = resolve_v3(text)
         elif is_scalar:
             container[key] = retyped(old, text)
         elif isinstance(value.value, (dict, list)):
+            charge_value(value.value)
             container[key] = copied(value.value)
         else:
             container[key] = retyped(value.value, text)

@@ -8,6 +8,7 @@ from typing import Any
 from headgate.kustomize.errors import BuildError, ReferenceFault, ResourceError
 from headgate.kustomize.fieldpath import MISSING, look_up, split_dotted, with_indexes
 from headgate.kustomize.fieldspec import Plans, visit
+from headgate.kustomize.growth import charge
 from headgate.kustomize.ids import ResId, effective_namespace
 from headgate.kustomize.model import Var
 from headgate.kustomize.resmap import ResMap
@@ -137,19 +138,22 @@ class _Expansion:
             return str(text) if type(text) is Folded else text
         pieces: list[str] = []
         done = cursor = 0
+        last = text.rfind(")")
         while cursor < len(text):
             if text[cursor] != "$" or cursor + 1 == len(text):
                 cursor += 1
                 continue
             pieces.append(text[done:cursor])
             follower = text[cursor + 1]
-            end = text.find(")", cursor + 2) if follower == "(" else -1
+            end = text.find(")", cursor + 2) if follower == "(" and cursor < last else -1
             if end >= 0:
                 name = text[cursor + 2 : end]
                 value = self._mapped(name)
                 if text == f"$({name})":
                     return value
-                pieces.append(scalar_text(value))
+                piece = scalar_text(value)
+                charge(len(piece))
+                pieces.append(piece)
                 cursor = end + 1
             else:
                 pieces.append("$" if follower == "$" else f"${follower}")
