@@ -5,10 +5,12 @@ The flags, their values and defaults are those of kustomize's command line.
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import sys
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -104,6 +106,7 @@ def command(
     from headgate.kustomize import BuildError, BuildOptions, dump_all
 
     with ExitStack() as stack:
+        stack.enter_context(_without_collector())
         options = BuildOptions(
             load_restrictor="none" if load_restrictor == "LoadRestrictionsNone" else "root-only",
             reorder=reorder,
@@ -130,6 +133,19 @@ def command(
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         raise click.ClickException(str(error)) from None
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Leave the garbage collector out: a build makes much that lives and hardly any garbage, and the process ends."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _build(directory: str, options: BuildOptions) -> list[Obj]:
