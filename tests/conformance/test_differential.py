@@ -57,6 +57,13 @@ def both(tree: Tree) -> tuple[Printed, Printed]:
     return Printed(failed, (err if failed else out).decode(errors="replace")), mine
 
 
+def explained(theirs: Printed, mine: Printed) -> bool:
+    """Tell whether this is among the differences that docs/build.md lists and the trees come upon."""
+    crashed = theirs.failed and "panic: " in theirs.text and "goroutine " in theirs.text
+    nameless = mine.failed and "has lost its name or kind to a patch" in mine.text
+    return crashed or nameless
+
+
 @pytest.mark.skipif(KUBECTL is None, reason="kubectl is not installed")
 @settings(
     max_examples=EXAMPLES,
@@ -66,7 +73,7 @@ def both(tree: Tree) -> tuple[Printed, Printed]:
 @given(trees())
 def test_invented_trees(tree: Tree) -> None:
     theirs, mine = both(tree)
-    if theirs.failed and mine.failed:
+    if (theirs.failed and mine.failed) or explained(theirs, mine):
         return
     if theirs != mine:
         case = Case("found by the differential test", dict(tree.files), tree.directory)

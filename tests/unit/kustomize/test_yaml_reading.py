@@ -8,7 +8,7 @@ import pytest
 
 from headgate.kustomize import YamlError
 from headgate.kustomize.yaml import Dialect, Limits, Quoted, load_documents, plain, scalar_text
-from headgate.kustomize.yaml.scalars import SpelledFloat, SpelledInt, Time
+from headgate.kustomize.yaml.scalars import SpelledFloat, SpelledInt, SpelledStr
 
 
 def load(text: str | bytes, **options: Any) -> list[Any]:
@@ -65,7 +65,8 @@ def test_scalars_of_kustomization_files(text: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "kind"), [("0x1F", SpelledInt), ("1.10", SpelledFloat), ("2001-01-01", Time), ("'1'", Quoted)]
+    ("text", "kind"),
+    [("0x1F", SpelledInt), ("1.10", SpelledFloat), ("2001-01-01", SpelledStr), ("'1'", Quoted)],
 )
 def test_spelling_is_kept(text: str, kind: type) -> None:
     (found,) = load(f"a: {text}\n")

@@ -212,7 +212,7 @@ def _find(entries: list[_Entry], keys: _Keys, values: list[str]) -> _Cell | None
             if (scalar_text(value) if type(value) not in (dict, list) else "") == values[0]:
                 return cell
         elif type(value) is dict and all(
-            key in value and scalar_text(value[key]) == wanted for key, wanted in given
+            value.get(key) is not None and scalar_text(value[key]) == wanted for key, wanted in given
         ):
             return cell
     return None

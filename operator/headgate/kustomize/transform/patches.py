@@ -10,17 +10,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from headgate.kustomize.copying import copied
 from headgate.kustomize.errors import BuildError, PatchError
 from headgate.kustomize.growth import charge_value
 from headgate.kustomize.jsonpatch import JsonPatch
 from headgate.kustomize.merge import strategic_merge
 from headgate.kustomize.model import PatchOptions, Selector
 from headgate.kustomize.resmap import ResMap
-from headgate.kustomize.resource import BUILD_ANNOTATIONS, ORIGIN, Obj, Resource, metadata_of
+from headgate.kustomize.resource import (
+    BUILD_ANNOTATIONS,
+    ORIGIN,
+    TRANSFORMATIONS,
+    Obj,
+    Resource,
+    metadata_of,
+)
 from headgate.kustomize.schema import Schema
 from headgate.kustomize.selection import select
 from headgate.kustomize.sharing import follow, trail_for
+from headgate.kustomize.transform.words import spelled, take_words
 from headgate.kustomize.yaml.scalars import scalar_text
 
 
@@ -92,6 +99,7 @@ def _merge_selected(
     for target in selected:
         api_version = scalar_text(target.obj.get("apiVersion", ""))
         adapted = Resource({**as_text, "apiVersion": api_version}, patch.cluster_scoped)
+        adapted.null_words = {path: word for path, word in patch.null_words.items() if path[0] != "metadata"}
         _merge_one(target, adapted, loaded.options, schema, loaded.source)
         if not api_version and target.obj:
             target.obj["apiVersion"] = None
@@ -121,13 +129,15 @@ def _merge_one(target: Resource, patch: Resource, options: PatchOptions, schema:
     charge_value(patch.obj)
     try:
         # The outcome shares parts with the patch, which is to stay as it is for its other targets.
-        merged = strategic_merge(before, copied(patch.obj), schema, target.blanks, trail)
+        merged = strategic_merge(before, spelled(patch), schema, target.blanks, trail)
     except BuildError as error:
         raise error.at(file=source, object=str(target)) from None
     if not merged:
         target.obj = {}
         return
     target.obj = merged
+    if patch.null_words or target.null_words:
+        take_words(target, patch)
     if trail is not None:
         follow(target, before, trail)
     if exposed:
@@ -175,14 +185,19 @@ def _apply_json(resource: Resource, patch: JsonPatch, source: str) -> None:
 def _expose(resource: Resource) -> Obj:
     """Return the object with kustomize's bookkeeping among its annotations; nothing else is copied."""
     notes = resource.bookkeeping()
+    metadata = metadata_of(resource.obj)
+    annotations = metadata.get("annotations")
+    if not isinstance(annotations, dict):
+        annotations = {}
     if resource.origin is not None:
         notes[ORIGIN] = ""
+    if resource.transformations:
+        notes[TRANSFORMATIONS] = ""
+        # Of all the notes, these make texts of whatever is there.
+        annotations = resource.annotations
     if not notes:
         return resource.obj
-    metadata = dict(metadata_of(resource.obj))
-    annotations = metadata.get("annotations")
-    metadata["annotations"] = {**(annotations if isinstance(annotations, dict) else {}), **notes}
-    return {**resource.obj, "metadata": metadata}
+    return {**resource.obj, "metadata": {**metadata, "annotations": {**annotations, **notes}}}
 
 
 def _conceal(resource: Resource) -> None:
@@ -191,7 +206,8 @@ def _conceal(resource: Resource) -> None:
     resource.adopt_bookkeeping(annotations)
     if ORIGIN not in annotations:
         resource.origin = None
-    kept = {
-        key: value for key, value in annotations.items() if key not in BUILD_ANNOTATIONS and key != ORIGIN
-    }
+    if TRANSFORMATIONS not in annotations:
+        resource.transformations = ()
+    ours = {*BUILD_ANNOTATIONS, ORIGIN, TRANSFORMATIONS}
+    kept = {key: value for key, value in annotations.items() if key not in ours}
     resource.set_map("annotations", kept)

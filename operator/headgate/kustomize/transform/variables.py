@@ -14,7 +14,7 @@ from headgate.kustomize.model import Var
 from headgate.kustomize.resmap import ResMap
 from headgate.kustomize.resource import Resource, ScopeOf
 from headgate.kustomize.sharing import spread
-from headgate.kustomize.yaml.scalars import Folded, Time, plain, scalar_text
+from headgate.kustomize.yaml.scalars import Folded, SpelledStr, plain, scalar_text
 
 Vars = dict[str, Var]
 
@@ -102,7 +102,7 @@ def _value(source: Resource | None, var: Var) -> Any:
 
 
 def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and not isinstance(value, Time)
+    return isinstance(value, str) and not isinstance(value, SpelledStr)
 
 
 class _Expansion:

@@ -25,7 +25,7 @@ from yaml.events import (
 )
 
 from headgate.kustomize.yaml.numbers import go_general
-from headgate.kustomize.yaml.scalars import Folded, Quoted, Time, plain, scalar_text
+from headgate.kustomize.yaml.scalars import Binary, Folded, Quoted, SpelledStr, plain, scalar_text
 
 __all__ = ["Constructor", "Malformed"]
 
@@ -209,7 +209,7 @@ class Constructor:
         if text == "<<" and (event.tag is None or event.tag == _TAG + "merge"):
             return _MERGE
         value = self._tagged(event) if event.tag not in (None, "!") else self._resolve(text)
-        if not isinstance(value, str) or isinstance(value, Time):
+        if not isinstance(value, str) or isinstance(value, SpelledStr):
             if not self._any_keys or value is None:
                 raise Malformed(
                     f"the key {text or 'null'} must be a string: write it in quotes", event.start_mark.line
@@ -232,7 +232,7 @@ class Constructor:
             except (binascii.Error, ValueError):
                 raise Malformed("a !!binary value must be base64", event.start_mark.line) from None
             decoded = data.decode("utf-8", "surrogateescape")
-            return Quoted("".join("\ufffd" if "\udc80" <= c <= "\udcff" else c for c in decoded))
+            return Binary("".join("\ufffd" if "\udc80" <= c <= "\udcff" else c for c in decoded), text)
         if tag not in ("int", "float", "bool", "null", "timestamp"):
             # Other tags mean nothing to Kubernetes.
             return Quoted(text)
@@ -250,7 +250,7 @@ class Constructor:
             else "float"
             if isinstance(value, float)
             else "timestamp"
-            if isinstance(value, Time)
+            if isinstance(value, SpelledStr)
             else "str"
         )
         if found != tag:

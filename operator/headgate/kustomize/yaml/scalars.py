@@ -5,7 +5,8 @@ resources with it) knows ``true`` but not ``yes``, octal as ``017`` and as ``0o1
 (kustomization files and JSON patches) takes ``yes``, ``on``, ``y`` and the like for booleans.
 
 Spelling outlives type in kustomize. So a scalar whose text cannot be told from its value comes as a subclass
-that keeps the text: :class:`Quoted`, :class:`Folded`, :class:`Time`, :class:`SpelledInt`, :class:`SpelledFloat`.
+that keeps the text: :class:`Quoted`, :class:`Folded`, :class:`SpelledStr`, :class:`SpelledInt`,
+:class:`SpelledFloat`.
 """
 
 from __future__ import annotations
@@ -13,17 +14,19 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from headgate.kustomize.yaml.folded import refolded
 from headgate.kustomize.yaml.numbers import go_general, go_whole
 
 __all__ = [
+    "Binary",
     "Folded",
     "Quoted",
+    "SpelledBool",
     "SpelledFloat",
     "SpelledInt",
-    "Time",
+    "SpelledStr",
     "needs_quotes",
     "plain",
     "printed",
@@ -45,16 +48,22 @@ class Folded(Quoted):
     __slots__ = ()
 
 
-class Time(str):
-    """A date or time written without quotes: the value is its RFC 3339 form, ``text`` is as written."""
+class SpelledStr(str):
+    """A string whose ``text``, as written, is another: a date without quotes, whose value is its RFC 3339 form."""
 
     __slots__ = ("text",)
     text: str
 
-    def __new__(cls, value: str, text: str) -> Time:
+    def __new__(cls, value: str, text: str) -> SpelledStr:
         self = super().__new__(cls, value)
         self.text = text
         return self
+
+
+class Binary(SpelledStr):
+    """A string written as base64 after ``!!binary``: annotations take the text, all else the value."""
+
+    __slots__ = ()
 
 
 class SpelledInt(int):
@@ -78,6 +87,16 @@ class SpelledFloat(float):
         self = super().__new__(cls, value)
         self.text = text
         return self
+
+
+class SpelledBool(NamedTuple):
+    """A boolean written otherwise than ``true`` or ``false``, within a patch while that is merged.
+
+    Python's booleans cannot have text, so everywhere else the text is noted beside the object.
+    """
+
+    value: bool
+    text: str
 
 
 _PLAIN_TYPES: frozenset[type] = frozenset((str, int, float, bool, type(None)))
@@ -146,7 +165,7 @@ def scalar_text(value: Any) -> str:
         return go_general(value)
     if kind is Quoted or kind is Folded:
         return str(value)
-    if isinstance(value, (Time, SpelledInt, SpelledFloat)):
+    if isinstance(value, (SpelledStr, SpelledInt, SpelledFloat, SpelledBool)):
         return value.text
     return ""
 
@@ -272,7 +291,7 @@ def _number(text: str, *, v3: bool) -> Any:
     return text
 
 
-def _time(text: str) -> Time | None:
+def _time(text: str) -> SpelledStr | None:
     if len(text) < 8 or text[4] != "-":
         return None
     match = _TIME.fullmatch(text)
@@ -290,7 +309,7 @@ def _time(text: str) -> Time | None:
     except ValueError:
         return None
     if not with_time:
-        return Time(f"{year:04}-{month:02}-{day:02}T00:00:00Z", text)
+        return SpelledStr(f"{year:04}-{month:02}-{day:02}T00:00:00Z", text)
     hour, minute, second = int(match["hour"]), int(match["minute"]), int(match["second"])
     if hour > 23 or minute > 59 or second > 59:
         return None
@@ -300,6 +319,6 @@ def _time(text: str) -> Time | None:
         return None
     fraction = (match["fraction"] or "")[:9].rstrip("0")
     point = "." if fraction else ""
-    return Time(
+    return SpelledStr(
         f"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{point}{fraction}{zone}", text
     )

@@ -1,0 +1,51 @@
+"""Booleans that are not written ``true`` or ``false``, on their way from a patch into an object.
+
+kustomize keeps the text of what replaces a value, not what it means: ``True`` in a patch becomes ``"True"`` where the
+object has a string in quotes, and in annotations, which are text in the end.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from headgate.kustomize.copying import copied
+from headgate.kustomize.resource import Obj, Resource
+from headgate.kustomize.yaml.scalars import SpelledBool
+
+
+def spelled(patch: Resource) -> Obj:
+    """Return a copy of the patch, in which booleans of unusual spelling know how they are written."""
+    body: Obj = copied(patch.obj)
+    for path, word in patch.null_words.items():
+        container: Any = body
+        for step in path[:-1]:
+            container = container[step]
+        if isinstance(container[path[-1]], bool):
+            container[path[-1]] = SpelledBool(container[path[-1]], word)
+    return body
+
+
+def take_words(target: Resource, patch: Resource) -> None:
+    """Note the words that a patch brings, and forget those of values that it replaces."""
+    target.null_words = {
+        **{path: word for path, word in target.null_words.items() if not _reaches(patch.obj, path)},
+        **patch.null_words,
+    }
+    _settle(target.obj)
+
+
+def _reaches(value: Any, path: tuple[str | int, ...]) -> bool:
+    for step in path:
+        if not isinstance(value, dict) or step not in value:
+            return False
+        value = value[step]
+    return True
+
+
+def _settle(value: Any) -> None:
+    """Make plain booleans of those that know how they are written."""
+    for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+        if isinstance(item, SpelledBool):
+            value[key] = item.value
+        elif isinstance(item, (dict, list)):
+            _settle(item)
