@@ -15,7 +15,7 @@ from headgate.kustomize.model import GeneratorArgs, GeneratorOptions
 from headgate.kustomize.resource import Obj, ScopeOf
 from headgate.kustomize.resource import Resource as _Resource
 from headgate.kustomize.yaml import plain, to_json
-from headgate.kustomize.yaml.scalars import scalar_text
+from headgate.kustomize.yaml.scalars import Quoted, created_text, scalar_text
 
 _BASE64_LINE = 70
 _BOM = "\ufeff"
@@ -31,9 +31,9 @@ def make_config_map(args: GeneratorArgs, loader: Loader, cluster_scoped: ScopeOf
     obj = _base("ConfigMap", args)
     for key, content in _pairs(args, loader):
         try:
-            obj.setdefault("data", {})[key] = content.decode()
+            obj.setdefault("data", {})[key] = _text(content.decode())
         except UnicodeDecodeError:
-            obj.setdefault("binaryData", {})[key] = _base64(content)
+            obj.setdefault("binaryData", {})[key] = _text(_base64(content))
     return _finish(obj, args, cluster_scoped)
 
 
@@ -41,7 +41,7 @@ def make_secret(args: GeneratorArgs, loader: Loader, cluster_scoped: ScopeOf) ->
     """Generate a Secret, of type Opaque unless another is given. Raises BuildError."""
     obj = _base("Secret", args)
     obj["type"] = args.type or "Opaque"
-    obj["data"] = {key: _base64(content) for key, content in _pairs(args, loader)}
+    obj["data"] = {key: _text(_base64(content)) for key, content in _pairs(args, loader)}
     return _finish(obj, args, cluster_scoped)
 
 
@@ -57,15 +57,22 @@ def _base(kind: str, args: GeneratorArgs) -> Obj:
 def _finish(obj: Obj, args: GeneratorArgs, cluster_scoped: ScopeOf) -> _Resource:
     options = args.options or GeneratorOptions()
     if options.labels:
-        obj["metadata"]["labels"] = dict(options.labels)
+        obj["metadata"]["labels"] = {key: created_text(value) for key, value in options.labels.items()}
     if options.annotations:
-        obj["metadata"]["annotations"] = dict(options.annotations)
+        obj["metadata"]["annotations"] = {
+            key: created_text(value) for key, value in options.annotations.items()
+        }
     if options.immutable:
         obj["immutable"] = True
     resource = _Resource(obj, cluster_scoped)
     resource.needs_hash = not options.disable_name_suffix_hash
     resource.behavior = args.behavior if args.behavior in ("create", "replace", "merge") else "unspecified"
     return resource
+
+
+def _text(value: str) -> str:
+    """A value as it is written: of several lines as a block, which is like quotes for what comes later."""
+    return Quoted(value) if "\n" in value else created_text(value)
 
 
 def _base64(content: bytes) -> str:
@@ -139,12 +146,12 @@ def content_hash(obj: Obj) -> str:
     kind = scalar_text(obj.get("kind"))
     if kind == "ConfigMap":
         fields = {"kind": kind, "name": "", "data": _field(obj, "data")}
-        if isinstance(obj.get("binaryData"), dict):
-            fields["binaryData"] = obj["binaryData"]
+        if isinstance(obj.get("binaryData"), (dict, list)):
+            fields["binaryData"] = _field(obj, "binaryData")
     elif kind == "Secret":
         fields = {"kind": kind, "type": _field(obj, "type"), "name": "", "data": _field(obj, "data")}
-        if isinstance(obj.get("stringData"), dict):
-            fields["stringData"] = obj["stringData"]
+        if isinstance(obj.get("stringData"), (dict, list)):
+            fields["stringData"] = _field(obj, "stringData")
     else:
         # kustomize hashes its own parser's nodes here, line numbers and comments and all, differently from release to
         # release. What the annotation is there for needs only a name that changes with the content.
@@ -155,5 +162,8 @@ def content_hash(obj: Obj) -> str:
 
 def _field(obj: Obj, name: str) -> Any:
     value = obj.get(name, "")
+    if isinstance(value, list):
+        # What a patch has made no map any more counts as none.
+        return None
     # A null that a patch has put there counts as the text it is written with.
     return value if isinstance(value, dict) else "null" if value is None else scalar_text(value)

@@ -21,7 +21,8 @@ from headgate.kustomize.errors import PatchError, YamlError
 from headgate.kustomize.growth import charge_value
 from headgate.kustomize.yaml import Dialect, load_documents, plain, to_json
 from headgate.kustomize.yaml.numbers import go_general, go_json
-from headgate.kustomize.yaml.scalars import SpelledInt
+from headgate.kustomize.yaml.scalars import Quoted, SpelledInt
+from headgate.kustomize.yaml.text import is_plain
 
 __all__ = ["JsonPatch", "Operation", "parse_json_patch"]
 
@@ -66,7 +67,7 @@ class JsonPatch(NamedTuple):
                 ) from None
         if type(document) is not dict:
             raise PatchError("the patch leaves something else than an object", file=self.file)
-        return _as_floats(document)  # type: ignore[no-any-return]
+        return _read_back(document)  # type: ignore[no-any-return]
 
 
 def parse_json_patch(data: bytes | str | list[Any], *, file: str) -> JsonPatch:
@@ -303,17 +304,21 @@ def _copied(value: Any) -> Any:
     return value
 
 
-def _as_floats(value: Any) -> Any:
-    """The value after a trip through Go's JSON, where all numbers are 64-bit floats and no spelling is kept."""
+def _read_back(value: Any) -> Any:
+    """The value after a trip through Go's JSON and back, in which all numbers are 64-bit floats.
+
+    Text is in quotes afterwards where it needs some, however it was written before.
+    """
     kind = type(value)
-    if kind is str or kind is bool or value is None:
-        return value
     if kind is dict:
-        return {key: _as_floats(item) for key, item in value.items()}
+        return {key: _read_back(item) for key, item in value.items()}
     if kind is list:
-        return [_as_floats(item) for item in value]
+        return [_read_back(item) for item in value]
     if isinstance(value, str):
-        return plain(value)
+        text = value if kind is str else plain(value)
+        return text if is_plain(text) else Quoted(text)
+    if kind is bool or value is None:
+        return value
     number = float(value)
     text = go_json(number)
     if "." in text or "e" in text or abs(number) >= 1 << 63:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+
 from headgate.kustomize.context import Context
 from headgate.kustomize.documents import Placed
 from headgate.kustomize.errors import BuildError, KustomizationError, PatchError, TreeError
@@ -48,7 +50,7 @@ def load_patch(entry: Patch, where: str, loader: Loader, context: Context) -> Lo
 
 
 def _json_or_none(data: bytes, source: str) -> JsonPatch | None:
-    stripped = data.lstrip()
+    stripped = data.removeprefix(codecs.BOM_UTF8).lstrip()
     if stripped[:1] not in (b"[", b"-", b"#"):
         return None
     return parse_json_patch(data, file=source)

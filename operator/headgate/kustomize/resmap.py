@@ -185,8 +185,8 @@ def _names(resource: Resource) -> Collection[str]:
 
 def _inherit(new: Resource, old: Resource) -> None:
     """Give a generated object the metadata and history of the one it takes the place of."""
-    new.set_map("labels", {**old.labels, **new.labels})
-    new.set_map("annotations", {**old.annotations, **new.annotations})
+    new.write_texts("labels", {**old.labels, **new.labels})
+    new.write_texts("annotations", {**old.annotations, **new.annotations})
     needs_hash = new.needs_hash and old.needs_hash
     origin, transformations = new.origin or old.origin, new.transformations or old.transformations
     wanted = new.behavior

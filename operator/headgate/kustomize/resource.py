@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from headgate.kustomize.errors import ResourceError
 from headgate.kustomize.ids import DEFAULT_NAMESPACE, Gvk, ResId, effective_namespace, parse_gvk
-from headgate.kustomize.yaml.scalars import scalar_text
+from headgate.kustomize.yaml.scalars import created_text, scalar_text
 
 if TYPE_CHECKING:
     from headgate.kustomize.provenance import Origin
@@ -274,7 +274,11 @@ class Resource:
         value = metadata_of(self.obj) if len(path) > 1 else self.obj
         return string_map(value.get(path[-1]), self.null_words, path)
 
-    def set_map(self, field: str, values: dict[str, str]) -> None:
+    def write_texts(self, field: str, values: dict[str, str]) -> None:
+        """Write ``metadata.labels`` or ``metadata.annotations`` anew, as text; an empty map removes the field."""
+        self.set_map(field, {key: created_text(value) for key, value in values.items()})
+
+    def set_map(self, field: str, values: dict[str, Any]) -> None:
         """Set ``metadata.labels`` or ``metadata.annotations``; an empty map removes the field."""
         if values:
             self.metadata[field] = values

@@ -13,7 +13,7 @@ from headgate.kustomize.merge import lists
 from headgate.kustomize.merge.directives import MISSING, Directive, Mismatch, map_directive
 from headgate.kustomize.schema import Schema, SchemaNode
 from headgate.kustomize.sharing import Trail
-from headgate.kustomize.yaml.scalars import Binary, Quoted, resolve_v2, scalar_text
+from headgate.kustomize.yaml.scalars import Binary, Quoted, scalar_text
 
 __all__ = ["Walker", "strategic_merge"]
 
@@ -187,16 +187,11 @@ class Walker:
 
 
 def _scalar(target: Any, patch: Any) -> Any:
-    """The patch's value in the target's style: what was a string in quotes stays one.
-
-    What kustomize itself has set is in quotes when YAML 1.1 has it for no string.
-    """
+    """The patch's value in the target's style: what was a string in quotes stays one."""
     if isinstance(patch, Binary):
         return patch
     if isinstance(target, Quoted):
         return type(target)(scalar_text(patch))
-    if type(target) is str and target and type(resolve_v2(target)) is not str:
-        return Quoted(scalar_text(patch))
     return str(patch) if isinstance(patch, Quoted) else patch
 
 

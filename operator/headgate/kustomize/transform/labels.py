@@ -12,6 +12,7 @@ from headgate.kustomize.model import Label
 from headgate.kustomize.resmap import ResMap
 from headgate.kustomize.resource import Resource
 from headgate.kustomize.sharing import share, spread
+from headgate.kustomize.yaml.scalars import Quoted, created_text
 
 _METADATA_LABELS = FieldSpec("metadata/labels", create=True)
 _ANNOTATIONS = "metadata/annotations"
@@ -23,6 +24,9 @@ def add_pairs(resources: ResMap, pairs: dict[str, str], plans: Plans) -> None:
     if not pairs:
         return
 
+    # The quotes of the kustomization file are not those of the object.
+    pairs = {key: str(value) for key, value in pairs.items()}
+    new = {key: created_text(value) for key, value in pairs.items()}
     size = sum(len(key) + len(value) for key, value in pairs.items())
     created: dict[str, list[Any]] = {}
     current: Resource
@@ -33,10 +37,11 @@ def add_pairs(resources: ResMap, pairs: dict[str, str], plans: Plans) -> None:
             charge(size)
             for key, value in pairs.items():
                 if key in target:
-                    target[key] = value
+                    old = target[key]
+                    target[key] = type(old)(value) if isinstance(old, Quoted) else value
                     spread(current, target, key)
                 else:
-                    target[key] = value
+                    target[key] = new[key]
                     created.setdefault(key, []).append(target)
         elif target is not None:
             raise ResourceError("must be a map to take labels or annotations")

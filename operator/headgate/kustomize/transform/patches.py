@@ -28,7 +28,7 @@ from headgate.kustomize.schema import Schema
 from headgate.kustomize.selection import select
 from headgate.kustomize.sharing import follow, trail_for
 from headgate.kustomize.transform.words import spelled, take_words
-from headgate.kustomize.yaml.scalars import scalar_text
+from headgate.kustomize.yaml.scalars import Quoted, created_text, scalar_text
 
 
 class LoadedPatch(NamedTuple):
@@ -95,14 +95,16 @@ def _merge_selected(
     resources: ResMap, selected: list[Resource], patch: Resource, loaded: LoadedPatch, schema: Schema
 ) -> None:
     """Apply a patch to chosen targets as if it were written for each of them."""
-    as_text = _with_text_metadata(patch)
+    body = _with_text_metadata(patch)
     for target in selected:
         api_version = scalar_text(target.obj.get("apiVersion", ""))
-        adapted = Resource({**as_text, "apiVersion": api_version}, patch.cluster_scoped)
+        adapted = Resource({**body, "apiVersion": api_version}, patch.cluster_scoped)
         adapted.null_words = {path: word for path, word in patch.null_words.items() if path[0] != "metadata"}
         _merge_one(target, adapted, loaded.options, schema, loaded.source)
         if not api_version and target.obj:
-            target.obj["apiVersion"] = None
+            # Nothing, written as the patch writes its own.
+            as_text = target.in_braces or isinstance(patch.obj.get("apiVersion"), Quoted)
+            target.obj["apiVersion"] = "" if as_text else None
         resources.touched(target)
     resources.check_unique()
 
@@ -111,8 +113,9 @@ def _with_text_metadata(patch: Resource) -> Obj:
     metadata = dict(metadata_of(patch.obj))
     for field in ("labels", "annotations"):
         if field in metadata:
-            metadata[field] = patch.texts("metadata", field)
-            if not metadata[field]:
+            texts = patch.texts("metadata", field)
+            metadata[field] = {key: created_text(value) for key, value in texts.items()}
+            if not texts:
                 del metadata[field]
     return {**patch.obj, "metadata": metadata}
 
@@ -178,7 +181,7 @@ def _apply_json(resource: Resource, patch: JsonPatch, source: str) -> None:
     resource.in_braces = False
     resource.shared = []
     # kustomize restores its bookkeeping after a JSON patch, whatever the patch did to the annotations.
-    resource.set_map("annotations", {**resource.annotations, **notes})
+    resource.write_texts("annotations", {**resource.annotations, **notes})
     _conceal(resource)
 
 
@@ -209,5 +212,6 @@ def _conceal(resource: Resource) -> None:
     if TRANSFORMATIONS not in annotations:
         resource.transformations = ()
     ours = {*BUILD_ANNOTATIONS, ORIGIN, TRANSFORMATIONS}
-    kept = {key: value for key, value in annotations.items() if key not in ours}
-    resource.set_map("annotations", kept)
+    written = metadata_of(resource.obj).get("annotations")
+    if isinstance(written, dict):
+        resource.set_map("annotations", {key: value for key, value in written.items() if key not in ours})

@@ -17,7 +17,7 @@ from headgate.kustomize.ids import DEFAULT_NAMESPACE, Gvk
 from headgate.kustomize.model import FieldOptions, Replacement, ReplacementTarget, Selector, Source
 from headgate.kustomize.pathmatch import CREATED, Slot, find_slots
 from headgate.kustomize.resmap import ResMap
-from headgate.kustomize.resource import Resource
+from headgate.kustomize.resource import Resource, metadata_of
 from headgate.kustomize.scalars import retyped
 from headgate.kustomize.selection import accepts_metadata, candidates, compile_id
 from headgate.kustomize.sharing import spread
@@ -27,10 +27,16 @@ _DEFAULT_FIELD = "metadata.name"
 
 
 class _Value(NamedTuple):
-    """What is copied: a value and, for scalars, the text of it that counts (which a delimiter may have cut)."""
+    """What is copied: a value and, for scalars, the text of it that counts (which a delimiter may have cut).
+
+    ``home`` and ``path`` tell where it stands, if it is all of a field: when a target is that field itself, later
+    targets get what it has become.
+    """
 
     value: Any
     text: str
+    home: Resource | None = None
+    path: str = ""
 
 
 class _LiteralId(NamedTuple):
@@ -48,7 +54,7 @@ def replace_fields(resources: ResMap, replacements: Iterable[Replacement]) -> No
             raise ReferenceFault("a replacement needs a source and at least one target", field="replacements")
         value = _source_value(resources, replacement)
         for target in replacement.targets:
-            _replace(resources, value, target)
+            value = _replace(resources, value, target)
 
 
 def _ids(resource: Resource) -> list[_LiteralId]:
@@ -110,7 +116,7 @@ def _select_source(resources: ResMap, source: Source) -> Resource:
 
 def _part(value: Any, options: FieldOptions | None, resource: Resource, path: str) -> _Value:
     if options is None or not options.delimiter:
-        return _Value(value, scalar_text(value))
+        return _Value(value, scalar_text(value), resource, path)
     if isinstance(value, (dict, list)):
         raise ReferenceFault("a delimiter needs a scalar", object=str(resource), field=path)
     parts = scalar_text(value).split(options.delimiter)
@@ -126,7 +132,8 @@ def _part(value: Any, options: FieldOptions | None, resource: Resource, path: st
 # Targets
 
 
-def _replace(resources: ResMap, value: _Value, target: ReplacementTarget) -> None:
+def _replace(resources: ResMap, value: _Value, target: ReplacementTarget) -> _Value:
+    """Write the value where it belongs; returns what it is afterwards."""
     if target.select is None:
         raise ReferenceFault("the target of a replacement needs a select", field="replacements")
     selected = compile_id(target.select)
@@ -143,7 +150,18 @@ def _replace(resources: ResMap, value: _Value, target: ReplacementTarget) -> Non
                     _write(resource, value, path, target.options)
                 except BuildError as error:
                     raise error.at(object=str(resource), field=path) from None
+                if resource is value.home:
+                    value = _read_again(value, resource)
             resources.touched(resource)
+    return value
+
+
+def _read_again(value: _Value, home: Resource) -> _Value:
+    try:
+        now = look_up(home.obj, split_dotted(value.path))
+    except BuildError:
+        return value
+    return value if now is MISSING else value._replace(value=now, text=scalar_text(now))
 
 
 def _accepts(pattern: Any, item: _LiteralId) -> bool:
@@ -164,9 +182,13 @@ def _rejects_metadata(resource: Resource, rejects: Iterable[Selector]) -> bool:
 def _write(resource: Resource, value: _Value, path: str, options: FieldOptions | None) -> None:
     parts = split_dotted(path)
     create = _blank(value.value) if options is not None and options.create else None
+    annotations: Any = metadata_of(resource.obj).get("annotations")
 
     def set_slot(slot: Slot) -> None:
         container, key = slot
+        if annotations and container is annotations and isinstance(container[key], (bool, int, float)):
+            # Text in the end, so it need not stay what it is.
+            annotations[key] = resource.annotations[key]
         in_place = not isinstance(container[key], (dict, list))
         _set(slot, value, options)
         if in_place and isinstance(container, dict):

@@ -27,6 +27,7 @@ __all__ = [
     "SpelledFloat",
     "SpelledInt",
     "SpelledStr",
+    "created_text",
     "needs_quotes",
     "plain",
     "printed",
@@ -238,6 +239,16 @@ def resolve_v2(text: str) -> Any:
 def needs_quotes(text: str) -> bool:
     """Tell whether the text, written without quotes, would not be read as the same string."""
     return type(resolve_v2(text)) is not str or _time(text) is not None or is_base_60(text)
+
+
+def created_text(text: str) -> str:
+    """Return a text as kustomize writes it into a new field: in quotes when YAML 1.1 has it for something else.
+
+    Empty text, dates and the like have none at first, so that what replaces them needs none.
+    """
+    if not text or "\n" in text:
+        return text
+    return Quoted(text) if type(resolve_v2(text)) is not str else text
 
 
 _BASE_60 = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?")

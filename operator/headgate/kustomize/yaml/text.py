@@ -63,6 +63,11 @@ def short_text(text: str, key: bool = False) -> str | None:
     return written
 
 
+def is_plain(text: str) -> bool:
+    """Tell whether the text is written without quotes, and not as a block."""
+    return _style(text) == _PLAIN
+
+
 def wrapped_text(text: str, column: int, indent: str) -> str:
     """Return the text as written from ``column`` on, inside a collection indented by ``indent``."""
     style = _style(text)
