@@ -12,6 +12,7 @@ import orjson
 
 from headgate.kustomize import BuildOptions, RemoteFetcher, build, dump
 from headgate.kustomize.errors import BuildError, ResourceError
+from headgate.kustomize.resource import label_of
 from headgate.kustomize.tree import EntryKind, Inputs, RecordingTree, Tree
 from headgate.kustomize.yaml import Dialect, load_documents, printed
 from headgate.overlay import prepare
@@ -47,6 +48,8 @@ class Built:
     inputs: Inputs
     masks: Masks = field(default_factory=Masks)
     """What of the objects must not be told."""
+    left_out: tuple[str, ...] = ()
+    """Documents without ``apiVersion``, as messages name them: kustomize prints them, Flux does not apply them."""
 
 
 def build_directory(path: str | None) -> str:
@@ -97,14 +100,14 @@ def build_objects(
     prepared = prepare(recording, path, spec)
     if inputs.keys is None:
         built = build(prepared, path, options)
-        objects = [_finished(obj, spec, inputs, rules) for obj in built if not _is_for_kustomize(obj)]
+        objects = [_finished(obj, spec, inputs, rules) for obj in built if _is_for_cluster(obj)]
         masks = inputs.masks
     else:
         decryption = Decryption(inputs.keys, prepared, path, recording, rules.data_keys, rules.outages)
         try:
             built = build(decryption.tree, path, options)
             objects = [
-                _finished(obj, spec, inputs, rules, decryption) for obj in built if not _is_for_kustomize(obj)
+                _finished(obj, spec, inputs, rules, decryption) for obj in built if _is_for_cluster(obj)
             ]
         except DecryptionError as error:
             raise decryption.failed(error) from None
@@ -114,7 +117,13 @@ def build_objects(
     # What is also a name is told anyway, and is no secret.
     masks.forget(name for obj in objects for name in _names(obj))
     data = orjson.dumps(objects, option=orjson.OPT_SORT_KEYS)
-    return Built(objects, "sha256:" + hashlib.sha256(data).hexdigest(), recording.inputs, masks)
+    return Built(
+        objects,
+        "sha256:" + hashlib.sha256(data).hexdigest(),
+        recording.inputs,
+        masks,
+        tuple(label_of(obj) for obj in built if not obj.get("apiVersion")),
+    )
 
 
 def _names(obj: Obj) -> Iterator[str]:
@@ -122,10 +131,12 @@ def _names(obj: Obj) -> Iterator[str]:
     return (meta[field] for field in ("name", "namespace") if isinstance(meta.get(field), str))
 
 
-def _is_for_kustomize(obj: Obj) -> bool:
-    """Tell whether the object is a kustomization file among the resources, which Flux leaves out."""
+def _is_for_cluster(obj: Obj) -> bool:
+    """Tell objects from what Flux leaves out: kustomization files among the resources, and what has no version."""
     kind, api_version = obj.get("kind"), obj.get("apiVersion")
-    return (
+    if not api_version:
+        return False
+    return not (
         isinstance(kind, str)
         and kind.lower() == "kustomization"
         and isinstance(api_version, str)
@@ -182,18 +193,10 @@ def _load(text: str) -> Any:
 def _check(obj: Obj) -> None:
     meta = obj.get("metadata")
     name = meta.get("name") if isinstance(meta, dict) else None
-    missing = [
-        f
-        for f, v in (
-            ("apiVersion", obj.get("apiVersion")),
-            ("kind", obj.get("kind")),
-            ("metadata.name", name),
-        )
-        if not v
-    ]
+    missing = [f for f, v in (("kind", obj.get("kind")), ("metadata.name", name)) if not v]
     if missing:
         raise ResourceError(
-            f"an object needs apiVersion, kind and metadata.name; missing: {', '.join(missing)}",
+            f"an object needs kind and metadata.name; missing: {', '.join(missing)}",
             object=f"{obj.get('kind', '?')}/{name or '?'}",
         )
 

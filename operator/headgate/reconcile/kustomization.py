@@ -293,6 +293,7 @@ class KustomizationReconciler:
                 raise Failed(reasons.BUILD_FAILED, f"{doing} failed: {error}") from error
         attempt.session.status["lastAttemptedRevision"] = attempt.revision
         attempt.built = built
+        self._reporter.left_out(attempt)
 
     async def _apply(self, attempt: Attempt) -> None:
         assert attempt.built is not None
