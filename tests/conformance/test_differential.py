@@ -67,7 +67,8 @@ def explained(tree: Tree, theirs: Printed, mine: Printed) -> bool:
         return crashed or merge_key or blank
     if mine.failed:
         return "has lost its name or kind to a patch" in mine.text
-    return _has(tree, "includeTemplates") and _has(tree, "volumeClaimTemplates")
+    claims = _has(tree, "includeTemplates") and _has(tree, "volumeClaimTemplates")
+    return claims or _has(tree, "!!(int|float|bool)")
 
 
 def _has(tree: Tree, pattern: str) -> bool:
