@@ -53,6 +53,8 @@ _log = logging.getLogger("headgate")
 
 DRAIN = 2.0
 """Seconds given to events that wait to be written when the operator stops."""
+_TELLERS = frozenset(("events", "notifications"))
+"""The parts that only tell what others did."""
 
 
 async def serve(config: Config) -> None:
@@ -252,10 +254,14 @@ class _Program:
         await asyncio.shield(self._ending)
 
     async def _end_parts(self) -> None:
-        await self._events.drain(DRAIN)
-        for part in self._parts:
-            part.cancel()
-        await asyncio.gather(*self._parts, return_exceptions=True)
+        # First those that act, as somebody else may be leading by now; what they said is still told.
+        tellers = {part for part in self._parts if part.get_name() in _TELLERS}
+        for parts in (self._parts - tellers, tellers):
+            if parts is tellers:
+                await self._events.drain(DRAIN)
+            for part in parts:
+                part.cancel()
+            await asyncio.gather(*parts, return_exceptions=True)
         await self._external.close()
         await self._targets.close()
         self._trees.close()

@@ -4,27 +4,26 @@ alone.
 Layout (``fluxcd/pkg``, ``artifact/storage/archive.go``): no top folder; an entry ``.`` for the root, one
 for each directory and regular file, each directory's names in order; directories 0750, files 0600,
 executable files 0700; no owner, no times. Packing one commit twice, on any day or machine with the same
-zlib, gives the same digest.
+zlib, gives the same digest, whatever is taken over from an earlier artifact (:mod:`.pieces`).
 """
 
 from __future__ import annotations
 
-import gzip
-import hashlib
 import tarfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import IO, Protocol
+from typing import IO, NamedTuple, Protocol
 
 from headgate.git.listed import Entry
+from headgate.git.pieces import Earlier, Piece, Sink, key_of, member, pieces, write_index
 
 __all__ = ["ArchiveSource", "Packed", "pack"]
 
 DIRECTORY_MODE = 0o750
 FILE_MODE = 0o600
 EXECUTABLE_MODE = 0o700
-COMPRESSION = 6
 BATCH = 512
+"""Files that are asked for at once."""
 
 
 class ArchiveSource(Protocol):
@@ -36,6 +35,9 @@ class ArchiveSource(Protocol):
     def contents(self, paths: Sequence[str]) -> Iterator[tuple[int, Iterator[bytes]]]:
         """Yield size in bytes and content of these files, in order."""
 
+    def content_id(self, path: str) -> str:
+        """Return what changes whenever the content of this file does."""
+
 
 @dataclass(frozen=True, slots=True)
 class Packed:
@@ -45,38 +47,64 @@ class Packed:
     size: int
 
 
-def pack(source: ArchiveSource, out: IO[bytes]) -> Packed:
-    """Write the archive of ``source`` to ``out``, holding only a chunk of any file in memory."""
-    sink = _Sink(out)
-    with (
-        gzip.GzipFile(filename="", mode="wb", compresslevel=COMPRESSION, fileobj=sink, mtime=0) as compressed,
-        tarfile.open(fileobj=compressed, mode="w|", format=tarfile.PAX_FORMAT, bufsize=1 << 18) as archive,
-    ):
-        for batch in _batches(source.entries()):
-            contents = source.contents([entry.path for entry in batch if not entry.is_directory])
-            for entry in batch:
-                if entry.is_directory:
-                    archive.addfile(_header(entry, 0))
-                else:
-                    size, chunks = next(contents)
-                    archive.addfile(_header(entry, size), _Chunks(chunks))
-            # Runs the generator to its end, so that it lets go of what it reads from.
-            for _ in contents:
-                raise AssertionError("more contents than asked for")
+class _Keyed(NamedTuple):
+    key: bytes
+    entries: list[Entry]
+
+
+def pack(source: ArchiveSource, out: IO[bytes], earlier: IO[bytes] | None = None) -> Packed:
+    """Write the archive of ``source`` to ``out``, holding only a chunk of any file in memory.
+
+    What has not changed since an ``earlier`` archive is copied from there.
+    """
+    sink, known, written = Sink(out), Earlier(earlier), []
+    for run in _runs(source, known):
+        start = sink.size
+        if run[0].key in known and known.copy(run[0].key, sink):
+            written.append(Piece(run[0].key, start, *sink.since(start)))
+            continue
+        contents = source.contents([e.path for piece in run for e in piece.entries if not e.is_directory])
+        for piece in run:
+            start = sink.size
+            member(_archived(piece.entries, contents), sink)
+            written.append(Piece(piece.key, start, *sink.since(start)))
+        # Runs the generator to its end, so that it lets go of what it reads from.
+        for _ in contents:
+            raise AssertionError("more contents than asked for")
+    member([bytes(2 * tarfile.BLOCKSIZE)], sink)
+    write_index(written, sink)
     return Packed(f"sha256:{sink.digest.hexdigest()}", sink.size)
 
 
-def _batches(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
-    batch: list[Entry] = []
+def _runs(source: ArchiveSource, known: Earlier) -> Iterator[list[_Keyed]]:
+    """Yield pieces that are known one by one, and runs of others, which are read in one go."""
+    run: list[_Keyed] = []
+    for entries in pieces(source.entries()):
+        piece = _Keyed(key_of(entries, source.content_id), entries)
+        is_known = piece.key in known
+        if run and (is_known or sum(len(other.entries) for other in run) >= BATCH):
+            yield run
+            run = []
+        if is_known:
+            yield [piece]
+        else:
+            run.append(piece)
+    if run:
+        yield run
+
+
+def _archived(entries: Iterable[Entry], contents: Iterator[tuple[int, Iterator[bytes]]]) -> Iterator[bytes]:
     for entry in entries:
-        batch.append(entry)
-        if len(batch) == BATCH:
-            yield batch
-            batch = []
-    yield batch
+        if entry.is_directory:
+            yield _header(entry, 0)
+            continue
+        size, chunks = next(contents)
+        yield _header(entry, size)
+        yield from chunks
+        yield bytes(-size % tarfile.BLOCKSIZE)
 
 
-def _header(entry: Entry, size: int) -> tarfile.TarInfo:
+def _header(entry: Entry, size: int) -> bytes:
     header = tarfile.TarInfo(entry.path or ".")
     header.size = size
     if entry.is_directory:
@@ -84,41 +112,4 @@ def _header(entry: Entry, size: int) -> tarfile.TarInfo:
         header.mode = DIRECTORY_MODE
     else:
         header.mode = EXECUTABLE_MODE if entry.is_executable else FILE_MODE
-    return header
-
-
-class _Sink:
-    """Counts and hashes what passes through to the file."""
-
-    def __init__(self, out: IO[bytes]) -> None:
-        self._out = out
-        self.digest = hashlib.sha256()
-        self.size = 0
-
-    def write(self, data: bytes) -> int:
-        self.digest.update(data)
-        self.size += len(data)
-        return self._out.write(data)
-
-    def flush(self) -> None:
-        self._out.flush()
-
-
-class _Chunks:
-    """A file to read from, over chunks of any size."""
-
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        self._chunks = chunks
-        self._rest = b""
-
-    def read(self, size: int = -1, /) -> bytes:
-        parts = []
-        while size > 0:
-            if not self._rest:
-                self._rest = next(self._chunks, b"")
-                if not self._rest:
-                    break
-            parts.append(self._rest[:size])
-            self._rest = self._rest[size:]
-            size -= len(parts[-1])
-        return b"".join(parts)
+    return header.tobuf(tarfile.PAX_FORMAT, errors="surrogateescape")

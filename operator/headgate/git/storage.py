@@ -18,9 +18,11 @@ import shutil
 import socket
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from headgate.git.artifact import ArchiveSource, pack
 from headgate.git.errors import StorageError
@@ -92,8 +94,8 @@ class ArtifactStorage:
             target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{commit}.")
             try:
-                with os.fdopen(descriptor, "wb") as file:
-                    packed = pack(source, file)
+                with os.fdopen(descriptor, "wb") as file, _newest(target.parent) as earlier:
+                    packed = pack(source, file, earlier)
                 os.replace(temporary, target)
             except BaseException:
                 with contextlib.suppress(FileNotFoundError):
@@ -189,6 +191,24 @@ class ArtifactStorage:
             if not _NAME.fullmatch(part) or ".." in part:
                 raise StorageError(f"'{part[:100]}' is not a valid object name")
         return PurePosixPath(KIND, namespace, name)
+
+
+@contextlib.contextmanager
+def _newest(folder: Path) -> Iterator[IO[bytes] | None]:
+    """The artifact of a folder that was written last, open for reading; None if there is none."""
+    files = []
+    for entry in os.scandir(folder):
+        if (
+            entry.name.endswith(SUFFIX)
+            and not entry.name.startswith(".")
+            and entry.is_file(follow_symlinks=False)
+        ):
+            files.append((entry.stat(follow_symlinks=False).st_mtime, entry.path))
+    if not files:
+        yield None
+        return
+    with open(max(files)[1], "rb") as file:
+        yield file
 
 
 def advertised_address(address: str, advertised: str | None = None) -> str:
