@@ -22,6 +22,7 @@ from headgate.kube import Client, ObjectRef
 from headgate.kustomize.documents import CACHE
 from headgate.kustomize.labelselector import matches
 from headgate.reconcile.artifacts import ArtifactFetcher
+from headgate.reconcile.building import Builder
 from headgate.reconcile.builds import BuildRules
 from headgate.reconcile.config import Config
 from headgate.reconcile.configs import ConfigWatch
@@ -36,7 +37,9 @@ from headgate.reconcile.kustomization import KustomizationReconciler
 from headgate.reconcile.live import LiveObjects
 from headgate.reconcile.notify import Notifier
 from headgate.reconcile.operator import Operator
+from headgate.reconcile.prerequisites import Prerequisites
 from headgate.reconcile.receivers import Receivers
+from headgate.reconcile.reporting import Reporter
 from headgate.reconcile.source import SourceReconciler
 from headgate.reconcile.store import GIT_REPOSITORY, KUSTOMIZATION, SourceKey, Store
 from headgate.reconcile.targets import Targets
@@ -145,19 +148,18 @@ class _Program:
             retention_ttl=config.retention_ttl,
             retention_records=config.retention_records,
         )
+        reporter, rules = Reporter(self._events), BuildRules(self._bases, config.strict_substitutions)
         kustomizations = KustomizationReconciler(
             config,
             client,
             self._store,
             self._trees,
             self._targets,
-            InputReader(client, config),
-            BuildRules(self._bases, config.strict_substitutions),
-            self._external,
+            Prerequisites(config, self._store, self._trees, self._external, self._is_source_pending),
+            Builder(self._trees, InputReader(client, config), rules, reporter, metrics),
             finalizer,
-            self._events,
+            reporter,
             written=lambda obj: self._operator.kustomization_written(obj),
-            is_source_pending=self._is_source_pending,
             measure=metrics,
         )
         sources = SourceReconciler(

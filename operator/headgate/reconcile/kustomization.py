@@ -11,17 +11,14 @@ A new revision, a new spec or a user's request makes the open attempt stale; it 
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import random
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from headgate.api import (
     InvalidSpec,
-    InvalidStatus,
     Kustomization,
     ObjectKey,
     format_duration,
@@ -29,36 +26,24 @@ from headgate.api import (
     reasons,
 )
 from headgate.api import inventory as inv
-from headgate.api.source import Artifact
 from headgate.apply import Action, ApplyFailed, InvalidIgnoreRule
 from headgate.health import HealthExpressions, InvalidHealthExpressions
 from headgate.kube import Client, ObjectRef, ref_of
-from headgate.kustomize.errors import BuildError
 from headgate.reconcile import finalizers
-from headgate.reconcile.artifacts import ArtifactError, ArtifactMissing
 from headgate.reconcile.attempt import Attempt, Failed, Memory, Postponed, Settled
-from headgate.reconcile.builds import (
-    BuildRules,
-    PathNotFound,
-    PostBuildFailed,
-    StillEncrypted,
-    build_objects,
-)
+from headgate.reconcile.building import Builder
 from headgate.reconcile.clusters import PROBE_TIMEOUT, TargetPending
 from headgate.reconcile.config import Config
 from headgate.reconcile.controller import GONE, NOTHING_MORE, RETRY, WAKE, Outcome
-from headgate.reconcile.decryption import DecryptionFailed
-from headgate.reconcile.dependencies import InvalidReadyExpression, blocked_by
-from headgate.reconcile.events import NORMAL, EventRecorder
-from headgate.reconcile.external import ArtifactPending, ExternalSources
+from headgate.reconcile.events import NORMAL
 from headgate.reconcile.finalize import Finalizer
-from headgate.reconcile.inputs import ClusterInputs, InputReader, InputsMissing
-from headgate.reconcile.measure import APPLY, BUILD, HEALTH, UNMEASURED, Measure, timed
+from headgate.reconcile.measure import APPLY, HEALTH, UNMEASURED, Measure, timed
+from headgate.reconcile.prerequisites import Prerequisites, misconfigured
 from headgate.reconcile.queue import Depth, Priority, Trigger
 from headgate.reconcile.remote import TargetError
 from headgate.reconcile.reporting import Reporter, is_news, settle
 from headgate.reconcile.status import StatusSession
-from headgate.reconcile.store import GIT_REPOSITORY, SourceKey, Store, source_of
+from headgate.reconcile.store import SourceKey, Store, source_of
 from headgate.reconcile.targets import Target, Targets
 from headgate.reconcile.trees import SourceTrees
 from headgate.reconcile.waiting import HealthWait, Standing, jobs_with_ttl, judge
@@ -67,16 +52,8 @@ Obj = dict[str, Any]
 
 _log = logging.getLogger("headgate.kustomization")
 
-ORIGIN_REVISION = "org.opencontainers.image.revision"
-"""Key of an artifact's metadata."""
 STATUS_MANAGER = "gotk-kustomize-controller"
 """Field manager of the Kustomizations' status and finalizers."""
-
-DECRYPTING = 4
-"""Builds that decrypt at once."""
-
-_STEPS: dict[type[BuildError], str] = {PostBuildFailed: "post build", DecryptionFailed: "decryption"}
-"""What failed, by the error; all else is kustomize's."""
 
 
 class KustomizationReconciler:
@@ -89,21 +66,17 @@ class KustomizationReconciler:
         store: Store,
         trees: SourceTrees,
         targets: Targets,
-        inputs: InputReader,
-        rules: BuildRules,
-        external: ExternalSources,
+        prerequisites: Prerequisites,
+        builder: Builder,
         finalizer: Finalizer,
-        events: EventRecorder,
+        reporter: Reporter,
         written: Callable[[Obj], None],
-        is_source_pending: Callable[[SourceKey], bool],
         measure: Measure = UNMEASURED,
     ) -> None:
-        self._measure = measure
-        self._written, self._is_source_pending = written, is_source_pending
         self._config, self._client, self._store, self._trees = config, client, store, trees
-        self._targets, self._inputs, self._rules, self._external = targets, inputs, rules, external
-        self._finalizer, self._reporter = finalizer, Reporter(events)
-        self._decrypting = ThreadPoolExecutor(DECRYPTING, "decryption")
+        self._targets, self._prerequisites, self._builder = targets, prerequisites, builder
+        self._finalizer, self._reporter = finalizer, reporter
+        self._written, self._measure = written, measure
         self._memories: dict[ObjectKey, Memory] = {}
 
     async def reconcile(self, key: ObjectKey, triggers: tuple[Trigger, ...]) -> Outcome:
@@ -164,16 +137,17 @@ class KustomizationReconciler:
     async def _attempt(self, memory: Memory, attempt: Attempt) -> Outcome:
         try:
             attempt.expressions = _health_expressions(attempt.obj)
-            source = self._find_source(attempt)
-            self._check_dependencies(attempt, source)
+            source = self._prerequisites.source(attempt)
+            self._prerequisites.dependencies(attempt, lambda key: not self.concerns(key, source))
             if attempt.depth is Depth.LOOK and not self.concerns(attempt.key, source):
-                attempt.inputs = await self._read_inputs(attempt)
+                await self._builder.read_inputs(attempt)
                 assert memory.settled is not None
+                assert attempt.inputs is not None
                 if attempt.inputs.version == memory.settled.cluster_inputs:
                     return await self._take_note(memory, attempt)
             memory.settled = None
             self._reporter.progress(attempt, "Fetching manifests")
-            await self._build(attempt, source)
+            await self._builder.build(attempt, source)
             attempt.target = await self._target(attempt)
             await self._apply(attempt)
             await self._prune(attempt)
@@ -192,72 +166,6 @@ class KustomizationReconciler:
             attempt.session.abandon()
             raise
 
-    def _find_source(self, attempt: Attempt) -> SourceKey:
-        key, ks = source_of(attempt.obj), attempt.ks
-        if self._config.no_cross_namespace_refs and key.namespace != attempt.key.namespace:
-            message = f"can't access '{key.kind}/{key.object}', cross-namespace references have been blocked"
-            raise Failed(reasons.ACCESS_DENIED, message, stalled=True)
-        source = self._store.source(key)
-        if source is None:
-            message = f'{key.kind}.source.toolkit.fluxcd.io "{key.name}" not found'
-            raise Postponed(
-                reasons.ARTIFACT_FAILED, message, after=ks.retry_interval, tell=f"Source '{key}' not found"
-            )
-        artifact = (source.get("status") or {}).get("artifact")
-        retry = self._config.requeue_dependency
-        if not artifact:
-            message = f"Source artifact not found, retrying in {format_duration(retry)}"
-            raise Postponed(reasons.ARTIFACT_FAILED, message, after=retry)
-        attempt.revision = artifact["revision"]
-        attempt.origin = (artifact.get("metadata") or {}).get(ORIGIN_REVISION, "")
-        if key.kind != GIT_REPOSITORY:
-            self._fetch_external(key, artifact)
-        elif not self._trees.has(key, attempt.revision):
-            message = f"Source is not ready, artifact not found, retrying in {format_duration(retry)}"
-            pending = self._is_source_pending(key)
-            raise Postponed(reasons.ARTIFACT_FAILED, message, after=retry, silent=pending)
-        return key
-
-    def _fetch_external(self, key: SourceKey, artifact: Obj) -> None:
-        """See that the tree of an artifact that another controller made is there."""
-        retry = self._config.requeue_dependency
-        try:
-            self._external.want(key, Artifact.parse(artifact))
-        except ArtifactPending as error:
-            # Its arrival, or its failure, wakes us.
-            raise Postponed(reasons.ARTIFACT_FAILED, str(error), after=retry, silent=True) from error
-        except ArtifactMissing as error:
-            message = f"Source is not ready, artifact not found, retrying in {format_duration(retry)}"
-            raise Postponed(reasons.ARTIFACT_FAILED, message, after=retry) from error
-        except (ArtifactError, InvalidStatus) as error:
-            raise Failed(reasons.ARTIFACT_FAILED, str(error)) from error
-
-    def _check_dependencies(self, attempt: Attempt, source: SourceKey) -> None:
-        try:
-            blocked = blocked_by(
-                attempt.obj,
-                attempt.revision,
-                self._store.kustomization,
-                unconcerned=lambda key: not self.concerns(key, source),
-                additive=self._config.additive_cel_dependency_check,
-                guarded=self._config.no_cross_namespace_refs,
-            )
-        except InvalidReadyExpression as error:
-            raise _misconfigured(error) from error
-        if blocked is None:
-            return
-        retry = self._config.requeue_dependency
-        tell = f"Dependencies do not meet ready condition, retrying in {format_duration(retry)}"
-        if blocked.cycle:
-            tell = blocked.message
-        raise Postponed(reasons.DEPENDENCY_NOT_READY, blocked.message, after=retry, tell=tell)
-
-    async def _read_inputs(self, attempt: Attempt) -> ClusterInputs:
-        try:
-            return await self._inputs.read(attempt.ks, attempt.obj["spec"])
-        except InputsMissing as error:
-            raise Failed(reasons.BUILD_FAILED, str(error)) from error
-
     async def _target(self, attempt: Attempt) -> Target:
         try:
             return await self._targets.of(attempt.ks)
@@ -266,34 +174,6 @@ class KustomizationReconciler:
             raise Postponed(reasons.RECONCILIATION_FAILED, str(error), after=after, silent=True) from error
         except TargetError as error:
             raise Failed(reasons.RECONCILIATION_FAILED, str(error)) from error
-
-    async def _build(self, attempt: Attempt, source: SourceKey) -> None:
-        inputs = attempt.inputs or await self._read_inputs(attempt)
-        attempt.inputs = inputs
-        with self._trees.use(source, attempt.revision) as tree:
-            if tree is None:
-                raise Failed(reasons.ARTIFACT_FAILED, f"revision {attempt.revision} is no longer there")
-            try:
-                with timed(self._measure, BUILD):
-                    # What waits for a key service must not take the threads of all others.
-                    threads = None if inputs.keys is None else self._decrypting
-                    built = await asyncio.get_running_loop().run_in_executor(
-                        threads, build_objects, tree, attempt.obj["spec"], inputs, self._rules
-                    )
-            except PathNotFound as error:
-                raise Failed(reasons.ARTIFACT_FAILED, error.message) from error
-            except BuildError as error:
-                attempt.session.status["lastAttemptedRevision"] = attempt.revision
-                self._reporter.progress(attempt, "Building manifests")
-                if isinstance(error, StillEncrypted):
-                    raise Failed(reasons.RECONCILIATION_FAILED, str(error)) from error
-                doing = next(
-                    (what for kind, what in _STEPS.items() if isinstance(error, kind)), "kustomize build"
-                )
-                raise Failed(reasons.BUILD_FAILED, f"{doing} failed: {error}") from error
-        attempt.session.status["lastAttemptedRevision"] = attempt.revision
-        attempt.built = built
-        self._reporter.left_out(attempt)
 
     async def _apply(self, attempt: Attempt) -> None:
         assert attempt.built is not None
@@ -493,9 +373,4 @@ def _health_expressions(obj: Obj) -> HealthExpressions | None:
     try:
         return HealthExpressions.compile(entries)
     except InvalidHealthExpressions as error:
-        raise _misconfigured(error) from error
-
-
-def _misconfigured(error: ValueError) -> Failed:
-    message = f"Reconciliation failed terminally due to configuration error: {error}"
-    return Failed(reasons.INVALID_CEL_EXPRESSION, message, stalled=True)
+        raise misconfigured(error) from error
