@@ -8,6 +8,7 @@ own bookkeeping among them: that is why a JSON patch can add an annotation to an
 from __future__ import annotations
 
 from collections.abc import Iterable
+from types import NoneType
 from typing import NamedTuple
 
 from headgate.kustomize.errors import BuildError, PatchError
@@ -170,12 +171,14 @@ def _touches_annotations_whole(patch: Obj) -> bool:
 
 
 def _apply_json(resource: Resource, patch: JsonPatch, source: str) -> None:
-    notes = resource.bookkeeping()
+    notes, name = resource.bookkeeping(), str(resource)
     before = _expose(resource)
     try:
         resource.obj = patch.apply(before)
     except BuildError as error:
         raise error.at(file=source, object=str(resource)) from None
+    if not isinstance(resource.obj.get("metadata"), (dict, NoneType)):
+        raise PatchError("the patch leaves no mapping of metadata", file=source, object=name)
     # The patch went through JSON, where every null is written alike.
     resource.null_words = {}
     resource.in_braces = False
