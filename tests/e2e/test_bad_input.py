@@ -140,7 +140,6 @@ def all_bad(api: Api, git_server: GitHttpServer, shared_operator: operator.Opera
     area = Area(api, git_server, "bad-input")
     files: dict[str, str] = {
         "good/a.yaml": config_map("good", v="1"),
-        "good/values.yaml": "kind: Values\nmetadata: {name: left-alone}\n",
         "cycle-too/a.yaml": config_map("cycle-too"),
     }
     for name, case in CASES.items():
@@ -199,8 +198,3 @@ def test_the_good_one_goes_on(all_bad: Area) -> None:
     revision = all_bad.commit({"good/a.yaml": config_map("good", v="2")})
     all_bad.ready("good", revision)
     assert (all_bad.config_map("good") or {})["data"] == {"v": "2"}
-
-
-def test_what_has_no_version_is_left_out_with_a_warning(all_bad: Area) -> None:
-    event = all_bad.event("good", r"not applied, as these have no apiVersion: Values/\S+/left-alone")
-    assert event["type"] == "Warning"

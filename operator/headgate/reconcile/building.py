@@ -14,6 +14,7 @@ from headgate.reconcile.builds import (
     PostBuildFailed,
     StillEncrypted,
     build_objects,
+    check_path,
 )
 from headgate.reconcile.decryption import DecryptionFailed
 from headgate.reconcile.inputs import InputReader, InputsMissing
@@ -49,7 +50,19 @@ class Builder:
         try:
             attempt.inputs = await self._inputs.read(attempt.ks, attempt.obj["spec"])
         except InputsMissing as error:
+            attempt.session.status["lastAttemptedRevision"] = attempt.revision
             raise Failed(reasons.BUILD_FAILED, str(error)) from error
+
+    def begin(self, attempt: Attempt, source: SourceKey) -> None:
+        """Note that the revision is attempted, if it has the directory; raises :class:`Failed`."""
+        with self._trees.use(source, attempt.revision) as tree:
+            if tree is None:
+                raise Failed(reasons.ARTIFACT_FAILED, f"revision {attempt.revision} is no longer there")
+            try:
+                check_path(tree, attempt.obj["spec"])
+            except PathNotFound as error:
+                raise Failed(reasons.ARTIFACT_FAILED, error.message) from error
+        attempt.session.status["lastAttemptedRevision"] = attempt.revision
 
     async def build(self, attempt: Attempt, source: SourceKey) -> None:
         """Build the objects from the source's tree; raises :class:`Failed`."""
@@ -67,10 +80,7 @@ class Builder:
                     built = await asyncio.get_running_loop().run_in_executor(
                         threads, build_objects, tree, attempt.obj["spec"], inputs, self._rules
                     )
-            except PathNotFound as error:
-                raise Failed(reasons.ARTIFACT_FAILED, error.message) from error
             except BuildError as error:
-                attempt.session.status["lastAttemptedRevision"] = attempt.revision
                 self._reporter.progress(attempt, "Building manifests")
                 if isinstance(error, StillEncrypted):
                     raise Failed(reasons.RECONCILIATION_FAILED, str(error)) from error
@@ -78,6 +88,4 @@ class Builder:
                     (what for kind, what in _STEPS.items() if isinstance(error, kind)), "kustomize build"
                 )
                 raise Failed(reasons.BUILD_FAILED, f"{doing} failed: {error}") from error
-        attempt.session.status["lastAttemptedRevision"] = attempt.revision
         attempt.built = built
-        self._reporter.left_out(attempt)

@@ -12,7 +12,6 @@ import orjson
 
 from headgate.kustomize import BuildOptions, RemoteFetcher, build, dump
 from headgate.kustomize.errors import BuildError, ResourceError
-from headgate.kustomize.resource import label_of
 from headgate.kustomize.tree import EntryKind, Inputs, RecordingTree, Tree
 from headgate.kustomize.yaml import Dialect, load_documents, printed
 from headgate.overlay import prepare
@@ -48,8 +47,6 @@ class Built:
     inputs: Inputs
     masks: Masks = field(default_factory=Masks)
     """What of the objects must not be told."""
-    left_out: tuple[str, ...] = ()
-    """Documents without ``apiVersion``, as messages name them: kustomize prints them, Flux does not apply them."""
 
 
 def build_directory(path: str | None) -> str:
@@ -61,6 +58,16 @@ def build_directory(path: str | None) -> str:
     'etc'
     """
     return posixpath.normpath("/" + (path or "")).lstrip("/")
+
+
+def check_path(tree: Tree, spec: Mapping[str, Any]) -> str:
+    """Return the directory that ``spec.path`` names; raises :class:`PathNotFound` when the source has none there."""
+    path = build_directory(spec.get("path"))
+    kind = tree.kind(path)
+    if kind is not EntryKind.DIRECTORY:
+        what = "is a file, not a directory" if kind is EntryKind.FILE else "no such directory in the source"
+        raise PathNotFound(f"kustomization path not found: {spec.get('path')}: {what}", field="spec.path")
+    return path
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,26 +95,22 @@ def build_objects(
     Raises :class:`PathNotFound`, :class:`StillEncrypted`, or another :class:`headgate.kustomize.BuildError`.
     """
     inputs, rules = inputs or ClusterInputs(), rules or BuildRules()
-    path = build_directory(spec.get("path"))
     recording = RecordingTree(tree)
-    kind = recording.kind(path)
-    if kind is not EntryKind.DIRECTORY:
-        what = "is a file, not a directory" if kind is EntryKind.FILE else "no such directory in the source"
-        raise PathNotFound(f"kustomization path not found: {spec.get('path')}: {what}", field="spec.path")
+    path = check_path(recording, spec)
     options = BuildOptions(
         load_restrictor="none", reorder="none", unknown_fields="ignore", allow_remote=rules.remote_bases
     )
     prepared = prepare(recording, path, spec)
     if inputs.keys is None:
         built = build(prepared, path, options)
-        objects = [_finished(obj, spec, inputs, rules) for obj in built if _is_for_cluster(obj)]
+        objects = [_finished(obj, spec, inputs, rules) for obj in built if not _is_for_kustomize(obj)]
         masks = inputs.masks
     else:
         decryption = Decryption(inputs.keys, prepared, path, recording, rules.data_keys, rules.outages)
         try:
             built = build(decryption.tree, path, options)
             objects = [
-                _finished(obj, spec, inputs, rules, decryption) for obj in built if _is_for_cluster(obj)
+                _finished(obj, spec, inputs, rules, decryption) for obj in built if not _is_for_kustomize(obj)
             ]
         except DecryptionError as error:
             raise decryption.failed(error) from None
@@ -117,13 +120,7 @@ def build_objects(
     # What is also a name is told anyway, and is no secret.
     masks.forget(name for obj in objects for name in _names(obj))
     data = orjson.dumps(objects, option=orjson.OPT_SORT_KEYS)
-    return Built(
-        objects,
-        "sha256:" + hashlib.sha256(data).hexdigest(),
-        recording.inputs,
-        masks,
-        tuple(label_of(obj) for obj in built if not obj.get("apiVersion")),
-    )
+    return Built(objects, "sha256:" + hashlib.sha256(data).hexdigest(), recording.inputs, masks)
 
 
 def _names(obj: Obj) -> Iterator[str]:
@@ -131,12 +128,10 @@ def _names(obj: Obj) -> Iterator[str]:
     return (meta[field] for field in ("name", "namespace") if isinstance(meta.get(field), str))
 
 
-def _is_for_cluster(obj: Obj) -> bool:
-    """Tell objects from what Flux leaves out: kustomization files among the resources, and what has no version."""
+def _is_for_kustomize(obj: Obj) -> bool:
+    """Tell whether the object is a kustomization file among the resources, which Flux leaves out."""
     kind, api_version = obj.get("kind"), obj.get("apiVersion")
-    if not api_version:
-        return False
-    return not (
+    return (
         isinstance(kind, str)
         and kind.lower() == "kustomization"
         and isinstance(api_version, str)
@@ -193,10 +188,18 @@ def _load(text: str) -> Any:
 def _check(obj: Obj) -> None:
     meta = obj.get("metadata")
     name = meta.get("name") if isinstance(meta, dict) else None
-    missing = [f for f, v in (("kind", obj.get("kind")), ("metadata.name", name)) if not v]
+    missing = [
+        f
+        for f, v in (
+            ("apiVersion", obj.get("apiVersion")),
+            ("kind", obj.get("kind")),
+            ("metadata.name", name),
+        )
+        if not v
+    ]
     if missing:
         raise ResourceError(
-            f"an object needs kind and metadata.name; missing: {', '.join(missing)}",
+            f"an object needs apiVersion, kind and metadata.name; missing: {', '.join(missing)}",
             object=f"{obj.get('kind', '?')}/{name or '?'}",
         )
 

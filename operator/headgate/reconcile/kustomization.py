@@ -147,8 +147,9 @@ class KustomizationReconciler:
                     return await self._take_note(memory, attempt)
             memory.settled = None
             self._reporter.progress(attempt, "Fetching manifests")
-            await self._builder.build(attempt, source)
+            self._builder.begin(attempt, source)
             attempt.target = await self._target(attempt)
+            await self._builder.build(attempt, source)
             await self._apply(attempt)
             await self._prune(attempt)
             if await self._start_health_wait(memory, attempt):

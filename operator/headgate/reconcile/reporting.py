@@ -52,13 +52,6 @@ class Reporter:
             annotations[f"{labels.GROUP}/originRevision"] = attempt.origin
         self._events.emit(Event(attempt.session.obj, COMPONENT, type, reason, message, annotations))
 
-    def left_out(self, attempt: Attempt) -> None:
-        """Warn of what was built but is not applied, once for each revision and spec."""
-        assert attempt.built is not None
-        if attempt.built.left_out and not _is_settled(attempt):
-            names = ", ".join(attempt.built.left_out)
-            self.tell(attempt, WARNING, f"not applied, as these have no apiVersion: {attempt.masks(names)}")
-
     async def succeeded(self, attempt: Attempt, digest: str) -> None:
         """The revision is live, as the build of this digest. Raises :class:`headgate.kube.ApiError`."""
         session, ks = attempt.session, attempt.ks

@@ -133,7 +133,14 @@ class SourceReconciler:
         except IncludeUnavailable as error:
             again = self._config.requeue_dependency
             outcome = await self._report.failed(
-                key, session, requested, error.reason, str(error), again, reasons.INCLUDE_UNAVAILABLE
+                key,
+                session,
+                requested,
+                error.reason,
+                str(error),
+                again,
+                reasons.INCLUDE_UNAVAILABLE,
+                waiting=True,
             )
         except GitError as error:
             if isinstance(error, AuthenticationFailed):

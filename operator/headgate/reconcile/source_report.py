@@ -57,8 +57,13 @@ class SourceReport:
         message: str,
         again: float | None,
         condition: str = reasons.FETCH_FAILED,
+        *,
+        waiting: bool = False,
     ) -> Outcome:
-        """The visit failed and is repeated after ``again`` seconds; None: not before the object has changed."""
+        """The visit failed and is repeated after ``again`` seconds; None: not before the object has changed.
+
+        ``waiting`` for another object is a failure like others, but no warning.
+        """
         session.mark(condition, "False" if condition == reasons.SOURCE_VERIFIED else "True", reason, message)
         session.mark(reasons.READY, "False", reason, message)
         if again is None:
@@ -66,7 +71,7 @@ class SourceReport:
             session.unmark(reasons.RECONCILING)
             session.status["observedGeneration"] = session.generation
         summarise(session, requested)
-        self.tell(session, WARNING, reason, message)
+        self.tell(session, NORMAL if waiting else WARNING, reason, message)
         next_try = f", next try in {format_duration(round(again, 1))}" if again is not None else ""
         _log.error("%s: %s%s", key, message, next_try)
         await session.write()

@@ -57,12 +57,6 @@ def test_variables_are_substituted() -> None:
     assert [o["data"] for o in built.objects] == [{"region": "eu"}]
 
 
-def test_documents_without_a_version_are_told_apart() -> None:
-    built = build_objects(_tree(a=CONFIG, v="kind: Values\nmetadata: {name: v}\n"), _spec())
-    assert [o["kind"] for o in built.objects] == ["ConfigMap"]
-    assert built.left_out == ("Values/v",)
-
-
 def test_without_post_build_variables_stay() -> None:
     assert build_objects(_tree(a=CONFIG), _spec()).objects[0]["data"] == {"region": "${region}"}
 
