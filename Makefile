@@ -103,7 +103,7 @@ fuzz: venv ## The property tests with many more examples (minutes)
 	$(BIN)/pytest tests --ignore=tests/e2e -m hypothesis --hypothesis-profile=long $(ARGS)
 
 .PHONY: golden
-golden: venv ## Replay the recorded traces of Flux (../shared/golden, or GOLDEN=DIR) against Headgate
+golden: venv ## Replay the recorded traces of Flux (tests/golden and ../shared/golden, or GOLDEN=DIR) against Headgate
 	@$(BIN)/python hack/golden.py $(if $(GOLDEN),--golden '$(GOLDEN)') $(ARGS)
 
 .PHONY: bench

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Replays recorded traces of Flux's controllers against Headgate and compares: make golden.
 
-    hack/golden.py                       # all scenarios of ../shared/golden
-    hack/golden.py --golden DIR drift    # that of one name
+    hack/golden.py                       # all scenarios of ../shared/golden and tests/golden
+    hack/golden.py --golden DIR drift    # that of one name, also in tests/golden
 
 The folder holds the harness (trace.py), scenarios/*.yaml and golden/*.json. Where there is none, this says so and
 ends with success. Otherwise the last line is the harness's own, and the status too.
@@ -26,6 +26,8 @@ from sandbox import operator  # noqa: E402
 from tests.support.gitserver import GitHttpServer  # noqa: E402
 
 DEFAULT = ROOT.parent / "shared" / "golden"
+OWN = ROOT / "tests" / "golden"
+"""Scenarios of the project's own, and what Flux's controllers made of them."""
 OPTIONS = ("--requeue-dependency=2s", "--concurrent=8")
 """Those that Flux had when it was recorded."""
 
@@ -60,10 +62,12 @@ def main() -> int:
 def _replay(harness: Path, names: list[str], jobs: int, folder: Path, keep: Path | None) -> int:
     wanted, recorded = folder / "golden", folder / "recorded"
     wanted.mkdir()
-    for trace in sorted((harness.parent / "golden").glob("*.json")):
-        if not names or trace.stem in names:
-            shutil.copy(trace, wanted)
-    scenarios = [harness.parent / "scenarios" / f"{trace.stem}.yaml" for trace in sorted(wanted.iterdir())]
+    scenarios: list[Path] = []
+    for home in (harness.parent, OWN):
+        for trace in sorted((home / "golden").glob("*.json")):
+            if not names or trace.stem in names:
+                shutil.copy(trace, wanted)
+                scenarios.append(home / "scenarios" / f"{trace.stem}.yaml")
     if not scenarios or len(scenarios) < len(names):
         raise ClusterError(f"no such scenario among {', '.join(names)}")
     repositories = folder / "git"

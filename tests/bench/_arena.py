@@ -8,7 +8,8 @@
 
 Figures come from outside the operator: CPU and memory from ``/proc``, requests from the API server's own
 ``apiserver_request_total``, states from a watch. So another operator can stand in: ``--operator`` names a command
-that is run instead of Headgate, with ``{kubeconfig}`` and ``{folder}`` filled in.
+that is run instead of Headgate, with ``{kubeconfig}`` and ``{folder}`` filled in; Flux's two controllers are one
+script that starts both.
 """
 
 from __future__ import annotations
@@ -321,12 +322,34 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
 
 
 def cpu_seconds(pid: int) -> float:
-    """User and system time of a process and of its children that have ended."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return sum(int(fields[i]) for i in (11, 12, 13, 14)) / os.sysconf("SC_CLK_TCK")
+    """User and system time of a process and of all that it started."""
+    ticks = 0
+    for each in (pid, *descendants(pid)):
+        try:
+            fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # Ended just now, and so its parent has its time.
+        ticks += sum(int(fields[i]) for i in (11, 12, 13, 14))
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def rss_mib(pid: int) -> float:
-    """Resident memory."""
+    """Resident memory of an operator; of all its processes, if it is a script that runs several."""
+    if Path(f"/proc/{pid}/comm").read_text().strip() in ("sh", "bash", "dash"):
+        return sum(map(rss_mib, descendants(pid)))
     found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
     return int(found[1]) / 1024 if found else 0.0
+
+
+def descendants(pid: int) -> list[int]:
+    """The processes that a process started, those that they started, and so on."""
+    found, pending = [], [pid]
+    while pending:
+        try:
+            for task in Path(f"/proc/{pending.pop()}/task").iterdir():
+                children = [int(each) for each in (task / "children").read_text().split()]
+                found += children
+                pending += children
+        except OSError:
+            continue
+    return found

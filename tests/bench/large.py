@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from _arena import Arena, arena, kustomization, options, ready, rss_mib, source, table
+from _arena import Arena, arena, descendants, kustomization, options, ready, rss_mib, source, table
 
 MIB = 1 << 20
 LARGE = 16 * MIB
@@ -40,7 +40,7 @@ class Peak:
     def look(self, pid: int) -> None:
         alone = _rss(pid)
         self.alone = max(self.alone, alone)
-        self.together = max(self.together, alone + sum(map(_rss, _descendants(pid))))
+        self.together = max(self.together, alone + sum(map(_rss, descendants(pid))))
 
 
 def main() -> None:
@@ -128,19 +128,6 @@ def _watched(pid: int) -> Iterator[Peak]:
     finally:
         over.set()
         thread.join()
-
-
-def _descendants(pid: int) -> list[int]:
-    found, pending = [], [pid]
-    while pending:
-        try:
-            for task in Path(f"/proc/{pending.pop()}/task").iterdir():
-                children = [int(each) for each in (task / "children").read_text().split()]
-                found += children
-                pending += children
-        except OSError:
-            continue
-    return found
 
 
 def _rss(pid: int) -> float:

@@ -49,7 +49,13 @@ def test_what_was_done_is_counted(
 ) -> None:
     address = f"{LOOPBACK}:{free_ports(1)[0]}"
     area = Area(api, git_server, area_name(request), {OWN: "metrics"})
-    first = area.commit({"apps/a.yaml": config_map("a"), "README.md": "1"})
+    first = area.commit(
+        {
+            "apps/a.yaml": config_map("a"),
+            "README.md": "1",
+            "broken/kustomization.yaml": "resources: [none.yaml]",
+        }
+    )
     options = (f"--watch-label-selector={OWN}=metrics", f"--metrics-addr={address}")
 
     def reaches(holds: Callable[[Samples], bool], what: str) -> Samples:
@@ -61,9 +67,9 @@ def test_what_was_done_is_counted(
         area.source("missing", ready=False, ref={"branch": "nope"})
         area.failed("missing", "GitOperationFailed", kind=SOURCE)
         area.kustomization("apps", wait=True)
-        area.kustomization("broken", path="nowhere")
+        area.kustomization("broken")
         area.ready("apps", first)
-        area.failed("broken", "ArtifactFailed")
+        area.failed("broken", "BuildFailed")
         area.ready("apps", area.commit({"README.md": "2"}))
         reconciles = "gotk_reconcile_duration_seconds_count"
         samples = reaches(
