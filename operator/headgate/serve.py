@@ -102,6 +102,12 @@ async def _elected(election: Election) -> bool:
     return True
 
 
+async def _cancel(parts: set[asyncio.Task[None]]) -> None:
+    for part in parts:
+        part.cancel()
+    await asyncio.gather(*parts, return_exceptions=True)
+
+
 class _Program:
     """The parts, wired together."""
 
@@ -258,12 +264,9 @@ class _Program:
     async def _end_parts(self) -> None:
         # First those that act, as somebody else may be leading by now; what they said is still told.
         tellers = {part for part in self._parts if part.get_name() in _TELLERS}
-        for parts in (self._parts - tellers, tellers):
-            if parts is tellers:
-                await self._events.drain(DRAIN)
-            for part in parts:
-                part.cancel()
-            await asyncio.gather(*parts, return_exceptions=True)
+        await _cancel(self._parts - tellers)
+        await self._events.drain(DRAIN)
+        await _cancel(tellers)
         await self._external.close()
         await self._targets.close()
         self._trees.close()

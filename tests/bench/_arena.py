@@ -40,6 +40,7 @@ from controlplane import start  # noqa: E402
 from sandbox import operator  # noqa: E402
 from tests.support.gitserver import GitHttpServer  # noqa: E402
 from tests.support.gitserver_repository import Repository  # noqa: E402
+from tests.support.processes import descendants  # noqa: E402
 
 Obj = dict[str, Any]
 
@@ -339,17 +340,3 @@ def rss_mib(pid: int) -> float:
         return sum(map(rss_mib, descendants(pid)))
     found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
     return int(found[1]) / 1024 if found else 0.0
-
-
-def descendants(pid: int) -> list[int]:
-    """The processes that a process started, those that they started, and so on."""
-    found, pending = [], [pid]
-    while pending:
-        try:
-            for task in Path(f"/proc/{pending.pop()}/task").iterdir():
-                children = [int(each) for each in (task / "children").read_text().split()]
-                found += children
-                pending += children
-        except OSError:
-            continue
-    return found

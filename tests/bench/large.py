@@ -22,7 +22,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from _arena import Arena, arena, descendants, kustomization, options, ready, rss_mib, source, table
+from _arena import Arena, arena, kustomization, options, ready, rss_mib, source, table
+
+from tests.support.processes import descendants
 
 MIB = 1 << 20
 LARGE = 16 * MIB

@@ -7,13 +7,15 @@ most of its runs. Linux only.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from tests.support.processes import descendants
 
 PAUSE = 0.004
 """Seconds between two looks."""
@@ -47,19 +49,11 @@ class Witness:
     def _run(self) -> None:
         looked = 0.0
         while not self._end.wait(PAUSE):
-            for pid in self._family(self._pid):
+            for pid in itertools.chain((self._pid,), descendants(self._pid)):
                 self._look_at(pid)
             if time.monotonic() - looked > 10 * PAUSE:
                 self._look_at_files()
                 looked = time.monotonic()
-
-    def _family(self, pid: int) -> Iterator[int]:
-        yield pid
-        with contextlib.suppress(OSError):
-            for children in Path(f"/proc/{pid}/task").glob("*/children"):
-                with contextlib.suppress(OSError):
-                    for child in children.read_text().split():
-                        yield from self._family(int(child))
 
     def _look_at(self, pid: int) -> None:
         with contextlib.suppress(OSError):

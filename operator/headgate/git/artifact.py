@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import IO, NamedTuple, Protocol
 
 from headgate.git.listed import Entry
-from headgate.git.pieces import Earlier, Piece, Sink, key_of, member, pieces, write_index
+from headgate.git.pieces import Earlier, Sink, key_of, member, pieces, write_index
 
 __all__ = ["ArchiveSource", "Packed", "pack"]
 
@@ -59,15 +59,13 @@ def pack(source: ArchiveSource, out: IO[bytes], earlier: IO[bytes] | None = None
     """
     sink, known, written = Sink(out), Earlier(earlier), []
     for run in _runs(source, known):
-        start = sink.size
-        if run[0].key in known and known.copy(run[0].key, sink):
-            written.append(Piece(run[0].key, start, *sink.since(start)))
+        if known.copy(run[0].key, sink):
+            written.append(sink.end(run[0].key))
             continue
         contents = source.contents([e.path for piece in run for e in piece.entries if not e.is_directory])
         for piece in run:
-            start = sink.size
             member(_archived(piece.entries, contents), sink)
-            written.append(Piece(piece.key, start, *sink.since(start)))
+            written.append(sink.end(piece.key))
         # Runs the generator to its end, so that it lets go of what it reads from.
         for _ in contents:
             raise AssertionError("more contents than asked for")

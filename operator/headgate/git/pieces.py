@@ -61,7 +61,7 @@ class Sink:
         self._out = out
         self.digest = hashlib.sha256()
         self.size = 0
-        self._crc = 0
+        self._start = self._crc = 0
 
     def write(self, data: bytes) -> None:
         self.digest.update(data)
@@ -69,10 +69,11 @@ class Sink:
         self.size += len(data)
         self._out.write(data)
 
-    def since(self, start: int) -> tuple[int, int]:
-        """Return how much was written since ``start``, where the last such question was asked, and its CRC-32."""
-        crc, self._crc = self._crc, 0
-        return self.size - start, crc
+    def end(self, key: bytes) -> Piece:
+        """What was written since the last piece is one, and here it ends."""
+        piece = Piece(key, self._start, self.size - self._start, self._crc)
+        self._start, self._crc = self.size, 0
+        return piece
 
 
 def pieces(entries: Iterable[Entry]) -> Iterator[list[Entry]]:

@@ -174,10 +174,7 @@ class ArtifactStorage:
         now = time.time()
         files: list[tuple[float, Path]] = []
         with contextlib.suppress(FileNotFoundError):
-            for entry in os.scandir(keep.parent):
-                if entry.is_file(follow_symlinks=False):
-                    files.append((entry.stat(follow_symlinks=False).st_mtime, Path(entry.path)))
-        files.sort()
+            files = _by_age(keep.parent)
         doomed = [file for changed, file in files if file != keep and now - changed > self._ttl]
         survivors = [file for _, file in files if file not in doomed]
         surplus = max(0, len(survivors) - self._records)
@@ -196,19 +193,21 @@ class ArtifactStorage:
 @contextlib.contextmanager
 def _newest(folder: Path) -> Iterator[IO[bytes] | None]:
     """The artifact of a folder that was written last, open for reading; None if there is none."""
-    files = []
-    for entry in os.scandir(folder):
-        if (
-            entry.name.endswith(SUFFIX)
-            and not entry.name.startswith(".")
-            and entry.is_file(follow_symlinks=False)
-        ):
-            files.append((entry.stat(follow_symlinks=False).st_mtime, entry.path))
+    files = [file for _, file in _by_age(folder) if file.name.endswith(SUFFIX) and file.name[0] != "."]
     if not files:
         yield None
         return
-    with open(max(files)[1], "rb") as file:
+    with files[-1].open("rb") as file:
         yield file
+
+
+def _by_age(folder: Path) -> list[tuple[float, Path]]:
+    """The files of a folder and when they were written, the oldest first."""
+    return sorted(
+        (entry.stat(follow_symlinks=False).st_mtime, Path(entry.path))
+        for entry in os.scandir(folder)
+        if entry.is_file(follow_symlinks=False)
+    )
 
 
 def advertised_address(address: str, advertised: str | None = None) -> str:

@@ -17,7 +17,7 @@ from headgate.kustomize.provenance import (
 )
 from headgate.kustomize.resmap import ResMap
 from headgate.kustomize.resource import (
-    BUILD_ANNOTATIONS,
+    NOTED_ANNOTATIONS,
     ORIGIN,
     TRANSFORMATIONS,
     Obj,
@@ -114,10 +114,8 @@ def _clean(resource: Resource, metadata: tuple[str, ...]) -> None:
     annotations = {}
     if "annotations" in fields:
         annotations = {
-            key: value for key, value in resource.annotations.items() if key not in BUILD_ANNOTATIONS
+            key: value for key, value in resource.annotations.items() if key not in NOTED_ANNOTATIONS
         }
-        annotations.pop(ORIGIN, None)
-        annotations.pop(TRANSFORMATIONS, None)
     if ORIGIN_ANNOTATIONS in metadata and resource.origin is not None:
         annotations[ORIGIN] = resource.origin.text()
     if TRANSFORMER_ANNOTATIONS in metadata and resource.transformations:

@@ -15,7 +15,7 @@ from headgate.kustomize.model import GeneratorArgs, GeneratorOptions
 from headgate.kustomize.resource import Obj, ScopeOf
 from headgate.kustomize.resource import Resource as _Resource
 from headgate.kustomize.yaml import plain, to_json
-from headgate.kustomize.yaml.scalars import Quoted, created_text, scalar_text
+from headgate.kustomize.yaml.scalars import Quoted, created_text, created_texts, scalar_text
 
 _BASE64_LINE = 70
 _BOM = "\ufeff"
@@ -57,11 +57,9 @@ def _base(kind: str, args: GeneratorArgs) -> Obj:
 def _finish(obj: Obj, args: GeneratorArgs, cluster_scoped: ScopeOf) -> _Resource:
     options = args.options or GeneratorOptions()
     if options.labels:
-        obj["metadata"]["labels"] = {key: created_text(value) for key, value in options.labels.items()}
+        obj["metadata"]["labels"] = created_texts(options.labels)
     if options.annotations:
-        obj["metadata"]["annotations"] = {
-            key: created_text(value) for key, value in options.annotations.items()
-        }
+        obj["metadata"]["annotations"] = created_texts(options.annotations)
     if options.immutable:
         obj["immutable"] = True
     resource = _Resource(obj, cluster_scoped)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from headgate.kustomize.errors import ResourceError
 from headgate.kustomize.ids import DEFAULT_NAMESPACE, Gvk, ResId, effective_namespace, parse_gvk
-from headgate.kustomize.yaml.scalars import created_text, scalar_text
+from headgate.kustomize.yaml.scalars import created_texts, scalar_text
 
 if TYPE_CHECKING:
     from headgate.kustomize.provenance import Origin
@@ -58,6 +58,9 @@ BUILD_ANNOTATIONS = frozenset(
         "config.k8s.io/id",
     }
 )
+
+NOTED_ANNOTATIONS = BUILD_ANNOTATIONS | {ORIGIN, TRANSFORMATIONS}
+"""These and what is told of origins: none of them is the object's own."""
 
 ScopeOf = Callable[[Gvk], bool]
 
@@ -276,7 +279,7 @@ class Resource:
 
     def write_texts(self, field: str, values: dict[str, str]) -> None:
         """Write ``metadata.labels`` or ``metadata.annotations`` anew, as text; an empty map removes the field."""
-        self.set_map(field, {key: created_text(value) for key, value in values.items()})
+        self.set_map(field, created_texts(values))
 
     def set_map(self, field: str, values: dict[str, Any]) -> None:
         """Set ``metadata.labels`` or ``metadata.annotations``; an empty map removes the field."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 from headgate.api import reasons
 from headgate.kustomize.errors import BuildError
+from headgate.kustomize.tree import Tree
 from headgate.reconcile.attempt import Attempt, Failed
 from headgate.reconcile.builds import (
     BuildRules,
@@ -55,14 +58,19 @@ class Builder:
 
     def begin(self, attempt: Attempt, source: SourceKey) -> None:
         """Note that the revision is attempted, if it has the directory; raises :class:`Failed`."""
-        with self._trees.use(source, attempt.revision) as tree:
-            if tree is None:
-                raise Failed(reasons.ARTIFACT_FAILED, f"revision {attempt.revision} is no longer there")
+        with self._tree(attempt, source) as tree:
             try:
                 check_path(tree, attempt.obj["spec"])
             except PathNotFound as error:
                 raise Failed(reasons.ARTIFACT_FAILED, error.message) from error
         attempt.session.status["lastAttemptedRevision"] = attempt.revision
+
+    @contextmanager
+    def _tree(self, attempt: Attempt, source: SourceKey) -> Iterator[Tree]:
+        with self._trees.use(source, attempt.revision) as tree:
+            if tree is None:
+                raise Failed(reasons.ARTIFACT_FAILED, f"revision {attempt.revision} is no longer there")
+            yield tree
 
     async def build(self, attempt: Attempt, source: SourceKey) -> None:
         """Build the objects from the source's tree; raises :class:`Failed`."""
@@ -70,9 +78,7 @@ class Builder:
             await self.read_inputs(attempt)
         inputs = attempt.inputs
         assert inputs is not None
-        with self._trees.use(source, attempt.revision) as tree:
-            if tree is None:
-                raise Failed(reasons.ARTIFACT_FAILED, f"revision {attempt.revision} is no longer there")
+        with self._tree(attempt, source) as tree:
             try:
                 with timed(self._measure, BUILD):
                     # What waits for a key service must not take the threads of all others.

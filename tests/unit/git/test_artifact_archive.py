@@ -18,7 +18,7 @@ from headgate.git.artifact import BATCH, Packed, pack
 from headgate.git.cache import BareCache, Caches
 from headgate.git.client import Remote
 from headgate.git.listed import Entry
-from headgate.git.pieces import Earlier, Piece, Sink, member, write_index
+from headgate.git.pieces import Earlier, Sink, member, write_index
 from headgate.git.refs import Reference
 from headgate.git.tree import GitTree
 from tests.support.gitserver_repository import Repository
@@ -168,9 +168,8 @@ def test_the_index_takes_any_number_of_pieces(count: int) -> None:
     sink = Sink(out)
     written = []
     for number in range(count):
-        start = sink.size
         member([b"%d" % number], sink)
-        written.append(Piece(hashlib.sha256(b"%d" % number).digest(), start, *sink.since(start)))
+        written.append(sink.end(hashlib.sha256(b"%d" % number).digest()))
     write_index(written, sink)
     earlier, copy = Earlier(out), io.BytesIO()
     again = Sink(copy)

@@ -12,7 +12,7 @@ from headgate.kustomize.model import Label
 from headgate.kustomize.resmap import ResMap
 from headgate.kustomize.resource import Resource
 from headgate.kustomize.sharing import share, spread
-from headgate.kustomize.yaml.scalars import Quoted, created_text
+from headgate.kustomize.yaml.scalars import Quoted, created_texts
 
 _METADATA_LABELS = FieldSpec("metadata/labels", create=True)
 _ANNOTATIONS = "metadata/annotations"
@@ -26,7 +26,7 @@ def add_pairs(resources: ResMap, pairs: dict[str, str], plans: Plans) -> None:
 
     # The quotes of the kustomization file are not those of the object.
     pairs = {key: str(value) for key, value in pairs.items()}
-    new = {key: created_text(value) for key, value in pairs.items()}
+    new = created_texts(pairs)
     size = sum(len(key) + len(value) for key, value in pairs.items())
     created: dict[str, list[Any]] = {}
     current: Resource

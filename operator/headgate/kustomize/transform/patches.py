@@ -18,18 +18,19 @@ from headgate.kustomize.merge import strategic_merge
 from headgate.kustomize.model import PatchOptions, Selector
 from headgate.kustomize.resmap import ResMap
 from headgate.kustomize.resource import (
-    BUILD_ANNOTATIONS,
+    NOTED_ANNOTATIONS,
     ORIGIN,
     TRANSFORMATIONS,
     Obj,
     Resource,
+    label_of,
     metadata_of,
 )
 from headgate.kustomize.schema import Schema
 from headgate.kustomize.selection import select
 from headgate.kustomize.sharing import follow, trail_for
 from headgate.kustomize.transform.words import spelled, take_words
-from headgate.kustomize.yaml.scalars import Quoted, created_text, scalar_text
+from headgate.kustomize.yaml.scalars import Quoted, created_texts, scalar_text
 
 
 class LoadedPatch(NamedTuple):
@@ -97,10 +98,11 @@ def _merge_selected(
 ) -> None:
     """Apply a patch to chosen targets as if it were written for each of them."""
     body = _with_text_metadata(patch)
+    words = {path: word for path, word in patch.null_words.items() if path[0] != "metadata"}
     for target in selected:
         api_version = scalar_text(target.obj.get("apiVersion", ""))
         adapted = Resource({**body, "apiVersion": api_version}, patch.cluster_scoped)
-        adapted.null_words = {path: word for path, word in patch.null_words.items() if path[0] != "metadata"}
+        adapted.null_words = words
         _merge_one(target, adapted, loaded.options, schema, loaded.source)
         if not api_version and target.obj:
             # Nothing, written as the patch writes its own.
@@ -114,9 +116,8 @@ def _with_text_metadata(patch: Resource) -> Obj:
     metadata = dict(metadata_of(patch.obj))
     for field in ("labels", "annotations"):
         if field in metadata:
-            texts = patch.texts("metadata", field)
-            metadata[field] = {key: created_text(value) for key, value in texts.items()}
-            if not texts:
+            metadata[field] = created_texts(patch.texts("metadata", field))
+            if not metadata[field]:
                 del metadata[field]
     return {**patch.obj, "metadata": metadata}
 
@@ -171,14 +172,14 @@ def _touches_annotations_whole(patch: Obj) -> bool:
 
 
 def _apply_json(resource: Resource, patch: JsonPatch, source: str) -> None:
-    notes, name = resource.bookkeeping(), str(resource)
+    notes = resource.bookkeeping()
     before = _expose(resource)
     try:
         resource.obj = patch.apply(before)
     except BuildError as error:
         raise error.at(file=source, object=str(resource)) from None
     if not isinstance(resource.obj.get("metadata"), (dict, NoneType)):
-        raise PatchError("the patch leaves no mapping of metadata", file=source, object=name)
+        raise PatchError("the patch leaves no mapping of metadata", file=source, object=label_of(before))
     # The patch went through JSON, where every null is written alike.
     resource.null_words = {}
     resource.in_braces = False
@@ -214,7 +215,7 @@ def _conceal(resource: Resource) -> None:
         resource.origin = None
     if TRANSFORMATIONS not in annotations:
         resource.transformations = ()
-    ours = {*BUILD_ANNOTATIONS, ORIGIN, TRANSFORMATIONS}
     written = metadata_of(resource.obj).get("annotations")
     if isinstance(written, dict):
-        resource.set_map("annotations", {key: value for key, value in written.items() if key not in ours})
+        kept = {key: value for key, value in written.items() if key not in NOTED_ANNOTATIONS}
+        resource.set_map("annotations", kept)

@@ -31,7 +31,8 @@ def take_words(target: Resource, patch: Resource) -> None:
         **{path: word for path, word in target.null_words.items() if not _reaches(patch.obj, path)},
         **patch.null_words,
     }
-    _settle(target.obj)
+    if patch.null_words:
+        _settle(target.obj)
 
 
 def _reaches(value: Any, path: tuple[str | int, ...]) -> bool:

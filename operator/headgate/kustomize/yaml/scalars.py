@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from headgate.kustomize.yaml.folded import refolded
@@ -28,6 +28,7 @@ __all__ = [
     "SpelledInt",
     "SpelledStr",
     "created_text",
+    "created_texts",
     "needs_quotes",
     "plain",
     "printed",
@@ -249,6 +250,11 @@ def created_text(text: str) -> str:
     if not text or "\n" in text:
         return text
     return Quoted(text) if type(resolve_v2(text)) is not str else text
+
+
+def created_texts(texts: Mapping[str, str]) -> dict[str, str]:
+    """Return a map of texts as kustomize writes it anew."""
+    return {key: created_text(text) for key, text in texts.items()}
 
 
 _BASE_60 = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?")
