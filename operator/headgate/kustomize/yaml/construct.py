@@ -24,18 +24,17 @@ from yaml.events import (
     StreamStartEvent,
 )
 
+from headgate.kustomize.yaml.block import USUAL
+from headgate.kustomize.yaml.known import known
 from headgate.kustomize.yaml.numbers import go_general
 from headgate.kustomize.yaml.scalars import Binary, Folded, Quoted, SpelledStr, plain, scalar_text
 
 __all__ = ["Constructor", "Malformed"]
 
-_CACHE_SIZE = 32768
-_MAX_CACHED = 200
 _NO_KEY: Any = object()
 _MERGE: Any = object()
 _DROPPED: Any = object()
 _OPEN: Any = object()
-_USUAL = frozenset(("null", "true", "false"))
 _TAG = "tag:yaml.org,2002:"
 
 
@@ -62,13 +61,12 @@ class Constructor:
         max_copies: int,
     ) -> None:
         self._resolve = resolve
+        self._known = known(resolve)
         self._any_keys = any_keys
         self._last_wins = last_wins
         self._first_wins = first_wins
         self._max_depth = max_depth
         self._max_copies = max_copies
-        self._cache = _caches.setdefault(resolve, {})
-        self._keys = _key_caches.setdefault(resolve, set())
 
     def construct(self, parser: CParser) -> tuple[Any, int] | None:
         """Return the first document's value and line (from 0), or None when there is no document.
@@ -85,7 +83,7 @@ class Constructor:
         self.in_braces = False
         flow_level = 0
         self._copies = 0
-        cache, last_wins, first_wins = self._cache, self._last_wins, self._first_wins
+        cache, last_wins, first_wins = self._known.values, self._last_wins, self._first_wins
         # Only resources are printed and read again on their way.
         folded = Quoted if self._any_keys else Folded
         stack: list[tuple[Any, Any, Any, str | None]] = []
@@ -183,31 +181,29 @@ class Constructor:
                 if (
                     (value is None or value is True or value is False)
                     and kind is ScalarEvent
-                    and event.value not in _USUAL
+                    and event.value not in USUAL
                     and event.tag is None
                 ):
                     self.nulls.append((container, key, event.value, flow_level > 0))
                 key = _NO_KEY
 
     def _plain(self, text: str, event: Any) -> Any:
-        value = self._resolve(text)
-        if isinstance(value, float) and value - value != 0:
-            raise Malformed(f"{text} is not a number that JSON can hold", event.start_mark.line)
-        if len(text) <= _MAX_CACHED:
-            if len(self._cache) >= _CACHE_SIZE:
-                self._cache.clear()
-            self._cache[text] = value
-        return value
+        try:
+            return self._known.value(text)
+        except ValueError as error:
+            raise Malformed(str(error), event.start_mark.line) from None
 
     def _key(self, event: Any) -> Any:
         text: str = event.value
         if event.style and event.tag is None:
             # kustomize clears the field after merging, whether or not it is the merge key.
             return _DROPPED if text == "<<" and not self._any_keys else text
-        if text in self._keys and event.tag is None:
-            return text
         if text == "<<" and (event.tag is None or event.tag == _TAG + "merge"):
             return _MERGE
+        if event.tag is None:
+            key = self._known.key(text)
+            if key is not None:
+                return key
         value = self._tagged(event) if event.tag not in (None, "!") else self._resolve(text)
         if not isinstance(value, str) or isinstance(value, SpelledStr):
             if not self._any_keys or value is None:
@@ -215,10 +211,6 @@ class Constructor:
                     f"the key {text or 'null'} must be a string: write it in quotes", event.start_mark.line
                 )
             return scalar_text(plain(value))
-        if event.tag is None and len(text) <= _MAX_CACHED:
-            if len(self._keys) >= _CACHE_SIZE:
-                self._keys.clear()
-            self._keys.add(text)
         return str(value)
 
     def _tagged(self, event: Any) -> Any:
@@ -289,7 +281,3 @@ def _merged_maps(value: Any, line: int) -> list[dict[str, Any]]:
     if not all(type(item) is dict for item in maps):
         raise Malformed("the merge key '<<' needs a mapping, or a list of mappings", line)
     return maps
-
-
-_caches: dict[Callable[[str], Any], dict[str, Any]] = {}
-_key_caches: dict[Callable[[str], Any], set[str]] = {}

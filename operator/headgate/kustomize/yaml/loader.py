@@ -18,7 +18,9 @@ from yaml.cyaml import CParser  # type: ignore[attr-defined]
 from yaml.reader import ReaderError
 
 from headgate.kustomize.errors import YamlError
+from headgate.kustomize.yaml.block import read_block
 from headgate.kustomize.yaml.construct import Constructor, Malformed
+from headgate.kustomize.yaml.known import known
 from headgate.kustomize.yaml.scalars import resolve_v2, resolve_v3
 
 __all__ = ["DEFAULT", "Dialect", "Document", "Limits", "load_documents"]
@@ -92,9 +94,14 @@ def load_documents(
         max_depth=limits.max_depth,
         max_copies=limits.max_alias_values,
     )
+    scalars = known(_RESOLVERS[dialect])
     for piece, first_line in _pieces(text, file):
         if len(documents) >= limits.max_documents:
             raise YamlError(f"holds more than {limits.max_documents} documents", file=file)
+        block = read_block(piece, scalars, limits.max_depth)
+        if block is not None:
+            documents.append(Document(block.value, block.line + first_line, block.nulls))
+            continue
         try:
             found = constructor.construct(CParser(piece))
         except Malformed as error:
