@@ -6,6 +6,7 @@ The notation is that of :mod:`.fieldpath` with two additions: ``*`` stands for e
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from headgate.kustomize.errors import ReferenceFault
@@ -27,81 +28,104 @@ class _Created:
 CREATED: Any = _Created()
 
 
-def find_slots(root: Any, path: list[str], create: Any) -> list[Slot]:
+def find_slots(root: Any, path: list[str], create: Any, blanks: Sequence[Slot] = ()) -> list[Slot]:
     """Return the fields a path leads to; raises ReferenceFault when the path does not fit the object.
 
-    ``create`` is what missing fields hold at first; None creates nothing.
+    ``create`` is what missing fields hold at first; None creates nothing. ``blanks`` are the nulls that are not
+    written at all: nothing can be created in them. What is created in a null that is written out never shows, as
+    kustomize goes on printing the null.
     """
-    return _find(([root], 0), path, create)
+    return _Search(create, blanks).find(([root], 0), path)
 
 
-def _find(slot: Slot, path: list[str], create: Any) -> list[Slot]:
-    if not path:
-        return [slot]
-    segment = path[0]
-    node = slot[0][slot[1]]
-    if is_index(segment):
-        return _at_index(node, path, create)
-    if is_entry(segment):
-        return _matching(node, path, create)
-    if segment == "*":
-        items = _items(node, segment)
-        return [found for index in range(len(items)) for found in _find((items, index), path[1:], create)]
-    return _field(node, path, create)
+class _Search:
+    """One search, with what is the same on all of its way."""
 
+    def __init__(self, create: Any, blanks: Sequence[Slot]) -> None:
+        self._create = create
+        self._blanks = blanks
 
-def _field(node: Any, path: list[str], create: Any) -> list[Slot]:
-    name = path[0]
-    if node is None:
-        return []
-    if not isinstance(node, dict):
-        raise ReferenceFault(f"the segment {name!r} of the path needs a map, but something else is there")
-    if name not in node:
-        if create is None:
+    def find(self, slot: Slot, path: list[str]) -> list[Slot]:
+        if not path:
+            return [slot]
+        segment = path[0]
+        node = slot[0][slot[1]]
+        if node is None and self._is_lost(slot, segment):
+            return [([self._fresh()], 0)]
+        if is_index(segment):
+            return self._at_index(node, path)
+        if is_entry(segment):
+            return self._matching(node, path)
+        if segment == "*":
+            items = _items(node, segment)
+            return [found for index in range(len(items)) for found in self.find((items, index), path[1:])]
+        return self._field(node, path)
+
+    def _is_lost(self, slot: Slot, segment: str) -> bool:
+        """Tell whether what is created in a null will never show."""
+        if self._create is None or segment == "*" or (is_index(segment) and int(segment) > 0):
+            return False
+        return not any(box is slot[0] and key == slot[1] for box, key in self._blanks)
+
+    def _field(self, node: Any, path: list[str]) -> list[Slot]:
+        name = path[0]
+        if node is None:
             return []
-        node[name] = _blank(path, create)
-    child = node[name]
-    if len(path) > 1 and child is not None and not isinstance(child, (dict, list)):
-        raise ReferenceFault(f"the path leads into {name!r}, which is a scalar")
-    return _find((node, name), path[1:], create)
+        if not isinstance(node, dict):
+            raise ReferenceFault(f"the segment {name!r} of the path needs a map, but something else is there")
+        if name not in node:
+            if self._create is None:
+                return []
+            node[name] = self._blank(path)
+        child = node[name]
+        if len(path) > 1 and child is not None and not isinstance(child, (dict, list)):
+            raise ReferenceFault(f"the path leads into {name!r}, which is a scalar")
+        return self.find((node, name), path[1:])
 
+    def _at_index(self, node: Any, path: list[str]) -> list[Slot]:
+        items, index = _items(node, path[0]), int(path[0])
+        if index == len(items) and self._create is not None and node is not None:
+            items.append(self._blank(path))
+        if index >= len(items):
+            raise ReferenceFault(f"the index {index} is out of bounds: the list has {len(items)} entries")
+        return self.find((items, index), path[1:])
 
-def _at_index(node: Any, path: list[str], create: Any) -> list[Slot]:
-    items, index = _items(node, path[0]), int(path[0])
-    if index == len(items) and create is not None and node is not None:
-        items.append(_blank(path, create))
-    if index >= len(items):
-        raise ReferenceFault(f"the index {index} is out of bounds: the list has {len(items)} entries")
-    return _find((items, index), path[1:], create)
-
-
-def _matching(node: Any, path: list[str], create: Any) -> list[Slot]:
-    field, pattern = split_entry(path[0])
-    try:
-        matches = searcher(pattern)
-    except BadPattern as error:
-        raise ReferenceFault(str(error)) from None
-    items = _items(node, path[0])
-    found = _search(items, field, matches, path, create)
-    if found or create is None or node is None:
+    def _matching(self, node: Any, path: list[str]) -> list[Slot]:
+        field, pattern = split_entry(path[0])
+        try:
+            matches = searcher(pattern)
+        except BadPattern as error:
+            raise ReferenceFault(str(error)) from None
+        items = _items(node, path[0])
+        found = self._among(items, field, matches, path)
+        if found or self._create is None or node is None:
+            return found
+        items.append({field: resolve_v3(pattern)} if field else resolve_v3(pattern))
+        found = self._among(items, field, matches, path)
+        if not found:
+            raise ReferenceFault(f"an entry for {path[0]!r} cannot be created, as it would not match itself")
         return found
-    items.append({field: resolve_v3(pattern)} if field else resolve_v3(pattern))
-    found = _search(items, field, matches, path, create)
-    if not found:
-        raise ReferenceFault(f"an entry for {path[0]!r} cannot be created, as it would not match itself")
-    return found
 
+    def _among(self, items: list[Any], field: str, matches: Any, path: list[str]) -> list[Slot]:
+        found: list[Slot] = []
+        for index, item in enumerate(items):
+            if not field:
+                # kustomize ends the path here, whatever follows.
+                if matches(_written(item)):
+                    found.append((items, index))
+            elif isinstance(item, dict) and field in item and matches(_written(item[field])):
+                found.extend(self.find((items, index), path[1:]))
+        return found
 
-def _search(items: list[Any], field: str, matches: Any, path: list[str], create: Any) -> list[Slot]:
-    found: list[Slot] = []
-    for index, item in enumerate(items):
-        if not field:
-            # kustomize ends the path here, whatever follows.
-            if matches(_written(item)):
-                found.append((items, index))
-        elif isinstance(item, dict) and field in item and matches(_written(item[field])):
-            found.extend(_find((items, index), path[1:], create))
-    return found
+    def _blank(self, path: list[str]) -> Any:
+        """Return what a created node holds, which depends on what the path does with it next."""
+        if len(path) == 1 or not path[1]:
+            return self._fresh()
+        return [] if is_entry(path[1]) or is_index(path[1]) else {}
+
+    def _fresh(self) -> Any:
+        """Return what a created field holds."""
+        return type(self._create)() if isinstance(self._create, (dict, list)) else self._create
 
 
 def _written(value: Any) -> str:
@@ -115,13 +139,3 @@ def _items(node: Any, segment: str) -> list[Any]:
     if not isinstance(node, list):
         raise ReferenceFault(f"the segment {segment!r} of the path needs a list, but something else is there")
     return node
-
-
-def _blank(path: list[str], create: Any) -> Any:
-    """Return what a created node holds, which depends on what the path does with it next."""
-    if len(path) == 1:
-        return type(create)() if isinstance(create, (dict, list)) else create
-    following = path[1]
-    if not following:
-        return type(create)() if isinstance(create, (dict, list)) else create
-    return [] if is_entry(following) or is_index(following) else {}

@@ -107,6 +107,9 @@ def _set_subjects(resource: Resource, setter: Callable[[Any, Any], None], mode: 
             continue
         if not isinstance(subject, dict):
             raise ResourceError("must be a map", object=str(resource), field="subjects")
-        if subject.get(wanted[0]) == wanted[1]:
+        told = subject.get(wanted[0])
+        if isinstance(told, (dict, list)):
+            raise ResourceError("must be a scalar", object=str(resource), field=f"subjects/{wanted[0]}")
+        if told == wanted[1]:
             subject.setdefault("namespace", "")
             setter(subject, "namespace")

@@ -196,7 +196,7 @@ def _write(resource: Resource, value: _Value, path: str, options: FieldOptions |
 
     if edit_embedded(resource.obj, parts, create, set_slot):
         return
-    slots = find_slots(resource.obj, parts, create)
+    slots = find_slots(resource.obj, parts, create, resource.blanks)
     if not slots:
         verb = "find or create" if create is not None else "find"
         raise ReferenceFault(f"unable to {verb} the field that a replacement is to write")

@@ -24,13 +24,13 @@ from yaml.events import (
     StreamStartEvent,
 )
 
-from headgate.kustomize.yaml.block import USUAL
 from headgate.kustomize.yaml.known import known
 from headgate.kustomize.yaml.numbers import go_general
 from headgate.kustomize.yaml.scalars import Binary, Folded, Quoted, SpelledStr, plain, scalar_text
 
 __all__ = ["Constructor", "Malformed"]
 
+_USUAL = frozenset(("null", "true", "false"))
 _NO_KEY: Any = object()
 _MERGE: Any = object()
 _DROPPED: Any = object()
@@ -181,7 +181,7 @@ class Constructor:
                 if (
                     (value is None or value is True or value is False)
                     and kind is ScalarEvent
-                    and event.value not in USUAL
+                    and event.value not in _USUAL
                     and event.tag is None
                 ):
                     self.nulls.append((container, key, event.value, flow_level > 0))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from headgate.kustomize.yaml.scalars import SpelledStr
+
+if TYPE_CHECKING:
+    from headgate.kustomize.yaml.line import Line
 
 _MOST = 32768
 _LONGEST = 200
@@ -14,11 +17,13 @@ _LONGEST = 200
 class Known:
     """What plain scalars mean under one set of type rules, by their text; bounded."""
 
-    __slots__ = ("_resolve", "keys", "values")
+    __slots__ = ("_resolve", "keys", "lines", "values")
 
     def __init__(self, resolve: Callable[[str], Any]) -> None:
         self._resolve = resolve
         self.values: dict[str, Any] = {}
+        self.lines: dict[str, Line | None] = {}
+        """What whole lines say; None for those that say more than can be told at once."""
         self.keys: dict[str, str] = {}
         """Keys that need no quotes to be text; the same string each time, so that its hash is computed once."""
 
