@@ -28,8 +28,10 @@ class Index(Generic[K]):
 
     def note(self, resource: Resource) -> Collection[K]:
         """Note the keys that a resource has now, and return them."""
-        keys = self._keys_of(resource) if resource.obj else ()
-        position = resource.position
+        return self.put(resource.position, self._keys_of(resource) if resource.obj else ())
+
+    def put(self, position: int, keys: Collection[K]) -> Collection[K]:
+        """Note the keys of the resource at a position, and return them."""
         old = self._keys.get(position, ())
         if old == keys:
             return keys

@@ -191,9 +191,11 @@ class Loader:
     def exists(self, path: str) -> bool:
         """Tell whether a file can be read here."""
         try:
-            if self.tree.kind(self.at(path)) is not EntryKind.FILE:
+            place = self.at(path)
+            if self.tree.kind(place) is not EntryKind.FILE:
                 return False
-            return self.tree.kind(self.locate(path)) is EntryKind.FILE
+            real = self.locate(path)
+            return real == place or self.tree.kind(real) is EntryKind.FILE
         except TreeError:
             return False
 

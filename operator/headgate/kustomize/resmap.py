@@ -50,12 +50,15 @@ class ResMap:
         self._note(resource)
 
     def _note(self, resource: Resource) -> None:
+        self._note_history(resource)
+        if self._current is not None:
+            self._note_current(self._current, resource)
+
+    def _note_history(self, resource: Resource) -> None:
         if self._any is not None:
             self._any.note(resource)
         if self._by_name is not None:
             self._by_name.note(resource)
-        if self._current is not None:
-            self._note_current(self._current, resource)
 
     def _note_current(self, index: Index[ResId], resource: Resource) -> None:
         for identity in index.note(resource):
@@ -72,11 +75,14 @@ class ResMap:
 
     def append(self, resource: Resource) -> None:
         """Add a resource; raises IdConflict when its identity is taken."""
-        identity = resource.id()
-        if self._current_ids().positions(identity):
+        identity, current = resource.id(), self._current_ids()
+        if current.positions(identity):
             raise IdConflict("may not add a resource with an id that is already taken", object=str(identity))
-        self._put(resource, self._next)
+        position = resource.position = self._next
+        self._resources[position] = resource
         self._next += 1
+        current.put(position, (identity,) if resource.obj else ())
+        self._note_history(resource)
 
     def _put(self, resource: Resource, position: int) -> None:
         resource.position = position

@@ -15,6 +15,7 @@ that a later commit which changes none of it needs no build.
 from __future__ import annotations
 
 import enum
+import errno
 import hashlib
 import os
 import stat
@@ -177,7 +178,16 @@ class FolderTree:
     def _directory(self, path: str) -> str:
         real = self._real_directories.get(path)
         if real is None:
-            real = self._real_directories[path] = self._real(path)
+            parent, _, name = path.rpartition("/")
+            above = self._real_directories.get(parent)
+            if above is None:
+                real = self._real(path)
+            else:
+                # One look in place of one at each directory on the way.
+                real = f"{above}/{name}" if above else name
+                if os.path.islink(self._prefix + real):
+                    real = self._real(real)
+            self._real_directories[path] = real
         return real
 
     def _real(self, path: str) -> str:
@@ -206,10 +216,7 @@ class FolderTree:
         if last is not None and last[0] == path:
             return last[1]
         try:
-            # Without blocking, so that a named pipe put in the place of a file cannot hold the build.
-            descriptor = os.open(
-                self._prefix + self.resolve(path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
-            )
+            descriptor = self._open(path)
         except (FileNotFoundError, NotADirectoryError, ValueError):
             raise _missing(path) from None
         except OSError as error:
@@ -231,6 +238,18 @@ class FolderTree:
         if len(content) > self._limit:
             raise _too_large(path, self._limit)
         return content
+
+    def _open(self, path: str) -> int:
+        # Without blocking, so that a named pipe put in the place of a file cannot hold the build.
+        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+        parent, _, name = path.rpartition("/")
+        try:
+            # Most files are no links, which this tells without a look of its own.
+            return os.open(f"{self._prefix}{self._directory(parent)}/{name}", flags | os.O_NOFOLLOW)
+        except OSError as error:
+            if error.errno != errno.ELOOP:
+                raise
+        return os.open(self._prefix + self.resolve(path), flags)
 
     def list(self, path: str) -> Sequence[str]:
         try:
