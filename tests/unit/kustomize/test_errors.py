@@ -353,6 +353,22 @@ def test_a_little_that_would_become_a_lot(name: str) -> None:
         build(MemoryTree(files), "", BuildOptions(limits=Limits(bytes_written=2_000_000)))
 
 
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ("{a: ", "}"), ("[{name: v, a: ", "}]")])
+@pytest.mark.parametrize(
+    "field", ["commonLabels: {a: b}", "patches: [{path: p.yaml}]", "buildMetadata: [originAnnotations]"]
+)
+def test_deep_nesting_costs_no_more_than_its_depth(opening: str, closing: str, field: str) -> None:
+    # Whatever looks twice at what is within looks 2^90 times at the innermost: such a build never ends.
+    nested = opening * 90 + "'text'" + closing * 90
+    files = {
+        "kustomization.yaml": f"resources: [all.yaml]\n{field}\n",
+        "all.yaml": MAP + f"x: {nested}\ny: {nested}\n",
+        "p.yaml": MAP + f"x: {nested}\nz: {nested}\n",
+    }
+    (found,) = build(MemoryTree(files), "")
+    assert {"x", "y"} <= found.keys()
+
+
 def test_unknown_fields_of_the_file_that_is_built_can_be_left_out() -> None:
     files = {"kustomization.yaml": "resources: [b]\nfoo: 1", "b/kustomization.yaml": "namePrefix: a"}
     assert build(MemoryTree(files), "", BuildOptions(unknown_fields="ignore")) == []

@@ -15,7 +15,7 @@ from headgate.kustomize.yaml.construct import Constructor, Malformed
 from headgate.kustomize.yaml.known import known
 from headgate.kustomize.yaml.scalars import resolve_v2, resolve_v3
 
-DEPTH = 12
+DEPTH = 24
 
 DEPLOYMENT = """\
 # Source: chart
@@ -118,6 +118,8 @@ TAKEN = [
     "a: |\n  x\n# y\nb:\n",
     "$patch: delete\n",
     "a: 2001-01-01\nb: 1_000\nc: 0x1F\nd: -1\ne: .5\n",
+    "a: {b: c, 'd': [1, {\"e\": f}], g: {}, h: null, }  # c\n",
+    "- {b: 0x1F}\n- [true, 1e3]\n",
     "a: [ ]\nb: [a,b , 'c',]\n",
     "a: 'x\n\n\n  y  \n  '\n",
     '"on": on\n"true": yes\n',
@@ -148,7 +150,20 @@ LEFT = [
     "2001-01-01: 1\n",
     "a: .inf\n",
     "a: !!str 1\n",
-    "a: {b: c}\n",
+    "a: {b:c}\n",
+    "a: {b}\n",
+    "a: {b: }\n",
+    "a: {b: ~}\n",
+    "a: {b: c, b: d}\n",
+    "a: {<<: c}\n",
+    "a: {b: c d}\n",
+    "a: [b: c]\n",
+    "a: {b: c},\n",
+    "a: [b,, c]\n",
+    "a: {b: [c}]\n",
+    "a: {b: &c d}\n",
+    "a: " + "[" * 9 + "]" * 9 + "\n",
+    "{a: b}\n",
     "a: >-\n  b\n",
     "a: |2\n  b\n",
     'a: "\\u00e9"\n',
@@ -175,6 +190,7 @@ LEFT = [
     "a: \x07\n",
     "\ufeffa: b\n",
     "".join(f"{' ' * level}a:\n" for level in range(DEPTH + 1)),
+    "".join(f"{' ' * level}a:\n" for level in range(DEPTH - 4)) + " " * DEPTH + "b: {c: d}\n",
     f"{'a' * 1100}: b\n",
 ]
 """What is left to libyaml."""
@@ -188,7 +204,8 @@ def test_left(text: str) -> None:
 _SCALARS = [
     "a", "b c", "x: y", "x:", "x #y", "x#y", "# x", "'x'", "'x", "x'", "'it''s'", '"x"', '"x', '"a\\nb"', '"\\x41"',
     "1", "-1", "- 1", "0x1F", "1.50", "1e3", ".5", "2001-01-01", "true", "TRUE", "yes", "null", "~", "", " ", "  ",
-    "|", "|-", "|+", "|2", ">", ">-", "{}", "{a: b}", "[]", "[a, 'b']", "[a,", "[true, 1, ]", "&x y", "*x", "!!str 1",
+    "|", "|-", "|+", "|2", ">", ">-", "{}", "{a: b}", "{ a: 'b', \"c\": [1] }", "{a: yes}", "{a:}",
+    "{a: {b: c}, a: d}", "[]", "[a, 'b']", "[a,", "[true, 1, ]", "&x y", "*x", "!!str 1",
     "<<", "...", "---", "%x", "@x", "`x`", "a\\b", "http://x:80/#y", "ü", "\t", "x\ty", "\u2028", "-", "?", ":", ":x",
     "-x", "$x", "(x)", "x,", "=", "<x",
 ]  # fmt: skip

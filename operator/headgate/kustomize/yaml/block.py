@@ -2,7 +2,7 @@
 
 Reading is half of a build, and most of that is libyaml's events. But four of five manifests are nothing but block
 mappings and sequences of scalars, where what a line means can be told from its indentation and one look. Whatever
-this module does not know for sure (anchors, tags, most escapes, folded blocks, braces that hold something, tabs, keys
+this module does not know for sure (anchors, tags, most escapes, folded blocks, brackets over several lines, tabs, keys
 given twice, all that is wrong) makes it give up, and the document is read by :mod:`.construct`. So it decides
 nothing: what it returns is what that would return.
 """
@@ -12,8 +12,9 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
+from headgate.kustomize.copying import copied
 from headgate.kustomize.yaml.known import Known
-from headgate.kustomize.yaml.line import SINGLE, Holds, further, line_of, single_quoted
+from headgate.kustomize.yaml.line import FLOW_DEPTH, SINGLE, Holds, further, line_of, single_quoted
 from headgate.kustomize.yaml.scalars import Quoted
 
 __all__ = ["Block", "read_block"]
@@ -26,7 +27,7 @@ _OPEN = re.compile(rf"(?: {SINGLE})?\Z")
 
 # Looked up once, not for each line.
 _NOTHING, _NO_VALUE, _VALUE, _OPEN_VALUE = Holds.NOTHING, Holds.NO_VALUE, Holds.VALUE, Holds.OPEN_VALUE
-_EMPTY_MAP, _LIST, _LITERAL = Holds.EMPTY_MAP, Holds.LIST, Holds.LITERAL
+_FLOW, _LITERAL = Holds.FLOW, Holds.LITERAL
 
 
 class Block(NamedTuple):
@@ -113,10 +114,10 @@ def read_block(text: str, known: Known, max_depth: int) -> Block | None:
             pass
         elif holds is _NO_VALUE:
             waiting = key
-        elif holds is _EMPTY_MAP:
-            value = {}
-        elif holds is _LIST:
-            value = value.copy()
+        elif holds is _FLOW:
+            if len(stack) + FLOW_DEPTH + 2 > max_depth:
+                return None
+            value = copied(value)
         else:
             found = (_literal if holds is _LITERAL else _quoted)(part, lines, number, at)
             if found is None:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from headgate.kustomize.yaml.known import Known
 from headgate.kustomize.yaml.scalars import Quoted
 
-__all__ = ["SINGLE", "Holds", "Line", "further", "line_of", "single_quoted"]
+__all__ = ["FLOW_DEPTH", "SINGLE", "Holds", "Line", "further", "line_of", "single_quoted"]
 
 
 class Holds(enum.IntEnum):
@@ -26,12 +26,11 @@ class Holds(enum.IntEnum):
     """A scalar."""
     OPEN_VALUE = 3
     """A plain scalar that further lines may continue; ``text`` is what this line has of it."""
-    EMPTY_MAP = 4
-    LIST = 5
-    """A sequence in brackets, to be copied."""
-    LITERAL = 6
+    FLOW = 4
+    """A mapping or sequence in brackets, to be copied."""
+    LITERAL = 5
     """``|`` or, as ``text`` tells, ``|-``."""
-    OPEN_QUOTE = 7
+    OPEN_QUOTE = 6
     """A scalar in single quotes that ends on another line; ``text`` is what this line has of it."""
 
 
@@ -51,6 +50,8 @@ class Line(NamedTuple):
 
 
 _USUAL = frozenset(("null", "true", "false"))
+FLOW_DEPTH = 8
+"""How deeply brackets may be nested in a line."""
 _MOST = 16384
 _LONGEST = 160
 
@@ -65,12 +66,12 @@ _LINE = re.compile(
     r"( *+)"
     r"(?:(- ++)?"
     r"(?:([A-Za-z0-9_$/][\w./$-]{0,200}+|\"[^\"\\]{0,200}+\"|'[^']{0,200}+'):(?: ++|\Z))?"
-    rf"""(?:({_PLAIN})|"({_DOUBLE})"|'({SINGLE})('|\Z)|(\[[^\]]*+\]|\{{\}})|(\|-?))?)?"""
+    rf"""(?:({_PLAIN})|"({_DOUBLE})"|'({SINGLE})('|\Z)|([\[{{].*[\]}}])|(\|-?))?)?"""
     rf"{_COMMENT}\Z",
     re.ASCII | re.DOTALL,
 )
 _FURTHER = re.compile(rf"( ++)([^ #:]{_REST})\Z", re.ASCII | re.DOTALL)
-_ITEM = re.compile(rf""" *+(?:({_WORD})|"([^"\\]*+)"|'([^']*+)') *+(?:,|\Z)""", re.ASCII)
+_TOKEN = re.compile(rf""" *+(?:([][{{}},])|(?:({_WORD})|"([^"\\]*+)"|'([^']*+)')(:(?= ))?) *+""", re.ASCII)
 _ESCAPE = re.compile(r"\\(.)")
 _ESCAPED = {"n": "\n", "t": "\t"}
 
@@ -119,11 +120,9 @@ def _read(line: str, known: Known) -> Line | None:
         return Line(indent, after, key, Holds.VALUE, single_quoted(single))
     if literal is not None:
         return Line(indent, after, key, Holds.LITERAL, text=literal)
-    if flow == "{}":
-        return Line(indent, after, key, Holds.EMPTY_MAP)
     if flow is not None:
-        items = _items(flow[1:-1].rstrip(" "), known)
-        return None if items is None else Line(indent, after, key, Holds.LIST, items)
+        value = _Flow(flow, known).read()
+        return None if value is None else Line(indent, after, key, Holds.FLOW, value)
     return None if key is None else Line(indent, after, key, Holds.NO_VALUE)
 
 
@@ -142,23 +141,78 @@ def _unescaped(match: re.Match[str]) -> str:
     return _ESCAPED.get(match[1], match[1])
 
 
-def _items(body: str, known: Known) -> list[Any] | None:
-    """Read what is in the brackets of ``[a, "b", 'c']``."""
-    items: list[Any] = []
-    position = 0
-    while position < len(body):
-        match = _ITEM.match(body, position)
+class _Unsure(Exception):
+    """There is more to what is in the brackets than this module knows."""
+
+
+class _Flow:
+    """Reads mappings and sequences in brackets, of single words and quoted text."""
+
+    def __init__(self, text: str, known: Known) -> None:
+        self._text = text
+        self._known = known
+        self._position = 0
+        self._mark: str | None = None
+        self._is_key = False
+        self._value: Any = None
+
+    def read(self) -> Any:
+        """Return what is in the brackets, None when in doubt."""
+        try:
+            self._next()
+            value = self._collection(1)
+        except (_Unsure, ValueError):
+            return None
+        return value if self._position == len(self._text) else None
+
+    def _next(self) -> None:
+        """Read one token: a mark, or a scalar that may be a key."""
+        match = _TOKEN.match(self._text, self._position)
         if match is None:
-            return None
-        word, double, single = match.groups()
+            raise _Unsure
+        self._position = match.end()
+        self._mark, word, double, single, colon = match.groups()
+        self._is_key = colon is not None
         if word is None:
-            items.append(Quoted(double if single is None else single))
+            self._value = Quoted(single if double is None else double) if self._mark is None else None
         elif word[0] == "-":
-            return None
+            raise _Unsure
+        elif self._is_key:
+            self._value = self._known.key(word)
         else:
-            try:
-                items.append(known.value(word))
-            except ValueError:
-                return None
-        position = match.end()
-    return items
+            self._value = value = self._known.value(word)
+            if (value is None or value is True or value is False) and word not in _USUAL:
+                raise _Unsure
+
+    def _collection(self, depth: int) -> Any:
+        if depth > FLOW_DEPTH:
+            raise _Unsure
+        is_map = self._mark == "{"
+        closing = "}" if is_map else "]"
+        result: Any = {} if is_map else []
+        while True:
+            self._next()
+            if self._mark == closing:
+                return result
+            if is_map:
+                key = self._value
+                if not self._is_key or key is None or key in result or key == "<<":
+                    raise _Unsure
+                self._next()
+                result[str(key)] = self._item(depth)
+            else:
+                result.append(self._item(depth))
+            self._next()
+            if self._mark == closing:
+                return result
+            if self._mark != ",":
+                raise _Unsure
+
+    def _item(self, depth: int) -> Any:
+        if self._mark is None:
+            if self._is_key:
+                raise _Unsure
+            return self._value
+        if self._mark in "[{":
+            return self._collection(depth + 1)
+        raise _Unsure

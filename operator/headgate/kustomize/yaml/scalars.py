@@ -124,22 +124,11 @@ def printed(value: Any, *, in_braces: bool = False) -> Any:
 
 def _unmarked(value: Any, done: frozenset[type], folded: Callable[[str], str]) -> Any:
     kind = type(value)
-    if kind in done:
-        return value
     if kind is dict:
-        changed: dict[str, Any] | None = None
-        for key, old in value.items():
-            if type(old) not in done:
-                new = _unmarked(old, done, folded)
-                if new is not old:
-                    if changed is None:
-                        changed = dict(value)
-                    changed[key] = new
-        return value if changed is None else changed
+        return _unmarked_map(value, done, folded)
     if kind is list:
-        for index, old in enumerate(value):
-            if type(old) not in done and _unmarked(old, done, folded) is not old:
-                return [*value[:index], *(_unmarked(item, done, folded) for item in value[index:])]
+        return _unmarked_list(value, done, folded)
+    if kind in done:
         return value
     if isinstance(value, str):
         return folded(value) if kind is Folded else str(value)
@@ -149,6 +138,44 @@ def _unmarked(value: Any, done: frozenset[type], folded: Callable[[str], str]) -
         whole = None if float in done else go_whole(value)
         return float(value) if whole is None else whole
     return value
+
+
+def _unmarked_map(
+    value: dict[str, Any], done: frozenset[type], folded: Callable[[str], str]
+) -> dict[str, Any]:
+    changed: dict[str, Any] | None = None
+    new: Any
+    for key, old in value.items():
+        kind = type(old)
+        if kind is str:
+            continue
+        if kind is dict:
+            new = _unmarked_map(old, done, folded)
+        elif kind is list:
+            new = _unmarked_list(old, done, folded)
+        elif kind in done:
+            continue
+        else:
+            new = _unmarked(old, done, folded)
+        if new is not old:
+            if changed is None:
+                changed = value.copy()
+            changed[key] = new
+    return value if changed is None else changed
+
+
+def _unmarked_list(value: list[Any], done: frozenset[type], folded: Callable[[str], str]) -> list[Any]:
+    changed: list[Any] | None = None
+    for index, old in enumerate(value):
+        kind = type(old)
+        if kind is str or kind in done:
+            continue
+        new = _unmarked(old, done, folded)
+        if new is not old:
+            if changed is None:
+                changed = value.copy()
+            changed[index] = new
+    return value if changed is None else changed
 
 
 def scalar_text(value: Any) -> str:
