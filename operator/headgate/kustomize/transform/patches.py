@@ -16,6 +16,7 @@ from headgate.kustomize.growth import charge_value
 from headgate.kustomize.jsonpatch import JsonPatch
 from headgate.kustomize.merge import strategic_merge
 from headgate.kustomize.model import PatchOptions, Selector
+from headgate.kustomize.provenance import transformations_text
 from headgate.kustomize.resmap import ResMap
 from headgate.kustomize.resource import (
     NOTED_ANNOTATIONS,
@@ -197,9 +198,9 @@ def _expose(resource: Resource) -> Obj:
     if not isinstance(annotations, dict):
         annotations = {}
     if resource.origin is not None:
-        notes[ORIGIN] = ""
+        notes[ORIGIN] = resource.origin.text()
     if resource.transformations:
-        notes[TRANSFORMATIONS] = ""
+        notes[TRANSFORMATIONS] = transformations_text(resource.transformations)
         # Of all the notes, these make texts of whatever is there.
         annotations = resource.annotations
     if not notes:
