@@ -64,11 +64,18 @@ def explained(tree: Tree, theirs: Printed, mine: Printed) -> bool:
         crashed = "panic: " in theirs.text and "goroutine " in theirs.text
         merge_key = "invalid map key: value='<<'" in theirs.text
         blank = "is missing for replacement source" in theirs.text and _has(tree, r": (}|,)")
-        return crashed or merge_key or blank
+        comment = "could not find expected ':'" in theirs.text and _has(tree, r"(\[\]|\{\}) +#")
+        return crashed or merge_key or blank or comment
     if mine.failed:
         return "has lost its name or kind to a patch" in mine.text
     claims = _has(tree, "includeTemplates") and _has(tree, "volumeClaimTemplates")
-    return claims or _has(tree, "!!(int|float|bool)")
+    folded = _has(tree, "[{]") and _has(tree, ": >") and _dense(theirs.text) == _dense(mine.text)
+    return claims or folded or _has(tree, "!!(int|float|bool)")
+
+
+def _dense(text: str) -> str:
+    """The text without its empty lines."""
+    return re.sub(r"\n\n+", "\n", text)
 
 
 def _has(tree: Tree, pattern: str) -> bool:
