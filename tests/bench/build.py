@@ -86,7 +86,9 @@ def run_ours(folder: Path, changed: Path | None) -> Ours:
 def run_process(command: Sequence[str]) -> Measured | None:
     """Run a command to its end; None when it takes too long."""
     started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    # Its warnings would stand in the middle of the table; they are only of interest when it fails.
+    told = tempfile.TemporaryFile()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=told)
     deadline = started + PEER_SECONDS
     while True:
         pid, status, usage = os.wait4(process.pid, os.WNOHANG)
@@ -99,7 +101,8 @@ def run_process(command: Sequence[str]) -> Measured | None:
         time.sleep(0.001)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise SystemExit(f"{command} failed")
+        told.seek(0)
+        raise SystemExit(f"{command} failed: {told.read().decode(errors='replace')}")
     cpu = usage.ru_utime + usage.ru_stime
     return Measured(time.perf_counter() - started, cpu, usage.ru_maxrss / 1024)
 
@@ -239,6 +242,15 @@ def shapes(bench: Bench, small: int, factor: int) -> None:
 
 def main() -> None:
     """Run what the options ask for."""
+    with tempfile.TemporaryDirectory() as bytecode:
+        # What is installed has its modules compiled, whatever is set here.
+        os.environ["PYTHONPYCACHEPREFIX"] = bytecode
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        run()
+
+
+def run() -> None:
+    """Read the options and run."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
     parser.add_argument(
         "--sizes", default="4,40,400,1600,6400", help="resources of the shop (default: %(default)s)"
