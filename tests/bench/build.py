@@ -85,26 +85,26 @@ def run_ours(folder: Path, changed: Path | None) -> Ours:
 
 def run_process(command: Sequence[str]) -> Measured | None:
     """Run a command to its end; None when it takes too long."""
-    started = time.perf_counter()
     # Its warnings would stand in the middle of the table; they are only of interest when it fails.
-    told = tempfile.TemporaryFile()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=told)
-    deadline = started + PEER_SECONDS
-    while True:
-        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
-        if pid:
-            break
-        if time.perf_counter() > deadline:
-            process.kill()
-            process.wait()
-            return None
-        time.sleep(0.001)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        told.seek(0)
-        raise SystemExit(f"{command} failed: {told.read().decode(errors='replace')}")
-    cpu = usage.ru_utime + usage.ru_stime
-    return Measured(time.perf_counter() - started, cpu, usage.ru_maxrss / 1024)
+    with tempfile.TemporaryFile() as told:
+        started = time.perf_counter()
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=told)
+        deadline = started + PEER_SECONDS
+        while True:
+            pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+            if pid:
+                break
+            if time.perf_counter() > deadline:
+                process.kill()
+                process.wait()
+                return None
+            time.sleep(0.001)
+        seconds = time.perf_counter() - started
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            told.seek(0)
+            raise SystemExit(f"{command} failed: {told.read().decode(errors='replace')}")
+    return Measured(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
 class Round(NamedTuple):
