@@ -63,14 +63,22 @@ def explained(tree: Tree, theirs: Printed, mine: Printed) -> bool:
     if theirs.failed:
         crashed = "panic: " in theirs.text and "goroutine " in theirs.text
         merge_key = "invalid map key: value='<<'" in theirs.text
-        blank = "is missing for replacement source" in theirs.text and _has(tree, r": (}|,)")
+        blank = re.search("is missing for replacement source|as a !!null", theirs.text) and _has(
+            tree, r": (}|,)"
+        )
         comment = "could not find expected ':'" in theirs.text and _has(tree, r"(\[\]|\{\}) +#")
-        return crashed or merge_key or blank or comment
+        return bool(crashed or merge_key or blank or comment)
     if mine.failed:
         return "has lost its name or kind to a patch" in mine.text
     claims = _has(tree, "includeTemplates") and _has(tree, "volumeClaimTemplates")
     folded = _has(tree, "[{]") and _has(tree, ": >") and _dense(theirs.text) == _dense(mine.text)
-    return claims or folded or _has(tree, "!!(int|float|bool)")
+    identity = _has(tree, "replacements") and _bare(theirs.text) == _bare(mine.text)
+    return claims or folded or identity or _has(tree, "!!(int|float|bool)")
+
+
+def _bare(text: str) -> str:
+    """The text without the quotes of names, namespaces and kinds."""
+    return re.sub(r'(?m)^( *(?:name|namespace|kind): )"(.*)"$', r"\1\2", text)
 
 
 def _dense(text: str) -> str:

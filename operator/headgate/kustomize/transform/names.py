@@ -35,12 +35,16 @@ def add_suffix(resources: ResMap, suffix: str, specs: Specs) -> None:
 
 def _affix(resources: ResMap, prefix: str, suffix: str, specs: Specs) -> None:
     plans = [(spec, plan_of(spec)) for spec in specs]
+    current: Resource
+    path: tuple[str, ...]
 
     def setter(container: Any, key: Any) -> None:
         old = container[key]
         if isinstance(old, (dict, list)):
             raise ResourceError("must be a scalar to take a prefix or suffix")
-        text = f"{prefix}{scalar_text(old)}{suffix}"
+        # A null counts as the text it is written with.
+        middle = current.null_words.get(path, "null") if old is None else scalar_text(old)
+        text = f"{prefix}{middle}{suffix}"
         charge(len(text))
         container[key] = rewritten(old, text)
 
@@ -48,6 +52,7 @@ def _affix(resources: ResMap, prefix: str, suffix: str, specs: Specs) -> None:
         original = resource.original_gvk
         if any(original.selected_by(fixed) for fixed in _FIXED_NAMES):
             continue
+        current = resource
         for spec, plan in plans:
             if not original.selected_by(spec.gvk):
                 continue
@@ -58,6 +63,7 @@ def _affix(resources: ResMap, prefix: str, suffix: str, specs: Specs) -> None:
                     resource.suffixes = (*resource.suffixes, suffix)
                 resource.remember_id()
             if resource.gvk.selected_by(spec.gvk):
+                path = tuple(step.name for step in plan.steps)
                 visit(resource.obj, plan, setter, str, resource)
     resources.changed()
 
