@@ -73,7 +73,7 @@ def explained(tree: Tree, theirs: Printed, mine: Printed) -> bool:
     claims = _has(tree, "includeTemplates") and _has(tree, "volumeClaimTemplates")
     folded = _has(tree, "[{]") and _has(tree, ": >") and _dense(theirs.text) == _dense(mine.text)
     identity = _has(tree, "replacements") and _bare(theirs.text) == _bare(mine.text)
-    return claims or folded or identity or _has(tree, "!!(int|float|bool)")
+    return claims or folded or identity or _has(tree, "!!(int|float|bool|str)")
 
 
 def _bare(text: str) -> str:

@@ -13,7 +13,7 @@ from headgate.kustomize.merge import lists
 from headgate.kustomize.merge.directives import MISSING, Directive, Mismatch, map_directive
 from headgate.kustomize.schema import Schema, SchemaNode
 from headgate.kustomize.sharing import Trail
-from headgate.kustomize.yaml.scalars import Binary, Quoted, scalar_text
+from headgate.kustomize.yaml.scalars import Binary, Quoted, created_text, scalar_text
 
 __all__ = ["Walker", "strategic_merge"]
 
@@ -146,7 +146,8 @@ class Walker:
             return result
         if kind is list and node is not None and node.merges:
             return lists.added(self, patch, node, strict=strict)
-        return patch
+        # What YAML 1.1 has for a boolean gets quotes on the way.
+        return created_text(patch) if kind is str else patch
 
     def kept(self, target: Any, node: SchemaNode | None) -> Any:
         """Return a value that the patch does not touch."""

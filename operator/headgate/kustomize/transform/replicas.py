@@ -9,15 +9,18 @@ from headgate.kustomize.errors import ResourceError
 from headgate.kustomize.fieldspec import plan_of, visit
 from headgate.kustomize.model import Replica
 from headgate.kustomize.resmap import ResMap
+from headgate.kustomize.yaml.scalars import Quoted
 
 
 def set_replicas(resources: ResMap, replica: Replica, specs: Specs) -> None:
     """Set the count on everything that has, or had, the name; raises ResourceError when nothing has."""
 
     def setter(container: Any, key: Any) -> None:
-        if isinstance(container[key], (dict, list)):
+        old = container[key]
+        if isinstance(old, (dict, list)):
             raise ResourceError("must be a scalar to take a replica count")
-        container[key] = replica.count
+        # Quotes outlive the text within them.
+        container[key] = Quoted(replica.count) if isinstance(old, Quoted) else replica.count
 
     found = False
     for spec in specs:

@@ -52,7 +52,7 @@ class Line(NamedTuple):
 _USUAL = frozenset(("null", "true", "false"))
 FLOW_DEPTH = 8
 """How deeply brackets may be nested in a line."""
-_MOST = 16384
+_MOST = 8192
 _LONGEST = 160
 
 # No quantifier gives back what it has taken: a hostile line costs no more than its length.
