@@ -72,13 +72,19 @@ def explained(tree: Tree, theirs: Printed, mine: Printed) -> bool:
         return "has lost its name or kind to a patch" in mine.text
     claims = _has(tree, "includeTemplates") and _has(tree, "volumeClaimTemplates")
     folded = _has(tree, "[{]") and _has(tree, ": >") and _dense(theirs.text) == _dense(mine.text)
-    identity = _has(tree, "replacements") and _bare(theirs.text) == _bare(mine.text)
-    return claims or folded or identity or _has(tree, "!!(int|float|bool|str)")
+    identity = _has(tree, "replacements") and _differ_where(r" *(name|namespace|kind): [^\"]", theirs, mine)
+    typed = _has(tree, "vars:") and _differ_where(r" *(- |[^ ]+: )(\d|true|false)", theirs, mine)
+    return claims or folded or identity or typed or _has(tree, "!!(int|float|bool|str)")
 
 
-def _bare(text: str) -> str:
-    """The text without the quotes of names, namespaces and kinds."""
-    return re.sub(r'(?m)^( *(?:name|namespace|kind): )"(.*)"$', r"\1\2", text)
+def _differ_where(pattern: str, theirs: Printed, mine: Printed) -> bool:
+    """Tell whether they differ only in lines such as ``pattern`` that lost their quotes."""
+    first, second = theirs.text.splitlines(), mine.text.splitlines()
+    return len(first) == len(second) and all(
+        re.match(pattern, line) and re.match(r' *(- |[^ ]+: )"', other)
+        for line, other in zip(first, second, strict=True)
+        if line != other
+    )
 
 
 def _dense(text: str) -> str:

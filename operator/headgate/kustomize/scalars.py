@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from headgate.kustomize.yaml.scalars import Quoted, resolve_v3
+from headgate.kustomize.yaml.scalars import Binary, Quoted, SpelledStr, resolve_v3
 
 
 def rewritten(old: Any, text: str) -> Any:
@@ -23,10 +23,12 @@ def retyped(old: Any, text: str) -> Any:
     """
     if isinstance(old, Quoted):
         return type(old)(text)
-    if isinstance(old, str):
+    if isinstance(old, str) and not _is_date(old):
         return text
     value = resolve_v3(text)
-    if isinstance(old, bool):
+    if _is_date(old):
+        fits, wanted = _is_date(value), "a date"
+    elif isinstance(old, bool):
         fits, wanted = isinstance(value, bool), "true or false"
     elif isinstance(old, int):
         fits, wanted = isinstance(value, int) and not isinstance(value, bool), "a whole number"
@@ -37,3 +39,7 @@ def retyped(old: Any, text: str) -> Any:
     if not fits:
         raise ValueError(f"{text!r} is not {wanted}")
     return value
+
+
+def _is_date(value: Any) -> bool:
+    return isinstance(value, SpelledStr) and not isinstance(value, Binary)

@@ -1,7 +1,8 @@
 """Merges mappings: walks target and patch side by side, following the schema.
 
 Nothing is modified in place. What a patch does not touch is shared with the target, after a look for what
-kustomize changes even there: elements of merged lists that have the same key become one.
+kustomize changes even there: elements of merged lists that have the same key become one, and what YAML 1.1 has for a
+boolean gets quotes.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from headgate.kustomize.merge import lists
 from headgate.kustomize.merge.directives import MISSING, Directive, Mismatch, map_directive
 from headgate.kustomize.schema import Schema, SchemaNode
 from headgate.kustomize.sharing import Trail
-from headgate.kustomize.yaml.scalars import Binary, Quoted, created_text, scalar_text
+from headgate.kustomize.yaml.scalars import OLD_BOOLEANS, Binary, Quoted, scalar_text
 
 __all__ = ["Walker", "strategic_merge"]
 
@@ -97,7 +98,7 @@ class Walker:
             kind = type(old)
             if new is MISSING and kind is not dict and kind is not list:
                 if old or (id(target), key) not in self._blanks:
-                    result[key] = old
+                    result[key] = Quoted(old) if kind is str and old in OLD_BOOLEANS else old
                 continue
             try:
                 value = self.walk(old, new, None if node is None else node.field(key))
@@ -146,8 +147,7 @@ class Walker:
             return result
         if kind is list and node is not None and node.merges:
             return lists.added(self, patch, node, strict=strict)
-        # What YAML 1.1 has for a boolean gets quotes on the way.
-        return created_text(patch) if kind is str else patch
+        return Quoted(patch) if kind is str and patch in OLD_BOOLEANS else patch
 
     def kept(self, target: Any, node: SchemaNode | None) -> Any:
         """Return a value that the patch does not touch."""
@@ -163,6 +163,10 @@ class Walker:
                         if changed is None:
                             changed = dict(target)
                         changed[key] = new
+                elif type(old) is str and old in OLD_BOOLEANS:
+                    if changed is None:
+                        changed = dict(target)
+                    changed[key] = Quoted(old)
                 elif not old and (id(target), key) in self._blanks:
                     if changed is None:
                         changed = dict(target)
@@ -193,6 +197,8 @@ def _scalar(target: Any, patch: Any) -> Any:
         return patch
     if isinstance(target, Quoted):
         return type(target)(scalar_text(patch))
+    if patch in OLD_BOOLEANS:
+        return Quoted(patch)
     return str(patch) if isinstance(patch, Quoted) else patch
 
 

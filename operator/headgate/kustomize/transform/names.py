@@ -42,8 +42,10 @@ def _affix(resources: ResMap, prefix: str, suffix: str, specs: Specs) -> None:
         old = container[key]
         if isinstance(old, (dict, list)):
             raise ResourceError("must be a scalar to take a prefix or suffix")
-        # A null counts as the text it is written with.
-        middle = current.null_words.get(path, "null") if old is None else scalar_text(old)
+        middle = "null" if old is None else scalar_text(old)
+        if old is None or isinstance(old, bool):
+            # They count as the text they are written with.
+            middle = current.null_words.get(path, middle)
         text = f"{prefix}{middle}{suffix}"
         charge(len(text))
         container[key] = rewritten(old, text)

@@ -116,10 +116,10 @@ def _select_source(resources: ResMap, source: Source) -> Resource:
 
 def _part(value: Any, options: FieldOptions | None, resource: Resource, path: str) -> _Value:
     if options is None or not options.delimiter:
-        return _Value(value, scalar_text(value), resource, path)
+        return _Value(value, _written(value, resource, path), resource, path)
     if isinstance(value, (dict, list)):
         raise ReferenceFault("a delimiter needs a scalar", object=str(resource), field=path)
-    parts = scalar_text(value).split(options.delimiter)
+    parts = _written(value, resource, path).split(options.delimiter)
     if not 0 <= options.index < len(parts):
         raise ReferenceFault(
             f"the index {options.index} is out of bounds: there are {len(parts)} parts",
@@ -161,7 +161,14 @@ def _read_again(value: _Value, home: Resource) -> _Value:
         now = look_up(home.obj, split_dotted(value.path))
     except BuildError:
         return value
-    return value if now is MISSING else value._replace(value=now, text=scalar_text(now))
+    return value if now is MISSING else value._replace(value=now, text=_written(now, home, value.path))
+
+
+def _written(value: Any, resource: Resource, path: str) -> str:
+    """The text of a scalar as it is written, where a boolean at the end of names may be ``TRUE``."""
+    if isinstance(value, bool) and resource.null_words:
+        return resource.null_words.get(tuple(split_dotted(path)), scalar_text(value))
+    return scalar_text(value)
 
 
 def _accepts(pattern: Any, item: _LiteralId) -> bool:

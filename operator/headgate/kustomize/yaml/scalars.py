@@ -20,6 +20,7 @@ from headgate.kustomize.yaml.folded import refolded
 from headgate.kustomize.yaml.numbers import go_general, go_whole
 
 __all__ = [
+    "OLD_BOOLEANS",
     "Binary",
     "Folded",
     "Quoted",
@@ -212,6 +213,8 @@ _WORDS_V2: dict[str, Any] = {
     **dict.fromkeys(("y", "Y", "yes", "Yes", "YES", "on", "On", "ON"), True),
     **dict.fromkeys(("n", "N", "no", "No", "NO", "off", "Off", "OFF"), False),
 }
+OLD_BOOLEANS = frozenset(_WORDS_V2) - frozenset(_WORDS_V3)
+"""Words that are booleans for YAML 1.1 and text for go-yaml v3."""
 _FIRST_OF_WORDS = frozenset("yYnNtTfFoO~")
 _FIRST_OF_NUMBERS = frozenset("+-0123456789")
 
