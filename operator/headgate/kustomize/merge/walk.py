@@ -1,8 +1,8 @@
 """Merges mappings: walks target and patch side by side, following the schema.
 
 Nothing is modified in place. What a patch does not touch is shared with the target, after a look for what
-kustomize changes even there: elements of merged lists that have the same key become one, and what YAML 1.1 has for a
-boolean gets quotes.
+kustomize changes even there: elements of merged lists that have the same key become one, and text that
+YAML 1.1 has for something else gets quotes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from headgate.kustomize.merge import lists
 from headgate.kustomize.merge.directives import MISSING, Directive, Mismatch, map_directive
 from headgate.kustomize.schema import Schema, SchemaNode
 from headgate.kustomize.sharing import Trail
-from headgate.kustomize.yaml.scalars import OLD_BOOLEANS, Binary, Quoted, scalar_text
+from headgate.kustomize.yaml.scalars import Binary, Quoted, created_text, scalar_text
 
 __all__ = ["Walker", "strategic_merge"]
 
@@ -98,7 +98,7 @@ class Walker:
             kind = type(old)
             if new is MISSING and kind is not dict and kind is not list:
                 if old or (id(target), key) not in self._blanks:
-                    result[key] = Quoted(old) if kind is str and old in OLD_BOOLEANS else old
+                    result[key] = created_text(old) if kind is str else old
                 continue
             try:
                 value = self.walk(old, new, None if node is None else node.field(key))
@@ -147,7 +147,7 @@ class Walker:
             return result
         if kind is list and node is not None and node.merges:
             return lists.added(self, patch, node, strict=strict)
-        return Quoted(patch) if kind is str and patch in OLD_BOOLEANS else patch
+        return created_text(patch) if kind is str else patch
 
     def kept(self, target: Any, node: SchemaNode | None) -> Any:
         """Return a value that the patch does not touch."""
@@ -163,10 +163,12 @@ class Walker:
                         if changed is None:
                             changed = dict(target)
                         changed[key] = new
-                elif type(old) is str and old in OLD_BOOLEANS:
-                    if changed is None:
-                        changed = dict(target)
-                    changed[key] = Quoted(old)
+                elif type(old) is str and old:
+                    new = created_text(old)
+                    if new is not old:
+                        if changed is None:
+                            changed = dict(target)
+                        changed[key] = new
                 elif not old and (id(target), key) in self._blanks:
                     if changed is None:
                         changed = dict(target)
@@ -197,9 +199,9 @@ def _scalar(target: Any, patch: Any) -> Any:
         return patch
     if isinstance(target, Quoted):
         return type(target)(scalar_text(patch))
-    if patch in OLD_BOOLEANS:
-        return Quoted(patch)
-    return str(patch) if isinstance(patch, Quoted) else patch
+    if isinstance(patch, Quoted):
+        return str(patch)
+    return created_text(patch) if type(patch) is str else patch
 
 
 _NAMES: dict[type, str] = {dict: "a mapping", list: "a list"}

@@ -20,7 +20,6 @@ from headgate.kustomize.yaml.folded import refolded
 from headgate.kustomize.yaml.numbers import go_general, go_whole
 
 __all__ = [
-    "OLD_BOOLEANS",
     "Binary",
     "Folded",
     "Quoted",
@@ -213,10 +212,9 @@ _WORDS_V2: dict[str, Any] = {
     **dict.fromkeys(("y", "Y", "yes", "Yes", "YES", "on", "On", "ON"), True),
     **dict.fromkeys(("n", "N", "no", "No", "NO", "off", "Off", "OFF"), False),
 }
-OLD_BOOLEANS = frozenset(_WORDS_V2) - frozenset(_WORDS_V3)
-"""Words that are booleans for YAML 1.1 and text for go-yaml v3."""
 _FIRST_OF_WORDS = frozenset("yYnNtTfFoO~")
 _FIRST_OF_NUMBERS = frozenset("+-0123456789")
+_FIRST_OF_OTHERS = _FIRST_OF_WORDS | _FIRST_OF_NUMBERS | {"."}
 
 _INT = re.compile(
     r"(?P<sign>[+-]?)"
@@ -277,7 +275,7 @@ def created_text(text: str) -> str:
 
     Empty text, dates and the like have none at first, so that what replaces them needs none.
     """
-    if not text or "\n" in text:
+    if not text or text[0] not in _FIRST_OF_OTHERS or "\n" in text:
         return text
     return Quoted(text) if type(resolve_v2(text)) is not str else text
 
