@@ -71,7 +71,7 @@ def explained(tree: Tree, theirs: Printed, mine: Printed) -> bool:
     if mine.failed:
         return "has lost its name or kind to a patch" in mine.text
     claims = _has(tree, "includeTemplates") and _has(tree, "volumeClaimTemplates")
-    folded = _has(tree, "[{]") and _has(tree, ": >") and _dense(theirs.text) == _dense(mine.text)
+    folded = _has(tree, "[{]") and _has(tree, "(: |- )>") and _dense(theirs.text) == _dense(mine.text)
     identity = _has(tree, "replacements") and _differ_where(r" *(name|namespace|kind): [^\"]", theirs, mine)
     typed = _has(tree, "vars:") and _differ_where(r" *(- |[^ ]+: )(\d|true|false)", theirs, mine)
     return claims or folded or identity or typed or _has(tree, "!!(int|float|bool|str)")
@@ -88,8 +88,8 @@ def _differ_where(pattern: str, theirs: Printed, mine: Printed) -> bool:
 
 
 def _dense(text: str) -> str:
-    """The text without its empty lines."""
-    return re.sub(r"\n\n+", "\n", text)
+    """The text without empty lines, be they printed or escaped."""
+    return re.sub(r"(\\n)+", r"\\n", re.sub(r"\n\n+", "\n", text))
 
 
 def _has(tree: Tree, pattern: str) -> bool:

@@ -21,9 +21,10 @@ from headgate.kustomize.resource import Resource, metadata_of
 from headgate.kustomize.scalars import retyped
 from headgate.kustomize.selection import accepts_metadata, candidates, compile_id
 from headgate.kustomize.sharing import spread
-from headgate.kustomize.yaml.scalars import resolve_v3, scalar_text
+from headgate.kustomize.yaml.scalars import Quoted, resolve_v3, scalar_text
 
 _DEFAULT_FIELD = "metadata.name"
+_STAYS = (Quoted, dict, list)
 
 
 class _Value(NamedTuple):
@@ -189,13 +190,14 @@ def _rejects_metadata(resource: Resource, rejects: Iterable[Selector]) -> bool:
 def _write(resource: Resource, value: _Value, path: str, options: FieldOptions | None) -> None:
     parts = split_dotted(path)
     create = _blank(value.value) if options is not None and options.create else None
-    annotations: Any = metadata_of(resource.obj).get("annotations")
 
     def set_slot(slot: Slot) -> None:
         container, key = slot
-        if annotations and container is annotations and isinstance(container[key], (bool, int, float)):
+        if container is metadata_of(resource.obj).get("annotations") and not isinstance(
+            container[key], _STAYS
+        ):
             # Text in the end, so it need not stay what it is.
-            annotations[key] = resource.annotations[key]
+            container[key] = "" if container[key] is CREATED else resource.annotations[key]
         in_place = not isinstance(container[key], (dict, list))
         _set(slot, value, options)
         if in_place and isinstance(container, dict):
