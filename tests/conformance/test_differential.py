@@ -63,17 +63,17 @@ def explained(tree: Tree, theirs: Printed, mine: Printed) -> bool:
     if theirs.failed:
         crashed = "panic: " in theirs.text and "goroutine " in theirs.text
         merge_key = "invalid map key: value='<<'" in theirs.text
-        blank = re.search("is missing for replacement source|as a !!null", theirs.text) and _has(
-            tree, r": (}|,)"
-        )
+        blank = "is missing for replacement source" in theirs.text and _has(tree, r": (}|,)")
+        typed = re.search("ASYAML .*cannot decode !!", theirs.text) and _has(tree, "replacements")
         comment = "could not find expected ':'" in theirs.text and _has(tree, r"(\[\]|\{\}) +#")
-        return bool(crashed or merge_key or blank or comment)
+        unnamed = "missing metadata.name in object" in theirs.text and _has(tree, r'"path": "/metadata')
+        return bool(crashed or merge_key or blank or typed or comment or unnamed)
     if mine.failed:
         return "has lost its name or kind to a patch" in mine.text
     claims = _has(tree, "includeTemplates") and _has(tree, "volumeClaimTemplates")
     folded = _has(tree, "[{]") and _has(tree, "(: |- )>") and _dense(theirs.text) == _dense(mine.text)
     identity = _has(tree, "replacements") and _differ_where(r" *(name|namespace|kind): [^\"]", theirs, mine)
-    typed = _has(tree, "vars:") and _differ_where(r" *(- |[^ ]+: )(\d|true|false)", theirs, mine)
+    typed = _has(tree, "vars:|replacements") and _differ_where(r" *(- |[^ ]+: )(\d|true|false)", theirs, mine)
     return claims or folded or identity or typed or _has(tree, "!!(int|float|bool|str)")
 
 

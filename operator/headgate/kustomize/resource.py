@@ -8,6 +8,7 @@ that can see them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from types import NoneType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from headgate.kustomize.errors import ResourceError
@@ -246,8 +247,18 @@ class Resource:
         gvk, name = self.gvk, self.name
         if not name or not gvk.kind:
             raise ResourceError("has lost its name or kind to a patch", object=str(self))
+        self.mend_annotations()
         namespace = effective_namespace(self.namespace, self.cluster_scoped(gvk))
         self.previous = (*self.previous, Previous(namespace, name, gvk.kind))
+
+    def mend_annotations(self) -> None:
+        """Give up what has been written over the annotations, and with them over what kustomize noted there."""
+        metadata = metadata_of(self.obj)
+        if isinstance(metadata.get("annotations"), (dict, NoneType)):
+            return
+        del metadata["annotations"]
+        self.adopt_bookkeeping({})
+        self.origin, self.transformations = None, ()
 
     def __str__(self) -> str:
         return label_of(self.obj)

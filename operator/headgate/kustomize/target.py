@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from types import NoneType
 
 from headgate.kustomize.config import EMPTY, TransformerConfig, config_from_files, default_config
 from headgate.kustomize.context import Context
@@ -27,7 +26,7 @@ from headgate.kustomize.loader import Loader
 from headgate.kustomize.model import COMPONENT, FILE_NAMES, Kustomization, parse
 from headgate.kustomize.provenance import Author, Origin
 from headgate.kustomize.resmap import ResMap
-from headgate.kustomize.resource import Resource, metadata_of
+from headgate.kustomize.resource import Resource
 from headgate.kustomize.steps import GeneratorStep, Step, generator_steps, transformer_steps
 from headgate.kustomize.transform.variables import Vars, mark_sources, merge_vars
 from headgate.kustomize.tree import EntryKind, blob_id
@@ -248,10 +247,7 @@ def _sign(resources: ResMap, origin: Origin | None, times: int) -> None:
     if origin is None:
         return
     for resource in resources:
-        if not isinstance(metadata_of(resource.obj).get("annotations"), (dict, NoneType)):
-            # Something has been written over them, and with them over what was noted there.
-            resource.metadata.pop("annotations")
-            resource.origin, resource.transformations = None, ()
+        resource.mend_annotations()
         more = times
         if resource.origin is None:
             resource.origin = origin

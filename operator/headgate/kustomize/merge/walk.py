@@ -69,7 +69,9 @@ class Walker:
         if patch is MISSING:
             return self.kept(target, node)
         if target is MISSING or target is None:
-            return self.added(patch, node, strict=False)
+            value = self.added(patch, node, strict=False)
+            # A null that is written has no quotes to give.
+            return _scalar(target, patch) if target is None and isinstance(value, Quoted) else value
         if patch is None:
             return MISSING
         kind = type(target)
@@ -199,9 +201,7 @@ def _scalar(target: Any, patch: Any) -> Any:
         return patch
     if isinstance(target, Quoted):
         return type(target)(scalar_text(patch))
-    if isinstance(patch, Quoted):
-        return str(patch)
-    return created_text(patch) if type(patch) is str else patch
+    return str(patch) if isinstance(patch, Quoted) else patch
 
 
 _NAMES: dict[type, str] = {dict: "a mapping", list: "a list"}

@@ -193,9 +193,7 @@ def _write(resource: Resource, value: _Value, path: str, options: FieldOptions |
 
     def set_slot(slot: Slot) -> None:
         container, key = slot
-        if container is metadata_of(resource.obj).get("annotations") and not isinstance(
-            container[key], _STAYS
-        ):
+        if _holds_annotations(resource, container) and not isinstance(container[key], _STAYS):
             # Text in the end, so it need not stay what it is.
             container[key] = "" if container[key] is CREATED else resource.annotations[key]
         in_place = not isinstance(container[key], (dict, list))
@@ -211,6 +209,10 @@ def _write(resource: Resource, value: _Value, path: str, options: FieldOptions |
         raise ReferenceFault(f"unable to {verb} the field that a replacement is to write")
     for slot in slots:
         set_slot(slot)
+
+
+def _holds_annotations(resource: Resource, container: object) -> bool:
+    return container is metadata_of(resource.obj).get("annotations")
 
 
 def _blank(value: Any) -> Any:
