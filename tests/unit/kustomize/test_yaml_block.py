@@ -101,13 +101,8 @@ def by_lines(text: str, resolve: Any = resolve_v3) -> Any:
     return None if found is None else shown(*found)
 
 
-def test_a_manifest_is_read_line_by_line() -> None:
-    found = by_lines(DEPLOYMENT)
-    assert found is not None
-    assert found == by_events(DEPLOYMENT, resolve_v3)
-
-
 TAKEN = [
+    DEPLOYMENT,
     "a: 1\n",
     "  a: 1\n  b:\n  - 2\n",
     "- a\n-  b: 1\n   c: 2\n- 'd'\n",
