@@ -51,13 +51,14 @@ def charge(size: int) -> None:
 
 def charge_value(value: Any) -> None:
     """Note that a copy of a value was written; raises LimitExceeded."""
-    charge(_size_of(value))
+    charge(size_of(value))
 
 
-def _size_of(value: Any) -> int:
+def size_of(value: Any) -> int:
+    """Return what a copy of a value is counted as."""
     kind = type(value)
     if kind is dict:
-        return _NODE + sum([len(key) + _size_of(item) for key, item in value.items()])
+        return _NODE + sum([len(key) + size_of(item) for key, item in value.items()])
     if kind is list:
-        return _NODE + sum([_size_of(item) for item in value])
+        return _NODE + sum([size_of(item) for item in value])
     return _NODE + len(value) if isinstance(value, str) else _NODE

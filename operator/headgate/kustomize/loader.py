@@ -48,6 +48,9 @@ class Loader:
 
     def at(self, path: str) -> str:
         """Return the tree path that ``path`` means here; raises PathOutside when it leaves the tree."""
+        if path and "/" not in path and path[0] != ".":
+            # A file in this directory, as most are.
+            return f"{self.root}/{path}" if self.root else path
         joined = path if path.startswith("/") else f"{self.root}/{path}" if self.root else path
         clean = posixpath.normpath(joined).lstrip("/")
         if clean == "." or not clean:

@@ -203,6 +203,8 @@ class FolderTree:
         try:
             directory = self._directory(parent)
             mode = os.lstat(f"{self._prefix}{directory}/{name}").st_mode
+            if stat.S_ISREG(mode):
+                return EntryKind.FILE
             if stat.S_ISLNK(mode):
                 mode = os.stat(self._prefix + self.resolve(path)).st_mode
         except (OSError, PathOutside, ValueError):
@@ -228,10 +230,10 @@ class FolderTree:
                 raise _not_a_file(path)
             if not stat.S_ISREG(mode):
                 raise _missing(path)
-            with open(descriptor, "rb", closefd=False) as file:
-                content = file.read(size + 1)
-                if len(content) > size:
-                    # More than it said it has: it grew, or is one of those that never say.
+            content = os.read(descriptor, size + 1)
+            if len(content) != size:
+                # It is not what it said: it changed meanwhile, or is one of those that never say.
+                with open(descriptor, "rb", closefd=False) as file:
                     content += file.read(self._limit + 1 - len(content))
         finally:
             os.close(descriptor)

@@ -8,7 +8,7 @@ referring object until one remains.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from headgate.kustomize.config import References, TransformerConfig
 from headgate.kustomize.errors import BuildError, ReferenceFault, ResourceError
@@ -16,12 +16,21 @@ from headgate.kustomize.fieldspec import Plan, steps, visit
 from headgate.kustomize.ids import Gvk, ResId
 from headgate.kustomize.resmap import ResMap
 from headgate.kustomize.resource import Obj, Resource
+from headgate.kustomize.routes import Arrival, Routes, can_share
 from headgate.kustomize.scalars import rewritten
 from headgate.kustomize.transform.renamed import Pool, Referrer, Renamed, Target
 from headgate.kustomize.yaml.scalars import scalar_text
 
-# A field and the kinds it may refer to.
-_Reference = tuple[Plan, tuple[Gvk, ...]]
+
+class _References(NamedTuple):
+    """The references of one kind: for each its path and the kinds it may refer to, and how to find them.
+
+    ``alone`` are the numbers of those that cannot be looked for along with the others.
+    """
+
+    all: tuple[tuple[Plan, tuple[Gvk, ...]], ...]
+    routes: Routes
+    alone: tuple[int, ...]
 
 
 def fix_references(resources: ResMap, config: TransformerConfig) -> None:
@@ -31,7 +40,7 @@ def fix_references(resources: ResMap, config: TransformerConfig) -> None:
     plans = _plans(config)
     for resource in resources:
         references = plans.of(resource.original_gvk)
-        if references:
+        if references.all:
             _Referrer(resource, renamed, bindings.get(id(resource), frozenset())).fix(references)
 
 
@@ -55,9 +64,9 @@ class _ReferencePlans:
 
     def __init__(self, references: References) -> None:
         self._references = references
-        self._plans: dict[Gvk, tuple[_Reference, ...]] = {}
+        self._plans: dict[Gvk, _References] = {}
 
-    def of(self, gvk: Gvk) -> tuple[_Reference, ...]:
+    def of(self, gvk: Gvk) -> _References:
         known = self._plans.get(gvk)
         if known is None:
             by_path: dict[str, list[Gvk]] = {}
@@ -65,8 +74,12 @@ class _ReferencePlans:
                 for spec in specs:
                     if gvk.selected_by(spec.gvk):
                         by_path.setdefault(spec.path, []).append(target)
-            known = self._plans[gvk] = tuple(
-                (Plan(path, steps(path), False), tuple(targets)) for path, targets in by_path.items()
+            found = tuple((Plan(path, steps(path), False), tuple(kinds)) for path, kinds in by_path.items())
+            numbered = [(number, plan) for number, (plan, _) in enumerate(found)]
+            known = self._plans[gvk] = _References(
+                found,
+                Routes(item for item in numbered if can_share(item[1])),
+                tuple(number for number, plan in numbered if not can_share(plan)),
             )
         return known
 
@@ -93,15 +106,21 @@ class _Referrer:
             resource.id().namespace, account_namespaces, resource.prefixes, resource.suffixes
         )
 
-    def fix(self, references: tuple[_Reference, ...]) -> None:
-        for plan, kinds in references:
-
-            def setter(container: Any, key: Any, plan: Plan = plan, kinds: tuple[Gvk, ...] = kinds) -> None:
+    def fix(self, references: _References) -> None:
+        obj = self._resource.obj
+        try:
+            found = references.routes.arrivals(obj)
+        except BuildError as error:
+            raise error.at(object=str(self._resource)) from None
+        for number in references.alone:
+            visit(obj, references.all[number][0], _note(found, number), None, self._resource)
+        if references.alone:
+            found.sort(key=lambda arrival: arrival.number)
+        for number, container, key in found:
+            plan, kinds = references.all[number]
+            try:
                 for kind in kinds:
                     self._set(container, key, kind, plan.path)
-
-            try:
-                visit(self._resource.obj, plan, setter, None, self._resource)
             except BuildError as error:
                 raise error.at(object=str(self._resource), field=plan.path) from None
 
@@ -171,6 +190,10 @@ class _Referrer:
         if not isinstance(role, dict) or "apiGroup" not in role or "kind" not in role:
             return None
         return Gvk(scalar_text(role["apiGroup"]), "", scalar_text(role["kind"]))
+
+
+def _note(found: list[Arrival], number: int) -> Callable[[Any, Any], None]:
+    return lambda container, key: found.append(Arrival(number, container, key))
 
 
 def _same_name(targets: Sequence[Target]) -> bool:

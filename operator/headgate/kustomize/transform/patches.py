@@ -12,7 +12,7 @@ from types import NoneType
 from typing import NamedTuple
 
 from headgate.kustomize.errors import BuildError, PatchError
-from headgate.kustomize.growth import charge_value
+from headgate.kustomize.growth import charge, size_of
 from headgate.kustomize.jsonpatch import JsonPatch
 from headgate.kustomize.merge import strategic_merge
 from headgate.kustomize.model import PatchOptions, Selector
@@ -57,7 +57,7 @@ def apply_patch(resources: ResMap, patch: LoadedPatch, schema: Schema) -> None:
     if patch.target is None:
         for merge in patch.merges:
             target = _find(resources, merge, patch.source)
-            _merge_one(target, merge, patch.options, schema, patch.source)
+            _merge_one(target, merge, patch.options, schema, patch.source, size_of(merge.obj))
             resources.touched(target)
         return
     if len(patch.merges) > 1:
@@ -100,11 +100,12 @@ def _merge_selected(
     """Apply a patch to chosen targets as if it were written for each of them."""
     body = _with_text_metadata(patch)
     words = {path: word for path, word in patch.null_words.items() if path[0] != "metadata"}
+    size = size_of(body)
     for target in selected:
         api_version = scalar_text(target.obj.get("apiVersion", ""))
         adapted = Resource({**body, "apiVersion": api_version}, patch.cluster_scoped)
         adapted.null_words = words
-        _merge_one(target, adapted, loaded.options, schema, loaded.source)
+        _merge_one(target, adapted, loaded.options, schema, loaded.source, size)
         if not api_version and target.obj:
             # Nothing, written as the patch writes its own.
             as_text = target.in_braces or isinstance(patch.obj.get("apiVersion"), Quoted)
@@ -123,7 +124,9 @@ def _with_text_metadata(patch: Resource) -> Obj:
     return {**patch.obj, "metadata": metadata}
 
 
-def _merge_one(target: Resource, patch: Resource, options: PatchOptions, schema: Schema, source: str) -> None:
+def _merge_one(
+    target: Resource, patch: Resource, options: PatchOptions, schema: Schema, source: str, size: int
+) -> None:
     # As they are written: a name that is a number stays one.
     kept = metadata_of(target.obj)
     name, namespace, kind = kept.get("name", ""), kept.get("namespace"), target.kind
@@ -132,7 +135,7 @@ def _merge_one(target: Resource, patch: Resource, options: PatchOptions, schema:
     exposed = _touches_annotations_whole(patch.obj)
     before = _expose(target) if exposed else target.obj
     trail = trail_for(target)
-    charge_value(patch.obj)
+    charge(size)
     try:
         # The outcome shares parts with the patch, which is to stay as it is for its other targets.
         merged = strategic_merge(before, spelled(patch), schema, target.blanks, trail)
