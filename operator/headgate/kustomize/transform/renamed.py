@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from headgate.kustomize.ids import CLUSTER_SCOPED, Gvk
+from headgate.kustomize.ids import CLUSTER_SCOPED, Gvk, ResId
 from headgate.kustomize.resource import Resource
 
 _FEW = 8
@@ -37,15 +37,29 @@ class Referrer(NamedTuple):
 
 
 class Target:
-    """A renamed object, with what the sieves ask about it worked out once."""
+    """A renamed object, with what the sieves ask about it worked out once, when they first ask."""
 
-    __slots__ = ("current", "order", "previous", "resource")
+    __slots__ = ("_current", "_previous", "order", "resource")
 
     def __init__(self, resource: Resource, order: int) -> None:
         self.resource = resource
         self.order = order
-        self.current = resource.id()
-        self.previous = tuple(identity.gvk for identity in resource.previous_ids())
+        self._current: ResId | None = None
+        self._previous: tuple[Gvk, ...] | None = None
+
+    @property
+    def current(self) -> ResId:
+        """The identity it has now."""
+        if self._current is None:
+            self._current = self.resource.id()
+        return self._current
+
+    @property
+    def previous(self) -> tuple[Gvk, ...]:
+        """The kinds it had before."""
+        if self._previous is None:
+            self._previous = tuple(identity.gvk for identity in self.resource.previous_ids())
+        return self._previous
 
     def fits(self, kind: Gvk, role: Gvk | None) -> bool:
         """Tell whether it has been of the kind and, if there is one, of the kind the role reference names."""
