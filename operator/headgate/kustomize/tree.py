@@ -163,6 +163,8 @@ class FolderTree:
         self._real_directories: dict[str, str] = {"": ""}
         # Identifying a file means reading it, and it is most often read right after: keep that one content.
         self._last: tuple[str, bytes] | None = None
+        # Likewise, what a path is gets asked right before what it stands for: keep that this one is no link.
+        self._no_link: str | None = None
 
     @property
     def root(self) -> Path:
@@ -173,6 +175,9 @@ class FolderTree:
         parent, _, name = path.rpartition("/")
         directory = self._directory(parent)
         candidate = f"{directory}/{name}" if directory else name
+        no_link, self._no_link = self._no_link, None
+        if path == no_link:
+            return candidate
         return self._real(candidate) if os.path.islink(self._prefix + candidate) else candidate
 
     def _directory(self, path: str) -> str:
@@ -204,6 +209,7 @@ class FolderTree:
             directory = self._directory(parent)
             mode = os.lstat(f"{self._prefix}{directory}/{name}").st_mode
             if stat.S_ISREG(mode):
+                self._no_link = path
                 return EntryKind.FILE
             if stat.S_ISLNK(mode):
                 mode = os.stat(self._prefix + self.resolve(path)).st_mode
