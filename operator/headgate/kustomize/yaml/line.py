@@ -10,7 +10,7 @@ import re
 from typing import Any, NamedTuple
 
 from headgate.kustomize.yaml.known import Known
-from headgate.kustomize.yaml.scalars import Quoted
+from headgate.kustomize.yaml.scalars import SURELY_TEXT, Quoted
 
 __all__ = ["FLOW_DEPTH", "SINGLE", "Holds", "Line", "further", "line_of", "single_quoted"]
 
@@ -77,11 +77,7 @@ _ESCAPED = {"n": "\n", "t": "\t"}
 
 
 def line_of(line: str, known: Known) -> Line | None:
-    """Return what a line says, None when that is more than this module knows."""
-    try:
-        return known.lines[line]
-    except KeyError:
-        pass
+    """Work out what a line says, and remember it; None when that is more than this module knows."""
     said = _read(line, known)
     if len(line) <= _LONGEST:
         if len(known.lines) >= _MOST:
@@ -97,14 +93,17 @@ def _read(line: str, known: Known) -> Line | None:
     blanks, dash, key, plain, double, single, closed, flow, literal = match.groups()
     indent, after = len(blanks), 0 if dash is None else len(dash)
     if key is not None:
-        key = key[1:-1] if key[0] in "\"'" else known.key(key)
+        key = known.keys.get(key) or (key[1:-1] if key[0] in "\"'" else known.key(key))
         if key is None or key == "<<":
             return None
     elif dash is None:
         empty = plain is None and double is None and single is None and flow is None and literal is None
         return Line(indent, 0, None, Holds.NOTHING) if empty else None
     if plain is not None:
-        text = plain.rstrip(" ")
+        text = plain.rstrip(" ") if plain[-1] == " " else plain
+        if text[0] in SURELY_TEXT:
+            holds = Holds.OPEN_VALUE if match.end(4) == len(line) else Holds.VALUE
+            return Line(indent, after, key, holds, text, text)
         try:
             value = known.value(text)
         except ValueError:

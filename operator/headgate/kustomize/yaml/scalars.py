@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import datetime
 import re
+import string
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ from headgate.kustomize.yaml.folded import refolded
 from headgate.kustomize.yaml.numbers import go_general, go_whole
 
 __all__ = [
+    "SURELY_TEXT",
     "Binary",
     "Folded",
     "Quoted",
@@ -215,6 +217,8 @@ _WORDS_V2: dict[str, Any] = {
 _FIRST_OF_WORDS = frozenset("yYnNtTfFoO~")
 _FIRST_OF_NUMBERS = frozenset("+-0123456789")
 _FIRST_OF_OTHERS = _FIRST_OF_WORDS | _FIRST_OF_NUMBERS | {"."}
+SURELY_TEXT = frozenset(string.ascii_letters) - _FIRST_OF_WORDS
+"""With what a plain scalar begins that can be nothing but text."""
 
 _INT = re.compile(
     r"(?P<sign>[+-]?)"
