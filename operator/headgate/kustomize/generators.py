@@ -18,6 +18,8 @@ from headgate.kustomize.yaml import plain, to_json
 from headgate.kustomize.yaml.scalars import Quoted, created_text, created_texts, scalar_text
 
 _BASE64_LINE = 70
+_EXACT = 1 << 53
+"""Up to here a float holds every whole number."""
 _BOM = "\ufeff"
 # Go's unicode.IsSpace: what it calls space in the Latin-1 range and beyond.
 _SPACES = (
@@ -154,8 +156,18 @@ def content_hash(obj: Obj) -> str:
         # kustomize hashes its own parser's nodes here, line numbers and comments and all, differently from release to
         # release. What the annotation is there for needs only a name that changes with the content.
         fields = obj
-    digest = hashlib.sha256(to_json(plain(fields))).hexdigest()
+    digest = hashlib.sha256(to_json(_as_go_numbers(plain(fields)))).hexdigest()
     return digest[:10].translate(_HASH_LETTERS)
+
+
+def _as_go_numbers(value: Any) -> Any:
+    """The value as Go reads it from JSON, where whole numbers are floats, too."""
+    kind = type(value)
+    if kind is dict:
+        return {key: _as_go_numbers(item) for key, item in value.items()}
+    if kind is list:
+        return [_as_go_numbers(item) for item in value]
+    return float(value) if kind is int and abs(value) > _EXACT else value
 
 
 def _field(obj: Obj, name: str) -> Any:
