@@ -1,7 +1,8 @@
-"""Copies of plain values: the containers are new, the scalars, which nothing can change, are shared."""
+"""Copies of plain values: the containers are new, the scalars, which nothing can change, are shared or converted."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 
@@ -13,6 +14,16 @@ def copied(value: Any) -> Any:
     if kind is list:
         return _copied_list(value)
     return value
+
+
+def converted(value: Any, scalar: Callable[[Any], Any]) -> Any:
+    """Return a copy in which each scalar is what ``scalar`` makes of it."""
+    kind = type(value)
+    if kind is dict:
+        return {key: converted(item, scalar) for key, item in value.items()}
+    if kind is list:
+        return [converted(item, scalar) for item in value]
+    return scalar(value)
 
 
 def _copied_map(value: dict[str, Any]) -> dict[str, Any]:

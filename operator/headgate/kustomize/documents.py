@@ -14,6 +14,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from headgate.kustomize.copying import converted
 from headgate.kustomize.errors import BuildError, ResourceError, raise_all
 from headgate.kustomize.resource import Obj, label_of, metadata_of
 from headgate.kustomize.yaml import Dialect, load_documents
@@ -128,7 +129,7 @@ def objects_in(data: bytes, *, file: str, dialect: Dialect = Dialect.RESOURCE) -
         if not isinstance(items, list):
             raise ResourceError("must be a list", file=file, line=line, object=kind, field="items")
         # Items join behind everything else in the file, which is the order kustomize gives them.
-        for item in map(_through_json, items):
+        for item in (converted(item, _through_json) for item in items):
             queue.extend(_checked(_unwrap(item, line), file))
     return result
 
@@ -145,13 +146,8 @@ def _unwrap(value: Any, line: int) -> list[tuple[Any, int]]:
 
 
 def _through_json(value: Any) -> Any:
-    """The value after the trip through JSON on which kustomize sends the items of such lists."""
-    kind = type(value)
-    if kind is dict:
-        return {key: _through_json(item) for key, item in value.items()}
-    if kind is list:
-        return [_through_json(item) for item in value]
-    if kind is bool or value is None:
+    """A scalar after the trip through JSON on which kustomize sends the items of such lists."""
+    if type(value) is bool or value is None:
         return value
     if isinstance(value, str):
         return Quoted(value)

@@ -9,6 +9,7 @@ import base64
 import hashlib
 from typing import Any
 
+from headgate.kustomize.copying import converted
 from headgate.kustomize.errors import BuildError, KustomizationError
 from headgate.kustomize.loader import Loader
 from headgate.kustomize.model import GeneratorArgs, GeneratorOptions
@@ -156,18 +157,13 @@ def content_hash(obj: Obj) -> str:
         # kustomize hashes its own parser's nodes here, line numbers and comments and all, differently from release to
         # release. What the annotation is there for needs only a name that changes with the content.
         fields = obj
-    digest = hashlib.sha256(to_json(_as_go_numbers(plain(fields)))).hexdigest()
+    digest = hashlib.sha256(to_json(converted(plain(fields), _as_go_number))).hexdigest()
     return digest[:10].translate(_HASH_LETTERS)
 
 
-def _as_go_numbers(value: Any) -> Any:
-    """The value as Go reads it from JSON, where whole numbers are floats, too."""
-    kind = type(value)
-    if kind is dict:
-        return {key: _as_go_numbers(item) for key, item in value.items()}
-    if kind is list:
-        return [_as_go_numbers(item) for item in value]
-    return float(value) if kind is int and abs(value) > _EXACT else value
+def _as_go_number(value: Any) -> Any:
+    """A scalar as Go reads it from JSON, where whole numbers are floats, too."""
+    return float(value) if type(value) is int and abs(value) > _EXACT else value
 
 
 def _field(obj: Obj, name: str) -> Any:

@@ -17,6 +17,7 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from headgate.kustomize.copying import converted, copied
 from headgate.kustomize.errors import PatchError, YamlError
 from headgate.kustomize.growth import charge_value
 from headgate.kustomize.yaml import Dialect, load_documents, plain, to_json
@@ -55,7 +56,7 @@ class JsonPatch(NamedTuple):
         As in kustomize all numbers pass through 64-bit floats. Raises PatchError naming operation, path and
         file when an operation does not apply.
         """
-        document: Any = _copied(obj)
+        document: Any = copied(obj)
         for operation in self.operations:
             try:
                 document = _OPERATIONS[operation.op](document, operation)
@@ -67,7 +68,7 @@ class JsonPatch(NamedTuple):
                 ) from None
         if type(document) is not dict:
             raise PatchError("the patch leaves something else than an object", file=self.file)
-        return _read_back(document)  # type: ignore[no-any-return]
+        return converted(document, _read_back)  # type: ignore[no-any-return]
 
 
 def parse_json_patch(data: bytes | str | list[Any], *, file: str) -> JsonPatch:
@@ -220,7 +221,7 @@ def _value(operation: Operation) -> Any:
     if operation.value is _ABSENT:
         return None
     charge_value(operation.value)
-    return _copied(operation.value)
+    return copied(operation.value)
 
 
 def _add(document: Any, operation: Operation) -> Any:
@@ -260,7 +261,7 @@ def _move(document: Any, operation: Operation) -> Any:
 def _copy(document: Any, operation: Operation) -> Any:
     value = _get(_parent(document, operation.from_parts), operation.from_parts[-1])
     charge_value(value)
-    _insert(_parent(document, operation.parts), operation.parts[-1], _copied(value))
+    _insert(_parent(document, operation.parts), operation.parts[-1], copied(value))
     return document
 
 
@@ -295,25 +296,12 @@ def _equal(left: Any, right: Any) -> bool:
     return to_json(left) == to_json(right)
 
 
-def _copied(value: Any) -> Any:
-    """A copy that shares nothing which can be modified."""
-    if type(value) is dict:
-        return {key: _copied(item) for key, item in value.items()}
-    if type(value) is list:
-        return [_copied(item) for item in value]
-    return value
-
-
 def _read_back(value: Any) -> Any:
-    """The value after a trip through Go's JSON and back, in which all numbers are 64-bit floats.
+    """A scalar after a trip through Go's JSON and back, in which all numbers are 64-bit floats.
 
     Text is in quotes afterwards where it needs some, however it was written before.
     """
     kind = type(value)
-    if kind is dict:
-        return {key: _read_back(item) for key, item in value.items()}
-    if kind is list:
-        return [_read_back(item) for item in value]
     if isinstance(value, str):
         text = value if kind is str else plain(value)
         return text if is_plain(text) else Quoted(text)

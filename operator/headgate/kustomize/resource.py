@@ -83,6 +83,20 @@ def metadata_of(obj: Obj) -> Obj:
 _NO_WORDS: Mapping[tuple[str | int, ...], str] = {}
 
 
+def written_text(
+    value: Any, null_words: Mapping[tuple[str | int, ...], str], path: tuple[str | int, ...]
+) -> str:
+    """Return the text a scalar is written with, nulls and booleans included.
+
+    ``null_words`` tells, by the path from the object's root, that of nulls that are not written ``null`` and of
+    booleans that are not written ``true`` or ``false``.
+    """
+    if value is None or value is True or value is False:
+        word = null_words.get(path)
+        return word if word is not None else "null" if value is None else scalar_text(value)
+    return scalar_text(value)
+
+
 def string_map(
     value: Any,
     null_words: Mapping[tuple[str | int, ...], str] = _NO_WORDS,
@@ -91,20 +105,12 @@ def string_map(
     """Return a map of labels, annotations or data with every value as text; anything else gives an empty map.
 
     The text of a null or boolean is the one it was written with: kustomize makes of ``note: null`` the text "null".
-    ``null_words`` tells, by the path from the object's root, those of nulls that are not written ``null`` and of
-    booleans that are not written ``true`` or ``false``.
     """
     if not isinstance(value, dict):
         return {}
     texts = {}
     for key, item in value.items():
-        if type(item) is str:
-            texts[key] = item
-        elif item is None or item is True or item is False:
-            word = null_words.get((*path, key))
-            texts[key] = word if word is not None else "null" if item is None else scalar_text(item)
-        else:
-            texts[key] = scalar_text(item)
+        texts[key] = item if type(item) is str else written_text(item, null_words, (*path, key))
     return texts
 
 

@@ -56,13 +56,12 @@ class Routes:
             self._paths[number] = plan.path
 
     def arrivals(self, obj: dict[str, Any]) -> list[Arrival]:
-        """Return the fields that are there and not null, path by path.
+        """Return the fields that are there and not null, in no order.
 
         Raises ResourceError, with the path as ``field``, when a scalar is in the way.
         """
         found: list[Arrival] = []
         self._walk(obj, self._start, found)
-        found.sort(key=_number)
         return found
 
     def _walk(self, obj: dict[str, Any], fork: _Fork, found: list[Arrival]) -> None:
@@ -96,7 +95,3 @@ class Routes:
         return ResourceError(
             "expected a map or a list on the way to this field, found a scalar", field=self._paths[number]
         )
-
-
-def _number(arrival: Arrival) -> int:
-    return arrival.number

@@ -68,10 +68,8 @@ class Walker:
         """Return what becomes of a value; either side may be MISSING, and so may be the result."""
         if patch is MISSING:
             return self.kept(target, node)
-        if target is MISSING or target is None:
-            value = self.added(patch, node, strict=False)
-            # A null that is written has no quotes to give.
-            return _scalar(target, patch) if target is None and isinstance(value, Quoted) else value
+        if target is MISSING or (target is None and isinstance(patch, (dict, list))):
+            return self.added(patch, node, strict=False)
         if patch is None:
             return MISSING
         kind = type(target)
@@ -159,22 +157,21 @@ class Walker:
                 node = self._node_of(target)
             changed: Obj | None = None
             for key, old in target.items():
-                if type(old) is dict or type(old) is list:
+                kind = type(old)
+                if kind is dict or kind is list:
                     new = self.kept(old, None if node is None else node.field(key))
-                    if new is not old:
-                        if changed is None:
-                            changed = dict(target)
-                        changed[key] = new
-                elif type(old) is str and old:
-                    new = created_text(old)
-                    if new is not old:
-                        if changed is None:
-                            changed = dict(target)
-                        changed[key] = new
                 elif not old and (id(target), key) in self._blanks:
-                    if changed is None:
-                        changed = dict(target)
+                    new = MISSING
+                else:
+                    new = created_text(old) if kind is str else old
+                if new is old:
+                    continue
+                if changed is None:
+                    changed = dict(target)
+                if new is MISSING:
                     del changed[key]
+                else:
+                    changed[key] = new
             if changed is None:
                 return target
             if self._trail is not None and id(target) in self._trail.wanted:

@@ -114,8 +114,7 @@ class _Referrer:
             raise error.at(object=str(self._resource)) from None
         for number in references.alone:
             visit(obj, references.all[number][0], _note(found, number), None, self._resource)
-        if references.alone:
-            found.sort(key=lambda arrival: arrival.number)
+        found.sort(key=lambda arrival: arrival.number)
         for number, container, key in found:
             plan, kinds = references.all[number]
             try:

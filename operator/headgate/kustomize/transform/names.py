@@ -11,9 +11,8 @@ from headgate.kustomize.generators import content_hash
 from headgate.kustomize.growth import charge
 from headgate.kustomize.ids import Gvk
 from headgate.kustomize.resmap import ResMap
-from headgate.kustomize.resource import Resource
+from headgate.kustomize.resource import Resource, written_text
 from headgate.kustomize.scalars import rewritten
-from headgate.kustomize.yaml.scalars import scalar_text
 
 # Their names mean something to the cluster, so affixes never apply to them.
 _FIXED_NAMES = (
@@ -42,11 +41,7 @@ def _affix(resources: ResMap, prefix: str, suffix: str, specs: Specs) -> None:
         old = container[key]
         if isinstance(old, (dict, list)):
             raise ResourceError("must be a scalar to take a prefix or suffix")
-        middle = "null" if old is None else scalar_text(old)
-        if old is None or isinstance(old, bool):
-            # They count as the text they are written with.
-            middle = current.null_words.get(path, middle)
-        text = f"{prefix}{middle}{suffix}"
+        text = f"{prefix}{written_text(old, current.null_words, path)}{suffix}"
         charge(len(text))
         container[key] = rewritten(old, text)
 

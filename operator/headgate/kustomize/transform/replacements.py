@@ -17,7 +17,7 @@ from headgate.kustomize.ids import DEFAULT_NAMESPACE, Gvk
 from headgate.kustomize.model import FieldOptions, Replacement, ReplacementTarget, Selector, Source
 from headgate.kustomize.pathmatch import CREATED, Slot, find_slots
 from headgate.kustomize.resmap import ResMap
-from headgate.kustomize.resource import Resource, metadata_of
+from headgate.kustomize.resource import Resource, metadata_of, written_text
 from headgate.kustomize.scalars import retyped
 from headgate.kustomize.selection import accepts_metadata, candidates, compile_id
 from headgate.kustomize.sharing import spread
@@ -167,9 +167,7 @@ def _read_again(value: _Value, home: Resource) -> _Value:
 
 def _written(value: Any, resource: Resource, path: str) -> str:
     """The text of a scalar as it is written, where a boolean at the end of names may be ``TRUE``."""
-    if isinstance(value, bool) and resource.null_words:
-        return resource.null_words.get(tuple(split_dotted(path)), scalar_text(value))
-    return scalar_text(value)
+    return "" if value is None else written_text(value, resource.null_words, tuple(split_dotted(path)))
 
 
 def _accepts(pattern: Any, item: _LiteralId) -> bool:

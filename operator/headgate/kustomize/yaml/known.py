@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -58,9 +59,7 @@ class Known:
         return text
 
 
-_known: dict[Callable[[str], Any], Known] = {}
-
-
+@functools.cache
 def known(resolve: Callable[[str], Any]) -> Known:
     """Return what is known under the type rules ``resolve``; the same for all who ask."""
-    return _known.setdefault(resolve, Known(resolve))
+    return Known(resolve)

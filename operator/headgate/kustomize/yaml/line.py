@@ -100,14 +100,12 @@ def _read(line: str, known: Known) -> Line | None:
         empty = plain is None and double is None and single is None and flow is None and literal is None
         return Line(indent, 0, None, Holds.NOTHING) if empty else None
     if plain is not None:
-        text = plain.rstrip(" ") if plain[-1] == " " else plain
-        if text[0] in SURELY_TEXT:
-            holds = Holds.OPEN_VALUE if match.end(4) == len(line) else Holds.VALUE
-            return Line(indent, after, key, holds, text, text)
-        try:
-            value = known.value(text)
-        except ValueError:
-            return None
+        value = text = plain.rstrip(" ")
+        if text[0] not in SURELY_TEXT:
+            try:
+                value = known.value(text)
+            except ValueError:
+                return None
         odd = text if (value is None or value is True or value is False) and text not in _USUAL else None
         holds = Holds.OPEN_VALUE if match.end(4) == len(line) else Holds.VALUE
         return Line(indent, after, key, holds, value, text, odd)

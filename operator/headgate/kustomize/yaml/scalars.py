@@ -14,7 +14,7 @@ from __future__ import annotations
 import datetime
 import re
 import string
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from headgate.kustomize.yaml.folded import refolded
@@ -126,57 +126,31 @@ def printed(value: Any, *, in_braces: bool = False) -> Any:
 
 def _unmarked(value: Any, done: frozenset[type], folded: Callable[[str], str]) -> Any:
     kind = type(value)
+    items: Iterable[tuple[Any, Any]]
     if kind is dict:
-        return _unmarked_map(value, done, folded)
-    if kind is list:
-        return _unmarked_list(value, done, folded)
-    if kind in done:
+        items = value.items()
+    elif kind is list:
+        items = enumerate(value)
+    elif kind in done:
         return value
-    if isinstance(value, str):
+    elif isinstance(value, str):
         return folded(value) if kind is Folded else str(value)
-    if isinstance(value, int):
+    elif isinstance(value, int):
         return int(value)
-    if isinstance(value, float):
+    elif isinstance(value, float):
         whole = None if float in done else go_whole(value)
         return float(value) if whole is None else whole
-    return value
-
-
-def _unmarked_map(
-    value: dict[str, Any], done: frozenset[type], folded: Callable[[str], str]
-) -> dict[str, Any]:
-    changed: dict[str, Any] | None = None
-    new: Any
-    for key, old in value.items():
-        kind = type(old)
-        if kind is str:
-            continue
-        if kind is dict:
-            new = _unmarked_map(old, done, folded)
-        elif kind is list:
-            new = _unmarked_list(old, done, folded)
-        elif kind in done:
-            continue
-        else:
-            new = _unmarked(old, done, folded)
-        if new is not old:
-            if changed is None:
-                changed = value.copy()
-            changed[key] = new
-    return value if changed is None else changed
-
-
-def _unmarked_list(value: list[Any], done: frozenset[type], folded: Callable[[str], str]) -> list[Any]:
-    changed: list[Any] | None = None
-    for index, old in enumerate(value):
-        kind = type(old)
-        if kind is str or kind in done:
+    else:
+        return value
+    changed: Any = None
+    for key, old in items:
+        if type(old) in done:
             continue
         new = _unmarked(old, done, folded)
         if new is not old:
             if changed is None:
                 changed = value.copy()
-            changed[index] = new
+            changed[key] = new
     return value if changed is None else changed
 
 
