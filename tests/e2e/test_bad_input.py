@@ -180,8 +180,8 @@ def test_it_says_what_is_wrong_and_where(all_bad: Area, name: str) -> None:
         found = condition(all_bad.get(name, case.kind))
         return found if found.get("status") == "False" and found["reason"] in case.reason.split("|") else None
 
-    until(f"{name} is not Ready: {case.reason}", look)
-    said = all_bad.failed(name, (look() or {})["reason"], f"(?s){says}", kind=case.kind)
+    reason = until(f"{name} is not Ready: {case.reason}", look)["reason"]
+    said = all_bad.failed(name, reason, f"(?s){says}", kind=case.kind)
     event = all_bad.event(name, f"(?s){case.event or says}", kind=case.kind)
     assert said["observedGeneration"] == 1
     assert PASSWORD not in said["message"] + event["message"]
