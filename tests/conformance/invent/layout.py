@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
+from headgate.kustomize import BuildError, MemoryTree, build
 from tests.conformance.invent import fields
 from tests.conformance.invent.fields import Place
 from tests.conformance.invent.objects import NAMESPACES, Body, Draw, Thing, things
@@ -99,22 +101,57 @@ def _fill(draw: Draw, place: Place) -> None:
             found[name] = value
 
 
-def _finish(draw: Draw, place: Place, kind: str) -> None:
-    items = list(place.fields.items())
-    if _chance(draw, 2):
-        items.reverse()
+def _writer(draw: Draw, place: Place, kind: str) -> Callable[[Body], None]:
+    """Writes the kustomization with the fields that it is given, in one way."""
+    head = draw(st.sampled_from(_HEADS[kind]))
+    backwards = _chance(draw, 2)
     # Flow style would put all patches in quotes, which is as good as any other.
     style = Style(list_indent=draw(st.sampled_from((0, 2))), flow_from=draw(st.sampled_from((99, 99, 99, 1))))
-    text = write({**draw(st.sampled_from(_HEADS[kind])), **dict(items)}, style)
-    place.files[f"{place.directory}/{draw(st.sampled_from(_FILE_NAMES))}"] = text
+    path = f"{place.directory}/{draw(st.sampled_from(_FILE_NAMES))}"
+
+    def put(found: Body) -> None:
+        items = list(found.items())
+        place.files[path] = write({**head, **dict(reversed(items) if backwards else items)}, style)
+
+    return put
 
 
-def _make(draw: Draw, place: Place, kind: str = "Kustomization") -> Place:
+def _builds(place: Place, kind: str, below: list[Place]) -> bool:
+    directory, files = place.directory, place.files
+    if kind == "Component":
+        lists = {"resources": [f"../{item.directory}" for item in below], "components": [f"../{directory}"]}
+        directory, files = "user", {**files, "user/kustomization.yaml": write(lists, Style())}
+    try:
+        build(MemoryTree(files), directory)
+    except BuildError:
+        return False
+    return True
+
+
+def _mend(place: Place, kind: str, below: list[Place], put: Callable[[Body], None]) -> None:
+    """Take the fields away with which it does not build; all of them stay if it builds with none."""
+    wanted = place.fields
+    place.fields = {name: wanted[name] for name in ("resources", "bases", "components") if name in wanted}
+    put(place.fields)
+    if not _builds(place, kind, below):
+        place.fields = wanted
+    for name in [name for name in wanted if name not in place.fields]:
+        put(place.fields | {name: wanted[name]})
+        if _builds(place, kind, below):
+            place.fields[name] = wanted[name]
+    put(place.fields)
+
+
+def _make(draw: Draw, place: Place, kind: str = "Kustomization", below: list[Place] | None = None) -> Place:
     before = place.prefixed
     _fill(draw, place)
+    put = _writer(draw, place, kind)
+    put(place.fields)
+    # Of many fields one is likely to be an error, and what fails for both shows little: most are put right.
+    if not _chance(draw, 4) and not _builds(place, kind, below or []):
+        _mend(place, kind, below or [], put)
     found = place.fields
     place.prefixed = (found.get("namePrefix", "") + before[0], before[1] + found.get("nameSuffix", ""))
-    _finish(draw, place, kind)
     return place
 
 
@@ -128,12 +165,12 @@ def _base(draw: Draw, files: dict[str, str], name: str) -> Place:
     return _make(draw, place)
 
 
-def _component(draw: Draw, files: dict[str, str], name: str, below: Place) -> Place:
-    place = Place(name, files, list(below.things), prefixed=below.prefixed)
+def _component(draw: Draw, files: dict[str, str], name: str, user: Place, below: list[Place]) -> Place:
+    place = Place(name, files, list(user.things), prefixed=user.prefixed)
     found = _resources(draw, place, 1)
     if found:
         place.fields["resources"] = found
-    return _make(draw, place, "Component")
+    return _make(draw, place, "Component", below)
 
 
 def _overlay(draw: Draw, files: dict[str, str], name: str, below: list[Place]) -> Place:
@@ -144,7 +181,7 @@ def _overlay(draw: Draw, files: dict[str, str], name: str, below: list[Place]) -
     if own:
         place.fields["resources"] = [*place.fields.get("resources", ()), *own]
     if _chance(draw, 4):
-        component = _component(draw, files, f"{name}-component", place)
+        component = _component(draw, files, f"{name}-component", place, below)
         place.fields["components"] = [f"../{component.directory}"]
         place.things, place.prefixed = component.things, component.prefixed
     return _make(draw, place)
