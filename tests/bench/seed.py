@@ -1,4 +1,4 @@
-"""The seed's production cluster: infrastructure, then apps, both ``wait: true``, from apply to both Ready.
+"""The example fleet's production cluster: infrastructure, then apps, both ``wait: true``, from apply to both Ready.
 
     python tests/bench/seed.py
 

@@ -22,7 +22,7 @@ SCHEMES = ("http://", "https://", "ssh://")
 
 @dataclass(frozen=True, slots=True)
 class GitReference:
-    """What to check out. The first that is set of commit, name, semver, tag and branch counts."""
+    """What to check out. The first that is set of commit, name, tag, semver and branch counts."""
 
     branch: str = ""
     tag: str = ""
@@ -88,7 +88,7 @@ class GitRepositorySpec:
     verify: Verification | None = None
     proxy_secret_ref: LocalReference | None = None
     ignore: str | None = None
-    """None: the default rules; empty: none."""
+    """None or empty: nothing is said, and the default rules hold unless a ``.sourceignore`` says something."""
     suspend: bool = False
     recurse_submodules: bool = False
     include: tuple[Include, ...] = ()

@@ -38,7 +38,7 @@ def switch(name: str, *, default: bool = False, help: str) -> Decorator:
 @click.option(
     "--kubeconfig",
     type=click.Path(dir_okay=False),
-    help="Kubeconfig file; default: in-cluster, then KUBECONFIG.",
+    help="Kubeconfig file; default: KUBECONFIG, in a pod its service account, else ~/.kube/config.",
 )
 @click.option("--context", "kube_context", help="Context of the kubeconfig; default: its current one.")
 @click.option(
@@ -91,7 +91,7 @@ def switch(name: str, *, default: bool = False, help: str) -> Decorator:
     show_default=True,
     help="Spread of the intervals.",
 )
-@switch("no-cross-namespace-refs", help="Refuse sources of other namespaces.")
+@switch("no-cross-namespace-refs", help="Refuse sources, and objects of Receivers, in other namespaces.")
 @switch("no-remote-bases", help="Refuse bases of overlays named by URL.")
 @click.option(
     "--default-service-account",
@@ -201,9 +201,19 @@ def switch(name: str, *, default: bool = False, help: str) -> Decorator:
     help="Between two tries to lead or renew.",
 )
 @click.option(
-    "--log-level", type=click.Choice(["trace", "debug", "info", "error"]), default="info", show_default=True
+    "--log-level",
+    type=click.Choice(["trace", "debug", "info", "error"]),
+    default="info",
+    show_default=True,
+    help="How much is logged.",
 )
-@click.option("--log-encoding", type=click.Choice(["json", "console"]), default="json", show_default=True)
+@click.option(
+    "--log-encoding",
+    type=click.Choice(["json", "console"]),
+    default="json",
+    show_default=True,
+    help="In which form.",
+)
 def command(
     kubeconfig: str | None,
     kube_context: str | None,

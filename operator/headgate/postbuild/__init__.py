@@ -1,7 +1,7 @@
 """What happens to objects between the build and the apply: decryption, then variable substitution.
 
-Pure: no cluster, no clock, no other part of headgate. :mod:`.sops` decrypts what SOPS encrypted;
-:mod:`.substitute` replaces variables in built objects:
+No cluster, no clock, no other part of headgate. :mod:`.sops` decrypts what SOPS encrypted, and asks the key
+services that hold keys; all else is pure. :mod:`.substitute` replaces variables in built objects:
 
     references = variable_references(spec["postBuild"])      # ConfigMaps and Secrets to fetch and to watch
     variables = collect_variables(spec["postBuild"], found)  # found: reference -> object

@@ -123,7 +123,7 @@ class Reporter:
         _log.info("%s: %s", key_of(obj), message)
         revision = (obj.get("status") or {}).get("lastAppliedRevision")
         annotations = {f"{labels.GROUP}/{labels.EVENT_REVISION}": revision} if revision else {}
-        self._events.emit(Event(obj, COMPONENT, NORMAL, "DriftDetected", message, annotations))
+        self._events.emit(Event(obj, COMPONENT, NORMAL, reasons.DRIFT_DETECTED, message, annotations))
 
     def _remember(self, attempt: Attempt, digest: str, outcome: str) -> None:
         hist.upsert(

@@ -18,11 +18,14 @@ from headgate.web.metrics import Metrics
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCS = ROOT / "docs"
+CODE = ROOT / "operator" / "headgate"
 PAGES = {
     "kustomization.md": "kustomize.toolkit.fluxcd.io_kustomizations.yaml",
     "gitrepository.md": "source.toolkit.fluxcd.io_gitrepositories.yaml",
     "receiver.md": "receivers/notification.toolkit.fluxcd.io_receivers.yaml",
 }
+REASONS: dict[str, str] = {n: v for n, v in vars(reasons).items() if n.isupper()}
+"""Reasons, and the types of conditions."""
 COLUMNS = ("field", "type", "default", "what it does", "when it fails", "test that shows it")
 
 
@@ -96,10 +99,10 @@ def test_types_and_defaults_are_those_of_the_crd(page: str, crd: str) -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_reasons_are_ones_that_exist_and_tests_too(page: str) -> None:
-    known = {value for name, value in vars(reasons).items() if name.isupper()}
+    known = set(REASONS.values())
     for path, (*_, fails, test) in rows(page).items():
         words = re.findall(r"`([A-Z][A-Za-z]+)`", fails)
-        assert set(words) - known - {"NotFound"} == set(), path
+        assert set(words) - known == set(), path
         named = re.findall(r"`([^`]+)`", test)
         assert named or page == "receiver.md", f"{path}: no test is named that shows it"
         for name in named:
@@ -124,6 +127,9 @@ def test_every_command_and_option_is_described() -> None:
         assert command is not None
         for option in (each for each in command.params if isinstance(each, click.Option)):
             assert f"`{option.opts[-1]}" in section[1], f"headgate {name}: {option.opts[-1]} has no row"
+            if name == "run":
+                assert option.help, f"{option.opts[-1]} has no help"
+                assert f"| {option.help}" in section[1], f"{option.opts[-1]}: --help says something else"
 
 
 def test_every_metric_is_described() -> None:
@@ -139,9 +145,36 @@ def test_every_reason_is_explained() -> None:
     text = (DOCS / "guide" / "troubleshooting.md").read_text()
     types = {"READY", "RECONCILING", "STALLED", "HEALTHY", "ARTIFACT_IN_STORAGE", "FETCH_FAILED"}
     types |= {"ARTIFACT_OUTDATED", "SOURCE_VERIFIED"}
-    wanted = {v for n, v in vars(reasons).items() if n.isupper() and isinstance(v, str) and n not in types}
+    wanted = {value for name, value in REASONS.items() if name not in types}
     explained = set(re.findall(r"^\| `([A-Za-z]+)`", text, re.MULTILINE))
-    assert wanted - explained == set()
+    assert sorted(wanted - explained) == [], "reasons without a row"
+    assert sorted(explained - wanted) == [], "rows without a reason"
+    _, _, never = text.partition("\n## Reasons of Flux that Headgate never gives\n")
+    listed = set(re.findall(r"`([A-Z][A-Za-z]+)`", re.sub(r":.*", "", never.partition("\n## ")[0])))
+    assert listed, "no list of those that are never given"
+    assert sorted(listed & set(REASONS.values())) == []
+
+
+def test_every_reason_is_given() -> None:
+    """By its name or, in headgate.git, which does without headgate.api, by its value."""
+    code = "\n".join(path.read_text() for path in CODE.rglob("*.py"))
+    named = {REASONS.get(name) for name in re.findall(r"\breasons\.([A-Z_]+)\b", code)}
+    written = {text for path in CODE.glob("git/*.py") for text in re.findall(r'"(\w+)"', path.read_text())}
+    assert sorted(set(REASONS.values()) - named - written) == []
+
+
+def test_no_other_reason_is_given() -> None:
+    """What ``reason`` is set to in headgate.git is known; in headgate.reconcile no text stands where one belongs."""
+    pattern = re.compile(r'\breason(?:: str)? ?= ?"(\w+)"')
+    written = {text for path in CODE.glob("git/*.py") for text in pattern.findall(path.read_text())}
+    assert written, "the pattern fits nothing"
+    assert sorted(written - set(REASONS.values())) == []
+    places = {"mark": 2, "Event": 3, "Failed": 0, "Postponed": 0}
+    for path in CODE.glob("reconcile/*.py"):
+        for call in (each for each in ast.walk(ast.parse(path.read_text())) if isinstance(each, ast.Call)):
+            place = places.get(getattr(call.func, "attr", getattr(call.func, "id", "")), len(call.args))
+            for argument in call.args[place : place + 1]:
+                assert not isinstance(argument, ast.Constant), f"{path.name}:{call.lineno}"
 
 
 def test_links_lead_somewhere() -> None:
