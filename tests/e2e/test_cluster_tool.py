@@ -34,6 +34,14 @@ def _built() -> None:
 
 
 @pytest.fixture
+def _ctrl_c_counts() -> Iterator[None]:
+    """A shell lets what it runs in the background ignore it, and what we start would ignore it, too."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
 def names() -> Iterator[list[str]]:
     """Two names for clusters, which are taken down whatever happens."""
     names = [f"tool-{uuid.uuid4().hex[:8]}" for _ in range(2)]
@@ -136,6 +144,7 @@ def test_a_pod_becomes_ready_and_a_job_completes(names: list[str]) -> None:
     until("the Job has succeeded", lambda: status(job, "succeeded") == 1)
 
 
+@pytest.mark.usefixtures("_ctrl_c_counts")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "terminated"])
 def test_an_interrupted_start_leaves_nothing(names: list[str], number: signal.Signals) -> None:
     name = names[0]
