@@ -16,7 +16,7 @@ from headgate.kustomize.model import GeneratorArgs, GeneratorOptions
 from headgate.kustomize.resource import Obj, ScopeOf
 from headgate.kustomize.resource import Resource as _Resource
 from headgate.kustomize.yaml import plain, to_json
-from headgate.kustomize.yaml.scalars import Quoted, created_text, created_texts, scalar_text
+from headgate.kustomize.yaml.scalars import created_texts, data_text, scalar_text
 
 _BASE64_LINE = 70
 _EXACT = 1 << 53
@@ -34,9 +34,9 @@ def make_config_map(args: GeneratorArgs, loader: Loader, cluster_scoped: ScopeOf
     obj = _base("ConfigMap", args)
     for key, content in _pairs(args, loader):
         try:
-            obj.setdefault("data", {})[key] = _text(content.decode())
+            obj.setdefault("data", {})[key] = data_text(content.decode())
         except UnicodeDecodeError:
-            obj.setdefault("binaryData", {})[key] = _text(_base64(content))
+            obj.setdefault("binaryData", {})[key] = data_text(_base64(content))
     return _finish(obj, args, cluster_scoped)
 
 
@@ -44,7 +44,7 @@ def make_secret(args: GeneratorArgs, loader: Loader, cluster_scoped: ScopeOf) ->
     """Generate a Secret, of type Opaque unless another is given. Raises BuildError."""
     obj = _base("Secret", args)
     obj["type"] = args.type or "Opaque"
-    obj["data"] = {key: _text(_base64(content)) for key, content in _pairs(args, loader)}
+    obj["data"] = {key: data_text(_base64(content)) for key, content in _pairs(args, loader)}
     return _finish(obj, args, cluster_scoped)
 
 
@@ -69,11 +69,6 @@ def _finish(obj: Obj, args: GeneratorArgs, cluster_scoped: ScopeOf) -> _Resource
     resource.needs_hash = not options.disable_name_suffix_hash
     resource.behavior = args.behavior if args.behavior in ("create", "replace", "merge") else "unspecified"
     return resource
-
-
-def _text(value: str) -> str:
-    """A value as it is written: of several lines as a block, which is like quotes for what comes later."""
-    return Quoted(value) if "\n" in value else created_text(value)
 
 
 def _base64(content: bytes) -> str:

@@ -14,7 +14,7 @@ from headgate.kustomize.errors import IdConflict, ResourceError
 from headgate.kustomize.ids import ResId
 from headgate.kustomize.index import Index
 from headgate.kustomize.resource import Resource
-from headgate.kustomize.yaml import scalar_text
+from headgate.kustomize.yaml.scalars import data_text, scalar_text
 
 
 class ResMap:
@@ -212,7 +212,7 @@ def _data(resource: Resource, field: str) -> dict[str, str]:
     values = resource.obj.get(field)
     if not isinstance(values, dict):
         return {}
-    return {key: scalar_text(value) for key, value in values.items()}
+    return {key: data_text(scalar_text(value)) for key, value in values.items()}
 
 
 def _merge_data(new: Resource, old: Resource) -> None:

@@ -258,6 +258,14 @@ def created_text(text: str) -> str:
     return Quoted(text) if type(resolve_v2(text)) is not str else text
 
 
+def data_text(text: str) -> str:
+    """Return a value of a ConfigMap's or Secret's data as kustomize writes it.
+
+    Several lines become a block, which is like quotes for what comes later.
+    """
+    return Quoted(text) if "\n" in text else created_text(text)
+
+
 def created_texts(texts: Mapping[str, str]) -> dict[str, str]:
     """Return a map of texts as kustomize writes it anew."""
     return {key: created_text(text) for key, text in texts.items()}
