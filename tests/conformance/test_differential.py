@@ -74,7 +74,8 @@ def explained(tree: Tree, theirs: Printed, mine: Printed) -> bool:
     folded = _has(tree, "[{]") and _has(tree, "(: |- )>") and _dense(theirs.text) == _dense(mine.text)
     identity = _has(tree, "replacements") and _differ_where(r" *(name|namespace|kind): [^\"]", theirs, mine)
     typed = _has(tree, "vars:|replacements") and _differ_where(r" *(- |[^ ]+: )(\d|true|false)", theirs, mine)
-    return claims or folded or identity or typed or _has(tree, "!!(int|float|bool|str)")
+    listed = _has(tree, r'/metadata/annotations\\?"?,?\s*\\?"?value\\?"?: *(\[|\n *- )')
+    return claims or listed or folded or identity or typed or _has(tree, "!!(int|float|bool|str)")
 
 
 def _differ_where(pattern: str, theirs: Printed, mine: Printed) -> bool:

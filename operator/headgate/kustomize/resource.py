@@ -263,7 +263,11 @@ class Resource:
         if isinstance(metadata.get("annotations"), (dict, NoneType)):
             return
         del metadata["annotations"]
-        self.adopt_bookkeeping({})
+        self.reread_notes()
+
+    def reread_notes(self) -> None:
+        """Forget what kustomize noted in the annotations but for what they hold now, when all were overwritten."""
+        self.adopt_bookkeeping(self.annotations)
         self.origin, self.transformations = None, ()
 
     def __str__(self) -> str:

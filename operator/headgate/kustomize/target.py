@@ -248,6 +248,8 @@ def _sign(resources: ResMap, origin: Origin | None, times: int) -> None:
         return
     for resource in resources:
         resource.mend_annotations()
+        # A note is written with all others, as text.
+        resource.write_texts("annotations", resource.annotations)
         more = times
         if resource.origin is None:
             resource.origin = origin

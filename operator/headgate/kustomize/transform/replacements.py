@@ -24,6 +24,7 @@ from headgate.kustomize.sharing import spread
 from headgate.kustomize.yaml.scalars import Quoted, resolve_v3, scalar_text
 
 _DEFAULT_FIELD = "metadata.name"
+_ANNOTATIONS = ["metadata", "annotations"]
 _STAYS = (Quoted, dict, list)
 
 
@@ -201,12 +202,18 @@ def _write(resource: Resource, value: _Value, path: str, options: FieldOptions |
 
     if edit_embedded(resource.obj, parts, create, set_slot):
         return
+    notes = parts == _ANNOTATIONS
+    if notes and "annotations" not in metadata_of(resource.obj) and resource.has_notes():
+        # Those of kustomize are there, only not shown.
+        resource.metadata["annotations"] = {}
     slots = find_slots(resource.obj, parts, create, resource.blanks)
     if not slots:
         verb = "find or create" if create is not None else "find"
         raise ReferenceFault(f"unable to {verb} the field that a replacement is to write")
     for slot in slots:
         set_slot(slot)
+    if notes:
+        resource.reread_notes()
 
 
 def _holds_annotations(resource: Resource, container: object) -> bool:

@@ -12,7 +12,7 @@ from headgate.kustomize.growth import charge
 from headgate.kustomize.ids import ResId, effective_namespace
 from headgate.kustomize.model import Var
 from headgate.kustomize.resmap import ResMap
-from headgate.kustomize.resource import Resource, ScopeOf
+from headgate.kustomize.resource import Resource, ScopeOf, written_text
 from headgate.kustomize.sharing import spread
 from headgate.kustomize.yaml.scalars import Folded, SpelledStr, plain, scalar_text
 
@@ -87,8 +87,9 @@ def _value(source: Resource | None, var: Var) -> Any:
         raise ReferenceFault(
             f"the variable {var.name!r} refers to {what}, which is not part of the build", field="vars"
         )
+    path = with_indexes(split_dotted(var.field_path))
     try:
-        value = look_up(source.obj, with_indexes(split_dotted(var.field_path)))
+        value = look_up(source.obj, path)
     except BuildError:
         value = MISSING
     if value is MISSING:
@@ -97,8 +98,10 @@ def _value(source: Resource | None, var: Var) -> Any:
             object=str(source),
             field=var.field_path,
         )
+    if value is None:
+        return written_text(value, source.null_words, tuple(path))
     # A value goes on as what it is, not as it was written; only a date is nothing but its text.
-    return scalar_text(value) if value is None or isinstance(value, str) else plain(value)
+    return scalar_text(value) if isinstance(value, str) else plain(value)
 
 
 def _is_text(value: Any) -> bool:
