@@ -9,7 +9,8 @@
 Figures come from outside the operator: CPU and memory from ``/proc``, requests from the API server's own
 ``apiserver_request_total``, states from a watch. So another operator can stand in: ``--operator`` names a command
 that is run instead of Headgate, with ``{kubeconfig}`` and ``{folder}`` filled in; Flux's two controllers are one
-script that starts both.
+script that first creates the CRDs which are not there (``kubectl create``: a CRD that changes ends our watch), then
+starts both, and stops both on SIGTERM.
 """
 
 from __future__ import annotations
@@ -183,6 +184,8 @@ class Changes:
         limit = time.monotonic() + timeout
         with self._condition:
             while not done(self.objects):
+                if self._process.poll() is not None:
+                    raise RuntimeError("the watch of Kustomizations has ended: was their CRD changed?")
                 if not self._condition.wait(min(1.0, limit - time.monotonic())) and time.monotonic() > limit:
                     late = [n for n, o in self.objects.items() if not ready(o)]
                     raise TimeoutError(
@@ -336,7 +339,7 @@ def cpu_seconds(pid: int) -> float:
 
 def rss_mib(pid: int) -> float:
     """Resident memory of an operator; of all its processes, if it is a script that runs several."""
-    if Path(f"/proc/{pid}/comm").read_text().strip() in ("sh", "bash", "dash"):
+    if Path(f"/proc/{pid}/exe").readlink().name in ("sh", "bash", "dash", "busybox"):
         return sum(map(rss_mib, descendants(pid)))
     found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
     return int(found[1]) / 1024 if found else 0.0

@@ -75,7 +75,16 @@ def explained(tree: Tree, theirs: Printed, mine: Printed) -> bool:
     identity = _has(tree, "replacements") and _differ_where(r" *(name|namespace|kind): [^\"]", theirs, mine)
     typed = _has(tree, "vars:|replacements") and _differ_where(r" *(- |[^ ]+: )(\d|true|false)", theirs, mine)
     listed = _has(tree, r'/metadata/annotations\\?"?,?\s*\\?"?value\\?"?: *(\[|\n *- )')
-    return claims or listed or folded or identity or typed or _has(tree, "!!(int|float|bool|str)")
+    hashed = re.search(r"(?m)^data: (true|false)$", mine.text)
+    return (
+        claims
+        or listed
+        or bool(hashed)
+        or folded
+        or identity
+        or typed
+        or _has(tree, "!!(int|float|bool|str)")
+    )
 
 
 def _differ_where(pattern: str, theirs: Printed, mine: Printed) -> bool:

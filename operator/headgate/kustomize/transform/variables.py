@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,6 +18,7 @@ from headgate.kustomize.sharing import spread
 from headgate.kustomize.yaml.scalars import Folded, SpelledStr, plain, scalar_text
 
 Vars = dict[str, Var]
+_DECIMAL = re.compile(r"[-+]?[0-9]{1,20}")
 
 
 def merge_vars(known: Vars, incoming: Iterable[Var]) -> None:
@@ -100,8 +102,23 @@ def _value(source: Resource | None, var: Var) -> Any:
         )
     if value is None:
         return written_text(value, source.null_words, tuple(path))
+    if isinstance(value, int) and not isinstance(value, bool):
+        return _decimal(value, var, source)
     # A value goes on as what it is, not as it was written; only a date is nothing but its text.
     return scalar_text(value) if isinstance(value, str) else plain(value)
+
+
+def _decimal(value: int, var: Var, source: Resource) -> int:
+    """A whole number as kustomize takes it: by its digits, be it written as another kind of number (``017``)."""
+    text = scalar_text(value)
+    if _DECIMAL.fullmatch(text) and -(1 << 63) <= int(text) < 1 << 63:
+        return int(text)
+    raise ReferenceFault(
+        f"the variable {var.name!r} cannot take its value from {text}, but from whole numbers that are decimal and "
+        "fit in 64 bits, and from text: put it in quotes",
+        object=str(source),
+        field=var.field_path,
+    )
 
 
 def _is_text(value: Any) -> bool:
