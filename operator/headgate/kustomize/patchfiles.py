@@ -10,9 +10,11 @@ from headgate.kustomize.errors import BuildError, KustomizationError, PatchError
 from headgate.kustomize.jsonpatch import JsonPatch, parse_json_patch
 from headgate.kustomize.loader import Loader
 from headgate.kustomize.model import Patch, PatchOptions, Selector
-from headgate.kustomize.resource import Resource, has_bookkeeping
+from headgate.kustomize.resource import Resource, has_bookkeeping, metadata_of
 from headgate.kustomize.transform.patches import LoadedPatch
 from headgate.kustomize.yaml import Dialect
+
+_ANNOTATIONS = ("metadata", "annotations")
 
 
 def load_patch(entry: Patch, where: str, loader: Loader, context: Context) -> LoadedPatch:
@@ -64,6 +66,11 @@ def _as_patch(placed: Placed, context: Context, options: PatchOptions) -> Resour
         patch.adopt_bookkeeping(annotations)
     patch.allow_name_change = options.allow_name_change or patch.allow_name_change
     patch.allow_kind_change = options.allow_kind_change or patch.allow_kind_change
+    if options.allow_name_change or options.allow_kind_change:
+        # kustomize notes them in the patch's annotations, and so writes all of these anew, as text.
+        patch.obj = {**patch.obj, "metadata": dict(metadata_of(patch.obj))}
+        patch.write_texts("annotations", annotations)
+        patch.null_words = {path: word for path, word in patch.null_words.items() if path[:2] != _ANNOTATIONS}
     return patch
 
 
