@@ -211,6 +211,8 @@ class Changes:
                 self._see(event)
 
     def _see(self, event: Obj) -> None:
+        if event["type"] == "ERROR":
+            return  # kubectl says it on standard error, and goes on or ends
         obj, now = event["object"], time.monotonic()
         name = obj["metadata"]["name"]
         with self._condition:
