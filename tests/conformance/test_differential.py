@@ -76,15 +76,9 @@ def explained(tree: Tree, theirs: Printed, mine: Printed) -> bool:
     typed = _has(tree, "vars:|replacements") and _differ_where(r" *(- |[^ ]+: )(\d|true|false)", theirs, mine)
     listed = _has(tree, r'/metadata/annotations\\?"?,?\s*\\?"?value\\?"?: *(\[|\n *- )')
     hashed = re.search(r"(?m)^data: (true|false)$", mine.text)
-    return (
-        claims
-        or listed
-        or bool(hashed)
-        or folded
-        or identity
-        or typed
-        or _has(tree, "!!(int|float|bool|str)")
-    )
+    blank = _has(tree, "replacements") and _has(tree, "{") and _nothing(theirs.text) == _nothing(mine.text)
+    tagged = _has(tree, "!!(int|float|bool|str)")
+    return any((claims, folded, identity, typed, listed, hashed, blank, tagged))
 
 
 def _differ_where(pattern: str, theirs: Printed, mine: Printed) -> bool:
@@ -100,6 +94,11 @@ def _differ_where(pattern: str, theirs: Printed, mine: Printed) -> bool:
 def _dense(text: str) -> str:
     """The text without empty lines, be they printed or escaped."""
     return re.sub(r"(\\n)+", r"\\n", re.sub(r"\n\n+", "\n", text))
+
+
+def _nothing(text: str) -> str:
+    """The text with empty text and null made one."""
+    return text.replace('""', "null")
 
 
 def _has(tree: Tree, pattern: str) -> bool:
