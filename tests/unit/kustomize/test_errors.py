@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 
 from headgate.kustomize import (
@@ -349,8 +351,64 @@ def test_a_little_that_would_become_a_lot(name: str) -> None:
         "all.yaml": objects,
         "p.yaml": patch,
     }
-    with pytest.raises(LimitExceeded, match="of the build write more than 2000000 bytes"):
+    with pytest.raises(LimitExceeded, match="of the build write or look through more than 2000000 bytes"):
         build(MemoryTree(files), "", BuildOptions(limits=Limits(bytes_written=2_000_000)))
+
+
+STEPS = {
+    "JSON patches": ("patches", "{target: {kind: ConfigMap}, path: json.yaml}"),
+    "patches": ("patches", "{target: {kind: ConfigMap}, path: merge.yaml}"),
+    "patches with a selector that fits nothing": (
+        "patches",
+        "{target: {kind: ConfigMap, labelSelector: nothing}, path: merge.yaml}",
+    ),
+    "labels": ("labels", "{pairs: {a: b}}"),
+    "replacements": ("replacements", "{sourceValue: x, targets: [{select: {}, fieldPaths: [data.k]}]}"),
+}
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_many_steps_that_look_at_every_object(name: str) -> None:
+    # An alias makes a step of five bytes. None of these makes much of anything.
+    field, step = STEPS[name]
+    files = {
+        "kustomization.yaml": f"resources: [all.yaml]\n{field}: [&step {step}{', *step' * 400}]\n",
+        "all.yaml": "---\n".join(MAP.replace("name: a", f"name: a{n}") + "data: {k: v}\n" for n in range(20)),
+        "json.yaml": '[{"op": "add", "path": "/data/k", "value": "x"}]',
+        "merge.yaml": MAP + "data: {k: x}\n",
+    }
+    with pytest.raises(LimitExceeded, match="are there many of them that are for all objects"):
+        build(MemoryTree(files), "", BuildOptions(limits=Limits(bytes_written=2_000_000)))
+
+
+def test_a_patch_of_one_line_for_a_large_object() -> None:
+    files = {
+        "kustomization.yaml": f"resources: [all.yaml]\npatches: [&step {{path: p.yaml}}{', *step' * 100}]\n",
+        "all.yaml": MAP + f"data: {{{', '.join(f'k{n}: v' for n in range(1000))}}}\n",
+        "p.yaml": MAP + "data: {k: x}\n",
+    }
+    with pytest.raises(LimitExceeded):
+        build(MemoryTree(files), "", BuildOptions(limits=Limits(bytes_written=2_000_000)))
+
+
+def test_list_elements_that_share_their_first_key() -> None:
+    def service(protocols: Iterable[int]) -> str:
+        ports = "".join(f"  - {{port: 1, protocol: P{n}}}\n" for n in protocols)
+        return f"apiVersion: v1\nkind: Service\nmetadata: {{name: s}}\nspec:\n  ports:\n  - port: 1\n{ports}"
+
+    def files(count: int) -> dict[str, str]:
+        return {
+            "kustomization.yaml": "resources: [all.yaml]\npatches: [{path: p.yaml}]\n",
+            "all.yaml": service(range(count)),
+            "p.yaml": service(reversed(range(count))),
+        }
+
+    with pytest.raises(
+        BuildError, match=r"Service/s, field spec\.ports: 502 elements with port: 1 are too many"
+    ):
+        build(MemoryTree(files(501)), "")
+    (found,) = build(MemoryTree(files(50)), "")
+    assert len(found["spec"]["ports"]) == 51
 
 
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ("{a: ", "}"), ("[{name: v, a: ", "}]")])
