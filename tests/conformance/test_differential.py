@@ -69,7 +69,9 @@ def explained(tree: Tree, theirs: Printed, mine: Printed) -> bool:
         unnamed = "missing metadata.name in object" in theirs.text and _has(tree, r'"path": "/metadata')
         return bool(crashed or merge_key or blank or typed or comment or unnamed)
     if mine.failed:
-        return "has lost its name or kind to a patch" in mine.text
+        mistyped = "would change the type of the field" in mine.text and "!!" in theirs.text
+        loose = "was written over, but an alias" in mine.text
+        return "has lost its name or kind to a patch" in mine.text or mistyped or loose
     claims = _has(tree, "includeTemplates") and _has(tree, "volumeClaimTemplates")
     folded = _has(tree, "[{]") and _has(tree, "(: |- )>") and _dense(theirs.text) == _dense(mine.text)
     identity = _has(tree, "replacements") and _differ_where(r" *(name|namespace|kind): [^\"]", theirs, mine)

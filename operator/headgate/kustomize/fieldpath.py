@@ -89,6 +89,18 @@ def look_up(node: Any, path: list[str]) -> Any:
     return node
 
 
+def look_up_slot(root: Any, path: list[str]) -> tuple[Any, Any]:
+    """Return the container and the key in it of what :func:`look_up` has found."""
+    *outer, last = clean(path)
+    container = look_up(root, outer)
+    if isinstance(container, dict):
+        return container, last
+    if is_entry(last):
+        found = _step(container, last)
+        return container, next(index for index, item in enumerate(container) if item is found)
+    return container, -1 if last == "-" else int(last)
+
+
 def _step(node: Any, segment: str) -> Any:
     if _INDEX.match(segment) or segment == "-":
         if node is None:

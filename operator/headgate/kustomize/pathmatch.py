@@ -11,7 +11,9 @@ from typing import Any
 
 from headgate.kustomize.errors import ReferenceFault
 from headgate.kustomize.fieldpath import is_entry, is_index, split_entry
+from headgate.kustomize.nodepath import find_within
 from headgate.kustomize.patterns import BadPattern, searcher
+from headgate.kustomize.yaml.nodes import Kind
 from headgate.kustomize.yaml.scalars import Quoted, resolve_v3, scalar_text
 
 # A container and the key of the field in it.
@@ -26,6 +28,19 @@ class _Created:
 
 
 CREATED: Any = _Created()
+
+
+def kind_of(create: Any) -> Kind | None:
+    """Return what a node is that is created to hold such a value; None creates nothing."""
+    if create is None:
+        return None
+    return (
+        Kind.MAPPING
+        if isinstance(create, dict)
+        else Kind.SEQUENCE
+        if isinstance(create, list)
+        else Kind.SCALAR
+    )
 
 
 def find_slots(root: Any, path: list[str], create: Any, blanks: Sequence[Slot] = ()) -> list[Slot]:
@@ -79,8 +94,15 @@ class _Search:
             node[name] = self._blank(path)
         child = node[name]
         if len(path) > 1 and child is not None and not isinstance(child, (dict, list)):
-            raise ReferenceFault(f"the path leads into {name!r}, which is a scalar")
+            return self._within(name, child, path[1:])
         return self.find((node, name), path[1:])
+
+    def _within(self, name: str, scalar: Any, path: list[str]) -> list[Slot]:
+        """Look into a text that is a document; kustomize writes into what it finds, but not into the text."""
+        nodes = find_within(scalar_text(scalar), path, kind_of(self._create))
+        if nodes is None:
+            raise ReferenceFault(f"the path leads into {name!r}, which is a scalar")
+        return [([Quoted() if node.kind is Kind.SCALAR else {}], 0) for node in nodes]
 
     def _at_index(self, node: Any, path: list[str]) -> list[Slot]:
         items, index = _items(node, path[0]), int(path[0])

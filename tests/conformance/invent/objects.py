@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
+from tests.conformance.invent import embedded
 from tests.conformance.invent.scalars import KEYS, anything, keys, odd, texts, words
 from tests.conformance.invent.text import Alias, Anchored, Raw
 
@@ -218,6 +219,7 @@ def _service(draw: Draw) -> Body:
 def _data(draw: Draw) -> Body:
     body: Body = {}
     maybe(draw, body, "data", string_maps, 1)
+    maybe(draw, body["data"], embedded.KEY, embedded.texts)
     if "data" in body and body["data"] and draw(st.integers(1, 6)) == 1:
         body["data"] = Anchored("all", body["data"])
         body["metadata"] = {

@@ -8,6 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from tests.conformance.invent import embedded
 from tests.conformance.invent.objects import Body, Draw, Thing, maybe
 from tests.conformance.invent.scalars import anything, keys, odd, texts, words
 from tests.conformance.invent.text import Alias, Anchored, Block, Raw, Style, styles, write
@@ -195,6 +196,8 @@ def field_path(draw: Draw, thing: Thing, *, scalars: bool, several: bool = True)
         else:
             text = text.replace(".", "\\.")
         parts.append(text)
-    if draw(st.integers(1, 8)) == 1:
+    if several and path[-1:] == (embedded.KEY,) and draw(st.integers(1, 4)) > 1:
+        parts.append(draw(embedded.paths))
+    elif draw(st.integers(1, 8)) == 1:
         parts[-1] = "added"
     return ".".join(parts)

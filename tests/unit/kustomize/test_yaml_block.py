@@ -72,7 +72,13 @@ def by_events(text: str, resolve: Any) -> Any:
     """What the other reader finds, as :func:`shown` shows it; None for no document, or an error's type."""
     v2 = resolve is resolve_v2
     constructor = Constructor(
-        resolve, any_keys=v2, last_wins=v2, first_wins=False, max_depth=DEPTH, max_copies=1000
+        resolve,
+        any_keys=v2,
+        last_wins=v2,
+        first_wins=False,
+        drops_arrows=not v2,
+        max_depth=DEPTH,
+        max_copies=1000,
     )
     try:
         found = constructor.construct(CParser(text))

@@ -9,18 +9,19 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from headgate.kustomize.copying import copied
-from headgate.kustomize.embedded import edit_embedded
+from headgate.kustomize.embedded import embedded_in
 from headgate.kustomize.errors import BuildError, ReferenceFault
-from headgate.kustomize.fieldpath import MISSING, look_up, split_dotted
+from headgate.kustomize.fieldpath import MISSING, look_up, look_up_slot, split_dotted
 from headgate.kustomize.growth import LOOK, charge, charge_value
 from headgate.kustomize.ids import DEFAULT_NAMESPACE, Gvk
 from headgate.kustomize.model import FieldOptions, Replacement, ReplacementTarget, Selector, Source
-from headgate.kustomize.pathmatch import CREATED, Slot, find_slots
+from headgate.kustomize.pathmatch import CREATED, Slot, find_slots, kind_of
 from headgate.kustomize.resmap import ResMap
 from headgate.kustomize.resource import Resource, metadata_of, written_text
 from headgate.kustomize.scalars import retyped
 from headgate.kustomize.selection import accepts_metadata, candidates, compile_id
 from headgate.kustomize.sharing import spread
+from headgate.kustomize.yaml.nodes import Kind, Node, made_of
 from headgate.kustomize.yaml.scalars import Quoted, resolve_v3, scalar_text
 
 _DEFAULT_FIELD = "metadata.name"
@@ -79,7 +80,8 @@ def _source_value(resources: ResMap, replacement: Replacement) -> _Value:
         if source is not None:
             raise ReferenceFault("a replacement takes either source or sourceValue", field="replacements")
         text = replacement.source_value
-        return _Value(resolve_v3(text), text)
+        # It has no quotes, whatever the file has.
+        return _Value(resolve_v3(str(text)), text)
     assert source is not None
     resource = _select_source(resources, source)
     path = source.field_path or _DEFAULT_FIELD
@@ -201,7 +203,15 @@ def _write(resource: Resource, value: _Value, path: str, options: FieldOptions |
         if in_place and isinstance(container, dict):
             spread(resource, container, key)
 
-    if edit_embedded(resource.obj, parts, create, set_slot):
+    embedded = embedded_in(resource.obj, parts)
+    if embedded is not None:
+        text = embedded.edited(kind_of(create), lambda node: _set_node(node, value, options))
+        if text is not None:
+            container, key = look_up_slot(resource.obj, embedded.place)
+            old = container[key]
+            container[key] = type(old)(text) if isinstance(old, Quoted) else text
+            if isinstance(container, dict):
+                spread(resource, container, key)
         return
     notes = parts == _ANNOTATIONS
     if notes and "annotations" not in metadata_of(resource.obj) and resource.has_notes():
@@ -230,19 +240,7 @@ def _set(slot: Slot, value: _Value, options: FieldOptions | None) -> None:
     container, key = slot
     old = container[key]
     is_scalar = old is CREATED or not isinstance(old, (dict, list))
-    text = value.text
-    if options is not None and options.delimiter:
-        if not is_scalar:
-            raise ReferenceFault("a delimiter needs a scalar")
-        parts = ("" if old is CREATED else scalar_text(old)).split(options.delimiter)
-        if options.index < 0:
-            parts.insert(0, text)
-        elif options.index >= len(parts):
-            parts.append(text)
-        else:
-            parts[options.index] = text
-        text = options.delimiter.join(parts)
-    charge(len(text))
+    text = _joined(("" if old is CREATED else scalar_text(old)) if is_scalar else None, value, options)
     try:
         if old is CREATED:
             container[key] = resolve_v3(text)
@@ -255,3 +253,32 @@ def _set(slot: Slot, value: _Value, options: FieldOptions | None) -> None:
             container[key] = retyped(value.value, text)
     except ValueError as error:
         raise ReferenceFault(f"a replacement would change the type of the field: {error}") from None
+
+
+def _set_node(node: Node, value: _Value, options: FieldOptions | None) -> None:
+    """Write into a node of an embedded text, whatever its type: the document is read again as it is then."""
+    is_scalar = node.kind is Kind.SCALAR
+    text = _joined(node.value if is_scalar else None, value, options)
+    if is_scalar:
+        node.value = text
+    else:
+        charge_value(value.value)
+        node.become(made_of(value.value, text))
+
+
+def _joined(old: str | None, value: _Value, options: FieldOptions | None) -> str:
+    """Return the text to write over an old one, None for what is no scalar: all of it, or what a delimiter leaves."""
+    text = value.text
+    if options is not None and options.delimiter:
+        if old is None:
+            raise ReferenceFault("a delimiter needs a scalar")
+        parts = old.split(options.delimiter)
+        if options.index < 0:
+            parts.insert(0, text)
+        elif options.index >= len(parts):
+            parts.append(text)
+        else:
+            parts[options.index] = text
+        text = options.delimiter.join(parts)
+    charge(len(text))
+    return text

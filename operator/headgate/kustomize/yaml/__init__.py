@@ -12,7 +12,7 @@ A few scalars come as subclasses of ``str``, ``int`` and ``float`` that remember
 a number, and an annotation ``1.10`` is the text ``1.10``. :func:`plain` takes these marks off.
 """
 
-from headgate.kustomize.yaml.canonical import to_json
+from headgate.kustomize.yaml.canonical import to_indented_json, to_json
 from headgate.kustomize.yaml.emitter import dump, dump_all
 from headgate.kustomize.yaml.loader import DEFAULT, Dialect, Document, Limits, load_documents
 from headgate.kustomize.yaml.scalars import Quoted, plain, printed, scalar_text
@@ -29,5 +29,6 @@ __all__ = [
     "plain",
     "printed",
     "scalar_text",
+    "to_indented_json",
     "to_json",
 ]

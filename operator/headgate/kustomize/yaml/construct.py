@@ -57,6 +57,7 @@ class Constructor:
         any_keys: bool,
         last_wins: bool,
         first_wins: bool,
+        drops_arrows: bool,
         max_depth: int,
         max_copies: int,
     ) -> None:
@@ -65,6 +66,7 @@ class Constructor:
         self._any_keys = any_keys
         self._last_wins = last_wins
         self._first_wins = first_wins
+        self._drops_arrows = drops_arrows
         self._max_depth = max_depth
         self._max_copies = max_copies
 
@@ -197,7 +199,7 @@ class Constructor:
         text: str = event.value
         if event.style and event.tag is None:
             # kustomize clears the field after merging, whether or not it is the merge key.
-            return _DROPPED if text == "<<" and not self._any_keys else text
+            return _DROPPED if text == "<<" and self._drops_arrows else text
         if text == "<<" and (event.tag is None or event.tag == _TAG + "merge"):
             return _MERGE
         if event.tag is None:

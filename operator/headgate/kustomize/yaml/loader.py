@@ -31,6 +31,8 @@ class Dialect(enum.Enum):
 
     RESOURCE = "resource"
     """Resources: go-yaml v3."""
+    EMBEDDED = "embedded"
+    """Text that a resource holds: the same, but that a key ``<<`` in quotes is a key like any other."""
     PATCH = "patch"
     """Strategic merge patches: the same, but of a key that is given twice the first one counts."""
     CONFIG = "config"
@@ -71,6 +73,7 @@ class Document(NamedTuple):
 _SEPARATOR = re.compile(r"\n---.*\n")
 _RESOLVERS = {
     Dialect.RESOURCE: resolve_v3,
+    Dialect.EMBEDDED: resolve_v3,
     Dialect.PATCH: resolve_v3,
     Dialect.CONFIG: resolve_v2,
     Dialect.STRICT_CONFIG: resolve_v2,
@@ -91,6 +94,7 @@ def load_documents(
         any_keys=dialect in (Dialect.CONFIG, Dialect.STRICT_CONFIG),
         last_wins=dialect is Dialect.CONFIG,
         first_wins=dialect is Dialect.PATCH,
+        drops_arrows=dialect in (Dialect.RESOURCE, Dialect.PATCH),
         max_depth=limits.max_depth,
         max_copies=limits.max_alias_values,
     )

@@ -11,7 +11,7 @@ import re
 
 from headgate.kustomize.yaml.scalars import needs_quotes
 
-__all__ = ["MAX_SIMPLE_KEY", "short_text", "wrapped_text"]
+__all__ = ["MAX_SIMPLE_KEY", "escaped", "short_text", "wrapped_text"]
 
 MAX_SIMPLE_KEY = 128  # bytes
 _WIDTH = 80
@@ -55,7 +55,7 @@ def short_text(text: str, key: bool = False) -> str | None:
     elif style == _SINGLE:
         written = "'" + text.replace("'", "''") + "'"
     else:
-        written = '"' + _escaped(text) + '"'
+        written = '"' + escaped(text) + '"'
     if len(text) <= _MAX_CACHED:
         if len(cache) >= _CACHE_SIZE:
             cache.clear()
@@ -141,7 +141,7 @@ def _escape(match: re.Match[str]) -> str:
     return f"\\u{code:04X}" if code <= 0xFFFF else f"\\U{code:08X}"
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     if text.startswith("\ufeff"):
         # The reference looks for the byte order mark at the start of the text only, for each character.
         return "".join(map(_escape, re.finditer("(?s:.)", text)))
@@ -240,7 +240,7 @@ def _folded_double(text: str, column: int, indent: str) -> str:
                 column += 1
             spaces = True
         else:
-            written = _escaped(char) if not escape_all else _escaped("\ufeff" + char)[6:]
+            written = escaped(char) if not escape_all else escaped("\ufeff" + char)[6:]
             out.append(written)
             column += len(written)
             spaces = False
