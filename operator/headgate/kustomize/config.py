@@ -207,7 +207,7 @@ def kept_by_content(
     known: TransformerConfig | None = CACHE.get(use, content_id) if content_id else None
     if known is None:
         data = loader.read(place)
-        known = read(data, path)
+        known = read(data, place)
         if content_id:
             CACHE.put(use, content_id, known, len(data))
     return known
