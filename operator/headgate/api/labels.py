@@ -36,6 +36,8 @@ RECONCILE: Final = f"{GROUP}/reconcile"
 """``disabled``: neither applied nor deleted."""
 SUBSTITUTE: Final = f"{GROUP}/substitute"
 """``disabled``: variables are left as they are."""
+DECRYPT: Final = f"{GROUP}/decrypt"
+"""``disabled``: not decrypted."""
 CHECKSUM: Final = f"{GROUP}/checksum"
 """Set by Flux before 0.22; removed from managed objects."""
 

@@ -207,7 +207,7 @@ def kept_by_content(
     known: TransformerConfig | None = CACHE.get(use, content_id) if content_id else None
     if known is None:
         data = loader.read(place)
-        known = read(data, place)
+        known = read(data, path)
         if content_id:
             CACHE.put(use, content_id, known, len(data))
     return known

@@ -57,11 +57,10 @@ class Context:
         if data is not None:
             if "version" in openapi:
                 raise KustomizationError("openapi takes either a version or a path", field="openapi")
-            file = loader.shown(openapi["path"])
-            documents = load_documents(data, file=file, dialect=Dialect.CONFIG)
+            documents = load_documents(data, file=openapi["path"], dialect=Dialect.CONFIG)
             document = documents[0].value if documents else {}
             if not isinstance(document, dict):
-                raise KustomizationError("must hold an OpenAPI document", file=file)
+                raise KustomizationError("must hold an OpenAPI document", file=openapi["path"])
             self._schema = Schema.builtin().with_openapi(document, self._layer())
         elif openapi.get("version"):
             if openapi["version"] != BUILTIN_OPENAPI:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from headgate.kustomize.context import Context
-from headgate.kustomize.errors import BuildError, FileMissing, KustomizationError, ResourceError, naming
+from headgate.kustomize.errors import FileMissing, KustomizationError, ResourceError
 from headgate.kustomize.fieldspec import FieldSpec, Plans
 from headgate.kustomize.growth import bounded
 from headgate.kustomize.loader import Loader
@@ -58,19 +58,14 @@ def build(tree: Tree, path: str, options: BuildOptions = _DEFAULT_OPTIONS) -> li
     context = Context(options)
     try:
         with bounded(options.limits.bytes_written):
-            target = Target(loader, context)
-            try:
-                return _build(target, loader, context, options)
-            except BuildError as error:
-                raise error.at(file=target.file) from None
+            return _build(Target(loader, context), loader, context, options)
     except RecursionError:
         raise KustomizationError("the input is nested too deeply") from None
 
 
 def _build(target: Target, loader: Loader, context: Context, options: BuildOptions) -> list[Obj]:
     kustomization = target.kustomization
-    with naming(target.file, "openapi.path"):
-        context.use_openapi(kustomization.openapi, loader, top=True)
+    context.use_openapi(kustomization.openapi, loader, top=True)
     metadata = kustomization.build_metadata
     target.with_metadata(metadata, Origin())
     gathered = target.accumulate()

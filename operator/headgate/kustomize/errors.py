@@ -40,7 +40,6 @@ __all__ = [
     "TooLarge",
     "TreeError",
     "YamlError",
-    "naming",
     "raise_all",
 ]
 
@@ -50,7 +49,6 @@ class BuildError(Exception):
 
     ``message`` is the bare statement; ``file`` (path in the tree), ``line`` (1-based), ``object`` (such as
     ``Deployment/shop/web``) and ``field`` (such as ``spec.replicas``) locate the fault, None when unknown.
-    ``named_by`` tells what refers to the file (``field resources of app/kustomization.yaml``), None when nothing does.
     ``str(error)`` joins all of these into one sentence. ``also`` are further faults of the same input, told behind it.
     """
 
@@ -69,7 +67,6 @@ class BuildError(Exception):
         self.line = line
         self.object = object
         self.field = field
-        self.named_by: str | None = None
         self.also: tuple[BuildError, ...] = ()
 
     def __str__(self) -> str:
@@ -85,8 +82,7 @@ class BuildError(Exception):
             where.append(self.object)
         if self.field is not None:
             where.append(f"field {self.field}")
-        said = f"{', '.join(where)}: {self.message}" if where else self.message
-        return said if self.named_by is None else f"{said}; {self.named_by} names it"
+        return f"{', '.join(where)}: {self.message}" if where else self.message
 
     def at(
         self,
@@ -102,23 +98,6 @@ class BuildError(Exception):
         self.object = object if self.object is None else self.object
         self.field = field if self.field is None else self.field
         return self
-
-
-class naming:  # noqa: N801 - used like a function
-    """A context in which a path that a field gives is used: tells, of one that cannot be, which field that is."""
-
-    __slots__ = ("_field", "_file")
-
-    def __init__(self, file: str, field: str) -> None:
-        self._file = file
-        self._field = field
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, TreeError) and error.named_by is None and error.file != self._file:
-            error.named_by = f"field {self._field} of {self._file}"
 
 
 _MAX_TOLD = 10

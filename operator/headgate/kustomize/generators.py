@@ -84,7 +84,7 @@ def _base64(content: bytes) -> str:
 def _pairs(args: GeneratorArgs, loader: Loader) -> list[tuple[str, bytes]]:
     pairs: list[tuple[str, bytes]] = []
     for path in args.envs:
-        pairs.extend(env_pairs(loader.load(path), file=loader.shown(path)))
+        pairs.extend(env_pairs(loader.load(path), file=path))
     pairs.extend(_literal(text) for text in args.literals)
     for text in args.files:
         key, path = _file_source(text)
@@ -92,7 +92,7 @@ def _pairs(args: GeneratorArgs, loader: Loader) -> list[tuple[str, bytes]]:
     seen: set[str] = set()
     for key, _ in pairs:
         if key in seen:
-            raise KustomizationError(f"the key {key!r} is given more than once")
+            raise KustomizationError(f"the key {key!r} is given more than once", object=args.name)
         seen.add(key)
     return pairs
 

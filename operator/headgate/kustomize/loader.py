@@ -59,10 +59,6 @@ class Loader:
             raise PathOutside("the path leads out of the tree", file=path)
         return clean
 
-    def shown(self, path: str) -> str:
-        """Return what messages call a file: a URL as it is, anything else by its place in the tree."""
-        return path if is_http(path) else self.at(path)
-
     def locate(self, path: str) -> str:
         """Return the tree path of a file that may be read here.
 

@@ -6,7 +6,7 @@ import codecs
 
 from headgate.kustomize.context import Context
 from headgate.kustomize.documents import Placed
-from headgate.kustomize.errors import BuildError, KustomizationError, PatchError, TreeError, naming
+from headgate.kustomize.errors import BuildError, KustomizationError, PatchError, TreeError
 from headgate.kustomize.jsonpatch import JsonPatch, parse_json_patch
 from headgate.kustomize.loader import Loader
 from headgate.kustomize.model import Patch, PatchOptions, Selector
@@ -17,8 +17,8 @@ from headgate.kustomize.yaml import Dialect
 _ANNOTATIONS = ("metadata", "annotations")
 
 
-def load_patch(entry: Patch, where: str, loader: Loader, context: Context, by: str) -> LoadedPatch:
-    """Make an entry of ``patches`` ready, which is ``where`` in the file ``by``; raises PatchError or TreeError.
+def load_patch(entry: Patch, where: str, loader: Loader, context: Context) -> LoadedPatch:
+    """Make an entry of ``patches`` ready; raises PatchError or TreeError.
 
     An entry without content, such as a file of comments, is a patch that does nothing.
     """
@@ -28,15 +28,14 @@ def load_patch(entry: Patch, where: str, loader: Loader, context: Context, by: s
     if inline and entry.path:
         raise KustomizationError("a patch takes either a path or a patch", field=where)
     options = entry.options or PatchOptions()
-    source = f"{by}, {where}" if inline else loader.at(entry.path)
+    source = where if inline else loader.at(entry.path)
     data = inline.encode() if inline else b""
     try:
-        with naming(by, f"{where}.path"):
-            objects = (
-                context.parse_objects(data, file=source, dialect=Dialect.PATCH)
-                if inline
-                else context.read_objects(loader, entry.path, Dialect.PATCH)
-            )
+        objects = (
+            context.parse_objects(data, file=where, dialect=Dialect.PATCH)
+            if inline
+            else context.read_objects(loader, entry.path, Dialect.PATCH)
+        )
     except TreeError:
         raise
     except BuildError as error:
@@ -47,9 +46,9 @@ def load_patch(entry: Patch, where: str, loader: Loader, context: Context, by: s
                 file=error.file or source,
                 line=error.line,
             ) from None
-        return LoadedPatch((), json, source, entry.target, options, where)
+        return LoadedPatch((), json, source, entry.target, options)
     merges = tuple(_as_patch(obj, context, options) for obj in objects)
-    return LoadedPatch(merges, None, source, entry.target, options, where)
+    return LoadedPatch(merges, None, source, entry.target, options)
 
 
 def _json_or_none(data: bytes, source: str) -> JsonPatch | None:
@@ -76,42 +75,37 @@ def _as_patch(placed: Placed, context: Context, options: PatchOptions) -> Resour
 
 
 def load_merges(
-    entries: tuple[str, ...], loader: Loader, context: Context, by: str, inline: str = ""
+    entries: tuple[str, ...], loader: Loader, context: Context, inline: str = ""
 ) -> list[tuple[Resource, str]]:
     """Make ``patchesStrategicMerge`` ready: entries are paths or patches themselves; raises PatchError."""
     merges: list[tuple[Resource, str]] = []
     for index, entry in enumerate(entries):
-        field = f"patchesStrategicMerge[{index}]"
-        source = f"{by}, {field}"
-        objects = _inline_objects(entry, source, loader, context)
+        source = f"patchesStrategicMerge[{index}]"
+        objects = _inline_objects(entry, source, context)
         if objects is None:
-            with naming(by, field):
-                source = loader.at(entry)
-                objects = context.read_objects(loader, entry, Dialect.PATCH)
+            source = loader.at(entry)
+            objects = context.read_objects(loader, entry, Dialect.PATCH)
         merges.extend((_as_patch(item, context, PatchOptions()), source) for item in objects)
     if inline:
-        source = f"{by}, patches"
-        objects = context.parse_objects(inline.encode(), file=source, dialect=Dialect.PATCH)
-        merges.extend((_as_patch(item, context, PatchOptions()), source) for item in objects)
+        objects = context.parse_objects(inline.encode(), file="patches", dialect=Dialect.PATCH)
+        merges.extend((_as_patch(item, context, PatchOptions()), "patches") for item in objects)
     if not merges:
         raise PatchError("the strategic merge patches are all empty", file=", ".join(entries) or None)
     return merges
 
 
-def _inline_objects(entry: str, source: str, loader: Loader, context: Context) -> list[Placed] | None:
+def _inline_objects(entry: str, source: str, context: Context) -> list[Placed] | None:
     """Return the objects in an entry that is a patch, None when it can only be a path."""
     if "\n" not in entry and not entry.lstrip().startswith("{"):
         return None
     try:
         return context.parse_objects(entry.encode(), file=source, dialect=Dialect.PATCH)
     except BuildError:
-        if "\n" in entry.strip() or not loader.exists(entry):
-            raise
         return None
 
 
 def load_json(
-    path: str, text: str, target: Selector | None, where: str, loader: Loader, by: str
+    path: str, text: str, target: Selector | None, where: str, loader: Loader
 ) -> tuple[JsonPatch, Selector, str]:
     """Make an entry of ``patchesJson6902`` ready; raises PatchError, KustomizationError or TreeError."""
     if target is None or not target.name:
@@ -120,7 +114,6 @@ def load_json(
         raise KustomizationError("a JSON patch needs a path or a patch", field=where)
     if path and text:
         raise KustomizationError("a JSON patch takes either a path or a patch", field=where)
-    source = loader.at(path) if path else f"{by}, {where}"
-    with naming(by, f"{where}.path"):
-        data = loader.load(path) if path else text.encode()
+    source = loader.at(path) if path else where
+    data = loader.load(path) if path else text.encode()
     return parse_json_patch(data, file=source), target, source

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from headgate.kustomize import patchfiles
@@ -19,19 +19,20 @@ from headgate.kustomize.fieldspec import FieldSpec, Plans
 from headgate.kustomize.generators import make_config_map, make_secret
 from headgate.kustomize.loader import Loader
 from headgate.kustomize.model import (
+    CONFIG_MAP_ARGS,
+    SECRET_ARGS,
+    GeneratorArgs,
     Image,
     Patch,
     PatchOptions,
     Replacement,
     Replica,
     Selector,
-    config_map_args,
     field_specs,
     image,
     patch_options,
     replacement,
     replica,
-    secret_args,
     selector,
 )
 from headgate.kustomize.resource import Resource
@@ -53,7 +54,6 @@ _BUILTIN = "builtin"
 class _Config:
     """The fields of all built-in plugins together; each uses a few."""
 
-    place: str = ""
     metadata: dict[str, str] | None = None
     field_specs: tuple[FieldSpec, ...] | None = None
     annotations: dict[str, str] | None = None
@@ -164,26 +164,26 @@ def _replicas(config: _Config, loader: Loader, context: Context) -> Transform:
 
 def _patch(config: _Config, loader: Loader, context: Context) -> Transform:
     entry = Patch(config.path, config.patch, config.target, config.options)
-    loaded = patchfiles.load_patch(entry, "patch", loader, context, config.place)
+    loaded = patchfiles.load_patch(entry, "patch", loader, context)
     return lambda resources: apply_patch(resources, loaded, context.schema)
 
 
 def _merges(config: _Config, loader: Loader, context: Context) -> Transform:
     if not config.paths and not config.patches:
         raise KustomizationError("one of paths and patches must be given")
-    merges = patchfiles.load_merges(config.paths, loader, context, config.place, config.patches)
+    merges = patchfiles.load_merges(config.paths, loader, context, config.patches)
     return lambda resources: apply_merges(resources, merges, context.schema)
 
 
 def _json(config: _Config, loader: Loader, context: Context) -> Transform:
     loaded, target, source = patchfiles.load_json(
-        config.path, config.json_op, config.target, "jsonOp", loader, config.place
+        config.path, config.json_op, config.target, "jsonOp", loader
     )
     return lambda resources: apply_json(resources, loaded, target, source)
 
 
 def _replacement(config: _Config, loader: Loader, context: Context) -> Transform:
-    replacements = load_replacements(config.replacements, loader, config.place)
+    replacements = load_replacements(config.replacements, loader)
     return lambda resources: replace_fields(resources, replacements)
 
 
@@ -191,8 +191,9 @@ def _value_add(config: _Config, loader: Loader, context: Context) -> Transform:
     value = config.value.strip() or posixpath.basename(loader.root)
     targets = config.targets
     if config.target_file_path:
-        path = config.target_file_path
-        documents = load_documents(loader.load(path), file=loader.shown(path), dialect=Dialect.CONFIG)
+        documents = load_documents(
+            loader.load(config.target_file_path), file=config.target_file_path, dialect=Dialect.CONFIG
+        )
         more = Record(_Config, {"targets": ("targets", _value_targets)})
         targets += more(documents[0].value if documents else {}, "", False).targets
     if not targets:
@@ -252,8 +253,7 @@ def make_transformer(config: Resource, loader: Loader, context: Context) -> Step
         raise Refused(f"there is no built-in transformer {kind!r}", file=config.place)
     decode, make = entry
     try:
-        fields = replace(decode(plain(config.obj), "", False), place=config.place or str(config))
-        run = make(fields, loader, context)
+        run = make(decode(plain(config.obj), "", False), loader, context)
     except BuildError as error:
         raise error.at(object=str(config)) from None
     origin = config.origin.by_custom(config) if config.origin is not None else None
@@ -262,6 +262,8 @@ def make_transformer(config: Resource, loader: Loader, context: Context) -> Step
 
 # Generators
 
+_config_map: Decoder[GeneratorArgs] = Record(GeneratorArgs, CONFIG_MAP_ARGS)
+_secret: Decoder[GeneratorArgs] = Record(GeneratorArgs, SECRET_ARGS)
 _iam_policy: Decoder[_Config] = Record(
     _Config,
     {
@@ -292,7 +294,7 @@ GENERATORS = ("ConfigMapGenerator", "SecretGenerator", "IAMPolicyGenerator", "He
 def _generator(kind: str, config: Resource, loader: Loader, context: Context) -> Generate:
     obj = plain(config.obj)
     if kind in ("ConfigMapGenerator", "SecretGenerator"):
-        args = (secret_args if kind == "SecretGenerator" else config_map_args)(obj, "", False)
+        args = (_secret if kind == "SecretGenerator" else _config_map)(obj, "", False)
         args = args._replace(name=args.name or config.name, namespace=args.namespace or config.namespace)
         make = make_secret if kind == "SecretGenerator" else make_config_map
         return lambda: [make(args, loader, context.cluster_scoped)]

@@ -46,8 +46,8 @@ class IdPattern(NamedTuple):
         return self.namespace is None or self.namespace(namespace)
 
 
-def compile_id(selector: Selector, field: str = "target") -> IdPattern:
-    """Compile the identity part of a selector, given by ``field``; raises KustomizationError for a bad one."""
+def compile_id(selector: Selector) -> IdPattern:
+    """Compile the identity part of a selector; raises KustomizationError for a bad expression."""
     try:
         return IdPattern(
             *(
@@ -62,7 +62,7 @@ def compile_id(selector: Selector, field: str = "target") -> IdPattern:
             )
         )
     except BadPattern as error:
-        raise KustomizationError(str(error), field=field) from None
+        raise KustomizationError(str(error), field="target") from None
 
 
 def accepts_metadata(resource: Resource, selector: Selector) -> bool:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from headgate.kustomize import patchfiles
 from headgate.kustomize.config import TransformerConfig
 from headgate.kustomize.context import Context
-from headgate.kustomize.errors import KustomizationError, Refused, naming
+from headgate.kustomize.errors import KustomizationError, Refused
 from headgate.kustomize.generators import make_config_map, make_secret
 from headgate.kustomize.loader import Loader
 from headgate.kustomize.model import GeneratorArgs, GeneratorOptions, Kustomization, Replacement, replacement
@@ -50,23 +50,23 @@ class GeneratorStep(NamedTuple):
 
 
 def transformer_steps(
-    kustomization: Kustomization, config: TransformerConfig, loader: Loader, context: Context, file: str
+    kustomization: Kustomization, config: TransformerConfig, loader: Loader, context: Context
 ) -> list[Step]:
     """Return the steps for the fields of a kustomization file; raises BuildError when one is malformed."""
-    return list(_transformer_steps(kustomization, config, loader, context, file))
+    return list(_transformer_steps(kustomization, config, loader, context))
 
 
 def _transformer_steps(
-    kustomization: Kustomization, config: TransformerConfig, loader: Loader, context: Context, file: str
+    kustomization: Kustomization, config: TransformerConfig, loader: Loader, context: Context
 ) -> Iterator[Step]:
     if kustomization.patches_strategic_merge:
-        merges = patchfiles.load_merges(kustomization.patches_strategic_merge, loader, context, file)
+        merges = patchfiles.load_merges(kustomization.patches_strategic_merge, loader, context)
         yield Step(
             "PatchStrategicMergeTransformer",
             lambda resources: apply_merges(resources, merges, context.schema),
         )
     for index, entry in enumerate(kustomization.patches):
-        patch = patchfiles.load_patch(entry, f"patches[{index}]", loader, context, file)
+        patch = patchfiles.load_patch(entry, f"patches[{index}]", loader, context)
         yield Step(
             "PatchTransformer",
             lambda resources, patch=patch: apply_patch(resources, patch, context.schema),  # type: ignore[misc]
@@ -96,7 +96,7 @@ def _transformer_steps(
         )
     for index, entry in enumerate(kustomization.patches_json6902):
         json_patch, target, source = patchfiles.load_json(
-            entry.path, entry.patch, entry.target, f"patchesJson6902[{index}]", loader, file
+            entry.path, entry.patch, entry.target, f"patchesJson6902[{index}]", loader
         )
         yield Step(
             "PatchJson6902Transformer",
@@ -118,7 +118,7 @@ def _transformer_steps(
     if kustomization.replacements:
         from headgate.kustomize.transform.replacements import replace_fields
 
-        replacements = load_replacements(kustomization.replacements, loader, file)
+        replacements = load_replacements(kustomization.replacements, loader)
         yield Step("ReplacementTransformer", lambda resources: replace_fields(resources, replacements))
 
 
@@ -136,49 +136,40 @@ def _label_steps(kustomization: Kustomization, config: TransformerConfig) -> Ite
         )
 
 
-def load_replacements(entries: tuple[Replacement, ...], loader: Loader, by: str) -> list[Replacement]:
+def load_replacements(entries: tuple[Replacement, ...], loader: Loader) -> list[Replacement]:
     """Return replacements with those that are kept in files read; raises BuildError."""
     result: list[Replacement] = []
-    for index, entry in enumerate(entries):
+    for entry in entries:
         if not entry.path:
             result.append(entry)
             continue
-        field = f"replacements[{index}]"
         if entry.source is not None or entry.targets:
-            raise KustomizationError("a replacement takes either a path or source and targets", field=field)
-        with naming(by, f"{field}.path"):
-            data, file = loader.load(entry.path), loader.shown(entry.path)
-        documents = load_documents(data, file=file, dialect=Dialect.CONFIG)
+            raise KustomizationError(
+                "a replacement takes either a path or source and targets", field="replacements"
+            )
+        documents = load_documents(loader.load(entry.path), file=entry.path, dialect=Dialect.CONFIG)
         value = documents[0].value if documents else None
         if not isinstance(value, (dict, list)):
-            raise KustomizationError("must hold a replacement or a list of them", file=file)
+            raise KustomizationError("must hold a replacement or a list of them", file=entry.path)
         try:
             result.extend(
                 replacement(item, "", False) for item in (value if isinstance(value, list) else [value])
             )
         except KustomizationError as error:
-            raise error.at(file=file) from None
+            raise error.at(file=entry.path) from None
     return result
 
 
-def generator_steps(
-    kustomization: Kustomization, loader: Loader, context: Context, file: str
-) -> list[GeneratorStep]:
+def generator_steps(kustomization: Kustomization, loader: Loader, context: Context) -> list[GeneratorStep]:
     """Return the generators a kustomization file configures itself; raises Refused for Helm charts."""
     common = kustomization.generator_options
     steps = [
-        GeneratorStep(
-            "ConfigMapGenerator",
-            _generate(_with_common(args, common), f"configMapGenerator[{index}]", loader, context, file),
-        )
-        for index, args in enumerate(kustomization.config_map_generator)
+        GeneratorStep("ConfigMapGenerator", _generate(_with_common(args, common), False, loader, context))
+        for args in kustomization.config_map_generator
     ]
     steps += [
-        GeneratorStep(
-            "SecretGenerator",
-            _generate(_with_common(args, common), f"secretGenerator[{index}]", loader, context, file),
-        )
-        for index, args in enumerate(kustomization.secret_generator)
+        GeneratorStep("SecretGenerator", _generate(_with_common(args, common), True, loader, context))
+        for args in kustomization.secret_generator
     ]
     if kustomization.helm_charts or kustomization.helm_chart_inflation_generator:
         raise Refused(
@@ -193,15 +184,6 @@ def _with_common(args: GeneratorArgs, common: GeneratorOptions | None) -> Genera
     )
 
 
-def _generate(args: GeneratorArgs, field: str, loader: Loader, context: Context, file: str) -> Generate:
-    kind, make = ("Secret", make_secret) if field.startswith("secret") else ("ConfigMap", make_config_map)
-
-    def generate() -> list[Resource]:
-        try:
-            with naming(file, field):
-                return [make(args, loader, context.cluster_scoped)]
-        except KustomizationError as error:
-            error.field = f"{field}.{error.field}" if error.field else field
-            raise error.at(object=f"{kind}/{args.name}" if args.name else None) from None
-
-    return generate
+def _generate(args: GeneratorArgs, secret: bool, loader: Loader, context: Context) -> Generate:
+    make = make_secret if secret else make_config_map
+    return lambda: [make(args, loader, context.cluster_scoped)]

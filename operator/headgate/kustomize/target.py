@@ -20,14 +20,7 @@ from headgate.kustomize.config import EMPTY, TransformerConfig, config_from_file
 from headgate.kustomize.context import Context
 from headgate.kustomize.copying import copied
 from headgate.kustomize.documents import CACHE
-from headgate.kustomize.errors import (
-    BuildError,
-    FileMissing,
-    IdConflict,
-    KustomizationError,
-    TreeError,
-    naming,
-)
+from headgate.kustomize.errors import BuildError, FileMissing, IdConflict, KustomizationError, TreeError
 from headgate.kustomize.giturl import is_http, parse_git_url
 from headgate.kustomize.loader import Loader
 from headgate.kustomize.model import COMPONENT, FILE_NAMES, Kustomization, parse
@@ -86,22 +79,18 @@ class Target:
 
     def _accumulate(self, gathered: Accumulator) -> None:
         kustomization, loader, context = self.kustomization, self._loader, self._context
-        with naming(self.file, "resources"):
-            self._add_resources(gathered, kustomization.resources)
+        self._add_resources(gathered, kustomization.resources)
         config = default_config()
         if kustomization.configurations:
-            with naming(self.file, "configurations"):
-                config = config.merged(config_from_files(loader, kustomization.configurations))
+            config = config.merged(config_from_files(loader, kustomization.configurations))
         gathered.config = gathered.config.merged(config)
         if kustomization.crds:
             from headgate.kustomize.crds import config_from_crds
 
-            with naming(self.file, "crds"):
-                gathered.config = gathered.config.merged(config_from_crds(loader, kustomization.crds))
+            gathered.config = gathered.config.merged(config_from_crds(loader, kustomization.crds))
         self._generate(gathered)
         for path in kustomization.components:
-            with naming(self.file, "components"):
-                self._add_directory(gathered, loader.enter(path), path, component=True)
+            self._add_directory(gathered, loader.enter(path), path, component=True)
         self._transform(gathered)
         self._validate(gathered)
         if kustomization.vars:
@@ -151,8 +140,7 @@ class Target:
         else:
             target.with_metadata(self.kustomization.build_metadata, Origin())
         try:
-            with naming(target.file, "openapi.path"):
-                self._context.use_openapi(target.kustomization.openapi, loader, top=False)
+            self._context.use_openapi(target.kustomization.openapi, loader, top=False)
         except BuildError as error:
             raise error.at(file=target.file) from None
         kind = target.kustomization.kind
@@ -175,13 +163,13 @@ class Target:
     # Generators
 
     def _generate(self, gathered: Accumulator) -> None:
-        steps = generator_steps(self.kustomization, self._loader, self._context, self.file)
+        steps = generator_steps(self.kustomization, self._loader, self._context)
         if self.kustomization.generators:
             from headgate.kustomize.plugins import make_generator
 
             steps += [
                 make_generator(config, self._loader, self._context)
-                for config in self._plugin_configs(self.kustomization.generators, "generators")
+                for config in self._plugin_configs(self.kustomization.generators)
             ]
         for step in steps:
             made = step.run()
@@ -196,7 +184,7 @@ class Target:
             return None
         return self._origin.by(Author("builtin", step.kind), self._name)
 
-    def _plugin_configs(self, entries: tuple[str, ...], field: str) -> list[Resource]:
+    def _plugin_configs(self, entries: tuple[str, ...]) -> list[Resource]:
         """Return the objects that configure plugins: inline ones first, then those of files and directories."""
         gathered = Accumulator()
         paths = []
@@ -208,8 +196,7 @@ class Target:
             for resource in inline:
                 resource.origin = self._origin.append(self._name) if self._origin is not None else None
                 gathered.resources.append(resource)
-        with naming(self.file, field):
-            self._add_resources(gathered, paths)
+        self._add_resources(gathered, paths)
         return list(gathered.resources)
 
     def _inline_configs(self, entry: str) -> list[Resource] | None:
@@ -227,9 +214,8 @@ class Target:
 
     def _transform(self, gathered: Accumulator) -> None:
         resources = gathered.resources
-        steps = transformer_steps(self.kustomization, gathered.config, self._loader, self._context, self.file)
-        wanted = self.kustomization.transformers
-        custom = [step for _, step in self._plugin_transformers(wanted, "transformers")]
+        steps = transformer_steps(self.kustomization, gathered.config, self._loader, self._context)
+        custom = [step for _, step in self._plugin_transformers(self.kustomization.transformers)]
         for step in steps:
             step.run(resources)
             _sign(resources, self._builtin_origin(step), step.times)
@@ -237,15 +223,15 @@ class Target:
             step.run(resources)
             _sign(resources, step.origin, step.times)
 
-    def _plugin_transformers(self, entries: tuple[str, ...], field: str) -> Iterator[tuple[Resource, Step]]:
+    def _plugin_transformers(self, entries: tuple[str, ...]) -> Iterator[tuple[Resource, Step]]:
         if entries:
             from headgate.kustomize.plugins import make_transformer
 
-            for config in self._plugin_configs(entries, field):
+            for config in self._plugin_configs(entries):
                 yield config, make_transformer(config, self._loader, self._context)
 
     def _validate(self, gathered: Accumulator) -> None:
-        for config, step in self._plugin_transformers(self.kustomization.validators, "validators"):
+        for config, step in self._plugin_transformers(self.kustomization.validators):
             before = [(resource.id(), copied(resource.obj)) for resource in gathered.resources]
             step.run(gathered.resources)
             after = [(item.id(), _without_validated_by(item)) for item in gathered.resources]

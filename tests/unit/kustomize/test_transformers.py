@@ -250,11 +250,7 @@ def test_generated_objects_and_their_hashes() -> None:
     ("generator", "text"),
     [
         ({}, "a generated ConfigMap must have a name"),
-        (
-            {"name": "a", "literals": ["x"]},
-            "kustomization.yaml, ConfigMap/a, field configMapGenerator[0].literals: "
-            "a literal must have the form key=value",
-        ),
+        ({"name": "a", "literals": ["x"]}, "field literals: a literal must have the form key=value"),
         ({"name": "a", "literals": ["x=1", "x=2"]}, "the key 'x' is given more than once"),
         ({"name": "a", "files": ["none"]}, "none: no such file"),
         ({"name": "a", "files": ["../out"]}, "the path leads out of the tree"),

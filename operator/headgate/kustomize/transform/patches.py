@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from types import NoneType
 from typing import NamedTuple
 
-from headgate.kustomize.errors import BuildError, KustomizationError, PatchError
+from headgate.kustomize.errors import BuildError, PatchError
 from headgate.kustomize.growth import LOOK, charge, size_of
 from headgate.kustomize.jsonpatch import JsonPatch
 from headgate.kustomize.merge import strategic_merge
@@ -44,8 +44,6 @@ class LoadedPatch(NamedTuple):
     source: str
     target: Selector | None = None
     options: PatchOptions = PatchOptions()
-    where: str = "patch"
-    """The field that the patch is, for messages."""
 
 
 def apply_patch(resources: ResMap, patch: LoadedPatch, schema: Schema) -> None:
@@ -53,7 +51,7 @@ def apply_patch(resources: ResMap, patch: LoadedPatch, schema: Schema) -> None:
     if patch.json is not None:
         if patch.target is None:
             raise PatchError("a JSON patch needs a target", file=patch.source)
-        for resource in _selected(resources, patch, patch.target):
+        for resource in select(resources, patch.target):
             resource.remember_id()
             _apply_json(resource, patch.json, patch.source)
             resources.touched(resource)
@@ -69,16 +67,7 @@ def apply_patch(resources: ResMap, patch: LoadedPatch, schema: Schema) -> None:
             "several strategic merge patches in one entry cannot be used with a target", file=patch.source
         )
     if patch.merges:
-        selected = _selected(resources, patch, patch.target)
-        _merge_selected(resources, selected, patch.merges[0], patch, schema)
-
-
-def _selected(resources: ResMap, patch: LoadedPatch, target: Selector) -> list[Resource]:
-    try:
-        return select(resources, target)
-    except KustomizationError as error:
-        error.field = f"{patch.where}.{error.field}"
-        raise
+        _merge_selected(resources, select(resources, patch.target), patch.merges[0], patch, schema)
 
 
 def apply_merges(resources: ResMap, merges: Iterable[tuple[Resource, str]], schema: Schema) -> None:

@@ -140,8 +140,8 @@ def _replace(resources: ResMap, value: _Value, target: ReplacementTarget) -> _Va
     """Write the value where it belongs; returns what it is afterwards."""
     if target.select is None:
         raise ReferenceFault("the target of a replacement needs a select", field="replacements")
-    selected = compile_id(target.select, "replacements.targets.select")
-    rejected = [compile_id(item, "replacements.targets.reject") for item in target.reject if item.selects_id]
+    selected = compile_id(target.select)
+    rejected = [compile_id(item) for item in target.reject if item.selects_id]
     for resource in candidates(resources, target.select.name):
         charge(2 * LOOK)
         if not accepts_metadata(resource, target.select) or _rejects_metadata(resource, target.reject):
