@@ -13,7 +13,7 @@ from functools import cached_property, lru_cache
 from headgate.kustomize import defaults
 from headgate.kustomize.decode import Decoder, Record, list_of, text
 from headgate.kustomize.documents import CACHE
-from headgate.kustomize.errors import KustomizationError
+from headgate.kustomize.errors import BuildError, KustomizationError
 from headgate.kustomize.fieldspec import FieldSpec, Plans, merge_specs, sort_specs
 from headgate.kustomize.giturl import is_http
 from headgate.kustomize.ids import Gvk
@@ -183,17 +183,24 @@ _configuration: Decoder[TransformerConfig] = Record(
 def config_from_files(loader: Loader, paths: tuple[str, ...]) -> TransformerConfig:
     """Return the configuration that the files of ``configurations`` give; raises TreeError or KustomizationError."""
     config = EMPTY
-    for path in paths:
+    for index, path in enumerate(paths):
         try:
-            config = config.merged(kept_by_content(loader, path, "configuration", _read))
-        except KustomizationError as error:
-            raise error.at(file=loader.at(path)) from None
+            read = kept_by_content(loader, path, "configuration", _read)
+            try:
+                config = config.merged(read)
+            except KustomizationError as error:
+                raise error.at(file=loader.name_of(path)) from None
+        except BuildError as error:
+            raise error.inside(f"configurations[{index}]") from None
     return config
 
 
 def _read(data: bytes, path: str) -> TransformerConfig:
     documents = load_documents(data, file=path, dialect=Dialect.STRICT_CONFIG)
-    return _configuration(documents[0].value if documents else {}, "", True)
+    try:
+        return _configuration(documents[0].value if documents else {}, "", True)
+    except KustomizationError as error:
+        raise error.at(file=path) from None
 
 
 def kept_by_content(
@@ -207,7 +214,7 @@ def kept_by_content(
     known: TransformerConfig | None = CACHE.get(use, content_id) if content_id else None
     if known is None:
         data = loader.read(place)
-        known = read(data, path)
+        known = read(data, loader.at(path))
         if content_id:
             CACHE.put(use, content_id, known, len(data))
     return known

@@ -6,7 +6,7 @@ from typing import Any
 
 from headgate.kustomize.copying import copied
 from headgate.kustomize.documents import CACHE, Path, Placed, objects_in
-from headgate.kustomize.errors import KustomizationError, LimitExceeded
+from headgate.kustomize.errors import BuildError, KustomizationError, LimitExceeded
 from headgate.kustomize.ids import Gvk
 from headgate.kustomize.loader import Loader
 from headgate.kustomize.options import BuildOptions
@@ -51,16 +51,20 @@ class Context:
 
         The build's own kustomization decides; if it says nothing, the first of its bases that does.
         """
-        data = loader.load(openapi["path"]) if "path" in openapi else None
+        try:
+            data = loader.load(openapi["path"]) if "path" in openapi else None
+        except BuildError as error:
+            raise error.inside("openapi.path") from None
         if self._schema_chosen and not top:
             return
         if data is not None:
             if "version" in openapi:
                 raise KustomizationError("openapi takes either a version or a path", field="openapi")
-            documents = load_documents(data, file=openapi["path"], dialect=Dialect.CONFIG)
+            file = loader.name_of(openapi["path"])
+            documents = load_documents(data, file=file, dialect=Dialect.CONFIG)
             document = documents[0].value if documents else {}
             if not isinstance(document, dict):
-                raise KustomizationError("must hold an OpenAPI document", file=openapi["path"])
+                raise KustomizationError("must hold an OpenAPI document", file=file)
             self._schema = Schema.builtin().with_openapi(document, self._layer())
         elif openapi.get("version"):
             if openapi["version"] != BUILTIN_OPENAPI:
@@ -115,14 +119,14 @@ class Context:
         if self._resources > self.options.limits.resources:
             raise LimitExceeded(f"the build has more than {self.options.limits.resources} resources")
         result = []
-        for obj, line, nulls, in_braces in objects:
+        for obj, line, words, in_braces in objects:
             resource = Resource(copied(obj), self.cluster_scoped)
             resource.in_braces = in_braces
-            if nulls:
+            if words:
                 resource.blanks = [
-                    _at(resource.obj, null.path, null.in_braces) for null in nulls if not null.text
+                    _at(resource.obj, word.path, word.in_braces) for word in words if not word.text
                 ]
-                resource.null_words = {null.path: null.text for null in nulls}
+                resource.words = {word.path: word.text for word in words}
             resource.place = f"{file}:{line}"
             annotations = metadata_of(obj).get("annotations")
             if isinstance(annotations, dict) and has_bookkeeping(annotations):

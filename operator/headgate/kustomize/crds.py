@@ -40,8 +40,11 @@ class _Found:
 def config_from_crds(loader: Loader, paths: tuple[str, ...]) -> TransformerConfig:
     """Return the configuration that OpenAPI definition files give; raises TreeError or KustomizationError."""
     config = EMPTY
-    for path in paths:
-        config = config.merged(kept_by_content(loader, path, "crds", _read))
+    for index, path in enumerate(paths):
+        try:
+            config = config.merged(kept_by_content(loader, path, "crds", _read))
+        except BuildError as error:
+            raise error.inside(f"crds[{index}]") from None
     return config
 
 

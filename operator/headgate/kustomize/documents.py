@@ -24,10 +24,10 @@ from headgate.kustomize.yaml.scalars import Quoted, resolve_v3, scalar_text
 Path = tuple[str | int, ...]
 
 
-class SpelledNull(NamedTuple):
-    """A null that is not written ``null``: where it is, its text (often none), and whether that is within braces.
+class SpelledWord(NamedTuple):
+    """A null that is not written ``null``, or a boolean that is not written ``true`` or ``false``.
 
-    Booleans that are not written ``true`` or ``false`` are among these, too.
+    Where it is, its text (of words often none), and whether that is within braces.
     """
 
     path: Path
@@ -40,7 +40,7 @@ class Placed(NamedTuple):
 
     obj: Obj
     line: int
-    nulls: tuple[SpelledNull, ...] = ()
+    words: tuple[SpelledWord, ...] = ()
     in_braces: bool = False
 
 
@@ -105,7 +105,7 @@ CACHE = ContentCache(128 * 1024 * 1024)
 def objects_in(data: bytes, *, file: str, dialect: Dialect = Dialect.RESOURCE) -> list[Placed]:
     """Return the objects in a file; raises YamlError or ResourceError."""
     loaded = load_documents(data, file=file, dialect=dialect)
-    nulls = {(id(box), key): (text, flow) for document in loaded for box, key, text, flow in document.nulls}
+    words = {(id(box), key): (text, flow) for document in loaded for box, key, text, flow in document.words}
     documents = [(document.value, document.line) for document in loaded]
     if len(documents) == 1:
         documents = _unwrap(*documents[0])
@@ -120,7 +120,7 @@ def objects_in(data: bytes, *, file: str, dialect: Dialect = Dialect.RESOURCE) -
         index += 1
         kind = scalar_text(obj["kind"])
         if not kind.endswith("List") or "items" not in obj:
-            found = tuple(_nulls(obj, nulls, ())) if nulls else ()
+            found = tuple(_words(obj, words, ())) if words else ()
             result.append(Placed(obj, line, found, id(obj) in in_braces))
             continue
         items = obj["items"]
@@ -178,18 +178,18 @@ def _checked(documents: list[tuple[Any, int]], file: str) -> list[Placed]:
     return result
 
 
-def _nulls(value: Any, nulls: dict[tuple[int, str], tuple[str, bool]], path: Path) -> Iterator[SpelledNull]:
+def _words(value: Any, words: dict[tuple[int, str], tuple[str, bool]], path: Path) -> Iterator[SpelledWord]:
     if isinstance(value, dict):
         for key, item in value.items():
             if item is None or item is True or item is False:
-                if (id(value), key) in nulls:
-                    yield SpelledNull((*path, key), *nulls[id(value), key])
+                if (id(value), key) in words:
+                    yield SpelledWord((*path, key), *words[id(value), key])
             elif isinstance(item, (dict, list)):
-                yield from _nulls(item, nulls, (*path, key))
+                yield from _words(item, words, (*path, key))
     elif isinstance(value, list):
         for index, item in enumerate(value):
             if isinstance(item, (dict, list)):
-                yield from _nulls(item, nulls, (*path, index))
+                yield from _words(item, words, (*path, index))
 
 
 def _name_only(obj: Obj) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from headgate.kustomize.context import Context
-from headgate.kustomize.errors import FileMissing, KustomizationError, ResourceError
+from headgate.kustomize.errors import BuildError, FileMissing, KustomizationError, ResourceError
 from headgate.kustomize.fieldspec import FieldSpec, Plans
 from headgate.kustomize.growth import bounded
 from headgate.kustomize.loader import Loader
@@ -64,6 +64,14 @@ def build(tree: Tree, path: str, options: BuildOptions = _DEFAULT_OPTIONS) -> li
 
 
 def _build(target: Target, loader: Loader, context: Context, options: BuildOptions) -> list[Obj]:
+    try:
+        return _built(target, loader, context, options)
+    except BuildError as error:
+        # What is found at the end is about what the whole build makes.
+        raise error.at(file=target.file) from None
+
+
+def _built(target: Target, loader: Loader, context: Context, options: BuildOptions) -> list[Obj]:
     kustomization = target.kustomization
     context.use_openapi(kustomization.openapi, loader, top=True)
     metadata = kustomization.build_metadata

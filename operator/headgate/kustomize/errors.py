@@ -3,6 +3,7 @@
     BuildError
     ├── TreeError               a path of the tree could not be used
     │   ├── FileMissing         nothing is there
+    │   ├── NoKustomization     a directory without a kustomization file, or with several (a KustomizationError, too)
     │   ├── NotAFile            a directory, where a file was needed
     │   ├── TooLarge            the file is larger than the tree allows
     │   └── PathOutside         the path leads out of the tree, or out of what the load restriction allows
@@ -23,6 +24,7 @@ at fault. Contents of Secrets never enter a message. Leaves are named for what w
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Self
 
 __all__ = [
     "BuildError",
@@ -31,6 +33,7 @@ __all__ = [
     "IdConflict",
     "KustomizationError",
     "LimitExceeded",
+    "NoKustomization",
     "NotAFile",
     "PatchError",
     "PathOutside",
@@ -48,8 +51,10 @@ class BuildError(Exception):
     """A build failed because of its input.
 
     ``message`` is the bare statement; ``file`` (path in the tree), ``line`` (1-based), ``object`` (such as
-    ``Deployment/shop/web``) and ``field`` (such as ``spec.replicas``) locate the fault, None when unknown.
-    ``str(error)`` joins all of these into one sentence. ``also`` are further faults of the same input, told behind it.
+    ``Deployment/shop/web``) and ``field`` (such as ``spec.replicas``) locate the fault, None when unknown. The field
+    is one of the object, if there is an object; ``entry`` is then the field of the file (such as ``patches[0]``) that
+    has to do with it. ``str(error)`` joins all of these into one sentence. ``also`` are further faults of the same
+    input, told behind it.
     """
 
     def __init__(
@@ -67,6 +72,7 @@ class BuildError(Exception):
         self.line = line
         self.object = object
         self.field = field
+        self.entry: str | None = None
         self.also: tuple[BuildError, ...] = ()
 
     def __str__(self) -> str:
@@ -78,6 +84,8 @@ class BuildError(Exception):
             where.append(self.file if self.line is None else f"{self.file}:{self.line}")
         elif self.line is not None:
             where.append(f"line {self.line}")
+        if self.entry is not None:
+            where.append(f"field {self.entry}")
         if self.object is not None:
             where.append(self.object)
         if self.field is not None:
@@ -99,6 +107,39 @@ class BuildError(Exception):
         self.field = field if self.field is None else self.field
         return self
 
+    def inside(self, entry: str, *, file: str | None = None) -> Self:
+        """Tell which entry of a file the error is about, and return self.
+
+        ``file`` is the file if it is known by now; an error that is about another one stays as it is. What the error
+        has called a field is one of the entry, unless it is one of an object.
+        """
+        if self.file is not None and (self.file != file or self.entry is not None):
+            return self
+        if self.object is None:
+            self.field = entry if self.field is None else f"{entry}{_joint(self.field)}{self.field}"
+        else:
+            self.entry = entry if self.entry is None else f"{entry}{_joint(self.entry)}{self.entry}"
+        self.file = file
+        for other in self.also:
+            other.inside(entry)
+        return self
+
+    def of_text(self, what: str, *, skipped: int = 0) -> Self:
+        """Tell that the file it names is a text in a field of another, and return self.
+
+        The line is then one of that text, of which ``skipped`` lines were left out.
+        """
+        each: Sequence[BuildError] = (self, *self.also)
+        for error in each:
+            if error.line is not None:
+                error.message = f"line {error.line + skipped} of the {what}: {error.message}"
+            error.file = error.line = None
+        return self
+
+
+def _joint(field: str) -> str:
+    return "" if field.startswith("[") else "."
+
 
 _MAX_TOLD = 10
 
@@ -115,7 +156,17 @@ def raise_all(errors: Sequence[BuildError]) -> None:
 
 
 class TreeError(BuildError):
-    """A path of the tree could not be used."""
+    """A path of the tree could not be used.
+
+    As soon as it is known where the path is written, that is the place of the fault and the path part of the message.
+    """
+
+    def inside(self, entry: str, *, file: str | None = None) -> Self:
+        """Tell in which field the path is written."""
+        if self.field is None and self.file is not None:
+            path = self.file if self.line is None else f"{self.file}:{self.line}"
+            self.message, self.file, self.line = f"{path}: {self.message}", None, None
+        return super().inside(entry, file=file)
 
 
 class FileMissing(TreeError):
@@ -140,6 +191,10 @@ class YamlError(BuildError):
 
 class KustomizationError(BuildError):
     """A kustomization file is missing, ambiguous, malformed, or contradicts itself."""
+
+
+class NoKustomization(TreeError, KustomizationError):
+    """The path is a file, or a directory that does not hold exactly one kustomization file."""
 
 
 class CycleError(KustomizationError):

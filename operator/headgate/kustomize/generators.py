@@ -83,16 +83,26 @@ def _base64(content: bytes) -> str:
 
 def _pairs(args: GeneratorArgs, loader: Loader) -> list[tuple[str, bytes]]:
     pairs: list[tuple[str, bytes]] = []
-    for path in args.envs:
-        pairs.extend(env_pairs(loader.load(path), file=path))
-    pairs.extend(_literal(text) for text in args.literals)
-    for text in args.files:
-        key, path = _file_source(text)
-        pairs.append((key, loader.load(path)))
+    for index, path in enumerate(args.envs):
+        try:
+            pairs.extend(env_pairs(loader.load(path), file=loader.name_of(path)))
+        except BuildError as error:
+            raise error.inside("env" if path == args.env else f"envs[{index}]") from None
+    for index, text in enumerate(args.literals):
+        try:
+            pairs.append(_literal(text))
+        except BuildError as error:
+            raise error.inside(f"literals[{index}]") from None
+    for index, text in enumerate(args.files):
+        try:
+            key, path = _file_source(text)
+            pairs.append((key, loader.load(path)))
+        except BuildError as error:
+            raise error.inside(f"files[{index}]") from None
     seen: set[str] = set()
     for key, _ in pairs:
         if key in seen:
-            raise KustomizationError(f"the key {key!r} is given more than once", object=args.name)
+            raise KustomizationError(f"the key {key!r} is given more than once")
         seen.add(key)
     return pairs
 
@@ -119,7 +129,7 @@ def env_pairs(content: bytes, *, file: str) -> list[tuple[str, bytes]]:
 def _literal(text: str) -> tuple[str, bytes]:
     key, separator, value = text.partition("=")
     if not separator or not key:
-        raise KustomizationError("a literal must have the form key=value", field="literals")
+        raise KustomizationError("a literal must have the form key=value")
     if len(value) >= 2 and value[0] == value[-1] and value[0] in "'\"":
         value = value[1:-1]
     return key, value.encode()
@@ -130,7 +140,7 @@ def _file_source(text: str) -> tuple[str, str]:
     if len(parts) == 1:
         return text.rstrip("/").rpartition("/")[2] or ".", text
     if len(parts) > 2 or not parts[0] or not parts[1]:
-        raise KustomizationError(f"{text!r} must have the form path or key=path", field="files")
+        raise KustomizationError(f"{text!r} must have the form path or key=path")
     return parts[0], parts[1]
 
 

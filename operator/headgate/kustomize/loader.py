@@ -15,6 +15,7 @@ from headgate.kustomize.errors import (
     FileMissing,
     KustomizationError,
     LimitExceeded,
+    NoKustomization,
     PathOutside,
     Refused,
     TreeError,
@@ -58,6 +59,10 @@ class Loader:
         if clean == ".." or clean.startswith("../"):
             raise PathOutside("the path leads out of the tree", file=path)
         return clean
+
+    def name_of(self, path: str) -> str:
+        """Return how messages name what ``load`` reads: the tree path, or the URL."""
+        return path if is_http(path) else self.at(path)
 
     def locate(self, path: str) -> str:
         """Return the tree path of a file that may be read here.
@@ -129,7 +134,7 @@ class Loader:
         place = self.at(path)
         kind = self.tree.kind(place)
         if kind is EntryKind.FILE:
-            raise KustomizationError("is a file where the directory of a kustomization is needed", file=place)
+            raise NoKustomization("is a file where the directory of a kustomization is needed", file=place)
         if kind is EntryKind.MISSING:
             raise FileMissing("no such file or directory", file=place)
         root = resolve(self.tree, place)

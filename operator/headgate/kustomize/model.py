@@ -446,8 +446,8 @@ def parse(value: Any, *, strict: bool = True) -> Kustomization:
     _check_header(result)
     return result._replace(
         kind=result.kind or KIND,
+        # Which of them are ``bases`` stays known, for messages.
         resources=result.resources + result.bases,
-        bases=(),
         images=result.images + result.image_tags,
         image_tags=(),
         config_map_generator=tuple(_with_env(item) for item in result.config_map_generator),
@@ -460,7 +460,8 @@ def _says_something(key: Any, item: Any) -> bool:
 
 
 def _with_env(args: GeneratorArgs) -> GeneratorArgs:
-    return args._replace(envs=(*args.envs, args.env), env="") if args.env else args
+    # What the field was stays known, for messages.
+    return args._replace(envs=(*args.envs, args.env)) if args.env else args
 
 
 def _check_header(kustomization: Kustomization) -> None:

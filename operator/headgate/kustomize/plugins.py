@@ -19,30 +19,29 @@ from headgate.kustomize.fieldspec import FieldSpec, Plans
 from headgate.kustomize.generators import make_config_map, make_secret
 from headgate.kustomize.loader import Loader
 from headgate.kustomize.model import (
-    CONFIG_MAP_ARGS,
-    SECRET_ARGS,
-    GeneratorArgs,
     Image,
     Patch,
     PatchOptions,
     Replacement,
     Replica,
     Selector,
+    config_map_args,
     field_specs,
     image,
     patch_options,
     replacement,
     replica,
+    secret_args,
     selector,
 )
+from headgate.kustomize.resmap import ResMap
 from headgate.kustomize.resource import Resource
-from headgate.kustomize.steps import Generate, GeneratorStep, Step, Transform, load_replacements
+from headgate.kustomize.steps import Generate, GeneratorStep, Step, Transform, merging, replacing
 from headgate.kustomize.transform.images import set_images
 from headgate.kustomize.transform.labels import add_pairs
 from headgate.kustomize.transform.names import add_hashes, add_prefix, add_suffix
 from headgate.kustomize.transform.namespace import check_mode, set_namespace
-from headgate.kustomize.transform.patches import apply_json, apply_merges, apply_patch
-from headgate.kustomize.transform.replacements import replace_fields
+from headgate.kustomize.transform.patches import apply_json, apply_patch
 from headgate.kustomize.transform.replicas import set_replicas
 from headgate.kustomize.transform.valueadd import ValueTarget, add_value
 from headgate.kustomize.yaml import Dialect, load_documents, plain
@@ -50,7 +49,7 @@ from headgate.kustomize.yaml import Dialect, load_documents, plain
 _BUILTIN = "builtin"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Config:
     """The fields of all built-in plugins together; each uses a few."""
 
@@ -79,6 +78,8 @@ class _Config:
     kubernetes_service: dict[str, str] | None = None
     service_account: dict[str, str] | None = None
     namespace: str = ""
+    file: str = ""
+    """Where the configuration stands."""
 
 
 _metadata: Decoder[dict[str, str]] = Record(
@@ -164,46 +165,58 @@ def _replicas(config: _Config, loader: Loader, context: Context) -> Transform:
 
 def _patch(config: _Config, loader: Loader, context: Context) -> Transform:
     entry = Patch(config.path, config.patch, config.target, config.options)
-    loaded = patchfiles.load_patch(entry, "patch", loader, context)
+    loaded = patchfiles.load_patch(entry, loader, context, config.file)
     return lambda resources: apply_patch(resources, loaded, context.schema)
 
 
 def _merges(config: _Config, loader: Loader, context: Context) -> Transform:
     if not config.paths and not config.patches:
         raise KustomizationError("one of paths and patches must be given")
-    merges = patchfiles.load_merges(config.paths, loader, context, config.patches)
-    return lambda resources: apply_merges(resources, merges, context.schema)
+    return merging(config.paths, "paths", loader, context, config.file, config.patches)
 
 
 def _json(config: _Config, loader: Loader, context: Context) -> Transform:
     loaded, target, source = patchfiles.load_json(
-        config.path, config.json_op, config.target, "jsonOp", loader
+        config.path, config.json_op, config.target, loader, config.file, "jsonOp"
     )
     return lambda resources: apply_json(resources, loaded, target, source)
 
 
 def _replacement(config: _Config, loader: Loader, context: Context) -> Transform:
-    replacements = load_replacements(config.replacements, loader)
-    return lambda resources: replace_fields(resources, replacements)
+    return replacing(config.replacements, loader, config.file)
 
 
 def _value_add(config: _Config, loader: Loader, context: Context) -> Transform:
     value = config.value.strip() or posixpath.basename(loader.root)
     targets = config.targets
     if config.target_file_path:
-        documents = load_documents(
-            loader.load(config.target_file_path), file=config.target_file_path, dialect=Dialect.CONFIG
-        )
-        more = Record(_Config, {"targets": ("targets", _value_targets)})
-        targets += more(documents[0].value if documents else {}, "", False).targets
+        targets += _targets_of_file(config.target_file_path, loader)
     if not targets:
         raise KustomizationError("at least one must be given", field="targets")
-    for target in targets:
+    for index, target in enumerate(targets):
+        file, number = None, index
+        if index >= len(config.targets):
+            file, number = loader.name_of(config.target_file_path), index - len(config.targets)
         if not target.field_path:
-            raise KustomizationError("must not be empty", field="targets.fieldPath")
+            raise KustomizationError("must not be empty", file=file, field=f"targets[{number}].fieldPath")
         if target.file_path_position < 0:
-            raise KustomizationError("must not be negative", field="targets.filePathPosition")
+            raise KustomizationError(
+                "must not be negative", file=file, field=f"targets[{number}].filePathPosition"
+            )
     return lambda resources: add_value(resources, value, targets)
+
+
+def _targets_of_file(path: str, loader: Loader) -> tuple[ValueTarget, ...]:
+    try:
+        data, file = loader.load(path), loader.name_of(path)
+        documents = load_documents(data, file=file, dialect=Dialect.CONFIG)
+    except BuildError as error:
+        raise error.inside("targetFilePath") from None
+    decode = Record(_Config, {"targets": ("targets", _value_targets)})
+    try:
+        return decode(documents[0].value if documents else {}, "", False).targets
+    except KustomizationError as error:
+        raise error.at(file=file) from None
 
 
 _SELECTED: dict[str, tuple[str, Decoder[Any]]] = {"target": ("target", selector), "path": ("path", text)}
@@ -250,20 +263,27 @@ def make_transformer(config: Resource, loader: Loader, context: Context) -> Step
     kind = _builtin_kind(config)
     entry = TRANSFORMERS.get(kind)
     if entry is None:
-        raise Refused(f"there is no built-in transformer {kind!r}", file=config.place)
+        raise Refused(f"there is no built-in transformer {kind!r}", **config.placed())
     decode, make = entry
     try:
-        run = make(decode(plain(config.obj), "", False), loader, context)
+        settings = decode(plain(config.obj), "", False)
+        settings.file = config.placed()["file"] or ""
+        transform = make(settings, loader, context)
     except BuildError as error:
-        raise error.at(object=str(config)) from None
+        raise error.at(**config.placed()) from None
+
+    def run(resources: ResMap) -> None:
+        try:
+            transform(resources)
+        except BuildError as error:
+            raise error.at(**config.placed()) from None
+
     origin = config.origin.by_custom(config) if config.origin is not None else None
     return Step(kind, run, origin)
 
 
 # Generators
 
-_config_map: Decoder[GeneratorArgs] = Record(GeneratorArgs, CONFIG_MAP_ARGS)
-_secret: Decoder[GeneratorArgs] = Record(GeneratorArgs, SECRET_ARGS)
 _iam_policy: Decoder[_Config] = Record(
     _Config,
     {
@@ -281,9 +301,16 @@ def make_generator(config: Resource, loader: Loader, context: Context) -> Genera
     """Return the generator that an object configures; raises Refused for what would be a program."""
     kind = _builtin_kind(config)
     try:
-        run = _generator(kind, config, loader, context)
+        generate = _generator(kind, config, loader, context)
     except BuildError as error:
-        raise error.at(object=str(config)) from None
+        raise error.at(**config.placed()) from None
+
+    def run() -> list[Resource]:
+        try:
+            return generate()
+        except BuildError as error:
+            raise error.at(**config.placed()) from None
+
     origin = config.origin.by_custom(config) if config.origin is not None else None
     return GeneratorStep(kind, run, origin)
 
@@ -294,7 +321,7 @@ GENERATORS = ("ConfigMapGenerator", "SecretGenerator", "IAMPolicyGenerator", "He
 def _generator(kind: str, config: Resource, loader: Loader, context: Context) -> Generate:
     obj = plain(config.obj)
     if kind in ("ConfigMapGenerator", "SecretGenerator"):
-        args = (_secret if kind == "SecretGenerator" else _config_map)(obj, "", False)
+        args = (secret_args if kind == "SecretGenerator" else config_map_args)(obj, "", False)
         args = args._replace(name=args.name or config.name, namespace=args.namespace or config.namespace)
         make = make_secret if kind == "SecretGenerator" else make_config_map
         return lambda: [make(args, loader, context.cluster_scoped)]
@@ -303,7 +330,7 @@ def _generator(kind: str, config: Resource, loader: Loader, context: Context) ->
         return lambda: [_iam_account(policy, context)]
     if kind in GENERATORS:
         raise Refused("Helm charts in kustomizations are not supported; use a HelmRelease")
-    raise Refused(f"there is no built-in generator {kind!r}", file=config.place)
+    raise Refused(f"there is no built-in generator {kind!r}")
 
 
 def _iam_account(policy: _Config, context: Context) -> Resource:
@@ -327,6 +354,6 @@ def _builtin_kind(config: Resource) -> str:
         raise Refused(
             f"the plugin {gvk.kind!r} ({gvk.api_version}) would be a program to run: only built-in ones "
             "(apiVersion: builtin) are supported",
-            file=config.place,
+            **config.placed(),
         )
     return gvk.kind

@@ -1,15 +1,15 @@
 """One object on its way through a build, with the history that name references and generators need.
 
 kustomize keeps this history in annotations of the object itself; here it is fields beside the plain object, so that
-nothing has to be parsed or stripped. :meth:`Resource.exposed` gives the annotations back for the rare operations
-that can see them.
+nothing has to be parsed or stripped. :mod:`.transform.patches` writes the annotations for the rare operations that
+can see them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from types import NoneType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 from headgate.kustomize.errors import ResourceError
 from headgate.kustomize.ids import DEFAULT_NAMESPACE, Gvk, ResId, effective_namespace, parse_gvk
@@ -63,6 +63,15 @@ BUILD_ANNOTATIONS = frozenset(
 NOTED_ANNOTATIONS = BUILD_ANNOTATIONS | {ORIGIN, TRANSFORMATIONS}
 """These and what is told of origins: none of them is the object's own."""
 
+
+class Place(TypedDict):
+    """The arguments of errors that say where an object is."""
+
+    file: str | None
+    line: int | None
+    object: str
+
+
 ScopeOf = Callable[[Gvk], bool]
 
 
@@ -83,23 +92,21 @@ def metadata_of(obj: Obj) -> Obj:
 _NO_WORDS: Mapping[tuple[str | int, ...], str] = {}
 
 
-def written_text(
-    value: Any, null_words: Mapping[tuple[str | int, ...], str], path: tuple[str | int, ...]
-) -> str:
+def written_text(value: Any, words: Mapping[tuple[str | int, ...], str], path: tuple[str | int, ...]) -> str:
     """Return the text a scalar is written with, nulls and booleans included.
 
-    ``null_words`` tells, by the path from the object's root, that of nulls that are not written ``null`` and of
+    ``words`` tells, by the path from the object's root, that of nulls that are not written ``null`` and of
     booleans that are not written ``true`` or ``false``.
     """
     if value is None or value is True or value is False:
-        word = null_words.get(path)
+        word = words.get(path)
         return word if word is not None else "null" if value is None else scalar_text(value)
     return scalar_text(value)
 
 
 def string_map(
     value: Any,
-    null_words: Mapping[tuple[str | int, ...], str] = _NO_WORDS,
+    words: Mapping[tuple[str | int, ...], str] = _NO_WORDS,
     path: tuple[str | int, ...] = (),
 ) -> dict[str, str]:
     """Return a map of labels, annotations or data with every value as text; anything else gives an empty map.
@@ -110,7 +117,7 @@ def string_map(
         return {}
     texts = {}
     for key, item in value.items():
-        texts[key] = item if type(item) is str else written_text(item, null_words, (*path, key))
+        texts[key] = item if type(item) is str else written_text(item, words, (*path, key))
     return texts
 
 
@@ -126,7 +133,6 @@ class Resource:
         "helm_generated",
         "in_braces",
         "needs_hash",
-        "null_words",
         "obj",
         "origin",
         "place",
@@ -137,6 +143,7 @@ class Resource:
         "suffixes",
         "transformations",
         "variables",
+        "words",
     )
 
     def __init__(self, obj: Obj, cluster_scoped: ScopeOf) -> None:
@@ -147,13 +154,15 @@ class Resource:
         self.suffixes: tuple[str, ...] = ()
         self.behavior = ""
         self.needs_hash = False
+        # The file and, behind a colon, the line.
         self.place: str | None = None
         # Where it is in the collection that holds it.
         self.position = -1
         # Where the file has nothing at all for a value: strategic merge patches take such fields away.
         self.blanks: list[tuple[Any, str | int]] = []
-        # The texts of nulls that are not written "null", by their path in the object.
-        self.null_words: Mapping[tuple[str | int, ...], str] = _NO_WORDS
+        # The texts of nulls that are not written "null" and of booleans that are not written "true" or "false", by
+        # their path in the object.
+        self.words: Mapping[tuple[str | int, ...], str] = _NO_WORDS
         # Written as {...} in the file: everything in it is printed on one line, and folded text loses nothing.
         self.in_braces = False
         self.shared: list[SharedValue] = []
@@ -273,6 +282,16 @@ class Resource:
     def __str__(self) -> str:
         return label_of(self.obj)
 
+    def placed(self) -> Place:
+        """Return where errors about the object say that it is."""
+        file, _, line = (self.place or "").rpartition(":")
+        known = line.isdigit()
+        return {
+            "file": (file if known else self.place) or None,
+            "line": int(line) if known else None,
+            "object": str(self),
+        }
+
     # Metadata
 
     @property
@@ -296,7 +315,7 @@ class Resource:
     def texts(self, *path: str) -> dict[str, str]:
         """A copy of the map at a path of one or two fields, every value as text."""
         value = metadata_of(self.obj) if len(path) > 1 else self.obj
-        return string_map(value.get(path[-1]), self.null_words, path)
+        return string_map(value.get(path[-1]), self.words, path)
 
     def write_texts(self, field: str, values: dict[str, str]) -> None:
         """Write ``metadata.labels`` or ``metadata.annotations`` anew, as text; an empty map removes the field."""

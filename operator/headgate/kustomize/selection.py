@@ -46,39 +46,42 @@ class IdPattern(NamedTuple):
         return self.namespace is None or self.namespace(namespace)
 
 
-def compile_id(selector: Selector) -> IdPattern:
-    """Compile the identity part of a selector; raises KustomizationError for a bad expression."""
+_PARTS = IdPattern._fields
+
+
+def compile_id(selector: Selector, where: str = "target") -> IdPattern:
+    """Compile the identity part of a selector; raises KustomizationError for a bad expression.
+
+    ``where`` is the field that the selector is in, for messages.
+    """
+    part = ""
     try:
-        return IdPattern(
-            *(
-                whole(part) if part else None
-                for part in (
-                    selector.group,
-                    selector.version,
-                    selector.kind,
-                    selector.name,
-                    selector.namespace,
-                )
-            )
-        )
+        found = []
+        for part in _PARTS:
+            pattern = getattr(selector, part)
+            found.append(whole(pattern) if pattern else None)
+        return IdPattern(*found)
     except BadPattern as error:
-        raise KustomizationError(str(error), field="target") from None
+        raise KustomizationError(str(error), field=f"{where}.{part}") from None
 
 
-def accepts_metadata(resource: Resource, selector: Selector) -> bool:
+def accepts_metadata(resource: Resource, selector: Selector, where: str = "target") -> bool:
     """Tell whether the labels and annotations match; raises KustomizationError for a bad selector."""
     if not selector.label_selector and not selector.annotation_selector:
         return True
     from headgate.kustomize.labelselector import BadSelector
     from headgate.kustomize.labelselector import matches as labels_match
 
+    part = "labelSelector"
     try:
-        return (not selector.label_selector or labels_match(selector.label_selector, resource.labels)) and (
-            not selector.annotation_selector
-            or labels_match(selector.annotation_selector, resource.annotations)
+        if selector.label_selector and not labels_match(selector.label_selector, resource.labels):
+            return False
+        part = "annotationSelector"
+        return not selector.annotation_selector or labels_match(
+            selector.annotation_selector, resource.annotations
         )
     except BadSelector as error:
-        raise KustomizationError(str(error), field="target") from None
+        raise KustomizationError(str(error), field=f"{where}.{part}") from None
 
 
 def select(resources: ResMap, selector: Selector) -> list[Resource]:

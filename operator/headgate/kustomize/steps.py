@@ -6,22 +6,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 from headgate.kustomize import patchfiles
 from headgate.kustomize.config import TransformerConfig
 from headgate.kustomize.context import Context
-from headgate.kustomize.errors import KustomizationError, Refused
+from headgate.kustomize.errors import BuildError, KustomizationError, Refused
 from headgate.kustomize.generators import make_config_map, make_secret
+from headgate.kustomize.jsonpatch import JsonPatch
 from headgate.kustomize.loader import Loader
-from headgate.kustomize.model import GeneratorArgs, GeneratorOptions, Kustomization, Replacement, replacement
+from headgate.kustomize.model import (
+    GeneratorArgs,
+    GeneratorOptions,
+    Kustomization,
+    Replacement,
+    Selector,
+    replacement,
+)
 from headgate.kustomize.provenance import Origin
 from headgate.kustomize.resmap import ResMap
 from headgate.kustomize.resource import Resource
 from headgate.kustomize.transform.labels import add_pairs, label_plans
 from headgate.kustomize.transform.names import add_prefix, add_suffix
 from headgate.kustomize.transform.namespace import set_namespace
-from headgate.kustomize.transform.patches import apply_json, apply_merges, apply_patch
+from headgate.kustomize.transform.patches import LoadedPatch, apply_json, apply_merges, apply_patch
 from headgate.kustomize.transform.replicas import set_replicas
 from headgate.kustomize.yaml import Dialect, load_documents
 
@@ -50,126 +59,186 @@ class GeneratorStep(NamedTuple):
 
 
 def transformer_steps(
-    kustomization: Kustomization, config: TransformerConfig, loader: Loader, context: Context
+    kustomization: Kustomization, config: TransformerConfig, loader: Loader, context: Context, file: str
 ) -> list[Step]:
-    """Return the steps for the fields of a kustomization file; raises BuildError when one is malformed."""
-    return list(_transformer_steps(kustomization, config, loader, context))
+    """Return the steps for the fields of a kustomization ``file``; raises BuildError when one is malformed."""
+    return list(_transformer_steps(kustomization, config, loader, context, file))
+
+
+def _placed(run: Transform, entry: str, file: str) -> Transform:
+    """Return the transformer with errors that tell the entry of the file that orders it."""
+
+    def run_placed(resources: ResMap) -> None:
+        try:
+            run(resources)
+        except BuildError as error:
+            raise error.inside(entry, file=file) from None
+
+    return run_placed
 
 
 def _transformer_steps(
-    kustomization: Kustomization, config: TransformerConfig, loader: Loader, context: Context
+    kustomization: Kustomization, config: TransformerConfig, loader: Loader, context: Context, file: str
 ) -> Iterator[Step]:
+    def step(kind: str, entry: str, run: Transform, times: int = 1) -> Step:
+        return Step(kind, _placed(run, entry, file), times=times)
+
     if kustomization.patches_strategic_merge:
-        merges = patchfiles.load_merges(kustomization.patches_strategic_merge, loader, context)
-        yield Step(
-            "PatchStrategicMergeTransformer",
-            lambda resources: apply_merges(resources, merges, context.schema),
-        )
+        merge = merging(kustomization.patches_strategic_merge, "patchesStrategicMerge", loader, context, file)
+        yield Step("PatchStrategicMergeTransformer", merge)
     for index, entry in enumerate(kustomization.patches):
-        patch = patchfiles.load_patch(entry, f"patches[{index}]", loader, context)
-        yield Step(
-            "PatchTransformer",
-            lambda resources, patch=patch: apply_patch(resources, patch, context.schema),  # type: ignore[misc]
-        )
+        where = f"patches[{index}]"
+        try:
+            patch = patchfiles.load_patch(entry, loader, context, file)
+        except BuildError as error:
+            raise error.inside(where) from None
+        yield step("PatchTransformer", where, partial(_apply_patch, patch, context))
     if kustomization.namespace:
-        yield Step(
+        yield step(
             "NamespaceTransformer",
+            "namespace",
             lambda resources: set_namespace(resources, kustomization.namespace, config.namespace_plans),
         )
     if kustomization.name_prefix:
-        yield Step(
+        yield step(
             "PrefixTransformer",
+            "namePrefix",
             lambda resources: add_prefix(resources, kustomization.name_prefix, config.name_prefix),
         )
     if kustomization.name_suffix:
-        yield Step(
+        yield step(
             "SuffixTransformer",
+            "nameSuffix",
             lambda resources: add_suffix(resources, kustomization.name_suffix, config.name_suffix),
         )
-    yield from _label_steps(kustomization, config)
+    for index, label in enumerate(kustomization.labels):
+        yield step(
+            "LabelTransformer",
+            f"labels[{index}]",
+            partial(add_pairs, pairs=label.pairs, plans=label_plans(label, config)),
+        )
+    if kustomization.labels or kustomization.common_labels:
+        yield step(
+            "LabelTransformer",
+            "commonLabels",
+            lambda resources: add_pairs(resources, kustomization.common_labels, config.common_label_plans),
+        )
     if kustomization.common_annotations:
-        yield Step(
+        yield step(
             "AnnotationsTransformer",
+            "commonAnnotations",
             lambda resources: add_pairs(
                 resources, kustomization.common_annotations, config.common_annotation_plans
             ),
         )
     for index, entry in enumerate(kustomization.patches_json6902):
-        json_patch, target, source = patchfiles.load_json(
-            entry.path, entry.patch, entry.target, f"patchesJson6902[{index}]", loader
-        )
-        yield Step(
-            "PatchJson6902Transformer",
-            lambda resources, p=json_patch, t=target, s=source: apply_json(resources, p, t, s),  # type: ignore[misc]
-        )
-    for replica in kustomization.replicas:
-        yield Step(
-            "ReplicaCountTransformer",
-            lambda resources, replica=replica: set_replicas(resources, replica, config.replicas),  # type: ignore[misc]
-        )
+        where = f"patchesJson6902[{index}]"
+        try:
+            loaded = patchfiles.load_json(entry.path, entry.patch, entry.target, loader, file)
+        except BuildError as error:
+            raise error.inside(where) from None
+        yield step("PatchJson6902Transformer", where, partial(_apply_json, loaded))
+    for index, replica in enumerate(kustomization.replicas):
+        set_them = partial(set_replicas, replica=replica, specs=config.replicas)
+        yield step("ReplicaCountTransformer", f"replicas[{index}]", set_them)
     if kustomization.images:
         from headgate.kustomize.transform.images import set_images
 
-        yield Step(
+        yield step(
             "ImageTagTransformer",
+            "images",
             lambda resources: set_images(resources, kustomization.images, config.image_plans),
-            times=len(kustomization.images),
+            len(kustomization.images),
         )
     if kustomization.replacements:
-        from headgate.kustomize.transform.replacements import replace_fields
-
-        replacements = load_replacements(kustomization.replacements, loader)
-        yield Step("ReplacementTransformer", lambda resources: replace_fields(resources, replacements))
+        yield Step("ReplacementTransformer", replacing(kustomization.replacements, loader, file))
 
 
-def _label_steps(kustomization: Kustomization, config: TransformerConfig) -> Iterator[Step]:
-    for label in kustomization.labels:
-        plans = label_plans(label, config)
-        yield Step(
-            "LabelTransformer",
-            lambda resources, label=label, plans=plans: add_pairs(resources, label.pairs, plans),  # type: ignore[misc]
-        )
-    if kustomization.labels or kustomization.common_labels:
-        yield Step(
-            "LabelTransformer",
-            lambda resources: add_pairs(resources, kustomization.common_labels, config.common_label_plans),
-        )
+def _apply_patch(patch: LoadedPatch, context: Context, resources: ResMap) -> None:
+    apply_patch(resources, patch, context.schema)
 
 
-def load_replacements(entries: tuple[Replacement, ...], loader: Loader) -> list[Replacement]:
-    """Return replacements with those that are kept in files read; raises BuildError."""
-    result: list[Replacement] = []
-    for entry in entries:
+def _apply_json(loaded: tuple[JsonPatch, Selector, str], resources: ResMap) -> None:
+    apply_json(resources, *loaded)
+
+
+def merging(
+    entries: tuple[str, ...], field: str, loader: Loader, context: Context, file: str, inline: str = ""
+) -> Transform:
+    """Return the transformer for the strategic merge patches that ``field`` of a file lists."""
+    merges = patchfiles.load_merges(entries, field, loader, context, file, inline)
+
+    def run(resources: ResMap) -> None:
+        for patch, source, where in merges:
+            try:
+                apply_merges(resources, [(patch, source)], context.schema)
+            except BuildError as error:
+                raise error.inside(where, file=file) from None
+
+    return run
+
+
+def replacing(entries: tuple[Replacement, ...], loader: Loader, file: str) -> Transform:
+    """Return the transformer for the ``replacements`` of a file, those that are kept in files of their own included.
+
+    Raises BuildError.
+    """
+    from headgate.kustomize.transform.replacements import replace_fields
+
+    loaded: list[tuple[Replacement, str, str]] = []
+    for index, entry in enumerate(entries):
+        where = f"replacements[{index}]"
         if not entry.path:
-            result.append(entry)
+            loaded.append((entry, where, file))
             continue
         if entry.source is not None or entry.targets:
-            raise KustomizationError(
-                "a replacement takes either a path or source and targets", field="replacements"
-            )
-        documents = load_documents(loader.load(entry.path), file=entry.path, dialect=Dialect.CONFIG)
-        value = documents[0].value if documents else None
-        if not isinstance(value, (dict, list)):
-            raise KustomizationError("must hold a replacement or a list of them", file=entry.path)
+            raise KustomizationError("a replacement takes either a path or source and targets", field=where)
         try:
-            result.extend(
-                replacement(item, "", False) for item in (value if isinstance(value, list) else [value])
-            )
+            loaded.extend(_read_replacements(loader, entry.path))
+        except BuildError as error:
+            raise error.inside(f"{where}.path") from None
+
+    def run(resources: ResMap) -> None:
+        for item, where, home in loaded:
+            try:
+                replace_fields(resources, (item,))
+            except BuildError as error:
+                raise (error.inside(where, file=home) if where else error.at(file=home)) from None
+
+    return run
+
+
+def _read_replacements(loader: Loader, path: str) -> Iterator[tuple[Replacement, str, str]]:
+    """Return the replacements in a file: each with where in the file it is, "" if it is all of it, and the file."""
+    data, file = loader.load(path), loader.name_of(path)
+    documents = load_documents(data, file=file, dialect=Dialect.CONFIG)
+    value = documents[0].value if documents else None
+    if not isinstance(value, (dict, list)):
+        raise KustomizationError("must hold a replacement or a list of them", file=file)
+    for index, item in enumerate(value if isinstance(value, list) else [value]):
+        where = f"[{index}]" if isinstance(value, list) else ""
+        try:
+            yield replacement(item, where, False), where, file
         except KustomizationError as error:
-            raise error.at(file=entry.path) from None
-    return result
+            raise error.at(file=file) from None
 
 
 def generator_steps(kustomization: Kustomization, loader: Loader, context: Context) -> list[GeneratorStep]:
     """Return the generators a kustomization file configures itself; raises Refused for Helm charts."""
     common = kustomization.generator_options
     steps = [
-        GeneratorStep("ConfigMapGenerator", _generate(_with_common(args, common), False, loader, context))
-        for args in kustomization.config_map_generator
+        GeneratorStep(
+            "ConfigMapGenerator",
+            _generate(_with_common(args, common), f"configMapGenerator[{index}]", loader, context),
+        )
+        for index, args in enumerate(kustomization.config_map_generator)
     ]
     steps += [
-        GeneratorStep("SecretGenerator", _generate(_with_common(args, common), True, loader, context))
-        for args in kustomization.secret_generator
+        GeneratorStep(
+            "SecretGenerator",
+            _generate(_with_common(args, common), f"secretGenerator[{index}]", loader, context, secret=True),
+        )
+        for index, args in enumerate(kustomization.secret_generator)
     ]
     if kustomization.helm_charts or kustomization.helm_chart_inflation_generator:
         raise Refused(
@@ -184,6 +253,15 @@ def _with_common(args: GeneratorArgs, common: GeneratorOptions | None) -> Genera
     )
 
 
-def _generate(args: GeneratorArgs, secret: bool, loader: Loader, context: Context) -> Generate:
+def _generate(
+    args: GeneratorArgs, where: str, loader: Loader, context: Context, *, secret: bool = False
+) -> Generate:
     make = make_secret if secret else make_config_map
-    return lambda: [make(args, loader, context.cluster_scoped)]
+
+    def run() -> list[Resource]:
+        try:
+            return [make(args, loader, context.cluster_scoped)]
+        except BuildError as error:
+            raise error.inside(where) from None
+
+    return run

@@ -20,7 +20,14 @@ from headgate.kustomize.config import EMPTY, TransformerConfig, config_from_file
 from headgate.kustomize.context import Context
 from headgate.kustomize.copying import copied
 from headgate.kustomize.documents import CACHE
-from headgate.kustomize.errors import BuildError, FileMissing, IdConflict, KustomizationError, TreeError
+from headgate.kustomize.errors import (
+    BuildError,
+    FileMissing,
+    IdConflict,
+    KustomizationError,
+    NoKustomization,
+    TreeError,
+)
 from headgate.kustomize.giturl import is_http, parse_git_url
 from headgate.kustomize.loader import Loader
 from headgate.kustomize.model import COMPONENT, FILE_NAMES, Kustomization, parse
@@ -28,7 +35,7 @@ from headgate.kustomize.provenance import Author, Origin
 from headgate.kustomize.resmap import ResMap
 from headgate.kustomize.resource import Resource
 from headgate.kustomize.steps import GeneratorStep, Step, generator_steps, transformer_steps
-from headgate.kustomize.transform.variables import Vars, mark_sources, merge_vars
+from headgate.kustomize.transform.variables import Vars, mark_sources, merge_vars, placed_vars
 from headgate.kustomize.tree import EntryKind, blob_id
 from headgate.kustomize.yaml import Dialect, load_documents
 
@@ -79,35 +86,53 @@ class Target:
 
     def _accumulate(self, gathered: Accumulator) -> None:
         kustomization, loader, context = self.kustomization, self._loader, self._context
-        self._add_resources(gathered, kustomization.resources)
+        # The last of the resources are the bases.
+        own = len(kustomization.resources) - len(kustomization.bases)
+        self._add_resources(gathered, enumerate(kustomization.resources[:own]), "resources")
+        self._add_resources(gathered, enumerate(kustomization.bases), "bases")
         config = default_config()
         if kustomization.configurations:
-            config = config.merged(config_from_files(loader, kustomization.configurations))
+            configured = config_from_files(loader, kustomization.configurations)
+            try:
+                config = config.merged(configured)
+            except BuildError as error:
+                raise error.inside("configurations") from None
         gathered.config = gathered.config.merged(config)
         if kustomization.crds:
             from headgate.kustomize.crds import config_from_crds
 
             gathered.config = gathered.config.merged(config_from_crds(loader, kustomization.crds))
         self._generate(gathered)
-        for path in kustomization.components:
-            self._add_directory(gathered, loader.enter(path), path, component=True)
+        for index, path in enumerate(kustomization.components):
+            try:
+                self._add_directory(gathered, loader.enter(path), path, component=True)
+            except BuildError as error:
+                raise error.inside(f"components[{index}]") from None
         self._transform(gathered)
         self._validate(gathered)
         if kustomization.vars:
-            mark_sources(gathered.resources, kustomization.vars, context.cluster_scoped)
-            merge_vars(gathered.vars, kustomization.vars)
+            variables = placed_vars(kustomization.vars, self.file)
+            mark_sources(gathered.resources, variables, context.cluster_scoped)
+            merge_vars(gathered.vars, variables)
 
     # Resources
 
-    def _add_resources(self, gathered: Accumulator, paths: Iterable[str]) -> None:
-        for path in paths:
-            if is_http(path):
-                self._add_url(gathered, path)
-            elif self._loader.kind(path) is EntryKind.FILE:
-                objects = self._context.read_objects(self._loader, path)
-                self._add_objects(gathered, self._context.resources(objects, self._loader.at(path)), path)
-            else:
-                self._add_directory(gathered, self._loader.enter(path), path, component=False)
+    def _add_resources(self, gathered: Accumulator, paths: Iterable[tuple[int, str]], field: str) -> None:
+        """Add what the paths name, which come with their indexes in the field."""
+        for index, path in paths:
+            try:
+                self._add_path(gathered, path)
+            except BuildError as error:
+                raise error.inside(f"{field}[{index}]") from None
+
+    def _add_path(self, gathered: Accumulator, path: str) -> None:
+        if is_http(path):
+            self._add_url(gathered, path)
+        elif self._loader.kind(path) is EntryKind.FILE:
+            objects = self._context.read_objects(self._loader, path)
+            self._add_objects(gathered, self._context.resources(objects, self._loader.at(path)), path)
+        else:
+            self._add_directory(gathered, self._loader.enter(path), path, component=False)
 
     def _add_url(self, gathered: Accumulator, url: str) -> None:
         try:
@@ -129,9 +154,7 @@ class Target:
             try:
                 gathered.resources.append(resource)
             except IdConflict as error:
-                place = resource.place or ""
-                file, _, line = place.rpartition(":")
-                raise error.at(file=file or None, line=int(line) if line.isdigit() else None) from None
+                raise error.at(**resource.placed()) from None
 
     def _add_directory(self, gathered: Accumulator, loader: Loader, path: str, *, component: bool) -> None:
         target = Target(loader, self._context, self._depth + 1)
@@ -169,7 +192,7 @@ class Target:
 
             steps += [
                 make_generator(config, self._loader, self._context)
-                for config in self._plugin_configs(self.kustomization.generators)
+                for config in self._plugin_configs(self.kustomization.generators, "generators")
             ]
         for step in steps:
             made = step.run()
@@ -184,19 +207,23 @@ class Target:
             return None
         return self._origin.by(Author("builtin", step.kind), self._name)
 
-    def _plugin_configs(self, entries: tuple[str, ...]) -> list[Resource]:
+    def _plugin_configs(self, entries: tuple[str, ...], field: str) -> list[Resource]:
         """Return the objects that configure plugins: inline ones first, then those of files and directories."""
         gathered = Accumulator()
         paths = []
-        for entry in entries:
-            inline = self._inline_configs(entry)
-            if inline is None:
-                paths.append(entry)
-                continue
-            for resource in inline:
-                resource.origin = self._origin.append(self._name) if self._origin is not None else None
-                gathered.resources.append(resource)
-        self._add_resources(gathered, paths)
+        for index, entry in enumerate(entries):
+            try:
+                inline = self._inline_configs(entry)
+                if inline is None:
+                    paths.append((index, entry))
+                    continue
+                for resource in inline:
+                    resource.origin = self._origin.append(self._name) if self._origin is not None else None
+                    resource.place = self.file
+                    gathered.resources.append(resource)
+            except BuildError as error:
+                raise error.inside(f"{field}[{index}]") from None
+        self._add_resources(gathered, paths, field)
         return list(gathered.resources)
 
     def _inline_configs(self, entry: str) -> list[Resource] | None:
@@ -204,18 +231,28 @@ class Target:
             return None
         try:
             objects = self._context.parse_objects(entry.encode(), file=self.file)
-        except BuildError:
-            if "\n" in entry.strip():
-                raise
+        except BuildError as error:
+            # A path may have braces; but what names nothing was meant as an object.
+            if "\n" in entry.strip() or not self._may_name_something(entry):
+                raise error.of_text("text") from None
             return None
         return self._context.resources(objects, self.file)
+
+    def _may_name_something(self, path: str) -> bool:
+        return (
+            is_http(path)
+            or parse_git_url(path) is not None
+            or self._loader.kind(path) is not EntryKind.MISSING
+        )
 
     # Transformers and validators
 
     def _transform(self, gathered: Accumulator) -> None:
         resources = gathered.resources
-        steps = transformer_steps(self.kustomization, gathered.config, self._loader, self._context)
-        custom = [step for _, step in self._plugin_transformers(self.kustomization.transformers)]
+        steps = transformer_steps(self.kustomization, gathered.config, self._loader, self._context, self.file)
+        custom = [
+            step for _, step in self._plugin_transformers(self.kustomization.transformers, "transformers")
+        ]
         for step in steps:
             step.run(resources)
             _sign(resources, self._builtin_origin(step), step.times)
@@ -223,22 +260,22 @@ class Target:
             step.run(resources)
             _sign(resources, step.origin, step.times)
 
-    def _plugin_transformers(self, entries: tuple[str, ...]) -> Iterator[tuple[Resource, Step]]:
+    def _plugin_transformers(self, entries: tuple[str, ...], field: str) -> Iterator[tuple[Resource, Step]]:
         if entries:
             from headgate.kustomize.plugins import make_transformer
 
-            for config in self._plugin_configs(entries):
+            for config in self._plugin_configs(entries, field):
                 yield config, make_transformer(config, self._loader, self._context)
 
     def _validate(self, gathered: Accumulator) -> None:
-        for config, step in self._plugin_transformers(self.kustomization.validators):
+        for config, step in self._plugin_transformers(self.kustomization.validators, "validators"):
             before = [(resource.id(), copied(resource.obj)) for resource in gathered.resources]
             step.run(gathered.resources)
             after = [(item.id(), _without_validated_by(item)) for item in gathered.resources]
             if before != after:
                 raise KustomizationError(
                     f"the validator {step.kind} changes resources, which only transformers may do",
-                    object=str(config),
+                    **config.placed(),
                 )
 
 
@@ -272,9 +309,9 @@ def _find_file(loader: Loader) -> tuple[str, str]:
     found = [name for name in FILE_NAMES if loader.exists(name)]
     where = loader.root or "."
     if not found:
-        raise KustomizationError(f"has no {', '.join(FILE_NAMES[:2])} or {FILE_NAMES[2]}", file=where)
+        raise NoKustomization(f"has no {', '.join(FILE_NAMES[:2])} or {FILE_NAMES[2]}", file=where)
     if len(found) > 1:
-        raise KustomizationError(f"has several kustomization files: {', '.join(found)}", file=where)
+        raise NoKustomization(f"has several kustomization files: {', '.join(found)}", file=where)
     return found[0], loader.at(found[0])
 
 

@@ -116,7 +116,9 @@ def test_messages_name_files_as_the_user_would(tmp_path: Path, monkeypatch: pyte
 def test_a_circle_is_told_as_the_user_would(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, a__kustomization_yaml="resources: [../b]\n", b__kustomization_yaml="resources: [../a]\n")
     monkeypatch.chdir(tmp_path)
-    assert run("a").stderr == "Error: b/kustomization.yaml: the kustomizations form a circle: a -> b -> a\n"
+    assert run("a").stderr == (
+        "Error: b/kustomization.yaml, field resources[0]: the kustomizations form a circle: a -> b -> a\n"
+    )
 
 
 def test_a_directory_that_is_not_there(tmp_path: Path) -> None:

@@ -157,7 +157,9 @@ def test_selectors(selector: Selector, found: list[str]) -> None:
 
 
 def test_a_selector_that_is_no_expression() -> None:
-    with pytest.raises(KustomizationError, match=r"field target: '\(' is no regular expression: missing \)"):
+    with pytest.raises(
+        KustomizationError, match=r"field target\.name: '\(' is no regular expression: missing \)"
+    ):
         select(collection(), Selector(name="("))
 
 

@@ -250,7 +250,10 @@ def test_generated_objects_and_their_hashes() -> None:
     ("generator", "text"),
     [
         ({}, "a generated ConfigMap must have a name"),
-        ({"name": "a", "literals": ["x"]}, "field literals: a literal must have the form key=value"),
+        (
+            {"name": "a", "literals": ["x"]},
+            "configMapGenerator[0].literals[0]: a literal must have the form",
+        ),
         ({"name": "a", "literals": ["x=1", "x=2"]}, "the key 'x' is given more than once"),
         ({"name": "a", "files": ["none"]}, "none: no such file"),
         ({"name": "a", "files": ["../out"]}, "the path leads out of the tree"),

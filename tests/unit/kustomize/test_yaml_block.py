@@ -84,13 +84,13 @@ def by_events(text: str, resolve: Any) -> Any:
         found = constructor.construct(CParser(text))
     except (Malformed, YAMLError) as error:
         return type(error)
-    return None if found is None else shown(*found, constructor.nulls, braces=constructor.in_braces)
+    return None if found is None else shown(*found, constructor.words, braces=constructor.in_braces)
 
 
-def shown(value: Any, line: int, nulls: Any, *, braces: bool = False) -> Any:
+def shown(value: Any, line: int, words: Any, *, braces: bool = False) -> Any:
     """A document in a form that tells types and spellings apart."""
     places: dict[int, tuple[Any, ...]] = {}
-    return spelled(value, (), places), line, [(places[id(box)], *rest) for box, *rest in nulls], braces
+    return spelled(value, (), places), line, [(places[id(box)], *rest) for box, *rest in words], braces
 
 
 def spelled(value: Any, path: tuple[Any, ...], places: dict[int, tuple[Any, ...]]) -> Any:

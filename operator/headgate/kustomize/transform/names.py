@@ -41,7 +41,7 @@ def _affix(resources: ResMap, prefix: str, suffix: str, specs: Specs) -> None:
         old = container[key]
         if isinstance(old, (dict, list)):
             raise ResourceError("must be a scalar to take a prefix or suffix")
-        text = f"{prefix}{written_text(old, current.null_words, path)}{suffix}"
+        text = f"{prefix}{written_text(old, current.words, path)}{suffix}"
         charge(len(text))
         container[key] = rewritten(old, text)
 

@@ -101,12 +101,12 @@ def _merge_selected(
 ) -> None:
     """Apply a patch to chosen targets as if it were written for each of them."""
     body = _with_text_metadata(patch)
-    words = {path: word for path, word in patch.null_words.items() if path[0] != "metadata"}
+    words = {path: word for path, word in patch.words.items() if path[0] != "metadata"}
     size = size_of(body)
     for target in selected:
         api_version = scalar_text(target.obj.get("apiVersion", ""))
         adapted = Resource({**body, "apiVersion": api_version}, patch.cluster_scoped)
-        adapted.null_words = words
+        adapted.words = words
         _merge_one(target, adapted, loaded.options, schema, loaded.source, size)
         if not api_version and target.obj:
             # Nothing, written as the patch writes its own.
@@ -147,7 +147,7 @@ def _merge_one(
         target.obj = {}
         return
     target.obj = merged
-    if patch.null_words or target.null_words:
+    if patch.words or target.words:
         take_words(target, patch)
     if trail is not None:
         follow(target, before, trail)
@@ -189,7 +189,7 @@ def _apply_json(resource: Resource, patch: JsonPatch, source: str) -> None:
     if not isinstance(resource.obj.get("metadata"), (dict, NoneType)):
         raise PatchError("the patch leaves no mapping of metadata", file=source, object=label_of(before))
     # The patch went through JSON, where every null is written alike.
-    resource.null_words = {}
+    resource.words = {}
     resource.in_braces = False
     resource.shared = []
     # kustomize restores its bookkeeping after a JSON patch, whatever the patch did to the annotations.

@@ -54,10 +54,16 @@ def replace_fields(resources: ResMap, replacements: Iterable[Replacement]) -> No
     """Carry out replacements one after the other; raises ReferenceFault."""
     for replacement in replacements:
         if (replacement.source is None and replacement.source_value is None) or replacement.targets is None:
-            raise ReferenceFault("a replacement needs a source and at least one target", field="replacements")
-        value = _source_value(resources, replacement)
-        for target in replacement.targets:
-            value = _replace(resources, value, target)
+            raise ReferenceFault("a replacement needs a source and at least one target")
+        try:
+            value = _source_value(resources, replacement)
+        except BuildError as error:
+            raise error.inside("source") from None
+        for index, target in enumerate(replacement.targets):
+            try:
+                value = _replace(resources, value, target)
+            except BuildError as error:
+                raise error.inside(f"targets[{index}]") from None
 
 
 def _ids(resource: Resource) -> list[_LiteralId]:
@@ -78,7 +84,7 @@ def _source_value(resources: ResMap, replacement: Replacement) -> _Value:
     source = replacement.source
     if replacement.source_value is not None:
         if source is not None:
-            raise ReferenceFault("a replacement takes either source or sourceValue", field="replacements")
+            raise ReferenceFault("must not be given beside sourceValue")
         text = replacement.source_value
         # It has no quotes, whatever the file has.
         return _Value(resolve_v3(str(text)), text)
@@ -139,12 +145,14 @@ def _part(value: Any, options: FieldOptions | None, resource: Resource, path: st
 def _replace(resources: ResMap, value: _Value, target: ReplacementTarget) -> _Value:
     """Write the value where it belongs; returns what it is afterwards."""
     if target.select is None:
-        raise ReferenceFault("the target of a replacement needs a select", field="replacements")
-    selected = compile_id(target.select)
-    rejected = [compile_id(item) for item in target.reject if item.selects_id]
+        raise ReferenceFault("the target of a replacement needs a select")
+    selected = compile_id(target.select, "select")
+    rejected = [compile_id(item, "reject") for item in target.reject if item.selects_id]
     for resource in candidates(resources, target.select.name):
         charge(2 * LOOK)
-        if not accepts_metadata(resource, target.select) or _rejects_metadata(resource, target.reject):
+        if not accepts_metadata(resource, target.select, "select") or _rejects_metadata(
+            resource, target.reject
+        ):
             continue
         ids = _ids(resource)
         if any(_accepts(pattern, item) for pattern in rejected for item in ids):
@@ -171,7 +179,7 @@ def _read_again(value: _Value, home: Resource) -> _Value:
 
 def _written(value: Any, resource: Resource, path: str) -> str:
     """The text of a scalar as it is written, where a boolean at the end of names may be ``TRUE``."""
-    return "" if value is None else written_text(value, resource.null_words, tuple(split_dotted(path)))
+    return "" if value is None else written_text(value, resource.words, tuple(split_dotted(path)))
 
 
 def _accepts(pattern: Any, item: _LiteralId) -> bool:
@@ -184,7 +192,7 @@ def _accepts(pattern: Any, item: _LiteralId) -> bool:
 
 def _rejects_metadata(resource: Resource, rejects: Iterable[Selector]) -> bool:
     return any(
-        (item.annotation_selector or item.label_selector) and accepts_metadata(resource, item)
+        (item.annotation_selector or item.label_selector) and accepts_metadata(resource, item, "reject")
         for item in rejects
     )
 

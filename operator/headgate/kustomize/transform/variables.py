@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from headgate.kustomize.errors import BuildError, ReferenceFault, ResourceError
 from headgate.kustomize.fieldpath import MISSING, look_up, split_dotted, with_indexes
@@ -17,29 +17,52 @@ from headgate.kustomize.resource import Resource, ScopeOf, written_text
 from headgate.kustomize.sharing import spread
 from headgate.kustomize.yaml.scalars import Folded, SpelledStr, plain, scalar_text
 
-Vars = dict[str, Var]
 _DECIMAL = re.compile(r"[-+]?[0-9]{1,20}")
 
 
-def merge_vars(known: Vars, incoming: Iterable[Var]) -> None:
+class PlacedVar(NamedTuple):
+    """A variable, and the entry of the file that defines it."""
+
+    var: Var
+    entry: str
+    file: str
+
+
+Vars = dict[str, PlacedVar]
+
+
+def placed_vars(variables: Iterable[Var], file: str) -> list[PlacedVar]:
+    """Return the ``vars`` of a kustomization file with their places."""
+    return [PlacedVar(var, f"vars[{index}]", file) for index, var in enumerate(variables)]
+
+
+def merge_vars(known: Vars, incoming: Iterable[PlacedVar]) -> None:
     """Add variables; raises ReferenceFault when a name is taken."""
-    for var in incoming:
+    for item in incoming:
+        var, entry, file = item
         if var.name in known:
-            raise ReferenceFault(f"the variable {var.name!r} is defined more than once", field="vars")
-        known[var.name] = var
+            other = known[var.name]
+            raise ReferenceFault(
+                f"the variable {var.name!r} is defined more than once, in {other.file} ({other.entry}), too",
+                file=file,
+                field=entry,
+            )
+        known[var.name] = item
 
 
-def mark_sources(resources: ResMap, incoming: Iterable[Var], cluster_scoped: ScopeOf) -> None:
+def mark_sources(resources: ResMap, incoming: Iterable[PlacedVar], cluster_scoped: ScopeOf) -> None:
     """Note on the objects that variables take their values from which these are.
 
     Done where the variables are defined, while the objects still answer to the names used there. Raises
     ReferenceFault when a variable fits several objects.
     """
-    for var in incoming:
+    for var, entry, file in incoming:
         found = _sources(resources, var, cluster_scoped)
         if len(found) > 1:
             names = ", ".join(str(item) for item in found)
-            raise ReferenceFault(f"the variable {var.name!r} fits several objects: {names}", field="vars")
+            raise ReferenceFault(
+                f"the variable {var.name!r} fits several objects: {names}", file=file, field=entry
+            )
         if found:
             found[0].variables = (*found[0].variables, var.name)
 
@@ -83,11 +106,14 @@ def resolve_vars(resources: ResMap, variables: Vars, plans: Plans) -> None:
         )
 
 
-def _value(source: Resource | None, var: Var) -> Any:
+def _value(source: Resource | None, placed: PlacedVar) -> Any:
+    var, entry, file = placed
     if source is None:
         what = f"{var.gvk.kind}/{var.object_name}"
         raise ReferenceFault(
-            f"the variable {var.name!r} refers to {what}, which is not part of the build", field="vars"
+            f"the variable {var.name!r} refers to {what}, which is not part of the build",
+            file=file,
+            field=entry,
         )
     path = with_indexes(split_dotted(var.field_path))
     try:
@@ -99,11 +125,14 @@ def _value(source: Resource | None, var: Var) -> Any:
             f"the variable {var.name!r} refers to a field that is not there",
             object=str(source),
             field=var.field_path,
-        )
+        ).inside(entry, file=file)
     if value is None:
-        return written_text(value, source.null_words, tuple(path))
+        return written_text(value, source.words, tuple(path))
     if isinstance(value, int) and not isinstance(value, bool):
-        return _decimal(value, var, source)
+        try:
+            return _decimal(value, var, source)
+        except ReferenceFault as error:
+            raise error.inside(entry, file=file) from None
     # A value goes on as what it is, not as it was written; only a date is nothing but its text.
     return scalar_text(value) if isinstance(value, str) else plain(value)
 

@@ -1,4 +1,4 @@
-"""Booleans that are not written ``true`` or ``false``, on their way from a patch into an object.
+"""Nulls and booleans that are written in another way than usual, on their way from a patch into an object.
 
 kustomize keeps the text of what replaces a value, not what it means: ``True`` in a patch becomes ``"True"`` where the
 object has a string in quotes, and in annotations, which are text in the end.
@@ -16,7 +16,7 @@ from headgate.kustomize.yaml.scalars import SpelledBool
 def spelled(patch: Resource) -> Obj:
     """Return a copy of the patch, in which booleans of unusual spelling know how they are written."""
     body: Obj = copied(patch.obj)
-    for path, word in patch.null_words.items():
+    for path, word in patch.words.items():
         container: Any = body
         for step in path[:-1]:
             container = container[step]
@@ -27,11 +27,11 @@ def spelled(patch: Resource) -> Obj:
 
 def take_words(target: Resource, patch: Resource) -> None:
     """Note the words that a patch brings, and forget those of values that it replaces."""
-    target.null_words = {
-        **{path: word for path, word in target.null_words.items() if not _reaches(patch.obj, path)},
-        **patch.null_words,
+    target.words = {
+        **{path: word for path, word in target.words.items() if not _reaches(patch.obj, path)},
+        **patch.words,
     }
-    if patch.null_words:
+    if patch.words:
         _settle(target.obj)
 
 

@@ -35,7 +35,7 @@ class Block(NamedTuple):
 
     value: Any
     line: int
-    nulls: list[tuple[dict[str, Any], str, str, bool]]
+    words: list[tuple[dict[str, Any], str, str, bool]]
 
 
 def read_block(text: str, known: Known, max_depth: int) -> Block | None:
@@ -46,7 +46,7 @@ def read_block(text: str, known: Known, max_depth: int) -> Block | None:
     assert before is not None
     lines = text.split("\n")
     said_before = known.lines
-    nulls: list[tuple[dict[str, Any], str, str, bool]] = []
+    words: list[tuple[dict[str, Any], str, str, bool]] = []
     root: dict[str, Any] = {}
     # The innermost open container and its indentation; those around it wait on the stack.
     container: Any = root
@@ -85,7 +85,7 @@ def read_block(text: str, known: Known, max_depth: int) -> Block | None:
                 container = inner
             else:
                 container[waiting] = None
-                nulls.append((container, waiting, "", False))
+                words.append((container, waiting, "", False))
             waiting = None
         elif indent > at:
             return None
@@ -131,13 +131,13 @@ def read_block(text: str, known: Known, max_depth: int) -> Block | None:
         else:
             container[key] = value
             if odd is not None:
-                nulls.append((container, key, odd, False))
+                words.append((container, key, odd, False))
     if first < 0:
         return None
     if waiting is not None:
         container[waiting] = None
-        nulls.append((container, waiting, "", False))
-    return Block(root[""], first, nulls)
+        words.append((container, waiting, "", False))
+    return Block(root[""], first, words)
 
 
 def _continued(text: str, lines: list[str], number: int, outer: int) -> tuple[str, int]:

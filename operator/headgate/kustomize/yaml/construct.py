@@ -73,7 +73,7 @@ class Constructor:
     def construct(self, parser: CParser) -> tuple[Any, int] | None:
         """Return the first document's value and line (from 0), or None when there is no document.
 
-        ``nulls`` then names the mappings, and keys in them, that have a null or boolean which is not written
+        ``words`` then names the mappings, and keys in them, that have a null or boolean which is not written
         ``null``, ``true`` or ``false``, the text it has, and whether that is within braces; ``in_braces`` whether the
         whole document is. Raises Malformed, and what the parser raises.
         """
@@ -81,7 +81,7 @@ class Constructor:
         next_event: Callable[[], Any] = parser.get_event
         line = -1
         self._anchors: dict[str, Any] = {}
-        self.nulls: list[tuple[dict[str, Any], str, str, bool]] = []
+        self.words: list[tuple[dict[str, Any], str, str, bool]] = []
         self.in_braces = False
         flow_level = 0
         self._copies = 0
@@ -186,7 +186,7 @@ class Constructor:
                     and event.value not in _USUAL
                     and event.tag is None
                 ):
-                    self.nulls.append((container, key, event.value, flow_level > 0))
+                    self.words.append((container, key, event.value, flow_level > 0))
                 key = _NO_KEY
 
     def _plain(self, text: str, event: Any) -> Any:

@@ -59,14 +59,14 @@ DEFAULT = Limits()
 class Document(NamedTuple):
     """One document that is not empty: its value, and the line (1-based) of the file its value starts at.
 
-    ``nulls`` are the mappings, and keys in them, that have a null which is not written ``null``, the text it has
+    ``words`` are the mappings, and keys in them, that have a null or boolean of unusual spelling, the text it has
     (``""`` where nothing stands after the colon), and whether that is within braces. ``in_braces`` tells whether all
     of the document is.
     """
 
     value: Any
     line: int
-    nulls: Sequence[tuple[dict[str, Any], str, str, bool]] = ()
+    words: Sequence[tuple[dict[str, Any], str, str, bool]] = ()
     in_braces: bool = False
 
 
@@ -104,7 +104,7 @@ def load_documents(
             raise YamlError(f"holds more than {limits.max_documents} documents", file=file)
         block = read_block(piece, scalars, limits.max_depth)
         if block is not None:
-            documents.append(Document(block.value, block.line + first_line, block.nulls))
+            documents.append(Document(block.value, block.line + first_line, block.words))
             continue
         try:
             found = constructor.construct(CParser(piece))
@@ -118,7 +118,7 @@ def load_documents(
             raise YamlError(str(error), file=file) from None
         if found is not None and found[0] is not None:
             documents.append(
-                Document(found[0], found[1] + first_line, constructor.nulls, constructor.in_braces)
+                Document(found[0], found[1] + first_line, constructor.words, constructor.in_braces)
             )
     return documents
 
