@@ -273,10 +273,6 @@ def command(
     configure(log_level, log_encoding)
     gates = parse_gates(feature_gates)
     namespace = os.environ.get("RUNTIME_NAMESPACE", "")
-    if not watch_all_namespaces and not namespace:
-        raise click.UsageError(
-            "--watch-all-namespaces=false needs the environment variable RUNTIME_NAMESPACE"
-        )
     try:
         parse_selector(watch_label_selector)
     except BadSelector as error:
@@ -288,8 +284,15 @@ def command(
     )
     if not timing.lease_duration > timing.renew_deadline > timing.retry_period > 0:
         raise click.UsageError("leader election: want lease duration > renew deadline > retry period > 0")
-    if enable_leader_election and not namespace:
-        raise click.UsageError("--enable-leader-election needs the environment variable RUNTIME_NAMESPACE")
+    needs_namespace = {
+        "--watch-all-namespaces=false": not watch_all_namespaces,
+        "--enable-leader-election": enable_leader_election,
+        "--sops-age-secret": bool(sops_age_secret),
+        "--sops-vault-configmap": bool(sops_vault_configmap),
+    }
+    for option, given in needs_namespace.items():
+        if given and not namespace:
+            raise click.UsageError(f"{option} needs the environment variable RUNTIME_NAMESPACE")
     stages = [k for k in custom_apply_stage_kinds.split(",") if k.strip()]
     config = Config(
         kubeconfig=kubeconfig,

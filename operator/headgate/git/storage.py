@@ -159,7 +159,7 @@ class ArtifactStorage:
         except FileNotFoundError:
             return existed
         except OSError as error:
-            raise StorageError(f"garbage collection for deleted resource failed: {error.strerror}") from None
+            raise _not_deleted("for deleted resource", error, folder) from None
         with contextlib.suppress(OSError):
             folder.parent.rmdir()
         return existed
@@ -168,19 +168,30 @@ class ArtifactStorage:
         """Delete what is past retention beside the current artifact; return the names of the deleted files.
 
         A file goes when it is older than the time to live; then the oldest go until the records to keep are
-        left. Temporary files that a killed process left are files like others.
+        left. Temporary files that a killed process left are files like others. Raises :class:`StorageError` when some
+        cannot be deleted; the others are.
         """
         keep = self.local_path(current)
         now = time.time()
         files: list[tuple[float, Path]] = []
-        with contextlib.suppress(FileNotFoundError):
+        try:
             files = _by_age(keep.parent)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise _not_deleted("of artifacts", error, keep.parent) from None
         doomed = [file for changed, file in files if file != keep and now - changed > self._ttl]
         survivors = [file for _, file in files if file not in doomed]
         surplus = max(0, len(survivors) - self._records)
         doomed += [file for file in survivors if file != keep][:surplus]
+        failed: OSError | None = None
         for file in doomed:
-            file.unlink(missing_ok=True)
+            try:
+                file.unlink(missing_ok=True)
+            except OSError as error:
+                failed = failed or error
+        if failed is not None:
+            raise _not_deleted("of artifacts", failed, keep.parent)
         return [file.name for file in doomed]
 
     def _folder(self, namespace: str, name: str) -> PurePosixPath:
@@ -207,6 +218,15 @@ def _by_age(folder: Path) -> list[tuple[float, Path]]:
         (entry.stat(follow_symlinks=False).st_mtime, Path(entry.path))
         for entry in os.scandir(folder)
         if entry.is_file(follow_symlinks=False)
+    )
+
+
+def _not_deleted(what: str, error: OSError, folder: Path) -> StorageError:
+    """The error, in Flux's words and with what helps."""
+    place = error.filename or folder
+    return StorageError(
+        f"garbage collection {what} failed: {error.strerror}: '{place}'; "
+        f"the operator must be able to write to '{folder}', and tries again"
     )
 
 

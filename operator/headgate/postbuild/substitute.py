@@ -14,17 +14,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from headgate.api.labels import SUBSTITUTE
 from headgate.postbuild.errors import BrokenBySubstitution, SubstitutionError
 from headgate.postbuild.expand import expand
 from headgate.postbuild.variables import Variables
 
-__all__ = ["SUBSTITUTE_KEY", "Dump", "Load", "is_substitution_disabled", "substitute"]
+__all__ = ["Dump", "Load", "is_substitution_disabled", "substitute"]
 
 Obj = dict[str, Any]
 Dump = Callable[[Any], str]
 Load = Callable[[str], Any]
 
-SUBSTITUTE_KEY = "kustomize.toolkit.fluxcd.io/substitute"
 """Label or annotation: with the value ``disabled``, the object is left as it is."""
 
 
@@ -34,7 +34,7 @@ def is_substitution_disabled(obj: Mapping[str, Any]) -> bool:
     if not isinstance(metadata, dict):
         return False
     return any(
-        isinstance(held := metadata.get(where), dict) and held.get(SUBSTITUTE_KEY) == "disabled"
+        isinstance(held := metadata.get(where), dict) and held.get(SUBSTITUTE) == "disabled"
         for where in ("labels", "annotations")
     )
 

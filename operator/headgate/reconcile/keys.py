@@ -46,7 +46,7 @@ class SharedKeys:
 
     @staticmethod
     def of(config: Config) -> SharedKeys:
-        """As the options name them. Without a known namespace of the operator there are none."""
+        """As the options name them, which need the operator's namespace to be known."""
         namespace = config.runtime_namespace
 
         def named(kind: str, name: str) -> ObjectRef | None:

@@ -22,7 +22,7 @@ from typing import Any
 from headgate.api import GitRepository, InvalidSpec, ObjectKey, labels, reasons
 from headgate.git.cache import Caches
 from headgate.git.client import Remote
-from headgate.git.errors import AuthenticationFailed, GitError
+from headgate.git.errors import AuthenticationFailed, GitError, StorageError
 from headgate.git.reflists import Asking, RefLists
 from headgate.git.refs import Reference
 from headgate.git.storage import ArtifactStorage
@@ -31,7 +31,7 @@ from headgate.kube import Client
 from headgate.reconcile import finalizers
 from headgate.reconcile.config import Config
 from headgate.reconcile.controller import GONE, NOTHING_MORE, Backoff, Outcome
-from headgate.reconcile.events import NORMAL, EventRecorder
+from headgate.reconcile.events import NORMAL, WARNING, EventRecorder
 from headgate.reconcile.measure import FETCH, UNMEASURED, Measure, timed
 from headgate.reconcile.queue import Trigger
 from headgate.reconcile.source_fetch import SourceFetcher
@@ -90,6 +90,8 @@ class SourceReconciler:
         self._measure = measure
         self._backoff: Backoff[ObjectKey] = Backoff()
         self._asked_for: dict[ObjectKey, float] = {}
+        self._uncollected: set[ObjectKey] = set()
+        """Those with artifacts past retention that could not be deleted."""
 
     def asked_for(self, key: ObjectKey) -> None:
         """Somebody wants to know what the remote has now, not what it had a moment ago."""
@@ -102,6 +104,7 @@ class SourceReconciler:
         obj = self._store.source(source_key)
         if obj is None:
             self._forget(source_key)
+            self._backoff.reset(key)
             return GONE
         if obj["metadata"].get("deletionTimestamp"):
             return await self._finalize(source_key, obj)
@@ -222,7 +225,10 @@ class SourceReconciler:
             if requested != status.get("lastHandledReconcileAt"):
                 message = f"no changes since last reconciliation: observed revision '{resolved.revision}'"
                 self._report.tell(session, NORMAL, reasons.GIT_OPERATION_SUCCEEDED, message)
-            return await self._succeed(session, source, requested, asking)
+            outcome = await self._succeed(session, source, requested, asking)
+            if source.key in self._uncollected:
+                await self._collect(session, source.key)
+            return outcome
         if artifact is not None and artifact["revision"] != resolved.revision:
             self._report.outdated(
                 session, reasons.NEW_REVISION, f"new upstream revision '{resolved.revision}'"
@@ -258,8 +264,23 @@ class SourceReconciler:
             self._report.tell(session, NORMAL, reasons.NEW_ARTIFACT, message)
         elif had_failed:
             self._report.tell(session, NORMAL, reasons.SUCCEEDED, message)
-        await asyncio.to_thread(self._artifacts.collect, status["artifact"]["path"])
+        await self._collect(session, source.key)
         return outcome
+
+    async def _collect(self, session: StatusSession, key: ObjectKey) -> None:
+        """Delete artifacts past retention.
+
+        That it fails is no failure of the source, whose artifact is there: it is told, and tried again at the next
+        visit.
+        """
+        try:
+            await asyncio.to_thread(self._artifacts.collect, session.status["artifact"]["path"])
+        except StorageError as error:
+            self._uncollected.add(key)
+            self._report.tell(session, WARNING, reasons.GARBAGE_COLLECTION_FAILED, str(error))
+            _log.error("%s: %s", key, error)
+        else:
+            self._uncollected.discard(key)
 
     async def _succeed(
         self, session: StatusSession, source: GitRepository, requested: str | None, asking: Asking
@@ -310,7 +331,20 @@ class SourceReconciler:
 
     async def _finalize(self, key: SourceKey, obj: Obj) -> Outcome:
         self._forget(key)
-        await asyncio.to_thread(self._artifacts.remove_all, key.namespace, key.name)
+        try:
+            await asyncio.to_thread(self._artifacts.remove_all, key.namespace, key.name)
+        except StorageError as error:
+            session = StatusSession(self._client, obj, manager=COMPONENT, written=self._written)
+            return await self._report.failed(
+                key.object,
+                session,
+                None,
+                reasons.GARBAGE_COLLECTION_FAILED,
+                str(error),
+                self._backoff.next(key.object),
+                reasons.STORAGE_OPERATION_FAILED,
+            )
+        self._backoff.reset(key.object)
         await finalizers.remove(self._client, obj, COMPONENT)
         return NOTHING_MORE
 
@@ -318,5 +352,5 @@ class SourceReconciler:
         self._trees.drop(key)
         self.caches.drop(key.namespace, key.name)
         self._inputs.forget(key.object)
-        self._backoff.reset(key.object)
         self._asked_for.pop(key.object, None)
+        self._uncollected.discard(key.object)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from pathlib import Path
@@ -140,6 +141,47 @@ def test_rests_of_a_killed_process_are_collected(storage: ArtifactStorage) -> No
     rest.write_bytes(b"half")
     os.utime(rest, (1, 1))
     assert storage.collect(current.path) == [rest.name]
+
+
+def test_what_cannot_be_deleted_is_told_and_the_rest_goes(
+    storage: ArtifactStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    current = publish(storage, A)
+    rests = [storage.root / f"gitrepository/default/app/.{commit}.tmp" for commit in (B, C)]
+    for age, rest in enumerate(rests, start=1):
+        rest.write_bytes(b"half")
+        os.utime(rest, (age, age))
+    unlink = Path.unlink
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        if path == rests[0]:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(StorageError) as caught:
+        storage.collect(current.path)
+    assert str(caught.value) == (
+        f"garbage collection of artifacts failed: Permission denied: '{rests[0]}'; "
+        f"the operator must be able to write to '{rests[0].parent}', and tries again"
+    )
+    assert [rest.exists() for rest in rests] == [True, False]
+
+
+def test_a_deleted_source_whose_artifacts_cannot_be_deleted(
+    storage: ArtifactStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(storage, A)
+    folder = storage.root / "gitrepository/default/app"
+
+    def refuse(path: Path) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr("shutil.rmtree", refuse)
+    with pytest.raises(
+        StorageError, match=f"for deleted resource failed: Read-only file system: '{folder}'; the op"
+    ):
+        storage.remove_all("default", "app")
 
 
 def test_deleting_a_source(storage: ArtifactStorage) -> None:

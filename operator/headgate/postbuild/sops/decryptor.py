@@ -7,6 +7,7 @@ import binascii
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from headgate.api.labels import DECRYPT
 from headgate.postbuild.masks import Masks
 from headgate.postbuild.sops import dotenv_store, ini_store, json_store, yaml_scalar
 from headgate.postbuild.sops.errors import Corrupt, DecryptionError, NotConfigured, NotSops
@@ -29,7 +30,6 @@ __all__ = [
 
 Obj = dict[str, Any]
 
-DECRYPT_KEY = "kustomize.toolkit.fluxcd.io/decrypt"
 MAX_FILE_BYTES = 5 * 1024 * 1024
 """Flux's limit for an encrypted file."""
 
@@ -52,7 +52,7 @@ def is_decryption_disabled(obj: Mapping[str, Any]) -> bool:
     """Tell whether the annotation ``kustomize.toolkit.fluxcd.io/decrypt: disabled`` leaves it to others."""
     metadata = obj.get("metadata")
     annotations = metadata.get("annotations") if isinstance(metadata, Mapping) else None
-    value = annotations.get(DECRYPT_KEY) if isinstance(annotations, Mapping) else None
+    value = annotations.get(DECRYPT) if isinstance(annotations, Mapping) else None
     return isinstance(value, str) and value.lower() == "disabled"
 
 

@@ -1,0 +1,26 @@
+"""``headgate run``: options that cannot work are refused before anything starts."""
+
+from __future__ import annotations
+
+import pytest
+from click.testing import CliRunner
+
+from headgate.cli import main
+
+NEED_NAMESPACE = (
+    "--watch-all-namespaces=false",
+    "--enable-leader-election",
+    "--sops-age-secret=keys",
+    "--sops-vault-configmap=vaults",
+)
+
+
+@pytest.mark.parametrize("option", NEED_NAMESPACE)
+def test_what_is_in_the_operator_s_namespace_needs_to_know_it(
+    option: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RUNTIME_NAMESPACE", raising=False)
+    result = CliRunner().invoke(main, ["run", option])
+    assert result.exit_code == 2
+    name = option if option.endswith("=false") else option.partition("=")[0]
+    assert f"{name} needs the environment variable RUNTIME_NAMESPACE" in result.stderr
