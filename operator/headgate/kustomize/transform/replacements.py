@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from headgate.kustomize.copying import copied
-from headgate.kustomize.embedded import embedded_in
+from headgate.kustomize.embedded import edit_embedded
 from headgate.kustomize.errors import BuildError, ReferenceFault
 from headgate.kustomize.fieldpath import MISSING, look_up, look_up_slot, split_dotted
 from headgate.kustomize.growth import LOOK, charge, charge_value
@@ -211,13 +211,19 @@ def _write(resource: Resource, value: _Value, path: str, options: FieldOptions |
         if in_place and isinstance(container, dict):
             spread(resource, container, key)
 
-    embedded = embedded_in(resource.obj, parts)
-    if embedded is not None:
-        text = embedded.edited(kind_of(create), lambda node: _set_node(node, value, options))
-        if text is not None:
-            container, key = look_up_slot(resource.obj, embedded.place)
+    whole = (options is None or not options.delimiter) and not isinstance(value.value, (dict, list))
+    edited = edit_embedded(
+        resource.obj,
+        parts,
+        kind_of(create),
+        lambda node: _set_node(node, value, options),
+        value.text if whole else None,
+    )
+    if edited is not None:
+        if edited.text is not None:
+            container, key = look_up_slot(resource.obj, edited.place)
             old = container[key]
-            container[key] = type(old)(text) if isinstance(old, Quoted) else text
+            container[key] = type(old)(edited.text) if isinstance(old, Quoted) else edited.text
             if isinstance(container, dict):
                 spread(resource, container, key)
         return
