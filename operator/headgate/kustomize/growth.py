@@ -1,9 +1,8 @@
 """How much a build may make of what it reads.
 
 A few lines can stand for gigabytes: a patch that copies a field into itself thirty times, a replacement that appends a
-text to its own source, a large patch with thousands of targets. And with aliases they can stand for ten thousand steps,
-each of which looks at every object. Whatever writes or looks at one thing many times tells here how much that was; past
-the build's limit it is refused. Outside of a build nothing is bounded.
+text to its own source, a large patch with thousands of targets. Whatever writes one thing in many places tells here how
+much that was; past the build's limit it is refused. Outside of a build nothing is bounded.
 """
 
 from __future__ import annotations
@@ -15,11 +14,8 @@ from typing import Any
 
 from headgate.kustomize.errors import LimitExceeded
 
-NODE = 64
+_NODE = 64
 """What a value is counted as besides its text, in bytes: about its share of a map or list."""
-
-LOOK = 256
-"""What is charged for a step's look at one object: in the time it takes, about as many bytes can be written."""
 
 
 class _Allowance:
@@ -49,8 +45,7 @@ def charge(size: int) -> None:
         allowance.left -= size
         if allowance.left < 0:
             raise LimitExceeded(
-                "patches, replacements, images, names and labels of the build write or look through more than "
-                f"{allowance.limit} bytes: are there many of them that are for all objects?"
+                f"patches, replacements, names and labels of the build write more than {allowance.limit} bytes"
             )
 
 
@@ -63,7 +58,7 @@ def size_of(value: Any) -> int:
     """Return what a copy of a value is counted as."""
     kind = type(value)
     if kind is dict:
-        return NODE + sum([len(key) + size_of(item) for key, item in value.items()])
+        return _NODE + sum([len(key) + size_of(item) for key, item in value.items()])
     if kind is list:
-        return NODE + sum([size_of(item) for item in value])
-    return NODE + len(value) if isinstance(value, str) else NODE
+        return _NODE + sum([size_of(item) for item in value])
+    return _NODE + len(value) if isinstance(value, str) else _NODE

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from headgate.kustomize.errors import KustomizationError
-from headgate.kustomize.growth import LOOK, charge
 from headgate.kustomize.ids import Gvk
 from headgate.kustomize.model import Selector
 from headgate.kustomize.patterns import BadPattern, is_literal, literal_prefix, whole
@@ -87,9 +86,7 @@ def accepts_metadata(resource: Resource, selector: Selector, where: str = "targe
 def select(resources: ResMap, selector: Selector) -> list[Resource]:
     """Return the resources a selector means, in their order."""
     pattern = compile_id(selector)
-    found = list(candidates(resources, selector.name))
-    charge(len(found) * LOOK)
-    return [item for item in found if _accepts(item, pattern, selector)]
+    return [item for item in candidates(resources, selector.name) if _accepts(item, pattern, selector)]
 
 
 def candidates(resources: ResMap, name: str) -> Iterable[Resource]:

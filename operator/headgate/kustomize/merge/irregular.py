@@ -5,8 +5,7 @@ kustomize makes of these follows from how it edits both lists in place, so this 
 step, on :class:`_Cell` objects which stand for the nodes of its tree.
 
 Each step of kustomize looks at the whole list. As elements with different values of the first key have nothing to do
-with each other, the lists are first split into lanes by that value, and a step looks at its lane only. Within a lane
-the cost still grows with the square, so its length is bounded, and what it costs is charged.
+with each other, the lists are first split into lanes by that value, and a step looks at its lane only.
 
 Reference: ``kyaml/yaml/walk/associative_sequence.go``, and ``ElementSetter``, ``ElementMatcher`` and
 ``FieldMatcher`` in ``kyaml/yaml/fns.go`` of kustomize.
@@ -19,7 +18,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from headgate.kustomize.growth import charge
 from headgate.kustomize.merge.directives import MISSING, Directive, Mismatch, map_directive
 from headgate.kustomize.schema import SchemaNode
 from headgate.kustomize.yaml.scalars import scalar_text
@@ -30,9 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["alone", "merge"]
 
 _Keys = list[str]
-_MAX_LANE = 500
-_STEP = 16
-"""What is charged for a step's look at one element of its lane."""
+_MAX_UNSPLIT = 500
 
 
 class _Cell:
@@ -108,7 +104,7 @@ def _lanes(
     split = all(values[0] for values in found) and all(
         type(cell.value) is dict if keys[0] else type(cell.value) not in (dict, list) for cell in cells
     )
-    if not split and len(cells) > _MAX_LANE:
+    if not split and len(cells) > _MAX_UNSPLIT:
         what = f"some have no {keys[0]!r}" if keys[0] else "some are no single values"
         raise Mismatch(f"a list of {len(cells)} elements, of which {what}, is too long to be merged")
     lanes: dict[str, _Lane] = {}
@@ -127,10 +123,6 @@ def _lanes(
             lane_of(_first(cell, keys)).patch.append(_Entry(place, cell))
     for index, values in enumerate(found):
         lane_of(values[0]).found.append(index)
-    for text, lane in lanes.items():
-        if len(lane.found) > _MAX_LANE:
-            raise Mismatch(f"{len(lane.found)} elements with {keys[0]}: {text} are too many to be told apart")
-        charge(_STEP * len(lane.found) ** 2)
     return lanes
 
 

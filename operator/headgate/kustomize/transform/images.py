@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from headgate.kustomize.errors import ResourceError
 from headgate.kustomize.fieldspec import Plans, visit
-from headgate.kustomize.growth import LOOK, charge
+from headgate.kustomize.growth import charge
 from headgate.kustomize.model import Image
 from headgate.kustomize.patterns import BadPattern, is_literal, searcher
 from headgate.kustomize.resmap import ResMap
@@ -45,7 +45,6 @@ def set_images(resources: ResMap, images: Sequence[Image], plans: Plans) -> None
         slots[id(container), key] = (_Slot(container, key), 1 if known is None else known[1] + 1)
 
     for resource in resources:
-        charge(LOOK)
         if resource.kind == "CustomResourceDefinition":
             continue
         _visit_containers(resource, note)

@@ -7,7 +7,7 @@ from typing import Any
 from headgate.kustomize.config import TransformerConfig
 from headgate.kustomize.errors import ResourceError
 from headgate.kustomize.fieldspec import FieldSpec, Plans, merge_specs, visit
-from headgate.kustomize.growth import LOOK, NODE, charge
+from headgate.kustomize.growth import charge
 from headgate.kustomize.model import Label
 from headgate.kustomize.resmap import ResMap
 from headgate.kustomize.resource import Resource
@@ -27,7 +27,7 @@ def add_pairs(resources: ResMap, pairs: dict[str, str], plans: Plans) -> None:
     # The quotes of the kustomization file are not those of the object.
     pairs = {key: str(value) for key, value in pairs.items()}
     new = created_texts(pairs)
-    size = sum(NODE + len(key) + len(value) for key, value in pairs.items())
+    size = sum(len(key) + len(value) for key, value in pairs.items())
     created: dict[str, list[Any]] = {}
     current: Resource
 
@@ -47,7 +47,6 @@ def add_pairs(resources: ResMap, pairs: dict[str, str], plans: Plans) -> None:
             raise ResourceError("must be a map to take labels or annotations")
 
     for resource in resources:
-        charge(LOOK)
         current = resource
         for plan in plans.of(resource.gvk):
             if plan.path == _ANNOTATIONS and not plan.create and resource.has_notes():

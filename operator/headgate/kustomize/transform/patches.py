@@ -12,7 +12,7 @@ from types import NoneType
 from typing import NamedTuple
 
 from headgate.kustomize.errors import BuildError, PatchError
-from headgate.kustomize.growth import LOOK, charge, size_of
+from headgate.kustomize.growth import charge, size_of
 from headgate.kustomize.jsonpatch import JsonPatch
 from headgate.kustomize.merge import strategic_merge
 from headgate.kustomize.model import PatchOptions, Selector
@@ -32,8 +32,6 @@ from headgate.kustomize.selection import select
 from headgate.kustomize.sharing import follow, trail_for
 from headgate.kustomize.transform.words import spelled, take_words
 from headgate.kustomize.yaml.scalars import Quoted, created_texts, scalar_text
-
-_THROUGH_JSON = 8
 
 
 class LoadedPatch(NamedTuple):
@@ -137,7 +135,7 @@ def _merge_one(
     exposed = _touches_annotations_whole(patch.obj)
     before = _expose(target) if exposed else target.obj
     trail = trail_for(target)
-    charge(size + size_of(before))
+    charge(size)
     try:
         # The outcome shares parts with the patch, which is to stay as it is for its other targets.
         merged = strategic_merge(before, spelled(patch), schema, target.blanks, trail)
@@ -178,8 +176,6 @@ def _touches_annotations_whole(patch: Obj) -> bool:
 
 
 def _apply_json(resource: Resource, patch: JsonPatch, source: str) -> None:
-    # It goes through JSON and back as a whole, and so does the history.
-    charge(_THROUGH_JSON * size_of(resource.obj) + LOOK * len(resource.previous))
     notes = resource.bookkeeping()
     before = _expose(resource)
     try:

@@ -12,7 +12,7 @@ from headgate.kustomize.copying import copied
 from headgate.kustomize.embedded import edit_embedded
 from headgate.kustomize.errors import BuildError, ReferenceFault
 from headgate.kustomize.fieldpath import MISSING, look_up, look_up_slot, split_dotted
-from headgate.kustomize.growth import LOOK, charge, charge_value
+from headgate.kustomize.growth import charge, charge_value
 from headgate.kustomize.ids import DEFAULT_NAMESPACE, Gvk
 from headgate.kustomize.model import FieldOptions, Replacement, ReplacementTarget, Selector, Source
 from headgate.kustomize.pathmatch import CREATED, Slot, find_slots, kind_of
@@ -149,7 +149,6 @@ def _replace(resources: ResMap, value: _Value, target: ReplacementTarget) -> _Va
     selected = compile_id(target.select, "select")
     rejected = [compile_id(item, "reject") for item in target.reject if item.selects_id]
     for resource in candidates(resources, target.select.name):
-        charge(2 * LOOK)
         if not accepts_metadata(resource, target.select, "select") or _rejects_metadata(
             resource, target.reject
         ):
