@@ -7,6 +7,7 @@ from typing import Any
 from headgate.kustomize.copying import copied
 from headgate.kustomize.documents import CACHE, Path, Placed, objects_in
 from headgate.kustomize.errors import BuildError, KustomizationError, LimitExceeded
+from headgate.kustomize.growth import GLANCE, charge, count_of
 from headgate.kustomize.ids import Gvk
 from headgate.kustomize.loader import Loader
 from headgate.kustomize.options import BuildOptions
@@ -28,6 +29,8 @@ class Context:
         self._builtin_in_use = self._builtin_awaited = False
         self._cluster_scoped: dict[Gvk, bool] = {}
         self._resources = 0
+        # Places of files; one of another tree with the same name counts as read before, which does no harm.
+        self._read: set[str] = set()
 
     # Types
 
@@ -93,18 +96,26 @@ class Context:
         """Return the objects in a file, which may be kept from an earlier build and must not be changed."""
         place = loader.locate(path)
         content_id = loader.tree.content_id(place)
+        again = place in self._read
+        self._read.add(place)
         known: tuple[list[Placed], int] | None = CACHE.get(dialect.value, content_id) if content_id else None
         if known is not None:
             loader.count(known[1])
+            if again:
+                _charge_copies(known[0])
             return known[0]
         data = loader.read(place)
         objects = objects_in(data, file=place, dialect=dialect)
+        if again:
+            _charge_copies(objects)
         if content_id:
             CACHE.put(dialect.value, content_id, (objects, len(data)), len(data))
         return objects
 
     def parse_objects(self, data: bytes, *, file: str, dialect: Dialect = Dialect.RESOURCE) -> list[Placed]:
         """Return the objects in a text, likewise; ``file`` serves messages."""
+        # An inline text may be there many times, by aliases.
+        charge(len(data) // GLANCE)
         content_id = blob_id(data)
         known: tuple[list[Placed], int] | None = CACHE.get(dialect.value, content_id)
         if known is not None:
@@ -133,6 +144,11 @@ class Context:
                 resource.adopt_bookkeeping(resource.annotations)
             result.append(resource)
         return result
+
+
+def _charge_copies(objects: list[Placed]) -> None:
+    """Note that objects are there once more: few bytes of aliases may have made them large."""
+    charge(4 * GLANCE * sum([count_of(placed.obj) for placed in objects]))
 
 
 def _at(value: Any, path: Path, flow: bool) -> tuple[Any, str | int]:

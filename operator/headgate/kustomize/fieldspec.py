@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from headgate.kustomize.errors import BuildError, KustomizationError, ResourceError
+from headgate.kustomize.growth import GLANCE, charge
 from headgate.kustomize.ids import Gvk
 from headgate.kustomize.resource import Obj
 
@@ -183,6 +184,7 @@ def _visit_list(
     setter: Setter,
     create: Callable[[], Any] | None,
 ) -> None:
+    charge(2 * GLANCE * len(items))
     for item in items:
         if type(item) is dict:
             _visit_map(item, path, index, creating, setter, create)

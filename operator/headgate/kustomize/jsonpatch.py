@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from headgate.kustomize.copying import converted, copied
 from headgate.kustomize.errors import PatchError, YamlError
-from headgate.kustomize.growth import charge_value
+from headgate.kustomize.growth import GLANCE, NODE, charge, charge_reading, charge_value, count_of
 from headgate.kustomize.yaml import Dialect, load_documents, plain, to_json
 from headgate.kustomize.yaml.numbers import go_general, go_json
 from headgate.kustomize.yaml.scalars import Quoted, SpelledInt
@@ -31,6 +31,9 @@ Obj = dict[str, Any]
 _ABSENT: Any = object()
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _MAX_DIGITS = 20
+_FIRST_WITH_EXPONENT = 1_000_000
+"""The first whole number that Go writes with one."""
+_FROM = ("move", "copy")
 
 
 class Operation(NamedTuple):
@@ -50,14 +53,27 @@ class JsonPatch(NamedTuple):
     operations: tuple[Operation, ...]
     file: str
 
+    def touches(self, parts: tuple[str, ...]) -> bool:
+        """Tell whether an operation may read or write the field with these parts, or what is within."""
+        return any(
+            parts[: len(named)] == named[: len(parts)]
+            for operation in self.operations
+            for named in (
+                (operation.parts, operation.from_parts) if operation.op in _FROM else (operation.parts,)
+            )
+        )
+
     def apply(self, obj: Obj) -> Obj:
         """Return a patched copy of the object, which is left as it is.
 
         As in kustomize all numbers pass through 64-bit floats. Raises PatchError naming operation, path and
         file when an operation does not apply.
         """
+        # All of it is copied, and all scalars converted.
+        charge(4 * GLANCE * count_of(obj))
         document: Any = copied(obj)
         for operation in self.operations:
+            charge(NODE)
             try:
                 document = _OPERATIONS[operation.op](document, operation)
             except _Inapplicable as error:
@@ -88,6 +104,7 @@ def parse_json_patch(data: bytes | str | list[Any], *, file: str) -> JsonPatch:
 def _entries(data: bytes, file: str) -> Any:
     """Read the text: what begins with a bracket is JSON, anything else YAML of which the first document counts."""
     if data.startswith(b"["):
+        charge_reading(data)
         try:
             value = json.loads(data, parse_constant=_no_number, parse_int=_whole, parse_float=_float)
             return _well_formed(value)
@@ -136,7 +153,7 @@ def _operation(entry: Any, index: int, file: str) -> Operation:
         raise PatchError(f"{where} of the JSON patch: op must be one of {known}, not {op!r}", file=file)
     path, parts = _pointer(entry, "path", f"{where} ({op})", file)
     value = plain(entry["value"]) if "value" in entry else _ABSENT
-    if op in ("move", "copy"):
+    if op in _FROM:
         source, source_parts = _pointer(entry, "from", f"{where} ({op})", file)
         return Operation(op, path, parts, value, source, source_parts)
     return Operation(op, path, parts, value)
@@ -205,6 +222,7 @@ def _insert(container: Any, part: str, value: Any) -> None:
     elif part == "-":
         container.append(value)
     else:
+        charge(len(container) // 8)
         container.insert(_index(part, container, len(container) + 1), value)
 
 
@@ -214,6 +232,8 @@ def _delete(container: Any, part: str) -> None:
             raise _Inapplicable(f"there is no field {part!r}")
         del container[part]
     else:
+        # All behind it move up.
+        charge(len(container) // 8)
         del container[_index(part, container, len(container))]
 
 
@@ -266,6 +286,7 @@ def _copy(document: Any, operation: Operation) -> Any:
 
 
 def _test(document: Any, operation: Operation) -> Any:
+    charge_value(operation.value)
     if operation.path == "":
         found = document
     else:
@@ -306,6 +327,8 @@ def _read_back(value: Any) -> Any:
         text = value if kind is str else plain(value)
         return text if is_plain(text) else Quoted(text)
     if kind is bool or value is None:
+        return value
+    if kind is int and -_FIRST_WITH_EXPONENT < value < _FIRST_WITH_EXPONENT:
         return value
     number = float(value)
     text = go_json(number)

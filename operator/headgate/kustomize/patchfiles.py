@@ -6,7 +6,8 @@ import codecs
 
 from headgate.kustomize.context import Context
 from headgate.kustomize.documents import Placed
-from headgate.kustomize.errors import BuildError, KustomizationError, PatchError, TreeError
+from headgate.kustomize.errors import BuildError, KustomizationError, LimitExceeded, PatchError, TreeError
+from headgate.kustomize.growth import GLANCE, NODE, charge
 from headgate.kustomize.jsonpatch import JsonPatch, parse_json_patch
 from headgate.kustomize.loader import Loader
 from headgate.kustomize.model import Patch, PatchOptions, Selector
@@ -38,7 +39,7 @@ def load_patch(entry: Patch, loader: Loader, context: Context, file: str) -> Loa
                 if inline
                 else context.read_objects(loader, entry.path, Dialect.PATCH)
             )
-        except TreeError:
+        except (TreeError, LimitExceeded):
             raise
         except BuildError as error:
             json = _json_or_none(data if inline else loader.load(entry.path), source)
@@ -78,6 +79,7 @@ def _as_patch(placed: Placed, context: Context, options: PatchOptions) -> Resour
     patch = Resource(placed.obj, context.cluster_scoped)
     patch.words = {word.path: word.text for word in placed.words}
     annotations = patch.annotations
+    charge(2 * NODE + 2 * GLANCE * len(annotations))
     if has_bookkeeping(annotations):
         patch.adopt_bookkeeping(annotations)
     patch.allow_name_change = options.allow_name_change or patch.allow_name_change
@@ -129,6 +131,8 @@ def _inline_objects(entry: str, loader: Loader, context: Context, file: str) -> 
         return None
     try:
         return context.parse_objects(entry.encode(), file=file, dialect=Dialect.PATCH)
+    except LimitExceeded:
+        raise
     except BuildError as error:
         # As in kustomize it is a path then; but what is no file either, was meant as a patch.
         if loader.exists(entry):

@@ -11,6 +11,7 @@ from typing import Any
 
 from headgate.kustomize.errors import ReferenceFault
 from headgate.kustomize.fieldpath import is_entry, is_index, split_entry
+from headgate.kustomize.growth import GLANCE, NODE, charge
 from headgate.kustomize.nodepath import find_within
 from headgate.kustomize.patterns import BadPattern, searcher
 from headgate.kustomize.yaml.nodes import Kind
@@ -73,6 +74,7 @@ class _Search:
             return self._matching(node, path)
         if segment == "*":
             items = _items(node, segment)
+            charge(NODE * len(items))
             return [found for index in range(len(items)) for found in self.find((items, index), path[1:])]
         return self._field(node, path)
 
@@ -123,14 +125,19 @@ class _Search:
         if found or self._create is None or node is None:
             return found
         items.append({field: resolve_v3(pattern)} if field else resolve_v3(pattern))
-        found = self._among(items, field, matches, path)
+        # None of the others leads anywhere, as has just been seen.
+        found = self._among(items, field, matches, path, len(items) - 1)
         if not found:
             raise ReferenceFault(f"an entry for {path[0]!r} cannot be created, as it would not match itself")
         return found
 
-    def _among(self, items: list[Any], field: str, matches: Any, path: list[str]) -> list[Slot]:
+    def _among(
+        self, items: list[Any], field: str, matches: Any, path: list[str], start: int = 0
+    ) -> list[Slot]:
         found: list[Slot] = []
-        for index, item in enumerate(items):
+        charge(2 * GLANCE * (len(items) - start))
+        for index in range(start, len(items)):
+            item = items[index]
             if not field:
                 # kustomize ends the path here, whatever follows.
                 if matches(_written(item)):

@@ -46,6 +46,8 @@ def whole(pattern: str) -> Callable[[str], bool]:
 @lru_cache(maxsize=4096)
 def searcher(pattern: str) -> Callable[[str], bool]:
     """Return a predicate for texts that contain a match; raises BadPattern."""
+    if is_literal(pattern):
+        return lambda text: pattern in text
     return _compiled(pattern, pattern)
 
 

@@ -7,11 +7,13 @@ can see them.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping
 from types import NoneType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 from headgate.kustomize.errors import ResourceError
+from headgate.kustomize.growth import NODE, charge
 from headgate.kustomize.ids import DEFAULT_NAMESPACE, Gvk, ResId, effective_namespace, parse_gvk
 from headgate.kustomize.yaml.scalars import created_texts, scalar_text
 
@@ -63,6 +65,8 @@ BUILD_ANNOTATIONS = frozenset(
 NOTED_ANNOTATIONS = BUILD_ANNOTATIONS | {ORIGIN, TRANSFORMATIONS}
 """These and what is told of origins: none of them is the object's own."""
 
+_FEW_NAMES = 16
+
 
 class Place(TypedDict):
     """The arguments of errors that say where an object is."""
@@ -76,11 +80,15 @@ ScopeOf = Callable[[Gvk], bool]
 
 
 class Previous(NamedTuple):
-    """An identity an object had earlier in the build; group and version are always the current ones."""
+    """An identity an object had earlier in the build; group and version are always the current ones.
+
+    ``times`` tells how often in a row it was noted: most of what notes an identity leaves it as it is.
+    """
 
     namespace: str
     name: str
     kind: str
+    times: int = 1
 
 
 def metadata_of(obj: Obj) -> Obj:
@@ -238,7 +246,7 @@ class Resource:
         group, version, _ = self.gvk
         return [
             ResId(Gvk(group, version, kind), name, namespace or DEFAULT_NAMESPACE)
-            for namespace, name, kind in self.previous
+            for namespace, name, kind, _ in self.previous
         ]
 
     def original_id(self) -> ResId:
@@ -246,7 +254,7 @@ class Resource:
         if not self.previous:
             return self.id()
         group, version, _ = self.gvk
-        namespace, name, kind = self.previous[0]
+        namespace, name, kind, _ = self.previous[0]
         return ResId(Gvk(group, version, kind), name, namespace or DEFAULT_NAMESPACE)
 
     @property
@@ -264,7 +272,9 @@ class Resource:
             raise ResourceError("has lost its name or kind to a patch", object=str(self))
         self.mend_annotations()
         namespace = effective_namespace(self.namespace, self.cluster_scoped(gvk))
-        self.previous = (*self.previous, Previous(namespace, name, gvk.kind))
+        # The indexes of earlier identities are mended by all of them, which shows when there are many.
+        charge(NODE + NODE * max(0, len(self.previous) - _FEW_NAMES))
+        self.previous = _noted(self.previous, namespace, name, gvk.kind)
 
     def mend_annotations(self) -> None:
         """Give up what has been written over the annotations, and with them over what kustomize noted there."""
@@ -334,9 +344,11 @@ class Resource:
         """Return the history in the form of the annotations kustomize would keep it in."""
         notes: dict[str, str] = {}
         if self.previous:
-            notes[PREVIOUS_NAMES] = ",".join(item.name for item in self.previous)
-            notes[PREVIOUS_NAMESPACES] = ",".join(item.namespace for item in self.previous)
-            notes[PREVIOUS_KINDS] = ",".join(item.kind for item in self.previous)
+            notes[PREVIOUS_NAMES] = ",".join(item.name for item in self.previous for _ in range(item.times))
+            notes[PREVIOUS_NAMESPACES] = ",".join(
+                item.namespace for item in self.previous for _ in range(item.times)
+            )
+            notes[PREVIOUS_KINDS] = ",".join(item.kind for item in self.previous for _ in range(item.times))
         if self.prefixes:
             notes[PREFIXES] = ",".join(self.prefixes)
         if self.suffixes:
@@ -354,6 +366,19 @@ class Resource:
             notes[HELM_GENERATED] = "true"
         return notes
 
+    def is_plainly_noted(self) -> bool:
+        """Tell whether the history comes back unchanged from annotations, and these hold nothing more of it."""
+        annotations = metadata_of(self.obj).get("annotations")
+        if isinstance(annotations, dict):
+            if not NOTED_ANNOTATIONS.isdisjoint(annotations):
+                return False
+        elif annotations is not None:
+            return False
+        # There, all names are in one text with commas between them.
+        return not any(
+            "," in text for item in self.previous for text in (item.namespace, item.name, item.kind)
+        ) and not any("," in text for text in (*self.prefixes, *self.suffixes))
+
     def has_notes(self) -> bool:
         """Tell whether kustomize would by now keep notes in the annotations of the object."""
         return self.origin is not None or bool(self.transformations or self.bookkeeping())
@@ -361,7 +386,7 @@ class Resource:
     def notes_state(self) -> tuple[Any, ...]:
         """Return something that changes whenever kustomize would take another note in the annotations."""
         return (
-            len(self.previous),
+            sum([item.times for item in self.previous]),
             len(self.prefixes),
             len(self.suffixes),
             self.variables,
@@ -379,7 +404,9 @@ class Resource:
         namespaces, kinds = parts(PREVIOUS_NAMESPACES), parts(PREVIOUS_KINDS)
         if len(names) == len(namespaces) == len(kinds):
             triples = zip(namespaces, names, kinds, strict=True)
-            self.previous = tuple(Previous(*triple) for triple in triples)
+            self.previous = tuple(
+                Previous(*triple, len(list(same))) for triple, same in itertools.groupby(triples)
+            )
         self.prefixes = tuple(parts(PREFIXES))
         self.suffixes = tuple(parts(SUFFIXES))
         self.behavior = annotations.get(GENERATOR_BEHAVIOR, "")
@@ -387,6 +414,15 @@ class Resource:
         self.allow_name_change = annotations.get(ALLOW_NAME_CHANGE) == "enabled"
         self.allow_kind_change = annotations.get(ALLOW_KIND_CHANGE) == "enabled"
         self.helm_generated = annotations.get(HELM_GENERATED) == "true"
+
+
+def _noted(previous: tuple[Previous, ...], namespace: str, name: str, kind: str) -> tuple[Previous, ...]:
+    """Return a history with one identity more."""
+    if previous:
+        last = previous[-1]
+        if last.name == name and last.namespace == namespace and last.kind == kind:
+            return (*previous[:-1], Previous(namespace, name, kind, last.times + 1))
+    return (*previous, Previous(namespace, name, kind))
 
 
 def has_bookkeeping(annotations: Iterable[str]) -> bool:

@@ -6,15 +6,16 @@ group, version and kind with the current one only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import NamedTuple
 
 from headgate.kustomize.errors import KustomizationError
+from headgate.kustomize.growth import GLANCE, NODE, charge
 from headgate.kustomize.ids import Gvk
 from headgate.kustomize.model import Selector
 from headgate.kustomize.patterns import BadPattern, is_literal, literal_prefix, whole
 from headgate.kustomize.resmap import ResMap
-from headgate.kustomize.resource import Resource
+from headgate.kustomize.resource import Resource, metadata_of
 
 Predicate = Callable[[str], bool]
 
@@ -71,6 +72,13 @@ def accepts_metadata(resource: Resource, selector: Selector, where: str = "targe
     from headgate.kustomize.labelselector import BadSelector
     from headgate.kustomize.labelselector import matches as labels_match
 
+    metadata = metadata_of(resource.obj)
+    for text, there in (
+        (selector.label_selector, metadata.get("labels")),
+        (selector.annotation_selector, metadata.get("annotations")),
+    ):
+        # Each condition is tried on a copy of all of them.
+        charge(2 * len(text) + (2 * GLANCE * len(there) if text and isinstance(there, dict) else 0))
     part = "labelSelector"
     try:
         if selector.label_selector and not labels_match(selector.label_selector, resource.labels):
@@ -86,10 +94,12 @@ def accepts_metadata(resource: Resource, selector: Selector, where: str = "targe
 def select(resources: ResMap, selector: Selector) -> list[Resource]:
     """Return the resources a selector means, in their order."""
     pattern = compile_id(selector)
-    return [item for item in candidates(resources, selector.name) if _accepts(item, pattern, selector)]
+    offered = candidates(resources, selector.name)
+    charge(NODE // 2 * len(offered))
+    return [item for item in offered if _accepts(item, pattern, selector)]
 
 
-def candidates(resources: ResMap, name: str) -> Iterable[Resource]:
+def candidates(resources: ResMap, name: str) -> ResMap | list[Resource]:
     """Return the resources that may have, or have had, a name that matches the expression; all for none."""
     if not name:
         return resources

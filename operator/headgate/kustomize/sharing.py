@@ -13,6 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from headgate.kustomize.growth import GLANCE, charge
+
 if TYPE_CHECKING:
     from headgate.kustomize.resource import Obj, Resource
 
@@ -46,6 +48,7 @@ def spread(resource: Resource, container: Obj, key: str) -> None:
     """Carry a value that was just changed in one map into those that share it."""
     if not resource.shared:
         return
+    charge(GLANCE * len(resource.shared))
     _part_annotations(resource)
     for shared in resource.shared:
         if shared.key == key and any(item is container for item in shared.maps):
@@ -56,6 +59,7 @@ def trail_for(resource: Resource) -> Trail | None:
     """Return what a strategic merge has to keep track of, None when nothing is shared."""
     if not resource.shared:
         return None
+    charge(2 * GLANCE * len(resource.shared))
     _part_annotations(resource)
     return Trail(frozenset(id(item) for shared in resource.shared for item in shared.maps))
 

@@ -14,6 +14,7 @@ from headgate.kustomize.config import TransformerConfig
 from headgate.kustomize.context import Context
 from headgate.kustomize.errors import BuildError, KustomizationError, Refused
 from headgate.kustomize.generators import make_config_map, make_secret
+from headgate.kustomize.growth import NODE, charge
 from headgate.kustomize.jsonpatch import JsonPatch
 from headgate.kustomize.loader import Loader
 from headgate.kustomize.model import (
@@ -62,6 +63,17 @@ def transformer_steps(
     kustomization: Kustomization, config: TransformerConfig, loader: Loader, context: Context, file: str
 ) -> list[Step]:
     """Return the steps for the fields of a kustomization ``file``; raises BuildError when one is malformed."""
+    entries = (
+        kustomization.patches_strategic_merge,
+        kustomization.patches,
+        kustomization.patches_json6902,
+        kustomization.labels,
+        kustomization.images,
+        kustomization.replicas,
+        kustomization.replacements,
+    )
+    # Many kustomizations may be one that is named many times.
+    charge(4 * NODE * sum(map(len, entries)))
     return list(_transformer_steps(kustomization, config, loader, context, file))
 
 

@@ -25,10 +25,12 @@ from headgate.kustomize.errors import (
     FileMissing,
     IdConflict,
     KustomizationError,
+    LimitExceeded,
     NoKustomization,
     TreeError,
 )
 from headgate.kustomize.giturl import is_http, parse_git_url
+from headgate.kustomize.growth import GLANCE, NODE, charge, count_of, size_of
 from headgate.kustomize.loader import Loader
 from headgate.kustomize.model import COMPONENT, FILE_NAMES, Kustomization, parse
 from headgate.kustomize.provenance import Author, Origin
@@ -40,6 +42,8 @@ from headgate.kustomize.tree import EntryKind, blob_id
 from headgate.kustomize.yaml import Dialect, load_documents
 
 _VALIDATED_BY = "validated-by"
+_KUSTOMIZATION = 32 * NODE
+"""What it counts to enter a kustomization, whatever is in it."""
 
 
 @dataclass(slots=True)
@@ -62,6 +66,7 @@ class Target:
 
     def __init__(self, loader: Loader, context: Context, depth: int = 0) -> None:
         loader.enter_kustomization(depth)
+        charge(_KUSTOMIZATION)
         self._loader = loader
         self._context = context
         self._depth = depth
@@ -196,6 +201,8 @@ class Target:
             ]
         for step in steps:
             made = step.run()
+            # What merges into another is made as often as that is named.
+            charge(sum(2 * NODE + size_of(resource.obj) for resource in made))
             origin = step.origin or self._builtin_origin(step)
             for resource in made:
                 if resource.origin is None:
@@ -231,6 +238,8 @@ class Target:
             return None
         try:
             objects = self._context.parse_objects(entry.encode(), file=self.file)
+        except LimitExceeded:
+            raise
         except BuildError as error:
             # A path may have braces; but what names nothing was meant as an object.
             if "\n" in entry.strip() or not self._may_name_something(entry):
@@ -269,6 +278,7 @@ class Target:
 
     def _validate(self, gathered: Accumulator) -> None:
         for config, step in self._plugin_transformers(self.kustomization.validators, "validators"):
+            charge(GLANCE * 4 * sum(count_of(resource.obj) for resource in gathered.resources))
             before = [(resource.id(), copied(resource.obj)) for resource in gathered.resources]
             step.run(gathered.resources)
             after = [(item.id(), _without_validated_by(item)) for item in gathered.resources]
@@ -283,6 +293,8 @@ def _sign(resources: ResMap, origin: Origin | None, times: int) -> None:
     """Note on every resource that a transformer had it in hands."""
     if origin is None:
         return
+    # Each stands in a text of its own in the end.
+    charge(NODE * times * len(resources))
     for resource in resources:
         resource.mend_annotations()
         # A note is written with all others, as text.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import pytest
 
 from headgate.kustomize import (
@@ -659,60 +657,77 @@ def test_a_little_that_would_become_a_lot(name: str) -> None:
         build(MemoryTree(files), "", BuildOptions(limits=Limits(bytes_written=2_000_000)))
 
 
-STEPS = {
-    "JSON patches": ("patches", "{target: {kind: ConfigMap}, path: json.yaml}"),
-    "patches": ("patches", "{target: {kind: ConfigMap}, path: merge.yaml}"),
-    "patches with a selector that fits nothing": (
-        "patches",
-        "{target: {kind: ConfigMap, labelSelector: nothing}, path: merge.yaml}",
+ALIASES = "- *a\n" * 5000
+JSON_PATCH = f"patches:\n- &a {{target: {{kind: ConfigMap}}, path: {{}}}}\n{ALIASES}---\n"
+LOOKS = {
+    "JSON patches of a large object": f"{JSON_PATCH}- {{op: add, path: /x, value: 1}}\n",
+    "JSON patches that write annotations": f"{JSON_PATCH}- {{op: add, path: /metadata/annotations/x, value: y}}\n",
+    "JSON patches that test": f"{JSON_PATCH}{'- {op: test, path: /x, value: null}' * 1}\n",
+    "patches of a large object": f"patches:\n- &a {{path: {{}}}}\n{ALIASES}---\n{MAP}x: 1\n",
+    "patchesStrategicMerge": f"patchesStrategicMerge:\n- &a p.yaml\n{ALIASES}---\n{MAP}x: 1\n",
+    "patches that are read and fit nothing": "patches:\n- &a {target: {kind: None}, path: {}}\n"
+    f"{ALIASES}---\n# {'x' * 1000}\n- {{op: add, path: /x, value: 1}}\n",
+    "labels": f"labels:\n- &a {{pairs: {{a: b}}}}\n{ALIASES}",
+    "labels in fields that are not there": "labels:\n- &a {pairs: {a: b}, fields: ["
+    + "".join(f"{{path: a{number}}}, " for number in range(4))
+    + f"]}}\n{ALIASES}",
+    "replacements": "replacements:\n- &a {sourceValue: q, targets: [{select: {kind: Pod}, fieldPaths: [data.k]}]}\n"
+    + ALIASES,
+    "replacements that select nothing": "replacements:\n- &a {sourceValue: q, targets: [{select: {kind: None}}]}\n"
+    + ALIASES,
+    "replacements that look for their source": "replacements:\n"
+    f"- &a {{source: {{kind: Secret}}, targets: [{{select: {{kind: None}}}}]}}\n{ALIASES}",
+    "replacements within a text": "replacements:\n- sourceValue: q\n  targets:\n  - select: {kind: Secret}\n"
+    "    fieldPaths:\n    - &a data.j.k\n" + "    - *a\n" * 2000,
+    "replacements in all entries of a list": "replacements:\n- sourceValue: q\n  targets:\n"
+    "  - select: {kind: Secret}\n    fieldPaths:\n    - &a list.*\n" + "    - *a\n" * 2000,
+    "replacements that are read again": f"replacements:\n- &a {{path: {{}}}}\n{ALIASES}---\n"
+    + "- {sourceValue: q, targets: [{select: {kind: None}}]}\n" * 20,
+    "entries that are created": "replacements:\n- sourceValue: q\n  targets:\n  - select: {kind: Secret}\n"
+    "    options: {create: true}\n    fieldPaths:\n"
+    + "".join(f"    - list.[n=x{number}y].v\n" for number in range(1000)),
+    "images": "transformers: [p.yaml]\n---\n"
+    + "---\n".join(
+        f"{{apiVersion: builtin, kind: ImageTagTransformer, metadata: {{name: t{number}}}, imageTag: {{name: a}}}}\n"
+        for number in range(500)
     ),
-    "labels": ("labels", "{pairs: {a: b}}"),
-    "replacements": ("replacements", "{sourceValue: x, targets: [{select: {}, fieldPaths: [data.k]}]}"),
+    "values that are added": "transformers: [p.yaml]\n---\n"
+    "apiVersion: builtin\nkind: ValueAddTransformer\nmetadata: {name: a}\nvalue: x\ntargets:\n"
+    f"- &a {{fieldPath: a/b}}\n{ALIASES}",
+    "replicas": f"replicas:\n- &a {{name: d, count: 1}}\n{ALIASES}",
+    "name references": "namePrefix: a\nconfigurations: [p.yaml]\n---\nnameReference:\n"
+    + "".join(f"- {{kind: K{number}, fieldSpecs: [{{path: list}}]}}\n" for number in range(500)),
+    "names of many fields": "namePrefix: a\nconfigurations: [p.yaml]\n---\nnamePrefix:\n"
+    + "".join(f"- {{path: a{number}}}\n" for number in range(5000)),
+    "components": "components:\n- &a c\n" + ALIASES,
+    "generators that merge": "configMapGenerator:\n- {name: g, literals: [a=b]}\n"
+    f"- &a {{name: g, behavior: merge, files: [p.yaml]}}\n{ALIASES}---\n{'x' * 1000}\n",
+    "transformers that are told of": f"buildMetadata: [transformerAnnotations]\nimages:\n- &a {{name: a}}\n{ALIASES}",
 }
 
 
-@pytest.mark.parametrize("name", STEPS)
-def test_many_steps_that_look_at_every_object(name: str) -> None:
-    # An alias makes a step of five bytes. None of these makes much of anything.
-    field, step = STEPS[name]
+@pytest.mark.parametrize("name", LOOKS)
+def test_a_little_that_would_look_at_a_lot(name: str) -> None:
+    # None of these writes much. But an alias repeats for five bytes what then looks at every object, or at a large one.
+    kustomization, _, file = LOOKS[name].partition("---\n")
+    secret = (
+        'apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {j: \'{"k": "v"}\'}\n'
+        f"list: [{'{n: 1}, ' * 300}]\n"
+    )
+    deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\n"
+    objects = [MAP + "data: {k: v}\nx: null\n", secret, deployment]
+    objects += [
+        f"apiVersion: v1\nkind: Pod\nmetadata: {{name: a{number}}}\ndata: {{k: v}}\n" for number in range(30)
+    ]
     files = {
-        "kustomization.yaml": f"resources: [all.yaml]\n{field}: [&step {step}{', *step' * 400}]\n",
-        "all.yaml": "---\n".join(MAP.replace("name: a", f"name: a{n}") + "data: {k: v}\n" for n in range(20)),
-        "json.yaml": '[{"op": "add", "path": "/data/k", "value": "x"}]',
-        "merge.yaml": MAP + "data: {k: x}\n",
+        "kustomization.yaml": f"resources: [all.yaml]\n{kustomization.replace('{}', 'p.yaml')}",
+        "all.yaml": "---\n".join(objects),
+        "p.yaml": file,
+        "c/kustomization.yaml": "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n"
+        "generatorOptions: {immutable: true}\n",
     }
-    with pytest.raises(LimitExceeded, match="are there many of them that are for all objects"):
-        build(MemoryTree(files), "", BuildOptions(limits=Limits(bytes_written=2_000_000)))
-
-
-def test_a_patch_of_one_line_for_a_large_object() -> None:
-    files = {
-        "kustomization.yaml": f"resources: [all.yaml]\npatches: [&step {{path: p.yaml}}{', *step' * 100}]\n",
-        "all.yaml": MAP + f"data: {{{', '.join(f'k{n}: v' for n in range(1000))}}}\n",
-        "p.yaml": MAP + "data: {k: x}\n",
-    }
-    with pytest.raises(LimitExceeded):
-        build(MemoryTree(files), "", BuildOptions(limits=Limits(bytes_written=2_000_000)))
-
-
-def test_list_elements_that_share_their_first_key() -> None:
-    def service(protocols: Iterable[int]) -> str:
-        ports = "".join(f"  - {{port: 1, protocol: P{n}}}\n" for n in protocols)
-        return f"apiVersion: v1\nkind: Service\nmetadata: {{name: s}}\nspec:\n  ports:\n  - port: 1\n{ports}"
-
-    def files(count: int) -> dict[str, str]:
-        return {
-            "kustomization.yaml": "resources: [all.yaml]\npatches: [{path: p.yaml}]\n",
-            "all.yaml": service(range(count)),
-            "p.yaml": service(reversed(range(count))),
-        }
-
-    with pytest.raises(
-        BuildError, match=r"Service/s, field spec\.ports: 502 elements with port: 1 are too many"
-    ):
-        build(MemoryTree(files(501)), "")
-    (found,) = build(MemoryTree(files(50)), "")
-    assert len(found["spec"]["ports"]) == 51
+    with pytest.raises(LimitExceeded, match="of the build write or look through more than 1000000 bytes"):
+        build(MemoryTree(files), "", BuildOptions(limits=Limits(bytes_written=1_000_000)))
 
 
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ("{a: ", "}"), ("[{name: v, a: ", "}]")])

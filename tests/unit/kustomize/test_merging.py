@@ -111,6 +111,17 @@ def test_a_long_list_is_merged_in_no_time_or_refused() -> None:
         merged(pod(containers=[{"name": "a", "ports": [*ports, None]}]), patch)
 
 
+def test_a_list_of_which_many_elements_have_the_same_key_is_refused() -> None:
+    ports = [{"containerPort": 1, "protocol": f"P{number}"} for number in range(600)]
+    target = pod(containers=[{"name": "a", "ports": [*ports, {"containerPort": 1}]}])
+    patch = pod(containers=[{"name": "a", "ports": ports[::-1]}])
+    with pytest.raises(PatchError, match="a list with 1201 elements that have the same 'containerPort'"):
+        merged(target, patch)
+    few = pod(containers=[{"name": "a", "ports": [*ports[:100], {"containerPort": 1}]}])
+    reversed_few = pod(containers=[{"name": "a", "ports": ports[99::-1]}])
+    assert merged(few, reversed_few)["containers"][0]["ports"] == [{"containerPort": 1}]
+
+
 @pytest.mark.parametrize(
     ("target", "patch", "field", "text"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -296,6 +297,28 @@ def test_patches_by_id_by_target_and_as_json() -> None:
         True,
         {"a": "b"},
     )
+
+
+def test_what_a_json_patch_sees_of_the_names_noted_before() -> None:
+    # Most JSON patches do not come near the notes; those that do find one for each patch, whatever it changed.
+    notes = "/metadata/annotations/internal.config.kubernetes.io~1"
+    patches: list[Obj] = [{"op": "add", "path": "/x", "value": 1}] * 3
+    patches += [
+        {"op": "replace", "path": "/metadata/name", "value": "b"},
+        {"op": "copy", "from": f"{notes}previousNames", "path": "/seen"},
+        {"op": "add", "path": f"{notes}prefixes", "value": "p,q"},
+        {"op": "add", "path": "/y", "value": 1},
+        {"op": "copy", "from": f"{notes}prefixes", "path": "/prefixes"},
+    ]
+    entries = [{"target": {"kind": "ConfigMap"}, "patch": json.dumps([patch])} for patch in patches]
+    files = {
+        "base/kustomization.yaml": "namePrefix: m,n-\nresources: [all.yaml]\n",
+        "base/all.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, annotations: {n: '1'}}\n",
+        "kustomization.yaml": json.dumps({"resources": ["base"], "patches": entries}),
+    }
+    (found,) = build(MemoryTree(files), "")
+    assert (found["seen"], found["prefixes"]) == ("a,m,n-a,m,n-a,m,n-a,m,n-a,b", "m,n-")
+    assert found["metadata"] == {"name": "b", "annotations": {"n": "1"}}
 
 
 def test_lists_are_merged_by_their_keys() -> None:

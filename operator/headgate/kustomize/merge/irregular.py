@@ -4,8 +4,10 @@ Scalars (finalizers), elements that lack the key, or have one of several, and el
 kustomize makes of these follows from how it edits both lists in place, so this module does the same, step by
 step, on :class:`_Cell` objects which stand for the nodes of its tree.
 
-Each step of kustomize looks at the whole list. As elements with different values of the first key have nothing to do
-with each other, the lists are first split into lanes by that value, and a step looks at its lane only.
+Each step of kustomize looks at the whole list, and there is one for each element. As elements with different values of
+the first key have nothing to do with each other, the lists are first split into lanes by that value, and a step looks
+at its lane only. So a list may be of any length, but not a lane; nor a list with an element that has no such value,
+which could be of any lane.
 
 Reference: ``kyaml/yaml/walk/associative_sequence.go``, and ``ElementSetter``, ``ElementMatcher`` and
 ``FieldMatcher`` in ``kyaml/yaml/fns.go`` of kustomize.
@@ -14,7 +16,7 @@ Reference: ``kyaml/yaml/walk/associative_sequence.go``, and ``ElementSetter``, `
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -29,6 +31,7 @@ __all__ = ["alone", "merge"]
 
 _Keys = list[str]
 _MAX_UNSPLIT = 500
+_MAX_STEPS = _MAX_UNSPLIT * _MAX_UNSPLIT
 
 
 class _Cell:
@@ -72,6 +75,7 @@ def _merge(walker: Walker, target: list[_Cell], patch: list[_Cell] | None, node:
     keys = list(node.merge_keys) or [""]
     found = _all_values(target, patch, keys)
     lanes = _lanes(target, patch, keys, found)
+    walker.passed += _steps(lanes.values(), keys)
     if len(keys) > 1:
         for lane in lanes.values():
             _complete(found, lane.found)
@@ -124,6 +128,20 @@ def _lanes(
     for index, values in enumerate(found):
         lane_of(values[0]).found.append(index)
     return lanes
+
+
+def _steps(lanes: Iterable[_Lane], keys: _Keys) -> int:
+    """Return how many looks at an element it takes to merge the lanes; raises Mismatch where one is too long."""
+    steps = 0
+    for lane in lanes:
+        elements = len(lane.target) + (0 if lane.patch is lane.target else len(lane.patch))
+        here = len(lane.found) * elements
+        if here > _MAX_STEPS:
+            raise Mismatch(
+                f"a list with {elements} elements that have the same {keys[0]!r} is too long to be merged"
+            )
+        steps += 40 * elements + 6 * here
+    return steps
 
 
 def _first(cell: _Cell, keys: _Keys) -> str:

@@ -30,6 +30,7 @@ def merged(walker: Walker, target: list[Any], patch: list[Any], node: SchemaNode
         return MISSING
     if directive is Directive.REPLACE:
         return _alone(walker, patch, node, from_patch=True)
+    walker.passed += 2 * (len(target) + len(patch))
     keys = _keys_in_use(node.merge_keys, target, patch)
     old = None if keys is None else _by_key(target, keys)
     new = None if old is None or keys is None else _by_key(patch, keys)
@@ -90,6 +91,7 @@ def kept(walker: Walker, target: list[Any], node: SchemaNode) -> list[Any]:
 def _alone(walker: Walker, elements: list[Any], node: SchemaNode, *, from_patch: bool) -> list[Any]:
     if not elements:
         return elements
+    walker.passed += 2 * len(elements)
     keys = _keys_in_use(node.merge_keys, elements)
     if keys is None or _by_key(elements, keys) is None:
         return irregular.alone(walker, elements, node, from_patch=from_patch)

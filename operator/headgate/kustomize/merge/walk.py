@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from headgate.kustomize.growth import GLANCE, charge
 from headgate.kustomize.merge import lists
 from headgate.kustomize.merge.directives import MISSING, Directive, Mismatch, map_directive
 from headgate.kustomize.schema import Schema, SchemaNode
@@ -47,12 +48,14 @@ def strategic_merge(
         if error.field is None:
             error.field = ".".join(error.path) or None
         raise
+    finally:
+        charge(GLANCE * walker.passed)
 
 
 class Walker:
     """Merges under one schema. A node of None means that nothing is known of the type."""
 
-    __slots__ = ("_blanks", "_schema", "_trail")
+    __slots__ = ("_blanks", "_schema", "_trail", "passed")
 
     def __init__(
         self,
@@ -63,6 +66,8 @@ class Walker:
         self._schema = schema
         self._blanks = blanks
         self._trail = trail
+        self.passed = 0
+        """How many values were looked at."""
 
     def walk(self, target: Any, patch: Any, node: SchemaNode | None) -> Any:
         """Return what becomes of a value; either side may be MISSING, and so may be the result."""
@@ -92,6 +97,7 @@ class Walker:
         """Merge the fields of two mappings."""
         if node is None:
             node = self._node_of(target) or self._node_of(patch)
+        self.passed += len(target)
         result: Obj = {}
         for key, old in target.items():
             new = patch.get(key, MISSING)
@@ -156,6 +162,7 @@ class Walker:
             if node is None:
                 node = self._node_of(target)
             changed: Obj | None = None
+            self.passed += len(target)
             for key, old in target.items():
                 kind = type(old)
                 if kind is dict or kind is list:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from headgate.kustomize.errors import ResourceError
 from headgate.kustomize.fieldspec import Plans, visit
-from headgate.kustomize.growth import charge
+from headgate.kustomize.growth import GLANCE, NODE, charge
 from headgate.kustomize.model import Image
 from headgate.kustomize.patterns import BadPattern, is_literal, searcher
 from headgate.kustomize.resmap import ResMap
@@ -46,9 +46,12 @@ def set_images(resources: ResMap, images: Sequence[Image], plans: Plans) -> None
 
     for resource in resources:
         if resource.kind == "CustomResourceDefinition":
+            charge(GLANCE)
             continue
         _visit_containers(resource, note)
-        for plan in plans.of(resource.gvk):
+        here = plans.of(resource.gvk)
+        charge(NODE * (1 + len(here)))
+        for plan in here:
             visit(resource.obj, plan, note, None, resource)
     for (container, key), times in slots.values():
         old = container[key]
@@ -100,14 +103,19 @@ class _Images:
 
     def _next(self, value: str, start: int) -> int | None:
         """Return the first entry from ``start`` on that means this image."""
-        candidates = [index for index in self._patterns if index >= start]
+        candidates = self._patterns[bisect_left(self._patterns, start) :]
         ends = [at for at, char in enumerate(value) if char in ":@"]
         if len(ends) > _MAX_SEPARATORS:
             candidates = list(range(start, len(self._entries)))
             ends = []
         for end in (*ends, len(value)):
             candidates.extend(self._named(value[:end], start))
-        return next((index for index in sorted(candidates) if self._entries[index][1](value)), None)
+        charge(GLANCE * len(candidates))
+        for index in sorted(candidates):
+            charge(NODE)
+            if self._entries[index][1](value):
+                return index
+        return None
 
     def _named(self, name: str, start: int) -> Iterator[int]:
         for dots, by_name in self._plain.items():
@@ -142,7 +150,10 @@ def _matcher(name: str) -> Callable[[str], bool] | None:
 
 def _visit_containers(resource: Resource, setter: Callable[[Any, Any], None]) -> None:
     """Visit the images of all containers, wherever in the object they are."""
-    for containers in _find_containers(resource.obj):
+    passed: list[int] = []
+    found = list(_find_containers(resource.obj, passed))
+    charge(GLANCE * sum(passed))
+    for containers in found:
         for container in containers:
             if isinstance(container, dict):
                 if "image" in container:
@@ -154,18 +165,20 @@ def _visit_containers(resource: Resource, setter: Callable[[Any, Any], None]) ->
                 raise ResourceError("a container must be a map", object=str(resource), field="containers")
 
 
-def _find_containers(node: Any) -> Iterator[list[Any]]:
+def _find_containers(node: Any, passed: list[int]) -> Iterator[list[Any]]:
+    """Find the lists of containers; ``passed`` is told how many values there are in what is come past."""
+    passed.append(len(node))
     if type(node) is dict:
         for key, value in node.items():
             kind = type(value)
             if kind is dict or kind is list:
-                yield from _find_containers(value)
+                yield from _find_containers(value, passed)
                 if kind is list and (key == "containers" or key == "initContainers"):
                     yield value
     elif type(node) is list:
         for item in node:
             if type(item) is dict or type(item) is list:
-                yield from _find_containers(item)
+                yield from _find_containers(item, passed)
 
 
 def changed(value: str, image: Image) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from headgate.kustomize.config import TransformerConfig
 from headgate.kustomize.errors import ResourceError
 from headgate.kustomize.fieldspec import FieldSpec, Plans, merge_specs, visit
-from headgate.kustomize.growth import charge
+from headgate.kustomize.growth import GLANCE, NODE, charge
 from headgate.kustomize.model import Label
 from headgate.kustomize.resmap import ResMap
 from headgate.kustomize.resource import Resource
@@ -27,7 +27,7 @@ def add_pairs(resources: ResMap, pairs: dict[str, str], plans: Plans) -> None:
     # The quotes of the kustomization file are not those of the object.
     pairs = {key: str(value) for key, value in pairs.items()}
     new = created_texts(pairs)
-    size = sum(len(key) + len(value) for key, value in pairs.items())
+    size = sum(4 * GLANCE + len(key) + len(value) for key, value in pairs.items())
     created: dict[str, list[Any]] = {}
     current: Resource
 
@@ -48,7 +48,9 @@ def add_pairs(resources: ResMap, pairs: dict[str, str], plans: Plans) -> None:
 
     for resource in resources:
         current = resource
-        for plan in plans.of(resource.gvk):
+        here = plans.of(resource.gvk)
+        charge(NODE // 2 * (1 + len(here)))
+        for plan in here:
             if plan.path == _ANNOTATIONS and not plan.create and resource.has_notes():
                 # kustomize keeps its notes as annotations, so there already is a map of them.
                 plan = plan._replace(create=True)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from headgate.kustomize.config import References, TransformerConfig
 from headgate.kustomize.errors import BuildError, ReferenceFault, ResourceError
 from headgate.kustomize.fieldspec import Plan, steps, visit
+from headgate.kustomize.growth import GLANCE, charge
 from headgate.kustomize.ids import Gvk, ResId
 from headgate.kustomize.resmap import ResMap
 from headgate.kustomize.resource import Obj, Resource
@@ -117,6 +118,8 @@ class _Referrer:
         found.sort(key=lambda arrival: arrival.number)
         for number, container, key in found:
             plan, kinds = references.all[number]
+            held = container[key]
+            charge(3 * GLANCE * len(kinds) * (len(held) if type(held) is list else 1))
             try:
                 for kind in kinds:
                     self._set(container, key, kind, plan.path)

@@ -8,7 +8,7 @@ from headgate.kustomize.config import Specs
 from headgate.kustomize.errors import ResourceError
 from headgate.kustomize.fieldspec import plan_of, visit
 from headgate.kustomize.generators import content_hash
-from headgate.kustomize.growth import charge
+from headgate.kustomize.growth import GLANCE, NODE, charge, charge_value
 from headgate.kustomize.ids import Gvk
 from headgate.kustomize.resmap import ResMap
 from headgate.kustomize.resource import Resource, written_text
@@ -46,6 +46,7 @@ def _affix(resources: ResMap, prefix: str, suffix: str, specs: Specs) -> None:
         container[key] = rewritten(old, text)
 
     for resource in resources:
+        charge(NODE + 2 * GLANCE * len(plans))
         original = resource.original_gvk
         if any(original.selected_by(fixed) for fixed in _FIXED_NAMES):
             continue
@@ -54,6 +55,8 @@ def _affix(resources: ResMap, prefix: str, suffix: str, specs: Specs) -> None:
             if not original.selected_by(spec.gvk):
                 continue
             if spec.path == "metadata/name" and (prefix or suffix):
+                # The lists of all of them are copied.
+                charge(NODE + GLANCE * (len(resource.prefixes) + len(resource.suffixes)))
                 if prefix:
                     resource.prefixes = (*resource.prefixes, prefix)
                 if suffix:
@@ -67,6 +70,7 @@ def _affix(resources: ResMap, prefix: str, suffix: str, specs: Specs) -> None:
 
 def add_hashes(resources: ResMap) -> None:
     """Append the hash of their content to the names of generated objects."""
+    charge(GLANCE * len(resources))
     for resource in resources:
         if resource.needs_hash:
             _add_hash(resource)
@@ -74,6 +78,7 @@ def add_hashes(resources: ResMap) -> None:
 
 
 def _add_hash(resource: Resource) -> None:
+    charge_value(resource.obj)
     digest = content_hash(resource.obj)
     resource.remember_id()
     metadata = resource.metadata

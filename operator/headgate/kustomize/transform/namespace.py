@@ -7,7 +7,7 @@ from typing import Any
 
 from headgate.kustomize.errors import KustomizationError, ResourceError
 from headgate.kustomize.fieldspec import Plans, visit
-from headgate.kustomize.growth import charge
+from headgate.kustomize.growth import GLANCE, NODE, charge
 from headgate.kustomize.resmap import ResMap
 from headgate.kustomize.resource import Resource
 
@@ -83,7 +83,9 @@ def _apply(resource: Resource, plans: Plans, setter: Callable[[Any, Any], None],
     if is_binding and mode != NO_SUBJECTS:
         _set_subjects(resource, setter, mode)
     is_core = gvk.api_version == "v1"
-    for plan in plans.of(gvk):
+    here = plans.of(gvk)
+    charge(NODE * (1 + len(here)))
+    for plan in here:
         if plan.path == "metadata/namespace" or (plan.path == "metadata/name" and not is_core):
             continue
         if is_binding and plan.path == "subjects/namespace" and _names_binding(plans, gvk.kind):
@@ -101,6 +103,7 @@ def _set_subjects(resource: Resource, setter: Callable[[Any, Any], None], mode: 
         return
     if not isinstance(subjects, list):
         raise ResourceError("must be a list", object=str(resource), field="subjects")
+    charge(GLANCE * len(subjects))
     wanted = ("name", "default") if mode == DEFAULT_ONLY else ("kind", "ServiceAccount")
     for subject in subjects:
         if subject is None:

@@ -12,7 +12,7 @@ from types import NoneType
 from typing import NamedTuple
 
 from headgate.kustomize.errors import BuildError, PatchError
-from headgate.kustomize.growth import charge, size_of
+from headgate.kustomize.growth import NODE, charge, size_of
 from headgate.kustomize.jsonpatch import JsonPatch
 from headgate.kustomize.merge import strategic_merge
 from headgate.kustomize.model import PatchOptions, Selector
@@ -33,6 +33,8 @@ from headgate.kustomize.sharing import follow, trail_for
 from headgate.kustomize.transform.words import spelled, take_words
 from headgate.kustomize.yaml.scalars import Quoted, created_texts, scalar_text
 
+_ANNOTATIONS = ("metadata", "annotations")
+
 
 class LoadedPatch(NamedTuple):
     """A patch made ready: either strategic merge patches or one JSON patch, and where it came from."""
@@ -49,9 +51,10 @@ def apply_patch(resources: ResMap, patch: LoadedPatch, schema: Schema) -> None:
     if patch.json is not None:
         if patch.target is None:
             raise PatchError("a JSON patch needs a target", file=patch.source)
+        in_notes = patch.json.touches(_ANNOTATIONS)
         for resource in select(resources, patch.target):
             resource.remember_id()
-            _apply_json(resource, patch.json, patch.source)
+            _apply_json(resource, patch.json, patch.source, in_notes)
             resources.touched(resource)
         return
     if patch.target is None:
@@ -77,8 +80,9 @@ def apply_merges(resources: ResMap, merges: Iterable[tuple[Resource, str]], sche
 
 def apply_json(resources: ResMap, patch: JsonPatch, target: Selector, source: str) -> None:
     """Apply one entry of ``patchesJson6902``; raises PatchError."""
+    in_notes = patch.touches(_ANNOTATIONS)
     for resource in select(resources, target):
-        _apply_json(resource, patch, source)
+        _apply_json(resource, patch, source, in_notes)
         resources.touched(resource)
 
 
@@ -98,6 +102,8 @@ def _merge_selected(
     resources: ResMap, selected: list[Resource], patch: Resource, loaded: LoadedPatch, schema: Schema
 ) -> None:
     """Apply a patch to chosen targets as if it were written for each of them."""
+    if not selected:
+        return
     body = _with_text_metadata(patch)
     words = {path: word for path, word in patch.words.items() if path[0] != "metadata"}
     size = size_of(body)
@@ -135,7 +141,7 @@ def _merge_one(
     exposed = _touches_annotations_whole(patch.obj)
     before = _expose(target) if exposed else target.obj
     trail = trail_for(target)
-    charge(size)
+    charge(NODE + size)
     try:
         # The outcome shares parts with the patch, which is to stay as it is for its other targets.
         merged = strategic_merge(before, spelled(patch), schema, target.blanks, trail)
@@ -175,8 +181,15 @@ def _touches_annotations_whole(patch: Obj) -> bool:
     return not isinstance(annotations, dict) or "$patch" in annotations
 
 
-def _apply_json(resource: Resource, patch: JsonPatch, source: str) -> None:
+def _apply_json(resource: Resource, patch: JsonPatch, source: str, in_notes: bool) -> None:
+    """Apply a JSON patch; ``in_notes`` tells whether it may read or write the annotations."""
+    charge(NODE)
+    if not in_notes and type(resource.obj.get("metadata")) is dict and resource.is_plainly_noted():
+        _apply_beside_notes(resource, patch, source)
+        return
     notes = resource.bookkeeping()
+    # They grow with every patch, and are written and read with each.
+    charge(4 * sum([len(text) for text in notes.values()]))
     before = _expose(resource)
     try:
         resource.obj = patch.apply(before)
@@ -184,13 +197,33 @@ def _apply_json(resource: Resource, patch: JsonPatch, source: str) -> None:
         raise error.at(file=source, object=str(resource)) from None
     if not isinstance(resource.obj.get("metadata"), (dict, NoneType)):
         raise PatchError("the patch leaves no mapping of metadata", file=source, object=label_of(before))
-    # The patch went through JSON, where every null is written alike.
-    resource.words = {}
-    resource.in_braces = False
-    resource.shared = []
+    _forget_writing(resource)
     # kustomize restores its bookkeeping after a JSON patch, whatever the patch did to the annotations.
     resource.write_texts("annotations", {**resource.annotations, **notes})
     _conceal(resource)
+
+
+def _apply_beside_notes(resource: Resource, patch: JsonPatch, source: str) -> None:
+    """Apply a JSON patch that does not come near the annotations: the notes in them need not be spelled out."""
+    before = resource.obj
+    annotations = metadata_of(before).get("annotations")
+    if resource.transformations and annotations:
+        # As _expose has it.
+        before = {**before, "metadata": {**before["metadata"], "annotations": resource.annotations}}
+    try:
+        resource.obj = patch.apply(before)
+    except BuildError as error:
+        raise error.at(file=source, object=str(resource)) from None
+    _forget_writing(resource)
+    if "annotations" in resource.obj["metadata"]:
+        resource.write_texts("annotations", resource.annotations)
+
+
+def _forget_writing(resource: Resource) -> None:
+    """A JSON patch sends the object through JSON, where every null is written alike."""
+    resource.words = {}
+    resource.in_braces = False
+    resource.shared = []
 
 
 def _expose(resource: Resource) -> Obj:
@@ -203,6 +236,8 @@ def _expose(resource: Resource) -> Obj:
     if resource.origin is not None:
         notes[ORIGIN] = resource.origin.text()
     if resource.transformations:
+        # As long as a line or more for each.
+        charge(NODE * len(resource.transformations))
         notes[TRANSFORMATIONS] = transformations_text(resource.transformations)
         # Of all the notes, these make texts of whatever is there.
         annotations = resource.annotations

@@ -12,7 +12,7 @@ from headgate.kustomize.copying import copied
 from headgate.kustomize.embedded import edit_embedded
 from headgate.kustomize.errors import BuildError, ReferenceFault
 from headgate.kustomize.fieldpath import MISSING, look_up, look_up_slot, split_dotted
-from headgate.kustomize.growth import charge, charge_value
+from headgate.kustomize.growth import GLANCE, NODE, charge, charge_value
 from headgate.kustomize.ids import DEFAULT_NAMESPACE, Gvk
 from headgate.kustomize.model import FieldOptions, Replacement, ReplacementTarget, Selector, Source
 from headgate.kustomize.pathmatch import CREATED, Slot, find_slots, kind_of
@@ -53,6 +53,7 @@ class _LiteralId(NamedTuple):
 def replace_fields(resources: ResMap, replacements: Iterable[Replacement]) -> None:
     """Carry out replacements one after the other; raises ReferenceFault."""
     for replacement in replacements:
+        charge(NODE)
         if (replacement.source is None and replacement.source_value is None) or replacement.targets is None:
             raise ReferenceFault("a replacement needs a source and at least one target")
         try:
@@ -72,7 +73,7 @@ def _ids(resource: Resource) -> list[_LiteralId]:
     ids = [_LiteralId(gvk, resource.name, resource.namespace)]
     ids.extend(
         _LiteralId(Gvk(gvk.group, gvk.version, kind), name, namespace)
-        for namespace, name, kind in resource.previous
+        for namespace, name, kind, _ in resource.previous
     )
     return ids
 
@@ -105,9 +106,11 @@ def _source_value(resources: ResMap, replacement: Replacement) -> _Value:
 def _select_source(resources: ResMap, source: Source) -> Resource:
     wanted = Gvk(source.group, source.version, source.kind)
     namespace = source.namespace or DEFAULT_NAMESPACE
+    offered = resources.named(source.name) if source.name else resources
+    charge((NODE + 2 * GLANCE) * len(offered))
     found = [
         resource
-        for resource in (resources.named(source.name) if source.name else resources)
+        for resource in offered
         if any(
             (not source.name or item.name == source.name)
             and (not source.namespace or (item.namespace or DEFAULT_NAMESPACE) == namespace)
@@ -149,6 +152,7 @@ def _replace(resources: ResMap, value: _Value, target: ReplacementTarget) -> _Va
     selected = compile_id(target.select, "select")
     rejected = [compile_id(item, "reject") for item in target.reject if item.selects_id]
     for resource in candidates(resources, target.select.name):
+        charge(NODE + 4 * GLANCE * (1 + len(rejected)) * (1 + len(resource.previous)))
         if not accepts_metadata(resource, target.select, "select") or _rejects_metadata(
             resource, target.reject
         ):
@@ -158,6 +162,7 @@ def _replace(resources: ResMap, value: _Value, target: ReplacementTarget) -> _Va
             continue
         if any(_accepts(selected, item) for item in ids):
             for path in target.field_paths or (_DEFAULT_FIELD,):
+                charge(4 * NODE)
                 try:
                     _write(resource, value, path, target.options)
                 except BuildError as error:
@@ -254,6 +259,7 @@ def _set(slot: Slot, value: _Value, options: FieldOptions | None) -> None:
     old = container[key]
     is_scalar = old is CREATED or not isinstance(old, (dict, list))
     text = _joined(("" if old is CREATED else scalar_text(old)) if is_scalar else None, value, options)
+    charge(NODE)
     try:
         if old is CREATED:
             container[key] = resolve_v3(text)

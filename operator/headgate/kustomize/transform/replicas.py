@@ -7,6 +7,7 @@ from typing import Any
 from headgate.kustomize.config import Specs
 from headgate.kustomize.errors import ResourceError
 from headgate.kustomize.fieldspec import plan_of, visit
+from headgate.kustomize.growth import NODE, charge
 from headgate.kustomize.model import Replica
 from headgate.kustomize.resmap import ResMap
 from headgate.kustomize.yaml.scalars import Quoted
@@ -24,8 +25,10 @@ def set_replicas(resources: ResMap, replica: Replica, specs: Specs) -> None:
 
     found = False
     for spec in specs:
+        charge(NODE)
         plan = plan_of(spec)
         for resource in resources.named(replica.name):
+            charge(NODE * (2 + len(resource.previous)))
             ids = (*resource.previous_ids(), resource.id())
             if any(item.name == replica.name and item.gvk.selected_by(spec.gvk) for item in ids):
                 found = True

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from headgate.kustomize.errors import ResourceError
 from headgate.kustomize.fieldpath import MISSING, look_up
 from headgate.kustomize.fieldspec import Plans, split_path
-from headgate.kustomize.growth import charge
+from headgate.kustomize.growth import NODE, charge
 from headgate.kustomize.model import Selector
 from headgate.kustomize.resmap import ResMap
 from headgate.kustomize.resource import Resource
@@ -56,7 +56,7 @@ def _write(resource: Resource, value: str, target: ValueTarget) -> None:
         raise ResourceError("must be a scalar", object=str(resource), field=target.field_path)
     if target.file_path_position > 0:
         value = insert_part(scalar_text(old), target.file_path_position - 1, value)
-    charge(len(value))
+    charge(2 * NODE + len(value))
     node[name] = rewritten(old, value)
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from headgate.kustomize.errors import BuildError, ReferenceFault, ResourceError
 from headgate.kustomize.fieldpath import MISSING, look_up, split_dotted, with_indexes
 from headgate.kustomize.fieldspec import Plans, visit
-from headgate.kustomize.growth import charge
+from headgate.kustomize.growth import GLANCE, NODE, charge
 from headgate.kustomize.ids import ResId, effective_namespace
 from headgate.kustomize.model import Var
 from headgate.kustomize.resmap import ResMap
@@ -95,7 +95,9 @@ def resolve_vars(resources: ResMap, variables: Vars, plans: Plans) -> None:
     expansion = _Expansion(values)
     for resource in resources:
         expansion.resource = resource
-        for plan in plans.of(resource.gvk):
+        here = plans.of(resource.gvk)
+        charge(NODE * len(here))
+        for plan in here:
             visit(resource.obj, plan, expansion.apply, None, resource)
     unused = sorted(values.keys() - expansion.used)
     if unused:
@@ -185,13 +187,11 @@ class _Expansion:
         if "$" not in text:
             # Whatever is looked at loses its style.
             return str(text) if type(text) is Folded else text
+        charge(4 * GLANCE * text.count("$") + len(text) // GLANCE)
         pieces: list[str] = []
         done = cursor = 0
         last = text.rfind(")")
-        while cursor < len(text):
-            if text[cursor] != "$" or cursor + 1 == len(text):
-                cursor += 1
-                continue
+        while 0 <= (cursor := text.find("$", cursor)) < len(text) - 1:
             pieces.append(text[done:cursor])
             follower = text[cursor + 1]
             end = text.find(")", cursor + 2) if follower == "(" and cursor < last else -1

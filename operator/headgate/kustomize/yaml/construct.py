@@ -32,6 +32,8 @@ __all__ = ["Constructor", "Malformed"]
 
 _USUAL = frozenset(("null", "true", "false"))
 _NO_KEY: Any = object()
+_LONG = 8
+"""The bits of a text's length that do not count: each 256 characters are like a value more."""
 _MERGE: Any = object()
 _DROPPED: Any = object()
 _OPEN: Any = object()
@@ -84,7 +86,8 @@ class Constructor:
         self.words: list[tuple[dict[str, Any], str, str, bool]] = []
         self.in_braces = False
         flow_level = 0
-        self._copies = 0
+        self.copies = 0
+        """How many values aliases have added."""
         cache, last_wins, first_wins = self._known.values, self._last_wins, self._first_wins
         # Only resources are printed and read again on their way.
         folded = Quoted if self._any_keys else Folded
@@ -261,8 +264,9 @@ class Constructor:
         return self._copy(value, event.start_mark.line)
 
     def _copy(self, value: Any, line: int) -> Any:
-        self._copies += 1
-        if self._copies > self._max_copies:
+        # A long text is shared, but printed as often as it is there.
+        self.copies += 1 + (len(value) >> _LONG if isinstance(value, str) else 0)
+        if self.copies > self._max_copies:
             raise Malformed(f"aliases add more than {self._max_copies} values", line)
         if type(value) is dict:
             return {key: self._copy(item, line) for key, item in value.items()}

@@ -18,6 +18,7 @@ from yaml.cyaml import CParser  # type: ignore[attr-defined]
 from yaml.reader import ReaderError
 
 from headgate.kustomize.errors import YamlError
+from headgate.kustomize.growth import NODE, charge, charge_reading
 from headgate.kustomize.yaml.block import read_block
 from headgate.kustomize.yaml.construct import Constructor, Malformed
 from headgate.kustomize.yaml.known import known
@@ -85,8 +86,10 @@ def load_documents(
 ) -> list[Document]:
     """Return the documents of a file in order, without those that are empty or null.
 
-    ``file`` only serves messages. Raises YamlError with the file and, where known, the line.
+    ``file`` only serves messages. Raises YamlError with the file and, where known, the line; LimitExceeded when the
+    build reads the same again and again.
     """
+    charge_reading(data)
     text = _decode(data, file, limits)
     documents: list[Document] = []
     constructor = Constructor(
@@ -116,6 +119,8 @@ def load_documents(
             raise _character_error(error, piece, file, first_line) from None
         except YAMLError as error:
             raise YamlError(str(error), file=file) from None
+        # There is a limit for each document, but a file may have many.
+        charge(NODE // 2 * constructor.copies)
         if found is not None and found[0] is not None:
             documents.append(
                 Document(found[0], found[1] + first_line, constructor.words, constructor.in_braces)
