@@ -61,7 +61,7 @@ def both(tree: Tree) -> tuple[Printed, Printed]:
 def explained(tree: Tree, theirs: Printed, mine: Printed) -> bool:
     """Tell whether this is among the differences that docs/build.md lists and the trees come upon."""
     if theirs.failed:
-        crashed = "panic: " in theirs.text and "goroutine " in theirs.text
+        crashed = re.search("panic: (.|\n)*goroutine |number of previous names", theirs.text)
         merge_key = "invalid map key: value='<<'" in theirs.text
         blank = "is missing for replacement source" in theirs.text and _has(tree, r": (}|,)")
         typed = re.search("ASYAML .*cannot decode !!", theirs.text) and _has(tree, "replacements")

@@ -208,7 +208,7 @@ def kept_by_content(
 ) -> TransformerConfig:
     """Return the configuration that ``read`` makes of a file, kept for files with the same content."""
     if is_http(path):
-        return read(loader.load(path), path)
+        return read(loader.load(path), loader.name_of(path))
     place = loader.locate(path)
     content_id = loader.tree.content_id(place)
     known: TransformerConfig | None = CACHE.get(use, content_id) if content_id else None

@@ -61,8 +61,8 @@ class Loader:
         return clean
 
     def name_of(self, path: str) -> str:
-        """Return how messages name what ``load`` reads: the tree path, or the URL."""
-        return path if is_http(path) else self.at(path)
+        """Return how messages name what ``load`` reads: the tree path, or the URL without credentials."""
+        return _without_credentials(path) if is_http(path) else self.at(path)
 
     def locate(self, path: str) -> str:
         """Return the tree path of a file that may be read here.
@@ -103,7 +103,7 @@ class Loader:
     def _load_http(self, url: str) -> bytes:
         content = self._fetcher(url).file(url)
         if content is None:
-            raise FileMissing("is not the URL of a file", file=url)
+            raise FileMissing("is not the URL of a file", file=self.name_of(url))
         self.count(len(content))
         return content
 

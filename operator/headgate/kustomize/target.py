@@ -147,8 +147,9 @@ class Target:
                 raise
             self._add_directory(gathered, self._loader.enter(url), url, component=False)
             return
-        objects = self._context.parse_objects(data, file=url)
-        self._add_objects(gathered, self._context.resources(objects, url), url)
+        name = self._loader.name_of(url)
+        objects = self._context.parse_objects(data, file=name)
+        self._add_objects(gathered, self._context.resources(objects, name), url)
 
     def _add_objects(self, gathered: Accumulator, resources: list[Resource], path: str) -> None:
         if self._origin is not None:

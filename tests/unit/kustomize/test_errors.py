@@ -22,6 +22,8 @@ from headgate.kustomize import (
     YamlError,
     build,
 )
+from headgate.kustomize.giturl import GitUrl
+from headgate.kustomize.tree import Tree
 
 MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n"
 WORKLOAD = """\
@@ -759,3 +761,30 @@ def test_a_directory_that_cannot_be_built() -> None:
         build(MemoryTree({"a": ""}), "none")
     with pytest.raises(FileMissing, match="a: is a file; a directory is needed"):
         build(MemoryTree({"a": ""}), "a")
+
+
+class Anything:
+    """A fetcher for which every URL is that of a broken file."""
+
+    def repository(self, url: GitUrl) -> Tree:
+        raise FileMissing("no such repository", file=str(url.repository))
+
+    def file(self, url: str) -> bytes | None:
+        return None if "gone" in url else b"{a\n\xff=b"
+
+
+@pytest.mark.parametrize("name", ["a.yaml", "gone.yaml"])
+@pytest.mark.parametrize(
+    "field",
+    [
+        "resources: [{}]",
+        "crds: [{}]",
+        "configMapGenerator: [{{name: a, envs: [{}]}}]",
+        "openapi: {{path: {}}}",
+    ],
+)
+def test_messages_leave_out_credentials_in_urls(field: str, name: str) -> None:
+    files = {"kustomization.yaml": field.format(f"https://ada:hunter2@example.com/{name}")}
+    with pytest.raises(BuildError, match=r"example\.com") as caught:
+        build(MemoryTree(files), "", BuildOptions(allow_remote=Anything()))
+    assert "hunter2" not in str(caught.value)
