@@ -69,7 +69,9 @@ def explained(tree: Tree, theirs: Printed, mine: Printed) -> bool:
         unnamed = "missing metadata.name in object" in theirs.text and _has(tree, r'"path": "/metadata')
         return bool(crashed or merge_key or blank or typed or comment or unnamed)
     if mine.failed:
-        mistyped = "would change the type of the field" in mine.text and "!!" in theirs.text
+        # In YAML within text, which another kustomization may have replaced since.
+        within = "!!" in theirs.text or "field data.config" in mine.text
+        mistyped = "would change the type of the field" in mine.text and within
         loose = "was written over, but an alias" in mine.text
         return "has lost its name or kind to a patch" in mine.text or mistyped or loose
     claims = _has(tree, "includeTemplates") and _has(tree, "volumeClaimTemplates")
