@@ -13,7 +13,7 @@ from functools import cached_property, lru_cache
 from headgate.kustomize import defaults
 from headgate.kustomize.decode import Decoder, Record, list_of, text
 from headgate.kustomize.documents import CACHE
-from headgate.kustomize.errors import BuildError, KustomizationError
+from headgate.kustomize.errors import KustomizationError, within
 from headgate.kustomize.fieldspec import FieldSpec, Plans, merge_specs, sort_specs
 from headgate.kustomize.giturl import is_http
 from headgate.kustomize.ids import Gvk
@@ -184,14 +184,12 @@ def config_from_files(loader: Loader, paths: tuple[str, ...]) -> TransformerConf
     """Return the configuration that the files of ``configurations`` give; raises TreeError or KustomizationError."""
     config = EMPTY
     for index, path in enumerate(paths):
-        try:
+        with within(f"configurations[{index}]"):
             read = kept_by_content(loader, path, "configuration", _read)
             try:
                 config = config.merged(read)
             except KustomizationError as error:
                 raise error.at(file=loader.name_of(path)) from None
-        except BuildError as error:
-            raise error.inside(f"configurations[{index}]") from None
     return config
 
 
@@ -207,14 +205,15 @@ def kept_by_content(
     loader: Loader, path: str, use: str, read: Callable[[bytes, str], TransformerConfig]
 ) -> TransformerConfig:
     """Return the configuration that ``read`` makes of a file, kept for files with the same content."""
+    name = loader.name_of(path)
     if is_http(path):
-        return read(loader.load(path), loader.name_of(path))
+        return read(loader.load(path), name)
     place = loader.locate(path)
     content_id = loader.tree.content_id(place)
     known: TransformerConfig | None = CACHE.get(use, content_id) if content_id else None
     if known is None:
         data = loader.read(place)
-        known = read(data, loader.at(path))
+        known = read(data, name)
         if content_id:
             CACHE.put(use, content_id, known, len(data))
     return known

@@ -6,7 +6,7 @@ from typing import Any
 
 from headgate.kustomize.copying import copied
 from headgate.kustomize.documents import CACHE, Path, Placed, objects_in
-from headgate.kustomize.errors import BuildError, KustomizationError, LimitExceeded
+from headgate.kustomize.errors import KustomizationError, LimitExceeded, within
 from headgate.kustomize.growth import GLANCE, charge, count_of
 from headgate.kustomize.ids import Gvk
 from headgate.kustomize.loader import Loader
@@ -54,10 +54,8 @@ class Context:
 
         The build's own kustomization decides; if it says nothing, the first of its bases that does.
         """
-        try:
+        with within("openapi.path"):
             data = loader.load(openapi["path"]) if "path" in openapi else None
-        except BuildError as error:
-            raise error.inside("openapi.path") from None
         if self._schema_chosen and not top:
             return
         if data is not None:

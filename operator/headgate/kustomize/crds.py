@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from headgate.kustomize.config import EMPTY, TransformerConfig, kept_by_content
-from headgate.kustomize.errors import BuildError, KustomizationError, LimitExceeded
+from headgate.kustomize.errors import BuildError, KustomizationError, LimitExceeded, within
 from headgate.kustomize.fieldspec import FieldSpec, merge_specs
 from headgate.kustomize.ids import Gvk
 from headgate.kustomize.loader import Loader
@@ -41,10 +41,8 @@ def config_from_crds(loader: Loader, paths: tuple[str, ...]) -> TransformerConfi
     """Return the configuration that OpenAPI definition files give; raises TreeError or KustomizationError."""
     config = EMPTY
     for index, path in enumerate(paths):
-        try:
+        with within(f"crds[{index}]"):
             config = config.merged(kept_by_content(loader, path, "crds", _read))
-        except BuildError as error:
-            raise error.inside(f"crds[{index}]") from None
     return config
 
 

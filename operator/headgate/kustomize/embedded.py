@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from headgate.kustomize.errors import BuildError, ReferenceFault, YamlError
-from headgate.kustomize.fieldpath import MISSING, is_entry, is_index, look_up
+from headgate.kustomize.fieldpath import MISSING, clean, is_entry, look_up, look_up_slot
 from headgate.kustomize.growth import charge
 from headgate.kustomize.nodepath import find_nodes, read_text
 from headgate.kustomize.yaml import Dialect, load_documents, scalar_text, to_indented_json, to_json
@@ -24,8 +24,7 @@ __all__ = ["Edited", "edit_embedded"]
 
 _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")
 _SCAN = 8
-_NODES = 64
-"""What is charged for each character that is read and written: as values, or as nodes, which takes longer."""
+"""What is charged for each character that is read and written as values."""
 
 
 class Edited(NamedTuple):
@@ -58,7 +57,6 @@ def edit_embedded(
             done = _json_with(found, rest, text)
             if done is not None:
                 return Edited(place, done)
-        charge(_NODES * len(found))
         page = read_text(found)
         return None if page is None else Edited(place, _edited(found, page, rest, create, edit))
     return None
@@ -101,23 +99,20 @@ def _json_with(text: str, path: list[str], new: str) -> str | None:
     except (ValueError, YamlError):
         return None
     charge(_SCAN * len(text))
-    container, key = None, None
-    value = document
-    for segment in path:
-        index = int(segment) if is_index(segment) else None
-        if index is None and type(value) is dict and segment in value and not is_entry(segment):
-            container, key = value, segment
-        elif index is not None and type(value) is list and index < len(value):
-            container, key = value, index  # type: ignore[assignment]
-        else:
-            return None
-        value = container[key]  # type: ignore[index]
-    if isinstance(value, str):
-        container[key] = new  # type: ignore[index]
-    elif type(value) is int and _WHOLE.fullmatch(new):
-        container[key] = int(new)  # type: ignore[index]
-    else:
+    if clean(path) != path or any(segment == "-" or is_entry(segment) for segment in path):
+        # These mean something else among nodes.
         return None
+    try:
+        old = look_up(document, path)
+    except BuildError:
+        return None
+    value: str | int = new
+    if type(old) is int and _WHOLE.fullmatch(new):
+        value = int(new)
+    elif not isinstance(old, str):
+        return None
+    container, key = look_up_slot(document, path)
+    container[key] = value
     return _printed(text, document)
 
 

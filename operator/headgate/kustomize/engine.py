@@ -58,20 +58,17 @@ def build(tree: Tree, path: str, options: BuildOptions = _DEFAULT_OPTIONS) -> li
     context = Context(options)
     try:
         with bounded(options.limits.bytes_written):
-            return _build(Target(loader, context), loader, context, options)
+            target = Target(loader, context)
+            try:
+                return _build(target, loader, context, options)
+            except BuildError as error:
+                # What is found at the end is about what the whole build makes.
+                raise error.at(file=target.file) from None
     except RecursionError:
         raise KustomizationError("the input is nested too deeply") from None
 
 
 def _build(target: Target, loader: Loader, context: Context, options: BuildOptions) -> list[Obj]:
-    try:
-        return _built(target, loader, context, options)
-    except BuildError as error:
-        # What is found at the end is about what the whole build makes.
-        raise error.at(file=target.file) from None
-
-
-def _built(target: Target, loader: Loader, context: Context, options: BuildOptions) -> list[Obj]:
     kustomization = target.kustomization
     context.use_openapi(kustomization.openapi, loader, top=True)
     metadata = kustomization.build_metadata

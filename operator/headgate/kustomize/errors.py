@@ -44,6 +44,7 @@ __all__ = [
     "TreeError",
     "YamlError",
     "raise_all",
+    "within",
 ]
 
 
@@ -135,6 +136,26 @@ class BuildError(Exception):
                 error.message = f"line {error.line + skipped} of the {what}: {error.message}"
             error.file = error.line = None
         return self
+
+
+class within:  # noqa: N801 - read as the word it is
+    """A context that tells of the build errors raised in it which entry of a file they are about.
+
+    ``file`` is the file if it is known by now; see :meth:`BuildError.inside`.
+    """
+
+    __slots__ = ("_entry", "_file")
+
+    def __init__(self, entry: str, *, file: str | None = None) -> None:
+        self._entry = entry
+        self._file = file
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, BuildError):
+            error.inside(self._entry, file=self._file)
 
 
 def _joint(field: str) -> str:

@@ -7,10 +7,12 @@ list entries by a field, ``[=text]`` plain ones, a number by position.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from headgate.kustomize.errors import BuildError, ReferenceFault
 from headgate.kustomize.fieldspec import split_path
+from headgate.kustomize.patterns import BadPattern, searcher
 from headgate.kustomize.yaml.scalars import scalar_text
 
 # As many digits as 64 bits surely hold; more of them are no number for kustomize either.
@@ -78,6 +80,18 @@ def with_indexes(path: list[str]) -> list[str]:
             result.append(match.group(1))
         result.append(match.group(2))
     return result
+
+
+def entry_pattern(segment: str) -> tuple[str, str, Callable[[str], bool]]:
+    """Split ``[field=pattern]``, and compile what replacements take for an expression that may match anywhere.
+
+    Raises ReferenceFault when it is none.
+    """
+    field, pattern = split_entry(segment)
+    try:
+        return field, pattern, searcher(pattern)
+    except BadPattern as error:
+        raise ReferenceFault(str(error)) from None
 
 
 def look_up(node: Any, path: list[str]) -> Any:

@@ -10,7 +10,7 @@ import hashlib
 from typing import Any
 
 from headgate.kustomize.copying import converted
-from headgate.kustomize.errors import BuildError, KustomizationError
+from headgate.kustomize.errors import BuildError, KustomizationError, within
 from headgate.kustomize.loader import Loader
 from headgate.kustomize.model import GeneratorArgs, GeneratorOptions
 from headgate.kustomize.resource import Obj, ScopeOf
@@ -84,21 +84,15 @@ def _base64(content: bytes) -> str:
 def _pairs(args: GeneratorArgs, loader: Loader) -> list[tuple[str, bytes]]:
     pairs: list[tuple[str, bytes]] = []
     for index, path in enumerate(args.envs):
-        try:
+        with within("env" if path == args.env else f"envs[{index}]"):
             pairs.extend(env_pairs(loader.load(path), file=loader.name_of(path)))
-        except BuildError as error:
-            raise error.inside("env" if path == args.env else f"envs[{index}]") from None
     for index, text in enumerate(args.literals):
-        try:
+        with within(f"literals[{index}]"):
             pairs.append(_literal(text))
-        except BuildError as error:
-            raise error.inside(f"literals[{index}]") from None
     for index, text in enumerate(args.files):
-        try:
+        with within(f"files[{index}]"):
             key, path = _file_source(text)
             pairs.append((key, loader.load(path)))
-        except BuildError as error:
-            raise error.inside(f"files[{index}]") from None
     seen: set[str] = set()
     for key, _ in pairs:
         if key in seen:

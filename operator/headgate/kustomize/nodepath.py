@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from headgate.kustomize.errors import ReferenceFault, YamlError
-from headgate.kustomize.fieldpath import is_entry, is_index, split_entry
-from headgate.kustomize.growth import charge
-from headgate.kustomize.patterns import BadPattern, searcher
+from headgate.kustomize.fieldpath import entry_pattern, is_entry, is_index
+from headgate.kustomize.growth import GLANCE, charge
 from headgate.kustomize.yaml.nodes import Kind, Node, Page, created, read, written_node
 
 __all__ = ["find_nodes", "find_within", "read_text"]
+
+_SCAN = 72
+"""What is charged for each character that is read and written as nodes."""
 
 
 def find_nodes(node: Node, path: list[str], create: Kind | None) -> list[Node]:
@@ -72,8 +74,7 @@ def find_within(text: str, path: list[str], create: Kind | None) -> list[Node] |
 
 def read_text(text: str) -> Page | None:
     """Return the document that a text is, None when it is nothing but text; raises BuildError."""
-    # Reading and writing all of it is what this costs.
-    charge(len(text))
+    charge(_SCAN * len(text))
     try:
         page = read(text)
     except YamlError as error:
@@ -93,11 +94,7 @@ def _at_index(node: Node, path: list[str], create: Kind | None) -> list[Node]:
 
 
 def _matching(node: Node, path: list[str], create: Kind | None) -> list[Node]:
-    field, pattern = split_entry(path[0])
-    try:
-        matches = searcher(pattern)
-    except BadPattern as error:
-        raise ReferenceFault(str(error)) from None
+    field, pattern, matches = entry_pattern(path[0])
     entries = _entries(node, path[0])
     found = _among(entries, field, matches, path, create)
     if found or create is None:
@@ -108,7 +105,8 @@ def _matching(node: Node, path: list[str], create: Kind | None) -> list[Node]:
         entry = created(Kind.MAPPING)
         entry.content = [created(Kind.SCALAR, field), value]
     entries.append(entry)
-    found = _among(entries, field, matches, path, create)
+    # None of the others leads anywhere, as has just been seen.
+    found = _among([entry], field, matches, path, create)
     if not found:
         raise ReferenceFault(f"an entry for {path[0]!r} cannot be created, as it would not match itself")
     return found
@@ -118,6 +116,7 @@ def _among(
     entries: list[Node], field: str, matches: Callable[[str], bool], path: list[str], create: Kind | None
 ) -> list[Node]:
     found: list[Node] = []
+    charge(2 * GLANCE * len(entries))
     for entry in entries:
         if not field:
             # kustomize ends the path here, whatever follows.

@@ -6,16 +6,21 @@ import codecs
 
 from headgate.kustomize.context import Context
 from headgate.kustomize.documents import Placed
-from headgate.kustomize.errors import BuildError, KustomizationError, LimitExceeded, PatchError, TreeError
+from headgate.kustomize.errors import (
+    BuildError,
+    KustomizationError,
+    LimitExceeded,
+    PatchError,
+    TreeError,
+    within,
+)
 from headgate.kustomize.growth import GLANCE, NODE, charge
 from headgate.kustomize.jsonpatch import JsonPatch, parse_json_patch
 from headgate.kustomize.loader import Loader
 from headgate.kustomize.model import Patch, PatchOptions, Selector
-from headgate.kustomize.resource import Resource, has_bookkeeping, metadata_of
+from headgate.kustomize.resource import ANNOTATIONS, Resource, has_bookkeeping, metadata_of
 from headgate.kustomize.transform.patches import LoadedPatch
 from headgate.kustomize.yaml import Dialect
-
-_ANNOTATIONS = ("metadata", "annotations")
 
 
 def load_patch(entry: Patch, loader: Loader, context: Context, file: str) -> LoadedPatch:
@@ -88,7 +93,7 @@ def _as_patch(placed: Placed, context: Context, options: PatchOptions) -> Resour
         # kustomize notes them in the patch's annotations, and so writes all of these anew, as text.
         patch.obj = {**patch.obj, "metadata": dict(metadata_of(patch.obj))}
         patch.write_texts("annotations", annotations)
-        patch.words = {path: word for path, word in patch.words.items() if path[:2] != _ANNOTATIONS}
+        patch.words = {path: word for path, word in patch.words.items() if path[:2] != ANNOTATIONS}
     return patch
 
 
@@ -107,14 +112,12 @@ def load_merges(
 
     for index, entry in enumerate(entries):
         where = f"{field}[{index}]"
-        try:
+        with within(where):
             objects = _inline_objects(entry, loader, context, file)
             if objects is None:
                 add(context.read_objects(loader, entry, Dialect.PATCH), loader.name_of(entry), where)
             else:
                 add(objects, file, where)
-        except BuildError as error:
-            raise error.inside(where) from None
     if inline:
         try:
             add(context.parse_objects(inline.encode(), file=file, dialect=Dialect.PATCH), file, "patches")

@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from headgate.kustomize.errors import ReferenceFault
-from headgate.kustomize.fieldpath import is_entry, is_index, split_entry
+from headgate.kustomize.fieldpath import entry_pattern, is_entry, is_index
 from headgate.kustomize.growth import GLANCE, NODE, charge
 from headgate.kustomize.nodepath import find_within
-from headgate.kustomize.patterns import BadPattern, searcher
 from headgate.kustomize.yaml.nodes import Kind
 from headgate.kustomize.yaml.scalars import Quoted, resolve_v3, scalar_text
 
@@ -115,11 +114,7 @@ class _Search:
         return self.find((items, index), path[1:])
 
     def _matching(self, node: Any, path: list[str]) -> list[Slot]:
-        field, pattern = split_entry(path[0])
-        try:
-            matches = searcher(pattern)
-        except BadPattern as error:
-            raise ReferenceFault(str(error)) from None
+        field, pattern, matches = entry_pattern(path[0])
         items = _items(node, path[0])
         found = self._among(items, field, matches, path)
         if found or self._create is None or node is None:

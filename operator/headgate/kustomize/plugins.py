@@ -14,7 +14,7 @@ from typing import Any
 from headgate.kustomize import patchfiles
 from headgate.kustomize.context import Context
 from headgate.kustomize.decode import Decoder, Record, boolean, integer, list_of, text, text_map, texts
-from headgate.kustomize.errors import BuildError, KustomizationError, Refused
+from headgate.kustomize.errors import BuildError, KustomizationError, Refused, within
 from headgate.kustomize.fieldspec import FieldSpec, Plans
 from headgate.kustomize.generators import make_config_map, make_secret
 from headgate.kustomize.loader import Loader
@@ -207,11 +207,9 @@ def _value_add(config: _Config, loader: Loader, context: Context) -> Transform:
 
 
 def _targets_of_file(path: str, loader: Loader) -> tuple[ValueTarget, ...]:
-    try:
+    with within("targetFilePath"):
         data, file = loader.load(path), loader.name_of(path)
         documents = load_documents(data, file=file, dialect=Dialect.CONFIG)
-    except BuildError as error:
-        raise error.inside("targetFilePath") from None
     decode = Record(_Config, {"targets": ("targets", _value_targets)})
     try:
         return decode(documents[0].value if documents else {}, "", False).targets

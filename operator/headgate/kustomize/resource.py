@@ -65,6 +65,8 @@ BUILD_ANNOTATIONS = frozenset(
 NOTED_ANNOTATIONS = BUILD_ANNOTATIONS | {ORIGIN, TRANSFORMATIONS}
 """These and what is told of origins: none of them is the object's own."""
 
+ANNOTATIONS = ("metadata", "annotations")
+"""Where objects have them."""
 _FEW_NAMES = 16
 
 

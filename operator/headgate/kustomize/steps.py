@@ -12,7 +12,7 @@ from typing import NamedTuple
 from headgate.kustomize import patchfiles
 from headgate.kustomize.config import TransformerConfig
 from headgate.kustomize.context import Context
-from headgate.kustomize.errors import BuildError, KustomizationError, Refused
+from headgate.kustomize.errors import BuildError, KustomizationError, Refused, within
 from headgate.kustomize.generators import make_config_map, make_secret
 from headgate.kustomize.growth import NODE, charge
 from headgate.kustomize.jsonpatch import JsonPatch
@@ -81,10 +81,8 @@ def _placed(run: Transform, entry: str, file: str) -> Transform:
     """Return the transformer with errors that tell the entry of the file that orders it."""
 
     def run_placed(resources: ResMap) -> None:
-        try:
+        with within(entry, file=file):
             run(resources)
-        except BuildError as error:
-            raise error.inside(entry, file=file) from None
 
     return run_placed
 
@@ -100,10 +98,8 @@ def _transformer_steps(
         yield Step("PatchStrategicMergeTransformer", merge)
     for index, entry in enumerate(kustomization.patches):
         where = f"patches[{index}]"
-        try:
+        with within(where):
             patch = patchfiles.load_patch(entry, loader, context, file)
-        except BuildError as error:
-            raise error.inside(where) from None
         yield step("PatchTransformer", where, partial(_apply_patch, patch, context))
     if kustomization.namespace:
         yield step(
@@ -145,10 +141,8 @@ def _transformer_steps(
         )
     for index, entry in enumerate(kustomization.patches_json6902):
         where = f"patchesJson6902[{index}]"
-        try:
+        with within(where):
             loaded = patchfiles.load_json(entry.path, entry.patch, entry.target, loader, file)
-        except BuildError as error:
-            raise error.inside(where) from None
         yield step("PatchJson6902Transformer", where, partial(_apply_json, loaded))
     for index, replica in enumerate(kustomization.replicas):
         set_them = partial(set_replicas, replica=replica, specs=config.replicas)
@@ -182,10 +176,8 @@ def merging(
 
     def run(resources: ResMap) -> None:
         for patch, source, where in merges:
-            try:
+            with within(where, file=file):
                 apply_merges(resources, [(patch, source)], context.schema)
-            except BuildError as error:
-                raise error.inside(where, file=file) from None
 
     return run
 
@@ -205,10 +197,8 @@ def replacing(entries: tuple[Replacement, ...], loader: Loader, file: str) -> Tr
             continue
         if entry.source is not None or entry.targets:
             raise KustomizationError("a replacement takes either a path or source and targets", field=where)
-        try:
+        with within(f"{where}.path"):
             loaded.extend(_read_replacements(loader, entry.path))
-        except BuildError as error:
-            raise error.inside(f"{where}.path") from None
 
     def run(resources: ResMap) -> None:
         for item, where, home in loaded:
@@ -271,9 +261,7 @@ def _generate(
     make = make_secret if secret else make_config_map
 
     def run() -> list[Resource]:
-        try:
+        with within(where):
             return [make(args, loader, context.cluster_scoped)]
-        except BuildError as error:
-            raise error.inside(where) from None
 
     return run

@@ -28,6 +28,7 @@ from headgate.kustomize.errors import (
     LimitExceeded,
     NoKustomization,
     TreeError,
+    within,
 )
 from headgate.kustomize.giturl import is_http, parse_git_url
 from headgate.kustomize.growth import GLANCE, NODE, charge, count_of, size_of
@@ -98,10 +99,8 @@ class Target:
         config = default_config()
         if kustomization.configurations:
             configured = config_from_files(loader, kustomization.configurations)
-            try:
+            with within("configurations"):
                 config = config.merged(configured)
-            except BuildError as error:
-                raise error.inside("configurations") from None
         gathered.config = gathered.config.merged(config)
         if kustomization.crds:
             from headgate.kustomize.crds import config_from_crds
@@ -109,10 +108,8 @@ class Target:
             gathered.config = gathered.config.merged(config_from_crds(loader, kustomization.crds))
         self._generate(gathered)
         for index, path in enumerate(kustomization.components):
-            try:
+            with within(f"components[{index}]"):
                 self._add_directory(gathered, loader.enter(path), path, component=True)
-            except BuildError as error:
-                raise error.inside(f"components[{index}]") from None
         self._transform(gathered)
         self._validate(gathered)
         if kustomization.vars:
@@ -125,10 +122,8 @@ class Target:
     def _add_resources(self, gathered: Accumulator, paths: Iterable[tuple[int, str]], field: str) -> None:
         """Add what the paths name, which come with their indexes in the field."""
         for index, path in paths:
-            try:
+            with within(f"{field}[{index}]"):
                 self._add_path(gathered, path)
-            except BuildError as error:
-                raise error.inside(f"{field}[{index}]") from None
 
     def _add_path(self, gathered: Accumulator, path: str) -> None:
         if is_http(path):
@@ -220,7 +215,7 @@ class Target:
         gathered = Accumulator()
         paths = []
         for index, entry in enumerate(entries):
-            try:
+            with within(f"{field}[{index}]"):
                 inline = self._inline_configs(entry)
                 if inline is None:
                     paths.append((index, entry))
@@ -229,8 +224,6 @@ class Target:
                     resource.origin = self._origin.append(self._name) if self._origin is not None else None
                     resource.place = self.file
                     gathered.resources.append(resource)
-            except BuildError as error:
-                raise error.inside(f"{field}[{index}]") from None
         self._add_resources(gathered, paths, field)
         return list(gathered.resources)
 

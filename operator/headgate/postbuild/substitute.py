@@ -25,8 +25,6 @@ Obj = dict[str, Any]
 Dump = Callable[[Any], str]
 Load = Callable[[str], Any]
 
-"""Label or annotation: with the value ``disabled``, the object is left as it is."""
-
 
 def is_substitution_disabled(obj: Mapping[str, Any]) -> bool:
     """Tell whether the object's label or annotation forbids substitution."""

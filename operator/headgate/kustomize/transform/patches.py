@@ -19,6 +19,7 @@ from headgate.kustomize.model import PatchOptions, Selector
 from headgate.kustomize.provenance import transformations_text
 from headgate.kustomize.resmap import ResMap
 from headgate.kustomize.resource import (
+    ANNOTATIONS,
     NOTED_ANNOTATIONS,
     ORIGIN,
     TRANSFORMATIONS,
@@ -32,8 +33,6 @@ from headgate.kustomize.selection import select
 from headgate.kustomize.sharing import follow, trail_for
 from headgate.kustomize.transform.words import spelled, take_words
 from headgate.kustomize.yaml.scalars import Quoted, created_texts, scalar_text
-
-_ANNOTATIONS = ("metadata", "annotations")
 
 
 class LoadedPatch(NamedTuple):
@@ -51,7 +50,7 @@ def apply_patch(resources: ResMap, patch: LoadedPatch, schema: Schema) -> None:
     if patch.json is not None:
         if patch.target is None:
             raise PatchError("a JSON patch needs a target", file=patch.source)
-        in_notes = patch.json.touches(_ANNOTATIONS)
+        in_notes = patch.json.touches(ANNOTATIONS)
         for resource in select(resources, patch.target):
             resource.remember_id()
             _apply_json(resource, patch.json, patch.source, in_notes)
@@ -80,7 +79,7 @@ def apply_merges(resources: ResMap, merges: Iterable[tuple[Resource, str]], sche
 
 def apply_json(resources: ResMap, patch: JsonPatch, target: Selector, source: str) -> None:
     """Apply one entry of ``patchesJson6902``; raises PatchError."""
-    in_notes = patch.touches(_ANNOTATIONS)
+    in_notes = patch.touches(ANNOTATIONS)
     for resource in select(resources, target):
         _apply_json(resource, patch, source, in_notes)
         resources.touched(resource)

@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 
 from headgate.kustomize.copying import copied
 from headgate.kustomize.embedded import edit_embedded
-from headgate.kustomize.errors import BuildError, ReferenceFault
+from headgate.kustomize.errors import BuildError, ReferenceFault, within
 from headgate.kustomize.fieldpath import MISSING, look_up, look_up_slot, split_dotted
 from headgate.kustomize.growth import GLANCE, NODE, charge, charge_value
 from headgate.kustomize.ids import DEFAULT_NAMESPACE, Gvk
 from headgate.kustomize.model import FieldOptions, Replacement, ReplacementTarget, Selector, Source
 from headgate.kustomize.pathmatch import CREATED, Slot, find_slots, kind_of
 from headgate.kustomize.resmap import ResMap
-from headgate.kustomize.resource import Resource, metadata_of, written_text
+from headgate.kustomize.resource import ANNOTATIONS, Resource, metadata_of, written_text
 from headgate.kustomize.scalars import retyped
 from headgate.kustomize.selection import accepts_metadata, candidates, compile_id
 from headgate.kustomize.sharing import spread
@@ -25,7 +25,6 @@ from headgate.kustomize.yaml.nodes import Kind, Node, made_of
 from headgate.kustomize.yaml.scalars import Quoted, resolve_v3, scalar_text
 
 _DEFAULT_FIELD = "metadata.name"
-_ANNOTATIONS = ["metadata", "annotations"]
 _STAYS = (Quoted, dict, list)
 
 
@@ -56,15 +55,11 @@ def replace_fields(resources: ResMap, replacements: Iterable[Replacement]) -> No
         charge(NODE)
         if (replacement.source is None and replacement.source_value is None) or replacement.targets is None:
             raise ReferenceFault("a replacement needs a source and at least one target")
-        try:
+        with within("source"):
             value = _source_value(resources, replacement)
-        except BuildError as error:
-            raise error.inside("source") from None
         for index, target in enumerate(replacement.targets):
-            try:
+            with within(f"targets[{index}]"):
                 value = _replace(resources, value, target)
-            except BuildError as error:
-                raise error.inside(f"targets[{index}]") from None
 
 
 def _ids(resource: Resource) -> list[_LiteralId]:
@@ -231,7 +226,7 @@ def _write(resource: Resource, value: _Value, path: str, options: FieldOptions |
             if isinstance(container, dict):
                 spread(resource, container, key)
         return
-    notes = parts == _ANNOTATIONS
+    notes = tuple(parts) == ANNOTATIONS
     if notes and "annotations" not in metadata_of(resource.obj) and resource.has_notes():
         # Those of kustomize are there, only not shown.
         resource.metadata["annotations"] = {}

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from headgate.kustomize.errors import BuildError, ReferenceFault, ResourceError
+from headgate.kustomize.errors import BuildError, ReferenceFault, ResourceError, within
 from headgate.kustomize.fieldpath import MISSING, look_up, split_dotted, with_indexes
 from headgate.kustomize.fieldspec import Plans, visit
 from headgate.kustomize.growth import GLANCE, NODE, charge
@@ -131,10 +131,8 @@ def _value(source: Resource | None, placed: PlacedVar) -> Any:
     if value is None:
         return written_text(value, source.words, tuple(path))
     if isinstance(value, int) and not isinstance(value, bool):
-        try:
+        with within(entry, file=file):
             return _decimal(value, var, source)
-        except ReferenceFault as error:
-            raise error.inside(entry, file=file) from None
     # A value goes on as what it is, not as it was written; only a date is nothing but its text.
     return scalar_text(value) if isinstance(value, str) else plain(value)
 
