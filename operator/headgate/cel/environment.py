@@ -21,11 +21,7 @@ from headgate.cel import sets
 _NUMBERS = (cel.Type.INT, cel.Type.UINT, cel.Type.DOUBLE)
 _COMPARISONS = ("_<_", "_<=_", "_>_", "_>=_")
 _WORDING = (
-    # The reasons users read in Flux's messages, and search for.
-    ("NOT_FOUND: Key not found in map : ", "no such key: "),
-    ("UNKNOWN: No value with name ", "no such attribute: "),
-    (" found in Activation", ""),
-    ("UNKNOWN: No matching overloads found : ", "no such overload: "),
+    # Status codes of the library's, in messages about an expression's text.
     ("INVALID_ARGUMENT: ", ""),
     (" [INVALID_ARGUMENT]", ""),
     ("UNKNOWN: ", ""),
@@ -56,7 +52,7 @@ def check(text: str, variables: tuple[str, ...]) -> None:
 
 
 def words(reason: str) -> str:
-    """A reason of the library's in the words of cel-go, as far as they differ."""
+    """What the library says of an expression's text, in the words of cel-go as far as they differ."""
     for theirs, ours in _WORDING:
         reason = reason.replace(theirs, ours)
     return reason

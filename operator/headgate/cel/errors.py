@@ -7,8 +7,17 @@ EvaluationError     it could not be evaluated on this data; on other data it may
 from __future__ import annotations
 
 import re
+from typing import Final
+
+LONGEST: Final = 500
+"""Characters of an expression, and of what is wrong with it, that an error quotes."""
 
 _PLACE = re.compile(r"ERROR: <input>:(\d+):(\d+)")
+
+
+def shown(text: str) -> str:
+    """A text as an error quotes it: cut where it is long."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 class InvalidExpression(ValueError):
@@ -18,7 +27,7 @@ class InvalidExpression(ValueError):
     """
 
     def __init__(self, text: str, detail: str) -> None:
-        super().__init__(f"failed to parse the CEL expression '{text}': {detail}")
+        super().__init__(f"failed to parse the CEL expression '{shown(text)}': {shown(detail)}")
         self.text, self.detail = text, detail
         place = _PLACE.search(detail)
         self.line = int(place[1]) if place else None
@@ -26,4 +35,7 @@ class InvalidExpression(ValueError):
 
 
 class EvaluationError(Exception):
-    """The expression has no boolean value on the data it was given; the message holds expression and reason."""
+    """The expression has no boolean value on the data it was given.
+
+    The message holds the expression and the reason, which is one of :mod:`headgate.cel.reasons`: nothing of the data.
+    """

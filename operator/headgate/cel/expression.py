@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from headgate.cel.errors import EvaluationError, InvalidExpression
+from headgate.cel.errors import EvaluationError, InvalidExpression, shown
 from headgate.cel.guard import GUARD, Exhausted
 
 
@@ -43,13 +43,15 @@ class Expression:
         try:
             answer = GUARD.ask({"text": self.text, "data": data})
         except (Exhausted, orjson.JSONEncodeError) as error:
-            raise EvaluationError(f"failed to evaluate the CEL expression '{self.text}': {error}") from error
+            raise EvaluationError(
+                f"failed to evaluate the CEL expression '{shown(self.text)}': {error}"
+            ) from error
         reason = answer.get("error") or answer.get("invalid")
         if reason is not None:
-            raise EvaluationError(f"failed to evaluate the CEL expression '{self.text}': {reason}")
+            raise EvaluationError(f"failed to evaluate the CEL expression '{shown(self.text)}': {reason}")
         value: bool | None = answer["value"]
         if value is None:
-            raise EvaluationError(f"failed to evaluate CEL expression as boolean: '{self.text}'")
+            raise EvaluationError(f"failed to evaluate CEL expression as boolean: '{shown(self.text)}'")
         return value
 
     def __str__(self) -> str:

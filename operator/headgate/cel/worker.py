@@ -2,7 +2,8 @@
 
 A frame is its length (four bytes, big-endian) and that much JSON. Requests: ``{"text", "variables"}`` asks whether
 the expression is valid, ``{"text", "data"}`` for its value. Answers: ``{"value"}`` (true, false, or null for a value
-that is no boolean; true for a valid expression), ``{"invalid"}`` or ``{"error"}`` with a reason.
+that is no boolean; true for a valid expression), ``{"invalid"}`` or ``{"error"}`` with a reason. The reason of an error
+is one of :mod:`headgate.cel.reasons`, which hold nothing of the data.
 
 Expressions are untrusted. What one of them may use is bounded by the kernel: a request that needs more than
 :data:`CPU_SECONDS` or :data:`MEMORY` ends this process, which tells the other side all it must know.
@@ -21,6 +22,7 @@ import orjson
 from cel_expr_python import cel
 
 from headgate.cel.environment import check, parse, words
+from headgate.cel.reasons import told
 
 CPU_SECONDS = 0.25
 """For one request."""
@@ -68,11 +70,11 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
     try:
         value = program.eval(data=request["data"])
     except (RuntimeError, TypeError) as error:
-        return {"error": words(str(error))}
+        return {"error": told(text, str(error))}
     kind = value.type()
     if kind == cel.Type.ERROR:
         try:
-            return {"error": words(str(value.value()))}
+            return {"error": told(text, str(value.value()))}
         except TypeError:
             # The library shows an optional value as an error that Python cannot be given.
             return {"value": None}

@@ -45,7 +45,7 @@ def obj(
         (
             None,
             HealthStatus.UNKNOWN,
-            "failed to evaluate the CEL expression 'status.phase == 'Working'': no such key: \"phase\"",
+            "failed to evaluate the CEL expression 'status.phase == 'Working'': no such key: phase",
         ),
     ],
 )

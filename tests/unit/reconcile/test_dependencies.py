@@ -190,7 +190,7 @@ def test_a_ready_expression_that_misses_a_field_is_waited_for() -> None:
     blocked = blocked_by(apps, REVISION, store(infra, apps).kustomization)
     assert blocked is not None
     assert blocked.message == (
-        "failed to evaluate the CEL expression 'dep.status.later == 'x'': no such key: \"later\""
+        "failed to evaluate the CEL expression 'dep.status.later == 'x'': no such key: later"
     )
 
 
