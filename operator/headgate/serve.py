@@ -14,13 +14,14 @@ from typing import Any
 
 import kopf
 
-from headgate import __version__, handlers
+from headgate import __version__, handlers, pools
 from headgate.api import ObjectKey
 from headgate.git.remotes import RemoteBases
 from headgate.git.storage import ArtifactStorage, advertised_address
 from headgate.kube import Client, ObjectRef
 from headgate.kustomize.documents import CACHE
 from headgate.kustomize.labelselector import matches
+from headgate.pools import NETWORK
 from headgate.reconcile.artifacts import ArtifactFetcher
 from headgate.reconcile.building import Builder
 from headgate.reconcile.builds import BuildRules
@@ -195,6 +196,8 @@ class _Program:
         )
         for controller in (self._kustomizations, self._sources):
             metrics.controller(controller)
+        NETWORK.resize(config.concurrent_fetches)
+        metrics.pools(pools.ALL)
         metrics.sizes(
             parsed_documents=CACHE.__len__,
             parsed_bytes=lambda: CACHE.size,

@@ -79,6 +79,19 @@ def switch(name: str, *, default: bool = False, help: str) -> Decorator:
     help="Objects of one Kustomization applied at once.",
 )
 @click.option(
+    "--concurrent-fetches",
+    type=click.IntRange(1),
+    default=32,
+    show_default=True,
+    help="Requests to Git servers under way at once; one namespace gets a quarter of them.",
+)
+@click.option(
+    "--max-fetch-timeout",
+    default="10m",
+    show_default=True,
+    help="Longest time a GitRepository may give its server; a longer spec.timeout ends here.",
+)
+@click.option(
     "--requeue-dependency",
     default="30s",
     show_default=True,
@@ -225,6 +238,8 @@ def command(
     webhook_addr: str,
     concurrent: int,
     concurrent_ssa: int,
+    concurrent_fetches: int,
+    max_fetch_timeout: str,
     requeue_dependency: str,
     interval_jitter_percentage: int,
     no_cross_namespace_refs: bool,
@@ -305,6 +320,8 @@ def command(
         webhook_addr=webhook_addr,
         concurrent=concurrent,
         concurrent_ssa=concurrent_ssa,
+        concurrent_fetches=concurrent_fetches,
+        max_fetch_timeout=_seconds(parse_duration, "--max-fetch-timeout", max_fetch_timeout),
         requeue_dependency=_seconds(parse_duration, "--requeue-dependency", requeue_dependency),
         jitter=interval_jitter_percentage / 100,
         no_cross_namespace_refs=no_cross_namespace_refs,

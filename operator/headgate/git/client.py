@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import astuple
 from hashlib import blake2b
+from typing import ParamSpec, TypeVar
 
 from headgate.git.access import grant
 from headgate.git.auth import Credentials
@@ -35,6 +36,9 @@ from headgate.git.failures import explain, is_redirect, is_refusal, is_unknown
 from headgate.git.process import Cancellation, Finished, run
 from headgate.git.refs import Question, Reference, Refs, Resolved, candidates
 from headgate.git.url import RemoteUrl
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 __all__ = ["Remote"]
 
@@ -56,12 +60,16 @@ class Remote:
         credentials: Credentials | None = None,
         *,
         timeout: float = DEFAULT_TIMEOUT,
+        limit: float | None = None,
         cancellation: Cancellation | None = None,
     ) -> None:
+        """``limit`` is the longest ``timeout`` that is honoured."""
         self.url = url
         self._credentials = credentials or Credentials()
-        self._timeout = timeout
-        self._deadline = time.monotonic() + timeout
+        self._asked_for = timeout
+        self._timeout = timeout if limit is None else min(timeout, limit)
+        self._stopped = time.monotonic()
+        self._deadline = self._stopped + self._timeout
         self._cancellation = cancellation
         # Known once a server has answered with a redirect; saves asking it the wrong way again.
         self._on_demand = False
@@ -76,6 +84,17 @@ class Remote:
     def remaining(self) -> float:
         """Seconds that are left."""
         return self._deadline - time.monotonic()
+
+    def timed(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call ``function`` with the clock running, which stood still since it was made, or since the last such call.
+
+        So waiting for a thread does not count against the time limit.
+        """
+        self._deadline += time.monotonic() - self._stopped
+        try:
+            return function(*args, **kwargs)
+        finally:
+            self._stopped = time.monotonic()
 
     def ls_remote(self, *patterns: str) -> Refs:
         """Return the remote's references that match one of ``patterns`` (all, when there are none)."""
@@ -152,7 +171,8 @@ class Remote:
         remote = Remote(
             url,
             self._credentials if trusted else self._credentials.without_secrets(),
-            timeout=self._timeout,
+            timeout=self._asked_for,
+            limit=self._timeout,
             cancellation=self._cancellation,
         )
         remote._deadline = self._deadline
@@ -243,7 +263,9 @@ class Remote:
 
     def late(self) -> GitTimeout:
         """What to raise when the time is over."""
-        return GitTimeout(f"unable to clone '{self.url}': not finished within {self._timeout:g} s")
+        cut = self._timeout < self._asked_for
+        why = f" (spec.timeout is {self._asked_for:g} s, --max-fetch-timeout allows less)" if cut else ""
+        return GitTimeout(f"unable to clone '{self.url}': not finished within {self._timeout:g} s{why}")
 
 
 def _attempts(resolved: Resolved, shallow: bool) -> Iterator[tuple[Sequence[str], Sequence[str]]]:

@@ -18,9 +18,13 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from headgate.kube.inline import files_for
+from headgate.pools import NETWORK
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _log = logging.getLogger("headgate.kube.access")
 
@@ -89,13 +93,15 @@ class Access:
         self._header: str | None = None
         self._good_until = 0.0
         self._lock = asyncio.Lock()
+        # A kubeconfig's program may wait for a server as long as it likes: each waits for itself.
+        self._namespace = f"kubeconfig {id(self)}"
 
     async def load(self) -> Endpoint:
         """Read the configuration.
 
         Raises :class:`AccessError`.
         """
-        self._configuration, endpoint = await asyncio.to_thread(_open, self._kubeconfig, self._context)
+        self._configuration, endpoint = await self._off_loop(_open, self._kubeconfig, self._context)
         await self._remember()
         return endpoint
 
@@ -113,13 +119,13 @@ class Access:
             if self._header == refused and self._renewal is not None:
                 await self._keep_fresh()
             elif self._header == refused:
-                self._configuration, _ = await asyncio.to_thread(_open, self._kubeconfig, self._context)
+                self._configuration, _ = await self._off_loop(_open, self._kubeconfig, self._context)
                 await self._remember()
         return self._header != refused
 
     async def login(self) -> Login:
         """Read everything again and return it."""
-        self._configuration = c = await asyncio.to_thread(_load, self._kubeconfig, self._context)
+        self._configuration = c = await self._off_loop(_load, self._kubeconfig, self._context)
         await self._remember()
         scheme, _, secret = (self._header or "").partition(" ")
         return Login(
@@ -134,9 +140,12 @@ class Access:
             proxy=getattr(c, "proxy", None) or None,
         )
 
+    async def _off_loop(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await NETWORK.run(self._namespace, function, *args, **kwargs)
+
     async def _keep_fresh(self) -> None:
         if self._renewal is None:
-            await asyncio.to_thread(_token, self._configuration)
+            await self._off_loop(_token, self._configuration)
         try:
             await self._remember()
         except AccessError as error:

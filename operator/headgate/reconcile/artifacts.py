@@ -22,6 +22,7 @@ from yarl import URL
 
 from headgate.api.source import Artifact
 from headgate.git.tartree import ArchiveInvalid, ArchiveLimits, TarTree
+from headgate.pools import STORAGE
 from headgate.reconcile.store import SourceKey
 
 LOCALHOST = "SOURCE_CONTROLLER_LOCALHOST"
@@ -81,11 +82,11 @@ class ArtifactFetcher:
         Raises :class:`ArtifactMissing`, :class:`ArtifactError`.
         """
         url, digest = self._address(artifact.url), _hasher(artifact.digest)
-        await asyncio.to_thread(self._storage.mkdir, mode=0o700, parents=True, exist_ok=True)
+        await STORAGE.run(key.namespace, self._storage.mkdir, mode=0o700, parents=True, exist_ok=True)
         wait = self._first_wait
         for attempt in range(self._retries + 1):
             try:
-                return await self._attempt(url, artifact.digest, digest())
+                return await self._attempt(key.namespace, url, artifact.digest, digest())
             except _Retry as error:
                 if attempt == self._retries:
                     times = f" after {attempt} retries" if attempt else ""
@@ -111,16 +112,16 @@ class ArtifactFetcher:
     ) -> None:
         await self.close()
 
-    async def _attempt(self, url: URL, expected: str, digest: Any) -> TarTree:
+    async def _attempt(self, namespace: str, url: URL, expected: str, digest: Any) -> TarTree:
         with tempfile.TemporaryFile(dir=self._storage) as file:
-            await self._download(url, file, digest)
+            await self._download(namespace, url, file, digest)
             if digest.hexdigest() != expected.rpartition(":")[2].lower():
                 raise ArtifactError(
                     f"failed to verify archive: computed digest doesn't match provided '{expected}'"
                 )
-            return await asyncio.to_thread(self._open, file)
+            return await STORAGE.run(namespace, self._open, file)
 
-    async def _download(self, url: URL, file: IO[bytes], digest: Any) -> None:
+    async def _download(self, namespace: str, url: URL, file: IO[bytes], digest: Any) -> None:
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=TIMEOUT, trust_env=True, auto_decompress=False)
         try:
@@ -134,7 +135,7 @@ class ArtifactFetcher:
                             f"artifact is greater than the max download size of {self._max_download} bytes"
                         )
                     digest.update(chunk)
-                    await asyncio.to_thread(file.write, chunk)
+                    await STORAGE.run(namespace, file.write, chunk)
         except (aiohttp.TooManyRedirects, aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
             raise ArtifactError(f"failed to download archive from {_shown(url)}: {_named(error)}") from None
         except (aiohttp.ClientError, TimeoutError) as error:

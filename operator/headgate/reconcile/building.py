@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 
 from headgate.api import reasons
 from headgate.kustomize.errors import BuildError
+from headgate.kustomize.giturl import GitUrl
 from headgate.kustomize.tree import Tree
+from headgate.pools import BUILDS, REMOTE_BUILDS
 from headgate.reconcile.attempt import Attempt, Failed
 from headgate.reconcile.builds import (
     BuildRules,
+    Built,
     PathNotFound,
     PostBuildFailed,
     StillEncrypted,
@@ -20,14 +22,11 @@ from headgate.reconcile.builds import (
     check_path,
 )
 from headgate.reconcile.decryption import DecryptionFailed
-from headgate.reconcile.inputs import InputReader, InputsMissing
+from headgate.reconcile.inputs import ClusterInputs, InputReader, InputsMissing
 from headgate.reconcile.measure import BUILD, Measure, timed
 from headgate.reconcile.reporting import Reporter
 from headgate.reconcile.store import SourceKey
 from headgate.reconcile.trees import SourceTrees
-
-DECRYPTING = 4
-"""Builds that decrypt at once."""
 
 _STEPS: dict[type[BuildError], str] = {PostBuildFailed: "post build", DecryptionFailed: "decryption"}
 """What failed, by the error; all else is kustomize's."""
@@ -46,7 +45,7 @@ class Builder:
     ) -> None:
         self._trees, self._inputs, self._rules = trees, inputs, rules
         self._reporter, self._measure = reporter, measure
-        self._decrypting = ThreadPoolExecutor(DECRYPTING, "decryption")
+        self._local_rules = rules if rules.remote_bases is None else replace(rules, remote_bases=_Elsewhere())
 
     async def read_inputs(self, attempt: Attempt) -> None:
         """Read what of the cluster the build depends on; raises :class:`Failed`."""
@@ -81,11 +80,7 @@ class Builder:
         with self._tree(attempt, source) as tree:
             try:
                 with timed(self._measure, BUILD):
-                    # What waits for a key service must not take the threads of all others.
-                    threads = None if inputs.keys is None else self._decrypting
-                    built = await asyncio.get_running_loop().run_in_executor(
-                        threads, build_objects, tree, attempt.obj["spec"], inputs, self._rules
-                    )
+                    built = await self._build(attempt, tree, inputs)
             except BuildError as error:
                 self._reporter.progress(attempt, "Building manifests")
                 if isinstance(error, StillEncrypted):
@@ -95,3 +90,27 @@ class Builder:
                 )
                 raise Failed(reasons.BUILD_FAILED, f"{doing} failed: {error}") from error
         attempt.built = built
+
+    async def _build(self, attempt: Attempt, tree: Tree, inputs: ClusterInputs) -> Built:
+        namespace, spec = attempt.key.namespace, attempt.obj["spec"]
+        if inputs.keys is None:
+            try:
+                return await BUILDS.run(namespace, build_objects, tree, spec, inputs, self._local_rules)
+            except _NeedsRemote:
+                pass
+        # What waits for a key service, or for a server that has a base, must not take the threads of all others.
+        return await REMOTE_BUILDS.run(namespace, build_objects, tree, spec, inputs, self._rules)
+
+
+class _NeedsRemote(Exception):
+    """The build asks for what is named by URL: it is begun again where it may wait for it."""
+
+
+class _Elsewhere:
+    """A :class:`~headgate.kustomize.RemoteFetcher` for builds that must not wait."""
+
+    def repository(self, url: GitUrl) -> Tree:
+        raise _NeedsRemote
+
+    def file(self, url: str) -> bytes | None:
+        raise _NeedsRemote

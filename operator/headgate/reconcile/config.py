@@ -24,6 +24,10 @@ class Config:
     """Where the paths of Receivers are served; empty: Receivers are left alone."""
     concurrent: int = 8
     concurrent_ssa: int = 8
+    concurrent_fetches: int = 32
+    """Questions to Git servers and clouds, and fetches, that are under way at once."""
+    max_fetch_timeout: float = 600.0
+    """The longest ``spec.timeout`` of a GitRepository that is honoured."""
     requeue_dependency: float = 30.0
     jitter: float = 0.05
     """Fraction by which an interval is made longer or shorter."""

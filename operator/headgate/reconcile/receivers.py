@@ -22,6 +22,7 @@ from headgate.api.receiver import API_VERSION, KIND, Receiver
 from headgate.cel import Expression, InvalidExpression
 from headgate.kube import Client, NotFound, ObjectRef, Reflector
 from headgate.kustomize.labelselector import matches
+from headgate.pools import OTHERS
 from headgate.reconcile import finalizers
 from headgate.reconcile.config import Config
 from headgate.reconcile.controller import GONE, NOTHING_MORE, Backoff, Controller, Observer, Outcome
@@ -145,7 +146,7 @@ class Receivers:
         if receiver.spec.suspend:
             self._block(key, receiver, "is suspended")
             return NOTHING_MORE
-        problem = await asyncio.to_thread(_invalid_filter, receiver)
+        problem = await OTHERS.run(key.namespace, _invalid_filter, receiver)
         if problem:
             self._block(key, receiver, "is not ready")
             return await self._stall(session, reasons.INVALID_CEL_EXPRESSION, problem)

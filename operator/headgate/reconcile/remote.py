@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from headgate.api import Kustomization
 from headgate.kube import AccessError, ApiError, Bearer, Client, NotFound, ObjectRef, Renewal
+from headgate.pools import NETWORK
 from headgate.postbuild.sops.identity import WorkloadIdentity
 from headgate.reconcile.clouds import cloud
 from headgate.reconcile.config import Config
@@ -109,7 +110,7 @@ async def _of_a_cloud(
         authority = data.get("ca.crt", "").encode()
         if account and wanted and authority:
             return kubeconfig_for(wanted, authority)
-        described = await asyncio.to_thread(found.describe)
+        described = await NETWORK.run(namespace, found.describe)
         addresses = [cluster_address(a) for a in described.addresses]
         if wanted and wanted not in addresses:
             raise AccessError(
@@ -117,7 +118,7 @@ async def _of_a_cloud(
             )
         return kubeconfig_for(wanted or addresses[0], authority or described.authority)
 
-    return RemoteAccess(identity, {}, lambda: asyncio.to_thread(found.token), discover)
+    return RemoteAccess(identity, {}, lambda: NETWORK.run(namespace, found.token), discover)
 
 
 async def _identity(

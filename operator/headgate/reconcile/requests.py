@@ -16,6 +16,7 @@ from headgate.api import labels
 from headgate.api.receiver import EVERY, Receiver, ReceiverResource
 from headgate.cel import EvaluationError, Expression, InvalidExpression
 from headgate.kube import MERGE_PATCH, ApiError, Client, ObjectRef
+from headgate.pools import OTHERS
 
 Obj = dict[str, Any]
 
@@ -77,7 +78,7 @@ class Requests:
             )
         else:
             found = [await self._client.get(ref)]
-        passed = [obj for obj in found if await asyncio.to_thread(_passes, obj, filters, request)]
+        passed = [obj for obj in found if await OTHERS.run(namespace, _passes, obj, filters, request)]
         names = [obj["metadata"]["name"] for obj in passed]
         return [ObjectRef(resource.api_version, resource.kind, name, namespace) for name in names]
 

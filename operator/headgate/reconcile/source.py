@@ -7,13 +7,12 @@ anything fetched. Signatures are verified before anything is made of what was fe
 The new tree is put where the Kustomizations' reconcilers find it before the status tells of the new revision,
 and those are woken by the answer to that write.
 
-Git runs in worker threads. A remote that hangs holds up one worker of this controller until its timeout, and only
-sources; Kustomizations have workers of their own.
+Git runs in worker threads (:mod:`headgate.pools`): what waits for a remote in others than what reads and writes the
+disk. A remote that hangs holds one place of its namespace until its timeout.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable
@@ -28,6 +27,7 @@ from headgate.git.refs import Reference
 from headgate.git.storage import ArtifactStorage
 from headgate.git.url import RemoteUrl
 from headgate.kube import Client
+from headgate.pools import NETWORK, STORAGE
 from headgate.reconcile import finalizers
 from headgate.reconcile.config import Config
 from headgate.reconcile.controller import GONE, NOTHING_MORE, Backoff, Outcome
@@ -84,7 +84,7 @@ class SourceReconciler:
         self._written, self._available = written, available
         self.caches = Caches(config.storage_path / "git")
         self._fetcher = SourceFetcher(self.caches, artifacts)
-        self._inputs = SourceInputs(client, store, trees)
+        self._inputs = SourceInputs(client, store, trees, max_timeout=config.max_fetch_timeout)
         self._report = SourceReport(events, config.jitter)
         self.lists = RefLists(lambda asked: measure.refs_wanted(asked=asked))
         self._measure = measure
@@ -173,12 +173,12 @@ class SourceReconciler:
     ) -> Outcome:
         """``since``: the time of a request, which no earlier answer of the remote can serve."""
         spec = source.spec
-        stored = await self._check_storage(session)
+        stored = await self._check_storage(key, session)
         forget_verification(session, source)
         address = RemoteUrl.parse(spec.url)
         credentials = await self._inputs.credentials(source, address)
         plan = await self._inputs.plan(source)
-        remote = Remote(address, credentials, timeout=spec.timeout)
+        remote = Remote(address, credentials, timeout=spec.timeout, limit=self._config.max_fetch_timeout)
         if since is None:
             # The next visit is then due by the time of the answer, so that no knowledge is older than the interval.
             since = time.monotonic() - spec.interval / 2
@@ -213,7 +213,7 @@ class SourceReconciler:
         commits = self.caches.open(key.namespace, key.name, str(remote.url))
         ref = spec.ref
         wanted = Reference(ref.branch, ref.tag, ref.semver, ref.name, ref.commit) if ref else Reference()
-        resolved = await asyncio.to_thread(remote.resolve, wanted, commits, asking)
+        resolved = await NETWORK.run(key.namespace, remote.timed, remote.resolve, wanted, commits, asking)
         artifact = status.get("artifact")
         unchanged = (
             artifact is not None
@@ -234,15 +234,26 @@ class SourceReconciler:
                 session, reasons.NEW_REVISION, f"new upstream revision '{resolved.revision}'"
             )
         with timed(self._measure, FETCH):
-            fetched = await asyncio.to_thread(
-                self._fetcher.fetch, source, remote, resolved, commits, plan, stored=unchanged and stored
+            fetched = await NETWORK.run(
+                key.namespace, remote.timed, self._fetcher.fetch, source, remote, resolved, commits, plan
+            )
+            made = await STORAGE.run(
+                key.namespace,
+                self._fetcher.store,
+                source,
+                remote,
+                resolved,
+                commits,
+                plan,
+                fetched,
+                stored=unchanged and stored,
             )
         session.unmark(reasons.FETCH_FAILED)
         if fetched.verified and spec.verify is not None:
             session.mark(reasons.SOURCE_VERIFIED, "True", reasons.SUCCEEDED, fetched.verified)
             status["sourceVerificationMode"] = spec.verify.mode
-        self._trees.put(key, resolved.revision, fetched.tree)
-        packed, new = fetched.artifact, False
+        self._trees.put(key, resolved.revision, made.tree)
+        packed, new = made.artifact, False
         if packed is not None:
             new = artifact is None or artifact["digest"] != packed.digest
             if new or not unchanged:
@@ -255,7 +266,7 @@ class SourceReconciler:
                 status.pop(name, None)
             else:
                 status[name] = value
-        message = f"stored artifact for commit '{short(fetched.subject)}'"
+        message = f"stored artifact for commit '{short(made.subject)}'"
         outcome = await self._succeed(session, source, requested, asking)
         if not new:
             # After a start, the tree is news although the status says nothing that is.
@@ -274,7 +285,7 @@ class SourceReconciler:
         visit.
         """
         try:
-            await asyncio.to_thread(self._artifacts.collect, session.status["artifact"]["path"])
+            await STORAGE.run(key.namespace, self._artifacts.collect, session.status["artifact"]["path"])
         except StorageError as error:
             self._uncollected.add(key)
             self._report.tell(session, WARNING, reasons.GARBAGE_COLLECTION_FAILED, str(error))
@@ -290,13 +301,13 @@ class SourceReconciler:
         # A fetch may take longer than the interval.
         return await self._report.succeeded(session, source, requested, min(age, source.spec.interval / 2))
 
-    async def _check_storage(self, session: StatusSession) -> bool:
+    async def _check_storage(self, key: SourceKey, session: StatusSession) -> bool:
         """Whether the artifact is in storage as it was."""
         status = session.status
         session.unmark(reasons.STORAGE_OPERATION_FAILED)
         artifact = status.get("artifact")
-        missing = artifact is not None and not await asyncio.to_thread(
-            self._artifacts.verify, artifact["path"], artifact["digest"]
+        missing = artifact is not None and not await STORAGE.run(
+            key.namespace, self._artifacts.verify, artifact["path"], artifact["digest"]
         )
         message = "reconciliation in progress"
         if artifact is None:
@@ -323,7 +334,7 @@ class SourceReconciler:
         if shape is None:
             return
         commit, url = artifact["revision"].rpartition(":")[2], session.obj["spec"]["url"]
-        tree = await asyncio.to_thread(self._fetcher.reopen, key, url, commit, shape)
+        tree = await STORAGE.run(key.namespace, self._fetcher.reopen, key, url, commit, shape)
         if tree is None:
             return
         self._trees.put(key, artifact["revision"], tree)
@@ -332,7 +343,7 @@ class SourceReconciler:
     async def _finalize(self, key: SourceKey, obj: Obj) -> Outcome:
         self._forget(key)
         try:
-            await asyncio.to_thread(self._artifacts.remove_all, key.namespace, key.name)
+            await STORAGE.run(key.namespace, self._artifacts.remove_all, key.namespace, key.name)
         except StorageError as error:
             session = StatusSession(self._client, obj, manager=COMPONENT, written=self._written)
             return await self._report.failed(

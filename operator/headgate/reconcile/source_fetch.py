@@ -1,6 +1,7 @@
 """From a commit that a reference names to a tree that can be built from, and the artifact made of it.
 
-Everything here blocks (Git, disk) and is run in worker threads.
+Everything here blocks and is run in worker threads: :meth:`SourceFetcher.fetch` waits for the remote,
+:meth:`SourceFetcher.store` and :meth:`SourceFetcher.reopen` for the disk.
 """
 
 from __future__ import annotations
@@ -26,15 +27,24 @@ _log = logging.getLogger("headgate.source")
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What a visit to the remote and the storage brought."""
+    """What a visit to the remote brought into the cache."""
+
+    commit: str
+    verified: str
+    """Whose signatures were found, as the condition tells it; empty when none were asked for."""
+    tree: PackableTree | None
+    """Opened already where that needed the remote, for submodules."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What was made of it."""
 
     artifact: Artifact | None
     """None where the one in storage is still the right one."""
     tree: PackableTree
     subject: str
     """First line of the commit's message."""
-    verified: str
-    """Whose signatures were found, as the condition tells it; empty when none were asked for."""
 
 
 class SourceFetcher:
@@ -50,10 +60,8 @@ class SourceFetcher:
         resolved: Resolved,
         commits: BareCache,
         plan: Plan,
-        *,
-        stored: bool,
     ) -> Fetched:
-        """Bring the commit into its cache, verify it, open its tree, and pack it unless it is ``stored``.
+        """Bring the commit into its cache, with its submodules, and verify it.
 
         Nothing is made of a commit before its signatures are verified. Raises :class:`GitError`.
         """
@@ -62,7 +70,23 @@ class SourceFetcher:
         if source.spec.verify is not None and plan.keys is not None:
             objects = remote.objects(resolved, commits)
             verified = verify(source.spec.verify.mode, resolved, *objects, plan.keys)
-        tree = check_out(remote, commits, commit, plan.shape)
+        tree = check_out(remote, commits, commit, plan.shape) if plan.shape.submodules else None
+        return Fetched(commit, verified, tree)
+
+    def store(
+        self,
+        source: GitRepository,
+        remote: Remote,
+        resolved: Resolved,
+        commits: BareCache,
+        plan: Plan,
+        fetched: Fetched,
+        *,
+        stored: bool,
+    ) -> Stored:
+        """Open the tree of what was fetched, and pack it unless it is ``stored``; raises :class:`GitError`."""
+        commit = fetched.commit
+        tree = fetched.tree or check_out(remote, commits, commit, plan.shape)
         try:
             artifact = None
             if not stored:
@@ -73,7 +97,7 @@ class SourceFetcher:
         except BaseException:
             tree.close()
             raise
-        return Fetched(artifact, tree, subject.decode(errors="replace").strip(), verified)
+        return Stored(artifact, tree, subject.decode(errors="replace").strip())
 
     def reopen(self, key: SourceKey, url: str, commit: str, shape: Shape) -> PackableTree | None:
         """The tree of a commit that an earlier process fetched, without asking the remote; None if it cannot be had."""

@@ -6,7 +6,6 @@ and the reason that Flux gives it (source-controller, ``gitrepository_controller
 
 from __future__ import annotations
 
-import asyncio
 import base64
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,6 +19,7 @@ from headgate.git.providers import Providers
 from headgate.git.proxy import Proxy
 from headgate.git.url import RemoteUrl
 from headgate.kube import BadRequest, Client, Forbidden, NotFound, ObjectRef
+from headgate.pools import NETWORK
 from headgate.reconcile.store import GIT_REPOSITORY, SourceKey, Store
 from headgate.reconcile.trees import SourceTrees
 
@@ -65,8 +65,9 @@ class Plan:
 class SourceInputs:
     """Reads them. Used from the event loop; one for all sources."""
 
-    def __init__(self, client: Client, store: Store, trees: SourceTrees) -> None:
+    def __init__(self, client: Client, store: Store, trees: SourceTrees, *, max_timeout: float) -> None:
         self._client, self._store, self._trees = client, store, trees
+        self._max_timeout = max_timeout
         self._providers = Providers()
 
     def forget(self, key: ObjectKey) -> None:
@@ -85,7 +86,8 @@ class SourceInputs:
         if spec.secret_ref is not None:
             name = f"{source.namespace}/{spec.secret_ref.name}"
             data = await self._secret(source, spec.secret_ref.name, "failed to get secret")
-        return await asyncio.to_thread(
+        return await NETWORK.run(
+            source.namespace,
             self._providers.credentials,
             source.key,
             spec.provider,
@@ -94,7 +96,7 @@ class SourceInputs:
             secret=name,
             service_account=spec.service_account_name,
             proxy=proxy,
-            timeout=spec.timeout,
+            timeout=min(spec.timeout, self._max_timeout),
         )
 
     async def plan(self, source: GitRepository) -> Plan:

@@ -7,7 +7,6 @@ client-go, ``process_*`` as every Prometheus client. ``Metrics`` is told of what
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from typing import Protocol
 
@@ -23,6 +22,7 @@ from prometheus_client import (
     exposition,
 )
 
+from headgate.pools import OTHERS, OWN
 from headgate.web.own_metrics import OwnMetrics
 
 __all__ = ["Metrics", "metrics_app"]
@@ -207,7 +207,7 @@ def metrics_app(metrics: Metrics) -> web.Application:
 
     async def answer(request: web.Request) -> web.Response:
         encode, content_type = exposition.choose_encoder(request.headers.get("Accept", ""))
-        body = await asyncio.to_thread(encode, metrics.registry)
+        body = await OTHERS.run(OWN, encode, metrics.registry)
         return web.Response(body=body, headers={"Content-Type": content_type})
 
     app = web.Application()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -24,6 +26,26 @@ _CACHES = {
     "live_objects": ("headgate_live_objects", "Managed objects whose present state is kept."),
     "remotes": ("headgate_git_remotes", "Git remotes whose last answer is kept."),
 }
+
+
+_POOLS = {
+    "places": "Calls that may run at once in a pool of threads.",
+    "running": "Calls that run in it.",
+    "waiting": "Calls that wait for a place in it.",
+}
+
+
+class CallPool(Protocol):
+    """What is asked of a :class:`headgate.pools.Pool`."""
+
+    name: str
+    places: int
+
+    @property
+    def running(self) -> int: ...
+
+    @property
+    def waiting(self) -> int: ...
 
 
 class OwnMetrics:
@@ -59,6 +81,10 @@ class OwnMetrics:
             registry=registry,
         )
         self._sizes = {cache: Gauge(name, text, registry=registry) for cache, (name, text) in _CACHES.items()}
+        self._pools = {
+            name: Gauge(f"headgate_pool_{name}", text, ["pool"], registry=registry)
+            for name, text in _POOLS.items()
+        }
         for answer in ("asked", "shared"):
             self._refs.labels(answer)
 
@@ -77,6 +103,12 @@ class OwnMetrics:
     def called(self, status: int) -> None:
         """Count a call of a webhook by the status it was answered with."""
         self._webhooks.labels(str(status)).inc()
+
+    def pools(self, pools: Iterable[CallPool]) -> None:
+        """Announce pools of threads, which are asked whenever the metrics are read."""
+        for pool in pools:
+            for name, gauge in self._pools.items():
+                gauge.labels(pool.name).set_function(partial(getattr, pool, name))
 
     def sizes(self, **sizes: Callable[[], float]) -> None:
         """Announce caches (``git_bytes``, ...); each is asked for its size whenever the metrics are read."""
