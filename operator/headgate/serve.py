@@ -46,10 +46,12 @@ from headgate.reconcile.store import GIT_REPOSITORY, KUSTOMIZATION, SourceKey, S
 from headgate.reconcile.targets import Targets
 from headgate.reconcile.trees import SourceTrees
 from headgate.web.artifacts import artifact_app
+from headgate.web.connections import Limits
+from headgate.web.descriptors import connections_per_site, raise_limit
 from headgate.web.hooks import hook_app
 from headgate.web.metrics import Metrics, metrics_app
 from headgate.web.probes import probe_app
-from headgate.web.server import WebServer
+from headgate.web.server import WebServer, parse_address
 
 Obj = dict[str, Any]
 
@@ -77,7 +79,9 @@ async def serve(config: Config) -> None:
         ]
         if program.receivers is not None:
             sites.append(("webhooks", hook_app(program.receivers, metrics.called), config.webhook_addr))
-        async with WebServer(sites):
+        served = sum(parse_address(address) is not None for _, _, address in sites)
+        each = connections_per_site(config.max_connections, served, raise_limit())
+        async with WebServer(sites, Limits(each, config.client_timeout), metrics):
             if program.election is None or await _elected(program.election):
                 await program.run()
     finally:

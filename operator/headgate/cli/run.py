@@ -65,6 +65,19 @@ def switch(name: str, *, default: bool = False, help: str) -> Decorator:
     help="Address of the webhooks of Receivers, for example :9292; empty: Receivers are left to Flux's controller.",
 )
 @click.option(
+    "--max-connections",
+    type=click.IntRange(1),
+    default=256,
+    show_default=True,
+    help="Connections to each of these addresses at once; a quarter of them from one client.",
+)
+@click.option(
+    "--client-timeout",
+    default="15s",
+    show_default=True,
+    help="How long a client of these addresses may say nothing; four times that for a request.",
+)
+@click.option(
     "--concurrent",
     type=click.IntRange(1),
     default=8,
@@ -236,6 +249,8 @@ def command(
     health_addr: str,
     metrics_addr: str,
     webhook_addr: str,
+    max_connections: int,
+    client_timeout: str,
     concurrent: int,
     concurrent_ssa: int,
     concurrent_fetches: int,
@@ -318,6 +333,8 @@ def command(
         health_addr=health_addr,
         metrics_addr=metrics_addr,
         webhook_addr=webhook_addr,
+        max_connections=max_connections,
+        client_timeout=_positive(parse_duration, "--client-timeout", client_timeout),
         concurrent=concurrent,
         concurrent_ssa=concurrent_ssa,
         concurrent_fetches=concurrent_fetches,
@@ -362,3 +379,10 @@ def _seconds(parse: Callable[[str], float], option: str, text: str) -> float:
         return parse(text)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint=option) from error
+
+
+def _positive(parse: Callable[[str], float], option: str, text: str) -> float:
+    seconds = _seconds(parse, option, text)
+    if seconds <= 0:
+        raise click.BadParameter("must be longer than nothing", param_hint=option)
+    return seconds

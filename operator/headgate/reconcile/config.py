@@ -22,6 +22,10 @@ class Config:
     metrics_addr: str = ":8080"
     webhook_addr: str = ""
     """Where the paths of Receivers are served; empty: Receivers are left alone."""
+    max_connections: int = 256
+    """To each of these addresses."""
+    client_timeout: float = 15.0
+    """How long a client of theirs may say nothing."""
     concurrent: int = 8
     concurrent_ssa: int = 8
     concurrent_fetches: int = 32

@@ -7,14 +7,25 @@ Last-Modified, conditional and range requests. A symbolic link is not followed.
 from __future__ import annotations
 
 import re
+import stat
 from pathlib import Path
 
 from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
+
+from headgate.web.connections import SIZE
 
 __all__ = ["artifact_app"]
 
 _NAME = r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?"
 _PATH = re.compile(rf"/(gitrepository/{_NAME}/{_NAME}/[0-9a-f]{{40}}(?:[0-9a-f]{{24}})?\.tar\.gz)")
+
+
+class _File(web.FileResponse):
+    """A file that is sent once, however often it is asked to prepare."""
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        return None if self.prepared else await super().prepare(request)
 
 
 def artifact_app(root: Path) -> web.Application:
@@ -25,10 +36,15 @@ def artifact_app(root: Path) -> web.Application:
         if match is None or ".." in match[1]:
             raise web.HTTPNotFound
         path = root / match[1]
-        if path.is_symlink():
+        try:
+            found = path.lstat()
+        except OSError:
+            raise web.HTTPNotFound from None
+        if not stat.S_ISREG(found.st_mode):
             raise web.HTTPNotFound
+        request[SIZE] = found.st_size
         # Said outright, so that no client takes the compression for one of the transfer and undoes it.
-        return web.FileResponse(path, headers={"Content-Type": "application/gzip"})
+        return _File(path, headers={"Content-Type": "application/gzip"})
 
     app = web.Application()
     app.router.add_get("/{path:.*}", serve)

@@ -80,6 +80,18 @@ class OwnMetrics:
             buckets=REQUEST_BUCKETS,
             registry=registry,
         )
+        self._connections = Gauge(
+            "headgate_http_connections",
+            "Connections to the operator's own addresses.",
+            ["site"],
+            registry=registry,
+        )
+        self._disconnected = Counter(
+            "headgate_http_disconnected_total",
+            "Connections to the operator's own addresses that it refused or ended.",
+            ["site", "reason"],
+            registry=registry,
+        )
         self._sizes = {cache: Gauge(name, text, registry=registry) for cache, (name, text) in _CACHES.items()}
         self._pools = {
             name: Gauge(f"headgate_pool_{name}", text, ["pool"], registry=registry)
@@ -109,6 +121,14 @@ class OwnMetrics:
         for pool in pools:
             for name, gauge in self._pools.items():
                 gauge.labels(pool.name).set_function(partial(getattr, pool, name))
+
+    def connected(self, site: str, count: int) -> None:
+        """Note how many connections a site has; see :class:`headgate.web.connections.Watch`."""
+        self._connections.labels(site).set(count)
+
+    def disconnected(self, site: str, reason: str) -> None:
+        """Count a connection that was refused or ended."""
+        self._disconnected.labels(site, reason).inc()
 
     def sizes(self, **sizes: Callable[[], float]) -> None:
         """Announce caches (``git_bytes``, ...); each is asked for its size whenever the metrics are read."""

@@ -1,11 +1,13 @@
 """Several HTTP applications, each on an address of its own, started and stopped together.
 
-Addresses are written as Flux's flags write them: ``:9090`` (all interfaces), ``127.0.0.1:0`` (a free port),
+Each site has its own bounds on connections (:mod:`.connections`), so that those of one never keep another from being
+reached. Addresses are written as Flux's flags write them: ``:9090`` (all interfaces), ``127.0.0.1:0`` (a free port),
 ``[::1]:8080``; "" or ``0`` means that this application is not served.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import socket
@@ -15,10 +17,16 @@ from types import TracebackType
 
 from aiohttp import web
 
+from headgate.web.connections import UNWATCHED, Connections, Limits, Watch
+
 __all__ = ["AddressError", "WebServer", "parse_address"]
 
 GRACE = 5.0
 """Seconds that downloads in progress get when the server stops."""
+LINGERING = 5.0
+"""Seconds for which the rest of a request that nobody reads is taken in."""
+MAX_LINE, MAX_HEADERS = 8190, 64
+"""Bytes of a request's first line and of each header, and number of headers."""
 
 _ADDRESS = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.%]+)\]|(?P<host>[^:\[\]]*)):(?P<port>[0-9]{1,5})")
 
@@ -42,6 +50,28 @@ def parse_address(text: str) -> tuple[str | None, int] | None:
     return match["six"] or match["host"] or None, int(match["port"])
 
 
+class _Site(web.BaseSite):
+    """A TCP socket whose connections are counted."""
+
+    __slots__ = ("_connections", "_host", "_port")
+
+    def __init__(self, runner: web.AppRunner, host: str | None, port: int, connections: Connections) -> None:
+        super().__init__(runner)
+        self._host, self._port, self._connections = host, port, connections
+
+    @property
+    def name(self) -> str:
+        return f"http://{self._host or '0.0.0.0'}:{self._port}"  # noqa: S104
+
+    async def start(self) -> None:
+        await super().start()
+        server = self._runner.server
+        assert server is not None
+        self._server = await asyncio.get_running_loop().create_server(
+            self._connections.wrap(server), self._host, self._port, backlog=self._backlog
+        )
+
+
 class WebServer:
     """Serves applications for as long as its ``async with`` block runs.
 
@@ -49,8 +79,14 @@ class WebServer:
         server.port("artifacts")
     """
 
-    def __init__(self, sites: Sequence[tuple[str, web.Application, str]]) -> None:
-        """``sites``: name for the log, application, address."""
+    def __init__(
+        self,
+        sites: Sequence[tuple[str, web.Application, str]],
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+        watch: Watch = UNWATCHED,
+    ) -> None:
+        """``sites``: name for log and metrics, application, address. ``limits`` hold for each."""
+        self._limits, self._watch = limits, watch
         self._sites = [(name, app, parse_address(address)) for name, app, address in sites]
         self._stack = AsyncExitStack()
         self._ports: dict[str, int] = {}
@@ -74,11 +110,25 @@ class WebServer:
         await self._stack.aclose()
 
     async def _serve(self, name: str, app: web.Application, host: str | None, port: int) -> None:
-        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=GRACE)
+        connections = Connections(name, self._limits, self._watch)
+        app.middlewares.insert(0, connections.middleware)
+        runner = web.AppRunner(
+            app,
+            access_log=None,
+            handle_signals=False,
+            shutdown_timeout=GRACE,
+            # Nothing that is sent here is compressed, and what is may be a bomb.
+            auto_decompress=False,
+            keepalive_timeout=self._limits.timeout,
+            lingering_time=LINGERING,
+            max_line_size=MAX_LINE,
+            max_field_size=MAX_LINE,
+            max_headers=MAX_HEADERS,
+        )
         await runner.setup()
         self._stack.push_async_callback(runner.cleanup)
         try:
-            await web.TCPSite(runner, host, port).start()
+            await _Site(runner, host, port, connections).start()
         except (OSError, socket.gaierror) as error:
             raise AddressError(f"cannot listen on {host or ''}:{port} for {name}: {error.strerror}") from None
         self._ports[name] = int(runner.addresses[0][1])

@@ -1,0 +1,248 @@
+"""The connections to one address: how many there are, how long each may say nothing, how long an answer may take.
+
+Whoever reaches a port can open connections, so each costs a bounded amount of memory, descriptors and time:
+
+* until a request's head is complete, and between two requests, a connection lasts ``timeout`` seconds;
+* a handler has ``REQUEST_TIMEOUTS`` times that, and its answer as long plus what its size takes at ``SLOWEST`` bytes a
+  second: a client that does not read is cut off like one that does not write;
+* there are at most ``connections``, and at most ``per_peer`` from one address. A newcomer that finds no room takes the
+  place of a connection without a request, the longest idle one of the peer that has most; where every connection
+  works for somebody, the newcomer is refused.
+
+Pipelined requests and the size of a head are bounded by aiohttp.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from aiohttp import web
+
+__all__ = ["SIZE", "UNWATCHED", "Connections", "Limits", "Watch"]
+
+REQUEST_TIMEOUTS = 4
+"""A handler's time, and an answer's beside what its size takes, in timeouts."""
+SLOWEST = 64 * 1024
+"""Bytes a second that a client has to read of a large answer."""
+
+SIZE = web.RequestKey("size", int)
+"""Under this key of a request its handler notes the bytes of a large answer."""
+
+Peer = str
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Of one address."""
+
+    connections: int = 256
+    timeout: float = 15.0
+    """Seconds."""
+
+    @property
+    def per_peer(self) -> int:
+        """A quarter: what one client does leaves room for others."""
+        return max(1, self.connections // 4)
+
+
+class Watch(Protocol):
+    """Hears what happens to connections; the metrics implement it."""
+
+    def connected(self, site: str, count: int) -> None:
+        """So many connections are open now."""
+
+    def disconnected(self, site: str, reason: str) -> None:
+        """We ended or refused one: ``refused``, ``displaced``, ``idle`` or ``slow``."""
+
+
+class _Unwatched:
+    def connected(self, site: str, count: int) -> None:
+        pass
+
+    def disconnected(self, site: str, reason: str) -> None:
+        pass
+
+
+UNWATCHED = _Unwatched()
+
+
+class Connections:
+    """Makes the protocol of each connection to a site; :meth:`middleware` is the outermost of its application."""
+
+    def __init__(self, site: str, limits: Limits, watch: Watch = UNWATCHED) -> None:
+        self.site, self.limits, self.watch = site, limits, watch
+        self._make: Callable[[], asyncio.Protocol] | None = None
+        self._all: dict[object, _Connection] = {}
+        """By aiohttp's protocol; those that became idle last come last."""
+        self._peers: Counter[Peer] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def wrap(self, make: Callable[[], asyncio.Protocol]) -> Callable[[], asyncio.Protocol]:
+        """The factory for ``create_server``, given aiohttp's."""
+        return lambda: _Connection(self, make())
+
+    @web.middleware
+    async def middleware(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        """Answer within the time that there is for it."""
+        connection = self._all.get(request.protocol)
+        if connection is None:  # It has just been lost.
+            return await handler(request)
+        connection.begin()
+        patience = REQUEST_TIMEOUTS * self.limits.timeout
+        raised: web.HTTPException | None = None
+        try:
+            async with asyncio.timeout(patience):
+                try:
+                    response = await handler(request)
+                except web.HTTPException as error:
+                    response = raised = error
+            size = response.content_length or request.get(SIZE, 0)
+            async with asyncio.timeout(patience + size / SLOWEST):
+                await response.prepare(request)
+                await response.write_eof()
+        except TimeoutError:
+            connection.cut("slow")
+            raise
+        finally:
+            connection.end()
+        if raised is not None:
+            raise raised
+        return response
+
+    # For connections.
+
+    def enter(self, connection: _Connection) -> bool:
+        """Take the newcomer in; False when there is no room."""
+        limits, peer = self.limits, connection.peer
+        if self._peers[peer] >= limits.per_peer:
+            displaced = self._oldest_idle(peer)
+        elif len(self._all) >= limits.connections:
+            (most, _), *_ = self._peers.most_common(1)
+            displaced = self._oldest_idle(most) or self._oldest_idle(None)
+        else:
+            displaced = None
+            self._add(connection)
+            return True
+        if displaced is None:
+            self.watch.disconnected(self.site, "refused")
+            return False
+        displaced.cut("displaced")
+        self.leave(displaced)
+        self._add(connection)
+        return True
+
+    def leave(self, connection: _Connection) -> None:
+        """It is gone."""
+        if self._all.pop(connection.inner, None) is None:
+            return
+        self._peers[connection.peer] -= 1
+        if self._peers[connection.peer] <= 0:
+            del self._peers[connection.peer]
+        self.watch.connected(self.site, len(self._all))
+
+    def became_idle(self, connection: _Connection) -> None:
+        """Its request is answered."""
+        if self._all.pop(connection.inner, None) is not None:
+            self._all[connection.inner] = connection
+
+    def _add(self, connection: _Connection) -> None:
+        self._all[connection.inner] = connection
+        self._peers[connection.peer] += 1
+        self.watch.connected(self.site, len(self._all))
+
+    def _oldest_idle(self, peer: Peer | None) -> _Connection | None:
+        for connection in self._all.values():
+            if not connection.busy and peer in (None, connection.peer):
+                return connection
+        return None
+
+
+class _Connection(asyncio.Protocol):
+    """Between a transport and aiohttp's protocol: counts, and ends what lasts too long."""
+
+    def __init__(self, site: Connections, inner: asyncio.Protocol) -> None:
+        self._site, self.inner = site, inner
+        self.busy = False
+        self.peer: Peer = ""
+        self._transport: asyncio.Transport | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_in = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport, self.peer = transport, _peer(transport.get_extra_info("peername"))
+        self._is_in = self._site.enter(self)
+        if not self._is_in:
+            transport.abort()
+            return
+        self.inner.connection_made(transport)
+        self.end()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._disarm()
+        self._transport = None
+        if self._is_in:
+            self._site.leave(self)
+            self.inner.connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_in:
+            self.inner.data_received(data)
+
+    def eof_received(self) -> bool | None:
+        return self.inner.eof_received() if self._is_in else None
+
+    def pause_writing(self) -> None:
+        self.inner.pause_writing()
+
+    def resume_writing(self) -> None:
+        self.inner.resume_writing()
+
+    def begin(self) -> None:
+        """A request's head has come; the middleware looks after its time."""
+        self._disarm()
+        self.busy = True
+
+    def end(self) -> None:
+        """There is no request: the connection waits for one, or for the client to read the last bytes of an answer."""
+        self.busy = False
+        self._site.became_idle(self)
+        self._disarm()
+        if self._transport is not None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(self._site.limits.timeout, self.cut, "idle")
+
+    def cut(self, reason: str) -> None:
+        """End it at once, whatever is still to be written."""
+        if self._transport is not None:
+            self._site.watch.disconnected(self._site.site, reason)
+            self._transport.abort()
+            self._transport = None
+        self._disarm()
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def _peer(name: Any) -> Peer:
+    """Who is at the other end: an address, of version 6 the network of 64 bits that one host can have for itself."""
+    try:
+        address = ipaddress.ip_address(str(name[0]).partition("%")[0])
+    except (TypeError, IndexError, ValueError):
+        return ""
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:
+            return str(address.ipv4_mapped)
+        return str(ipaddress.IPv6Network((address, 64), strict=False))
+    return str(address)
