@@ -91,9 +91,10 @@ class Receivers:
 
     # What the web server asks.
 
-    def has(self, path: str) -> bool:
-        """Whether some Receiver is called at the path."""
-        return path in self._hooks
+    def namespace(self, path: str) -> str | None:
+        """The namespace of the Receiver that is called at the path; None where there is none."""
+        hook = self._hooks.get(path)
+        return None if hook is None else hook.receiver.key.namespace
 
     async def receive(self, path: str, call: Call) -> int:
         """Check the call and ask for the reconciles it stands for; the HTTP status to answer."""

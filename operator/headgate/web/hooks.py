@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from typing import Protocol
 
@@ -22,9 +22,10 @@ __all__ = ["Hooks", "hook_app"]
 
 MAX_BODY = 3 * 1024 * 1024
 """Bytes of a call's body (as Flux)."""
-READ_TIMEOUT = 30.0
-MAX_AT_ONCE = 32
-"""Calls that may be under way; the others are told to come again."""
+READ_TIMEOUT = 10.0
+"""Seconds for a call's body."""
+MAX_AT_ONCE, MAX_OF_NAMESPACE = 32, 8
+"""Calls that may be under way, of all and of one namespace's Receivers; the others are told to come again."""
 BURST, PER_SECOND = 30, 2.0
 """Calls of one path: at once, and from then on."""
 MAX_PATHS = 10_000
@@ -35,8 +36,8 @@ _log = logging.getLogger("headgate.web")
 class Hooks(Protocol):
     """What is behind the paths."""
 
-    def has(self, path: str) -> bool:
-        """Whether there is something at the path."""
+    def namespace(self, path: str) -> str | None:
+        """Whose the path is; None when there is nothing."""
 
     async def receive(self, path: str, call: Call) -> int:
         """Do what the call asks for, and return the HTTP status to answer."""
@@ -67,7 +68,7 @@ def hook_app(
 ) -> web.Application:
     """Return the application that serves ``/hook/...``; ``told`` hears the status of each answer."""
     allowance = _Allowance(clock)
-    under_way = 0
+    under_way: Counter[str] = Counter()
 
     async def answer(request: web.Request) -> web.Response:
         status = await respond(request)
@@ -76,15 +77,15 @@ def hook_app(
         return web.Response(status=status, headers=headers)
 
     async def respond(request: web.Request) -> int:
-        nonlocal under_way
         path = request.raw_path
-        if not hooks.has(path):
+        namespace = hooks.namespace(path)
+        if namespace is None:
             return 404
         if not allowance.take(path):
             return 429
-        if under_way >= MAX_AT_ONCE:
+        if under_way.total() >= MAX_AT_ONCE or under_way[namespace] >= MAX_OF_NAMESPACE:
             return 503
-        under_way += 1
+        under_way[namespace] += 1
         try:
             async with asyncio.timeout(READ_TIMEOUT):
                 body = await request.read()
@@ -98,7 +99,9 @@ def hook_app(
             _log.exception("a webhook call broke off")
             return 500
         finally:
-            under_way -= 1
+            under_way[namespace] -= 1
+            if not under_way[namespace]:
+                del under_way[namespace]
 
     app = web.Application(client_max_size=MAX_BODY)
     app.router.add_route("*", "/hook/{digest}", answer)

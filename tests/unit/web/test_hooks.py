@@ -11,7 +11,7 @@ import yarl
 
 from headgate.web import hooks
 from headgate.web.callers import Call
-from headgate.web.hooks import BURST, MAX_AT_ONCE, MAX_BODY, hook_app
+from headgate.web.hooks import BURST, MAX_AT_ONCE, MAX_BODY, MAX_OF_NAMESPACE, hook_app
 from headgate.web.server import WebServer
 
 PATH = "/hook/abc"
@@ -29,8 +29,12 @@ class Behind:
     async def accept(self) -> int:
         return 200
 
-    def has(self, path: str) -> bool:
-        return path == PATH
+    def namespace(self, path: str) -> str | None:
+        """Besides the one path, two of each of ten namespaces."""
+        if path == PATH:
+            return "ns"
+        name, _, number = path.removeprefix("/hook/ns").partition("-")
+        return name if name.isdigit() and number in ("1", "2") else None
 
     async def receive(self, path: str, call: Call) -> int:
         self.calls.append(call)
@@ -80,7 +84,7 @@ async def test_a_path_that_nobody_has_is_answered_before_the_body_is_read(base: 
     host, port = base.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     writer.write(b"POST /hook/nobody HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n")
-    assert b"404" in await asyncio.wait_for(reader.readline(), 5)
+    assert b"404" in await asyncio.wait_for(reader.readline(), 60)
     writer.close()
 
 
@@ -97,7 +101,7 @@ async def test_a_body_that_does_not_come_is_not_waited_for(
     host, port = base.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     writer.write(f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc".encode())
-    assert b"408" in await asyncio.wait_for(reader.readline(), 5)
+    assert b"408" in await asyncio.wait_for(reader.readline(), 60)
     writer.close()
     assert behind.calls == []
 
@@ -119,17 +123,26 @@ async def test_a_path_that_is_called_too_often_has_to_wait(base: str, behind: Be
 async def test_calls_beyond_what_can_be_under_way_are_sent_away(
     base: str, behind: Behind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Those of one namespace, by whatever path, before they keep those of others away."""
     monkeypatch.setattr(hooks, "BURST", 1000)
     open_gate, all_in = asyncio.Event(), asyncio.Event()
+    wanted = MAX_OF_NAMESPACE
 
     async def wait() -> int:
-        if len(behind.calls) == MAX_AT_ONCE:
+        if len(behind.calls) == wanted:
             all_in.set()
         await open_gate.wait()
         return 200
 
     behind.do = wait
-    waiting = [asyncio.create_task(status(base + PATH)) for _ in range(MAX_AT_ONCE)]
+    half = MAX_OF_NAMESPACE // 2
+    waiting = [asyncio.create_task(status(f"{base}/hook/ns0-{path}")) for path in (1, 2) for _ in range(half)]
+    await all_in.wait()
+    assert await status(f"{base}/hook/ns0-1") == await status(f"{base}/hook/ns0-2") == 503
+    all_in.clear()
+    wanted = MAX_AT_ONCE
+    for name in range(1, MAX_AT_ONCE // MAX_OF_NAMESPACE):
+        waiting += [asyncio.create_task(status(f"{base}/hook/ns{name}-1")) for _ in range(MAX_OF_NAMESPACE)]
     await all_in.wait()
     assert await status(base + PATH) == 503
     open_gate.set()
