@@ -205,10 +205,10 @@ class _Program:
         metrics.sizes(
             parsed_documents=CACHE.__len__,
             parsed_bytes=lambda: CACHE.size,
-            git_bytes=sources.caches.size,
             live_objects=self._targets.live_objects,
             remotes=sources.lists.__len__,
         )
+        metrics.measured_sizes(git_bytes=sources.caches.size)
         self._operator = Operator(
             self._store,
             self._kustomizations,

@@ -32,7 +32,7 @@ DASHBOARDS = (
 
 
 def read(address: str) -> Samples:
-    with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://{address}/metrics", timeout=60) as answer:
         families = list(text_string_to_metric_families(answer.read().decode()))
     samples = [sample for family in families for sample in family.samples]
     return {(sample.name, frozenset(sample.labels.items())): sample.value for sample in samples}
@@ -76,6 +76,7 @@ def test_what_was_done_is_counted(
             lambda found: (
                 value(found, "headgate_builds_skipped_total") == 1
                 and value(found, reconciles, name="apps") >= 2
+                and value(found, "headgate_git_cache_bytes") >= 1
             ),
             "a build was spared",
         )

@@ -7,7 +7,11 @@ client-go, ``process_*`` as every Prometheus client. ``Metrics`` is told of what
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from aiohttp import web
@@ -21,8 +25,8 @@ from prometheus_client import (
     disable_created_metrics,
     exposition,
 )
+from prometheus_client.openmetrics import exposition as openmetrics
 
-from headgate.pools import OTHERS, OWN
 from headgate.web.own_metrics import OwnMetrics
 
 __all__ = ["Metrics", "metrics_app"]
@@ -34,6 +38,14 @@ RUNTIME_BUCKETS = (
     *(1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5, 6, 7, 8, 9, 10, 15, 20, 25, 30, 40, 50, 60),
 )
 QUEUE_BUCKETS = tuple(10.0**exponent for exponent in range(-8, 4))
+
+OPEN_METRICS = "application/openmetrics-text"
+REST = 9.0
+"""For how many times the seconds that it took to encode them the metrics are answered as they were."""
+MOST_HOSTS, MOST_RESOURCES = 256, 1024
+"""API servers and kinds that have series of their own: tenants name servers, and those name kinds."""
+OTHERS = "others"
+"""The label of all beyond."""
 
 _METHODS = {
     "get": "GET",
@@ -61,6 +73,21 @@ class Watched(Protocol):
         """For how many seconds each key that is with a worker has been there."""
 
 
+class _Names:
+    """The first so many names, each as itself."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._names: set[str] = set()
+
+    def known(self, name: str) -> str:
+        if name not in self._names:
+            if len(self._names) >= self._most:
+                return OTHERS
+            self._names.add(name)
+        return name
+
+
 class Metrics(OwnMetrics):
     """All metrics of one operator. Methods may be called from any thread."""
 
@@ -68,6 +95,7 @@ class Metrics(OwnMetrics):
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         super().__init__(self.registry)
+        self._hosts, self._resources = _Names(MOST_HOSTS), _Names(MOST_RESOURCES)
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         self._durations = Histogram(
@@ -198,16 +226,41 @@ class Metrics(OwnMetrics):
     def requested(self, host: str, verb: str, resource: str, status: int, seconds: float) -> None:
         """Note an answered request to an API server; ``status`` 0 means that no answer came."""
         method = _METHODS.get(verb.lower(), verb.upper())
+        host, resource = self._hosts.known(host), self._resources.known(resource)
         self._requests.labels(str(status) if status else "<error>", host, method).inc()
         self._request_times.labels(verb, resource).observe(seconds)
 
 
+class _Exposition:
+    """The metrics as text, encoded once for all who ask at a time, and for at most a tenth of one core."""
+
+    def __init__(self, registry: CollectorRegistry, encode: Callable[[CollectorRegistry], bytes]) -> None:
+        self._registry, self._encode = registry, encode
+        self._lock = asyncio.Lock()
+        self._thread = ThreadPoolExecutor(1, "metrics")
+        self._text, self._good_until = b"", float("-inf")
+
+    async def text(self) -> bytes:
+        async with self._lock:
+            started = time.monotonic()
+            if started >= self._good_until:
+                loop = asyncio.get_running_loop()
+                self._text = await loop.run_in_executor(self._thread, self._encode, self._registry)
+                ended = time.monotonic()
+                self._good_until = ended + REST * (ended - started)
+            return self._text
+
+
 def metrics_app(metrics: Metrics) -> web.Application:
     """Return the application that answers ``/metrics`` in the format the scraper asks for."""
+    text = _Exposition(metrics.registry, exposition.generate_latest)
+    open_metrics = _Exposition(metrics.registry, openmetrics.generate_latest)
 
     async def answer(request: web.Request) -> web.Response:
-        encode, content_type = exposition.choose_encoder(request.headers.get("Accept", ""))
-        body = await OTHERS.run(OWN, encode, metrics.registry)
+        if OPEN_METRICS in request.headers.get("Accept", ""):
+            body, content_type = await open_metrics.text(), openmetrics.CONTENT_TYPE_LATEST
+        else:
+            body, content_type = await text.text(), exposition.CONTENT_TYPE_PLAIN_0_0_4
         return web.Response(body=body, headers={"Content-Type": content_type})
 
     app = web.Application()

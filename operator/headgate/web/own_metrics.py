@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import threading
+import time
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Protocol
@@ -15,6 +18,11 @@ STEP_BUCKETS = (
     *(1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0),
 )
 REQUEST_BUCKETS = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
+
+MEASURED_EVERY = 30.0
+"""Seconds between two looks at what takes long to count."""
+
+_log = logging.getLogger("headgate.web")
 
 _CACHES = {
     "parsed_documents": (
@@ -131,6 +139,44 @@ class OwnMetrics:
         self._disconnected.labels(site, reason).inc()
 
     def sizes(self, **sizes: Callable[[], float]) -> None:
-        """Announce caches (``git_bytes``, ...); each is asked for its size whenever the metrics are read."""
+        """Announce caches (``live_objects``, ...); each is asked for its size whenever the metrics are read."""
         for cache, size in sizes.items():
             self._sizes[cache].set_function(size)
+
+    def measured_sizes(self, **sizes: Callable[[], float]) -> None:
+        """Announce caches (``git_bytes``, ...) whose sizes take long to find; no reader waits for that."""
+        for cache, size in sizes.items():
+            self._sizes[cache].set_function(Measured(size).value)
+
+
+class Measured:
+    """A number that is found in a thread of its own when somebody has asked, at most every ``every`` seconds."""
+
+    def __init__(
+        self,
+        find: Callable[[], float],
+        every: float = MEASURED_EVERY,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._find, self._every, self._clock = find, every, clock
+        self._lock = threading.Lock()
+        self._last, self._due, self._is_finding = 0.0, float("-inf"), False
+
+    def value(self) -> float:
+        """The number that was found last; 0 before the first. Never blocks."""
+        with self._lock:
+            if not self._is_finding and self._clock() >= self._due:
+                self._is_finding = True
+                threading.Thread(target=self._measure, name="measure", daemon=True).start()
+            return self._last
+
+    def _measure(self) -> None:
+        found: float | None = None
+        try:
+            found = self._find()
+        except OSError as error:
+            _log.warning("a size for the metrics cannot be found: %s", error)
+        finally:
+            with self._lock:
+                self._last = self._last if found is None else found
+                self._due, self._is_finding = self._clock() + self._every, False

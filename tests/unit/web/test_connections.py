@@ -79,7 +79,7 @@ async def connect(
 
 async def until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE):
-        while not holds():
+        while not holds():  # noqa: ASYNC110 - what is waited for is on the other side of a socket
             await asyncio.sleep(0.01)
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import os
+import threading
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,7 +16,8 @@ import yarl
 from prometheus_client.parser import text_string_to_metric_families
 
 from headgate.web.artifacts import artifact_app
-from headgate.web.metrics import Metrics, metrics_app
+from headgate.web.metrics import MOST_HOSTS, MOST_RESOURCES, Metrics, metrics_app
+from headgate.web.own_metrics import Measured
 from headgate.web.probes import probe_app
 from headgate.web.server import AddressError, WebServer, parse_address
 
@@ -189,7 +193,7 @@ async def test_metrics_have_the_names_and_labels_of_flux() -> None:
     metrics.build_skipped()
     metrics.refs_wanted(asked=True)
     metrics.called(404)
-    metrics.sizes(git_bytes=lambda: 7)
+    metrics.sizes(live_objects=lambda: 7)
     async with (
         WebServer([("metrics", metrics_app(metrics), "127.0.0.1:0")]) as server,
         aiohttp.ClientSession() as session,
@@ -227,7 +231,76 @@ async def test_metrics_have_the_names_and_labels_of_flux() -> None:
     assert samples["headgate_git_refs_total", (("answer", "asked"),)] == 1
     assert samples["headgate_git_refs_total", (("answer", "shared"),)] == 0
     assert samples["headgate_webhook_requests_total", (("code", "404"),)] == 1
-    assert samples["headgate_git_cache_bytes", ()] == 7
+    assert samples["headgate_live_objects", ()] == 7
     assert any(name == "process_resident_memory_bytes" for name, _ in samples)
     assert not any("gone" in dict(labels).values() for _, labels in samples)
     assert not any(name.endswith("_created") for name, _ in samples)
+
+
+async def test_scrapes_at_once_cost_one_and_never_wait_for_what_takes_long() -> None:
+    metrics = Metrics()
+    free, looks = threading.Event(), []
+
+    def walk() -> float:
+        looks.append(threading.current_thread())
+        assert free.wait(60)
+        return 7
+
+    encoded = []
+
+    def count() -> float:
+        encoded.append(threading.current_thread())
+        time.sleep(0.05)
+        return len(encoded)
+
+    metrics.measured_sizes(git_bytes=walk)
+    metrics.sizes(live_objects=count)
+    async with (
+        WebServer([("metrics", metrics_app(metrics), "127.0.0.1:0")]) as server,
+        aiohttp.ClientSession() as session,
+    ):
+
+        async def scrape(accept: str = "text/plain") -> str:
+            url = f"http://127.0.0.1:{server.port('metrics')}/metrics"
+            async with session.get(url, headers={"Accept": accept}) as answer:
+                assert answer.headers["Content-Type"].startswith(accept.partition(";")[0])
+                return await answer.text()
+
+        texts = await asyncio.gather(*(scrape() for _ in range(50)))
+        assert len(encoded) == 1
+        assert set(texts) == {texts[0]}
+        assert "headgate_git_cache_bytes 0.0" in texts[0]
+        await asyncio.gather(*(scrape(f"application/openmetrics-text; version={n}") for n in "1029x"))
+        assert len(encoded) == 2
+        free.set()
+        async with asyncio.timeout(60):
+            while "headgate_git_cache_bytes 7.0" not in await scrape():  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert len(looks) == 1
+        assert threading.main_thread() not in (*looks, *encoded)
+
+
+def test_what_takes_long_is_looked_at_once_in_a_while() -> None:
+    now, found = [0.0], []
+
+    def find() -> float:
+        found.append(now[0])
+        return len(found)
+
+    measured = Measured(find, 30, lambda: now[0])
+    for at, times in ((0.0, 1), (29.0, 1), (31.0, 2), (40.0, 2)):
+        now[0] = at
+        limit = time.monotonic() + 60
+        while measured.value() != times:
+            assert time.monotonic() < limit
+        assert [measured.value() for _ in range(100)] == [times] * 100
+        assert len(found) == times
+
+
+def test_labels_that_tenants_choose_are_bounded() -> None:
+    metrics = Metrics()
+    for number in range(3_000):
+        metrics.requested(f"10.0.0.1:{number}", "get", f"kind{number}", 200, 0.1)
+    samples = [sample for family in metrics.registry.collect() for sample in family.samples]
+    assert len({s.labels["host"] for s in samples if "host" in s.labels}) == MOST_HOSTS + 1
+    assert len({s.labels["resource"] for s in samples if "resource" in s.labels}) == MOST_RESOURCES + 1
