@@ -16,6 +16,7 @@ import kopf
 
 from headgate import __version__, handlers, pools
 from headgate.api import ObjectKey
+from headgate.cel import Evaluator, Limits
 from headgate.git.remotes import RemoteBases
 from headgate.git.storage import ArtifactStorage, advertised_address
 from headgate.kube import Client, ObjectRef
@@ -159,6 +160,9 @@ class _Program:
             retention_ttl=config.retention_ttl,
             retention_records=config.retention_records,
         )
+        self._evaluator = Evaluator(
+            Limits(config.max_expression_cpu, config.max_expression_cpu_per_namespace), observer=metrics
+        )
         reporter, rules = Reporter(self._events), BuildRules(self._bases, config.strict_substitutions)
         kustomizations = KustomizationReconciler(
             config,
@@ -168,6 +172,7 @@ class _Program:
             self._targets,
             Prerequisites(config, self._store, self._trees, self._external, self._is_source_pending),
             Builder(self._trees, InputReader(client, config), rules, reporter, metrics),
+            self._evaluator,
             finalizer,
             reporter,
             written=lambda obj: self._operator.kustomization_written(obj),
@@ -227,7 +232,9 @@ class _Program:
             config.watch_namespace or None,
         )
         self.receivers = (
-            Receivers(config, client, self._events, metrics) if config.webhook_addr not in ("", "0") else None
+            Receivers(config, client, self._events, self._evaluator, metrics)
+            if config.webhook_addr not in ("", "0")
+            else None
         )
         if self.receivers is not None:
             metrics.controller(self.receivers.controller)
@@ -277,6 +284,7 @@ class _Program:
         await self._external.close()
         await self._targets.close()
         self._trees.close()
+        self._evaluator.close()
         if self._bases is not None:
             self._bases.close()
 

@@ -1,13 +1,22 @@
 """CEL expressions of users, in Flux's dialect, evaluated where they can do no harm.
 
->>> ready = Expression.compile("status.phase == 'Running' && spec.replicas > 0.5")
->>> ready.evaluate_bool({"status": {"phase": "Running"}, "spec": {"replicas": 1}})
-True
+budget = evaluator.budget("team-a")
+ready = await budget.compile("status.phase == 'Running' && spec.replicas > 0.5")
+await budget.evaluate_bool(ready, {"status": {"phase": "Running"}, "spec": {"replicas": 1}})
 """
 
 from __future__ import annotations
 
-from headgate.cel.errors import EvaluationError, InvalidExpression
+from headgate.cel.errors import EvaluationError, InvalidExpression, OverBudget
+from headgate.cel.evaluator import Budget, Evaluator, Limits
 from headgate.cel.expression import Expression
 
-__all__ = ["EvaluationError", "Expression", "InvalidExpression"]
+__all__ = [
+    "Budget",
+    "EvaluationError",
+    "Evaluator",
+    "Expression",
+    "InvalidExpression",
+    "Limits",
+    "OverBudget",
+]

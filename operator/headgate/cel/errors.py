@@ -2,6 +2,7 @@
 
 InvalidExpression   it can never be evaluated: the text itself is at fault
 EvaluationError     it could not be evaluated on this data; on other data it may
+OverBudget          the expressions that were evaluated before it took too much time; later it may be
 """
 
 from __future__ import annotations
@@ -39,3 +40,11 @@ class EvaluationError(Exception):
 
     The message holds the expression and the reason, which is one of :mod:`headgate.cel.reasons`: nothing of the data.
     """
+
+
+class OverBudget(Exception):
+    """No more is evaluated for now; the message says why. ``after``: seconds until trying again makes sense."""
+
+    def __init__(self, message: str, after: float) -> None:
+        super().__init__(message)
+        self.after = after

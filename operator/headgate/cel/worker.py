@@ -2,8 +2,9 @@
 
 A frame is its length (four bytes, big-endian) and that much JSON. Requests: ``{"text", "variables"}`` asks whether
 the expression is valid, ``{"text", "data"}`` for its value. Answers: ``{"value"}`` (true, false, or null for a value
-that is no boolean; true for a valid expression), ``{"invalid"}`` or ``{"error"}`` with a reason. The reason of an error
-is one of :mod:`headgate.cel.reasons`, which hold nothing of the data.
+that is no boolean; true for a valid expression), ``{"invalid"}`` or ``{"error"}`` with a reason; in each ``cpu``, the
+processor time in seconds that it took, and ``grown`` when this process has become so large that it is better replaced.
+The reason of an error is one of :mod:`headgate.cel.reasons`, which hold nothing of the data.
 
 Expressions are untrusted. What one of them may use is bounded by the kernel: a request that needs more than
 :data:`CPU_SECONDS` or :data:`MEMORY` ends this process, which tells the other side all it must know.
@@ -15,6 +16,7 @@ import os
 import resource
 import signal
 import sys
+import time
 from functools import lru_cache
 from typing import Any, BinaryIO
 
@@ -28,14 +30,25 @@ CPU_SECONDS = 0.25
 """For one request."""
 MEMORY = 256 << 20
 """Bytes on top of what the process has at its start (on Linux; elsewhere only time is limited)."""
+LEAST_CPU = 0.0002
+"""Seconds that any request counts for, as it costs the other side something too."""
+GROWTH = 64 << 20
+"""Bytes by which the process may have grown between two requests."""
 _USAGE = "/proc/self/statm"
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
     """Answer requests until there are no more."""
+    limit, since = _size() + GROWTH, time.process_time()
     while (frame := _read(requests)) is not None:
         signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)
-        answer = orjson.dumps(_answer(orjson.loads(frame)))
+        content = _answer(orjson.loads(frame))
+        # From one answer to the next, so that no time is lost where the clock has coarse steps.
+        used, since = time.process_time() - since, time.process_time()
+        content["cpu"] = max(used, LEAST_CPU)
+        if _size() > limit:
+            content["grown"] = True
+        answer = orjson.dumps(content)
         signal.setitimer(signal.ITIMER_PROF, 0)
         answers.write(len(answer).to_bytes(4, "big") + answer)
         answers.flush()
@@ -45,10 +58,17 @@ def main() -> None:
     """Serve standard input and output under the limits."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if os.path.exists(_USAGE):
-        with open(_USAGE, encoding="ascii") as usage:
-            limit = int(usage.read().split()[0]) * resource.getpagesize() + MEMORY
+        limit = _size() + MEMORY
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     serve(sys.stdin.buffer, sys.stdout.buffer)
+
+
+def _size() -> int:
+    """Bytes of address space; 0 where that cannot be known."""
+    if not os.path.exists(_USAGE):
+        return 0
+    with open(_USAGE, encoding="ascii") as usage:
+        return int(usage.read().split()[0]) * resource.getpagesize()
 
 
 def _read(stream: BinaryIO) -> bytes | None:

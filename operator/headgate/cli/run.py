@@ -111,6 +111,18 @@ def switch(name: str, *, default: bool = False, help: str) -> Decorator:
     help="How often a wait for a dependency or source is looked at although no event came.",
 )
 @click.option(
+    "--max-expression-cpu",
+    default="5s",
+    show_default=True,
+    help="Processor time for all CEL expressions of one attempt.",
+)
+@click.option(
+    "--max-expression-cpu-per-namespace",
+    default="20s",
+    show_default=True,
+    help="Processor time for all CEL expressions of a namespace within a minute.",
+)
+@click.option(
     "--interval-jitter-percentage",
     type=click.IntRange(0, 99),
     default=5,
@@ -256,6 +268,8 @@ def command(
     concurrent_fetches: int,
     max_fetch_timeout: str,
     requeue_dependency: str,
+    max_expression_cpu: str,
+    max_expression_cpu_per_namespace: str,
     interval_jitter_percentage: int,
     no_cross_namespace_refs: bool,
     no_remote_bases: bool,
@@ -340,6 +354,10 @@ def command(
         concurrent_fetches=concurrent_fetches,
         max_fetch_timeout=_seconds(parse_duration, "--max-fetch-timeout", max_fetch_timeout),
         requeue_dependency=_seconds(parse_duration, "--requeue-dependency", requeue_dependency),
+        max_expression_cpu=_positive(parse_duration, "--max-expression-cpu", max_expression_cpu),
+        max_expression_cpu_per_namespace=_positive(
+            parse_duration, "--max-expression-cpu-per-namespace", max_expression_cpu_per_namespace
+        ),
         jitter=interval_jitter_percentage / 100,
         no_cross_namespace_refs=no_cross_namespace_refs,
         no_remote_bases=no_remote_bases,
@@ -372,6 +390,13 @@ def command(
         asyncio.run(serve(config))
     except (AccessError, AddressError, LeadershipLost) as error:
         raise click.ClickException(str(error)) from error
+
+
+def _positive(parse: Callable[[str], float], option: str, text: str) -> float:
+    seconds = _seconds(parse, option, text)
+    if seconds <= 0:
+        raise click.BadParameter("must be more than 0", param_hint=option)
+    return seconds
 
 
 def _seconds(parse: Callable[[str], float], option: str, text: str) -> float:

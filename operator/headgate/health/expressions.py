@@ -10,12 +10,12 @@ treats as not there yet. Jobs are always judged by the built-in rule.
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from headgate.cel import EvaluationError, Expression, InvalidExpression
+from headgate.cel import Budget, EvaluationError, Expression, InvalidExpression, OverBudget
 from headgate.health.result import Health, HealthStatus, current, failed, in_progress
 from headgate.health.rule import GroupKind
 from headgate.health.verdict import compute, group_kind
@@ -25,7 +25,6 @@ Obj = dict[str, Any]
 
 _ANY_KIND = ""
 _JOB: GroupKind = ("batch", "Job")
-_REMEMBERED = 10_000
 
 
 class InvalidHealthExpressions(ValueError):
@@ -34,21 +33,27 @@ class InvalidHealthExpressions(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
+    index: int
+    """Its place in the list."""
     current: Expression
     failed: Expression | None
     in_progress: Expression | None
 
 
 class HealthExpressions:
-    """The entries of one Kustomization, compiled. Verdicts are remembered until the object changes."""
+    """The entries of one Kustomization, compiled. The verdict on an object is kept until the object changes."""
 
     def __init__(self, entries: Mapping[GroupKind, _Entry] | None = None) -> None:
         self._entries = dict(entries or {})
-        self._verdicts: OrderedDict[tuple[str, ...], Health] = OrderedDict()
+        self._verdicts: dict[tuple[str, ...], tuple[str, Health]] = {}
+        """By group, kind and UID, with the resource version."""
 
     @classmethod
-    def compile(cls, entries: Iterable[Mapping[str, Any]]) -> HealthExpressions:
-        """From the raw ``spec.healthCheckExprs``. Raises :class:`InvalidHealthExpressions`."""
+    async def compile(cls, entries: Iterable[Mapping[str, Any]], budget: Budget) -> HealthExpressions:
+        """From the raw ``spec.healthCheckExprs``.
+
+        Raises :class:`InvalidHealthExpressions`, or :class:`headgate.cel.OverBudget`, which names the field.
+        """
         compiled: dict[GroupKind, _Entry] = {}
         for i, entry in enumerate(entries):
             key = group_kind(dict(entry))
@@ -58,7 +63,7 @@ class HealthExpressions:
                     f"duplicate custom health check for GroupKind {name} at healthchecks[{i}]"
                 )
             try:
-                compiled[key] = _compile(entry)
+                compiled[key] = await _compile(entry, i, budget)
             except ValueError as error:
                 raise InvalidHealthExpressions(
                     f"failed to create custom status evaluator for healthchecks[{i}]: {error}"
@@ -72,21 +77,30 @@ class HealthExpressions:
         """Whether an entry applies to a kind: then :func:`headgate.health.whole` is what to keep of its objects."""
         return self._entry(group_kind({"apiVersion": api_version, "kind": kind})) is not None
 
-    def compute(self, obj: Obj) -> Health:
-        """The health of an object: by the entry of its kind, or else by :func:`headgate.health.compute`."""
+    def known(self, obj: Obj) -> Health | None:
+        """The health of an object: by the entry of its kind, or else by :func:`headgate.health.compute`.
+
+        None when an entry applies and :meth:`evaluate` has not been awaited for this version of the object.
+        """
+        key = group_kind(obj)
+        if self._entry(key) is None:
+            return compute(obj)
+        uid, version = _version(obj)
+        kept = self._verdicts.get((*key, uid))
+        return kept[1] if kept is not None and kept[0] == version else None
+
+    async def evaluate(self, obj: Obj, budget: Budget) -> Health:
+        """As :meth:`known`, evaluated where need be. Raises :class:`headgate.cel.OverBudget`, which names the field."""
+        known = self.known(obj)
+        if known is not None:
+            return known
         key = group_kind(obj)
         entry = self._entry(key)
-        if entry is None:
-            return compute(obj)
-        meta = obj.get("metadata") or {}
-        state = (*key, meta.get("uid") or "", meta.get("resourceVersion") or "")
-        verdict = self._verdicts.get(state)
-        if verdict is None:
-            verdict = _judge(entry, obj)
-            if all(state[2:]) and verdict.status is not HealthStatus.UNKNOWN:
-                self._verdicts[state] = verdict
-            while len(self._verdicts) > _REMEMBERED:
-                self._verdicts.popitem(last=False)
+        assert entry is not None
+        verdict = await _judge(entry, obj, budget)
+        uid, version = _version(obj)
+        if uid and version:
+            self._verdicts[*key, uid] = version, verdict
         return verdict
 
     def _entry(self, key: GroupKind) -> _Entry | None:
@@ -95,38 +109,52 @@ class HealthExpressions:
         return self._entries.get(key) or self._entries.get((key[0], _ANY_KIND))
 
 
-def _compile(entry: Mapping[str, Any]) -> _Entry:
+def _version(obj: Obj) -> tuple[str, str]:
+    meta = obj.get("metadata") or {}
+    return str(meta.get("uid") or ""), str(meta.get("resourceVersion") or "")
+
+
+async def _compile(entry: Mapping[str, Any], index: int, budget: Budget) -> _Entry:
     if not entry.get("current"):
         raise ValueError("expression Current not specified")
-    named = {
-        "Current": entry["current"],
-        "Failed": entry.get("failed"),
-        "InProgress": entry.get("inProgress"),
-    }
     compiled: dict[str, Expression | None] = {}
-    for name, text in named.items():
+    for name, field in (("Current", "current"), ("Failed", "failed"), ("InProgress", "inProgress")):
+        text = entry.get(field)
         try:
-            compiled[name] = Expression.compile(text) if text else None
+            with _named(index, field):
+                compiled[name] = await budget.compile(text) if text else None
         except InvalidExpression as error:
             raise ValueError(f"failed to parse the expression {name}: {error}") from error
     wanted = compiled["Current"]
     assert wanted is not None
-    return _Entry(wanted, compiled["Failed"], compiled["InProgress"])
+    return _Entry(index, wanted, compiled["Failed"], compiled["InProgress"])
 
 
-def _judge(entry: _Entry, obj: Obj) -> Health:
+async def _judge(entry: _Entry, obj: Obj, budget: Budget) -> Health:
     view = View(obj)
     generation = view.optional_number("metadata.generation")
     observed = view.optional_number("status.observedGeneration")
     if generation is not None and observed is not None and observed != generation:
         return in_progress(f"generation is {generation}, but latest observed generation is {observed}")
+    steps = (
+        ("inProgress", entry.in_progress, in_progress),
+        ("failed", entry.failed, failed),
+        ("current", entry.current, current),
+    )
     try:
-        if entry.in_progress and entry.in_progress.evaluate_bool(obj):
-            return in_progress("the expression inProgress is true")
-        if entry.failed and entry.failed.evaluate_bool(obj):
-            return failed("the expression failed is true")
-        if entry.current.evaluate_bool(obj):
-            return current("the expression current is true")
+        for field, expression, health in steps:
+            with _named(entry.index, field):
+                if expression and await budget.evaluate_bool(expression, obj):
+                    return health(f"the expression {field} is true")
     except EvaluationError as error:
         return Health(HealthStatus.UNKNOWN, str(error))
     return in_progress("the expression current is not true yet")
+
+
+@contextmanager
+def _named(index: int, field: str) -> Iterator[None]:
+    """Name the field in whose evaluation the budget ended."""
+    try:
+        yield
+    except OverBudget as error:
+        raise OverBudget(f"spec.healthCheckExprs[{index}].{field}: {error}", error.after) from error

@@ -33,6 +33,10 @@ class Config:
     max_fetch_timeout: float = 600.0
     """The longest ``spec.timeout`` of a GitRepository that is honoured."""
     requeue_dependency: float = 30.0
+    max_expression_cpu: float = 5.0
+    """Processor time for all CEL expressions of one attempt ..."""
+    max_expression_cpu_per_namespace: float = 20.0
+    """... and for those of a namespace in a minute."""
     jitter: float = 0.05
     """Fraction by which an interval is made longer or shorter."""
     no_cross_namespace_refs: bool = False

@@ -1,4 +1,4 @@
-"""Whether a Kustomization's dependencies let it go ahead. Pure.
+"""Whether a Kustomization's dependencies let it go ahead.
 
 The rules are Flux's (Kustomization API reference, "Dependencies"): a dependency counts as ready when it
 exists, its newest generation was reconciled, its Ready condition is True and, where both use the same source,
@@ -8,13 +8,15 @@ or, where the feature gate AdditiveCELDependencyCheck asks for it, comes on top.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from headgate.api import ObjectKey
-from headgate.cel import EvaluationError, Expression, InvalidExpression
-from headgate.reconcile.store import dependencies_of, source_of
+from headgate.cel import Budget, EvaluationError, Expression, InvalidExpression, OverBudget
+from headgate.loop import Pauses
+from headgate.reconcile.store import dependencies_of, key_of, source_of
 
 Obj = dict[str, Any]
 
@@ -37,10 +39,11 @@ class Blocked:
     """The circle that can never be resolved, its first member repeated at the end."""
 
 
-def blocked_by(
+async def blocked_by(
     kustomization: Obj,
     revision: str,
     look_up: Callable[[ObjectKey], Obj | None],
+    budget: Budget,
     unconcerned: Callable[[ObjectKey], bool] = lambda _: False,
     *,
     additive: bool = False,
@@ -48,45 +51,60 @@ def blocked_by(
 ) -> Blocked | None:
     """The first dependency that is not ready for ``revision`` of the source, None when all are.
 
-    ``unconcerned`` tells of a dependency that has applied an older revision whether the new one leaves everything it
-    was built from as it was; such a dependency need not be waited for, unless one of its own has to be. ``additive``:
-    the built-in rules hold beside a ``readyExpr`` too. ``guarded``: an expression sees of a dependency in another
-    namespace what tells its state and no more. Raises :class:`InvalidReadyExpression`.
+    Expressions are evaluated last, in their order and until one is not true, when all that can be seen without them is
+    as it should be. ``unconcerned`` tells of a dependency that has applied an older revision whether the new one leaves
+    everything it was built from as it was; such a dependency need not be waited for, unless one of its own has to be.
+    ``additive``: the built-in rules hold beside a ``readyExpr`` too. ``guarded``: an expression sees of a dependency in
+    another namespace what tells its state and no more. Raises :class:`InvalidReadyExpression`, and
+    :class:`headgate.cel.OverBudget`, which names the field.
     """
-    rules = _Rules(revision, look_up, unconcerned, additive, guarded)
-    for key, expression in _entries(kustomization):
-        message = rules.not_ready(kustomization, key, expression)
-        if message is None:
-            continue
-        cycle = find_cycle(kustomization, look_up)
+    blocked = await _Rules(kustomization, revision, look_up, unconcerned, additive).first_not_ready()
+    if blocked is None:
+        for i, (key, text) in enumerate(_entries(kustomization)):
+            dependency = look_up(key) if text else None
+            if dependency is None:
+                continue
+            foreign = guarded and key.namespace != kustomization["metadata"]["namespace"]
+            data = {"dep": _outside_of(dependency) if foreign else dependency, "self": kustomization}
+            try:
+                message = await _expression_not_true(key, text, data, budget)
+            except OverBudget as error:
+                raise OverBudget(f"spec.dependsOn[{i}].readyExpr: {error}", error.after) from error
+            if message is not None:
+                blocked = Blocked(key, message)
+                break
+    if blocked is not None:
+        cycle = await find_cycle(kustomization, look_up)
         if cycle:
             path = " -> ".join(str(k) for k in cycle)
             message = f"dependency cycle: {path}; remove one of these dependsOn entries"
-        return Blocked(key, message, cycle)
-    return None
+            return Blocked(blocked.dependency, message, cycle)
+    return blocked
 
 
-def ready_expression(text: str) -> Expression:
+async def ready_expression(text: str, budget: Budget) -> Expression:
     """A ``readyExpr``, checked as strictly as Flux does. Raises :class:`headgate.cel.InvalidExpression`."""
-    return Expression.compile(text, READY_VARIABLES)
+    return await budget.compile(text, READY_VARIABLES)
 
 
-def find_cycle(kustomization: Obj, look_up: Callable[[ObjectKey], Obj | None]) -> tuple[ObjectKey, ...]:
+async def find_cycle(kustomization: Obj, look_up: Callable[[ObjectKey], Obj | None]) -> tuple[ObjectKey, ...]:
     """The shortest circle of dependsOn that leads back to this Kustomization; empty when there is none."""
-    meta = kustomization["metadata"]
-    start = ObjectKey(meta["namespace"], meta["name"])
-    seen = {start}
-    paths: list[tuple[ObjectKey, ...]] = [(start,)]
-    for path in paths:
-        current = look_up(path[-1]) if len(path) > 1 else kustomization
-        if current is None:
-            continue
-        for nearby in dependencies_of(current):
+    start, pauses = key_of(kustomization), Pauses()
+    reached_from: dict[ObjectKey, ObjectKey] = {}
+    to_do = deque((start,))
+    while to_do:
+        key = to_do.popleft()
+        current = kustomization if key == start else look_up(key)
+        for nearby in dependencies_of(current) if current is not None else ():
             if nearby == start:
-                return (*path, start)
-            if nearby not in seen:
-                seen.add(nearby)
-                paths.append((*path, nearby))
+                path = [start, key]
+                while path[-1] != start:
+                    path.append(reached_from[path[-1]])
+                return tuple(reversed(path))
+            if nearby not in reached_from:
+                reached_from[nearby] = key
+                to_do.append(nearby)
+        await pauses.here()
     return ()
 
 
@@ -103,44 +121,73 @@ def _entries(kustomization: Obj) -> Iterator[tuple[ObjectKey, str]]:
 
 @dataclass(frozen=True, slots=True)
 class _Rules:
-    """What holds for all dependencies looked at for one Kustomization."""
+    """The built-in rules, as they hold for one Kustomization."""
 
+    kustomization: Obj
     revision: str
     look_up: Callable[[ObjectKey], Obj | None]
     unconcerned: Callable[[ObjectKey], bool]
     additive: bool
-    guarded: bool
 
-    def not_ready(
-        self, kustomization: Obj, key: ObjectKey, expression: str, seen: frozenset[ObjectKey] = frozenset()
-    ) -> str | None:
-        """Why the dependency keeps the Kustomization from going ahead, None when it does not."""
+    async def first_not_ready(self) -> Blocked | None:
+        """The first dependency that keeps the Kustomization from going ahead.
+
+        Looks at each Kustomization once, however many ways lead to it.
+        """
+        pauses = Pauses()
+        entered: set[ObjectKey] = set()
+        on_the_way: dict[ObjectKey, None] = {}
+        stack = [_entries(self.kustomization)]
+        while stack:
+            await pauses.here()
+            key, expression = next(stack[-1], (None, ""))
+            if key is None:
+                stack.pop()
+                if on_the_way:
+                    on_the_way.popitem()
+                continue
+            message, dependency = self._not_ready(key, expression, next(reversed(on_the_way), None))
+            if dependency is not None and key in on_the_way:
+                message = f"dependency '{key}' revision is not up to date"
+            if message is not None:
+                return Blocked(next(iter(on_the_way), key), message)
+            if dependency is not None and key not in entered:
+                # It has applied an older revision, and need not apply this one if its own dependencies are ready.
+                entered.add(key)
+                on_the_way[key] = None
+                stack.append(_entries(dependency))
+        return None
+
+    def _not_ready(
+        self, key: ObjectKey, expression: str, of: ObjectKey | None
+    ) -> tuple[str | None, Obj | None]:
+        """Why a dependency is not ready; or else the dependency, where its own dependencies have to be looked at.
+
+        ``of``: whose dependency it is; None: the Kustomization's own.
+        """
+        if expression and of is not None:
+            # What another Kustomization's expression says of its dependency, its own attempt finds out.
+            return f"dependency '{of}' revision is not up to date", None
         dependency = self.look_up(key)
         if dependency is None:
             return (
                 f"dependency '{key}' not found: "
                 f'kustomizations.kustomize.toolkit.fluxcd.io "{key.name}" not found'
-            )
-        if expression:
-            foreign = self.guarded and key.namespace != kustomization["metadata"]["namespace"]
-            seen_of_it = _outside_of(dependency) if foreign else dependency
-            message = _expression_not_true(kustomization, key, seen_of_it, expression)
-            if message is not None or not self.additive:
-                return message
+            ), None
+        if expression and not self.additive:
+            return None, None
         status = dependency.get("status") or {}
         ready = next((c for c in status.get("conditions") or () if c["type"] == "Ready"), None)
         current = dependency["metadata"].get("generation") == status.get("observedGeneration")
         if ready is None or not current or ready["status"] != "True":
-            return f"dependency '{key}' is not ready"
-        if source_of(dependency) != source_of(kustomization):
-            return None
+            return f"dependency '{key}' is not ready", None
+        if source_of(dependency) != source_of(self.kustomization):
+            return None, None
         if status.get("lastAppliedRevision") == self.revision:
-            return None
-        if key in seen or not self.unconcerned(key):
-            return f"dependency '{key}' revision is not up to date"
-        seen |= {key}
-        reasons = (self.not_ready(dependency, k, e, seen) for k, e in _entries(dependency))
-        return next((r for r in reasons if r is not None), None)
+            return None, None
+        if not self.unconcerned(key):
+            return f"dependency '{key}' revision is not up to date", None
+        return None, dependency
 
 
 def _outside_of(dependency: Obj) -> Obj:
@@ -157,13 +204,13 @@ def _outside_of(dependency: Obj) -> Obj:
     }
 
 
-def _expression_not_true(kustomization: Obj, key: ObjectKey, dependency: Obj, text: str) -> str | None:
+async def _expression_not_true(key: ObjectKey, text: str, data: Obj, budget: Budget) -> str | None:
     try:
-        expression = ready_expression(text)
+        expression = await ready_expression(text, budget)
     except InvalidExpression as error:
         raise InvalidReadyExpression(f"failed to evaluate dependency {key.name}: {error}") from error
     try:
-        if expression.evaluate_bool({"dep": dependency, "self": kustomization}):
+        if await budget.evaluate_bool(expression, data):
             return None
     except EvaluationError as error:
         return str(error)

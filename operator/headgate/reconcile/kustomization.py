@@ -12,6 +12,7 @@ A new revision, a new spec or a user's request makes the open attempt stale; it 
 from __future__ import annotations
 
 import logging
+import math
 import random
 import time
 from collections.abc import Callable
@@ -27,6 +28,7 @@ from headgate.api import (
 )
 from headgate.api import inventory as inv
 from headgate.apply import Action, ApplyFailed, InvalidIgnoreRule
+from headgate.cel import Budget, Evaluator, OverBudget
 from headgate.health import HealthExpressions, InvalidHealthExpressions
 from headgate.kube import Client, ObjectRef, ref_of
 from headgate.reconcile import finalizers
@@ -68,6 +70,7 @@ class KustomizationReconciler:
         targets: Targets,
         prerequisites: Prerequisites,
         builder: Builder,
+        evaluator: Evaluator,
         finalizer: Finalizer,
         reporter: Reporter,
         written: Callable[[Obj], None],
@@ -75,7 +78,7 @@ class KustomizationReconciler:
     ) -> None:
         self._config, self._client, self._store, self._trees = config, client, store, trees
         self._targets, self._prerequisites, self._builder = targets, prerequisites, builder
-        self._finalizer, self._reporter = finalizer, reporter
+        self._finalizer, self._reporter, self._evaluator = finalizer, reporter, evaluator
         self._written, self._measure = written, measure
         self._memories: dict[ObjectKey, Memory] = {}
 
@@ -136,9 +139,12 @@ class KustomizationReconciler:
 
     async def _attempt(self, memory: Memory, attempt: Attempt) -> Outcome:
         try:
-            attempt.expressions = _health_expressions(attempt.obj)
+            budget = self._evaluator.budget(attempt.key.namespace)
+            attempt.expressions = await _health_expressions(attempt, budget)
             source = self._prerequisites.source(attempt)
-            self._prerequisites.dependencies(attempt, lambda key: not self.concerns(key, source))
+            await self._prerequisites.dependencies(
+                attempt, lambda key: not self.concerns(key, source), budget
+            )
             if attempt.depth is Depth.LOOK and not self.concerns(attempt.key, source):
                 await self._builder.read_inputs(attempt)
                 assert memory.settled is not None
@@ -275,13 +281,21 @@ class KustomizationReconciler:
         wait = attempt.wait
         assert wait is not None
         assert attempt.target is not None
-        live, expressions, now = attempt.target.live, attempt.expressions, time.monotonic()
+        live, expressions, look_again = attempt.target.live, attempt.expressions, math.inf
+        if expressions:
+            budget = self._evaluator.budget(attempt.key.namespace)
+            try:
+                await live.evaluate(wait.targets, expressions, budget)
+            except OverBudget as error:
+                attempt.session.mark(reasons.HEALTHY, "Unknown", reasons.PROGRESSING, str(error))
+                look_again = error.after
+        now = time.monotonic()
         verdict = judge(
             wait, lambda ref: live.health(ref, expressions), now, fail_fast=self._config.fail_fast
         )
         if verdict.standing is Standing.WAITING:
             attempt.session.write_soon()
-            return Outcome(after=wait.deadline - now, trigger=WAKE)
+            return Outcome(after=min(wait.deadline - now, look_again), trigger=WAKE)
         self._close(memory)
         self._measure.took(HEALTH, now - wait.started, failed=verdict.standing is Standing.FAILED)
         elapsed = format_duration(now - wait.started)
@@ -367,11 +381,13 @@ class KustomizationReconciler:
             memory.report = None
 
 
-def _health_expressions(obj: Obj) -> HealthExpressions | None:
-    entries = obj["spec"].get("healthCheckExprs")
+async def _health_expressions(attempt: Attempt, budget: Budget) -> HealthExpressions | None:
+    entries = attempt.obj["spec"].get("healthCheckExprs")
     if not entries:
         return None
     try:
-        return HealthExpressions.compile(entries)
+        return await HealthExpressions.compile(entries, budget)
     except InvalidHealthExpressions as error:
         raise misconfigured(error) from error
+    except OverBudget as error:
+        raise Postponed(reasons.RECONCILIATION_FAILED, str(error), after=error.after) from error

@@ -19,6 +19,7 @@ from typing import Any
 from headgate.api import ObjectKey, labels
 from headgate.apply import KnownObjects, News
 from headgate.apply.options import FIELD_MANAGER
+from headgate.cel import Budget
 from headgate.health import Health, HealthExpressions, HealthStatus, compute, essence, whole
 from headgate.kube import Client, ObjectRef, Reflector, ref_of
 from headgate.reconcile.drift import describe
@@ -99,13 +100,29 @@ class LiveObjects:
             self._start(_Scope(api_version, kind))
 
     def health(self, ref: ObjectRef, expressions: HealthExpressions | None = None) -> Health:
-        """The health of an object that is followed, by the built-in rules where no expression covers its kind."""
+        """The health of an object that is followed, by the built-in rules where no expression covers its kind.
+
+        Where one does, :meth:`evaluate` finds it out.
+        """
         obj = self._objects.get(ref)
         if obj is not None:
-            return expressions.compute(obj) if expressions else compute(obj)
+            known = expressions.known(obj) if expressions else compute(obj)
+            return known or Health(HealthStatus.UNKNOWN, "its expressions are not evaluated yet")
         if self._is_known(ref):
             return Health(HealthStatus.NOT_FOUND, "no such object")
         return Health(HealthStatus.UNKNOWN, "its state is not known yet")
+
+    async def evaluate(
+        self, refs: Iterable[ObjectRef], expressions: HealthExpressions, budget: Budget
+    ) -> None:
+        """Evaluate the expressions on those objects that changed since they were evaluated.
+
+        Raises :class:`headgate.cel.OverBudget`; what was evaluated until then is kept.
+        """
+        for ref in refs:
+            obj = self._objects.get(ref)
+            if obj is not None:
+                await expressions.evaluate(obj, budget)
 
     def exists(self, ref: ObjectRef) -> bool:
         """Whether an object that is followed is there, as far as is known."""

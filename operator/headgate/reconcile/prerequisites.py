@@ -7,6 +7,7 @@ from typing import Any
 
 from headgate.api import InvalidStatus, ObjectKey, format_duration, reasons
 from headgate.api.source import Artifact
+from headgate.cel import Budget, OverBudget
 from headgate.reconcile.artifacts import ArtifactError, ArtifactMissing
 from headgate.reconcile.attempt import Attempt, Failed, Postponed
 from headgate.reconcile.config import Config
@@ -22,7 +23,7 @@ ORIGIN_REVISION = "org.opencontainers.image.revision"
 
 
 class Prerequisites:
-    """Looks at what is known; nothing here waits. Both methods raise :class:`Postponed` or :class:`Failed`."""
+    """Looks at what is known. Both methods raise :class:`Postponed` or :class:`Failed`."""
 
     def __init__(
         self,
@@ -76,23 +77,30 @@ class Prerequisites:
         except (ArtifactError, InvalidStatus) as error:
             raise Failed(reasons.ARTIFACT_FAILED, str(error)) from error
 
-    def dependencies(self, attempt: Attempt, unconcerned: Callable[[ObjectKey], bool]) -> None:
+    async def dependencies(
+        self, attempt: Attempt, unconcerned: Callable[[ObjectKey], bool], budget: Budget
+    ) -> None:
         """Everything it depends on is Ready; ``unconcerned`` tells which need not be at the same revision."""
+        retry = self._config.requeue_dependency
+        tell = f"Dependencies do not meet ready condition, retrying in {format_duration(retry)}"
         try:
-            blocked = blocked_by(
+            blocked = await blocked_by(
                 attempt.obj,
                 attempt.revision,
                 self._store.kustomization,
+                budget,
                 unconcerned=unconcerned,
                 additive=self._config.additive_cel_dependency_check,
                 guarded=self._config.no_cross_namespace_refs,
             )
         except InvalidReadyExpression as error:
             raise misconfigured(error) from error
+        except OverBudget as error:
+            raise Postponed(
+                reasons.DEPENDENCY_NOT_READY, str(error), after=max(retry, error.after), tell=str(error)
+            ) from error
         if blocked is None:
             return
-        retry = self._config.requeue_dependency
-        tell = f"Dependencies do not meet ready condition, retrying in {format_duration(retry)}"
         if blocked.cycle:
             tell = blocked.message
         raise Postponed(reasons.DEPENDENCY_NOT_READY, blocked.message, after=retry, tell=tell)

@@ -19,10 +19,9 @@ from typing import Any
 
 from headgate.api import InvalidSpec, ObjectKey, format_duration, labels, reasons
 from headgate.api.receiver import API_VERSION, KIND, Receiver
-from headgate.cel import Expression, InvalidExpression
+from headgate.cel import Budget, Evaluator, InvalidExpression, OverBudget
 from headgate.kube import Client, NotFound, ObjectRef, Reflector
 from headgate.kustomize.labelselector import matches
-from headgate.pools import OTHERS
 from headgate.reconcile import finalizers
 from headgate.reconcile.config import Config
 from headgate.reconcile.controller import GONE, NOTHING_MORE, Backoff, Controller, Observer, Outcome
@@ -56,10 +55,15 @@ class Receivers:
     """See the module's text; a :class:`headgate.web.hooks.Hooks`."""
 
     def __init__(
-        self, config: Config, client: Client, events: EventRecorder, observer: Observer | None = None
+        self,
+        config: Config,
+        client: Client,
+        events: EventRecorder,
+        evaluator: Evaluator,
+        observer: Observer | None = None,
     ) -> None:
-        self._client, self._events, self._config = client, events, config
-        self._requests = Requests(client, no_cross_namespace=config.no_cross_namespace_refs)
+        self._client, self._events, self._config, self._evaluator = client, events, config, evaluator
+        self._requests = Requests(client, evaluator, no_cross_namespace=config.no_cross_namespace_refs)
         self._hooks: dict[str, _Hook] = {}
         self._paths: dict[ObjectKey, str] = {}
         self._backoff: Backoff[ObjectKey] = Backoff()
@@ -147,7 +151,11 @@ class Receivers:
         if receiver.spec.suspend:
             self._block(key, receiver, "is suspended")
             return NOTHING_MORE
-        problem = await OTHERS.run(key.namespace, _invalid_filter, receiver)
+        try:
+            problem = await _invalid_filter(receiver, self._evaluator.budget(key.namespace))
+        except OverBudget as error:
+            self._block(key, receiver, "is not ready")
+            return await self._without(session, reasons.INVALID_CEL_EXPRESSION, str(error), error.after)
         if problem:
             self._block(key, receiver, "is not ready")
             return await self._stall(session, reasons.INVALID_CEL_EXPRESSION, problem)
@@ -155,7 +163,8 @@ class Receivers:
             token = await self._token(receiver)
         except TokenNotFound as error:
             self._drop(key)
-            return await self._without_token(key, session, str(error))
+            after = self._backoff.next(key)
+            return await self._without(session, reasons.TOKEN_NOT_FOUND, str(error), after)
         return await self._ready(session, receiver, receiver.path(token))
 
     async def _ready(self, session: StatusSession, receiver: Receiver, path: str) -> Outcome:
@@ -174,15 +183,16 @@ class Receivers:
             self._tell(session, NORMAL, reasons.SUCCEEDED, f"Reconciliation finished, next run in {every}")
         return Outcome(after=receiver.spec.interval)
 
-    async def _without_token(self, key: ObjectKey, session: StatusSession, message: str) -> Outcome:
-        session.mark(reasons.READY, "False", reasons.TOKEN_NOT_FOUND, message)
+    async def _without(self, session: StatusSession, reason: str, message: str, after: float) -> Outcome:
+        """Something that it needs is not there now."""
+        session.mark(reasons.READY, "False", reason, message)
         doing = "Reconciliation in progress"
         session.mark(reasons.RECONCILING, "True", reasons.PROGRESSING_WITH_RETRY, doing)
         session.unmark(reasons.STALLED)
         session.status.pop("webhookPath", None)
         await session.write()
         self._tell(session, WARNING, reasons.FAILED, message)
-        return Outcome(after=self._backoff.next(key), failed=True)
+        return Outcome(after=after, failed=True)
 
     async def _stall(self, session: StatusSession, reason: str, problem: str) -> Outcome:
         """Only a change of the spec helps."""
@@ -238,16 +248,19 @@ def _identity(obj: Obj) -> tuple[object, ...]:
     )
 
 
-def _invalid_filter(receiver: Receiver) -> str:
-    """What is wrong with the filters; empty when nothing is. Waits for the process that checks them."""
-    named = [("invalid resourceFilter expression", receiver.spec.resource_filter)]
+async def _invalid_filter(receiver: Receiver, budget: Budget) -> str:
+    """What is wrong with the filters; empty when nothing is. Raises :class:`OverBudget`."""
+    named = [("invalid resourceFilter expression", "spec.resourceFilter", receiver.spec.resource_filter)]
     for i, each in enumerate(receiver.spec.resources):
         where = f'resources[{i}] (kind="{each.kind}", name="{each.name}")'
-        named.append((f"invalid filter expression for {where}", each.filter))
-    for what, text in named:
+        what = f"invalid filter expression for {where}"
+        named.append((what, f"spec.resources[{i}].filter", each.filter))
+    for what, field, text in named:
         try:
             if text:
-                Expression.compile(text, FILTER_VARIABLES)
+                await budget.compile(text, FILTER_VARIABLES)
         except InvalidExpression as error:
             return f"{what}: {error}"
+        except OverBudget as error:
+            raise OverBudget(f"{field}: {error}", error.after) from error
     return ""

@@ -14,9 +14,8 @@ from typing import Any
 
 from headgate.api import labels
 from headgate.api.receiver import EVERY, Receiver, ReceiverResource
-from headgate.cel import EvaluationError, Expression, InvalidExpression
+from headgate.cel import Budget, EvaluationError, Evaluator, InvalidExpression, OverBudget
 from headgate.kube import MERGE_PATCH, ApiError, Client, ObjectRef
-from headgate.pools import OTHERS
 
 Obj = dict[str, Any]
 
@@ -32,8 +31,8 @@ _log = logging.getLogger("headgate.receiver")
 class Requests:
     """Makes them. One for all Receivers."""
 
-    def __init__(self, client: Client, *, no_cross_namespace: bool = False) -> None:
-        self._client, self._no_cross_namespace = client, no_cross_namespace
+    def __init__(self, client: Client, evaluator: Evaluator, *, no_cross_namespace: bool = False) -> None:
+        self._client, self._evaluator, self._no_cross_namespace = client, evaluator, no_cross_namespace
         self._places = asyncio.Semaphore(AT_ONCE)
 
     async def send(self, receiver: Receiver, request: Mapping[str, Any]) -> bool:
@@ -42,13 +41,23 @@ class Requests:
         ``request`` is the body of the call. Failures are logged; one does not stop the others.
         """
         now = datetime.now(UTC).isoformat()
+        budget = self._evaluator.budget(receiver.key.namespace)
         done = await asyncio.gather(
-            *(self._send_to(receiver, resource, request, now) for resource in receiver.spec.resources)
+            *(
+                self._send_to(receiver, i, resource, request, now, budget)
+                for i, resource in enumerate(receiver.spec.resources)
+            )
         )
         return all(done)
 
     async def _send_to(
-        self, receiver: Receiver, resource: ReceiverResource, request: Mapping[str, Any], now: str
+        self,
+        receiver: Receiver,
+        index: int,
+        resource: ReceiverResource,
+        request: Mapping[str, Any],
+        now: str,
+        budget: Budget,
     ) -> bool:
         namespace = resource.namespace or receiver.key.namespace
         if self._no_cross_namespace and namespace != receiver.key.namespace:
@@ -56,17 +65,22 @@ class Requests:
             return False
         filters = [text for text in (receiver.spec.resource_filter, resource.filter) if text]
         try:
-            refs = await self._find(resource, namespace, filters, request)
+            refs = await self._find(resource, namespace, filters, request, budget)
             await asyncio.gather(*(self._annotate(ref, now) for ref in refs))
-        except (ApiError, EvaluationError, InvalidExpression) as error:
-            what = f"{resource.kind} {namespace}/{resource.name}"
+        except (ApiError, EvaluationError, InvalidExpression, OverBudget) as error:
+            what = f"{resource.kind} {namespace}/{resource.name} (spec.resources[{index}])"
             _log.error("%s: unable to request reconciliation of %s: %s", receiver.key, what, error)
             return False
         _log.info("%s: requested %s", receiver.key, ", ".join(map(str, refs)) or "nothing")
         return True
 
     async def _find(
-        self, resource: ReceiverResource, namespace: str, filters: Sequence[str], request: Mapping[str, Any]
+        self,
+        resource: ReceiverResource,
+        namespace: str,
+        filters: Sequence[str],
+        request: Mapping[str, Any],
+        budget: Budget,
     ) -> list[ObjectRef]:
         ref = ObjectRef(resource.api_version, resource.kind, resource.name, namespace)
         if resource.name != EVERY and not filters:
@@ -78,7 +92,7 @@ class Requests:
             )
         else:
             found = [await self._client.get(ref)]
-        passed = [obj for obj in found if await OTHERS.run(namespace, _passes, obj, filters, request)]
+        passed = [obj for obj in found if await _passes(obj, filters, request, budget)]
         names = [obj["metadata"]["name"] for obj in passed]
         return [ObjectRef(resource.api_version, resource.kind, name, namespace) for name in names]
 
@@ -88,9 +102,9 @@ class Requests:
             await self._client.patch(ref, patch, content_type=MERGE_PATCH, field_manager=MANAGER)
 
 
-def _passes(obj: Obj, filters: Sequence[str], request: Mapping[str, Any]) -> bool:
-    metadata = {name: obj[name] for name in ("apiVersion", "kind", "metadata")}
-    return all(
-        Expression.compile(text, FILTER_VARIABLES).evaluate_bool({"res": metadata, "req": request})
-        for text in filters
-    )
+async def _passes(obj: Obj, filters: Sequence[str], request: Mapping[str, Any], budget: Budget) -> bool:
+    data = {"res": {name: obj[name] for name in ("apiVersion", "kind", "metadata")}, "req": request}
+    for text in filters:
+        if not await budget.evaluate_bool(await budget.compile(text, FILTER_VARIABLES), data):
+            return False
+    return True

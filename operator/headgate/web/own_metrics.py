@@ -100,6 +100,19 @@ class OwnMetrics:
             ["site", "reason"],
             registry=registry,
         )
+        self._expressions = Counter(
+            "headgate_expression_cpu_seconds_total",
+            "Processor time taken by CEL expressions.",
+            registry=registry,
+        )
+        self._refusals = Counter(
+            "headgate_expressions_refused_total",
+            "CEL expressions not evaluated, by the limit that was met: of one expression, an attempt, a namespace.",
+            ["limit"],
+            registry=registry,
+        )
+        for limit in ("expression", "attempt", "namespace"):
+            self._refusals.labels(limit)
         self._sizes = {cache: Gauge(name, text, registry=registry) for cache, (name, text) in _CACHES.items()}
         self._pools = {
             name: Gauge(f"headgate_pool_{name}", text, ["pool"], registry=registry)
@@ -119,6 +132,14 @@ class OwnMetrics:
     def refs_wanted(self, *, asked: bool) -> None:
         """Count a look at a remote's references."""
         self._refs.labels("asked" if asked else "shared").inc()
+
+    def expression_took(self, seconds: float) -> None:
+        """Count the processor time of a CEL expression."""
+        self._expressions.inc(seconds)
+
+    def expression_refused(self, limit: str) -> None:
+        """Count a CEL expression that was not evaluated, by the limit that was met."""
+        self._refusals.labels(limit).inc()
 
     def called(self, status: int) -> None:
         """Count a call of a webhook by the status it was answered with."""

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from headgate.cel import EvaluationError, Expression, InvalidExpression
+from headgate.cel import EvaluationError, InvalidExpression
+from tests.support.expressions import budget, evaluate
 
 OBJECT: dict[str, Any] = {
     "apiVersion": "example.org/v1",
@@ -61,9 +62,9 @@ metadata.generation == 3 ? true : missing
 
 
 @pytest.mark.parametrize("text", TRUE)
-def test_true(text: str) -> None:
-    assert Expression.compile(text).evaluate_bool(OBJECT)
-    assert not Expression.compile(f"!({text})").evaluate_bool(OBJECT)
+async def test_true(text: str) -> None:
+    assert await evaluate(text, OBJECT)
+    assert not await evaluate(f"!({text})", OBJECT)
 
 
 @pytest.mark.parametrize(
@@ -83,16 +84,16 @@ def test_true(text: str) -> None:
         ("status.conditions.all(c, c.type == 'Ready' || c.other)", "no such key: other"),
     ],
 )
-def test_what_has_no_value_says_why(text: str, reason: str) -> None:
+async def test_what_has_no_value_says_why(text: str, reason: str) -> None:
     with pytest.raises(EvaluationError) as raised:
-        Expression.compile(text).evaluate_bool(OBJECT)
+        await evaluate(text, OBJECT)
     assert str(raised.value) == f"failed to evaluate the CEL expression '{text}': {reason}"
 
 
 @pytest.mark.parametrize("text", ["spec.replicas", "'true'", "null", "[true]", "optional.of(true)"])
-def test_only_booleans_are_an_answer(text: str) -> None:
+async def test_only_booleans_are_an_answer(text: str) -> None:
     with pytest.raises(EvaluationError, match="as boolean"):
-        Expression.compile(text).evaluate_bool(OBJECT)
+        await evaluate(text, OBJECT)
 
 
 @pytest.mark.parametrize(
@@ -106,9 +107,9 @@ def test_only_booleans_are_an_answer(text: str) -> None:
         ("in == 1", 1, 1),
     ],
 )
-def test_an_invalid_expression_is_refused_with_its_place(text: str, line: int, column: int) -> None:
+async def test_an_invalid_expression_is_refused_with_its_place(text: str, line: int, column: int) -> None:
     with pytest.raises(InvalidExpression) as raised:
-        Expression.compile(text)
+        await budget().compile(text)
     assert (raised.value.line, raised.value.column) == (line, column)
     assert f"ERROR: <input>:{line}:{column}: " in str(raised.value)
 
@@ -124,9 +125,9 @@ def test_an_invalid_expression_is_refused_with_its_place(text: str, line: int, c
         ("'a'.invented()", "undeclared reference to 'invented'"),
     ],
 )
-def test_with_variables_names_and_types_are_checked(text: str, reason: str) -> None:
+async def test_with_variables_names_and_types_are_checked(text: str, reason: str) -> None:
     with pytest.raises(InvalidExpression, match=f".*{reason.replace('(', '.').replace(')', '.')}"):
-        Expression.compile(text, ("dep",))
+        await budget().compile(text, ("dep",))
 
 
 @pytest.mark.parametrize(
@@ -139,6 +140,6 @@ def test_with_variables_names_and_types_are_checked(text: str, reason: str) -> N
         "has(dep.x)",
     ],
 )
-def test_with_variables_what_fits_is_accepted(text: str) -> None:
-    expression = Expression.compile(text, ("dep",))
-    assert expression.evaluate_bool({"dep": {"x": {"y": 1}}}) is ("x ==" not in text)
+async def test_with_variables_what_fits_is_accepted(text: str) -> None:
+    expression = await budget().compile(text, ("dep",))
+    assert await budget().evaluate_bool(expression, {"dep": {"x": {"y": 1}}}) is ("x ==" not in text)

@@ -6,8 +6,9 @@ import base64
 
 import pytest
 
-from headgate.cel import EvaluationError, Expression
+from headgate.cel import EvaluationError
 from headgate.cel.reasons import told
+from tests.support.expressions import evaluate
 
 WORD = "s3cret-w0rd"
 NUMBER = 90210777
@@ -70,9 +71,9 @@ data.plain
 
 
 @pytest.mark.parametrize("text", QUOTING)
-def test_no_value_is_quoted(text: str) -> None:
+async def test_no_value_is_quoted(text: str) -> None:
     try:
-        Expression.compile(text).evaluate_bool(OBJECT)
+        await evaluate(text, OBJECT)
     except EvaluationError as error:
         said = str(error).replace(text, "")
         for value in (WORD, OBJECT["data"]["word"], str(NUMBER), WORD[:4], WORD[-4:]):

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from headgate.cel import Evaluator, Limits, OverBudget
 from headgate.health import (
     Health,
     HealthExpressions,
@@ -15,6 +16,7 @@ from headgate.health import (
     essence,
     whole,
 )
+from tests.support.expressions import budget
 
 Obj = dict[str, Any]
 SEALED = {
@@ -35,6 +37,13 @@ def obj(
     return {"apiVersion": api_version, "kind": kind, "metadata": meta, "status": status}
 
 
+async def judged(expressions: HealthExpressions, live: Obj) -> Health:
+    """The verdict, which is kept for this version of the object."""
+    verdict = await expressions.evaluate(live, budget())
+    assert expressions.known(live) == verdict
+    return verdict
+
+
 @pytest.mark.parametrize(
     ("phase", "status", "message"),
     [
@@ -49,49 +58,55 @@ def obj(
         ),
     ],
 )
-def test_the_first_true_expression_tells(phase: str | None, status: HealthStatus, message: str) -> None:
-    assert HealthExpressions.compile([SEALED]).compute(obj(phase)) == Health(status, message)
+async def test_the_first_true_expression_tells(phase: str | None, status: HealthStatus, message: str) -> None:
+    assert (await judged(await HealthExpressions.compile([SEALED], budget()), obj(phase))) == Health(
+        status, message
+    )
 
 
 @pytest.mark.parametrize(
     ("observed", "status"),
     [(1, HealthStatus.IN_PROGRESS), (2, HealthStatus.CURRENT), ("1", HealthStatus.CURRENT)],
 )
-def test_a_spec_not_seen_yet_is_in_progress(observed: Any, status: HealthStatus) -> None:
+async def test_a_spec_not_seen_yet_is_in_progress(observed: Any, status: HealthStatus) -> None:
     live = obj("Done", observedGeneration=observed)
-    assert HealthExpressions.compile([SEALED]).compute(live).status is status
+    assert (await judged(await HealthExpressions.compile([SEALED], budget()), live)).status is status
 
 
-def test_an_entry_for_a_kind_goes_before_one_for_its_group() -> None:
+async def test_an_entry_for_a_kind_goes_before_one_for_its_group() -> None:
     group = {"apiVersion": "bitnami.com/v1", "current": "false"}
-    expressions = HealthExpressions.compile([group, SEALED])
-    assert expressions.compute(obj("Done")).status is HealthStatus.CURRENT
-    assert expressions.compute(obj("Done", kind="Other")).status is HealthStatus.IN_PROGRESS
+    expressions = await HealthExpressions.compile([group, SEALED], budget())
+    assert (await judged(expressions, obj("Done"))).status is HealthStatus.CURRENT
+    assert (await judged(expressions, obj("Done", kind="Other"))).status is HealthStatus.IN_PROGRESS
     assert expressions.cover("bitnami.com/v9", "Other")
     assert not expressions.cover("example.org/v1", "SealedSecret")
 
 
-def test_kinds_without_an_entry_and_jobs_have_their_own_rules() -> None:
-    expressions = HealthExpressions.compile([{"apiVersion": "batch/v1", "current": "true"}, SEALED])
+async def test_kinds_without_an_entry_and_jobs_have_their_own_rules() -> None:
+    expressions = await HealthExpressions.compile(
+        [{"apiVersion": "batch/v1", "current": "true"}, SEALED], budget()
+    )
     for kind, api_version in (("Job", "batch/v1"), ("Deployment", "apps/v1")):
         live = obj(None, api_version, kind)
-        assert expressions.compute(live) == compute(live)
+        assert (await judged(expressions, live)) == compute(live)
         assert not expressions.cover(api_version, kind)
     assert expressions.cover("batch/v1", "CronJob")
 
 
-def test_a_deployment_may_be_judged_by_expressions() -> None:
-    expressions = HealthExpressions.compile(
-        [{"apiVersion": "apps/v1", "kind": "Deployment", "current": "true"}]
+async def test_a_deployment_may_be_judged_by_expressions() -> None:
+    expressions = await HealthExpressions.compile(
+        [{"apiVersion": "apps/v1", "kind": "Deployment", "current": "true"}], budget()
     )
-    assert expressions.compute(obj(None, "apps/v1", "Deployment")).status is HealthStatus.CURRENT
+    assert (await judged(expressions, obj(None, "apps/v1", "Deployment"))).status is HealthStatus.CURRENT
 
 
-def test_the_verdict_follows_the_object() -> None:
-    expressions = HealthExpressions.compile([SEALED])
+async def test_the_verdict_follows_the_object() -> None:
+    expressions = await HealthExpressions.compile([SEALED], budget())
     phases = ("Working", "Done", "Working", None, "Broken")
-    seen = [expressions.compute(obj(p)).status for p in phases]
-    fresh = [HealthExpressions.compile([SEALED]).compute(obj(p)).status for p in phases]
+    seen = [(await judged(expressions, obj(p))).status for p in phases]
+    fresh = [
+        (await judged(await HealthExpressions.compile([SEALED], budget()), obj(p))).status for p in phases
+    ]
     assert seen == fresh
 
 
@@ -113,13 +128,13 @@ def test_the_verdict_follows_the_object() -> None:
         ),
     ],
 )
-def test_invalid_entries_are_named(entries: list[Obj], message: str) -> None:
+async def test_invalid_entries_are_named(entries: list[Obj], message: str) -> None:
     with pytest.raises(InvalidHealthExpressions) as raised:
-        HealthExpressions.compile(entries)
+        await HealthExpressions.compile(entries, budget())
     assert str(raised.value).startswith(message)
 
 
-def test_what_is_kept_whole_has_every_field_but_the_managed_ones() -> None:
+async def test_what_is_kept_whole_has_every_field_but_the_managed_ones() -> None:
     live = obj("Done")
     live["metadata"]["managedFields"] = [{"manager": "m"}]
     live["spec"] = {"anything": 1}
@@ -127,11 +142,40 @@ def test_what_is_kept_whole_has_every_field_but_the_managed_ones() -> None:
     assert kept["spec"] == {"anything": 1}
     assert "managedFields" not in kept["metadata"]
     assert "managedFields" in live["metadata"]
-    assert HealthExpressions.compile([SEALED]).compute(kept).status is HealthStatus.CURRENT
+    assert (
+        await judged(await HealthExpressions.compile([SEALED], budget()), kept)
+    ).status is HealthStatus.CURRENT
     assert "phase" not in essence(live).get("status", {})
 
 
-def test_nothing_is_a_set_of_expressions_too() -> None:
+async def test_nothing_is_a_set_of_expressions_too() -> None:
     live = obj("Done")
     assert not HealthExpressions()
-    assert HealthExpressions().compute(live) == compute(live)
+    assert HealthExpressions().known(live) == compute(live)
+
+
+async def test_an_object_is_evaluated_once_for_each_of_its_versions() -> None:
+    expressions, own = await HealthExpressions.compile([SEALED], budget()), budget()
+    live = obj("Done")
+    assert expressions.known(live) is None
+    await expressions.evaluate(live, own)
+    spent = own.spent
+    assert spent > 0
+    for _ in range(3):
+        assert (await expressions.evaluate(live, own)).status is HealthStatus.CURRENT
+    assert own.spent == spent
+    assert expressions.known(obj("Broken")) is None
+
+
+async def test_where_the_time_is_used_up_the_field_is_named() -> None:
+    evaluator = Evaluator(Limits(attempt=1e-9, namespace=10))
+    try:
+        expressions = await HealthExpressions.compile([SEALED], budget())
+        own = evaluator.budget("ns")
+        with pytest.raises(
+            OverBudget, match=r"^spec.healthCheckExprs\[0\].failed: .* 1e-09s of processor time"
+        ):
+            await expressions.evaluate(obj("Done"), own)
+        assert expressions.known(obj("Done")) is None
+    finally:
+        evaluator.close()

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from headgate.api import ObjectKey
+from headgate.cel import Evaluator, Limits, OverBudget
 from headgate.reconcile.dependencies import InvalidReadyExpression, blocked_by, find_cycle
 from headgate.reconcile.store import Store
+from tests.support.expressions import budget
 
 Obj = dict[str, Any]
 REVISION = "main@sha1:aaa"
@@ -64,44 +66,44 @@ def store(*objects: Obj) -> Store:
         (kustomization("infra", revision="v1@sha1:x", source="other"), None),
     ],
 )
-def test_a_dependency_is_ready_when_it_applied_the_same_revision(
+async def test_a_dependency_is_ready_when_it_applied_the_same_revision(
     dependency: Obj, message: str | None
 ) -> None:
     apps = kustomization("apps", "infra")
-    blocked = blocked_by(apps, REVISION, store(apps, dependency).kustomization)
+    blocked = await blocked_by(apps, REVISION, store(apps, dependency).kustomization, budget())
     assert (blocked and blocked.message) == message
 
 
-def test_a_missing_dependency_is_named_as_the_api_server_would() -> None:
+async def test_a_missing_dependency_is_named_as_the_api_server_would() -> None:
     apps = kustomization("apps", "ghost")
-    blocked = blocked_by(apps, REVISION, store(apps).kustomization)
+    blocked = await blocked_by(apps, REVISION, store(apps).kustomization, budget())
     assert blocked is not None
     assert blocked.message == (
         "dependency 'ns/ghost' not found: kustomizations.kustomize.toolkit.fluxcd.io \"ghost\" not found"
     )
 
 
-def test_a_cycle_is_reported_as_the_path_that_closes_it() -> None:
+async def test_a_cycle_is_reported_as_the_path_that_closes_it() -> None:
     a, b, c = (
         kustomization("a", "b", ready=None),
         kustomization("b", "c", ready=None),
         kustomization("c", "a", ready=None),
     )
     known = store(a, b, c)
-    blocked = blocked_by(a, REVISION, known.kustomization)
+    blocked = await blocked_by(a, REVISION, known.kustomization, budget())
     assert blocked is not None
     assert blocked.cycle == tuple(ObjectKey("ns", n) for n in "abca")
     assert "ns/a -> ns/b -> ns/c -> ns/a" in blocked.message
 
 
-def test_depending_on_oneself_is_a_cycle_too() -> None:
+async def test_depending_on_oneself_is_a_cycle_too() -> None:
     a = kustomization("a", "a", ready=None)
-    assert find_cycle(a, store(a).kustomization) == (ObjectKey("ns", "a"),) * 2
+    assert await find_cycle(a, store(a).kustomization) == (ObjectKey("ns", "a"),) * 2
 
 
-def test_a_cycle_elsewhere_does_not_concern_those_outside_it() -> None:
+async def test_a_cycle_elsewhere_does_not_concern_those_outside_it() -> None:
     a, b, c = kustomization("a", "b"), kustomization("b", "c"), kustomization("c", "b")
-    assert find_cycle(a, store(a, b, c).kustomization) == ()
+    assert await find_cycle(a, store(a, b, c).kustomization) == ()
 
 
 def test_consumers_come_after_those_they_depend_on() -> None:
@@ -157,11 +159,11 @@ def versions(dependency: str, own: str, expression: str = SAME_VERSION, **state:
         ),
     ],
 )
-def test_a_ready_expression_replaces_the_rules_or_comes_on_top(
+async def test_a_ready_expression_replaces_the_rules_or_comes_on_top(
     labels: tuple[str, str], state: Obj, additive: bool, message: str | None
 ) -> None:
     infra, apps = versions(*labels, **state)
-    blocked = blocked_by(apps, REVISION, store(infra, apps).kustomization, additive=additive)
+    blocked = await blocked_by(apps, REVISION, store(infra, apps).kustomization, budget(), additive=additive)
     assert (blocked and blocked.message) == message
 
 
@@ -175,33 +177,33 @@ def test_a_ready_expression_replaces_the_rules_or_comes_on_top(
         ("dep.metadata.name.capitalize() == 'X'", "undeclared reference to 'capitalize'"),
     ],
 )
-def test_an_invalid_ready_expression_is_no_reason_to_wait(expression: str, what: str) -> None:
+async def test_an_invalid_ready_expression_is_no_reason_to_wait(expression: str, what: str) -> None:
     infra, apps = versions("v1", "v1", expression)
     with pytest.raises(InvalidReadyExpression) as raised:
-        blocked_by(apps, REVISION, store(infra, apps).kustomization)
+        await blocked_by(apps, REVISION, store(infra, apps).kustomization, budget())
     assert str(raised.value).startswith(
         f"failed to evaluate dependency infra: failed to parse the CEL expression '{expression}': "
     )
     assert what in str(raised.value)
 
 
-def test_a_ready_expression_that_misses_a_field_is_waited_for() -> None:
+async def test_a_ready_expression_that_misses_a_field_is_waited_for() -> None:
     infra, apps = versions("v1", "v1", "dep.status.later == 'x'")
-    blocked = blocked_by(apps, REVISION, store(infra, apps).kustomization)
+    blocked = await blocked_by(apps, REVISION, store(infra, apps).kustomization, budget())
     assert blocked is not None
     assert blocked.message == (
         "failed to evaluate the CEL expression 'dep.status.later == 'x'': no such key: later"
     )
 
 
-def test_a_missing_dependency_is_missing_whatever_the_expression_says() -> None:
+async def test_a_missing_dependency_is_missing_whatever_the_expression_says() -> None:
     _, apps = versions("v1", "v1", "true")
-    blocked = blocked_by(apps, REVISION, store(apps).kustomization)
+    blocked = await blocked_by(apps, REVISION, store(apps).kustomization, budget())
     assert blocked is not None
     assert "not found" in blocked.message
 
 
-def test_an_expression_sees_of_another_namespace_only_how_it_is_where_that_is_guarded() -> None:
+async def test_an_expression_sees_of_another_namespace_only_how_it_is_where_that_is_guarded() -> None:
     """So that nobody reads another team's Kustomization by guessing at it."""
     foreign = kustomization("infra")
     foreign["metadata"] |= {"namespace": "other", "labels": {"tier": "base"}}
@@ -209,17 +211,89 @@ def test_an_expression_sees_of_another_namespace_only_how_it_is_where_that_is_gu
     foreign["status"] |= {"inventory": {"entries": []}, "history": []}
     apps = kustomization("apps")
 
-    def blocked(expression: str, *, guarded: bool) -> bool:
+    async def blocked(expression: str, *, guarded: bool) -> bool:
         entry = {"name": "infra", "namespace": "other", "readyExpr": expression}
         asking = {**apps, "spec": {**apps["spec"], "dependsOn": [entry]}}
-        return blocked_by(asking, REVISION, store(asking, foreign).kustomization, guarded=guarded) is not None
+        return (
+            await blocked_by(
+                asking, REVISION, store(asking, foreign).kustomization, budget(), guarded=guarded
+            )
+            is not None
+        )
 
     for secret in ("has(dep.spec)", "has(dep.status.inventory)", "has(dep.status.history)"):
-        assert blocked(secret, guarded=True), secret
-        assert not blocked(secret, guarded=False), secret
+        assert await blocked(secret, guarded=True), secret
+        assert not await blocked(secret, guarded=False), secret
     for public in (
         "dep.metadata.labels.tier == 'base'",
         "dep.status.conditions.exists(c, c.type == 'Ready' && c.status == 'True')",
         "has(self.spec)",
     ):
-        assert not blocked(public, guarded=True), public
+        assert not await blocked(public, guarded=True), public
+
+
+@pytest.mark.parametrize("layers", [3, 60])
+async def test_each_kustomization_is_looked_at_once_however_many_ways_lead_to_it(layers: int) -> None:
+    """Diamonds, layer upon layer: the ways from the top to the bottom double with each."""
+    objects = []
+    for layer in range(layers):
+        below = [f"{layer + 1}-{side}" for side in "ab"] if layer + 1 < layers else []
+        objects += [kustomization(f"{layer}-{side}", *below, revision="main@sha1:old") for side in "ab"]
+    known, looks = store(*objects), list[ObjectKey]()
+
+    def look_up(key: ObjectKey) -> Obj | None:
+        looks.append(key)
+        return known.kustomization(key)
+
+    top = kustomization("top", "0-a", "0-b")
+    assert await blocked_by(top, REVISION, look_up, budget(), unconcerned=lambda _: True) is None
+    edges = 2 + 4 * (layers - 1)
+    assert len(looks) <= edges
+    # In a circle none of them ever applies the revision.
+    objects[-1]["spec"]["dependsOn"] = [{"name": "0-a"}]
+    looks.clear()
+    blocked = await blocked_by(top, REVISION, look_up, budget(), unconcerned=lambda _: True)
+    assert blocked is not None
+    assert blocked.message == "dependency 'ns/0-a' revision is not up to date"
+    assert len(looks) <= 3 * edges
+
+
+async def test_a_long_chain_is_no_deeper_than_a_short_one() -> None:
+    length = 3_000
+    chain = [kustomization(str(i), str(i + 1), revision="main@sha1:old") for i in range(length)]
+    known = store(*chain, kustomization(str(length), "0"))
+    cycle = await find_cycle(chain[0], known.kustomization)
+    assert len(cycle) == length + 2
+    blocked = await blocked_by(
+        kustomization("top", "0"), REVISION, known.kustomization, budget(), unconcerned=lambda _: True
+    )
+    assert blocked is None
+
+
+async def test_expressions_are_evaluated_when_all_else_is_ready_and_until_one_is_not_true() -> None:
+    apps = kustomization("apps", "a", "b", "c", "d")
+    texts = ["true", "dep.metadata.name == 'x'", "invalid ("]
+    for entry, text in zip(apps["spec"]["dependsOn"], texts, strict=False):
+        entry["readyExpr"] = text
+    others = [kustomization(name) for name in "abc"]
+    own = budget()
+    blocked = await blocked_by(apps, REVISION, store(apps, *others).kustomization, own)
+    assert blocked is not None
+    assert "'ns/d' not found" in blocked.message
+    assert own.spent == 0
+    blocked = await blocked_by(apps, REVISION, store(apps, *others, kustomization("d")).kustomization, own)
+    assert blocked is not None
+    assert blocked.message == "dependency 'ns/b' is not ready according to readyExpr eval"
+
+
+async def test_where_the_time_is_used_up_the_entry_is_named() -> None:
+    apps = kustomization("apps", "a", "b")
+    for entry in apps["spec"]["dependsOn"]:
+        entry["readyExpr"] = "dep.metadata.name != 'used up'"
+    evaluator = Evaluator(Limits(attempt=1e-9, namespace=10))
+    known = store(apps, kustomization("a"), kustomization("b"))
+    try:
+        with pytest.raises(OverBudget, match=r"^spec\.dependsOn\[0\]\.readyExpr: .*processor time"):
+            await blocked_by(apps, REVISION, known.kustomization, evaluator.budget("ns"))
+    finally:
+        evaluator.close()

@@ -1,11 +1,10 @@
-"""Starts, asks and, where needed, replaces the worker process. One for all expressions, started at the first.
+"""One worker process: starts it, asks it, and ends it when a request used up what one may use.
 
 Why a process: an expression comes from anybody who may write a Kustomization, and a line of CEL can ask for a
 terabyte (``s.replace('', s).replace('', s)``) or for hours. No limit of the library's covers all of that; the
 kernel's do. A request costs about a tenth of a millisecond.
 
-The caller waits for the answer, at most for the processor time that :mod:`headgate.cel.worker` allows. An expression
-that ended the worker is not tried again for :data:`BANNED` seconds.
+The caller waits for the answer, at most for the processor time that :mod:`headgate.cel.worker` allows.
 """
 
 from __future__ import annotations
@@ -13,9 +12,9 @@ from __future__ import annotations
 import atexit
 import os
 import select
+import signal
 import subprocess
 import sys
-import threading
 import time
 from contextlib import suppress
 from typing import Any, Final
@@ -24,9 +23,6 @@ import orjson
 
 WALL_SECONDS: Final = 10.0
 """For one request, however busy the machine is."""
-BANNED: Final = 60.0
-"""Seconds for which an expression that ended the worker is refused."""
-MAX_BANNED: Final = 1000
 
 _MAIN = "import sys; sys.path[:] = sys.argv[1:]; from headgate.cel.worker import main; main()"
 
@@ -38,34 +34,64 @@ class Exhausted(Exception):
         super().__init__("it takes too much time or memory to evaluate")
 
 
-class Guard:
-    """The worker process as a function from request to answer. Safe for use by several threads."""
+class Busy(Exception):
+    """No answer came although the request had not used up what it may use: the machine is busy."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        super().__init__("the machine has too little time or memory for its evaluation now")
+
+
+class WorkerProcess:
+    """The worker process as a function from request to answer. For one thread at a time."""
+
+    def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
-        self._banned: dict[str, float] = {}
+
+    @property
+    def pid(self) -> int | None:
+        """The process, where one runs."""
+        return None if self._process is None else self._process.pid
 
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        """The worker's answer. Raises :class:`Exhausted`, and :class:`OSError` when no process can be started."""
-        text = request["text"]
-        frame = orjson.dumps(request)
-        with self._lock:
-            until = self._banned.pop(text, None)
-            if until is not None and time.monotonic() < until:
-                self._banned[text] = until
-                raise Exhausted
-            try:
-                return self._exchange(frame)
-            except (BrokenPipeError, EOFError, TimeoutError):
-                self._stop()
-                self._ban(text)
-                raise Exhausted from None
+        """The worker's answer.
 
-    def close(self) -> None:
-        """End the worker; the next request starts another."""
-        with self._lock:
-            self._stop()
+        Raises :class:`Exhausted`, :class:`Busy`, and :class:`OSError` when no process can be started.
+        """
+        frame = orjson.dumps(request)
+        try:
+            answer = self._exchange(frame)
+        except TimeoutError:
+            self.stop()
+            raise Busy from None
+        except (BrokenPipeError, EOFError):
+            killed = self._was_killed()
+            self.stop()
+            # The kernel ends who uses too much time by another signal; this one is of the machine's lack of memory.
+            raise (Busy if killed else Exhausted) from None
+        if answer.pop("grown", False):
+            # What one request left behind must not be what the next one has too little memory for.
+            self.stop()
+        return answer
+
+    def stop(self) -> None:
+        """End the process; the next request starts another."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        atexit.unregister(self.stop)
+        process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout):
+            assert stream is not None
+            # What could not be sent any more is not needed any more.
+            with suppress(BrokenPipeError):
+                stream.close()
+
+    def _was_killed(self) -> bool:
+        try:
+            return self._process is not None and self._process.wait(1.0) == -signal.SIGKILL
+        except subprocess.TimeoutExpired:
+            return False
 
     def _exchange(self, frame: bytes) -> dict[str, Any]:
         process = self._running()
@@ -80,7 +106,7 @@ class Guard:
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
-            self._stop()
+            self.stop()
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-c", _MAIN, *sys.path],
                 stdin=subprocess.PIPE,
@@ -88,26 +114,8 @@ class Guard:
                 stderr=subprocess.DEVNULL,
                 env={},
             )
-            atexit.register(self.close)
+            atexit.register(self.stop)
         return self._process
-
-    def _stop(self) -> None:
-        process, self._process = self._process, None
-        if process is None:
-            return
-        atexit.unregister(self.close)
-        process.kill()
-        process.wait()
-        for stream in (process.stdin, process.stdout):
-            assert stream is not None
-            # What could not be sent any more is not needed any more.
-            with suppress(BrokenPipeError):
-                stream.close()
-
-    def _ban(self, text: str) -> None:
-        while len(self._banned) >= MAX_BANNED:
-            del self._banned[next(iter(self._banned))]
-        self._banned[text] = time.monotonic() + BANNED
 
 
 def _read(descriptor: int, size: int, deadline: float) -> bytes:
@@ -122,7 +130,3 @@ def _read(descriptor: int, size: int, deadline: float) -> bytes:
         parts.append(part)
         size -= len(part)
     return b"".join(parts)
-
-
-GUARD: Final = Guard()
-"""The one that all expressions of this process share."""

@@ -1,0 +1,199 @@
+"""Evaluation of users' expressions on behalf of namespaces, with what each of them may use.
+
+Everything here is awaited: the event loop goes on while a process evaluates. Each attempt
+of a reconciler has a :class:`Budget`, and all attempts of a namespace share an account that fills up again with time.
+One :class:`Evaluator` serves the whole program.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import orjson
+
+from headgate.cel.errors import EvaluationError, InvalidExpression, OverBudget, shown
+from headgate.cel.expression import Expression
+from headgate.cel.process import Busy, Exhausted
+from headgate.cel.processes import PROCESSES, Processes
+
+EXHAUSTED_COST: Final = 0.5
+"""Seconds charged for a request that ended its process: what it used, and the start of another process."""
+BUSY_PAUSE: Final = 10.0
+"""Seconds until an attempt is repeated for which nothing was evaluated in time."""
+_REMEMBERED: Final = 1024
+_MAX_REMEMBERED_LENGTH: Final = 4096
+_MINUTE: Final = 60.0
+
+
+class Observer(Protocol):
+    """What is reported of evaluations; the metrics implement it."""
+
+    def expression_took(self, seconds: float) -> None:
+        """Processor time of one evaluation or compilation."""
+
+    def expression_refused(self, limit: str) -> None:
+        """``limit`` is ``expression``, ``attempt`` or ``namespace``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Processor time in seconds."""
+
+    attempt: float = 5.0
+    """For all expressions of one attempt."""
+    namespace: float = 20.0
+    """For all expressions of a namespace within a minute."""
+
+
+@dataclass(slots=True)
+class _Account:
+    left: float
+    at: float
+
+
+class Evaluator:
+    """See the module's text. Used from one event loop."""
+
+    def __init__(
+        self,
+        limits: Limits | None = None,
+        *,
+        processes: int = PROCESSES,
+        observer: Observer | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.limits = limits or Limits()
+        self._processes, self._observer, self._clock = Processes(processes), observer, clock
+        self._accounts: dict[str, _Account] = {}
+        self._faults: OrderedDict[tuple[str, tuple[str, ...]], str | None] = OrderedDict()
+
+    def budget(self, namespace: str) -> Budget:
+        """What one attempt on behalf of a namespace may use."""
+        return Budget(self, namespace)
+
+    def close(self) -> None:
+        """End the processes; nothing is evaluated afterwards."""
+        self._processes.close()
+
+    async def _fault(self, budget: Budget, text: str, variables: tuple[str, ...]) -> str | None:
+        """What is wrong with an expression, None when nothing is. Raises :class:`Exhausted`."""
+        asked = (text, variables)
+        if asked in self._faults:
+            self._faults.move_to_end(asked)
+            return self._faults[asked]
+        answer = await self._ask(budget, {"text": text, "variables": variables})
+        fault: str | None = answer.get("invalid")
+        if len(text) <= _MAX_REMEMBERED_LENGTH:
+            self._faults[asked] = fault
+            while len(self._faults) > _REMEMBERED:
+                self._faults.popitem(last=False)
+        return fault
+
+    async def _ask(self, budget: Budget, content: dict[str, Any]) -> dict[str, Any]:
+        self._check(budget)
+        asked = self._processes.submit(budget.namespace, content)
+        cost = 0.0 if asked.done() else EXHAUSTED_COST
+        try:
+            answer = await asyncio.wrap_future(asked)
+            cost = answer["cpu"]
+        except Busy as error:
+            raise OverBudget(str(error), BUSY_PAUSE) from error
+        except Exhausted:
+            self._refused("expression")
+            raise
+        finally:
+            # Also of what was cancelled: its process may still be at it.
+            budget.spent += cost
+            self._account(budget.namespace).left -= cost
+            if self._observer is not None:
+                self._observer.expression_took(cost)
+        return answer
+
+    def _check(self, budget: Budget) -> None:
+        limits = self.limits
+        if budget.spent > limits.attempt:
+            self._refused("attempt")
+            raise OverBudget(
+                f"the expressions before it took more than the {limits.attempt:g}s of processor time that one "
+                "attempt may use: write simpler ones, or fewer",
+                limits.attempt,
+            )
+        left = self._account(budget.namespace).left
+        if left <= 0:
+            self._refused("namespace")
+            wanted = min(limits.attempt, limits.namespace) - left
+            after = wanted / limits.namespace * _MINUTE
+            raise OverBudget(
+                f"the expressions of namespace '{budget.namespace}' took more than the {limits.namespace:g}s of "
+                "processor time that they may use in a minute: write simpler ones, or fewer",
+                after,
+            )
+
+    def _account(self, namespace: str) -> _Account:
+        """The account as it is now."""
+        now, most = self._clock(), self.limits.namespace
+        account = self._accounts.get(namespace)
+        if account is None:
+            if len(self._accounts) >= _REMEMBERED:
+                self._forget_full_ones(now)
+            account = self._accounts[namespace] = _Account(most, now)
+        account.left = min(most, account.left + (now - account.at) * most / _MINUTE)
+        account.at = now
+        return account
+
+    def _forget_full_ones(self, now: float) -> None:
+        for namespace, account in list(self._accounts.items()):
+            if now - account.at > _MINUTE and account.left > 0:
+                del self._accounts[namespace]
+
+    def _refused(self, limit: str) -> None:
+        if self._observer is not None:
+            self._observer.expression_refused(limit)
+
+
+class Budget:
+    """What the expressions of one attempt may use. All methods raise :class:`headgate.cel.OverBudget`."""
+
+    def __init__(self, evaluator: Evaluator, namespace: str) -> None:
+        self._evaluator = evaluator
+        self.namespace, self.spent = namespace, 0.0
+
+    async def compile(self, text: str, variables: tuple[str, ...] | None = None) -> Expression:
+        """Raise :class:`InvalidExpression` unless the text is a valid expression.
+
+        Without ``variables`` only the grammar is checked: which fields the data has is seen when it is there. With
+        them names and types are checked too, and that the result is a boolean; each variable stands for an object.
+        """
+        try:
+            fault = await self._evaluator._fault(self, text, variables or ())
+        except Exhausted as error:
+            raise InvalidExpression(text, str(error)) from error
+        if fault is not None:
+            raise InvalidExpression(text, fault)
+        return Expression(text)
+
+    async def evaluate_bool(self, expression: Expression, data: Mapping[str, Any]) -> bool:
+        """The value of the expression, the top-level fields of ``data`` (as JSON has them) being its variables.
+
+        Raises :class:`EvaluationError`: a field is missing, types do not fit, the value is no boolean, or finding it
+        takes too much time or memory.
+        """
+        text = expression.text
+        try:
+            answer = await self._evaluator._ask(self, {"text": text, "data": data})
+        except (Exhausted, orjson.JSONEncodeError) as error:
+            raise EvaluationError(
+                f"failed to evaluate the CEL expression '{shown(text)}': {error}"
+            ) from error
+        reason = answer.get("error") or answer.get("invalid")
+        if reason is not None:
+            raise EvaluationError(f"failed to evaluate the CEL expression '{shown(text)}': {reason}")
+        value: bool | None = answer["value"]
+        if value is None:
+            raise EvaluationError(f"failed to evaluate CEL expression as boolean: '{shown(text)}'")
+        return value

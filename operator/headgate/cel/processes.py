@@ -1,0 +1,89 @@
+"""A few worker processes for all expressions, shared fairly between namespaces.
+
+Each process is asked by a thread of a pool (:mod:`headgate.pools`), so that the event loop never waits for it, a
+namespace with hundreds of costly expressions delays those of another by one request at the most, and one namespace
+never has all processes.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import Future
+from typing import Any, Final
+
+from headgate.cel.process import Exhausted, WorkerProcess
+from headgate.pools import Pool
+
+PROCESSES: Final = 2
+BANNED: Final = 60.0
+"""Seconds for which an expression that ended its process is refused to the namespace that asked for it."""
+MAX_BANNED: Final = 1000
+
+_Identity = tuple[str, bool, str]
+"""What is refused: to whom, whether it was evaluated (or only compiled), and its text."""
+
+
+class Processes:
+    """Takes requests from any thread; the answers come as futures."""
+
+    def __init__(self, count: int = PROCESSES) -> None:
+        self._pool = Pool("expressions", count)
+        self._lock = threading.Lock()
+        self._free = [WorkerProcess() for _ in range(count)]
+        self._banned: dict[_Identity, float] = {}
+        self._closed = False
+
+    def submit(self, namespace: str, content: dict[str, Any]) -> Future[dict[str, Any]]:
+        """Queue a request of the worker's (it has a ``text``) on behalf of a namespace.
+
+        The future raises :class:`Exhausted`, :class:`~headgate.cel.process.Busy`, or :class:`OSError` when no process
+        can be started; at once where the expression is refused.
+        """
+        identity = namespace, "data" in content, content["text"]
+        if self._is_banned(identity):
+            refused: Future[dict[str, Any]] = Future()
+            refused.set_exception(Exhausted())
+            return refused
+        return self._pool.submit(namespace, self._ask, identity, content)
+
+    def close(self) -> None:
+        """End all processes that have nothing to do, and the others when they have answered."""
+        with self._lock:
+            self._closed = True
+            free, self._free = self._free, []
+        for process in free:
+            process.stop()
+
+    def _ask(self, identity: _Identity, content: dict[str, Any]) -> dict[str, Any]:
+        with self._lock:
+            if self._closed:
+                raise OSError("no expression is evaluated any more")
+            process = self._free.pop()
+        try:
+            return process.ask(content)
+        except Exhausted:
+            self._ban(identity)
+            raise
+        finally:
+            with self._lock:
+                if not self._closed:
+                    self._free.append(process)
+            if self._closed:
+                process.stop()
+
+    def _is_banned(self, identity: _Identity) -> bool:
+        with self._lock:
+            until = self._banned.get(identity)
+            if until is None:
+                return False
+            if time.monotonic() < until:
+                return True
+            del self._banned[identity]
+            return False
+
+    def _ban(self, identity: _Identity) -> None:
+        with self._lock:
+            while len(self._banned) >= MAX_BANNED:
+                del self._banned[next(iter(self._banned))]
+            self._banned[identity] = time.monotonic() + BANNED
