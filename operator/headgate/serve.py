@@ -70,7 +70,9 @@ async def serve(config: Config) -> None:
     Raises :class:`headgate.kube.AccessError` when there is no way to a cluster.
     """
     metrics = Metrics()
-    client = await Client.connect(config.kubeconfig, config.context, observer=metrics)
+    client = await Client.connect(
+        config.kubeconfig, config.context, max_body=config.max_api_response, observer=metrics
+    )
     try:
         program = _Program(config, client, metrics)
         sites = [

@@ -129,6 +129,18 @@ def switch(name: str, *, default: bool = False, help: str) -> Decorator:
     show_default=True,
     help="Spread of the intervals.",
 )
+@click.option(
+    "--max-api-response-size",
+    default="32Mi",
+    show_default=True,
+    help="Answer of the API server that is read; a list comes in pages that fit.",
+)
+@click.option(
+    "--max-remote-api-response-size",
+    default="8Mi",
+    show_default=True,
+    help="Answer of the API server of a cluster of spec.kubeConfig that is read.",
+)
 @switch("no-cross-namespace-refs", help="Refuse sources, and objects of Receivers, in other namespaces.")
 @switch("no-remote-bases", help="Refuse bases of overlays named by URL.")
 @click.option(
@@ -271,6 +283,8 @@ def command(
     max_expression_cpu: str,
     max_expression_cpu_per_namespace: str,
     interval_jitter_percentage: int,
+    max_api_response_size: str,
+    max_remote_api_response_size: str,
     no_cross_namespace_refs: bool,
     no_remote_bases: bool,
     default_service_account: str,
@@ -359,6 +373,8 @@ def command(
             parse_duration, "--max-expression-cpu-per-namespace", max_expression_cpu_per_namespace
         ),
         jitter=interval_jitter_percentage / 100,
+        max_api_response=_bytes("--max-api-response-size", max_api_response_size),
+        max_remote_api_response=_bytes("--max-remote-api-response-size", max_remote_api_response_size),
         no_cross_namespace_refs=no_cross_namespace_refs,
         no_remote_bases=no_remote_bases,
         default_service_account=default_service_account,
@@ -411,3 +427,12 @@ def _positive(parse: Callable[[str], float], option: str, text: str) -> float:
     if seconds <= 0:
         raise click.BadParameter("must be longer than nothing", param_hint=option)
     return seconds
+
+
+def _bytes(option: str, text: str) -> int:
+    from headgate.api.quantity import parse_bytes
+
+    try:
+        return parse_bytes(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint=option) from error

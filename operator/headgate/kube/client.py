@@ -19,10 +19,10 @@ from urllib.parse import urlencode
 from headgate import __version__
 from headgate.kube.access import Access, Login, Renewal
 from headgate.kube.encoding import encode, encode_for_apply
-from headgate.kube.errors import BadRequest
+from headgate.kube.errors import BadRequest, TooLarge, Unreachable
 from headgate.kube.mapper import Resource, RestMapper
 from headgate.kube.refs import Obj, ObjectRef, ref_of
-from headgate.kube.transport import MAX_IN_FLIGHT, TIMEOUT, Answer, Label, Observer, Transport
+from headgate.kube.transport import MAX_BODY, MAX_IN_FLIGHT, TIMEOUT, Answer, Label, Observer, Transport
 from headgate.kube.watch import SILENCE, WatchEvent, watch
 
 USER_AGENT = f"headgate/{__version__}"
@@ -59,18 +59,27 @@ class Client:
         *,
         user_agent: str = USER_AGENT,
         max_in_flight: int = MAX_IN_FLIGHT,
+        max_body: int = MAX_BODY,
         observer: Observer | None = None,
         renewal: Renewal | None = None,
     ) -> Client:
         """Connect by a kubeconfig (path or content), else ``$KUBECONFIG``, else as a pod, else
-        ``~/.kube/config``. ``renewal`` makes the tokens, instead of those in the kubeconfig.
+        ``~/.kube/config``. ``renewal`` makes the tokens, instead of those in the kubeconfig. An answer of more
+        than ``max_body`` bytes is not read.
 
         Raises :class:`~headgate.kube.access.AccessError`. Nothing is sent yet.
         """
         access = Access(kubeconfig, context, renewal)
         endpoint = await access.load()
         return cls(
-            Transport(access, endpoint, user_agent=user_agent, max_in_flight=max_in_flight, observer=observer)
+            Transport(
+                access,
+                endpoint,
+                user_agent=user_agent,
+                max_in_flight=max_in_flight,
+                max_body=max_body,
+                observer=observer,
+            )
         )
 
     async def login(self) -> Login:
@@ -135,15 +144,23 @@ class Client:
         resource = await self.mapper.resolve(api_version, kind)
         params = _selectors(label_selector, field_selector) | {"limit": limit}
         while True:
-            answer = await self._send(
-                "GET",
-                resource.path(namespace or ""),
-                Label("list", resource.plural),
-                params,
-                accept=accept,
-            )
-            yield answer.body
-            token = answer.body["metadata"].get("continue")
+            try:
+                answer = await self._send(
+                    "GET",
+                    resource.path(namespace or ""),
+                    Label("list", resource.plural),
+                    params,
+                    accept=accept,
+                )
+            except TooLarge:
+                # A few hundred objects of a megabyte each: the same again, in smaller pages.
+                if limit == 1:
+                    raise
+                params["limit"] = limit = max(1, limit // 8)
+                continue
+            page = _page(answer.body)
+            yield page
+            token = page["metadata"].get("continue")
             if not token:
                 return
             params["continue"] = token
@@ -309,7 +326,7 @@ class Client:
         async with self._transport.stream(
             path, label=Label("watch", resource.plural), headers=self._headers, silence=silence
         ) as pieces:
-            async for event in watch(pieces):
+            async for event in watch(pieces, self._transport.max_body):
                 yield event
 
     async def _of(self, ref: ObjectRef) -> Resource:
@@ -382,6 +399,18 @@ def _managed(field_manager: str | None, dry_run: bool) -> dict[str, str | int]:
     if dry_run:
         params["dryRun"] = "All"
     return params
+
+
+def _page(body: Any) -> Obj:
+    if isinstance(body, dict) and body.get("items") is None:
+        body["items"] = []
+    if (
+        not isinstance(body, dict)
+        or not isinstance(body.get("metadata"), dict)
+        or not isinstance(body["items"], list)
+    ):
+        raise Unreachable("the API server answered with something that is not a list of objects")
+    return body
 
 
 def _typed(body: Any, ref: ObjectRef) -> Obj:

@@ -14,6 +14,7 @@
     ├── ServerError         5xx  and any other status
     │   ├── Unavailable     503
     │   └── ServerTimeout   504  or no answer in time
+    ├── TooLarge                 the answer is larger than we take
     └── Unreachable              no connection, or it broke
 
 The message is the API server's own, which names object and field. It goes to conditions and events as it is.
@@ -120,6 +121,10 @@ class ServerTimeout(ServerError):
     """No answer in time."""
 
 
+class TooLarge(ApiError):
+    """The answer is larger than we take; asking for less may help."""
+
+
 class Unreachable(ApiError):
     """No connection, or it broke before the answer."""
 
@@ -157,21 +162,30 @@ def from_status(status: int, body: Any, *, text: str = "", retry_after: float | 
     if not isinstance(body, dict) or body.get("kind") != "Status":
         message = text.strip()[:300] or f"the server answered with HTTP status {status}"
         return _BY_STATUS.get(status, ServerError)(message, status=status, retry_after=retry_after)
-    status = body.get("code") or status
-    reason = body.get("reason") or ""
-    details = body.get("details") or {}
-    if retry_after is None and details.get("retryAfterSeconds"):
-        retry_after = float(details["retryAfterSeconds"])
+    code, reason = body.get("code"), _text(body.get("reason"))
+    status = code if isinstance(code, int) and code else status
+    given = body.get("details")
+    details: Mapping[str, Any] = given if isinstance(given, dict) else {}
+    seconds = details.get("retryAfterSeconds")
+    if retry_after is None and seconds and isinstance(seconds, int | float):
+        retry_after = float(seconds)
+    listed = details.get("causes")
     causes = tuple(
-        Cause(c.get("reason") or "", c.get("message") or "", c.get("field") or "")
-        for c in details.get("causes") or ()
+        Cause(_text(c.get("reason")), _text(c.get("message")), _text(c.get("field")))
+        for c in (listed if isinstance(listed, list) else ())
+        if isinstance(c, dict)
     )
     kind = _BY_REASON.get(reason) or _BY_STATUS.get(status, ServerError)
     return kind(
-        body.get("message") or reason or f"the server answered with HTTP status {status}",
+        _text(body.get("message")) or reason or f"the server answered with HTTP status {status}",
         status=status,
         reason=reason,
         causes=causes,
         details=details,
         retry_after=retry_after,
     )
+
+
+def _text(value: Any) -> str:
+    """What is text; whoever answers may not be an API server."""
+    return value if isinstance(value, str) else ""

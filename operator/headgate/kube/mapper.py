@@ -10,17 +10,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from headgate.kube.errors import ApiError, BadRequest, NoMatch, NotFound, Unavailable
+from headgate.kube.errors import ApiError, BadRequest, NoMatch, NotFound, Unavailable, Unreachable
 
 Obj = dict[str, Any]
 
 REFRESH_AFTER = 2.0
 """Seconds that must pass before an unknown kind makes us ask the server again."""
+
+MAX_KINDS = 10_000
+"""Kinds that a cluster may serve; ten times what large ones do."""
 
 AGGREGATED = (
     "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,"
@@ -143,7 +147,8 @@ class RestMapper:
             )
             self._aggregated = groups.get("kind") == "APIGroupDiscoveryList"
             if self._aggregated:
-                self._take_aggregated(core, groups)
+                with _expected("/apis"):
+                    self._take_aggregated(core, groups)
                 self._asked_at = time.monotonic()
                 return
         await self._refresh_one(api_version)
@@ -167,6 +172,8 @@ class RestMapper:
                             entry.get("scope") == "Namespaced",
                             frozenset(entry.get("verbs") or ()),
                         )
+            if len(kinds) + len(stale) > MAX_KINDS:
+                raise Unreachable(f"the API server lists more than {MAX_KINDS:,} kinds, which no cluster has")
         self._kinds, self._stale = kinds, stale
         for key in [k for k in self._learned if k in kinds]:
             del self._learned[key]
@@ -181,13 +188,25 @@ class RestMapper:
         except ApiError:
             self._stale.add(api_version)
             raise
-        for entry in answer.get("resources") or ():
-            if "/" not in entry["name"]:
-                self._kinds[(api_version, entry["kind"])] = Resource(
-                    api_version,
-                    entry["kind"],
-                    entry["name"],
-                    bool(entry.get("namespaced")),
-                    frozenset(entry.get("verbs") or ()),
-                )
+        with _expected(root):
+            for entry in answer.get("resources") or ():
+                if "/" not in entry["name"] and len(self._kinds) < MAX_KINDS:
+                    self._kinds[(api_version, entry["kind"])] = Resource(
+                        api_version,
+                        entry["kind"],
+                        entry["name"],
+                        bool(entry.get("namespaced")),
+                        frozenset(entry.get("verbs") or ()),
+                    )
+        while len(self._groups) >= MAX_KINDS:
+            del self._groups[next(iter(self._groups))]
         self._groups[api_version] = time.monotonic()
+
+
+@contextmanager
+def _expected(path: str) -> Iterator[None]:
+    """Whoever answers may not be an API server."""
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError) as error:
+        raise Unreachable(f"the answer for {path} is not the discovery document of an API server") from error

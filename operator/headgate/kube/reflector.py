@@ -21,7 +21,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Generic, TypeVar
 
 from headgate.kube.client import PAGE, Client
-from headgate.kube.errors import ApiError, Forbidden, Gone, NoMatch, NotFound, ServerTimeout
+from headgate.kube.errors import ApiError, Forbidden, Gone, NoMatch, NotFound, ServerTimeout, Unreachable
 from headgate.kube.refs import Obj, ObjectRef
 
 T = TypeVar("T")
@@ -124,7 +124,7 @@ class Reflector(Generic[T]):
             limit=self._page,
         ):
             self._heard_at = time.monotonic()
-            version = version or page["metadata"]["resourceVersion"]
+            version = version or str(page["metadata"].get("resourceVersion") or "")
             for item in page["items"]:
                 ref, entry = self._entry(item)
                 found[ref] = entry
@@ -148,11 +148,15 @@ class Reflector(Generic[T]):
             yield event.resource_version
 
     def _entry(self, item: Obj) -> tuple[ObjectRef, tuple[str, T]]:
-        item.setdefault("apiVersion", self.api_version)
-        item.setdefault("kind", self.kind)
-        meta = item["metadata"]
-        ref = ObjectRef(self.api_version, self.kind, meta["name"], meta.get("namespace", ""))
-        return ref, (meta["resourceVersion"], self._project(item))
+        try:
+            item["apiVersion"], item["kind"] = self.api_version, self.kind
+            meta = item["metadata"]
+            ref = ObjectRef(self.api_version, self.kind, meta["name"], meta.get("namespace", ""))
+            int(meta["resourceVersion"])
+            return ref, (meta["resourceVersion"], self._project(item))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            # Whoever answers may not be an API server; a real one sends nothing of the kind.
+            raise Unreachable(f"the API server sent something that is not a {self.kind}") from error
 
     def _replace(self, found: dict[ObjectRef, tuple[str, T]]) -> None:
         for ref in [r for r in self._store if r not in found]:

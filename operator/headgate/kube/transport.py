@@ -20,8 +20,16 @@ import aiohttp
 import orjson
 from yarl import URL
 
+from headgate.api.quantity import format_bytes
 from headgate.kube.access import Access, Endpoint, Login
-from headgate.kube.errors import ApiError, ServerTimeout, Unauthorized, Unreachable, from_status
+from headgate.kube.errors import (
+    ApiError,
+    ServerTimeout,
+    TooLarge,
+    Unauthorized,
+    Unreachable,
+    from_status,
+)
 
 MAX_IN_FLIGHT = 48
 """Requests at once; the API server's own default limit is 200 changing ones for all its clients."""
@@ -33,6 +41,10 @@ TRIES_IN_SILENCE = 2
 RETRIED = frozenset((429, 502, 503, 504))
 LONGEST_PAUSE = 15.0
 """Seconds between two tries at the most, whatever ``Retry-After`` says."""
+MAX_BODY = 32 * 1024 * 1024
+"""Bytes of an answer, unpacked. Lists come in pages, which are made smaller where they would be larger."""
+MAX_ERROR = 256 * 1024
+"""Bytes that are read of an answer that is an error."""
 
 
 class Observer(Protocol):
@@ -72,9 +84,10 @@ class Transport:
         *,
         user_agent: str,
         max_in_flight: int = MAX_IN_FLIGHT,
+        max_body: int = MAX_BODY,
         observer: Observer | None = None,
     ) -> None:
-        self.server = endpoint.server
+        self.server, self.max_body = endpoint.server, max_body
         self._host = URL(endpoint.server).authority
         self.observer = observer
         self.counts: Counter[tuple[str, str, int]] = Counter()
@@ -158,7 +171,7 @@ class Transport:
                 if status >= 300:
                     if status == 401:
                         await self._access.renew(authorization)
-                    raise _refusal(response, await response.read())
+                    raise _refusal(response, await _beginning(response))
                 yield response.content.iter_any()
         except TimeoutError as error:
             raise ServerTimeout(f"nothing came from the API server for {silence:g}s") from error
@@ -190,8 +203,8 @@ class Transport:
                     allow_redirects=False,
                     **self._extra,
                 ) as response:
-                    raw = await response.read()
                     status = response.status
+                    raw = await (self._whole(response) if status < 300 else _beginning(response))
             except TimeoutError as error:
                 raise _Silence(f"no answer from the API server within {within:g}s", status=504) from error
             except (aiohttp.ClientError, OSError) as error:
@@ -205,6 +218,19 @@ class Transport:
         except orjson.JSONDecodeError as error:
             raise Unreachable(f"the answer of {self.server} is not JSON: {raw[:100]!r}") from error
 
+    async def _whole(self, response: aiohttp.ClientResponse) -> bytes:
+        """The body, unpacked piece by piece so that a small one cannot become large unnoticed."""
+        body = bytearray()
+        async for piece in response.content.iter_any():
+            body += piece
+            if len(body) > self.max_body:
+                response.close()
+                raise TooLarge(
+                    f"the API server at {self.server} answered with more than {format_bytes(self.max_body)}, "
+                    "which is what --max-api-response-size allows it"
+                )
+        return bytes(body)
+
     def _count(self, label: Label, status: int, seconds: float) -> None:
         self.counts[(label.verb, label.resource, status)] += 1
         if self.observer is not None:
@@ -213,6 +239,17 @@ class Transport:
 
 def _with(headers: Mapping[str, str], authorization: str | None) -> Mapping[str, str]:
     return {**headers, "Authorization": authorization} if authorization else headers
+
+
+async def _beginning(response: aiohttp.ClientResponse) -> bytes:
+    """What is read of an error; the rest is of no use, and the connection is closed on it."""
+    body = bytearray()
+    async for piece in response.content.iter_any():
+        body += piece
+        if len(body) > MAX_ERROR:
+            response.close()
+            break
+    return bytes(body[:MAX_ERROR])
 
 
 def _refusal(response: aiohttp.ClientResponse, raw: bytes) -> ApiError:

@@ -14,7 +14,9 @@ from typing import Any
 
 import orjson
 
-from headgate.kube.errors import Unreachable, from_status
+from headgate.api.quantity import format_bytes
+from headgate.kube.errors import TooLarge, Unreachable, from_status
+from headgate.kube.transport import MAX_BODY
 
 SILENCE = 180.0
 """Seconds without a byte after which a watch counts as broken."""
@@ -33,12 +35,16 @@ class WatchEvent:
         return str(self.object["metadata"]["resourceVersion"])
 
 
-async def watch(pieces: AsyncIterator[bytes]) -> AsyncIterator[WatchEvent]:
-    """Decode a watch's bytes as they come. Raises what an ``ERROR`` event tells."""
+async def watch(pieces: AsyncIterator[bytes], max_line: int = MAX_BODY) -> AsyncIterator[WatchEvent]:
+    """Decode a watch's bytes as they come. Raises what an ``ERROR`` event tells, and TooLarge for a line too long."""
     waiting: list[bytes] = []
+    size = 0
     async for piece in pieces:
         head, newline, rest = piece.partition(b"\n")
         waiting.append(head)
+        size = size + len(head) if len(waiting) > 1 else len(head)
+        if size > max_line:
+            raise TooLarge(f"an event of a watch is larger than {format_bytes(max_line)}")
         while newline:
             line = b"".join(waiting) if len(waiting) > 1 else waiting[0]
             if line:
@@ -52,6 +58,12 @@ def _decode(line: bytes) -> WatchEvent:
         event = orjson.loads(line)
     except orjson.JSONDecodeError as error:
         raise Unreachable(f"the watch broke off in the middle of a line: {line[:100]!r}") from error
-    if event["type"] == "ERROR":
-        raise from_status(500, event["object"])
-    return WatchEvent(event["type"], event["object"])
+    try:
+        type, obj = event["type"], event["object"]
+        if type == "ERROR":
+            raise from_status(500, obj)
+        if not isinstance(obj["metadata"]["resourceVersion"], str):
+            raise TypeError
+    except (KeyError, TypeError) as error:
+        raise Unreachable("the watch brought something that is not an event") from error
+    return WatchEvent(type, obj)

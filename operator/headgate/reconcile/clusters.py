@@ -22,6 +22,8 @@ from headgate.reconcile.remote import RemoteAccess, TargetError
 
 _log = logging.getLogger("headgate.clusters")
 
+MAX_BODY = 8 * 1024 * 1024
+
 PATIENCE = 1.0
 """Seconds that a worker waits for a cluster to answer."""
 PROBE_TIMEOUT = 10.0
@@ -68,8 +70,10 @@ class Clusters:
         make: Callable[[Client], tuple[KnownObjects, LiveObjects]],
         wake: Callable[[ObjectKey], None],
         observer: Observer | None = None,
+        max_body: int = MAX_BODY,
     ) -> None:
-        self._make, self._wake, self._observer = make, wake, observer
+        """``max_body``: bytes of an answer that is read."""
+        self._make, self._wake, self._observer, self._max_body = make, wake, observer, max_body
         self._connections: dict[str, _Connection] = {}
         self._used: dict[ObjectKey, str] = {}
 
@@ -150,7 +154,9 @@ class Clusters:
         try:
             if connection.cluster is None:
                 kubeconfig = await access.discover() if access.discover is not None else access.kubeconfig
-                client = await Client.connect(kubeconfig, observer=self._observer, renewal=access.renewal)
+                client = await Client.connect(
+                    kubeconfig, max_body=self._max_body, observer=self._observer, renewal=access.renewal
+                )
                 known, live = self._make(client)
                 connection.cluster = Cluster(client, live, known)
                 _log.info("connected to the cluster %s", client.cluster)

@@ -39,6 +39,10 @@ class Config:
     """... and for those of a namespace in a minute."""
     jitter: float = 0.05
     """Fraction by which an interval is made longer or shorter."""
+    max_api_response: int = 32 * 1024 * 1024
+    """Bytes of an answer of the operator's own API server."""
+    max_remote_api_response: int = 8 * 1024 * 1024
+    """Bytes of an answer of another cluster's: whoever wrote the kubeconfig chose who answers."""
     no_cross_namespace_refs: bool = False
     no_remote_bases: bool = False
     default_service_account: str = ""

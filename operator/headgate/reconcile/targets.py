@@ -62,7 +62,7 @@ class Targets:
         self._config, self._client, self._make_live = config, client, make_live
         known, live = self._parts(client)
         self._home = Cluster(client, live, known)
-        self._remote = Clusters(self._parts, wake, observer)
+        self._remote = Clusters(self._parts, wake, observer, config.max_remote_api_response)
 
     @property
     def home(self) -> LiveObjects:
