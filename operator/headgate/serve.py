@@ -16,7 +16,7 @@ import kopf
 
 from headgate import __version__, handlers, pools
 from headgate.api import ObjectKey
-from headgate.cel import Evaluator, Limits
+from headgate.cel import CpuLimits, Evaluator
 from headgate.git.remotes import RemoteBases
 from headgate.git.storage import ArtifactStorage, advertised_address
 from headgate.kube import Client, ObjectRef
@@ -163,7 +163,7 @@ class _Program:
             retention_records=config.retention_records,
         )
         self._evaluator = Evaluator(
-            Limits(config.max_expression_cpu, config.max_expression_cpu_per_namespace), observer=metrics
+            CpuLimits(config.max_expression_cpu, config.max_expression_cpu_per_namespace), observer=metrics
         )
         reporter, rules = Reporter(self._events), BuildRules(self._bases, config.strict_substitutions)
         kustomizations = KustomizationReconciler(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from headgate.cel import Budget, Evaluator, Limits
+from headgate.cel import Budget, CpuLimits, Evaluator
 
-_EVALUATOR = Evaluator(Limits(attempt=1e6, namespace=1e6))
+_EVALUATOR = Evaluator(CpuLimits(attempt=1e6, namespace=1e6))
 
 
 def budget(namespace: str = "ns") -> Budget:

@@ -8,15 +8,15 @@ await budget.evaluate_bool(ready, {"status": {"phase": "Running"}, "spec": {"rep
 from __future__ import annotations
 
 from headgate.cel.errors import EvaluationError, InvalidExpression, OverBudget
-from headgate.cel.evaluator import Budget, Evaluator, Limits
+from headgate.cel.evaluator import Budget, CpuLimits, Evaluator
 from headgate.cel.expression import Expression
 
 __all__ = [
     "Budget",
+    "CpuLimits",
     "EvaluationError",
     "Evaluator",
     "Expression",
     "InvalidExpression",
-    "Limits",
     "OverBudget",
 ]

@@ -41,7 +41,7 @@ class Observer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class CpuLimits:
     """Processor time in seconds."""
 
     attempt: float = 5.0
@@ -61,13 +61,13 @@ class Evaluator:
 
     def __init__(
         self,
-        limits: Limits | None = None,
+        limits: CpuLimits | None = None,
         *,
         processes: int = PROCESSES,
         observer: Observer | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.limits = limits or Limits()
+        self.limits = limits or CpuLimits()
         self._processes, self._observer, self._clock = Processes(processes), observer, clock
         self._accounts: dict[str, _Account] = {}
         self._faults: OrderedDict[tuple[str, tuple[str, ...]], str | None] = OrderedDict()

@@ -408,13 +408,6 @@ def command(
         raise click.ClickException(str(error)) from error
 
 
-def _positive(parse: Callable[[str], float], option: str, text: str) -> float:
-    seconds = _seconds(parse, option, text)
-    if seconds <= 0:
-        raise click.BadParameter("must be more than 0", param_hint=option)
-    return seconds
-
-
 def _seconds(parse: Callable[[str], float], option: str, text: str) -> float:
     try:
         return parse(text)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from headgate.cel import EvaluationError, Evaluator, Expression, InvalidExpression, Limits, OverBudget
+from headgate.cel import CpuLimits, EvaluationError, Evaluator, Expression, InvalidExpression, OverBudget
 from headgate.cel.process import Busy, Exhausted, WorkerProcess
 from headgate.cel.processes import Processes
 from tests.support.expressions import budget, evaluate
@@ -220,7 +220,7 @@ async def test_an_attempt_and_a_namespace_have_their_time(gate: Gate) -> None:
     for _ in range(100):
         gate.may.release()
     now = 0.0
-    evaluator = Evaluator(Limits(attempt=3, namespace=6), clock=lambda: now)
+    evaluator = Evaluator(CpuLimits(attempt=3, namespace=6), clock=lambda: now)
     first, second, other = (evaluator.budget(ns) for ns in ("a", "a", "b"))
     for _ in range(4):
         await first.evaluate_bool(HARMLESS, {})

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from headgate.cel import Evaluator, Limits, OverBudget
+from headgate.cel import CpuLimits, Evaluator, OverBudget
 from headgate.health import (
     Health,
     HealthExpressions,
@@ -168,7 +168,7 @@ async def test_an_object_is_evaluated_once_for_each_of_its_versions() -> None:
 
 
 async def test_where_the_time_is_used_up_the_field_is_named() -> None:
-    evaluator = Evaluator(Limits(attempt=1e-9, namespace=10))
+    evaluator = Evaluator(CpuLimits(attempt=1e-9, namespace=10))
     try:
         expressions = await HealthExpressions.compile([SEALED], budget())
         own = evaluator.budget("ns")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from headgate.api import ObjectKey
-from headgate.cel import Evaluator, Limits, OverBudget
+from headgate.cel import CpuLimits, Evaluator, OverBudget
 from headgate.reconcile.dependencies import InvalidReadyExpression, blocked_by, find_cycle
 from headgate.reconcile.store import Store
 from tests.support.expressions import budget
@@ -290,7 +290,7 @@ async def test_where_the_time_is_used_up_the_entry_is_named() -> None:
     apps = kustomization("apps", "a", "b")
     for entry in apps["spec"]["dependsOn"]:
         entry["readyExpr"] = "dep.metadata.name != 'used up'"
-    evaluator = Evaluator(Limits(attempt=1e-9, namespace=10))
+    evaluator = Evaluator(CpuLimits(attempt=1e-9, namespace=10))
     known = store(apps, kustomization("a"), kustomization("b"))
     try:
         with pytest.raises(OverBudget, match=r"^spec\.dependsOn\[0\]\.readyExpr: .*processor time"):
