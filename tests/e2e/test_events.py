@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.area import Area
 from tests.support.cluster import KUSTOMIZATION, SOURCE, until
-from tests.support.manifests import config_map
+from tests.support.manifests import config_map, kustomization
 
 pytestmark = pytest.mark.e2e
 
@@ -91,3 +91,21 @@ def test_the_same_failure_again_raises_the_count_of_one_event(area: Area) -> Non
 
 def _count(area: Area, reason: str) -> int:
     return sum(each["count"] for each in area.events("apps") if each["reason"] == reason)
+
+
+def test_a_patch_that_fits_nothing_is_told_once_for_a_revision(area: Area) -> None:
+    text = kustomization("a.yaml", patches=[{"target": {"name": "b"}, "patch": config_map("x")}])
+    files = {"apps/kustomization.yaml": text, "apps/a.yaml": config_map("a")}
+    revision = area.commit(files)
+    area.source()
+    area.kustomization("apps")
+    area.ready("apps", revision)
+    says = r"^apps/kustomization\.yaml, field patches\[0\]: the patch changes nothing: .* \(name=b\)$"
+    told = area.event("apps", says, type="Warning", reason="BuildWarning")
+    assert told["metadata"]["annotations"] == {REVISION: revision}
+    look_again(area, "apps")
+    until("the second reconcile is told", lambda: _count(area, "ReconciliationSucceeded") == 2)
+    assert _count(area, "BuildWarning") == 1
+    second = area.commit({"apps/a.yaml": config_map("a", a="2")})
+    area.ready("apps", second)
+    until("the new revision is warned of, too", lambda: _count(area, "BuildWarning") == 2)

@@ -53,6 +53,8 @@ PRUNE_FAILED: Final = "PruneFailed"
 HEALTH_CHECK_FAILED: Final = "HealthCheckFailed"
 DRIFT_DETECTED: Final = "DriftDetected"
 """Ours: of an event."""
+BUILD_WARNING: Final = "BuildWarning"
+"""Ours: of an event."""
 
 # Reasons of a source's conditions and events.
 NEW_ARTIFACT: Final = "NewArtifact"

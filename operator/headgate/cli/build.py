@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 if TYPE_CHECKING:
-    from headgate.kustomize import BuildError, BuildOptions, GitUrl, Tree
+    from headgate.kustomize import BuildError, BuildOptions, GitUrl, Output, Tree
     from headgate.kustomize.resource import Obj
 
 # What kustomize has these for is refused, whoever asks for it: programs run on behalf of a repository.
@@ -113,7 +113,9 @@ def command(
             allow_remote=None if no_remote_bases else _RemoteBases(stack),
         )
         try:
-            objects = _build(directory, options)
+            objects, _, warnings = _build(directory, options)
+            for warning in warnings:
+                click.echo(f"Warning: {_as_written(warning)}", err=True)
             if output is not None and output.is_dir():
                 _write_files(output, objects)
                 return
@@ -148,16 +150,16 @@ def _without_collector() -> Iterator[None]:
         gc.enable()
 
 
-def _build(directory: str, options: BuildOptions) -> list[Obj]:
-    from headgate.kustomize import FolderTree, Refused, build, parse_git_url
+def _build(directory: str, options: BuildOptions) -> Output:
+    from headgate.kustomize import FolderTree, Refused, assemble, parse_git_url
 
     url = None if os.path.isdir(directory) else parse_git_url(directory)
     if url is None:
         # The tree is the whole file system, as overlays refer to bases beside them; the restriction is kustomize's.
-        return build(FolderTree(Path("/")), os.path.abspath(directory), options)
+        return assemble(FolderTree(Path("/")), os.path.abspath(directory), options)
     if options.allow_remote is None:
         raise Refused(f"{url.repository}: remote bases are not allowed here")
-    return build(options.allow_remote.repository(url), url.path, options)
+    return assemble(options.allow_remote.repository(url), url.path, options)
 
 
 class _RemoteBases:
@@ -194,7 +196,13 @@ def _message(error: BuildError) -> str:
         if each.file is not None and not each.file.startswith("/") and os.path.lexists("/" + each.file):
             each.file = ("/" + each.file).removeprefix(here)
     # Where messages themselves name directories, such as those of a circle.
-    return re.sub(rf"(?<![\w./-]){re.escape(here[1:])}", "", str(error)) if here != "/" else str(error)
+    return _as_written(str(error))
+
+
+def _as_written(text: str) -> str:
+    """Return a text in which paths below the working directory are relative to it."""
+    here = os.getcwd() + "/"
+    return re.sub(rf"(?<![\w./-]){re.escape(here[1:])}", "", text) if here != "/" else text
 
 
 def _write_files(directory: Path, objects: list[Obj]) -> None:

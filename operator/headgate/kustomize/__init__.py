@@ -10,7 +10,7 @@ It reads through a :class:`Tree` (a folder, memory, or a Git commit), never from
 Flux runs it. Start reading in :mod:`.engine`, then :mod:`.target`.
 """
 
-from headgate.kustomize.engine import KUSTOMIZE_VERSION, build
+from headgate.kustomize.engine import KUSTOMIZE_VERSION, Output, assemble, build
 from headgate.kustomize.errors import (
     BuildError,
     CycleError,
@@ -58,6 +58,7 @@ __all__ = [
     "Limits",
     "MemoryTree",
     "NotAFile",
+    "Output",
     "OverlayTree",
     "PatchError",
     "PathOutside",
@@ -71,6 +72,7 @@ __all__ = [
     "Tree",
     "TreeError",
     "YamlError",
+    "assemble",
     "build",
     "dump",
     "dump_all",

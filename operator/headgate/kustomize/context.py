@@ -18,6 +18,8 @@ from headgate.kustomize.yaml import Dialect, load_documents
 
 BUILTIN_OPENAPI = "v1.21.2"
 
+_MAX_WARNINGS = 20
+
 
 class Context:
     """The state that all kustomizations of one build share."""
@@ -31,6 +33,25 @@ class Context:
         self._resources = 0
         # Places of files; one of another tree with the same name counts as read before, which does no harm.
         self._read: set[str] = set()
+        self._warnings: dict[str, None] = {}
+        self._more_warnings = 0
+
+    # What is no failure, but not likely to be meant
+
+    def warn(self, message: str, *, file: str, field: str) -> None:
+        """Note what the author of a file should know; said once, however often the build meets it."""
+        text = f"{file}, field {field}: {message}"
+        if text in self._warnings:
+            return
+        if len(self._warnings) < _MAX_WARNINGS:
+            self._warnings[text] = None
+        else:
+            self._more_warnings += 1
+
+    def warnings(self) -> tuple[str, ...]:
+        """All of it in order, of very many only the first."""
+        more = (f"and {self._more_warnings} more warnings",) if self._more_warnings else ()
+        return (*self._warnings, *more)
 
     # Types
 

@@ -169,9 +169,10 @@ def _checked(documents: list[tuple[Any, int]], file: str) -> list[Placed]:
                 ResourceError("the object has no kind", file=file, line=line, object=_name_only(value))
             )
         elif not scalar_text(kind).endswith("List") and not scalar_text(metadata_of(value).get("name", "")):
-            errors.append(
-                ResourceError("the object has no metadata.name", file=file, line=line, object=label_of(value))
-            )
+            message = "the object has no metadata.name"
+            if metadata_of(value).get("generateName"):
+                message += "; metadata.generateName does not do, as only a named object can be kept in place"
+            errors.append(ResourceError(message, file=file, line=line, object=label_of(value)))
         else:
             result.append(Placed(value, line))
     raise_all(errors)

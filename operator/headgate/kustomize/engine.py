@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from headgate.kustomize.context import Context
 from headgate.kustomize.errors import BuildError, FileMissing, KustomizationError, ResourceError
 from headgate.kustomize.fieldspec import FieldSpec, Plans
@@ -42,12 +44,27 @@ _METADATA_LABELS = Plans((FieldSpec("metadata/labels", create=True),))
 _DEFAULT_OPTIONS = BuildOptions()
 
 
+class Output(NamedTuple):
+    """What a build gives: objects, where each is from, and what its author should know although it is no failure."""
+
+    objects: list[Obj]
+    places: list[str | None]
+    """For each object its file in the tree and, behind a colon, the line; that of the kustomization if it was made."""
+    warnings: tuple[str, ...] = ()
+    """One sentence each, with file and field."""
+
+
 def build(tree: Tree, path: str, options: BuildOptions = _DEFAULT_OPTIONS) -> list[Obj]:
     """Return the objects that the kustomization in directory ``path`` of ``tree`` stands for, in order.
 
     What ``kustomize build`` prints, as plain JSON-able values that belong to the caller. Raises BuildError (see
     :mod:`headgate.kustomize.errors`) with file, line, object and field as far as they are known.
     """
+    return assemble(tree, path, options).objects
+
+
+def assemble(tree: Tree, path: str, options: BuildOptions = _DEFAULT_OPTIONS) -> Output:
+    """Do what :func:`build` does, and return what else is known of the objects."""
     loader = Loader(tree, "", options)
     root = loader.at("/" + path)
     kind = tree.kind(root)
@@ -68,7 +85,7 @@ def build(tree: Tree, path: str, options: BuildOptions = _DEFAULT_OPTIONS) -> li
         raise KustomizationError("the input is nested too deeply") from None
 
 
-def _build(target: Target, loader: Loader, context: Context, options: BuildOptions) -> list[Obj]:
+def _build(target: Target, loader: Loader, context: Context, options: BuildOptions) -> Output:
     kustomization = target.kustomization
     context.use_openapi(kustomization.openapi, loader, top=True)
     metadata = kustomization.build_metadata
@@ -86,7 +103,11 @@ def _build(target: Target, loader: Loader, context: Context, options: BuildOptio
         add_pairs(resources, _MANAGED_BY, _METADATA_LABELS)
     for resource in resources:
         _clean(resource, metadata)
-    return [printed(resource.obj, in_braces=resource.in_braces) for resource in resources]
+    return Output(
+        [printed(resource.obj, in_braces=resource.in_braces) for resource in resources],
+        [resource.place for resource in resources],
+        context.warnings(),
+    )
 
 
 def _finish(gathered: Accumulator) -> None:

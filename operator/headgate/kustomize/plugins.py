@@ -36,12 +36,20 @@ from headgate.kustomize.model import (
 )
 from headgate.kustomize.resmap import ResMap
 from headgate.kustomize.resource import Resource
-from headgate.kustomize.steps import Generate, GeneratorStep, Step, Transform, merging, replacing
-from headgate.kustomize.transform.images import set_images
+from headgate.kustomize.steps import (
+    Generate,
+    GeneratorStep,
+    Step,
+    Transform,
+    imaging,
+    merging,
+    patching,
+    patching_json,
+    replacing,
+)
 from headgate.kustomize.transform.labels import add_pairs
 from headgate.kustomize.transform.names import add_hashes, add_prefix, add_suffix
 from headgate.kustomize.transform.namespace import check_mode, set_namespace
-from headgate.kustomize.transform.patches import apply_json, apply_patch
 from headgate.kustomize.transform.replicas import set_replicas
 from headgate.kustomize.transform.valueadd import ValueTarget, add_value
 from headgate.kustomize.yaml import Dialect, load_documents, plain
@@ -156,7 +164,7 @@ def _hash(config: _Config, loader: Loader, context: Context) -> Transform:
 
 def _images(config: _Config, loader: Loader, context: Context) -> Transform:
     plans = Plans(config.field_specs or ())
-    return lambda resources: set_images(resources, [config.image_tag], plans)
+    return imaging([config.image_tag], plans, context, config.file, "imageTag")
 
 
 def _replicas(config: _Config, loader: Loader, context: Context) -> Transform:
@@ -166,7 +174,7 @@ def _replicas(config: _Config, loader: Loader, context: Context) -> Transform:
 def _patch(config: _Config, loader: Loader, context: Context) -> Transform:
     entry = Patch(config.path, config.patch, config.target, config.options)
     loaded = patchfiles.load_patch(entry, loader, context, config.file)
-    return lambda resources: apply_patch(resources, loaded, context.schema)
+    return patching(loaded, context, config.file, "target")
 
 
 def _merges(config: _Config, loader: Loader, context: Context) -> Transform:
@@ -176,14 +184,12 @@ def _merges(config: _Config, loader: Loader, context: Context) -> Transform:
 
 
 def _json(config: _Config, loader: Loader, context: Context) -> Transform:
-    loaded, target, source = patchfiles.load_json(
-        config.path, config.json_op, config.target, loader, config.file, "jsonOp"
-    )
-    return lambda resources: apply_json(resources, loaded, target, source)
+    loaded = patchfiles.load_json(config.path, config.json_op, config.target, loader, config.file, "jsonOp")
+    return patching_json(loaded, context, config.file, "target")
 
 
 def _replacement(config: _Config, loader: Loader, context: Context) -> Transform:
-    return replacing(config.replacements, loader, config.file)
+    return replacing(config.replacements, loader, context, config.file)
 
 
 def _value_add(config: _Config, loader: Loader, context: Context) -> Transform:

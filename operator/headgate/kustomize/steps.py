@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ from headgate.kustomize import patchfiles
 from headgate.kustomize.config import TransformerConfig
 from headgate.kustomize.context import Context
 from headgate.kustomize.errors import BuildError, KustomizationError, Refused, within
+from headgate.kustomize.fieldspec import Plans
 from headgate.kustomize.generators import make_config_map, make_secret
 from headgate.kustomize.growth import NODE, charge
 from headgate.kustomize.jsonpatch import JsonPatch
@@ -20,6 +21,7 @@ from headgate.kustomize.loader import Loader
 from headgate.kustomize.model import (
     GeneratorArgs,
     GeneratorOptions,
+    Image,
     Kustomization,
     Replacement,
     Selector,
@@ -100,7 +102,7 @@ def _transformer_steps(
         where = f"patches[{index}]"
         with within(where):
             patch = patchfiles.load_patch(entry, loader, context, file)
-        yield step("PatchTransformer", where, partial(_apply_patch, patch, context))
+        yield step("PatchTransformer", where, patching(patch, context, file, where))
     if kustomization.namespace:
         yield step(
             "NamespaceTransformer",
@@ -143,29 +145,65 @@ def _transformer_steps(
         where = f"patchesJson6902[{index}]"
         with within(where):
             loaded = patchfiles.load_json(entry.path, entry.patch, entry.target, loader, file)
-        yield step("PatchJson6902Transformer", where, partial(_apply_json, loaded))
+        yield step("PatchJson6902Transformer", where, patching_json(loaded, context, file, where))
     for index, replica in enumerate(kustomization.replicas):
         set_them = partial(set_replicas, replica=replica, specs=config.replicas)
         yield step("ReplicaCountTransformer", f"replicas[{index}]", set_them)
     if kustomization.images:
-        from headgate.kustomize.transform.images import set_images
-
         yield step(
             "ImageTagTransformer",
             "images",
-            lambda resources: set_images(resources, kustomization.images, config.image_plans),
+            imaging(kustomization.images, config.image_plans, context, file),
             len(kustomization.images),
         )
     if kustomization.replacements:
-        yield Step("ReplacementTransformer", replacing(kustomization.replacements, loader, file))
+        yield Step("ReplacementTransformer", replacing(kustomization.replacements, loader, context, file))
 
 
-def _apply_patch(patch: LoadedPatch, context: Context, resources: ResMap) -> None:
-    apply_patch(resources, patch, context.schema)
+def patching(patch: LoadedPatch, context: Context, file: str, where: str) -> Transform:
+    """Return the transformer for an entry of ``patches``, which is ``where`` in ``file``."""
+
+    def run(resources: ResMap) -> None:
+        if not apply_patch(resources, patch, context.schema):
+            context.warn(_idle("the patch", patch.target), file=file, field=where)
+
+    return run
 
 
-def _apply_json(loaded: tuple[JsonPatch, Selector, str], resources: ResMap) -> None:
-    apply_json(resources, *loaded)
+def patching_json(
+    loaded: tuple[JsonPatch, Selector, str], context: Context, file: str, where: str
+) -> Transform:
+    """Return the transformer for an entry of ``patchesJson6902``."""
+
+    def run(resources: ResMap) -> None:
+        if not apply_json(resources, *loaded):
+            context.warn(_idle("the patch", loaded[1]), file=file, field=where)
+
+    return run
+
+
+def imaging(
+    images: Sequence[Image], plans: Plans, context: Context, file: str, where: str = "images"
+) -> Transform:
+    """Return the transformer for ``images``, or for one that a plugin's ``where`` holds."""
+    from headgate.kustomize.transform.images import set_images
+
+    def run(resources: ResMap) -> None:
+        for index in set_images(resources, images, plans):
+            field = f"{where}[{index}]" if where == "images" else where
+            message = f"no object has an image with the name {images[index].name!r}; nothing is changed"
+            context.warn(message, file=file, field=field)
+
+    return run
+
+
+def _idle(what: str, target: Selector | None) -> str:
+    given = target._asdict() if target is not None else {}
+    parts = ", ".join(f"{_CAMEL.get(name, name)}={text}" for name, text in given.items() if text)
+    return f"{what} changes nothing: no object fits its target ({parts})"
+
+
+_CAMEL = {"label_selector": "labelSelector", "annotation_selector": "annotationSelector"}
 
 
 def merging(
@@ -182,7 +220,7 @@ def merging(
     return run
 
 
-def replacing(entries: tuple[Replacement, ...], loader: Loader, file: str) -> Transform:
+def replacing(entries: tuple[Replacement, ...], loader: Loader, context: Context, file: str) -> Transform:
     """Return the transformer for the ``replacements`` of a file, those that are kept in files of their own included.
 
     Raises BuildError.
@@ -203,7 +241,9 @@ def replacing(entries: tuple[Replacement, ...], loader: Loader, file: str) -> Tr
     def run(resources: ResMap) -> None:
         for item, where, home in loaded:
             try:
-                replace_fields(resources, (item,))
+                for target, select in replace_fields(resources, (item,)):
+                    field = f"{where}.targets[{target}]" if where else f"targets[{target}]"
+                    context.warn(_idle("the replacement", select), file=home, field=field)
             except BuildError as error:
                 raise (error.inside(where, file=home) if where else error.at(file=home)) from None
 

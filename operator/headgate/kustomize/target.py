@@ -203,6 +203,8 @@ class Target:
             for resource in made:
                 if resource.origin is None:
                     resource.origin = origin
+                if resource.place is None:
+                    resource.place = self.file
                 gathered.resources.absorb(resource)
 
     def _builtin_origin(self, step: Step | GeneratorStep) -> Origin | None:

@@ -10,6 +10,7 @@ import posixpath
 from collections.abc import Mapping
 from typing import Any
 
+from headgate.kustomize.decode import wrong_type
 from headgate.kustomize.errors import BuildError
 from headgate.kustomize.tree import EntryKind, Tree
 from headgate.kustomize.yaml import dump
@@ -22,7 +23,8 @@ _SELECTOR = ("group", "version", "kind", "name", "namespace", "labelSelector", "
 def merge_spec(tree: Tree, path: str, found: Found, spec: Mapping[str, Any]) -> bytes:
     """The content of ``found`` with the spec's fields, as text.
 
-    Raises :class:`BuildError` for a component whose path is not local and relative.
+    Raises :class:`BuildError` for a component whose path is not local and relative, or a field of the file that is
+    not a list.
     """
     content = dict(found.content)
     content.setdefault("apiVersion", "kustomize.config.k8s.io/v1beta1")
@@ -33,18 +35,28 @@ def merge_spec(tree: Tree, path: str, found: Found, spec: Mapping[str, Any]) -> 
     for field, target in _SCALARS:
         if spec.get(field):
             content[target] = spec[field]
-    _append(content, "patches", [_patch(p) for p in spec.get("patches") or ()])
-    _append(content, "components", _components(tree, path, spec))
+    _append(found, content, "patches", [_patch(p) for p in spec.get("patches") or ()])
+    _append(found, content, "components", _components(tree, path, spec))
     if spec.get("images"):
-        content["images"] = _images(content.get("images") or [], spec["images"])
+        content["images"] = _images(_listed(found, "images"), spec["images"])
     if spec.get("buildMetadata"):
         content["buildMetadata"] = list(spec["buildMetadata"])
     return dump(content).encode()
 
 
-def _append(content: dict[str, Any], field: str, items: list[Any]) -> None:
+def _append(found: Found, content: dict[str, Any], field: str, items: list[Any]) -> None:
     if items:
-        content[field] = [*(content.get(field) or []), *items]
+        content[field] = [*_listed(found, field), *items]
+
+
+def _listed(found: Found, field: str) -> list[Any]:
+    """The list that the file has in a field, empty if it has none."""
+    value = found.content.get(field)
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise wrong_type(value, field, "a list").at(file=found.file)
+    return value
 
 
 def _patch(patch: Mapping[str, Any]) -> dict[str, Any]:
@@ -71,7 +83,7 @@ def _components(tree: Tree, path: str, spec: Mapping[str, Any]) -> list[str]:
 def _images(existing: list[Any], wanted: list[Mapping[str, Any]]) -> list[Any]:
     """Merged by name; a tag and a digest both select the version, so setting one clears the other."""
     out = [dict(i) if isinstance(i, dict) else i for i in existing]
-    by_name = {i["name"]: i for i in reversed(out) if isinstance(i, dict) and "name" in i}
+    by_name = {i["name"]: i for i in reversed(out) if isinstance(i, dict) and isinstance(i.get("name"), str)}
     for image in wanted:
         values = {k: image[k] for k in ("newName", "newTag", "digest") if image.get(k)}
         target = by_name.get(image["name"])

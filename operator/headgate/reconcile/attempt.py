@@ -109,6 +109,8 @@ class Memory:
     open: Attempt | None = None
     """The attempt that waits for health."""
     settled: Settled | None = None
+    warned: tuple[str, int, str] | None = None
+    """UID, generation and revision whose build the last warnings were about."""
     report: asyncio.TimerHandle | None = None
     """A postponement that is told unless it is over soon."""
     tasks: set[asyncio.Task[None]] = field(default_factory=set)

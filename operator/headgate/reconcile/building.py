@@ -15,6 +15,7 @@ from headgate.reconcile.attempt import Attempt, Failed
 from headgate.reconcile.builds import (
     BuildRules,
     Built,
+    PathIsFile,
     PathNotFound,
     PostBuildFailed,
     StillEncrypted,
@@ -27,6 +28,9 @@ from headgate.reconcile.measure import BUILD, Measure, timed
 from headgate.reconcile.reporting import Reporter
 from headgate.reconcile.store import SourceKey
 from headgate.reconcile.trees import SourceTrees
+
+BUILDING = "Building manifests"
+"""What is being done, as Flux words it."""
 
 _STEPS: dict[type[BuildError], str] = {PostBuildFailed: "post build", DecryptionFailed: "decryption"}
 """What failed, by the error; all else is kustomize's."""
@@ -60,6 +64,10 @@ class Builder:
         with self._tree(attempt, source) as tree:
             try:
                 check_path(tree, attempt.obj["spec"])
+            except PathIsFile as error:
+                attempt.session.status["lastAttemptedRevision"] = attempt.revision
+                self._reporter.progress(attempt, BUILDING)
+                raise Failed(reasons.BUILD_FAILED, f"kustomize build failed: {error}") from error
             except PathNotFound as error:
                 raise Failed(reasons.ARTIFACT_FAILED, error.message) from error
         attempt.session.status["lastAttemptedRevision"] = attempt.revision
@@ -74,7 +82,11 @@ class Builder:
     async def build(self, attempt: Attempt, source: SourceKey) -> None:
         """Build the objects from the source's tree; raises :class:`Failed`."""
         if attempt.inputs is None:
-            await self.read_inputs(attempt)
+            try:
+                await self.read_inputs(attempt)
+            except Failed:
+                self._reporter.progress(attempt, BUILDING)
+                raise
         inputs = attempt.inputs
         assert inputs is not None
         with self._tree(attempt, source) as tree:
@@ -82,7 +94,7 @@ class Builder:
                 with timed(self._measure, BUILD):
                     built = await self._build(attempt, tree, inputs)
             except BuildError as error:
-                self._reporter.progress(attempt, "Building manifests")
+                self._reporter.progress(attempt, BUILDING)
                 if isinstance(error, StillEncrypted):
                     raise Failed(reasons.RECONCILIATION_FAILED, str(error)) from error
                 doing = next(

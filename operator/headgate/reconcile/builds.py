@@ -4,29 +4,35 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
-
-from headgate.kustomize import BuildOptions, RemoteFetcher, build, dump
-from headgate.kustomize.errors import BuildError, ResourceError
+from headgate.kube import BadRequest
+from headgate.kube.encoding import encode
+from headgate.kustomize import BuildOptions, Output, RemoteFetcher, assemble, dump
+from headgate.kustomize.errors import BuildError, ResourceError, raise_all
+from headgate.kustomize.resource import label_of
 from headgate.kustomize.tree import EntryKind, Inputs, RecordingTree, Tree
 from headgate.kustomize.yaml import Dialect, load_documents, printed
 from headgate.overlay import prepare
-from headgate.postbuild import Masks, PostBuildError, substitute
+from headgate.postbuild import Masks, PostBuildError, is_substitution_disabled, substitute
 from headgate.postbuild.sops import DecryptionError, NotConfigured, is_secret, require_plain
 from headgate.reconcile.datakeys import DataKeys
 from headgate.reconcile.decryption import Decryption
 from headgate.reconcile.inputs import ClusterInputs
 from headgate.reconcile.outages import Outages
+from headgate.reconcile.shape import check_shape, located, named
 
 Obj = dict[str, Any]
 
 
 class PathNotFound(BuildError):
-    """``spec.path`` names no directory of the source."""
+    """``spec.path`` names nothing in the source."""
+
+
+class PathIsFile(PathNotFound):
+    """``spec.path`` names a file of the source."""
 
 
 class PostBuildFailed(BuildError):
@@ -43,10 +49,14 @@ class Built:
 
     objects: list[Obj]
     digest: str
-    """``sha256:…`` of the objects, for the history."""
+    """``sha256:…`` of the objects without ``commonMetadata``, for the history."""
     inputs: Inputs
     masks: Masks = field(default_factory=Masks)
     """What of the objects must not be told."""
+    places: Sequence[str | None] = ()
+    """For each of the objects its file and, behind a colon, the line."""
+    warnings: tuple[str, ...] = ()
+    """What the author of the files should know although it is no failure, one sentence each."""
 
 
 def build_directory(path: str | None) -> str:
@@ -61,12 +71,19 @@ def build_directory(path: str | None) -> str:
 
 
 def check_path(tree: Tree, spec: Mapping[str, Any]) -> str:
-    """Return the directory that ``spec.path`` names; raises :class:`PathNotFound` when the source has none there."""
+    """Return the directory that ``spec.path`` names.
+
+    Raises :class:`PathNotFound`, or :class:`PathIsFile`, when the source has none there.
+    """
     path = build_directory(spec.get("path"))
     kind = tree.kind(path)
+    if kind is EntryKind.FILE:
+        raise PathIsFile(f"{spec.get('path')}: is a file, not a directory", field="spec.path")
     if kind is not EntryKind.DIRECTORY:
-        what = "is a file, not a directory" if kind is EntryKind.FILE else "no such directory in the source"
-        raise PathNotFound(f"kustomization path not found: {spec.get('path')}: {what}", field="spec.path")
+        raise PathNotFound(
+            f"kustomization path not found: {spec.get('path')}: no such directory in the source",
+            field="spec.path",
+        )
     return path
 
 
@@ -92,7 +109,8 @@ def build_objects(
 ) -> Built:
     """Build what a Kustomization's spec asks for from the tree of its source.
 
-    Raises :class:`PathNotFound`, :class:`StillEncrypted`, or another :class:`headgate.kustomize.BuildError`.
+    Raises :class:`PathNotFound`, :class:`PathIsFile`, :class:`StillEncrypted`, or another
+    :class:`headgate.kustomize.BuildError`.
     """
     inputs, rules = inputs or ClusterInputs(), rules or BuildRules()
     recording = RecordingTree(tree)
@@ -102,25 +120,40 @@ def build_objects(
     )
     prepared = prepare(recording, path, spec)
     if inputs.keys is None:
-        built = build(prepared, path, options)
-        objects = [_finished(obj, spec, inputs, rules) for obj in built if not _is_for_kustomize(obj)]
+        built = assemble(prepared, path, options)
+        finished = _all_finished(built, inputs, rules)
         masks = inputs.masks
     else:
         decryption = Decryption(inputs.keys, prepared, path, recording, rules.data_keys, rules.outages)
         try:
-            built = build(decryption.tree, path, options)
-            objects = [
-                _finished(obj, spec, inputs, rules, decryption) for obj in built if not _is_for_kustomize(obj)
-            ]
+            built = assemble(decryption.tree, path, options)
+            finished = _all_finished(built, inputs, rules, decryption)
         except DecryptionError as error:
             raise decryption.failed(error) from None
         except BuildError as error:
             raise decryption.masked(error) from None
         masks = inputs.masks | decryption.masks
     # What is also a name is told anyway, and is no secret.
-    masks.forget(name for obj in objects for name in _names(obj))
-    data = orjson.dumps(objects, option=orjson.OPT_SORT_KEYS)
-    return Built(objects, "sha256:" + hashlib.sha256(data).hexdigest(), recording.inputs, masks)
+    masks.forget(name for obj, _ in finished for name in _names(obj))
+    digest = _digest(finished)
+    common = spec.get("commonMetadata") or {}
+    objects = [_with_common_metadata(obj, common) for obj, _ in finished]
+    places = [place for _, place in finished]
+    return Built(objects, digest, recording.inputs, masks, places, built.warnings)
+
+
+def _digest(objects: Sequence[tuple[Obj, str | None]]) -> str:
+    try:
+        data = encode([obj for obj, _ in objects], sort_keys=True)
+    except BadRequest as error:
+        for obj, place in objects:
+            check_shape(obj, place)
+            try:
+                encode(obj)
+            except BadRequest as cause:
+                raise ResourceError(cause.message, file=place, object=label_of(obj)) from None
+        raise ResourceError(error.message) from None
+    return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
 def _names(obj: Obj) -> Iterator[str]:
@@ -139,15 +172,60 @@ def _is_for_kustomize(obj: Obj) -> bool:
     )
 
 
+def _all_finished(
+    built: Output, inputs: ClusterInputs, rules: BuildRules, decryption: Decryption | None = None
+) -> list[tuple[Obj, str | None]]:
+    """The built objects as they are to be applied, but for common metadata, each with its place."""
+    placed = [
+        (obj, place)
+        for obj, place in zip(built.objects, built.places, strict=True)
+        if not _is_for_kustomize(obj)
+    ]
+    _check_all(placed)
+    finished = [(_finished(obj, place, inputs, rules, decryption), place) for obj, place in placed]
+    expanded = [(item, place) for obj, place in finished for item in _expanded(obj)]
+    if decryption is not None or inputs.variables is not None or len(expanded) != len(placed):
+        # What was text before may now be a number, and a list may hold anything.
+        _check_all(expanded, hint="" if inputs.variables is None else _SUBSTITUTED)
+    return expanded
+
+
+_SUBSTITUTED = " (where a variable is substituted, quotes around it are lost: write '\"${name}\"')"
+
+
+def _check_all(placed: Iterable[tuple[Obj, str | None]], hint: str = "") -> None:
+    """Raise :class:`ResourceError` with what is wrong with the shape of any of the objects."""
+    errors: list[BuildError] = []
+    for obj, place in placed:
+        try:
+            check_shape(obj, place, hint=hint)
+        except BuildError as error:
+            errors.append(error)
+    raise_all(errors)
+
+
+def _expanded(obj: Obj) -> Iterator[Obj]:
+    """The object, or those that it lists: the apply sends each by itself."""
+    kind, items = obj.get("kind"), obj.get("items")
+    if isinstance(kind, str) and kind.endswith("List") and isinstance(items, list):
+        for item in items:
+            if isinstance(item, dict):
+                yield from _expanded(item)
+            elif item is not None:
+                raise ResourceError(
+                    f"holds {named(item)} where an object is needed", object=label_of(obj), field="items"
+                )
+    else:
+        yield obj
+
+
 def _finished(
     obj: Obj,
-    spec: Mapping[str, Any],
+    place: str | None,
     inputs: ClusterInputs,
     rules: BuildRules,
     decryption: Decryption | None = None,
 ) -> Obj:
-    """A built object as it is to be applied."""
-    _check(obj)
     sensitive = False
     if decryption is not None:
         obj, sensitive = decryption.decrypt(obj)
@@ -158,11 +236,14 @@ def _finished(
     if is_secret(obj) and "sops" in obj:
         # Left encrypted on purpose, for somebody who knows the keys: no API server takes the metadata.
         obj = {field: value for field, value in obj.items() if field != "sops"}
-    obj = _substituted(obj, inputs, rules, sensitive=sensitive)
-    return _with_common_metadata(obj, spec.get("commonMetadata") or {})
+    return _substituted(obj, place, inputs, rules, sensitive=sensitive)
 
 
-def _substituted(obj: Obj, inputs: ClusterInputs, rules: BuildRules, *, sensitive: bool) -> Obj:
+def _substituted(
+    obj: Obj, place: str | None, inputs: ClusterInputs, rules: BuildRules, *, sensitive: bool
+) -> Obj:
+    if inputs.lacking and not is_substitution_disabled(obj):
+        raise PostBuildFailed(inputs.lacking, object=label_of(obj)).at(**located(place))
     if inputs.variables is None:
         return obj
     try:
@@ -175,7 +256,9 @@ def _substituted(obj: Obj, inputs: ClusterInputs, rules: BuildRules, *, sensitiv
             sensitive=sensitive,
         )
     except PostBuildError as error:
-        raise PostBuildFailed(error.message, object=error.object, field=error.field) from error
+        raise PostBuildFailed(error.message, object=error.object, field=error.field).at(
+            **located(place)
+        ) from error
 
 
 def _load(text: str) -> Any:
@@ -183,25 +266,6 @@ def _load(text: str) -> Any:
     if len(documents) != 1:
         raise ValueError("not one document")
     return printed(documents[0].value)
-
-
-def _check(obj: Obj) -> None:
-    meta = obj.get("metadata")
-    name = meta.get("name") if isinstance(meta, dict) else None
-    missing = [
-        f
-        for f, v in (
-            ("apiVersion", obj.get("apiVersion")),
-            ("kind", obj.get("kind")),
-            ("metadata.name", name),
-        )
-        if not v
-    ]
-    if missing:
-        raise ResourceError(
-            f"an object needs apiVersion, kind and metadata.name; missing: {', '.join(missing)}",
-            object=f"{obj.get('kind', '?')}/{name or '?'}",
-        )
 
 
 def _with_common_metadata(obj: Obj, common: Mapping[str, Any]) -> Obj:

@@ -45,6 +45,8 @@ class ClusterInputs:
     """None when the spec asks for no substitution."""
     keys: Keys | None = None
     """None when the spec asks for no decryption."""
+    lacking: str = ""
+    """Why there are no variables although the spec asks for them; objects that take none can be built all the same."""
 
     @property
     def masks(self) -> Masks:
@@ -97,21 +99,26 @@ class InputReader:
             keys = await self._keys.read(ks)
         except KeysMissing as error:
             raise InputsMissing(f"decryption failed: {error}") from error
-        version, variables = await self._variables(ks, spec.get("postBuild"))
+        version, variables, lacking = await self._variables(ks, spec.get("postBuild"))
         if keys is not None:
             version = hashlib.sha256(f"{version} {keys.version}".encode()).hexdigest()
-        return ClusterInputs(version, variables, keys)
+        return ClusterInputs(version, variables, keys, lacking)
 
-    async def _variables(self, ks: Kustomization, post_build: Obj | None) -> tuple[str, Variables | None]:
+    async def _variables(
+        self, ks: Kustomization, post_build: Obj | None
+    ) -> tuple[str, Variables | None, str]:
         if post_build is None:
-            return NOTHING_READ, None
+            return NOTHING_READ, None, ""
         wanted = variable_references(post_build)
-        found = {r: o for r in wanted if (o := await self._find(r, ks.key)) is not None}
         try:
-            variables = collect_variables(post_build, found)
+            found = {r: o for r in wanted if (o := await self._find(r, ks.key)) is not None}
+        except InputsMissing as error:
+            return NOTHING_READ, None, str(error)
+        version = _version(found.get(r) for r in wanted)
+        try:
+            return version, collect_variables(post_build, found), ""
         except PostBuildError as error:
-            raise InputsMissing(f"post build failed: {error}") from error
-        return _version(found.get(r) for r in wanted), variables
+            return version, None, str(error)
 
     async def _find(self, reference: VariableReference, key: ObjectKey) -> Obj | None:
         try:
@@ -120,9 +127,7 @@ class InputReader:
             return None
         except ApiError as error:
             where = f"{reference.kind}/{key.namespace}/{reference.name}"
-            raise InputsMissing(
-                f"post build failed: substitute from '{where}' error: {error.message}"
-            ) from error
+            raise InputsMissing(f"substitute from '{where}' error: {error.message}") from error
 
 
 def _version(objects: Iterable[Obj | None]) -> str:

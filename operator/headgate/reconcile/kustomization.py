@@ -33,7 +33,7 @@ from headgate.health import HealthExpressions, InvalidHealthExpressions
 from headgate.kube import Client, ObjectRef, ref_of
 from headgate.reconcile import finalizers
 from headgate.reconcile.attempt import Attempt, Failed, Memory, Postponed, Settled
-from headgate.reconcile.building import Builder
+from headgate.reconcile.building import BUILDING, Builder
 from headgate.reconcile.clusters import PROBE_TIMEOUT, TargetPending
 from headgate.reconcile.config import Config
 from headgate.reconcile.controller import GONE, NOTHING_MORE, RETRY, WAKE, Outcome
@@ -156,6 +156,7 @@ class KustomizationReconciler:
             self._builder.begin(attempt, source)
             attempt.target = await self._target(attempt)
             await self._builder.build(attempt, source)
+            self._reporter.warned(memory, attempt)
             await self._apply(attempt)
             await self._prune(attempt)
             if await self._start_health_wait(memory, attempt):
@@ -180,6 +181,7 @@ class KustomizationReconciler:
             after = PROBE_TIMEOUT * 2
             raise Postponed(reasons.RECONCILIATION_FAILED, str(error), after=after, silent=True) from error
         except TargetError as error:
+            self._reporter.progress(attempt, BUILDING)
             raise Failed(reasons.RECONCILIATION_FAILED, str(error)) from error
 
     async def _apply(self, attempt: Attempt) -> None:

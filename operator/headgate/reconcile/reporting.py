@@ -52,6 +52,20 @@ class Reporter:
             annotations[f"{labels.GROUP}/originRevision"] = attempt.origin
         self._events.emit(Event(attempt.session.obj, COMPONENT, type, reason, message, annotations))
 
+    def warned(self, memory: Memory, attempt: Attempt) -> None:
+        """Tell what the build warns of, once for each revision and spec."""
+        assert attempt.built is not None
+        about = (attempt.obj["metadata"]["uid"], attempt.session.generation, attempt.revision)
+        if not attempt.built.warnings or memory.warned == about or _is_settled(attempt):
+            return
+        memory.warned = about
+        message = attempt.masks("\n".join(attempt.built.warnings))
+        annotations = {f"{labels.GROUP}/{labels.EVENT_REVISION}": attempt.revision}
+        self._events.emit(
+            Event(attempt.session.obj, COMPONENT, WARNING, reasons.BUILD_WARNING, message, annotations)
+        )
+        _log.warning("%s: %s", attempt.key, message, extra={"revision": attempt.revision})
+
     async def succeeded(self, attempt: Attempt, digest: str) -> None:
         """The revision is live, as the build of this digest. Raises :class:`headgate.kube.ApiError`."""
         session, ks = attempt.session, attempt.ks

@@ -88,5 +88,6 @@ def jobs_with_ttl(objects: Iterable[Obj]) -> frozenset[ObjectRef]:
         for o in objects
         if o["kind"] == "Job"
         and o["apiVersion"].startswith("batch/")
-        and (o.get("spec") or {}).get("ttlSecondsAfterFinished") is not None
+        and isinstance(spec := o.get("spec"), dict)
+        and spec.get("ttlSecondsAfterFinished") is not None
     )

@@ -113,6 +113,19 @@ def test_messages_name_files_as_the_user_would(tmp_path: Path, monkeypatch: pyte
     assert done.stderr.startswith("Error: app/bad.yaml:3: ")
 
 
+def test_what_changes_nothing_is_said_on_stderr(overlay: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = overlay / "kustomization.yaml"
+    file.write_text(file.read_text() + "images: [{name: nobody, newTag: a}]\n")
+    monkeypatch.chdir(overlay.parent)
+    result = run(overlay.name)
+    assert result.exit_code == 0
+    assert result.stderr == (
+        f"Warning: {overlay.name}/kustomization.yaml, field images[0]: no object has an image with the name "
+        "'nobody'; nothing is changed\n"
+    )
+    assert "Warning" not in result.stdout
+
+
 def test_a_circle_is_told_as_the_user_would(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, a__kustomization_yaml="resources: [../b]\n", b__kustomization_yaml="resources: [../a]\n")
     monkeypatch.chdir(tmp_path)

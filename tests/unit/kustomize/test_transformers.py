@@ -119,12 +119,16 @@ def test_parts_of_images(image: str, parts: tuple[str, str, str]) -> None:
     assert changed(image, Image("x")) == image
 
 
-def test_an_image_that_is_no_text() -> None:
+@pytest.mark.parametrize("field", ["containers", "initContainers"])
+def test_an_image_that_is_no_text(field: str) -> None:
     obj = workload()
-    obj["spec"]["template"]["spec"]["containers"][0]["image"] = {"a": 1}
-    with pytest.raises(
-        ResourceError, match=r"Deployment.apps/web, field containers\[\].image: an image must be"
-    ):
+    obj["spec"]["template"]["spec"][field] = [{"name": "a", "image": "a"}, {"name": "b", "image": {"a": 1}}]
+    where = rf"Deployment.apps/web, field spec\.template\.spec\.{field}\[1\]\.image: "
+    with pytest.raises(ResourceError, match=where + "an image must be text, not a map"):
+        run({"images": [{"name": "a", "newTag": "1"}]}, obj)
+    obj["spec"]["template"]["spec"][field] = ["a"]
+    where = rf"field spec\.template\.spec\.{field}: a container must be a map"
+    with pytest.raises(ResourceError, match=where):
         run({"images": [{"name": "a", "newTag": "1"}]}, obj)
 
 

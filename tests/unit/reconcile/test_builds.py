@@ -156,6 +156,155 @@ def test_an_object_without_a_name_is_refused() -> None:
         build_objects(_tree(a="apiVersion: v1\nkind: ConfigMap\n"), _spec())
 
 
+MISSHAPEN = [
+    ("labels: [a]", "metadata.labels", "a map of text, not a list"),
+    ("labels: {tier: 1}", "metadata.labels.tier", "text, not a number: quote it"),
+    ("labels: {tier: yes-no, on: true}", "metadata.labels.on", "text, not a boolean: quote it"),
+    ("namespace: 123", "metadata.namespace", "text, not a number: quote it"),
+]
+
+
+@pytest.mark.parametrize(("meta", "field", "says"), MISSHAPEN)
+@pytest.mark.parametrize("common", [None, {"labels": {"team": "b"}, "annotations": {"note": "1"}}])
+def test_metadata_of_wrong_types_name_file_object_and_field(
+    meta: str, field: str, says: str, common: dict[str, Any] | None
+) -> None:
+    text = f"# first\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings\n  {meta}\n"
+    with pytest.raises(
+        BuildError, match=rf"app/a\.yaml:2, ConfigMap/(123/)?settings, field {field}: must be {says}"
+    ):
+        build_objects(_tree(a=text), _spec(commonMetadata=common))
+
+
+@pytest.mark.parametrize(
+    ("line", "field", "says"),
+    [
+        ("name: 123", "metadata.name", "text, not a number: quote it"),
+        ("name: [a]", "has no metadata.name", ""),
+        ("generateName: web-", "metadata.name", "generateName does not do"),
+    ],
+)
+def test_a_name_that_is_no_text_is_refused(line: str, field: str, says: str) -> None:
+    with pytest.raises(BuildError, match=rf"app/a.yaml.*{field}.*{says}"):
+        build_objects(_tree(a=f"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  {line}\n"), _spec())
+
+
+@pytest.mark.parametrize(
+    ("line", "field"),
+    [
+        ("kind: ${n}", "kind"),
+        ("apiVersion: ${n}", "apiVersion"),
+        ("metadata: {name: '${n}'}", "metadata.name"),
+        ("metadata: {name: a, namespace: '${n}'}", "metadata.namespace"),
+        ("metadata: {name: a, labels: {tier: '${n}'}}", "metadata.labels.tier"),
+        ("metadata: {name: a, annotations: {note: '${n}'}}", "metadata.annotations.note"),
+    ],
+)
+def test_what_a_variable_makes_a_number_names_the_field_and_says_how_to_quote(line: str, field: str) -> None:
+    lines = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": "{name: a}"}
+    text = "\n".join(f"{key}: {value}" for key, value in lines.items() if key != line.partition(":")[0])
+    inputs = ClusterInputs("1", Variables({"n": "123"}))
+    with pytest.raises(BuildError, match=rf"app/a\.yaml:1, .*field {field}: must be .*not a number.*quotes"):
+        build_objects(_tree(a=f"{text}\n{line}\n"), _spec(), inputs)
+
+
+def test_all_that_is_wrong_with_all_objects_is_told_at_once() -> None:
+    text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: %s, labels: {tier: 1}}\n"
+    with pytest.raises(BuildError, match=r"app/a\.yaml:1, ConfigMap/x.*app/b\.yaml:1, ConfigMap/y"):
+        build_objects(_tree(a=text % "x", b=text % "y"), _spec())
+
+
+def test_a_list_that_substitution_makes_is_taken_apart() -> None:
+    item = "{apiVersion: v1, kind: ConfigMap, metadata: {name: b}}"
+    text = f"apiVersion: v1\nkind: ${{k}}\nmetadata: {{name: a}}\nitems: [{item}]\n"
+    built = build_objects(_tree(a=text), _spec(), ClusterInputs("1", Variables({"k": "ThingList"})))
+    assert [o["metadata"]["name"] for o in built.objects] == ["b"]
+    with pytest.raises(BuildError, match="holds a number where an object is needed"):
+        build_objects(
+            _tree(a=text.replace(item, "1")), _spec(), ClusterInputs("1", Variables({"k": "ThingList"}))
+        )
+
+
+def test_where_each_object_is_from() -> None:
+    files = {
+        "app/kustomization.yaml": "resources: [a.yaml]\nconfigMapGenerator: [{name: made, literals: [a=b]}]\n",
+        "app/a.yaml": f"# one\n{CONFIG}---\n{CONFIG.replace('settings', 'two')}",
+    }
+    built = build_objects(MemoryTree(files), _spec())
+    assert list(built.places) == ["app/a.yaml:2", "app/a.yaml:9", "app/kustomization.yaml"]
+
+
+def test_missing_variables_matter_to_objects_that_take_them_and_name_the_first() -> None:
+    inputs = ClusterInputs("1", lacking="substitute from 'ConfigMap/none' error: there is none")
+    alone = CONFIG.replace(
+        "  name: settings", "  name: alone\n  labels:\n    kustomize.toolkit.fluxcd.io/substitute: disabled"
+    )
+    assert len(build_objects(_tree(a=alone), _spec(), inputs).objects) == 1
+    with pytest.raises(
+        PostBuildFailed, match=r"app/b\.yaml:1, ConfigMap/settings: substitute from 'ConfigMap/none'"
+    ):
+        build_objects(_tree(a=alone, b=CONFIG), _spec(), inputs)
+
+
+def test_common_metadata_does_not_count_for_the_digest() -> None:
+    plain, marked = (
+        build_objects(_tree(a=CONFIG), _spec()),
+        build_objects(_tree(a=CONFIG), _spec(commonMetadata={"labels": {"a": "b"}})),
+    )
+    assert plain.digest == marked.digest
+    assert plain.objects != marked.objects
+
+
+REMOVE = """patch: '[{"op": "remove", "path": "/data"}]'"""
+UNFIT = "the patch changes nothing: no object fits its target"
+IDLE = [
+    (
+        f"patches: [{{target: {{kind: Deploymnt, labelSelector: a=b}}, {REMOVE}}}]",
+        f"patches[0]: {UNFIT} (kind=Deploymnt, labelSelector=a=b)",
+    ),
+    ("patches: [{target: {name: other}, path: patch.yaml}]", f"patches[0]: {UNFIT} (name=other)"),
+    (
+        f"patchesJson6902: [{{target: {{version: v1, kind: ConfigMap, name: other}}, {REMOVE}}}]",
+        f"patchesJson6902[0]: {UNFIT} (version=v1, kind=ConfigMap, name=other)",
+    ),
+    (
+        "images: [{name: nginx, newTag: '2'}]",
+        "images[0]: no object has an image with the name 'nginx'; nothing is changed",
+    ),
+    (
+        "replacements: [{source: {kind: ConfigMap}, targets: [{select: {kind: None}, fieldPaths: [data.x]}]}]",
+        "replacements[0].targets[0]: the replacement changes nothing: no object fits its target (kind=None)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("line", "says"), IDLE)
+def test_what_changes_nothing_is_no_failure_but_a_warning(line: str, says: str) -> None:
+    files = {
+        "app/kustomization.yaml": f"resources: [a.yaml]\n{line}\n",
+        "app/a.yaml": CONFIG,
+        "app/patch.yaml": CONFIG,
+    }
+    built = build_objects(MemoryTree(files), _spec())
+    assert list(built.warnings) == [f"app/kustomization.yaml, field {says}"]
+
+
+def test_what_changes_something_is_no_warning() -> None:
+    text = "resources: [a.yaml]\nimages: [{name: a, newName: b}, {name: b, newTag: c}]\n"
+    text += 'patches: [{target: {kind: Pod}, patch: \'[{"op": "test", "path": "/kind", "value": "Pod"}]\'}]\n'
+    pod = "{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {initContainers: [{name: a, image: a:1}]}}"
+    built = build_objects(MemoryTree({"app/kustomization.yaml": text, "app/a.yaml": pod}), _spec())
+    assert built.warnings == ()
+    assert built.objects[0]["spec"]["initContainers"][0]["image"] == "b:c"
+
+
+def test_very_many_warnings_are_counted() -> None:
+    text = "resources: [a.yaml]\nimages:\n" + "".join(f"- {{name: i{n}, newTag: a}}\n" for n in range(100))
+    built = build_objects(MemoryTree({"app/kustomization.yaml": text, "app/a.yaml": CONFIG}), _spec())
+    assert len(built.warnings) == 21
+    assert built.warnings[-1] == "and 80 more warnings"
+
+
 def test_the_digest_follows_the_objects() -> None:
     one, same = build_objects(_tree(a=CONFIG), _spec()), build_objects(_tree(b=CONFIG), _spec())
     other = build_objects(_tree(a=CONFIG.replace("settings", "others")), _spec())

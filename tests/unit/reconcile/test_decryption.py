@@ -204,7 +204,7 @@ def test_a_substitution_that_fails_in_plain_text_does_not_tell_it() -> None:
     private, wrap = age_key()
     files = {"apps/a.yaml": yaml.safe_dump(sealed_secret("a", wrap, password=SECRET_TEXT))}
     message = failing(files, private, Variables({"x": "1"}))
-    assert message.startswith("Secret/shop/a, field stringData")
+    assert message.startswith("apps/a.yaml:1, Secret/shop/a, field stringData")
     assert "NOBODY" not in message
     assert "word" not in message
 

@@ -27,19 +27,20 @@ class _Slot(NamedTuple):
     key: Any
 
 
-def set_images(resources: ResMap, images: Sequence[Image], plans: Plans) -> None:
-    """Change every image of the given names, one entry after the other.
+def set_images(resources: ResMap, images: Sequence[Image], plans: Plans) -> list[int]:
+    """Change every image of the given names, one entry after the other; returns the entries that fit none.
 
-    Raises ResourceError where an image field is no scalar.
+    Raises ResourceError where an image field is not a scalar.
     """
     wanted = _Images(images)
     if not wanted:
-        return
+        return list(range(len(images)))
     slots: dict[tuple[int, Any], tuple[_Slot, int]] = {}
 
     def note(container: Any, key: Any) -> None:
         if isinstance(container[key], (dict, list)):
-            raise ResourceError("an image must be a scalar")
+            what = "a map" if isinstance(container[key], dict) else "a list"
+            raise ResourceError(f"an image must be text, not {what}")
         known = slots.get((id(container), key))
         # A field that is reached in two ways is changed twice, which shows with tagSuffix.
         slots[id(container), key] = (_Slot(container, key), 1 if known is None else known[1] + 1)
@@ -60,15 +61,24 @@ def set_images(resources: ResMap, images: Sequence[Image], plans: Plans) -> None
         if new is not None:
             charge(len(new))
             container[key] = rewritten(old, new)
+    return wanted.idle()
 
 
 class _Images:
     """Images to change, found by name without looking at each: kustomizations may have thousands."""
 
     def __init__(self, images: Iterable[Image]) -> None:
-        self._entries = [
-            (image, matches) for image in images if (matches := _matcher(image.name)) is not None
-        ]
+        self._entries: list[tuple[Image, Callable[[str], bool]]] = []
+        self._idle: dict[int, int] = {}
+        """The entries that fitted no image yet, with the places where they were given."""
+        self._malformed: list[int] = []
+        for place, image in enumerate(images):
+            matches = _matcher(image.name)
+            if matches is None:
+                self._malformed.append(place)
+            else:
+                self._idle[len(self._entries)] = place
+                self._entries.append((image, matches))
         self._applied: dict[tuple[str, int], str | None] = {}
         # Names without any special character but the dot, by where their dots are and then by themselves.
         self._plain: dict[tuple[int, ...], dict[str, list[int]]] = {}
@@ -82,6 +92,10 @@ class _Images:
 
     def __bool__(self) -> bool:
         return bool(self._entries)
+
+    def idle(self) -> list[int]:
+        """Return where the entries were given that have fitted no image."""
+        return sorted([*self._malformed, *self._idle.values()])
 
     def applied(self, value: str, times: int) -> str | None:
         """Return what becomes of an image when each entry is applied so often; None when none fits."""
@@ -97,6 +111,7 @@ class _Images:
             image, matches = self._entries[index]
             for _ in range(times):
                 if matches(value):
+                    self._idle.pop(index, None)
                     value = result = changed(value, image)
             index = self._next(value, index + 1)
         return result
@@ -160,9 +175,27 @@ def _visit_containers(resource: Resource, setter: Callable[[Any, Any], None]) ->
                     try:
                         setter(container, "image")
                     except ResourceError as error:
-                        raise error.at(object=str(resource), field="containers[].image") from None
+                        field = _path_to(resource.obj, container)
+                        raise error.at(object=str(resource), field=f"{field}.image") from None
             elif container is not None:
-                raise ResourceError("a container must be a map", object=str(resource), field="containers")
+                raise ResourceError(
+                    "a container must be a map",
+                    object=str(resource),
+                    field=_path_to(resource.obj, containers),
+                )
+
+
+def _path_to(node: Any, wanted: object) -> str:
+    """The path of a value within an object, found by its identity; only for messages."""
+    items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for key, value in items:
+        step = f"[{key}]" if isinstance(node, list) else str(key)
+        if value is wanted:
+            return step
+        below = _path_to(value, wanted)
+        if below:
+            return f"{step}{'' if below.startswith('[') else '.'}{below}"
+    return ""
 
 
 def _find_containers(node: Any, passed: list[int]) -> Iterator[list[Any]]:

@@ -45,29 +45,33 @@ class LoadedPatch(NamedTuple):
     options: PatchOptions = PatchOptions()
 
 
-def apply_patch(resources: ResMap, patch: LoadedPatch, schema: Schema) -> None:
-    """Apply one entry of ``patches``; raises PatchError."""
+def apply_patch(resources: ResMap, patch: LoadedPatch, schema: Schema) -> bool:
+    """Apply one entry of ``patches`` and tell whether it has a target; raises PatchError."""
     if patch.json is not None:
         if patch.target is None:
             raise PatchError("a JSON patch needs a target", file=patch.source)
         in_notes = patch.json.touches(ANNOTATIONS)
-        for resource in select(resources, patch.target):
+        selected = select(resources, patch.target)
+        for resource in selected:
             resource.remember_id()
             _apply_json(resource, patch.json, patch.source, in_notes)
             resources.touched(resource)
-        return
+        return bool(selected)
     if patch.target is None:
         for merge in patch.merges:
             target = _find(resources, merge, patch.source)
             _merge_one(target, merge, patch.options, schema, patch.source, size_of(merge.obj))
             resources.touched(target)
-        return
+        return True
     if len(patch.merges) > 1:
         raise PatchError(
             "several strategic merge patches in one entry cannot be used with a target", file=patch.source
         )
-    if patch.merges:
-        _merge_selected(resources, select(resources, patch.target), patch.merges[0], patch, schema)
+    if not patch.merges:
+        return True
+    selected = select(resources, patch.target)
+    _merge_selected(resources, selected, patch.merges[0], patch, schema)
+    return bool(selected)
 
 
 def apply_merges(resources: ResMap, merges: Iterable[tuple[Resource, str]], schema: Schema) -> None:
@@ -77,12 +81,14 @@ def apply_merges(resources: ResMap, merges: Iterable[tuple[Resource, str]], sche
         _merge_selected(resources, [target], merge, LoadedPatch((merge,), None, source), schema)
 
 
-def apply_json(resources: ResMap, patch: JsonPatch, target: Selector, source: str) -> None:
-    """Apply one entry of ``patchesJson6902``; raises PatchError."""
+def apply_json(resources: ResMap, patch: JsonPatch, target: Selector, source: str) -> bool:
+    """Apply one entry of ``patchesJson6902`` and tell whether it has a target; raises PatchError."""
     in_notes = patch.touches(ANNOTATIONS)
-    for resource in select(resources, target):
+    selected = select(resources, target)
+    for resource in selected:
         _apply_json(resource, patch, source, in_notes)
         resources.touched(resource)
+    return bool(selected)
 
 
 def _find(resources: ResMap, patch: Resource, source: str) -> Resource:

@@ -49,8 +49,14 @@ class _LiteralId(NamedTuple):
     namespace: str
 
 
-def replace_fields(resources: ResMap, replacements: Iterable[Replacement]) -> None:
-    """Carry out replacements one after the other; raises ReferenceFault."""
+def replace_fields(
+    resources: ResMap, replacements: Iterable[Replacement]
+) -> list[tuple[int, Selector | None]]:
+    """Carry out replacements one after the other; raises ReferenceFault.
+
+    Returns the targets that no object fits: the index of each and what it selects.
+    """
+    idle: list[tuple[int, Selector | None]] = []
     for replacement in replacements:
         charge(NODE)
         if (replacement.source is None and replacement.source_value is None) or replacement.targets is None:
@@ -59,7 +65,10 @@ def replace_fields(resources: ResMap, replacements: Iterable[Replacement]) -> No
             value = _source_value(resources, replacement)
         for index, target in enumerate(replacement.targets):
             with within(f"targets[{index}]"):
-                value = _replace(resources, value, target)
+                value, found = _replace(resources, value, target)
+                if not found:
+                    idle.append((index, target.select))
+    return idle
 
 
 def _ids(resource: Resource) -> list[_LiteralId]:
@@ -140,8 +149,9 @@ def _part(value: Any, options: FieldOptions | None, resource: Resource, path: st
 # Targets
 
 
-def _replace(resources: ResMap, value: _Value, target: ReplacementTarget) -> _Value:
-    """Write the value where it belongs; returns what it is afterwards."""
+def _replace(resources: ResMap, value: _Value, target: ReplacementTarget) -> tuple[_Value, bool]:
+    """Write the value where it belongs; returns what it is afterwards, and whether anything was selected."""
+    found = False
     if target.select is None:
         raise ReferenceFault("the target of a replacement needs a select")
     selected = compile_id(target.select, "select")
@@ -156,6 +166,7 @@ def _replace(resources: ResMap, value: _Value, target: ReplacementTarget) -> _Va
         if any(_accepts(pattern, item) for pattern in rejected for item in ids):
             continue
         if any(_accepts(selected, item) for item in ids):
+            found = True
             for path in target.field_paths or (_DEFAULT_FIELD,):
                 charge(4 * NODE)
                 try:
@@ -165,7 +176,7 @@ def _replace(resources: ResMap, value: _Value, target: ReplacementTarget) -> _Va
                 if resource is value.home:
                     value = _read_again(value, resource)
             resources.touched(resource)
-    return value
+    return value, found
 
 
 def _read_again(value: _Value, home: Resource) -> _Value:
