@@ -3,10 +3,14 @@
 Only low-level handlers (``on.event``, ``index``) are used. They keep no state on the objects: no annotation, no
 finalizer of Kopf's, no limit on the size of a spec. An index handler sees every object before any event handler
 runs, so the operator's picture of the cluster is whole before the first decision is made on it.
+
+All handlers are coroutines, which Kopf runs on the event loop; a plain function it would run in a thread, beside the
+loop that reads the same data. What a handler cannot hand on is reported and handed on again until that succeeds.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
@@ -14,6 +18,7 @@ from typing import Any, Protocol
 import kopf
 
 from headgate.kube import Client
+from headgate.reconcile.controller import Backoff
 
 KUSTOMIZE_GROUP = "kustomize.toolkit.fluxcd.io"
 SOURCE_GROUP = "source.toolkit.fluxcd.io"
@@ -24,6 +29,10 @@ SERVER_TIMEOUT = 300
 """Seconds after which the API server ends a watch; a watch that went silent is then renewed."""
 
 Obj = dict[str, Any]
+_Subject = tuple[str, str, str, str]
+"""What came, about which kind, namespace and name."""
+
+_log = logging.getLogger("headgate.handlers")
 
 
 class Sink(Protocol):
@@ -42,6 +51,32 @@ class Sink(Protocol):
         """Something may have to be done about the source or about those that use it."""
 
 
+class Deliveries:
+    """Hands events on. What breaks off is reported, and repeated unless a newer event about the object came."""
+
+    def __init__(self) -> None:
+        self._backoff: Backoff[_Subject] = Backoff()
+        self._repeats: dict[_Subject, asyncio.TimerHandle] = {}
+
+    def deliver(self, what: str, obj: Obj, act: Callable[[], None]) -> None:
+        """Call ``act``, which hands on ``what`` came about an object; raises nothing."""
+        meta = obj["metadata"]
+        self._try((what, str(obj.get("kind")), meta.get("namespace", ""), meta["name"]), act)
+
+    def _try(self, subject: _Subject, act: Callable[[], None]) -> None:
+        repeat = self._repeats.pop(subject, None)
+        if repeat is not None:
+            repeat.cancel()
+        try:
+            act()
+        except Exception as error:
+            pause = self._backoff.next(subject)
+            _log.exception("%s broke off, next try in %.1fs: %s", " ".join(subject), pause, error)
+            self._repeats[subject] = asyncio.get_running_loop().call_later(pause, self._try, subject, act)
+        else:
+            self._backoff.reset(subject)
+
+
 def registry(
     sink: Sink, client: Client, selects: Callable[[Obj], bool], stopping: Callable[[], Awaitable[None]]
 ) -> kopf.OperatorRegistry:
@@ -51,7 +86,7 @@ def registry(
     are other controllers' to reconcile, so all of them are seen.
     ``stopping`` is awaited when a signal ends the watches.
     """
-    handlers = kopf.OperatorRegistry()
+    handlers, deliveries = kopf.OperatorRegistry(), Deliveries()
 
     @kopf.on.login(registry=handlers)
     async def login(**_: Any) -> kopf.ConnectionInfo:
@@ -69,14 +104,16 @@ def registry(
         )
 
     @kopf.index(KUSTOMIZE_GROUP, "v1", "kustomizations", registry=handlers, id="kustomizations")
-    def index_kustomization(body: kopf.Body, **_: Any) -> None:
-        if selects(_raw(body)):
-            sink.seen_kustomization(_raw(body))
+    async def index_kustomization(body: kopf.Body, **_: Any) -> None:
+        obj = _raw(body)
+        if selects(obj):
+            deliveries.deliver("seen", obj, lambda: sink.seen_kustomization(obj))
 
     @kopf.on.event(KUSTOMIZE_GROUP, "v1", "kustomizations", registry=handlers, id="kustomization")
     async def on_kustomization(event: Any, **_: Any) -> None:
         obj = event["object"]
-        sink.kustomization_event(obj, deleted=event["type"] == "DELETED" or not selects(obj))
+        deleted = event["type"] == "DELETED" or not selects(obj)
+        deliveries.deliver("event", obj, lambda: sink.kustomization_event(obj, deleted=deleted))
 
     @kopf.on.cleanup(registry=handlers)
     async def stop(**_: Any) -> None:
@@ -86,15 +123,17 @@ def registry(
     for plural in SOURCES:
 
         @kopf.index(SOURCE_GROUP, "v1", plural, registry=handlers, id=plural)
-        def index_source(body: kopf.Body, **_: Any) -> None:
-            if body.get("kind") != GIT_REPOSITORY or selects(_raw(body)):
-                sink.seen_source(_raw(body))
+        async def index_source(body: kopf.Body, **_: Any) -> None:
+            obj = _raw(body)
+            if obj.get("kind") != GIT_REPOSITORY or selects(obj):
+                deliveries.deliver("seen", obj, lambda: sink.seen_source(obj))
 
         @kopf.on.event(SOURCE_GROUP, "v1", plural, registry=handlers, id=f"{plural}-event")
         async def on_source(event: Any, **_: Any) -> None:
             obj = event["object"]
             left = obj.get("kind") == GIT_REPOSITORY and not selects(obj)
-            sink.source_event(obj, deleted=event["type"] == "DELETED" or left)
+            deleted = event["type"] == "DELETED" or left
+            deliveries.deliver("event", obj, lambda: sink.source_event(obj, deleted=deleted))
 
     return handlers
 

@@ -33,7 +33,7 @@ from headgate.reconcile.election import Election, lease_name
 from headgate.reconcile.events import EventRecorder
 from headgate.reconcile.external import ExternalSources
 from headgate.reconcile.finalize import Finalizer
-from headgate.reconcile.inputs import InputReader
+from headgate.reconcile.inputs import InputReader, references, source_references
 from headgate.reconcile.keys import SharedKeys
 from headgate.reconcile.kustomization import KustomizationReconciler
 from headgate.reconcile.live import LiveObjects
@@ -134,7 +134,9 @@ class _Program:
         )
         self._parts: set[asyncio.Task[None]] = set()
         self._ending: asyncio.Task[None] | None = None
-        self._store, self._trees = Store(), SourceTrees()
+        shared_keys = SharedKeys.of(config)
+        self._store = Store(lambda obj: references(obj, shared_keys), source_references)
+        self._trees = SourceTrees()
         self._notifier = Notifier(config.events_addr) if config.events_addr else None
         self._events = EventRecorder(client, self._notifier)
         self._targets = Targets(
@@ -225,7 +227,6 @@ class _Program:
             correct_drift=config.drift_detection,
             forget_source=self._external.drop,
             asked_for=sources.asked_for,
-            shared_keys=SharedKeys.of(config),
         )
         self._configs = ConfigWatch(
             client,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from headgate.loop.background import Background
 from headgate.loop.pauses import Pauses
 
-__all__ = ["Pauses"]
+__all__ = ["Background", "Pauses"]

@@ -108,11 +108,6 @@ async def find_cycle(kustomization: Obj, look_up: Callable[[ObjectKey], Obj | No
     return ()
 
 
-def judged_by_expression(kustomization: Obj | None) -> set[ObjectKey]:
-    """The dependencies whose ``readyExpr`` tells whether they are ready; empty where there is no Kustomization."""
-    return {key for key, expression in _entries(kustomization) if expression} if kustomization else set()
-
-
 def _entries(kustomization: Obj) -> Iterator[tuple[ObjectKey, str]]:
     """Key and ``readyExpr`` (or nothing) of each dependency."""
     written = (d.get("readyExpr") or "" for d in kustomization["spec"].get("dependsOn") or ())

@@ -24,7 +24,6 @@ from headgate.postbuild import (
 from headgate.reconcile.config import Config
 from headgate.reconcile.decryption import Keys
 from headgate.reconcile.keys import KeyReader, KeysMissing, SharedKeys
-from headgate.reconcile.store import GIT_REPOSITORY, SourceKey
 
 Obj = dict[str, Any]
 
@@ -77,14 +76,6 @@ def source_references(source: Obj) -> Iterator[ObjectRef]:
     for holder in holders:
         if holder:
             yield ObjectRef("v1", "Secret", holder["name"], namespace)
-
-
-def included_sources(source: Obj) -> Iterator[SourceKey]:
-    """The sources whose artifacts a raw GitRepository includes in its own."""
-    for include in source["spec"].get("include") or ():
-        name = (include.get("repository") or {}).get("name")
-        if name:
-            yield SourceKey(GIT_REPOSITORY, source["metadata"]["namespace"], name)
 
 
 class InputReader:

@@ -23,11 +23,9 @@ from headgate.api import ObjectKey, labels
 from headgate.api import conditions as cond
 from headgate.api.reasons import READY
 from headgate.kube import ObjectRef
+from headgate.loop import Background
 from headgate.reconcile.controller import Controller
-from headgate.reconcile.dependencies import judged_by_expression
 from headgate.reconcile.drift import DriftBackoff
-from headgate.reconcile.inputs import included_sources, references, source_references
-from headgate.reconcile.keys import SharedKeys
 from headgate.reconcile.queue import Depth, Priority, Trigger
 from headgate.reconcile.store import GIT_REPOSITORY, SourceKey, Store, key_of
 
@@ -59,14 +57,13 @@ class Operator:
         correct_drift: bool = True,
         forget_source: Callable[[SourceKey], None] = lambda _: None,
         asked_for: Callable[[ObjectKey], None] = lambda _: None,
-        shared_keys: SharedKeys | None = None,
     ) -> None:
         """``concerns`` tells whether the source's present tree can change a Kustomization's outcome;
         ``correct_drift`` whether drift is acted on when it is seen, or left to the interval; ``forget_source`` is
         told of a source of another controller's that is gone, ``asked_for`` of a GitRepository that
-        somebody made, changed or asked to be looked at; ``shared_keys`` are what many decrypt with.
+        somebody made, changed or asked to be looked at.
         """
-        self._asked_for, self._shared_keys = asked_for, shared_keys
+        self._asked_for = asked_for
         self._correct_drift, self._forget_source = correct_drift, forget_source
         self._store, self._concerns, self._tell_drift = store, concerns, tell_drift
         self._kustomizations, self._sources = kustomizations, sources
@@ -74,6 +71,8 @@ class Operator:
         self._revisions: dict[SourceKey, tuple[str, str]] = {}
         self._ready: dict[ObjectKey, tuple[bool, int, str]] = {}
         self._versions: dict[ObjectKey, str] = {}
+        self._announcing: set[SourceKey] = set()
+        self._background = Background()
         self._drift = DriftBackoff()
         self._drifted: dict[tuple[ObjectKey, ObjectRef], str] = {}
         """What happened last to objects whose correction is due."""
@@ -91,38 +90,38 @@ class Operator:
         if deleted and self._store.kustomization(key) is None:
             return
         if deleted:
-            self._store.drop_kustomization(key)
-            self._seen.pop(("Kustomization", key), None)
             self._kustomizations.queue.add(key, Trigger(Priority.REQUESTED, "deleted"))
             self._wake_dependents(key, "dependency deleted")
+            self._seen.pop(("Kustomization", key), None)
             self._ready.pop(key, None)
             self._versions.pop(key, None)
+            self._store.drop_kustomization(key)
             return
         self.kustomization_written(obj)
-        trigger = self._news("Kustomization", obj)
-        if trigger is not None:
-            self._kustomizations.queue.add(key, trigger)
+        self._act_on_news("Kustomization", obj, lambda trigger: self._kustomizations.queue.add(key, trigger))
 
     def source_event(self, obj: Obj, *, deleted: bool) -> None:
         key = SourceKey(obj["kind"], obj["metadata"]["namespace"], obj["metadata"]["name"])
         if deleted and self._store.source(key) is None:
             return
         if deleted:
-            self._store.drop_source(key)
-            self._seen.pop((key.kind, key.object), None)
-            self._revisions.pop(key, None)
             if key.kind == GIT_REPOSITORY:
                 self._sources.queue.add(key.object, Trigger(Priority.REQUESTED, "deleted"))
             else:
                 self._forget_source(key)
             self._wake_consumers(key, Trigger(Priority.CHANGED, "source deleted", str(key)))
+            self._seen.pop((key.kind, key.object), None)
+            self._revisions.pop(key, None)
+            self._store.drop_source(key)
             return
         self.source_written(obj)
-        trigger = self._news(key.kind, obj)
-        if trigger is not None and key.kind == GIT_REPOSITORY:
-            if trigger.priority is not Priority.ROUTINE:
-                self._asked_for(key.object)
-            self._sources.queue.add(key.object, trigger)
+        if key.kind == GIT_REPOSITORY:
+            self._act_on_news(key.kind, obj, lambda trigger: self._wake_source(key.object, trigger))
+
+    def _wake_source(self, key: ObjectKey, trigger: Trigger) -> None:
+        if trigger.priority is not Priority.ROUTINE:
+            self._asked_for(key)
+        self._sources.queue.add(key, trigger)
 
     # What our own writes and the live objects tell.
 
@@ -130,21 +129,38 @@ class Operator:
         """A source as it is now, whether a watch or the answer to a write brought it."""
         self._store.put_source(obj)
         key = SourceKey(obj["kind"], obj["metadata"]["namespace"], obj["metadata"]["name"])
-        artifact = (obj.get("status") or {}).get("artifact") or {}
-        current = (artifact.get("revision", ""), artifact.get("digest", ""))
-        if self._revisions.get(key) == current:
-            return
-        self._revisions[key] = current
-        changed = Trigger(Priority.CHANGED, f"revision {current[0]}", str(key))
-        bookkeeping = replace(changed, priority=Priority.ROUTINE)
-        for consumer in self._store.consumers(key):
-            # Those that the revision does not concern only note it, after all others.
-            self._kustomizations.queue.add(
-                consumer, changed if self._concerns(consumer, key) else bookkeeping
-            )
-        for source, other in self._store.sources(GIT_REPOSITORY):
-            if key in included_sources(other):
+        if self._revisions.get(key) != _revision(obj) and key not in self._announcing:
+            self._announcing.add(key)
+            self._background.begin(f"news of {key}", lambda: self._announce(key))
+
+    async def _announce(self, key: SourceKey) -> None:
+        """Tell all whom it concerns of the source's revision, until that is the newest. Noted as told when it is."""
+        while (obj := self._store.source(key)) is not None and (
+            (current := _revision(obj)) != self._revisions.get(key)
+        ):
+            changed = Trigger(Priority.CHANGED, f"revision {current[0]}", str(key))
+            bookkeeping = replace(changed, priority=Priority.ROUTINE)
+            async for consumer in self._store.consumers(key):
+                # Those that the revision does not concern only note it, after all others.
+                self._kustomizations.queue.add(
+                    consumer, changed if self._is_concerned(consumer, key) else bookkeeping
+                )
+            for source in self._store.including(key):
                 self._sources.queue.add(source.object, changed)
+            self._revisions[key] = current
+        self._announcing.discard(key)
+
+    def _is_concerned(self, consumer: ObjectKey, source: SourceKey) -> bool:
+        try:
+            return self._concerns(consumer, source)
+        except Exception as error:
+            # One that cannot be compared must not keep the others from hearing of the revision.
+            _log.exception("%s: whether %s concerns it is not known: %s", consumer, source, error)
+            return True
+
+    async def idle(self) -> None:
+        """Wait until all are told of what has come so far."""
+        await self._background.idle()
 
     def source_available(self, key: SourceKey) -> None:
         """The source's tree can be read (again), although its revision may be the one from before."""
@@ -160,16 +176,14 @@ class Operator:
             return
         key = key_of(obj)
         version = obj["metadata"]["resourceVersion"]
-        changed = self._versions.get(key) != version
-        self._versions[key] = version
         status = obj.get("status") or {}
         ready = cond.is_true(status.get("conditions") or (), READY)
         now = (ready, int(status.get("observedGeneration") or 0), str(status.get("lastAppliedRevision")))
-        became, self._ready[key] = self._ready.get(key) != now, now
-        if became and ready:
+        if ready and self._ready.get(key) != now:
             self._wake_dependents(key, "dependency ready")
-        elif changed:
+        elif self._versions.get(key) != version:
             self._wake_dependents(key, "dependency changed", by_expression=True)
+        self._ready[key], self._versions[key] = now, version
 
     def live_changed(self, key: ObjectKey, ref: ObjectRef) -> None:
         """An object that the Kustomization follows has changed."""
@@ -206,30 +220,29 @@ class Operator:
 
     def config_changed(self, ref: ObjectRef) -> None:
         """A watched ConfigMap or Secret was created, changed or deleted."""
-        for key, obj in self._store.kustomizations():
-            if ref in references(obj, self._shared_keys):
-                trigger = Trigger(Priority.CHANGED, "configuration changed", str(ref), Depth.APPLY)
-                self._kustomizations.queue.add(key, trigger)
-        for source, obj in self._store.sources(GIT_REPOSITORY):
-            if source.namespace == ref.namespace and ref in source_references(obj):
-                self._sources.queue.add(
-                    source.object, Trigger(Priority.CHANGED, "configuration changed", str(ref))
-                )
+        trigger = Trigger(Priority.CHANGED, "configuration changed", str(ref))
+        kustomizations, sources = self._store.users(ref)
+        for key in kustomizations:
+            self._kustomizations.queue.add(key, replace(trigger, depth=Depth.APPLY))
+        for source in sources:
+            self._sources.queue.add(source.object, trigger)
 
     # Who is woken.
 
     def _wake_consumers(self, key: SourceKey, trigger: Trigger) -> None:
-        for consumer in self._store.consumers(key):
-            self._kustomizations.queue.add(consumer, trigger)
+        async def wake() -> None:
+            async for consumer in self._store.consumers(key):
+                self._kustomizations.queue.add(consumer, trigger)
+
+        self._background.begin(f"{trigger.reason}: {key}", wake)
 
     def _wake_dependents(self, key: ObjectKey, reason: str, *, by_expression: bool = False) -> None:
         trigger = Trigger(Priority.UNBLOCKED, reason, f"Kustomization/{key}")
-        for dependent in self._store.dependents(key):
-            if not by_expression or key in judged_by_expression(self._store.kustomization(dependent)):
-                self._kustomizations.queue.add(dependent, trigger)
+        for dependent in self._store.dependents(key, by_expression=by_expression):
+            self._kustomizations.queue.add(dependent, trigger)
 
-    def _news(self, kind: str, obj: Obj) -> Trigger | None:
-        """What about the object is to be acted on, None when nothing is."""
+    def _act_on_news(self, kind: str, obj: Obj, act: Callable[[Trigger], None]) -> None:
+        """Act on what is new about the object, if anything is; it is noted as seen when that is done."""
         meta = obj["metadata"]
         now = _Seen(
             uid=meta.get("uid", ""),
@@ -238,21 +251,25 @@ class Operator:
             deleting=bool(meta.get("deletionTimestamp")),
         )
         before = self._seen.get((kind, key_of(obj)))
-        if now == before:
-            return None
-        self._seen[kind, key_of(obj)] = now
-        origin = f"{kind}/{key_of(obj)}"
-        if before is None or before.uid != now.uid:
-            handled = (obj.get("status") or {}).get("lastHandledReconcileAt")
-            asked = now.deleting or (now.requested is not None and now.requested != handled)
-            done = (obj.get("status") or {}).get("observedGeneration") == now.generation
-            priority = Priority.REQUESTED if asked else Priority.ROUTINE if done else Priority.CHANGED
-            return Trigger(priority, "first seen", origin, Depth.APPLY)
-        reason = (
-            "deleted"
-            if now.deleting
-            else "spec changed"
-            if before.generation != now.generation
-            else "requested"
-        )
-        return Trigger(Priority.REQUESTED, reason, origin, Depth.VERIFY)
+        if now != before:
+            act(_trigger(kind, obj, before, now))
+            self._seen[kind, key_of(obj)] = now
+
+
+def _trigger(kind: str, obj: Obj, before: _Seen | None, now: _Seen) -> Trigger:
+    origin = f"{kind}/{key_of(obj)}"
+    if before is None or before.uid != now.uid:
+        handled = (obj.get("status") or {}).get("lastHandledReconcileAt")
+        asked = now.deleting or (now.requested is not None and now.requested != handled)
+        done = (obj.get("status") or {}).get("observedGeneration") == now.generation
+        priority = Priority.REQUESTED if asked else Priority.ROUTINE if done else Priority.CHANGED
+        return Trigger(priority, "first seen", origin, Depth.APPLY)
+    reason = (
+        "deleted" if now.deleting else "spec changed" if before.generation != now.generation else "requested"
+    )
+    return Trigger(Priority.REQUESTED, reason, origin, Depth.VERIFY)
+
+
+def _revision(source: Obj) -> tuple[str, str]:
+    artifact = (source.get("status") or {}).get("artifact") or {}
+    return artifact.get("revision", ""), artifact.get("digest", "")

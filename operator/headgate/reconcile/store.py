@@ -6,14 +6,18 @@ what it just wrote before the watch brings it back. Plain data and look-ups; it 
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from headgate.api import ObjectKey
+from headgate.kube import ObjectRef
+from headgate.loop import Pauses
+from headgate.reconcile.links import Links
 
 Obj = dict[str, Any]
+T = TypeVar("T")
 
 KUSTOMIZATION = "Kustomization"
 GIT_REPOSITORY = "GitRepository"
@@ -59,91 +63,145 @@ def dependencies_of(kustomization: Obj) -> list[ObjectKey]:
     ]
 
 
-class Store:
-    """Kustomizations and sources by key, with the reverse of ``sourceRef`` and ``dependsOn``."""
+def included_sources(source: Obj) -> Iterator[SourceKey]:
+    """The sources whose artifacts a raw GitRepository includes in its own."""
+    for include in source["spec"].get("include") or ():
+        name = (include.get("repository") or {}).get("name")
+        if name:
+            yield SourceKey(GIT_REPOSITORY, source["metadata"]["namespace"], name)
 
-    def __init__(self) -> None:
+
+def _judged(kustomization: Obj) -> list[ObjectKey]:
+    """The dependencies whose ``readyExpr`` tells whether they are ready."""
+    entries = kustomization["spec"].get("dependsOn") or ()
+    keys = dependencies_of(kustomization)
+    return [key for key, entry in zip(keys, entries, strict=True) if entry.get("readyExpr")]
+
+
+class WrongThread(RuntimeError):
+    """Something that one thread owns was used by another."""
+
+
+class Store:
+    """Kustomizations and sources by key, and who refers to what.
+
+    It belongs to the thread that makes it, the event loop's: a watch event is taken in whole, or not at all, before
+    anybody looks. Every method raises :class:`WrongThread` in another one.
+    """
+
+    def __init__(
+        self,
+        references: Callable[[Obj], Iterable[ObjectRef]] = lambda _: (),
+        source_references: Callable[[Obj], Iterable[ObjectRef]] = lambda _: (),
+    ) -> None:
+        """``references`` are the ConfigMaps and Secrets that a raw Kustomization, or source, refers to."""
+        self._owner = threading.get_ident()
+        self._references, self._source_references = references, source_references
         self._kustomizations: dict[ObjectKey, Obj] = {}
         self._sources: dict[SourceKey, Obj] = {}
-        self._consumers: defaultdict[SourceKey, set[ObjectKey]] = defaultdict(set)
-        self._dependents: defaultdict[ObjectKey, set[ObjectKey]] = defaultdict(set)
+        self._source: Links[ObjectKey, SourceKey] = Links()
+        self._depends: Links[ObjectKey, ObjectKey] = Links()
+        self._judges: Links[ObjectKey, ObjectKey] = Links()
+        self._uses: Links[ObjectKey, ObjectRef] = Links()
+        self._includes: Links[SourceKey, SourceKey] = Links()
+        self._source_uses: Links[SourceKey, ObjectRef] = Links()
 
     def kustomization(self, key: ObjectKey) -> Obj | None:
+        self._check_thread()
         return self._kustomizations.get(key)
 
     def source(self, key: SourceKey) -> Obj | None:
+        self._check_thread()
         return self._sources.get(key)
-
-    def kustomizations(self) -> Iterator[tuple[ObjectKey, Obj]]:
-        return iter(list(self._kustomizations.items()))
-
-    def sources(self, kind: str) -> Iterator[tuple[SourceKey, Obj]]:
-        return iter([(k, o) for k, o in self._sources.items() if k.kind == kind])
 
     def put_kustomization(self, obj: Obj) -> bool:
         """Keep the object unless a newer version is known; says whether it was kept."""
+        self._check_thread()
         key = key_of(obj)
         old = self._kustomizations.get(key)
         if old is not None and not _newer(obj, old):
             return False
-        if old is not None:
-            self._unlink(key, old)
         self._kustomizations[key] = obj
-        self._consumers[source_of(obj)].add(key)
-        for dependency in dependencies_of(obj):
-            self._dependents[dependency].add(key)
+        self._source.put(key, _found(lambda: [source_of(obj)]))
+        self._depends.put(key, _found(lambda: dependencies_of(obj)))
+        self._judges.put(key, _found(lambda: _judged(obj)))
+        self._uses.put(key, _found(lambda: self._references(obj)))
         return True
 
     def put_source(self, obj: Obj) -> bool:
         """Keep the source unless a newer version is known; says whether it was kept."""
+        self._check_thread()
         key = SourceKey(obj["kind"], *_parts(obj))
         old = self._sources.get(key)
         if old is not None and not _newer(obj, old):
             return False
         self._sources[key] = obj
+        if key.kind == GIT_REPOSITORY:
+            self._includes.put(key, _found(lambda: included_sources(obj)))
+            self._source_uses.put(key, _found(lambda: self._source_references(obj)))
         return True
 
     def drop_kustomization(self, key: ObjectKey) -> None:
-        old = self._kustomizations.pop(key, None)
-        if old is not None:
-            self._unlink(key, old)
+        self._check_thread()
+        self._kustomizations.pop(key, None)
+        self._source.drop(key)
+        self._depends.drop(key)
+        self._judges.drop(key)
+        self._uses.drop(key)
 
     def drop_source(self, key: SourceKey) -> None:
+        self._check_thread()
         self._sources.pop(key, None)
+        self._includes.drop(key)
+        self._source_uses.drop(key)
 
-    def consumers(self, source: SourceKey) -> list[ObjectKey]:
-        """The Kustomizations that refer to the source, each after those it depends on."""
-        return self._in_order(self._consumers.get(source, ()))
+    async def consumers(self, source: SourceKey) -> AsyncIterator[ObjectKey]:
+        """The Kustomizations that refer to the source, each after those it depends on.
 
-    def dependents(self, key: ObjectKey) -> list[ObjectKey]:
-        """The Kustomizations that depend on this one, sorted."""
-        return sorted(self._dependents.get(key, ()))
-
-    def _in_order(self, keys: Iterable[ObjectKey]) -> list[ObjectKey]:
-        wanted, done, order = set(keys), set[ObjectKey](), list[ObjectKey]()
+        What happens to them in a pause counts, but for new ones.
+        """
+        self._check_thread()
+        wanted, done, pauses = self._source.to(source), set[ObjectKey](), Pauses()
         for start in sorted(wanted):
             stack = [(start, False)]
             while stack:
+                await pauses.here()
                 key, children_done = stack.pop()
                 if children_done:
-                    order.append(key)
+                    if key in self._kustomizations:
+                        yield key
                 elif key not in done:
                     done.add(key)
                     stack.append((key, True))
-                    obj = self._kustomizations[key]
-                    stack.extend((d, False) for d in reversed(dependencies_of(obj)) if d in wanted)
-        return order
+                    below = reversed(self._depends.of(key))
+                    stack.extend((d, False) for d in below if d in wanted and d not in done)
 
-    def _unlink(self, key: ObjectKey, old: Obj) -> None:
-        _discard(self._consumers, source_of(old), key)
-        for dependency in dependencies_of(old):
-            _discard(self._dependents, dependency, key)
+    def dependents(self, key: ObjectKey, *, by_expression: bool = False) -> list[ObjectKey]:
+        """The Kustomizations that depend on this one, sorted; or only those that judge it by a ``readyExpr``."""
+        self._check_thread()
+        return sorted((self._judges if by_expression else self._depends).to(key))
+
+    def including(self, source: SourceKey) -> list[SourceKey]:
+        """The GitRepositories that include the source, sorted."""
+        self._check_thread()
+        return sorted(self._includes.to(source), key=str)
+
+    def users(self, ref: ObjectRef) -> tuple[list[ObjectKey], list[SourceKey]]:
+        """The Kustomizations and the GitRepositories that refer to a ConfigMap or Secret, sorted."""
+        self._check_thread()
+        return sorted(self._uses.to(ref)), sorted(self._source_uses.to(ref), key=str)
+
+    def _check_thread(self) -> None:
+        if threading.get_ident() != self._owner:
+            raise WrongThread("the store belongs to the thread of the event loop")
 
 
-def _discard(index: defaultdict[Any, set[ObjectKey]], at: Any, key: ObjectKey) -> None:
-    index[at].discard(key)
-    if not index[at]:
-        del index[at]
+def _found(look: Callable[[], Iterable[T]]) -> list[T]:
+    """What an object refers to, each once; nothing of a spec that its reconciler will refuse."""
+    try:
+        return list(dict.fromkeys(look()))
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return []
 
 
 def _parts(obj: Obj) -> tuple[str, str]:

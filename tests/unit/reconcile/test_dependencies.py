@@ -106,13 +106,13 @@ async def test_a_cycle_elsewhere_does_not_concern_those_outside_it() -> None:
     assert await find_cycle(a, store(a, b, c).kustomization) == ()
 
 
-def test_consumers_come_after_those_they_depend_on() -> None:
+async def test_consumers_come_after_those_they_depend_on() -> None:
     known = store(
         kustomization("a", "c"), kustomization("b"), kustomization("c", "b"), kustomization("d", "missing")
     )
     from headgate.reconcile.store import SourceKey
 
-    order = [k.name for k in known.consumers(SourceKey("GitRepository", "ns", "repo"))]
+    order = [k.name async for k in known.consumers(SourceKey("GitRepository", "ns", "repo"))]
     assert order.index("b") < order.index("c") < order.index("a")
     assert sorted(order) == ["a", "b", "c", "d"]
 

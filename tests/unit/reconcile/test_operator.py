@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from headgate.api import ObjectKey
+from headgate.kube import ObjectRef
 from headgate.reconcile.controller import NOTHING_MORE, Controller, Outcome
 from headgate.reconcile.operator import Operator
 from headgate.reconcile.queue import Trigger
-from headgate.reconcile.store import Store
+from headgate.reconcile.store import Store, WrongThread
 
 Obj = dict[str, Any]
 
@@ -22,11 +24,11 @@ async def nothing(key: ObjectKey, triggers: tuple[Trigger, ...]) -> Outcome:
 class Ground:
     """An operator whose queues nobody empties."""
 
-    def __init__(self) -> None:
+    def __init__(self, store: Store | None = None) -> None:
         self.kustomizations: Controller[ObjectKey] = Controller("kustomization", nothing, workers=1)
         self.sources: Controller[ObjectKey] = Controller("gitrepository", nothing, workers=1)
         self.operator = Operator(
-            Store(),
+            store or Store(),
             self.kustomizations,
             self.sources,
             concerns=lambda key, source: True,
@@ -37,6 +39,11 @@ class Ground:
         """What a watch brings: first to the index, then as an event."""
         self.operator.seen_kustomization(obj)
         self.operator.kustomization_event(obj, deleted=False)
+
+    def finds(self, obj: Obj) -> None:
+        """Likewise, of a source."""
+        self.operator.seen_source(obj)
+        self.operator.source_event(obj, deleted=False)
 
     def woken(self, name: str) -> list[str]:
         """Why a Kustomization waits in the queue; it then no longer does."""
@@ -100,3 +107,146 @@ async def test_an_expression_over_another_dependency_is_not_asked(ground: Ground
     ground.woken("apps")
     ground.sees(kustomization("infra", 3, release="2"))
     assert ground.woken("apps") == []
+
+
+def source(name: str, version: int, revision: str = "", *, include: tuple[str, ...] = ()) -> Obj:
+    meta = {"name": name, "namespace": "ns", "uid": name, "generation": 1, "resourceVersion": str(version)}
+    return {
+        "apiVersion": "source.toolkit.fluxcd.io/v1",
+        "kind": "GitRepository",
+        "metadata": meta,
+        "spec": {"include": [{"repository": {"name": name}} for name in include]},
+        "status": {"artifact": {"revision": revision, "digest": revision}} if revision else {},
+    }
+
+
+def looked_at(ground: Ground, name: str) -> list[str]:
+    key = ObjectKey("ns", name)
+    reasons = [trigger.reason for trigger in ground.sources.queue.waiting_triggers(key)]
+    ground.sources.queue.forget(key)
+    return reasons
+
+
+async def test_a_revision_wakes_those_that_use_it_and_those_that_include_it(ground: Ground) -> None:
+    ground.sees(kustomization("apps", 1))
+    ground.finds(source("source", 2))
+    ground.finds(source("whole", 3, include=("source",)))
+    ground.finds(source("other", 4, include=("whole",)))
+    await ground.operator.idle()
+    ground.woken("apps")
+    for name in ("source", "whole", "other"):
+        looked_at(ground, name)
+    ground.finds(source("source", 5, "main@sha1:a"))
+    await ground.operator.idle()
+    assert ground.woken("apps") == looked_at(ground, "whole") == ["revision main@sha1:a"]
+    assert looked_at(ground, "other") == []
+    ground.finds(source("source", 5, "main@sha1:a"))
+    await ground.operator.idle()
+    assert ground.woken("apps") == looked_at(ground, "whole") == []
+
+
+async def test_what_was_not_acted_on_is_not_noted_as_seen(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An exception on the way leaves it to the next try, whether ours or a repeated event."""
+    monkeypatch.setattr("headgate.loop.background.PAUSES", (0.0, 0.0))
+    ground.sees(kustomization("infra", 1))
+    ground.sees(kustomization("apps", 2, depends_on=[{"name": "infra"}]))
+    ground.finds(source("source", 3))
+    ground.finds(source("whole", 4, include=("source",)))
+    await ground.operator.idle()
+    ground.woken("apps"), ground.woken("infra"), looked_at(ground, "source"), looked_at(ground, "whole")
+    failures = {"infra": 1, "apps": 1, "whole": 1, "source": 1}
+
+    def fail(queue: Any) -> None:
+        add = queue.add
+
+        def add_or_fail(key: ObjectKey, trigger: Trigger) -> None:
+            if failures.get(key.name):
+                failures[key.name] -= 1
+                raise RuntimeError("dictionary changed size during iteration")
+            add(key, trigger)
+
+        monkeypatch.setattr(queue, "add", add_or_fail)
+
+    fail(ground.kustomizations.queue)
+    fail(ground.sources.queue)
+    ground.finds(source("source", 5, "main@sha1:a"))
+    await ground.operator.idle()
+    for name in ("infra", "apps"):
+        assert ground.woken(name) == ["revision main@sha1:a"]
+    assert looked_at(ground, "whole") == ["revision main@sha1:a"]
+    failures |= {"apps": 1, "infra": 1, "source": 1}
+    ready = kustomization("infra", 6, ready="True")
+    ready["metadata"]["generation"] = 2
+    for _ in range(2):  # first the dependent breaks it off, then the object itself
+        with pytest.raises(RuntimeError):
+            ground.sees(ready)
+    ground.sees(ready)
+    assert ground.woken("apps") == ["dependency ready"]
+    assert ground.woken("infra") == ["spec changed"]
+    asked = source("source", 7, "main@sha1:a")
+    asked["metadata"]["generation"] = 2
+    with pytest.raises(RuntimeError):
+        ground.finds(asked)
+    ground.finds(asked)
+    assert looked_at(ground, "source") == ["spec changed"]
+
+
+async def test_one_that_cannot_be_compared_does_not_keep_others_from_the_news() -> None:
+    ground = Ground()
+
+    def concerns(key: ObjectKey, source: object) -> bool:
+        if key.name == "broken":
+            raise RuntimeError("no tree")
+        return True
+
+    ground.operator._concerns = concerns
+    for version, name in enumerate(("apps", "broken", "more"), 1):
+        ground.sees(kustomization(name, version))
+    ground.finds(source("source", 9, "main@sha1:a"))
+    await ground.operator.idle()
+    for name in ("apps", "broken", "more"):
+        assert ground.woken(name)[-1] == "revision main@sha1:a"
+
+
+async def test_watched_configuration_wakes_only_those_that_refer_to_it() -> None:
+    def references(obj: Obj) -> list[ObjectRef]:
+        return [ObjectRef("v1", "ConfigMap", name, "ns") for name in obj["spec"].get("uses", ())]
+
+    ground = Ground(Store(references, references))
+    user = kustomization("apps", 1)
+    user["spec"]["uses"] = ["values"]
+    ground.sees(user)
+    ground.sees(kustomization("other", 2))
+    ground.woken("apps"), ground.woken("other")
+    ground.operator.config_changed(ObjectRef("v1", "ConfigMap", "values", "ns"))
+    assert ground.woken("apps") == ["configuration changed"]
+    assert ground.woken("other") == []
+
+
+def test_the_store_is_one_threads() -> None:
+    store = Store()
+    store.put_kustomization(kustomization("apps", 1))
+    key = ObjectKey("ns", "apps")
+    uses: list[Any] = [
+        lambda: store.put_kustomization(kustomization("apps", 2)),
+        lambda: store.put_source(source("source", 2)),
+        lambda: store.kustomization(key),
+        lambda: store.dependents(key),
+        lambda: store.drop_kustomization(key),
+    ]
+    with ThreadPoolExecutor(1) as other:
+        for use in uses:
+            with pytest.raises(WrongThread):
+                other.submit(use).result()
+    assert store.kustomization(key) is not None
+
+
+async def test_what_is_not_as_it_should_be_is_kept_without_references() -> None:
+    """Its reconciler reports it, and lets it go when it is deleted."""
+    store = Store()
+    broken = kustomization("apps", 1, depends_on=[{"namespace": "x"}])
+    del broken["spec"]["sourceRef"]
+    assert store.put_kustomization(broken)
+    assert store.kustomization(ObjectKey("ns", "apps")) is broken
