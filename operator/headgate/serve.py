@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+from functools import partial
 from typing import Any
 
 import kopf
@@ -137,8 +138,14 @@ class _Program:
         shared_keys = SharedKeys.of(config)
         self._store = Store(lambda obj: references(obj, shared_keys), source_references)
         self._trees = SourceTrees()
-        self._notifier = Notifier(config.events_addr) if config.events_addr else None
-        self._events = EventRecorder(client, self._notifier)
+        self._notifier = (
+            Notifier(config.events_addr, partial(metrics.event_dropped, "notifications"))
+            if config.events_addr
+            else None
+        )
+        self._events = EventRecorder(
+            client, self._notifier, dropped=partial(metrics.event_dropped, "cluster")
+        )
         self._targets = Targets(
             config,
             client,

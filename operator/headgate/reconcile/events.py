@@ -3,22 +3,30 @@
 Same shape as Flux's: core ``v1`` Events of the component ``kustomize-controller`` or ``source-controller`` with
 the revision as an annotation, so that ``flux events`` and ``kubectl describe`` show them. Telling never holds
 up or fails the work that is told of: events wait in a bounded queue for one writer, and when the API server
-refuses one it is logged and dropped. A repeat raises the count of the event that is there.
+refuses one it is logged and dropped. A repeat raises the count of the event that is there. As of Flux's controllers,
+whose events go through client-go, an object has 25 events at once and one more every five minutes.
+
+Who an event is about is a tenant's, and so may be what it says: all that is kept here has a size that does not follow
+from that, and belongs to a namespace that cannot push out another's.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 import time
-from collections import OrderedDict
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
+
+from headgate.api.conditions import cut_message
 from headgate.kube import ApiError, Client, ObjectRef
+from headgate.reconcile.backlog import Backlog, Memory
 from headgate.reconcile.notify import Notifier, notification, own_annotations
 
 Obj = dict[str, Any]
@@ -32,10 +40,14 @@ MESSAGE_LIMIT = 1024 * 10
 """Characters of a message; change sets of hundreds of objects are cut there."""
 REPEAT_WINDOW = 600.0
 """Seconds during which the same event counts as a repeat (as client-go's correlator)."""
-REMEMBERED = 4096
-"""How many recent events are remembered to recognise repeats."""
-BACKLOG = 10_000
-"""How many events may wait for the writer before new ones are dropped."""
+BURST, EVERY = 25, 300.0
+"""Events of one object at once, and the seconds until it may have one more (client-go's spam filter)."""
+REMEMBERED_OF_ONE, REMEMBERED = 512, 16_384
+"""How many recent events, of one namespace and of all, are remembered to recognise repeats; and how many objects."""
+LONGEST_NOTICE = 64 * 1024
+"""Characters of a message to a notification controller."""
+ANNOTATIONS_LIMIT = 32 * 1024
+"""Characters of an event's annotations; more are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,63 +64,77 @@ class Event:
 
 
 class EventRecorder:
-    """Takes events from the reconcilers and writes them in order."""
+    """Takes events from the reconcilers and writes them, those of each namespace in order."""
 
-    def __init__(self, client: Client, notifier: Notifier | None = None) -> None:
-        self._client, self._notifier = client, notifier
-        self._queue: asyncio.Queue[Event] = asyncio.Queue(maxsize=BACKLOG)
-        self._recent: OrderedDict[tuple[str, ...], tuple[str, int, float]] = OrderedDict()
-        self._dropped = 0
+    def __init__(
+        self,
+        client: Client,
+        notifier: Notifier | None = None,
+        *,
+        dropped: Callable[[str], None] = lambda _: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``dropped`` hears why an event was not written: ``backlog``, ``rate`` or ``refused``."""
+        self._client, self._notifier, self._drop, self._clock = client, notifier, dropped, clock
+        self._backlog: Backlog[Event] = Backlog(dropped=lambda: dropped("backlog"))
+        self._recent: Memory[bytes, tuple[str, int, float]] = Memory(REMEMBERED_OF_ONE, REMEMBERED)
+        self._allowed: Memory[bytes, tuple[float, float]] = Memory(REMEMBERED_OF_ONE, REMEMBERED)
 
     def emit(self, event: Event) -> None:
         """Queue the event; never blocks and never raises."""
+        about = _slim(event.about)
+        annotations = _bounded({**event.annotations, **own_annotations(event.about)})
+        namespace = _namespace(about)
         if self._notifier is not None:
             is_warning = event.type == WARNING
+            message = cut_message(event.message, LONGEST_NOTICE)
             self._notifier.post(
-                notification(
-                    event.about, event.component, is_warning, event.reason, event.message, event.annotations
-                )
+                notification(about, event.component, is_warning, event.reason, message, annotations)
             )
-        try:
-            self._queue.put_nowait(event)
-        except asyncio.QueueFull:
-            self._dropped += 1
-            if self._dropped % 100 == 1:
-                _log.warning("%d events dropped: the API server takes them too slowly", self._dropped)
+        if not self._may_have(namespace, about, event.component):
+            self._drop("rate")
+            return
+        kept = replace(event, about=about, message=_cut(event.message), annotations=annotations)
+        size = len(kept.message) + sum(len(k) + len(v) for k, v in annotations.items())
+        self._backlog.put(namespace, kept, size + 1024)
 
     async def run(self) -> None:
         """Write events until cancelled."""
         while True:
-            event = await self._queue.get()
+            event = await self._backlog.take()
             try:
                 await self._write(event)
             except ApiError as error:
                 # A namespace that goes takes no more events, and nobody is left to read them.
                 level = logging.DEBUG if _is_terminating(error) else logging.WARNING
                 _log.log(level, "event %s about %s not written: %s", event.reason, _name(event.about), error)
+                self._drop("refused")
             except (OSError, TimeoutError) as error:
                 _log.warning("event %s about %s not written: %s", event.reason, _name(event.about), error)
+                self._drop("refused")
             finally:
-                self._queue.task_done()
+                self._backlog.done()
 
     async def drain(self, seconds: float) -> None:
         """Wait until all queued events are written, but not longer than that."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._queue.join(), seconds)
+            await asyncio.wait_for(self._backlog.join(), seconds)
+
+    def _may_have(self, namespace: str, about: Obj, component: str) -> bool:
+        meta, now = about["metadata"], self._clock()
+        key = _digest(component, about["kind"], about["apiVersion"], meta["name"], meta["uid"])
+        left, at = self._allowed.pop(namespace, key) or (float(BURST), now)
+        left = min(float(BURST), left + (now - at) / EVERY)
+        may = left >= 1
+        self._allowed.put(namespace, key, (left - 1 if may else left, now))
+        return may
 
     async def _write(self, event: Event) -> None:
-        meta = event.about["metadata"]
-        key = (
-            meta.get("uid", ""),
-            event.component,
-            event.type,
-            event.reason,
-            event.message,
-            str(event.annotations),
-        )
-        now = time.monotonic()
-        name, count, last = self._recent.pop(key, ("", 0, 0.0))
-        namespace = meta.get("namespace") or "default"
+        meta, namespace = event.about["metadata"], _namespace(event.about)
+        told = orjson.dumps(event.annotations, option=orjson.OPT_SORT_KEYS).decode()
+        key = _digest(meta["uid"], event.component, event.type, event.reason, event.message, told)
+        now = self._clock()
+        name, count, last = self._recent.pop(namespace, key) or ("", 0, 0.0)
         if name and now - last < REPEAT_WINDOW:
             count += 1
             try:
@@ -126,9 +152,46 @@ class EventRecorder:
         if not name:
             name, count = f"{meta['name'][:230]}.{time.time_ns():x}", 1
             await self._client.create(_as_object(event, name, namespace))
-        self._recent[key] = (name, count, now)
-        while len(self._recent) > REMEMBERED:
-            self._recent.popitem(last=False)
+        self._recent.put(namespace, key, (name, count, now))
+
+
+def _slim(about: Obj) -> Obj:
+    """Which object it is: the object itself may be as large as etcd takes."""
+    meta = about["metadata"]
+    return {
+        "apiVersion": about["apiVersion"],
+        "kind": about["kind"],
+        "metadata": {
+            "name": meta["name"],
+            "namespace": meta.get("namespace") or "",
+            "uid": meta.get("uid") or "",
+            "resourceVersion": meta.get("resourceVersion") or "",
+        },
+    }
+
+
+def _bounded(annotations: Mapping[str, str]) -> dict[str, str]:
+    left, kept = ANNOTATIONS_LIMIT, {}
+    for name, value in annotations.items():
+        left -= len(name) + len(value)
+        if left < 0:
+            break
+        kept[name] = value
+    return kept
+
+
+def _digest(*parts: str) -> bytes:
+    """A key of 16 bytes for texts of any length."""
+    digest = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        text = part.encode("utf-8", "surrogatepass")
+        digest.update(b"%d:" % len(text))
+        digest.update(text)
+    return digest.digest()
+
+
+def _namespace(about: Obj) -> str:
+    return about["metadata"].get("namespace") or "default"
 
 
 def _as_object(event: Event, name: str, namespace: str) -> Obj:
@@ -155,9 +218,8 @@ def _as_object(event: Event, name: str, namespace: str) -> Obj:
         "lastTimestamp": now,
         "count": 1,
     }
-    annotations = {**event.annotations, **own_annotations(event.about)}
-    if annotations:
-        obj["metadata"]["annotations"] = annotations
+    if event.annotations:
+        obj["metadata"]["annotations"] = dict(event.annotations)
     return obj
 
 

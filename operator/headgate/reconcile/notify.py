@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
+
+from headgate.reconcile.backlog import Backlog
 
 Obj = dict[str, Any]
 
@@ -26,34 +28,29 @@ TIMEOUT = 5.0
 TRIES = 4
 FIRST_PAUSE = 1.0
 """Seconds before the second try; each further pause is twice as long."""
-BACKLOG = 1_000
-"""How many events may wait to be posted before new ones are dropped."""
 
 
 class Notifier:
-    """Takes events and posts them in order, in the background."""
+    """Takes events and posts them, those of each namespace in order, in the background."""
 
-    def __init__(self, address: str) -> None:
-        """``address`` as Flux takes it: a URL, or ``host`` or ``host:port`` for plain HTTP."""
+    def __init__(self, address: str, dropped: Callable[[str], None] = lambda _: None) -> None:
+        """``address`` as Flux takes it: a URL, or ``host`` or ``host:port`` for plain HTTP. ``dropped`` hears why an
+        event was not delivered: ``backlog`` or ``refused``."""
         self._url = address if "://" in address else f"http://{address}"
-        self._queue: asyncio.Queue[Obj] = asyncio.Queue(maxsize=BACKLOG)
-        self._dropped = 0
+        self._dropped = dropped
+        self._backlog: Backlog[Obj] = Backlog(dropped=lambda: dropped("backlog"))
 
     def post(self, body: Obj) -> None:
         """Queue the body of an event; never blocks."""
-        try:
-            self._queue.put_nowait(body)
-        except asyncio.QueueFull:
-            self._dropped += 1
-            if self._dropped % 100 == 1:
-                _log.warning("%d events dropped: %s takes them too slowly", self._dropped, self._url)
+        size = len(body["message"]) + sum(len(k) + len(v) for k, v in body["metadata"].items())
+        self._backlog.put(body["involvedObject"]["namespace"], body, size + 1024)
 
     async def run(self) -> None:
         """Post until cancelled."""
         timeout = aiohttp.ClientTimeout(total=TIMEOUT)
         async with aiohttp.ClientSession(timeout=timeout) as session:
             while True:
-                await self._deliver(session, await self._queue.get())
+                await self._deliver(session, await self._backlog.take())
 
     async def _deliver(self, session: aiohttp.ClientSession, body: Obj) -> None:
         pause = FIRST_PAUSE
@@ -63,6 +60,7 @@ class Notifier:
                     if answer.status < 500:
                         if answer.status >= 400 and answer.status != 429:
                             _log.warning("event refused by %s: HTTP %d", self._url, answer.status)
+                            self._dropped("refused")
                         return
                     problem = f"HTTP {answer.status}"
             except (aiohttp.ClientError, TimeoutError) as error:
@@ -71,6 +69,7 @@ class Notifier:
                 await asyncio.sleep(pause)
                 pause *= 2
         _log.warning("event not delivered to %s after %d tries: %s", self._url, TRIES, problem)
+        self._dropped("refused")
 
 
 def notification(

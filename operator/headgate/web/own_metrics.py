@@ -113,6 +113,12 @@ class OwnMetrics:
         )
         for limit in ("expression", "attempt", "namespace"):
             self._refusals.labels(limit)
+        self._events = Counter(
+            "headgate_events_dropped_total",
+            "Events that were not told, by whom they were for and why.",
+            ["to", "reason"],
+            registry=registry,
+        )
         self._sizes = {cache: Gauge(name, text, registry=registry) for cache, (name, text) in _CACHES.items()}
         self._pools = {
             name: Gauge(f"headgate_pool_{name}", text, ["pool"], registry=registry)
@@ -158,6 +164,10 @@ class OwnMetrics:
     def disconnected(self, site: str, reason: str) -> None:
         """Count a connection that was refused or ended."""
         self._disconnected.labels(site, reason).inc()
+
+    def event_dropped(self, to: str, reason: str) -> None:
+        """Count an event that was not told."""
+        self._events.labels(to, reason).inc()
 
     def sizes(self, **sizes: Callable[[], float]) -> None:
         """Announce caches (``live_objects``, ...); each is asked for its size whenever the metrics are read."""
