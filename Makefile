@@ -1,5 +1,6 @@
-# make help lists the targets. Needed: Python 3.11 or newer, git, ssh, make; the rest is installed into .venv, and a
-# control plane for the tests is built once into the user's cache. sshd (openssh-server) is used where it is there.
+# make help lists the targets. Needed: Python 3.11 or newer, git, ssh (the client), make; the rest is installed into
+# .venv, servers of the tests included, and a control plane is built once into the user's cache. No test skips for
+# want of a system package.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c

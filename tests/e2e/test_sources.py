@@ -17,7 +17,7 @@ from tests.support.cluster import SOURCE, until
 from tests.support.gitserver import GitHttpServer
 from tests.support.gitserver_tls import Authority
 from tests.support.manifests import config_map
-from tests.support.sshserver import SshServer, SshUnavailable, generate_key
+from tests.support.sshserver import SshServer, generate_key
 
 pytestmark = pytest.mark.e2e
 
@@ -78,11 +78,7 @@ def test_https_with_a_private_authority(area: Area) -> None:
 
 @pytest.fixture
 def ssh(area: Area) -> Iterator[SshServer]:
-    try:
-        server = SshServer(area.server.root)
-    except SshUnavailable as error:
-        pytest.skip(str(error))
-    with server:
+    with SshServer(area.server.root) as server:
         yield server
 
 

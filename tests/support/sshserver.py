@@ -1,7 +1,7 @@
-"""A real OpenSSH server on loopback that serves the Git repositories below a folder, and nothing else.
+"""An SSH server on loopback that serves the Git repositories below a folder, and nothing else.
 
-It runs as the current user with configuration, host key and authorized keys of its own. When it is started by
-root, sshd insists on the folder ``/run/sshd``, which is then made if it is not there.
+It is AsyncSSH's, in a thread of the test's process, so that no SSH server has to be installed; the client that connects
+to it is the real ``ssh``. Like OpenSSH's it knows public keys only.
 
     with SshServer(folder) as server:
         key = generate_key()
@@ -12,48 +12,24 @@ root, sshd insists on the folder ``/run/sshd``, which is then made if it is not 
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
 import getpass
 import os
-import shutil
-import socket
+import re
 import subprocess
 import tempfile
-import time
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-PRIVILEGE_SEPARATION = Path("/run/sshd")
-STARTING = 10.0
-"""Seconds that the server may take until it listens."""
+import asyncssh
 
-_COMMAND = """#!/bin/sh
-set -f
-case "$SSH_ORIGINAL_COMMAND" in
-"git-upload-pack '/"*"'" | "git upload-pack '/"*"'") ;;
-*) echo "only git-upload-pack is allowed" >&2; exit 1 ;;
-esac
-path="${{SSH_ORIGINAL_COMMAND#*\\'}}"
-path="${{path%\\'}}"
-case "$path" in *..* | *\\'*) echo "bad path" >&2; exit 1 ;; esac
-export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*'
-exec {git} upload-pack "{root}$path"
-"""
+STARTING = 60.0
+"""Seconds that the server may take until it listens, and to end."""
 
-
-class SshUnavailable(RuntimeError):
-    """There is no OpenSSH server on this machine, or it cannot be run here."""
-
-
-def find_sshd() -> str:
-    """Return the path of sshd; raises SshUnavailable with what to do."""
-    places = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", "/sbin"])
-    found = shutil.which("sshd", path=places)
-    if found is None or shutil.which("ssh-keygen") is None:
-        raise SshUnavailable("no OpenSSH server found: install the package openssh-server")
-    return found
+_COMMAND = re.compile(r"git[- ]upload-pack '/([^']+)'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +53,14 @@ class SshServer:
     """Serves the repositories below ``root`` to the holders of authorized keys."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root
+        self.root = root.resolve()
         self.user = getpass.getuser()
-        self._sshd = find_sshd()
-        self._folder = tempfile.TemporaryDirectory(prefix="headgate-sshd-")
-        self._keys = Path(self._folder.name, "authorized_keys")
-        self._log = Path(self._folder.name, "log")
-        self._host_key = generate_key()
-        self._process: subprocess.Popen[bytes] | None = None
         self.port = 0
+        self._host_key = generate_key()
+        self._authorized: frozenset[bytes] = frozenset()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="sshd", daemon=True)
+        self._acceptor: asyncssh.SSHAcceptor | None = None
 
     @property
     def known_hosts(self) -> str:
@@ -93,43 +68,36 @@ class SshServer:
         algorithm, key, *_ = self._host_key.public.split()
         return f"[127.0.0.1]:{self.port} {algorithm} {key}\n"
 
-    @property
-    def log(self) -> str:
-        """What sshd has logged."""
-        return self._log.read_text(errors="replace")
-
     def url(self, name: str = "repo.git", user: str | None = None) -> str:
         """The URL of a repository."""
         return f"ssh://{self.user if user is None else user}@127.0.0.1:{self.port}/{name}"
 
     def authorize(self, *keys: KeyPair) -> None:
         """Let the holders of these keys in, and nobody else."""
-        self._keys.write_text("".join(f"{key.public}\n" for key in keys))
+        self._authorized = frozenset(asyncssh.import_public_key(key.public).public_data for key in keys)
 
     def secret(self, key: KeyPair) -> dict[str, bytes]:
         """The data of a Secret that gives access."""
         return {"identity": key.private, "known_hosts": self.known_hosts.encode()}
 
+    def admits(self, user: str, key: asyncssh.SSHKey) -> bool:
+        """Whether somebody may come in."""
+        return user == self.user and key.public_data in self._authorized
+
     def start(self) -> Self:
-        """Serve until ``close``; raises SshUnavailable when sshd does not come up."""
-        if os.geteuid() == 0:
-            with contextlib.suppress(OSError):
-                PRIVILEGE_SEPARATION.mkdir(mode=0o755, exist_ok=True)
-        for _ in range(3):
-            # Another process may take the free port before sshd does.
-            self.port = _free_port()
-            with self._log.open("wb") as log:
-                command = [self._sshd, "-D", "-e", "-f", str(self._configuration())]
-                self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-            if self._is_up():
-                return self
-            self._end()
-        raise SshUnavailable(f"the OpenSSH server does not start: {self.log.strip()[-300:]}")
+        """Serve until ``close``."""
+        self._thread.start()
+        listening = asyncio.run_coroutine_threadsafe(self._listen(), self._loop)
+        self._acceptor = listening.result(STARTING)
+        self.port = self._acceptor.get_port()
+        return self
 
     def close(self) -> None:
-        """Stop serving and delete what was made for it."""
-        self._end()
-        self._folder.cleanup()
+        """Stop serving."""
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(STARTING)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(STARTING)
+        self._loop.close()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -139,57 +107,64 @@ class SshServer:
     ) -> None:
         self.close()
 
-    def _configuration(self) -> Path:
-        folder = Path(self._folder.name)
-        command = folder / "command"
-        command.write_text(_COMMAND.format(git=shutil.which("git"), root=self.root.resolve()))
-        command.chmod(0o755)
-        host_key = folder / "host_key"
-        host_key.touch(mode=0o600)
-        host_key.write_bytes(self._host_key.private)
-        if not self._keys.exists():
-            self._keys.touch(mode=0o600)
-        lines = (
-            f"Port {self.port}",
-            "ListenAddress 127.0.0.1",
-            f"HostKey {host_key}",
-            f"AuthorizedKeysFile {self._keys}",
-            f"ForceCommand {command}",
-            "AcceptEnv GIT_PROTOCOL",
-            "AllowAgentForwarding no",
-            "AllowTcpForwarding no",
-            "KbdInteractiveAuthentication no",
-            "LogLevel VERBOSE",
-            "MaxStartups 200",
-            "PasswordAuthentication no",
-            "PermitRootLogin prohibit-password",
-            "PermitTTY no",
-            "PidFile none",
-            "PrintMotd no",
-            "StrictModes no",
-            "UsePAM no",
-            "X11Forwarding no",
+    async def _listen(self) -> asyncssh.SSHAcceptor:
+        return await asyncssh.create_server(
+            lambda: _Door(self),
+            "127.0.0.1",
+            0,
+            server_host_keys=[asyncssh.import_private_key(self._host_key.private)],
+            process_factory=self._serve,
+            encoding=None,
+            allow_pty=False,
+            agent_forwarding=False,
+            backlog=200,
         )
-        path = folder / "sshd_config"
-        path.write_text("\n".join(lines) + "\n")
-        return path
 
-    def _is_up(self) -> bool:
-        end = time.monotonic() + STARTING
-        while time.monotonic() < end and self._process is not None and self._process.poll() is None:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
-                return True
-            time.sleep(0.02)
-        return False
+    async def _end(self) -> None:
+        if self._acceptor is not None:
+            self._acceptor.close()
+            await self._acceptor.wait_closed()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
 
-    def _end(self) -> None:
-        if self._process is not None:
-            self._process.terminate()
-            self._process.wait()
-            self._process = None
+    async def _serve(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
+        match = _COMMAND.fullmatch(process.command or "")
+        folder = (self.root / match[1]).resolve() if match else None
+        if folder is None or not folder.is_relative_to(self.root):
+            process.stderr.write(b"only git-upload-pack of what is served is allowed\n")
+            process.exit(1)
+            return
+        wanted = {"GIT_PROTOCOL": process.env.get("GIT_PROTOCOL", "")}
+        git = await asyncio.create_subprocess_exec(
+            *("git", "-c", "safe.directory=*", "upload-pack", str(folder)),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env={**os.environ, **wanted},
+        )
+        try:
+            await process.redirect(stdin=git.stdin, stdout=git.stdout, stderr=git.stderr)
+            process.exit(await git.wait())
+            await process.wait_closed()
+        finally:
+            if git.returncode is None:
+                git.kill()
+                await git.wait()
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+class _Door(asyncssh.SSHServer):
+    """Who may come in."""
+
+    def __init__(self, server: SshServer) -> None:
+        self._server = server
+
+    def begin_auth(self, username: str) -> bool:
+        return True
+
+    def public_key_auth_supported(self) -> bool:
+        return True
+
+    def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
+        return self._server.admits(username, key)

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from headgate.cli import main
 from tests.support.gitserver import GitHttpServer
 from tests.support.gitserver_repository import Repository
-from tests.support.sshserver import SshServer, SshUnavailable, generate_key
+from tests.support.sshserver import SshServer, generate_key
 
 CONFIG_MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\n"
 NAMESPACE = "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: shop\n"
@@ -229,11 +229,7 @@ def test_nothing_is_left_behind(
 def test_over_ssh_the_users_own_configuration_counts(
     served: Path, repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    try:
-        server = SshServer(served).start()
-    except SshUnavailable as reason:
-        pytest.skip(str(reason))
-    with server:
+    with SshServer(served) as server:
         key = generate_key()
         server.authorize(key)
         (tmp_path / "identity").write_bytes(server.secret(key)["identity"])

@@ -12,7 +12,7 @@ from headgate.git.client import Remote
 from headgate.git.url import RemoteUrl
 from tests.support.gitserver import GitHttpServer
 from tests.support.gitserver_repository import Repository
-from tests.support.sshserver import SshServer, SshUnavailable
+from tests.support.sshserver import SshServer
 
 
 @pytest.fixture
@@ -30,12 +30,8 @@ def server(served: Path) -> Iterator[GitHttpServer]:
 
 @pytest.fixture
 def ssh_server(served: Path) -> Iterator[SshServer]:
-    try:
-        running = SshServer(served).start()
-    except SshUnavailable as reason:
-        pytest.skip(str(reason))
-    yield running
-    running.close()
+    with SshServer(served) as running:
+        yield running
 
 
 @pytest.fixture

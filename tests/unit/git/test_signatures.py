@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,53 +17,17 @@ from headgate.git.url import RemoteUrl
 from headgate.git.verify import verify
 from tests.support.gitserver import GitHttpServer
 from tests.support.gitserver_repository import Repository
+from tests.support.openpgp import SIGNERS, Signer, signer
 from tests.support.sshserver import KeyPair, generate_key
 
 BRANCH = Reference(branch="main")
 TAG = Reference(tag="v1.0.0")
 
 
-@pytest.fixture(scope="module")
-def gnupg(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    if shutil.which("gpg") is None:
-        pytest.skip("no gpg found: install the package gnupg")
-    # gpg's agent listens at a path below its home, which must be short.
-    home = Path("/tmp", f"hg-{os.getpid()}")
-    home.mkdir(mode=0o700)
-    environment = {"GNUPGHOME": str(home), "PATH": os.environ["PATH"]}
-    for name, kind in (("ada", "ed25519"), ("bob", "rsa2048")):
-        command = [
-            "gpg",
-            "--batch",
-            "--quiet",
-            "--passphrase",
-            "",
-            "--quick-gen-key",
-            f"{name}@example.com",
-            kind,
-        ]
-        subprocess.run([*command, "sign", "1d"], env=environment, check=True, capture_output=True)
-    yield home
-    subprocess.run(["gpgconf", "--kill", "all"], env=environment, check=False)
-    shutil.rmtree(home)
-
-
-def public(home: Path, name: str) -> bytes:
-    environment = {"GNUPGHOME": str(home), "PATH": os.environ["PATH"]}
-    command = ["gpg", "--armor", "--export", f"{name}@example.com"]
-    return subprocess.run(command, env=environment, check=True, capture_output=True).stdout
-
-
-def key_id(home: Path, name: str) -> str:
-    environment = {"GNUPGHOME": str(home), "PATH": os.environ["PATH"]}
-    command = ["gpg", "--list-keys", "--with-colons", f"{name}@example.com"]
-    listing = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
-    return next(line.split(":")[4] for line in listing.splitlines() if line.startswith("pub"))
-
-
-def sign_with_pgp(repository: Repository, home: Path, name: str = "ada") -> None:
-    repository.environment = {"GNUPGHOME": str(home)}
-    repository.git("config", "user.signingKey", f"{name}@example.com")
+@pytest.fixture(scope="module", params=SIGNERS)
+def people(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Signer]:
+    with signer(request.param, tmp_path_factory.mktemp("keys")) as having:
+        yield having
 
 
 def sign_with_ssh(repository: Repository, key: KeyPair, folder: Path) -> None:
@@ -83,12 +45,12 @@ def check(mode: str, reference: Reference, keys: dict[str, bytes], remote: Remot
     return verify(mode, resolved, *remote.objects(resolved, cache), keys)
 
 
-def test_pgp_commit_and_tag(gnupg: Path, repository: Repository, remote: Remote, cache: BareCache) -> None:
-    sign_with_pgp(repository, gnupg)
+def test_pgp_commit_and_tag(people: Signer, repository: Repository, remote: Remote, cache: BareCache) -> None:
+    people.signs(repository)
     commit = repository.commit({"a": "1"}, sign=True)
     tag = repository.tag("v1.0.0", sign=True)
-    keys = {"bob.asc": public(gnupg, "bob"), "ada.asc": public(gnupg, "ada")}
-    ada = key_id(gnupg, "ada")
+    keys = {"bob.asc": people.public("bob"), "ada.asc": people.public("ada")}
+    ada = people.key_id("ada")
     of_commit, of_tag = (
         f"\n\t- commit '{commit}' with key '{ada}'",
         f"\n\t- tag 'v1.0.0@{tag}' with key '{ada}'",
@@ -105,11 +67,11 @@ def test_pgp_commit_and_tag(gnupg: Path, repository: Repository, remote: Remote,
 
 
 def test_pgp_rsa_under_any_key_name(
-    gnupg: Path, repository: Repository, remote: Remote, cache: BareCache
+    people: Signer, repository: Repository, remote: Remote, cache: BareCache
 ) -> None:
-    sign_with_pgp(repository, gnupg, "bob")
+    people.signs(repository, "bob")
     repository.commit(sign=True)
-    assert key_id(gnupg, "bob") in check("HEAD", BRANCH, {"whatever": public(gnupg, "bob")}, remote, cache)
+    assert people.key_id("bob") in check("HEAD", BRANCH, {"whatever": people.public("bob")}, remote, cache)
 
 
 @pytest.mark.parametrize("kind", ["ed25519", "ecdsa", "rsa"])
@@ -131,18 +93,18 @@ def test_ssh(kind: str, repository: Repository, remote: Remote, cache: BareCache
     )
 
 
-def test_sha256_repositories(gnupg: Path, served: Path, server: GitHttpServer, caches: Caches) -> None:
+def test_sha256_repositories(people: Signer, served: Path, server: GitHttpServer, caches: Caches) -> None:
     repository = Repository(served, "new", object_format="sha256")
-    sign_with_pgp(repository, gnupg)
+    people.signs(repository)
     commit = repository.commit(sign=True)
     remote = Remote(RemoteUrl.parse(server.url("new.git")), timeout=20)
     cache = caches.open("default", "new", str(remote.url))
-    assert commit in check("HEAD", BRANCH, {"ada.asc": public(gnupg, "ada")}, remote, cache)
+    assert commit in check("HEAD", BRANCH, {"ada.asc": people.public("ada")}, remote, cache)
 
 
 @pytest.fixture
-def signed(gnupg: Path, repository: Repository) -> Repository:
-    sign_with_pgp(repository, gnupg)
+def signed(people: Signer, repository: Repository) -> Repository:
+    people.signs(repository)
     repository.commit({"a": "1"}, sign=True)
     repository.tag("v1.0.0", sign=True)
     return repository
@@ -156,8 +118,8 @@ def refused(
     return str(error.value), error.value.reason, error.value.stalling
 
 
-def test_somebody_else_s_key(signed: Repository, gnupg: Path, remote: Remote, cache: BareCache) -> None:
-    keys = {"bob.asc": public(gnupg, "bob")}
+def test_somebody_else_s_key(signed: Repository, people: Signer, remote: Remote, cache: BareCache) -> None:
+    keys = {"bob.asc": people.public("bob")}
     message, reason, stalling = refused("HEAD", BRANCH, keys, remote, cache)
     assert message.startswith(f"signature verification of commit '{signed.head()}' failed: ")
     assert "no matching key" in message
@@ -184,9 +146,11 @@ def test_ssh_signature_of_an_unknown_key(
     assert "unable to parse" in refused("HEAD", BRANCH, {"a.sshpub": b"junk"}, remote, cache)[0]
 
 
-def test_keys_that_cannot_be_read(signed: Repository, gnupg: Path, remote: Remote, cache: BareCache) -> None:
+def test_keys_that_cannot_be_read(
+    signed: Repository, people: Signer, remote: Remote, cache: BareCache
+) -> None:
     assert "unable to read armored key ring" in refused("HEAD", BRANCH, {"a.asc": b"junk"}, remote, cache)[0]
-    keys = {"a.asc": b"junk", "b.asc": public(gnupg, "ada")}
+    keys = {"a.asc": b"junk", "b.asc": people.public("ada")}
     assert "verified" in check("HEAD", BRANCH, keys, remote, cache)
 
 
@@ -207,19 +171,19 @@ def test_a_mode_of_tags_without_a_tag(signed: Repository, remote: Remote, cache:
     assert (reason, stalling) == ("InvalidVerificationMode", True)
 
 
-def test_a_changed_commit(signed: Repository, gnupg: Path, remote: Remote, cache: BareCache) -> None:
+def test_a_changed_commit(signed: Repository, people: Signer, remote: Remote, cache: BareCache) -> None:
     raw = signed.git("cat-file", "commit", "HEAD").replace("\nchange", "\nevil")
     (signed.work / "raw").write_text(raw)
     evil = signed.git("hash-object", "-t", "commit", "-w", "raw").strip()
     signed.git("update-ref", "refs/heads/main", evil)
-    assert "no matching key" in refused("HEAD", BRANCH, {"a.asc": public(gnupg, "ada")}, remote, cache)[0]
+    assert "no matching key" in refused("HEAD", BRANCH, {"a.asc": people.public("ada")}, remote, cache)[0]
 
 
 def test_an_old_signed_tag_under_a_new_name(
-    signed: Repository, gnupg: Path, remote: Remote, cache: BareCache
+    signed: Repository, people: Signer, remote: Remote, cache: BareCache
 ) -> None:
     signed.git("update-ref", "refs/tags/v2.0.0", signed.git("rev-parse", "refs/tags/v1.0.0").strip())
-    keys = {"a.asc": public(gnupg, "ada")}
+    keys = {"a.asc": people.public("ada")}
     message, reason, _ = refused("Tag", Reference(tag="v2.0.0"), keys, remote, cache)
     assert "what was signed is the tag 'v1.0.0'" in message
     assert reason == "InvalidTagSignature"
