@@ -23,6 +23,7 @@ from headgate.git.storage import ArtifactStorage, advertised_address
 from headgate.kube import Client, ObjectRef
 from headgate.kustomize.documents import CACHE
 from headgate.kustomize.labelselector import matches
+from headgate.loop import Turns, Watchdog
 from headgate.pools import NETWORK
 from headgate.reconcile.artifacts import ArtifactFetcher
 from headgate.reconcile.building import Builder
@@ -48,6 +49,7 @@ from headgate.reconcile.store import GIT_REPOSITORY, KUSTOMIZATION, SourceKey, S
 from headgate.reconcile.targets import Targets
 from headgate.reconcile.trees import SourceTrees
 from headgate.web.artifacts import artifact_app
+from headgate.web.aside import ServerAside
 from headgate.web.connections import Limits
 from headgate.web.descriptors import connections_per_site, raise_limit
 from headgate.web.hooks import hook_app
@@ -65,8 +67,8 @@ _TELLERS = frozenset(("events", "notifications"))
 """The parts that only tell what others did."""
 
 
-async def serve(config: Config) -> None:
-    """Run the operator until SIGINT or SIGTERM.
+async def serve(config: Config, turns: Turns) -> None:
+    """Run the operator until SIGINT or SIGTERM, on the loop whose turns are measured.
 
     Raises :class:`headgate.kube.AccessError` when there is no way to a cluster.
     """
@@ -76,16 +78,25 @@ async def serve(config: Config) -> None:
     )
     try:
         program = _Program(config, client, metrics)
-        sites = [
-            ("artifacts", artifact_app(config.storage_path), config.storage_addr),
-            ("probes", probe_app(ready={"watches": program.not_watching}), config.health_addr),
-            ("metrics", metrics_app(metrics), config.metrics_addr),
-        ]
+        metrics.loop(turns)
+        watchdog = Watchdog(turns, warn_after=config.loop_lag_warning, dead_after=config.max_loop_lag)
+        sites = [("artifacts", artifact_app(config.storage_path), config.storage_addr)]
         if program.receivers is not None:
             sites.append(("webhooks", hook_app(program.receivers, metrics.called), config.webhook_addr))
-        served = sum(parse_address(address) is not None for _, _, address in sites)
+        # Whatever the loop does, the kubelet and the scraper get their answers.
+        live, ready = {"loop": watchdog.dead}, {"watches": program.not_watching}
+        aside = [
+            ("probes", probe_app(live, ready), config.health_addr),
+            ("metrics", metrics_app(metrics), config.metrics_addr),
+        ]
+        served = sum(parse_address(address) is not None for _, _, address in (*sites, *aside))
         each = connections_per_site(config.max_connections, served, raise_limit())
-        async with WebServer(sites, Limits(each, config.client_timeout), metrics):
+        limits = Limits(each, config.client_timeout)
+        async with (
+            watchdog,
+            ServerAside(lambda: WebServer(aside, limits, metrics)),
+            WebServer(sites, limits, metrics),
+        ):
             if program.election is None or await _elected(program.election):
                 await program.run()
     finally:

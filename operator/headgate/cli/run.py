@@ -123,6 +123,18 @@ def switch(name: str, *, default: bool = False, help: str) -> Decorator:
     help="Processor time for all CEL expressions of a namespace within a minute.",
 )
 @click.option(
+    "--loop-lag-warning",
+    default="200ms",
+    show_default=True,
+    help="Log what holds the event loop for so long.",
+)
+@click.option(
+    "--max-loop-lag",
+    default="3m",
+    show_default=True,
+    help="/healthz fails when the event loop is held for so long.",
+)
+@click.option(
     "--interval-jitter-percentage",
     type=click.IntRange(0, 99),
     default=5,
@@ -280,6 +292,8 @@ def command(
     concurrent_fetches: int,
     max_fetch_timeout: str,
     requeue_dependency: str,
+    loop_lag_warning: str,
+    max_loop_lag: str,
     max_expression_cpu: str,
     max_expression_cpu_per_namespace: str,
     interval_jitter_percentage: int,
@@ -314,9 +328,9 @@ def command(
     log_encoding: str,
 ) -> None:
     """Run the operator until it is told to stop (SIGINT, SIGTERM)."""
-    import asyncio
     import os
 
+    from headgate import loop
     from headgate.api.duration import parse_duration
     from headgate.apply import GroupKind
     from headgate.cli.gates import parse_gates
@@ -368,6 +382,8 @@ def command(
         concurrent_fetches=concurrent_fetches,
         max_fetch_timeout=_seconds(parse_duration, "--max-fetch-timeout", max_fetch_timeout),
         requeue_dependency=_seconds(parse_duration, "--requeue-dependency", requeue_dependency),
+        loop_lag_warning=_positive(parse_duration, "--loop-lag-warning", loop_lag_warning),
+        max_loop_lag=_positive(parse_duration, "--max-loop-lag", max_loop_lag),
         max_expression_cpu=_positive(parse_duration, "--max-expression-cpu", max_expression_cpu),
         max_expression_cpu_per_namespace=_positive(
             parse_duration, "--max-expression-cpu-per-namespace", max_expression_cpu_per_namespace
@@ -402,8 +418,9 @@ def command(
         retention_ttl=_seconds(parse_duration, "--artifact-retention-ttl", artifact_retention_ttl),
         retention_records=artifact_retention_records,
     )
+    turns = loop.Turns()
     try:
-        asyncio.run(serve(config))
+        loop.run(serve(config, turns), turns)
     except (AccessError, AddressError, LeadershipLost) as error:
         raise click.ClickException(str(error)) from error
 

@@ -1,8 +1,10 @@
-"""The event loop is everybody's: long computations pause in it, and what held it up is reported."""
+"""The event loop is everybody's: long computations pause in it, and what holds it is reported."""
 
 from __future__ import annotations
 
 from headgate.loop.background import Background
 from headgate.loop.pauses import Pauses
+from headgate.loop.turns import BUCKETS, Turns, run
+from headgate.loop.watchdog import Watchdog
 
-__all__ = ["Background", "Pauses"]
+__all__ = ["BUCKETS", "Background", "Pauses", "Turns", "Watchdog", "run"]

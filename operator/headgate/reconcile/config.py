@@ -33,6 +33,10 @@ class Config:
     max_fetch_timeout: float = 600.0
     """The longest ``spec.timeout`` of a GitRepository that is honoured."""
     requeue_dependency: float = 30.0
+    loop_lag_warning: float = 0.2
+    """Turns of the event loop that take longer are logged."""
+    max_loop_lag: float = 180.0
+    """A turn that takes longer is the loop's last: liveness fails."""
     max_expression_cpu: float = 5.0
     """Processor time for all CEL expressions of one attempt ..."""
     max_expression_cpu_per_namespace: float = 20.0

@@ -123,8 +123,12 @@ class Controller(Generic[K]):
         return [now - started for started in list(self._running.values())]
 
     async def _work(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
         while True:
             key, triggers, waited = await self.queue.get()
+            # Tasks that it starts have its name, and the watchdog reports it.
+            task.set_name(f"{self.name} {key}")
             started = self._running[key] = time.monotonic()
             try:
                 outcome = await self._reconcile(key, triggers)

@@ -5,11 +5,18 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from itertools import accumulate
+from math import inf
 from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.metrics_core import HistogramMetricFamily
+from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
+
+from headgate.loop import BUCKETS, Turns
 
 __all__ = ["OwnMetrics"]
 
@@ -60,6 +67,7 @@ class OwnMetrics:
     """See the module's text; a :class:`headgate.reconcile.measure.Measure`."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
         self._steps = Histogram(
             "headgate_step_duration_seconds",
             "How long a build, an apply, a wait for health or a fetch took.",
@@ -126,6 +134,10 @@ class OwnMetrics:
         }
         for answer in ("asked", "shared"):
             self._refs.labels(answer)
+
+    def loop(self, turns: Turns) -> None:
+        """Announce the event loop's turns."""
+        self._registry.register(_TurnCollector(turns))
 
     def took(self, step: str, seconds: float, *, failed: bool) -> None:
         """Note that a step of a reconcile has ended."""
@@ -211,3 +223,23 @@ class Measured:
             with self._lock:
                 self._last = self._last if found is None else found
                 self._due, self._is_finding = self._clock() + self._every, False
+
+
+class _TurnCollector(Collector):
+    """A histogram that is counted where it costs least."""
+
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
+
+    def collect(self) -> Iterator[HistogramMetricFamily]:
+        counted = accumulate(self._turns.counts)
+        buckets = [
+            (floatToGoString(limit), count)  # type: ignore[no-untyped-call]
+            for limit, count in zip((*BUCKETS, inf), counted, strict=True)
+        ]
+        yield HistogramMetricFamily(
+            "headgate_loop_turn_seconds",
+            "How long a turn of the event loop took, in which everything else waits.",
+            buckets=buckets,
+            sum_value=self._turns.total,
+        )

@@ -1,0 +1,86 @@
+"""Reports what holds the event loop, while it does, and says whether the loop lives.
+
+A thread looks at the present turn of the loop. When it has lasted too long, the thread looks at what the loop's thread
+is doing: the task, which is named after the object that is worked at, and the lines of code. That is logged, again when
+the turn has lasted twice as long, and once more when it is over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import threading
+import traceback
+from types import TracebackType
+from typing import Final
+
+from headgate.loop.turns import Turns
+
+LOOKS: Final = 4
+"""How often within the time that is too long the thread looks."""
+_LINES: Final = 4
+"""Lines of code that are shown, the innermost last."""
+
+_log = logging.getLogger("headgate.loop")
+
+
+class Watchdog:
+    """Watches the loop it is started on, as an asynchronous context manager."""
+
+    def __init__(self, turns: Turns, *, warn_after: float, dead_after: float) -> None:
+        """``warn_after``: seconds of a turn that are reported; ``dead_after``: those that no loop survives."""
+        self._turns, self._warn_after, self._dead_after = turns, warn_after, dead_after
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop_thread = 0
+        self._report_at = warn_after
+        self._reported: tuple[int, str] | None = None
+
+    def dead(self) -> str | None:
+        """A check of liveness: what is wrong, None while the loop goes on. May be called from any thread."""
+        _, seconds = self._turns.present()
+        if seconds < self._dead_after:
+            return None
+        return f"the event loop has been held for {seconds:.0f}s"
+
+    async def __aenter__(self) -> Watchdog:
+        self._loop, self._loop_thread = asyncio.get_running_loop(), threading.get_ident()
+        self._thread.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end.set()
+
+    def _watch(self) -> None:
+        while not self._end.wait(self._warn_after / LOOKS):
+            self._look()
+
+    def _look(self) -> None:
+        number, seconds = self._turns.present()
+        if self._reported is not None and self._reported[0] != number:
+            _log.warning("the event loop goes on after %s", self._reported[1])
+            self._reported, self._report_at = None, self._warn_after
+        if seconds < self._report_at:
+            return
+        doing = self._doing()
+        if self._turns.number != number:
+            return  # It went on meanwhile, so this is about something else.
+        _log.warning("the event loop has been held for %.2fs by %s", seconds, doing)
+        self._reported, self._report_at = (number, doing), max(seconds, self._report_at) * 2
+
+    def _doing(self) -> str:
+        task = asyncio.current_task(self._loop)
+        frame = sys._current_frames().get(self._loop_thread)
+        name = task.get_name() if task is not None else "a callback"
+        lines = traceback.extract_stack(frame)[-_LINES:] if frame is not None else []
+        shown = " > ".join(f"{_short(line.filename)}:{line.lineno} {line.name}" for line in lines)
+        return f"{name} at {shown}"
+
+
+def _short(path: str) -> str:
+    """The path below the package or the libraries."""
+    return path.rpartition("/headgate/")[2] if "/headgate/" in path else path.rpartition("/site-packages/")[2]
