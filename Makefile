@@ -103,6 +103,10 @@ differential-long: venv ## Many generated trees, built by us and by kustomize, c
 fuzz: venv ## The property tests with many more examples (minutes)
 	$(BIN)/pytest tests --ignore=tests/e2e -m hypothesis --hypothesis-profile=long $(ARGS)
 
+.PHONY: model-long
+model-long: venv ## Thousands of invented worlds of inventory and prune, with progress: make model-long ARGS="5000 1" (worlds, seed)
+	$(BIN)/python -W ignore -m tests.model.explore $(ARGS)
+
 .PHONY: golden
 golden: venv ## Replay recorded traces of Flux against Headgate: make golden GOLDEN=DIR (the harness, not part of this repository)
 	@$(BIN)/python hack/golden.py $(if $(GOLDEN),--golden '$(GOLDEN)') $(ARGS)

@@ -1,0 +1,175 @@
+"""The operator as the worlds run it: the product's own wiring, with the cluster's side and Git's side in memory.
+
+Taken out are Kopf (whose watches of the custom resources are played here, in its order: everything is indexed before
+any event is given), the sockets, and the download of artifacts. All else is what ``headgate run`` runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random as global_random
+import tempfile
+from pathlib import Path
+from random import Random
+from typing import Any
+from unittest import mock
+
+from headgate import serve
+from headgate.api.source import Artifact
+from headgate.kube import Client
+from headgate.kustomize.tree import MemoryTree
+from headgate.reconcile.artifacts import ArtifactMissing
+from headgate.reconcile.config import Config
+from headgate.reconcile.store import SourceKey
+from headgate.web.metrics import Metrics
+from tests.model.apiserver import ApiServer
+from tests.model.border import Fault, Line
+from tests.model.clock import VirtualLoop
+from tests.model.git import Git
+from tests.model.objects import copied
+from tests.model.store import Change
+
+Obj = dict[str, Any]
+
+_FOLDER = Path(tempfile.gettempdir()) / "headgate-model"
+_WATCHED = (
+    ("kustomize.toolkit.fluxcd.io", "kustomizations"),
+    ("source.toolkit.fluxcd.io", "externalartifacts"),
+)
+CONFIG = Config(
+    storage_path=_FOLDER,
+    no_remote_bases=True,
+    jitter=0.0,
+    requeue_dependency=5.0,
+    watch_configs_label_selector="",
+)
+
+
+class _Tree(MemoryTree):
+    def close(self) -> None:
+        pass
+
+
+class _Fetcher:
+    """Gives the tree of a revision of the model's Git."""
+
+    def __init__(self, git: Git) -> None:
+        self._git = git
+
+    async def fetch(self, key: SourceKey, artifact: Artifact) -> _Tree:
+        await asyncio.sleep(0.01)
+        files = self._git.files(artifact.revision)
+        if files is None:
+            raise ArtifactMissing(f"no {artifact.revision}")
+        return _Tree(files)
+
+    async def close(self) -> None:
+        pass
+
+
+class _Program(serve._Program):
+    """The product's program, told of the custom resources by :class:`Incarnation`."""
+
+    def __init__(self, config: Config, client: Client, watches: Any) -> None:
+        super().__init__(config, client, Metrics())
+        self._watches = watches
+
+    async def _watch(self) -> None:
+        await self._watches(self._operator)
+        await self._end()
+
+
+class Incarnation:
+    """One process of the operator, from its start to its end."""
+
+    def __init__(
+        self, server: ApiServer, git: Git, loop: VirtualLoop, random: Random, faults: list[Fault]
+    ) -> None:
+        self._server, self._loop, self._random = server, loop, random
+        self.line = Line(server, loop, random, faults)
+        self.line.on_death = self._died
+        self._stop = asyncio.Event()
+        self._news = asyncio.Event()
+        self._waiting: list[tuple[float, Change]] = []
+        global_random.seed(random.random())
+        with mock.patch.object(serve, "ArtifactFetcher", return_value=_Fetcher(git)):
+            self._program = _Program(CONFIG, Client(self.line), self._feed)
+        server.observers.append(self._changed)
+        self._task = loop.create_task(self._program.run())
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still runs."""
+        return not self.line.dead and not self._task.done()
+
+    def failure(self) -> BaseException | None:
+        """What ended it, if that was neither a kill nor a stop."""
+        if self._task.done() and not self._task.cancelled():
+            return self._task.exception()
+        return None
+
+    async def stop(self) -> None:
+        """End it as SIGTERM does."""
+        self._stop.set()
+        self._news.set()
+        await asyncio.wait([self._task])
+        await self._closed()
+
+    async def kill(self) -> None:
+        """End it at once: nothing that it does from now on reaches anybody."""
+        self.line.dead = True
+        await self._closed()
+
+    def _died(self) -> None:
+        self._task.cancel()
+
+    async def _closed(self) -> None:
+        self.line.dead = True
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        if self._changed in self._server.observers:
+            self._server.observers.remove(self._changed)
+            await self.line.close()
+
+    # What Kopf does.
+
+    def _changed(self, change: Change) -> None:
+        if change.kind.store in _WATCHED:
+            delay = self._random.choice((0.002, 0.01, 0.05, 0.4))
+            due = max(self._loop.now + delay, self._waiting[-1][0] if self._waiting else 0.0)
+            self._waiting.append((due, change))
+            self._news.set()
+
+    async def _feed(self, operator: Any) -> None:
+        kustomizations, sources = ([copied(o) for o in self._server.objects[s].values()] for s in _WATCHED)
+        self._waiting.clear()
+        for obj in sources:
+            operator.seen_source(obj)
+        for obj in kustomizations:
+            operator.seen_kustomization(obj)
+        for obj in sources:
+            operator.source_event(obj, deleted=False)
+        for obj in kustomizations:
+            operator.kustomization_event(obj, deleted=False)
+        while not self._stop.is_set():
+            if not self._waiting:
+                self._news.clear()
+                await self._news.wait()
+                continue
+            due, change = self._waiting[0]
+            await asyncio.sleep(max(0.0, due - self._loop.now))
+            self._waiting.pop(0)
+            if self.line.dead:
+                return
+            self._tell(operator, change)
+
+    def _tell(self, operator: Any, change: Change) -> None:
+        obj, deleted = copied(change.object), change.new is None
+        if change.kind.kind == "Kustomization":
+            if not deleted:
+                operator.seen_kustomization(obj)
+            operator.kustomization_event(obj, deleted=deleted)
+        else:
+            if not deleted:
+                operator.seen_source(obj)
+            operator.source_event(obj, deleted=deleted)

