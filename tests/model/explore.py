@@ -1,6 +1,6 @@
 """Many worlds, with progress: ``make model-long ARGS=20000``, or ``python -m tests.model.explore [WORLDS] [SEED]``.
 
-It goes on after a broken invariant. At the end each sort of breakage is told by the smallest story that was found of it.
+It goes on after a broken invariant. At the end each sort of breakage is told by the smallest story found of it.
 """
 
 from __future__ import annotations
