@@ -198,3 +198,49 @@ def test_the_good_one_goes_on(all_bad: Area) -> None:
     revision = all_bad.commit({"good/a.yaml": config_map("good", v="2")})
     all_bad.ready("good", revision)
     assert (all_bad.config_map("good") or {})["data"] == {"v": "2"}
+
+
+@pytest.mark.parametrize("field", ["interval", "retryInterval", "timeout"])
+def test_a_time_that_only_the_pattern_allows_is_refused_and_keeps_nothing_from_being_deleted(
+    area: Area, field: str
+) -> None:
+    area.commit({"apps/a.yaml": config_map("a")})
+    area.source()
+    area.kustomization("apps")
+    area.ready("apps")
+    area.change("apps", {field: "99999999h"})
+    said = area.failed("apps", "InvalidSpec", rf"^spec\.{field}: must be less than 292 years")
+    assert condition(area.get("apps"), "Stalled")["message"] == said["message"]
+    # While it is suspended nothing is deleted, as ever.
+    area.change("apps", {"suspend": True})
+    area.delete("apps")
+    assert area.config_map("a") is not None
+    area.kustomization("apps", **{field: "99999999h"})
+    area.failed("apps", "InvalidSpec", rf"^spec\.{field}: ")
+    area.change("apps", {field: "10m"})
+    area.ready("apps")
+    area.change("apps", {field: "99999999h"})
+    area.failed("apps", "InvalidSpec", rf"^spec\.{field}: ")
+    area.delete("apps")
+    assert area.config_map("a") is None
+
+
+def test_a_git_repository_with_such_a_time_can_be_deleted_too(area: Area) -> None:
+    area.commit({"apps/a.yaml": config_map("a")})
+    area.source()
+    area.change("source", {"interval": "99999999h"}, kind=SOURCE)
+    until(
+        "it says what is wrong",
+        lambda: condition(area.get("source", SOURCE))["message"].startswith("spec.interval: must be less"),
+    )
+    area.delete("source", SOURCE)
+
+
+def test_a_list_may_have_so_many_entries(area: Area) -> None:
+    area.commit({"apps/a.yaml": config_map("a")})
+    area.source()
+    area.kustomization("apps", dependsOn=[{"name": f"x{i}"} for i in range(1_001)])
+    area.failed(
+        "apps", "InvalidSpec", r"^spec\.dependsOn: has 1001 entries, more than 1000 \(--max-list-entries\)"
+    )
+    area.delete("apps")

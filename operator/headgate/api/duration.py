@@ -20,6 +20,8 @@ _NANOSECONDS = {
     "h": 3600 * 10**9,
 }
 _TERM = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)", re.ASCII)
+_LONGEST = 200
+"""Characters; nobody writes so many, and numbers of any length would take any time to read."""
 _LIMIT = 2**63 - 1
 """Go keeps a duration in a signed 64-bit number of nanoseconds: a little over 292 years."""
 
@@ -36,6 +38,8 @@ def parse_duration(text: str) -> float:
     >>> parse_duration("1h2m3.5s")
     3723.5
     """
+    if len(text) > _LONGEST:
+        raise InvalidDuration(f"must have at most {_LONGEST} characters, not {len(text)}")
     unsigned = text[1:] if text[:1] in ("-", "+") else text
     if unsigned == "0":
         return 0.0

@@ -23,17 +23,21 @@ _NAMES: dict[type, str] = {
 }
 
 
+MAX_ENTRIES = 1000
+"""Of a list, unless an option says otherwise."""
+
+
 class Fields:
-    """A mapping of the object and the path that leads to it.
+    """A mapping of the object and the path that leads to it; lists in it have at most ``max_entries``.
 
     A field that is absent or null counts as not set, as it does for the API server. Every method raises
     :class:`InvalidSpec` for a value of the wrong type.
     """
 
-    __slots__ = ("_path", "_values")
+    __slots__ = ("_max_entries", "_path", "_values")
 
-    def __init__(self, values: Any, path: str) -> None:
-        self._path = path
+    def __init__(self, values: Any, path: str, max_entries: int = MAX_ENTRIES) -> None:
+        self._path, self._max_entries = path, max_entries
         self._values: Mapping[str, Any] = _typed(values, dict, path)
 
     def path(self, name: str) -> str:
@@ -70,7 +74,7 @@ class Fields:
         if not value:
             return default
         if value not in allowed:
-            raise self.invalid(name, f"must be one of {', '.join(allowed)}, not {value!r}")
+            raise self.invalid(name, f"must be one of {', '.join(allowed)}, not {value[:100]!r}")
         return value
 
     def flag(self, name: str) -> bool:
@@ -115,7 +119,7 @@ class Fields:
     def optional_object(self, name: str, parse: Callable[[Fields], T]) -> T | None:
         """A nested mapping, parsed; None when not set."""
         value = self._values.get(name)
-        return None if value is None else parse(Fields(value, self.path(name)))
+        return None if value is None else parse(self._below(value, name))
 
     def required_object(self, name: str, parse: Callable[[Fields], T]) -> T:
         """A nested mapping that must be there, parsed."""
@@ -126,11 +130,21 @@ class Fields:
 
     def objects(self, name: str, parse: Callable[[Fields], T]) -> tuple[T, ...]:
         """A list of nested mappings, each parsed; empty when not set."""
-        return tuple(parse(Fields(v, f"{self.path(name)}[{i}]")) for i, v in enumerate(self._list(name)))
+        return tuple(parse(self._below(v, f"{name}[{i}]")) for i, v in enumerate(self._list(name)))
+
+    def _below(self, values: Any, name: str) -> Fields:
+        return Fields(values, self.path(name), self._max_entries)
 
     def _list(self, name: str) -> list[Any]:
         value = self._values.get(name)
-        return [] if value is None else list(_typed(value, list, self.path(name)))
+        if value is None:
+            return []
+        entries = list(_typed(value, list, self.path(name)))
+        if len(entries) > self._max_entries:
+            raise self.invalid(
+                name, f"has {len(entries)} entries, more than {self._max_entries} (--max-list-entries)"
+            )
+        return entries
 
 
 def _typed(value: Any, wanted: type, path: str) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from headgate.api.fields import Fields
+from headgate.api.fields import MAX_ENTRIES, Fields
 from headgate.api.labels import REQUESTED_AT
 from headgate.api.meta import LocalReference, ObjectKey
 
@@ -134,14 +134,14 @@ class GitRepository:
     spec: GitRepositorySpec
 
     @classmethod
-    def from_object(cls, obj: Obj) -> GitRepository:
-        """From a raw object; raises :class:`headgate.api.InvalidSpec`."""
+    def from_object(cls, obj: Obj, max_entries: int = MAX_ENTRIES) -> GitRepository:
+        """From a raw object, whose lists may have ``max_entries``; raises :class:`headgate.api.InvalidSpec`."""
         meta = obj["metadata"]
         return cls(
             key=ObjectKey(meta["namespace"], meta["name"]),
             generation=int(meta.get("generation") or 0),
             requested_at=(meta.get("annotations") or {}).get(REQUESTED_AT),
-            spec=GitRepositorySpec.parse(Fields(obj.get("spec"), "spec")),
+            spec=GitRepositorySpec.parse(Fields(obj.get("spec"), "spec", max_entries)),
         )
 
     @property

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from headgate.api.fields import Fields
+from headgate.api.errors import InvalidSpec
+from headgate.api.fields import MAX_ENTRIES, Fields
 from headgate.api.labels import REQUESTED_AT
 from headgate.api.meta import LocalReference, ObjectKey, Reference
 from headgate.api.source import SOURCE_KINDS
@@ -19,6 +20,7 @@ BUILD_METADATA = ("originAnnotations", "transformerAnnotations")
 
 MINIMUM_DEFAULT_TIMEOUT = 30.0
 """Seconds: the least timeout that is derived from the interval."""
+_HOUR = 3600.0
 _MARGIN = 30.0
 """Seconds by which the derived timeout ends before the next interval begins."""
 _DEFAULT_HEALTH_CHECK_API = "apps/v1"
@@ -301,6 +303,20 @@ class KustomizationSpec:
             ignore=fields.objects("ignore", IgnoreRule.parse),
         )
 
+    @staticmethod
+    def parse_for_deletion(fields: Fields) -> KustomizationSpec:
+        """What a deletion takes from ``spec``, but for the cluster."""
+        return KustomizationSpec(
+            interval=_usable(fields, "interval") or _HOUR,
+            prune=fields.flag("prune"),
+            source_ref=Reference("", ""),
+            retry_interval=_usable(fields, "retryInterval"),
+            deletion_policy=fields.choice("deletionPolicy", DELETION_POLICIES),
+            service_account_name=fields.text("serviceAccountName"),
+            suspend=fields.flag("suspend"),
+            timeout=_usable(fields, "timeout"),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Kustomization:
@@ -313,14 +329,32 @@ class Kustomization:
     spec: KustomizationSpec
 
     @classmethod
-    def from_object(cls, obj: Obj) -> Kustomization:
-        """From a raw object; raises :class:`headgate.api.InvalidSpec`."""
+    def from_object(cls, obj: Obj, max_entries: int = MAX_ENTRIES) -> Kustomization:
+        """From a raw object, whose lists may have ``max_entries``; raises :class:`headgate.api.InvalidSpec`."""
+        return cls._of(obj, KustomizationSpec.parse(Fields(obj.get("spec"), "spec", max_entries)))
+
+    @classmethod
+    def for_deletion(cls, obj: Obj) -> Kustomization:
+        """What deleting a raw object takes, whatever is wrong with the rest of its spec.
+
+        Times that cannot be used are as if they were not set. Raises :class:`headgate.api.InvalidSpec` where it cannot
+        be known in which cluster objects are to be deleted.
+        """
+        fields = Fields(obj.get("spec"), "spec")
+        ks = cls._of(obj, KustomizationSpec.parse_for_deletion(fields))
+        if not ks.deletes:
+            return ks
+        access = fields.optional_object("kubeConfig", KubeConfig.parse)
+        return replace(ks, spec=replace(ks.spec, kube_config=access))
+
+    @classmethod
+    def _of(cls, obj: Obj, spec: KustomizationSpec) -> Kustomization:
         meta = obj["metadata"]
         return cls(
             key=ObjectKey(meta["namespace"], meta["name"]),
             generation=int(meta.get("generation") or 0),
             requested_at=(meta.get("annotations") or {}).get(REQUESTED_AT),
-            spec=KustomizationSpec.parse(Fields(obj.get("spec"), "spec")),
+            spec=spec,
         )
 
     @property
@@ -354,6 +388,14 @@ class Kustomization:
         return self.spec.deletion_policy or DELETION_POLICIES[0]
 
     @property
+    def deletes(self) -> bool:
+        """Whether the objects are deleted with the Kustomization."""
+        if self.spec.suspend:
+            return False
+        policy = self.deletion_policy
+        return self.spec.prune if policy == "MirrorPrune" else policy in ("Delete", "WaitForTermination")
+
+    @property
     def source(self) -> Reference:
         """The source, its namespace filled in."""
         ref = self.spec.source_ref
@@ -363,6 +405,13 @@ class Kustomization:
     def dependencies(self) -> tuple[ObjectKey, ...]:
         """The Kustomizations it depends on, in the order of the spec."""
         return tuple(ObjectKey(d.namespace or self.namespace, d.name) for d in self.spec.depends_on)
+
+
+def _usable(fields: Fields, name: str) -> float | None:
+    try:
+        return fields.optional_duration(name)
+    except InvalidSpec:
+        return None
 
 
 def _source_ref(fields: Fields) -> Reference:

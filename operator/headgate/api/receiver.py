@@ -10,7 +10,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any, Final
 
-from headgate.api.fields import Fields
+from headgate.api.fields import MAX_ENTRIES, Fields
 from headgate.api.labels import REQUESTED_AT
 from headgate.api.meta import LocalReference, ObjectKey
 
@@ -107,13 +107,13 @@ class Receiver:
     spec: ReceiverSpec
 
     @classmethod
-    def from_object(cls, obj: Obj) -> Receiver:
-        """From a raw object; raises :class:`headgate.api.InvalidSpec`."""
+    def from_object(cls, obj: Obj, max_entries: int = MAX_ENTRIES) -> Receiver:
+        """From a raw object, whose lists may have ``max_entries``; raises :class:`headgate.api.InvalidSpec`."""
         meta = obj["metadata"]
         return cls(
             key=ObjectKey(meta["namespace"], meta["name"]),
             requested_at=(meta.get("annotations") or {}).get(REQUESTED_AT),
-            spec=ReceiverSpec.parse(Fields(obj.get("spec"), "spec")),
+            spec=ReceiverSpec.parse(Fields(obj.get("spec"), "spec", max_entries)),
         )
 
     def path(self, token: bytes) -> str:

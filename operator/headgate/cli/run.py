@@ -123,6 +123,13 @@ def switch(name: str, *, default: bool = False, help: str) -> Decorator:
     help="Processor time for all CEL expressions of a namespace within a minute.",
 )
 @click.option(
+    "--max-list-entries",
+    type=click.IntRange(min=1),
+    default=1000,
+    show_default=True,
+    help="Entries of a list in the spec of a Kustomization, GitRepository or Receiver.",
+)
+@click.option(
     "--loop-lag-warning",
     default="200ms",
     show_default=True,
@@ -292,6 +299,7 @@ def command(
     concurrent_fetches: int,
     max_fetch_timeout: str,
     requeue_dependency: str,
+    max_list_entries: int,
     loop_lag_warning: str,
     max_loop_lag: str,
     max_expression_cpu: str,
@@ -382,6 +390,7 @@ def command(
         concurrent_fetches=concurrent_fetches,
         max_fetch_timeout=_seconds(parse_duration, "--max-fetch-timeout", max_fetch_timeout),
         requeue_dependency=_seconds(parse_duration, "--requeue-dependency", requeue_dependency),
+        max_list_entries=max_list_entries,
         loop_lag_warning=_positive(parse_duration, "--loop-lag-warning", loop_lag_warning),
         max_loop_lag=_positive(parse_duration, "--max-loop-lag", max_loop_lag),
         max_expression_cpu=_positive(parse_duration, "--max-expression-cpu", max_expression_cpu),

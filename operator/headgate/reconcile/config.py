@@ -37,6 +37,8 @@ class Config:
     """Turns of the event loop that take longer are logged."""
     max_loop_lag: float = 180.0
     """A turn that takes longer is the loop's last: liveness fails."""
+    max_list_entries: int = 1000
+    """Entries of any list in the spec of a custom resource."""
     max_expression_cpu: float = 5.0
     """Processor time for all CEL expressions of one attempt ..."""
     max_expression_cpu_per_namespace: float = 20.0

@@ -26,6 +26,9 @@ BACKOFF_BASE = 0.75
 BACKOFF_MAX = 900.0
 """Seconds between retries at the most (Flux: ``--max-retry-delay``)."""
 
+LEAST_PAUSE = 1.0
+"""Seconds at the least between two looks that an object's own intervals ask for."""
+
 INTERVAL = Trigger(Priority.ROUTINE, "interval", depth=Depth.VERIFY)
 WAKE = Trigger(Priority.ROUTINE, "timer")
 RETRY = Trigger(Priority.ROUTINE, "retry after an error", depth=Depth.APPLY)
@@ -147,7 +150,8 @@ class Controller(Generic[K]):
             elif outcome.after is None:
                 self.queue.unschedule(key)
             else:
-                self.queue.schedule(key, outcome.after, outcome.trigger)
+                least = 0.0 if outcome.trigger is WAKE else LEAST_PAUSE
+                self.queue.schedule(key, max(least, outcome.after), outcome.trigger)
             if self._observer is not None:
                 self._tell(self._observer, key, waited, time.monotonic() - started, outcome)
 

@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from headgate.api import Kustomization, ObjectKey, labels, reasons
+from headgate.api import InvalidSpec, Kustomization, ObjectKey, labels, reasons
 from headgate.api import inventory as inv
 from headgate.apply import Action
 from headgate.kube import Client, ObjectRef
@@ -55,11 +55,18 @@ class Finalizer:
         """Delete what is to be deleted and let the Kustomization go."""
         if labels.FINALIZER not in (obj["metadata"].get("finalizers") or []):
             return NOTHING_MORE
-        ks = Kustomization.from_object(obj)
         entries = inv.from_status(obj.get("status") or {})
-        if key in self._terminations:
+        try:
+            ks = Kustomization.for_deletion(obj)
+        except InvalidSpec as error:
+            if entries:
+                return await self._undecided(key, obj, f"unable to prune objects: {error}")
+            ks = None
+        if ks is None:
+            outcome = None
+        elif key in self._terminations:
             outcome = self._still_terminating(key, obj)
-        elif _deletes(ks) and entries:
+        elif ks.deletes and entries:
             outcome = await self._delete_as_owner(key, ks, obj, entries)
         else:
             outcome = None
@@ -67,6 +74,15 @@ class Finalizer:
             return outcome
         await finalizers.remove(self._client, obj, MANAGER)
         self._backoff.reset(key)
+        return NOTHING_MORE
+
+    async def _undecided(self, key: ObjectKey, obj: Obj, message: str) -> Outcome:
+        """It is not known which objects to delete, or where: an edit of the spec helps."""
+        _log.error("%s: %s", key, message)
+        self._tell(obj, WARNING, message)
+        session = StatusSession(self._client, obj, manager=MANAGER, written=self._keep)
+        session.mark(reasons.READY, "False", reasons.PRUNE_FAILED, message)
+        await session.write()
         return NOTHING_MORE
 
     async def _delete_as_owner(
@@ -143,10 +159,3 @@ class Finalizer:
         revision = status.get("lastAppliedRevision")
         annotations = {f"{labels.GROUP}/revision": revision} if revision else {}
         self._events.emit(Event(obj, COMPONENT, type, reason, message, annotations))
-
-
-def _deletes(ks: Kustomization) -> bool:
-    if ks.spec.suspend:
-        return False
-    policy = ks.deletion_policy
-    return ks.spec.prune if policy == "MirrorPrune" else policy in ("Delete", "WaitForTermination")

@@ -102,16 +102,16 @@ class KustomizationReconciler:
         self._store.put_kustomization(obj)
         session = StatusSession(self._client, obj, manager=STATUS_MANAGER, written=self._written)
         requested = (obj["metadata"].get("annotations") or {}).get(labels.REQUESTED_AT)
-        try:
-            ks = Kustomization.from_object(obj)
-        except InvalidSpec as error:
-            self._close(memory)
-            await self._reporter.invalid(session, requested, str(error))
-            return NOTHING_MORE
-        if ks.spec.suspend:
+        if (obj.get("spec") or {}).get("suspend"):
             self._close(memory)
             settle(session, requested)
             await session.write()
+            return NOTHING_MORE
+        try:
+            ks = Kustomization.from_object(obj, self._config.max_list_entries)
+        except InvalidSpec as error:
+            self._close(memory)
+            await self._reporter.invalid(session, requested, str(error))
             return NOTHING_MORE
         depth = max(t.depth for t in triggers)
         if memory.open is not None:
@@ -370,12 +370,15 @@ class KustomizationReconciler:
         return Outcome(keep_timer=True)
 
     def _at_interval(self, ks: Kustomization) -> Outcome:
+        if not ks.spec.interval:
+            return NOTHING_MORE  # As in Flux: no time, no visit.
         spread = 1 + self._config.jitter * (2 * random.random() - 1)  # noqa: S311 - spreads load
         return Outcome(after=ks.spec.interval * spread)
 
     async def _fail(self, attempt: Attempt, failure: Failed) -> Outcome:
         await self._reporter.failed(attempt, failure)
-        return NOTHING_MORE if failure.stalled else Outcome(after=attempt.ks.retry_interval, trigger=RETRY)
+        pause = attempt.ks.retry_interval
+        return NOTHING_MORE if failure.stalled or not pause else Outcome(after=pause, trigger=RETRY)
 
     def _cancel_report(self, memory: Memory) -> None:
         if memory.report is not None:

@@ -144,7 +144,7 @@ class Receivers:
         if requested is not None:
             session.status["lastHandledReconcileAt"] = requested
         try:
-            receiver = Receiver.from_object(obj)
+            receiver = Receiver.from_object(obj, self._config.max_list_entries)
         except InvalidSpec as error:
             self._drop(key)
             return await self._stall(session, reasons.VALIDATION_FAILED, str(error))

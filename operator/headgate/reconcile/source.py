@@ -115,16 +115,16 @@ class SourceReconciler:
         self._store.put_source(obj)
         session = StatusSession(self._client, obj, manager=COMPONENT, written=self._written)
         requested = (obj["metadata"].get("annotations") or {}).get(labels.REQUESTED_AT)
-        try:
-            source = GitRepository.from_object(obj)
-            spec = source.spec
-        except InvalidSpec as error:
-            return await self._report.failed(key, session, requested, reasons.INVALID_SPEC, str(error), None)
-        if spec.suspend:
+        if (obj.get("spec") or {}).get("suspend"):
             summarise(session, requested)
             await self._restore(source_key, session)
             await session.write()
             return NOTHING_MORE
+        try:
+            source = GitRepository.from_object(obj, self._config.max_list_entries)
+            spec = source.spec
+        except InvalidSpec as error:
+            return await self._report.failed(key, session, requested, reasons.INVALID_SPEC, str(error), None)
         try:
             if since is None and requested != session.status.get("lastHandledReconcileAt"):
                 since = time.monotonic()

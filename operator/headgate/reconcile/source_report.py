@@ -11,7 +11,7 @@ import random
 
 from headgate.api import GitRepository, ObjectKey, format_duration, labels, reasons
 from headgate.git.errors import CredentialsError, GitError, IncludeFailed, StorageError, VerificationFailed
-from headgate.reconcile.controller import Outcome
+from headgate.reconcile.controller import NOTHING_MORE, Outcome
 from headgate.reconcile.events import NORMAL, WARNING, Event, EventRecorder
 from headgate.reconcile.status import StatusSession
 
@@ -46,6 +46,8 @@ class SourceReport:
         summarise(session, requested)
         await session.write()
         spread = 1 + self._jitter * (2 * random.random() - 1)  # noqa: S311 - spreads load
+        if not source.spec.interval:
+            return NOTHING_MORE  # As in Flux: no time, no visit.
         return Outcome(after=source.spec.interval * spread - age)
 
     async def failed(
