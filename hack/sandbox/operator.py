@@ -20,7 +20,7 @@ from controlplane.ports import LOOPBACK, free_ports
 from controlplane.tether import tied
 
 START_TIMEOUT = 60.0
-STOP_TIMEOUT = 20.0
+STOP_TIMEOUT = 60.0
 _LOG_TAIL = 15
 
 

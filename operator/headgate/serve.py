@@ -19,7 +19,7 @@ from headgate import __version__, handlers, pools
 from headgate.api import ObjectKey
 from headgate.cel import CpuLimits, Evaluator
 from headgate.git.remotes import RemoteBases
-from headgate.git.storage import ArtifactStorage, advertised_address
+from headgate.git.storage import ArtifactStorage, PathKey, advertised_address
 from headgate.kube import Client, ObjectRef
 from headgate.kustomize.documents import CACHE
 from headgate.kustomize.labelselector import matches
@@ -80,7 +80,8 @@ async def serve(config: Config, turns: Turns) -> None:
         program = _Program(config, client, metrics)
         metrics.loop(turns)
         watchdog = Watchdog(turns, warn_after=config.loop_lag_warning, dead_after=config.max_loop_lag)
-        sites = [("artifacts", artifact_app(config.storage_path), config.storage_addr)]
+        artifacts = artifact_app(config.storage_path, unguessable=config.unguessable_artifact_paths)
+        sites = [("artifacts", artifacts, config.storage_addr)]
         if program.receivers is not None:
             sites.append(("webhooks", hook_app(program.receivers, metrics.called), config.webhook_addr))
         # Whatever the loop does, the kubelet and the scraper get their answers.
@@ -181,6 +182,7 @@ class _Program:
             advertised_address(config.storage_addr, config.storage_adv_addr),
             retention_ttl=config.retention_ttl,
             retention_records=config.retention_records,
+            path_key=PathKey(config.storage_path) if config.unguessable_artifact_paths else None,
         )
         self._evaluator = Evaluator(
             CpuLimits(config.max_expression_cpu, config.max_expression_cpu_per_namespace), observer=metrics

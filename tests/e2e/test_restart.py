@@ -100,11 +100,12 @@ def test_a_restart_writes_nothing_to_the_workloads(
             "configured" not in event["message"] for app in APPS for event in area.events(app)[told[app] :]
         )
         artifact = area.ready("source", kind=SOURCE)["status"]["artifact"]
-        with urllib.request.urlopen(artifact["url"], timeout=10) as answer:
+        with urllib.request.urlopen(artifact["url"], timeout=60) as answer:
             assert len(answer.read()) == artifact["size"]
-        assert (stored.stat().st_mtime_ns == packed) is (ending is not storage_lost), (
-            "packed only if it was lost"
-        )
+        now = tmp_path / "storage" / artifact["path"]
+        kept = ending is not storage_lost
+        assert (now.stat().st_mtime_ns == packed) is kept, "packed only if it was lost"
+        assert (now == stored) is kept, "what is in the path was lost with it"
         # And it follows Git as before.
         area.ready("one", area.commit({"one/a.yaml": config_map("one-a", v="2")}))
         area.close()

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import tarfile
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from typing import Any
@@ -129,8 +130,23 @@ def test_references(area: Area) -> None:
 
 
 def download(artifact: dict[str, Any]) -> bytes:
-    with urllib.request.urlopen(artifact["url"], timeout=10) as answer:
+    with urllib.request.urlopen(artifact["url"], timeout=60) as answer:
         return bytes(answer.read())
+
+
+def test_who_knows_only_the_commit_gets_no_files(area: Area) -> None:
+    """Nobody is asked for credentials there, and whoever reads a Kustomization's status knows its commits."""
+    area.commit({"apps/a.yaml": config_map("a")})
+    artifact, other = (area.source(name)["status"]["artifact"] for name in ("source", "other"))
+    assert download(artifact)
+    url, commit = artifact["url"], artifact["revision"].partition(":")[2]
+    folder, _, file = url.rpartition("/")
+    assert file.startswith(commit)
+    mark = other["url"].rpartition("/")[2].removeprefix(commit)
+    for guess in ("", f"{commit}.tar.gz", f"{commit}{mark}", "latest.tar.gz", f"{commit}-{'0' * 32}.tar.gz"):
+        with pytest.raises(urllib.error.HTTPError) as refusal:
+            urllib.request.urlopen(f"{folder}/{guess}", timeout=60)
+        assert refusal.value.code == 404
 
 
 def test_the_artifact_is_what_its_digest_says_and_holds_what_is_not_ignored(area: Area) -> None:

@@ -57,6 +57,11 @@ def switch(name: str, *, default: bool = False, help: str) -> Decorator:
     envvar="STORAGE_ADV_ADDR",
     help="host[:port] put into artifact URLs; default: the storage address, localhost when it names no host.",
 )
+@switch(
+    "unguessable-artifact-paths",
+    default=True,
+    help="Put 32 digits into artifact URLs that only readers of status.artifact.url know.",
+)
 @click.option("--health-addr", default=":9440", show_default=True, help="Address of /healthz and /readyz.")
 @click.option("--metrics-addr", default=":8080", show_default=True, help="Address of /metrics.")
 @click.option(
@@ -289,6 +294,7 @@ def command(
     storage_path: Path,
     storage_addr: str,
     storage_adv_addr: str | None,
+    unguessable_artifact_paths: bool,
     health_addr: str,
     metrics_addr: str,
     webhook_addr: str,
@@ -380,6 +386,7 @@ def command(
         storage_path=storage_path,
         storage_addr=storage_addr,
         storage_adv_addr=storage_adv_addr,
+        unguessable_artifact_paths=unguessable_artifact_paths,
         health_addr=health_addr,
         metrics_addr=metrics_addr,
         webhook_addr=webhook_addr,

@@ -1,10 +1,12 @@
 """Artifacts on disk: published atomically, verified after a restart, collected when they are old.
 
-Files lie where Flux puts them, ``<root>/gitrepository/<namespace>/<name>/<commit>.tar.gz``, and the path
-below the root is the path of the artifact's URL. The newest two, and what is younger than a minute, are
-kept by default (``--artifact-retention-records``, ``--artifact-retention-ttl``), so that a client that has
-just read the status can still download. Each source has a folder of its own; one reconcile works on it at a
-time.
+Files lie where Flux puts them, ``<root>/gitrepository/<namespace>/<name>/``, and the path below the root is the
+path of the artifact's URL. Flux names them ``<commit>.tar.gz``, which whoever knows a commit can ask for; with a
+:class:`PathKey` they are named ``<commit>-<32 digits>.tar.gz``, which only those can who may read the status.
+
+The newest two, and what is younger than a minute, are kept by default (``--artifact-retention-records``,
+``--artifact-retention-ttl``), so that a client that has just read the status can still download. Each source has a
+folder of its own; one reconcile works on it at a time.
 """
 
 from __future__ import annotations
@@ -14,9 +16,11 @@ import hashlib
 import hmac
 import os
 import re
+import secrets
 import shutil
 import socket
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,7 +31,7 @@ from typing import IO
 from headgate.git.artifact import ArchiveSource, pack
 from headgate.git.errors import StorageError
 
-__all__ = ["Artifact", "ArtifactStorage", "advertised_address"]
+__all__ = ["Artifact", "ArtifactStorage", "PathKey", "advertised_address"]
 
 KIND = "gitrepository"
 SUFFIX = ".tar.gz"
@@ -36,7 +40,8 @@ DEFAULT_TTL = 60.0
 DEFAULT_RECORDS = 2
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
-_FILE = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+_FILE = re.compile(r"([0-9a-f]{40}(?:[0-9a-f]{24})?)(?:-[0-9a-f]{32})?")
 _DIGEST = re.compile(r"(sha256|sha384|sha512):([0-9a-f]+)")
 
 
@@ -63,6 +68,58 @@ class Artifact:
         }
 
 
+class PathKey:
+    """A secret kept with the artifacts, and what it adds to their names: the same after a restart. Thread-safe."""
+
+    FILE = "artifact-path-key"
+    SIZE = 32
+    """Bytes."""
+
+    def __init__(self, root: Path) -> None:
+        """Nothing is read or written yet."""
+        self._root = root
+        self._lock = threading.Lock()
+        self._key = b""
+
+    def mark(self, namespace: str, name: str, commit: str) -> str:
+        """32 hexadecimal digits that nobody can guess; raises :class:`StorageError` when there is no secret."""
+        text = f"{namespace}/{name}/{commit}".encode()
+        return hmac.new(self._secret(), text, hashlib.sha256).hexdigest()[:32]
+
+    def _secret(self) -> bytes:
+        with self._lock:
+            if not self._key:
+                try:
+                    self._key = self._read() or self._made()
+                except OSError as error:
+                    raise StorageError(
+                        f"unable to keep the key of artifact paths in storage: {error.strerror}"
+                    ) from None
+            return self._key
+
+    def _read(self) -> bytes:
+        """The key; b"" when there is none, or what a full volume left of one."""
+        try:
+            key = (self._root / self.FILE).read_bytes()
+        except FileNotFoundError:
+            return b""
+        return key if len(key) == self.SIZE else b""
+
+    def _made(self) -> bytes:
+        key = secrets.token_bytes(self.SIZE)
+        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=self._root, prefix=f".{self.FILE}.")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(key)
+            os.replace(temporary, self._root / self.FILE)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
+            raise
+        return key
+
+
 class ArtifactStorage:
     """The artifacts below one folder. ``hostname`` is where the file server is reached, ``host:port`` or a
     URL."""
@@ -74,9 +131,10 @@ class ArtifactStorage:
         *,
         retention_ttl: float = DEFAULT_TTL,
         retention_records: int = DEFAULT_RECORDS,
+        path_key: PathKey | None = None,
     ) -> None:
-        """``retention_ttl`` is in seconds."""
-        self.root = root
+        """``retention_ttl`` is in seconds; without a ``path_key`` the names are Flux's."""
+        self.root, self._path_key = root, path_key
         self._hostname = hostname
         self._ttl = retention_ttl
         self._records = retention_records
@@ -86,9 +144,9 @@ class ArtifactStorage:
     ) -> Artifact:
         """Pack ``source`` and put it in place of any artifact of the same commit; raises
         :class:`StorageError`."""
-        if not _FILE.fullmatch(commit):
+        if not _COMMIT.fullmatch(commit):
             raise StorageError("the artifact's name is not a commit id")
-        path = self._folder(namespace, name) / f"{commit}{SUFFIX}"
+        path = self._folder(namespace, name) / self._file(namespace, name, commit)
         target = self.root / path
         try:
             target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -128,10 +186,13 @@ class ArtifactStorage:
         return self.root / self._folder(parts[1], parts[2]) / parts[3]
 
     def exists(self, path: str) -> bool:
-        """Tell whether the artifact is there, as a regular file."""
+        """Tell whether the artifact is there, as a regular file under the name that it has now."""
         with contextlib.suppress(StorageError):
             file = self.local_path(path)
-            return file.is_file() and not file.is_symlink()
+            match = _FILE.fullmatch(file.name.removesuffix(SUFFIX))
+            namespace, name = file.parts[-3:-1]
+            is_named = match is not None and file.name == self._file(namespace, name, match[1])
+            return is_named and file.is_file() and not file.is_symlink()
         return False
 
     def verify(self, path: str, digest: str) -> bool:
@@ -193,6 +254,10 @@ class ArtifactStorage:
         if failed is not None:
             raise _not_deleted("of artifacts", failed, keep.parent)
         return [file.name for file in doomed]
+
+    def _file(self, namespace: str, name: str, commit: str) -> str:
+        mark = f"-{self._path_key.mark(namespace, name, commit)}" if self._path_key is not None else ""
+        return f"{commit}{mark}{SUFFIX}"
 
     def _folder(self, namespace: str, name: str) -> PurePosixPath:
         for part in (namespace, name):

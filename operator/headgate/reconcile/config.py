@@ -18,6 +18,8 @@ class Config:
     context: str | None = None
     storage_addr: str = ":9090"
     storage_adv_addr: str | None = None
+    unguessable_artifact_paths: bool = True
+    """Name artifacts so that only who may read a status can ask for them."""
     health_addr: str = ":9440"
     metrics_addr: str = ":8080"
     webhook_addr: str = ""

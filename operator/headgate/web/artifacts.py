@@ -1,6 +1,7 @@
 """Serves the artifact files: what ``status.artifact.url`` points at. Read only.
 
-Only paths that have the form of an artifact exist; there is no listing. GET and HEAD, with ETag,
+Only paths that have the form of an artifact exist; there is no listing, and who is not told a path cannot guess it
+(:class:`headgate.git.storage.PathKey`). GET and HEAD, with ETag,
 Last-Modified, conditional and range requests. A symbolic link is not followed.
 """
 
@@ -18,7 +19,9 @@ from headgate.web.connections import SIZE
 __all__ = ["artifact_app"]
 
 _NAME = r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?"
-_PATH = re.compile(rf"/(gitrepository/{_NAME}/{_NAME}/[0-9a-f]{{40}}(?:[0-9a-f]{{24}})?\.tar\.gz)")
+_PATH = re.compile(
+    rf"/(gitrepository/{_NAME}/{_NAME}/[0-9a-f]{{40}}(?:[0-9a-f]{{24}})?(-[0-9a-f]{{32}})?\.tar\.gz)"
+)
 
 
 class _File(web.FileResponse):
@@ -28,12 +31,12 @@ class _File(web.FileResponse):
         return None if self.prepared else await super().prepare(request)
 
 
-def artifact_app(root: Path) -> web.Application:
-    """Return the application that serves the artifacts below ``root``."""
+def artifact_app(root: Path, *, unguessable: bool = False) -> web.Application:
+    """Return the application that serves the artifacts below ``root``; ``unguessable``: no others."""
 
     async def serve(request: web.Request) -> web.StreamResponse:
         match = _PATH.fullmatch(request.path)
-        if match is None or ".." in match[1]:
+        if match is None or ".." in match[1] or (unguessable and not match[2]):
             raise web.HTTPNotFound
         path = root / match[1]
         try:

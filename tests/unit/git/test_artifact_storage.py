@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import time
 from pathlib import Path
 
 import pytest
 
 from headgate.git.errors import StorageError
-from headgate.git.storage import Artifact, ArtifactStorage, advertised_address
+from headgate.git.storage import Artifact, ArtifactStorage, PathKey, advertised_address
 from tests.unit.git.test_artifact_archive import Files
 
 A, B, C, D = ("a" * 40, "b" * 40, "c" * 40, "d" * 40)
@@ -209,3 +210,64 @@ def test_advertised_address(
 ) -> None:
     monkeypatch.setenv("HOSTNAME", "pod-1")
     assert advertised_address(address, advertised) == expected
+
+
+def hidden(root: Path) -> ArtifactStorage:
+    return ArtifactStorage(root, "source.example:9090", path_key=PathKey(root))
+
+
+def test_with_a_key_a_path_cannot_be_guessed(tmp_path: Path) -> None:
+    """It depends on the source, the commit and the storage; all else stays as it is."""
+    first, second = hidden(tmp_path / "one"), hidden(tmp_path / "two")
+    paths = [
+        storage.publish(SOURCE, namespace, name, commit, f"main@sha1:{commit}").path
+        for storage in (first, second)
+        for namespace, name, commit in (
+            ("default", "app", A),
+            ("default", "app", B),
+            ("default", "web", A),
+            ("other", "app", A),
+            ("default-app", "app", A),
+        )
+    ]
+    marks = [path.rpartition("-")[2] for path in paths]
+    assert len(set(marks)) == len(paths)
+    for path, mark in zip(paths, marks, strict=True):
+        assert re.fullmatch(r"[0-9a-f]{32}\.tar\.gz", mark)
+        assert re.fullmatch(rf"gitrepository/[a-z-]+/[a-z]+/(?:{A}|{B})-{mark}", path)
+    assert not any(first.exists(path) for path in paths[5:])
+    assert (first.root / PathKey.FILE).stat().st_mode & 0o777 == 0o600
+
+
+def test_a_path_is_the_same_after_a_restart(tmp_path: Path) -> None:
+    before = publish(hidden(tmp_path), A)
+    after = hidden(tmp_path)
+    assert after.verify(before.path, before.digest)
+    assert publish(after, A).path == before.path
+    os.utime(after.local_path(before.path), (1, 1))
+    assert after.collect(publish(after, B).path) == [before.path.rpartition("/")[2]]
+    assert not after.exists(before.path)
+
+
+def test_what_is_named_otherwise_is_stored_anew(tmp_path: Path) -> None:
+    """After the key was turned on, off, or lost: the source is told that its artifact is not there."""
+    plain, with_key = ArtifactStorage(tmp_path, "h"), hidden(tmp_path)
+    of_flux = publish(plain, A)
+    assert not with_key.verify(of_flux.path, of_flux.digest)
+    marked = publish(with_key, A)
+    assert not plain.verify(marked.path, marked.digest)
+    (tmp_path / PathKey.FILE).write_bytes(b"half")
+    assert not hidden(tmp_path).verify(marked.path, marked.digest)
+    assert len((tmp_path / PathKey.FILE).read_bytes()) == PathKey.SIZE
+    old = time.time() - 999
+    for name in names(plain):
+        os.utime(tmp_path / "gitrepository/default/app" / name, (old, old))
+    current = publish(hidden(tmp_path), A)
+    hidden(tmp_path).collect(current.path)
+    assert names(plain) == [current.path.rpartition("/")[2]]
+
+
+def test_without_room_for_the_key_nothing_is_published(tmp_path: Path) -> None:
+    (tmp_path / "storage").write_text("a file")
+    with pytest.raises(StorageError, match="unable to keep the key of artifact paths in storage"):
+        publish(hidden(tmp_path / "storage"), A)

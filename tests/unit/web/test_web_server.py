@@ -105,6 +105,30 @@ async def test_nothing_else_is_served(artifacts: str, path: str) -> None:
         assert b"no" not in (await answer.read()).split()
 
 
+async def test_what_can_be_guessed_is_not_served_where_nothing_is_to_be(storage: Path) -> None:
+    """Neither by a commit alone nor by another commit's digits."""
+    folder, mark = "gitrepository/ns/name", "0123456789abcdef" * 2
+    (storage / folder / f"{COMMIT}-{mark}.tar.gz").write_bytes(b"marked")
+    app = artifact_app(storage, unguessable=True)
+    async with (
+        WebServer([("artifacts", app, "127.0.0.1:0")]) as server,
+        aiohttp.ClientSession() as session,
+    ):
+        base = f"http://127.0.0.1:{server.port('artifacts')}/{folder}"
+        for name, status in (
+            (f"{COMMIT}-{mark}.tar.gz", 200),
+            (f"{COMMIT}.tar.gz", 404),
+            (f"{COMMIT}-.tar.gz", 404),
+            (f"{COMMIT}-{mark[:-1]}0.tar.gz", 404),
+            (f"{COMMIT}-{mark.upper()}.tar.gz", 404),
+            (f"{'c' * 40}-{mark}.tar.gz", 404),
+            ("", 404),
+        ):
+            for method in ("GET", "HEAD"):
+                async with session.request(method, f"{base}/{name}") as answer:
+                    assert answer.status == status, name
+
+
 async def test_writing_is_refused(artifacts: str) -> None:
     async with aiohttp.ClientSession() as session:
         for method in ("PUT", "POST", "DELETE"):
