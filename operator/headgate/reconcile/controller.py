@@ -101,7 +101,7 @@ class Controller(Generic[K]):
     ) -> None:
         """``kind`` is that of the objects, for what the observer is told of each."""
         self.name, self.workers = name, workers
-        self.queue: WorkQueue[K] = WorkQueue()
+        self.queue: WorkQueue[K] = WorkQueue(workers)
         self._reconcile = reconcile
         self._kind = kind
         self._observer = observer

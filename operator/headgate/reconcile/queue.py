@@ -7,7 +7,8 @@ piece of work, and an event that comes while the object is being worked on makes
 Guarantees:
 
 * a key is handed to one worker at a time;
-* of the keys that wait, the one with the most urgent priority goes first, the oldest first among equals;
+* of the keys of a namespace, the one with the most urgent priority goes first, the oldest first among equals;
+* namespaces share the workers fairly, however many keys they have (:mod:`headgate.reconcile.turns`);
 * one timer per key: what a reconcile asked for last (its interval, its retry, its deadline) is what counts.
 
 Nothing here holds a thread or a task per key: a thousand Kustomizations that wait for their interval are
@@ -17,12 +18,12 @@ a thousand timer handles of the event loop.
 from __future__ import annotations
 
 import asyncio
-import heapq
-import itertools
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Generic, TypeVar
+
+from headgate.reconcile.turns import Turns
 
 K = TypeVar("K", bound=Hashable)
 
@@ -63,20 +64,38 @@ class Trigger:
     depth: Depth = Depth.LOOK
 
 
+MOST_TRIGGERS = 100
+"""How many of a key's triggers are kept apart while it waits; those that come later count only as some more."""
+
+
 @dataclass(slots=True)
-class _Waiting(Generic[K]):
-    triggers: list[Trigger] = field(default_factory=list)
+class _Waiting:
+    triggers: dict[Trigger, None] = field(default_factory=dict)
+    """In the order in which they came."""
     since: float = 0.0
-    ticket: int = -1
+
+    @property
+    def priority(self) -> Priority:
+        return min(trigger.priority for trigger in self.triggers)
+
+    def add(self, trigger: Trigger) -> None:
+        if len(self.triggers) >= MOST_TRIGGERS and trigger not in self.triggers:
+            trigger = Trigger(trigger.priority, "more events", depth=trigger.depth)
+        self.triggers[trigger] = None
 
 
 class WorkQueue(Generic[K]):
     """A de-duplicating priority queue with timers. Not thread-safe: use it from one event loop."""
 
-    def __init__(self) -> None:
-        self._waiting: dict[K, _Waiting[K]] = {}
-        self._heap: list[tuple[int, int, K]] = []
-        self._tickets = itertools.count()
+    def __init__(
+        self,
+        workers: int = 1 << 30,
+        namespace_of: Callable[[K], str] = lambda key: getattr(key, "namespace", ""),
+    ) -> None:
+        """``workers`` is how many take keys at once; ``namespace_of`` tells whose a key is."""
+        self._waiting: dict[K, _Waiting] = {}
+        self._turns: Turns[K] = Turns(len(Priority), workers)
+        self._namespace_of = namespace_of
         self._active: set[K] = set()
         self._timers: dict[K, asyncio.TimerHandle] = {}
         self._wakeup = asyncio.Event()
@@ -112,12 +131,10 @@ class WorkQueue(Generic[K]):
             entry = self._waiting[key] = _Waiting(since=asyncio.get_running_loop().time())
         elif trigger in entry.triggers:
             return
-        before = min((t.priority for t in entry.triggers), default=None)
-        entry.triggers.append(trigger)
-        if key in self._active:
-            return
-        if before is None or trigger.priority < before:
-            self._push(key, entry, trigger.priority)
+        before = entry.priority if entry.triggers else None
+        entry.add(trigger)
+        if key not in self._active and (before is None or trigger.priority < before):
+            self._put(key, trigger.priority)
 
     def schedule(self, key: K, delay: float, trigger: Trigger) -> None:
         """Add the key after ``delay`` seconds, in place of what was scheduled for it before."""
@@ -137,6 +154,7 @@ class WorkQueue(Generic[K]):
         """Drop the key's timer and its wait: the object is gone."""
         self.unschedule(key)
         self._waiting.pop(key, None)
+        self._turns.drop(key)
 
     async def get(self) -> tuple[K, tuple[Trigger, ...], float]:
         """The most urgent key, why it waited and for how many seconds; call :meth:`done` afterwards.
@@ -144,12 +162,9 @@ class WorkQueue(Generic[K]):
         Raises :class:`asyncio.CancelledError` when the waiting task is cancelled; the key stays queued.
         """
         while True:
-            while self._heap:
-                _, ticket, key = heapq.heappop(self._heap)
-                entry = self._waiting.get(key)
-                if entry is None or entry.ticket != ticket or key in self._active:
-                    continue
-                del self._waiting[key]
+            key = self._turns.take()
+            if key is not None:
+                entry = self._waiting.pop(key)
                 self._active.add(key)
                 waited = asyncio.get_running_loop().time() - entry.since
                 return key, tuple(entry.triggers), waited
@@ -158,10 +173,14 @@ class WorkQueue(Generic[K]):
 
     def done(self, key: K) -> None:
         """The worker is finished with the key; what came for it meanwhile is queued now."""
-        self._active.discard(key)
+        if key in self._active:
+            self._active.discard(key)
+            self._turns.release(self._namespace_of(key))
+            # A key of its namespace may go now, even where nothing new came.
+            self._wakeup.set()
         entry = self._waiting.get(key)
         if entry is not None:
-            self._push(key, entry, min(t.priority for t in entry.triggers))
+            self._put(key, entry.priority)
 
     def close(self) -> None:
         """Take no more keys and stop all timers; :meth:`get` then never returns a new one."""
@@ -170,14 +189,12 @@ class WorkQueue(Generic[K]):
             handle.cancel()
         self._timers.clear()
         self._waiting.clear()
-        self._heap.clear()
+        self._turns.clear()
 
     def _fire(self, key: K, trigger: Trigger) -> None:
         self._timers.pop(key, None)
         self.add(key, trigger)
 
-    def _push(self, key: K, entry: _Waiting[K], priority: Priority) -> None:
-        # An older heap entry of the same key stays where it is; its ticket no longer matches.
-        entry.ticket = next(self._tickets)
-        heapq.heappush(self._heap, (priority, entry.ticket, key))
+    def _put(self, key: K, priority: Priority) -> None:
+        self._turns.put(key, self._namespace_of(key), priority)
         self._wakeup.set()
