@@ -22,7 +22,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
-__all__ = ["ALL", "BUILDS", "NETWORK", "OTHERS", "REMOTE_BUILDS", "STORAGE", "Pool"]
+__all__ = ["ALL", "BUILDS", "NETWORK", "OTHERS", "OWN", "REMOTE_BUILDS", "STORAGE", "Pool"]
 
 P = ParamSpec("P")
 T = TypeVar("T")

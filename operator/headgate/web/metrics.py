@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from aiohttp import web
@@ -27,6 +26,7 @@ from prometheus_client import (
 )
 from prometheus_client.openmetrics import exposition as openmetrics
 
+from headgate.pools import OTHERS, OWN
 from headgate.web.own_metrics import OwnMetrics
 
 __all__ = ["Metrics", "metrics_app"]
@@ -237,15 +237,13 @@ class _Exposition:
     def __init__(self, registry: CollectorRegistry, encode: Callable[[CollectorRegistry], bytes]) -> None:
         self._registry, self._encode = registry, encode
         self._lock = asyncio.Lock()
-        self._thread = ThreadPoolExecutor(1, "metrics")
         self._text, self._good_until = b"", float("-inf")
 
     async def text(self) -> bytes:
         async with self._lock:
             started = time.monotonic()
             if started >= self._good_until:
-                loop = asyncio.get_running_loop()
-                self._text = await loop.run_in_executor(self._thread, self._encode, self._registry)
+                self._text = await OTHERS.run(OWN, self._encode, self._registry)
                 ended = time.monotonic()
                 self._good_until = ended + REST * (ended - started)
             return self._text
