@@ -26,7 +26,7 @@ from prometheus_client import (
 )
 from prometheus_client.openmetrics import exposition as openmetrics
 
-from headgate.pools import OTHERS, OWN
+from headgate import pools
 from headgate.web.own_metrics import OwnMetrics
 
 __all__ = ["Metrics", "metrics_app"]
@@ -243,7 +243,7 @@ class _Exposition:
         async with self._lock:
             started = time.monotonic()
             if started >= self._good_until:
-                self._text = await OTHERS.run(OWN, self._encode, self._registry)
+                self._text = await pools.OTHERS.run(pools.OWN, self._encode, self._registry)
                 ended = time.monotonic()
                 self._good_until = ended + REST * (ended - started)
             return self._text
