@@ -19,6 +19,7 @@ from tests.support.area import OWN, Area, area_name, served_folder, wait_gone
 from tests.support.cluster import Api
 from tests.support.gitserver import GitHttpServer
 from tests.support.operator import as_service_account, installed
+from tests.support.teams import Teams, two_teams
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -78,3 +79,12 @@ def area(
     area = Area(api, git_server, area_name(request))
     yield area
     area.close()
+
+
+@pytest.fixture(scope="module")
+def teams(
+    api: Api, shared_cluster: Cluster, git_server: GitHttpServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Teams]:
+    """Two teams, and an operator with the rights and arguments of deploy/tenancy."""
+    with two_teams(api, shared_cluster, git_server, tmp_path_factory.mktemp("tenancy")) as teams:
+        yield teams
