@@ -14,7 +14,7 @@ from enum import Enum
 from headgate.apply.changeset import Action
 from headgate.apply.drift import fingerprint_of
 from headgate.apply.managers import FieldManager, overridden
-from headgate.apply.options import FIELD_MANAGER, Marks
+from headgate.apply.options import FIELD_MANAGER, Marks, Owner
 from headgate.apply.pointers import Pointer
 from headgate.kube.refs import Obj, ObjectRef
 
@@ -38,6 +38,8 @@ class Known:
     """Fields that are left to others."""
     inherited: bool = False
     """Applying it would change who owns which field, and nothing else: it is not applied for that."""
+    owner: Owner | None = None
+    """Whose attempt it was that found or put it in place: the only word on whose the object is."""
 
 
 class News(Enum):
@@ -68,6 +70,7 @@ class KnownObjects:
         self._managers: tuple[FieldManager, ...] = overridden(field_manager, disallowed_managers)
         self._marks = (marks or Marks()).keys
         self._known: dict[str, dict[ObjectRef, Known]] = {}
+        self._owned: dict[tuple[str, Owner], set[ObjectRef]] = {}
 
     def get(self, cluster: str, ref: ObjectRef) -> Known | None:
         """What is known of an object."""
@@ -83,12 +86,16 @@ class KnownObjects:
         ignored: tuple[Pointer, ...] = (),
         *,
         inherited: bool = False,
+        owner: Owner | None = None,
     ) -> None:
         """Note that ``live``, an answer of the API server, is how the object with this digest should be.
 
-        ``ignored`` are the fields of it that are left to others; ``inherited`` as in :class:`Known`.
+        ``ignored`` are the fields of it that are left to others; ``inherited`` and ``owner`` as in :class:`Known`.
         """
         meta = live["metadata"]
+        self.forget(cluster, ref)
+        if owner is not None:
+            self._owned.setdefault((cluster, owner), set()).add(ref)
         self._known.setdefault(cluster, {})[ref] = Known(
             desired,
             meta["uid"],
@@ -98,6 +105,7 @@ class KnownObjects:
             outcome,
             ignored,
             inherited,
+            owner,
         )
 
     def observe(self, cluster: str, ref: ObjectRef, live: Obj) -> News:
@@ -134,11 +142,27 @@ class KnownObjects:
 
     def forget(self, cluster: str, ref: ObjectRef) -> None:
         """Know nothing of an object any more."""
-        self._known.get(cluster, {}).pop(ref, None)
+        known = self._known.get(cluster, {}).pop(ref, None)
+        if known is not None and known.owner is not None:
+            owned = self._owned.get((cluster, known.owner), set())
+            owned.discard(ref)
+            if not owned:
+                self._owned.pop((cluster, known.owner), None)
+
+    def owned(self, cluster: str, owner: Owner) -> frozenset[ObjectRef]:
+        """The objects that are known by the attempts of one Kustomization."""
+        return frozenset(self._owned.get((cluster, owner), ()))
+
+    def forget_owner(self, cluster: str, owner: Owner) -> None:
+        """The Kustomization is gone, or applies to another cluster now."""
+        for ref in self.owned(cluster, owner):
+            self.forget(cluster, ref)
 
     def forget_cluster(self, cluster: str) -> None:
         """Know nothing of a cluster any more."""
         self._known.pop(cluster, None)
+        for key in [key for key in self._owned if key[0] == cluster]:
+            del self._owned[key]
 
     def __len__(self) -> int:
         return sum(len(objects) for objects in self._known.values())

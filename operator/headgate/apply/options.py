@@ -84,6 +84,9 @@ class ApplyOptions:
     """How objects are applied."""
 
     owner: Owner
+    actor: str = ""
+    """As whom the objects are applied, and for which Kustomization of that name: what another one found to be in place
+    has to be asked about anew."""
     force: bool = False
     """Delete and create anew what cannot be changed otherwise."""
     full: bool = False

@@ -44,7 +44,7 @@ RESOLVE_TRIES = 5
 """How often an object that keeps changing is read and applied anew for the sake of fields left to others."""
 
 Observe = Callable[[ObjectRef, Obj], None]
-"""Is told each object as the API server returned it after our apply."""
+"""Is told each object as the API server returned it after our apply, or when it turned out to be in place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +160,7 @@ class _StageRun:
             item.rules = ignore.candidates(self._options.ignore, item.obj)
             rules = [dataclasses.astuple(r) for r in item.rules]
             try:
-                item.digest = digest([item.obj, rules] if rules else item.obj)
+                item.digest = digest([item.obj, rules, self._options.actor])
             except BadRequest as error:
                 self._fail(item, error, "dry-run")
         self._items.sort(key=lambda i: sort_key(i.ref))
@@ -362,8 +362,6 @@ class _StageRun:
             live = (await self._patch(item)).body
             action = action if action is Action.CREATED else Action.CONFIGURED
         self._done(item, action, live)
-        if self._observe is not None:
-            self._observe(item.ref, live)
 
     def _done(self, item: Item, action: Action, live: Obj) -> None:
         item.action, item.live = action, live
@@ -409,7 +407,10 @@ class _StageRun:
             outcome,
             item.ignored,
             inherited=item.inherited and item.action is Action.UNCHANGED,
+            owner=self._options.owner,
         )
+        if self._observe is not None:
+            self._observe(item.ref, live)
 
     def _fail(self, item: Item, error: ApiError, doing: str) -> None:
         item.failed = True

@@ -12,7 +12,7 @@ errors are :class:`~headgate.kube.errors.ApiError`. One connection pool serves a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -38,14 +38,21 @@ _VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DE
 
 Params = Mapping[str, str | int]
 
+Seen = Callable[[ObjectRef, Obj], None]
+"""Is told each object that the API server showed us, under the version and kind that were asked for."""
+
 
 class Client:
     """Requests to one cluster as one user. Made with :meth:`connect`."""
 
     def __init__(
-        self, transport: Transport, mapper: RestMapper | None = None, headers: Sequence[tuple[str, str]] = ()
+        self,
+        transport: Transport,
+        mapper: RestMapper | None = None,
+        headers: Sequence[tuple[str, str]] = (),
+        seen: Seen | None = None,
     ) -> None:
-        self._transport = transport
+        self._transport, self._seen = transport, seen
         self._headers = _headers(headers)
         self.mapper = mapper or RestMapper(self._discover)
         self.cluster = transport.server
@@ -96,10 +103,13 @@ class Client:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    def impersonate(self, user: str, groups: Sequence[str] = ()) -> Client:
-        """A client that acts as another user, over the same connections and discovery."""
+    def impersonate(self, user: str, groups: Sequence[str] = (), *, seen: Seen | None = None) -> Client:
+        """A client that acts as another user, over the same connections and discovery.
+
+        ``seen`` is told of each single object that the API server shows to this user.
+        """
         headers = [("Impersonate-User", user), *(("Impersonate-Group", g) for g in groups)]
-        return Client(self._transport, self.mapper, headers)
+        return Client(self._transport, self.mapper, headers, seen)
 
     @property
     def counts(self) -> Counter[tuple[str, str, int]]:
@@ -199,7 +209,7 @@ class Client:
             JSON,
             repeatable=False,
         )
-        return _typed(answer.body, ref)
+        return self._shown(answer.body, ref)
 
     async def patch(
         self,
@@ -223,7 +233,7 @@ class Client:
             content_type,
             repeatable=content_type == MERGE_PATCH,
         )
-        return _typed(answer.body, ref)
+        return self._shown(answer.body, ref)
 
     async def apply(
         self,
@@ -238,7 +248,7 @@ class Client:
         answer = await self.apply_answer(
             obj, field_manager=field_manager, force=force, dry_run=dry_run, subresource=subresource
         )
-        return _typed(answer.body, ref_of(obj))
+        return self._shown(answer.body, ref_of(obj))
 
     async def apply_answer(
         self,
@@ -267,7 +277,7 @@ class Client:
             encode_for_apply(obj),
             APPLY_PATCH,
         )
-        _typed(answer.body, ref)
+        self._shown(answer.body, ref)
         return answer
 
     async def delete(
@@ -335,10 +345,17 @@ class Client:
             raise BadRequest(f"{ref}: a {ref.kind} lives in a namespace, and none is given", status=400)
         return resource
 
+    def _shown(self, body: Any, ref: ObjectRef) -> Obj:
+        obj = _typed(body, ref)
+        if self._seen is not None:
+            there = ref_of(obj)
+            self._seen(ObjectRef(ref.api_version, ref.kind, there.name, there.namespace), obj)
+        return obj
+
     async def _object(self, method: str, resource: Resource, ref: ObjectRef, verb: str) -> Obj:
         path = resource.path(ref.namespace, ref.name)
         answer = await self._send(method, path, Label(verb, resource.plural))
-        return _typed(answer.body, ref)
+        return self._shown(answer.body, ref)
 
     async def _send(
         self,
