@@ -235,6 +235,7 @@ class _Program:
             parsed_documents=CACHE.__len__,
             parsed_bytes=lambda: CACHE.size,
             live_objects=self._targets.live_objects,
+            watches=self._targets.open_watches,
             remotes=sources.lists.__len__,
         )
         metrics.measured_sizes(git_bytes=sources.caches.size)
@@ -243,7 +244,7 @@ class _Program:
             self._kustomizations,
             self._sources,
             concerns=kustomizations.concerns,
-            tell_drift=kustomizations.tell_drift,
+            tell_drift=kustomizations.note_drift,
             correct_drift=config.drift_detection,
             forget_source=self._external.drop,
             asked_for=sources.asked_for,

@@ -105,6 +105,7 @@ def test_what_was_done_is_counted(
             "git_cache_bytes",
             "git_remotes",
             "live_objects",
+            "live_watches",
         ):
             assert value(samples, f"headgate_{size}") >= 1, size
         hosts = {dict(labels)["host"] for name, labels in samples if name == "rest_client_requests_total"}

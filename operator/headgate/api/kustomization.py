@@ -327,6 +327,7 @@ class Kustomization:
     requested_at: str | None
     """The value of the annotation that asks for a reconciliation now."""
     spec: KustomizationSpec
+    uid: str = ""
 
     @classmethod
     def from_object(cls, obj: Obj, max_entries: int = MAX_ENTRIES) -> Kustomization:
@@ -355,6 +356,7 @@ class Kustomization:
             generation=int(meta.get("generation") or 0),
             requested_at=(meta.get("annotations") or {}).get(REQUESTED_AT),
             spec=spec,
+            uid=str(meta.get("uid") or ""),
         )
 
     @property

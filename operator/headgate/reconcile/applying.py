@@ -53,11 +53,12 @@ class Applier:
         disallowed_managers: tuple[str, ...] = (),
         custom_stages: frozenset[GroupKind] = frozenset(),
         migrate_api_version: bool = False,
+        account: str = "",
     ) -> None:
         self._client, self._known, self._live = client, known, live
         self._concurrency = concurrency
         self._disallowed_managers, self._custom_stages = disallowed_managers, custom_stages
-        self._migrate_api_version = migrate_api_version
+        self._migrate_api_version, self._account = migrate_api_version, account
 
     async def apply(self, ks: Kustomization, objects: Iterable[Obj], *, full: bool) -> ApplyResult:
         """Bring the cluster to ``objects``; ``full`` asks the API server about each of them.
@@ -66,6 +67,7 @@ class Applier:
         """
         options = ApplyOptions(
             owner=Owner(ks.name, ks.namespace),
+            actor=f"{ks.uid} {self._account}",
             force=ks.spec.force,
             full=full,
             concurrency=self._concurrency,

@@ -10,10 +10,12 @@ from headgate.api import Kustomization, ObjectKey
 from headgate.api import inventory as inv
 from headgate.apply import ApplyResult
 from headgate.health import HealthExpressions
+from headgate.kube import ObjectRef
 from headgate.kustomize.tree import Inputs, Tree
 from headgate.postbuild import Masks
 from headgate.reconcile.builds import Built
 from headgate.reconcile.inputs import ClusterInputs
+from headgate.reconcile.looking import Looks
 from headgate.reconcile.queue import Depth
 from headgate.reconcile.status import StatusSession
 from headgate.reconcile.targets import Target
@@ -67,6 +69,8 @@ class Attempt:
     stale: frozenset[inv.Entry] = frozenset()
     was_healthy: bool = False
     wait: HealthWait | None = None
+    looks: Looks | None = None
+    """What is known of the health of the objects it waits for."""
     expressions: HealthExpressions | None = None
 
     @property
@@ -111,6 +115,8 @@ class Memory:
     settled: Settled | None = None
     warned: tuple[str, int, str] | None = None
     """UID, generation and revision whose build the last warnings were about."""
+    drifts: dict[ObjectRef, str] = field(default_factory=dict)
+    """Objects that are no longer as they were applied and what was seen of it, to be told by the next attempt."""
     report: asyncio.TimerHandle | None = None
     """A postponement that is told unless it is over soon."""
     tasks: set[asyncio.Task[None]] = field(default_factory=set)

@@ -106,14 +106,16 @@ class Clusters:
             return
         connection.users.discard(key)
         connection.waiting.discard(key)
+        if connection.cluster is not None:
+            connection.cluster.live.release(key)
         if not connection.users:
             del self._connections[identity]
             await _close(connection)
 
-    def live_objects(self) -> int:
-        """How many managed objects of all of them are kept."""
+    def lives(self) -> list[LiveObjects]:
+        """The managed objects of each of them."""
         clusters = (connection.cluster for connection in list(self._connections.values()))
-        return sum(len(cluster.live) for cluster in clusters if cluster is not None)
+        return [cluster.live for cluster in clusters if cluster is not None]
 
     async def close(self) -> None:
         """Close all connections."""
@@ -155,7 +157,10 @@ class Clusters:
             if connection.cluster is None:
                 kubeconfig = await access.discover() if access.discover is not None else access.kubeconfig
                 client = await Client.connect(
-                    kubeconfig, max_body=self._max_body, observer=self._observer, renewal=access.renewal
+                    kubeconfig,
+                    max_body=self._max_body,
+                    observer=self._observer,
+                    renewal=access.renewal,
                 )
                 known, live = self._make(client)
                 connection.cluster = Cluster(client, live, known)

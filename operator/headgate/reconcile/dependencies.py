@@ -9,7 +9,7 @@ or, where the feature gate AdditiveCELDependencyCheck asks for it, comes on top.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,15 +47,15 @@ async def blocked_by(
     unconcerned: Callable[[ObjectKey], bool] = lambda _: False,
     *,
     additive: bool = False,
-    guarded: bool = False,
+    hidden: Container[ObjectKey] = (),
 ) -> Blocked | None:
     """The first dependency that is not ready for ``revision`` of the source, None when all are.
 
     Expressions are evaluated last, in their order and until one is not true, when all that can be seen without them is
     as it should be. ``unconcerned`` tells of a dependency that has applied an older revision whether the new one leaves
     everything it was built from as it was; such a dependency need not be waited for, unless one of its own has to be.
-    ``additive``: the built-in rules hold beside a ``readyExpr`` too. ``guarded``: an expression sees of a dependency in
-    another namespace what tells its state and no more. Raises :class:`InvalidReadyExpression`, and
+    ``additive``: the built-in rules hold beside a ``readyExpr`` too. ``hidden``: the dependencies of which an
+    expression sees what tells their state and no more. Raises :class:`InvalidReadyExpression`, and
     :class:`headgate.cel.OverBudget`, which names the field.
     """
     blocked = await _Rules(kustomization, revision, look_up, unconcerned, additive).first_not_ready()
@@ -64,8 +64,7 @@ async def blocked_by(
             dependency = look_up(key) if text else None
             if dependency is None:
                 continue
-            foreign = guarded and key.namespace != kustomization["metadata"]["namespace"]
-            data = {"dep": _outside_of(dependency) if foreign else dependency, "self": kustomization}
+            data = {"dep": state_of(dependency) if key in hidden else dependency, "self": kustomization}
             try:
                 message = await _expression_not_true(key, text, data, budget)
             except OverBudget as error:
@@ -185,18 +184,28 @@ class _Rules:
         return None, dependency
 
 
-def _outside_of(dependency: Obj) -> Obj:
-    """A Kustomization of another namespace without what its owners wrote into it: they may not want it to be read."""
+def state_of(dependency: Obj) -> Obj:
+    """How a Kustomization is, and nothing of what its owners or its repository hold: no revision, message or label.
+
+    Generations, and type, status, reason and observed generation of each condition: what the built-in rules go by.
+    """
     meta, status = dependency["metadata"], dependency.get("status") or {}
-    annotations = {
-        k: v for k, v in (meta.get("annotations") or {}).items() if not k.startswith("kubectl.kubernetes.io/")
-    }
-    kept = {k: meta[k] for k in ("name", "namespace", "uid", "generation", "labels") if k in meta}
+    conditions = [
+        {k: c[k] for k in ("type", "status", "reason", "observedGeneration") if k in c}
+        for c in status.get("conditions") or ()
+    ]
+    observed = {k: status[k] for k in ("observedGeneration",) if k in status}
     return {
         **{k: dependency[k] for k in ("apiVersion", "kind") if k in dependency},
-        "metadata": {**kept, **({"annotations": annotations} if annotations else {})},
-        "status": {k: v for k, v in status.items() if k not in ("inventory", "history")},
+        "metadata": {k: meta[k] for k in ("name", "namespace", "generation") if k in meta},
+        "status": {**observed, **({"conditions": conditions} if "conditions" in status else {})},
     }
+
+
+def foreign_judged_by_expression(kustomization: Obj) -> set[ObjectKey]:
+    """The dependencies in other namespaces whose ``readyExpr`` tells whether they are ready."""
+    own = kustomization["metadata"]["namespace"]
+    return {key for key, text in _entries(kustomization) if text and key.namespace != own}
 
 
 async def _expression_not_true(key: ObjectKey, text: str, data: Obj, budget: Budget) -> str | None:

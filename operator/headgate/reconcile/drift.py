@@ -6,6 +6,7 @@ longer, so that two writers who disagree cost a request now and then, and a sing
 
 from __future__ import annotations
 
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
@@ -18,6 +19,9 @@ LONGEST = 300.0
 """Seconds between corrections at the most."""
 QUIET = 600.0
 """Seconds without drift after which an object starts afresh."""
+LONGEST_NAME = 128
+"""Characters of the name of a field manager or a field that a message holds."""
+_PLAIN = re.compile(r"[\w./:@+\[\]\"{},=-]+")
 REMEMBERED = 10_000
 """How many objects are remembered; the longest quiet are forgotten first."""
 
@@ -65,8 +69,21 @@ def describe(live: Mapping[str, Any], own: str) -> str:
         return ""
     newest = max(entries, key=lambda e: str(e.get("time") or ""))
     fields = list(_leaves(newest.get("fieldsV1") or {}, ()))
-    shown = ", ".join(fields[:3]) + (f" and {len(fields) - 3} more" if len(fields) > 3 else "")
-    return f"{newest.get('manager')} changed {shown}" if shown else str(newest.get("manager"))
+    shown = ", ".join(map(written, fields[:3])) + (f" and {len(fields) - 3} more" if len(fields) > 3 else "")
+    manager = written(str(newest.get("manager")))
+    return f"{manager} changed {shown}" if shown else manager
+
+
+def written(name: str) -> str:
+    """A name that somebody chose, as a message may hold it: short, on one line, and quoted where it is no plain name.
+
+    >>> written("kubectl-edit"), written("all is well\n")
+    ('kubectl-edit', '"all is well?"')
+    """
+    plain = "".join(c if c.isprintable() else "?" for c in name[: LONGEST_NAME + 1])
+    if len(plain) > LONGEST_NAME:
+        plain = f"{plain[:LONGEST_NAME]}..."
+    return plain if _PLAIN.fullmatch(plain) else '"' + plain.replace('"', "'") + '"'
 
 
 def _leaves(node: Mapping[str, Any], path: tuple[str, ...]) -> Any:

@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from headgate.api import InvalidSpec, Kustomization, ObjectKey, labels, reasons
 from headgate.api import inventory as inv
 from headgate.apply import Action
+from headgate.health import HealthStatus
 from headgate.kube import Client, ObjectRef
 from headgate.reconcile import finalizers
 from headgate.reconcile.clusters import PROBE_TIMEOUT, TargetPending
 from headgate.reconcile.controller import NOTHING_MORE, RETRY, WAKE, Backoff, Outcome
 from headgate.reconcile.events import NORMAL, WARNING, Event, EventRecorder
 from headgate.reconcile.live import LiveObjects
+from headgate.reconcile.looking import Looks, NoSight
 from headgate.reconcile.remote import AccountMissing, TargetError
 from headgate.reconcile.status import StatusSession
 from headgate.reconcile.store import Store
@@ -41,6 +44,7 @@ class Termination:
     refs: tuple[ObjectRef, ...]
     deadline: float
     live: LiveObjects
+    looks: Looks
 
 
 class Finalizer:
@@ -65,7 +69,7 @@ class Finalizer:
         if ks is None:
             outcome = None
         elif key in self._terminations:
-            outcome = self._still_terminating(key, obj)
+            outcome = await self._still_terminating(key, obj)
         elif ks.deletes and entries:
             outcome = await self._delete_as_owner(key, ks, obj, entries)
         else:
@@ -130,16 +134,21 @@ class Finalizer:
         if ks.deletion_policy != "WaitForTermination":
             return None
         refs = tuple(c.ref for c in pruned.changes.entries if c.action is Action.DELETED)
-        self._terminations[key] = Termination(refs, time.monotonic() + ks.timeout, target.live)
+        looks = Looks(target.sight, target.live, refs, {})
+        self._terminations[key] = Termination(refs, time.monotonic() + ks.timeout, target.live, looks)
         target.live.follow(key, refs)
-        return self._still_terminating(key, obj)
+        return await self._still_terminating(key, obj)
 
-    def _still_terminating(self, key: ObjectKey, obj: Obj) -> Outcome | None:
+    async def _still_terminating(self, key: ObjectKey, obj: Obj) -> Outcome | None:
         """None when the wait is over, one way or the other."""
-        wait, now = self._terminations[key], time.monotonic()
-        left = [r for r in wait.refs if wait.live.exists(r)]
+        wait = self._terminations[key]
+        with suppress(NoSight):
+            # Whoever may not look any more waits for the timeout.
+            await wait.looks.refresh()
+        now = time.monotonic()
+        left = [r for r in wait.refs if wait.looks.health(r).status is not HealthStatus.NOT_FOUND]
         if left and now < wait.deadline:
-            return Outcome(after=wait.deadline - now, trigger=WAKE)
+            return Outcome(after=min(wait.deadline - now, wait.looks.next_look(now)), trigger=WAKE)
         del self._terminations[key]
         wait.live.unfollow(key)
         if left:

@@ -12,10 +12,9 @@ A new revision, a new spec or a user's request makes the open attempt stale; it 
 from __future__ import annotations
 
 import logging
-import math
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from headgate.api import (
@@ -37,18 +36,21 @@ from headgate.reconcile.building import BUILDING, Builder
 from headgate.reconcile.clusters import PROBE_TIMEOUT, TargetPending
 from headgate.reconcile.config import Config
 from headgate.reconcile.controller import GONE, NOTHING_MORE, RETRY, WAKE, Outcome
+from headgate.reconcile.dependencies import foreign_judged_by_expression
 from headgate.reconcile.events import NORMAL
 from headgate.reconcile.finalize import Finalizer
+from headgate.reconcile.live import LOST
+from headgate.reconcile.looking import Looks, NoSight
 from headgate.reconcile.measure import APPLY, HEALTH, UNMEASURED, Measure, timed
 from headgate.reconcile.prerequisites import Prerequisites, misconfigured
 from headgate.reconcile.queue import Depth, Priority, Trigger
 from headgate.reconcile.remote import TargetError
 from headgate.reconcile.reporting import Reporter, is_news, settle
 from headgate.reconcile.status import StatusSession
-from headgate.reconcile.store import SourceKey, Store, source_of
+from headgate.reconcile.store import KUSTOMIZATION, KUSTOMIZATION_VERSION, SourceKey, Store, source_of
 from headgate.reconcile.targets import Target, Targets
 from headgate.reconcile.trees import SourceTrees
-from headgate.reconcile.waiting import HealthWait, Standing, jobs_with_ttl, judge
+from headgate.reconcile.waiting import HealthWait, Standing, Verdict, jobs_with_ttl, judge
 
 Obj = dict[str, Any]
 
@@ -104,6 +106,7 @@ class KustomizationReconciler:
         requested = (obj["metadata"].get("annotations") or {}).get(labels.REQUESTED_AT)
         if (obj.get("spec") or {}).get("suspend"):
             self._close(memory)
+            memory.drifts.clear()
             settle(session, requested)
             await session.write()
             return NOTHING_MORE
@@ -129,11 +132,11 @@ class KustomizationReconciler:
             return True
         return not memory.settled.holds_for(obj, tree)
 
-    def tell_drift(self, key: ObjectKey, ref: ObjectRef, what: str) -> None:
-        """Tell that an object is no longer as it was applied, who did it and to which fields."""
-        obj = self._store.kustomization(key)
-        if obj is not None and not obj["spec"].get("suspend"):
-            self._reporter.drifted(obj, ref, what)
+    def note_drift(self, key: ObjectKey, ref: ObjectRef, what: str) -> None:
+        """Note that an object is no longer as it was applied, for the attempt that corrects it to tell."""
+        memory = self._memories.get(key)
+        if memory is not None:
+            memory.drifts[ref] = what
 
     # The life cycle.
 
@@ -142,8 +145,9 @@ class KustomizationReconciler:
             budget = self._evaluator.budget(attempt.key.namespace)
             attempt.expressions = await _health_expressions(attempt, budget)
             source = self._prerequisites.source(attempt)
+            hidden = await self._hidden(attempt)
             await self._prerequisites.dependencies(
-                attempt, lambda key: not self.concerns(key, source), budget
+                attempt, lambda key: not self.concerns(key, source), budget, hidden
             )
             if attempt.depth is Depth.LOOK and not self.concerns(attempt.key, source):
                 await self._builder.read_inputs(attempt)
@@ -155,6 +159,7 @@ class KustomizationReconciler:
             self._reporter.progress(attempt, "Fetching manifests")
             self._builder.begin(attempt, source)
             attempt.target = await self._target(attempt)
+            await self._tell_drifts(memory, attempt)
             await self._builder.build(attempt, source)
             self._reporter.warned(memory, attempt)
             await self._apply(attempt)
@@ -174,6 +179,23 @@ class KustomizationReconciler:
             attempt.session.abandon()
             raise
 
+    async def _hidden(self, attempt: Attempt) -> frozenset[ObjectKey]:
+        """The dependencies of which the Kustomization may see no more than how they are."""
+        foreign = foreign_judged_by_expression(attempt.obj)
+        if not foreign:
+            return frozenset()
+        try:
+            sight = self._targets.sight_here(attempt.ks)
+        except TargetError as error:
+            raise Failed(reasons.RECONCILIATION_FAILED, str(error)) from error
+        if not sight.is_limited:
+            return frozenset(foreign) if self._config.no_cross_namespace_refs else frozenset()
+        refs = {
+            key: ObjectRef(KUSTOMIZATION_VERSION, KUSTOMIZATION, key.name, key.namespace) for key in foreign
+        }
+        visible = await sight.visible(refs.values())
+        return frozenset(key for key, ref in refs.items() if ref not in visible)
+
     async def _target(self, attempt: Attempt) -> Target:
         try:
             return await self._targets.of(attempt.ks)
@@ -183,6 +205,16 @@ class KustomizationReconciler:
         except TargetError as error:
             self._reporter.progress(attempt, BUILDING)
             raise Failed(reasons.RECONCILIATION_FAILED, str(error)) from error
+
+    async def _tell_drifts(self, memory: Memory, attempt: Attempt) -> None:
+        """Tell which objects are no longer as they were applied; of those that may be read, who did what to them."""
+        drifts, memory.drifts = memory.drifts, {}
+        if not drifts:
+            return
+        assert attempt.target is not None
+        seen = await attempt.target.sight.visible(drifts)
+        for ref, what in drifts.items():
+            self._reporter.drifted(attempt.obj, ref, what if what == LOST or ref in seen else "")
 
     async def _apply(self, attempt: Attempt) -> None:
         assert attempt.built is not None
@@ -204,13 +236,14 @@ class KustomizationReconciler:
         except InvalidIgnoreRule as error:
             raise Failed(reasons.RECONCILIATION_FAILED, str(error)) from error
         except ApplyFailed as error:
+            target.live.watch(attempt.key)
             there = before | inv.of_changes(error.changes)
             inv.to_status(session.status, there)
             if not there:
                 del session.status["inventory"]
             changed = "\n".join(str(c) for c in error.changes.changed())
             raise Failed(reasons.RECONCILIATION_FAILED, f"{error}\n{changed}") from error
-        target.live.watch({(o["apiVersion"], o["kind"]) for o in attempt.built.objects})
+        target.live.watch(attempt.key)
         changed = "\n".join(str(c) for c in result.changes.changed())
         attempt.result, attempt.drifted = result, bool(changed)
         if changed:
@@ -224,6 +257,7 @@ class KustomizationReconciler:
             return
         assert attempt.target is not None
         pruned = await attempt.target.applier.prune(attempt.ks, attempt.stale)
+        attempt.target.live.watch(attempt.key)
         if len(pruned.changes):
             self._reporter.tell(attempt, NORMAL, str(pruned.changes))
         if pruned.errors:
@@ -241,15 +275,6 @@ class KustomizationReconciler:
         if not targets:
             session.unmark(reasons.HEALTHY)
             return False
-        assert attempt.target is not None
-        if not attempt.ks.spec.wait:
-            own = {c.ref for c in attempt.result.changes.entries}
-            try:
-                await attempt.target.check_sight(r for r in targets if r not in own)
-            except TargetError as error:
-                message = f"health check failed: {error}"
-                session.mark(reasons.HEALTHY, "False", reasons.HEALTH_CHECK_FAILED, message)
-                raise Failed(reasons.HEALTH_CHECK_FAILED, message) from error
         attempt.was_healthy = session.is_true(reasons.HEALTHY)
         message = self._reporter.progress(attempt, "Running health checks")
         session.mark(reasons.HEALTHY, "Unknown", reasons.PROGRESSING, message)
@@ -264,8 +289,23 @@ class KustomizationReconciler:
             deadline=now + attempt.ks.timeout,
         )
         memory.open = attempt
-        attempt.target.live.follow(attempt.key, targets, attempt.expressions)
+        assert attempt.target is not None
+        target, uids = attempt.target, self._own(attempt, targets)
+        target.live.follow(attempt.key, targets)
+        attempt.looks = Looks(target.sight, target.live, targets, uids, attempt.expressions)
         return True
+
+    def _own(self, attempt: Attempt, targets: Iterable[ObjectRef]) -> dict[ObjectRef, str]:
+        """The UIDs of those objects that the attempt applied or found in place: what the watches show is theirs.
+
+        Where the spec names objects, the API server must have shown them to the account in this very attempt.
+        """
+        assert attempt.target is not None
+        live, sight = attempt.target.live, attempt.target.sight
+        found = {ref: uid for ref in targets if (uid := live.uid(attempt.key, ref))}
+        if attempt.ks.spec.wait or not sight.is_limited:
+            return found
+        return {ref: uid for ref, uid in found.items() if sight.is_fresh(ref, uid)}
 
     def _health_targets(self, attempt: Attempt) -> tuple[ObjectRef, ...]:
         spec = attempt.ks.spec
@@ -280,24 +320,20 @@ class KustomizationReconciler:
 
     async def _continue(self, memory: Memory, attempt: Attempt) -> Outcome:
         """Look at an open wait: end it, or go on waiting without a worker."""
-        wait = attempt.wait
+        wait, looks = attempt.wait, attempt.looks
         assert wait is not None
-        assert attempt.target is not None
-        live, expressions, look_again = attempt.target.live, attempt.expressions, math.inf
-        if expressions:
-            budget = self._evaluator.budget(attempt.key.namespace)
-            try:
-                await live.evaluate(wait.targets, expressions, budget)
-            except OverBudget as error:
-                attempt.session.mark(reasons.HEALTHY, "Unknown", reasons.PROGRESSING, str(error))
-                look_again = error.after
+        assert looks is not None
+        begun = time.monotonic()
+        try:
+            verdict = await self._judge(attempt, begun)
+        except NoSight as error:
+            verdict = Verdict(Standing.FAILED, str(error))
         now = time.monotonic()
-        verdict = judge(
-            wait, lambda ref: live.health(ref, expressions), now, fail_fast=self._config.fail_fast
-        )
         if verdict.standing is Standing.WAITING:
+            if looks.over_budget:
+                attempt.session.mark(reasons.HEALTHY, "Unknown", reasons.PROGRESSING, looks.over_budget)
             attempt.session.write_soon()
-            return Outcome(after=min(wait.deadline - now, look_again), trigger=WAKE)
+            return Outcome(after=max(0.0, min(wait.deadline - now, looks.next_look(now))), trigger=WAKE)
         self._close(memory)
         self._measure.took(HEALTH, now - wait.started, failed=verdict.standing is Standing.FAILED)
         elapsed = format_duration(now - wait.started)
@@ -312,6 +348,19 @@ class KustomizationReconciler:
             self._reporter.tell(attempt, NORMAL, message)
         attempt.session.mark(reasons.HEALTHY, "True", reasons.SUCCEEDED, message)
         return await self._succeed(memory, attempt)
+
+    async def _judge(self, attempt: Attempt, now: float) -> Verdict:
+        """How the wait stands, by what may be told now. Raises :class:`NoSight`."""
+        wait, looks, fail_fast = attempt.wait, attempt.looks, self._config.fail_fast
+        assert wait is not None
+        assert looks is not None
+        budget = self._evaluator.budget(attempt.key.namespace)
+        await looks.refresh(budget)
+        verdict = judge(wait, looks.health, now, fail_fast=fail_fast)
+        if verdict.standing is Standing.WAITING:
+            return verdict
+        await looks.confirm(now, budget, failed=verdict.standing is Standing.FAILED)
+        return judge(wait, looks.health, now, fail_fast=fail_fast)
 
     def _is_current(self, attempt: Attempt, obj: Obj, requested: str | None) -> bool:
         """Whether an open attempt is still for what is wanted now."""

@@ -1,8 +1,13 @@
 """What the managed objects look like now: one watch per kind, kept as small as the health rules allow.
 
 The API server tells us of every change of an object that carries an owner label, so nothing is ever polled:
-a Deployment that becomes healthy wakes the Kustomization that waits for it. An object without an owner label
-that a ``healthChecks`` entry names is watched on its own, for as long as somebody follows it.
+a Deployment that becomes healthy wakes the Kustomization that waits for it. An object that is waited for and carries
+no owner label is watched on its own, for as long as somebody follows it.
+
+These watches are the operator's, which sees everything. Whose an object is, they do not tell: labels can be written by
+anybody. That is known of what this operator applied itself (:class:`~headgate.apply.KnownObjects`), and only that, and
+what somebody follows, is kept. A watch ends when nobody needs it any more: the watch of a kind with the last
+Kustomization that has applied objects of it, that of a single object with its last follower.
 
 Our own writes are put in with :meth:`LiveObjects.observe` as their answers come, so that a verdict is never
 given on a state older than the last apply.
@@ -11,20 +16,33 @@ given on a state older than the last apply.
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from headgate.api import ObjectKey, labels
-from headgate.apply import KnownObjects, News
+from headgate.apply import KnownObjects, News, Owner
 from headgate.apply.options import FIELD_MANAGER
-from headgate.cel import Budget
-from headgate.health import Health, HealthExpressions, HealthStatus, compute, essence, whole
-from headgate.kube import Client, ObjectRef, Reflector, ref_of
+from headgate.health import essence
+from headgate.kube import Client, ObjectRef, Reflector
+from headgate.kube.refs import ref_of
 from headgate.reconcile.drift import describe
 
 Obj = dict[str, Any]
+
+_log = logging.getLogger("headgate.live")
+
+SINGLE_WATCHES: Final = 500
+"""Objects of one cluster that are watched on their own at once; more are looked at now and then."""
+SINGLE_WATCHES_EACH: Final = 20
+"""The same, for one follower."""
+LOST: Final = "it was deleted, or lost its owner labels"
+"""What is told of an object that the watch of its kind shows no more."""
+SYNC_PATIENCE: Final = 5.0
+"""Seconds after which a watch that has not told anything yet is not counted on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +59,14 @@ class _Scope:
 class _Watch:
     reflector: Reflector[Obj]
     task: asyncio.Task[None]
+    started: float
 
 
 class LiveObjects:
     """The newest known state of the managed objects of one cluster.
 
     ``on_change`` is called with the key of every follower of an object that changed, ``on_drift`` with the key of the
-    owner, the object and a description when somebody changed or deleted what we applied.
+    Kustomization that applied it, the object and a description when somebody changed or deleted what we applied.
     """
 
     def __init__(
@@ -57,34 +76,49 @@ class LiveObjects:
         *,
         on_change: Callable[[ObjectKey, ObjectRef], None],
         on_drift: Callable[[ObjectKey, ObjectRef, str], None],
+        single_watches: int = SINGLE_WATCHES,
     ) -> None:
         self._client, self._known = client, known
         self._on_change, self._on_drift = on_change, on_drift
+        self._single_watches = single_watches
         self._objects: dict[ObjectRef, Obj] = {}
         self._watches: dict[_Scope, _Watch] = {}
         self._followers: defaultdict[ObjectRef, set[ObjectKey]] = defaultdict(set)
-        self._followed: dict[ObjectKey, tuple[ObjectRef, ...]] = {}
-        self._whole: set[tuple[str, str]] = set()
-        """Kinds that users' expressions look at: of their objects nothing may be left out."""
+        self._followed: dict[ObjectKey, frozenset[ObjectRef]] = {}
+        self._applied: dict[ObjectKey, frozenset[_Scope]] = {}
+        self._appliers: defaultdict[_Scope, set[ObjectKey]] = defaultdict(set)
 
-    def follow(
-        self, key: ObjectKey, refs: Iterable[ObjectRef], expressions: HealthExpressions | None = None
-    ) -> None:
-        """Wake ``key`` whenever one of these objects changes, in place of those it followed before.
+    # Who needs what.
 
-        ``expressions`` are those that :meth:`health` will be asked to judge them by.
-        """
+    def watch(self, key: ObjectKey) -> None:
+        """Keep in view, from now on, all that is known to be applied by the Kustomization, and no more for its sake."""
+        owned = self._known.owned(self._client.cluster, Owner(key.name, key.namespace))
+        wanted = frozenset(_Scope(ref.api_version, ref.kind) for ref in owned)
+        before = self._applied.pop(key, frozenset())
+        if wanted:
+            self._applied[key] = wanted
+        for scope in wanted - before:
+            self._appliers[scope].add(key)
+            self._start(scope)
+        for scope in before - wanted:
+            self._appliers[scope].discard(key)
+            if not self._appliers[scope]:
+                del self._appliers[scope]
+                self._stop(scope)
+
+    def follow(self, key: ObjectKey, refs: Iterable[ObjectRef]) -> None:
+        """Wake ``key`` whenever a watch tells that one of these objects changed, in place of those before."""
         self.unfollow(key)
-        self._followed[key] = wanted = tuple(refs)
-        if expressions:
-            self._keep_whole(
-                {(r.api_version, r.kind) for r in wanted if expressions.cover(r.api_version, r.kind)}
-            )
+        self._followed[key] = wanted = frozenset(refs)
         for ref in wanted:
             self._followers[ref].add(key)
-        self.watch((r.api_version, r.kind) for r in wanted)
-        for ref in wanted:
-            self._look_closer(ref)
+
+    def look_closer(self, ref: ObjectRef) -> None:
+        """Watch an object that is followed and exists, or may come to exist, on its own, if no other watch shows it."""
+        if ref not in self._followers or self.sees(ref) or len(self._singles()) >= self._single_watches:
+            return
+        if any(self._singles_of(key) < SINGLE_WATCHES_EACH for key in self._followers[ref]):
+            self._start(_Scope(ref.api_version, ref.kind, ref))
 
     def unfollow(self, key: ObjectKey) -> None:
         """Stop waking ``key``."""
@@ -93,48 +127,68 @@ class LiveObjects:
             if not self._followers[ref]:
                 del self._followers[ref]
                 self._stop(_Scope(ref.api_version, ref.kind, ref))
+                self._let_go(ref)
 
-    def watch(self, kinds: Iterable[tuple[str, str]]) -> None:
-        """Keep the owned objects of these kinds (API version, kind) in view from now on."""
-        for api_version, kind in set(kinds):
-            self._start(_Scope(api_version, kind))
+    def release(self, key: ObjectKey) -> None:
+        """The Kustomization is gone, or has gone to another cluster: nothing is kept for it."""
+        owner = Owner(key.name, key.namespace)
+        owned = self._known.owned(self._client.cluster, owner)
+        self._known.forget_owner(self._client.cluster, owner)
+        self.unfollow(key)
+        self.watch(key)
+        for ref in owned:
+            self._let_go(ref)
 
-    def health(self, ref: ObjectRef, expressions: HealthExpressions | None = None) -> Health:
-        """The health of an object that is followed, by the built-in rules where no expression covers its kind.
+    # What is known.
 
-        Where one does, :meth:`evaluate` finds it out.
-        """
-        obj = self._objects.get(ref)
-        if obj is not None:
-            known = expressions.known(obj) if expressions else compute(obj)
-            return known or Health(HealthStatus.UNKNOWN, "its expressions are not evaluated yet")
-        if self._is_known(ref):
-            return Health(HealthStatus.NOT_FOUND, "no such object")
-        return Health(HealthStatus.UNKNOWN, "its state is not known yet")
+    def state(self, ref: ObjectRef) -> Obj | None:
+        """What is kept of an object (see :func:`headgate.health.essence`); None where nothing is."""
+        return self._objects.get(ref)
 
-    async def evaluate(
-        self, refs: Iterable[ObjectRef], expressions: HealthExpressions, budget: Budget
-    ) -> None:
-        """Evaluate the expressions on those objects that changed since they were evaluated.
+    def uid(self, key: ObjectKey, ref: ObjectRef) -> str:
+        """The UID of an object that the Kustomization is known to have applied; empty for any other."""
+        known = self._known.get(self._client.cluster, ref)
+        return known.uid if known is not None and known.owner == Owner(key.name, key.namespace) else ""
 
-        Raises :class:`headgate.cel.OverBudget`; what was evaluated until then is kept.
-        """
-        for ref in refs:
-            obj = self._objects.get(ref)
-            if obj is not None:
-                await expressions.evaluate(obj, budget)
+    def sees(self, ref: ObjectRef) -> bool:
+        """Whether the next change of the object will be told by a watch."""
+        single = self._watches.get(_Scope(ref.api_version, ref.kind, ref))
+        if single is not None and single.reflector.synced.is_set():
+            return True
+        kind = self._watches.get(_Scope(ref.api_version, ref.kind))
+        if kind is None:
+            return False
+        if kind.reflector.synced.is_set():
+            return kind.reflector.get(ref) is not None or self._is_labelled(ref)
+        return self._is_labelled(ref) and time.monotonic() - kind.started < SYNC_PATIENCE
 
-    def exists(self, ref: ObjectRef) -> bool:
-        """Whether an object that is followed is there, as far as is known."""
-        return ref in self._objects or not self._is_known(ref)
+    def is_synced(self, ref: ObjectRef) -> bool:
+        """Whether the watch of the object's kind has told all there is."""
+        kind = self._watches.get(_Scope(ref.api_version, ref.kind))
+        return kind is not None and kind.reflector.synced.is_set()
+
+    def is_newer(self, ref: ObjectRef, version: str) -> bool:
+        """Whether a watch has told of another state than this resource version (empty: that it is not there)."""
+        single = self._watches.get(_Scope(ref.api_version, ref.kind, ref))
+        kind = self._watches.get(_Scope(ref.api_version, ref.kind))
+        shown = [self._objects.get(ref), kind.reflector.get(ref) if kind is not None else None]
+        shown += [kept for _, kept in single.reflector.items()] if single is not None else []
+        versions = [_version(obj) for obj in shown if obj is not None]
+        if not version or not versions:
+            return bool(version) != bool(versions)
+        return max(versions) > as_number(version)
 
     def observe(self, obj: Obj) -> None:
         """Take over an object as the API server just returned it to us."""
-        self._put(ref_of(obj), self._kept(obj))
+        self._put(ref_of(obj), essence(obj))
 
     def __len__(self) -> int:
         """How many objects are kept."""
         return len(self._objects)
+
+    def open_watches(self) -> int:
+        """How many watches are open."""
+        return len(self._watches)
 
     async def close(self) -> None:
         """Stop all watches."""
@@ -144,6 +198,15 @@ class LiveObjects:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    # Watches.
+
+    def _singles(self) -> list[_Scope]:
+        return [scope for scope in self._watches if scope.only is not None]
+
+    def _singles_of(self, key: ObjectKey) -> int:
+        refs = self._followed.get(key, frozenset())
+        return sum(1 for scope in self._singles() if scope.only in refs)
+
     def _start(self, scope: _Scope) -> None:
         if scope in self._watches:
             return
@@ -152,87 +215,95 @@ class LiveObjects:
             self._client,
             scope.api_version,
             scope.kind,
-            project=self._kept if only else self._take_in,
-            on_change=self._changed,
+            project=_trace if only else self._take_in,
+            on_change=self._changed if only is None else self._single_changed(only),
             namespace=only.namespace or None if only else None,
             label_selector=None if only else labels.OWNER_NAME,
             field_selector=f"metadata.name={only.name}" if only else None,
         )
         task = asyncio.get_running_loop().create_task(self._mirror(scope, reflector))
-        self._watches[scope] = _Watch(reflector, task)
+        self._watches[scope] = _Watch(reflector, task, time.monotonic())
 
     def _stop(self, scope: _Scope) -> None:
         watch = self._watches.pop(scope, None)
         if watch is None:
             return
         watch.task.cancel()
-        for ref, _ in watch.reflector.items():
-            self._objects.pop(ref, None)
+        if scope.only is None:
+            for ref in [
+                r for r in self._objects if (r.api_version, r.kind) == (scope.api_version, scope.kind)
+            ]:
+                self._let_go(ref)
 
     async def _mirror(self, scope: _Scope, reflector: Reflector[Obj]) -> None:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(reflector.run())
-            await reflector.synced.wait()
-            for ref in [
-                r for r in self._followers if (r.api_version, r.kind) == (scope.api_version, scope.kind)
-            ]:
-                self._look_closer(ref)
-                self._tell(ref)
-
-    def _keep_whole(self, kinds: set[tuple[str, str]]) -> None:
-        new = kinds - self._whole
-        self._whole |= new
-        # Also of those that our own writes brought, which a watch would show in the same version.
-        for ref in [r for r in self._objects if (r.api_version, r.kind) in new]:
-            del self._objects[ref]
-        for scope in [s for s in self._watches if (s.api_version, s.kind) in new]:
-            # What is kept of the objects seen so far is too little: look at them again.
-            self._stop(scope)
-            self._start(scope)
-
-    def _kept(self, obj: Obj) -> Obj:
-        return whole(obj) if (obj["apiVersion"], obj["kind"]) in self._whole else essence(obj)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(reflector.run())
+                await reflector.synced.wait()
+                for ref in [r for r in self._followers if _is_within(r, scope)]:
+                    self._tell(ref)
+        except Exception:
+            # An API server that speaks otherwise than others. What it was to show is looked at now and then.
+            _log.exception(
+                "the watch of %s %s on %s ended", scope.api_version, scope.kind, self._client.cluster
+            )
+            watch = self._watches.get(scope)
+            if watch is not None and watch.reflector is reflector:
+                del self._watches[scope]
 
     def _take_in(self, obj: Obj) -> Obj:
-        """A watched object, whole: is it still as we applied it? What is kept of it is its essence."""
-        small = self._kept(obj)
+        """A labelled object, whole: is it still as we applied it? Of a stranger's nothing is kept."""
         ref = ref_of(obj)
-        if self._known.observe(self._client.cluster, ref, obj) is News.DRIFTED:
-            self._drifted(ref, small, describe(obj, FIELD_MANAGER))
-        return small
+        news = self._known.observe(self._client.cluster, ref, obj)
+        if news is News.DRIFTED:
+            self._drifted(ref, self._owner(ref), describe(obj, FIELD_MANAGER))
+        return _trace(obj) if news is News.STRANGER and ref not in self._followers else essence(obj)
 
-    def _drifted(self, ref: ObjectRef, obj: Obj, what: str) -> None:
-        marks = obj["metadata"].get("labels") or {}
-        name, namespace = marks.get(labels.OWNER_NAME), marks.get(labels.OWNER_NAMESPACE)
-        if name and namespace:
-            self._on_drift(ObjectKey(namespace, name), ref, what)
+    def _owner(self, ref: ObjectRef) -> Owner | None:
+        known = self._known.get(self._client.cluster, ref)
+        return known.owner if known is not None else None
 
-    def _look_closer(self, ref: ObjectRef) -> None:
-        """An object that the watch of its kind does not show may be there without our label."""
-        if ref not in self._followers:
-            return
-        kind = self._watches.get(_Scope(ref.api_version, ref.kind))
-        if ref not in self._objects and kind is not None and kind.reflector.synced.is_set():
-            self._start(_Scope(ref.api_version, ref.kind, ref))
+    def _drifted(self, ref: ObjectRef, owner: Owner | None, what: str) -> None:
+        if owner is not None:
+            self._on_drift(ObjectKey(owner.namespace, owner.name), ref, what)
 
-    def _is_known(self, ref: ObjectRef) -> bool:
-        watch = self._watches.get(_Scope(ref.api_version, ref.kind, ref))
-        return watch is not None and watch.reflector.synced.is_set()
+    def _single_changed(self, ref: ObjectRef) -> Callable[[ObjectRef, Obj | None, Obj | None], None]:
+        # The API server may call it otherwise than whoever follows it: what lives in no namespace, named with one.
+        return lambda _, old, new: self._tell(ref)
 
     def _changed(self, ref: ObjectRef, old: Obj | None, new: Obj | None) -> None:
         if new is not None:
-            self._put(ref, new)
+            if self._is_kept(ref) and "kind" in new:
+                self._put(ref, new)
+            elif self._is_kept(ref):
+                # It was a stranger's when the list that it is in began.
+                self._objects.pop(ref, None)
+                self._tell(ref)
             return
         if old is not None:
+            owner = self._owner(ref)
             gone = self._known.observe_gone(self._client.cluster, ref, old["metadata"]["uid"])
             if gone is News.GONE:
-                self._drifted(ref, old, "it was deleted, or lost its owner labels")
+                self._drifted(ref, owner, LOST)
         # A late word of the end of a former object of this name says nothing about the present one.
         present = self._objects.get(ref)
         if present is not None and old is not None and present["metadata"]["uid"] == old["metadata"]["uid"]:
             del self._objects[ref]
-            self._look_closer(ref)
             self._tell(ref)
+
+    # Objects.
+
+    def _is_kept(self, ref: ObjectRef) -> bool:
+        return ref in self._followers or self._known.get(self._client.cluster, ref) is not None
+
+    def _is_labelled(self, ref: ObjectRef) -> bool:
+        obj = self._objects.get(ref)
+        return obj is not None and labels.OWNER_NAME in (obj["metadata"].get("labels") or {})
+
+    def _let_go(self, ref: ObjectRef) -> None:
+        kind = _Scope(ref.api_version, ref.kind)
+        if ref in self._objects and not (self._is_kept(ref) and kind in self._watches):
+            del self._objects[ref]
 
     def _put(self, ref: ObjectRef, obj: Obj) -> None:
         present = self._objects.get(ref)
@@ -246,5 +317,22 @@ class LiveObjects:
             self._on_change(key, ref)
 
 
+def _is_within(ref: ObjectRef, scope: _Scope) -> bool:
+    if scope.only is not None:
+        return ref == scope.only
+    return (ref.api_version, ref.kind) == (scope.api_version, scope.kind)
+
+
+def _trace(obj: Obj) -> Obj:
+    """So much of an object as tells that it changed."""
+    meta = obj["metadata"]
+    return {"metadata": {"uid": meta["uid"], "resourceVersion": meta["resourceVersion"]}}
+
+
 def _version(obj: Obj) -> int:
-    return int(obj["metadata"]["resourceVersion"])
+    return as_number(str(obj["metadata"]["resourceVersion"]))
+
+
+def as_number(version: str) -> int:
+    """A resource version as they compare (KEP-5504); 0 for what is none."""
+    return int(version) if version.isdecimal() and len(version) < 40 else 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
 
 from headgate.api import InvalidStatus, ObjectKey, format_duration, reasons
@@ -13,6 +13,7 @@ from headgate.reconcile.attempt import Attempt, Failed, Postponed
 from headgate.reconcile.config import Config
 from headgate.reconcile.dependencies import InvalidReadyExpression, blocked_by
 from headgate.reconcile.external import ArtifactPending, ExternalSources
+from headgate.reconcile.sight import may_refer
 from headgate.reconcile.store import GIT_REPOSITORY, SourceKey, Store, source_of
 from headgate.reconcile.trees import SourceTrees
 
@@ -39,7 +40,9 @@ class Prerequisites:
     def source(self, attempt: Attempt) -> SourceKey:
         """The source, whose tree can be read; what it is at is noted in the attempt."""
         key, ks = source_of(attempt.obj), attempt.ks
-        if self._config.no_cross_namespace_refs and key.namespace != attempt.key.namespace:
+        if not may_refer(
+            attempt.key.namespace, key.namespace, no_cross_namespace=self._config.no_cross_namespace_refs
+        ):
             message = f"can't access '{key.kind}/{key.object}', cross-namespace references have been blocked"
             raise Failed(reasons.ACCESS_DENIED, message, stalled=True)
         source = self._store.source(key)
@@ -78,9 +81,17 @@ class Prerequisites:
             raise Failed(reasons.ARTIFACT_FAILED, str(error)) from error
 
     async def dependencies(
-        self, attempt: Attempt, unconcerned: Callable[[ObjectKey], bool], budget: Budget
+        self,
+        attempt: Attempt,
+        unconcerned: Callable[[ObjectKey], bool],
+        budget: Budget,
+        hidden: Container[ObjectKey] = (),
     ) -> None:
-        """Everything it depends on is Ready; ``unconcerned`` tells which need not be at the same revision."""
+        """Everything it depends on is Ready.
+
+        ``unconcerned`` tells which need not be at the same revision; of the ``hidden`` ones an expression sees no more
+        than how they are.
+        """
         retry = self._config.requeue_dependency
         tell = f"Dependencies do not meet ready condition, retrying in {format_duration(retry)}"
         try:
@@ -91,7 +102,7 @@ class Prerequisites:
                 budget,
                 unconcerned=unconcerned,
                 additive=self._config.additive_cel_dependency_check,
-                guarded=self._config.no_cross_namespace_refs,
+                hidden=hidden,
             )
         except InvalidReadyExpression as error:
             raise misconfigured(error) from error

@@ -16,6 +16,7 @@ from headgate.api import labels
 from headgate.api.receiver import EVERY, Receiver, ReceiverResource
 from headgate.cel import Budget, EvaluationError, Evaluator, InvalidExpression, OverBudget
 from headgate.kube import MERGE_PATCH, ApiError, Client, ObjectRef
+from headgate.reconcile.sight import may_refer
 
 Obj = dict[str, Any]
 
@@ -60,7 +61,7 @@ class Requests:
         budget: Budget,
     ) -> bool:
         namespace = resource.namespace or receiver.key.namespace
-        if self._no_cross_namespace and namespace != receiver.key.namespace:
+        if not may_refer(receiver.key.namespace, namespace, no_cross_namespace=self._no_cross_namespace):
             _log.error("%s: cross-namespace references are not allowed: %s", receiver.key, namespace)
             return False
         filters = [text for text in (receiver.spec.resource_filter, resource.filter) if text]

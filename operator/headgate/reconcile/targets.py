@@ -7,45 +7,28 @@ watches, however many Kustomizations use it and as whomever they act.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from headgate.api import Kustomization, ObjectKey
 from headgate.apply import KnownObjects
-from headgate.kube import ApiError, Client, Forbidden, NotFound, ObjectRef, Observer
+from headgate.kube import Client, NotFound, ObjectRef, Observer
 from headgate.reconcile.applying import Applier
 from headgate.reconcile.clusters import Cluster, Clusters
 from headgate.reconcile.config import Config
 from headgate.reconcile.kubeconfig import from_secret
 from headgate.reconcile.live import LiveObjects
-from headgate.reconcile.remote import AccountMissing, TargetError, account_name, from_config_map
+from headgate.reconcile.remote import AccountMissing, account_name, from_config_map
+from headgate.reconcile.sight import Sight
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
     """A cluster as one user: what a Kustomization is applied with."""
 
-    client: Client
+    sight: Sight
     live: LiveObjects
     applier: Applier
-    account: str = ""
-    """The service account that is acted as; empty for the operator's, or the kubeconfig's, own user."""
-
-    async def check_sight(self, refs: Iterable[ObjectRef]) -> None:
-        """Raise :class:`TargetError` when the account may not read one of these objects.
-
-        The watches are the operator's, who sees everything: what it tells of an object must be no more than the
-        account could find out by itself.
-        """
-        if not self.account:
-            return
-        for ref in refs:
-            try:
-                await self.client.get(ref)
-            except Forbidden as error:
-                raise TargetError(f"{ref} {error.message}") from error
-            except ApiError:
-                continue
 
 
 class Targets:
@@ -77,19 +60,25 @@ class Targets:
         """
         account = self._account(ks)
         cluster = await self._cluster(ks)
-        client = cluster.client
-        if account:
-            client = client.impersonate(f"system:serviceaccount:{ks.namespace}:{account}")
+        sight = Sight(cluster.client, ks.namespace, account)
         applier = Applier(
-            client,
+            sight.client,
             cluster.known,
             cluster.live,
             concurrency=self._config.concurrent_ssa,
             disallowed_managers=self._config.override_managers,
             custom_stages=self._config.custom_stage_kinds,
             migrate_api_version=self._config.migrate_api_version,
+            account=account,
         )
-        return Target(client, cluster.live, applier, account)
+        return Target(sight, cluster.live, applier)
+
+    def sight_here(self, ks: Kustomization) -> Sight:
+        """What the Kustomization may see of the operator's own cluster, whichever it is applied to.
+
+        Raises :class:`TargetError`.
+        """
+        return Sight(self._client, ks.namespace, self._account(ks))
 
     async def check_account(self, ks: Kustomization) -> None:
         """Raise :class:`AccountMissing` when the account that the Kustomization acts as does not exist."""
@@ -104,11 +93,19 @@ class Targets:
 
     async def release(self, key: ObjectKey) -> None:
         """The Kustomization is gone."""
+        self._home.live.release(key)
         await self._remote.leave(key)
 
     def live_objects(self) -> int:
         """How many managed objects are kept, of all clusters."""
-        return len(self._home.live) + self._remote.live_objects()
+        return sum(map(len, self._lives()))
+
+    def open_watches(self) -> int:
+        """How many watches of managed objects are open, of all clusters."""
+        return sum(live.open_watches() for live in self._lives())
+
+    def _lives(self) -> list[LiveObjects]:
+        return [self._home.live, *self._remote.lives()]
 
     async def close(self) -> None:
         """Stop all watches and close the connections to other clusters."""
@@ -124,6 +121,7 @@ class Targets:
         if wanted is None:
             await self._remote.leave(ks.key)
             return self._home
+        self._home.live.release(ks.key)
         if wanted.secret_ref is not None:
             access = await from_secret(self._client, self._config, ks)
         else:

@@ -39,6 +39,7 @@ _CACHES = {
     "parsed_bytes": ("headgate_parsed_documents_bytes", "Estimated size of that in memory."),
     "git_bytes": ("headgate_git_cache_bytes", "Size on disk of the Git caches of all GitRepositories."),
     "live_objects": ("headgate_live_objects", "Managed objects whose present state is kept."),
+    "watches": ("headgate_live_watches", "Watches of managed objects that are open."),
     "remotes": ("headgate_git_remotes", "Git remotes whose last answer is kept."),
 }
 

@@ -203,33 +203,51 @@ async def test_a_missing_dependency_is_missing_whatever_the_expression_says() ->
     assert "not found" in blocked.message
 
 
-async def test_an_expression_sees_of_another_namespace_only_how_it_is_where_that_is_guarded() -> None:
+async def test_an_expression_sees_of_a_hidden_dependency_only_how_it_is() -> None:
     """So that nobody reads another team's Kustomization by guessing at it."""
     foreign = kustomization("infra")
-    foreign["metadata"] |= {"namespace": "other", "labels": {"tier": "base"}}
+    marks = {"labels": {"tier": "base"}, "annotations": {"note": "x"}, "uid": "u"}
+    foreign["metadata"] |= {"namespace": "other", **marks}
     foreign["spec"]["postBuild"] = {"substitute": {"password": "x"}}
-    foreign["status"] |= {"inventory": {"entries": []}, "history": []}
+    foreign["status"] |= {"inventory": {"entries": []}, "history": [], "lastAttemptedRevision": REVISION}
+    for condition in foreign["status"]["conditions"]:
+        condition["message"] = f"Applied revision: {REVISION}"
     apps = kustomization("apps")
 
-    async def blocked(expression: str, *, guarded: bool) -> bool:
+    async def blocked(expression: str, *, hidden: bool) -> bool:
         entry = {"name": "infra", "namespace": "other", "readyExpr": expression}
         asking = {**apps, "spec": {**apps["spec"], "dependsOn": [entry]}}
         return (
             await blocked_by(
-                asking, REVISION, store(asking, foreign).kustomization, budget(), guarded=guarded
+                asking,
+                REVISION,
+                store(asking, foreign).kustomization,
+                budget(),
+                hidden={ObjectKey("other", "infra")} if hidden else (),
             )
             is not None
         )
 
-    for secret in ("has(dep.spec)", "has(dep.status.inventory)", "has(dep.status.history)"):
-        assert await blocked(secret, guarded=True), secret
-        assert not await blocked(secret, guarded=False), secret
-    for public in (
+    for secret in (
+        "has(dep.spec)",
+        "has(dep.status.inventory)",
+        "has(dep.status.history)",
+        "has(dep.status.lastAppliedRevision)",
+        "has(dep.status.lastAttemptedRevision)",
+        "dep.status.conditions.exists(c, has(c.message))",
         "dep.metadata.labels.tier == 'base'",
+        "dep.metadata.annotations.note == 'x'",
+        "dep.metadata.uid == 'u'",
+    ):
+        assert await blocked(secret, hidden=True), secret
+        assert not await blocked(secret, hidden=False), secret
+    for public in (
+        "dep.metadata.name == 'infra' && dep.metadata.namespace == 'other'",
+        "dep.metadata.generation == dep.status.observedGeneration",
         "dep.status.conditions.exists(c, c.type == 'Ready' && c.status == 'True')",
         "has(self.spec)",
     ):
-        assert not await blocked(public, guarded=True), public
+        assert not await blocked(public, hidden=True), public
 
 
 @pytest.mark.parametrize("layers", [3, 60])
