@@ -179,6 +179,10 @@ def switch(name: str, *, default: bool = False, help: str) -> Decorator:
 )
 @switch("insecure-kubeconfig-exec", help="Let kubeconfigs of Secrets run programs of the operator's image.")
 @switch("insecure-kubeconfig-tls", help="Let kubeconfigs of Secrets turn the check of certificates off.")
+@switch(
+    "insecure-kubeconfig-addresses",
+    help="Let kubeconfigs lead to this host, link-local addresses and metadata services of clouds.",
+)
 @click.option(
     "--override-manager",
     "override_managers",
@@ -319,6 +323,7 @@ def command(
     default_kubeconfig_service_account: str,
     insecure_kubeconfig_exec: bool,
     insecure_kubeconfig_tls: bool,
+    insecure_kubeconfig_addresses: bool,
     override_managers: tuple[str, ...],
     custom_apply_stage_kinds: str,
     default_decryption_service_account: str,
@@ -413,6 +418,7 @@ def command(
         default_kubeconfig_service_account=default_kubeconfig_service_account,
         insecure_kubeconfig_exec=insecure_kubeconfig_exec,
         insecure_kubeconfig_tls=insecure_kubeconfig_tls,
+        insecure_kubeconfig_addresses=insecure_kubeconfig_addresses,
         override_managers=override_managers,
         custom_stage_kinds=frozenset(map(GroupKind.parse, stages)),
         strict_substitutions=gates["StrictPostBuildSubstitutions"],

@@ -8,40 +8,17 @@ nor what the name meant a moment ago.
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 
 import urllib3
 
-__all__ = ["ForbiddenPeer", "is_forbidden", "pool"]
+from headgate.peers import is_forbidden
 
-_METADATA = frozenset(
-    ipaddress.ip_address(text)
-    for text in (
-        "100.100.100.200",  # Alibaba Cloud
-        "168.63.129.16",  # Azure
-        "192.0.0.192",  # Oracle Cloud
-        "fd00:ec2::254",  # AWS
-        "fd20:ce::254",  # Google Cloud
-    )
-)
-"""Metadata services that are not at a link-local address."""
+__all__ = ["ForbiddenPeer", "is_forbidden", "pool"]
 
 
 class ForbiddenPeer(urllib3.exceptions.HTTPError):
     """The URL leads to an address that is not to be asked."""
-
-
-def is_forbidden(address: str) -> bool:
-    """Whether an IP address is this host's own, link-local, or a cloud's metadata service.
-
-    >>> is_forbidden("169.254.169.254"), is_forbidden("::ffff:127.0.0.1"), is_forbidden("10.0.0.7")
-    (True, True, False)
-    """
-    peer = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(peer, ipaddress.IPv6Address) and peer.ipv4_mapped is not None:
-        peer = peer.ipv4_mapped
-    return peer.is_loopback or peer.is_link_local or peer.is_unspecified or peer in _METADATA
 
 
 def pool(*, guarded: bool = True) -> urllib3.PoolManager:

@@ -11,6 +11,7 @@ asked again before the token ends, so that connections and watches outlive their
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 import os
 import ssl
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
+from headgate.kube.impersonation import Headers, cluster_of, impersonation_of
 from headgate.kube.inline import files_for
 from headgate.pools import NETWORK
 
@@ -62,6 +64,9 @@ class Endpoint:
     tls: ssl.SSLContext | None
     tls_server_name: str | None
     proxy: str | None
+    impersonation: Headers = ()
+    """Headers that say whom the kubeconfig wants to act as."""
+    compress: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,14 +171,38 @@ def _open(kubeconfig: str | Mapping[str, Any] | None, context: str | None) -> tu
     if isinstance(kubeconfig, Mapping):
         return _open_untrusted(kubeconfig, context)
     configuration = _load(kubeconfig, context)
+    if _acts_as_another(kubeconfig, context):
+        raise AccessError(
+            "cannot use the kubeconfig: the operator's own user cannot act as another one ('as'); "
+            "give the credentials of the user it should be"
+        )
     return configuration, _endpoint(configuration)
+
+
+def _acts_as_another(kubeconfig: str | None, context: str | None) -> bool:
+    from kubernetes.config import kube_config
+
+    path = kubeconfig or os.environ.get("KUBECONFIG")
+    if not path and os.environ.get("KUBERNETES_SERVICE_HOST"):
+        return False
+    package: Any = kube_config
+    merged = package.KubeConfigMerger(path or str(Path("~/.kube/config").expanduser())).config
+    content = getattr(merged, "value", merged)
+    try:
+        return bool(impersonation_of(content, context))
+    except ValueError as error:
+        raise AccessError(f"cannot use the kubeconfig: {error}") from None
 
 
 def _open_untrusted(kubeconfig: Mapping[str, Any], context: str | None) -> tuple[Any, Endpoint]:
     try:
         with files_for(kubeconfig) as readable:
             configuration = _load(readable, context)
-            return configuration, _endpoint(configuration)
+            return configuration, dataclasses.replace(
+                _endpoint(configuration),
+                impersonation=impersonation_of(kubeconfig, context),
+                compress=not cluster_of(kubeconfig, context).get("disable-compression"),
+            )
     except AccessError:
         raise
     except ssl.SSLError as error:

@@ -16,14 +16,17 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
+from multidict import CIMultiDict
+
 from headgate import __version__
-from headgate.kube.access import Access, Login, Renewal
+from headgate.kube.access import Access, AccessError, Login, Renewal
 from headgate.kube.encoding import encode, encode_for_apply
 from headgate.kube.errors import BadRequest, TooLarge, Unreachable
 from headgate.kube.mapper import Resource, RestMapper
 from headgate.kube.refs import Obj, ObjectRef, ref_of
 from headgate.kube.transport import MAX_BODY, MAX_IN_FLIGHT, TIMEOUT, Answer, Label, Observer, Transport
 from headgate.kube.watch import SILENCE, WatchEvent, watch
+from headgate.peers import PeerRules
 
 USER_AGENT = f"headgate/{__version__}"
 PAGE = 500
@@ -55,6 +58,8 @@ class Client:
         self._transport, self._seen = transport, seen
         self._headers = _headers(headers)
         self.mapper = mapper or RestMapper(self._discover)
+        self.acts_as = str(self._headers.get("Impersonate-User", ""))
+        """The user that is acted as; empty where the credentials' own user is meant."""
         self.cluster = transport.server
         """What tells this cluster from others: the server's URL."""
 
@@ -69,10 +74,12 @@ class Client:
         max_body: int = MAX_BODY,
         observer: Observer | None = None,
         renewal: Renewal | None = None,
+        peers: PeerRules | None = None,
     ) -> Client:
         """Connect by a kubeconfig (path or content), else ``$KUBECONFIG``, else as a pod, else
         ``~/.kube/config``. ``renewal`` makes the tokens, instead of those in the kubeconfig. An answer of more
-        than ``max_body`` bytes is not read.
+        than ``max_body`` bytes is not read. ``peers``: the kubeconfig is somebody's who is not trusted, see
+        :class:`~headgate.kube.transport.Transport`.
 
         Raises :class:`~headgate.kube.access.AccessError`. Nothing is sent yet.
         """
@@ -86,7 +93,9 @@ class Client:
                 max_in_flight=max_in_flight,
                 max_body=max_body,
                 observer=observer,
-            )
+                peers=peers,
+            ),
+            headers=endpoint.impersonation,
         )
 
     async def login(self) -> Login:
@@ -106,8 +115,11 @@ class Client:
     def impersonate(self, user: str, groups: Sequence[str] = (), *, seen: Seen | None = None) -> Client:
         """A client that acts as another user, over the same connections and discovery.
 
-        ``seen`` is told of each single object that the API server shows to this user.
+        ``seen`` is told of each single object that the API server shows to this user. Raises :class:`AccessError` for a
+        client that acts as another user already: a request can name only one.
         """
+        if self.acts_as:
+            raise AccessError(f"acts as {self.acts_as!r} already")
         headers = [("Impersonate-User", user), *(("Impersonate-Group", g) for g in groups)]
         return Client(self._transport, self.mapper, headers, seen)
 
@@ -372,7 +384,7 @@ class Client:
     ) -> Answer:
         headers = self._headers
         if content_type or accept:
-            headers = dict(headers)
+            headers = CIMultiDict(headers)
             if content_type:
                 headers["Content-Type"] = content_type
             if accept:
@@ -394,9 +406,7 @@ class Client:
         return answer.body if isinstance(answer.body, dict) else {}
 
 
-def _headers(pairs: Sequence[tuple[str, str]]) -> Mapping[str, str]:
-    from multidict import CIMultiDict
-
+def _headers(pairs: Sequence[tuple[str, str]]) -> CIMultiDict[str]:
     return CIMultiDict(pairs)
 
 

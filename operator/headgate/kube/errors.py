@@ -157,12 +157,24 @@ _BY_STATUS: dict[int, type[ApiError]] = {
 }
 
 
-def from_status(status: int, body: Any, *, text: str = "", retry_after: float | None = None) -> ApiError:
-    """The error for an answer: ``body`` is its ``Status`` object, or None and ``text`` is what came."""
+LONGEST = 8192
+"""Characters of a message of the API server's that are kept."""
+MAX_CAUSES = 100
+LONGEST_OF_OTHERS = 500
+"""The same, where somebody who is not trusted names the server."""
+
+
+def from_status(
+    status: int, body: Any, *, text: str = "", retry_after: float | None = None, longest: int = LONGEST
+) -> ApiError:
+    """The error for an answer: ``body`` is its ``Status`` object, or None and ``text`` is what came.
+
+    Texts of the answer are printable and of no more than ``longest`` characters.
+    """
     if not isinstance(body, dict) or body.get("kind") != "Status":
-        message = text.strip()[:300] or f"the server answered with HTTP status {status}"
+        message = _text(text, 300).strip() or f"the server answered with HTTP status {status}"
         return _BY_STATUS.get(status, ServerError)(message, status=status, retry_after=retry_after)
-    code, reason = body.get("code"), _text(body.get("reason"))
+    code, reason = body.get("code"), _text(body.get("reason"), 100)
     status = code if isinstance(code, int) and code else status
     given = body.get("details")
     details: Mapping[str, Any] = given if isinstance(given, dict) else {}
@@ -171,13 +183,13 @@ def from_status(status: int, body: Any, *, text: str = "", retry_after: float | 
         retry_after = float(seconds)
     listed = details.get("causes")
     causes = tuple(
-        Cause(_text(c.get("reason")), _text(c.get("message")), _text(c.get("field")))
-        for c in (listed if isinstance(listed, list) else ())
+        Cause(_text(c.get("reason"), 100), _text(c.get("message"), longest), _text(c.get("field"), longest))
+        for c in (listed[:MAX_CAUSES] if isinstance(listed, list) else ())
         if isinstance(c, dict)
     )
     kind = _BY_REASON.get(reason) or _BY_STATUS.get(status, ServerError)
     return kind(
-        _text(body.get("message")) or reason or f"the server answered with HTTP status {status}",
+        _text(body.get("message"), longest) or reason or f"the server answered with HTTP status {status}",
         status=status,
         reason=reason,
         causes=causes,
@@ -186,6 +198,9 @@ def from_status(status: int, body: Any, *, text: str = "", retry_after: float | 
     )
 
 
-def _text(value: Any) -> str:
-    """What is text; whoever answers may not be an API server."""
-    return value if isinstance(value, str) else ""
+def _text(value: Any, longest: int) -> str:
+    """What is text, as a message can hold it; whoever answers may not be an API server."""
+    if not isinstance(value, str):
+        return ""
+    kept = value if len(value) <= longest else f"{value[:longest]}..."
+    return kept if kept.isprintable() else "".join(c if c.isprintable() or c in "\n\t" else "?" for c in kept)

@@ -18,11 +18,15 @@ from typing import Any, NamedTuple, Protocol
 
 import aiohttp
 import orjson
+from multidict import CIMultiDict
 from yarl import URL
 
 from headgate.api.quantity import format_bytes
 from headgate.kube.access import Access, Endpoint, Login
+from headgate.kube.causes import cause
 from headgate.kube.errors import (
+    LONGEST,
+    LONGEST_OF_OTHERS,
     ApiError,
     ServerTimeout,
     TooLarge,
@@ -30,6 +34,7 @@ from headgate.kube.errors import (
     Unreachable,
     from_status,
 )
+from headgate.peers import PeerRules
 
 MAX_IN_FLIGHT = 48
 """Requests at once; the API server's own default limit is 200 changing ones for all its clients."""
@@ -86,7 +91,12 @@ class Transport:
         max_in_flight: int = MAX_IN_FLIGHT,
         max_body: int = MAX_BODY,
         observer: Observer | None = None,
+        peers: PeerRules | None = None,
     ) -> None:
+        """``peers``: where the server is named by somebody who is not trusted, which addresses may be connected to.
+
+        Of what such a server answers, no more is told than the message of a ``Status`` object, cut.
+        """
         self.server, self.max_body = endpoint.server, max_body
         self._host = URL(endpoint.server).authority
         self.observer = observer
@@ -94,11 +104,18 @@ class Transport:
         """Answered requests by verb, resource and status (0: no answer)."""
         self._access = access
         self._slots = asyncio.Semaphore(max_in_flight)
+        self._trusted = peers is None
+        headers = {"User-Agent": user_agent, "Accept": "application/json"}
+        if not endpoint.compress:
+            headers["Accept-Encoding"] = "identity"
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                ssl=endpoint.tls if endpoint.tls is not None else True, limit=0, keepalive_timeout=75
+                ssl=endpoint.tls if endpoint.tls is not None else True,
+                limit=0,
+                keepalive_timeout=75,
+                socket_factory=peers.socket_factory(tls=_is_https(endpoint)) if peers is not None else None,
             ),
-            headers={"User-Agent": user_agent, "Accept": "application/json"},
+            headers=headers,
             timeout=aiohttp.ClientTimeout(total=None),
             auto_decompress=True,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -171,7 +188,7 @@ class Transport:
                 if status >= 300:
                     if status == 401:
                         await self._access.renew(authorization)
-                    raise _refusal(response, await _beginning(response))
+                    raise self._refusal(response, await _beginning(response))
                 yield response.content.iter_any()
         except TimeoutError as error:
             raise ServerTimeout(f"nothing came from the API server for {silence:g}s") from error
@@ -212,11 +229,11 @@ class Transport:
             finally:
                 self._count(label, status, time.monotonic() - started)
         if status >= 300:
-            raise _refusal(response, raw)
+            raise self._refusal(response, raw)
         try:
             return Answer(status, orjson.loads(raw) if raw else None, response.headers)
         except orjson.JSONDecodeError as error:
-            raise Unreachable(f"the answer of {self.server} is not JSON: {raw[:100]!r}") from error
+            raise Unreachable(f"the answer of {self.server} is not JSON") from error
 
     async def _whole(self, response: aiohttp.ClientResponse) -> bytes:
         """The body, unpacked piece by piece so that a small one cannot become large unnoticed."""
@@ -231,6 +248,19 @@ class Transport:
                 )
         return bytes(body)
 
+    def _refusal(self, response: aiohttp.ClientResponse, raw: bytes) -> ApiError:
+        try:
+            body = orjson.loads(raw)
+        except orjson.JSONDecodeError:
+            body = None
+        try:
+            retry_after = float(response.headers["Retry-After"])
+        except (KeyError, ValueError):
+            retry_after = None
+        text = raw.decode(errors="replace") if self._trusted else ""
+        longest = LONGEST if self._trusted else LONGEST_OF_OTHERS
+        return from_status(response.status, body, text=text, retry_after=retry_after, longest=longest)
+
     def _count(self, label: Label, status: int, seconds: float) -> None:
         self.counts[(label.verb, label.resource, status)] += 1
         if self.observer is not None:
@@ -238,7 +268,12 @@ class Transport:
 
 
 def _with(headers: Mapping[str, str], authorization: str | None) -> Mapping[str, str]:
-    return {**headers, "Authorization": authorization} if authorization else headers
+    if not authorization:
+        return headers
+    # Not a plain dictionary: a header may be there more than once, as Impersonate-Group is.
+    sent = CIMultiDict(headers)
+    sent["Authorization"] = authorization
+    return sent
 
 
 async def _beginning(response: aiohttp.ClientResponse) -> bytes:
@@ -252,20 +287,12 @@ async def _beginning(response: aiohttp.ClientResponse) -> bytes:
     return bytes(body[:MAX_ERROR])
 
 
-def _refusal(response: aiohttp.ClientResponse, raw: bytes) -> ApiError:
-    try:
-        body = orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        body = None
-    try:
-        retry_after = float(response.headers["Retry-After"])
-    except (KeyError, ValueError):
-        retry_after = None
-    return from_status(response.status, body, text=raw.decode(errors="replace"), retry_after=retry_after)
+def _is_https(endpoint: Endpoint) -> bool:
+    return (endpoint.proxy or endpoint.server).startswith("https:")
 
 
 def _unreachable(server: str, error: Exception) -> str:
-    return f"cannot reach the API server at {server}: {error or type(error).__name__}"
+    return f"cannot reach the API server at {server}: {cause(error)}"
 
 
 def _pause(attempt: int, retry_after: float | None) -> float:

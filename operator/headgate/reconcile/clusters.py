@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from headgate.api import ObjectKey
 from headgate.apply import KnownObjects
 from headgate.kube import AccessError, ApiError, Client, Observer, Unauthorized
+from headgate.peers import PeerRules
 from headgate.reconcile.live import LiveObjects
 from headgate.reconcile.remote import RemoteAccess, TargetError
 
@@ -71,8 +72,10 @@ class Clusters:
         wake: Callable[[ObjectKey], None],
         observer: Observer | None = None,
         max_body: int = MAX_BODY,
+        peers: PeerRules | None = None,
     ) -> None:
-        """``max_body``: bytes of an answer that is read."""
+        """``max_body``: bytes of an answer that is read; ``peers``: which addresses may be connected to."""
+        self._peers = peers or PeerRules()
         self._make, self._wake, self._observer, self._max_body = make, wake, observer, max_body
         self._connections: dict[str, _Connection] = {}
         self._used: dict[ObjectKey, str] = {}
@@ -161,6 +164,7 @@ class Clusters:
                     max_body=self._max_body,
                     observer=self._observer,
                     renewal=access.renewal,
+                    peers=self._peers,
                 )
                 known, live = self._make(client)
                 connection.cluster = Cluster(client, live, known)

@@ -60,6 +60,8 @@ class Config:
     """Whose identity key services see of Kustomizations whose ``spec.decryption`` names none; empty: the operator's."""
     insecure_kubeconfig_exec: bool = False
     insecure_kubeconfig_tls: bool = False
+    insecure_kubeconfig_addresses: bool = False
+    """Let kubeconfigs lead to this host, link-local addresses and clouds' metadata services."""
     override_managers: tuple[str, ...] = ()
     """Field managers, besides kubectl, whose changes to managed objects are undone."""
     custom_stage_kinds: frozenset[GroupKind] = frozenset()

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from headgate.api import Kustomization, ObjectKey
 from headgate.apply import KnownObjects
 from headgate.kube import Client, NotFound, ObjectRef, Observer
+from headgate.peers import PeerRules, is_loopback
 from headgate.reconcile.applying import Applier
 from headgate.reconcile.clusters import Cluster, Clusters
 from headgate.reconcile.config import Config
 from headgate.reconcile.kubeconfig import from_secret
 from headgate.reconcile.live import LiveObjects
-from headgate.reconcile.remote import AccountMissing, account_name, from_config_map
+from headgate.reconcile.remote import AccountMissing, TargetError, account_name, from_config_map
 from headgate.reconcile.sight import Sight
 
 
@@ -45,7 +47,12 @@ class Targets:
         self._config, self._client, self._make_live = config, client, make_live
         known, live = self._parts(client)
         self._home = Cluster(client, live, known)
-        self._remote = Clusters(self._parts, wake, observer, config.max_remote_api_response)
+        peers = PeerRules(
+            anywhere=config.insecure_kubeconfig_addresses,
+            # Where the operator's own cluster is on this very machine, others are too.
+            loopback_by_tls=is_loopback(urlsplit(client.cluster).hostname or ""),
+        )
+        self._remote = Clusters(self._parts, wake, observer, config.max_remote_api_response, peers)
 
     @property
     def home(self) -> LiveObjects:
@@ -60,6 +67,12 @@ class Targets:
         """
         account = self._account(ks)
         cluster = await self._cluster(ks)
+        if account and cluster.client.acts_as:
+            named = "spec.serviceAccountName" if ks.spec.service_account_name else "--default-service-account"
+            raise TargetError(
+                f"the kubeconfig acts as {cluster.client.acts_as!r} (users[].user.as) and {named} as {account!r}: "
+                "a request can be made as one user only; take one of the two away"
+            )
         sight = Sight(cluster.client, ks.namespace, account)
         applier = Applier(
             sight.client,

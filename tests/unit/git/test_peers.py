@@ -30,13 +30,23 @@ from tests.support.serving import serving
         "168.63.129.16",
         "::ffff:127.0.0.1",
         "::ffff:169.254.169.254",
+        "0.1.2.3",
+        "::127.0.0.1",
+        "2002:7f00:1::",
+        "64:ff9b::7f00:1",
+        "64:ff9b::a9fe:a9fe",
+        "64:ff9b:1::7f00:1",
+        "224.0.0.1",
+        "ff02::1",
     ],
 )
 def test_this_host_and_the_clouds_metadata(address: str) -> None:
     assert is_forbidden(address)
 
 
-@pytest.mark.parametrize("address", ["10.0.0.1", "192.168.1.1", "8.8.8.8", "fd12::1", "2001:4860::8888"])
+@pytest.mark.parametrize(
+    "address", ["10.0.0.1", "192.168.1.1", "8.8.8.8", "fd12::1", "2001:4860::8888", "64:ff9b::808:808"]
+)
 def test_other_hosts(address: str) -> None:
     assert not is_forbidden(address)
 

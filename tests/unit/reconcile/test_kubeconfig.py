@@ -1,0 +1,118 @@
+"""What a kubeconfig of a Secret may hold: each field is honoured or refused by name."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from headgate.reconcile.config import Config
+from headgate.reconcile.kubeconfig import HONOURED, parse_kubeconfig
+from headgate.reconcile.remote import TargetError
+
+DATA = base64.b64encode(b"pem").decode()
+SERVER = "https://cluster.example.org:6443"
+
+
+def parsed(user: dict[str, Any], cluster: dict[str, Any], **options: bool) -> Any:
+    content = {
+        "clusters": [{"name": "c", "cluster": {"server": SERVER, **cluster}}],
+        "users": [{"name": "u", "user": user}],
+        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+        "current-context": "x",
+    }
+    config = Config(storage_path=Path("/"), **options)  # type: ignore[arg-type]
+    return parse_kubeconfig(json.dumps(content).encode(), "Secret 'a/b'", config)
+
+
+@pytest.mark.parametrize(
+    ("user", "cluster"),
+    [
+        ({"token": "t"}, {}),
+        ({"username": "u", "password": "p"}, {}),
+        ({"client-certificate-data": DATA, "client-key-data": DATA}, {}),
+        ({"as": "jane", "as-groups": ["g"], "as-uid": "1", "as-user-extra": {"k": ["v"]}}, {}),
+        ({"extensions": [{"name": "x", "extension": {}}]}, {"extensions": []}),
+        ({}, {"certificate-authority-data": DATA, "tls-server-name": "name"}),
+        ({}, {"proxy-url": "http://user:pass@proxy.example.org:3128"}),
+        ({}, {"disable-compression": True, "insecure-skip-tls-verify": False}),
+        ({}, {"server": "https://rancher.example.org/k8s/clusters/c-1"}),
+        ({"tokenFile": "", "exec": None, "auth-provider": None}, {"certificate-authority": ""}),
+    ],
+)
+def test_honoured(user: dict[str, Any], cluster: dict[str, Any]) -> None:
+    assert parsed(user, cluster)
+
+
+@pytest.mark.parametrize(
+    ("user", "cluster", "message"),
+    [
+        ({"exec": {"command": "sh"}}, {}, "user.exec is not allowed"),
+        ({"auth-provider": {"name": "oidc"}}, {}, "user.auth-provider is not supported"),
+        ({"tokenFile": "/var/run/secrets/token"}, {}, "user.tokenFile names a file"),
+        ({"client-certificate": "/x"}, {}, "user.client-certificate names a file"),
+        ({"client-key": "/x"}, {}, "user.client-key names a file"),
+        ({"client-key-data": "?"}, {}, "user.client-key-data is not base64"),
+        ({"as-groups": ["g"]}, {}, "set 'as'"),
+        ({"token": "t", "username": "u"}, {}, "token and username exclude each other"),
+        ({"as-scopes": ["x"]}, {}, "user.as-scopes is not a field of a kubeconfig's user"),
+        ({"impersonate": "jane"}, {}, "user.impersonate is not a field of a kubeconfig's user"),
+        ({}, {"certificate-authority": "/x"}, "cluster.certificate-authority names a file"),
+        ({}, {"insecure-skip-tls-verify": True}, "cluster.insecure-skip-tls-verify is not allowed"),
+        ({}, {"insecure-skip-tls-verify": "false"}, "cluster.insecure-skip-tls-verify is not allowed"),
+        ({}, {"min-tls-version": "1.3"}, "cluster.min-tls-version is not a field of a kubeconfig's cluster"),
+        (
+            {},
+            {"proxy-url": "socks5://proxy.example.org"},
+            "cluster.proxy-url must be a URL with the scheme http",
+        ),
+        ({}, {"proxy-url": "file:///etc/passwd"}, "cluster.proxy-url must be a URL with the scheme http"),
+        ({}, {"server": "unix:///run/x"}, "cluster.server must be a URL with the scheme https or http"),
+        ({}, {"server": "http://10.0.0.5/admin?x="}, "cluster.server must be a scheme, a host"),
+        ({}, {"server": "http://10.0.0.5/admin#"}, None),
+        ({}, {"server": "http://10.0.0.5/admin#x"}, "cluster.server must be a scheme, a host"),
+        ({}, {"server": "https://user:pass@10.0.0.5"}, "cluster.server must be a scheme, a host"),
+        ({}, {"server": "https://:443"}, "cluster.server must be a scheme, a host"),
+        ({}, {"server": "https://x:port"}, "cluster.server is not a URL"),
+        ({}, {"server": 1}, "cluster.server is not a URL"),
+    ],
+)
+def test_refused(user: dict[str, Any], cluster: dict[str, Any], message: str | None) -> None:
+    if message is None:
+        assert parsed(user, cluster)
+        return
+    with pytest.raises(TargetError) as raised:
+        parsed(user, cluster)
+    assert message in str(raised.value)
+    assert "pass" not in str(raised.value)
+
+
+def test_programs_and_unverified_tls_by_option() -> None:
+    options = {"insecure_kubeconfig_exec": True, "insecure_kubeconfig_tls": True}
+    assert parsed({"exec": {"command": "sh"}}, {"insecure-skip-tls-verify": True}, **options)
+    with pytest.raises(TargetError, match="auth-provider is not supported"):
+        parsed({"auth-provider": {"name": "oidc"}}, {}, **options)
+
+
+def test_every_field_that_kubernetes_clients_know_is_dealt_with() -> None:
+    """Those of client-go's api.Cluster and api.AuthInfo."""
+    refused = {"client-certificate", "client-key", "tokenFile", "auth-provider", "certificate-authority"}
+    assert HONOURED["user"] | refused >= {
+        *(
+            "client-certificate",
+            "client-certificate-data",
+            "client-key",
+            "client-key-data",
+            "token",
+            "tokenFile",
+        ),
+        *("as", "as-uid", "as-groups", "as-user-extra", "username", "password", "auth-provider", "exec"),
+        "extensions",
+    }
+    assert HONOURED["cluster"] | refused >= {
+        *("server", "tls-server-name", "insecure-skip-tls-verify", "certificate-authority"),
+        *("certificate-authority-data", "proxy-url", "disable-compression", "extensions"),
+    }
