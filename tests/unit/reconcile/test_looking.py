@@ -1,0 +1,202 @@
+"""The health that a wait is told of is what the account may read, at the time it is told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any, cast
+
+import pytest
+
+from headgate.api import ObjectKey
+from headgate.apply import KnownObjects, Owner
+from headgate.health import HealthStatus
+from headgate.kube import ApiError, Client, ObjectRef, ServerError, TooManyRequests, Unauthorized, Unavailable
+from headgate.reconcile import looking, sight
+from headgate.reconcile.live import LiveObjects
+from headgate.reconcile.looking import Looks, NoSight
+from headgate.reconcile.sight import Sight
+from tests.support.memoryapi import MemoryApi, forbidden, settled
+
+KEY = ObjectKey("team", "apps")
+GROUP = "kustomize.toolkit.fluxcd.io"
+OWN = ObjectRef("x.test/v1", "Widget", "own", "team")
+FOREIGN = ObjectRef("v1", "Secret", "treasure", "other")
+
+
+class World:
+    def __init__(self) -> None:
+        self.api, self.known = MemoryApi(), KnownObjects()
+        self.api.kinds.add((OWN.api_version, OWN.kind))
+        self.woken: list[ObjectRef] = []
+        self.live = LiveObjects(
+            cast(Client, self.api),
+            self.known,
+            on_change=lambda _, ref: self.woken.append(ref),
+            on_drift=lambda *_: None,
+        )
+
+    def sight(self, account: str = "deployer") -> Sight:
+        return Sight(cast(Client, self.api), "team", account)
+
+    async def apply(self, sight: Sight, ref: ObjectRef = OWN, **fields: Any) -> None:
+        """As an attempt under the account does: the API server answers with the object."""
+        labels = {f"{GROUP}/name": KEY.name, f"{GROUP}/namespace": KEY.namespace}
+        self.api.put(ref, labels=labels, **fields)
+        obj = await sight.client.get(ref)
+        self.known.record(MemoryApi.cluster, ref, b"d", obj, owner=Owner(KEY.name, KEY.namespace))
+        self.live.observe(obj)
+        self.live.watch(KEY)
+        self.api.reads.clear()
+
+    def looks(self, sight: Sight, *refs: ObjectRef, own: bool = True) -> Looks:
+        self.live.follow(KEY, refs)
+        uids = {ref: uid for ref in refs if own and (uid := self.live.uid(KEY, ref))}
+        return Looks(sight, self.live, refs, uids)
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    world = World()
+    yield world
+    await world.live.close()
+
+
+async def test_what_was_just_applied_costs_no_request(world: World) -> None:
+    sight = world.sight()
+    await world.apply(sight)
+    looks = world.looks(sight, OWN)
+    await looks.refresh()
+    assert looks.health(OWN).status is HealthStatus.CURRENT
+    await looks.confirm(0.0, failed=False)
+    assert world.api.reads == []
+
+
+async def test_an_object_of_somebody_else_is_read_as_the_account(world: World) -> None:
+    world.api.put(FOREIGN, data={"word": "x"})
+    world.api.refused["treasure"] = forbidden("treasure")
+    looks = world.looks(world.sight(), FOREIGN)
+    with pytest.raises(NoSight, match=r"^Secret/other/treasure .*cannot get"):
+        await looks.refresh()
+    assert looks.health(FOREIGN).status is HealthStatus.UNKNOWN
+    assert world.live.state(FOREIGN) is None
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        TooManyRequests("busy", status=429),
+        Unavailable("not now", status=503),
+        ServerError("broken", status=500),
+        Unauthorized("who?", status=401),
+        ApiError("odd", status=418),
+    ],
+)
+async def test_no_other_answer_is_sight(world: World, answer: ApiError) -> None:
+    world.api.put(FOREIGN, data={})
+    world.api.refused["treasure"] = answer
+    sight = world.sight()
+    looks = world.looks(sight, FOREIGN)
+    await looks.refresh()
+    health = looks.health(FOREIGN)
+    assert (health.status, health.message) == (HealthStatus.UNKNOWN, answer.message)
+    assert not await sight.visible([FOREIGN])
+    assert 0 < looks.next_look(0) < float("inf")
+
+
+async def test_an_unknown_kind_is_no_sight_and_costs_no_watch(world: World) -> None:
+    invented = ObjectRef("x.test/v1", "Invented", "a", "team")
+    looks = world.looks(world.sight(), invented)
+    await looks.refresh()
+    assert looks.health(invented).status is HealthStatus.NOT_FOUND
+    assert world.live.open_watches() == 0
+
+
+async def test_an_object_that_was_replaced_is_looked_at(world: World) -> None:
+    """A name is no object: what another user put in its place is the account's only if it may read it."""
+    sight = world.sight()
+    await world.apply(sight)
+    looks = world.looks(sight, OWN)
+    await settled(lambda: world.api.watches == ["Widget"])
+    world.api.refused["own"] = forbidden("own")
+    world.api.remove(OWN)
+    world.api.put(OWN, uid="another", labels={f"{GROUP}/name": KEY.name, f"{GROUP}/namespace": KEY.namespace})
+    await settled(lambda: (world.live.state(OWN) or {}).get("metadata", {}).get("uid") == "another")
+    with pytest.raises(NoSight):
+        await looks.refresh()
+
+
+async def test_rights_that_were_taken_count_when_a_failure_is_told(world: World) -> None:
+    sight = world.sight()
+    await world.apply(
+        sight, status={"conditions": [{"type": "Ready", "status": "False", "message": "hidden"}]}
+    )
+    looks = world.looks(sight, OWN)
+    await looks.refresh()
+    assert looks.health(OWN).message == "hidden"
+    world.api.refused["own"] = forbidden("own")
+    with pytest.raises(NoSight):
+        await looks.confirm(0.0, failed=True)
+    assert looks.health(OWN).message != "hidden"
+
+
+async def test_what_was_shown_long_ago_is_read_before_a_success_is_told(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    act = world.sight()
+    await world.apply(act)
+    looks = world.looks(act, OWN)
+    await looks.refresh()
+    monkeypatch.setattr(sight, "FRESH", 0.0)
+    world.api.refused["own"] = forbidden("own")
+    with pytest.raises(NoSight):
+        await looks.confirm(0.0, failed=False)
+
+
+async def test_a_change_of_a_foreign_object_is_looked_at_when_a_watch_tells(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(looking, "PAUSES", (0.0,))
+    act = world.sight()
+    looks = world.looks(act, FOREIGN)
+    await looks.refresh()
+    assert looks.health(FOREIGN).status is HealthStatus.NOT_FOUND
+    await settled(lambda: world.api.watches == ["Secret/treasure"])
+    world.api.put(FOREIGN, data={})
+    await settled(lambda: FOREIGN in world.woken)
+    await looks.refresh()
+    assert looks.health(FOREIGN).status is HealthStatus.CURRENT
+    reads = len(world.api.reads)
+    await looks.refresh()
+    assert len(world.api.reads) == reads, "nothing has changed since"
+    world.woken.clear()
+    world.api.remove(FOREIGN)
+    await settled(lambda: world.woken)
+    await looks.refresh()
+    assert looks.health(FOREIGN).status is HealthStatus.NOT_FOUND
+
+
+async def test_without_an_account_the_operators_rights_count(world: World) -> None:
+    world.api.put(FOREIGN, data={})
+    world.api.refused["treasure"] = forbidden("treasure")
+    looks = world.looks(world.sight(""), FOREIGN)
+    await looks.refresh()
+    await looks.confirm(0.0, failed=False)
+    assert looks.health(FOREIGN).status is HealthStatus.CURRENT
+
+
+async def test_one_silent_server_is_waited_for_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sight, "PATIENCE", 0.05)
+
+    async def silence(ref: ObjectRef) -> None:
+        world.api.reads.append(ref)
+        await asyncio.sleep(3600)
+
+    act = world.sight()
+    act.client.get = silence  # type: ignore[method-assign, assignment]
+    refs = [ObjectRef("v1", "Secret", f"s{n}", "other") for n in range(200)]
+    looks = world.looks(act, *refs)
+    await looks.refresh()
+    assert len(world.api.reads) == sight.AT_ONCE
+    assert {looks.health(ref).status for ref in refs} == {HealthStatus.UNKNOWN}
+    assert looks.next_look(0) > 0
