@@ -132,6 +132,13 @@ class Fields:
         """A list of nested mappings, each parsed; empty when not set."""
         return tuple(parse(self._below(v, f"{name}[{i}]")) for i, v in enumerate(self._list(name)))
 
+    def check_length(self, name: str, length: int, what: str = "entries") -> None:
+        """Refuse a list, or lists below a field, that have more than they may."""
+        if length > self._max_entries:
+            raise self.invalid(
+                name, f"has {length} {what}, more than {self._max_entries} (--max-list-entries)"
+            )
+
     def _below(self, values: Any, name: str) -> Fields:
         return Fields(values, self.path(name), self._max_entries)
 
@@ -140,10 +147,7 @@ class Fields:
         if value is None:
             return []
         entries = list(_typed(value, list, self.path(name)))
-        if len(entries) > self._max_entries:
-            raise self.invalid(
-                name, f"has {len(entries)} entries, more than {self._max_entries} (--max-list-entries)"
-            )
+        self.check_length(name, len(entries))
         return entries
 
 

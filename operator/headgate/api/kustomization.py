@@ -300,7 +300,7 @@ class KustomizationSpec:
             components=fields.strings("components"),
             ignore_missing_components=fields.flag("ignoreMissingComponents"),
             health_check_exprs=fields.objects("healthCheckExprs", HealthCheckExpression.parse),
-            ignore=fields.objects("ignore", IgnoreRule.parse),
+            ignore=_ignore_rules(fields),
         )
 
     @staticmethod
@@ -414,6 +414,14 @@ def _usable(fields: Fields, name: str) -> float | None:
         return fields.optional_duration(name)
     except InvalidSpec:
         return None
+
+
+def _ignore_rules(fields: Fields) -> tuple[IgnoreRule, ...]:
+    rules = fields.objects("ignore", IgnoreRule.parse)
+    paths = sum(len(rule.paths) for rule in rules)
+    # Each of them is looked for in each object.
+    fields.check_length("ignore", paths, "paths in all")
+    return rules
 
 
 def _source_ref(fields: Fields) -> Reference:

@@ -10,15 +10,16 @@ One case is ours: a field that is in Git and was removed in the cluster is strip
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from headgate.api.kustomization import IgnoreRule as Spec
 from headgate.api.kustomization import Selector
 from headgate.apply.managers import APPLY, entries_of, ours
-from headgate.apply.pointers import MISSING, Pointer, disowned, find, owns, parse, placed, without
-from headgate.kube.refs import Obj, ref_of
+from headgate.apply.pointers import MISSING, Owned, Pointer, disowned, find, parse, placed, without
+from headgate.kube.refs import Obj, ObjectRef, ref_of
 from headgate.kustomize import labelselector, patterns
 
 
@@ -32,18 +33,27 @@ class IgnoreRule:
 
     pointers: tuple[Pointer, ...]
     target: Selector | None = None
+    identity: str = field(init=False, compare=False)
+    """Differs from that of any other rule; short, as it is part of what is known of each object."""
+
+    def __post_init__(self) -> None:
+        told = repr((self.pointers, self.target)).encode()
+        object.__setattr__(self, "identity", hashlib.sha256(told).hexdigest())
 
     def may_concern(self, obj: Obj) -> bool:
         """Whether kind, name and namespace of an object are those of the target."""
-        if self.target is None:
+        return self.target is None or self._fits(ref_of(obj))
+
+    def _fits(self, ref: ObjectRef) -> bool:
+        target = self.target
+        if target is None:
             return True
-        ref = ref_of(obj)
         wanted = (
-            (self.target.group, ref.group),
-            (self.target.version, ref.version),
-            (self.target.kind, ref.kind),
-            (self.target.name, ref.name),
-            (self.target.namespace, ref.namespace),
+            (target.group, ref.group),
+            (target.version, ref.version),
+            (target.kind, ref.kind),
+            (target.name, ref.name),
+            (target.namespace, ref.namespace),
         )
         return all(not pattern or patterns.whole(pattern)(text) for pattern, text in wanted)
 
@@ -73,11 +83,11 @@ def _compile(rule: Spec, where: str) -> IgnoreRule:
         ("labelSelector", target.label_selector, labelselector.parse_selector),
         ("annotationSelector", target.annotation_selector, labelselector.parse_selector),
     ]
-    for field, text, check in checks:
+    for name, text, check in checks:
         try:
             check(text)
         except ValueError as error:
-            raise InvalidIgnoreRule(f"{where}.target.{field}: {error}") from error
+            raise InvalidIgnoreRule(f"{where}.target.{name}: {error}") from error
     try:
         return IgnoreRule(tuple(map(parse, rule.paths)), rule.target)
     except ValueError as error:
@@ -86,7 +96,10 @@ def _compile(rule: Spec, where: str) -> IgnoreRule:
 
 def candidates(rules: Sequence[IgnoreRule], obj: Obj) -> tuple[IgnoreRule, ...]:
     """The rules that may concern an object, whatever labels and annotations it has in the cluster."""
-    return tuple(r for r in rules if r.may_concern(obj))
+    if not rules:
+        return ()
+    ref = ref_of(obj)
+    return tuple(r for r in rules if r._fits(ref))
 
 
 def ignored(rules: Iterable[IgnoreRule], obj: Obj) -> tuple[Pointer, ...]:
@@ -122,7 +135,7 @@ def resolved(obj: Obj, live: Obj, answer: Obj, pointers: Sequence[Pointer], own:
     ``answer`` is that of a dry run of the whole ``obj``, ``live`` the object in the cluster.
     """
     others = [
-        e["fieldsV1"]
+        Owned(e["fieldsV1"], live)
         for e in entries_of(live)
         if e.get("operation") == APPLY
         and not e.get("subresource")
@@ -130,13 +143,14 @@ def resolved(obj: Obj, live: Obj, answer: Obj, pointers: Sequence[Pointer], own:
         and isinstance(e.get("fieldsV1"), Mapping)
     ]
     strip: list[Pointer] = []
+    keep: list[tuple[Pointer, Any]] = []
     for pointer in pointers:
         value = find(live, pointer)
         if value == find(answer, pointer):
             continue
-        if value is MISSING or any(owns(fields, pointer, live) for fields in others):
+        if value is MISSING or any(other.holds(pointer) for other in others):
             strip.append(pointer)
         else:
-            obj = placed(obj, pointer, value)
-    result: Obj = without(obj, strip) if strip else obj
+            keep.append((pointer, value))
+    result: Obj = without(placed(obj, keep), strip)
     return result

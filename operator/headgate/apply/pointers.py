@@ -1,13 +1,16 @@
 """JSON pointers (RFC 6901) into objects and into what ``managedFields`` say of them. Pure.
 
 A pointer is a tuple of its unescaped steps. Nothing here changes what it is given: results share all parts that a
-pointer does not lead through. A pointer that leads nowhere selects nothing.
+pointer does not lead through. A pointer that leads nowhere selects nothing. What takes many pointers looks at each part
+of an object once: its time grows with the size of the object and the number of pointers, not with their product.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 
 Pointer = tuple[str, ...]
@@ -23,14 +26,19 @@ class _Missing:
 MISSING: Final = _Missing()
 """What is found where nothing is."""
 
+MOST_STEPS: Final = 200
+
 
 def parse(text: str) -> Pointer:
-    """The steps of a pointer; raises :class:`ValueError` for a text that is none, or that selects the whole."""
+    """The steps of a pointer; raises :class:`ValueError` for a text that is none, selects the whole or is too long."""
     if not text.startswith("/"):
         raise ValueError(
             f"'{text}' is no JSON pointer to a field: it must begin with /, as in /spec/replicas"
         )
-    return tuple(step.replace("~1", "/").replace("~0", "~") for step in text[1:].split("/"))
+    steps = tuple(step.replace("~1", "/").replace("~0", "~") for step in text[1:].split("/"))
+    if len(steps) > MOST_STEPS:
+        raise ValueError(f"'{text[:100]}...' has {len(steps)} steps, more than {MOST_STEPS}")
+    return steps
 
 
 def find(value: Any, pointer: Pointer) -> Any:
@@ -45,56 +53,129 @@ def find(value: Any, pointer: Pointer) -> Any:
     return value
 
 
+@dataclass(slots=True)
+class _Tree:
+    """Pointers by their steps; ``end`` where one of them ends."""
+
+    below: dict[str, _Tree] = field(default_factory=dict)
+    end: bool = False
+
+
+@lru_cache(maxsize=64)
+def _tree(pointers: tuple[Pointer, ...]) -> _Tree:
+    root = _Tree()
+    for pointer in pointers:
+        node = root
+        for step in pointer:
+            node = node.below.setdefault(step, _Tree())
+        node.end = True
+    return root
+
+
 def without(value: Any, pointers: Iterable[Pointer]) -> Any:
     """``value`` without what the pointers select; indices are those of the list as it is given."""
-    below: dict[str, list[Pointer]] = {}
-    for pointer in pointers:
-        below.setdefault(pointer[0], []).append(pointer[1:])
+    kept = _without(value, _tree(tuple(pointers)))
+    return value if kept is MISSING else kept
+
+
+def _without(value: Any, tree: _Tree) -> Any:
+    if tree.end:
+        return MISSING
     if isinstance(value, Mapping):
-        kept = {k: _without_below(v, below[k]) if k in below else v for k, v in value.items()}
-        return {k: v for k, v in kept.items() if v is not MISSING}
-    if isinstance(value, list):
-        changed = list(value)
-        for step, rest in below.items():
-            if (index := _index(value, step)) is not None:
-                changed[index] = _without_below(changed[index], rest)
-        return [v for v in changed if v is not MISSING]
-    return value
-
-
-def _without_below(value: Any, pointers: list[Pointer]) -> Any:
-    return MISSING if () in pointers or value is MISSING else without(value, pointers)
-
-
-def placed(value: Any, pointer: Pointer, new: Any) -> Any:
-    """``value`` with ``new`` where the pointer leads.
-
-    Missing maps on the way are made. Where the way leads through a missing list item, ``value`` is returned as it is.
-    """
-    if not pointer:
-        return new
-    step, rest = pointer[0], pointer[1:]
-    if isinstance(value, list):
-        index = _index(value, step)
-        if index is None:
+        changed = {
+            step: kept
+            for step, below in _common(value, tree.below)
+            if (kept := _without(value[step], below)) is not value[step]
+        }
+        if not changed:
             return value
-        return [*value[:index], placed(value[index], rest, new), *value[index + 1 :]]
-    if value is MISSING or isinstance(value, Mapping):
-        present: Mapping[str, Any] = value if isinstance(value, Mapping) else {}
-        inner = placed(present.get(step, MISSING), rest, new)
-        return value if inner is MISSING else {**present, step: inner}
+        return {k: v for k, old in value.items() if (v := changed.get(k, old)) is not MISSING}
+    if isinstance(value, list):
+        items = list(value)
+        for step, below in tree.below.items():
+            if (index := _index(value, step)) is not None and items[index] is not MISSING:
+                items[index] = _without(items[index], below)
+        return [v for v in items if v is not MISSING]
     return value
+
+
+def _common(names: Mapping[str, Any], below: dict[str, _Tree]) -> Iterator[tuple[str, _Tree]]:
+    """Where steps lead on, whether there are more names or more steps."""
+    if len(below) <= len(names):
+        yield from ((step, tree) for step, tree in below.items() if step in names)
+    else:
+        yield from ((name, below[name]) for name in names if name in below)
+
+
+def placed(value: Any, places: Iterable[tuple[Pointer, Any]]) -> Any:
+    """``value`` with something new wherever a pointer leads, one after the other.
+
+    Missing maps on the way are made. A way through a missing list item or a single value is not taken.
+    """
+    holder: dict[str, Any] = {"": value}
+    # What is ours to change; kept alive, so that no other object ever has the same identity.
+    ours: dict[int, Any] = {}
+    for pointer, new in places:
+        steps = ("", *pointer)
+        if not _leads_on(holder, steps):
+            continue
+        node: Any = holder
+        for step in steps[:-1]:
+            at = _place(node, step)
+            child = node.get(at, MISSING) if isinstance(node, dict) else node[at]
+            if id(child) not in ours:
+                child = {} if child is MISSING else list(child) if isinstance(child, list) else dict(child)
+                ours[id(child)] = child
+                node[at] = child
+            node = child
+        node[_place(node, steps[-1])] = new
+    return holder[""]
+
+
+def _place(node: Any, step: str) -> Any:
+    return _index(node, step) if isinstance(node, list) else step
+
+
+def _leads_on(value: Any, steps: Pointer) -> bool:
+    for step in steps:
+        if isinstance(value, list):
+            index = _index(value, step)
+            if index is None:
+                return False
+            value = value[index]
+        elif isinstance(value, Mapping):
+            value = value.get(step, MISSING)
+        else:
+            return value is MISSING
+    return True
+
+
+class Owned:
+    """A set of fields (``fieldsV1``) of an object, asked about many pointers."""
+
+    def __init__(self, fields: Mapping[str, Any], obj: Any) -> None:
+        self._fields, self._obj = fields, obj
+        self._members: dict[int, _Members] = {}
+
+    def holds(self, pointer: Pointer) -> bool:
+        """Whether the set holds what the pointer selects, or a part of it."""
+        node: Any = self._fields
+        obj = self._obj
+        for step in pointer:
+            if not isinstance(node, Mapping):
+                return False
+            if id(node) not in self._members:
+                self._members[id(node)] = _Members(node, obj)
+            key = self._members[id(node)].of(step)
+            if key is None:
+                return False
+            node, obj = node[key], find(obj, (step,))
+        return True
 
 
 def owns(fields: Mapping[str, Any], pointer: Pointer, obj: Any) -> bool:
     """Whether a set of fields (``fieldsV1``) holds what the pointer selects in ``obj``, or a part of it."""
-    node: Any = fields
-    for step in pointer:
-        key = _member(node, step, obj)
-        if key is None:
-            return False
-        node, obj = node[key], find(obj, (step,))
-    return True
+    return Owned(fields, obj).holds(pointer)
 
 
 def disowned(fields: Any, pointers: Iterable[Pointer], obj: Any, *, wholes: bool = False) -> Any:
@@ -103,49 +184,102 @@ def disowned(fields: Any, pointers: Iterable[Pointer], obj: Any, *, wholes: bool
     The result is the same whether the set held a selected field or never did. ``wholes``: also without fields that are
     owned as a whole and that a pointer leads into.
     """
-    for pointer in pointers:
-        left = _disowned(fields, pointer, obj, wholes)
-        fields = {} if left is MISSING else left
-    return fields
+    tree = _tree(tuple(pointers))
+    if not tree.below and not tree.end:
+        return fields
+    left = _disowned(fields, tree, obj, wholes)
+    return {} if left is MISSING else left
 
 
-def _disowned(node: Any, pointer: Pointer, obj: Any, wholes: bool) -> Any:
-    """What stays of a member: :data:`MISSING` when it is selected, or was there for the selected field only."""
-    if not pointer or (wholes and not node):
+def _disowned(node: Any, tree: _Tree, obj: Any, wholes: bool) -> Any:
+    """What stays of a member: :data:`MISSING` when it is selected, or was there for selected fields only."""
+    if tree.end or (wholes and not node):
         return MISSING
-    key = _member(node, pointer[0], obj)
-    if key is None:
+    if not isinstance(node, Mapping):
         return node
-    inner = _disowned(node[key], pointer[1:], find(obj, (pointer[0],)), wholes)
-    kept = {k: v for k, v in node.items() if k != key}
-    if inner is not MISSING:
-        return {**kept, key: inner}
-    if kept.keys() - {"."}:
+    kept, gone = dict(node), False
+    for key, step, below in _selected(node, tree.below, obj):
+        if key not in kept:
+            continue
+        inner = _disowned(kept[key], below, find(obj, (step,)), wholes)
+        if inner is MISSING:
+            del kept[key]
+            gone = True
+        else:
+            kept[key] = inner
+    if not gone or any(key != "." for key in kept):
         return kept
     # Children gone, a member that is itself in the set is written as an empty object, any other not at all.
     return {} if kept and not wholes else MISSING
 
 
-def _member(node: Any, step: str, obj: Any) -> str | None:
-    """The key by which a set of fields knows one step of a pointer into ``obj``."""
-    if not isinstance(node, Mapping):
-        return None
-    if not isinstance(obj, list):
-        return key if (key := f"f:{step}") in node else None
-    index = _index(obj, step)
-    if index is None:
-        return None
-    return next((k for k in node if _selects(k, obj[index], index)), None)
+def _selected(node: Mapping[str, Any], below: dict[str, _Tree], obj: Any) -> Iterator[tuple[str, str, _Tree]]:
+    """The members to which steps lead: key, step, where it leads on."""
+    if isinstance(obj, list):
+        members = _Members(node, obj)
+        for step, tree in below.items():
+            if (key := members.of(step)) is not None:
+                yield key, step, tree
+    elif len(below) <= len(node):
+        yield from ((key, step, tree) for step, tree in below.items() if (key := f"f:{step}") in node)
+    else:
+        for key in node:
+            if key.startswith("f:") and key[2:] in below:
+                yield key, key[2:], below[key[2:]]
 
 
-def _selects(key: str, item: Any, index: int) -> bool:
-    """Whether a member of a set of fields is this list item: by its keys, its value or its place."""
-    kind, _, text = key.partition(":")
-    if kind == "k" and isinstance(item, Mapping):
-        return all(k in item and item[k] == v for k, v in json.loads(text).items())
-    if kind == "v":
-        return bool(json.loads(text) == item)
-    return kind == "i" and text == str(index)
+class _Members:
+    """The keys by which a set of fields knows the steps into an object."""
+
+    def __init__(self, node: Mapping[str, Any], obj: Any) -> None:
+        self._node, self._items = node, obj if isinstance(obj, list) else None
+        self._by_place: dict[str, str] = {}
+        self._by_value: dict[Any, str] = {}
+        self._by_keys: dict[tuple[str, ...], dict[Any, str]] = {}
+        if self._items is not None:
+            for key in node:
+                self._note(key)
+
+    def of(self, step: str) -> str | None:
+        """The key of one step, None when the set does not have it."""
+        if self._items is None:
+            return key if (key := f"f:{step}") in self._node else None
+        index = _index(self._items, step)
+        if index is None:
+            return None
+        item = self._items[index]
+        if isinstance(item, Mapping):
+            for names, keys in self._by_keys.items():
+                if all(name in item for name in names):
+                    found = keys.get(_hashable([item[name] for name in names]))
+                    if found is not None:
+                        return found
+        found = self._by_value.get(_hashable(item))
+        return found if found is not None else self._by_place.get(str(index))
+
+    def _note(self, key: str) -> None:
+        """By its keys, its value or its place, a list item is known."""
+        kind, _, text = key.partition(":")
+        try:
+            if kind == "k":
+                wanted = json.loads(text)
+                keys = self._by_keys.setdefault(tuple(wanted), {})
+                keys.setdefault(_hashable(list(wanted.values())), key)
+            elif kind == "v":
+                self._by_value.setdefault(_hashable(json.loads(text)), key)
+            elif kind == "i":
+                self._by_place.setdefault(text, key)
+        except (ValueError, AttributeError):
+            return  # Not as the API server writes it: the key of nothing.
+
+
+def _hashable(value: Any) -> Any:
+    """What equals for equal values only, and can be looked up."""
+    if isinstance(value, Mapping):
+        return ("map", frozenset((k, _hashable(v)) for k, v in value.items()))
+    if isinstance(value, list):
+        return ("list", *map(_hashable, value))
+    return value
 
 
 def _index(items: list[Any], step: str) -> int | None:

@@ -12,7 +12,6 @@ it, when something about it is different and fields of it are left to others, or
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
@@ -39,6 +38,7 @@ from headgate.apply.stages import Stage, by_rank, sort_key, split
 from headgate.apply.validation import check
 from headgate.kube import Answer, ApiError, BadRequest, Client, Conflict, Invalid, NotFound, ServerError
 from headgate.kube.refs import Obj, ObjectRef, ref_of
+from headgate.loop import Pauses
 
 RESOLVE_TRIES = 5
 """How often an object that keeps changing is read and applied anew for the sake of fields left to others."""
@@ -134,7 +134,9 @@ class _StageRun:
     # Looking, without requests.
 
     async def _check(self, objects: Sequence[Obj]) -> None:
+        pauses = Pauses()
         for obj in objects:
+            await pauses.here()
             item = Item(obj, ref_of(obj))
             self._items.append(item)
             problems = check(obj, item.ref)
@@ -158,7 +160,7 @@ class _StageRun:
                 item.obj = {**obj, "metadata": meta}
                 item.ref = ref_of(item.obj)
             item.rules = ignore.candidates(self._options.ignore, item.obj)
-            rules = [dataclasses.astuple(r) for r in item.rules]
+            rules = [r.identity for r in item.rules]
             try:
                 item.digest = digest([item.obj, rules, self._options.actor])
             except BadRequest as error:

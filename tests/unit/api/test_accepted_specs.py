@@ -141,3 +141,11 @@ def test_lists_are_as_long_as_they_may_be(count: int) -> None:
             read()
         assert str(raised.value) == f"{field}: has 4 entries, more than 3 (--max-list-entries)"
     assert Kustomization.for_deletion(kustomization).spec.prune
+
+
+def test_the_paths_of_all_ignore_rules_count_together() -> None:
+    spec: Obj = {"interval": "1m", "prune": True, "sourceRef": {"kind": "GitRepository", "name": "x"}}
+    rules = custom_resource({**spec, "ignore": [{"paths": ["/spec/a", "/spec/b"]}] * 3})
+    assert Kustomization.from_object(rules, 6) is not None
+    with pytest.raises(InvalidSpec, match=r"^spec.ignore: has 6 paths in all, more than 5 "):
+        Kustomization.from_object(rules, 5)

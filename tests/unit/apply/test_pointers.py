@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import copy
+import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from headgate.apply.pointers import MISSING, disowned, find, owns, parse, placed, without
+from headgate.apply.pointers import MISSING, Owned, disowned, find, owns, parse, placed, without
 
 DEPLOYMENT: dict[str, Any] = {
     "metadata": {"annotations": {"a/b": "1", "m~n": "2", "0": "zero"}, "finalizers": ["x", "y"]},
@@ -78,7 +81,7 @@ def test_without(value: Any, pointers: list[str], rest: Any) -> None:
 )
 def test_placed(value: Any, pointer: str, result: Any) -> None:
     before = copy.deepcopy(value)
-    assert placed(value, parse(pointer), 9) == result
+    assert placed(value, [(parse(pointer), 9)]) == result
     assert value == before
 
 
@@ -161,3 +164,99 @@ def test_a_field_inside_one_that_is_owned_as_a_whole() -> None:
     inside = [parse("/spec/plain/0")]
     assert disowned(held, inside, DEPLOYMENT) == held
     assert disowned(held, inside, DEPLOYMENT, wholes=True) == {"f:spec": {"f:paused": {}}}
+
+
+STEPS = st.sampled_from(["a", "b", "0", "1", "-1", "spec"])
+POINTERS = st.lists(st.lists(STEPS, min_size=1, max_size=4).map(tuple), max_size=6)
+SCALARS = st.sampled_from([1, 2, "a", True, None])
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["a", "b", "spec"]), inner),
+    max_leaves=12,
+)
+
+
+def member_keys(items: list[Any]) -> list[str]:
+    """How a set of fields knows the items of a list: by a key of each, by their values, or by their places."""
+    candidates = [[f"v:{json.dumps(item)}" for item in items]]
+    for name in "ab":
+        if all(isinstance(item, dict) and name in item for item in items):
+            candidates.append([f"k:{json.dumps({name: item[name]})}" for item in items])
+    for keys in reversed(candidates):
+        values = [json.loads(key[2:]) for key in keys]
+        if all(one != other for i, one in enumerate(values) for other in values[:i]):
+            return keys
+    return [f"i:{i}" for i, _ in enumerate(items)]
+
+
+def fields_of(value: Any, draw: Any) -> Any:
+    """A set of fields of a value."""
+    if isinstance(value, dict):
+        out = {f"f:{k}": fields_of(v, draw) for k, v in value.items() if draw(st.booleans())}
+    elif isinstance(value, list):
+        members = member_keys(value)
+        out = {members[i]: fields_of(item, draw) for i, item in enumerate(value) if draw(st.booleans())}
+    else:
+        return {}
+    return {**out, ".": {}} if draw(st.booleans()) else out
+
+
+@given(st.data(), VALUES, POINTERS, st.booleans())
+def test_many_pointers_at_once_are_as_one_after_the_other(
+    data: st.DataObject, value: Any, pointers: list[tuple[str, ...]], wholes: bool
+) -> None:
+    before = copy.deepcopy(value)
+    one_by_one = value
+    places = [(pointer, {"new": i}) for i, pointer in enumerate(pointers)]
+    for pointer, new in places:
+        one_by_one = placed(one_by_one, [(pointer, new)])
+    assert placed(value, places) == one_by_one
+    fields = fields_of(value, data.draw)
+    held = copy.deepcopy(fields)
+    left = fields
+    for pointer in pointers:
+        left = disowned(left, [pointer], value, wholes=wholes)
+    assert disowned(fields, pointers, value, wholes=wholes) == left
+    many = Owned(fields, value)
+    assert [many.holds(p) for p in pointers] == [owns(fields, p, value) for p in pointers]
+    assert (value, fields) == (before, held)
+
+
+def test_each_part_is_looked_at_once_however_many_pointers_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    reads = 0
+    loads = json.loads
+
+    def counted(text: str) -> Any:
+        nonlocal reads
+        reads += 1
+        return loads(text)
+
+    monkeypatch.setattr("headgate.apply.pointers.json.loads", counted)
+    entries = [{"name": f"e{i}", "value": "x"} for i in range(2_000)]
+    obj = {"spec": {"env": entries}}
+    members = {f'k:{{"name":"e{i}"}}': {".": {}, "f:name": {}, "f:value": {}} for i in range(2_000)}
+    fields = {"f:spec": {"f:env": members}}
+    pointers = [("spec", "env", str(i), "value") for i in range(0, 2_000, 2)]
+    left = disowned(fields, pointers, obj)
+    assert sum("f:value" in member for member in left["f:spec"]["f:env"].values()) == 1_000
+    assert reads <= 2_000
+    reads, many = 0, Owned(fields, obj)
+    assert all(many.holds(pointer) for pointer in pointers)
+    assert reads <= 2_000
+    kept = without(obj, pointers)
+    assert sum("value" in entry for entry in kept["spec"]["env"]) == 1_000
+    new = placed(obj, [(pointer, i) for i, pointer in enumerate(pointers)])
+    assert new["spec"]["env"][2]["value"] == 1
+    assert entries[2]["value"] == "x"
+
+
+def test_a_pointer_has_so_many_steps() -> None:
+    assert len(parse("/a" * 200)) == 200
+    with pytest.raises(ValueError, match="has 201 steps, more than 200"):
+        parse("/a" * 201)
+
+
+def test_members_that_the_api_server_never_writes_are_those_of_nothing() -> None:
+    fields = {"f:l": {"k:{bad": {}, "k:[1]": {}, "v:": {}, "x:0": {}}}
+    assert not owns(fields, ("l", "0"), {"l": [1]})
+    assert disowned(fields, [("l", "0")], {"l": [1]}) == fields
