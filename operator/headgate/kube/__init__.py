@@ -29,6 +29,7 @@ from headgate.kube.mapper import Resource, RestMapper
 from headgate.kube.reflector import Reflector
 from headgate.kube.refs import Obj, ObjectRef, ref_of
 from headgate.kube.transport import Answer, Observer
+from headgate.kube.warnings import warnings_in
 from headgate.kube.watch import WatchEvent
 
 __all__ = [
@@ -66,4 +67,5 @@ __all__ = [
     "Unreachable",
     "WatchEvent",
     "ref_of",
+    "warnings_in",
 ]

@@ -4,8 +4,8 @@
     ├── BadRequest          400  the request itself makes no sense
     ├── Unauthorized        401  the credentials are not accepted
     ├── Forbidden           403  the credentials do not allow it
-    ├── NotFound            404  the object, its namespace or its kind is not there
-    │   └── NoMatch              the cluster has no such kind
+    ├── NotFound            404  the object or its namespace is not there, or the path is not served
+    ├── NoMatch                  the cluster does not serve the kind in this version
     ├── AlreadyExists       409
     ├── Conflict            409  the object changed meanwhile
     ├── Gone                410  the resource version or continue token is too old
@@ -40,7 +40,9 @@ class ApiError(Exception):
     """The API server refused, failed or could not be reached.
 
     ``status`` is the HTTP status (0 without an answer), ``reason`` the one-word reason of the ``Status``
-    object (often empty for 500), ``retry_after`` the seconds the server asks to wait.
+    object (often empty for 500), ``retry_after`` the seconds the server asks to wait. ``maybe_done`` says that a
+    change which was asked for may have been made all the same: one of the tries got no answer, or a failure of the
+    server in place of a refusal. What is not known to be a refusal counts as that.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class ApiError(Exception):
         self.causes = causes
         self.details: Mapping[str, Any] = details or {}
         self.retry_after = retry_after
+        self.maybe_done = not 400 <= status < 500
 
     def __str__(self) -> str:
         return self.message
@@ -78,11 +81,21 @@ class Forbidden(ApiError):
 
 
 class NotFound(ApiError):
-    """The object, its namespace or its kind is not there."""
+    """The object or its namespace is not there, or nothing is served under the path."""
+
+    @property
+    def names_object(self) -> bool:
+        """Whether the server says which object is missing. Otherwise it does not serve the path: the object may exist
+        in another version of its kind.
+        """
+        return bool(self.details.get("name"))
 
 
-class NoMatch(NotFound):
-    """The cluster has no such kind."""
+class NoMatch(ApiError):
+    """The cluster does not serve the kind in this version.
+
+    Not a :class:`NotFound`: objects of the kind may exist, and be served in another version.
+    """
 
     def __init__(self, api_version: str, kind: str) -> None:
         super().__init__(f'no matches for kind "{kind}" in version "{api_version}"', status=404)

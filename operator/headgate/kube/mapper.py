@@ -60,6 +60,19 @@ class Resource:
         return f"{root}/{subresource}" if subresource else root
 
 
+_Versions = dict[tuple[str, str], list[str]]
+
+
+def _list(versions: _Versions, resource: Resource) -> None:
+    known = versions.setdefault((_group_of(resource.api_version), resource.kind), [])
+    if resource.api_version not in known:
+        known.append(resource.api_version)
+
+
+def _group_of(api_version: str) -> str:
+    return api_version.rpartition("/")[0]
+
+
 def _segment(name: str) -> str:
     if name in (".", "..") or "/" in name or "%" in name:
         raise BadRequest(f"{name!r} cannot be the name of an object", status=400, reason="BadRequest")
@@ -73,6 +86,8 @@ class RestMapper:
         self._fetch = fetch
         self._kinds: dict[tuple[str, str], Resource] = {}
         self._learned: dict[tuple[str, str], Resource] = {}
+        self._versions: _Versions = {}
+        """API versions in which each (group, kind) is known, the server's preferred one first."""
         self._stale: set[str] = set()
         """API versions whose own server does not answer: their kinds are unknown, not absent."""
         self._groups: dict[str, float] = {}
@@ -101,6 +116,33 @@ class RestMapper:
             raise Unavailable(f"the server for {api_version} is not available now", status=503)
         raise NoMatch(api_version, kind)
 
+    async def served(self, group: str, kind: str, version: str, *, since: float) -> Resource:
+        """How objects of a kind are served, whatever version they were recorded with; ``version`` if that is served.
+
+        ``since``: on the monotonic clock; that a kind is gone is concluded only from discovery asked for after it.
+        Raises :class:`NoMatch` when the cluster serves the kind in no version, :class:`Unavailable` when a server that
+        would know does not answer, or another :class:`ApiError` when discovery fails.
+        """
+        found = self._any(group, kind, version)
+        if found is not None:
+            return found
+        async with self._lock:
+            found = self._any(group, kind, version)
+            if found is None and self._asked_at < since:
+                await self._refresh_group(group)
+                found = self._any(group, kind, version)
+        if found is not None:
+            return found
+        api_version = f"{group}/{version}" if group else version
+        if any(_group_of(stale) == group for stale in self._stale):
+            raise Unavailable(f"the server for {group or api_version} is not available now", status=503)
+        raise NoMatch(api_version, kind)
+
+    def is_namespaced(self, group: str, kind: str) -> bool | None:
+        """Whether objects of a kind live in namespaces; None when the kind is not known in any version."""
+        found = self._any(group, kind, "")
+        return None if found is None else found.namespaced
+
     def known(self, api_version: str, kind: str) -> Resource | None:
         """The kind if it is known already; asks nobody."""
         key = (api_version, kind)
@@ -110,12 +152,14 @@ class RestMapper:
         """Take over the kinds that a CustomResourceDefinition defines, before discovery has them."""
         spec = crd.get("spec") or {}
         names = spec.get("names") or {}
-        for version in spec.get("versions") or ():
-            if version.get("served", True) and names.get("kind") and names.get("plural"):
-                api_version = f"{spec.get('group')}/{version.get('name')}"
-                self._learned[(api_version, names["kind"])] = Resource(
-                    api_version, names["kind"], names["plural"], spec.get("scope") != "Cluster"
-                )
+        group, kind, plural = spec.get("group"), names.get("kind"), names.get("plural")
+        if not group or not kind or not plural:
+            return
+        served = {f"{group}/{v.get('name')}" for v in spec.get("versions") or () if v.get("served", True)}
+        for known in [r for r in self._of(group, kind) if r.api_version not in served]:
+            self._drop(known.api_version, kind)
+        for api_version in served:
+            self._put(self._learned, Resource(api_version, kind, plural, spec.get("scope") != "Cluster"))
 
     def is_learned(self, api_version: str, kind: str) -> bool:
         """Whether the kind is known from its CRD only, so that the server may not serve it yet."""
@@ -123,9 +167,7 @@ class RestMapper:
 
     def forget(self, api_version: str, kind: str) -> None:
         """The server does not know the path of this kind after all: ask again at its next use."""
-        key = (api_version, kind)
-        self._kinds.pop(key, None)
-        self._learned.pop(key, None)
+        self._drop(api_version, kind)
         self._groups.pop(api_version, None)
         self._asked_at = float("-inf")
 
@@ -133,8 +175,29 @@ class RestMapper:
         """Kinds came or went: ask again at the next use."""
         self._kinds.clear()
         self._learned.clear()
+        self._versions.clear()
         self._groups.clear()
         self._asked_at = float("-inf")
+
+    def _of(self, group: str, kind: str) -> list[Resource]:
+        versions = self._versions.get((group, kind), ())
+        return [r for v in versions if (r := self.known(v, kind)) is not None]
+
+    def _any(self, group: str, kind: str, version: str) -> Resource | None:
+        found = self._of(group, kind)
+        wanted = f"{group}/{version}" if group else version
+        return next((r for r in found if r.api_version == wanted), found[0] if found else None)
+
+    def _put(self, kinds: dict[tuple[str, str], Resource], resource: Resource) -> None:
+        kinds[(resource.api_version, resource.kind)] = resource
+        _list(self._versions, resource)
+
+    def _drop(self, api_version: str, kind: str) -> None:
+        self._kinds.pop((api_version, kind), None)
+        self._learned.pop((api_version, kind), None)
+        versions = self._versions.get((_group_of(api_version), kind), [])
+        if api_version in versions:
+            versions.remove(api_version)
 
     def _may_ask(self, api_version: str) -> bool:
         asked = self._groups.get(api_version, float("-inf")) if self._aggregated is False else self._asked_at
@@ -153,8 +216,24 @@ class RestMapper:
                 return
         await self._refresh_one(api_version)
 
+    async def _refresh_group(self, group: str) -> None:
+        """Ask for all versions of a group."""
+        if self._aggregated is not False:
+            await self._refresh("v1")
+        if self._aggregated:
+            return
+        try:
+            answer = await self._fetch(f"/apis/{group}" if group else "/api", "application/json")
+        except NotFound:
+            return
+        with _expected(f"/apis/{group}"):
+            names = [v["groupVersion"] if group else v for v in answer.get("versions") or ()]
+        for name in names:
+            await self._refresh_one(str(name))
+
     def _take_aggregated(self, *lists: Obj) -> None:
         kinds: dict[tuple[str, str], Resource] = {}
+        versions: _Versions = {}
         stale: set[str] = set()
         for group in (item for answer in lists for item in answer.get("items") or ()):
             name = group.get("metadata", {}).get("name") or ""
@@ -165,18 +244,21 @@ class RestMapper:
                 for entry in version.get("resources") or ():
                     kind = (entry.get("responseKind") or {}).get("kind")
                     if kind:
-                        kinds[(api_version, kind)] = Resource(
+                        resource = Resource(
                             api_version,
                             kind,
                             entry["resource"],
                             entry.get("scope") == "Namespaced",
                             frozenset(entry.get("verbs") or ()),
                         )
+                        kinds[(api_version, kind)] = resource
+                        _list(versions, resource)
             if len(kinds) + len(stale) > MAX_KINDS:
                 raise Unreachable(f"the API server lists more than {MAX_KINDS:,} kinds, which no cluster has")
-        self._kinds, self._stale = kinds, stale
-        for key in [k for k in self._learned if k in kinds]:
-            del self._learned[key]
+        learned = {key: resource for key, resource in self._learned.items() if key not in kinds}
+        for resource in learned.values():
+            _list(versions, resource)
+        self._kinds, self._learned, self._versions, self._stale = kinds, learned, versions, stale
 
     async def _refresh_one(self, api_version: str) -> None:
         root = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
@@ -191,13 +273,14 @@ class RestMapper:
         with _expected(root):
             for entry in answer.get("resources") or ():
                 if "/" not in entry["name"] and len(self._kinds) < MAX_KINDS:
-                    self._kinds[(api_version, entry["kind"])] = Resource(
+                    resource = Resource(
                         api_version,
                         entry["kind"],
                         entry["name"],
                         bool(entry.get("namespaced")),
                         frozenset(entry.get("verbs") or ()),
                     )
+                    self._put(self._kinds, resource)
         while len(self._groups) >= MAX_KINDS:
             del self._groups[next(iter(self._groups))]
         self._groups[api_version] = time.monotonic()

@@ -98,7 +98,7 @@ class Reflector(Generic[T]):
             except ServerTimeout as error:
                 _log.info("watch of %s fell silent: %s", self, error)
                 failures += 1
-            except NotFound as error:
+            except (NotFound, NoMatch) as error:
                 # The kind went, or has not come: no objects.
                 self._replace({})
                 self.synced.set()

@@ -149,18 +149,20 @@ class Transport:
         ``path`` starts with a slash and is sent as it is (already quoted). ``repeatable`` says that sending
         it twice does no harm. Raises :class:`ApiError`.
         """
-        renewed = False
+        renewed = maybe_done = False
         attempt = 0
         while True:
             attempt += 1
             authorization = await self._access.authorization()
             try:
                 return await self._once(method, path, label, headers, body, within, authorization)
-            except Unauthorized:
+            except Unauthorized as error:
                 if renewed or not await self._access.renew(authorization):
+                    error.maybe_done = maybe_done
                     raise
                 renewed = True
             except ApiError as error:
+                error.maybe_done = maybe_done = maybe_done or error.maybe_done
                 broke = isinstance(error, Unreachable) and repeatable and attempt <= 2
                 busy = error.status in RETRIED and (repeatable or error.retry_after is not None)
                 tries = TRIES_IN_SILENCE if isinstance(error, _Silence) else TRIES
@@ -225,7 +227,9 @@ class Transport:
             except TimeoutError as error:
                 raise _Silence(f"no answer from the API server within {within:g}s", status=504) from error
             except (aiohttp.ClientError, OSError) as error:
-                raise Unreachable(_unreachable(self.server, error)) from error
+                broken = Unreachable(_unreachable(self.server, error))
+                broken.maybe_done = not isinstance(error, aiohttp.ClientConnectorError)
+                raise broken from error
             finally:
                 self._count(label, status, time.monotonic() - started)
         if status >= 300:

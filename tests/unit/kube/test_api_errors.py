@@ -63,5 +63,15 @@ def test_an_answer_that_is_no_status() -> None:
 def test_no_match_reads_as_flux_prints_it() -> None:
     error = NoMatch("nothing.example.test/v1", "Nothing")
     assert str(error) == 'no matches for kind "Nothing" in version "nothing.example.test/v1"'
-    assert isinstance(error, NotFound)
     assert error.reason == ""
+
+
+def test_a_kind_that_is_not_served_is_not_an_object_that_is_gone() -> None:
+    """Its objects may live on in another version: whoever takes a missing object for gone must not take this for it."""
+    assert not isinstance(NoMatch("nothing.example.test/v1", "Nothing"), NotFound)
+    gone = from_status(404, status(404, "NotFound", details={"name": "web", "kind": "things"}))
+    unserved = from_status(404, status(404, "NotFound", details={}))
+    assert isinstance(gone, NotFound)
+    assert gone.names_object
+    assert isinstance(unserved, NotFound)
+    assert not unserved.names_object

@@ -1,11 +1,12 @@
 """Kinds by discovery: aggregated or per group, asked once, asked again on a miss, learned from CRDs."""
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
 
-from headgate.kube import BadRequest, NoMatch, NotFound, Resource, RestMapper, Unavailable
+from headgate.kube import ApiError, BadRequest, NoMatch, NotFound, Resource, RestMapper, Unavailable
 from headgate.kube import mapper as module
 
 
@@ -159,3 +160,61 @@ def test_paths(resource: Resource, where: tuple[str, str, str], path: str) -> No
 def test_a_name_never_leads_elsewhere(name: str) -> None:
     with pytest.raises(BadRequest):
         Resource("v1", "Pod", "pods", True).path("ns", name)
+
+
+async def served(mapper: RestMapper, group: str, kind: str, version: str) -> str:
+    return (await mapper.served(group, kind, version, since=time.monotonic())).api_version
+
+
+def widgets(*versions: str) -> dict[str, Any]:
+    return aggregated(*(("example.test", v, "Current", [("widgets", "Widget", "Cluster")]) for v in versions))
+
+
+async def test_an_object_is_found_in_whatever_version_is_served() -> None:
+    mapper = RestMapper(Discovery({**MODERN, "/apis": widgets("v2", "v1")}))
+    assert mapper.is_namespaced("example.test", "Widget") is None
+    assert await served(mapper, "example.test", "Widget", "v1") == "example.test/v1"
+    assert await served(mapper, "example.test", "Widget", "v1alpha1") == "example.test/v2"
+    assert await served(mapper, "", "Pod", "v1") == "v1"
+    assert mapper.is_namespaced("example.test", "Widget") is False
+    assert mapper.is_namespaced("", "Pod") is True
+
+
+async def test_a_kind_is_gone_only_by_an_answer_that_is_new_enough() -> None:
+    discovery = Discovery({**MODERN, "/apis": widgets()})
+    mapper = RestMapper(discovery)
+    before = time.monotonic()
+    with pytest.raises(NoMatch):
+        await mapper.served("example.test", "Widget", "v1", since=before)
+    discovery.answers["/apis"] = widgets("v1")
+    with pytest.raises(NoMatch):
+        await mapper.served("example.test", "Widget", "v1", since=before)
+    assert await served(mapper, "example.test", "Widget", "v1") == "example.test/v1"
+    del discovery.answers["/apis"]
+    with pytest.raises(ApiError):
+        await served(mapper, "other.test", "Widget", "v1")
+
+
+async def test_a_kind_of_a_server_that_is_down_is_not_gone() -> None:
+    mapper = RestMapper(Discovery(MODERN))
+    with pytest.raises(Unavailable, match=r"metrics\.k8s\.io"):
+        await served(mapper, "metrics.k8s.io", "PodMetrics", "v1")
+
+
+async def test_without_aggregated_discovery_all_versions_of_the_group_are_asked_for() -> None:
+    listed = {"versions": [{"groupVersion": "apps/v1"}, {"groupVersion": "apps/v1beta1"}]}
+    mapper = RestMapper(Discovery({**OLD, "/apis/apps": listed}))
+    assert await served(mapper, "apps", "Deployment", "v1beta1") == "apps/v1"
+    with pytest.raises(NoMatch):
+        await served(mapper, "gone", "Thing", "v1")
+
+
+async def test_a_crd_unteaches_what_it_serves_no_more() -> None:
+    mapper = RestMapper(Discovery({**MODERN, "/apis": widgets("v2", "v1")}))
+    await mapper.resolve("example.test/v1", "Widget")
+    names = {"kind": "Widget", "plural": "widgets"}
+    versions = [{"name": "v1", "served": False}, {"name": "v2", "served": True}]
+    spec = {"group": "example.test", "scope": "Cluster", "names": names, "versions": versions}
+    mapper.learn({"spec": spec})
+    assert mapper.known("example.test/v1", "Widget") is None
+    assert await served(mapper, "example.test", "Widget", "v1") == "example.test/v2"

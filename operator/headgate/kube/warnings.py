@@ -1,0 +1,31 @@
+"""What the API server warns of beside its answer: the ``Warning`` headers of RFC 7234, code 299. Pure.
+
+Deprecated API versions, duplicate keys, what admission policies and webhooks would rather not have. Their texts are
+others' words, so they are cut, and no more than a few are taken.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+LIMIT = 10
+"""Warnings of one answer."""
+LENGTH = 300
+"""Characters of one warning."""
+
+_WARNING = re.compile(r'299 \S+ "((?:[^"\\]|\\.)*)"')
+
+
+def warnings_in(headers: Mapping[str, str]) -> list[str]:
+    """The texts in the headers of an answer, without repeats; headers of that name may come several times.
+
+    >>> warnings_in({"Warning": '299 - "v1 ComponentStatus is deprecated"'})
+    ['v1 ComponentStatus is deprecated']
+    """
+    every = getattr(headers, "getall", None)
+    lines = every("Warning", ()) if every is not None else filter(None, [headers.get("Warning")])
+    texts = dict.fromkeys(
+        re.sub(r"\\(.)", r"\1", quoted)[:LENGTH] for line in lines for quoted in _WARNING.findall(line)
+    )
+    return list(texts)[:LIMIT]
