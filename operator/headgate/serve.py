@@ -36,6 +36,7 @@ from headgate.reconcile.events import EventRecorder
 from headgate.reconcile.external import ExternalSources
 from headgate.reconcile.finalize import Finalizer
 from headgate.reconcile.inputs import InputReader, references, source_references
+from headgate.reconcile.inventories import Inventories
 from headgate.reconcile.keys import SharedKeys
 from headgate.reconcile.kustomization import KustomizationReconciler
 from headgate.reconcile.live import LiveObjects
@@ -149,6 +150,12 @@ class _Program:
         self._ending: asyncio.Task[None] | None = None
         shared_keys = SharedKeys.of(config)
         self._store = Store(lambda obj: references(obj, shared_keys), source_references)
+        inventories = Inventories(
+            self._store.kustomization,
+            lambda obj: obj["spec"].get("serviceAccountName") or config.default_service_account,
+            wake=lambda key, ref: self._operator.object_given(key, ref),
+        )
+        self._store.on_kustomization = inventories.put
         self._trees = SourceTrees()
         self._notifier = (
             Notifier(config.events_addr, partial(metrics.event_dropped, "notifications"))
@@ -169,6 +176,7 @@ class _Program:
             ),
             wake=lambda key: self._operator.cluster_answered(key),
             observer=metrics,
+            inventories=inventories,
         )
         self._bases = None if config.no_remote_bases else RemoteBases(config.storage_path / "bases")
         self._external = ExternalSources(
@@ -199,6 +207,7 @@ class _Program:
             self._evaluator,
             finalizer,
             reporter,
+            inventories,
             written=lambda obj: self._operator.kustomization_written(obj),
             measure=metrics,
         )

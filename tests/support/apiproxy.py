@@ -4,8 +4,8 @@
         run_something(proxy.kubeconfig(folder))
         proxy.used               # {Right(group="", resource="secrets", verb="get"), ...}
 
-Everything is passed on as it comes, watches as they flow; requests in somebody else's name (impersonation) are not
-noted, as they need the rights of that one.
+Everything is passed on as it comes, watches as they flow, unless a test has it refused or its answer lost; requests in
+somebody else's name (impersonation) are not noted, as they need the rights of that one.
 """
 
 from __future__ import annotations
@@ -51,6 +51,10 @@ class RecordingProxy(Served):
         self.used: set[Right] = set()
         self.before: Callable[[str, str], None] = lambda method, path: None
         """Called with each request before it is passed on: the place to be faster than the client."""
+        self.refuses: Callable[[str, str], int | None] = lambda method, target: None
+        """Which requests (method, path with query) are answered with this HTTP status and not passed on."""
+        self.loses: Callable[[str, str], bool] = lambda method, target: False
+        """Which requests are passed on and carried out, but never answered: the connection breaks."""
         self._http = _Server(("127.0.0.1", 0), _handler(self))
         super().__init__(self._http)
 
@@ -127,10 +131,20 @@ def _handler(proxy: RecordingProxy) -> type[BaseHTTPRequestHandler]:
             if right is not None and "Impersonate-User" not in self.headers:
                 proxy.used.add(right)
             proxy.before(self.command, urlsplit(self.path).path)
+            status = proxy.refuses(self.command, self.path)
+            if status is not None:
+                self.send_response(status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
             upstream = proxy.connect()
             try:
                 upstream.request(self.command, self.path, body or None, proxy.headers(self.headers.items()))
                 answer = upstream.getresponse()
+                if proxy.loses(self.command, self.path):
+                    answer.read()
+                    self.close_connection = True
+                    return
                 self.send_response(answer.status)
                 for name, value in answer.getheaders():
                     if name.lower() not in _HOP:

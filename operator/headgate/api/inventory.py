@@ -8,8 +8,8 @@ nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from headgate.api.errors import InvalidStatus
@@ -93,10 +93,25 @@ class _Changes(Protocol):
     def entries(self) -> Iterable[_Change]: ...
 
 
+def of_refs(refs: Iterable[_Ref]) -> frozenset[Entry]:
+    """The entries of objects that are named."""
+    return frozenset(Entry.of(r.api_version, r.kind, r.namespace, r.name) for r in refs)
+
+
 def of_changes(changes: _Changes) -> frozenset[Entry]:
     """The entries of the objects a change set names (see :mod:`headgate.apply`)."""
-    refs = (change.ref for change in changes.entries)
-    return frozenset(Entry.of(r.api_version, r.kind, r.namespace, r.name) for r in refs)
+    return of_refs(change.ref for change in changes.entries)
+
+
+def resolved(entries: Iterable[Entry], is_namespaced: Callable[[str, str], bool | None]) -> frozenset[Entry]:
+    """The entries without a namespace where their kind has none, so that each object has one name.
+
+    ``is_namespaced`` takes group and kind, and returns None for a kind it does not know.
+    """
+    return frozenset(
+        replace(e, namespace="") if e.namespace and is_namespaced(e.group, e.kind) is False else e
+        for e in entries
+    )
 
 
 def of_objects(objects: Iterable[Obj]) -> frozenset[Entry]:

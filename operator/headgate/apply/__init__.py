@@ -10,9 +10,9 @@ from headgate.apply.changeset import Action, Change, ChangeSet
 from headgate.apply.errors import ApplyFailed, ObjectError
 from headgate.apply.ignore import IgnoreRule, InvalidIgnoreRule, compile_rules
 from headgate.apply.known import Known, KnownObjects, News
-from headgate.apply.options import ApplyOptions, DeleteOptions, Marks, Owner, marked
+from headgate.apply.options import ApplyOptions, Claims, DeleteOptions, Marks, NoClaims, Owner, marked
 from headgate.apply.prune import DeleteResult, delete_all
-from headgate.apply.server_side import ApplyResult, apply_all
+from headgate.apply.server_side import ApplyResult, Record, apply_all
 from headgate.apply.stages import GroupKind
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "ApplyResult",
     "Change",
     "ChangeSet",
+    "Claims",
     "DeleteOptions",
     "DeleteResult",
     "GroupKind",
@@ -31,8 +32,10 @@ __all__ = [
     "KnownObjects",
     "Marks",
     "News",
+    "NoClaims",
     "ObjectError",
     "Owner",
+    "Record",
     "apply_all",
     "compile_rules",
     "delete_all",

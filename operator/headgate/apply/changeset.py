@@ -36,9 +36,11 @@ class Change:
 
     ref: ObjectRef
     action: Action
+    why: str = ""
+    """For what Flux would have done otherwise."""
 
     def __str__(self) -> str:
-        return f"{self.ref} {self.action}"
+        return f"{self.ref} {self.action}" + (f": {self.why}" if self.why else "")
 
 
 @dataclass(slots=True)

@@ -21,6 +21,7 @@ from email.utils import parsedate_to_datetime
 from enum import Enum
 
 from headgate.apply.changeset import Action
+from headgate.apply.drift import content_digest, content_of
 from headgate.apply.known import Known
 from headgate.apply.managers import needs_takeover, ours
 from headgate.apply.options import ApplyOptions, marked
@@ -44,13 +45,8 @@ class Step(Enum):
     """Apply on condition that the live object is the one known to be in place."""
 
 
-def first_step(
-    obj: Obj, known: Known | None, digest: bytes, options: ApplyOptions, *, ignoring: bool = False
-) -> Step:
-    """What to do first about an object, by what is known of it.
-
-    ``ignoring``: fields of it are left to others, so it must not be sent as it is in Git.
-    """
+def first_step(obj: Obj, known: Known | None, digest: bytes, options: ApplyOptions) -> Step:
+    """What to do first about an object, by what is known of it."""
     if marked(obj, options.marks.excluded):
         return Step.NOTHING
     in_place = known is not None and known.in_place
@@ -59,21 +55,22 @@ def first_step(
         assert known is not None
         if not options.full:
             return Step.NOTHING
-        if known.outcome is Action.UNCHANGED and not (ignoring or known.inherited):
-            return Step.SEND
     meta = obj["metadata"]
     if any(k in (meta.get(where) or ()) for where in ("labels", "annotations") for k in options.marks.keys):
         return Step.LOOK
     return Step.ASK
 
 
-def may_send_alone(known: Known | None) -> bool:
+def may_send_alone(known: Known | None, digest: bytes) -> bool:
     """Whether an object that is the only one of its stage to be sent may go without a dry run.
 
     The dry run is there for the sake of the other objects of the stage, and to read the marks of the live
-    one: neither is needed when there are no others and the live one is known.
+    one: neither is needed when there are no others and the live one is known. An object that Git did not change is
+    asked about all the same: sending it could write something that nobody wants to have written.
     """
-    return known is not None and known.in_place and known.outcome is Action.UNCHANGED
+    return (
+        known is not None and known.in_place and known.outcome is Action.UNCHANGED and known.desired != digest
+    )
 
 
 class Verdict(Enum):
@@ -111,12 +108,26 @@ def is_inherited(live: Obj, answer: Obj, own: str) -> bool:
     version = live["metadata"].get("resourceVersion")
     if ours(live, own) is None or version != answer["metadata"].get("resourceVersion"):
         return False
-    return _content(live) == _content(answer)
+    return content_of(live) == content_of(answer)
 
 
-def _content(obj: Obj) -> Obj:
-    meta = {k: v for k, v in obj["metadata"].items() if k not in ("managedFields", "generation")}
-    return {**{k: v for k, v in obj.items() if k != "status"}, "metadata": meta}
+def may_be_inherited(known: Known | None, digest: bytes) -> bool:
+    """Whether it is worth a request to see if :func:`is_inherited` holds: for what nobody is known to have changed."""
+    return known is None or known.inherited or (known.in_place and known.desired == digest)
+
+
+def is_known_content(known: Known | None, answer: Obj) -> bool:
+    """Whether a dry run's answer is what the live object is known to hold, but for who owns which field.
+
+    The API server keeps some of what is applied otherwise than it was written: an empty list of a built-in kind becomes
+    none, and each apply would claim it anew, raise the generation and change nothing else.
+    """
+    return (
+        known is not None
+        and known.in_place
+        and known.content is not None
+        and known.content == (answer["metadata"].get("resourceVersion"), content_digest(answer))
+    )
 
 
 def wants_takeover(obj: Obj, live: Obj, options: ApplyOptions) -> bool:

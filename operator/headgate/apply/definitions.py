@@ -6,7 +6,10 @@ from headgate.kube.refs import Obj
 
 
 class NeverReady(Exception):
-    """The definition can not become ready as it is; the message says why."""
+    """The definition cannot become ready as it is; the message says why."""
+
+
+_GOING = "it is being deleted; it is made anew when it is gone"
 
 
 def is_crd(obj: Obj) -> bool:
@@ -16,10 +19,18 @@ def is_crd(obj: Obj) -> bool:
     )
 
 
+def is_usable(live: Obj) -> bool:
+    """Whether :func:`awaited` has nothing to wait for."""
+    try:
+        return awaited(live) is None
+    except NeverReady:
+        return False
+
+
 def awaited(live: Obj) -> str | None:
     """What a live definition still lacks; None when objects may use it (or it is of no such kind).
 
-    Raises :class:`NeverReady` for a CRD whose names another CRD has.
+    Raises :class:`NeverReady` for a CRD whose names another CRD has, and for what is being deleted.
     """
     if is_crd(live):
         conditions = {c.get("type"): c for c in (live.get("status") or {}).get("conditions") or ()}
@@ -27,12 +38,12 @@ def awaited(live: Obj) -> str | None:
         if accepted and accepted.get("status") == "False":
             raise NeverReady(f"its names are not accepted: {accepted.get('message')}")
         if live["metadata"].get("deletionTimestamp"):
-            return "it is being deleted"
+            raise NeverReady(_GOING)
         established = conditions.get("Established") or {}
         return None if established.get("status") == "True" else "it is not established yet"
     if live.get("kind") == "Namespace" and live.get("apiVersion") == "v1":
         phase = (live.get("status") or {}).get("phase")
         if phase == "Terminating" or live["metadata"].get("deletionTimestamp"):
-            return "it is being deleted"
+            raise NeverReady(_GOING)
         return None if phase == "Active" else "it is not active yet"
     return None

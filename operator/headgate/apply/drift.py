@@ -26,6 +26,17 @@ def digest(value: Any) -> bytes:
     return blake2b(encode(value, sort_keys=True), digest_size=16).digest()
 
 
+def content_of(obj: Obj) -> Obj:
+    """What an object holds: all but its status, who owns which field, and how often it was changed."""
+    meta = {k: v for k, v in obj["metadata"].items() if k not in ("managedFields", "generation")}
+    return {**{k: v for k, v in obj.items() if k != "status"}, "metadata": meta}
+
+
+def content_digest(obj: Obj) -> bytes:
+    """:func:`digest` of :func:`content_of`."""
+    return digest(content_of(obj))
+
+
 def fingerprint(live: Obj, options: ApplyOptions, ignored: Sequence[Pointer] = ()) -> bytes:
     """What of a live object, but for ignored fields, must stay as it is for the object to count as in place."""
     return fingerprint_of(live, options.field_manager, options.managers, options.marks.keys, ignored)

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from headgate.apply.changeset import ChangeSet
-from headgate.kube.errors import ApiError, Conflict, Invalid, NoMatch, NotFound
+from headgate.kube.errors import ApiError, Conflict, Invalid, NotFound
 from headgate.kube.refs import Obj, ObjectRef
 
 
@@ -32,20 +32,24 @@ class ObjectError:
 class ApplyFailed(Exception):
     """Not all objects could be applied.
 
-    ``changes`` is what was done, stage by stage, until then: nothing applied may be forgotten. ``errors`` are
-    all that was found wrong in the stage that failed.
+    ``changes`` is what was done, stage by stage, until then: nothing applied may be forgotten. ``unsure`` are objects
+    that may have been applied besides: the answer was lost, or something went wrong after it. ``errors`` are all that
+    was found wrong in the stage that failed.
     """
 
-    def __init__(self, changes: ChangeSet, errors: Sequence[ObjectError]) -> None:
+    def __init__(
+        self, changes: ChangeSet, errors: Sequence[ObjectError], unsure: Sequence[ObjectRef] = ()
+    ) -> None:
         super().__init__("\n".join(str(e) for e in errors))
         self.changes = changes
         self.errors = tuple(errors)
+        self.unsure = tuple(unsure)
 
 
 def describe(error: Exception, ref: ObjectRef, doing: str, obj: Obj | None = None) -> ObjectError:
     """The error of one object in words; ``doing`` is ``dry-run`` or ``apply``, ``obj`` what was sent."""
     message = str(error)
-    if isinstance(error, NotFound) and not isinstance(error, NoMatch) and error.reason == "NotFound":
+    if isinstance(error, NotFound) and error.reason == "NotFound":
         text = f"{ref} not found: {message}"
     else:
         reason = _reason(error) if isinstance(error, ApiError) else ""

@@ -31,8 +31,14 @@ class Item:
     """Resource version of the live object before our apply."""
     live: Obj | None = None
     """As last returned by the API server."""
+    answered: bool = False
+    """The API server answered for it in this attempt, under the account that applies it."""
+    maybe_there: bool = False
+    """An apply of it was sent and not surely refused: it may exist, whatever else went wrong with it."""
     left_out: list[str] = field(default_factory=list)
     """Paths of fields that the kind does not have."""
+    notices: list[str] = field(default_factory=list)
+    """What the API server warned of."""
     rules: tuple[IgnoreRule, ...] = ()
     """Those that may leave fields of it to others."""
     ignored: tuple[Pointer, ...] = ()

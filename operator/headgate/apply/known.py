@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from headgate.apply.changeset import Action
-from headgate.apply.drift import fingerprint_of
+from headgate.apply.definitions import is_usable
+from headgate.apply.drift import content_digest, fingerprint_of
 from headgate.apply.managers import FieldManager, overridden
 from headgate.apply.options import FIELD_MANAGER, Marks, Owner
 from headgate.apply.pointers import Pointer
@@ -40,6 +41,10 @@ class Known:
     """Applying it would change who owns which field, and nothing else: it is not applied for that."""
     owner: Owner | None = None
     """Whose attempt it was that found or put it in place: the only word on whose the object is."""
+    content: tuple[str, bytes] | None = None
+    """A resource version, and the digest of what the object held then."""
+    usable: bool = True
+    """It is not a definition, or one that objects may use already (see :mod:`headgate.apply.definitions`)."""
 
 
 class News(Enum):
@@ -106,6 +111,8 @@ class KnownObjects:
             ignored,
             inherited,
             owner,
+            (meta["resourceVersion"], content_digest(live)),
+            is_usable(live),
         )
 
     def observe(self, cluster: str, ref: ObjectRef, live: Obj) -> News:
@@ -118,6 +125,7 @@ class KnownObjects:
         if not _newer(version, known.resource_version):
             return News.OLD
         known.resource_version = version
+        known.usable = is_usable(live)
         if self._fingerprint(live, known.ignored) == known.fingerprint:
             known.in_place = True
             return News.IN_PLACE
@@ -133,6 +141,12 @@ class KnownObjects:
             return News.OLD
         self.forget(cluster, ref)
         return News.GONE
+
+    def mark_usable(self, cluster: str, ref: ObjectRef) -> None:
+        """What was asked about a definition: objects may use it."""
+        known = self.get(cluster, ref)
+        if known is not None:
+            known.usable = True
 
     def doubt(self, cluster: str, ref: ObjectRef) -> None:
         """Something about the object went wrong: ask again at the next pass."""

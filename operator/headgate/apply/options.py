@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Protocol
 
 from headgate.apply.ignore import IgnoreRule
 from headgate.apply.managers import FieldManager, overridden
 from headgate.apply.stages import GroupKind
-from headgate.kube.refs import Obj
+from headgate.kube.refs import Obj, ObjectRef
 
 GROUP = "kustomize.toolkit.fluxcd.io"
 FIELD_MANAGER = "kustomize-controller"
@@ -114,6 +115,40 @@ class ApplyOptions:
         return overridden(self.field_manager, self.disallowed_managers)
 
 
+class Claims(Protocol):
+    """What other Kustomizations have in their inventories; asked at the moment of each decision."""
+
+    def heir(self, ref: ObjectRef) -> Owner | None:
+        """Who applies the object too, and is to have it now; it counts as given to that one until :meth:`given`."""
+
+    def is_heir(self, ref: ObjectRef) -> bool:
+        """Whether somebody is just giving us the object, so that it is ours whatever its labels say yet."""
+
+    def given(self, ref: ObjectRef) -> None:
+        """The object carries the heir's labels, or could not be given."""
+
+    def deleted(self, ref: ObjectRef) -> None:
+        """We deleted the object."""
+
+
+class NoClaims:
+    """Nobody else has anything."""
+
+    def heir(self, ref: ObjectRef) -> Owner | None:
+        """Nobody."""
+        return None
+
+    def is_heir(self, ref: ObjectRef) -> bool:
+        """No."""
+        return False
+
+    def given(self, ref: ObjectRef) -> None:
+        """Never called."""
+
+    def deleted(self, ref: ObjectRef) -> None:
+        """Nothing to do."""
+
+
 @dataclass(frozen=True)
 class DeleteOptions:
     """How objects are deleted."""
@@ -122,3 +157,9 @@ class DeleteOptions:
     propagation: str = "Background"
     concurrency: int = 4
     marks: Marks = field(default_factory=Marks)
+    field_manager: str = FIELD_MANAGER
+    spared: Collection[str] = ()
+    """UIDs of what was applied or found in place just now: never deleted, whatever names lead to them."""
+    never: Mapping[ObjectRef, str] = field(default_factory=dict)
+    """Objects that must not be deleted, each with the reason; API versions do not matter."""
+    claims: Claims = field(default_factory=NoClaims)

@@ -1,13 +1,18 @@
 """Deletes objects that a Kustomization no longer has, or all it had when it goes itself.
 
-An object goes only if the live one carries the owner's labels and nothing on it asks to keep it. It is
-deleted by uid and resource version, so that what is deleted is what was looked at. One refusal does not stop
-the rest.
+An object goes only if the live one carries the owner's labels, nothing on it asks to keep it, and no other
+Kustomization applies it too: that one is given it. It is deleted by uid and resource version, so that what is deleted
+is what was looked at, and in a version of its kind that the cluster serves, whichever it was applied in. One refusal
+does not stop the rest.
+
+The invariants are those of ``docs/decisions/0010-inventory-invariants.md``: what is not surely gone, or surely somebody
+else's, is a survivor and stays in the inventory.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
@@ -16,9 +21,9 @@ from itertools import groupby
 from headgate.api.order import rank
 from headgate.apply.changeset import Action, Change, ChangeSet
 from headgate.apply.known import KnownObjects
-from headgate.apply.options import DeleteOptions, marked
+from headgate.apply.options import DeleteOptions, Owner, marked
 from headgate.apply.stages import sort_key
-from headgate.kube import ApiError, Client, Conflict, NotFound
+from headgate.kube import ApiError, Client, Conflict, Forbidden, NoMatch, NotFound
 from headgate.kube.refs import Obj, ObjectRef
 
 TRIES = 5
@@ -33,6 +38,8 @@ class DeleteResult:
     errors: tuple[str, ...] = ()
     survivors: tuple[ObjectRef, ...] = ()
     """Objects whose request failed; to be tried again."""
+    terminating: tuple[ObjectRef, ...] = ()
+    """What may take a while to go, in the version that is served."""
 
 
 class Fate(Enum):
@@ -44,72 +51,164 @@ class Fate(Enum):
     """It is being deleted already."""
 
 
-def fate(live: Obj, options: DeleteOptions) -> Fate:
+def fate(live: Obj, options: DeleteOptions, *, inherited: bool = False) -> Fate:
     """What to do with a live object. Pure.
 
-    Kept are objects that belong to somebody else by their labels, and those marked ``prune: disabled``,
-    ``reconcile: disabled`` or ``ssa: Ignore``.
+    Kept are objects that belong to somebody else by their labels (unless they are just being given to us,
+    ``inherited``), those marked ``prune: disabled``, ``reconcile: disabled`` or ``ssa: Ignore``, and what was applied
+    under another name just now.
     """
     labels = live["metadata"].get("labels") or {}
-    if any(labels.get(k) != v for k, v in options.owner.labels.items()):
+    if not inherited and any(labels.get(k) != v for k, v in options.owner.labels.items()):
         return Fate.KEEP
-    if marked(live, options.marks.kept):
+    if marked(live, options.marks.kept) or live["metadata"].get("uid") in options.spared:
         return Fate.KEEP
     return Fate.GOING if live["metadata"].get("deletionTimestamp") else Fate.DELETE
 
 
 async def delete_all(
-    client: Client, refs: Iterable[ObjectRef], options: DeleteOptions, known: KnownObjects | None = None
+    client: Client,
+    refs: Iterable[ObjectRef],
+    options: DeleteOptions,
+    known: KnownObjects | None = None,
+    eyes: Client | None = None,
 ) -> DeleteResult:
     """Delete the objects in the reverse of the order in which they are applied; never raises
     :class:`ApiError`.
+
+    ``eyes`` reads the labels of what ``client`` may not read: an account that may not see an object cannot have
+    applied it, and must not fail for ever to delete what was never its own.
     """
     ordered = sorted(refs, key=sort_key, reverse=True)
-    outcomes: dict[ObjectRef, Action] = {}
-    errors: list[tuple[ObjectRef, str]] = []
+    run = _Run(client, options, known, eyes)
     slots = asyncio.Semaphore(options.concurrency)
 
     async def work(ref: ObjectRef) -> None:
         async with slots:
-            if known is not None:
-                # Before the deletion, so that its watch event is not taken for somebody else's doing.
-                known.forget(client.cluster, ref)
-            try:
-                outcomes[ref] = await _delete(client, ref, options)
-            except ApiError as error:
-                outcomes[ref] = Action.UNKNOWN
-                errors.append((ref, f"{ref} delete failed: {error}"))
+            await run.delete(ref)
 
     for _, group in groupby(ordered, key=lambda r: rank(r.kind)):
         await asyncio.gather(*(work(ref) for ref in group))
-    errors.sort(key=lambda e: ordered.index(e[0]))
+    failed = [ref for ref in ordered if ref in run.errors]
     return DeleteResult(
-        ChangeSet([Change(ref, outcomes[ref]) for ref in ordered]),
-        tuple(message for _, message in errors),
-        tuple(ref for ref, _ in errors),
+        ChangeSet([run.changes[ref] for ref in ordered]),
+        tuple(run.errors[ref] for ref in failed),
+        tuple(failed),
+        tuple(run.terminating),
     )
 
 
-async def _delete(client: Client, ref: ObjectRef, options: DeleteOptions) -> Action:
-    """Delete one object. What is gone, or of a kind that is gone, counts as deleted."""
-    for attempt in range(TRIES):
+class _Run:
+    """One deletion of several objects."""
+
+    def __init__(
+        self, client: Client, options: DeleteOptions, known: KnownObjects | None, eyes: Client | None
+    ) -> None:
+        self._client, self._options, self._known, self._eyes = client, options, known, eyes
+        self._since = time.monotonic()
+        self._never = {_identity(ref): why for ref, why in options.never.items()}
+        self.changes: dict[ObjectRef, Change] = {}
+        self.errors: dict[ObjectRef, str] = {}
+        self.terminating: list[ObjectRef] = []
+
+    async def delete(self, ref: ObjectRef) -> None:
+        """Delete one object, or note why not."""
         try:
-            live = await client.get(ref)
-            what = fate(live, options)
-            if what is Fate.KEEP:
-                return Action.SKIPPED
-            if what is Fate.DELETE:
-                meta = live["metadata"]
-                await client.delete(
-                    ref,
-                    propagation=options.propagation,
-                    uid=meta["uid"],
-                    resource_version=meta["resourceVersion"],
+            self.changes[ref] = await self._delete(ref)
+        except ApiError as error:
+            self.changes[ref] = Change(ref, Action.UNKNOWN)
+            self.errors[ref] = f"{ref} delete failed: {error}"
+
+    async def _delete(self, ref: ObjectRef) -> Change:
+        """What is gone, or of a kind that is gone in all its versions, counts as deleted."""
+        for attempt in range(TRIES):
+            last = attempt == TRIES - 1
+            try:
+                at = await self._served(ref)
+            except NoMatch:
+                return Change(ref, Action.DELETED)
+            if at is None:
+                return Change(ref, Action.DELETED)
+            if self._known is not None:
+                # Before the deletion, so that its watch event is not taken for somebody else's doing.
+                for each in {ref, at}:
+                    self._known.forget(self._client.cluster, each)
+            try:
+                return await self._decide(ref, at)
+            except NotFound as error:
+                if error.names_object:
+                    return Change(ref, Action.DELETED)
+                # The path is not served (any more): perhaps another version is.
+                self._client.mapper.forget(at.api_version, at.kind)
+                if last:
+                    raise
+            except Conflict:
+                if last:
+                    raise
+        raise AssertionError("unreachable")
+
+    async def _served(self, ref: ObjectRef) -> ObjectRef | None:
+        """The object in a version that is served; None when no such object can be."""
+        resource = await self._client.mapper.served(ref.group, ref.kind, ref.version, since=self._since)
+        if resource.namespaced and not ref.namespace:
+            return None
+        return ObjectRef(
+            resource.api_version, ref.kind, ref.name, ref.namespace if resource.namespaced else ""
+        )
+
+    async def _decide(self, ref: ObjectRef, at: ObjectRef) -> Change:
+        options, claims = self._options, self._options.claims
+        live = await self._look(at)
+        if live is None:
+            return Change(ref, Action.SKIPPED)
+        inherited = claims.is_heir(at)
+        what = fate(live, options, inherited=inherited)
+        why = self._never.get(_identity(at), "")
+        if why or what is Fate.KEEP:
+            return Change(ref, Action.SKIPPED, why)
+        if what is Fate.DELETE:
+            heir = None if inherited else claims.heir(at)
+            if heir is not None:
+                await self._give(at, live, heir)
+                return Change(
+                    ref, Action.SKIPPED, f"Kustomization/{heir.namespace}/{heir.name} applies it too"
                 )
-            return Action.DELETED
-        except NotFound:
-            return Action.DELETED
-        except Conflict:
-            if attempt == TRIES - 1:
+            meta = live["metadata"]
+            await self._client.delete(
+                at,
+                propagation=options.propagation,
+                uid=meta["uid"],
+                resource_version=meta["resourceVersion"],
+            )
+            claims.deleted(at)
+        self.terminating.append(at)
+        return Change(ref, Action.DELETED)
+
+    async def _look(self, at: ObjectRef) -> Obj | None:
+        """The live object; None when we may not read it and it is not ours."""
+        try:
+            return await self._client.get(at)
+        except Forbidden:
+            if self._eyes is None:
                 raise
-    raise AssertionError("unreachable")
+            try:
+                live = await self._eyes.get(at)
+            except NotFound as error:
+                if error.names_object:
+                    return None
+                raise
+            if fate(live, self._options) is Fate.KEEP:
+                return None
+            raise
+
+    async def _give(self, at: ObjectRef, live: Obj, heir: Owner) -> None:
+        """Put the heir's labels on the object: it is that one's from now on, whatever becomes of us."""
+        meta = {"labels": heir.labels, "resourceVersion": live["metadata"]["resourceVersion"]}
+        try:
+            await self._client.patch(at, {"metadata": meta}, field_manager=self._options.field_manager)
+        finally:
+            self._options.claims.given(at)
+
+
+def _identity(ref: ObjectRef) -> tuple[str, str, str, str]:
+    return ref.group, ref.kind, ref.namespace, ref.name

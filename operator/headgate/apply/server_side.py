@@ -6,7 +6,7 @@ A stage of definitions is then awaited before the next one begins.
 
 Requests for one object: none when it is known to be in place, one to verify it (``full``) or to find it
 unchanged after a restart, one when it is the only one that changed, two (dry run, apply) otherwise; one more, to read
-it, when something about it is different and fields of it are left to others, or nothing was known of it before.
+it, when something about it is different and fields of it are left to others, or its content is not known.
 """
 
 from __future__ import annotations
@@ -36,7 +36,18 @@ from headgate.apply.requests import (
 )
 from headgate.apply.stages import Stage, by_rank, sort_key, split
 from headgate.apply.validation import check
-from headgate.kube import Answer, ApiError, BadRequest, Client, Conflict, Invalid, NotFound, ServerError
+from headgate.kube import (
+    Answer,
+    ApiError,
+    BadRequest,
+    Client,
+    Conflict,
+    Invalid,
+    NoMatch,
+    NotFound,
+    ServerError,
+    warnings_in,
+)
 from headgate.kube.refs import Obj, ObjectRef, ref_of
 from headgate.loop import Pauses
 
@@ -45,6 +56,8 @@ RESOLVE_TRIES = 5
 
 Observe = Callable[[ObjectRef, Obj], None]
 """Is told each object as the API server returned it after our apply, or when it turned out to be in place."""
+Record = Callable[[Sequence[ObjectRef]], Awaitable[None]]
+"""Stores that these objects are about to be applied; when it raises, nothing of them is sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +66,13 @@ class ApplyResult:
 
     changes: ChangeSet = field(default_factory=ChangeSet)
     warnings: list[str] = field(default_factory=list)
-    """What users should know although it is no failure, one line each, naming the object."""
+    """What of Git was not applied although it is no failure, one line for each object."""
+    notices: list[str] = field(default_factory=list)
+    """What the API server warns of (deprecated versions, admission policies), one line each, naming the object."""
+    uids: set[str] = field(default_factory=set)
+    """Of all objects that were applied, or are known to be in place."""
+    answered: set[ObjectRef] = field(default_factory=set)
+    """Those that the API server answered for in this attempt, under the account that applies them."""
 
 
 async def apply_all(
@@ -62,8 +81,12 @@ async def apply_all(
     options: ApplyOptions,
     known: KnownObjects,
     observe: Observe | None = None,
+    record: Record | None = None,
 ) -> ApplyResult:
     """Bring the cluster's objects to what ``objects`` say.
+
+    ``record`` is awaited before the first write of each stage, with all objects that are to be written in it, by their
+    identity in the cluster: without a namespace where the kind has none.
 
     Raises :class:`ApplyFailed` with everything that was done before, and all errors of the stage that failed;
     of a stage with an object that is refused in the dry run, nothing is applied.
@@ -72,7 +95,7 @@ async def apply_all(
     labels = options.owner.labels
     desired = [with_labels(o, labels) if _labelable(o) else o for o in normalized(objects)]
     for stage, members in split(desired, options.custom_stages):
-        run = _StageRun(client, options, known, observe)
+        run = _StageRun(client, options, known, observe, record)
         try:
             await run.apply(members)
             if stage in (Stage.DEFINITIONS, Stage.CLASSES):
@@ -80,8 +103,12 @@ async def apply_all(
         finally:
             result.changes.extend(run.changes())
             result.warnings.extend(run.warnings())
+            result.notices.extend(run.notices())
+            result.uids.update(run.uids())
+            result.answered.update(run.answered())
         if run.errors:
-            raise ApplyFailed(result.changes, sorted(run.errors, key=lambda e: sort_key(e.ref)))
+            errors = sorted(run.errors, key=lambda e: sort_key(e.ref))
+            raise ApplyFailed(result.changes, errors, run.unsure())
     return result
 
 
@@ -94,9 +121,15 @@ class _StageRun:
     """One stage: see :meth:`apply`."""
 
     def __init__(
-        self, client: Client, options: ApplyOptions, known: KnownObjects, observe: Observe | None
+        self,
+        client: Client,
+        options: ApplyOptions,
+        known: KnownObjects,
+        observe: Observe | None,
+        record: Record | None,
     ) -> None:
-        self._client, self._options, self._known, self._observe = client, options, known, observe
+        self._client, self._options, self._known = client, options, known
+        self._observe, self._record_intent = observe, record
         self._items: list[Item] = []
         self.errors: list[ObjectError] = []
 
@@ -104,14 +137,31 @@ class _StageRun:
         """What is dealt with so far, in order."""
         return [Change(i.ref, i.action) for i in self._items if i.action is not None]
 
+    def unsure(self) -> list[ObjectRef]:
+        """What may have been applied, but is not dealt with."""
+        return [i.ref for i in self._items if i.action is None and i.maybe_there]
+
+    def uids(self) -> set[str]:
+        """Of the live objects, as far as they were seen now or before."""
+        seen = (i.live["metadata"]["uid"] if i.live else i.known and i.known.uid for i in self._items)
+        return {uid for uid in seen if uid}
+
+    def answered(self) -> set[ObjectRef]:
+        """See :attr:`ApplyResult.answered`."""
+        return {i.ref for i in self._items if i.action is not None and i.answered}
+
     def warnings(self) -> list[str]:
         """What was left out of objects."""
         return [
-            f"{i.ref}: left out what a {i.ref.api_version} {i.ref.kind} does not have: "
-            + ", ".join(path.lstrip(".") for path in i.left_out)
+            f"{i.ref}: not applied, as a {i.ref.api_version} {i.ref.kind} has no such field: "
+            + ", ".join(sorted({path.lstrip(".") for path in i.left_out}))
             for i in self._items
             if i.left_out
         ]
+
+    def notices(self) -> list[str]:
+        """What the API server warns of."""
+        return [f"{i.ref}: {text}" for i in self._items for text in i.notices]
 
     async def apply(self, objects: Sequence[Obj]) -> None:
         """Apply the objects; what is refused ends up in ``errors``."""
@@ -120,6 +170,8 @@ class _StageRun:
         await self._each([i for i in self._items if i.open and i.step is not Step.SEND], self._ask)
         if self.errors:
             return
+        if self._record_intent is not None and (writes := [i.ref for i in self._items if i.open]):
+            await self._record_intent(writes)
         for group in by_rank([i.ref for i in self._items]):
             await self._each([i for n in group if (i := self._items[n]).open], self._send)
             if self.errors:
@@ -128,7 +180,12 @@ class _StageRun:
     async def settle(self) -> None:
         """Wait until the definitions among the objects are ready for use."""
         deadline = time.monotonic() + self._options.timeout
-        waiting = [i for i in self._items if i.live is not None and i.action is not Action.SKIPPED]
+        waiting = [
+            i
+            for i in self._items
+            if i.action not in (None, Action.SKIPPED)
+            and (i.live is not None or i.known is None or not i.known.usable)
+        ]
         await self._each(waiting, lambda item: self._settle(item, deadline))
 
     # Looking, without requests.
@@ -172,9 +229,7 @@ class _StageRun:
             if item.failed:
                 continue
             item.known = self._known.get(self._client.cluster, item.ref)
-            item.step = decide.first_step(
-                item.obj, item.known, item.digest, self._options, ignoring=bool(item.rules)
-            )
+            item.step = decide.first_step(item.obj, item.known, item.digest, self._options)
             if item.step is Step.NOTHING:
                 excluded = marked(item.obj, self._options.marks.excluded)
                 assert excluded or item.known is not None
@@ -182,7 +237,7 @@ class _StageRun:
         pending = [i for i in self._items if i.open]
         if len(pending) == 1:
             (item,) = pending
-            if item.step is Step.ASK and not item.rules and decide.may_send_alone(item.known):
+            if item.step is Step.ASK and not item.rules and decide.may_send_alone(item.known, item.digest):
                 item.step = Step.SEND
 
     # Asking: dry runs and reads, no changes.
@@ -204,11 +259,15 @@ class _StageRun:
             item.ignored, item.answer = ignore.ignored(item.rules, live), live
             if item.ignored and verdict is Verdict.CHANGE and (present := await self._in_place(item)):
                 verdict, live = Verdict.KEEP, present
-        first_seen = item.known is None or item.known.inherited
-        if verdict is Verdict.CHANGE and first_seen and not item.ignored:
-            inherited = await self._inherited(item, answer.body)
-            if inherited is not None:
-                verdict, live, item.inherited = Verdict.KEEP, inherited, True
+        if verdict is Verdict.CHANGE and not item.ignored:
+            if decide.is_known_content(item.known, answer.body):
+                assert item.known is not None
+                item.action, item.known.inherited = item.known.outcome, True
+                return
+            if decide.may_be_inherited(item.known, item.digest):
+                inherited = await self._inherited(item, answer.body)
+                if inherited is not None:
+                    verdict, live, item.inherited = Verdict.KEEP, inherited, True
         if verdict is Verdict.SKIP:
             item.action = Action.SKIPPED
             self._known.forget(self._client.cluster, item.ref)
@@ -250,7 +309,7 @@ class _StageRun:
         keep = marked(item.obj, marks.if_not_present)
         if not keep and not marked(live, marks.excluded):
             return False
-        item.action = Action.SKIPPED
+        item.action, item.answered = Action.SKIPPED, True
         owned = self._options.owner.labels.items() <= (live["metadata"].get("labels") or {}).items()
         if keep and owned:
             # Its watch tells when it goes.
@@ -263,7 +322,7 @@ class _StageRun:
     async def _refused(self, item: Item, error: ApiError, doing: str) -> None:
         """The API server does not take the object: leave it alone, recreate it, or report."""
         live = None
-        if not isinstance(error, NotFound) and 0 < error.status <= 500:
+        if not isinstance(error, NotFound | NoMatch) and 0 < error.status <= 500:
             try:
                 live = await self._client.get(item.ref)
             except ApiError:
@@ -374,14 +433,16 @@ class _StageRun:
 
     async def _settle(self, item: Item, deadline: float) -> None:
         pause = 0.02
-        assert item.live is not None
         try:
+            if item.live is None:
+                item.live = await self._client.get(item.ref)
             while (lack := awaited(item.live)) is not None:
                 if time.monotonic() > deadline:
                     return self._refuse(item, f"timeout waiting for {item.ref}: {lack}")
                 await asyncio.sleep(pause)
                 pause = min(0.5, pause * 1.5)
                 item.live = await self._client.get(item.ref)
+            self._known.mark_usable(self._client.cluster, item.ref)
         except NeverReady as error:
             self._refuse(item, f"{item.ref} cannot be used: {error}")
         except ApiError as error:
@@ -390,14 +451,21 @@ class _StageRun:
     # Small parts.
 
     async def _patch(self, item: Item, *, dry_run: bool = False, version: str | None = None) -> Answer:
-        answer, sent, left_out = await server_side_apply(
-            self._client, item.payload or item.obj, self._options, dry_run=dry_run, version=version
-        )
+        before, item.maybe_there = item.maybe_there, item.maybe_there or not dry_run
+        try:
+            answer, sent, left_out = await server_side_apply(
+                self._client, item.payload or item.obj, self._options, dry_run=dry_run, version=version
+            )
+        except ApiError as error:
+            item.maybe_there = before or (not dry_run and error.maybe_done)
+            raise
+        item.answered = True
         if item.payload is None:
             item.obj = sent
         else:
             item.payload = sent
         item.left_out += left_out
+        item.notices += [text for text in warnings_in(answer.headers) if text not in item.notices]
         return answer
 
     def _record(self, item: Item, live: Obj, outcome: Action) -> None:

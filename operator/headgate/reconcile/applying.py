@@ -6,7 +6,7 @@ never judged on a state older than the apply.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,12 +19,15 @@ from headgate.apply import (
     DeleteOptions,
     GroupKind,
     KnownObjects,
+    NoClaims,
     Owner,
+    Record,
     apply_all,
     compile_rules,
     delete_all,
 )
 from headgate.kube import Client, ObjectRef
+from headgate.reconcile.inventories import Inventories
 from headgate.reconcile.live import LiveObjects
 
 Obj = dict[str, Any]
@@ -38,6 +41,8 @@ class Pruned:
     """Without the objects whose deletion failed."""
     errors: tuple[str, ...] = ()
     survivors: frozenset[inv.Entry] = frozenset()
+    terminating: tuple[ObjectRef, ...] = ()
+    """What may take a while to go, in the version that is served."""
 
 
 class Applier:
@@ -54,16 +59,23 @@ class Applier:
         custom_stages: frozenset[GroupKind] = frozenset(),
         migrate_api_version: bool = False,
         account: str = "",
+        inventories: Inventories | None = None,
+        eyes: Client | None = None,
     ) -> None:
+        """``inventories`` tells who else has an object; ``eyes`` may read the labels of what ``client`` may not."""
         self._client, self._known, self._live = client, known, live
         self._concurrency = concurrency
         self._disallowed_managers, self._custom_stages = disallowed_managers, custom_stages
         self._migrate_api_version, self._account = migrate_api_version, account
+        self._inventories, self._eyes = inventories, eyes
 
-    async def apply(self, ks: Kustomization, objects: Iterable[Obj], *, full: bool) -> ApplyResult:
+    async def apply(
+        self, ks: Kustomization, objects: Iterable[Obj], *, full: bool, record: Record | None = None
+    ) -> ApplyResult:
         """Bring the cluster to ``objects``; ``full`` asks the API server about each of them.
 
-        Raises :class:`headgate.apply.ApplyFailed`, or :class:`headgate.apply.InvalidIgnoreRule`.
+        ``record`` stores the names of objects before they are written. Raises
+        :class:`headgate.apply.ApplyFailed`, or :class:`headgate.apply.InvalidIgnoreRule`.
         """
         options = ApplyOptions(
             owner=Owner(ks.name, ks.namespace),
@@ -78,24 +90,58 @@ class Applier:
             ignore=compile_rules(ks.spec.ignore),
         )
         return await apply_all(
-            self._client, objects, options, self._known, lambda _, live: self._live.observe(live)
+            self._client, objects, options, self._known, lambda _, live: self._live.observe(live), record
         )
 
-    async def prune(self, ks: Kustomization, entries: Iterable[inv.Entry]) -> Pruned:
-        """Delete objects of the inventory that are still the Kustomization's."""
-        by_ref = {ObjectRef(e.api_version, e.kind, e.name, e.namespace): e for e in entries}
-        options = DeleteOptions(owner=Owner(ks.name, ks.namespace), concurrency=self._concurrency)
-        result = await delete_all(self._client, by_ref, options, self._known)
-        done = ChangeSet([c for c in result.changes if c.ref not in result.survivors])
-        return Pruned(done, result.errors, frozenset(by_ref[r] for r in result.survivors))
+    async def prune(
+        self,
+        ks: Kustomization,
+        obj: Obj,
+        entries: Iterable[inv.Entry],
+        spared: Collection[str] = (),
+    ) -> Pruned:
+        """Delete objects of the inventory that are still the Kustomization's, and nobody else's.
 
-    async def intended(self, objects: Iterable[Obj]) -> frozenset[inv.Entry]:
-        """The inventory that applying ``objects`` would give, as far as the cluster knows their kinds."""
-        entries = set()
-        for obj in objects:
-            entry = inv.Entry.of_object(obj)
-            resource = self._client.mapper.known(entry.api_version, entry.kind)
-            if resource is not None and not resource.namespaced:
-                entry = inv.Entry("", entry.name, entry.group, entry.kind, entry.version)
-            entries.add(entry)
-        return frozenset(entries)
+        ``obj`` is the raw Kustomization, ``spared`` the UIDs of what it applied just now.
+        """
+        by_ref = {ObjectRef(e.api_version, e.kind, e.name, e.namespace): e for e in entries}
+        options = DeleteOptions(
+            owner=Owner(ks.name, ks.namespace),
+            concurrency=self._concurrency,
+            spared={*spared, obj["metadata"]["uid"]},
+            never={} if ks.spec.kube_config else _supports(ks),
+            claims=self._inventories.claim(obj) if self._inventories is not None else NoClaims(),
+        )
+        result = await delete_all(self._client, by_ref, options, self._known, self._eyes)
+        done = ChangeSet([c for c in result.changes if c.ref not in result.survivors])
+        survivors = frozenset(by_ref[r] for r in result.survivors)
+        return Pruned(done, result.errors, survivors, result.terminating)
+
+    def resolved(self, entries: Iterable[inv.Entry]) -> frozenset[inv.Entry]:
+        """The entries by their identity in the cluster, as far as their kinds are known."""
+        return inv.resolved(entries, self._client.mapper.is_namespaced)
+
+    def moved(self, before: Iterable[inv.Entry], after: Iterable[inv.Entry]) -> None:
+        """Know nothing any more of objects under a version in which they are not applied any more."""
+        versions = {e: e.version for e in after}
+        for entry in before:
+            if versions.get(entry, entry.version) != entry.version:
+                ref = ObjectRef(entry.api_version, entry.kind, entry.name, entry.namespace)
+                self._known.forget(self._client.cluster, ref)
+
+
+def _supports(ks: Kustomization) -> dict[ObjectRef, str]:
+    """What a Kustomization stands on: to delete these would end it, and what it looks after, half way."""
+    return {
+        ObjectRef("kustomize.toolkit.fluxcd.io/v1", "Kustomization", ks.name, ks.namespace): (
+            "a Kustomization does not delete itself; delete it by hand"
+        ),
+        ObjectRef("v1", "Namespace", ks.namespace): (
+            "a Kustomization does not delete the namespace it is in; delete it by hand"
+        ),
+        ObjectRef(
+            "apiextensions.k8s.io/v1",
+            "CustomResourceDefinition",
+            "kustomizations.kustomize.toolkit.fluxcd.io",
+        ): "a Kustomization does not delete the kind it is of; delete it by hand",
+    }

@@ -15,7 +15,6 @@ from typing import Any
 
 from headgate.api import InvalidSpec, Kustomization, ObjectKey, labels, reasons
 from headgate.api import inventory as inv
-from headgate.apply import Action
 from headgate.health import HealthStatus
 from headgate.kube import Client, ObjectRef
 from headgate.reconcile import finalizers
@@ -125,7 +124,7 @@ class Finalizer:
     async def _delete(
         self, key: ObjectKey, ks: Kustomization, obj: Obj, entries: frozenset[inv.Entry], target: Target
     ) -> Outcome | None:
-        pruned = await target.applier.prune(ks, entries)
+        pruned = await target.applier.prune(ks, obj, entries)
         if len(pruned.changes):
             self._tell(obj, NORMAL, str(pruned.changes))
         if pruned.errors:
@@ -133,7 +132,7 @@ class Finalizer:
             return await self._report(key, ks, obj, message, pruned.survivors)
         if ks.deletion_policy != "WaitForTermination":
             return None
-        refs = tuple(c.ref for c in pruned.changes.entries if c.action is Action.DELETED)
+        refs = pruned.terminating
         looks = Looks(target.sight, target.live, refs, {})
         self._terminations[key] = Termination(refs, time.monotonic() + ks.timeout, target.live, looks)
         target.live.follow(key, refs)

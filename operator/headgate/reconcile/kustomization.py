@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from headgate.api import (
@@ -39,6 +39,7 @@ from headgate.reconcile.controller import GONE, NOTHING_MORE, RETRY, WAKE, Outco
 from headgate.reconcile.dependencies import foreign_judged_by_expression
 from headgate.reconcile.events import NORMAL
 from headgate.reconcile.finalize import Finalizer
+from headgate.reconcile.inventories import Inventories
 from headgate.reconcile.live import LOST
 from headgate.reconcile.looking import Looks, NoSight
 from headgate.reconcile.measure import APPLY, HEALTH, UNMEASURED, Measure, timed
@@ -75,12 +76,14 @@ class KustomizationReconciler:
         evaluator: Evaluator,
         finalizer: Finalizer,
         reporter: Reporter,
+        inventories: Inventories,
         written: Callable[[Obj], None],
         measure: Measure = UNMEASURED,
     ) -> None:
         self._config, self._client, self._store, self._trees = config, client, store, trees
         self._targets, self._prerequisites, self._builder = targets, prerequisites, builder
         self._finalizer, self._reporter, self._evaluator = finalizer, reporter, evaluator
+        self._inventories = inventories
         self._written, self._measure = written, measure
         self._memories: dict[ObjectKey, Memory] = {}
 
@@ -222,22 +225,22 @@ class KustomizationReconciler:
         session, target = attempt.session, attempt.target
         self._reporter.progress(attempt, "Detecting drift")
         before = inv.from_status(session.status)
-        intended = await target.applier.intended(attempt.built.objects)
-        if not intended <= before:
-            # Written before anything is created: what a crash in the next instant would leave behind is
-            # found again by this record.
-            inv.to_status(session.status, before | intended)
-            await session.write()
+        self._inventories.keep(attempt.key)
         try:
             with timed(self._measure, APPLY):
                 result = await target.applier.apply(
-                    attempt.ks, attempt.built.objects, full=attempt.depth is Depth.VERIFY
+                    attempt.ks,
+                    attempt.built.objects,
+                    full=attempt.depth is Depth.VERIFY,
+                    record=lambda refs: self._record(session, refs),
                 )
         except InvalidIgnoreRule as error:
             raise Failed(reasons.RECONCILIATION_FAILED, str(error)) from error
         except ApplyFailed as error:
             target.live.watch(attempt.key)
-            there = before | inv.of_changes(error.changes)
+            there = target.applier.resolved(
+                inv.of_changes(error.changes) | inv.of_refs(error.unsure) | before
+            )
             inv.to_status(session.status, there)
             if not there:
                 del session.status["inventory"]
@@ -249,20 +252,35 @@ class KustomizationReconciler:
         if changed:
             self._reporter.tell(attempt, NORMAL, changed)
         after = inv.of_changes(result.changes)
-        inv.to_status(session.status, after)
-        attempt.stale = before - after
+        target.applier.moved(before, after)
+        attempt.stale = target.applier.resolved(before) - after
+        self._inventories.accepted(attempt.key, attempt.obj, result.answered)
+        self._inventories.let_go(attempt.key, attempt.stale)
+        # What is to be pruned stays recorded until it is: progress may be written, and we may end, at any moment.
+        inv.to_status(session.status, after | attempt.stale if attempt.ks.spec.prune else after)
+
+    async def _record(self, session: StatusSession, refs: Sequence[ObjectRef]) -> None:
+        """Store the names of objects that are about to be written, so that nothing is there that nobody knows of."""
+        noted, new = inv.from_status(session.status), inv.of_refs(refs)
+        if new <= noted:
+            return
+        inv.to_status(session.status, new | noted)
+        if not await session.write():
+            raise Postponed(reasons.RECONCILIATION_FAILED, "it is gone", after=None, silent=True)
 
     async def _prune(self, attempt: Attempt) -> None:
         if not attempt.stale or not attempt.ks.spec.prune:
             return
         assert attempt.target is not None
-        pruned = await attempt.target.applier.prune(attempt.ks, attempt.stale)
+        assert attempt.result is not None
+        pruned = await attempt.target.applier.prune(
+            attempt.ks, attempt.obj, attempt.stale, attempt.result.uids
+        )
         attempt.target.live.watch(attempt.key)
+        inv.to_status(attempt.session.status, inv.of_changes(attempt.result.changes) | pruned.survivors)
         if len(pruned.changes):
             self._reporter.tell(attempt, NORMAL, str(pruned.changes))
         if pruned.errors:
-            status = attempt.session.status
-            inv.to_status(status, inv.from_status(status) | pruned.survivors)
             raise Failed(reasons.PRUNE_FAILED, "\n".join(pruned.errors))
 
     # Waiting for health.

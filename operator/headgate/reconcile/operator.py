@@ -195,6 +195,12 @@ class Operator:
             key, Trigger(Priority.UNBLOCKED, "cluster answered", depth=Depth.VERIFY)
         )
 
+    def object_given(self, key: ObjectKey, ref: ObjectRef) -> None:
+        """Another Kustomization let go of an object, or deleted one, that this one has in its inventory too."""
+        if self._store.kustomization(key) is not None:
+            trigger = Trigger(Priority.CHANGED, f"{ref} let go by another", str(ref), Depth.APPLY)
+            self._kustomizations.queue.add(key, trigger)
+
     def live_drifted(self, key: ObjectKey, ref: ObjectRef, what: str) -> None:
         """Somebody changed or deleted what the Kustomization applied; a second time soon after has to wait."""
         if not self._correct_drift or self._store.kustomization(key) is None:

@@ -81,8 +81,8 @@ class StatusSession:
             self._timer.cancel()
         self._timer = loop.call_later(within, self._start_write)
 
-    async def write(self) -> None:
-        """Write what has been edited, now.
+    async def write(self) -> bool:
+        """Write what has been edited, now; False when there is no object to write it to.
 
         Raises :class:`headgate.kube.ApiError`; an object that is gone is no error.
         """
@@ -92,7 +92,7 @@ class StatusSession:
         async with self._lock:
             patch = _difference(self._known, self.status)
             if not patch:
-                return
+                return True
             sent = copy.deepcopy(self.status)
             try:
                 obj = await self._client.patch(
@@ -103,7 +103,7 @@ class StatusSession:
                     field_manager=self._manager,
                 )
             except NotFound:
-                return
+                return False
             self._known = sent
             self.wrote = True
             self.obj = {
@@ -111,6 +111,7 @@ class StatusSession:
                 "metadata": {**self.obj["metadata"], "resourceVersion": obj["metadata"]["resourceVersion"]},
             }
             self._written(obj)
+            return True
 
     def revert(self) -> None:
         """Undo all edits that were not written."""

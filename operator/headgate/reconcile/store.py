@@ -98,6 +98,10 @@ class Store:
         """``references`` are the ConfigMaps and Secrets that a raw Kustomization, or source, refers to."""
         self._owner = threading.get_ident()
         self._references, self._source_references = references, source_references
+        self.on_kustomization: Callable[[ObjectKey, Obj | None, Obj | None], None] = lambda _key, _old, _new: (
+            None
+        )
+        """Called with each Kustomization as it was and as it is now; None for what is not there."""
         self._kustomizations: dict[ObjectKey, Obj] = {}
         self._sources: dict[SourceKey, Obj] = {}
         self._source: Links[ObjectKey, SourceKey] = Links()
@@ -127,6 +131,7 @@ class Store:
         self._depends.put(key, _found(lambda: dependencies_of(obj)))
         self._judges.put(key, _found(lambda: _judged(obj)))
         self._uses.put(key, _found(lambda: self._references(obj)))
+        self.on_kustomization(key, old, obj)
         return True
 
     def put_source(self, obj: Obj) -> bool:
@@ -144,11 +149,13 @@ class Store:
 
     def drop_kustomization(self, key: ObjectKey) -> None:
         self._check_thread()
-        self._kustomizations.pop(key, None)
+        old = self._kustomizations.pop(key, None)
         self._source.drop(key)
         self._depends.drop(key)
         self._judges.drop(key)
         self._uses.drop(key)
+        if old is not None:
+            self.on_kustomization(key, old, None)
 
     def drop_source(self, key: SourceKey) -> None:
         self._check_thread()

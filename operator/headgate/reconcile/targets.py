@@ -18,6 +18,7 @@ from headgate.peers import PeerRules, is_loopback
 from headgate.reconcile.applying import Applier
 from headgate.reconcile.clusters import Cluster, Clusters
 from headgate.reconcile.config import Config
+from headgate.reconcile.inventories import Inventories
 from headgate.reconcile.kubeconfig import from_secret
 from headgate.reconcile.live import LiveObjects
 from headgate.reconcile.remote import AccountMissing, TargetError, account_name, from_config_map
@@ -43,8 +44,10 @@ class Targets:
         make_live: Callable[[Client, KnownObjects], LiveObjects],
         wake: Callable[[ObjectKey], None],
         observer: Observer | None = None,
+        inventories: Inventories | None = None,
     ) -> None:
         self._config, self._client, self._make_live = config, client, make_live
+        self._inventories = inventories
         known, live = self._parts(client)
         self._home = Cluster(client, live, known)
         peers = PeerRules(
@@ -83,6 +86,8 @@ class Targets:
             custom_stages=self._config.custom_stage_kinds,
             migrate_api_version=self._config.migrate_api_version,
             account=account,
+            inventories=self._inventories,
+            eyes=cluster.client,
         )
         return Target(sight, cluster.live, applier)
 

@@ -5,17 +5,21 @@ from typing import Any
 
 import pytest
 
-from headgate.apply import Action, ApplyOptions, Known, Owner
+from headgate.apply import Action, ApplyOptions, Known, KnownObjects, Owner
 from headgate.apply.decide import (
     Step,
     Verdict,
     first_step,
     is_inherited,
+    is_known_content,
     judge_dry_run,
+    may_be_inherited,
     may_recreate,
+    may_send_alone,
     server_time,
 )
-from headgate.apply.definitions import NeverReady, awaited
+from headgate.apply.definitions import NeverReady, awaited, is_usable
+from headgate.kube import ObjectRef
 
 PREFIX = "kustomize.toolkit.fluxcd.io"
 OPTIONS = ApplyOptions(Owner("apps", "ns"))
@@ -37,7 +41,7 @@ def known(*, in_place: bool = True, outcome: Action = Action.UNCHANGED) -> Known
         (None, known(), b"same", OPTIONS, Step.NOTHING),
         (None, known(), b"other", OPTIONS, Step.ASK),
         (None, known(in_place=False), b"same", OPTIONS, Step.ASK),
-        (None, known(), b"same", FULL, Step.SEND),
+        (None, known(), b"same", FULL, Step.ASK),
         (None, known(in_place=False), b"same", FULL, Step.ASK),
         (None, known(outcome=Action.SKIPPED), b"same", FULL, Step.ASK),
         ({f"{PREFIX}/ssa": "Ignore"}, None, b"same", FULL, Step.NOTHING),
@@ -139,10 +143,8 @@ def namespace(phase: str | None) -> dict[str, Any]:
         (crd(("NamesAccepted", "True"), ("Established", "True")), None),
         (crd(("NamesAccepted", "True"), ("Established", "False")), "it is not established yet"),
         (crd(), "it is not established yet"),
-        (crd(("Established", "True"), deletionTimestamp="now"), "it is being deleted"),
         (namespace("Active"), None),
         (namespace(None), "it is not active yet"),
-        (namespace("Terminating"), "it is being deleted"),
         ({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {}}, None),
     ],
 )
@@ -150,9 +152,18 @@ def test_definitions_that_others_wait_for(live: dict[str, Any], lack: str | None
     assert awaited(live) == lack
 
 
-def test_a_crd_whose_names_are_taken_never_comes() -> None:
-    with pytest.raises(NeverReady, match="taken"):
-        awaited(crd(("NamesAccepted", "False")))
+@pytest.mark.parametrize(
+    ("live", "why"),
+    [
+        (crd(("NamesAccepted", "False")), "taken"),
+        (crd(("Established", "True"), deletionTimestamp="now"), "is being deleted"),
+        (namespace("Terminating"), "is being deleted"),
+    ],
+)
+def test_what_can_never_be_used_is_not_waited_for(live: dict[str, Any], why: str) -> None:
+    with pytest.raises(NeverReady, match=why):
+        awaited(live)
+    assert not is_usable(live)
 
 
 OWN = "kustomize-controller"
@@ -183,10 +194,55 @@ def test_what_an_earlier_apply_of_our_manager_left(
     assert is_inherited(present, answer, OWN) is inherited
 
 
-def test_what_was_inherited_is_asked_about_and_not_sent() -> None:
-    """In the pass that verifies everything, where an object of our own would just be applied."""
-    options = ApplyOptions(Owner("apps", "ns"), full=True)
-    exact = known()
-    assert first_step(config(), exact, exact.desired, options) is Step.SEND
-    exact.inherited = True
-    assert first_step(config(), exact, exact.desired, options) is Step.ASK
+def dry_run(spec: Any, *, version: str = "7", owned: str = "f:a") -> dict[str, Any]:
+    entry = {"manager": OWN, "operation": "Apply", "time": "now", "fieldsV1": {owned: {}}}
+    meta = {"name": "web", "uid": "u", "resourceVersion": version, "generation": 2, "managedFields": [entry]}
+    return {"metadata": meta, "spec": spec, "status": {"of": version}}
+
+
+@pytest.mark.parametrize(
+    ("answer", "same"),
+    [
+        (dry_run({"a": 1}), True),
+        (dry_run({"a": 1}, owned="f:ingress"), True),
+        (dry_run({"a": 2}), False),
+        (dry_run({"a": 1}, version="8"), False),
+    ],
+    ids=["the generation", "who owns what", "content", "moved on"],
+)
+def test_a_dry_run_that_gives_what_is_there_changes_nothing(answer: dict[str, Any], same: bool) -> None:
+    """Also where an apply would write: an empty list that the API server keeps as none is claimed anew each time."""
+    store = KnownObjects()
+    ref = ObjectRef("v1", "Thing", "web")
+    store.record("here", ref, b"same", dry_run({"a": 1}))
+    state = store.get("here", ref)
+    assert is_known_content(state, answer) is same
+    assert not is_known_content(None, answer)
+
+
+@pytest.mark.parametrize(
+    ("state", "digest", "worth"),
+    [
+        (None, b"same", True),
+        (known(), b"same", True),
+        (known(), b"other", False),
+        (known(in_place=False), b"same", False),
+    ],
+)
+def test_when_it_is_worth_a_request_to_compare(state: Known | None, digest: bytes, worth: bool) -> None:
+    assert may_be_inherited(state, digest) is worth
+
+
+@pytest.mark.parametrize(
+    ("state", "digest", "alone"),
+    [
+        (known(), b"other", True),
+        (known(), b"same", False),
+        (known(in_place=False), b"other", False),
+        (None, b"", False),
+    ],
+)
+def test_only_a_change_from_git_is_sent_without_a_question(
+    state: Known | None, digest: bytes, alone: bool
+) -> None:
+    assert may_send_alone(state, digest) is alone

@@ -1,0 +1,155 @@
+"""Requests that are carried out while their answer is lost, and records that cannot be stored: nothing is forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from sandbox import operator
+from tests.support.apiproxy import RecordingProxy
+from tests.support.area import OWN, Area, area_name
+from tests.support.cluster import Api, until
+from tests.support.gitserver import GitHttpServer
+from tests.support.manifests import config_map, dump
+
+pytestmark = pytest.mark.e2e
+
+WRITES = ("PATCH", "POST")
+
+
+@pytest.fixture
+def own_area(request: pytest.FixtureRequest, api: Api, git_server: GitHttpServer) -> Area:
+    """An area that the shared operator leaves alone; whoever uses it closes it."""
+    return Area(api, git_server, area_name(request), {OWN: "lost"})
+
+
+@pytest.fixture
+def proxy(account: Path) -> Iterator[RecordingProxy]:
+    with RecordingProxy(account) as proxy:
+        yield proxy
+
+
+@contextmanager
+def running(proxy: RecordingProxy, folder: Path) -> Iterator[operator.Operator]:
+    with operator.running(
+        proxy.kubeconfig(folder), folder, (f"--watch-label-selector={OWN}=lost",)
+    ) as running:
+        yield running
+
+
+def is_write(method: str, target: str, path: str) -> bool:
+    """Whether a request really writes to an object."""
+    return method in WRITES and path in target and "dryRun" not in target
+
+
+def names(area: Area, name: str = "apps") -> set[str]:
+    """What the inventory lists."""
+    entries = area.get(name).get("status", {}).get("inventory", {}).get("entries", [])
+    return {e["id"].split("_")[1] for e in entries}
+
+
+def test_what_was_created_without_an_answer_is_pruned_when_git_drops_it(
+    own_area: Area, proxy: RecordingProxy, tmp_path: Path
+) -> None:
+    own_area.commit({"apps/a.yaml": config_map("a"), "apps/b.yaml": config_map("b")})
+    proxy.loses = lambda method, target: is_write(method, target, "/configmaps/b")
+    with running(proxy, tmp_path):
+        own_area.source(ready=False)
+        own_area.kustomization("apps")
+        own_area.failed("apps", "ReconciliationFailed", "ConfigMap/.*/b apply failed")
+        assert own_area.config_map("b") is not None, "the API server did as it was asked"
+        assert names(own_area) == {"a", "b"}
+        proxy.loses = lambda method, target: False
+        own_area.ready("apps", own_area.commit({"apps/b.yaml": None}))
+        assert own_area.config_map("b") is None
+        assert names(own_area) == {"a"}
+        own_area.close()
+
+
+def test_what_was_deleted_without_an_answer_is_looked_at_again(
+    own_area: Area, proxy: RecordingProxy, tmp_path: Path
+) -> None:
+    own_area.commit({"apps/a.yaml": config_map("a"), "apps/b.yaml": config_map("b")})
+    with running(proxy, tmp_path):
+        own_area.source(ready=False)
+        own_area.kustomization("apps", retryInterval="1s")
+        own_area.ready("apps")
+        held = own_area.config_map("b")
+        assert held is not None
+        own_area.api.merge(held, {"metadata": {"finalizers": ["headgate.test/held"]}})
+        proxy.loses = lambda method, target: method == "DELETE" and "/configmaps/b" in target
+        revision = own_area.commit({"apps/b.yaml": None})
+        own_area.failed("apps", "PruneFailed", "ConfigMap/.*/b delete failed")
+        assert names(own_area) == {"a", "b"}
+        proxy.loses = lambda method, target: False
+        own_area.ready("apps", revision)
+        assert names(own_area) == {"a"}
+        own_area.api.merge(held, {"metadata": {"finalizers": None}})
+        until("it is gone", lambda: own_area.config_map("b") is None)
+        own_area.close()
+
+
+@pytest.mark.parametrize("status", [403, 413, 500])
+def test_nothing_is_created_that_could_not_be_recorded(
+    own_area: Area, proxy: RecordingProxy, tmp_path: Path, status: int
+) -> None:
+    own_area.commit({"apps/a.yaml": config_map("a")})
+    asked: list[str] = []
+
+    def refuses(method: str, target: str) -> int | None:
+        if method in WRITES and "/kustomizations/apps/status" in target:
+            asked.append(target)
+            return status
+        return None
+
+    proxy.refuses = refuses
+    with running(proxy, tmp_path):
+        own_area.source(ready=False)
+        own_area.kustomization("apps", retryInterval="1s")
+        # Each try ends at the record; by the third one, two are over.
+        until("it tries again and again", lambda: len(asked) >= 3)
+        assert own_area.config_map("a") is None
+        proxy.refuses = lambda method, target: None
+        own_area.ready("apps")
+        assert own_area.config_map("a") is not None
+        own_area.close()
+
+
+def test_an_object_that_is_made_anew_is_not_forgotten_between_its_deletion_and_its_creation(
+    own_area: Area, proxy: RecordingProxy, tmp_path: Path
+) -> None:
+    """The first apply of an object that was there and must be replaced: its creation gets no answer."""
+    meta = {"name": "b", "namespace": own_area.namespace}
+    own_area.api.apply(
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"a": "0"}, "immutable": True}
+    )
+    own_area.commit({"apps/a.yaml": config_map("a"), "apps/b.yaml": config_map("b")})
+    proxy.loses = lambda method, target: is_write(method, target, "/configmaps/b")
+    with running(proxy, tmp_path):
+        own_area.source(ready=False)
+        own_area.kustomization("apps", force=True)
+        own_area.failed("apps", "ReconciliationFailed", "ConfigMap/.*/b apply failed")
+        proxy.loses = lambda method, target: False
+        assert names(own_area) == {"a", "b"}
+        own_area.ready("apps", own_area.commit({"apps/b.yaml": None}))
+        assert own_area.config_map("b") is None
+        own_area.close()
+
+
+def test_a_refusal_is_not_taken_for_a_lost_answer(
+    own_area: Area, proxy: RecordingProxy, tmp_path: Path
+) -> None:
+    """What the API server surely did not create is not listed."""
+    bad = dump(
+        {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "bad"}, "spec": {"ports": [{"port": 0}]}}
+    )
+    own_area.commit({"apps/a.yaml": config_map("a"), "apps/bad.yaml": bad})
+    with running(proxy, tmp_path):
+        own_area.source(ready=False)
+        own_area.kustomization("apps")
+        own_area.failed("apps", "ReconciliationFailed", "Service/.*/bad")
+        assert names(own_area) == set()
+        own_area.close()

@@ -1,0 +1,179 @@
+"""Objects that the API server keeps otherwise than they are written: a full pass writes none of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox import operator
+from tests.support.area import OWN, Area, area_name
+from tests.support.cluster import KUSTOMIZATION, Api, until
+from tests.support.gitserver import GitHttpServer
+from tests.support.manifests import dump
+
+pytestmark = pytest.mark.e2e
+
+Obj = dict[str, Any]
+GROUP = "unchanged.headgate.dev"
+
+
+def objects(area: Area) -> list[Obj]:
+    """Empty lists and maps, nulls, numbers in other notations, defaults and pruned fields of a CRD."""
+
+    def obj(version: str, kind: str, name: str, **fields: Any) -> Obj:
+        return {"apiVersion": version, "kind": kind, "metadata": {"name": name}, **fields}
+
+    def policy(name: str, **spec: Any) -> Obj:
+        return obj("networking.k8s.io/v1", "NetworkPolicy", name, spec={"podSelector": {}, **spec})
+
+    labels = {"app": "web"}
+    pod = {
+        "containers": [
+            {
+                "name": "main",
+                "image": "web",
+                "env": [],
+                "args": [],
+                "resources": {"limits": {"cpu": "1000m", "memory": "1024Mi"}, "requests": {}},
+            }
+        ],
+        "volumes": [],
+        "nodeSelector": {},
+        "securityContext": {},
+        "affinity": None,
+    }
+    template = {"metadata": {"labels": labels, "annotations": {}}, "spec": pod}
+    name = area.namespace
+    client = {"service": {"name": "none", "namespace": name, "path": "/"}}
+    hook = {
+        "name": f"{name}.headgate.dev",
+        "clientConfig": client,
+        "rules": [],
+        "sideEffects": "None",
+        "admissionReviewVersions": ["v1"],
+        "namespaceSelector": {"matchExpressions": []},
+        "matchConditions": [],
+    }
+    admission = "admissionregistration.k8s.io/v1"
+    return [
+        policy("no-ingress", ingress=[], policyTypes=["Ingress"]),
+        policy("no-egress", egress=[], policyTypes=["Egress"]),
+        policy("from-nobody", ingress=[{"from": [], "ports": []}]),
+        policy("expressions", podSelector={"matchLabels": {}, "matchExpressions": []}),
+        obj(admission, "ValidatingWebhookConfiguration", name, webhooks=[hook]),
+        obj(admission, "MutatingWebhookConfiguration", name, webhooks=[]),
+        obj("v1", "ConfigMap", "empty", data={}, binaryData={}),
+        obj("v1", "ServiceAccount", "web", secrets=[], imagePullSecrets=[]),
+        obj("v1", "Service", "web", spec={"selector": labels, "ports": [{"port": 80, "targetPort": "http"}]}),
+        obj(
+            "apps/v1",
+            "Deployment",
+            "web",
+            spec={"replicas": 0, "selector": {"matchLabels": labels}, "template": template},
+        ),
+        obj("rbac.authorization.k8s.io/v1", "Role", "none", rules=[]),
+        obj("rbac.authorization.k8s.io/v1", "Role", "null", rules=None),
+        obj(
+            "policy/v1",
+            "PodDisruptionBudget",
+            "web",
+            spec={"minAvailable": "50%", "selector": {"matchLabels": labels}},
+        ),
+        obj(f"{GROUP}/v1", "Defaulted", "some", spec={"known": [], "list": [], "nothing": None}),
+    ]
+
+
+def definition() -> Obj:
+    fields = {
+        "known": {"type": "array", "items": {"type": "string"}},
+        "list": {"type": "array", "items": {"type": "string"}, "default": ["a"]},
+        "nothing": {"type": "string", "nullable": True},
+        "count": {"type": "integer", "default": 3},
+    }
+    schema = {"type": "object", "properties": {"spec": {"type": "object", "properties": fields}}}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"defaulteds.{GROUP}"},
+        "spec": {
+            "group": GROUP,
+            "names": {"plural": "defaulteds", "kind": "Defaulted"},
+            "scope": "Namespaced",
+            "versions": [
+                {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+            ],
+        },
+    }
+
+
+@pytest.fixture
+def own_area(request: pytest.FixtureRequest, api: Api, git_server: GitHttpServer) -> Iterator[Area]:
+    api.apply(definition())
+    yield Area(api, git_server, area_name(request), {OWN: "unchanged"})
+    api.delete("apiextensions.k8s.io/v1", "CustomResourceDefinition", f"defaulteds.{GROUP}")
+
+
+def versions(area: Area) -> dict[str, str]:
+    found = {}
+    for each in objects(area):
+        namespace = "" if "Webhook" in each["kind"] else area.namespace
+        live = area.api.present(each["apiVersion"], each["kind"], each["metadata"]["name"], namespace)
+        meta = live["metadata"]
+        found[f"{each['kind']}/{meta['name']}"] = f"{meta['resourceVersion']} {meta.get('generation')}"
+    return found
+
+
+def settled(area: Area) -> dict[str, str]:
+    """The same, once the controllers have written what they had to."""
+    last: dict[str, str] = {}
+
+    def look() -> dict[str, str] | None:
+        nonlocal last
+        before, last = last, versions(area)
+        deployment = area.object("apps/v1", "Deployment", "web") or {}
+        done = (deployment.get("status") or {}).get("observedGeneration")
+        return last if before == last and done else None
+
+    return until("nobody writes", look)
+
+
+def verified(area: Area) -> None:
+    """A pass that asks the API server about every object."""
+    stamp = area.poke(KUSTOMIZATION, "apps")
+    until("it is verified", lambda: area.get("apps")["status"].get("lastHandledReconcileAt") == stamp)
+
+
+def test_full_passes_write_nothing(own_area: Area, account: Path, tmp_path: Path) -> None:
+    """Neither right after the apply, nor later, nor after a restart, and nothing is called configured."""
+    area = own_area
+    area.commit({"apps/all.yaml": dump(*objects(area))})
+    options = (f"--watch-label-selector={OWN}=unchanged",)
+    with operator.running(account, tmp_path, options):
+        area.source(ready=False)
+        area.kustomization("apps")
+        area.ready("apps")
+        before = settled(area)
+        for _ in range(2):
+            verified(area)
+            assert versions(area) == before
+    with operator.running(account, tmp_path, options):
+        for _ in range(2):
+            verified(area)
+            assert versions(area) == before
+        assert "configured" not in area.told("apps")
+        # A change in Git is written, and only that.
+        changed = [
+            o if o["metadata"]["name"] != "no-ingress" else {**o, "spec": {**o["spec"], "egress": []}}
+            for o in objects(area)
+        ]
+        changed[1]["spec"] = {**changed[1]["spec"], "policyTypes": ["Egress", "Ingress"]}
+        area.ready("apps", area.commit({"apps/all.yaml": dump(*changed)}))
+        after = versions(area)
+        assert after.pop("NetworkPolicy/no-egress") != before.pop("NetworkPolicy/no-egress")
+        before.pop("NetworkPolicy/no-ingress")
+        after.pop("NetworkPolicy/no-ingress")
+        assert after == before
+        area.close()
