@@ -55,6 +55,10 @@ DRIFT_DETECTED: Final = "DriftDetected"
 """Ours: of an event."""
 BUILD_WARNING: Final = "BuildWarning"
 """Ours: of an event."""
+UNKNOWN_FIELDS: Final = "UnknownFields"
+"""Ours: of an event."""
+API_WARNING: Final = "APIWarning"
+"""Ours: of an event."""
 
 # Reasons of a source's conditions and events.
 NEW_ARTIFACT: Final = "NewArtifact"

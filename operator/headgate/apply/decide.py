@@ -125,6 +125,8 @@ def is_known_content(known: Known | None, answer: Obj) -> bool:
     return (
         known is not None
         and known.in_place
+        and known.outcome is Action.UNCHANGED
+        and not known.ignored
         and known.content is not None
         and known.content == (answer["metadata"].get("resourceVersion"), content_digest(answer))
     )

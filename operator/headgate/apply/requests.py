@@ -13,12 +13,15 @@ from headgate.apply.managers import migration_patch, takeover_patch
 from headgate.apply.normalize import is_built_in
 from headgate.apply.options import ApplyOptions
 from headgate.apply.unknown_fields import paths_in, without
-from headgate.kube import JSON_PATCH, Answer, ApiError, Client, Conflict, NoMatch, NotFound, ServerError
+from headgate.kube import JSON_PATCH, Answer, ApiError, BadRequest, Client, Conflict, NotFound, ServerError
 from headgate.kube.refs import Obj, ObjectRef, ref_of
 
 NOT_SERVED_YET = 5.0
 """Seconds during which a kind whose CRD was just established may still be unknown to the server."""
 TAKEOVER_TRIES = 5
+MAX_UNKNOWN_FIELDS = 32
+"""Fields that may be left out of one object. The API server names one of a mapping at a time, so each can cost a
+request."""
 
 
 async def server_side_apply(
@@ -27,7 +30,8 @@ async def server_side_apply(
     """Apply, leaving out the fields that a built-in kind turns out not to have.
 
     ``version`` makes it conditional on the live object's resource version. Returns the answer, the object as
-    it was sent at last, and the paths that were left out.
+    it was sent at last, and the paths that were left out. Raises :class:`BadRequest` for more than
+    :data:`MAX_UNKNOWN_FIELDS` of them.
     """
     left_out: list[str] = []
     while True:
@@ -40,6 +44,8 @@ async def server_side_apply(
                 raise
             obj = reduced
             left_out += paths
+            if len(left_out) > MAX_UNKNOWN_FIELDS:
+                raise BadRequest(_too_many(obj, left_out), status=400, reason="BadRequest") from error
 
 
 async def _apply_when_served(
@@ -53,7 +59,7 @@ async def _apply_when_served(
             return await client.apply_answer(obj, field_manager=options.field_manager, dry_run=dry_run)
         except NotFound as error:
             # Not an object but the path is missing: its CRD is too new for the server, or gone.
-            if error.details or isinstance(error, NoMatch) or time.monotonic() > deadline:
+            if error.details or time.monotonic() > deadline:
                 raise
             api_version, kind = obj["apiVersion"], obj["kind"]
             if not client.mapper.is_learned(api_version, kind):
@@ -109,6 +115,14 @@ async def delete_and_wait(client: Client, live: Obj, options: ApplyOptions) -> N
             pause = min(1.0, pause * 1.5)
     except NotFound:
         return
+
+
+def _too_many(obj: Obj, paths: list[str]) -> str:
+    shown = ", ".join(path.lstrip(".") for path in sorted(paths)[:3])
+    return (
+        f"more than {MAX_UNKNOWN_FIELDS} fields are not of a {obj['apiVersion']} {obj['kind']}, among them {shown}; "
+        "correct or remove them"
+    )
 
 
 def _holds(live: Obj) -> str:

@@ -262,7 +262,8 @@ class _StageRun:
         if verdict is Verdict.CHANGE and not item.ignored:
             if decide.is_known_content(item.known, answer.body):
                 assert item.known is not None
-                item.action, item.known.inherited = item.known.outcome, True
+                item.action, item.known.inherited = Action.UNCHANGED, True
+                item.known.desired, item.known.owner = item.digest, self._options.owner
                 return
             if decide.may_be_inherited(item.known, item.digest):
                 inherited = await self._inherited(item, answer.body)

@@ -119,4 +119,6 @@ class Memory:
     """Objects that are no longer as they were applied and what was seen of it, to be told by the next attempt."""
     report: asyncio.TimerHandle | None = None
     """A postponement that is told unless it is over soon."""
+    noted: set[str] = field(default_factory=set)
+    """Warnings about its objects that were reported already."""
     tasks: set[asyncio.Task[None]] = field(default_factory=set)

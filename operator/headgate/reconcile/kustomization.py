@@ -166,6 +166,7 @@ class KustomizationReconciler:
             await self._builder.build(attempt, source)
             self._reporter.warned(memory, attempt)
             await self._apply(attempt)
+            self._reporter.noted(memory, attempt)
             await self._prune(attempt)
             if await self._start_health_wait(memory, attempt):
                 return await self._continue(memory, attempt)

@@ -22,6 +22,10 @@ _log = logging.getLogger("headgate.kustomization")
 
 COMPONENT = "kustomize-controller"
 """The name events are told under."""
+WARNINGS_SHOWN = 20
+"""Warnings in one event."""
+WARNINGS_REMEMBERED = 500
+"""Warnings of one Kustomization that are not told again."""
 
 
 class Reporter:
@@ -45,6 +49,28 @@ class Reporter:
         """Send an event about the Kustomization, with the revision that is worked on."""
         ready = attempt.session.condition(reasons.READY)
         reason = ready["reason"] if ready else ("error" if type == WARNING else "info")
+        self._emit(attempt, type, reason, message, extra)
+
+    def noted(self, memory: Memory, attempt: Attempt) -> None:
+        """Tell what was left out of the objects, and what the API server warns of; each once, not at every pass."""
+        assert attempt.result is not None
+        for type, reason, lines in (
+            (WARNING, reasons.UNKNOWN_FIELDS, attempt.result.warnings),
+            (NORMAL, reasons.API_WARNING, attempt.result.notices),
+        ):
+            new = [line for line in dict.fromkeys(lines) if line not in memory.noted]
+            if not new:
+                continue
+            if len(memory.noted) + len(new) > WARNINGS_REMEMBERED:
+                memory.noted.clear()
+            memory.noted.update(new[:WARNINGS_REMEMBERED])
+            message = attempt.masks(_first(new))
+            _log.warning("%s: %s", attempt.key, message, extra={"revision": attempt.revision})
+            self._emit(attempt, type, reason, message)
+
+    def _emit(
+        self, attempt: Attempt, type: str, reason: str, message: str, extra: dict[str, str] | None = None
+    ) -> None:
         annotations = dict(extra or {})
         if attempt.revision:
             annotations[f"{labels.GROUP}/revision"] = attempt.revision
@@ -150,6 +176,13 @@ class Reporter:
                 **({"originRevision": attempt.origin} if attempt.origin else {}),
             },
         )
+
+
+def _first(lines: list[str]) -> str:
+    """The first few of many lines, and how many more there are."""
+    shown = lines[:WARNINGS_SHOWN]
+    more = len(lines) - len(shown)
+    return "\n".join([*shown, *([f"and {more} more"] if more else [])])
 
 
 def is_news(attempt: Attempt) -> bool:
