@@ -18,8 +18,10 @@ import kopf
 from headgate import __version__, handlers, pools
 from headgate.api import ObjectKey
 from headgate.cel import CpuLimits, Evaluator
+from headgate.git.limits import TreeLimits
 from headgate.git.remotes import RemoteBases
 from headgate.git.storage import ArtifactStorage, PathKey, advertised_address
+from headgate.git.tartree import ArchiveLimits
 from headgate.kube import Client, ObjectRef
 from headgate.kustomize.documents import CACHE
 from headgate.kustomize.labelselector import matches
@@ -48,7 +50,7 @@ from headgate.reconcile.reporting import Reporter
 from headgate.reconcile.source import SourceReconciler
 from headgate.reconcile.store import GIT_REPOSITORY, KUSTOMIZATION, SourceKey, Store
 from headgate.reconcile.targets import Targets
-from headgate.reconcile.trees import SourceTrees
+from headgate.reconcile.trees import TREES, SourceTrees
 from headgate.web.artifacts import artifact_app
 from headgate.web.aside import ServerAside
 from headgate.web.connections import Limits
@@ -156,7 +158,7 @@ class _Program:
             wake=lambda key, ref: self._operator.object_given(key, ref),
         )
         self._store.on_kustomization = inventories.put
-        self._trees = SourceTrees()
+        self._trees = SourceTrees(TREES * config.max_source_entries)
         self._notifier = (
             Notifier(config.events_addr, partial(metrics.event_dropped, "notifications"))
             if config.events_addr
@@ -178,9 +180,16 @@ class _Program:
             observer=metrics,
             inventories=inventories,
         )
-        self._bases = None if config.no_remote_bases else RemoteBases(config.storage_path / "bases")
+        self._bases: RemoteBases | None = None
+        if not config.no_remote_bases:
+            limits = TreeLimits(config.max_source_entries, config.max_source_size)
+            self._bases = RemoteBases(config.storage_path / "bases", limits=limits)
         self._external = ExternalSources(
-            ArtifactFetcher(config.storage_path / "external", retries=config.http_retry),
+            ArtifactFetcher(
+                config.storage_path / "external",
+                retries=config.http_retry,
+                limits=ArchiveLimits(config.max_source_size, config.max_source_entries),
+            ),
             self._trees,
             lambda key: self._operator.source_available(key),
         )
@@ -245,6 +254,7 @@ class _Program:
             parsed_bytes=lambda: CACHE.size,
             live_objects=self._targets.live_objects,
             watches=self._targets.open_watches,
+            source_entries=lambda: self._trees.weight,
             remotes=sources.lists.__len__,
         )
         metrics.measured_sizes(git_bytes=sources.caches.size)

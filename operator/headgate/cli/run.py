@@ -110,6 +110,20 @@ def switch(name: str, *, default: bool = False, help: str) -> Decorator:
     help="Longest time a GitRepository may give its server; a longer spec.timeout ends here.",
 )
 @click.option(
+    "--max-source-entries",
+    type=click.IntRange(1),
+    default=200_000,
+    show_default=True,
+    help="Files and directories that one source may have.",
+)
+@click.option(
+    "--max-source-size",
+    type=click.IntRange(1),
+    default=2 << 30,
+    show_default=True,
+    help="Bytes that the files of one source may have, and what is fetched for it at once.",
+)
+@click.option(
     "--requeue-dependency",
     default="30s",
     show_default=True,
@@ -308,6 +322,8 @@ def command(
     concurrent_ssa: int,
     concurrent_fetches: int,
     max_fetch_timeout: str,
+    max_source_entries: int,
+    max_source_size: int,
     requeue_dependency: str,
     max_list_entries: int,
     loop_lag_warning: str,
@@ -401,6 +417,8 @@ def command(
         concurrent_ssa=concurrent_ssa,
         concurrent_fetches=concurrent_fetches,
         max_fetch_timeout=_seconds(parse_duration, "--max-fetch-timeout", max_fetch_timeout),
+        max_source_entries=max_source_entries,
+        max_source_size=max_source_size,
         requeue_dependency=_seconds(parse_duration, "--requeue-dependency", requeue_dependency),
         max_list_entries=max_list_entries,
         loop_lag_warning=_positive(parse_duration, "--loop-lag-warning", loop_lag_warning),

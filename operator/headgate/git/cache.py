@@ -22,8 +22,8 @@ from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
 
-from headgate.git.errors import StorageError
-from headgate.git.process import run
+from headgate.git.errors import CacheDamaged, SourceTooLarge, StorageError
+from headgate.git.process import MAX_OUTPUT, TooMuchOutput, run
 
 __all__ = ["BareCache", "Caches"]
 
@@ -34,6 +34,10 @@ SCRATCH = "refs/headgate-fetch"
 MODULES = "headgate-modules"
 """The folder inside a repository that holds the caches of its submodules."""
 MAX_PACKS = 24
+MAX_PACK_BYTES = 256 << 20
+"""Bytes by which the packs may grow beyond twice what was needed when they were last put together."""
+MAX_OBJECT = 1 << 20
+"""Bytes of a commit or an annotated tag."""
 LOCAL_TIMEOUT = 300.0
 
 _SAFE = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
@@ -52,6 +56,8 @@ class BareCache:
         # What an earlier process left behind is not trusted until it has been looked at.
         self._unclean = True
         self._condemned = False
+        self._packed = 0
+        """Bytes of all packs when they were last put together; 0: not known."""
 
     def prepare(self, commit: str) -> None:
         """Make sure that the repository exists, fits ``commit`` and is free of the traces of a killed Git.
@@ -64,7 +70,7 @@ class BareCache:
         if not self._exists():
             self._create(wanted)
         if self._unclean:
-            self._clean()
+            self.clean()
 
     def has(self, commit: str) -> bool:
         """Tell whether the commit and all its files are there."""
@@ -87,6 +93,25 @@ class BareCache:
     def is_ancestor(self, commit: str, ref: str) -> bool:
         """Tell whether ``commit`` is part of the history of ``ref``."""
         return self.git("merge-base", "--is-ancestor", commit, ref, check=False)[0] == 0
+
+    def object(self, kind: str, name: str) -> bytes | None:
+        """Return a ``commit`` or ``tag`` as it is stored, None when there is none of this kind.
+
+        Raises :class:`SourceTooLarge` for one that nobody has written by hand.
+        """
+        try:
+            status, content = self.git("cat-file", kind, name, check=False, max_output=MAX_OBJECT)
+        except TooMuchOutput:
+            raise SourceTooLarge(f"the {kind} {name} is larger than {MAX_OBJECT} bytes") from None
+        return None if status else content
+
+    def subject(self, commit: str) -> str:
+        """Return the first line of a commit's message; raises :class:`StorageError`, :class:`SourceTooLarge`."""
+        content = self.object("commit", commit)
+        if content is None:
+            self.condemn()
+            raise CacheDamaged(f"the repository cache lacks the commit {commit}")
+        return content.partition(b"\n\n")[2].split(b"\n", 1)[0].decode(errors="replace").strip()
 
     def commit_time(self, commit: str) -> int:
         """Return the committer's time of a commit, in seconds since 1970."""
@@ -159,12 +184,18 @@ class BareCache:
             self._format = ""
             self._condemned = False
 
-    def git(self, *arguments: str, check: bool = True, timeout: float = LOCAL_TIMEOUT) -> tuple[int, bytes]:
+    def git(
+        self,
+        *arguments: str,
+        check: bool = True,
+        timeout: float = LOCAL_TIMEOUT,
+        max_output: int = MAX_OUTPUT,
+    ) -> tuple[int, bytes]:
         """Run a local Git command on the repository; return its exit status and output.
 
-        Raises :class:`StorageError` when it fails and ``check`` is set.
+        Raises :class:`StorageError` when it fails and ``check`` is set, :class:`~headgate.git.process.TooMuchOutput`.
         """
-        finished = run(arguments, git_dir=self.path, timeout=timeout)
+        finished = run(arguments, git_dir=self.path, timeout=timeout, max_output=max_output)
         if check and finished.status:
             raise StorageError(f"git {arguments[0]} failed on the cache: {_last_line(finished.messages)}")
         return finished.status, finished.output
@@ -181,22 +212,31 @@ class BareCache:
         self._format = object_format
         self._unclean = False
 
-    def _clean(self) -> None:
-        """Remove locks and half-written packs."""
+    def clean(self, full: int | None = None) -> bool:
+        """Remove locks and half-written packs; whether one of these has reached the size ``full``."""
+        reached = False
         for pattern in ("*.lock", "refs/**/*.lock", "objects/pack/tmp_*", "objects/tmp_*"):
             for path in self.path.glob(pattern):
                 if path.is_dir():
                     shutil.rmtree(path, ignore_errors=True)
                 else:
-                    path.unlink(missing_ok=True)
+                    with contextlib.suppress(FileNotFoundError):
+                        reached |= full is not None and path.stat().st_size >= full
+                        path.unlink()
         self._unclean = False
+        return reached
 
     def _shrink(self) -> None:
-        packs = self.path / "objects" / "pack"
-        if sum(1 for name in os.listdir(packs) if name.endswith(".pack")) > MAX_PACKS:
+        sizes = self._packs()
+        if len(sizes) > MAX_PACKS or (len(sizes) > 1 and sum(sizes) > 2 * self._packed + MAX_PACK_BYTES):
             # Objects of other commits go with the old packs; a reader that has one open keeps its file.
             self.git("repack", "-a", "-d", "-q", "--no-write-bitmap-index")
             self.git("prune", "--expire=now")
+            self._packed = sum(self._packs())
+
+    def _packs(self) -> list[int]:
+        with os.scandir(self.path / "objects" / "pack") as entries:
+            return [entry.stat().st_size for entry in entries if entry.name.endswith(".pack")]
 
     def _exists(self) -> bool:
         return (self.path / "HEAD").is_file() and (self.path / "config").is_file()

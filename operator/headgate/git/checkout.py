@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from headgate.git.cache import BareCache
 from headgate.git.client import Remote
 from headgate.git.compose import ComposedTree, Layer, PackableTree
+from headgate.git.limits import DEFAULT_LIMITS, TreeLimits
 from headgate.git.submodules import fetch_submodules
 from headgate.git.tree import GitTree
 
@@ -39,7 +40,13 @@ class Shape:
 
 
 def check_out(
-    remote: Remote, cache: BareCache, commit: str, shape: Shape, *, offline: bool = False
+    remote: Remote,
+    cache: BareCache,
+    commit: str,
+    shape: Shape,
+    *,
+    offline: bool = False,
+    limits: TreeLimits = DEFAULT_LIMITS,
 ) -> PackableTree:
     """Return the tree of ``commit``, which is in ``cache``; the caller closes it.
 
@@ -47,12 +54,12 @@ def check_out(
     cache only. Raises :class:`GitError`.
     """
     if not shape.submodules and not shape.includes:
-        return GitTree(cache, commit, ignore=shape.ignore, sparse=shape.sparse)
-    top = GitTree(cache, commit, sparse=shape.sparse, filtered=False)
+        return GitTree(cache, commit, ignore=shape.ignore, sparse=shape.sparse, limits=limits)
+    top = GitTree(cache, commit, sparse=shape.sparse, filtered=False, limits=limits)
     layers = [Layer(top)]
     try:
         if shape.submodules:
-            layers += fetch_submodules(remote, cache, top, offline=offline)
+            layers += fetch_submodules(remote, cache, top, offline=offline, limits=limits)
         layers += [
             Layer(each.tree.share(), each.to_path, each.from_path, each.name) for each in shape.includes
         ]
@@ -60,4 +67,4 @@ def check_out(
         for layer in layers:
             layer.tree.close()
         raise
-    return ComposedTree(layers, ignore=shape.ignore)
+    return ComposedTree(layers, ignore=shape.ignore, limits=limits)

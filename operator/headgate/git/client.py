@@ -31,9 +31,11 @@ from headgate.git.errors import (
     GitTimeout,
     RefNotFound,
     RepositoryEmpty,
+    SourceTooLarge,
 )
 from headgate.git.failures import explain, is_redirect, is_refusal, is_unknown
-from headgate.git.process import Cancellation, Finished, run
+from headgate.git.limits import DEFAULT_LIMITS
+from headgate.git.process import Cancellation, Finished, TooMuchOutput, run
 from headgate.git.refs import Question, Reference, Refs, Resolved, candidates
 from headgate.git.url import RemoteUrl
 
@@ -43,6 +45,8 @@ T = TypeVar("T")
 __all__ = ["Remote"]
 
 DEFAULT_TIMEOUT = 60.0
+MAX_REFS_BYTES = 16 << 20
+"""Bytes of a list of references."""
 FETCH = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules")
 _IDENTITY_KEY = os.urandom(32)
 
@@ -61,15 +65,17 @@ class Remote:
         *,
         timeout: float = DEFAULT_TIMEOUT,
         limit: float | None = None,
+        max_bytes: int = DEFAULT_LIMITS.size,
         cancellation: Cancellation | None = None,
     ) -> None:
-        """``limit`` is the longest ``timeout`` that is honoured."""
+        """``limit`` is the longest ``timeout`` that is honoured, ``max_bytes`` the size of the largest pack."""
         self.url = url
         self._credentials = credentials or Credentials()
         self._asked_for = timeout
         self._timeout = timeout if limit is None else min(timeout, limit)
         self._stopped = time.monotonic()
         self._deadline = self._stopped + self._timeout
+        self._max_bytes = max_bytes
         self._cancellation = cancellation
         # Known once a server has answered with a redirect; saves asking it the wrong way again.
         self._on_demand = False
@@ -147,15 +153,17 @@ class Remote:
         The commit must have been fetched; the tag is fetched unless it is there.
         """
         with cache.lock:
-            commit = cache.git("cat-file", "commit", resolved.commit)[1]
+            commit = cache.object("commit", resolved.commit)
+            if commit is None:
+                raise self._missing(resolved)
             if not resolved.tag_object:
                 return commit, b""
             if cache.git("cat-file", "-e", resolved.tag_object, check=False)[0]:
                 finished = self._fetch_into(cache, ("--depth=1",), (f"+{resolved.ref}:{FETCHED}",))
                 if finished.status:
                     raise self._failure(finished)
-            status, tag = cache.git("cat-file", "tag", resolved.tag_object, check=False)
-            if status:
+            tag = cache.object("tag", resolved.tag_object)
+            if tag is None:
                 # It was moved since the references were listed.
                 raise self._missing(resolved)
             return commit, tag
@@ -173,6 +181,7 @@ class Remote:
             self._credentials if trusted else self._credentials.without_secrets(),
             timeout=self._asked_for,
             limit=self._timeout,
+            max_bytes=self._max_bytes,
             cancellation=self._cancellation,
         )
         remote._deadline = self._deadline
@@ -205,10 +214,16 @@ class Remote:
 
     def _fetch_into(self, cache: BareCache, options: Sequence[str], refspecs: Sequence[str]) -> Finished:
         try:
-            return self._ask([*FETCH, *options, "--end-of-options"], refspecs, cache)
+            finished = self._ask([*FETCH, *options, "--end-of-options"], refspecs, cache)
         except GitError:
             cache.interrupted()
             raise
+        if finished.status and cache.clean(self._max_bytes):
+            raise SourceTooLarge(
+                f"unable to clone '{self.url}': what the server sends is larger than {self._max_bytes} bytes, "
+                "the operator's --max-source-size"
+            )
+        return finished
 
     def _ask(self, before: Sequence[str], after: Sequence[str], cache: BareCache | None = None) -> Finished:
         """Run a Git command that talks to the remote: ``git <before> <url> <after>``."""
@@ -224,10 +239,17 @@ class Remote:
                         environment=access.environment,
                         config=access.config,
                         timeout=remaining,
+                        max_output=MAX_REFS_BYTES,
+                        max_file=self._max_bytes,
                         cancellation=self._cancellation,
                     )
                 except GitTimeout:
                     raise self.late() from None
+                except TooMuchOutput:
+                    raise SourceTooLarge(
+                        f"unable to clone '{self.url}': the server lists references of more than "
+                        f"{MAX_REFS_BYTES} bytes"
+                    ) from None
             redirected = finished.status and is_redirect(finished.messages)
             if not redirected or on_demand or self.url.is_ssh or not self._credentials.authorization:
                 return finished

@@ -12,6 +12,7 @@ moves a folder there (``fluxcd/pkg``, ``artifact/storage``, ``CopyToPath``). The
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -19,11 +20,15 @@ from typing import Protocol, Self
 
 from headgate.git.errors import IncludeFailed
 from headgate.git.ignore import IGNORE_FILE, IgnoreRules
-from headgate.git.listed import Entry, ListedTree, clean_path, link
+from headgate.git.limits import DEFAULT_LIMITS, Count, TreeLimits, check_path
+from headgate.git.listed import Entry, ListedTree, Listing, clean_path
 from headgate.git.tree import read_rules
 from headgate.kustomize.tree import Tree
 
 __all__ = ["ComposedTree", "Layer", "PackableTree"]
+
+MAX_DEPTH = 64
+"""Trees within each other, each of which every read passes through."""
 
 
 class PackableTree(Tree, Protocol):
@@ -34,6 +39,14 @@ class PackableTree(Tree, Protocol):
 
     def contents(self, paths: Sequence[str]) -> Iterator[tuple[int, Iterator[bytes]]]:
         """Yield size in bytes and content of these files, in order."""
+
+    @property
+    def depth(self) -> int:
+        """How many trees lie within each other in it."""
+
+    @property
+    def weight(self) -> int:
+        """How many files and directories it has."""
 
     def share(self) -> Self:
         """Return the tree for one more user."""
@@ -53,27 +66,33 @@ class Layer:
     """What messages call it."""
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
-    layer: int
-    path: str
-    is_executable: bool
-    size: int
-
-
 class ComposedTree(ListedTree):
     """See the module's text. Owns the uses of its layers' trees and ends them when it is closed."""
 
-    def __init__(self, layers: Sequence[Layer], *, ignore: str | None = None, filtered: bool = True) -> None:
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        *,
+        ignore: str | None = None,
+        filtered: bool = True,
+        limits: TreeLimits = DEFAULT_LIMITS,
+    ) -> None:
         """Without ``filtered`` no ignore rules are used.
 
-        Raises :class:`IncludeFailed` or :class:`IgnoreInvalid`; the layers are then closed.
+        Raises :class:`IncludeFailed`, :class:`IgnoreInvalid` or :class:`SourceTooLarge`; the layers are then closed.
         """
         super().__init__()
         self._trees = [layer.tree for layer in layers]
-        self._files: dict[str, _File] = {}
+        self.depth = 1 + max(tree.depth for tree in self._trees)
+        self._places = [(clean_path(layer.mount), clean_path(layer.source)) for layer in layers]
+        # By the numbers of files: the layer, size, whether it is executable.
+        self._layers = array("L")
+        self._sizes = array("Q")
+        self._executable = bytearray()
         try:
-            self._load(layers, ignore, filtered)
+            if self.depth > MAX_DEPTH:
+                raise IncludeFailed(f"includes nest deeper than {MAX_DEPTH} levels")
+            self._load(layers, ignore, filtered, limits)
         except BaseException:
             self.close()
             raise
@@ -82,36 +101,37 @@ class ComposedTree(ListedTree):
         for tree in self._trees:
             tree.close()
 
-    def _has_file(self, path: str) -> bool:
-        return path in self._files
-
-    def _file_id(self, path: str) -> str:
-        file = self._files[path]
-        return self._trees[file.layer].content_id(file.path)
+    def _file_id(self, path: str, number: int) -> str:
+        return self._trees[self._layers[number]].content_id(self._inside(path, number))
 
     def read(self, path: str) -> bytes:
-        file = self._files.get(path)
-        if file is None:
+        number = self._number(path)
+        if number < 0:
             raise self._no_file(path)
-        return self._trees[file.layer].read(file.path)
+        return self._trees[self._layers[number]].read(self._inside(path, number))
 
     def contents(self, paths: Sequence[str]) -> Iterator[tuple[int, Iterator[bytes]]]:
         """Yield size and content in chunks of each of these files, in order."""
-        files = [self._files[path] for path in paths]
-        for layer, group in groupby(files, key=lambda file: file.layer):
-            yield from self._trees[layer].contents([file.path for file in group])
+        files = [(path, self._number(path)) for path in paths]
+        for layer, group in groupby(files, key=lambda file: self._layers[file[1]]):
+            yield from self._trees[layer].contents([self._inside(*file) for file in group])
 
-    def _entry(self, path: str) -> Entry | None:
-        file = self._files.get(path)
-        return None if file is None else Entry(path, False, file.is_executable, file.size)
+    def _entry(self, path: str, number: int) -> Entry:
+        return Entry(path, False, bool(self._executable[number]), self._sizes[number])
 
-    def _load(self, layers: Sequence[Layer], ignore: str | None, filtered: bool) -> None:
-        files: dict[str, _File] = {}
+    def _inside(self, path: str, number: int) -> str:
+        """Where a file lies in its layer's tree."""
+        mount, source = self._places[self._layers[number]]
+        below = path[len(mount) :].lstrip("/") if mount else path
+        return f"{source}/{below}".strip("/") if below else source
+
+    def _load(self, layers: Sequence[Layer], ignore: str | None, filtered: bool, limits: TreeLimits) -> None:
+        files: dict[str, int] = {}
         directories: set[str] = {""}
         parents: set[str] = {""}
-        for number, layer in enumerate(layers):
-            mount, source = clean_path(layer.mount), clean_path(layer.source)
-            if number:
+        count = limits.count()
+        for layer_number, (layer, (mount, source)) in enumerate(zip(layers, self._places, strict=True)):
+            if layer_number:
                 _check_mount(layer, mount, files, parents)
             found = False
             for entry in layer.tree.entries():
@@ -119,35 +139,50 @@ class ComposedTree(ListedTree):
                 if path is None:
                     continue
                 found = True
+                count.add(1, len(path))
+                check_path(path)
                 if entry.is_directory:
                     directories.add(path)
                 else:
-                    files[path] = _File(number, entry.path, entry.is_executable, entry.size)
-                parents.update(_above(path))
+                    files[path] = len(self._sizes)
+                    self._layers.append(layer_number)
+                    self._sizes.append(entry.size)
+                    self._executable.append(entry.is_executable)
+                above = path.rpartition("/")[0]
+                if path and above not in parents:
+                    new = [each for each in _above(path) if each not in parents]
+                    uncounted = [each for each in new if each not in directories]
+                    count.add(len(uncounted), sum(map(len, uncounted)))
+                    parents.update(new)
             if not found:
                 raise IncludeFailed(f"{_what(layer)}: there is no '{source or '.'}' in it")
         rules = self._rules(files, ignore) if filtered else IgnoreRules.none()
-        self._hide(files, directories, rules)
+        self._hide(files, directories, rules, count if filtered else None)
 
-    def _rules(self, files: dict[str, _File], ignore: str | None) -> IgnoreRules:
-        sizes = {p: file.size for p, file in files.items() if p.rpartition("/")[2] == IGNORE_FILE}
-        return read_rules(sizes, lambda p: self._trees[files[p].layer].read(files[p].path), ignore)
+    def _rules(self, files: dict[str, int], ignore: str | None) -> IgnoreRules:
+        found = {p: number for p, number in files.items() if p.rpartition("/")[2] == IGNORE_FILE}
+        sizes = {p: self._sizes[number] for p, number in found.items()}
+        return read_rules(
+            sizes, lambda p: self._trees[self._layers[found[p]]].read(self._inside(p, found[p])), ignore
+        )
 
-    def _hide(self, files: dict[str, _File], directories: set[str], rules: IgnoreRules) -> None:
-        children: dict[str, set[str]] = {"": set()}
+    def _hide(
+        self, files: dict[str, int], directories: set[str], rules: IgnoreRules, count: Count | None
+    ) -> None:
+        listing = Listing()
         for path in directories:
             if path and not rules.ignores(path, is_directory=True):
-                children.setdefault(path, set())
-                link(path, children)
-        for path, file in files.items():
+                listing.add_directory(path)
+        for path, number in files.items():
             if not rules.ignores(path):
-                self._files[path] = file
-                link(path, children)
-        self._names = {path: tuple(sorted(names)) for path, names in children.items()}
-        self._hidden = {path for path in self._names if rules.ignores(path, is_directory=True)}
+                listing.add_file(path, number)
+                if count is not None:
+                    count.add_file(self._sizes[number])
+        listing.put_into(self)
+        self._hidden = {path for path in self._directories if rules.ignores(path, is_directory=True)}
 
 
-def _check_mount(layer: Layer, mount: str, files: dict[str, _File], parents: set[str]) -> None:
+def _check_mount(layer: Layer, mount: str, files: dict[str, int], parents: set[str]) -> None:
     """``parents``: all directories that hold something."""
     if mount in files or mount in parents:
         raise IncludeFailed(f"{_what(layer)}: there is already something at '{mount or '.'}'")

@@ -15,6 +15,7 @@
     ├── IncludeFailed           an included repository cannot be put where it belongs
     ├── VerificationFailed      a signature is missing, or is not of a key that is trusted
     ├── IgnoreInvalid           the rules for leaving files out cannot be used
+    ├── SourceTooLarge          the repository holds more than a source may
     ├── RemoteUnreachable       no connection, no TLS session, or the server is out of order
     ├── GitTimeout              the time limit passed
     ├── GitCancelled            the operation was called off
@@ -45,6 +46,7 @@ __all__ = [
     "RemoteUnreachable",
     "RepositoryEmpty",
     "RepositoryNotFound",
+    "SourceTooLarge",
     "SparsePathMissing",
     "StorageError",
     "SubmoduleFailed",
@@ -140,6 +142,10 @@ class IgnoreInvalid(GitError):
     """The rules for leaving files out, in ``spec.ignore`` or a ``.sourceignore``, cannot be used."""
 
     reason = "SourceIgnoreError"
+
+
+class SourceTooLarge(GitError):
+    """The repository holds more than a source may: too many files, too much content, or an object that is too large."""
 
 
 class RemoteUnreachable(GitError):

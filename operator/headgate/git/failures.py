@@ -17,8 +17,10 @@ from headgate.git.errors import (
     RefNotFound,
     RemoteUnreachable,
     RepositoryNotFound,
+    SourceTooLarge,
     StorageError,
 )
+from headgate.git.limits import GIT_MEMORY
 
 __all__ = ["explain", "is_redirect", "is_refusal", "is_unknown"]
 
@@ -92,6 +94,9 @@ _REFUSAL = re.compile(
     re.IGNORECASE,
 )
 _DISK_FULL = re.compile(r"No space left on device|Disk quota exceeded", re.IGNORECASE)
+_OUT_OF_MEMORY = re.compile(
+    r"^(fatal|error): .*(Out of memory|Cannot allocate memory)", re.IGNORECASE | re.MULTILINE
+)
 _DAMAGE = re.compile(
     r"\bis corrupt|bad object|packfile .* cannot be accessed|unable to read (tree|[0-9a-f]{40})|"
     r"Unable to create '.*\.lock'|file .*\.pack is (far )?too short|inflate: data stream error|"
@@ -114,6 +119,10 @@ def explain(messages: str, url: str, *, given: str) -> GitError:
     """
     if _DISK_FULL.search(messages):
         return StorageError("the repository cache cannot be written: no space left")
+    if _OUT_OF_MEMORY.search(messages):
+        return SourceTooLarge(
+            f"unable to clone '{url}': git needs more than {GIT_MEMORY >> 20} MiB of memory for what the server sends"
+        )
     if _DAMAGE.search(messages):
         return CacheDamaged("the repository cache is damaged")
     detail = _detail(messages)

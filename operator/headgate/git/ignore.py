@@ -24,10 +24,18 @@ from dataclasses import dataclass
 
 from headgate.git.errors import IgnoreInvalid
 
-__all__ = ["IGNORE_FILE", "IgnoreRules"]
+__all__ = ["IGNORE_FILE", "MAX_BYTES", "MAX_FILES", "IgnoreRules"]
 
 IGNORE_FILE = ".sourceignore"
 MAX_RULES = 2000
+MAX_BYTES = 256 * 1024
+"""Of all ``.sourceignore`` files of a commit together, and of ``spec.ignore``."""
+MAX_FILES = 1000
+MAX_LINE = 1024
+MAX_WORK = 10_000_000
+"""Patterns that are tried on a name, for one commit: some seconds of processor time."""
+MAX_KEPT = 250_000
+"""Names whose answer is kept."""
 
 VERSION_CONTROL = (".git/", ".gitignore", ".gitmodules", ".gitattributes")
 DEFAULTS = (
@@ -36,6 +44,9 @@ DEFAULTS = (
     *("cloudbuild.yaml", "codeship-services.yml", "codeship-steps.yml"),
     *("**/.goreleaser.yml", "**/.sops.yaml", "**/.flux.yaml"),
 )
+
+
+_SPECIAL = re.compile(r"[*?\[\\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,34 +64,73 @@ class _Pattern:
 @dataclass(frozen=True, slots=True)
 class _Step:
     name: re.Pattern[str]
+    literal: str | None
+    """The only name that it matches, where there is but one."""
     skips: bool
     """Any number of components may come before; the first one that fits is taken."""
 
 
-class _Names:
-    """The patterns for single names, asked about each name once."""
+class _Work:
+    """What matching may cost, for one commit: patterns looked at, and answers kept."""
 
-    def __init__(self, patterns: Sequence[_Pattern]) -> None:
-        self._patterns = sorted(patterns, key=lambda pattern: -pattern.rank)
-        names = "|".join(f"(?:{pattern.steps[0].name.pattern})" for pattern in patterns)
-        self._any = re.compile(names or "(?!)", re.DOTALL)
+    def __init__(self) -> None:
+        self._left, self.keep = MAX_WORK, MAX_KEPT
+
+    def spend(self, count: int) -> None:
+        self._left -= count
+        if self._left < 0:
+            raise IgnoreInvalid(
+                "the ignore rules take too long for the number of files: use fewer patterns with wildcards or **, "
+                "or leave out whole directories by their path"
+            )
+
+
+class _Names:
+    """The patterns for single names that begin to apply in one directory, asked about each name once."""
+
+    def __init__(self, patterns: Sequence[_Pattern], above: _Names | None, work: _Work) -> None:
+        self._above, self._work = above, work
+        self._literal: dict[str, list[_Pattern]] = {}
+        self._globs: list[_Pattern] = []
+        for pattern in patterns:
+            literal = pattern.steps[0].literal
+            if literal is None:
+                self._globs.append(pattern)
+            else:
+                self._literal.setdefault(literal, []).append(pattern)
+        globs = "|".join(f"(?:{pattern.steps[0].name.pattern})" for pattern in self._globs)
+        self._any = re.compile(globs or "(?!)", re.DOTALL)
         self._known: dict[str, tuple[int, int]] = {}
 
     def rank(self, name: str, is_directory: bool) -> int:
         """Return the rank of the last pattern that matches the name, -1 when none does."""
         ranks = self._known.get(name)
         if ranks is None:
-            ranks = self._known[name] = self._find(name) if self._any.fullmatch(name) else (-1, -1)
+            ranks = self._find(name)
+            if self._work.keep > 0:
+                self._work.keep -= 1
+                self._known[name] = ranks
         return ranks[is_directory]
 
     def _find(self, name: str) -> tuple[int, int]:
-        as_directory = -1
-        for pattern in self._patterns:
-            if pattern.steps[0].name.fullmatch(name):
+        as_file = as_directory = -1
+        names: _Names | None = self
+        while names is not None:
+            self._work.spend(1 + len(names._globs))
+            found = list(names._literal.get(name, ()))
+            if names._any.fullmatch(name):
+                self._work.spend(len(names._globs) * _SLOWER)
+                found += [pattern for pattern in names._globs if pattern.steps[0].name.fullmatch(name)]
+            for pattern in found:
                 as_directory = max(as_directory, pattern.rank)
                 if not pattern.only_directories:
-                    return pattern.rank, as_directory
-        return -1, as_directory
+                    as_file = max(as_file, pattern.rank)
+            names = names._above
+        return as_file, as_directory
+
+
+_SLOWER = 4
+"""How much longer it takes to try patterns one by one than all together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +140,11 @@ class _Directory:
     names: _Names
     paths: tuple[tuple[_Pattern, int], ...]
     """The patterns that may still match below, highest rank first, and how many of their steps are done."""
+    work: _Work
 
     def rank_of(self, name: str, is_directory: bool) -> int:
         best = max(self.rank, self.names.rank(name, is_directory))
+        self.work.spend(len(self.paths))
         for pattern, done in self.paths:
             if pattern.rank <= best:
                 break
@@ -105,56 +157,76 @@ class _Directory:
                 return pattern.rank
         return best
 
-    def paths_below(self, name: str) -> Iterator[tuple[_Pattern, int]]:
-        for pattern, done in self.paths:
+    def paths_below(self, name: str, rank: int) -> tuple[tuple[_Pattern, int], ...]:
+        """The patterns that may match below the directory of this name, which a pattern of this rank matches."""
+        self.work.spend(len(self.paths))
+        below = tuple(self._steps_below(name, rank))
+        # Many directories share what is the same in all of them.
+        return self.paths if below == self.paths else below
+
+    def _steps_below(self, name: str, rank: int) -> Iterator[tuple[_Pattern, int]]:
+        for item in self.paths:
+            pattern, done = item
+            if pattern.rank <= rank:
+                return
             step = pattern.steps[done]
             if step.name.fullmatch(name):
                 if done + 1 < len(pattern.steps):
                     yield pattern, done + 1
             elif step.skips:
-                yield pattern, done
+                yield item
 
 
 class IgnoreRules:
     """The rules of one commit; ask ``ignores`` about its paths. Not for use by several threads at once.
 
-    The time for one path does not depend on how many rules there are for other directories.
+    The time for one path does not depend on how many rules there are for other directories, and the time for all is
+    bounded.
     """
 
     def __init__(self, files: Mapping[str, str] | None = None, spec_ignore: str | None = None) -> None:
         """``files``: directory ("" for the root) to the text of its ``.sourceignore``.
 
-        Raises :class:`IgnoreInvalid` when there are too many rules.
+        Raises :class:`IgnoreInvalid` when there are too many rules, or they are too large.
         """
         given = [
             (directory, line)
             for directory, text in sorted((files or {}).items(), key=lambda item: item[0].split("/"))
-            for line in _lines(text)
+            for line in _lines(text, f"{directory}/{IGNORE_FILE}".lstrip("/"))
         ]
-        given += [("", line) for line in _lines(spec_ignore or "")]
+        if len(spec_ignore or "") > MAX_BYTES:
+            raise IgnoreInvalid(f"spec.ignore is larger than {MAX_BYTES} bytes")
+        given += [("", line) for line in _lines(spec_ignore or "", "spec.ignore")]
         if len(given) > MAX_RULES:
             raise IgnoreInvalid(f"there are {len(given)} ignore rules, more than {MAX_RULES}")
         lines = [("", line) for line in VERSION_CONTROL] + (given or [("", line) for line in DEFAULTS])
-        patterns = [_parse(rank, line, domain) for rank, (domain, line) in enumerate(lines)]
-        self._patterns = {pattern.rank: pattern for pattern in patterns if pattern is not None}
-        self._domains = {pattern.domain for pattern in self._patterns.values()}
-        self._directories: dict[str, _Directory] = {"": self._enter("", -1, ())}
+        self._begin(_parse(rank, line, domain) for rank, (domain, line) in enumerate(lines))
 
     @classmethod
     def none(cls) -> IgnoreRules:
         """Return the rules that leave nothing out, not even the files of version control."""
         rules = cls()
-        rules._patterns, rules._domains = {}, set()
-        rules._directories = {"": rules._enter("", -1, ())}
+        rules._begin(())
         return rules
 
     def ignores(self, path: str, *, is_directory: bool = False) -> bool:
-        """Tell whether a path (relative to the root, no slash at its ends) is left out."""
-        if not path:
+        """Tell whether a path (relative to the root, no slash at its ends) is left out.
+
+        Raises :class:`IgnoreInvalid` when the paths asked about are too many for such rules.
+        """
+        if not path or not self._patterns:
             return False
         parent, _, name = path.rpartition("/")
         rank = self._directory(parent).rank_of(name, is_directory)
         return rank >= 0 and self._patterns[rank].excludes
+
+    def _begin(self, patterns: Iterable[_Pattern | None]) -> None:
+        self._patterns = {pattern.rank: pattern for pattern in patterns if pattern is not None}
+        self._domains: dict[str, list[_Pattern]] = {}
+        for pattern in self._patterns.values():
+            self._domains.setdefault(pattern.domain, []).append(pattern)
+        self._work = _Work()
+        self._directories: dict[str, _Directory] = {"": self._enter("", -1, (), None)}
 
     def _directory(self, path: str) -> _Directory:
         found = self._directories.get(path)
@@ -162,33 +234,40 @@ class IgnoreRules:
             parent, _, name = path.rpartition("/")
             above = self._directory(parent)
             rank = above.rank_of(name, is_directory=True)
-            paths = tuple(item for item in above.paths_below(name) if item[0].rank > rank)
+            paths = above.paths_below(name, rank)
             if path in self._domains:
-                found = self._enter(path, rank, paths)
+                found = self._enter(path, rank, paths, above.names)
+            elif rank == above.rank and paths is above.paths:
+                # Nothing in it is judged otherwise, so that a thousand directories cost what one does.
+                found = above
             else:
-                found = _Directory(rank, above.names, paths)
+                found = _Directory(rank, above.names, paths, self._work)
             self._directories[path] = found
         return found
 
-    def _enter(self, directory: str, rank: int, paths: Iterable[tuple[_Pattern, int]]) -> _Directory:
+    def _enter(
+        self, directory: str, rank: int, paths: Iterable[tuple[_Pattern, int]], above: _Names | None
+    ) -> _Directory:
         """Return the directory with the patterns that begin to apply in it."""
-        applying = [each for each in self._patterns.values() if _is_within(directory, each.domain)]
-        names = _Names([pattern for pattern in applying if _is_name(pattern)])
-        added = [(each, 0) for each in applying if each.domain == directory and not _is_name(each)]
-        return _Directory(rank, names, tuple(sorted([*paths, *added], key=lambda item: -item[0].rank)))
+        own = self._domains.get(directory, [])
+        names = _Names([pattern for pattern in own if _is_name(pattern)], above, self._work)
+        added = [(each, 0) for each in own if not _is_name(each)]
+        ordered = sorted([*paths, *added], key=lambda item: -item[0].rank)
+        return _Directory(rank, names, tuple(ordered), self._work)
 
 
 def _is_name(pattern: _Pattern) -> bool:
     return len(pattern.steps) == 1 and pattern.steps[0].skips
 
 
-def _lines(text: str) -> list[str]:
-    lines = (line.removesuffix("\r") for line in text.split("\n"))
-    return [line for line in lines if line.strip() and not line.startswith("#")]
-
-
-def _is_within(directory: str, domain: str) -> bool:
-    return not domain or directory == domain or directory.startswith(domain + "/")
+def _lines(text: str, where: str) -> Iterator[str]:
+    for number, line in enumerate(text.split("\n"), 1):
+        line = line.removesuffix("\r")
+        if not line.strip() or line.startswith("#"):
+            continue
+        if len(line) > MAX_LINE:
+            raise IgnoreInvalid(f"{where}, line {number}: the pattern is longer than {MAX_LINE} characters")
+        yield line
 
 
 def _parse(rank: int, line: str, domain: str) -> _Pattern | None:
@@ -204,8 +283,16 @@ def _parse(rank: int, line: str, domain: str) -> _Pattern | None:
 
 
 def _name_step(name: str) -> tuple[_Step, ...]:
-    expression = _component(name)
-    return () if expression is None else (_Step(re.compile(expression, re.DOTALL), skips=True),)
+    step = _step(name, skips=True)
+    return () if step is None else (step,)
+
+
+def _step(glob: str, *, skips: bool) -> _Step | None:
+    expression = _component(glob)
+    if expression is None:
+        return None
+    literal = None if _SPECIAL.search(glob) else glob
+    return _Step(re.compile(expression, re.DOTALL), literal, skips)
 
 
 def _steps(parts: Sequence[str]) -> tuple[_Step, ...]:
@@ -216,10 +303,10 @@ def _steps(parts: Sequence[str]) -> tuple[_Step, ...]:
             # Between slashes; at the end it adds nothing, as all below a matching directory matches.
             skips = part == "**"
             continue
-        expression = None if "**" in part else _component(part)
-        if expression is None:
+        step = None if "**" in part else _step(part, skips=skips)
+        if step is None:
             return ()
-        steps.append(_Step(re.compile(expression, re.DOTALL), skips))
+        steps.append(step)
         skips = False
     return tuple(steps)
 

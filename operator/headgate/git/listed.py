@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import posixpath
 import threading
+from array import array
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -17,7 +19,11 @@ from headgate.git.errors import StorageError
 from headgate.kustomize.errors import FileMissing, NotAFile, TreeError
 from headgate.kustomize.tree import EntryKind, listing_id
 
-__all__ = ["Entry", "ListedTree", "SharedTree", "clean_path", "link"]
+__all__ = ["Entry", "ListedTree", "Listing", "SharedTree", "clean_path"]
+
+DIRECTORY = -1
+"""Stands where files have their numbers."""
+_NOTHING: tuple[int, tuple[str, ...]] = (0, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,49 +64,67 @@ class SharedTree:
 
 
 class ListedTree(SharedTree):
-    """A tree whose files and directories are known from the start."""
+    """A tree whose files and directories are known from the start.
+
+    A file is known by its number, under which the classes below keep what else there is to know of it. All is kept
+    by directory, without the paths of files: a tree of a hundred thousand of them stays small.
+    """
+
+    depth = 0
+    """How many trees lie within each other in it."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._names: dict[str, tuple[str, ...]] = {}
-        """The listing of each directory; the root is "" and always there."""
+        self._directories: dict[str, tuple[int, tuple[str, ...]]] = {"": (0, ())}
+        """The names in each directory, and where in ``_numbers`` theirs begin; the root is "" and always there."""
+        self._numbers = array("i")
         self._hidden: set[str] = set()
         """Directories that the ignore rules name: no entry of an artifact, even when some file below is one."""
         self._listing_ids: dict[str, str] = {}
 
-    def _has_file(self, path: str) -> bool:
-        raise NotImplementedError
+    @property
+    def weight(self) -> int:
+        """How many files and directories it has: what it takes in memory."""
+        return len(self._numbers)
 
-    def _file_id(self, path: str) -> str:
+    def _file_id(self, path: str, number: int) -> str:
         """The blob id of a file that is there."""
         raise NotImplementedError
 
-    def _entry(self, path: str) -> Entry | None:
-        """The entry of a file, None for what is none."""
+    def _entry(self, path: str, number: int) -> Entry:
+        """The entry of a file."""
         raise NotImplementedError
 
+    def _number(self, path: str) -> int:
+        """The number of the file at a path, negative when there is none."""
+        parent, _, name = path.rpartition("/")
+        first, names = self._directories.get(parent, _NOTHING)
+        at = bisect_left(names, name)
+        return self._numbers[first + at] if at < len(names) and names[at] == name else DIRECTORY
+
     def kind(self, path: str) -> EntryKind:
-        if self._has_file(path):
+        if self._number(path) >= 0:
             return EntryKind.FILE
-        return EntryKind.DIRECTORY if path in self._names else EntryKind.MISSING
+        return EntryKind.DIRECTORY if path in self._directories else EntryKind.MISSING
 
     def list(self, path: str) -> Sequence[str]:
-        names = self._names.get(path)
-        if names is not None:
-            return names
-        if self._has_file(path):
+        found = self._directories.get(path)
+        if found is not None:
+            return found[1]
+        if self._number(path) >= 0:
             raise NotAFile("is not a directory", file=path)
         raise FileMissing("no such directory", file=path)
 
     def content_id(self, path: str) -> str:
-        if self._has_file(path):
-            return self._file_id(path)
-        names = self._names.get(path)
-        if names is None:
+        number = self._number(path)
+        if number >= 0:
+            return self._file_id(path, number)
+        found = self._directories.get(path)
+        if found is None:
             return ""
         known = self._listing_ids.get(path)
         if known is None:
-            known = self._listing_ids[path] = listing_id(names)
+            known = self._listing_ids[path] = listing_id(found[1])
         return known
 
     def entries(self) -> Iterator[Entry]:
@@ -108,23 +132,77 @@ class ListedTree(SharedTree):
 
         The root is the first, with the path "".
         """
-        pending = [""]
+        pending = [("", DIRECTORY)]
         while pending:
-            path = pending.pop()
-            file = self._entry(path)
-            if file is not None:
-                yield file
+            path, number = pending.pop()
+            if number >= 0:
+                yield self._entry(path, number)
                 continue
             if path not in self._hidden:
                 yield Entry(path, is_directory=True)
             prefix = f"{path}/" if path else ""
-            pending.extend(prefix + name for name in reversed(self._names[path]))
+            first, names = self._directories[path]
+            pending.extend(
+                (prefix + names[at], self._numbers[first + at]) for at in reversed(range(len(names)))
+            )
 
     def _no_file(self, path: str) -> TreeError:
         """What to raise when a path that is no file is read."""
-        if path in self._names:
+        if path in self._directories:
             return NotAFile("is a directory, not a file", file=path or ".")
         return FileMissing("no such file", file=path or ".")
+
+
+class Listing:
+    """Collects files and directories, in any order, for a :class:`ListedTree`."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, dict[str, int]] = {"": {}}
+        self._names: dict[str, str] = {}
+
+    def __contains__(self, directory: str) -> bool:
+        return directory in self._found
+
+    def __len__(self) -> int:
+        """How many directories there are."""
+        return len(self._found)
+
+    def number(self, path: str) -> int:
+        """The number of the file at a path, negative when there is none."""
+        parent, _, name = path.rpartition("/")
+        return self._found.get(parent, {}).get(name, DIRECTORY)
+
+    def add_file(self, path: str, number: int) -> None:
+        """Enter a file into its directory, and that directory into its own, up to the root."""
+        self._enter(path, number)
+
+    def add_directory(self, path: str) -> None:
+        """Enter a directory, as above."""
+        self._found.setdefault(path, {})
+        self._enter(path, DIRECTORY)
+
+    def put_into(self, tree: ListedTree) -> None:
+        """Give the tree what was collected."""
+        for path, found in self._found.items():
+            names = tuple(sorted(found))
+            tree._directories[path] = (len(tree._numbers), names)
+            tree._numbers.extend(found[name] for name in names)
+
+    def _enter(self, path: str, number: int) -> None:
+        while path:
+            parent, _, name = path.rpartition("/")
+            found = self._found.get(parent)
+            if found is not None and name in found:
+                if number >= 0:
+                    found[name] = number
+                return
+            # One name often stands in many directories.
+            name = self._names.setdefault(name, name)
+            if found is not None:
+                found[name] = number
+                return
+            self._found[parent] = {name: number}
+            path, number = parent, DIRECTORY
 
 
 def clean_path(path: str) -> str:
@@ -134,16 +212,3 @@ def clean_path(path: str) -> str:
     ('apps', 'etc', '')
     """
     return posixpath.normpath("/" + path).lstrip("/")
-
-
-def link(path: str, children: dict[str, set[str]]) -> None:
-    """Enter a path into its directory's listing, and that directory into its own, up to the root."""
-    while path:
-        parent, _, name = path.rpartition("/")
-        known = children.get(parent)
-        if known is not None and name in known:
-            return
-        if known is None:
-            known = children[parent] = set()
-        known.add(name)
-        path = parent

@@ -1,4 +1,4 @@
-"""Runs Git: hardened, bounded in time and output, and never with a shell of ours.
+"""Runs Git: hardened, and bounded in time, memory and output.
 
 Everything Headgate asks of Git goes through ``run`` or ``start``, which go through GitPython's
 ``git.cmd.Git``. What they guarantee:
@@ -7,6 +7,7 @@ Everything Headgate asks of Git goes through ``run`` or ``start``, which go thro
   replace refs, no lazy fetching, no inherited ``GIT_*`` variable;
 * only the transports http, https and ssh;
 * English messages, so that failures can be told apart;
+* no more than a few dozen of them at once, each bounded in memory and in the size of any file it writes;
 * a time limit after which the whole process group is killed (Git's helpers and ssh are children of Git),
   and a limit on what Git may print.
 
@@ -17,12 +18,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import selectors
+import shutil
 import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO
 
@@ -30,14 +33,17 @@ from git.cmd import Git
 from git.exc import GitCommandNotFound
 
 from headgate.git.errors import GitCancelled, GitFailed, GitTimeout
+from headgate.git.limits import GIT_MEMORY
 
-__all__ = ["Cancellation", "Config", "Finished", "run", "start"]
+__all__ = ["Cancellation", "Config", "Finished", "TooMuchOutput", "kill_all", "run", "running", "start"]
 
 Config = Sequence[tuple[str, str]]
 """Git configuration: key and value pairs, later ones winning."""
 
 MAX_OUTPUT = 64 * 1024 * 1024
 MAX_ERRORS = 256 * 1024
+MAX_COMMANDS = 64
+"""Commands that run at once; the others wait for their turn."""
 
 _ENVIRONMENT = {
     "GIT_ALLOW_PROTOCOL": "http:https:ssh",
@@ -61,6 +67,10 @@ _ENVIRONMENT = {
 _CONFIG: Config = (
     # Large files pass through in pieces, and repacking stays within bounds, whatever the repository holds.
     ("core.bigFileThreshold", "16m"),
+    ("core.deltaBaseCacheLimit", "32m"),
+    ("core.packedGitLimit", "256m"),
+    ("core.packedGitWindowSize", "16m"),
+    ("pack.threads", "2"),
     ("pack.windowMemory", "64m"),
     ("core.askPass", ""),
     ("core.fsmonitor", "false"),
@@ -76,6 +86,10 @@ _CONFIG: Config = (
     ("transfer.bundleURI", "false"),
     ("transfer.credentialsInUrl", "die"),
 )
+
+
+class TooMuchOutput(GitFailed):
+    """The command printed more than it may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +141,7 @@ def start(
     environment: Mapping[str, str] | None = None,
     config: Config = (),
     with_input: bool = False,
+    max_file: int | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start ``git <arguments>`` in a process group of its own, with pipes for its output and messages.
 
@@ -137,7 +152,10 @@ def start(
     if git_dir is not None:
         # Naming the repository keeps Git from searching for one, and from asking who owns it.
         variables["GIT_DIR"] = os.fspath(git_dir)
-    command = [*_without_inherited(variables), Git.GIT_PYTHON_GIT_EXECUTABLE or "git", *arguments]
+    executable = Git.GIT_PYTHON_GIT_EXECUTABLE or "git"
+    if shutil.which(executable) is None:
+        raise GitFailed("git is not installed, or not on the PATH")
+    command = [*_bounded(max_file), *_without_inherited(variables), executable, *arguments]
     try:
         handle = Git("/").execute(
             command,
@@ -147,12 +165,43 @@ def start(
             start_new_session=True,
         )
     except GitCommandNotFound:
-        raise GitFailed("git is not installed, or not on the PATH") from None
+        raise GitFailed("git cannot be started: there is no 'sh' on the PATH") from None
     # The wrapper would end the process when it is collected; from here on the caller does.
     process, handle.proc = handle.proc, None
     if process is None:
         raise GitFailed("git could not be started")
+    _running.add(process)
     return process
+
+
+_BOUND = 'ulimit -d "$1" 2>/dev/null; ulimit -f "$2" 2>/dev/null; shift 2; exec "$@"'
+"""Sets the limits before Git begins: it starts helpers at once, which inherit them. Arguments are never looked at."""
+_BLOCK = 512
+"""Bytes of the unit that a POSIX shell limits the size of files in."""
+
+
+def _bounded(max_file: int | None) -> list[str]:
+    """A command prefix that bounds memory and the size of files written, of the command and of all it starts."""
+    blocks = "unlimited" if max_file is None else str(max(1, max_file // _BLOCK))
+    return ["sh", "-c", _BOUND, "sh", str(GIT_MEMORY // 1024), blocks]
+
+
+def _ended(process: subprocess.Popen[bytes], timeout: float) -> None:
+    """Wait for its end without taking note of it, so that the id stays its own; raises TimeoutError."""
+    if not hasattr(os, "pidfd_open"):
+        try:
+            process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise TimeoutError from None
+        return
+    handle = os.pidfd_open(process.pid)
+    try:
+        waiting = select.poll()
+        waiting.register(handle, select.POLLIN)
+        if not waiting.poll(timeout * 1000):
+            raise TimeoutError
+    finally:
+        os.close(handle)
 
 
 def run(
@@ -163,28 +212,77 @@ def run(
     environment: Mapping[str, str] | None = None,
     config: Config = (),
     max_output: int = MAX_OUTPUT,
+    watch: Callable[[bytes], None] | None = None,
+    max_file: int | None = None,
     cancellation: Cancellation | None = None,
 ) -> Finished:
     """Run ``git <arguments>`` to its end; ``timeout`` is in seconds, ``max_output`` in bytes.
 
-    Raises :class:`GitTimeout`, :class:`GitCancelled`, or :class:`GitFailed` when it printed too much. A
+    ``watch`` sees the output as it comes, and ends the command by raising. ``max_file`` is the size in bytes of the
+    largest file that the command may write.
+
+    Raises :class:`GitTimeout`, :class:`GitCancelled`, or :class:`TooMuchOutput`. A
     non-zero exit status is no error here: the caller knows what it means.
     """
     deadline = time.monotonic() + timeout
-    process = start(arguments, git_dir=git_dir, environment=environment, config=config)
+    if not _commands.acquire(timeout=timeout):
+        raise GitTimeout(f"git {arguments[0]} was not begun within {timeout:g} s: too many others run")
+    try:
+        return _run(
+            start(arguments, git_dir=git_dir, environment=environment, config=config, max_file=max_file),
+            arguments[0],
+            deadline,
+            timeout,
+            max_output,
+            watch,
+            cancellation,
+        )
+    finally:
+        _commands.release()
+
+
+def running() -> int:
+    """How many Git processes run, beside their own children."""
+    return len(_running)
+
+
+def kill_all() -> None:
+    """End all that run: nobody waits for them any more."""
+    for process in list(_running):
+        if process.returncode is None:
+            _signal(process)
+
+
+_commands = threading.BoundedSemaphore(MAX_COMMANDS)
+_running: set[subprocess.Popen[bytes]] = set()
+
+
+def _run(
+    process: subprocess.Popen[bytes],
+    name: str,
+    deadline: float,
+    timeout: float,
+    max_output: int,
+    watch: Callable[[bytes], None] | None,
+    cancellation: Cancellation | None,
+) -> Finished:
     if cancellation is not None:
         cancellation.add(process)
     try:
-        output, messages = _collect(process, deadline, max_output, arguments[0])
-        status = process.wait(max(0.1, deadline - time.monotonic()))
-    except (TimeoutError, subprocess.TimeoutExpired):
-        raise GitTimeout(f"git {arguments[0]} did not finish within {timeout:g} s") from None
+        output, messages = _collect(process, deadline, max_output, name, watch)
+        _ended(process, max(0.1, deadline - time.monotonic()))
+        # Whatever it started ends with it.
+        if process.returncode is None:
+            _signal(process)
+        status = process.wait()
+    except TimeoutError:
+        raise GitTimeout(f"git {name} did not finish within {timeout:g} s") from None
     finally:
         kill(process)
         if cancellation is not None:
             cancellation.discard(process)
     if cancellation is not None and cancellation.cancelled:
-        raise GitCancelled(f"git {arguments[0]} was called off")
+        raise GitCancelled(f"git {name} was called off")
     return Finished(status, output, messages.decode("utf-8", "replace"))
 
 
@@ -193,6 +291,7 @@ def kill(process: subprocess.Popen[bytes]) -> None:
     if process.returncode is None:
         _signal(process)
         process.wait()
+    _running.discard(process)
     for pipe in (process.stdin, process.stdout, process.stderr):
         if pipe is not None:
             with contextlib.suppress(BrokenPipeError):
@@ -206,7 +305,11 @@ def _signal(process: subprocess.Popen[bytes]) -> None:
 
 
 def _collect(
-    process: subprocess.Popen[bytes], deadline: float, max_output: int, name: str
+    process: subprocess.Popen[bytes],
+    deadline: float,
+    max_output: int,
+    name: str,
+    watch: Callable[[bytes], None] | None,
 ) -> tuple[bytes, bytes]:
     output, messages = bytearray(), bytearray()
     pipes: list[tuple[IO[bytes] | None, bytearray]] = [(process.stdout, output), (process.stderr, messages)]
@@ -225,7 +328,9 @@ def _collect(
                 elif key.data is output:
                     output += chunk
                     if len(output) > max_output:
-                        raise GitFailed(f"git {name} printed more than {max_output} bytes")
+                        raise TooMuchOutput(f"git {name} printed more than {max_output} bytes")
+                    if watch is not None:
+                        watch(chunk)
                 elif len(messages) < MAX_ERRORS:
                     messages += chunk
     return bytes(output), bytes(messages)

@@ -28,6 +28,7 @@ from headgate.git.client import Remote
 from headgate.git.compose import ComposedTree, Layer, PackableTree
 from headgate.git.download import Downloads, RemoteFailed
 from headgate.git.errors import GitError, RefInvalid, RefNotFound, UrlInvalid
+from headgate.git.limits import DEFAULT_LIMITS, TreeLimits
 from headgate.git.refs import HEADS, TAGS, Refs, Resolved, check_ref_name, revision_of
 from headgate.git.submodules import fetch_submodules
 from headgate.git.tree import GitTree
@@ -79,15 +80,23 @@ class RemoteBases:
     """See the module's text. Thread-safe; ``close`` it when done."""
 
     def __init__(
-        self, root: Path, *, fresh: float = FRESH, as_user: bool = False, guarded: bool = True
+        self,
+        root: Path,
+        *,
+        fresh: float = FRESH,
+        as_user: bool = False,
+        guarded: bool = True,
+        limits: TreeLimits = DEFAULT_LIMITS,
     ) -> None:
         """``root``: a folder for the caches; ``fresh``: seconds for which a reference is not asked again.
 
         ``as_user``: repositories may be reached over ssh with the keys, agent and configuration of whoever runs
         this process, for a command line; an operator has none to use for the repositories of others.
+        ``limits``: what one repository may hold, and all that are kept open twice as much.
         ``guarded``: no file comes from an address of :mod:`headgate.git.peers`; a user's own machine may ask itself.
         """
         self._root = root
+        self._limits = limits
         self._as_user = as_user
         self._fresh = fresh
         self._lock = threading.Lock()
@@ -128,7 +137,10 @@ class RemoteBases:
     def _borrow(self, address: RemoteUrl, url: GitUrl) -> _Borrowed:
         credentials = Credentials(username=address.username or DEFAULT_SSH_USER, as_user=True)
         remote = Remote(
-            address, credentials if address.is_ssh else None, timeout=min(url.timeout, MAX_TIMEOUT)
+            address,
+            credentials if address.is_ssh else None,
+            timeout=min(url.timeout, MAX_TIMEOUT),
+            max_bytes=self._limits.size,
         )
         repository = self._repository(str(address))
         with repository.lock:
@@ -140,7 +152,7 @@ class RemoteBases:
                     self._trees.move_to_end(key)
                     return _Borrowed(kept.share())
             remote.fetch(resolved, repository.cache)
-            tree = _open(remote, repository.cache, resolved.commit, url.submodules)
+            tree = _open(remote, repository.cache, resolved.commit, url.submodules, self._limits)
             borrowed = _Borrowed(tree.share())
         self._keep(key, tree)
         return borrowed
@@ -148,7 +160,12 @@ class RemoteBases:
     def _keep(self, key: tuple[str, str, bool], tree: PackableTree) -> None:
         with self._lock:
             self._trees[key] = tree
-            surplus = [self._trees.popitem(last=False)[1] for _ in range(len(self._trees) - MAX_TREES)]
+            surplus, weight = [], sum(each.weight for each in self._trees.values())
+            while len(self._trees) > MAX_TREES or (
+                len(self._trees) > 1 and weight > 2 * self._limits.entries
+            ):
+                surplus.append(self._trees.popitem(last=False)[1])
+                weight -= surplus[-1].weight
         for each in surplus:
             each.close()
 
@@ -206,13 +223,15 @@ def _find(remote: Remote, ref: str) -> Resolved:
     raise RefNotFound(f'couldn\'t find remote ref "{ref or "HEAD"}"')
 
 
-def _open(remote: Remote, cache: BareCache, commit: str, submodules: bool) -> PackableTree:
-    tree = GitTree(cache, commit, filtered=False)
+def _open(
+    remote: Remote, cache: BareCache, commit: str, submodules: bool, limits: TreeLimits
+) -> PackableTree:
+    tree = GitTree(cache, commit, filtered=False, limits=limits)
     if not submodules or not tree.submodules:
         return tree
     try:
-        layers = fetch_submodules(remote, cache, tree)
+        layers = fetch_submodules(remote, cache, tree, limits=limits)
     except BaseException:
         tree.close()
         raise
-    return ComposedTree([Layer(tree), *layers], filtered=False)
+    return ComposedTree([Layer(tree), *layers], filtered=False, limits=limits)

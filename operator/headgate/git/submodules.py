@@ -15,6 +15,7 @@ from headgate.git.cache import BareCache
 from headgate.git.client import Remote
 from headgate.git.compose import Layer
 from headgate.git.errors import GitError, SubmoduleFailed, UrlInvalid
+from headgate.git.limits import DEFAULT_LIMITS, TreeLimits
 from headgate.git.refs import Resolved, revision_of
 from headgate.git.tree import GitTree
 from headgate.git.url import RemoteUrl, long_form
@@ -25,6 +26,7 @@ MAX_DEPTH = 10
 """As deep as Flux goes (go-git, ``DefaultSubmoduleRecursionDepth``)."""
 MAX_SUBMODULES = 500
 FILE = ".gitmodules"
+MAX_FILE_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,12 @@ class Submodule:
 
 
 def fetch_submodules(
-    remote: Remote, cache: BareCache, tree: GitTree, *, offline: bool = False
+    remote: Remote,
+    cache: BareCache,
+    tree: GitTree,
+    *,
+    offline: bool = False,
+    limits: TreeLimits = DEFAULT_LIMITS,
 ) -> list[Layer]:
     """Fetch all submodules of a tree, and theirs, and return them as layers; the caller closes the trees.
 
@@ -45,10 +52,12 @@ def fetch_submodules(
     """
     layers: list[Layer] = []
     used: set[str] = set()
+    count = limits.count()
     try:
-        for layer, url in _collect(remote, cache, tree, "", 1, cache, offline):
+        for layer, url in _collect(remote, cache, tree, "", 1, cache, offline, limits):
             layers.append(layer)
             used.add(url)
+            count.add(layer.tree.weight, 0)
             if len(layers) > MAX_SUBMODULES:
                 raise SubmoduleFailed(f"there are more than {MAX_SUBMODULES} submodules")
     except BaseException:
@@ -61,7 +70,14 @@ def fetch_submodules(
 
 
 def _collect(
-    remote: Remote, owner: BareCache, tree: GitTree, prefix: str, depth: int, root: BareCache, offline: bool
+    remote: Remote,
+    owner: BareCache,
+    tree: GitTree,
+    prefix: str,
+    depth: int,
+    root: BareCache,
+    offline: bool,
+    limits: TreeLimits,
 ) -> Iterator[tuple[Layer, str]]:
     if tree.submodules and depth > MAX_DEPTH:
         raise SubmoduleFailed(f"submodules nest deeper than {MAX_DEPTH} levels")
@@ -72,17 +88,19 @@ def _collect(
         try:
             if not offline:
                 below.fetch(Resolved(module.commit, revision_of(module.commit)), own)
-            inner = GitTree(own, module.commit, filtered=False)
+            inner = GitTree(own, module.commit, filtered=False, limits=limits)
         except GitError as error:
             raise _at(place, error) from error
         yield Layer(inner, mount=place), str(module.url)
-        yield from _collect(below, own, inner, f"{place}/", depth + 1, root, offline)
+        yield from _collect(below, own, inner, f"{place}/", depth + 1, root, offline, limits)
 
 
 def _declared(cache: BareCache, tree: GitTree, base: RemoteUrl) -> list[Submodule]:
     """The submodules that ``.gitmodules`` has a URL for; others stay empty directories, as with Git."""
     if not tree.submodules:
         return []
+    if tree.size(FILE) > MAX_FILE_BYTES:
+        raise SubmoduleFailed(f"'{FILE}' is larger than {MAX_FILE_BYTES} bytes")
     status, output = cache.git("config", "-z", "--blob", f"{tree.commit}:{FILE}", "--list", check=False)
     if status:
         return []

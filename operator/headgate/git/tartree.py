@@ -16,22 +16,22 @@ import os
 import tarfile
 import tempfile
 import zlib
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
-from headgate.git.listed import SharedTree
-from headgate.kustomize.errors import FileMissing, NotAFile, TooLarge, TreeError
-from headgate.kustomize.tree import MAX_FILE_BYTES, EntryKind, blob_id, listing_id
+from headgate.git.limits import DEFAULT_LIMITS, MAX_DEPTH, MAX_PATH, PATH_BYTES
+from headgate.git.listed import Entry, ListedTree, Listing
+from headgate.kustomize.errors import TooLarge, TreeError
+from headgate.kustomize.tree import MAX_FILE_BYTES, blob_id
 
 __all__ = ["ArchiveInvalid", "ArchiveLimits", "TarTree"]
 
 CHUNK = 1 << 20
 MAX_HEADER = 1 << 20
 """Bytes of one extended header, which holds a long name; the archive decides how much of it is read at once."""
-MAX_PATH = 4096
-MAX_DEPTH = 256
 
 
 class ArchiveInvalid(Exception):
@@ -42,19 +42,13 @@ class ArchiveInvalid(Exception):
 class ArchiveLimits:
     """What one archive may need."""
 
-    unpacked: int = 4 << 30
-    """Bytes of the decompressed archive, on disk."""
-    entries: int = 500_000
-    """Files and directories, about 300 bytes of memory each."""
+    unpacked: int = DEFAULT_LIMITS.size
+    """Bytes of the decompressed archive, on disk (``--max-source-size``)."""
+    entries: int = DEFAULT_LIMITS.entries
+    """Files and directories (``--max-source-entries``)."""
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
-    offset: int
-    size: int
-
-
-class TarTree(SharedTree):
+class TarTree(ListedTree):
     """The files of one archive. Thread-safe; ``close`` it when done."""
 
     def __init__(
@@ -71,8 +65,8 @@ class TarTree(SharedTree):
         """
         super().__init__()
         self._limits, self._max_file_bytes = limits or ArchiveLimits(), max_file_bytes
-        self._files: dict[str, _File] = {}
-        self._directories: dict[str, dict[str, None]] = {"": {}}
+        # By the numbers of files: where in the decompressed archive a file lies, and its size.
+        self._offsets, self._sizes = array("Q"), array("Q")
         self._ids: dict[str, str] = {}
         self._data = tempfile.TemporaryFile(dir=spool)  # noqa: SIM115 - closed with the tree
         try:
@@ -82,55 +76,38 @@ class TarTree(SharedTree):
             self.close()
             raise
 
-    def kind(self, path: str) -> EntryKind:
-        """Tell what the path names."""
-        if path in self._files:
-            return EntryKind.FILE
-        return EntryKind.DIRECTORY if path in self._directories else EntryKind.MISSING
-
     def read(self, path: str) -> bytes:
         """Return a file's content; raises a :class:`TreeError`."""
-        file = self._files.get(path)
-        if file is None:
-            if path in self._directories:
-                raise NotAFile("is a directory, not a file", file=path or ".")
-            raise FileMissing("no such file", file=path)
-        if file.size > self._max_file_bytes:
+        number = self._number(path)
+        if number < 0:
+            raise self._no_file(path)
+        if self._sizes[number] > self._max_file_bytes:
             raise TooLarge(f"is larger than {self._max_file_bytes} bytes", file=path)
-        content = b"".join(self._chunks(file, path))
+        content = b"".join(self._chunks(number, path))
         if path not in self._ids:
             self._ids[path] = blob_id(content)
         return content
 
-    def list(self, path: str) -> Sequence[str]:
-        """Return the names of a directory's direct entries, sorted; raises a :class:`TreeError`."""
-        try:
-            return sorted(self._directories[path])
-        except KeyError:
-            raise FileMissing("no such directory", file=path) from None
-
-    def content_id(self, path: str) -> str:
-        """Return the blob id of a file or an id of a directory's listing; "" when the path is missing."""
+    def _file_id(self, path: str, number: int) -> str:
         known = self._ids.get(path)
-        if known is not None:
-            return known
-        if path in self._directories:
-            known = listing_id(self.list(path))
-        elif path not in self._files:
-            return ""
-        elif self._files[path].size > self._max_file_bytes:
-            # It cannot be read, so that where it lies is all that a build can depend on.
-            known = f"too large: {self._files[path].size}"
-        else:
-            known = blob_id(self.read(path))
-        self._ids[path] = known
+        if known is None:
+            if self._sizes[number] > self._max_file_bytes:
+                # It cannot be read, so that where it lies is all that a build can depend on.
+                known = f"too large: {self._sizes[number]}"
+            else:
+                known = blob_id(self.read(path))
+            self._ids[path] = known
         return known
+
+    def _entry(self, path: str, number: int) -> Entry:
+        return Entry(path, size=self._sizes[number])
 
     def _release(self) -> None:
         self._data.close()
 
-    def _chunks(self, file: _File, path: str) -> Iterator[bytes]:
-        at, end = file.offset, file.offset + file.size
+    def _chunks(self, number: int, path: str) -> Iterator[bytes]:
+        at = self._offsets[number]
+        end = at + self._sizes[number]
         while at < end:
             chunk = os.pread(self._data.fileno(), min(CHUNK, end - at), at)
             if not chunk:
@@ -164,56 +141,57 @@ class TarTree(SharedTree):
             raise ArchiveInvalid(f"it is no tar archive, or a damaged one: {error}") from None
 
     def _walk(self, archive: tarfile.TarFile) -> None:
-        count, at = 0, -1
+        listing, count, at, path_bytes = Listing(), 0, -1, 0
         while (member := archive.next()) is not None:
             # A crafted size may lead back.
             if member.size < 0 or archive.offset <= at:
                 raise ArchiveInvalid("an entry has a negative size")
-            count, at = count + 1, archive.offset
+            count, at, path_bytes = count + 1, archive.offset, path_bytes + len(member.name)
             if count > self._limits.entries:
                 raise ArchiveInvalid(f"it has more than {self._limits.entries} entries")
-            self._add(member)
+            if path_bytes > self._limits.entries * PATH_BYTES:
+                raise ArchiveInvalid(f"its paths have more than {self._limits.entries * PATH_BYTES} bytes")
+            self._add(member, listing)
             # Each would be kept for a later look-up, which never comes.
             cast(Any, archive).members.clear()
         # A header that cannot be read looks like the end to tarfile.
         if os.pread(self._data.fileno(), tarfile.BLOCKSIZE, archive.offset).strip(b"\0"):
             raise ArchiveInvalid(f"it is damaged at byte {archive.offset}")
+        listing.put_into(self)
 
-    def _add(self, member: tarfile.TarInfo) -> None:
+    def _add(self, member: tarfile.TarInfo, listing: Listing) -> None:
         path = _clean(member.name)
         if member.issym():
             return
         if member.isdir():
-            self._add_directory(path)
+            self._add_directory(path, listing)
             return
+        number = len(self._sizes)
         if member.islnk():
-            file = self._files.get(_clean(member.linkname))
-            if file is None:
+            number = listing.number(_clean(member.linkname))
+            if number < 0:
                 raise ArchiveInvalid(f"'{path}' is a hard link to what is not before it in the archive")
         elif not member.isreg() or member.issparse():
             raise ArchiveInvalid(f"'{path}' is neither a file nor a directory")
+        elif member.offset_data + member.size > os.fstat(self._data.fileno()).st_size:
+            raise ArchiveInvalid(f"it ends within '{path}'")
         else:
-            file = _File(member.offset_data, member.size)
-            if file.offset + file.size > os.fstat(self._data.fileno()).st_size:
-                raise ArchiveInvalid(f"it ends within '{path}'")
-        if not path or path in self._directories:
+            self._offsets.append(member.offset_data)
+            self._sizes.append(member.size)
+        if not path or path in listing:
             raise ArchiveInvalid(f"'{path or '.'}' is both a file and a directory")
-        parent, _, name = path.rpartition("/")
-        self._add_directory(parent)
-        self._directories[parent][name] = None
-        self._files[path] = file
+        self._add_directory(path.rpartition("/")[0], listing)
+        listing.add_file(path, number)
 
-    def _add_directory(self, path: str) -> None:
-        if path in self._directories:
+    def _add_directory(self, path: str, listing: Listing) -> None:
+        if path in listing:
             return
-        if path in self._files:
+        if listing.number(path) >= 0:
             raise ArchiveInvalid(f"'{path}' is both a file and a directory")
-        if len(self._directories) > self._limits.entries:
+        if len(listing) > self._limits.entries:
             raise ArchiveInvalid(f"it has more than {self._limits.entries} directories")
-        parent, _, name = path.rpartition("/")
-        self._add_directory(parent)
-        self._directories[parent][name] = None
-        self._directories[path] = {}
+        self._add_directory(path.rpartition("/")[0], listing)
+        listing.add_directory(path)
 
 
 def _clean(name: str) -> str:

@@ -6,7 +6,8 @@ symbolic links, submodules, and files that the ignore rules leave out. A file's 
 id, so that a file that did not change between two commits has the same id in both, however far apart they
 are.
 
-The tree is untrusted: names that could lead out of a folder it is written to are dropped.
+The tree is untrusted: names that could lead out of a folder it is written to are dropped, and what it may hold is
+bounded (:mod:`headgate.git.limits`).
 
 ``sparse`` narrows it to some directories, as if the rest had never been checked out: a ``.sourceignore`` outside
 of them does not count (``fluxcd/pkg``, ``git/gogit/clone.go``).
@@ -14,14 +15,16 @@ of them does not count (``fluxcd/pkg``, ``git/gogit/clone.go``).
 
 from __future__ import annotations
 
+import threading
 from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from headgate.git.blobs import BlobReader, stream
 from headgate.git.cache import BareCache
 from headgate.git.errors import CacheDamaged, IgnoreInvalid, SparsePathMissing, StorageError
-from headgate.git.ignore import IGNORE_FILE, IgnoreRules
-from headgate.git.listed import Entry, ListedTree, clean_path, link
+from headgate.git.ignore import IGNORE_FILE, MAX_BYTES, MAX_FILES, IgnoreRules
+from headgate.git.limits import DEFAULT_LIMITS, TreeLimits, check_path
+from headgate.git.listed import Entry, ListedTree, Listing, clean_path
 from headgate.git.process import run
 from headgate.kustomize.errors import TooLarge, TreeError
 from headgate.kustomize.tree import MAX_FILE_BYTES
@@ -30,7 +33,10 @@ __all__ = ["GitTree", "read_rules"]
 
 MAX_LISTING = 512 * 1024 * 1024
 LISTING_TIMEOUT = 300.0
-MAX_IGNORE_BYTES = 1024 * 1024
+
+
+_AT_ONCE = threading.BoundedSemaphore(3)
+"""Held while a commit is listed, which takes several times the memory of the finished tree."""
 
 
 class GitTree(ListedTree):
@@ -45,13 +51,15 @@ class GitTree(ListedTree):
         sparse: Sequence[str] = (),
         filtered: bool = True,
         max_file_bytes: int = MAX_FILE_BYTES,
+        limits: TreeLimits = DEFAULT_LIMITS,
     ) -> None:
         """List ``commit``, which must be in ``cache``; ``ignore`` and ``sparse`` are those of the spec.
 
         Without ``filtered`` no ignore rules are used: for a tree that becomes a part of another one.
 
-        Raises :class:`StorageError` when the cache does not have it, :class:`IgnoreInvalid` when the rules of
-        a ``.sourceignore`` are too many, :class:`SparsePathMissing` when there is nothing at such a path.
+        Raises :class:`StorageError` when the cache does not have it, :class:`SourceTooLarge` when it holds more than
+        ``limits``, :class:`IgnoreInvalid` when the rules of a ``.sourceignore`` are too many,
+        :class:`SparsePathMissing` when there is nothing at such a path.
         """
         super().__init__()
         self.commit = commit
@@ -60,15 +68,14 @@ class GitTree(ListedTree):
         self._cache = cache
         self._limit = max_file_bytes
         self._reader = BlobReader(cache.path)
-        # One record per visible file, in the order of the index: blob id, size, whether it is executable.
-        self._index: dict[str, int] = {}
+        # By the numbers of files: blob id, size, whether it is executable.
         self._id_length = len(commit) // 2
         self._ids = bytearray()
         self._sizes = array("Q")
         self._executable = bytearray()
         cache.pin(commit)
         try:
-            self._load(ignore, [clean_path(path) for path in sparse], filtered)
+            self._load(ignore, [clean_path(path) for path in sparse], filtered, limits)
         except BaseException:
             self.close()
             raise
@@ -77,81 +84,106 @@ class GitTree(ListedTree):
         self._reader.close()
         self._cache.unpin(self.commit)
 
-    def _has_file(self, path: str) -> bool:
-        return path in self._index
-
-    def _file_id(self, path: str) -> str:
-        return self._blob(self._index[path])
+    def _file_id(self, path: str, number: int) -> str:
+        return self._blob(number)
 
     def read(self, path: str) -> bytes:
-        index = self._index.get(path)
-        if index is None:
+        number = self._number(path)
+        if number < 0:
             raise self._no_file(path)
-        if self._sizes[index] > self._limit:
+        if self._sizes[number] > self._limit:
             raise TooLarge(f"is larger than {self._limit} bytes", file=path)
         try:
-            return self._reader.read(self._blob(index))
+            return self._reader.read(self._blob(number))
         except CacheDamaged as error:
             self._cache.condemn()
             raise TreeError(str(error), file=path) from None
         except StorageError as error:
             raise TreeError(str(error), file=path) from None
 
-    def _entry(self, path: str) -> Entry | None:
-        index = self._index.get(path)
-        if index is None:
-            return None
-        return Entry(path, False, bool(self._executable[index]), self._sizes[index])
+    def size(self, path: str) -> int:
+        """Bytes of a file, 0 when there is none."""
+        number = self._number(path)
+        return self._sizes[number] if number >= 0 else 0
+
+    def _entry(self, path: str, number: int) -> Entry:
+        return Entry(path, False, bool(self._executable[number]), self._sizes[number])
 
     def contents(self, paths: Sequence[str]) -> Iterator[tuple[int, Iterator[bytes]]]:
         """Yield size and content in chunks of each of these files, in order; no limit on the size."""
-        yield from stream(self._cache.path, [self._blob(self._index[path]) for path in paths])
+        yield from stream(self._cache.path, [self._blob(self._number(path)) for path in paths])
 
-    def _blob(self, index: int) -> str:
-        start = index * self._id_length
+    def _blob(self, number: int) -> str:
+        start = number * self._id_length
         return self._ids[start : start + self._id_length].hex()
 
-    def _load(self, ignore: str | None, sparse: Sequence[str], filtered: bool) -> None:
+    def _load(self, ignore: str | None, sparse: Sequence[str], filtered: bool, limits: TreeLimits) -> None:
+        with _AT_ONCE:
+            self._load_listed(self._listed(sparse, limits), ignore, sparse, filtered, limits)
+
+    def _load_listed(
+        self, listed: bytes, ignore: str | None, sparse: Sequence[str], filtered: bool, limits: TreeLimits
+    ) -> None:
+        rules = IgnoreRules.none()
+        if filtered:
+            blobs = {path: (blob, size) for _, blob, size, path in _ignore_files(listed)}
+            sizes = {path: size for path, (_, size) in blobs.items()}
+            rules = read_rules(sizes, lambda path: self._reader.read(blobs[path][0]), ignore)
+        listing, missing, count = Listing(), dict.fromkeys(sparse), limits.count()
+        for mode, blob, size, path in _narrowed(_parse(listed), missing):
+            check_path(path)
+            if mode == _SUBMODULE:
+                self.submodules[path] = blob
+            if mode not in _FILE_MODES or rules.ignores(path):
+                # A directory stays although nothing in it is visible, unless it is itself left out.
+                directory = path if mode == _SUBMODULE else path.rpartition("/")[0]
+                _add_directory(directory, listing, rules)
+                continue
+            if filtered:
+                count.add_file(size)
+            listing.add_file(path, len(self._sizes))
+            self._ids += bytes.fromhex(blob)
+            self._sizes.append(size)
+            self._executable.append(mode == _EXECUTABLE)
+        if missing:
+            raise SparsePathMissing(
+                "failed to sparse checkout directories : "
+                f"sparse checkout dir '{next(iter(missing))}' does not exist in repository"
+            )
+        listing.put_into(self)
+        self._hidden = {path for path in self._directories if rules.ignores(path, is_directory=True)}
+
+    def _listed(self, sparse: Sequence[str], limits: TreeLimits) -> bytes:
+        """What Git lists, as it prints it; counted while it is printed, as a few trees can be listed without end."""
+        count, head = limits.count(), len(self.commit) + _HEAD
+        narrow = list(dict.fromkeys(sparse)) if "" not in sparse else []
+        if sum(len(path) + 1 for path in narrow) > _ARGUMENTS:
+            narrow = []
+
+        def watch(chunk: bytes) -> None:
+            records = chunk.count(0)
+            count.add(records, max(0, len(chunk) - records * head))
+
         finished = run(
-            ["ls-tree", "-r", "-z", "-l", "--full-tree", "--end-of-options", self.commit],
+            ["ls-tree", "-r", "-t", "-z", "-l", "--full-tree", "--end-of-options", self.commit, *narrow],
             git_dir=self._cache.path,
+            environment={"GIT_LITERAL_PATHSPECS": "1"},
             timeout=LISTING_TIMEOUT,
             max_output=MAX_LISTING,
+            watch=watch,
         )
         if finished.status:
             self._cache.condemn()
             raise CacheDamaged(f"the repository cache lacks the commit {self.commit}")
-        listed = _narrowed(list(_parse(finished.output)), sparse)
-        self.submodules = {path: blob for mode, blob, _, path in listed if mode == _SUBMODULE}
-        files = [record for record in listed if record[0] in _FILE_MODES]
-        rules = IgnoreRules.none()
-        if filtered:
-            blobs = {path: (blob, size) for _, blob, size, path in files if _is_ignore_file(path)}
-            sizes = {path: size for path, (_, size) in blobs.items()}
-            rules = read_rules(sizes, lambda path: self._reader.read(blobs[path][0]), ignore)
-        children: dict[str, set[str]] = {"": set()}
-        for mode, blob, size, path in listed:
-            is_file = mode in _FILE_MODES
-            if not is_file or rules.ignores(path):
-                # A directory stays although nothing in it is visible, unless it is itself left out.
-                directory = path if mode == _SUBMODULE else path.rpartition("/")[0]
-                self._add_directory(directory, children, rules)
-                continue
-            self._index[path] = len(self._sizes)
-            self._ids += bytes.fromhex(blob)
-            self._sizes.append(size)
-            self._executable.append(mode == _EXECUTABLE)
-            link(path, children)
-        self._names = {path: tuple(sorted(names)) for path, names in children.items()}
-        self._hidden = {path for path in self._names if rules.ignores(path, is_directory=True)}
+        return finished.output
 
-    def _add_directory(self, path: str, children: dict[str, set[str]], rules: IgnoreRules) -> None:
-        while path and path not in children:
-            if not rules.ignores(path, is_directory=True):
-                children[path] = set()
-                link(path, children)
-                return
-            path = path.rpartition("/")[0]
+
+def _add_directory(path: str, listing: Listing, rules: IgnoreRules) -> None:
+    while path and path not in listing:
+        if not rules.ignores(path, is_directory=True):
+            listing.add_directory(path)
+            return
+        path = path.rpartition("/")[0]
 
 
 def read_rules(files: Mapping[str, int], read: Callable[[str], bytes], ignore: str | None) -> IgnoreRules:
@@ -159,10 +191,15 @@ def read_rules(files: Mapping[str, int], read: Callable[[str], bytes], ignore: s
 
     Raises :class:`IgnoreInvalid`.
     """
-    texts: dict[str, str] = {}
+    if len(files) > MAX_FILES:
+        raise IgnoreInvalid(f"there are {len(files)} {IGNORE_FILE} files, more than {MAX_FILES}")
+    left, texts = MAX_BYTES, {}
     for path, size in files.items():
-        if size > MAX_IGNORE_BYTES:
-            raise IgnoreInvalid(f"{path} is larger than {MAX_IGNORE_BYTES} bytes")
+        left -= size
+        if left < 0:
+            raise IgnoreInvalid(
+                f"{path} is larger than {MAX_BYTES} bytes, alone or with the {IGNORE_FILE} files before it"
+            )
         texts[path.rpartition("/")[0]] = read(path).decode("utf-8", "surrogateescape")
     return IgnoreRules(texts, ignore)
 
@@ -170,14 +207,30 @@ def read_rules(files: Mapping[str, int], read: Callable[[str], bytes], ignore: s
 _EXECUTABLE = "100755"
 _FILE_MODES = ("100644", _EXECUTABLE, "100664")
 _SUBMODULE = "160000"
+_DIRECTORY = "040000"
+_HEAD = len("100644 blob ") + len(" 1234567\t\0")
+"""Bytes of a record beside the id and the path, at least."""
+_ARGUMENTS = 32 * 1024
+"""Bytes of paths that Git is given to list; with more of them it lists all."""
 
 
 def _parse(listing: bytes) -> Iterator[tuple[str, str, int, str]]:
-    for record in listing.decode("utf-8", "surrogateescape").split("\0"):
-        head, tab, path = record.partition("\t")
-        if tab and _is_safe(path):
-            mode, _, blob, size = head.split()
+    """Yield mode, id, size and path of all that may be used, directories as such left out."""
+    start = 0
+    while (end := listing.find(b"\0", start)) >= 0:
+        head, _, name = listing[start:end].partition(b"\t")
+        start = end + 1
+        path = name.decode("utf-8", "surrogateescape")
+        mode, _, blob, size = head.decode("ascii").split()
+        if mode != _DIRECTORY and _is_safe(path):
             yield mode, blob, int(size) if size.isdecimal() else 0, path
+
+
+def _ignore_files(listing: bytes) -> Iterator[tuple[str, str, int, str]]:
+    if IGNORE_FILE.encode() + b"\0" in listing:
+        for record in _parse(listing):
+            if record[0] in _FILE_MODES and record[3].rpartition("/")[2] == IGNORE_FILE:
+                yield record
 
 
 def _is_safe(path: str) -> bool:
@@ -187,27 +240,24 @@ def _is_safe(path: str) -> bool:
 _UNSAFE = ("", ".", "..")
 
 
-def _is_ignore_file(path: str) -> bool:
-    return path.rpartition("/")[2] == IGNORE_FILE
-
-
 def _narrowed(
-    listed: list[tuple[str, str, int, str]], sparse: Sequence[str]
-) -> list[tuple[str, str, int, str]]:
-    """Return what is at or below the paths of ``sparse``, everything when there are none."""
+    listed: Iterable[tuple[str, str, int, str]], sparse: dict[str, None]
+) -> Iterator[tuple[str, str, int, str]]:
+    """Yield what is at or below the paths of ``sparse``, everything when there are none; drop those that are found."""
     if not sparse or "" in sparse:
-        return listed
-    missing = dict.fromkeys(sparse)
-    kept = []
+        sparse.clear()
+        yield from listed
+        return
+    wanted = frozenset(sparse)
     for record in listed:
-        inside = [path for path in sparse if record[3] == path or record[3].startswith(path + "/")]
+        inside = [path for path in _with_parents(record[3]) if path in wanted]
+        for path in inside:
+            sparse.pop(path, None)
         if inside:
-            kept.append(record)
-            for path in inside:
-                missing.pop(path, None)
-    if missing:
-        raise SparsePathMissing(
-            "failed to sparse checkout directories : "
-            f"sparse checkout dir '{next(iter(missing))}' does not exist in repository"
-        )
-    return kept
+            yield record
+
+
+def _with_parents(path: str) -> Iterator[str]:
+    while path:
+        yield path
+        path = path.rpartition("/")[0]

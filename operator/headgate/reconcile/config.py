@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headgate.apply.stages import GroupKind
+from headgate.git.limits import DEFAULT_LIMITS
 from headgate.reconcile.election import Timing
 
 
@@ -32,6 +33,10 @@ class Config:
     concurrent_ssa: int = 8
     concurrent_fetches: int = 32
     """Questions to Git servers and clouds, and fetches, that are under way at once."""
+    max_source_entries: int = DEFAULT_LIMITS.entries
+    """Files and directories that one source may have."""
+    max_source_size: int = DEFAULT_LIMITS.size
+    """Bytes of its files, and of what is fetched for it at once."""
     max_fetch_timeout: float = 600.0
     """The longest ``spec.timeout`` of a GitRepository that is honoured."""
     requeue_dependency: float = 30.0

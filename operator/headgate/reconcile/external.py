@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from headgate.api.source import Artifact
+from headgate.git.errors import SourceTooLarge
 from headgate.reconcile.artifacts import ArtifactError, ArtifactFetcher
 from headgate.reconcile.store import SourceKey
 from headgate.reconcile.trees import SourceTrees
@@ -91,13 +92,13 @@ class ExternalSources:
     async def _run(self, key: SourceKey, fetch: _Fetch) -> None:
         try:
             tree = await self._fetcher.fetch(key, fetch.artifact)
-        except ArtifactError as error:
-            fetch.error, fetch.failed_at = error, self._clock()
+            self._trees.put(key, fetch.artifact.revision, tree)
+        except (ArtifactError, SourceTooLarge) as error:
+            fetch.error = error if isinstance(error, ArtifactError) else ArtifactError(str(error))
+            fetch.failed_at = self._clock()
         except Exception as error:
             _log.exception("%s: artifact not fetched", key)
             fetch.error, fetch.failed_at = ArtifactError(f"failed to fetch artifact: {error}"), self._clock()
-        else:
-            self._trees.put(key, fetch.artifact.revision, tree)
         finally:
             fetch.task = None
         self._on_news(key)

@@ -22,6 +22,7 @@ from headgate.api import GitRepository, InvalidSpec, ObjectKey, labels, reasons
 from headgate.git.cache import Caches
 from headgate.git.client import Remote
 from headgate.git.errors import AuthenticationFailed, GitError, StorageError
+from headgate.git.limits import TreeLimits
 from headgate.git.reflists import Asking, RefLists
 from headgate.git.refs import Reference
 from headgate.git.storage import ArtifactStorage
@@ -83,7 +84,8 @@ class SourceReconciler:
         self._artifacts = artifacts
         self._written, self._available = written, available
         self.caches = Caches(config.storage_path / "git")
-        self._fetcher = SourceFetcher(self.caches, artifacts)
+        self._limits = TreeLimits(config.max_source_entries, config.max_source_size)
+        self._fetcher = SourceFetcher(self.caches, artifacts, self._limits)
         self._inputs = SourceInputs(client, store, trees, max_timeout=config.max_fetch_timeout)
         self._report = SourceReport(events, config.jitter)
         self.lists = RefLists(lambda asked: measure.refs_wanted(asked=asked))
@@ -178,7 +180,13 @@ class SourceReconciler:
         address = RemoteUrl.parse(spec.url)
         credentials = await self._inputs.credentials(source, address)
         plan = await self._inputs.plan(source)
-        remote = Remote(address, credentials, timeout=spec.timeout, limit=self._config.max_fetch_timeout)
+        remote = Remote(
+            address,
+            credentials,
+            timeout=spec.timeout,
+            limit=self._config.max_fetch_timeout,
+            max_bytes=self._limits.size,
+        )
         if since is None:
             # The next visit is then due by the time of the answer, so that no knowledge is older than the interval.
             since = time.monotonic() - spec.interval / 2
@@ -337,7 +345,11 @@ class SourceReconciler:
         tree = await STORAGE.run(key.namespace, self._fetcher.reopen, key, url, commit, shape)
         if tree is None:
             return
-        self._trees.put(key, artifact["revision"], tree)
+        try:
+            self._trees.put(key, artifact["revision"], tree)
+        except GitError as error:
+            _log.error("%s: the commit in the cache cannot be used: %s", key, error)
+            return
         self._available(key)
 
     async def _finalize(self, key: SourceKey, obj: Obj) -> Outcome:

@@ -15,6 +15,7 @@ from headgate.git.checkout import Shape, check_out
 from headgate.git.client import Remote
 from headgate.git.compose import PackableTree
 from headgate.git.errors import GitError
+from headgate.git.limits import DEFAULT_LIMITS, TreeLimits
 from headgate.git.refs import Resolved
 from headgate.git.storage import Artifact, ArtifactStorage
 from headgate.git.url import RemoteUrl
@@ -50,8 +51,10 @@ class Stored:
 class SourceFetcher:
     """See the module's text. One for all sources; ``caches`` are theirs."""
 
-    def __init__(self, caches: Caches, artifacts: ArtifactStorage) -> None:
-        self._caches, self._artifacts = caches, artifacts
+    def __init__(
+        self, caches: Caches, artifacts: ArtifactStorage, limits: TreeLimits = DEFAULT_LIMITS
+    ) -> None:
+        self._caches, self._artifacts, self._limits = caches, artifacts, limits
 
     def fetch(
         self,
@@ -70,7 +73,11 @@ class SourceFetcher:
         if source.spec.verify is not None and plan.keys is not None:
             objects = remote.objects(resolved, commits)
             verified = verify(source.spec.verify.mode, resolved, *objects, plan.keys)
-        tree = check_out(remote, commits, commit, plan.shape) if plan.shape.submodules else None
+        tree = (
+            check_out(remote, commits, commit, plan.shape, limits=self._limits)
+            if plan.shape.submodules
+            else None
+        )
         return Fetched(commit, verified, tree)
 
     def store(
@@ -86,18 +93,18 @@ class SourceFetcher:
     ) -> Stored:
         """Open the tree of what was fetched, and pack it unless it is ``stored``; raises :class:`GitError`."""
         commit = fetched.commit
-        tree = fetched.tree or check_out(remote, commits, commit, plan.shape)
+        tree = fetched.tree or check_out(remote, commits, commit, plan.shape, limits=self._limits)
         try:
             artifact = None
             if not stored:
                 artifact = self._artifacts.publish(
                     tree, source.namespace, source.name, commit, resolved.revision
                 )
-            _, subject = commits.git("log", "-1", "--format=%s", commit)
+            subject = commits.subject(commit)
         except BaseException:
             tree.close()
             raise
-        return Stored(artifact, tree, subject.decode(errors="replace").strip())
+        return Stored(artifact, tree, subject)
 
     def reopen(self, key: SourceKey, url: str, commit: str, shape: Shape) -> PackableTree | None:
         """The tree of a commit that an earlier process fetched, without asking the remote; None if it cannot be had."""
@@ -106,7 +113,7 @@ class SourceFetcher:
             commits = self._caches.open(key.namespace, key.name, str(address))
             if not commits.has(commit):
                 return None
-            return check_out(Remote(address), commits, commit, shape, offline=True)
+            return check_out(Remote(address), commits, commit, shape, offline=True, limits=self._limits)
         except GitError as error:
             _log.info("%s: the cached commit %s cannot be used: %s", key, commit, error)
             return None

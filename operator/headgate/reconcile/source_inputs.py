@@ -124,6 +124,7 @@ class SourceInputs:
     def _includes(self, source: GitRepository) -> list[tuple[Included, Obj]]:
         """What is included, and the artifact that its status tells of."""
         found: list[tuple[Included, Obj]] = []
+        self._refuse_circle(source)
         for include in source.spec.include:
             name = include.repository.name
             key = SourceKey(GIT_REPOSITORY, source.namespace, name)
@@ -134,7 +135,6 @@ class SourceInputs:
                     f'gitrepositories.source.toolkit.fluxcd.io "{name}" not found',
                     reasons.NOT_FOUND,
                 )
-            self._refuse_circle(source, key)
             artifact = (other.get("status") or {}).get("artifact")
             if artifact is None:
                 raise IncludeUnavailable(f"no artifact available for include '{name}'", reasons.NO_ARTIFACT)
@@ -144,19 +144,20 @@ class SourceInputs:
             found.append((Included(name, tree, include.from_path, include.target_path), artifact))
         return found
 
-    def _refuse_circle(self, source: GitRepository, first: SourceKey) -> None:
+    def _refuse_circle(self, source: GitRepository) -> None:
         """Repositories that include each other would grow without end."""
-        pending, seen = [first], set()
+        pending = [(include.repository.name, include.repository.name) for include in source.spec.include]
+        seen: set[str] = set()
         while pending:
-            key = pending.pop()
-            if key.object == source.key:
-                raise IncludeFailed(f"'{first.name}' cannot be included: it includes '{source.name}' itself")
-            obj = self._store.source(key)
-            if key in seen or obj is None:
+            name, first = pending.pop()
+            if name == source.name:
+                raise IncludeFailed(f"'{first}' cannot be included: it includes '{source.name}' itself")
+            if name in seen:
                 continue
-            seen.add(key)
-            for each in obj["spec"].get("include") or []:
-                pending.append(SourceKey(GIT_REPOSITORY, source.namespace, each["repository"]["name"]))
+            seen.add(name)
+            obj = self._store.source(SourceKey(GIT_REPOSITORY, source.namespace, name))
+            for each in (obj or {"spec": {}})["spec"].get("include") or []:
+                pending.append((each["repository"]["name"], first))
 
     def observed_shape(self, key: SourceKey, status: Obj) -> Shape | None:
         """What the artifact was made with, None when what it included is not at hand."""

@@ -7,17 +7,24 @@ build that reads from it has ended.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
+from headgate.git.errors import SourceTooLarge
+from headgate.git.limits import DEFAULT_LIMITS
 from headgate.kustomize.tree import Tree
 from headgate.reconcile.store import SourceKey
 
 
 class ClosableTree(Tree, Protocol):
     """A tree with resources of its own."""
+
+    @property
+    def weight(self) -> int:
+        """How many files and directories it has."""
 
     def close(self) -> None:
         """Release them; the tree is not read afterwards."""
@@ -31,15 +38,46 @@ class _Held:
     replaced: bool = False
 
 
-class SourceTrees:
-    """At most one current tree per source. Used from the event loop only; the trees are read in threads."""
+TREES = 16
+"""How often the largest allowed tree fits into what all trees may take together."""
 
-    def __init__(self) -> None:
+
+class SourceTrees:
+    """At most one current tree per source. Used from the event loop only; the trees are read in threads.
+
+    All trees together are bounded, and no namespace may take more than it leaves to others.
+    """
+
+    def __init__(self, max_entries: int = TREES * DEFAULT_LIMITS.entries) -> None:
+        """``max_entries``: files and directories of all trees."""
         self._held: dict[SourceKey, _Held] = {}
+        self._max_entries = max_entries
+        self._weights: Counter[str] = Counter()
+
+    @property
+    def weight(self) -> int:
+        """Files and directories of all current trees."""
+        return self._weights.total()
 
     def put(self, key: SourceKey, revision: str, tree: ClosableTree) -> None:
-        """Make ``tree`` the current one of the source."""
+        """Make ``tree`` the current one of the source.
+
+        Raises :class:`SourceTooLarge`, closes the tree and keeps the one before, when the trees of its namespace
+        become too large together.
+        """
+        before = self._held.get(key)
+        of_namespace = self._weights[key.namespace] - (before.tree.weight if before is not None else 0)
+        wanted = of_namespace + tree.weight
+        share = (self._max_entries - self._weights.total() + self._weights[key.namespace]) // 2
+        if wanted > share:
+            tree.close()
+            raise SourceTooLarge(
+                f"the sources of namespace '{key.namespace}' have {wanted} files and directories together, and with "
+                f"the sources of others in mind it may have {share}; leave out what is not needed with spec.ignore, "
+                "or raise the operator's --max-source-entries"
+            )
         self.drop(key)
+        self._weights[key.namespace] = wanted
         self._held[key] = _Held(revision, tree)
 
     def has(self, key: SourceKey, revision: str) -> bool:
@@ -72,6 +110,9 @@ class SourceTrees:
         held = self._held.pop(key, None)
         if held is None:
             return
+        self._weights[key.namespace] -= held.tree.weight
+        if not self._weights[key.namespace]:
+            del self._weights[key.namespace]
         held.replaced = True
         if not held.users:
             held.tree.close()

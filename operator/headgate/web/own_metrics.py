@@ -40,6 +40,7 @@ _CACHES = {
     "git_bytes": ("headgate_git_cache_bytes", "Size on disk of the Git caches of all GitRepositories."),
     "live_objects": ("headgate_live_objects", "Managed objects whose present state is kept."),
     "watches": ("headgate_live_watches", "Watches of managed objects that are open."),
+    "source_entries": ("headgate_source_entries", "Files and directories of the sources' current trees."),
     "remotes": ("headgate_git_remotes", "Git remotes whose last answer is kept."),
 }
 

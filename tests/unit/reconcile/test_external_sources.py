@@ -20,6 +20,7 @@ KEY = SourceKey("Bucket", "apps", "podinfo")
 
 class Tree(MemoryTree):
     closed = False
+    weight = 1
 
     def close(self) -> None:
         self.closed = True

@@ -1,0 +1,89 @@
+"""How much one source may hold. Pure.
+
+A commit of a few KiB can have millions of paths, because a tree may hold another one many times, and a small pack can
+unfold to many GiB. So paths are counted while they are listed, and sizes before anything is read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from headgate.git.errors import SourceTooLarge
+
+__all__ = ["DEFAULT_LIMITS", "GIT_MEMORY", "Count", "TreeLimits", "check_path"]
+
+GIT_MEMORY = 384 << 20
+"""Bytes of memory of one Git process: a small pack can ask for any amount, through deltas."""
+MAX_NAME = 255
+MAX_PATH = 4096
+"""As file systems have it: what is longer could not be checked out either."""
+MAX_DEPTH = 256
+PATH_BYTES = 160
+"""Bytes of an average path, ample: ``entries`` times this is what all paths may have together."""
+
+
+@dataclass(frozen=True, slots=True)
+class TreeLimits:
+    """What one source may hold."""
+
+    entries: int = 200_000
+    """Files and directories (``--max-source-entries``), about 120 bytes of memory each."""
+    size: int = 2 << 30
+    """Bytes of the files that are not left out, and of the pack that is fetched (``--max-source-size``)."""
+
+    @property
+    def path_bytes(self) -> int:
+        """What all paths may have together."""
+        return self.entries * PATH_BYTES
+
+    def count(self) -> Count:
+        """Start to count."""
+        return Count(self)
+
+
+DEFAULT_LIMITS = TreeLimits()
+
+
+class Count:
+    """What a source has so far; each addition raises :class:`SourceTooLarge` when that is too much."""
+
+    def __init__(self, limits: TreeLimits) -> None:
+        self._limits = limits
+        self._entries = self._path_bytes = self._size = 0
+
+    def add(self, entries: int, path_bytes: int) -> None:
+        """Add entries whose paths have so many bytes together."""
+        self._entries += entries
+        self._path_bytes += path_bytes
+        if self._entries > self._limits.entries:
+            raise SourceTooLarge(
+                f"it has more than {self._limits.entries} files and directories; name what is needed in "
+                "spec.sparseCheckout, or raise the operator's --max-source-entries"
+            )
+        if self._path_bytes > self._limits.path_bytes:
+            raise SourceTooLarge(
+                f"its paths have more than {self._limits.path_bytes} bytes together; name what is needed in "
+                "spec.sparseCheckout, or raise the operator's --max-source-entries"
+            )
+
+    def add_file(self, size: int) -> None:
+        """Add the content of a file that is not left out."""
+        self._size += size
+        if self._size > self._limits.size:
+            raise SourceTooLarge(
+                f"its files have more than {self._limits.size} bytes; leave out what is not needed with "
+                "spec.ignore or a .sourceignore, or raise the operator's --max-source-size"
+            )
+
+
+def check_path(path: str) -> None:
+    """Raise :class:`SourceTooLarge` for a path that no file system takes."""
+    if len(path) > MAX_NAME // 4 and (
+        len(path.encode("utf-8", "surrogateescape")) > MAX_PATH
+        or max(len(name.encode("utf-8", "surrogateescape")) for name in path.split("/")) > MAX_NAME
+    ):
+        raise SourceTooLarge(
+            f"the path '{path[:80]}…' is longer than {MAX_PATH} bytes, or a name in it than {MAX_NAME}"
+        )
+    if path.count("/") >= MAX_DEPTH:
+        raise SourceTooLarge(f"the path '{path[:80]}…' is nested deeper than {MAX_DEPTH} directories")
