@@ -77,7 +77,7 @@ class ResMap:
         """Add a resource; raises IdConflict when its identity is taken."""
         identity, current = resource.id(), self._current_ids()
         if current.positions(identity):
-            raise IdConflict("may not add a resource with an id that is already taken", object=str(identity))
+            raise IdConflict("may not add a resource with an id that is already taken", object=str(resource))
         position = resource.position = self._next
         self._resources[position] = resource
         self._next += 1
@@ -127,21 +127,21 @@ class ResMap:
             if resource.behavior in ("merge", "replace"):
                 raise ResourceError(
                     f"does not exist; cannot {resource.behavior} a generated object into it",
-                    object=str(identity),
+                    object=str(resource),
                 )
             self.append(resource)
             return
         if len(matches) > 1:
             raise ResourceError(
                 "several objects have or had the id that a generated object is to be merged into",
-                object=str(identity),
+                object=str(resource),
             )
         old = matches[0]
         if resource.behavior not in ("merge", "replace"):
             raise ResourceError(
                 f"exists already; behavior {resource.behavior or 'unspecified'!r} cannot be used on it, "
                 "it must be merge or replace",
-                object=str(identity),
+                object=str(resource),
             )
         merges = resource.behavior == "merge"
         _inherit(resource, old)
@@ -171,8 +171,7 @@ class ResMap:
         if not self._shared:
             return
         second = min(sorted(index.positions(identity))[1] for identity in self._shared)
-        identity = self._resources[second].id()
-        raise IdConflict("two resources end up with the same id", object=str(identity))
+        raise IdConflict("two resources end up with the same id", object=str(self._resources[second]))
 
 
 def _current(resource: Resource) -> Collection[ResId]:

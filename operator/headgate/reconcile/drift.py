@@ -13,6 +13,8 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from headgate.apply.options import Owner
+
 FIRST = 4.0
 """Seconds before the second correction."""
 LONGEST = 300.0
@@ -55,11 +57,21 @@ class DriftBackoff:
         return history.next_at - now
 
 
-def describe(live: Mapping[str, Any], own: str) -> str:
+def describe(live: Mapping[str, Any], own: str, owner: Owner | None = None) -> str:
     """Who changed the object last, and which of its fields: ``kubectl-edit changed spec.replicas``; empty if unknown.
 
-    Read from the newest entry of ``managedFields`` that is not ours and not of a subresource such as status.
+    Read from the newest entry of ``managedFields`` that is not ours and not of a subresource such as status. When the
+    labels are not those of ``owner`` any more, another Kustomization applied the object, and which one comes first.
     """
+    marks = live["metadata"].get("labels") or {}
+    if owner is not None and any(marks.get(k) != v for k, v in owner.labels.items()):
+        name, namespace = (marks.get(k) for k in owner.labels)
+        taken = f"Kustomization/{namespace}/{name} has taken it over" if name and namespace else ""
+        return ": ".join(filter(None, (taken, _changes(live, own))))
+    return _changes(live, own)
+
+
+def _changes(live: Mapping[str, Any], own: str) -> str:
     entries = [
         e
         for e in live["metadata"].get("managedFields") or ()

@@ -256,7 +256,8 @@ class LiveObjects:
         ref = ref_of(obj)
         news = self._known.observe(self._client.cluster, ref, obj)
         if news is News.DRIFTED:
-            self._drifted(ref, self._owner(ref), describe(obj, FIELD_MANAGER))
+            owner = self._owner(ref)
+            self._drifted(ref, owner, describe(obj, FIELD_MANAGER, owner))
         return _trace(obj) if news is News.STRANGER and ref not in self._followers else essence(obj)
 
     def _owner(self, ref: ObjectRef) -> Owner | None:

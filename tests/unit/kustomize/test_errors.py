@@ -94,7 +94,7 @@ CASES: list[tuple[str, dict[str, str], type[BuildError], str]] = [
         "resources: [a.yaml, b.yaml]",
         {"app/a.yaml": MAP, "app/b.yaml": f"\n{MAP}"},
         IdConflict,
-        "app/b.yaml:2, ConfigMap/default/a: may not add a resource with an id that is already taken",
+        "app/b.yaml:2, ConfigMap/a: may not add a resource with an id that is already taken",
     ),
     # The kustomization file
     (
@@ -155,7 +155,7 @@ CASES: list[tuple[str, dict[str, str], type[BuildError], str]] = [
         "resources: [a.yaml]\npatches: [{patch: '{kind: ConfigMap, apiVersion: v1, metadata: {name: b}}'}]",
         {"app/a.yaml": MAP},
         PatchError,
-        "app/kustomization.yaml, field patches[0], ConfigMap/default/b: the patch finds no object with this id",
+        "app/kustomization.yaml, field patches[0], ConfigMap/b: the patch finds no object with this id",
     ),
     (
         "resources: [w.yaml]\npatches: [{path: p.yaml}]",
@@ -384,7 +384,7 @@ EXACT: list[tuple[str, dict[str, str], str]] = [
     (
         f"patchesStrategicMerge: [p.yaml, '{PATCH_OF_B}']\nresources: [a.yaml]",
         {"app/a.yaml": MAP, "app/p.yaml": MAP},
-        f"{FILE}, field patchesStrategicMerge[1], ConfigMap/default/b: the patch finds no object with this id",
+        f"{FILE}, field patchesStrategicMerge[1], ConfigMap/b: the patch finds no object with this id",
     ),
     (
         "patchesStrategicMerge: ['{a: b']",

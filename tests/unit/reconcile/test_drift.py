@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from headgate.api import ObjectKey
+from headgate.apply import Owner
 from headgate.kube import ObjectRef
 from headgate.reconcile import drift
 from headgate.reconcile.controller import NOTHING_MORE, Controller, Outcome
@@ -161,3 +162,24 @@ def test_the_newest_foreign_writer_is_named_with_the_fields_it_holds() -> None:
 
 def test_without_a_foreign_writer_nothing_is_named() -> None:
     assert describe({"metadata": {}}, "ours") == ""
+
+
+@pytest.mark.parametrize(
+    ("labels", "entries", "what"),
+    [
+        (Owner("a", "ns").labels, [], ""),
+        (Owner("b", "other").labels, [], "Kustomization/other/b has taken it over"),
+        ({}, [], ""),
+        (
+            Owner("b", "ns").labels,
+            [{"manager": "hand", "fieldsV1": {"f:data": {"f:a": {}}}}],
+            "Kustomization/ns/b has taken it over: hand changed data.a",
+        ),
+    ],
+)
+def test_another_kustomization_is_named(
+    labels: dict[str, str], entries: list[dict[str, Any]], what: str
+) -> None:
+    """Its field manager is ours too: only the labels tell."""
+    live = {"metadata": {"labels": labels, "managedFields": entries}}
+    assert describe(live, "kustomize-controller", Owner("a", "ns")) == what

@@ -98,9 +98,9 @@ def _find(resources: ResMap, patch: Resource, source: str) -> Resource:
         return found[0]
     if found:
         raise PatchError(
-            "the patch fits several objects, as they have or had this id", file=source, object=str(identity)
+            "the patch fits several objects, as they have or had this id", file=source, object=str(patch)
         )
-    raise PatchError("the patch finds no object with this id", file=source, object=str(identity))
+    raise PatchError("the patch finds no object with this id", file=source, object=str(patch))
 
 
 def _merge_selected(
