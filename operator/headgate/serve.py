@@ -47,6 +47,7 @@ from headgate.reconcile.operator import Operator
 from headgate.reconcile.prerequisites import Prerequisites
 from headgate.reconcile.receivers import Receivers
 from headgate.reconcile.reporting import Reporter
+from headgate.reconcile.role import PodRole
 from headgate.reconcile.source import SourceReconciler
 from headgate.reconcile.store import GIT_REPOSITORY, KUSTOMIZATION, SourceKey, Store
 from headgate.reconcile.targets import Targets
@@ -57,7 +58,7 @@ from headgate.web.connections import Limits
 from headgate.web.descriptors import connections_per_site, raise_limit
 from headgate.web.hooks import hook_app
 from headgate.web.metrics import Metrics, metrics_app
-from headgate.web.probes import probe_app
+from headgate.web.probes import Check, answers, probe_app
 from headgate.web.server import WebServer, parse_address
 
 Obj = dict[str, Any]
@@ -88,7 +89,13 @@ async def serve(config: Config, turns: Turns) -> None:
         if program.receivers is not None:
             sites.append(("webhooks", hook_app(program.receivers, metrics.called), config.webhook_addr))
         # Whatever the loop does, the kubelet and the scraper get their answers.
-        live, ready = {"loop": watchdog.dead}, {"watches": program.not_watching}
+        live: dict[str, Check] = {"loop": watchdog.dead}
+        ready: dict[str, Check] = {"watches": program.not_watching}
+        if program.role is not None:
+            ready["role"] = program.role.unsettled
+        stored_at = parse_address(config.storage_addr)
+        if stored_at is not None and stored_at[1]:
+            ready["artifacts"] = answers(*stored_at)
         aside = [
             ("probes", probe_app(live, ready), config.health_addr),
             ("metrics", metrics_app(metrics), config.metrics_addr),
@@ -101,16 +108,22 @@ async def serve(config: Config, turns: Turns) -> None:
             ServerAside(lambda: WebServer(aside, limits, metrics)),
             WebServer(sites, limits, metrics),
         ):
-            if program.election is None or await _elected(program.election):
+            if program.election is None or await _elected(program.election, program.role):
                 await program.run()
     finally:
         await client.close()
 
 
-async def _elected(election: Election) -> bool:
+async def _elected(election: Election, role: PodRole | None) -> bool:
     """Stand by until we lead; False when a signal comes before."""
+
+    async def stand_by() -> None:
+        if role is not None:
+            await role.mark(leads=False)
+        await election.acquire()
+
     loop = asyncio.get_running_loop()
-    waiting = loop.create_task(election.acquire())
+    waiting = loop.create_task(stand_by())
     signals = (signal.SIGINT, signal.SIGTERM)
     for number in signals:
         loop.add_signal_handler(number, waiting.cancel)
@@ -146,6 +159,11 @@ class _Program:
                 config.leader_election,
             )
             if config.leader_election is not None
+            else None
+        )
+        self.role = (
+            PodRole(client, config.runtime_namespace, config.pod_name)
+            if self.election is not None and config.pod_name
             else None
         )
         self._parts: set[asyncio.Task[None]] = set()
@@ -292,7 +310,7 @@ class _Program:
             loop.create_task(self._events.run(), name="events"),
         }
         if self.election is not None:
-            self._parts.add(loop.create_task(self.election.keep(), name="leadership"))
+            self._parts.add(loop.create_task(self._lead(self.election), name="leadership"))
         if self._config.watch_configs_label_selector:
             self._parts.add(loop.create_task(self._configs.run(), name="configurations"))
         if self._notifier is not None:
@@ -332,10 +350,23 @@ class _Program:
             self._bases.close()
 
     def not_watching(self) -> str | None:
-        """A readiness check: None once the watches are established. Who stands by has no artifacts to serve."""
+        """A readiness check: None once the watches are established.
+
+        Who stands by has no artifacts to serve: it is ready only where nobody takes it for the leader.
+        """
         if self.election is not None and not self.election.leads:
+            if self.role is not None:
+                return None
             return f"standing by: {self.election.leader or 'nobody yet'} leads"
         return None if self._ready.is_set() else "the watches are not established yet"
+
+    async def _lead(self, election: Election) -> None:
+        marking = asyncio.create_task(self.role.mark(leads=True)) if self.role is not None else None
+        try:
+            await election.keep()
+        finally:
+            if marking is not None:
+                marking.cancel()
 
     async def _watch(self) -> None:
         """Kopf; it also takes the signals, and ends when one comes."""

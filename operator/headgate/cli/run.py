@@ -446,6 +446,7 @@ def command(
         release_lease=leader_election_release_on_cancel,
         fail_fast=not gates["DisableFailFastBehavior"],
         runtime_namespace=namespace,
+        pod_name=os.environ.get("POD_NAME", ""),
         watch_namespace="" if watch_all_namespaces else namespace,
         watch_label_selector=watch_label_selector,
         watch_configs_label_selector="" if gates["DisableConfigWatchers"] else watch_configs_label_selector,

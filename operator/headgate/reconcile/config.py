@@ -76,6 +76,8 @@ class Config:
     """Bring the field managers' entries of a refused object to the applied API version."""
     runtime_namespace: str = ""
     """The operator's own namespace; empty when unknown."""
+    pod_name: str = ""
+    """The operator's own pod, which is labelled while it leads; empty: it is not."""
     watch_namespace: str = ""
     """The only namespace whose custom resources are reconciled; empty: all."""
     watch_label_selector: str = ""

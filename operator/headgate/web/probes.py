@@ -1,20 +1,25 @@
 """``/healthz`` and ``/readyz``, for the kubelet.
 
-A check is a function that returns None when all is well and otherwise says in one line what is not. The
-answer is ``ok`` with status 200, or 500 with a line for each check, as controller-runtime writes it;
+A check is a function, a coroutine perhaps, that returns None when all is well and otherwise says in one line what is
+not. The answer is ``ok`` with status 200, or 500 with a line for each check, as controller-runtime writes it;
 ``?verbose`` asks for those lines in any case.
 """
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
 
-__all__ = ["Check", "probe_app"]
+__all__ = ["Check", "answers", "probe_app"]
 
-Check = Callable[[], str | None]
+Check = Callable[[], str | Awaitable[str | None] | None]
+
+ANSWER_TIMEOUT = 3.0
+"""Seconds that a server has to answer :func:`answers`."""
 
 _log = logging.getLogger("headgate.web")
 
@@ -32,7 +37,7 @@ def probe_app(
 
 def _handler(endpoint: str, checks: Mapping[str, Check]) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def answer(request: web.Request) -> web.Response:
-        failures = {name: _ask(name, check) for name, check in checks.items()}
+        failures = {name: await _ask(name, check) for name, check in checks.items()}
         lines = [
             f"[-]{name} failed: {failure}" if failure else f"[+]{name} ok"
             for name, failure in failures.items()
@@ -47,9 +52,31 @@ def _handler(endpoint: str, checks: Mapping[str, Check]) -> Callable[[web.Reques
     return answer
 
 
-def _ask(name: str, check: Check) -> str | None:
+def answers(host: str | None, port: int) -> Check:
+    """A check that a web server of ours is reached and answers, whatever it answers."""
+
+    async def check() -> str | None:
+        try:
+            async with asyncio.timeout(ANSWER_TIMEOUT):
+                reader, writer = await asyncio.open_connection(host or "localhost", port)
+                try:
+                    writer.write(b"HEAD / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                    answered = await reader.read(5)
+                finally:
+                    writer.close()
+        except TimeoutError:
+            return f"port {port} does not answer within {ANSWER_TIMEOUT:g} s"
+        except OSError as error:
+            return f"port {port} cannot be reached: {error.strerror or error}"
+        return None if answered.startswith(b"HTTP/") else f"port {port} does not answer"
+
+    return check
+
+
+async def _ask(name: str, check: Check) -> str | None:
     try:
-        return check()
+        found = check()
+        return await found if inspect.isawaitable(found) else found
     except Exception:
         _log.exception("the health check %s broke", name)
         return "the check itself broke, see the log"

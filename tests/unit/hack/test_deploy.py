@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
 
 import click
 import pytest
+import yaml
 
 from headgate import __version__
 from headgate.cli import main
 from headgate.kustomize import FolderTree, build
+from headgate.reconcile.role import LEADER, ROLE
 
 ROOT = Path(__file__).resolve().parents[3]
 DEPLOY = ROOT / "deploy"
 CRDS = {"gitrepositories.source.toolkit.fluxcd.io", "kustomizations.kustomize.toolkit.fluxcd.io"}
 
+INSTALLS = ["deploy", "deploy/tenancy", "deploy/tenancy-named"]
+COMPONENTS = ["consumers", "two-replicas", "webhook"]
+
 Obj = dict[str, Any]
+
+
+def with_components(tmp_path: Path) -> list[Obj]:
+    """deploy/tenancy with all components."""
+    overlay = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": [os.path.relpath(DEPLOY / "tenancy", tmp_path)],
+        "components": [os.path.relpath(DEPLOY / each, tmp_path) for each in COMPONENTS],
+    }
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
+    return build(FolderTree(Path("/")), str(tmp_path))
 
 
 def built(folder: str) -> list[Obj]:
@@ -29,7 +47,7 @@ def one(objects: list[Obj], kind: str, name: str = "") -> Obj:
     return found
 
 
-@pytest.mark.parametrize("folder", ["deploy", "deploy/tenancy"])
+@pytest.mark.parametrize("folder", INSTALLS)
 def test_an_install_is_complete_and_wired(folder: str) -> None:
     objects = built(folder)
     assert {o["metadata"]["name"] for o in objects if o["kind"] == "CustomResourceDefinition"} == CRDS
@@ -39,7 +57,11 @@ def test_an_install_is_complete_and_wired(folder: str) -> None:
     assert pod["spec"]["serviceAccountName"] == account["name"]
     assert pod["spec"]["containers"][0]["image"] == f"headgate:{__version__}"
     assert deployment["spec"]["selector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
-    assert one(objects, "Service")["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
+    # The leader has the label of its role only while it leads.
+    selector = dict(one(objects, "Service")["spec"]["selector"])
+    assert selector.pop(ROLE) == LEADER
+    assert selector.items() <= pod["metadata"]["labels"].items()
+    assert ROLE not in pod["metadata"]["labels"]
     namespace = one(objects, "Namespace")["metadata"]["name"]
     namespaced = [o for o in objects if "namespace" in o["metadata"]]
     assert {o["metadata"]["namespace"] for o in namespaced} == {namespace}
@@ -50,13 +72,13 @@ def test_an_install_is_complete_and_wired(folder: str) -> None:
         assert binding["subjects"] == [subject]
 
 
-@pytest.mark.parametrize(("folder", "admin"), [("deploy", True), ("deploy/tenancy", False)])
+@pytest.mark.parametrize(("folder", "admin"), [(each, each == "deploy") for each in INSTALLS])
 def test_only_the_plain_install_is_cluster_admin(folder: str, admin: bool) -> None:
     bound = {o["roleRef"]["name"] for o in built(folder) if o["kind"] == "ClusterRoleBinding"}
     assert ("cluster-admin" in bound) is admin
 
 
-@pytest.mark.parametrize("folder", ["deploy", "deploy/tenancy"])
+@pytest.mark.parametrize("folder", INSTALLS)
 def test_the_container_is_started_with_options_there_are(folder: str) -> None:
     (container,) = one(built(folder), "Deployment")["spec"]["template"]["spec"]["containers"]
     name, *arguments = container["args"]
@@ -82,6 +104,105 @@ def test_the_pod_meets_the_restricted_standard() -> None:
         "readOnlyRootFilesystem": True,
         "capabilities": {"drop": ["ALL"]},
     }
+
+
+def test_the_pod_is_watched_and_bounded() -> None:
+    deployment = one(built("deploy"), "Deployment")["spec"]
+    pod = deployment["template"]["spec"]
+    (container,) = pod["containers"]
+    paths = {probe: container[f"{probe}Probe"]["httpGet"] for probe in ("startup", "liveness", "readiness")}
+    assert paths == {
+        "startup": {"path": "/healthz", "port": "healthz"},
+        "liveness": {"path": "/healthz", "port": "healthz"},
+        "readiness": {"path": "/readyz", "port": "healthz"},
+    }
+    startup = container["startupProbe"]
+    assert startup["periodSeconds"] * startup["failureThreshold"] >= 120
+    assert pod["priorityClassName"] == "system-cluster-critical"
+    (quota,) = [o["spec"] for o in built("deploy") if o["kind"] == "ResourceQuota"]
+    assert pod["priorityClassName"] in quota["scopeSelector"]["matchExpressions"][0]["values"]
+    assert all(volume["emptyDir"]["sizeLimit"] for volume in pod["volumes"])
+    for resource in ("memory", "ephemeral-storage"):
+        assert container["resources"]["requests"][resource]
+        assert container["resources"]["limits"][resource]
+
+
+def test_an_update_starts_the_new_pod_before_it_ends_the_old_one() -> None:
+    """Which is safe because one of the two acts, and ends because who stands by is ready."""
+    deployment = one(built("deploy"), "Deployment")["spec"]
+    assert deployment["strategy"] == {
+        "type": "RollingUpdate",
+        "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0},
+    }
+    (container,) = deployment["template"]["spec"]["containers"]
+    assert "--enable-leader-election" in container["args"]
+    fields = {each["name"]: each["valueFrom"]["fieldRef"]["fieldPath"] for each in container["env"]}
+    assert fields == {"RUNTIME_NAMESPACE": "metadata.namespace", "POD_NAME": "metadata.name"}
+    (role,) = [o for o in built("deploy") if o["kind"] == "Role"]
+    assert {"apiGroups": [""], "resources": ["pods"], "verbs": ["patch"]} in role["rules"]
+
+
+def test_who_may_connect_is_said_for_every_port(tmp_path: Path) -> None:
+    """One policy takes everything away but what comes from the namespace itself; each other gives one port."""
+    objects = with_components(tmp_path)
+    policies = {o["metadata"]["name"]: o["spec"] for o in objects if o["kind"] == "NetworkPolicy"}
+    first = policies.pop("headgate")
+    assert first["podSelector"] == {}
+    assert set(first["policyTypes"]) == {"Ingress", "Egress"}
+    assert first["ingress"] == [{"from": [{"podSelector": {}}]}]
+    labels = one(objects, "Deployment")["spec"]["template"]["metadata"]["labels"]
+    given = {}
+    for policy in policies.values():
+        assert policy["podSelector"]["matchLabels"].items() <= labels.items()
+        (rule,) = policy["ingress"]
+        (port,) = rule["ports"]
+        given[port["port"]] = rule["from"]
+    (container,) = one(objects, "Deployment")["spec"]["template"]["spec"]["containers"]
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    everywhere = [{"namespaceSelector": {}}]
+    flux = {"kubernetes.io/metadata.name": "flux-system"}
+    assert given == {
+        ports["http-prom"]: everywhere,
+        ports["http-webhook"]: everywhere,
+        ports["http"]: [{"namespaceSelector": {"matchLabels": flux}}],
+    }
+    for service in (o for o in objects if o["kind"] == "Service"):
+        assert service["spec"]["selector"][ROLE] == LEADER
+
+
+@pytest.mark.parametrize("folder", ["deploy/tenancy", "deploy/tenancy-named"])
+def test_with_tenants_nothing_is_done_by_the_operators_own_identity(folder: str) -> None:
+    (container,) = one(built(folder), "Deployment")["spec"]["template"]["spec"]["containers"]
+    accounts = [each for each in container["args"] if "service-account" in each]
+    assert accounts == [
+        "--default-service-account=default",
+        "--default-kubeconfig-service-account=default",
+        "--default-decryption-service-account=default",
+    ]
+    assert {"--no-cross-namespace-refs", "--no-remote-bases"} <= set(container["args"])
+
+
+def test_where_accounts_are_named_no_role_of_the_cluster_lets_it_act_as_one() -> None:
+    for role in (o for o in built("deploy/tenancy-named") if o["kind"] in ("ClusterRole", "Role")):
+        for rule in role["rules"]:
+            assert not {"impersonate", "*"} & set(rule["verbs"])
+            assert "serviceaccounts/token" not in rule["resources"] or "create" not in rule["verbs"]
+    role, binding = yaml.safe_load_all((DEPLOY / "tenancy-named" / "account.yaml").read_text())
+    assert binding["roleRef"]["name"] == role["metadata"]["name"]
+    assert all(rule["resourceNames"] for rule in role["rules"])
+    (subject,) = binding["subjects"]
+    assert subject == one(built("deploy"), "ClusterRoleBinding", "headgate")["subjects"][0]
+
+
+def test_what_the_image_is_made_of_is_of_one_version() -> None:
+    dockerfile = (DEPLOY / "Dockerfile").read_text()
+    base = re.search(r"^ARG BASE=(\S+)$", dockerfile, re.MULTILINE)
+    assert base
+    assert re.fullmatch(r"python:\d+\.\d+\.\d+-slim-\w+", base[1])
+    assert set(re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE)) == {"${BASE}"}
+    installed = re.search(r"--no-install-recommends \\\n\s*(.+?) \\\n", dockerfile)
+    assert installed
+    assert all(re.fullmatch(r'"[a-z-]+=[\d.:~a-z*-]+"', each) for each in installed[1].split())
 
 
 def test_the_image_is_built_from_files_that_are_there_and_let_in() -> None:
