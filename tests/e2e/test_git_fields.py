@@ -26,7 +26,7 @@ Obj = dict[str, Any]
 
 def files_of(source: Obj) -> set[str]:
     """What is in a source's artifact."""
-    with urllib.request.urlopen(source["status"]["artifact"]["url"], timeout=10) as answer:
+    with urllib.request.urlopen(source["status"]["artifact"]["url"], timeout=60) as answer:
         data = answer.read()
     with tarfile.open(fileobj=io.BytesIO(data)) as archive:
         return {member.name for member in archive if member.isfile()}

@@ -62,7 +62,7 @@ def test_default_service_account(own: Area, start: Start) -> None:
         own.api.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta})
         role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "edit"}
         binding = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": meta}
-        own.api.apply({**binding, "roleRef": role, "subjects": [{"kind": "ServiceAccount", **meta}]})
+        own.api.bind({**binding, "roleRef": role, "subjects": [{"kind": "ServiceAccount", **meta}]})
         own.poke(KUSTOMIZATION, "apps")
         own.ready("apps")
 
@@ -135,8 +135,8 @@ def test_events_are_posted_as_flux_posts_them(own: Area, start: Start) -> None:
             own.kustomization("bad")
             own.ready("apps")
             own.failed("bad", "BuildFailed")
-            until("all is told", lambda: len(receiver.about(KUSTOMIZATION, "apps")) > 1, 20)
-            until("the failure is told", lambda: receiver.about(KUSTOMIZATION, "bad"), 20)
+            until("all is told", lambda: len(receiver.about(KUSTOMIZATION, "apps")) > 1)
+            until("the failure is told", lambda: receiver.about(KUSTOMIZATION, "bad"))
         assert receiver.tries > len(receiver.received)
         (stored,) = receiver.about(SOURCE, "source")
         at = datetime.fromisoformat(stored.pop("timestamp"))
@@ -209,11 +209,11 @@ def test_a_change_of_a_watched_configuration_acts_at_once(area: Area, kind: str)
     time.sleep(1.0)
     assert values() == {"v": "one", "w": "one"}
     labelled(area, kind, "watched", {"v": "two"}, WATCHED)
-    until("both are applied", lambda: values() == {"v": "two", "w": "two"}, 20)
+    until("both are applied", lambda: values() == {"v": "two", "w": "two"})
     area.api.delete("v1", kind, "watched", area.namespace)
-    until("its going is seen", lambda: values() == {"v": "none", "w": "two"}, 20)
+    until("its going is seen", lambda: values() == {"v": "none", "w": "two"})
     labelled(area, kind, "watched", {"v": "three"}, WATCHED)
-    until("its coming is seen", lambda: values() == {"v": "three", "w": "two"}, 20)
+    until("its coming is seen", lambda: values() == {"v": "three", "w": "two"})
 
 
 def test_configurations_are_not_watched_where_the_gate_says_so(own: Area, start: Start) -> None:
@@ -241,7 +241,7 @@ def test_an_overridden_manager_has_no_say(own: Area, start: Start) -> None:
             found = own.config_map("a")
             assert found is not None
             own.api.merge(found, {"data": {key: manager}}, manager=manager)
-        until("two are undone", lambda: set((own.config_map("a") or {})["data"]) == {"v", "z"}, 30)
+        until("two are undone", lambda: set((own.config_map("a") or {})["data"]) == {"v", "z"})
 
 
 CUSTOM = "widgets.options.test"
@@ -319,7 +319,7 @@ def test_a_failure_is_tried_again_after_the_retry_interval(area: Area) -> None:
     area.kustomization("apps", retryInterval="2s", postBuild={"substituteFrom": references})
     area.failed("apps", "BuildFailed", "unseen")
     labelled(area, "ConfigMap", "unseen", {"v": "one"}, {})
-    area.ready("apps", timeout=20)
+    area.ready("apps")
 
 
 def test_strict_substitution_can_be_turned_off(own: Area, start: Start) -> None:
@@ -343,7 +343,7 @@ def test_drift_is_left_to_the_interval_where_that_is_wanted(own: Area, start: St
         time.sleep(1.5)
         assert (own.config_map("a") or {})["data"] == {"v": "2"}
         own.change("apps", {"interval": "2s"})
-        until("it is corrected", lambda: (own.config_map("a") or {})["data"] == {"v": "1"}, 30)
+        until("it is corrected", lambda: (own.config_map("a") or {})["data"] == {"v": "1"})
 
 
 def test_logs_are_json_with_what_flux_has_in_them(own: Area, start: Start) -> None:

@@ -166,9 +166,9 @@ def test_drift_on_the_other_cluster_is_corrected_at_once(ground: Area, remote: R
     found = there(remote, ground, "a")
     assert found is not None
     remote.api.merge(found, {"data": {"v": "2"}}, manager="kubectl-edit")
-    until("the change is undone", lambda: (there(remote, ground, "a") or {}).get("data") == {"v": "1"}, 20)
+    until("the change is undone", lambda: (there(remote, ground, "a") or {}).get("data") == {"v": "1"})
     remote.api.delete("v1", "ConfigMap", "b", ground.namespace)
-    until("it is back", lambda: there(remote, ground, "b"), 20)
+    until("it is back", lambda: there(remote, ground, "b"))
     ground.event("apps", "drift detected", reason="DriftDetected")
 
 
@@ -222,7 +222,7 @@ def grant(api: Api, namespace: str, subject: Obj) -> None:
         "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": "cluster-admin"},
         "subjects": [subject],
     }
-    api.apply(binding)
+    api.bind(binding)
 
 
 def test_by_workload_identity(ground: Area, remote: Remote) -> None:
@@ -249,14 +249,14 @@ def test_by_workload_identity(ground: Area, remote: Remote) -> None:
     watcher = {"apiVersion": f"{RBAC}/v1", "kind": "ClusterRoleBinding", "metadata": {"name": namespace}}
     view = {"apiGroup": RBAC, "kind": "ClusterRole", "name": "view"}
     who = {"apiGroup": RBAC, "kind": "User", "name": user}
-    remote.api.apply({**watcher, "roleRef": view, "subjects": [who]})
+    remote.api.bind({**watcher, "roleRef": view, "subjects": [who]}, verb="watch")
     grant(remote.api, namespace, {"kind": "User", "name": user})
     ground.poke("Kustomization", "apps")
     ground.ready("apps")
     found = there(remote, ground, "a")
     assert found is not None
     remote.api.delete("v1", "ConfigMap", "a", namespace)
-    until("it is back", lambda: there(remote, ground, "a"), 20)
+    until("it is back", lambda: there(remote, ground, "a"))
     # Another audience is another token, which the other cluster does not accept.
     ground.api.apply({**access, "data": {**parameters, "audiences": "elsewhere"}})
     ground.failed("apps", "ReconciliationFailed", "refuses the credentials")
@@ -455,7 +455,7 @@ def test_the_same_cluster_by_another_way(area: Area, shared_cluster: Cluster) ->
     found = area.config_map("a")
     assert found is not None
     area.api.merge(found, {"data": {"v": "2"}}, manager="kubectl-edit")
-    until("the change is undone", lambda: (area.config_map("a") or {}).get("data") == {"v": "1"}, 20)
+    until("the change is undone", lambda: (area.config_map("a") or {}).get("data") == {"v": "1"})
 
 
 def test_programs_where_the_operator_allows_them(

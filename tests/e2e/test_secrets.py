@@ -296,7 +296,7 @@ def test_no_secret_is_told(
         key_services(run, kms)
         clusters(run, account)
         run.finish()
-        with urllib.request.urlopen(f"http://{metrics}/metrics", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://{metrics}/metrics", timeout=60) as answer:
             seen = {**run.told(), "metrics": answer.read()}
         area.close()
         running.check()

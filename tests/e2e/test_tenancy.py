@@ -520,7 +520,7 @@ def test_where_remote_bases_are_allowed_this_host_is_not_asked(area: Area, addre
     )
     area.source()
     area.kustomization("apps", timeout="5s")
-    area.failed("apps", "BuildFailed", timeout=40.0)
+    area.failed("apps", "BuildFailed")
     assert not [r for r in area.server.requests[asked:] if "secret.yaml" in r.line]
 
 

@@ -151,7 +151,7 @@ def test_links_in_a_repository_lead_nowhere(area: Area) -> None:
         said = area.failed(name, "BuildFailed")["message"]
         assert "root:" not in said
         assert not hostname or hostname not in said
-    with urllib.request.urlopen(source["status"]["artifact"]["url"], timeout=10) as answer:
+    with urllib.request.urlopen(source["status"]["artifact"]["url"], timeout=60) as answer:
         content = answer.read()
     with tarfile.open(fileobj=io.BytesIO(gzip.decompress(content))) as archive:
         assert not [member.name for member in archive.getmembers() if member.issym() or member.islnk()]

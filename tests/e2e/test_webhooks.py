@@ -108,7 +108,7 @@ def call(ground: Ground, receiver: Obj, body: bytes = b"{}", **headers: str) -> 
     url = ground.address + receiver["status"]["webhookPath"]
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, body, named), timeout=10) as answer:
+        with urllib.request.urlopen(urllib.request.Request(url, body, named), timeout=60) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return error.code

@@ -14,6 +14,7 @@ import pytest
 from tests.support.cluster import (
     KUSTOMIZATION,
     KUSTOMIZATION_VERSION,
+    LONG_PATIENCE,
     SOURCE,
     SOURCE_VERSION,
     Api,
@@ -191,7 +192,7 @@ class Area:
             return None
 
         try:
-            return until(f"an event of {kind} {name}: {type} {reason} {message}", look, 10.0)
+            return until(f"an event of {kind} {name}: {type} {reason} {message}", look)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.told(name, kind)}") from None
 
@@ -229,7 +230,7 @@ def area_name(request: pytest.FixtureRequest) -> str:
     return str(name.strip("-")[:40].rstrip("-"))
 
 
-def wait_gone(api: Api, timeout: float = 120.0) -> None:
+def wait_gone(api: Api, timeout: float = LONG_PATIENCE) -> None:
     """Wait until no test's namespace is left."""
 
     def look() -> bool:

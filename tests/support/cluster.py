@@ -17,7 +17,9 @@ Obj = dict[str, Any]
 T = TypeVar("T")
 
 PATIENCE = 60.0
-"""Seconds after which something that has not come is taken for not coming."""
+"""Seconds after which something that has not come is taken for not coming, and not earlier: machines may be busy."""
+LONG_PATIENCE = 600.0
+"""The same for what the cluster's own controllers do for many objects at once."""
 POLL = 0.05
 _RELISTS = 5
 
@@ -27,6 +29,7 @@ SOURCE_VERSION, KUSTOMIZATION_VERSION = "source.toolkit.fluxcd.io/v1", "kustomiz
 
 def until(what: str, look: Callable[[], T | None], timeout: float = PATIENCE) -> T:
     """The first answer of ``look`` that counts as true; fails, naming ``what``, when none comes in time."""
+    assert timeout >= PATIENCE, "a loaded machine needs more patience"
     limit = time.monotonic() + timeout
     while not (answer := look()):
         assert time.monotonic() < limit, f"not in {timeout:.0f} s: {what}"
@@ -75,6 +78,28 @@ class Api:
         content_type = "application/merge-patch+json"
         merged: Obj = self.rest.request("PATCH", path, patch, content_type=content_type, fieldManager=manager)
         return merged
+
+    def bind(self, binding: Obj, *, verb: str = "create", resource: str = "configmaps") -> None:
+        """Apply a binding of a role that has this right, and wait until the API server goes by it.
+
+        It hears of bindings by a watch, a moment later: an attempt in between fails, and is not made again for long.
+        """
+        self.apply(binding)
+        namespace = binding["metadata"].get("namespace", "")
+        for subject in binding["subjects"]:
+            until(f"{subject} may {verb} {resource}", lambda: self._may(subject, verb, resource, namespace))  # noqa: B023
+
+    def _may(self, subject: Obj, verb: str, resource: str, namespace: str) -> bool:
+        user = subject["name"]
+        if subject["kind"] == "ServiceAccount":
+            user = f"system:serviceaccount:{subject['namespace']}:{user}"
+        spec = {
+            "user": user,
+            "resourceAttributes": {"namespace": namespace, "verb": verb, "resource": resource},
+        }
+        review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
+        answer = self.rest.create("/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
+        return bool(answer["status"]["allowed"])
 
     def delete(self, api_version: str, kind: str, name: str, namespace: str = "") -> None:
         """Ask for the deletion of an object, which may be gone already."""

@@ -41,7 +41,9 @@ def installation() -> tuple[list[Obj], list[str]]:
     for obj in build(FolderTree(Path("/")), str(DEPLOY / "tenancy")):
         if obj["kind"] == "Deployment":
             (container,) = obj["spec"]["template"]["spec"]["containers"]
-            arguments = [a for a in container["args"] if not a.startswith(("run", "--storage", "--log"))]
+            # There is one of it, with an account of its own, whose lease is not that of the installation.
+            left_out = ("run", "--storage", "--log", "--enable-leader-election")
+            arguments = [a for a in container["args"] if not a.startswith(left_out)]
         if obj["kind"] == "ClusterRole":
             bindings.append(obj)
         if obj["kind"] == "ClusterRoleBinding":
@@ -150,7 +152,7 @@ def give_rights(api: Api, namespace: str) -> None:
     """A service account that may do anything in its namespace, and nothing elsewhere."""
     meta = {"name": "deployer", "namespace": namespace}
     api.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta})
-    api.apply(
+    api.bind(
         {
             "apiVersion": f"{RBAC}/v1",
             "kind": "RoleBinding",
