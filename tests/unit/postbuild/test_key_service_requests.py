@@ -10,8 +10,10 @@ from __future__ import annotations
 import base64
 import io
 import json
+import tracemalloc
+import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs
@@ -27,6 +29,8 @@ from urllib3 import HTTPResponse
 from headgate.postbuild.sops import BadCredentials, KeyRefused, MasterKey, WorkloadIdentity, key_sources
 from headgate.postbuild.sops.azure import AzureKeyVault
 from headgate.postbuild.sops.gcp import GcpKms
+from headgate.postbuild.sops.keys import ServiceSilent
+from headgate.postbuild.sops.vault import VaultTransit
 from tests.support.serving import serving
 
 Obj = dict[str, Any]
@@ -284,3 +288,44 @@ def test_a_malformed_annotation_of_google_s_is_told() -> None:
     )
     with pytest.raises(KeyRefused, match="workload-identity-provider is malformed"):
         GcpKms(identity=identity).decrypt(google_key())
+
+
+# Any server that an encrypted file names.
+
+
+@contextmanager
+def flooding(*, packed: bool) -> Iterator[str]:
+    """A server whose answers are of 256 MiB; packed, a thousandth of that."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.send_response(200)
+            if packed:
+                self.send_header("Content-Encoding", "gzip")
+            self.end_headers()
+            packer, piece = zlib.compressobj(9, zlib.DEFLATED, 31), b" " * 1024 * 1024
+            with suppress(OSError):
+                for _ in range(256):
+                    self.wfile.write(packer.compress(piece) if packed else piece)
+                self.wfile.write(packer.flush() if packed else b"{}")
+
+        do_GET = do_PUT = do_POST  # noqa: N815
+
+        def log_message(self, *_: object) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    with serving(server):
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_an_answer_of_vault_has_an_end(packed: bool) -> None:
+    with flooding(packed=packed) as address:
+        fields = {"vault_address": address, "engine_path": "sops", "key_name": "k"}
+        key = MasterKey("hc_vault", "vault:v1:abc", fields)
+        tracemalloc.start()
+        with pytest.raises((KeyRefused, ServiceSilent)):
+            VaultTransit(token="t").decrypt(key)
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert most < 64 * 1024 * 1024

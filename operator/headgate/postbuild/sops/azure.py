@@ -55,15 +55,20 @@ class AzureKeyVault(CloudKeys):
                 ServiceRequestError,
                 ServiceResponseError,
             )
+            from azure.core.pipeline.transport import RequestsTransport
             from azure.keyvault.keys.crypto import CryptographyClient, EncryptionAlgorithm
+
+            from headgate.postbuild.sops.sessions import bounded_session
         except ImportError:
             raise ExtraMissing("Azure Key Vault", "azure") from None
         parts = (key.text("vault_url").rstrip("/"), "keys", key.text("name"), key.text("version"))
         wrapped = wrapped_key(key, urlsafe=True)
+        transport = RequestsTransport(
+            session=bounded_session(), connection_timeout=CONNECT_TIMEOUT, read_timeout=ANSWER_TIMEOUT
+        )
+        options = {"transport": transport, **self._options}
         try:
-            with CryptographyClient(
-                "/".join(filter(None, parts)), self._credential(), **self._options
-            ) as client:
+            with CryptographyClient("/".join(filter(None, parts)), self._credential(), **options) as client:
                 return bytes(client.decrypt(EncryptionAlgorithm.rsa_oaep_256, wrapped).plaintext)
         except HttpResponseError as error:
             raise KeyRefused(f"the service refused (status {error.status_code})") from None

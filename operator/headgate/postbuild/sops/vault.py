@@ -72,11 +72,15 @@ class VaultTransit:
     def _client(hvac: Any, address: str, token: str) -> Any:
         if not address.startswith(("https://", "http://")):
             raise KeyRefused("its address is no URL")
+        # hvac brings the library that makes sessions.
+        from headgate.postbuild.sops.sessions import bounded_session
+
         verify: bool | str = os.environ.get("VAULT_CACERT") or True
         return hvac.Client(
             url=address,
             token=token,
             verify=verify,
+            session=bounded_session(verify=verify),
             timeout=(CONNECT_TIMEOUT, ANSWER_TIMEOUT),
             # A redirect would carry the token to a server nobody named.
             allow_redirects=False,
