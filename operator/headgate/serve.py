@@ -193,6 +193,7 @@ class _Program:
                 known,
                 on_change=lambda key, ref: self._operator.live_changed(key, ref),
                 on_drift=lambda key, ref, what: self._operator.live_drifted(key, ref, what),
+                single_watches=config.max_health_watches,
             ),
             wake=lambda key: self._operator.cluster_answered(key),
             observer=metrics,

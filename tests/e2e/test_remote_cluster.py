@@ -386,6 +386,8 @@ def test_an_unreachable_cluster_is_tried_again(ground: Area, remote: Remote) -> 
         ({"token": "x"}, {"certificate-authority": "/etc/passwd"}, r"cluster\.certificate-authority"),
         ({"token": "x"}, {"insecure-skip-tls-verify": True}, r"cluster\.insecure-skip-tls-verify"),
         ({"client-key-data": "no base64!"}, {}, r"user\.client-key-data is not base64"),
+        ({"token": "x", "as-groups": ["system:masters"]}, {}, "set 'as'"),
+        ({"token": "x"}, {"proxy-url": "socks5://127.0.0.1:1"}, r"cluster\.proxy-url must be a URL"),
     ],
 )
 def test_what_a_kubeconfig_may_not_hold(
@@ -397,6 +399,39 @@ def test_what_a_kubeconfig_may_not_hold(
     area.kustomization("apps", kubeConfig=by_secret())
     said = area.failed("apps", "ReconciliationFailed", message)["message"]
     assert "root:" not in said
+
+
+def test_a_kubeconfig_that_acts_as_somebody_else(ground: Area, remote: Remote) -> None:
+    """The token could do everything; who is acted as may not."""
+    token = dict(remote.kubeconfig["users"][0]["user"])
+    limited = {
+        "as": "jane",
+        "as-groups": ["system:authenticated", "team"],
+        "as-user-extra": {"reason": ["x"]},
+    }
+    kube_secret(ground, remote.of({**token, **limited}))
+    ground.commit({"apps/a.yaml": config_map("a")})
+    ground.source()
+    ground.kustomization("apps", kubeConfig=by_secret())
+    ground.failed("apps", "ReconciliationFailed", 'User "jane" cannot patch')
+    # What the group may do, she may.
+    role = {"apiGroup": RBAC, "kind": "ClusterRole", "name": "cluster-admin"}
+    binding = {
+        "apiVersion": f"{RBAC}/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": "team", "namespace": ground.namespace},
+        "roleRef": role,
+        "subjects": [{"apiGroup": RBAC, "kind": "Group", "name": "team"}],
+    }
+    remote.api.apply(binding)
+    ground.poke("Kustomization", "apps")
+    ground.ready("apps")
+    ground.change("apps", {"serviceAccountName": "deployer"})
+    said = ground.failed("apps", "ReconciliationFailed", "the kubeconfig acts as 'jane'")["message"]
+    assert "spec.serviceAccountName" in said
+    ground.change("apps", {"serviceAccountName": None})
+    ground.ready("apps")
+    ground.delete("apps")
 
 
 @pytest.mark.parametrize(

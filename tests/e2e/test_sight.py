@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.cluster import condition, until
-from tests.support.manifests import dump
+from tests.support.manifests import deployment, dump
 from tests.support.teams import RBAC, WORD, Teams
 
 pytestmark = pytest.mark.e2e
@@ -181,3 +181,155 @@ def test_rights_that_are_taken_while_it_waits(teams: Teams) -> None:
     until("it may not look any more", lambda: not may_get(teams, "configmaps"))
     api.apply({**later, "data": {"word": WORD}}, manager="other")
     teams.refused(name, "HealthCheckFailed", "cannot get")
+
+
+def test_fields_left_to_others_of_anothers_object(teams: Teams) -> None:
+    """``spec.ignore`` compares with the live object, which is read as the account."""
+    document: Obj = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "treasure"}}
+    document["metadata"]["namespace"] = teams.other.namespace
+    name = teams.attempt(
+        {"a.yaml": dump({**document, "stringData": {"word": "guess"}})},
+        ignore=[{"paths": ["/data/word"], "target": {"kind": "Secret"}}],
+        prune=False,
+    )
+    teams.refused(name, "ReconciliationFailed", "cannot patch")
+
+
+REVISIONS = (
+    "{'a': 1}[dep.status.lastAppliedRevision] == 1",
+    "{'a': 1}[dep.status.lastAttemptedRevision] == 1",
+    "dep.status.lastAppliedRevision.startsWith('main@sha1:')",
+    "dep.status.conditions.exists(c, c.message.contains('sha1:'))",
+    "dep.status.conditions.all(c, {'a': 1}[c.message] == 1)",
+    "dep.metadata.labels.size() > 0",
+    "{'a': 1}[dep.metadata.uid] == 1",
+    "int(dep.status.lastAppliedRevision) == 1",
+    "dep.status.inventory.entries[0].id.matches(dep.status.lastAppliedRevision + '(')",
+)
+
+
+def test_the_revision_of_a_foreign_dependency(teams: Teams) -> None:
+    """Whoever knows a commit may find its artifact."""
+    commit = teams.other.repository.head()
+    other = {"name": "apps", "namespace": teams.other.namespace}
+    for expression in REVISIONS:
+        name = teams.attempt(
+            {"a.yaml": mine(teams, "asks")}, dependsOn=[{**other, "readyExpr": expression}], prune=False
+        )
+        teams.refused(name, "DependencyNotReady", "failed to evaluate the CEL expression")
+        assert commit[:7] not in dump(teams.tenant.get(name))
+        assert commit[:7] not in teams.tenant.told(name)
+
+
+def test_a_foreign_dependency_that_the_account_may_read_is_seen_whole(teams: Teams) -> None:
+    api, other = teams.tenant.api, teams.other.namespace
+    role: Obj = {
+        "apiVersion": f"{RBAC}/v1",
+        "kind": "Role",
+        "metadata": {"name": "kustomizations", "namespace": other},
+        "rules": [{"apiGroups": [GROUP], "resources": ["kustomizations"], "verbs": ["get"]}],
+    }
+    account = {"kind": "ServiceAccount", "name": "deployer", "namespace": teams.tenant.namespace}
+    binding: Obj = {
+        "apiVersion": f"{RBAC}/v1",
+        "kind": "RoleBinding",
+        "metadata": role["metadata"],
+        "roleRef": {"apiGroup": RBAC, "kind": "Role", "name": "kustomizations"},
+        "subjects": [account],
+    }
+    for obj in (role, binding):
+        api.apply(obj)
+    expression = "dep.status.lastAppliedRevision.startsWith('main@sha1:') && has(dep.spec.path)"
+    name = teams.attempt(
+        {"a.yaml": mine(teams, "asks")},
+        dependsOn=[{"name": "apps", "namespace": other, "readyExpr": expression}],
+        prune=False,
+    )
+    teams.tenant.ready(name)
+    for obj in (binding, role):
+        api.delete(obj["apiVersion"], obj["kind"], obj["metadata"]["name"], other)
+
+
+def test_forged_owner_labels_disturb_nobody(teams: Teams) -> None:
+    """A tenant's objects with another team's labels: no event there, no health check of theirs cancelled."""
+    other, tenant = teams.other, teams.tenant
+    other.commit({"waits/d.yaml": deployment("never", healthy=False)})
+    other.kustomization("waits", serviceAccountName="deployer", wait=True, timeout="30m")
+    until(
+        "it waits",
+        lambda: str(condition(other.get("waits"), "Reconciling").get("message", "")).startswith("Running"),
+    )
+    names = [f"forged-{n}" for n in range(10)]
+    name = teams.attempt({f"{n}.yaml": mine(teams, n) for n in names}, prune=False)
+    tenant.ready(name)
+    forged = {f"{GROUP}/name": "waits", f"{GROUP}/namespace": other.namespace}
+    for each in names:
+        tenant.api.merge(
+            tenant.object("v1", "ConfigMap", each) or {},
+            {"metadata": {"labels": forged}},
+            manager="I am \n <b>you</b>",
+        )
+    for each in names:
+        until("it is put right", lambda: labels_of(teams, each)[f"{GROUP}/name"] == name)  # noqa: B023
+    said = tenant.event(name, "drift detected: ConfigMap/", reason="DriftDetected")["message"]
+    assert '"I am ? <b>you</b>" changed' in said
+    events = other.events("waits")
+    assert [e for e in events if e["reason"] == "DriftDetected" or "canceled" in e["message"]] == []
+    other.delete("waits")
+
+
+def labels_of(teams: Teams, name: str) -> dict[str, str]:
+    found = teams.tenant.config_map(name)
+    return dict(found["metadata"].get("labels") or {}) if found else {}
+
+
+def test_internal_pages_by_way_of_a_kubeconfig(teams: Teams) -> None:
+    """The operator asks nothing of its own host, and tells nothing of what answers."""
+    place = teams.other.server.url("")
+    asked = len(teams.other.server.requests)
+    for server in (
+        place,
+        f"{place}{teams.other.repository.name}/HEAD",
+        "http://169.254.169.254/latest/meta-data",
+    ):
+        content = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "c", "cluster": {"server": server}}],
+            "users": [{"name": "u", "user": {"token": "t"}}],
+            "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+            "current-context": "x",
+        }
+        teams.tenant.secret("leads", {"value": dump(content)})
+        name = teams.attempt(
+            {"a.yaml": mine(teams, "a")}, kubeConfig={"secretRef": {"name": "leads"}}, prune=False
+        )
+        teams.refused(name, "ReconciliationFailed", "its address is this host's own, link-local or a cloud's")
+    assert [r for r in teams.other.server.requests[asked:] if "/version" in r.line] == []
+
+
+def test_invented_kinds_cost_nothing_lasting(teams: Teams) -> None:
+    """A kind that the cluster does not have is not watched, and says so when time is over."""
+    checks = [
+        {
+            "apiVersion": "invented.test/v1",
+            "kind": f"Kind{n}",
+            "name": "a",
+            "namespace": teams.tenant.namespace,
+        }
+        for n in range(300)
+    ]
+    name = teams.attempt({"a.yaml": mine(teams, "a")}, healthChecks=checks, timeout="3s", prune=False)
+    teams.refused(name, "HealthCheckFailed", 'no matches for kind "Kind0" in version "invented.test/v1"')
+    log = teams.running.log.read_text()
+    assert "watch of Kind" not in log
+
+
+def test_more_checks_than_are_allowed(teams: Teams) -> None:
+    checks = [
+        {"apiVersion": "v1", "kind": "ConfigMap", "name": f"c{n}", "namespace": teams.tenant.namespace}
+        for n in range(1001)
+    ]
+    name = teams.attempt({"a.yaml": mine(teams, "a")}, healthChecks=checks, prune=False)
+    said = teams.tenant.failed(name, "InvalidSpec", "healthChecks has 1001 entries")["message"]
+    assert "--max-list-entries" in said

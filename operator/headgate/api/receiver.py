@@ -7,6 +7,7 @@ Flux's notification-controller defines the kind (``api/v1/receiver_types.go``). 
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -37,6 +38,10 @@ _API_VERSIONS = {
 """Where an entry leaves it out, the API version is that of its kind, for the kinds that Flux knows one of."""
 
 
+_GROUP = re.compile(r"([a-z0-9-]+\.)+fluxcd\.io/[a-z0-9]+")
+"""API versions of what can be asked to reconcile: the operator has the right to annotate more than that."""
+
+
 @dataclass(frozen=True, slots=True)
 class ReceiverResource:
     """Objects that a call asks to be reconciled."""
@@ -57,6 +62,8 @@ class ReceiverResource:
         api_version = fields.text("apiVersion") or _API_VERSIONS.get(kind, "")
         if not api_version:
             raise fields.invalid("apiVersion", f"must be specified for kind {kind!r}")
+        if not _GROUP.fullmatch(api_version):
+            raise fields.invalid("apiVersion", "must be one of Flux's, such as source.toolkit.fluxcd.io/v1")
         labels = tuple(fields.string_map("matchLabels").items())
         if name == EVERY and not labels:
             raise fields.invalid("matchLabels", "must be set when the name is '*'")

@@ -149,6 +149,13 @@ def switch(name: str, *, default: bool = False, help: str) -> Decorator:
     help="Entries of a list in the spec of a Kustomization, GitRepository or Receiver.",
 )
 @click.option(
+    "--max-health-watches",
+    type=click.IntRange(min=0),
+    default=500,
+    show_default=True,
+    help="Objects of one cluster watched on their own for health checks; more are looked at every 5 seconds.",
+)
+@click.option(
     "--loop-lag-warning",
     default="200ms",
     show_default=True,
@@ -340,6 +347,7 @@ def command(
     insecure_kubeconfig_exec: bool,
     insecure_kubeconfig_tls: bool,
     insecure_kubeconfig_addresses: bool,
+    max_health_watches: int,
     override_managers: tuple[str, ...],
     custom_apply_stage_kinds: str,
     default_decryption_service_account: str,
@@ -437,6 +445,7 @@ def command(
         insecure_kubeconfig_exec=insecure_kubeconfig_exec,
         insecure_kubeconfig_tls=insecure_kubeconfig_tls,
         insecure_kubeconfig_addresses=insecure_kubeconfig_addresses,
+        max_health_watches=max_health_watches,
         override_managers=override_managers,
         custom_stage_kinds=frozenset(map(GroupKind.parse, stages)),
         strict_substitutions=gates["StrictPostBuildSubstitutions"],

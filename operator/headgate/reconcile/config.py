@@ -64,6 +64,8 @@ class Config:
     default_decryption_service_account: str = ""
     """Whose identity key services see of Kustomizations whose ``spec.decryption`` names none; empty: the operator's."""
     insecure_kubeconfig_exec: bool = False
+    max_health_watches: int = 500
+    """Objects of one cluster that are watched on their own for the sake of health checks."""
     insecure_kubeconfig_tls: bool = False
     insecure_kubeconfig_addresses: bool = False
     """Let kubeconfigs lead to this host, link-local addresses and clouds' metadata services."""

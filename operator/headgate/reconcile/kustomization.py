@@ -238,7 +238,6 @@ class KustomizationReconciler:
         except InvalidIgnoreRule as error:
             raise Failed(reasons.RECONCILIATION_FAILED, str(error)) from error
         except ApplyFailed as error:
-            target.live.watch(attempt.key)
             there = target.applier.resolved(
                 inv.of_changes(error.changes) | inv.of_refs(error.unsure) | before
             )
@@ -247,7 +246,8 @@ class KustomizationReconciler:
                 del session.status["inventory"]
             changed = "\n".join(str(c) for c in error.changes.changed())
             raise Failed(reasons.RECONCILIATION_FAILED, f"{error}\n{changed}") from error
-        target.live.watch(attempt.key)
+        finally:
+            target.live.watch(attempt.key)
         changed = "\n".join(str(c) for c in result.changes.changed())
         attempt.result, attempt.drifted = result, bool(changed)
         if changed:

@@ -35,10 +35,8 @@ Obj = dict[str, Any]
 
 _log = logging.getLogger("headgate.live")
 
-SINGLE_WATCHES: Final = 500
-"""Objects of one cluster that are watched on their own at once; more are looked at now and then."""
 SINGLE_WATCHES_EACH: Final = 20
-"""The same, for one follower."""
+"""Objects that are watched on their own for the sake of one follower; more are looked at now and then."""
 LOST: Final = "it was deleted, or lost its owner labels"
 """What is told of an object that the watch of its kind shows no more."""
 SYNC_PATIENCE: Final = 5.0
@@ -67,6 +65,7 @@ class LiveObjects:
 
     ``on_change`` is called with the key of every follower of an object that changed, ``on_drift`` with the key of the
     Kustomization that applied it, the object and a description when somebody changed or deleted what we applied.
+    ``single_watches`` is how many objects are watched on their own at once, for all followers.
     """
 
     def __init__(
@@ -76,7 +75,7 @@ class LiveObjects:
         *,
         on_change: Callable[[ObjectKey, ObjectRef], None],
         on_drift: Callable[[ObjectKey, ObjectRef, str], None],
-        single_watches: int = SINGLE_WATCHES,
+        single_watches: int = 500,
     ) -> None:
         self._client, self._known = client, known
         self._on_change, self._on_drift = on_change, on_drift
