@@ -186,6 +186,12 @@ def switch(name: str, *, default: bool = False, help: str) -> Decorator:
     show_default=True,
     help="Answer of the API server of a cluster of spec.kubeConfig that is read.",
 )
+@click.option(
+    "--max-remote-cache-size",
+    default="32Mi",
+    show_default=True,
+    help="Memory for what the objects of a cluster of spec.kubeConfig are like.",
+)
 @switch("no-cross-namespace-refs", help="Refuse sources, and objects of Receivers, in other namespaces.")
 @switch("no-remote-bases", help="Refuse bases of overlays named by URL.")
 @click.option(
@@ -340,6 +346,7 @@ def command(
     interval_jitter_percentage: int,
     max_api_response_size: str,
     max_remote_api_response_size: str,
+    max_remote_cache_size: str,
     no_cross_namespace_refs: bool,
     no_remote_bases: bool,
     default_service_account: str,
@@ -438,6 +445,7 @@ def command(
         jitter=interval_jitter_percentage / 100,
         max_api_response=_bytes("--max-api-response-size", max_api_response_size),
         max_remote_api_response=_bytes("--max-remote-api-response-size", max_remote_api_response_size),
+        max_remote_cache=_bytes("--max-remote-cache-size", max_remote_cache_size),
         no_cross_namespace_refs=no_cross_namespace_refs,
         no_remote_bases=no_remote_bases,
         default_service_account=default_service_account,

@@ -39,7 +39,8 @@ def essence(obj: Obj) -> Obj:
 
     It shares no mutable part with ``obj`` unless its conditions are malformed.
     """
-    shape, types = _kept(group_kind(obj))
+    kind = group_kind(obj)
+    shape, types = _kept(kind if kind in RULES else None)
     small = _project(obj, shape) or {}
     meta = obj.get("metadata")
     for place in ("labels", "annotations"):
@@ -64,9 +65,9 @@ def whole(obj: Obj) -> Obj:
 
 
 @cache
-def _kept(key: GroupKind) -> tuple[_Shape, frozenset[str]]:
-    """The fields and the types of conditions that are kept of a kind."""
-    rule = RULES.get(key)
+def _kept(key: GroupKind | None) -> tuple[_Shape, frozenset[str]]:
+    """The fields and the types of conditions that are kept of a kind with a rule of its own, or of any other."""
+    rule = RULES[key] if key is not None else None
     shape = _Shape()
     for path in (*_IDENTITY, *GENERIC_FIELDS, *(rule.fields if rule else ())):
         node = shape

@@ -22,6 +22,7 @@ from headgate import __version__
 from headgate.kube.access import Access, AccessError, Login, Renewal
 from headgate.kube.encoding import encode, encode_for_apply
 from headgate.kube.errors import BadRequest, TooLarge, Unreachable
+from headgate.kube.kept import Kept
 from headgate.kube.mapper import Resource, RestMapper
 from headgate.kube.refs import Obj, ObjectRef, ref_of
 from headgate.kube.transport import MAX_BODY, MAX_IN_FLIGHT, TIMEOUT, Answer, Label, Observer, Transport
@@ -62,6 +63,8 @@ class Client:
         """The user that is acted as; empty where the credentials' own user is meant."""
         self.cluster = transport.server
         """What tells this cluster from others: the server's URL."""
+        self.kept = transport.kept
+        """How much its reflectors keep together; None where that is not bounded."""
 
     @classmethod
     async def connect(
@@ -72,13 +75,15 @@ class Client:
         user_agent: str = USER_AGENT,
         max_in_flight: int = MAX_IN_FLIGHT,
         max_body: int = MAX_BODY,
+        max_kept: int | None = None,
         observer: Observer | None = None,
         renewal: Renewal | None = None,
         peers: PeerRules | None = None,
     ) -> Client:
         """Connect by a kubeconfig (path or content), else ``$KUBECONFIG``, else as a pod, else
         ``~/.kube/config``. ``renewal`` makes the tokens, instead of those in the kubeconfig. An answer of more
-        than ``max_body`` bytes is not read. ``peers``: the kubeconfig is somebody's who is not trusted, see
+        than ``max_body`` bytes is not read; its reflectors keep no more than ``max_kept`` bytes together.
+        ``peers``: the kubeconfig is somebody's who is not trusted, see
         :class:`~headgate.kube.transport.Transport`.
 
         Raises :class:`~headgate.kube.access.AccessError`. Nothing is sent yet.
@@ -92,6 +97,7 @@ class Client:
                 user_agent=user_agent,
                 max_in_flight=max_in_flight,
                 max_body=max_body,
+                kept=None if max_kept is None else Kept(max_kept),
                 observer=observer,
                 peers=peers,
             ),

@@ -22,6 +22,7 @@ from typing import Generic, TypeVar
 
 from headgate.kube.client import PAGE, Client
 from headgate.kube.errors import ApiError, Forbidden, Gone, NoMatch, NotFound, ServerTimeout, Unreachable
+from headgate.kube.kept import size_of
 from headgate.kube.refs import Obj, ObjectRef
 
 T = TypeVar("T")
@@ -59,6 +60,9 @@ class Reflector(Generic[T]):
         self._label_selector, self._field_selector = label_selector, field_selector
         self._page = page
         self._store: dict[ObjectRef, tuple[str, T]] = {}
+        self._kept = client.kept
+        self._sizes: dict[ObjectRef, int] = {}
+        """What each counts for, where that is bounded."""
         self._heard_at = time.monotonic()
 
     def get(self, ref: ObjectRef) -> T | None:
@@ -80,6 +84,13 @@ class Reflector(Generic[T]):
 
     async def run(self) -> None:
         """Mirror until cancelled."""
+        try:
+            await self._mirror()
+        finally:
+            for ref in list(self._sizes):
+                self._count(ref, 0)
+
+    async def _mirror(self) -> None:
         failures = 0
         version: str | None = None
         while True:
@@ -114,7 +125,7 @@ class Reflector(Generic[T]):
 
     async def _list(self) -> str:
         found: dict[ObjectRef, tuple[str, T]] = {}
-        version = ""
+        version, size, own = "", 0, sum(self._sizes.values())
         async for page in self._client.list_pages(
             self.api_version,
             self.kind,
@@ -128,6 +139,9 @@ class Reflector(Generic[T]):
             for item in page["items"]:
                 ref, entry = self._entry(item)
                 found[ref] = entry
+                if self._kept is not None:
+                    size += size_of(entry[1])
+                    self._kept.check(size - own)
         self._replace(found)
         return version
 
@@ -166,6 +180,7 @@ class Reflector(Generic[T]):
 
     def _set(self, ref: ObjectRef, entry: tuple[str, T] | None) -> None:
         old = self._store.get(ref)
+        self._count(ref, 0 if entry is None or self._kept is None else size_of(entry[1]))
         if entry is None:
             self._store.pop(ref, None)
         else:
@@ -174,6 +189,19 @@ class Reflector(Generic[T]):
             return
         if self._on_change is not None:
             self._on_change(ref, old and old[1], entry and entry[1])
+
+    def _count(self, ref: ObjectRef, size: int) -> None:
+        """Raises TooLarge when it is too much."""
+        if self._kept is None:
+            return
+        more = size - self._sizes.get(ref, 0)
+        if more > 0:
+            self._kept.check(more)
+        self._kept.size += more
+        if size:
+            self._sizes[ref] = size
+        else:
+            self._sizes.pop(ref, None)
 
     def __str__(self) -> str:
         where = f" in {self._namespace}" if self._namespace else ""

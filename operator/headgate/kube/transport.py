@@ -34,6 +34,7 @@ from headgate.kube.errors import (
     Unreachable,
     from_status,
 )
+from headgate.kube.kept import Kept
 from headgate.peers import PeerRules
 
 MAX_IN_FLIGHT = 48
@@ -90,6 +91,7 @@ class Transport:
         user_agent: str,
         max_in_flight: int = MAX_IN_FLIGHT,
         max_body: int = MAX_BODY,
+        kept: Kept | None = None,
         observer: Observer | None = None,
         peers: PeerRules | None = None,
     ) -> None:
@@ -97,7 +99,7 @@ class Transport:
 
         Of what such a server answers, no more is told than the message of a ``Status`` object, cut.
         """
-        self.server, self.max_body = endpoint.server, max_body
+        self.server, self.max_body, self.kept = endpoint.server, max_body, kept
         self._host = URL(endpoint.server).authority
         self.observer = observer
         self.counts: Counter[tuple[str, str, int]] = Counter()

@@ -23,7 +23,7 @@ from headgate.reconcile.remote import RemoteAccess, TargetError
 
 _log = logging.getLogger("headgate.clusters")
 
-MAX_BODY = 8 * 1024 * 1024
+MAX_BODY, MAX_KEPT = 8 * 1024 * 1024, 32 * 1024 * 1024
 
 PATIENCE = 1.0
 """Seconds that a worker waits for a cluster to answer."""
@@ -73,8 +73,11 @@ class Clusters:
         observer: Observer | None = None,
         max_body: int = MAX_BODY,
         peers: PeerRules | None = None,
+        max_kept: int = MAX_KEPT,
     ) -> None:
-        """``max_body``: bytes of an answer that is read; ``peers``: which addresses may be connected to."""
+        """``max_body``: bytes of an answer that is read; ``max_kept``: of all objects of a cluster that are kept;
+        ``peers``: which addresses may be connected to."""
+        self._max_kept = max_kept
         self._peers = peers or PeerRules()
         self._make, self._wake, self._observer, self._max_body = make, wake, observer, max_body
         self._connections: dict[str, _Connection] = {}
@@ -162,6 +165,7 @@ class Clusters:
                 client = await Client.connect(
                     kubeconfig,
                     max_body=self._max_body,
+                    max_kept=self._max_kept,
                     observer=self._observer,
                     renewal=access.renewal,
                     peers=self._peers,

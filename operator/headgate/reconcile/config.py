@@ -56,6 +56,8 @@ class Config:
     """Bytes of an answer of the operator's own API server."""
     max_remote_api_response: int = 8 * 1024 * 1024
     """Bytes of an answer of another cluster's: whoever wrote the kubeconfig chose who answers."""
+    max_remote_cache: int = 32 * 1024 * 1024
+    """Bytes that are kept of all the objects of one other cluster."""
     no_cross_namespace_refs: bool = False
     no_remote_bases: bool = False
     default_service_account: str = ""

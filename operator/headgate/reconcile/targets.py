@@ -55,7 +55,9 @@ class Targets:
             # Where the operator's own cluster is on this very machine, others are too.
             loopback_by_tls=is_loopback(urlsplit(client.cluster).hostname or ""),
         )
-        self._remote = Clusters(self._parts, wake, observer, config.max_remote_api_response, peers)
+        self._remote = Clusters(
+            self._parts, wake, observer, config.max_remote_api_response, peers, config.max_remote_cache
+        )
 
     @property
     def home(self) -> LiveObjects:

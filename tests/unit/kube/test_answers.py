@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import tracemalloc
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -13,6 +14,7 @@ from aiohttp import web
 
 from headgate.kube import ApiError, Client, Reflector, ServerError, TooLarge, Unreachable
 from headgate.kube import mapper as mapper_module
+from headgate.kube.kept import OVERHEAD, Kept
 from headgate.kube.transport import MAX_ERROR
 
 LIMIT = 1024 * 1024
@@ -241,6 +243,54 @@ async def test_an_error_in_an_unusual_shape_is_an_error(
         await client.request("GET", "/refused")
     assert told.value.status == 403
     assert isinstance(told.value.message, str)
+
+
+async def test_objects_without_end_are_not_kept(server: tuple[Server, str], client: Client) -> None:
+    """Neither listed, of one kind or of many, nor told of by a watch; and what is forgotten makes room."""
+    client.kept = Kept(100 * OVERHEAD)
+    endless = True
+
+    def listed(start: int, number: int) -> list[Any]:
+        return [
+            {"metadata": {"name": f"cm-{n}", "resourceVersion": "1"}} for n in range(start, start + number)
+        ]
+
+    async def answering(request: web.Request) -> web.StreamResponse:
+        start = int(request.query.get("continue", "0"))
+        if "watch" not in request.query:
+            meta = {"resourceVersion": "1", **({"continue": str(start + 10)} if endless else {})}
+            return web.Response(body=orjson.dumps({"metadata": meta, "items": listed(start, 10)}))
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for obj in listed(10, 10_000):
+            await response.write(orjson.dumps({"type": "ADDED", "object": obj}) + b"\n")
+        return response
+
+    server[0].paths["/api/v1/configmaps"] = answering
+
+    def reflector() -> Reflector[Any]:
+        return Reflector[Any](client, "v1", "ConfigMap", project=lambda obj: obj["metadata"])
+
+    first = reflector()
+    with pytest.raises(TooLarge, match=r"more than 100Ki of objects .* --max-remote-cache-size"):
+        await first._list()
+    assert (len(first), client.kept.size) == (0, 0)
+    endless = False
+    running = asyncio.create_task(first.run())
+    async with asyncio.timeout(60):
+        await first.synced.wait()
+        while client.kept.size < 90 * OVERHEAD:  # noqa: ASYNC110 - what is waited for comes through a socket
+            await asyncio.sleep(0.01)
+    assert len(first) < 100
+    second = reflector()
+    with pytest.raises(TooLarge):
+        await second._list()
+    assert not running.done()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert client.kept.size == 0
+    await second._list()
+    assert len(second) == 10
 
 
 async def test_kinds_without_end_are_refused(
