@@ -161,6 +161,18 @@ class Pool:
             self._start()
 
 
+SMALL = 200
+"""Things that are looked at on the event loop: a thread for so few would cost more than it spares."""
+
+
+async def aside(namespace: str, size: int, function: Callable[[], T]) -> T:
+    """Compute something about so many things: here where they are few, else in a thread, beside the event loop.
+
+    What the function looks at must not change meanwhile.
+    """
+    return function() if size < SMALL else await BUILDS.run(namespace, function)
+
+
 NETWORK = Pool("network", 32, left=3)
 """What waits for servers of others: Git, clouds. Silent ones hold a place until their time is over, so there are
 many, and one namespace gets a quarter of them."""

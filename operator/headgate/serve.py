@@ -282,6 +282,7 @@ class _Program:
             self._kustomizations,
             self._sources,
             concerns=kustomizations.concerns,
+            compare=kustomizations.compare,
             tell_drift=kustomizations.note_drift,
             correct_drift=config.drift_detection,
             forget_source=self._external.drop,

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import headgate
-from headgate.pools import Pool
+from headgate.pools import SMALL, Pool, aside
 
 PATIENCE = 60.0
 
@@ -166,3 +166,9 @@ def test_nothing_runs_on_the_default_executor() -> None:
             if isinstance(node, ast.Attribute) and node.attr in ("to_thread", "run_in_executor"):
                 found.append(f"{path}:{node.lineno}")
     assert not found
+
+
+async def test_what_is_little_is_computed_here_and_what_is_much_aside() -> None:
+    here = threading.get_ident()
+    assert await aside("ns", SMALL - 1, threading.get_ident) == here
+    assert await aside("ns", SMALL, threading.get_ident) != here

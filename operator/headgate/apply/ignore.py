@@ -35,39 +35,35 @@ class IgnoreRule:
     target: Selector | None = None
     identity: str = field(init=False, compare=False)
     """Differs from that of any other rule; short, as it is part of what is known of each object."""
+    _tests: tuple[tuple[str, Callable[[str], bool]], ...] = field(init=False, compare=False, repr=False)
+    """Attributes of an object's reference, and what is asked of them."""
+    _selectors: tuple[tuple[str, tuple[labelselector.Requirement, ...]], ...] = field(
+        init=False, compare=False, repr=False
+    )
+    """Fields of an object's metadata, and what is asked of them."""
 
     def __post_init__(self) -> None:
         told = repr((self.pointers, self.target)).encode()
+        target = self.target or Selector()
+        names = ("group", "version", "kind", "name", "namespace")
+        tests = tuple((n, patterns.whole(text)) for n in names if (text := getattr(target, n)))
+        fields = (("labels", target.label_selector), ("annotations", target.annotation_selector))
+        selectors = tuple((n, labelselector.parse_selector(text)) for n, text in fields if text)
         object.__setattr__(self, "identity", hashlib.sha256(told).hexdigest())
+        object.__setattr__(self, "_tests", tests)
+        object.__setattr__(self, "_selectors", selectors)
 
-    def may_concern(self, obj: Obj) -> bool:
+    def may_concern(self, ref: ObjectRef) -> bool:
         """Whether kind, name and namespace of an object are those of the target."""
-        return self.target is None or self._fits(ref_of(obj))
-
-    def _fits(self, ref: ObjectRef) -> bool:
-        target = self.target
-        if target is None:
-            return True
-        wanted = (
-            (target.group, ref.group),
-            (target.version, ref.version),
-            (target.kind, ref.kind),
-            (target.name, ref.name),
-            (target.namespace, ref.namespace),
-        )
-        return all(not pattern or patterns.whole(pattern)(text) for pattern, text in wanted)
+        return all(test(getattr(ref, name)) for name, test in self._tests)
 
     def concerns(self, obj: Obj) -> bool:
         """Whether the target selects an object, its labels and annotations included."""
-        if self.target is None:
-            return True
         meta = obj["metadata"]
-        wanted = (
-            (self.target.label_selector, meta.get("labels")),
-            (self.target.annotation_selector, meta.get("annotations")),
-        )
-        return self.may_concern(obj) and all(
-            not selector or labelselector.matches(selector, held or {}) for selector, held in wanted
+        return self.may_concern(ref_of(obj)) and all(
+            requirement.matches(meta.get(name) or {})
+            for name, requirements in self._selectors
+            for requirement in requirements
         )
 
 
@@ -99,7 +95,7 @@ def candidates(rules: Sequence[IgnoreRule], obj: Obj) -> tuple[IgnoreRule, ...]:
     if not rules:
         return ()
     ref = ref_of(obj)
-    return tuple(r for r in rules if r._fits(ref))
+    return tuple(r for r in rules if r.may_concern(ref))
 
 
 def ignored(rules: Iterable[IgnoreRule], obj: Obj) -> tuple[Pointer, ...]:

@@ -50,6 +50,7 @@ from headgate.kube import (
 )
 from headgate.kube.refs import Obj, ObjectRef, ref_of
 from headgate.loop import Pauses
+from headgate.pools import aside
 
 RESOLVE_TRIES = 5
 """How often an object that keeps changing is read and applied anew for the sake of fields left to others."""
@@ -92,9 +93,9 @@ async def apply_all(
     of a stage with an object that is refused in the dry run, nothing is applied.
     """
     result = ApplyResult()
-    labels = options.owner.labels
-    desired = [with_labels(o, labels) if _labelable(o) else o for o in normalized(objects)]
-    for stage, members in split(desired, options.custom_stages):
+    wanted = list(objects)
+    stages = await aside(options.owner.namespace, len(wanted), lambda: _staged(wanted, options))
+    for stage, members in stages:
         run = _StageRun(client, options, known, observe, record)
         try:
             await run.apply(members)
@@ -110,6 +111,12 @@ async def apply_all(
             errors = sorted(run.errors, key=lambda e: sort_key(e.ref))
             raise ApplyFailed(result.changes, errors, run.unsure())
     return result
+
+
+def _staged(objects: Iterable[Obj], options: ApplyOptions) -> list[tuple[Stage, list[Obj]]]:
+    labels = options.owner.labels
+    desired = [with_labels(o, labels) if _labelable(o) else o for o in normalized(objects)]
+    return [(stage, list(members)) for stage, members in split(desired, options.custom_stages)]
 
 
 def _labelable(obj: Obj) -> bool:
@@ -166,7 +173,7 @@ class _StageRun:
     async def apply(self, objects: Sequence[Obj]) -> None:
         """Apply the objects; what is refused ends up in ``errors``."""
         await self._check(objects)
-        self._plan()
+        await self._plan()
         await self._each([i for i in self._items if i.open and i.step is not Step.SEND], self._ask)
         if self.errors:
             return
@@ -216,16 +223,28 @@ class _StageRun:
                 meta = {k: v for k, v in obj["metadata"].items() if k != "namespace"}
                 item.obj = {**obj, "metadata": meta}
                 item.ref = ref_of(item.obj)
+        size = len(self._items) * (1 + len(self._options.ignore))
+        failures = await aside(self._options.owner.namespace, size, self._identify)
+        for item, failure in failures:
+            self._fail(item, failure, "dry-run")
+
+    def _identify(self) -> list[tuple[Item, BadRequest]]:
+        """Work out by what the items are known again, and sort them; those of which that cannot be said."""
+        failures = []
+        for item in self._items:
+            if item.failed:
+                continue
             item.rules = ignore.candidates(self._options.ignore, item.obj)
             rules = [r.identity for r in item.rules]
             try:
                 item.digest = digest([item.obj, rules, self._options.actor])
             except BadRequest as error:
-                self._fail(item, error, "dry-run")
+                failures.append((item, error))
         self._items.sort(key=lambda i: sort_key(i.ref))
+        return failures
 
-    def _plan(self) -> None:
-        for item in self._items:
+    async def _plan(self) -> None:
+        async for item in Pauses().between(self._items):
             if item.failed:
                 continue
             item.known = self._known.get(self._client.cluster, item.ref)

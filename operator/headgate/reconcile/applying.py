@@ -27,6 +27,7 @@ from headgate.apply import (
     delete_all,
 )
 from headgate.kube import Client, ObjectRef
+from headgate.pools import SMALL, aside
 from headgate.reconcile.inventories import Inventories
 from headgate.reconcile.live import LiveObjects
 
@@ -77,6 +78,9 @@ class Applier:
         ``record`` stores the names of objects before they are written. Raises
         :class:`headgate.apply.ApplyFailed`, or :class:`headgate.apply.InvalidIgnoreRule`.
         """
+        rules = ks.spec.ignore
+        # Each pattern may take its time.
+        ignore = await aside(ks.namespace, len(rules) * SMALL, lambda: compile_rules(rules))
         options = ApplyOptions(
             owner=Owner(ks.name, ks.namespace),
             actor=f"{ks.uid} {self._account}",
@@ -87,7 +91,7 @@ class Applier:
             disallowed_managers=self._disallowed_managers,
             custom_stages=self._custom_stages,
             migrate_api_version=self._migrate_api_version,
-            ignore=compile_rules(ks.spec.ignore),
+            ignore=ignore,
         )
         return await apply_all(
             self._client, objects, options, self._known, lambda _, live: self._live.observe(live), record

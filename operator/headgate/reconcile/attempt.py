@@ -102,8 +102,12 @@ class Settled:
         if (self.uid, self.generation) != (meta["uid"], meta.get("generation")):
             return False
         if self.tree is not tree:
-            self.tree, self.same = tree, self.inputs.unchanged_in(tree)
+            self.note(tree, self.inputs.unchanged_in(tree))
         return self.same
+
+    def note(self, tree: Tree, same: bool) -> None:
+        """The tree was compared with the inputs."""
+        self.tree, self.same = tree, same
 
 
 @dataclass(slots=True)

@@ -30,6 +30,7 @@ from headgate.apply import Action, ApplyFailed, InvalidIgnoreRule
 from headgate.cel import Budget, Evaluator, OverBudget
 from headgate.health import HealthExpressions, InvalidHealthExpressions
 from headgate.kube import Client, ObjectRef, ref_of
+from headgate.pools import BUILDS, SMALL, aside
 from headgate.reconcile import finalizers
 from headgate.reconcile.attempt import Attempt, Failed, Memory, Postponed, Settled
 from headgate.reconcile.building import BUILDING, Builder
@@ -135,6 +136,16 @@ class KustomizationReconciler:
             return True
         return not memory.settled.holds_for(obj, tree)
 
+    async def compare(self, key: ObjectKey, source: SourceKey) -> None:
+        """Compare, beside the event loop, what a large Kustomization was built from, for :meth:`concerns` to tell."""
+        memory = self._memories.get(key)
+        settled = memory.settled if memory is not None else None
+        if settled is None or settled.tree is self._trees.current(source):
+            return
+        with self._trees.hold(source) as tree:
+            if tree is not None and len(settled.inputs) >= SMALL:
+                settled.note(tree, await BUILDS.run(key.namespace, settled.inputs.unchanged_in, tree))
+
     def note_drift(self, key: ObjectKey, ref: ObjectRef, what: str) -> None:
         """Note that an object is no longer as it was applied, for the attempt that corrects it to tell."""
         memory = self._memories.get(key)
@@ -148,6 +159,7 @@ class KustomizationReconciler:
             budget = self._evaluator.budget(attempt.key.namespace)
             attempt.expressions = await _health_expressions(attempt, budget)
             source = self._prerequisites.source(attempt)
+            await self.compare(attempt.key, source)
             hidden = await self._hidden(attempt)
             await self._prerequisites.dependencies(
                 attempt, lambda key: not self.concerns(key, source), budget, hidden
@@ -225,7 +237,7 @@ class KustomizationReconciler:
         assert attempt.target is not None
         session, target = attempt.session, attempt.target
         self._reporter.progress(attempt, "Detecting drift")
-        before = inv.from_status(session.status)
+        before = await _inventory(attempt)
         self._inventories.keep(attempt.key)
         try:
             with timed(self._measure, APPLY):
@@ -233,16 +245,17 @@ class KustomizationReconciler:
                     attempt.ks,
                     attempt.built.objects,
                     full=attempt.depth is Depth.VERIFY,
-                    record=lambda refs: self._record(session, refs),
+                    record=lambda refs: self._record(attempt, refs),
                 )
         except InvalidIgnoreRule as error:
             raise Failed(reasons.RECONCILIATION_FAILED, str(error)) from error
         except ApplyFailed as error:
-            there = target.applier.resolved(
-                inv.of_changes(error.changes) | inv.of_refs(error.unsure) | before
+            changes, unsure = error.changes, error.unsure
+            await _keep_inventory(
+                attempt,
+                lambda: target.applier.resolved(inv.of_changes(changes) | inv.of_refs(unsure) | before),
             )
-            inv.to_status(session.status, there)
-            if not there:
+            if not session.status["inventory"]["entries"]:
                 del session.status["inventory"]
             changed = "\n".join(str(c) for c in error.changes.changed())
             raise Failed(reasons.RECONCILIATION_FAILED, f"{error}\n{changed}") from error
@@ -252,21 +265,29 @@ class KustomizationReconciler:
         attempt.result, attempt.drifted = result, bool(changed)
         if changed:
             self._reporter.tell(attempt, NORMAL, changed)
-        after = inv.of_changes(result.changes)
+        size = len(result.changes) + len(before)
+        after, attempt.stale = await aside(
+            attempt.key.namespace,
+            size,
+            lambda: (
+                after := inv.of_changes(result.changes),
+                target.applier.resolved(before) - after,
+            ),
+        )
         target.applier.moved(before, after)
-        attempt.stale = target.applier.resolved(before) - after
         self._inventories.accepted(attempt.key, attempt.obj, result.answered)
         self._inventories.let_go(attempt.key, attempt.stale)
         # What is to be pruned stays recorded until it is: progress may be written, and we may end, at any moment.
-        inv.to_status(session.status, after | attempt.stale if attempt.ks.spec.prune else after)
+        await _keep_inventory(attempt, lambda: after | attempt.stale if attempt.ks.spec.prune else after)
 
-    async def _record(self, session: StatusSession, refs: Sequence[ObjectRef]) -> None:
+    async def _record(self, attempt: Attempt, refs: Sequence[ObjectRef]) -> None:
         """Store the names of objects that are about to be written, so that nothing is there that nobody knows of."""
-        noted, new = inv.from_status(session.status), inv.of_refs(refs)
+        noted = await _inventory(attempt)
+        new = await aside(attempt.key.namespace, len(refs), lambda: inv.of_refs(refs))
         if new <= noted:
             return
-        inv.to_status(session.status, new | noted)
-        if not await session.write():
+        await _keep_inventory(attempt, lambda: new | noted)
+        if not await attempt.session.write():
             raise Postponed(reasons.RECONCILIATION_FAILED, "it is gone", after=None, silent=True)
 
     async def _prune(self, attempt: Attempt) -> None:
@@ -452,6 +473,25 @@ class KustomizationReconciler:
         if memory.report is not None:
             memory.report.cancel()
             memory.report = None
+
+
+async def _inventory(attempt: Attempt) -> frozenset[inv.Entry]:
+    """The entries of the inventory, which may be many."""
+    status = attempt.session.status
+    size = len((status.get("inventory") or {}).get("entries") or ())
+    return await aside(attempt.key.namespace, size, lambda: inv.from_status(status))
+
+
+async def _keep_inventory(attempt: Attempt, entries: Callable[[], frozenset[inv.Entry]]) -> None:
+    """Put entries, which may be many, into the status."""
+    assert attempt.built is not None
+
+    def written() -> Obj:
+        status: Obj = {}
+        inv.to_status(status, entries())
+        return status
+
+    attempt.session.status |= await aside(attempt.key.namespace, len(attempt.built.objects), written)
 
 
 async def _health_expressions(attempt: Attempt, budget: Budget) -> HealthExpressions | None:

@@ -92,7 +92,8 @@ class LiveObjects:
     def watch(self, key: ObjectKey) -> None:
         """Keep in view, from now on, all that is known to be applied by the Kustomization, and no more for its sake."""
         owned = self._known.owned(self._client.cluster, Owner(key.name, key.namespace))
-        wanted = frozenset(_Scope(ref.api_version, ref.kind) for ref in owned)
+        kinds = {(ref.api_version, ref.kind) for ref in owned}
+        wanted = frozenset(_Scope(api_version, kind) for api_version, kind in kinds)
         before = self._applied.pop(key, frozenset())
         if wanted:
             self._applied[key] = wanted

@@ -19,6 +19,7 @@ from typing import Any, Final
 from headgate.cel import Budget, OverBudget
 from headgate.health import Health, HealthExpressions, HealthStatus, compute, whole
 from headgate.kube import ApiError, Forbidden, NoMatch, NotFound, ObjectRef, ServerTimeout, Unreachable
+from headgate.loop import Pauses
 from headgate.reconcile.live import LiveObjects
 from headgate.reconcile.sight import AT_ONCE, Sight
 
@@ -65,6 +66,10 @@ class Looks:
         self._sight, self._live, self._expressions = sight, live, expressions
         self._targets, self._uids = tuple(targets), uids
         self._looks: dict[ObjectRef, _Look] = {}
+        self._kinds = {(ref.api_version, ref.kind): ref for ref in self._targets}
+        """An object of each kind."""
+        self._watched: dict[ObjectRef, tuple[Obj, Health]] = {}
+        """The verdict on what a watch showed, until it shows something else."""
         self._over: dict[ObjectRef, float] = {}
         """Objects whose expressions may be evaluated again only then, on the monotonic clock."""
 
@@ -74,12 +79,22 @@ class Looks:
         if look is not None:
             return look.health
         obj = self._live.state(ref)
-        return _UNKNOWN if obj is None else compute(obj)
+        if obj is None:
+            return _UNKNOWN
+        judged = self._watched.get(ref)
+        if judged is None or judged[0] is not obj:
+            judged = self._watched[ref] = obj, compute(obj)
+        return judged[1]
 
     async def refresh(self, budget: Budget | None = None) -> None:
         """Read what has changed and is not judged by the watches. Raises :class:`NoSight`."""
-        for ref in self._targets:
-            if ref not in self._looks and not self._is_watched(ref):
+        async for ref in Pauses().between(self._targets):
+            if ref in self._looks:
+                continue
+            if self._is_watched(ref):
+                # Judged here, where there are pauses, and kept.
+                self.health(ref)
+            else:
                 self._looks[ref] = _Look()
         now = time.monotonic()
         await self._read([ref for ref in self._looks if self._is_due(ref, now)], budget)
@@ -101,7 +116,10 @@ class Looks:
     def next_look(self, now: float) -> float:
         """Seconds until something has to be looked at although no watch tells of a change."""
         dues = [self._due_at(ref) for ref in self._looks]
-        if any(ref not in self._looks and not self._live.is_synced(ref) for ref in self._targets):
+        unknown = {kind for kind, ref in self._kinds.items() if not self._live.is_synced(ref)}
+        if unknown and any(
+            (ref.api_version, ref.kind) in unknown and ref not in self._looks for ref in self._targets
+        ):
             dues.append(now + POLL)
         return max(0.0, min(dues, default=float("inf")) - now)
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -57,13 +57,14 @@ class Operator:
         correct_drift: bool = True,
         forget_source: Callable[[SourceKey], None] = lambda _: None,
         asked_for: Callable[[ObjectKey], None] = lambda _: None,
+        compare: Callable[[ObjectKey, SourceKey], Awaitable[None]] | None = None,
     ) -> None:
-        """``concerns`` tells whether the source's present tree can change a Kustomization's outcome;
+        """``concerns`` tells whether the source's present tree can change a Kustomization's outcome, after ``compare``;
         ``correct_drift`` whether drift is acted on when it is seen, or left to the interval; ``forget_source`` is
         told of a source of another controller's that is gone, ``asked_for`` of a GitRepository that
         somebody made, changed or asked to be looked at.
         """
-        self._asked_for = asked_for
+        self._asked_for, self._compare = asked_for, compare
         self._correct_drift, self._forget_source = correct_drift, forget_source
         self._store, self._concerns, self._tell_drift = store, concerns, tell_drift
         self._kustomizations, self._sources = kustomizations, sources
@@ -142,16 +143,17 @@ class Operator:
             bookkeeping = replace(changed, priority=Priority.ROUTINE)
             async for consumer in self._store.consumers(key):
                 # Those that the revision does not concern only note it, after all others.
-                self._kustomizations.queue.add(
-                    consumer, changed if self._is_concerned(consumer, key) else bookkeeping
-                )
+                concerned = await self._is_concerned(consumer, key)
+                self._kustomizations.queue.add(consumer, changed if concerned else bookkeeping)
             for source in self._store.including(key):
                 self._sources.queue.add(source.object, changed)
             self._revisions[key] = current
         self._announcing.discard(key)
 
-    def _is_concerned(self, consumer: ObjectKey, source: SourceKey) -> bool:
+    async def _is_concerned(self, consumer: ObjectKey, source: SourceKey) -> bool:
         try:
+            if self._compare is not None:
+                await self._compare(consumer, source)
             return self._concerns(consumer, source)
         except Exception as error:
             # One that cannot be compared must not keep the others from hearing of the revision.

@@ -35,8 +35,8 @@ class StatusSession:
 
     def __init__(self, client: Client, obj: Obj, *, manager: str, written: Callable[[Obj], None]) -> None:
         self.obj = obj
-        self.status: Obj = copy.deepcopy(obj.get("status") or {})
-        self._known: Obj = copy.deepcopy(self.status)
+        self.status: Obj = _copied(obj.get("status") or {})
+        self._known: Obj = _copied(self.status)
         self._client = client
         self._manager = manager
         self._written = written
@@ -93,7 +93,7 @@ class StatusSession:
             patch = _difference(self._known, self.status)
             if not patch:
                 return True
-            sent = copy.deepcopy(self.status)
+            sent = _copied(self.status)
             try:
                 obj = await self._client.patch(
                     ref_of(self.obj),
@@ -116,7 +116,7 @@ class StatusSession:
     def revert(self) -> None:
         """Undo all edits that were not written."""
         self.abandon()
-        self.status = copy.deepcopy(self._known)
+        self.status = _copied(self._known)
 
     def abandon(self) -> None:
         """Forget unwritten progress: this work is over."""
@@ -133,6 +133,11 @@ class StatusSession:
             await self.write()
         except (ApiError, OSError, TimeoutError) as error:
             _log.warning("progress of %s not written: %s", ref_of(self.obj), error)
+
+
+def _copied(status: Obj) -> Obj:
+    """A copy to edit. The inventory, which may be long, is shared: it is replaced and never edited."""
+    return {name: value if name == "inventory" else copy.deepcopy(value) for name, value in status.items()}
 
 
 def _difference(old: Obj, new: Obj) -> Obj:

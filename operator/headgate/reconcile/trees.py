@@ -91,6 +91,13 @@ class SourceTrees:
         return held.tree if held is not None else None
 
     @contextmanager
+    def hold(self, key: SourceKey) -> Iterator[Tree | None]:
+        """The source's current tree, for as long as the block runs."""
+        held = self._held.get(key)
+        with self.use(key, held.revision if held is not None else "") as tree:
+            yield tree
+
+    @contextmanager
     def use(self, key: SourceKey, revision: str) -> Iterator[Tree | None]:
         """The tree of that revision for as long as the block runs; None when it is not (or no longer) there."""
         held = self._held.get(key)

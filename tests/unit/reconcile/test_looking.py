@@ -200,3 +200,30 @@ async def test_one_silent_server_is_waited_for_once(world: World, monkeypatch: p
     assert len(world.api.reads) == sight.AT_ONCE
     assert {looks.health(ref).status for ref in refs} == {HealthStatus.UNKNOWN}
     assert looks.next_look(0) > 0
+
+
+async def test_a_state_that_a_watch_showed_is_judged_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A change of one of thousands of objects costs one judgement, not thousands."""
+    own, judged = world.sight(), list[str]()
+    compute = looking.compute
+
+    def counted(obj: dict[str, Any]) -> Any:
+        judged.append(obj["metadata"]["name"])
+        return compute(obj)
+
+    monkeypatch.setattr(looking, "compute", counted)
+    refs = [ObjectRef("x.test/v1", "Widget", f"own-{i}", "team") for i in range(50)]
+    for ref in refs:
+        await world.apply(own, ref)
+    looks = world.looks(own, *refs)
+    for _ in range(3):
+        await looks.refresh()
+        assert {looks.health(ref).status for ref in refs} == {HealthStatus.CURRENT}
+    assert sorted(judged) == sorted(ref.name for ref in refs)
+    judged.clear()
+    await world.apply(own, refs[7], spec={"other": 1})
+    await looks.refresh()
+    assert [looks.health(ref).status for ref in refs] == [HealthStatus.CURRENT] * 50
+    assert judged == ["own-7"]

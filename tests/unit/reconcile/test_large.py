@@ -1,0 +1,88 @@
+"""Large Kustomizations: what grows with their size is done beside the event loop, or not at all."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, cast
+
+import pytest
+
+from headgate.api import ObjectKey
+from headgate.api import inventory as inv
+from headgate.kube import Client
+from headgate.kustomize.tree import EntryKind, Inputs, MemoryTree, Seen
+from headgate.pools import SMALL
+from headgate.reconcile.attempt import Memory, Settled
+from headgate.reconcile.kustomization import KustomizationReconciler
+from headgate.reconcile.status import StatusSession
+from headgate.reconcile.store import GIT_REPOSITORY, SourceKey, Store
+from headgate.reconcile.trees import SourceTrees
+
+Obj = dict[str, Any]
+KEY, SOURCE = ObjectKey("ns", "apps"), SourceKey(GIT_REPOSITORY, "ns", "source")
+
+
+class FakeClient:
+    def __init__(self) -> None:
+        self.patches: list[Obj] = []
+
+    async def patch(self, ref: object, patch: Obj, **_: Any) -> Obj:
+        self.patches.append(patch)
+        return {"metadata": {"resourceVersion": "2"}}
+
+
+async def test_an_inventory_is_replaced_and_never_copied() -> None:
+    status: Obj = {"conditions": []}
+    inv.to_status(status, {inv.Entry.of("v1", "ConfigMap", "ns", str(i)) for i in range(3)})
+    meta = {"name": "apps", "namespace": "ns", "generation": 1}
+    obj = {"apiVersion": "v1", "kind": "Kustomization", "metadata": meta, "status": status}
+    client = FakeClient()
+    session = StatusSession(cast(Client, client), obj, manager="m", written=lambda _: None)
+    assert session.status["inventory"] is status["inventory"]
+    assert session.status["conditions"] is not status["conditions"]
+    session.mark("Ready", "True", "Succeeded", "done")
+    await session.write()
+    assert [sorted(patch["status"]) for patch in client.patches] == [["conditions"]]
+    inv.to_status(session.status, ())
+    await session.write()
+    assert client.patches[-1] == {"status": {"inventory": {"entries": []}}}
+    assert len(status["inventory"]["entries"]) == 3
+
+
+class Tree(MemoryTree):
+    """Notes in which threads it is read."""
+
+    def __init__(self, files: dict[str, bytes]) -> None:
+        super().__init__(files)
+        self.weight, self.readers = len(files), set[int]()
+
+    def content_id(self, path: str) -> str | None:
+        self.readers.add(threading.get_ident())
+        return super().content_id(path)
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("files", [3, SMALL])
+async def test_a_large_kustomization_is_compared_with_a_tree_beside_the_loop(files: int) -> None:
+    content = {f"apps/{i}.yaml": b"a" for i in range(files)}
+    tree = Tree(content)
+    seen = {path: Seen(EntryKind.FILE, tree.content_id(path)) for path in content}
+    obj: Obj = {
+        "metadata": {"name": "apps", "namespace": "ns", "uid": "u", "generation": 1, "resourceVersion": "1"},
+        "spec": {"sourceRef": {"kind": GIT_REPOSITORY, "name": "source"}},
+    }
+    reconciler = KustomizationReconciler.__new__(KustomizationReconciler)
+    reconciler._store, reconciler._trees = Store(), SourceTrees()
+    reconciler._store.put_kustomization(obj)
+    reconciler._memories = {KEY: Memory(settled=Settled("u", 1, "d", Inputs(seen), ""))}
+    here = threading.get_ident()
+    for other in (False, True):
+        tree = Tree({**content, **({"apps/1.yaml": b"b"} if other else {})})
+        reconciler._trees.put(SOURCE, str(other), tree)
+        tree.readers.clear()
+        await reconciler.compare(KEY, SOURCE)
+        assert here not in tree.readers
+        assert reconciler.concerns(KEY, SOURCE) is other
+        assert (here in tree.readers) is (files < SMALL)
