@@ -116,6 +116,17 @@ def test_objects_of_a_retired_version_are_deleted_by_the_one_that_is_served(
     how(applied)
 
 
+def test_objects_of_a_kind_that_is_served_in_no_version_are_not_forgotten(area: Area, applied: Kind) -> None:
+    """They are there, and nobody can reach them until it is served again."""
+    applied.install()
+    revision = area.commit({"apps/one.yaml": None, "apps/two.yaml": None, "apps/a.yaml": config_map("a")})
+    area.failed("apps", "PruneFailed", rf"{applied.name}/\S+/one delete failed.*does not serve it now")
+    assert len(area.get("apps")["status"]["inventory"]["entries"]) == 3
+    applied.install("v1")
+    area.ready("apps", revision)
+    assert not applied.uid("one")
+
+
 def test_a_kind_that_is_gone_has_no_objects(area: Area, applied: Kind) -> None:
     crd = f"{applied.plural}.{GROUP}"
     area.api.delete(*CRD, crd)

@@ -20,13 +20,16 @@ from itertools import groupby
 
 from headgate.api.order import rank
 from headgate.apply.changeset import Action, Change, ChangeSet
+from headgate.apply.definitions import is_usable
 from headgate.apply.known import KnownObjects
 from headgate.apply.options import DeleteOptions, Owner, marked
 from headgate.apply.stages import sort_key
-from headgate.kube import ApiError, Client, Conflict, Forbidden, NoMatch, NotFound
+from headgate.kube import ApiError, Client, Conflict, Forbidden, NoMatch, NotFound, Unavailable
 from headgate.kube.refs import Obj, ObjectRef
 
 TRIES = 5
+_CRD = ("apiextensions.k8s.io/v1", "CustomResourceDefinition")
+_NAMES = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,7 @@ class _Run:
             try:
                 at = await self._served(ref)
             except NoMatch:
+                await self._check_gone(ref)
                 return Change(ref, Action.DELETED)
             if at is None:
                 return Change(ref, Action.DELETED)
@@ -155,6 +159,26 @@ class _Run:
         return ObjectRef(
             resource.api_version, ref.kind, ref.name, ref.namespace if resource.namespaced else ""
         )
+
+    async def _check_gone(self, ref: ObjectRef) -> None:
+        """Raise :class:`Unavailable` when a definition of a kind that is not served is there all the same.
+
+        Discovery may be behind for a moment, or no version of the kind be served: its objects are there then.
+        """
+        client = self._eyes or self._client
+        try:
+            async for page in client.list_pages(*_CRD, accept=_NAMES):
+                for name in (item["metadata"]["name"] for item in page["items"]):
+                    if name.partition(".")[2] == ref.group and ref.group:
+                        crd = await client.get(ObjectRef(*_CRD, name))
+                        if crd["spec"]["names"]["kind"] == ref.kind and is_usable(crd):
+                            message = (
+                                f"{crd['kind']}/{name} is there, but the API server does not serve it now"
+                            )
+                            raise Unavailable(message, status=503)
+        except (Forbidden, NotFound, NoMatch):
+            # Who may not see definitions has discovery only; one that goes meanwhile takes its objects along.
+            return
 
     async def _decide(self, ref: ObjectRef, at: ObjectRef) -> Change:
         options, claims = self._options, self._options.claims
