@@ -256,6 +256,7 @@ class _Program:
             workers=config.concurrent,
             kind=KUSTOMIZATION,
             observer=metrics,
+            broke_off=kustomizations.broke_off,
         )
         self._sources: Controller[ObjectKey] = Controller(
             "gitrepository",
@@ -263,6 +264,7 @@ class _Program:
             workers=config.concurrent,
             kind=GIT_REPOSITORY,
             observer=metrics,
+            broke_off=sources.broke_off,
         )
         for controller in (self._kustomizations, self._sources):
             metrics.controller(controller)

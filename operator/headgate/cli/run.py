@@ -211,6 +211,12 @@ def switch(name: str, *, default: bool = False, help: str) -> Decorator:
     help="Let kubeconfigs lead to this host, link-local addresses and metadata services of clouds.",
 )
 @click.option(
+    "--max-inventory-size",
+    default="1200Ki",
+    show_default=True,
+    help="Size of the largest inventory of a Kustomization; etcd takes 1.5 MiB for all of an object.",
+)
+@click.option(
     "--override-manager",
     "override_managers",
     multiple=True,
@@ -355,6 +361,7 @@ def command(
     insecure_kubeconfig_tls: bool,
     insecure_kubeconfig_addresses: bool,
     max_health_watches: int,
+    max_inventory_size: str,
     override_managers: tuple[str, ...],
     custom_apply_stage_kinds: str,
     default_decryption_service_account: str,
@@ -454,6 +461,7 @@ def command(
         insecure_kubeconfig_tls=insecure_kubeconfig_tls,
         insecure_kubeconfig_addresses=insecure_kubeconfig_addresses,
         max_health_watches=max_health_watches,
+        max_inventory_size=_bytes("--max-inventory-size", max_inventory_size),
         override_managers=override_managers,
         custom_stage_kinds=frozenset(map(GroupKind.parse, stages)),
         strict_substitutions=gates["StrictPostBuildSubstitutions"],

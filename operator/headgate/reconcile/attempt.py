@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
-from headgate.api import Kustomization, ObjectKey
+from headgate.api import Kustomization, ObjectKey, reasons
 from headgate.api import inventory as inv
 from headgate.apply import ApplyResult
 from headgate.health import HealthExpressions
@@ -44,6 +44,22 @@ class Failed(Exception):
     def __init__(self, reason: str, message: str, *, stalled: bool = False) -> None:
         super().__init__(message)
         self.reason, self.message, self.stalled = reason, message, stalled
+
+
+class Doing(NamedTuple):
+    """A step of an attempt, in words and with the reason that a failure of it has."""
+
+    what: str
+    reason: str
+
+
+PREPARING = Doing("looking at source and dependencies", reasons.RECONCILIATION_FAILED)
+BUILDING = Doing("building the manifests", reasons.BUILD_FAILED)
+APPLYING = Doing("applying the objects", reasons.RECONCILIATION_FAILED)
+PRUNING = Doing("deleting what is no longer in the source", reasons.PRUNE_FAILED)
+CHECKING_HEALTH = Doing("checking the health of the objects", reasons.HEALTH_CHECK_FAILED)
+DELETING = Doing("deleting the objects of the deleted Kustomization", reasons.PRUNE_FAILED)
+REPORTING = Doing("writing the status", reasons.RECONCILIATION_FAILED)
 
 
 @dataclass(slots=True)
@@ -116,6 +132,10 @@ class Memory:
 
     open: Attempt | None = None
     """The attempt that waits for health."""
+    last: Attempt | None = None
+    """The attempt under way, for what is to be told when it breaks off."""
+    doing: Doing = PREPARING
+    """Its present step."""
     settled: Settled | None = None
     warned: tuple[str, int, str] | None = None
     """UID, generation and revision whose build the last warnings were about."""

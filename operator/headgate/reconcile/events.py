@@ -94,7 +94,9 @@ class EventRecorder:
         if not self._may_have(namespace, about, event.component):
             self._drop("rate")
             return
-        kept = replace(event, about=about, message=_cut(event.message), annotations=annotations)
+        kept = replace(
+            event, about=about, message=cut_message(event.message, MESSAGE_LIMIT), annotations=annotations
+        )
         size = len(kept.message) + sum(len(k) + len(v) for k, v in annotations.items())
         self._backlog.put(namespace, kept, size + 1024)
 
@@ -111,6 +113,10 @@ class EventRecorder:
                 self._drop("refused")
             except (OSError, TimeoutError) as error:
                 _log.warning("event %s about %s not written: %s", event.reason, _name(event.about), error)
+                self._drop("refused")
+            except Exception:
+                # One event that cannot be written must not keep all others back.
+                _log.exception("event %s about %s not written", event.reason, _name(event.about))
                 self._drop("refused")
             finally:
                 self._backlog.done()
@@ -210,7 +216,7 @@ def _as_object(event: Event, name: str, namespace: str) -> Obj:
         },
         "type": event.type,
         "reason": event.reason,
-        "message": _cut(event.message),
+        "message": event.message,
         "source": {"component": event.component},
         "reportingComponent": event.component,
         "reportingInstance": "",
@@ -225,10 +231,6 @@ def _as_object(event: Event, name: str, namespace: str) -> Obj:
 
 def _is_terminating(error: ApiError) -> bool:
     return any(cause.reason == "NamespaceTerminating" for cause in error.causes)
-
-
-def _cut(message: str) -> str:
-    return message if len(message) <= MESSAGE_LIMIT else message[: MESSAGE_LIMIT - 4] + " ..."
 
 
 def _timestamp() -> str:

@@ -29,11 +29,24 @@ from headgate.api import inventory as inv
 from headgate.apply import Action, ApplyFailed, InvalidIgnoreRule
 from headgate.cel import Budget, Evaluator, OverBudget
 from headgate.health import HealthExpressions, InvalidHealthExpressions
-from headgate.kube import Client, ObjectRef, ref_of
+from headgate.kube import ApiError, Client, ObjectRef, ref_of
 from headgate.pools import BUILDS, SMALL, aside
 from headgate.reconcile import finalizers
-from headgate.reconcile.attempt import Attempt, Failed, Memory, Postponed, Settled
-from headgate.reconcile.building import BUILDING, Builder
+from headgate.reconcile.attempt import (
+    APPLYING,
+    BUILDING,
+    CHECKING_HEALTH,
+    DELETING,
+    PREPARING,
+    PRUNING,
+    Attempt,
+    Failed,
+    Memory,
+    Postponed,
+    Settled,
+)
+from headgate.reconcile.building import BUILDING as BUILDING_MANIFESTS
+from headgate.reconcile.building import Builder
 from headgate.reconcile.clusters import PROBE_TIMEOUT, TargetPending
 from headgate.reconcile.config import Config
 from headgate.reconcile.controller import GONE, NOTHING_MORE, RETRY, WAKE, Outcome
@@ -52,6 +65,7 @@ from headgate.reconcile.status import StatusSession
 from headgate.reconcile.store import KUSTOMIZATION, KUSTOMIZATION_VERSION, SourceKey, Store, source_of
 from headgate.reconcile.targets import Target, Targets
 from headgate.reconcile.trees import SourceTrees
+from headgate.reconcile.unexpected import explained, is_passing, is_too_large
 from headgate.reconcile.waiting import HealthWait, Standing, Verdict, jobs_with_ttl, judge
 
 Obj = dict[str, Any]
@@ -91,6 +105,7 @@ class KustomizationReconciler:
     async def reconcile(self, key: ObjectKey, triggers: tuple[Trigger, ...]) -> Outcome:
         """Do what can be done now for the Kustomization; see :class:`Outcome` for what comes next."""
         memory = self._memories.setdefault(key, Memory())
+        memory.doing = PREPARING
         self._cancel_report(memory)
         obj = self._store.kustomization(key)
         if obj is None:
@@ -100,6 +115,7 @@ class KustomizationReconciler:
             return GONE
         if obj["metadata"].get("deletionTimestamp"):
             self._close(memory)
+            memory.doing = DELETING
             return await self._finalizer.finalize(key, obj)
         held = await finalizers.add(self._client, obj, STATUS_MANAGER)
         if held is None:
@@ -123,10 +139,28 @@ class KustomizationReconciler:
         depth = max(t.depth for t in triggers)
         if memory.open is not None:
             if depth is Depth.LOOK and self._is_current(memory.open, obj, requested):
+                memory.doing = CHECKING_HEALTH
                 return await self._continue(memory, memory.open)
             self._interrupt(memory, memory.open, triggers)
-        attempt = Attempt(key, obj, ks, session, requested, time.monotonic(), depth=depth)
+        attempt = memory.last = Attempt(key, obj, ks, session, requested, time.monotonic(), depth=depth)
         return await self._attempt(memory, attempt)
+
+    async def broke_off(self, key: ObjectKey, error: Exception, times: int) -> None:
+        """Report that an attempt ended with an error that nobody foresaw, the ``times``-th time in a row.
+
+        What passes by itself, such as an API server that starts anew, is told only when the next try meets it, too.
+        Raises :class:`headgate.kube.ApiError`.
+        """
+        memory, obj = self._memories.get(key), self._store.kustomization(key)
+        if memory is None or obj is None or (times == 1 and is_passing(error)):
+            return
+        last, said = memory.last, explained(error)
+        if last is not None:
+            said = last.masks(said)
+        session = StatusSession(self._client, obj, manager=STATUS_MANAGER, written=self._written)
+        requested = (obj["metadata"].get("annotations") or {}).get(labels.REQUESTED_AT)
+        revision = last.revision if last is not None else ""
+        await self._reporter.broke_off(session, requested, memory.doing, said, revision)
 
     def concerns(self, key: ObjectKey, source: SourceKey) -> bool:
         """Whether the source's present tree can change what the Kustomization applies, or did not apply yet."""
@@ -172,14 +206,18 @@ class KustomizationReconciler:
                     return await self._take_note(memory, attempt)
             memory.settled = None
             self._reporter.progress(attempt, "Fetching manifests")
+            memory.doing = BUILDING
             self._builder.begin(attempt, source)
             attempt.target = await self._target(attempt)
             await self._tell_drifts(memory, attempt)
             await self._builder.build(attempt, source)
             self._reporter.warned(memory, attempt)
+            memory.doing = APPLYING
             await self._apply(attempt)
             self._reporter.noted(memory, attempt)
+            memory.doing = PRUNING
             await self._prune(attempt)
+            memory.doing = CHECKING_HEALTH
             if await self._start_health_wait(memory, attempt):
                 return await self._continue(memory, attempt)
             return await self._succeed(memory, attempt)
@@ -219,7 +257,7 @@ class KustomizationReconciler:
             after = PROBE_TIMEOUT * 2
             raise Postponed(reasons.RECONCILIATION_FAILED, str(error), after=after, silent=True) from error
         except TargetError as error:
-            self._reporter.progress(attempt, BUILDING)
+            self._reporter.progress(attempt, BUILDING_MANIFESTS)
             raise Failed(reasons.RECONCILIATION_FAILED, str(error)) from error
 
     async def _tell_drifts(self, memory: Memory, attempt: Attempt) -> None:
@@ -237,7 +275,10 @@ class KustomizationReconciler:
         assert attempt.target is not None
         session, target = attempt.session, attempt.target
         self._reporter.progress(attempt, "Detecting drift")
-        before = await _inventory(attempt)
+        before, objects = await _inventory(attempt), attempt.built.objects
+        intended = await aside(attempt.key.namespace, len(objects), lambda: inv.of_objects(objects))
+        if not intended <= before:
+            await self._check_size(attempt, intended | before)
         self._inventories.keep(attempt.key)
         try:
             with timed(self._measure, APPLY):
@@ -280,14 +321,45 @@ class KustomizationReconciler:
         # What is to be pruned stays recorded until it is: progress may be written, and we may end, at any moment.
         await _keep_inventory(attempt, lambda: after | attempt.stale if attempt.ks.spec.prune else after)
 
+    async def _check_size(self, attempt: Attempt, entries: frozenset[inv.Entry]) -> int:
+        """The bytes that an inventory takes; raises :class:`Failed` for more than may be stored."""
+        size = await aside(attempt.key.namespace, len(entries), lambda: inv.size_of(entries))
+        limit = self._config.max_inventory_size
+        if size > limit:
+            self._measure.inventory_refused()
+            why = f"the limit is {limit / MIB:.1f} MiB, see --max-inventory-size"
+            raise Failed(reasons.RECONCILIATION_FAILED, _too_large(len(entries), size, why))
+        return size
+
     async def _record(self, attempt: Attempt, refs: Sequence[ObjectRef]) -> None:
-        """Store the names of objects that are about to be written, so that nothing is there that nobody knows of."""
+        """Store the names of objects that are about to be written, so that nothing is there that nobody knows of.
+
+        Raises :class:`Failed` when there is no room for them.
+        """
+        session = attempt.session
+        former = session.status.get("inventory")
         noted = await _inventory(attempt)
         new = await aside(attempt.key.namespace, len(refs), lambda: inv.of_refs(refs))
         if new <= noted:
             return
-        await _keep_inventory(attempt, lambda: new | noted)
-        if not await attempt.session.write():
+        entries = new | noted
+        size = await self._check_size(attempt, entries)
+        await _keep_inventory(attempt, lambda: entries)
+        try:
+            is_there = await session.write()
+        except ApiError as error:
+            if not is_too_large(error):
+                raise
+            # As it was, lest what this failure is told with is refused for the same reason.
+            session.status.pop("inventory")
+            if former is not None:
+                session.status["inventory"] = former
+            self._measure.inventory_refused()
+            why = (
+                "the API server refuses it with the rest of the object; etcd's limit is 1.5 MiB for an object"
+            )
+            raise Failed(reasons.RECONCILIATION_FAILED, _too_large(len(entries), size, why)) from error
+        if not is_there:
             raise Postponed(reasons.RECONCILIATION_FAILED, "it is gone", after=None, silent=True)
 
     async def _prune(self, attempt: Attempt) -> None:
@@ -492,6 +564,16 @@ async def _keep_inventory(attempt: Attempt, entries: Callable[[], frozenset[inv.
         return status
 
     attempt.session.status |= await aside(attempt.key.namespace, len(attempt.built.objects), written)
+
+
+MIB = 1 << 20
+
+
+def _too_large(count: int, size: int, why: str) -> str:
+    return (
+        f"inventory of {count} objects is too large to be stored ({size / MIB:.1f} MiB; {why}): "
+        "split the Kustomization into several; nothing is applied whose record cannot be stored"
+    )
 
 
 async def _health_expressions(attempt: Attempt, budget: Budget) -> HealthExpressions | None:

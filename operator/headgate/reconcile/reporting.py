@@ -10,8 +10,8 @@ from typing import Any
 from headgate.api import conditions as cond
 from headgate.api import format_duration, labels, reasons
 from headgate.api import history as hist
-from headgate.kube import ApiError, ObjectRef
-from headgate.reconcile.attempt import Attempt, Failed, Memory, Postponed
+from headgate.kube import ObjectRef
+from headgate.reconcile.attempt import Attempt, Doing, Failed, Memory, Postponed
 from headgate.reconcile.events import NORMAL, WARNING, Event, EventRecorder
 from headgate.reconcile.status import PROGRESS_DELAY, ROUTINE_DELAY, StatusSession
 from headgate.reconcile.store import key_of
@@ -138,7 +138,7 @@ class Reporter:
             self.tell(attempt, NORMAL, wait.tell)
             try:
                 await attempt.session.write()
-            except (ApiError, OSError, TimeoutError) as error:
+            except Exception as error:
                 _log.warning("%s: waiting is not reported: %s", attempt.key, error)
 
         def start() -> None:
@@ -155,6 +155,20 @@ class Reporter:
         session.status["observedGeneration"] = session.generation
         settle(session, requested)
         self._events.emit(Event(session.obj, COMPONENT, WARNING, reasons.INVALID_SPEC, message))
+        await session.write()
+
+    async def broke_off(
+        self, session: StatusSession, requested: str | None, doing: Doing, said: str, revision: str
+    ) -> None:
+        """An attempt ended with an error that nobody foresaw. Raises :class:`headgate.kube.ApiError`.
+
+        ``session`` has the status as it was, of which everything else stays: above all the inventory.
+        """
+        message = f"{doing.what} failed: {said}"
+        session.mark(reasons.READY, "False", doing.reason, message)
+        settle(session, requested)
+        annotations = {f"{labels.GROUP}/{labels.EVENT_REVISION}": revision} if revision else {}
+        self._events.emit(Event(session.obj, COMPONENT, WARNING, doing.reason, message, annotations))
         await session.write()
 
     def drifted(self, obj: Obj, ref: ObjectRef, what: str) -> None:

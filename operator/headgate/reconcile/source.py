@@ -31,7 +31,7 @@ from headgate.kube import Client
 from headgate.pools import NETWORK, STORAGE
 from headgate.reconcile import finalizers
 from headgate.reconcile.config import Config
-from headgate.reconcile.controller import GONE, NOTHING_MORE, Backoff, Outcome
+from headgate.reconcile.controller import BACKOFF_BASE, GONE, NOTHING_MORE, Backoff, Outcome
 from headgate.reconcile.events import NORMAL, WARNING, EventRecorder
 from headgate.reconcile.measure import FETCH, UNMEASURED, Measure, timed
 from headgate.reconcile.queue import Trigger
@@ -59,6 +59,7 @@ from headgate.reconcile.source_report import (
 from headgate.reconcile.status import StatusSession
 from headgate.reconcile.store import GIT_REPOSITORY, SourceKey, Store
 from headgate.reconcile.trees import SourceTrees
+from headgate.reconcile.unexpected import explained, is_passing, is_too_large
 
 Obj = dict[str, Any]
 
@@ -164,6 +165,30 @@ class SourceReconciler:
         await self._restore(source_key, session)
         self._available(source_key)
         return outcome
+
+    async def broke_off(self, key: ObjectKey, error: Exception, times: int) -> None:
+        """Report that a visit ended with an error that nobody foresaw, the ``times``-th time in a row.
+
+        What passes by itself is told only when the next try meets it, too. Raises :class:`headgate.kube.ApiError`.
+        """
+        source_key = SourceKey(GIT_REPOSITORY, key.namespace, key.name)
+        obj = self._store.source(source_key)
+        if obj is None or (times == 1 and is_passing(error)):
+            return
+        # With the status as it was, of which everything else stays.
+        session = StatusSession(self._client, obj, manager=COMPONENT, written=self._written)
+        requested = (obj["metadata"].get("annotations") or {}).get(labels.REQUESTED_AT)
+        what, reason, condition = "reconciling", reasons.GIT_OPERATION_FAILED, reasons.FETCH_FAILED
+        if obj["metadata"].get("deletionTimestamp"):
+            what, reason = "deleting", reasons.GARBAGE_COLLECTION_FAILED
+            condition = reasons.STORAGE_OPERATION_FAILED
+        message = f"{what} the GitRepository failed: {explained(error)}"
+        if is_too_large(error):
+            message += "; its status is too large to be stored: make spec.ignore or spec.include shorter"
+        await self._report.failed(key, session, requested, reason, message, BACKOFF_BASE, condition)
+        if not obj["metadata"].get("deletionTimestamp"):
+            await self._restore(source_key, session)
+            self._available(source_key)
 
     async def _visit(
         self,
