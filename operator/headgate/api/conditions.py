@@ -88,7 +88,9 @@ def cut_message(message: str, limit: int = MESSAGE_LIMIT) -> str:
         message = message.encode("utf-8", "replace").decode()
     if len(message) <= limit:
         return message
-    kept = limit - len(_CUT.format(left=len(message)))
+    kept = limit
+    for _ in range(3):  # How much is left out is a part of the length.
+        kept = limit - len(_CUT.format(left=len(message) - kept))
     return message[:kept] + _CUT.format(left=len(message) - kept)
 
 
