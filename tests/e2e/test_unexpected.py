@@ -102,7 +102,9 @@ def test_an_unexpected_error_in_each_step_of_a_kustomization(proxied: tuple[Area
     proxy.instead = lambda method, path: None
     area.ready("apps", first)
 
-    proxy.instead = lambda method, path: NONSENSE if method == "DELETE" and path.startswith(maps) else None
+    proxy.instead = lambda method, path: (
+        NONSENSE if method in ("GET", "DELETE") and path.startswith(maps) else None
+    )
     area.api.delete(KUSTOMIZATION_VERSION, KUSTOMIZATION, "apps", area.namespace)
     says = "^deleting the objects of the deleted Kustomization failed: "
     area.failed("apps", "PruneFailed", says)
