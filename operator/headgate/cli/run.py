@@ -110,6 +110,14 @@ def switch(name: str, *, default: bool = False, help: str) -> Decorator:
     help="Longest time a GitRepository may give its server; a longer spec.timeout ends here.",
 )
 @click.option(
+    "--azure-devops-host",
+    "azure_devops_hosts",
+    multiple=True,
+    metavar="NAME",
+    help="Host, besides dev.azure.com and *.visualstudio.com, that provider azure may give the operator's token to; "
+    "may be repeated.",
+)
+@click.option(
     "--max-source-entries",
     type=click.IntRange(1),
     default=200_000,
@@ -341,6 +349,7 @@ def command(
     concurrent_ssa: int,
     concurrent_fetches: int,
     max_fetch_timeout: str,
+    azure_devops_hosts: tuple[str, ...],
     max_source_entries: int,
     max_source_size: int,
     requeue_dependency: str,
@@ -439,6 +448,7 @@ def command(
         concurrent_ssa=concurrent_ssa,
         concurrent_fetches=concurrent_fetches,
         max_fetch_timeout=_seconds(parse_duration, "--max-fetch-timeout", max_fetch_timeout),
+        azure_devops_hosts=azure_devops_hosts,
         max_source_entries=max_source_entries,
         max_source_size=max_source_size,
         requeue_dependency=_seconds(parse_duration, "--requeue-dependency", requeue_dependency),

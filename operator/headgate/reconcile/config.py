@@ -33,6 +33,8 @@ class Config:
     concurrent_ssa: int = 8
     concurrent_fetches: int = 32
     """Questions to Git servers and clouds, and fetches, that are under way at once."""
+    azure_devops_hosts: tuple[str, ...] = ()
+    """Hosts, besides those of Azure DevOps, that the operator's token for it is given to."""
     max_source_entries: int = DEFAULT_LIMITS.entries
     """Files and directories that one source may have."""
     max_source_size: int = DEFAULT_LIMITS.size

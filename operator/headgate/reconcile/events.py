@@ -61,6 +61,8 @@ class Event:
     reason: str
     message: str
     annotations: Mapping[str, str] = field(default_factory=dict)
+    notify: bool = True
+    """Whether a notification controller hears of it; of what Flux calls traces it does not."""
 
 
 class EventRecorder:
@@ -85,7 +87,7 @@ class EventRecorder:
         about = _slim(event.about)
         annotations = _bounded({**event.annotations, **own_annotations(event.about)})
         namespace = _namespace(about)
-        if self._notifier is not None:
+        if self._notifier is not None and event.notify:
             is_warning = event.type == WARNING
             message = cut_message(event.message, LONGEST_NOTICE)
             self._notifier.post(

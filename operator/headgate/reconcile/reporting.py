@@ -135,7 +135,9 @@ class Reporter:
         async def report() -> None:
             attempt.session.mark(reasons.READY, "False", wait.reason, wait.message)
             settle(attempt.session, attempt.requested)
-            self.tell(attempt, NORMAL, wait.tell)
+            # As Flux, which writes no event where a source is missing or has nothing yet: each bootstrap begins so.
+            if wait.reason != reasons.ARTIFACT_FAILED:
+                self.tell(attempt, NORMAL, wait.tell)
             try:
                 await attempt.session.write()
             except Exception as error:

@@ -31,7 +31,14 @@ from headgate.kube import Client
 from headgate.pools import NETWORK, STORAGE
 from headgate.reconcile import finalizers
 from headgate.reconcile.config import Config
-from headgate.reconcile.controller import BACKOFF_BASE, GONE, NOTHING_MORE, Backoff, Outcome
+from headgate.reconcile.controller import (
+    BACKOFF_BASE,
+    BACKOFF_MAX,
+    GONE,
+    NOTHING_MORE,
+    Backoff,
+    Outcome,
+)
 from headgate.reconcile.events import NORMAL, WARNING, EventRecorder
 from headgate.reconcile.measure import FETCH, UNMEASURED, Measure, timed
 from headgate.reconcile.queue import Trigger
@@ -65,6 +72,9 @@ Obj = dict[str, Any]
 
 _log = logging.getLogger("headgate.source")
 
+FAILURES = (reasons.FETCH_FAILED, reasons.INCLUDE_UNAVAILABLE, reasons.STORAGE_OPERATION_FAILED)
+"""Conditions whose going is a recovery."""
+
 
 class SourceReconciler:
     """See the module's text. Shared by all workers; an object is with one worker at a time."""
@@ -87,7 +97,7 @@ class SourceReconciler:
         self.caches = Caches(config.storage_path / "git")
         self._limits = TreeLimits(config.max_source_entries, config.max_source_size)
         self._fetcher = SourceFetcher(self.caches, artifacts, self._limits)
-        self._inputs = SourceInputs(client, store, trees, max_timeout=config.max_fetch_timeout)
+        self._inputs = SourceInputs(client, store, trees, config=config)
         self._report = SourceReport(events, config.jitter)
         self.lists = RefLists(lambda asked: measure.refs_wanted(asked=asked))
         self._measure = measure
@@ -152,6 +162,8 @@ class SourceReconciler:
             if isinstance(error, AuthenticationFailed):
                 self._inputs.forget(key)
             later = None if error.stalling else min(self._backoff.next(key), spec.interval)
+            if later is not None and error.retry_after is not None:
+                later = max(later, min(error.retry_after, BACKOFF_MAX))
             outcome = await self._report.failed(
                 key, session, requested, error.reason, message_of(error), later, condition_of(error)
             )
@@ -200,6 +212,7 @@ class SourceReconciler:
     ) -> Outcome:
         """``since``: the time of a request, which no earlier answer of the remote can serve."""
         spec = source.spec
+        had_failed = any(session.condition(each) is not None for each in FAILURES)
         stored = await self._check_storage(key, session)
         forget_verification(session, source)
         address = RemoteUrl.parse(spec.url)
@@ -217,7 +230,9 @@ class SourceReconciler:
             since = time.monotonic() - spec.interval / 2
         asking = Asking(self.lists, remote, since)
         try:
-            return await self._produce(key, session, source, requested, plan, remote, asking, stored)
+            return await self._produce(
+                key, session, source, requested, plan, remote, asking, stored, had_failed
+            )
         except GitError:
             # Another try goes by another answer.
             self.asked_for(source.key)
@@ -235,9 +250,9 @@ class SourceReconciler:
         remote: Remote,
         asking: Asking,
         stored: bool,
+        had_failed: bool,
     ) -> Outcome:
         spec, status = source.spec, session.status
-        had_failed = session.is_true(reasons.FETCH_FAILED)
         session.unmark(reasons.INCLUDE_UNAVAILABLE)
         included = status.get("includedArtifacts") or []
         if included and not same_artifacts(included, plan.included):
@@ -255,9 +270,12 @@ class SourceReconciler:
             and not requires_verification(source, status)
         )
         if unchanged and self._trees.has(key, resolved.revision):
-            if requested != status.get("lastHandledReconcileAt"):
+            if had_failed:
+                message = f"stored artifact for commit '{resolved.revision}'"
+                self._report.tell(session, NORMAL, reasons.SUCCEEDED, message)
+            if had_failed or requested != status.get("lastHandledReconcileAt"):
                 message = f"no changes since last reconciliation: observed revision '{resolved.revision}'"
-                self._report.tell(session, NORMAL, reasons.GIT_OPERATION_SUCCEEDED, message)
+                self._report.tell(session, NORMAL, reasons.GIT_OPERATION_SUCCEEDED, message, trace=True)
             outcome = await self._succeed(session, source, requested, asking)
             if source.key in self._uncollected:
                 await self._collect(session, source.key)
@@ -318,13 +336,18 @@ class SourceReconciler:
         visit.
         """
         try:
-            await STORAGE.run(key.namespace, self._artifacts.collect, session.status["artifact"]["path"])
+            collected = await STORAGE.run(
+                key.namespace, self._artifacts.collect, session.status["artifact"]["path"]
+            )
         except StorageError as error:
             self._uncollected.add(key)
             self._report.tell(session, WARNING, reasons.GARBAGE_COLLECTION_FAILED, str(error))
             _log.error("%s: %s", key, error)
         else:
             self._uncollected.discard(key)
+            if collected:
+                message = f"garbage collected {len(collected)} artifacts"
+                self._report.tell(session, NORMAL, reasons.GARBAGE_COLLECTION_SUCCEEDED, message, trace=True)
 
     async def _succeed(
         self, session: StatusSession, source: GitRepository, requested: str | None, asking: Asking
@@ -379,10 +402,10 @@ class SourceReconciler:
 
     async def _finalize(self, key: SourceKey, obj: Obj) -> Outcome:
         self._forget(key)
+        session = StatusSession(self._client, obj, manager=COMPONENT, written=self._written)
         try:
-            await STORAGE.run(key.namespace, self._artifacts.remove_all, key.namespace, key.name)
+            existed = await STORAGE.run(key.namespace, self._artifacts.remove_all, key.namespace, key.name)
         except StorageError as error:
-            session = StatusSession(self._client, obj, manager=COMPONENT, written=self._written)
             return await self._report.failed(
                 key.object,
                 session,
@@ -393,6 +416,9 @@ class SourceReconciler:
                 reasons.STORAGE_OPERATION_FAILED,
             )
         self._backoff.reset(key.object)
+        if existed:
+            message = "garbage collected artifacts for deleted resource"
+            self._report.tell(session, NORMAL, reasons.GARBAGE_COLLECTION_SUCCEEDED, message, trace=True)
         await finalizers.remove(self._client, obj, COMPONENT)
         return NOTHING_MORE
 
