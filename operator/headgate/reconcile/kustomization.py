@@ -26,7 +26,7 @@ from headgate.api import (
     reasons,
 )
 from headgate.api import inventory as inv
-from headgate.apply import Action, ApplyFailed, InvalidIgnoreRule
+from headgate.apply import Action, ApplyFailed, InvalidIgnoreRule, ObjectError
 from headgate.cel import Budget, Evaluator, OverBudget
 from headgate.health import HealthExpressions, InvalidHealthExpressions
 from headgate.kube import ApiError, Client, ObjectRef, ref_of
@@ -47,6 +47,7 @@ from headgate.reconcile.attempt import (
 )
 from headgate.reconcile.building import BUILDING as BUILDING_MANIFESTS
 from headgate.reconcile.building import Builder
+from headgate.reconcile.builds import Built
 from headgate.reconcile.clusters import PROBE_TIMEOUT, TargetPending
 from headgate.reconcile.config import Config
 from headgate.reconcile.controller import GONE, NOTHING_MORE, RETRY, WAKE, Outcome
@@ -299,7 +300,8 @@ class KustomizationReconciler:
             if not session.status["inventory"]["entries"]:
                 del session.status["inventory"]
             changed = "\n".join(str(c) for c in error.changes.changed())
-            raise Failed(reasons.RECONCILIATION_FAILED, f"{error}\n{changed}") from error
+            said = _with_places(error.errors, attempt.built)
+            raise Failed(reasons.RECONCILIATION_FAILED, f"{said}\n{changed}") from error
         finally:
             target.live.watch(attempt.key)
         changed = "\n".join(str(c) for c in result.changes.changed())
@@ -564,6 +566,24 @@ async def _keep_inventory(attempt: Attempt, entries: Callable[[], frozenset[inv.
         return status
 
     attempt.session.status |= await aside(attempt.key.namespace, len(attempt.built.objects), written)
+
+
+def _with_places(errors: Sequence[ObjectError], built: Built) -> str:
+    """What is wrong with objects, one a line, each with the file it is from, as far as that is known."""
+    wanted = {(e.ref.api_version, e.ref.kind, e.ref.name) for e in errors}
+    places: dict[tuple[str, str, str, str], str] = {}
+    for obj, place in zip(built.objects, built.places, strict=True):
+        kind, meta = (obj["apiVersion"], obj["kind"]), obj["metadata"]
+        if place and (*kind, meta["name"]) in wanted:
+            # What lives in no namespace may have one in its file.
+            for namespace in ("", meta.get("namespace") or ""):
+                places.setdefault((*kind, namespace, meta["name"]), place)
+    lines = []
+    for each in errors:
+        ref = each.ref
+        found = places.get((ref.api_version, ref.kind, ref.namespace, ref.name))
+        lines.append(f"{each.message} (from {found})" if found else each.message)
+    return "\n".join(lines)
 
 
 MIB = 1 << 20
