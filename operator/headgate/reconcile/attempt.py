@@ -12,6 +12,7 @@ from headgate.apply import ApplyResult
 from headgate.health import HealthExpressions
 from headgate.kube import ObjectRef
 from headgate.kustomize.tree import Inputs, Tree
+from headgate.pools import BUILDS
 from headgate.postbuild import Masks
 from headgate.reconcile.builds import Built
 from headgate.reconcile.inputs import ClusterInputs
@@ -95,6 +96,13 @@ class Attempt:
         if self.built is not None:
             return self.built.masks
         return Masks() if self.inputs is None else self.inputs.masks
+
+    async def masked(self, text: str) -> str:
+        """The text as it may be told. Looking for thousands of values in a long text takes its time."""
+        variables = self.inputs.variables if self.inputs is not None else None
+        if not (self.built.masks if self.built is not None else variables):
+            return text
+        return await BUILDS.run(self.key.namespace, lambda: self.masks(text))
 
 
 @dataclass(slots=True)

@@ -141,10 +141,17 @@ class KustomizationReconciler:
         if memory.open is not None:
             if depth is Depth.LOOK and self._is_current(memory.open, obj, requested):
                 memory.doing = CHECKING_HEALTH
-                return await self._continue(memory, memory.open)
+                return self._let_go(memory, await self._continue(memory, memory.open))
             self._interrupt(memory, memory.open, triggers)
         attempt = memory.last = Attempt(key, obj, ks, session, requested, time.monotonic(), depth=depth)
-        return await self._attempt(memory, attempt)
+        return self._let_go(memory, await self._attempt(memory, attempt))
+
+    @staticmethod
+    def _let_go(memory: Memory, outcome: Outcome) -> Outcome:
+        """An attempt that is over is not kept: it holds all objects that were built."""
+        if memory.open is None:
+            memory.last = None
+        return outcome
 
     async def broke_off(self, key: ObjectKey, error: Exception, times: int) -> None:
         """Report that an attempt ended with an error that nobody foresaw, the ``times``-th time in a row.
@@ -157,7 +164,7 @@ class KustomizationReconciler:
             return
         last, said = memory.last, explained(error)
         if last is not None:
-            said = last.masks(said)
+            said = await last.masked(said)
         session = StatusSession(self._client, obj, manager=STATUS_MANAGER, written=self._written)
         requested = (obj["metadata"].get("annotations") or {}).get(labels.REQUESTED_AT)
         revision = last.revision if last is not None else ""
@@ -212,10 +219,10 @@ class KustomizationReconciler:
             attempt.target = await self._target(attempt)
             await self._tell_drifts(memory, attempt)
             await self._builder.build(attempt, source)
-            self._reporter.warned(memory, attempt)
+            await self._reporter.warned(memory, attempt)
             memory.doing = APPLYING
             await self._apply(attempt)
-            self._reporter.noted(memory, attempt)
+            await self._reporter.noted(memory, attempt)
             memory.doing = PRUNING
             await self._prune(attempt)
             memory.doing = CHECKING_HEALTH
@@ -452,7 +459,7 @@ class KustomizationReconciler:
         self._measure.took(HEALTH, now - wait.started, failed=verdict.standing is Standing.FAILED)
         elapsed = format_duration(now - wait.started)
         if verdict.standing is Standing.FAILED:
-            said = attempt.masks(verdict.message)
+            said = await attempt.masked(verdict.message)
             attempt.session.mark(reasons.HEALTHY, "False", reasons.HEALTH_CHECK_FAILED, said)
             message = f"health check failed after {elapsed}: {said}"
             return await self._fail(attempt, Failed(reasons.HEALTH_CHECK_FAILED, message))

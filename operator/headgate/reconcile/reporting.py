@@ -51,7 +51,7 @@ class Reporter:
         reason = ready["reason"] if ready else ("error" if type == WARNING else "info")
         self._emit(attempt, type, reason, message, extra)
 
-    def noted(self, memory: Memory, attempt: Attempt) -> None:
+    async def noted(self, memory: Memory, attempt: Attempt) -> None:
         """Tell what was left out of the objects, and what the API server warns of; each once, not at every pass."""
         assert attempt.result is not None
         for type, reason, lines in (
@@ -64,7 +64,7 @@ class Reporter:
             if len(memory.noted) + len(new) > WARNINGS_REMEMBERED:
                 memory.noted.clear()
             memory.noted.update(new[:WARNINGS_REMEMBERED])
-            message = attempt.masks(_first(new))
+            message = await attempt.masked(_first(new))
             _log.warning("%s: %s", attempt.key, message, extra={"revision": attempt.revision})
             self._emit(attempt, type, reason, message)
 
@@ -78,14 +78,14 @@ class Reporter:
             annotations[f"{labels.GROUP}/originRevision"] = attempt.origin
         self._events.emit(Event(attempt.session.obj, COMPONENT, type, reason, message, annotations))
 
-    def warned(self, memory: Memory, attempt: Attempt) -> None:
+    async def warned(self, memory: Memory, attempt: Attempt) -> None:
         """Tell what the build warns of, once for each revision and spec."""
         assert attempt.built is not None
         about = (attempt.obj["metadata"]["uid"], attempt.session.generation, attempt.revision)
         if not attempt.built.warnings or memory.warned == about or _is_settled(attempt):
             return
         memory.warned = about
-        message = attempt.masks("\n".join(attempt.built.warnings))
+        message = await attempt.masked("\n".join(attempt.built.warnings))
         annotations = {f"{labels.GROUP}/{labels.EVENT_REVISION}": attempt.revision}
         self._events.emit(
             Event(attempt.session.obj, COMPONENT, WARNING, reasons.BUILD_WARNING, message, annotations)
@@ -112,7 +112,7 @@ class Reporter:
     async def failed(self, attempt: Attempt, failure: Failed) -> None:
         """The attempt is over without success. Raises :class:`headgate.kube.ApiError`."""
         session = attempt.session
-        message = attempt.masks(str(failure)).rstrip("\n") + (
+        message = (await attempt.masked(str(failure))).rstrip("\n") + (
             "\n" if failure.reason == reasons.RECONCILIATION_FAILED else ""
         )
         session.mark(reasons.READY, "False", failure.reason, message)
