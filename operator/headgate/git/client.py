@@ -28,6 +28,7 @@ from headgate.git.cache import KEEP, SCRATCH, BareCache
 from headgate.git.errors import (
     AuthenticationFailed,
     CacheDamaged,
+    GitCancelled,
     GitError,
     GitFailed,
     GitTimeout,
@@ -313,6 +314,11 @@ class Remote:
     def _missing(self, resolved: Resolved) -> RefNotFound:
         where = f" in {resolved.ref}" if resolved.ref else ""
         return RefNotFound(f"unable to clone '{self.url}': commit {resolved.commit} not found{where}")
+
+    def check(self) -> None:
+        """Raise :class:`GitCancelled` when it has been called off."""
+        if self._cancellation is not None and self._cancellation.cancelled:
+            raise GitCancelled(f"unable to clone '{self.url}': called off")
 
     def late(self) -> GitTimeout:
         """What to raise when the time is over."""

@@ -104,16 +104,19 @@ class Controller(Generic[K]):
         reconcile: Callable[[K, tuple[Trigger, ...]], Awaitable[Outcome]],
         *,
         workers: int,
+        most: int | None = None,
         kind: str = "",
         observer: Observer | None = None,
         broke_off: BrokeOff[K] | None = None,
     ) -> None:
-        """``kind`` is that of the objects, for what the observer is told of each.
+        """``most`` is how many workers one namespace may have, however many are free.
+
+        ``kind`` is that of the objects, for what the observer is told of each.
 
         ``broke_off`` is called when a reconcile ends with an unexpected error, to report that to the object's users.
         """
         self.name, self.workers = name, workers
-        self.queue: WorkQueue[K] = WorkQueue(workers)
+        self.queue: WorkQueue[K] = WorkQueue(workers, most=most)
         self._reconcile = reconcile
         self._kind = kind
         self._observer = observer

@@ -16,13 +16,15 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from headgate.api import GitRepository, InvalidSpec, ObjectKey, labels, reasons
 from headgate.git.cache import Caches
 from headgate.git.client import Remote
-from headgate.git.errors import AuthenticationFailed, GitError, StorageError
+from headgate.git.errors import AuthenticationFailed, GitCancelled, GitError, StorageError
 from headgate.git.limits import TreeLimits
+from headgate.git.process import Cancellation
 from headgate.git.reflists import Asking, RefLists
 from headgate.git.refs import Reference
 from headgate.git.storage import ArtifactStorage
@@ -76,6 +78,20 @@ FAILURES = (reasons.FETCH_FAILED, reasons.INCLUDE_UNAVAILABLE, reasons.STORAGE_O
 """Conditions whose going is a recovery."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    """A visit that is under way, of the object in this version."""
+
+    version: tuple[str, int, bool]
+    cancellation: Cancellation
+
+
+def _version(obj: Obj) -> tuple[str, int, bool]:
+    """What makes a visit stale: another object of the name, another spec, a deletion."""
+    meta = obj["metadata"]
+    return meta.get("uid", ""), meta.get("generation", 0), bool(meta.get("deletionTimestamp"))
+
+
 class SourceReconciler:
     """See the module's text. Shared by all workers; an object is with one worker at a time."""
 
@@ -105,10 +121,19 @@ class SourceReconciler:
         self._asked_for: dict[ObjectKey, float] = {}
         self._uncollected: set[ObjectKey] = set()
         """Those with artifacts past retention that could not be deleted."""
+        self._visits: dict[ObjectKey, _Visit] = {}
 
     def asked_for(self, key: ObjectKey) -> None:
-        """Somebody wants to know what the remote has now, not what it had a moment ago."""
+        """Somebody wants to know what the remote has now, not what it had a moment ago.
+
+        A visit of an object that has been changed or deleted since is called off: its server may never answer.
+        """
         self._asked_for[key] = time.monotonic()
+        visit = self._visits.get(key)
+        obj = self._store.source(SourceKey(GIT_REPOSITORY, key.namespace, key.name))
+        if visit is None or (obj is not None and _version(obj) == visit.version):
+            return
+        visit.cancellation.cancel()
 
     async def reconcile(self, key: ObjectKey, triggers: tuple[Trigger, ...]) -> Outcome:
         """Bring the artifact to what the reference names now."""
@@ -141,7 +166,15 @@ class SourceReconciler:
         try:
             if since is None and requested != session.status.get("lastHandledReconcileAt"):
                 since = time.monotonic()
-            return await self._visit(source_key, session, source, requested, since)
+            visit = self._visits[key] = _Visit(_version(obj), Cancellation())
+            try:
+                return await self._visit(source_key, session, source, requested, since, visit.cancellation)
+            finally:
+                self._visits.pop(key, None)
+        except GitCancelled:
+            # What called it off waits in the queue.
+            session.revert()
+            return NOTHING_MORE
         except IncludePending:
             # Only so after a start: the status is left as it is.
             session.revert()
@@ -209,6 +242,7 @@ class SourceReconciler:
         source: GitRepository,
         requested: str | None,
         since: float | None,
+        cancellation: Cancellation,
     ) -> Outcome:
         """``since``: the time of a request, which no earlier answer of the remote can serve."""
         spec = source.spec
@@ -224,6 +258,7 @@ class SourceReconciler:
             timeout=spec.timeout,
             limit=self._config.max_fetch_timeout,
             max_bytes=self._limits.size,
+            cancellation=cancellation,
         )
         if since is None:
             # The next visit is then due by the time of the answer, so that no knowledge is older than the interval.
