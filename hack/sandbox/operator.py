@@ -29,11 +29,14 @@ class OperatorFailed(Exception):
 
 
 class Operator:
-    """A running operator; ``log`` is the file its output goes to."""
+    """A running operator; ``log`` is the file its output goes to, the addresses are ``host:port``."""
 
-    def __init__(self, process: subprocess.Popen[bytes], log: Path, health: str) -> None:
-        self._process, self._health = process, health
+    def __init__(
+        self, process: subprocess.Popen[bytes], log: Path, health: str, *, storage: str, metrics: str
+    ) -> None:
+        self._process, self._health = process, f"http://{health}"
         self.log = log
+        self.health, self.storage, self.metrics = health, storage, metrics
 
     @property
     def pid(self) -> int:
@@ -105,7 +108,7 @@ def running(
             env={name: value for name, value in os.environ.items() if name != "KUBECONFIG"},
             start_new_session=True,  # a Ctrl-C at our terminal is ours to handle
         )
-    operator = Operator(process, log, f"http://{health}")
+    operator = Operator(process, log, health, storage=storage, metrics=metrics)
     try:
         if ready:
             operator.wait_ready()

@@ -516,11 +516,7 @@ class _StageRun:
 
         async def worker() -> None:
             for item in queue:
-                try:
-                    await work(item)
-                except Exception as error:
-                    error.add_note(str(item.ref))
-                    raise
+                await work(item)
 
         workers = min(self._options.concurrency, len(items))
         if workers == 1:

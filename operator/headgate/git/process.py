@@ -32,7 +32,6 @@ from typing import IO
 from git.cmd import Git
 from git.exc import GitCommandNotFound
 
-from headgate.git.answers import Answer
 from headgate.git.errors import GitCancelled, GitFailed, GitTimeout
 from headgate.git.limits import GIT_MEMORY
 
@@ -100,8 +99,6 @@ class Finished:
     status: int
     output: bytes
     messages: str
-    answer: Answer | None = None
-    """The last answer of an HTTP server, where that was traced."""
 
 
 class Cancellation:
