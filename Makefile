@@ -89,11 +89,16 @@ test: lint ## All checks and tests but those of make golden; the e2e ones on a c
 
 .PHONY: test-unit
 test-unit: venv ## Unit and conformance tests, no cluster
-	$(BIN)/pytest tests --ignore=tests/e2e $(ARGS)
+	$(BIN)/pytest tests --ignore=tests/e2e --ignore=tests/hostile $(ARGS)
 
 .PHONY: test-e2e
 test-e2e: venv ## The operator on a real API server: make test-e2e CLUSTER=local|kind
-	$(BIN)/pytest tests/e2e $(ARGS)
+	$(BIN)/pytest tests/e2e tests/hostile $(ARGS)
+
+.PHONY: test-hostile
+test-hostile: venv ## A tenant does its worst: no attempt succeeds, and others' commits are live in 2 s (half an hour)
+	$(BIN)/pytest tests/hostile
+	$(BIN)/python tests/hostile/load.py $(ARGS)
 
 .PHONY: differential-long
 differential-long: venv ## Many generated trees, built by us and by kustomize, compared (minutes)
@@ -101,7 +106,7 @@ differential-long: venv ## Many generated trees, built by us and by kustomize, c
 
 .PHONY: fuzz
 fuzz: venv ## The property tests with many more examples (minutes)
-	$(BIN)/pytest tests --ignore=tests/e2e -m hypothesis --hypothesis-profile=long $(ARGS)
+	$(BIN)/pytest tests --ignore=tests/e2e --ignore=tests/hostile -m hypothesis --hypothesis-profile=long $(ARGS)
 
 .PHONY: model-long
 model-long: venv ## Thousands of invented worlds of inventory and prune, with progress: make model-long ARGS="5000 1" (worlds, seed)

@@ -46,8 +46,6 @@ CONFIG = Config(
 
 
 class _Tree(MemoryTree):
-    weight = 1
-
     def close(self) -> None:
         pass
 

@@ -1,0 +1,65 @@
+"""The other team at work: a commit, a request to look, and the new value is live. What everybody else should notice."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+from tests.hostile.world import DEPLOYER, World
+from tests.support.cluster import until
+from tests.support.manifests import config_map
+from tests.support.processes import descendants
+
+
+class Steady:
+    """The other team's Kustomization ``steady``, which sets one ConfigMap."""
+
+    def __init__(self, w: World) -> None:
+        self._world, self._turn = w, 0
+        w.other.commit({"steady/a.yaml": config_map("steady", turn="0")})
+        w.other.kustomization("steady", serviceAccountName=DEPLOYER)
+        w.other.ready("steady")
+
+    def commit(self, patience: float = 60.0) -> float:
+        """Commit once; the seconds until it is live."""
+        self._turn += 1
+        turn, other = str(self._turn), self._world.other
+        other.repository.commit({"steady/a.yaml": config_map("steady", turn=turn)})
+        began = time.monotonic()
+        other.poke_sources()
+
+        def live() -> bool:
+            found = other.config_map("steady")
+            return found is not None and found["data"]["turn"] == turn
+
+        until(f"commit {turn} is live", live, patience)
+        return time.monotonic() - began
+
+
+def forget_peak(pid: int) -> None:
+    """Count the most memory of a process from now on (``proc_pid_clear_refs(5)``)."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
+def peak_mib(pid: int) -> float:
+    """The most memory that a process has had, in MiB."""
+    return _mib(pid, "VmHWM")
+
+
+def resident_mib(pid: int) -> float:
+    """The memory that a process has now, in MiB; of one that has ended, none."""
+    return _mib(pid, "VmRSS")
+
+
+def children_mib(pid: int) -> float:
+    """That of all that it started: what evaluates expressions, and Git."""
+    return sum(map(resident_mib, descendants(pid)))
+
+
+def _mib(pid: int, name: str) -> float:
+    try:
+        found = re.search(rf"{name}:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    except OSError:
+        return 0.0
+    return int(found[1]) / 1024 if found else 0.0

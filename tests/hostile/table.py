@@ -1,0 +1,269 @@
+"""The form of an attempt, and how many of them are made at once and looked at one by one.
+
+An attempt is a function that says what the tenant does; its docstring is why that must fail. Attempts on something
+that has one of two answers are *blind*: they are made twice, once with the right guess and once with a wrong one, and
+what the tenant hears must be the same both times, for else it may go on guessing until it knows.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from controlplane.rest import RestError
+from tests.hostile.world import DEPLOYER, RECEIVER, RECEIVER_VERSION, WORD, World
+from tests.support.cluster import (
+    KUSTOMIZATION,
+    KUSTOMIZATION_VERSION,
+    SOURCE,
+    SOURCE_VERSION,
+    condition,
+    until,
+)
+
+Obj = dict[str, Any]
+Files = Mapping[str, str | bytes | None]
+
+VERSIONS = {KUSTOMIZATION: KUSTOMIZATION_VERSION, SOURCE: SOURCE_VERSION, RECEIVER: RECEIVER_VERSION}
+WRONG = "t" + "x" * (len(WORD) - 1)
+"""A guess that is wrong, of the right length."""
+PATIENCE = 60.0
+_AT_ONCE = 8
+
+
+@dataclass(frozen=True)
+class Try:
+    """What the tenant does once: commits files, applies objects, and looks at the last of them.
+
+    ``spec`` is that of a Kustomization on the files; None where there is none. ``then`` is a second step, when the
+    first has settled; what it returns is what the tenant heard besides.
+    """
+
+    files: Files = field(default_factory=dict)
+    spec: Obj | None = field(default_factory=dict)
+    objects: tuple[Obj, ...] = ()
+    then: Callable[[World, Obj], str] | None = None
+    guess: str = ""
+    """What is guessed, which errors may name as it is the tenant's own text."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One row; ``make`` gets the world, the name of what the tenant makes, and whether the guess is to be right."""
+
+    name: str
+    why: str
+    make: Callable[[World, str, bool], Try]
+    blind: bool = False
+    may_pass: bool = False
+    """It need not be refused: what counts is that nothing is learned or changed."""
+    told: str = ""
+    """A pattern for what the tenant is told, where a refusal for another reason would prove nothing."""
+    open: str = ""
+    """What is not mended yet: the attempt succeeds."""
+
+
+@dataclass
+class Made:
+    """An attempt that was made: what the tenant applied, or was refused."""
+
+    world: World
+    name: str
+    watched: Obj | None
+    then: Callable[[World, Obj], str] | None = None
+    heard: str = ""
+    guess: str = ""
+    settled: Obj = field(default_factory=dict)
+
+    def settle(self) -> Obj:
+        """Wait until it is Ready or is not, and take the second step; the object."""
+        if self.watched is None:
+            return {}
+        if self.settled:
+            return self.settled
+        version, kind = self.watched["apiVersion"], self.watched["kind"]
+        api, namespace = self.world.tenant.api, self.world.tenant.namespace
+
+        def look() -> Obj | None:
+            obj = api.present(version, kind, self.name, namespace)
+            return obj if _settled(obj) else None
+
+        try:
+            obj = until(f"{self.name} has settled", look, PATIENCE)
+        except AssertionError as error:
+            last = api.present(version, kind, self.name, namespace).get("status")
+            raise AssertionError(f"{error}: {last}\n{self.world.tenant.told(self.name, kind)}") from None
+        if self.then is not None:
+            self.heard += self.then(self.world, obj)
+            obj = api.get(version, kind, self.name, namespace) or obj
+        self.settled = obj
+        return obj
+
+    def told(self) -> str:
+        """All that the tenant hears of it: conditions, events, and the answers to its second step."""
+        if self.watched is None:
+            return self.heard
+        obj, kind = self.settle(), self.watched["kind"]
+        conditions = (obj.get("status") or {}).get("conditions") or ()
+        lines = {f"{c['type']}={c['status']} {c['reason']}: {c['message']}" for c in conditions}
+        lines |= set(self.world.tenant.told(self.name, kind).splitlines())
+        return "\n".join([*sorted(lines), self.heard])
+
+
+def differences(right: Made, wrong: Made) -> set[str]:
+    """The lines that only one of two tries was told; names, times and the guesses themselves count for nothing."""
+    pattern = "|".join(re.escape(g) for each in (right, wrong) for g in _written(each.guess) if g) or r"(?!)"
+    name = re.compile(rf"\b{re.escape(right.name)}(-w)?\b")
+
+    def plain(made: Made) -> set[str]:
+        text = name.sub("<name>", re.sub(pattern, "<guess>", made.told()))
+        return set(_DIGEST.sub("<digest>", _TIMES.sub("<time>", text)).splitlines())
+
+    return plain(right) ^ plain(wrong)
+
+
+def without_own_words(made: Made) -> str:
+    """What it was told, without the tenant's own text in it, which errors may repeat."""
+    told = made.told()
+    for each in _written(made.guess):
+        told = told.replace(each, "<guess>") if each else told
+    return told
+
+
+def _written(guess: str) -> tuple[str, ...]:
+    """The ways in which messages write a text."""
+    return guess, json.dumps(guess)[1:-1], repr(guess)[1:-1]
+
+
+def make_all(world: World, attempts: Sequence[Attempt]) -> dict[str, list[Made]]:
+    """Make all attempts at once; blind ones twice, the right guess first."""
+    tries = {
+        (each.name, right): each.make(world, name_of(each, right), right)
+        for each in attempts
+        for right in ((True, False) if each.blind else (True,))
+    }
+    files = {
+        f"{name_of_key(key)}/{path}": content
+        for key, made in tries.items()
+        for path, content in made.files.items()
+    }
+    revision = world.tenant.commit(files)
+    world.tenant.ready("source", revision, kind=SOURCE)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        made = list(pool.map(lambda item: _make(world, name_of_key(item[0]), item[1]), tries.items()))
+    found: dict[str, list[Made]] = {}
+    for (name, _), each in zip(tries, made, strict=True):
+        found.setdefault(name, []).append(each)
+    return found
+
+
+def name_of(attempt: Attempt, right: bool) -> str:
+    """That of the objects of one try."""
+    return name_of_key((attempt.name, right))
+
+
+def name_of_key(key: tuple[str, bool]) -> str:
+    name, right = key
+    return name if right else f"{name}-w"
+
+
+def _make(world: World, name: str, made: Try) -> Made:
+    objects = list(made.objects)
+    if made.spec is not None:
+        objects.append(kustomization(name, **made.spec))
+    try:
+        applied = None
+        for obj in objects:
+            obj["metadata"].setdefault("namespace", world.tenant.namespace)
+            applied = world.tenant.api.apply(obj, manager="kubectl")
+    except RestError as error:
+        said = f"the API server refuses it: {error.status} {error.message}"
+        return Made(world, name, None, heard=said, guess=made.guess)
+    watched = applied if applied and applied["kind"] in VERSIONS else None
+    return Made(world, name, watched, made.then, guess=made.guess)
+
+
+def kustomization(name: str, **spec: Any) -> Obj:
+    """A Kustomization of the tenant's, on the files of the attempt."""
+    wanted = {
+        "interval": "1h",
+        "retryInterval": "1h",
+        "timeout": "3s",
+        "prune": True,
+        "path": f"./{name}",
+        "serviceAccountName": DEPLOYER,
+        "sourceRef": {"kind": SOURCE, "name": "source"},
+        **spec,
+    }
+    wanted = {key: value for key, value in wanted.items() if value is not None}
+    return {
+        "apiVersion": KUSTOMIZATION_VERSION,
+        "kind": KUSTOMIZATION,
+        "metadata": {"name": name},
+        "spec": wanted,
+    }
+
+
+def source(name: str, url: str, **spec: Any) -> Obj:
+    """A GitRepository of the tenant's."""
+    wanted = {"interval": "1h", "timeout": "5s", "url": url, "ref": {"branch": "main"}, **spec}
+    return {"apiVersion": SOURCE_VERSION, "kind": SOURCE, "metadata": {"name": name}, "spec": wanted}
+
+
+def secret(name: str, **data: str) -> Obj:
+    """A Secret of the tenant's."""
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": data}
+
+
+def attempt(
+    *cases: tuple[Any, ...], blind: bool = False, may_pass: bool = False, told: str = ""
+) -> Callable[[Callable[..., Try]], Callable[..., Try]]:
+    """Put a function into its module's table, once for each case; a case begins with its name.
+
+    The function gets ``(world, name, *case[1:])``, and ``right`` at the end where it is blind.
+    """
+
+    def register(function: Callable[..., Try]) -> Callable[..., Try]:
+        table: list[Attempt] = function.__globals__.setdefault("ATTEMPTS", [])
+        why = " ".join((function.__doc__ or "").split())
+        for case in cases or ((),):
+            words = [function.__name__.strip("_"), *map(str, case[:1])]
+            name = re.sub(r"[^a-z0-9]+", "-", "-".join(words).lower()).strip("-")
+            table.append(Attempt(name, why, _caller(function, case[1:], blind), blind, may_pass, told))
+        return function
+
+    return register
+
+
+def marked_open(attempts: Sequence[Attempt], still: Mapping[str, str]) -> list[Attempt]:
+    """With those that still succeed marked as such; ``still`` maps patterns of names to what is not mended."""
+    marked = []
+    for each in attempts:
+        reason = next((why for pattern, why in still.items() if re.fullmatch(pattern, each.name)), "")
+        marked.append(replace(each, open=reason))
+    return marked
+
+
+def _caller(function: Callable[..., Try], case: tuple[Any, ...], blind: bool) -> Callable[..., Try]:
+    def make(world: World, name: str, right: bool) -> Try:
+        return function(world, name, *case, right) if blind else function(world, name, *case)
+
+    return make
+
+
+def _settled(obj: Obj) -> bool:
+    ready = condition(obj)
+    seen = (obj.get("status") or {}).get("observedGeneration")
+    current = (
+        seen == obj["metadata"]["generation"]
+        or ready.get("observedGeneration") == obj["metadata"]["generation"]
+    )
+    return current and ready.get("status") in ("True", "False") and ready.get("reason") != "Progressing"
+
+
+_DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
+_TIMES = re.compile(r"\b\d+(\.\d+)?(ms|µs|m|s|h)(\d+(\.\d+)?s)?\b")

@@ -1,0 +1,230 @@
+"""Attempts that need their moment: rights that end while they are used, an API server that cannot answer just now."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from sandbox import operator
+from tests.hostile.acting import http
+from tests.hostile.looking import READ, judged, own_map, the_secret
+from tests.hostile.table import kustomization
+from tests.hostile.world import DEPLOYER, OURS, RBAC, WORD, World, arguments_of, kubeconfig_of
+from tests.support.apiproxy import RecordingProxy
+from tests.support.cluster import KUSTOMIZATION, SOURCE, condition, until
+from tests.support.manifests import config_map
+from tests.support.operator import ACCOUNT, NAMESPACE
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.skipif(bool(os.environ.get("HEADGATE_TEST_KUBECONFIG")), reason="for clusters of its own"),
+]
+
+
+def waits_for(w: World, name: str, expression: str, **meta: object) -> None:
+    """A Kustomization of the tenant's that waits until the expression is true of the other team's ConfigMap."""
+    revision = w.tenant.commit({f"{name}/a.yaml": own_map(w, name)})
+    w.tenant.ready("source", revision, kind=SOURCE)
+    check = {"apiVersion": "v1", "kind": "ConfigMap", "name": "board", "namespace": w.other.namespace}
+    obj = kustomization(
+        name,
+        healthChecks=[check],
+        healthCheckExprs=judged("ConfigMap", expression),
+        timeout="15s",
+        retryInterval="1s",
+    )
+    obj["metadata"].update(namespace=w.tenant.namespace, **meta)
+    w.tenant.api.apply(obj, manager="kubectl")
+
+
+def board(w: World, text: str) -> None:
+    """Write the other team's ConfigMap."""
+    meta = {"name": "board", "namespace": w.other.namespace}
+    w.admin.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"word": text}})
+
+
+@pytest.fixture
+def lent(hostile_world: World) -> Iterator[World]:
+    """The other team lets the tenant read its board."""
+    w = hostile_world
+    board(w, "nothing yet")
+    meta = {"name": "lent", "namespace": w.other.namespace}
+    rules = [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "list", "watch"]}]
+    w.admin.apply({"apiVersion": f"{RBAC}/v1", "kind": "Role", "metadata": meta, "rules": rules})
+    w.admin.apply(
+        {
+            "apiVersion": f"{RBAC}/v1",
+            "kind": "RoleBinding",
+            "metadata": meta,
+            "roleRef": {"apiGroup": RBAC, "kind": "Role", "name": "lent"},
+            "subjects": [{"kind": "ServiceAccount", "name": DEPLOYER, "namespace": w.tenant.namespace}],
+        }
+    )
+    yield w
+    w.admin.delete(f"{RBAC}/v1", "RoleBinding", "lent", w.other.namespace)
+    w.admin.delete(f"{RBAC}/v1", "Role", "lent", w.other.namespace)
+    w.admin.delete("v1", "ConfigMap", "board", w.other.namespace)
+
+
+def test_what_is_lent_may_be_waited_for(lent: World) -> None:
+    """The floor of the next one: with the right, the wait ends as the object changes."""
+    waits_for(lent, "lent", "data.word == 'ready'")
+    until("it waits", lambda: condition(lent.tenant.get("lent"), "Healthy"))
+    board(lent, "ready")
+    lent.tenant.ready("lent")
+    lent.tenant.delete("lent")
+
+
+def test_a_right_that_ends_in_the_middle_of_a_wait(lent: World) -> None:
+    """What changes afterwards is no longer told, though the wait is still open."""
+    waits_for(lent, "withdrawn", f"data.word == '{WORD}'")
+    until("it waits", lambda: condition(lent.tenant.get("withdrawn"), "Healthy"))
+    lent.admin.delete(f"{RBAC}/v1", "RoleBinding", "lent", lent.other.namespace)
+    until_refused(lent)
+    board(lent, WORD)
+    lent.tenant.failed("withdrawn", "HealthCheckFailed")
+    ready = [e for e in lent.tenant.events("withdrawn") if "passed" in e["message"]]
+    assert ready == []
+    lent.tenant.delete("withdrawn")
+
+
+def until_refused(w: World) -> None:
+    """The API server has heard of the right's end: its authorizer hears it by a watch."""
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SubjectAccessReview",
+        "spec": {
+            "user": f"system:serviceaccount:{w.tenant.namespace}:{DEPLOYER}",
+            "resourceAttributes": {
+                "verb": "get",
+                "resource": "configmaps",
+                "name": "board",
+                "namespace": w.other.namespace,
+            },
+        },
+    }
+    path = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+    until("it is refused", lambda: not w.admin.rest.request("POST", path, review)["status"]["allowed"])
+
+
+@pytest.fixture(scope="module")
+def between(hostile_world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RecordingProxy]:
+    """A second operator, for what is labelled for it, which reaches the API server by a proxy."""
+    w, folder = hostile_world, tmp_path_factory.mktemp("between")
+    account = kubeconfig_of(w.cluster, w.admin, NAMESPACE, ACCOUNT, folder)
+    arguments = [*arguments_of(w.folder / "install"), f"--watch-label-selector={OURS}=between"]
+    with (
+        RecordingProxy(account) as proxy,
+        operator.running(proxy.kubeconfig(folder), folder, arguments) as running,
+    ):
+        yield proxy
+        running.check()
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_an_api_server_that_cannot_say_whether_one_may_look(
+    hostile_world: World, between: RecordingProxy, status: int
+) -> None:
+    """No answer about the account's rights is a refusal."""
+    w, name = hostile_world, f"busy-{status}"
+    w.tenant.labels = {OURS: "between"}
+    place = f"/api/v1/namespaces/{w.other.namespace}/secrets/treasure"
+    between.refuses = lambda method, target: status if (method, target) == ("GET", place) else None
+    try:
+        revision = w.tenant.commit({f"{name}/a.yaml": own_map(w, name)})
+        w.tenant.source("between")
+        w.tenant.poke(SOURCE, "between")
+        w.tenant.ready("between", revision, kind=SOURCE)
+        w.tenant.kustomization(
+            name,
+            sourceRef={"kind": SOURCE, "name": "between"},
+            serviceAccountName=DEPLOYER,
+            targetNamespace=None,
+            timeout="3s",
+            healthChecks=[the_secret(w)],
+            healthCheckExprs=judged("Secret", f"{READ} == '{WORD}'"),
+        )
+        w.tenant.failed(name, "HealthCheckFailed")
+    finally:
+        between.refuses = lambda method, target: None
+        w.tenant.labels = {}
+        w.tenant._sources.discard("between")
+    assert "passed" not in w.tenant.told(name)
+
+
+TRAVERSALS = (
+    "/",
+    "/gitrepository/",
+    "/gitrepository/{other}/",
+    "/gitrepository/{other}/source/",
+    "/gitrepository/{other}/source/latest.tar.gz",
+    "/gitrepository/{mine}/source/../../{other}/source/{commit}.tar.gz",
+    "/gitrepository/{mine}/source/%2e%2e/%2e%2e/{other}/source/{commit}.tar.gz",
+    "/gitrepository/{mine}/source/..%2f..%2f{other}%2fsource%2f{commit}.tar.gz",
+    "/gitrepository/{mine}/source/../../../../etc/passwd",
+    "//etc/passwd",
+    "/..%2f..%2f..%2f..%2fetc%2fpasswd",
+    "/gitrepository/{other}/source/" + "0" * 40 + ".tar.gz",
+    "/cache/{other}/source/HEAD",
+    "/git/{other}/source/config",
+)
+
+
+@pytest.mark.parametrize("path", TRAVERSALS)
+def test_the_artifact_server_lists_nothing_and_leads_nowhere(hostile_world: World, path: str) -> None:
+    """There are artifacts whose whole address is known, and nothing else."""
+    w = hostile_world
+    filled = path.format(other=w.other.namespace, mine=w.tenant.namespace, commit="f" * 40)
+    assert raw(w.running.storage, filled).split()[1] in ("400", "403", "404")
+
+
+@pytest.mark.parametrize("port", ["health", "metrics", "hooks", "storage"])
+def test_no_port_tells_the_word(hostile_world: World, port: str) -> None:
+    w = hostile_world
+    address = {"health": w.running.health, "metrics": w.running.metrics, "hooks": w.hooks}.get(
+        port, w.running.storage
+    )
+    for path in ("/", "/metrics", "/healthz", "/readyz", "/debug/pprof/", "/hook/x", "/config", "/env"):
+        assert WORD not in http(address, path)
+
+
+def raw(address: str, path: str) -> str:
+    """The first line of an answer to a path that is sent as it is."""
+    host, _, port = address.rpartition(":")
+    with socket.create_connection(
+        (urlsplit(f"//{host}").hostname or host, int(port)), timeout=30
+    ) as connection:
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        return connection.makefile("rb").readline().decode()
+
+
+def test_a_namespace_that_is_going_takes_nothing_along(hostile_world: World, tmp_path: Path) -> None:
+    """A Kustomization that is deleted while its account is, too, deletes with nobody else's rights."""
+    w = hostile_world
+    w.remember()
+    name = "last-will"
+    revision = w.tenant.commit({f"{name}/a.yaml": config_map(name)})
+    w.tenant.ready("source", revision, kind=SOURCE)
+    obj = kustomization(name, targetNamespace=w.tenant.namespace, serviceAccountName="short-lived")
+    obj["metadata"]["namespace"] = w.tenant.namespace
+    meta = {"name": "short-lived", "namespace": w.tenant.namespace}
+    w.tenant.api.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta})
+    role = {"apiGroup": RBAC, "kind": "ClusterRole", "name": "cluster-admin"}
+    binding = {"apiVersion": f"{RBAC}/v1", "kind": "RoleBinding", "metadata": meta, "roleRef": role}
+    w.tenant.api.apply({**binding, "subjects": [{"kind": "ServiceAccount", **meta}]})
+    w.tenant.api.apply(obj, manager="kubectl")
+    applied = w.tenant.ready(name)
+    forged = [{"id": f"{w.other.namespace}_owned__ConfigMap", "v": "v1"}]
+    w.tenant.api.merge(applied, {"status": {"inventory": {"entries": forged}}}, subresource="status")
+    w.tenant.api.delete("v1", "ServiceAccount", "short-lived", w.tenant.namespace)
+    w.tenant.api.delete(applied["apiVersion"], KUSTOMIZATION, name, w.tenant.namespace)
+    until(
+        "it is gone, or says why not",
+        lambda: w.tenant.find(name) is None or "not found" in w.tenant.told(name),
+    )
+    assert w.changes_of_the_other_team() == []
