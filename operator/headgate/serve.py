@@ -19,6 +19,7 @@ from headgate import __version__, handlers, pools
 from headgate.api import ObjectKey
 from headgate.cel import CpuLimits, Evaluator
 from headgate.git.limits import TreeLimits
+from headgate.git.process import kill_all
 from headgate.git.remotes import RemoteBases
 from headgate.git.storage import ArtifactStorage, PathKey, advertised_address
 from headgate.git.tartree import ArchiveLimits
@@ -65,6 +66,8 @@ Obj = dict[str, Any]
 
 _log = logging.getLogger("headgate")
 
+SOURCE_WORKERS = 16
+"""Workers for sources, in times of the fetches that may run at once: so many namespaces may wait for silent servers."""
 DRAIN = 2.0
 """Seconds given to events that wait to be written when the operator stops."""
 _TELLERS = frozenset(("events", "notifications"))
@@ -256,13 +259,17 @@ class _Program:
             workers=config.concurrent,
             kind=KUSTOMIZATION,
             observer=metrics,
+            broke_off=kustomizations.broke_off,
         )
         self._sources: Controller[ObjectKey] = Controller(
             "gitrepository",
             sources.reconcile,
-            workers=config.concurrent,
+            # They wait for servers, and for a place in the pools: those bound what is done at once.
+            workers=SOURCE_WORKERS * config.concurrent_fetches,
+            most=config.concurrent_fetches,
             kind=GIT_REPOSITORY,
             observer=metrics,
+            broke_off=sources.broke_off,
         )
         for controller in (self._kustomizations, self._sources):
             metrics.controller(controller)
@@ -342,6 +349,7 @@ class _Program:
         # First those that act, as somebody else may be leading by now; what they said is still told.
         tellers = {part for part in self._parts if part.get_name() in _TELLERS}
         await _cancel(self._parts - tellers)
+        kill_all()
         await self._events.drain(DRAIN)
         await _cancel(tellers)
         await self._external.close()

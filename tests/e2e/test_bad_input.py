@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+import yaml
 
 from controlplane.ports import free_ports
 from sandbox import operator
@@ -22,6 +23,15 @@ MANY = deployment("web").replace("replicas: 1", "replicas: many")
 UNKNOWN = {"apiVersion": "nobody.example.com/v1", "kind": "Widget", "metadata": {"name": "w"}}
 BESIDE = config_map("beside")
 """In the same stage as something invalid: not applied."""
+
+
+def _with_env(name: str, value: int) -> str:
+    """A Deployment with a number for the value of a variable."""
+    obj = yaml.safe_load(deployment(name))
+    obj["spec"]["template"]["spec"]["containers"][0]["env"] = [{"name": "A", "value": value}]
+    return dump(obj)
+
+
 STRANGER = {"patch": config_map("stranger"), "target": {"kind": "ConfigMap", "name": "stranger"}}
 
 
@@ -80,8 +90,56 @@ CASES = {
     ),
     "invalid-field": _case(
         "ReconciliationFailed",
-        r"Deployment/\S+/web.*(spec\.replicas|replicas)",
+        r"Deployment/\S+/web .*: field spec\.replicas: must be a number, not text \(from invalid-field/web\.yaml:1\)",
         {"web.yaml": MANY, "beside.yaml": BESIDE},
+    ),
+    "number-in-env": _case(
+        "ReconciliationFailed",
+        r"field spec\.template\.spec\.containers\S*\.env\S*\.value: must be text, not a number: quote it "
+        r"\(from number-in-env/web\.yaml:1\)",
+        {"web.yaml": _with_env("web", 1), "beside.yaml": BESIDE},
+    ),
+    "number-in-selector": _case(
+        "ReconciliationFailed",
+        r"field spec\.selector\.matchLabels\.app: must be text, not a number: quote it",
+        {"web.yaml": deployment("web").replace("app: web", "app: 1"), "beside.yaml": BESIDE},
+    ),
+    "number-in-labels": _case(
+        "BuildFailed",
+        r"number-in-labels/a\.yaml:1, ConfigMap/\S+/a, field metadata\.labels\.tier: must be text, not a number: quote",
+        {
+            "a.yaml": "{apiVersion: v1, kind: ConfigMap, metadata: {name: a, labels: {tier: 1}}}",
+            "beside.yaml": BESIDE,
+        },
+    ),
+    "list-of-labels": _case(
+        "BuildFailed",
+        r"list-of-labels/a\.yaml:1, ConfigMap/\S+/a, field metadata\.labels: must be a map of text, not a list",
+        {
+            "a.yaml": "{apiVersion: v1, kind: ConfigMap, metadata: {name: a, labels: [a]}}",
+            "beside.yaml": BESIDE,
+        },
+        commonMetadata={"labels": {"team": "a"}},
+    ),
+    "name-that-becomes-a-number": _case(
+        "BuildFailed",
+        r"a\.yaml:1, ConfigMap/\S+/123, field metadata\.name: must be text, not a number: quote it.*quotes",
+        {"a.yaml": "{apiVersion: v1, kind: ConfigMap, metadata: {name: '${n}'}}", "beside.yaml": BESIDE},
+        postBuild={"substitute": {"n": "123"}},
+    ),
+    "template-of-a-chart": _case(
+        "BuildFailed",
+        r"a\.yaml:\d+: .*in line 3 it looks like a template of a Helm chart",
+        {
+            "a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Release.Name }}}\n",
+            "beside.yaml": BESIDE,
+        },
+    ),
+    "path-that-is-a-file": _case(
+        "BuildFailed",
+        r"a\.yaml: is a file, not a directory",
+        {"a.yaml": BESIDE},
+        path="./path-that-is-a-file/a.yaml",
     ),
     "unknown-kind": _case(
         "ReconciliationFailed",

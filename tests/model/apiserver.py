@@ -137,7 +137,11 @@ class ApiServer(Store):
             )
         if live is not None:
             _check_version(target, live, wanted["metadata"].get("resourceVersion"))
-        meta = {k: v for k, v in wanted["metadata"].items() if k not in ("resourceVersion", "uid")}
+        if request.dry_run and live is None:
+            dropped: tuple[str, ...] = ("uid",)  # such an answer shows even the version that was wanted
+        else:
+            dropped = ("uid", "resourceVersion")
+        meta = {k: v for k, v in wanted["metadata"].items() if k not in dropped}
         meta["name"] = target.name
         if target.namespace:
             meta["namespace"] = target.namespace
@@ -186,6 +190,7 @@ class ApiServer(Store):
         )
         meta = {k: v for k, v in new["metadata"].items() if k not in kept}
         meta |= {k: live["metadata"][k] for k in kept if k in live["metadata"]}
+        meta = {k: v for k, v in meta.items() if v not in ({}, [])}
         new = objects.defaulted(target.kind, {**new, "metadata": meta})
         if target.kind.generations and objects.spec(new) != objects.spec(live):
             meta["generation"] = meta.get("generation", 0) + 1

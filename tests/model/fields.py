@@ -75,7 +75,7 @@ class Entry:
 
 def entries(obj: Obj) -> list[Entry]:
     """The books of an object."""
-    return [Entry.parse(e) for e in obj["metadata"].get("managedFields") or ()]
+    return [Entry.parse(e) for e in obj["metadata"].get("managedFields") or () if e]
 
 
 def with_entries(obj: Obj, books: Iterable[Entry]) -> Obj:
@@ -181,7 +181,7 @@ def _without(obj: Obj, path: Path, kept: set[Path]) -> Obj:
 def _leaves(node: Any, path: Path) -> Iterator[Path]:
     if isinstance(node, dict) and (node or not path):
         for key, below in node.items():
-            if below is not None and not (key == "metadata" and not path and not below):
+            if below is not None and not (below in ({}, []) and path in ((), ("metadata",))):
                 yield from _leaves(below, (*path, key))
     else:
         yield path

@@ -46,6 +46,8 @@ CONFIG = Config(
 
 
 class _Tree(MemoryTree):
+    weight = 1
+
     def close(self) -> None:
         pass
 

@@ -44,8 +44,10 @@ def conflict(kind: Kind, name: str, reason: str, said: str, *, cause: str = "") 
     causes = [{"reason": cause, "message": said, "field": ""}] if cause else []
     if reason == "AlreadyExists":
         return Refused(409, reason, f'{_resource(kind)} "{name}" {said}', _details(kind, name))
-    message = said if cause else f'Operation cannot be fulfilled on {_resource(kind)} "{name}": {said}'
-    return Refused(409, reason, message, {**_details(kind, name), "causes": causes})
+    if causes:
+        return Refused(409, reason, said, {"causes": causes})
+    message = f'Operation cannot be fulfilled on {_resource(kind)} "{name}": {said}'
+    return Refused(409, reason, message, _details(kind, name))
 
 
 def invalid(kind: Kind, name: str, said: str) -> Refused:

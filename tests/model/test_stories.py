@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.model.story import Commit, Create, Cut, Delete, Restart, Set, Step, Story, Touch, Trouble
-from tests.model.test_worlds import KNOWN
-from tests.model.world import Broken, play
+from tests.model.world import play
+
+# A killed operator leaves coroutines that nobody awaits.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 K1, K2 = Create("k1"), Create("k2")
 IN_ONE = Create("k1", target_namespace="one")
@@ -93,9 +95,4 @@ STORIES: dict[str, tuple[Step, ...]] = {
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("name", STORIES)
 def test_a_story_that_went_wrong_once(name: str, seed: int) -> None:
-    try:
-        play(Story(tuple((step, 5.0) for step in STORIES[name]), seed))
-    except Broken as broken:
-        if not KNOWN.search(str(broken).partition("\n")[0]):
-            raise
-        pytest.xfail("known")
+    play(Story(tuple((step, 5.0) for step in STORIES[name]), seed))

@@ -44,7 +44,7 @@ def _of_kustomization(state: State, obj: Obj) -> Iterator[str]:
             yield f"is Ready, and {id} is not there"
         elif item and not _holds(live, state.manifest(item)):
             yield f"is Ready, and {id} is not as Git says"
-        elif owner(live) not in _renderers(state, id) and id not in state.released:
+        elif owner(live) not in _holders(state, id) and id not in state.released:
             yield f"renders {id}, and the label says {owner(live) or 'nobody'}'s"
 
 
@@ -63,6 +63,13 @@ def _obstacle(state: State, item: str) -> str:
 
 def _renderers(state: State, id: Id) -> set[str]:
     return {o["metadata"]["name"] for o in state.kustomizations() if id in state.rendering(o)}
+
+
+def _holders(state: State, id: Id) -> set[str]:
+    """Those that render an object, or could not be done with it yet."""
+    return _renderers(state, id) | {
+        o["metadata"]["name"] for o in state.kustomizations() if id in inventory(o) and _is_excused(state, o)
+    }
 
 
 def _leftovers(state: State) -> Iterator[str]:

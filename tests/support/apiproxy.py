@@ -55,6 +55,8 @@ class RecordingProxy(Served):
         """Which requests (method, path with query) are answered with this HTTP status and not passed on."""
         self.loses: Callable[[str, str], bool] = lambda method, target: False
         """Which requests are passed on and carried out, but never answered: the connection breaks."""
+        self.instead: Callable[[str, str], tuple[int, bytes] | None] = lambda method, path: None
+        """Asked for each request: a status and a body to answer with in the API server's place, if it gives any."""
         self._http = _Server(("127.0.0.1", 0), _handler(self))
         super().__init__(self._http)
 
@@ -137,6 +139,10 @@ def _handler(proxy: RecordingProxy) -> type[BaseHTTPRequestHandler]:
                 self.send_header("Content-Length", "0")
                 self.end_headers()
                 return
+            answered = proxy.instead(self.command, urlsplit(self.path).path)
+            if answered is not None:
+                self.answer(*answered)
+                return
             upstream = proxy.connect()
             try:
                 upstream.request(self.command, self.path, body or None, proxy.headers(self.headers.items()))
@@ -158,6 +164,14 @@ def _handler(proxy: RecordingProxy) -> type[BaseHTTPRequestHandler]:
                 self.close_connection = True
             finally:
                 upstream.close()
+
+        def answer(self, status: int, body: bytes) -> None:
+            """Answer in the place of the API server."""
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
             """Be quiet."""

@@ -22,6 +22,8 @@ class MemoryApi:
     """Stands in for a client; ``reads`` and ``watches`` say what it was asked for."""
 
     cluster = "https://memory"
+    kept = None
+    """Nothing bounds what reflectors keep of it."""
 
     def __init__(self) -> None:
         self.objects: dict[ObjectRef, Obj] = {}

@@ -19,7 +19,7 @@ Obj = dict[str, Any]
 MESSAGE_LIMIT = 20_000
 """Characters of a message; the CRDs allow 32,768."""
 
-_CUT = "..."
+_CUT = " ... ({left} more characters)"
 _FIRST = {STALLED: 0, RECONCILING: 1, READY: 2}
 
 
@@ -34,8 +34,8 @@ def with_condition(
 ) -> list[Obj]:
     """The conditions with that one set.
 
-    ``status`` is ``True``, ``False`` or ``Unknown``; ``generation`` that of the object. A message that is too
-    long is cut and ends in ``...``.
+    ``status`` is ``True``, ``False`` or ``Unknown``; ``generation`` that of the object. The message is made to fit, see
+    :func:`cut_message`.
     """
     new = {
         "lastTransitionTime": timestamp(now),
@@ -79,8 +79,19 @@ def is_false(conditions: Iterable[Obj], type: str) -> bool:
 
 
 def cut_message(message: str, limit: int = MESSAGE_LIMIT) -> str:
-    """The message, shortened to ``limit`` characters if it is longer."""
-    return message if len(message) <= limit else message[: limit - len(_CUT)] + _CUT
+    """The message as it can be stored: text that can be encoded, of at most ``limit`` characters.
+
+    Of a longer one the beginning is kept, followed by how much was left out.
+    """
+    if not message.isascii():
+        # Names of files need not be text.
+        message = message.encode("utf-8", "replace").decode()
+    if len(message) <= limit:
+        return message
+    kept = limit
+    for _ in range(3):  # How much is left out is a part of the length.
+        kept = limit - len(_CUT.format(left=len(message) - kept))
+    return message[:kept] + _CUT.format(left=len(message) - kept)
 
 
 def _position(condition: Obj) -> tuple[int, int, str]:

@@ -131,6 +131,14 @@ def to_status(status: Obj, entries: Iterable[Entry]) -> None:
     status["inventory"] = {"entries": [{"id": e.id, "v": e.version} for e in ordered]}
 
 
+def size_of(entries: Iterable[Entry]) -> int:
+    """The bytes that an inventory of these entries takes as JSON."""
+    empty = len('{"id":"","v":""},')
+    return len('{"entries":[]}') + sum(
+        empty + len(e.id.encode("utf-8", "replace")) + len(e.version) for e in entries
+    )
+
+
 def _split(id: str) -> list[str]:
     namespace, _, rest = id.partition("_")
     name, *tail = rest.rsplit("_", 2)

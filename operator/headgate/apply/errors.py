@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from headgate.apply.changeset import ChangeSet
+from headgate.apply.wording import plain
 from headgate.kube.errors import ApiError, Conflict, Invalid, NotFound
 from headgate.kube.refs import Obj, ObjectRef
 
@@ -48,7 +49,7 @@ class ApplyFailed(Exception):
 
 def describe(error: Exception, ref: ObjectRef, doing: str, obj: Obj | None = None) -> ObjectError:
     """The error of one object in words; ``doing`` is ``dry-run`` or ``apply``, ``obj`` what was sent."""
-    message = str(error)
+    message = plain(str(error)) if isinstance(error, ApiError) else str(error)
     if isinstance(error, NotFound) and error.reason == "NotFound":
         text = f"{ref} not found: {message}"
     else:

@@ -516,7 +516,11 @@ class _StageRun:
 
         async def worker() -> None:
             for item in queue:
-                await work(item)
+                try:
+                    await work(item)
+                except Exception as error:
+                    error.add_note(str(item.ref))
+                    raise
 
         workers = min(self._options.concurrency, len(items))
         if workers == 1:

@@ -42,6 +42,22 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(out, default=str)
 
 
+class Routine(logging.Filter):
+    """Lowers what Kopf says of a request that it makes again, from errors to information.
+
+    API servers answer 429 with "storage is (re)initializing" to watches of definitions that were just made, and 503
+    while they start: that is waited for, and nobody has to look into it.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.startswith("kopf") and record.levelno == logging.ERROR:
+            message = record.getMessage()
+            if "failed; will retry" in message or "storage is (re)initializing" in message:
+                record.levelno, record.levelname = logging.INFO, logging.getLevelName(logging.INFO)
+                return logging.getLogger().isEnabledFor(logging.INFO)
+        return True
+
+
 def configure(level: str, encoding: str) -> None:
     """Send all log records from ``level`` up to standard error."""
     handler = logging.StreamHandler(sys.stderr)
@@ -51,5 +67,6 @@ def configure(level: str, encoding: str) -> None:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
     logging.basicConfig(level=LEVELS[level], handlers=[handler], force=True)
     # Third parties are told to keep to what matters; their debug output may hold headers, and answers with keys.
+    handler.addFilter(Routine())
     for name in _THIRD_PARTIES:
         logging.getLogger(name).setLevel(logging.WARNING)

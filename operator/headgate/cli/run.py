@@ -110,6 +110,14 @@ def switch(name: str, *, default: bool = False, help: str) -> Decorator:
     help="Longest time a GitRepository may give its server; a longer spec.timeout ends here.",
 )
 @click.option(
+    "--azure-devops-host",
+    "azure_devops_hosts",
+    multiple=True,
+    metavar="NAME",
+    help="Host, besides dev.azure.com and *.visualstudio.com, that provider azure may give the operator's token to; "
+    "may be repeated.",
+)
+@click.option(
     "--max-source-entries",
     type=click.IntRange(1),
     default=200_000,
@@ -209,6 +217,12 @@ def switch(name: str, *, default: bool = False, help: str) -> Decorator:
 @switch(
     "insecure-kubeconfig-addresses",
     help="Let kubeconfigs lead to this host, link-local addresses and metadata services of clouds.",
+)
+@click.option(
+    "--max-inventory-size",
+    default="1200Ki",
+    show_default=True,
+    help="Size of the largest inventory of a Kustomization; etcd takes 1.5 MiB for all of an object.",
 )
 @click.option(
     "--override-manager",
@@ -335,6 +349,7 @@ def command(
     concurrent_ssa: int,
     concurrent_fetches: int,
     max_fetch_timeout: str,
+    azure_devops_hosts: tuple[str, ...],
     max_source_entries: int,
     max_source_size: int,
     requeue_dependency: str,
@@ -355,6 +370,7 @@ def command(
     insecure_kubeconfig_tls: bool,
     insecure_kubeconfig_addresses: bool,
     max_health_watches: int,
+    max_inventory_size: str,
     override_managers: tuple[str, ...],
     custom_apply_stage_kinds: str,
     default_decryption_service_account: str,
@@ -432,6 +448,7 @@ def command(
         concurrent_ssa=concurrent_ssa,
         concurrent_fetches=concurrent_fetches,
         max_fetch_timeout=_seconds(parse_duration, "--max-fetch-timeout", max_fetch_timeout),
+        azure_devops_hosts=azure_devops_hosts,
         max_source_entries=max_source_entries,
         max_source_size=max_source_size,
         requeue_dependency=_seconds(parse_duration, "--requeue-dependency", requeue_dependency),
@@ -454,6 +471,7 @@ def command(
         insecure_kubeconfig_tls=insecure_kubeconfig_tls,
         insecure_kubeconfig_addresses=insecure_kubeconfig_addresses,
         max_health_watches=max_health_watches,
+        max_inventory_size=_bytes("--max-inventory-size", max_inventory_size),
         override_managers=override_managers,
         custom_stage_kinds=frozenset(map(GroupKind.parse, stages)),
         strict_substitutions=gates["StrictPostBuildSubstitutions"],

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shlex
 import ssl
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +25,7 @@ from headgate.git.secretfiles import SecretFiles
 from headgate.git.tunnel import PROXY_VARIABLE
 from headgate.git.url import RemoteUrl
 
-__all__ = ["Access", "grant"]
+__all__ = ["Access", "grant", "opens_key"]
 
 # The host is part of what is compared, so that a server cannot redirect Git elsewhere and get the password
 # there.
@@ -39,6 +40,12 @@ case "$1" in
 *) exit 1 ;;
 esac
 """
+
+
+_ANSWER = """#!/bin/sh
+printf '%s\\n' "$HEADGATE_ASK_PASSWORD"
+"""
+KEY_TIMEOUT = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +80,34 @@ def grant(
             environment = _ask(url, credentials, files) if on_demand else {}
             config = [*_tls(credentials, files), *_header(credentials, on_demand), *_proxy(credentials)]
             yield Access(url.for_git(), environment, config)
+
+
+def opens_key(credentials: Credentials) -> bool:
+    """Tell whether the passphrase opens the SSH key; true where that cannot be told. Takes a moment."""
+    if not credentials.passphrase:
+        return True
+    with SecretFiles() as files:
+        environment = {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "LC_ALL": "C",
+            "SSH_ASKPASS": files.add_program(_ANSWER),
+            "SSH_ASKPASS_REQUIRE": "force",
+            "DISPLAY": "none",
+            "HEADGATE_ASK_PASSWORD": credentials.passphrase,
+        }
+        command = ["ssh-keygen", "-y", "-f", files.add(credentials.identity)]
+        try:
+            finished = subprocess.run(
+                command,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=KEY_TIMEOUT,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return True
+    return finished.returncode == 0 or b"incorrect passphrase" not in finished.stderr
 
 
 def _header(credentials: Credentials, on_demand: bool) -> Iterator[tuple[str, str]]:

@@ -27,6 +27,8 @@ from headgate.git.url import RemoteUrl
 __all__ = ["Credentials"]
 
 DEFAULT_SSH_USER = "git"
+SHORT = 8
+"""Characters of a secret below which it may be part of words that have nothing to do with it."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _PEM = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----")
@@ -48,23 +50,36 @@ class Credentials:
     passphrase: str = field(default="", repr=False)
     proxy: Proxy | None = None
     """Over which the remote is reached, None: as the environment says."""
+    secret: str = ""
+    """The Secret they come from, as ``namespace/name``, for messages."""
     as_user: bool = False
     """Whether ssh uses the keys, agent and configuration of the user who runs this process."""
 
     @classmethod
     def from_secret(
-        cls, url: RemoteUrl, data: Mapping[str, bytes] | None, *, proxy: Proxy | None = None
+        cls,
+        url: RemoteUrl,
+        data: Mapping[str, bytes] | None,
+        *,
+        proxy: Proxy | None = None,
+        secret: str = "",
     ) -> Credentials:
         """Build the credentials for ``url`` from a Secret's decoded data (None: no Secret is referenced).
 
         Raises :class:`CredentialsError`; the messages name the key at fault.
         """
         data = data or {}
-        return replace(_ssh(url, data) if url.is_ssh else _http(url, data), proxy=proxy)
+        return replace(_ssh(url, data) if url.is_ssh else _http(url, data), proxy=proxy, secret=secret)
 
     def without_secrets(self) -> Credentials:
         """Return what may be shown to another server: whom to trust and how to get there."""
-        return Credentials(ca=self.ca, known_hosts=self.known_hosts, proxy=self.proxy, as_user=self.as_user)
+        return Credentials(
+            ca=self.ca,
+            known_hosts=self.known_hosts,
+            proxy=self.proxy,
+            secret=self.secret,
+            as_user=self.as_user,
+        )
 
     @property
     def authorization(self) -> str:
@@ -89,13 +104,24 @@ class Credentials:
         """Return the text with every secret of these credentials, in any form Git prints, replaced."""
         text = re.sub(r"(?<=://)[^/@\s]*:[^/@\s]*@", "", text)
         for secret in self._secrets():
-            text = text.replace(secret, "<redacted>")
+            if len(secret) >= SHORT:
+                text = text.replace(secret, "<redacted>")
         return text
 
+    @property
+    def has_short_secret(self) -> bool:
+        """Whether a secret is so short that it may stand in any word, where blanking it would give it away.
+
+        What others wrote is then not told at all.
+        """
+        return any(0 < len(secret) < SHORT for secret in self._plain())
+
+    def _plain(self) -> list[str]:
+        proxy = "" if self.proxy is None else self.proxy.password
+        return [self.password, self.bearer_token, self.passphrase, proxy]
+
     def _secrets(self) -> list[str]:
-        plain = [self.password, self.bearer_token, self.passphrase]
-        if self.proxy is not None:
-            plain.append(self.proxy.password)
+        plain = self._plain()
         _, _, token = self.authorization.partition(" ")
         forms = {form for secret in [*plain, token] if secret for form in (secret, quote(secret, safe=""))}
         return sorted(forms, key=len, reverse=True)

@@ -86,6 +86,15 @@ class BareCache:
         """Whether some commit is there without its history."""
         return (self.path / "shallow").is_file()
 
+    def kind(self, name: str) -> str:
+        """Tell of which kind an object is, ``commit`` for example; "" when it is not there."""
+        status, output = self.git("cat-file", "-t", name, check=False)
+        return "" if status else output.decode("ascii", "replace").strip()
+
+    def forget(self, name: str) -> None:
+        """Keep an object no longer."""
+        (self.path / KEEP / name).unlink(missing_ok=True)
+
     def complete(self, commit: str) -> bool:
         """Tell whether the commit itself is there; after a successful fetch its files are too."""
         return self.git("cat-file", "-e", f"{commit}^{{commit}}", check=False)[0] == 0

@@ -16,27 +16,33 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from hashlib import blake2b
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from headgate.git.access import grant
+from headgate.git.access import grant, opens_key
+from headgate.git.answers import last_answer, tracing
 from headgate.git.auth import Credentials
 from headgate.git.cache import KEEP, SCRATCH, BareCache
 from headgate.git.errors import (
     AuthenticationFailed,
     CacheDamaged,
+    GitCancelled,
     GitError,
     GitFailed,
     GitTimeout,
+    NotACommit,
     RefNotFound,
     RepositoryEmpty,
+    RepositoryNotFound,
     SourceTooLarge,
 )
-from headgate.git.failures import explain, is_redirect, is_refusal, is_unknown
+from headgate.git.failures import WEB_PAGE, Asked, explain, is_redirect, is_refusal, is_unknown
 from headgate.git.limits import DEFAULT_LIMITS
 from headgate.git.process import Cancellation, Finished, TooMuchOutput, run
 from headgate.git.refs import Question, Reference, Refs, Resolved, candidates
+from headgate.git.secretfiles import SecretFiles
 from headgate.git.url import RemoteUrl
 
 P = ParamSpec("P")
@@ -83,7 +89,7 @@ class Remote:
     @property
     def identity(self) -> str:
         """Equal for remotes that are asked the same server in the same way; it tells nothing of the credentials."""
-        asked = repr((self.url.for_git(), astuple(self._credentials))).encode()
+        asked = repr((self.url.for_git(), astuple(replace(self._credentials, secret="")))).encode()
         return blake2b(asked, key=_IDENTITY_KEY).hexdigest()
 
     @property
@@ -112,7 +118,11 @@ class Remote:
         finished = self._ask(options, sorted(question.patterns))
         if finished.status:
             raise self._failure(finished)
-        return Refs.parse(finished.output)
+        refs = Refs.parse(finished.output)
+        if not refs.ids and finished.answer is not None and finished.answer.is_web_page:
+            # Git takes any page for a list without references.
+            raise RepositoryNotFound(f"unable to clone '{self.url}': {WEB_PAGE}")
+        return refs
 
     def resolve(
         self, reference: Reference, cache: BareCache, ask: Callable[[Question], Refs] | None = None
@@ -201,7 +211,7 @@ class Remote:
         cache.prepare(resolved.commit)
         for options, refspecs in _attempts(resolved, cache.is_shallow):
             finished = self._fetch_into(cache, options, refspecs)
-            if not finished.status and (cache.has(resolved.commit) or cache.complete(resolved.commit)):
+            if not finished.status and self._is_there(resolved, cache):
                 break
             if finished.status and is_unknown(finished.messages):
                 raise self._missing(resolved)
@@ -211,6 +221,14 @@ class Remote:
             raise self._missing(resolved)
         if resolved.within_ref and not cache.is_ancestor(resolved.commit, FETCHED):
             raise self._missing(resolved)
+
+    def _is_there(self, resolved: Resolved, cache: BareCache) -> bool:
+        kind = cache.kind(resolved.commit)
+        if kind in ("", "commit"):
+            return bool(kind)
+        cache.forget(resolved.commit)
+        what = f"'{resolved.ref}'" if resolved.ref else f"'{resolved.commit}'"
+        raise NotACommit(f"unable to clone '{self.url}': {what} is not a commit, but a {kind}")
 
     def _fetch_into(self, cache: BareCache, options: Sequence[str], refspecs: Sequence[str]) -> Finished:
         try:
@@ -231,12 +249,16 @@ class Remote:
             remaining = self.remaining
             if remaining <= 0:
                 raise self.late()
-            with grant(self.url, self._credentials, connect_timeout=remaining, on_demand=on_demand) as access:
+            with (
+                SecretFiles() as files,
+                grant(self.url, self._credentials, connect_timeout=remaining, on_demand=on_demand) as access,
+            ):
+                trace = "" if self.url.is_ssh else files.add(b"")
                 try:
                     finished = run(
                         [*before, access.url, *after],
                         git_dir=cache.path if cache else None,
-                        environment=access.environment,
+                        environment=access.environment | (tracing(trace) if trace else {}),
                         config=access.config,
                         timeout=remaining,
                         max_output=MAX_REFS_BYTES,
@@ -250,6 +272,8 @@ class Remote:
                         f"unable to clone '{self.url}': the server lists references of more than "
                         f"{MAX_REFS_BYTES} bytes"
                     ) from None
+                if trace:
+                    finished = replace(finished, answer=last_answer(Path(trace).read_bytes()))
             redirected = finished.status and is_redirect(finished.messages)
             if not redirected or on_demand or self.url.is_ssh or not self._credentials.authorization:
                 return finished
@@ -276,12 +300,25 @@ class Remote:
         return max(found, key=lambda candidate: (times[candidate.commit], candidate.ref))
 
     def _failure(self, finished: Finished) -> GitError:
-        messages = self._credentials.redact(finished.messages)
-        return explain(messages, str(self.url), given=self._credentials.kind)
+        given = self._credentials
+        asked = Asked(str(self.url), self.url.host, given.kind, given.secret, discreet=given.has_short_secret)
+        error = explain(given.redact(finished.messages), asked, finished.answer)
+        if isinstance(error, AuthenticationFailed) and self.url.is_ssh and not opens_key(given):
+            secret = f" of the Secret '{given.secret}'" if given.secret else ""
+            return AuthenticationFailed(
+                f"unable to clone '{self.url}': authentication failed: the passphrase in 'password'{secret} does not "
+                "open the SSH key in 'identity'"
+            )
+        return error
 
     def _missing(self, resolved: Resolved) -> RefNotFound:
         where = f" in {resolved.ref}" if resolved.ref else ""
         return RefNotFound(f"unable to clone '{self.url}': commit {resolved.commit} not found{where}")
+
+    def check(self) -> None:
+        """Raise :class:`GitCancelled` when it has been called off."""
+        if self._cancellation is not None and self._cancellation.cancelled:
+            raise GitCancelled(f"unable to clone '{self.url}': called off")
 
     def late(self) -> GitTimeout:
         """What to raise when the time is over."""

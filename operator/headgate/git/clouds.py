@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -17,10 +18,11 @@ from typing import Any
 from headgate.git.errors import AuthenticationFailed, ProviderInvalid
 from headgate.git.url import RemoteUrl
 
-__all__ = ["CloudCredentials", "aws", "azure"]
+__all__ = ["AZURE_HOSTS", "CloudCredentials", "aws", "azure", "check_host"]
 
 AZURE_DEVOPS = "499b84ac-1321-427f-aa17-267ca6975798/.default"
 """The scope of Azure DevOps, the same for everybody."""
+AZURE_HOSTS = ("dev.azure.com", "*.visualstudio.com")
 CODECOMMIT = "codecommit"
 SIGNATURE_LIFE = 600.0
 """Seconds for which a signature is used again; CodeCommit accepts it for about fifteen minutes."""
@@ -38,10 +40,24 @@ class CloudCredentials:
     bearer_token: str = field(default="", repr=False)
 
 
-def azure(url: RemoteUrl) -> CloudCredentials:
-    """Return a token for Azure DevOps; raises :class:`ProviderInvalid` or :class:`AuthenticationFailed`."""
+def check_host(url: RemoteUrl, allowed: Sequence[str]) -> None:
+    """Raise :class:`ProviderInvalid` unless the URL leads to a server that may see the operator's token.
+
+    ``allowed`` are host names besides those of Azure DevOps; ``*.`` in front stands for one label.
+    """
     if url.scheme != "https":
         raise ProviderInvalid("the provider 'azure' needs an https URL")
+    host = url.host.lower().rstrip(".")
+    if host not in allowed and "*." + host.partition(".")[2] not in allowed:
+        raise ProviderInvalid(
+            f"the provider 'azure' gives the operator's token to {' and '.join(allowed)} only, not to '{host}'; "
+            "more hosts are allowed by the operator's --azure-devops-host"
+        )
+
+
+def azure(url: RemoteUrl, allowed: Sequence[str] = AZURE_HOSTS) -> CloudCredentials:
+    """Return a token for Azure DevOps; raises :class:`ProviderInvalid` or :class:`AuthenticationFailed`."""
+    check_host(url, allowed)
     identity = _library("azure.identity", "azure")
     try:
         with identity.DefaultAzureCredential(exclude_interactive_browser_credential=True) as credential:

@@ -23,7 +23,7 @@ from headgate.git.ignore import IGNORE_FILE, IgnoreRules
 from headgate.git.limits import DEFAULT_LIMITS, Count, TreeLimits, check_path
 from headgate.git.listed import Entry, ListedTree, Listing, clean_path
 from headgate.git.tree import read_rules
-from headgate.kustomize.tree import Tree
+from headgate.kustomize.tree import Tree, why_left_out
 
 __all__ = ["ComposedTree", "Layer", "PackableTree"]
 
@@ -118,6 +118,16 @@ class ComposedTree(ListedTree):
 
     def _entry(self, path: str, number: int) -> Entry:
         return Entry(path, False, bool(self._executable[number]), self._sizes[number])
+
+    def left_out(self, path: str) -> str:
+        """Why the tree does not show what a layer's repository has at a path; "" when that is not so, or not known."""
+        for tree, (mount, source) in zip(self._trees, self._places, strict=True):
+            if not mount or path == mount or path.startswith(mount + "/"):
+                below = path[len(mount) :].lstrip("/") if mount else path
+                why = why_left_out(tree, f"{source}/{below}".strip("/"))
+                if why:
+                    return why
+        return ""
 
     def _inside(self, path: str, number: int) -> str:
         """Where a file lies in its layer's tree."""

@@ -10,6 +10,7 @@
     ├── RepositoryEmpty         the repository has no commits yet
     ├── RefInvalid              the reference cannot name anything: a malformed range, name or commit
     ├── RefNotFound             no such branch, tag, name or commit, or no tag in the range
+    ├── NotACommit              the reference leads to something else than a commit
     ├── SparsePathMissing       there is nothing at a path of spec.sparseCheckout
     ├── SubmoduleFailed         a submodule cannot be had
     ├── IncludeFailed           an included repository cannot be put where it belongs
@@ -40,6 +41,7 @@ __all__ = [
     "HostKeyMismatch",
     "IgnoreInvalid",
     "IncludeFailed",
+    "NotACommit",
     "ProviderInvalid",
     "RefInvalid",
     "RefNotFound",
@@ -60,6 +62,8 @@ class GitError(Exception):
 
     reason: str = "GitOperationFailed"
     stalling: bool = False
+    retry_after: float | None = None
+    """Seconds after which the server wants to be asked again; None: it did not say."""
 
 
 class UrlInvalid(GitError):
@@ -109,6 +113,10 @@ class RepositoryEmpty(GitError):
 
 class RefInvalid(GitError):
     """The reference asked for cannot name anything: a malformed range, name or commit id."""
+
+
+class NotACommit(GitError):
+    """The reference leads to a file or a directory, or to nothing a check-out can be made of."""
 
 
 class RefNotFound(GitError):

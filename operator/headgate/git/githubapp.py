@@ -24,8 +24,15 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from headgate.git.auth import Credentials
-from headgate.git.errors import AuthenticationFailed, GitTimeout, ProviderInvalid, RemoteUnreachable
+from headgate.git.errors import (
+    AuthenticationFailed,
+    CredentialsError,
+    GitTimeout,
+    ProviderInvalid,
+    RemoteUnreachable,
+)
 from headgate.git.secretfiles import SecretFiles
+from headgate.git.url import RemoteUrl
 
 __all__ = ["GitHubApp", "InstallationToken"]
 
@@ -58,7 +65,10 @@ class GitHubApp:
 
     @classmethod
     def from_secret(cls, data: Mapping[str, bytes] | None) -> GitHubApp:
-        """Read a Secret's decoded data (None: none is referenced); raises :class:`ProviderInvalid`."""
+        """Read a Secret's decoded data (None: none is referenced).
+
+        Raises :class:`ProviderInvalid`, :class:`CredentialsError`.
+        """
         if data is None:
             raise ProviderInvalid(_NEEDED, stalling=True)
         app, installation, owner, base = (
@@ -74,7 +84,7 @@ class GitHubApp:
             raise ProviderInvalid(_NEEDED)
         for name, value in (("githubAppID", app), ("githubAppInstallationID", installation)):
             if value and not (value.isascii() and value.isdecimal()):
-                raise ProviderInvalid(f"the Secret's '{name}' is not a number")
+                raise CredentialsError(f"the Secret's '{name}' is not a number")
         if not installation and not owner:
             raise ProviderInvalid(
                 "app installation owner or ID must be provided to use github app authentication"
@@ -84,6 +94,16 @@ class GitHubApp:
                 "only one of app installation owner or ID must be provided to use github app authentication"
             )
         return cls(app, _private_key(data), installation, owner, _api(base))
+
+    def check_host(self, url: RemoteUrl) -> None:
+        """Raise :class:`ProviderInvalid` unless the repository is on the server that the App belongs to."""
+        api = (urlsplit(self.api).hostname or "").lower()
+        host = url.host.lower().rstrip(".")
+        if host not in (api, api.removeprefix("api.")):
+            raise ProviderInvalid(
+                f"the GitHub App's token is for '{api.removeprefix('api.')}', not for '{host}'; "
+                "the Secret's 'githubAppBaseURL' names another server"
+            )
 
     def token(self, credentials: Credentials, timeout: float) -> InstallationToken:
         """Buy a token; TLS and proxy are those of ``credentials``, ``timeout`` is in seconds for all of it.
@@ -167,7 +187,9 @@ def _private_key(data: Mapping[str, bytes]) -> rsa.RSAPrivateKey:
     except (ValueError, TypeError):
         key = None
     if not isinstance(key, rsa.RSAPrivateKey):
-        raise ProviderInvalid("could not parse private key: the Secret's 'githubAppPrivateKey' is no RSA key")
+        raise CredentialsError(
+            "could not parse private key: the Secret's 'githubAppPrivateKey' is no RSA key"
+        )
     return key
 
 

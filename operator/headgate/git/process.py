@@ -32,6 +32,7 @@ from typing import IO
 from git.cmd import Git
 from git.exc import GitCommandNotFound
 
+from headgate.git.answers import Answer
 from headgate.git.errors import GitCancelled, GitFailed, GitTimeout
 from headgate.git.limits import GIT_MEMORY
 
@@ -99,6 +100,8 @@ class Finished:
     status: int
     output: bytes
     messages: str
+    answer: Answer | None = None
+    """The last answer of an HTTP server, where that was traced."""
 
 
 class Cancellation:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, replace
 
 from headgate.git import clouds
@@ -42,7 +42,9 @@ class _Kept:
 class Providers:
     """See the module's text."""
 
-    def __init__(self) -> None:
+    def __init__(self, azure_hosts: Sequence[str] = ()) -> None:
+        """``azure_hosts``: hosts besides those of Azure DevOps that the operator's token for it is given to."""
+        self._azure_hosts = (*clouds.AZURE_HOSTS, *(host.lower() for host in azure_hosts))
         self._lock = threading.Lock()
         self._kept: dict[str, _Kept] = {}
         self._inputs: dict[Hashable, str] = {}
@@ -76,21 +78,35 @@ class Providers:
                 f"secretRef '{secret}' has github app data but provider is not set to github"
             )
         app = GitHubApp.from_secret(data) if provider == "github" else None
-        plain = Credentials.from_secret(url, data, proxy=proxy)
+        plain = Credentials.from_secret(url, data, proxy=proxy, secret=secret)
         if provider == "generic":
             return plain
+        if app is not None:
+            app.check_host(url)
+        else:
+            self._check_own(provider, url, plain)
         kept = self._use(key, _fingerprint(provider, str(url), data, proxy))
         if not kept.lock.acquire(timeout=timeout):
             raise GitTimeout(f"unable to clone '{url}': no credentials within {timeout:g} s")
         try:
             found = kept.found
             if found is None or found.expires - MARGIN <= time.time():
-                found = kept.found = _ask(provider, url, app, plain, timeout)
+                found = kept.found = _ask(provider, url, app, plain, timeout, self._azure_hosts)
         finally:
             kept.lock.release()
         return replace(
             plain, username=found.username, password=found.password, bearer_token=found.bearer_token
         )
+
+    def _check_own(self, provider: str, url: RemoteUrl, plain: Credentials) -> None:
+        """What the operator is shows itself to its cloud's servers only: not to whoever a tenant says is one."""
+        if provider == "azure":
+            clouds.check_host(url, self._azure_hosts)
+        if plain.ca or plain.client_certificate:
+            raise ProviderInvalid(
+                f"the provider '{provider}' uses the operator's own identity: its server is verified with the "
+                "system's authorities, and the Secret may hold neither 'ca.crt' nor 'tls.crt'"
+            )
 
     def forget(self, key: Hashable) -> None:
         """The source is gone, or the server refused what was kept for it."""
@@ -120,12 +136,17 @@ class Providers:
 
 
 def _ask(
-    provider: str, url: RemoteUrl, app: GitHubApp | None, plain: Credentials, timeout: float
+    provider: str,
+    url: RemoteUrl,
+    app: GitHubApp | None,
+    plain: Credentials,
+    timeout: float,
+    azure_hosts: Sequence[str],
 ) -> CloudCredentials:
     if app is not None:
         bought = app.token(plain, timeout)
         return CloudCredentials(bought.expires, USERNAME, bought.token)
-    return clouds.azure(url) if provider == "azure" else clouds.aws(url)
+    return clouds.azure(url, azure_hosts) if provider == "azure" else clouds.aws(url)
 
 
 def _fingerprint(provider: str, url: str, data: Mapping[str, bytes] | None, proxy: Proxy | None) -> str:

@@ -28,6 +28,8 @@ MAX_REMOTES = 1024
 """Remotes whose last answer is kept."""
 MAX_QUESTIONS = 1000
 """Different questions remembered of one remote: references followed by its GitRepositories."""
+LOOK = 1.0
+"""Seconds between two looks whether who waits for another's question has been called off."""
 FORGET = 7200.0
 """Seconds after which a question that nobody repeated is not asked along any more."""
 
@@ -44,6 +46,8 @@ class Listed(Protocol):
     def ask(self, question: Question) -> Refs: ...
 
     def late(self) -> GitTimeout: ...
+
+    def check(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +109,12 @@ class RefLists:
                 flight = known.flight
                 if flight is None:
                     break
-                if not self._changed.wait_for(lambda: known.flight is not flight, max(0.0, remote.remaining)):  # noqa: B023
-                    raise remote.late()
+                left = remote.remaining
+                if not self._changed.wait_for(lambda: known.flight is not flight, min(max(0.0, left), LOOK)):  # noqa: B023
+                    if left <= LOOK:
+                        raise remote.late()
+                    remote.check()
+                    continue
                 if flight.error and flight.asked >= since and flight.question.covers(question):
                     raise flight.error
             flight = known.flight = _Flight(self._clock(), _union(known.wanted))

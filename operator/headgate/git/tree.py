@@ -73,6 +73,8 @@ class GitTree(ListedTree):
         self._ids = bytearray()
         self._sizes = array("Q")
         self._executable = bytearray()
+        self._links: set[str] = set()
+        self._rules = IgnoreRules.none()
         cache.pin(commit)
         try:
             self._load(ignore, [clean_path(path) for path in sparse], filtered, limits)
@@ -101,6 +103,14 @@ class GitTree(ListedTree):
         except StorageError as error:
             raise TreeError(str(error), file=path) from None
 
+    def left_out(self, path: str) -> str:
+        """Why the tree does not show what the commit has at a path; "" when that is not so, or not known."""
+        if path in self._links:
+            return "is a symbolic link, which artifacts do not hold: name the file it leads to"
+        if self._rules.ignores(path):
+            return f"would be left out by the ignore rules (spec.ignore, {IGNORE_FILE}, or those that always hold)"
+        return ""
+
     def size(self, path: str) -> int:
         """Bytes of a file, 0 when there is none."""
         number = self._number(path)
@@ -128,13 +138,15 @@ class GitTree(ListedTree):
         if filtered:
             blobs = {path: (blob, size) for _, blob, size, path in _ignore_files(listed)}
             sizes = {path: size for path, (_, size) in blobs.items()}
-            rules = read_rules(sizes, lambda path: self._reader.read(blobs[path][0]), ignore)
+            rules = self._rules = read_rules(sizes, lambda path: self._reader.read(blobs[path][0]), ignore)
         listing, missing, count = Listing(), dict.fromkeys(sparse), limits.count()
         for mode, blob, size, path in _narrowed(_parse(listed), missing):
             check_path(path)
             if mode == _SUBMODULE:
                 self.submodules[path] = blob
             if mode not in _FILE_MODES or rules.ignores(path):
+                if mode == _LINK and len(self._links) < _MAX_LINKS:
+                    self._links.add(path)
                 # A directory stays although nothing in it is visible, unless it is itself left out.
                 directory = path if mode == _SUBMODULE else path.rpartition("/")[0]
                 _add_directory(directory, listing, rules)
@@ -207,6 +219,9 @@ def read_rules(files: Mapping[str, int], read: Callable[[str], bytes], ignore: s
 _EXECUTABLE = "100755"
 _FILE_MODES = ("100644", _EXECUTABLE, "100664")
 _SUBMODULE = "160000"
+_LINK = "120000"
+_MAX_LINKS = 10_000
+"""Symbolic links that are remembered, for messages."""
 _DIRECTORY = "040000"
 _HEAD = len("100644 blob ") + len(" 1234567\t\0")
 """Bytes of a record beside the id and the path, at least."""

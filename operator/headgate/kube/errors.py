@@ -36,6 +36,9 @@ class Cause:
     field: str
 
 
+_REQUEST_TIMEOUT = 408
+
+
 class ApiError(Exception):
     """The API server refused, failed or could not be reached.
 
@@ -62,7 +65,7 @@ class ApiError(Exception):
         self.causes = causes
         self.details: Mapping[str, Any] = details or {}
         self.retry_after = retry_after
-        self.maybe_done = not 400 <= status < 500
+        self.maybe_done = not 400 <= status < 500 or status == _REQUEST_TIMEOUT
 
     def __str__(self) -> str:
         return self.message

@@ -24,6 +24,7 @@ from headgate.kube.client import PAGE, Client
 from headgate.kube.errors import ApiError, Forbidden, Gone, NoMatch, NotFound, ServerTimeout, Unreachable
 from headgate.kube.kept import size_of
 from headgate.kube.refs import Obj, ObjectRef
+from headgate.loop import Pauses
 
 T = TypeVar("T")
 
@@ -111,7 +112,7 @@ class Reflector(Generic[T]):
                 failures += 1
             except (NotFound, NoMatch) as error:
                 # The kind went, or has not come: no objects.
-                self._replace({})
+                await self._replace({})
                 self.synced.set()
                 version = None
                 failures += 1
@@ -136,13 +137,13 @@ class Reflector(Generic[T]):
         ):
             self._heard_at = time.monotonic()
             version = version or str(page["metadata"].get("resourceVersion") or "")
-            for item in page["items"]:
+            async for item in Pauses().between(page["items"]):
                 ref, entry = self._entry(item)
                 found[ref] = entry
                 if self._kept is not None:
                     size += size_of(entry[1])
                     self._kept.check(size - own)
-        self._replace(found)
+        await self._replace(found)
         return version
 
     async def _watch(self, version: str) -> AsyncIterator[str]:
@@ -172,10 +173,11 @@ class Reflector(Generic[T]):
             # Whoever answers may not be an API server; a real one sends nothing of the kind.
             raise Unreachable(f"the API server sent something that is not a {self.kind}") from error
 
-    def _replace(self, found: dict[ObjectRef, tuple[str, T]]) -> None:
-        for ref in [r for r in self._store if r not in found]:
+    async def _replace(self, found: dict[ObjectRef, tuple[str, T]]) -> None:
+        pauses = Pauses()
+        async for ref in pauses.between([r for r in self._store if r not in found]):
             self._set(ref, None)
-        for ref, entry in found.items():
+        async for ref, entry in pauses.between(found.items()):
             self._set(ref, entry)
 
     def _set(self, ref: ObjectRef, entry: tuple[str, T] | None) -> None:

@@ -38,9 +38,9 @@ class Context:
 
     # What is no failure, but not likely to be meant
 
-    def warn(self, message: str, *, file: str, field: str) -> None:
+    def warn(self, message: str, *, file: str, field: str = "") -> None:
         """Note what the author of a file should know; said once, however often the build meets it."""
-        text = f"{file}, field {field}: {message}"
+        text = f"{file}, field {field}: {message}" if field else f"{file}: {message}"
         if text in self._warnings:
             return
         if len(self._warnings) < _MAX_WARNINGS:

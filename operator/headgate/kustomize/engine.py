@@ -33,7 +33,7 @@ from headgate.kustomize.transform.names import add_hashes
 from headgate.kustomize.transform.order import LEGACY, sort_resources
 from headgate.kustomize.transform.variables import resolve_vars
 from headgate.kustomize.tree import EntryKind, Tree, resolve
-from headgate.kustomize.yaml import printed
+from headgate.kustomize.yaml import A_POINTER, printed
 
 KUSTOMIZE_VERSION = "v5.8.1"
 """The release of kustomize whose behaviour this engine has."""
@@ -103,6 +103,8 @@ def _build(target: Target, loader: Loader, context: Context, options: BuildOptio
         add_pairs(resources, _MANAGED_BY, _METADATA_LABELS)
     for resource in resources:
         _clean(resource, metadata)
+    for place in loader.pointers:
+        context.warn(f"its content is {A_POINTER}", file=place)
     return Output(
         [printed(resource.obj, in_braces=resource.in_braces) for resource in resources],
         [resource.place for resource in resources],

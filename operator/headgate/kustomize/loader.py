@@ -8,7 +8,8 @@ URL, any way out of it.
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from headgate.kustomize.errors import (
     CycleError,
@@ -22,7 +23,8 @@ from headgate.kustomize.errors import (
 )
 from headgate.kustomize.giturl import GitUrl, is_http, parse_git_url
 from headgate.kustomize.options import BuildOptions, RemoteFetcher
-from headgate.kustomize.tree import EntryKind, Tree, resolve
+from headgate.kustomize.tree import EntryKind, Tree, left_out, resolve
+from headgate.kustomize.yaml import LFS_POINTER
 
 
 @dataclass(slots=True)
@@ -31,6 +33,8 @@ class Budget:
 
     bytes_read: int = 0
     kustomizations: int = 0
+    pointers: dict[str, None] = field(default_factory=dict)
+    """Files that were read and are pointers of Git LFS."""
 
 
 class Loader:
@@ -90,9 +94,20 @@ class Loader:
 
     def read(self, place: str) -> bytes:
         """Read a file by its tree path."""
-        content = self.tree.read(place)
+        try:
+            content = self.tree.read(place)
+        except FileMissing as error:
+            error.message += left_out(self.tree, place)
+            raise
         self.count(len(content))
+        if content.startswith(LFS_POINTER):
+            self._budget.pointers[place] = None
         return content
+
+    @property
+    def pointers(self) -> Iterable[str]:
+        """The files read in this build that are pointers of Git LFS."""
+        return self._budget.pointers
 
     def count(self, size: int) -> None:
         """Charge ``size`` bytes to the build; raises LimitExceeded."""
@@ -136,7 +151,7 @@ class Loader:
         if kind is EntryKind.FILE:
             raise NoKustomization("is a file where the directory of a kustomization is needed", file=place)
         if kind is EntryKind.MISSING:
-            raise FileMissing("no such file or directory", file=place)
+            raise FileMissing("no such file or directory" + left_out(self.tree, place), file=place)
         root = resolve(self.tree, place)
         self._refuse_cycle(root)
         return self._child(self.tree, root)

@@ -37,7 +37,9 @@ __all__ = [
     "Seen",
     "Tree",
     "blob_id",
+    "left_out",
     "resolve",
+    "why_left_out",
 ]
 
 MAX_FILE_BYTES = 32 * 1024 * 1024
@@ -83,6 +85,26 @@ def resolve(tree: Tree, path: str) -> str:
     """Return the path that ``path`` stands for once links are resolved (itself, in a tree without links)."""
     method: Callable[[str], str] | None = getattr(tree, "resolve", None)
     return path if method is None else method(path)
+
+
+def left_out(tree: Tree, path: str) -> str:
+    """Why nothing is at a path, or at a directory above it, where the tree knows: text to be put behind a message.
+
+    A tree that leaves something out of what it shows has a method ``left_out`` that takes a path and says why, or "".
+    """
+    place = path
+    while place:
+        why = why_left_out(tree, place)
+        if why:
+            return f": {place} {why}" if place != path else f": it {why}"
+        place = place.rpartition("/")[0]
+    return ""
+
+
+def why_left_out(tree: object, path: str) -> str:
+    """Why the tree leaves out what is at exactly this path; "" when it does not, or does not tell."""
+    method: Callable[[str], str] | None = getattr(tree, "left_out", None)
+    return "" if method is None else method(path)
 
 
 def blob_id(content: bytes) -> str:
@@ -219,6 +241,13 @@ class FolderTree:
             return EntryKind.FILE
         return EntryKind.DIRECTORY if stat.S_ISDIR(mode) else EntryKind.MISSING
 
+    def left_out(self, path: str) -> str:
+        return (
+            "is a symbolic link that leads out of the tree, or nowhere"
+            if os.path.islink(self._prefix + path)
+            else ""
+        )
+
     def read(self, path: str) -> bytes:
         last, self._last = self._last, None
         if last is not None and last[0] == path:
@@ -290,6 +319,9 @@ class OverlayTree:
 
     def resolve(self, path: str) -> str:
         return path if self._top.kind(path) is EntryKind.FILE else resolve(self._base, path)
+
+    def left_out(self, path: str) -> str:
+        return why_left_out(self._base, path)
 
     def kind(self, path: str) -> EntryKind:
         kind = self._top.kind(path)
@@ -385,6 +417,9 @@ class RecordingTree:
             seen = self._seen.get(path) or Seen(self._base.kind(path))
             self._seen[path] = Seen(seen.kind, seen.content, real)
         return real
+
+    def left_out(self, path: str) -> str:
+        return why_left_out(self._base, path)
 
     def kind(self, path: str) -> EntryKind:
         kind = self._base.kind(path)

@@ -19,6 +19,9 @@ SHORTEST_LINE = 12
 LONGEST = 64 * 1024
 """Characters. What is longer is never quoted whole."""
 
+LONGEST_TEXT = 4 * LONGEST
+"""Characters of a text for people; more is left out."""
+
 
 class Masks:
     """The secret values of one build. Kept in memory for as long as the build is worked with, nowhere else."""
@@ -45,6 +48,9 @@ class Masks:
 
     def __call__(self, text: str) -> str:
         """Return the text with all values replaced by ``***``, the longest first."""
+        if len(text) > LONGEST_TEXT:
+            # What begins before the end of this may end behind it, and would not be found: it is left out as well.
+            return self(text[:LONGEST_TEXT])[:-LONGEST] + "..."
         found = [value for value in self._values if value in text]
         for value in sorted(found, key=len, reverse=True):
             text = text.replace(value, MASK)

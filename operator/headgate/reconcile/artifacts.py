@@ -21,6 +21,7 @@ import aiohttp
 from yarl import URL
 
 from headgate.api.source import Artifact
+from headgate.causes import network_cause
 from headgate.git.tartree import ArchiveInvalid, ArchiveLimits, TarTree
 from headgate.pools import STORAGE
 from headgate.reconcile.store import SourceKey
@@ -200,9 +201,6 @@ def _shown(url: URL) -> str:
 
 def _named(error: BaseException) -> str:
     """What went wrong with a connection; the messages of some errors hold the whole URL."""
-    if isinstance(error, aiohttp.ClientConnectorError):
-        number = error.os_error.errno
-        return os.strerror(number) if number else str(error.os_error)
     if isinstance(error, TimeoutError):
         return "timed out"
     if isinstance(error, aiohttp.TooManyRedirects):
@@ -211,4 +209,4 @@ def _named(error: BaseException) -> str:
         return "it redirects to what is not an HTTP address"
     if isinstance(error, aiohttp.ClientPayloadError):
         return "the transfer was cut off"
-    return type(error).__name__
+    return network_cause(error, "the connection failed")

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
-from headgate.api import Kustomization, ObjectKey
+from headgate.api import Kustomization, ObjectKey, reasons
 from headgate.api import inventory as inv
 from headgate.apply import ApplyResult
 from headgate.health import HealthExpressions
 from headgate.kube import ObjectRef
 from headgate.kustomize.tree import Inputs, Tree
+from headgate.pools import BUILDS
 from headgate.postbuild import Masks
 from headgate.reconcile.builds import Built
 from headgate.reconcile.inputs import ClusterInputs
@@ -44,6 +45,22 @@ class Failed(Exception):
     def __init__(self, reason: str, message: str, *, stalled: bool = False) -> None:
         super().__init__(message)
         self.reason, self.message, self.stalled = reason, message, stalled
+
+
+class Doing(NamedTuple):
+    """A step of an attempt, in words and with the reason that a failure of it has."""
+
+    what: str
+    reason: str
+
+
+PREPARING = Doing("looking at source and dependencies", reasons.RECONCILIATION_FAILED)
+BUILDING = Doing("building the manifests", reasons.BUILD_FAILED)
+APPLYING = Doing("applying the objects", reasons.RECONCILIATION_FAILED)
+PRUNING = Doing("deleting what is no longer in the source", reasons.PRUNE_FAILED)
+CHECKING_HEALTH = Doing("checking the health of the objects", reasons.HEALTH_CHECK_FAILED)
+DELETING = Doing("deleting the objects of the deleted Kustomization", reasons.PRUNE_FAILED)
+REPORTING = Doing("writing the status", reasons.RECONCILIATION_FAILED)
 
 
 @dataclass(slots=True)
@@ -79,6 +96,13 @@ class Attempt:
         if self.built is not None:
             return self.built.masks
         return Masks() if self.inputs is None else self.inputs.masks
+
+    async def masked(self, text: str) -> str:
+        """The text as it may be told. Looking for thousands of values in a long text takes its time."""
+        variables = self.inputs.variables if self.inputs is not None else None
+        if not (self.built.masks if self.built is not None else variables):
+            return text
+        return await BUILDS.run(self.key.namespace, lambda: self.masks(text))
 
 
 @dataclass(slots=True)
@@ -116,6 +140,10 @@ class Memory:
 
     open: Attempt | None = None
     """The attempt that waits for health."""
+    last: Attempt | None = None
+    """The attempt under way, for what is to be told when it breaks off."""
+    doing: Doing = PREPARING
+    """Its present step."""
     settled: Settled | None = None
     warned: tuple[str, int, str] | None = None
     """UID, generation and revision whose build the last warnings were about."""

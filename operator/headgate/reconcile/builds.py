@@ -13,7 +13,7 @@ from headgate.kube.encoding import encode
 from headgate.kustomize import BuildOptions, Output, RemoteFetcher, assemble, dump
 from headgate.kustomize.errors import BuildError, ResourceError, raise_all
 from headgate.kustomize.resource import label_of
-from headgate.kustomize.tree import EntryKind, Inputs, RecordingTree, Tree
+from headgate.kustomize.tree import EntryKind, Inputs, RecordingTree, Tree, left_out
 from headgate.kustomize.yaml import Dialect, load_documents, printed
 from headgate.overlay import prepare
 from headgate.postbuild import Masks, PostBuildError, is_substitution_disabled, substitute
@@ -81,7 +81,8 @@ def check_path(tree: Tree, spec: Mapping[str, Any]) -> str:
         raise PathIsFile(f"{spec.get('path')}: is a file, not a directory", field="spec.path")
     if kind is not EntryKind.DIRECTORY:
         raise PathNotFound(
-            f"kustomization path not found: {spec.get('path')}: no such directory in the source",
+            f"kustomization path not found: {spec.get('path')}: no such directory in the source"
+            + left_out(tree, path),
             field="spec.path",
         )
     return path
@@ -182,7 +183,15 @@ def _all_finished(
         if not _is_for_kustomize(obj)
     ]
     _check_all(placed)
-    finished = [(_finished(obj, place, inputs, rules, decryption), place) for obj, place in placed]
+    finished = []
+    for obj, place in placed:
+        try:
+            finished.append((_finished(obj, place, inputs, rules, decryption), place))
+        except (BuildError, DecryptionError):
+            raise
+        except Exception as error:
+            error.add_note(f"{label_of(obj)} of {place}" if place else label_of(obj))
+            raise
     expanded = [(item, place) for obj, place in finished for item in _expanded(obj)]
     if decryption is not None or inputs.variables is not None or len(expanded) != len(placed):
         # What was text before may now be a number, and a list may hold anything.

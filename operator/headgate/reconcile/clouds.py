@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 
 import yaml
 
+from headgate.causes import network_cause
 from headgate.kube import AccessError, Bearer
 from headgate.postbuild.sops.gcp_federation import federated
 from headgate.postbuild.sops.identity import WorkloadIdentity
@@ -87,7 +88,8 @@ def _guarded(provider: str, doing: str, work: Callable[[], T]) -> T:
         raise AccessError(f"provider '{provider}' failed to {doing}: {error}") from None
     except Exception as error:
         # The libraries' errors have no common class, and their texts may be pages long, or quote what they sent.
-        raise AccessError(f"provider '{provider}' failed to {doing}: {type(error).__name__}") from None
+        why = network_cause(error, type(error).__name__)
+        raise AccessError(f"provider '{provider}' failed to {doing}: {why}") from None
 
 
 class _Aws:

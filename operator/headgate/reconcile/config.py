@@ -33,6 +33,8 @@ class Config:
     concurrent_ssa: int = 8
     concurrent_fetches: int = 32
     """Questions to Git servers and clouds, and fetches, that are under way at once."""
+    azure_devops_hosts: tuple[str, ...] = ()
+    """Hosts, besides those of Azure DevOps, that the operator's token for it is given to."""
     max_source_entries: int = DEFAULT_LIMITS.entries
     """Files and directories that one source may have."""
     max_source_size: int = DEFAULT_LIMITS.size
@@ -71,6 +73,8 @@ class Config:
     insecure_kubeconfig_tls: bool = False
     insecure_kubeconfig_addresses: bool = False
     """Let kubeconfigs lead to this host, link-local addresses and clouds' metadata services."""
+    max_inventory_size: int = 1200 << 10
+    """Bytes, of a Kustomization; etcd stores an object of 1.5 MiB, and there is more in it than that."""
     override_managers: tuple[str, ...] = ()
     """Field managers, besides kubectl, whose changes to managed objects are undone."""
     custom_stage_kinds: frozenset[GroupKind] = frozenset()

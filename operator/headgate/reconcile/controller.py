@@ -68,6 +68,10 @@ class Observer(Protocol):
     def forget(self, kind: str, namespace: str, name: str) -> None: ...
 
 
+BrokeOff = Callable[[K, Exception, int], Awaitable[None]]
+"""Reports an unexpected error of a key; the number tells how often in a row there was one."""
+
+
 class Backoff(Generic[K]):
     """Exponential delays with jitter for objects whose reconcile broke off with an unexpected error."""
 
@@ -81,6 +85,10 @@ class Backoff(Generic[K]):
         self._failures[key] = n + 1
         delay: float = min(self._limit, self._base * 2 ** min(n, 20))
         return delay * random.uniform(0.8, 1.2)  # noqa: S311 - spreads load, guards nothing
+
+    def failures(self, key: K) -> int:
+        """How often in a row it has broken off."""
+        return self._failures.get(key, 0)
 
     def reset(self, key: K) -> None:
         """The object was reconciled without an unexpected error."""
@@ -96,15 +104,23 @@ class Controller(Generic[K]):
         reconcile: Callable[[K, tuple[Trigger, ...]], Awaitable[Outcome]],
         *,
         workers: int,
+        most: int | None = None,
         kind: str = "",
         observer: Observer | None = None,
+        broke_off: BrokeOff[K] | None = None,
     ) -> None:
-        """``kind`` is that of the objects, for what the observer is told of each."""
+        """``most`` is how many workers one namespace may have, however many are free.
+
+        ``kind`` is that of the objects, for what the observer is told of each.
+
+        ``broke_off`` is called when a reconcile ends with an unexpected error, to report that to the object's users.
+        """
         self.name, self.workers = name, workers
-        self.queue: WorkQueue[K] = WorkQueue(workers)
+        self.queue: WorkQueue[K] = WorkQueue(workers, most=most)
         self._reconcile = reconcile
         self._kind = kind
         self._observer = observer
+        self._broke_off = broke_off
         self._running: dict[K, float] = {}
         self._failed: set[K] = set()
         self._backoff: Backoff[K] = Backoff()
@@ -142,6 +158,7 @@ class Controller(Generic[K]):
                 self._log.exception(
                     "reconciling %s broke off, next try in %.1fs: %s", key, outcome.after, error
                 )
+                await self._report(key, error)
             finally:
                 self.queue.done(key)
                 del self._running[key]
@@ -154,6 +171,15 @@ class Controller(Generic[K]):
                 self.queue.schedule(key, max(least, outcome.after), outcome.trigger)
             if self._observer is not None:
                 self._tell(self._observer, key, waited, time.monotonic() - started, outcome)
+
+    async def _report(self, key: K, error: Exception) -> None:
+        if self._broke_off is None:
+            return
+        try:
+            await self._broke_off(key, error, self._backoff.failures(key))
+        except Exception as cause:
+            # The API server is most likely away, which the next try finds out again.
+            self._log.error("that %s broke off is not reported: %s", key, cause)
 
     def _tell(self, observer: Observer, key: K, waited: float, seconds: float, outcome: Outcome) -> None:
         observer.added(self.name, retry=key in self._failed)

@@ -61,6 +61,8 @@ class Event:
     reason: str
     message: str
     annotations: Mapping[str, str] = field(default_factory=dict)
+    notify: bool = True
+    """Whether a notification controller hears of it; of what Flux calls traces it does not."""
 
 
 class EventRecorder:
@@ -85,7 +87,7 @@ class EventRecorder:
         about = _slim(event.about)
         annotations = _bounded({**event.annotations, **own_annotations(event.about)})
         namespace = _namespace(about)
-        if self._notifier is not None:
+        if self._notifier is not None and event.notify:
             is_warning = event.type == WARNING
             message = cut_message(event.message, LONGEST_NOTICE)
             self._notifier.post(
@@ -94,7 +96,9 @@ class EventRecorder:
         if not self._may_have(namespace, about, event.component):
             self._drop("rate")
             return
-        kept = replace(event, about=about, message=_cut(event.message), annotations=annotations)
+        kept = replace(
+            event, about=about, message=cut_message(event.message, MESSAGE_LIMIT), annotations=annotations
+        )
         size = len(kept.message) + sum(len(k) + len(v) for k, v in annotations.items())
         self._backlog.put(namespace, kept, size + 1024)
 
@@ -111,6 +115,10 @@ class EventRecorder:
                 self._drop("refused")
             except (OSError, TimeoutError) as error:
                 _log.warning("event %s about %s not written: %s", event.reason, _name(event.about), error)
+                self._drop("refused")
+            except Exception:
+                # One event that cannot be written must not keep all others back.
+                _log.exception("event %s about %s not written", event.reason, _name(event.about))
                 self._drop("refused")
             finally:
                 self._backlog.done()
@@ -210,7 +218,7 @@ def _as_object(event: Event, name: str, namespace: str) -> Obj:
         },
         "type": event.type,
         "reason": event.reason,
-        "message": _cut(event.message),
+        "message": event.message,
         "source": {"component": event.component},
         "reportingComponent": event.component,
         "reportingInstance": "",
@@ -225,10 +233,6 @@ def _as_object(event: Event, name: str, namespace: str) -> Obj:
 
 def _is_terminating(error: ApiError) -> bool:
     return any(cause.reason == "NamespaceTerminating" for cause in error.causes)
-
-
-def _cut(message: str) -> str:
-    return message if len(message) <= MESSAGE_LIMIT else message[: MESSAGE_LIMIT - 4] + " ..."
 
 
 def _timestamp() -> str:

@@ -26,14 +26,28 @@ from headgate.api import (
     reasons,
 )
 from headgate.api import inventory as inv
-from headgate.apply import Action, ApplyFailed, InvalidIgnoreRule
+from headgate.apply import Action, ApplyFailed, InvalidIgnoreRule, ObjectError
 from headgate.cel import Budget, Evaluator, OverBudget
 from headgate.health import HealthExpressions, InvalidHealthExpressions
-from headgate.kube import Client, ObjectRef, ref_of
+from headgate.kube import ApiError, Client, ObjectRef, ref_of
 from headgate.pools import BUILDS, SMALL, aside
 from headgate.reconcile import finalizers
-from headgate.reconcile.attempt import Attempt, Failed, Memory, Postponed, Settled
-from headgate.reconcile.building import BUILDING, Builder
+from headgate.reconcile.attempt import (
+    APPLYING,
+    BUILDING,
+    CHECKING_HEALTH,
+    DELETING,
+    PREPARING,
+    PRUNING,
+    Attempt,
+    Failed,
+    Memory,
+    Postponed,
+    Settled,
+)
+from headgate.reconcile.building import BUILDING as BUILDING_MANIFESTS
+from headgate.reconcile.building import Builder
+from headgate.reconcile.builds import Built
 from headgate.reconcile.clusters import PROBE_TIMEOUT, TargetPending
 from headgate.reconcile.config import Config
 from headgate.reconcile.controller import GONE, NOTHING_MORE, RETRY, WAKE, Outcome
@@ -52,6 +66,7 @@ from headgate.reconcile.status import StatusSession
 from headgate.reconcile.store import KUSTOMIZATION, KUSTOMIZATION_VERSION, SourceKey, Store, source_of
 from headgate.reconcile.targets import Target, Targets
 from headgate.reconcile.trees import SourceTrees
+from headgate.reconcile.unexpected import explained, is_passing, is_too_large
 from headgate.reconcile.waiting import HealthWait, Standing, Verdict, jobs_with_ttl, judge
 
 Obj = dict[str, Any]
@@ -91,6 +106,7 @@ class KustomizationReconciler:
     async def reconcile(self, key: ObjectKey, triggers: tuple[Trigger, ...]) -> Outcome:
         """Do what can be done now for the Kustomization; see :class:`Outcome` for what comes next."""
         memory = self._memories.setdefault(key, Memory())
+        memory.doing = PREPARING
         self._cancel_report(memory)
         obj = self._store.kustomization(key)
         if obj is None:
@@ -100,6 +116,7 @@ class KustomizationReconciler:
             return GONE
         if obj["metadata"].get("deletionTimestamp"):
             self._close(memory)
+            memory.doing = DELETING
             return await self._finalizer.finalize(key, obj)
         held = await finalizers.add(self._client, obj, STATUS_MANAGER)
         if held is None:
@@ -123,10 +140,35 @@ class KustomizationReconciler:
         depth = max(t.depth for t in triggers)
         if memory.open is not None:
             if depth is Depth.LOOK and self._is_current(memory.open, obj, requested):
-                return await self._continue(memory, memory.open)
+                memory.doing = CHECKING_HEALTH
+                return self._let_go(memory, await self._continue(memory, memory.open))
             self._interrupt(memory, memory.open, triggers)
-        attempt = Attempt(key, obj, ks, session, requested, time.monotonic(), depth=depth)
-        return await self._attempt(memory, attempt)
+        attempt = memory.last = Attempt(key, obj, ks, session, requested, time.monotonic(), depth=depth)
+        return self._let_go(memory, await self._attempt(memory, attempt))
+
+    @staticmethod
+    def _let_go(memory: Memory, outcome: Outcome) -> Outcome:
+        """An attempt that is over is not kept: it holds all objects that were built."""
+        if memory.open is None:
+            memory.last = None
+        return outcome
+
+    async def broke_off(self, key: ObjectKey, error: Exception, times: int) -> None:
+        """Report that an attempt ended with an error that nobody foresaw, the ``times``-th time in a row.
+
+        What passes by itself, such as an API server that starts anew, is told only when the next try meets it, too.
+        Raises :class:`headgate.kube.ApiError`.
+        """
+        memory, obj = self._memories.get(key), self._store.kustomization(key)
+        if memory is None or obj is None or (times == 1 and is_passing(error)):
+            return
+        last, said = memory.last, explained(error)
+        if last is not None:
+            said = await last.masked(said)
+        session = StatusSession(self._client, obj, manager=STATUS_MANAGER, written=self._written)
+        requested = (obj["metadata"].get("annotations") or {}).get(labels.REQUESTED_AT)
+        revision = last.revision if last is not None else ""
+        await self._reporter.broke_off(session, requested, memory.doing, said, revision)
 
     def concerns(self, key: ObjectKey, source: SourceKey) -> bool:
         """Whether the source's present tree can change what the Kustomization applies, or did not apply yet."""
@@ -172,14 +214,18 @@ class KustomizationReconciler:
                     return await self._take_note(memory, attempt)
             memory.settled = None
             self._reporter.progress(attempt, "Fetching manifests")
+            memory.doing = BUILDING
             self._builder.begin(attempt, source)
             attempt.target = await self._target(attempt)
             await self._tell_drifts(memory, attempt)
             await self._builder.build(attempt, source)
-            self._reporter.warned(memory, attempt)
+            await self._reporter.warned(memory, attempt)
+            memory.doing = APPLYING
             await self._apply(attempt)
-            self._reporter.noted(memory, attempt)
+            await self._reporter.noted(memory, attempt)
+            memory.doing = PRUNING
             await self._prune(attempt)
+            memory.doing = CHECKING_HEALTH
             if await self._start_health_wait(memory, attempt):
                 return await self._continue(memory, attempt)
             return await self._succeed(memory, attempt)
@@ -219,7 +265,7 @@ class KustomizationReconciler:
             after = PROBE_TIMEOUT * 2
             raise Postponed(reasons.RECONCILIATION_FAILED, str(error), after=after, silent=True) from error
         except TargetError as error:
-            self._reporter.progress(attempt, BUILDING)
+            self._reporter.progress(attempt, BUILDING_MANIFESTS)
             raise Failed(reasons.RECONCILIATION_FAILED, str(error)) from error
 
     async def _tell_drifts(self, memory: Memory, attempt: Attempt) -> None:
@@ -237,7 +283,10 @@ class KustomizationReconciler:
         assert attempt.target is not None
         session, target = attempt.session, attempt.target
         self._reporter.progress(attempt, "Detecting drift")
-        before = await _inventory(attempt)
+        before, objects = await _inventory(attempt), attempt.built.objects
+        intended = await aside(attempt.key.namespace, len(objects), lambda: inv.of_objects(objects))
+        if not intended <= before:
+            await self._check_size(attempt, intended | before)
         self._inventories.keep(attempt.key)
         try:
             with timed(self._measure, APPLY):
@@ -258,7 +307,8 @@ class KustomizationReconciler:
             if not session.status["inventory"]["entries"]:
                 del session.status["inventory"]
             changed = "\n".join(str(c) for c in error.changes.changed())
-            raise Failed(reasons.RECONCILIATION_FAILED, f"{error}\n{changed}") from error
+            said = _with_places(error.errors, attempt.built)
+            raise Failed(reasons.RECONCILIATION_FAILED, f"{said}\n{changed}") from error
         finally:
             target.live.watch(attempt.key)
         changed = "\n".join(str(c) for c in result.changes.changed())
@@ -280,14 +330,45 @@ class KustomizationReconciler:
         # What is to be pruned stays recorded until it is: progress may be written, and we may end, at any moment.
         await _keep_inventory(attempt, lambda: after | attempt.stale if attempt.ks.spec.prune else after)
 
+    async def _check_size(self, attempt: Attempt, entries: frozenset[inv.Entry]) -> int:
+        """The bytes that an inventory takes; raises :class:`Failed` for more than may be stored."""
+        size = await aside(attempt.key.namespace, len(entries), lambda: inv.size_of(entries))
+        limit = self._config.max_inventory_size
+        if size > limit:
+            self._measure.inventory_refused()
+            why = f"the limit is {limit / MIB:.1f} MiB, see --max-inventory-size"
+            raise Failed(reasons.RECONCILIATION_FAILED, _too_large(len(entries), size, why))
+        return size
+
     async def _record(self, attempt: Attempt, refs: Sequence[ObjectRef]) -> None:
-        """Store the names of objects that are about to be written, so that nothing is there that nobody knows of."""
+        """Store the names of objects that are about to be written, so that nothing is there that nobody knows of.
+
+        Raises :class:`Failed` when there is no room for them.
+        """
+        session = attempt.session
+        former = session.status.get("inventory")
         noted = await _inventory(attempt)
         new = await aside(attempt.key.namespace, len(refs), lambda: inv.of_refs(refs))
         if new <= noted:
             return
-        await _keep_inventory(attempt, lambda: new | noted)
-        if not await attempt.session.write():
+        entries = new | noted
+        size = await self._check_size(attempt, entries)
+        await _keep_inventory(attempt, lambda: entries)
+        try:
+            is_there = await session.write()
+        except ApiError as error:
+            if not is_too_large(error):
+                raise
+            # As it was, lest what this failure is told with is refused for the same reason.
+            session.status.pop("inventory")
+            if former is not None:
+                session.status["inventory"] = former
+            self._measure.inventory_refused()
+            why = (
+                "the API server refuses it with the rest of the object; etcd's limit is 1.5 MiB for an object"
+            )
+            raise Failed(reasons.RECONCILIATION_FAILED, _too_large(len(entries), size, why)) from error
+        if not is_there:
             raise Postponed(reasons.RECONCILIATION_FAILED, "it is gone", after=None, silent=True)
 
     async def _prune(self, attempt: Attempt) -> None:
@@ -378,7 +459,7 @@ class KustomizationReconciler:
         self._measure.took(HEALTH, now - wait.started, failed=verdict.standing is Standing.FAILED)
         elapsed = format_duration(now - wait.started)
         if verdict.standing is Standing.FAILED:
-            said = attempt.masks(verdict.message)
+            said = await attempt.masked(verdict.message)
             attempt.session.mark(reasons.HEALTHY, "False", reasons.HEALTH_CHECK_FAILED, said)
             message = f"health check failed after {elapsed}: {said}"
             return await self._fail(attempt, Failed(reasons.HEALTH_CHECK_FAILED, message))
@@ -492,6 +573,34 @@ async def _keep_inventory(attempt: Attempt, entries: Callable[[], frozenset[inv.
         return status
 
     attempt.session.status |= await aside(attempt.key.namespace, len(attempt.built.objects), written)
+
+
+def _with_places(errors: Sequence[ObjectError], built: Built) -> str:
+    """What is wrong with objects, one a line, each with the file it is from, as far as that is known."""
+    wanted = {(e.ref.api_version, e.ref.kind, e.ref.name) for e in errors}
+    places: dict[tuple[str, str, str, str], str] = {}
+    for obj, place in zip(built.objects, built.places, strict=True):
+        kind, meta = (obj["apiVersion"], obj["kind"]), obj["metadata"]
+        if place and (*kind, meta["name"]) in wanted:
+            # What lives in no namespace may have one in its file.
+            for namespace in ("", meta.get("namespace") or ""):
+                places.setdefault((*kind, namespace, meta["name"]), place)
+    lines = []
+    for each in errors:
+        ref = each.ref
+        found = places.get((ref.api_version, ref.kind, ref.namespace, ref.name))
+        lines.append(f"{each.message} (from {found})" if found else each.message)
+    return "\n".join(lines)
+
+
+MIB = 1 << 20
+
+
+def _too_large(count: int, size: int, why: str) -> str:
+    return (
+        f"inventory of {count} objects is too large to be stored ({size / MIB:.1f} MiB; {why}): "
+        "split the Kustomization into several; nothing is applied whose record cannot be stored"
+    )
 
 
 async def _health_expressions(attempt: Attempt, budget: Budget) -> HealthExpressions | None:

@@ -20,6 +20,9 @@ class Measure(Protocol):
     def build_skipped(self) -> None:
         """A new revision needed no build."""
 
+    def inventory_refused(self) -> None:
+        """An inventory was too large to be stored."""
+
     def refs_wanted(self, *, asked: bool) -> None:
         """A source wanted a remote's references; ``asked``: the remote was, else an answer was shared."""
 
@@ -31,6 +34,9 @@ class Unmeasured:
         pass
 
     def build_skipped(self) -> None:
+        pass
+
+    def inventory_refused(self) -> None:
         pass
 
     def refs_wanted(self, *, asked: bool) -> None:

@@ -48,9 +48,7 @@ class Prerequisites:
         source = self._store.source(key)
         if source is None:
             message = f'{key.kind}.source.toolkit.fluxcd.io "{key.name}" not found'
-            raise Postponed(
-                reasons.ARTIFACT_FAILED, message, after=ks.retry_interval, tell=f"Source '{key}' not found"
-            )
+            raise Postponed(reasons.ARTIFACT_FAILED, message, after=ks.retry_interval)
         artifact = (source.get("status") or {}).get("artifact")
         retry = self._config.requeue_dependency
         if not artifact:

@@ -91,10 +91,12 @@ class WorkQueue(Generic[K]):
         self,
         workers: int = 1 << 30,
         namespace_of: Callable[[K], str] = lambda key: getattr(key, "namespace", ""),
+        most: int | None = None,
     ) -> None:
-        """``workers`` is how many take keys at once; ``namespace_of`` tells whose a key is."""
+        """``workers`` is how many take keys at once, ``most`` how many of one namespace; ``namespace_of`` tells whose a
+        key is."""
         self._waiting: dict[K, _Waiting] = {}
-        self._turns: Turns[K] = Turns(len(Priority), workers)
+        self._turns: Turns[K] = Turns(len(Priority), workers, most)
         self._namespace_of = namespace_of
         self._active: set[K] = set()
         self._timers: dict[K, asyncio.TimerHandle] = {}

@@ -29,6 +29,7 @@ from headgate.reconcile.events import NORMAL, WARNING, Event, EventRecorder
 from headgate.reconcile.queue import Priority, Trigger
 from headgate.reconcile.requests import FILTER_VARIABLES, MANAGER, Requests
 from headgate.reconcile.status import StatusSession
+from headgate.reconcile.unexpected import explained, is_passing
 from headgate.web.callers import Call, Refused, check, request_of
 
 Obj = dict[str, Any]
@@ -68,7 +69,12 @@ class Receivers:
         self._paths: dict[ObjectKey, str] = {}
         self._backoff: Backoff[ObjectKey] = Backoff()
         self.controller: Controller[ObjectKey] = Controller(
-            "receiver", self._reconcile, workers=WORKERS, kind=KIND, observer=observer
+            "receiver",
+            self._reconcile,
+            workers=WORKERS,
+            kind=KIND,
+            observer=observer,
+            broke_off=self._broke_off,
         )
         self._watch = Reflector[Obj](
             client,
@@ -166,6 +172,20 @@ class Receivers:
             after = self._backoff.next(key)
             return await self._without(session, reasons.TOKEN_NOT_FOUND, str(error), after)
         return await self._ready(session, receiver, receiver.path(token))
+
+    async def _broke_off(self, key: ObjectKey, error: Exception, times: int) -> None:
+        """Report that a look ended with an error that nobody foresaw; raises :class:`headgate.kube.ApiError`."""
+        obj = self._watch.get(ObjectRef(API_VERSION, KIND, key.name, key.namespace))
+        if obj is None or (times == 1 and is_passing(error)):
+            return
+        session = StatusSession(self._client, obj, manager=MANAGER, written=lambda _: None)
+        message = f"reconciling the Receiver failed: {explained(error)}"
+        session.mark(reasons.READY, "False", reasons.FAILED, message)
+        doing = "Reconciliation in progress"
+        session.mark(reasons.RECONCILING, "True", reasons.PROGRESSING_WITH_RETRY, doing)
+        session.unmark(reasons.STALLED)
+        self._tell(session, WARNING, reasons.FAILED, message)
+        await session.write()
 
     async def _ready(self, session: StatusSession, receiver: Receiver, path: str) -> Outcome:
         key = receiver.key

@@ -10,8 +10,8 @@ from typing import Any
 from headgate.api import conditions as cond
 from headgate.api import format_duration, labels, reasons
 from headgate.api import history as hist
-from headgate.kube import ApiError, ObjectRef
-from headgate.reconcile.attempt import Attempt, Failed, Memory, Postponed
+from headgate.kube import ObjectRef
+from headgate.reconcile.attempt import Attempt, Doing, Failed, Memory, Postponed
 from headgate.reconcile.events import NORMAL, WARNING, Event, EventRecorder
 from headgate.reconcile.status import PROGRESS_DELAY, ROUTINE_DELAY, StatusSession
 from headgate.reconcile.store import key_of
@@ -51,7 +51,7 @@ class Reporter:
         reason = ready["reason"] if ready else ("error" if type == WARNING else "info")
         self._emit(attempt, type, reason, message, extra)
 
-    def noted(self, memory: Memory, attempt: Attempt) -> None:
+    async def noted(self, memory: Memory, attempt: Attempt) -> None:
         """Tell what was left out of the objects, and what the API server warns of; each once, not at every pass."""
         assert attempt.result is not None
         for type, reason, lines in (
@@ -64,7 +64,7 @@ class Reporter:
             if len(memory.noted) + len(new) > WARNINGS_REMEMBERED:
                 memory.noted.clear()
             memory.noted.update(new[:WARNINGS_REMEMBERED])
-            message = attempt.masks(_first(new))
+            message = await attempt.masked(_first(new))
             _log.warning("%s: %s", attempt.key, message, extra={"revision": attempt.revision})
             self._emit(attempt, type, reason, message)
 
@@ -78,14 +78,14 @@ class Reporter:
             annotations[f"{labels.GROUP}/originRevision"] = attempt.origin
         self._events.emit(Event(attempt.session.obj, COMPONENT, type, reason, message, annotations))
 
-    def warned(self, memory: Memory, attempt: Attempt) -> None:
+    async def warned(self, memory: Memory, attempt: Attempt) -> None:
         """Tell what the build warns of, once for each revision and spec."""
         assert attempt.built is not None
         about = (attempt.obj["metadata"]["uid"], attempt.session.generation, attempt.revision)
         if not attempt.built.warnings or memory.warned == about or _is_settled(attempt):
             return
         memory.warned = about
-        message = attempt.masks("\n".join(attempt.built.warnings))
+        message = await attempt.masked("\n".join(attempt.built.warnings))
         annotations = {f"{labels.GROUP}/{labels.EVENT_REVISION}": attempt.revision}
         self._events.emit(
             Event(attempt.session.obj, COMPONENT, WARNING, reasons.BUILD_WARNING, message, annotations)
@@ -112,7 +112,7 @@ class Reporter:
     async def failed(self, attempt: Attempt, failure: Failed) -> None:
         """The attempt is over without success. Raises :class:`headgate.kube.ApiError`."""
         session = attempt.session
-        message = attempt.masks(str(failure)).rstrip("\n") + (
+        message = (await attempt.masked(str(failure))).rstrip("\n") + (
             "\n" if failure.reason == reasons.RECONCILIATION_FAILED else ""
         )
         session.mark(reasons.READY, "False", failure.reason, message)
@@ -135,10 +135,12 @@ class Reporter:
         async def report() -> None:
             attempt.session.mark(reasons.READY, "False", wait.reason, wait.message)
             settle(attempt.session, attempt.requested)
-            self.tell(attempt, NORMAL, wait.tell)
+            # As Flux, which writes no event where a source is missing or has nothing yet: each bootstrap begins so.
+            if wait.reason != reasons.ARTIFACT_FAILED:
+                self.tell(attempt, NORMAL, wait.tell)
             try:
                 await attempt.session.write()
-            except (ApiError, OSError, TimeoutError) as error:
+            except Exception as error:
                 _log.warning("%s: waiting is not reported: %s", attempt.key, error)
 
         def start() -> None:
@@ -155,6 +157,20 @@ class Reporter:
         session.status["observedGeneration"] = session.generation
         settle(session, requested)
         self._events.emit(Event(session.obj, COMPONENT, WARNING, reasons.INVALID_SPEC, message))
+        await session.write()
+
+    async def broke_off(
+        self, session: StatusSession, requested: str | None, doing: Doing, said: str, revision: str
+    ) -> None:
+        """An attempt ended with an error that nobody foresaw. Raises :class:`headgate.kube.ApiError`.
+
+        ``session`` has the status as it was, of which everything else stays: above all the inventory.
+        """
+        message = f"{doing.what} failed: {said}"
+        session.mark(reasons.READY, "False", doing.reason, message)
+        settle(session, requested)
+        annotations = {f"{labels.GROUP}/{labels.EVENT_REVISION}": revision} if revision else {}
+        self._events.emit(Event(session.obj, COMPONENT, WARNING, doing.reason, message, annotations))
         await session.write()
 
     def drifted(self, obj: Obj, ref: ObjectRef, what: str) -> None:

@@ -16,13 +16,15 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from headgate.api import GitRepository, InvalidSpec, ObjectKey, labels, reasons
 from headgate.git.cache import Caches
 from headgate.git.client import Remote
-from headgate.git.errors import AuthenticationFailed, GitError, StorageError
+from headgate.git.errors import AuthenticationFailed, GitCancelled, GitError, StorageError
 from headgate.git.limits import TreeLimits
+from headgate.git.process import Cancellation
 from headgate.git.reflists import Asking, RefLists
 from headgate.git.refs import Reference
 from headgate.git.storage import ArtifactStorage
@@ -31,7 +33,14 @@ from headgate.kube import Client
 from headgate.pools import NETWORK, STORAGE
 from headgate.reconcile import finalizers
 from headgate.reconcile.config import Config
-from headgate.reconcile.controller import GONE, NOTHING_MORE, Backoff, Outcome
+from headgate.reconcile.controller import (
+    BACKOFF_BASE,
+    BACKOFF_MAX,
+    GONE,
+    NOTHING_MORE,
+    Backoff,
+    Outcome,
+)
 from headgate.reconcile.events import NORMAL, WARNING, EventRecorder
 from headgate.reconcile.measure import FETCH, UNMEASURED, Measure, timed
 from headgate.reconcile.queue import Trigger
@@ -59,10 +68,28 @@ from headgate.reconcile.source_report import (
 from headgate.reconcile.status import StatusSession
 from headgate.reconcile.store import GIT_REPOSITORY, SourceKey, Store
 from headgate.reconcile.trees import SourceTrees
+from headgate.reconcile.unexpected import explained, is_passing, is_too_large
 
 Obj = dict[str, Any]
 
 _log = logging.getLogger("headgate.source")
+
+FAILURES = (reasons.FETCH_FAILED, reasons.INCLUDE_UNAVAILABLE, reasons.STORAGE_OPERATION_FAILED)
+"""Conditions whose going is a recovery."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    """A visit that is under way, of the object in this version."""
+
+    version: tuple[str, int, bool]
+    cancellation: Cancellation
+
+
+def _version(obj: Obj) -> tuple[str, int, bool]:
+    """What makes a visit stale: another object of the name, another spec, a deletion."""
+    meta = obj["metadata"]
+    return meta.get("uid", ""), meta.get("generation", 0), bool(meta.get("deletionTimestamp"))
 
 
 class SourceReconciler:
@@ -86,7 +113,7 @@ class SourceReconciler:
         self.caches = Caches(config.storage_path / "git")
         self._limits = TreeLimits(config.max_source_entries, config.max_source_size)
         self._fetcher = SourceFetcher(self.caches, artifacts, self._limits)
-        self._inputs = SourceInputs(client, store, trees, max_timeout=config.max_fetch_timeout)
+        self._inputs = SourceInputs(client, store, trees, config=config)
         self._report = SourceReport(events, config.jitter)
         self.lists = RefLists(lambda asked: measure.refs_wanted(asked=asked))
         self._measure = measure
@@ -94,10 +121,19 @@ class SourceReconciler:
         self._asked_for: dict[ObjectKey, float] = {}
         self._uncollected: set[ObjectKey] = set()
         """Those with artifacts past retention that could not be deleted."""
+        self._visits: dict[ObjectKey, _Visit] = {}
 
     def asked_for(self, key: ObjectKey) -> None:
-        """Somebody wants to know what the remote has now, not what it had a moment ago."""
+        """Somebody wants to know what the remote has now, not what it had a moment ago.
+
+        A visit of an object that has been changed or deleted since is called off: its server may never answer.
+        """
         self._asked_for[key] = time.monotonic()
+        visit = self._visits.get(key)
+        obj = self._store.source(SourceKey(GIT_REPOSITORY, key.namespace, key.name))
+        if visit is None or (obj is not None and _version(obj) == visit.version):
+            return
+        visit.cancellation.cancel()
 
     async def reconcile(self, key: ObjectKey, triggers: tuple[Trigger, ...]) -> Outcome:
         """Bring the artifact to what the reference names now."""
@@ -130,7 +166,15 @@ class SourceReconciler:
         try:
             if since is None and requested != session.status.get("lastHandledReconcileAt"):
                 since = time.monotonic()
-            return await self._visit(source_key, session, source, requested, since)
+            visit = self._visits[key] = _Visit(_version(obj), Cancellation())
+            try:
+                return await self._visit(source_key, session, source, requested, since, visit.cancellation)
+            finally:
+                self._visits.pop(key, None)
+        except GitCancelled:
+            # What called it off waits in the queue.
+            session.revert()
+            return NOTHING_MORE
         except IncludePending:
             # Only so after a start: the status is left as it is.
             session.revert()
@@ -151,6 +195,8 @@ class SourceReconciler:
             if isinstance(error, AuthenticationFailed):
                 self._inputs.forget(key)
             later = None if error.stalling else min(self._backoff.next(key), spec.interval)
+            if later is not None and error.retry_after is not None:
+                later = max(later, min(error.retry_after, BACKOFF_MAX))
             outcome = await self._report.failed(
                 key, session, requested, error.reason, message_of(error), later, condition_of(error)
             )
@@ -165,6 +211,30 @@ class SourceReconciler:
         self._available(source_key)
         return outcome
 
+    async def broke_off(self, key: ObjectKey, error: Exception, times: int) -> None:
+        """Report that a visit ended with an error that nobody foresaw, the ``times``-th time in a row.
+
+        What passes by itself is told only when the next try meets it, too. Raises :class:`headgate.kube.ApiError`.
+        """
+        source_key = SourceKey(GIT_REPOSITORY, key.namespace, key.name)
+        obj = self._store.source(source_key)
+        if obj is None or (times == 1 and is_passing(error)):
+            return
+        # With the status as it was, of which everything else stays.
+        session = StatusSession(self._client, obj, manager=COMPONENT, written=self._written)
+        requested = (obj["metadata"].get("annotations") or {}).get(labels.REQUESTED_AT)
+        what, reason, condition = "reconciling", reasons.GIT_OPERATION_FAILED, reasons.FETCH_FAILED
+        if obj["metadata"].get("deletionTimestamp"):
+            what, reason = "deleting", reasons.GARBAGE_COLLECTION_FAILED
+            condition = reasons.STORAGE_OPERATION_FAILED
+        message = f"{what} the GitRepository failed: {explained(error)}"
+        if is_too_large(error):
+            message += "; its status is too large to be stored: make spec.ignore or spec.include shorter"
+        await self._report.failed(key, session, requested, reason, message, BACKOFF_BASE, condition)
+        if not obj["metadata"].get("deletionTimestamp"):
+            await self._restore(source_key, session)
+            self._available(source_key)
+
     async def _visit(
         self,
         key: SourceKey,
@@ -172,9 +242,11 @@ class SourceReconciler:
         source: GitRepository,
         requested: str | None,
         since: float | None,
+        cancellation: Cancellation,
     ) -> Outcome:
         """``since``: the time of a request, which no earlier answer of the remote can serve."""
         spec = source.spec
+        had_failed = any(session.condition(each) is not None for each in FAILURES)
         stored = await self._check_storage(key, session)
         forget_verification(session, source)
         address = RemoteUrl.parse(spec.url)
@@ -186,13 +258,16 @@ class SourceReconciler:
             timeout=spec.timeout,
             limit=self._config.max_fetch_timeout,
             max_bytes=self._limits.size,
+            cancellation=cancellation,
         )
         if since is None:
             # The next visit is then due by the time of the answer, so that no knowledge is older than the interval.
             since = time.monotonic() - spec.interval / 2
         asking = Asking(self.lists, remote, since)
         try:
-            return await self._produce(key, session, source, requested, plan, remote, asking, stored)
+            return await self._produce(
+                key, session, source, requested, plan, remote, asking, stored, had_failed
+            )
         except GitError:
             # Another try goes by another answer.
             self.asked_for(source.key)
@@ -210,9 +285,9 @@ class SourceReconciler:
         remote: Remote,
         asking: Asking,
         stored: bool,
+        had_failed: bool,
     ) -> Outcome:
         spec, status = source.spec, session.status
-        had_failed = session.is_true(reasons.FETCH_FAILED)
         session.unmark(reasons.INCLUDE_UNAVAILABLE)
         included = status.get("includedArtifacts") or []
         if included and not same_artifacts(included, plan.included):
@@ -230,9 +305,12 @@ class SourceReconciler:
             and not requires_verification(source, status)
         )
         if unchanged and self._trees.has(key, resolved.revision):
-            if requested != status.get("lastHandledReconcileAt"):
+            if had_failed:
+                message = f"stored artifact for commit '{resolved.revision}'"
+                self._report.tell(session, NORMAL, reasons.SUCCEEDED, message)
+            if had_failed or requested != status.get("lastHandledReconcileAt"):
                 message = f"no changes since last reconciliation: observed revision '{resolved.revision}'"
-                self._report.tell(session, NORMAL, reasons.GIT_OPERATION_SUCCEEDED, message)
+                self._report.tell(session, NORMAL, reasons.GIT_OPERATION_SUCCEEDED, message, trace=True)
             outcome = await self._succeed(session, source, requested, asking)
             if source.key in self._uncollected:
                 await self._collect(session, source.key)
@@ -293,13 +371,18 @@ class SourceReconciler:
         visit.
         """
         try:
-            await STORAGE.run(key.namespace, self._artifacts.collect, session.status["artifact"]["path"])
+            collected = await STORAGE.run(
+                key.namespace, self._artifacts.collect, session.status["artifact"]["path"]
+            )
         except StorageError as error:
             self._uncollected.add(key)
             self._report.tell(session, WARNING, reasons.GARBAGE_COLLECTION_FAILED, str(error))
             _log.error("%s: %s", key, error)
         else:
             self._uncollected.discard(key)
+            if collected:
+                message = f"garbage collected {len(collected)} artifacts"
+                self._report.tell(session, NORMAL, reasons.GARBAGE_COLLECTION_SUCCEEDED, message, trace=True)
 
     async def _succeed(
         self, session: StatusSession, source: GitRepository, requested: str | None, asking: Asking
@@ -354,10 +437,10 @@ class SourceReconciler:
 
     async def _finalize(self, key: SourceKey, obj: Obj) -> Outcome:
         self._forget(key)
+        session = StatusSession(self._client, obj, manager=COMPONENT, written=self._written)
         try:
-            await STORAGE.run(key.namespace, self._artifacts.remove_all, key.namespace, key.name)
+            existed = await STORAGE.run(key.namespace, self._artifacts.remove_all, key.namespace, key.name)
         except StorageError as error:
-            session = StatusSession(self._client, obj, manager=COMPONENT, written=self._written)
             return await self._report.failed(
                 key.object,
                 session,
@@ -368,6 +451,9 @@ class SourceReconciler:
                 reasons.STORAGE_OPERATION_FAILED,
             )
         self._backoff.reset(key.object)
+        if existed:
+            message = "garbage collected artifacts for deleted resource"
+            self._report.tell(session, NORMAL, reasons.GARBAGE_COLLECTION_SUCCEEDED, message, trace=True)
         await finalizers.remove(self._client, obj, COMPONENT)
         return NOTHING_MORE
 

@@ -20,6 +20,7 @@ from headgate.git.proxy import Proxy
 from headgate.git.url import RemoteUrl
 from headgate.kube import BadRequest, Client, Forbidden, NotFound, ObjectRef
 from headgate.pools import NETWORK
+from headgate.reconcile.config import Config
 from headgate.reconcile.store import GIT_REPOSITORY, SourceKey, Store
 from headgate.reconcile.trees import SourceTrees
 
@@ -65,10 +66,10 @@ class Plan:
 class SourceInputs:
     """Reads them. Used from the event loop; one for all sources."""
 
-    def __init__(self, client: Client, store: Store, trees: SourceTrees, *, max_timeout: float) -> None:
+    def __init__(self, client: Client, store: Store, trees: SourceTrees, *, config: Config) -> None:
         self._client, self._store, self._trees = client, store, trees
-        self._max_timeout = max_timeout
-        self._providers = Providers()
+        self._max_timeout = config.max_fetch_timeout
+        self._providers = Providers(config.azure_devops_hosts)
 
     def forget(self, key: ObjectKey) -> None:
         """The source is gone, or its server refused the credentials that were kept for it."""

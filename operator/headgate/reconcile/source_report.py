@@ -73,22 +73,24 @@ class SourceReport:
             session.unmark(reasons.RECONCILING)
             session.status["observedGeneration"] = session.generation
         summarise(session, requested)
-        self.tell(session, NORMAL if waiting else WARNING, reason, message)
+        self.tell(session, NORMAL if waiting else WARNING, reason, message, trace=waiting)
         next_try = f", next try in {format_duration(round(again, 1))}" if again is not None else ""
         _log.error("%s: %s%s", key, message, next_try)
         await session.write()
         return Outcome(after=again, failed=again is not None)
 
-    def tell(self, session: StatusSession, type: str, reason: str, message: str) -> None:
-        """Emit an event."""
+    def tell(
+        self, session: StatusSession, type: str, reason: str, message: str, *, trace: bool = False
+    ) -> None:
+        """Emit an event; a ``trace`` is for who looks at the object, and no notification."""
         artifact = session.status.get("artifact")
         annotations = {}
-        if artifact and type == NORMAL:
+        if artifact and type == NORMAL and not trace:
             annotations = {
                 f"{labels.SOURCE_GROUP}/{labels.EVENT_REVISION}": artifact["revision"],
                 f"{labels.SOURCE_GROUP}/{labels.EVENT_DIGEST}": artifact["digest"],
             }
-        self._events.emit(Event(session.obj, COMPONENT, type, reason, message, annotations))
+        self._events.emit(Event(session.obj, COMPONENT, type, reason, message, annotations, notify=not trace))
 
 
 def condition_of(error: GitError) -> str:

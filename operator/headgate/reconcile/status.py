@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from headgate.api import conditions as cond
-from headgate.kube import ApiError, Client, NotFound, ref_of
+from headgate.kube import Client, NotFound, ref_of
 
 Obj = dict[str, Any]
 
@@ -131,7 +131,8 @@ class StatusSession:
     async def _write_progress(self) -> None:
         try:
             await self.write()
-        except (ApiError, OSError, TimeoutError) as error:
+        except Exception as error:
+            # The last write of the attempt meets the same, and is told of it.
             _log.warning("progress of %s not written: %s", ref_of(self.obj), error)
 
 

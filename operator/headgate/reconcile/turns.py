@@ -19,8 +19,10 @@ K = TypeVar("K", bound=Hashable)
 class Turns(Generic[K]):
     """Keys that wait, by urgency (0 first) and namespace, and how many of each namespace are with workers."""
 
-    def __init__(self, urgencies: int, workers: int) -> None:
+    def __init__(self, urgencies: int, workers: int, most: int | None = None) -> None:
+        """``most`` is how many keys of one namespace may be with workers, however many of these are free."""
         self._workers = workers
+        self._most = workers if most is None else most
         self._waiting: list[OrderedDict[str, OrderedDict[K, None]]] = [
             OrderedDict() for _ in range(urgencies)
         ]
@@ -84,6 +86,8 @@ class Turns(Generic[K]):
         for urgency, waiting in enumerate(self._waiting):
             for namespace in waiting:
                 held = self._held[namespace]
+                if held >= self._most:
+                    continue
                 if held and free == 1 and len(self._known) > 1:
                     continue  # The last worker is for somebody who has none.
                 if held and held >= share:

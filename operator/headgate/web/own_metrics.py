@@ -82,6 +82,11 @@ class OwnMetrics:
             "New revisions that left everything a Kustomization was built from as it was.",
             registry=registry,
         )
+        self._inventories = Counter(
+            "headgate_inventories_refused_total",
+            "Attempts that ended because their inventory is too large to be stored.",
+            registry=registry,
+        )
         self._refs = Counter(
             "headgate_git_refs_total",
             "Looks at the references of a Git remote: asked of the remote, or shared with another source's.",
@@ -148,6 +153,10 @@ class OwnMetrics:
     def build_skipped(self) -> None:
         """Count a new revision that needed no build."""
         self._skipped.inc()
+
+    def inventory_refused(self) -> None:
+        """Count an inventory that was too large to be stored."""
+        self._inventories.inc()
 
     def refs_wanted(self, *, asked: bool) -> None:
         """Count a look at a remote's references."""

@@ -82,9 +82,14 @@ def test_order() -> None:
 
 def test_a_long_message_is_cut() -> None:
     (condition,) = cond.with_condition([], "Ready", "False", "R", "é" * 30_000, 1, T1)
-    assert condition["message"] == "é" * 19_997 + "..."
+    assert condition["message"] == "é" * 19_972 + " ... (10028 more characters)"
     # The next attempt fails with the same long message: nothing has changed.
     assert cond.with_condition([condition], "Ready", "False", "R", "é" * 30_000, 1, T2) == [condition]
+
+
+def test_a_message_that_is_no_text_is_made_one() -> None:
+    (condition,) = cond.with_condition([], "Ready", "False", "R", "apps/\udcff.yaml: no", 1, T1)
+    assert condition["message"] == "apps/?.yaml: no"
 
 
 def test_questions() -> None:

@@ -106,3 +106,15 @@ def test_a_status_without_inventory() -> None:
     status: dict[str, object] = {}
     inv.to_status(status, ())
     assert status == {"inventory": {"entries": []}}
+
+
+def test_an_object_has_one_name_whatever_was_recorded() -> None:
+    """The scope of a kind decides, as far as it is known."""
+    scopes = {("", "Namespace"): False, ("", "ConfigMap"): True}
+    entries = [
+        Entry.of("v1", "Namespace", "apps", "one"),
+        Entry.of("v1", "Namespace", "", "one"),
+        Entry.of("v1", "ConfigMap", "apps", "one"),
+        Entry.of("unknown/v1", "Thing", "apps", "one"),
+    ]
+    assert inv.resolved(entries, lambda group, kind: scopes.get((group, kind))) == frozenset(entries[1:])

@@ -29,3 +29,17 @@ OPTIONS = DeleteOptions(Owner("apps", "flux"))
 )
 def test_fate(meta: dict[str, Any], expected: Fate) -> None:
     assert fate({"metadata": meta}, OPTIONS) is expected
+
+
+def test_what_was_applied_just_now_is_never_deleted() -> None:
+    """Whatever name led to it: another group, an alias of the kind."""
+    options = DeleteOptions(Owner("apps", "flux"), spared={"the-uid"})
+    assert fate({"metadata": {"labels": OURS, "uid": "the-uid"}}, options) is Fate.KEEP
+    assert fate({"metadata": {"labels": OURS, "uid": "another"}}, options) is Fate.DELETE
+
+
+def test_what_is_just_being_given_to_us_is_ours_already() -> None:
+    meta = {"labels": {**OURS, f"{PREFIX}/name": "other"}}
+    assert fate({"metadata": meta}, OPTIONS, inherited=True) is Fate.DELETE
+    meta["annotations"] = {f"{PREFIX}/prune": "disabled"}
+    assert fate({"metadata": meta}, OPTIONS, inherited=True) is Fate.KEEP

@@ -155,7 +155,7 @@ def test_a_private_authority(
     for key in ("ca.crt", "caFile"):
         cache.remove()
         assert fetch(remote_for(tls_server.url(), {key: authority.certificate}), cache) == commit
-    assert "TLS certificate is not accepted" in refused(
+    assert "signed by an authority that is not trusted" in refused(
         RemoteUnreachable, remote_for(tls_server.url()), cache
     )
     stranger = {"ca.crt": Authority().certificate}
@@ -170,7 +170,7 @@ def test_a_certificate_of_another_name(
         message = refused(
             RemoteUnreachable, remote_for(server.url(), {"ca.crt": authority.certificate}), cache
         )
-        assert "TLS certificate is not accepted" in message
+        assert "is for another host name than" in message
 
 
 @pytest.mark.parametrize("keys", [("tls.crt", "tls.key"), ("certFile", "keyFile")])
@@ -215,7 +215,19 @@ def test_ssh_with_a_passphrase(ssh_server: SshServer, repository: Repository, ca
     commit = repository.commit()
     data = ssh_server.secret(key)
     assert fetch(remote_for(ssh_server.url(), data | {"password": b"open $esame"}), cache) == commit
-    refused(AuthenticationFailed, remote_for(ssh_server.url(), data | {"password": b"wrong"}), cache)
+    wrong = Credentials.from_secret(
+        RemoteUrl.parse(ssh_server.url()), data | {"password": b"wrong"}, secret="apps/git"
+    )
+    remote = Remote(RemoteUrl.parse(ssh_server.url()), wrong, timeout=20)
+    told = refused(AuthenticationFailed, remote, cache)
+    assert "the passphrase in 'password' of the Secret 'apps/git' does not open the SSH key" in told
+    other = generate_key("open $esame")
+    told = refused(
+        AuthenticationFailed,
+        remote_for(ssh_server.url(), ssh_server.secret(other) | {"password": b"open $esame"}),
+        cache,
+    )
+    assert "passphrase" not in told
 
 
 def test_ssh_with_a_key_that_is_not_authorized(
@@ -234,7 +246,11 @@ def test_ssh_host_key(known: str, ssh_server: SshServer, repository: Repository,
     ssh_server.authorize(key)
     host = ssh_server.known_hosts.split()[0] if known == "other key" else "example.com"
     data = ssh_server.secret(key) | {"known_hosts": f"{host} {generate_key().public}".encode()}
-    assert "host key" in refused(HostKeyMismatch, remote_for(ssh_server.url(), data), cache)
+    told = refused(HostKeyMismatch, remote_for(ssh_server.url(), data), cache)
+    assert (
+        "is not the one in 'known_hosts'" if known == "other key" else "has no key of the SSH server"
+    ) in told
+    assert "@@" not in told
 
 
 def test_ssh_repository_that_is_not_there(ssh_server: SshServer, cache: BareCache) -> None:

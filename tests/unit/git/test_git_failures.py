@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from headgate.git.answers import Answer, last_answer
 from headgate.git.errors import (
     AuthenticationFailed,
     CacheDamaged,
@@ -15,9 +16,10 @@ from headgate.git.errors import (
     RepositoryNotFound,
     StorageError,
 )
-from headgate.git.failures import explain, is_redirect, is_refusal, is_unknown
+from headgate.git.failures import Asked, explain, is_redirect, is_refusal, is_unknown
 
 URL = "https://example.com/repo"
+TOKEN = Asked(URL, "example.com", "the bearer token")
 
 
 @pytest.mark.parametrize(
@@ -59,25 +61,26 @@ URL = "https://example.com/repo"
     ],
 )
 def test_kinds(messages: str, kind: type[GitError]) -> None:
-    assert type(explain(messages, URL, given="the bearer token")) is kind
+    assert type(explain(messages, TOKEN)) is kind
 
 
 def test_the_message_names_the_url_what_failed_and_git_s_own_words() -> None:
     error = explain(
-        "remote: this token is expired\nfatal: Authentication failed for 'x'\n", URL, given="the token"
+        "remote: this token is expired\nfatal: Authentication failed for 'x'\n",
+        Asked(URL, "example.com", "the token", "apps/git"),
     )
-    told = "authentication failed: the server does not accept the token: this token is expired"
+    told = "authentication failed: the server does not accept the token of the Secret 'apps/git': this token is expired"
     assert str(error) == f"unable to clone '{URL}': {told}"
 
 
 def test_without_credentials_it_is_said_that_none_are_given() -> None:
-    error = explain("fatal: could not read Username for 'x'", URL, given="")
+    error = explain("fatal: could not read Username for 'x'", Asked(URL))
     assert "authentication required, but no credentials are given" in str(error)
 
 
 def test_noise_is_left_out_and_the_rest_is_bounded_and_printable() -> None:
     messages = "warning: x\nhint: y\n\x1b[31mfatal: a\nfatal: a\nremote: b\n" + "c" * 1000
-    text = str(explain(messages, URL, given="the bearer token"))
+    text = str(explain(messages, TOKEN))
     assert "hint" not in text
     assert "\x1b" not in text
     assert len(text) < 400
@@ -91,3 +94,96 @@ def test_answers_that_call_for_another_way() -> None:
     assert is_refusal("error: Server does not allow request for unadvertised object 1234")
     assert is_refusal("fatal: dumb http transport does not support shallow capabilities")
     assert not is_refusal("fatal: Authentication failed")
+
+
+@pytest.mark.parametrize(
+    ("messages", "told"),
+    [
+        ("The requested URL returned error: 429", "limits how often it is asked (HTTP 429)"),
+        ("The requested URL returned error: 500", "the server has an internal error (HTTP 500)"),
+        ("The requested URL returned error: 502", "a proxy in front of the server gets no answer"),
+        ("The requested URL returned error: 503", "the server is not available at the moment (HTTP 503)"),
+        ("The requested URL returned error: 599", "the server failed (HTTP 599)"),
+        ("The requested URL returned error: 418", "the server refuses the request (HTTP 418)"),
+        ("SSL certificate problem: certificate has expired", "TLS certificate has expired"),
+        (
+            "server certificate verification failed. CAfile: none CRLfile: none",
+            "authority that is not trusted",
+        ),
+        (
+            "SSL certificate problem: self-signed certificate in certificate chain",
+            "authority that is not trusted",
+        ),
+        (
+            "SSL: no alternative certificate subject name matches target host name 'example.com'",
+            "is for another host name than 'example.com'",
+        ),
+        ("SSL routines::wrong version number", "does not speak TLS at that port"),
+        ("Could not resolve host: example.com", "the host name cannot be resolved (DNS)"),
+        ("Failed to connect to h port 1 after 0 ms: Connection refused", "the connection is refused"),
+        ("Failed to connect to h port 1 after 9 ms: Couldn't connect to server", "the connection is refused"),
+        ("connect to host h port 22: No route to host", "there is no route to the server"),
+        ("ssh: connect to host h port 22: Connection timed out", "the connection timed out"),
+        ("Recv failure: Connection reset by peer", "the server closed the connection"),
+    ],
+)
+def test_causes_in_plain_words(messages: str, told: str) -> None:
+    error = explain(f"fatal: unable to access 'x': {messages}", TOKEN)
+    assert isinstance(error, RemoteUnreachable)
+    assert told in str(error)
+
+
+BANNER = """@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@
+@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @
+@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@
+IT IS POSSIBLE THAT SOMEONE IS DOING SOMETHING NASTY!
+Add correct host key in /proc/1/fd/9 to get rid of this message.
+Host key verification failed.
+fatal: Could not read from remote repository.
+"""
+
+
+def test_a_host_key_that_does_not_match_is_told_without_the_banner() -> None:
+    asked = Asked("ssh://git@example.com/repo", "example.com", "the SSH key", "apps/git")
+    text = str(explain(BANNER, asked))
+    assert (
+        "the SSH host key of 'example.com' is not the one in 'known_hosts' of the Secret 'apps/git'" in text
+    )
+    assert "@@" not in text
+    assert "NASTY" not in text
+    assert "/proc" not in text
+    unknown = "No ED25519 host key is known for example.com and you have requested strict checking.\n"
+    text = str(explain(unknown + "Host key verification failed.", asked))
+    assert "'known_hosts' of the Secret 'apps/git' has no key of the SSH server 'example.com'" in text
+
+
+def test_with_a_short_secret_nothing_of_others_is_told() -> None:
+    discreet = Asked(URL, "example.com", "the user name and password", discreet=True)
+    text = str(explain("remote: pass for the gate\nfatal: Authentication failed for 'x'", discreet))
+    assert text.endswith("the server does not accept the user name and password")
+    assert str(explain("fatal: a new thing", discreet)).endswith("what it says may not be told")
+
+
+TRACE = b"""03:58:01.1 http.c:700 == Info: Connected
+03:58:01.2 http.c:756 => Send header: GET /x HTTP/1.1
+03:58:01.3 http.c:756 <= Recv header: HTTP/1.1 302 Found
+03:58:01.3 http.c:756 <= Recv header: Retry-After: 7
+03:58:01.4 http.c:756 <= Recv header, 0000000034 bytes (0x00000022)
+03:58:01.4 http.c:756 <= Recv header: HTTP/2 200
+03:58:01.4 http.c:756 <= Recv header: content-type: Text/HTML; charset=utf-8
+"""
+
+
+def test_the_last_answer_of_a_trace_counts() -> None:
+    assert last_answer(TRACE) == Answer(200, "text/html")
+    assert last_answer(b"03:58:01.1 http.c:700 == Info: Connected\n") is None
+    limited = last_answer(b"a <= Recv header: HTTP/1.1 429 Too Many\nb <= Recv header: Retry-After: 30\n")
+    assert limited == Answer(429, "", 30.0)
+    error = explain("The requested URL returned error: 429", TOKEN, limited)
+    assert error.retry_after == 30
+    assert "may be asked again after 30 s" in str(error)
+
+
+def test_a_web_page_is_no_repository() -> None:
+    messages = "fatal: https://example.com/repo/info/refs not valid: is this a git repository?"
+    assert "a web page, not with a Git repository" in str(explain(messages, TOKEN, Answer(200, "text/html")))

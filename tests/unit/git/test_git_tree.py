@@ -14,6 +14,7 @@ from headgate.git.errors import IgnoreInvalid
 from headgate.git.listed import Entry
 from headgate.git.refs import Reference
 from headgate.git.tree import GitTree
+from headgate.kustomize import BuildError, RecordingTree, build
 from headgate.kustomize.errors import FileMissing, NotAFile, TooLarge, TreeError
 from headgate.kustomize.tree import EntryKind, blob_id
 from tests.support.gitserver_repository import Repository
@@ -90,6 +91,33 @@ def test_symbolic_links_and_submodules_are_not_there(fetcher: Fetcher, tmp_path:
     assert tree.list("module") == ()
     for path in ("absolute", "d/up", "d/up/x", "inside"):
         assert tree.kind(path) is EntryKind.MISSING
+    for path in ("absolute", "d/up", "inside"):
+        assert tree.left_out(path).startswith("is a symbolic link")
+    assert tree.left_out("gone") == tree.left_out("file") == ""
+
+
+def test_why_a_build_finds_nothing_is_told(fetcher: Fetcher) -> None:
+    work = fetcher.repository.work
+    (work / "shared").mkdir()
+    (work / "app").mkdir()
+    os.symlink("../shared/a.yaml", work / "app" / "a.yaml")
+    os.symlink("shared", work / "linked")
+    files = {
+        "shared/a.yaml": "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}",
+        "app/kustomization.yaml": "resources: [a.yaml]\n",
+        "below/kustomization.yaml": "resources: [../linked/a.yaml]\n",
+        "logo/kustomization.yaml": "configMapGenerator: [{name: a, files: [logo.png]}]\n",
+        "logo/logo.png": "x",
+    }
+    tree = fetcher.tree(files)
+    link = "is a symbolic link, which artifacts do not hold: name the file it leads to"
+    for path, says in {
+        "app": f"app/a.yaml: no such file or directory: it {link}",
+        "below": f"linked/a.yaml: no such file or directory: linked {link}",
+        "logo": "logo/logo.png: no such file: it would be left out by the ignore rules",
+    }.items():
+        with pytest.raises(BuildError, match=says):
+            build(RecordingTree(tree), path)
 
 
 @pytest.mark.parametrize("name", ["..", ".", ".git", ".GIT"])

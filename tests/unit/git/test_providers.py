@@ -23,7 +23,13 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from headgate.git.cache import BareCache
 from headgate.git.client import Remote
-from headgate.git.errors import AuthenticationFailed, GitTimeout, ProviderInvalid, RemoteUnreachable
+from headgate.git.errors import (
+    AuthenticationFailed,
+    GitError,
+    GitTimeout,
+    ProviderInvalid,
+    RemoteUnreachable,
+)
 from headgate.git.providers import Providers
 from headgate.git.proxy import Proxy
 from headgate.git.refs import Reference
@@ -37,7 +43,7 @@ KEY = rsa.generate_private_key(65537, 2048)
 PEM = KEY.private_bytes(
     serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
 )
-GITHUB = RemoteUrl.parse("https://github.com/org/repo")
+GITHUB = RemoteUrl.parse("https://127.0.0.1/org/repo")
 
 
 class GitHubApi:
@@ -238,10 +244,20 @@ def test_an_api_that_does_not_answer(api: GitHubApi) -> None:
     ],
 )
 def test_secrets_that_are_refused(changes: dict[str, str | None], told: str) -> None:
-    with pytest.raises(ProviderInvalid) as error:
+    with pytest.raises(GitError) as error:
         Providers().credentials("key", "github", GITHUB, secret(**changes), timeout=20)
     assert told in str(error.value)
-    assert (error.value.reason, error.value.stalling) == ("InvalidProviderConfiguration", False)
+    # As Flux, whose client of GitHub finds these out.
+    malformed = ("is not a number", "could not parse private key")
+    reason = "AuthenticationFailed" if told.endswith(malformed) else "InvalidProviderConfiguration"
+    assert (error.value.reason, error.value.stalling) == (reason, False)
+
+
+@pytest.mark.parametrize("base", ["", "https://ghe.example.com", "https://api.acme.ghe.com"])
+def test_a_token_of_an_app_is_for_its_own_server(base: str) -> None:
+    url = RemoteUrl.parse("https://git.evil.example/org/repo")
+    with pytest.raises(ProviderInvalid, match=r"not for 'git.evil.example'"):
+        Providers().credentials("key", "github", url, secret(githubAppBaseURL=base), timeout=20)
 
 
 def test_provider_and_secret_that_do_not_fit() -> None:
@@ -285,7 +301,7 @@ def test_aws_signs_the_address(session: str, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize(
     "url",
     [
-        "https://github.com/org/repo",
+        "https://127.0.0.1/org/repo",
         "http://git-codecommit.eu-west-1.amazonaws.com/v1/repos/x",
         "ssh://git-codecommit.eu-west-1.amazonaws.com/v1/repos/x",
         "https://git-codecommit.eu-west-1.amazonaws.com.evil.example/v1/repos/x",
@@ -331,11 +347,52 @@ def test_azure(monkeypatch: pytest.MonkeyPatch, server: GitHttpServer, repositor
     assert "and much more" not in str(error.value)
 
 
+NOT_AZURE = (
+    "https://evil.example/org/_git/repo",
+    "https://dev.azure.com.evil.example/repo",
+    "https://visualstudio.com.evil.example/repo",
+    "https://evilvisualstudio.com/repo",
+    "https://a.b.visualstudio.com/repo",
+    "https://visualstudio.com/repo",
+    "https://xdev.azure.com/repo",
+    "http://dev.azure.com/org/_git/repo",
+)
+
+
+@pytest.mark.parametrize("url", NOT_AZURE)
+def test_the_token_for_azure_devops_goes_nowhere_else(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ModuleType("azure.identity")
+    module.DefaultAzureCredential = None  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "azure.identity", module)
+    with pytest.raises(ProviderInvalid, match=r"needs an https URL|--azure-devops-host"):
+        Providers().credentials("key", "azure", RemoteUrl.parse(url), None, timeout=20)
+
+
+def test_more_hosts_may_get_the_token_for_azure_devops(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ModuleType("azure.identity")
+    module.DefaultAzureCredential = Azure  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "azure.identity", module)
+    monkeypatch.setattr(Azure, "fails", False)
+    providers = Providers(["Git.example.com", "*.corp.example"])
+    for url in ("https://git.example.com/r", "https://a.corp.example/r", "https://org.VisualStudio.com/r"):
+        assert providers.credentials("key", "azure", RemoteUrl.parse(url), None, timeout=20).bearer_token
+    with pytest.raises(ProviderInvalid):
+        providers.credentials("key", "azure", RemoteUrl.parse("https://corp.example/r"), None, timeout=20)
+
+
+@pytest.mark.parametrize("provider", ["azure", "aws"])
+def test_a_tenant_cannot_say_who_is_the_cloud_s_server(provider: str) -> None:
+    url = CODECOMMIT if provider == "aws" else RemoteUrl.parse("https://dev.azure.com/org/_git/repo")
+    with pytest.raises(ProviderInvalid, match=r"neither 'ca.crt' nor 'tls.crt'"):
+        Providers().credentials("key", provider, url, {"ca.crt": Authority().certificate}, timeout=20)
+
+
 @pytest.mark.parametrize(("provider", "library"), [("azure", "azure.identity"), ("aws", "botocore.session")])
 def test_a_library_that_is_not_installed(
     provider: str, library: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, library, None)
+    url = CODECOMMIT if provider == "aws" else RemoteUrl.parse("https://dev.azure.com/org/_git/repo")
     with pytest.raises(ProviderInvalid) as error:
-        Providers().credentials("key", provider, CODECOMMIT, None, timeout=20)
+        Providers().credentials("key", provider, url, None, timeout=20)
     assert f"pip install 'headgate[{provider}]'" in str(error.value)

@@ -207,6 +207,8 @@ class Told:
     def late(self) -> GitTimeout:
         return GitTimeout("late")
 
+    def check(self) -> None: ...
+
 
 def test_what_nobody_wants_any_more_is_not_asked_along() -> None:
     now = 0.0

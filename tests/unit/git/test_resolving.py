@@ -111,7 +111,7 @@ def test_a_server_that_is_not_there(cache: BareCache) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         remote = Remote(RemoteUrl.parse(f"http://127.0.0.1:{taken.getsockname()[1]}/repo.git"), timeout=20)
-        with pytest.raises(RemoteUnreachable, match="the server cannot be reached"):
+        with pytest.raises(RemoteUnreachable, match="the connection is refused"):
             remote.resolve(Reference(branch="main"), cache)
 
 

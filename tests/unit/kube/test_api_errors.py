@@ -13,6 +13,7 @@ from headgate.kube import (
     ServerError,
     TooManyRequests,
     Unavailable,
+    Unreachable,
 )
 from headgate.kube.errors import from_status
 
@@ -64,6 +65,24 @@ def test_no_match_reads_as_flux_prints_it() -> None:
     error = NoMatch("nothing.example.test/v1", "Nothing")
     assert str(error) == 'no matches for kind "Nothing" in version "nothing.example.test/v1"'
     assert error.reason == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "maybe"),
+    [
+        (from_status(403, status(403, "Forbidden")), False),
+        (from_status(409, status(409, "Conflict")), False),
+        (from_status(422, status(422, "Invalid")), False),
+        (from_status(429, None), False),
+        (from_status(408, None), True),
+        (from_status(500, None), True),
+        (from_status(504, status(504, "Timeout")), True),
+        (Unreachable("the connection broke"), True),
+        (ApiError("whatever it was"), True),
+    ],
+)
+def test_what_is_surely_a_refusal(error: ApiError, maybe: bool) -> None:
+    assert error.maybe_done is maybe
 
 
 def test_a_kind_that_is_not_served_is_not_an_object_that_is_gone() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from headgate.kustomize import (
@@ -9,17 +11,21 @@ from headgate.kustomize import (
     BuildOptions,
     CycleError,
     FileMissing,
+    FolderTree,
     IdConflict,
     KustomizationError,
     LimitExceeded,
     Limits,
     MemoryTree,
+    OverlayTree,
     PatchError,
     PathOutside,
+    RecordingTree,
     ReferenceFault,
     Refused,
     ResourceError,
     YamlError,
+    assemble,
     build,
 )
 from headgate.kustomize.giturl import GitUrl
@@ -788,3 +794,97 @@ def test_messages_leave_out_credentials_in_urls(field: str, name: str) -> None:
     with pytest.raises(BuildError, match=r"example\.com") as caught:
         build(MemoryTree(files), "", BuildOptions(allow_remote=Anything()))
     assert "hunter2" not in str(caught.value)
+
+
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "a" * 64 + "\nsize 12345\n"
+TEMPLATES = [
+    "metadata:\n  name: {{ .Release.Name }}\n",
+    "{{- if .Values.enabled }}\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n{{- end }}\n",
+    'kind: ConfigMap\nlabels:\n  {{- include "web.labels" . | nindent 4 }}\n',
+    "{{/* a comment */}}\nkind: ConfigMap\n",
+    "data:\n  a: {{ $value }}\n",
+    "a: {{ default 1 .Values.x }}-b\n",
+]
+
+
+@pytest.mark.parametrize("text", TEMPLATES)
+def test_a_template_of_a_chart_is_told_from_a_mistake(text: str) -> None:
+    tree = MemoryTree({"app/kustomization.yaml": "resources: [a.yaml]\n", "app/a.yaml": f"# one\n{text}"})
+    line = 2 + text[: text.index("{{")].count("\n")
+    says = rf"^app/a\.yaml:\d+: .*in line {line} it looks like a template of a Helm"
+    with pytest.raises(YamlError, match=says) as caught:
+        build(tree, "app")
+    assert "HelmRelease" in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["a: {{b: c}: d}\n", "a: [{{\n", "a: '{{ x }}'\nb: [\n", "a: {{{{{\n"])
+def test_other_braces_are_no_template(text: str) -> None:
+    tree = MemoryTree({"app/kustomization.yaml": "resources: [a.yaml]\n", "app/a.yaml": text})
+    with pytest.raises(YamlError) as caught:
+        build(tree, "app")
+    assert "Helm" not in str(caught.value)
+
+
+def test_templates_in_text_are_as_good_as_any_text() -> None:
+    text = "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, data: {a: '{{ .Values.x }}'}}"
+    tree = MemoryTree({"app/kustomization.yaml": "resources: [a.yaml]\n", "app/a.yaml": text})
+    assert build(tree, "app")[0]["data"] == {"a": "{{ .Values.x }}"}
+
+
+@pytest.mark.parametrize(
+    "kustomization",
+    [
+        "resources: [big.yaml]\n",
+        "resources: [a.yaml]\npatches: [{path: big.yaml}]\n",
+        "resources: [a.yaml]\npatchesStrategicMerge: [big.yaml]\n",
+        "resources: [a.yaml]\nreplacements: [{path: big.yaml}]\n",
+        "resources: [a.yaml]\nconfigurations: [big.yaml]\n",
+    ],
+)
+def test_a_pointer_of_lfs_is_no_manifest(kustomization: str) -> None:
+    files = {
+        "app/kustomization.yaml": kustomization,
+        "app/a.yaml": "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}",
+        "app/big.yaml": POINTER,
+    }
+    with pytest.raises(
+        BuildError, match=r"app/big\.yaml.*is a pointer of Git LFS and not the file it stands for"
+    ):
+        build(MemoryTree(files), "app")
+
+
+@pytest.mark.parametrize("source", ["files: [big.yaml]", "envs: [big.yaml]"])
+def test_a_pointer_of_lfs_in_a_generator_is_a_warning(source: str) -> None:
+    files = {
+        "app/kustomization.yaml": f"configMapGenerator: [{{name: a, {source}}}]\n",
+        "app/big.yaml": POINTER,
+    }
+    (warning,) = assemble(MemoryTree(files), "app").warnings
+    assert warning.startswith("app/big.yaml: its content is a pointer of Git LFS and not the file")
+
+
+@pytest.mark.parametrize(
+    ("kustomization", "says"),
+    [
+        (
+            "resources: [link.yaml]\n",
+            "link.yaml: no such file or directory: it is a symbolic link that leads out",
+        ),
+        ("resources: [away/a.yaml]\n", "away/a.yaml: no such file or directory: app/away is a symbolic link"),
+        (
+            "configMapGenerator: [{name: a, files: [link.yaml]}]\n",
+            "link.yaml: is a symbolic link that leads out",
+        ),
+        ("resources: [gone.yaml]\n", "gone.yaml: no such file or directory$"),
+    ],
+)
+def test_what_a_tree_leaves_out_is_told(tmp_path: Path, kustomization: str, says: str) -> None:
+    outside, root = tmp_path / "outside", tmp_path / "root"
+    outside.mkdir()
+    (outside / "a.yaml").write_text("{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}")
+    (root / "app").mkdir(parents=True)
+    (root / "app" / "kustomization.yaml").write_text(kustomization)
+    (root / "app" / "link.yaml").symlink_to(outside / "a.yaml")
+    (root / "app" / "away").symlink_to(outside)
+    with pytest.raises(BuildError, match=says):
+        build(RecordingTree(OverlayTree(FolderTree(root), {})), "app")

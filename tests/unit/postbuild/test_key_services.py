@@ -70,7 +70,7 @@ def test_a_token_that_may_not_is_refused_and_not_told(bao: OpenBao) -> None:
     token = str(bao.admin.auth.token.create(policies=["default"])["auth"]["client_token"])
     message = refused(sealed_file("plain", bao.wrap), {"sops.vault-token": token.encode()})
     assert (
-        f"Vault transit key {bao.address}/sops/fleet: the server could not be used (permission denied)"
+        f"Vault transit key {bao.address}/sops/fleet: the server could not be used: permission denied"
         in message
     )
     assert token not in message
@@ -93,7 +93,9 @@ def test_the_operator_s_token_is_shown_to_its_own_server_only(
 
 def test_a_server_that_is_not_there_is_told(bao: OpenBao) -> None:
     content = sealed_file("plain", bao.wrap).replace(bao.address, f"http://127.0.0.1:{free_ports(1)[0]}")
-    assert "(no connection)" in refused(content, {"sops.vault-token": b"t"})
+    assert refused(content, {"sops.vault-token": b"t"}).endswith(
+        "the server could not be used: connection refused"
+    )
 
 
 @pytest.mark.parametrize(
@@ -166,7 +168,7 @@ def test_static_credentials_come_before_the_service_account(kms: AwsKms) -> None
 def test_the_operator_s_own_credentials_are_the_last(kms: AwsKms, monkeypatch: pytest.MonkeyPatch) -> None:
     content = sealed_file("plain", kms.wrapping())
     assert "no credentials given" in refused(content, {})
-    assert "NoCredentialsError" in refused(content, {}, ambient=True)
+    assert "there are no credentials" in refused(content, {}, ambient=True)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAOPERATOR")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     assert opened(content, {}, ambient=True) == "plain"

@@ -189,7 +189,7 @@ async def test_the_server_may_ask_for_time(
 
 async def test_nobody_there_is_retried_and_said(tmp_path: Path) -> None:
     async with fetching(tmp_path, retries=1) as fetcher:
-        with pytest.raises(ArtifactError, match=r"after 1 retries: http://127.0.0.1:1/x: Connection refused"):
+        with pytest.raises(ArtifactError, match=r"after 1 retries: http://127.0.0.1:1/x: connection refused"):
             await fetcher.fetch(KEY, Artifact("r", DIGESTS["sha256"], "http://127.0.0.1:1/x", "", ""))
 
 

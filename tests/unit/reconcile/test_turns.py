@@ -138,3 +138,14 @@ async def test_what_happened_to_a_key_is_remembered_up_to_a_bound() -> None:
     assert len(triggers) <= MOST_TRIGGERS + 2
     assert max(t.depth for t in triggers) is Depth.VERIFY
     assert min(t.priority for t in triggers) is Priority.REQUESTED
+
+
+def test_no_namespace_has_more_than_the_most() -> None:
+    turns: Turns[str] = Turns(4, 8, most=2)
+    for n in range(5):
+        turns.put(f"a{n}", "a", 0)
+    assert [turns.take() for _ in range(3)] == ["a0", "a1", None]
+    turns.put("b0", "b", 3)
+    assert turns.take() == "b0"
+    turns.release("a")
+    assert turns.take() == "a2"

@@ -14,11 +14,21 @@ a number, and an annotation ``1.10`` is the text ``1.10``. :func:`plain` takes t
 
 from headgate.kustomize.yaml.canonical import to_indented_json, to_json
 from headgate.kustomize.yaml.emitter import dump, dump_all
-from headgate.kustomize.yaml.loader import DEFAULT, Dialect, Document, Limits, load_documents
+from headgate.kustomize.yaml.loader import (
+    A_POINTER,
+    DEFAULT,
+    LFS_POINTER,
+    Dialect,
+    Document,
+    Limits,
+    load_documents,
+)
 from headgate.kustomize.yaml.scalars import Quoted, plain, printed, scalar_text
 
 __all__ = [
+    "A_POINTER",
     "DEFAULT",
+    "LFS_POINTER",
     "Dialect",
     "Document",
     "Limits",

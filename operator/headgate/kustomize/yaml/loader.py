@@ -24,7 +24,7 @@ from headgate.kustomize.yaml.construct import Constructor, Malformed
 from headgate.kustomize.yaml.known import known
 from headgate.kustomize.yaml.scalars import resolve_v2, resolve_v3
 
-__all__ = ["DEFAULT", "Dialect", "Document", "Limits", "load_documents"]
+__all__ = ["A_POINTER", "DEFAULT", "LFS_POINTER", "Dialect", "Document", "Limits", "load_documents"]
 
 
 class Dialect(enum.Enum):
@@ -71,6 +71,16 @@ class Document(NamedTuple):
     in_braces: bool = False
 
 
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+"""What a file begins with that Git LFS keeps elsewhere."""
+A_POINTER = "a pointer of Git LFS and not the file it stands for: take the file out of LFS, whose files are not fetched"
+
+# {{ .Values.x }}, {{- include "x" . }}, {{ if ... }}: what stands in braces in the templates of a Helm chart.
+_TEMPLATE = re.compile(
+    r"\{\{-?\s*(?:[.$(]|/\*|(?:if|else|end|range|with|define|include|template|tpl|toYaml|default|quote|printf|required"
+    r"|fail|lookup|block|not|and|or|eq|ne)\b)"
+)
+
 _SEPARATOR = re.compile(r"\n---.*\n")
 _RESOLVERS = {
     Dialect.RESOURCE: resolve_v3,
@@ -90,7 +100,16 @@ def load_documents(
     build reads the same again and again.
     """
     charge_reading(data)
+    if data.startswith(LFS_POINTER):
+        raise YamlError(f"is {A_POINTER}", file=file)
     text = _decode(data, file, limits)
+    try:
+        return _documents(text, file, limits, dialect)
+    except YamlError as error:
+        raise _or_template(error, text) from None
+
+
+def _documents(text: str, file: str, limits: Limits, dialect: Dialect) -> list[Document]:
     documents: list[Document] = []
     constructor = Constructor(
         _RESOLVERS[dialect],
@@ -126,6 +145,19 @@ def load_documents(
                 Document(found[0], found[1] + first_line, constructor.words, constructor.in_braces)
             )
     return documents
+
+
+def _or_template(error: YamlError, text: str) -> YamlError:
+    """Tell of an error what the text looks like, if it looks like a template that somebody has to render first."""
+    found = _TEMPLATE.search(text)
+    if found is not None:
+        line = text.count("\n", 0, found.start()) + 1
+        error.message += (
+            f" (with '{{{{ }}}}' in line {line} it looks like a template of a Helm chart, which is no manifest before "
+            "helm template has rendered it: use a HelmRelease, or move it out of this directory)"
+        )
+        error.args = (error.message,)
+    return error
 
 
 def _decode(data: bytes, file: str, limits: Limits) -> str:

@@ -11,7 +11,16 @@ import socket
 from collections.abc import Mapping
 from typing import Any
 
-from headgate.postbuild.sops.cloud import ANSWER_TIMEOUT, CONNECT_TIMEOUT, RETRIES, CloudKeys, wrapped_key
+from headgate.causes import network_cause
+from headgate.postbuild.sops.cloud import (
+    ANSWER_TIMEOUT,
+    CONNECT_TIMEOUT,
+    NO_CONNECTION,
+    OF_CLIENT,
+    RETRIES,
+    CloudKeys,
+    wrapped_key,
+)
 from headgate.postbuild.sops.errors import BadCredentials, ExtraMissing
 from headgate.postbuild.sops.keys import KeyRefused, ServiceSilent
 from headgate.postbuild.sops.metadata import MasterKey
@@ -55,9 +64,11 @@ class AwsKms(CloudKeys):
             code = error.response.get("Error", {}).get("Code", "error")
             raise KeyRefused(f"the service refused ({code})") from None
         except HTTPClientError as error:
-            raise ServiceSilent(f"the service cannot be reached ({type(error).__name__})") from None
+            raise ServiceSilent(
+                f"the service cannot be reached: {network_cause(error, NO_CONNECTION)}"
+            ) from None
         except BotoCoreError as error:
-            raise KeyRefused(f"the service could not be used ({type(error).__name__})") from None
+            raise KeyRefused(f"the service could not be used: {network_cause(error, OF_CLIENT)}") from None
 
     def _session(self, region: str, role: str) -> Any:
         import boto3

@@ -10,7 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from headgate.postbuild.sops.cloud import ANSWER_TIMEOUT, CONNECT_TIMEOUT, RETRIES, CloudKeys, wrapped_key
+from headgate.causes import network_cause
+from headgate.postbuild.sops.cloud import (
+    ANSWER_TIMEOUT,
+    CONNECT_TIMEOUT,
+    NO_CONNECTION,
+    OF_CLIENT,
+    RETRIES,
+    CloudKeys,
+    wrapped_key,
+)
 from headgate.postbuild.sops.errors import BadCredentials, ExtraMissing
 from headgate.postbuild.sops.keys import KeyRefused, ServiceSilent
 from headgate.postbuild.sops.metadata import MasterKey
@@ -73,9 +82,11 @@ class AzureKeyVault(CloudKeys):
         except HttpResponseError as error:
             raise KeyRefused(f"the service refused (status {error.status_code})") from None
         except (ServiceRequestError, ServiceResponseError) as error:
-            raise ServiceSilent(f"the service cannot be reached ({type(error).__name__})") from None
+            raise ServiceSilent(
+                f"the service cannot be reached: {network_cause(error, NO_CONNECTION)}"
+            ) from None
         except (AzureError, ValueError) as error:
-            raise KeyRefused(f"the service could not be used ({type(error).__name__})") from None
+            raise KeyRefused(f"the service could not be used: {network_cause(error, OF_CLIENT)}") from None
 
     def _credential(self) -> Any:
         from azure import identity as sdk

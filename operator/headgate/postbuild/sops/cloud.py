@@ -15,13 +15,16 @@ from headgate.postbuild.sops.identity import WorkloadIdentity
 from headgate.postbuild.sops.keys import KeyRefused
 from headgate.postbuild.sops.metadata import MasterKey
 
-__all__ = ["ANSWER_TIMEOUT", "CONNECT_TIMEOUT", "RETRIES", "CloudKeys"]
+__all__ = ["ANSWER_TIMEOUT", "CONNECT_TIMEOUT", "NO_CONNECTION", "OF_CLIENT", "RETRIES", "CloudKeys"]
 
 CONNECT_TIMEOUT: Final = 5.0
 """Seconds. A build waits for the key service, and holds a thread: what does not answer is tried again later."""
 ANSWER_TIMEOUT: Final = 10.0
 """Seconds."""
 RETRIES: Final = 1
+NO_CONNECTION: Final = "no connection"
+OF_CLIENT: Final = "the credentials or the request are not accepted by its client"
+"""What is told of errors that say nothing by themselves."""
 
 
 class CloudKeys:

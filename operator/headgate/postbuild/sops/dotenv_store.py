@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from headgate.postbuild.sops.errors import NotSops
@@ -60,6 +61,8 @@ def scalar_text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
+        if not math.isfinite(value):
+            return plain_float(value)
         text = general_float(value).upper()
         return text if "." in text or "E" in text else plain_float(value) + ".0"
     return str(value)

@@ -13,7 +13,15 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from headgate.postbuild.sops.cloud import ANSWER_TIMEOUT, CONNECT_TIMEOUT, CloudKeys, wrapped_key
+from headgate.causes import network_cause
+from headgate.postbuild.sops.cloud import (
+    ANSWER_TIMEOUT,
+    CONNECT_TIMEOUT,
+    NO_CONNECTION,
+    OF_CLIENT,
+    CloudKeys,
+    wrapped_key,
+)
 from headgate.postbuild.sops.errors import BadCredentials, ExtraMissing
 from headgate.postbuild.sops.gcp_federation import federated
 from headgate.postbuild.sops.keys import KeyRefused, ServiceSilent
@@ -60,9 +68,11 @@ class GcpKms(CloudKeys):
                 raise KeyRefused(f"the service refused (status {answer.status_code})")
             return base64.b64decode(answer.json()["plaintext"], validate=True)
         except (TransportError, requests.ConnectionError, requests.Timeout) as error:
-            raise ServiceSilent(f"the service cannot be reached ({type(error).__name__})") from None
+            raise ServiceSilent(
+                f"the service cannot be reached: {network_cause(error, NO_CONNECTION)}"
+            ) from None
         except (GoogleAuthError, requests.RequestException) as error:
-            raise KeyRefused(f"the service could not be used ({type(error).__name__})") from None
+            raise KeyRefused(f"the service could not be used: {network_cause(error, OF_CLIENT)}") from None
         except (KeyError, TypeError, ValueError, binascii.Error):
             raise KeyRefused(
                 "the service's answer holds no data key, or the credentials are malformed"

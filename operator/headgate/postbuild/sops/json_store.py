@@ -44,7 +44,10 @@ def _nested(value: Any) -> Any:
 
 
 def emit(branch: Branch) -> bytes:
-    """Write a plain text as Go does: tabs, and ``<``, ``>`` and ``&`` escaped."""
+    """Write a plain text as Go does: tabs, and ``<``, ``>`` and ``&`` escaped.
+
+    Raises :class:`NotSops` for values that JSON does not have.
+    """
     return _text(branch, "\n").encode("utf-8", "replace") + b"\n"
 
 
@@ -61,7 +64,10 @@ def _text(value: Any, newline: str) -> str:
         items = [_text(item, deeper) for item in value if not isinstance(item, Comment)]
         return "[" + deeper + f",{deeper}".join(items) + newline + "]" if items else "[]"
     if isinstance(value, float):
-        return json_float(value)
+        try:
+            return json_float(value)
+        except ValueError as error:
+            raise NotSops(str(error)) from None
     return json.dumps(value, ensure_ascii=False).translate(_ESCAPES)
 
 

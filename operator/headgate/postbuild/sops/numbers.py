@@ -39,14 +39,15 @@ def general_float(number: float) -> str:
     """With an exponent where that is usual (``strconv.FormatFloat(x, 'g', -1, 64)``)."""
     if not math.isfinite(number):
         return plain_float(number)
-    _, digits, point = _digits(number)
-    # Six digits are the limit, unless the number has more digits before its decimal point than that.
-    limit = len(digits) if len(digits) > 6 and len(digits) >= point else 6
-    return _scientific(number) if point - 1 < -4 or point - 1 >= max(limit, 6) else plain_float(number)
+    _, _, point = _digits(number)
+    # However many digits the number has: their shortest form counts as one of six.
+    return _scientific(number) if not -4 <= point - 1 < 6 else plain_float(number)
 
 
 def json_float(number: float) -> str:
-    """As ``encoding/json`` writes it: with an exponent below 1e-6 and from 1e21."""
+    """As ``encoding/json`` writes it: with an exponent below 1e-6 and from 1e21; raises ValueError for no number."""
+    if not math.isfinite(number):
+        raise ValueError(f"JSON has no {plain_float(number)}")
     size = abs(number)
     if size and (size < 1e-6 or size >= 1e21):
         text = _scientific(number)

@@ -141,6 +141,10 @@ class DecryptingTree:
         follow = getattr(self._base, "resolve", None)
         return path if follow is None or path in self._sources else str(follow(path))
 
+    def left_out(self, path: str) -> str:
+        method: Callable[[str], str] | None = getattr(self._base, "left_out", None)
+        return "" if method is None else method(path)
+
     def kind(self, path: str) -> Any:
         return self._base.kind(path)
 

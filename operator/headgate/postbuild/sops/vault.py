@@ -14,7 +14,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from headgate.postbuild.sops.cloud import ANSWER_TIMEOUT, CONNECT_TIMEOUT
+from headgate.causes import network_cause
+from headgate.postbuild.sops.cloud import ANSWER_TIMEOUT, CONNECT_TIMEOUT, NO_CONNECTION
 from headgate.postbuild.sops.errors import ExtraMissing
 from headgate.postbuild.sops.identity import WorkloadIdentity
 from headgate.postbuild.sops.keys import KeyRefused, ServiceSilent
@@ -123,13 +124,18 @@ def _refusal(what: str, error: Exception) -> KeyRefused:
     """The error, without the server's or the library's words."""
     import requests
 
-    kind = ServiceSilent if isinstance(error, requests.ConnectionError | requests.Timeout) else KeyRefused
+    if isinstance(error, requests.ConnectionError | requests.Timeout):
+        return ServiceSilent(f"{what}: {network_cause(error, NO_CONNECTION)}")
     known = {
         "Forbidden": "permission denied",
+        "Unauthorized": "the token is not accepted",
         "InvalidPath": "no such key or engine",
         "InvalidRequest": "invalid request",
-        "ConnectTimeout": "no connection in time",
-        "ConnectionError": "no connection",
-        "SSLError": "its certificate is not trusted",
+        "RateLimitExceeded": "it is asked too often",
+        "VaultDown": "it is sealed, or in maintenance",
+        "VaultNotInitialized": "it is not initialized",
+        "InternalServerError": "it failed",
+        "BadGateway": "it failed",
     }
-    return kind(f"{what} ({known.get(type(error).__name__, type(error).__name__)})")
+    why = next((known[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in known), "")
+    return KeyRefused(f"{what}: {why or network_cause(error, 'what it answers is not understood')}")

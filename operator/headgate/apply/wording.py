@@ -1,0 +1,94 @@
+"""What an API server says of a field of the wrong type, without the words of the language it is written in. Pure.
+
+    .spec.template.spec.containers[name="a"].env[name="X"].value: expected string, got &value.valueUnstructured{Value:1}
+    json: cannot unmarshal number into Go struct field ObjectMeta.metadata.labels of type string
+
+become ``field spec.template…: must be text, not a number: quote it``. The value itself is left out: it may be long, or
+secret. Everything else stays as the server says it.
+"""
+
+from __future__ import annotations
+
+import re
+
+_PREFIX = re.compile(r"failed to create typed patch object \([^)]*\): (?:errors:\s*)?")
+_TYPED = re.compile(
+    r"(?P<path>\.[^\n]*?): expected (?P<wanted>[a-z]+)(?: \([^)\n]*\))?, got "
+    r"(?P<got>&?value\.valueUnstructured\{Value:[^\n]*\}|[^\n]*)"
+)
+_DECODED = re.compile(
+    r"(?:[A-Za-z]+ in version \"[^\"\n]*\" cannot be handled as an? [A-Za-z]+: )?"
+    r"(?:strict decoding error: )?(?:json: )?cannot unmarshal (?P<got>string|number|bool|array|object)(?: [-+.\deE]+)? "
+    r"into Go (?:struct field (?P<path>\S+)|value) of type (?P<wanted>[\w.*\[\]]+)"
+)
+_WANTED = {
+    "string": "text",
+    "numeric": "a number",
+    "boolean": "true or false",
+    "bool": "true or false",
+    "list": "a list",
+    "map": "a map",
+    "struct": "a map",
+}
+_GOT = {
+    "string": "text",
+    "number": "a number",
+    "bool": "a boolean",
+    "array": "a list",
+    "object": "a map",
+}
+_NUMBER = re.compile(r"[-+]?[\d.]")
+
+
+def plain(message: str) -> str:
+    """The message of an API server in plain words."""
+    if "expected " not in message and "unmarshal" not in message:
+        return message
+    said, typed = _TYPED.subn(_typed, _PREFIX.sub("", message))
+    if not typed:
+        said = message
+    return _DECODED.sub(_decoded, said)
+
+
+def _typed(match: re.Match[str]) -> str:
+    wanted = _WANTED.get(match["wanted"], match["wanted"])
+    return _told(match["path"].lstrip("."), wanted, _type_of(match["got"]))
+
+
+def _decoded(match: re.Match[str]) -> str:
+    wanted, path = match["wanted"], match["path"] or ""
+    if wanted.startswith("["):
+        wanted = "a list"
+    elif re.match(r"u?int", wanted):
+        wanted = "a whole number"
+    elif wanted.startswith("float"):
+        wanted = "a number"
+    else:
+        wanted = _WANTED.get(wanted, "a map" if "." in wanted or wanted.startswith("map") else wanted)
+    got = _GOT[match["got"]]
+    if wanted == "a whole number" and got == "a number":
+        got = "a fraction or one so large"
+    # The first part is the type that has the field.
+    return _told(path.partition(".")[2] or path, wanted, got)
+
+
+def _told(path: str, wanted: str, got: str) -> str:
+    quote = ": quote it" if wanted == "text" and got in ("a number", "a boolean") else ""
+    where = f"field {path}: " if path else ""
+    return f"{where}must be {wanted}, not {got}{quote}"
+
+
+def _type_of(value: str) -> str:
+    """The type of a value as Go prints it."""
+    shown = value.partition("{Value:")[2].removesuffix("}") if "{Value:" in value else value
+    if shown.startswith('"'):
+        return "text"
+    if shown.startswith("map["):
+        return "a map"
+    if shown.startswith("[]"):
+        return "a list"
+    if shown in ("true", "false"):
+        return "a boolean"
+    if shown in ("<nil>", "interface {}(nil)", "null"):
+        return "null"
+    return "a number" if _NUMBER.match(shown) else "that"

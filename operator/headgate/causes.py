@@ -1,0 +1,134 @@
+"""Why something on the network could not be used, in plain words. Pure; for the errors of any library.
+
+Libraries wrap errors in errors: ``ConnectionError(MaxRetryError(NameResolutionError(gaierror)))``. Their names say
+nothing to users, and their texts may quote credentials in URLs and whatever the other side sent. What says something is
+the innermost: of the resolver, of the operating system, of TLS. Nothing of any text is told but what OpenSSL says of a
+certificate.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import ssl
+from collections.abc import Iterator
+
+__all__ = ["network_cause"]
+
+_DEPTH = 12
+"""Errors looked at within one."""
+_WRAPPED_IN = (
+    "__cause__",
+    "__context__",
+    "reason",
+    "inner_exception",
+    "original_error",
+    "certificate_error",
+    "os_error",
+)
+
+_BY_NAME = {
+    "ProxyError": "the proxy could not be used",
+    "ClientProxyConnectionError": "the proxy could not be used",
+    "ProxyConnectionError": "the proxy could not be used",
+    "NameResolutionError": "the name of its host cannot be resolved",
+    "ClientConnectorDNSError": "the name of its host cannot be resolved",
+    "ConnectTimeout": "no connection in time",
+    "ConnectTimeoutError": "no connection in time",
+    "ConnectionTimeoutError": "no connection in time",
+    "ReadTimeout": "no answer in time",
+    "ReadTimeoutError": "no answer in time",
+    "ServerTimeoutError": "no answer in time",
+    "RemoteDisconnected": "it closed the connection without an answer",
+    "ServerDisconnectedError": "it closed the connection without an answer",
+    "ConnectionClosedError": "it closed the connection without an answer",
+    "IncompleteRead": "the answer broke off",
+    "ClientPayloadError": "the answer broke off",
+    "ChunkedEncodingError": "the answer broke off",
+    "BadStatusLine": "the answer is not HTTP",
+    "InvalidURL": "its address is not a URL",
+    "InvalidSchema": "its address is not a URL",
+    "MissingSchema": "its address is not a URL",
+    "LocationParseError": "its address is not a URL",
+    "TooManyRedirects": "it redirects without end",
+    # Credentials that a client looks for by itself.
+    "NoCredentialsError": "there are no credentials",
+    "PartialCredentialsError": "the credentials are not complete",
+    "NoAuthTokenError": "there are no credentials",
+    "CredentialUnavailableError": "there are no credentials",
+    "DefaultCredentialsError": "there are no credentials",
+    "ClientAuthenticationError": "the credentials are refused",
+    "RefreshError": "the credentials are refused",
+    "MalformedError": "the credentials are malformed",
+    "ParamValidationError": "what it was asked is not valid",
+}
+_BY_ERRNO = {
+    errno.ECONNREFUSED: "connection refused",
+    errno.ECONNRESET: "the connection was reset",
+    errno.EPIPE: "the connection was closed",
+    errno.ETIMEDOUT: "no connection in time",
+    errno.EHOSTUNREACH: "no route to its host",
+    errno.ENETUNREACH: "no route to its network",
+}
+
+
+def network_cause(error: BaseException, otherwise: str = "") -> str:
+    """The cause of an error that was met on the network; ``otherwise`` when nothing in it tells.
+
+    >>> network_cause(ConnectionRefusedError(111, "x"))
+    'connection refused'
+    """
+    chain = list(_within(error))
+    # Some libraries' own errors are of these types, too, but for what they say.
+    for each in reversed(chain):
+        if isinstance(each, ssl.SSLCertVerificationError):
+            return f"its certificate is not trusted: {getattr(each, 'verify_message', '') or 'it does not verify'}"
+    for each in reversed(chain):
+        if isinstance(each, ssl.SSLError):
+            reason = str(getattr(each, "reason", "") or "handshake")
+            return f"TLS failed: {reason.replace('_', ' ').lower()}"
+        if isinstance(each, socket.gaierror):
+            return "the name of its host cannot be resolved"
+    # The proxy is what is at fault, whatever it is that is wrong with it.
+    for each in chain:
+        if "Proxy" in type(each).__name__ and type(each).__name__ in _BY_NAME:
+            inner = _by_system(chain)
+            return f"the proxy could not be used: {inner}" if inner else "the proxy could not be used"
+    return _by_system(chain) or _by_name(chain) or otherwise
+
+
+def _by_system(chain: list[BaseException]) -> str:
+    for each in chain:
+        if isinstance(each, OSError) and each.errno:
+            return _BY_ERRNO.get(each.errno) or os.strerror(each.errno).lower()
+    return ""
+
+
+def _by_name(chain: list[BaseException]) -> str:
+    for each in reversed(chain):
+        for kind in type(each).__mro__:
+            if kind.__name__ in _BY_NAME:
+                return _BY_NAME[kind.__name__]
+    if any(isinstance(each, TimeoutError) for each in chain):
+        return "no answer in time"
+    return ""
+
+
+def _within(error: BaseException) -> Iterator[BaseException]:
+    """The error and those that it wraps, the outermost first."""
+    seen: set[int] = set()
+    pending: list[object] = [error]
+    while pending and len(seen) < _DEPTH:
+        each = pending.pop(0)
+        if not isinstance(each, BaseException) or id(each) in seen:
+            continue
+        seen.add(id(each))
+        yield each
+        pending += [getattr(each, name, None) for name in _WRAPPED_IN]
+        pending += each.args
+        kwargs = getattr(each, "kwargs", None)
+        if isinstance(kwargs, dict):
+            pending.append(kwargs.get("error"))
+        if isinstance(each, BaseExceptionGroup):
+            pending += each.exceptions

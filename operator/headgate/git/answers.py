@@ -1,0 +1,81 @@
+"""The last answer of an HTTP server, from the trace that Git writes of its requests. Pure.
+
+Git tells the status of a failure and nothing else; when to come back, or that the answer is a web page, is in the
+headers. The trace has no bodies, and Git leaves credentials out of it.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+
+__all__ = ["TRACE_VARIABLE", "Answer", "last_answer", "tracing"]
+
+TRACE_VARIABLE = "GIT_TRACE_CURL"
+MAX_TRACE = 1 << 20
+"""Bytes at the end of a trace that are looked at."""
+MAX_RETRY_AFTER = 86_400.0
+
+_HEADER = re.compile(rb"<= Recv header: (.*)")
+_STATUS_LINE = re.compile(rb"HTTP/[\d.]+ (\d{3})")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is of use of an answer's head."""
+
+    status: int = 0
+    content_type: str = ""
+    retry_after: float | None = None
+    """Seconds after which the server wants to be asked again; None: it does not say."""
+
+    @property
+    def is_web_page(self) -> bool:
+        """Whether it is a page for people."""
+        return self.status == 200 and self.content_type in ("text/html", "application/xhtml+xml")
+
+
+def tracing(path: str) -> dict[str, str]:
+    """The environment that has Git write its trace to a file."""
+    return {TRACE_VARIABLE: path, "GIT_TRACE_CURL_NO_DATA": "1", "GIT_TRACE_REDACT": "1"}
+
+
+def last_answer(trace: bytes) -> Answer | None:
+    """The last answer in a trace; None when no server has answered."""
+    found: dict[bytes, bytes] | None = None
+    status = 0
+    for line in _headers(trace[-MAX_TRACE:]):
+        begin = _STATUS_LINE.match(line)
+        if begin is not None:
+            status, found = int(begin[1]), {}
+        elif found is not None:
+            name, _, value = line.partition(b":")
+            found[name.strip().lower()] = value.strip()
+    if found is None:
+        return None
+    content_type = found.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    return Answer(
+        status, content_type.decode("ascii", "replace"), _retry_after(found.get(b"retry-after", b""))
+    )
+
+
+def _headers(trace: bytes) -> Iterator[bytes]:
+    for line in trace.splitlines():
+        match = _HEADER.search(line)
+        if match is not None:
+            yield match[1]
+
+
+def _retry_after(value: bytes) -> float | None:
+    """Seconds, from a number of them or from a date (RFC 9110, section 10.2.3)."""
+    text = value.decode("ascii", "replace")
+    if text.isdecimal():
+        return min(float(text), MAX_RETRY_AFTER)
+    try:
+        when = parsedate_to_datetime(text).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return min(max(0.0, round(when - time.time())), MAX_RETRY_AFTER)

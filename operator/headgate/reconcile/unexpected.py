@@ -1,0 +1,74 @@
+"""Errors that nobody foresaw, in words for users: what was being done, what kind of error, where in the code.
+
+Whatever ends an attempt is told in the object's status and an event, also an error of our own. Its text may quote what
+it was about, and that may be a secret: only texts are told that name types and places, never values. The log has all
+of it.
+"""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import PurePath
+
+from headgate.api.errors import ApiModelError
+from headgate.kube import ApiError, Conflict, ServerTimeout, TooManyRequests, Unavailable, Unreachable
+
+_PASSING = (Unreachable, ServerTimeout, Unavailable, TooManyRequests, Conflict)
+_TALKS_OF_TYPES = (TypeError, AttributeError, RecursionError, MemoryError, NotImplementedError)
+"""Python makes their texts of the names of types, fields and functions."""
+_TOO_LARGE = (
+    "request is too large",
+    "request entity too large",
+    "larger than max",
+    "limit is 3145728",
+)
+"""What etcd, gRPC and the API server say of an object or request that is."""
+
+
+def first_of(error: BaseException) -> BaseException:
+    """The error, or the first of those that a group holds."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether the API server most likely takes the same a moment later."""
+    cause = first_of(error)
+    return isinstance(cause, (*_PASSING, TimeoutError, ConnectionError)) and not is_too_large(cause)
+
+
+def is_too_large(error: BaseException) -> bool:
+    """Whether an object was refused for its size, by the API server or by what stores it."""
+    cause = first_of(error)
+    if not isinstance(cause, ApiError):
+        return False
+    text = cause.message.lower()
+    return cause.status == 413 or any(said in text for said in _TOO_LARGE)
+
+
+def explained(error: BaseException) -> str:
+    """What an error is, without a value of anything."""
+    cause = first_of(error)
+    notes = "".join(f" at {note}" for note in getattr(cause, "__notes__", ()))
+    if isinstance(cause, ApiError):
+        return f"the API server refused or failed{notes}: {cause.message}"
+    if isinstance(cause, ApiModelError):
+        return f"{cause}{notes}"
+    said = type(cause).__name__
+    if isinstance(cause, OSError):
+        said += f": {cause.strerror}" if cause.strerror else ""
+    elif isinstance(cause, _TALKS_OF_TYPES) and str(cause):
+        said += f": {cause}"
+    return f"unexpected error{notes}: {said} ({_place(cause)}); the operator's log has the trace, please report it"
+
+
+def _place(error: BaseException) -> str:
+    """Where in our own code it came from."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = next((f for f in reversed(frames) if "/headgate/" in f.filename), frames[-1] if frames else None)
+    if own is None:
+        return "nowhere"
+    parts = PurePath(own.filename).parts
+    start = len(parts) - 1 - parts[::-1].index("headgate") if "headgate" in parts else len(parts) - 1
+    return f"{'/'.join(parts[start:])}:{own.lineno}"

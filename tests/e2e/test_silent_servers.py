@@ -1,0 +1,108 @@
+"""Git servers that do not answer hold up nobody else, and end at their time."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.area import Area
+from tests.support.cluster import SOURCE, condition, until
+from tests.support.manifests import config_map, kustomization
+
+pytestmark = pytest.mark.e2e
+
+
+class Silent:
+    """Accepts connections and says nothing, until it is closed."""
+
+    def __init__(self) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0), backlog=256)
+        self.port = self._socket.getsockname()[1]
+        self.held: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                self.held.append(self._socket.accept()[0])
+
+    def close(self) -> None:
+        self._socket.close()
+        for each in self.held:
+            each.close()
+
+
+@pytest.fixture
+def silent() -> Iterator[Silent]:
+    server = Silent()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def others(area: Area) -> Iterator[list[Area]]:
+    made = [Area(area.api, area.server, f"silent-{n}") for n in range(2)]
+    yield made
+    for each in made:
+        each.close()
+
+
+def test_another_team_s_work_goes_on(area: Area, others: list[Area], silent: Silent) -> None:
+    """More silent sources than workers, in two namespaces, with the longest of times."""
+    area.commit({"apps/kustomization.yaml": kustomization("a.yaml"), "apps/a.yaml": config_map("a", x="1")})
+    area.source()
+    area.kustomization("apps")
+    area.ready("apps")
+    for other in others:
+        for n in range(12):
+            url = f"http://127.0.0.1:{silent.port}/{n}.git"
+            other.source(f"s{n}", ready=False, url=url, timeout="10m")
+    until("each namespace has as many connections as it may", lambda: len(silent.held) >= 12)
+    revision = area.commit({"apps/a.yaml": config_map("a", x="2")})
+    area.ready("apps", revision)
+    area.change("apps", {"commonMetadata": {"labels": {"team": "blue"}}})
+
+    def labelled() -> bool:
+        found = area.config_map("a") or {}
+        return found.get("metadata", {}).get("labels", {}).get("team") == "blue"
+
+    until("the change of the spec is live", labelled)
+    for other in others:
+        for n in range(12):
+            # None of them has come to its end, so that nobody waited for that.
+            assert condition(other.get(f"s{n}", SOURCE)).get("status") != "False"
+
+
+def test_a_silent_server_ends_at_the_time(area: Area, silent: Silent) -> None:
+    area.source("slow", ready=False, url=f"http://127.0.0.1:{silent.port}/r.git", timeout="2s")
+    area.failed("slow", "GitOperationFailed", "not finished within 2 s", kind=SOURCE)
+
+
+def test_a_source_on_a_silent_server_can_be_mended_and_deleted(area: Area, silent: Silent) -> None:
+    area.commit({"a.yaml": config_map("a")})
+    address = f"http://127.0.0.1:{silent.port}/r.git"
+    for name in ("wrong", "gone"):
+        area.source(name, ready=False, url=address, timeout="10m", interval="20m")
+    until("somebody asks the server", lambda: bool(silent.held))
+    area.change("wrong", {"url": area.url}, SOURCE)
+    area.ready("wrong", kind=SOURCE)
+    area.delete("gone", SOURCE)
+
+
+def test_a_base_on_a_silent_server_holds_up_no_other_build(area: Area, silent: Silent) -> None:
+    names = [f"slow{n}" for n in range(8)]
+    base = f"http://127.0.0.1:{silent.port}/base.git?ref=main&timeout=120s"
+    files = {f"{name}/kustomization.yaml": kustomization(base) for name in names}
+    area.commit(files | {"apps/kustomization.yaml": kustomization("a.yaml"), "apps/a.yaml": config_map("a")})
+    area.source()
+    for name in names:
+        area.kustomization(name)
+    until("the builds wait for the base", lambda: bool(silent.held))
+    area.kustomization("apps")
+    area.ready("apps")
+    for name in names:
+        assert condition(area.get(name)).get("status") != "False"
