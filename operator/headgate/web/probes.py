@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
@@ -20,6 +21,8 @@ Check = Callable[[], str | Awaitable[str | None] | None]
 
 ANSWER_TIMEOUT = 3.0
 """Seconds that a server has to answer :func:`answers`."""
+REMEMBERED = 1.0
+"""Seconds for which that is not asked again: whoever asks us must not make us ask as often."""
 
 _log = logging.getLogger("headgate.web")
 
@@ -53,24 +56,36 @@ def _handler(endpoint: str, checks: Mapping[str, Check]) -> Callable[[web.Reques
 
 
 def answers(host: str | None, port: int) -> Check:
-    """A check that a web server of ours is reached and answers, whatever it answers."""
+    """A check that a web server of ours is reached and answers, whatever it answers. Made at most once a second."""
+    lock = asyncio.Lock()
+    found: str | None = None
+    good_until = float("-inf")
 
     async def check() -> str | None:
-        try:
-            async with asyncio.timeout(ANSWER_TIMEOUT):
-                reader, writer = await asyncio.open_connection(host or "localhost", port)
-                try:
-                    writer.write(b"HEAD / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-                    answered = await reader.read(5)
-                finally:
-                    writer.close()
-        except TimeoutError:
-            return f"port {port} does not answer within {ANSWER_TIMEOUT:g} s"
-        except OSError as error:
-            return f"port {port} cannot be reached: {error.strerror or error}"
-        return None if answered.startswith(b"HTTP/") else f"port {port} does not answer"
+        nonlocal found, good_until
+        async with lock:
+            if time.monotonic() >= good_until:
+                found = await _ask_server(host, port)
+                good_until = time.monotonic() + REMEMBERED
+            return found
 
     return check
+
+
+async def _ask_server(host: str | None, port: int) -> str | None:
+    try:
+        async with asyncio.timeout(ANSWER_TIMEOUT):
+            reader, writer = await asyncio.open_connection(host or "localhost", port)
+            try:
+                writer.write(b"HEAD / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                answered = await reader.read(5)
+            finally:
+                writer.close()
+    except TimeoutError:
+        return f"port {port} does not answer within {ANSWER_TIMEOUT:g} s"
+    except OSError as error:
+        return f"port {port} cannot be reached: {error.strerror or error}"
+    return None if answered.startswith(b"HTTP/") else f"port {port} does not answer"
 
 
 async def _ask(name: str, check: Check) -> str | None:

@@ -5,20 +5,23 @@ from __future__ import annotations
 import asyncio
 import gzip
 import os
+import socket
 import threading
 import time
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import aiohttp
 import pytest
 import yarl
+from aiohttp import web
 from prometheus_client.parser import text_string_to_metric_families
 
 from headgate.web.artifacts import artifact_app
 from headgate.web.metrics import MOST_HOSTS, MOST_RESOURCES, Metrics, metrics_app
 from headgate.web.own_metrics import Measured
-from headgate.web.probes import probe_app
+from headgate.web.probes import answers, probe_app
 from headgate.web.server import AddressError, WebServer, parse_address
 
 COMMIT = "a" * 40
@@ -172,6 +175,37 @@ async def test_probes_tell_which_check_fails() -> None:
         status, text = await ask(f"http://127.0.0.1:{server.port('worse')}/healthz")
         assert status == 500
         assert "password" not in text
+
+
+async def test_ready_is_who_is_reached() -> None:
+    """The artifact server is asked as others ask it, but not as often as we are asked."""
+    asked = 0
+
+    async def answer(_: web.Request) -> web.Response:
+        nonlocal asked
+        asked += 1
+        return web.Response(status=404)
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    with closing(socket.create_server(("127.0.0.1", 0))) as silent:
+        mute = silent.getsockname()[1]
+        async with WebServer([("artifacts", app, "127.0.0.1:0")]) as served:
+            port = served.port("artifacts")
+            assert await answers("127.0.0.1", port)() is None
+            check = answers("127.0.0.1", port)
+            assert await asyncio.gather(*(check() for _ in range(100))) == [None] * 100
+            assert asked == 2
+        assert "cannot be reached" in str(await answers("127.0.0.1", port)())
+        assert "does not answer within" in str(await answers("127.0.0.1", mute)())
+    app = probe_app(ready={"artifacts": answers("127.0.0.1", port)})
+    async with (
+        WebServer([("probes", app, "127.0.0.1:0")]) as server,
+        aiohttp.ClientSession() as session,
+        session.get(f"http://127.0.0.1:{server.port('probes')}/readyz") as answered,
+    ):
+        assert answered.status == 500
+        assert f"[-]artifacts failed: port {port} cannot be reached" in await answered.text()
 
 
 async def test_a_taken_port_names_the_site_and_frees_the_others() -> None:
