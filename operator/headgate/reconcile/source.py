@@ -345,8 +345,8 @@ class SourceReconciler:
             if new or not unchanged:
                 status["artifact"] = packed.to_status()
             elif artifact is not None:
-                # Stored again after a loss, perhaps at another address.
-                artifact["url"] = packed.url
+                # Stored again after a loss, perhaps at another address and under another name.
+                artifact["path"], artifact["url"] = packed.path, packed.url
         for name, value in observed(source, plan).items():
             if value is None:
                 status.pop(name, None)
