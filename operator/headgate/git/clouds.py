@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from headgate.causes import network_cause
 from headgate.git.errors import AuthenticationFailed, ProviderInvalid
 from headgate.git.url import RemoteUrl
 
@@ -114,6 +115,5 @@ def _library(name: str, extra: str) -> Any:
 def _refused(cloud: str, error: Exception) -> AuthenticationFailed:
     first = str(error).strip().splitlines()
     text = re.sub(r"[\x00-\x1f\x7f]", " ", first[0])[:200] if first else ""
-    return AuthenticationFailed(
-        f"failed to configure authentication options: {cloud}: {type(error).__name__}: {text}"
-    )
+    cause = network_cause(error) or text or "the identity cannot be used"
+    return AuthenticationFailed(f"failed to configure authentication options: {cloud}: {cause}")

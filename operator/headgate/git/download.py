@@ -15,6 +15,7 @@ from urllib.parse import urljoin
 
 import urllib3
 
+from headgate.causes import network_cause
 from headgate.git.errors import UrlInvalid
 from headgate.git.peers import ForbiddenPeer, pool
 from headgate.git.url import RemoteUrl
@@ -87,7 +88,9 @@ class Downloads:
         except ForbiddenPeer as error:
             raise Refused(str(error), file=str(address)) from None
         except urllib3.exceptions.HTTPError as error:
-            raise RemoteFailed(f"cannot be fetched: {type(error).__name__}", file=str(address)) from None
+            raise RemoteFailed(
+                f"cannot be fetched: {network_cause(error, 'the connection failed')}", file=str(address)
+            ) from None
 
 
 def _content(answer: urllib3.BaseHTTPResponse, address: RemoteUrl, deadline: float) -> bytes:

@@ -23,6 +23,7 @@ import urllib3
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from headgate.causes import network_cause
 from headgate.git.auth import Credentials
 from headgate.git.errors import (
     AuthenticationFailed,
@@ -150,7 +151,7 @@ class GitHubApp:
             raise GitTimeout(f"GitHub's API at {host} did not answer in time") from None
         except urllib3.exceptions.HTTPError as error:
             raise RemoteUnreachable(
-                f"GitHub's API at {host} cannot be reached: {type(error).__name__}"
+                f"GitHub's API at {host} cannot be used: {network_cause(error, 'the connection failed')}"
             ) from None
         try:
             content = json.loads(body)
