@@ -172,7 +172,9 @@ class _Program:
         self._parts: set[asyncio.Task[None]] = set()
         self._ending: asyncio.Task[None] | None = None
         shared_keys = SharedKeys.of(config)
-        self._store = Store(lambda obj: references(obj, shared_keys), source_references)
+        self._store = Store(
+            lambda obj: references(obj, shared_keys), source_references, config.max_list_entries
+        )
         inventories = Inventories(
             self._store.kustomization,
             lambda obj: obj["spec"].get("serviceAccountName") or config.default_service_account,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from headgate.api import ObjectKey
+from headgate.api.fields import MAX_ENTRIES
 from headgate.kube import ObjectRef
 from headgate.loop import Pauses
 from headgate.reconcile.links import Links
@@ -94,9 +95,13 @@ class Store:
         self,
         references: Callable[[Obj], Iterable[ObjectRef]] = lambda _: (),
         source_references: Callable[[Obj], Iterable[ObjectRef]] = lambda _: (),
+        max_entries: int = MAX_ENTRIES,
     ) -> None:
-        """``references`` are the ConfigMaps and Secrets that a raw Kustomization, or source, refers to."""
-        self._owner = threading.get_ident()
+        """``references`` are the ConfigMaps and Secrets that a raw Kustomization, or source, refers to.
+
+        An object with a list of more than ``max_entries``, which its reconciler refuses, refers to nothing.
+        """
+        self._owner, self._max_entries = threading.get_ident(), max_entries
         self._references, self._source_references = references, source_references
         self.on_kustomization: Callable[[ObjectKey, Obj | None, Obj | None], None] = lambda _key, _old, _new: (
             None
@@ -127,10 +132,11 @@ class Store:
         if old is not None and not _newer(obj, old):
             return False
         self._kustomizations[key] = obj
-        self._source.put(key, _found(lambda: [source_of(obj)]))
-        self._depends.put(key, _found(lambda: dependencies_of(obj)))
-        self._judges.put(key, _found(lambda: _judged(obj)))
-        self._uses.put(key, _found(lambda: self._references(obj)))
+        if old is None or not _same_spec(obj, old):
+            self._source.put(key, _found(lambda: [source_of(obj)]))
+            self._depends.put(key, self._listed(obj, dependencies_of))
+            self._judges.put(key, self._listed(obj, _judged))
+            self._uses.put(key, self._listed(obj, self._references))
         self.on_kustomization(key, old, obj)
         return True
 
@@ -142,9 +148,9 @@ class Store:
         if old is not None and not _newer(obj, old):
             return False
         self._sources[key] = obj
-        if key.kind == GIT_REPOSITORY:
-            self._includes.put(key, _found(lambda: included_sources(obj)))
-            self._source_uses.put(key, _found(lambda: self._source_references(obj)))
+        if key.kind == GIT_REPOSITORY and (old is None or not _same_spec(obj, old)):
+            self._includes.put(key, self._listed(obj, included_sources))
+            self._source_uses.put(key, self._listed(obj, self._source_references))
         return True
 
     def drop_kustomization(self, key: ObjectKey) -> None:
@@ -199,6 +205,14 @@ class Store:
         self._check_thread()
         return sorted(self._uses.to(ref)), sorted(self._source_uses.to(ref), key=str)
 
+    def _listed(self, obj: Obj, look: Callable[[Obj], Iterable[T]]) -> list[T]:
+        spec = obj.get("spec") or {}
+        build = spec.get("postBuild")
+        lists = (spec.get("dependsOn"), spec.get("include"), build and build.get("substituteFrom"))
+        if any(isinstance(each, list) and len(each) > self._max_entries for each in lists):
+            return []
+        return _found(lambda: look(obj))
+
     def _check_thread(self) -> None:
         if threading.get_ident() != self._owner:
             raise WrongThread("the store belongs to the thread of the event loop")
@@ -210,6 +224,15 @@ def _found(look: Callable[[], Iterable[T]]) -> list[T]:
         return list(dict.fromkeys(look()))
     except (AttributeError, KeyError, TypeError, ValueError):
         return []
+
+
+def _same_spec(new: Obj, old: Obj) -> bool:
+    """Whether only the status or the metadata differ, as the API server counts."""
+    one, other = new["metadata"], old["metadata"]
+    return one.get("generation") is not None and (one.get("uid"), one["generation"]) == (
+        other.get("uid"),
+        other.get("generation"),
+    )
 
 
 def _parts(obj: Obj) -> tuple[str, str]:

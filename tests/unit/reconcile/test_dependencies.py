@@ -120,7 +120,7 @@ async def test_consumers_come_after_those_they_depend_on() -> None:
 def test_the_store_keeps_the_newest_version_and_follows_changed_references() -> None:
     known = store(kustomization("apps", "infra"))
     newer = kustomization("apps", "base")
-    newer["metadata"]["resourceVersion"] = "10"
+    newer["metadata"] |= {"resourceVersion": "10", "generation": 2}
     assert known.put_kustomization(newer)
     assert not known.put_kustomization(kustomization("apps", "infra"))
     assert known.dependents(ObjectKey("ns", "infra")) == []

@@ -250,3 +250,23 @@ async def test_what_is_not_as_it_should_be_is_kept_without_references() -> None:
     del broken["spec"]["sourceRef"]
     assert store.put_kustomization(broken)
     assert store.kustomization(ObjectKey("ns", "apps")) is broken
+
+
+async def test_references_are_looked_at_when_a_spec_changes_and_up_to_a_bound() -> None:
+    looks = 0
+
+    def references(obj: Obj) -> list[ObjectRef]:
+        nonlocal looks
+        looks += 1
+        return []
+
+    store, key = Store(references, max_entries=3), ObjectKey("ns", "infra")
+    entries: list[Obj] = [{"name": "infra"}, {"name": "b"}, {"name": "c"}]
+    for version in range(1, 5):
+        store.put_kustomization(kustomization("apps", version, depends_on=entries))
+    assert looks == 1
+    assert store.dependents(key) == [ObjectKey("ns", "apps")]
+    longer = kustomization("apps", 5, depends_on=[*entries, {"name": "d"}])
+    longer["metadata"]["generation"] = 2
+    store.put_kustomization(longer)
+    assert store.dependents(key) == []
