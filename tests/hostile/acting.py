@@ -576,7 +576,7 @@ def http(address: str, path: str, body: bytes | None = None) -> str:
     """Status and body of an answer, as text."""
     request = urllib.request.Request(f"http://{address}{path}", body)
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return f"{answer.status} {answer.read().decode(errors='replace')}"
     except urllib.error.HTTPError as error:
         return f"{error.code} {error.read().decode(errors='replace')}"

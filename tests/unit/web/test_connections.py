@@ -19,6 +19,7 @@ from headgate.web.connections import Limits
 from headgate.web.server import WebServer
 
 PATIENCE = 60.0
+LARGE = 64 * 1024 * 1024
 SHORT = Limits(connections=64, timeout=0.3)
 LONG = Limits(connections=8, timeout=PATIENCE)
 
@@ -57,7 +58,7 @@ def application(released: asyncio.Event | None = None) -> web.Application:
         if request.path == "/waits" and released is not None:
             await released.wait()
         if request.path == "/large":
-            return web.Response(body=bytes(64 * 1024 * 1024))
+            return web.Response(body=bytes(LARGE))
         if request.path == "/body":
             return web.Response(text=str(len(await request.read())))
         return web.Response(text="ok")
@@ -65,6 +66,14 @@ def application(released: asyncio.Event | None = None) -> web.Application:
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", answer)
     return app
+
+
+def stored(root: Path) -> tuple[web.Application, str]:
+    """The artifact server with a large artifact, and its path."""
+    file = root / "gitrepository" / "a" / "b" / f"{'c' * 40}.tar.gz"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(bytes(LARGE))
+    return artifact_app(root), f"/{file.relative_to(root)}"
 
 
 async def connect(
@@ -149,18 +158,24 @@ async def test_an_answer_that_nobody_reads_is_cut(
     monkeypatch.setattr(connections, "SLOWEST", 2**40)
     app = application()
     if path == "/file":
-        file = tmp_path / "gitrepository" / "a" / "b" / f"{'c' * 40}.tar.gz"
-        file.parent.mkdir(parents=True)
-        file.write_bytes(bytes(64 * 1024 * 1024))
-        app, path = artifact_app(tmp_path), f"/{file.relative_to(tmp_path)}"
+        app, path = stored(tmp_path)
     async with serving(seen, SHORT, app) as server:
         with socket.create_connection(("127.0.0.1", server.port("site"))) as stuck:
             stuck.sendall(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
             await until(lambda: seen.ended["slow"] == 1 and seen.count == 0)
-        async with aiohttp.ClientSession() as session:
-            url = f"http://127.0.0.1:{server.port('site')}{path}"
-            async with session.get(url) as answer:
-                assert len(await answer.read()) == 64 * 1024 * 1024
+
+
+@pytest.mark.parametrize("path", ["/large", "/file"])
+async def test_an_answer_that_is_read_comes_whole(seen: Seen, tmp_path: Path, path: str) -> None:
+    app = application()
+    if path == "/file":
+        app, path = stored(tmp_path)
+    async with (
+        serving(seen, LONG, app) as server,
+        aiohttp.ClientSession() as session,
+        session.get(f"http://127.0.0.1:{server.port('site')}{path}") as answer,
+    ):
+        assert len(await answer.read()) == LARGE
 
 
 async def test_a_newcomer_takes_the_place_of_a_silent_one(
