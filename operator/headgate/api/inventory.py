@@ -127,8 +127,13 @@ def from_status(status: Obj) -> frozenset[Entry]:
 
 def to_status(status: Obj, entries: Iterable[Entry]) -> None:
     """Replace the inventory in a raw status."""
+    status |= listed(entries)
+
+
+def listed(entries: Iterable[Entry]) -> Obj:
+    """The inventory, as a part of a raw status."""
     ordered = sorted(entries, key=lambda e: e.sort_key)
-    status["inventory"] = {"entries": [{"id": e.id, "v": e.version} for e in ordered]}
+    return {"inventory": {"entries": [{"id": e.id, "v": e.version} for e in ordered]}}
 
 
 def size_of(entries: Iterable[Entry]) -> int:

@@ -17,6 +17,7 @@ from headgate.api import InvalidSpec, Kustomization, ObjectKey, labels, reasons
 from headgate.api import inventory as inv
 from headgate.health import HealthStatus
 from headgate.kube import Client, ObjectRef
+from headgate.pools import aside
 from headgate.reconcile import finalizers
 from headgate.reconcile.clusters import PROBE_TIMEOUT, TargetPending
 from headgate.reconcile.controller import NOTHING_MORE, RETRY, WAKE, Backoff, Outcome
@@ -58,26 +59,26 @@ class Finalizer:
         """Delete what is to be deleted and let the Kustomization go."""
         if labels.FINALIZER not in (obj["metadata"].get("finalizers") or []):
             return NOTHING_MORE
-        entries = inv.from_status(obj.get("status") or {})
-        try:
-            ks = Kustomization.for_deletion(obj)
-        except InvalidSpec as error:
-            if entries:
-                return await self._undecided(key, obj, f"unable to prune objects: {error}")
-            ks = None
-        if ks is None:
-            outcome = None
-        elif key in self._terminations:
+        if key in self._terminations:
             outcome = await self._still_terminating(key, obj)
-        elif ks.deletes and entries:
-            outcome = await self._delete_as_owner(key, ks, obj, entries)
         else:
-            outcome = None
+            outcome = await self._begin(key, obj)
         if outcome is not None:
             return outcome
         await finalizers.remove(self._client, obj, MANAGER)
         self._backoff.reset(key)
         return NOTHING_MORE
+
+    async def _begin(self, key: ObjectKey, obj: Obj) -> Outcome | None:
+        """None when the Kustomization may go."""
+        status = obj.get("status") or {}
+        size = len((status.get("inventory") or {}).get("entries") or ())
+        entries = await aside(key.namespace, size, lambda: inv.from_status(status))
+        try:
+            ks = Kustomization.for_deletion(obj)
+        except InvalidSpec as error:
+            return await self._undecided(key, obj, f"unable to prune objects: {error}") if entries else None
+        return await self._delete_as_owner(key, ks, obj, entries) if ks.deletes and entries else None
 
     async def _undecided(self, key: ObjectKey, obj: Obj, message: str) -> Outcome:
         """It is not known which objects to delete, or where: an edit of the spec helps."""
@@ -117,7 +118,7 @@ class Finalizer:
         self._tell(obj, WARNING, message)
         session = StatusSession(self._client, obj, manager=MANAGER, written=self._keep)
         session.mark(reasons.READY, "False", reasons.PRUNE_FAILED, message)
-        inv.to_status(session.status, left)
+        session.status |= await aside(key.namespace, len(left), lambda: inv.listed(left))
         await session.write()
         return Outcome(after=min(self._backoff.next(key), ks.retry_interval), trigger=RETRY)
 

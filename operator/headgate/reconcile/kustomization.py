@@ -566,13 +566,8 @@ async def _inventory(attempt: Attempt) -> frozenset[inv.Entry]:
 async def _keep_inventory(attempt: Attempt, entries: Callable[[], frozenset[inv.Entry]]) -> None:
     """Put entries, which may be many, into the status."""
     assert attempt.built is not None
-
-    def written() -> Obj:
-        status: Obj = {}
-        inv.to_status(status, entries())
-        return status
-
-    attempt.session.status |= await aside(attempt.key.namespace, len(attempt.built.objects), written)
+    size = len(attempt.built.objects)
+    attempt.session.status |= await aside(attempt.key.namespace, size, lambda: inv.listed(entries()))
 
 
 def _with_places(errors: Sequence[ObjectError], built: Built) -> str:
