@@ -32,7 +32,33 @@ def check_shape(obj: Any, place: str | None = None, *, hint: str = "") -> None:
 
     ``place`` is ``file`` or ``file:line``; ``hint`` is said after each fault.
     """
-    raise_all([_at(error, obj, place, hint) for error in _faults(obj)])
+    if not _is_sound(obj):
+        raise_all([_at(error, obj, place, hint) for error in _faults(obj)])
+
+
+def _is_sound(obj: Any) -> bool:
+    """Whether nothing can be wrong, as is most often so."""
+    try:
+        meta = obj["metadata"]
+        if (
+            type(obj["apiVersion"]) is not str
+            or type(obj["kind"]) is not str
+            or type(meta["name"]) is not str
+        ):
+            return False
+        if (
+            not (meta["name"] and obj["kind"] and obj["apiVersion"])
+            or type(meta.get("namespace", "")) is not str
+        ):
+            return False
+        for field in _MAPS:
+            if field in meta:
+                for value in meta[field].values():
+                    if type(value) is not str:
+                        return False
+    except (KeyError, TypeError, AttributeError):
+        return False
+    return True
 
 
 def _faults(obj: Any) -> Iterator[BuildError]:
