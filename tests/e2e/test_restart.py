@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from sandbox import operator
+from tests.support.apiproxy import RecordingProxy
 from tests.support.area import OWN, Area, area_name
-from tests.support.cluster import KUSTOMIZATION, SOURCE, Api, until
+from tests.support.cluster import KUSTOMIZATION, KUSTOMIZATION_VERSION, SOURCE, Api, until
 from tests.support.gitserver import GitHttpServer
-from tests.support.manifests import config_map, deployment
+from tests.support.manifests import config_map, deployment, dump
 
 pytestmark = pytest.mark.e2e
 
@@ -134,3 +135,40 @@ def test_what_happened_meanwhile_is_mended_at_once(
 
         until("both are as in Git", present)
         area.close()
+
+
+def test_a_child_whose_status_is_written_meanwhile_is_not_configured(
+    request: pytest.FixtureRequest, api: Api, git_server: GitHttpServer, account: Path, tmp_path: Path
+) -> None:
+    """At a restart, a parent looks at its children while the statuses of these are being written."""
+    area = Area(api, git_server, area_name(request), {OWN: "child"})
+    spec = {"interval": "1h", "prune": True, "path": "./app", "sourceRef": {"kind": SOURCE, "name": "source"}}
+    spec["targetNamespace"] = area.namespace
+    meta = {"name": "child", "labels": area.labels}
+    child = {"apiVersion": KUSTOMIZATION_VERSION, "kind": KUSTOMIZATION, "metadata": meta, "spec": spec}
+    area.commit({"parent/child.yaml": dump(child), "app/a.yaml": config_map("a")})
+    options = (f"--watch-label-selector={OWN}=child",)
+    path, writes = api.path(KUSTOMIZATION_VERSION, KUSTOMIZATION, area.namespace, "child"), 0
+
+    def write_its_status(method: str, asked: str) -> None:
+        nonlocal writes
+        if method == "GET" and asked == path:
+            writes += 1
+            api.merge(
+                area.get("child"), {"status": {"lastHandledReconcileAt": str(writes)}}, subresource="status"
+            )
+
+    with RecordingProxy(account) as proxy:
+        kubeconfig = proxy.kubeconfig(tmp_path)
+        with operator.running(kubeconfig, tmp_path, options):
+            area.source()
+            area.kustomization("parent")
+            area.ready("parent")
+            area.ready("child")
+        proxy.before = write_its_status
+        with operator.running(kubeconfig, tmp_path, options):
+            wait_answered(area, KUSTOMIZATION, "parent")
+            assert writes
+            told = [event["message"] for event in area.events("parent")]
+            assert [message for message in told if "configured" in message] == []
+            area.close()

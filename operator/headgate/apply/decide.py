@@ -103,12 +103,17 @@ def is_inherited(live: Obj, answer: Obj, own: str) -> bool:
 
     ``answer`` is that of the dry run on this very object. Flux compares like this and writes nothing then, and its
     applies own fields that ours do not name: it sends objects by way of Go's types, with ``strategy: {}`` and the like.
-    Only an object that our field manager has applied before is left so; any other must become ours.
+    Only an object that our field manager has applied before is left so; any other must become ours. It may have moved
+    on between the two, as one whose status its controller writes does at any moment.
     """
-    version = live["metadata"].get("resourceVersion")
-    if ours(live, own) is None or version != answer["metadata"].get("resourceVersion"):
+    if ours(live, own) is None:
         return False
-    return content_of(live) == content_of(answer)
+    return _without_version(content_of(live)) == _without_version(content_of(answer))
+
+
+def _without_version(content: Obj) -> Obj:
+    meta = {k: v for k, v in content["metadata"].items() if k != "resourceVersion"}
+    return {**content, "metadata": meta}
 
 
 def may_be_inherited(known: Known | None, digest: bytes) -> bool:

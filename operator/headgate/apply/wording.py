@@ -12,9 +12,10 @@ from __future__ import annotations
 import re
 
 _PREFIX = re.compile(r"failed to create typed patch object \([^)]*\): (?:errors:\s*)?")
+# structured-merge-diff, typed/validate.go and helpers.go: the value, or its type, in three notations of Go.
 _TYPED = re.compile(
-    r"(?P<path>\.[^\n]*?): expected (?P<wanted>[a-z]+)(?: \([^)\n]*\))?, got "
-    r"(?P<got>&?value\.valueUnstructured\{Value:[^\n]*\}|[^\n]*)"
+    r"(?P<path>\.[^\n]*?): expected (?P<wanted>string|numeric|boolean|any scalar|list|map)(?: \([^)\n]*\))?, got "
+    r"(?P<got>[^\n]*)"
 )
 _DECODED = re.compile(
     r"(?:[A-Za-z]+ in version \"[^\"\n]*\" cannot be handled as an? [A-Za-z]+: )?"
@@ -25,6 +26,7 @@ _WANTED = {
     "string": "text",
     "numeric": "a number",
     "boolean": "true or false",
+    "any scalar": "text, a number, true or false",
     "bool": "true or false",
     "list": "a list",
     "map": "a map",
@@ -37,7 +39,6 @@ _GOT = {
     "array": "a list",
     "object": "a map",
 }
-_NUMBER = re.compile(r"[-+]?[\d.]")
 
 
 def plain(message: str) -> str:
@@ -75,20 +76,34 @@ def _decoded(match: re.Match[str]) -> str:
 def _told(path: str, wanted: str, got: str) -> str:
     quote = ": quote it" if wanted == "text" and got in ("a number", "a boolean") else ""
     where = f"field {path}: " if path else ""
-    return f"{where}must be {wanted}, not {got}{quote}"
+    return f"{where}must be {wanted}, not {got}{quote}" if got else f"{where}must be {wanted}"
 
 
 def _type_of(value: str) -> str:
-    """The type of a value as Go prints it."""
-    shown = value.partition("{Value:")[2].removesuffix("}") if "{Value:" in value else value
-    if shown.startswith('"'):
-        return "text"
-    if shown.startswith("map["):
-        return "a map"
-    if shown.startswith("[]"):
-        return "a list"
-    if shown in ("true", "false"):
-        return "a boolean"
-    if shown in ("<nil>", "interface {}(nil)", "null"):
-        return "null"
-    return "a number" if _NUMBER.match(shown) else "that"
+    """The type of a value as Go prints it, "" where that cannot be told."""
+    for notation, types in ((_EXACT, _OF_EXACT), (_LOOSE, _OF_LOOSE)):
+        shown = notation.fullmatch(value)
+        if shown is not None:
+            return next((name for start, name in types if re.match(start, shown[1])), "")
+    return next((name for start, name in _OF_TYPE if re.match(start, value)), "")
+
+
+_EXACT = re.compile(r"&?value\.valueUnstructured\{Value:(.*)\}")
+_OF_EXACT = (
+    (r'"', "text"),
+    (r"map\[", "a map"),
+    (r"\[\]", "a list"),
+    (r"(true|false)$", "a boolean"),
+    (r"[-+.\d]", "a number"),
+)
+# Text is printed without quotes here, so that only what is no scalar can be told.
+_LOOSE = re.compile(r"&?\{(.*)\}")
+_OF_LOOSE = ((r"map\[", "a map"), (r"\[", "a list"))
+_OF_TYPE = (
+    (r"string$", "text"),
+    (r"bool$", "a boolean"),
+    (r"(u?int|float)\d*$", "a number"),
+    (r"map\[", "a map"),
+    (r"\[\]", "a list"),
+    (r"nil$", "null"),
+)

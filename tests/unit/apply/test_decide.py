@@ -182,10 +182,11 @@ def live(
     [
         (live({"f:strategy": {}}, {"a": "1"}), live({}, {"a": "1"}), True),
         (live({}, {"a": "1"}), live({}, {"a": "2"}), False),
-        (live({}, {"a": "1"}), live({}, {"a": "1"}, version="8"), False),
+        (live({}, {"a": "1"}, version="8"), live({}, {"a": "1"}), True),
+        (live({}, {"a": "2"}, version="8"), live({}, {"a": "1"}), False),
         (live({}, {"a": "1"}, manager="kubectl"), live({}, {"a": "1"}), False),
     ],
-    ids=["owners only", "content", "moved on", "never ours"],
+    ids=["owners only", "content", "moved on", "moved on to other content", "never ours"],
 )
 def test_what_an_earlier_apply_of_our_manager_left(
     present: dict[str, Any], answer: dict[str, Any], inherited: bool

@@ -18,17 +18,26 @@ SAID = [
         "field spec.selector.matchLabels.tier: must be text, not a boolean: quote it",
     ),
     (
-        f'{HEAD}.spec.replicas: expected numeric (int or float), {GOT}"many"}}',
+        f"{HEAD}.spec.replicas: expected numeric (int or float), got string",
         "field spec.replicas: must be a number, not text",
     ),
     (
-        f'{HEAD}.spec.template: expected map, {GOT}[]interface {{}}{{"secret}}"}}}}',
-        "field spec.template: must be a map, not a list",
+        f"{HEAD}.spec.replicas: expected numeric (int or float), got map[string]interface {{}}",
+        "field spec.replicas: must be a number, not a map",
     ),
     (
-        f'{HEAD}errors:\n  .spec.a: expected list, {GOT}map[string]interface {{}}{{"a":1}}}}\n'
-        f"  .spec.b: expected boolean, {GOT}<nil>}}",
-        "field spec.a: must be a list, not a map\n  field spec.b: must be true or false, not null",
+        f"{HEAD}.spec.template: expected map, got &{{[hidden]}}",
+        "field spec.template: must be a map, not a list",
+    ),
+    (f"{HEAD}.spec.template: expected map, got &{{hidden}}", "field spec.template: must be a map"),
+    (
+        f"{HEAD}errors:\n  .spec.a: expected list, got &{{map[a:hidden]}}\n"
+        "  .spec.b: expected boolean, got &{true}",
+        "field spec.a: must be a list, not a map\n  field spec.b: must be true or false",
+    ),
+    (
+        f'{HEAD}.data.a: expected string, {GOT}map[string]interface {{}}{{"x":"hidden"}}}}',
+        "field data.a: must be text, not a map",
     ),
     (
         "json: cannot unmarshal number into Go struct field ObjectMeta.metadata.labels of type string",
