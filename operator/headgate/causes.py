@@ -2,8 +2,8 @@
 
 Libraries wrap errors in errors: ``ConnectionError(MaxRetryError(NameResolutionError(gaierror)))``. Their names say
 nothing to users, and their texts may quote credentials in URLs and whatever the other side sent. What says something is
-the innermost: of the resolver, of the operating system, of TLS. Nothing of any text is told but what OpenSSL says of a
-certificate.
+the innermost error: of the resolver, of the operating system, of TLS. No text of an error is reported but what OpenSSL
+says of a certificate.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ _BY_ERRNO = {
 
 
 def network_cause(error: BaseException, otherwise: str = "") -> str:
-    """The cause of an error that was met on the network; ``otherwise`` when nothing in it tells.
+    """The cause of an error that was met on the network; ``otherwise`` when none is found.
 
     >>> network_cause(ConnectionRefusedError(111, "x"))
     'connection refused'

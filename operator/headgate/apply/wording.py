@@ -80,7 +80,7 @@ def _told(path: str, wanted: str, got: str) -> str:
 
 
 def _type_of(value: str) -> str:
-    """The type of a value as Go prints it, "" where that cannot be told."""
+    """The type of a value as Go prints it, "" where the text does not show it."""
     for notation, types in ((_EXACT, _OF_EXACT), (_LOOSE, _OF_LOOSE)):
         shown = notation.fullmatch(value)
         if shown is not None:
@@ -96,7 +96,7 @@ _OF_EXACT = (
     (r"(true|false)$", "a boolean"),
     (r"[-+.\d]", "a number"),
 )
-# Text is printed without quotes here, so that only what is no scalar can be told.
+# Text is printed without quotes here: only lists and maps are recognisable.
 _LOOSE = re.compile(r"&?\{(.*)\}")
 _OF_LOOSE = ((r"map\[", "a map"), (r"\[", "a list"))
 _OF_TYPE = (

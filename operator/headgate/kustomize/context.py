@@ -36,10 +36,10 @@ class Context:
         self._warnings: dict[str, None] = {}
         self._more_warnings = 0
 
-    # What is no failure, but not likely to be meant
+    # Warnings
 
     def warn(self, message: str, *, file: str, field: str = "") -> None:
-        """Note what the author of a file should know; said once, however often the build meets it."""
+        """Note a warning for the author of a file; once, however often the build meets its cause."""
         text = f"{file}, field {field}: {message}" if field else f"{file}: {message}"
         if text in self._warnings:
             return
@@ -49,7 +49,7 @@ class Context:
             self._more_warnings += 1
 
     def warnings(self) -> tuple[str, ...]:
-        """All of it in order, of very many only the first."""
+        """All warnings in order; of very many only the first."""
         more = (f"and {self._more_warnings} more warnings",) if self._more_warnings else ()
         return (*self._warnings, *more)
 

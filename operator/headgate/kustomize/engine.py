@@ -45,7 +45,7 @@ _DEFAULT_OPTIONS = BuildOptions()
 
 
 class Output(NamedTuple):
-    """What a build gives: objects, where each is from, and what its author should know although it is no failure."""
+    """What a build gives: objects, where each is from, and what the author should know although nothing failed."""
 
     objects: list[Obj]
     places: list[str | None]

@@ -56,7 +56,7 @@ class Built:
     places: Sequence[str | None] = ()
     """For each of the objects its file and, behind a colon, the line."""
     warnings: tuple[str, ...] = ()
-    """What the author of the files should know although it is no failure, one sentence each."""
+    """What the author of the files should know although nothing failed, one sentence each."""
 
 
 def build_directory(path: str | None) -> str:

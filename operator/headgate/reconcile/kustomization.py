@@ -156,7 +156,7 @@ class KustomizationReconciler:
     async def broke_off(self, key: ObjectKey, error: Exception, times: int) -> None:
         """Report that an attempt ended with an error that nobody foresaw, the ``times``-th time in a row.
 
-        What passes by itself, such as an API server that starts anew, is told only when the next try meets it, too.
+        What passes by itself, such as a restart of the API server, is reported only when the next try meets it, too.
         Raises :class:`headgate.kube.ApiError`.
         """
         memory, obj = self._memories.get(key), self._store.kustomization(key)
@@ -359,7 +359,7 @@ class KustomizationReconciler:
         except ApiError as error:
             if not is_too_large(error):
                 raise
-            # As it was, lest what this failure is told with is refused for the same reason.
+            # As it was, or the report of this failure would be refused for the same reason.
             session.status.pop("inventory")
             if former is not None:
                 session.status["inventory"] = former

@@ -214,7 +214,7 @@ class SourceReconciler:
     async def broke_off(self, key: ObjectKey, error: Exception, times: int) -> None:
         """Report that a visit ended with an error that nobody foresaw, the ``times``-th time in a row.
 
-        What passes by itself is told only when the next try meets it, too. Raises :class:`headgate.kube.ApiError`.
+        What passes by itself is reported only when the next try meets it, too. Raises :class:`headgate.kube.ApiError`.
         """
         source_key = SourceKey(GIT_REPOSITORY, key.namespace, key.name)
         obj = self._store.source(source_key)

@@ -1,8 +1,8 @@
 """Errors that nobody foresaw, in words for users: what was being done, what kind of error, where in the code.
 
-Whatever ends an attempt is told in the object's status and an event, also an error of our own. Its text may quote what
-it was about, and that may be a secret: only texts are told that name types and places, never values. The log has all
-of it.
+Whatever ends an attempt is reported in the object's status and an event, also an error of our own. The text of such an
+error may quote data, which may be secret: only texts that name types and places are reported. The log has the whole
+error.
 """
 
 from __future__ import annotations

@@ -153,8 +153,8 @@ def _or_template(error: YamlError, text: str) -> YamlError:
     if found is not None:
         line = text.count("\n", 0, found.start()) + 1
         error.message += (
-            f" (with '{{{{ }}}}' in line {line} it looks like a template of a Helm chart, which is no manifest before "
-            "helm template has rendered it: use a HelmRelease, or move it out of this directory)"
+            f" (with '{{{{ }}}}' in line {line} it looks like a template of a Helm chart, which is not a manifest "
+            "until `helm template` renders it: use a HelmRelease, or move it out of this directory)"
         )
         error.args = (error.message,)
     return error
