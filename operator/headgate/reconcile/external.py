@@ -18,6 +18,7 @@ from headgate.git.errors import SourceTooLarge
 from headgate.reconcile.artifacts import ArtifactError, ArtifactFetcher
 from headgate.reconcile.store import SourceKey
 from headgate.reconcile.trees import SourceTrees
+from headgate.reconcile.unexpected import explained
 
 REMEMBERED = 5.0
 """Seconds for which a failure is told to all who ask, before asking starts another download."""
@@ -98,7 +99,8 @@ class ExternalSources:
             fetch.failed_at = self._clock()
         except Exception as error:
             _log.exception("%s: artifact not fetched", key)
-            fetch.error, fetch.failed_at = ArtifactError(f"failed to fetch artifact: {error}"), self._clock()
+            fetch.error = ArtifactError(f"failed to fetch artifact: {explained(error)}")
+            fetch.failed_at = self._clock()
         finally:
             fetch.task = None
         self._on_news(key)
