@@ -20,6 +20,7 @@ from headgate.api import ObjectKey
 from headgate.cel import CpuLimits, Evaluator
 from headgate.git.limits import TreeLimits
 from headgate.git.process import kill_all
+from headgate.git.process import running as running_git
 from headgate.git.remotes import RemoteBases
 from headgate.git.storage import ArtifactStorage, PathKey, advertised_address
 from headgate.git.tartree import ArchiveLimits
@@ -282,6 +283,7 @@ class _Program:
             parsed_bytes=lambda: CACHE.size,
             live_objects=self._targets.live_objects,
             watches=self._targets.open_watches,
+            git_processes=running_git,
             source_entries=lambda: self._trees.weight,
             remotes=sources.lists.__len__,
         )

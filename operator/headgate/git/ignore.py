@@ -74,6 +74,10 @@ class _Work:
     """What matching may cost, for one commit: patterns looked at, and answers kept."""
 
     def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """Count from zero."""
         self._left, self.keep = MAX_WORK, MAX_KEPT
 
     def spend(self, count: int) -> None:
@@ -101,6 +105,10 @@ class _Names:
         globs = "|".join(f"(?:{pattern.steps[0].name.pattern})" for pattern in self._globs)
         self._any = re.compile(globs or "(?!)", re.DOTALL)
         self._known: dict[str, tuple[int, int]] = {}
+
+    def forget(self) -> None:
+        """Let go of the answers."""
+        self._known.clear()
 
     def rank(self, name: str, is_directory: bool) -> int:
         """Return the rank of the last pattern that matches the name, -1 when none does."""
@@ -184,6 +192,8 @@ class IgnoreRules:
     bounded.
     """
 
+    _directories: dict[str, _Directory]
+
     def __init__(self, files: Mapping[str, str] | None = None, spec_ignore: str | None = None) -> None:
         """``files``: directory ("" for the root) to the text of its ``.sourceignore``.
 
@@ -220,13 +230,20 @@ class IgnoreRules:
         rank = self._directory(parent).rank_of(name, is_directory)
         return rank >= 0 and self._patterns[rank].excludes
 
+    def settle(self) -> None:
+        """Let go of what was remembered of paths: from here on few are asked about, and work counts anew."""
+        root = self._directories[""]
+        root.names.forget()
+        self._directories = {"": root}
+        self._work.begin()
+
     def _begin(self, patterns: Iterable[_Pattern | None]) -> None:
         self._patterns = {pattern.rank: pattern for pattern in patterns if pattern is not None}
         self._domains: dict[str, list[_Pattern]] = {}
         for pattern in self._patterns.values():
             self._domains.setdefault(pattern.domain, []).append(pattern)
         self._work = _Work()
-        self._directories: dict[str, _Directory] = {"": self._enter("", -1, (), None)}
+        self._directories = {"": self._enter("", -1, (), None)}
 
     def _directory(self, path: str) -> _Directory:
         found = self._directories.get(path)

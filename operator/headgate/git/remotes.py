@@ -143,7 +143,10 @@ class RemoteBases:
             max_bytes=self._limits.size,
         )
         repository = self._repository(str(address))
-        with repository.lock:
+        # Another build may be waiting for the same server, with the same time.
+        if not repository.lock.acquire(timeout=remote.remaining):
+            raise remote.late()
+        try:
             resolved = self._resolve(remote, url.ref)
             key = (str(address), resolved.commit, url.submodules)
             with self._lock:
@@ -154,6 +157,8 @@ class RemoteBases:
             remote.fetch(resolved, repository.cache)
             tree = _open(remote, repository.cache, resolved.commit, url.submodules, self._limits)
             borrowed = _Borrowed(tree.share())
+        finally:
+            repository.lock.release()
         self._keep(key, tree)
         return borrowed
 

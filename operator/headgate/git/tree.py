@@ -75,6 +75,7 @@ class GitTree(ListedTree):
         self._executable = bytearray()
         self._links: set[str] = set()
         self._rules = IgnoreRules.none()
+        self._rules_lock = threading.Lock()
         cache.pin(commit)
         try:
             self._load(ignore, [clean_path(path) for path in sparse], filtered, limits)
@@ -107,9 +108,19 @@ class GitTree(ListedTree):
         """Why the tree does not show what the commit has at a path; "" when that is not so, or not known."""
         if path in self._links:
             return "is a symbolic link, which artifacts do not hold: name the file it leads to"
-        if self._rules.ignores(path):
+        if self._is_ignored(path):
             return f"would be left out by the ignore rules (spec.ignore, {IGNORE_FILE}, or those that always hold)"
         return ""
+
+    def _is_ignored(self, path: str) -> bool:
+        with self._rules_lock:
+            try:
+                return self._rules.ignores(path)
+            except IgnoreInvalid:
+                return False
+            finally:
+                # Whoever asks for what is missing must not make the tree grow.
+                self._rules.settle()
 
     def size(self, path: str) -> int:
         """Bytes of a file, 0 when there is none."""
@@ -164,6 +175,7 @@ class GitTree(ListedTree):
             )
         listing.put_into(self)
         self._hidden = {path for path in self._directories if rules.ignores(path, is_directory=True)}
+        rules.settle()
 
     def _listed(self, sparse: Sequence[str], limits: TreeLimits) -> bytes:
         """What Git lists, as it prints it; counted while it is printed, as a few trees can be listed without end."""

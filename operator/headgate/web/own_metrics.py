@@ -41,6 +41,7 @@ _CACHES = {
     "live_objects": ("headgate_live_objects", "Managed objects whose present state is kept."),
     "watches": ("headgate_live_watches", "Watches of managed objects that are open."),
     "source_entries": ("headgate_source_entries", "Files and directories of the sources' current trees."),
+    "git_processes": ("headgate_git_processes", "Git processes that run, their helpers not counted."),
     "remotes": ("headgate_git_remotes", "Git remotes whose last answer is kept."),
 }
 

@@ -353,3 +353,16 @@ def test_rules_as_people_write_them_are_for_any_number_of_files() -> None:
     ignored = sum(rules.ignores(f"team-{n % 500}/app-{n}/file.yaml") for n in range(100_000))
     assert not ignored
     assert rules.ignores("team-1/test/data/x")
+
+
+def test_who_asks_for_what_is_missing_does_not_make_a_tree_grow(
+    repository: Repository, remote: Remote, cache: BareCache
+) -> None:
+    repository.commit({".sourceignore": "*.md\n**/x/y\n", "a": "1"})
+    tree = GitTree(cache, fetch(remote, cache))
+    for n in range(2000):
+        assert not tree.left_out(f"{n}/{n}/{n}")
+    assert "ignore rules" in tree.left_out("b.md")
+    assert "ignore rules" in tree.left_out("x/y")
+    assert len(tree._rules._directories) == 1
+    tree.close()
