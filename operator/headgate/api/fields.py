@@ -106,7 +106,11 @@ class Fields:
 
     def strings(self, name: str) -> tuple[str, ...]:
         """A list of strings; empty when not set."""
-        return tuple(str(_typed(v, str, f"{self.path(name)}[{i}]")) for i, v in enumerate(self._list(name)))
+        values = self._list(name)
+        for i, value in enumerate(values):
+            if not isinstance(value, str):
+                _typed(value, str, f"{self.path(name)}[{i}]")
+        return tuple(values)
 
     def string_map(self, name: str) -> dict[str, str]:
         """A mapping of strings; empty when not set."""
@@ -114,7 +118,10 @@ class Fields:
         if values is None:
             return {}
         mapping = _typed(values, dict, self.path(name))
-        return {str(k): str(_typed(v, str, f"{self.path(name)}.{k}")) for k, v in mapping.items()}
+        for key, value in mapping.items():
+            if not isinstance(value, str):
+                _typed(value, str, f"{self.path(name)}.{key}")
+        return {str(key): value for key, value in mapping.items()}
 
     def optional_object(self, name: str, parse: Callable[[Fields], T]) -> T | None:
         """A nested mapping, parsed; None when not set."""

@@ -147,6 +147,7 @@ class Reflector(Generic[T]):
         return version
 
     async def _watch(self, version: str) -> AsyncIterator[str]:
+        pauses = Pauses()
         async for event in self._client.watch(
             self.api_version,
             self.kind,
@@ -161,6 +162,8 @@ class Reflector(Generic[T]):
                 ref, entry = self._entry(event.object)
                 self._set(ref, None if event.type == "DELETED" else entry)
             yield event.resource_version
+            # Many events may have come at once.
+            await pauses.here()
 
     def _entry(self, item: Obj) -> tuple[ObjectRef, tuple[str, T]]:
         try:
