@@ -8,7 +8,7 @@ Guarantees:
 
 * a key is handed to one worker at a time;
 * of the keys of a namespace, the one with the most urgent priority goes first, the oldest first among equals;
-* namespaces share the workers fairly, however many keys they have (:mod:`headgate.reconcile.turns`);
+* namespaces share the workers fairly, however many keys they have (:mod:`headgate.reconcile.fairness`);
 * one timer per key: what a reconcile asked for last (its interval, its retry, its deadline) is what counts.
 
 Nothing here holds a thread or a task per key: a thousand Kustomizations that wait for their interval are
@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Generic, TypeVar
 
-from headgate.reconcile.turns import Turns
+from headgate.reconcile.fairness import FairOrder
 
 K = TypeVar("K", bound=Hashable)
 
@@ -96,7 +96,7 @@ class WorkQueue(Generic[K]):
         """``workers`` is how many take keys at once, ``most`` how many of one namespace; ``namespace_of`` tells whose a
         key is."""
         self._waiting: dict[K, _Waiting] = {}
-        self._turns: Turns[K] = Turns(len(Priority), workers, most)
+        self._order: FairOrder[K] = FairOrder(len(Priority), workers, most)
         self._namespace_of = namespace_of
         self._active: set[K] = set()
         self._timers: dict[K, asyncio.TimerHandle] = {}
@@ -156,7 +156,7 @@ class WorkQueue(Generic[K]):
         """Drop the key's timer and its wait: the object is gone."""
         self.unschedule(key)
         self._waiting.pop(key, None)
-        self._turns.drop(key)
+        self._order.drop(key)
 
     async def get(self) -> tuple[K, tuple[Trigger, ...], float]:
         """The most urgent key, why it waited and for how many seconds; call :meth:`done` afterwards.
@@ -164,7 +164,7 @@ class WorkQueue(Generic[K]):
         Raises :class:`asyncio.CancelledError` when the waiting task is cancelled; the key stays queued.
         """
         while True:
-            key = self._turns.take()
+            key = self._order.take()
             if key is not None:
                 entry = self._waiting.pop(key)
                 self._active.add(key)
@@ -177,7 +177,7 @@ class WorkQueue(Generic[K]):
         """The worker is finished with the key; what came for it meanwhile is queued now."""
         if key in self._active:
             self._active.discard(key)
-            self._turns.release(self._namespace_of(key))
+            self._order.release(self._namespace_of(key))
             # A key of its namespace may go now, even where nothing new came.
             self._wakeup.set()
         entry = self._waiting.get(key)
@@ -191,12 +191,12 @@ class WorkQueue(Generic[K]):
             handle.cancel()
         self._timers.clear()
         self._waiting.clear()
-        self._turns.clear()
+        self._order.clear()
 
     def _fire(self, key: K, trigger: Trigger) -> None:
         self._timers.pop(key, None)
         self.add(key, trigger)
 
     def _put(self, key: K, priority: Priority) -> None:
-        self._turns.put(key, self._namespace_of(key), priority)
+        self._order.put(key, self._namespace_of(key), priority)
         self._wakeup.set()

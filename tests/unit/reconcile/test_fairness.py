@@ -6,66 +6,66 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate.api import ObjectKey
+from headgate.reconcile.fairness import FairOrder
 from headgate.reconcile.queue import MOST_TRIGGERS, Depth, Priority, Trigger, WorkQueue
-from headgate.reconcile.turns import Turns
 
 
-def put(turns: Turns[str], *keys: str, urgency: int = 1) -> None:
+def put(order: FairOrder[str], *keys: str, urgency: int = 1) -> None:
     """Keys are named namespace/name."""
     for key in keys:
-        turns.put(key, key.partition("/")[0], urgency)
+        order.put(key, key.partition("/")[0], urgency)
 
 
-def served(turns: Turns[str], count: int) -> list[str]:
+def served(order: FairOrder[str], count: int) -> list[str]:
     """The next keys, each worked off at once."""
     out = []
     for _ in range(count):
-        key = turns.take()
+        key = order.take()
         if key is not None:
             out.append(key)
-            turns.release(key.partition("/")[0])
+            order.release(key.partition("/")[0])
     return out
 
 
 def test_namespaces_take_turns() -> None:
-    turns: Turns[str] = Turns(4, 8)
-    put(turns, *(f"a/{i}" for i in range(5_000)))
-    put(turns, "b/0", "b/1", "c/0")
-    assert served(turns, 6) == ["a/0", "b/0", "c/0", "a/1", "b/1", "a/2"]
+    order: FairOrder[str] = FairOrder(4, 8)
+    put(order, *(f"a/{i}" for i in range(5_000)))
+    put(order, "b/0", "b/1", "c/0")
+    assert served(order, 6) == ["a/0", "b/0", "c/0", "a/1", "b/1", "a/2"]
 
 
 def test_within_a_namespace_the_most_urgent_and_the_oldest_go_first() -> None:
-    turns: Turns[str] = Turns(4, 8)
-    put(turns, "a/0", "a/1", urgency=3)
-    put(turns, "a/2", urgency=2)
-    put(turns, "a/1", urgency=0)
-    turns.drop("a/3")
-    assert served(turns, 9) == ["a/1", "a/2", "a/0"]
+    order: FairOrder[str] = FairOrder(4, 8)
+    put(order, "a/0", "a/1", urgency=3)
+    put(order, "a/2", urgency=2)
+    put(order, "a/1", urgency=0)
+    order.drop("a/3")
+    assert served(order, 9) == ["a/1", "a/2", "a/0"]
 
 
 def test_a_namespace_alone_has_all_workers_until_there_is_another() -> None:
-    turns: Turns[str] = Turns(4, 4)
-    put(turns, *(f"a/{i}" for i in range(9)))
-    assert [turns.take() for _ in range(5)] == ["a/0", "a/1", "a/2", "a/3", None]
-    put(turns, "b/0")
-    assert turns.take() is None
-    turns.release("a")
-    assert turns.take() == "b/0"
-    turns.release("b")
+    order: FairOrder[str] = FairOrder(4, 4)
+    put(order, *(f"a/{i}" for i in range(9)))
+    assert [order.take() for _ in range(5)] == ["a/0", "a/1", "a/2", "a/3", None]
+    put(order, "b/0")
+    assert order.take() is None
+    order.release("a")
+    assert order.take() == "b/0"
+    order.release("b")
     # From now on one worker is kept for whoever has none.
-    assert turns.take() is None
-    turns.release("a")
-    assert turns.take() == "a/4"
-    assert turns.take() is None
-    put(turns, "c/0")
-    assert turns.take() == "c/0"
+    assert order.take() is None
+    order.release("a")
+    assert order.take() == "a/4"
+    assert order.take() is None
+    put(order, "c/0")
+    assert order.take() == "c/0"
 
 
 def test_urgency_counts_up_to_a_fair_share() -> None:
-    turns: Turns[str] = Turns(4, 8)
-    put(turns, *(f"a/{i}" for i in range(100)), urgency=0)
-    put(turns, *(f"b/{i}" for i in range(100)), urgency=3)
-    taken = [key for _ in range(8) if (key := turns.take())]
+    order: FairOrder[str] = FairOrder(4, 8)
+    put(order, *(f"a/{i}" for i in range(100)), urgency=0)
+    put(order, *(f"b/{i}" for i in range(100)), urgency=3)
+    taken = [key for _ in range(8) if (key := order.take())]
     assert [key[0] for key in taken].count("a") == 4
     # The last is kept for whoever has none.
     assert [key[0] for key in taken].count("b") == 3
@@ -87,23 +87,23 @@ def test_urgency_counts_up_to_a_fair_share() -> None:
 def test_nothing_is_lost_and_no_worker_idles_for_nothing(
     steps: list[tuple[str, str, int, int]], workers: int
 ) -> None:
-    turns: Turns[str] = Turns(4, workers)
+    order: FairOrder[str] = FairOrder(4, workers)
     waiting: dict[str, int] = {}
     busy: list[str] = []
     known: set[str] = set()
     for what, namespace, name, urgency in steps:
         key = f"{namespace}/{name}"
         if what == "put" and key not in busy:
-            put(turns, key, urgency=urgency)
+            put(order, key, urgency=urgency)
             waiting[key] = urgency
             known.add(namespace)
         elif what == "drop":
-            turns.drop(key)
+            order.drop(key)
             waiting.pop(key, None)
         elif what == "release" and busy:
-            turns.release(busy.pop(0)[0])
+            order.release(busy.pop(0)[0])
         elif what == "take":
-            taken = turns.take()
+            taken = order.take()
             free = workers - len(busy)
             if taken is None:
                 held = {b[0] for b in busy}
@@ -141,11 +141,11 @@ async def test_what_happened_to_a_key_is_remembered_up_to_a_bound() -> None:
 
 
 def test_no_namespace_has_more_than_the_most() -> None:
-    turns: Turns[str] = Turns(4, 8, most=2)
+    order: FairOrder[str] = FairOrder(4, 8, most=2)
     for n in range(5):
-        turns.put(f"a{n}", "a", 0)
-    assert [turns.take() for _ in range(3)] == ["a0", "a1", None]
-    turns.put("b0", "b", 3)
-    assert turns.take() == "b0"
-    turns.release("a")
-    assert turns.take() == "a2"
+        order.put(f"a{n}", "a", 0)
+    assert [order.take() for _ in range(3)] == ["a0", "a1", None]
+    order.put("b0", "b", 3)
+    assert order.take() == "b0"
+    order.release("a")
+    assert order.take() == "a2"

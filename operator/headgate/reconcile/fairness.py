@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 K = TypeVar("K", bound=Hashable)
 
 
-class Turns(Generic[K]):
+class FairOrder(Generic[K]):
     """Keys that wait, by urgency (0 first) and namespace, and how many of each namespace are with workers."""
 
     def __init__(self, urgencies: int, workers: int, most: int | None = None) -> None:
