@@ -91,18 +91,3 @@ def test_a_source_on_a_silent_server_can_be_mended_and_deleted(area: Area, silen
     area.change("wrong", {"url": area.url}, SOURCE)
     area.ready("wrong", kind=SOURCE)
     area.delete("gone", SOURCE)
-
-
-def test_a_base_on_a_silent_server_holds_up_no_other_build(area: Area, silent: Silent) -> None:
-    names = [f"slow{n}" for n in range(8)]
-    base = f"http://127.0.0.1:{silent.port}/base.git?ref=main&timeout=120s"
-    files = {f"{name}/kustomization.yaml": kustomization(base) for name in names}
-    area.commit(files | {"apps/kustomization.yaml": kustomization("a.yaml"), "apps/a.yaml": config_map("a")})
-    area.source()
-    for name in names:
-        area.kustomization(name)
-    until("the builds wait for the base", lambda: bool(silent.held))
-    area.kustomization("apps")
-    area.ready("apps")
-    for name in names:
-        assert condition(area.get(name)).get("status") != "False"

@@ -18,6 +18,7 @@ import os
 import re
 import shutil
 import threading
+import uuid
 from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
@@ -33,6 +34,8 @@ SCRATCH = "refs/headgate-fetch"
 """Below it, whatever a fetch needs a name for; gone when the fetch has ended."""
 MODULES = "headgate-modules"
 """The folder inside a repository that holds the caches of its submodules."""
+GONE = ".gone-"
+"""What the folder of a deleted source is called until all in it is deleted; no namespace is named so."""
 MAX_PACKS = 24
 MAX_PACK_BYTES = 256 << 20
 """Bytes by which the packs may grow beyond twice what was needed when they were last put together."""
@@ -261,6 +264,8 @@ class Caches:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        for gone in root.glob(f"{GONE}*"):
+            shutil.rmtree(gone, ignore_errors=True)
         self._lock = threading.Lock()
         self._open: dict[tuple[str, str], BareCache] = {}
 
@@ -283,9 +288,13 @@ class Caches:
     def drop(self, namespace: str, name: str) -> None:
         """Delete the caches of a source that is gone."""
         folder = self._folder(namespace, name)
+        gone = self._root / f"{GONE}{uuid.uuid4().hex}"
         with self._lock:
             self._open.pop((namespace, name), None)
-            shutil.rmtree(folder, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                folder.rename(gone)
+        # Takes its time, in which others open theirs.
+        shutil.rmtree(gone, ignore_errors=True)
 
     def _folder(self, namespace: str, name: str) -> Path:
         for part in (namespace, name):

@@ -35,6 +35,7 @@ from headgate.kube.errors import (
     from_status,
 )
 from headgate.kube.kept import Kept
+from headgate.kube.resolver import PooledResolver
 from headgate.peers import PeerRules
 
 MAX_IN_FLIGHT = 48
@@ -114,6 +115,7 @@ class Transport:
             connector=aiohttp.TCPConnector(
                 ssl=endpoint.tls if endpoint.tls is not None else True,
                 limit=0,
+                resolver=PooledResolver(),
                 keepalive_timeout=75,
                 socket_factory=peers.socket_factory(tls=_is_https(endpoint)) if peers is not None else None,
             ),

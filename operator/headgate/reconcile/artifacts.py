@@ -23,6 +23,7 @@ from yarl import URL
 from headgate.api.source import Artifact
 from headgate.causes import network_cause
 from headgate.git.tartree import ArchiveInvalid, ArchiveLimits, TarTree
+from headgate.kube.resolver import PooledResolver
 from headgate.pools import STORAGE
 from headgate.reconcile.store import SourceKey
 
@@ -124,7 +125,12 @@ class ArtifactFetcher:
 
     async def _download(self, namespace: str, url: URL, file: IO[bytes], digest: Any) -> None:
         if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=TIMEOUT, trust_env=True, auto_decompress=False)
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(resolver=PooledResolver()),
+                timeout=TIMEOUT,
+                trust_env=True,
+                auto_decompress=False,
+            )
         try:
             async with self._session.get(url, headers=HEADERS, max_redirects=MAX_REDIRECTS) as response:
                 _judge(response, url)

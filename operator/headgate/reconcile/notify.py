@@ -15,6 +15,7 @@ from typing import Any
 
 import aiohttp
 
+from headgate.kube.resolver import PooledResolver
 from headgate.reconcile.backlog import Backlog
 
 Obj = dict[str, Any]
@@ -48,7 +49,9 @@ class Notifier:
     async def run(self) -> None:
         """Post until cancelled."""
         timeout = aiohttp.ClientTimeout(total=TIMEOUT)
-        async with aiohttp.ClientSession(timeout=timeout) as session:
+        async with aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(resolver=PooledResolver()), timeout=timeout
+        ) as session:
             while True:
                 await self._deliver(session, await self._backlog.take())
 

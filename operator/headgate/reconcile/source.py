@@ -20,13 +20,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from headgate.api import GitRepository, InvalidSpec, ObjectKey, labels, reasons
-from headgate.git.cache import Caches
+from headgate.git.cache import BareCache, Caches
 from headgate.git.client import Remote
 from headgate.git.errors import AuthenticationFailed, GitCancelled, GitError, StorageError
 from headgate.git.limits import TreeLimits
 from headgate.git.process import Cancellation
 from headgate.git.reflists import Asking, RefLists
-from headgate.git.refs import Reference
+from headgate.git.refs import Reference, Resolved
 from headgate.git.storage import ArtifactStorage
 from headgate.git.url import RemoteUrl
 from headgate.kube import Client
@@ -141,7 +141,7 @@ class SourceReconciler:
         source_key = SourceKey(GIT_REPOSITORY, key.namespace, key.name)
         obj = self._store.source(source_key)
         if obj is None:
-            self._forget(source_key)
+            await self._forget(source_key)
             self._backoff.reset(key)
             return GONE
         if obj["metadata"].get("deletionTimestamp"):
@@ -293,10 +293,11 @@ class SourceReconciler:
         if included and not same_artifacts(included, plan.included):
             message = "included artifacts differ from last observed includes"
             self._report.outdated(session, reasons.INCLUDE_CHANGE, message)
-        commits = self.caches.open(key.namespace, key.name, str(remote.url))
         ref = spec.ref
         wanted = Reference(ref.branch, ref.tag, ref.semver, ref.name, ref.commit) if ref else Reference()
-        resolved = await NETWORK.run(key.namespace, remote.timed, remote.resolve, wanted, commits, asking)
+        commits, resolved = await NETWORK.run(
+            key.namespace, remote.timed, self._resolve, key, remote, wanted, asking
+        )
         artifact = status.get("artifact")
         unchanged = (
             artifact is not None
@@ -363,6 +364,13 @@ class SourceReconciler:
             self._report.tell(session, NORMAL, reasons.SUCCEEDED, message)
         await self._collect(session, source.key)
         return outcome
+
+    def _resolve(
+        self, key: SourceKey, remote: Remote, wanted: Reference, asking: Asking
+    ) -> tuple[BareCache, Resolved]:
+        """The source's cache, and what the reference names now. Blocks."""
+        commits = self.caches.open(key.namespace, key.name, str(remote.url))
+        return commits, remote.resolve(wanted, commits, asking)
 
     async def _collect(self, session: StatusSession, key: ObjectKey) -> None:
         """Delete artifacts past retention.
@@ -436,7 +444,7 @@ class SourceReconciler:
         self._available(key)
 
     async def _finalize(self, key: SourceKey, obj: Obj) -> Outcome:
-        self._forget(key)
+        await self._forget(key)
         session = StatusSession(self._client, obj, manager=COMPONENT, written=self._written)
         try:
             existed = await STORAGE.run(key.namespace, self._artifacts.remove_all, key.namespace, key.name)
@@ -457,9 +465,9 @@ class SourceReconciler:
         await finalizers.remove(self._client, obj, COMPONENT)
         return NOTHING_MORE
 
-    def _forget(self, key: SourceKey) -> None:
+    async def _forget(self, key: SourceKey) -> None:
         self._trees.drop(key)
-        self.caches.drop(key.namespace, key.name)
+        await STORAGE.run(key.namespace, self.caches.drop, key.namespace, key.name)
         self._inputs.forget(key.object)
         self._asked_for.pop(key.object, None)
         self._uncollected.discard(key.object)
