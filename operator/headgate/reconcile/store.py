@@ -131,13 +131,14 @@ class Store:
         old = self._kustomizations.get(key)
         if old is not None and not _newer(obj, old):
             return False
-        self._kustomizations[key] = obj
         if old is None or not _same_spec(obj, old):
             self._source.put(key, _found(lambda: [source_of(obj)]))
             self._depends.put(key, self._listed(obj, dependencies_of))
             self._judges.put(key, self._listed(obj, _judged))
             self._uses.put(key, self._listed(obj, self._references))
         self.on_kustomization(key, old, obj)
+        # Last, so that what breaks off is done when the object comes again.
+        self._kustomizations[key] = obj
         return True
 
     def put_source(self, obj: Obj) -> bool:
@@ -147,21 +148,23 @@ class Store:
         old = self._sources.get(key)
         if old is not None and not _newer(obj, old):
             return False
-        self._sources[key] = obj
         if key.kind == GIT_REPOSITORY and (old is None or not _same_spec(obj, old)):
             self._includes.put(key, self._listed(obj, included_sources))
             self._source_uses.put(key, self._listed(obj, self._source_references))
+        self._sources[key] = obj
         return True
 
     def drop_kustomization(self, key: ObjectKey) -> None:
         self._check_thread()
-        old = self._kustomizations.pop(key, None)
+        old = self._kustomizations.get(key)
+        if old is None:
+            return
         self._source.drop(key)
         self._depends.drop(key)
         self._judges.drop(key)
         self._uses.drop(key)
-        if old is not None:
-            self.on_kustomization(key, old, None)
+        self.on_kustomization(key, old, None)
+        del self._kustomizations[key]
 
     def drop_source(self, key: SourceKey) -> None:
         self._check_thread()

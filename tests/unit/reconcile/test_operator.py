@@ -270,3 +270,19 @@ async def test_references_are_looked_at_when_a_spec_changes_and_up_to_a_bound() 
     longer["metadata"]["generation"] = 2
     store.put_kustomization(longer)
     assert store.dependents(key) == []
+
+
+async def test_an_object_that_could_not_be_taken_in_is_taken_in_when_it_comes_again() -> None:
+    store, told = Store(), list[bool]()
+
+    def fail_once(key: ObjectKey, old: Obj | None, new: Obj | None) -> None:
+        told.append(old is None)
+        if len(told) == 1:
+            raise RuntimeError("not now")
+
+    store.on_kustomization = fail_once
+    obj = kustomization("apps", 1)
+    with pytest.raises(RuntimeError):
+        store.put_kustomization(obj)
+    assert store.put_kustomization(obj)
+    assert told == [True, True]
