@@ -37,6 +37,8 @@ _log = logging.getLogger("headgate.live")
 
 SINGLE_WATCHES_EACH: Final = 20
 """Objects that are watched on their own for the sake of one follower; more are looked at now and then."""
+READS: Final = 16
+"""Reads of objects of one cluster that are waited for, at once."""
 LOST: Final = "it was deleted, or lost its owner labels"
 """What is told of an object that the watch of its kind shows no more."""
 SYNC_PATIENCE: Final = 5.0
@@ -80,6 +82,8 @@ class LiveObjects:
         self._client, self._known = client, known
         self._on_change, self._on_drift = on_change, on_drift
         self._single_watches = single_watches
+        self.reads = asyncio.Semaphore(READS)
+        """For reads of objects that are waited for: those of all who wait, together."""
         self._objects: dict[ObjectRef, Obj] = {}
         self._watches: dict[_Scope, _Watch] = {}
         self._followers: defaultdict[ObjectRef, set[ObjectKey]] = defaultdict(set)

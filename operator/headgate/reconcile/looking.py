@@ -186,7 +186,8 @@ class Looks:
         look.health = _UNKNOWN
         self._over.pop(ref, None)
         try:
-            obj = await self._sight.read(ref)
+            async with self._live.reads:
+                obj = await self._sight.read(ref)
         except Forbidden as error:
             if self._sight.is_limited:
                 raise NoSight(f"{ref} {error.message}") from error

@@ -45,6 +45,20 @@ def test_the_path_is_flux_s() -> None:
         ),
         ({"resources": [{**SOURCE, "name": "*"}]}, r"resources\[0\].matchLabels: must be set"),
         ({"interval": "soon"}, "spec.interval"),
+        *(
+            (
+                {"resources": [{"kind": "Kustomization", "apiVersion": version, "name": "a"}]},
+                "must be one of Flux's",
+            )
+            for version in (
+                "v1",
+                "apps/v1",
+                "evil.test/v1",
+                "fluxcd.io.evil.test/v1",
+                "evilfluxcd.io/v1",
+                "fluxcd.io/v1",
+            )
+        ),
     ],
 )
 def test_what_cannot_be_used_is_named(spec: Obj, told: str) -> None:
