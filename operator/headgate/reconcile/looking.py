@@ -33,6 +33,8 @@ PAUSES: Final = (0.0, 0.1, 0.2, 0.5, 1.0)
 """Seconds between the first looks at an object that keeps changing, and between all further ones."""
 PASS: Final = 10.0
 """Seconds after which a round of reads ends, with what is known by then."""
+PASS_EACH: Final = 0.02
+"""Seconds more for each object of the round."""
 
 _UNKNOWN: Final = Health(HealthStatus.UNKNOWN, "its state is not known yet")
 _GONE: Final = Health(HealthStatus.NOT_FOUND, "no such object")
@@ -169,7 +171,7 @@ class Looks:
                     refused.append(error)
 
         with suppress(TimeoutError):
-            async with asyncio.timeout(PASS):
+            async with asyncio.timeout(PASS + PASS_EACH * len(refs)):
                 await asyncio.gather(*(worker() for _ in range(min(AT_ONCE, len(refs)))))
         for ref in refs:
             look = self._looks[ref]
