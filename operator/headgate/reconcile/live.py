@@ -16,24 +16,21 @@ given on a state older than the last apply.
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any, Final
 
 from headgate.api import ObjectKey, labels
 from headgate.apply import KnownObjects, News, Owner
 from headgate.apply.options import FIELD_MANAGER
 from headgate.health import essence
-from headgate.kube import Client, ObjectRef, Reflector
+from headgate.kube import Client, ObjectRef
 from headgate.kube.refs import ref_of
 from headgate.reconcile.drift import describe
+from headgate.reconcile.watches import Scope, Watches, as_number, trace, version_of
 
 Obj = dict[str, Any]
-
-_log = logging.getLogger("headgate.live")
 
 SINGLE_WATCHES_EACH: Final = 20
 """Objects that are watched on their own for the sake of one follower; more are looked at now and then."""
@@ -43,23 +40,6 @@ LOST: Final = "it was deleted, or lost its owner labels"
 """What is told of an object that the watch of its kind shows no more."""
 SYNC_PATIENCE: Final = 5.0
 """Seconds after which a watch that has not told anything yet is not counted on."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Scope:
-    """What one watch covers."""
-
-    api_version: str
-    kind: str
-    only: ObjectRef | None = None
-    """A single object, watched by name; None: all that carry an owner label."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Watch:
-    reflector: Reflector[Obj]
-    task: asyncio.Task[None]
-    started: float
 
 
 class LiveObjects:
@@ -85,11 +65,17 @@ class LiveObjects:
         self.reads = asyncio.Semaphore(READS)
         """For reads of objects that are waited for: those of all who wait, together."""
         self._objects: dict[ObjectRef, Obj] = {}
-        self._watches: dict[_Scope, _Watch] = {}
+        self._watches = Watches(
+            client,
+            project=self._take_in,
+            changed=self._changed,
+            touched=self._tell,
+            synced=self._synced,
+        )
         self._followers: defaultdict[ObjectRef, set[ObjectKey]] = defaultdict(set)
         self._followed: dict[ObjectKey, frozenset[ObjectRef]] = {}
-        self._applied: dict[ObjectKey, frozenset[_Scope]] = {}
-        self._appliers: defaultdict[_Scope, set[ObjectKey]] = defaultdict(set)
+        self._applied: dict[ObjectKey, frozenset[Scope]] = {}
+        self._appliers: defaultdict[Scope, set[ObjectKey]] = defaultdict(set)
 
     # Who needs what.
 
@@ -97,18 +83,18 @@ class LiveObjects:
         """Keep in view, from now on, all that is known to be applied by the Kustomization, and no more for its sake."""
         owned = self._known.owned(self._client.cluster, Owner(key.name, key.namespace))
         kinds = {(ref.api_version, ref.kind) for ref in owned}
-        wanted = frozenset(_Scope(api_version, kind) for api_version, kind in kinds)
+        wanted = frozenset(Scope(api_version, kind) for api_version, kind in kinds)
         before = self._applied.pop(key, frozenset())
         if wanted:
             self._applied[key] = wanted
         for scope in wanted - before:
             self._appliers[scope].add(key)
-            self._start(scope)
+            self._watches.start(scope)
         for scope in before - wanted:
             self._appliers[scope].discard(key)
             if not self._appliers[scope]:
                 del self._appliers[scope]
-                self._stop(scope)
+                self._stop_kind(scope)
 
     def follow(self, key: ObjectKey, refs: Iterable[ObjectRef]) -> None:
         """Wake ``key`` whenever a watch tells that one of these objects changed, in place of those before."""
@@ -119,10 +105,14 @@ class LiveObjects:
 
     def look_closer(self, ref: ObjectRef) -> None:
         """Watch an object that is followed and exists, or may come to exist, on its own, if no other watch shows it."""
-        if ref not in self._followers or self.sees(ref) or len(self._singles()) >= self._single_watches:
+        if (
+            ref not in self._followers
+            or self.sees(ref)
+            or len(self._watches.singles()) >= self._single_watches
+        ):
             return
         if any(self._singles_of(key) < SINGLE_WATCHES_EACH for key in self._followers[ref]):
-            self._start(_Scope(ref.api_version, ref.kind, ref))
+            self._watches.start(Scope.of_one(ref))
 
     def unfollow(self, key: ObjectKey) -> None:
         """Stop waking ``key``."""
@@ -130,7 +120,7 @@ class LiveObjects:
             self._followers[ref].discard(key)
             if not self._followers[ref]:
                 del self._followers[ref]
-                self._stop(_Scope(ref.api_version, ref.kind, ref))
+                self._watches.stop(Scope.of_one(ref))
                 self._let_go(ref)
 
     def release(self, key: ObjectKey) -> None:
@@ -156,28 +146,28 @@ class LiveObjects:
 
     def sees(self, ref: ObjectRef) -> bool:
         """Whether the next change of the object will be told by a watch."""
-        single = self._watches.get(_Scope(ref.api_version, ref.kind, ref))
-        if single is not None and single.reflector.synced.is_set():
+        single = self._watches.get(Scope.of_one(ref))
+        if single is not None and single.is_synced:
             return True
-        kind = self._watches.get(_Scope(ref.api_version, ref.kind))
+        kind = self._watches.get(Scope.of_kind(ref))
         if kind is None:
             return False
-        if kind.reflector.synced.is_set():
+        if kind.is_synced:
             return kind.reflector.get(ref) is not None or self._is_labelled(ref)
         return self._is_labelled(ref) and time.monotonic() - kind.started < SYNC_PATIENCE
 
     def is_synced(self, ref: ObjectRef) -> bool:
         """Whether the watch of the object's kind has told all there is."""
-        kind = self._watches.get(_Scope(ref.api_version, ref.kind))
-        return kind is not None and kind.reflector.synced.is_set()
+        kind = self._watches.get(Scope.of_kind(ref))
+        return kind is not None and kind.is_synced
 
     def is_newer(self, ref: ObjectRef, version: str) -> bool:
         """Whether a watch has told of another state than this resource version (empty: that it is not there)."""
-        single = self._watches.get(_Scope(ref.api_version, ref.kind, ref))
-        kind = self._watches.get(_Scope(ref.api_version, ref.kind))
+        single = self._watches.get(Scope.of_one(ref))
+        kind = self._watches.get(Scope.of_kind(ref))
         shown = [self._objects.get(ref), kind.reflector.get(ref) if kind is not None else None]
         shown += [kept for _, kept in single.reflector.items()] if single is not None else []
-        versions = [_version(obj) for obj in shown if obj is not None]
+        versions = [version_of(obj) for obj in shown if obj is not None]
         if not version or not versions:
             return bool(version) != bool(versions)
         return max(versions) > as_number(version)
@@ -196,64 +186,22 @@ class LiveObjects:
 
     async def close(self) -> None:
         """Stop all watches."""
-        tasks = [w.task for w in self._watches.values()]
-        self._watches.clear()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._watches.close()
 
     # Watches.
 
-    def _singles(self) -> list[_Scope]:
-        return [scope for scope in self._watches if scope.only is not None]
-
     def _singles_of(self, key: ObjectKey) -> int:
         refs = self._followed.get(key, frozenset())
-        return sum(1 for scope in self._singles() if scope.only in refs)
+        return sum(1 for ref in self._watches.singles() if ref in refs)
 
-    def _start(self, scope: _Scope) -> None:
-        if scope in self._watches:
-            return
-        only = scope.only
-        reflector: Reflector[Obj] = Reflector(
-            self._client,
-            scope.api_version,
-            scope.kind,
-            project=_trace if only else self._take_in,
-            on_change=self._changed if only is None else self._single_changed(only),
-            namespace=only.namespace or None if only else None,
-            label_selector=None if only else labels.OWNER_NAME,
-            field_selector=f"metadata.name={only.name}" if only else None,
-        )
-        task = asyncio.get_running_loop().create_task(self._mirror(scope, reflector))
-        self._watches[scope] = _Watch(reflector, task, time.monotonic())
-
-    def _stop(self, scope: _Scope) -> None:
-        watch = self._watches.pop(scope, None)
-        if watch is None:
-            return
-        watch.task.cancel()
-        if scope.only is None:
-            for ref in [
-                r for r in self._objects if (r.api_version, r.kind) == (scope.api_version, scope.kind)
-            ]:
+    def _stop_kind(self, scope: Scope) -> None:
+        if self._watches.stop(scope):
+            for ref in [r for r in self._objects if scope.covers(r)]:
                 self._let_go(ref)
 
-    async def _mirror(self, scope: _Scope, reflector: Reflector[Obj]) -> None:
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(reflector.run())
-                await reflector.synced.wait()
-                for ref in [r for r in self._followers if _is_within(r, scope)]:
-                    self._tell(ref)
-        except Exception:
-            # An API server that speaks otherwise than others. What it was to show is looked at now and then.
-            _log.exception(
-                "the watch of %s %s on %s ended", scope.api_version, scope.kind, self._client.cluster
-            )
-            watch = self._watches.get(scope)
-            if watch is not None and watch.reflector is reflector:
-                del self._watches[scope]
+    def _synced(self, scope: Scope) -> None:
+        for ref in [r for r in self._followers if scope.covers(r)]:
+            self._tell(ref)
 
     def _take_in(self, obj: Obj) -> Obj:
         """A labelled object, whole: is it still as we applied it? Of a stranger's nothing is kept."""
@@ -262,7 +210,7 @@ class LiveObjects:
         if news is News.DRIFTED:
             owner = self._owner(ref)
             self._drifted(ref, owner, describe(obj, FIELD_MANAGER, owner))
-        return _trace(obj) if news is News.STRANGER and ref not in self._followers else essence(obj)
+        return trace(obj) if news is News.STRANGER and ref not in self._followers else essence(obj)
 
     def _owner(self, ref: ObjectRef) -> Owner | None:
         known = self._known.get(self._client.cluster, ref)
@@ -271,10 +219,6 @@ class LiveObjects:
     def _drifted(self, ref: ObjectRef, owner: Owner | None, what: str) -> None:
         if owner is not None:
             self._on_drift(ObjectKey(owner.namespace, owner.name), ref, what)
-
-    def _single_changed(self, ref: ObjectRef) -> Callable[[ObjectRef, Obj | None, Obj | None], None]:
-        # The API server may call it otherwise than whoever follows it: what lives in no namespace, named with one.
-        return lambda _, old, new: self._tell(ref)
 
     def _changed(self, ref: ObjectRef, old: Obj | None, new: Obj | None) -> None:
         if new is not None:
@@ -306,13 +250,13 @@ class LiveObjects:
         return obj is not None and labels.OWNER_NAME in (obj["metadata"].get("labels") or {})
 
     def _let_go(self, ref: ObjectRef) -> None:
-        kind = _Scope(ref.api_version, ref.kind)
+        kind = Scope.of_kind(ref)
         if ref in self._objects and not (self._is_kept(ref) and kind in self._watches):
             del self._objects[ref]
 
     def _put(self, ref: ObjectRef, obj: Obj) -> None:
         present = self._objects.get(ref)
-        if present is not None and _version(present) >= _version(obj):
+        if present is not None and version_of(present) >= version_of(obj):
             return
         self._objects[ref] = obj
         self._tell(ref)
@@ -320,24 +264,3 @@ class LiveObjects:
     def _tell(self, ref: ObjectRef) -> None:
         for key in tuple(self._followers.get(ref, ())):
             self._on_change(key, ref)
-
-
-def _is_within(ref: ObjectRef, scope: _Scope) -> bool:
-    if scope.only is not None:
-        return ref == scope.only
-    return (ref.api_version, ref.kind) == (scope.api_version, scope.kind)
-
-
-def _trace(obj: Obj) -> Obj:
-    """So much of an object as tells that it changed."""
-    meta = obj["metadata"]
-    return {"metadata": {"uid": meta["uid"], "resourceVersion": meta["resourceVersion"]}}
-
-
-def _version(obj: Obj) -> int:
-    return as_number(str(obj["metadata"]["resourceVersion"]))
-
-
-def as_number(version: str) -> int:
-    """A resource version as they compare (KEP-5504); 0 for what is none."""
-    return int(version) if version.isdecimal() and len(version) < 40 else 0
