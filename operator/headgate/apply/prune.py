@@ -88,7 +88,11 @@ async def delete_all(
 
     async def work(ref: ObjectRef) -> None:
         async with slots:
-            await run.delete(ref)
+            try:
+                await run.delete(ref)
+            except Exception as error:
+                error.add_note(str(ref))
+                raise
 
     for _, group in groupby(ordered, key=lambda r: rank(r.kind)):
         await asyncio.gather(*(work(ref) for ref in group))
