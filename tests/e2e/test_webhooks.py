@@ -22,6 +22,7 @@ from controlplane import start
 from controlplane.ports import LOOPBACK, free_ports
 from controlplane.rest import Rest
 from sandbox import operator
+from tests.support.apiproxy import RecordingProxy
 from tests.support.area import Area, area_name, served_folder
 from tests.support.cluster import SOURCE, Api, condition, until
 from tests.support.gitserver import GitHttpServer
@@ -42,8 +43,17 @@ REQUESTED_AT = "reconcile.fluxcd.io/requestedAt"
 class Ground:
     """The cluster, and where the operator takes webhooks."""
 
-    def __init__(self, api: Api, server: GitHttpServer, running: operator.Operator, address: str) -> None:
+    def __init__(
+        self,
+        api: Api,
+        server: GitHttpServer,
+        running: operator.Operator,
+        address: str,
+        proxy: RecordingProxy,
+    ) -> None:
         self.api, self.server, self.running, self.address = api, server, running, address
+        self.proxy = proxy
+        """Between the operator and the API server."""
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +68,11 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
         api = Api(Rest.connect(cluster.kubeconfig))
         with installed(api, overlay):
             account = as_service_account(cluster, api, folder)
-            with operator.running(account, folder, [f"--webhook-addr={address}"]) as running:
-                yield Ground(api, server, running, f"http://{address}")
+            with (
+                RecordingProxy(account) as proxy,
+                operator.running(proxy.kubeconfig(folder), folder, [f"--webhook-addr={address}"]) as running,
+            ):
+                yield Ground(api, server, running, f"http://{address}", proxy)
 
 
 def relative(name: str, start: Path) -> str:
@@ -283,3 +296,17 @@ def test_nothing_was_forbidden_and_no_token_told(ground: Ground) -> None:
     assert TOKEN not in log
     assert hashlib.sha256(TOKEN.encode()).hexdigest() not in log
     assert [line for line in log.splitlines() if "forbidden" in line.lower() or "Traceback" in line] == []
+
+
+def test_an_unexpected_error_is_told_and_the_look_repeated(ground: Ground, area: Area) -> None:
+    """The last of all, as it leaves a trace in the log."""
+    area.secret("token", {"token": TOKEN})
+    status = area.api.path(API, KIND, area.namespace, "hook") + "/status"
+    nonsense = 200, b'{"kind": "Nothing", "metadata": 5}'
+    ground.proxy.instead = lambda method, path: nonsense if method == "PATCH" and path == status else None
+    receiver(area, "hook", "generic", ready=False)
+    says = "^reconciling the Receiver failed: unexpected error: TypeError"
+    event = area.event("hook", says, kind=KIND, type="Warning", reason="Failed")
+    assert TOKEN not in event["message"]
+    ground.proxy.instead = lambda method, path: None
+    until("it is Ready all the same", lambda: when(area, "hook", "True"))
