@@ -135,8 +135,10 @@ class Looks:
         if self._expressions is not None and self._expressions.cover(ref.api_version, ref.kind):
             return False
         obj = self._live.state(ref)
-        uid = self._uids.get(ref)
-        return obj is not None and uid is not None and obj["metadata"]["uid"] == uid and self._live.sees(ref)
+        if obj is None or obj["metadata"]["uid"] != self._uids.get(ref) or not self._live.sees(ref):
+            return False
+        # A change may have come before the answer to the apply that made the object one to keep.
+        return not self._live.is_newer(ref, str(obj["metadata"]["resourceVersion"]))
 
     def _must_confirm(self, ref: ObjectRef, failed: bool) -> bool:
         if failed:

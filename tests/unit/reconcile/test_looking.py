@@ -227,3 +227,19 @@ async def test_a_state_that_a_watch_showed_is_judged_once(
     await looks.refresh()
     assert [looks.health(ref).status for ref in refs] == [HealthStatus.CURRENT] * 50
     assert judged == ["own-7"]
+
+
+async def test_a_change_that_was_told_before_the_answer_to_the_apply_counts(world: World) -> None:
+    sight = world.sight()
+    await world.apply(sight, ObjectRef(OWN.api_version, OWN.kind, "other", "team"))
+    await settled(lambda: world.live.is_synced(OWN))
+    labels = {f"{GROUP}/name": KEY.name, f"{GROUP}/namespace": KEY.namespace}
+    world.api.put(OWN, labels=labels, status={"conditions": [{"type": "Ready", "status": "False"}]})
+    answer = await sight.client.get(OWN)
+    world.api.put(OWN, labels=labels, status={"conditions": [{"type": "Ready", "status": "True"}]})
+    await settled(lambda: world.live.is_newer(OWN, answer["metadata"]["resourceVersion"]))
+    world.known.record(MemoryApi.cluster, OWN, b"d", answer, owner=Owner(KEY.name, KEY.namespace))
+    world.live.observe(answer)
+    looks = world.looks(sight, OWN)
+    await looks.refresh()
+    assert looks.health(OWN).status is HealthStatus.CURRENT
