@@ -59,7 +59,8 @@ def test_another_team_s_work_goes_on(area: Area, others: list[Area], silent: Sil
     area.ready("apps")
     for other in others:
         for n in range(12):
-            url = f"http://127.0.0.1:{silent.port}/{n}.git"
+            # Not the same ones, as of those one question serves all.
+            url = f"http://127.0.0.1:{silent.port}/{other.namespace}/{n}.git"
             other.source(f"s{n}", ready=False, url=url, timeout="10m")
     until("each namespace has as many connections as it may", lambda: len(silent.held) >= 12)
     revision = area.commit({"apps/a.yaml": config_map("a", x="2")})
