@@ -139,7 +139,7 @@ class Remote:
         try:
             found = candidates(refs, reference)
         except RefNotFound as error:
-            if not refs.ids and not self.ls_remote().ids:
+            if not refs.ids and self._is_empty():
                 raise RepositoryEmpty("git repository is empty") from None
             raise RefNotFound(f"unable to clone '{self.url}': {error}") from None
         return found[0] if len(found) == 1 else self._youngest(found, cache)
@@ -284,6 +284,12 @@ class Remote:
                 )
             self._on_demand = True
         return finished
+
+    def _is_empty(self) -> bool:
+        try:
+            return not self.ls_remote().ids
+        except SourceTooLarge:
+            return False
 
     def _youngest(self, found: Sequence[Resolved], cache: BareCache) -> Resolved:
         times: dict[str, int] = {}

@@ -17,7 +17,7 @@ import pytest
 from headgate.git.cache import BareCache
 from headgate.git.client import Remote
 from headgate.git.compose import ComposedTree, Layer
-from headgate.git.errors import IgnoreInvalid, IncludeFailed, SourceTooLarge, SubmoduleFailed
+from headgate.git.errors import IgnoreInvalid, IncludeFailed, RefNotFound, SourceTooLarge, SubmoduleFailed
 from headgate.git.ignore import IgnoreRules
 from headgate.git.limits import TreeLimits
 from headgate.git.refs import Reference, Resolved, revision_of
@@ -241,6 +241,8 @@ def test_references_without_end(
     with pytest.raises(SourceTooLarge, match="references of more than 10000 bytes"):
         remote.resolve(Reference(semver=">=1"), cache)
     assert remote.resolve(MAIN, cache).commit == commit
+    with pytest.raises(RefNotFound, match="refs/heads/none"):
+        remote.resolve(Reference(branch="none"), cache)
 
 
 def test_submodules_together(
