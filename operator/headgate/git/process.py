@@ -33,8 +33,9 @@ from git.cmd import Git
 from git.exc import GitCommandNotFound
 
 from headgate.git.answers import Answer
-from headgate.git.errors import GitCancelled, GitFailed, GitTimeout
+from headgate.git.errors import GitCancelled, GitFailed, GitTimeout, SourceTooLarge
 from headgate.git.limits import GIT_MEMORY
+from headgate.git.memory import TOTAL, MemoryGuard
 
 __all__ = ["Cancellation", "Config", "Finished", "TooMuchOutput", "kill_all", "run", "running", "start"]
 
@@ -258,6 +259,7 @@ def kill_all() -> None:
 
 _commands = threading.BoundedSemaphore(MAX_COMMANDS)
 _running: set[subprocess.Popen[bytes]] = set()
+_memory = MemoryGuard()
 
 
 def _run(
@@ -271,6 +273,8 @@ def _run(
 ) -> Finished:
     if cancellation is not None:
         cancellation.add(process)
+    _memory.watch(process)
+    ended = False
     try:
         output, messages = _collect(process, deadline, max_output, name, watch)
         _ended(process, max(0.1, deadline - time.monotonic()))
@@ -281,11 +285,17 @@ def _run(
     except TimeoutError:
         raise GitTimeout(f"git {name} did not finish within {timeout:g} s") from None
     finally:
+        ended = _memory.forget(process)
         kill(process)
         if cancellation is not None:
             cancellation.discard(process)
     if cancellation is not None and cancellation.cancelled:
         raise GitCancelled(f"git {name} was called off")
+    if ended:
+        raise SourceTooLarge(
+            f"git {name} was ended: all Git processes together took more than {TOTAL >> 20} MiB of memory, and it took "
+            "most of that"
+        )
     return Finished(status, output, messages.decode("utf-8", "replace"))
 
 
