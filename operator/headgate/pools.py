@@ -180,7 +180,7 @@ BUILDS = Pool("build", (os.cpu_count() or 1) + 4)
 """Builds, which compute."""
 REMOTE_BUILDS = Pool("remote-build", 16)
 """Builds that may wait for others: for key services, and for bases named by URL."""
-STORAGE = Pool("storage", 4)
+STORAGE = Pool("storage", 8, left=2)
 """Listing commits, packing and unpacking artifacts, deleting."""
 OTHERS = Pool("other", 4)
 """All else that may take a moment: reading configuration, evaluating filters, writing metrics."""
