@@ -40,7 +40,7 @@ def test_an_inventory_that_is_too_large_is_told_before_anything_is_applied(area:
     area.kustomization("apps")
     before = area.ready("apps", first)["status"]["inventory"]
     area.commit({"apps/many.yaml": many()})
-    says = r"inventory of 6501 objects is too large to be stored \(2\.0 MiB; the limit is 1\.2 MiB, .*\): split the "
+    says = r"inventory of 6501 objects is too large to be stored \(2\.0 MiB; the limit is 1\.4 MiB, .*\): split the "
     area.failed("apps", "ReconciliationFailed", says)
     area.event("apps", says, type="Warning", reason="ReconciliationFailed")
     assert area.get("apps")["status"]["inventory"] == before

@@ -220,7 +220,7 @@ def switch(name: str, *, default: bool = False, help: str) -> Decorator:
 )
 @click.option(
     "--max-inventory-size",
-    default="1200Ki",
+    default="1400Ki",
     show_default=True,
     help="Size of the largest inventory of a Kustomization; etcd takes 1.5 MiB for all of an object.",
 )

@@ -73,7 +73,7 @@ class Config:
     insecure_kubeconfig_tls: bool = False
     insecure_kubeconfig_addresses: bool = False
     """Let kubeconfigs lead to this host, link-local addresses and clouds' metadata services."""
-    max_inventory_size: int = 1200 << 10
+    max_inventory_size: int = 1400 << 10
     """Bytes, of a Kustomization; etcd stores an object of 1.5 MiB, and there is more in it than that."""
     override_managers: tuple[str, ...] = ()
     """Field managers, besides kubectl, whose changes to managed objects are undone."""
