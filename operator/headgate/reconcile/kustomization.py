@@ -286,7 +286,7 @@ class KustomizationReconciler:
         before, objects = await _inventory(attempt), attempt.built.objects
         intended = await aside(attempt.key.namespace, len(objects), lambda: inv.of_objects(objects))
         if not intended <= before:
-            await self._check_size(attempt, intended | before)
+            await self._check_size(attempt, intended | before, len(before - intended))
         self._inventories.keep(attempt.key)
         try:
             with timed(self._measure, APPLY):
@@ -330,13 +330,18 @@ class KustomizationReconciler:
         # What is to be pruned stays recorded until it is: progress may be written, and we may end, at any moment.
         await _keep_inventory(attempt, lambda: after | attempt.stale if attempt.ks.spec.prune else after)
 
-    async def _check_size(self, attempt: Attempt, entries: frozenset[inv.Entry]) -> int:
-        """The bytes that an inventory takes; raises :class:`Failed` for more than may be stored."""
+    async def _check_size(self, attempt: Attempt, entries: frozenset[inv.Entry], going: int = 0) -> int:
+        """The bytes that an inventory takes; raises :class:`Failed` for more than may be stored.
+
+        ``going`` of the entries are only there until their objects are deleted.
+        """
         size = await aside(attempt.key.namespace, len(entries), lambda: inv.size_of(entries))
         limit = self._config.max_inventory_size
         if size > limit:
             self._measure.inventory_refused()
             why = f"the limit is {limit / MIB:.1f} MiB, see --max-inventory-size"
+            if going:
+                why += f"; {going} of the objects are to be deleted, which may be done in a commit before"
             raise Failed(reasons.RECONCILIATION_FAILED, _too_large(len(entries), size, why))
         return size
 
