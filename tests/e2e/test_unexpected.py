@@ -74,7 +74,8 @@ def test_a_status_that_the_api_server_refuses_for_its_size(proxied: tuple[Area, 
     before = area.ready("apps", first)["status"]["inventory"]
     area.commit({"apps/many.yaml": many()})
     says = r"inventory of 6501 objects is too large to be stored \(2\.0 MiB; the API server refuses it"
-    area.failed("apps", "ReconciliationFailed", says)
+    # Each object is asked about before the first is written.
+    area.failed("apps", "ReconciliationFailed", says, timeout=300)
     area.event("apps", says, type="Warning", reason="ReconciliationFailed")
     assert area.get("apps")["status"]["inventory"] == before
     area.ready("apps", area.commit({"apps/many.yaml": None}))
