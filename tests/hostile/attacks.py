@@ -61,9 +61,9 @@ ATTACKS: list[Attack] = []
 
 
 def attack(
-    *cases: tuple[Any, ...], brief: bool = True
+    *cases: tuple[Any, ...], brief: bool | tuple[str, ...] = True
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Put a function into the table, once for each case; a case begins with its name."""
+    """Put a function into the table, once for each case; a case begins with its name, ``brief`` may name some."""
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
         why = " ".join((function.__doc__ or "").split())
@@ -73,7 +73,8 @@ def attack(
             def start(w: World, name: str, stack: ExitStack, rest: tuple[Any, ...] = case[1:]) -> None:
                 function(w, name, stack, *rest)
 
-            ATTACKS.append(Attack(name, why, start, brief))
+            is_brief = brief if isinstance(brief, bool) else case[0] in brief
+            ATTACKS.append(Attack(name, why, start, is_brief))
         return function
 
     return register
@@ -84,8 +85,19 @@ def under(w: World, attack: Attack) -> Iterator[None]:
     """While the attack lasts; what it made is taken away at the end."""
     with ExitStack() as stack:
         attack.start(w, f"x-{attack.name}", stack)
+        until("the operator has begun with it", lambda: _begun(w))
         yield
     clear(w)
+
+
+def _begun(w: World) -> bool:
+    """Whether something of an attack has been looked at, where it is a matter of objects."""
+    found = [
+        obj
+        for version, kind in ((KUSTOMIZATION_VERSION, KUSTOMIZATION), (SOURCE_VERSION, SOURCE))
+        for obj in w.admin.list(version, kind, w.tenant.namespace, selector=LABEL)
+    ]
+    return not found or any((obj.get("status") or {}).get("conditions") for obj in found)
 
 
 def clear(w: World) -> None:
@@ -169,7 +181,7 @@ BURNS = f"{BUSY}.all(a, {BUSY}.all(b, {BUSY}.all(c, {BUSY}.all(d, a + b + c + d 
 READY = " && dep.status.conditions.exists(c, c.type == 'Never')"
 
 
-@attack(("400", 400), ("50", 50))
+@attack(("50", 50), ("400", 400), brief=("400",))
 def ready_expressions(w: World, name: str, stack: ExitStack, count: int) -> None:
     """Expressions are evaluated beside the loop, within a budget of the namespace."""
     put(w, *(kustomization(f"{name}-dep-{n}", suspend=True) for n in range(4)))
@@ -178,7 +190,7 @@ def ready_expressions(w: World, name: str, stack: ExitStack, count: int) -> None
     poked(w, stack, [name], pause=0.2)
 
 
-@attack()
+@attack(brief=False)
 def ready_expressions_of_many(w: World, name: str, stack: ExitStack) -> None:
     """Also where many Kustomizations ask, each within its limit."""
     put(w, kustomization(f"{name}-dep", suspend=True))
@@ -188,7 +200,7 @@ def ready_expressions_of_many(w: World, name: str, stack: ExitStack) -> None:
     poked(w, stack, names)
 
 
-@attack()
+@attack(brief=False)
 def health_expressions(w: World, name: str, stack: ExitStack) -> None:
     """And those of health, of a hundred objects that change all the time."""
     maps = [own_map(w, f"{name}-{n}") for n in range(100)]
@@ -236,7 +248,7 @@ def receivers_called(w: World, name: str, stack: ExitStack) -> None:
 # Repositories.
 
 
-@attack(("5-levels", 5, 20), ("6-levels", 6, 20))
+@attack(("5-levels", 5, 20), ("6-levels", 6, 20), brief=("5-levels",))
 def nested_trees(w: World, name: str, stack: ExitStack, levels: int, width: int) -> None:
     """Entries are counted as they are read: a kilobyte of trees has millions of them."""
     repository = Repository(w.git.root, name)
@@ -272,6 +284,7 @@ def plumbing(repository: Repository, *arguments: str, stdin: bytes = b"") -> str
     ("few-lines", lambda: "\n".join("/".join(["**", "a" * 50] * 2500) for _ in range(8))),
     ("many-lines", lambda: "\n".join(f"*{n}*a*b*c*" for n in range(60_000))),
     ("stars", lambda: "\n".join("*a" * 500 + str(n) for n in range(1000))),
+    brief=("few-lines",),
 )
 def ignore_file(w: World, name: str, stack: ExitStack, text: Callable[[], str]) -> None:
     """Patterns are bounded in bytes and number, and matched in time that does not explode."""
@@ -281,7 +294,7 @@ def ignore_file(w: World, name: str, stack: ExitStack, text: Callable[[], str]) 
     poked(w, stack, [name], SOURCE, pause=0.5)
 
 
-@attack()
+@attack(brief=False)
 def ignore_field(w: World, name: str, stack: ExitStack) -> None:
     """Also those of ``spec.ignore`` of a source."""
     tree(
@@ -293,7 +306,7 @@ def ignore_field(w: World, name: str, stack: ExitStack) -> None:
     poked(w, stack, [name], SOURCE, pause=0.5)
 
 
-@attack()
+@attack(brief=False)
 def big_file(w: World, name: str, stack: ExitStack) -> None:
     """A file that compresses to nothing has its size before it is read whole."""
     built(w, name, {"a.yaml": b"#" * (150 << 20) + b"\n"})
@@ -346,6 +359,7 @@ def _patches() -> str:
     ("patches", _patches),
     ("anchors", lambda: "\n".join(f"a{n}: &a{n} {{<<: *a{max(0, n - 1)}}}" for n in range(20_000))),
     ("documents", lambda: "---\n" * 300_000),
+    brief=("aliases", "deep-brackets"),
 )
 def build_of(w: World, name: str, stack: ExitStack, text: Callable[[], str]) -> None:
     """What a build may read, write and look at is bounded, and builds are not where others wait."""
@@ -358,7 +372,7 @@ def build_of(w: World, name: str, stack: ExitStack, text: Callable[[], str]) -> 
     poked(w, stack, [name], pause=0.3)
 
 
-@attack()
+@attack(brief=False)
 def variables(w: World, name: str, stack: ExitStack) -> None:
     """Variables that hold much are counted where they are put in."""
     big = {
@@ -394,7 +408,7 @@ def unknown_fields(w: World, name: str, stack: ExitStack) -> None:
     poked(w, stack, [name], pause=0.5)
 
 
-@attack()
+@attack(brief=False)
 def ignored_pointers(w: World, name: str, stack: ExitStack) -> None:
     """A thousand fields to leave alone in an object of two thousand are found in one walk."""
     paths = [f"/spec/template/spec/containers/0/env/{n}/value" for n in range(1000)]
@@ -410,7 +424,7 @@ def ignored_pointers(w: World, name: str, stack: ExitStack) -> None:
 # Waiting.
 
 
-@attack(("8", 8), ("50", 50))
+@attack(("8", 8), ("50", 50), brief=("50",))
 def silent_git_servers(w: World, name: str, stack: ExitStack, count: int) -> None:
     """Whoever waits for a server that says nothing holds up nobody else."""
     listener = stack.enter_context(socket.create_server((LOOPBACK, 0), backlog=512))
@@ -434,7 +448,7 @@ def silent_api_servers(w: World, name: str, stack: ExitStack) -> None:
         *(
             obj
             for n in range(30)
-            for obj in remote(f"{name}-{n}", address, interval="1s", retryInterval="1s")
+            for obj in remote(w, f"{name}-{n}", address, interval="1s", retryInterval="1s")
         ),
     )
 
@@ -453,7 +467,7 @@ def remote(w: World, name: str, address: str, **spec: Any) -> tuple[Obj, Obj]:
     return secret(name, value=json.dumps(kubeconfig)), kustomization(name, **wanted)
 
 
-@attack(("20-layers", 20), ("100-layers", 100))
+@attack(("20-layers", 20), ("100-layers", 100), brief=("20-layers",))
 def diamond(w: World, name: str, stack: ExitStack, layers: int) -> None:
     """Each dependency is looked at once, however many ways lead to it."""
     names = [f"{name}-{n}-{side}" for n in range(layers) for side in "ab"]
@@ -488,8 +502,8 @@ def scrapes(w: World, name: str, stack: ExitStack) -> None:
 # Numbers.
 
 
-@attack(("400", 400), ("5000", 5000, False))
-def many_kustomizations(w: World, name: str, stack: ExitStack, count: int, brief: bool = True) -> None:
+@attack(("400", 400), ("5000", 5000), brief=False)
+def many_kustomizations(w: World, name: str, stack: ExitStack, count: int) -> None:
     """Those of one team do not stand before those of another."""
     put(w, *(kustomization(f"{name}-{n}", path="./good", interval="1m") for n in range(count)))
 
@@ -503,7 +517,7 @@ def pokes(w: World, name: str, stack: ExitStack) -> None:
         poked(w, stack, names, pause=0.0)
 
 
-@attack(("kustomizations", KUSTOMIZATION), ("sources", SOURCE))
+@attack(("kustomizations", KUSTOMIZATION), ("sources", SOURCE), brief=("kustomizations",))
 def tiny_intervals(w: World, name: str, stack: ExitStack, kind: str) -> None:
     """An interval of a millisecond is no way to have all workers."""
     if kind == SOURCE:
@@ -514,7 +528,7 @@ def tiny_intervals(w: World, name: str, stack: ExitStack, kind: str) -> None:
         put(w, *(kustomization(f"{name}-no-{n}", path="./no-such-path", **short) for n in range(50)))
 
 
-@attack()
+@attack(brief=False)
 def failures(w: World, name: str, stack: ExitStack) -> None:
     """Events that tell of failures, each with another text, are bounded for each namespace."""
     names = [f"{name}-{n}" for n in range(50)]
@@ -529,7 +543,7 @@ def failures(w: World, name: str, stack: ExitStack) -> None:
         forever(stack, fail)
 
 
-@attack()
+@attack(brief=False)
 def invented_kinds(w: World, name: str, stack: ExitStack) -> None:
     """Kinds that do not exist are not watched, and nothing of them stays when nobody asks any more."""
     for n in range(3):
@@ -575,7 +589,7 @@ def _bomb(size: int) -> bytes:
     return gzip.compress(b"[" + b" " * size, 9)
 
 
-@attack(("gzip", 300 << 20), ("twice", 600 << 20))
+@attack(("gzip", 300 << 20), ("twice", 600 << 20), brief=("gzip",))
 def api_server_that_answers(w: World, name: str, stack: ExitStack, size: int) -> None:
     """What another cluster's API server says is read up to a limit, after it is unpacked."""
     body = _bomb(size)
@@ -585,7 +599,7 @@ def api_server_that_answers(w: World, name: str, stack: ExitStack, size: int) ->
     put(w, *(obj for n in range(5) for obj in remote(w, f"{name}-{n}", server.url(), retryInterval="1s")))
 
 
-@attack()
+@attack(brief=False)
 def api_server_with_long_messages(w: World, name: str, stack: ExitStack) -> None:
     """Nor is a message of eight megabytes kept, or told."""
 
@@ -603,7 +617,7 @@ def api_server_with_long_messages(w: World, name: str, stack: ExitStack) -> None
     put(w, *(obj for n in range(10) for obj in remote(w, f"{name}-{n}", server.url(), retryInterval="1s")))
 
 
-@attack()
+@attack(brief=False)
 def git_server_that_answers(w: World, name: str, stack: ExitStack) -> None:
     """What a Git server says is bounded too: references without end, packed into nothing."""
     line = b"003f" + b"0" * 40 + b" refs/heads/main\n"
