@@ -9,6 +9,8 @@ import urllib.request
 from typing import Any
 
 import yaml
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.hostile.looking import NOT_FOUND, own_map
 from tests.hostile.strangers import CLOUD_KEY, CLOUD_TOKEN
@@ -484,15 +486,8 @@ def azure_token_for(w: World, name: str, path: str) -> Try:
 )
 def key_service(w: World, name: str, part: str, keys: Obj) -> Try:
     """Key services are asked as an account of the tenant's: the operator's own identity opens nothing for it."""
-    sealed = {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": name, "namespace": w.tenant.namespace},
-        "stringData": {"a": "ENC[AES256_GCM,data:AAAA,iv:AAAA,tag:AAAA,type:str]"},
-        "sops": {**keys, "lastmodified": "2024-01-01T00:00:00Z", "mac": "ENC[x]", "version": "3.9.0"},
-    }
     vault, trap = w.strangers.cloud.url("/vault"), w.strangers.trap.url()
-    text = dump(sealed).replace("{vault}", vault).replace("{trap}", trap).replace("{name}", name)
+    text = _encrypted(w, name, keys).replace("{vault}", vault).replace("{trap}", trap).replace("{name}", name)
 
     def nothing_sent(w: World, _: Obj) -> str:
         asked = [*w.strangers.cloud.was_asked_for(part.format(name=name)), *w.strangers.trap.asked]
@@ -501,6 +496,117 @@ def key_service(w: World, name: str, part: str, keys: Obj) -> Try:
         return ""
 
     return Try({"a.yaml": text}, {"decryption": {"provider": "sops"}}, then=nothing_sent)
+
+
+PAGES = (
+    ("page", ""),
+    ("error", "/error"),
+    ("json", "/json"),
+    ("status", "/status"),
+    ("redirect", "/redirect"),
+)
+
+
+@attempt(*PAGES)
+def github_app_at(w: World, name: str, path: str) -> Try:
+    """A GitHub server of the tenant's own that is none answers nothing that is told."""
+    app = {
+        "githubAppID": "1",
+        "githubAppInstallationID": "2",
+        "githubAppPrivateKey": _PRIVATE_KEY,
+        "githubAppBaseURL": w.strangers.page.url(path),
+    }
+    made = source(name, w.strangers.page.url("/x/y.git"), provider="github", secretRef={"name": name})
+    return Try(spec=None, objects=(secret(name, **app), made))
+
+
+@attempt(*PAGES)
+def proxy_at(w: World, name: str, path: str) -> Try:
+    """Nor does a proxy that is none."""
+    made = source(name, f"http://git.example.com{path}/x.git", proxySecretRef={"name": name})
+    return Try(spec=None, objects=(secret(name, address=w.strangers.page.url()), made))
+
+
+@attempt(*PAGES)
+def vault_at(w: World, name: str, path: str) -> Try:
+    """Nor a key service that is none, with credentials of the tenant's own."""
+    keys = {
+        "hc_vault": [{"vault_address": w.strangers.page.url(path), "engine_path": "sops", "key_name": "k"}]
+    }
+    keys["hc_vault"][0]["enc"] = "vault:v1:AAAA"
+    return _sealed(w, name, keys, **{"sops.vault-token": "x"})
+
+
+@attempt(*PAGES)
+def cloud_login_at(w: World, name: str, path: str) -> Try:
+    """Nor a server that a cloud's key file says to log in at."""
+    account = {
+        "type": "service_account",
+        "client_email": "a@b",
+        "private_key": _PRIVATE_KEY,
+        "token_uri": w.strangers.page.url(path),
+    }
+    ring = "projects/a/locations/b/keyRings/c/cryptoKeys/d"
+    keys = {"gcp_kms": [{"resource_id": ring, "enc": "AAAA", "created_at": "2024-01-01T00:00:00Z"}]}
+    return _sealed(w, name, keys, **{"sops.gcp-kms": json.dumps(account)})
+
+
+def _sealed(w: World, name: str, keys: Obj, **credentials: str) -> Try:
+    """A Kustomization with an encrypted Secret and the credentials to open it."""
+    decryption = {"provider": "sops", "secretRef": {"name": f"{name}-keys"}}
+    return Try(
+        {"a.yaml": _encrypted(w, name, keys)},
+        {"decryption": decryption},
+        objects=(secret(f"{name}-keys", **credentials),),
+    )
+
+
+def _encrypted(w: World, name: str, keys: Obj) -> str:
+    """A Secret as SOPS would leave it, encrypted for these keys, but for that nothing in it can be opened."""
+    sealed = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name, "namespace": w.tenant.namespace},
+        "stringData": {"a": "ENC[AES256_GCM,data:AAAA,iv:AAAA,tag:AAAA,type:str]"},
+        "sops": {**keys, "lastmodified": "2024-01-01T00:00:00Z", "mac": "ENC[x]", "version": "3.9.0"},
+    }
+    return dump(sealed)
+
+
+def _private_key() -> str:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    form, plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    return key.private_bytes(serialization.Encoding.PEM, form, plain).decode()
+
+
+_PRIVATE_KEY = _private_key()
+
+
+@attempt(*PAGES, ("metadata", None), ("file", "file:///etc/hostname"), ("theirs", "/gitrepository"))
+def artifact_at(w: World, name: str, path: str | None) -> Try:
+    """An artifact that is none is not told either, its checksum included."""
+    url = w.strangers.page.url(path) if path is not None else "http://169.254.169.254/latest"
+    url = path if path is not None and path.startswith("file:") else url
+    if path == "/gitrepository":
+        artifact = w.other.get("source", SOURCE)["status"]["artifact"]
+        url = f"http://{w.running.storage}/gitrepository/{w.other.namespace}/source/{artifact['digest'][7:]}.tar.gz"
+    made = {
+        "apiVersion": "source.toolkit.fluxcd.io/v1",
+        "kind": "ExternalArtifact",
+        "metadata": {"name": name},
+        "spec": {},
+        "status": {
+            "artifact": {
+                "url": url,
+                "path": "x.tar.gz",
+                "revision": "main@sha1:" + "0" * 40,
+                "digest": "sha256:" + "0" * 64,
+                "lastUpdateTime": "2024-01-01T00:00:00Z",
+                "size": 100,
+            }
+        },
+    }
+    return Try({}, {"sourceRef": {"kind": "ExternalArtifact", "name": name}, "path": "./"}, objects=(made,))
 
 
 # Receivers.

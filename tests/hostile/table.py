@@ -180,6 +180,8 @@ def _make(world: World, name: str, made: Try) -> Made:
         for obj in objects:
             obj["metadata"].setdefault("namespace", world.tenant.namespace)
             applied = world.tenant.api.apply(obj, manager="kubectl")
+            if "status" in obj:
+                world.tenant.api.merge(applied, {"status": obj["status"]}, subresource="status")
     except RestError as error:
         said = f"the API server refuses it: {error.status} {error.message}"
         return Made(world, name, None, heard=said, guess=made.guess)

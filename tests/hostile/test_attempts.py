@@ -6,6 +6,7 @@ All attempts are made at once, as the tenant's service account, and looked at on
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 
@@ -59,7 +60,8 @@ def secrets(hostile_world: World) -> tuple[str, ...]:
     status = hostile_world.other.get("apps")["status"]
     revision = str(status["lastAppliedRevision"]).rpartition(":")[2]
     digest = str(status["history"][0]["digest"]).rpartition(":")[2]
-    return (WORD, revision, digest, CLOUD_TOKEN, VAULT_TOKEN, PEARL)
+    page = hashlib.sha256(f"{WORD}\n{WORD}\n".encode()).hexdigest()
+    return (WORD, revision, digest, page, CLOUD_TOKEN, VAULT_TOKEN, PEARL)
 
 
 def test_there_are_many() -> None:

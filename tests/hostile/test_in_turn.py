@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,12 +13,13 @@ import pytest
 
 from sandbox import operator
 from tests.hostile.acting import http
+from tests.hostile.attacks import forever
 from tests.hostile.looking import READ, judged, own_map, the_secret
 from tests.hostile.table import kustomization
 from tests.hostile.world import DEPLOYER, OURS, RBAC, WORD, World, arguments_of, kubeconfig_of
 from tests.support.apiproxy import RecordingProxy
 from tests.support.cluster import KUSTOMIZATION, SOURCE, condition, until
-from tests.support.manifests import config_map
+from tests.support.manifests import config_map, deployment
 from tests.support.operator import ACCOUNT, NAMESPACE
 
 pytestmark = [
@@ -91,6 +93,26 @@ def test_a_right_that_ends_in_the_middle_of_a_wait(lent: World) -> None:
     ready = [e for e in lent.tenant.events("withdrawn") if "passed" in e["message"]]
     assert ready == []
     lent.tenant.delete("withdrawn")
+
+
+def test_forged_owner_labels_disturb_no_wait(hostile_world: World) -> None:
+    """Objects that carry the other team's labels, and change all the time, neither extend its wait nor speak in it."""
+    w = hostile_world
+    w.other.commit({"sick/a.yaml": deployment("sick", healthy=False)})
+    w.other.kustomization("sick", serviceAccountName=DEPLOYER, wait=True, timeout="5s")
+    domain = "kustomize.toolkit.fluxcd.io"
+    labels = {f"{domain}/name": "sick", f"{domain}/namespace": w.other.namespace}
+    with ExitStack() as stack:
+
+        def relabel(turn: int) -> None:
+            meta = {"name": f"forged-{turn % 30}", "namespace": w.tenant.namespace, "labels": labels}
+            obj = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"turn": str(turn)}}
+            w.tenant.api.apply(obj, manager="forged-words")
+
+        forever(stack, relabel, 0.02)
+        w.other.failed("sick", "HealthCheckFailed")
+    assert "forged" not in w.other.told("sick")
+    w.other.delete("sick")
 
 
 def until_refused(w: World) -> None:

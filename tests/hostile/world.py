@@ -44,6 +44,38 @@ DEPLOYER = "deployer"
 OURS = "headgate-test/operator"
 """Label of the custom resources that the operator here leaves to one of a test's own."""
 
+_ANYTHING = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+EXTERNAL_ARTIFACTS: Obj = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": "externalartifacts.source.toolkit.fluxcd.io"},
+    "spec": {
+        "group": "source.toolkit.fluxcd.io",
+        "scope": "Namespaced",
+        "names": {
+            "plural": "externalartifacts",
+            "singular": "externalartifact",
+            "kind": "ExternalArtifact",
+            "listKind": "ExternalArtifactList",
+        },
+        "versions": [
+            {
+                "name": "v1",
+                "served": True,
+                "storage": True,
+                "subresources": {"status": {}},
+                "schema": {
+                    "openAPIV3Schema": {
+                        "type": "object",
+                        "properties": {"spec": _ANYTHING, "status": _ANYTHING},
+                    }
+                },
+            }
+        ],
+    },
+}
+"""The kind of sources whose artifacts others make, as far as it matters here: the tenant is one of them."""
+
 READABLE = (
     ("v1", "ConfigMap"),
     ("v1", "Secret"),
@@ -134,6 +166,7 @@ def world(folder: Path, *more: str) -> Iterator[World]:
         strangers = stack.enter_context(Strangers(WORD))
         admin = Api(Rest.connect(cluster.kubeconfig))
         stack.enter_context(installed(admin, overlay))
+        admin.apply(EXTERNAL_ARTIFACTS)
         account = kubeconfig_of(cluster, admin, NAMESPACE, ACCOUNT, folder)
         tenant, other = Area(admin, git, "tenant"), Area(admin, git, "other")
         for each in (tenant, other):
