@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from controlplane.rest import RestError
@@ -63,8 +63,6 @@ class Attempt:
     """It need not be refused: what counts is that nothing is learned or changed."""
     told: str = ""
     """A pattern for what the tenant is told, where a refusal for another reason would prove nothing."""
-    open: str = ""
-    """What is not mended yet: the attempt succeeds."""
 
 
 @dataclass
@@ -239,15 +237,6 @@ def attempt(
         return function
 
     return register
-
-
-def marked_open(attempts: Sequence[Attempt], still: Mapping[str, str]) -> list[Attempt]:
-    """With those that still succeed marked as such; ``still`` maps patterns of names to what is not mended."""
-    marked = []
-    for each in attempts:
-        reason = next((why for pattern, why in still.items() if re.fullmatch(pattern, each.name)), "")
-        marked.append(replace(each, open=reason))
-    return marked
 
 
 def _caller(function: Callable[..., Try], case: tuple[Any, ...], blind: bool) -> Callable[..., Try]:

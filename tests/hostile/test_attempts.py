@@ -15,7 +15,7 @@ import pytest
 from tests.hostile import acting, looking
 from tests.hostile.looking import PEARL
 from tests.hostile.strangers import CLOUD_TOKEN, VAULT_TOKEN
-from tests.hostile.table import Attempt, Made, differences, make_all, marked_open, without_own_words
+from tests.hostile.table import Attempt, Made, differences, make_all, without_own_words
 from tests.hostile.world import WORD, World
 from tests.support.cluster import condition, until
 
@@ -24,29 +24,7 @@ pytestmark = [
     pytest.mark.skipif(bool(os.environ.get("HEADGATE_TEST_KUBECONFIG")), reason="for clusters of its own"),
 ]
 
-_QUOTED = "what a Git server's page says is quoted"
-_IDENTITY = "the operator's own identity is lent to tenants"
-
-STILL_OPEN: dict[str, str] = {
-    "url-of-a-source-(page-error|redirect)": _QUOTED,
-    "azure-token-.*|key-service-(kms|vault)": _IDENTITY,
-}
-"""What still succeeds: a pattern of names, and what is missing. A mend takes its line away."""
-still_open = pytest.mark.xfail(strict=True, reason=f"{_QUOTED}; {_IDENTITY}")
-
-ATTEMPTS = marked_open([*looking.ATTEMPTS, *acting.ATTEMPTS], STILL_OPEN)
-
-
-def rows() -> list[pytest.ParameterSet]:
-    """The attempts; those that still succeed are expected to, so that a mend is noticed."""
-    return [
-        pytest.param(
-            each,
-            id=each.name,
-            marks=[pytest.mark.xfail(strict=True, reason=each.open)] if each.open else [],
-        )
-        for each in ATTEMPTS
-    ]
+ATTEMPTS = [*looking.ATTEMPTS, *acting.ATTEMPTS]
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +49,7 @@ def test_there_are_many() -> None:
     assert all(each.why for each in ATTEMPTS)
 
 
-@pytest.mark.parametrize("attempt", rows())
+@pytest.mark.parametrize("attempt", [pytest.param(each, id=each.name) for each in ATTEMPTS])
 def test_attempt(
     attempt: Attempt, made: dict[str, list[Made]], hostile_world: World, secrets: tuple[str, ...]
 ) -> None:
@@ -91,7 +69,6 @@ def test_attempt(
         assert not differences(right, wrong), f"{attempt.why} The answer tells whether the guess is right."
 
 
-@still_open
 def test_nothing_was_learned(
     made: dict[str, list[Made]], hostile_world: World, secrets: tuple[str, ...]
 ) -> None:
@@ -108,7 +85,6 @@ def test_nothing_was_changed(made: dict[str, list[Made]], hostile_world: World) 
     assert hostile_world.changes_of_the_other_team() == []
 
 
-@still_open
 def test_nobody_was_asked_who_should_not_be(made: dict[str, list[Made]], hostile_world: World) -> None:
     """The operator's own identity was shown to nobody."""
     for each in (hostile_world.strangers.page, hostile_world.strangers.trap):

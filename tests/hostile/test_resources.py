@@ -22,8 +22,6 @@ pytestmark = [
 MEMORY = 512
 """MiB that the operator's own process may have at any time."""
 COMMITS = 2
-STILL_OPEN: dict[str, str] = {}
-"""Attacks that are not withstood yet, by name, and what is missing; not run, as they would spoil the others' run."""
 
 
 @pytest.fixture(scope="module")
@@ -31,20 +29,7 @@ def steady(hostile_world: World) -> Steady:
     return Steady(hostile_world)
 
 
-@pytest.mark.parametrize(
-    "attack",
-    [
-        pytest.param(
-            each,
-            id=each.name,
-            marks=[pytest.mark.xfail(run=False, reason=STILL_OPEN[each.name])]
-            if each.name in STILL_OPEN
-            else [],
-        )
-        for each in ATTACKS
-        if each.brief
-    ],
-)
+@pytest.mark.parametrize("attack", [pytest.param(each, id=each.name) for each in ATTACKS if each.brief])
 def test_others_work_while(attack: Attack, hostile_world: World, steady: Steady) -> None:
     w = hostile_world
     forget_peak(w.running.pid)
