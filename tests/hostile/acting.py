@@ -582,7 +582,14 @@ def _private_key() -> str:
 _PRIVATE_KEY = _private_key()
 
 
-@attempt(*PAGES, ("metadata", None), ("file", "file:///etc/hostname"), ("theirs", "/gitrepository"))
+@attempt(
+    *(
+        each for each in PAGES if each[0] != "status"
+    ),  # an error of a server is one to try again, which takes long
+    ("metadata", None),
+    ("file", "file:///etc/hostname"),
+    ("theirs", "/gitrepository"),
+)
 def artifact_at(w: World, name: str, path: str | None) -> Try:
     """An artifact that is none is not told either, its checksum included."""
     url = w.strangers.page.url(path) if path is not None else "http://169.254.169.254/latest"
