@@ -57,13 +57,13 @@ class Count:
         self._path_bytes += path_bytes
         if self._entries > self._limits.entries:
             raise SourceTooLarge(
-                f"it has more than {self._limits.entries} files and directories; name what is needed in "
+                f"the repository has more than {self._limits.entries} files and directories; name what is needed in "
                 "spec.sparseCheckout, or raise the operator's --max-source-entries"
             )
         if self._path_bytes > self._limits.path_bytes:
             raise SourceTooLarge(
-                f"its paths have more than {self._limits.path_bytes} bytes together; name what is needed in "
-                "spec.sparseCheckout, or raise the operator's --max-source-entries"
+                f"the paths of the repository have more than {self._limits.path_bytes} bytes together; name what is "
+                "needed in spec.sparseCheckout, or raise the operator's --max-source-entries"
             )
 
     def add_file(self, size: int) -> None:
@@ -71,8 +71,8 @@ class Count:
         self._size += size
         if self._size > self._limits.size:
             raise SourceTooLarge(
-                f"its files have more than {self._limits.size} bytes; leave out what is not needed with "
-                "spec.ignore or a .sourceignore, or raise the operator's --max-source-size"
+                f"the files of the repository have more than {self._limits.size} bytes; leave out what is "
+                "not needed with spec.ignore or a .sourceignore, or raise the operator's --max-source-size"
             )
 
 

@@ -69,7 +69,7 @@ def test_a_few_trees_with_millions_of_paths(repository: Repository, remote: Remo
         str(cache.path),
         commit,
     )
-    assert told.count("it has more than 200000 files and directories") == 2
+    assert told.count("the repository has more than 200000 files and directories") == 2
     assert "--max-source-entries" in told
 
 
@@ -115,7 +115,7 @@ def test_long_names_in_large_numbers(repository: Repository, remote: Remote, cac
     content = bombs.blob(repository)
     names = [f"{n:03}" + "n" * 250 for n in range(100)]
     bombs.publish(repository, bombs.tree(repository, [("100644", name, content) for name in names]))
-    with pytest.raises(SourceTooLarge, match="its paths have more than"):
+    with pytest.raises(SourceTooLarge, match="the paths of the repository have more than"):
         GitTree(cache, fetch(remote, cache), limits=TreeLimits(entries=120))
 
 
