@@ -5,6 +5,7 @@ It goes on after a broken invariant. At the end each sort of breakage is told by
 
 from __future__ import annotations
 
+import gc
 import re
 import sys
 import time
@@ -30,6 +31,7 @@ def sort_of(broken: Broken) -> str:
 
 def main(worlds: int, beginning: int) -> int:
     """Explore; the exit status says whether anything broke."""
+    gc.set_threshold(200_000, 20, 20)  # worlds make much garbage, and are done with it soon
     found: dict[str, Story] = {}
     counts: dict[str, int] = {}
     done, started, told = 0, time.perf_counter(), time.perf_counter()
@@ -50,6 +52,8 @@ def main(worlds: int, beginning: int) -> int:
         except Broken as broken:
             sort = sort_of(broken)
             counts[sort] = counts.get(sort, 0) + 1
+            if sort not in found:
+                print(f"broken: {sort}\n{story}", flush=True)
             if sort not in found or len(story.steps) < len(found[sort].steps):
                 found[sort] = story
         done += 1

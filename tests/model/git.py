@@ -17,6 +17,8 @@ Obj = dict[str, Any]
 GROUP = "model.example.org"
 ONE, TWO = "one", "two"
 """The namespaces that are there from the beginning."""
+THREE = "three"
+"""One that Kustomizations may render."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -44,7 +46,9 @@ class Item:
     namespace: str = ""
 
     def id(self, target_namespace: str) -> Id:
-        """The object that it is with this target namespace."""
+        """The object that it is with this target namespace, by which kustomize renames namespaces, too."""
+        if self.kind == "Namespace":
+            return Id(self.group, self.kind, "", target_namespace or self.name)
         return Id(
             self.group, self.kind, (target_namespace or self.namespace) if self.namespace else "", self.name
         )
@@ -55,6 +59,8 @@ ITEMS: Mapping[str, Item] = {
     "config-a": Item("ConfigMap", "a", namespace=ONE),
     "config-b": Item("ConfigMap", "b", namespace=ONE),
     "config-c": Item("ConfigMap", "c", namespace=TWO),
+    "config-d": Item("ConfigMap", "d", namespace=THREE),
+    "space": Item("Namespace", THREE),
     "role": Item("ClusterRole", "role", "rbac.authorization.k8s.io"),
     "things": Item(CRD[0], f"things.{GROUP}", CRD[1], ("v1alpha1", "v1alpha1+v1", "v1")),
     "thing": Item("Thing", "thing", GROUP, ("v1alpha1", "v1"), ONE),
@@ -111,6 +117,8 @@ class Git:
             return self._object(item, {"spec": self._definition(name)})
         if item.kind == "ConfigMap":
             return self._object(item, {"data": {"n": number}})
+        if item.kind == "Namespace":
+            return self._object(item, {})
         if item.kind == "ClusterRole":
             rule = {
                 "apiGroups": [""],

@@ -66,7 +66,7 @@ _steps: st.SearchStrategy[Step] = st.one_of(
     creations,
     changes,
     st.builds(Delete, _names),
-    st.builds(Touch, _items, st.sampled_from(("delete", "edit"))),
+    st.builds(Touch, _items, st.sampled_from(("delete", "edit", "hold"))),
     st.builds(Restart, st.booleans(), st.sampled_from((0.0, 3.0, 30.0))),
     st.builds(Cut, st.booleans()),
 )
@@ -86,4 +86,6 @@ def stories(draw: st.DrawFn) -> Story:
 
 def creations_of(name: str) -> st.SearchStrategy[Create]:
     """One that prunes, mostly."""
-    return st.builds(Create, st.just(name), target_namespace=_targets)
+    return st.builds(
+        Create, st.just(name), target_namespace=_targets, wait=st.sampled_from((False, False, True))
+    )

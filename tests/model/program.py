@@ -38,6 +38,7 @@ _WATCHED = (
 )
 CONFIG = Config(
     storage_path=_FOLDER,
+    concurrent=3,
     no_remote_bases=True,
     jitter=0.0,
     requeue_dependency=5.0,

@@ -20,7 +20,7 @@ KUSTOMIZATION_PATH = f"/apis/kustomize.toolkit.fluxcd.io/v1/namespaces/{HOME}/ku
 SOURCE_PATH = f"/apis/source.toolkit.fluxcd.io/v1/namespaces/{HOME}/externalartifacts"
 KUSTOMIZATIONS = ("kustomize.toolkit.fluxcd.io", "kustomizations")
 OWNER = "kustomize.toolkit.fluxcd.io/name"
-NOT_MANAGED = frozenset((KUSTOMIZATIONS, ("source.toolkit.fluxcd.io", "externalartifacts"), kinds.NAMESPACES))
+NOT_MANAGED = frozenset((KUSTOMIZATIONS, ("source.toolkit.fluxcd.io", "externalartifacts")))
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,11 @@ class State:
     def serves(self, api_version: str, kind: str) -> bool:
         """Whether the API server serves the kind in this version."""
         return any((k.api_version, k.kind) == (api_version, kind) for k in self._server.served)
+
+    def takes(self, namespace: str) -> bool:
+        """Whether objects can be made in a namespace."""
+        found = self._server.find(kinds.NAMESPACES, "", namespace)
+        return found is not None and not found["metadata"].get("deletionTimestamp")
 
     def of_item(self, item: Item) -> list[tuple[Stored, Obj]]:
         """The objects that an item has become, in whatever namespaces."""

@@ -95,3 +95,9 @@ class Store:
         for observer in tuple(self.observers):
             observer(change)
         return about
+
+    def release(self, kind: Kind, obj: Obj) -> None:
+        """Take all finalizers off, which is the end of an object that is being deleted."""
+        meta = {k: v for k, v in obj["metadata"].items() if k != "finalizers"}
+        gone = bool(meta.get("deletionTimestamp"))
+        self.write(kind, obj, None if gone else {**obj, "metadata": meta})

@@ -25,7 +25,7 @@ def differences(state: State) -> list[str]:
 
 def _of_kustomization(state: State, obj: Obj) -> Iterator[str]:
     rendered = state.rendering(obj)
-    obstacle = next((o for item in rendered.values() if item and (o := _obstacle(state, item))), "")
+    obstacle = _obstacle(state, obj)
     ready = condition(obj, "Ready")
     status = obj.get("status") or {}
     if obstacle:
@@ -48,8 +48,16 @@ def _of_kustomization(state: State, obj: Obj) -> Iterator[str]:
             yield f"renders {id}, and the label says {owner(live) or 'nobody'}'s"
 
 
-def _obstacle(state: State, item: str) -> str:
-    """Why what an item says cannot be brought about; empty when it can."""
+def _obstacle(state: State, obj: Obj) -> str:
+    """Why what a Kustomization renders cannot be brought about; empty when it can."""
+    rendered = state.rendering(obj)
+    missing = {id.namespace for id in rendered if id.namespace and not state.takes(id.namespace)}
+    if missing - {id.name for id in rendered if id.kind == "Namespace"}:
+        return f"namespace {', '.join(missing)} is not there"
+    return next((o for item in rendered.values() if item and (o := _obstacle_of(state, item))), "")
+
+
+def _obstacle_of(state: State, item: str) -> str:
     kind = ITEMS[item].kind
     if kind == "CustomResourceDefinition":
         live = state.live(ITEMS[item].id(""))
@@ -84,14 +92,15 @@ def _leftovers(state: State) -> Iterator[str]:
 
 def _is_excused(state: State, obj: Obj) -> bool:
     """Whether a Kustomization has a reason not to prune."""
-    items = [item for item in state.rendering(obj).values() if item]
-    return bool(obj["spec"].get("suspend")) or any(_obstacle(state, item) for item in items)
+    return bool(obj["spec"].get("suspend") or _obstacle(state, obj))
 
 
 def _holds(live: Any, wanted: Any) -> bool:
-    """Whether all of ``wanted`` but its API version is in ``live``."""
+    """Whether all of ``wanted`` but what names it is in ``live``."""
     if isinstance(wanted, dict) and isinstance(live, dict):
-        return all(_holds(live.get(k), v) for k, v in wanted.items() if k not in ("apiVersion", "namespace"))
+        return all(
+            _holds(live.get(k), v) for k, v in wanted.items() if k not in ("apiVersion", "name", "namespace")
+        )
     return bool(live == wanted)
 
 

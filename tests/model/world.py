@@ -30,6 +30,10 @@ SETTLED = 3.0
 DOWNTIME = 3.0
 """Seconds between the death of an operator and the start of the next."""
 
+HELD = "model.example.org/held"
+"""A finalizer that somebody puts on an object; it is taken off at the end."""
+EDITED = ("ConfigMap", "Thing", "Globe")
+
 
 class Broken(AssertionError):
     """An invariant does not hold."""
@@ -174,9 +178,12 @@ class World:
                 continue
             if step.what == "delete":
                 self._send("DELETE", path)
+            elif step.what == "hold":
+                self._merge(path, {"metadata": {"finalizers": [HELD]}})
             else:
                 field = "spec" if kind.kind.custom else "data"
-                self._merge(path, {field: {"n": "edited by somebody"}}, manager="kubectl-edit")
+                body = {field: {"n": "edited by somebody"}}
+                self._merge(path, body if obj["kind"] in EDITED else {}, manager="kubectl-edit")
 
     # The operator.
 
@@ -215,6 +222,9 @@ class World:
     async def _settle(self) -> None:
         self._log.append(f"{self._loop.now:9.3f} --- All trouble is over.")
         self._faults.clear()
+        for kind, obj in list(self.state.stored()):
+            if HELD in (obj["metadata"].get("finalizers") or ()):
+                self.server.release(kind.kind, obj)
         deadline, good_since = self._loop.now + PATIENCE, 0.0
         wrong: list[str] = []
         while self._loop.now < deadline and not self.broken:
