@@ -146,7 +146,11 @@ class SshServer:
         )
         try:
             await process.redirect(stdin=git.stdin, stdout=git.stdout, stderr=git.stderr)
-            process.exit(await git.wait())
+            status = await git.wait()
+            # What it said last may not have been passed on yet.
+            await process.stdout.drain()
+            await process.stderr.drain()
+            process.exit(status)
             await process.wait_closed()
         finally:
             if git.returncode is None:
