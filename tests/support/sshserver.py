@@ -146,11 +146,7 @@ class SshServer:
         )
         try:
             await process.redirect(stdin=git.stdin, stdout=git.stdout, stderr=git.stderr)
-            status = await git.wait()
-            # What it said last may not have been passed on yet.
-            await process.stdout.drain()
-            await process.stderr.drain()
-            process.exit(status)
+            process.exit(await git.wait())
             await process.wait_closed()
         finally:
             if git.returncode is None:
