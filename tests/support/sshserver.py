@@ -136,6 +136,11 @@ class SshServer:
             process.stderr.write(b"only git-upload-pack of what is served is allowed\n")
             process.exit(1)
             return
+        if not (folder / "HEAD").is_file():
+            # In Git's words, which would be lost at times: it ends before they are passed on.
+            process.stderr.write(f"fatal: '{folder}' does not appear to be a git repository\n".encode())
+            process.exit(128)
+            return
         wanted = {"GIT_PROTOCOL": process.env.get("GIT_PROTOCOL", "")}
         git = await asyncio.create_subprocess_exec(
             *("git", "-c", "safe.directory=*", "upload-pack", str(folder)),
