@@ -25,16 +25,6 @@ pytestmark = [
 ]
 
 ATTEMPTS = [*looking.ATTEMPTS, *acting.ATTEMPTS]
-_QUOTED = "what a Git server, a proxy or a GitHub server says is quoted"
-OPEN = {
-    "url-of-a-source-page-error": _QUOTED,
-    "url-of-a-source-redirect": _QUOTED,
-    "proxy-at-error": _QUOTED,
-    "proxy-at-redirect": _QUOTED,
-    "github-app-at-status": _QUOTED,
-    "key-service-vault": "the operator's VAULT_TOKEN is used beside an account",
-}
-"""What still succeeds."""
 
 
 @pytest.fixture(scope="module")
@@ -59,17 +49,7 @@ def test_there_are_many() -> None:
     assert all(each.why for each in ATTEMPTS)
 
 
-@pytest.mark.parametrize(
-    "attempt",
-    [
-        pytest.param(
-            each,
-            id=each.name,
-            marks=pytest.mark.xfail(strict=True, reason=OPEN[each.name]) if each.name in OPEN else (),
-        )
-        for each in ATTEMPTS
-    ],
-)
+@pytest.mark.parametrize("attempt", [pytest.param(each, id=each.name) for each in ATTEMPTS])
 def test_attempt(
     attempt: Attempt, made: dict[str, list[Made]], hostile_world: World, secrets: tuple[str, ...]
 ) -> None:
@@ -89,7 +69,6 @@ def test_attempt(
         assert not differences(right, wrong), f"{attempt.why} The answer tells whether the guess is right."
 
 
-@pytest.mark.xfail(strict=True, reason=_QUOTED)
 def test_nothing_was_learned(
     made: dict[str, list[Made]], hostile_world: World, secrets: tuple[str, ...]
 ) -> None:

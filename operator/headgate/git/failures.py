@@ -160,6 +160,7 @@ WEB_PAGE = (
 )
 
 _REDIRECT = re.compile(r"error: 30[12378]\b|unable to update url base from redirection")
+_MOVED = re.compile(r"unable to update url base from redirection")
 _UNKNOWN = re.compile(r"not our ref")
 _REFUSAL = re.compile(
     r"unadvertised object|want [0-9a-f]+ not valid|does not support shallow|shallow (update|file)|"
@@ -184,6 +185,23 @@ _NOISE = re.compile(
     r"error: unable to read askpass response)",
     re.IGNORECASE,
 )
+
+_KNOWN_WORDS = (
+    "HTTP Basic: Access denied",
+    "Invalid username or password",
+    "Invalid username or token",
+    "Repository not found",
+    "Support for password authentication was removed",
+    "The project you were looking for could not be found",
+    "Write access to repository not granted",
+    "this token is expired",
+    "token was revoked",
+    "has enabled or enforced SAML SSO",
+    "rate limit",
+)
+"""What well-known servers say in the text of a refusal, which is told."""
+_QUOTING = re.compile(r"(bad line length character:|\bgot\b).*")
+"""Where Git's own messages quote what a server sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +233,7 @@ def explain(messages: str, asked: Asked, answer: Answer | None = None) -> GitErr
     if _DAMAGE.search(messages):
         return CacheDamaged("the repository cache is damaged")
     kind, text, is_closed = _judge(messages, asked, answer)
-    detail = "" if is_closed or asked.discreet else _detail(messages)
+    detail = "" if is_closed or asked.discreet else _detail(messages, over_http=asked.url.startswith("http"))
     if not text:
         text = detail or "git failed, and what it says may not be told" if asked.discreet else detail
         detail = ""
@@ -239,6 +257,12 @@ def _judge(messages: str, asked: Asked, answer: Answer | None) -> tuple[type[Git
         return RemoteUnreachable, _of_status(int(status[1]), answer), True
     if answer is not None and answer.is_web_page:
         return RepositoryNotFound, WEB_PAGE, True
+    if _MOVED.search(messages):
+        return (
+            GitFailed,
+            "the server redirects to an address that is not a Git repository's: check the URL",
+            True,
+        )
     for kind, text, pattern in _OPEN:
         if pattern.search(messages):
             if text == _REFUSED:
@@ -271,9 +295,19 @@ def is_refusal(messages: str) -> bool:
     return _REFUSAL.search(messages) is not None
 
 
-def _detail(messages: str) -> str:
+def _detail(messages: str, *, over_http: bool) -> str:
+    """Git's own words. What an HTTP server says is among them only where it is known beforehand: whoever names the URL
+    need not be allowed to read what is there."""
     lines = [line.strip() for line in messages.splitlines() if not _NOISE.match(line)]
+    if over_http:
+        lines = [said for line in lines for said in _said_over_http(line)]
     lines = [re.sub(r"^(fatal|error|remote): *", "", line) for line in lines]
     text = "; ".join(dict.fromkeys(line for line in lines if line))
     text = re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", text)
     return text if len(text) <= MAX_MESSAGE else text[: MAX_MESSAGE - 1] + "…"
+
+
+def _said_over_http(line: str) -> tuple[str, ...]:
+    if line.lower().startswith("remote:"):
+        return tuple(words for words in _KNOWN_WORDS if words.lower() in line.lower())
+    return (_QUOTING.sub(r"\1 …", line),)

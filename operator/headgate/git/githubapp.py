@@ -42,6 +42,8 @@ DEFAULT_API = "https://api.github.com"
 CLOCK_DRIFT, LIFE = 30, 120
 """Of the JSON Web Token, in seconds."""
 MAX_ANSWER = 1024 * 1024
+_REQUEST_ID = "X-GitHub-Request-Id"
+"""A header of all answers of GitHub, also of its Enterprise Server."""
 
 _NEEDED = "secretRef with github app data must be specified when provider is set to github"
 
@@ -158,7 +160,9 @@ class GitHubApp:
         except ValueError:
             content = None
         if answer.status not in (200, 201):
-            told = content.get("message") if isinstance(content, dict) else None
+            # Other servers have JSON messages too, which whoever names the URL need not be allowed to read.
+            is_github = _REQUEST_ID in answer.headers
+            told = content.get("message") if is_github and isinstance(content, dict) else None
             raise AuthenticationFailed(
                 f"GitHub's API at {host} refused a token: {answer.status}"
                 + (f" {str(told)[:200]}" if told else "")

@@ -73,6 +73,32 @@ def test_the_message_names_the_url_what_failed_and_git_s_own_words() -> None:
     assert str(error) == f"unable to clone '{URL}': {told}"
 
 
+PAGE = "the words of an internal page"
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        f"remote: {PAGE}\nfatal: unable to access 'x': The requested URL returned error: 403",
+        f"remote: {PAGE}\nfatal: Authentication failed for 'x'",
+        f"REMOTE: {PAGE}\nfatal: repository 'x' not found",
+        f"fatal: unable to update url base from redirection:\n  asked for: x\n  redirect: http://y/{PAGE}",
+        f"fatal: protocol error: bad line length character: {PAGE}",
+        f"fatal: x/info/refs not valid: invalid server response; got '{PAGE}'",
+    ],
+)
+def test_what_is_at_a_url_is_not_told_to_whoever_names_it(messages: str) -> None:
+    assert PAGE not in str(explain(messages, TOKEN))
+
+
+def test_what_a_server_says_by_ssh_is_told() -> None:
+    """Whoever is answered there has been let in."""
+    text = str(
+        explain("remote: the gate is shut\nfatal: x", Asked("ssh://git@example.com/repo", "example.com"))
+    )
+    assert text.endswith("the gate is shut; x")
+
+
 def test_without_credentials_it_is_said_that_none_are_given() -> None:
     error = explain("fatal: could not read Username for 'x'", Asked(URL))
     assert "authentication required, but no credentials are given" in str(error)

@@ -54,6 +54,7 @@ class GitHubApi:
         self.tokens = 0
         self.pages = [[{"id": 7, "account": {"login": "Org"}}], [{"id": 8, "account": {"login": "other"}}]]
         self.hang = threading.Event()
+        self.is_github = True
         api = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -77,6 +78,8 @@ class GitHubApi:
                     status, content = 401, {"message": problem}
                 body = json.dumps(content).encode()
                 self.send_response(status)
+                if api.is_github:
+                    self.send_header("X-GitHub-Request-Id", "0:1:2")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
@@ -222,6 +225,13 @@ def test_what_the_api_refuses(api: GitHubApi) -> None:
     ):
         with pytest.raises(AuthenticationFailed, match=told):
             Providers().credentials("key", "github", GITHUB, secret(api, **changes), timeout=20)
+
+
+def test_what_another_server_than_github_says_is_not_told(api: GitHubApi) -> None:
+    """Whoever names the URL need not be allowed to read what is there."""
+    api.is_github = False
+    with pytest.raises(AuthenticationFailed, match=r"refused a token: 404$"):
+        Providers().credentials("key", "github", GITHUB, secret(api, githubAppInstallationID="9"), timeout=20)
 
 
 def test_an_api_that_does_not_answer(api: GitHubApi) -> None:

@@ -91,6 +91,17 @@ def test_the_operator_s_token_is_shown_to_its_own_server_only(
     assert opened(content, {}) == "plain"
 
 
+def test_the_operator_s_token_is_not_lent_to_service_accounts(
+    bao: OpenBao, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who acts as one is a tenant: the key that the operator may use is not for whoever may commit a file."""
+    monkeypatch.setenv("VAULT_TOKEN", bao.token())
+    monkeypatch.setenv("VAULT_ADDR", bao.address)
+    identity, _ = account()
+    message = refused(sealed_file("plain", bao.wrap), {}, identity=identity, vault_identity=identity)
+    assert "not lent to a Kustomization that acts as a service account" in message
+
+
 def test_a_server_that_is_not_there_is_told(bao: OpenBao) -> None:
     content = sealed_file("plain", bao.wrap).replace(bao.address, f"http://127.0.0.1:{free_ports(1)[0]}")
     assert refused(content, {"sops.vault-token": b"t"}).endswith(

@@ -2,7 +2,8 @@
 
 Three ways to a token, the first that is given: the Secret's ``sops.vault-token``; a service account's token,
 exchanged at a login path, where login paths are configured, and with the servers in them only; the operator's own
-``VAULT_TOKEN``, which is shown only to the operator's own server, as the address comes from the encrypted file.
+``VAULT_TOKEN``, which is shown only to the operator's own server, as the address comes from the encrypted file, and
+not for those who act as a service account, as tenants do.
 """
 
 from __future__ import annotations
@@ -96,6 +97,11 @@ class VaultTransit:
                 self._tokens[address] = self._login(hvac, address, self._identity)
             return self._tokens[address]
         own = os.environ.get("VAULT_TOKEN")
+        if own and self._identity is not None:
+            raise KeyRefused(
+                "the operator's VAULT_TOKEN is not lent to a Kustomization that acts as a service account: give an "
+                "entry sops.vault-token in the decryption Secret, or name the server in --sops-vault-configmap"
+            )
         if own:
             if address.rstrip("/") == (os.environ.get("VAULT_ADDR") or "").rstrip("/"):
                 return own
