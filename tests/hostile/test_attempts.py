@@ -73,12 +73,13 @@ def test_nothing_was_learned(
     made: dict[str, list[Made]], hostile_world: World, secrets: tuple[str, ...]
 ) -> None:
     """The tenant reads all there is, and the operator's log besides."""
-    sees = hostile_world.sees()
+    guesses = [each.name for pair in made.values() for each in pair if any(w in each.guess for w in secrets)]
+    own = re.compile("|".join(map(re.escape, guesses)))  # what it was told of these was looked at above
     log = hostile_world.running.log.read_text()
-    for word in secrets:
-        assert word not in log, [line[:2000] for line in log.splitlines() if word in line][:3]
-        if word != PEARL:  # the tenant's own
-            assert word not in sees, [line[:2000] for line in sees.splitlines() if word in line][:3]
+    others = tuple(word for word in secrets if word != PEARL)  # that one is in a Secret of the tenant's own
+    for text, words in ((hostile_world.sees(), others), (log, secrets)):
+        for line in (each for each in text.splitlines() if not own.search(each)):
+            assert not [word for word in words if word in line], line[:2000]
 
 
 def test_nothing_was_changed(made: dict[str, list[Made]], hostile_world: World) -> None:
