@@ -81,6 +81,11 @@ class KnownObjects:
         """What is known of an object."""
         return self._known.get(cluster, {}).get(ref)
 
+    def of_kind(self, cluster: str, api_version: str, kind: str) -> list[tuple[ObjectRef, Known]]:
+        """All that is known of the objects of a kind."""
+        known = self._known.get(cluster, {})
+        return [(r, k) for r, k in known.items() if (r.api_version, r.kind) == (api_version, kind)]
+
     def record(
         self,
         cluster: str,

@@ -6,7 +6,8 @@
 
 Only what ``project`` returns is kept, so memory follows what is needed of an object and not its size. Each
 change is told as ``on_change(ref, old, new)``: ``old`` is None for what was not there, ``new`` is None for
-what is gone, also when it went while no watch was running (the next list tells). Connections break: a watch
+what is gone, also when it went while no watch was running (the next list tells; ``on_listed`` is called after each with
+its resource version). Connections break: a watch
 resumes from the last version seen, a version that is too old (410) means a new list, errors back off up to
 half a minute. A kind that the cluster does not have counts as a kind without objects, until it comes.
 """
@@ -47,6 +48,7 @@ class Reflector(Generic[T]):
         *,
         project: Callable[[Obj], T],
         on_change: Callable[[ObjectRef, T | None, T | None], None] | None = None,
+        on_listed: Callable[[str], None] | None = None,
         namespace: str | None = None,
         label_selector: str | None = None,
         field_selector: str | None = None,
@@ -56,7 +58,7 @@ class Reflector(Generic[T]):
         self.synced = asyncio.Event()
         """Set when the first list is complete (or the kind does not exist)."""
         self._client = client
-        self._project, self._on_change = project, on_change
+        self._project, self._on_change, self._on_listed = project, on_change, on_listed
         self._namespace = namespace
         self._label_selector, self._field_selector = label_selector, field_selector
         self._page = page
@@ -98,6 +100,8 @@ class Reflector(Generic[T]):
             try:
                 if version is None:
                     version = await self._list()
+                    if self._on_listed is not None:
+                        self._on_listed(version)
                     self.synced.set()
                 async for seen in self._watch(version):
                     version, failures = seen, 0

@@ -71,6 +71,7 @@ class LiveObjects:
             changed=self._changed,
             touched=self._tell,
             synced=self._synced,
+            listed=self._listed,
         )
         self._followers: defaultdict[ObjectRef, set[ObjectKey]] = defaultdict(set)
         self._followed: dict[ObjectKey, frozenset[ObjectRef]] = {}
@@ -202,6 +203,17 @@ class LiveObjects:
     def _synced(self, scope: Scope) -> None:
         for ref in [r for r in self._followers if scope.covers(r)]:
             self._tell(ref)
+
+    def _listed(self, scope: Scope, version: str) -> None:
+        """All objects of a kind were told. What we applied before and is not among them went while nobody watched."""
+        watch = self._watches.get(scope)
+        if watch is None:
+            return
+        for ref, known in self._known.of_kind(self._client.cluster, scope.api_version, scope.kind):
+            if watch.reflector.get(ref) is None and as_number(known.resource_version) <= as_number(version):
+                owner = known.owner
+                if self._known.observe_gone(self._client.cluster, ref, known.uid) is News.GONE:
+                    self._drifted(ref, owner, LOST)
 
     def _take_in(self, obj: Obj) -> Obj:
         """A labelled object, whole: is it still as we applied it? Of a stranger's nothing is kept."""

@@ -64,7 +64,8 @@ class Watches:
     """Those that are open.
 
     Of a kind's objects ``project`` is kept, and ``changed`` is told object, old and new; of a single one's only that it
-    changed is told: ``touched``. ``synced`` is told the scope of a watch that has told all there is.
+    changed is told: ``touched``. ``synced`` is told the scope of a watch that has told all there is, ``listed`` that of
+    one that has just listed all objects of a kind, and the resource version of the list.
     """
 
     def __init__(
@@ -75,9 +76,11 @@ class Watches:
         changed: Callable[[ObjectRef, Obj | None, Obj | None], None],
         touched: Callable[[ObjectRef], None],
         synced: Callable[[Scope], None],
+        listed: Callable[[Scope, str], None],
     ) -> None:
         self._client = client
-        self._project, self._changed, self._touched, self._synced = project, changed, touched, synced
+        self._project, self._changed, self._touched = project, changed, touched
+        self._synced, self._listed = synced, listed
         self._open: dict[Scope, Watch] = {}
 
     def __len__(self) -> int:
@@ -105,6 +108,7 @@ class Watches:
             scope.kind,
             project=trace if only else self._project,
             on_change=self._changed if only is None else self._single_changed(only),
+            on_listed=(lambda version: self._listed(scope, version)) if only is None else None,
             namespace=only.namespace or None if only else None,
             label_selector=None if only else labels.OWNER_NAME,
             field_selector=f"metadata.name={only.name}" if only else None,

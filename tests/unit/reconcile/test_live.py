@@ -93,6 +93,28 @@ async def test_a_deleted_object_is_its_appliers(world: World) -> None:
     assert world.live.state(REF) is None
 
 
+async def test_what_went_before_it_was_watched_is_its_appliers(world: World) -> None:
+    """Between the apply and the first list; also when that came late, as the account might not watch yet."""
+    world.apply(APPS, REF, data={"k": "v"})
+    kept = ObjectRef("v1", "ConfigMap", "kept", "team")
+    world.apply(APPS, kept, data={"k": "v"})
+    world.api.remove(REF)
+    await settled(lambda: world.drifted)
+    assert world.drifted == [(APPS, REF, LOST)]
+    assert world.known.get(MemoryApi.cluster, kept) is not None
+
+
+async def test_what_was_applied_after_a_list_is_not_missed_in_it(world: World) -> None:
+    world.apply(APPS, REF, data={"k": "v"})
+    late = ObjectRef("v1", "ConfigMap", "late", "team")
+    obj = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "late", "uid": "l", "labels": {}}}
+    obj["metadata"]["resourceVersion"] = "999"  # type: ignore[index]
+    world.known.record(MemoryApi.cluster, late, b"d", obj, owner=Owner(APPS.name, APPS.namespace))
+    await settled(lambda: world.api.watches == ["ConfigMap"])
+    assert world.drifted == []
+    assert world.known.get(MemoryApi.cluster, late) is not None
+
+
 async def test_strangers_are_not_kept(world: World) -> None:
     """Anybody can label objects; they must cost no more than their names."""
     world.apply(APPS, REF, data={"k": "v"})
