@@ -177,6 +177,12 @@ class KnownObjects:
         for ref in self.owned(cluster, owner):
             self.forget(cluster, ref)
 
+    def forget_of(self, cluster: str, ref: ObjectRef, owner: Owner) -> None:
+        """Know nothing of an object any more, unless another owner put it in place: that one is to hear of it."""
+        known = self.get(cluster, ref)
+        if known is not None and known.owner in (None, owner):
+            self.forget(cluster, ref)
+
     def forget_cluster(self, cluster: str) -> None:
         """Know nothing of a cluster any more."""
         self._known.pop(cluster, None)

@@ -140,7 +140,7 @@ class _Run:
             if self._known is not None:
                 # Before the deletion, so that its watch event is not taken for somebody else's doing.
                 for each in {ref, at}:
-                    self._known.forget(self._client.cluster, each)
+                    self._known.forget_of(self._client.cluster, each, self._options.owner)
             try:
                 return await self._decide(ref, at)
             except NotFound as error:

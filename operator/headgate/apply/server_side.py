@@ -290,7 +290,7 @@ class _StageRun:
                     verdict, live, item.inherited = Verdict.KEEP, inherited, True
         if verdict is Verdict.SKIP:
             item.action = Action.SKIPPED
-            self._known.forget(self._client.cluster, item.ref)
+            self._known.forget_of(self._client.cluster, item.ref, self._options.owner)
         elif verdict is Verdict.KEEP:
             self._done(item, Action.CONFIGURED if item.migrated else Action.UNCHANGED, live)
         item.take_over = verdict is Verdict.TAKE_OVER
@@ -336,7 +336,7 @@ class _StageRun:
             item.ignored = ignore.ignored(item.rules, live)
             self._record(item, live, Action.SKIPPED)
         else:
-            self._known.forget(self._client.cluster, item.ref)
+            self._known.forget_of(self._client.cluster, item.ref, self._options.owner)
         return True
 
     async def _refused(self, item: Item, error: ApiError, doing: str) -> None:
@@ -350,7 +350,7 @@ class _StageRun:
         if live is not None:
             if marked(live, self._options.marks.excluded):
                 item.action = Action.SKIPPED
-                self._known.forget(self._client.cluster, item.ref)
+                self._known.forget_of(self._client.cluster, item.ref, self._options.owner)
                 return
             if self._options.migrate_api_version and not item.migrated and await self._migrate(item, live):
                 await self._ask(item)

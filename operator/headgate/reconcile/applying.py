@@ -125,13 +125,13 @@ class Applier:
         """The entries by their identity in the cluster, as far as their kinds are known."""
         return inv.resolved(entries, self._client.mapper.is_namespaced)
 
-    def moved(self, before: Iterable[inv.Entry], after: Iterable[inv.Entry]) -> None:
+    def moved(self, owner: Owner, before: Iterable[inv.Entry], after: Iterable[inv.Entry]) -> None:
         """Know nothing any more of objects under a version in which they are not applied any more."""
         versions = {e: e.version for e in after}
         for entry in before:
             if versions.get(entry, entry.version) != entry.version:
                 ref = ObjectRef(entry.api_version, entry.kind, entry.name, entry.namespace)
-                self._known.forget(self._client.cluster, ref)
+                self._known.forget_of(self._client.cluster, ref, owner)
 
 
 def _supports(ks: Kustomization) -> dict[ObjectRef, str]:

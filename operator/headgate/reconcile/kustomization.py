@@ -26,7 +26,7 @@ from headgate.api import (
     reasons,
 )
 from headgate.api import inventory as inv
-from headgate.apply import Action, ApplyFailed, InvalidIgnoreRule, ObjectError
+from headgate.apply import Action, ApplyFailed, InvalidIgnoreRule, ObjectError, Owner
 from headgate.cel import Budget, Evaluator, OverBudget
 from headgate.health import HealthExpressions, InvalidHealthExpressions
 from headgate.kube import ApiError, Client, ObjectRef, ref_of
@@ -324,7 +324,7 @@ class KustomizationReconciler:
                 target.applier.resolved(before) - after,
             ),
         )
-        target.applier.moved(before, after)
+        target.applier.moved(Owner(attempt.ks.name, attempt.ks.namespace), before, after)
         self._inventories.accepted(attempt.key, attempt.obj, result.answered)
         self._inventories.let_go(attempt.key, attempt.stale)
         # What is to be pruned stays recorded until it is: progress may be written, and we may end, at any moment.

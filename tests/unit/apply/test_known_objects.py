@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from headgate.apply import Action, KnownObjects, News
+from headgate.apply import Action, KnownObjects, News, Owner
 from headgate.apply.drift import digest
 from headgate.kube import ObjectRef
 
@@ -133,3 +133,14 @@ def test_digests() -> None:
     other["a"]["y"].reverse()
     assert digest(other) != digest(one)
     assert digest({"n": 2**70}) != digest({"n": 2**70 + 1})
+
+
+def test_who_lets_go_of_an_object_takes_nothing_from_its_owner() -> None:
+    """Two render it; the one that does not own it any more must not make the other deaf to its changes."""
+    store, ref = KnownObjects(), ObjectRef("v1", "ConfigMap", "a", "ns")
+    live = {"metadata": {"uid": "u", "resourceVersion": "1"}}
+    store.record("here", ref, b"d", live, owner=Owner("one", "ns"))
+    store.forget_of("here", ref, Owner("two", "ns"))
+    assert store.get("here", ref) is not None
+    store.forget_of("here", ref, Owner("one", "ns"))
+    assert store.get("here", ref) is None
