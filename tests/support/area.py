@@ -231,10 +231,11 @@ def area_name(request: pytest.FixtureRequest) -> str:
 
 
 def wait_gone(api: Api, timeout: float = LONG_PATIENCE) -> None:
-    """Wait until no test's namespace is left."""
+    """Wait until no test's namespace is being deleted. What a failed test left behind is not waited for."""
 
     def look() -> bool:
-        return not api.list("v1", "Namespace", selector=f"{MARK}=true")
+        left = api.list("v1", "Namespace", selector=f"{MARK}=true")
+        return not any(each["metadata"].get("deletionTimestamp") for each in left)
 
     until("the namespaces of the tests are gone", look, timeout)
 
