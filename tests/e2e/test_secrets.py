@@ -41,7 +41,7 @@ pytestmark = [
 Obj = dict[str, Any]
 MARK = "secrets"
 KEYS_SECRET = "keys"
-GIT = (b"git", b"git-remote-http", b"git-remote-https", b"ssh", b"env", b"sh")
+GIT = (b"git", b"git-remote-http", b"git-remote-https", b"ssh", b"ssh-keygen", b"env", b"sh")
 """Programs of a Git command: what it shows to a server is in its environment, which nobody else can read."""
 
 
