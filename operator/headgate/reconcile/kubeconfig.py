@@ -14,15 +14,18 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-import yaml
-
+from headgate import plainyaml
 from headgate.api import Kustomization
 from headgate.kube import ApiError, Client, NotFound, ObjectRef, impersonation
+from headgate.pools import aside
 from headgate.reconcile.config import Config
 from headgate.reconcile.remote import AccountMissing, RemoteAccess, TargetError
 
 DEFAULT_KEYS = ("value", "value.yaml")
 """Keys of a kubeconfig Secret that are looked at when the spec names none."""
+
+BYTES_OF_A_FIELD = 64
+"""What a field takes on average: a large kubeconfig is read beside the event loop."""
 
 HONOURED = {
     "cluster": {
@@ -67,7 +70,12 @@ async def from_secret(client: Client, config: Config, ks: Kustomization) -> Remo
         raise TargetError(f"KubeConfig secret '{name}' does not contain a {' or '.join(map(repr, keys))} key")
     content = base64.b64decode(found)
     identity = hashlib.sha256(content).hexdigest()
-    return RemoteAccess(identity, parse_kubeconfig(content, f"KubeConfig secret '{name}'", config))
+    kubeconfig = await aside(
+        ks.namespace,
+        len(content) // BYTES_OF_A_FIELD,
+        lambda: parse_kubeconfig(content, f"KubeConfig secret '{name}'", config),
+    )
+    return RemoteAccess(identity, kubeconfig)
 
 
 def parse_kubeconfig(content: bytes, origin: str, config: Config) -> Mapping[str, Any]:
@@ -77,10 +85,9 @@ def parse_kubeconfig(content: bytes, origin: str, config: Config) -> Mapping[str
     programs can be allowed by ``--insecure-kubeconfig-exec``, unverified TLS by ``--insecure-kubeconfig-tls``.
     """
     try:
-        value = yaml.load(content, yaml.CSafeLoader)
-    except (yaml.YAMLError, ValueError, RecursionError):
-        # The reader's message quotes the content, which is secret.
-        raise TargetError(f"{origin} is not valid YAML") from None
+        value = plainyaml.load(content)
+    except plainyaml.NotPlain as error:
+        raise TargetError(f"{origin} {error}") from None
     if not isinstance(value, dict) or not isinstance(value.get("clusters"), list):
         raise TargetError(f"{origin} is not a kubeconfig")
     for sort, path, fields in _fields(value):

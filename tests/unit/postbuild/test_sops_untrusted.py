@@ -119,3 +119,10 @@ def test_a_damaged_entry_is_used_or_refused_and_nothing_else_happens(data: st.Da
     content[at : at + data.draw(st.integers(0, 40))] = data.draw(st.binary(max_size=40))
     with contextlib.suppress(BadCredentials):
         key_sources({name: bytes(content)})
+
+
+@pytest.mark.parametrize("name", ["sops.aws-kms", "sops.azure-kv", "sops.gcp-kms"])
+def test_a_short_entry_does_not_stand_for_a_long_one(name: str) -> None:
+    fields, uses = ", ".join(f"k{i}: 1" for i in range(2000)), ", ".join(["*a"] * 2000)
+    with pytest.raises(BadCredentials, match=rf"entry '{name}' of the decryption Secret uses YAML aliases"):
+        key_sources({name: f"a: &a {{{fields}}}\nb: {{<<: [{uses}]}}\n".encode()})

@@ -116,3 +116,35 @@ def test_every_field_that_kubernetes_clients_know_is_dealt_with() -> None:
         *("server", "tls-server-name", "insecure-skip-tls-verify", "certificate-authority"),
         *("certificate-authority-data", "proxy-url", "disable-compression", "extensions"),
     }
+
+
+MANY = 2000
+KEYS, USES = ", ".join(f"k{i}: 1" for i in range(MANY)), ", ".join(["*a"] * MANY)
+BOMBS = {
+    "a merge key": f"a: &a {{{KEYS}}}\nb: {{<<: [{USES}]}}\n",
+    "an alias": f"users:\n- &a {{user: {{client-key-data: {'QUFB' * MANY}}}}}\n- [{USES}]\n",
+    "a circle": "users: &u [*u]\n",
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_a_short_text_does_not_stand_for_a_long_one(bomb: str) -> None:
+    text = BOMBS[bomb] + "clusters: []\n"
+    with pytest.raises(TargetError, match=r"Secret 'a/b' uses YAML aliases \(\*name\)"):
+        parse_kubeconfig(text.encode(), "Secret 'a/b'", Config(storage_path=Path("/")))
+
+
+@pytest.mark.parametrize("number", ["1" + ":59" * MANY, "9" * MANY, "0x" + "f" * MANY, "1." + "0" * MANY])
+def test_a_number_that_takes_long_to_read(number: str) -> None:
+    text = f"users: {number}\nclusters: []\n"
+    with pytest.raises(TargetError, match="has a number of more than 100 characters"):
+        parse_kubeconfig(text.encode(), "Secret 'a/b'", Config(storage_path=Path("/")))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "- a", "[" * 100_000, "a: !!python/name:os.system", "a: b: c", "2001-99-99"]
+)
+def test_what_is_no_kubeconfig_is_not_quoted(text: str) -> None:
+    with pytest.raises(TargetError) as caught:
+        parse_kubeconfig(text.encode(), "Secret 'a/b'", Config(storage_path=Path("/")))
+    assert str(caught.value) in ("Secret 'a/b' is not valid YAML", "Secret 'a/b' is not a kubeconfig")

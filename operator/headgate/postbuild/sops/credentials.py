@@ -7,8 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-import yaml
-
+from headgate import plainyaml
 from headgate.postbuild.sops.age import AgeIdentities
 from headgate.postbuild.sops.aws import AwsKms
 from headgate.postbuild.sops.azure import AzureKeyVault
@@ -96,9 +95,9 @@ def _mapping(data: bytes) -> dict[str, Any]:
         value = json.loads(text)
     except ValueError:
         try:
-            value = yaml.load(text, yaml.CSafeLoader)
-        except (yaml.YAMLError, RecursionError):
-            value = None
+            value = plainyaml.load(text)
+        except plainyaml.NotPlain as error:
+            raise BadCredentials(str(error)) from None
     if not isinstance(value, dict):
         raise BadCredentials("is no mapping in YAML or JSON")
     return {str(key): item for key, item in value.items()}
