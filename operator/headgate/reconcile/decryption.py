@@ -76,7 +76,7 @@ class Decryption:
         self, keys: Keys, tree: Tree, path: str, recording: RecordingTree, opened: DataKeys, outages: Outages
     ) -> None:
         self._recording = recording
-        sources = [outages.watch(source) for source in keys.sources()]
+        sources = [outages.watch(source, keys.version) for source in keys.sources()]
         self._decryptor = Decryptor(sources, resolve=resolve_v3, opened=opened.of(keys.version))
         self._tree = DecryptingTree(tree, self._decryptor, encrypted_sources(tree, path, _load))
 

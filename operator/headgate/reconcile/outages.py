@@ -2,11 +2,16 @@
 
 A build waits for them, and holds a thread and a worker meanwhile: without this, a dozen Kustomizations whose service
 is down would hold up all others whenever they are tried again.
+
+What is silent to some credentials need not be to others: a key file may name the server that gives out tokens, and a
+tenant's may name one that never answers. So an outage holds for the credentials that met it.
 """
 
 from __future__ import annotations
 
+import threading
 import time
+from collections import OrderedDict
 
 from headgate.postbuild.sops import DataKeySource, KeyRefused, MasterKey, ServiceSilent
 
@@ -14,32 +19,48 @@ PAUSE = 60.0
 """Seconds."""
 
 
+MOST = 1000
+
+
 class Outages:
-    """The services that did not answer, and when. Used by several threads: at worst one more asks in vain."""
+    """The services that did not answer, to whom, and when; the oldest are forgotten. For use by several threads."""
 
-    def __init__(self, pause: float = PAUSE) -> None:
-        self._pause = pause
-        self._until: dict[str, float] = {}
+    def __init__(self, pause: float = PAUSE, most: int = MOST) -> None:
+        self._pause, self._most = pause, most
+        self._until: OrderedDict[tuple[str, str], float] = OrderedDict()
+        self._lock = threading.Lock()
 
-    def watch(self, source: DataKeySource) -> DataKeySource:
-        """The same source, which is not asked about a service that was silent a moment ago."""
-        return _Watched(source, self)
+    def watch(self, source: DataKeySource, credentials: str) -> DataKeySource:
+        """The same source, which is not asked about a service that was silent a moment ago.
 
-    def check(self, service: str) -> None:
+        ``credentials`` is what tells those of the source from others.
+        """
+        return _Watched(source, self, credentials)
+
+    def check(self, credentials: str, service: str) -> None:
         """Raise :class:`KeyRefused` when there is no point in asking."""
-        left = self._until.get(service, 0.0) - time.monotonic()
+        with self._lock:
+            left = self._until.get((credentials, service), 0.0) - time.monotonic()
+            if left <= 0:
+                self._until.pop((credentials, service), None)
         if left > 0:
             raise KeyRefused("the service did not answer a moment ago, and is asked again in a minute")
-        self._until.pop(service, None)
 
-    def note(self, service: str) -> None:
+    def note(self, credentials: str, service: str) -> None:
         """It did not answer."""
-        self._until[service] = time.monotonic() + self._pause
+        with self._lock:
+            self._until[credentials, service] = time.monotonic() + self._pause
+            self._until.move_to_end((credentials, service))
+            while len(self._until) > self._most:
+                self._until.popitem(last=False)
+
+    def __len__(self) -> int:
+        return len(self._until)
 
 
 class _Watched:
-    def __init__(self, source: DataKeySource, outages: Outages) -> None:
-        self._source, self._outages = source, outages
+    def __init__(self, source: DataKeySource, outages: Outages, credentials: str) -> None:
+        self._source, self._outages, self._credentials = source, outages, credentials
 
     def serves(self, key: MasterKey) -> bool:
         return self._source.serves(key)
@@ -48,9 +69,9 @@ class _Watched:
         service = key.service
         if not service:
             return self._source.decrypt(key)
-        self._outages.check(service)
+        self._outages.check(self._credentials, service)
         try:
             return self._source.decrypt(key)
         except ServiceSilent:
-            self._outages.note(service)
+            self._outages.note(self._credentials, service)
             raise

@@ -14,10 +14,12 @@ from controlplane.ports import free_ports
 from headgate.kustomize.errors import BuildError
 from headgate.kustomize.tree import MemoryTree
 from headgate.postbuild import Variables
+from headgate.postbuild.sops import KeyRefused
 from headgate.reconcile.builds import BuildRules, Built, PostBuildFailed, StillEncrypted, build_objects
 from headgate.reconcile.datakeys import DataKeys
 from headgate.reconcile.decryption import DecryptionFailed, Keys
 from headgate.reconcile.inputs import ClusterInputs
+from headgate.reconcile.outages import Outages
 from tests.support.sops import KEYS, age_key, encrypted_files, sealed, sealed_file, sealed_secret
 
 Obj = dict[str, Any]
@@ -290,3 +292,22 @@ def test_a_service_that_is_silent_is_left_alone_for_a_while(monkeypatch: pytest.
     later = time.monotonic() + 61
     monkeypatch.setattr(time, "monotonic", lambda: later)
     assert ": connection refused" in said()
+
+
+def test_a_service_that_is_silent_to_one_is_asked_for_others() -> None:
+    entry = {"vault_address": f"http://127.0.0.1:{free_ports(1)[0]}", "engine_path": "sops", "key_name": "a"}
+    secret = sealed_secret("a", lambda _: {"hc_vault": [{**entry, "enc": "vault:v1:AAAA"}]}, password="x")
+    tree, rules = MemoryTree({"apps/a.yaml": yaml.safe_dump(secret)}), BuildRules()
+    for version in ("team-a", "team-b"):
+        with pytest.raises(DecryptionFailed, match=": connection refused"):
+            build_objects(tree, SPEC, inputs({"sops.vault-token": "t"}, version=version), rules)
+
+
+def test_services_that_were_silent_are_bounded_in_number() -> None:
+    outages = Outages(most=2)
+    for name in ("a", "b", "c"):
+        outages.note("x", name)
+    assert len(outages) == 2
+    outages.check("x", "a")
+    with pytest.raises(KeyRefused, match="a moment ago"):
+        outages.check("x", "c")
