@@ -1,9 +1,9 @@
 """Addresses that the operator must not be led to by what others write. Pure.
 
-A URL in a repository or a kubeconfig is asked by the operator, from where the operator stands. It must not lead to the
-operator's own host, whose ports trust whoever is on it, nor to the addresses at which clouds hand out credentials to
-the machine that asks. The address that a connection really has is what counts, not the name that led there, nor what
-the name meant a moment ago.
+A URL in a repository, a kubeconfig or the status of a source is asked by the operator, from where the operator stands.
+It must not lead to the operator's own host, whose ports trust whoever is on it, nor to the addresses at which clouds
+hand out credentials to the machine that asks. The address that a connection really has is what counts, not the name
+that led there, nor what the name meant a moment ago.
 """
 
 from __future__ import annotations
@@ -79,12 +79,14 @@ class PeerRules:
     anywhere: bool = False
     loopback_by_tls: bool = False
     """This host, where the connection is TLS: on a developer's machine, clusters are there."""
+    loopback: bool = False
+    """This host, however: on a developer's machine, all is there."""
 
     def permit(self, address: str, *, tls: bool) -> bool:
         """Whether a connection may be made to this IP address."""
         if self.anywhere or not is_forbidden(address):
             return True
-        return self.loopback_by_tls and tls and _meant(address).is_loopback
+        return (self.loopback or (self.loopback_by_tls and tls)) and _meant(address).is_loopback
 
     def socket_factory(self, *, tls: bool) -> Callable[[Any], socket.socket]:
         """For :class:`aiohttp.TCPConnector`: no socket for an address that is forbidden."""

@@ -12,6 +12,8 @@ import logging
 import signal
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import kopf
 
@@ -28,6 +30,7 @@ from headgate.kube import Client, ObjectRef
 from headgate.kustomize.documents import CACHE
 from headgate.kustomize.labelselector import matches
 from headgate.loop import Turns, Watchdog
+from headgate.peers import PeerRules, is_loopback
 from headgate.pools import NETWORK
 from headgate.reconcile.artifacts import ArtifactFetcher
 from headgate.reconcile.building import Builder
@@ -214,6 +217,13 @@ class _Program:
                 config.storage_path / "external",
                 retries=config.http_retry,
                 limits=ArchiveLimits(config.max_source_size, config.max_source_entries),
+                # Where the operator's own cluster or proxy is on this very host, what others made may be too.
+                peers=PeerRules(
+                    loopback=any(
+                        is_loopback(urlsplit(url).hostname or "")
+                        for url in (client.cluster, *getproxies().values())
+                    )
+                ),
             ),
             self._trees,
             lambda key: self._operator.source_available(key),

@@ -3,6 +3,9 @@
 As Flux's fetcher does (``fluxcd/pkg``, ``http/fetch/archive_fetcher.go``): server errors and broken connections are
 retried, an artifact that is not there is told apart, and nothing is used whose digest is not the one in the status. The
 download goes to a file without a name below the storage path, a chunk at a time.
+
+The URL is untrusted: whoever may write the status of a source, as those may who may write an ExternalArtifact, chooses
+where the operator connects to. Neither it nor a redirect leads to an address of :mod:`headgate.peers`.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Callable, Mapping
+from http.client import responses
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -24,6 +28,7 @@ from headgate.api.source import Artifact
 from headgate.causes import network_cause
 from headgate.git.tartree import ArchiveInvalid, ArchiveLimits, TarTree
 from headgate.kube.resolver import PooledResolver
+from headgate.peers import REFUSED, ForbiddenAddress, PeerRules
 from headgate.pools import STORAGE
 from headgate.reconcile.store import SourceKey
 
@@ -69,6 +74,7 @@ class ArtifactFetcher:
         longest_wait: float = LONGEST_WAIT,
         max_download: int = MAX_DOWNLOAD,
         limits: ArchiveLimits | None = None,
+        peers: PeerRules | None = None,
         environ: Mapping[str, str] = os.environ,
     ) -> None:
         """``storage`` is the folder for downloads, made when it is not there. Waits are in seconds."""
@@ -76,6 +82,8 @@ class ArtifactFetcher:
         self._retries, self._first_wait, self._longest_wait = retries, first_wait, longest_wait
         self._max_download, self._limits = max_download, limits
         self._host = environ.get(LOCALHOST, "")
+        # The operator's own setting, which may name this host, takes the place of what others chose.
+        self._peers = PeerRules(anywhere=True) if self._host else peers or PeerRules()
         self._session: aiohttp.ClientSession | None = None
 
     async def fetch(self, key: SourceKey, artifact: Artifact) -> TarTree:
@@ -126,7 +134,9 @@ class ArtifactFetcher:
     async def _download(self, namespace: str, url: URL, file: IO[bytes], digest: Any) -> None:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(resolver=PooledResolver()),
+                connector=aiohttp.TCPConnector(
+                    resolver=PooledResolver(), socket_factory=self._peers.socket_factory(tls=False)
+                ),
                 timeout=TIMEOUT,
                 trust_env=True,
                 auto_decompress=False,
@@ -145,6 +155,10 @@ class ArtifactFetcher:
                     await STORAGE.run(namespace, file.write, chunk)
         except (aiohttp.TooManyRedirects, aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
             raise ArtifactError(f"failed to download archive from {_shown(url)}: {_named(error)}") from None
+        except aiohttp.ClientConnectorError as error:
+            if isinstance(error.os_error, ForbiddenAddress):
+                raise ArtifactError(f"failed to download archive from {_shown(url)}: {REFUSED}") from None
+            raise _Retry(f"{_shown(url)}: {_named(error)}") from None
         except (aiohttp.ClientError, TimeoutError) as error:
             raise _Retry(f"{_shown(url)}: {_named(error)}") from None
 
@@ -174,9 +188,9 @@ def _judge(response: aiohttp.ClientResponse, url: URL) -> None:
     status = response.status
     if status == 200:
         return
-    told = (
-        f"failed to download archive from {_shown(url)} (status: {status} {response.reason or ''})".rstrip()
-    )
+    # Not the server's own words for its status: whoever wrote the URL may not be allowed to read it.
+    said = f"{status} {responses.get(status, '')}".rstrip()
+    told = f"failed to download archive from {_shown(url)} (status: {said})"
     if status == 404:
         raise ArtifactMissing("file not found")
     if status == 429 or (status >= 500 and status != 501):

@@ -17,6 +17,7 @@ from aiohttp import web
 
 from headgate.api.source import Artifact
 from headgate.git.tartree import ArchiveLimits
+from headgate.peers import PeerRules
 from headgate.reconcile.artifacts import ArtifactError, ArtifactFetcher, ArtifactMissing
 from headgate.reconcile.store import SourceKey
 
@@ -95,7 +96,7 @@ async def fetcher(tmp_path: Path) -> AsyncIterator[ArtifactFetcher]:
 
 
 def fetching(storage: Path, **options: Any) -> ArtifactFetcher:
-    waits = {"first_wait": 0.01, "longest_wait": 0.02, "environ": {}}
+    waits = {"first_wait": 0.01, "longest_wait": 0.02, "environ": {}, "peers": PeerRules(loopback=True)}
     return ArtifactFetcher(storage / "external", **{**waits, **options})
 
 
@@ -219,6 +220,40 @@ async def test_redirects_are_followed_to_http_only(server: Server, fetcher: Arti
 async def test_only_http_addresses_are_used(fetcher: ArtifactFetcher, url: str) -> None:
     with pytest.raises(ArtifactError, match="URL"):
         await fetcher.fetch(KEY, Artifact("r", DIGESTS["sha256"], url, "", ""))
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "127.1", "0x7f000001", "2130706433", "0.0.0.0", "[::1]"],
+)
+async def test_no_address_leads_to_this_host(server: Server, tmp_path: Path, host: str) -> None:
+    server.answers = [whole]
+    url = f"http://{host}:{server.address.rpartition(':')[2]}/x"
+    async with fetching(tmp_path, peers=PeerRules(), retries=0) as fetcher:
+        with pytest.raises(ArtifactError, match=r"failed to download archive"):
+            await fetcher.fetch(KEY, Artifact("r", f"sha256:{DIGESTS['sha256']}", url, "", ""))
+    assert server.requests == []
+
+
+async def test_the_words_of_a_server_are_not_told(server: Server, tmp_path: Path) -> None:
+    async def answer(_: web.Request) -> web.StreamResponse:
+        return web.Response(status=403, reason="of the s3cret service")
+
+    server.answers = [answer]
+    async with fetching(tmp_path) as fetcher:
+        with pytest.raises(ArtifactError, match=r"\(status: 403 Forbidden\)$"):
+            await fetcher.fetch(
+                KEY, Artifact("r", f"sha256:{DIGESTS['sha256']}", f"http://{server.address}/x", "", "")
+            )
+
+
+async def test_no_redirect_leads_to_the_metadata_of_a_cloud(server: Server, tmp_path: Path) -> None:
+    server.answers = [status(302, Location="http://169.254.169.254/latest/meta-data/")]
+    async with fetching(tmp_path) as fetcher:
+        with pytest.raises(ArtifactError, match=r"its address is this host's own, link-local or a cloud's"):
+            await fetcher.fetch(
+                KEY, Artifact("r", f"sha256:{DIGESTS['sha256']}", f"http://{server.address}/x", "", "")
+            )
 
 
 async def test_outside_a_cluster_another_host_serves(server: Server, tmp_path: Path) -> None:
