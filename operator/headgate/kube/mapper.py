@@ -25,6 +25,10 @@ REFRESH_AFTER = 2.0
 
 MAX_KINDS = 10_000
 """Kinds that a cluster may serve; ten times what large ones do."""
+MAX_VERSIONS = 100
+"""Versions of one group, or of one definition."""
+LONGEST_NAME = 512
+"""Characters of a kind, its plural, or its API version."""
 
 AGGREGATED = (
     "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,"
@@ -60,13 +64,11 @@ class Resource:
         return f"{root}/{subresource}" if subresource else root
 
 
-_Versions = dict[tuple[str, str], list[str]]
+_Versions = dict[tuple[str, str], dict[str, None]]
 
 
 def _list(versions: _Versions, resource: Resource) -> None:
-    known = versions.setdefault((_group_of(resource.api_version), resource.kind), [])
-    if resource.api_version not in known:
-        known.append(resource.api_version)
+    versions.setdefault((_group_of(resource.api_version), resource.kind), {})[resource.api_version] = None
 
 
 def _group_of(api_version: str) -> str:
@@ -87,7 +89,7 @@ class RestMapper:
         self._kinds: dict[tuple[str, str], Resource] = {}
         self._learned: dict[tuple[str, str], Resource] = {}
         self._versions: _Versions = {}
-        """API versions in which each (group, kind) is known, the server's preferred one first."""
+        """API versions in which each (group, kind) is known, in order, the server's preferred one first."""
         self._stale: set[str] = set()
         """API versions whose own server does not answer: their kinds are unknown, not absent."""
         self._groups: dict[str, float] = {}
@@ -155,11 +157,14 @@ class RestMapper:
         group, kind, plural = spec.get("group"), names.get("kind"), names.get("plural")
         if not group or not kind or not plural:
             return
-        served = {f"{group}/{v.get('name')}" for v in spec.get("versions") or () if v.get("served", True)}
+        versions = (spec.get("versions") or ())[:MAX_VERSIONS]
+        served = {f"{group}/{v.get('name')}" for v in versions if v.get("served", True)}
         for known in [r for r in self._of(group, kind) if r.api_version not in served]:
             self._drop(known.api_version, kind)
         for api_version in served:
-            self._put(self._learned, Resource(api_version, kind, plural, spec.get("scope") != "Cluster"))
+            resource = Resource(api_version, kind, plural, spec.get("scope") != "Cluster")
+            if len(self._learned) < MAX_KINDS and _is_plausible(resource):
+                self._put(self._learned, resource)
 
     def is_learned(self, api_version: str, kind: str) -> bool:
         """Whether the kind is known from its CRD only, so that the server may not serve it yet."""
@@ -195,9 +200,7 @@ class RestMapper:
     def _drop(self, api_version: str, kind: str) -> None:
         self._kinds.pop((api_version, kind), None)
         self._learned.pop((api_version, kind), None)
-        versions = self._versions.get((_group_of(api_version), kind), [])
-        if api_version in versions:
-            versions.remove(api_version)
+        self._versions.get((_group_of(api_version), kind), {}).pop(api_version, None)
 
     def _may_ask(self, api_version: str) -> bool:
         asked = self._groups.get(api_version, float("-inf")) if self._aggregated is False else self._asked_at
@@ -227,7 +230,7 @@ class RestMapper:
         except NotFound:
             return
         with _expected(f"/apis/{group}"):
-            names = [v["groupVersion"] if group else v for v in answer.get("versions") or ()]
+            names = [v["groupVersion"] if group else v for v in (answer.get("versions") or ())[:MAX_VERSIONS]]
         for name in names:
             await self._refresh_one(str(name))
 
@@ -251,10 +254,13 @@ class RestMapper:
                             entry.get("scope") == "Namespaced",
                             frozenset(entry.get("verbs") or ()),
                         )
-                        kinds[(api_version, kind)] = resource
-                        _list(versions, resource)
-            if len(kinds) + len(stale) > MAX_KINDS:
-                raise Unreachable(f"the API server lists more than {MAX_KINDS:,} kinds, which no cluster has")
+                        if _is_plausible(resource):
+                            kinds[(api_version, kind)] = resource
+                            _list(versions, resource)
+                if len(kinds) + len(stale) > MAX_KINDS:
+                    raise Unreachable(
+                        f"the API server lists more than {MAX_KINDS:,} kinds, which no cluster has"
+                    )
         learned = {key: resource for key, resource in self._learned.items() if key not in kinds}
         for resource in learned.values():
             _list(versions, resource)
@@ -280,10 +286,19 @@ class RestMapper:
                         bool(entry.get("namespaced")),
                         frozenset(entry.get("verbs") or ()),
                     )
-                    self._put(self._kinds, resource)
+                    if _is_plausible(resource):
+                        self._put(self._kinds, resource)
         while len(self._groups) >= MAX_KINDS:
             del self._groups[next(iter(self._groups))]
         self._groups[api_version] = time.monotonic()
+
+
+def _is_plausible(resource: Resource) -> bool:
+    """Whether an API server could serve it: whoever answers may not be one."""
+    texts = (resource.api_version, resource.kind, resource.plural)
+    return all(isinstance(each, str) and 0 < len(each) <= LONGEST_NAME for each in texts) and (
+        len(resource.verbs) <= MAX_VERSIONS
+    )
 
 
 @contextmanager

@@ -218,3 +218,42 @@ async def test_a_crd_unteaches_what_it_serves_no_more() -> None:
     mapper.learn({"spec": spec})
     assert mapper.known("example.test/v1", "Widget") is None
     assert await served(mapper, "example.test", "Widget", "v1") == "example.test/v2"
+
+
+async def test_one_kind_in_versions_without_end() -> None:
+    one = aggregated(("a.b", "v1", "Current", [("as", "A", "Namespaced")]))
+    (version,) = one["items"][0]["versions"]
+    one["items"][0]["versions"] = [version | {"version": f"v{n}"} for n in range(100_000)]
+    with pytest.raises(ApiError, match="more than 10,000 kinds"):
+        await RestMapper(Discovery({"/api": aggregated(), "/apis": one})).resolve("a.b/v1", "A")
+
+
+async def test_versions_without_end_are_not_asked_for_one_by_one() -> None:
+    versions = [{"groupVersion": f"a.b/v{n}"} for n in range(10_000)]
+    discovery = Discovery({"/api": {}, "/apis": {}, "/apis/a.b": {"versions": versions}})
+    with pytest.raises(NoMatch):
+        await RestMapper(discovery).served("a.b", "A", "v1", since=time.monotonic())
+    assert len(discovery.asked) < 200
+
+
+async def test_names_that_no_server_has_are_not_kept() -> None:
+    long = "A" * 10_000
+    answers = {
+        "/api": aggregated(),
+        "/apis": aggregated(("a.b", "v1", "Current", [("as", long, "Namespaced"), ("bs", "B", "Cluster")])),
+    }
+    mapper = RestMapper(Discovery(answers))
+    assert (await mapper.resolve("a.b/v1", "B")).plural == "bs"
+    assert mapper.known("a.b/v1", long) is None
+
+
+def test_a_definition_teaches_no_kinds_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_KINDS", 250)
+    mapper = RestMapper(Discovery({}))
+    for n in range(10):
+        versions = [{"name": f"v{v}"} for v in range(1_000)]
+        names = {"kind": f"K{n}", "plural": f"k{n}s"}
+        mapper.learn({"spec": {"group": "a.b", "names": names, "versions": versions}})
+    assert mapper.known("a.b/v99", "K0") is not None
+    assert mapper.known("a.b/v100", "K0") is None
+    assert sum(mapper.known(f"a.b/v{v}", f"K{n}") is not None for n in range(10) for v in range(1_000)) == 250
