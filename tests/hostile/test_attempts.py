@@ -77,7 +77,8 @@ def test_nothing_was_learned(
     own = re.compile("|".join(map(re.escape, guesses)))  # what it was told of these was looked at above
     log = hostile_world.running.log.read_text()
     others = tuple(word for word in secrets if word != PEARL)  # that one is in a Secret of the tenant's own
-    for text, words in ((hostile_world.sees(), others), (log, secrets)):
+    told_to_nobody = (WORD, CLOUD_TOKEN, VAULT_TOKEN, PEARL)
+    for text, words in ((hostile_world.sees(), others), (log, told_to_nobody)):
         for line in (each for each in text.splitlines() if not own.search(each)):
             assert not [word for word in words if word in line], line[:2000]
 
