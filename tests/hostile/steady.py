@@ -53,13 +53,13 @@ def resident_mib(pid: int) -> float:
 
 
 def children_mib(pid: int) -> float:
-    """That of all that it started: what evaluates expressions, and Git."""
-    return sum(map(resident_mib, descendants(pid)))
+    """That of all that it started, Git among it; of what a fork shares with its parent, its share."""
+    return sum(_mib(child, "Pss", "smaps_rollup") for child in descendants(pid))
 
 
-def _mib(pid: int, name: str) -> float:
+def _mib(pid: int, name: str, file: str = "status") -> float:
     try:
-        found = re.search(rf"{name}:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+        found = re.search(rf"^{name}:\s+(\d+) kB", Path(f"/proc/{pid}/{file}").read_text(), re.MULTILINE)
     except OSError:
         return 0.0
     return int(found[1]) / 1024 if found else 0.0
