@@ -140,7 +140,7 @@ def _unwrap(value: Any, line: int) -> list[tuple[Any, int]]:
         items = value.get("items")
         if isinstance(items, list):
             return [(item, line) for item in items]
-        if "items" in value or "functionConfig" in value:
+        if items is None and ("items" in value or "functionConfig" in value):
             return []
     return [(value, line)]
 

@@ -54,6 +54,18 @@ CASES: list[tuple[str, dict[str, str], type[BuildError], str]] = [
     # YAML
     (
         "resources: [a.yaml]",
+        {"app/a.yaml": f"{MAP}---\napiVersion: v1\nkind: List\nitems: {{name: a}}\n"},
+        ResourceError,
+        "app/a.yaml:6, List, field items: must be a list",
+    ),
+    (
+        "resources: [a.yaml]",
+        {"app/a.yaml": "apiVersion: v1\nkind: List\nitems: {name: a}\n"},
+        ResourceError,
+        "app/a.yaml:1, List, field items: must be a list",
+    ),
+    (
+        "resources: [a.yaml]",
         {"app/a.yaml": f"{MAP}---\n{MAP}data: [\n"},
         YamlError,
         "app/a.yaml:11: did not find expected node content (while parsing a flow node)",
