@@ -228,7 +228,7 @@ class _Program:
             self._trees,
             lambda key: self._operator.source_available(key),
         )
-        finalizer = Finalizer(client, self._store, self._targets, self._events)
+        finalizer = Finalizer(client, self._store, self._targets, self._events, inventories)
         artifacts = ArtifactStorage(
             config.storage_path,
             advertised_address(config.storage_addr, config.storage_adv_addr),

@@ -117,6 +117,27 @@ def test_what_the_other_does_not_prune_stays(shared: Area) -> None:
     assert owner(shared) == "a"
 
 
+@pytest.mark.parametrize(
+    "leave",
+    [
+        {"deletionPolicy": "Orphan"},
+        {"suspend": True},
+        {"prune": False},
+    ],
+    ids=str,
+)
+def test_what_the_other_leaves_alive_is_taken_on(shared: Area, leave: dict[str, Any]) -> None:
+    """It carries the labels of one that has nothing to do with it any more: who still has it does not wait."""
+    shared.change("b", leave)
+    if leave == {"prune": False}:
+        shared.ready("b", shared.commit({"b/shared.yaml": None}))
+    else:
+        shared.delete("b")
+    until("it is a's", lambda: owner(shared) == "a")
+    shared.ready("a", shared.commit({"a/shared.yaml": None}))
+    assert shared.config_map("shared") is None
+
+
 @pytest.fixture
 def neighbour(area: Area) -> Iterator[str]:
     """Another tenant's namespace."""

@@ -22,6 +22,7 @@ from headgate.reconcile import finalizers
 from headgate.reconcile.clusters import PROBE_TIMEOUT, TargetPending
 from headgate.reconcile.controller import NOTHING_MORE, RETRY, WAKE, Backoff, Outcome
 from headgate.reconcile.events import NORMAL, WARNING, Event, EventRecorder
+from headgate.reconcile.inventories import Inventories
 from headgate.reconcile.live import LiveObjects
 from headgate.reconcile.looking import Looks, NoSight
 from headgate.reconcile.remote import AccountMissing, TargetError
@@ -50,8 +51,16 @@ class Termination:
 class Finalizer:
     """Carries out deletions; keeps only what a deletion under way needs."""
 
-    def __init__(self, client: Client, store: Store, targets: Targets, events: EventRecorder) -> None:
+    def __init__(
+        self,
+        client: Client,
+        store: Store,
+        targets: Targets,
+        events: EventRecorder,
+        inventories: Inventories,
+    ) -> None:
         self._client, self._store, self._targets, self._events = client, store, targets, events
+        self._inventories = inventories
         self._terminations: dict[ObjectKey, Termination] = {}
         self._backoff: Backoff[ObjectKey] = Backoff()
 
@@ -78,7 +87,10 @@ class Finalizer:
             ks = Kustomization.for_deletion(obj)
         except InvalidSpec as error:
             return await self._undecided(key, obj, f"unable to prune objects: {error}") if entries else None
-        return await self._delete_as_owner(key, ks, obj, entries) if ks.deletes and entries else None
+        if ks.deletes and entries:
+            return await self._delete_as_owner(key, ks, obj, entries)
+        self._inventories.left(obj, entries)
+        return None
 
     async def _undecided(self, key: ObjectKey, obj: Obj, message: str) -> Outcome:
         """It is not known which objects to delete, or where: an edit of the spec helps."""
@@ -104,6 +116,7 @@ class Finalizer:
             message = f"unable to prune objects: {error}\n{names}"
             _log.error("%s: %s", key, message)
             self._tell(obj, WARNING, message)
+            self._inventories.left(obj, entries)
             return None
         except TargetPending:
             return Outcome(after=PROBE_TIMEOUT * 2, trigger=WAKE)

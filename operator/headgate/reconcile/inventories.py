@@ -83,6 +83,12 @@ class Inventories:
         """The present revision does not render these: they are no reason for others to keep anything."""
         self._released.setdefault(key, set()).update(e.id for e in entries)
 
+    def left(self, kustomization: Obj, entries: Iterable[inv.Entry]) -> None:
+        """The Kustomization leaves these alive, with its labels: whoever else has one makes it its own at once."""
+        claim = self.claim(kustomization)
+        for e in entries:
+            claim.deleted(ObjectRef(e.api_version, e.kind, e.name, e.namespace))
+
     def accepted(self, key: ObjectKey, kustomization: Obj, refs: Iterable[ObjectRef]) -> None:
         """The API server let the Kustomization's account apply these objects."""
         account, place = self.account_of(kustomization), place_of(kustomization)
@@ -174,7 +180,7 @@ class Claim:
             self._all.wake(heir, ref)
 
     def deleted(self, ref: ObjectRef) -> None:
-        """Whoever else has the object in its inventory looks at once."""
+        """Whoever else has the object in its inventory looks at once: we have nothing more to do with it."""
         for key in self._all.others(self._place, _id(ref), self._key):
             self._all.wake(key, ref)
 

@@ -327,6 +327,8 @@ class KustomizationReconciler:
         target.applier.moved(Owner(attempt.ks.name, attempt.ks.namespace), before, after)
         self._inventories.accepted(attempt.key, attempt.obj, result.answered)
         self._inventories.let_go(attempt.key, attempt.stale)
+        if not attempt.ks.spec.prune:
+            self._inventories.left(attempt.obj, attempt.stale)
         # What is to be pruned stays recorded until it is: progress may be written, and we may end, at any moment.
         await _keep_inventory(attempt, lambda: after | attempt.stale if attempt.ks.spec.prune else after)
 

@@ -70,6 +70,13 @@ def test_who_has_it_too_is_the_heir(world: World) -> None:
     assert not world.claim("ns/a").is_heir(SHARED)
 
 
+def test_what_one_leaves_alive_the_others_make_their_own(world: World) -> None:
+    world.put("ns/a", SHARED)
+    world.put("ns/b", SHARED)
+    world.inventories.left(world.put("ns/c", SHARED, deleting=True), {ENTRY})
+    assert world.woken == [("ns/a", SHARED), ("ns/b", SHARED)]
+
+
 def test_the_version_of_the_api_does_not_matter(world: World) -> None:
     world.put("ns/a", ObjectRef("apps/v1beta1", "Deployment", "web", "apps"))
     world.put("ns/b", ObjectRef("apps/v1", "Deployment", "web", "apps"))
