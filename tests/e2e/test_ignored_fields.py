@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
@@ -18,6 +18,7 @@ from headgate.apply import (
     KnownObjects,
     News,
     Owner,
+    Record,
     apply_all,
     compile_rules,
 )
@@ -39,10 +40,10 @@ class Namespace:
     def __init__(self, client: Client, name: str) -> None:
         self.client, self.name, self.known = client, name, KnownObjects()
 
-    async def apply(self, obj: Obj, **options: Any) -> Action:
+    async def apply(self, obj: Obj, record: Record | None = None, **options: Any) -> Action:
         """One full pass over one object."""
         own = ApplyOptions(Owner("apps", self.name), full=True, **options)
-        result = await apply_all(self.client, [obj], own, self.known)
+        result = await apply_all(self.client, [obj], own, self.known, record=record)
         return result.changes.entries[0].action
 
     async def by(self, manager: str, obj: Obj) -> Obj:
@@ -154,6 +155,23 @@ async def test_adopted_when_nobody_else_applies_it(space: Namespace) -> None:
     assert (live["spec"]["replicas"], live["spec"]["paused"]) == (5, True)
     # Both hold it, with the same value: an apply takes nothing from an equal value.
     assert OWN in owner_of(live, "f:spec", "f:replicas")
+
+
+@pytest.mark.parametrize("rules", [REPLICAS, ()])
+async def test_deleted_between_question_and_apply_it_is_made_anew(space: Namespace, rules: Any) -> None:
+    """With fields that are left to others, and with fields that must be taken over from others."""
+    desired, ref = space.deployment(1, paused=True), ref_of(space.deployment())
+    await space.apply(space.deployment(1), ignore=rules)
+    await space.by("hpa", space.scaled(5))
+    if not rules:
+        await space.patched(ref, {"spec": {"minReadySeconds": 5}}, "kubectl-edit")
+
+    async def delete(_: Sequence[ObjectRef]) -> None:
+        await space.client.delete(ref)
+
+    assert await space.apply(desired, delete, ignore=rules) is Action.CREATED
+    live = await space.client.get(ref)
+    assert (live["spec"]["replicas"], live["spec"]["paused"]) == (1, True)
 
 
 async def test_owned_together_it_stays_so(space: Namespace) -> None:

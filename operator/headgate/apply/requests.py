@@ -79,14 +79,19 @@ async def would_be_created(client: Client, obj: Obj, name: str, options: ApplyOp
 
 
 async def take_over(client: Client, ref: ObjectRef, options: ApplyOptions) -> None:
-    """Make ours what other managers must not own, so that our apply removes what Git does not have."""
+    """Make ours what other managers must not own, so that our apply removes what Git does not have.
+
+    Of an object that is gone nobody owns anything.
+    """
     for attempt in range(TAKEOVER_TRIES):
-        live = await client.get(ref)
-        patch = takeover_patch(live, options.managers, options.field_manager)
-        if not patch:
-            return
         try:
-            await client.patch(ref, patch, content_type=JSON_PATCH, field_manager=options.field_manager)
+            live = await client.get(ref)
+            patch = takeover_patch(live, options.managers, options.field_manager)
+            if patch:
+                await client.patch(ref, patch, content_type=JSON_PATCH, field_manager=options.field_manager)
+            return
+        except NotFound:
+            # Deleted since it was asked about: the apply that follows makes it anew.
             return
         except Conflict:
             if attempt == TAKEOVER_TRIES - 1:

@@ -406,7 +406,12 @@ class _StageRun:
         assert item.answer is not None
         own = self._options.field_manager
         for attempt in range(1, RESOLVE_TRIES + 1):
-            live = await self._client.get(item.ref)
+            try:
+                live = await self._client.get(item.ref)
+            except NotFound:
+                # Deleted since it was asked about: made anew, with all its fields.
+                item.payload = None
+                return await self._patch(item)
             item.version = live["metadata"]["resourceVersion"]
             item.payload = ignore.resolved(item.obj, live, item.answer, item.ignored, own)
             try:
