@@ -18,7 +18,7 @@ import jsonpointer
 
 from tests.model import fields, kinds, objects
 from tests.model.kinds import CRDS, EVENTS, NAMESPACES, Kind, Target
-from tests.model.refusals import Refused, conflict, invalid, no_path, not_found, terminating
+from tests.model.refusals import Refused, conflict, invalid, no_path, not_found, precondition, terminating
 from tests.model.store import Reply, Request, Store
 
 Obj = dict[str, Any]
@@ -137,10 +137,8 @@ class ApiServer(Store):
             )
         if live is not None:
             _check_version(target, live, wanted["metadata"].get("resourceVersion"))
-        if request.dry_run and live is None:
-            dropped: tuple[str, ...] = ("uid",)  # such an answer shows even the version that was wanted
-        else:
-            dropped = ("uid", "resourceVersion")
+        # The answer to a dry run that would create shows even the version that was wanted.
+        dropped = ("uid",) if request.dry_run and live is None else ("uid", "resourceVersion")
         meta = {k: v for k, v in wanted["metadata"].items() if k not in dropped}
         meta["name"] = target.name
         if target.namespace:
@@ -211,7 +209,7 @@ class ApiServer(Store):
         for name, wanted in ((request.body or {}).get("preconditions") or {}).items():
             if wanted != meta[name]:
                 said = f"Precondition failed: {name} in precondition: {wanted}, {name} in object meta: {meta[name]}"
-                raise conflict(target.kind, target.name, "Conflict", said)
+                raise precondition(target.kind, target.name, said)
         if request.dry_run:
             return Reply(200, self._shown(target, live))
         held = meta.get("finalizers") or target.kind.store in (NAMESPACES, CRDS)
@@ -243,7 +241,7 @@ class ApiServer(Store):
 
     def _is_going(self, kind: Kind) -> bool:
         crd = self.find(CRDS, "", f"{kind.plural}.{kind.group}")
-        return crd is not None and bool(crd["metadata"].get("deletionTimestamp"))
+        return crd is None or bool(crd["metadata"].get("deletionTimestamp"))
 
 
 def _check_version(target: Target, live: Obj, version: str | None) -> None:

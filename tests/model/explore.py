@@ -53,7 +53,7 @@ def main(worlds: int, beginning: int) -> int:
             sort = sort_of(broken)
             counts[sort] = counts.get(sort, 0) + 1
             if sort not in found:
-                print(f"broken: {sort}\n{story}", flush=True)
+                print(f"world {done + 1} is broken: {sort}\n{story}", flush=True)
             if sort not in found or len(story.steps) < len(found[sort].steps):
                 found[sort] = story
         done += 1

@@ -38,6 +38,11 @@ commits = st.builds(
     edit=st.lists(_items, max_size=1).map(tuple),
     move=st.lists(_moves, max_size=2, unique_by=lambda pair: pair[0]).map(tuple),
 )
+evolutions = st.builds(
+    Commit,
+    drop=_places,
+    move=st.lists(_moves, min_size=1, max_size=2, unique_by=lambda pair: pair[0]).map(tuple),
+)
 creations = st.builds(
     Create,
     _names,
@@ -60,7 +65,7 @@ troubles = st.one_of(
 _steps: st.SearchStrategy[Step] = st.one_of(
     commits,
     commits,
-    commits,
+    evolutions,
     troubles,
     troubles,
     creations,
@@ -79,7 +84,9 @@ def stories(draw: st.DrawFn) -> Story:
     begin: list[tuple[Step, float]] = [
         (draw(creations_of(name)), 0.0) for name in KUSTOMIZATIONS[: draw(st.integers(1, 3))]
     ]
-    begin.append((Commit(draw(_beginnings)), draw(_pauses)))
+    custom = draw(st.sampled_from(((), ("things", "thing"), ("globes", "globe"))))
+    put = (*draw(_beginnings), *((draw(_names), item) for item in custom))
+    begin.append((Commit(tuple(dict.fromkeys(put))), draw(_pauses)))
     rest = draw(st.lists(st.tuples(_steps, _pauses), min_size=1, max_size=LONGEST))
     return Story((*begin, *rest), draw(st.integers(0, 1000)))
 

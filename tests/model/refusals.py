@@ -50,6 +50,12 @@ def conflict(kind: Kind, name: str, reason: str, said: str, *, cause: str = "") 
     return Refused(409, reason, message, _details(kind, name))
 
 
+def precondition(kind: Kind, name: str, said: str) -> Refused:
+    """The object is another than the one that was to be deleted; the real one names the kind here."""
+    message = f'Operation cannot be fulfilled on {kind.kind} "{name}": {said}'
+    return Refused(409, "Conflict", message, {**_details(kind, name), "kind": kind.kind})
+
+
 def invalid(kind: Kind, name: str, said: str) -> Refused:
     """The object cannot be so."""
     message = f'{kind.kind}.{kind.group} "{name}" is invalid: {said}'
