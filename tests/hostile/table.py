@@ -108,8 +108,15 @@ class Made:
         obj, kind = self.settle(), self.watched["kind"]
         conditions = (obj.get("status") or {}).get("conditions") or ()
         lines = {f"{c['type']}={c['status']} {c['reason']}: {c['message']}" for c in conditions}
-        lines |= set(self.world.tenant.told(self.name, kind).splitlines())
+        lines |= {f"{e['type']} {e['reason']}: {e['message']}" for e in self._events(kind)}
         return "\n".join([*sorted(lines), self.heard])
+
+    def _events(self, kind: str) -> list[Obj]:
+        api = self.world.tenant.api
+        path = api.path("v1", "Event", self.world.tenant.namespace)
+        about = f"involvedObject.kind={kind},involvedObject.name={self.name}"
+        found: list[Obj] = api.rest.get(path, fieldSelector=about)["items"]
+        return found
 
 
 def differences(right: Made, wrong: Made) -> set[str]:
