@@ -58,7 +58,7 @@ class Client:
     ) -> None:
         self._transport, self._seen = transport, seen
         self._headers = _headers(headers)
-        self.mapper = mapper or RestMapper(self._discover)
+        self.mapper = mapper or RestMapper(self._discover, transport.kept)
         self.acts_as = str(self._headers.get("Impersonate-User", ""))
         """The user that is acted as; empty where the credentials' own user is meant."""
         self.cluster = transport.server
@@ -75,14 +75,14 @@ class Client:
         user_agent: str = USER_AGENT,
         max_in_flight: int = MAX_IN_FLIGHT,
         max_body: int = MAX_BODY,
-        max_kept: int | None = None,
+        kept: Kept | None = None,
         observer: Observer | None = None,
         renewal: Renewal | None = None,
         peers: PeerRules | None = None,
     ) -> Client:
         """Connect by a kubeconfig (path or content), else ``$KUBECONFIG``, else as a pod, else
         ``~/.kube/config``. ``renewal`` makes the tokens, instead of those in the kubeconfig. An answer of more
-        than ``max_body`` bytes is not read; its reflectors keep no more than ``max_kept`` bytes together.
+        than ``max_body`` bytes is not read; ``kept`` bounds what its reflectors and its discovery keep together.
         ``peers``: the kubeconfig is somebody's who is not trusted, see
         :class:`~headgate.kube.transport.Transport`.
 
@@ -97,7 +97,7 @@ class Client:
                 user_agent=user_agent,
                 max_in_flight=max_in_flight,
                 max_body=max_body,
-                kept=None if max_kept is None else Kept(max_kept),
+                kept=kept,
                 observer=observer,
                 peers=peers,
             ),

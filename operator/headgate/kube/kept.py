@@ -1,11 +1,13 @@
 """How much is kept of one cluster's objects, by all reflectors of its client: no more than so many bytes.
 
 Whoever answers for another cluster may list objects without end. Of the operator's own there is no such bound: what
-its API server has, somebody was allowed to store.
+its API server has, somebody was allowed to store. As one may name any number of such clusters, all that a namespace
+names count together besides.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import orjson
@@ -13,27 +15,73 @@ import orjson
 from headgate.api.quantity import format_bytes
 from headgate.kube.errors import TooLarge
 
-__all__ = ["Kept"]
+__all__ = ["Kept", "Together"]
 
 OVERHEAD = 1024
 """Bytes that an object costs beside its content."""
 
 
-class Kept:
-    """The account of one cluster. Used from the event loop only."""
+class Together:
+    """The accounts of several clusters: no namespace may take more of the whole than it leaves to others."""
 
     def __init__(self, most: int) -> None:
         self._most = most
+        self._sizes: Counter[str] = Counter()
+
+    def share(self, namespace: str) -> int:
+        """Bytes that a namespace may have for all its clusters."""
+        return (self._most - self._sizes.total() + self._sizes[namespace]) // 2
+
+    def size(self, namespace: str) -> int:
+        """Bytes that it has."""
+        return self._sizes[namespace]
+
+    def add(self, namespace: str, more: int) -> None:
+        """Count so many bytes more, or less."""
+        self._sizes[namespace] += more
+        if not self._sizes[namespace]:
+            del self._sizes[namespace]
+
+
+class Kept:
+    """The account of one cluster. Used from the event loop only."""
+
+    def __init__(self, most: int, together: Together | None = None, namespace: str = "") -> None:
+        """``together``: the accounts of all other clusters; ``namespace`` is whose this one is."""
+        self._most, self._together, self._namespace = most, together, namespace
         self.size = 0
         """Bytes, as estimated."""
+        self._released = False
 
     def check(self, more: int) -> None:
         """Raise :class:`TooLarge` when there is no room for so many bytes more."""
         if self.size + more > self._most:
             raise TooLarge(
-                f"the API server has more than {format_bytes(self._most)} of objects with our labels, which is what "
-                "--max-remote-cache-size allows to keep of a cluster"
+                f"the API server has more than {format_bytes(self._most)} of kinds and of objects with our labels, "
+                "which is what --max-remote-cache-size allows to keep of a cluster"
             )
+        if self._together is None or more <= 0:
+            return
+        share = self._together.share(self._namespace)
+        if self._together.size(self._namespace) + more > share:
+            raise TooLarge(
+                f"the clusters that namespace '{self._namespace}' applies to have more of kinds and of objects with "
+                f"our labels together than the {format_bytes(share)} that it may have kept; see "
+                "--max-remote-cache-size"
+            )
+
+    def add(self, more: int) -> None:
+        """Count so many bytes more, or less."""
+        if self._released:
+            return
+        self.size += more
+        if self._together is not None:
+            self._together.add(self._namespace, more)
+
+    def release(self) -> None:
+        """Nothing is kept any more; what reflectors that end later count is not heard."""
+        self.add(-self.size)
+        self._released = True
 
 
 def size_of(kept: Any) -> int:

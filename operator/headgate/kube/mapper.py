@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import quote
 
 from headgate.kube.errors import ApiError, BadRequest, NoMatch, NotFound, Unavailable, Unreachable
+from headgate.kube.kept import Kept
 
 Obj = dict[str, Any]
 
@@ -27,6 +28,8 @@ MAX_KINDS = 10_000
 """Kinds that a cluster may serve; ten times what large ones do."""
 MAX_VERSIONS = 100
 """Versions of one group, or of one definition."""
+OVERHEAD = 512
+"""Bytes that a kind takes beside its names."""
 LONGEST_NAME = 512
 """Characters of a kind, its plural, or its API version."""
 
@@ -84,8 +87,9 @@ def _segment(name: str) -> str:
 class RestMapper:
     """Kinds of one cluster. Safe to share among tasks; concurrent misses cost one refresh."""
 
-    def __init__(self, fetch: Fetch) -> None:
-        self._fetch = fetch
+    def __init__(self, fetch: Fetch, kept: Kept | None = None) -> None:
+        """``kept`` is the account of what is kept of the cluster, where that is bounded."""
+        self._fetch, self._kept, self._weight = fetch, kept, 0
         self._kinds: dict[tuple[str, str], Resource] = {}
         self._learned: dict[tuple[str, str], Resource] = {}
         self._versions: _Versions = {}
@@ -182,6 +186,7 @@ class RestMapper:
         self._learned.clear()
         self._versions.clear()
         self._groups.clear()
+        self._weigh(0)
         self._asked_at = float("-inf")
 
     def _of(self, group: str, kind: str) -> list[Resource]:
@@ -194,8 +199,16 @@ class RestMapper:
         return next((r for r in found if r.api_version == wanted), found[0] if found else None)
 
     def _put(self, kinds: dict[tuple[str, str], Resource], resource: Resource) -> None:
+        self._weigh(self._weight + _weight(resource))
         kinds[(resource.api_version, resource.kind)] = resource
         _list(self._versions, resource)
+
+    def _weigh(self, weight: int) -> None:
+        """Raises :class:`~headgate.kube.errors.TooLarge` when it is too much."""
+        if self._kept is not None:
+            self._kept.check(weight - self._weight)
+            self._kept.add(weight - self._weight)
+        self._weight = weight
 
     def _drop(self, api_version: str, kind: str) -> None:
         self._kinds.pop((api_version, kind), None)
@@ -261,6 +274,7 @@ class RestMapper:
                     raise Unreachable(
                         f"the API server lists more than {MAX_KINDS:,} kinds, which no cluster has"
                     )
+        self._weigh(sum(map(_weight, kinds.values())) + sum(map(_weight, self._learned.values())))
         learned = {key: resource for key, resource in self._learned.items() if key not in kinds}
         for resource in learned.values():
             _list(versions, resource)
@@ -293,12 +307,18 @@ class RestMapper:
         self._groups[api_version] = time.monotonic()
 
 
+def _weight(resource: Resource) -> int:
+    """Bytes that a kind takes, about."""
+    texts = (resource.api_version, resource.kind, resource.plural, *resource.verbs)
+    return OVERHEAD + sum(map(len, texts))
+
+
 def _is_plausible(resource: Resource) -> bool:
     """Whether an API server could serve it: whoever answers may not be one."""
     texts = (resource.api_version, resource.kind, resource.plural)
-    return all(isinstance(each, str) and 0 < len(each) <= LONGEST_NAME for each in texts) and (
-        len(resource.verbs) <= MAX_VERSIONS
-    )
+    return all(
+        isinstance(each, str) and len(each) <= LONGEST_NAME for each in (*texts, *resource.verbs)
+    ) and (len(resource.verbs) <= MAX_VERSIONS)
 
 
 @contextmanager

@@ -206,7 +206,7 @@ class Reflector(Generic[T]):
         more = size - self._sizes.get(ref, 0)
         if more > 0:
             self._kept.check(more)
-        self._kept.size += more
+        self._kept.add(more)
         if size:
             self._sizes[ref] = size
         else:

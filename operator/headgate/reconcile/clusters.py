@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from headgate.api import ObjectKey
 from headgate.apply import KnownObjects
 from headgate.kube import AccessError, ApiError, Client, Observer, Unauthorized
+from headgate.kube.kept import Kept, Together
 from headgate.peers import PeerRules
 from headgate.reconcile.live import LiveObjects
 from headgate.reconcile.remote import RemoteAccess, TargetError
@@ -24,6 +25,8 @@ from headgate.reconcile.remote import RemoteAccess, TargetError
 _log = logging.getLogger("headgate.clusters")
 
 MAX_BODY, MAX_KEPT = 8 * 1024 * 1024, 32 * 1024 * 1024
+CLUSTERS = 8
+"""How often what may be kept of one cluster may be kept of all; half of what others leave may be one namespace's."""
 
 PATIENCE = 1.0
 """Seconds that a worker waits for a cluster to answer."""
@@ -52,6 +55,8 @@ class Cluster:
 @dataclass(slots=True)
 class _Connection:
     access: RemoteAccess
+    namespace: str
+    """Of the Kustomization that it was made for."""
     cluster: Cluster | None = None
     users: set[ObjectKey] = field(default_factory=set)
     waiting: set[ObjectKey] = field(default_factory=set)
@@ -77,7 +82,7 @@ class Clusters:
     ) -> None:
         """``max_body``: bytes of an answer that is read; ``max_kept``: of all objects of a cluster that are kept;
         ``peers``: which addresses may be connected to."""
-        self._max_kept = max_kept
+        self._max_kept, self._together = max_kept, Together(max_kept * CLUSTERS)
         self._peers = peers or PeerRules()
         self._make, self._wake, self._observer, self._max_body = make, wake, observer, max_body
         self._connections: dict[str, _Connection] = {}
@@ -85,7 +90,7 @@ class Clusters:
 
     async def connect(self, key: ObjectKey, access: RemoteAccess) -> Cluster:
         """The connection, which answered lately. Raises :class:`TargetError` or :class:`TargetPending`."""
-        connection = self._connections.setdefault(access.identity, _Connection(access))
+        connection = self._connections.setdefault(access.identity, _Connection(access, key.namespace))
         connection.users.add(key)
         before = self._used.get(key)
         if before != access.identity:
@@ -165,7 +170,7 @@ class Clusters:
                 client = await Client.connect(
                     kubeconfig,
                     max_body=self._max_body,
-                    max_kept=self._max_kept,
+                    kept=Kept(self._max_kept, self._together, connection.namespace),
                     observer=self._observer,
                     renewal=access.renewal,
                     peers=self._peers,
@@ -197,3 +202,5 @@ async def _close(connection: _Connection) -> None:
     if connection.cluster is not None:
         await connection.cluster.live.close()
         await connection.cluster.client.close()
+        if connection.cluster.client.kept is not None:
+            connection.cluster.client.kept.release()

@@ -12,9 +12,9 @@ import orjson
 import pytest
 from aiohttp import web
 
-from headgate.kube import ApiError, Client, Reflector, ServerError, TooLarge, Unreachable
+from headgate.kube import ApiError, Client, Reflector, RestMapper, ServerError, TooLarge, Unreachable
 from headgate.kube import mapper as mapper_module
-from headgate.kube.kept import OVERHEAD, Kept
+from headgate.kube.kept import OVERHEAD, Kept, Together
 from headgate.kube.transport import MAX_ERROR
 
 LIMIT = 1024 * 1024
@@ -272,7 +272,7 @@ async def test_objects_without_end_are_not_kept(server: tuple[Server, str], clie
         return Reflector[Any](client, "v1", "ConfigMap", project=lambda obj: obj["metadata"])
 
     first = reflector()
-    with pytest.raises(TooLarge, match=r"more than 100Ki of objects .* --max-remote-cache-size"):
+    with pytest.raises(TooLarge, match=r"more than 100Ki of kinds and of objects .* --max-remote-cache-size"):
         await first._list()
     assert (len(first), client.kept.size) == (0, 0)
     endless = False
@@ -291,6 +291,47 @@ async def test_objects_without_end_are_not_kept(server: tuple[Server, str], clie
     assert client.kept.size == 0
     await second._list()
     assert len(second) == 10
+
+
+def test_clusters_of_one_namespace_leave_room_for_those_of_others() -> None:
+    together = Together(800)
+    first = [Kept(300, together, "a") for _ in range(3)]
+    for each in first[:1]:
+        each.check(300)
+        each.add(300)
+    first[1].check(100)
+    first[1].add(100)
+    with pytest.raises(
+        TooLarge, match=r"the clusters that namespace 'a' applies to .* --max-remote-cache-size"
+    ):
+        first[2].check(1)
+    other = Kept(300, together, "b")
+    other.check(200)
+    other.add(200)
+    first[0].release()
+    first[0].add(-300)
+    first[2].check(100)
+    assert (together.size("a"), together.size("b"), first[0].size) == (100, 200, 0)
+
+
+async def test_kinds_count_as_what_is_kept(server: tuple[Server, str], client: Client) -> None:
+    resources = [
+        {"resource": f"r{n}", "responseKind": {"kind": f"K{n}"}, "scope": "Namespaced"} for n in range(500)
+    ]
+    groups = [{"metadata": {"name": "a.b"}, "versions": [{"version": "v1", "resources": resources}]}]
+    for path in ("/api", "/apis"):
+        server[0].json(path, {"kind": "APIGroupDiscoveryList", "items": groups})
+    kept = Kept(1_000_000)
+    mapper = RestMapper(client._discover, kept)
+    await mapper.resolve("a.b/v1", "K1")
+    once = kept.size
+    assert 500 * 512 < once < 1_000_000
+    mapper.invalidate()
+    assert kept.size == 0
+    await mapper.resolve("a.b/v1", "K1")
+    assert kept.size == once
+    with pytest.raises(TooLarge, match=r"--max-remote-cache-size"):
+        await RestMapper(client._discover, Kept(100_000)).resolve("a.b/v1", "K1")
 
 
 async def test_kinds_without_end_are_refused(
