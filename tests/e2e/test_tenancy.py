@@ -164,6 +164,24 @@ def test_an_inventory_that_names_what_others_have(teams: Teams) -> None:
     teams.tenant.api.merge(done, {"status": {"inventory": {"entries": entries}}}, subresource="status")
 
 
+def test_a_source_that_says_that_another_teams_artifact_is_its_own(teams: Teams) -> None:
+    """Whoever may read the other's status knows its path; no file of it is kept, served as its own or deleted."""
+    theirs = teams.other.get("source", SOURCE)["status"]["artifact"]
+    source = teams.tenant.get("source", SOURCE)
+    own = source["status"]["artifact"]
+    forged = {**own, "path": theirs["path"], "digest": theirs["digest"], "url": theirs["url"]}
+    teams.tenant.api.merge(source, {"status": {"artifact": forged}}, subresource="status")
+    teams.tenant.poke(SOURCE, "source")
+    until(
+        "the source has an artifact of its own again",
+        lambda: (
+            f"/{teams.tenant.namespace}/source/"
+            in teams.tenant.get("source", SOURCE)["status"]["artifact"]["path"]
+        ),
+    )
+    assert teams.other.get("source", SOURCE)["status"]["artifact"]["path"] == theirs["path"]
+
+
 # References into another namespace.
 
 

@@ -195,6 +195,12 @@ class ArtifactStorage:
             return is_named and file.is_file() and not file.is_symlink()
         return False
 
+    def belongs(self, path: str, namespace: str, name: str) -> bool:
+        """Tell whether an artifact's path is one of this source: a status may name that of another."""
+        with contextlib.suppress(StorageError):
+            return self.local_path(path).parent == self.root / self._folder(namespace, name)
+        return False
+
     def verify(self, path: str, digest: str) -> bool:
         """Tell whether the artifact is there and has this digest (``sha256:<hex>``)."""
         match = _DIGEST.fullmatch(digest)

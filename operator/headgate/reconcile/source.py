@@ -405,8 +405,9 @@ class SourceReconciler:
         status = session.status
         session.unmark(reasons.STORAGE_OPERATION_FAILED)
         artifact = status.get("artifact")
-        missing = artifact is not None and not await STORAGE.run(
-            key.namespace, self._artifacts.verify, artifact["path"], artifact["digest"]
+        missing = artifact is not None and not (
+            self._artifacts.belongs(artifact["path"], key.namespace, key.name)
+            and await STORAGE.run(key.namespace, self._artifacts.verify, artifact["path"], artifact["digest"])
         )
         message = "reconciliation in progress"
         if artifact is None:

@@ -46,6 +46,20 @@ def test_the_status_and_the_place_on_disk_are_as_in_flux(storage: ArtifactStorag
     assert storage.verify(path, str(status["digest"]))
 
 
+@pytest.mark.parametrize(
+    ("namespace", "name", "belongs"),
+    [
+        ("default", "app", True),
+        ("default", "other", False),
+        ("team", "app", False),
+        ("../default", "app", False),
+    ],
+)
+def test_whose_a_path_is(namespace: str, name: str, belongs: bool, storage: ArtifactStorage) -> None:
+    assert storage.belongs(publish(storage, A).path, namespace, name) is belongs
+    assert not storage.belongs("gitrepository/default/app/../../x.tar.gz", namespace, name)
+
+
 def test_what_is_damaged_missing_or_replaced_is_seen(storage: ArtifactStorage) -> None:
     artifact = publish(storage, A)
     file = storage.local_path(artifact.path)
