@@ -135,8 +135,7 @@ class ApiServer(Store):
             raise invalid(
                 target.kind, target.name, "the name of the object does not match the name on the URL"
             )
-        if live is not None:
-            _check_version(target, live, wanted["metadata"].get("resourceVersion"))
+        version = wanted["metadata"].get("resourceVersion")
         # The answer to a dry run that would create shows even the version that was wanted.
         dropped = ("uid",) if request.dry_run and live is None else ("uid", "resourceVersion")
         meta = {k: v for k, v in wanted["metadata"].items() if k not in dropped}
@@ -154,6 +153,7 @@ class ApiServer(Store):
             raise conflict(target.kind, target.name, "Conflict", said, cause="FieldManagerConflict") from None
         if live is None:
             return Reply(201, self._shown(target, self._begin(target, new, request)))
+        _check_version(target, live, version)
         return Reply(200, self._shown(target, self._change(target, live, new, request)))
 
     def _begin(self, target: Target, obj: Obj, request: Request) -> Obj:
