@@ -181,7 +181,7 @@ class _Program:
         )
         inventories = Inventories(
             self._store.kustomization,
-            lambda obj: obj["spec"].get("serviceAccountName") or config.default_service_account,
+            lambda obj: (obj.get("spec") or {}).get("serviceAccountName") or config.default_service_account,
             wake=lambda key, ref: self._operator.object_given(key, ref),
         )
         self._store.on_kustomization = inventories.put

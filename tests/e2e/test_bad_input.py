@@ -12,7 +12,15 @@ import yaml
 from controlplane.ports import free_ports
 from sandbox import operator
 from tests.support.area import Area
-from tests.support.cluster import KUSTOMIZATION, SOURCE, Api, condition, until
+from tests.support.cluster import (
+    KUSTOMIZATION,
+    KUSTOMIZATION_VERSION,
+    SOURCE,
+    SOURCE_VERSION,
+    Api,
+    condition,
+    until,
+)
 from tests.support.gitserver import GitHttpServer
 from tests.support.manifests import config_map, deployment, dump, kustomization
 
@@ -308,3 +316,14 @@ def test_a_list_may_have_so_many_entries(area: Area) -> None:
         "apps", "InvalidSpec", r"^spec\.dependsOn: has 1001 entries, more than 1000 \(--max-list-entries\)"
     )
     area.delete("apps")
+
+
+@pytest.mark.parametrize("kind", [KUSTOMIZATION, SOURCE])
+def test_without_a_spec(area: Area, kind: str) -> None:
+    """The schema asks for the fields of a spec, and takes an object that has none."""
+    meta = {"name": "bare", "namespace": area.namespace}
+    version = {KUSTOMIZATION: KUSTOMIZATION_VERSION, SOURCE: SOURCE_VERSION}[kind]
+    area.api.apply({"apiVersion": version, "kind": kind, "metadata": meta})
+    area.failed("bare", "InvalidSpec", "spec: must be a mapping", kind=kind)
+    area.event("bare", "spec: must be a mapping", kind=kind, type="Warning")
+    area.delete("bare", kind)

@@ -32,7 +32,7 @@ Place = tuple[str, ...]
 
 def place_of(kustomization: Obj) -> Place:
     """Where a raw Kustomization applies its objects."""
-    found = kustomization["spec"].get("kubeConfig")
+    found = _spec(kustomization).get("kubeConfig")
     if not found:
         return ()
     refs = ((kind, found.get(kind) or {}) for kind in ("secretRef", "configMapRef"))
@@ -193,11 +193,16 @@ class Claim:
 
     def _is_suspended(self, key: ObjectKey) -> bool:
         obj = self._all.kustomization(key)
-        return obj is not None and bool(obj["spec"].get("suspend"))
+        return obj is not None and bool(_spec(obj).get("suspend"))
 
 
 def _id(ref: ObjectRef) -> str:
     return inv.Entry.of(ref.api_version, ref.kind, ref.namespace, ref.name).id
+
+
+def _spec(obj: Obj) -> Obj:
+    """The spec, empty where there is none: the schema asks for its fields, and not for itself."""
+    return obj.get("spec") or {}
 
 
 def _inventory(obj: Obj) -> Any:
