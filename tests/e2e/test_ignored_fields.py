@@ -164,7 +164,10 @@ async def test_deleted_between_question_and_apply_it_is_made_anew(space: Namespa
     await space.apply(space.deployment(1), ignore=rules)
     await space.by("hpa", space.scaled(5))
     if not rules:
-        await space.patched(ref, {"spec": {"minReadySeconds": 5}}, "kubectl-edit")
+        await space.patched(ref, {"spec": {"minReadySeconds": 5}}, OWN)
+
+    # As after a restart: asked about first.
+    space.known = KnownObjects()
 
     async def delete(_: Sequence[ObjectRef]) -> None:
         await space.client.delete(ref)

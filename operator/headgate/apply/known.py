@@ -76,6 +76,8 @@ class KnownObjects:
         self._marks = (marks or Marks()).keys
         self._known: dict[str, dict[ObjectRef, Known]] = {}
         self._owned: dict[tuple[str, Owner], set[ObjectRef]] = {}
+        self._sending: dict[tuple[str, ObjectRef], Obj | None] = {}
+        """Objects that are being written at this moment, and the newest state that a watch showed meanwhile."""
 
     def get(self, cluster: str, ref: ObjectRef) -> Known | None:
         """What is known of an object."""
@@ -120,8 +122,24 @@ class KnownObjects:
             is_usable(live),
         )
 
+    def sending(self, cluster: str, ref: ObjectRef) -> None:
+        """We are about to write the object: a watch may show the outcome before the answer comes."""
+        self._sending[cluster, ref] = None
+
+    def sent(self, cluster: str, ref: ObjectRef) -> Obj | None:
+        """The answer is there, or none will come: what a watch showed meanwhile that is newer, to be observed now."""
+        shown, known = self._sending.pop((cluster, ref), None), self.get(cluster, ref)
+        if shown is None or known is None:
+            return shown
+        return shown if _newer(_version(shown), known.resource_version) else None
+
     def observe(self, cluster: str, ref: ObjectRef, live: Obj) -> News:
-        """Take in a watched state and say what it means."""
+        """Take in a watched state and say what it means. What we are writing at this moment is judged after that."""
+        if (cluster, ref) in self._sending:
+            shown = self._sending[cluster, ref]
+            if shown is None or _newer(_version(live), _version(shown)):
+                self._sending[cluster, ref] = live
+            return News.OLD
         known = self.get(cluster, ref)
         if known is None:
             return News.STRANGER
@@ -194,6 +212,10 @@ class KnownObjects:
 
     def _fingerprint(self, live: Obj, ignored: tuple[Pointer, ...]) -> bytes:
         return fingerprint_of(live, self._own, self._managers, self._marks, ignored)
+
+
+def _version(live: Obj) -> str:
+    return str(live["metadata"]["resourceVersion"])
 
 
 def _newer(one: str, other: str) -> bool:

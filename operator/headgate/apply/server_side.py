@@ -56,7 +56,8 @@ RESOLVE_TRIES = 5
 """How often an object that keeps changing is read and applied anew for the sake of fields left to others."""
 
 Observe = Callable[[ObjectRef, Obj], None]
-"""Is told each object as the API server returned it after our apply, or when it turned out to be in place."""
+"""Is told each object as the API server returned it after our apply, or when it turned out to be in place; and what a
+watch showed of it while it was written."""
 Record = Callable[[Sequence[ObjectRef]], Awaitable[None]]
 """Stores that these objects are about to be applied; when it raises, nothing of them is sent."""
 
@@ -382,6 +383,7 @@ class _StageRun:
     # Doing.
 
     async def _send(self, item: Item) -> None:
+        self._known.sending(self._client.cluster, item.ref)
         try:
             if item.step is Step.SEND and not await self._send_if_unmoved(item):
                 await self._ask(item)
@@ -400,6 +402,10 @@ class _StageRun:
         except ApiError as error:
             self._known.doubt(self._client.cluster, item.ref)
             self._fail(item, error, "apply")
+        finally:
+            shown = self._known.sent(self._client.cluster, item.ref)
+            if shown is not None and self._observe is not None:
+                self._observe(item.ref, shown)
 
     async def _patch_resolved(self, item: Item) -> Answer:
         """Apply with the ignored fields as they are now in the cluster."""

@@ -174,8 +174,10 @@ class LiveObjects:
         return max(versions) > as_number(version)
 
     def observe(self, obj: Obj) -> None:
-        """Take over an object as the API server just returned it to us."""
-        self._put(ref_of(obj), essence(obj))
+        """Take over an object as the API server just returned it to us, or as it was shown while we wrote it."""
+        kept = self._take_in(obj)
+        if "kind" in kept:
+            self._put(ref_of(obj), kept)
 
     def __len__(self) -> int:
         """How many objects are kept."""

@@ -32,13 +32,16 @@ class World:
     changed: list[tuple[ObjectKey, ObjectRef]] = field(default_factory=list)
     drifted: list[tuple[ObjectKey, ObjectRef, str]] = field(default_factory=list)
 
+    def put(self, ref: ObjectRef, key: ObjectKey = APPS, **fields: Any) -> dict[str, Any]:
+        obj = self.api.put(ref, labels=owned_by(key), **fields)
+        own = {"f:data": {f"f:{name}": {} for name in fields.get("data") or ()}}
+        managers = [{"manager": "kustomize-controller", "operation": "Apply", "fieldsV1": own}]
+        obj["metadata"]["managedFields"] = managers
+        return obj
+
     def apply(self, key: ObjectKey, ref: ObjectRef, **fields: Any) -> None:
         """As an attempt of the Kustomization does."""
-        obj = self.api.put(ref, labels=owned_by(key), **fields)
-        managers = [
-            {"manager": "kustomize-controller", "operation": "Apply", "fieldsV1": {"f:data": {"f:k": {}}}}
-        ]
-        obj["metadata"]["managedFields"] = managers
+        obj = self.put(ref, key, **fields)
         self.known.record(MemoryApi.cluster, ref, b"d", obj, owner=Owner(key.name, key.namespace))
         self.live.observe(obj)
         self.live.watch(key)
@@ -91,6 +94,28 @@ async def test_a_deleted_object_is_its_appliers(world: World) -> None:
     await settled(lambda: world.drifted)
     assert world.drifted == [(APPS, REF, LOST)]
     assert world.live.state(REF) is None
+
+
+async def test_what_a_watch_shows_before_our_answer_comes_is_no_drift(world: World) -> None:
+    """The outcome of our own write, seen early; what somebody does right after it is drift all the same."""
+    world.apply(APPS, REF, data={"k": "v"})
+    await settled(lambda: world.api.watches == ["ConfigMap"])
+    for by_others in (False, True):
+        world.known.sending(MemoryApi.cluster, REF)
+        answer = world.put(REF, data={"k": "v", f"new-{by_others}": "v"})
+        if by_others:
+            world.api.put(REF, labels=owned_by(APPS), data={})
+        # The watch has told of these when it tells of the next.
+        marker = ObjectRef("v1", "ConfigMap", f"marker-{by_others}", "rival")
+        world.put(marker, data={})
+        await settled(lambda: world.live.is_newer(marker, ""))  # noqa: B023
+        assert world.drifted == []
+        world.known.record(MemoryApi.cluster, REF, b"d", answer, owner=Owner(APPS.name, APPS.namespace))
+        world.live.observe(answer)
+        shown = world.known.sent(MemoryApi.cluster, REF)
+        if shown is not None:
+            world.live.observe(shown)
+        assert [ref for _, ref, _ in world.drifted] == ([REF] if by_others else [])
 
 
 async def test_what_went_before_it_was_watched_is_its_appliers(world: World) -> None:
