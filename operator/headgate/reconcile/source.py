@@ -305,7 +305,7 @@ class SourceReconciler:
             and observed(source, plan) == {name: status.get(name) for name in OBSERVED}
             and not requires_verification(source, status)
         )
-        if unchanged and self._trees.has(key, resolved.revision):
+        if unchanged and stored and self._trees.has(key, resolved.revision):
             if had_failed:
                 message = f"stored artifact for commit '{resolved.revision}'"
                 self._report.tell(session, NORMAL, reasons.SUCCEEDED, message)
