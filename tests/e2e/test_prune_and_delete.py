@@ -134,6 +134,29 @@ def test_wait_for_termination_waits_until_the_objects_are_gone(area: Area) -> No
     assert area.config_map("a") is None
 
 
+def test_a_deletion_that_somebody_cut_short_is_not_that_of_the_next_of_its_name(area: Area) -> None:
+    area.commit({"apps/a.yaml": config_map("a"), "others/b.yaml": config_map("b")})
+    area.source()
+    area.kustomization("apps", deletionPolicy="WaitForTermination")
+    area.ready("apps")
+    held = area.config_map("a")
+    assert held is not None
+    area.api.merge(held, {"metadata": {"finalizers": ["headgate.test/held"]}})
+    area.api.delete("kustomize.toolkit.fluxcd.io/v1", "Kustomization", "apps", area.namespace)
+    until(
+        "its object is told to go", lambda: (area.config_map("a") or {})["metadata"].get("deletionTimestamp")
+    )
+    going = area.find("apps")
+    assert going is not None
+    area.api.merge(going, {"metadata": {"finalizers": None}})
+    until("the Kustomization is gone", lambda: area.find("apps") is None)
+    area.kustomization("apps", path="./others", deletionPolicy="WaitForTermination")
+    area.ready("apps")
+    area.delete("apps")
+    assert area.config_map("b") is None
+    area.api.merge(held, {"metadata": {"finalizers": None}})
+
+
 def test_wait_for_termination_ends_at_the_timeout(area: Area) -> None:
     area.commit({"apps/a.yaml": config_map("a")})
     area.source()

@@ -42,6 +42,8 @@ MANAGER = "gotk-kustomize-controller"
 class Termination:
     """A wait for deleted objects to vanish."""
 
+    uid: str
+    """The Kustomization's: another of its name has objects of its own."""
     refs: tuple[ObjectRef, ...]
     deadline: float
     live: LiveObjects
@@ -68,7 +70,11 @@ class Finalizer:
         """Delete what is to be deleted and let the Kustomization go."""
         if labels.FINALIZER not in (obj["metadata"].get("finalizers") or []):
             return NOTHING_MORE
-        if key in self._terminations:
+        wait = self._terminations.get(key)
+        if wait is not None and wait.uid != obj["metadata"]["uid"]:
+            self.forget(key)
+            wait = None
+        if wait is not None:
             outcome = await self._still_terminating(key, obj)
         else:
             outcome = await self._begin(key, obj)
@@ -77,6 +83,13 @@ class Finalizer:
         await finalizers.remove(self._client, obj, MANAGER)
         self._backoff.reset(key)
         return NOTHING_MORE
+
+    def forget(self, key: ObjectKey) -> None:
+        """The Kustomization is gone, by whatever way: somebody may have taken our finalizer off."""
+        self._backoff.reset(key)
+        wait = self._terminations.pop(key, None)
+        if wait is not None:
+            wait.live.unfollow(key)
 
     async def _begin(self, key: ObjectKey, obj: Obj) -> Outcome | None:
         """None when the Kustomization may go."""
@@ -148,7 +161,9 @@ class Finalizer:
             return None
         refs = pruned.terminating
         looks = Looks(target.sight, target.live, refs, {})
-        self._terminations[key] = Termination(refs, time.monotonic() + ks.timeout, target.live, looks)
+        self._terminations[key] = Termination(
+            obj["metadata"]["uid"], refs, time.monotonic() + ks.timeout, target.live, looks
+        )
         target.live.follow(key, refs)
         return await self._still_terminating(key, obj)
 

@@ -112,6 +112,7 @@ class KustomizationReconciler:
         if obj is None:
             self._close(memory)
             del self._memories[key]
+            self._finalizer.forget(key)
             await self._targets.release(key)
             return GONE
         if obj["metadata"].get("deletionTimestamp"):

@@ -139,6 +139,7 @@ class Receivers:
         selector = self._config.watch_label_selector
         if obj is None or (selector and not matches(selector, obj["metadata"].get("labels") or {})):
             self._drop(key)
+            self._backoff.reset(key)
             return GONE
         if obj["metadata"].get("deletionTimestamp"):
             self._drop(key)
