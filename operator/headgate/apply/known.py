@@ -78,6 +78,8 @@ class KnownObjects:
         self._owned: dict[tuple[str, Owner], set[ObjectRef]] = {}
         self._sending: dict[tuple[str, ObjectRef], Obj | None] = {}
         """Objects that are being written at this moment, and the newest state that a watch showed meanwhile."""
+        self._lost: dict[tuple[str, ObjectRef], set[str]] = {}
+        """Of those, the uids that a watch reported as deleted meanwhile."""
 
     def get(self, cluster: str, ref: ObjectRef) -> Known | None:
         """What is known of an object."""
@@ -125,17 +127,27 @@ class KnownObjects:
     def sending(self, cluster: str, ref: ObjectRef) -> None:
         """We are about to write the object: a watch may show the outcome before the answer comes."""
         self._sending[cluster, ref] = None
+        self._lost.pop((cluster, ref), None)
 
     def sent(self, cluster: str, ref: ObjectRef) -> Obj | None:
         """The answer is there, or none will come: what a watch showed meanwhile that is newer, to be observed now."""
         shown, known = self._sending.pop((cluster, ref), None), self.get(cluster, ref)
-        if shown is None or known is None:
+        lost = self._lost.pop((cluster, ref), ())
+        if shown is None or shown["metadata"]["uid"] in lost:
+            return None
+        if known is None:
             return shown
         return shown if _newer(_version(shown), known.resource_version) else None
 
     def observe(self, cluster: str, ref: ObjectRef, live: Obj) -> News:
-        """Take in a watched state and say what it means. What we are writing at this moment is judged after that."""
+        """Take in a watched state and say what it means. What we are writing at this moment is judged after that.
+
+        An answer may come when the object that it shows is deleted already: that is GONE, and for
+        :meth:`observe_gone`.
+        """
         if (cluster, ref) in self._sending:
+            if live["metadata"]["uid"] in self._lost.get((cluster, ref), ()):
+                return News.GONE
             shown = self._sending[cluster, ref]
             if shown is None or _newer(_version(live), _version(shown)):
                 self._sending[cluster, ref] = live
@@ -157,6 +169,9 @@ class KnownObjects:
 
     def observe_gone(self, cluster: str, ref: ObjectRef, uid: str) -> News:
         """Take in that the object with this uid is deleted."""
+        if (cluster, ref) in self._sending:
+            # The answer to what we are writing may still bring it.
+            self._lost.setdefault((cluster, ref), set()).add(uid)
         known = self.get(cluster, ref)
         if known is None:
             return News.STRANGER

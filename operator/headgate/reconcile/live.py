@@ -213,9 +213,7 @@ class LiveObjects:
             return
         for ref, known in self._known.of_kind(self._client.cluster, scope.api_version, scope.kind):
             if watch.reflector.get(ref) is None and as_number(known.resource_version) <= as_number(version):
-                owner = known.owner
-                if self._known.observe_gone(self._client.cluster, ref, known.uid) is News.GONE:
-                    self._drifted(ref, owner, LOST)
+                self._gone(ref, known.uid)
 
     def _take_in(self, obj: Obj) -> Obj:
         """A labelled object, whole: is it still as we applied it? Of a stranger's nothing is kept."""
@@ -224,11 +222,19 @@ class LiveObjects:
         if news is News.DRIFTED:
             owner = self._owner(ref)
             self._drifted(ref, owner, describe(obj, FIELD_MANAGER, owner))
+        elif news is News.GONE:
+            self._gone(ref, obj["metadata"]["uid"])
+            return trace(obj)
         return trace(obj) if news is News.STRANGER and ref not in self._followers else essence(obj)
 
     def _owner(self, ref: ObjectRef) -> Owner | None:
         known = self._known.get(self._client.cluster, ref)
         return known.owner if known is not None else None
+
+    def _gone(self, ref: ObjectRef, uid: str) -> None:
+        owner = self._owner(ref)
+        if self._known.observe_gone(self._client.cluster, ref, uid) is News.GONE:
+            self._drifted(ref, owner, LOST)
 
     def _drifted(self, ref: ObjectRef, owner: Owner | None, what: str) -> None:
         if owner is not None:
@@ -244,10 +250,7 @@ class LiveObjects:
                 self._tell(ref)
             return
         if old is not None:
-            owner = self._owner(ref)
-            gone = self._known.observe_gone(self._client.cluster, ref, old["metadata"]["uid"])
-            if gone is News.GONE:
-                self._drifted(ref, owner, LOST)
+            self._gone(ref, old["metadata"]["uid"])
         # A late word of the end of a former object of this name says nothing about the present one.
         present = self._objects.get(ref)
         if present is not None and old is not None and present["metadata"]["uid"] == old["metadata"]["uid"]:

@@ -118,6 +118,30 @@ async def test_what_a_watch_shows_before_our_answer_comes_is_no_drift(world: Wor
         assert [ref for _, ref, _ in world.drifted] == ([REF] if by_others else [])
 
 
+@pytest.mark.parametrize("is_new", [False, True])
+async def test_what_was_deleted_before_our_answer_came_is_gone(world: World, is_new: bool) -> None:
+    """The answer shows an object that exists no more: it must not be taken for one that is in place."""
+    other = ObjectRef("v1", "ConfigMap", "other", "team")
+    world.apply(APPS, other, data={"k": "v"})
+    if not is_new:
+        world.apply(APPS, REF, data={"k": "v"})
+    await settled(lambda: world.api.watches == ["ConfigMap"])
+    world.known.sending(MemoryApi.cluster, REF)
+    answer = world.put(REF, data={"k": "new"})
+    world.api.remove(REF)
+    # The watch has reported these when it reports the next.
+    marker = ObjectRef("v1", "ConfigMap", "marker", "rival")
+    world.put(marker, data={})
+    await settled(lambda: world.live.is_newer(marker, ""))
+    world.drifted.clear()
+    world.known.record(MemoryApi.cluster, REF, b"d", answer, owner=Owner(APPS.name, APPS.namespace))
+    world.live.observe(answer)
+    assert world.known.sent(MemoryApi.cluster, REF) is None
+    assert [ref for _, ref, _ in world.drifted] == [REF]
+    assert world.known.get(MemoryApi.cluster, REF) is None
+    assert world.live.state(REF) is None
+
+
 async def test_what_went_before_it_was_watched_is_its_appliers(world: World) -> None:
     """Between the apply and the first list; also when that came late, as the account might not watch yet."""
     world.apply(APPS, REF, data={"k": "v"})
