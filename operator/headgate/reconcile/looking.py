@@ -81,7 +81,8 @@ class Looks:
         if look is not None:
             return look.health
         obj = self._live.state(ref)
-        if obj is None:
+        if obj is None or obj["metadata"]["uid"] != self._uids.get(ref):
+            # Another took its place since the last refresh: whether the account may read that one is not known yet.
             return _UNKNOWN
         judged = self._watched.get(ref)
         if judged is None or judged[0] is not obj:

@@ -126,6 +126,22 @@ async def test_an_object_that_was_replaced_is_looked_at(world: World) -> None:
         await looks.refresh()
 
 
+async def test_an_object_that_is_replaced_after_the_reads_is_unknown(world: World) -> None:
+    """Between the last read and the report another user may put an object of the same name in place."""
+    sight = world.sight()
+    await world.apply(sight)
+    looks = world.looks(sight, OWN)
+    await looks.refresh()
+    await settled(lambda: world.api.watches == ["Widget"])
+    world.api.remove(OWN)
+    secret = {"conditions": [{"type": "Ready", "status": "False", "message": "hidden"}]}
+    labels = {f"{GROUP}/name": KEY.name, f"{GROUP}/namespace": KEY.namespace}
+    world.api.put(OWN, uid="another", labels=labels, status=secret)
+    await settled(lambda: (world.live.state(OWN) or {}).get("metadata", {}).get("uid") == "another")
+    health = looks.health(OWN)
+    assert (health.status, "hidden" in health.message) == (HealthStatus.UNKNOWN, False)
+
+
 async def test_rights_that_were_taken_count_when_a_failure_is_told(world: World) -> None:
     sight = world.sight()
     await world.apply(
