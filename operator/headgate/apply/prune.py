@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import groupby
@@ -105,6 +106,57 @@ async def delete_all(
     )
 
 
+class _Definitions:
+    """What definitions there are. Asked once in a run, however many kinds of its inventory nobody knows.
+
+    An answer may be a run old. A definition that came meanwhile has no objects that the run is to delete, and what
+    belongs to one that went meanwhile is a survivor for one more run.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client, self._lock = client, asyncio.Lock()
+        self._names: dict[str, list[str]] | None = None
+        """By their groups."""
+        self._usable: dict[str, dict[str, str]] = {}
+        self._error: ApiError | None = None
+
+    async def usable(self, group: str) -> dict[str, str]:
+        """The names of a group's usable definitions, by kind; raises :class:`ApiError`.
+
+        Who may not see definitions has discovery only; one that goes meanwhile takes its objects along.
+        """
+        async with self._lock:
+            if self._error is not None:
+                raise self._error.with_traceback(None)
+            try:
+                if self._names is None:
+                    self._names = await self._list()
+                if group not in self._usable:
+                    self._usable[group] = await self._read(self._names.get(group, ()))
+            except ApiError as error:
+                self._error = error
+                raise
+            return self._usable[group]
+
+    async def _list(self) -> dict[str, list[str]]:
+        names: dict[str, list[str]] = {}
+        with suppress(Forbidden, NotFound, NoMatch):
+            async for page in self._client.list_pages(*_CRD, accept=_NAMES):
+                for item in page["items"]:
+                    name = item["metadata"]["name"]
+                    names.setdefault(name.partition(".")[2], []).append(name)
+        return names
+
+    async def _read(self, names: Iterable[str]) -> dict[str, str]:
+        kinds: dict[str, str] = {}
+        for name in names:
+            with suppress(Forbidden, NotFound, NoMatch):
+                crd = await self._client.get(ObjectRef(*_CRD, name))
+                if is_usable(crd):
+                    kinds[crd["spec"]["names"]["kind"]] = name
+        return kinds
+
+
 class _Run:
     """One deletion of several objects."""
 
@@ -112,6 +164,7 @@ class _Run:
         self, client: Client, options: DeleteOptions, known: KnownObjects | None, eyes: Client | None
     ) -> None:
         self._client, self._options, self._known, self._eyes = client, options, known, eyes
+        self._definitions = _Definitions(eyes or client)
         self._since = time.monotonic()
         self._never = {_identity(ref): why for ref, why in options.never.items()}
         self.changes: dict[ObjectRef, Change] = {}
@@ -169,20 +222,10 @@ class _Run:
 
         Discovery may be behind for a moment, or no version of the kind be served: its objects are there then.
         """
-        client = self._eyes or self._client
-        try:
-            async for page in client.list_pages(*_CRD, accept=_NAMES):
-                for name in (item["metadata"]["name"] for item in page["items"]):
-                    if name.partition(".")[2] == ref.group and ref.group:
-                        crd = await client.get(ObjectRef(*_CRD, name))
-                        if crd["spec"]["names"]["kind"] == ref.kind and is_usable(crd):
-                            message = (
-                                f"{crd['kind']}/{name} is there, but the API server does not serve it now"
-                            )
-                            raise Unavailable(message, status=503)
-        except (Forbidden, NotFound, NoMatch):
-            # Who may not see definitions has discovery only; one that goes meanwhile takes its objects along.
-            return
+        name = (await self._definitions.usable(ref.group)).get(ref.kind) if ref.group else None
+        if name is not None:
+            message = f"{_CRD[1]}/{name} is there, but the API server does not serve it now"
+            raise Unavailable(message, status=503)
 
     async def _decide(self, ref: ObjectRef, at: ObjectRef) -> Change:
         options, claims = self._options, self._options.claims
