@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
 
+from headgate.caching import LONGEST
+
 Pointer = tuple[str, ...]
 
 
@@ -27,6 +29,8 @@ MISSING: Final = _Missing()
 """What is found where nothing is."""
 
 MOST_STEPS: Final = 200
+LONGEST_KEPT: Final = 16 * LONGEST
+"""Characters of pointers, together, up to which what is made of them is kept: they are used for every object."""
 
 
 def parse(text: str) -> Pointer:
@@ -61,8 +65,12 @@ class _Tree:
     end: bool = False
 
 
-@lru_cache(maxsize=64)
 def _tree(pointers: tuple[Pointer, ...]) -> _Tree:
+    size = sum(len(step) for pointer in pointers for step in pointer)
+    return _kept_tree(pointers) if size <= LONGEST_KEPT else _made_tree(pointers)
+
+
+def _made_tree(pointers: tuple[Pointer, ...]) -> _Tree:
     root = _Tree()
     for pointer in pointers:
         node = root
@@ -70,6 +78,9 @@ def _tree(pointers: tuple[Pointer, ...]) -> _Tree:
             node = node.below.setdefault(step, _Tree())
         node.end = True
     return root
+
+
+_kept_tree = lru_cache(64)(_made_tree)
 
 
 def without(value: Any, pointers: Iterable[Pointer]) -> Any:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
+from headgate.caching import LONGEST
 from headgate.kustomize import defaults
 from headgate.kustomize.decode import Decoder, Record, list_of, text
 from headgate.kustomize.documents import CACHE
@@ -72,9 +73,9 @@ class TransformerConfig:
 
     @property
     def size(self) -> int:
-        """How many field specifications there are."""
-        own = sum(len(getattr(self, name)) for name in _SPEC_FIELDS)
-        return own + sum(len(specs) for _, specs in self.name_reference)
+        """How many field specifications there are; long ones count for several."""
+        own = sum(_weight(getattr(self, name)) for name in _SPEC_FIELDS)
+        return own + sum(_weight(specs) + sum(map(len, gvk)) // LONGEST for gvk, specs in self.name_reference)
 
     @cached_property
     def namespace_plans(self) -> Plans:
@@ -121,6 +122,10 @@ EMPTY = TransformerConfig()
 _MAX_MERGED = 64
 _MAX_KEPT_SIZE = 2_000
 _merged: dict[tuple[int, int], tuple[TransformerConfig, TransformerConfig, TransformerConfig]] = {}
+
+
+def _weight(specs: Specs) -> int:
+    return sum(1 + (len(spec.path) + sum(map(len, spec.gvk))) // LONGEST for spec in specs)
 
 
 def _merge_references(first: References, second: References) -> References:

@@ -8,9 +8,9 @@ merging rules: https://kubectl.docs.kubernetes.io/references/kustomize/kustomiza
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
 from typing import Any, NamedTuple
 
+from headgate.caching import cached_if_short
 from headgate.kustomize.errors import BuildError, KustomizationError, ResourceError
 from headgate.kustomize.growth import GLANCE, charge
 from headgate.kustomize.ids import Gvk
@@ -36,7 +36,7 @@ class Step(NamedTuple):
     is_list: bool
 
 
-@lru_cache(maxsize=8192)
+@cached_if_short(8192)
 def steps(path: str) -> tuple[Step, ...]:
     """Split a path at its slashes; ``\\/`` is a slash inside a name, a leading slash is ignored."""
     return tuple(

@@ -25,7 +25,7 @@ Also what it counts to look at one object, or for one field of it: some two micr
 """
 GLANCE = 8
 """What a value counts that a step only comes past on its way through an object."""
-_READ_AGAIN = 24
+READ_AGAIN = 24
 """What a byte counts that is parsed once more: texts are parsed at about 1 MB/s."""
 
 
@@ -72,7 +72,7 @@ def charge_reading(data: bytes) -> None:
     if allowance is not None:
         known = hash(data)
         if known in allowance.read:
-            charge(NODE + _READ_AGAIN * len(data))
+            charge(NODE + READ_AGAIN * len(data))
         allowance.read.add(known)
 
 

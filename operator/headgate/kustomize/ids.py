@@ -7,8 +7,9 @@ patch, a generator with ``behavior: merge`` or a name reference means.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import NamedTuple
+
+from headgate.caching import cached_if_short
 
 CLUSTER_SCOPED = "_non_namespaceable_"
 DEFAULT_NAMESPACE = "default"
@@ -88,7 +89,7 @@ class ResId(NamedTuple):
         return f"{kind}/{self.namespace}/{self.name}"
 
 
-@lru_cache(maxsize=4096)
+@cached_if_short(4096)
 def parse_gvk(api_version: str, kind: str) -> Gvk:
     """Split an ``apiVersion`` at its first slash; without one it is a version of the core group."""
     group, slash, version = api_version.partition("/")

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import NamedTuple
+
+from headgate.caching import cached_if_short
 
 _TOKEN = re.compile(r"[ \t\r\n]*(?:(==|!=|[=!(),<>])|([^=!(),<> \t\r\n]+))")
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?\Z")
@@ -46,7 +47,7 @@ class Requirement(NamedTuple):
         return int(value) > int(bound) if self.operator == ">" else int(value) < int(bound)
 
 
-@lru_cache(maxsize=1024)
+@cached_if_short(1024)
 def parse_selector(text: str) -> tuple[Requirement, ...]:
     """Return the conditions, all of which must hold; none for the empty text. Raises BadSelector."""
     return tuple(_Parser(text).requirements())

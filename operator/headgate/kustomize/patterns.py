@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import lru_cache
+
+from headgate.caching import cached_if_short
 
 _PLAIN = re.compile(r"[A-Za-z0-9_/:@ ~=,%#!<>&;'\"-]*\Z")
 
@@ -22,7 +23,7 @@ def is_literal(pattern: str) -> bool:
     return _PLAIN.match(pattern) is not None
 
 
-@lru_cache(maxsize=4096)
+@cached_if_short(4096)
 def literal_prefix(pattern: str) -> str:
     """Return a text that everything begins with which the pattern matches at its start."""
     if "|" in pattern:
@@ -34,7 +35,7 @@ def literal_prefix(pattern: str) -> str:
     return pattern if end == len(pattern) else pattern[: max(end - 1, 0)]
 
 
-@lru_cache(maxsize=4096)
+@cached_if_short(4096)
 def whole(pattern: str) -> Callable[[str], bool]:
     """Return a predicate for texts that match from end to end; raises BadPattern."""
     if is_literal(pattern):
@@ -43,7 +44,7 @@ def whole(pattern: str) -> Callable[[str], bool]:
     return (lambda text: text.startswith(prefix) and matches(text)) if prefix else matches
 
 
-@lru_cache(maxsize=4096)
+@cached_if_short(4096)
 def searcher(pattern: str) -> Callable[[str], bool]:
     """Return a predicate for texts that contain a match; raises BadPattern."""
     if is_literal(pattern):

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from headgate.caching import LONGEST
 from headgate.kustomize.errors import KustomizationError
-from headgate.kustomize.growth import GLANCE, NODE, charge
+from headgate.kustomize.growth import GLANCE, NODE, READ_AGAIN, charge
 from headgate.kustomize.ids import Gvk
 from headgate.kustomize.model import Selector
 from headgate.kustomize.patterns import BadPattern, is_literal, literal_prefix, whole
@@ -77,8 +78,11 @@ def accepts_metadata(resource: Resource, selector: Selector, where: str = "targe
         (selector.label_selector, metadata.get("labels")),
         (selector.annotation_selector, metadata.get("annotations")),
     ):
-        # Each condition is tried on a copy of all of them.
-        charge(2 * len(text) + (2 * GLANCE * len(there) if text and isinstance(there, dict) else 0))
+        # Each condition is tried on a copy of all of them. A long text is parsed again for each object.
+        charge(
+            (2 if len(text) <= LONGEST else READ_AGAIN) * len(text)
+            + (2 * GLANCE * len(there) if text and isinstance(there, dict) else 0)
+        )
     part = "labelSelector"
     try:
         if selector.label_selector and not labels_match(selector.label_selector, resource.labels):

@@ -11,6 +11,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from headgate.caching import LONGEST
+
 __all__ = ["sorted_keys"]
 
 # In these characters the order of code points is the order wanted; all others need the comparison.
@@ -27,7 +29,7 @@ def sorted_keys(mapping: Mapping[str, Any]) -> tuple[str, ...]:
         known = _sort(keys)
         if len(_cache) >= _CACHE_SIZE:
             _cache.clear()
-        if len(keys) <= 64:
+        if len(keys) <= 64 and sum(map(len, keys)) <= LONGEST:
             _cache[keys] = known
     return known
 
