@@ -103,6 +103,14 @@ class Rest:
             return body
         return created
 
+    def exchange(
+        self, method: str, target: str, data: str | None, headers: dict[str, str]
+    ) -> tuple[int, str]:
+        """Send a request as it is; status and text of the answer, whatever it says."""
+        if self._token:
+            headers = {**headers, "Authorization": f"Bearer {self._token}"}
+        return self._send(method, target, data, headers)
+
     def _send(self, method: str, target: str, data: str | None, headers: dict[str, str]) -> tuple[int, str]:
         while True:
             kept = getattr(self._local, "connection", None)

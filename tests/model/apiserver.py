@@ -4,7 +4,7 @@ A request goes in as method, path, query, body and content type, and is answered
 meanwhile. Kept are objects by kind, with resource versions, generations, field owners, finalizers, preconditions
 and a history from which watches are served (:mod:`tests.model.watches`). What runs beside the real server, the
 controllers of namespaces and of CustomResourceDefinitions, is in :mod:`tests.model.cluster`.
-``test_faithful.py`` sends the same requests to this server and to a real one and compares the answers.
+``tests/e2e/test_model_server.py`` sends the same requests to this server and to a real one and compares the answers.
 """
 
 from __future__ import annotations

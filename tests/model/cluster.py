@@ -129,6 +129,8 @@ class Cluster:
                 self.server.write(kind, obj, None)
             elif not obj["metadata"].get("deletionTimestamp"):
                 meta = {**obj["metadata"], "deletionTimestamp": timestamp(self._loop.wall)}
+                if "generation" in meta:
+                    meta["generation"] += 1
                 self.server.write(kind, obj, {**obj, "metadata": meta})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.model.kinds import Kind
+from tests.model.kinds import CRDS, NAMESPACES, Kind
 
 Obj = dict[str, Any]
 
@@ -51,9 +51,11 @@ def conflict(kind: Kind, name: str, reason: str, said: str, *, cause: str = "") 
 
 
 def precondition(kind: Kind, name: str, said: str) -> Refused:
-    """The object is another than the one that was to be deleted; the real one names the kind here."""
-    message = f'Operation cannot be fulfilled on {kind.kind} "{name}": {said}'
-    return Refused(409, "Conflict", message, {**_details(kind, name), "kind": kind.kind})
+    """The object is another than the one that was to be deleted; the real one mostly names the kind here."""
+    named = _resource(kind) if kind.store in (NAMESPACES, CRDS) else kind.kind
+    details = {} if kind.store in (NAMESPACES, CRDS) else {"kind": kind.kind}
+    message = f'Operation cannot be fulfilled on {named} "{name}": {said}'
+    return Refused(409, "Conflict", message, _details(kind, name) | details)
 
 
 def invalid(kind: Kind, name: str, said: str) -> Refused:

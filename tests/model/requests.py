@@ -1,0 +1,255 @@
+"""Sequences of requests that a real API server and the one in memory must answer alike, and how answers compare.
+
+What differs by its nature is made equal: a uid or a resource version becomes the number of its first appearance, times
+are left out, and of a definition's status what its controllers decide is kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import strategies as st
+
+from tests.model.fields import Entry
+from tests.model.store import Request
+
+Obj = dict[str, Any]
+
+APPLY, MERGE, JSON = (
+    "application/apply-patch+yaml",
+    "application/merge-patch+json",
+    "application/json-patch+json",
+)
+LABEL = "model.example.org/label"
+MANAGERS = ("kustomize-controller", "other")
+VERSIONS = ("v1alpha1", "v1")
+SERVED = (("v1alpha1",), ("v1alpha1", "v1"), ("v1",))
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Where a sequence takes place: names that no other sequence has."""
+
+    namespace: str
+    group: str
+
+    def path(self, what: str, version: str = "v1") -> str:
+        """The path of a kind's collection."""
+        return {
+            "config": f"/api/v1/namespaces/{self.namespace}/configmaps",
+            "role": "/apis/rbac.authorization.k8s.io/v1/clusterroles",
+            "thing": f"/apis/{self.group}/{version}/namespaces/{self.namespace}/things",
+            "globe": f"/apis/{self.group}/{version}/globes",
+        }.get(what, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions")
+
+    def name(self, what: str) -> str:
+        """The name of an object."""
+        if what in ("things", "globes", "otherthings"):
+            return f"{what}.{self.group}"
+        return f"{self.namespace}-{what}"
+
+    def object(self, what: str, version: str, content: int) -> Obj:
+        """An object; ``content`` is one of a few variants of it."""
+        meta: Obj = {"name": self.name(what)}
+        if content == 2:
+            meta["labels"] = {LABEL: "on"}
+        number = {"n": str(content)} | ({"more": "x"} if content == 1 else {})
+        if what == "config":
+            return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": number}
+        if what == "role":
+            rule = {"apiGroups": [""], "resources": [f"r{content}"], "verbs": ["get"]}
+            api_version = "rbac.authorization.k8s.io/v1"
+            return {"apiVersion": api_version, "kind": "ClusterRole", "metadata": meta, "rules": [rule]}
+        if what in ("thing", "globe"):
+            kind = what.capitalize()
+            return {"apiVersion": f"{self.group}/{version}", "kind": kind, "metadata": meta, "spec": number}
+        return self.definition(what, SERVED[content])
+
+    def definition(self, what: str, served: tuple[str, ...]) -> Obj:
+        """A CustomResourceDefinition; that of ``otherthings`` wants the kind of ``things``."""
+        schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+        versions = [
+            {
+                "name": v,
+                "served": v in served,
+                "storage": v == "v1",
+                "schema": {"openAPIV3Schema": schema},
+                "subresources": {"status": {}},
+            }
+            for v in VERSIONS
+        ]
+        return {
+            "apiVersion": "apiextensions.k8s.io/v1",
+            "kind": "CustomResourceDefinition",
+            "metadata": {"name": self.name(what)},
+            "spec": {
+                "group": self.group,
+                "scope": "Cluster" if what == "globes" else "Namespaced",
+                "names": {"kind": "Globe" if what == "globes" else "Thing", "plural": what},
+                "versions": versions,
+            },
+        }
+
+
+OBJECTS = ("config", "config", "role", "things", "thing", "thing", "globes", "globe", "otherthings")
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One request, but for what depends on the answers before it."""
+
+    verb: str
+    what: str
+    version: str = "v1"
+    content: int = 0
+    manager: str = MANAGERS[0]
+    flag: bool = False
+    """Of an apply: a dry run; of a list: selected by label."""
+    force: bool = True
+    condition: str = ""
+    """``current`` or ``other``: the resource version (of a deletion: and the uid) that the object must have."""
+
+    def request(self, scope: Scope, live: Obj | None) -> Request:
+        """The request to a server whose object is ``live``."""
+        collection = scope.path(self.what, self.version)
+        path, meta = f"{collection}/{scope.name(self.what)}", (live or {}).get("metadata", {})
+        version = {"current": meta.get("resourceVersion", "7"), "other": "7"}.get(self.condition)
+        if self.verb == "apply":
+            body = scope.object(self.what, self.version, self.content)
+            if version:
+                body["metadata"]["resourceVersion"] = version
+            query = {"fieldManager": self.manager} | ({"force": "true"} if self.force else {})
+            return Request("PATCH", path, query | ({"dryRun": "All"} if self.flag else {}), body, APPLY)
+        if self.verb == "delete":
+            wanted = {"resourceVersion": version, "uid": meta.get("uid", "7")} if version else {}
+            options: Obj = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background"}
+            body = {**options, "preconditions": wanted} if wanted else options
+            return Request("DELETE", path, {}, body, "application/json")
+        if self.verb == "list":
+            return Request("GET", collection, {"labelSelector": LABEL} if self.flag else {})
+        if self.verb == "get":
+            return Request("GET", path, {})
+        if self.verb == "take over":
+            books = [e for e in meta.get("managedFields") or () if e["manager"] != self.manager]
+            patch = [{"op": "replace", "path": "/metadata/managedFields", "value": books or [{}]}]
+            patch.append(
+                {
+                    "op": "replace",
+                    "path": "/metadata/resourceVersion",
+                    "value": version or meta.get("resourceVersion", "7"),
+                }
+            )
+            return Request("PATCH", path, {"fieldManager": self.manager}, patch, JSON)
+        return self._merge(path, version)
+
+    def _merge(self, path: str, version: str | None) -> Request:
+        patches: dict[str, Obj] = {
+            "label": {"metadata": {"labels": {LABEL: "on"}}},
+            "unlabel": {"metadata": {"labels": {LABEL: None}}},
+            "hold": {"metadata": {"finalizers": ["model.example.org/held"]}},
+            "release": {"metadata": {"finalizers": []}},
+            "edit": {"data" if self.what == "config" else "spec": {"n": "edited"}},
+            "status": {"status": {"n": str(self.content)}},
+        }
+        patch = patches[self.verb]
+        if version:
+            patch = {**patch, "metadata": {**patch.get("metadata", {}), "resourceVersion": version}}
+        if self.verb == "status":
+            path += "/status"
+        return Request("PATCH", path, {"fieldManager": self.manager}, patch, MERGE)
+
+
+_VERBS = (
+    "apply",
+    "apply",
+    "apply",
+    "delete",
+    "get",
+    "list",
+    "label",
+    "unlabel",
+    "hold",
+    "release",
+    "take over",
+)
+
+
+@st.composite
+def asks(draw: st.DrawFn) -> Ask:
+    """One request of any sort."""
+    what = draw(st.sampled_from(OBJECTS))
+    verbs = _VERBS if what not in ("config", "thing", "globe") else (*_VERBS, "edit", "edit")
+    verb = draw(st.sampled_from(verbs if what not in ("thing", "globe") else (*verbs, "status", "status")))
+    if what in ("things", "globes", "otherthings") and verb in ("hold", "take over"):
+        verb = "apply"
+    return Ask(
+        verb,
+        what,
+        draw(st.sampled_from(VERSIONS)),
+        draw(st.integers(0, 2)),
+        draw(st.sampled_from(MANAGERS)),
+        flag=draw(st.sampled_from((False, False, True))),
+        force=draw(st.sampled_from((True, True, False))),
+        condition=draw(st.sampled_from(("", "", "current", "other"))),
+    )
+
+
+BEGINNING = (Ask("apply", "things", content=1), Ask("apply", "thing"), Ask("apply", "config"))
+"""What each sequence begins with, so that most requests meet something."""
+sequences = st.lists(asks(), min_size=4, max_size=25)
+
+
+@dataclass
+class Answers:
+    """The answers of one server as they compare."""
+
+    scope: Scope
+    _numbers: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    def of(self, status: int, body: Any) -> Any:
+        """What of an answer must be the same."""
+        if not isinstance(body, dict):
+            return status, "text"
+        if body.get("kind") == "Status":
+            details = body.get("details") or {}
+            return status, body.get("reason", ""), details.get("kind", "") if status >= 300 else ""
+        if "items" in body:
+            names = {self.scope.name(what) for what in OBJECTS}
+            return status, [self.of_object(i) for i in body["items"] if i["metadata"]["name"] in names]
+        return status, self.of_object(body)
+
+    def of_object(self, obj: Obj) -> Obj:
+        """What of an object must be the same."""
+        meta = {k: v for k, v in obj["metadata"].items() if k not in _DIFFERS}
+        result = {**obj, "going": "deletionTimestamp" in obj["metadata"], "books": _books(obj["metadata"])}
+        if "versions" in (obj.get("spec") or {}):
+            # The controllers of definitions write to them at a time of their own.
+            meta = {k: v for k, v in meta.items() if k not in ("resourceVersion", "finalizers", "generation")}
+            names = obj["spec"]["names"]
+            result["spec"] = {**obj["spec"], "names": {k: names[k] for k in ("kind", "plural")}}
+            result.pop("status", None)
+        for key in ("uid", "resourceVersion"):
+            if key in meta:
+                seen = self._numbers.setdefault(key, {})
+                meta[key] = seen.setdefault(meta[key], len(seen))
+        return {**result, "metadata": meta}
+
+
+_DIFFERS = ("creationTimestamp", "managedFields", "deletionTimestamp", "deletionGracePeriodSeconds")
+_HOLLOW = {("spec",), ("data",), ("status",), ("metadata", "labels")}
+"""Mappings that an entry may still name when it owns nothing in them any more."""
+
+
+def _books(meta: Obj) -> list[tuple[Any, ...]]:
+    entries = [Entry.parse(e) for e in meta.get("managedFields") or ()]
+    shown = [
+        (e.manager, e.operation, e.api_version, e.subresource, sorted({_leaf(p) for p in e.paths} - _HOLLOW))
+        for e in entries
+    ]
+    return sorted(e for e in shown if e[-1] and e[0] != "kube-apiserver")
+
+
+def _leaf(path: tuple[str, ...]) -> tuple[str, ...]:
+    """The path of the list where it leads into one."""
+    return next((path[:n] for n, part in enumerate(path) if part.startswith(("v:", "k:"))), path)
