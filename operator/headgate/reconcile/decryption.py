@@ -26,7 +26,7 @@ from headgate.postbuild.sops import (
     key_sources,
 )
 from headgate.reconcile.datakeys import DataKeys
-from headgate.reconcile.outages import Outages
+from headgate.reconcile.outages import KeyTime, Outages
 
 Obj = dict[str, Any]
 E = TypeVar("E", bound=BuildError)
@@ -76,7 +76,8 @@ class Decryption:
         self, keys: Keys, tree: Tree, path: str, recording: RecordingTree, opened: DataKeys, outages: Outages
     ) -> None:
         self._recording = recording
-        sources = [outages.watch(source, keys.version) for source in keys.sources()]
+        time_left = KeyTime()
+        sources = [outages.watch(source, keys.version, time_left) for source in keys.sources()]
         self._decryptor = Decryptor(sources, resolve=resolve_v3, opened=opened.of(keys.version))
         self._tree = DecryptingTree(tree, self._decryptor, encrypted_sources(tree, path, _load))
 

@@ -12,14 +12,38 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from headgate.postbuild.sops import DataKeySource, KeyRefused, MasterKey, ServiceSilent
+from headgate.postbuild.sops import DataKeySource, DecryptionError, KeyRefused, MasterKey, ServiceSilent
 
 PAUSE = 60.0
 """Seconds."""
-
-
 MOST = 1000
+MOST_TIME = 120.0
+"""Seconds that all key services together may take of one build; the last question may end a few seconds later."""
+
+
+class KeyTime:
+    """The time that key services take of one build: a file may name hundreds of them, and each may be slow."""
+
+    def __init__(self, limit: float = MOST_TIME) -> None:
+        self._limit, self._spent = limit, 0.0
+
+    @contextmanager
+    def asking(self, key: MasterKey) -> Iterator[None]:
+        """Count the time of a question; raises :class:`DecryptionError` when none is left for it."""
+        if self._spent >= self._limit:
+            raise DecryptionError(
+                f"the key services took {self._limit:g}s, the most that one attempt waits for them, and {key.name} was "
+                "not asked: remove the keys of services that do not answer. Data keys that were opened are kept for "
+                "the next attempt"
+            )
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self._spent += time.monotonic() - started
 
 
 class Outages:
@@ -30,12 +54,12 @@ class Outages:
         self._until: OrderedDict[tuple[str, str], float] = OrderedDict()
         self._lock = threading.Lock()
 
-    def watch(self, source: DataKeySource, credentials: str) -> DataKeySource:
-        """The same source, which is not asked about a service that was silent a moment ago.
+    def watch(self, source: DataKeySource, credentials: str, time_left: KeyTime) -> DataKeySource:
+        """The same source, which is not asked about a service that was silent a moment ago, or when time is over.
 
         ``credentials`` is what tells those of the source from others.
         """
-        return _Watched(source, self, credentials)
+        return _Watched(source, self, credentials, time_left)
 
     def check(self, credentials: str, service: str) -> None:
         """Raise :class:`KeyRefused` when there is no point in asking."""
@@ -59,8 +83,9 @@ class Outages:
 
 
 class _Watched:
-    def __init__(self, source: DataKeySource, outages: Outages, credentials: str) -> None:
+    def __init__(self, source: DataKeySource, outages: Outages, credentials: str, time_left: KeyTime) -> None:
         self._source, self._outages, self._credentials = source, outages, credentials
+        self._time_left = time_left
 
     def serves(self, key: MasterKey) -> bool:
         return self._source.serves(key)
@@ -71,7 +96,8 @@ class _Watched:
             return self._source.decrypt(key)
         self._outages.check(self._credentials, service)
         try:
-            return self._source.decrypt(key)
+            with self._time_left.asking(key):
+                return self._source.decrypt(key)
         except ServiceSilent:
             self._outages.note(self._credentials, service)
             raise
