@@ -216,6 +216,8 @@ class _Program:
             ArtifactFetcher(
                 config.storage_path / "external",
                 retries=config.http_retry,
+                max_seconds=config.max_fetch_timeout,
+                places=config.concurrent_fetches,
                 limits=ArchiveLimits(config.max_source_size, config.max_source_entries),
                 # Where the operator's own cluster or proxy is on this very host, what others made may be too.
                 peers=PeerRules(

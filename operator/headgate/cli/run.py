@@ -101,13 +101,15 @@ def switch(name: str, *, default: bool = False, help: str) -> Decorator:
     type=click.IntRange(1),
     default=32,
     show_default=True,
-    help="Requests to Git servers under way at once; one namespace gets a quarter of them.",
+    help="Requests to Git servers under way at once, and downloads of other sources' artifacts; one namespace "
+    "gets a quarter of each.",
 )
 @click.option(
     "--max-fetch-timeout",
     default="10m",
     show_default=True,
-    help="Longest time a GitRepository may give its server; a longer spec.timeout ends here.",
+    help="Longest time a GitRepository may give its server; a longer spec.timeout ends here. Also the longest "
+    "time of one download of another source's artifact.",
 )
 @click.option(
     "--azure-devops-host",

@@ -30,6 +30,7 @@ from headgate.git.tartree import ArchiveInvalid, ArchiveLimits, TarTree
 from headgate.kube.resolver import PooledResolver
 from headgate.peers import REFUSED, ForbiddenAddress, PeerRules
 from headgate.pools import STORAGE
+from headgate.reconcile.places import FairPlaces
 from headgate.reconcile.store import SourceKey
 
 LOCALHOST = "SOURCE_CONTROLLER_LOCALHOST"
@@ -41,7 +42,10 @@ MAX_DOWNLOAD = 1 << 30
 CHUNK = 1 << 18
 MAX_REDIRECTS = 10
 HEADERS = {"Accept-Encoding": "identity"}
-TIMEOUT = aiohttp.ClientTimeout(total=1800, sock_connect=30, sock_read=60)
+MAX_SECONDS = 600.0
+"""Longest time of one download, by default."""
+PLACES = 32
+"""Downloads at once, by default; a quarter of them for one namespace."""
 
 _log = logging.getLogger("headgate.artifacts")
 
@@ -73,14 +77,21 @@ class ArtifactFetcher:
         first_wait: float = FIRST_WAIT,
         longest_wait: float = LONGEST_WAIT,
         max_download: int = MAX_DOWNLOAD,
+        max_seconds: float = MAX_SECONDS,
+        places: int = PLACES,
         limits: ArchiveLimits | None = None,
         peers: PeerRules | None = None,
         environ: Mapping[str, str] = os.environ,
     ) -> None:
-        """``storage`` is the folder for downloads, made when it is not there. Waits are in seconds."""
+        """``storage`` is the folder for downloads, made when it is not there. Waits are in seconds.
+
+        ``max_seconds`` is for one download, and ``places`` how many there are at once; a namespace has a quarter.
+        """
         self._storage = storage
         self._retries, self._first_wait, self._longest_wait = retries, first_wait, longest_wait
         self._max_download, self._limits = max_download, limits
+        self._timeout = aiohttp.ClientTimeout(total=max_seconds, sock_connect=30, sock_read=60)
+        self._places = FairPlaces(places, max(1, places // 4))
         self._host = environ.get(LOCALHOST, "")
         # The operator's own setting, which may name this host, takes the place of what others chose.
         self._peers = PeerRules(anywhere=True) if self._host else peers or PeerRules()
@@ -96,7 +107,9 @@ class ArtifactFetcher:
         wait = self._first_wait
         for attempt in range(self._retries + 1):
             try:
-                return await self._attempt(key.namespace, url, artifact.digest, digest())
+                # Not held while it waits for the next try.
+                async with self._places.taken(key.namespace):
+                    return await self._attempt(key.namespace, url, artifact.digest, digest())
             except _Retry as error:
                 if attempt == self._retries:
                     times = f" after {attempt} retries" if attempt else ""
@@ -137,7 +150,7 @@ class ArtifactFetcher:
                 connector=aiohttp.TCPConnector(
                     resolver=PooledResolver(), socket_factory=self._peers.socket_factory(tls=False)
                 ),
-                timeout=TIMEOUT,
+                timeout=self._timeout,
                 trust_env=True,
                 auto_decompress=False,
             )

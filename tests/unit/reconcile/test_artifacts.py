@@ -307,3 +307,41 @@ async def test_a_download_can_be_called_off(server: Server, fetcher: ArtifactFet
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_downloads_of_a_namespace_are_few_at_once(server: Server, tmp_path: Path) -> None:
+    """However many sources it has; those of others begin meanwhile."""
+    gate, started = asyncio.Event(), asyncio.Event()
+
+    async def slow(_: web.Request) -> web.StreamResponse:
+        if len(server.requests) == 3:
+            started.set()
+        await gate.wait()
+        return web.Response(body=DATA)
+
+    server.answers = [slow]
+    async with fetching(tmp_path, places=8) as fetcher:
+        keys = [SourceKey("Bucket", "apps", f"b{number}") for number in range(10)]
+        keys.append(SourceKey("Bucket", "other", "b"))
+        fetches = [asyncio.create_task(fetcher.fetch(key, server.artifact(path=f"/{key}"))) for key in keys]
+        async with asyncio.timeout(60):
+            await started.wait()
+        assert sum("other" in request.path for request in server.requests) == 1
+        assert len(server.requests) == 3
+        gate.set()
+        for tree in await asyncio.gather(*fetches):
+            tree.close()
+
+
+async def test_a_download_that_takes_too_long_ends(server: Server, tmp_path: Path) -> None:
+    async def endless(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        while True:
+            await response.write(b"x")
+            await asyncio.sleep(0.01)
+
+    server.answers = [endless]
+    async with fetching(tmp_path, retries=0, max_seconds=0.2) as fetcher, asyncio.timeout(60):
+        with pytest.raises(ArtifactError, match="timed out"):
+            await fetcher.fetch(KEY, server.artifact())
