@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache, wraps
-from typing import Final, ParamSpec, TypeVar
+from inspect import signature
+from typing import Any, Final, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -14,18 +15,21 @@ LONGEST: Final = 1024
 
 
 def cached_if_short(maxsize: int) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """As ``lru_cache``, for functions of texts; results for long ones are worked out each time and not kept."""
+    """As ``lru_cache``, for functions of one or two texts, given by position; results for long ones are not kept."""
 
     def decorate(function: Callable[P, T]) -> Callable[P, T]:
-        kept = lru_cache(maxsize)(function)
+        made: Callable[..., T] = function
+        kept = lru_cache(maxsize)(made)
 
-        @wraps(function)
-        def call(*args: P.args, **kwargs: P.kwargs) -> T:
-            if sum(map(len, args)) > LONGEST:  # type: ignore[arg-type]
-                return function(*args, **kwargs)
-            return kept(*args, **kwargs)  # type: ignore[arg-type]
+        # Both are called for every object of a build, so that they do nothing more general.
+        def of_one(text: str) -> T:
+            return kept(text) if len(text) <= LONGEST else made(text)
 
-        call.cache_info = kept.cache_info  # type: ignore[attr-defined]
-        return call
+        def of_two(one: str, other: str) -> T:
+            return kept(one, other) if len(one) + len(other) <= LONGEST else made(one, other)
+
+        call: Any = wraps(made)(of_one if len(signature(made).parameters) == 1 else of_two)
+        call.cache_info = kept.cache_info
+        return call  # type: ignore[no-any-return]
 
     return decorate
