@@ -200,7 +200,8 @@ class ApiServer(Store):
         if request.dry_run:
             return live if objects.bare(live) == objects.bare(new) else new
         if meta.get("deletionTimestamp") and not meta.get("finalizers") and target.kind.store != NAMESPACES:
-            return self.write(target.kind, new, None, request)
+            self.write(target.kind, new, None, request)
+            return new  # answered is what was to be stored
         return self.write(target.kind, live, new, request)
 
     def _delete(self, target: Target, request: Request) -> Reply:

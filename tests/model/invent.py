@@ -43,6 +43,12 @@ evolutions = st.builds(
     drop=_places,
     move=st.lists(_moves, min_size=1, max_size=2, unique_by=lambda pair: pair[0]).map(tuple),
 )
+retirements = st.builds(
+    Commit,
+    drop=st.lists(st.tuples(_names, st.just("thing")), max_size=3, unique=True).map(tuple),
+    move=st.sampled_from(ITEMS["things"].versions).map(lambda served: (("things", served),)),
+)
+"""A definition serves other versions than those that objects are recorded in, which may go from Git by that."""
 creations = st.builds(
     Create,
     _names,
@@ -66,6 +72,7 @@ _steps: st.SearchStrategy[Step] = st.one_of(
     commits,
     commits,
     evolutions,
+    retirements,
     troubles,
     troubles,
     creations,
