@@ -78,6 +78,13 @@ STORIES: dict[str, tuple[Step, ...]] = {
         Commit(drop=(("k1", "clash"),)),
         Commit(put=(("k1", "thing"),)),
     ),
+    "a refused definition of the same kind": (
+        K1,
+        K2,
+        Commit(put=(("k1", "clash"),), move=(("things", "v1alpha1+v1"), ("thing", "v1"))),
+        Commit(put=(("k2", "things"),)),
+        Commit(put=(("k1", "thing"),)),
+    ),
     # What must always have been right.
     "nothing special": (K1, Commit(put=(("k1", "config-a"), ("k1", "role")))),
     "hands off": (K1, Commit(put=(("k1", "config-a"),)), Touch("config-a"), Touch("config-a", "edit")),

@@ -59,9 +59,13 @@ async def _apply_when_served(
             return await client.apply_answer(obj, field_manager=options.field_manager, dry_run=dry_run)
         except NotFound as error:
             # Not an object but the path is missing: its CRD is too new for the server, or gone.
-            if error.details or time.monotonic() > deadline:
+            if error.details:
                 raise
             api_version, kind = obj["apiVersion"], obj["kind"]
+            if time.monotonic() > deadline:
+                # What its definition taught does not hold (any more): discovery decides at the next use.
+                client.mapper.forget(api_version, kind)
+                raise
             if not client.mapper.is_learned(api_version, kind):
                 client.mapper.forget(api_version, kind)
                 await client.mapper.resolve(api_version, kind)

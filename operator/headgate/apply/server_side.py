@@ -459,8 +459,6 @@ class _StageRun:
         item.action, item.live = action, live
         outcome = Action.SKIPPED if marked(item.obj, self._options.marks.if_not_present) else Action.UNCHANGED
         self._record(item, live, outcome)
-        if is_crd(live):
-            self._client.mapper.learn(live)
 
     async def _settle(self, item: Item, deadline: float) -> None:
         pause = 0.02
@@ -474,6 +472,9 @@ class _StageRun:
                 pause = min(0.5, pause * 1.5)
                 item.live = await self._client.get(item.ref)
             self._known.mark_usable(self._client.cluster, item.ref)
+            if is_crd(item.live):
+                # Not before: the names of a definition that is not established may be another one's.
+                self._client.mapper.learn(item.live)
         except NeverReady as error:
             self._refuse(item, f"{item.ref} cannot be used: {error}")
         except ApiError as error:
