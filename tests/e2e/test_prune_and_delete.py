@@ -116,9 +116,8 @@ def test_deletion_policies(area: Area, fields: dict[str, object], goes: bool) ->
     assert names(area) == ({"b"} if goes else {"a", "b"})
 
 
-def test_wait_for_termination_waits_until_the_objects_are_gone(area: Area) -> None:
-    area.commit({"apps/a.yaml": config_map("a")})
-    area.source()
+def _deleted_but_held(area: Area) -> dict[str, Any]:
+    """Delete a Kustomization that waits for its one object, ``a``, which a finalizer keeps; returns that object."""
     area.kustomization("apps", deletionPolicy="WaitForTermination")
     area.ready("apps")
     held = area.config_map("a")
@@ -128,6 +127,13 @@ def test_wait_for_termination_waits_until_the_objects_are_gone(area: Area) -> No
     until(
         "its object is told to go", lambda: (area.config_map("a") or {})["metadata"].get("deletionTimestamp")
     )
+    return held
+
+
+def test_wait_for_termination_waits_until_the_objects_are_gone(area: Area) -> None:
+    area.commit({"apps/a.yaml": config_map("a")})
+    area.source()
+    held = _deleted_but_held(area)
     assert area.find("apps") is not None
     area.api.merge(held, {"metadata": {"finalizers": None}})
     until("the Kustomization is gone", lambda: area.find("apps") is None)
@@ -137,15 +143,7 @@ def test_wait_for_termination_waits_until_the_objects_are_gone(area: Area) -> No
 def test_a_deletion_that_somebody_cut_short_is_not_that_of_the_next_of_its_name(area: Area) -> None:
     area.commit({"apps/a.yaml": config_map("a"), "others/b.yaml": config_map("b")})
     area.source()
-    area.kustomization("apps", deletionPolicy="WaitForTermination")
-    area.ready("apps")
-    held = area.config_map("a")
-    assert held is not None
-    area.api.merge(held, {"metadata": {"finalizers": ["headgate.test/held"]}})
-    area.api.delete("kustomize.toolkit.fluxcd.io/v1", "Kustomization", "apps", area.namespace)
-    until(
-        "its object is told to go", lambda: (area.config_map("a") or {})["metadata"].get("deletionTimestamp")
-    )
+    held = _deleted_but_held(area)
     going = area.find("apps")
     assert going is not None
     area.api.merge(going, {"metadata": {"finalizers": None}})

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.model.kinds import definition_spec
+
 Obj = dict[str, Any]
 
 GROUP = "model.example.org"
@@ -135,26 +137,14 @@ class Git:
         return {"apiVersion": api_version, "kind": item.kind, "metadata": meta, **content}
 
     def _definition(self, name: str) -> Obj:
-        kind, served = KINDS_OF[name], self.variant(name).split("+")
-        schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-        all_versions = sorted({v for variant in ITEMS[name].versions for v in variant.split("+")}, key=len)
-        versions = [
-            {
-                "name": v,
-                "served": v in served,
-                "storage": v == "v1",
-                "schema": {"openAPIV3Schema": schema},
-                "subresources": {"status": {}},
-            }
-            for v in all_versions
-        ]
-        plural = ITEMS[name].name.partition(".")[0]
-        return {
-            "group": GROUP,
-            "scope": "Cluster" if name == "globes" else "Namespaced",
-            "names": {"kind": kind, "plural": plural},
-            "versions": versions,
-        }
+        return definition_spec(
+            GROUP,
+            KINDS_OF[name],
+            ITEMS[name].name.partition(".")[0],
+            namespaced=name != "globes",
+            versions=sorted({v for variant in ITEMS[name].versions for v in variant.split("+")}, key=len),
+            served=self.variant(name).split("+"),
+        )
 
 
 def id_of(kind: Any, obj: Obj) -> Id:

@@ -40,6 +40,29 @@ class Kind:
         return f"{self.group}/{self.version}" if self.group else self.version
 
 
+def definition_spec(
+    group: str, kind: str, plural: str, *, namespaced: bool, versions: Iterable[str], served: Iterable[str]
+) -> Obj:
+    """The spec of a CustomResourceDefinition that stores ``v1`` and takes any content."""
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    answering = set(served)
+    return {
+        "group": group,
+        "scope": "Namespaced" if namespaced else "Cluster",
+        "names": {"kind": kind, "plural": plural},
+        "versions": [
+            {
+                "name": version,
+                "served": version in answering,
+                "storage": version == "v1",
+                "schema": {"openAPIV3Schema": schema},
+                "subresources": {"status": {}},
+            }
+            for version in versions
+        ],
+    }
+
+
 BUILT_IN = (
     Kind("", "v1", "Namespace", "namespaces", False, status=True),
     Kind("", "v1", "ConfigMap", "configmaps", True),

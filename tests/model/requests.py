@@ -11,6 +11,7 @@ from random import Random
 from typing import Any
 
 from tests.model.fields import Entry
+from tests.model.kinds import definition_spec
 from tests.model.store import Request
 
 Obj = dict[str, Any]
@@ -67,27 +68,20 @@ class Scope:
 
     def definition(self, what: str, served: tuple[str, ...]) -> Obj:
         """A CustomResourceDefinition; that of ``otherthings`` wants the kind of ``things``."""
-        schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-        versions = [
-            {
-                "name": v,
-                "served": v in served,
-                "storage": v == "v1",
-                "schema": {"openAPIV3Schema": schema},
-                "subresources": {"status": {}},
-            }
-            for v in VERSIONS
-        ]
+        globes = what == "globes"
+        spec = definition_spec(
+            self.group,
+            "Globe" if globes else "Thing",
+            what,
+            namespaced=not globes,
+            versions=VERSIONS,
+            served=served,
+        )
         return {
             "apiVersion": "apiextensions.k8s.io/v1",
             "kind": "CustomResourceDefinition",
             "metadata": {"name": self.name(what)},
-            "spec": {
-                "group": self.group,
-                "scope": "Cluster" if what == "globes" else "Namespaced",
-                "names": {"kind": "Globe" if what == "globes" else "Thing", "plural": what},
-                "versions": versions,
-            },
+            "spec": spec,
         }
 
 
