@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import kopf
 
 from headgate.kube import Client
-from headgate.reconcile.controller import Backoff
+from headgate.reconcile.core.controller import Backoff
 
 KUSTOMIZE_GROUP = "kustomize.toolkit.fluxcd.io"
 SOURCE_GROUP = "source.toolkit.fluxcd.io"

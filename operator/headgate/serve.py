@@ -17,9 +17,12 @@ from urllib.request import getproxies
 
 import kopf
 
-from headgate import __version__, handlers, pools
+from headgate import __version__, handlers
 from headgate.api import ObjectKey
+from headgate.api.labelselector import matches
 from headgate.cel import CpuLimits, Evaluator
+from headgate.fairness import pools
+from headgate.fairness.pools import NETWORK
 from headgate.git.limits import TreeLimits
 from headgate.git.process import kill_all
 from headgate.git.process import running as running_git
@@ -27,36 +30,34 @@ from headgate.git.remotes import RemoteBases
 from headgate.git.storage import ArtifactStorage, PathKey, advertised_address
 from headgate.git.tartree import ArchiveLimits
 from headgate.kube import Client, ObjectRef
-from headgate.kustomize.documents import CACHE
-from headgate.kustomize.labelselector import matches
+from headgate.kustomize.reading.objects import CACHE
 from headgate.loop import Turns, Watchdog
 from headgate.peers import PeerRules, is_loopback
-from headgate.pools import NETWORK
-from headgate.reconcile.artifacts import ArtifactFetcher
-from headgate.reconcile.building import Builder
-from headgate.reconcile.builds import BuildRules
-from headgate.reconcile.config import Config
 from headgate.reconcile.configs import ConfigWatch
-from headgate.reconcile.controller import Controller
-from headgate.reconcile.election import Election, lease_name
-from headgate.reconcile.events import EventRecorder
-from headgate.reconcile.external import ExternalSources
-from headgate.reconcile.finalize import Finalizer
-from headgate.reconcile.inputs import InputReader, references, source_references
-from headgate.reconcile.inventories import Inventories
-from headgate.reconcile.keys import SharedKeys
-from headgate.reconcile.kustomization import KustomizationReconciler
-from headgate.reconcile.live import LiveObjects
-from headgate.reconcile.notify import Notifier
+from headgate.reconcile.core.config import Config
+from headgate.reconcile.core.controller import Controller
+from headgate.reconcile.core.election import Election, lease_name
+from headgate.reconcile.core.inventories import Inventories
+from headgate.reconcile.core.role import PodRole
+from headgate.reconcile.core.store import GIT_REPOSITORY, KUSTOMIZATION, SourceKey, Store
+from headgate.reconcile.core.trees import TREES, SourceTrees
+from headgate.reconcile.kustomization.build.building import Builder
+from headgate.reconcile.kustomization.build.builds import BuildRules
+from headgate.reconcile.kustomization.build.inputs import InputReader, references, source_references
+from headgate.reconcile.kustomization.build.keys import SharedKeys
+from headgate.reconcile.kustomization.finalize import Finalizer
+from headgate.reconcile.kustomization.prerequisites import Prerequisites
+from headgate.reconcile.kustomization.reconciler import KustomizationReconciler
+from headgate.reconcile.kustomization.report import Reporter
 from headgate.reconcile.operator import Operator
-from headgate.reconcile.prerequisites import Prerequisites
-from headgate.reconcile.receivers import Receivers
-from headgate.reconcile.reporting import Reporter
-from headgate.reconcile.role import PodRole
-from headgate.reconcile.source import SourceReconciler
-from headgate.reconcile.store import GIT_REPOSITORY, KUSTOMIZATION, SourceKey, Store
-from headgate.reconcile.targets import Targets
-from headgate.reconcile.trees import TREES, SourceTrees
+from headgate.reconcile.receiver.reconciler import Receivers
+from headgate.reconcile.reporting.events import EventRecorder
+from headgate.reconcile.reporting.notify import Notifier
+from headgate.reconcile.source.artifacts import ArtifactFetcher
+from headgate.reconcile.source.external import ExternalSources
+from headgate.reconcile.source.reconciler import SourceReconciler
+from headgate.reconcile.target.live import LiveObjects
+from headgate.reconcile.target.targets import Targets
 from headgate.web.artifacts import artifact_app
 from headgate.web.aside import ServerAside
 from headgate.web.connections import Limits

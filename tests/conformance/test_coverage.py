@@ -7,8 +7,9 @@ from typing import Any
 
 import yaml
 
-from headgate.kustomize import model, plugins
-from headgate.kustomize.decode import Record
+from headgate.kustomize.model.decode import Record
+from headgate.kustomize.model.kustomization_file import kustomization_file as model
+from headgate.kustomize.recipe import plugins
 from tests.conformance.casefile import FOLDER, load
 
 CASES = [case for path in sorted(FOLDER.glob("*.txt")) for case in load(path)]

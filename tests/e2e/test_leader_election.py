@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from headgate.reconcile.election import lease_name
+from headgate.reconcile.core.election import lease_name
 from sandbox import operator
 from tests.support.area import OWN, Area, area_name
 from tests.support.cluster import Api, until

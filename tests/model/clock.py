@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from unittest import mock
 
-from headgate.pools import Pool
+from headgate.fairness.pools import Pool
 
 T = TypeVar("T")
 

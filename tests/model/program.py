@@ -16,11 +16,11 @@ from unittest import mock
 
 from headgate import serve
 from headgate.api.source import Artifact
+from headgate.documents.tree import MemoryTree
 from headgate.kube import Client
-from headgate.kustomize.tree import MemoryTree
-from headgate.reconcile.artifacts import ArtifactMissing
-from headgate.reconcile.config import Config
-from headgate.reconcile.store import SourceKey
+from headgate.reconcile.core.config import Config
+from headgate.reconcile.core.store import SourceKey
+from headgate.reconcile.source.artifacts import ArtifactMissing
 from headgate.web.metrics import Metrics
 from tests.model.apiserver import ApiServer
 from tests.model.border import Fault, Line

@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from headgate.api import labelselector, patterns
 from headgate.apply import pointers
-from headgate.kustomize import config, fieldspec, ids, labelselector, patterns
-from headgate.kustomize.yaml import order
+from headgate.documents.yaml import order
+from headgate.kustomize.model.kustomization_file import transformer_config as config
+from headgate.kustomize.paths import fieldspec
+from headgate.kustomize.resources import ids
 
 LONG = "a" * 2000
 

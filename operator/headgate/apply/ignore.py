@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from headgate.api import labelselector, patterns
 from headgate.api.kustomization import IgnoreRule as Spec
 from headgate.api.kustomization import Selector
 from headgate.apply.managers import APPLY, entries_of, ours
 from headgate.apply.pointers import MISSING, Owned, Pointer, disowned, find, parse, placed, without
 from headgate.kube.refs import Obj, ObjectRef, ref_of
-from headgate.kustomize import labelselector, patterns
 
 
 class InvalidIgnoreRule(ValueError):

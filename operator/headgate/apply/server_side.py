@@ -36,6 +36,7 @@ from headgate.apply.requests import (
 )
 from headgate.apply.stages import Stage, by_rank, sort_key, split
 from headgate.apply.validation import check
+from headgate.fairness.pools import aside
 from headgate.kube import (
     Answer,
     ApiError,
@@ -50,7 +51,6 @@ from headgate.kube import (
 )
 from headgate.kube.refs import Obj, ObjectRef, ref_of
 from headgate.loop import Pauses
-from headgate.pools import aside
 
 RESOLVE_TRIES = 5
 """How often an object that keeps changing is read and applied anew for the sake of fields left to others."""

@@ -1,7 +1,7 @@
 """A few worker processes for all expressions, shared fairly between namespaces.
 
-Each process is asked by a thread of a pool (:mod:`headgate.pools`), so that the event loop never waits for it, a
-namespace with hundreds of costly expressions delays those of another by one request at the most, and one namespace
+Each process is asked by a thread of a pool (:mod:`headgate.fairness.pools`), so that the event loop never waits for it,
+a namespace with hundreds of costly expressions delays those of another by one request at the most, and one namespace
 never has all processes.
 """
 
@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from typing import Any, Final
 
 from headgate.cel.process import Exhausted, WorkerProcess
-from headgate.pools import Pool
+from headgate.fairness.pools import Pool
 
 PROCESSES: Final = 2
 BANNED: Final = 60.0

@@ -400,13 +400,13 @@ def command(
 
     from headgate import loop
     from headgate.api.duration import parse_duration
+    from headgate.api.labelselector import BadSelector, parse_selector
     from headgate.apply import GroupKind
     from headgate.cli.gates import parse_gates
     from headgate.cli.logs import configure
     from headgate.kube import AccessError
-    from headgate.kustomize.labelselector import BadSelector, parse_selector
-    from headgate.reconcile.config import Config
-    from headgate.reconcile.election import LeadershipLost, Timing
+    from headgate.reconcile.core.config import Config
+    from headgate.reconcile.core.election import LeadershipLost, Timing
     from headgate.serve import serve
     from headgate.web.server import AddressError
 

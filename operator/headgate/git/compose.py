@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Protocol, Self
 
+from headgate.documents.tree import Tree, why_left_out
 from headgate.git.errors import IncludeFailed
 from headgate.git.ignore import IGNORE_FILE, IgnoreRules
 from headgate.git.limits import DEFAULT_LIMITS, Count, TreeLimits, check_path
 from headgate.git.listed import Entry, ListedTree, Listing, clean_path
 from headgate.git.tree import read_rules
-from headgate.kustomize.tree import Tree, why_left_out
 
 __all__ = ["ComposedTree", "Layer", "PackableTree"]
 

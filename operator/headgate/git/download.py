@@ -16,11 +16,12 @@ from urllib.parse import urljoin
 import urllib3
 
 from headgate.causes import network_cause
+from headgate.documents.errors import BuildError, LimitExceeded
+from headgate.documents.tree import MAX_FILE_BYTES
 from headgate.git.errors import UrlInvalid
 from headgate.git.peers import ForbiddenPeer, pool
 from headgate.git.url import RemoteUrl
-from headgate.kustomize.errors import BuildError, LimitExceeded, Refused
-from headgate.kustomize.tree import MAX_FILE_BYTES
+from headgate.kustomize.errors import Refused
 
 __all__ = ["Downloads", "RemoteFailed"]
 

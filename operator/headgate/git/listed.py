@@ -15,9 +15,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from headgate.documents.errors import FileMissing, NotAFile, TreeError
+from headgate.documents.tree import EntryKind, listing_id
 from headgate.git.errors import StorageError
-from headgate.kustomize.errors import FileMissing, NotAFile, TreeError
-from headgate.kustomize.tree import EntryKind, listing_id
 
 __all__ = ["Entry", "ListedTree", "Listing", "SharedTree", "clean_path"]
 

@@ -22,6 +22,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from headgate.documents.tree import EntryKind
 from headgate.git.auth import DEFAULT_SSH_USER, Credentials
 from headgate.git.cache import BareCache
 from headgate.git.client import Remote
@@ -35,7 +36,6 @@ from headgate.git.tree import GitTree
 from headgate.git.url import RemoteUrl, long_form
 from headgate.kustomize.errors import Refused
 from headgate.kustomize.giturl import GitUrl
-from headgate.kustomize.tree import EntryKind
 
 __all__ = ["RemoteBases", "RemoteFailed"]
 

@@ -1,6 +1,6 @@
 """A downloaded artifact (tar.gz) as a tree of files, for the build engine.
 
-``TarTree`` has the shape of ``headgate.kustomize.tree.Tree``. The archive is decompressed once, to a file without a
+``TarTree`` has the shape of ``headgate.documents.tree.Tree``. The archive is decompressed once, to a file without a
 name that goes when the tree is closed or the process ends; kept in memory is where in it each file lies. Nothing is
 unpacked, so no name in the archive can lead anywhere. A file's ``content_id`` is the id Git gives a blob of its
 content: a file that did not change between two artifacts, or between a commit and an artifact, has the same id.
@@ -22,10 +22,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
+from headgate.documents.errors import TooLarge, TreeError
+from headgate.documents.tree import MAX_FILE_BYTES, blob_id
 from headgate.git.limits import DEFAULT_LIMITS, MAX_DEPTH, MAX_PATH, PATH_BYTES
 from headgate.git.listed import Entry, ListedTree, Listing
-from headgate.kustomize.errors import TooLarge, TreeError
-from headgate.kustomize.tree import MAX_FILE_BYTES, blob_id
 
 __all__ = ["ArchiveInvalid", "ArchiveLimits", "TarTree"]
 

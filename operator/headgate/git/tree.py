@@ -1,6 +1,6 @@
 """A commit of a bare repository as a tree of files, for the build engine and for artifacts.
 
-``GitTree`` has the shape of ``headgate.kustomize.tree.Tree``. It lists the commit once, keeps of each file
+``GitTree`` has the shape of ``headgate.documents.tree.Tree``. It lists the commit once, keeps of each file
 the path, blob id and size, and reads contents when asked. What an artifact does not hold is not there:
 symbolic links, submodules, and files that the ignore rules leave out. A file's ``content_id`` is its blob
 id, so that a file that did not change between two commits has the same id in both, however far apart they
@@ -19,6 +19,8 @@ import threading
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+from headgate.documents.errors import TooLarge, TreeError
+from headgate.documents.tree import MAX_FILE_BYTES
 from headgate.git.blobs import BlobReader, stream
 from headgate.git.cache import BareCache
 from headgate.git.errors import CacheDamaged, IgnoreInvalid, SparsePathMissing, StorageError
@@ -26,8 +28,6 @@ from headgate.git.ignore import IGNORE_FILE, MAX_BYTES, MAX_FILES, IgnoreRules
 from headgate.git.limits import DEFAULT_LIMITS, TreeLimits, check_path
 from headgate.git.listed import Entry, ListedTree, Listing, clean_path
 from headgate.git.process import run
-from headgate.kustomize.errors import TooLarge, TreeError
-from headgate.kustomize.tree import MAX_FILE_BYTES
 
 __all__ = ["GitTree", "read_rules"]
 

@@ -21,9 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
+from headgate.fairness.pools import NETWORK
 from headgate.kube.impersonation import Headers, cluster_of, impersonation_of
 from headgate.kube.inline import files_for
-from headgate.pools import NETWORK
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -10,7 +10,7 @@ import socket
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from headgate.pools import NETWORK
+from headgate.fairness.pools import NETWORK
 
 __all__ = ["PooledResolver"]
 

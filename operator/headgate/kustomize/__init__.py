@@ -7,30 +7,20 @@
 
 It reads through a :class:`Tree` (a folder, memory, or a Git commit), never from the network unless it is given a
 :class:`RemoteFetcher`, and runs no programs. The behaviour is that of kustomize v5 with plugins off, which is how
-Flux runs it. Start reading in :mod:`.engine`, then :mod:`.target`.
+Flux runs it. Start reading in :mod:`.engine`, then :mod:`.recipe.target`.
 """
 
-from headgate.kustomize.engine import KUSTOMIZE_VERSION, Output, assemble, build
-from headgate.kustomize.errors import (
+from headgate.documents.errors import (
     BuildError,
-    CycleError,
     FileMissing,
-    IdConflict,
-    KustomizationError,
     LimitExceeded,
     NotAFile,
-    PatchError,
     PathOutside,
-    ReferenceFault,
-    Refused,
-    ResourceError,
     TooLarge,
     TreeError,
     YamlError,
 )
-from headgate.kustomize.giturl import GitUrl, parse_git_url
-from headgate.kustomize.options import BuildOptions, Limits, RemoteFetcher
-from headgate.kustomize.tree import (
+from headgate.documents.tree import (
     EntryKind,
     FolderTree,
     Inputs,
@@ -40,7 +30,19 @@ from headgate.kustomize.tree import (
     Seen,
     Tree,
 )
-from headgate.kustomize.yaml import dump, dump_all
+from headgate.documents.yaml import dump, dump_all
+from headgate.kustomize.engine import KUSTOMIZE_VERSION, Output, assemble, build
+from headgate.kustomize.errors import (
+    CycleError,
+    IdConflict,
+    KustomizationError,
+    PatchError,
+    ReferenceFault,
+    Refused,
+    ResourceError,
+)
+from headgate.kustomize.giturl import GitUrl, parse_git_url
+from headgate.kustomize.options import BuildOptions, Limits, RemoteFetcher
 
 __all__ = [
     "KUSTOMIZE_VERSION",

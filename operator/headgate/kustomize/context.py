@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from headgate.kustomize.copying import copied
-from headgate.kustomize.documents import CACHE, Path, Placed, objects_in
-from headgate.kustomize.errors import KustomizationError, LimitExceeded, within
-from headgate.kustomize.growth import GLANCE, charge, count_of
-from headgate.kustomize.ids import Gvk
-from headgate.kustomize.loader import Loader
+from headgate.documents.budget import GLANCE, charge, count_of
+from headgate.documents.copying import copied
+from headgate.documents.errors import LimitExceeded, within
+from headgate.documents.tree import blob_id
+from headgate.documents.yaml import Dialect, load_documents
+from headgate.kustomize.errors import KustomizationError
 from headgate.kustomize.options import BuildOptions
-from headgate.kustomize.resource import Resource, has_bookkeeping, metadata_of
+from headgate.kustomize.reading.loader import Loader
+from headgate.kustomize.reading.objects import CACHE, Path, Placed, objects_in
+from headgate.kustomize.resources.ids import Gvk
+from headgate.kustomize.resources.resource import Resource, has_bookkeeping, metadata_of
 from headgate.kustomize.schema import Layer, Schema
-from headgate.kustomize.tree import blob_id
-from headgate.kustomize.yaml import Dialect, load_documents
 
 BUILTIN_OPENAPI = "v1.21.2"
 

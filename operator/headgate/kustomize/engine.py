@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from headgate.documents.budget import bounded
+from headgate.documents.errors import BuildError, FileMissing
+from headgate.documents.tree import EntryKind, Tree, resolve
+from headgate.documents.yaml import A_POINTER, printed
 from headgate.kustomize.context import Context
-from headgate.kustomize.errors import BuildError, FileMissing, KustomizationError, ResourceError
-from headgate.kustomize.fieldspec import FieldSpec, Plans
-from headgate.kustomize.growth import bounded
-from headgate.kustomize.loader import Loader
+from headgate.kustomize.errors import KustomizationError, ResourceError
 from headgate.kustomize.options import BuildOptions
-from headgate.kustomize.provenance import (
+from headgate.kustomize.paths.fieldspec import FieldSpec, Plans
+from headgate.kustomize.reading.loader import Loader
+from headgate.kustomize.recipe.target import Accumulator, Target
+from headgate.kustomize.resources.provenance import (
     MANAGED_BY_LABEL,
     ORIGIN_ANNOTATIONS,
     TRANSFORMER_ANNOTATIONS,
     Origin,
     transformations_text,
 )
-from headgate.kustomize.resmap import ResMap
-from headgate.kustomize.resource import (
+from headgate.kustomize.resources.resmap import ResMap
+from headgate.kustomize.resources.resource import (
     NOTED_ANNOTATIONS,
     ORIGIN,
     TRANSFORMATIONS,
@@ -26,14 +30,11 @@ from headgate.kustomize.resource import (
     Resource,
     metadata_of,
 )
-from headgate.kustomize.target import Accumulator, Target
 from headgate.kustomize.transform.labels import add_pairs
 from headgate.kustomize.transform.namerefs import fix_references
 from headgate.kustomize.transform.names import add_hashes
 from headgate.kustomize.transform.order import LEGACY, sort_resources
 from headgate.kustomize.transform.variables import resolve_vars
-from headgate.kustomize.tree import EntryKind, Tree, resolve
-from headgate.kustomize.yaml import A_POINTER, printed
 
 KUSTOMIZE_VERSION = "v5.8.1"
 """The release of kustomize whose behaviour this engine has."""

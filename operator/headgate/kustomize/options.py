@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from headgate.documents.tree import Tree
 from headgate.kustomize.giturl import GitUrl
-from headgate.kustomize.tree import Tree
 
 LoadRestrictor = Literal["root-only", "none"]
 Reorder = Literal["none", "legacy"]

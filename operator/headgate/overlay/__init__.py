@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from headgate.kustomize.tree import OverlayTree, Tree
+from headgate.documents.tree import OverlayTree, Tree
 from headgate.overlay.generate import find_or_generate
 from headgate.overlay.merge import merge_spec
 

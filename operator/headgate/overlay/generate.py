@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from headgate.kustomize.documents import CACHE
-from headgate.kustomize.errors import BuildError
-from headgate.kustomize.tree import EntryKind, Tree
-from headgate.kustomize.yaml import Dialect, load_documents
+from headgate.documents.errors import BuildError
+from headgate.documents.tree import EntryKind, Tree
+from headgate.documents.yaml import Dialect, load_documents
+from headgate.kustomize.reading.objects import CACHE
 
 FILE_NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 """The recognised names, in the order in which kustomize looks for them."""

@@ -10,10 +10,10 @@ import posixpath
 from collections.abc import Mapping
 from typing import Any
 
-from headgate.kustomize.decode import wrong_type
-from headgate.kustomize.errors import BuildError
-from headgate.kustomize.tree import EntryKind, Tree
-from headgate.kustomize.yaml import dump
+from headgate.documents.errors import BuildError
+from headgate.documents.tree import EntryKind, Tree
+from headgate.documents.yaml import dump
+from headgate.kustomize.model.decode import wrong_type
 from headgate.overlay.generate import Found
 
 _SCALARS = (("targetNamespace", "namespace"), ("namePrefix", "namePrefix"), ("nameSuffix", "nameSuffix"))

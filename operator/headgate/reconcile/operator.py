@@ -24,10 +24,10 @@ from headgate.api import conditions as cond
 from headgate.api.reasons import READY
 from headgate.kube import ObjectRef
 from headgate.loop import Background
-from headgate.reconcile.controller import Controller
-from headgate.reconcile.drift import DriftBackoff
-from headgate.reconcile.queue import Depth, Priority, Trigger
-from headgate.reconcile.store import GIT_REPOSITORY, SourceKey, Store, key_of
+from headgate.reconcile.core.controller import Controller
+from headgate.reconcile.core.queue import Depth, Priority, Trigger
+from headgate.reconcile.core.store import GIT_REPOSITORY, SourceKey, Store, key_of
+from headgate.reconcile.target.drift import DriftBackoff
 
 Obj = dict[str, Any]
 

@@ -26,7 +26,7 @@ from prometheus_client import (
 )
 from prometheus_client.openmetrics import exposition as openmetrics
 
-from headgate import pools
+from headgate.fairness import pools
 from headgate.web.own_metrics import OwnMetrics
 
 __all__ = ["Metrics", "metrics_app"]

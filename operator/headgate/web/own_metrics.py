@@ -54,7 +54,7 @@ _POOLS = {
 
 
 class CallPool(Protocol):
-    """What is asked of a :class:`headgate.pools.Pool`."""
+    """What is asked of a :class:`headgate.fairness.pools.Pool`."""
 
     name: str
     places: int
@@ -67,7 +67,7 @@ class CallPool(Protocol):
 
 
 class OwnMetrics:
-    """See the module's text; a :class:`headgate.reconcile.measure.Measure`."""
+    """See the module's text; a :class:`headgate.reconcile.reporting.measure.Measure`."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry

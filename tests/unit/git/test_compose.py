@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from headgate.documents.errors import FileMissing, NotAFile, TreeError
+from headgate.documents.tree import EntryKind
 from headgate.git.artifact import pack
 from headgate.git.cache import Caches
 from headgate.git.client import Remote
@@ -17,8 +19,6 @@ from headgate.git.errors import IncludeFailed, SparsePathMissing, StorageError
 from headgate.git.refs import Reference
 from headgate.git.tree import GitTree
 from headgate.git.url import RemoteUrl
-from headgate.kustomize.errors import FileMissing, NotAFile, TreeError
-from headgate.kustomize.tree import EntryKind
 from tests.support.gitserver import GitHttpServer
 from tests.support.gitserver_repository import Repository
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from headgate.documents.errors import FileMissing, NotAFile, TooLarge, TreeError
+from headgate.documents.tree import EntryKind, blob_id
 from headgate.git.cache import BareCache
 from headgate.git.client import Remote
 from headgate.git.errors import IgnoreInvalid
@@ -15,8 +17,6 @@ from headgate.git.listed import Entry
 from headgate.git.refs import Reference
 from headgate.git.tree import GitTree
 from headgate.kustomize import BuildError, RecordingTree, build
-from headgate.kustomize.errors import FileMissing, NotAFile, TooLarge, TreeError
-from headgate.kustomize.tree import EntryKind, blob_id
 from tests.support.gitserver_repository import Repository
 
 

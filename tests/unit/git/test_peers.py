@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from headgate.documents.errors import BuildError
 from headgate.git.peers import is_forbidden
 from headgate.git.remotes import RemoteBases
-from headgate.kustomize.errors import BuildError
 from tests.support.serving import serving
 
 

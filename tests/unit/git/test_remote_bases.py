@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from headgate.documents.errors import LimitExceeded
+from headgate.documents.tree import EntryKind, MemoryTree
 from headgate.git import download, remotes
 from headgate.git.remotes import RemoteBases, RemoteFailed
 from headgate.kustomize import BuildOptions, build
-from headgate.kustomize.errors import LimitExceeded, Refused
+from headgate.kustomize.errors import Refused
 from headgate.kustomize.giturl import parse_git_url
-from headgate.kustomize.tree import EntryKind, MemoryTree
 from tests.support.gitserver import GitHttpServer
 from tests.support.gitserver_repository import Repository
 from tests.support.serving import serving

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from headgate.documents.errors import FileMissing, NotAFile, TooLarge
+from headgate.documents.tree import EntryKind, MemoryTree, RecordingTree
 from headgate.git.tartree import ArchiveInvalid, ArchiveLimits, TarTree
-from headgate.kustomize.errors import FileMissing, NotAFile, TooLarge
-from headgate.kustomize.tree import EntryKind, MemoryTree, RecordingTree
 
 Member = tuple[str, bytes | Callable[[tarfile.TarInfo], None] | None]
 

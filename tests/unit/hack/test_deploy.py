@@ -14,7 +14,7 @@ import yaml
 from headgate import __version__
 from headgate.cli import main
 from headgate.kustomize import FolderTree, build
-from headgate.reconcile.role import LEADER, ROLE
+from headgate.reconcile.core.role import LEADER, ROLE
 
 ROOT = Path(__file__).resolve().parents[3]
 DEPLOY = ROOT / "deploy"

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.kustomize.embedded import edit_embedded
-from headgate.kustomize.errors import BuildError
-from headgate.kustomize.yaml.nodes import Node
+from headgate.documents.errors import BuildError
+from headgate.documents.yaml.nodes import Node
+from headgate.kustomize.paths.embedded import edit_embedded
 
 pytestmark = pytest.mark.hypothesis
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from headgate.documents.tree import Tree
 from headgate.kustomize import (
     BuildError,
     BuildOptions,
@@ -29,7 +30,6 @@ from headgate.kustomize import (
     build,
 )
 from headgate.kustomize.giturl import GitUrl
-from headgate.kustomize.tree import Tree
 
 MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n"
 WORKLOAD = """\

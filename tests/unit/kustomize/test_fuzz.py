@@ -17,6 +17,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from headgate.api.labelselector import BadSelector, matches
+from headgate.api.patterns import BadPattern, literal_prefix, whole
+from headgate.documents.yaml import Dialect, load_documents, plain, to_json
 from headgate.kustomize import (
     BuildError,
     BuildOptions,
@@ -28,16 +31,13 @@ from headgate.kustomize import (
     dump,
     dump_all,
 )
-from headgate.kustomize.fieldpath import look_up, split_dotted
 from headgate.kustomize.giturl import parse_git_url
-from headgate.kustomize.jsonpatch import parse_json_patch
-from headgate.kustomize.labelselector import BadSelector, matches
 from headgate.kustomize.merge import strategic_merge
-from headgate.kustomize.model import parse
-from headgate.kustomize.pathmatch import find_slots
-from headgate.kustomize.patterns import BadPattern, literal_prefix, whole
+from headgate.kustomize.merge.jsonpatch import parse_json_patch
+from headgate.kustomize.model.kustomization_file import parse
+from headgate.kustomize.paths.fieldpath import look_up, split_dotted
+from headgate.kustomize.paths.pathmatch import find_slots
 from headgate.kustomize.schema import Schema
-from headgate.kustomize.yaml import Dialect, load_documents, plain, to_json
 from tests.support import hostile
 
 quiet = settings(suppress_health_check=list(HealthCheck))

@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 
+from headgate.api.labelselector import BadSelector, matches
+from headgate.api.patterns import BadPattern, literal_prefix, searcher, whole
 from headgate.kustomize import IdConflict, KustomizationError, ReferenceFault, ResourceError
-from headgate.kustomize.fieldpath import MISSING, look_up, split_dotted
-from headgate.kustomize.fieldspec import FieldSpec, merge_specs, plan_of, steps, visit
-from headgate.kustomize.ids import Gvk, effective_namespace, parse_gvk
-from headgate.kustomize.labelselector import BadSelector, matches
-from headgate.kustomize.model import Selector
-from headgate.kustomize.pathmatch import find_slots
-from headgate.kustomize.patterns import BadPattern, literal_prefix, searcher, whole
-from headgate.kustomize.resmap import ResMap
-from headgate.kustomize.resource import Resource
-from headgate.kustomize.selection import select
+from headgate.kustomize.model.kustomization_file import Selector
+from headgate.kustomize.paths.fieldpath import MISSING, look_up, split_dotted
+from headgate.kustomize.paths.fieldspec import FieldSpec, merge_specs, plan_of, steps, visit
+from headgate.kustomize.paths.pathmatch import find_slots
+from headgate.kustomize.resources.ids import Gvk, effective_namespace, parse_gvk
+from headgate.kustomize.resources.resmap import ResMap
+from headgate.kustomize.resources.resource import Resource
+from headgate.kustomize.transform.selection import select
 
 
 def resource(name: str, namespace: str = "", kind: str = "ConfigMap", **metadata: Any) -> Resource:

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from headgate.documents.copying import copied
 from headgate.kustomize import GitUrl, PatchError, YamlError, parse_git_url
-from headgate.kustomize.copying import copied
-from headgate.kustomize.documents import ContentCache, objects_in
 from headgate.kustomize.giturl import is_http
-from headgate.kustomize.jsonpatch import parse_json_patch
 from headgate.kustomize.merge import strategic_merge
+from headgate.kustomize.merge.jsonpatch import parse_json_patch
+from headgate.kustomize.reading.objects import ContentCache, objects_in
 from headgate.kustomize.schema import Layer, Schema
 
 Obj = dict[str, Any]

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from headgate.kustomize import BuildError, BuildOptions, MemoryTree, ResourceError, build
-from headgate.kustomize.generators import content_hash
-from headgate.kustomize.model import Image
+from headgate.kustomize.model.kustomization_file import Image
+from headgate.kustomize.transform.generators import content_hash
 from headgate.kustomize.transform.images import changed, split
 from headgate.kustomize.transform.valueadd import insert_part
 

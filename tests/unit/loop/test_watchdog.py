@@ -14,8 +14,8 @@ from aiohttp import web
 
 from headgate.api import ObjectKey
 from headgate.loop import BUCKETS, Background, Pauses, Turns, Watchdog, run
-from headgate.reconcile.controller import NOTHING_MORE, Controller, Outcome
-from headgate.reconcile.queue import Priority, Trigger
+from headgate.reconcile.core.controller import NOTHING_MORE, Controller, Outcome
+from headgate.reconcile.core.queue import Priority, Trigger
 from headgate.web.aside import ServerAside
 from headgate.web.metrics import Metrics, metrics_app
 from headgate.web.probes import probe_app

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from headgate.documents.yaml import Dialect, load_documents
 from headgate.kustomize import BuildError, MemoryTree, RecordingTree, build
-from headgate.kustomize.yaml import Dialect, load_documents
 from headgate.overlay import prepare
 from headgate.overlay.generate import find_or_generate
 

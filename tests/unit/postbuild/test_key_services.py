@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from controlplane.ports import free_ports
-from headgate.kustomize.yaml.scalars import resolve_v3
+from headgate.documents.yaml.scalars import resolve_v3
 from headgate.postbuild.sops import Decryptor, NoDataKey, WorkloadIdentity, key_sources
 from tests.support.keyservices import AwsKms, OpenBao, aws_kms, openbao
 from tests.support.sops import Wrap, sealed_file

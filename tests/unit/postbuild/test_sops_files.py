@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from headgate.kustomize.yaml.scalars import resolve_v3
+from headgate.documents.yaml.scalars import resolve_v3
 from headgate.postbuild.sops import BadCredentials, DecryptionError, Decryptor, key_sources
 
 DATA = Path(__file__).parent / "data" / "sops"

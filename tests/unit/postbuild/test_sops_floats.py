@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from headgate.kustomize.yaml.scalars import resolve_v3
+from headgate.documents.yaml.scalars import resolve_v3
 from headgate.postbuild.sops import dotenv_store, ini_store, json_store, yaml_scalar
 from headgate.postbuild.sops.errors import NotSops
 from headgate.postbuild.sops.values import mac_bytes

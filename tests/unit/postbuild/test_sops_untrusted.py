@@ -13,7 +13,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.kustomize.yaml.scalars import resolve_v3
+from headgate.documents.yaml.scalars import resolve_v3
 from headgate.postbuild.sops import BadCredentials, DecryptionError, Decryptor, key_sources
 from tests.support.sops import KEYS, UNIT_DATA, age_key, sealed, sealed_text
 

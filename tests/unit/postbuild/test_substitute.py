@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from headgate.kustomize.yaml import Dialect, dump, load_documents
+from headgate.documents.yaml import Dialect, dump, load_documents
 from headgate.postbuild import (
     SubstitutionError,
     VariableReference,

@@ -20,9 +20,9 @@ from headgate.apply.validation import check
 from headgate.kube.refs import ref_of
 from headgate.kustomize import BuildError, MemoryTree
 from headgate.postbuild import Variables
-from headgate.reconcile.builds import build_objects
-from headgate.reconcile.inputs import ClusterInputs
-from headgate.reconcile.waiting import jobs_with_ttl
+from headgate.reconcile.kustomization.build.builds import build_objects
+from headgate.reconcile.kustomization.build.inputs import ClusterInputs
+from headgate.reconcile.kustomization.waiting import jobs_with_ttl
 
 Obj = dict[str, Any]
 

@@ -18,8 +18,8 @@ from aiohttp import web
 from headgate.api.source import Artifact
 from headgate.git.tartree import ArchiveLimits
 from headgate.peers import PeerRules
-from headgate.reconcile.artifacts import ArtifactError, ArtifactFetcher, ArtifactMissing
-from headgate.reconcile.store import SourceKey
+from headgate.reconcile.core.store import SourceKey
+from headgate.reconcile.source.artifacts import ArtifactError, ArtifactFetcher, ArtifactMissing
 
 KEY = SourceKey("OCIRepository", "apps", "podinfo")
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -182,7 +182,7 @@ async def test_the_server_may_ask_for_time(
     async def sleep(seconds: float) -> None:
         pauses.append(seconds)
 
-    monkeypatch.setattr("headgate.reconcile.artifacts.asyncio.sleep", sleep)
+    monkeypatch.setattr("headgate.reconcile.source.artifacts.asyncio.sleep", sleep)
     async with fetching(tmp_path, first_wait=5, longest_wait=30) as fetcher:
         (await fetcher.fetch(KEY, server.artifact())).close()
     assert pauses == [7, 30, 20]

@@ -14,13 +14,13 @@ from typing import Any, cast
 import pytest
 
 from headgate.api import ObjectKey
+from headgate.fairness.pools import BUILDS, REMOTE_BUILDS
 from headgate.git.remotes import RemoteBases
 from headgate.kustomize import MemoryTree
-from headgate.pools import BUILDS, REMOTE_BUILDS
-from headgate.reconcile.building import Builder
-from headgate.reconcile.builds import BuildRules
-from headgate.reconcile.inputs import ClusterInputs
-from headgate.reconcile.measure import UNMEASURED
+from headgate.reconcile.kustomization.build.building import Builder
+from headgate.reconcile.kustomization.build.builds import BuildRules
+from headgate.reconcile.kustomization.build.inputs import ClusterInputs
+from headgate.reconcile.reporting.measure import UNMEASURED
 
 PATIENCE = 60.0
 LOCAL = b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"

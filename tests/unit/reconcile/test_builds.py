@@ -10,7 +10,8 @@ import pytest
 
 from headgate.kustomize import BuildError, MemoryTree
 from headgate.postbuild import Variables
-from headgate.reconcile.builds import (
+from headgate.reconcile.core.config import Config
+from headgate.reconcile.kustomization.build.builds import (
     BuildRules,
     PathNotFound,
     PostBuildFailed,
@@ -18,10 +19,9 @@ from headgate.reconcile.builds import (
     build_directory,
     build_objects,
 )
-from headgate.reconcile.config import Config
-from headgate.reconcile.decryption import DecryptionFailed, Keys
-from headgate.reconcile.inputs import ClusterInputs, references, source_references
-from headgate.reconcile.keys import SharedKeys
+from headgate.reconcile.kustomization.build.decryption import DecryptionFailed, Keys
+from headgate.reconcile.kustomization.build.inputs import ClusterInputs, references, source_references
+from headgate.reconcile.kustomization.build.keys import SharedKeys
 
 CONFIG = """\
 apiVersion: v1

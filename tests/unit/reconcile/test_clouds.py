@@ -12,8 +12,8 @@ import yaml
 
 from headgate.kube import AccessError
 from headgate.postbuild.sops.identity import WorkloadIdentity
-from headgate.reconcile import clouds
-from headgate.reconcile.clouds import AKS_SCOPE, Cloud, cloud
+from headgate.reconcile.target import clouds
+from headgate.reconcile.target.clouds import AKS_SCOPE, Cloud, cloud
 
 Obj = dict[str, Any]
 

@@ -11,15 +11,21 @@ import pytest
 import yaml
 
 from controlplane.ports import free_ports
-from headgate.kustomize.errors import BuildError
-from headgate.kustomize.tree import MemoryTree
+from headgate.documents.errors import BuildError
+from headgate.documents.tree import MemoryTree
 from headgate.postbuild import Variables
 from headgate.postbuild.sops import KeyRefused
-from headgate.reconcile.builds import BuildRules, Built, PostBuildFailed, StillEncrypted, build_objects
-from headgate.reconcile.datakeys import DataKeys
-from headgate.reconcile.decryption import DecryptionFailed, Keys
-from headgate.reconcile.inputs import ClusterInputs
-from headgate.reconcile.outages import Outages
+from headgate.reconcile.kustomization.build.builds import (
+    BuildRules,
+    Built,
+    PostBuildFailed,
+    StillEncrypted,
+    build_objects,
+)
+from headgate.reconcile.kustomization.build.datakeys import DataKeys
+from headgate.reconcile.kustomization.build.decryption import DecryptionFailed, Keys
+from headgate.reconcile.kustomization.build.inputs import ClusterInputs
+from headgate.reconcile.kustomization.build.outages import Outages
 from tests.support.sops import KEYS, age_key, encrypted_files, sealed, sealed_file, sealed_secret
 
 Obj = dict[str, Any]

@@ -8,8 +8,8 @@ import pytest
 
 from headgate.api import ObjectKey
 from headgate.cel import CpuLimits, Evaluator, OverBudget
-from headgate.reconcile.dependencies import InvalidReadyExpression, blocked_by, find_cycle
-from headgate.reconcile.store import Store
+from headgate.reconcile.core.store import Store
+from headgate.reconcile.kustomization.dependencies import InvalidReadyExpression, blocked_by, find_cycle
 from tests.support.expressions import budget
 
 Obj = dict[str, Any]
@@ -110,7 +110,7 @@ async def test_consumers_come_after_those_they_depend_on() -> None:
     known = store(
         kustomization("a", "c"), kustomization("b"), kustomization("c", "b"), kustomization("d", "missing")
     )
-    from headgate.reconcile.store import SourceKey
+    from headgate.reconcile.core.store import SourceKey
 
     order = [k.name async for k in known.consumers(SourceKey("GitRepository", "ns", "repo"))]
     assert order.index("b") < order.index("c") < order.index("a")

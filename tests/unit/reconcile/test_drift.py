@@ -10,12 +10,12 @@ import pytest
 from headgate.api import ObjectKey
 from headgate.apply import Owner
 from headgate.kube import ObjectRef
-from headgate.reconcile import drift
-from headgate.reconcile.controller import NOTHING_MORE, Controller, Outcome
-from headgate.reconcile.drift import FIRST, LONGEST, QUIET, DriftBackoff, describe
+from headgate.reconcile.core.controller import NOTHING_MORE, Controller, Outcome
+from headgate.reconcile.core.queue import Depth
+from headgate.reconcile.core.store import Store
 from headgate.reconcile.operator import Operator
-from headgate.reconcile.queue import Depth
-from headgate.reconcile.store import Store
+from headgate.reconcile.target import drift
+from headgate.reconcile.target.drift import FIRST, LONGEST, QUIET, DriftBackoff, describe
 
 KEY = ObjectKey("apps", "web")
 REF = ObjectRef("apps/v1", "Deployment", "web", "apps")

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headgate.fairness.backlog import Backlog, Bounds, Memory
 from headgate.kube import Client, Conflict
-from headgate.reconcile.backlog import Backlog, Bounds, Memory
-from headgate.reconcile.events import (
+from headgate.reconcile.reporting.events import (
     ANNOTATIONS_LIMIT,
     BURST,
     EVERY,
@@ -24,7 +24,7 @@ from headgate.reconcile.events import (
     Event,
     EventRecorder,
 )
-from headgate.reconcile.notify import Notifier
+from headgate.reconcile.reporting.notify import Notifier
 
 Obj = dict[str, Any]
 

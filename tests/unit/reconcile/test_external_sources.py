@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from headgate.api.source import Artifact
-from headgate.kustomize.tree import MemoryTree
-from headgate.reconcile.artifacts import ArtifactError, ArtifactFetcher, ArtifactMissing
-from headgate.reconcile.external import REMEMBERED, ArtifactPending, ExternalSources
-from headgate.reconcile.store import SourceKey
-from headgate.reconcile.trees import SourceTrees
+from headgate.documents.tree import MemoryTree
+from headgate.reconcile.core.store import SourceKey
+from headgate.reconcile.core.trees import SourceTrees
+from headgate.reconcile.source.artifacts import ArtifactError, ArtifactFetcher, ArtifactMissing
+from headgate.reconcile.source.external import REMEMBERED, ArtifactPending, ExternalSources
 
 KEY = SourceKey("Bucket", "apps", "podinfo")
 

@@ -10,8 +10,8 @@ from headgate.api import ObjectKey
 from headgate.api import inventory as inv
 from headgate.apply import Owner
 from headgate.kube import ObjectRef
-from headgate.reconcile.inventories import Claim, Inventories
-from headgate.reconcile.store import Store
+from headgate.reconcile.core.inventories import Claim, Inventories
+from headgate.reconcile.core.store import Store
 
 Obj = dict[str, Any]
 

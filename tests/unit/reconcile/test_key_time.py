@@ -5,14 +5,14 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+from headgate.reconcile.kustomization.reconciler.build import outages
 
-from headgate.kustomize.tree import MemoryTree
+from headgate.documents.tree import MemoryTree
 from headgate.postbuild.sops import DataKeySource, MasterKey, ServiceSilent
 from headgate.postbuild.sops.vault import VaultTransit
-from headgate.reconcile import outages
-from headgate.reconcile.builds import BuildRules, build_objects
-from headgate.reconcile.decryption import DecryptionFailed, Keys
-from headgate.reconcile.inputs import ClusterInputs
+from headgate.reconcile.kustomization.build.builds import BuildRules, build_objects
+from headgate.reconcile.kustomization.build.decryption import DecryptionFailed, Keys
+from headgate.reconcile.kustomization.build.inputs import ClusterInputs
 
 COUNT = 200
 SECONDS = 15.0

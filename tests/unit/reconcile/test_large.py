@@ -9,14 +9,14 @@ import pytest
 
 from headgate.api import ObjectKey
 from headgate.api import inventory as inv
+from headgate.documents.tree import EntryKind, Inputs, MemoryTree, Seen
+from headgate.fairness.pools import SMALL
 from headgate.kube import Client
-from headgate.kustomize.tree import EntryKind, Inputs, MemoryTree, Seen
-from headgate.pools import SMALL
-from headgate.reconcile.attempt import Memory, Settled
-from headgate.reconcile.kustomization import KustomizationReconciler
-from headgate.reconcile.status import StatusSession
-from headgate.reconcile.store import GIT_REPOSITORY, SourceKey, Store
-from headgate.reconcile.trees import SourceTrees
+from headgate.reconcile.core.store import GIT_REPOSITORY, SourceKey, Store
+from headgate.reconcile.core.trees import SourceTrees
+from headgate.reconcile.kustomization.attempt import Memory, Settled
+from headgate.reconcile.kustomization.reconciler import KustomizationReconciler
+from headgate.reconcile.reporting.status import StatusSession
 
 Obj = dict[str, Any]
 KEY, SOURCE = ObjectKey("ns", "apps"), SourceKey(GIT_REPOSITORY, "ns", "source")

@@ -11,8 +11,8 @@ import pytest
 from headgate.api import ObjectKey
 from headgate.apply import KnownObjects, Owner
 from headgate.kube import Client, ObjectRef
-from headgate.reconcile import live as module
-from headgate.reconcile.live import LOST, LiveObjects
+from headgate.reconcile.target import live as module
+from headgate.reconcile.target.live import LOST, LiveObjects
 from tests.support.memoryapi import MemoryApi, settled
 
 GROUP = "kustomize.toolkit.fluxcd.io"

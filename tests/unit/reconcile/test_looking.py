@@ -12,10 +12,11 @@ from headgate.api import ObjectKey
 from headgate.apply import KnownObjects, Owner
 from headgate.health import HealthStatus
 from headgate.kube import ApiError, Client, ObjectRef, ServerError, TooManyRequests, Unauthorized, Unavailable
-from headgate.reconcile import looking, sight
-from headgate.reconcile.live import LiveObjects
-from headgate.reconcile.looking import Looks, NoSight
-from headgate.reconcile.sight import Sight
+from headgate.reconcile.kustomization.health import Looks, NoSight
+from headgate.reconcile.kustomization.reconciler import health as looking
+from headgate.reconcile.target import sight
+from headgate.reconcile.target.live import LiveObjects
+from headgate.reconcile.target.sight import Sight
 from tests.support.memoryapi import MemoryApi, forbidden, settled
 
 KEY = ObjectKey("team", "apps")

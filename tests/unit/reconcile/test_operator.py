@@ -9,10 +9,10 @@ import pytest
 
 from headgate.api import ObjectKey
 from headgate.kube import ObjectRef
-from headgate.reconcile.controller import NOTHING_MORE, Controller, Outcome
+from headgate.reconcile.core.controller import NOTHING_MORE, Controller, Outcome
+from headgate.reconcile.core.queue import Trigger
+from headgate.reconcile.core.store import Store, WrongThread
 from headgate.reconcile.operator import Operator
-from headgate.reconcile.queue import Trigger
-from headgate.reconcile.store import Store, WrongThread
 
 Obj = dict[str, Any]
 

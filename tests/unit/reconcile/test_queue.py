@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from headgate.reconcile.queue import Priority, Trigger, WorkQueue
+from headgate.reconcile.core.queue import Priority, Trigger, WorkQueue
 
 CHANGED = Trigger(Priority.CHANGED, "changed")
 ROUTINE = Trigger(Priority.ROUTINE, "interval")

@@ -8,8 +8,8 @@ from typing import cast
 import pytest
 
 from headgate.kube import ApiError, Client, NotFound, ObjectRef, TooManyRequests, Unavailable
-from headgate.reconcile import sight as module
-from headgate.reconcile.sight import Sight, may_refer
+from headgate.reconcile.target import sight as module
+from headgate.reconcile.target.sight import Sight, may_refer
 from tests.support.memoryapi import MemoryApi, forbidden
 
 A, B = (ObjectRef("v1", "ConfigMap", name, "team") for name in "ab")

@@ -12,13 +12,13 @@ from headgate.api import ObjectKey, labels
 from headgate.git.errors import StorageError
 from headgate.git.storage import ArtifactStorage
 from headgate.kube import Client
-from headgate.reconcile.config import Config
-from headgate.reconcile.controller import WAKE
-from headgate.reconcile.events import Event, EventRecorder
-from headgate.reconcile.source import SourceReconciler
-from headgate.reconcile.status import StatusSession
-from headgate.reconcile.store import Store
-from headgate.reconcile.trees import SourceTrees
+from headgate.reconcile.core.config import Config
+from headgate.reconcile.core.controller import WAKE
+from headgate.reconcile.core.store import Store
+from headgate.reconcile.core.trees import SourceTrees
+from headgate.reconcile.reporting.events import Event, EventRecorder
+from headgate.reconcile.reporting.status import StatusSession
+from headgate.reconcile.source.reconciler import SourceReconciler
 
 Obj = dict[str, Any]
 

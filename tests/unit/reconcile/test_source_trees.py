@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from headgate.documents.tree import MemoryTree
 from headgate.git.errors import SourceTooLarge
-from headgate.kustomize.tree import MemoryTree
-from headgate.reconcile.store import GIT_REPOSITORY, SourceKey
-from headgate.reconcile.trees import SourceTrees
+from headgate.reconcile.core.store import GIT_REPOSITORY, SourceKey
+from headgate.reconcile.core.trees import SourceTrees
 
 
 class Tree(MemoryTree):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from headgate.kustomize import BuildError, MemoryTree
-from headgate.reconcile.builds import build_objects
+from headgate.reconcile.kustomization.build.builds import build_objects
 
 Obj = dict[str, Any]
 

@@ -8,9 +8,9 @@ import pytest
 
 from headgate.api.errors import InvalidStatus
 from headgate.kube import ApiError, Conflict, Invalid, ServerError, Unreachable
-from headgate.reconcile.controller import NOTHING_MORE, Controller, Outcome
-from headgate.reconcile.queue import Priority, Trigger
-from headgate.reconcile.unexpected import explained, is_passing, is_too_large
+from headgate.reconcile.core.controller import NOTHING_MORE, Controller, Outcome
+from headgate.reconcile.core.queue import Priority, Trigger
+from headgate.reconcile.reporting.unexpected import explained, is_passing, is_too_large
 
 SECRET = "hunter2-correct-horse"
 

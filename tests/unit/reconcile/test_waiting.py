@@ -6,7 +6,7 @@ import pytest
 
 from headgate.health import Health, HealthStatus
 from headgate.kube import ObjectRef
-from headgate.reconcile.waiting import HealthWait, Standing, judge
+from headgate.reconcile.kustomization.waiting import HealthWait, Standing, judge
 
 WEB = ObjectRef("apps/v1", "Deployment", "web", "ns")
 JOB = ObjectRef("batch/v1", "Job", "migrate", "ns")

@@ -8,8 +8,8 @@ from __future__ import annotations
 import enum
 from typing import Any
 
+from headgate.documents.yaml.scalars import scalar_text
 from headgate.kustomize.errors import PatchError
-from headgate.kustomize.yaml.scalars import scalar_text
 
 __all__ = ["DIRECTIVE", "MISSING", "Directive", "Mismatch", "list_directive", "map_directive"]
 

@@ -20,9 +20,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from headgate.documents.yaml.scalars import scalar_text
 from headgate.kustomize.merge.directives import MISSING, Directive, Mismatch, map_directive
 from headgate.kustomize.schema import SchemaNode
-from headgate.kustomize.yaml.scalars import scalar_text
 
 if TYPE_CHECKING:
     from headgate.kustomize.merge.walk import Walker

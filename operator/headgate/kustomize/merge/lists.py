@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from headgate.documents.yaml.scalars import scalar_text
 from headgate.kustomize.merge import irregular
 from headgate.kustomize.merge.directives import MISSING, Directive, list_directive, map_directive
 from headgate.kustomize.schema import SchemaNode
-from headgate.kustomize.yaml.scalars import scalar_text
 
 if TYPE_CHECKING:
     from headgate.kustomize.merge.walk import Walker

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from headgate.kustomize.growth import GLANCE, charge
+from headgate.documents.budget import GLANCE, charge
+from headgate.documents.yaml.scalars import Binary, Quoted, created_text, scalar_text
 from headgate.kustomize.merge import lists
 from headgate.kustomize.merge.directives import MISSING, Directive, Mismatch, map_directive
+from headgate.kustomize.resources.sharing import Trail
 from headgate.kustomize.schema import Schema, SchemaNode
-from headgate.kustomize.sharing import Trail
-from headgate.kustomize.yaml.scalars import Binary, Quoted, created_text, scalar_text
 
 __all__ = ["Walker", "strategic_merge"]
 

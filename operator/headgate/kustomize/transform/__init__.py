@@ -1,4 +1,4 @@
 """The transformers: one module for each thing a kustomization can do to its resources.
 
-Each is a function over a :class:`~headgate.kustomize.resmap.ResMap` that changes it in place.
+Each is a function over a :class:`~headgate.kustomize.resources.resmap.ResMap` that changes it in place.
 """

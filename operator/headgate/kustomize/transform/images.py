@@ -6,15 +6,15 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from headgate.api.patterns import BadPattern, is_literal, searcher
+from headgate.documents.budget import GLANCE, NODE, charge
+from headgate.documents.yaml.scalars import scalar_text
 from headgate.kustomize.errors import ResourceError
-from headgate.kustomize.fieldspec import Plans, visit
-from headgate.kustomize.growth import GLANCE, NODE, charge
-from headgate.kustomize.model import Image
-from headgate.kustomize.patterns import BadPattern, is_literal, searcher
-from headgate.kustomize.resmap import ResMap
-from headgate.kustomize.resource import Resource
-from headgate.kustomize.scalars import rewritten
-from headgate.kustomize.yaml.scalars import scalar_text
+from headgate.kustomize.model.kustomization_file import Image
+from headgate.kustomize.paths.fieldspec import Plans, visit
+from headgate.kustomize.paths.scalars import rewritten
+from headgate.kustomize.resources.resmap import ResMap
+from headgate.kustomize.resources.resource import Resource
 
 _TAG_AND_DIGEST = r"(:[a-zA-Z0-9_.{}-]*)?(@[a-zA-Z0-9]+([.+_-][a-zA-Z0-9]+)*:[a-zA-Z0-9_.{}-]*)?$"
 _MAX_SEPARATORS = 16

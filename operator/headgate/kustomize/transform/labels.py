@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from headgate.kustomize.config import TransformerConfig
+from headgate.documents.budget import GLANCE, NODE, charge
+from headgate.documents.yaml.scalars import Quoted, created_texts
 from headgate.kustomize.errors import ResourceError
-from headgate.kustomize.fieldspec import FieldSpec, Plans, merge_specs, visit
-from headgate.kustomize.growth import GLANCE, NODE, charge
-from headgate.kustomize.model import Label
-from headgate.kustomize.resmap import ResMap
-from headgate.kustomize.resource import Resource
-from headgate.kustomize.sharing import share, spread
-from headgate.kustomize.yaml.scalars import Quoted, created_texts
+from headgate.kustomize.model.kustomization_file import Label
+from headgate.kustomize.model.transformer_config import TransformerConfig
+from headgate.kustomize.paths.fieldspec import FieldSpec, Plans, merge_specs, visit
+from headgate.kustomize.resources.resmap import ResMap
+from headgate.kustomize.resources.resource import Resource
+from headgate.kustomize.resources.sharing import share, spread
 
 _METADATA_LABELS = FieldSpec("metadata/labels", create=True)
 _ANNOTATIONS = "metadata/annotations"

@@ -10,17 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from headgate.kustomize.config import References, TransformerConfig
-from headgate.kustomize.errors import BuildError, ReferenceFault, ResourceError
-from headgate.kustomize.fieldspec import Plan, steps, visit
-from headgate.kustomize.growth import GLANCE, charge
-from headgate.kustomize.ids import Gvk, ResId
-from headgate.kustomize.resmap import ResMap
-from headgate.kustomize.resource import Obj, Resource
-from headgate.kustomize.routes import Arrival, Routes, can_share
-from headgate.kustomize.scalars import rewritten
+from headgate.documents.budget import GLANCE, charge
+from headgate.documents.errors import BuildError
+from headgate.documents.yaml.scalars import scalar_text
+from headgate.kustomize.errors import ReferenceFault, ResourceError
+from headgate.kustomize.model.transformer_config import References, TransformerConfig
+from headgate.kustomize.paths.fieldspec import Plan, steps, visit
+from headgate.kustomize.paths.routes import Arrival, Routes, can_share
+from headgate.kustomize.paths.scalars import rewritten
+from headgate.kustomize.resources.ids import Gvk, ResId
+from headgate.kustomize.resources.resmap import ResMap
+from headgate.kustomize.resources.resource import Obj, Resource
 from headgate.kustomize.transform.renamed import Pool, Referrer, Renamed, Target
-from headgate.kustomize.yaml.scalars import scalar_text
 
 
 class _References(NamedTuple):

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from headgate.kustomize.config import Specs
+from headgate.documents.budget import GLANCE, NODE, charge, charge_value
 from headgate.kustomize.errors import ResourceError
-from headgate.kustomize.fieldspec import plan_of, visit
-from headgate.kustomize.generators import content_hash
-from headgate.kustomize.growth import GLANCE, NODE, charge, charge_value
-from headgate.kustomize.ids import Gvk
-from headgate.kustomize.resmap import ResMap
-from headgate.kustomize.resource import Resource, written_text
-from headgate.kustomize.scalars import rewritten
+from headgate.kustomize.model.transformer_config import Specs
+from headgate.kustomize.paths.fieldspec import plan_of, visit
+from headgate.kustomize.paths.scalars import rewritten
+from headgate.kustomize.resources.ids import Gvk
+from headgate.kustomize.resources.resmap import ResMap
+from headgate.kustomize.resources.resource import Resource, written_text
+from headgate.kustomize.transform.generators import content_hash
 
 # Their names mean something to the cluster, so affixes never apply to them.
 _FIXED_NAMES = (

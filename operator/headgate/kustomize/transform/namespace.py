@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from headgate.documents.budget import GLANCE, NODE, charge
 from headgate.kustomize.errors import KustomizationError, ResourceError
-from headgate.kustomize.fieldspec import Plans, visit
-from headgate.kustomize.growth import GLANCE, NODE, charge
-from headgate.kustomize.resmap import ResMap
-from headgate.kustomize.resource import Resource
+from headgate.kustomize.paths.fieldspec import Plans, visit
+from headgate.kustomize.resources.resmap import ResMap
+from headgate.kustomize.resources.resource import Resource
 
 DEFAULT_ONLY = "defaultOnly"
 ALL_SERVICE_ACCOUNTS = "allServiceAccounts"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from headgate.kustomize.errors import KustomizationError
-from headgate.kustomize.ids import KINDS_FIRST, KINDS_LAST, Gvk
-from headgate.kustomize.model import LegacySortOptions, SortOptions
-from headgate.kustomize.resmap import ResMap
+from headgate.kustomize.model.kustomization_file import LegacySortOptions, SortOptions
+from headgate.kustomize.resources.ids import KINDS_FIRST, KINDS_LAST, Gvk
+from headgate.kustomize.resources.resmap import ResMap
 
 LEGACY = SortOptions("legacy", LegacySortOptions(KINDS_FIRST, KINDS_LAST))
 

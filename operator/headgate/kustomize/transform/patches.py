@@ -11,14 +11,16 @@ from collections.abc import Iterable
 from types import NoneType
 from typing import NamedTuple
 
-from headgate.kustomize.errors import BuildError, PatchError
-from headgate.kustomize.growth import NODE, charge, size_of
-from headgate.kustomize.jsonpatch import JsonPatch
+from headgate.documents.budget import NODE, charge, size_of
+from headgate.documents.errors import BuildError
+from headgate.documents.yaml.scalars import Quoted, created_texts, scalar_text
+from headgate.kustomize.errors import PatchError
 from headgate.kustomize.merge import strategic_merge
-from headgate.kustomize.model import PatchOptions, Selector
-from headgate.kustomize.provenance import transformations_text
-from headgate.kustomize.resmap import ResMap
-from headgate.kustomize.resource import (
+from headgate.kustomize.merge.jsonpatch import JsonPatch
+from headgate.kustomize.model.kustomization_file import PatchOptions, Selector
+from headgate.kustomize.resources.provenance import transformations_text
+from headgate.kustomize.resources.resmap import ResMap
+from headgate.kustomize.resources.resource import (
     ANNOTATIONS,
     NOTED_ANNOTATIONS,
     ORIGIN,
@@ -28,11 +30,10 @@ from headgate.kustomize.resource import (
     label_of,
     metadata_of,
 )
+from headgate.kustomize.resources.sharing import follow, trail_for
 from headgate.kustomize.schema import Schema
-from headgate.kustomize.selection import select
-from headgate.kustomize.sharing import follow, trail_for
+from headgate.kustomize.transform.selection import select
 from headgate.kustomize.transform.words import spelled, take_words
-from headgate.kustomize.yaml.scalars import Quoted, created_texts, scalar_text
 
 
 class LoadedPatch(NamedTuple):

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from headgate.kustomize.ids import CLUSTER_SCOPED, Gvk, ResId
-from headgate.kustomize.resource import Resource
+from headgate.kustomize.resources.ids import CLUSTER_SCOPED, Gvk, ResId
+from headgate.kustomize.resources.resource import Resource
 
 _FEW = 8
 _Affixes = tuple[str, ...]

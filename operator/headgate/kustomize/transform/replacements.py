@@ -8,21 +8,28 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from headgate.kustomize.copying import copied
-from headgate.kustomize.embedded import edit_embedded
-from headgate.kustomize.errors import BuildError, ReferenceFault, within
-from headgate.kustomize.fieldpath import MISSING, look_up, look_up_slot, split_dotted
-from headgate.kustomize.growth import GLANCE, NODE, charge, charge_value
-from headgate.kustomize.ids import DEFAULT_NAMESPACE, Gvk
-from headgate.kustomize.model import FieldOptions, Replacement, ReplacementTarget, Selector, Source
-from headgate.kustomize.pathmatch import CREATED, Slot, find_slots, kind_of
-from headgate.kustomize.resmap import ResMap
-from headgate.kustomize.resource import ANNOTATIONS, Resource, metadata_of, written_text
-from headgate.kustomize.scalars import retyped
-from headgate.kustomize.selection import accepts_metadata, candidates, compile_id
-from headgate.kustomize.sharing import spread
-from headgate.kustomize.yaml.nodes import Kind, Node, made_of
-from headgate.kustomize.yaml.scalars import Quoted, resolve_v3, scalar_text
+from headgate.documents.budget import GLANCE, NODE, charge, charge_value
+from headgate.documents.copying import copied
+from headgate.documents.errors import BuildError, within
+from headgate.documents.yaml.nodes import Kind, Node, made_of
+from headgate.documents.yaml.scalars import Quoted, resolve_v3, scalar_text
+from headgate.kustomize.errors import ReferenceFault
+from headgate.kustomize.model.kustomization_file import (
+    FieldOptions,
+    Replacement,
+    ReplacementTarget,
+    Selector,
+    Source,
+)
+from headgate.kustomize.paths.embedded import edit_embedded
+from headgate.kustomize.paths.fieldpath import MISSING, look_up, look_up_slot, split_dotted
+from headgate.kustomize.paths.pathmatch import CREATED, Slot, find_slots, kind_of
+from headgate.kustomize.paths.scalars import retyped
+from headgate.kustomize.resources.ids import DEFAULT_NAMESPACE, Gvk
+from headgate.kustomize.resources.resmap import ResMap
+from headgate.kustomize.resources.resource import ANNOTATIONS, Resource, metadata_of, written_text
+from headgate.kustomize.resources.sharing import spread
+from headgate.kustomize.transform.selection import accepts_metadata, candidates, compile_id
 
 _DEFAULT_FIELD = "metadata.name"
 _STAYS = (Quoted, dict, list)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from headgate.kustomize.config import Specs
+from headgate.documents.budget import NODE, charge
+from headgate.documents.yaml.scalars import Quoted
 from headgate.kustomize.errors import ResourceError
-from headgate.kustomize.fieldspec import plan_of, visit
-from headgate.kustomize.growth import NODE, charge
-from headgate.kustomize.model import Replica
-from headgate.kustomize.resmap import ResMap
-from headgate.kustomize.yaml.scalars import Quoted
+from headgate.kustomize.model.kustomization_file import Replica
+from headgate.kustomize.model.transformer_config import Specs
+from headgate.kustomize.paths.fieldspec import plan_of, visit
+from headgate.kustomize.resources.resmap import ResMap
 
 
 def set_replicas(resources: ResMap, replica: Replica, specs: Specs) -> None:

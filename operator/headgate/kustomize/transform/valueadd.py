@@ -6,17 +6,17 @@ import posixpath
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from headgate.documents.budget import NODE, charge
+from headgate.documents.yaml.scalars import scalar_text
 from headgate.kustomize.errors import ResourceError
-from headgate.kustomize.fieldpath import MISSING, look_up
-from headgate.kustomize.fieldspec import Plans, split_path
-from headgate.kustomize.growth import NODE, charge
-from headgate.kustomize.model import Selector
-from headgate.kustomize.resmap import ResMap
-from headgate.kustomize.resource import Resource
-from headgate.kustomize.scalars import rewritten
-from headgate.kustomize.selection import select
+from headgate.kustomize.model.kustomization_file import Selector
+from headgate.kustomize.paths.fieldpath import MISSING, look_up
+from headgate.kustomize.paths.fieldspec import Plans, split_path
+from headgate.kustomize.paths.scalars import rewritten
+from headgate.kustomize.resources.resmap import ResMap
+from headgate.kustomize.resources.resource import Resource
 from headgate.kustomize.transform.namespace import move_one
-from headgate.kustomize.yaml.scalars import scalar_text
+from headgate.kustomize.transform.selection import select
 
 
 class ValueTarget(NamedTuple):

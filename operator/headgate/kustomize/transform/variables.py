@@ -6,16 +6,17 @@ import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from headgate.kustomize.errors import BuildError, ReferenceFault, ResourceError, within
-from headgate.kustomize.fieldpath import MISSING, look_up, split_dotted, with_indexes
-from headgate.kustomize.fieldspec import Plans, visit
-from headgate.kustomize.growth import GLANCE, NODE, charge
-from headgate.kustomize.ids import ResId, effective_namespace
-from headgate.kustomize.model import Var
-from headgate.kustomize.resmap import ResMap
-from headgate.kustomize.resource import Resource, ScopeOf, written_text
-from headgate.kustomize.sharing import spread
-from headgate.kustomize.yaml.scalars import Folded, SpelledStr, plain, scalar_text
+from headgate.documents.budget import GLANCE, NODE, charge
+from headgate.documents.errors import BuildError, within
+from headgate.documents.yaml.scalars import Folded, SpelledStr, plain, scalar_text
+from headgate.kustomize.errors import ReferenceFault, ResourceError
+from headgate.kustomize.model.kustomization_file import Var
+from headgate.kustomize.paths.fieldpath import MISSING, look_up, split_dotted, with_indexes
+from headgate.kustomize.paths.fieldspec import Plans, visit
+from headgate.kustomize.resources.ids import ResId, effective_namespace
+from headgate.kustomize.resources.resmap import ResMap
+from headgate.kustomize.resources.resource import Resource, ScopeOf, written_text
+from headgate.kustomize.resources.sharing import spread
 
 _DECIMAL = re.compile(r"[-+]?[0-9]{1,20}")
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from headgate.kustomize.copying import copied
-from headgate.kustomize.resource import Obj, Resource
-from headgate.kustomize.yaml.scalars import SpelledBool
+from headgate.documents.copying import copied
+from headgate.documents.yaml.scalars import SpelledBool
+from headgate.kustomize.resources.resource import Obj, Resource
 
 
 def spelled(patch: Resource) -> Obj:

@@ -22,7 +22,7 @@ _NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 
 
 class Files(Protocol):
-    """What is needed of a tree: the shape of :class:`headgate.kustomize.tree.Tree`."""
+    """What is needed of a tree: the shape of :class:`headgate.documents.tree.Tree`."""
 
     def kind(self, path: str) -> Any: ...
 

@@ -1,0 +1,227 @@
+"""Reads YAML text into plain values, with the types kustomize would see.
+
+A file is cut into documents as kustomize cuts it, each document is parsed by libyaml, and a constructor of
+our own turns its events into values: type rules of go-yaml (:mod:`.scalars`), aliases copied, merge keys
+resolved, duplicate keys refused or overridden. Text from a repository is not trusted: size, depth, number of
+documents and the growth that aliases cause are bounded.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from yaml import MarkedYAMLError, YAMLError
+from yaml.cyaml import CParser  # type: ignore[attr-defined]
+from yaml.reader import ReaderError
+
+from headgate.documents.budget import NODE, charge, charge_reading
+from headgate.documents.errors import YamlError
+from headgate.documents.yaml.block import read_block
+from headgate.documents.yaml.construct import Constructor, Malformed
+from headgate.documents.yaml.known import known
+from headgate.documents.yaml.scalars import resolve_v2, resolve_v3
+
+__all__ = ["A_POINTER", "DEFAULT", "LFS_POINTER", "Dialect", "Document", "Limits", "load_documents"]
+
+
+class Dialect(enum.Enum):
+    """Whose type rules a file is read by."""
+
+    RESOURCE = "resource"
+    """Resources: go-yaml v3."""
+    EMBEDDED = "embedded"
+    """Text that a resource holds: the same, but that a key ``<<`` in quotes is a key like any other."""
+    PATCH = "patch"
+    """Strategic merge patches: the same, but of a key that is given twice the first one counts."""
+    CONFIG = "config"
+    """Kustomization files and JSON patches: go-yaml v2, which takes ``yes`` for true; keys become strings.
+    Of a key that is given twice the last one counts, and so do merge keys where they stand."""
+    STRICT_CONFIG = "strict-config"
+    """The same for ``configurations``, where a key that is given twice is an error."""
+
+
+class Limits(NamedTuple):
+    """How much one file may hold, so that no file can exhaust memory or stack."""
+
+    max_bytes: int = 32 * 1024 * 1024
+    max_documents: int = 20_000
+    max_depth: int = 200
+    """How deeply mappings and sequences may be nested."""
+    max_alias_values: int = 200_000
+    """How many values aliases and merge keys of one document may add."""
+
+
+DEFAULT = Limits()
+
+
+class Document(NamedTuple):
+    """One document that is not empty: its value, and the line (1-based) of the file its value starts at.
+
+    ``words`` are the mappings, and keys in them, that have a null or boolean of unusual spelling, the text it has
+    (``""`` where nothing stands after the colon), and whether that is within braces. ``in_braces`` tells whether all
+    of the document is.
+    """
+
+    value: Any
+    line: int
+    words: Sequence[tuple[dict[str, Any], str, str, bool]] = ()
+    in_braces: bool = False
+
+
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+"""What a file begins with that Git LFS keeps elsewhere."""
+A_POINTER = "a pointer of Git LFS and not the file it stands for: take the file out of LFS, whose files are not fetched"
+
+# {{ .Values.x }}, {{- include "x" . }}, {{ if ... }}: what stands in braces in the templates of a Helm chart.
+_TEMPLATE = re.compile(
+    r"\{\{-?\s*(?:[.$(]|/\*|(?:if|else|end|range|with|define|include|template|tpl|toYaml|default|quote|printf|required"
+    r"|fail|lookup|block|not|and|or|eq|ne)\b)"
+)
+
+_SEPARATOR = re.compile(r"\n---.*\n")
+_RESOLVERS = {
+    Dialect.RESOURCE: resolve_v3,
+    Dialect.EMBEDDED: resolve_v3,
+    Dialect.PATCH: resolve_v3,
+    Dialect.CONFIG: resolve_v2,
+    Dialect.STRICT_CONFIG: resolve_v2,
+}
+
+
+def load_documents(
+    data: bytes, *, file: str, limits: Limits = DEFAULT, dialect: Dialect = Dialect.RESOURCE
+) -> list[Document]:
+    """Return the documents of a file in order, without those that are empty or null.
+
+    ``file`` only serves messages. Raises YamlError with the file and, where known, the line; LimitExceeded when the
+    build reads the same again and again.
+    """
+    charge_reading(data)
+    if data.startswith(LFS_POINTER):
+        raise YamlError(f"is {A_POINTER}", file=file)
+    text = _decode(data, file, limits)
+    try:
+        return _documents(text, file, limits, dialect)
+    except YamlError as error:
+        raise _or_template(error, text) from None
+
+
+def _documents(text: str, file: str, limits: Limits, dialect: Dialect) -> list[Document]:
+    documents: list[Document] = []
+    constructor = Constructor(
+        _RESOLVERS[dialect],
+        any_keys=dialect in (Dialect.CONFIG, Dialect.STRICT_CONFIG),
+        last_wins=dialect is Dialect.CONFIG,
+        first_wins=dialect is Dialect.PATCH,
+        drops_arrows=dialect in (Dialect.RESOURCE, Dialect.PATCH),
+        max_depth=limits.max_depth,
+        max_copies=limits.max_alias_values,
+    )
+    scalars = known(_RESOLVERS[dialect])
+    for piece, first_line in _pieces(text, file):
+        if len(documents) >= limits.max_documents:
+            raise YamlError(f"holds more than {limits.max_documents} documents", file=file)
+        block = read_block(piece, scalars, limits.max_depth)
+        if block is not None:
+            documents.append(Document(block.value, block.line + first_line, block.words))
+            continue
+        try:
+            found = constructor.construct(CParser(piece))
+        except Malformed as error:
+            raise YamlError(error.message, file=file, line=error.line + first_line) from None
+        except MarkedYAMLError as error:
+            raise _syntax_error(error, piece, file, first_line) from None
+        except ReaderError as error:
+            raise _character_error(error, piece, file, first_line) from None
+        except YAMLError as error:
+            raise YamlError(str(error), file=file) from None
+        # There is a limit for each document, but a file may have many.
+        charge(NODE // 2 * constructor.copies)
+        if found is not None and found[0] is not None:
+            documents.append(
+                Document(found[0], found[1] + first_line, constructor.words, constructor.in_braces)
+            )
+    return documents
+
+
+def _or_template(error: YamlError, text: str) -> YamlError:
+    """Tell of an error what the text looks like, if it looks like a template that somebody has to render first."""
+    found = _TEMPLATE.search(text)
+    if found is not None:
+        line = text.count("\n", 0, found.start()) + 1
+        error.message += (
+            f" (with '{{{{ }}}}' in line {line} it looks like a template of a Helm chart, which is not a manifest "
+            "until `helm template` renders it: use a HelmRelease, or move it out of this directory)"
+        )
+        error.args = (error.message,)
+    return error
+
+
+def _decode(data: bytes, file: str, limits: Limits) -> str:
+    if len(data) > limits.max_bytes:
+        raise YamlError(f"is larger than {limits.max_bytes} bytes", file=file)
+    encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise YamlError(f"is not text in {encoding.upper()}", file=file, line=line) from None
+    if text.startswith("\ufeff"):
+        text = text[1:]
+    return text.replace("\r\n", "\n") if "\r" in text else text
+
+
+def _pieces(text: str, file: str) -> list[tuple[str, int]]:
+    """Cut the text at its separators: each document's text, and the line (1-based) it starts at."""
+    if "\n---" not in text:
+        return [(text, 1)]
+    pieces: list[tuple[str, int]] = []
+    start = 0
+    line = 1
+    for separator in _SEPARATOR.finditer(text):
+        rest = separator[0][4:].strip()
+        if rest and rest[0] != "#":
+            at = text.count("\n", 0, separator.start()) + 2
+            raise YamlError(
+                f"only a comment may follow the document separator '---', not {rest[:40]!r}",
+                file=file,
+                line=at,
+            )
+        pieces.append((text[start : separator.start() + 1], line))
+        line += text.count("\n", start, separator.end())
+        start = separator.end()
+    pieces.append((text[start:], line))
+    return pieces
+
+
+def _syntax_error(error: MarkedYAMLError, piece: str, file: str, first_line: int) -> YamlError:
+    mark = error.problem_mark or error.context_mark
+    message = error.problem or error.context or "is not valid YAML"
+    if mark is None:
+        return YamlError(message, file=file)
+    if error.context and error.problem:
+        message = f"{error.problem} ({error.context}"
+        if error.context_mark is not None and error.context_mark.line != mark.line:
+            message += f" that starts at line {error.context_mark.line + first_line}"
+        message += ")"
+    lines = piece.split("\n")
+    text = lines[mark.line] if mark.line < len(lines) else ""
+    if "\t" in text[: len(text) - len(text.lstrip())]:
+        message += "; the line is indented with a tab, YAML allows spaces only"
+    elif "mapping values are not allowed" in message:
+        message += "; a value that contains ': ' needs quotes"
+    return YamlError(message, file=file, line=mark.line + first_line)
+
+
+def _character_error(error: ReaderError, piece: str, file: str, first_line: int) -> YamlError:
+    character = error.character
+    code = ord(character) if isinstance(character, (str, bytes)) and character else character
+    line = None
+    if isinstance(code, int):
+        at = piece.find(chr(code))
+        line = piece.count("\n", 0, at) + first_line if at >= 0 else None
+        return YamlError(f"the character U+{code:04X} is not allowed in YAML", file=file, line=line)
+    return YamlError(str(error.reason), file=file)

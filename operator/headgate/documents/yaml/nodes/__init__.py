@@ -1,0 +1,14 @@
+"""YAML text as kustomize's parser keeps it while it edits: nodes with their styles, order and comments.
+
+The rest of this package turns resources into values and prints those sorted, for so does kustomize. Text that a
+replacement reaches into is another matter: kustomize parses it into the nodes of go-yaml v3, changes one of them, and
+prints all of them again. So the order stays, and quotes, comments, anchors and the spelling of numbers do; indentation
+and blank lines become those of the printer. :func:`read` gives the nodes of a text's first document (:mod:`.reader`,
+:mod:`.comments`), :func:`write` the text that kustomize would print (:mod:`.writer`).
+"""
+
+from headgate.documents.yaml.nodes.node import Kind, Node, Page, created, made_of
+from headgate.documents.yaml.nodes.reader import read
+from headgate.documents.yaml.nodes.writer import write, written_node
+
+__all__ = ["Kind", "Node", "Page", "created", "made_of", "read", "write", "written_node"]

@@ -1,0 +1,123 @@
+"""The nodes of a document."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import Any
+
+from headgate.documents.yaml.scalars import Binary, Folded, Quoted, SpelledStr, resolve_v3, scalar_text
+
+__all__ = ["PREFIX", "STR", "Kind", "Node", "Page", "created", "made_of", "tag_of"]
+
+PREFIX = "tag:yaml.org,2002:"
+STR = "!!str"
+_NULL = "!!null"
+_WANTED = {
+    _NULL: "null",
+    "!!bool": "true or false",
+    "!!int": "a whole number",
+    "!!float": "a number",
+    "!!timestamp": "a date",
+}
+
+
+class Kind(enum.Enum):
+    """What a node is."""
+
+    MAPPING = "mapping"
+    SEQUENCE = "sequence"
+    SCALAR = "scalar"
+    ALIAS = "alias"
+
+
+@dataclass(slots=True, eq=False)
+class Node:
+    """A node: its ``content`` are the keys and values of a mapping, in turn, or the entries of a sequence.
+
+    ``style`` is the sign a scalar begins with (``"``, ``'``, ``|`` or ``>``), ``{`` for a collection in brackets, and
+    nothing otherwise. ``tag`` is the short form, known for what was read and empty for what was made; ``tagged`` tells
+    that it is written down.
+    """
+
+    kind: Kind
+    value: str = ""
+    style: str = ""
+    tag: str = ""
+    tagged: bool = False
+    anchor: str = ""
+    content: list[Node] = field(default_factory=list)
+    head: str = ""
+    line: str = ""
+    foot: str = ""
+
+    @property
+    def is_null(self) -> bool:
+        return self.tag == _NULL
+
+    @property
+    def misfit(self) -> str | None:
+        """Tell what the text should be but is not, by the node's tag; None when it is."""
+        wanted = _WANTED.get(self.tag)
+        if self.kind is not Kind.SCALAR or wanted is None:
+            return None
+        found = tag_of(self.value)
+        return None if found == self.tag or (self.tag == "!!float" and found == "!!int") else wanted
+
+    def become(self, other: Node) -> None:
+        """Be what the other is, comments and anchor included."""
+        for name in self.__slots__:
+            setattr(self, name, getattr(other, name))
+
+
+@dataclass(slots=True)
+class Page:
+    """A document, and the comments that belong to it alone."""
+
+    root: Node
+    head: str = ""
+    foot: str = ""
+
+
+def created(kind: Kind, value: str = "") -> Node:
+    """Return a node of no style and no tag, so that what it holds is read as it looks."""
+    return Node(kind, value)
+
+
+def tag_of(text: str) -> str:
+    """Return the tag of what a plain scalar is read as, the merge key not considered."""
+    return _tag_of(resolve_v3(text))
+
+
+def _tag_of(value: Any) -> str:
+    if value is None:
+        return _NULL
+    if isinstance(value, bool):
+        return "!!bool"
+    if isinstance(value, int):
+        return "!!int"
+    if isinstance(value, float):
+        return "!!float"
+    if isinstance(value, Binary):
+        return "!!binary"
+    return "!!timestamp" if isinstance(value, SpelledStr) else STR
+
+
+def made_of(value: Any, text: str | None = None) -> Node:
+    """Return the node of a value of a resource; of a scalar, ``text`` is what counts when it is another.
+
+    Values tell whether they were in quotes, but not in which, and nothing of brackets and comments.
+    """
+    if isinstance(value, dict):
+        node = Node(Kind.MAPPING, tag="!!map")
+        for key, item in value.items():
+            node.content += Node(Kind.SCALAR, str(key), tag=STR), made_of(item)
+        return node
+    if isinstance(value, list):
+        return Node(Kind.SEQUENCE, tag="!!seq", content=[made_of(item) for item in value])
+    if text is None:
+        text = "null" if value is None else scalar_text(value)
+    style = ""
+    if isinstance(value, Quoted):
+        style = ">" if isinstance(value, Folded) else "|" if "\n" in value else '"'
+    return Node(Kind.SCALAR, text, style, _tag_of(value), isinstance(value, Binary))

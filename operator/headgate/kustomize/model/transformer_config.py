@@ -1,0 +1,225 @@
+"""The transformer configuration of a build: field specifications for each transformer, and their merging.
+
+A kustomization's configuration is the default one, extended by its ``configurations`` and ``crds`` and by those of
+the bases it includes. Almost every build uses the default alone, so merging it with itself costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+from headgate.caching import LONGEST
+from headgate.documents.errors import within
+from headgate.documents.yaml import Dialect, load_documents
+from headgate.kustomize.errors import KustomizationError
+from headgate.kustomize.giturl import is_http
+from headgate.kustomize.model import defaults
+from headgate.kustomize.model.decode import Decoder, Record, list_of, text
+from headgate.kustomize.model.kustomization_file import field_specs
+from headgate.kustomize.paths.fieldspec import FieldSpec, Plans, merge_specs, sort_specs
+from headgate.kustomize.reading.loader import Loader
+from headgate.kustomize.reading.objects import CACHE
+from headgate.kustomize.resources.ids import Gvk
+
+Specs = tuple[FieldSpec, ...]
+References = tuple[tuple[Gvk, Specs], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class TransformerConfig:
+    """Field specifications by transformer; ``name_reference`` maps what is referred to to the referring fields."""
+
+    name_prefix: Specs = ()
+    name_suffix: Specs = ()
+    namespace: Specs = ()
+    common_labels: Specs = ()
+    labels: Specs = ()
+    template_labels: Specs = ()
+    volume_claim_template_labels: Specs = ()
+    common_annotations: Specs = ()
+    name_reference: References = ()
+    var_reference: Specs = ()
+    images: Specs = ()
+    replicas: Specs = ()
+
+    def merged(self, other: TransformerConfig) -> TransformerConfig:
+        """Return this configuration extended by another; raises KustomizationError when they contradict."""
+        if other is self or other is EMPTY:
+            return self
+        if self is EMPTY and other is default_config():
+            return other
+        # The same two meet again and again when many bases bring the same configuration.
+        key = (id(self), id(other))
+        known = _merged.get(key)
+        if known is not None and known[0] is self and known[1] is other:
+            return known[2]
+        result = self._merge(other)
+        if result.size <= _MAX_KEPT_SIZE:
+            if len(_merged) >= _MAX_MERGED:
+                _merged.clear()
+            _merged[key] = (self, other, result)
+        return result
+
+    def _merge(self, other: TransformerConfig) -> TransformerConfig:
+        # Merging into nothing is no formality: of the sorted specifications later ones may be dropped as covered.
+        specs = {
+            name: sort_specs(merge_specs(getattr(self, name), getattr(other, name))) for name in _SPEC_FIELDS
+        }
+        references = _merge_references(self.name_reference, other.name_reference)
+        if references == self.name_reference and all(specs[name] == getattr(self, name) for name in specs):
+            return self
+        return TransformerConfig(**specs, name_reference=references)
+
+    @property
+    def size(self) -> int:
+        """How many field specifications there are; long ones count for several."""
+        own = sum(_weight(getattr(self, name)) for name in _SPEC_FIELDS)
+        return own + sum(_weight(specs) + sum(map(len, gvk)) // LONGEST for gvk, specs in self.name_reference)
+
+    @cached_property
+    def namespace_plans(self) -> Plans:
+        """Plans of the ``namespace`` specifications."""
+        return Plans(self.namespace)
+
+    @cached_property
+    def common_label_plans(self) -> Plans:
+        """Plans of the ``commonLabels`` specifications."""
+        return Plans(self.common_labels)
+
+    @cached_property
+    def common_annotation_plans(self) -> Plans:
+        """Plans of the ``commonAnnotations`` specifications."""
+        return Plans(self.common_annotations)
+
+    @cached_property
+    def image_plans(self) -> Plans:
+        """Plans of the ``images`` specifications."""
+        return Plans(self.images)
+
+    @cached_property
+    def var_plans(self) -> Plans:
+        """Plans of the ``varReference`` specifications."""
+        return Plans(self.var_reference)
+
+
+_SPEC_FIELDS = (
+    "name_prefix",
+    "name_suffix",
+    "namespace",
+    "common_labels",
+    "labels",
+    "template_labels",
+    "volume_claim_template_labels",
+    "common_annotations",
+    "var_reference",
+    "images",
+    "replicas",
+)
+
+EMPTY = TransformerConfig()
+
+_MAX_MERGED = 64
+_MAX_KEPT_SIZE = 2_000
+_merged: dict[tuple[int, int], tuple[TransformerConfig, TransformerConfig, TransformerConfig]] = {}
+
+
+def _weight(specs: Specs) -> int:
+    return sum(1 + (len(spec.path) + sum(map(len, spec.gvk))) // LONGEST for spec in specs)
+
+
+def _merge_references(first: References, second: References) -> References:
+    merged: dict[Gvk, Specs] = dict(first)
+    for gvk, specs in second:
+        merged[gvk] = merge_specs(merged[gvk], specs) if gvk in merged else specs
+    return tuple(sorted(merged.items(), key=lambda item: item[0].sort_key()))
+
+
+@lru_cache(maxsize=1)
+def default_config() -> TransformerConfig:
+    """Return the configuration of a build that configures nothing."""
+
+    def ready(specs: Iterable[FieldSpec]) -> Specs:
+        return sort_specs(merge_specs((), specs))
+
+    return TransformerConfig(
+        name_prefix=defaults.NAME_PREFIX,
+        name_suffix=defaults.NAME_SUFFIX,
+        namespace=ready(defaults.NAMESPACE),
+        common_labels=ready(defaults.COMMON_LABELS),
+        template_labels=ready(defaults.TEMPLATE_LABELS),
+        volume_claim_template_labels=ready(defaults.VOLUME_CLAIM_TEMPLATE_LABELS),
+        common_annotations=ready(defaults.COMMON_ANNOTATIONS),
+        name_reference=_merge_references((), defaults.NAME_REFERENCE),
+        var_reference=ready(defaults.VAR_REFERENCE),
+        images=ready(defaults.IMAGES),
+        replicas=ready(defaults.REPLICAS),
+    )
+
+
+_reference: Decoder[tuple[Gvk, Specs]] = Record(
+    lambda specs=(), **gvk: (Gvk(**gvk), specs),
+    {
+        "group": ("group", text),
+        "version": ("version", text),
+        "kind": ("kind", text),
+        "fieldSpecs": ("specs", field_specs),
+    },
+)
+_configuration: Decoder[TransformerConfig] = Record(
+    TransformerConfig,
+    {
+        "namePrefix": ("name_prefix", field_specs),
+        "nameSuffix": ("name_suffix", field_specs),
+        "namespace": ("namespace", field_specs),
+        "commonLabels": ("common_labels", field_specs),
+        "labels": ("labels", field_specs),
+        "templateLabels": ("template_labels", field_specs),
+        "volumeClaimTemplateLabels": ("volume_claim_template_labels", field_specs),
+        "commonAnnotations": ("common_annotations", field_specs),
+        "nameReference": ("name_reference", list_of(_reference)),
+        "varReference": ("var_reference", field_specs),
+        "images": ("images", field_specs),
+        "replicas": ("replicas", field_specs),
+    },
+)
+
+
+def config_from_files(loader: Loader, paths: tuple[str, ...]) -> TransformerConfig:
+    """Return the configuration that the files of ``configurations`` give; raises TreeError or KustomizationError."""
+    config = EMPTY
+    for index, path in enumerate(paths):
+        with within(f"configurations[{index}]"):
+            read = kept_by_content(loader, path, "configuration", _read)
+            try:
+                config = config.merged(read)
+            except KustomizationError as error:
+                raise error.at(file=loader.name_of(path)) from None
+    return config
+
+
+def _read(data: bytes, path: str) -> TransformerConfig:
+    documents = load_documents(data, file=path, dialect=Dialect.STRICT_CONFIG)
+    try:
+        return _configuration(documents[0].value if documents else {}, "", True)
+    except KustomizationError as error:
+        raise error.at(file=path) from None
+
+
+def kept_by_content(
+    loader: Loader, path: str, use: str, read: Callable[[bytes, str], TransformerConfig]
+) -> TransformerConfig:
+    """Return the configuration that ``read`` makes of a file, kept for files with the same content."""
+    name = loader.name_of(path)
+    if is_http(path):
+        return read(loader.load(path), name)
+    place = loader.locate(path)
+    content_id = loader.tree.content_id(place)
+    known: TransformerConfig | None = CACHE.get(use, content_id) if content_id else None
+    if known is None:
+        data = loader.read(place)
+        known = read(data, name)
+        if content_id:
+            CACHE.put(use, content_id, known, len(data))
+    return known

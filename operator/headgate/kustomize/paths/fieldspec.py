@@ -1,0 +1,195 @@
+"""Field specifications: which fields of which kinds a transformer touches, and the walk to them.
+
+A specification names a path such as ``spec/template/spec/containers[]/image``. A list on the way is entered without
+being named; ``[]`` only marks a segment that must be a list. ``create`` makes missing maps on the way. Syntax and
+merging rules: https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/ (configurations).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+from headgate.caching import cached_if_short
+from headgate.documents.budget import GLANCE, charge
+from headgate.documents.errors import BuildError
+from headgate.kustomize.errors import KustomizationError, ResourceError
+from headgate.kustomize.resources.ids import Gvk
+from headgate.kustomize.resources.resource import Obj
+
+Container = dict[str, Any] | list[Any]
+# Called with the container and the key under which the field was found.
+Setter = Callable[[Any, Any], None]
+
+
+class FieldSpec(NamedTuple):
+    """A field path, for the kinds that ``gvk`` selects."""
+
+    path: str
+    gvk: Gvk = Gvk()
+    create: bool = False
+
+
+class Step(NamedTuple):
+    """One segment of a path."""
+
+    name: str
+    is_list: bool
+
+
+@cached_if_short(8192)
+def steps(path: str) -> tuple[Step, ...]:
+    """Split a path at its slashes; ``\\/`` is a slash inside a name, a leading slash is ignored."""
+    return tuple(
+        Step(part[:-2], True) if part.endswith("[]") else Step(part, False) for part in split_path(path, "/")
+    )
+
+
+def split_path(path: str, delimiter: str) -> list[str]:
+    """Split at ``delimiter`` unless a backslash precedes it; one leading delimiter is dropped."""
+    parts = path.split(delimiter)
+    if len(parts) > 1 and parts[0] == "":
+        parts = parts[1:]
+    result = [parts[0]]
+    for part in parts[1:]:
+        if result[-1].endswith("\\"):
+            result[-1] = result[-1][:-1] + delimiter + part
+        else:
+            result.append(part)
+    return result
+
+
+def merge_specs(specs: Sequence[FieldSpec], more: Iterable[FieldSpec]) -> tuple[FieldSpec, ...]:
+    """Add specifications that are not covered yet; raises KustomizationError when ``create`` contradicts."""
+    result = list(specs)
+    # Only specifications of the same path can cover each other.
+    by_path: dict[str, list[FieldSpec]] = {}
+    for spec in result:
+        by_path.setdefault(spec.path, []).append(spec)
+    for spec in more:
+        known = next((item for item in by_path.get(spec.path, ()) if item.gvk.selected_by(spec.gvk)), None)
+        if known is None:
+            result.append(spec)
+            by_path.setdefault(spec.path, []).append(spec)
+        elif known.create != spec.create:
+            raise KustomizationError(
+                f"conflicting field specifications: {spec.path!r} is given both with and without create"
+            )
+    return tuple(result)
+
+
+def sort_specs(specs: Iterable[FieldSpec]) -> tuple[FieldSpec, ...]:
+    """Return the specifications in kustomize's order of kinds."""
+    return tuple(sorted(specs, key=lambda spec: spec.gvk.sort_key()))
+
+
+class Plan(NamedTuple):
+    """A specification made ready for one kind: the steps, and what to do where they end in nothing."""
+
+    path: str
+    steps: tuple[Step, ...]
+    create: bool
+
+
+class Plans:
+    """The field paths a list of specifications gives for each kind, compiled once for each kind."""
+
+    __slots__ = ("_plans", "specs")
+
+    def __init__(self, specs: Iterable[FieldSpec]) -> None:
+        self.specs = tuple(specs)
+        self._plans: dict[Gvk, tuple[Plan, ...]] = {}
+
+    def of(self, gvk: Gvk) -> tuple[Plan, ...]:
+        """Return the plans that apply to a kind, in the order of the specifications."""
+        plans = self._plans.get(gvk)
+        if plans is None:
+            plans = self._plans[gvk] = tuple(
+                plan_of(spec) for spec in self.specs if gvk.selected_by(spec.gvk)
+            )
+        return plans
+
+
+def plan_of(spec: FieldSpec) -> Plan:
+    """Compile one specification."""
+    return Plan(spec.path, steps(spec.path), spec.create)
+
+
+def visit(obj: Obj, plan: Plan, setter: Setter, create: Callable[[], Any] | None, label: object) -> None:
+    """Call ``setter(container, key)`` for each field the plan leads to.
+
+    ``create`` makes the value of a missing last field, where the plan allows creating; with None nothing is ever
+    created. Raises ResourceError, naming the object as ``label`` prints and the field, when a scalar is in the way.
+    """
+    try:
+        _visit_map(obj, plan.steps, 0, plan.create and create is not None, setter, create)
+    except BuildError as error:
+        raise error.at(object=str(label), field=plan.path) from None
+
+
+def _visit_map(
+    obj: Obj,
+    path: tuple[Step, ...],
+    index: int,
+    creating: bool,
+    setter: Setter,
+    create: Callable[[], Any] | None,
+) -> None:
+    last = len(path) - 1
+    while True:
+        name, is_list = path[index]
+        if name not in obj or obj[name] is None:
+            if not _prepare(obj, name, is_list, index == last, creating, create):
+                return
+        elif not name:
+            raise ResourceError("a field name is empty")
+        if index == last:
+            setter(obj, name)
+            return
+        child = obj[name]
+        index += 1
+        if type(child) is dict:
+            obj = child
+            continue
+        if type(child) is list:
+            _visit_list(child, path, index, creating, setter, create)
+        elif child is not None:
+            raise ResourceError("expected a map or a list on the way to this field, found a scalar")
+        return
+
+
+def _prepare(
+    obj: Obj, name: str, is_list: bool, is_last: bool, creating: bool, create: Callable[[], Any] | None
+) -> bool:
+    """Deal with a field that is missing or null; return whether the walk goes on."""
+    if not name:
+        raise ResourceError("a field name is empty")
+    if name == "*":
+        raise ResourceError("a path of field specifications takes no '*'; name each field")
+    if not creating or is_list:
+        if name not in obj:
+            return False
+        if is_list:
+            # The path promises a list, so kustomize turns a null into an empty one.
+            obj[name] = []
+        return is_last
+    obj[name] = create() if is_last and create is not None else {}
+    return True
+
+
+def _visit_list(
+    items: list[Any],
+    path: tuple[Step, ...],
+    index: int,
+    creating: bool,
+    setter: Setter,
+    create: Callable[[], Any] | None,
+) -> None:
+    charge(2 * GLANCE * len(items))
+    for item in items:
+        if type(item) is dict:
+            _visit_map(item, path, index, creating, setter, create)
+        elif type(item) is list:
+            _visit_list(item, path, index, creating, setter, create)
+        elif item is not None:
+            raise ResourceError("expected a map or a list on the way to this field, found a scalar")

@@ -1,0 +1,97 @@
+"""Many field paths at once: one walk over an object finds the fields of all of them.
+
+Name references are looked for at some fifteen paths of a Deployment, nearly all of which begin
+``spec/template/spec/containers``; a walk for each would spend most of its time on what they have in common.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from headgate.kustomize.errors import ResourceError
+from headgate.kustomize.paths.fieldspec import Plan
+
+__all__ = ["Arrival", "Routes", "can_share"]
+
+
+class Arrival(NamedTuple):
+    """A field that a path leads to: the number of the path, and the container and key of the field."""
+
+    number: int
+    container: Any
+    key: str
+
+
+@dataclass(slots=True)
+class _Fork:
+    """Where paths part: what lies behind each field name, and the numbers of the paths that end here."""
+
+    behind: dict[str, _Fork] = field(default_factory=dict)
+    ends: list[int] = field(default_factory=list)
+
+    def first(self) -> int:
+        return self.ends[0] if self.ends else min(fork.first() for fork in self.behind.values())
+
+
+def can_share(plan: Plan) -> bool:
+    """Tell whether a path is one of mere names: it promises no list, and nothing in it is empty or a wildcard."""
+    return all(step.name not in ("", "*") and not step.is_list for step in plan.steps)
+
+
+class Routes:
+    """Paths that were made ready to be walked together; they never create anything."""
+
+    __slots__ = ("_paths", "_start")
+
+    def __init__(self, plans: Iterable[tuple[int, Plan]]) -> None:
+        self._start = _Fork()
+        self._paths: dict[int, str] = {}
+        for number, plan in plans:
+            fork = self._start
+            for step in plan.steps:
+                fork = fork.behind.setdefault(step.name, _Fork())
+            fork.ends.append(number)
+            self._paths[number] = plan.path
+
+    def arrivals(self, obj: dict[str, Any]) -> list[Arrival]:
+        """Return the fields that are there and not null, in no order.
+
+        Raises ResourceError, with the path as ``field``, when a scalar is in the way.
+        """
+        found: list[Arrival] = []
+        self._walk(obj, self._start, found)
+        return found
+
+    def _walk(self, obj: dict[str, Any], fork: _Fork, found: list[Arrival]) -> None:
+        for name, following in fork.behind.items():
+            value = obj.get(name)
+            if value is None:
+                continue
+            for number in following.ends:
+                found.append(Arrival(number, obj, name))
+            if following.behind:
+                kind = type(value)
+                if kind is dict:
+                    self._walk(value, following, found)
+                elif kind is list:
+                    self._walk_list(value, following, found)
+                else:
+                    raise self._in_the_way(following)
+
+    def _walk_list(self, items: list[Any], fork: _Fork, found: list[Arrival]) -> None:
+        for item in items:
+            kind = type(item)
+            if kind is dict:
+                self._walk(item, fork, found)
+            elif kind is list:
+                self._walk_list(item, fork, found)
+            elif item is not None:
+                raise self._in_the_way(fork)
+
+    def _in_the_way(self, fork: _Fork) -> ResourceError:
+        number = min(following.first() for following in fork.behind.values())
+        return ResourceError(
+            "expected a map or a list on the way to this field, found a scalar", field=self._paths[number]
+        )

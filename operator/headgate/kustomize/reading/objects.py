@@ -1,0 +1,198 @@
+"""From the text of a file to the objects in it, with a cache that builds share.
+
+A file may hold several documents; lists of objects (``kind: List`` and the like) are taken apart. Every object needs
+a kind and, unless it is itself such a list, a name.
+
+Parsing is most of the work of a build, so what a content gives is remembered by the content's id. Builds copy what
+they are given from there: a copy costs a hundredth of parsing.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from headgate.documents.copying import converted
+from headgate.documents.errors import BuildError, raise_all
+from headgate.documents.yaml import Dialect, load_documents
+from headgate.documents.yaml.numbers import go_json
+from headgate.documents.yaml.scalars import Quoted, resolve_v3, scalar_text
+from headgate.kustomize.errors import ResourceError
+from headgate.kustomize.resources.resource import Obj, label_of, metadata_of
+
+Path = tuple[str | int, ...]
+
+
+class SpelledWord(NamedTuple):
+    """A null that is not written ``null``, or a boolean that is not written ``true`` or ``false``.
+
+    Where it is, its text (of words often none), and whether that is within braces.
+    """
+
+    path: Path
+    text: str
+    in_braces: bool
+
+
+class Placed(NamedTuple):
+    """An object and the line its document starts at."""
+
+    obj: Obj
+    line: int
+    words: tuple[SpelledWord, ...] = ()
+    in_braces: bool = False
+
+
+_UNWRAPPED = ("List", "ResourceList")
+
+
+class ContentCache:
+    """Values by content id, the least recently used dropped when they exceed ``max_bytes`` together.
+
+    The size of a value is taken to be ``_BYTES_PER_BYTE`` times that of the text it was made from.
+    """
+
+    _BYTES_PER_BYTE = 8
+
+    def __init__(self, max_bytes: int) -> None:
+        self.max_bytes = max_bytes
+        self._entries: OrderedDict[tuple[str, str], tuple[Any, int]] = OrderedDict()
+        self._size = 0
+        self._lock = threading.Lock()
+
+    def get(self, use: str, content_id: str) -> Any:
+        """Return the value kept for a use of a content, None when there is none; it must not be changed."""
+        entry = self._entries.get((use, content_id))
+        if entry is None:
+            return None
+        with self._lock:
+            if (use, content_id) in self._entries:
+                self._entries.move_to_end((use, content_id))
+        return entry[0]
+
+    def put(self, use: str, content_id: str, value: Any, text_size: int) -> None:
+        """Keep a value made from ``text_size`` bytes; from now on it must not be changed."""
+        key, size = (use, content_id), 256 + text_size * self._BYTES_PER_BYTE
+        if size > self.max_bytes // 4:
+            return
+        with self._lock:
+            old = self._entries.pop(key, None)
+            self._size += size - (old[1] if old is not None else 0)
+            self._entries[key] = (value, size)
+            while self._size > self.max_bytes:
+                _, (_, dropped) = self._entries.popitem(last=False)
+                self._size -= dropped
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._entries.clear()
+            self._size = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @property
+    def size(self) -> int:
+        """Bytes that all values are taken to use."""
+        return self._size
+
+
+CACHE = ContentCache(128 * 1024 * 1024)
+
+
+def objects_in(data: bytes, *, file: str, dialect: Dialect = Dialect.RESOURCE) -> list[Placed]:
+    """Return the objects in a file; raises YamlError or ResourceError."""
+    loaded = load_documents(data, file=file, dialect=dialect)
+    words = {(id(box), key): (text, flow) for document in loaded for box, key, text, flow in document.words}
+    documents = [(document.value, document.line) for document in loaded]
+    if len(documents) == 1:
+        documents = _unwrap(*documents[0])
+    in_braces = {id(document.value) for document in loaded if document.in_braces}
+    if len(loaded) == 1 and in_braces:
+        in_braces = {id(value) for value, _ in documents}
+    queue = _checked(documents, file)
+    result: list[Placed] = []
+    index = 0
+    while index < len(queue):
+        obj, line = queue[index][:2]
+        index += 1
+        kind = scalar_text(obj["kind"])
+        if not kind.endswith("List") or "items" not in obj:
+            found = tuple(_words(obj, words, ())) if words else ()
+            result.append(Placed(obj, line, found, id(obj) in in_braces))
+            continue
+        items = obj["items"]
+        if items is None:
+            continue
+        if not isinstance(items, list):
+            raise ResourceError("must be a list", file=file, line=line, object=kind, field="items")
+        # Items join behind everything else in the file, which is the order kustomize gives them.
+        for item in (converted(item, _through_json) for item in items):
+            queue.extend(_checked(_unwrap(item, line), file))
+    return result
+
+
+def _unwrap(value: Any, line: int) -> list[tuple[Any, int]]:
+    """Take a generic list apart, which kustomize does whatever its apiVersion is."""
+    if isinstance(value, dict) and value.get("kind") in _UNWRAPPED:
+        items = value.get("items")
+        if isinstance(items, list):
+            return [(item, line) for item in items]
+        if items is None and ("items" in value or "functionConfig" in value):
+            return []
+    return [(value, line)]
+
+
+def _through_json(value: Any) -> Any:
+    """A scalar after the trip through JSON on which kustomize sends the items of such lists."""
+    if type(value) is bool or value is None:
+        return value
+    if isinstance(value, str):
+        return Quoted(value)
+    return resolve_v3(go_json(value)) if isinstance(value, float) else int(value)
+
+
+def _checked(documents: list[tuple[Any, int]], file: str) -> list[Placed]:
+    result = []
+    errors: list[BuildError] = []
+    for value, line in documents:
+        if value is None or value == {} or value == []:
+            continue
+        if not isinstance(value, dict):
+            errors.append(ResourceError("the document is no Kubernetes object", file=file, line=line))
+            continue
+        kind = value.get("kind")
+        if kind is None or not scalar_text(kind):
+            errors.append(
+                ResourceError("the object has no kind", file=file, line=line, object=_name_only(value))
+            )
+        elif not scalar_text(kind).endswith("List") and not scalar_text(metadata_of(value).get("name", "")):
+            message = "the object has no metadata.name"
+            if metadata_of(value).get("generateName"):
+                message += "; metadata.generateName does not do, as only a named object can be kept in place"
+            errors.append(ResourceError(message, file=file, line=line, object=label_of(value)))
+        else:
+            result.append(Placed(value, line))
+    raise_all(errors)
+    return result
+
+
+def _words(value: Any, words: dict[tuple[int, str], tuple[str, bool]], path: Path) -> Iterator[SpelledWord]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if item is None or item is True or item is False:
+                if (id(value), key) in words:
+                    yield SpelledWord((*path, key), *words[id(value), key])
+            elif isinstance(item, (dict, list)):
+                yield from _words(item, words, (*path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            if isinstance(item, (dict, list)):
+                yield from _words(item, words, (*path, index))
+
+
+def _name_only(obj: Obj) -> str | None:
+    return scalar_text(metadata_of(obj).get("name", "")) or None

@@ -1,0 +1,158 @@
+"""Reading patches: from files or inline, and telling strategic merge patches from JSON patches."""
+
+from __future__ import annotations
+
+import codecs
+
+from headgate.documents.budget import GLANCE, NODE, charge
+from headgate.documents.errors import BuildError, LimitExceeded, TreeError, within
+from headgate.documents.yaml import Dialect
+from headgate.kustomize.context import Context
+from headgate.kustomize.errors import KustomizationError, PatchError
+from headgate.kustomize.merge.jsonpatch import JsonPatch, parse_json_patch
+from headgate.kustomize.model.kustomization_file import Patch, PatchOptions, Selector
+from headgate.kustomize.reading.loader import Loader
+from headgate.kustomize.reading.objects import Placed
+from headgate.kustomize.resources.resource import ANNOTATIONS, Resource, has_bookkeeping, metadata_of
+from headgate.kustomize.transform.patches import LoadedPatch
+
+
+def load_patch(entry: Patch, loader: Loader, context: Context, file: str) -> LoadedPatch:
+    """Make an entry of ``patches`` ready; raises PatchError, KustomizationError or TreeError.
+
+    ``file`` is where the entry stands, and so where an inline patch comes from; fields in errors are the entry's. An
+    entry without content, such as a file of comments, is a patch that does nothing.
+    """
+    inline = entry.patch.strip()
+    if not inline and not entry.path:
+        raise KustomizationError("a patch needs a path or a patch")
+    if inline and entry.path:
+        raise KustomizationError("a patch takes either a path or a patch")
+    options = entry.options or PatchOptions()
+    try:
+        source = file if inline else loader.name_of(entry.path)
+        data = inline.encode() if inline else b""
+        try:
+            objects = (
+                context.parse_objects(data, file=source, dialect=Dialect.PATCH)
+                if inline
+                else context.read_objects(loader, entry.path, Dialect.PATCH)
+            )
+        except (TreeError, LimitExceeded):
+            raise
+        except BuildError as error:
+            json = _json_or_none(data if inline else loader.load(entry.path), source)
+            if json is None:
+                raise PatchError(
+                    f"is neither a strategic merge patch nor a JSON patch: {error.message}",
+                    file=error.file or source,
+                    line=error.line,
+                ) from None
+            return LoadedPatch((), json, source, entry.target, options)
+    except BuildError as error:
+        raise _placed(error, "patch" if inline else "", _lines_before(entry.patch)) from None
+    merges = tuple(_as_patch(obj, context, options) for obj in objects)
+    return LoadedPatch(merges, None, source, entry.target, options)
+
+
+def _placed(error: BuildError, field: str, skipped: int = 0) -> BuildError:
+    """Tell the field of an entry that a fault of its patch is in: ``field`` when it is inline, or the path."""
+    if isinstance(error, TreeError):
+        return error.inside("path")
+    return error.of_text("patch", skipped=skipped).inside(field) if field else error
+
+
+def _lines_before(text: str) -> int:
+    """How many lines of a patch are left out as blank."""
+    return text[: len(text) - len(text.lstrip())].count("\n")
+
+
+def _json_or_none(data: bytes, source: str) -> JsonPatch | None:
+    stripped = data.removeprefix(codecs.BOM_UTF8).lstrip()
+    if stripped[:1] not in (b"[", b"-", b"#"):
+        return None
+    return parse_json_patch(data, file=source)
+
+
+def _as_patch(placed: Placed, context: Context, options: PatchOptions) -> Resource:
+    patch = Resource(placed.obj, context.cluster_scoped)
+    patch.words = {word.path: word.text for word in placed.words}
+    annotations = patch.annotations
+    charge(2 * NODE + 2 * GLANCE * len(annotations))
+    if has_bookkeeping(annotations):
+        patch.adopt_bookkeeping(annotations)
+    patch.allow_name_change = options.allow_name_change or patch.allow_name_change
+    patch.allow_kind_change = options.allow_kind_change or patch.allow_kind_change
+    if options.allow_name_change or options.allow_kind_change:
+        # kustomize notes them in the patch's annotations, and so writes all of these anew, as text.
+        patch.obj = {**patch.obj, "metadata": dict(metadata_of(patch.obj))}
+        patch.write_texts("annotations", annotations)
+        patch.words = {path: word for path, word in patch.words.items() if path[:2] != ANNOTATIONS}
+    return patch
+
+
+def load_merges(
+    entries: tuple[str, ...], field: str, loader: Loader, context: Context, file: str, inline: str = ""
+) -> list[tuple[Resource, str, str]]:
+    """Make ``patchesStrategicMerge`` ready; raises PatchError or TreeError.
+
+    The entries of ``field`` are paths or patches themselves; ``inline`` are more patches, for plugins only. Each patch
+    comes with the file it is from, ``file`` if it is an inline one, and with the field that names or holds it.
+    """
+    merges: list[tuple[Resource, str, str]] = []
+
+    def add(objects: list[Placed], source: str, where: str) -> None:
+        merges.extend((_as_patch(item, context, PatchOptions()), source, where) for item in objects)
+
+    for index, entry in enumerate(entries):
+        where = f"{field}[{index}]"
+        with within(where):
+            objects = _inline_objects(entry, loader, context, file)
+            if objects is None:
+                add(context.read_objects(loader, entry, Dialect.PATCH), loader.name_of(entry), where)
+            else:
+                add(objects, file, where)
+    if inline:
+        try:
+            add(context.parse_objects(inline.encode(), file=file, dialect=Dialect.PATCH), file, "patches")
+        except BuildError as error:
+            raise error.of_text("text").inside("patches") from None
+    if not merges:
+        raise PatchError("the strategic merge patches are all empty", field=field)
+    return merges
+
+
+def _inline_objects(entry: str, loader: Loader, context: Context, file: str) -> list[Placed] | None:
+    """Return the objects in an entry that is a patch, None when it is a path."""
+    if "\n" not in entry and not entry.lstrip().startswith("{"):
+        return None
+    try:
+        return context.parse_objects(entry.encode(), file=file, dialect=Dialect.PATCH)
+    except LimitExceeded:
+        raise
+    except BuildError as error:
+        # As in kustomize it is a path then; but what is no file either, was meant as a patch.
+        if loader.exists(entry):
+            return None
+        raise error.of_text("patch") from None
+
+
+def load_json(
+    path: str, text: str, target: Selector | None, loader: Loader, file: str, field: str = "patch"
+) -> tuple[JsonPatch, Selector, str]:
+    """Make an entry of ``patchesJson6902`` ready; raises PatchError, KustomizationError or TreeError.
+
+    ``field`` is the one that holds an inline patch, otherwise this is as for :func:`load_patch`.
+    """
+    if target is None or not target.name:
+        raise KustomizationError("a JSON patch needs a target with a name", field="target")
+    if not path and not text:
+        raise KustomizationError(f"a JSON patch needs a path or a {field}")
+    if path and text:
+        raise KustomizationError(f"a JSON patch takes either a path or a {field}")
+    try:
+        source = loader.name_of(path) if path else file
+        data = loader.load(path) if path else text.encode()
+        return parse_json_patch(data, file=source), target, source
+    except BuildError as error:
+        raise _placed(error, "" if path else field) from None

@@ -1,0 +1,1 @@
+"""Objects on their way through a build: their identities, their history, and the collection they are in."""

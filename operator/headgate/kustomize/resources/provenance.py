@@ -1,0 +1,95 @@
+"""Where objects come from and what changed them, for ``buildMetadata``.
+
+With ``originAnnotations`` every object says which file, and in which repository, it was read from, or which generator
+made it; with ``transformerAnnotations`` also which transformers had it in hands.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from headgate.documents.yaml import dump
+from headgate.kustomize.giturl import parse_git_url
+from headgate.kustomize.resources.resource import Resource
+
+ORIGIN_ANNOTATIONS = "originAnnotations"
+TRANSFORMER_ANNOTATIONS = "transformerAnnotations"
+MANAGED_BY_LABEL = "managedByLabel"
+
+
+class Author(NamedTuple):
+    """The generator or transformer that made or changed an object; "builtin" ones have no name."""
+
+    api_version: str
+    kind: str
+    name: str = ""
+    namespace: str = ""
+
+
+class Origin(NamedTuple):
+    """A file, or the generator or transformer configured in one; paths are relative to the build's directory."""
+
+    path: str = ""
+    repo: str = ""
+    ref: str = ""
+    configured_in: str = ""
+    configured_by: Author | None = None
+
+    def append(self, path: str) -> Origin:
+        """Return the origin of what ``path`` names from here: a file, a directory or a remote base."""
+        url = parse_git_url(path)
+        if url is not None:
+            return Origin(posixpath.normpath(url.path) if url.path else ".", url.repository, url.ref)
+        return self._replace(path=posixpath.normpath(posixpath.join(self.path, path)))
+
+    def by(self, author: Author, file: str) -> Origin:
+        """Return the origin of what a generator or transformer configured in ``file`` made."""
+        return Origin("", self.repo, self.ref, posixpath.normpath(posixpath.join(self.path, file)), author)
+
+    def by_custom(self, config: Resource) -> Origin:
+        """Return the origin of what a plugin whose configuration is an object with this origin made."""
+        gvk = config.gvk
+        author = Author(gvk.api_version, gvk.kind, config.name, config.namespace)
+        return Origin("", self.repo, self.ref, self.path, author)
+
+    def text(self) -> str:
+        """Return the annotation's value."""
+        lines = [
+            f"{name}: {_scalar(value)}"
+            for name, value in (
+                ("path", self.path),
+                ("repo", self.repo),
+                ("ref", self.ref),
+                ("configuredIn", self.configured_in),
+            )
+            if value
+        ]
+        if self.configured_by is not None:
+            author = self.configured_by
+            lines.append("configuredBy:")
+            lines.extend(
+                f"  {name}: {_scalar(value)}"
+                for name, value in (
+                    ("apiVersion", author.api_version),
+                    ("kind", author.kind),
+                    ("name", author.name),
+                    ("namespace", author.namespace),
+                )
+                if value
+            )
+        return "".join(f"{line}\n" for line in lines) or "{}\n"
+
+
+def transformations_text(transformations: Iterable[Origin]) -> str:
+    """Return the value of the annotation that lists transformers."""
+    text = ""
+    for origin in transformations:
+        first, *rest = origin.text().splitlines()
+        text += f"- {first}\n" + "".join(f"  {line}\n" for line in rest)
+    return text
+
+
+def _scalar(text: str) -> str:
+    return dump(text).rstrip("\n")

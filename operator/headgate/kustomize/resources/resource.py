@@ -1,0 +1,444 @@
+"""One object on its way through a build, with the history that name references and generators need.
+
+kustomize keeps this history in annotations of the object itself; here it is fields beside the plain object, so that
+nothing has to be parsed or stripped. :mod:`.transform.patches` writes the annotations for the rare operations that
+can see them.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Mapping
+from types import NoneType
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
+
+from headgate.documents.budget import NODE, charge
+from headgate.documents.yaml.scalars import created_texts, scalar_text
+from headgate.kustomize.errors import ResourceError
+from headgate.kustomize.resources.ids import DEFAULT_NAMESPACE, Gvk, ResId, effective_namespace, parse_gvk
+
+if TYPE_CHECKING:
+    from headgate.kustomize.resources.provenance import Origin
+    from headgate.kustomize.resources.sharing import SharedValue
+
+Obj = dict[str, Any]
+
+_DOMAIN = "internal.config.kubernetes.io/"
+PREVIOUS_KINDS = _DOMAIN + "previousKinds"
+PREVIOUS_NAMES = _DOMAIN + "previousNames"
+PREVIOUS_NAMESPACES = _DOMAIN + "previousNamespaces"
+PREFIXES = _DOMAIN + "prefixes"
+SUFFIXES = _DOMAIN + "suffixes"
+GENERATOR_BEHAVIOR = _DOMAIN + "generatorBehavior"
+NEEDS_HASH = _DOMAIN + "needsHashSuffix"
+ALLOW_NAME_CHANGE = _DOMAIN + "allowNameChange"
+ALLOW_KIND_CHANGE = _DOMAIN + "allowKindChange"
+HELM_GENERATED = _DOMAIN + "helm-generated"
+ORIGIN = "config.kubernetes.io/origin"
+TRANSFORMATIONS = "alpha.config.kubernetes.io/transformations"
+
+# Annotations that are bookkeeping of kustomize or of its function framework and never reach the output.
+BUILD_ANNOTATIONS = frozenset(
+    {
+        PREVIOUS_KINDS,
+        PREVIOUS_NAMES,
+        PREVIOUS_NAMESPACES,
+        PREFIXES,
+        SUFFIXES,
+        GENERATOR_BEHAVIOR,
+        NEEDS_HASH,
+        ALLOW_NAME_CHANGE,
+        ALLOW_KIND_CHANGE,
+        HELM_GENERATED,
+        _DOMAIN + "refBy",
+        _DOMAIN + "path",
+        _DOMAIN + "index",
+        _DOMAIN + "seqindent",
+        _DOMAIN + "id",
+        _DOMAIN + "annotations-migration-resource-id",
+        "config.kubernetes.io/path",
+        "config.kubernetes.io/index",
+        "config.k8s.io/id",
+    }
+)
+
+NOTED_ANNOTATIONS = BUILD_ANNOTATIONS | {ORIGIN, TRANSFORMATIONS}
+"""These and what is told of origins: none of them is the object's own."""
+
+ANNOTATIONS = ("metadata", "annotations")
+"""Where objects have them."""
+_FEW_NAMES = 16
+
+
+class Place(TypedDict):
+    """The arguments of errors that say where an object is."""
+
+    file: str | None
+    line: int | None
+    object: str
+
+
+ScopeOf = Callable[[Gvk], bool]
+
+
+class Previous(NamedTuple):
+    """An identity an object had earlier in the build; group and version are always the current ones.
+
+    ``times`` tells how often in a row it was noted: most of what notes an identity leaves it as it is.
+    """
+
+    namespace: str
+    name: str
+    kind: str
+    times: int = 1
+
+
+def metadata_of(obj: Obj) -> Obj:
+    """Return the metadata map, or an empty one that is not part of the object."""
+    metadata = obj.get("metadata")
+    return metadata if isinstance(metadata, dict) else {}
+
+
+_NO_WORDS: Mapping[tuple[str | int, ...], str] = {}
+
+
+def written_text(value: Any, words: Mapping[tuple[str | int, ...], str], path: tuple[str | int, ...]) -> str:
+    """Return the text a scalar is written with, nulls and booleans included.
+
+    ``words`` tells, by the path from the object's root, that of nulls that are not written ``null`` and of
+    booleans that are not written ``true`` or ``false``.
+    """
+    if value is None or value is True or value is False:
+        word = words.get(path)
+        return word if word is not None else "null" if value is None else scalar_text(value)
+    return scalar_text(value)
+
+
+def string_map(
+    value: Any,
+    words: Mapping[tuple[str | int, ...], str] = _NO_WORDS,
+    path: tuple[str | int, ...] = (),
+) -> dict[str, str]:
+    """Return a map of labels, annotations or data with every value as text; anything else gives an empty map.
+
+    The text of a null or boolean is the one it was written with: kustomize makes of ``note: null`` the text "null".
+    """
+    if not isinstance(value, dict):
+        return {}
+    texts = {}
+    for key, item in value.items():
+        texts[key] = item if type(item) is str else written_text(item, words, (*path, key))
+    return texts
+
+
+class Resource:
+    """An object and its history; ``obj`` is owned by the resource and changed in place."""
+
+    __slots__ = (
+        "allow_kind_change",
+        "allow_name_change",
+        "behavior",
+        "blanks",
+        "cluster_scoped",
+        "helm_generated",
+        "in_braces",
+        "needs_hash",
+        "obj",
+        "origin",
+        "place",
+        "position",
+        "prefixes",
+        "previous",
+        "shared",
+        "suffixes",
+        "transformations",
+        "variables",
+        "words",
+    )
+
+    def __init__(self, obj: Obj, cluster_scoped: ScopeOf) -> None:
+        self.obj = obj
+        self.cluster_scoped = cluster_scoped
+        self.previous: tuple[Previous, ...] = ()
+        self.prefixes: tuple[str, ...] = ()
+        self.suffixes: tuple[str, ...] = ()
+        self.behavior = ""
+        self.needs_hash = False
+        # The file and, behind a colon, the line.
+        self.place: str | None = None
+        # Where it is in the collection that holds it.
+        self.position = -1
+        # Where the file has nothing at all for a value: strategic merge patches take such fields away.
+        self.blanks: list[tuple[Any, str | int]] = []
+        # The texts of nulls that are not written "null" and of booleans that are not written "true" or "false", by
+        # their path in the object.
+        self.words: Mapping[tuple[str | int, ...], str] = _NO_WORDS
+        # Written as {...} in the file: everything in it is printed on one line, and folded text loses nothing.
+        self.in_braces = False
+        self.shared: list[SharedValue] = []
+        self.allow_name_change = False
+        self.allow_kind_change = False
+        self.helm_generated = False
+        self.variables: tuple[str, ...] = ()
+        self.origin: Origin | None = None
+        self.transformations: tuple[Origin, ...] = ()
+
+    def copy_history(self, other: Resource) -> None:
+        """Take over everything but the object from another resource."""
+        self.previous = other.previous
+        self.prefixes = other.prefixes
+        self.suffixes = other.suffixes
+        self.behavior = other.behavior
+        self.needs_hash = other.needs_hash
+        self.allow_name_change = other.allow_name_change
+        self.allow_kind_change = other.allow_kind_change
+        self.helm_generated = other.helm_generated
+        self.variables = other.variables
+        self.origin = other.origin
+        self.transformations = other.transformations
+
+    # Identity
+
+    @property
+    def gvk(self) -> Gvk:
+        """Group, version and kind the object has now."""
+        obj = self.obj
+        api_version, kind = obj.get("apiVersion", ""), obj.get("kind", "")
+        if type(api_version) is not str:
+            api_version = scalar_text(api_version) if api_version is not None else ""
+        if type(kind) is not str:
+            kind = scalar_text(kind) if kind is not None else ""
+        return parse_gvk(api_version, kind)
+
+    @property
+    def kind(self) -> str:
+        """Kind the object has now."""
+        kind = self.obj.get("kind", "")
+        return kind if type(kind) is str else scalar_text(kind)
+
+    @property
+    def name(self) -> str:
+        """``metadata.name`` as text, "" when absent."""
+        name = metadata_of(self.obj).get("name")
+        return name if type(name) is str else "" if name is None else scalar_text(name)
+
+    @property
+    def namespace(self) -> str:
+        """``metadata.namespace`` as text, "" when absent."""
+        namespace = metadata_of(self.obj).get("namespace")
+        return namespace if type(namespace) is str else "" if namespace is None else scalar_text(namespace)
+
+    def id(self) -> ResId:
+        """Return the identity the object has now."""
+        obj = self.obj
+        api_version, kind, metadata = obj.get("apiVersion"), obj.get("kind"), obj.get("metadata")
+        if type(api_version) is str and type(kind) is str and type(metadata) is dict:
+            gvk = parse_gvk(api_version, kind)
+            name, namespace = metadata.get("name"), metadata.get("namespace", "")
+            if type(name) is str and type(namespace) is str:
+                return ResId(gvk, name, effective_namespace(namespace, self.cluster_scoped(gvk)))
+        # Not all of these as plain text.
+        gvk = self.gvk
+        return ResId(gvk, self.name, effective_namespace(self.namespace, self.cluster_scoped(gvk)))
+
+    def previous_ids(self) -> list[ResId]:
+        """Return the identities it had before, oldest first."""
+        if not self.previous:
+            return []
+        group, version, _ = self.gvk
+        return [
+            ResId(Gvk(group, version, kind), name, namespace or DEFAULT_NAMESPACE)
+            for namespace, name, kind, _ in self.previous
+        ]
+
+    def original_id(self) -> ResId:
+        """Return the identity it had when it entered the build."""
+        if not self.previous:
+            return self.id()
+        group, version, _ = self.gvk
+        namespace, name, kind, _ = self.previous[0]
+        return ResId(Gvk(group, version, kind), name, namespace or DEFAULT_NAMESPACE)
+
+    @property
+    def original_gvk(self) -> Gvk:
+        """Group, version and kind it had when it entered the build."""
+        if not self.previous:
+            return self.gvk
+        group, version, _ = self.gvk
+        return Gvk(group, version, self.previous[0].kind)
+
+    def remember_id(self) -> None:
+        """Note the present identity before it changes; raises ResourceError when a patch has taken it away."""
+        gvk, name = self.gvk, self.name
+        if not name or not gvk.kind:
+            raise ResourceError("has lost its name or kind to a patch", object=str(self))
+        self.mend_annotations()
+        namespace = effective_namespace(self.namespace, self.cluster_scoped(gvk))
+        # The indexes of earlier identities are mended by all of them, which shows when there are many.
+        charge(NODE + NODE * max(0, len(self.previous) - _FEW_NAMES))
+        self.previous = _noted(self.previous, namespace, name, gvk.kind)
+
+    def mend_annotations(self) -> None:
+        """Give up what has been written over the annotations, and with them over what kustomize noted there."""
+        metadata = metadata_of(self.obj)
+        if isinstance(metadata.get("annotations"), (dict, NoneType)):
+            return
+        del metadata["annotations"]
+        self.reread_notes()
+
+    def reread_notes(self) -> None:
+        """Forget what kustomize noted in the annotations but for what they hold now, when all were overwritten."""
+        self.adopt_bookkeeping(self.annotations)
+        self.origin, self.transformations = None, ()
+
+    def __str__(self) -> str:
+        return label_of(self.obj)
+
+    def placed(self) -> Place:
+        """Return where errors about the object say that it is."""
+        file, _, line = (self.place or "").rpartition(":")
+        known = line.isdigit()
+        return {
+            "file": (file if known else self.place) or None,
+            "line": int(line) if known else None,
+            "object": str(self),
+        }
+
+    # Metadata
+
+    @property
+    def metadata(self) -> Obj:
+        """The metadata map of the object, created if it has none."""
+        metadata = self.obj.get("metadata")
+        if not isinstance(metadata, dict):
+            metadata = self.obj["metadata"] = {}
+        return metadata
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """A copy of the labels, as text."""
+        return self.texts("metadata", "labels")
+
+    @property
+    def annotations(self) -> dict[str, str]:
+        """A copy of the annotations, as text; without bookkeeping."""
+        return self.texts("metadata", "annotations")
+
+    def texts(self, *path: str) -> dict[str, str]:
+        """A copy of the map at a path of one or two fields, every value as text."""
+        value = metadata_of(self.obj) if len(path) > 1 else self.obj
+        return string_map(value.get(path[-1]), self.words, path)
+
+    def write_texts(self, field: str, values: dict[str, str]) -> None:
+        """Write ``metadata.labels`` or ``metadata.annotations`` anew, as text; an empty map removes the field."""
+        self.set_map(field, created_texts(values))
+
+    def set_map(self, field: str, values: dict[str, Any]) -> None:
+        """Set ``metadata.labels`` or ``metadata.annotations``; an empty map removes the field."""
+        if values:
+            self.metadata[field] = values
+        else:
+            self.metadata.pop(field, None)
+
+    # Bookkeeping as annotations
+
+    def bookkeeping(self) -> dict[str, str]:
+        """Return the history in the form of the annotations kustomize would keep it in."""
+        notes: dict[str, str] = {}
+        if self.previous:
+            notes[PREVIOUS_NAMES] = ",".join(item.name for item in self.previous for _ in range(item.times))
+            notes[PREVIOUS_NAMESPACES] = ",".join(
+                item.namespace for item in self.previous for _ in range(item.times)
+            )
+            notes[PREVIOUS_KINDS] = ",".join(item.kind for item in self.previous for _ in range(item.times))
+        if self.prefixes:
+            notes[PREFIXES] = ",".join(self.prefixes)
+        if self.suffixes:
+            notes[SUFFIXES] = ",".join(self.suffixes)
+        if self.behavior:
+            notes[GENERATOR_BEHAVIOR] = self.behavior
+        for name, flag in (
+            (NEEDS_HASH, self.needs_hash),
+            (ALLOW_NAME_CHANGE, self.allow_name_change),
+            (ALLOW_KIND_CHANGE, self.allow_kind_change),
+        ):
+            if flag:
+                notes[name] = "enabled"
+        if self.helm_generated:
+            notes[HELM_GENERATED] = "true"
+        return notes
+
+    def is_plainly_noted(self) -> bool:
+        """Tell whether the history comes back unchanged from annotations, and these hold nothing more of it."""
+        annotations = metadata_of(self.obj).get("annotations")
+        if isinstance(annotations, dict):
+            if not NOTED_ANNOTATIONS.isdisjoint(annotations):
+                return False
+        elif annotations is not None:
+            return False
+        # There, all names are in one text with commas between them.
+        return not any(
+            "," in text for item in self.previous for text in (item.namespace, item.name, item.kind)
+        ) and not any("," in text for text in (*self.prefixes, *self.suffixes))
+
+    def has_notes(self) -> bool:
+        """Tell whether kustomize would by now keep notes in the annotations of the object."""
+        return self.origin is not None or bool(self.transformations or self.bookkeeping())
+
+    def notes_state(self) -> tuple[Any, ...]:
+        """Return something that changes whenever kustomize would take another note in the annotations."""
+        return (
+            sum([item.times for item in self.previous]),
+            len(self.prefixes),
+            len(self.suffixes),
+            self.variables,
+            self.origin is not None,
+            len(self.transformations),
+        )
+
+    def adopt_bookkeeping(self, annotations: dict[str, str]) -> None:
+        """Read the history from annotations, for input that carries such annotations itself."""
+
+        def parts(name: str) -> list[str]:
+            return annotations[name].split(",") if name in annotations else []
+
+        names = parts(PREVIOUS_NAMES)
+        namespaces, kinds = parts(PREVIOUS_NAMESPACES), parts(PREVIOUS_KINDS)
+        if len(names) == len(namespaces) == len(kinds):
+            triples = zip(namespaces, names, kinds, strict=True)
+            self.previous = tuple(
+                Previous(*triple, len(list(same))) for triple, same in itertools.groupby(triples)
+            )
+        self.prefixes = tuple(parts(PREFIXES))
+        self.suffixes = tuple(parts(SUFFIXES))
+        self.behavior = annotations.get(GENERATOR_BEHAVIOR, "")
+        self.needs_hash = annotations.get(NEEDS_HASH) == "enabled"
+        self.allow_name_change = annotations.get(ALLOW_NAME_CHANGE) == "enabled"
+        self.allow_kind_change = annotations.get(ALLOW_KIND_CHANGE) == "enabled"
+        self.helm_generated = annotations.get(HELM_GENERATED) == "true"
+
+
+def _noted(previous: tuple[Previous, ...], namespace: str, name: str, kind: str) -> tuple[Previous, ...]:
+    """Return a history with one identity more."""
+    if previous:
+        last = previous[-1]
+        if last.name == name and last.namespace == namespace and last.kind == kind:
+            return (*previous[:-1], Previous(namespace, name, kind, last.times + 1))
+    return (*previous, Previous(namespace, name, kind))
+
+
+def has_bookkeeping(annotations: Iterable[str]) -> bool:
+    """Tell whether any of these annotation names is bookkeeping of kustomize."""
+    return any(name in BUILD_ANNOTATIONS for name in annotations)
+
+
+def label_of(obj: Obj) -> str:
+    """Return how messages name an object: ``Kind.group/namespace/name``."""
+    metadata = metadata_of(obj)
+    group = scalar_text(obj.get("apiVersion", "")).rpartition("/")[0]
+    kind = scalar_text(obj.get("kind", ""))
+    parts = [f"{kind}.{group}" if group else kind]
+    if metadata.get("namespace"):
+        parts.append(scalar_text(metadata["namespace"]))
+    parts.append(scalar_text(metadata.get("name", "")))
+    return "/".join(parts)

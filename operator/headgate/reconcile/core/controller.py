@@ -1,0 +1,197 @@
+"""Workers: each takes a key from the queue, calls the reconciler with it, and schedules what comes next.
+
+A reconciler is an ``async`` function that works on the newest state of one object and returns when it has
+nothing to do *now*. It never sleeps until something happens: it says in its :class:`Outcome` when to be
+called again at the latest, and an event calls it earlier. That is why a few workers serve any number of
+objects, and why those that wait or fail never hold up the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from headgate.api import ObjectKey
+from headgate.reconcile.core.queue import Depth, Priority, Trigger, WorkQueue
+
+K = TypeVar("K", bound=Hashable)
+
+BACKOFF_BASE = 0.75
+"""Seconds before the first retry of an unexpected error (Flux: ``--min-retry-delay``)."""
+BACKOFF_MAX = 900.0
+"""Seconds between retries at the most (Flux: ``--max-retry-delay``)."""
+
+LEAST_PAUSE = 1.0
+"""Seconds at the least between two looks that an object's own intervals ask for."""
+
+INTERVAL = Trigger(Priority.ROUTINE, "interval", depth=Depth.VERIFY)
+WAKE = Trigger(Priority.ROUTINE, "timer")
+RETRY = Trigger(Priority.ROUTINE, "retry after an error", depth=Depth.APPLY)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a reconcile leaves behind."""
+
+    after: float | None = None
+    """Seconds until the object is looked at again, if nothing happens before; None: only on an event."""
+    trigger: Trigger = INTERVAL
+    """What the key is then woken with."""
+    keep_timer: bool = False
+    """Leave the timer that is set as it is (``after`` is then ignored)."""
+    failed: bool = False
+    """It failed: counted as an error, and the next time as a retry."""
+    gone: bool = False
+    """The object is no more, and nothing of it is to be remembered."""
+
+
+NOTHING_MORE = Outcome()
+GONE = Outcome(gone=True)
+
+
+class Observer(Protocol):
+    """What a controller tells of its work; the metrics implement it."""
+
+    def added(self, controller: str, *, retry: bool = False) -> None: ...
+
+    def waited(self, controller: str, seconds: float) -> None: ...
+
+    def worked(self, controller: str, seconds: float, result: str) -> None: ...
+
+    def reconciled(self, kind: str, namespace: str, name: str, seconds: float) -> None: ...
+
+    def forget(self, kind: str, namespace: str, name: str) -> None: ...
+
+
+BrokeOff = Callable[[K, Exception, int], Awaitable[None]]
+"""Reports an unexpected error of a key; the number tells how often in a row there was one."""
+
+
+class Backoff(Generic[K]):
+    """Exponential delays with jitter for objects whose reconcile broke off with an unexpected error."""
+
+    def __init__(self, base: float = BACKOFF_BASE, limit: float = BACKOFF_MAX) -> None:
+        self._base, self._limit = base, limit
+        self._failures: dict[K, int] = {}
+
+    def next(self, key: K) -> float:
+        """Seconds to wait now; each call for a key that was not reset doubles it."""
+        n = self._failures.get(key, 0)
+        self._failures[key] = n + 1
+        delay: float = min(self._limit, self._base * 2 ** min(n, 20))
+        return delay * random.uniform(0.8, 1.2)  # noqa: S311 - spreads load, guards nothing
+
+    def failures(self, key: K) -> int:
+        """How often in a row it has broken off."""
+        return self._failures.get(key, 0)
+
+    def reset(self, key: K) -> None:
+        """The object was reconciled without an unexpected error."""
+        self._failures.pop(key, None)
+
+
+class Controller(Generic[K]):
+    """A queue, its workers and the reconciler they call."""
+
+    def __init__(
+        self,
+        name: str,
+        reconcile: Callable[[K, tuple[Trigger, ...]], Awaitable[Outcome]],
+        *,
+        workers: int,
+        most: int | None = None,
+        kind: str = "",
+        observer: Observer | None = None,
+        broke_off: BrokeOff[K] | None = None,
+    ) -> None:
+        """``most`` is how many workers one namespace may have, however many are free.
+
+        ``kind`` is that of the objects, for what the observer is told of each.
+
+        ``broke_off`` is called when a reconcile ends with an unexpected error, to report that to the object's users.
+        """
+        self.name, self.workers = name, workers
+        self.queue: WorkQueue[K] = WorkQueue(workers, most=most)
+        self._reconcile = reconcile
+        self._kind = kind
+        self._observer = observer
+        self._broke_off = broke_off
+        self._running: dict[K, float] = {}
+        self._failed: set[K] = set()
+        self._backoff: Backoff[K] = Backoff()
+        self._log = logging.getLogger(f"headgate.{name}")
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for n in range(self.workers):
+                group.create_task(self._work(), name=f"{self.name} worker {n}")
+
+    def depth(self) -> int:
+        """How many keys wait for a worker."""
+        return len(self.queue)
+
+    def running(self) -> list[float]:
+        """For how many seconds each key that is with a worker has been there."""
+        now = time.monotonic()
+        return [now - started for started in list(self._running.values())]
+
+    async def _work(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        while True:
+            key, triggers, waited = await self.queue.get()
+            # Tasks that it starts have its name, and the watchdog reports it.
+            task.set_name(f"{self.name} {key}")
+            started = self._running[key] = time.monotonic()
+            try:
+                outcome = await self._reconcile(key, triggers)
+                self._backoff.reset(key)
+            except Exception as error:
+                # The border: whatever one object brings about must not stop the others.
+                outcome = Outcome(after=self._backoff.next(key), trigger=RETRY, failed=True)
+                self._log.exception(
+                    "reconciling %s broke off, next try in %.1fs: %s", key, outcome.after, error
+                )
+                await self._report(key, error)
+            finally:
+                self.queue.done(key)
+                del self._running[key]
+            if outcome.keep_timer:
+                pass
+            elif outcome.after is None:
+                self.queue.unschedule(key)
+            else:
+                least = 0.0 if outcome.trigger is WAKE else LEAST_PAUSE
+                self.queue.schedule(key, max(least, outcome.after), outcome.trigger)
+            if self._observer is not None:
+                self._tell(self._observer, key, waited, time.monotonic() - started, outcome)
+
+    async def _report(self, key: K, error: Exception) -> None:
+        if self._broke_off is None:
+            return
+        try:
+            await self._broke_off(key, error, self._backoff.failures(key))
+        except Exception as cause:
+            # The API server is most likely away, which the next try finds out again.
+            self._log.error("that %s broke off is not reported: %s", key, cause)
+
+    def _tell(self, observer: Observer, key: K, waited: float, seconds: float, outcome: Outcome) -> None:
+        observer.added(self.name, retry=key in self._failed)
+        observer.waited(self.name, waited)
+        again = outcome.after is not None or outcome.keep_timer
+        result = "error" if outcome.failed else "requeue_after" if again else "success"
+        observer.worked(self.name, seconds, result)
+        self._failed.discard(key)
+        if outcome.failed:
+            self._failed.add(key)
+        if self._kind and isinstance(key, ObjectKey):
+            if outcome.gone:
+                observer.forget(self._kind, key.namespace, key.name)
+            else:
+                observer.reconciled(self._kind, key.namespace, key.name, seconds)

@@ -1,0 +1,202 @@
+"""The work queue: keys wait here, once each, until a worker takes them.
+
+What flows through it is only a *key* (which object) with the *triggers* that woke it (why). A worker
+always looks at the newest state of the object, so ten events for one object while it waits are one
+piece of work, and an event that comes while the object is being worked on makes it wait once more.
+
+Guarantees:
+
+* a key is handed to one worker at a time;
+* of the keys of a namespace, the one with the most urgent priority goes first, the oldest first among equals;
+* namespaces share the workers fairly, however many keys they have (:mod:`headgate.fairness.order`);
+* one timer per key: what a reconcile asked for last (its interval, its retry, its deadline) is what counts.
+
+Nothing here holds a thread or a task per key: a thousand Kustomizations that wait for their interval are
+a thousand timer handles of the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Generic, TypeVar
+
+from headgate.fairness.order import FairOrder
+
+K = TypeVar("K", bound=Hashable)
+
+
+class Priority(IntEnum):
+    """How urgent a piece of work is; the smaller goes first."""
+
+    REQUESTED = 0
+    """A user asked for it, changed the object or deleted it."""
+    UNBLOCKED = 1
+    """What it waited for has come: a dependency is Ready, a managed object is healthy."""
+    CHANGED = 2
+    """Its input changed: a new revision of the source."""
+    ROUTINE = 3
+    """The interval, a retry, a first look after start-up."""
+
+
+class Depth(IntEnum):
+    """How much of the work has to be done even if the source and the spec are as before."""
+
+    LOOK = 0
+    """None of it: only see whether something is to be done."""
+    APPLY = 1
+    """Build, and apply what is not known to be in place."""
+    VERIFY = 2
+    """Build, and ask the API server about every object."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """Why a key is in the queue: decides what is done, and is named by logs and by the events of interrupted waits."""
+
+    priority: Priority
+    reason: str
+    """What happened, e.g. ``new revision``."""
+    origin: str = ""
+    """The object it came from as ``Kind/namespace/name``, where there is one."""
+    depth: Depth = Depth.LOOK
+
+
+MOST_TRIGGERS = 100
+"""How many of a key's triggers are kept apart while it waits; those that come later count only as some more."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    triggers: dict[Trigger, None] = field(default_factory=dict)
+    """In the order in which they came."""
+    since: float = 0.0
+
+    @property
+    def priority(self) -> Priority:
+        return min(trigger.priority for trigger in self.triggers)
+
+    def add(self, trigger: Trigger) -> None:
+        if len(self.triggers) >= MOST_TRIGGERS and trigger not in self.triggers:
+            trigger = Trigger(trigger.priority, "more events", depth=trigger.depth)
+        self.triggers[trigger] = None
+
+
+class WorkQueue(Generic[K]):
+    """A de-duplicating priority queue with timers. Not thread-safe: use it from one event loop."""
+
+    def __init__(
+        self,
+        workers: int = 1 << 30,
+        namespace_of: Callable[[K], str] = lambda key: getattr(key, "namespace", ""),
+        most: int | None = None,
+    ) -> None:
+        """``workers`` is how many take keys at once, ``most`` how many of one namespace; ``namespace_of`` tells whose a
+        key is."""
+        self._waiting: dict[K, _Waiting] = {}
+        self._order: FairOrder[K] = FairOrder(len(Priority), workers, most)
+        self._namespace_of = namespace_of
+        self._active: set[K] = set()
+        self._timers: dict[K, asyncio.TimerHandle] = {}
+        self._wakeup = asyncio.Event()
+        self._closed = False
+
+    def __len__(self) -> int:
+        """How many keys wait for a worker."""
+        return len(self._waiting)
+
+    def active(self) -> int:
+        """How many keys are with a worker."""
+        return len(self._active)
+
+    def is_pending(self, key: K) -> bool:
+        """Whether the key waits or is being worked on."""
+        return key in self._waiting or key in self._active
+
+    def is_waiting(self, key: K) -> bool:
+        """Whether newer work for the key waits, perhaps while an older piece is under way."""
+        return key in self._waiting
+
+    def waiting_triggers(self, key: K) -> tuple[Trigger, ...]:
+        """Why the key waits; empty when it does not."""
+        entry = self._waiting.get(key)
+        return tuple(entry.triggers) if entry else ()
+
+    def add(self, key: K, trigger: Trigger) -> None:
+        """Put the key in the queue, or add the trigger (and its urgency) to the wait it is in."""
+        if self._closed:
+            return
+        entry = self._waiting.get(key)
+        if entry is None:
+            entry = self._waiting[key] = _Waiting(since=asyncio.get_running_loop().time())
+        elif trigger in entry.triggers:
+            return
+        before = entry.priority if entry.triggers else None
+        entry.add(trigger)
+        if key not in self._active and (before is None or trigger.priority < before):
+            self._put(key, trigger.priority)
+
+    def schedule(self, key: K, delay: float, trigger: Trigger) -> None:
+        """Add the key after ``delay`` seconds, in place of what was scheduled for it before."""
+        self.unschedule(key)
+        if self._closed:
+            return
+        loop = asyncio.get_running_loop()
+        self._timers[key] = loop.call_later(max(delay, 0.0), self._fire, key, trigger)
+
+    def unschedule(self, key: K) -> None:
+        """Drop the key's timer, if it has one."""
+        handle = self._timers.pop(key, None)
+        if handle is not None:
+            handle.cancel()
+
+    def forget(self, key: K) -> None:
+        """Drop the key's timer and its wait: the object is gone."""
+        self.unschedule(key)
+        self._waiting.pop(key, None)
+        self._order.drop(key)
+
+    async def get(self) -> tuple[K, tuple[Trigger, ...], float]:
+        """The most urgent key, why it waited and for how many seconds; call :meth:`done` afterwards.
+
+        Raises :class:`asyncio.CancelledError` when the waiting task is cancelled; the key stays queued.
+        """
+        while True:
+            key = self._order.take()
+            if key is not None:
+                entry = self._waiting.pop(key)
+                self._active.add(key)
+                waited = asyncio.get_running_loop().time() - entry.since
+                return key, tuple(entry.triggers), waited
+            self._wakeup.clear()
+            await self._wakeup.wait()
+
+    def done(self, key: K) -> None:
+        """The worker is finished with the key; what came for it meanwhile is queued now."""
+        if key in self._active:
+            self._active.discard(key)
+            self._order.release(self._namespace_of(key))
+            # A key of its namespace may go now, even where nothing new came.
+            self._wakeup.set()
+        entry = self._waiting.get(key)
+        if entry is not None:
+            self._put(key, entry.priority)
+
+    def close(self) -> None:
+        """Take no more keys and stop all timers; :meth:`get` then never returns a new one."""
+        self._closed = True
+        for handle in self._timers.values():
+            handle.cancel()
+        self._timers.clear()
+        self._waiting.clear()
+        self._order.clear()
+
+    def _fire(self, key: K, trigger: Trigger) -> None:
+        self._timers.pop(key, None)
+        self.add(key, trigger)
+
+    def _put(self, key: K, priority: Priority) -> None:
+        self._order.put(key, self._namespace_of(key), priority)
+        self._wakeup.set()

@@ -1,0 +1,287 @@
+"""From a source's tree to the objects to apply. Pure, and run in a worker thread."""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from headgate.documents.errors import BuildError, raise_all
+from headgate.documents.tree import EntryKind, Inputs, RecordingTree, Tree, left_out
+from headgate.documents.yaml import Dialect, load_documents, printed
+from headgate.kube import BadRequest
+from headgate.kube.encoding import encode
+from headgate.kustomize import BuildOptions, Output, RemoteFetcher, assemble, dump
+from headgate.kustomize.errors import ResourceError
+from headgate.kustomize.resources.resource import label_of
+from headgate.overlay import prepare
+from headgate.postbuild import Masks, PostBuildError, is_substitution_disabled, substitute
+from headgate.postbuild.sops import DecryptionError, NotConfigured, is_secret, require_plain
+from headgate.reconcile.kustomization.build.datakeys import DataKeys
+from headgate.reconcile.kustomization.build.decryption import Decryption
+from headgate.reconcile.kustomization.build.inputs import ClusterInputs
+from headgate.reconcile.kustomization.build.outages import Outages
+from headgate.reconcile.kustomization.build.shape import check_shape, located, named
+
+Obj = dict[str, Any]
+
+
+class PathNotFound(BuildError):
+    """``spec.path`` names nothing in the source."""
+
+
+class PathIsFile(PathNotFound):
+    """``spec.path`` names a file of the source."""
+
+
+class PostBuildFailed(BuildError):
+    """A built object could not be made ready for the apply."""
+
+
+class StillEncrypted(BuildError):
+    """An encrypted Secret that nobody decrypts: applied, it would hold ciphertext."""
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """The outcome of a build and what it depended on."""
+
+    objects: list[Obj]
+    digest: str
+    """``sha256:…`` of the objects without ``commonMetadata``, for the history."""
+    inputs: Inputs
+    masks: Masks = field(default_factory=Masks)
+    """What of the objects must not be told."""
+    places: Sequence[str | None] = ()
+    """For each of the objects its file and, behind a colon, the line."""
+    warnings: tuple[str, ...] = ()
+    """What the author of the files should know although nothing failed, one sentence each."""
+
+
+def build_directory(path: str | None) -> str:
+    """``spec.path`` as a path of the tree; it is taken from the root and cannot leave it.
+
+    >>> build_directory("./apps/production")
+    'apps/production'
+    >>> build_directory("../../etc")
+    'etc'
+    """
+    return posixpath.normpath("/" + (path or "")).lstrip("/")
+
+
+def check_path(tree: Tree, spec: Mapping[str, Any]) -> str:
+    """Return the directory that ``spec.path`` names.
+
+    Raises :class:`PathNotFound`, or :class:`PathIsFile`, when the source has none there.
+    """
+    path = build_directory(spec.get("path"))
+    kind = tree.kind(path)
+    if kind is EntryKind.FILE:
+        raise PathIsFile(f"{spec.get('path')}: is a file, not a directory", field="spec.path")
+    if kind is not EntryKind.DIRECTORY:
+        raise PathNotFound(
+            f"kustomization path not found: {spec.get('path')}: no such directory in the source"
+            + left_out(tree, path),
+            field="spec.path",
+        )
+    return path
+
+
+@dataclass(frozen=True, slots=True)
+class BuildRules:
+    """How all builds are done, whatever they build."""
+
+    remote_bases: RemoteFetcher | None = None
+    """Where bases named by URL come from; None refuses them."""
+    strict_substitutions: bool = True
+    """A variable without value or default is an error."""
+    data_keys: DataKeys = field(default_factory=DataKeys)
+    """Data keys of what is encrypted, opened in former builds."""
+    outages: Outages = field(default_factory=Outages)
+    """Services that hold other such keys, and do not answer."""
+
+
+def build_objects(
+    tree: Tree,
+    spec: Mapping[str, Any],
+    inputs: ClusterInputs | None = None,
+    rules: BuildRules | None = None,
+) -> Built:
+    """Build what a Kustomization's spec asks for from the tree of its source.
+
+    Raises :class:`PathNotFound`, :class:`PathIsFile`, :class:`StillEncrypted`, or another
+    :class:`headgate.kustomize.BuildError`.
+    """
+    inputs, rules = inputs or ClusterInputs(), rules or BuildRules()
+    recording = RecordingTree(tree)
+    path = check_path(recording, spec)
+    options = BuildOptions(
+        load_restrictor="none", reorder="none", unknown_fields="ignore", allow_remote=rules.remote_bases
+    )
+    prepared = prepare(recording, path, spec)
+    if inputs.keys is None:
+        built = assemble(prepared, path, options)
+        finished = _all_finished(built, inputs, rules)
+        masks = inputs.masks
+    else:
+        decryption = Decryption(inputs.keys, prepared, path, recording, rules.data_keys, rules.outages)
+        try:
+            built = assemble(decryption.tree, path, options)
+            finished = _all_finished(built, inputs, rules, decryption)
+        except DecryptionError as error:
+            raise decryption.failed(error) from None
+        except BuildError as error:
+            raise decryption.masked(error) from None
+        masks = inputs.masks | decryption.masks
+    # What is also a name is told anyway, and is no secret.
+    masks.forget(name for obj, _ in finished for name in _names(obj))
+    digest = _digest(finished)
+    common = spec.get("commonMetadata") or {}
+    objects = [_with_common_metadata(obj, common) for obj, _ in finished]
+    places = [place for _, place in finished]
+    return Built(objects, digest, recording.inputs, masks, places, built.warnings)
+
+
+def _digest(objects: Sequence[tuple[Obj, str | None]]) -> str:
+    try:
+        data = encode([obj for obj, _ in objects], sort_keys=True)
+    except BadRequest as error:
+        for obj, place in objects:
+            check_shape(obj, place)
+            try:
+                encode(obj)
+            except BadRequest as cause:
+                raise ResourceError(cause.message, file=place, object=label_of(obj)) from None
+        raise ResourceError(error.message) from None
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def _names(obj: Obj) -> Iterator[str]:
+    meta = obj["metadata"]
+    return (meta[field] for field in ("name", "namespace") if isinstance(meta.get(field), str))
+
+
+def _is_for_kustomize(obj: Obj) -> bool:
+    """Tell whether the object is a kustomization file among the resources, which Flux leaves out."""
+    kind, api_version = obj.get("kind"), obj.get("apiVersion")
+    return (
+        isinstance(kind, str)
+        and kind.lower() == "kustomization"
+        and isinstance(api_version, str)
+        and api_version.startswith("kustomize.config.k8s.io/")
+    )
+
+
+def _all_finished(
+    built: Output, inputs: ClusterInputs, rules: BuildRules, decryption: Decryption | None = None
+) -> list[tuple[Obj, str | None]]:
+    """The built objects as they are to be applied, but for common metadata, each with its place."""
+    placed = [
+        (obj, place)
+        for obj, place in zip(built.objects, built.places, strict=True)
+        if not _is_for_kustomize(obj)
+    ]
+    _check_all(placed)
+    finished = []
+    for obj, place in placed:
+        try:
+            finished.append((_finished(obj, place, inputs, rules, decryption), place))
+        except (BuildError, DecryptionError):
+            raise
+        except Exception as error:
+            error.add_note(f"{label_of(obj)} of {place}" if place else label_of(obj))
+            raise
+    expanded = [(item, place) for obj, place in finished for item in _expanded(obj)]
+    if decryption is not None or inputs.variables is not None or len(expanded) != len(placed):
+        # What was text before may now be a number, and a list may hold anything.
+        _check_all(expanded, hint="" if inputs.variables is None else _SUBSTITUTED)
+    return expanded
+
+
+_SUBSTITUTED = " (where a variable is substituted, quotes around it are lost: write '\"${name}\"')"
+
+
+def _check_all(placed: Iterable[tuple[Obj, str | None]], hint: str = "") -> None:
+    """Raise :class:`ResourceError` with what is wrong with the shape of any of the objects."""
+    errors: list[BuildError] = []
+    for obj, place in placed:
+        try:
+            check_shape(obj, place, hint=hint)
+        except BuildError as error:
+            errors.append(error)
+    raise_all(errors)
+
+
+def _expanded(obj: Obj) -> Iterator[Obj]:
+    """The object, or those that it lists: the apply sends each by itself."""
+    kind, items = obj.get("kind"), obj.get("items")
+    if isinstance(kind, str) and kind.endswith("List") and isinstance(items, list):
+        for item in items:
+            if isinstance(item, dict):
+                yield from _expanded(item)
+            elif item is not None:
+                raise ResourceError(
+                    f"holds {named(item)} where an object is needed", object=label_of(obj), field="items"
+                )
+    else:
+        yield obj
+
+
+def _finished(
+    obj: Obj,
+    place: str | None,
+    inputs: ClusterInputs,
+    rules: BuildRules,
+    decryption: Decryption | None = None,
+) -> Obj:
+    sensitive = False
+    if decryption is not None:
+        obj, sensitive = decryption.decrypt(obj)
+    try:
+        require_plain(obj)
+    except NotConfigured as error:
+        raise StillEncrypted(error.message) from None
+    if is_secret(obj) and "sops" in obj:
+        # Left encrypted on purpose, for somebody who knows the keys: no API server takes the metadata.
+        obj = {field: value for field, value in obj.items() if field != "sops"}
+    return _substituted(obj, place, inputs, rules, sensitive=sensitive)
+
+
+def _substituted(
+    obj: Obj, place: str | None, inputs: ClusterInputs, rules: BuildRules, *, sensitive: bool
+) -> Obj:
+    if inputs.lacking and not is_substitution_disabled(obj):
+        raise PostBuildFailed(inputs.lacking, object=label_of(obj)).at(**located(place))
+    if inputs.variables is None:
+        return obj
+    try:
+        return substitute(
+            obj,
+            inputs.variables,
+            dump=dump,
+            load=_load,
+            strict=rules.strict_substitutions,
+            sensitive=sensitive,
+        )
+    except PostBuildError as error:
+        raise PostBuildFailed(error.message, object=error.object, field=error.field).at(
+            **located(place)
+        ) from error
+
+
+def _load(text: str) -> Any:
+    documents = load_documents(text.encode(), file="", dialect=Dialect.CONFIG)
+    if len(documents) != 1:
+        raise ValueError("not one document")
+    return printed(documents[0].value)
+
+
+def _with_common_metadata(obj: Obj, common: Mapping[str, Any]) -> Obj:
+    """Labels and annotations of the spec win over the object's own; an object is never changed in place."""
+    added = {k: common[k] for k in ("labels", "annotations") if common.get(k)}
+    if not added:
+        return obj
+    meta = obj["metadata"]
+    return {**obj, "metadata": {**meta, **{k: {**(meta.get(k) or {}), **v} for k, v in added.items()}}}

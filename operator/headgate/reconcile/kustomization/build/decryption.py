@@ -1,0 +1,188 @@
+"""Decryption as a part of a build: which files and objects of it, with what keys.
+
+Pure but for the key services that hold keys. Plain texts are nowhere but in the memory of the build.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from headgate.documents.errors import BuildError, YamlError
+from headgate.documents.tree import EntryKind, RecordingTree, Tree
+from headgate.documents.yaml import load_documents
+from headgate.documents.yaml.scalars import resolve_v3
+from headgate.kustomize.errors import PatchError
+from headgate.postbuild import Masks
+from headgate.postbuild.sops import (
+    BadCredentials,
+    DataKeySource,
+    DecryptingTree,
+    DecryptionError,
+    Decryptor,
+    Format,
+    WorkloadIdentity,
+    encrypted_sources,
+    key_sources,
+)
+from headgate.reconcile.kustomization.build.datakeys import DataKeys
+from headgate.reconcile.kustomization.build.outages import KeyTime, Outages
+
+Obj = dict[str, Any]
+E = TypeVar("E", bound=BuildError)
+
+
+class DecryptionFailed(BuildError):
+    """Something is encrypted and could not be decrypted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What ``spec.decryption`` and the operator's options give to decrypt with, as read from the cluster."""
+
+    version: str
+    """Tells these credentials from others, and from those that the same objects held before."""
+    name: str = ""
+    """The Secret that the keys are from, ``<namespace>/<name>``."""
+    secret: Mapping[str, bytes] | None = field(default=None, repr=False)
+    """The data of ``spec.decryption.secretRef``, None without one."""
+    age_fallback: Mapping[str, bytes] | None = field(default=None, repr=False)
+    identity: WorkloadIdentity | None = None
+    vault_identity: WorkloadIdentity | None = None
+    vault_login_paths: Mapping[str, str] | None = None
+
+    def sources(self) -> list[DataKeySource]:
+        """Raises :class:`DecryptionFailed` when an entry of the Secret cannot be used."""
+        try:
+            return key_sources(
+                self.secret,
+                age_fallback=self.age_fallback,
+                identity=self.identity,
+                ambient=self.identity is None,
+                vault_identity=self.vault_identity,
+                vault_login_paths=self.vault_login_paths,
+            )
+        except BadCredentials as error:
+            raise DecryptionFailed(error.message, object=f"Secret/{self.name}") from None
+
+
+class Decryption:
+    """Decrypts in one build of directory ``path`` of ``tree``, which notes in ``recording`` what it reads.
+
+    Raises :class:`DecryptionFailed` when the keys cannot be used.
+    """
+
+    def __init__(
+        self, keys: Keys, tree: Tree, path: str, recording: RecordingTree, opened: DataKeys, outages: Outages
+    ) -> None:
+        self._recording = recording
+        time_left = KeyTime()
+        sources = [outages.watch(source, keys.version, time_left) for source in keys.sources()]
+        self._decryptor = Decryptor(sources, resolve=resolve_v3, opened=opened.of(keys.version))
+        self._tree = DecryptingTree(tree, self._decryptor, encrypted_sources(tree, path, _load))
+
+    @property
+    def tree(self) -> Tree:
+        """The tree with sources of generators and patches decrypted."""
+        return self._tree
+
+    @property
+    def masks(self) -> Masks:
+        """What has been decrypted so far."""
+        masks = self._decryptor.masks
+        for path, source in self._tree.decrypted.items():
+            if source.is_patch and source.format is Format.BINARY:
+                # It was decrypted as one text, but comes to be in objects by its parts.
+                for value in _values(_load_safely(self._tree.read(path))):
+                    masks.add(value)
+        return masks
+
+    def decrypt(self, obj: Obj) -> tuple[Obj, bool]:
+        """Return the object decrypted, and whether it may hold what was secret in the repository.
+
+        Raises :class:`DecryptionFailed`.
+        """
+        try:
+            plain = self._decryptor.decrypt_object(obj)
+        except DecryptionError as error:
+            raise self.failed(error, _file_of(obj, self._recording)) from None
+        decrypted = self._tree.decrypted.values()
+        from_file = any(source.is_patch or obj["kind"] in ("ConfigMap", "Secret") for source in decrypted)
+        return plain, plain is not obj or from_file
+
+    def failed(self, error: DecryptionError, file: str | None = None) -> DecryptionFailed:
+        """An error of the decryption as one of the build."""
+        return DecryptionFailed(
+            _clean(error.message),
+            file=error.file or file,
+            object=error.object,
+            field=_clean(error.field or "") or None,
+        )
+
+    def masked(self, error: E) -> E:
+        """The error of a build without anything decrypted: readers quote what they cannot understand."""
+        masks = self.masks
+        error.message = masks(error.message)
+        if error.file in self._tree.decrypted:
+            error.field = None
+            error.message = next(
+                (what for kind, what in _UNUSABLE.items() if isinstance(error, kind)), "cannot be used"
+            )
+            error.message += ", once it is decrypted; sops decrypt shows what is wrong"
+        error.object = error.object and masks(error.object)
+        error.field = error.field and masks(error.field)
+        error.args = (error.message,)
+        return error
+
+
+_UNUSABLE: dict[type[BuildError], str] = {
+    YamlError: "is no valid YAML",
+    PatchError: "is no patch, or one that does not apply",
+}
+
+
+def _clean(text: str) -> str:
+    """Names in a file need not be text that can be encoded; messages have to be."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _load(text: str) -> Any:
+    documents = load_documents(text.encode(), file="")
+    return documents[0].value if documents else None
+
+
+def _load_safely(content: bytes) -> Any:
+    try:
+        return [document.value for document in load_documents(content, file="")]
+    except BuildError:
+        return None
+
+
+def _values(value: Any) -> Iterator[str]:
+    """The texts of a patch, but for where it applies."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _values(item)
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            if name not in ("op", "path", "from"):
+                yield from _values(item)
+
+
+def _file_of(obj: Obj, recording: RecordingTree) -> str | None:
+    """The file that an encrypted object is from: the one with its MAC, or with one of its encrypted entries."""
+    section = obj.get("sops")
+    if isinstance(section, dict):
+        marks = [str(section.get("mac") or "")]
+    else:
+        marks = [value for value in obj["data"].values() if isinstance(value, str)]
+    wanted = [mark.strip().encode() for mark in marks if len(mark) > 40]
+    for path, seen in recording.inputs.items():
+        if seen.kind is EntryKind.FILE and seen.content is not None:
+            content = recording.read(path)
+            if any(mark in content for mark in wanted):
+                return path
+    return None

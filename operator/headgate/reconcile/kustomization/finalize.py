@@ -1,0 +1,198 @@
+"""What happens when a Kustomization is deleted: its objects go as its deletion policy says, then its finalizer.
+
+Deleting never hangs on something that cannot be helped: kinds that no longer exist and objects that are gone
+count as deleted. What the API server refuses to delete is reported in the condition and the event, and tried
+again; with ``WaitForTermination`` the wait for the objects to vanish follows their watch and ends at the timeout.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from headgate.api import InvalidSpec, Kustomization, ObjectKey, labels, reasons
+from headgate.api import inventory as inv
+from headgate.fairness.pools import aside
+from headgate.health import HealthStatus
+from headgate.kube import Client, ObjectRef
+from headgate.reconcile.core import finalizers
+from headgate.reconcile.core.controller import NOTHING_MORE, RETRY, WAKE, Backoff, Outcome
+from headgate.reconcile.core.inventories import Inventories
+from headgate.reconcile.core.store import Store
+from headgate.reconcile.kustomization.health import Looks, NoSight
+from headgate.reconcile.reporting.events import NORMAL, WARNING, Event, EventRecorder
+from headgate.reconcile.reporting.status import StatusSession
+from headgate.reconcile.target.clusters import PROBE_TIMEOUT, TargetPending
+from headgate.reconcile.target.live import LiveObjects
+from headgate.reconcile.target.remote import AccountMissing, TargetError
+from headgate.reconcile.target.targets import Target, Targets
+
+Obj = dict[str, Any]
+
+_log = logging.getLogger("headgate.finalize")
+
+COMPONENT = "kustomize-controller"
+MANAGER = "gotk-kustomize-controller"
+
+
+@dataclass(frozen=True, slots=True)
+class Termination:
+    """A wait for deleted objects to vanish."""
+
+    uid: str
+    """The Kustomization's: another of its name has objects of its own."""
+    refs: tuple[ObjectRef, ...]
+    deadline: float
+    live: LiveObjects
+    looks: Looks
+
+
+class Finalizer:
+    """Carries out deletions; keeps only what a deletion under way needs."""
+
+    def __init__(
+        self,
+        client: Client,
+        store: Store,
+        targets: Targets,
+        events: EventRecorder,
+        inventories: Inventories,
+    ) -> None:
+        self._client, self._store, self._targets, self._events = client, store, targets, events
+        self._inventories = inventories
+        self._terminations: dict[ObjectKey, Termination] = {}
+        self._backoff: Backoff[ObjectKey] = Backoff()
+
+    async def finalize(self, key: ObjectKey, obj: Obj) -> Outcome:
+        """Delete what is to be deleted and let the Kustomization go."""
+        if labels.FINALIZER not in (obj["metadata"].get("finalizers") or []):
+            return NOTHING_MORE
+        wait = self._terminations.get(key)
+        if wait is not None and wait.uid != obj["metadata"]["uid"]:
+            self.forget(key)
+            wait = None
+        if wait is not None:
+            outcome = await self._still_terminating(key, obj)
+        else:
+            outcome = await self._begin(key, obj)
+        if outcome is not None:
+            return outcome
+        await finalizers.remove(self._client, obj, MANAGER)
+        self._backoff.reset(key)
+        return NOTHING_MORE
+
+    def forget(self, key: ObjectKey) -> None:
+        """The Kustomization is gone, by whatever way: somebody may have taken our finalizer off."""
+        self._backoff.reset(key)
+        wait = self._terminations.pop(key, None)
+        if wait is not None:
+            wait.live.unfollow(key)
+
+    async def _begin(self, key: ObjectKey, obj: Obj) -> Outcome | None:
+        """None when the Kustomization may go."""
+        status = obj.get("status") or {}
+        size = len((status.get("inventory") or {}).get("entries") or ())
+        entries = await aside(key.namespace, size, lambda: inv.from_status(status))
+        try:
+            ks = Kustomization.for_deletion(obj)
+        except InvalidSpec as error:
+            return await self._undecided(key, obj, f"unable to prune objects: {error}") if entries else None
+        if ks.deletes and entries:
+            return await self._delete_as_owner(key, ks, obj, entries)
+        self._inventories.left(obj, entries)
+        return None
+
+    async def _undecided(self, key: ObjectKey, obj: Obj, message: str) -> Outcome:
+        """It is not known which objects to delete, or where: an edit of the spec helps."""
+        _log.error("%s: %s", key, message)
+        self._tell(obj, WARNING, message)
+        session = StatusSession(self._client, obj, manager=MANAGER, written=self._keep)
+        session.mark(reasons.READY, "False", reasons.PRUNE_FAILED, message)
+        await session.write()
+        return NOTHING_MORE
+
+    async def _delete_as_owner(
+        self, key: ObjectKey, ks: Kustomization, obj: Obj, entries: frozenset[inv.Entry]
+    ) -> Outcome | None:
+        """Delete as whom the objects were applied; None when the Kustomization may go."""
+        try:
+            await self._targets.check_account(ks)
+            target = await self._targets.of(ks)
+        except AccountMissing as error:
+            # As Flux: without the account nobody may delete them, and the Kustomization must not stay for ever.
+            names = "\n".join(
+                "/".join(p for p in (e.kind, e.namespace, e.name) if p) for e in sorted(entries, key=str)
+            )
+            message = f"unable to prune objects: {error}\n{names}"
+            _log.error("%s: %s", key, message)
+            self._tell(obj, WARNING, message)
+            self._inventories.left(obj, entries)
+            return None
+        except TargetPending:
+            return Outcome(after=PROBE_TIMEOUT * 2, trigger=WAKE)
+        except TargetError as error:
+            return await self._report(key, ks, obj, f"pruning for deleted resource failed: {error}", entries)
+        return await self._delete(key, ks, obj, entries, target)
+
+    async def _report(
+        self, key: ObjectKey, ks: Kustomization, obj: Obj, message: str, left: frozenset[inv.Entry]
+    ) -> Outcome:
+        _log.error("%s: %s", key, message)
+        self._tell(obj, WARNING, message)
+        session = StatusSession(self._client, obj, manager=MANAGER, written=self._keep)
+        session.mark(reasons.READY, "False", reasons.PRUNE_FAILED, message)
+        session.status |= await aside(key.namespace, len(left), lambda: inv.listed(left))
+        await session.write()
+        return Outcome(after=min(self._backoff.next(key), ks.retry_interval), trigger=RETRY)
+
+    async def _delete(
+        self, key: ObjectKey, ks: Kustomization, obj: Obj, entries: frozenset[inv.Entry], target: Target
+    ) -> Outcome | None:
+        pruned = await target.applier.prune(ks, obj, entries)
+        if len(pruned.changes):
+            self._tell(obj, NORMAL, str(pruned.changes))
+        if pruned.errors:
+            message = "pruning for deleted resource failed: " + "; ".join(pruned.errors)
+            return await self._report(key, ks, obj, message, pruned.survivors)
+        if ks.deletion_policy != "WaitForTermination":
+            return None
+        refs = pruned.terminating
+        looks = Looks(target.sight, target.live, refs, {})
+        self._terminations[key] = Termination(
+            obj["metadata"]["uid"], refs, time.monotonic() + ks.timeout, target.live, looks
+        )
+        target.live.follow(key, refs)
+        return await self._still_terminating(key, obj)
+
+    async def _still_terminating(self, key: ObjectKey, obj: Obj) -> Outcome | None:
+        """None when the wait is over, one way or the other."""
+        wait = self._terminations[key]
+        with suppress(NoSight):
+            # Whoever may not look any more waits for the timeout.
+            await wait.looks.refresh()
+        now = time.monotonic()
+        left = [r for r in wait.refs if wait.looks.health(r).status is not HealthStatus.NOT_FOUND]
+        if left and now < wait.deadline:
+            return Outcome(after=min(wait.deadline - now, wait.looks.next_look(now)), trigger=WAKE)
+        del self._terminations[key]
+        wait.live.unfollow(key)
+        if left:
+            names = ", ".join(str(r) for r in left)
+            message = f"failed to wait for resources termination: {names} still there after the timeout"
+            _log.error("%s: %s", key, message)
+            self._tell(obj, WARNING, message)
+        return None
+
+    def _keep(self, obj: Obj) -> None:
+        self._store.put_kustomization(obj)
+
+    def _tell(self, obj: Obj, type: str, message: str) -> None:
+        status = obj.get("status") or {}
+        ready = next((c for c in status.get("conditions") or () if c["type"] == reasons.READY), None)
+        reason = ready["reason"] if ready else ("error" if type == WARNING else "info")
+        revision = status.get("lastAppliedRevision")
+        annotations = {f"{labels.GROUP}/revision": revision} if revision else {}
+        self._events.emit(Event(obj, COMPONENT, type, reason, message, annotations))

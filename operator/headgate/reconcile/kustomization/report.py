@@ -1,0 +1,239 @@
+"""What the world is told of an attempt: conditions, history, events and log lines, as Flux words them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import Any
+
+from headgate.api import conditions as cond
+from headgate.api import format_duration, labels, reasons
+from headgate.api import history as hist
+from headgate.kube import ObjectRef
+from headgate.reconcile.core.store import key_of
+from headgate.reconcile.kustomization.attempt import Attempt, Doing, Failed, Memory, Postponed
+from headgate.reconcile.reporting.events import NORMAL, WARNING, Event, EventRecorder
+from headgate.reconcile.reporting.status import PROGRESS_DELAY, ROUTINE_DELAY, StatusSession
+
+Obj = dict[str, Any]
+
+_log = logging.getLogger("headgate.kustomization")
+
+COMPONENT = "kustomize-controller"
+"""The name events are told under."""
+WARNINGS_SHOWN = 20
+"""Warnings in one event."""
+WARNINGS_REMEMBERED = 500
+"""Warnings of one Kustomization that are not told again."""
+
+
+class Reporter:
+    """Writes down how attempts go. Shared by all; it keeps nothing of any of them."""
+
+    def __init__(self, events: EventRecorder) -> None:
+        self._events = events
+
+    def progress(self, attempt: Attempt, doing: str) -> str:
+        """Say what is being done now; written only when it takes long enough to be seen. Returns the message."""
+        session = attempt.session
+        timeout = format_duration(attempt.ks.timeout)
+        message = f"{doing} for revision {attempt.revision} with a timeout of {timeout}"
+        session.mark(reasons.READY, "Unknown", reasons.PROGRESSING, "Reconciliation in progress")
+        session.mark(reasons.RECONCILING, "True", reasons.PROGRESSING, message)
+        session.unmark(reasons.STALLED)
+        session.write_soon(ROUTINE_DELAY if _is_settled(attempt) else PROGRESS_DELAY)
+        return message
+
+    def tell(self, attempt: Attempt, type: str, message: str, extra: dict[str, str] | None = None) -> None:
+        """Send an event about the Kustomization, with the revision that is worked on."""
+        ready = attempt.session.condition(reasons.READY)
+        reason = ready["reason"] if ready else ("error" if type == WARNING else "info")
+        self._emit(attempt, type, reason, message, extra)
+
+    async def noted(self, memory: Memory, attempt: Attempt) -> None:
+        """Tell what was left out of the objects, and what the API server warns of; each once, not at every pass."""
+        assert attempt.result is not None
+        for type, reason, lines in (
+            (WARNING, reasons.UNKNOWN_FIELDS, attempt.result.warnings),
+            (NORMAL, reasons.API_WARNING, attempt.result.notices),
+        ):
+            new = [line for line in dict.fromkeys(lines) if line not in memory.noted]
+            if not new:
+                continue
+            if len(memory.noted) + len(new) > WARNINGS_REMEMBERED:
+                memory.noted.clear()
+            memory.noted.update(new[:WARNINGS_REMEMBERED])
+            message = await attempt.masked(_first(new))
+            _log.warning("%s: %s", attempt.key, message, extra={"revision": attempt.revision})
+            self._emit(attempt, type, reason, message)
+
+    def _emit(
+        self, attempt: Attempt, type: str, reason: str, message: str, extra: dict[str, str] | None = None
+    ) -> None:
+        annotations = dict(extra or {})
+        if attempt.revision:
+            annotations[f"{labels.GROUP}/revision"] = attempt.revision
+        if attempt.origin:
+            annotations[f"{labels.GROUP}/originRevision"] = attempt.origin
+        self._events.emit(Event(attempt.session.obj, COMPONENT, type, reason, message, annotations))
+
+    async def warned(self, memory: Memory, attempt: Attempt) -> None:
+        """Tell what the build warns of, once for each revision and spec."""
+        assert attempt.built is not None
+        about = (attempt.obj["metadata"]["uid"], attempt.session.generation, attempt.revision)
+        if not attempt.built.warnings or memory.warned == about or _is_settled(attempt):
+            return
+        memory.warned = about
+        message = await attempt.masked("\n".join(attempt.built.warnings))
+        annotations = {f"{labels.GROUP}/{labels.EVENT_REVISION}": attempt.revision}
+        self._events.emit(
+            Event(attempt.session.obj, COMPONENT, WARNING, reasons.BUILD_WARNING, message, annotations)
+        )
+        _log.warning("%s: %s", attempt.key, message, extra={"revision": attempt.revision})
+
+    async def succeeded(self, attempt: Attempt, digest: str) -> None:
+        """The revision is live, as the build of this digest. Raises :class:`headgate.kube.ApiError`."""
+        session, ks = attempt.session, attempt.ks
+        session.status["lastAppliedRevision"] = attempt.revision
+        session.status.pop("lastAppliedOriginRevision", None)
+        if attempt.origin:
+            session.status["lastAppliedOriginRevision"] = attempt.origin
+        message = f"Applied revision: {attempt.revision}"
+        session.mark(reasons.READY, "True", reasons.RECONCILIATION_SUCCEEDED, message)
+        self._remember(attempt, digest, reasons.RECONCILIATION_SUCCEEDED)
+        settle(session, attempt.requested)
+        await session.write()
+        spent = format_duration(time.monotonic() - attempt.started)
+        message = f"Reconciliation finished in {spent}, next run in {format_duration(ks.spec.interval)}"
+        self.tell(attempt, NORMAL, message, {f"{labels.GROUP}/commit_status": "update"})
+        _log.info("%s: %s", attempt.key, message, extra={"revision": attempt.revision})
+
+    async def failed(self, attempt: Attempt, failure: Failed) -> None:
+        """The attempt is over without success. Raises :class:`headgate.kube.ApiError`."""
+        session = attempt.session
+        message = (await attempt.masked(str(failure))).rstrip("\n") + (
+            "\n" if failure.reason == reasons.RECONCILIATION_FAILED else ""
+        )
+        session.mark(reasons.READY, "False", failure.reason, message)
+        if failure.stalled:
+            session.mark(reasons.STALLED, "True", failure.reason, message)
+            session.unmark(reasons.RECONCILING)
+            if failure.reason == reasons.INVALID_CEL_EXPRESSION:
+                session.status["observedGeneration"] = session.generation
+        if attempt.built is not None:
+            self._remember(attempt, attempt.built.digest, failure.reason)
+        settle(session, attempt.requested)
+        self.tell(attempt, WARNING, message)
+        _log.error("%s: %s", attempt.key, message, extra={"revision": attempt.revision})
+        await session.write()
+
+    def postponed(self, memory: Memory, attempt: Attempt, wait: Postponed) -> None:
+        """Report that it waits, unless what it waits for comes at once."""
+        _log.info("%s: %s", attempt.key, wait.message)
+
+        async def report() -> None:
+            attempt.session.mark(reasons.READY, "False", wait.reason, wait.message)
+            settle(attempt.session, attempt.requested)
+            # As Flux, which writes no event where a source is missing or has nothing yet: each bootstrap begins so.
+            if wait.reason != reasons.ARTIFACT_FAILED:
+                self.tell(attempt, NORMAL, wait.tell)
+            try:
+                await attempt.session.write()
+            except Exception as error:
+                _log.warning("%s: waiting is not reported: %s", attempt.key, error)
+
+        def start() -> None:
+            task = asyncio.get_running_loop().create_task(report())
+            memory.tasks.add(task)
+            task.add_done_callback(memory.tasks.discard)
+
+        memory.report = asyncio.get_running_loop().call_later(PROGRESS_DELAY, start)
+
+    async def invalid(self, session: StatusSession, requested: str | None, message: str) -> None:
+        """The spec itself cannot be used; only a change of it helps."""
+        session.mark(reasons.READY, "False", reasons.INVALID_SPEC, message)
+        session.mark(reasons.STALLED, "True", reasons.INVALID_SPEC, message)
+        session.status["observedGeneration"] = session.generation
+        settle(session, requested)
+        self._events.emit(Event(session.obj, COMPONENT, WARNING, reasons.INVALID_SPEC, message))
+        await session.write()
+
+    async def broke_off(
+        self, session: StatusSession, requested: str | None, doing: Doing, said: str, revision: str
+    ) -> None:
+        """An attempt ended with an error that nobody foresaw. Raises :class:`headgate.kube.ApiError`.
+
+        ``session`` has the status as it was, of which everything else stays: above all the inventory.
+        """
+        message = f"{doing.what} failed: {said}"
+        session.mark(reasons.READY, "False", doing.reason, message)
+        settle(session, requested)
+        annotations = {f"{labels.GROUP}/{labels.EVENT_REVISION}": revision} if revision else {}
+        self._events.emit(Event(session.obj, COMPONENT, WARNING, doing.reason, message, annotations))
+        await session.write()
+
+    def drifted(self, obj: Obj, ref: ObjectRef, what: str) -> None:
+        """Tell that an object is no longer as it was applied, who did it and to which fields."""
+        message = f"drift detected: {ref}: {what}" if what else f"drift detected: {ref}"
+        _log.info("%s: %s", key_of(obj), message)
+        revision = (obj.get("status") or {}).get("lastAppliedRevision")
+        annotations = {f"{labels.GROUP}/{labels.EVENT_REVISION}": revision} if revision else {}
+        self._events.emit(Event(obj, COMPONENT, NORMAL, reasons.DRIFT_DETECTED, message, annotations))
+
+    def _remember(self, attempt: Attempt, digest: str, outcome: str) -> None:
+        hist.upsert(
+            attempt.session.status,
+            digest=digest,
+            duration=time.monotonic() - attempt.started,
+            outcome=outcome,
+            metadata={
+                "revision": attempt.revision,
+                **({"originRevision": attempt.origin} if attempt.origin else {}),
+            },
+        )
+
+
+def _first(lines: list[str]) -> str:
+    """The first few of many lines, and how many more there are."""
+    shown = lines[:WARNINGS_SHOWN]
+    more = len(lines) - len(shown)
+    return "\n".join([*shown, *([f"and {more} more"] if more else [])])
+
+
+def is_news(attempt: Attempt) -> bool:
+    """Whether the success says anything that the status does not say already."""
+    before = attempt.obj.get("status") or {}
+    history = before.get("history") or [{}]
+    assert attempt.built is not None
+    return (
+        attempt.drifted
+        or attempt.session.wrote
+        or not _is_settled(attempt)
+        or history[0].get("digest") != attempt.built.digest
+        or before.get("inventory") != attempt.session.status.get("inventory")
+    )
+
+
+def _is_settled(attempt: Attempt) -> bool:
+    """Whether the Kustomization was Ready with this spec and this revision before the attempt."""
+    before = attempt.obj.get("status") or {}
+    return (
+        cond.is_true(before.get("conditions") or (), reasons.READY)
+        and before.get("observedGeneration") == attempt.session.generation
+        and before.get("lastAppliedRevision") == attempt.revision
+        and before.get("lastHandledReconcileAt") == attempt.requested
+    )
+
+
+def settle(session: StatusSession, requested: str | None) -> None:
+    """What holds at the end of every attempt, whatever its outcome."""
+    if requested is not None:
+        session.status["lastHandledReconcileAt"] = requested
+    if session.is_true(reasons.READY):
+        session.unmark(reasons.RECONCILING, reasons.STALLED)
+        session.status["observedGeneration"] = session.generation
+    elif (reconciling := session.condition(reasons.RECONCILING)) is not None:
+        ready = session.condition(reasons.READY)
+        if ready is not None and ready["status"] == "False":
+            session.mark(reasons.RECONCILING, "True", reasons.PROGRESSING_WITH_RETRY, reconciling["message"])

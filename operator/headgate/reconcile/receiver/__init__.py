@@ -1,0 +1,1 @@
+"""Reconciles Receivers, and turns calls of their webhooks into requests to reconcile."""

@@ -1,0 +1,1 @@
+"""What users learn: status, events, notifications, metrics of the steps, and errors that nobody foresaw."""

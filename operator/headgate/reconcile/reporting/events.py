@@ -1,0 +1,244 @@
+"""Kubernetes Events about the custom resources, written in the background.
+
+Same shape as Flux's: core ``v1`` Events of the component ``kustomize-controller`` or ``source-controller`` with
+the revision as an annotation, so that ``flux events`` and ``kubectl describe`` show them. Telling never holds
+up or fails the work that is told of: events wait in a bounded queue for one writer, and when the API server
+refuses one it is logged and dropped. A repeat raises the count of the event that is there. As of Flux's controllers,
+whose events go through client-go, an object has 25 events at once and one more every five minutes.
+
+Who an event is about is a tenant's, and so may be what it says: all that is kept here has a size that does not follow
+from that, and belongs to a namespace that cannot push out another's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from headgate.api.conditions import cut_message
+from headgate.fairness.backlog import Backlog, Memory
+from headgate.kube import ApiError, Client, ObjectRef
+from headgate.reconcile.reporting.notify import Notifier, notification, own_annotations
+
+Obj = dict[str, Any]
+
+_log = logging.getLogger("headgate.events")
+
+NORMAL = "Normal"
+WARNING = "Warning"
+
+MESSAGE_LIMIT = 1024 * 10
+"""Characters of a message; change sets of hundreds of objects are cut there."""
+REPEAT_WINDOW = 600.0
+"""Seconds during which the same event counts as a repeat (as client-go's correlator)."""
+BURST, EVERY = 25, 300.0
+"""Events of one object at once, and the seconds until it may have one more (client-go's spam filter)."""
+REMEMBERED_OF_ONE, REMEMBERED = 512, 16_384
+"""How many recent events, of one namespace and of all, are remembered to recognise repeats; and how many objects."""
+LONGEST_NOTICE = 64 * 1024
+"""Characters of a message to a notification controller."""
+ANNOTATIONS_LIMIT = 32 * 1024
+"""Characters of an event's annotations; more are left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing to tell of an object."""
+
+    about: Obj
+    """The raw object: kind, apiVersion and metadata are used."""
+    component: str
+    type: str
+    reason: str
+    message: str
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    notify: bool = True
+    """Whether a notification controller hears of it; of what Flux calls traces it does not."""
+
+
+class EventRecorder:
+    """Takes events from the reconcilers and writes them, those of each namespace in order."""
+
+    def __init__(
+        self,
+        client: Client,
+        notifier: Notifier | None = None,
+        *,
+        dropped: Callable[[str], None] = lambda _: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``dropped`` hears why an event was not written: ``backlog``, ``rate`` or ``refused``."""
+        self._client, self._notifier, self._drop, self._clock = client, notifier, dropped, clock
+        self._backlog: Backlog[Event] = Backlog(dropped=lambda: dropped("backlog"))
+        self._recent: Memory[bytes, tuple[str, int, float]] = Memory(REMEMBERED_OF_ONE, REMEMBERED)
+        self._allowed: Memory[bytes, tuple[float, float]] = Memory(REMEMBERED_OF_ONE, REMEMBERED)
+
+    def emit(self, event: Event) -> None:
+        """Queue the event; never blocks and never raises."""
+        about = _slim(event.about)
+        annotations = _bounded({**event.annotations, **own_annotations(event.about)})
+        namespace = _namespace(about)
+        if self._notifier is not None and event.notify:
+            is_warning = event.type == WARNING
+            message = cut_message(event.message, LONGEST_NOTICE)
+            self._notifier.post(
+                notification(about, event.component, is_warning, event.reason, message, annotations)
+            )
+        if not self._may_have(namespace, about, event.component):
+            self._drop("rate")
+            return
+        kept = replace(
+            event, about=about, message=cut_message(event.message, MESSAGE_LIMIT), annotations=annotations
+        )
+        size = len(kept.message) + sum(len(k) + len(v) for k, v in annotations.items())
+        self._backlog.put(namespace, kept, size + 1024)
+
+    async def run(self) -> None:
+        """Write events until cancelled."""
+        while True:
+            event = await self._backlog.take()
+            try:
+                await self._write(event)
+            except ApiError as error:
+                # A namespace that goes takes no more events, and nobody is left to read them.
+                level = logging.DEBUG if _is_terminating(error) else logging.WARNING
+                _log.log(level, "event %s about %s not written: %s", event.reason, _name(event.about), error)
+                self._drop("refused")
+            except (OSError, TimeoutError) as error:
+                _log.warning("event %s about %s not written: %s", event.reason, _name(event.about), error)
+                self._drop("refused")
+            except Exception:
+                # One event that cannot be written must not keep all others back.
+                _log.exception("event %s about %s not written", event.reason, _name(event.about))
+                self._drop("refused")
+            finally:
+                self._backlog.done()
+
+    async def drain(self, seconds: float) -> None:
+        """Wait until all queued events are written, but not longer than that."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._backlog.join(), seconds)
+
+    def _may_have(self, namespace: str, about: Obj, component: str) -> bool:
+        meta, now = about["metadata"], self._clock()
+        key = _digest(component, about["kind"], about["apiVersion"], meta["name"], meta["uid"])
+        left, at = self._allowed.pop(namespace, key) or (float(BURST), now)
+        left = min(float(BURST), left + (now - at) / EVERY)
+        may = left >= 1
+        self._allowed.put(namespace, key, (left - 1 if may else left, now))
+        return may
+
+    async def _write(self, event: Event) -> None:
+        meta, namespace = event.about["metadata"], _namespace(event.about)
+        told = orjson.dumps(event.annotations, option=orjson.OPT_SORT_KEYS).decode()
+        key = _digest(meta["uid"], event.component, event.type, event.reason, event.message, told)
+        now = self._clock()
+        name, count, last = self._recent.pop(namespace, key) or ("", 0, 0.0)
+        if name and now - last < REPEAT_WINDOW:
+            count += 1
+            try:
+                await self._client.patch(
+                    ObjectRef("v1", "Event", name, namespace),
+                    {"count": count, "lastTimestamp": _timestamp()},
+                    content_type="application/merge-patch+json",
+                )
+            except ApiError as error:
+                if error.status != 404:
+                    raise
+                name = ""
+        else:
+            name = ""
+        if not name:
+            name, count = f"{meta['name'][:230]}.{time.time_ns():x}", 1
+            await self._client.create(_as_object(event, name, namespace))
+        self._recent.put(namespace, key, (name, count, now))
+
+
+def _slim(about: Obj) -> Obj:
+    """Which object it is: the object itself may be as large as etcd takes."""
+    meta = about["metadata"]
+    return {
+        "apiVersion": about["apiVersion"],
+        "kind": about["kind"],
+        "metadata": {
+            "name": meta["name"],
+            "namespace": meta.get("namespace") or "",
+            "uid": meta.get("uid") or "",
+            "resourceVersion": meta.get("resourceVersion") or "",
+        },
+    }
+
+
+def _bounded(annotations: Mapping[str, str]) -> dict[str, str]:
+    left, kept = ANNOTATIONS_LIMIT, {}
+    for name, value in annotations.items():
+        left -= len(name) + len(value)
+        if left < 0:
+            break
+        kept[name] = value
+    return kept
+
+
+def _digest(*parts: str) -> bytes:
+    """A key of 16 bytes for texts of any length."""
+    digest = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        text = part.encode("utf-8", "surrogatepass")
+        digest.update(b"%d:" % len(text))
+        digest.update(text)
+    return digest.digest()
+
+
+def _namespace(about: Obj) -> str:
+    return about["metadata"].get("namespace") or "default"
+
+
+def _as_object(event: Event, name: str, namespace: str) -> Obj:
+    about, meta, now = event.about, event.about["metadata"], _timestamp()
+    obj: Obj = {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": name, "namespace": namespace},
+        "involvedObject": {
+            "apiVersion": about["apiVersion"],
+            "kind": about["kind"],
+            "name": meta["name"],
+            "namespace": meta.get("namespace", ""),
+            "uid": meta.get("uid", ""),
+            "resourceVersion": meta.get("resourceVersion", ""),
+        },
+        "type": event.type,
+        "reason": event.reason,
+        "message": event.message,
+        "source": {"component": event.component},
+        "reportingComponent": event.component,
+        "reportingInstance": "",
+        "firstTimestamp": now,
+        "lastTimestamp": now,
+        "count": 1,
+    }
+    if event.annotations:
+        obj["metadata"]["annotations"] = dict(event.annotations)
+    return obj
+
+
+def _is_terminating(error: ApiError) -> bool:
+    return any(cause.reason == "NamespaceTerminating" for cause in error.causes)
+
+
+def _timestamp() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _name(obj: Obj) -> str:
+    meta = obj["metadata"]
+    return f"{obj.get('kind')}/{meta.get('namespace')}/{meta.get('name')}"

@@ -1,0 +1,105 @@
+"""Posts events to a notification controller (``--events-addr``), in Flux's format.
+
+The body is Flux's ``Event`` (``event.toolkit.fluxcd.io``): who it is about, severity, reason, message, metadata.
+Delivery is tried again on connection errors and 5xx; 429 means that the receiver knows the event already.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import aiohttp
+
+from headgate.fairness.backlog import Backlog
+from headgate.kube.resolver import PooledResolver
+
+Obj = dict[str, Any]
+
+_log = logging.getLogger("headgate.notify")
+
+EVENT_GROUP = "event.toolkit.fluxcd.io"
+"""Annotations of the object with this prefix are sent along."""
+TIMEOUT = 5.0
+"""Seconds for one delivery."""
+TRIES = 4
+FIRST_PAUSE = 1.0
+"""Seconds before the second try; each further pause is twice as long."""
+
+
+class Notifier:
+    """Takes events and posts them, those of each namespace in order, in the background."""
+
+    def __init__(self, address: str, dropped: Callable[[str], None] = lambda _: None) -> None:
+        """``address`` as Flux takes it: a URL, or ``host`` or ``host:port`` for plain HTTP. ``dropped`` hears why an
+        event was not delivered: ``backlog`` or ``refused``."""
+        self._url = address if "://" in address else f"http://{address}"
+        self._dropped = dropped
+        self._backlog: Backlog[Obj] = Backlog(dropped=lambda: dropped("backlog"))
+
+    def post(self, body: Obj) -> None:
+        """Queue the body of an event; never blocks."""
+        size = len(body["message"]) + sum(len(k) + len(v) for k, v in body["metadata"].items())
+        self._backlog.put(body["involvedObject"]["namespace"], body, size + 1024)
+
+    async def run(self) -> None:
+        """Post until cancelled."""
+        timeout = aiohttp.ClientTimeout(total=TIMEOUT)
+        async with aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(resolver=PooledResolver()), timeout=timeout
+        ) as session:
+            while True:
+                await self._deliver(session, await self._backlog.take())
+
+    async def _deliver(self, session: aiohttp.ClientSession, body: Obj) -> None:
+        pause = FIRST_PAUSE
+        for attempt in range(1, TRIES + 1):
+            try:
+                async with session.post(self._url, json=body) as answer:
+                    if answer.status < 500:
+                        if answer.status >= 400 and answer.status != 429:
+                            _log.warning("event refused by %s: HTTP %d", self._url, answer.status)
+                            self._dropped("refused")
+                        return
+                    problem = f"HTTP {answer.status}"
+            except (aiohttp.ClientError, TimeoutError) as error:
+                problem = str(error) or type(error).__name__
+            if attempt < TRIES:
+                await asyncio.sleep(pause)
+                pause *= 2
+        _log.warning("event not delivered to %s after %d tries: %s", self._url, TRIES, problem)
+        self._dropped("refused")
+
+
+def notification(
+    about: Obj, component: str, warning: bool, reason: str, message: str, annotations: Mapping[str, str]
+) -> Obj:
+    """The body of one event."""
+    meta = about["metadata"]
+    return {
+        "involvedObject": {
+            "apiVersion": about["apiVersion"],
+            "kind": about["kind"],
+            "name": meta["name"],
+            "namespace": meta.get("namespace", ""),
+            "uid": meta.get("uid", ""),
+            "resourceVersion": meta.get("resourceVersion", ""),
+        },
+        "severity": "error" if warning else "info",
+        "timestamp": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "message": message,
+        "reason": reason,
+        "metadata": {**annotations, **own_annotations(about)},
+        "reportingController": component,
+        "reportingInstance": socket.gethostname(),
+    }
+
+
+def own_annotations(about: Obj) -> dict[str, str]:
+    """What a user wrote on the object to be told with all its events."""
+    annotations = about["metadata"].get("annotations") or {}
+    return {k: v for k, v in annotations.items() if k.startswith(f"{EVENT_GROUP}/")}

@@ -1,0 +1,1 @@
+"""Reconciles GitRepositories, and fetches the artifacts of sources that other controllers reconcile."""

@@ -1,0 +1,119 @@
+"""From a commit that a reference names to a tree that can be built from, and the artifact made of it.
+
+Everything here blocks and is run in worker threads: :meth:`SourceFetcher.fetch` waits for the remote,
+:meth:`SourceFetcher.store` and :meth:`SourceFetcher.reopen` for the disk.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from headgate.api import GitRepository
+from headgate.git.cache import BareCache, Caches
+from headgate.git.checkout import Shape, check_out
+from headgate.git.client import Remote
+from headgate.git.compose import PackableTree
+from headgate.git.errors import GitError
+from headgate.git.limits import DEFAULT_LIMITS, TreeLimits
+from headgate.git.refs import Resolved
+from headgate.git.storage import Artifact, ArtifactStorage
+from headgate.git.url import RemoteUrl
+from headgate.git.verify import verify
+from headgate.reconcile.core.store import SourceKey
+from headgate.reconcile.source.inputs import Plan
+
+_log = logging.getLogger("headgate.source")
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What a visit to the remote brought into the cache."""
+
+    commit: str
+    verified: str
+    """Whose signatures were found, as the condition tells it; empty when none were asked for."""
+    tree: PackableTree | None
+    """Opened already where that needed the remote, for submodules."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What was made of it."""
+
+    artifact: Artifact | None
+    """None where the one in storage is still the right one."""
+    tree: PackableTree
+    subject: str
+    """First line of the commit's message."""
+
+
+class SourceFetcher:
+    """See the module's text. One for all sources; ``caches`` are theirs."""
+
+    def __init__(
+        self, caches: Caches, artifacts: ArtifactStorage, limits: TreeLimits = DEFAULT_LIMITS
+    ) -> None:
+        self._caches, self._artifacts, self._limits = caches, artifacts, limits
+
+    def fetch(
+        self,
+        source: GitRepository,
+        remote: Remote,
+        resolved: Resolved,
+        commits: BareCache,
+        plan: Plan,
+    ) -> Fetched:
+        """Bring the commit into its cache, with its submodules, and verify it.
+
+        Nothing is made of a commit before its signatures are verified. Raises :class:`GitError`.
+        """
+        commit = remote.fetch(resolved, commits)
+        verified = ""
+        if source.spec.verify is not None and plan.keys is not None:
+            objects = remote.objects(resolved, commits)
+            verified = verify(source.spec.verify.mode, resolved, *objects, plan.keys)
+        tree = (
+            check_out(remote, commits, commit, plan.shape, limits=self._limits)
+            if plan.shape.submodules
+            else None
+        )
+        return Fetched(commit, verified, tree)
+
+    def store(
+        self,
+        source: GitRepository,
+        remote: Remote,
+        resolved: Resolved,
+        commits: BareCache,
+        plan: Plan,
+        fetched: Fetched,
+        *,
+        stored: bool,
+    ) -> Stored:
+        """Open the tree of what was fetched, and pack it unless it is ``stored``; raises :class:`GitError`."""
+        commit = fetched.commit
+        tree = fetched.tree or check_out(remote, commits, commit, plan.shape, limits=self._limits)
+        try:
+            artifact = None
+            if not stored:
+                artifact = self._artifacts.publish(
+                    tree, source.namespace, source.name, commit, resolved.revision
+                )
+            subject = commits.subject(commit)
+        except BaseException:
+            tree.close()
+            raise
+        return Stored(artifact, tree, subject)
+
+    def reopen(self, key: SourceKey, url: str, commit: str, shape: Shape) -> PackableTree | None:
+        """The tree of a commit that an earlier process fetched, without asking the remote; None if it cannot be had."""
+        try:
+            address = RemoteUrl.parse(url)
+            commits = self._caches.open(key.namespace, key.name, str(address))
+            if not commits.has(commit):
+                return None
+            return check_out(Remote(address), commits, commit, shape, offline=True, limits=self._limits)
+        except GitError as error:
+            _log.info("%s: the cached commit %s cannot be used: %s", key, commit, error)
+            return None

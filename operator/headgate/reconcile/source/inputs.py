@@ -1,0 +1,243 @@
+"""What a GitRepository's visit goes by besides its remote: Secrets, and the sources that it includes.
+
+Read before the remote is asked; what cannot be read becomes one of this module's exceptions, which know the condition
+and the reason that Flux gives it (source-controller, ``gitrepository_controller.go``).
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, replace
+from typing import Any
+
+from headgate.api import GitRepository, ObjectKey, reasons
+from headgate.fairness.pools import NETWORK
+from headgate.git.auth import Credentials
+from headgate.git.checkout import Included, Shape
+from headgate.git.errors import IncludeFailed
+from headgate.git.listed import SharedTree
+from headgate.git.providers import Providers
+from headgate.git.proxy import Proxy
+from headgate.git.url import RemoteUrl
+from headgate.kube import BadRequest, Client, Forbidden, NotFound, ObjectRef
+from headgate.reconcile.core.config import Config
+from headgate.reconcile.core.store import GIT_REPOSITORY, SourceKey, Store
+from headgate.reconcile.core.trees import SourceTrees
+
+Obj = dict[str, Any]
+
+
+class CannotRead(Exception):
+    """Something the source refers to cannot be read; ``condition`` is the one that tells it."""
+
+    def __init__(self, message: str, reason: str, condition: str) -> None:
+        super().__init__(message)
+        self.reason, self.condition = reason, condition
+
+
+class IncludeUnavailable(Exception):
+    """An included repository does not exist, or has no artifact yet."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class IncludePending(Exception):
+    """An included repository has an artifact, but its tree has not been opened since the start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a visit goes by, besides the remote itself."""
+
+    shape: Shape
+    included: list[Obj]
+    """The artifacts of what is included, in the order of the spec."""
+    keys: dict[str, bytes] | None
+    """Public keys that signatures are verified with, None when none are to be."""
+
+    def close(self) -> None:
+        """Let go of the included trees, which were held so that nothing replaces them in the meantime."""
+        for each in self.shape.includes:
+            each.tree.close()
+
+
+class SourceInputs:
+    """Reads them. Used from the event loop; one for all sources."""
+
+    def __init__(self, client: Client, store: Store, trees: SourceTrees, *, config: Config) -> None:
+        self._client, self._store, self._trees = client, store, trees
+        self._max_timeout = config.max_fetch_timeout
+        self._providers = Providers(config.azure_devops_hosts)
+
+    def forget(self, key: ObjectKey) -> None:
+        """The source is gone, or its server refused the credentials that were kept for it."""
+        self._providers.forget(key)
+
+    async def credentials(self, source: GitRepository, address: RemoteUrl) -> Credentials:
+        """What the source's repository is accessed with; raises :class:`CannotRead` or a ``GitError``."""
+        spec, proxy, data, name = source.spec, None, None, ""
+        if spec.proxy_secret_ref is not None:
+            secret = f"{source.namespace}/{spec.proxy_secret_ref.name}"
+            found = await self._secret(
+                source, spec.proxy_secret_ref.name, "failed to configure proxy options: failed to get secret"
+            )
+            proxy = Proxy.from_secret(secret, found)
+        if spec.secret_ref is not None:
+            name = f"{source.namespace}/{spec.secret_ref.name}"
+            data = await self._secret(source, spec.secret_ref.name, "failed to get secret")
+        return await NETWORK.run(
+            source.namespace,
+            self._providers.credentials,
+            source.key,
+            spec.provider,
+            address,
+            data,
+            secret=name,
+            service_account=spec.service_account_name,
+            proxy=proxy,
+            timeout=min(spec.timeout, self._max_timeout),
+        )
+
+    async def plan(self, source: GitRepository) -> Plan:
+        """What to go by; the caller closes it.
+
+        Raises :class:`IncludeUnavailable`, :class:`IncludePending`, :class:`CannotRead` or a ``GitError``.
+        """
+        spec = source.spec
+        keys = None
+        if spec.verify is not None:
+            keys = await self._secret(
+                source,
+                spec.verify.secret_ref.name,
+                "public keys secret error: failed to get secret",
+                reason=reasons.VERIFICATION_ERROR,
+                condition=reasons.SOURCE_VERIFIED,
+            )
+        found = self._includes(source)
+        artifacts = [artifact for _, artifact in found]
+        # From here on nothing fails, so that what is shared is closed by the caller.
+        includes = [replace(included, tree=included.tree.share()) for included, _ in found]
+        shape = Shape(spec.ignore, spec.sparse_checkout, spec.recurse_submodules, includes)
+        return Plan(shape, artifacts, keys)
+
+    def _includes(self, source: GitRepository) -> list[tuple[Included, Obj]]:
+        """What is included, and the artifact that its status tells of."""
+        found: list[tuple[Included, Obj]] = []
+        self._refuse_circle(source)
+        for include in source.spec.include:
+            name = include.repository.name
+            key = SourceKey(GIT_REPOSITORY, source.namespace, name)
+            other = self._store.source(key)
+            if other is None:
+                raise IncludeUnavailable(
+                    f"could not get resource for include '{name}': "
+                    f'gitrepositories.source.toolkit.fluxcd.io "{name}" not found',
+                    reasons.NOT_FOUND,
+                )
+            artifact = (other.get("status") or {}).get("artifact")
+            if artifact is None:
+                raise IncludeUnavailable(f"no artifact available for include '{name}'", reasons.NO_ARTIFACT)
+            tree = self._trees.current(key)
+            if not self._trees.has(key, artifact["revision"]) or not isinstance(tree, SharedTree):
+                raise IncludePending
+            found.append((Included(name, tree, include.from_path, include.target_path), artifact))
+        return found
+
+    def _refuse_circle(self, source: GitRepository) -> None:
+        """Repositories that include each other would grow without end."""
+        pending = [(include.repository.name, include.repository.name) for include in source.spec.include]
+        seen: set[str] = set()
+        while pending:
+            name, first = pending.pop()
+            if name == source.name:
+                raise IncludeFailed(f"'{first}' cannot be included: it includes '{source.name}' itself")
+            if name in seen:
+                continue
+            seen.add(name)
+            obj = self._store.source(SourceKey(GIT_REPOSITORY, source.namespace, name))
+            for each in (obj or {"spec": {}})["spec"].get("include") or []:
+                pending.append((each["repository"]["name"], first))
+
+    def observed_shape(self, key: SourceKey, status: Obj) -> Shape | None:
+        """What the artifact was made with, None when what it included is not at hand."""
+        includes: list[Included] = []
+        for each, artifact in zip(
+            status.get("observedInclude") or [], status.get("includedArtifacts") or [], strict=False
+        ):
+            name = each["repository"]["name"]
+            other = SourceKey(GIT_REPOSITORY, key.namespace, name)
+            tree = self._trees.current(other)
+            if not self._trees.has(other, artifact["revision"]) or not isinstance(tree, SharedTree):
+                return None
+            target = each.get("toPath") or name
+            includes.append(Included(name, tree, each.get("fromPath") or "", target))
+        return Shape(
+            status.get("observedIgnore"),
+            status.get("observedSparseCheckout") or (),
+            bool(status.get("observedRecurseSubmodules")),
+            includes,
+        )
+
+    async def _secret(
+        self,
+        source: GitRepository,
+        name: str,
+        told: str,
+        *,
+        reason: str = reasons.AUTHENTICATION_FAILED,
+        condition: str = reasons.FETCH_FAILED,
+    ) -> dict[str, bytes]:
+        """The data of a Secret in the source's namespace; raises :class:`CannotRead`."""
+        ref = ObjectRef("v1", "Secret", name, source.namespace)
+        try:
+            secret = await self._client.get(ref)
+        except (NotFound, Forbidden, BadRequest) as error:
+            message = f"{told} '{source.namespace}/{name}': {error.message}"
+            raise CannotRead(message, reason, condition) from error
+        return {k: base64.b64decode(v) for k, v in (secret.get("data") or {}).items()}
+
+
+OBSERVED = (
+    "observedIgnore",
+    "observedInclude",
+    "observedRecurseSubmodules",
+    "observedSparseCheckout",
+    "includedArtifacts",
+)
+
+
+def observed(source: GitRepository, plan: Plan) -> Obj:
+    """What shapes the artifact, as the status reports it; None for what is left out there."""
+    spec = source.spec
+    includes: list[Obj] = []
+    for include in spec.include:
+        entry: Obj = {"repository": {"name": include.repository.name}}
+        if include.from_path:
+            entry["fromPath"] = include.from_path
+        if include.to_path:
+            entry["toPath"] = include.to_path
+        includes.append(entry)
+    return {
+        "observedIgnore": spec.ignore,
+        "observedInclude": includes or None,
+        "observedRecurseSubmodules": spec.recurse_submodules or None,
+        "observedSparseCheckout": list(spec.sparse_checkout) or None,
+        "includedArtifacts": plan.included or None,
+    }
+
+
+def same_artifacts(one: list[Obj], other: list[Obj]) -> bool:
+    def identity(artifacts: list[Obj]) -> list[tuple[str, str]]:
+        return [(each.get("revision", ""), each.get("digest", "")) for each in artifacts]
+
+    return identity(one) == identity(other)
+
+
+def requires_verification(source: GitRepository, status: Obj) -> bool:
+    """Whether the revision at hand still has to be verified in the mode of the spec."""
+    if source.spec.verify is None:
+        return False
+    observed, mode = status.get("sourceVerificationMode"), source.spec.verify.mode
+    return observed != "TagAndHEAD" and observed != mode

@@ -1,0 +1,474 @@
+"""Reconciles one GitRepository: asks the remote for its refs, fetches what is new, stores the artifact.
+
+The remote is asked first (``ls-remote``): one small request tells which commit the reference names now, and all
+GitRepositories that share the remote and its credentials share it (:mod:`headgate.git.reflists`). Only
+when that commit, or what shapes the artifact (``ignore``, ``include``, ...), differs from what is stored, is
+anything fetched. Signatures are verified before anything is made of what was fetched.
+The new tree is put where the Kustomizations' reconcilers find it before the status tells of the new revision,
+and those are woken by the answer to that write.
+
+Git runs in worker threads (:mod:`headgate.fairness.pools`): what waits for a remote in others than what reads and
+writes the disk. A remote that hangs holds one place of its namespace until its timeout.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from headgate.api import GitRepository, InvalidSpec, ObjectKey, labels, reasons
+from headgate.fairness.pools import NETWORK, STORAGE
+from headgate.git.cache import BareCache, Caches
+from headgate.git.client import Remote
+from headgate.git.errors import AuthenticationFailed, GitCancelled, GitError, StorageError
+from headgate.git.limits import TreeLimits
+from headgate.git.process import Cancellation
+from headgate.git.reflists import Asking, RefLists
+from headgate.git.refs import Reference, Resolved
+from headgate.git.storage import ArtifactStorage
+from headgate.git.url import RemoteUrl
+from headgate.kube import Client
+from headgate.reconcile.core import finalizers
+from headgate.reconcile.core.config import Config
+from headgate.reconcile.core.controller import (
+    BACKOFF_BASE,
+    BACKOFF_MAX,
+    GONE,
+    NOTHING_MORE,
+    Backoff,
+    Outcome,
+)
+from headgate.reconcile.core.queue import Trigger
+from headgate.reconcile.core.store import GIT_REPOSITORY, SourceKey, Store
+from headgate.reconcile.core.trees import SourceTrees
+from headgate.reconcile.reporting.events import NORMAL, WARNING, EventRecorder
+from headgate.reconcile.reporting.measure import FETCH, UNMEASURED, Measure, timed
+from headgate.reconcile.reporting.status import StatusSession
+from headgate.reconcile.reporting.unexpected import explained, is_passing, is_too_large
+from headgate.reconcile.source.fetch import SourceFetcher
+from headgate.reconcile.source.inputs import (
+    OBSERVED,
+    CannotRead,
+    IncludePending,
+    IncludeUnavailable,
+    Plan,
+    SourceInputs,
+    observed,
+    requires_verification,
+    same_artifacts,
+)
+from headgate.reconcile.source.report import (
+    COMPONENT,
+    SourceReport,
+    condition_of,
+    forget_verification,
+    message_of,
+    short,
+    summarise,
+)
+
+Obj = dict[str, Any]
+
+_log = logging.getLogger("headgate.source")
+
+FAILURES = (reasons.FETCH_FAILED, reasons.INCLUDE_UNAVAILABLE, reasons.STORAGE_OPERATION_FAILED)
+"""Conditions whose going is a recovery."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    """A visit that is under way, of the object in this version."""
+
+    version: tuple[str, int, bool]
+    cancellation: Cancellation
+
+
+def _version(obj: Obj) -> tuple[str, int, bool]:
+    """What makes a visit stale: another object of the name, another spec, a deletion."""
+    meta = obj["metadata"]
+    return meta.get("uid", ""), meta.get("generation", 0), bool(meta.get("deletionTimestamp"))
+
+
+class SourceReconciler:
+    """See the module's text. Shared by all workers; an object is with one worker at a time."""
+
+    def __init__(
+        self,
+        config: Config,
+        client: Client,
+        store: Store,
+        trees: SourceTrees,
+        artifacts: ArtifactStorage,
+        events: EventRecorder,
+        written: Callable[[Obj], None],
+        available: Callable[[SourceKey], None],
+        measure: Measure = UNMEASURED,
+    ) -> None:
+        self._config, self._client, self._store, self._trees = config, client, store, trees
+        self._artifacts = artifacts
+        self._written, self._available = written, available
+        self.caches = Caches(config.storage_path / "git")
+        self._limits = TreeLimits(config.max_source_entries, config.max_source_size)
+        self._fetcher = SourceFetcher(self.caches, artifacts, self._limits)
+        self._inputs = SourceInputs(client, store, trees, config=config)
+        self._report = SourceReport(events, config.jitter)
+        self.lists = RefLists(lambda asked: measure.refs_wanted(asked=asked))
+        self._measure = measure
+        self._backoff: Backoff[ObjectKey] = Backoff()
+        self._asked_for: dict[ObjectKey, float] = {}
+        self._uncollected: set[ObjectKey] = set()
+        """Those with artifacts past retention that could not be deleted."""
+        self._visits: dict[ObjectKey, _Visit] = {}
+
+    def asked_for(self, key: ObjectKey) -> None:
+        """Somebody wants to know what the remote has now, not what it had a moment ago.
+
+        A visit of an object that has been changed or deleted since is called off: its server may never answer.
+        """
+        self._asked_for[key] = time.monotonic()
+        visit = self._visits.get(key)
+        obj = self._store.source(SourceKey(GIT_REPOSITORY, key.namespace, key.name))
+        if visit is None or (obj is not None and _version(obj) == visit.version):
+            return
+        visit.cancellation.cancel()
+
+    async def reconcile(self, key: ObjectKey, triggers: tuple[Trigger, ...]) -> Outcome:
+        """Bring the artifact to what the reference names now."""
+        since = self._asked_for.pop(key, None)
+        source_key = SourceKey(GIT_REPOSITORY, key.namespace, key.name)
+        obj = self._store.source(source_key)
+        if obj is None:
+            await self._forget(source_key)
+            self._backoff.reset(key)
+            return GONE
+        if obj["metadata"].get("deletionTimestamp"):
+            return await self._finalize(source_key, obj)
+        held = await finalizers.add(self._client, obj, COMPONENT)
+        if held is None:
+            return NOTHING_MORE
+        obj = held
+        self._store.put_source(obj)
+        session = StatusSession(self._client, obj, manager=COMPONENT, written=self._written)
+        requested = (obj["metadata"].get("annotations") or {}).get(labels.REQUESTED_AT)
+        if (obj.get("spec") or {}).get("suspend"):
+            summarise(session, requested)
+            await self._restore(source_key, session)
+            await session.write()
+            return NOTHING_MORE
+        try:
+            source = GitRepository.from_object(obj, self._config.max_list_entries)
+            spec = source.spec
+        except InvalidSpec as error:
+            return await self._report.failed(key, session, requested, reasons.INVALID_SPEC, str(error), None)
+        try:
+            if since is None and requested != session.status.get("lastHandledReconcileAt"):
+                since = time.monotonic()
+            visit = self._visits[key] = _Visit(_version(obj), Cancellation())
+            try:
+                return await self._visit(source_key, session, source, requested, since, visit.cancellation)
+            finally:
+                self._visits.pop(key, None)
+        except GitCancelled:
+            # What called it off waits in the queue.
+            session.revert()
+            return NOTHING_MORE
+        except IncludePending:
+            # Only so after a start: the status is left as it is.
+            session.revert()
+            return Outcome(after=min(self._backoff.next(key), self._config.requeue_dependency))
+        except IncludeUnavailable as error:
+            again = self._config.requeue_dependency
+            outcome = await self._report.failed(
+                key,
+                session,
+                requested,
+                error.reason,
+                str(error),
+                again,
+                reasons.INCLUDE_UNAVAILABLE,
+                waiting=True,
+            )
+        except GitError as error:
+            if isinstance(error, AuthenticationFailed):
+                self._inputs.forget(key)
+            later = None if error.stalling else min(self._backoff.next(key), spec.interval)
+            if later is not None and error.retry_after is not None:
+                later = max(later, min(error.retry_after, BACKOFF_MAX))
+            outcome = await self._report.failed(
+                key, session, requested, error.reason, message_of(error), later, condition_of(error)
+            )
+        except CannotRead as error:
+            again = min(self._backoff.next(key), spec.interval)
+            outcome = await self._report.failed(
+                key, session, requested, error.reason, str(error), again, error.condition
+            )
+        finally:
+            session.abandon()
+        await self._restore(source_key, session)
+        self._available(source_key)
+        return outcome
+
+    async def broke_off(self, key: ObjectKey, error: Exception, times: int) -> None:
+        """Report that a visit ended with an error that nobody foresaw, the ``times``-th time in a row.
+
+        What passes by itself is reported only when the next try meets it, too. Raises :class:`headgate.kube.ApiError`.
+        """
+        source_key = SourceKey(GIT_REPOSITORY, key.namespace, key.name)
+        obj = self._store.source(source_key)
+        if obj is None or (times == 1 and is_passing(error)):
+            return
+        # With the status as it was, of which everything else stays.
+        session = StatusSession(self._client, obj, manager=COMPONENT, written=self._written)
+        requested = (obj["metadata"].get("annotations") or {}).get(labels.REQUESTED_AT)
+        what, reason, condition = "reconciling", reasons.GIT_OPERATION_FAILED, reasons.FETCH_FAILED
+        if obj["metadata"].get("deletionTimestamp"):
+            what, reason = "deleting", reasons.GARBAGE_COLLECTION_FAILED
+            condition = reasons.STORAGE_OPERATION_FAILED
+        message = f"{what} the GitRepository failed: {explained(error)}"
+        if is_too_large(error):
+            message += "; its status is too large to be stored: make spec.ignore or spec.include shorter"
+        await self._report.failed(key, session, requested, reason, message, BACKOFF_BASE, condition)
+        if not obj["metadata"].get("deletionTimestamp"):
+            await self._restore(source_key, session)
+            self._available(source_key)
+
+    async def _visit(
+        self,
+        key: SourceKey,
+        session: StatusSession,
+        source: GitRepository,
+        requested: str | None,
+        since: float | None,
+        cancellation: Cancellation,
+    ) -> Outcome:
+        """``since``: the time of a request, which no earlier answer of the remote can serve."""
+        spec = source.spec
+        had_failed = any(session.condition(each) is not None for each in FAILURES)
+        stored = await self._check_storage(key, session)
+        forget_verification(session, source)
+        address = RemoteUrl.parse(spec.url)
+        credentials = await self._inputs.credentials(source, address)
+        plan = await self._inputs.plan(source)
+        remote = Remote(
+            address,
+            credentials,
+            timeout=spec.timeout,
+            limit=self._config.max_fetch_timeout,
+            max_bytes=self._limits.size,
+            cancellation=cancellation,
+        )
+        if since is None:
+            # The next visit is then due by the time of the answer, so that no knowledge is older than the interval.
+            since = time.monotonic() - spec.interval / 2
+        asking = Asking(self.lists, remote, since)
+        try:
+            return await self._produce(
+                key, session, source, requested, plan, remote, asking, stored, had_failed
+            )
+        except GitError:
+            # Another try goes by another answer.
+            self.asked_for(source.key)
+            raise
+        finally:
+            plan.close()
+
+    async def _produce(
+        self,
+        key: SourceKey,
+        session: StatusSession,
+        source: GitRepository,
+        requested: str | None,
+        plan: Plan,
+        remote: Remote,
+        asking: Asking,
+        stored: bool,
+        had_failed: bool,
+    ) -> Outcome:
+        spec, status = source.spec, session.status
+        session.unmark(reasons.INCLUDE_UNAVAILABLE)
+        included = status.get("includedArtifacts") or []
+        if included and not same_artifacts(included, plan.included):
+            message = "included artifacts differ from last observed includes"
+            self._report.outdated(session, reasons.INCLUDE_CHANGE, message)
+        ref = spec.ref
+        wanted = Reference(ref.branch, ref.tag, ref.semver, ref.name, ref.commit) if ref else Reference()
+        commits, resolved = await NETWORK.run(
+            key.namespace, remote.timed, self._resolve, key, remote, wanted, asking
+        )
+        artifact = status.get("artifact")
+        unchanged = (
+            artifact is not None
+            and artifact["revision"] == resolved.revision
+            and observed(source, plan) == {name: status.get(name) for name in OBSERVED}
+            and not requires_verification(source, status)
+        )
+        if unchanged and stored and self._trees.has(key, resolved.revision):
+            if had_failed:
+                message = f"stored artifact for commit '{resolved.revision}'"
+                self._report.tell(session, NORMAL, reasons.SUCCEEDED, message)
+            if had_failed or requested != status.get("lastHandledReconcileAt"):
+                message = f"no changes since last reconciliation: observed revision '{resolved.revision}'"
+                self._report.tell(session, NORMAL, reasons.GIT_OPERATION_SUCCEEDED, message, trace=True)
+            outcome = await self._succeed(session, source, requested, asking)
+            if source.key in self._uncollected:
+                await self._collect(session, source.key)
+            return outcome
+        if artifact is not None and artifact["revision"] != resolved.revision:
+            self._report.outdated(
+                session, reasons.NEW_REVISION, f"new upstream revision '{resolved.revision}'"
+            )
+        with timed(self._measure, FETCH):
+            fetched = await NETWORK.run(
+                key.namespace, remote.timed, self._fetcher.fetch, source, remote, resolved, commits, plan
+            )
+            made = await STORAGE.run(
+                key.namespace,
+                self._fetcher.store,
+                source,
+                remote,
+                resolved,
+                commits,
+                plan,
+                fetched,
+                stored=unchanged and stored,
+            )
+        session.unmark(reasons.FETCH_FAILED)
+        if fetched.verified and spec.verify is not None:
+            session.mark(reasons.SOURCE_VERIFIED, "True", reasons.SUCCEEDED, fetched.verified)
+            status["sourceVerificationMode"] = spec.verify.mode
+        self._trees.put(key, resolved.revision, made.tree)
+        packed, new = made.artifact, False
+        if packed is not None:
+            new = artifact is None or artifact["digest"] != packed.digest
+            if new or not unchanged:
+                status["artifact"] = packed.to_status()
+            elif artifact is not None:
+                # Stored again after a loss, perhaps at another address and under another name.
+                artifact["path"], artifact["url"] = packed.path, packed.url
+        for name, value in observed(source, plan).items():
+            if value is None:
+                status.pop(name, None)
+            else:
+                status[name] = value
+        message = f"stored artifact for commit '{short(made.subject)}'"
+        outcome = await self._succeed(session, source, requested, asking)
+        if not new:
+            # After a start, the tree is news although the status says nothing that is.
+            self._available(key)
+        if new:
+            self._report.tell(session, NORMAL, reasons.NEW_ARTIFACT, message)
+        elif had_failed:
+            self._report.tell(session, NORMAL, reasons.SUCCEEDED, message)
+        await self._collect(session, source.key)
+        return outcome
+
+    def _resolve(
+        self, key: SourceKey, remote: Remote, wanted: Reference, asking: Asking
+    ) -> tuple[BareCache, Resolved]:
+        """The source's cache, and what the reference names now. Blocks."""
+        commits = self.caches.open(key.namespace, key.name, str(remote.url))
+        return commits, remote.resolve(wanted, commits, asking)
+
+    async def _collect(self, session: StatusSession, key: ObjectKey) -> None:
+        """Delete artifacts past retention.
+
+        That it fails is no failure of the source, whose artifact is there: it is told, and tried again at the next
+        visit.
+        """
+        try:
+            collected = await STORAGE.run(
+                key.namespace, self._artifacts.collect, session.status["artifact"]["path"]
+            )
+        except StorageError as error:
+            self._uncollected.add(key)
+            self._report.tell(session, WARNING, reasons.GARBAGE_COLLECTION_FAILED, str(error))
+            _log.error("%s: %s", key, error)
+        else:
+            self._uncollected.discard(key)
+            if collected:
+                message = f"garbage collected {len(collected)} artifacts"
+                self._report.tell(session, NORMAL, reasons.GARBAGE_COLLECTION_SUCCEEDED, message, trace=True)
+
+    async def _succeed(
+        self, session: StatusSession, source: GitRepository, requested: str | None, asking: Asking
+    ) -> Outcome:
+        self._backoff.reset(source.key)
+        age = 0.0 if asking.asked is None else time.monotonic() - asking.asked
+        # A fetch may take longer than the interval.
+        return await self._report.succeeded(session, source, requested, min(age, source.spec.interval / 2))
+
+    async def _check_storage(self, key: SourceKey, session: StatusSession) -> bool:
+        """Whether the artifact is in storage as it was."""
+        status = session.status
+        session.unmark(reasons.STORAGE_OPERATION_FAILED)
+        artifact = status.get("artifact")
+        missing = artifact is not None and not (
+            self._artifacts.belongs(artifact["path"], key.namespace, key.name)
+            and await STORAGE.run(key.namespace, self._artifacts.verify, artifact["path"], artifact["digest"])
+        )
+        message = "reconciliation in progress"
+        if artifact is None:
+            message = "building artifact"
+        elif missing:
+            # The status keeps it until the new one is there: consumers go on with what they have.
+            message = "building artifact: disappeared from storage"
+        else:
+            artifact["url"] = self._artifacts.url(artifact["path"])
+        if artifact is None or session.generation != status.get("observedGeneration"):
+            session.mark(reasons.READY, "Unknown", reasons.PROGRESSING, message)
+        session.mark(reasons.RECONCILING, "True", reasons.PROGRESSING, message)
+        session.write_soon()
+        return artifact is not None and not missing
+
+    # Coming and going.
+
+    async def _restore(self, key: SourceKey, session: StatusSession) -> None:
+        """After a restart without access to the remote, the commit in the cache still serves the consumers."""
+        artifact = session.status.get("artifact")
+        if artifact is None or self._trees.has(key, artifact["revision"]):
+            return
+        shape = self._inputs.observed_shape(key, session.status)
+        if shape is None:
+            return
+        commit, url = artifact["revision"].rpartition(":")[2], session.obj["spec"]["url"]
+        tree = await STORAGE.run(key.namespace, self._fetcher.reopen, key, url, commit, shape)
+        if tree is None:
+            return
+        try:
+            self._trees.put(key, artifact["revision"], tree)
+        except GitError as error:
+            _log.error("%s: the commit in the cache cannot be used: %s", key, error)
+            return
+        self._available(key)
+
+    async def _finalize(self, key: SourceKey, obj: Obj) -> Outcome:
+        await self._forget(key)
+        session = StatusSession(self._client, obj, manager=COMPONENT, written=self._written)
+        try:
+            existed = await STORAGE.run(key.namespace, self._artifacts.remove_all, key.namespace, key.name)
+        except StorageError as error:
+            return await self._report.failed(
+                key.object,
+                session,
+                None,
+                reasons.GARBAGE_COLLECTION_FAILED,
+                str(error),
+                self._backoff.next(key.object),
+                reasons.STORAGE_OPERATION_FAILED,
+            )
+        self._backoff.reset(key.object)
+        if existed:
+            message = "garbage collected artifacts for deleted resource"
+            self._report.tell(session, NORMAL, reasons.GARBAGE_COLLECTION_SUCCEEDED, message, trace=True)
+        await finalizers.remove(self._client, obj, COMPONENT)
+        return NOTHING_MORE
+
+    async def _forget(self, key: SourceKey) -> None:
+        self._trees.drop(key)
+        await STORAGE.run(key.namespace, self.caches.drop, key.namespace, key.name)
+        self._inputs.forget(key.object)
+        self._asked_for.pop(key.object, None)
+        self._uncollected.discard(key.object)

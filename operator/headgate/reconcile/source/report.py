@@ -1,0 +1,143 @@
+"""How a visit of a GitRepository is told: its conditions, its events, and when the next one is due.
+
+The conditions, reasons and messages are Flux's (source-controller, ``gitrepository_controller.go`` and
+``internal/reconcile/summarize``).
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+
+from headgate.api import GitRepository, ObjectKey, format_duration, labels, reasons
+from headgate.git.errors import CredentialsError, GitError, IncludeFailed, StorageError, VerificationFailed
+from headgate.reconcile.core.controller import NOTHING_MORE, Outcome
+from headgate.reconcile.reporting.events import NORMAL, WARNING, Event, EventRecorder
+from headgate.reconcile.reporting.status import StatusSession
+
+_log = logging.getLogger("headgate.source")
+
+COMPONENT = "source-controller"
+"""The name events are told under, and the field manager of status and finalizers."""
+
+
+class SourceReport:
+    """Tells it. One for all sources."""
+
+    def __init__(self, events: EventRecorder, jitter: float) -> None:
+        """``jitter``: fraction by which an interval is made longer or shorter."""
+        self._events, self._jitter = events, jitter
+
+    def outdated(self, session: StatusSession, reason: str, message: str) -> None:
+        """The artifact is about to be replaced."""
+        session.mark(reasons.ARTIFACT_OUTDATED, "True", reason, message)
+        session.mark(reasons.RECONCILING, "True", reasons.PROGRESSING, f"building artifact: {message}")
+        session.write_soon()
+
+    async def succeeded(
+        self, session: StatusSession, source: GitRepository, requested: str | None, age: float = 0.0
+    ) -> Outcome:
+        """The artifact in storage is the one that is wanted, by what the remote said ``age`` seconds ago."""
+        revision = session.status["artifact"]["revision"]
+        message = f"stored artifact for revision '{revision}'"
+        session.unmark(reasons.FETCH_FAILED, reasons.ARTIFACT_OUTDATED, reasons.STALLED)
+        session.mark(reasons.ARTIFACT_IN_STORAGE, "True", reasons.SUCCEEDED, message)
+        session.mark(reasons.READY, "True", reasons.SUCCEEDED, message)
+        summarise(session, requested)
+        await session.write()
+        spread = 1 + self._jitter * (2 * random.random() - 1)  # noqa: S311 - spreads load
+        if not source.spec.interval:
+            return NOTHING_MORE  # As in Flux: no time, no visit.
+        return Outcome(after=source.spec.interval * spread - age)
+
+    async def failed(
+        self,
+        key: ObjectKey,
+        session: StatusSession,
+        requested: str | None,
+        reason: str,
+        message: str,
+        again: float | None,
+        condition: str = reasons.FETCH_FAILED,
+        *,
+        waiting: bool = False,
+    ) -> Outcome:
+        """The visit failed and is repeated after ``again`` seconds; None: not before the object has changed.
+
+        ``waiting`` for another object is a failure like others, but no warning.
+        """
+        session.mark(condition, "False" if condition == reasons.SOURCE_VERIFIED else "True", reason, message)
+        session.mark(reasons.READY, "False", reason, message)
+        if again is None:
+            session.mark(reasons.STALLED, "True", reason, message)
+            session.unmark(reasons.RECONCILING)
+            session.status["observedGeneration"] = session.generation
+        summarise(session, requested)
+        self.tell(session, NORMAL if waiting else WARNING, reason, message, trace=waiting)
+        next_try = f", next try in {format_duration(round(again, 1))}" if again is not None else ""
+        _log.error("%s: %s%s", key, message, next_try)
+        await session.write()
+        return Outcome(after=again, failed=again is not None)
+
+    def tell(
+        self, session: StatusSession, type: str, reason: str, message: str, *, trace: bool = False
+    ) -> None:
+        """Emit an event; a ``trace`` is for who looks at the object, and no notification."""
+        artifact = session.status.get("artifact")
+        annotations = {}
+        if artifact and type == NORMAL and not trace:
+            annotations = {
+                f"{labels.SOURCE_GROUP}/{labels.EVENT_REVISION}": artifact["revision"],
+                f"{labels.SOURCE_GROUP}/{labels.EVENT_DIGEST}": artifact["digest"],
+            }
+        self._events.emit(Event(session.obj, COMPONENT, type, reason, message, annotations, notify=not trace))
+
+
+def condition_of(error: GitError) -> str:
+    """The condition that tells of an error."""
+    if isinstance(error, VerificationFailed):
+        return reasons.SOURCE_VERIFIED
+    if isinstance(error, StorageError | IncludeFailed):
+        return reasons.STORAGE_OPERATION_FAILED
+    return reasons.FETCH_FAILED
+
+
+def message_of(error: GitError) -> str:
+    """An error in the words that Flux puts around it."""
+    message = str(error)
+    if message.startswith(("unable to clone", "unable to fetch")):
+        return f"failed to checkout and determine revision: {message}"
+    if isinstance(error, CredentialsError) and not message.startswith("failed to configure"):
+        return f"failed to configure authentication options: {message}"
+    return message
+
+
+def forget_verification(session: StatusSession, source: GitRepository) -> None:
+    """Take back what an earlier spec, or a failed visit, said of signatures."""
+    found = session.condition(reasons.SOURCE_VERIFIED)
+    if source.spec.verify is None:
+        session.status.pop("sourceVerificationMode", None)
+    if source.spec.verify is None or (found is not None and found["status"] == "False"):
+        session.unmark(reasons.SOURCE_VERIFIED)
+
+
+def summarise(session: StatusSession, requested: str | None) -> None:
+    """What holds at the end of every visit, whatever its outcome."""
+    if requested is not None:
+        session.status["lastHandledReconcileAt"] = requested
+    ready = session.condition(reasons.READY)
+    if ready is None:
+        return
+    if ready["status"] == "True":
+        session.unmark(reasons.RECONCILING, reasons.STALLED)
+        session.mark(reasons.READY, "True", ready["reason"], ready["message"])
+        session.status["observedGeneration"] = session.generation
+        return
+    reconciling = session.condition(reasons.RECONCILING)
+    if reconciling is not None and ready["status"] == "False":
+        session.mark(reasons.RECONCILING, "True", reasons.PROGRESSING_WITH_RETRY, reconciling["message"])
+
+
+def short(subject: str) -> str:
+    """A commit's subject as Flux shortens it."""
+    return subject if len(subject) <= 50 else subject[:50] + "..."

@@ -1,0 +1,153 @@
+"""Which cluster a Kustomization is applied to, and as whom.
+
+Three things of its spec decide: ``kubeConfig`` (another cluster), ``serviceAccountName`` (whose rights) and the
+operator's ``--default-service-account``. Connections are shared: one per cluster and credentials, with one set of
+watches, however many Kustomizations use it and as whomever they act.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from headgate.api import Kustomization, ObjectKey
+from headgate.apply import KnownObjects
+from headgate.kube import Client, NotFound, ObjectRef, Observer
+from headgate.peers import PeerRules, is_loopback
+from headgate.reconcile.core.config import Config
+from headgate.reconcile.core.inventories import Inventories
+from headgate.reconcile.target.applying import Applier
+from headgate.reconcile.target.clusters import Cluster, Clusters
+from headgate.reconcile.target.kubeconfig import from_secret
+from headgate.reconcile.target.live import LiveObjects
+from headgate.reconcile.target.remote import AccountMissing, TargetError, account_name, from_config_map
+from headgate.reconcile.target.sight import Sight
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A cluster as one user: what a Kustomization is applied with."""
+
+    sight: Sight
+    live: LiveObjects
+    applier: Applier
+
+
+class Targets:
+    """Gives each Kustomization its target, and closes connections nobody uses."""
+
+    def __init__(
+        self,
+        config: Config,
+        client: Client,
+        make_live: Callable[[Client, KnownObjects], LiveObjects],
+        wake: Callable[[ObjectKey], None],
+        observer: Observer | None = None,
+        inventories: Inventories | None = None,
+    ) -> None:
+        self._config, self._client, self._make_live = config, client, make_live
+        self._inventories = inventories
+        known, live = self._parts(client)
+        self._home = Cluster(client, live, known)
+        peers = PeerRules(
+            anywhere=config.insecure_kubeconfig_addresses,
+            # Where the operator's own cluster is on this very machine, others are too.
+            loopback_by_tls=is_loopback(urlsplit(client.cluster).hostname or ""),
+        )
+        self._remote = Clusters(
+            self._parts, wake, observer, config.max_remote_api_response, peers, config.max_remote_cache
+        )
+
+    @property
+    def home(self) -> LiveObjects:
+        """The managed objects of the operator's own cluster."""
+        return self._home.live
+
+    async def of(self, ks: Kustomization) -> Target:
+        """The target of a Kustomization as its spec says now.
+
+        Raises :class:`TargetError` with a message for the user, :class:`~.clusters.TargetPending`,
+        or :class:`~headgate.kube.ApiError`.
+        """
+        account = self._account(ks)
+        cluster = await self._cluster(ks)
+        if account and cluster.client.acts_as:
+            named = "spec.serviceAccountName" if ks.spec.service_account_name else "--default-service-account"
+            raise TargetError(
+                f"the kubeconfig acts as {cluster.client.acts_as!r} (users[].user.as) and {named} as {account!r}: "
+                "a request can be made as one user only; take one of the two away"
+            )
+        sight = Sight(cluster.client, ks.namespace, account)
+        applier = Applier(
+            sight.client,
+            cluster.known,
+            cluster.live,
+            concurrency=self._config.concurrent_ssa,
+            disallowed_managers=self._config.override_managers,
+            custom_stages=self._config.custom_stage_kinds,
+            migrate_api_version=self._config.migrate_api_version,
+            account=account,
+            inventories=self._inventories,
+            eyes=cluster.client,
+        )
+        return Target(sight, cluster.live, applier)
+
+    def sight_here(self, ks: Kustomization) -> Sight:
+        """What the Kustomization may see of the operator's own cluster, whichever it is applied to.
+
+        Raises :class:`TargetError`.
+        """
+        return Sight(self._client, ks.namespace, self._account(ks))
+
+    async def check_account(self, ks: Kustomization) -> None:
+        """Raise :class:`AccountMissing` when the account that the Kustomization acts as does not exist."""
+        account = self._account(ks)
+        if not account:
+            return
+        cluster = await self._cluster(ks)
+        try:
+            await cluster.client.get(ObjectRef("v1", "ServiceAccount", account, ks.namespace))
+        except NotFound as error:
+            raise AccountMissing(f"service account '{ks.namespace}/{account}' not found") from error
+
+    async def release(self, key: ObjectKey) -> None:
+        """The Kustomization is gone."""
+        self._home.live.release(key)
+        await self._remote.leave(key)
+
+    def live_objects(self) -> int:
+        """How many managed objects are kept, of all clusters."""
+        return sum(map(len, self._lives()))
+
+    def open_watches(self) -> int:
+        """How many watches of managed objects are open, of all clusters."""
+        return sum(live.open_watches() for live in self._lives())
+
+    def _lives(self) -> list[LiveObjects]:
+        return [self._home.live, *self._remote.lives()]
+
+    async def close(self) -> None:
+        """Stop all watches and close the connections to other clusters."""
+        await self._home.live.close()
+        await self._remote.close()
+
+    def _account(self, ks: Kustomization) -> str:
+        account = ks.spec.service_account_name or self._config.default_service_account
+        return account_name(account, "spec.serviceAccountName") if account else ""
+
+    async def _cluster(self, ks: Kustomization) -> Cluster:
+        wanted = ks.spec.kube_config
+        if wanted is None:
+            await self._remote.leave(ks.key)
+            return self._home
+        self._home.live.release(ks.key)
+        if wanted.secret_ref is not None:
+            access = await from_secret(self._client, self._config, ks)
+        else:
+            access = await from_config_map(self._client, self._config, ks)
+        return await self._remote.connect(ks.key, access)
+
+    def _parts(self, client: Client) -> tuple[KnownObjects, LiveObjects]:
+        known = KnownObjects(disallowed_managers=self._config.override_managers)
+        return known, self._make_live(client, known)

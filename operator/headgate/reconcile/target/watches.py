@@ -1,0 +1,167 @@
+"""The watches of one cluster: one for each kind with owner labels, and some of single objects.
+
+Here they are opened, looked up and closed; what they tell goes to whoever opened them
+(:class:`headgate.reconcile.target.live.LiveObjects`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from headgate.api import labels
+from headgate.kube import Client, ObjectRef, Reflector
+
+Obj = dict[str, Any]
+
+_log = logging.getLogger("headgate.live")
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What one watch covers."""
+
+    api_version: str
+    kind: str
+    only: ObjectRef | None = None
+    """A single object, watched by name; None: all that carry an owner label."""
+
+    @classmethod
+    def of_kind(cls, ref: ObjectRef) -> Scope:
+        """That of the object's kind."""
+        return cls(ref.api_version, ref.kind)
+
+    @classmethod
+    def of_one(cls, ref: ObjectRef) -> Scope:
+        """That of the object alone."""
+        return cls(ref.api_version, ref.kind, ref)
+
+    def covers(self, ref: ObjectRef) -> bool:
+        """Whether the object is within it, if it has the label."""
+        return ref == self.only if self.only is not None else Scope.of_kind(ref) == self
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """An open watch."""
+
+    reflector: Reflector[Obj]
+    task: asyncio.Task[None]
+    started: float
+    """On the monotonic clock."""
+
+    @property
+    def is_synced(self) -> bool:
+        """Whether it has told all that there was when it began."""
+        return self.reflector.synced.is_set()
+
+
+class Watches:
+    """Those that are open.
+
+    Of a kind's objects ``project`` is kept, and ``changed`` is told object, old and new; of a single one's only that it
+    changed is told: ``touched``. ``synced`` is told the scope of a watch that has told all there is, ``listed`` that of
+    one that has just listed all objects of a kind, and the resource version of the list.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        *,
+        project: Callable[[Obj], Obj],
+        changed: Callable[[ObjectRef, Obj | None, Obj | None], None],
+        touched: Callable[[ObjectRef], None],
+        synced: Callable[[Scope], None],
+        listed: Callable[[Scope, str], None],
+    ) -> None:
+        self._client = client
+        self._project, self._changed, self._touched = project, changed, touched
+        self._synced, self._listed = synced, listed
+        self._open: dict[Scope, Watch] = {}
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def __contains__(self, scope: Scope) -> bool:
+        return scope in self._open
+
+    def get(self, scope: Scope) -> Watch | None:
+        """The watch of a scope; None where it is not watched."""
+        return self._open.get(scope)
+
+    def singles(self) -> list[ObjectRef]:
+        """The objects that are watched on their own."""
+        return [scope.only for scope in self._open if scope.only is not None]
+
+    def start(self, scope: Scope) -> None:
+        """Watch it, unless it is watched already."""
+        if scope in self._open:
+            return
+        only = scope.only
+        reflector: Reflector[Obj] = Reflector(
+            self._client,
+            scope.api_version,
+            scope.kind,
+            project=trace if only else self._project,
+            on_change=self._changed if only is None else self._single_changed(only),
+            on_listed=(lambda version: self._listed(scope, version)) if only is None else None,
+            namespace=only.namespace or None if only else None,
+            label_selector=None if only else labels.OWNER_NAME,
+            field_selector=f"metadata.name={only.name}" if only else None,
+        )
+        task = asyncio.get_running_loop().create_task(self._mirror(scope, reflector))
+        self._open[scope] = Watch(reflector, task, time.monotonic())
+
+    def stop(self, scope: Scope) -> bool:
+        """End it; false where it was not watched."""
+        watch = self._open.pop(scope, None)
+        if watch is not None:
+            watch.task.cancel()
+        return watch is not None
+
+    async def close(self) -> None:
+        """End all of them."""
+        tasks = [w.task for w in self._open.values()]
+        self._open.clear()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _mirror(self, scope: Scope, reflector: Reflector[Obj]) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(reflector.run())
+                await reflector.synced.wait()
+                self._synced(scope)
+        except Exception:
+            # An API server that speaks otherwise than others. What it was to show is looked at now and then.
+            _log.exception(
+                "the watch of %s %s on %s ended", scope.api_version, scope.kind, self._client.cluster
+            )
+            watch = self._open.get(scope)
+            if watch is not None and watch.reflector is reflector:
+                del self._open[scope]
+
+    def _single_changed(self, ref: ObjectRef) -> Callable[[ObjectRef, Obj | None, Obj | None], None]:
+        # The API server may call it otherwise than whoever follows it: what lives in no namespace, named with one.
+        return lambda _, old, new: self._touched(ref)
+
+
+def trace(obj: Obj) -> Obj:
+    """So much of an object as tells that it changed."""
+    meta = obj["metadata"]
+    return {"metadata": {"uid": meta["uid"], "resourceVersion": meta["resourceVersion"]}}
+
+
+def version_of(obj: Obj) -> int:
+    """An object's resource version, as they compare."""
+    return as_number(str(obj["metadata"]["resourceVersion"]))
+
+
+def as_number(version: str) -> int:
+    """A resource version as they compare (KEP-5504); 0 for what is none."""
+    return int(version) if version.isdecimal() and len(version) < 40 else 0
