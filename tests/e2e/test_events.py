@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from tests.support.area import Area
@@ -109,3 +111,23 @@ def test_a_patch_that_fits_nothing_is_told_once_for_a_revision(area: Area) -> No
     second = area.commit({"apps/a.yaml": config_map("a", a="2")})
     area.ready("apps", second)
     until("the new revision is warned of, too", lambda: _count(area, "BuildWarning") == 2)
+
+
+def test_requests_in_quick_succession_do_not_hide_why_it_waits(area: Area) -> None:
+    area.commit({"apps/a.yaml": config_map("a")})
+    area.source()
+    area.kustomization("apps", dependsOn=[{"name": "missing"}], suspend=True)
+    end = threading.Event()
+
+    def ask() -> None:
+        while not end.wait(0.1):
+            area.poke(KUSTOMIZATION, "apps")
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        area.change("apps", {"suspend": False})
+        area.failed("apps", "DependencyNotReady", "missing")
+    finally:
+        end.set()
+        thread.join()

@@ -150,7 +150,9 @@ class Memory:
     drifts: dict[ObjectRef, str] = field(default_factory=dict)
     """Objects that are no longer as they were applied and what was seen of it, to be told by the next attempt."""
     report: asyncio.TimerHandle | None = None
-    """A postponement that is told unless it is over soon."""
+    """Reports a postponement, unless the next attempt begins sooner."""
+    report_due: float | None = None
+    """Time of the event loop by which a postponement is reported even though attempts keep beginning anew."""
     noted: set[str] = field(default_factory=set)
     """Warnings about its objects that were reported already."""
     tasks: set[asyncio.Task[None]] = field(default_factory=set)

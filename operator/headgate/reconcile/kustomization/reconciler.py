@@ -198,6 +198,7 @@ class KustomizationReconciler:
     # The life cycle.
 
     async def _attempt(self, memory: Memory, attempt: Attempt) -> Outcome:
+        due, memory.report_due = memory.report_due, None
         try:
             budget = self._evaluator.budget(attempt.key.namespace)
             attempt.expressions = await _health_expressions(attempt, budget)
@@ -233,7 +234,7 @@ class KustomizationReconciler:
         except Postponed as wait:
             attempt.session.abandon()
             if not wait.silent:
-                self._reporter.postponed(memory, attempt, wait)
+                self._reporter.postponed(memory, attempt, wait, due)
             again = Trigger(Priority.ROUTINE, "retry", depth=attempt.depth)
             return Outcome(after=wait.after, trigger=again)
         except Failed as failure:

@@ -128,8 +128,12 @@ class Reporter:
         _log.error("%s: %s", attempt.key, message, extra={"revision": attempt.revision})
         await session.write()
 
-    def postponed(self, memory: Memory, attempt: Attempt, wait: Postponed) -> None:
-        """Report that it waits, unless what it waits for comes at once."""
+    def postponed(self, memory: Memory, attempt: Attempt, wait: Postponed, due: float | None) -> None:
+        """Report that it waits, unless what it waits for comes at once.
+
+        ``due`` is the time of the event loop by which the postponement before this one had to be reported, if it was
+        not: whoever asks for attempts in quick succession must not keep everybody from hearing why none goes ahead.
+        """
         _log.info("%s: %s", attempt.key, wait.message)
 
         async def report() -> None:
@@ -144,11 +148,17 @@ class Reporter:
                 _log.warning("%s: waiting is not reported: %s", attempt.key, error)
 
         def start() -> None:
+            memory.report_due = None
             task = asyncio.get_running_loop().create_task(report())
             memory.tasks.add(task)
             task.add_done_callback(memory.tasks.discard)
 
-        memory.report = asyncio.get_running_loop().call_later(PROGRESS_DELAY, start)
+        loop = asyncio.get_running_loop()
+        memory.report_due = loop.time() + PROGRESS_DELAY if due is None else due
+        if memory.report_due <= loop.time():
+            start()
+        else:
+            memory.report = loop.call_at(memory.report_due, start)
 
     async def invalid(self, session: StatusSession, requested: str | None, message: str) -> None:
         """The spec itself cannot be used; only a change of it helps."""
