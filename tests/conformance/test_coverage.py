@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
+from headgate.kustomize.model import kustomization_file as model
 from headgate.kustomize.model.decode import Record
-from headgate.kustomize.model.kustomization_file import kustomization_file as model
 from headgate.kustomize.recipe import plugins
 from tests.conformance.casefile import FOLDER, load
 

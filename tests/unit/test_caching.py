@@ -10,7 +10,7 @@ import pytest
 from headgate.api import labelselector, patterns
 from headgate.apply import pointers
 from headgate.documents.yaml import order
-from headgate.kustomize.model.kustomization_file import transformer_config as config
+from headgate.kustomize.model import transformer_config as config
 from headgate.kustomize.paths import fieldspec
 from headgate.kustomize.resources import ids
 

@@ -21,10 +21,10 @@ V = TypeVar("V")
 class Bounds(NamedTuple):
     """Of a backlog: how many things of one namespace and of all may wait, and how large they may be together."""
 
-    of_one: int = 500
-    of_all: int = 10_000
-    bytes_of_one: int = 1024 * 1024
-    bytes_of_all: int = 16 * 1024 * 1024
+    of_one: int = 4_000
+    of_all: int = 20_000
+    bytes_of_one: int = 4 * 1024 * 1024
+    bytes_of_all: int = 32 * 1024 * 1024
 
 
 class Backlog(Generic[T]):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-from headgate.reconcile.kustomization.reconciler.build import outages
 
 from headgate.documents.tree import MemoryTree
 from headgate.postbuild.sops import DataKeySource, MasterKey, ServiceSilent
 from headgate.postbuild.sops.vault import VaultTransit
+from headgate.reconcile.kustomization.build import outages
 from headgate.reconcile.kustomization.build.builds import BuildRules, build_objects
 from headgate.reconcile.kustomization.build.decryption import DecryptionFailed, Keys
 from headgate.reconcile.kustomization.build.inputs import ClusterInputs

@@ -12,8 +12,8 @@ from headgate.api import ObjectKey
 from headgate.apply import KnownObjects, Owner
 from headgate.health import HealthStatus
 from headgate.kube import ApiError, Client, ObjectRef, ServerError, TooManyRequests, Unauthorized, Unavailable
+from headgate.reconcile.kustomization import health as looking
 from headgate.reconcile.kustomization.health import Looks, NoSight
-from headgate.reconcile.kustomization.reconciler import health as looking
 from headgate.reconcile.target import sight
 from headgate.reconcile.target.live import LiveObjects
 from headgate.reconcile.target.sight import Sight
