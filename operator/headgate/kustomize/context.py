@@ -13,8 +13,10 @@ from headgate.kustomize.errors import KustomizationError
 from headgate.kustomize.options import BuildOptions
 from headgate.kustomize.reading.loader import Loader
 from headgate.kustomize.reading.objects import CACHE, Path, Placed, objects_in
+from headgate.kustomize.resources.bookkeeping import has_bookkeeping
 from headgate.kustomize.resources.ids import Gvk
-from headgate.kustomize.resources.resource import Resource, has_bookkeeping, metadata_of
+from headgate.kustomize.resources.objects import metadata_of
+from headgate.kustomize.resources.resource import Resource
 from headgate.kustomize.schema import Layer, Schema
 
 BUILTIN_OPENAPI = "v1.21.2"

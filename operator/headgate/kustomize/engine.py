@@ -14,6 +14,8 @@ from headgate.kustomize.options import BuildOptions
 from headgate.kustomize.paths.fieldspec import FieldSpec, Plans
 from headgate.kustomize.reading.loader import Loader
 from headgate.kustomize.recipe.target import Accumulator, Target
+from headgate.kustomize.resources.bookkeeping import NOTED_ANNOTATIONS, ORIGIN, TRANSFORMATIONS
+from headgate.kustomize.resources.objects import Obj, metadata_of
 from headgate.kustomize.resources.provenance import (
     MANAGED_BY_LABEL,
     ORIGIN_ANNOTATIONS,
@@ -22,14 +24,7 @@ from headgate.kustomize.resources.provenance import (
     transformations_text,
 )
 from headgate.kustomize.resources.resmap import ResMap
-from headgate.kustomize.resources.resource import (
-    NOTED_ANNOTATIONS,
-    ORIGIN,
-    TRANSFORMATIONS,
-    Obj,
-    Resource,
-    metadata_of,
-)
+from headgate.kustomize.resources.resource import Resource
 from headgate.kustomize.transform.labels import add_pairs
 from headgate.kustomize.transform.namerefs import fix_references
 from headgate.kustomize.transform.names import add_hashes

@@ -13,8 +13,8 @@ import re
 from typing import Any, NamedTuple
 
 from headgate.documents.copying import copied
-from headgate.documents.yaml.known import Known
-from headgate.documents.yaml.line import FLOW_DEPTH, SINGLE, Holds, further, line_of, single_quoted
+from headgate.documents.yaml.known import Holds, Known
+from headgate.documents.yaml.line import FLOW_DEPTH, SINGLE, further, line_of, single_quoted
 from headgate.documents.yaml.scalars import Quoted
 
 __all__ = ["Block", "read_block"]

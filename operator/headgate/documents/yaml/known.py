@@ -1,18 +1,50 @@
-"""Plain scalars and keys that were met before: a repository says the same few thousand again and again."""
+"""Plain scalars, keys and lines that were met before: a repository says the same few thousand again and again."""
 
 from __future__ import annotations
 
+import enum
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 from headgate.documents.yaml.scalars import SpelledStr
 
-if TYPE_CHECKING:
-    from headgate.documents.yaml.line import Line
-
 _MOST = 32768
 _LONGEST = 200
+
+
+class Holds(enum.IntEnum):
+    """What stands behind the dash or key of a line, if there is any."""
+
+    NOTHING = 0
+    """And no dash or key either: at most a comment."""
+    NO_VALUE = 1
+    """The value follows on other lines, or is null."""
+    VALUE = 2
+    """A scalar."""
+    OPEN_VALUE = 3
+    """A plain scalar that further lines may continue; ``text`` is what this line has of it."""
+    FLOW = 4
+    """A mapping or sequence in brackets, to be copied."""
+    LITERAL = 5
+    """``|`` or, as ``text`` tells, ``|-``."""
+    OPEN_QUOTE = 6
+    """A scalar in single quotes that ends on another line; ``text`` is what this line has of it."""
+
+
+class Line(NamedTuple):
+    """A line: how far it is indented, how long its dash with the blanks behind it is, its key, and what it holds.
+
+    ``odd`` is the spelling of a null or boolean that is not the usual one. The value must not be changed.
+    """
+
+    indent: int
+    dash: int
+    key: str | None
+    holds: Holds
+    value: Any = None
+    text: str = ""
+    odd: str | None = None
 
 
 class Known:

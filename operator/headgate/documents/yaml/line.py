@@ -5,48 +5,13 @@ Manifests say the same lines again and again (``apiVersion: v1``, ``- name: http
 
 from __future__ import annotations
 
-import enum
 import re
-from typing import Any, NamedTuple
+from typing import Any
 
-from headgate.documents.yaml.known import Known
+from headgate.documents.yaml.known import Holds, Known, Line
 from headgate.documents.yaml.scalars import SURELY_TEXT, Quoted
 
-__all__ = ["FLOW_DEPTH", "SINGLE", "Holds", "Line", "further", "line_of", "single_quoted"]
-
-
-class Holds(enum.IntEnum):
-    """What stands behind the dash or key of a line, if there is any."""
-
-    NOTHING = 0
-    """And no dash or key either: at most a comment."""
-    NO_VALUE = 1
-    """The value follows on other lines, or is null."""
-    VALUE = 2
-    """A scalar."""
-    OPEN_VALUE = 3
-    """A plain scalar that further lines may continue; ``text`` is what this line has of it."""
-    FLOW = 4
-    """A mapping or sequence in brackets, to be copied."""
-    LITERAL = 5
-    """``|`` or, as ``text`` tells, ``|-``."""
-    OPEN_QUOTE = 6
-    """A scalar in single quotes that ends on another line; ``text`` is what this line has of it."""
-
-
-class Line(NamedTuple):
-    """A line: how far it is indented, how long its dash with the blanks behind it is, its key, and what it holds.
-
-    ``odd`` is the spelling of a null or boolean that is not the usual one. The value must not be changed.
-    """
-
-    indent: int
-    dash: int
-    key: str | None
-    holds: Holds
-    value: Any = None
-    text: str = ""
-    odd: str | None = None
+__all__ = ["FLOW_DEPTH", "SINGLE", "further", "line_of", "single_quoted"]
 
 
 _USUAL = frozenset(("null", "true", "false"))

@@ -18,14 +18,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from headgate.documents.yaml.scalars import scalar_text
 from headgate.kustomize.merge.directives import MISSING, Directive, Mismatch, map_directive
+from headgate.kustomize.merge.merger import Merger
 from headgate.kustomize.schema import SchemaNode
-
-if TYPE_CHECKING:
-    from headgate.kustomize.merge.walk import Walker
 
 __all__ = ["alone", "merge"]
 
@@ -60,22 +58,22 @@ class _Lane:
     found: list[int] = field(default_factory=list)
 
 
-def merge(walker: Walker, target: list[Any], patch: list[Any], node: SchemaNode) -> list[Any]:
+def merge(merger: Merger, target: list[Any], patch: list[Any], node: SchemaNode) -> list[Any]:
     """Merge two lists; directives of the list itself have been taken out."""
-    return _merge(walker, [_Cell(item) for item in target], [_Cell(item) for item in patch], node)
+    return _merge(merger, [_Cell(item) for item in target], [_Cell(item) for item in patch], node)
 
 
-def alone(walker: Walker, elements: list[Any], node: SchemaNode, *, from_patch: bool) -> list[Any]:
+def alone(merger: Merger, elements: list[Any], node: SchemaNode, *, from_patch: bool) -> list[Any]:
     """Merge a list with nothing, or with itself when it comes from the patch: a list that is new."""
     cells = [_Cell(item) for item in elements]
-    return _merge(walker, cells, cells if from_patch else None, node)
+    return _merge(merger, cells, cells if from_patch else None, node)
 
 
-def _merge(walker: Walker, target: list[_Cell], patch: list[_Cell] | None, node: SchemaNode) -> list[Any]:
+def _merge(merger: Merger, target: list[_Cell], patch: list[_Cell] | None, node: SchemaNode) -> list[Any]:
     keys = list(node.merge_keys) or [""]
     found = _all_values(target, patch, keys)
     lanes = _lanes(target, patch, keys, found)
-    walker.passed += _steps(lanes.values(), keys)
+    merger.passed += _steps(lanes.values(), keys)
     if len(keys) > 1:
         for lane in lanes.values():
             _complete(found, lane.found)
@@ -85,7 +83,7 @@ def _merge(walker: Walker, target: list[_Cell], patch: list[_Cell] | None, node:
     for values in found:
         here = lanes[values[0]] if len(lanes) > 1 else next(iter(lanes.values()))
         wanted = [value for value, key in zip(values, keys, strict=True) if value or key in used]
-        cell = _walk(walker, _find(here.target, used, wanted), _find(here.patch, used, wanted), schema)
+        cell = _walk(merger, _find(here.target, used, wanted), _find(here.patch, used, wanted), schema)
         if cell is None or cell.value is None or cell.value == {}:
             _set(here.target, None, used, wanted, -1)
             continue
@@ -152,29 +150,29 @@ def _first(cell: _Cell, keys: _Keys) -> str:
 
 
 def _walk(
-    walker: Walker, target: _Cell | None, patch: _Cell | None, schema: SchemaNode | None
+    merger: Merger, target: _Cell | None, patch: _Cell | None, schema: SchemaNode | None
 ) -> _Cell | None:
     """Merge an element; the cell that is returned tells whose it is. None when it is to be deleted."""
     if patch is None:
         if target is None:
             return None
-        target.value = walker.kept(target.value, schema)
+        target.value = merger.kept(target.value, schema)
         return target
     if target is None or target.value is None or target is patch:
-        patch.value = walker.added(patch.value, schema, strict=target is patch)
+        patch.value = merger.added(patch.value, schema, strict=target is patch)
         return None if patch.value is MISSING else patch
     if type(target.value) is dict and type(patch.value) is dict:
         directive, fields = map_directive(patch.value, strict=True)
         if directive is Directive.DELETE:
             return None
         if directive is Directive.REPLACE:
-            patch.value = walker.added(fields, schema, strict=True)
+            patch.value = merger.added(fields, schema, strict=True)
             return patch
-        target.value = walker.merged(target.value, fields, schema)
+        target.value = merger.merged(target.value, fields, schema)
         return target
     if patch.value is None:
         return None
-    value = walker.walk(target.value, patch.value, schema)
+    value = merger.walk(target.value, patch.value, schema)
     return patch if value is not MISSING else None
 
 

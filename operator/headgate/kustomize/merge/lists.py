@@ -10,39 +10,37 @@ several keys per element (ports: number and protocol) those that exist already s
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from headgate.documents.yaml.scalars import scalar_text
 from headgate.kustomize.merge import irregular
 from headgate.kustomize.merge.directives import MISSING, Directive, list_directive, map_directive
+from headgate.kustomize.merge.merger import Merger
 from headgate.kustomize.schema import SchemaNode
-
-if TYPE_CHECKING:
-    from headgate.kustomize.merge.walk import Walker
 
 __all__ = ["added", "kept", "merged"]
 
 
-def merged(walker: Walker, target: list[Any], patch: list[Any], node: SchemaNode) -> Any:
+def merged(merger: Merger, target: list[Any], patch: list[Any], node: SchemaNode) -> Any:
     """Merge two lists; MISSING when the patch deletes the list."""
     directive, patch = list_directive(patch)
     if directive is Directive.DELETE:
         return MISSING
     if directive is Directive.REPLACE:
-        return _alone(walker, patch, node, from_patch=True)
-    walker.passed += 2 * (len(target) + len(patch))
+        return _alone(merger, patch, node, from_patch=True)
+    merger.passed += 2 * (len(target) + len(patch))
     keys = _keys_in_use(node.merge_keys, target, patch)
     old = None if keys is None else _by_key(target, keys)
     new = None if old is None or keys is None else _by_key(patch, keys)
     if keys is None or old is None or new is None:
-        return irregular.merge(walker, target, patch, node)
+        return irregular.merge(merger, target, patch, node)
     elements = node.elements()
     first: list[Any] = []
     rest: dict[Any, Any] = dict(old)
     for key, change in new.items():
         element = old.get(key, MISSING)
         if element is MISSING:
-            value = walker.added(change, elements, strict=False)
+            value = merger.added(change, elements, strict=False)
             if value is not MISSING and value != {}:
                 first.append(value)
             continue
@@ -53,11 +51,11 @@ def merged(walker: Walker, target: list[Any], patch: list[Any], node: SchemaNode
         # Replacing an element makes a new one, which the old one then takes the place of.
         value = element
         if directive is Directive.MERGE:
-            value = walker.merged(element, fields, elements)
+            value = merger.merged(element, fields, elements)
             if not value:
                 del rest[key]
                 continue
-        elif not walker.added(fields, elements, strict=True):
+        elif not merger.added(fields, elements, strict=True):
             del rest[key]
             continue
         if len(keys) == 1:
@@ -68,38 +66,38 @@ def merged(walker: Walker, target: list[Any], patch: list[Any], node: SchemaNode
     if new:
         for key, element in rest.items():
             if key not in new:
-                rest[key] = walker.kept(element, elements)
+                rest[key] = merger.kept(element, elements)
     else:
-        return kept(walker, target, node)
+        return kept(merger, target, node)
     return first + list(rest.values())
 
 
-def added(walker: Walker, patch: list[Any], node: SchemaNode, *, strict: bool) -> Any:
+def added(merger: Merger, patch: list[Any], node: SchemaNode, *, strict: bool) -> Any:
     """Return a list that comes from the patch alone; MISSING when it deletes itself."""
     if strict:
         directive, patch = list_directive(patch)
         if directive is Directive.DELETE:
             return MISSING
-    return _alone(walker, patch, node, from_patch=True)
+    return _alone(merger, patch, node, from_patch=True)
 
 
-def kept(walker: Walker, target: list[Any], node: SchemaNode) -> list[Any]:
+def kept(merger: Merger, target: list[Any], node: SchemaNode) -> list[Any]:
     """Return a list that the patch does not touch."""
-    return _alone(walker, target, node, from_patch=False)
+    return _alone(merger, target, node, from_patch=False)
 
 
-def _alone(walker: Walker, elements: list[Any], node: SchemaNode, *, from_patch: bool) -> list[Any]:
+def _alone(merger: Merger, elements: list[Any], node: SchemaNode, *, from_patch: bool) -> list[Any]:
     if not elements:
         return elements
-    walker.passed += 2 * len(elements)
+    merger.passed += 2 * len(elements)
     keys = _keys_in_use(node.merge_keys, elements)
     if keys is None or _by_key(elements, keys) is None:
-        return irregular.alone(walker, elements, node, from_patch=from_patch)
+        return irregular.alone(merger, elements, node, from_patch=from_patch)
     schema = node.elements()
     if from_patch:
-        values = [walker.added(element, schema, strict=True) for element in elements]
+        values = [merger.added(element, schema, strict=True) for element in elements]
         return [value for value in values if value is not MISSING and value != {}]
-    values = [walker.kept(element, schema) for element in elements]
+    values = [merger.kept(element, schema) for element in elements]
     return elements if all(map(_same, values, elements)) else values
 
 

@@ -13,7 +13,9 @@ from headgate.kustomize.merge.jsonpatch import JsonPatch, parse_json_patch
 from headgate.kustomize.model.kustomization_file import Patch, PatchOptions, Selector
 from headgate.kustomize.reading.loader import Loader
 from headgate.kustomize.reading.objects import Placed
-from headgate.kustomize.resources.resource import ANNOTATIONS, Resource, has_bookkeeping, metadata_of
+from headgate.kustomize.resources.bookkeeping import ANNOTATIONS, has_bookkeeping
+from headgate.kustomize.resources.objects import metadata_of
+from headgate.kustomize.resources.resource import Resource
 from headgate.kustomize.transform.patches import LoadedPatch
 
 

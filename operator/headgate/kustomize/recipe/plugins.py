@@ -283,7 +283,7 @@ def make_transformer(config: Resource, loader: Loader, context: Context) -> Step
         except BuildError as error:
             raise error.at(**config.placed()) from None
 
-    origin = config.origin.by_custom(config) if config.origin is not None else None
+    origin = config.origin.by_custom(config.author) if config.origin is not None else None
     return Step(kind, run, origin)
 
 
@@ -316,7 +316,7 @@ def make_generator(config: Resource, loader: Loader, context: Context) -> Genera
         except BuildError as error:
             raise error.at(**config.placed()) from None
 
-    origin = config.origin.by_custom(config) if config.origin is not None else None
+    origin = config.origin.by_custom(config.author) if config.origin is not None else None
     return GeneratorStep(kind, run, origin)
 
 

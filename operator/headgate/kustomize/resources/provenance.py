@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 from headgate.documents.yaml import dump
 from headgate.kustomize.giturl import parse_git_url
-from headgate.kustomize.resources.resource import Resource
 
 ORIGIN_ANNOTATIONS = "originAnnotations"
 TRANSFORMER_ANNOTATIONS = "transformerAnnotations"
@@ -48,10 +47,8 @@ class Origin(NamedTuple):
         """Return the origin of what a generator or transformer configured in ``file`` made."""
         return Origin("", self.repo, self.ref, posixpath.normpath(posixpath.join(self.path, file)), author)
 
-    def by_custom(self, config: Resource) -> Origin:
-        """Return the origin of what a plugin whose configuration is an object with this origin made."""
-        gvk = config.gvk
-        author = Author(gvk.api_version, gvk.kind, config.name, config.namespace)
+    def by_custom(self, author: Author) -> Origin:
+        """Return the origin of what a plugin made whose configuration is an object of this origin."""
         return Origin("", self.repo, self.ref, self.path, author)
 
     def text(self) -> str:

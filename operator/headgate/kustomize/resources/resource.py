@@ -8,65 +8,31 @@ can see them.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import NoneType
-from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
 from headgate.documents.budget import NODE, charge
 from headgate.documents.yaml.scalars import created_texts, scalar_text
 from headgate.kustomize.errors import ResourceError
-from headgate.kustomize.resources.ids import DEFAULT_NAMESPACE, Gvk, ResId, effective_namespace, parse_gvk
-
-if TYPE_CHECKING:
-    from headgate.kustomize.resources.provenance import Origin
-    from headgate.kustomize.resources.sharing import SharedValue
-
-Obj = dict[str, Any]
-
-_DOMAIN = "internal.config.kubernetes.io/"
-PREVIOUS_KINDS = _DOMAIN + "previousKinds"
-PREVIOUS_NAMES = _DOMAIN + "previousNames"
-PREVIOUS_NAMESPACES = _DOMAIN + "previousNamespaces"
-PREFIXES = _DOMAIN + "prefixes"
-SUFFIXES = _DOMAIN + "suffixes"
-GENERATOR_BEHAVIOR = _DOMAIN + "generatorBehavior"
-NEEDS_HASH = _DOMAIN + "needsHashSuffix"
-ALLOW_NAME_CHANGE = _DOMAIN + "allowNameChange"
-ALLOW_KIND_CHANGE = _DOMAIN + "allowKindChange"
-HELM_GENERATED = _DOMAIN + "helm-generated"
-ORIGIN = "config.kubernetes.io/origin"
-TRANSFORMATIONS = "alpha.config.kubernetes.io/transformations"
-
-# Annotations that are bookkeeping of kustomize or of its function framework and never reach the output.
-BUILD_ANNOTATIONS = frozenset(
-    {
-        PREVIOUS_KINDS,
-        PREVIOUS_NAMES,
-        PREVIOUS_NAMESPACES,
-        PREFIXES,
-        SUFFIXES,
-        GENERATOR_BEHAVIOR,
-        NEEDS_HASH,
-        ALLOW_NAME_CHANGE,
-        ALLOW_KIND_CHANGE,
-        HELM_GENERATED,
-        _DOMAIN + "refBy",
-        _DOMAIN + "path",
-        _DOMAIN + "index",
-        _DOMAIN + "seqindent",
-        _DOMAIN + "id",
-        _DOMAIN + "annotations-migration-resource-id",
-        "config.kubernetes.io/path",
-        "config.kubernetes.io/index",
-        "config.k8s.io/id",
-    }
+from headgate.kustomize.resources.bookkeeping import (
+    ALLOW_KIND_CHANGE,
+    ALLOW_NAME_CHANGE,
+    GENERATOR_BEHAVIOR,
+    HELM_GENERATED,
+    NEEDS_HASH,
+    NOTED_ANNOTATIONS,
+    PREFIXES,
+    PREVIOUS_KINDS,
+    PREVIOUS_NAMES,
+    PREVIOUS_NAMESPACES,
+    SUFFIXES,
 )
+from headgate.kustomize.resources.ids import DEFAULT_NAMESPACE, Gvk, ResId, effective_namespace, parse_gvk
+from headgate.kustomize.resources.objects import NO_WORDS, Obj, label_of, metadata_of, string_map
+from headgate.kustomize.resources.provenance import Author, Origin
 
-NOTED_ANNOTATIONS = BUILD_ANNOTATIONS | {ORIGIN, TRANSFORMATIONS}
-"""These and what is told of origins: none of them is the object's own."""
-
-ANNOTATIONS = ("metadata", "annotations")
-"""Where objects have them."""
 _FEW_NAMES = 16
 
 
@@ -93,42 +59,16 @@ class Previous(NamedTuple):
     times: int = 1
 
 
-def metadata_of(obj: Obj) -> Obj:
-    """Return the metadata map, or an empty one that is not part of the object."""
-    metadata = obj.get("metadata")
-    return metadata if isinstance(metadata, dict) else {}
+@dataclass(slots=True)
+class SharedValue:
+    """One key whose value several maps of an object share (see :mod:`.sharing`).
 
-
-_NO_WORDS: Mapping[tuple[str | int, ...], str] = {}
-
-
-def written_text(value: Any, words: Mapping[tuple[str | int, ...], str], path: tuple[str | int, ...]) -> str:
-    """Return the text a scalar is written with, nulls and booleans included.
-
-    ``words`` tells, by the path from the object's root, that of nulls that are not written ``null`` and of
-    booleans that are not written ``true`` or ``false``.
+    ``notes`` is the :meth:`Resource.notes_state` at which ``metadata.annotations`` was last known to be one of them.
     """
-    if value is None or value is True or value is False:
-        word = words.get(path)
-        return word if word is not None else "null" if value is None else scalar_text(value)
-    return scalar_text(value)
 
-
-def string_map(
-    value: Any,
-    words: Mapping[tuple[str | int, ...], str] = _NO_WORDS,
-    path: tuple[str | int, ...] = (),
-) -> dict[str, str]:
-    """Return a map of labels, annotations or data with every value as text; anything else gives an empty map.
-
-    The text of a null or boolean is the one it was written with: kustomize makes of ``note: null`` the text "null".
-    """
-    if not isinstance(value, dict):
-        return {}
-    texts = {}
-    for key, item in value.items():
-        texts[key] = item if type(item) is str else written_text(item, words, (*path, key))
-    return texts
+    key: str
+    maps: list[Obj]
+    notes: tuple[Any, ...]
 
 
 class Resource:
@@ -172,7 +112,7 @@ class Resource:
         self.blanks: list[tuple[Any, str | int]] = []
         # The texts of nulls that are not written "null" and of booleans that are not written "true" or "false", by
         # their path in the object.
-        self.words: Mapping[tuple[str | int, ...], str] = _NO_WORDS
+        self.words: Mapping[tuple[str | int, ...], str] = NO_WORDS
         # Written as {...} in the file: everything in it is printed on one line, and folded text loses nothing.
         self.in_braces = False
         self.shared: list[SharedValue] = []
@@ -209,6 +149,12 @@ class Resource:
         if type(kind) is not str:
             kind = scalar_text(kind) if kind is not None else ""
         return parse_gvk(api_version, kind)
+
+    @property
+    def author(self) -> Author:
+        """The generator or transformer that the object configures."""
+        gvk = self.gvk
+        return Author(gvk.api_version, gvk.kind, self.name, self.namespace)
 
     @property
     def kind(self) -> str:
@@ -425,20 +371,3 @@ def _noted(previous: tuple[Previous, ...], namespace: str, name: str, kind: str)
         if last.name == name and last.namespace == namespace and last.kind == kind:
             return (*previous[:-1], Previous(namespace, name, kind, last.times + 1))
     return (*previous, Previous(namespace, name, kind))
-
-
-def has_bookkeeping(annotations: Iterable[str]) -> bool:
-    """Tell whether any of these annotation names is bookkeeping of kustomize."""
-    return any(name in BUILD_ANNOTATIONS for name in annotations)
-
-
-def label_of(obj: Obj) -> str:
-    """Return how messages name an object: ``Kind.group/namespace/name``."""
-    metadata = metadata_of(obj)
-    group = scalar_text(obj.get("apiVersion", "")).rpartition("/")[0]
-    kind = scalar_text(obj.get("kind", ""))
-    parts = [f"{kind}.{group}" if group else kind]
-    if metadata.get("namespace"):
-        parts.append(scalar_text(metadata["namespace"]))
-    parts.append(scalar_text(metadata.get("name", "")))
-    return "/".join(parts)

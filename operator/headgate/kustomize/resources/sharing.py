@@ -11,21 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from headgate.documents.budget import GLANCE, charge
-
-if TYPE_CHECKING:
-    from headgate.kustomize.resources.resource import Obj, Resource
-
-
-@dataclass(slots=True)
-class SharedValue:
-    """One key whose value the maps share; ``notes`` tells when ``metadata.annotations`` is written anew."""
-
-    key: str
-    maps: list[Obj]
-    notes: Any
+from headgate.kustomize.resources.objects import Obj
+from headgate.kustomize.resources.resource import Resource, SharedValue
 
 
 @dataclass(slots=True)

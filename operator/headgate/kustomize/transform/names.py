@@ -10,8 +10,9 @@ from headgate.kustomize.model.transformer_config import Specs
 from headgate.kustomize.paths.fieldspec import plan_of, visit
 from headgate.kustomize.paths.scalars import rewritten
 from headgate.kustomize.resources.ids import Gvk
+from headgate.kustomize.resources.objects import written_text
 from headgate.kustomize.resources.resmap import ResMap
-from headgate.kustomize.resources.resource import Resource, written_text
+from headgate.kustomize.resources.resource import Resource
 from headgate.kustomize.transform.generators import content_hash
 
 # Their names mean something to the cluster, so affixes never apply to them.

@@ -25,9 +25,11 @@ from headgate.kustomize.paths.embedded import edit_embedded
 from headgate.kustomize.paths.fieldpath import MISSING, look_up, look_up_slot, split_dotted
 from headgate.kustomize.paths.pathmatch import CREATED, Slot, find_slots, kind_of
 from headgate.kustomize.paths.scalars import retyped
+from headgate.kustomize.resources.bookkeeping import ANNOTATIONS
 from headgate.kustomize.resources.ids import DEFAULT_NAMESPACE, Gvk
+from headgate.kustomize.resources.objects import metadata_of, written_text
 from headgate.kustomize.resources.resmap import ResMap
-from headgate.kustomize.resources.resource import ANNOTATIONS, Resource, metadata_of, written_text
+from headgate.kustomize.resources.resource import Resource
 from headgate.kustomize.resources.sharing import spread
 from headgate.kustomize.transform.selection import accepts_metadata, candidates, compile_id
 

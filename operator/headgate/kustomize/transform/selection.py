@@ -15,8 +15,9 @@ from headgate.documents.budget import GLANCE, NODE, READ_AGAIN, charge
 from headgate.kustomize.errors import KustomizationError
 from headgate.kustomize.model.kustomization_file import Selector
 from headgate.kustomize.resources.ids import Gvk
+from headgate.kustomize.resources.objects import metadata_of
 from headgate.kustomize.resources.resmap import ResMap
-from headgate.kustomize.resources.resource import Resource, metadata_of
+from headgate.kustomize.resources.resource import Resource
 
 Predicate = Callable[[str], bool]
 

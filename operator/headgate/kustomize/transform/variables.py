@@ -14,8 +14,9 @@ from headgate.kustomize.model.kustomization_file import Var
 from headgate.kustomize.paths.fieldpath import MISSING, look_up, split_dotted, with_indexes
 from headgate.kustomize.paths.fieldspec import Plans, visit
 from headgate.kustomize.resources.ids import ResId, effective_namespace
+from headgate.kustomize.resources.objects import written_text
 from headgate.kustomize.resources.resmap import ResMap
-from headgate.kustomize.resources.resource import Resource, ScopeOf, written_text
+from headgate.kustomize.resources.resource import Resource, ScopeOf
 from headgate.kustomize.resources.sharing import spread
 
 _DECIMAL = re.compile(r"[-+]?[0-9]{1,20}")

@@ -10,7 +10,8 @@ from typing import Any
 
 from headgate.documents.copying import copied
 from headgate.documents.yaml.scalars import SpelledBool
-from headgate.kustomize.resources.resource import Obj, Resource
+from headgate.kustomize.resources.objects import Obj
+from headgate.kustomize.resources.resource import Resource
 
 
 def spelled(patch: Resource) -> Obj:

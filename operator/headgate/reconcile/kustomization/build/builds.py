@@ -15,7 +15,7 @@ from headgate.kube import BadRequest
 from headgate.kube.encoding import encode
 from headgate.kustomize import BuildOptions, Output, RemoteFetcher, assemble, dump
 from headgate.kustomize.errors import ResourceError
-from headgate.kustomize.resources.resource import label_of
+from headgate.kustomize.resources.objects import label_of
 from headgate.overlay import prepare
 from headgate.postbuild import Masks, PostBuildError, is_substitution_disabled, substitute
 from headgate.postbuild.sops import DecryptionError, NotConfigured, is_secret, require_plain

@@ -11,7 +11,7 @@ from typing import Any, TypedDict
 
 from headgate.documents.errors import BuildError, raise_all
 from headgate.kustomize.errors import ResourceError
-from headgate.kustomize.resources.resource import label_of
+from headgate.kustomize.resources.objects import label_of
 
 Obj = dict[str, Any]
 
