@@ -25,8 +25,12 @@ endif
 ifneq ($(CLUSTER),)
 export HEADGATE_TEST_CLUSTER := $(CLUSTER)
 endif
-# More arguments for pytest, the demo or the benchmark.
+# More arguments for pytest, the demo, the benchmark or the image's build.
 ARGS ?=
+# The container engine, and the image's name without its tag, which is the version.
+ENGINE ?= docker
+IMAGE ?= headgate
+VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' pyproject.toml)
 
 # kubectl is in there.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -40,7 +44,9 @@ help: ## List the targets
 	@printf '  %-22s %s\n' \
 		'CLUSTER=local|kind' 'which kind of test cluster (default: kind if a container engine answers, else local)' \
 		'KUBECONFIG=FILE' 'test on this cluster instead; only when given on the command line' \
-		'ARGS=...' 'further arguments for pytest, the demo or the benchmark: make test-unit ARGS="-k semver -x"' \
+		'ARGS=...' 'further arguments for pytest, the demo, the benchmark or the image: make test-unit ARGS="-k semver -x"' \
+		'IMAGE=NAME' 'the name of the container image, without a tag (default: headgate)' \
+		'ENGINE=docker|podman' 'the container engine that builds and runs the image (default: docker)' \
 		'PYTHON=...' 'the Python to create .venv with (3.11 or newer)'
 
 # ---- set up
@@ -77,6 +83,15 @@ lint: venv ## Ruff (rules and format), mypy --strict, and the direction of impor
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/mypy --no-error-summary
 	$(BIN)/lint-imports --no-cache | tail -n 1
+
+.PHONY: lint-commits
+lint-commits: ## Subjects of commits have 72 characters at most: make lint-commits RANGE=main..HEAD
+	@test -n '$(RANGE)' || { echo 'make lint-commits RANGE=A..B' >&2; exit 2; }
+	$(PYTHON) hack/commit_subjects.py --range '$(RANGE)'
+
+.PHONY: lint-workflows
+lint-workflows: ## actionlint on .github/workflows (needs Go)
+	go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 .PHONY: format
 format: venv ## Let ruff format the code and mend what it can
@@ -135,6 +150,59 @@ cluster-up: venv ## Start a cluster for work by hand; prints its kubeconfig
 .PHONY: cluster-down
 cluster-down: venv ## Stop it, and whatever killed runs left behind
 	@$(BIN)/python hack/cluster.py down
+
+.PHONY: control-plane
+control-plane: venv ## Build the local control plane into the cache, if it is not there (about ten minutes)
+	$(BIN)/python hack/cluster.py build
+
+# ---- release: docs/releasing.md
+
+# All but manifests do with a bare Python.
+RELEASE = PYTHONPATH=hack $(PYTHON) -m release
+
+.PHONY: dist
+dist: venv ## Build the sdist, and the wheel from it, into dist/
+	@rm -f dist/headgate-*.tar.gz dist/headgate-*.whl
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/uv build --quiet --python $(BIN)/python --no-build-isolation
+
+.PHONY: dist-check
+dist-check: dist ## Install the wheel with the pinned dependencies of the image, and run it
+	@folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	$(BIN)/python -m venv "$$folder"; \
+	"$$folder/bin/pip" install --quiet --disable-pip-version-check --require-hashes -r deploy/requirements.txt; \
+	"$$folder/bin/pip" install --quiet --disable-pip-version-check --no-deps dist/headgate-$(VERSION)-*.whl; \
+	"$$folder/bin/headgate" version; \
+	"$$folder/bin/headgate" build examples/fleet-infra/apps/production >/dev/null
+
+.PHONY: image
+image: ## Build the container image: make image [IMAGE=NAME] [ENGINE=podman]
+	$(ENGINE) build --file deploy/Dockerfile --tag '$(IMAGE):$(VERSION)' $(ARGS) .
+
+.PHONY: image-check
+image-check: image ## Build the image and run it as a cluster does: read-only, without capabilities
+	$(IMAGE_RUN) '$(IMAGE):$(VERSION)' version
+	$(IMAGE_RUN) --entrypoint git '$(IMAGE):$(VERSION)' --version
+	$(IMAGE_RUN) --entrypoint ssh '$(IMAGE):$(VERSION)' -V
+
+IMAGE_RUN = $(ENGINE) run --rm --read-only --cap-drop ALL --security-opt no-new-privileges --network none
+
+.PHONY: manifests
+manifests: venv ## Render what users install into dist/manifests: make manifests [IMAGE=NAME] [DIGEST=sha256:...]
+	@PYTHONPATH=hack $(BIN)/python -m release manifests dist/manifests --image '$(IMAGE)' --digest '$(DIGEST)'
+
+.PHONY: release-prepare
+release-prepare: ## Set the version everywhere and date the changelog: make release-prepare TO=0.2.0
+	@test -n '$(TO)' || { echo 'make release-prepare TO=0.2.0' >&2; exit 2; }
+	@$(RELEASE) prepare '$(TO)'
+
+.PHONY: release-check
+release-check: ## Check that a tag fits the version and the changelog: make release-check TAG=v0.2.0
+	@test -n '$(TAG)' || { echo 'make release-check TAG=v0.2.0' >&2; exit 2; }
+	@$(RELEASE) check '$(TAG)'
+
+.PHONY: release-notes
+release-notes: ## Print the section of the changelog of this version
+	@$(RELEASE) notes
 
 .PHONY: clean
 clean: ## Stop every cluster of this checkout and delete what was made (the built control plane stays cached)
