@@ -87,7 +87,7 @@ lint: venv ## Ruff (rules and format), mypy --strict, and the direction of impor
 .PHONY: lint-commits
 lint-commits: ## Subjects of commits have 72 characters at most: make lint-commits RANGE=main..HEAD
 	@test -n '$(RANGE)' || { echo 'make lint-commits RANGE=A..B' >&2; exit 2; }
-	$(PYTHON) hack/commit_subjects.py --range '$(RANGE)'
+	$(or $(PYTHON),python3) hack/commit_subjects.py --range '$(RANGE)'
 
 .PHONY: lint-workflows
 lint-workflows: ## actionlint on .github/workflows (needs Go)
@@ -157,8 +157,8 @@ control-plane: venv ## Build the local control plane into the cache, if it is no
 
 # ---- release: docs/releasing.md
 
-# All but manifests do with a bare Python.
-RELEASE = PYTHONPATH=hack $(PYTHON) -m release
+# All but manifests do with a bare Python, also one that cannot make a virtual environment.
+RELEASE = PYTHONPATH=hack $(or $(PYTHON),python3) -m release
 
 .PHONY: dist
 dist: venv ## Build the sdist, and the wheel from it, into dist/
