@@ -23,12 +23,12 @@ from headgate.api.labelselector import matches
 from headgate.cel import CpuLimits, Evaluator
 from headgate.fairness import pools
 from headgate.fairness.pools import NETWORK
+from headgate.git.artifact.storage import ArtifactStorage, PathKey, advertised_address
+from headgate.git.bases.fetcher import RemoteBases
+from headgate.git.command.process import kill_all
+from headgate.git.command.process import running as running_git
 from headgate.git.limits import TreeLimits
-from headgate.git.process import kill_all
-from headgate.git.process import running as running_git
-from headgate.git.remotes import RemoteBases
-from headgate.git.storage import ArtifactStorage, PathKey, advertised_address
-from headgate.git.tartree import ArchiveLimits
+from headgate.git.tree.tartree import ArchiveLimits
 from headgate.kube import Client, ObjectRef
 from headgate.kustomize.reading.objects import CACHE
 from headgate.loop import Turns, Watchdog

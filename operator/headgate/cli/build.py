@@ -173,7 +173,7 @@ class _RemoteBases:
         if self._made is None:
             import tempfile
 
-            from headgate.git.remotes import RemoteBases
+            from headgate.git.bases.fetcher import RemoteBases
 
             folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="headgate-bases-"))
             self._made = RemoteBases(Path(folder), as_user=True)

@@ -1,25 +1,18 @@
 """From a Git remote to a tree of files and an artifact. Synchronous: the reconcilers call it in worker threads.
 
-Getting in      url         a checked repository address
-                auth        credentials from a Secret's data
-                providers   credentials by spec.provider: githubapp, clouds
-                proxy       the proxy of a Secret; tunnel takes ssh through it
-                access      all of these as one Git command's environment; secretfiles
-What is wanted  refs        what spec.ref asks for, and what it means
-                semver      version ranges
-The remote      client      ls-remote and fetch
-                process     Git itself, hardened
-                failures    why Git failed, from its messages
-                cache       bare repositories on disk
-Trust           signature   signatures of commits and tags
-                verify      spec.verify
-The tree        tree        a commit as the build engine sees it; blobs reads contents
-                ignore      .sourceignore, spec.ignore, the defaults
-                submodules  other repositories inside of this one
-                compose     several trees as one
-                checkout    all of it together: what becomes the artifact
-                tartree     a downloaded artifact as the build engine sees it
-                remotes     bases that kustomizations name by URL
-The artifact    artifact    a deterministic tar.gz of a tree
-                storage     artifacts on disk: publish, verify, collect
+The rooms, each of which uses only those below it:
+
+bases         what kustomizations name by URL: repositories and files
+checkout      from a fetched commit to the tree that becomes the artifact, with submodules and includes
+artifact      a tree as a deterministic tar.gz, and artifacts on disk
+remote        what a remote has, fetching commits of it, why that failed
+verify        spec.verify: signatures of commits and tags
+tree          files as the build engine sees them: a commit, several trees in one, an archive; ignore rules
+cache         bare repositories on disk, and reading their blobs
+credentials   a Secret, a proxy, spec.provider, and the access they give to one Git command
+refs          what spec.ref asks for and what it means; version ranges
+command       Git itself as a child process: hardened, bounded in time and memory
+limits        how much one source may hold
+url           a checked repository address
+errors        what can go wrong
 """

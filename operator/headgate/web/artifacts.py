@@ -1,7 +1,7 @@
 """Serves the artifact files: what ``status.artifact.url`` points at. Read only.
 
 Only paths that have the form of an artifact exist; there is no listing, and who is not told a path cannot guess it
-(:class:`headgate.git.storage.PathKey`). GET and HEAD, with ETag,
+(:class:`headgate.git.artifact.storage.PathKey`). GET and HEAD, with ETag,
 Last-Modified, conditional and range requests. A symbolic link is not followed.
 """
 

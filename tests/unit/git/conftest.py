@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from headgate.git.cache import BareCache, Caches
-from headgate.git.client import Remote
+from headgate.git.cache.bare import BareCache, Caches
+from headgate.git.remote.client import Remote
 from headgate.git.url import RemoteUrl
 from tests.support.gitserver import GitHttpServer
 from tests.support.gitserver_repository import Repository

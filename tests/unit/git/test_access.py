@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from headgate.git.auth import Credentials
-from headgate.git.cache import BareCache
-from headgate.git.client import Remote
+from headgate.git.cache.bare import BareCache
+from headgate.git.credentials.proxy import Proxy
+from headgate.git.credentials.secret import Credentials
 from headgate.git.errors import (
     AuthenticationFailed,
     CredentialsError,
@@ -20,8 +20,8 @@ from headgate.git.errors import (
     RemoteUnreachable,
     RepositoryNotFound,
 )
-from headgate.git.proxy import Proxy
-from headgate.git.refs import Reference
+from headgate.git.refs.reference import Reference
+from headgate.git.remote.client import Remote
 from headgate.git.url import RemoteUrl
 from tests.support.gitserver import GitHttpServer
 from tests.support.gitserver_proxy import HttpProxy, SocksProxy

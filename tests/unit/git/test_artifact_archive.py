@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from headgate.git.artifact import BATCH, Packed, pack
-from headgate.git.cache import BareCache, Caches
-from headgate.git.client import Remote
-from headgate.git.listed import Entry
-from headgate.git.pieces import Earlier, Sink, member, write_index
-from headgate.git.refs import Reference
-from headgate.git.tree import GitTree
+from headgate.git.artifact.archive import BATCH, Packed, pack
+from headgate.git.artifact.pieces import Earlier, Sink, member, write_index
+from headgate.git.cache.bare import BareCache, Caches
+from headgate.git.refs.reference import Reference
+from headgate.git.remote.client import Remote
+from headgate.git.tree.commit import GitTree
+from headgate.git.tree.listed import Entry
 from tests.support.gitserver_repository import Repository
 
 

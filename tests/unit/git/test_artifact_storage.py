@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from headgate.git.artifact.storage import Artifact, ArtifactStorage, PathKey, advertised_address
 from headgate.git.errors import StorageError
-from headgate.git.storage import Artifact, ArtifactStorage, PathKey, advertised_address
 from tests.unit.git.test_artifact_archive import Files
 
 A, B, C, D = ("a" * 40, "b" * 40, "c" * 40, "d" * 40)

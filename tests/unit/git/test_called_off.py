@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from headgate.git.client import Remote
+from headgate.git.command.process import Cancellation, kill_all, running
 from headgate.git.errors import GitCancelled
-from headgate.git.process import Cancellation, kill_all, running
-from headgate.git.reflists import Asking, RefLists
-from headgate.git.refs import Question
+from headgate.git.refs.reference import Question
+from headgate.git.remote.client import Remote
+from headgate.git.remote.reflists import Asking, RefLists
 from headgate.git.url import RemoteUrl
 
 PATIENCE = 60.0

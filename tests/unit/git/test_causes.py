@@ -11,9 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from headgate.git.auth import Credentials
-from headgate.git.cache import BareCache
-from headgate.git.client import Remote
+from headgate.git.cache.bare import BareCache
+from headgate.git.credentials.secret import Credentials
 from headgate.git.errors import (
     AuthenticationFailed,
     GitError,
@@ -22,7 +21,8 @@ from headgate.git.errors import (
     RemoteUnreachable,
     RepositoryNotFound,
 )
-from headgate.git.refs import Reference
+from headgate.git.refs.reference import Reference
+from headgate.git.remote.client import Remote
 from headgate.git.url import RemoteUrl
 from tests.support.gitserver import GitHttpServer
 from tests.support.gitserver_repository import Repository

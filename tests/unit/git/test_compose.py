@@ -11,13 +11,13 @@ import pytest
 
 from headgate.documents.errors import FileMissing, NotAFile, TreeError
 from headgate.documents.tree import EntryKind
-from headgate.git.artifact import pack
-from headgate.git.cache import Caches
-from headgate.git.client import Remote
-from headgate.git.compose import ComposedTree, Layer
+from headgate.git.artifact.archive import pack
+from headgate.git.cache.bare import Caches
 from headgate.git.errors import IncludeFailed, SparsePathMissing, StorageError
-from headgate.git.refs import Reference
-from headgate.git.tree import GitTree
+from headgate.git.refs.reference import Reference
+from headgate.git.remote.client import Remote
+from headgate.git.tree.commit import GitTree
+from headgate.git.tree.compose import ComposedTree, Layer
 from headgate.git.url import RemoteUrl
 from tests.support.gitserver import GitHttpServer
 from tests.support.gitserver_repository import Repository

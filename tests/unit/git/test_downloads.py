@@ -7,8 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from headgate.git import download
-from headgate.git.download import Downloads, RemoteFailed
+from headgate.git.bases import download
+from headgate.git.bases.download import Downloads, RemoteFailed
 from headgate.git.url import RemoteUrl
 from headgate.kustomize import BuildError, Refused
 from tests.support.serving import serving

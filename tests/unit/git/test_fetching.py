@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from headgate.git.cache import MAX_PACKS, BareCache, Caches
-from headgate.git.client import Remote
+from headgate.git.cache.bare import MAX_PACKS, BareCache, Caches
 from headgate.git.errors import GitTimeout, RefNotFound, StorageError
-from headgate.git.refs import Reference, Resolved
-from headgate.git.tree import GitTree
+from headgate.git.refs.reference import Reference, Resolved
+from headgate.git.remote.client import Remote
+from headgate.git.tree.commit import GitTree
 from headgate.git.url import RemoteUrl
 from tests.support.gitserver import GitHttpServer
 from tests.support.gitserver_repository import Repository

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from headgate.git.auth import Credentials
+from headgate.git.credentials.secret import Credentials
 from headgate.git.errors import CredentialsError
 from headgate.git.url import RemoteUrl
 from tests.support.gitserver_tls import Authority

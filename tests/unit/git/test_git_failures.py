@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from headgate.git.answers import Answer, last_answer
+from headgate.git.command.httptrace import Answer, last_answer
 from headgate.git.errors import (
     AuthenticationFailed,
     CacheDamaged,
@@ -16,7 +16,7 @@ from headgate.git.errors import (
     RepositoryNotFound,
     StorageError,
 )
-from headgate.git.failures import Asked, explain, is_redirect, is_refusal, is_unknown
+from headgate.git.remote.failures import Asked, explain, is_redirect, is_refusal, is_unknown
 
 URL = "https://example.com/repo"
 TOKEN = Asked(URL, "example.com", "the bearer token")

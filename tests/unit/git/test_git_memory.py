@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from headgate.git.memory import MemoryGuard
+from headgate.git.command.memory import MemoryGuard
 
 PATIENCE = 60.0
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from headgate.git.command.process import Cancellation, kill, run, start
 from headgate.git.errors import GitCancelled, GitFailed, GitTimeout
-from headgate.git.process import Cancellation, kill, run, start
 from tests.support.cluster import until
 from tests.support.gitserver import GitHttpServer
 from tests.support.gitserver_repository import Repository
@@ -121,7 +121,7 @@ def test_output_is_bounded(repository: Repository) -> None:
 
 
 def test_without_git(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("headgate.git.process.Git.GIT_PYTHON_GIT_EXECUTABLE", "/nonexistent/git")
+    monkeypatch.setattr("headgate.git.command.process.Git.GIT_PYTHON_GIT_EXECUTABLE", "/nonexistent/git")
     for name in [name for name in os.environ if name.startswith("GIT_")]:
         monkeypatch.delenv(name)
     with pytest.raises(GitFailed, match="not installed"):

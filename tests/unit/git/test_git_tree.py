@@ -10,12 +10,12 @@ import pytest
 
 from headgate.documents.errors import FileMissing, NotAFile, TooLarge, TreeError
 from headgate.documents.tree import EntryKind, blob_id
-from headgate.git.cache import BareCache
-from headgate.git.client import Remote
+from headgate.git.cache.bare import BareCache
 from headgate.git.errors import IgnoreInvalid
-from headgate.git.listed import Entry
-from headgate.git.refs import Reference
-from headgate.git.tree import GitTree
+from headgate.git.refs.reference import Reference
+from headgate.git.remote.client import Remote
+from headgate.git.tree.commit import GitTree
+from headgate.git.tree.listed import Entry
 from headgate.kustomize import BuildError, RecordingTree, build
 from tests.support.gitserver_repository import Repository
 

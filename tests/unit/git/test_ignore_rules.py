@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from headgate.git.errors import IgnoreInvalid
-from headgate.git.ignore import IgnoreRules
+from headgate.git.tree.ignore import IgnoreRules
 
 
 def ignored(rules: IgnoreRules, *paths: str) -> set[str]:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from headgate.documents.errors import BuildError
-from headgate.git.peers import is_forbidden
-from headgate.git.remotes import RemoteBases
+from headgate.git.bases.fetcher import RemoteBases
+from headgate.git.bases.peers import is_forbidden
 from tests.support.serving import serving
 
 

@@ -21,8 +21,9 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from headgate.git.cache import BareCache
-from headgate.git.client import Remote
+from headgate.git.cache.bare import BareCache
+from headgate.git.credentials.providers import Providers
+from headgate.git.credentials.proxy import Proxy
 from headgate.git.errors import (
     AuthenticationFailed,
     GitError,
@@ -30,9 +31,8 @@ from headgate.git.errors import (
     ProviderInvalid,
     RemoteUnreachable,
 )
-from headgate.git.providers import Providers
-from headgate.git.proxy import Proxy
-from headgate.git.refs import Reference
+from headgate.git.refs.reference import Reference
+from headgate.git.remote.client import Remote
 from headgate.git.url import RemoteUrl
 from tests.support.gitserver import GitHttpServer
 from tests.support.gitserver_proxy import HttpProxy

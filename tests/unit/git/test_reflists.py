@@ -9,12 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from headgate.git.auth import Credentials
-from headgate.git.cache import BareCache
-from headgate.git.client import Remote
+from headgate.git.cache.bare import BareCache
+from headgate.git.credentials.secret import Credentials
 from headgate.git.errors import AuthenticationFailed, GitTimeout, RefNotFound
-from headgate.git.reflists import Asking, RefLists
-from headgate.git.refs import Question, Reference, Refs
+from headgate.git.refs.reference import Question, Reference, Refs
+from headgate.git.remote.client import Remote
+from headgate.git.remote.reflists import Asking, RefLists
 from headgate.git.url import RemoteUrl
 from tests.support.gitserver import GitHttpServer
 from tests.support.gitserver_repository import Repository

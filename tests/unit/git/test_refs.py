@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from headgate.git.errors import RefInvalid, RefNotFound
-from headgate.git.refs import Reference, Refs, candidates, revision_of
+from headgate.git.refs.reference import Reference, Refs, candidates, revision_of
 
 A, B, C, TAG = "a" * 40, "b" * 40, "c" * 40, "d" * 40
 

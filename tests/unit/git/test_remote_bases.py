@@ -13,8 +13,9 @@ import pytest
 
 from headgate.documents.errors import LimitExceeded
 from headgate.documents.tree import EntryKind, MemoryTree
-from headgate.git import download, remotes
-from headgate.git.remotes import RemoteBases, RemoteFailed
+from headgate.git.bases import download
+from headgate.git.bases import fetcher as remotes
+from headgate.git.bases.fetcher import RemoteBases, RemoteFailed
 from headgate.kustomize import BuildOptions, build
 from headgate.kustomize.errors import Refused
 from headgate.kustomize.giturl import parse_git_url

@@ -7,8 +7,7 @@ import time
 
 import pytest
 
-from headgate.git.cache import BareCache
-from headgate.git.client import Remote
+from headgate.git.cache.bare import BareCache
 from headgate.git.errors import (
     GitTimeout,
     RefNotFound,
@@ -16,7 +15,8 @@ from headgate.git.errors import (
     RepositoryEmpty,
     RepositoryNotFound,
 )
-from headgate.git.refs import Reference
+from headgate.git.refs.reference import Reference
+from headgate.git.remote.client import Remote
 from headgate.git.url import RemoteUrl
 from tests.support.gitserver import GitHttpServer
 from tests.support.gitserver_repository import Repository

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from headgate.git.secretfiles import SecretFiles
+from headgate.git.command.secretfiles import SecretFiles
 
 
 def test_another_process_can_read_it_by_path_until_the_end() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from headgate.git.errors import RefInvalid
-from headgate.git.semver import Range, Version
+from headgate.git.refs.semver import Range, Version
 
 
 def version(text: str) -> Version:

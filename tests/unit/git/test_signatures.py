@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from headgate.git.cache import BareCache, Caches
-from headgate.git.client import Remote
+from headgate.git.cache.bare import BareCache, Caches
 from headgate.git.errors import VerificationFailed
-from headgate.git.refs import Reference
-from headgate.git.signature import split_commit, split_tag
+from headgate.git.refs.reference import Reference
+from headgate.git.remote.client import Remote
 from headgate.git.url import RemoteUrl
-from headgate.git.verify import verify
+from headgate.git.verify.revision import verify
+from headgate.git.verify.signature import split_commit, split_tag
 from tests.support.gitserver import GitHttpServer
 from tests.support.gitserver_repository import Repository
 from tests.support.openpgp import SIGNERS, Signer, signer

@@ -14,15 +14,15 @@ from pathlib import Path
 
 import pytest
 
-from headgate.git.cache import BareCache
-from headgate.git.client import Remote
-from headgate.git.compose import ComposedTree, Layer
+from headgate.git.cache.bare import BareCache
+from headgate.git.checkout.submodules import fetch_submodules
 from headgate.git.errors import IgnoreInvalid, IncludeFailed, RefNotFound, SourceTooLarge, SubmoduleFailed
-from headgate.git.ignore import IgnoreRules
 from headgate.git.limits import TreeLimits
-from headgate.git.refs import Reference, Resolved, revision_of
-from headgate.git.submodules import fetch_submodules
-from headgate.git.tree import GitTree
+from headgate.git.refs.reference import Reference, Resolved, revision_of
+from headgate.git.remote.client import Remote
+from headgate.git.tree.commit import GitTree
+from headgate.git.tree.compose import ComposedTree, Layer
+from headgate.git.tree.ignore import IgnoreRules
 from headgate.git.url import RemoteUrl
 from tests.support import bombs
 from tests.support.gitserver import GitHttpServer
@@ -57,9 +57,9 @@ def test_a_few_trees_with_millions_of_paths(repository: Repository, remote: Remo
         """
         import sys
         from pathlib import Path
-        from headgate.git.cache import BareCache
+        from headgate.git.cache.bare import BareCache
         from headgate.git.errors import SourceTooLarge
-        from headgate.git.tree import GitTree
+        from headgate.git.tree.commit import GitTree
         for _ in range(2):
             try:
                 GitTree(BareCache(Path(sys.argv[1])), sys.argv[2])
@@ -232,7 +232,7 @@ def test_a_commit_nobody_has_written(repository: Repository, remote: Remote, cac
 def test_references_without_end(
     repository: Repository, remote: Remote, cache: BareCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("headgate.git.client.MAX_REFS_BYTES", 10_000)
+    monkeypatch.setattr("headgate.git.remote.client.MAX_REFS_BYTES", 10_000)
     commit = repository.commit({"a": "1"})
     lines = [f"{commit} refs/tags/1.0.{n}" for n in range(500)]
     (repository.path / "packed-refs").write_text(
@@ -336,7 +336,7 @@ def test_rules_that_cost_too_much_for_so_many_files(files: dict[str, str]) -> No
         """
         import sys
         from headgate.git.errors import IgnoreInvalid
-        from headgate.git.ignore import IgnoreRules
+        from headgate.git.tree.ignore import IgnoreRules
         rules = IgnoreRules(eval(sys.argv[1]))
         deep = "/".join(["d"] * 199)
         try:

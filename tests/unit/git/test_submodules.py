@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from headgate.git.auth import Credentials
-from headgate.git.cache import BareCache
-from headgate.git.client import Remote
-from headgate.git.compose import ComposedTree, Layer
+from headgate.git.cache.bare import BareCache
+from headgate.git.checkout.submodules import fetch_submodules
+from headgate.git.credentials.secret import Credentials
 from headgate.git.errors import SubmoduleFailed
-from headgate.git.refs import Reference
-from headgate.git.submodules import fetch_submodules
-from headgate.git.tree import GitTree
+from headgate.git.refs.reference import Reference
+from headgate.git.remote.client import Remote
+from headgate.git.tree.commit import GitTree
+from headgate.git.tree.compose import ComposedTree, Layer
 from headgate.git.url import RemoteUrl
 from tests.support.gitserver import GitHttpServer
 from tests.support.gitserver_repository import Repository

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from headgate.documents.errors import FileMissing, NotAFile, TooLarge
 from headgate.documents.tree import EntryKind, MemoryTree, RecordingTree
-from headgate.git.tartree import ArchiveInvalid, ArchiveLimits, TarTree
+from headgate.git.tree.tartree import ArchiveInvalid, ArchiveLimits, TarTree
 
 Member = tuple[str, bytes | Callable[[tarfile.TarInfo], None] | None]
 

@@ -16,7 +16,7 @@ import pytest
 from aiohttp import web
 
 from headgate.api.source import Artifact
-from headgate.git.tartree import ArchiveLimits
+from headgate.git.tree.tartree import ArchiveLimits
 from headgate.peers import PeerRules
 from headgate.reconcile.core.store import SourceKey
 from headgate.reconcile.source.artifacts import ArtifactError, ArtifactFetcher, ArtifactMissing

@@ -15,7 +15,7 @@ import pytest
 
 from headgate.api import ObjectKey
 from headgate.fairness.pools import BUILDS, REMOTE_BUILDS
-from headgate.git.remotes import RemoteBases
+from headgate.git.bases.fetcher import RemoteBases
 from headgate.kustomize import MemoryTree
 from headgate.reconcile.kustomization.build.building import Builder
 from headgate.reconcile.kustomization.build.builds import BuildRules

@@ -9,8 +9,8 @@ from typing import Any, cast
 import pytest
 
 from headgate.api import ObjectKey, labels
+from headgate.git.artifact.storage import ArtifactStorage
 from headgate.git.errors import StorageError
-from headgate.git.storage import ArtifactStorage
 from headgate.kube import Client
 from headgate.reconcile.core.config import Config
 from headgate.reconcile.core.controller import WAKE

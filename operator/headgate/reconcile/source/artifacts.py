@@ -28,7 +28,7 @@ from headgate.api.source import Artifact
 from headgate.causes import network_cause
 from headgate.fairness.places import FairPlaces
 from headgate.fairness.pools import STORAGE
-from headgate.git.tartree import ArchiveInvalid, ArchiveLimits, TarTree
+from headgate.git.tree.tartree import ArchiveInvalid, ArchiveLimits, TarTree
 from headgate.kube.resolver import PooledResolver
 from headgate.peers import REFUSED, ForbiddenAddress, PeerRules
 from headgate.reconcile.core.store import SourceKey

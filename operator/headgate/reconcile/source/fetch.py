@@ -10,16 +10,16 @@ import logging
 from dataclasses import dataclass
 
 from headgate.api import GitRepository
-from headgate.git.cache import BareCache, Caches
-from headgate.git.checkout import Shape, check_out
-from headgate.git.client import Remote
-from headgate.git.compose import PackableTree
+from headgate.git.artifact.storage import Artifact, ArtifactStorage
+from headgate.git.cache.bare import BareCache, Caches
+from headgate.git.checkout.shape import Shape, check_out
 from headgate.git.errors import GitError
 from headgate.git.limits import DEFAULT_LIMITS, TreeLimits
-from headgate.git.refs import Resolved
-from headgate.git.storage import Artifact, ArtifactStorage
+from headgate.git.refs.reference import Resolved
+from headgate.git.remote.client import Remote
+from headgate.git.tree.compose import PackableTree
 from headgate.git.url import RemoteUrl
-from headgate.git.verify import verify
+from headgate.git.verify.revision import verify
 from headgate.reconcile.core.store import SourceKey
 from headgate.reconcile.source.inputs import Plan
 

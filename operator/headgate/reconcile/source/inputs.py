@@ -12,12 +12,12 @@ from typing import Any
 
 from headgate.api import GitRepository, ObjectKey, reasons
 from headgate.fairness.pools import NETWORK
-from headgate.git.auth import Credentials
-from headgate.git.checkout import Included, Shape
+from headgate.git.checkout.shape import Included, Shape
+from headgate.git.credentials.providers import Providers
+from headgate.git.credentials.proxy import Proxy
+from headgate.git.credentials.secret import Credentials
 from headgate.git.errors import IncludeFailed
-from headgate.git.listed import SharedTree
-from headgate.git.providers import Providers
-from headgate.git.proxy import Proxy
+from headgate.git.tree.listed import SharedTree
 from headgate.git.url import RemoteUrl
 from headgate.kube import BadRequest, Client, Forbidden, NotFound, ObjectRef
 from headgate.reconcile.core.config import Config

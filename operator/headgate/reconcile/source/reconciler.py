@@ -1,7 +1,7 @@
 """Reconciles one GitRepository: asks the remote for its refs, fetches what is new, stores the artifact.
 
 The remote is asked first (``ls-remote``): one small request tells which commit the reference names now, and all
-GitRepositories that share the remote and its credentials share it (:mod:`headgate.git.reflists`). Only
+GitRepositories that share the remote and its credentials share it (:mod:`headgate.git.remote.reflists`). Only
 when that commit, or what shapes the artifact (``ignore``, ``include``, ...), differs from what is stored, is
 anything fetched. Signatures are verified before anything is made of what was fetched.
 The new tree is put where the Kustomizations' reconcilers find it before the status tells of the new revision,
@@ -21,14 +21,14 @@ from typing import Any
 
 from headgate.api import GitRepository, InvalidSpec, ObjectKey, labels, reasons
 from headgate.fairness.pools import NETWORK, STORAGE
-from headgate.git.cache import BareCache, Caches
-from headgate.git.client import Remote
+from headgate.git.artifact.storage import ArtifactStorage
+from headgate.git.cache.bare import BareCache, Caches
+from headgate.git.command.process import Cancellation
 from headgate.git.errors import AuthenticationFailed, GitCancelled, GitError, StorageError
 from headgate.git.limits import TreeLimits
-from headgate.git.process import Cancellation
-from headgate.git.reflists import Asking, RefLists
-from headgate.git.refs import Reference, Resolved
-from headgate.git.storage import ArtifactStorage
+from headgate.git.refs.reference import Reference, Resolved
+from headgate.git.remote.client import Remote
+from headgate.git.remote.reflists import Asking, RefLists
 from headgate.git.url import RemoteUrl
 from headgate.kube import Client
 from headgate.reconcile.core import finalizers

@@ -1,0 +1,315 @@
+"""Artifacts on disk: published atomically, verified after a restart, collected when they are old.
+
+Files lie where Flux puts them, ``<root>/gitrepository/<namespace>/<name>/``, and the path below the root is the
+path of the artifact's URL. Flux names them ``<commit>.tar.gz``, which whoever knows a commit can ask for; with a
+:class:`PathKey` they are named ``<commit>-<32 digits>.tar.gz``, which only those can who may read the status.
+
+The newest two, and what is younger than a minute, are kept by default (``--artifact-retention-records``,
+``--artifact-retention-ttl``), so that a client that has just read the status can still download. Each source has a
+folder of its own; one reconcile works on it at a time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import os
+import re
+import secrets
+import shutil
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from headgate.git.artifact.archive import ArchiveSource, pack
+from headgate.git.errors import StorageError
+
+__all__ = ["Artifact", "ArtifactStorage", "PathKey", "advertised_address"]
+
+KIND = "gitrepository"
+SUFFIX = ".tar.gz"
+DEPRECATED_LINK = "latest.tar.gz"
+DEFAULT_TTL = 60.0
+DEFAULT_RECORDS = 2
+
+_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+_FILE = re.compile(r"([0-9a-f]{40}(?:[0-9a-f]{24})?)(?:-[0-9a-f]{32})?")
+_DIGEST = re.compile(r"(sha256|sha384|sha512):([0-9a-f]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """What ``status.artifact`` reports. ``path`` is below the storage's root; the time is RFC 3339 in UTC."""
+
+    path: str
+    url: str
+    revision: str
+    digest: str
+    size: int
+    last_update_time: str
+
+    def to_status(self) -> dict[str, str | int]:
+        """Return it under the names of the API."""
+        return {
+            "digest": self.digest,
+            "lastUpdateTime": self.last_update_time,
+            "path": self.path,
+            "revision": self.revision,
+            "size": self.size,
+            "url": self.url,
+        }
+
+
+class PathKey:
+    """A secret kept with the artifacts, and what it adds to their names: the same after a restart. Thread-safe."""
+
+    FILE = "artifact-path-key"
+    SIZE = 32
+    """Bytes."""
+
+    def __init__(self, root: Path) -> None:
+        """Nothing is read or written yet."""
+        self._root = root
+        self._lock = threading.Lock()
+        self._key = b""
+
+    def mark(self, namespace: str, name: str, commit: str) -> str:
+        """32 hexadecimal digits that nobody can guess; raises :class:`StorageError` when there is no secret."""
+        text = f"{namespace}/{name}/{commit}".encode()
+        return hmac.new(self._secret(), text, hashlib.sha256).hexdigest()[:32]
+
+    def _secret(self) -> bytes:
+        with self._lock:
+            if not self._key:
+                try:
+                    self._key = self._read() or self._made()
+                except OSError as error:
+                    raise StorageError(
+                        f"unable to keep the key of artifact paths in storage: {error.strerror}"
+                    ) from None
+            return self._key
+
+    def _read(self) -> bytes:
+        """The key; b"" when there is none, or what a full volume left of one."""
+        try:
+            key = (self._root / self.FILE).read_bytes()
+        except FileNotFoundError:
+            return b""
+        return key if len(key) == self.SIZE else b""
+
+    def _made(self) -> bytes:
+        key = secrets.token_bytes(self.SIZE)
+        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=self._root, prefix=f".{self.FILE}.")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(key)
+            os.replace(temporary, self._root / self.FILE)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
+            raise
+        return key
+
+
+class ArtifactStorage:
+    """The artifacts below one folder. ``hostname`` is where the file server is reached, ``host:port`` or a
+    URL."""
+
+    def __init__(
+        self,
+        root: Path,
+        hostname: str,
+        *,
+        retention_ttl: float = DEFAULT_TTL,
+        retention_records: int = DEFAULT_RECORDS,
+        path_key: PathKey | None = None,
+    ) -> None:
+        """``retention_ttl`` is in seconds; without a ``path_key`` the names are Flux's."""
+        self.root, self._path_key = root, path_key
+        self._hostname = hostname
+        self._ttl = retention_ttl
+        self._records = retention_records
+
+    def publish(
+        self, source: ArchiveSource, namespace: str, name: str, commit: str, revision: str
+    ) -> Artifact:
+        """Pack ``source`` and put it in place of any artifact of the same commit; raises
+        :class:`StorageError`."""
+        if not _COMMIT.fullmatch(commit):
+            raise StorageError("the artifact's name is not a commit id")
+        path = self._folder(namespace, name) / self._file(namespace, name, commit)
+        target = self.root / path
+        try:
+            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{commit}.")
+            try:
+                with os.fdopen(descriptor, "wb") as file, _newest(target.parent) as earlier:
+                    packed = pack(source, file, earlier)
+                os.replace(temporary, target)
+            except BaseException:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(temporary)
+                raise
+            (target.parent / DEPRECATED_LINK).unlink(missing_ok=True)
+        except OSError as error:
+            raise StorageError(f"unable to archive artifact to storage: {error.strerror}") from None
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return Artifact(str(path), self.url(str(path)), revision, packed.digest, packed.size, now)
+
+    def url(self, path: str) -> str:
+        """Return the address at which the file server serves a path below the root."""
+        base = (
+            self._hostname
+            if self._hostname.startswith(("http://", "https://"))
+            else f"http://{self._hostname}"
+        )
+        return f"{base}/{path.lstrip('/')}"
+
+    def local_path(self, path: str) -> Path:
+        """Return the file of an artifact's path; raises :class:`StorageError` when it is not one of ours.
+
+        The path comes from an object's status, which others may write.
+        """
+        parts = PurePosixPath(path).parts
+        valid = len(parts) == 4 and parts[0] == KIND and parts[3].endswith(SUFFIX)
+        if not valid or not _FILE.fullmatch(parts[3].removesuffix(SUFFIX)):
+            raise StorageError("the artifact's path is not one of this storage")
+        return self.root / self._folder(parts[1], parts[2]) / parts[3]
+
+    def exists(self, path: str) -> bool:
+        """Tell whether the artifact is there, as a regular file under the name that it has now."""
+        with contextlib.suppress(StorageError):
+            file = self.local_path(path)
+            match = _FILE.fullmatch(file.name.removesuffix(SUFFIX))
+            namespace, name = file.parts[-3:-1]
+            is_named = match is not None and file.name == self._file(namespace, name, match[1])
+            return is_named and file.is_file() and not file.is_symlink()
+        return False
+
+    def belongs(self, path: str, namespace: str, name: str) -> bool:
+        """Tell whether an artifact's path is one of this source: a status may name that of another."""
+        with contextlib.suppress(StorageError):
+            return self.local_path(path).parent == self.root / self._folder(namespace, name)
+        return False
+
+    def verify(self, path: str, digest: str) -> bool:
+        """Tell whether the artifact is there and has this digest (``sha256:<hex>``)."""
+        match = _DIGEST.fullmatch(digest)
+        if match is None or not self.exists(path):
+            return False
+        try:
+            with self.local_path(path).open("rb") as file:
+                found = hashlib.file_digest(file, match[1]).hexdigest()
+        except OSError:
+            return False
+        return hmac.compare_digest(found, match[2])
+
+    def remove(self, path: str) -> None:
+        """Delete one artifact, if it is there."""
+        self.local_path(path).unlink(missing_ok=True)
+
+    def remove_all(self, namespace: str, name: str) -> bool:
+        """Delete everything of one source; tell whether there was anything."""
+        folder = self.root / self._folder(namespace, name)
+        existed = folder.is_dir()
+        try:
+            shutil.rmtree(folder)
+        except FileNotFoundError:
+            return existed
+        except OSError as error:
+            raise _not_deleted("for deleted resource", error, folder) from None
+        with contextlib.suppress(OSError):
+            folder.parent.rmdir()
+        return existed
+
+    def collect(self, current: str) -> list[str]:
+        """Delete what is past retention beside the current artifact; return the names of the deleted files.
+
+        A file goes when it is older than the time to live; then the oldest go until the records to keep are
+        left. Temporary files that a killed process left are files like others. Raises :class:`StorageError` when some
+        cannot be deleted; the others are.
+        """
+        keep = self.local_path(current)
+        now = time.time()
+        files: list[tuple[float, Path]] = []
+        try:
+            files = _by_age(keep.parent)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise _not_deleted("of artifacts", error, keep.parent) from None
+        doomed = [file for changed, file in files if file != keep and now - changed > self._ttl]
+        survivors = [file for _, file in files if file not in doomed]
+        surplus = max(0, len(survivors) - self._records)
+        doomed += [file for file in survivors if file != keep][:surplus]
+        failed: OSError | None = None
+        for file in doomed:
+            try:
+                file.unlink(missing_ok=True)
+            except OSError as error:
+                failed = failed or error
+        if failed is not None:
+            raise _not_deleted("of artifacts", failed, keep.parent)
+        return [file.name for file in doomed]
+
+    def _file(self, namespace: str, name: str, commit: str) -> str:
+        mark = f"-{self._path_key.mark(namespace, name, commit)}" if self._path_key is not None else ""
+        return f"{commit}{mark}{SUFFIX}"
+
+    def _folder(self, namespace: str, name: str) -> PurePosixPath:
+        for part in (namespace, name):
+            if not _NAME.fullmatch(part) or ".." in part:
+                raise StorageError(f"'{part[:100]}' is not a valid object name")
+        return PurePosixPath(KIND, namespace, name)
+
+
+@contextlib.contextmanager
+def _newest(folder: Path) -> Iterator[IO[bytes] | None]:
+    """The artifact of a folder that was written last, open for reading; None if there is none."""
+    files = [file for _, file in _by_age(folder) if file.name.endswith(SUFFIX) and file.name[0] != "."]
+    if not files:
+        yield None
+        return
+    with files[-1].open("rb") as file:
+        yield file
+
+
+def _by_age(folder: Path) -> list[tuple[float, Path]]:
+    """The files of a folder and when they were written, the oldest first."""
+    return sorted(
+        (entry.stat(follow_symlinks=False).st_mtime, Path(entry.path))
+        for entry in os.scandir(folder)
+        if entry.is_file(follow_symlinks=False)
+    )
+
+
+def _not_deleted(what: str, error: OSError, folder: Path) -> StorageError:
+    """The error, in Flux's words and with what helps."""
+    place = error.filename or folder
+    return StorageError(
+        f"garbage collection {what} failed: {error.strerror}: '{place}'; "
+        f"the operator must be able to write to '{folder}', and tries again"
+    )
+
+
+def advertised_address(address: str, advertised: str | None = None) -> str:
+    """Return the host and port under which clients reach a file server that listens on ``address``.
+
+    As Flux (``fluxcd/pkg``, ``artifact/config/options.go``): what is given, or the listening host, where ""
+    is localhost and ``0.0.0.0`` is this pod's host name.
+    """
+    if advertised:
+        return advertised
+    host, _, port = address.rpartition(":")
+    if host in ("0.0.0.0", "[::]"):  # noqa: S104
+        host = os.environ.get("HOSTNAME") or socket.gethostname()
+    return f"{host or 'localhost'}:{port}"

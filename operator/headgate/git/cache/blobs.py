@@ -1,0 +1,160 @@
+"""File contents out of a bare repository, through ``git cat-file --batch``.
+
+``BlobReader`` answers single reads from any thread over one long-lived process; processes are started when
+first needed, and over all readers only the most recently used few are kept alive. ``stream`` reads many in
+one go, in order and without holding more than a chunk.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO
+
+from headgate.git.command.process import kill, start
+from headgate.git.errors import CacheDamaged, StorageError
+
+__all__ = ["BlobReader", "stream"]
+
+MAX_PROCESSES = 8
+CHUNK = 1 << 18
+
+_BATCH = ("cat-file", "--batch")
+
+
+class _Processes:
+    """The readers whose process is alive, least recently used first."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._alive: OrderedDict[BlobReader, None] = OrderedDict()
+
+    def used(self, reader: BlobReader) -> None:
+        """Note a use; the reader that has been idle longest loses its process when there are too many."""
+        with self._lock:
+            self._alive[reader] = None
+            self._alive.move_to_end(reader)
+            surplus = [next(iter(self._alive))] if len(self._alive) > self._limit else []
+            for idle in surplus:
+                del self._alive[idle]
+        for idle in surplus:
+            idle.release()
+
+    def ended(self, reader: BlobReader) -> None:
+        with self._lock:
+            self._alive.pop(reader, None)
+
+
+_processes = _Processes(MAX_PROCESSES)
+
+
+class BlobReader:
+    """Reads blobs of one repository by id. Thread-safe; ``close`` ends its process for good."""
+
+    def __init__(self, repository: Path) -> None:
+        self._repository = repository
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._closed = False
+
+    def read(self, blob: str) -> bytes:
+        """Return a blob's content; raises :class:`StorageError` when the repository does not have it."""
+        with self._lock:
+            if self._closed:
+                raise StorageError("the tree has been closed")
+            try:
+                content = self._ask(blob)
+            except (OSError, EOFError):
+                # The process was killed from outside, or the repository was made anew under it.
+                self._end()
+                try:
+                    content = self._ask(blob)
+                except (OSError, EOFError):
+                    self._end()
+                    raise StorageError("the repository cache cannot be read") from None
+        _processes.used(self)
+        return content
+
+    def release(self) -> None:
+        """End the process; the next read starts a new one."""
+        with self._lock:
+            self._end()
+
+    def close(self) -> None:
+        """End the process and refuse further reads."""
+        with self._lock:
+            self._closed = True
+            self._end()
+        _processes.ended(self)
+
+    def _ask(self, blob: str) -> bytes:
+        if self._process is None:
+            self._process = start(_BATCH, git_dir=self._repository, with_input=True)
+        request, answer = self._process.stdin, self._process.stdout
+        if request is None or answer is None:
+            raise EOFError
+        request.write(f"{blob}\n".encode())
+        request.flush()
+        size = _size(answer, blob)
+        content = answer.read(size)
+        if len(content) != size or answer.read(1) != b"\n":
+            raise EOFError
+        return content
+
+    def _end(self) -> None:
+        if self._process is not None:
+            kill(self._process)
+            self._process = None
+
+
+def stream(repository: Path, blobs: Sequence[str]) -> Iterator[tuple[int, Iterator[bytes]]]:
+    """Yield, for each blob in order, its size in bytes and its content in chunks.
+
+    The chunks of one blob must be consumed before the next is asked for. Raises :class:`StorageError`.
+    """
+    process = start([*_BATCH, "--buffer"], git_dir=repository, with_input=True)
+    try:
+        request, answer = process.stdin, process.stdout
+        if request is None or answer is None:
+            raise StorageError("the repository cache cannot be read")
+        feeder = threading.Thread(target=_feed, args=(request, blobs), name="git-blobs", daemon=True)
+        feeder.start()
+        for blob in blobs:
+            size = _size(answer, blob)
+            yield size, _chunks(answer, size)
+            if answer.read(1) != b"\n":
+                raise StorageError("the repository cache cannot be read")
+        feeder.join()
+    except EOFError:
+        raise StorageError("the repository cache cannot be read") from None
+    finally:
+        kill(process)
+
+
+def _feed(request: IO[bytes], blobs: Sequence[str]) -> None:
+    with contextlib.suppress(OSError, ValueError), request:
+        for blob in blobs:
+            request.write(f"{blob}\n".encode())
+
+
+def _size(answer: IO[bytes], blob: str) -> int:
+    header = answer.readline().split()
+    if not header:
+        raise EOFError
+    if len(header) != 3 or header[1] != b"blob":
+        raise CacheDamaged(f"the repository cache lacks the object {blob}")
+    return int(header[2])
+
+
+def _chunks(answer: IO[bytes], size: int) -> Iterator[bytes]:
+    while size:
+        chunk = answer.read(min(size, CHUNK))
+        if not chunk:
+            raise EOFError
+        size -= len(chunk)
+        yield chunk

@@ -1,0 +1,370 @@
+"""Runs Git: hardened, and bounded in time, memory and output.
+
+Everything Headgate asks of Git goes through ``run`` or ``start``, which go through GitPython's
+``git.cmd.Git``. What they guarantee:
+
+* no prompt, no user or system configuration, no hooks, no submodule recursion, no background maintenance, no
+  replace refs, no lazy fetching, no inherited ``GIT_*`` variable;
+* only the transports http, https and ssh;
+* English messages, so that failures can be told apart;
+* no more than a few dozen of them at once, each bounded in memory and in the size of any file it writes;
+* a time limit after which the whole process group is killed (Git's helpers and ssh are children of Git),
+  and a limit on what Git may print.
+
+Configuration and secrets travel by environment, never by argument list.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import selectors
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import IO
+
+from git.cmd import Git
+from git.exc import GitCommandNotFound
+
+from headgate.git.command.httptrace import Answer
+from headgate.git.command.memory import TOTAL, MemoryGuard
+from headgate.git.errors import GitCancelled, GitFailed, GitTimeout, SourceTooLarge
+from headgate.git.limits import GIT_MEMORY
+
+__all__ = ["Cancellation", "Config", "Finished", "TooMuchOutput", "kill_all", "run", "running", "start"]
+
+Config = Sequence[tuple[str, str]]
+"""Git configuration: key and value pairs, later ones winning."""
+
+MAX_OUTPUT = 64 * 1024 * 1024
+MAX_ERRORS = 256 * 1024
+MAX_COMMANDS = 64
+"""Commands that run at once; the others wait for their turn."""
+
+_ENVIRONMENT = {
+    "GIT_ALLOW_PROTOCOL": "http:https:ssh",
+    "GIT_ASKPASS": "",
+    "GIT_ATTR_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_SYSTEM": os.devnull,
+    "GIT_DEFAULT_REF_FORMAT": "files",
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_TERMINAL_PROMPT": "0",
+    "HOME": os.devnull,
+    "LANGUAGE": "C",
+    "LC_ALL": "C",
+    "SSH_ASKPASS": "",
+    "XDG_CONFIG_HOME": os.devnull,
+}
+
+_CONFIG: Config = (
+    # Large files pass through in pieces, and repacking stays within bounds, whatever the repository holds.
+    ("core.bigFileThreshold", "16m"),
+    ("core.deltaBaseCacheLimit", "32m"),
+    ("core.packedGitLimit", "256m"),
+    ("core.packedGitWindowSize", "16m"),
+    ("pack.threads", "2"),
+    ("pack.windowMemory", "64m"),
+    ("core.askPass", ""),
+    ("core.fsmonitor", "false"),
+    ("core.hooksPath", os.devnull),
+    ("credential.helper", ""),
+    # A pack for every fetch, so that the number of packs says when a cache wants repacking.
+    ("fetch.unpackLimit", "1"),
+    ("fetch.recurseSubmodules", "false"),
+    ("gc.auto", "0"),
+    ("maintenance.auto", "false"),
+    ("protocol.version", "2"),
+    ("submodule.recurse", "false"),
+    ("transfer.bundleURI", "false"),
+    ("transfer.credentialsInUrl", "die"),
+)
+
+
+class TooMuchOutput(GitFailed):
+    """The command printed more than it may."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How a Git command ended: its exit status, what it printed, and its messages."""
+
+    status: int
+    output: bytes
+    messages: str
+    answer: Answer | None = None
+    """The last answer of an HTTP server, where that was traced."""
+
+
+class Cancellation:
+    """Calls off running and future commands from another thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._cancelled = False
+        self._running: set[subprocess.Popen[bytes]] = set()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether ``cancel`` has been called."""
+        return self._cancelled
+
+    def cancel(self) -> None:
+        """Kill what runs; what is started later fails with :class:`GitCancelled`."""
+        with self._lock:
+            self._cancelled = True
+            for process in self._running:
+                _signal(process)
+
+    def add(self, process: subprocess.Popen[bytes]) -> None:
+        """Note a started process, so that it can be killed."""
+        with self._lock:
+            self._running.add(process)
+            if self._cancelled:
+                _signal(process)
+
+    def discard(self, process: subprocess.Popen[bytes]) -> None:
+        """Forget a process that has ended."""
+        with self._lock:
+            self._running.discard(process)
+
+
+def start(
+    arguments: Sequence[str],
+    *,
+    git_dir: str | os.PathLike[str] | None = None,
+    environment: Mapping[str, str] | None = None,
+    config: Config = (),
+    with_input: bool = False,
+    max_file: int | None = None,
+) -> subprocess.Popen[bytes]:
+    """Start ``git <arguments>`` in a process group of its own, with pipes for its output and messages.
+
+    The caller owns the process: it reads the pipes and ends it with ``kill``. Raises :class:`GitFailed`
+    when Git is not installed.
+    """
+    variables = {**_ENVIRONMENT, **_numbered((*_CONFIG, *config)), **(environment or {})}
+    if git_dir is not None:
+        # Naming the repository keeps Git from searching for one, and from asking who owns it.
+        variables["GIT_DIR"] = os.fspath(git_dir)
+    executable = Git.GIT_PYTHON_GIT_EXECUTABLE or "git"
+    if shutil.which(executable) is None:
+        raise GitFailed("git is not installed, or not on the PATH")
+    command = [*_bounded(max_file), *_without_inherited(variables), executable, *arguments]
+    try:
+        handle = Git("/").execute(
+            command,
+            istream=subprocess.PIPE if with_input else None,
+            as_process=True,
+            env=variables,
+            start_new_session=True,
+        )
+    except GitCommandNotFound:
+        raise GitFailed("git cannot be started: there is no 'sh' on the PATH") from None
+    # The wrapper would end the process when it is collected; from here on the caller does.
+    process, handle.proc = handle.proc, None
+    if process is None:
+        raise GitFailed("git could not be started")
+    _running.add(process)
+    return process
+
+
+_BOUND = 'ulimit -d "$1" 2>/dev/null; ulimit -f "$2" 2>/dev/null; shift 2; exec "$@"'
+"""Sets the limits before Git begins: it starts helpers at once, which inherit them. Arguments are never looked at."""
+_BLOCK = 512
+"""Bytes of the unit that a POSIX shell limits the size of files in."""
+
+
+def _bounded(max_file: int | None) -> list[str]:
+    """A command prefix that bounds memory and the size of files written, of the command and of all it starts."""
+    blocks = "unlimited" if max_file is None else str(max(1, max_file // _BLOCK))
+    return ["sh", "-c", _BOUND, "sh", str(GIT_MEMORY // 1024), blocks]
+
+
+def _ended(process: subprocess.Popen[bytes], timeout: float) -> None:
+    """Wait for its end without taking note of it, so that the id stays its own; raises TimeoutError."""
+    if not hasattr(os, "pidfd_open"):
+        try:
+            process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise TimeoutError from None
+        return
+    handle = os.pidfd_open(process.pid)
+    try:
+        waiting = select.poll()
+        waiting.register(handle, select.POLLIN)
+        if not waiting.poll(timeout * 1000):
+            raise TimeoutError
+    finally:
+        os.close(handle)
+
+
+def run(
+    arguments: Sequence[str],
+    *,
+    timeout: float,
+    git_dir: str | os.PathLike[str] | None = None,
+    environment: Mapping[str, str] | None = None,
+    config: Config = (),
+    max_output: int = MAX_OUTPUT,
+    watch: Callable[[bytes], None] | None = None,
+    max_file: int | None = None,
+    cancellation: Cancellation | None = None,
+) -> Finished:
+    """Run ``git <arguments>`` to its end; ``timeout`` is in seconds, ``max_output`` in bytes.
+
+    ``watch`` sees the output as it comes, and ends the command by raising. ``max_file`` is the size in bytes of the
+    largest file that the command may write.
+
+    Raises :class:`GitTimeout`, :class:`GitCancelled`, or :class:`TooMuchOutput`. A
+    non-zero exit status is no error here: the caller knows what it means.
+    """
+    deadline = time.monotonic() + timeout
+    if not _commands.acquire(timeout=timeout):
+        raise GitTimeout(f"git {arguments[0]} was not begun within {timeout:g} s: too many others run")
+    try:
+        return _run(
+            start(arguments, git_dir=git_dir, environment=environment, config=config, max_file=max_file),
+            arguments[0],
+            deadline,
+            timeout,
+            max_output,
+            watch,
+            cancellation,
+        )
+    finally:
+        _commands.release()
+
+
+def running() -> int:
+    """How many Git processes run, beside their own children."""
+    return len(_running)
+
+
+def kill_all() -> None:
+    """End all that run: nobody waits for them any more."""
+    for process in list(_running):
+        if process.returncode is None:
+            _signal(process)
+
+
+_commands = threading.BoundedSemaphore(MAX_COMMANDS)
+_running: set[subprocess.Popen[bytes]] = set()
+_memory = MemoryGuard()
+
+
+def _run(
+    process: subprocess.Popen[bytes],
+    name: str,
+    deadline: float,
+    timeout: float,
+    max_output: int,
+    watch: Callable[[bytes], None] | None,
+    cancellation: Cancellation | None,
+) -> Finished:
+    if cancellation is not None:
+        cancellation.add(process)
+    _memory.watch(process)
+    ended = False
+    try:
+        output, messages = _collect(process, deadline, max_output, name, watch)
+        _ended(process, max(0.1, deadline - time.monotonic()))
+        # Whatever it started ends with it.
+        if process.returncode is None:
+            _signal(process)
+        status = process.wait()
+    except TimeoutError:
+        raise GitTimeout(f"git {name} did not finish within {timeout:g} s") from None
+    finally:
+        ended = _memory.forget(process)
+        kill(process)
+        if cancellation is not None:
+            cancellation.discard(process)
+    if cancellation is not None and cancellation.cancelled:
+        raise GitCancelled(f"git {name} was called off")
+    if ended:
+        raise SourceTooLarge(
+            f"git {name} was ended: all Git processes together took more than {TOTAL >> 20} MiB of memory, and it took "
+            "most of that"
+        )
+    return Finished(status, output, messages.decode("utf-8", "replace"))
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """End a process of ``start`` and all its children at once, and close its pipes."""
+    if process.returncode is None:
+        _signal(process)
+        process.wait()
+    _running.discard(process)
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe is not None:
+            with contextlib.suppress(BrokenPipeError):
+                pipe.close()
+
+
+def _signal(process: subprocess.Popen[bytes]) -> None:
+    # Not yet waited for, so the id is still this process's, and its group's even when only children are left.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def _collect(
+    process: subprocess.Popen[bytes],
+    deadline: float,
+    max_output: int,
+    name: str,
+    watch: Callable[[bytes], None] | None,
+) -> tuple[bytes, bytes]:
+    output, messages = bytearray(), bytearray()
+    pipes: list[tuple[IO[bytes] | None, bytearray]] = [(process.stdout, output), (process.stderr, messages)]
+    with selectors.DefaultSelector() as selector:
+        for pipe, buffer in pipes:
+            if pipe is not None:
+                selector.register(pipe, selectors.EVENT_READ, buffer)
+        while selector.get_map():
+            ready = selector.select(max(0.0, deadline - time.monotonic()))
+            if not ready:
+                raise TimeoutError
+            for key, _ in ready:
+                chunk = os.read(key.fd, 1 << 16)
+                if not chunk:
+                    selector.unregister(key.fileobj)
+                elif key.data is output:
+                    output += chunk
+                    if len(output) > max_output:
+                        raise TooMuchOutput(f"git {name} printed more than {max_output} bytes")
+                    if watch is not None:
+                        watch(chunk)
+                elif len(messages) < MAX_ERRORS:
+                    messages += chunk
+    return bytes(output), bytes(messages)
+
+
+def _numbered(config: Config) -> dict[str, str]:
+    variables = {"GIT_CONFIG_COUNT": str(len(config))}
+    for index, (key, value) in enumerate(config):
+        variables[f"GIT_CONFIG_KEY_{index}"] = key
+        variables[f"GIT_CONFIG_VALUE_{index}"] = value
+    return variables
+
+
+def _without_inherited(variables: Mapping[str, str]) -> list[str]:
+    """Return a command prefix that unsets inherited variables which would change what Git does.
+
+    GitPython passes the environment of this process on and can only add to it.
+    """
+    inherited = sorted(
+        name
+        for name in os.environ
+        if name not in variables and (name.startswith("GIT_") or name == "SSH_AUTH_SOCK")
+    )
+    return ["env", *(part for name in inherited for part in ("-u", name))] if inherited else []

@@ -1,0 +1,239 @@
+"""What ``spec.ref`` asks for, what a remote offers, and which commit follows from the two. Pure.
+
+Precedence is ``commit``, ``name``, ``tag``, ``semver``, ``branch``; nothing at all means branch ``master``.
+This is the order source-controller follows; its documentation lists ``semver`` above ``tag``, but with both
+set it checks out the tag (``fluxcd/pkg``, ``git/gogit/client.go``).
+
+A revision is written as Flux writes it: ``main@sha1:<commit>`` for a branch, ``v1.0.0@sha1:<commit>`` for a
+tag (the commit an annotated tag leads to), ``refs/pull/4/head@sha1:<commit>`` for a name and
+``sha1:<commit>`` for a commit without a branch.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from headgate.git.errors import RefInvalid, RefNotFound
+from headgate.git.refs.semver import Range, Version
+
+__all__ = ["Question", "Reference", "Refs", "Resolved", "candidates", "revision_of"]
+
+DEFAULT_BRANCH = "master"
+PEELED = "^{}"
+HEADS = "refs/heads/"
+TAGS = "refs/tags/"
+
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+# https://git-scm.com/docs/git-check-ref-format
+_FORBIDDEN = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(/|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """``spec.ref``: any of its fields, "" where it is not set."""
+
+    branch: str = ""
+    tag: str = ""
+    semver: str = ""
+    name: str = ""
+    commit: str = ""
+
+    def check(self) -> None:
+        """Raise :class:`RefInvalid` when a field that is used cannot name anything."""
+        if self.commit:
+            if not _COMMIT.fullmatch(self.commit.lower()):
+                raise RefInvalid(
+                    f"the commit '{_shown(self.commit)}' is not a full commit id of 40 or 64 hex digits"
+                )
+            if self.branch:
+                check_ref_name(HEADS + self.branch, self.branch)
+        elif self.name:
+            plain = self.name.removesuffix(PEELED)
+            check_ref_name(plain, self.name)
+            if not plain.startswith("refs/") and plain != "HEAD":
+                raise RefInvalid(
+                    f"the reference '{_shown(self.name)}' is not a full name such as refs/heads/main"
+                )
+        elif self.tag:
+            check_ref_name(TAGS + self.tag, self.tag)
+        elif self.semver:
+            Range.parse(self.semver)
+        else:
+            check_ref_name(HEADS + (self.branch or DEFAULT_BRANCH), self.branch)
+
+    def question(self) -> Question:
+        """Which references a remote has to be asked for."""
+        heads, tags = frozenset({"--heads"}), frozenset({"--tags"})
+        if self.commit:
+            return Question(heads, frozenset({HEADS + self.branch if self.branch else "HEAD"}))
+        if self.name:
+            plain = self.name.removesuffix(PEELED)
+            sort = heads if plain.startswith(HEADS) else tags if plain.startswith(TAGS) else frozenset()
+            return Question(sort, frozenset({plain, plain + PEELED}))
+        if self.tag:
+            return Question(tags, frozenset({TAGS + self.tag, TAGS + self.tag + PEELED}))
+        if self.semver:
+            return Question(tags, frozenset({TAGS + "*"}))
+        return Question(heads, frozenset({HEADS + (self.branch or DEFAULT_BRANCH)}))
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What an ``ls-remote`` asks for.
+
+    ``sorts`` (``--heads``, ``--tags``) is what the server is told to list, everything when it is empty; ``patterns``
+    what of that is wanted.
+    """
+
+    sorts: frozenset[str]
+    patterns: frozenset[str]
+
+    def union(self, other: Question) -> Question:
+        """The question whose answer answers both."""
+        sorts = self.sorts | other.sorts if self.sorts and other.sorts else frozenset[str]()
+        return Question(sorts, self.patterns | other.patterns)
+
+    def covers(self, other: Question) -> bool:
+        """Whether the answer to this one answers the other too."""
+        listed = not self.sorts or (bool(other.sorts) and other.sorts <= self.sorts)
+        return listed and other.patterns <= self.patterns
+
+
+@dataclass(frozen=True, slots=True)
+class Refs:
+    """What a remote offers: full reference name to object id, and what annotated tags lead to."""
+
+    ids: Mapping[str, str]
+    peeled: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, listing: bytes) -> Refs:
+        """Read the output of ``git ls-remote``; lines that are no references are skipped."""
+        ids: dict[str, str] = {}
+        peeled: dict[str, str] = {}
+        for line in listing.decode("utf-8", "surrogateescape").splitlines():
+            object_id, tab, name = line.partition("\t")
+            if not tab or not _COMMIT.fullmatch(object_id):
+                continue
+            if name.endswith(PEELED):
+                peeled[name.removesuffix(PEELED)] = object_id
+            else:
+                ids[name] = object_id
+        return cls(ids, peeled)
+
+    def commit(self, name: str) -> str | None:
+        """Return the commit a reference leads to, None when there is no such reference."""
+        return self.peeled.get(name) or self.ids.get(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """One commit of a remote and how it was found.
+
+    ``ref`` is the full name that leads to it, "" for a bare commit; with ``within_ref`` the commit is not
+    the tip of ``ref`` and is still to be looked for in its history. ``tag_object`` is the id of the
+    annotated tag, "" when there is none.
+    """
+
+    commit: str
+    revision: str
+    ref: str = ""
+    tag_object: str = ""
+    within_ref: bool = False
+
+
+def revision_of(commit: str, pointer: str = "") -> str:
+    """Write a revision: ``<pointer>@sha1:<commit>``, or ``sha1:<commit>`` without a pointer."""
+    digest = f"{'sha1' if len(commit) == 40 else 'sha256'}:{commit}"
+    return f"{pointer}@{digest}" if pointer else digest
+
+
+def candidates(refs: Refs, reference: Reference) -> list[Resolved]:
+    """Return what ``reference`` means among ``refs``.
+
+    One result, except for a range whose newest version is claimed by several tags with different commits
+    (``1.2.0`` and ``v1.2.0``, or two builds of one version): there the tag with the youngest commit wins, and
+    commit times are not in ``refs``. Raises :class:`RefInvalid`, or :class:`RefNotFound` naming what is
+    missing.
+    """
+    reference.check()
+    if reference.commit:
+        return [_commit(refs, reference)]
+    if reference.name:
+        return [_name(refs, reference.name)]
+    if reference.tag:
+        name = TAGS + reference.tag
+        if name not in refs.ids:
+            raise RefNotFound(f'couldn\'t find remote ref "{name}"')
+        return [_tag(refs, name)]
+    if reference.semver:
+        return _newest(refs, reference.semver)
+    branch = reference.branch or DEFAULT_BRANCH
+    commit = refs.ids.get(HEADS + branch)
+    if commit is None:
+        raise RefNotFound(f'couldn\'t find remote ref "{HEADS}{branch}"')
+    return [Resolved(commit, revision_of(commit, branch), HEADS + branch)]
+
+
+def _commit(refs: Refs, reference: Reference) -> Resolved:
+    commit = reference.commit.lower()
+    if not reference.branch:
+        return Resolved(commit, revision_of(commit, reference.name))
+    tip = refs.ids.get(HEADS + reference.branch)
+    if tip is None:
+        raise RefNotFound(f'couldn\'t find remote ref "{HEADS}{reference.branch}"')
+    pointer = reference.name or reference.branch
+    return Resolved(commit, revision_of(commit, pointer), HEADS + reference.branch, within_ref=tip != commit)
+
+
+def _name(refs: Refs, name: str) -> Resolved:
+    plain = name.removesuffix(PEELED)
+    commit = refs.commit(plain)
+    if commit is None or (name != plain and plain not in refs.peeled):
+        raise RefNotFound(f"unable to resolve ref '{name}' to a specific commit")
+    tag_object = refs.ids.get(plain, "") if plain in refs.peeled else ""
+    return Resolved(commit, revision_of(commit, name), plain, tag_object)
+
+
+def _tag(refs: Refs, name: str) -> Resolved:
+    commit = refs.commit(name) or ""
+    tag_object = refs.ids[name] if name in refs.peeled else ""
+    return Resolved(commit, revision_of(commit, name.removeprefix(TAGS)), name, tag_object)
+
+
+def _newest(refs: Refs, text: str) -> list[Resolved]:
+    wanted = Range.parse(text)
+    best: Version | None = None
+    names: list[str] = []
+    for name, version in _versions(refs.ids):
+        if (best is not None and version < best) or not wanted.contains(version):
+            continue
+        if best is None or version > best:
+            best, names = version, []
+        names.append(name)
+    if best is None:
+        raise RefNotFound(f"no match found for semver: {text}")
+    # Of tags on one commit the last name is taken, so that the revision does not flap between them.
+    by_commit = {found.commit: found for found in (_tag(refs, name) for name in sorted(names))}
+    return list(by_commit.values())
+
+
+def _versions(names: Iterable[str]) -> Iterable[tuple[str, Version]]:
+    for name in names:
+        if name.startswith(TAGS):
+            version = Version.parse(name.removeprefix(TAGS))
+            if version is not None:
+                yield name, version
+
+
+def check_ref_name(full: str, given: str) -> None:
+    """Raise :class:`RefInvalid` unless ``full`` is a well-formed reference name that no command takes for
+    an option."""
+    if not full or full.startswith(("-", "/")) or full.endswith(("/", ".")) or _FORBIDDEN.search(full):
+        raise RefInvalid(f"'{_shown(given)}' is not a valid reference name")
+
+
+def _shown(text: str) -> str:
+    return re.sub(r"[^\x20-\x7e]", "?", text)[:100]

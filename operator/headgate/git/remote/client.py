@@ -1,0 +1,343 @@
+"""Asks a Git remote what it has, and fetches single commits of it into a bare cache.
+
+One ``Remote`` serves one reconcile: its time limit (``spec.timeout``) covers everything asked of it.
+
+    remote = Remote(RemoteUrl.parse(url), credentials, timeout=60)
+    resolved = remote.resolve(Reference(semver=">=1.0.0"), cache)   # one ls-remote
+    if resolved.revision != artifact_revision:
+        remote.fetch(resolved, cache)                               # one commit, without history
+
+``cache`` is this source's own ``BareCache``. All failures are :class:`GitError`s whose messages hold no
+secret.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import astuple, replace
+from hashlib import blake2b
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from headgate.git.cache.bare import KEEP, SCRATCH, BareCache
+from headgate.git.command.httptrace import last_answer, tracing
+from headgate.git.command.process import Cancellation, Finished, TooMuchOutput, run
+from headgate.git.command.secretfiles import SecretFiles
+from headgate.git.credentials.access import grant, opens_key
+from headgate.git.credentials.secret import Credentials
+from headgate.git.errors import (
+    AuthenticationFailed,
+    CacheDamaged,
+    GitCancelled,
+    GitError,
+    GitFailed,
+    GitTimeout,
+    NotACommit,
+    RefNotFound,
+    RepositoryEmpty,
+    RepositoryNotFound,
+    SourceTooLarge,
+)
+from headgate.git.limits import DEFAULT_LIMITS
+from headgate.git.refs.reference import Question, Reference, Refs, Resolved, candidates
+from headgate.git.remote.failures import WEB_PAGE, Asked, explain, is_redirect, is_refusal, is_unknown
+from headgate.git.url import RemoteUrl
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+__all__ = ["Remote"]
+
+DEFAULT_TIMEOUT = 60.0
+MAX_REFS_BYTES = 16 << 20
+"""Bytes of a list of references."""
+FETCH = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules")
+_IDENTITY_KEY = os.urandom(32)
+
+FETCHED = f"{SCRATCH}/ref"
+EVERYTHING = (f"+refs/heads/*:{SCRATCH}/heads/*", f"+refs/tags/*:{SCRATCH}/tags/*")
+
+
+class Remote:
+    """One Git repository on a server, with the credentials to use and a time limit in seconds for all of
+    it."""
+
+    def __init__(
+        self,
+        url: RemoteUrl,
+        credentials: Credentials | None = None,
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        limit: float | None = None,
+        max_bytes: int = DEFAULT_LIMITS.size,
+        cancellation: Cancellation | None = None,
+    ) -> None:
+        """``limit`` is the longest ``timeout`` that is honoured, ``max_bytes`` the size of the largest pack."""
+        self.url = url
+        self._credentials = credentials or Credentials()
+        self._asked_for = timeout
+        self._timeout = timeout if limit is None else min(timeout, limit)
+        self._stopped = time.monotonic()
+        self._deadline = self._stopped + self._timeout
+        self._max_bytes = max_bytes
+        self._cancellation = cancellation
+        # Known once a server has answered with a redirect; saves asking it the wrong way again.
+        self._on_demand = False
+
+    @property
+    def identity(self) -> str:
+        """Equal for remotes that are asked the same server in the same way; it tells nothing of the credentials."""
+        asked = repr((self.url.for_git(), astuple(replace(self._credentials, secret="")))).encode()
+        return blake2b(asked, key=_IDENTITY_KEY).hexdigest()
+
+    @property
+    def remaining(self) -> float:
+        """Seconds that are left."""
+        return self._deadline - time.monotonic()
+
+    def timed(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call ``function`` with the clock running, which stood still since it was made, or since the last such call.
+
+        So waiting for a thread does not count against the time limit.
+        """
+        self._deadline += time.monotonic() - self._stopped
+        try:
+            return function(*args, **kwargs)
+        finally:
+            self._stopped = time.monotonic()
+
+    def ls_remote(self, *patterns: str) -> Refs:
+        """Return the remote's references that match one of ``patterns`` (all, when there are none)."""
+        return self.ask(Question(frozenset(), frozenset(patterns)))
+
+    def ask(self, question: Question) -> Refs:
+        """Return the references of the remote that ``question`` asks for."""
+        options = ["ls-remote", "--quiet", *sorted(question.sorts), "--end-of-options"]
+        finished = self._ask(options, sorted(question.patterns))
+        if finished.status:
+            raise self._failure(finished)
+        refs = Refs.parse(finished.output)
+        if not refs.ids and finished.answer is not None and finished.answer.is_web_page:
+            # Git takes any page for a list without references.
+            raise RepositoryNotFound(f"unable to clone '{self.url}': {WEB_PAGE}")
+        return refs
+
+    def resolve(
+        self, reference: Reference, cache: BareCache, ask: Callable[[Question], Refs] | None = None
+    ) -> Resolved:
+        """Return the commit that ``reference`` means now.
+
+        ``ask`` answers instead of the remote itself, perhaps from what it has been asked a moment ago
+        (:class:`~headgate.git.remote.reflists.Asking`). ``cache`` is used only when tags of one version have to be told
+        apart by their commits' times. Raises :class:`RefInvalid`, :class:`RefNotFound`, :class:`RepositoryEmpty` or
+        what ``ls_remote`` raises.
+        """
+        reference.check()
+        refs = (ask or self.ask)(reference.question())
+        try:
+            found = candidates(refs, reference)
+        except RefNotFound as error:
+            if not refs.ids and self._is_empty():
+                raise RepositoryEmpty("git repository is empty") from None
+            raise RefNotFound(f"unable to clone '{self.url}': {error}") from None
+        return found[0] if len(found) == 1 else self._youngest(found, cache)
+
+    def fetch(self, resolved: Resolved, cache: BareCache) -> str:
+        """Bring the resolved commit with all its files into ``cache``, unless it is there, and return its id.
+
+        Takes the one commit without history; from a server that does not give out single commits, what its
+        reference leads to, and from one that gives out nothing without history, all of it. A commit that is
+        to be within a branch must be part of the branch's history, which is then fetched.
+        """
+        with cache.lock:
+            if not cache.has(resolved.commit):
+                self._mending(cache, lambda: self._fetch(resolved, cache))
+            cache.keep(resolved.commit)
+        return resolved.commit
+
+    def objects(self, resolved: Resolved, cache: BareCache) -> tuple[bytes, bytes]:
+        """Return the commit and the annotated tag (empty: there is none) as the objects that are signed.
+
+        The commit must have been fetched; the tag is fetched unless it is there.
+        """
+        with cache.lock:
+            commit = cache.object("commit", resolved.commit)
+            if commit is None:
+                raise self._missing(resolved)
+            if not resolved.tag_object:
+                return commit, b""
+            if cache.git("cat-file", "-e", resolved.tag_object, check=False)[0]:
+                finished = self._fetch_into(cache, ("--depth=1",), (f"+{resolved.ref}:{FETCHED}",))
+                if finished.status:
+                    raise self._failure(finished)
+            tag = cache.object("tag", resolved.tag_object)
+            if tag is None:
+                # It was moved since the references were listed.
+                raise self._missing(resolved)
+            return commit, tag
+
+    def for_submodule(self, url: RemoteUrl) -> Remote:
+        """Return the remote of a submodule, within the same time limit.
+
+        It is given the credentials only where they cannot reach anybody else: over ssh, where a private key is
+        shown to nobody, and on the very server of this one.
+        """
+        same = (url.scheme, url.authority) == (self.url.scheme, self.url.authority)
+        trusted = same or (url.is_ssh and self.url.is_ssh)
+        remote = Remote(
+            url,
+            self._credentials if trusted else self._credentials.without_secrets(),
+            timeout=self._asked_for,
+            limit=self._timeout,
+            max_bytes=self._max_bytes,
+            cancellation=self._cancellation,
+        )
+        remote._deadline = self._deadline
+        return remote
+
+    def _mending(self, cache: BareCache, fetch: Callable[[], None]) -> None:
+        """Run ``fetch``; when it fails because the cache is damaged, once more with a new one."""
+        try:
+            fetch()
+        except (CacheDamaged, GitFailed) as error:
+            if isinstance(error, GitFailed) and cache.is_sound():
+                raise
+            cache.condemn()
+            fetch()
+
+    def _fetch(self, resolved: Resolved, cache: BareCache) -> None:
+        cache.prepare(resolved.commit)
+        for options, refspecs in _attempts(resolved, cache.is_shallow):
+            finished = self._fetch_into(cache, options, refspecs)
+            if not finished.status and self._is_there(resolved, cache):
+                break
+            if finished.status and is_unknown(finished.messages):
+                raise self._missing(resolved)
+            if finished.status and not is_refusal(finished.messages):
+                raise self._failure(finished)
+        else:
+            raise self._missing(resolved)
+        if resolved.within_ref and not cache.is_ancestor(resolved.commit, FETCHED):
+            raise self._missing(resolved)
+
+    def _is_there(self, resolved: Resolved, cache: BareCache) -> bool:
+        kind = cache.kind(resolved.commit)
+        if kind in ("", "commit"):
+            return bool(kind)
+        cache.forget(resolved.commit)
+        what = f"'{resolved.ref}'" if resolved.ref else f"'{resolved.commit}'"
+        raise NotACommit(f"unable to clone '{self.url}': {what} is not a commit, but a {kind}")
+
+    def _fetch_into(self, cache: BareCache, options: Sequence[str], refspecs: Sequence[str]) -> Finished:
+        try:
+            finished = self._ask([*FETCH, *options, "--end-of-options"], refspecs, cache)
+        except GitError:
+            cache.interrupted()
+            raise
+        if finished.status and cache.clean(self._max_bytes):
+            raise SourceTooLarge(
+                f"unable to clone '{self.url}': what the server sends is larger than {self._max_bytes} bytes, "
+                "the operator's --max-source-size"
+            )
+        return finished
+
+    def _ask(self, before: Sequence[str], after: Sequence[str], cache: BareCache | None = None) -> Finished:
+        """Run a Git command that talks to the remote: ``git <before> <url> <after>``."""
+        for on_demand in (True,) if self._on_demand else (False, True):
+            remaining = self.remaining
+            if remaining <= 0:
+                raise self.late()
+            with (
+                SecretFiles() as files,
+                grant(self.url, self._credentials, connect_timeout=remaining, on_demand=on_demand) as access,
+            ):
+                trace = "" if self.url.is_ssh else files.add(b"")
+                try:
+                    finished = run(
+                        [*before, access.url, *after],
+                        git_dir=cache.path if cache else None,
+                        environment=access.environment | (tracing(trace) if trace else {}),
+                        config=access.config,
+                        timeout=remaining,
+                        max_output=MAX_REFS_BYTES,
+                        max_file=self._max_bytes,
+                        cancellation=self._cancellation,
+                    )
+                except GitTimeout:
+                    raise self.late() from None
+                except TooMuchOutput:
+                    raise SourceTooLarge(
+                        f"unable to clone '{self.url}': the server lists references of more than "
+                        f"{MAX_REFS_BYTES} bytes"
+                    ) from None
+                if trace:
+                    finished = replace(finished, answer=last_answer(Path(trace).read_bytes()))
+            redirected = finished.status and is_redirect(finished.messages)
+            if not redirected or on_demand or self.url.is_ssh or not self._credentials.authorization:
+                return finished
+            if self._credentials.bearer_token:
+                raise AuthenticationFailed(
+                    f"unable to clone '{self.url}': the server redirects to another address, "
+                    "which is not given the bearer token; use the final address as the URL"
+                )
+            self._on_demand = True
+        return finished
+
+    def _is_empty(self) -> bool:
+        try:
+            return not self.ls_remote().ids
+        except SourceTooLarge:
+            return False
+
+    def _youngest(self, found: Sequence[Resolved], cache: BareCache) -> Resolved:
+        times: dict[str, int] = {}
+
+        def compare() -> None:
+            for candidate in found:
+                cache.prepare(candidate.commit)
+                if not cache.complete(candidate.commit):
+                    self._fetch(candidate, cache)
+                times[candidate.commit] = cache.commit_time(candidate.commit)
+
+        with cache.lock:
+            self._mending(cache, compare)
+        return max(found, key=lambda candidate: (times[candidate.commit], candidate.ref))
+
+    def _failure(self, finished: Finished) -> GitError:
+        given = self._credentials
+        asked = Asked(str(self.url), self.url.host, given.kind, given.secret, discreet=given.has_short_secret)
+        error = explain(given.redact(finished.messages), asked, finished.answer)
+        if isinstance(error, AuthenticationFailed) and self.url.is_ssh and not opens_key(given):
+            secret = f" of the Secret '{given.secret}'" if given.secret else ""
+            return AuthenticationFailed(
+                f"unable to clone '{self.url}': authentication failed: the passphrase in 'password'{secret} does not "
+                "open the SSH key in 'identity'"
+            )
+        return error
+
+    def _missing(self, resolved: Resolved) -> RefNotFound:
+        where = f" in {resolved.ref}" if resolved.ref else ""
+        return RefNotFound(f"unable to clone '{self.url}': commit {resolved.commit} not found{where}")
+
+    def check(self) -> None:
+        """Raise :class:`GitCancelled` when it has been called off."""
+        if self._cancellation is not None and self._cancellation.cancelled:
+            raise GitCancelled(f"unable to clone '{self.url}': called off")
+
+    def late(self) -> GitTimeout:
+        """What to raise when the time is over."""
+        cut = self._timeout < self._asked_for
+        why = f" (spec.timeout is {self._asked_for:g} s, --max-fetch-timeout allows less)" if cut else ""
+        return GitTimeout(f"unable to clone '{self.url}': not finished within {self._timeout:g} s{why}")
+
+
+def _attempts(resolved: Resolved, shallow: bool) -> Iterator[tuple[Sequence[str], Sequence[str]]]:
+    """Yield options and what to fetch, the cheapest way first."""
+    by_name = (f"+{resolved.ref}:{FETCHED}",)
+    if not resolved.within_ref:
+        yield ("--depth=1",), (f"+{resolved.commit}:{KEEP}/{resolved.commit}",)
+        if resolved.ref:
+            yield ("--depth=1",), by_name
+    yield ("--unshallow",) if shallow else (), by_name if resolved.ref else EVERYTHING

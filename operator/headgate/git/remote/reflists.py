@@ -1,0 +1,174 @@
+"""Asks each remote once for all that want to know: many GitRepositories on one remote cost one ``ls-remote``.
+
+``RefLists`` keeps the last answer of every remote and who wanted what of it. A caller says how old an answer may be:
+one that is young enough is used again, one that is being waited for is waited for together, and otherwise the remote
+is asked, by one of those that wait, for everything that any of them has wanted lately. So objects that follow
+different branches of one repository share a question from its second time on.
+
+What is shared is only what is the same to the last byte: the URL and all credentials, proxy and authorities
+(``Remote.identity``). Errors are shared by those who waited for the question, and not kept. Thread-safe.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import reduce
+from typing import Protocol
+
+from headgate.git.errors import GitCancelled, GitError, GitTimeout
+from headgate.git.refs.reference import Question, Refs
+
+__all__ = ["Answer", "Asking", "RefLists"]
+
+MAX_REMOTES = 1024
+"""Remotes whose last answer is kept."""
+MAX_QUESTIONS = 1000
+"""Different questions remembered of one remote: references followed by its GitRepositories."""
+LOOK = 1.0
+"""Seconds between two looks whether who waits for another's question has been called off."""
+FORGET = 7200.0
+"""Seconds after which a question that nobody repeated is not asked along any more."""
+
+
+class Listed(Protocol):
+    """What is needed of a :class:`~headgate.git.remote.client.Remote`."""
+
+    @property
+    def identity(self) -> str: ...
+
+    @property
+    def remaining(self) -> float: ...
+
+    def ask(self, question: Question) -> Refs: ...
+
+    def late(self) -> GitTimeout: ...
+
+    def check(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a remote answered to a question that was begun at ``asked`` (of the clock's seconds)."""
+
+    asked: float
+    question: Question
+    refs: Refs = field(repr=False)
+
+    def serves(self, question: Question, since: float) -> bool:
+        """Whether it answers this one too, and is young enough."""
+        return self.asked >= since and self.question.covers(question)
+
+
+@dataclass(slots=True)
+class _Flight:
+    """A question that is under way."""
+
+    asked: float
+    question: Question
+    error: GitError | None = None
+
+
+@dataclass(slots=True)
+class _Remote:
+    answer: Answer | None = None
+    flight: _Flight | None = None
+    wanted: OrderedDict[Question, float] = field(default_factory=OrderedDict)
+    """When each question was last wanted, the oldest first."""
+
+
+class RefLists:
+    """See the module's text."""
+
+    def __init__(
+        self,
+        told: Callable[[bool], None] = lambda _: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``told`` hears of every answer whether the remote was asked for it."""
+        self._told, self._clock = told, clock
+        self._changed = threading.Condition()
+        self._remotes: OrderedDict[str, _Remote] = OrderedDict()
+
+    def __len__(self) -> int:
+        """Of how many remotes the last answer is known."""
+        return len(self._remotes)
+
+    def get(self, remote: Listed, question: Question, since: float) -> Answer:
+        """The answer to ``question``, of ``since`` or later; raises what ``remote`` raises."""
+        with self._changed:
+            known = self._known(remote.identity)
+            self._remember(known, question)
+            while True:
+                if known.answer is not None and known.answer.serves(question, since):
+                    self._told(False)
+                    return known.answer
+                flight = known.flight
+                if flight is None:
+                    break
+                left = remote.remaining
+                if not self._changed.wait_for(lambda: known.flight is not flight, min(max(0.0, left), LOOK)):  # noqa: B023
+                    if left <= LOOK:
+                        raise remote.late()
+                    remote.check()
+                    continue
+                if flight.error and flight.asked >= since and flight.question.covers(question):
+                    raise flight.error
+            flight = known.flight = _Flight(self._clock(), _union(known.wanted))
+        return self._ask(remote, known, flight)
+
+    def _ask(self, remote: Listed, known: _Remote, flight: _Flight) -> Answer:
+        self._told(True)
+        answer: Answer | None = None
+        try:
+            answer = Answer(flight.asked, flight.question, remote.ask(flight.question))
+            return answer
+        except (GitTimeout, GitCancelled):
+            # Of this caller: others may have more time.
+            raise
+        except GitError as error:
+            flight.error = error
+            raise
+        finally:
+            with self._changed:
+                known.flight = None
+                known.answer = answer
+                self._changed.notify_all()
+
+    def _known(self, identity: str) -> _Remote:
+        known = self._remotes.setdefault(identity, _Remote())
+        self._remotes.move_to_end(identity)
+        surplus = len(self._remotes) - MAX_REMOTES
+        if surplus > 0:
+            idle = [name for name, each in self._remotes.items() if each.flight is None and each is not known]
+            for name in idle[:surplus]:
+                del self._remotes[name]
+        return known
+
+    def _remember(self, known: _Remote, question: Question) -> None:
+        now = self._clock()
+        known.wanted[question] = now
+        known.wanted.move_to_end(question)
+        while len(known.wanted) > MAX_QUESTIONS or next(iter(known.wanted.values())) < now - FORGET:
+            known.wanted.popitem(last=False)
+
+
+class Asking:
+    """One visit's questions to its remote, answered by ``lists`` no older than ``since``."""
+
+    def __init__(self, lists: RefLists, remote: Listed, since: float) -> None:
+        self._lists, self._remote, self._since = lists, remote, since
+        self.asked: float | None = None
+        """When the remote was asked what was answered here; None before the first answer."""
+
+    def __call__(self, question: Question) -> Refs:
+        answer = self._lists.get(self._remote, question, self._since)
+        self.asked = answer.asked
+        return answer.refs
+
+
+def _union(questions: Iterable[Question]) -> Question:
+    return reduce(Question.union, questions)

@@ -1,0 +1,5 @@
+"""Trust in a revision.
+
+revision    spec.verify: its modes, messages and reasons
+signature   signatures of commits and tags, OpenPGP and SSH
+"""

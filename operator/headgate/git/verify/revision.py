@@ -1,0 +1,98 @@
+"""``spec.verify``: whether a revision is signed by somebody who is trusted.
+
+Modes, messages and reasons are Flux's (source-controller, ``gitrepository_controller.go``, ``verifySignature``). One
+rule is added: a signed tag counts only under its own name and for the commit it was made for, so that nobody can
+offer an old signed tag as a new one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from headgate.git.errors import VerificationFailed
+from headgate.git.refs.reference import TAGS, Resolved
+from headgate.git.verify.signature import (
+    BadSignature,
+    Signed,
+    split_commit,
+    split_tag,
+    tag_header,
+    verify_pgp,
+    verify_ssh,
+)
+
+__all__ = ["verify"]
+
+INVALID_MODE = "InvalidVerificationMode"
+INVALID_OBJECT = "InvalidGitObject"
+INVALID_TAG = "InvalidTagSignature"
+INVALID_COMMIT = "InvalidCommitSignature"
+PGP_SUFFIX, SSH_SUFFIX = ".asc", ".sshpub"
+
+
+def verify(mode: str, resolved: Resolved, commit: bytes, tag: bytes, keys: Mapping[str, bytes]) -> str:
+    """Check what ``mode`` (``HEAD``, ``Tag`` or ``TagAndHEAD``) asks for and return the message for the condition.
+
+    ``commit`` and ``tag`` are the objects as Git stores them (``tag`` is empty without an annotated one), ``keys`` is
+    the Secret's data: OpenPGP keys, and SSH keys where the name ends in ``.sshpub``. Raises
+    :class:`VerificationFailed`.
+    """
+    rings = [value for name, value in sorted(keys.items()) if not name.endswith(SSH_SUFFIX)]
+    authorized = [value for name, value in sorted(keys.items()) if name.endswith(SSH_SUFFIX)]
+    lines = []
+    if mode in ("Tag", "TagAndHEAD"):
+        lines.append(_verify_tag(resolved, tag, rings, authorized))
+    if mode in ("HEAD", "TagAndHEAD"):
+        signed = split_commit(commit, sha256=len(resolved.commit) == 64)
+        try:
+            key = _check(signed, rings, authorized)
+        except BadSignature as error:
+            message = f"signature verification of commit '{resolved.commit}' failed: {error}"
+            raise VerificationFailed(message, reason=INVALID_COMMIT) from None
+        lines.append(f"commit '{resolved.commit}' with key '{key}'")
+    return "verified signature of" + "".join(f"\n\t- {line}" for line in lines)
+
+
+def _verify_tag(resolved: Resolved, tag: bytes, rings: list[bytes], authorized: list[bytes]) -> str:
+    if not resolved.ref.startswith(TAGS):
+        raise VerificationFailed(
+            "cannot verify tag object's signature if a tag reference is not specified",
+            reason=INVALID_MODE,
+            stalling=True,
+        )
+    name = resolved.ref.removeprefix(TAGS)
+    shown = f"{name}@{resolved.tag_object}" if resolved.tag_object else name
+    signed = split_tag(tag)
+    if signed.kind == "empty":
+        raise VerificationFailed(
+            f"cannot verify signature of tag '{shown}' since it is not signed", reason=INVALID_OBJECT
+        )
+    try:
+        key = _check(signed, rings, authorized)
+        if tag_header(tag, b"tag") != name:
+            raise BadSignature(f"what was signed is the tag '{tag_header(tag, b'tag')}'")
+        if tag_header(tag, b"object") != resolved.commit:
+            raise BadSignature("what was signed is a tag of something else than this commit")
+    except BadSignature as error:
+        raise VerificationFailed(
+            f"signature verification of tag '{shown}' failed: {error}", reason=INVALID_TAG
+        ) from None
+    return f"tag '{shown}' with key '{key}'"
+
+
+def _check(signed: Signed, rings: list[bytes], authorized: list[bytes]) -> str:
+    if signed.kind == "openpgp":
+        if not rings:
+            raise BadSignature(
+                f"PGP signature detected but no PGP public keys found in secret (keys with {PGP_SUFFIX} suffix)"
+            )
+        return verify_pgp(signed, rings)
+    if signed.kind == "ssh":
+        if not authorized:
+            raise BadSignature(
+                f"SSH signature detected but no SSH public keys found in secret (keys with {SSH_SUFFIX} suffix)"
+            )
+        return verify_ssh(signed, authorized)
+    if signed.kind == "empty":
+        raise BadSignature("it is not signed")
+    raise BadSignature(f"unsupported signature type: {signed.kind}")

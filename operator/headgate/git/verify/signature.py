@@ -1,0 +1,165 @@
+"""Signatures of commits and tags: taken out of the object, and checked with OpenPGP or SSH keys.
+
+A signed commit has its signature in a header, a signed tag at the end of its message; what was signed is the
+object without it (https://git-scm.com/docs/gitformat-signature). OpenPGP is done by Sequoia, in this process; SSH
+by ``ssh-keygen -Y verify``, which knows every kind of key.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import pysequoia
+
+from headgate.git.command.secretfiles import SecretFiles
+
+__all__ = ["BadSignature", "Signed", "split_commit", "split_tag", "tag_header", "verify_pgp", "verify_ssh"]
+
+Kind = Literal["openpgp", "ssh", "x509", "empty", "unknown"]
+
+NAMESPACE = "git"
+PRINCIPAL = "git"
+SSH_TIMEOUT = 30.0
+
+_BEGIN: dict[bytes, Kind] = {
+    b"-----BEGIN PGP SIGNATURE-----": "openpgp",
+    b"-----BEGIN PGP MESSAGE-----": "openpgp",
+    b"-----BEGIN SSH SIGNATURE-----": "ssh",
+    b"-----BEGIN SIGNED MESSAGE-----": "x509",
+}
+_HEADERS = (b"gpgsig", b"gpgsig-sha256")
+_KEY_TYPE = r"(?:sk-)?(?:ssh|ecdsa)-[a-z0-9@.-]+"
+_PUBLIC_KEY = re.compile(rf"(?:^|\s)({_KEY_TYPE})\s+([A-Za-z0-9+/]+={{0,2}})(?:\s|$)")
+_GOOD = re.compile(r"with \S+ key (SHA256:\S+)")
+
+
+class BadSignature(Exception):
+    """There is no signature, or it is not one of the given keys for what was signed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """What was signed, and the signature (empty: none)."""
+
+    payload: bytes
+    signature: bytes
+
+    @property
+    def kind(self) -> Kind:
+        """Of which kind the signature is."""
+        if not self.signature:
+            return "empty"
+        return next((kind for begin, kind in _BEGIN.items() if self.signature.startswith(begin)), "unknown")
+
+
+def split_commit(content: bytes, *, sha256: bool = False) -> Signed:
+    """Take a commit apart; in a repository of SHA-256 ids the signature has another header."""
+    headers, separator, message = content.partition(b"\n\n")
+    wanted = _HEADERS[1] if sha256 else _HEADERS[0]
+    kept: list[bytes] = []
+    signature: list[bytes] = []
+    field = b""
+    for line in headers.split(b"\n"):
+        if not line.startswith(b" "):
+            field, _, value = line.partition(b" ")
+        else:
+            value = line[1:]
+        if field not in _HEADERS:
+            kept.append(line)
+        elif field == wanted:
+            signature.append(value)
+    return Signed(b"\n".join(kept) + separator + message, b"\n".join(signature).strip())
+
+
+def split_tag(content: bytes) -> Signed:
+    """Take an annotated tag apart."""
+    start = max((at for begin in _BEGIN for at in _line_starts(content, begin)), default=-1)
+    if start < 0:
+        return Signed(content, b"")
+    return Signed(content[:start], content[start:].strip())
+
+
+def _line_starts(content: bytes, text: bytes) -> Iterator[int]:
+    if content.startswith(text):
+        yield 0
+    at = content.find(b"\n" + text)
+    while at >= 0:
+        yield at + 1
+        at = content.find(b"\n" + text, at + 1)
+
+
+def tag_header(content: bytes, field: bytes) -> str:
+    """Return a header of an annotated tag, such as ``object`` or ``tag``; "" when it has none."""
+    for line in content.partition(b"\n\n")[0].split(b"\n"):
+        name, _, value = line.partition(b" ")
+        if name == field:
+            return value.decode("utf-8", "replace")
+    return ""
+
+
+def verify_pgp(signed: Signed, key_rings: Sequence[bytes]) -> str:
+    """Return the id (16 hexadecimal digits) of the primary key that made the signature.
+
+    ``key_rings``: public keys, armored or not. Raises :class:`BadSignature`.
+    """
+    certificates: list[pysequoia.Cert] = []
+    unreadable = 0
+    for ring in key_rings:
+        try:
+            certificates += pysequoia.Cert.split_bytes(ring)
+        except Exception:
+            unreadable += 1
+    if not certificates:
+        raise BadSignature(
+            "unable to read armored key ring" if unreadable else "no PGP public keys are given"
+        )
+    try:
+        checked = pysequoia.verify(
+            bytes=signed.payload,
+            store=lambda _: certificates,
+            signature=pysequoia.Sig.from_bytes(signed.signature),
+        )
+        valid = checked.valid_sigs
+    except Exception:
+        # The library's errors are of no class of their own, and their texts are traces.
+        valid = []
+    if not valid:
+        raise BadSignature("unable to verify payload with any of the given key rings: no matching key")
+    return str(valid[0].certificate)[-16:].upper()
+
+
+def verify_ssh(signed: Signed, authorized_keys: Sequence[bytes]) -> str:
+    """Return the fingerprint (``SHA256:...``) of the key that made the signature.
+
+    ``authorized_keys``: public keys in the format of sshd's file. Raises :class:`BadSignature`.
+    """
+    keys = [key for content in authorized_keys for key in _public_keys(content)]
+    if not keys:
+        raise BadSignature("unable to parse authorized keys: no SSH public key in it")
+    allowed = "".join(f'{PRINCIPAL} namespaces="{NAMESPACE}" {key}\n' for key in dict.fromkeys(keys))
+    with SecretFiles() as files:
+        command = ["ssh-keygen", "-Y", "verify", "-n", NAMESPACE, "-I", PRINCIPAL]
+        command += ["-f", files.add(allowed.encode()), "-s", files.add(signed.signature + b"\n")]
+        try:
+            finished = subprocess.run(
+                command, input=signed.payload, capture_output=True, timeout=SSH_TIMEOUT, check=False
+            )
+        except FileNotFoundError:
+            raise BadSignature("SSH signatures cannot be checked: ssh-keygen is not installed") from None
+        except subprocess.TimeoutExpired:
+            raise BadSignature("SSH signatures cannot be checked: ssh-keygen does not answer") from None
+    good = _GOOD.search(finished.stdout.decode(errors="replace"))
+    if finished.returncode or good is None:
+        raise BadSignature("unable to verify payload with any of the given authorized keys: no matching key")
+    return good[1]
+
+
+def _public_keys(content: bytes) -> Iterator[str]:
+    for line in content.decode("utf-8", "replace").splitlines():
+        match = _PUBLIC_KEY.search(line)
+        if match is not None and not line.lstrip().startswith("#"):
+            yield f"{match[1]} {match[2]}"
