@@ -1,6 +1,6 @@
-# make help lists the targets. Needed: Python 3.11 or newer, git, ssh (the client), make; the rest is installed into
-# .venv, servers of the tests included, and a control plane is built once into the user's cache. No test skips for
-# want of a system package.
+# make help lists the targets. You need Python 3.11 or newer, git, the ssh client and make. The targets install the rest
+# into .venv, including the servers for the tests, and build a control plane once into the user's cache. No test skips
+# because a system package is missing.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -12,27 +12,27 @@ BIN := $(VENV)/bin
 DEPENDENCIES := $(VENV)/dependencies
 INSTALLED := $(VENV)/installed
 
-# The newest of these that is new enough; make PYTHON=... names another.
+# The first of these that is new enough; make PYTHON=... selects another.
 PYTHON ?= $(firstword $(foreach python,python3 python3.14 python3.13 python3.12 python3.11,$(shell \
 	$(python) -c 'import sys, venv, ensurepip; sys.version_info >= (3, 11) and print("$(python)")' 2>/dev/null)))
 
-# local, kind, or nothing: kind where a container engine answers, else local.
+# local, kind, or empty: kind if a container engine answers, else local.
 CLUSTER ?=
-# A cluster to test on: only when it is named on make's own command line, as tests delete things.
+# A cluster to test on: only from make's command line, because tests delete objects.
 ifeq ($(origin KUBECONFIG),command line)
 export HEADGATE_TEST_KUBECONFIG := $(abspath $(KUBECONFIG))
 endif
 ifneq ($(CLUSTER),)
 export HEADGATE_TEST_CLUSTER := $(CLUSTER)
 endif
-# More arguments for pytest, the demo, the benchmark or the image's build.
+# Additional arguments for pytest, the demo, the benchmark or the build of the image.
 ARGS ?=
 # The container engine, and the image's name without its tag, which is the version.
 ENGINE ?= docker
 IMAGE ?= headgate
 VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' pyproject.toml)
 
-# kubectl is in there.
+# For kubectl.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: help
@@ -43,8 +43,8 @@ help: ## List the targets
 	@printf '\nVariables\n'
 	@printf '  %-22s %s\n' \
 		'CLUSTER=local|kind' 'which kind of test cluster (default: kind if a container engine answers, else local)' \
-		'KUBECONFIG=FILE' 'test on this cluster instead; only when given on the command line' \
-		'ARGS=...' 'further arguments for pytest, the demo, the benchmark or the image: make test-unit ARGS="-k semver -x"' \
+		'KUBECONFIG=FILE' 'test on this cluster instead (only from the command line)' \
+		'ARGS=...' 'additional arguments for pytest, the demo, the benchmark or the image: make test-unit ARGS="-k semver -x"' \
 		'IMAGE=NAME' 'the name of the container image, without a tag (default: headgate)' \
 		'ENGINE=docker|podman' 'the container engine that builds and runs the image (default: docker)' \
 		'PYTHON=...' 'the Python to create .venv with (3.11 or newer)'
@@ -67,7 +67,7 @@ $(INSTALLED): $(DEPENDENCIES) pyproject.toml
 	@touch $@
 
 .PHONY: lock
-lock: $(if $(wildcard $(INSTALLED)),,venv) ## Renew constraints.txt from pyproject.toml (UPGRADE=1: take newer versions too)
+lock: $(if $(wildcard $(INSTALLED)),,venv) ## Update constraints.txt from pyproject.toml (UPGRADE=1: also to newer versions)
 	$(BIN)/uv pip compile pyproject.toml --extra dev $(LOCK) --output-file constraints.txt
 	$(BIN)/uv pip compile pyproject.toml --extra aws --extra azure --extra gcp --extra vault \
 		--constraints constraints.txt $(LOCK) --output-file deploy/requirements.txt
@@ -94,29 +94,29 @@ lint-workflows: ## actionlint on .github/workflows (needs Go)
 	go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 .PHONY: format
-format: venv ## Let ruff format the code and mend what it can
+format: venv ## Format the code with ruff and fix what it can
 	$(BIN)/ruff check --fix --quiet
 	$(BIN)/ruff format --quiet
 
 .PHONY: test
-test: lint ## All checks and tests but those of make golden; the e2e ones on a cluster of their own
+test: lint ## All checks and tests except make golden; the e2e tests run on a separate cluster
 	$(BIN)/pytest $(ARGS)
 
 .PHONY: test-unit
-test-unit: venv ## Unit and conformance tests, no cluster
+test-unit: venv ## Unit and conformance tests, without a cluster
 	$(BIN)/pytest tests --ignore=tests/e2e --ignore=tests/hostile $(ARGS)
 
 .PHONY: test-e2e
-test-e2e: venv ## The operator on a real API server: make test-e2e CLUSTER=local|kind
+test-e2e: venv ## Tests of the operator on a real API server: make test-e2e CLUSTER=local|kind
 	$(BIN)/pytest tests/e2e tests/hostile $(ARGS)
 
 .PHONY: test-hostile
-test-hostile: venv ## A tenant does its worst: no attempt succeeds, and others' commits are live in 2 s (half an hour)
+test-hostile: venv ## Attacks by a tenant: none succeeds, and others' commits are live in 2 s (half an hour)
 	$(BIN)/pytest tests/hostile
 	$(BIN)/python tests/hostile/load.py $(ARGS)
 
 .PHONY: differential-long
-differential-long: venv ## Many generated trees, built by us and by kustomize, compared (minutes)
+differential-long: venv ## Compare our builds of many generated trees with kustomize's (minutes)
 	$(BIN)/pytest tests/conformance -m 'slow or not slow' --hypothesis-profile=long $(ARGS)
 
 .PHONY: fuzz
@@ -124,11 +124,11 @@ fuzz: venv ## The property tests with many more examples (minutes)
 	$(BIN)/pytest tests --ignore=tests/e2e --ignore=tests/hostile -m hypothesis --hypothesis-profile=long $(ARGS)
 
 .PHONY: model-long
-model-long: venv ## Thousands of invented worlds of inventory and prune, with progress: make model-long ARGS="5000 1" (worlds, seed)
+model-long: venv ## Thousands of generated worlds of inventory and prune, with progress: make model-long ARGS="5000 1" (worlds, seed)
 	$(BIN)/python -W ignore -m tests.model.explore $(ARGS)
 
 .PHONY: golden
-golden: venv ## Replay recorded traces of Flux against Headgate: make golden GOLDEN=DIR (the harness, not part of this repository)
+golden: venv ## Replay recorded traces of Flux against Headgate: make golden GOLDEN=DIR (with the harness, which is not part of this repository)
 	@$(BIN)/python hack/golden.py $(if $(GOLDEN),--golden '$(GOLDEN)') $(ARGS)
 
 .PHONY: bench
@@ -140,15 +140,15 @@ bench: venv ## Run a benchmark: make bench NAME=build
 # ---- try
 
 .PHONY: demo
-demo: venv ## See it work: cluster, Git server, operator, the example fleet until all is Ready; Ctrl-C ends it
+demo: venv ## Try it: cluster, Git server, operator, the example fleet until all is Ready; Ctrl-C stops it
 	@$(BIN)/python hack/demo.py $(ARGS)
 
 .PHONY: cluster-up
-cluster-up: venv ## Start a cluster for work by hand; prints its kubeconfig
+cluster-up: venv ## Start a cluster for manual work; prints its kubeconfig
 	@$(BIN)/python hack/cluster.py up
 
 .PHONY: cluster-down
-cluster-down: venv ## Stop it, and whatever killed runs left behind
+cluster-down: venv ## Stop that cluster, and whatever killed runs left behind
 	@$(BIN)/python hack/cluster.py down
 
 .PHONY: control-plane
@@ -205,7 +205,7 @@ release-notes: ## Print the section of the changelog of this version
 	@$(RELEASE) notes
 
 .PHONY: clean
-clean: ## Stop every cluster of this checkout and delete what was made (the built control plane stays cached)
+clean: ## Stop every cluster of this checkout and delete all build results (the control plane stays cached)
 	@if test -d .state && test -x $(BIN)/python; then $(BIN)/python hack/cluster.py down --all; fi
 	rm -rf $(VENV) .state build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis operator/*.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
