@@ -78,11 +78,12 @@ LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url 
 # ---- check
 
 .PHONY: lint
-lint: venv ## Ruff (rules and format), mypy --strict, and the direction of imports
+lint: venv ## Ruff (rules and format), mypy --strict, the direction of imports, and the English of documents
 	$(BIN)/ruff check --quiet
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/mypy --no-error-summary
 	$(BIN)/lint-imports --no-cache | tail -n 1
+	$(BIN)/python hack/prose.py
 
 .PHONY: lint-commits
 lint-commits: ## Subjects of commits have 72 characters at most: make lint-commits RANGE=main..HEAD

@@ -8,9 +8,9 @@
 prose.yaml beside this file has the phrases. Each report is file:line:column, the words, and the advice. Exit status: 0
 nothing found, 1 something found, 2 invalid usage.
 
-Code and quotations are not our prose. In Markdown, the checker skips code blocks, inline code, link targets, text in
-double quotes, and everything between <!-- prose: off --> and <!-- prose: on -->; in Python and in comments, it skips
-inline code and the braces of f-strings.
+Code and quotations are not our prose. In Markdown, the checker skips code blocks, inline code, link targets and text in
+double quotes; in Python and in comments, it skips inline code and the braces of f-strings. Everywhere it skips what is
+between <!-- prose: off --> and <!-- prose: on -->, or # prose: off and # prose: on.
 """
 
 from __future__ import annotations
@@ -36,7 +36,6 @@ CODE = "\N{OBJECT REPLACEMENT CHARACTER}"
 _GAP = r"(?:[ \t]+|[ \t]*\n[ \t]*)"
 """What separates two words of a phrase: blanks, or the end of a line, but not the end of a paragraph."""
 _MARKDOWN_CODE = (
-    re.compile(r"<!-- prose: off -->.*?(?:<!-- prose: on -->|\Z)", re.DOTALL),
     re.compile(r"^([ \t]*)(```+|~~~+).*?(?:^\1\2[ \t]*$|\Z)", re.MULTILINE | re.DOTALL),
     re.compile(r"<!--.*?-->", re.DOTALL),
     re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)", re.DOTALL),
@@ -44,14 +43,25 @@ _MARKDOWN_CODE = (
     re.compile(r"https?://[^\s)>]+"),
     re.compile(r"\"[^\"\n]+\""),
 )
+_OFF = re.compile(r"(?P<mark><!--|#) prose: off\b.*?(?:(?P=mark) prose: on\b|\Z)", re.DOTALL)
 _HEADING = re.compile(r"^(#+ .*)\n", re.MULTILINE)
 _COMMENT = re.compile(r"^(?P<before>(?:[^#\n]*\s)?)#+(?P<text>(?:[ \t!].*)?)$", re.MULTILINE)
 _INLINE_CODE = re.compile(r":[a-z:]+:`[^`]+`|``.+?``|`[^`\n]+`", re.DOTALL)
 _REPLACED = re.compile(r"\{[^{}]*\}")
 _OPENING = re.compile(r"(?P<prefix>[A-Za-z]*)(?P<quotes>\"\"\"|'''|\"|')")
-_STRINGS = frozenset(
-    getattr(tokenize, name) for name in ("STRING", "FSTRING_MIDDLE", "TSTRING_MIDDLE") if hasattr(tokenize, name)
-)
+
+
+def _token_types(*names: str) -> frozenset[int]:
+    return frozenset(getattr(tokenize, name) for name in names if hasattr(tokenize, name))
+
+
+_MIDDLES = _token_types("FSTRING_MIDDLE", "TSTRING_MIDDLE")
+"""The text in strings with replacement fields, which Python 3.12 and newer split into several tokens."""
+_DELIMITERS = _token_types("FSTRING_START", "FSTRING_END", "TSTRING_START", "TSTRING_END")
+
+
+Reader = Callable[[str], str]
+"""Returns a text of the same length in which :data:`CODE` replaces everything that is not prose."""
 
 
 class StyleError(Exception):
@@ -87,8 +97,8 @@ def load(text: str) -> Style:
     """The style in prose.yaml's form.
 
     ``phrases`` is a list of mappings with ``find`` (a regular expression that matches whole words in any letter case; a
-    blank in it matches any white space within a paragraph), ``write`` and ``why``. ``allowed`` is a list of texts. Raises
-    :class:`StyleError`.
+    blank in it matches any white space within a paragraph), ``write`` and ``why``. ``allowed`` is a list of texts.
+    Raises :class:`StyleError`.
     """
     try:
         style = yaml.safe_load(text)
@@ -96,25 +106,25 @@ def load(text: str) -> Style:
         allowed = [str(each) for each in style.get("allowed") or ()]
     except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
         raise StyleError(f"not a list of phrases: {error!r}") from error
-    return Style(rules, _words("|".join(map(re.escape, allowed)).replace("\\ ", " ")) if allowed else None)
+    return Style(rules, _compiled("|".join(map(re.escape, allowed)).replace("\\ ", " ")) if allowed else None)
 
 
 def _rule(entry: dict[str, Any]) -> Rule:
     try:
-        pattern = _words(entry["find"])
+        pattern = _compiled(entry["find"])
     except re.error as error:
         raise StyleError(f"{entry['find']}: {error}") from error
     return Rule(pattern, entry["write"], entry["why"])
 
 
-def _words(expression: str) -> re.Pattern[str]:
+def _compiled(expression: str) -> re.Pattern[str]:
     return re.compile(rf"(?<!\w)(?:{expression.replace(' ', _GAP)})(?!\w)", re.IGNORECASE)
 
 
 def markdown(text: str) -> str:
     """A Markdown text of the same length whose code is masked with :data:`CODE`."""
     for pattern in _MARKDOWN_CODE:
-        text = pattern.sub(lambda match: _masked(match[0]), text)
+        text = pattern.sub(lambda match: _hidden(match[0]), text)
     return _HEADING.sub(lambda match: match[1] + CODE, text)
 
 
@@ -125,52 +135,50 @@ def comments(text: str) -> str:
         signs = " " * (match.start("text") - match.end("before"))
         out += [_between(text[end : match.end("before")]), signs, _without_code(match["text"])]
         end = match.end()
-    return "".join([*out, _masked(text[end:])])
+    return "".join([*out, _hidden(text[end:])])
 
 
 def python(text: str) -> str:
     """The comments and string literals of Python code; everything else is masked. Raises ``tokenize.TokenError``."""
-    lines = text.splitlines(keepends=True)
-    starts = [0]
-    for line in lines:
-        starts.append(starts[-1] + len(line))
+    starts = [0, *(match.end() for match in re.finditer("\n", text))]
     out, end = [], 0
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type != tokenize.COMMENT and token.type not in _STRINGS:
-            continue
-        first, last = starts[token.start[0] - 1] + token.start[1], starts[token.end[0] - 1] + token.end[1]
-        if first < end:
-            continue
-        out += [_between(text[end:first]), _literal(text[first:last])]
-        end = last
-    return "".join([*out, _masked(text[end:])])
+        first, last = (starts[line - 1] + column for line, column in (token.start, token.end))
+        words = _words_of(token.type, text[first:last])
+        if words is not None and first >= end:
+            out += [_between(text[end:first]), words]
+            end = last
+    return "".join([*out, _hidden(text[end:])])
 
 
-def _literal(source: str) -> str:
-    """A comment or a string as written, without its delimiters."""
-    if source.startswith("#"):
-        text = " " + source[1:]
-    elif opening := _OPENING.match(source):
-        size = len(opening["quotes"])
-        body = source[opening.end() : -size]
-        if "f" in opening["prefix"].lower():
-            body = _REPLACED.sub(lambda match: _masked(match[0]), body)
-        text = " " * opening.end() + body + " " * size
-    else:
-        text = source
-    return _without_code(text)
+def _words_of(kind: int, source: str) -> str | None:
+    """The words of a token without its delimiters, in a text of the same length; None if it cannot have any."""
+    if kind == tokenize.COMMENT:
+        return " " + _without_code(source[1:])
+    if kind in _MIDDLES:
+        return _without_code(source)
+    if kind in _DELIMITERS:
+        return " " * len(source)
+    opening = _OPENING.match(source) if kind == tokenize.STRING else None
+    if opening is None:
+        return None
+    size = len(opening["quotes"])
+    body = source[opening.end() : -size]
+    if "f" in opening["prefix"].lower():
+        body = _REPLACED.sub(lambda match: _hidden(match[0]), body)
+    return " " * opening.end() + _without_code(body) + " " * size
 
 
 def _without_code(text: str) -> str:
-    return _INLINE_CODE.sub(lambda match: _masked(match[0]), text)
+    return _INLINE_CODE.sub(lambda match: _hidden(match[0]), text)
 
 
 def _between(text: str) -> str:
     """What is between two comments or strings: phrases extend across white space only."""
-    return text if text.isspace() else _masked(text)
+    return text if text.isspace() else _hidden(text)
 
 
-def _masked(text: str) -> str:
+def _hidden(text: str) -> str:
     return CODE * len(text)
 
 
@@ -191,7 +199,15 @@ def position(text: str, offset: int) -> tuple[int, int]:
     return text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset)
 
 
-READERS: dict[str, Callable[[str], str]] = {
+def masked(text: str, read: Reader) -> str:
+    """The prose that ``read`` finds in a text, without what is switched off."""
+    prose = read(text)
+    for match in _OFF.finditer(text):
+        prose = prose[: match.start()] + _hidden(match[0]) + prose[match.end() :]
+    return prose
+
+
+READERS: dict[str, Reader] = {
     ".md": markdown,
     ".py": python,
     ".yaml": comments,
@@ -202,7 +218,7 @@ READERS: dict[str, Callable[[str], str]] = {
 """How the prose of a file is found, by the suffix or the name of the file."""
 
 
-def reader(path: Path) -> Callable[[str], str] | None:
+def reader(path: Path) -> Reader | None:
     """None for a file of a kind that has no prose for us."""
     return READERS.get(path.suffix) or READERS.get(path.name)
 
@@ -239,7 +255,7 @@ def main(arguments: list[str] | None = None) -> int:
         if read is None:
             parser.error(f"{path}: not one of {', '.join(READERS)}")
         text = path.read_text()
-        for finding in findings(read(text), style):
+        for finding in findings(masked(text, read), style):
             counts[finding.rule.write] += 1
             if not options.count:
                 line, column = position(text, finding.offset)
