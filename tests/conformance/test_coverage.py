@@ -8,41 +8,49 @@ from typing import Any
 import yaml
 
 from headgate.kustomize.model import kustomization_file as model
-from headgate.kustomize.model.decode import Record
+from headgate.kustomize.model.decode import record
+from headgate.kustomize.paths.fieldspec import FieldSpec
 from headgate.kustomize.recipe import plugins
 from tests.conformance.casefile import FOLDER, load
 
 CASES = [case for path in sorted(FOLDER.glob("*.txt")) for case in load(path)]
 
-# Where in a kustomization file each table of fields applies; [] is for each entry of a list.
-TABLES: dict[str, tuple[str, ...]] = {
-    "_kustomization": ("",),
-    "_object_meta": ("metadata",),
-    "config_map_args": ("configMapGenerator[]",),
-    "secret_args": ("secretGenerator[]",),
-    "generator_options": ("generatorOptions", "configMapGenerator[].options", "secretGenerator[].options"),
-    "label": ("labels[]",),
-    "field_spec": ("labels[].fields[]",),
-    "image": ("images[]", "imageTags[]"),
-    "replica": ("replicas[]",),
-    "patch": ("patches[]", "patchesJson6902[]"),
-    "patch_options": ("patches[].options",),
-    "selector": (
+# Where in a kustomization file each record of fields applies; [] is for each entry of a list.
+RECORDS: dict[type, tuple[str, ...]] = {
+    model.Kustomization: ("",),
+    model.ObjectMeta: ("metadata",),
+    model.GeneratorArgs: ("configMapGenerator[]",),
+    model.SecretArgs: ("secretGenerator[]",),
+    model.GeneratorOptions: (
+        "generatorOptions",
+        "configMapGenerator[].options",
+        "secretGenerator[].options",
+    ),
+    model.Label: ("labels[]",),
+    FieldSpec: ("labels[].fields[]",),
+    model.Image: ("images[]", "imageTags[]"),
+    model.Replica: ("replicas[]",),
+    model.Patch: ("patches[]", "patchesJson6902[]"),
+    model.PatchOptions: ("patches[].options",),
+    model.Selector: (
         "patches[].target",
         "patchesJson6902[].target",
         "replacements[].targets[].select",
         "replacements[].targets[].reject[]",
     ),
-    "replacement": ("replacements[]",),
-    "source": ("replacements[].source",),
-    "replacement_target": ("replacements[].targets[]",),
-    "field_options": ("replacements[].source.options", "replacements[].targets[].options"),
-    "var": ("vars[]",),
-    "sort_options": ("sortOptions",),
+    model.Replacement: ("replacements[]",),
+    model.Source: ("replacements[].source",),
+    model.ReplacementTarget: ("replacements[].targets[]",),
+    model.FieldOptions: ("replacements[].source.options", "replacements[].targets[].options"),
+    model.Var: ("vars[]",),
+    model.ObjectRef: ("vars[].objref",),
+    model.FieldRef: ("vars[].fieldref",),
+    model.SortOptions: ("sortOptions",),
+    model.LegacySortOptions: ("sortOptions.legacySortOptions",),
 }
 
 # Read, but never looked at by kustomize: there is nothing a case could show.
-WITHOUT_EFFECT = {"field_options": {"encoding"}}
+WITHOUT_EFFECT = {model.FieldOptions: {"encoding"}}
 
 
 def kustomizations() -> Iterator[dict[str, Any]]:
@@ -67,16 +75,16 @@ def fields_at(value: Any, place: str) -> Iterator[str]:
         yield from map(str, value)
 
 
-def test_every_table_is_known() -> None:
-    records = {name for name, value in vars(model).items() if isinstance(value, Record)}
-    assert records == set(TABLES)
+def test_every_record_is_known() -> None:
+    records = {value for value in vars(model).values() if getattr(value, "__module__", "") == model.__name__}
+    assert {value for value in records if isinstance(value, type)} | {FieldSpec} == set(RECORDS)
 
 
 def test_every_field_has_a_case() -> None:
     files = list(kustomizations())
     missing = []
-    for table, places in TABLES.items():
-        wanted = set(getattr(model, table).names) - WITHOUT_EFFECT.get(table, set())
+    for kind, places in RECORDS.items():
+        wanted = set(record(kind).names) - WITHOUT_EFFECT.get(kind, set())
         given = {name for file in files for place in places for name in fields_at(file, place)}
         missing += [f"{places[0]}: {name}" for name in sorted(wanted - given)]
     assert not missing

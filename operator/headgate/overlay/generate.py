@@ -15,10 +15,8 @@ from typing import Any
 from headgate.documents.errors import BuildError
 from headgate.documents.tree import EntryKind, Tree
 from headgate.documents.yaml import Dialect, load_documents
+from headgate.kustomize.model.kustomization_file import API_VERSION, FILE_NAMES, KIND
 from headgate.kustomize.reading.objects import CACHE
-
-FILE_NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
-"""The recognised names, in the order in which kustomize looks for them."""
 
 PLACEHOLDER = "_placeholder"
 """The namespace Flux sets in the file it generates for a directory without resources, so that building an
@@ -48,7 +46,7 @@ def find_or_generate(tree: Tree, path: str) -> Found:
     if file is not None:
         return Found(file, _read(tree, file), generated=False)
     resources = ["./" + posixpath.relpath(p, path or ".") for p in _manifests(tree, path)]
-    content: dict[str, Any] = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}
+    content: dict[str, Any] = {"apiVersion": API_VERSION, "kind": KIND}
     content |= {"resources": resources} if resources else {"namespace": PLACEHOLDER}
     return Found(posixpath.join(path, FILE_NAMES[0]), content, generated=True)
 

@@ -14,6 +14,7 @@ from headgate.documents.errors import BuildError
 from headgate.documents.tree import EntryKind, Tree
 from headgate.documents.yaml import dump
 from headgate.kustomize.model.decode import wrong_type
+from headgate.kustomize.model.kustomization_file import API_VERSION, KIND
 from headgate.overlay.generate import Found
 
 _SCALARS = (("targetNamespace", "namespace"), ("namePrefix", "namePrefix"), ("nameSuffix", "nameSuffix"))
@@ -27,8 +28,8 @@ def merge_spec(tree: Tree, path: str, found: Found, spec: Mapping[str, Any]) -> 
     not a list.
     """
     content = dict(found.content)
-    content.setdefault("apiVersion", "kustomize.config.k8s.io/v1beta1")
-    content.setdefault("kind", "Kustomization")
+    content.setdefault("apiVersion", API_VERSION)
+    content.setdefault("kind", KIND)
     if not found.generated and not content.get("resources"):
         # Flux does so lest kustomize calls a file that only has generators or components empty.
         content["buildMetadata"] = ["originAnnotations"]

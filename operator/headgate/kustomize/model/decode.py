@@ -1,24 +1,42 @@
 """Decoding plain values into the typed model, with errors that name the field at fault.
 
-A :class:`Record` is a table from field names to decoders. Like kustomize's own decoder it matches field names
-without regard to case, takes null for "not given", and only where it is told to converts between types or refuses
-unknown fields.
+The class of a record is the one declaration of its fields: :func:`record` derives the decoder from the names (which
+YAML writes in camel case), the types and the defaults. Like kustomize's own decoder it matches field names without
+regard to case, takes null for "not given", and only where it is told to converts between types or refuses unknown
+fields.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Generic, TypeVar
+import enum
+import functools
+import types
+from collections.abc import Callable
+from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from headgate.documents.errors import BuildError, raise_all
 from headgate.documents.yaml.numbers import go_single
 from headgate.documents.yaml.scalars import scalar_text
 from headgate.kustomize.errors import KustomizationError
+from headgate.kustomize.resources.ids import Gvk
 
 T = TypeVar("T")
 
 # Takes the value, the path of its field for messages, and whether unknown fields are refused.
 Decoder = Callable[[Any, str, bool], T]
+
+
+class Mark(enum.Enum):
+    """What an annotation of a field adds to its type, as in ``Annotated[tuple[Selector, ...], Mark.NO_NULLS]``."""
+
+    NO_NULLS = enum.auto()
+    """A null in the list is an error; else it stands for text that is empty, or a record without fields."""
+    LOOSE = enum.auto()
+    """The record takes numbers and booleans for text in its own fields, not in nested ones.
+
+    kustomize decodes the configuration of plugins this way, and a kustomization file not.
+    """
+
 
 _NAMES = {dict: "a map", list: "a list", str: "text", bool: "a boolean", int: "a number", float: "a number"}
 
@@ -87,16 +105,9 @@ def list_of(item: Decoder[T], zero: T | None = None) -> Decoder[tuple[T, ...]]:
     return decode
 
 
-texts = list_of(text, "")
-
-
 def text_map(value: Any, where: str, strict: bool) -> dict[str, str]:
     """Decode a map of text to text; null values are empty text."""
-    if not isinstance(value, dict):
-        raise wrong_type(value, where, "a map")
-    return {
-        str(key): "" if item is None else text(item, f"{where}.{key}", strict) for key, item in value.items()
-    }
+    return _text_map(value, where, strict, text)
 
 
 def _loose_text(value: Any, where: str, strict: bool) -> str:
@@ -104,43 +115,40 @@ def _loose_text(value: Any, where: str, strict: bool) -> str:
 
 
 def _loose_map(value: Any, where: str, strict: bool) -> dict[str, str]:
+    return _text_map(value, where, strict, _loose_text)
+
+
+def _text_map(value: Any, where: str, strict: bool, item_text: Decoder[str]) -> dict[str, str]:
     if not isinstance(value, dict):
         raise wrong_type(value, where, "a map")
     return {
-        str(key): "" if item is None else _loose_text(item, f"{where}.{key}", strict)
+        str(key): "" if item is None else item_text(item, f"{where}.{key}", strict)
         for key, item in value.items()
     }
 
 
-_LOOSE: dict[Decoder[Any], Decoder[Any]] = {
-    text: _loose_text,
-    text_map: _loose_map,
-    texts: list_of(_loose_text, ""),
-}
-
-
 class Record(Generic[T]):
-    """A decoder of maps with known fields into a data class.
+    """A decoder of maps into a named tuple or data class, all of whose fields have defaults; see :func:`record`.
 
-    ``fields`` maps the name of a field in YAML to the attribute and the decoder.
+    A field of type Gvk stands for the fields of that, which are among those of the record, as in kustomize's types.
     """
 
-    def __init__(self, make: Callable[..., T], fields: Mapping[str, tuple[str, Decoder[Any]]]) -> None:
+    def __init__(self, make: type[T], *, loose: bool = False) -> None:
         self._make = make
-        self._fields = dict(fields)
-        self._folded = {name.lower(): entry for name, entry in fields.items()}
+        self._fields: dict[str, tuple[str, Decoder[Any]]] = {}
+        self._gvk: str | None = None
+        for name, hint in get_type_hints(make, include_extras=True).items():
+            if hint is Gvk:
+                self._gvk = name
+                self._fields |= {part: (part, _loose_text if loose else text) for part in Gvk._fields}
+            else:
+                self._fields[_camel_case(name)] = name, _decoder(hint, loose=loose)
+        self._folded = {name.lower(): entry for name, entry in self._fields.items()}
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the fields, as they are written."""
         return tuple(self._fields)
-
-    def loose(self) -> Record[T]:
-        """Return the decoder that takes numbers and booleans for text in its own fields, not in nested ones.
-
-        kustomize decodes the configuration of plugins this way, and a kustomization file not.
-        """
-        return Record(self._make, {k: (a, _LOOSE.get(d, d)) for k, (a, d) in self._fields.items()})
 
     def __call__(self, value: Any, where: str, strict: bool) -> T:
         if not isinstance(value, dict):
@@ -160,4 +168,41 @@ class Record(Generic[T]):
                 except KustomizationError as error:
                     errors.append(error)
         raise_all(errors)
+        if self._gvk is not None:
+            found[self._gvk] = Gvk(*[found.pop(part, "") for part in Gvk._fields])
         return self._make(**found)
+
+
+def record(make: type[T], *, loose: bool = False) -> Record[T]:
+    """Return the decoder of a record; see :class:`Record` and :attr:`Mark.LOOSE`."""
+    known: Record[T] = _record(make, loose=loose)
+    return known
+
+
+_record: Callable[..., Record[Any]] = functools.cache(Record)
+
+
+def _decoder(hint: Any, *, loose: bool, marks: tuple[Any, ...] = ()) -> Decoder[Any]:
+    """Return the decoder for the type of a field."""
+    origin, args = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return _decoder(args[0], loose=loose, marks=args[1:])
+    if origin in (Union, types.UnionType):
+        # Or None, which stands for a field that is not given.
+        return _decoder(args[0], loose=loose, marks=marks)
+    if origin is tuple:
+        item = _decoder(args[0], loose=loose)
+        return list_of(item, None if args[0] is Any or Mark.NO_NULLS in marks else args[0]())
+    if origin is dict:
+        return _loose_map if loose else text_map
+    if hint is str:
+        return _loose_text if loose else text
+    return _SIMPLE.get(hint) or record(hint, loose=Mark.LOOSE in marks)
+
+
+_SIMPLE: dict[Any, Decoder[Any]] = {bool: boolean, int: integer, Any: anything}
+
+
+def _camel_case(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)

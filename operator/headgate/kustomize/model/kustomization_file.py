@@ -1,5 +1,8 @@
 """The kustomization file as typed data: every field of kustomize v5, the deprecated ones included.
 
+Each class is the whole declaration of what the file may hold there: :mod:`.decode` derives from it how that is read. A
+field is ``newTag`` in YAML where it is ``new_tag`` here.
+
 ``parse`` is the one way in. Deprecated fields are folded into the ones that replaced them as kustomize does
 (``bases`` into ``resources``, ``imageTags`` into ``images``, ``env`` into ``envs``).
 Reference: https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/
@@ -7,21 +10,11 @@ Reference: https://kubectl.docs.kubernetes.io/references/kustomize/kustomization
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 from headgate.kustomize.errors import KustomizationError
-from headgate.kustomize.model.decode import (
-    Decoder,
-    Record,
-    anything,
-    boolean,
-    integer,
-    list_of,
-    text,
-    text_map,
-    texts,
-)
+from headgate.kustomize.model.decode import Mark, record
 from headgate.kustomize.paths.fieldspec import FieldSpec
 from headgate.kustomize.resources.ids import Gvk
 
@@ -34,6 +27,7 @@ COMPONENT_API_VERSION = "kustomize.config.k8s.io/v1alpha1"
 _NONE: dict[str, str] = {}
 
 FILE_NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+"""The recognised names, in the order in which kustomize looks for them."""
 
 
 class Selector(NamedTuple):
@@ -117,8 +111,9 @@ class GeneratorOptions(NamedTuple):
         )
 
 
-class GeneratorArgs(NamedTuple):
-    """One entry of ``configMapGenerator`` or ``secretGenerator``; ``type`` is for Secrets only."""
+@dataclass(frozen=True, slots=True)
+class GeneratorArgs:
+    """One entry of ``configMapGenerator``."""
 
     name: str = ""
     namespace: str = ""
@@ -128,7 +123,16 @@ class GeneratorArgs(NamedTuple):
     envs: tuple[str, ...] = ()
     env: str = ""
     options: GeneratorOptions | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SecretArgs(GeneratorArgs):
+    """One entry of ``secretGenerator``."""
+
     type: str = ""
+
+
+Args = TypeVar("Args", GeneratorArgs, SecretArgs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +161,7 @@ class ReplacementTarget(NamedTuple):
     """Where a replacement writes its value."""
 
     select: Selector | None = None
-    reject: tuple[Selector, ...] = ()
+    reject: Annotated[tuple[Selector, ...], Mark.NO_NULLS] = ()
     field_paths: tuple[str, ...] = ()
     options: FieldOptions | None = None
 
@@ -167,32 +171,68 @@ class Replacement(NamedTuple):
 
     source: Source | None = None
     source_value: str | None = None
-    targets: tuple[ReplacementTarget, ...] | None = None
+    targets: Annotated[tuple[ReplacementTarget, ...] | None, Mark.NO_NULLS] = None
     path: str = ""
+
+
+class ObjectRef(NamedTuple):
+    """``objref`` of a variable: an object, whose version is given either way."""
+
+    gvk: Gvk = Gvk()
+    api_version: str = ""
+    name: str = ""
+    namespace: str = ""
+
+
+class FieldRef(NamedTuple):
+    """``fieldref`` of a variable."""
+
+    field_path: str = ""
 
 
 class Var(NamedTuple):
     """One entry of ``vars``: a name and the field of an object that gives its value."""
 
     name: str = ""
-    gvk: Gvk = Gvk()
-    object_name: str = ""
-    object_namespace: str = ""
-    field_path: str = "metadata.name"
+    objref: ObjectRef = ObjectRef()
+    fieldref: FieldRef = FieldRef()
+
+    @property
+    def gvk(self) -> Gvk:
+        """The kind of the object; ``apiVersion`` goes before ``group`` and ``version``."""
+        group, version, kind = self.objref.gvk
+        parts = self.objref.api_version.split("/")
+        if len(parts) == 2:
+            return Gvk(parts[0], parts[1], kind)
+        return Gvk(group, parts[0] if parts[0] and len(parts) == 1 else version, kind)
+
+    @property
+    def field_path(self) -> str:
+        """The path of the field."""
+        return self.fieldref.field_path or "metadata.name"
 
 
 class LegacySortOptions(NamedTuple):
     """The kinds to put first and last in the legacy order."""
 
-    first: tuple[str, ...] = ()
-    last: tuple[str, ...] = ()
+    order_first: tuple[str, ...] = ()
+    order_last: tuple[str, ...] = ()
 
 
 class SortOptions(NamedTuple):
     """``sortOptions``."""
 
     order: str = ""
-    legacy: LegacySortOptions | None = None
+    legacy_sort_options: LegacySortOptions | None = None
+
+
+class ObjectMeta(NamedTuple):
+    """``metadata``, which has no effect."""
+
+    name: str = ""
+    namespace: str = ""
+    labels: dict[str, str] = _NONE
+    annotations: dict[str, str] = _NONE
 
 
 class Kustomization(NamedTuple):
@@ -200,7 +240,7 @@ class Kustomization(NamedTuple):
 
     api_version: str = ""
     kind: str = ""
-    metadata: Any = None
+    metadata: ObjectMeta | None = None
     openapi: dict[str, str] = _NONE
     name_prefix: str = ""
     name_suffix: str = ""
@@ -222,7 +262,7 @@ class Kustomization(NamedTuple):
     crds: tuple[str, ...] = ()
     bases: tuple[str, ...] = ()
     config_map_generator: tuple[GeneratorArgs, ...] = ()
-    secret_generator: tuple[GeneratorArgs, ...] = ()
+    secret_generator: tuple[SecretArgs, ...] = ()
     helm_globals: Any = None
     helm_charts: tuple[Any, ...] = ()
     helm_chart_inflation_generator: tuple[Any, ...] = ()
@@ -234,205 +274,6 @@ class Kustomization(NamedTuple):
     build_metadata: tuple[str, ...] = ()
 
 
-# Decoders
-
-_GVK: dict[str, tuple[str, Decoder[Any]]] = {
-    "group": ("group", text),
-    "version": ("version", text),
-    "kind": ("kind", text),
-}
-_RES_ID: dict[str, tuple[str, Decoder[Any]]] = {
-    **_GVK,
-    "name": ("name", text),
-    "namespace": ("namespace", text),
-}
-
-
-def _field_spec(path: str = "", create: bool = False, **gvk: str) -> FieldSpec:
-    return FieldSpec(path, Gvk(**gvk), create)
-
-
-def _var(name: str = "", objref: dict[str, str] | None = None, fieldref: dict[str, str] | None = None) -> Var:
-    ref = objref or {}
-    gvk = Gvk(ref.get("group", ""), ref.get("version", ""), ref.get("kind", ""))
-    parts = ref.get("api_version", "").split("/")
-    if len(parts) == 2:
-        gvk = Gvk(parts[0], parts[1], gvk.kind)
-    elif parts[0] and len(parts) == 1:
-        gvk = Gvk(gvk.group, parts[0], gvk.kind)
-    path = (fieldref or {}).get("field_path") or "metadata.name"
-    return Var(name, gvk, ref.get("name", ""), ref.get("namespace", ""), path)
-
-
-field_spec: Decoder[FieldSpec] = Record(
-    _field_spec, {**_GVK, "path": ("path", text), "create": ("create", boolean)}
-)
-field_specs = list_of(field_spec, FieldSpec(""))
-selector: Decoder[Selector] = Record(
-    Selector,
-    {
-        **_RES_ID,
-        "annotationSelector": ("annotation_selector", text),
-        "labelSelector": ("label_selector", text),
-    },
-)
-patch_options: Decoder[PatchOptions] = Record(
-    PatchOptions,
-    {
-        "allowNameChange": ("allow_name_change", boolean),
-        "allowKindChange": ("allow_kind_change", boolean),
-    },
-)
-patch: Decoder[Patch] = Record(
-    Patch,
-    {
-        "path": ("path", text),
-        "patch": ("patch", text),
-        "target": ("target", selector),
-        "options": ("options", patch_options),
-    },
-)
-label: Decoder[Label] = Record(
-    Label,
-    {
-        "pairs": ("pairs", text_map),
-        "includeSelectors": ("include_selectors", boolean),
-        "includeTemplates": ("include_templates", boolean),
-        "includeVolumeClaimTemplates": ("include_volume_claim_templates", boolean),
-        "fields": ("fields", field_specs),
-    },
-)
-image: Record[Image] = Record(
-    Image,
-    {
-        "name": ("name", text),
-        "newName": ("new_name", text),
-        "tagSuffix": ("tag_suffix", text),
-        "newTag": ("new_tag", text),
-        "digest": ("digest", text),
-    },
-)
-replica: Record[Replica] = Record(Replica, {"name": ("name", text), "count": ("count", integer)})
-generator_options: Decoder[GeneratorOptions] = Record(
-    GeneratorOptions,
-    {
-        "labels": ("labels", text_map),
-        "annotations": ("annotations", text_map),
-        "disableNameSuffixHash": ("disable_name_suffix_hash", boolean),
-        "immutable": ("immutable", boolean),
-    },
-)
-CONFIG_MAP_ARGS: dict[str, tuple[str, Decoder[Any]]] = {
-    "name": ("name", text),
-    "namespace": ("namespace", text),
-    "behavior": ("behavior", text),
-    "literals": ("literals", texts),
-    "files": ("files", texts),
-    "envs": ("envs", texts),
-    "env": ("env", text),
-    "options": ("options", generator_options),
-}
-SECRET_ARGS = {**CONFIG_MAP_ARGS, "type": ("type", text)}
-config_map_args: Decoder[GeneratorArgs] = Record(GeneratorArgs, CONFIG_MAP_ARGS)
-secret_args: Decoder[GeneratorArgs] = Record(GeneratorArgs, SECRET_ARGS)
-field_options: Decoder[FieldOptions] = Record(
-    FieldOptions,
-    {
-        "delimiter": ("delimiter", text),
-        "index": ("index", integer),
-        "encoding": ("encoding", text),
-        "create": ("create", boolean),
-    },
-)
-source: Decoder[Source] = Record(
-    Source, {**_RES_ID, "fieldPath": ("field_path", text), "options": ("options", field_options)}
-)
-replacement_target: Decoder[ReplacementTarget] = Record(
-    ReplacementTarget,
-    {
-        "select": ("select", selector),
-        "reject": ("reject", list_of(selector)),
-        "fieldPaths": ("field_paths", texts),
-        "options": ("options", field_options),
-    },
-)
-replacement: Decoder[Replacement] = Record(
-    Replacement,
-    {
-        "source": ("source", source),
-        "sourceValue": ("source_value", text),
-        "targets": ("targets", list_of(replacement_target)),
-        "path": ("path", text),
-    },
-)
-var: Decoder[Var] = Record(
-    _var,
-    {
-        "name": ("name", text),
-        "objref": ("objref", Record(dict, {**_RES_ID, "apiVersion": ("api_version", text)})),
-        "fieldref": ("fieldref", Record(dict, {"fieldPath": ("field_path", text)})),
-    },
-)
-sort_options: Decoder[SortOptions] = Record(
-    SortOptions,
-    {
-        "order": ("order", text),
-        "legacySortOptions": (
-            "legacy",
-            Record(LegacySortOptions, {"orderFirst": ("first", texts), "orderLast": ("last", texts)}),
-        ),
-    },
-)
-_object_meta: Decoder[dict[str, Any]] = Record(
-    dict,
-    {
-        "name": ("name", text),
-        "namespace": ("namespace", text),
-        "labels": ("labels", text_map),
-        "annotations": ("annotations", text_map),
-    },
-)
-_kustomization: Decoder[Kustomization] = Record(
-    Kustomization,
-    {
-        "apiVersion": ("api_version", text),
-        "kind": ("kind", text),
-        "metadata": ("metadata", _object_meta),
-        "openapi": ("openapi", text_map),
-        "namePrefix": ("name_prefix", text),
-        "nameSuffix": ("name_suffix", text),
-        "namespace": ("namespace", text),
-        "commonLabels": ("common_labels", text_map),
-        "labels": ("labels", list_of(label, Label())),
-        "commonAnnotations": ("common_annotations", text_map),
-        "patchesStrategicMerge": ("patches_strategic_merge", texts),
-        "patchesJson6902": ("patches_json6902", list_of(patch, Patch())),
-        "patches": ("patches", list_of(patch, Patch())),
-        "images": ("images", list_of(image, Image())),
-        "imageTags": ("image_tags", list_of(image, Image())),
-        "replacements": ("replacements", list_of(replacement, Replacement())),
-        "replicas": ("replicas", list_of(replica, Replica())),
-        "vars": ("vars", list_of(var, Var())),
-        "sortOptions": ("sort_options", sort_options),
-        "resources": ("resources", texts),
-        "components": ("components", texts),
-        "crds": ("crds", texts),
-        "bases": ("bases", texts),
-        "configMapGenerator": ("config_map_generator", list_of(config_map_args, GeneratorArgs())),
-        "secretGenerator": ("secret_generator", list_of(secret_args, GeneratorArgs())),
-        "helmGlobals": ("helm_globals", anything),
-        "helmCharts": ("helm_charts", list_of(anything)),
-        "helmChartInflationGenerator": ("helm_chart_inflation_generator", list_of(anything)),
-        "generatorOptions": ("generator_options", generator_options),
-        "configurations": ("configurations", texts),
-        "generators": ("generators", texts),
-        "transformers": ("transformers", texts),
-        "validators": ("validators", texts),
-        "buildMetadata": ("build_metadata", texts),
-    },
-)
-
-
 def parse(value: Any, *, strict: bool = True) -> Kustomization:
     """Decode the content of a kustomization file.
 
@@ -440,7 +281,7 @@ def parse(value: Any, *, strict: bool = True) -> Kustomization:
     """
     if value is None:
         value = {}
-    result = _kustomization(value, "", strict)
+    result = record(Kustomization)(value, "", strict)
     if not any(item is not None for key, item in value.items() if _says_something(key, item)):
         raise KustomizationError("the kustomization file is empty")
     _check_header(result)
@@ -459,9 +300,9 @@ def _says_something(key: Any, item: Any) -> bool:
     return str(key).lower() not in ("apiversion", "kind") and item != ""
 
 
-def _with_env(args: GeneratorArgs) -> GeneratorArgs:
+def _with_env(args: Args) -> Args:
     # What the field was stays known, for messages.
-    return args._replace(envs=(*args.envs, args.env)) if args.env else args
+    return replace(args, envs=(*args.envs, args.env)) if args.env else args
 
 
 def _check_header(kustomization: Kustomization) -> None:

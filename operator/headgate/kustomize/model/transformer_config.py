@@ -7,8 +7,9 @@ the bases it includes. Almost every build uses the default alone, so merging it 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property, lru_cache
+from typing import Annotated, NamedTuple
 
 from headgate.caching import LONGEST
 from headgate.documents.errors import within
@@ -16,20 +17,28 @@ from headgate.documents.yaml import Dialect, load_documents
 from headgate.kustomize.errors import KustomizationError
 from headgate.kustomize.giturl import is_http
 from headgate.kustomize.model import defaults
-from headgate.kustomize.model.decode import Decoder, Record, list_of, text
-from headgate.kustomize.model.kustomization_file import field_specs
+from headgate.kustomize.model.decode import Mark, record
 from headgate.kustomize.paths.fieldspec import FieldSpec, Plans, merge_specs, sort_specs
 from headgate.kustomize.reading.loader import Loader
 from headgate.kustomize.reading.objects import CACHE
 from headgate.kustomize.resources.ids import Gvk
 
 Specs = tuple[FieldSpec, ...]
-References = tuple[tuple[Gvk, Specs], ...]
+
+
+class Reference(NamedTuple):
+    """The fields that refer to objects of a kind by name."""
+
+    gvk: Gvk = Gvk()
+    field_specs: Specs = ()
+
+
+References = tuple[Reference, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class TransformerConfig:
-    """Field specifications by transformer; ``name_reference`` maps what is referred to to the referring fields."""
+    """Field specifications by transformer; each field is also one of the files of ``configurations``."""
 
     name_prefix: Specs = ()
     name_suffix: Specs = ()
@@ -39,7 +48,7 @@ class TransformerConfig:
     template_labels: Specs = ()
     volume_claim_template_labels: Specs = ()
     common_annotations: Specs = ()
-    name_reference: References = ()
+    name_reference: Annotated[References, Mark.NO_NULLS] = ()
     var_reference: Specs = ()
     images: Specs = ()
     replicas: Specs = ()
@@ -104,19 +113,7 @@ class TransformerConfig:
         return Plans(self.var_reference)
 
 
-_SPEC_FIELDS = (
-    "name_prefix",
-    "name_suffix",
-    "namespace",
-    "common_labels",
-    "labels",
-    "template_labels",
-    "volume_claim_template_labels",
-    "common_annotations",
-    "var_reference",
-    "images",
-    "replicas",
-)
+_SPEC_FIELDS = tuple(item.name for item in fields(TransformerConfig) if item.name != "name_reference")
 
 EMPTY = TransformerConfig()
 
@@ -129,11 +126,11 @@ def _weight(specs: Specs) -> int:
     return sum(1 + (len(spec.path) + sum(map(len, spec.gvk))) // LONGEST for spec in specs)
 
 
-def _merge_references(first: References, second: References) -> References:
+def _merge_references(first: References, second: Iterable[tuple[Gvk, Specs]]) -> References:
     merged: dict[Gvk, Specs] = dict(first)
     for gvk, specs in second:
         merged[gvk] = merge_specs(merged[gvk], specs) if gvk in merged else specs
-    return tuple(sorted(merged.items(), key=lambda item: item[0].sort_key()))
+    return tuple(Reference(*item) for item in sorted(merged.items(), key=lambda item: item[0].sort_key()))
 
 
 @lru_cache(maxsize=1)
@@ -158,34 +155,6 @@ def default_config() -> TransformerConfig:
     )
 
 
-_reference: Decoder[tuple[Gvk, Specs]] = Record(
-    lambda specs=(), **gvk: (Gvk(**gvk), specs),
-    {
-        "group": ("group", text),
-        "version": ("version", text),
-        "kind": ("kind", text),
-        "fieldSpecs": ("specs", field_specs),
-    },
-)
-_configuration: Decoder[TransformerConfig] = Record(
-    TransformerConfig,
-    {
-        "namePrefix": ("name_prefix", field_specs),
-        "nameSuffix": ("name_suffix", field_specs),
-        "namespace": ("namespace", field_specs),
-        "commonLabels": ("common_labels", field_specs),
-        "labels": ("labels", field_specs),
-        "templateLabels": ("template_labels", field_specs),
-        "volumeClaimTemplateLabels": ("volume_claim_template_labels", field_specs),
-        "commonAnnotations": ("common_annotations", field_specs),
-        "nameReference": ("name_reference", list_of(_reference)),
-        "varReference": ("var_reference", field_specs),
-        "images": ("images", field_specs),
-        "replicas": ("replicas", field_specs),
-    },
-)
-
-
 def config_from_files(loader: Loader, paths: tuple[str, ...]) -> TransformerConfig:
     """Return the configuration that the files of ``configurations`` give; raises TreeError or KustomizationError."""
     config = EMPTY
@@ -202,7 +171,7 @@ def config_from_files(loader: Loader, paths: tuple[str, ...]) -> TransformerConf
 def _read(data: bytes, path: str) -> TransformerConfig:
     documents = load_documents(data, file=path, dialect=Dialect.STRICT_CONFIG)
     try:
-        return _configuration(documents[0].value if documents else {}, "", True)
+        return record(TransformerConfig)(documents[0].value if documents else {}, "", True)
     except KustomizationError as error:
         raise error.at(file=path) from None
 

@@ -25,7 +25,7 @@ Setter = Callable[[Any, Any], None]
 class FieldSpec(NamedTuple):
     """A field path, for the kinds that ``gvk`` selects."""
 
-    path: str
+    path: str = ""
     gvk: Gvk = Gvk()
     create: bool = False
 

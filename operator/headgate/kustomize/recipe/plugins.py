@@ -7,30 +7,26 @@ run, which this engine never does.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Annotated, Any, NamedTuple
 
 from headgate.documents.errors import BuildError, within
 from headgate.documents.yaml import Dialect, load_documents, plain
 from headgate.kustomize.context import Context
 from headgate.kustomize.errors import KustomizationError, Refused
-from headgate.kustomize.model.decode import Decoder, Record, boolean, integer, list_of, text, text_map, texts
+from headgate.kustomize.model.decode import Mark, record
 from headgate.kustomize.model.kustomization_file import (
+    Args,
+    GeneratorArgs,
     Image,
     Patch,
     PatchOptions,
     Replacement,
     Replica,
+    SecretArgs,
     Selector,
-    config_map_args,
-    field_specs,
-    image,
-    patch_options,
-    replacement,
-    replica,
-    secret_args,
-    selector,
 )
 from headgate.kustomize.paths.fieldspec import FieldSpec, Plans
 from headgate.kustomize.reading.loader import Loader
@@ -58,222 +54,244 @@ from headgate.kustomize.transform.valueadd import ValueTarget, add_value
 _BUILTIN = "builtin"
 
 
-@dataclass(slots=True)
-class _Config:
-    """The fields of all built-in plugins together; each uses a few."""
+class _Work(NamedTuple):
+    """What a plugin works with; ``file`` is where its configuration stands."""
 
-    metadata: dict[str, str] | None = None
+    loader: Loader
+    context: Context
+    file: str
+
+
+class _ObjectName(NamedTuple):
+    name: str = ""
+    namespace: str = ""
+
+
+_NO_NAME = _ObjectName()
+
+
+# Transformers: the fields each reads of its configuration, and the step it makes.
+
+
+@dataclass(frozen=True, slots=True)
+class _Transformer(ABC):
+    """What the configurations of all transformers may have."""
+
+    metadata: Annotated[_ObjectName, Mark.LOOSE] = _NO_NAME
     field_specs: tuple[FieldSpec, ...] | None = None
-    annotations: dict[str, str] | None = None
-    labels: dict[str, str] | None = None
+
+    @property
+    def specs(self) -> tuple[FieldSpec, ...]:
+        """The field specifications, if any."""
+        return self.field_specs or ()
+
+    @property
+    def needed_specs(self) -> tuple[FieldSpec, ...]:
+        """The field specifications; raises KustomizationError when the field is absent."""
+        if self.field_specs is None:
+            raise KustomizationError("must be given", field="fieldSpecs")
+        return self.field_specs
+
+    @abstractmethod
+    def make(self, work: _Work) -> Transform:
+        """Read what the transformer needs and return it ready to run; raises BuildError."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Annotations(_Transformer):
+    annotations: dict[str, str] = field(default_factory=dict)
+
+    def make(self, work: _Work) -> Transform:
+        return partial(add_pairs, pairs=self.annotations, plans=Plans(self.specs))
+
+
+@dataclass(frozen=True, slots=True)
+class _Hash(_Transformer):
+    def make(self, work: _Work) -> Transform:
+        return add_hashes
+
+
+@dataclass(frozen=True, slots=True)
+class _ImageTag(_Transformer):
+    image_tag: Annotated[Image, Mark.LOOSE] = Image()
+
+    def make(self, work: _Work) -> Transform:
+        return imaging([self.image_tag], Plans(self.specs), work.context, work.file, "imageTag")
+
+
+@dataclass(frozen=True, slots=True)
+class _Labels(_Transformer):
+    labels: dict[str, str] = field(default_factory=dict)
+
+    def make(self, work: _Work) -> Transform:
+        return partial(add_pairs, pairs=self.labels, plans=Plans(self.specs))
+
+
+@dataclass(frozen=True, slots=True)
+class _Namespace(_Transformer):
     unset_only: bool = False
-    subjects: str = ""
-    prefix: str = ""
-    suffix: str = ""
-    image_tag: Image = Image()
-    replica: Replica = Replica()
-    path: str = ""
-    patch: str = ""
-    json_op: str = ""
+    set_role_binding_subjects: str = ""
+
+    def make(self, work: _Work) -> Transform:
+        check_mode(self.set_role_binding_subjects)
+        return partial(
+            set_namespace,
+            namespace=self.metadata.namespace,
+            plans=Plans(self.specs),
+            unset_only=self.unset_only,
+            subjects=self.set_role_binding_subjects,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _JsonPatch(_Transformer):
     target: Selector | None = None
-    options: PatchOptions | None = None
+    path: str = ""
+    json_op: str = ""
+
+    def make(self, work: _Work) -> Transform:
+        loaded = patchfiles.load_json(self.path, self.json_op, self.target, work.loader, work.file, "jsonOp")
+        return patching_json(loaded, work.context, work.file, "target")
+
+
+@dataclass(frozen=True, slots=True)
+class _StrategicMerge(_Transformer):
     paths: tuple[str, ...] = ()
     patches: str = ""
+
+    def make(self, work: _Work) -> Transform:
+        if not self.paths and not self.patches:
+            raise KustomizationError("one of paths and patches must be given")
+        return merging(self.paths, "paths", work.loader, work.context, work.file, self.patches)
+
+
+@dataclass(frozen=True, slots=True)
+class _Patch(_Transformer):
+    target: Selector | None = None
+    path: str = ""
+    patch: str = ""
+    options: PatchOptions | None = None
+
+    def make(self, work: _Work) -> Transform:
+        entry = Patch(self.path, self.patch, self.target, self.options)
+        loaded = patchfiles.load_patch(entry, work.loader, work.context, work.file)
+        return patching(loaded, work.context, work.file, "target")
+
+
+@dataclass(frozen=True, slots=True)
+class _Prefix(_Transformer):
+    prefix: str = ""
+
+    def make(self, work: _Work) -> Transform:
+        return partial(add_prefix, prefix=self.prefix, specs=self.needed_specs)
+
+
+@dataclass(frozen=True, slots=True)
+class _Suffix(_Transformer):
+    suffix: str = ""
+
+    def make(self, work: _Work) -> Transform:
+        return partial(add_suffix, suffix=self.suffix, specs=self.needed_specs)
+
+
+@dataclass(frozen=True, slots=True)
+class _PrefixAndSuffix(_Transformer):
+    prefix: str = ""
+    suffix: str = ""
+
+    def make(self, work: _Work) -> Transform:
+        specs = self.needed_specs
+
+        def run(resources: ResMap) -> None:
+            add_prefix(resources, self.prefix, specs)
+            add_suffix(resources, self.suffix, specs)
+
+        return run
+
+
+@dataclass(frozen=True, slots=True)
+class _Replacements(_Transformer):
     replacements: tuple[Replacement, ...] = ()
+
+    def make(self, work: _Work) -> Transform:
+        return replacing(self.replacements, work.loader, work.context, work.file)
+
+
+@dataclass(frozen=True, slots=True)
+class _Replicas(_Transformer):
+    replica: Annotated[Replica, Mark.LOOSE] = Replica()
+
+    def make(self, work: _Work) -> Transform:
+        return partial(set_replicas, replica=self.replica, specs=self.specs)
+
+
+class _ValueTargets(NamedTuple):
+    targets: tuple[ValueTarget, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _ValueAdd(_Transformer):
     value: str = ""
     targets: tuple[ValueTarget, ...] = ()
     target_file_path: str = ""
-    cloud: str = ""
-    kubernetes_service: dict[str, str] | None = None
-    service_account: dict[str, str] | None = None
-    namespace: str = ""
-    file: str = ""
-    """Where the configuration stands."""
 
-
-_metadata: Decoder[dict[str, str]] = Record(
-    dict, {"name": ("name", text), "namespace": ("namespace", text)}
-).loose()
-_value_target: Decoder[ValueTarget] = Record(
-    ValueTarget,
-    {
-        "selector": ("selector", selector),
-        "fieldPath": ("field_path", text),
-        "filePathPosition": ("file_path_position", integer),
-    },
-)
-_value_targets = list_of(_value_target, ValueTarget())
-_FIELD_SPECS: dict[str, tuple[str, Decoder[Any]]] = {"fieldSpecs": ("field_specs", field_specs)}
-
-
-def _fields(**fields: tuple[str, Decoder[Any]]) -> Decoder[_Config]:
-    return Record(_Config, {**_FIELD_SPECS, "metadata": ("metadata", _metadata), **fields}).loose()
-
-
-# Transformers: what each reads of its configuration, and the step it makes.
-
-_Maker = Callable[[_Config, Loader, Context], Transform]
-
-
-def _annotations(config: _Config, loader: Loader, context: Context) -> Transform:
-    pairs, plans = config.annotations or {}, Plans(config.field_specs or ())
-    return lambda resources: add_pairs(resources, pairs, plans)
-
-
-def _labels(config: _Config, loader: Loader, context: Context) -> Transform:
-    pairs, plans = config.labels or {}, Plans(config.field_specs or ())
-    return lambda resources: add_pairs(resources, pairs, plans)
-
-
-def _namespace(config: _Config, loader: Loader, context: Context) -> Transform:
-    check_mode(config.subjects)
-    namespace, plans = (config.metadata or {}).get("namespace", ""), Plans(config.field_specs or ())
-    return lambda resources: set_namespace(
-        resources, namespace, plans, unset_only=config.unset_only, subjects=config.subjects
-    )
-
-
-def _needed_specs(config: _Config) -> tuple[FieldSpec, ...]:
-    if config.field_specs is None:
-        raise KustomizationError("must be given", field="fieldSpecs")
-    return config.field_specs
-
-
-def _prefix(config: _Config, loader: Loader, context: Context) -> Transform:
-    specs = _needed_specs(config)
-    return lambda resources: add_prefix(resources, config.prefix, specs)
-
-
-def _suffix(config: _Config, loader: Loader, context: Context) -> Transform:
-    specs = _needed_specs(config)
-    return lambda resources: add_suffix(resources, config.suffix, specs)
-
-
-def _prefix_and_suffix(config: _Config, loader: Loader, context: Context) -> Transform:
-    first, second = _prefix(config, loader, context), _suffix(config, loader, context)
-
-    def run(resources: Any) -> None:
-        first(resources)
-        second(resources)
-
-    return run
-
-
-def _hash(config: _Config, loader: Loader, context: Context) -> Transform:
-    return add_hashes
-
-
-def _images(config: _Config, loader: Loader, context: Context) -> Transform:
-    plans = Plans(config.field_specs or ())
-    return imaging([config.image_tag], plans, context, config.file, "imageTag")
-
-
-def _replicas(config: _Config, loader: Loader, context: Context) -> Transform:
-    return lambda resources: set_replicas(resources, config.replica, config.field_specs or ())
-
-
-def _patch(config: _Config, loader: Loader, context: Context) -> Transform:
-    entry = Patch(config.path, config.patch, config.target, config.options)
-    loaded = patchfiles.load_patch(entry, loader, context, config.file)
-    return patching(loaded, context, config.file, "target")
-
-
-def _merges(config: _Config, loader: Loader, context: Context) -> Transform:
-    if not config.paths and not config.patches:
-        raise KustomizationError("one of paths and patches must be given")
-    return merging(config.paths, "paths", loader, context, config.file, config.patches)
-
-
-def _json(config: _Config, loader: Loader, context: Context) -> Transform:
-    loaded = patchfiles.load_json(config.path, config.json_op, config.target, loader, config.file, "jsonOp")
-    return patching_json(loaded, context, config.file, "target")
-
-
-def _replacement(config: _Config, loader: Loader, context: Context) -> Transform:
-    return replacing(config.replacements, loader, context, config.file)
-
-
-def _value_add(config: _Config, loader: Loader, context: Context) -> Transform:
-    value = config.value.strip() or posixpath.basename(loader.root)
-    targets = config.targets
-    if config.target_file_path:
-        targets += _targets_of_file(config.target_file_path, loader)
-    if not targets:
-        raise KustomizationError("at least one must be given", field="targets")
-    for index, target in enumerate(targets):
-        file, number = None, index
-        if index >= len(config.targets):
-            file, number = loader.name_of(config.target_file_path), index - len(config.targets)
-        if not target.field_path:
-            raise KustomizationError("must not be empty", file=file, field=f"targets[{number}].fieldPath")
-        if target.file_path_position < 0:
-            raise KustomizationError(
-                "must not be negative", file=file, field=f"targets[{number}].filePathPosition"
-            )
-    return lambda resources: add_value(resources, value, targets)
+    def make(self, work: _Work) -> Transform:
+        value = self.value.strip() or posixpath.basename(work.loader.root)
+        targets = self.targets
+        if self.target_file_path:
+            targets += _targets_of_file(self.target_file_path, work.loader)
+        if not targets:
+            raise KustomizationError("at least one must be given", field="targets")
+        for index, target in enumerate(targets):
+            file, number = None, index
+            if index >= len(self.targets):
+                file, number = work.loader.name_of(self.target_file_path), index - len(self.targets)
+            if not target.field_path:
+                raise KustomizationError("must not be empty", file=file, field=f"targets[{number}].fieldPath")
+            if target.file_path_position < 0:
+                raise KustomizationError(
+                    "must not be negative", file=file, field=f"targets[{number}].filePathPosition"
+                )
+        return partial(add_value, value=value, targets=targets)
 
 
 def _targets_of_file(path: str, loader: Loader) -> tuple[ValueTarget, ...]:
     with within("targetFilePath"):
         data, file = loader.load(path), loader.name_of(path)
         documents = load_documents(data, file=file, dialect=Dialect.CONFIG)
-    decode = Record(_Config, {"targets": ("targets", _value_targets)})
     try:
-        return decode(documents[0].value if documents else {}, "", False).targets
+        return record(_ValueTargets)(documents[0].value if documents else {}, "", False).targets
     except KustomizationError as error:
         raise error.at(file=file) from None
 
 
-_SELECTED: dict[str, tuple[str, Decoder[Any]]] = {"target": ("target", selector), "path": ("path", text)}
-
-TRANSFORMERS: dict[str, tuple[Decoder[_Config], _Maker]] = {
-    "AnnotationsTransformer": (_fields(annotations=("annotations", text_map)), _annotations),
-    "HashTransformer": (_fields(), _hash),
-    "ImageTagTransformer": (_fields(imageTag=("image_tag", image.loose())), _images),
-    "LabelTransformer": (_fields(labels=("labels", text_map)), _labels),
-    "NamespaceTransformer": (
-        _fields(unsetOnly=("unset_only", boolean), setRoleBindingSubjects=("subjects", text)),
-        _namespace,
-    ),
-    "PatchJson6902Transformer": (_fields(**_SELECTED, jsonOp=("json_op", text)), _json),
-    "PatchStrategicMergeTransformer": (_fields(paths=("paths", texts), patches=("patches", text)), _merges),
-    "PatchTransformer": (
-        _fields(**_SELECTED, patch=("patch", text), options=("options", patch_options)),
-        _patch,
-    ),
-    "PrefixSuffixTransformer": (
-        _fields(prefix=("prefix", text), suffix=("suffix", text)),
-        _prefix_and_suffix,
-    ),
-    "PrefixTransformer": (_fields(prefix=("prefix", text)), _prefix),
-    "SuffixTransformer": (_fields(suffix=("suffix", text)), _suffix),
-    "ReplacementTransformer": (
-        _fields(replacements=("replacements", list_of(replacement, Replacement()))),
-        _replacement,
-    ),
-    "ReplicaCountTransformer": (_fields(replica=("replica", replica.loose())), _replicas),
-    "ValueAddTransformer": (
-        _fields(
-            value=("value", text),
-            targets=("targets", _value_targets),
-            targetFilePath=("target_file_path", text),
-        ),
-        _value_add,
-    ),
+TRANSFORMERS: dict[str, type[_Transformer]] = {
+    "AnnotationsTransformer": _Annotations,
+    "HashTransformer": _Hash,
+    "ImageTagTransformer": _ImageTag,
+    "LabelTransformer": _Labels,
+    "NamespaceTransformer": _Namespace,
+    "PatchJson6902Transformer": _JsonPatch,
+    "PatchStrategicMergeTransformer": _StrategicMerge,
+    "PatchTransformer": _Patch,
+    "PrefixSuffixTransformer": _PrefixAndSuffix,
+    "PrefixTransformer": _Prefix,
+    "SuffixTransformer": _Suffix,
+    "ReplacementTransformer": _Replacements,
+    "ReplicaCountTransformer": _Replicas,
+    "ValueAddTransformer": _ValueAdd,
 }
 
 
 def make_transformer(config: Resource, loader: Loader, context: Context) -> Step:
     """Return the transformer that an object configures; raises Refused for what would be a program."""
     kind = _builtin_kind(config)
-    entry = TRANSFORMERS.get(kind)
-    if entry is None:
+    transformer = TRANSFORMERS.get(kind)
+    if transformer is None:
         raise Refused(f"there is no built-in transformer {kind!r}", **config.placed())
-    decode, make = entry
     try:
-        settings = decode(plain(config.obj), "", False)
-        settings.file = config.placed()["file"] or ""
-        transform = make(settings, loader, context)
+        settings = record(transformer, loose=True)(plain(config.obj), "", False)
+        transform = settings.make(_Work(loader, context, config.placed()["file"] or ""))
     except BuildError as error:
         raise error.at(**config.placed()) from None
 
@@ -289,17 +307,16 @@ def make_transformer(config: Resource, loader: Loader, context: Context) -> Step
 
 # Generators
 
-_iam_policy: Decoder[_Config] = Record(
-    _Config,
-    {
-        "cloud": ("cloud", text),
-        "kubernetesService": ("kubernetes_service", _metadata),
-        "serviceAccount": (
-            "service_account",
-            Record(dict, {"name": ("name", text), "projectId": ("project", text)}),
-        ),
-    },
-)
+
+class _ServiceAccount(NamedTuple):
+    name: str = ""
+    project_id: str = ""
+
+
+class _IamPolicy(NamedTuple):
+    cloud: str = ""
+    kubernetes_service: Annotated[_ObjectName, Mark.LOOSE] = _NO_NAME
+    service_account: _ServiceAccount = _ServiceAccount()
 
 
 def make_generator(config: Resource, loader: Loader, context: Context) -> GeneratorStep:
@@ -325,30 +342,35 @@ GENERATORS = ("ConfigMapGenerator", "SecretGenerator", "IAMPolicyGenerator", "He
 
 def _generator(kind: str, config: Resource, loader: Loader, context: Context) -> Generate:
     obj = plain(config.obj)
-    if kind in ("ConfigMapGenerator", "SecretGenerator"):
-        args = (secret_args if kind == "SecretGenerator" else config_map_args)(obj, "", False)
-        args = args._replace(name=args.name or config.name, namespace=args.namespace or config.namespace)
-        make = make_secret if kind == "SecretGenerator" else make_config_map
-        return lambda: [make(args, loader, context.cluster_scoped)]
+    if kind == "ConfigMapGenerator":
+        args = _named(record(GeneratorArgs)(obj, "", False), config)
+        return lambda: [make_config_map(args, loader, context.cluster_scoped)]
+    if kind == "SecretGenerator":
+        secret = _named(record(SecretArgs)(obj, "", False), config)
+        return lambda: [make_secret(secret, loader, context.cluster_scoped)]
     if kind == "IAMPolicyGenerator":
-        policy = _iam_policy(obj, "", False)
+        policy = record(_IamPolicy)(obj, "", False)
         return lambda: [_iam_account(policy, context)]
     if kind in GENERATORS:
         raise Refused("Helm charts in kustomizations are not supported; use a HelmRelease")
     raise Refused(f"there is no built-in generator {kind!r}")
 
 
-def _iam_account(policy: _Config, context: Context) -> Resource:
+def _named(args: Args, config: Resource) -> Args:
+    return replace(args, name=args.name or config.name, namespace=args.namespace or config.namespace)
+
+
+def _iam_account(policy: _IamPolicy, context: Context) -> Resource:
     if policy.cloud != "gke":
         raise KustomizationError(f"the cloud {policy.cloud!r} is not known, only gke is", field="cloud")
-    account, service = policy.service_account or {}, policy.kubernetes_service or {}
-    email = f"{account.get('name', '')}@{account.get('project', '')}.iam.gserviceaccount.com"
+    account, service = policy.service_account, policy.kubernetes_service
+    email = f"{account.name}@{account.project_id}.iam.gserviceaccount.com"
     metadata: dict[str, Any] = {
         "annotations": {"iam.gke.io/gcp-service-account": email},
-        "name": service.get("name", ""),
+        "name": service.name,
     }
-    if service.get("namespace"):
-        metadata["namespace"] = service["namespace"]
+    if service.namespace:
+        metadata["namespace"] = service.namespace
     obj = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}
     return Resource(obj, context.cluster_scoped)
 

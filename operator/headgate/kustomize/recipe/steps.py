@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -15,14 +16,14 @@ from headgate.documents.yaml import Dialect, load_documents
 from headgate.kustomize.context import Context
 from headgate.kustomize.errors import KustomizationError, Refused
 from headgate.kustomize.merge.jsonpatch import JsonPatch
+from headgate.kustomize.model.decode import record
 from headgate.kustomize.model.kustomization_file import (
-    GeneratorArgs,
+    Args,
     GeneratorOptions,
     Image,
     Kustomization,
     Replacement,
     Selector,
-    replacement,
 )
 from headgate.kustomize.model.transformer_config import TransformerConfig
 from headgate.kustomize.paths.fieldspec import Plans
@@ -30,7 +31,7 @@ from headgate.kustomize.reading.loader import Loader
 from headgate.kustomize.recipe import patchfiles
 from headgate.kustomize.resources.provenance import Origin
 from headgate.kustomize.resources.resmap import ResMap
-from headgate.kustomize.resources.resource import Resource
+from headgate.kustomize.resources.resource import Resource, ScopeOf
 from headgate.kustomize.transform.generators import make_config_map, make_secret
 from headgate.kustomize.transform.labels import add_pairs, label_plans
 from headgate.kustomize.transform.names import add_prefix, add_suffix
@@ -261,7 +262,7 @@ def _read_replacements(loader: Loader, path: str) -> Iterator[tuple[Replacement,
     for index, item in enumerate(value if isinstance(value, list) else [value]):
         where = f"[{index}]" if isinstance(value, list) else ""
         try:
-            yield replacement(item, where, False), where, file
+            yield record(Replacement)(item, where, False), where, file
         except KustomizationError as error:
             raise error.at(file=file) from None
 
@@ -272,16 +273,16 @@ def generator_steps(kustomization: Kustomization, loader: Loader, context: Conte
     steps = [
         GeneratorStep(
             "ConfigMapGenerator",
-            _generate(_with_common(args, common), f"configMapGenerator[{index}]", loader, context),
+            _generate(make_config_map, args, common, f"configMapGenerator[{index}]", loader, context),
         )
         for index, args in enumerate(kustomization.config_map_generator)
     ]
     steps += [
         GeneratorStep(
             "SecretGenerator",
-            _generate(_with_common(args, common), f"secretGenerator[{index}]", loader, context, secret=True),
+            _generate(make_secret, secret, common, f"secretGenerator[{index}]", loader, context),
         )
-        for index, args in enumerate(kustomization.secret_generator)
+        for index, secret in enumerate(kustomization.secret_generator)
     ]
     if kustomization.helm_charts or kustomization.helm_chart_inflation_generator:
         raise Refused(
@@ -290,16 +291,16 @@ def generator_steps(kustomization: Kustomization, loader: Loader, context: Conte
     return steps
 
 
-def _with_common(args: GeneratorArgs, common: GeneratorOptions | None) -> GeneratorArgs:
-    return (
-        args if common is None else args._replace(options=(args.options or GeneratorOptions()).over(common))
-    )
-
-
 def _generate(
-    args: GeneratorArgs, where: str, loader: Loader, context: Context, *, secret: bool = False
+    make: Callable[[Args, Loader, ScopeOf], Resource],
+    args: Args,
+    common: GeneratorOptions | None,
+    where: str,
+    loader: Loader,
+    context: Context,
 ) -> Generate:
-    make = make_secret if secret else make_config_map
+    if common is not None:
+        args = replace(args, options=(args.options or GeneratorOptions()).over(common))
 
     def run() -> list[Resource]:
         with within(where):

@@ -14,7 +14,7 @@ from headgate.documents.errors import BuildError, within
 from headgate.documents.yaml import plain, to_json
 from headgate.documents.yaml.scalars import created_texts, data_text, scalar_text
 from headgate.kustomize.errors import KustomizationError
-from headgate.kustomize.model.kustomization_file import GeneratorArgs, GeneratorOptions
+from headgate.kustomize.model.kustomization_file import GeneratorArgs, GeneratorOptions, SecretArgs
 from headgate.kustomize.reading.loader import Loader
 from headgate.kustomize.resources.objects import Obj
 from headgate.kustomize.resources.resource import Resource as _Resource
@@ -42,7 +42,7 @@ def make_config_map(args: GeneratorArgs, loader: Loader, cluster_scoped: ScopeOf
     return _finish(obj, args, cluster_scoped)
 
 
-def make_secret(args: GeneratorArgs, loader: Loader, cluster_scoped: ScopeOf) -> _Resource:
+def make_secret(args: SecretArgs, loader: Loader, cluster_scoped: ScopeOf) -> _Resource:
     """Generate a Secret, of type Opaque unless another is given. Raises BuildError."""
     obj = _base("Secret", args)
     obj["type"] = args.type or "Opaque"

@@ -7,7 +7,8 @@ from headgate.kustomize.model.kustomization_file import LegacySortOptions, SortO
 from headgate.kustomize.resources.ids import KINDS_FIRST, KINDS_LAST, Gvk
 from headgate.kustomize.resources.resmap import ResMap
 
-LEGACY = SortOptions("legacy", LegacySortOptions(KINDS_FIRST, KINDS_LAST))
+_LEGACY = LegacySortOptions(KINDS_FIRST, KINDS_LAST)
+LEGACY = SortOptions("legacy", _LEGACY)
 
 
 def sort_resources(resources: ResMap, options: SortOptions) -> None:
@@ -15,14 +16,14 @@ def sort_resources(resources: ResMap, options: SortOptions) -> None:
     if options.order not in ("fifo", "legacy"):
         raise KustomizationError("must be one of fifo, legacy", field="sortOptions.order")
     if options.order == "fifo":
-        if options.legacy is not None:
+        if options.legacy_sort_options is not None:
             raise KustomizationError(
                 "is set although the order is not legacy", field="sortOptions.legacySortOptions"
             )
         return
-    legacy = options.legacy or LEGACY.legacy or LegacySortOptions()
-    ranks = {kind: index - len(legacy.first) for index, kind in enumerate(legacy.first)}
-    ranks.update({kind: 1 + index for index, kind in enumerate(legacy.last)})
+    legacy = options.legacy_sort_options or _LEGACY
+    ranks = {kind: index - len(legacy.order_first) for index, kind in enumerate(legacy.order_first)}
+    ranks.update({kind: 1 + index for index, kind in enumerate(legacy.order_last)})
     resources.sort(lambda resource: _key(resource.gvk, resource.name, resource.namespace, ranks))
     resources.check_unique()
 

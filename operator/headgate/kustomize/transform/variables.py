@@ -70,16 +70,17 @@ def mark_sources(resources: ResMap, incoming: Iterable[PlacedVar], cluster_scope
 
 
 def _sources(resources: ResMap, var: Var, cluster_scoped: ScopeOf) -> list[Resource]:
-    is_cluster_scoped = cluster_scoped(var.gvk)
-    if var.object_namespace or is_cluster_scoped:
-        wanted = ResId(var.gvk, var.object_name, effective_namespace(var.object_namespace, is_cluster_scoped))
+    gvk = var.gvk
+    is_cluster_scoped = cluster_scoped(gvk)
+    if var.objref.namespace or is_cluster_scoped:
+        wanted = ResId(gvk, var.objref.name, effective_namespace(var.objref.namespace, is_cluster_scoped))
         return resources.with_any_id(wanted)
     # Without a namespace the variable fits objects in any.
     return [
         resource
-        for resource in resources.named(var.object_name)
+        for resource in resources.named(var.objref.name)
         if any(
-            item.name == var.object_name and item.gvk == var.gvk
+            item.name == var.objref.name and item.gvk == gvk
             for item in (*resource.previous_ids(), resource.id())
         )
     ]
@@ -113,7 +114,7 @@ def resolve_vars(resources: ResMap, variables: Vars, plans: Plans) -> None:
 def _value(source: Resource | None, placed: PlacedVar) -> Any:
     var, entry, file = placed
     if source is None:
-        what = f"{var.gvk.kind}/{var.object_name}"
+        what = f"{var.gvk.kind}/{var.objref.name}"
         raise ReferenceFault(
             f"the variable {var.name!r} refers to {what}, which is not part of the build",
             file=file,
