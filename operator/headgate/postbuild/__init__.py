@@ -5,7 +5,7 @@ services that hold keys; all else is pure. :mod:`.substitute` replaces variables
 
     references = variable_references(spec["postBuild"])      # ConfigMaps and Secrets to fetch and to watch
     variables = collect_variables(spec["postBuild"], found)  # found: reference -> object
-    objects = [substitute(obj, variables, dump=dump, load=load) for obj in objects]
+    objects = [substitute(obj, variables) for obj in objects]
 """
 
 from headgate.postbuild.errors import PostBuildError, SubstitutionError

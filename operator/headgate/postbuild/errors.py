@@ -16,6 +16,9 @@ Each names object, field and variable as far as they are known, and never a valu
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 __all__ = [
     "BadExpression",
     "BrokenBySubstitution",
@@ -24,7 +27,16 @@ __all__ = [
     "SubstitutionError",
     "VariableNotSet",
     "VariablesMissing",
+    "identity",
 ]
+
+
+def identity(obj: Mapping[str, Any]) -> str:
+    """Return what errors call an object: ``kind/namespace/name``, as far as it has them."""
+    metadata = obj.get("metadata")
+    metadata = metadata if isinstance(metadata, Mapping) else {}
+    parts = (obj.get("kind"), metadata.get("namespace"), metadata.get("name"))
+    return "/".join(str(part) for part in parts if part)
 
 
 class PostBuildError(Exception):

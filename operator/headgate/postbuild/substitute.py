@@ -2,28 +2,27 @@
 
 An object is printed as YAML, expressions are replaced in that text, and the text is read again. Types follow
 from this: quotes of the source are gone before, so ``"${replicas}"`` with the value ``3`` becomes a number,
-and a value that holds ``: `` may break the text. Keys are substituted like values. Printing and reading are
-parameters, because this layer knows no other: ``dump`` prints one value as ``sigs.k8s.io/yaml`` does, ``load``
-reads one document by the same library's type rules (``yes`` is true).
+and a value that holds ``: `` may break the text. Keys are substituted like values. Both ways the rules are those of
+``sigs.k8s.io/yaml``, by which ``yes`` is true.
 
 An object without a ``$`` is returned as it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from headgate.api.labels import SUBSTITUTE
-from headgate.postbuild.errors import BrokenBySubstitution, SubstitutionError
+from headgate.documents.errors import BuildError, YamlError
+from headgate.documents.yaml import Dialect, dump, load_documents, printed
+from headgate.postbuild.errors import BrokenBySubstitution, SubstitutionError, identity
 from headgate.postbuild.expand import expand
 from headgate.postbuild.variables import Variables
 
-__all__ = ["Dump", "Load", "is_substitution_disabled", "substitute"]
+__all__ = ["is_substitution_disabled", "substitute"]
 
 Obj = dict[str, Any]
-Dump = Callable[[Any], str]
-Load = Callable[[str], Any]
 
 
 def is_substitution_disabled(obj: Mapping[str, Any]) -> bool:
@@ -41,8 +40,6 @@ def substitute(
     obj: Obj,
     variables: Variables,
     *,
-    dump: Dump,
-    load: Load,
     strict: bool = True,
     sensitive: bool = False,
 ) -> Obj:
@@ -59,15 +56,15 @@ def substitute(
         variables.check_names()
         if not any("$" in text for _, text in _texts(obj, "")):
             return obj
-        result = _through_text(obj, variables.values, dump, load, strict)
+        result = _through_text(obj, variables.values, strict)
         if not isinstance(result, dict):
             raise BrokenBySubstitution("the text is no mapping after substitution")
     except SubstitutionError as error:
-        raise _located(error, obj, variables.values, dump, load, strict, sensitive) from None
+        raise _located(error, obj, variables.values, strict, sensitive) from None
     return result
 
 
-def _through_text(value: Any, values: Mapping[str, str], dump: Dump, load: Load, strict: bool) -> Any:
+def _through_text(value: Any, values: Mapping[str, str], strict: bool) -> Any:
     text = expand(dump(value), values, strict=strict)
     if not text.isascii():
         try:
@@ -75,8 +72,8 @@ def _through_text(value: Any, values: Mapping[str, str], dump: Dump, load: Load,
         except UnicodeDecodeError:
             raise BrokenBySubstitution("the text is no UTF-8 after substitution") from None
     try:
-        return load(text)
-    except Exception:
+        return _loaded(text)
+    except BuildError:
         # The reader's message may quote the text, and with it a value.
         raise BrokenBySubstitution(
             "the text is no valid YAML after substitution; a value with special characters needs quotes, "
@@ -84,22 +81,28 @@ def _through_text(value: Any, values: Mapping[str, str], dump: Dump, load: Load,
         ) from None
 
 
+def _loaded(text: str) -> Any:
+    """Return the value of the text's one document; raises :class:`BuildError`."""
+    documents = load_documents(text.encode(), file="", dialect=Dialect.CONFIG)
+    if len(documents) != 1:
+        raise YamlError("is not one document")
+    return printed(documents[0].value)
+
+
 def _located(
     error: SubstitutionError,
     obj: Obj,
     values: Mapping[str, str],
-    dump: Dump,
-    load: Load,
     strict: bool,
     sensitive: bool,
 ) -> SubstitutionError:
     """Find the object's first text that fails on its own, in the same way."""
-    error.object = _identity(obj)
+    error.object = identity(obj)
     for path, text in _texts(obj, ""):
         if "$" not in text:
             continue
         try:
-            _through_text({"text": text}, values, dump, load, strict)
+            _through_text({"text": text}, values, strict)
         except SubstitutionError as cause:
             if type(cause) is type(error):
                 error.field = path
@@ -131,10 +134,3 @@ def _below(path: str, key: str) -> str:
     if "." in key or "/" in key:
         return f"{path}[{key!r}]"
     return f"{path}.{key}" if path else key
-
-
-def _identity(obj: Obj) -> str:
-    metadata = obj.get("metadata")
-    metadata = metadata if isinstance(metadata, dict) else {}
-    parts = (obj.get("kind"), metadata.get("namespace"), metadata.get("name"))
-    return "/".join(str(part) for part in parts if part)

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from controlplane.ports import free_ports
-from headgate.documents.yaml.scalars import resolve_v3
 from headgate.postbuild.sops import Decryptor, NoDataKey, WorkloadIdentity, key_sources
 from tests.support.keyservices import AwsKms, OpenBao, aws_kms, openbao
 from tests.support.sops import Wrap, sealed_file
@@ -37,7 +36,7 @@ def kms(services: AwsKms, monkeypatch: pytest.MonkeyPatch) -> AwsKms:
 
 
 def opened(content: str, secret: dict[str, bytes], **options: Any) -> str:
-    decryptor = Decryptor(key_sources(secret, **options), resolve=resolve_v3)
+    decryptor = Decryptor(key_sources(secret, **options))
     return decryptor.decrypt_file(content.encode(), "token").decode()
 
 

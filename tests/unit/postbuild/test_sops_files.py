@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from headgate.documents.yaml.scalars import resolve_v3
 from headgate.postbuild.sops import BadCredentials, DecryptionError, Decryptor, key_sources
 
 DATA = Path(__file__).parent / "data" / "sops"
@@ -21,13 +20,13 @@ LOCKED = "locked.asc"
 @pytest.mark.parametrize("file", ENCRYPTED, ids=lambda file: file.name)
 def test_a_file_of_sops_is_decrypted_byte_for_byte(file: Path) -> None:
     keys = {n: k for n, k in KEYS.items() if n.endswith((".agekey", ".asc")) and n != LOCKED}
-    decryptor = Decryptor(key_sources(keys), resolve=resolve_v3)
+    decryptor = Decryptor(key_sources(keys))
     assert decryptor.decrypt_file(file.read_bytes(), file.name) == (DATA / "plain" / file.name).read_bytes()
 
 
 @pytest.mark.parametrize("file", ENCRYPTED, ids=lambda file: file.name)
 def test_without_its_key_a_file_stays_closed_and_nothing_of_it_is_told(file: Path) -> None:
-    decryptor = Decryptor(key_sources({}), resolve=resolve_v3)
+    decryptor = Decryptor(key_sources({}))
     with pytest.raises(DecryptionError) as raised:
         decryptor.decrypt_file(file.read_bytes(), file.name)
     assert "AGE-SECRET-KEY" not in str(raised.value)

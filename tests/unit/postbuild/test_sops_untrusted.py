@@ -13,7 +13,6 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.documents.yaml.scalars import resolve_v3
 from headgate.postbuild.sops import BadCredentials, DecryptionError, Decryptor, key_sources
 from tests.support.sops import KEYS, UNIT_DATA, age_key, sealed, sealed_text
 
@@ -66,7 +65,7 @@ BAD: dict[str, tuple[str, Callable[[], str]]] = {
 @pytest.mark.parametrize("name", BAD)
 def test_it_is_refused_with_its_name(name: str) -> None:
     path, make = BAD[name]
-    decryptor = Decryptor(key_sources({"a.agekey": PRIVATE.encode()}), resolve=resolve_v3)
+    decryptor = Decryptor(key_sources({"a.agekey": PRIVATE.encode()}))
     with pytest.raises(DecryptionError, match=rf"^{path}: "):
         decryptor.decrypt_file(make().encode("utf-8", "surrogatepass"), path)
 
@@ -80,7 +79,7 @@ def test_each_of_many_comments_is_found_at_its_place() -> None:
         text += f"k{at}:\n    a: 1\n    #{comment}\n    b: 2\n"
     moment = "2026-01-01T00:00:00Z"
     section = {**WRAP(key), "lastmodified": moment, "encrypted_regex": "^none$", "mac": "ENC[x]"}
-    decryptor = Decryptor(key_sources({"a.agekey": PRIVATE.encode()}), resolve=resolve_v3, verify_mac=False)
+    decryptor = Decryptor(key_sources({"a.agekey": PRIVATE.encode()}), verify_mac=False)
     plain = decryptor.decrypt_file((text + yaml.safe_dump({"sops": section})).encode(), "a.yaml").decode()
     assert [line.strip() for line in plain.splitlines() if "#" in line] == [
         f"# comment {at}" for at in range(2_000)
@@ -97,7 +96,7 @@ def test_a_damaged_file_is_refused_and_nothing_else_happens(data: st.DataObject)
     for _ in range(data.draw(st.integers(1, 3))):
         at = data.draw(st.integers(0, len(content) - 1))
         content[at : at + data.draw(st.integers(0, 40))] = data.draw(st.binary(max_size=40))
-    decryptor = Decryptor(key_sources(KEYS_OF_REAL), resolve=resolve_v3)
+    decryptor = Decryptor(key_sources(KEYS_OF_REAL))
     with contextlib.suppress(DecryptionError):
         decryptor.decrypt_file(bytes(content), file.name)
 

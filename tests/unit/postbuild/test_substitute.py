@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from headgate.documents.yaml import Dialect, dump, load_documents
 from headgate.postbuild import (
     SubstitutionError,
     VariableReference,
@@ -27,13 +26,8 @@ from headgate.postbuild.errors import (
 SECRET = "hunter2"
 
 
-def load(text: str) -> Any:
-    documents = load_documents(text.encode(), file="", dialect=Dialect.CONFIG)
-    return documents[0].value if documents else None
-
-
 def run(obj: dict[str, Any], values: dict[str, str], **options: Any) -> dict[str, Any]:
-    return substitute(obj, Variables(values), dump=dump, load=load, **options)
+    return substitute(obj, Variables(values), **options)
 
 
 def config_map(data: Any, **metadata: Any) -> dict[str, Any]:
@@ -123,8 +117,8 @@ def test_disabled(where: str) -> None:
 
 def test_without_variables_nothing_is_substituted_unless_always() -> None:
     obj = config_map({"a": "${v:=x} $${kept}"})
-    assert substitute(obj, Variables(), dump=dump, load=load) is obj
-    result = substitute(obj, Variables(always=True), dump=dump, load=load)
+    assert substitute(obj, Variables()) is obj
+    result = substitute(obj, Variables(always=True))
     assert result["data"] == {"a": "x ${kept}"}
 
 
@@ -181,7 +175,7 @@ def test_a_decrypted_object_keeps_its_text_out_of_errors() -> None:
 
 def test_what_is_no_mapping_any_more() -> None:
     with pytest.raises(BrokenBySubstitution, match="no mapping"):
-        substitute({"kind": "${v}"}, Variables({"v": "x"}), dump=lambda _: "${v}", load=load)
+        run({"${v}": "x"}, {"v": "- name"})
 
 
 @pytest.mark.parametrize("name", ["", "1a", "a-b", "a.b", "é", "a b", "a\n"])

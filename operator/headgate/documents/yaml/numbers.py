@@ -1,6 +1,6 @@
-"""How Go prints floating-point numbers: in JSON, and in the general format its YAML library uses.
+"""How Go prints floating-point numbers: in JSON, in the general format its YAML library uses, without an exponent.
 
-Both print the fewest digits that read back as the same number, as Python's ``repr`` does; they differ in when
+All print the fewest digits that read back as the same number, as Python's ``repr`` does; they differ in when
 they turn to an exponent. Rules: ``encoding/json`` (float encoder) and ``strconv.FormatFloat``.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import struct
 
-__all__ = ["go_general", "go_json", "go_single", "go_whole", "go_yaml"]
+__all__ = ["go_fixed", "go_general", "go_json", "go_single", "go_whole", "go_yaml"]
 
 
 def _digits(number: float) -> tuple[str, int]:
@@ -39,12 +39,24 @@ def _exponential(digits: str, point: int, width: int) -> str:
     return f"{digits[0]}{fraction}e{'-' if exponent < 0 else '+'}{abs(exponent):0{width}}"
 
 
-def go_general(number: float) -> str:
-    """Return the number as ``strconv.FormatFloat(number, 'g', -1, 64)`` prints it; not for NaN."""
+def go_fixed(number: float) -> str:
+    """Return the number as ``strconv.FormatFloat(number, 'f', -1, 64)`` prints it."""
+    if number == 0 or not math.isfinite(number):
+        return _special(number)
+    return ("-" if number < 0 else "") + _fixed(*_digits(abs(number)))
+
+
+def _special(number: float) -> str:
+    """Return zeros, infinities and NaN as Go prints them in every format."""
     if number == 0:
         return "-0" if math.copysign(1, number) < 0 else "0"
-    if math.isinf(number):
-        return "+Inf" if number > 0 else "-Inf"
+    return "NaN" if math.isnan(number) else "+Inf" if number > 0 else "-Inf"
+
+
+def go_general(number: float) -> str:
+    """Return the number as ``strconv.FormatFloat(number, 'g', -1, 64)`` prints it."""
+    if number == 0 or not math.isfinite(number):
+        return _special(number)
     sign = "-" if number < 0 else ""
     digits, point = _digits(abs(number))
     if -4 <= point - 1 < 6:
@@ -73,7 +85,7 @@ def _as_single(number: float) -> float:
 def go_json(number: float) -> str:
     """Return the number as Go's ``encoding/json`` prints it; the number must be finite."""
     if number == 0:
-        return "-0" if math.copysign(1, number) < 0 else "0"
+        return _special(number)
     sign = "-" if number < 0 else ""
     magnitude = abs(number)
     digits, point = _digits(magnitude)

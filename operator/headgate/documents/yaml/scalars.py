@@ -31,6 +31,7 @@ __all__ = [
     "SpelledStr",
     "created_text",
     "created_texts",
+    "is_base_60",
     "needs_quotes",
     "plain",
     "printed",

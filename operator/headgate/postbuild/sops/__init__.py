@@ -1,8 +1,8 @@
 """Decryption of what SOPS encrypted: Kubernetes objects, and YAML, JSON, dotenv, INI and binary files.
 
     sources = key_sources(secret_data)                  # age, OpenPGP, Vault, AWS, Azure, GCP
-    decryptor = Decryptor(sources, resolve=resolve_v3)
-    tree = DecryptingTree(tree, decryptor, encrypted_sources(tree, path, load))
+    decryptor = Decryptor(sources)
+    tree = DecryptingTree(tree, decryptor, encrypted_sources(tree, path))
     objects = [decryptor.decrypt_object(obj) for obj in build(tree, path)]
 
 The way of a text: a store reads it (``*_store``), :mod:`.metadata` says which keys open it and which values are

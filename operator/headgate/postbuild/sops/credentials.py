@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from headgate import plainyaml
+from headgate.documents import plainyaml
 from headgate.postbuild.sops.age import AgeIdentities
 from headgate.postbuild.sops.aws import AwsKms
 from headgate.postbuild.sops.azure import AzureKeyVault

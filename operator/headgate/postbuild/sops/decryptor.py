@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from headgate.api.labels import DECRYPT
+from headgate.postbuild.errors import identity
 from headgate.postbuild.masks import Masks
 from headgate.postbuild.sops import dotenv_store, ini_store, json_store, yaml_scalar
 from headgate.postbuild.sops.errors import Corrupt, DecryptionError, NotConfigured, NotSops
@@ -15,7 +16,6 @@ from headgate.postbuild.sops.formats import Format, Loaded, format_of_path, mark
 from headgate.postbuild.sops.keys import DataKeySource, recover_data_key
 from headgate.postbuild.sops.metadata import Metadata
 from headgate.postbuild.sops.walk import Branch, Walk
-from headgate.postbuild.sops.yaml_scalar import Resolve
 from headgate.postbuild.sops.yaml_store import YamlText
 
 __all__ = [
@@ -65,7 +65,7 @@ def require_plain(obj: Mapping[str, Any]) -> None:
     """Raise :class:`NotConfigured` for an encrypted Secret: applied, it would hold cipher texts."""
     if is_secret(obj) and "sops" in obj and not is_decryption_disabled(obj):
         raise NotConfigured(
-            f"{_identity(obj)} is SOPS encrypted, configuring decryption is required for this secret "
+            f"{identity(obj)} is SOPS encrypted, configuring decryption is required for this secret "
             "to be reconciled"
         )
 
@@ -87,22 +87,19 @@ class _OfThisBuild:
 class Decryptor:
     """Decrypts with given sources of data keys.
 
-    ``resolve`` returns the value of a plain YAML scalar by the type rules of go-yaml v3. With ``verify_mac``,
-    whole files must be as they were encrypted; objects cannot be checked in this way, because the build has
-    changed them on purpose, but each of their values can be, and is. ``opened`` keeps data keys for longer than
-    this decryptor lives. May block on key services; use one at a time in a thread.
+    With ``verify_mac``, whole files must be as they were encrypted; objects cannot be checked in this way, because
+    the build has changed them on purpose, but each of their values can be, and is. ``opened`` keeps data keys for
+    longer than this decryptor lives. May block on key services; use one at a time in a thread.
     """
 
     def __init__(
         self,
         sources: Sequence[DataKeySource],
         *,
-        resolve: Resolve,
         verify_mac: bool = True,
         opened: OpenedKeys | None = None,
     ) -> None:
         self._sources = sources
-        self._resolve = resolve
         self._verify = verify_mac
         self._opened: OpenedKeys = _OfThisBuild() if opened is None else opened
         self.masks = Masks()
@@ -123,7 +120,7 @@ class Decryptor:
             if obj.get("kind") == "Secret" and isinstance(obj.get("data"), dict):
                 return self._decrypt_entries(obj)
         except DecryptionError as error:
-            error.object = _identity(obj)
+            error.object = identity(obj)
             raise
         return obj
 
@@ -174,7 +171,7 @@ class Decryptor:
 
     def _converted(self, data: bytes, source: Format, target: Format) -> bytes:
         if source is Format.YAML:
-            text = YamlText(data, self._resolve)
+            text = YamlText(data)
             if target is Format.YAML:
                 walk = self._walk(text.section)
                 result = text.decrypt(walk)
@@ -199,7 +196,7 @@ class Decryptor:
             case Format.INI:
                 return ini_store.emit(branch)
             case Format.YAML:
-                return yaml_scalar.emit(branch, self._resolve)
+                return yaml_scalar.emit(branch)
 
     def _walk(self, section: Any) -> Walk:
         metadata = Metadata.parse(section)
@@ -220,10 +217,3 @@ class Decryptor:
             key = recover_data_key(metadata, self._sources)
             self._opened.put(names, key)
         return key
-
-
-def _identity(obj: Mapping[str, Any]) -> str:
-    metadata = obj.get("metadata")
-    metadata = metadata if isinstance(metadata, Mapping) else {}
-    parts = (obj.get("kind"), metadata.get("namespace"), metadata.get("name"))
-    return "/".join(str(part) for part in parts if part)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from headgate.documents.yaml.numbers import go_fixed, go_general
 from headgate.postbuild.sops.errors import NotSops
 from headgate.postbuild.sops.formats import Loaded
 from headgate.postbuild.sops.metadata import unflatten
-from headgate.postbuild.sops.numbers import general_float, plain_float
 from headgate.postbuild.sops.values import Comment
 from headgate.postbuild.sops.walk import Branch
 
@@ -62,7 +62,7 @@ def scalar_text(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, float):
         if not math.isfinite(value):
-            return plain_float(value)
-        text = general_float(value).upper()
-        return text if "." in text or "E" in text else plain_float(value) + ".0"
+            return go_fixed(value)
+        text = go_general(value).upper()
+        return text if "." in text or "E" in text else go_fixed(value) + ".0"
     return str(value)

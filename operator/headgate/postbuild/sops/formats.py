@@ -9,6 +9,8 @@ import enum
 from dataclasses import dataclass
 from typing import Any
 
+from headgate.postbuild.sops.walk import Branch
+
 __all__ = ["Format", "Loaded", "format_of_path", "marked_format"]
 
 
@@ -27,8 +29,7 @@ class Format(enum.Enum):
 class Loaded:
     """An encrypted text, read: what it says beside the metadata, and the metadata."""
 
-    branch: Any
-    """A :class:`headgate.postbuild.sops.walk.Branch`."""
+    branch: Branch
     section: Any
     """The ``sops`` section, nested."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
+from headgate.documents.yaml.numbers import go_general, go_json
 from headgate.postbuild.sops.errors import NotSops
 from headgate.postbuild.sops.formats import Loaded
-from headgate.postbuild.sops.numbers import json_float
 from headgate.postbuild.sops.values import Comment
 from headgate.postbuild.sops.walk import Branch
 
@@ -64,10 +65,9 @@ def _text(value: Any, newline: str) -> str:
         items = [_text(item, deeper) for item in value if not isinstance(item, Comment)]
         return "[" + deeper + f",{deeper}".join(items) + newline + "]" if items else "[]"
     if isinstance(value, float):
-        try:
-            return json_float(value)
-        except ValueError as error:
-            raise NotSops(str(error)) from None
+        if not math.isfinite(value):
+            raise NotSops(f"JSON has no {go_general(value)}")
+        return go_json(value)
     return json.dumps(value, ensure_ascii=False).translate(_ESCAPES)
 
 

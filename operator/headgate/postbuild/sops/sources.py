@@ -9,28 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
+from headgate.documents.errors import BuildError
+from headgate.documents.tree import EntryKind, Tree, resolve, why_left_out
+from headgate.documents.yaml import load_documents
 from headgate.postbuild.sops.decryptor import Decryptor
 from headgate.postbuild.sops.formats import Format, format_of_path, is_marked
 
-__all__ = ["DecryptingTree", "Files", "Source", "encrypted_sources"]
+__all__ = ["DecryptingTree", "Source", "encrypted_sources"]
 
 _NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
-
-
-class Files(Protocol):
-    """What is needed of a tree: the shape of :class:`headgate.documents.tree.Tree`."""
-
-    def kind(self, path: str) -> Any: ...
-
-    def read(self, path: str) -> bytes: ...
-
-    def list(self, path: str) -> Sequence[str]: ...
-
-    def content_id(self, path: str) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +34,10 @@ class Source:
     """Whether its content may come to be in any object; that of a generator's source is in Secrets."""
 
 
-def encrypted_sources(tree: Files, path: str, load: Callable[[str], Any]) -> dict[str, Source]:
+def encrypted_sources(tree: Tree, path: str) -> dict[str, Source]:
     """Return the files that may be encrypted.
 
-    ``load`` reads one YAML document. What cannot be read is passed over: the build will meet it, and say so.
+    What cannot be read is passed over: the build will meet it, and say so.
     """
     found: dict[str, Source] = {}
     seen: set[str] = set()
@@ -56,7 +47,7 @@ def encrypted_sources(tree: Files, path: str, load: Callable[[str], Any]) -> dic
         if directory is None or directory in seen:
             continue
         seen.add(directory)
-        kustomization = _kustomization(tree, directory, load)
+        kustomization = _kustomization(tree, directory)
         for name, source in _named(kustomization):
             file = _inside(directory, name)
             if file is not None:
@@ -68,11 +59,10 @@ def encrypted_sources(tree: Files, path: str, load: Callable[[str], Any]) -> dic
     return found
 
 
-def _resolved(tree: Files, path: str) -> str:
-    follow = getattr(tree, "resolve", None)
+def _resolved(tree: Tree, path: str) -> str:
     try:
-        return path if follow is None else str(follow(path))
-    except Exception:
+        return resolve(tree, path)
+    except BuildError:
         return path
 
 
@@ -85,14 +75,15 @@ def _inside(directory: str, path: str) -> str | None:
     return None if normal == ".." or normal.startswith("../") else normal
 
 
-def _kustomization(tree: Files, directory: str, load: Callable[[str], Any]) -> Mapping[str, Any]:
+def _kustomization(tree: Tree, directory: str) -> Mapping[str, Any]:
     for name in _NAMES:
         file = f"{directory}/{name}" if directory else name
         try:
-            if tree.kind(file).value == "file":
-                value = load(tree.read(file).decode())
+            if tree.kind(file) is EntryKind.FILE:
+                documents = load_documents(tree.read(file), file=file)
+                value = documents[0].value if documents else None
                 return value if isinstance(value, Mapping) else {}
-        except Exception:
+        except BuildError:
             return {}
     return {}
 
@@ -126,7 +117,7 @@ class DecryptingTree:
     Reading a file raises :class:`DecryptionError` where it cannot be decrypted.
     """
 
-    def __init__(self, base: Files, decryptor: Decryptor, sources: Mapping[str, Source]) -> None:
+    def __init__(self, base: Tree, decryptor: Decryptor, sources: Mapping[str, Source]) -> None:
         self._base = base
         self._decryptor = decryptor
         self._sources = sources
@@ -138,14 +129,12 @@ class DecryptingTree:
         return {path: self._sources[path] for path in self._plain}
 
     def resolve(self, path: str) -> str:
-        follow = getattr(self._base, "resolve", None)
-        return path if follow is None or path in self._sources else str(follow(path))
+        return path if path in self._sources else resolve(self._base, path)
 
     def left_out(self, path: str) -> str:
-        method: Callable[[str], str] | None = getattr(self._base, "left_out", None)
-        return "" if method is None else method(path)
+        return why_left_out(self._base, path)
 
-    def kind(self, path: str) -> Any:
+    def kind(self, path: str) -> EntryKind:
         return self._base.kind(path)
 
     def list(self, path: str) -> Sequence[str]:
@@ -163,7 +152,7 @@ class DecryptingTree:
 
     def content_id(self, path: str) -> str:
         # Caches know contents by their ids, so a plain text must not go by the encrypted one's.
-        if path in self._sources and self._base.kind(path).value == "file":
+        if path in self._sources and self._base.kind(path) is EntryKind.FILE:
             content = self.read(path)
             if path in self._plain:
                 return hashlib.sha256(b"decrypted\0" + content).hexdigest()

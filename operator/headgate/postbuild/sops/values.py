@@ -14,8 +14,8 @@ from typing import Any
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from headgate.documents.yaml.numbers import go_fixed
 from headgate.postbuild.sops.errors import Corrupt
-from headgate.postbuild.sops.numbers import plain_float
 
 __all__ = ["Comment", "Time", "decrypt_value", "is_encrypted", "mac_bytes"]
 
@@ -95,4 +95,4 @@ def mac_bytes(value: Any) -> bytes:
         return value.encode("utf-8", "surrogateescape")
     if isinstance(value, int):
         return str(int(value)).encode()
-    return plain_float(float(value)).encode()
+    return go_fixed(float(value)).encode()

@@ -11,9 +11,8 @@ import bisect
 import re
 from collections.abc import Iterator, Sequence
 
+from headgate.documents.yaml.nodes import Kind, Node
 from headgate.postbuild.sops.errors import NotSops
-from headgate.postbuild.sops.yaml_nodes import Mapping, Node, Scalar
-from headgate.postbuild.sops.yaml_nodes import Sequence as ListNode
 
 __all__ = ["COMMENT", "Collections"]
 
@@ -31,11 +30,10 @@ _Span = tuple[int, int, Path]
 class Collections:
     """The mappings and lists of a text's documents, by where they stand."""
 
-    def __init__(self, roots: Sequence[Node | None]) -> None:
+    def __init__(self, roots: Sequence[Node]) -> None:
         self._spans: list[_Span] = []
         for root in roots:
-            if root is not None:
-                self._add(root, ())
+            self._add(root, ())
         self._spans.sort(key=lambda span: (span[0], -span[1]))
         self._starts = [start for start, _, _ in self._spans]
         self._all = list(dict.fromkeys(path for _, _, path in self._spans))
@@ -43,17 +41,16 @@ class Collections:
 
     def _add(self, node: Node, path: Path) -> int:
         """Note the collection and those in it; returns where it ends."""
-        if isinstance(node, Scalar):
+        if node.kind is Kind.SCALAR:
             return node.end
         at = len(self._spans)
         self._spans.append((node.start, node.start, path))
         end = node.start
-        if isinstance(node, Mapping):
-            for key, item in node.entries:
-                end = max(end, key.end, self._add(item, (*path, key.text)))
+        if node.kind is Kind.MAPPING:
+            for key, item in node.pairs:
+                end = max(end, key.end, self._add(item, (*path, key.value)))
         else:
-            assert isinstance(node, ListNode)
-            for item in node.items:
+            for item in node.content:
                 end = max(end, self._add(item, path))
         self._spans[at] = (node.start, end, path)
         return end

@@ -1,38 +1,23 @@
-"""Writes one scalar, and whole values, as go-yaml v3 does for SOPS: indentation of four, lines never folded.
-
-What text may stand without quotes depends on how it would be read; ``resolve`` (a parameter, as this layer
-knows no YAML reader) returns the value of a plain scalar by the type rules of go-yaml v3.
-"""
+"""Writes one scalar, and whole values, as go-yaml v3 does for SOPS: indentation of four, lines never folded."""
 
 from __future__ import annotations
 
 import base64
-import re
-from collections.abc import Callable
 from typing import Any
 
-from headgate.postbuild.sops.numbers import general_float
+from headgate.documents.yaml.nodes.style import allowed, escaped
+from headgate.documents.yaml.numbers import go_general
+from headgate.documents.yaml.scalars import is_base_60, resolve_v3
 from headgate.postbuild.sops.values import Comment, Time
 from headgate.postbuild.sops.walk import Branch
 
-__all__ = ["Resolve", "emit", "literal_indent", "scalar"]
-
-Resolve = Callable[[str], Any]
+__all__ = ["emit", "literal_indent", "scalar"]
 
 _OLD_BOOLS = frozenset(
     word
     for lower in ("y", "yes", "on", "n", "no", "off", "<<")
     for word in (lower, lower.capitalize(), lower.upper())
 )
-_BASE_60 = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?")
-_FIRST = frozenset("#,[]{}&*!|>'\"%@`")
-# Printable to go-yaml; what lies beyond the basic plane is not.
-_PRINTABLE = re.compile("[\n\x20-\x7e\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd]*")
-_NEEDS_ESCAPE = re.compile('[^\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd]|["\\\\]')
-_SHORT = {
-    "\0": "0", "\a": "a", "\b": "b", "\t": "t", "\n": "n", "\v": "v", "\f": "f", "\r": "r", "\x1b": "e",
-    '"': '"', "\\": "\\", "\x85": "N", "\u2028": "L", "\u2029": "P",
-}  # fmt: skip
 _INDENT = 4
 
 
@@ -41,7 +26,7 @@ def literal_indent(column: int, *, in_sequence: bool) -> int:
     return column + 2 if in_sequence else _INDENT * ((column + _INDENT) // _INDENT)
 
 
-def scalar(value: Any, resolve: Resolve, *, block: bool = True) -> tuple[str, list[str]]:
+def scalar(value: Any, *, block: bool = True) -> tuple[str, list[str]]:
     """Return the text on the line, and the lines of a literal block below it, without their indentation.
 
     Where ``block`` is false, as in keys and flow collections, there are none.
@@ -53,7 +38,7 @@ def scalar(value: Any, resolve: Resolve, *, block: bool = True) -> tuple[str, li
     if isinstance(value, int):
         return str(int(value)), []
     if isinstance(value, float):
-        text = general_float(value)
+        text = go_general(value)
         return {"NaN": ".nan", "+Inf": ".inf", "-Inf": "-.inf"}.get(text, text), []
     text = str(value)
     if isinstance(value, Time):
@@ -62,29 +47,14 @@ def scalar(value: Any, resolve: Resolve, *, block: bool = True) -> tuple[str, li
         text.encode()
     except UnicodeEncodeError:
         return _binary(text.encode("utf-8", "surrogateescape"))
+    may = allowed(text)
     if "\n" in text:
-        return _literal(text) if block and _fits_block(text) else (_double(text), [])
-    if type(resolve(text)) is not str or text in _OLD_BOOLS or (":" in text and _BASE_60.fullmatch(text)):
+        return _literal(text) if block and may.block else (_double(text), [])
+    if type(resolve_v3(text)) is not str or text in _OLD_BOOLS or is_base_60(text):
         return _double(text), []
-    if _fits_plain(text) and block:
+    if block and may.block_plain:
         return text, []
-    single = "\t" not in text and _PRINTABLE.fullmatch(text) is not None
-    return (f"'{text.replace(chr(39), chr(39) * 2)}'" if single and block else _double(text)), []
-
-
-def _fits_plain(text: str) -> bool:
-    if "\t" in text or not _PRINTABLE.fullmatch(text):
-        return False
-    if text[0] in _FIRST or text[0] == " " or text[-1] == " " or text.startswith(("---", "...")):
-        return False
-    if text[0] in "?-" and (len(text) == 1 or text[1] == " "):
-        return False
-    return not (": " in text or text[-1] == ":" or " #" in text or "\u2028" in text or "\u2029" in text)
-
-
-def _fits_block(text: str) -> bool:
-    plain = text.replace("\t", "")
-    return not text.endswith(" ") and " \n" not in text and _PRINTABLE.fullmatch(plain) is not None
+    return (f"'{text.replace(chr(39), chr(39) * 2)}'" if block and may.single else _double(text)), []
 
 
 def _literal(text: str) -> tuple[str, list[str]]:
@@ -98,14 +68,7 @@ def _literal(text: str) -> tuple[str, list[str]]:
 
 
 def _double(text: str) -> str:
-    def escape(match: re.Match[str]) -> str:
-        char = match[0]
-        if char in _SHORT:
-            return "\\" + _SHORT[char]
-        code = ord(char)
-        return f"\\x{code:02X}" if code <= 0xFF else f"\\u{code:04X}" if code <= 0xFFFF else f"\\U{code:08X}"
-
-    return '"' + _NEEDS_ESCAPE.sub(escape, text) + '"'
+    return f'"{escaped(text)}"'
 
 
 def _binary(data: bytes) -> tuple[str, list[str]]:
@@ -115,44 +78,44 @@ def _binary(data: bytes) -> tuple[str, list[str]]:
     return "!!binary |", [text[at : at + 70] for at in range(0, len(text), 70)]
 
 
-def emit(branch: Branch, resolve: Resolve) -> bytes:
+def emit(branch: Branch) -> bytes:
     """Write a whole document, without comments."""
     out: list[str] = []
-    _block(branch, 0, "", resolve, out)
+    _block(branch, 0, "", out)
     return "".join(out).encode("utf-8", "surrogateescape")
 
 
-def _block(value: Any, indent: int, lead: str, resolve: Resolve, out: list[str]) -> None:
+def _block(value: Any, indent: int, lead: str, out: list[str]) -> None:
     """Write a collection whose entries start at ``indent``; ``lead`` stands before the first."""
     if isinstance(value, Branch):
         entries = [(key, item) for key, item in value if not isinstance(key, Comment)]
         if not entries:
             out.append(f"{lead}{{}}\n")
         for key, item in entries:
-            name, _ = scalar(str(key), resolve, block=True) if "\n" not in key else (_double(key), [])
-            _entry(f"{lead}{name}:", item, indent, False, resolve, out)
+            name, _ = scalar(str(key), block=True) if "\n" not in key else (_double(key), [])
+            _entry(f"{lead}{name}:", item, indent, False, out)
             lead = " " * indent
     else:
         if not value:
             out.append(f"{lead}[]\n")
         for item in value:
             if not isinstance(item, Comment):
-                _entry(f"{lead}-", item, indent, True, resolve, out)
+                _entry(f"{lead}-", item, indent, True, out)
                 lead = " " * indent
 
 
-def _entry(lead: str, item: Any, column: int, in_sequence: bool, resolve: Resolve, out: list[str]) -> None:
+def _entry(lead: str, item: Any, column: int, in_sequence: bool, out: list[str]) -> None:
     indent = literal_indent(column, in_sequence=in_sequence)
     if isinstance(item, list) and item:
         if in_sequence:
-            _block(item, indent, lead + " ", resolve, out)
+            _block(item, indent, lead + " ", out)
         else:
             out.append(lead + "\n")
-            _block(item, indent, " " * indent, resolve, out)
+            _block(item, indent, " " * indent, out)
         return
     if isinstance(item, list):
         out.append(f"{lead} {'{}' if isinstance(item, Branch) else '[]'}\n")
         return
-    text, lines = scalar(item, resolve)
+    text, lines = scalar(item)
     out.append(f"{lead} {text}\n")
     out.extend(f"{' ' * indent}{line}\n" if line else "\n" for line in lines)

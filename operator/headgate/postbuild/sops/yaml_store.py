@@ -11,12 +11,14 @@ import bisect
 from collections.abc import Iterator
 from typing import Any
 
+from headgate.documents.errors import YamlError
+from headgate.documents.yaml.nodes import STR, Kind, Node, PlacedDocument, read_placed
+from headgate.documents.yaml.scalars import resolve_v3
 from headgate.postbuild.sops.errors import NotSops
 from headgate.postbuild.sops.values import Comment
 from headgate.postbuild.sops.walk import Branch, Walk
 from headgate.postbuild.sops.yaml_comments import COMMENT, Collections
-from headgate.postbuild.sops.yaml_nodes import Document, Mapping, Node, Scalar, Sequence, documents
-from headgate.postbuild.sops.yaml_scalar import Resolve, literal_indent, scalar
+from headgate.postbuild.sops.yaml_scalar import literal_indent, scalar
 
 __all__ = ["YamlText"]
 
@@ -27,15 +29,17 @@ _Edit = tuple[int, int, str]
 class YamlText:
     """An encrypted text. Raises :class:`NotSops` when it is none."""
 
-    def __init__(self, data: bytes, resolve: Resolve) -> None:
+    def __init__(self, data: bytes) -> None:
         try:
             self._text = data.decode().removeprefix("\ufeff").replace("\r\n", "\n")
         except UnicodeDecodeError:
             raise NotSops("is no text in UTF-8") from None
-        self._resolve = resolve
-        self._documents = documents(self._text)
-        root = self._documents[0].root if self._documents else None
-        section = _find(root, "sops") if root is not None else None
+        try:
+            documents = read_placed(self._text)
+        except YamlError as error:
+            raise NotSops(error.message + ("" if error.line is None else f" (line {error.line})")) from None
+        self._documents = [document for document in documents if _has_values(document.root)]
+        section = _find(documents[0].root, "sops") if documents else None
         if section is None:
             raise NotSops("has no sops metadata")
         self.section: Any = self._plain(section, nested=True)
@@ -45,28 +49,23 @@ class YamlText:
         """Return the encrypted values, without comments, for writing them in another format."""
         merged = Branch()
         for document in self._documents:
-            if document.root is not None:
-                merged.extend(entry for entry in self._plain(document.root) if entry[0] != "sops")
+            merged.extend(entry for entry in self._plain(document.root) if entry[0] != "sops")
         return merged
 
-    def _value(self, node: Scalar) -> Any:
-        return self._resolve(node.text) if node.plain else node.text
-
     def _plain(self, node: Node, *, nested: bool = False) -> Any:
-        if isinstance(node, Scalar):
-            return node.text if nested and node.text not in ("true", "false") else self._value(node)
-        if isinstance(node, Sequence):
-            return [self._plain(item, nested=nested) for item in node.items]
-        entries = [(key.text, self._plain(item, nested=nested)) for key, item in node.entries]
+        if node.kind is Kind.SCALAR:
+            return node.value if nested and node.value not in ("true", "false") else _value(node)
+        if node.kind is Kind.SEQUENCE:
+            return [self._plain(item, nested=nested) for item in node.content]
+        entries = [(key.value, self._plain(item, nested=nested)) for key, item in node.pairs]
         return dict(entries) if nested else Branch(entries)
 
     def decrypt(self, walk: Walk) -> bytes:
         """Return the plain text."""
         edits: list[_Edit] = []
         for document in self._documents:
-            if document.root is not None:
-                edits.extend(self._leaves(document.root, (), walk))
-                edits.extend(self._without_metadata(document))
+            edits.extend(self._leaves(document.root, (), walk))
+            edits.extend(self._without_metadata(document))
         edits.extend(self._comments(walk, [(start, end) for start, end, _ in edits]))
         parts: list[str] = []
         at = 0
@@ -78,63 +77,64 @@ class YamlText:
         return "".join(parts).encode("utf-8", "surrogateescape")
 
     def _leaves(self, node: Node, path: tuple[str, ...], walk: Walk) -> Iterator[_Edit]:
-        if isinstance(node, Mapping):
-            for key, item in node.entries:
-                if not path and key.text == "sops":
+        if node.kind is Kind.MAPPING:
+            column = self._column(node)
+            for key, item in node.pairs:
+                if not path and key.value == "sops":
                     continue
-                below = (*path, key.text)
-                if isinstance(item, Scalar):
-                    old = self._value(item)
-                    column = -1 if node.flow else node.column
+                below = (*path, key.value)
+                if item.kind is Kind.SCALAR:
+                    old = _value(item)
                     yield from self._scalar_edits(item, old, walk.leaf(old, below), column, False)
-                elif isinstance(item, Sequence):
+                elif item.kind is Kind.SEQUENCE:
                     yield from self._item_edits(item, below, walk, key.end)
                 else:
                     yield from self._leaves(item, below, walk)
-        elif isinstance(node, Sequence):
+        elif node.kind is Kind.SEQUENCE:
             yield from self._item_edits(node, path, walk, None)
 
     def _item_edits(
-        self, node: Sequence, path: tuple[str, ...], walk: Walk, key_end: int | None
+        self, node: Node, path: tuple[str, ...], walk: Walk, key_end: int | None
     ) -> Iterator[_Edit]:
         """Comments in a list are items of it while they are encrypted."""
         comments = 0
-        for at, item in enumerate(node.items):
-            if not isinstance(item, Scalar):
+        column = self._column(node)
+        for at, item in enumerate(node.content):
+            if item.kind is not Kind.SCALAR:
                 yield from self._leaves(item, path, walk)
                 continue
-            old = self._value(item)
+            old = _value(item)
             new = walk.leaf(old, path)
-            if isinstance(new, Comment) and not node.flow:
+            if isinstance(new, Comment) and column >= 0:
                 comments += 1
-                yield from self._comment_item(node, at, item, new)
+                yield from self._comment_item(node, at, new)
             else:
-                column = -1 if node.flow else node.column
                 yield from self._scalar_edits(item, old, new, column, True)
-        if comments and comments == len(node.items) and key_end is not None:
+        if comments and comments == len(node.content) and key_end is not None:
             colon = self._text.index(":", key_end) + 1
             yield colon, colon, " []"
 
-    def _comment_item(self, node: Sequence, at: int, item: Scalar, text: str) -> Iterator[_Edit]:
+    def _comment_item(self, node: Node, at: int, text: str) -> Iterator[_Edit]:
+        item, column = node.content[at], self._column(node)
         line = self._line_start(item.start)
-        dash = line + node.column
+        dash = line + column
         margin = self._text[line:dash]
         if not margin.strip():
             yield dash, item.end, f"#{text}"
-        elif at + 1 < len(node.items):
+        elif at + 1 < len(node.content):
             # The dashes of lists around this one are on its line; they are the next item's now.
             yield line, line, f"{margin[: len(margin) - len(margin.lstrip())]}#{text}\n"
-            yield dash, self._line_start(node.items[at + 1].start) + node.column, ""
+            yield dash, self._line_start(node.content[at + 1].start) + column, ""
         else:
             yield item.start, item.end, f"[] #{text}"
 
     def _scalar_edits(
-        self, node: Scalar, old: Any, new: Any, column: int, in_sequence: bool
+        self, node: Node, old: Any, new: Any, column: int, in_sequence: bool
     ) -> Iterator[_Edit]:
         # Values that are not encrypted come back as they are, and keep their spelling.
         if new is old:
             return
-        head, lines = scalar(new, self._resolve, block=column >= 0)
+        head, lines = scalar(new, block=column >= 0)
         yield node.start, node.end, head
         if lines:
             margin = " " * literal_indent(column, in_sequence=in_sequence)
@@ -142,20 +142,23 @@ class YamlText:
             end = len(self._text) if end < 0 else end
             yield end, end, "".join(f"\n{margin}{line}" if line else "\n" for line in lines)
 
+    def _column(self, node: Node) -> int:
+        """Return the column of a block's keys or dashes; -1 for a collection in brackets."""
+        return -1 if node.style == "{" else node.start - self._line_start(node.start)
+
     def _line_start(self, position: int) -> int:
         return self._text.rfind("\n", 0, position) + 1
 
-    def _without_metadata(self, document: Document) -> Iterator[_Edit]:
+    def _without_metadata(self, document: PlacedDocument) -> Iterator[_Edit]:
         root = document.root
-        assert root is not None
-        for at, (key, _) in enumerate(root.entries):
-            if key.text != "sops":
+        keys = root.content[::2]
+        for at, key in enumerate(keys):
+            if key.value != "sops":
                 continue
-            if root.flow:
+            if root.style == "{":
                 raise NotSops("is written in flow style, which SOPS does not do for YAML")
-            last = at + 1 == len(root.entries)
-            end = document.end if last else root.entries[at + 1][0].start
-            yield key.start, end, "{}\n" if len(root.entries) == 1 else ""
+            last = at + 1 == len(keys)
+            yield key.start, document.end if last else keys[at + 1].start, "{}\n" if len(keys) == 1 else ""
 
     def _comments(self, walk: Walk, taken: list[tuple[int, int]]) -> Iterator[_Edit]:
         taken.sort()
@@ -179,5 +182,16 @@ class YamlText:
                 yield line + len(before), end, ""
 
 
-def _find(root: Mapping, name: str) -> Node | None:
-    return next((item for key, item in root.entries if key.text == name), None)
+def _has_values(root: Node) -> bool:
+    """Tell whether there is a mapping, and not nothing; raises :class:`NotSops` for all else."""
+    if root.kind is not Kind.MAPPING and not (root.is_null and not root.tagged):
+        raise NotSops("is YAML, but not a mapping")
+    return root.kind is Kind.MAPPING
+
+
+def _value(node: Node) -> Any:
+    return node.value if node.tag == STR or node.tagged else resolve_v3(node.value)
+
+
+def _find(root: Node, name: str) -> Node | None:
+    return next((item for key, item in root.pairs if key.value == name), None)

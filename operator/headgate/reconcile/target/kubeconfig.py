@@ -14,8 +14,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from headgate import plainyaml
 from headgate.api import Kustomization
+from headgate.documents import plainyaml
 from headgate.fairness.pools import aside
 from headgate.kube import ApiError, Client, NotFound, ObjectRef, impersonation
 from headgate.reconcile.core.config import Config

@@ -4,11 +4,25 @@ The rest of this package turns resources into values and prints those sorted, fo
 replacement reaches into is another matter: kustomize parses it into the nodes of go-yaml v3, changes one of them, and
 prints all of them again. So the order stays, and quotes, comments, anchors and the spelling of numbers do; indentation
 and blank lines become those of the printer. :func:`read` gives the nodes of a text's first document (:mod:`.reader`,
-:mod:`.comments`), :func:`write` the text that kustomize would print (:mod:`.writer`).
+:mod:`.comments`), :func:`write` the text that kustomize would print (:mod:`.writer`). :func:`read_placed` gives the
+nodes of all documents with their places, for SOPS, which keeps all of a text but what it decrypts (:mod:`.placed`).
 """
 
-from headgate.documents.yaml.nodes.node import Kind, Node, Page, created, made_of
+from headgate.documents.yaml.nodes.node import STR, Kind, Node, Page, created, made_of
+from headgate.documents.yaml.nodes.placed import PlacedDocument, read_placed
 from headgate.documents.yaml.nodes.reader import read
 from headgate.documents.yaml.nodes.writer import write, written_node
 
-__all__ = ["Kind", "Node", "Page", "created", "made_of", "read", "write", "written_node"]
+__all__ = [
+    "STR",
+    "Kind",
+    "Node",
+    "Page",
+    "PlacedDocument",
+    "created",
+    "made_of",
+    "read",
+    "read_placed",
+    "write",
+    "written_node",
+]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from headgate.documents.yaml.scalars import Binary, Folded, Quoted, SpelledStr, resolve_v3, scalar_text
 
-__all__ = ["PREFIX", "STR", "Kind", "Node", "Page", "created", "made_of", "tag_of"]
+__all__ = ["PREFIX", "STR", "Kind", "Node", "Page", "created", "made_of", "scalar_node", "set_tag", "tag_of"]
 
 PREFIX = "tag:yaml.org,2002:"
 STR = "!!str"
@@ -37,7 +38,8 @@ class Node:
 
     ``style`` is the sign a scalar begins with (``"``, ``'``, ``|`` or ``>``), ``{`` for a collection in brackets, and
     nothing otherwise. ``tag`` is the short form, known for what was read and empty for what was made; ``tagged`` tells
-    that it is written down.
+    that it is written down. ``start`` and ``end`` are positions in the text, in characters, known for what
+    :mod:`.placed` has read.
     """
 
     kind: Kind
@@ -50,6 +52,14 @@ class Node:
     head: str = ""
     line: str = ""
     foot: str = ""
+    start: int = -1
+    end: int = -1
+
+    @property
+    def pairs(self) -> Iterator[tuple[Node, Node]]:
+        """The keys and values of a mapping."""
+        content = iter(self.content)
+        return zip(content, content, strict=True)
 
     @property
     def is_null(self) -> bool:
@@ -82,6 +92,22 @@ class Page:
 def created(kind: Kind, value: str = "") -> Node:
     """Return a node of no style and no tag, so that what it holds is read as it looks."""
     return Node(kind, value)
+
+
+def scalar_node(value: str, style: str, tag: str) -> Node:
+    """Return a scalar that was read; ``tag`` is the one that is written down, in its long form, "" without one."""
+    node = Node(Kind.SCALAR, value, style)
+    set_tag(node, tag, STR if style else "!!merge" if value == "<<" else tag_of(value))
+    return node
+
+
+def set_tag(node: Node, tag: str, default: str) -> None:
+    """Give a node that was read its tag: the one that is written down, in its long form, or else the default."""
+    if tag and tag != "!":
+        node.tag = "!!" + tag.removeprefix(PREFIX) if tag.startswith(PREFIX) else tag
+        node.tagged = True
+    else:
+        node.tag = default
 
 
 def tag_of(text: str) -> str:

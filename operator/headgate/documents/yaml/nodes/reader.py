@@ -16,7 +16,7 @@ from yaml.cyaml import CParser  # type: ignore[attr-defined]
 
 from headgate.documents.errors import YamlError
 from headgate.documents.yaml.nodes.comments import Comment, Part, Text
-from headgate.documents.yaml.nodes.node import PREFIX, STR, Kind, Node, Page, tag_of
+from headgate.documents.yaml.nodes.node import PREFIX, Kind, Node, Page, scalar_node, set_tag, tag_of
 
 __all__ = ["read"]
 
@@ -279,11 +279,11 @@ class _Parser:
         if not (is_flow or is_indentless or (block and token.kind in _BLOCK_STARTS)):
             if not anchor and not tag:
                 raise YamlError("a value is missing")
-            node = self._scalar(None, tag)
+            node = scalar_node("", "", tag)
             self._anchor(node, anchor)
             return node
         node = Node(Kind.MAPPING if is_mapping else Kind.SEQUENCE, style="{" if is_flow else "")
-        self._tag(node, tag, "!!map" if is_mapping else "!!seq")
+        set_tag(node, tag, "!!map" if is_mapping else "!!seq")
         self._anchor(node, anchor)
         if is_flow:
             node.head, node.line, node.foot = self._take_comments()
@@ -320,19 +320,8 @@ class _Parser:
             self._anchors.add(anchor)
 
     @staticmethod
-    def _tag(node: Node, tag: str, default: str) -> None:
-        if tag and tag != "!":
-            node.tag = "!!" + tag.removeprefix(PREFIX) if tag.startswith(PREFIX) else tag
-            node.tagged = True
-        else:
-            node.tag = default
-
-    def _scalar(self, token: Any, tag: str) -> Node:
-        value = token.value if token is not None else ""
-        style = token.style or "" if token is not None and not token.plain else ""
-        node = Node(Kind.SCALAR, value, style)
-        self._tag(node, tag, STR if style else "!!merge" if value == "<<" else tag_of(value))
-        return node
+    def _scalar(token: Any, tag: str) -> Node:
+        return scalar_node(token.value, "" if token.plain else token.style or "", tag)
 
     def _empty(self) -> Node:
         return Node(Kind.SCALAR, tag=tag_of(""))

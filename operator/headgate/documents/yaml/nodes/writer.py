@@ -157,7 +157,7 @@ class _Writer:
         waiting = self._waiting
         self._increase(flow=False, in_list=in_list)
         tail = ""
-        for key, value in _pairs(node):
+        for key, value in node.pairs:
             self._event(key, tail, "")
             tail = key.foot
             self._head_comment()
@@ -231,7 +231,7 @@ class _Writer:
         self._flow += 1
         first, trail = True, False
         tail = ""
-        for key, value in _pairs(node):
+        for key, value in node.pairs:
             self._event(key, tail, "")
             tail = key.foot
             if not first and not trail:
@@ -422,11 +422,6 @@ def _lines(text: str) -> Iterator[tuple[str, str]]:
             start = at + 1
     if start < len(text):
         yield text[start:], ""
-
-
-def _pairs(node: Node) -> Iterator[tuple[Node, Node]]:
-    content = iter(node.content)
-    return zip(content, content, strict=True)
 
 
 def _printed_tag(node: Node) -> tuple[str, bool]:

@@ -10,10 +10,9 @@ from typing import Any
 
 from headgate.documents.errors import BuildError, raise_all
 from headgate.documents.tree import EntryKind, Inputs, RecordingTree, Tree, left_out
-from headgate.documents.yaml import Dialect, load_documents, printed
 from headgate.kube import BadRequest
 from headgate.kube.encoding import encode
-from headgate.kustomize import BuildOptions, Output, RemoteFetcher, assemble, dump
+from headgate.kustomize import BuildOptions, Output, RemoteFetcher, assemble
 from headgate.kustomize.errors import ResourceError
 from headgate.kustomize.resources.objects import label_of
 from headgate.overlay import prepare
@@ -260,8 +259,6 @@ def _substituted(
         return substitute(
             obj,
             inputs.variables,
-            dump=dump,
-            load=_load,
             strict=rules.strict_substitutions,
             sensitive=sensitive,
         )
@@ -269,13 +266,6 @@ def _substituted(
         raise PostBuildFailed(error.message, object=error.object, field=error.field).at(
             **located(place)
         ) from error
-
-
-def _load(text: str) -> Any:
-    documents = load_documents(text.encode(), file="", dialect=Dialect.CONFIG)
-    if len(documents) != 1:
-        raise ValueError("not one document")
-    return printed(documents[0].value)
 
 
 def _with_common_metadata(obj: Obj, common: Mapping[str, Any]) -> Obj:

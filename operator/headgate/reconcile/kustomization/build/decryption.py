@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 from headgate.documents.errors import BuildError, YamlError
 from headgate.documents.tree import EntryKind, RecordingTree, Tree
 from headgate.documents.yaml import load_documents
-from headgate.documents.yaml.scalars import resolve_v3
 from headgate.kustomize.errors import PatchError
 from headgate.postbuild import Masks
 from headgate.postbuild.sops import (
@@ -79,8 +78,8 @@ class Decryption:
         self._recording = recording
         time_left = KeyTime()
         sources = [outages.watch(source, keys.version, time_left) for source in keys.sources()]
-        self._decryptor = Decryptor(sources, resolve=resolve_v3, opened=opened.of(keys.version))
-        self._tree = DecryptingTree(tree, self._decryptor, encrypted_sources(tree, path, _load))
+        self._decryptor = Decryptor(sources, opened=opened.of(keys.version))
+        self._tree = DecryptingTree(tree, self._decryptor, encrypted_sources(tree, path))
 
     @property
     def tree(self) -> Tree:
@@ -145,11 +144,6 @@ _UNUSABLE: dict[type[BuildError], str] = {
 def _clean(text: str) -> str:
     """Names in a file need not be text that can be encoded; messages have to be."""
     return text.encode("utf-8", "replace").decode()
-
-
-def _load(text: str) -> Any:
-    documents = load_documents(text.encode(), file="")
-    return documents[0].value if documents else None
 
 
 def _load_safely(content: bytes) -> Any:
