@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Reports phrases that this project does not use, with what to write instead: part of make lint.
 
-    hack/prose.py                      # all documents, and the comments of deploy/, .github/ and the Makefile
+    hack/prose.py                      # documents, comments of deploy/, examples/, .github/ and the Makefile
     hack/prose.py --python             # also docstrings, comments and strings of the Python code
-    hack/prose.py README.md a.py ...   # these files
+    hack/prose.py README.md operator   # these files, and all files in these folders
 
 prose.yaml beside this file has the phrases. Each report is file:line:column, the words, and the advice. Exit status: 0
 nothing found, 1 something found, 2 invalid usage.
@@ -225,8 +225,12 @@ def reader(path: Path) -> Reader | None:
 
 def default_files(code: bool) -> list[Path]:
     """The files of the repository that make lint checks; ``code``: Python too."""
-    patterns = ["*.md", "Makefile", "deploy/*.yaml", "deploy/Dockerfile", ".github/*.yml", ".github/*.yaml"]
-    patterns += ["operator/*.py", "hack/*.py", "tests/*.py"] if code else []
+    patterns = ["*.md", "Makefile", "deploy/*.yaml", "deploy/Dockerfile", "examples/*.yaml", ".github/*.yml"]
+    return _listed(patterns + (["operator/*.py", "hack/*.py", "tests/*.py"] if code else []))
+
+
+def _listed(patterns: list[str]) -> list[Path]:
+    """The files that Git knows, or would add, by its patterns."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *patterns],
         cwd=ROOT,
@@ -243,12 +247,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="hack/prose.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--python", action="store_true", help="also the Python code, unless files are named")
+    parser.add_argument("--python", action="store_true", help="also the Python code, unless paths are named")
     parser.add_argument("--count", action="store_true", help="print only how often each phrase occurs")
-    parser.add_argument("files", nargs="*", type=Path, metavar="FILE")
+    parser.add_argument("files", nargs="*", type=Path, metavar="PATH")
     options = parser.parse_args(arguments)
     style = load(STYLE.read_text())
-    files: list[Path] = options.files or default_files(options.python)
+    files = _named(options.files) if options.files else default_files(options.python)
     counts: Counter[str] = Counter()
     for path in files:
         read = reader(path)
@@ -264,6 +268,13 @@ def main(arguments: list[str] | None = None) -> int:
         for write, count in counts.most_common():
             print(f"{count:6} {write}")
     return 1 if counts else 0
+
+
+def _named(paths: list[Path]) -> list[Path]:
+    """These files, and those in these folders of the repository that have prose."""
+    files = [path for path in paths if not path.is_dir()]
+    folders = [str(path.resolve()) for path in paths if path.is_dir()]
+    return files + ([path for path in _listed(folders) if reader(path)] if folders else [])
 
 
 def _shown(path: Path) -> Path:

@@ -155,3 +155,7 @@ def test_the_documents_are_checked() -> None:
     } <= names
     assert not any(name.endswith(".py") for name in names)
     assert any(path.suffix == ".py" for path in prose.default_files(code=True))
+
+
+def test_a_folder_means_all_its_files(capsys: pytest.CaptureFixture[str]) -> None:
+    assert prose.main([str(prose.ROOT / "docs" / "guide")]) == 0, capsys.readouterr().out
