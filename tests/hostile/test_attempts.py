@@ -66,7 +66,13 @@ def test_attempt(
         right, wrong = made[attempt.name]
         with contextlib.suppress(AssertionError):  # an event may come a moment later
             until("the two are told the same", lambda: not differences(right, wrong))
-        assert not differences(right, wrong), f"{attempt.why} The answer tells whether the guess is right."
+        assert not differences(right, wrong), (
+            f"{attempt.why} The answer tells whether the guess is right.\n"
+            f"-- {right.name}\n{right.told()}\n-- {wrong.name}\n{wrong.told()}\n-- the operator's log\n"
+            + "\n".join(
+                line for line in hostile_world.running.log.read_text().splitlines() if right.name in line
+            )
+        )
 
 
 def test_nothing_was_learned(
