@@ -159,3 +159,10 @@ def test_the_documents_are_checked() -> None:
 
 def test_a_folder_means_all_its_files(capsys: pytest.CaptureFixture[str]) -> None:
     assert prose.main([str(prose.ROOT / "docs" / "guide")]) == 0, capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "text", ["Flux's API", "it had had a lock", "is not a mapping", "retold", "a loyal comet goes"]
+)
+def test_ordinary_words_are_not(text: str) -> None:
+    assert prose.findings(text, prose.load(prose.STYLE.read_text())) == []
