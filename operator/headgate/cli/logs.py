@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 from datetime import UTC, datetime
+from typing import Any
+
+from pythonjsonlogger import json
 
 LEVELS = {"trace": logging.DEBUG, "debug": logging.DEBUG, "info": logging.INFO, "error": logging.ERROR}
 
@@ -24,22 +26,26 @@ _THIRD_PARTIES = (
 )
 
 
-class JsonFormatter(logging.Formatter):
+class JsonFormatter(json.JsonFormatter):
     """``{"level", "ts", "logger", "msg", ...}``; what was passed as ``extra`` becomes keys of its own."""
 
-    def format(self, record: logging.LogRecord) -> str:
-        out: dict[str, object] = {
+    def __init__(self) -> None:
+        super().__init__(
+            [], reserved_attrs=_STANDARD, json_default=str, rename_fields={"exc_info": "stacktrace"}
+        )
+
+    def add_fields(
+        self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]
+    ) -> None:
+        """Put Flux's keys first."""
+        moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        log_data |= {
             "level": record.levelname.lower(),
-            "ts": datetime.fromtimestamp(record.created, UTC)
-            .isoformat(timespec="milliseconds")
-            .replace("+00:00", "Z"),
+            "ts": moment.replace("+00:00", "Z"),
             "logger": record.name,
             "msg": record.getMessage(),
         }
-        out |= {k: v for k, v in vars(record).items() if k not in _STANDARD}
-        if record.exc_info:
-            out["stacktrace"] = self.formatException(record.exc_info)
-        return json.dumps(out, default=str)
+        super().add_fields(log_data, record, message_dict)
 
 
 class Routine(logging.Filter):

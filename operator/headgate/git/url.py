@@ -3,7 +3,8 @@
 ``spec.url`` is untrusted: Git would take ``ext::`` and ``file://`` as commands to run and files to read, a
 host that starts with a dash as an option of ssh, and a user name and password as something to show in
 process lists. ``RemoteUrl.parse`` accepts ``http``, ``https`` and ``ssh`` URLs only (the scp-like short
-form is not supported, as in Flux), takes the user information out, and rebuilds the rest.
+form is not supported, as in Flux), takes the user information out, and rebuilds the rest. Libraries that
+parse Git URLs take the forms that Flux refuses, and print the rest differently from Go.
 """
 
 from __future__ import annotations

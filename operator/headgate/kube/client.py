@@ -6,7 +6,9 @@
     tenant = client.impersonate("system:serviceaccount:staging:tenant")
 
 Objects are plain dictionaries; the kind's path comes from the :class:`~headgate.kube.mapper.RestMapper`. All
-errors are :class:`~headgate.kube.errors.ApiError`. One connection pool serves all clients of a cluster.
+errors are :class:`~headgate.kube.errors.ApiError`. One connection pool serves all clients of a cluster. No client
+library for Python does all that is needed of one: raw objects, server-side apply with dry runs and warnings, another
+identity for each request on shared connections, and limits on what a server that is not trusted may send.
 """
 
 from __future__ import annotations

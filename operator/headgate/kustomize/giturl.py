@@ -1,7 +1,7 @@
 """The grammar of remote bases: what a ``resources`` entry such as ``github.com/org/repo//path?ref=v1`` means.
 
-Documented at https://github.com/kubernetes-sigs/kustomize/blob/master/examples/remoteBuild.md. This module only
-takes strings apart; it opens nothing.
+Documented at https://github.com/kubernetes-sigs/kustomize/blob/master/examples/remoteBuild.md. No library reads this
+grammar, which is kustomize's own. This module only takes strings apart; it opens nothing.
 """
 
 from __future__ import annotations

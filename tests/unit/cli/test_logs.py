@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import sys
 
 import pytest
 
-from headgate.cli.logs import Routine
+from headgate.cli.logs import JsonFormatter, Routine
 
 LATER = "Request attempt #1/9 failed; will retry: GET https://h/apis -> APIServerError('storage is (re)initializing')"
 
@@ -35,3 +37,25 @@ def test_it_is_not_logged_where_only_errors_are(monkeypatch: pytest.MonkeyPatch)
     logging.getLogger().manager._clear_cache()  # type: ignore[attr-defined]
     record = logging.LogRecord("kopf.api", logging.ERROR, "", 1, LATER, None, None)
     assert not Routine().filter(record)
+
+
+def test_a_line_has_the_keys_of_flux_and_then_what_was_passed_besides() -> None:
+    record = logging.LogRecord("headgate.web", logging.WARNING, "", 1, "%d refused", (3,), None)
+    record.created, record.namespace, record.k8s_ref = 1_700_000_000.1, "café", {"uid": "x"}
+    assert JsonFormatter().format(record) == (
+        '{"level": "warning", "ts": "2023-11-14T22:13:20.100Z", "logger": "headgate.web", "msg": "3 refused", '
+        '"namespace": "caf\\u00e9"}'
+    )
+
+
+def test_a_line_has_the_trace_of_an_error_and_any_value_as_text() -> None:
+    try:
+        raise ValueError("secret plans")
+    except ValueError:
+        record = logging.LogRecord("headgate", logging.ERROR, "", 1, "broke off", None, sys.exc_info())
+    record.place = ValueError
+    line = json.loads(JsonFormatter().format(record))
+    assert {"level", "ts", "logger", "msg", "place", "stacktrace"} == set(line)
+    assert line["place"] == "<class 'ValueError'>"
+    assert line["stacktrace"].startswith("Traceback")
+    assert line["stacktrace"].endswith("secret plans")

@@ -9,7 +9,6 @@ an installation token for an hour
 
 from __future__ import annotations
 
-import base64
 import json
 import ssl
 import time
@@ -19,9 +18,10 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+import jwt
 import urllib3
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from headgate.causes import network_cause
 from headgate.git.command.secretfiles import SecretFiles
@@ -172,15 +172,7 @@ class GitHubApp:
     def _assertion(self) -> str:
         issued = int(time.time()) - CLOCK_DRIFT
         claims = {"iat": issued, "exp": issued + LIFE, "iss": self.app}
-        text = ".".join(
-            _encoded(json.dumps(part).encode()) for part in ({"alg": "RS256", "typ": "JWT"}, claims)
-        )
-        signature = self.key.sign(text.encode(), padding.PKCS1v15(), hashes.SHA256())
-        return f"{text}.{_encoded(signature)}"
-
-
-def _encoded(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+        return jwt.encode(claims, self.key, algorithm="RS256")
 
 
 def _private_key(data: Mapping[str, bytes]) -> rsa.RSAPrivateKey:

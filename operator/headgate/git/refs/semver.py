@@ -2,9 +2,9 @@
 
 Flux reads ranges with Masterminds/semver
 (https://github.com/Masterminds/semver#checking-version-constraints) and tags with a looser reading of
-https://semver.org: an optional ``v``, leading zeros allowed, all three numbers required. These rules are
-followed to the letter, also where other libraries differ: an AND group accepts pre-releases as soon as one
-of its constraints names one.
+https://semver.org: an optional ``v``, leading zeros allowed, all three numbers required. No library
+for Python follows these rules to the letter: here an AND group accepts pre-releases as soon as one of its
+constraints names one.
 
     Range.parse(">=1.0.0 <2.0.0").contains(Version.parse("v1.4.0"))  # True
 """

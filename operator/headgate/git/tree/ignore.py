@@ -6,7 +6,8 @@ those for media, archives and CI files only while neither a ``.sourceignore`` no
 anything (https://fluxcd.io/flux/components/source/gitrepositories/#excluding-files, ``fluxcd/pkg``
 ``sourceignore``).
 
-A rule is a ``.gitignore`` pattern as Flux reads it, which is not in every corner as Git does. What differs:
+A rule is a ``.gitignore`` pattern as Flux reads it, which is not in every corner as Git does, and so not as a library
+such as pathspec does. What differs:
 
 * a path is judged by the last rule that matches it or any directory above it, so that ``!/deploy/production``
   brings files back although ``/*`` leaves ``deploy`` out; Git would not look into ``deploy`` again;
