@@ -3,14 +3,15 @@
     GitError
     ├── UrlInvalid              the URL is not one that Headgate fetches from
     ├── ProviderInvalid         the provider cannot be used with this object: what it needs is not given
-    ├── CredentialsError        the Secret's keys are missing, contradict each other or are malformed
+    ├── CredentialsInvalid      the Secret's keys are missing, contradict each other or are malformed
+    ├── ProxyInvalid            the proxy's Secret is incomplete or malformed
     ├── AuthenticationFailed    the server refused the credentials, or wants some and has been given none
-    ├── HostKeyMismatch         the SSH server's host key is unknown, or not the one in known_hosts
+    ├── HostKeyRejected         the SSH server's host key is unknown, or not the one in known_hosts
     ├── RepositoryNotFound      the server knows no such repository
     ├── RepositoryEmpty         the repository has no commits yet
     ├── RefInvalid              the reference cannot name anything: a malformed range, name or commit
     ├── RefNotFound             no such branch, tag, name or commit, or no tag in the range
-    ├── NotACommit              the reference leads to something else than a commit
+    ├── RefNotACommit           the reference leads to something else than a commit
     ├── SparsePathMissing       there is nothing at a path of spec.sparseCheckout
     ├── SubmoduleFailed         a submodule cannot be had
     ├── IncludeFailed           an included repository cannot be put where it belongs
@@ -18,86 +19,119 @@
     ├── IgnoreInvalid           the rules for leaving files out cannot be used
     ├── SourceTooLarge          the repository holds more than a source may
     ├── RemoteUnreachable       no connection, no TLS session, or the server is out of order
-    ├── GitTimeout              the time limit passed
+    ├── GitTimedOut             the time limit passed
     ├── GitCancelled            the operation was called off
     ├── GitFailed               Git failed in another way; the message carries its own words
-    └── StorageError            the local cache or artifact storage could not be written or read
+    │   └── OutputTooLarge      it printed more than it may
+    └── StorageFailed           the local cache or artifact storage could not be written or read
+        └── CacheDamaged        the cache lacks objects it should have
 
-``reason`` is the condition reason Flux gives the failure (source-controller ``api/v1``,
-``gitrepository_types.go`` and ``condition_types.go``). ``stalling`` tells that retrying cannot help until
-the object changes. No message ever holds a credential.
+Each carries what its report needs (:class:`headgate.borders.BorderError`): ``reason`` and ``condition`` are those that
+Flux gives the failure (source-controller ``api/v1``, ``gitrepository_types.go`` and ``condition_types.go``). No message
+ever holds a credential.
 """
 
 from __future__ import annotations
 
+from typing import TypeVar
+
+from headgate.borders import BorderError, Retry
+
+T = TypeVar("T", bound="GitError")
+
 __all__ = [
     "AuthenticationFailed",
     "CacheDamaged",
-    "CredentialsError",
+    "CredentialsInvalid",
     "GitCancelled",
     "GitError",
     "GitFailed",
-    "GitTimeout",
-    "HostKeyMismatch",
+    "GitTimedOut",
+    "HostKeyRejected",
     "IgnoreInvalid",
     "IncludeFailed",
-    "NotACommit",
+    "OutputTooLarge",
     "ProviderInvalid",
+    "ProxyInvalid",
     "RefInvalid",
+    "RefNotACommit",
     "RefNotFound",
     "RemoteUnreachable",
     "RepositoryEmpty",
     "RepositoryNotFound",
     "SourceTooLarge",
     "SparsePathMissing",
-    "StorageError",
+    "StorageFailed",
     "SubmoduleFailed",
     "UrlInvalid",
     "VerificationFailed",
+    "unable_to_clone",
 ]
 
+CHECKOUT = "failed to checkout and determine revision"
 
-class GitError(Exception):
-    """Something between a Git remote and an artifact failed; ``str(error)`` is one sentence for the user."""
+
+class GitError(BorderError):
+    """Something between a Git remote and an artifact failed."""
 
     reason: str = "GitOperationFailed"
-    stalling: bool = False
-    retry_after: float | None = None
-    """Seconds after which the server wants to be asked again; None: it did not say."""
+    condition: str = "FetchFailed"
+    """The condition that reports it, beside Ready."""
+    step: str = ""
+    """What failed, in Flux's words; the message begins with it."""
+    drops_credentials: bool = False
+    """Whether credentials that were kept for the source are of no use any more."""
+
+    @property
+    def message(self) -> str:
+        return f"{self.step}: {self}" if self.step else str(self)
 
 
 class UrlInvalid(GitError):
     """The URL is not one that Headgate fetches from."""
 
     reason = "URLInvalid"
-    stalling = True
+    retry = Retry.ON_CHANGE
 
 
 class ProviderInvalid(GitError):
     """The provider cannot be used with this object, because what it needs is not given.
 
-    ``reason`` and ``stalling`` differ from case to case.
+    ``reason`` and ``retry`` differ from case to case.
     """
 
     def __init__(
-        self, message: str, *, reason: str = "InvalidProviderConfiguration", stalling: bool = False
+        self,
+        message: str,
+        *,
+        reason: str = "InvalidProviderConfiguration",
+        retry: Retry = Retry.BACK_OFF,
     ) -> None:
         super().__init__(message)
-        self.reason = reason
-        self.stalling = stalling
+        self.reason, self.retry = reason, retry
 
 
-class CredentialsError(GitError):
+class CredentialsInvalid(GitError):
     """The Secret's keys are missing, contradict each other or are malformed."""
 
     reason = "AuthenticationFailed"
+    step = "failed to configure authentication options"
+
+
+class ProxyInvalid(GitError):
+    """The proxy's Secret is incomplete or malformed."""
+
+    reason = "AuthenticationFailed"
+    step = "failed to configure proxy options"
 
 
 class AuthenticationFailed(GitError):
     """The server refused the credentials, or wants some and has been given none."""
 
+    drops_credentials = True
 
-class HostKeyMismatch(GitError):
+
+class HostKeyRejected(GitError):
     """The SSH server's host key is unknown, or is not the one in ``known_hosts``."""
 
 
@@ -115,7 +149,7 @@ class RefInvalid(GitError):
     """The reference asked for cannot name anything: a malformed range, name or commit id."""
 
 
-class NotACommit(GitError):
+class RefNotACommit(GitError):
     """The reference leads to a file or a directory, or to nothing a check-out can be made of."""
 
 
@@ -135,15 +169,17 @@ class IncludeFailed(GitError):
     """An included repository cannot be put where it belongs."""
 
     reason = "CopyFailure"
+    condition = "StorageOperationFailed"
 
 
 class VerificationFailed(GitError):
     """A signature is missing, or is not one of a key that is trusted; ``reason`` tells which."""
 
-    def __init__(self, message: str, *, reason: str, stalling: bool = False) -> None:
+    condition = "SourceVerified"
+
+    def __init__(self, message: str, *, reason: str, retry: Retry = Retry.BACK_OFF) -> None:
         super().__init__(message)
-        self.reason = reason
-        self.stalling = stalling
+        self.reason, self.retry = reason, retry
 
 
 class IgnoreInvalid(GitError):
@@ -160,23 +196,38 @@ class RemoteUnreachable(GitError):
     """No connection, no TLS session, or the server answered that it is out of order."""
 
 
-class GitTimeout(GitError):
+class GitTimedOut(GitError):
     """The time limit passed."""
 
 
 class GitCancelled(GitError):
-    """The operation was called off, because the operator stops or the object went."""
+    """The operation was called off, because the operator stops or the object went; what did that queued the object."""
+
+    retry = Retry.ON_CHANGE
+    silent = True
 
 
 class GitFailed(GitError):
     """Git failed in a way that has no class of its own; the message carries Git's own words."""
 
 
-class StorageError(GitError):
+class OutputTooLarge(GitFailed):
+    """The command printed more than it may."""
+
+
+class StorageFailed(GitError):
     """The local cache or the artifact storage could not be written or read."""
 
     reason = "ArchiveOperationFailed"
+    condition = "StorageOperationFailed"
 
 
-class CacheDamaged(StorageError):
+class CacheDamaged(StorageFailed):
     """The local cache lacks objects it should have, as after a power failure; it is made anew."""
+
+
+def unable_to_clone(kind: type[T], url: object, why: str) -> T:
+    """The error of a question to a remote, in Flux's words."""
+    error = kind(f"unable to clone '{url}': {why}")
+    error.step = CHECKOUT
+    return error

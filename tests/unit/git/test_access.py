@@ -14,9 +14,9 @@ from headgate.git.credentials.proxy import Proxy
 from headgate.git.credentials.secret import Credentials
 from headgate.git.errors import (
     AuthenticationFailed,
-    CredentialsError,
     GitError,
-    HostKeyMismatch,
+    HostKeyRejected,
+    ProxyInvalid,
     RemoteUnreachable,
     RepositoryNotFound,
 )
@@ -246,7 +246,7 @@ def test_ssh_host_key(known: str, ssh_server: SshServer, repository: Repository,
     ssh_server.authorize(key)
     host = ssh_server.known_hosts.split()[0] if known == "other key" else "example.com"
     data = ssh_server.secret(key) | {"known_hosts": f"{host} {generate_key().public}".encode()}
-    told = refused(HostKeyMismatch, remote_for(ssh_server.url(), data), cache)
+    told = refused(HostKeyRejected, remote_for(ssh_server.url(), data), cache)
     assert (
         "is not the one in 'known_hosts'" if known == "other key" else "has no key of the SSH server"
     ) in told
@@ -334,9 +334,9 @@ def test_a_proxy_that_is_not_there(server: GitHttpServer, repository: Repository
     ],
 )
 def test_proxy_secrets_that_are_refused(data: dict[str, bytes], told: str) -> None:
-    with pytest.raises(CredentialsError) as error:
+    with pytest.raises(ProxyInvalid) as error:
         Proxy.from_secret("default/proxy", data)
-    assert str(error.value).startswith("failed to configure proxy options: secret 'default/proxy': ")
+    assert error.value.message.startswith("failed to configure proxy options: secret 'default/proxy': ")
     assert told in str(error.value)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from headgate.git.artifact.storage import Artifact, ArtifactStorage, PathKey, advertised_address
-from headgate.git.errors import StorageError
+from headgate.git.errors import StorageFailed
 from tests.unit.git.test_artifact_archive import Files
 
 A, B, C, D = ("a" * 40, "b" * 40, "c" * 40, "d" * 40)
@@ -92,9 +92,9 @@ def test_what_is_damaged_missing_or_replaced_is_seen(storage: ArtifactStorage) -
 )
 def test_a_path_from_a_status_never_leads_elsewhere(path: str, storage: ArtifactStorage) -> None:
     assert not storage.exists(path)
-    with pytest.raises(StorageError):
+    with pytest.raises(StorageFailed):
         storage.local_path(path)
-    with pytest.raises(StorageError):
+    with pytest.raises(StorageFailed):
         storage.remove(path)
 
 
@@ -102,12 +102,12 @@ def test_a_path_from_a_status_never_leads_elsewhere(path: str, storage: Artifact
     ("namespace", "name"), [("..", "app"), ("default", "a/b"), ("default", "."), ("", "x")]
 )
 def test_names_are_checked(namespace: str, name: str, storage: ArtifactStorage) -> None:
-    with pytest.raises(StorageError):
+    with pytest.raises(StorageFailed):
         storage.publish(SOURCE, namespace, name, A, "x")
 
 
 def test_the_file_name_is_a_commit(storage: ArtifactStorage) -> None:
-    with pytest.raises(StorageError):
+    with pytest.raises(StorageFailed):
         storage.publish(SOURCE, "default", "app", "../x", "x")
     assert storage.publish(SOURCE, "default", "app", "e" * 64, "x").path.endswith(f"{'e' * 64}.tar.gz")
 
@@ -117,9 +117,9 @@ def test_a_failure_half_way_leaves_the_old_artifact_and_no_rest(storage: Artifac
 
     class Broken(Files):
         def contents(self, paths: object) -> object:  # type: ignore[override]
-            raise StorageError("gone")
+            raise StorageFailed("gone")
 
-    with pytest.raises(StorageError):
+    with pytest.raises(StorageFailed):
         storage.publish(Broken({"a": b"2"}), "default", "app", A, "x")
     assert names(storage) == [f"{A}.tar.gz"]
     assert storage.verify(artifact.path, artifact.digest)
@@ -174,7 +174,7 @@ def test_what_cannot_be_deleted_is_told_and_the_rest_goes(
         unlink(path, missing_ok)
 
     monkeypatch.setattr(Path, "unlink", refuse)
-    with pytest.raises(StorageError) as caught:
+    with pytest.raises(StorageFailed) as caught:
         storage.collect(current.path)
     assert str(caught.value) == (
         f"garbage collection of artifacts failed: Permission denied: '{rests[0]}'; "
@@ -194,7 +194,7 @@ def test_a_deleted_source_whose_artifacts_cannot_be_deleted(
 
     monkeypatch.setattr("shutil.rmtree", refuse)
     with pytest.raises(
-        StorageError, match=f"for deleted resource failed: Read-only file system: '{folder}'; the op"
+        StorageFailed, match=f"for deleted resource failed: Read-only file system: '{folder}'; the op"
     ):
         storage.remove_all("default", "app")
 
@@ -283,5 +283,5 @@ def test_what_is_named_otherwise_is_stored_anew(tmp_path: Path) -> None:
 
 def test_without_room_for_the_key_nothing_is_published(tmp_path: Path) -> None:
     (tmp_path / "storage").write_text("a file")
-    with pytest.raises(StorageError, match="unable to keep the key of artifact paths in storage"):
+    with pytest.raises(StorageFailed, match="unable to keep the key of artifact paths in storage"):
         publish(hidden(tmp_path / "storage"), A)

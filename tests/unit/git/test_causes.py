@@ -16,8 +16,8 @@ from headgate.git.credentials.secret import Credentials
 from headgate.git.errors import (
     AuthenticationFailed,
     GitError,
-    GitTimeout,
-    NotACommit,
+    GitTimedOut,
+    RefNotACommit,
     RemoteUnreachable,
     RepositoryNotFound,
 )
@@ -145,7 +145,7 @@ def test_tags_of_files_and_directories(
     tag(repository, "v1", target, annotated=annotated)
     for _ in range(2):
         resolved = remote.resolve(Reference(tag="v1"), cache)
-        with pytest.raises(NotACommit, match=rf"'refs/tags/v1' is not a commit, but a {kind}") as error:
+        with pytest.raises(RefNotACommit, match=rf"'refs/tags/v1' is not a commit, but a {kind}") as error:
             remote.fetch(resolved, cache)
         assert error.value.reason == "GitOperationFailed"
 
@@ -191,7 +191,7 @@ def test_an_answer_a_byte_at_a_time_ends_with_the_time(cache: BareCache) -> None
     http.daemon_threads = True
     with serving(http):
         remote = Remote(RemoteUrl.parse(f"http://127.0.0.1:{http.server_address[1]}/r"), timeout=1)
-        with pytest.raises(GitTimeout, match="not finished within 1 s"):
+        with pytest.raises(GitTimedOut, match="not finished within 1 s"):
             remote.resolve(MAIN, cache)
         ended.set()
 
@@ -202,5 +202,5 @@ def test_the_longest_time_is_told() -> None:
         listening.listen(4)
         url = RemoteUrl.parse(f"http://127.0.0.1:{listening.getsockname()[1]}/r")
         remote = Remote(url, timeout=3600, limit=0.5)
-        with pytest.raises(GitTimeout, match=r"within 0.5 s \(spec.timeout is 3600 s, --max-fetch-timeout"):
+        with pytest.raises(GitTimedOut, match=r"within 0.5 s \(spec.timeout is 3600 s, --max-fetch-timeout"):
             remote.timed(remote.ls_remote)

@@ -13,7 +13,7 @@ from headgate.documents.errors import FileMissing, NotAFile, TreeError
 from headgate.documents.tree import EntryKind
 from headgate.git.artifact.archive import pack
 from headgate.git.cache.bare import Caches
-from headgate.git.errors import IncludeFailed, SparsePathMissing, StorageError
+from headgate.git.errors import IncludeFailed, SparsePathMissing, StorageFailed
 from headgate.git.refs.reference import Reference
 from headgate.git.remote.client import Remote
 from headgate.git.tree.commit import GitTree
@@ -214,5 +214,5 @@ def test_sharing(workshop: Workshop) -> None:
     tree.close()
     with pytest.raises(TreeError):
         tree.read("a")
-    with pytest.raises(StorageError):
+    with pytest.raises(StorageFailed):
         tree.share()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from headgate.git.cache.bare import MAX_PACKS, BareCache, Caches
-from headgate.git.errors import GitTimeout, RefNotFound, StorageError
+from headgate.git.errors import GitTimedOut, RefNotFound, StorageFailed
 from headgate.git.refs.reference import Reference, Resolved
 from headgate.git.remote.client import Remote
 from headgate.git.tree.commit import GitTree
@@ -185,7 +185,7 @@ def test_a_fetch_that_was_killed_leaves_nothing_in_the_way(
     resolved = remote.resolve(MAIN, cache)
     server.hang = True
     impatient = Remote(remote.url, timeout=0.5)
-    with pytest.raises(GitTimeout):
+    with pytest.raises(GitTimedOut):
         impatient.fetch(resolved, cache)
     for name in ("shallow.lock", "packed-refs.lock", "objects/pack/tmp_pack_x"):
         (cache.path / name).write_text("")
@@ -238,7 +238,7 @@ def test_a_blob_that_is_lost_is_fetched_again(
     commit = repository.commit({"a": "1"})
     fetch(remote, cache)
     shutil.rmtree(cache.path / "objects" / "pack")
-    with pytest.raises(StorageError):
+    with pytest.raises(StorageFailed):
         GitTree(cache, commit)
     assert fetch(remote, cache) == commit
     assert content(cache, commit) == b"1"
@@ -248,7 +248,7 @@ def test_a_disk_that_cannot_be_written(remote: Remote, tmp_path: Path, repositor
     repository.commit()
     (tmp_path / "file").write_text("")
     cache = Caches(tmp_path / "file").open("default", "app", "x")
-    with pytest.raises(StorageError, match="cannot be written") as error:
+    with pytest.raises(StorageFailed, match="cannot be written") as error:
         remote.fetch(Resolved(repository.head(), "x", "refs/heads/main"), cache)
     assert error.value.reason == "ArchiveOperationFailed"
 
@@ -262,7 +262,7 @@ def test_each_source_and_url_has_a_cache_of_its_own(caches: Caches) -> None:
     assert not one.path.exists()
     caches.drop("default", "app")
     for bad in ("..", "a/b", "", "-x", "A"):
-        with pytest.raises(StorageError):
+        with pytest.raises(StorageFailed):
             caches.open("default", bad, "x")
 
 

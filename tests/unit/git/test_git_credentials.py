@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from headgate.git.credentials.secret import Credentials
-from headgate.git.errors import CredentialsError
+from headgate.git.errors import CredentialsInvalid
 from headgate.git.url import RemoteUrl
 from tests.support.gitserver_tls import Authority
 from tests.support.sshserver import generate_key
@@ -38,7 +38,7 @@ def test_bearer_token_wins_over_the_secret_s_user_name() -> None:
 
 def test_bearer_token_against_credentials_in_the_url() -> None:
     url = RemoteUrl.parse("https://ada:x@example.com/repo")
-    with pytest.raises(CredentialsError, match="basic auth and bearer token"):
+    with pytest.raises(CredentialsInvalid, match="basic auth and bearer token"):
         Credentials.from_secret(url, {"bearerToken": b"t0ken"})
 
 
@@ -68,7 +68,7 @@ def test_client_certificate() -> None:
     ],
 )
 def test_refused_over_http(data: dict[str, bytes], told: str) -> None:
-    with pytest.raises(CredentialsError) as error:
+    with pytest.raises(CredentialsInvalid) as error:
         Credentials.from_secret(HTTPS, data)
     assert told in str(error.value)
     assert error.value.reason == "AuthenticationFailed"
@@ -78,7 +78,7 @@ def test_refused_over_http(data: dict[str, bytes], told: str) -> None:
 def test_ssh_needs_both_keys(missing: str) -> None:
     data = {"identity": b"x", "known_hosts": b"y"}
     del data[missing]
-    with pytest.raises(CredentialsError, match=f"invalid 'ssh' auth option: '{missing}' is required"):
+    with pytest.raises(CredentialsInvalid, match=f"invalid 'ssh' auth option: '{missing}' is required"):
         Credentials.from_secret(SSH, data)
 
 
@@ -91,7 +91,7 @@ def test_ssh_user_is_git_unless_the_url_says_otherwise() -> None:
 def test_ssh_protected_key_without_password() -> None:
     key = generate_key("open sesame")
     data = {"identity": key.private, "known_hosts": b"h k"}
-    with pytest.raises(CredentialsError, match="encrypted but no 'password'"):
+    with pytest.raises(CredentialsInvalid, match="encrypted but no 'password'"):
         Credentials.from_secret(SSH, data)
     assert Credentials.from_secret(SSH, data | {"password": b"open sesame"}).passphrase == "open sesame"
 
@@ -101,7 +101,7 @@ def test_ssh_identity_that_is_no_key() -> None:
         b"junk",
         b"-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----",
     ):
-        with pytest.raises(CredentialsError):
+        with pytest.raises(CredentialsInvalid):
             Credentials.from_secret(SSH, {"identity": identity, "known_hosts": b"h k"})
 
 

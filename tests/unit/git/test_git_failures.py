@@ -10,11 +10,11 @@ from headgate.git.errors import (
     CacheDamaged,
     GitError,
     GitFailed,
-    HostKeyMismatch,
+    HostKeyRejected,
     RefNotFound,
     RemoteUnreachable,
     RepositoryNotFound,
-    StorageError,
+    StorageFailed,
 )
 from headgate.git.remote.failures import Asked, explain, is_redirect, is_refusal, is_unknown
 
@@ -41,8 +41,8 @@ TOKEN = Asked(URL, "example.com", "the bearer token")
         ("ERROR: Repository not found.", RepositoryNotFound),
         ("remote: The project you were looking for could not be found", RepositoryNotFound),
         ("fatal: '/x' does not appear to be a git repository", RepositoryNotFound),
-        ("@@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @@", HostKeyMismatch),
-        ("Host key verification failed.", HostKeyMismatch),
+        ("@@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @@", HostKeyRejected),
+        ("Host key verification failed.", HostKeyRejected),
         ("fatal: couldn't find remote ref refs/heads/x", RefNotFound),
         ("fatal: unable to access 'x': Could not resolve host: example.invalid", RemoteUnreachable),
         (
@@ -54,7 +54,7 @@ TOKEN = Asked(URL, "example.com", "the bearer token")
         ("kex_exchange_identification: read: Connection reset by peer", RemoteUnreachable),
         ("fatal: unable to access 'x': The requested URL returned error: 407", RemoteUnreachable),
         ("fatal: unable to access 'x': User was rejected by the SOCKS5 server (1 1).", RemoteUnreachable),
-        ("error: file write error: No space left on device", StorageError),
+        ("error: file write error: No space left on device", StorageFailed),
         ("error: object file objects/ab is corrupt", CacheDamaged),
         ("fatal: something nobody has seen before", GitFailed),
         ("", GitFailed),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from headgate.git.command.process import Cancellation, kill, run, start
-from headgate.git.errors import GitCancelled, GitFailed, GitTimeout
+from headgate.git.errors import GitCancelled, GitFailed, GitTimedOut
 from tests.support.cluster import until
 from tests.support.gitserver import GitHttpServer
 from tests.support.gitserver_repository import Repository
@@ -90,7 +90,7 @@ def test_hooks_of_a_repository_do_not_run(repository: Repository, tmp_path: Path
 
 def test_a_time_limit_ends_git_and_its_helpers(server: GitHttpServer, repository: Repository) -> None:
     server.hang = True
-    with pytest.raises(GitTimeout, match="did not finish within"):
+    with pytest.raises(GitTimedOut, match="did not finish within"):
         run(["ls-remote", server.url()], timeout=0.5)
     # All of the group are killed at once, but each ends when the kernel gets to it.
     until("none is left", lambda: not any(server.url() in name for name in commands()))

@@ -21,13 +21,14 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from headgate.borders import Retry
 from headgate.git.cache.bare import BareCache
 from headgate.git.credentials.providers import Providers
 from headgate.git.credentials.proxy import Proxy
 from headgate.git.errors import (
     AuthenticationFailed,
     GitError,
-    GitTimeout,
+    GitTimedOut,
     ProviderInvalid,
     RemoteUnreachable,
 )
@@ -236,7 +237,7 @@ def test_what_another_server_than_github_says_is_not_told(api: GitHubApi) -> Non
 
 def test_an_api_that_does_not_answer(api: GitHubApi) -> None:
     api.hang.set()
-    with pytest.raises(GitTimeout, match="did not answer in time"):
+    with pytest.raises(GitTimedOut, match="did not answer in time"):
         Providers().credentials("key", "github", GITHUB, secret(api), timeout=0.3)
 
 
@@ -260,7 +261,7 @@ def test_secrets_that_are_refused(changes: dict[str, str | None], told: str) -> 
     # As Flux, whose client of GitHub finds these out.
     malformed = ("is not a number", "could not parse private key")
     reason = "AuthenticationFailed" if told.endswith(malformed) else "InvalidProviderConfiguration"
-    assert (error.value.reason, error.value.stalling) == (reason, False)
+    assert (error.value.reason, error.value.retry) == (reason, Retry.BACK_OFF)
 
 
 @pytest.mark.parametrize("base", ["", "https://ghe.example.com", "https://api.acme.ghe.com"])
@@ -273,14 +274,14 @@ def test_a_token_of_an_app_is_for_its_own_server(base: str) -> None:
 def test_provider_and_secret_that_do_not_fit() -> None:
     with pytest.raises(ProviderInvalid) as error:
         Providers().credentials("key", "github", GITHUB, None, timeout=20)
-    assert error.value.stalling
+    assert error.value.retry is Retry.ON_CHANGE
     with pytest.raises(
         ProviderInvalid, match="secretRef 'ns/app' has github app data but provider is not set"
     ):
         Providers().credentials("key", "generic", GITHUB, secret(), secret="ns/app", timeout=20)
     with pytest.raises(ProviderInvalid) as error:
         Providers().credentials("key", "azure", GITHUB, None, service_account="tenant", timeout=20)
-    assert (error.value.reason, error.value.stalling) == ("FeatureGateDisabled", True)
+    assert (error.value.reason, error.value.retry) == ("FeatureGateDisabled", Retry.ON_CHANGE)
 
 
 CODECOMMIT = RemoteUrl.parse("https://git-codecommit.eu-west-1.amazonaws.com/v1/repos/fleet")

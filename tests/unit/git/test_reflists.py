@@ -11,7 +11,7 @@ import pytest
 
 from headgate.git.cache.bare import BareCache
 from headgate.git.credentials.secret import Credentials
-from headgate.git.errors import AuthenticationFailed, GitTimeout, RefNotFound
+from headgate.git.errors import AuthenticationFailed, GitTimedOut, RefNotFound
 from headgate.git.refs.reference import Question, Reference, Refs
 from headgate.git.remote.client import Remote
 from headgate.git.remote.reflists import Asking, RefLists
@@ -162,7 +162,7 @@ def test_who_has_more_time_asks_on(server: GitHttpServer, repository: Repository
         late = pool.submit(sources.lists.get, hasty, MAIN.question(), 0.0)
         wait_for(lambda: server.count() == 1)
         waiting.start()
-        with pytest.raises(GitTimeout):
+        with pytest.raises(GitTimedOut):
             late.result()
     server.hang = False
     waiting.join()
@@ -177,7 +177,7 @@ def test_who_waits_for_another_s_question_waits_no_longer_than_his_own_time(
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(sources.revision)
         wait_for(lambda: server.count() == 1)
-        with pytest.raises(GitTimeout, match=r"not finished within 0\.2 s"):
+        with pytest.raises(GitTimedOut, match=r"not finished within 0\.2 s"):
             sources.lists.get(sources.remote(timeout=0.2), MAIN.question(), 0.0)
         server.hang = False
         slow.result()
@@ -204,8 +204,8 @@ class Told:
         self.questions.append(question)
         return Refs({})
 
-    def late(self) -> GitTimeout:
-        return GitTimeout("late")
+    def late(self) -> GitTimedOut:
+        return GitTimedOut("late")
 
     def check(self) -> None: ...
 

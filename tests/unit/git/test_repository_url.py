@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from headgate.borders import Retry
 from headgate.git.errors import UrlInvalid
 from headgate.git.url import RemoteUrl
 
@@ -54,7 +55,7 @@ def test_refused(text: str, told: str) -> None:
     with pytest.raises(UrlInvalid) as error:
         RemoteUrl.parse(text)
     assert told in str(error.value)
-    assert (error.value.reason, error.value.stalling) == ("URLInvalid", True)
+    assert (error.value.reason, error.value.retry) == ("URLInvalid", Retry.ON_CHANGE)
 
 
 def test_credentials_are_taken_out_and_never_shown() -> None:

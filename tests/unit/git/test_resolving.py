@@ -7,9 +7,10 @@ import time
 
 import pytest
 
+from headgate.borders import Retry
 from headgate.git.cache.bare import BareCache
 from headgate.git.errors import (
-    GitTimeout,
+    GitTimedOut,
     RefNotFound,
     RemoteUnreachable,
     RepositoryEmpty,
@@ -92,7 +93,7 @@ def test_nothing_by_that_name(
     with pytest.raises(RefNotFound) as error:
         remote.resolve(reference, cache)
     assert str(error.value) == f"unable to clone '{remote.url}': {told}"
-    assert (error.value.reason, error.value.stalling) == ("GitOperationFailed", False)
+    assert (error.value.reason, error.value.retry) == ("GitOperationFailed", Retry.BACK_OFF)
 
 
 def test_an_empty_repository(repository: Repository, remote: Remote, cache: BareCache) -> None:
@@ -124,7 +125,7 @@ def test_a_server_that_is_out_of_order(server: GitHttpServer, remote: Remote, ca
 def test_a_server_that_does_not_answer(server: GitHttpServer, cache: BareCache) -> None:
     server.hang = True
     remote = Remote(RemoteUrl.parse(server.url()), timeout=0.5)
-    with pytest.raises(GitTimeout) as error:
+    with pytest.raises(GitTimedOut) as error:
         remote.resolve(Reference(branch="main"), cache)
     assert str(error.value) == f"unable to clone '{server.url()}': not finished within 0.5 s"
 
@@ -132,7 +133,7 @@ def test_a_server_that_does_not_answer(server: GitHttpServer, cache: BareCache) 
 def test_the_time_limit_covers_all_that_is_asked(server: GitHttpServer, cache: BareCache) -> None:
     remote = Remote(RemoteUrl.parse(server.url()), timeout=0.01)
     time.sleep(0.02)
-    with pytest.raises(GitTimeout):
+    with pytest.raises(GitTimedOut):
         remote.resolve(Reference(branch="main"), cache)
     assert server.requests == []
 

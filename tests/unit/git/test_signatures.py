@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from headgate.borders import Retry
 from headgate.git.cache.bare import BareCache, Caches
 from headgate.git.errors import VerificationFailed
 from headgate.git.refs.reference import Reference
@@ -115,7 +116,7 @@ def refused(
 ) -> tuple[str, str, bool]:
     with pytest.raises(VerificationFailed) as error:
         check(mode, reference, keys, remote, cache)
-    return str(error.value), error.value.reason, error.value.stalling
+    return str(error.value), error.value.reason, error.value.retry is Retry.ON_CHANGE
 
 
 def test_somebody_else_s_key(signed: Repository, people: Signer, remote: Remote, cache: BareCache) -> None:

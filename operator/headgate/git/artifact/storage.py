@@ -29,7 +29,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from headgate.git.artifact.archive import ArchiveSource, pack
-from headgate.git.errors import StorageError
+from headgate.git.errors import StorageFailed
 
 __all__ = ["Artifact", "ArtifactStorage", "PathKey", "advertised_address"]
 
@@ -82,7 +82,7 @@ class PathKey:
         self._key = b""
 
     def mark(self, namespace: str, name: str, commit: str) -> str:
-        """32 hexadecimal digits that nobody can guess; raises :class:`StorageError` when there is no secret."""
+        """32 hexadecimal digits that nobody can guess; raises :class:`StorageFailed` when there is no secret."""
         text = f"{namespace}/{name}/{commit}".encode()
         return hmac.new(self._secret(), text, hashlib.sha256).hexdigest()[:32]
 
@@ -92,7 +92,7 @@ class PathKey:
                 try:
                     self._key = self._read() or self._made()
                 except OSError as error:
-                    raise StorageError(
+                    raise StorageFailed(
                         f"unable to keep the key of artifact paths in storage: {error.strerror}"
                     ) from None
             return self._key
@@ -143,9 +143,9 @@ class ArtifactStorage:
         self, source: ArchiveSource, namespace: str, name: str, commit: str, revision: str
     ) -> Artifact:
         """Pack ``source`` and put it in place of any artifact of the same commit; raises
-        :class:`StorageError`."""
+        :class:`StorageFailed`."""
         if not _COMMIT.fullmatch(commit):
-            raise StorageError("the artifact's name is not a commit id")
+            raise StorageFailed("the artifact's name is not a commit id")
         path = self._folder(namespace, name) / self._file(namespace, name, commit)
         target = self.root / path
         try:
@@ -161,7 +161,7 @@ class ArtifactStorage:
                 raise
             (target.parent / DEPRECATED_LINK).unlink(missing_ok=True)
         except OSError as error:
-            raise StorageError(f"unable to archive artifact to storage: {error.strerror}") from None
+            raise StorageFailed(f"unable to archive artifact to storage: {error.strerror}") from None
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         return Artifact(str(path), self.url(str(path)), revision, packed.digest, packed.size, now)
 
@@ -175,19 +175,19 @@ class ArtifactStorage:
         return f"{base}/{path.lstrip('/')}"
 
     def local_path(self, path: str) -> Path:
-        """Return the file of an artifact's path; raises :class:`StorageError` when it is not one of ours.
+        """Return the file of an artifact's path; raises :class:`StorageFailed` when it is not one of ours.
 
         The path comes from an object's status, which others may write.
         """
         parts = PurePosixPath(path).parts
         valid = len(parts) == 4 and parts[0] == KIND and parts[3].endswith(SUFFIX)
         if not valid or not _FILE.fullmatch(parts[3].removesuffix(SUFFIX)):
-            raise StorageError("the artifact's path is not one of this storage")
+            raise StorageFailed("the artifact's path is not one of this storage")
         return self.root / self._folder(parts[1], parts[2]) / parts[3]
 
     def exists(self, path: str) -> bool:
         """Tell whether the artifact is there, as a regular file under the name that it has now."""
-        with contextlib.suppress(StorageError):
+        with contextlib.suppress(StorageFailed):
             file = self.local_path(path)
             match = _FILE.fullmatch(file.name.removesuffix(SUFFIX))
             namespace, name = file.parts[-3:-1]
@@ -197,7 +197,7 @@ class ArtifactStorage:
 
     def belongs(self, path: str, namespace: str, name: str) -> bool:
         """Tell whether an artifact's path is one of this source: a status may name that of another."""
-        with contextlib.suppress(StorageError):
+        with contextlib.suppress(StorageFailed):
             return self.local_path(path).parent == self.root / self._folder(namespace, name)
         return False
 
@@ -235,7 +235,7 @@ class ArtifactStorage:
         """Delete what is past retention beside the current artifact; return the names of the deleted files.
 
         A file goes when it is older than the time to live; then the oldest go until the records to keep are
-        left. Temporary files that a killed process left are files like others. Raises :class:`StorageError` when some
+        left. Temporary files that a killed process left are files like others. Raises :class:`StorageFailed` when some
         cannot be deleted; the others are.
         """
         keep = self.local_path(current)
@@ -268,7 +268,7 @@ class ArtifactStorage:
     def _folder(self, namespace: str, name: str) -> PurePosixPath:
         for part in (namespace, name):
             if not _NAME.fullmatch(part) or ".." in part:
-                raise StorageError(f"'{part[:100]}' is not a valid object name")
+                raise StorageFailed(f"'{part[:100]}' is not a valid object name")
         return PurePosixPath(KIND, namespace, name)
 
 
@@ -292,10 +292,10 @@ def _by_age(folder: Path) -> list[tuple[float, Path]]:
     )
 
 
-def _not_deleted(what: str, error: OSError, folder: Path) -> StorageError:
+def _not_deleted(what: str, error: OSError, folder: Path) -> StorageFailed:
     """The error, in Flux's words and with what helps."""
     place = error.filename or folder
-    return StorageError(
+    return StorageFailed(
         f"garbage collection {what} failed: {error.strerror}: '{place}'; "
         f"the operator must be able to write to '{folder}', and tries again"
     )

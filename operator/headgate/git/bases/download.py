@@ -18,7 +18,7 @@ import urllib3
 from headgate.causes import network_cause
 from headgate.documents.errors import BuildError, LimitExceeded
 from headgate.documents.tree import MAX_FILE_BYTES
-from headgate.git.bases.peers import ForbiddenPeer, pool
+from headgate.git.bases.peers import PeerForbidden, pool
 from headgate.git.errors import UrlInvalid
 from headgate.git.url import RemoteUrl
 from headgate.kustomize.errors import Refused
@@ -86,7 +86,7 @@ class Downloads:
                 return _content(answer, address, deadline), None
             finally:
                 answer.close()
-        except ForbiddenPeer as error:
+        except PeerForbidden as error:
             raise Refused(str(error), file=str(address)) from None
         except urllib3.exceptions.HTTPError as error:
             raise RemoteFailed(

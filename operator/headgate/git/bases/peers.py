@@ -14,15 +14,15 @@ import urllib3
 
 from headgate.peers import is_forbidden
 
-__all__ = ["ForbiddenPeer", "is_forbidden", "pool"]
+__all__ = ["PeerForbidden", "is_forbidden", "pool"]
 
 
-class ForbiddenPeer(urllib3.exceptions.HTTPError):
+class PeerForbidden(urllib3.exceptions.HTTPError):
     """The URL leads to an address that is not to be asked."""
 
 
 def pool(*, guarded: bool = True) -> urllib3.PoolManager:
-    """A pool of connections, none of them to a forbidden peer; raises :class:`ForbiddenPeer` at a request."""
+    """A pool of connections, none of them to a forbidden peer; raises :class:`PeerForbidden` at a request."""
     manager = urllib3.PoolManager(maxsize=4)
     if guarded:
         manager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
@@ -33,7 +33,7 @@ def _check(connection: socket.socket) -> socket.socket:
     address = str(connection.getpeername()[0])
     if is_forbidden(address):
         connection.close()
-        raise ForbiddenPeer(f"leads to {address}, which is not to be asked from here")
+        raise PeerForbidden(f"leads to {address}, which is not to be asked from here")
     return connection
 
 

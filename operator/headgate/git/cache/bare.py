@@ -23,8 +23,13 @@ from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
 
-from headgate.git.command.process import MAX_OUTPUT, TooMuchOutput, run
-from headgate.git.errors import CacheDamaged, SourceTooLarge, StorageError
+from headgate.git.command.process import MAX_OUTPUT, run
+from headgate.git.errors import (
+    CacheDamaged,
+    OutputTooLarge,
+    SourceTooLarge,
+    StorageFailed,
+)
 
 __all__ = ["BareCache", "Caches"]
 
@@ -65,7 +70,7 @@ class BareCache:
     def prepare(self, commit: str) -> None:
         """Make sure that the repository exists, fits ``commit`` and is free of the traces of a killed Git.
 
-        Call with the lock held. Raises :class:`StorageError` when the folder cannot be written.
+        Call with the lock held. Raises :class:`StorageFailed` when the folder cannot be written.
         """
         wanted = "sha1" if len(commit) == 40 else "sha256"
         if self._condemned or (self._exists() and self._object_format() != wanted):
@@ -113,12 +118,12 @@ class BareCache:
         """
         try:
             status, content = self.git("cat-file", kind, name, check=False, max_output=MAX_OBJECT)
-        except TooMuchOutput:
+        except OutputTooLarge:
             raise SourceTooLarge(f"the {kind} {name} is larger than {MAX_OBJECT} bytes") from None
         return None if status else content
 
     def subject(self, commit: str) -> str:
-        """Return the first line of a commit's message; raises :class:`StorageError`, :class:`SourceTooLarge`."""
+        """Return the first line of a commit's message; raises :class:`StorageFailed`, :class:`SourceTooLarge`."""
         content = self.object("commit", commit)
         if content is None:
             self.condemn()
@@ -205,22 +210,22 @@ class BareCache:
     ) -> tuple[int, bytes]:
         """Run a local Git command on the repository; return its exit status and output.
 
-        Raises :class:`StorageError` when it fails and ``check`` is set, :class:`TooMuchOutput`.
+        Raises :class:`StorageFailed` when it fails and ``check`` is set, :class:`OutputTooLarge`.
         """
         finished = run(arguments, git_dir=self.path, timeout=timeout, max_output=max_output)
         if check and finished.status:
-            raise StorageError(f"git {arguments[0]} failed on the cache: {_last_line(finished.messages)}")
+            raise StorageFailed(f"git {arguments[0]} failed on the cache: {_last_line(finished.messages)}")
         return finished.status, finished.output
 
     def _create(self, object_format: str) -> None:
         try:
             self.path.mkdir(parents=True, mode=0o700, exist_ok=True)
         except OSError as error:
-            raise StorageError(f"the repository cache cannot be written: {error.strerror}") from None
+            raise StorageFailed(f"the repository cache cannot be written: {error.strerror}") from None
         options = ["--quiet", "--bare", "--template=", f"--object-format={object_format}"]
         finished = run(["init", *options, "--", str(self.path)], timeout=LOCAL_TIMEOUT)
         if finished.status:
-            raise StorageError(f"the repository cache cannot be written: {_last_line(finished.messages)}")
+            raise StorageFailed(f"the repository cache cannot be written: {_last_line(finished.messages)}")
         self._format = object_format
         self._unclean = False
 
@@ -299,7 +304,7 @@ class Caches:
     def _folder(self, namespace: str, name: str) -> Path:
         for part in (namespace, name):
             if not _SAFE.fullmatch(part):
-                raise StorageError(f"'{part}' is not a valid object name")
+                raise StorageFailed(f"'{part}' is not a valid object name")
         return self._root / namespace / name
 
 

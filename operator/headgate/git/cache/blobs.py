@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from headgate.git.command.process import kill, start
-from headgate.git.errors import CacheDamaged, StorageError
+from headgate.git.errors import CacheDamaged, StorageFailed
 
 __all__ = ["BlobReader", "stream"]
 
@@ -63,10 +63,10 @@ class BlobReader:
         self._closed = False
 
     def read(self, blob: str) -> bytes:
-        """Return a blob's content; raises :class:`StorageError` when the repository does not have it."""
+        """Return a blob's content; raises :class:`StorageFailed` when the repository does not have it."""
         with self._lock:
             if self._closed:
-                raise StorageError("the tree has been closed")
+                raise StorageFailed("the tree has been closed")
             try:
                 content = self._ask(blob)
             except (OSError, EOFError):
@@ -76,7 +76,7 @@ class BlobReader:
                     content = self._ask(blob)
                 except (OSError, EOFError):
                     self._end()
-                    raise StorageError("the repository cache cannot be read") from None
+                    raise StorageFailed("the repository cache cannot be read") from None
         _processes.used(self)
         return content
 
@@ -115,23 +115,23 @@ class BlobReader:
 def stream(repository: Path, blobs: Sequence[str]) -> Iterator[tuple[int, Iterator[bytes]]]:
     """Yield, for each blob in order, its size in bytes and its content in chunks.
 
-    The chunks of one blob must be consumed before the next is asked for. Raises :class:`StorageError`.
+    The chunks of one blob must be consumed before the next is asked for. Raises :class:`StorageFailed`.
     """
     process = start([*_BATCH, "--buffer"], git_dir=repository, with_input=True)
     try:
         request, answer = process.stdin, process.stdout
         if request is None or answer is None:
-            raise StorageError("the repository cache cannot be read")
+            raise StorageFailed("the repository cache cannot be read")
         feeder = threading.Thread(target=_feed, args=(request, blobs), name="git-blobs", daemon=True)
         feeder.start()
         for blob in blobs:
             size = _size(answer, blob)
             yield size, _chunks(answer, size)
             if answer.read(1) != b"\n":
-                raise StorageError("the repository cache cannot be read")
+                raise StorageFailed("the repository cache cannot be read")
         feeder.join()
     except EOFError:
-        raise StorageError("the repository cache cannot be read") from None
+        raise StorageFailed("the repository cache cannot be read") from None
     finally:
         kill(process)
 

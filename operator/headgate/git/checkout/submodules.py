@@ -12,7 +12,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from headgate.git.cache.bare import BareCache
-from headgate.git.errors import GitError, SubmoduleFailed, UrlInvalid
+from headgate.git.errors import (
+    CHECKOUT,
+    GitError,
+    SubmoduleFailed,
+    UrlInvalid,
+)
 from headgate.git.limits import DEFAULT_LIMITS, TreeLimits
 from headgate.git.refs.reference import Resolved, revision_of
 from headgate.git.remote.client import Remote
@@ -90,7 +95,9 @@ def _collect(
                 below.fetch(Resolved(module.commit, revision_of(module.commit)), own)
             inner = GitTree(own, module.commit, filtered=False, limits=limits)
         except GitError as error:
-            raise _at(place, error) from error
+            failed = _at(place, error)
+            failed.reason = error.reason
+            raise failed from error
         yield Layer(inner, mount=place), str(module.url)
         yield from _collect(below, own, inner, f"{place}/", depth + 1, root, offline, limits)
 
@@ -138,5 +145,5 @@ def _address(path: str, url: str, base: RemoteUrl) -> RemoteUrl:
 
 def _at(path: str, error: GitError) -> SubmoduleFailed:
     failed = SubmoduleFailed(f"unable to fetch the submodule at '{path}': {error}")
-    failed.reason = error.reason if not isinstance(error, UrlInvalid) else failed.reason
+    failed.step = CHECKOUT
     return failed

@@ -34,10 +34,10 @@ from git.exc import GitCommandNotFound
 
 from headgate.git.command.httptrace import Answer
 from headgate.git.command.memory import TOTAL, MemoryGuard
-from headgate.git.errors import GitCancelled, GitFailed, GitTimeout, SourceTooLarge
+from headgate.git.errors import GitCancelled, GitFailed, GitTimedOut, OutputTooLarge, SourceTooLarge
 from headgate.git.limits import GIT_MEMORY
 
-__all__ = ["Cancellation", "Config", "Finished", "TooMuchOutput", "kill_all", "run", "running", "start"]
+__all__ = ["Cancellation", "Config", "Finished", "kill_all", "run", "running", "start"]
 
 Config = Sequence[tuple[str, str]]
 """Git configuration: key and value pairs, later ones winning."""
@@ -88,10 +88,6 @@ _CONFIG: Config = (
     ("transfer.bundleURI", "false"),
     ("transfer.credentialsInUrl", "die"),
 )
-
-
-class TooMuchOutput(GitFailed):
-    """The command printed more than it may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,12 +221,12 @@ def run(
     ``watch`` sees the output as it comes, and ends the command by raising. ``max_file`` is the size in bytes of the
     largest file that the command may write.
 
-    Raises :class:`GitTimeout`, :class:`GitCancelled`, or :class:`TooMuchOutput`. A
+    Raises :class:`GitTimedOut`, :class:`GitCancelled`, or :class:`OutputTooLarge`. A
     non-zero exit status is no error here: the caller knows what it means.
     """
     deadline = time.monotonic() + timeout
     if not _commands.acquire(timeout=timeout):
-        raise GitTimeout(f"git {arguments[0]} was not begun within {timeout:g} s: too many others run")
+        raise GitTimedOut(f"git {arguments[0]} was not begun within {timeout:g} s: too many others run")
     try:
         return _run(
             start(arguments, git_dir=git_dir, environment=environment, config=config, max_file=max_file),
@@ -283,7 +279,7 @@ def _run(
             _signal(process)
         status = process.wait()
     except TimeoutError:
-        raise GitTimeout(f"git {name} did not finish within {timeout:g} s") from None
+        raise GitTimedOut(f"git {name} did not finish within {timeout:g} s") from None
     finally:
         ended = _memory.forget(process)
         kill(process)
@@ -341,7 +337,7 @@ def _collect(
                 elif key.data is output:
                     output += chunk
                     if len(output) > max_output:
-                        raise TooMuchOutput(f"git {name} printed more than {max_output} bytes")
+                        raise OutputTooLarge(f"git {name} printed more than {max_output} bytes")
                     if watch is not None:
                         watch(chunk)
                 elif len(messages) < MAX_ERRORS:

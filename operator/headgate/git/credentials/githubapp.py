@@ -23,13 +23,14 @@ import urllib3
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from headgate.borders import Retry
 from headgate.causes import network_cause
 from headgate.git.command.secretfiles import SecretFiles
 from headgate.git.credentials.secret import Credentials
 from headgate.git.errors import (
     AuthenticationFailed,
-    CredentialsError,
-    GitTimeout,
+    CredentialsInvalid,
+    GitTimedOut,
     ProviderInvalid,
     RemoteUnreachable,
 )
@@ -70,10 +71,10 @@ class GitHubApp:
     def from_secret(cls, data: Mapping[str, bytes] | None) -> GitHubApp:
         """Read a Secret's decoded data (None: none is referenced).
 
-        Raises :class:`ProviderInvalid`, :class:`CredentialsError`.
+        Raises :class:`ProviderInvalid`, :class:`CredentialsInvalid`.
         """
         if data is None:
-            raise ProviderInvalid(_NEEDED, stalling=True)
+            raise ProviderInvalid(_NEEDED, retry=Retry.ON_CHANGE)
         app, installation, owner, base = (
             data.get(key, b"").decode("utf-8", "replace").strip()
             for key in (
@@ -87,7 +88,7 @@ class GitHubApp:
             raise ProviderInvalid(_NEEDED)
         for name, value in (("githubAppID", app), ("githubAppInstallationID", installation)):
             if value and not (value.isascii() and value.isdecimal()):
-                raise CredentialsError(f"the Secret's '{name}' is not a number")
+                raise CredentialsInvalid(f"the Secret's '{name}' is not a number")
         if not installation and not owner:
             raise ProviderInvalid(
                 "app installation owner or ID must be provided to use github app authentication"
@@ -140,7 +141,7 @@ class GitHubApp:
         remaining = deadline - time.monotonic()
         host = urlsplit(self.api).hostname
         if remaining <= 0:
-            raise GitTimeout(f"GitHub's API at {host} did not answer in time")
+            raise GitTimedOut(f"GitHub's API at {host} did not answer in time")
         headers = {"Authorization": f"Bearer {self._assertion()}", "Accept": "application/vnd.github+json"}
         try:
             answer = http.request(
@@ -150,7 +151,7 @@ class GitHubApp:
             body = answer.read(MAX_ANSWER)
             answer.release_conn()
         except urllib3.exceptions.TimeoutError:
-            raise GitTimeout(f"GitHub's API at {host} did not answer in time") from None
+            raise GitTimedOut(f"GitHub's API at {host} did not answer in time") from None
         except urllib3.exceptions.HTTPError as error:
             raise RemoteUnreachable(
                 f"GitHub's API at {host} cannot be used: {network_cause(error, 'the connection failed')}"
@@ -184,7 +185,7 @@ def _private_key(data: Mapping[str, bytes]) -> rsa.RSAPrivateKey:
     except (ValueError, TypeError):
         key = None
     if not isinstance(key, rsa.RSAPrivateKey):
-        raise CredentialsError(
+        raise CredentialsInvalid(
             "could not parse private key: the Secret's 'githubAppPrivateKey' is no RSA key"
         )
     return key

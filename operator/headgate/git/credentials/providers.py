@@ -16,12 +16,17 @@ import time
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, replace
 
+from headgate.borders import Retry
 from headgate.git.credentials import clouds
 from headgate.git.credentials.clouds import CloudCredentials
 from headgate.git.credentials.githubapp import USERNAME, GitHubApp
 from headgate.git.credentials.proxy import Proxy
 from headgate.git.credentials.secret import Credentials
-from headgate.git.errors import GitTimeout, ProviderInvalid
+from headgate.git.errors import (
+    GitTimedOut,
+    ProviderInvalid,
+    unable_to_clone,
+)
 from headgate.git.url import RemoteUrl
 
 __all__ = ["Providers"]
@@ -71,7 +76,7 @@ class Providers:
                 "to use spec.serviceAccountName for provider authentication please enable the "
                 "ObjectLevelWorkloadIdentity feature gate in the controller",
                 reason="FeatureGateDisabled",
-                stalling=True,
+                retry=Retry.ON_CHANGE,
             )
         if provider == "generic" and data and data.get("githubAppID"):
             raise ProviderInvalid(
@@ -87,7 +92,7 @@ class Providers:
             self._check_own(provider, url, plain)
         kept = self._use(key, _fingerprint(provider, str(url), data, proxy))
         if not kept.lock.acquire(timeout=timeout):
-            raise GitTimeout(f"unable to clone '{url}': no credentials within {timeout:g} s")
+            raise unable_to_clone(GitTimedOut, url, f"no credentials within {timeout:g} s")
         try:
             found = kept.found
             if found is None or found.expires - MARGIN <= time.time():

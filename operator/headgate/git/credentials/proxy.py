@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote, urlsplit
 
-from headgate.git.errors import CredentialsError
+from headgate.git.errors import ProxyInvalid
 
 __all__ = ["Proxy"]
 
@@ -30,20 +30,20 @@ class Proxy:
 
     @classmethod
     def from_secret(cls, name: str, data: Mapping[str, bytes]) -> Proxy:
-        """Read a Secret's decoded data; ``name`` is ``namespace/name``. Raises :class:`CredentialsError`."""
-        where = f"failed to configure proxy options: secret '{name}'"
+        """Read a Secret's decoded data; ``name`` is ``namespace/name``. Raises :class:`ProxyInvalid`."""
+        where = f"secret '{name}'"
         if "address" not in data:
-            raise CredentialsError(f"{where}: key 'address' not found")
+            raise ProxyInvalid(f"{where}: key 'address' not found")
         address, username, password = (_text(data, key, where) for key in ("address", "username", "password"))
         if not address:
-            raise CredentialsError(f"{where}: proxy address is empty")
+            raise ProxyInvalid(f"{where}: proxy address is empty")
         try:
             parts = urlsplit(address)
             host, port = parts.hostname or "", parts.port
         except ValueError:
-            raise CredentialsError(f"{where}: the proxy address is malformed") from None
+            raise ProxyInvalid(f"{where}: the proxy address is malformed") from None
         if parts.scheme not in SCHEMES or not host or _CONTROL.search(address):
-            raise CredentialsError(
+            raise ProxyInvalid(
                 f"{where}: the proxy address is not one of {', '.join(SCHEMES[:3])}://host[:port]"
             )
         shown = f"[{host}]" if ":" in host else host
@@ -67,4 +67,4 @@ def _text(data: Mapping[str, bytes], key: str, where: str) -> str:
     try:
         return data.get(key, b"").decode().strip()
     except UnicodeDecodeError:
-        raise CredentialsError(f"{where}: '{key}' is not valid UTF-8") from None
+        raise ProxyInvalid(f"{where}: '{key}' is not valid UTF-8") from None

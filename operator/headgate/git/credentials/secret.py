@@ -21,7 +21,7 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import quote
 
 from headgate.git.credentials.proxy import Proxy
-from headgate.git.errors import CredentialsError
+from headgate.git.errors import CredentialsInvalid
 from headgate.git.url import RemoteUrl
 
 __all__ = ["Credentials"]
@@ -66,7 +66,7 @@ class Credentials:
     ) -> Credentials:
         """Build the credentials for ``url`` from a Secret's decoded data (None: no Secret is referenced).
 
-        Raises :class:`CredentialsError`; the messages name the key at fault.
+        Raises :class:`CredentialsInvalid`; the messages name the key at fault.
         """
         data = data or {}
         return replace(_ssh(url, data) if url.is_ssh else _http(url, data), proxy=proxy, secret=secret)
@@ -131,9 +131,9 @@ def _text(data: Mapping[str, bytes], key: str) -> str:
     try:
         value = data.get(key, b"").decode()
     except UnicodeDecodeError:
-        raise CredentialsError(f"the Secret's '{key}' is not valid UTF-8") from None
+        raise CredentialsInvalid(f"the Secret's '{key}' is not valid UTF-8") from None
     if _CONTROL.search(value):
-        raise CredentialsError(f"the Secret's '{key}' contains a line break or another control character")
+        raise CredentialsInvalid(f"the Secret's '{key}' contains a line break or another control character")
     return value
 
 
@@ -143,18 +143,20 @@ def _http(url: RemoteUrl, data: Mapping[str, bytes]) -> Credentials:
     username = ("" if bearer else _text(data, "username")) or url.username
     password = ("" if bearer else _text(data, "password")) or url.password
     if password and not username:
-        raise CredentialsError(
+        raise CredentialsInvalid(
             f"invalid '{url.scheme}' auth option: 'password' requires 'username' to be set"
         )
     if bearer and (username or password):
-        raise CredentialsError("basic auth and bearer token cannot be set at the same time")
+        raise CredentialsInvalid("basic auth and bearer token cannot be set at the same time")
     if ":" in username:
-        raise CredentialsError("the Secret's 'username' contains a colon")
+        raise CredentialsInvalid("the Secret's 'username' contains a colon")
     certificate = data.get("tls.crt") or data.get("certFile", b"")
     key = data.get("tls.key") or data.get("keyFile", b"")
     if bool(certificate) != bool(key):
         missing = "tls.key" if certificate else "tls.crt"
-        raise CredentialsError(f"the Secret has only one of 'tls.crt' and 'tls.key': '{missing}' is missing")
+        raise CredentialsInvalid(
+            f"the Secret has only one of 'tls.crt' and 'tls.key': '{missing}' is missing"
+        )
     return Credentials(
         username=username,
         password=password,
@@ -174,7 +176,7 @@ def _pem(content: bytes, key: str, kind: str) -> bytes:
     if not content:
         return b""
     if not any(found.decode().endswith(kind) for found in _PEM.findall(content)):
-        raise CredentialsError(f"the Secret's '{key}' holds no PEM block of kind {kind}")
+        raise CredentialsInvalid(f"the Secret's '{key}' holds no PEM block of kind {kind}")
     return _normal(content)
 
 
@@ -188,11 +190,11 @@ def _ssh(url: RemoteUrl, data: Mapping[str, bytes]) -> Credentials:
     identity, known_hosts = data.get("identity", b""), data.get("known_hosts", b"")
     for key, value in (("identity", identity), ("known_hosts", known_hosts)):
         if not value.strip():
-            raise CredentialsError(f"invalid 'ssh' auth option: '{key}' is required")
+            raise CredentialsInvalid(f"invalid 'ssh' auth option: '{key}' is required")
     identity = _pem(identity, "identity", "PRIVATE KEY")
     passphrase = _text(data, "password")
     if not passphrase and _is_protected(identity):
-        raise CredentialsError(
+        raise CredentialsInvalid(
             "SSH identity key is encrypted but no 'password' field was provided in the Secret"
         )
     return Credentials(
@@ -212,9 +214,9 @@ def _is_protected(identity: bytes) -> bool:
     try:
         raw = base64.b64decode(b"".join(body.split()), validate=True)
     except ValueError:
-        raise CredentialsError("the Secret's 'identity' is not a valid private key") from None
+        raise CredentialsInvalid("the Secret's 'identity' is not a valid private key") from None
     if not raw.startswith(_OPENSSH_MAGIC):
-        raise CredentialsError("the Secret's 'identity' is not a valid private key")
+        raise CredentialsInvalid("the Secret's 'identity' is not a valid private key")
     start = len(_OPENSSH_MAGIC) + 4
     length = int.from_bytes(raw[start - 4 : start], "big")
     return raw[start : start + length] != b"none"

@@ -23,7 +23,7 @@ from typing import ParamSpec, TypeVar
 
 from headgate.git.cache.bare import KEEP, SCRATCH, BareCache
 from headgate.git.command.httptrace import last_answer, tracing
-from headgate.git.command.process import Cancellation, Finished, TooMuchOutput, run
+from headgate.git.command.process import Cancellation, Finished, run
 from headgate.git.command.secretfiles import SecretFiles
 from headgate.git.credentials.access import grant, opens_key
 from headgate.git.credentials.secret import Credentials
@@ -33,12 +33,14 @@ from headgate.git.errors import (
     GitCancelled,
     GitError,
     GitFailed,
-    GitTimeout,
-    NotACommit,
+    GitTimedOut,
+    OutputTooLarge,
+    RefNotACommit,
     RefNotFound,
     RepositoryEmpty,
     RepositoryNotFound,
     SourceTooLarge,
+    unable_to_clone,
 )
 from headgate.git.limits import DEFAULT_LIMITS
 from headgate.git.refs.reference import Question, Reference, Refs, Resolved, candidates
@@ -47,6 +49,7 @@ from headgate.git.url import RemoteUrl
 
 P = ParamSpec("P")
 T = TypeVar("T")
+E = TypeVar("E", bound=GitError)
 
 __all__ = ["Remote"]
 
@@ -121,7 +124,7 @@ class Remote:
         refs = Refs.parse(finished.output)
         if not refs.ids and finished.answer is not None and finished.answer.is_web_page:
             # Git takes any page for a list without references.
-            raise RepositoryNotFound(f"unable to clone '{self.url}': {WEB_PAGE}")
+            raise self._unable(RepositoryNotFound, WEB_PAGE)
         return refs
 
     def resolve(
@@ -141,7 +144,7 @@ class Remote:
         except RefNotFound as error:
             if not refs.ids and self._is_empty():
                 raise RepositoryEmpty("git repository is empty") from None
-            raise RefNotFound(f"unable to clone '{self.url}': {error}") from None
+            raise self._unable(RefNotFound, str(error)) from None
         return found[0] if len(found) == 1 else self._youngest(found, cache)
 
     def fetch(self, resolved: Resolved, cache: BareCache) -> str:
@@ -228,7 +231,7 @@ class Remote:
             return bool(kind)
         cache.forget(resolved.commit)
         what = f"'{resolved.ref}'" if resolved.ref else f"'{resolved.commit}'"
-        raise NotACommit(f"unable to clone '{self.url}': {what} is not a commit, but a {kind}")
+        raise self._unable(RefNotACommit, f"{what} is not a commit, but a {kind}")
 
     def _fetch_into(self, cache: BareCache, options: Sequence[str], refspecs: Sequence[str]) -> Finished:
         try:
@@ -237,9 +240,9 @@ class Remote:
             cache.interrupted()
             raise
         if finished.status and cache.clean(self._max_bytes):
-            raise SourceTooLarge(
-                f"unable to clone '{self.url}': what the server sends is larger than {self._max_bytes} bytes, "
-                "the operator's --max-source-size"
+            raise self._unable(
+                SourceTooLarge,
+                f"what the server sends is larger than {self._max_bytes} bytes, the operator's --max-source-size",
             )
         return finished
 
@@ -265,12 +268,11 @@ class Remote:
                         max_file=self._max_bytes,
                         cancellation=self._cancellation,
                     )
-                except GitTimeout:
+                except GitTimedOut:
                     raise self.late() from None
-                except TooMuchOutput:
-                    raise SourceTooLarge(
-                        f"unable to clone '{self.url}': the server lists references of more than "
-                        f"{MAX_REFS_BYTES} bytes"
+                except OutputTooLarge:
+                    raise self._unable(
+                        SourceTooLarge, f"the server lists references of more than {MAX_REFS_BYTES} bytes"
                     ) from None
                 if trace:
                     finished = replace(finished, answer=last_answer(Path(trace).read_bytes()))
@@ -278,9 +280,10 @@ class Remote:
             if not redirected or on_demand or self.url.is_ssh or not self._credentials.authorization:
                 return finished
             if self._credentials.bearer_token:
-                raise AuthenticationFailed(
-                    f"unable to clone '{self.url}': the server redirects to another address, "
-                    "which is not given the bearer token; use the final address as the URL"
+                raise self._unable(
+                    AuthenticationFailed,
+                    "the server redirects to another address, which is not given the bearer token; use the final "
+                    "address as the URL",
                 )
             self._on_demand = True
         return finished
@@ -311,26 +314,29 @@ class Remote:
         error = explain(given.redact(finished.messages), asked, finished.answer)
         if isinstance(error, AuthenticationFailed) and self.url.is_ssh and not opens_key(given):
             secret = f" of the Secret '{given.secret}'" if given.secret else ""
-            return AuthenticationFailed(
-                f"unable to clone '{self.url}': authentication failed: the passphrase in 'password'{secret} does not "
-                "open the SSH key in 'identity'"
+            return self._unable(
+                AuthenticationFailed,
+                f"authentication failed: the passphrase in 'password'{secret} does not open the SSH key in 'identity'",
             )
         return error
 
     def _missing(self, resolved: Resolved) -> RefNotFound:
         where = f" in {resolved.ref}" if resolved.ref else ""
-        return RefNotFound(f"unable to clone '{self.url}': commit {resolved.commit} not found{where}")
+        return self._unable(RefNotFound, f"commit {resolved.commit} not found{where}")
+
+    def _unable(self, kind: type[E], why: str) -> E:
+        return unable_to_clone(kind, self.url, why)
 
     def check(self) -> None:
         """Raise :class:`GitCancelled` when it has been called off."""
         if self._cancellation is not None and self._cancellation.cancelled:
-            raise GitCancelled(f"unable to clone '{self.url}': called off")
+            raise self._unable(GitCancelled, "called off")
 
-    def late(self) -> GitTimeout:
+    def late(self) -> GitTimedOut:
         """What to raise when the time is over."""
         cut = self._timeout < self._asked_for
         why = f" (spec.timeout is {self._asked_for:g} s, --max-fetch-timeout allows less)" if cut else ""
-        return GitTimeout(f"unable to clone '{self.url}': not finished within {self._timeout:g} s{why}")
+        return self._unable(GitTimedOut, f"not finished within {self._timeout:g} s{why}")
 
 
 def _attempts(resolved: Resolved, shallow: bool) -> Iterator[tuple[Sequence[str], Sequence[str]]]:

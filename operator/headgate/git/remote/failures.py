@@ -15,12 +15,13 @@ from headgate.git.errors import (
     CacheDamaged,
     GitError,
     GitFailed,
-    HostKeyMismatch,
+    HostKeyRejected,
     RefNotFound,
     RemoteUnreachable,
     RepositoryNotFound,
     SourceTooLarge,
-    StorageError,
+    StorageFailed,
+    unable_to_clone,
 )
 from headgate.git.limits import GIT_MEMORY
 
@@ -41,13 +42,13 @@ def _rules(*rules: tuple[type[GitError], str, str]) -> tuple[_Rule, ...]:
 
 _CLOSED = _rules(
     (
-        HostKeyMismatch,
+        HostKeyRejected,
         "the SSH host key of '{host}' is not the one in 'known_hosts'{secret}: either the server has a new key, which "
         "its operator can confirm and ssh-keyscan prints, or somebody else answers in its place",
         r"REMOTE HOST IDENTIFICATION HAS CHANGED|REVOKED HOST KEY DETECTED",
     ),
     (
-        HostKeyMismatch,
+        HostKeyRejected,
         "'known_hosts'{secret} has no key of the SSH server '{host}': add what ssh-keyscan prints for it",
         r"Host key verification failed|host key is known for",
     ),
@@ -224,11 +225,12 @@ def explain(messages: str, asked: Asked, answer: Answer | None = None) -> GitErr
     ``answer`` is the last answer of an HTTP server, where there was one.
     """
     if _DISK_FULL.search(messages):
-        return StorageError("the repository cache cannot be written: no space left")
+        return StorageFailed("the repository cache cannot be written: no space left")
     if _OUT_OF_MEMORY.search(messages):
-        return SourceTooLarge(
-            f"unable to clone '{asked.url}': git needs more than {GIT_MEMORY >> 20} MiB of memory for what the server "
-            "sends"
+        return unable_to_clone(
+            SourceTooLarge,
+            asked.url,
+            f"git needs more than {GIT_MEMORY >> 20} MiB of memory for what the server sends",
         )
     if _DAMAGE.search(messages):
         return CacheDamaged("the repository cache is damaged")
@@ -237,10 +239,8 @@ def explain(messages: str, asked: Asked, answer: Answer | None = None) -> GitErr
     if not text:
         text = detail or "git failed, and what it says may not be told" if asked.discreet else detail
         detail = ""
-    error = kind(
-        f"unable to clone '{asked.url}': {text or 'git failed without a message'}"
-        + (f": {detail}" if detail else "")
-    )
+    said = text or "git failed without a message"
+    error = unable_to_clone(kind, asked.url, f"{said}: {detail}" if detail else said)
     if answer is not None:
         error.retry_after = answer.retry_after
     return error

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from functools import reduce
 from typing import Protocol
 
-from headgate.git.errors import GitCancelled, GitError, GitTimeout
+from headgate.git.errors import GitCancelled, GitError, GitTimedOut
 from headgate.git.refs.reference import Question, Refs
 
 __all__ = ["Answer", "Asking", "RefLists"]
@@ -45,7 +45,7 @@ class Listed(Protocol):
 
     def ask(self, question: Question) -> Refs: ...
 
-    def late(self) -> GitTimeout: ...
+    def late(self) -> GitTimedOut: ...
 
     def check(self) -> None: ...
 
@@ -126,7 +126,7 @@ class RefLists:
         try:
             answer = Answer(flight.asked, flight.question, remote.ask(flight.question))
             return answer
-        except (GitTimeout, GitCancelled):
+        except (GitTimedOut, GitCancelled):
             # Of this caller: others may have more time.
             raise
         except GitError as error:

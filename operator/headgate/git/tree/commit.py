@@ -24,7 +24,7 @@ from headgate.documents.tree import MAX_FILE_BYTES
 from headgate.git.cache.bare import BareCache
 from headgate.git.cache.blobs import BlobReader, stream
 from headgate.git.command.process import run
-from headgate.git.errors import CacheDamaged, IgnoreInvalid, SparsePathMissing, StorageError
+from headgate.git.errors import CacheDamaged, IgnoreInvalid, SparsePathMissing, StorageFailed
 from headgate.git.limits import DEFAULT_LIMITS, TreeLimits, check_path
 from headgate.git.tree.ignore import IGNORE_FILE, MAX_BYTES, MAX_FILES, IgnoreRules
 from headgate.git.tree.listed import Entry, ListedTree, Listing, clean_path
@@ -57,7 +57,7 @@ class GitTree(ListedTree):
 
         Without ``filtered`` no ignore rules are used: for a tree that becomes a part of another one.
 
-        Raises :class:`StorageError` when the cache does not have it, :class:`SourceTooLarge` when it holds more than
+        Raises :class:`StorageFailed` when the cache does not have it, :class:`SourceTooLarge` when it holds more than
         ``limits``, :class:`IgnoreInvalid` when the rules of a ``.sourceignore`` are too many,
         :class:`SparsePathMissing` when there is nothing at such a path.
         """
@@ -101,7 +101,7 @@ class GitTree(ListedTree):
         except CacheDamaged as error:
             self._cache.condemn()
             raise TreeError(str(error), file=path) from None
-        except StorageError as error:
+        except StorageFailed as error:
             raise TreeError(str(error), file=path) from None
 
     def left_out(self, path: str) -> str:

@@ -17,7 +17,7 @@ from typing import Self
 
 from headgate.documents.errors import FileMissing, NotAFile, TreeError
 from headgate.documents.tree import EntryKind, listing_id
-from headgate.git.errors import StorageError
+from headgate.git.errors import StorageFailed
 
 __all__ = ["Entry", "ListedTree", "Listing", "SharedTree", "clean_path"]
 
@@ -47,7 +47,7 @@ class SharedTree:
         """Return the tree for one more user, who closes it like the first."""
         with self._users_lock:
             if not self._users:
-                raise StorageError("the tree has been closed")
+                raise StorageFailed("the tree has been closed")
             self._users += 1
         return self
 

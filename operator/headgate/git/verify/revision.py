@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from headgate.borders import Retry
 from headgate.git.errors import VerificationFailed
 from headgate.git.refs.reference import TAGS, Resolved
 from headgate.git.verify.signature import (
-    BadSignature,
+    SignatureInvalid,
     Signed,
     split_commit,
     split_tag,
@@ -46,7 +47,7 @@ def verify(mode: str, resolved: Resolved, commit: bytes, tag: bytes, keys: Mappi
         signed = split_commit(commit, sha256=len(resolved.commit) == 64)
         try:
             key = _check(signed, rings, authorized)
-        except BadSignature as error:
+        except SignatureInvalid as error:
             message = f"signature verification of commit '{resolved.commit}' failed: {error}"
             raise VerificationFailed(message, reason=INVALID_COMMIT) from None
         lines.append(f"commit '{resolved.commit}' with key '{key}'")
@@ -58,7 +59,7 @@ def _verify_tag(resolved: Resolved, tag: bytes, rings: list[bytes], authorized: 
         raise VerificationFailed(
             "cannot verify tag object's signature if a tag reference is not specified",
             reason=INVALID_MODE,
-            stalling=True,
+            retry=Retry.ON_CHANGE,
         )
     name = resolved.ref.removeprefix(TAGS)
     shown = f"{name}@{resolved.tag_object}" if resolved.tag_object else name
@@ -70,10 +71,10 @@ def _verify_tag(resolved: Resolved, tag: bytes, rings: list[bytes], authorized: 
     try:
         key = _check(signed, rings, authorized)
         if tag_header(tag, b"tag") != name:
-            raise BadSignature(f"what was signed is the tag '{tag_header(tag, b'tag')}'")
+            raise SignatureInvalid(f"what was signed is the tag '{tag_header(tag, b'tag')}'")
         if tag_header(tag, b"object") != resolved.commit:
-            raise BadSignature("what was signed is a tag of something else than this commit")
-    except BadSignature as error:
+            raise SignatureInvalid("what was signed is a tag of something else than this commit")
+    except SignatureInvalid as error:
         raise VerificationFailed(
             f"signature verification of tag '{shown}' failed: {error}", reason=INVALID_TAG
         ) from None
@@ -83,16 +84,16 @@ def _verify_tag(resolved: Resolved, tag: bytes, rings: list[bytes], authorized: 
 def _check(signed: Signed, rings: list[bytes], authorized: list[bytes]) -> str:
     if signed.kind == "openpgp":
         if not rings:
-            raise BadSignature(
+            raise SignatureInvalid(
                 f"PGP signature detected but no PGP public keys found in secret (keys with {PGP_SUFFIX} suffix)"
             )
         return verify_pgp(signed, rings)
     if signed.kind == "ssh":
         if not authorized:
-            raise BadSignature(
+            raise SignatureInvalid(
                 f"SSH signature detected but no SSH public keys found in secret (keys with {SSH_SUFFIX} suffix)"
             )
         return verify_ssh(signed, authorized)
     if signed.kind == "empty":
-        raise BadSignature("it is not signed")
-    raise BadSignature(f"unsupported signature type: {signed.kind}")
+        raise SignatureInvalid("it is not signed")
+    raise SignatureInvalid(f"unsupported signature type: {signed.kind}")

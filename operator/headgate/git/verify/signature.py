@@ -17,7 +17,15 @@ import pysequoia
 
 from headgate.git.command.secretfiles import SecretFiles
 
-__all__ = ["BadSignature", "Signed", "split_commit", "split_tag", "tag_header", "verify_pgp", "verify_ssh"]
+__all__ = [
+    "SignatureInvalid",
+    "Signed",
+    "split_commit",
+    "split_tag",
+    "tag_header",
+    "verify_pgp",
+    "verify_ssh",
+]
 
 Kind = Literal["openpgp", "ssh", "x509", "empty", "unknown"]
 
@@ -37,7 +45,7 @@ _PUBLIC_KEY = re.compile(rf"(?:^|\s)({_KEY_TYPE})\s+([A-Za-z0-9+/]+={{0,2}})(?:\
 _GOOD = re.compile(r"with \S+ key (SHA256:\S+)")
 
 
-class BadSignature(Exception):
+class SignatureInvalid(Exception):
     """There is no signature, or it is not one of the given keys for what was signed."""
 
 
@@ -104,7 +112,7 @@ def tag_header(content: bytes, field: bytes) -> str:
 def verify_pgp(signed: Signed, key_rings: Sequence[bytes]) -> str:
     """Return the id (16 hexadecimal digits) of the primary key that made the signature.
 
-    ``key_rings``: public keys, armored or not. Raises :class:`BadSignature`.
+    ``key_rings``: public keys, armored or not. Raises :class:`SignatureInvalid`.
     """
     certificates: list[pysequoia.Cert] = []
     unreadable = 0
@@ -114,7 +122,7 @@ def verify_pgp(signed: Signed, key_rings: Sequence[bytes]) -> str:
         except Exception:
             unreadable += 1
     if not certificates:
-        raise BadSignature(
+        raise SignatureInvalid(
             "unable to read armored key ring" if unreadable else "no PGP public keys are given"
         )
     try:
@@ -128,18 +136,18 @@ def verify_pgp(signed: Signed, key_rings: Sequence[bytes]) -> str:
         # The library's errors are of no class of their own, and their texts are traces.
         valid = []
     if not valid:
-        raise BadSignature("unable to verify payload with any of the given key rings: no matching key")
+        raise SignatureInvalid("unable to verify payload with any of the given key rings: no matching key")
     return str(valid[0].certificate)[-16:].upper()
 
 
 def verify_ssh(signed: Signed, authorized_keys: Sequence[bytes]) -> str:
     """Return the fingerprint (``SHA256:...``) of the key that made the signature.
 
-    ``authorized_keys``: public keys in the format of sshd's file. Raises :class:`BadSignature`.
+    ``authorized_keys``: public keys in the format of sshd's file. Raises :class:`SignatureInvalid`.
     """
     keys = [key for content in authorized_keys for key in _public_keys(content)]
     if not keys:
-        raise BadSignature("unable to parse authorized keys: no SSH public key in it")
+        raise SignatureInvalid("unable to parse authorized keys: no SSH public key in it")
     allowed = "".join(f'{PRINCIPAL} namespaces="{NAMESPACE}" {key}\n' for key in dict.fromkeys(keys))
     with SecretFiles() as files:
         command = ["ssh-keygen", "-Y", "verify", "-n", NAMESPACE, "-I", PRINCIPAL]
@@ -149,12 +157,14 @@ def verify_ssh(signed: Signed, authorized_keys: Sequence[bytes]) -> str:
                 command, input=signed.payload, capture_output=True, timeout=SSH_TIMEOUT, check=False
             )
         except FileNotFoundError:
-            raise BadSignature("SSH signatures cannot be checked: ssh-keygen is not installed") from None
+            raise SignatureInvalid("SSH signatures cannot be checked: ssh-keygen is not installed") from None
         except subprocess.TimeoutExpired:
-            raise BadSignature("SSH signatures cannot be checked: ssh-keygen does not answer") from None
+            raise SignatureInvalid("SSH signatures cannot be checked: ssh-keygen does not answer") from None
     good = _GOOD.search(finished.stdout.decode(errors="replace"))
     if finished.returncode or good is None:
-        raise BadSignature("unable to verify payload with any of the given authorized keys: no matching key")
+        raise SignatureInvalid(
+            "unable to verify payload with any of the given authorized keys: no matching key"
+        )
     return good[1]
 
 

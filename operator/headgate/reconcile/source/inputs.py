@@ -1,7 +1,6 @@
-"""What a GitRepository's visit goes by besides its remote: Secrets, and the sources that it includes.
+"""What a GitRepository's visit needs besides its remote: Secrets, and the sources that it includes.
 
-Read before the remote is asked; what cannot be read becomes one of this module's exceptions, which know the condition
-and the reason that Flux gives it (source-controller, ``gitrepository_controller.go``).
+Read before the remote is asked; what cannot be read becomes a :class:`~headgate.reconcile.source.errors.SourceError`.
 """
 
 from __future__ import annotations
@@ -23,28 +22,9 @@ from headgate.kube import BadRequest, Client, Forbidden, NotFound, ObjectRef
 from headgate.reconcile.core.config import Config
 from headgate.reconcile.core.store import GIT_REPOSITORY, SourceKey, Store
 from headgate.reconcile.core.trees import SourceTrees
+from headgate.reconcile.source.errors import IncludeUnavailable, IncludeUnopened, SecretUnreadable
 
 Obj = dict[str, Any]
-
-
-class CannotRead(Exception):
-    """Something the source refers to cannot be read; ``condition`` is the one that tells it."""
-
-    def __init__(self, message: str, reason: str, condition: str) -> None:
-        super().__init__(message)
-        self.reason, self.condition = reason, condition
-
-
-class IncludeUnavailable(Exception):
-    """An included repository does not exist, or has no artifact yet."""
-
-    def __init__(self, message: str, reason: str) -> None:
-        super().__init__(message)
-        self.reason = reason
-
-
-class IncludePending(Exception):
-    """An included repository has an artifact, but its tree has not been opened since the start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +56,7 @@ class SourceInputs:
         self._providers.forget(key)
 
     async def credentials(self, source: GitRepository, address: RemoteUrl) -> Credentials:
-        """What the source's repository is accessed with; raises :class:`CannotRead` or a ``GitError``."""
+        """What the source's repository is accessed with; raises :class:`SecretUnreadable` or a ``GitError``."""
         spec, proxy, data, name = source.spec, None, None, ""
         if spec.proxy_secret_ref is not None:
             secret = f"{source.namespace}/{spec.proxy_secret_ref.name}"
@@ -103,7 +83,7 @@ class SourceInputs:
     async def plan(self, source: GitRepository) -> Plan:
         """What to go by; the caller closes it.
 
-        Raises :class:`IncludeUnavailable`, :class:`IncludePending`, :class:`CannotRead` or a ``GitError``.
+        Raises :class:`IncludeUnavailable`, :class:`IncludeUnopened`, :class:`SecretUnreadable` or a ``GitError``.
         """
         spec = source.spec
         keys = None
@@ -141,7 +121,7 @@ class SourceInputs:
                 raise IncludeUnavailable(f"no artifact available for include '{name}'", reasons.NO_ARTIFACT)
             tree = self._trees.current(key)
             if not self._trees.has(key, artifact["revision"]) or not isinstance(tree, SharedTree):
-                raise IncludePending
+                raise IncludeUnopened(name)
             found.append((Included(name, tree, include.from_path, include.target_path), artifact))
         return found
 
@@ -189,13 +169,13 @@ class SourceInputs:
         reason: str = reasons.AUTHENTICATION_FAILED,
         condition: str = reasons.FETCH_FAILED,
     ) -> dict[str, bytes]:
-        """The data of a Secret in the source's namespace; raises :class:`CannotRead`."""
+        """The data of a Secret in the source's namespace; raises :class:`SecretUnreadable`."""
         ref = ObjectRef("v1", "Secret", name, source.namespace)
         try:
             secret = await self._client.get(ref)
         except (NotFound, Forbidden, BadRequest) as error:
             message = f"{told} '{source.namespace}/{name}': {error.message}"
-            raise CannotRead(message, reason, condition) from error
+            raise SecretUnreadable(message, reason, condition) from error
         return {k: base64.b64decode(v) for k, v in (secret.get("data") or {}).items()}
 
 

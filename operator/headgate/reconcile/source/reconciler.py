@@ -20,11 +20,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from headgate.api import GitRepository, InvalidSpec, ObjectKey, labels, reasons
+from headgate.borders import BorderError, Retry
 from headgate.fairness.pools import NETWORK, STORAGE
 from headgate.git.artifact.storage import ArtifactStorage
 from headgate.git.cache.bare import BareCache, Caches
 from headgate.git.command.process import Cancellation
-from headgate.git.errors import AuthenticationFailed, GitCancelled, GitError, StorageError
+from headgate.git.errors import GitError, StorageFailed
 from headgate.git.limits import TreeLimits
 from headgate.git.refs.reference import Reference, Resolved
 from headgate.git.remote.client import Remote
@@ -48,12 +49,10 @@ from headgate.reconcile.reporting.events import NORMAL, WARNING, EventRecorder
 from headgate.reconcile.reporting.measure import FETCH, UNMEASURED, Measure, timed
 from headgate.reconcile.reporting.status import StatusSession
 from headgate.reconcile.reporting.unexpected import explained, is_passing, is_too_large
+from headgate.reconcile.source.errors import SourceError
 from headgate.reconcile.source.fetch import SourceFetcher
 from headgate.reconcile.source.inputs import (
     OBSERVED,
-    CannotRead,
-    IncludePending,
-    IncludeUnavailable,
     Plan,
     SourceInputs,
     observed,
@@ -63,9 +62,7 @@ from headgate.reconcile.source.inputs import (
 from headgate.reconcile.source.report import (
     COMPONENT,
     SourceReport,
-    condition_of,
     forget_verification,
-    message_of,
     short,
     summarise,
 )
@@ -171,45 +168,41 @@ class SourceReconciler:
                 return await self._visit(source_key, session, source, requested, since, visit.cancellation)
             finally:
                 self._visits.pop(key, None)
-        except GitCancelled:
-            # What called it off waits in the queue.
-            session.revert()
-            return NOTHING_MORE
-        except IncludePending:
-            # Only so after a start: the status is left as it is.
-            session.revert()
-            return Outcome(after=min(self._backoff.next(key), self._config.requeue_dependency))
-        except IncludeUnavailable as error:
-            again = self._config.requeue_dependency
+        except (GitError, SourceError) as error:
+            if error.drops_credentials:
+                self._inputs.forget(key)
+            again = self._next_try(key, error, spec.interval)
+            if error.silent:
+                session.revert()
+                return Outcome(after=again)
             outcome = await self._report.failed(
                 key,
                 session,
                 requested,
                 error.reason,
-                str(error),
+                error.message,
                 again,
-                reasons.INCLUDE_UNAVAILABLE,
-                waiting=True,
-            )
-        except GitError as error:
-            if isinstance(error, AuthenticationFailed):
-                self._inputs.forget(key)
-            later = None if error.stalling else min(self._backoff.next(key), spec.interval)
-            if later is not None and error.retry_after is not None:
-                later = max(later, min(error.retry_after, BACKOFF_MAX))
-            outcome = await self._report.failed(
-                key, session, requested, error.reason, message_of(error), later, condition_of(error)
-            )
-        except CannotRead as error:
-            again = min(self._backoff.next(key), spec.interval)
-            outcome = await self._report.failed(
-                key, session, requested, error.reason, str(error), again, error.condition
+                error.condition,
+                waiting=error.retry is Retry.DEPENDENCY,
             )
         finally:
             session.abandon()
         await self._restore(source_key, session)
         self._available(source_key)
         return outcome
+
+    def _next_try(self, key: ObjectKey, error: BorderError, interval: float) -> float | None:
+        """Seconds until the next visit; None: only an event starts it."""
+        match error.retry:
+            case Retry.ON_CHANGE:
+                return None
+            case Retry.DEPENDENCY:
+                return self._config.requeue_dependency
+            case Retry.SOON:
+                again = min(self._backoff.next(key), self._config.requeue_dependency)
+            case Retry.BACK_OFF:
+                again = min(self._backoff.next(key), interval)
+        return again if error.retry_after is None else max(again, min(error.retry_after, BACKOFF_MAX))
 
     async def broke_off(self, key: ObjectKey, error: Exception, times: int) -> None:
         """Report that a visit ended with an error that nobody foresaw, the ``times``-th time in a row.
@@ -382,7 +375,7 @@ class SourceReconciler:
             collected = await STORAGE.run(
                 key.namespace, self._artifacts.collect, session.status["artifact"]["path"]
             )
-        except StorageError as error:
+        except StorageFailed as error:
             self._uncollected.add(key)
             self._report.tell(session, WARNING, reasons.GARBAGE_COLLECTION_FAILED, str(error))
             _log.error("%s: %s", key, error)
@@ -449,7 +442,7 @@ class SourceReconciler:
         session = StatusSession(self._client, obj, manager=COMPONENT, written=self._written)
         try:
             existed = await STORAGE.run(key.namespace, self._artifacts.remove_all, key.namespace, key.name)
-        except StorageError as error:
+        except StorageFailed as error:
             return await self._report.failed(
                 key.object,
                 session,

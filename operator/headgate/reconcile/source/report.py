@@ -10,7 +10,6 @@ import logging
 import random
 
 from headgate.api import GitRepository, ObjectKey, format_duration, labels, reasons
-from headgate.git.errors import CredentialsError, GitError, IncludeFailed, StorageError, VerificationFailed
 from headgate.reconcile.core.controller import NOTHING_MORE, Outcome
 from headgate.reconcile.reporting.events import NORMAL, WARNING, Event, EventRecorder
 from headgate.reconcile.reporting.status import StatusSession
@@ -91,25 +90,6 @@ class SourceReport:
                 f"{labels.SOURCE_GROUP}/{labels.EVENT_DIGEST}": artifact["digest"],
             }
         self._events.emit(Event(session.obj, COMPONENT, type, reason, message, annotations, notify=not trace))
-
-
-def condition_of(error: GitError) -> str:
-    """The condition that tells of an error."""
-    if isinstance(error, VerificationFailed):
-        return reasons.SOURCE_VERIFIED
-    if isinstance(error, StorageError | IncludeFailed):
-        return reasons.STORAGE_OPERATION_FAILED
-    return reasons.FETCH_FAILED
-
-
-def message_of(error: GitError) -> str:
-    """An error in the words that Flux puts around it."""
-    message = str(error)
-    if message.startswith(("unable to clone", "unable to fetch")):
-        return f"failed to checkout and determine revision: {message}"
-    if isinstance(error, CredentialsError) and not message.startswith("failed to configure"):
-        return f"failed to configure authentication options: {message}"
-    return message
 
 
 def forget_verification(session: StatusSession, source: GitRepository) -> None:
