@@ -10,7 +10,7 @@ import pytest
 
 from headgate.api import ObjectKey, labels
 from headgate.git.artifact.storage import ArtifactStorage
-from headgate.git.errors import StorageError
+from headgate.git.errors import StorageFailed
 from headgate.kube import Client
 from headgate.reconcile.core.config import Config
 from headgate.reconcile.core.controller import WAKE
@@ -54,12 +54,12 @@ class FullStorage(ArtifactStorage):
 
     def remove_all(self, namespace: str, name: str) -> bool:
         if self.broken:
-            raise StorageError("garbage collection for deleted resource failed: no")
+            raise StorageFailed("garbage collection for deleted resource failed: no")
         return True
 
     def collect(self, current: str) -> list[str]:
         if self.broken:
-            raise StorageError("garbage collection of artifacts failed: no")
+            raise StorageFailed("garbage collection of artifacts failed: no")
         self.collected += 1
         return []
 
@@ -68,8 +68,9 @@ class Setting:
     def __init__(self, folder: Path) -> None:
         self.client, self.events, self.store = FakeClient(), FakeEvents(), Store()
         self.storage = FullStorage(folder, "localhost")
+        self.config = Config(folder)
         self.reconciler = SourceReconciler(
-            Config(folder),
+            self.config,
             cast(Client, self.client),
             self.store,
             SourceTrees(),
