@@ -17,8 +17,9 @@ from typing import Any, Protocol
 
 import kopf
 
+from headgate.backoff import Backoff
 from headgate.kube import Client
-from headgate.reconcile.core.controller import Backoff
+from headgate.reconcile.core.controller import RETRIES
 
 KUSTOMIZE_GROUP = "kustomize.toolkit.fluxcd.io"
 SOURCE_GROUP = "source.toolkit.fluxcd.io"
@@ -55,7 +56,7 @@ class Deliveries:
     """Hands events on. What breaks off is reported, and repeated unless a newer event about the object came."""
 
     def __init__(self) -> None:
-        self._backoff: Backoff[_Subject] = Backoff()
+        self._backoff: Backoff[_Subject] = Backoff(RETRIES)
         self._repeats: dict[_Subject, asyncio.TimerHandle] = {}
 
     def deliver(self, what: str, obj: Obj, act: Callable[[], None]) -> None:

@@ -21,6 +21,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Generic, TypeVar
 
+from headgate.backoff import Doubling
 from headgate.kube.client import PAGE, Client
 from headgate.kube.errors import ApiError, Forbidden, Gone, NoMatch, NotFound, ServerTimeout, Unreachable
 from headgate.kube.kept import size_of
@@ -33,8 +34,8 @@ _log = logging.getLogger("headgate.kube.reflector")
 
 SERVER_TIMEOUT = (290.0, 580.0)
 """Between these many seconds the server ends a watch; spread, so that not all reconnect at once."""
-BACKOFF = (0.2, 30.0)
-"""Seconds between tries after errors: first and longest."""
+PAUSES = Doubling(0.2, 30.0, jitter=0.3)
+"""Between tries after errors."""
 
 
 class Reflector(Generic[T]):
@@ -126,7 +127,7 @@ class Reflector(Generic[T]):
                 level = logging.WARNING if isinstance(error, Forbidden) or failures > 2 else logging.INFO
                 _log.log(level, "watch of %s: %s", self, error)
                 failures += 1
-            await asyncio.sleep(_backoff(failures))
+            await asyncio.sleep(PAUSES.after(failures))
 
     async def _list(self) -> str:
         found: dict[ObjectRef, tuple[str, T]] = {}
@@ -215,9 +216,3 @@ class Reflector(Generic[T]):
     def __str__(self) -> str:
         where = f" in {self._namespace}" if self._namespace else ""
         return f"{self.kind} ({self.api_version}){where}"
-
-
-def _backoff(failures: int) -> float:
-    first, longest = BACKOFF
-    pause: float = min(longest, first * 2 ** min(failures - 1, 12))
-    return pause * random.uniform(0.7, 1.3)  # noqa: S311 - spreads load

@@ -8,7 +8,6 @@ the server says it is too busy or the connection broke before an answer and send
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
@@ -22,6 +21,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from headgate.api.quantity import format_bytes
+from headgate.backoff import Doubling
 from headgate.kube.access import Access, Endpoint, Login
 from headgate.kube.causes import cause
 from headgate.kube.errors import (
@@ -46,8 +46,8 @@ TRIES = 6
 TRIES_IN_SILENCE = 2
 """How often a request is sent that gets no answer at all: a server that hangs must not hold its callers for minutes."""
 RETRIED = frozenset((429, 502, 503, 504))
-LONGEST_PAUSE = 15.0
-"""Seconds between two tries at the most, whatever ``Retry-After`` says."""
+PAUSES = Doubling(0.1, 15.0, jitter=0.25)
+"""Between two tries, and the most of what ``Retry-After`` says."""
 MAX_BODY = 32 * 1024 * 1024
 """Bytes of an answer, unpacked. Lists come in pages, which are made smaller where they would be larger."""
 MAX_ERROR = 256 * 1024
@@ -304,5 +304,4 @@ def _unreachable(server: str, error: Exception) -> str:
 
 
 def _pause(attempt: int, retry_after: float | None) -> float:
-    pause = 0.1 * 2 ** (attempt - 1) if retry_after is None else retry_after
-    return float(min(LONGEST_PAUSE, pause) * random.uniform(0.8, 1.3))  # noqa: S311 - spreads load
+    return PAUSES.after(attempt) if retry_after is None else PAUSES.limited(retry_after)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from itertools import count
 
-PAUSES = (0.5, 30.0)
-"""Seconds before work that broke off is begun anew: the first time, and at the most."""
+from headgate.backoff import Doubling
+
+PAUSES = Doubling(0.5, 30.0)
+"""Before work that broke off is begun anew."""
 
 _log = logging.getLogger("headgate.loop")
 
@@ -31,11 +34,12 @@ class Background:
 
 
 async def _do(what: str, work: Callable[[], Awaitable[None]]) -> None:
-    pause, longest = PAUSES
-    while True:
+    for failures in count(1):
         try:
-            return await work()
+            await work()
         except Exception as error:
+            pause = PAUSES.after(failures)
             _log.exception("%s: broke off, next try in %.1fs: %s", what, pause, error)
+        else:
+            return
         await asyncio.sleep(pause)
-        pause = min(longest, pause * 2)

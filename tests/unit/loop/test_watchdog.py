@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 
 from headgate.api import ObjectKey
+from headgate.backoff import Doubling
 from headgate.loop import BUCKETS, Background, Pauses, Turns, Watchdog, run
 from headgate.reconcile.core.controller import NOTHING_MORE, Controller, Outcome
 from headgate.reconcile.core.queue import Priority, Trigger
@@ -140,7 +141,7 @@ async def test_a_long_computation_pauses_when_its_time_is_up() -> None:
 
 
 async def test_background_work_is_repeated_until_it_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("headgate.loop.background.PAUSES", (0.0, 0.0))
+    monkeypatch.setattr("headgate.loop.background.PAUSES", Doubling(0.0, 0.0))
     tries = 0
 
     async def work() -> None:

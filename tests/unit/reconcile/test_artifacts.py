@@ -16,6 +16,7 @@ import pytest
 from aiohttp import web
 
 from headgate.api.source import Artifact
+from headgate.backoff import Doubling
 from headgate.git.tree.tartree import ArchiveLimits
 from headgate.peers import PeerRules
 from headgate.reconcile.core.store import SourceKey
@@ -96,7 +97,7 @@ async def fetcher(tmp_path: Path) -> AsyncIterator[ArtifactFetcher]:
 
 
 def fetching(storage: Path, **options: Any) -> ArtifactFetcher:
-    waits = {"first_wait": 0.01, "longest_wait": 0.02, "environ": {}, "peers": PeerRules(loopback=True)}
+    waits = {"pauses": Doubling(0.01, 0.02), "environ": {}, "peers": PeerRules(loopback=True)}
     return ArtifactFetcher(storage / "external", **{**waits, **options})
 
 
@@ -183,7 +184,7 @@ async def test_the_server_may_ask_for_time(
         pauses.append(seconds)
 
     monkeypatch.setattr("headgate.reconcile.source.artifacts.asyncio.sleep", sleep)
-    async with fetching(tmp_path, first_wait=5, longest_wait=30) as fetcher:
+    async with fetching(tmp_path, pauses=Doubling(5, 30)) as fetcher:
         (await fetcher.fetch(KEY, server.artifact())).close()
     assert pauses == [7, 30, 20]
 

@@ -9,13 +9,14 @@ import pytest
 
 from headgate.api import ObjectKey
 from headgate.apply import Owner
+from headgate.backoff import Doubling
 from headgate.kube import ObjectRef
 from headgate.reconcile.core.controller import NOTHING_MORE, Controller, Outcome
 from headgate.reconcile.core.queue import Depth
 from headgate.reconcile.core.store import Store
 from headgate.reconcile.operator import Operator
 from headgate.reconcile.target import drift
-from headgate.reconcile.target.drift import FIRST, LONGEST, QUIET, DriftBackoff, describe
+from headgate.reconcile.target.drift import PAUSES, QUIET, DriftBackoff, describe
 
 KEY = ObjectKey("apps", "web")
 REF = ObjectRef("apps/v1", "Deployment", "web", "apps")
@@ -36,9 +37,9 @@ def test_the_first_correction_is_immediate_and_each_further_one_waits_longer() -
         waits.append(backoff.delay(REF))
         clock.now += waits[-1] + 0.01  # changed again as soon as it was set back
     assert waits[0] == 0
-    assert waits[1] == pytest.approx(FIRST, abs=0.1)
-    assert waits[2] == pytest.approx(2 * FIRST, abs=0.1)
-    assert waits[-1] == pytest.approx(LONGEST, abs=0.1)
+    assert waits[1] == pytest.approx(PAUSES.first, abs=0.1)
+    assert waits[2] == pytest.approx(2 * PAUSES.first, abs=0.1)
+    assert waits[-1] == pytest.approx(PAUSES.longest, abs=0.1)
     assert waits == sorted(waits)
 
 
@@ -47,7 +48,7 @@ def test_what_was_quiet_for_long_starts_afresh() -> None:
     backoff = DriftBackoff(clock)
     backoff.delay(REF)
     backoff.delay(REF)
-    clock.now += FIRST + QUIET + 1
+    clock.now += PAUSES.first + QUIET + 1
     assert backoff.delay(REF) == 0
 
 
@@ -97,7 +98,7 @@ def _controller() -> Controller[ObjectKey]:
 async def test_a_writer_that_goes_on_costs_one_event_and_one_pass_for_many_changes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(drift, "FIRST", 0.2)
+    monkeypatch.setattr(drift, "PAUSES", Doubling(0.2, 300.0))
     told: list[str] = []
     controller = _controller()
     operator = _operator(told, controller)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from headgate.api import ObjectKey
+from headgate.backoff import Doubling
 from headgate.kube import ObjectRef
 from headgate.reconcile.core.controller import NOTHING_MORE, Controller, Outcome
 from headgate.reconcile.core.queue import Trigger
@@ -149,7 +150,7 @@ async def test_what_was_not_acted_on_is_not_noted_as_seen(
     ground: Ground, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An exception on the way leaves it to the next try, whether ours or a repeated event."""
-    monkeypatch.setattr("headgate.loop.background.PAUSES", (0.0, 0.0))
+    monkeypatch.setattr("headgate.loop.background.PAUSES", Doubling(0.0, 0.0))
     ground.sees(kustomization("infra", 1))
     ground.sees(kustomization("apps", 2, depends_on=[{"name": "infra"}]))
     ground.finds(source("source", 3))

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import time
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from headgate.api import ObjectKey
+from headgate.backoff import Backoff, Doubling
 from headgate.reconcile.core.queue import Depth, Priority, Trigger, WorkQueue
 
 K = TypeVar("K", bound=Hashable)
@@ -25,6 +25,8 @@ BACKOFF_BASE = 0.75
 """Seconds before the first retry of an unexpected error (Flux: ``--min-retry-delay``)."""
 BACKOFF_MAX = 900.0
 """Seconds between retries at the most (Flux: ``--max-retry-delay``)."""
+RETRIES = Doubling(BACKOFF_BASE, BACKOFF_MAX, jitter=0.2)
+"""The pauses after unexpected errors."""
 
 LEAST_PAUSE = 1.0
 """Seconds at the least between two looks that an object's own intervals ask for."""
@@ -72,29 +74,6 @@ BrokeOff = Callable[[K, Exception, int], Awaitable[None]]
 """Reports an unexpected error of a key; the number tells how often in a row there was one."""
 
 
-class Backoff(Generic[K]):
-    """Exponential delays with jitter for objects whose reconcile broke off with an unexpected error."""
-
-    def __init__(self, base: float = BACKOFF_BASE, limit: float = BACKOFF_MAX) -> None:
-        self._base, self._limit = base, limit
-        self._failures: dict[K, int] = {}
-
-    def next(self, key: K) -> float:
-        """Seconds to wait now; each call for a key that was not reset doubles it."""
-        n = self._failures.get(key, 0)
-        self._failures[key] = n + 1
-        delay: float = min(self._limit, self._base * 2 ** min(n, 20))
-        return delay * random.uniform(0.8, 1.2)  # noqa: S311 - spreads load, guards nothing
-
-    def failures(self, key: K) -> int:
-        """How often in a row it has broken off."""
-        return self._failures.get(key, 0)
-
-    def reset(self, key: K) -> None:
-        """The object was reconciled without an unexpected error."""
-        self._failures.pop(key, None)
-
-
 class Controller(Generic[K]):
     """A queue, its workers and the reconciler they call."""
 
@@ -123,7 +102,7 @@ class Controller(Generic[K]):
         self._broke_off = broke_off
         self._running: dict[K, float] = {}
         self._failed: set[K] = set()
-        self._backoff: Backoff[K] = Backoff()
+        self._backoff: Backoff[K] = Backoff(RETRIES)
         self._log = logging.getLogger(f"headgate.{name}")
 
     async def run(self) -> None:

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from itertools import count
 
+from headgate.backoff import Doubling
 from headgate.kube import ApiError, Client, ObjectRef
 
 __all__ = ["LEADER", "ROLE", "PodRole"]
 
 ROLE, LEADER = "headgate/role", "leader"
-PAUSE = (1.0, 15.0)
-"""Seconds before the next try when the API server does not take it: first and longest."""
+PAUSES = Doubling(1.0, 15.0)
+"""Before the next try when the API server does not take it."""
 
 _log = logging.getLogger("headgate.election")
 
@@ -36,16 +38,14 @@ class PodRole:
     async def mark(self, *, leads: bool) -> None:
         """Set or remove the label, however often that has to be tried."""
         self._problem = "the role of this pod is not written yet"
-        pause, longest = PAUSE
-        while True:
+        for failures in count(1):
             try:
                 labels = {ROLE: LEADER if leads else None}
                 await self._client.patch(self._ref, {"metadata": {"labels": labels}})
             except ApiError as error:
                 self._problem = f"the label {ROLE} of {self._ref} cannot be written: {error}"
                 _log.warning("%s", self._problem)
-                await asyncio.sleep(pause)
-                pause = min(longest, 2 * pause)
+                await asyncio.sleep(PAUSES.after(failures))
             else:
                 self._problem = None
                 return

@@ -15,11 +15,12 @@ from typing import Any
 
 from headgate.api import InvalidSpec, Kustomization, ObjectKey, labels, reasons
 from headgate.api import inventory as inv
+from headgate.backoff import Backoff
 from headgate.fairness.pools import aside
 from headgate.health import HealthStatus
 from headgate.kube import Client, ObjectRef
 from headgate.reconcile.core import finalizers
-from headgate.reconcile.core.controller import NOTHING_MORE, RETRY, WAKE, Backoff, Outcome
+from headgate.reconcile.core.controller import NOTHING_MORE, RETRIES, RETRY, WAKE, Outcome
 from headgate.reconcile.core.inventories import Inventories
 from headgate.reconcile.core.store import Store
 from headgate.reconcile.kustomization.health import Looks, NoSight
@@ -64,7 +65,7 @@ class Finalizer:
         self._client, self._store, self._targets, self._events = client, store, targets, events
         self._inventories = inventories
         self._terminations: dict[ObjectKey, Termination] = {}
-        self._backoff: Backoff[ObjectKey] = Backoff()
+        self._backoff: Backoff[ObjectKey] = Backoff(RETRIES)
 
     async def finalize(self, key: ObjectKey, obj: Obj) -> Outcome:
         """Delete what is to be deleted and let the Kustomization go."""

@@ -12,7 +12,6 @@ A new revision, a new spec or a user's request makes the open attempt stale; it 
 from __future__ import annotations
 
 import logging
-import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -27,6 +26,7 @@ from headgate.api import (
 )
 from headgate.api import inventory as inv
 from headgate.apply import Action, ApplyFailed, InvalidIgnoreRule, ObjectError, Owner
+from headgate.backoff import jittered
 from headgate.cel import Budget, Evaluator, OverBudget
 from headgate.fairness.pools import BUILDS, SMALL, aside
 from headgate.health import HealthExpressions, InvalidHealthExpressions
@@ -551,8 +551,7 @@ class KustomizationReconciler:
     def _at_interval(self, ks: Kustomization) -> Outcome:
         if not ks.spec.interval:
             return NOTHING_MORE  # As in Flux: no time, no visit.
-        spread = 1 + self._config.jitter * (2 * random.random() - 1)  # noqa: S311 - spreads load
-        return Outcome(after=ks.spec.interval * spread)
+        return Outcome(after=jittered(ks.spec.interval, self._config.jitter))
 
     async def _fail(self, attempt: Attempt, failure: Failed) -> Outcome:
         await self._reporter.failed(attempt, failure)

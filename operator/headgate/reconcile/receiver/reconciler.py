@@ -20,11 +20,12 @@ from typing import Any
 from headgate.api import InvalidSpec, ObjectKey, format_duration, labels, reasons
 from headgate.api.labelselector import matches
 from headgate.api.receiver import API_VERSION, KIND, Receiver
+from headgate.backoff import Backoff
 from headgate.cel import Budget, Evaluator, InvalidExpression, OverBudget
 from headgate.kube import BadRequest, Client, Forbidden, NotFound, ObjectRef, Reflector
 from headgate.reconcile.core import finalizers
 from headgate.reconcile.core.config import Config
-from headgate.reconcile.core.controller import GONE, NOTHING_MORE, Backoff, Controller, Observer, Outcome
+from headgate.reconcile.core.controller import GONE, NOTHING_MORE, RETRIES, Controller, Observer, Outcome
 from headgate.reconcile.core.queue import Priority, Trigger
 from headgate.reconcile.receiver.requests import FILTER_VARIABLES, MANAGER, Requests
 from headgate.reconcile.reporting.events import NORMAL, WARNING, Event, EventRecorder
@@ -67,7 +68,7 @@ class Receivers:
         self._requests = Requests(client, evaluator, no_cross_namespace=config.no_cross_namespace_refs)
         self._hooks: dict[str, _Hook] = {}
         self._paths: dict[ObjectKey, str] = {}
-        self._backoff: Backoff[ObjectKey] = Backoff()
+        self._backoff: Backoff[ObjectKey] = Backoff(RETRIES)
         self.controller: Controller[ObjectKey] = Controller(
             "receiver",
             self._reconcile,

@@ -15,6 +15,7 @@ from typing import Any
 
 import aiohttp
 
+from headgate.backoff import Doubling
 from headgate.fairness.backlog import Backlog
 from headgate.kube.resolver import PooledResolver
 
@@ -27,8 +28,8 @@ EVENT_GROUP = "event.toolkit.fluxcd.io"
 TIMEOUT = 5.0
 """Seconds for one delivery."""
 TRIES = 4
-FIRST_PAUSE = 1.0
-"""Seconds before the second try; each further pause is twice as long."""
+PAUSES = Doubling(1.0, TIMEOUT)
+"""Between two tries."""
 
 
 class Notifier:
@@ -56,7 +57,6 @@ class Notifier:
                 await self._deliver(session, await self._backlog.take())
 
     async def _deliver(self, session: aiohttp.ClientSession, body: Obj) -> None:
-        pause = FIRST_PAUSE
         for attempt in range(1, TRIES + 1):
             try:
                 async with session.post(self._url, json=body) as answer:
@@ -69,8 +69,7 @@ class Notifier:
             except (aiohttp.ClientError, TimeoutError) as error:
                 problem = str(error) or type(error).__name__
             if attempt < TRIES:
-                await asyncio.sleep(pause)
-                pause *= 2
+                await asyncio.sleep(PAUSES.after(attempt))
         _log.warning("event not delivered to %s after %d tries: %s", self._url, TRIES, problem)
         self._dropped("refused")
 

@@ -25,6 +25,7 @@ import aiohttp
 from yarl import URL
 
 from headgate.api.source import Artifact
+from headgate.backoff import Doubling
 from headgate.causes import network_cause
 from headgate.fairness.places import FairPlaces
 from headgate.fairness.pools import STORAGE
@@ -35,8 +36,8 @@ from headgate.reconcile.core.store import SourceKey
 
 LOCALHOST = "SOURCE_CONTROLLER_LOCALHOST"
 """Environment variable: ``host:port`` that takes the place of an artifact URL's own, for running outside a cluster."""
-FIRST_WAIT, LONGEST_WAIT = 5.0, 30.0
-"""Seconds before the first retry, doubled each time, up to the longest."""
+PAUSES = Doubling(5.0, 30.0)
+"""Before a retry."""
 MAX_DOWNLOAD = 1 << 30
 """Bytes of one archive."""
 CHUNK = 1 << 18
@@ -74,8 +75,7 @@ class ArtifactFetcher:
         storage: Path,
         *,
         retries: int = 9,
-        first_wait: float = FIRST_WAIT,
-        longest_wait: float = LONGEST_WAIT,
+        pauses: Doubling = PAUSES,
         max_download: int = MAX_DOWNLOAD,
         max_seconds: float = MAX_SECONDS,
         places: int = PLACES,
@@ -83,12 +83,12 @@ class ArtifactFetcher:
         peers: PeerRules | None = None,
         environ: Mapping[str, str] = os.environ,
     ) -> None:
-        """``storage`` is the folder for downloads, made when it is not there. Waits are in seconds.
+        """``storage`` is the folder for downloads, made when it is not there.
 
         ``max_seconds`` is for one download, and ``places`` how many there are at once; a namespace has a quarter.
         """
         self._storage = storage
-        self._retries, self._first_wait, self._longest_wait = retries, first_wait, longest_wait
+        self._retries, self._pauses = retries, pauses
         self._max_download, self._limits = max_download, limits
         self._timeout = aiohttp.ClientTimeout(total=max_seconds, sock_connect=30, sock_read=60)
         self._places = FairPlaces(places, max(1, places // 4))
@@ -104,7 +104,6 @@ class ArtifactFetcher:
         """
         url, digest = self._address(artifact.url), _hasher(artifact.digest)
         await STORAGE.run(key.namespace, self._storage.mkdir, mode=0o700, parents=True, exist_ok=True)
-        wait = self._first_wait
         for attempt in range(self._retries + 1):
             try:
                 # Not held while it waits for the next try.
@@ -114,10 +113,10 @@ class ArtifactFetcher:
                 if attempt == self._retries:
                     times = f" after {attempt} retries" if attempt else ""
                     raise ArtifactError(f"failed to download archive{times}: {error}") from error
-                pause = wait if error.wait is None else min(error.wait, self._longest_wait)
+                wait = error.wait
+                pause = self._pauses.after(attempt + 1) if wait is None else self._pauses.limited(wait)
                 _log.warning("%s: artifact not fetched, next try in %.0fs: %s", key, pause, error)
                 await asyncio.sleep(pause)
-                wait = min(wait * 2, self._longest_wait)
             except OSError as error:
                 raise ArtifactError(f"unable to keep the artifact: {error.strerror or error}") from error
         raise AssertionError("unreachable")

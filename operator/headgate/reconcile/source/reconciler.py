@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from headgate.api import GitRepository, InvalidSpec, ObjectKey, labels, reasons
+from headgate.backoff import Backoff
 from headgate.borders import BorderError, Retry
 from headgate.fairness.pools import NETWORK, STORAGE
 from headgate.git.artifact.storage import ArtifactStorage
@@ -39,7 +40,7 @@ from headgate.reconcile.core.controller import (
     BACKOFF_MAX,
     GONE,
     NOTHING_MORE,
-    Backoff,
+    RETRIES,
     Outcome,
 )
 from headgate.reconcile.core.queue import Trigger
@@ -114,7 +115,7 @@ class SourceReconciler:
         self._report = SourceReport(events, config.jitter)
         self.lists = RefLists(lambda asked: measure.refs_wanted(asked=asked))
         self._measure = measure
-        self._backoff: Backoff[ObjectKey] = Backoff()
+        self._backoff: Backoff[ObjectKey] = Backoff(RETRIES)
         self._asked_for: dict[ObjectKey, float] = {}
         self._uncollected: set[ObjectKey] = set()
         """Those with artifacts past retention that could not be deleted."""

@@ -7,9 +7,9 @@ The conditions, reasons and messages are Flux's (source-controller, ``gitreposit
 from __future__ import annotations
 
 import logging
-import random
 
 from headgate.api import GitRepository, ObjectKey, format_duration, labels, reasons
+from headgate.backoff import jittered
 from headgate.reconcile.core.controller import NOTHING_MORE, Outcome
 from headgate.reconcile.reporting.events import NORMAL, WARNING, Event, EventRecorder
 from headgate.reconcile.reporting.status import StatusSession
@@ -44,10 +44,9 @@ class SourceReport:
         session.mark(reasons.READY, "True", reasons.SUCCEEDED, message)
         summarise(session, requested)
         await session.write()
-        spread = 1 + self._jitter * (2 * random.random() - 1)  # noqa: S311 - spreads load
         if not source.spec.interval:
             return NOTHING_MORE  # As in Flux: no time, no visit.
-        return Outcome(after=source.spec.interval * spread - age)
+        return Outcome(after=jittered(source.spec.interval, self._jitter) - age)
 
     async def failed(
         self,

@@ -14,11 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from headgate.apply.options import Owner
+from headgate.backoff import Doubling
 
-FIRST = 4.0
-"""Seconds before the second correction."""
-LONGEST = 300.0
-"""Seconds between corrections at the most."""
+PAUSES = Doubling(4.0, 300.0)
+"""Between the first correction and the second, and so on."""
 QUIET = 600.0
 """Seconds without drift after which an object starts afresh."""
 LONGEST_NAME = 128
@@ -48,8 +47,7 @@ class DriftBackoff:
         if history is None or now - history.next_at > QUIET:
             history = _History(0, now)
         else:
-            pause = min(LONGEST, FIRST * 2 ** (history.corrections - 1))
-            history.next_at = max(now, history.next_at + pause)
+            history.next_at = max(now, history.next_at + PAUSES.after(history.corrections))
         history.corrections += 1
         self._histories[key] = history
         while len(self._histories) > REMEMBERED:
