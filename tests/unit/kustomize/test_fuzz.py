@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from headgate.api.labelselector import BadSelector, matches
 from headgate.api.patterns import BadPattern, literal_prefix, whole
 from headgate.documents.yaml import Dialect, load_documents, plain, to_json
+from headgate.documents.yaml.nodes import Kind
 from headgate.kustomize import (
     BuildError,
     BuildOptions,
@@ -124,7 +125,7 @@ def test_field_paths(obj: Any, path: str, create: bool) -> None:
     with hostile.no_hang(), contextlib.suppress(BuildError):
         look_up(obj, split_dotted(path))
     with hostile.no_hang(), contextlib.suppress(BuildError):
-        find_slots(obj, split_dotted(path), {} if create else None)
+        find_slots(obj, split_dotted(path), Kind.MAPPING if create else None)
 
 
 @quiet

@@ -8,6 +8,7 @@ import pytest
 
 from headgate.api.labelselector import BadSelector, matches
 from headgate.api.patterns import BadPattern, literal_prefix, searcher, whole
+from headgate.documents.yaml.nodes import Kind
 from headgate.kustomize import IdConflict, KustomizationError, ReferenceFault, ResourceError
 from headgate.kustomize.model.kustomization_file import Selector
 from headgate.kustomize.paths.fieldpath import MISSING, look_up, split_dotted
@@ -257,7 +258,7 @@ def test_slots_and_creating_them() -> None:
     obj: dict[str, Any] = {"spec": {"c": [{"n": "a", "i": 1}, {"n": "b"}]}}
     assert [box[key] for box, key in find_slots(obj, split_dotted("spec.c.*.n"), None)] == ["a", "b"]
     assert find_slots(obj, split_dotted("spec.c.[n=a].x.y"), None) == []
-    ((box, key),) = find_slots(obj, split_dotted("spec.new.x"), {})
+    ((box, key),) = find_slots(obj, split_dotted("spec.new.x"), Kind.MAPPING)
     box[key] = 1
     assert obj["spec"]["new"] == {"x": 1}
     with pytest.raises(ReferenceFault, match="out of bounds"):

@@ -1,17 +1,12 @@
-"""What a replacement's path leads to among the nodes of an embedded text: :mod:`.pathmatch`, for nodes.
-
-Reference: ``PathMatcher`` of kyaml.
-"""
+"""What a replacement's path leads to among the nodes of an embedded text (:mod:`.search`)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from headgate.documents.budget import GLANCE, charge
+from headgate.documents.budget import charge
 from headgate.documents.errors import YamlError
 from headgate.documents.yaml.nodes import Kind, Node, Page, created, read, written_node
 from headgate.kustomize.errors import ReferenceFault
-from headgate.kustomize.paths.fieldpath import entry_pattern, is_entry, is_index
+from headgate.kustomize.paths.search import Search
 
 __all__ = ["find_nodes", "find_within", "read_text"]
 
@@ -21,47 +16,7 @@ _SCAN = 72
 
 def find_nodes(node: Node, path: list[str], create: Kind | None) -> list[Node]:
     """Return the nodes a path leads to, made where ``create`` is given: what they are; raises BuildError."""
-    if not path:
-        return [node]
-    segment = path[0]
-    if is_index(segment):
-        return _at_index(node, path, create)
-    if is_entry(segment):
-        return _matching(node, path, create)
-    if segment == "*":
-        return [found for item in _entries(node, segment) for found in find_nodes(item, path[1:], create)]
-    return _field(node, path, create)
-
-
-def _field(node: Node, path: list[str], create: Kind | None) -> list[Node]:
-    name = path[0]
-    if not node.is_null and (node.kind is not Kind.MAPPING or not name):
-        raise ReferenceFault(f"the segment {name!r} of the path needs a map, but something else is there")
-    child = None if node.is_null else _child(node, name)
-    if child is None:
-        if create is None:
-            return []
-        child = _blank(path, create)
-        # Into a null as well, where it never shows.
-        node.content += created(Kind.SCALAR, name), child
-    if child.kind is Kind.SCALAR and len(path) > 1:
-        return _within(child, path, create)
-    return find_nodes(child, path[1:], create)
-
-
-def _child(node: Node, name: str) -> Node | None:
-    content = node.content
-    for at in range(0, len(content), 2):
-        if content[at].value == name:
-            return content[at + 1]
-    return None
-
-
-def _within(scalar: Node, path: list[str], create: Kind | None) -> list[Node]:
-    nodes = find_within(scalar.value, path[1:], create)
-    if nodes is None:
-        raise ReferenceFault(f"the path leads into {path[0]!r}, which is a scalar")
-    return nodes
+    return _NodeSearch(create).find(node, path)
 
 
 def find_within(text: str, path: list[str], create: Kind | None) -> list[Node] | None:
@@ -85,60 +40,45 @@ def read_text(text: str) -> Page | None:
     return page
 
 
-def _at_index(node: Node, path: list[str], create: Kind | None) -> list[Node]:
-    entries, index = _entries(node, path[0]), int(path[0])
-    if index == len(entries) and create is not None:
-        entries.append(_blank(path, create))
-    if index >= len(entries):
-        raise ReferenceFault(f"the index {index} is out of bounds: the list has {len(entries)} entries")
-    return find_nodes(entries[index], path[1:], create)
+class _NodeSearch(Search[Node]):
+    """A node is its own place; what is created in a null never shows."""
 
+    def member(self, place: Node, name: str) -> Node | None:
+        content = place.content
+        if place.kind is Kind.MAPPING and name:
+            for at in range(0, len(content), 2):
+                if content[at].value == name:
+                    return content[at + 1]
+        return None
 
-def _matching(node: Node, path: list[str], create: Kind | None) -> list[Node]:
-    field, pattern, matches = entry_pattern(path[0])
-    entries = _entries(node, path[0])
-    found = _among(entries, field, matches, path, create)
-    if found or create is None:
-        return found
-    value = created(Kind.SCALAR, pattern)
-    entry = value
-    if field:
-        entry = created(Kind.MAPPING)
-        entry.content = [created(Kind.SCALAR, field), value]
-    entries.append(entry)
-    # None of the others leads anywhere, as has just been seen.
-    found = _among([entry], field, matches, path, create)
-    if not found:
-        raise ReferenceFault(f"an entry for {path[0]!r} cannot be created, as it would not match itself")
-    return found
+    def may_have(self, place: Node, name: str) -> bool:
+        return place.is_null or (place.kind is Kind.MAPPING and bool(name))
 
+    def add_member(self, place: Node, name: str, kind: Kind) -> Node:
+        child = created(kind)
+        place.content += created(Kind.SCALAR, name), child
+        return child
 
-def _among(
-    entries: list[Node], field: str, matches: Callable[[str], bool], path: list[str], create: Kind | None
-) -> list[Node]:
-    found: list[Node] = []
-    charge(2 * GLANCE * len(entries))
-    for entry in entries:
-        if not field:
-            # kustomize ends the path here, whatever follows.
-            if matches(written_node(entry)):
-                found.append(entry)
-            continue
-        value = _child(entry, field) if entry.kind is Kind.MAPPING else None
-        if value is not None and matches(written_node(value)):
-            found.extend(find_nodes(entry, path[1:], create))
-    return found
+    def items(self, place: Node) -> list[Node] | None:
+        return list(place.content) if place.kind is Kind.SEQUENCE or place.is_null else None
 
+    def add_entry(self, place: Node, kind: Kind) -> list[Node]:
+        place.content.append(created(kind))
+        return place.content[-1:]
 
-def _entries(node: Node, segment: str) -> list[Node]:
-    if node.kind is not Kind.SEQUENCE and not node.is_null:
-        raise ReferenceFault(f"the segment {segment!r} of the path needs a list, but something else is there")
-    return node.content
+    def add_matching(self, place: Node, field: str, text: str) -> list[Node]:
+        entry = value = created(Kind.SCALAR, text)
+        if field:
+            entry = created(Kind.MAPPING)
+            entry.content = [created(Kind.SCALAR, field), value]
+        place.content.append(entry)
+        return [entry]
 
+    def written(self, place: Node) -> str:
+        return written_node(place)
 
-def _blank(path: list[str], create: Kind) -> Node:
-    """Return a node for what the path does with it next."""
-    following = path[1] if len(path) > 1 else ""
-    if not following:
-        return created(create)
-    return created(Kind.SEQUENCE if is_entry(following) or is_index(following) else Kind.MAPPING)
+    def text(self, place: Node) -> str | None:
+        return place.value if place.kind is Kind.SCALAR else None
+
+    def find_within(self, text: str, path: list[str]) -> list[Node] | None:
+        return find_within(text, path, self.create)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from headgate.documents.budget import GLANCE, NODE, charge, charge_value
 from headgate.documents.copying import copied
 from headgate.documents.errors import BuildError, within
-from headgate.documents.yaml.nodes import Kind, Node, made_of
+from headgate.documents.yaml.nodes import Kind, Node, kind_of, made_of
 from headgate.documents.yaml.scalars import Quoted, resolve_v3, scalar_text
 from headgate.kustomize.errors import ReferenceFault
 from headgate.kustomize.model.kustomization_file import (
@@ -23,7 +23,7 @@ from headgate.kustomize.model.kustomization_file import (
 )
 from headgate.kustomize.paths.embedded import edit_embedded
 from headgate.kustomize.paths.fieldpath import MISSING, look_up, look_up_slot, split_dotted
-from headgate.kustomize.paths.pathmatch import CREATED, Slot, find_slots, kind_of
+from headgate.kustomize.paths.pathmatch import CREATED, Slot, find_slots
 from headgate.kustomize.paths.scalars import retyped
 from headgate.kustomize.resources.bookkeeping import ANNOTATIONS
 from headgate.kustomize.resources.ids import DEFAULT_NAMESPACE, Gvk
@@ -218,7 +218,7 @@ def _rejects_metadata(resource: Resource, rejects: Iterable[Selector]) -> bool:
 
 def _write(resource: Resource, value: _Value, path: str, options: FieldOptions | None) -> None:
     parts = split_dotted(path)
-    create = _blank(value.value) if options is not None and options.create else None
+    create = kind_of(value.value) if options is not None and options.create else None
 
     def set_slot(slot: Slot) -> None:
         container, key = slot
@@ -234,7 +234,7 @@ def _write(resource: Resource, value: _Value, path: str, options: FieldOptions |
     edited = edit_embedded(
         resource.obj,
         parts,
-        kind_of(create),
+        create,
         lambda node: _set_node(node, value, options),
         value.text if whole else None,
     )
@@ -262,11 +262,6 @@ def _write(resource: Resource, value: _Value, path: str, options: FieldOptions |
 
 def _holds_annotations(resource: Resource, container: object) -> bool:
     return container is metadata_of(resource.obj).get("annotations")
-
-
-def _blank(value: Any) -> Any:
-    """Return what a created field holds before it is written: of the same kind as the value."""
-    return {} if isinstance(value, dict) else [] if isinstance(value, list) else CREATED
 
 
 def _set(slot: Slot, value: _Value, options: FieldOptions | None) -> None:

@@ -8,7 +8,7 @@ and blank lines become those of the printer. :func:`read` gives the nodes of a t
 nodes of all documents with their places, for SOPS, which keeps all of a text but what it decrypts (:mod:`.placed`).
 """
 
-from headgate.documents.yaml.nodes.node import STR, Kind, Node, Page, created, made_of
+from headgate.documents.yaml.nodes.node import STR, Kind, Node, Page, created, kind_of, made_of
 from headgate.documents.yaml.nodes.placed import PlacedDocument, read_placed
 from headgate.documents.yaml.nodes.reader import read
 from headgate.documents.yaml.nodes.writer import write, written_node
@@ -20,6 +20,7 @@ __all__ = [
     "Page",
     "PlacedDocument",
     "created",
+    "kind_of",
     "made_of",
     "read",
     "read_placed",

@@ -9,7 +9,19 @@ from typing import Any
 
 from headgate.documents.yaml.scalars import Binary, Folded, Quoted, SpelledStr, resolve_v3, scalar_text
 
-__all__ = ["PREFIX", "STR", "Kind", "Node", "Page", "created", "made_of", "scalar_node", "set_tag", "tag_of"]
+__all__ = [
+    "PREFIX",
+    "STR",
+    "Kind",
+    "Node",
+    "Page",
+    "created",
+    "kind_of",
+    "made_of",
+    "scalar_node",
+    "set_tag",
+    "tag_of",
+]
 
 PREFIX = "tag:yaml.org,2002:"
 STR = "!!str"
@@ -127,6 +139,13 @@ def _tag_of(value: Any) -> str:
     if isinstance(value, Binary):
         return "!!binary"
     return "!!timestamp" if isinstance(value, SpelledStr) else STR
+
+
+def kind_of(value: Any) -> Kind:
+    """Return what the node of a value is."""
+    return (
+        Kind.MAPPING if isinstance(value, dict) else Kind.SEQUENCE if isinstance(value, list) else Kind.SCALAR
+    )
 
 
 def made_of(value: Any, text: str | None = None) -> Node:
