@@ -12,15 +12,14 @@ import tempfile
 from pathlib import Path
 from random import Random
 from typing import Any
-from unittest import mock
 
-from headgate import serve
 from headgate.api.source import Artifact
 from headgate.documents.tree import MemoryTree
 from headgate.kube import Client
+from headgate.program import Program
 from headgate.reconcile.core.config import Config
 from headgate.reconcile.core.store import SourceKey
-from headgate.reconcile.source.artifacts import ArtifactMissing
+from headgate.reconcile.source.artifacts import ArtifactFetcher, ArtifactMissing
 from headgate.web.metrics import Metrics
 from tests.model.apiserver import ApiServer
 from tests.model.border import Fault, Line
@@ -53,13 +52,14 @@ class _Tree(MemoryTree):
         pass
 
 
-class _Fetcher:
+class _Fetcher(ArtifactFetcher):
     """Gives the tree of a revision of the model's Git."""
 
     def __init__(self, git: Git) -> None:
+        super().__init__(_FOLDER)
         self._git = git
 
-    async def fetch(self, key: SourceKey, artifact: Artifact) -> _Tree:
+    async def fetch(self, key: SourceKey, artifact: Artifact) -> _Tree:  # type: ignore[override]
         await asyncio.sleep(0.01)
         files = self._git.files(artifact.revision)
         if files is None:
@@ -70,16 +70,16 @@ class _Fetcher:
         pass
 
 
-class _Program(serve._Program):
+class _Program(Program):
     """The product's program, told of the custom resources by :class:`Incarnation`."""
 
-    def __init__(self, config: Config, client: Client, watches: Any) -> None:
-        super().__init__(config, client, Metrics())
+    def __init__(self, config: Config, client: Client, git: Git, watches: Any) -> None:
+        super().__init__(config, client, Metrics(), _Fetcher(git))
         self._watches = watches
 
-    async def _watch(self) -> None:
-        await self._watches(self._operator)
-        await self._end()
+    async def watch(self) -> None:
+        await self._watches(self.wakeups)
+        await self.end()
 
 
 class Incarnation:
@@ -95,8 +95,7 @@ class Incarnation:
         self._news = asyncio.Event()
         self._waiting: list[tuple[float, Change]] = []
         global_random.seed(random.random())
-        with mock.patch.object(serve, "ArtifactFetcher", return_value=_Fetcher(git)):
-            self._program = _Program(CONFIG, Client(self.line), self._feed)
+        self._program = _Program(CONFIG, Client(self.line), git, self._feed)
         server.observers.append(self._changed)
         self._task = loop.create_task(self._program.run())
 
@@ -143,17 +142,17 @@ class Incarnation:
             self._waiting.append((due, change))
             self._news.set()
 
-    async def _feed(self, operator: Any) -> None:
+    async def _feed(self, wakeups: Any) -> None:
         kustomizations, sources = ([copied(o) for o in self._server.objects[s].values()] for s in _WATCHED)
         self._waiting.clear()
         for obj in sources:
-            operator.seen_source(obj)
+            wakeups.seen_source(obj)
         for obj in kustomizations:
-            operator.seen_kustomization(obj)
+            wakeups.seen_kustomization(obj)
         for obj in sources:
-            operator.source_event(obj, deleted=False)
+            wakeups.source_event(obj, deleted=False)
         for obj in kustomizations:
-            operator.kustomization_event(obj, deleted=False)
+            wakeups.kustomization_event(obj, deleted=False)
         while not self._stop.is_set():
             if not self._waiting:
                 self._news.clear()
@@ -164,15 +163,15 @@ class Incarnation:
             self._waiting.pop(0)
             if self.line.dead:
                 return
-            self._tell(operator, change)
+            self._tell(wakeups, change)
 
-    def _tell(self, operator: Any, change: Change) -> None:
+    def _tell(self, wakeups: Any, change: Change) -> None:
         obj, deleted = copied(change.object), change.new is None
         if change.kind.kind == "Kustomization":
             if not deleted:
-                operator.seen_kustomization(obj)
-            operator.kustomization_event(obj, deleted=deleted)
+                wakeups.seen_kustomization(obj)
+            wakeups.kustomization_event(obj, deleted=deleted)
         else:
             if not deleted:
-                operator.seen_source(obj)
-            operator.source_event(obj, deleted=deleted)
+                wakeups.seen_source(obj)
+            wakeups.source_event(obj, deleted=deleted)

@@ -18,23 +18,23 @@ KINDS = ("ConfigMap", "Secret")
 
 
 class ConfigWatch:
-    """Calls ``changed`` with each watched object that was created, changed or deleted after the start."""
+    """Calls ``on_changed`` with each watched object that was created, changed or deleted after the start."""
 
     def __init__(
         self,
         client: Client,
         label_selector: str,
-        changed: Callable[[ObjectRef], None],
+        on_changed: Callable[[ObjectRef], None],
         namespace: str | None = None,
     ) -> None:
-        self._changed = changed
+        self._on_changed = on_changed
         self._reflectors = [
             Reflector[str](
                 client,
                 "v1",
                 kind,
                 project=lambda obj: str(obj["metadata"]["resourceVersion"]),
-                on_change=self._on_change,
+                on_change=self._changed,
                 namespace=namespace,
                 label_selector=label_selector,
             )
@@ -47,7 +47,7 @@ class ConfigWatch:
             for reflector in self._reflectors:
                 group.create_task(reflector.run())
 
-    def _on_change(self, ref: ObjectRef, old: str | None, new: str | None) -> None:
+    def _changed(self, ref: ObjectRef, old: str | None, new: str | None) -> None:
         reflector = self._reflectors[KINDS.index(ref.kind)]
         if reflector.synced.is_set():
-            self._changed(ref)
+            self._on_changed(ref)

@@ -16,7 +16,7 @@ from headgate.api import ObjectKey
 from headgate.backoff import Doubling
 from headgate.loop import BUCKETS, Background, Pauses, Turns, Watchdog, run
 from headgate.reconcile.core.controller import NOTHING_MORE, Controller, Outcome
-from headgate.reconcile.core.queue import Priority, Trigger
+from headgate.reconcile.core.queue import Priority, Trigger, WorkQueue
 from headgate.web.aside import ServerAside
 from headgate.web.metrics import Metrics, metrics_app
 from headgate.web.probes import probe_app
@@ -64,7 +64,7 @@ def test_what_holds_the_loop_is_named_while_it_does(caplog: pytest.LogCaptureFix
         return NOTHING_MORE
 
     async def main() -> None:
-        controller: Controller[ObjectKey] = Controller("kustomization", reconcile, workers=1)
+        controller: Controller[ObjectKey] = Controller("kustomization", WorkQueue(1), reconcile)
         async with Watchdog(turns, warn_after=0.02, dead_after=60) as watchdog:
             worker = asyncio.ensure_future(controller.run())
             controller.queue.add(ObjectKey("team-a", "apps"), Trigger(Priority.CHANGED, "test"))

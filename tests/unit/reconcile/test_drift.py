@@ -11,12 +11,13 @@ from headgate.api import ObjectKey
 from headgate.apply import Owner
 from headgate.backoff import Doubling
 from headgate.kube import ObjectRef
-from headgate.reconcile.core.controller import NOTHING_MORE, Controller, Outcome
-from headgate.reconcile.core.queue import Depth
+from headgate.reconcile.core import drift
+from headgate.reconcile.core.drift import PAUSES, QUIET, DriftBackoff
+from headgate.reconcile.core.queue import Depth, WorkQueue
 from headgate.reconcile.core.store import Store
-from headgate.reconcile.operator import Operator
-from headgate.reconcile.target import drift
-from headgate.reconcile.target.drift import PAUSES, QUIET, DriftBackoff, describe
+from headgate.reconcile.core.wakeups import Wakeups
+from headgate.reconcile.target.drift import describe
+from tests.support.wakeups import wakeups
 
 KEY = ObjectKey("apps", "web")
 REF = ObjectRef("apps/v1", "Deployment", "web", "apps")
@@ -66,11 +67,12 @@ def test_only_so_many_objects_are_remembered(monkeypatch: pytest.MonkeyPatch) ->
     assert backoff.delay("c") > 0
 
 
-def _operator(told: list[str], kustomizations: Controller[ObjectKey], *, correct: bool = True) -> Operator:
-    async def nothing(key: Any, triggers: Any) -> Outcome:
-        return NOTHING_MORE
+Queue = WorkQueue[ObjectKey]
 
-    store = Store()
+
+def _world(*, correct: bool = True) -> tuple[Wakeups, Queue]:
+    """The rules over one Kustomization, and its queue."""
+    store, queue = Store(), Queue(1)
     store.put_kustomization(
         {
             "kind": "Kustomization",
@@ -78,59 +80,46 @@ def _operator(told: list[str], kustomizations: Controller[ObjectKey], *, correct
             "spec": {"sourceRef": {"kind": "GitRepository", "name": "repo"}},
         }
     )
-    return Operator(
-        store,
-        kustomizations,
-        Controller("gitrepository", nothing, workers=1),
-        concerns=lambda key, source: True,
-        tell_drift=lambda key, ref, what: told.append(what),
-        correct_drift=correct,
-    )
-
-
-def _controller() -> Controller[ObjectKey]:
-    async def nothing(key: ObjectKey, triggers: Any) -> Outcome:
-        return NOTHING_MORE
-
-    return Controller("kustomization", nothing, workers=1)
+    return wakeups(store, queue, correct_drift=correct), queue
 
 
 async def test_a_writer_that_goes_on_costs_one_event_and_one_pass_for_many_changes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(drift, "PAUSES", Doubling(0.2, 300.0))
-    told: list[str] = []
-    controller = _controller()
-    operator = _operator(told, controller)
-    operator.live_drifted(KEY, REF, "change 0")
-    key, triggers, _ = await controller.queue.get()
-    assert (key, told) == (KEY, ["change 0"])
+    wakeups, queue = _world()
+    wakeups.live_drifted(KEY, REF, "change 0")
+    key, triggers, _ = await queue.get()
+    assert (key, wakeups.take_drifts(KEY)) == (KEY, {REF: "change 0"})
     assert [t.depth for t in triggers] == [Depth.APPLY]
-    controller.queue.done(key)
+    queue.done(key)
     for number in range(1, 20):
-        operator.live_drifted(KEY, REF, f"change {number}")
-    assert told == ["change 0"]
-    assert not controller.queue.is_pending(KEY)
-    await asyncio.wait_for(controller.queue.get(), 5)
-    assert told == ["change 0", "change 19"], "the newest change is the one that is told"
+        wakeups.live_drifted(KEY, REF, f"change {number}")
+    assert wakeups.take_drifts(KEY) == {}
+    assert not queue.is_pending(KEY)
+    await asyncio.wait_for(queue.get(), 60)
+    assert wakeups.take_drifts(KEY) == {REF: "change 19"}, "the newest change is the one that is reported"
 
 
 async def test_drift_of_a_kustomization_that_is_gone_is_nobodys() -> None:
-    told: list[str] = []
-    controller = _controller()
-    operator = _operator(told, controller)
-    operator.live_drifted(ObjectKey("apps", "gone"), REF, "change")
-    assert told == []
-    assert len(controller.queue) == 0
+    wakeups, queue = _world()
+    gone = ObjectKey("apps", "gone")
+    wakeups.live_drifted(gone, REF, "change")
+    assert (wakeups.take_drifts(gone), len(queue)) == ({}, 0)
 
 
 async def test_drift_is_left_to_the_interval_when_asked_so() -> None:
-    told: list[str] = []
-    controller = _controller()
-    operator = _operator(told, controller, correct=False)
-    operator.live_drifted(KEY, REF, "change")
-    assert told == []
-    assert len(controller.queue) == 0
+    wakeups, queue = _world(correct=False)
+    wakeups.live_drifted(KEY, REF, "change")
+    assert (wakeups.take_drifts(KEY), len(queue)) == ({}, 0)
+
+
+async def test_drift_is_forgotten_with_its_kustomization() -> None:
+    wakeups, _ = _world()
+    wakeups.live_drifted(KEY, REF, "change")
+    meta = {"name": "web", "namespace": "apps"}
+    wakeups.kustomization_event({"kind": "Kustomization", "metadata": meta}, deleted=True)
+    assert wakeups.take_drifts(KEY) == {}
 
 
 def test_the_newest_foreign_writer_is_named_with_the_fields_it_holds() -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from headgate.api.source import Artifact
 from headgate.documents.tree import MemoryTree
-from headgate.reconcile.core.store import SourceKey
+from headgate.reconcile.core.store import SourceKey, Store
 from headgate.reconcile.core.trees import SourceTrees
+from headgate.reconcile.core.wakeups import Wakeups
 from headgate.reconcile.source.artifacts import ArtifactError, ArtifactFetcher, ArtifactMissing
 from headgate.reconcile.source.external import REMEMBERED, ArtifactPending, ExternalSources
 
@@ -47,12 +49,13 @@ class Fetcher(ArtifactFetcher):
 
 class Setting:
     def __init__(self) -> None:
-        self.fetcher, self.trees, self.now = Fetcher(), SourceTrees(), 0.0
+        self.fetcher, self.trees, self.store, self.now = Fetcher(), SourceTrees(), Store(), 0.0
         self.news: list[SourceKey] = []
         self.told = asyncio.Event()
-        self.sources = ExternalSources(self.fetcher, self.trees, self.tell, lambda: self.now)
+        wakeups = cast(Wakeups, self)
+        self.sources = ExternalSources(self.fetcher, self.trees, self.store, wakeups, lambda: self.now)
 
-    def tell(self, key: SourceKey) -> None:
+    def source_available(self, key: SourceKey) -> None:
         self.news.append(key)
         self.told.set()
 
@@ -145,13 +148,13 @@ async def test_a_failure_nobody_foresaw_is_a_failure_like_others(
 async def test_a_source_that_is_gone_leaves_nothing(setting: Setting) -> None:
     tree = Tree({})
     await setting.fetched(artifact("v1"), tree)
-    setting.sources.drop(KEY)
+    setting.store.drop_source(KEY)
     assert tree.closed
     setting.fetcher.gate.clear()
     with pytest.raises(ArtifactPending):
         setting.sources.want(KEY, artifact("v1"))
     await asyncio.sleep(0)
-    setting.sources.drop(KEY)
+    setting.store.drop_source(KEY)
     await asyncio.sleep(0)
     assert setting.news == [KEY]
     assert not setting.trees.has(KEY, "v1")

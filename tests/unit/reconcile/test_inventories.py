@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -12,6 +12,7 @@ from headgate.apply import Owner
 from headgate.kube import ObjectRef
 from headgate.reconcile.core.inventories import Claim, Inventories
 from headgate.reconcile.core.store import Store
+from headgate.reconcile.core.wakeups import Wakeups
 
 Obj = dict[str, Any]
 
@@ -25,13 +26,11 @@ class World:
     def __init__(self) -> None:
         self.store = Store()
         self.woken: list[tuple[str, ObjectRef]] = []
-        self.inventories = Inventories(
-            self.store.kustomization,
-            lambda obj: str(obj["spec"].get("serviceAccountName") or ""),
-            lambda key, ref: self.woken.append((str(key), ref)),
-        )
-        self.store.on_kustomization = self.inventories.put
+        self.inventories = Inventories(self.store, cast(Wakeups, self))
         self._version = 0
+
+    def object_given(self, key: ObjectKey, ref: ObjectRef) -> None:
+        self.woken.append((str(key), ref))
 
     def put(self, key: str, *refs: ObjectRef, deleting: bool = False, **spec: Any) -> Obj:
         namespace, name = key.split("/")

@@ -14,8 +14,7 @@ from headgate.fairness.pools import SMALL
 from headgate.kube import Client
 from headgate.reconcile.core.store import GIT_REPOSITORY, SourceKey, Store
 from headgate.reconcile.core.trees import SourceTrees
-from headgate.reconcile.kustomization.attempt import Memory, Settled
-from headgate.reconcile.kustomization.reconciler import KustomizationReconciler
+from headgate.reconcile.kustomization.settled import Settled, SettledBuilds
 from headgate.reconcile.reporting.status import StatusSession
 
 Obj = dict[str, Any]
@@ -73,16 +72,16 @@ async def test_a_large_kustomization_is_compared_with_a_tree_beside_the_loop(fil
         "metadata": {"name": "apps", "namespace": "ns", "uid": "u", "generation": 1, "resourceVersion": "1"},
         "spec": {"sourceRef": {"kind": GIT_REPOSITORY, "name": "source"}},
     }
-    reconciler = KustomizationReconciler.__new__(KustomizationReconciler)
-    reconciler._store, reconciler._trees = Store(), SourceTrees()
-    reconciler._store.put_kustomization(obj)
-    reconciler._memories = {KEY: Memory(settled=Settled("u", 1, "d", Inputs(seen), ""))}
+    store, trees = Store(), SourceTrees()
+    store.put_kustomization(obj)
+    builds = SettledBuilds(store.kustomization, trees)
+    builds.put(KEY, Settled("u", 1, "d", Inputs(seen), ""))
     here = threading.get_ident()
     for other in (False, True):
         tree = Tree({**content, **({"apps/1.yaml": b"b"} if other else {})})
-        reconciler._trees.put(SOURCE, str(other), tree)
+        trees.put(SOURCE, str(other), tree)
         tree.readers.clear()
-        await reconciler.compare(KEY, SOURCE)
+        await builds.compare(KEY, SOURCE)
         assert here not in tree.readers
-        assert reconciler.concerns(KEY, SOURCE) is other
+        assert builds.concerns(KEY, SOURCE) is other
         assert (here in tree.readers) is (files < SMALL)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 from typing import Any, cast
+from unittest.mock import create_autospec
 
 import pytest
 
@@ -16,9 +17,11 @@ from headgate.reconcile.core.config import Config
 from headgate.reconcile.core.controller import WAKE
 from headgate.reconcile.core.store import Store
 from headgate.reconcile.core.trees import SourceTrees
+from headgate.reconcile.core.wakeups import Wakeups
 from headgate.reconcile.reporting.events import Event, EventRecorder
 from headgate.reconcile.reporting.status import StatusSession
 from headgate.reconcile.source.reconciler import SourceReconciler
+from headgate.reconcile.source.visits import Visits
 
 Obj = dict[str, Any]
 
@@ -74,10 +77,10 @@ class Setting:
             cast(Client, self.client),
             self.store,
             SourceTrees(),
+            Visits(self.store),
             self.storage,
             cast(EventRecorder, self.events),
-            lambda obj: None,
-            lambda key: None,
+            create_autospec(Wakeups, instance=True),
         )
 
     def session(self) -> StatusSession:

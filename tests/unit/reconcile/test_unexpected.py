@@ -9,7 +9,7 @@ import pytest
 from headgate.api.errors import InvalidStatus
 from headgate.kube import ApiError, Conflict, Invalid, ServerError, Unreachable
 from headgate.reconcile.core.controller import NOTHING_MORE, Controller, Outcome
-from headgate.reconcile.core.queue import Priority, Trigger
+from headgate.reconcile.core.queue import Priority, Trigger, WorkQueue
 from headgate.reconcile.reporting.unexpected import explained, is_passing, is_too_large
 
 SECRET = "hunter2-correct-horse"
@@ -113,7 +113,7 @@ async def test_a_reconcile_that_breaks_off_is_reported_and_tried_again() -> None
         told.append((key, str(error), times))
         raise ApiError("the API server is away")
 
-    controller = Controller("test", reconcile, workers=1, broke_off=report)
+    controller = Controller("test", WorkQueue[str](1), reconcile, on_unexpected_error=report)
     task = asyncio.create_task(controller.run())
     controller.queue.add("a", Trigger(Priority.CHANGED, "test"))
     await asyncio.wait_for(done.wait(), 60)

@@ -70,36 +70,34 @@ class Observer(Protocol):
     def forget(self, kind: str, namespace: str, name: str) -> None: ...
 
 
-BrokeOff = Callable[[K, Exception, int], Awaitable[None]]
+OnUnexpectedError = Callable[[K, Exception, int], Awaitable[None]]
 """Reports an unexpected error of a key; the number tells how often in a row there was one."""
 
 
 class Controller(Generic[K]):
-    """A queue, its workers and the reconciler they call."""
+    """The workers of a queue, and the reconciler they call."""
 
     def __init__(
         self,
         name: str,
+        queue: WorkQueue[K],
         reconcile: Callable[[K, tuple[Trigger, ...]], Awaitable[Outcome]],
         *,
-        workers: int,
-        most: int | None = None,
         kind: str = "",
         observer: Observer | None = None,
-        broke_off: BrokeOff[K] | None = None,
+        on_unexpected_error: OnUnexpectedError[K] | None = None,
     ) -> None:
-        """``most`` is how many workers one namespace may have, however many are free.
+        """A controller has as many workers as its ``queue`` is made for.
 
         ``kind`` is that of the objects, for what the observer is told of each.
 
-        ``broke_off`` is called when a reconcile ends with an unexpected error, to report that to the object's users.
+        ``on_unexpected_error`` reports an unexpected error of a reconcile to the users of the object.
         """
-        self.name, self.workers = name, workers
-        self.queue: WorkQueue[K] = WorkQueue(workers, most=most)
+        self.name, self.queue, self.workers = name, queue, queue.workers
         self._reconcile = reconcile
         self._kind = kind
         self._observer = observer
-        self._broke_off = broke_off
+        self._on_unexpected_error = on_unexpected_error
         self._running: dict[K, float] = {}
         self._failed: set[K] = set()
         self._backoff: Backoff[K] = Backoff(RETRIES)
@@ -152,10 +150,10 @@ class Controller(Generic[K]):
                 self._tell(self._observer, key, waited, time.monotonic() - started, outcome)
 
     async def _report(self, key: K, error: Exception) -> None:
-        if self._broke_off is None:
+        if self._on_unexpected_error is None:
             return
         try:
-            await self._broke_off(key, error, self._backoff.failures(key))
+            await self._on_unexpected_error(key, error, self._backoff.failures(key))
         except Exception as cause:
             # The API server is most likely away, which the next try finds out again.
             self._log.error("that %s broke off is not reported: %s", key, cause)

@@ -15,13 +15,15 @@ Everything here happens on the event loop, and decisions do not wait for anythin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from headgate.api import ObjectKey
 from headgate.api import inventory as inv
 from headgate.apply import Owner
 from headgate.kube import ObjectRef
+from headgate.reconcile.core.store import Store
+from headgate.reconcile.core.wakeups import Wakeups
 
 Obj = dict[str, Any]
 
@@ -41,15 +43,12 @@ def place_of(kustomization: Obj) -> Place:
 
 
 class Inventories:
-    """The index. ``account_of`` gives the service account that a raw Kustomization acts as, empty for the operator."""
+    """The index. It follows the store by itself."""
 
-    def __init__(
-        self,
-        kustomization: Callable[[ObjectKey], Obj | None],
-        account_of: Callable[[Obj], str] = lambda _: "",
-        wake: Callable[[ObjectKey, ObjectRef], None] = lambda _key, _ref: None,
-    ) -> None:
-        self.kustomization, self.account_of, self.wake = kustomization, account_of, wake
+    def __init__(self, store: Store, wakeups: Wakeups, default_account: str = "") -> None:
+        """``default_account``: the service account of Kustomizations that name none; empty: the operator's own."""
+        self.kustomization, self.object_given = store.kustomization, wakeups.object_given
+        self._default_account = default_account
         self._holders: dict[Place, dict[str, tuple[ObjectKey, ...]]] = {}
         self._released: dict[ObjectKey, set[str]] = {}
         """Entries that a Kustomization has let go of, though they are still in its stored status."""
@@ -57,6 +56,11 @@ class Inventories:
         """By whom (place, account), and which objects the API server let it apply."""
         self._given: dict[tuple[Place, str], ObjectKey] = {}
         """Objects that are being given to somebody at this moment."""
+        store.subscribe(on_kustomization=self.put)
+
+    def account_of(self, kustomization: Obj) -> str:
+        """The service account that a raw Kustomization acts as, empty for the operator."""
+        return _spec(kustomization).get("serviceAccountName") or self._default_account
 
     def put(self, key: ObjectKey, old: Obj | None, new: Obj | None) -> None:
         """The Kustomization has changed, come or gone."""
@@ -177,12 +181,12 @@ class Claim:
         """The heir has it, or could not be given it; either way it has a look."""
         heir = self._all.given.pop((self._place, _id(ref)), None)
         if heir is not None:
-            self._all.wake(heir, ref)
+            self._all.object_given(heir, ref)
 
     def deleted(self, ref: ObjectRef) -> None:
         """Whoever else has the object in its inventory looks at once: we have nothing more to do with it."""
         for key in self._all.others(self._place, _id(ref), self._key):
-            self._all.wake(key, ref)
+            self._all.object_given(key, ref)
 
     def _believes(self, key: ObjectKey, id: str) -> bool:
         obj = self._all.kustomization(key)

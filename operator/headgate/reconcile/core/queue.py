@@ -95,6 +95,7 @@ class WorkQueue(Generic[K]):
     ) -> None:
         """``workers`` is how many take keys at once, ``most`` how many of one namespace; ``namespace_of`` tells whose a
         key is."""
+        self.workers = workers
         self._waiting: dict[K, _Waiting] = {}
         self._order: FairOrder[K] = FairOrder(len(Priority), workers, most)
         self._namespace_of = namespace_of

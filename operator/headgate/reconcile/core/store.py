@@ -44,6 +44,12 @@ class SourceKey:
         return ObjectKey(self.namespace, self.name)
 
 
+OnKustomization = Callable[[ObjectKey, Obj | None, Obj | None], None]
+"""Takes a Kustomization's key, the Kustomization as it was and as it is now; None for one that does not exist."""
+OnSourceDropped = Callable[[SourceKey], None]
+"""Takes the key of a source that no longer exists."""
+
+
 def key_of(obj: Obj) -> ObjectKey:
     """Namespace and name of a raw object."""
     meta = obj["metadata"]
@@ -103,10 +109,8 @@ class Store:
         """
         self._owner, self._max_entries = threading.get_ident(), max_entries
         self._references, self._source_references = references, source_references
-        self.on_kustomization: Callable[[ObjectKey, Obj | None, Obj | None], None] = lambda _key, _old, _new: (
-            None
-        )
-        """Called with each Kustomization as it was and as it is now; None for what is not there."""
+        self._on_kustomization: list[OnKustomization] = []
+        self._on_source_dropped: list[OnSourceDropped] = []
         self._kustomizations: dict[ObjectKey, Obj] = {}
         self._sources: dict[SourceKey, Obj] = {}
         self._source: Links[ObjectKey, SourceKey] = Links()
@@ -115,6 +119,22 @@ class Store:
         self._uses: Links[ObjectKey, ObjectRef] = Links()
         self._includes: Links[SourceKey, SourceKey] = Links()
         self._source_uses: Links[SourceKey, ObjectRef] = Links()
+
+    def subscribe(
+        self,
+        *,
+        on_kustomization: OnKustomization | None = None,
+        on_source_dropped: OnSourceDropped | None = None,
+    ) -> None:
+        """Call these with every later change, before the change can be seen.
+
+        A change that a callback breaks off by an exception has not happened: the caller may repeat it.
+        """
+        self._check_thread()
+        if on_kustomization is not None:
+            self._on_kustomization.append(on_kustomization)
+        if on_source_dropped is not None:
+            self._on_source_dropped.append(on_source_dropped)
 
     def kustomization(self, key: ObjectKey) -> Obj | None:
         self._check_thread()
@@ -136,7 +156,8 @@ class Store:
             self._depends.put(key, self._listed(obj, dependencies_of))
             self._judges.put(key, self._listed(obj, _judged))
             self._uses.put(key, self._listed(obj, self._references))
-        self.on_kustomization(key, old, obj)
+        for on_kustomization in self._on_kustomization:
+            on_kustomization(key, old, obj)
         # Last, so that what breaks off is done when the object comes again.
         self._kustomizations[key] = obj
         return True
@@ -163,11 +184,14 @@ class Store:
         self._depends.drop(key)
         self._judges.drop(key)
         self._uses.drop(key)
-        self.on_kustomization(key, old, None)
+        for on_kustomization in self._on_kustomization:
+            on_kustomization(key, old, None)
         del self._kustomizations[key]
 
     def drop_source(self, key: SourceKey) -> None:
         self._check_thread()
+        for on_source_dropped in self._on_source_dropped:
+            on_source_dropped(key)
         self._sources.pop(key, None)
         self._includes.drop(key)
         self._source_uses.drop(key)

@@ -9,10 +9,8 @@ from typing import Any, NamedTuple
 from headgate.api import Kustomization, ObjectKey, reasons
 from headgate.api import inventory as inv
 from headgate.apply import ApplyResult
-from headgate.documents.tree import Inputs, Tree
 from headgate.fairness.pools import BUILDS
 from headgate.health import HealthExpressions
-from headgate.kube import ObjectRef
 from headgate.postbuild import Masks
 from headgate.reconcile.core.queue import Depth
 from headgate.reconcile.kustomization.build.builds import Built
@@ -106,35 +104,6 @@ class Attempt:
 
 
 @dataclass(slots=True)
-class Settled:
-    """The last attempt that succeeded: what it was made from, so that it need not be made again from the same."""
-
-    uid: str
-    generation: int
-    digest: str
-    inputs: Inputs
-    cluster_inputs: str
-    """Version of what was read from the cluster."""
-    tree: Tree | None = None
-    """The newest tree that was compared with the inputs ..."""
-    same: bool = True
-    """... and whether it holds the same."""
-
-    def holds_for(self, obj: Obj, tree: Tree) -> bool:
-        """Whether building from ``tree`` would give what was applied."""
-        meta = obj["metadata"]
-        if (self.uid, self.generation) != (meta["uid"], meta.get("generation")):
-            return False
-        if self.tree is not tree:
-            self.note(tree, self.inputs.unchanged_in(tree))
-        return self.same
-
-    def note(self, tree: Tree, same: bool) -> None:
-        """The tree was compared with the inputs."""
-        self.tree, self.same = tree, same
-
-
-@dataclass(slots=True)
 class Memory:
     """What is known of one Kustomization beyond its object. Losing it at a restart costs one verification."""
 
@@ -144,11 +113,8 @@ class Memory:
     """The attempt under way, for what is to be told when it breaks off."""
     doing: Doing = PREPARING
     """Its present step."""
-    settled: Settled | None = None
     warned: tuple[str, int, str] | None = None
     """UID, generation and revision whose build the last warnings were about."""
-    drifts: dict[ObjectRef, str] = field(default_factory=dict)
-    """Objects that are no longer as they were applied and what was seen of it, to be told by the next attempt."""
     report: asyncio.TimerHandle | None = None
     """Reports a postponement, unless the next attempt begins sooner."""
     report_due: float | None = None

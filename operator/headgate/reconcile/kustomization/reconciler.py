@@ -28,7 +28,7 @@ from headgate.api import inventory as inv
 from headgate.apply import Action, ApplyFailed, InvalidIgnoreRule, ObjectError, Owner
 from headgate.backoff import jittered
 from headgate.cel import Budget, Evaluator, OverBudget
-from headgate.fairness.pools import BUILDS, SMALL, aside
+from headgate.fairness.pools import aside
 from headgate.health import HealthExpressions, InvalidHealthExpressions
 from headgate.kube import ApiError, Client, ObjectRef, ref_of
 from headgate.reconcile.core import finalizers
@@ -36,8 +36,8 @@ from headgate.reconcile.core.config import Config
 from headgate.reconcile.core.controller import GONE, NOTHING_MORE, RETRY, WAKE, Outcome
 from headgate.reconcile.core.inventories import Inventories
 from headgate.reconcile.core.queue import Depth, Priority, Trigger
-from headgate.reconcile.core.store import KUSTOMIZATION, KUSTOMIZATION_VERSION, SourceKey, Store, source_of
-from headgate.reconcile.core.trees import SourceTrees
+from headgate.reconcile.core.store import KUSTOMIZATION, KUSTOMIZATION_VERSION, Store, source_of
+from headgate.reconcile.core.wakeups import Wakeups
 from headgate.reconcile.kustomization.attempt import (
     APPLYING,
     BUILDING,
@@ -49,7 +49,6 @@ from headgate.reconcile.kustomization.attempt import (
     Failed,
     Memory,
     Postponed,
-    Settled,
 )
 from headgate.reconcile.kustomization.build.building import BUILDING as BUILDING_MANIFESTS
 from headgate.reconcile.kustomization.build.building import Builder
@@ -59,6 +58,7 @@ from headgate.reconcile.kustomization.finalize import Finalizer
 from headgate.reconcile.kustomization.health import Looks, NoSight
 from headgate.reconcile.kustomization.prerequisites import Prerequisites, misconfigured
 from headgate.reconcile.kustomization.report import Reporter, is_news, settle
+from headgate.reconcile.kustomization.settled import Settled, SettledBuilds
 from headgate.reconcile.kustomization.waiting import HealthWait, Standing, Verdict, jobs_with_ttl, judge
 from headgate.reconcile.reporting.events import NORMAL
 from headgate.reconcile.reporting.measure import APPLY, HEALTH, UNMEASURED, Measure, timed
@@ -85,7 +85,7 @@ class KustomizationReconciler:
         config: Config,
         client: Client,
         store: Store,
-        trees: SourceTrees,
+        settled: SettledBuilds,
         targets: Targets,
         prerequisites: Prerequisites,
         builder: Builder,
@@ -93,14 +93,14 @@ class KustomizationReconciler:
         finalizer: Finalizer,
         reporter: Reporter,
         inventories: Inventories,
-        written: Callable[[Obj], None],
+        wakeups: Wakeups,
         measure: Measure = UNMEASURED,
     ) -> None:
-        self._config, self._client, self._store, self._trees = config, client, store, trees
+        self._config, self._client, self._store, self._settled = config, client, store, settled
         self._targets, self._prerequisites, self._builder = targets, prerequisites, builder
         self._finalizer, self._reporter, self._evaluator = finalizer, reporter, evaluator
         self._inventories = inventories
-        self._written, self._measure = written, measure
+        self._wakeups, self._measure = wakeups, measure
         self._memories: dict[ObjectKey, Memory] = {}
 
     async def reconcile(self, key: ObjectKey, triggers: tuple[Trigger, ...]) -> Outcome:
@@ -112,6 +112,7 @@ class KustomizationReconciler:
         if obj is None:
             self._close(memory)
             del self._memories[key]
+            self._settled.drop(key)
             self._finalizer.forget(key)
             await self._targets.release(key)
             return GONE
@@ -124,11 +125,13 @@ class KustomizationReconciler:
             return NOTHING_MORE
         obj = held
         self._store.put_kustomization(obj)
-        session = StatusSession(self._client, obj, manager=STATUS_MANAGER, written=self._written)
+        session = StatusSession(
+            self._client, obj, manager=STATUS_MANAGER, written=self._wakeups.kustomization_written
+        )
         requested = (obj["metadata"].get("annotations") or {}).get(labels.REQUESTED_AT)
         if (obj.get("spec") or {}).get("suspend"):
             self._close(memory)
-            memory.drifts.clear()
+            self._wakeups.take_drifts(key)
             settle(session, requested)
             await session.write()
             return NOTHING_MORE
@@ -166,34 +169,12 @@ class KustomizationReconciler:
         last, said = memory.last, explained(error)
         if last is not None:
             said = await last.masked(said)
-        session = StatusSession(self._client, obj, manager=STATUS_MANAGER, written=self._written)
+        session = StatusSession(
+            self._client, obj, manager=STATUS_MANAGER, written=self._wakeups.kustomization_written
+        )
         requested = (obj["metadata"].get("annotations") or {}).get(labels.REQUESTED_AT)
         revision = last.revision if last is not None else ""
         await self._reporter.broke_off(session, requested, memory.doing, said, revision)
-
-    def concerns(self, key: ObjectKey, source: SourceKey) -> bool:
-        """Whether the source's present tree can change what the Kustomization applies, or did not apply yet."""
-        memory, obj = self._memories.get(key), self._store.kustomization(key)
-        tree = self._trees.current(source)
-        if memory is None or memory.settled is None or obj is None or tree is None:
-            return True
-        return not memory.settled.holds_for(obj, tree)
-
-    async def compare(self, key: ObjectKey, source: SourceKey) -> None:
-        """Compare, beside the event loop, what a large Kustomization was built from, for :meth:`concerns` to tell."""
-        memory = self._memories.get(key)
-        settled = memory.settled if memory is not None else None
-        if settled is None or settled.tree is self._trees.current(source):
-            return
-        with self._trees.hold(source) as tree:
-            if tree is not None and len(settled.inputs) >= SMALL:
-                settled.note(tree, await BUILDS.run(key.namespace, settled.inputs.unchanged_in, tree))
-
-    def note_drift(self, key: ObjectKey, ref: ObjectRef, what: str) -> None:
-        """Note that an object is no longer as it was applied, for the attempt that corrects it to tell."""
-        memory = self._memories.get(key)
-        if memory is not None:
-            memory.drifts[ref] = what
 
     # The life cycle.
 
@@ -203,23 +184,24 @@ class KustomizationReconciler:
             budget = self._evaluator.budget(attempt.key.namespace)
             attempt.expressions = await _health_expressions(attempt, budget)
             source = self._prerequisites.source(attempt)
-            await self.compare(attempt.key, source)
+            await self._settled.compare(attempt.key, source)
             hidden = await self._hidden(attempt)
             await self._prerequisites.dependencies(
-                attempt, lambda key: not self.concerns(key, source), budget, hidden
+                attempt, lambda key: not self._settled.concerns(key, source), budget, hidden
             )
-            if attempt.depth is Depth.LOOK and not self.concerns(attempt.key, source):
+            if attempt.depth is Depth.LOOK and not self._settled.concerns(attempt.key, source):
                 await self._builder.read_inputs(attempt)
-                assert memory.settled is not None
+                settled = self._settled.get(attempt.key)
+                assert settled is not None
                 assert attempt.inputs is not None
-                if attempt.inputs.version == memory.settled.cluster_inputs:
-                    return await self._take_note(memory, attempt)
-            memory.settled = None
+                if attempt.inputs.version == settled.cluster_inputs:
+                    return await self._take_note(attempt, settled)
+            self._settled.drop(attempt.key)
             self._reporter.progress(attempt, "Fetching manifests")
             memory.doing = BUILDING
             self._builder.begin(attempt, source)
             attempt.target = await self._target(attempt)
-            await self._tell_drifts(memory, attempt)
+            await self._tell_drifts(attempt)
             await self._builder.build(attempt, source)
             await self._reporter.warned(memory, attempt)
             memory.doing = APPLYING
@@ -230,7 +212,7 @@ class KustomizationReconciler:
             memory.doing = CHECKING_HEALTH
             if await self._start_health_wait(memory, attempt):
                 return await self._continue(memory, attempt)
-            return await self._succeed(memory, attempt)
+            return await self._succeed(attempt)
         except Postponed as wait:
             attempt.session.abandon()
             if not wait.silent:
@@ -270,9 +252,9 @@ class KustomizationReconciler:
             self._reporter.progress(attempt, BUILDING_MANIFESTS)
             raise Failed(reasons.RECONCILIATION_FAILED, str(error)) from error
 
-    async def _tell_drifts(self, memory: Memory, attempt: Attempt) -> None:
+    async def _tell_drifts(self, attempt: Attempt) -> None:
         """Tell which objects are no longer as they were applied; of those that may be read, who did what to them."""
-        drifts, memory.drifts = memory.drifts, {}
+        drifts = self._wakeups.take_drifts(attempt.key)
         if not drifts:
             return
         assert attempt.target is not None
@@ -477,7 +459,7 @@ class KustomizationReconciler:
         if not attempt.was_healthy or (new_revision and attempt.drifted):
             self._reporter.tell(attempt, NORMAL, message)
         attempt.session.mark(reasons.HEALTHY, "True", reasons.SUCCEEDED, message)
-        return await self._succeed(memory, attempt)
+        return await self._succeed(attempt)
 
     async def _judge(self, attempt: Attempt, now: float) -> Verdict:
         """How the wait stands, by what may be told now. Raises :class:`NoSight`."""
@@ -519,16 +501,17 @@ class KustomizationReconciler:
 
     # How an attempt ends.
 
-    async def _succeed(self, memory: Memory, attempt: Attempt) -> Outcome:
+    async def _succeed(self, attempt: Attempt) -> Outcome:
         session, ks, built = attempt.session, attempt.ks, attempt.built
         assert built is not None
-        memory.settled = Settled(
+        settled = Settled(
             attempt.obj["metadata"]["uid"],
             session.generation,
             built.digest,
             built.inputs,
             attempt.inputs.version if attempt.inputs is not None else "",
         )
+        self._settled.put(attempt.key, settled)
         if not is_news(attempt):
             # A routine look at what is all in place: nobody needs to hear of it.
             session.revert()
@@ -537,15 +520,14 @@ class KustomizationReconciler:
         await self._reporter.succeeded(attempt, built.digest)
         return self._at_interval(ks)
 
-    async def _take_note(self, memory: Memory, attempt: Attempt) -> Outcome:
+    async def _take_note(self, attempt: Attempt, settled: Settled) -> Outcome:
         """A new revision that changes nothing here is noted, with no build and no request but this."""
-        assert memory.settled is not None
         status = attempt.session.status
         if attempt.revision == status.get("lastAppliedRevision") and attempt.session.is_true(reasons.READY):
             return Outcome(keep_timer=True)
         self._measure.build_skipped()
         status["lastAttemptedRevision"] = attempt.revision
-        await self._reporter.succeeded(attempt, memory.settled.digest)
+        await self._reporter.succeeded(attempt, settled.digest)
         return Outcome(keep_timer=True)
 
     def _at_interval(self, ks: Kustomization) -> Outcome:

@@ -26,7 +26,7 @@ from headgate.kube import BadRequest, Client, Forbidden, NotFound, ObjectRef, Re
 from headgate.reconcile.core import finalizers
 from headgate.reconcile.core.config import Config
 from headgate.reconcile.core.controller import GONE, NOTHING_MORE, RETRIES, Controller, Observer, Outcome
-from headgate.reconcile.core.queue import Priority, Trigger
+from headgate.reconcile.core.queue import Priority, Trigger, WorkQueue
 from headgate.reconcile.receiver.requests import FILTER_VARIABLES, MANAGER, Requests
 from headgate.reconcile.reporting.events import NORMAL, WARNING, Event, EventRecorder
 from headgate.reconcile.reporting.status import StatusSession
@@ -71,11 +71,11 @@ class Receivers:
         self._backoff: Backoff[ObjectKey] = Backoff(RETRIES)
         self.controller: Controller[ObjectKey] = Controller(
             "receiver",
+            WorkQueue(WORKERS),
             self._reconcile,
-            workers=WORKERS,
             kind=KIND,
             observer=observer,
-            broke_off=self._broke_off,
+            on_unexpected_error=self._broke_off,
         )
         self._watch = Reflector[Obj](
             client,

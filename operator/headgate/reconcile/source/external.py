@@ -15,8 +15,9 @@ from dataclasses import dataclass
 
 from headgate.api.source import Artifact
 from headgate.git.errors import SourceTooLarge
-from headgate.reconcile.core.store import SourceKey
+from headgate.reconcile.core.store import GIT_REPOSITORY, SourceKey, Store
 from headgate.reconcile.core.trees import SourceTrees
+from headgate.reconcile.core.wakeups import Wakeups
 from headgate.reconcile.reporting.unexpected import explained
 from headgate.reconcile.source.artifacts import ArtifactError, ArtifactFetcher
 
@@ -27,7 +28,7 @@ _log = logging.getLogger("headgate.artifacts")
 
 
 class ArtifactPending(Exception):
-    """The artifact is being fetched; ``on_news`` will tell when that has ended."""
+    """The artifact is being fetched; its consumers are woken when that has ended."""
 
 
 @dataclass(slots=True)
@@ -45,11 +46,13 @@ class ExternalSources:
         self,
         fetcher: ArtifactFetcher,
         trees: SourceTrees,
-        on_news: Callable[[SourceKey], None],
+        store: Store,
+        wakeups: Wakeups,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._fetcher, self._trees, self._on_news, self._clock = fetcher, trees, on_news, clock
+        self._fetcher, self._trees, self._wakeups, self._clock = fetcher, trees, wakeups, clock
         self._fetches: dict[SourceKey, _Fetch] = {}
+        store.subscribe(on_source_dropped=self._on_source_dropped)
 
     def want(self, key: SourceKey, artifact: Artifact) -> None:
         """Return when the tree of the artifact is there.
@@ -74,8 +77,9 @@ class ExternalSources:
         fetch.task = asyncio.get_running_loop().create_task(self._run(key, fetch))
         raise ArtifactPending(str(key))
 
-    def drop(self, key: SourceKey) -> None:
-        """The source is gone."""
+    def _on_source_dropped(self, key: SourceKey) -> None:
+        if key.kind == GIT_REPOSITORY:
+            return  # Its own reconciler's.
         fetch = self._fetches.pop(key, None)
         if fetch is not None:
             self._end(fetch)
@@ -103,7 +107,7 @@ class ExternalSources:
             fetch.failed_at = self._clock()
         finally:
             fetch.task = None
-        self._on_news(key)
+        self._wakeups.source_available(key)
 
     @staticmethod
     def _end(fetch: _Fetch) -> None:

@@ -15,8 +15,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from headgate.api import GitRepository, InvalidSpec, ObjectKey, labels, reasons
@@ -46,6 +44,7 @@ from headgate.reconcile.core.controller import (
 from headgate.reconcile.core.queue import Trigger
 from headgate.reconcile.core.store import GIT_REPOSITORY, SourceKey, Store
 from headgate.reconcile.core.trees import SourceTrees
+from headgate.reconcile.core.wakeups import Wakeups
 from headgate.reconcile.reporting.events import NORMAL, WARNING, EventRecorder
 from headgate.reconcile.reporting.measure import FETCH, UNMEASURED, Measure, timed
 from headgate.reconcile.reporting.status import StatusSession
@@ -67,6 +66,7 @@ from headgate.reconcile.source.report import (
     short,
     summarise,
 )
+from headgate.reconcile.source.visits import Visits
 
 Obj = dict[str, Any]
 
@@ -74,20 +74,6 @@ _log = logging.getLogger("headgate.source")
 
 FAILURES = (reasons.FETCH_FAILED, reasons.INCLUDE_UNAVAILABLE, reasons.STORAGE_OPERATION_FAILED)
 """Conditions whose going is a recovery."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Visit:
-    """A visit that is under way, of the object in this version."""
-
-    version: tuple[str, int, bool]
-    cancellation: Cancellation
-
-
-def _version(obj: Obj) -> tuple[str, int, bool]:
-    """What makes a visit stale: another object of the name, another spec, a deletion."""
-    meta = obj["metadata"]
-    return meta.get("uid", ""), meta.get("generation", 0), bool(meta.get("deletionTimestamp"))
 
 
 class SourceReconciler:
@@ -99,15 +85,14 @@ class SourceReconciler:
         client: Client,
         store: Store,
         trees: SourceTrees,
+        visits: Visits,
         artifacts: ArtifactStorage,
         events: EventRecorder,
-        written: Callable[[Obj], None],
-        available: Callable[[SourceKey], None],
+        wakeups: Wakeups,
         measure: Measure = UNMEASURED,
     ) -> None:
         self._config, self._client, self._store, self._trees = config, client, store, trees
-        self._artifacts = artifacts
-        self._written, self._available = written, available
+        self._visits, self._artifacts, self._wakeups = visits, artifacts, wakeups
         self.caches = Caches(config.storage_path / "git")
         self._limits = TreeLimits(config.max_source_entries, config.max_source_size)
         self._fetcher = SourceFetcher(self.caches, artifacts, self._limits)
@@ -116,26 +101,12 @@ class SourceReconciler:
         self.lists = RefLists(lambda asked: measure.refs_wanted(asked=asked))
         self._measure = measure
         self._backoff: Backoff[ObjectKey] = Backoff(RETRIES)
-        self._asked_for: dict[ObjectKey, float] = {}
         self._uncollected: set[ObjectKey] = set()
         """Those with artifacts past retention that could not be deleted."""
-        self._visits: dict[ObjectKey, _Visit] = {}
-
-    def asked_for(self, key: ObjectKey) -> None:
-        """Somebody wants to know what the remote has now, not what it had a moment ago.
-
-        A visit of an object that has been changed or deleted since is called off: its server may never answer.
-        """
-        self._asked_for[key] = time.monotonic()
-        visit = self._visits.get(key)
-        obj = self._store.source(SourceKey(GIT_REPOSITORY, key.namespace, key.name))
-        if visit is None or (obj is not None and _version(obj) == visit.version):
-            return
-        visit.cancellation.cancel()
 
     async def reconcile(self, key: ObjectKey, triggers: tuple[Trigger, ...]) -> Outcome:
         """Bring the artifact to what the reference names now."""
-        since = self._asked_for.pop(key, None)
+        since = self._visits.take_request(key)
         source_key = SourceKey(GIT_REPOSITORY, key.namespace, key.name)
         obj = self._store.source(source_key)
         if obj is None:
@@ -149,7 +120,7 @@ class SourceReconciler:
             return NOTHING_MORE
         obj = held
         self._store.put_source(obj)
-        session = StatusSession(self._client, obj, manager=COMPONENT, written=self._written)
+        session = StatusSession(self._client, obj, manager=COMPONENT, written=self._wakeups.source_written)
         requested = (obj["metadata"].get("annotations") or {}).get(labels.REQUESTED_AT)
         if (obj.get("spec") or {}).get("suspend"):
             summarise(session, requested)
@@ -164,11 +135,8 @@ class SourceReconciler:
         try:
             if since is None and requested != session.status.get("lastHandledReconcileAt"):
                 since = time.monotonic()
-            visit = self._visits[key] = _Visit(_version(obj), Cancellation())
-            try:
-                return await self._visit(source_key, session, source, requested, since, visit.cancellation)
-            finally:
-                self._visits.pop(key, None)
+            with self._visits.begun(key, obj) as cancellation:
+                return await self._visit(source_key, session, source, requested, since, cancellation)
         except (GitError, SourceError) as error:
             if error.drops_credentials:
                 self._inputs.forget(key)
@@ -189,7 +157,7 @@ class SourceReconciler:
         finally:
             session.abandon()
         await self._restore(source_key, session)
-        self._available(source_key)
+        self._wakeups.source_available(source_key)
         return outcome
 
     def _next_try(self, key: ObjectKey, error: BorderError, interval: float) -> float | None:
@@ -215,7 +183,7 @@ class SourceReconciler:
         if obj is None or (times == 1 and is_passing(error)):
             return
         # With the status as it was, of which everything else stays.
-        session = StatusSession(self._client, obj, manager=COMPONENT, written=self._written)
+        session = StatusSession(self._client, obj, manager=COMPONENT, written=self._wakeups.source_written)
         requested = (obj["metadata"].get("annotations") or {}).get(labels.REQUESTED_AT)
         what, reason, condition = "reconciling", reasons.GIT_OPERATION_FAILED, reasons.FETCH_FAILED
         if obj["metadata"].get("deletionTimestamp"):
@@ -227,7 +195,7 @@ class SourceReconciler:
         await self._report.failed(key, session, requested, reason, message, BACKOFF_BASE, condition)
         if not obj["metadata"].get("deletionTimestamp"):
             await self._restore(source_key, session)
-            self._available(source_key)
+            self._wakeups.source_available(source_key)
 
     async def _visit(
         self,
@@ -264,7 +232,7 @@ class SourceReconciler:
             )
         except GitError:
             # Another try goes by another answer.
-            self.asked_for(source.key)
+            self._visits.asked_for(source.key)
             raise
         finally:
             plan.close()
@@ -351,7 +319,7 @@ class SourceReconciler:
         outcome = await self._succeed(session, source, requested, asking)
         if not new:
             # After a start, the tree is news although the status says nothing that is.
-            self._available(key)
+            self._wakeups.source_available(key)
         if new:
             self._report.tell(session, NORMAL, reasons.NEW_ARTIFACT, message)
         elif had_failed:
@@ -436,11 +404,11 @@ class SourceReconciler:
         except GitError as error:
             _log.error("%s: the commit in the cache cannot be used: %s", key, error)
             return
-        self._available(key)
+        self._wakeups.source_available(key)
 
     async def _finalize(self, key: SourceKey, obj: Obj) -> Outcome:
         await self._forget(key)
-        session = StatusSession(self._client, obj, manager=COMPONENT, written=self._written)
+        session = StatusSession(self._client, obj, manager=COMPONENT, written=self._wakeups.source_written)
         try:
             existed = await STORAGE.run(key.namespace, self._artifacts.remove_all, key.namespace, key.name)
         except StorageFailed as error:
@@ -464,5 +432,5 @@ class SourceReconciler:
         self._trees.drop(key)
         await STORAGE.run(key.namespace, self.caches.drop, key.namespace, key.name)
         self._inputs.forget(key.object)
-        self._asked_for.pop(key.object, None)
+        self._visits.take_request(key.object)
         self._uncollected.discard(key.object)

@@ -1,58 +1,16 @@
-"""Drift is corrected at once, but never in a hot loop: back-off for objects that somebody keeps changing.
-
-The first correction of an object is immediate. Each further one within :data:`QUIET` seconds of the last waits
-longer, so that two writers who disagree cost a request now and then, and a single mishap costs no time at all.
-"""
+"""Describes drift: who changed an object that a Kustomization applied, and which of its fields. Pure."""
 
 from __future__ import annotations
 
 import re
-import time
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 from headgate.apply.options import Owner
-from headgate.backoff import Doubling
 
-PAUSES = Doubling(4.0, 300.0)
-"""Between the first correction and the second, and so on."""
-QUIET = 600.0
-"""Seconds without drift after which an object starts afresh."""
 LONGEST_NAME = 128
 """Characters of the name of a field manager or a field that a message holds."""
 _PLAIN = re.compile(r"[\w./:@+\[\]\"{},=-]+")
-REMEMBERED = 10_000
-"""How many objects are remembered; the longest quiet are forgotten first."""
-
-
-@dataclass(slots=True)
-class _History:
-    corrections: int
-    next_at: float
-
-
-class DriftBackoff:
-    """How long to wait before an object is corrected again."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._histories: OrderedDict[Hashable, _History] = OrderedDict()
-
-    def delay(self, key: Hashable) -> float:
-        """Seconds to wait now; counts as a correction at that time."""
-        now = self._clock()
-        history = self._histories.pop(key, None)
-        if history is None or now - history.next_at > QUIET:
-            history = _History(0, now)
-        else:
-            history.next_at = max(now, history.next_at + PAUSES.after(history.corrections))
-        history.corrections += 1
-        self._histories[key] = history
-        while len(self._histories) > REMEMBERED:
-            self._histories.popitem(last=False)
-        return history.next_at - now
 
 
 def describe(live: Mapping[str, Any], own: str, owner: Owner | None = None) -> str:

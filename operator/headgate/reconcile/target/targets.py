@@ -7,7 +7,6 @@ watches, however many Kustomizations use it and as whomever they act.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -17,6 +16,7 @@ from headgate.kube import Client, NotFound, ObjectRef, Observer
 from headgate.peers import PeerRules, is_loopback
 from headgate.reconcile.core.config import Config
 from headgate.reconcile.core.inventories import Inventories
+from headgate.reconcile.core.wakeups import Wakeups
 from headgate.reconcile.target.applying import Applier
 from headgate.reconcile.target.clusters import Cluster, Clusters
 from headgate.reconcile.target.kubeconfig import from_secret
@@ -41,12 +41,11 @@ class Targets:
         self,
         config: Config,
         client: Client,
-        make_live: Callable[[Client, KnownObjects], LiveObjects],
-        wake: Callable[[ObjectKey], None],
+        wakeups: Wakeups,
+        inventories: Inventories,
         observer: Observer | None = None,
-        inventories: Inventories | None = None,
     ) -> None:
-        self._config, self._client, self._make_live = config, client, make_live
+        self._config, self._client, self._wakeups = config, client, wakeups
         self._inventories = inventories
         known, live = self._parts(client)
         self._home = Cluster(client, live, known)
@@ -56,7 +55,12 @@ class Targets:
             loopback_by_tls=is_loopback(urlsplit(client.cluster).hostname or ""),
         )
         self._remote = Clusters(
-            self._parts, wake, observer, config.max_remote_api_response, peers, config.max_remote_cache
+            self._parts,
+            wakeups.cluster_answered,
+            observer,
+            config.max_remote_api_response,
+            peers,
+            config.max_remote_cache,
         )
 
     @property
@@ -150,4 +154,11 @@ class Targets:
 
     def _parts(self, client: Client) -> tuple[KnownObjects, LiveObjects]:
         known = KnownObjects(disallowed_managers=self._config.override_managers)
-        return known, self._make_live(client, known)
+        live = LiveObjects(
+            client,
+            known,
+            on_change=self._wakeups.live_changed,
+            on_drift=self._wakeups.live_drifted,
+            single_watches=self._config.max_health_watches,
+        )
+        return known, live

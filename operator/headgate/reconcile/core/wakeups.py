@@ -1,6 +1,6 @@
-"""The operator: store, queues and reconcilers wired together, and the rules of who wakes whom.
+"""Who is woken by what: events come in, keys go into the queues of the two reconcilers.
 
-    watch events ──► Operator ──► queue of sources ────────► SourceReconciler
+    watch events ──► Wakeups ──► queue of sources ────────► SourceReconciler
     (handlers.py)       │                                        │ new revision
                         │                                        ▼
                         └───────► queue of Kustomizations ──► KustomizationReconciler
@@ -8,30 +8,31 @@
                                     │            └── dependents ─┘
                           live objects changed (health)
 
-Nothing here talks to the cluster: events come in, keys go into the queues.
+:class:`Wakeups` is made before every part that reports events, and passed to it. What the rules need to know of a
+reconciler is in values that are made even earlier: the store, and what the reconcilers remember. Nothing here talks
+to the cluster.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from headgate.api import ObjectKey, labels
 from headgate.api import conditions as cond
 from headgate.api.reasons import READY
 from headgate.kube import ObjectRef
 from headgate.loop import Background
-from headgate.reconcile.core.controller import Controller
-from headgate.reconcile.core.queue import Depth, Priority, Trigger
+from headgate.reconcile.core.drift import DriftBackoff
+from headgate.reconcile.core.queue import Depth, Priority, Trigger, WorkQueue
 from headgate.reconcile.core.store import GIT_REPOSITORY, SourceKey, Store, key_of
-from headgate.reconcile.target.drift import DriftBackoff
 
 Obj = dict[str, Any]
 
-_log = logging.getLogger("headgate.operator")
+_log = logging.getLogger("headgate.wakeups")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,30 +45,40 @@ class _Seen:
     deleting: bool
 
 
-class Operator:
-    """Takes watch events, keeps the store, fills the queues."""
+class Builds(Protocol):
+    """What the Kustomizations were last built from."""
+
+    def concerns(self, key: ObjectKey, source: SourceKey) -> bool:
+        """Whether the source's present tree can change what the Kustomization applies."""
+
+    async def compare(self, key: ObjectKey, source: SourceKey) -> None:
+        """Do beforehand, beside the event loop, what would make :meth:`concerns` take long."""
+
+
+class Requests(Protocol):
+    """Which GitRepositories somebody asked for."""
+
+    def asked_for(self, key: ObjectKey) -> None:
+        """Somebody made, changed, deleted or requested the GitRepository."""
+
+
+class Wakeups:
+    """Takes events, keeps the store, fills the queues. Used from the event loop only."""
 
     def __init__(
         self,
         store: Store,
-        kustomizations: Controller[ObjectKey],
-        sources: Controller[ObjectKey],
-        concerns: Callable[[ObjectKey, SourceKey], bool],
-        tell_drift: Callable[[ObjectKey, ObjectRef, str], None],
+        kustomization_queue: WorkQueue[ObjectKey],
+        source_queue: WorkQueue[ObjectKey],
+        builds: Builds,
+        requests: Requests,
+        *,
         correct_drift: bool = True,
-        forget_source: Callable[[SourceKey], None] = lambda _: None,
-        asked_for: Callable[[ObjectKey], None] = lambda _: None,
-        compare: Callable[[ObjectKey, SourceKey], Awaitable[None]] | None = None,
     ) -> None:
-        """``concerns`` tells whether the source's present tree can change a Kustomization's outcome, after ``compare``;
-        ``correct_drift`` whether drift is acted on when it is seen, or left to the interval; ``forget_source`` is
-        told of a source of another controller's that is gone, ``asked_for`` of a GitRepository that
-        somebody made, changed or asked to be looked at.
-        """
-        self._asked_for, self._compare = asked_for, compare
-        self._correct_drift, self._forget_source = correct_drift, forget_source
-        self._store, self._concerns, self._tell_drift = store, concerns, tell_drift
-        self._kustomizations, self._sources = kustomizations, sources
+        """``correct_drift``: whether drift is corrected when it is seen; otherwise at the next interval."""
+        self._store, self._builds, self._requests = store, builds, requests
+        self._kustomization_queue, self._source_queue = kustomization_queue, source_queue
+        self._correct_drift = correct_drift
         self._seen: dict[tuple[str, ObjectKey], _Seen] = {}
         self._revisions: dict[SourceKey, tuple[str, str]] = {}
         self._ready: dict[ObjectKey, tuple[bool, int, str]] = {}
@@ -77,6 +88,8 @@ class Operator:
         self._drift = DriftBackoff()
         self._drifted: dict[tuple[ObjectKey, ObjectRef], str] = {}
         """What happened last to objects whose correction is due."""
+        self._drifts: dict[ObjectKey, dict[ObjectRef, str]] = {}
+        """What happened to objects that the next attempt corrects."""
 
     # What the watches tell.
 
@@ -91,15 +104,16 @@ class Operator:
         if deleted and self._store.kustomization(key) is None:
             return
         if deleted:
-            self._kustomizations.queue.add(key, Trigger(Priority.REQUESTED, "deleted"))
+            self._kustomization_queue.add(key, Trigger(Priority.REQUESTED, "deleted"))
             self._wake_dependents(key, "dependency deleted")
             self._seen.pop(("Kustomization", key), None)
             self._ready.pop(key, None)
             self._versions.pop(key, None)
+            self._drifts.pop(key, None)
             self._store.drop_kustomization(key)
             return
         self.kustomization_written(obj)
-        self._act_on_news("Kustomization", obj, lambda trigger: self._kustomizations.queue.add(key, trigger))
+        self._act_on_news("Kustomization", obj, lambda trigger: self._kustomization_queue.add(key, trigger))
 
     def source_event(self, obj: Obj, *, deleted: bool) -> None:
         key = SourceKey(obj["kind"], obj["metadata"]["namespace"], obj["metadata"]["name"])
@@ -107,9 +121,7 @@ class Operator:
             return
         if deleted:
             if key.kind == GIT_REPOSITORY:
-                self._sources.queue.add(key.object, Trigger(Priority.REQUESTED, "deleted"))
-            else:
-                self._forget_source(key)
+                self._source_queue.add(key.object, Trigger(Priority.REQUESTED, "deleted"))
             self._wake_consumers(key, Trigger(Priority.CHANGED, "source deleted", str(key)))
             self._seen.pop((key.kind, key.object), None)
             self._revisions.pop(key, None)
@@ -121,8 +133,8 @@ class Operator:
 
     def _wake_source(self, key: ObjectKey, trigger: Trigger) -> None:
         if trigger.priority is not Priority.ROUTINE:
-            self._asked_for(key)
-        self._sources.queue.add(key, trigger)
+            self._requests.asked_for(key)
+        self._source_queue.add(key, trigger)
 
     # What our own writes and the live objects tell.
 
@@ -144,17 +156,16 @@ class Operator:
             async for consumer in self._store.consumers(key):
                 # Those that the revision does not concern only note it, after all others.
                 concerned = await self._is_concerned(consumer, key)
-                self._kustomizations.queue.add(consumer, changed if concerned else bookkeeping)
+                self._kustomization_queue.add(consumer, changed if concerned else bookkeeping)
             for source in self._store.including(key):
-                self._sources.queue.add(source.object, changed)
+                self._source_queue.add(source.object, changed)
             self._revisions[key] = current
         self._announcing.discard(key)
 
     async def _is_concerned(self, consumer: ObjectKey, source: SourceKey) -> bool:
         try:
-            if self._compare is not None:
-                await self._compare(consumer, source)
-            return self._concerns(consumer, source)
+            await self._builds.compare(consumer, source)
+            return self._builds.concerns(consumer, source)
         except Exception as error:
             # One that cannot be compared must not keep the others from hearing of the revision.
             _log.exception("%s: whether %s concerns it is not known: %s", consumer, source, error)
@@ -187,13 +198,17 @@ class Operator:
             self._wake_dependents(key, "dependency changed", by_expression=True)
         self._ready[key], self._versions[key] = now, version
 
+    def is_source_pending(self, key: SourceKey) -> bool:
+        """Whether a GitRepository waits for its reconciler, or is with it: its end wakes the consumers."""
+        return key.kind == GIT_REPOSITORY and self._source_queue.is_pending(key.object)
+
     def live_changed(self, key: ObjectKey, ref: ObjectRef) -> None:
         """An object that the Kustomization follows has changed."""
-        self._kustomizations.queue.add(key, Trigger(Priority.UNBLOCKED, "live object changed"))
+        self._kustomization_queue.add(key, Trigger(Priority.UNBLOCKED, "live object changed"))
 
     def cluster_answered(self, key: ObjectKey) -> None:
         """It is known whether the other cluster that the Kustomization is applied to can be reached."""
-        self._kustomizations.queue.add(
+        self._kustomization_queue.add(
             key, Trigger(Priority.UNBLOCKED, "cluster answered", depth=Depth.VERIFY)
         )
 
@@ -201,7 +216,7 @@ class Operator:
         """Another Kustomization let go of an object, or deleted one, that this one has in its inventory too."""
         if self._store.kustomization(key) is not None:
             trigger = Trigger(Priority.CHANGED, f"{ref} let go by another", str(ref), Depth.APPLY)
-            self._kustomizations.queue.add(key, trigger)
+            self._kustomization_queue.add(key, trigger)
 
     def live_drifted(self, key: ObjectKey, ref: ObjectRef, what: str) -> None:
         """Somebody changed or deleted what the Kustomization applied; a second time soon after has to wait."""
@@ -221,33 +236,37 @@ class Operator:
         what = self._drifted.pop((key, ref))
         if self._store.kustomization(key) is None:
             return
-        self._tell_drift(key, ref, what)
-        self._kustomizations.queue.add(
+        self._drifts.setdefault(key, {})[ref] = what
+        self._kustomization_queue.add(
             key, Trigger(Priority.CHANGED, f"drift of {ref}", str(ref), Depth.APPLY)
         )
+
+    def take_drifts(self, key: ObjectKey) -> dict[ObjectRef, str]:
+        """What happened to objects of the Kustomization that are no longer as it applied them, since the last call."""
+        return self._drifts.pop(key, {})
 
     def config_changed(self, ref: ObjectRef) -> None:
         """A watched ConfigMap or Secret was created, changed or deleted."""
         trigger = Trigger(Priority.CHANGED, "configuration changed", str(ref))
         kustomizations, sources = self._store.users(ref)
         for key in kustomizations:
-            self._kustomizations.queue.add(key, replace(trigger, depth=Depth.APPLY))
+            self._kustomization_queue.add(key, replace(trigger, depth=Depth.APPLY))
         for source in sources:
-            self._sources.queue.add(source.object, trigger)
+            self._source_queue.add(source.object, trigger)
 
     # Who is woken.
 
     def _wake_consumers(self, key: SourceKey, trigger: Trigger) -> None:
         async def wake() -> None:
             async for consumer in self._store.consumers(key):
-                self._kustomizations.queue.add(consumer, trigger)
+                self._kustomization_queue.add(consumer, trigger)
 
         self._background.begin(f"{trigger.reason}: {key}", wake)
 
     def _wake_dependents(self, key: ObjectKey, reason: str, *, by_expression: bool = False) -> None:
         trigger = Trigger(Priority.UNBLOCKED, reason, f"Kustomization/{key}")
         for dependent in self._store.dependents(key, by_expression=by_expression):
-            self._kustomizations.queue.add(dependent, trigger)
+            self._kustomization_queue.add(dependent, trigger)
 
     def _act_on_news(self, kind: str, obj: Obj, act: Callable[[Trigger], None]) -> None:
         """Act on what is new about the object, if anything is; it is noted as seen when that is done."""

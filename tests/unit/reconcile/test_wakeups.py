@@ -1,4 +1,4 @@
-"""Who is woken by what: the operator's rules, on real queues."""
+"""Who is woken by what: the rules, on real queues."""
 
 from __future__ import annotations
 
@@ -10,47 +10,41 @@ import pytest
 from headgate.api import ObjectKey
 from headgate.backoff import Doubling
 from headgate.kube import ObjectRef
-from headgate.reconcile.core.controller import NOTHING_MORE, Controller, Outcome
-from headgate.reconcile.core.queue import Trigger
-from headgate.reconcile.core.store import Store, WrongThread
-from headgate.reconcile.operator import Operator
+from headgate.reconcile.core.queue import Depth, Priority, Trigger, WorkQueue
+from headgate.reconcile.core.store import SourceKey, Store, WrongThread
+from headgate.reconcile.core.wakeups import Builds
+from tests.support.wakeups import Noted, Unbuilt, wakeups
 
 Obj = dict[str, Any]
-
-
-async def nothing(key: ObjectKey, triggers: tuple[Trigger, ...]) -> Outcome:
-    return NOTHING_MORE
+CONFIG_MAP = ObjectRef("v1", "ConfigMap", "settings", "ns")
 
 
 class Ground:
-    """An operator whose queues nobody empties."""
+    """The rules over queues that nobody empties."""
 
-    def __init__(self, store: Store | None = None) -> None:
-        self.kustomizations: Controller[ObjectKey] = Controller("kustomization", nothing, workers=1)
-        self.sources: Controller[ObjectKey] = Controller("gitrepository", nothing, workers=1)
-        self.operator = Operator(
-            store or Store(),
-            self.kustomizations,
-            self.sources,
-            concerns=lambda key, source: True,
-            tell_drift=lambda key, ref, what: None,
+    def __init__(self, store: Store | None = None, builds: Builds | None = None) -> None:
+        self.store, self.requests = store or Store(), Noted()
+        self.kustomizations: WorkQueue[ObjectKey] = WorkQueue(1)
+        self.sources: WorkQueue[ObjectKey] = WorkQueue(1)
+        self.wakeups = wakeups(
+            self.store, self.kustomizations, self.sources, builds=builds, requests=self.requests
         )
 
     def sees(self, obj: Obj) -> None:
         """What a watch brings: first to the index, then as an event."""
-        self.operator.seen_kustomization(obj)
-        self.operator.kustomization_event(obj, deleted=False)
+        self.wakeups.seen_kustomization(obj)
+        self.wakeups.kustomization_event(obj, deleted=False)
 
     def finds(self, obj: Obj) -> None:
         """Likewise, of a source."""
-        self.operator.seen_source(obj)
-        self.operator.source_event(obj, deleted=False)
+        self.wakeups.seen_source(obj)
+        self.wakeups.source_event(obj, deleted=False)
 
     def woken(self, name: str) -> list[str]:
         """Why a Kustomization waits in the queue; it then no longer does."""
         key = ObjectKey("ns", name)
-        reasons = [trigger.reason for trigger in self.kustomizations.queue.waiting_triggers(key)]
-        self.kustomizations.queue.forget(key)
+        reasons = [trigger.reason for trigger in self.kustomizations.waiting_triggers(key)]
+        self.kustomizations.forget(key)
         return reasons
 
 
@@ -123,8 +117,8 @@ def source(name: str, version: int, revision: str = "", *, include: tuple[str, .
 
 def looked_at(ground: Ground, name: str) -> list[str]:
     key = ObjectKey("ns", name)
-    reasons = [trigger.reason for trigger in ground.sources.queue.waiting_triggers(key)]
-    ground.sources.queue.forget(key)
+    reasons = [trigger.reason for trigger in ground.sources.waiting_triggers(key)]
+    ground.sources.forget(key)
     return reasons
 
 
@@ -133,16 +127,16 @@ async def test_a_revision_wakes_those_that_use_it_and_those_that_include_it(grou
     ground.finds(source("source", 2))
     ground.finds(source("whole", 3, include=("source",)))
     ground.finds(source("other", 4, include=("whole",)))
-    await ground.operator.idle()
+    await ground.wakeups.idle()
     ground.woken("apps")
     for name in ("source", "whole", "other"):
         looked_at(ground, name)
     ground.finds(source("source", 5, "main@sha1:a"))
-    await ground.operator.idle()
+    await ground.wakeups.idle()
     assert ground.woken("apps") == looked_at(ground, "whole") == ["revision main@sha1:a"]
     assert looked_at(ground, "other") == []
     ground.finds(source("source", 5, "main@sha1:a"))
-    await ground.operator.idle()
+    await ground.wakeups.idle()
     assert ground.woken("apps") == looked_at(ground, "whole") == []
 
 
@@ -155,7 +149,7 @@ async def test_what_was_not_acted_on_is_not_noted_as_seen(
     ground.sees(kustomization("apps", 2, depends_on=[{"name": "infra"}]))
     ground.finds(source("source", 3))
     ground.finds(source("whole", 4, include=("source",)))
-    await ground.operator.idle()
+    await ground.wakeups.idle()
     ground.woken("apps"), ground.woken("infra"), looked_at(ground, "source"), looked_at(ground, "whole")
     failures = {"infra": 1, "apps": 1, "whole": 1, "source": 1}
 
@@ -170,10 +164,10 @@ async def test_what_was_not_acted_on_is_not_noted_as_seen(
 
         monkeypatch.setattr(queue, "add", add_or_fail)
 
-    fail(ground.kustomizations.queue)
-    fail(ground.sources.queue)
+    fail(ground.kustomizations)
+    fail(ground.sources)
     ground.finds(source("source", 5, "main@sha1:a"))
-    await ground.operator.idle()
+    await ground.wakeups.idle()
     for name in ("infra", "apps"):
         assert ground.woken(name) == ["revision main@sha1:a"]
     assert looked_at(ground, "whole") == ["revision main@sha1:a"]
@@ -195,20 +189,133 @@ async def test_what_was_not_acted_on_is_not_noted_as_seen(
 
 
 async def test_one_that_cannot_be_compared_does_not_keep_others_from_the_news() -> None:
-    ground = Ground()
+    class Broken(Unbuilt):
+        def concerns(self, key: ObjectKey, source: SourceKey) -> bool:
+            if key.name == "broken":
+                raise RuntimeError("no tree")
+            return True
 
-    def concerns(key: ObjectKey, source: object) -> bool:
-        if key.name == "broken":
-            raise RuntimeError("no tree")
-        return True
-
-    ground.operator._concerns = concerns
+    ground = Ground(builds=Broken())
     for version, name in enumerate(("apps", "broken", "more"), 1):
         ground.sees(kustomization(name, version))
     ground.finds(source("source", 9, "main@sha1:a"))
-    await ground.operator.idle()
+    await ground.wakeups.idle()
     for name in ("apps", "broken", "more"):
         assert ground.woken(name)[-1] == "revision main@sha1:a"
+
+
+async def test_a_revision_that_changes_nothing_wakes_after_those_that_it_concerns() -> None:
+    class Settled(Unbuilt):
+        def concerns(self, key: ObjectKey, source: SourceKey) -> bool:
+            return key.name != "same"
+
+    ground = Ground(builds=Settled())
+    for version, name in enumerate(("apps", "same"), 1):
+        ground.sees(kustomization(name, version))
+        ground.woken(name)
+    ground.finds(source("source", 3, "main@sha1:a"))
+    await ground.wakeups.idle()
+    found = {
+        name: [t.priority for t in ground.kustomizations.waiting_triggers(ObjectKey("ns", name))]
+        for name in ("apps", "same")
+    }
+    assert found == {"apps": [Priority.CHANGED], "same": [Priority.ROUTINE]}
+
+
+async def test_a_source_that_can_be_read_again_wakes_its_consumers(ground: Ground) -> None:
+    ground.sees(kustomization("apps", 1))
+    ground.sees(kustomization("other", 2) | {"spec": {"sourceRef": {"kind": "Bucket", "name": "b"}}})
+    ground.woken("apps"), ground.woken("other")
+    ground.wakeups.source_available(SourceKey("GitRepository", "ns", "source"))
+    await ground.wakeups.idle()
+    assert ground.woken("apps") == ["source available"]
+    assert ground.woken("other") == []
+
+
+async def test_what_is_deleted_wakes_its_reconciler_and_those_that_refer_to_it(ground: Ground) -> None:
+    ground.sees(kustomization("infra", 1))
+    ground.sees(kustomization("apps", 2, depends_on=[{"name": "infra"}]))
+    ground.finds(source("source", 3))
+    await ground.wakeups.idle()
+    ground.woken("infra"), ground.woken("apps"), looked_at(ground, "source")
+    ground.wakeups.kustomization_event(kustomization("infra", 4), deleted=True)
+    assert (ground.woken("infra"), ground.woken("apps")) == (["deleted"], ["dependency deleted"])
+    ground.wakeups.source_event(source("source", 5), deleted=True)
+    await ground.wakeups.idle()
+    assert (looked_at(ground, "source"), ground.woken("apps")) == (["deleted"], ["source deleted"])
+    # Once more, as after a watch was renewed, is nothing new.
+    ground.wakeups.kustomization_event(kustomization("infra", 4), deleted=True)
+    ground.wakeups.source_event(source("source", 5), deleted=True)
+    await ground.wakeups.idle()
+    assert (ground.woken("infra"), ground.woken("apps"), looked_at(ground, "source")) == ([], [], [])
+
+
+async def test_a_source_of_another_controller_is_no_work_for_ours(ground: Ground) -> None:
+    dropped: list[SourceKey] = []
+    ground.store.subscribe(on_source_dropped=dropped.append)
+    bucket = {**source("bucket", 1), "kind": "Bucket"}
+    ground.finds(bucket)
+    ground.wakeups.source_event(bucket, deleted=True)
+    await ground.wakeups.idle()
+    assert len(ground.sources) == 0
+    assert dropped == [SourceKey("Bucket", "ns", "bucket")]
+
+
+async def test_only_what_a_user_did_asks_for_a_source(ground: Ground) -> None:
+    """A first look after a start is content with what is known of the remote."""
+    key, known = ObjectKey("ns", "known"), source("known", 1)
+    known["status"] = {"observedGeneration": 1}
+    ground.finds(known)
+    assert ground.requests.keys == []
+    ground.finds(source("new", 2))
+    assert ground.requests.keys == [ObjectKey("ns", "new")]
+    requested = source("known", 3)
+    requested["metadata"]["annotations"] = {"reconcile.fluxcd.io/requestedAt": "now"}
+    ground.finds(requested)
+    assert ground.requests.keys[1:] == [key]
+    ground.wakeups.config_changed(ObjectRef("v1", "Secret", "unrelated", "ns"))
+    assert ground.requests.keys[2:] == []
+
+
+async def test_a_source_is_pending_while_it_waits_and_while_it_is_worked_on(ground: Ground) -> None:
+    key = SourceKey("GitRepository", "ns", "source")
+    assert not ground.wakeups.is_source_pending(key)
+    ground.finds(source("source", 1))
+    assert ground.wakeups.is_source_pending(key)
+    assert not ground.wakeups.is_source_pending(SourceKey("Bucket", "ns", "source"))
+    taken, _, _ = await ground.sources.get()
+    assert ground.wakeups.is_source_pending(key)
+    ground.sources.done(taken)
+    assert not ground.wakeups.is_source_pending(key)
+
+
+@pytest.mark.parametrize(
+    ("event", "reason", "priority", "depth"),
+    [
+        ("live_changed", "live object changed", Priority.UNBLOCKED, Depth.LOOK),
+        ("cluster_answered", "cluster answered", Priority.UNBLOCKED, Depth.VERIFY),
+        ("object_given", f"{CONFIG_MAP} let go by another", Priority.CHANGED, Depth.APPLY),
+        ("live_drifted", f"drift of {CONFIG_MAP}", Priority.CHANGED, Depth.APPLY),
+    ],
+)
+async def test_what_target_clusters_report_wakes_the_kustomization(
+    ground: Ground, event: str, reason: str, priority: Priority, depth: Depth
+) -> None:
+    ground.sees(kustomization("apps", 1))
+    ground.woken("apps")
+    key = ObjectKey("ns", "apps")
+    arguments: dict[str, tuple[Any, ...]] = {
+        "cluster_answered": (key,),
+        "live_drifted": (key, CONFIG_MAP, "by hand"),
+    }
+    getattr(ground.wakeups, event)(*arguments.get(event, (key, CONFIG_MAP)))
+    (trigger,) = ground.kustomizations.waiting_triggers(key)
+    assert (trigger.reason, trigger.priority, trigger.depth) == (reason, priority, depth)
+
+
+async def test_objects_let_go_wake_nobody_who_is_gone(ground: Ground) -> None:
+    ground.wakeups.object_given(ObjectKey("ns", "gone"), CONFIG_MAP)
+    assert len(ground.kustomizations) == 0
 
 
 async def test_watched_configuration_wakes_only_those_that_refer_to_it() -> None:
@@ -221,7 +328,7 @@ async def test_watched_configuration_wakes_only_those_that_refer_to_it() -> None
     ground.sees(user)
     ground.sees(kustomization("other", 2))
     ground.woken("apps"), ground.woken("other")
-    ground.operator.config_changed(ObjectRef("v1", "ConfigMap", "values", "ns"))
+    ground.wakeups.config_changed(ObjectRef("v1", "ConfigMap", "values", "ns"))
     assert ground.woken("apps") == ["configuration changed"]
     assert ground.woken("other") == []
 
@@ -281,7 +388,7 @@ async def test_an_object_that_could_not_be_taken_in_is_taken_in_when_it_comes_ag
         if len(told) == 1:
             raise RuntimeError("not now")
 
-    store.on_kustomization = fail_once
+    store.subscribe(on_kustomization=fail_once)
     obj = kustomization("apps", 1)
     with pytest.raises(RuntimeError):
         store.put_kustomization(obj)

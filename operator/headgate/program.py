@@ -1,0 +1,311 @@
+"""The parts of the operator, each made after those that it is given, and their common beginning and end.
+
+When a part ends unexpectedly, all end: the process is restarted by its pod and verifies everything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
+
+import kopf
+
+from headgate import __version__, handlers
+from headgate.api import ObjectKey
+from headgate.api.labelselector import matches
+from headgate.cel import CpuLimits, Evaluator
+from headgate.fairness import pools
+from headgate.fairness.pools import NETWORK
+from headgate.git.artifact.storage import ArtifactStorage, PathKey, advertised_address
+from headgate.git.bases.fetcher import RemoteBases
+from headgate.git.command.process import kill_all
+from headgate.git.command.process import running as running_git
+from headgate.git.limits import TreeLimits
+from headgate.git.tree.tartree import ArchiveLimits
+from headgate.kube import Client, ObjectRef
+from headgate.kustomize.reading.objects import CACHE
+from headgate.peers import PeerRules, is_loopback
+from headgate.reconcile.configs import ConfigWatch
+from headgate.reconcile.core.config import Config
+from headgate.reconcile.core.controller import Controller
+from headgate.reconcile.core.election import Election, lease_name
+from headgate.reconcile.core.inventories import Inventories
+from headgate.reconcile.core.queue import WorkQueue
+from headgate.reconcile.core.role import PodRole
+from headgate.reconcile.core.store import GIT_REPOSITORY, KUSTOMIZATION, Store
+from headgate.reconcile.core.trees import TREES, SourceTrees
+from headgate.reconcile.core.wakeups import Wakeups
+from headgate.reconcile.kustomization.build.building import Builder
+from headgate.reconcile.kustomization.build.builds import BuildRules
+from headgate.reconcile.kustomization.build.inputs import InputReader, references, source_references
+from headgate.reconcile.kustomization.build.keys import SharedKeys
+from headgate.reconcile.kustomization.finalize import Finalizer
+from headgate.reconcile.kustomization.prerequisites import Prerequisites
+from headgate.reconcile.kustomization.reconciler import KustomizationReconciler
+from headgate.reconcile.kustomization.report import Reporter
+from headgate.reconcile.kustomization.settled import SettledBuilds
+from headgate.reconcile.receiver.reconciler import Receivers
+from headgate.reconcile.reporting.events import EventRecorder
+from headgate.reconcile.reporting.notify import Notifier
+from headgate.reconcile.source.artifacts import ArtifactFetcher
+from headgate.reconcile.source.external import ExternalSources
+from headgate.reconcile.source.reconciler import SourceReconciler
+from headgate.reconcile.source.visits import Visits
+from headgate.reconcile.target.targets import Targets
+from headgate.web.metrics import Metrics
+
+Obj = dict[str, Any]
+
+_log = logging.getLogger("headgate")
+
+SOURCE_WORKERS = 16
+"""Workers for sources, in times of the fetches that may run at once: so many namespaces may wait for silent servers."""
+DRAIN = 2.0
+"""Seconds given to events that wait to be written when the operator stops."""
+_REPORTERS = frozenset(("events", "notifications"))
+"""The parts that only report what others did."""
+
+
+class Program:
+    """The operator as one asyncio program: :meth:`run` it once."""
+
+    def __init__(
+        self, config: Config, client: Client, metrics: Metrics, fetcher: ArtifactFetcher | None = None
+    ) -> None:
+        """``fetcher`` downloads the artifacts of other controllers' sources, in place of the one of the settings."""
+        self._config, self._client = config, client
+        self._ready = asyncio.Event()
+        self._parts: set[asyncio.Task[None]] = set()
+        self._ending: asyncio.Task[None] | None = None
+        self.election, self.role = _election(config, client)
+
+        # What is known, and who is woken by it.
+        shared_keys = SharedKeys.of(config)
+        store = Store(partial(references, shared=shared_keys), source_references, config.max_list_entries)
+        self._trees = SourceTrees(TREES * config.max_source_entries)
+        settled, visits = SettledBuilds(store.kustomization, self._trees), Visits(store)
+        kustomization_queue: WorkQueue[ObjectKey] = WorkQueue(config.concurrent)
+        # They wait for servers, and for a place in the pools: those bound what is done at once.
+        fetches = config.concurrent_fetches
+        source_queue: WorkQueue[ObjectKey] = WorkQueue(SOURCE_WORKERS * fetches, most=fetches)
+        self.wakeups = Wakeups(
+            store, kustomization_queue, source_queue, settled, visits, correct_drift=config.drift_detection
+        )
+        inventories = Inventories(store, self.wakeups, config.default_service_account)
+
+        # What all reconcilers use.
+        self._notifier = (
+            Notifier(config.events_addr, partial(metrics.event_dropped, "notifications"))
+            if config.events_addr
+            else None
+        )
+        self._events = EventRecorder(
+            client, self._notifier, dropped=partial(metrics.event_dropped, "cluster")
+        )
+        limits = CpuLimits(config.max_expression_cpu, config.max_expression_cpu_per_namespace)
+        self._evaluator = Evaluator(limits, observer=metrics)
+
+        # GitRepositories, and the artifacts of other sources.
+        artifacts = ArtifactStorage(
+            config.storage_path,
+            advertised_address(config.storage_addr, config.storage_adv_addr),
+            retention_ttl=config.retention_ttl,
+            retention_records=config.retention_records,
+            path_key=PathKey(config.storage_path) if config.unguessable_artifact_paths else None,
+        )
+        sources = SourceReconciler(
+            config, client, store, self._trees, visits, artifacts, self._events, self.wakeups, metrics
+        )
+        self._external = ExternalSources(
+            fetcher or _fetcher(config, client), self._trees, store, self.wakeups
+        )
+
+        # Kustomizations.
+        self._targets = Targets(config, client, self.wakeups, inventories, metrics)
+        self._bases: RemoteBases | None = None
+        if not config.no_remote_bases:
+            tree_limits = TreeLimits(config.max_source_entries, config.max_source_size)
+            self._bases = RemoteBases(config.storage_path / "bases", limits=tree_limits)
+        reporter, rules = Reporter(self._events), BuildRules(self._bases, config.strict_substitutions)
+        kustomizations = KustomizationReconciler(
+            config,
+            client,
+            store,
+            settled,
+            self._targets,
+            Prerequisites(config, store, self._trees, self._external, self.wakeups.is_source_pending),
+            Builder(self._trees, InputReader(client, config), rules, reporter, metrics),
+            self._evaluator,
+            Finalizer(client, store, self._targets, self._events, inventories),
+            reporter,
+            inventories,
+            self.wakeups,
+            metrics,
+        )
+
+        self._kustomizations = Controller(
+            "kustomization",
+            kustomization_queue,
+            kustomizations.reconcile,
+            kind=KUSTOMIZATION,
+            observer=metrics,
+            on_unexpected_error=kustomizations.broke_off,
+        )
+        self._sources = Controller(
+            "gitrepository",
+            source_queue,
+            sources.reconcile,
+            kind=GIT_REPOSITORY,
+            observer=metrics,
+            on_unexpected_error=sources.broke_off,
+        )
+        self.receivers = (
+            Receivers(config, client, self._events, self._evaluator, metrics)
+            if config.webhook_addr not in ("", "0")
+            else None
+        )
+        self._configs = ConfigWatch(
+            client,
+            config.watch_configs_label_selector,
+            self._on_config_change,
+            config.watch_namespace or None,
+        )
+
+        NETWORK.resize(config.concurrent_fetches)
+        for controller in (self._kustomizations, self._sources):
+            metrics.controller(controller)
+        if self.receivers is not None:
+            metrics.controller(self.receivers.controller)
+        metrics.pools(pools.ALL)
+        metrics.sizes(
+            parsed_documents=CACHE.__len__,
+            parsed_bytes=lambda: CACHE.size,
+            live_objects=self._targets.live_objects,
+            watches=self._targets.open_watches,
+            git_processes=running_git,
+            source_entries=lambda: self._trees.weight,
+            remotes=sources.lists.__len__,
+        )
+        metrics.measured_sizes(git_bytes=sources.caches.size)
+
+    async def run(self) -> None:
+        """Run until a signal."""
+        loop = asyncio.get_running_loop()
+        watches = loop.create_task(self.watch(), name="watches")
+        self._parts = {
+            loop.create_task(self._kustomizations.run(), name="kustomizations"),
+            loop.create_task(self._sources.run(), name="sources"),
+            loop.create_task(self._events.run(), name="events"),
+        }
+        if self.election is not None:
+            self._parts.add(loop.create_task(self._lead(self.election), name="leadership"))
+        if self._config.watch_configs_label_selector:
+            self._parts.add(loop.create_task(self._configs.run(), name="configurations"))
+        if self._notifier is not None:
+            self._parts.add(loop.create_task(self._notifier.run(), name="notifications"))
+        if self.receivers is not None:
+            self._parts.add(loop.create_task(self.receivers.run(), name="receivers"))
+        _log.info("headgate %s on %s", __version__, self._client.cluster)
+        done, _ = await asyncio.wait({watches, *self._parts}, return_when=asyncio.FIRST_COMPLETED)
+        if self._ending is None:  # a part ended, which none should
+            watches.cancel()
+        await asyncio.gather(watches, return_exceptions=True)
+        await self.end()
+        if self.election is not None and self._config.release_lease:
+            await self.election.release()
+        for part in done:
+            if not part.cancelled():
+                part.result()
+        _log.info("headgate stopped")
+
+    async def end(self) -> None:
+        """End all parts but the watches, once."""
+        if self._ending is None:
+            self._ending = asyncio.get_running_loop().create_task(self._end_parts(), name="end")
+        await asyncio.shield(self._ending)
+
+    async def _end_parts(self) -> None:
+        # First those that act, as somebody else may be leading by now; what they said is still told.
+        reporters = {part for part in self._parts if part.get_name() in _REPORTERS}
+        await _cancel(self._parts - reporters)
+        kill_all()
+        await self._events.drain(DRAIN)
+        await _cancel(reporters)
+        await self._external.close()
+        await self._targets.close()
+        self._trees.close()
+        self._evaluator.close()
+        if self._bases is not None:
+            self._bases.close()
+
+    def not_watching(self) -> str | None:
+        """A readiness check: None once the watches are established.
+
+        Who stands by has no artifacts to serve: it is ready only where nobody takes it for the leader.
+        """
+        if self.election is not None and not self.election.leads:
+            if self.role is not None:
+                return None
+            return f"standing by: {self.election.leader or 'nobody yet'} leads"
+        return None if self._ready.is_set() else "the watches are not established yet"
+
+    async def _lead(self, election: Election) -> None:
+        marking = asyncio.create_task(self.role.mark(leads=True)) if self.role is not None else None
+        try:
+            await election.keep()
+        finally:
+            if marking is not None:
+                marking.cancel()
+
+    async def watch(self) -> None:
+        """Watch the custom resources with Kopf, which also takes the signals, and return when one comes."""
+        namespace = self._config.watch_namespace
+        await kopf.operator(
+            registry=handlers.registry(self.wakeups, self._client, self._selects, self.end),
+            settings=handlers.settings(),
+            clusterwide=not namespace,
+            namespaces=[namespace] if namespace else [],
+            standalone=True,
+            ready_flag=self._ready,
+        )
+
+    def _selects(self, obj: Obj) -> bool:
+        selector = self._config.watch_label_selector
+        return not selector or matches(selector, obj["metadata"].get("labels") or {})
+
+    def _on_config_change(self, ref: ObjectRef) -> None:
+        self.wakeups.config_changed(ref)
+        if self.receivers is not None:
+            self.receivers.config_changed(ref)
+
+
+def _election(config: Config, client: Client) -> tuple[Election | None, PodRole | None]:
+    """The candidate, if there is to be an election, and the role of its pod, if that is known."""
+    if config.leader_election is None:
+        return None, None
+    name = lease_name(config.watch_label_selector)
+    election = Election(client, config.runtime_namespace, name, config.leader_election)
+    return election, PodRole(client, config.runtime_namespace, config.pod_name) if config.pod_name else None
+
+
+def _fetcher(config: Config, client: Client) -> ArtifactFetcher:
+    # Where the operator's own cluster or proxy is on this very host, what others made may be too.
+    own = (client.cluster, *getproxies().values())
+    return ArtifactFetcher(
+        config.storage_path / "external",
+        retries=config.http_retry,
+        max_seconds=config.max_fetch_timeout,
+        places=config.concurrent_fetches,
+        limits=ArchiveLimits(config.max_source_size, config.max_source_entries),
+        peers=PeerRules(loopback=any(is_loopback(urlsplit(url).hostname or "") for url in own)),
+    )
+
+
+async def _cancel(parts: set[asyncio.Task[None]]) -> None:
+    for part in parts:
+        part.cancel()
+    await asyncio.gather(*parts, return_exceptions=True)

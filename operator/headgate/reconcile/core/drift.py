@@ -1,0 +1,49 @@
+"""Drift is corrected at once, but never in a hot loop: back-off for objects that somebody keeps changing.
+
+The first correction of an object is immediate. Each further one within :data:`QUIET` seconds of the last waits
+longer, so that two writers who disagree cost a request now and then, and a single mishap costs no time at all.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+
+from headgate.backoff import Doubling
+
+PAUSES = Doubling(4.0, 300.0)
+"""Between the first correction and the second, and so on."""
+QUIET = 600.0
+"""Seconds without drift after which an object starts afresh."""
+REMEMBERED = 10_000
+"""How many objects are remembered; the longest quiet are forgotten first."""
+
+
+@dataclass(slots=True)
+class _History:
+    corrections: int
+    next_at: float
+
+
+class DriftBackoff:
+    """How long to wait before an object is corrected again."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._histories: OrderedDict[Hashable, _History] = OrderedDict()
+
+    def delay(self, key: Hashable) -> float:
+        """Seconds to wait now; counts as a correction at that time."""
+        now = self._clock()
+        history = self._histories.pop(key, None)
+        if history is None or now - history.next_at > QUIET:
+            history = _History(0, now)
+        else:
+            history.next_at = max(now, history.next_at + PAUSES.after(history.corrections))
+        history.corrections += 1
+        self._histories[key] = history
+        while len(self._histories) > REMEMBERED:
+            self._histories.popitem(last=False)
+        return history.next_at - now

@@ -1,0 +1,63 @@
+"""Which GitRepositories somebody asked for, and the visits of them that are under way."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from headgate.api import ObjectKey
+from headgate.git.command.process import Cancellation
+from headgate.reconcile.core.store import GIT_REPOSITORY, SourceKey, Store
+
+Obj = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    """A visit that is under way, of the object in this version."""
+
+    version: tuple[str, int, bool]
+    cancellation: Cancellation
+
+
+class Visits:
+    """See the module's text. Used from the event loop only."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._requests: dict[ObjectKey, float] = {}
+        self._under_way: dict[ObjectKey, _Visit] = {}
+
+    def asked_for(self, key: ObjectKey) -> None:
+        """Somebody wants to know what the remote has now, not what it had a moment ago.
+
+        A visit of an object that was changed or deleted in the meantime is cancelled: its server may never answer.
+        """
+        self._requests[key] = time.monotonic()
+        visit = self._under_way.get(key)
+        obj = self._store.source(SourceKey(GIT_REPOSITORY, key.namespace, key.name))
+        if visit is None or (obj is not None and _version(obj) == visit.version):
+            return
+        visit.cancellation.cancel()
+
+    def take_request(self, key: ObjectKey) -> float | None:
+        """When the GitRepository was last asked for, on the monotonic clock; None if it was not since the last call."""
+        return self._requests.pop(key, None)
+
+    @contextmanager
+    def begun(self, key: ObjectKey, obj: Obj) -> Iterator[Cancellation]:
+        """A visit of the raw GitRepository lasts as long as the block; what it gives tells whether it is cancelled."""
+        visit = self._under_way[key] = _Visit(_version(obj), Cancellation())
+        try:
+            yield visit.cancellation
+        finally:
+            self._under_way.pop(key, None)
+
+
+def _version(obj: Obj) -> tuple[str, int, bool]:
+    """What makes a visit stale: another object of the name, another spec, a deletion."""
+    meta = obj["metadata"]
+    return meta.get("uid", ""), meta.get("generation", 0), bool(meta.get("deletionTimestamp"))
