@@ -24,7 +24,7 @@ from headgate.web.server import WebServer, parse_address
 async def serve(config: Config, turns: Turns) -> None:
     """Run the operator until SIGINT or SIGTERM, on the loop whose turns are measured.
 
-    Raises :class:`headgate.kube.AccessError` when there is no way to a cluster.
+    Raises :class:`headgate.kube.AccessFailed` when there is no way to a cluster.
     """
     metrics = Metrics()
     client = await Client.connect(

@@ -7,16 +7,17 @@ await budget.evaluate_bool(ready, {"status": {"phase": "Running"}, "spec": {"rep
 
 from __future__ import annotations
 
-from headgate.cel.errors import EvaluationError, InvalidExpression, OverBudget
+from headgate.cel.errors import BudgetExceeded, CelError, EvaluationFailed, ExpressionInvalid
 from headgate.cel.evaluator import Budget, CpuLimits, Evaluator
 from headgate.cel.expression import Expression
 
 __all__ = [
     "Budget",
+    "BudgetExceeded",
+    "CelError",
     "CpuLimits",
-    "EvaluationError",
+    "EvaluationFailed",
     "Evaluator",
     "Expression",
-    "InvalidExpression",
-    "OverBudget",
+    "ExpressionInvalid",
 ]

@@ -1,14 +1,15 @@
-"""What can be wrong with an expression.
+"""What can be wrong with an expression, as one small tree of exceptions.
 
-InvalidExpression   it can never be evaluated: the text itself is at fault
-EvaluationError     it could not be evaluated on this data; on other data it may
-OverBudget          the expressions that were evaluated before it took too much time; later it may be
+CelError
+├── ExpressionInvalid   it can never be evaluated: the text itself is at fault
+├── EvaluationFailed    it could not be evaluated on this data; on other data it may
+└── BudgetExceeded      those before it took too much time; it is evaluated after ``after`` seconds
 """
 
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, Self
 
 LONGEST: Final = 500
 """Characters of an expression, and of what is wrong with it, that an error quotes."""
@@ -21,7 +22,22 @@ def shown(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
-class InvalidExpression(ValueError):
+class CelError(Exception):
+    """An expression has no value now; the message is for the user.
+
+    The reason of the condition that reports it is that of the field that holds the expression, which is not known here.
+    """
+
+    after: float | None = None
+    """Seconds until trying again makes sense; None: not before the expression or its data change."""
+
+    def at(self, field: str) -> Self:
+        """This error, its message beginning with the field that holds the expression."""
+        self.args = (f"{field}: {self}",)
+        return self
+
+
+class ExpressionInvalid(CelError):
     """The text is no valid expression. ``text`` is the expression, ``detail`` what is wrong with it and where.
 
     ``line`` and ``column`` count from 1; None where the fault has no single place.
@@ -35,15 +51,17 @@ class InvalidExpression(ValueError):
         self.column = int(place[2]) if place else None
 
 
-class EvaluationError(Exception):
+class EvaluationFailed(CelError):
     """The expression has no boolean value on the data it was given.
 
     The message holds the expression and the reason, which is one of :mod:`headgate.cel.reasons`: nothing of the data.
     """
 
 
-class OverBudget(Exception):
-    """No more is evaluated for now; the message says why. ``after``: seconds until trying again makes sense."""
+class BudgetExceeded(CelError):
+    """No more is evaluated for now; the message says why."""
+
+    after: float
 
     def __init__(self, message: str, after: float) -> None:
         super().__init__(message)

@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 
 import orjson
 
-from headgate.cel.errors import EvaluationError, InvalidExpression, OverBudget, shown
+from headgate.cel.errors import BudgetExceeded, EvaluationFailed, ExpressionInvalid, shown
 from headgate.cel.expression import Expression
 from headgate.cel.process import Busy, Exhausted
 from headgate.cel.processes import PROCESSES, Processes
@@ -102,7 +102,7 @@ class Evaluator:
             answer = await asyncio.wrap_future(asked)
             cost = answer["cpu"]
         except Busy as error:
-            raise OverBudget(str(error), BUSY_PAUSE) from error
+            raise BudgetExceeded(str(error), BUSY_PAUSE) from error
         except Exhausted:
             self._refused("expression")
             raise
@@ -118,7 +118,7 @@ class Evaluator:
         limits = self.limits
         if budget.spent > limits.attempt:
             self._refused("attempt")
-            raise OverBudget(
+            raise BudgetExceeded(
                 f"the expressions before it took more than the {limits.attempt:g}s of processor time that one "
                 "attempt may use: write simpler ones, or fewer",
                 limits.attempt,
@@ -128,7 +128,7 @@ class Evaluator:
             self._refused("namespace")
             wanted = min(limits.attempt, limits.namespace) - left
             after = wanted / limits.namespace * _MINUTE
-            raise OverBudget(
+            raise BudgetExceeded(
                 f"the expressions of namespace '{budget.namespace}' took more than the {limits.namespace:g}s of "
                 "processor time that they may use in a minute: write simpler ones, or fewer",
                 after,
@@ -157,14 +157,14 @@ class Evaluator:
 
 
 class Budget:
-    """What the expressions of one attempt may use. All methods raise :class:`headgate.cel.OverBudget`."""
+    """What the expressions of one attempt may use. All methods raise :class:`headgate.cel.BudgetExceeded`."""
 
     def __init__(self, evaluator: Evaluator, namespace: str) -> None:
         self._evaluator = evaluator
         self.namespace, self.spent = namespace, 0.0
 
     async def compile(self, text: str, variables: tuple[str, ...] | None = None) -> Expression:
-        """Raise :class:`InvalidExpression` unless the text is a valid expression.
+        """Raise :class:`ExpressionInvalid` unless the text is a valid expression.
 
         Without ``variables`` only the grammar is checked: which fields the data has is seen when it is there. With
         them names and types are checked too, and that the result is a boolean; each variable stands for an object.
@@ -172,28 +172,28 @@ class Budget:
         try:
             fault = await self._evaluator._fault(self, text, variables or ())
         except Exhausted as error:
-            raise InvalidExpression(text, str(error)) from error
+            raise ExpressionInvalid(text, str(error)) from error
         if fault is not None:
-            raise InvalidExpression(text, fault)
+            raise ExpressionInvalid(text, fault)
         return Expression(text)
 
     async def evaluate_bool(self, expression: Expression, data: Mapping[str, Any]) -> bool:
         """The value of the expression, the top-level fields of ``data`` (as JSON has them) being its variables.
 
-        Raises :class:`EvaluationError`: a field is missing, types do not fit, the value is no boolean, or finding it
+        Raises :class:`EvaluationFailed`: a field is missing, types do not fit, the value is no boolean, or finding it
         takes too much time or memory.
         """
         text = expression.text
         try:
             answer = await self._evaluator._ask(self, {"text": text, "data": data})
         except (Exhausted, orjson.JSONEncodeError) as error:
-            raise EvaluationError(
+            raise EvaluationFailed(
                 f"failed to evaluate the CEL expression '{shown(text)}': {error}"
             ) from error
         reason = answer.get("error") or answer.get("invalid")
         if reason is not None:
-            raise EvaluationError(f"failed to evaluate the CEL expression '{shown(text)}': {reason}")
+            raise EvaluationFailed(f"failed to evaluate the CEL expression '{shown(text)}': {reason}")
         value: bool | None = answer["value"]
         if value is None:
-            raise EvaluationError(f"failed to evaluate CEL expression as boolean: '{shown(text)}'")
+            raise EvaluationFailed(f"failed to evaluate CEL expression as boolean: '{shown(text)}'")
         return value

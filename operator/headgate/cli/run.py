@@ -404,7 +404,7 @@ def command(
     from headgate.apply import GroupKind
     from headgate.cli.gates import parse_gates
     from headgate.cli.logs import configure
-    from headgate.kube import AccessError
+    from headgate.kube import AccessFailed
     from headgate.reconcile.core.config import Config
     from headgate.reconcile.core.election import LeadershipLost, Timing
     from headgate.serve import serve
@@ -499,7 +499,7 @@ def command(
     turns = loop.Turns()
     try:
         loop.run(serve(config, turns), turns)
-    except (AccessError, AddressError, LeadershipLost) as error:
+    except (AccessFailed, AddressError, LeadershipLost) as error:
         raise click.ClickException(str(error)) from error
 
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from headgate.cel import Budget, EvaluationError, Expression, InvalidExpression, OverBudget
+from headgate.cel import Budget, BudgetExceeded, EvaluationFailed, Expression, ExpressionInvalid
 from headgate.health.result import Health, HealthStatus, current, failed, in_progress
 from headgate.health.rule import GroupKind
 from headgate.health.verdict import compute, group_kind
@@ -52,7 +52,7 @@ class HealthExpressions:
     async def compile(cls, entries: Iterable[Mapping[str, Any]], budget: Budget) -> HealthExpressions:
         """From the raw ``spec.healthCheckExprs``.
 
-        Raises :class:`InvalidHealthExpressions`, or :class:`headgate.cel.OverBudget`, which names the field.
+        Raises :class:`InvalidHealthExpressions`, or :class:`headgate.cel.BudgetExceeded`, which names the field.
         """
         compiled: dict[GroupKind, _Entry] = {}
         for i, entry in enumerate(entries):
@@ -90,7 +90,10 @@ class HealthExpressions:
         return kept[1] if kept is not None and kept[0] == version else None
 
     async def evaluate(self, obj: Obj, budget: Budget) -> Health:
-        """As :meth:`known`, evaluated where need be. Raises :class:`headgate.cel.OverBudget`, which names the field."""
+        """As :meth:`known`, evaluated where need be.
+
+        Raises :class:`headgate.cel.BudgetExceeded`, which names the field.
+        """
         known = self.known(obj)
         if known is not None:
             return known
@@ -123,7 +126,7 @@ async def _compile(entry: Mapping[str, Any], index: int, budget: Budget) -> _Ent
         try:
             with _named(index, field):
                 compiled[name] = await budget.compile(text) if text else None
-        except InvalidExpression as error:
+        except ExpressionInvalid as error:
             raise ValueError(f"failed to parse the expression {name}: {error}") from error
     wanted = compiled["Current"]
     assert wanted is not None
@@ -146,7 +149,7 @@ async def _judge(entry: _Entry, obj: Obj, budget: Budget) -> Health:
             with _named(entry.index, field):
                 if expression and await budget.evaluate_bool(expression, obj):
                     return health(f"the expression {field} is true")
-    except EvaluationError as error:
+    except EvaluationFailed as error:
         return Health(HealthStatus.UNKNOWN, str(error))
     return in_progress("the expression current is not true yet")
 
@@ -156,5 +159,5 @@ def _named(index: int, field: str) -> Iterator[None]:
     """Name the field in whose evaluation the budget ended."""
     try:
         yield
-    except OverBudget as error:
-        raise OverBudget(f"spec.healthCheckExprs[{index}].{field}: {error}", error.after) from error
+    except BudgetExceeded as error:
+        raise error.at(f"spec.healthCheckExprs[{index}].{field}") from None

@@ -4,9 +4,10 @@ async with await Client.connect() as client:
     web = await client.get(ObjectRef("apps/v1", "Deployment", "web", "staging"))
 """
 
-from headgate.kube.access import AccessError, Bearer, Login, Renewal
+from headgate.kube.access import Bearer, Login, Renewal
 from headgate.kube.client import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, Client
 from headgate.kube.errors import (
+    AccessFailed,
     AlreadyExists,
     ApiError,
     BadRequest,
@@ -36,7 +37,7 @@ __all__ = [
     "APPLY_PATCH",
     "JSON_PATCH",
     "MERGE_PATCH",
-    "AccessError",
+    "AccessFailed",
     "AlreadyExists",
     "Answer",
     "ApiError",

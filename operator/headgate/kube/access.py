@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from headgate.fairness.pools import NETWORK
+from headgate.kube.errors import AccessFailed
 from headgate.kube.impersonation import Headers, cluster_of, impersonation_of
 from headgate.kube.inline import files_for
 
@@ -38,10 +39,6 @@ RENEWAL_PAUSE = 10.0
 """Seconds between tries when a token cannot be made; the old one is used as long as it is accepted."""
 
 
-class AccessError(Exception):
-    """No usable way to a cluster was found; the message says where was looked and what is wrong."""
-
-
 @dataclass(frozen=True, slots=True)
 class Bearer:
     """A token that was made for us."""
@@ -52,7 +49,7 @@ class Bearer:
 
 
 Renewal = Callable[[], Awaitable[Bearer]]
-"""Makes a token. Raises :class:`AccessError`."""
+"""Makes a token. Raises :class:`AccessFailed`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +101,7 @@ class Access:
     async def load(self) -> Endpoint:
         """Read the configuration.
 
-        Raises :class:`AccessError`.
+        Raises :class:`AccessFailed`.
         """
         self._configuration, endpoint = await self._off_loop(_open, self._kubeconfig, self._context)
         await self._remember()
@@ -153,7 +150,7 @@ class Access:
             await self._off_loop(_token, self._configuration)
         try:
             await self._remember()
-        except AccessError as error:
+        except AccessFailed as error:
             _log.warning("no new token for %s: %s", self._configuration.host, error)
             self._good_until = time.monotonic() + RENEWAL_PAUSE
 
@@ -172,7 +169,7 @@ def _open(kubeconfig: str | Mapping[str, Any] | None, context: str | None) -> tu
         return _open_untrusted(kubeconfig, context)
     configuration = _load(kubeconfig, context)
     if _acts_as_another(kubeconfig, context):
-        raise AccessError(
+        raise AccessFailed(
             "cannot use the kubeconfig: the operator's own user cannot act as another one ('as'); "
             "give the credentials of the user it should be"
         )
@@ -191,7 +188,7 @@ def _acts_as_another(kubeconfig: str | None, context: str | None) -> bool:
     try:
         return bool(impersonation_of(content, context))
     except ValueError as error:
-        raise AccessError(f"cannot use the kubeconfig: {error}") from None
+        raise AccessFailed(f"cannot use the kubeconfig: {error}") from None
 
 
 def _open_untrusted(kubeconfig: Mapping[str, Any], context: str | None) -> tuple[Any, Endpoint]:
@@ -203,14 +200,14 @@ def _open_untrusted(kubeconfig: Mapping[str, Any], context: str | None) -> tuple
                 impersonation=impersonation_of(kubeconfig, context),
                 compress=not cluster_of(kubeconfig, context).get("disable-compression"),
             )
-    except AccessError:
+    except AccessFailed:
         raise
     except ssl.SSLError as error:
-        raise AccessError(f"cannot use the kubeconfig: {error.reason or 'bad certificate or key'}") from None
+        raise AccessFailed(f"cannot use the kubeconfig: {error.reason or 'bad certificate or key'}") from None
     except Exception as error:
         # The content may have any shape, the package expects one; what it says may quote the content.
         why = str(error) if type(error) is ValueError else type(error).__name__
-        raise AccessError(f"cannot use the kubeconfig: {why}") from None
+        raise AccessFailed(f"cannot use the kubeconfig: {why}") from None
 
 
 def _load(kubeconfig: str | Mapping[str, Any] | None, context: str | None) -> Any:
@@ -233,10 +230,10 @@ def _load(kubeconfig: str | Mapping[str, Any] | None, context: str | None) -> An
             return result
         path = path or str(Path("~/.kube/config").expanduser())
         if not any(Path(p).expanduser().exists() for p in path.split(os.pathsep) if p):
-            raise AccessError(f"no kubeconfig at {path}, and this is no pod of a cluster")
+            raise AccessFailed(f"no kubeconfig at {path}, and this is no pod of a cluster")
         config.load_kube_config(path, context=context, client_configuration=result, persist_config=False)
     except config.ConfigException as error:
-        raise AccessError(f"cannot use the kubeconfig: {error}") from error
+        raise AccessFailed(f"cannot use the kubeconfig: {error}") from error
     return result
 
 

@@ -21,9 +21,9 @@ from urllib.parse import urlencode
 from multidict import CIMultiDict
 
 from headgate import __version__
-from headgate.kube.access import Access, AccessError, Login, Renewal
+from headgate.kube.access import Access, Login, Renewal
 from headgate.kube.encoding import encode, encode_for_apply
-from headgate.kube.errors import BadRequest, TooLarge, Unreachable
+from headgate.kube.errors import AccessFailed, BadRequest, TooLarge, Unreachable
 from headgate.kube.kept import Kept
 from headgate.kube.mapper import Resource, RestMapper
 from headgate.kube.refs import Obj, ObjectRef, ref_of
@@ -88,7 +88,7 @@ class Client:
         ``peers``: the kubeconfig is somebody's who is not trusted, see
         :class:`~headgate.kube.transport.Transport`.
 
-        Raises :class:`~headgate.kube.access.AccessError`. Nothing is sent yet.
+        Raises :class:`~headgate.kube.access.AccessFailed`. Nothing is sent yet.
         """
         access = Access(kubeconfig, context, renewal)
         endpoint = await access.load()
@@ -123,11 +123,11 @@ class Client:
     def impersonate(self, user: str, groups: Sequence[str] = (), *, seen: Seen | None = None) -> Client:
         """A client that acts as another user, over the same connections and discovery.
 
-        ``seen`` is told of each single object that the API server shows to this user. Raises :class:`AccessError` for a
-        client that acts as another user already: a request can name only one.
+        ``seen`` is called with each single object that the API server shows to this user. Raises
+        :class:`AccessFailed` for a client that acts as another user already: a request can name only one.
         """
         if self.acts_as:
-            raise AccessError(f"acts as {self.acts_as!r} already")
+            raise AccessFailed(f"acts as {self.acts_as!r} already")
         headers = [("Impersonate-User", user), *(("Impersonate-Group", g) for g in groups)]
         return Client(self._transport, self.mapper, headers, seen)
 

@@ -1,4 +1,6 @@
-"""What can go wrong between us and an API server, as one tree named for what was met.
+"""What can go wrong between us and an API server: two small trees, the second named as Kubernetes names its reasons.
+
+    AccessFailed                 no usable way to a cluster: nothing was asked
 
     ApiError
     ├── BadRequest          400  the request itself makes no sense
@@ -17,14 +19,15 @@
     ├── TooLarge                 the answer is larger than we take
     └── Unreachable              no connection, or it broke
 
-The message is the API server's own, which names object and field. It goes to conditions and events as it is.
+The message is the API server's own, which names object and field. It goes to conditions and events as it is; their
+reason is that of what was being done, which is not known here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,19 @@ class Cause:
 _REQUEST_TIMEOUT = 408
 
 
+_TOO_LARGE = (
+    "request is too large",
+    "request entity too large",
+    "larger than max",
+    "limit is 3145728",
+)
+"""What etcd, gRPC and the API server say of an object or request that is."""
+
+
+class AccessFailed(Exception):
+    """No usable way to a cluster was found; the message says where was looked and what is wrong."""
+
+
 class ApiError(Exception):
     """The API server refused, failed or could not be reached.
 
@@ -47,6 +63,11 @@ class ApiError(Exception):
     change which was asked for may have been made all the same: one of the tries got no answer, or a failure of the
     server in place of a refusal. What is not known to be a refusal counts as that.
     """
+
+    passes: ClassVar[bool] = False
+    """Whether the server most likely takes the same request a moment later."""
+    is_answer: ClassVar[bool] = True
+    """Whether the server said so; otherwise no answer came."""
 
     def __init__(
         self,
@@ -69,6 +90,17 @@ class ApiError(Exception):
 
     def __str__(self) -> str:
         return self.message
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the server answered that the request cannot be served as it is."""
+        return 400 <= self.status < 500
+
+    @property
+    def is_too_large(self) -> bool:
+        """Whether an object was refused for its size, by the API server or by what stores it."""
+        text = self.message.lower()
+        return self.status == 413 or any(said in text for said in _TOO_LARGE)
 
 
 class BadRequest(ApiError):
@@ -112,6 +144,8 @@ class AlreadyExists(ApiError):
 class Conflict(ApiError):
     """The object changed meanwhile, or another manager owns a field."""
 
+    passes = True
+
 
 class Gone(ApiError):
     """The resource version or continue token is too old: list again."""
@@ -124,6 +158,8 @@ class Invalid(ApiError):
 class TooManyRequests(ApiError):
     """The server is busy, or an eviction budget is used up."""
 
+    passes = True
+
 
 class ServerError(ApiError):
     """The server failed."""
@@ -132,9 +168,14 @@ class ServerError(ApiError):
 class Unavailable(ServerError):
     """The server, or one behind it, does not serve now."""
 
+    passes = True
+
 
 class ServerTimeout(ServerError):
     """No answer in time."""
+
+    passes = True
+    is_answer = False
 
 
 class TooLarge(ApiError):
@@ -143,6 +184,9 @@ class TooLarge(ApiError):
 
 class Unreachable(ApiError):
     """No connection, or it broke before the answer."""
+
+    passes = True
+    is_answer = False
 
 
 _BY_REASON: dict[str, type[ApiError]] = {

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from headgate.cel import EvaluationError, InvalidExpression
+from headgate.cel import BudgetExceeded, EvaluationFailed, ExpressionInvalid
 from tests.support.expressions import budget, evaluate
 
 OBJECT: dict[str, Any] = {
@@ -85,14 +85,14 @@ async def test_true(text: str) -> None:
     ],
 )
 async def test_what_has_no_value_says_why(text: str, reason: str) -> None:
-    with pytest.raises(EvaluationError) as raised:
+    with pytest.raises(EvaluationFailed) as raised:
         await evaluate(text, OBJECT)
     assert str(raised.value) == f"failed to evaluate the CEL expression '{text}': {reason}"
 
 
 @pytest.mark.parametrize("text", ["spec.replicas", "'true'", "null", "[true]", "optional.of(true)"])
 async def test_only_booleans_are_an_answer(text: str) -> None:
-    with pytest.raises(EvaluationError, match="as boolean"):
+    with pytest.raises(EvaluationFailed, match="as boolean"):
         await evaluate(text, OBJECT)
 
 
@@ -108,7 +108,7 @@ async def test_only_booleans_are_an_answer(text: str) -> None:
     ],
 )
 async def test_an_invalid_expression_is_refused_with_its_place(text: str, line: int, column: int) -> None:
-    with pytest.raises(InvalidExpression) as raised:
+    with pytest.raises(ExpressionInvalid) as raised:
         await budget().compile(text)
     assert (raised.value.line, raised.value.column) == (line, column)
     assert f"ERROR: <input>:{line}:{column}: " in str(raised.value)
@@ -126,7 +126,7 @@ async def test_an_invalid_expression_is_refused_with_its_place(text: str, line: 
     ],
 )
 async def test_with_variables_names_and_types_are_checked(text: str, reason: str) -> None:
-    with pytest.raises(InvalidExpression, match=f".*{reason.replace('(', '.').replace(')', '.')}"):
+    with pytest.raises(ExpressionInvalid, match=f".*{reason.replace('(', '.').replace(')', '.')}"):
         await budget().compile(text, ("dep",))
 
 
@@ -143,3 +143,10 @@ async def test_with_variables_names_and_types_are_checked(text: str, reason: str
 async def test_with_variables_what_fits_is_accepted(text: str) -> None:
     expression = await budget().compile(text, ("dep",))
     assert await budget().evaluate_bool(expression, {"dep": {"x": {"y": 1}}}) is ("x ==" not in text)
+
+
+def test_an_error_names_the_field_of_its_expression_and_stays_itself() -> None:
+    error = BudgetExceeded("too much", 7.0)
+    assert error.at("spec.dependsOn[0].readyExpr") is error
+    assert (str(error), error.after) == ("spec.dependsOn[0].readyExpr: too much", 7.0)
+    assert ExpressionInvalid("a +", "syntax").after is None

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from headgate.cel import CpuLimits, EvaluationError, Evaluator, Expression, InvalidExpression, OverBudget
+from headgate.cel import BudgetExceeded, CpuLimits, EvaluationFailed, Evaluator, Expression, ExpressionInvalid
 from headgate.cel.process import Busy, Exhausted, WorkerProcess
 from headgate.cel.processes import Processes
 from tests.support.expressions import budget, evaluate
@@ -44,7 +44,7 @@ async def test_hunger_ends_the_expression_and_not_the_program(text: str) -> None
     own, spent = budget(), list[float]()
     expression = await own.compile(text)
     for _ in range(20):
-        with pytest.raises(EvaluationError, match="too much time or memory"):
+        with pytest.raises(EvaluationFailed, match="too much time or memory"):
             await own.evaluate_bool(expression, data)
         spent.append(own.spent)
     # From the second time on, nothing is started to try it in.
@@ -64,19 +64,19 @@ async def test_hunger_ends_the_expression_and_not_the_program(text: str) -> None
 async def test_iterations_are_counted(text: str) -> None:
     # On a busy machine the processor time may be used up before the count is.
     with pytest.raises(
-        (EvaluationError, InvalidExpression), match=r"iteration budget exceeded|too much time or memory"
+        (EvaluationFailed, ExpressionInvalid), match=r"iteration budget exceeded|too much time or memory"
     ):
         await evaluate(text, {"l": list(range(1_000))})
 
 
 @pytest.mark.parametrize("text", ["(" * 5_000 + "1" + ")" * 5_000, "[" * 500 + "]" * 500, "1" + "+1" * 5_000])
 async def test_nesting_is_bounded(text: str) -> None:
-    with pytest.raises(InvalidExpression, match="recursion"):
+    with pytest.raises(ExpressionInvalid, match="recursion"):
         await budget().compile(text)
 
 
 async def test_length_is_bounded() -> None:
-    with pytest.raises(InvalidExpression, match="codepoint limit"):
+    with pytest.raises(ExpressionInvalid, match="codepoint limit"):
         await budget().compile("'" + "x" * 200_000 + "' == ''")
 
 
@@ -96,7 +96,7 @@ def test_a_worker_that_died_is_replaced(process: WorkerProcess) -> None:
 async def test_a_valid_expression_stays_valid_when_its_evaluation_ended_the_process() -> None:
     own = budget("stays-valid")
     expression = await own.compile(COSTLY)
-    with pytest.raises(EvaluationError, match="too much"):
+    with pytest.raises(EvaluationFailed, match="too much"):
         await own.evaluate_bool(expression, MUCH)
     assert await own.compile(COSTLY) == expression
 
@@ -226,11 +226,11 @@ async def test_an_attempt_and_a_namespace_have_their_time(gate: Gate) -> None:
     first, second, other = (evaluator.budget(ns) for ns in ("a", "a", "b"))
     for _ in range(4):
         await first.evaluate_bool(HARMLESS, {})
-    with pytest.raises(OverBudget, match=r"more than the 3s of processor time that one attempt may use"):
+    with pytest.raises(BudgetExceeded, match=r"more than the 3s of processor time that one attempt may use"):
         await first.evaluate_bool(HARMLESS, {})
     for _ in range(2):
         await second.evaluate_bool(HARMLESS, {})
-    with pytest.raises(OverBudget, match=r"namespace 'a' took more than the 6s") as raised:
+    with pytest.raises(BudgetExceeded, match=r"namespace 'a' took more than the 6s") as raised:
         await second.evaluate_bool(HARMLESS, {})
     await other.evaluate_bool(HARMLESS, {})
     now += raised.value.after

@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from headgate.cel import EvaluationError
+from headgate.cel import EvaluationFailed
 from headgate.cel.reasons import told
 from tests.support.expressions import evaluate
 
@@ -74,7 +74,7 @@ data.plain
 async def test_no_value_is_quoted(text: str) -> None:
     try:
         await evaluate(text, OBJECT)
-    except EvaluationError as error:
+    except EvaluationFailed as error:
         said = str(error).replace(text, "")
         for value in (WORD, OBJECT["data"]["word"], str(NUMBER), WORD[:4], WORD[-4:]):
             assert str(value) not in said

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from headgate.cel import CpuLimits, Evaluator, OverBudget
+from headgate.cel import BudgetExceeded, CpuLimits, Evaluator
 from headgate.health import (
     Health,
     HealthExpressions,
@@ -173,7 +173,7 @@ async def test_where_the_time_is_used_up_the_field_is_named() -> None:
         expressions = await HealthExpressions.compile([SEALED], budget())
         own = evaluator.budget("ns")
         with pytest.raises(
-            OverBudget, match=r"^spec.healthCheckExprs\[0\].failed: .* 1e-09s of processor time"
+            BudgetExceeded, match=r"^spec.healthCheckExprs\[0\].failed: .* 1e-09s of processor time"
         ):
             await expressions.evaluate(obj("Done"), own)
         assert expressions.known(obj("Done")) is None

@@ -11,6 +11,7 @@ from headgate.kube import (
     NoMatch,
     NotFound,
     ServerError,
+    ServerTimeout,
     TooManyRequests,
     Unavailable,
     Unreachable,
@@ -94,3 +95,34 @@ def test_a_kind_that_is_not_served_is_not_an_object_that_is_gone() -> None:
     assert gone.names_object
     assert isinstance(unserved, NotFound)
     assert not unserved.names_object
+
+
+def test_what_passes_by_itself_and_what_was_not_answered() -> None:
+    passing = {each for each in _classes(ApiError) if each.passes}
+    assert passing == {Conflict, TooManyRequests, Unavailable, ServerTimeout, Unreachable}
+    assert {each for each in _classes(ApiError) if not each.is_answer} == {ServerTimeout, Unreachable}
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (ApiError("no", status=413), True),
+        (ServerError("etcdserver: Request is too large", status=500), True),
+        (Invalid("must be no longer than 63", status=422), False),
+    ],
+)
+def test_an_object_that_is_too_large(error: ApiError, expected: bool) -> None:
+    assert error.is_too_large == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"), [(0, False), (399, False), (400, True), (499, True), (500, False)]
+)
+def test_a_refusal_is_an_answer_to_the_request_itself(status: int, expected: bool) -> None:
+    assert ApiError("no", status=status).is_refusal == expected
+
+
+def _classes(root: type[ApiError]) -> set[type[ApiError]]:
+    """The classes of the tree; a private one counts as its base."""
+    public = {each for each in root.__subclasses__() if not each.__name__.startswith("_")}
+    return public.union(*map(_classes, public))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from headgate.kube import AccessError, Client
+from headgate.kube import AccessFailed, Client
 from headgate.kube.impersonation import impersonation_of
 
 User = dict[str, Any]
@@ -87,7 +87,7 @@ async def test_nobody_acts_as_two_users() -> None:
     """The headers of one would take the place of the other's, and with them what limits the token."""
     async with await Client.connect(kubeconfig({"token": "t", "as": "jane"})) as client:
         assert client.acts_as == "jane"
-        with pytest.raises(AccessError, match="acts as 'jane' already"):
+        with pytest.raises(AccessFailed, match="acts as 'jane' already"):
             client.impersonate("system:serviceaccount:ns:sa")
     async with await Client.connect(kubeconfig({"token": "t"})) as client:
         assert client.acts_as == ""

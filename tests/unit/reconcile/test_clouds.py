@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import yaml
 
-from headgate.kube import AccessError
+from headgate.kube import AccessFailed
 from headgate.postbuild.sops.identity import WorkloadIdentity
 from headgate.reconcile.target import clouds
 from headgate.reconcile.target.clouds import AKS_SCOPE, Cloud, cloud
@@ -85,7 +85,7 @@ def test_aws_describes_the_cluster() -> None:
         found = cloud("aws", EKS, None).describe()
         assert found.addresses == (made["endpoint"],)
         assert found.authority == base64.b64decode(made["certificateAuthority"]["data"])
-        with pytest.raises(AccessError, match=r"failed to describe the cluster: ResourceNotFound"):
+        with pytest.raises(AccessFailed, match=r"failed to describe the cluster: ResourceNotFound"):
             cloud("aws", EKS.replace("prod", "other"), None).describe()
 
 
@@ -107,7 +107,7 @@ def test_aws_takes_the_role_of_a_service_account() -> None:
     url = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode()
     assert "X-Amz-Security-Token=" in url
     assert "AKIDEXAMPLE" not in url
-    with pytest.raises(AccessError, match=r"has no annotation eks\.amazonaws\.com/role-arn"):
+    with pytest.raises(AccessFailed, match=r"has no annotation eks\.amazonaws\.com/role-arn"):
         cloud("aws", EKS, WorkloadIdentity("apps", "deployer", token, {})).token()
 
 
@@ -177,7 +177,7 @@ def test_azure_clusters_without_entra_id_are_refused(
     monkeypatch: pytest.MonkeyPatch, scopes: list[str]
 ) -> None:
     answering(monkeypatch, {"properties": {}})
-    with pytest.raises(AccessError, match="Microsoft Entra ID"):
+    with pytest.raises(AccessFailed, match="Microsoft Entra ID"):
         cloud("azure", AKS, None).describe()
     assert scopes
 
@@ -186,7 +186,7 @@ def test_azure_by_a_service_account(scopes: list[str]) -> None:
     names = {"azure.workload.identity/tenant-id": "t", "azure.workload.identity/client-id": "c"}
     account = WorkloadIdentity("apps", "deployer", lambda audience: audience, names)
     assert cloud("azure", AKS, account).token().token == f"token for {AKS_SCOPE}"
-    with pytest.raises(AccessError, match="has no annotation"):
+    with pytest.raises(AccessFailed, match="has no annotation"):
         cloud("azure", AKS, WorkloadIdentity("apps", "deployer", lambda a: a, {})).token()
 
 
@@ -221,5 +221,5 @@ def test_what_a_library_says_is_not_told(monkeypatch: pytest.MonkeyPatch) -> Non
     import google.auth
 
     monkeypatch.setattr(google.auth, "default", broken)
-    with pytest.raises(AccessError, match=r"provider 'gcp' failed to make a token: RuntimeError$"):
+    with pytest.raises(AccessFailed, match=r"provider 'gcp' failed to make a token: RuntimeError$"):
         cloud("gcp", GKE, None).token()

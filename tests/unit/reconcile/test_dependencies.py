@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from headgate.api import ObjectKey
-from headgate.cel import CpuLimits, Evaluator, OverBudget
+from headgate.cel import BudgetExceeded, CpuLimits, Evaluator
 from headgate.reconcile.core.store import Store
 from headgate.reconcile.kustomization.dependencies import InvalidReadyExpression, blocked_by, find_cycle
 from tests.support.expressions import budget
@@ -311,7 +311,7 @@ async def test_where_the_time_is_used_up_the_entry_is_named() -> None:
     evaluator = Evaluator(CpuLimits(attempt=1e-9, namespace=10))
     known = store(apps, kustomization("a"), kustomization("b"))
     try:
-        with pytest.raises(OverBudget, match=r"^spec\.dependsOn\[0\]\.readyExpr: .*processor time"):
+        with pytest.raises(BudgetExceeded, match=r"^spec\.dependsOn\[0\]\.readyExpr: .*processor time"):
             await blocked_by(apps, REVISION, known.kustomization, evaluator.budget("ns"))
     finally:
         evaluator.close()

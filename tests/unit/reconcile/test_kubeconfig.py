@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from headgate.reconcile.core.config import Config
+from headgate.reconcile.target.errors import TargetError
 from headgate.reconcile.target.kubeconfig import HONOURED, parse_kubeconfig
-from headgate.reconcile.target.remote import TargetError
 
 DATA = base64.b64encode(b"pem").decode()
 SERVER = "https://cluster.example.org:6443"

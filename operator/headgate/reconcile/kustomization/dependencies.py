@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from headgate.api import ObjectKey
-from headgate.cel import Budget, EvaluationError, Expression, InvalidExpression, OverBudget
+from headgate.cel import Budget, BudgetExceeded, EvaluationFailed, Expression, ExpressionInvalid
 from headgate.loop import Pauses
 from headgate.reconcile.core.store import dependencies_of, key_of, source_of
 
@@ -56,7 +56,7 @@ async def blocked_by(
     everything it was built from as it was; such a dependency need not be waited for, unless one of its own has to be.
     ``additive``: the built-in rules hold beside a ``readyExpr`` too. ``hidden``: the dependencies of which an
     expression sees what tells their state and no more. Raises :class:`InvalidReadyExpression`, and
-    :class:`headgate.cel.OverBudget`, which names the field.
+    :class:`headgate.cel.BudgetExceeded`, which names the field.
     """
     blocked = await _Rules(kustomization, revision, look_up, unconcerned, additive).first_not_ready()
     if blocked is None:
@@ -67,8 +67,8 @@ async def blocked_by(
             data = {"dep": state_of(dependency) if key in hidden else dependency, "self": kustomization}
             try:
                 message = await _expression_not_true(key, text, data, budget)
-            except OverBudget as error:
-                raise OverBudget(f"spec.dependsOn[{i}].readyExpr: {error}", error.after) from error
+            except BudgetExceeded as error:
+                raise error.at(f"spec.dependsOn[{i}].readyExpr") from None
             if message is not None:
                 blocked = Blocked(key, message)
                 break
@@ -82,7 +82,7 @@ async def blocked_by(
 
 
 async def ready_expression(text: str, budget: Budget) -> Expression:
-    """A ``readyExpr``, checked as strictly as Flux does. Raises :class:`headgate.cel.InvalidExpression`."""
+    """A ``readyExpr``, checked as strictly as Flux does. Raises :class:`headgate.cel.ExpressionInvalid`."""
     return await budget.compile(text, READY_VARIABLES)
 
 
@@ -211,11 +211,11 @@ def foreign_judged_by_expression(kustomization: Obj) -> set[ObjectKey]:
 async def _expression_not_true(key: ObjectKey, text: str, data: Obj, budget: Budget) -> str | None:
     try:
         expression = await ready_expression(text, budget)
-    except InvalidExpression as error:
+    except ExpressionInvalid as error:
         raise InvalidReadyExpression(f"failed to evaluate dependency {key.name}: {error}") from error
     try:
         if await budget.evaluate_bool(expression, data):
             return None
-    except EvaluationError as error:
+    except EvaluationFailed as error:
         return str(error)
     return f"dependency '{key}' is not ready according to readyExpr eval"

@@ -26,9 +26,8 @@ from headgate.reconcile.core.store import Store
 from headgate.reconcile.kustomization.health import Looks, NoSight
 from headgate.reconcile.reporting.events import NORMAL, WARNING, Event, EventRecorder
 from headgate.reconcile.reporting.status import StatusSession
-from headgate.reconcile.target.clusters import PROBE_TIMEOUT, TargetPending
+from headgate.reconcile.target.errors import AccountMissing, TargetError, TargetPending
 from headgate.reconcile.target.live import LiveObjects
-from headgate.reconcile.target.remote import AccountMissing, TargetError
 from headgate.reconcile.target.targets import Target, Targets
 
 Obj = dict[str, Any]
@@ -132,8 +131,8 @@ class Finalizer:
             self._tell(obj, WARNING, message)
             self._inventories.left(obj, entries)
             return None
-        except TargetPending:
-            return Outcome(after=PROBE_TIMEOUT * 2, trigger=WAKE)
+        except TargetPending as error:
+            return Outcome(after=error.retry_after, trigger=WAKE)
         except TargetError as error:
             return await self._report(key, ks, obj, f"pruning for deleted resource failed: {error}", entries)
         return await self._delete(key, ks, obj, entries, target)

@@ -16,9 +16,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
-from headgate.cel import Budget, OverBudget
+from headgate.cel import Budget, BudgetExceeded
 from headgate.health import Health, HealthExpressions, HealthStatus, compute, whole
-from headgate.kube import ApiError, Forbidden, NoMatch, NotFound, ObjectRef, ServerTimeout, Unreachable
+from headgate.kube import ApiError, Forbidden, NoMatch, NotFound, ObjectRef
 from headgate.loop import Pauses
 from headgate.reconcile.target.live import LiveObjects
 from headgate.reconcile.target.sight import AT_ONCE, Sight
@@ -204,7 +204,7 @@ class Looks:
             self._live.look_closer(ref)
         except ApiError as error:
             look.health = Health(HealthStatus.UNKNOWN, error.message)
-            return not isinstance(error, ServerTimeout | Unreachable)
+            return error.is_answer
         else:
             look.answered, look.version = True, str(obj["metadata"].get("resourceVersion") or "")
             self._live.look_closer(ref)
@@ -216,6 +216,6 @@ class Looks:
             return compute(obj)
         try:
             return await self._expressions.evaluate(whole(obj), budget)
-        except OverBudget as error:
+        except BudgetExceeded as error:
             self._over[ref] = time.monotonic() + error.after
             return Health(HealthStatus.UNKNOWN, str(error))

@@ -7,7 +7,7 @@ from typing import Any
 
 from headgate.api import InvalidStatus, ObjectKey, format_duration, reasons
 from headgate.api.source import Artifact
-from headgate.cel import Budget, OverBudget
+from headgate.cel import Budget, BudgetExceeded
 from headgate.reconcile.core.config import Config
 from headgate.reconcile.core.store import GIT_REPOSITORY, SourceKey, Store, source_of
 from headgate.reconcile.core.trees import SourceTrees
@@ -104,7 +104,7 @@ class Prerequisites:
             )
         except InvalidReadyExpression as error:
             raise misconfigured(error) from error
-        except OverBudget as error:
+        except BudgetExceeded as error:
             raise Postponed(
                 reasons.DEPENDENCY_NOT_READY, str(error), after=max(retry, error.after), tell=str(error)
             ) from error

@@ -27,7 +27,7 @@ from headgate.api import (
 from headgate.api import inventory as inv
 from headgate.apply import Action, ApplyFailed, InvalidIgnoreRule, ObjectError, Owner
 from headgate.backoff import jittered
-from headgate.cel import Budget, Evaluator, OverBudget
+from headgate.cel import Budget, BudgetExceeded, Evaluator
 from headgate.fairness.pools import aside
 from headgate.health import HealthExpressions, InvalidHealthExpressions
 from headgate.kube import ApiError, Client, ObjectRef, ref_of
@@ -64,9 +64,8 @@ from headgate.reconcile.reporting.events import NORMAL
 from headgate.reconcile.reporting.measure import APPLY, HEALTH, UNMEASURED, Measure, timed
 from headgate.reconcile.reporting.status import StatusSession
 from headgate.reconcile.reporting.unexpected import explained, is_passing, is_too_large
-from headgate.reconcile.target.clusters import PROBE_TIMEOUT, TargetPending
+from headgate.reconcile.target.errors import TargetError, TargetPending
 from headgate.reconcile.target.live import LOST
-from headgate.reconcile.target.remote import TargetError
 from headgate.reconcile.target.targets import Target, Targets
 
 Obj = dict[str, Any]
@@ -233,7 +232,7 @@ class KustomizationReconciler:
         try:
             sight = self._targets.sight_here(attempt.ks)
         except TargetError as error:
-            raise Failed(reasons.RECONCILIATION_FAILED, str(error)) from error
+            raise Failed(error.reason, error.message) from error
         if not sight.is_limited:
             return frozenset(foreign) if self._config.no_cross_namespace_refs else frozenset()
         refs = {
@@ -246,11 +245,12 @@ class KustomizationReconciler:
         try:
             return await self._targets.of(attempt.ks)
         except TargetPending as error:
-            after = PROBE_TIMEOUT * 2
-            raise Postponed(reasons.RECONCILIATION_FAILED, str(error), after=after, silent=True) from error
+            raise Postponed(
+                error.reason, error.message, after=error.retry_after, silent=error.silent
+            ) from error
         except TargetError as error:
             self._reporter.progress(attempt, BUILDING_MANIFESTS)
-            raise Failed(reasons.RECONCILIATION_FAILED, str(error)) from error
+            raise Failed(error.reason, error.message) from error
 
     async def _tell_drifts(self, attempt: Attempt) -> None:
         """Tell which objects are no longer as they were applied; of those that may be read, who did what to them."""
@@ -596,5 +596,5 @@ async def _health_expressions(attempt: Attempt, budget: Budget) -> HealthExpress
         return await HealthExpressions.compile(entries, budget)
     except InvalidHealthExpressions as error:
         raise misconfigured(error) from error
-    except OverBudget as error:
+    except BudgetExceeded as error:
         raise Postponed(reasons.RECONCILIATION_FAILED, str(error), after=error.after) from error

@@ -21,7 +21,7 @@ from headgate.api import InvalidSpec, ObjectKey, format_duration, labels, reason
 from headgate.api.labelselector import matches
 from headgate.api.receiver import API_VERSION, KIND, Receiver
 from headgate.backoff import Backoff
-from headgate.cel import Budget, Evaluator, InvalidExpression, OverBudget
+from headgate.cel import Budget, BudgetExceeded, Evaluator, ExpressionInvalid
 from headgate.kube import BadRequest, Client, Forbidden, NotFound, ObjectRef, Reflector
 from headgate.reconcile.core import finalizers
 from headgate.reconcile.core.config import Config
@@ -161,7 +161,7 @@ class Receivers:
             return NOTHING_MORE
         try:
             problem = await _invalid_filter(receiver, self._evaluator.budget(key.namespace))
-        except OverBudget as error:
+        except BudgetExceeded as error:
             self._block(key, receiver, "is not ready")
             return await self._without(session, reasons.INVALID_CEL_EXPRESSION, str(error), error.after)
         if problem:
@@ -271,7 +271,7 @@ def _identity(obj: Obj) -> tuple[object, ...]:
 
 
 async def _invalid_filter(receiver: Receiver, budget: Budget) -> str:
-    """What is wrong with the filters; empty when nothing is. Raises :class:`OverBudget`."""
+    """What is wrong with the filters; empty when nothing is. Raises :class:`BudgetExceeded`."""
     named = [("invalid resourceFilter expression", "spec.resourceFilter", receiver.spec.resource_filter)]
     for i, each in enumerate(receiver.spec.resources):
         where = f'resources[{i}] (kind="{each.kind}", name="{each.name}")'
@@ -281,8 +281,8 @@ async def _invalid_filter(receiver: Receiver, budget: Budget) -> str:
         try:
             if text:
                 await budget.compile(text, FILTER_VARIABLES)
-        except InvalidExpression as error:
+        except ExpressionInvalid as error:
             return f"{what}: {error}"
-        except OverBudget as error:
-            raise OverBudget(f"{field}: {error}", error.after) from error
+        except BudgetExceeded as error:
+            raise error.at(field) from None
     return ""

@@ -14,7 +14,7 @@ from typing import Any
 
 from headgate.api import labels
 from headgate.api.receiver import EVERY, Receiver, ReceiverResource
-from headgate.cel import Budget, EvaluationError, Evaluator, InvalidExpression, OverBudget
+from headgate.cel import Budget, CelError, Evaluator
 from headgate.kube import MERGE_PATCH, ApiError, Client, ObjectRef
 from headgate.reconcile.target.sight import may_refer
 
@@ -68,7 +68,7 @@ class Requests:
         try:
             refs = await self._find(resource, namespace, filters, request, budget)
             await asyncio.gather(*(self._annotate(ref, now) for ref in refs))
-        except (ApiError, EvaluationError, InvalidExpression, OverBudget) as error:
+        except (ApiError, CelError) as error:
             what = f"{resource.kind} {namespace}/{resource.name} (spec.resources[{index}])"
             _log.error("%s: unable to request reconciliation of %s: %s", receiver.key, what, error)
             return False

@@ -11,18 +11,10 @@ import traceback
 from pathlib import PurePath
 
 from headgate.api.errors import ApiModelError
-from headgate.kube import ApiError, Conflict, ServerTimeout, TooManyRequests, Unavailable, Unreachable
+from headgate.kube import ApiError
 
-_PASSING = (Unreachable, ServerTimeout, Unavailable, TooManyRequests, Conflict)
 _TALKS_OF_TYPES = (TypeError, AttributeError, RecursionError, MemoryError, NotImplementedError)
 """Python makes their texts of the names of types, fields and functions."""
-_TOO_LARGE = (
-    "request is too large",
-    "request entity too large",
-    "larger than max",
-    "limit is 3145728",
-)
-"""What etcd, gRPC and the API server say of an object or request that is."""
 
 
 def first_of(error: BaseException) -> BaseException:
@@ -35,16 +27,15 @@ def first_of(error: BaseException) -> BaseException:
 def is_passing(error: BaseException) -> bool:
     """Whether the API server most likely takes the same a moment later."""
     cause = first_of(error)
-    return isinstance(cause, (*_PASSING, TimeoutError, ConnectionError)) and not is_too_large(cause)
+    if isinstance(cause, ApiError):
+        return cause.passes and not cause.is_too_large
+    return isinstance(cause, TimeoutError | ConnectionError)
 
 
 def is_too_large(error: BaseException) -> bool:
     """Whether an object was refused for its size, by the API server or by what stores it."""
     cause = first_of(error)
-    if not isinstance(cause, ApiError):
-        return False
-    text = cause.message.lower()
-    return cause.status == 413 or any(said in text for said in _TOO_LARGE)
+    return isinstance(cause, ApiError) and cause.is_too_large
 
 
 def explained(error: BaseException) -> str:

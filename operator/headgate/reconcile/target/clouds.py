@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 import yaml
 
 from headgate.causes import network_cause
-from headgate.kube import AccessError, Bearer
+from headgate.kube import AccessFailed, Bearer
 from headgate.postbuild.sops.gcp_federation import federated
 from headgate.postbuild.sops.identity import WorkloadIdentity
 from headgate.postbuild.sops.keys import KeyRefused
@@ -57,7 +57,7 @@ class CloudCluster:
 
 @dataclass(frozen=True, slots=True)
 class Cloud:
-    """One cluster of one cloud, as one identity. Both functions raise :class:`~headgate.kube.AccessError`."""
+    """One cluster of one cloud, as one identity. Both functions raise :class:`~headgate.kube.AccessFailed`."""
 
     describe: Callable[[], CloudCluster]
     token: Callable[[], Bearer]
@@ -81,15 +81,15 @@ def _guarded(provider: str, doing: str, work: Callable[[], T]) -> T:
     try:
         return work()
     except ImportError as error:
-        raise AccessError(f"provider '{provider}' needs the extra of that name: {error}") from None
-    except AccessError:
+        raise AccessFailed(f"provider '{provider}' needs the extra of that name: {error}") from None
+    except AccessFailed:
         raise
     except KeyRefused as error:
-        raise AccessError(f"provider '{provider}' failed to {doing}: {error}") from None
+        raise AccessFailed(f"provider '{provider}' failed to {doing}: {error}") from None
     except Exception as error:
         # The libraries' errors have no common class, and their texts may be pages long, or quote what they sent.
         why = network_cause(error, type(error).__name__)
-        raise AccessError(f"provider '{provider}' failed to {doing}: {why}") from None
+        raise AccessFailed(f"provider '{provider}' failed to {doing}: {why}") from None
 
 
 class _Aws:
@@ -160,7 +160,7 @@ class _Azure:
         headers = {"Authorization": f"Bearer {self._token(f'{ARM}/.default').token}"}
         found = _json("GET", f"{path}?api-version=2024-09-01", headers)
         if not (found.get("properties") or {}).get("aadProfile"):
-            raise AccessError(
+            raise AccessFailed(
                 "the AKS cluster does not have Microsoft Entra ID integration enabled; see "
                 "https://learn.microsoft.com/azure/aks/enable-authentication-microsoft-entra-id"
             )
@@ -226,6 +226,6 @@ def _json(method: str, url: str, headers: Mapping[str, str]) -> dict[str, Any]:
 
     answer = urllib3.request(method, url, headers=dict(headers), timeout=_TIMEOUT, redirect=False, retries=2)
     if answer.status != 200:
-        raise AccessError(f"{url.partition('?')[0]} answered with HTTP status {answer.status}")
+        raise AccessFailed(f"{url.partition('?')[0]} answered with HTTP status {answer.status}")
     found: dict[str, Any] = answer.json()
     return found

@@ -16,11 +16,12 @@ from dataclasses import dataclass, field
 
 from headgate.api import ObjectKey
 from headgate.apply import KnownObjects
-from headgate.kube import AccessError, ApiError, Client, Observer, Unauthorized
+from headgate.kube import AccessFailed, ApiError, Client, Observer, Unauthorized
 from headgate.kube.kept import Kept, Together
 from headgate.peers import PeerRules
+from headgate.reconcile.target.errors import TargetError, TargetPending
 from headgate.reconcile.target.live import LiveObjects
-from headgate.reconcile.target.remote import RemoteAccess, TargetError
+from headgate.reconcile.target.remote import RemoteAccess
 
 _log = logging.getLogger("headgate.clusters")
 
@@ -36,10 +37,6 @@ REMEMBERED = 5.0
 """Seconds for which an answer, or that there was none, is not asked for again."""
 ASK_AGAIN = 15.0
 """Seconds after which a cluster that cannot be used is asked whether it can be now, without anybody's asking."""
-
-
-class TargetPending(Exception):
-    """It is being found out whether the cluster answers; those who asked are woken then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +99,9 @@ class Clusters:
             await asyncio.wait({connection.probe}, timeout=PATIENCE)
         if connection.probe is not None:
             connection.waiting.add(key)
-            raise TargetPending("waiting for the API server of the other cluster")
+            raise TargetPending(
+                "waiting for the API server of the other cluster", retry_after=2 * PROBE_TIMEOUT
+            )
         if connection.problem or connection.cluster is None:
             raise TargetError(
                 connection.problem or "the other cluster cannot be used; see the operator's log"
@@ -179,13 +178,13 @@ class Clusters:
                 connection.cluster = Cluster(client, live, known)
                 _log.info("connected to the cluster %s", client.cluster)
             await connection.cluster.client.request("GET", "/version")
-        except AccessError as error:
+        except AccessFailed as error:
             return f"failed to build kube client: {error}"
         except Unauthorized as error:
             return f"the API server at {_server(connection)} refuses the credentials: {error.message}"
         except ApiError as error:
             # Whoever answers can be reached; what may be done there is seen when it is done.
-            return "" if 400 <= error.status < 500 else error.message
+            return "" if error.is_refusal else error.message
         return ""
 
 

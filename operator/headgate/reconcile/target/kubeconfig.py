@@ -19,7 +19,8 @@ from headgate.documents import plainyaml
 from headgate.fairness.pools import aside
 from headgate.kube import ApiError, Client, NotFound, ObjectRef, impersonation
 from headgate.reconcile.core.config import Config
-from headgate.reconcile.target.remote import AccountMissing, RemoteAccess, TargetError
+from headgate.reconcile.target.errors import AccountMissing, TargetError
+from headgate.reconcile.target.remote import RemoteAccess
 
 DEFAULT_KEYS = ("value", "value.yaml")
 """Keys of a kubeconfig Secret that are looked at when the spec names none."""

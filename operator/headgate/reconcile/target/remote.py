@@ -19,23 +19,16 @@ from urllib.parse import urlsplit
 
 from headgate.api import Kustomization
 from headgate.fairness.pools import NETWORK
-from headgate.kube import AccessError, ApiError, Bearer, Client, NotFound, ObjectRef, Renewal
+from headgate.kube import AccessFailed, ApiError, Bearer, Client, NotFound, ObjectRef, Renewal
 from headgate.postbuild.sops.identity import WorkloadIdentity
 from headgate.reconcile.core.config import Config
 from headgate.reconcile.target.clouds import cloud
+from headgate.reconcile.target.errors import AccountMissing, TargetError
 from headgate.reconcile.target.tokens import is_account_name, own_account, request_token, token_of
 
 TOKEN_TIMEOUT = 30.0
 """Seconds for which a cloud's library waits for a token of a service account."""
 PROVIDERS = ("aws", "azure", "gcp", "generic")
-
-
-class TargetError(Exception):
-    """The cluster of a Kustomization, or its account there, cannot be used; the message is for the user."""
-
-
-class AccountMissing(TargetError):
-    """What was acted as, or the way to the cluster, does not exist (any more)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +41,7 @@ class RemoteAccess:
     renewal: Renewal | None = None
     """Makes the tokens, where the kubeconfig holds none."""
     discover: Callable[[], Awaitable[Mapping[str, Any]]] | None = None
-    """Asks for the kubeconfig, where it is not known yet. Raises :class:`~headgate.kube.AccessError`."""
+    """Asks for the kubeconfig, where it is not known yet. Raises :class:`~headgate.kube.AccessFailed`."""
 
 
 def account_name(name: str, origin: str) -> str:
@@ -113,7 +106,7 @@ async def _of_a_cloud(
         described = await NETWORK.run(namespace, found.describe)
         addresses = [cluster_address(a) for a in described.addresses]
         if wanted and wanted not in addresses:
-            raise AccessError(
+            raise AccessFailed(
                 f"the cluster does not have the address '{wanted}'; it has {', '.join(addresses)}"
             )
         return kubeconfig_for(wanted or addresses[0], authority or described.authority)
@@ -198,13 +191,13 @@ async def _own_token(client: Client, audiences: list[str]) -> Bearer:
     """A token of the operator's own account, which must not open this very cluster to whoever names an address."""
     own = own_account()
     if own is None:
-        raise AccessError(
+        raise AccessFailed(
             "the operator does not run under a service account; set 'serviceAccountName' in the ConfigMap"
         )
     namespace, account = own
     usual = (await request_token(client, namespace, account, []))["spec"]["audiences"]
     if set(audiences) & set(usual):
-        raise AccessError(
+        raise AccessFailed(
             f"a token of the operator's own service account is not given to another cluster for the audience "
             f"of this one ({', '.join(usual)}); set 'serviceAccountName' in the ConfigMap, or other audiences"
         )

@@ -19,9 +19,10 @@ from headgate.reconcile.core.inventories import Inventories
 from headgate.reconcile.core.wakeups import Wakeups
 from headgate.reconcile.target.applying import Applier
 from headgate.reconcile.target.clusters import Cluster, Clusters
+from headgate.reconcile.target.errors import AccountMissing, TargetError
 from headgate.reconcile.target.kubeconfig import from_secret
 from headgate.reconcile.target.live import LiveObjects
-from headgate.reconcile.target.remote import AccountMissing, TargetError, account_name, from_config_map
+from headgate.reconcile.target.remote import account_name, from_config_map
 from headgate.reconcile.target.sight import Sight
 
 
@@ -71,8 +72,7 @@ class Targets:
     async def of(self, ks: Kustomization) -> Target:
         """The target of a Kustomization as its spec says now.
 
-        Raises :class:`TargetError` with a message for the user, :class:`~.clusters.TargetPending`,
-        or :class:`~headgate.kube.ApiError`.
+        Raises :class:`TargetError`, or :class:`~headgate.kube.ApiError`.
         """
         account = self._account(ks)
         cluster = await self._cluster(ks)

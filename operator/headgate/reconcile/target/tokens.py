@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from headgate.kube import AccessError, ApiError, Bearer, Client
+from headgate.kube import AccessFailed, ApiError, Bearer, Client
 
 Obj = dict[str, Any]
 
@@ -25,13 +25,13 @@ def is_account_name(name: str) -> bool:
 
 
 async def token_of(client: Client, namespace: str, account: str, audiences: list[str]) -> Bearer:
-    """A token of an account. Raises :class:`~headgate.kube.AccessError`."""
+    """A token of an account. Raises :class:`~headgate.kube.AccessFailed`."""
     answer = await request_token(client, namespace, account, audiences)
     return Bearer(answer["status"]["token"], float(answer["spec"].get("expirationSeconds") or LIFETIME))
 
 
 async def request_token(client: Client, namespace: str, account: str, audiences: list[str]) -> Obj:
-    """The ``TokenRequest`` with the token. Raises :class:`~headgate.kube.AccessError`."""
+    """The ``TokenRequest`` with the token. Raises :class:`~headgate.kube.AccessFailed`."""
     body = {
         "apiVersion": "authentication.k8s.io/v1",
         "kind": "TokenRequest",
@@ -41,7 +41,7 @@ async def request_token(client: Client, namespace: str, account: str, audiences:
     try:
         answer: Obj = await client.request("POST", path, body=body, content_type="application/json")
     except ApiError as error:
-        raise AccessError(
+        raise AccessFailed(
             f"failed to create kubernetes token for service account '{namespace}/{account}': {error.message}"
         ) from error
     return answer

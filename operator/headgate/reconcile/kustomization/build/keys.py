@@ -19,7 +19,7 @@ from typing import Any
 import yaml
 
 from headgate.api import Kustomization
-from headgate.kube import AccessError, ApiError, Client, NotFound, ObjectRef
+from headgate.kube import AccessFailed, ApiError, Client, NotFound, ObjectRef
 from headgate.postbuild.sops import KeyRefused, WorkloadIdentity
 from headgate.reconcile.core.config import Config
 from headgate.reconcile.kustomization.build.decryption import Keys
@@ -160,7 +160,7 @@ class KeyReader:
             )
             try:
                 return asked.result(TOKEN_TIMEOUT).token
-            except AccessError as error:
+            except AccessFailed as error:
                 raise KeyRefused(str(error)) from None
             except TimeoutError:
                 asked.cancel()
