@@ -15,11 +15,11 @@ import pytest
 from controlplane import Cluster, start
 from controlplane.rest import Rest
 from sandbox import operator
-from tests.support.area import OWN, Area, area_name, served_folder, wait_gone
 from tests.support.cluster import Api
 from tests.support.gitserver import GitHttpServer
 from tests.support.operator import as_service_account, installed
 from tests.support.teams import Teams, two_teams
+from tests.support.workspace import OWN, Workspace, namespace_prefix, served_folder, wait_gone
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -71,14 +71,14 @@ def shared_operator(
 
 
 @pytest.fixture
-def area(
+def workspace(
     request: pytest.FixtureRequest, api: Api, git_server: GitHttpServer, shared_operator: operator.Operator
-) -> Iterator[Area]:
+) -> Iterator[Workspace]:
     """A namespace and a repository for one test, reconciled by the shared operator."""
     shared_operator.check()
-    area = Area(api, git_server, area_name(request))
-    yield area
-    area.close()
+    workspace = Workspace(api, git_server, namespace_prefix(request))
+    yield workspace
+    workspace.close()
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,6 @@ import yaml
 
 from controlplane.ports import free_ports
 from sandbox import operator
-from tests.support.area import Area
 from tests.support.cluster import (
     KUSTOMIZATION,
     KUSTOMIZATION_VERSION,
@@ -23,6 +22,7 @@ from tests.support.cluster import (
 )
 from tests.support.gitserver import GitHttpServer
 from tests.support.manifests import config_map, deployment, dump, kustomization
+from tests.support.workspace import Workspace
 
 pytestmark = pytest.mark.e2e
 
@@ -203,44 +203,46 @@ PASSWORD = "hunter2-not-to-be-told"
 
 
 @pytest.fixture(scope="module")
-def all_bad(api: Api, git_server: GitHttpServer, shared_operator: operator.Operator) -> Iterator[Area]:
+def all_bad(api: Api, git_server: GitHttpServer, shared_operator: operator.Operator) -> Iterator[Workspace]:
     """Every case at once, and a good one."""
-    area = Area(api, git_server, "bad-input")
+    workspace = Workspace(api, git_server, "bad-input")
     files: dict[str, str] = {
         "good/a.yaml": config_map("good", v="1"),
         "cycle-too/a.yaml": config_map("cycle-too"),
     }
     for name, case in CASES.items():
         files |= {f"{name}/{path}": text for path, text in case.files.items()}
-    area.commit(files)
-    area.source()
-    area.secret("wrong", {"username": "ada", "password": PASSWORD})
+    workspace.commit(files)
+    workspace.source()
+    workspace.secret("wrong", {"username": "ada", "password": PASSWORD})
     with GitHttpServer(git_server.root) as guarded:
         guarded.require_basic("ada", "another one")
         urls = {
             "UNREACHABLE": f"http://127.0.0.1:{free_ports(1)[0]}/repo.git",
             "MISSING": git_server.url("nowhere.git"),
-            "GUARDED": guarded.url(area.repository.name),
+            "GUARDED": guarded.url(workspace.repository.name),
         }
         for name, case in CASES.items():
             if case.kind == SOURCE:
-                url = urls.get(case.spec.get("url", ""), area.url)
-                area.source(name, ready=False, **{**case.spec, "url": url})
+                url = urls.get(case.spec.get("url", ""), workspace.url)
+                workspace.source(name, ready=False, **{**case.spec, "url": url})
             else:
-                area.kustomization(name, **case.spec)
-        area.kustomization("cycle-too", dependsOn=[{"name": "cycle"}])
-        area.kustomization("good")
-        area.ready("good")
+                workspace.kustomization(name, **case.spec)
+        workspace.kustomization("cycle-too", dependsOn=[{"name": "cycle"}])
+        workspace.kustomization("good")
+        workspace.ready("good")
         later = {name: case.then for name, case in CASES.items() if case.then}
         for name in later:
-            area.ready(name)
-        area.commit({f"{name}/{path}": text for name, then in later.items() for path, text in then.items()})
-        yield area
-        area.close()
+            workspace.ready(name)
+        workspace.commit(
+            {f"{name}/{path}": text for name, then in later.items() for path, text in then.items()}
+        )
+        yield workspace
+        workspace.close()
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_it_says_what_is_wrong_and_where(all_bad: Area, name: str) -> None:
+def test_it_says_what_is_wrong_and_where(all_bad: Workspace, name: str) -> None:
     case = CASES[name]
     says = case.says.replace("UNUSED", r"\d+")
 
@@ -261,12 +263,12 @@ def test_it_says_what_is_wrong_and_where(all_bad: Area, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if BESIDE in case.files.values()])
-def test_nothing_of_a_stage_with_something_invalid_is_applied(all_bad: Area, name: str) -> None:
+def test_nothing_of_a_stage_with_something_invalid_is_applied(all_bad: Workspace, name: str) -> None:
     all_bad.failed(name, CASES[name].reason)
     assert all_bad.config_map("beside") is None
 
 
-def test_the_good_one_goes_on(all_bad: Area) -> None:
+def test_the_good_one_goes_on(all_bad: Workspace) -> None:
     revision = all_bad.commit({"good/a.yaml": config_map("good", v="2")})
     all_bad.ready("good", revision)
     assert (all_bad.config_map("good") or {})["data"] == {"v": "2"}
@@ -274,56 +276,58 @@ def test_the_good_one_goes_on(all_bad: Area) -> None:
 
 @pytest.mark.parametrize("field", ["interval", "retryInterval", "timeout"])
 def test_a_time_that_only_the_pattern_allows_is_refused_and_keeps_nothing_from_being_deleted(
-    area: Area, field: str
+    workspace: Workspace, field: str
 ) -> None:
-    area.commit({"apps/a.yaml": config_map("a")})
-    area.source()
-    area.kustomization("apps")
-    area.ready("apps")
-    area.change("apps", {field: "99999999h"})
-    said = area.failed("apps", "InvalidSpec", rf"^spec\.{field}: must be less than 292 years")
-    assert condition(area.get("apps"), "Stalled")["message"] == said["message"]
+    workspace.commit({"apps/a.yaml": config_map("a")})
+    workspace.source()
+    workspace.kustomization("apps")
+    workspace.ready("apps")
+    workspace.change("apps", {field: "99999999h"})
+    said = workspace.failed("apps", "InvalidSpec", rf"^spec\.{field}: must be less than 292 years")
+    assert condition(workspace.get("apps"), "Stalled")["message"] == said["message"]
     # While it is suspended nothing is deleted, as ever.
-    area.change("apps", {"suspend": True})
-    area.delete("apps")
-    assert area.config_map("a") is not None
-    area.kustomization("apps", **{field: "99999999h"})
-    area.failed("apps", "InvalidSpec", rf"^spec\.{field}: ")
-    area.change("apps", {field: "10m"})
-    area.ready("apps")
-    area.change("apps", {field: "99999999h"})
-    area.failed("apps", "InvalidSpec", rf"^spec\.{field}: ")
-    area.delete("apps")
-    assert area.config_map("a") is None
+    workspace.change("apps", {"suspend": True})
+    workspace.delete("apps")
+    assert workspace.config_map("a") is not None
+    workspace.kustomization("apps", **{field: "99999999h"})
+    workspace.failed("apps", "InvalidSpec", rf"^spec\.{field}: ")
+    workspace.change("apps", {field: "10m"})
+    workspace.ready("apps")
+    workspace.change("apps", {field: "99999999h"})
+    workspace.failed("apps", "InvalidSpec", rf"^spec\.{field}: ")
+    workspace.delete("apps")
+    assert workspace.config_map("a") is None
 
 
-def test_a_git_repository_with_such_a_time_can_be_deleted_too(area: Area) -> None:
-    area.commit({"apps/a.yaml": config_map("a")})
-    area.source()
-    area.change("source", {"interval": "99999999h"}, kind=SOURCE)
+def test_a_git_repository_with_such_a_time_can_be_deleted_too(workspace: Workspace) -> None:
+    workspace.commit({"apps/a.yaml": config_map("a")})
+    workspace.source()
+    workspace.change("source", {"interval": "99999999h"}, kind=SOURCE)
     until(
         "it says what is wrong",
-        lambda: condition(area.get("source", SOURCE))["message"].startswith("spec.interval: must be less"),
+        lambda: condition(workspace.get("source", SOURCE))["message"].startswith(
+            "spec.interval: must be less"
+        ),
     )
-    area.delete("source", SOURCE)
+    workspace.delete("source", SOURCE)
 
 
-def test_a_list_may_have_so_many_entries(area: Area) -> None:
-    area.commit({"apps/a.yaml": config_map("a")})
-    area.source()
-    area.kustomization("apps", dependsOn=[{"name": f"x{i}"} for i in range(1_001)])
-    area.failed(
+def test_a_list_may_have_so_many_entries(workspace: Workspace) -> None:
+    workspace.commit({"apps/a.yaml": config_map("a")})
+    workspace.source()
+    workspace.kustomization("apps", dependsOn=[{"name": f"x{i}"} for i in range(1_001)])
+    workspace.failed(
         "apps", "InvalidSpec", r"^spec\.dependsOn: has 1001 entries, more than 1000 \(--max-list-entries\)"
     )
-    area.delete("apps")
+    workspace.delete("apps")
 
 
 @pytest.mark.parametrize("kind", [KUSTOMIZATION, SOURCE])
-def test_without_a_spec(area: Area, kind: str) -> None:
+def test_without_a_spec(workspace: Workspace, kind: str) -> None:
     """The schema asks for the fields of a spec, and takes an object that has none."""
-    meta = {"name": "bare", "namespace": area.namespace}
+    meta = {"name": "bare", "namespace": workspace.namespace}
     version = {KUSTOMIZATION: KUSTOMIZATION_VERSION, SOURCE: SOURCE_VERSION}[kind]
-    area.api.apply({"apiVersion": version, "kind": kind, "metadata": meta})
-    area.failed("bare", "InvalidSpec", "spec: must be a mapping", kind=kind)
-    area.event("bare", "spec: must be a mapping", kind=kind, type="Warning")
-    area.delete("bare", kind)
+    workspace.api.apply({"apiVersion": version, "kind": kind, "metadata": meta})
+    workspace.failed("bare", "InvalidSpec", "spec: must be a mapping", kind=kind)
+    workspace.event("bare", "spec: must be a mapping", kind=kind, type="Warning")
+    workspace.delete("bare", kind)

@@ -13,10 +13,10 @@ import pytest
 
 from controlplane.ports import LOOPBACK, free_ports
 from sandbox import operator
-from tests.support.area import OWN, Area, area_name
 from tests.support.cluster import SOURCE, Api, until
 from tests.support.gitserver import GitHttpServer
 from tests.support.manifests import config_map
+from tests.support.workspace import OWN, Workspace, namespace_prefix
 
 pytestmark = pytest.mark.e2e
 
@@ -78,8 +78,8 @@ def test_silent_connections_hold_up_nothing(
     sources: int,
 ) -> None:
     addresses = {name: free_ports(1)[0] for name in ("metrics", "health", "storage")}
-    area = Area(api, git_server, area_name(request), {OWN: f"connections-{sources}"})
-    first = area.commit({"apps/a.yaml": config_map("a")})
+    workspace = Workspace(api, git_server, namespace_prefix(request), {OWN: f"connections-{sources}"})
+    first = workspace.commit({"apps/a.yaml": config_map("a")})
     options = [f"--watch-label-selector={OWN}=connections-{sources}"]
     options += [f"--{name}-addr={LOOPBACK}:{port}" for name, port in addresses.items()]
     options.append(f"--storage-adv-addr={LOOPBACK}:{addresses['storage']}")
@@ -88,14 +88,14 @@ def test_silent_connections_hold_up_nothing(
         # Its own health address is asked by the sandbox; ours is another.
         running.enter_context(operator.running(account, tmp_path, options, ready=False))
     with running, contextlib.ExitStack() as stack, descriptors(2**20):
-        area.source()
-        area.kustomization("apps")
-        area.ready("apps", first)
+        workspace.source()
+        workspace.kustomization("apps")
+        workspace.ready("apps", first)
         silent = {name: opened(port, sources) for name, port in addresses.items()}
         for each in (connection for found in silent.values() for connection in found):
             stack.enter_context(each)
-        area.ready("apps", area.commit({"apps/a.yaml": config_map("a", v="2")}))
-        artifact = area.get("source", SOURCE)["status"]["artifact"]
+        workspace.ready("apps", workspace.commit({"apps/a.yaml": config_map("a", v="2")}))
+        artifact = workspace.get("source", SOURCE)["status"]["artifact"]
         for url in (
             f"http://{LOOPBACK}:{addresses['metrics']}/metrics",
             f"http://{LOOPBACK}:{addresses['health']}/readyz",
@@ -106,4 +106,4 @@ def test_silent_connections_hold_up_nothing(
                 assert answer.read()
         for name, connections in silent.items():
             until(f"those to {name} are closed", lambda found=connections: ended(found))  # type: ignore[misc]
-        area.close()
+        workspace.close()

@@ -10,11 +10,11 @@ import pytest
 import yaml
 
 from sandbox import operator
-from tests.support.area import OWN, Area, area_name
 from tests.support.cluster import KUSTOMIZATION, Api, condition, until
 from tests.support.gitserver import GitHttpServer
 from tests.support.manifests import config_map, kustomization
 from tests.support.sops import KEYS, age_key, encrypted_files, sealed_file, sealed_secret
+from tests.support.workspace import OWN, Workspace, namespace_prefix
 
 pytestmark = pytest.mark.e2e
 
@@ -23,174 +23,184 @@ DECRYPTION = {"provider": "sops", "secretRef": {"name": "keys"}}
 WATCHED = {"reconcile.fluxcd.io/watch": "Enabled"}
 
 
-def keys(area: Area, name: str = "keys", **entries: str) -> None:
+def keys(workspace: Workspace, name: str = "keys", **entries: str) -> None:
     """A decryption Secret whose changes are acted on at once."""
-    meta = {"name": name, "namespace": area.namespace, "labels": WATCHED}
-    area.api.apply({"apiVersion": "v1", "kind": "Secret", "metadata": meta, "stringData": entries})
+    meta = {"name": name, "namespace": workspace.namespace, "labels": WATCHED}
+    workspace.api.apply({"apiVersion": "v1", "kind": "Secret", "metadata": meta, "stringData": entries})
 
 
 def agekey(private: str) -> dict[str, str]:
     return {"a.agekey": private}
 
 
-def applied(area: Area, name: str) -> dict[str, str]:
+def applied(workspace: Workspace, name: str) -> dict[str, str]:
     """The data of a Secret that is there."""
-    data = area.api.present("v1", "Secret", name, area.namespace)["data"]
+    data = workspace.api.present("v1", "Secret", name, workspace.namespace)["data"]
     return {key: base64.b64decode(value).decode() for key, value in data.items()}
 
 
-def told(area: Area, name: str = "apps") -> str:
+def told(workspace: Workspace, name: str = "apps") -> str:
     """All that is said of a Kustomization."""
-    return f"{area.get(name)['status']} {area.told(name)}"
+    return f"{workspace.get(name)['status']} {workspace.told(name)}"
 
 
-def test_all_formats_and_keys(area: Area) -> None:
-    keys(area, **KEYS_THAT_WORK)
-    area.commit(encrypted_files())
-    area.source()
-    area.kustomization("apps", decryption=DECRYPTION)
-    area.ready("apps")
+def test_all_formats_and_keys(workspace: Workspace) -> None:
+    keys(workspace, **KEYS_THAT_WORK)
+    workspace.commit(encrypted_files())
+    workspace.source()
+    workspace.kustomization("apps", decryption=DECRYPTION)
+    workspace.ready("apps")
     for kind in ("age", "hybrid", "curve", "rsa", "groups"):
-        assert applied(area, f"by-{kind}") == {"password": f"plain-of-by-{kind}"}
-    assert applied(area, "from-env") == {"USER": "plain-of-env-user", "PASSWORD": "plain-of-env-password"}
-    files = applied(area, "from-files")
+        assert applied(workspace, f"by-{kind}") == {"password": f"plain-of-by-{kind}"}
+    assert applied(workspace, "from-env") == {
+        "USER": "plain-of-env-user",
+        "PASSWORD": "plain-of-env-password",
+    }
+    files = applied(workspace, "from-files")
     assert set(files) == {"config.json", "settings.ini", "config.yaml", "token"}
     assert all("plain-of-" in text for text in files.values())
-    assert "plain-of-dockerconfig" in applied(area, "pull")[".dockerconfigjson"]
-    assert applied(area, "from-component") == {"PART": "plain-of-component"}
-    assert applied(area, "patched") == {"kept": "here", "added": "plain-of-patch"}
-    assert applied(area, "with-entries") == {
+    assert "plain-of-dockerconfig" in applied(workspace, "pull")[".dockerconfigjson"]
+    assert applied(workspace, "from-component") == {"PART": "plain-of-component"}
+    assert applied(workspace, "patched") == {"kept": "here", "added": "plain-of-patch"}
+    assert applied(workspace, "with-entries") == {
         "config.yaml": "inner: plain-of-entry\n",
         "token": "plain-of-binary-entry\n",
         "plain": "hello",
     }
-    settings = area.config_map("settings")
+    settings = workspace.config_map("settings")
     assert settings is not None
     assert settings["data"] == {"token": "plain-of-settings", "plain_unencrypted": "seen"}
-    assert "plain-of-" not in told(area)
+    assert "plain-of-" not in told(workspace)
 
 
 KEYS_THAT_WORK = {name: KEYS[name] for name in ("alpha.agekey", "hybrid.agekey", "curve.asc", "rsa.asc")}
 
 
-def test_a_wrong_key_is_told_with_file_and_recipient_until_it_is_the_right_one(area: Area) -> None:
+def test_a_wrong_key_is_told_with_file_and_recipient_until_it_is_the_right_one(workspace: Workspace) -> None:
     private, wrap = age_key()
-    keys(area, **agekey(age_key()[0]))
-    area.commit({"apps/a.yaml": yaml.safe_dump(sealed_secret("a", wrap, password="correct"))})
-    area.source()
-    area.kustomization("apps", decryption=DECRYPTION)
-    said = area.failed("apps", "BuildFailed", r"^decryption failed: apps/a\.yaml, Secret/\S+/a: ")
+    keys(workspace, **agekey(age_key()[0]))
+    workspace.commit({"apps/a.yaml": yaml.safe_dump(sealed_secret("a", wrap, password="correct"))})
+    workspace.source()
+    workspace.kustomization("apps", decryption=DECRYPTION)
+    said = workspace.failed("apps", "BuildFailed", r"^decryption failed: apps/a\.yaml, Secret/\S+/a: ")
     assert "age recipient age1" in said["message"]
     assert "none of the given age identities is its recipient's" in said["message"]
-    area.event("apps", r"apps/a\.yaml", type="Warning", reason="BuildFailed")
-    assert area.object("v1", "Secret", "a") is None
-    keys(area, **agekey(private))
-    area.ready("apps")
-    assert applied(area, "a") == {"password": "correct"}
+    workspace.event("apps", r"apps/a\.yaml", type="Warning", reason="BuildFailed")
+    assert workspace.object("v1", "Secret", "a") is None
+    keys(workspace, **agekey(private))
+    workspace.ready("apps")
+    assert applied(workspace, "a") == {"password": "correct"}
 
 
-def test_a_missing_secret_takes_effect_when_it_comes(area: Area) -> None:
+def test_a_missing_secret_takes_effect_when_it_comes(workspace: Workspace) -> None:
     private, wrap = age_key()
-    area.commit({"apps/a.yaml": yaml.safe_dump(sealed_secret("a", wrap, password="correct"))})
-    area.source()
-    area.kustomization("apps", decryption=DECRYPTION)
-    area.failed(
-        "apps", "BuildFailed", f"^decryption failed: decryption Secret '{area.namespace}/keys' not found"
+    workspace.commit({"apps/a.yaml": yaml.safe_dump(sealed_secret("a", wrap, password="correct"))})
+    workspace.source()
+    workspace.kustomization("apps", decryption=DECRYPTION)
+    workspace.failed(
+        "apps", "BuildFailed", f"^decryption failed: decryption Secret '{workspace.namespace}/keys' not found"
     )
-    keys(area, **agekey(private))
-    area.ready("apps")
-    assert applied(area, "a") == {"password": "correct"}
+    keys(workspace, **agekey(private))
+    workspace.ready("apps")
+    assert applied(workspace, "a") == {"password": "correct"}
 
 
-def test_an_entry_that_is_no_key_is_named(area: Area) -> None:
+def test_an_entry_that_is_no_key_is_named(workspace: Workspace) -> None:
     _, wrap = age_key()
-    keys(area, **{"a.agekey": "AGE-SECRET-KEY-1VERYPRIVATE", "b.asc": KEYS["curve.asc"]})
-    area.commit({"apps/a.yaml": yaml.safe_dump(sealed_secret("a", wrap, password="x"))})
-    area.source()
-    area.kustomization("apps", decryption=DECRYPTION)
-    area.failed(
-        "apps", "BuildFailed", rf"decryption failed: Secret/{area.namespace}/keys: entry 'a\.agekey'.* line 1"
+    keys(workspace, **{"a.agekey": "AGE-SECRET-KEY-1VERYPRIVATE", "b.asc": KEYS["curve.asc"]})
+    workspace.commit({"apps/a.yaml": yaml.safe_dump(sealed_secret("a", wrap, password="x"))})
+    workspace.source()
+    workspace.kustomization("apps", decryption=DECRYPTION)
+    workspace.failed(
+        "apps",
+        "BuildFailed",
+        rf"decryption failed: Secret/{workspace.namespace}/keys: entry 'a\.agekey'.* line 1",
     )
-    assert "VERYPRIVATE" not in told(area)
+    assert "VERYPRIVATE" not in told(workspace)
 
 
-def test_a_key_that_changes_is_used_and_one_that_stays_costs_nothing(area: Area) -> None:
+def test_a_key_that_changes_is_used_and_one_that_stays_costs_nothing(workspace: Workspace) -> None:
     """The same text encrypted anew for another key: nothing is written; without the key, it is told."""
     private, wrap = age_key()
-    keys(area, **agekey(private))
-    area.commit({"apps/a.yaml": yaml.safe_dump(sealed_secret("a", wrap, password="same"))})
-    area.source()
-    area.kustomization("apps", decryption=DECRYPTION)
-    area.ready("apps")
-    before = area.api.present("v1", "Secret", "a", area.namespace)["metadata"]["resourceVersion"]
-    area.ready("apps", area.commit({"README.md": "not built"}))
+    keys(workspace, **agekey(private))
+    workspace.commit({"apps/a.yaml": yaml.safe_dump(sealed_secret("a", wrap, password="same"))})
+    workspace.source()
+    workspace.kustomization("apps", decryption=DECRYPTION)
+    workspace.ready("apps")
+    before = workspace.api.present("v1", "Secret", "a", workspace.namespace)["metadata"]["resourceVersion"]
+    workspace.ready("apps", workspace.commit({"README.md": "not built"}))
     private, wrap = age_key()
-    keys(area, **agekey(private))
-    area.failed("apps", "BuildFailed", r"apps/a\.yaml")
-    revision = area.commit({"apps/a.yaml": yaml.safe_dump(sealed_secret("a", wrap, password="same"))})
-    area.ready("apps", revision)
-    assert area.api.present("v1", "Secret", "a", area.namespace)["metadata"]["resourceVersion"] == before
+    keys(workspace, **agekey(private))
+    workspace.failed("apps", "BuildFailed", r"apps/a\.yaml")
+    revision = workspace.commit({"apps/a.yaml": yaml.safe_dump(sealed_secret("a", wrap, password="same"))})
+    workspace.ready("apps", revision)
+    assert (
+        workspace.api.present("v1", "Secret", "a", workspace.namespace)["metadata"]["resourceVersion"]
+        == before
+    )
 
 
-def test_a_tampered_file_is_refused(area: Area) -> None:
-    keys(area, **KEYS_THAT_WORK)
+def test_a_tampered_file_is_refused(workspace: Workspace) -> None:
+    keys(workspace, **KEYS_THAT_WORK)
     files = encrypted_files()
     lines = files["apps/generated/app.env"].splitlines()
     files["apps/generated/app.env"] = "\n".join(line for line in lines if not line.startswith("USER=")) + "\n"
-    area.commit(files)
-    area.source()
-    area.kustomization("apps", decryption=DECRYPTION)
-    area.failed("apps", "BuildFailed", r"^decryption failed: apps/generated/app\.env: the MAC does not match")
-    assert area.object("v1", "Secret", "from-env") is None
-    area.ready("apps", area.commit(encrypted_files()))
+    workspace.commit(files)
+    workspace.source()
+    workspace.kustomization("apps", decryption=DECRYPTION)
+    workspace.failed(
+        "apps", "BuildFailed", r"^decryption failed: apps/generated/app\.env: the MAC does not match"
+    )
+    assert workspace.object("v1", "Secret", "from-env") is None
+    workspace.ready("apps", workspace.commit(encrypted_files()))
 
 
-def test_an_encrypted_secret_needs_decryption(area: Area) -> None:
+def test_an_encrypted_secret_needs_decryption(workspace: Workspace) -> None:
     private, wrap = age_key()
-    keys(area, **agekey(private))
-    area.commit(
+    keys(workspace, **agekey(private))
+    workspace.commit(
         {
             "apps/a.yaml": yaml.safe_dump(sealed_secret("a", wrap, password="x")),
             "apps/b.yaml": config_map("b"),
         }
     )
-    area.source()
-    area.kustomization("apps")
-    area.failed(
+    workspace.source()
+    workspace.kustomization("apps")
+    workspace.failed(
         "apps",
         "ReconciliationFailed",
-        f"Secret/{area.namespace}/a is SOPS encrypted, configuring decryption is required for this secret to be "
+        f"Secret/{workspace.namespace}/a is SOPS encrypted, configuring decryption is required for this secret to be "
         "reconciled",
     )
-    assert area.config_map("b") is None
-    area.change("apps", {"decryption": DECRYPTION})
-    area.ready("apps")
-    assert applied(area, "a") == {"password": "x"}
+    assert workspace.config_map("b") is None
+    workspace.change("apps", {"decryption": DECRYPTION})
+    workspace.ready("apps")
+    assert applied(workspace, "a") == {"password": "x"}
 
 
-def test_what_others_decrypt_is_applied_as_it_is(area: Area) -> None:
+def test_what_others_decrypt_is_applied_as_it_is(workspace: Workspace) -> None:
     _, wrap = age_key()
     secret = sealed_secret("a", wrap, password="x")
     secret["metadata"]["annotations"] = {"kustomize.toolkit.fluxcd.io/decrypt": "disabled"}
-    keys(area, **agekey(age_key()[0]))
-    area.commit({"apps/a.yaml": yaml.safe_dump(secret)})
-    area.source()
-    area.kustomization("apps", decryption=DECRYPTION)
-    area.ready("apps")
-    assert applied(area, "a")["password"].startswith("ENC[AES256_GCM,")
+    keys(workspace, **agekey(age_key()[0]))
+    workspace.commit({"apps/a.yaml": yaml.safe_dump(secret)})
+    workspace.source()
+    workspace.kustomization("apps", decryption=DECRYPTION)
+    workspace.ready("apps")
+    assert applied(workspace, "a")["password"].startswith("ENC[AES256_GCM,")
 
 
-def test_a_refused_object_is_quoted_without_what_was_decrypted(area: Area) -> None:
+def test_a_refused_object_is_quoted_without_what_was_decrypted(workspace: Workspace) -> None:
     """The API server names the value that it does not like."""
     private, wrap = age_key()
-    keys(area, **agekey(private))
+    keys(workspace, **agekey(private))
     patch = sealed_file(
         yaml.safe_dump(
             [{"op": "add", "path": "/metadata/labels", "value": {"a": "not/a/confidential/label"}}]
         ),
         wrap,
     )
-    area.commit(
+    workspace.commit(
         {
             "apps/kustomization.yaml": kustomization(
                 "c.yaml", patches=[{"path": "patch", "target": {"kind": "ConfigMap"}}]
@@ -199,41 +209,43 @@ def test_a_refused_object_is_quoted_without_what_was_decrypted(area: Area) -> No
             "apps/patch": patch,
         }
     )
-    area.source()
-    area.kustomization("apps", decryption=DECRYPTION)
-    area.failed("apps", "ReconciliationFailed", r"metadata\.labels: Invalid value")
-    area.event("apps", r"metadata\.labels", type="Warning")
-    assert "confidential" not in told(area)
+    workspace.source()
+    workspace.kustomization("apps", decryption=DECRYPTION)
+    workspace.failed("apps", "ReconciliationFailed", r"metadata\.labels: Invalid value")
+    workspace.event("apps", r"metadata\.labels", type="Warning")
+    assert "confidential" not in told(workspace)
 
 
 def test_a_restart_decrypts_again_and_writes_nothing(
     request: pytest.FixtureRequest, api: Api, git_server: GitHttpServer, account: Path, tmp_path: Path
 ) -> None:
     mark = "decryption-restart"
-    area = Area(api, git_server, area_name(request), {OWN: mark})
-    keys(area, **KEYS_THAT_WORK)
-    area.commit(encrypted_files())
+    workspace = Workspace(api, git_server, namespace_prefix(request), {OWN: mark})
+    keys(workspace, **KEYS_THAT_WORK)
+    workspace.commit(encrypted_files())
     # No timer helps: what is waited for has to wake whoever waits.
     options = (f"--watch-label-selector={OWN}={mark}", "--requeue-dependency=10m")
     with operator.running(account, tmp_path, options) as running:
-        area.source(ready=False)
-        area.kustomization("apps", decryption=DECRYPTION)
-        area.ready("apps")
-        before = versions(area)
+        workspace.source(ready=False)
+        workspace.kustomization("apps", decryption=DECRYPTION)
+        workspace.ready("apps")
+        before = versions(workspace)
         running.kill()
     with operator.running(account, tmp_path, options):
-        stamp = area.poke(KUSTOMIZATION, "apps")
-        until("it was looked at", lambda: area.get("apps")["status"].get("lastHandledReconcileAt") == stamp)
-        area.ready("apps")
-        assert versions(area) == before
-        area.close()
+        stamp = workspace.poke(KUSTOMIZATION, "apps")
+        until(
+            "it was looked at", lambda: workspace.get("apps")["status"].get("lastHandledReconcileAt") == stamp
+        )
+        workspace.ready("apps")
+        assert versions(workspace) == before
+        workspace.close()
 
 
-def versions(area: Area) -> dict[str, str]:
+def versions(workspace: Workspace) -> dict[str, str]:
     return {
         f"{kind}/{obj['metadata']['name']}": obj["metadata"]["resourceVersion"]
         for kind in ("Secret", "ConfigMap")
-        for obj in area.api.list("v1", kind, area.namespace)
+        for obj in workspace.api.list("v1", kind, workspace.namespace)
     }
 
 
@@ -246,11 +258,11 @@ def test_the_operator_s_age_keys_are_for_those_without_any(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     mark = "decryption-shared"
-    home = Area(api, git_server, "operator", {OWN: mark})
-    area = Area(api, git_server, area_name(request), {OWN: mark})
+    home = Workspace(api, git_server, "operator", {OWN: mark})
+    workspace = Workspace(api, git_server, namespace_prefix(request), {OWN: mark})
     monkeypatch.setenv("RUNTIME_NAMESPACE", home.namespace)
     (shared, for_shared), (own, for_own) = age_key(), age_key()
-    area.commit(
+    workspace.commit(
         {
             "shared/a.yaml": yaml.safe_dump(sealed_secret("shared", for_shared, password="of all")),
             "own/a.yaml": yaml.safe_dump(sealed_secret("own", for_own, password="of one")),
@@ -258,17 +270,19 @@ def test_the_operator_s_age_keys_are_for_those_without_any(
     )
     options = (f"--watch-label-selector={OWN}={mark}", "--sops-age-secret=age")
     with operator.running(account, tmp_path, options):
-        area.source(ready=False)
-        keys(area, **agekey(own))
-        area.kustomization("shared", decryption={"provider": "sops"})
-        area.kustomization("own", decryption=DECRYPTION)
-        area.ready("own")
-        area.failed("shared", "BuildFailed", f"Secret of --sops-age-secret '{home.namespace}/age' not found")
+        workspace.source(ready=False)
+        keys(workspace, **agekey(own))
+        workspace.kustomization("shared", decryption={"provider": "sops"})
+        workspace.kustomization("own", decryption=DECRYPTION)
+        workspace.ready("own")
+        workspace.failed(
+            "shared", "BuildFailed", f"Secret of --sops-age-secret '{home.namespace}/age' not found"
+        )
         keys(home, "age", **agekey(shared))
-        area.ready("shared")
-        assert applied(area, "shared") == {"password": "of all"}
-        area.change("shared", {"decryption": DECRYPTION})
-        area.failed("shared", "BuildFailed", "none of the given age identities")
-        assert condition(area.get("own"))["status"] == "True"
-        area.close()
+        workspace.ready("shared")
+        assert applied(workspace, "shared") == {"password": "of all"}
+        workspace.change("shared", {"decryption": DECRYPTION})
+        workspace.failed("shared", "BuildFailed", "none of the given age identities")
+        assert condition(workspace.get("own"))["status"] == "True"
+        workspace.close()
     home.close()

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.area import Area
 from tests.support.cluster import KUSTOMIZATION, until
 from tests.support.manifests import config_map, dump
+from tests.support.workspace import Workspace
 
 pytestmark = pytest.mark.e2e
 
@@ -17,8 +17,8 @@ GROUP = "definitions.headgate.dev"
 CRD = ("apiextensions.k8s.io/v1", "CustomResourceDefinition")
 
 
-def definition(area: Area, plural: str, **names: Any) -> Obj:
-    suffix = area.namespace[-6:]
+def definition(workspace: Workspace, plural: str, **names: Any) -> Obj:
+    suffix = workspace.namespace[-6:]
     schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     return {
         "apiVersion": CRD[0],
@@ -35,39 +35,42 @@ def definition(area: Area, plural: str, **names: Any) -> Obj:
     }
 
 
-def test_a_definition_that_is_refused_fails_every_attempt(area: Area) -> None:
-    first = definition(area, "firsts")
-    area.api.apply(first)
+def test_a_definition_that_is_refused_fails_every_attempt(workspace: Workspace) -> None:
+    first = definition(workspace, "firsts")
+    workspace.api.apply(first)
     until(
         "the first one has the name",
         lambda: (
-            (area.api.get(*CRD, first["metadata"]["name"]) or {})
+            (workspace.api.get(*CRD, first["metadata"]["name"]) or {})
             .get("status", {})
             .get("acceptedNames", {})
             .get("kind")
         ),
     )
-    second = definition(area, "seconds")
-    area.commit({"apps/crd.yaml": dump(second), "apps/a.yaml": config_map("a")})
-    area.source()
-    area.kustomization("apps", retryInterval="1s")
-    area.failed("apps", "ReconciliationFailed", "cannot be used: its names are not accepted")
+    second = definition(workspace, "seconds")
+    workspace.commit({"apps/crd.yaml": dump(second), "apps/a.yaml": config_map("a")})
+    workspace.source()
+    workspace.kustomization("apps", retryInterval="1s")
+    workspace.failed("apps", "ReconciliationFailed", "cannot be used: its names are not accepted")
     for n in range(2):
-        revision = area.commit({"apps/a.yaml": config_map("a", v=str(n))})
-        until("it is attempted", lambda: area.get("apps")["status"].get("lastAttemptedRevision") == revision)  # noqa: B023
-        area.failed("apps", "ReconciliationFailed", "cannot be used: its names are not accepted")
-    assert area.config_map("a") is None
+        revision = workspace.commit({"apps/a.yaml": config_map("a", v=str(n))})
+        until(
+            "it is attempted",
+            lambda: workspace.get("apps")["status"].get("lastAttemptedRevision") == revision,  # noqa: B023
+        )
+        workspace.failed("apps", "ReconciliationFailed", "cannot be used: its names are not accepted")
+    assert workspace.config_map("a") is None
     # Mended, it goes on.
-    area.api.delete(*CRD, first["metadata"]["name"])
-    area.ready("apps", revision)
-    assert area.config_map("a") is not None
+    workspace.api.delete(*CRD, first["metadata"]["name"])
+    workspace.ready("apps", revision)
+    assert workspace.config_map("a") is not None
 
 
-def test_a_namespace_that_is_being_deleted_is_named_at_once(area: Area) -> None:
+def test_a_namespace_that_is_being_deleted_is_named_at_once(workspace: Workspace) -> None:
     """Not waited for until the timeout: it cannot become ready; when it is gone, it is made anew."""
-    name = f"{area.namespace}-going"
+    name = f"{workspace.namespace}-going"
     inside = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "inside", "namespace": name}}
-    area.commit(
+    workspace.commit(
         {
             "apps/namespace.yaml": dump(
                 {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
@@ -75,45 +78,48 @@ def test_a_namespace_that_is_being_deleted_is_named_at_once(area: Area) -> None:
             "apps/inside.yaml": dump(inside),
         }
     )
-    area.source()
-    area.kustomization("apps", targetNamespace=None, timeout="10m", retryInterval="1h")
-    area.ready("apps")
-    held = area.api.present("v1", "ConfigMap", "inside", name)
-    area.api.merge(held, {"metadata": {"finalizers": ["headgate.test/held"]}})
-    area.api.delete("v1", "Namespace", name)
-    area.poke(KUSTOMIZATION, "apps")
-    area.failed("apps", "ReconciliationFailed", f"Namespace/{name} cannot be used: it is being deleted")
-    area.api.merge(held, {"metadata": {"finalizers": None}})
-    until("it is there again", lambda: area.api.get("v1", "ConfigMap", "inside", name))
-    area.ready("apps")
+    workspace.source()
+    workspace.kustomization("apps", targetNamespace=None, timeout="10m", retryInterval="1h")
+    workspace.ready("apps")
+    held = workspace.api.present("v1", "ConfigMap", "inside", name)
+    workspace.api.merge(held, {"metadata": {"finalizers": ["headgate.test/held"]}})
+    workspace.api.delete("v1", "Namespace", name)
+    workspace.poke(KUSTOMIZATION, "apps")
+    workspace.failed("apps", "ReconciliationFailed", f"Namespace/{name} cannot be used: it is being deleted")
+    workspace.api.merge(held, {"metadata": {"finalizers": None}})
+    until("it is there again", lambda: workspace.api.get("v1", "ConfigMap", "inside", name))
+    workspace.ready("apps")
 
 
-def test_a_kustomization_never_deletes_what_it_stands_on(area: Area) -> None:
+def test_a_kustomization_never_deletes_what_it_stands_on(workspace: Workspace) -> None:
     """Its own namespace, and itself: neither when Git drops them nor when it is deleted."""
     namespace = {
         "apiVersion": "v1",
         "kind": "Namespace",
-        "metadata": {"name": area.namespace, "labels": {"headgate-test": "true"}},
+        "metadata": {"name": workspace.namespace, "labels": {"headgate-test": "true"}},
     }
-    area.commit({"apps/a.yaml": config_map("a"), "apps/namespace.yaml": dump(namespace)})
-    area.source()
-    area.kustomization("apps")
-    area.ready("apps")
-    itself = area.get("apps")
+    workspace.commit({"apps/a.yaml": config_map("a"), "apps/namespace.yaml": dump(namespace)})
+    workspace.source()
+    workspace.kustomization("apps")
+    workspace.ready("apps")
+    itself = workspace.get("apps")
     rendered = {
         "apiVersion": itself["apiVersion"],
         "kind": KUSTOMIZATION,
         "metadata": {"name": "apps"},
         "spec": itself["spec"],
     }
-    area.ready("apps", area.commit({"apps/itself.yaml": dump(rendered)}))
-    found = area.ready("apps", area.commit({"apps/itself.yaml": None, "apps/namespace.yaml": None}))
+    workspace.ready("apps", workspace.commit({"apps/itself.yaml": dump(rendered)}))
+    found = workspace.ready("apps", workspace.commit({"apps/itself.yaml": None, "apps/namespace.yaml": None}))
     assert found["metadata"]["uid"] == itself["metadata"]["uid"]
-    area.event(
-        "apps", f"Namespace/{area.namespace} skipped: a Kustomization does not delete the namespace it is in"
+    workspace.event(
+        "apps",
+        f"Namespace/{workspace.namespace} skipped: a Kustomization does not delete the namespace it is in",
     )
-    area.event("apps", "Kustomization/.*/apps skipped: a Kustomization does not delete itself")
-    area.ready("apps", area.commit({"apps/namespace.yaml": dump(namespace)}))
-    area.delete("apps")
-    assert area.config_map("a") is None
-    assert not area.api.present("v1", "Namespace", area.namespace)["metadata"].get("deletionTimestamp")
+    workspace.event("apps", "Kustomization/.*/apps skipped: a Kustomization does not delete itself")
+    workspace.ready("apps", workspace.commit({"apps/namespace.yaml": dump(namespace)}))
+    workspace.delete("apps")
+    assert workspace.config_map("a") is None
+    assert not workspace.api.present("v1", "Namespace", workspace.namespace)["metadata"].get(
+        "deletionTimestamp"
+    )

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.area import Area
 from tests.support.cluster import condition, is_ready, until
 from tests.support.manifests import config_map, dump
+from tests.support.workspace import Workspace
 
 pytestmark = pytest.mark.e2e
 
@@ -54,97 +54,105 @@ def machines(group: str, size: int = 1) -> str:
     return dump(definition, machine)
 
 
-def report(area: Area, group: str, **status: Any) -> None:
+def report(workspace: Workspace, group: str, **status: Any) -> None:
     """What the machine's controller would say."""
-    until("the machine is there", lambda: checking(area))
-    live = area.api.present(f"{group}/v1", "Machine", "m", area.namespace)
-    area.api.merge(live, {"status": status}, manager="machine-controller")
+    until("the machine is there", lambda: checking(workspace))
+    live = workspace.api.present(f"{group}/v1", "Machine", "m", workspace.namespace)
+    workspace.api.merge(live, {"status": status}, manager="machine-controller")
 
 
-def checking(area: Area) -> bool:
-    said = condition(area.get("apps"), "Reconciling")
+def checking(workspace: Workspace) -> bool:
+    said = condition(workspace.get("apps"), "Reconciling")
     return bool(said) and said["message"].startswith("Running health checks")
 
 
-def test_health_by_expressions(area: Area, group: str) -> None:
-    area.commit({"apps/m.yaml": machines(group, 2)})
-    area.source()
+def test_health_by_expressions(workspace: Workspace, group: str) -> None:
+    workspace.commit({"apps/m.yaml": machines(group, 2)})
+    workspace.source()
     expressions = [{"apiVersion": f"{group}/v1beta1", **HEALTH}]
-    area.kustomization("apps", wait=True, timeout="10m", healthCheckExprs=expressions)
+    workspace.kustomization("apps", wait=True, timeout="10m", healthCheckExprs=expressions)
     for status in ({"phase": "Starting"}, {"phase": "Running"}, {"phase": "Running", "size": 1}):
-        report(area, group, **status)
-        assert not is_ready(area.get("apps"))
-    report(area, group, phase="Running", size=2)
-    area.ready("apps")
+        report(workspace, group, **status)
+        assert not is_ready(workspace.get("apps"))
+    report(workspace, group, phase="Running", size=2)
+    workspace.ready("apps")
 
 
-def test_an_object_that_nobody_ever_touches_is_judged_by_all_its_fields(area: Area, group: str) -> None:
-    area.commit({"apps/m.yaml": machines(group, 2)})
-    area.source()
+def test_an_object_that_nobody_ever_touches_is_judged_by_all_its_fields(
+    workspace: Workspace, group: str
+) -> None:
+    workspace.commit({"apps/m.yaml": machines(group, 2)})
+    workspace.source()
     expressions = [{"apiVersion": f"{group}/v1", "current": "spec.size == 2"}]
-    area.kustomization("apps", wait=True, timeout="10m", healthCheckExprs=expressions)
-    area.ready("apps")
+    workspace.kustomization("apps", wait=True, timeout="10m", healthCheckExprs=expressions)
+    workspace.ready("apps")
 
 
-def test_a_failed_expression_fails_fast_and_the_next_revision_is_judged_anew(area: Area, group: str) -> None:
-    area.commit({"apps/m.yaml": machines(group)})
-    area.source()
+def test_a_failed_expression_fails_fast_and_the_next_revision_is_judged_anew(
+    workspace: Workspace, group: str
+) -> None:
+    workspace.commit({"apps/m.yaml": machines(group)})
+    workspace.source()
     expressions = [{"apiVersion": f"{group}/v1", **HEALTH}]
-    area.kustomization("apps", wait=True, timeout="10m", healthCheckExprs=expressions)
-    report(area, group, phase="Broken")
-    subject = rf"Machine/{area.namespace}/m status: 'Failed': the expression failed is true"
-    area.failed("apps", "HealthCheckFailed", "failed early due to stalled resources: .*" + subject)
-    area.commit({"apps/m.yaml": machines(group, 5)})
-    report(area, group, phase="Running", size=5)
-    area.ready("apps")
+    workspace.kustomization("apps", wait=True, timeout="10m", healthCheckExprs=expressions)
+    report(workspace, group, phase="Broken")
+    subject = rf"Machine/{workspace.namespace}/m status: 'Failed': the expression failed is true"
+    workspace.failed("apps", "HealthCheckFailed", "failed early due to stalled resources: .*" + subject)
+    workspace.commit({"apps/m.yaml": machines(group, 5)})
+    report(workspace, group, phase="Running", size=5)
+    workspace.ready("apps")
 
 
-def test_an_expression_that_never_applies_is_named_when_time_is_over(area: Area, group: str) -> None:
-    area.commit({"apps/m.yaml": machines(group)})
-    area.source()
+def test_an_expression_that_never_applies_is_named_when_time_is_over(
+    workspace: Workspace, group: str
+) -> None:
+    workspace.commit({"apps/m.yaml": machines(group)})
+    workspace.source()
     expressions = [{"apiVersion": f"{group}/v1", "current": "status.nowhere == 'x'"}]
-    area.kustomization("apps", wait=True, timeout="2s", healthCheckExprs=expressions)
-    area.failed("apps", "HealthCheckFailed", "status: 'Unknown': .*no such attribute.s.: status.nowhere")
+    workspace.kustomization("apps", wait=True, timeout="2s", healthCheckExprs=expressions)
+    workspace.failed("apps", "HealthCheckFailed", "status: 'Unknown': .*no such attribute.s.: status.nowhere")
 
 
-def test_an_invalid_expression_stalls_until_it_is_mended(area: Area) -> None:
-    area.commit({"apps/a.yaml": config_map("a")})
-    area.source()
+def test_an_invalid_expression_stalls_until_it_is_mended(workspace: Workspace) -> None:
+    workspace.commit({"apps/a.yaml": config_map("a")})
+    workspace.source()
     entry = {"apiVersion": "example.org/v1", "kind": "Machine", "current": "status.phase =="}
-    area.kustomization("apps", wait=True, healthCheckExprs=[entry])
-    said = area.failed(
+    workspace.kustomization("apps", wait=True, healthCheckExprs=[entry])
+    said = workspace.failed(
         "apps", "InvalidCELExpression", "^Reconciliation failed terminally due to configuration error: "
     )
     assert "failed to parse the expression Current: " in said["message"]
     assert "ERROR: <input>:1:16: Syntax error" in said["message"]
-    assert condition(area.get("apps"), "Stalled")["reason"] == "InvalidCELExpression"
-    assert area.config_map("a") is None
-    area.change("apps", {"healthCheckExprs": [{**entry, "current": "status.phase == 'x'"}]})
-    area.ready("apps")
-    assert condition(area.get("apps"), "Stalled") == {}
+    assert condition(workspace.get("apps"), "Stalled")["reason"] == "InvalidCELExpression"
+    assert workspace.config_map("a") is None
+    workspace.change("apps", {"healthCheckExprs": [{**entry, "current": "status.phase == 'x'"}]})
+    workspace.ready("apps")
+    assert condition(workspace.get("apps"), "Stalled") == {}
 
 
-def test_readiness_by_expression(area: Area) -> None:
-    area.commit({"infra/a.yaml": config_map("infra"), "apps/b.yaml": config_map("apps")})
-    area.source()
-    area.kustomization("infra", annotations={"release": "1"})
+def test_readiness_by_expression(workspace: Workspace) -> None:
+    workspace.commit({"infra/a.yaml": config_map("infra"), "apps/b.yaml": config_map("apps")})
+    workspace.source()
+    workspace.kustomization("infra", annotations={"release": "1"})
     expression = "dep.metadata.?annotations[?'release'].orValue('') == self.metadata.annotations['release']"
     dependency = {"name": "infra", "readyExpr": expression}
-    area.kustomization("apps", dependsOn=[dependency], annotations={"release": "2"})
-    area.failed("apps", "DependencyNotReady", "is not ready according to readyExpr eval")
-    assert area.config_map("apps") is None
-    area.api.merge(area.get("infra"), {"metadata": {"annotations": {"release": "2"}}}, manager="test")
-    area.ready("apps")
+    workspace.kustomization("apps", dependsOn=[dependency], annotations={"release": "2"})
+    workspace.failed("apps", "DependencyNotReady", "is not ready according to readyExpr eval")
+    assert workspace.config_map("apps") is None
+    workspace.api.merge(
+        workspace.get("infra"), {"metadata": {"annotations": {"release": "2"}}}, manager="test"
+    )
+    workspace.ready("apps")
 
 
-def test_an_invalid_readiness_expression_stalls(area: Area) -> None:
-    area.commit({"infra/a.yaml": config_map("infra"), "apps/b.yaml": config_map("apps")})
-    area.source()
-    area.kustomization("infra")
-    area.kustomization(
+def test_an_invalid_readiness_expression_stalls(workspace: Workspace) -> None:
+    workspace.commit({"infra/a.yaml": config_map("infra"), "apps/b.yaml": config_map("apps")})
+    workspace.source()
+    workspace.kustomization("infra")
+    workspace.kustomization(
         "apps", dependsOn=[{"name": "infra", "readyExpr": "dependency.metadata.name == 'infra'"}]
     )
-    said = area.failed("apps", "InvalidCELExpression", "failed to evaluate dependency infra: ")
+    said = workspace.failed("apps", "InvalidCELExpression", "failed to evaluate dependency infra: ")
     assert "undeclared reference to 'dependency" in said["message"]
-    area.change("apps", {"dependsOn": [{"name": "infra", "readyExpr": "dep.metadata.name == 'infra'"}]})
-    area.ready("apps")
+    workspace.change("apps", {"dependsOn": [{"name": "infra", "readyExpr": "dep.metadata.name == 'infra'"}]})
+    workspace.ready("apps")

@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from controlplane.rest import RestError
-from tests.support.area import Area
 from tests.support.cluster import Api, condition, until
 from tests.support.manifests import config_map
+from tests.support.workspace import Workspace
 
 pytestmark = pytest.mark.e2e
 
@@ -124,15 +124,15 @@ def packed(files: dict[str, str]) -> bytes:
 
 
 def publish(
-    area: Area, server: FileServer, kind: str, revision: str, files: dict[str, str], **artifact: Any
+    workspace: Workspace, server: FileServer, kind: str, revision: str, files: dict[str, str], **artifact: Any
 ) -> str:
     """What a controller does with a new artifact; returns its digest."""
     data, path = packed(files), f"/{kind.lower()}/{revision}.tar.gz"
     server.files[path] = data
     digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
-    meta = {"name": "source", "namespace": area.namespace}
+    meta = {"name": "source", "namespace": workspace.namespace}
     source = {"apiVersion": VERSION, "kind": kind, "metadata": meta, "spec": {"interval": "1h"}}
-    live = area.api.apply(source, manager="other-controller")
+    live = workspace.api.apply(source, manager="other-controller")
     status = {
         "artifact": {
             "revision": revision,
@@ -153,43 +153,45 @@ def publish(
             }
         ],
     }
-    area.api.merge(live, {"status": status}, manager="other-controller", subresource="status")
+    workspace.api.merge(live, {"status": status}, manager="other-controller", subresource="status")
     return digest
 
 
-def consumer(area: Area, kind: str, name: str = "apps", **spec: Any) -> None:
-    area.kustomization(name, sourceRef={"kind": kind, "name": "source"}, **{"path": "apps", **spec})
+def consumer(workspace: Workspace, kind: str, name: str = "apps", **spec: Any) -> None:
+    workspace.kustomization(name, sourceRef={"kind": kind, "name": "source"}, **{"path": "apps", **spec})
 
 
 @pytest.mark.parametrize("kind", ["OCIRepository", "Bucket"])
-def test_an_artifact_and_its_successor_are_applied(area: Area, files: FileServer, kind: str) -> None:
-    consumer(area, kind)
-    area.failed("apps", "ArtifactFailed", "not found")
-    publish(area, files, kind, "v1", {"apps/a.yaml": config_map("a", version="1")})
-    area.ready("apps", "v1")
-    publish(area, files, kind, "v2", {"apps/b.yaml": config_map("b", version="2")})
-    area.ready("apps", "v2")
-    assert area.config_map("a") is None
-    live = area.config_map("b")
+def test_an_artifact_and_its_successor_are_applied(
+    workspace: Workspace, files: FileServer, kind: str
+) -> None:
+    consumer(workspace, kind)
+    workspace.failed("apps", "ArtifactFailed", "not found")
+    publish(workspace, files, kind, "v1", {"apps/a.yaml": config_map("a", version="1")})
+    workspace.ready("apps", "v1")
+    publish(workspace, files, kind, "v2", {"apps/b.yaml": config_map("b", version="2")})
+    workspace.ready("apps", "v2")
+    assert workspace.config_map("a") is None
+    live = workspace.config_map("b")
     assert live is not None
     assert live["data"] == {"version": "2"}
 
 
-def test_one_download_serves_all_that_use_it(area: Area, files: FileServer) -> None:
+def test_one_download_serves_all_that_use_it(workspace: Workspace, files: FileServer) -> None:
     manifests = {f"apps/{n}/{n}.yaml": config_map(n) for n in "abc"}
     for name in "abc":
-        consumer(area, "OCIRepository", name, path=f"apps/{name}")
-    publish(area, files, "OCIRepository", "v1", manifests)
+        consumer(workspace, "OCIRepository", name, path=f"apps/{name}")
+    publish(workspace, files, "OCIRepository", "v1", manifests)
     for name in "abc":
-        area.ready(name, "v1")
+        workspace.ready(name, "v1")
     assert files.asked == ["/ocirepository/v1.tar.gz"]
 
 
-def test_the_origin_revision_is_told(area: Area, files: FileServer) -> None:
+def test_the_origin_revision_is_told(workspace: Workspace, files: FileServer) -> None:
     origin = {"org.opencontainers.image.revision": "main@sha1:abc"}
-    publish(area, files, "OCIRepository", "v1", {"apps/a.yaml": config_map("a")}, metadata=origin)
-    consumer(area, "OCIRepository")
-    live = area.ready("apps", "v1")
+    publish(workspace, files, "OCIRepository", "v1", {"apps/a.yaml": config_map("a")}, metadata=origin)
+    consumer(workspace, "OCIRepository")
+    live = workspace.ready("apps", "v1")
     assert live["status"]["lastAppliedOriginRevision"] == "main@sha1:abc"
 
 
@@ -202,40 +204,40 @@ def test_the_origin_revision_is_told(area: Area, files: FileServer) -> None:
     ],
 )
 def test_what_is_not_verified_is_not_applied_and_mended_at_once(
-    area: Area, files: FileServer, artifact: Obj, message: str
+    workspace: Workspace, files: FileServer, artifact: Obj, message: str
 ) -> None:
-    publish(area, files, "OCIRepository", "v1", {"apps/a.yaml": config_map("a")}, **artifact)
-    consumer(area, "OCIRepository")
-    area.failed("apps", "ArtifactFailed", message)
-    assert area.config_map("a") is None
-    publish(area, files, "OCIRepository", "v2", {"apps/a.yaml": config_map("a")})
-    area.ready("apps", "v2")
+    publish(workspace, files, "OCIRepository", "v1", {"apps/a.yaml": config_map("a")}, **artifact)
+    consumer(workspace, "OCIRepository")
+    workspace.failed("apps", "ArtifactFailed", message)
+    assert workspace.config_map("a") is None
+    publish(workspace, files, "OCIRepository", "v2", {"apps/a.yaml": config_map("a")})
+    workspace.ready("apps", "v2")
 
 
-def test_an_archive_that_leads_out_of_itself_is_refused(area: Area, files: FileServer) -> None:
-    publish(area, files, "OCIRepository", "v1", {"apps/a.yaml": config_map("a"), "../../evil": "x"})
-    consumer(area, "OCIRepository")
-    area.failed("apps", "ArtifactFailed", "not a name that an artifact may hold")
+def test_an_archive_that_leads_out_of_itself_is_refused(workspace: Workspace, files: FileServer) -> None:
+    publish(workspace, files, "OCIRepository", "v1", {"apps/a.yaml": config_map("a"), "../../evil": "x"})
+    consumer(workspace, "OCIRepository")
+    workspace.failed("apps", "ArtifactFailed", "not a name that an artifact may hold")
 
 
-def test_a_missing_file_is_waited_for(area: Area, files: FileServer) -> None:
-    publish(area, files, "OCIRepository", "v1", {"apps/a.yaml": config_map("a")})
+def test_a_missing_file_is_waited_for(workspace: Workspace, files: FileServer) -> None:
+    publish(workspace, files, "OCIRepository", "v1", {"apps/a.yaml": config_map("a")})
     data = files.files.pop("/ocirepository/v1.tar.gz")
-    consumer(area, "OCIRepository")
-    area.failed("apps", "ArtifactFailed", "Source is not ready, artifact not found, retrying in 5s")
+    consumer(workspace, "OCIRepository")
+    workspace.failed("apps", "ArtifactFailed", "Source is not ready, artifact not found, retrying in 5s")
     files.files["/ocirepository/v1.tar.gz"] = data
-    area.ready("apps", "v1")
+    workspace.ready("apps", "v1")
 
 
-def test_a_server_out_of_order_holds_up_nobody_else(area: Area, files: FileServer) -> None:
+def test_a_server_out_of_order_holds_up_nobody_else(workspace: Workspace, files: FileServer) -> None:
     files.broken = True
-    publish(area, files, "OCIRepository", "v1", {"apps/a.yaml": config_map("a")})
-    consumer(area, "OCIRepository")
+    publish(workspace, files, "OCIRepository", "v1", {"apps/a.yaml": config_map("a")})
+    consumer(workspace, "OCIRepository")
     until("the artifact was asked for", lambda: files.asked)
-    area.commit({"other/b.yaml": config_map("b")})
-    area.source("git")
-    area.kustomization("other", sourceRef={"kind": "GitRepository", "name": "git"})
-    area.ready("other")
+    workspace.commit({"other/b.yaml": config_map("b")})
+    workspace.source("git")
+    workspace.kustomization("other", sourceRef={"kind": "GitRepository", "name": "git"})
+    workspace.ready("other")
     files.broken = False
-    area.ready("apps", "v1")
-    assert condition(area.get("apps"))["status"] == "True"
+    workspace.ready("apps", "v1")
+    assert condition(workspace.get("apps"))["status"] == "True"

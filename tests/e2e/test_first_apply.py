@@ -11,10 +11,10 @@ import pytest
 
 from sandbox import operator
 from tests.support.apiproxy import RecordingProxy
-from tests.support.area import OWN, Area, area_name
 from tests.support.cluster import KUSTOMIZATION, Api, until
 from tests.support.gitserver import GitHttpServer
 from tests.support.manifests import config_map, dump
+from tests.support.workspace import OWN, Workspace, namespace_prefix
 
 pytestmark = pytest.mark.e2e
 
@@ -23,9 +23,9 @@ GROUP = "first.headgate.dev"
 
 
 @pytest.fixture
-def own_area(request: pytest.FixtureRequest, api: Api, git_server: GitHttpServer) -> Area:
-    """An area that the shared operator leaves alone; whoever uses it closes it."""
-    return Area(api, git_server, area_name(request), {OWN: "first"})
+def own_workspace(request: pytest.FixtureRequest, api: Api, git_server: GitHttpServer) -> Workspace:
+    """A workspace that the shared operator leaves alone; whoever uses it closes it."""
+    return Workspace(api, git_server, namespace_prefix(request), {OWN: "first"})
 
 
 @pytest.fixture
@@ -34,21 +34,21 @@ def proxy(account: Path) -> Iterator[RecordingProxy]:
         yield proxy
 
 
-def plural(area: Area) -> str:
-    return f"planet{area.namespace[-6:]}s"
+def plural(workspace: Workspace) -> str:
+    return f"planet{workspace.namespace[-6:]}s"
 
 
-def files(area: Area) -> dict[str, str]:
+def files(workspace: Workspace) -> dict[str, str]:
     """A kind that lives in no namespace, an object of it, and one of a namespaced kind."""
-    kind = plural(area).capitalize().removesuffix("s")
+    kind = plural(workspace).capitalize().removesuffix("s")
     schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     crd = {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{plural(area)}.{GROUP}"},
+        "metadata": {"name": f"{plural(workspace)}.{GROUP}"},
         "spec": {
             "group": GROUP,
-            "names": {"plural": plural(area), "kind": kind},
+            "names": {"plural": plural(workspace), "kind": kind},
             "scope": "Cluster",
             "versions": [
                 {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
@@ -59,20 +59,20 @@ def files(area: Area) -> dict[str, str]:
     return {"apps/crd.yaml": dump(crd), "apps/earth.yaml": dump(planet), "apps/a.yaml": config_map("a")}
 
 
-def earth(area: Area) -> str:
+def earth(workspace: Workspace) -> str:
     """Its UID; empty where there is none."""
-    found = area.api.rest.get(f"/apis/{GROUP}/v1/{plural(area)}/earth")
+    found = workspace.api.rest.get(f"/apis/{GROUP}/v1/{plural(workspace)}/earth")
     return str(found["metadata"]["uid"]) if found else ""
 
 
-def ids(area: Area) -> set[str]:
-    return {e["id"] for e in area.get("apps")["status"]["inventory"]["entries"]}
+def ids(workspace: Workspace) -> set[str]:
+    return {e["id"] for e in workspace.get("apps")["status"]["inventory"]["entries"]}
 
 
-def wanted(area: Area) -> set[str]:
-    kind = plural(area).capitalize().removesuffix("s")
-    crd = f"_{plural(area)}.{GROUP}_apiextensions.k8s.io_CustomResourceDefinition"
-    return {crd, f"_earth_{GROUP}_{kind}", f"{area.namespace}_a__ConfigMap"}
+def wanted(workspace: Workspace) -> set[str]:
+    kind = plural(workspace).capitalize().removesuffix("s")
+    crd = f"_{plural(workspace)}.{GROUP}_apiextensions.k8s.io_CustomResourceDefinition"
+    return {crd, f"_earth_{GROUP}_{kind}", f"{workspace.namespace}_a__ConfigMap"}
 
 
 Ending = Callable[[operator.Operator], None]
@@ -88,51 +88,53 @@ def stopped(running: operator.Operator) -> None:
 
 @pytest.mark.parametrize("ending", [killed, stopped])
 def test_what_was_applied_before_a_restart_is_not_pruned_after_it(
-    own_area: Area, proxy: RecordingProxy, tmp_path: Path, ending: Ending
+    own_workspace: Workspace, proxy: RecordingProxy, tmp_path: Path, ending: Ending
 ) -> None:
     """The operator ends after the object was created and before it could say so."""
-    own_area.commit(files(own_area))
+    own_workspace.commit(files(own_workspace))
     options = (f"--watch-label-selector={OWN}=first",)
     released = threading.Event()
 
     def hold(method: str, path: str) -> None:
-        if method == "PATCH" and path.endswith("/kustomizations/apps/status") and earth(own_area):
+        if method == "PATCH" and path.endswith("/kustomizations/apps/status") and earth(own_workspace):
             released.wait(60)
 
     with operator.running(proxy.kubeconfig(tmp_path), tmp_path, options) as running:
         proxy.before = hold
-        own_area.source(ready=False)
-        own_area.kustomization("apps")
-        until("the object is there", lambda: earth(own_area))
-        before = earth(own_area)
+        own_workspace.source(ready=False)
+        own_workspace.kustomization("apps")
+        until("the object is there", lambda: earth(own_workspace))
+        before = earth(own_workspace)
         ending(running)
     proxy.before = lambda method, path: None
     released.set()
-    assert ids(own_area) <= wanted(own_area)
-    assert wanted(own_area) - ids(own_area) <= {f"{own_area.namespace}_a__ConfigMap"}, (
+    assert ids(own_workspace) <= wanted(own_workspace)
+    assert wanted(own_workspace) - ids(own_workspace) <= {f"{own_workspace.namespace}_a__ConfigMap"}, (
         "what is there is recorded"
     )
     with operator.running(proxy.kubeconfig(tmp_path), tmp_path, options):
-        own_area.ready("apps")
-        assert earth(own_area) == before
-        assert ids(own_area) == wanted(own_area)
-        own_area.ready("apps", own_area.commit({"apps/earth.yaml": None}))
-        assert not earth(own_area)
-        own_area.close()
+        own_workspace.ready("apps")
+        assert earth(own_workspace) == before
+        assert ids(own_workspace) == wanted(own_workspace)
+        own_workspace.ready("apps", own_workspace.commit({"apps/earth.yaml": None}))
+        assert not earth(own_workspace)
+        own_workspace.close()
 
 
-def test_an_entry_of_an_older_release_with_a_namespace_too_many(area: Area) -> None:
+def test_an_entry_of_an_older_release_with_a_namespace_too_many(workspace: Workspace) -> None:
     """It names the same object as the one without, which is in Git."""
-    area.commit(files(area))
-    area.source()
-    area.kustomization("apps")
-    area.ready("apps")
-    before = earth(area)
-    kind = plural(area).capitalize().removesuffix("s")
-    extra = {"id": f"{area.namespace}_earth_{GROUP}_{kind}", "v": "v1"}
-    entries = [*area.get("apps")["status"]["inventory"]["entries"], extra]
-    area.api.merge(area.get("apps"), {"status": {"inventory": {"entries": entries}}}, subresource="status")
-    area.poke(KUSTOMIZATION, "apps")
-    until("the entry is gone", lambda: ids(area) == wanted(area))
-    area.ready("apps")
-    assert earth(area) == before
+    workspace.commit(files(workspace))
+    workspace.source()
+    workspace.kustomization("apps")
+    workspace.ready("apps")
+    before = earth(workspace)
+    kind = plural(workspace).capitalize().removesuffix("s")
+    extra = {"id": f"{workspace.namespace}_earth_{GROUP}_{kind}", "v": "v1"}
+    entries = [*workspace.get("apps")["status"]["inventory"]["entries"], extra]
+    workspace.api.merge(
+        workspace.get("apps"), {"status": {"inventory": {"entries": entries}}}, subresource="status"
+    )
+    workspace.poke(KUSTOMIZATION, "apps")
+    until("the entry is gone", lambda: ids(workspace) == wanted(workspace))
+    workspace.ready("apps")
+    assert earth(workspace) == before

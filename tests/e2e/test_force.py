@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.area import Area
 from tests.support.manifests import config_map, deployment, dump
+from tests.support.workspace import Workspace
 
 pytestmark = pytest.mark.e2e
 
@@ -22,50 +22,50 @@ def selecting(app: str, annotations: dict[str, str] | None = None) -> str:
     return dump(obj)
 
 
-def uid(area: Area) -> str:
-    found = area.object("apps/v1", "Deployment", "web")
+def uid(workspace: Workspace) -> str:
+    found = workspace.object("apps/v1", "Deployment", "web")
     assert found is not None
     return str(found["metadata"]["uid"])
 
 
 @pytest.mark.parametrize("how", ["spec", "annotation"])
-def test_recreated_where_that_is_asked_for(area: Area, how: str) -> None:
+def test_recreated_where_that_is_asked_for(workspace: Workspace, how: str) -> None:
     """By ``spec.force``, or by the object's own annotation; nobody takes it for drift."""
     marks = {"kustomize.toolkit.fluxcd.io/force": "enabled"} if how == "annotation" else {}
-    area.commit({"apps/web.yaml": selecting("one", marks), "apps/a.yaml": config_map("a")})
-    area.source()
-    area.kustomization("apps", force=how == "spec")
-    area.ready("apps")
-    before, settings = uid(area), area.config_map("a")
-    revision = area.commit({"apps/web.yaml": selecting("two", marks)})
-    area.ready("apps", revision)
-    assert uid(area) != before
-    assert area.config_map("a") == settings
-    area.event("apps", "Deployment/.*web created")
-    assert "drift" not in area.told("apps")
+    workspace.commit({"apps/web.yaml": selecting("one", marks), "apps/a.yaml": config_map("a")})
+    workspace.source()
+    workspace.kustomization("apps", force=how == "spec")
+    workspace.ready("apps")
+    before, settings = uid(workspace), workspace.config_map("a")
+    revision = workspace.commit({"apps/web.yaml": selecting("two", marks)})
+    workspace.ready("apps", revision)
+    assert uid(workspace) != before
+    assert workspace.config_map("a") == settings
+    workspace.event("apps", "Deployment/.*web created")
+    assert "drift" not in workspace.told("apps")
 
 
-def test_refused_where_it_is_not(area: Area) -> None:
+def test_refused_where_it_is_not(workspace: Workspace) -> None:
     """The object that runs stays, and the message names the field."""
-    area.commit({"apps/web.yaml": selecting("one")})
-    area.source()
-    area.kustomization("apps")
-    area.ready("apps")
-    before = uid(area)
-    area.commit({"apps/web.yaml": selecting("two")})
-    area.failed("apps", "ReconciliationFailed", r"Deployment/\S+/web.*spec\.selector.*immutable")
-    assert uid(area) == before
+    workspace.commit({"apps/web.yaml": selecting("one")})
+    workspace.source()
+    workspace.kustomization("apps")
+    workspace.ready("apps")
+    before = uid(workspace)
+    workspace.commit({"apps/web.yaml": selecting("two")})
+    workspace.failed("apps", "ReconciliationFailed", r"Deployment/\S+/web.*spec\.selector.*immutable")
+    assert uid(workspace) == before
 
 
-def test_not_deleted_for_what_could_not_be_created(area: Area) -> None:
+def test_not_deleted_for_what_could_not_be_created(workspace: Workspace) -> None:
     """A new version that the API server would refuse anyhow: the old one stays."""
-    area.commit({"apps/web.yaml": selecting("one")})
-    area.source()
-    area.kustomization("apps", force=True)
-    area.ready("apps")
-    before = uid(area)
+    workspace.commit({"apps/web.yaml": selecting("one")})
+    workspace.source()
+    workspace.kustomization("apps", force=True)
+    workspace.ready("apps")
+    before = uid(workspace)
     broken = yaml.safe_load(selecting("two"))
     broken["spec"]["template"]["metadata"]["labels"] = {"app": "three"}
-    area.commit({"apps/web.yaml": dump(broken)})
-    area.failed("apps", "ReconciliationFailed", r"Deployment/\S+/web")
-    assert uid(area) == before
+    workspace.commit({"apps/web.yaml": dump(broken)})
+    workspace.failed("apps", "ReconciliationFailed", r"Deployment/\S+/web")
+    assert uid(workspace) == before

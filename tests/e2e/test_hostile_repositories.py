@@ -8,11 +8,11 @@ import pytest
 
 from sandbox import operator
 from tests.support import bombs
-from tests.support.area import OWN, Area, area_name
 from tests.support.cluster import SOURCE, Api
 from tests.support.gitserver import GitHttpServer
 from tests.support.gitserver_repository import Repository
 from tests.support.manifests import config_map
+from tests.support.workspace import OWN, Workspace, namespace_prefix
 
 pytestmark = pytest.mark.e2e
 
@@ -69,33 +69,34 @@ def peak(running: operator.Operator) -> int:
 def test_each_says_why_and_the_others_go_on(
     request: pytest.FixtureRequest, api: Api, git_server: GitHttpServer, account: Path, tmp_path: Path
 ) -> None:
-    area = Area(api, git_server, area_name(request), {OWN: MARK})
+    workspace = Workspace(api, git_server, namespace_prefix(request), {OWN: MARK})
     options = (f"--watch-label-selector={OWN}={MARK}",)
     urls = {
-        name: git_server.url(make(git_server.root, f"{area.namespace}-{name}", name).name) for name in TOLD
+        name: git_server.url(make(git_server.root, f"{workspace.namespace}-{name}", name).name)
+        for name in TOLD
     }
-    area.commit({"apps/a.yaml": config_map("a")})
+    workspace.commit({"apps/a.yaml": config_map("a")})
 
     def all_as_expected(x: str) -> None:
         for name, (reason, message) in TOLD.items():
-            area.failed(name, reason, message, kind=SOURCE)
-        area.ready("apps", area.commit({"apps/a.yaml": config_map("a", x=x)}))
+            workspace.failed(name, reason, message, kind=SOURCE)
+        workspace.ready("apps", workspace.commit({"apps/a.yaml": config_map("a", x=x)}))
 
     with operator.running(account, tmp_path, options) as running:
         for name, url in urls.items():
             ref = {"tag": "v1"} if name == "blob-tag" else {"branch": "main"}
-            area.source(name, ready=False, url=url, ref=ref, timeout="120s")
-        area.source()
-        area.kustomization("apps")
+            workspace.source(name, ready=False, url=url, ref=ref, timeout="120s")
+        workspace.source()
+        workspace.kustomization("apps")
         all_as_expected("1")
         for name, (reason, message) in TOLD.items():
-            area.event(name, message, kind=SOURCE, type="Warning", reason=reason)
+            workspace.event(name, message, kind=SOURCE, type="Warning", reason=reason)
         assert peak(running) < MAX_MEMORY
         running.kill()
     with operator.running(account, tmp_path, options) as running:
         for name in TOLD:
-            area.poke(SOURCE, name)
+            workspace.poke(SOURCE, name)
         all_as_expected("2")
         running.check()
         assert peak(running) < MAX_MEMORY
-        area.close()
+        workspace.close()

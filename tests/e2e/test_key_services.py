@@ -12,11 +12,11 @@ import yaml
 
 from controlplane import Cluster
 from sandbox import operator
-from tests.support.area import OWN, Area
 from tests.support.cluster import Api
 from tests.support.gitserver import GitHttpServer
 from tests.support.keyservices import AwsKms, OpenBao, aws_kms, openbao
 from tests.support.sops import Wrap, sealed_secret
+from tests.support.workspace import OWN, Workspace
 
 pytestmark = pytest.mark.e2e
 
@@ -46,9 +46,9 @@ def home(
     tmp_path_factory: pytest.TempPathFactory,
     bao: OpenBao,
     kms: AwsKms,
-) -> Iterator[Area]:
+) -> Iterator[Workspace]:
     """The operator's namespace, with an operator that may log in to OpenBao and finds AWS here."""
-    home = Area(api, git_server, "operator", {OWN: MARK})
+    home = Workspace(api, git_server, "operator", {OWN: MARK})
     config = {"instances": [{"address": bao.address, "loginPath": "auth/kubernetes/login"}]}
     meta = {"name": "vaults", "namespace": home.namespace, "labels": WATCHED}
     data = {"config.yaml": yaml.safe_dump(config)}
@@ -63,55 +63,57 @@ def home(
 
 
 @pytest.fixture
-def area(home: Area, request: pytest.FixtureRequest) -> Iterator[Area]:
-    area = Area(home.api, home.server, "key-services", {OWN: MARK})
-    area.source(ready=False)
-    yield area
-    area.close()
+def workspace(home: Workspace, request: pytest.FixtureRequest) -> Iterator[Workspace]:
+    workspace = Workspace(home.api, home.server, "key-services", {OWN: MARK})
+    workspace.source(ready=False)
+    yield workspace
+    workspace.close()
 
 
-def commit(area: Area, wrap: Wrap, password: str = "plain") -> str:
-    return area.commit({"apps/a.yaml": yaml.safe_dump(sealed_secret("a", wrap, password=password))})
+def commit(workspace: Workspace, wrap: Wrap, password: str = "plain") -> str:
+    return workspace.commit({"apps/a.yaml": yaml.safe_dump(sealed_secret("a", wrap, password=password))})
 
 
-def password(area: Area) -> str:
-    secret = area.api.present("v1", "Secret", "a", area.namespace)
+def password(workspace: Workspace) -> str:
+    secret = workspace.api.present("v1", "Secret", "a", workspace.namespace)
     return base64.b64decode(secret["data"]["password"]).decode()
 
 
-def service_account(area: Area, name: str, **annotations: str) -> None:
-    meta = {"name": name, "namespace": area.namespace, "annotations": annotations}
-    area.api.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta})
+def service_account(workspace: Workspace, name: str, **annotations: str) -> None:
+    meta = {"name": name, "namespace": workspace.namespace, "annotations": annotations}
+    workspace.api.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta})
 
 
-def test_a_vault_token(area: Area, bao: OpenBao) -> None:
-    commit(area, bao.wrap)
-    area.secret("keys", {"sops.vault-token": "no-such-token"})
-    area.kustomization("apps", decryption={"provider": "sops", "secretRef": {"name": "keys"}})
-    area.failed(
+def test_a_vault_token(workspace: Workspace, bao: OpenBao) -> None:
+    commit(workspace, bao.wrap)
+    workspace.secret("keys", {"sops.vault-token": "no-such-token"})
+    workspace.kustomization("apps", decryption={"provider": "sops", "secretRef": {"name": "keys"}})
+    workspace.failed(
         "apps",
         "BuildFailed",
         rf"apps/a\.yaml, .*Vault transit key {bao.address}/sops/fleet: .*permission denied",
     )
-    area.secret("keys", {"sops.vault-token": bao.token()})
-    area.poke("Kustomization", "apps")
-    area.ready("apps")
-    assert password(area) == "plain"
+    workspace.secret("keys", {"sops.vault-token": bao.token()})
+    workspace.poke("Kustomization", "apps")
+    workspace.ready("apps")
+    assert password(workspace) == "plain"
 
 
 def test_a_service_account_logs_in_to_vault(
-    area: Area, bao: OpenBao, shared_cluster: Cluster, trusting: None
+    workspace: Workspace, bao: OpenBao, shared_cluster: Cluster, trusting: None
 ) -> None:
-    commit(area, bao.wrap)
-    area.kustomization("apps", decryption={"provider": "sops", "serviceAccountName": "deployer"})
-    area.failed("apps", "BuildFailed", f"decryption service account '{area.namespace}/deployer' not found")
-    service_account(area, "deployer")
-    area.poke("Kustomization", "apps")
-    area.failed("apps", "BuildFailed", f"the login as role {area.namespace}_deployer failed")
-    bao.admit(area.namespace, "deployer")
-    area.poke("Kustomization", "apps")
-    area.ready("apps")
-    assert password(area) == "plain"
+    commit(workspace, bao.wrap)
+    workspace.kustomization("apps", decryption={"provider": "sops", "serviceAccountName": "deployer"})
+    workspace.failed(
+        "apps", "BuildFailed", f"decryption service account '{workspace.namespace}/deployer' not found"
+    )
+    service_account(workspace, "deployer")
+    workspace.poke("Kustomization", "apps")
+    workspace.failed("apps", "BuildFailed", f"the login as role {workspace.namespace}_deployer failed")
+    bao.admit(workspace.namespace, "deployer")
+    workspace.poke("Kustomization", "apps")
+    workspace.ready("apps")
+    assert password(workspace) == "plain"
 
 
 @pytest.fixture(scope="module")
@@ -128,27 +130,29 @@ def trusting(bao: OpenBao, api: Api, shared_cluster: Cluster, account: Path) -> 
     bao.trust_cluster(cluster["server"], text, config["users"][0]["user"]["token"])
 
 
-def test_aws_keys(area: Area, kms: AwsKms) -> None:
-    commit(area, kms.wrapping(context={"team": "shop"}))
-    area.secret("keys", {"sops.aws-kms": AWS_KEYS})
-    area.kustomization("apps", decryption={"provider": "sops", "secretRef": {"name": "keys"}})
-    area.ready("apps")
-    assert password(area) == "plain"
+def test_aws_keys(workspace: Workspace, kms: AwsKms) -> None:
+    commit(workspace, kms.wrapping(context={"team": "shop"}))
+    workspace.secret("keys", {"sops.aws-kms": AWS_KEYS})
+    workspace.kustomization("apps", decryption={"provider": "sops", "secretRef": {"name": "keys"}})
+    workspace.ready("apps")
+    assert password(workspace) == "plain"
 
 
-def test_a_service_account_takes_a_role_at_aws(area: Area, kms: AwsKms) -> None:
-    commit(area, kms.wrapping())
-    service_account(area, "deployer")
-    area.kustomization("apps", decryption={"provider": "sops", "serviceAccountName": "deployer"})
-    area.failed("apps", "BuildFailed", "has no annotation eks.amazonaws.com/role-arn")
-    service_account(area, "deployer", **{"eks.amazonaws.com/role-arn": "arn:aws:iam::123456789012:role/sops"})
-    area.poke("Kustomization", "apps")
-    area.ready("apps")
-    assert password(area) == "plain"
+def test_a_service_account_takes_a_role_at_aws(workspace: Workspace, kms: AwsKms) -> None:
+    commit(workspace, kms.wrapping())
+    service_account(workspace, "deployer")
+    workspace.kustomization("apps", decryption={"provider": "sops", "serviceAccountName": "deployer"})
+    workspace.failed("apps", "BuildFailed", "has no annotation eks.amazonaws.com/role-arn")
+    service_account(
+        workspace, "deployer", **{"eks.amazonaws.com/role-arn": "arn:aws:iam::123456789012:role/sops"}
+    )
+    workspace.poke("Kustomization", "apps")
+    workspace.ready("apps")
+    assert password(workspace) == "plain"
 
 
 def test_a_service_that_is_gone_is_not_needed_for_what_it_opened(
-    request: pytest.FixtureRequest, area: Area
+    request: pytest.FixtureRequest, workspace: Workspace
 ) -> None:
     """Asked once for a data key, not at each build."""
     with openbao() as short_lived:
@@ -156,10 +160,13 @@ def test_a_service_that_is_gone_is_not_needed_for_what_it_opened(
         files = {
             f"apps/{name}.yaml": yaml.safe_dump(sealed_secret(name, wrap, password=name)) for name in "ab"
         }
-        area.commit(files)
-        area.secret("keys", {"sops.vault-token": short_lived.token()})
-        area.kustomization("apps", decryption={"provider": "sops", "secretRef": {"name": "keys"}})
-        area.ready("apps")
+        workspace.commit(files)
+        workspace.secret("keys", {"sops.vault-token": short_lived.token()})
+        workspace.kustomization("apps", decryption={"provider": "sops", "secretRef": {"name": "keys"}})
+        workspace.ready("apps")
     files["apps/b.yaml"] = files["apps/b.yaml"].replace("name: b", "name: b\n  labels: {changed: 'yes'}")
-    area.ready("apps", area.commit(files))
-    assert area.api.present("v1", "Secret", "b", area.namespace)["metadata"]["labels"]["changed"] == "yes"
+    workspace.ready("apps", workspace.commit(files))
+    assert (
+        workspace.api.present("v1", "Secret", "b", workspace.namespace)["metadata"]["labels"]["changed"]
+        == "yes"
+    )

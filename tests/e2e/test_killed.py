@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from sandbox import operator
-from tests.support.area import OWN, Area, area_name
 from tests.support.cluster import Api, until
 from tests.support.gitserver import GitHttpServer
 from tests.support.manifests import config_map
+from tests.support.workspace import OWN, Workspace, namespace_prefix
 
 pytestmark = pytest.mark.e2e
 
@@ -31,8 +31,8 @@ State = dict[str, str]
 class Fleet:
     """Three applications whose every commit adds, changes and removes some of their objects."""
 
-    def __init__(self, area: Area, chance: random.Random) -> None:
-        self.area, self._chance = area, chance
+    def __init__(self, workspace: Workspace, chance: random.Random) -> None:
+        self.workspace, self._chance = workspace, chance
         self.state: dict[str, State] = {app: {} for app in (*APPS, "doomed")}
         self.revision = ""
         self._number = 0
@@ -47,7 +47,7 @@ class Fleet:
             files |= {f"{app}/{name}.yaml": None for name in before.keys() - after.keys()}
             files |= {f"{app}/{name}.yaml": config_map(name, v=value) for name, value in after.items()}
             self.state[app] = after
-        self.revision = self.area.commit(files, f"Commit {self._number}")
+        self.revision = self.workspace.commit(files, f"Commit {self._number}")
 
     def commit_for(self, seconds: float) -> None:
         """Commit on and on."""
@@ -68,43 +68,45 @@ class Fleet:
 
     def found(self) -> State:
         """What is there."""
-        items = self.area.api.list("v1", "ConfigMap", self.area.namespace)
+        items = self.workspace.api.list("v1", "ConfigMap", self.workspace.namespace)
         return {i["metadata"]["name"]: i["data"]["v"] for i in items if "v" in i["data"]}
 
 
 @pytest.fixture
-def own_area(request: pytest.FixtureRequest, api: Api, git_server: GitHttpServer) -> Area:
-    """An area that the shared operator leaves alone; whoever uses it closes it."""
-    return Area(api, git_server, area_name(request), {OWN: "killed"})
+def own_workspace(request: pytest.FixtureRequest, api: Api, git_server: GitHttpServer) -> Workspace:
+    """A workspace that the shared operator leaves alone; whoever uses it closes it."""
+    return Workspace(api, git_server, namespace_prefix(request), {OWN: "killed"})
 
 
-def test_killed_at_random_moments_while_commits_land(own_area: Area, account: Path, tmp_path: Path) -> None:
+def test_killed_at_random_moments_while_commits_land(
+    own_workspace: Workspace, account: Path, tmp_path: Path
+) -> None:
     seed = random.randrange(1 << 32)
     print(f"seed {seed}")
     chance = random.Random(seed)
     options = (f"--watch-label-selector={OWN}=killed",)
-    fleet = Fleet(own_area, chance)
+    fleet = Fleet(own_workspace, chance)
     fleet.commit()
-    own_area.source(ready=False, interval="1s")
+    own_workspace.source(ready=False, interval="1s")
     for app, before in zip((*APPS, "doomed"), ("", *APPS[:2], ""), strict=True):
-        own_area.kustomization(app, dependsOn=[{"name": before}] if before else None, retryInterval="1s")
+        own_workspace.kustomization(app, dependsOn=[{"name": before}] if before else None, retryInterval="1s")
     for kill in range(KILLS):
         with operator.running(account, tmp_path, options) as running:
             if kill % AT_WORK == 0:
                 fleet.commit_and_see_work()
             fleet.commit_for(chance.uniform(0.0, 0.8))
             if kill == DOOMED_FROM:
-                own_area.api.delete(
-                    "kustomize.toolkit.fluxcd.io/v1", "Kustomization", "doomed", own_area.namespace
+                own_workspace.api.delete(
+                    "kustomize.toolkit.fluxcd.io/v1", "Kustomization", "doomed", own_workspace.namespace
                 )
                 time.sleep(chance.uniform(0.0, 0.1))
             running.kill()
     with operator.running(account, tmp_path, options):
         for app in APPS:
-            own_area.ready(app, fleet.revision)
-        until("the deleted one is gone", lambda: own_area.find("doomed") is None)
+            own_workspace.ready(app, fleet.revision)
+        until("the deleted one is gone", lambda: own_workspace.find("doomed") is None)
         assert fleet.found() == fleet.wanted()
         for app in APPS:
-            entries = own_area.get(app)["status"]["inventory"]["entries"]
+            entries = own_workspace.get(app)["status"]["inventory"]["entries"]
             assert {e["id"].split("_")[1] for e in entries} == set(fleet.state[app])
-        own_area.close()
+        own_workspace.close()

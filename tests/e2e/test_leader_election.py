@@ -10,11 +10,11 @@ import pytest
 
 from headgate.reconcile.core.election import lease_name
 from sandbox import operator
-from tests.support.area import OWN, Area, area_name
 from tests.support.cluster import Api, until
 from tests.support.gitserver import GitHttpServer
 from tests.support.manifests import config_map
 from tests.support.operator import NAMESPACE
+from tests.support.workspace import OWN, Workspace, namespace_prefix
 
 pytestmark = pytest.mark.e2e
 
@@ -30,60 +30,62 @@ STANDING_BY = "standing by"
 
 
 @pytest.fixture
-def area(
+def workspace(
     request: pytest.FixtureRequest, api: Api, git_server: GitHttpServer, monkeypatch: pytest.MonkeyPatch
-) -> Area:
+) -> Workspace:
     monkeypatch.setenv("RUNTIME_NAMESPACE", NAMESPACE)
-    return Area(api, git_server, area_name(request), {OWN: area_name(request)})
+    return Workspace(api, git_server, namespace_prefix(request), {OWN: namespace_prefix(request)})
 
 
-def lease(area: Area) -> Obj:
-    """The lease that the operators of the area hold."""
-    name = lease_name(f"{OWN}={area.labels[OWN]}")
-    return area.api.present("coordination.k8s.io/v1", "Lease", name, NAMESPACE)
+def lease(workspace: Workspace) -> Obj:
+    """The lease that the operators of the workspace hold."""
+    name = lease_name(f"{OWN}={workspace.labels[OWN]}")
+    return workspace.api.present("coordination.k8s.io/v1", "Lease", name, NAMESPACE)
 
 
 @pytest.mark.parametrize("how", ["killed", "stopped"])
-def test_one_acts_and_the_other_takes_over(area: Area, account: Path, tmp_path: Path, how: str) -> None:
+def test_one_acts_and_the_other_takes_over(
+    workspace: Workspace, account: Path, tmp_path: Path, how: str
+) -> None:
     """After ``kill -9`` when the lease is over; after a stop at once, as the lease is given back."""
-    options = (f"--watch-label-selector={OWN}={area.labels[OWN]}", *TIMES)
-    area.commit({"apps/a.yaml": config_map("a", v="one")})
+    options = (f"--watch-label-selector={OWN}={workspace.labels[OWN]}", *TIMES)
+    workspace.commit({"apps/a.yaml": config_map("a", v="one")})
     folders = [tmp_path / "first", tmp_path / "second"]
     for folder in folders:
         folder.mkdir()
     with ExitStack() as stack:
         first = stack.enter_context(operator.running(account, folders[0], options))
-        area.source()
-        area.kustomization("apps")
-        area.ready("apps")
-        holder = lease(area)["spec"]["holderIdentity"]
+        workspace.source()
+        workspace.kustomization("apps")
+        workspace.ready("apps")
+        holder = lease(workspace)["spec"]["holderIdentity"]
         second = stack.enter_context(operator.running(account, folders[1], options, ready=False))
         until("it stands by", lambda: STANDING_BY in second.log.read_text())
-        revision = area.commit({"apps/a.yaml": config_map("a", v="two")})
-        area.ready("apps", revision)
+        revision = workspace.commit({"apps/a.yaml": config_map("a", v="two")})
+        workspace.ready("apps", revision)
         assert "apps" not in second.log.read_text(), "it does nothing meanwhile"
         second.check()
         first.kill() if how == "killed" else first.stop()
         second.wait_ready()
-        revision = area.commit({"apps/a.yaml": config_map("a", v="three")})
-        area.ready("apps", revision)
-        spec = lease(area)["spec"]
+        revision = workspace.commit({"apps/a.yaml": config_map("a", v="three")})
+        workspace.ready("apps", revision)
+        spec = lease(workspace)["spec"]
         assert spec["holderIdentity"] != holder
         assert spec["leaseTransitions"] == 1
-        area.close()
-    area.api.delete("coordination.k8s.io/v1", "Lease", lease(area)["metadata"]["name"], NAMESPACE)
+        workspace.close()
+    workspace.api.delete("coordination.k8s.io/v1", "Lease", lease(workspace)["metadata"]["name"], NAMESPACE)
 
 
-def pod(area: Area, name: str) -> None:
+def pod(workspace: Workspace, name: str) -> None:
     """A pod as the Deployment makes them; the process that is to be in it runs beside it."""
-    template = area.api.present("apps/v1", "Deployment", "headgate", NAMESPACE)["spec"]["template"]
+    template = workspace.api.present("apps/v1", "Deployment", "headgate", NAMESPACE)["spec"]["template"]
     meta = {"name": name, "namespace": NAMESPACE, "labels": dict(template["metadata"]["labels"])}
-    area.api.apply({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": template["spec"]})
+    workspace.api.apply({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": template["spec"]})
 
 
-def served_by(area: Area) -> set[str]:
+def served_by(workspace: Workspace) -> set[str]:
     """The pods that the Service of artifacts leads to."""
-    slices = area.api.list(
+    slices = workspace.api.list(
         "discovery.k8s.io/v1", "EndpointSlice", NAMESPACE, "kubernetes.io/service-name=headgate"
     )
     ready = [e for each in slices for e in each.get("endpoints") or () if e["conditions"].get("ready")]
@@ -91,15 +93,15 @@ def served_by(area: Area) -> set[str]:
 
 
 def test_who_stands_by_is_ready_and_the_service_leads_to_the_leader(
-    area: Area, account: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, account: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without the first a rolling update never ends, without the second half of the downloads fail."""
-    options = (f"--watch-label-selector={OWN}={area.labels[OWN]}", *TIMES)
-    area.commit({"apps/a.yaml": config_map("a", v="one")})
-    names = [f"{area.namespace[:40]}-{number}" for number in range(2)]
+    options = (f"--watch-label-selector={OWN}={workspace.labels[OWN]}", *TIMES)
+    workspace.commit({"apps/a.yaml": config_map("a", v="one")})
+    names = [f"{workspace.namespace[:40]}-{number}" for number in range(2)]
     for name in names:
         (tmp_path / name).mkdir()
-        pod(area, name)
+        pod(workspace, name)
 
     def start(name: str) -> operator.Operator:
         monkeypatch.setenv("POD_NAME", name)
@@ -107,33 +109,33 @@ def test_who_stands_by_is_ready_and_the_service_leads_to_the_leader(
 
     with ExitStack() as stack:
         first = start(names[0])
-        until("the Service leads to the first", lambda: served_by(area) == {names[0]})
+        until("the Service leads to the first", lambda: served_by(workspace) == {names[0]})
         second = start(names[1])
         assert STANDING_BY in second.log.read_text()
-        area.source()
-        area.kustomization("apps")
-        area.ready("apps")
-        assert served_by(area) == {names[0]}
+        workspace.source()
+        workspace.kustomization("apps")
+        workspace.ready("apps")
+        assert served_by(workspace) == {names[0]}
         first.kill()
-        until("the Service leads to the second too", lambda: names[1] in served_by(area))
-        area.ready("apps", area.commit({"apps/a.yaml": config_map("a", v="two")}))
+        until("the Service leads to the second too", lambda: names[1] in served_by(workspace))
+        workspace.ready("apps", workspace.commit({"apps/a.yaml": config_map("a", v="two")}))
         # The container of the first is started anew, in the pod that still says that it leads.
         start(names[0])
-        until("the Service leads to the second", lambda: served_by(area) == {names[1]})
+        until("the Service leads to the second", lambda: served_by(workspace) == {names[1]})
         second.stop()
-        until("the Service leads to the first again", lambda: names[0] in served_by(area))
-        area.ready("apps", area.commit({"apps/a.yaml": config_map("a", v="three")}))
-        area.close()
+        until("the Service leads to the first again", lambda: names[0] in served_by(workspace))
+        workspace.ready("apps", workspace.commit({"apps/a.yaml": config_map("a", v="three")}))
+        workspace.close()
     for name in names:
-        area.api.delete("v1", "Pod", name, NAMESPACE)
-    area.api.delete("coordination.k8s.io/v1", "Lease", lease(area)["metadata"]["name"], NAMESPACE)
+        workspace.api.delete("v1", "Pod", name, NAMESPACE)
+    workspace.api.delete("coordination.k8s.io/v1", "Lease", lease(workspace)["metadata"]["name"], NAMESPACE)
 
 
-def test_who_loses_the_lease_stops(area: Area, account: Path, tmp_path: Path) -> None:
+def test_who_loses_the_lease_stops(workspace: Workspace, account: Path, tmp_path: Path) -> None:
     """Somebody else holds it: better nobody acts than two."""
-    options = (f"--watch-label-selector={OWN}={area.labels[OWN]}", *TIMES)
+    options = (f"--watch-label-selector={OWN}={workspace.labels[OWN]}", *TIMES)
     with operator.running(account, tmp_path, options) as running:
-        area.api.merge(lease(area), {"spec": {"holderIdentity": "somebody-else"}})
+        workspace.api.merge(lease(workspace), {"spec": {"holderIdentity": "somebody-else"}})
 
         def ended() -> bool:
             try:
@@ -144,4 +146,4 @@ def test_who_loses_the_lease_stops(area: Area, account: Path, tmp_path: Path) ->
 
         until("it has stopped", ended)
         assert "leader election lost" in running.log.read_text()
-    area.close()
+    workspace.close()

@@ -10,10 +10,10 @@ import pytest
 
 from sandbox import operator
 from tests.support.apiproxy import RecordingProxy
-from tests.support.area import OWN, Area, area_name
 from tests.support.cluster import Api, until
 from tests.support.gitserver import GitHttpServer
 from tests.support.manifests import config_map, dump
+from tests.support.workspace import OWN, Workspace, namespace_prefix
 
 pytestmark = pytest.mark.e2e
 
@@ -21,9 +21,9 @@ WRITES = ("PATCH", "POST")
 
 
 @pytest.fixture
-def own_area(request: pytest.FixtureRequest, api: Api, git_server: GitHttpServer) -> Area:
-    """An area that the shared operator leaves alone; whoever uses it closes it."""
-    return Area(api, git_server, area_name(request), {OWN: "lost"})
+def own_workspace(request: pytest.FixtureRequest, api: Api, git_server: GitHttpServer) -> Workspace:
+    """A workspace that the shared operator leaves alone; whoever uses it closes it."""
+    return Workspace(api, git_server, namespace_prefix(request), {OWN: "lost"})
 
 
 @pytest.fixture
@@ -45,58 +45,58 @@ def is_write(method: str, target: str, path: str) -> bool:
     return method in WRITES and path in target and "dryRun" not in target
 
 
-def names(area: Area, name: str = "apps") -> set[str]:
+def names(workspace: Workspace, name: str = "apps") -> set[str]:
     """What the inventory lists."""
-    entries = area.get(name).get("status", {}).get("inventory", {}).get("entries", [])
+    entries = workspace.get(name).get("status", {}).get("inventory", {}).get("entries", [])
     return {e["id"].split("_")[1] for e in entries}
 
 
 def test_what_was_created_without_an_answer_is_pruned_when_git_drops_it(
-    own_area: Area, proxy: RecordingProxy, tmp_path: Path
+    own_workspace: Workspace, proxy: RecordingProxy, tmp_path: Path
 ) -> None:
-    own_area.commit({"apps/a.yaml": config_map("a"), "apps/b.yaml": config_map("b")})
+    own_workspace.commit({"apps/a.yaml": config_map("a"), "apps/b.yaml": config_map("b")})
     proxy.loses = lambda method, target: is_write(method, target, "/configmaps/b")
     with running(proxy, tmp_path):
-        own_area.source(ready=False)
-        own_area.kustomization("apps")
-        own_area.failed("apps", "ReconciliationFailed", "ConfigMap/.*/b apply failed")
-        assert own_area.config_map("b") is not None, "the API server did as it was asked"
-        assert names(own_area) == {"a", "b"}
+        own_workspace.source(ready=False)
+        own_workspace.kustomization("apps")
+        own_workspace.failed("apps", "ReconciliationFailed", "ConfigMap/.*/b apply failed")
+        assert own_workspace.config_map("b") is not None, "the API server did as it was asked"
+        assert names(own_workspace) == {"a", "b"}
         proxy.loses = lambda method, target: False
-        own_area.ready("apps", own_area.commit({"apps/b.yaml": None}))
-        assert own_area.config_map("b") is None
-        assert names(own_area) == {"a"}
-        own_area.close()
+        own_workspace.ready("apps", own_workspace.commit({"apps/b.yaml": None}))
+        assert own_workspace.config_map("b") is None
+        assert names(own_workspace) == {"a"}
+        own_workspace.close()
 
 
 def test_what_was_deleted_without_an_answer_is_looked_at_again(
-    own_area: Area, proxy: RecordingProxy, tmp_path: Path
+    own_workspace: Workspace, proxy: RecordingProxy, tmp_path: Path
 ) -> None:
-    own_area.commit({"apps/a.yaml": config_map("a"), "apps/b.yaml": config_map("b")})
+    own_workspace.commit({"apps/a.yaml": config_map("a"), "apps/b.yaml": config_map("b")})
     with running(proxy, tmp_path):
-        own_area.source(ready=False)
-        own_area.kustomization("apps", retryInterval="1s")
-        own_area.ready("apps")
-        held = own_area.config_map("b")
+        own_workspace.source(ready=False)
+        own_workspace.kustomization("apps", retryInterval="1s")
+        own_workspace.ready("apps")
+        held = own_workspace.config_map("b")
         assert held is not None
-        own_area.api.merge(held, {"metadata": {"finalizers": ["headgate.test/held"]}})
+        own_workspace.api.merge(held, {"metadata": {"finalizers": ["headgate.test/held"]}})
         proxy.loses = lambda method, target: method == "DELETE" and "/configmaps/b" in target
-        revision = own_area.commit({"apps/b.yaml": None})
-        own_area.failed("apps", "PruneFailed", "ConfigMap/.*/b delete failed")
-        assert names(own_area) == {"a", "b"}
+        revision = own_workspace.commit({"apps/b.yaml": None})
+        own_workspace.failed("apps", "PruneFailed", "ConfigMap/.*/b delete failed")
+        assert names(own_workspace) == {"a", "b"}
         proxy.loses = lambda method, target: False
-        own_area.ready("apps", revision)
-        assert names(own_area) == {"a"}
-        own_area.api.merge(held, {"metadata": {"finalizers": None}})
-        until("it is gone", lambda: own_area.config_map("b") is None)
-        own_area.close()
+        own_workspace.ready("apps", revision)
+        assert names(own_workspace) == {"a"}
+        own_workspace.api.merge(held, {"metadata": {"finalizers": None}})
+        until("it is gone", lambda: own_workspace.config_map("b") is None)
+        own_workspace.close()
 
 
 @pytest.mark.parametrize("status", [403, 413, 500])
 def test_nothing_is_created_that_could_not_be_recorded(
-    own_area: Area, proxy: RecordingProxy, tmp_path: Path, status: int
+    own_workspace: Workspace, proxy: RecordingProxy, tmp_path: Path, status: int
 ) -> None:
-    own_area.commit({"apps/a.yaml": config_map("a")})
+    own_workspace.commit({"apps/a.yaml": config_map("a")})
     asked: list[str] = []
 
     def refuses(method: str, target: str) -> int | None:
@@ -107,49 +107,49 @@ def test_nothing_is_created_that_could_not_be_recorded(
 
     proxy.refuses = refuses
     with running(proxy, tmp_path):
-        own_area.source(ready=False)
-        own_area.kustomization("apps", retryInterval="1s")
+        own_workspace.source(ready=False)
+        own_workspace.kustomization("apps", retryInterval="1s")
         # Each try ends at the record; by the third one, two are over.
         until("it tries again and again", lambda: len(asked) >= 3)
-        assert own_area.config_map("a") is None
+        assert own_workspace.config_map("a") is None
         proxy.refuses = lambda method, target: None
-        own_area.ready("apps")
-        assert own_area.config_map("a") is not None
-        own_area.close()
+        own_workspace.ready("apps")
+        assert own_workspace.config_map("a") is not None
+        own_workspace.close()
 
 
 def test_an_object_that_is_made_anew_is_not_forgotten_between_its_deletion_and_its_creation(
-    own_area: Area, proxy: RecordingProxy, tmp_path: Path
+    own_workspace: Workspace, proxy: RecordingProxy, tmp_path: Path
 ) -> None:
     """The first apply of an object that was there and must be replaced: its creation gets no answer."""
-    meta = {"name": "b", "namespace": own_area.namespace}
-    own_area.api.apply(
+    meta = {"name": "b", "namespace": own_workspace.namespace}
+    own_workspace.api.apply(
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"a": "0"}, "immutable": True}
     )
-    own_area.commit({"apps/a.yaml": config_map("a"), "apps/b.yaml": config_map("b")})
+    own_workspace.commit({"apps/a.yaml": config_map("a"), "apps/b.yaml": config_map("b")})
     proxy.loses = lambda method, target: is_write(method, target, "/configmaps/b")
     with running(proxy, tmp_path):
-        own_area.source(ready=False)
-        own_area.kustomization("apps", force=True)
-        own_area.failed("apps", "ReconciliationFailed", "ConfigMap/.*/b apply failed")
+        own_workspace.source(ready=False)
+        own_workspace.kustomization("apps", force=True)
+        own_workspace.failed("apps", "ReconciliationFailed", "ConfigMap/.*/b apply failed")
         proxy.loses = lambda method, target: False
-        assert names(own_area) == {"a", "b"}
-        own_area.ready("apps", own_area.commit({"apps/b.yaml": None}))
-        assert own_area.config_map("b") is None
-        own_area.close()
+        assert names(own_workspace) == {"a", "b"}
+        own_workspace.ready("apps", own_workspace.commit({"apps/b.yaml": None}))
+        assert own_workspace.config_map("b") is None
+        own_workspace.close()
 
 
 def test_a_refusal_is_not_taken_for_a_lost_answer(
-    own_area: Area, proxy: RecordingProxy, tmp_path: Path
+    own_workspace: Workspace, proxy: RecordingProxy, tmp_path: Path
 ) -> None:
     """What the API server surely did not create is not listed."""
     bad = dump(
         {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "bad"}, "spec": {"ports": [{"port": 0}]}}
     )
-    own_area.commit({"apps/a.yaml": config_map("a"), "apps/bad.yaml": bad})
+    own_workspace.commit({"apps/a.yaml": config_map("a"), "apps/bad.yaml": bad})
     with running(proxy, tmp_path):
-        own_area.source(ready=False)
-        own_area.kustomization("apps")
-        own_area.failed("apps", "ReconciliationFailed", "Service/.*/bad")
-        assert names(own_area) == set()
-        own_area.close()
+        own_workspace.source(ready=False)
+        own_workspace.kustomization("apps")
+        own_workspace.failed("apps", "ReconciliationFailed", "Service/.*/bad")
+        assert names(own_workspace) == set()
+        own_workspace.close()

@@ -11,10 +11,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from controlplane.ports import LOOPBACK, free_ports
 from sandbox import operator
-from tests.support.area import OWN, Area, area_name
 from tests.support.cluster import SOURCE, Api, until
 from tests.support.gitserver import GitHttpServer
 from tests.support.manifests import config_map
+from tests.support.workspace import OWN, Workspace, namespace_prefix
 
 pytestmark = pytest.mark.e2e
 
@@ -48,8 +48,8 @@ def test_what_was_done_is_counted(
     request: pytest.FixtureRequest, api: Api, git_server: GitHttpServer, account: Path, tmp_path: Path
 ) -> None:
     address = f"{LOOPBACK}:{free_ports(1)[0]}"
-    area = Area(api, git_server, area_name(request), {OWN: "metrics"})
-    first = area.commit(
+    workspace = Workspace(api, git_server, namespace_prefix(request), {OWN: "metrics"})
+    first = workspace.commit(
         {
             "apps/a.yaml": config_map("a"),
             "README.md": "1",
@@ -63,14 +63,14 @@ def test_what_was_done_is_counted(
         return until(what, lambda: found if holds(found := read(address)) else None)
 
     with operator.running(account, tmp_path, options):
-        area.source()
-        area.source("missing", ready=False, ref={"branch": "nope"})
-        area.failed("missing", "GitOperationFailed", kind=SOURCE)
-        area.kustomization("apps", wait=True)
-        area.kustomization("broken")
-        area.ready("apps", first)
-        area.failed("broken", "BuildFailed")
-        area.ready("apps", area.commit({"README.md": "2"}))
+        workspace.source()
+        workspace.source("missing", ready=False, ref={"branch": "nope"})
+        workspace.failed("missing", "GitOperationFailed", kind=SOURCE)
+        workspace.kustomization("apps", wait=True)
+        workspace.kustomization("broken")
+        workspace.ready("apps", first)
+        workspace.failed("broken", "BuildFailed")
+        workspace.ready("apps", workspace.commit({"README.md": "2"}))
         reconciles = "gotk_reconcile_duration_seconds_count"
         samples = reaches(
             lambda found: (
@@ -83,7 +83,7 @@ def test_what_was_done_is_counted(
 
         assert set(DASHBOARDS) <= {name for name, _ in samples}
         for kind, name in (("GitRepository", "source"), ("Kustomization", "apps")):
-            labels = {"kind": kind, "name": name, "namespace": area.namespace}
+            labels = {"kind": kind, "name": name, "namespace": workspace.namespace}
             assert value(samples, reconciles, **labels) >= 2
             assert value(samples, "gotk_reconcile_duration_seconds_sum", **labels) > 0
         total = "controller_runtime_reconcile_total"
@@ -114,10 +114,10 @@ def test_what_was_done_is_counted(
         assert "" not in hosts
         assert value(samples, "headgate_api_request_duration_seconds_count", verb="apply") >= 1
 
-        area.delete("apps")
+        workspace.delete("apps")
 
         def forgotten(found: Samples) -> bool:
             return not any(("name", "apps") in labels for _, labels in found)
 
         reaches(forgotten, "the series of what was deleted are gone")
-        area.close()
+        workspace.close()

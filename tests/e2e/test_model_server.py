@@ -20,8 +20,8 @@ from tests.model.cluster import Cluster
 from tests.model.requests import LABEL, VERSIONS, Answers, Ask, Scope, sequence
 from tests.model.store import Request
 from tests.model.watches import Watch
-from tests.support.area import MARK
 from tests.support.cluster import Api, condition, until
+from tests.support.workspace import MARK
 
 Obj = dict[str, Any]
 

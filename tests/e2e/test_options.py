@@ -14,11 +14,11 @@ import pytest
 import yaml
 
 from sandbox import operator
-from tests.support.area import OWN, Area, area_name
 from tests.support.cluster import KUSTOMIZATION, SOURCE, Api, condition, until
 from tests.support.eventserver import EventServer
 from tests.support.gitserver import GitHttpServer
 from tests.support.manifests import config_map, dump, kustomization
+from tests.support.workspace import OWN, Workspace, namespace_prefix
 
 pytestmark = pytest.mark.e2e
 
@@ -29,13 +29,13 @@ Start = Callable[..., AbstractContextManager[operator.Operator]]
 
 
 @pytest.fixture
-def own(request: pytest.FixtureRequest, api: Api, git_server: GitHttpServer) -> Area:
+def own(request: pytest.FixtureRequest, api: Api, git_server: GitHttpServer) -> Workspace:
     """A namespace for an operator of the test's own; emptied when that stops."""
-    return Area(api, git_server, area_name(request), {OWN: MINE})
+    return Workspace(api, git_server, namespace_prefix(request), {OWN: MINE})
 
 
 @pytest.fixture
-def start(own: Area, account: Path, tmp_path: Path) -> Start:
+def start(own: Workspace, account: Path, tmp_path: Path) -> Start:
     """Starts the operator for the namespace, with these options."""
 
     @contextmanager
@@ -48,7 +48,7 @@ def start(own: Area, account: Path, tmp_path: Path) -> Start:
     return start
 
 
-def test_default_service_account(own: Area, start: Start) -> None:
+def test_default_service_account(own: Workspace, start: Start) -> None:
     """Who names none acts as that one of its own namespace."""
     own.commit({"apps/a.yaml": config_map("a")})
     with start("--default-service-account=deployer"):
@@ -67,7 +67,7 @@ def test_default_service_account(own: Area, start: Start) -> None:
         own.ready("apps")
 
 
-def test_no_cross_namespace_refs(own: Area, start: Start) -> None:
+def test_no_cross_namespace_refs(own: Workspace, start: Start) -> None:
     own.commit({"apps/a.yaml": config_map("a")})
     with start("--no-cross-namespace-refs"):
         own.source()
@@ -84,13 +84,13 @@ def test_no_cross_namespace_refs(own: Area, start: Start) -> None:
 
 
 def test_only_the_operators_own_namespace(
-    own: Area, git_server: GitHttpServer, start: Start, monkeypatch: pytest.MonkeyPatch
+    own: Workspace, git_server: GitHttpServer, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """``--watch-all-namespaces=false``, as Flux writes it: others are as if they were not there."""
-    other = Area(own.api, git_server, "elsewhere", {OWN: MINE})
+    other = Workspace(own.api, git_server, "elsewhere", {OWN: MINE})
     monkeypatch.setenv("RUNTIME_NAMESPACE", own.namespace)
-    for area in (own, other):
-        area.commit({"apps/a.yaml": config_map("a")})
+    for workspace in (own, other):
+        workspace.commit({"apps/a.yaml": config_map("a")})
     with start("--watch-all-namespaces=false"):
         other.source(ready=False)
         own.source()
@@ -102,7 +102,7 @@ def test_only_the_operators_own_namespace(
     other.close()
 
 
-def test_the_label_selector(own: Area, start: Start) -> None:
+def test_the_label_selector(own: Workspace, start: Start) -> None:
     """What loses the label is left as it is; what gets it is taken up."""
     own.commit({"apps/a.yaml": config_map("a", v="1")})
     with start():
@@ -123,7 +123,7 @@ def test_the_label_selector(own: Area, start: Start) -> None:
         own.ready("apps", revision)
 
 
-def test_events_are_posted_as_flux_posts_them(own: Area, start: Start) -> None:
+def test_events_are_posted_as_flux_posts_them(own: Workspace, start: Start) -> None:
     """The body is what notification-controller takes; a receiver that is down for a moment loses nothing."""
     with EventServer() as receiver:
         receiver.refuse = 1
@@ -184,7 +184,7 @@ def test_events_are_posted_as_flux_posts_them(own: Area, start: Start) -> None:
     assert "of team a" in summaries
 
 
-def labelled(own: Area, kind: str, name: str, values: dict[str, str], labels: dict[str, str]) -> None:
+def labelled(own: Workspace, kind: str, name: str, values: dict[str, str], labels: dict[str, str]) -> None:
     """A ConfigMap or Secret whose label asks for its changes to be seen, or not."""
     field = "data" if kind == "ConfigMap" else "stringData"
     meta = {"name": name, "namespace": own.namespace, "labels": labels}
@@ -192,31 +192,31 @@ def labelled(own: Area, kind: str, name: str, values: dict[str, str], labels: di
 
 
 @pytest.mark.parametrize("kind", ["ConfigMap", "Secret"])
-def test_a_change_of_a_watched_configuration_acts_at_once(area: Area, kind: str) -> None:
+def test_a_change_of_a_watched_configuration_acts_at_once(workspace: Workspace, kind: str) -> None:
     """By Flux's label; the coming and going of one too. Without the label, at the next reconcile."""
-    labelled(area, kind, "watched", {"v": "one"}, WATCHED)
-    labelled(area, kind, "quiet", {"w": "one"}, {})
-    area.commit({"apps/a.yaml": config_map("a", v="${v:-none}", w="${w}")})
-    area.source()
+    labelled(workspace, kind, "watched", {"v": "one"}, WATCHED)
+    labelled(workspace, kind, "quiet", {"w": "one"}, {})
+    workspace.commit({"apps/a.yaml": config_map("a", v="${v:-none}", w="${w}")})
+    workspace.source()
     references = [{"kind": kind, "name": "watched", "optional": True}, {"kind": kind, "name": "quiet"}]
-    area.kustomization("apps", postBuild={"substituteFrom": references})
-    area.ready("apps")
+    workspace.kustomization("apps", postBuild={"substituteFrom": references})
+    workspace.ready("apps")
 
     def values() -> Obj:
-        return dict((area.config_map("a") or {})["data"])
+        return dict((workspace.config_map("a") or {})["data"])
 
-    labelled(area, kind, "quiet", {"w": "two"}, {})
+    labelled(workspace, kind, "quiet", {"w": "two"}, {})
     time.sleep(1.0)
     assert values() == {"v": "one", "w": "one"}
-    labelled(area, kind, "watched", {"v": "two"}, WATCHED)
+    labelled(workspace, kind, "watched", {"v": "two"}, WATCHED)
     until("both are applied", lambda: values() == {"v": "two", "w": "two"})
-    area.api.delete("v1", kind, "watched", area.namespace)
+    workspace.api.delete("v1", kind, "watched", workspace.namespace)
     until("its going is seen", lambda: values() == {"v": "none", "w": "two"})
-    labelled(area, kind, "watched", {"v": "three"}, WATCHED)
+    labelled(workspace, kind, "watched", {"v": "three"}, WATCHED)
     until("its coming is seen", lambda: values() == {"v": "three", "w": "two"})
 
 
-def test_configurations_are_not_watched_where_the_gate_says_so(own: Area, start: Start) -> None:
+def test_configurations_are_not_watched_where_the_gate_says_so(own: Workspace, start: Start) -> None:
     labelled(own, "ConfigMap", "watched", {"v": "one"}, WATCHED)
     own.commit({"apps/a.yaml": config_map("a", v="${v}")})
     with start("--feature-gates=DisableConfigWatchers=true"):
@@ -230,7 +230,7 @@ def test_configurations_are_not_watched_where_the_gate_says_so(own: Area, start:
         until("it is applied", lambda: (own.config_map("a") or {})["data"] == {"v": "two"})
 
 
-def test_an_overridden_manager_has_no_say(own: Area, start: Start) -> None:
+def test_an_overridden_manager_has_no_say(own: Workspace, start: Start) -> None:
     """What it changes is undone, what it adds is removed; what others add stays."""
     own.commit({"apps/a.yaml": config_map("a", v="1")})
     with start("--override-manager=console", "--override-manager=portal"):
@@ -247,7 +247,7 @@ def test_an_overridden_manager_has_no_say(own: Area, start: Start) -> None:
 CUSTOM = "widgets.options.test"
 
 
-def test_kinds_that_come_in_a_stage_of_their_own(own: Area, start: Start) -> None:
+def test_kinds_that_come_in_a_stage_of_their_own(own: Workspace, start: Start) -> None:
     """``--custom-apply-stage-kinds``: applied and accepted before anything after them is even tried."""
     good = {
         "apiVersion": "v1",
@@ -267,7 +267,7 @@ def test_kinds_that_come_in_a_stage_of_their_own(own: Area, start: Start) -> Non
     assert own.config_map("early") is None
 
 
-def test_a_job_that_the_cluster_removes_when_it_is_done(area: Area) -> None:
+def test_a_job_that_the_cluster_removes_when_it_is_done(workspace: Workspace) -> None:
     """``ttlSecondsAfterFinished``: gone counts as done while it is waited for; later it is made anew, as by Flux."""
     job = {
         "apiVersion": "batch/v1",
@@ -278,51 +278,51 @@ def test_a_job_that_the_cluster_removes_when_it_is_done(area: Area) -> None:
             "template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "main", "image": "a"}]}},
         },
     }
-    area.commit({"apps/job.yaml": dump(job)})
-    area.source()
-    area.kustomization("apps", wait=True, timeout="30s")
-    area.ready("apps")
-    ids = [e["id"] for e in area.get("apps")["status"]["inventory"]["entries"]]
-    assert ids == [f"{area.namespace}_once_batch_Job"]
-    assert condition(area.get("apps"), "Healthy")["status"] == "True"
-    until("the cluster has removed it", lambda: area.object("batch/v1", "Job", "once") is None)
+    workspace.commit({"apps/job.yaml": dump(job)})
+    workspace.source()
+    workspace.kustomization("apps", wait=True, timeout="30s")
+    workspace.ready("apps")
+    ids = [e["id"] for e in workspace.get("apps")["status"]["inventory"]["entries"]]
+    assert ids == [f"{workspace.namespace}_once_batch_Job"]
+    assert condition(workspace.get("apps"), "Healthy")["status"] == "True"
+    until("the cluster has removed it", lambda: workspace.object("batch/v1", "Job", "once") is None)
 
 
-def test_components_that_may_be_missing(area: Area) -> None:
+def test_components_that_may_be_missing(workspace: Workspace) -> None:
     component = {"apiVersion": "kustomize.config.k8s.io/v1alpha1", "kind": "Component", "namePrefix": "x-"}
-    area.commit(
+    workspace.commit(
         {
             "apps/a.yaml": config_map("a"),
             "apps/kustomization.yaml": kustomization("a.yaml"),
             "parts/present/kustomization.yaml": dump(component),
         }
     )
-    area.source()
+    workspace.source()
     components = ["../parts/present", "../parts/missing"]
-    area.kustomization("apps", components=components)
-    area.failed("apps", "BuildFailed", "missing")
-    area.change("apps", {"ignoreMissingComponents": True})
-    area.ready("apps")
-    assert area.config_map("x-a")
+    workspace.kustomization("apps", components=components)
+    workspace.failed("apps", "BuildFailed", "missing")
+    workspace.change("apps", {"ignoreMissingComponents": True})
+    workspace.ready("apps")
+    assert workspace.config_map("x-a")
     component["namePrefix"] = "y-"
-    revision = area.commit({"parts/missing/kustomization.yaml": dump(component)})
-    area.ready("apps", revision)
-    assert area.config_map("y-x-a"), "it has come, and counts from then on"
-    assert area.config_map("x-a") is None
+    revision = workspace.commit({"parts/missing/kustomization.yaml": dump(component)})
+    workspace.ready("apps", revision)
+    assert workspace.config_map("y-x-a"), "it has come, and counts from then on"
+    assert workspace.config_map("x-a") is None
 
 
-def test_a_failure_is_tried_again_after_the_retry_interval(area: Area) -> None:
+def test_a_failure_is_tried_again_after_the_retry_interval(workspace: Workspace) -> None:
     """Not after the interval; and its cause need not be one that is seen to change."""
-    area.commit({"apps/a.yaml": config_map("a", v="${v}")})
-    area.source()
+    workspace.commit({"apps/a.yaml": config_map("a", v="${v}")})
+    workspace.source()
     references = [{"kind": "ConfigMap", "name": "unseen"}]
-    area.kustomization("apps", retryInterval="2s", postBuild={"substituteFrom": references})
-    area.failed("apps", "BuildFailed", "unseen")
-    labelled(area, "ConfigMap", "unseen", {"v": "one"}, {})
-    area.ready("apps")
+    workspace.kustomization("apps", retryInterval="2s", postBuild={"substituteFrom": references})
+    workspace.failed("apps", "BuildFailed", "unseen")
+    labelled(workspace, "ConfigMap", "unseen", {"v": "one"}, {})
+    workspace.ready("apps")
 
 
-def test_strict_substitution_can_be_turned_off(own: Area, start: Start) -> None:
+def test_strict_substitution_can_be_turned_off(own: Workspace, start: Start) -> None:
     own.commit({"apps/a.yaml": config_map("a", v="<${nowhere}>")})
     with start("--feature-gates=StrictPostBuildSubstitutions=false"):
         own.source()
@@ -331,7 +331,7 @@ def test_strict_substitution_can_be_turned_off(own: Area, start: Start) -> None:
         assert (own.config_map("a") or {})["data"] == {"v": "<>"}
 
 
-def test_drift_is_left_to_the_interval_where_that_is_wanted(own: Area, start: Start) -> None:
+def test_drift_is_left_to_the_interval_where_that_is_wanted(own: Workspace, start: Start) -> None:
     own.commit({"apps/a.yaml": config_map("a", v="1")})
     with start("--drift-detection=interval"):
         own.source()
@@ -346,7 +346,7 @@ def test_drift_is_left_to_the_interval_where_that_is_wanted(own: Area, start: St
         until("it is corrected", lambda: (own.config_map("a") or {})["data"] == {"v": "1"})
 
 
-def test_logs_are_json_with_what_flux_has_in_them(own: Area, start: Start) -> None:
+def test_logs_are_json_with_what_flux_has_in_them(own: Workspace, start: Start) -> None:
     own.commit({"bad/a.yaml": "a: [\n"})
     with start("--log-level=debug") as running:
         own.source()

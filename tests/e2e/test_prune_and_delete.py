@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.area import Area
 from tests.support.cluster import condition, until
 from tests.support.manifests import config_map, dump, kustomization
+from tests.support.workspace import Workspace
 
 pytestmark = pytest.mark.e2e
 
@@ -16,14 +16,14 @@ PRUNE_DISABLED = {"kustomize.toolkit.fluxcd.io/prune": "disabled"}
 OWNER = "kustomize.toolkit.fluxcd.io/name"
 
 
-def names(area: Area) -> set[str]:
+def names(workspace: Workspace) -> set[str]:
     """The ConfigMaps of the test."""
-    found = area.api.list("v1", "ConfigMap", area.namespace)
+    found = workspace.api.list("v1", "ConfigMap", workspace.namespace)
     return {each["metadata"]["name"] for each in found} - {"kube-root-ca.crt"}
 
 
-def test_removing_an_app_from_an_overlay_deletes_exactly_its_objects(area: Area) -> None:
-    area.commit(
+def test_removing_an_app_from_an_overlay_deletes_exactly_its_objects(workspace: Workspace) -> None:
+    workspace.commit(
         {
             "base/one/kustomization.yaml": kustomization("a.yaml", "b.yaml"),
             "base/one/a.yaml": config_map("one-a"),
@@ -33,62 +33,62 @@ def test_removing_an_app_from_an_overlay_deletes_exactly_its_objects(area: Area)
             "apps/kustomization.yaml": kustomization("../base/one", "../base/two"),
         }
     )
-    area.source()
-    area.kustomization("apps")
-    area.ready("apps")
+    workspace.source()
+    workspace.kustomization("apps")
+    workspace.ready("apps")
     bystander = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": {"name": "bystander", "namespace": area.namespace},
+        "metadata": {"name": "bystander", "namespace": workspace.namespace},
     }
-    area.api.apply(bystander)
-    kept = area.config_map("two-a")
-    assert names(area) == {"one-a", "one-b", "two-a", "bystander"}
+    workspace.api.apply(bystander)
+    kept = workspace.config_map("two-a")
+    assert names(workspace) == {"one-a", "one-b", "two-a", "bystander"}
 
-    revision = area.commit({"apps/kustomization.yaml": kustomization("../base/two")})
-    found = area.ready("apps", revision)
-    assert names(area) == {"two-a", "bystander"}
-    assert area.config_map("two-a") == kept, "what stays is not touched"
+    revision = workspace.commit({"apps/kustomization.yaml": kustomization("../base/two")})
+    found = workspace.ready("apps", revision)
+    assert names(workspace) == {"two-a", "bystander"}
+    assert workspace.config_map("two-a") == kept, "what stays is not touched"
     entries = [each["id"] for each in found["status"]["inventory"]["entries"]]
-    assert entries == [f"{area.namespace}_two-a__ConfigMap"]
-    told = area.event("apps", "ConfigMap/.*one-a deleted")["message"]
+    assert entries == [f"{workspace.namespace}_two-a__ConfigMap"]
+    told = workspace.event("apps", "ConfigMap/.*one-a deleted")["message"]
     assert "one-b deleted" in told
     assert "two-a" not in told
 
 
-def test_without_prune_and_with_the_annotation_objects_stay(area: Area) -> None:
-    area.commit({"apps/a.yaml": config_map("a"), "more/a.yaml": config_map("loose")})
-    area.commit(
+def test_without_prune_and_with_the_annotation_objects_stay(workspace: Workspace) -> None:
+    workspace.commit({"apps/a.yaml": config_map("a"), "more/a.yaml": config_map("loose")})
+    workspace.commit(
         {"apps/kept.yaml": config_map("kept", annotations=PRUNE_DISABLED), "more/b.yaml": config_map("b")}
     )
-    area.source()
-    area.kustomization("apps")
-    area.kustomization("more", prune=False)
-    area.ready("apps")
-    area.ready("more")
+    workspace.source()
+    workspace.kustomization("apps")
+    workspace.kustomization("more", prune=False)
+    workspace.ready("apps")
+    workspace.ready("more")
     removed = {"apps/a.yaml": None, "apps/kept.yaml": None, "more/a.yaml": None}
-    revision = area.commit({**removed, "apps/b.yaml": config_map("c")})
-    area.ready("apps", revision)
-    area.ready("more", revision)
-    assert names(area) == {"kept", "c", "loose", "b"}
+    revision = workspace.commit({**removed, "apps/b.yaml": config_map("c")})
+    workspace.ready("apps", revision)
+    workspace.ready("more", revision)
+    assert names(workspace) == {"kept", "c", "loose", "b"}
 
 
-def test_an_object_that_moved_to_another_kustomization_is_not_pruned(area: Area) -> None:
-    area.commit(
+def test_an_object_that_moved_to_another_kustomization_is_not_pruned(workspace: Workspace) -> None:
+    workspace.commit(
         {"one/a.yaml": config_map("moves"), "one/b.yaml": config_map("stays"), "two/c.yaml": config_map("c")}
     )
-    area.source()
-    area.kustomization("one")
-    area.ready("one")
-    uid = (area.config_map("moves") or {})["metadata"]["uid"]
-    area.kustomization("two")
-    area.ready("two")
+    workspace.source()
+    workspace.kustomization("one")
+    workspace.ready("one")
+    uid = (workspace.config_map("moves") or {})["metadata"]["uid"]
+    workspace.kustomization("two")
+    workspace.ready("two")
     # First it is in both, and the second one takes it; then it is gone from the first.
-    area.change("one", {"suspend": True})
-    area.ready("two", area.commit({"one/a.yaml": None, "two/a.yaml": config_map("moves")}))
-    area.change("one", {"suspend": False})
-    area.ready("one", f"main@sha1:{area.repository.head()}")
-    moved = area.config_map("moves")
+    workspace.change("one", {"suspend": True})
+    workspace.ready("two", workspace.commit({"one/a.yaml": None, "two/a.yaml": config_map("moves")}))
+    workspace.change("one", {"suspend": False})
+    workspace.ready("one", f"main@sha1:{workspace.repository.head()}")
+    moved = workspace.config_map("moves")
     assert moved is not None
     assert moved["metadata"]["uid"] == uid
     assert moved["metadata"]["labels"][OWNER] == "two"
@@ -106,73 +106,76 @@ def test_an_object_that_moved_to_another_kustomization_is_not_pruned(area: Area)
         pytest.param({"suspend": True}, False, id="suspended"),
     ],
 )
-def test_deletion_policies(area: Area, fields: dict[str, object], goes: bool) -> None:
-    area.commit({"apps/a.yaml": config_map("a"), "apps/b.yaml": config_map("b", annotations=PRUNE_DISABLED)})
-    area.source()
-    area.kustomization("apps")
-    area.ready("apps")
-    area.change("apps", fields)
-    area.delete("apps")
-    assert names(area) == ({"b"} if goes else {"a", "b"})
+def test_deletion_policies(workspace: Workspace, fields: dict[str, object], goes: bool) -> None:
+    workspace.commit(
+        {"apps/a.yaml": config_map("a"), "apps/b.yaml": config_map("b", annotations=PRUNE_DISABLED)}
+    )
+    workspace.source()
+    workspace.kustomization("apps")
+    workspace.ready("apps")
+    workspace.change("apps", fields)
+    workspace.delete("apps")
+    assert names(workspace) == ({"b"} if goes else {"a", "b"})
 
 
-def _deleted_but_held(area: Area) -> dict[str, Any]:
+def _deleted_but_held(workspace: Workspace) -> dict[str, Any]:
     """Delete a Kustomization that waits for its one object, ``a``, which a finalizer keeps; returns that object."""
-    area.kustomization("apps", deletionPolicy="WaitForTermination")
-    area.ready("apps")
-    held = area.config_map("a")
+    workspace.kustomization("apps", deletionPolicy="WaitForTermination")
+    workspace.ready("apps")
+    held = workspace.config_map("a")
     assert held is not None
-    area.api.merge(held, {"metadata": {"finalizers": ["headgate.test/held"]}})
-    area.api.delete("kustomize.toolkit.fluxcd.io/v1", "Kustomization", "apps", area.namespace)
+    workspace.api.merge(held, {"metadata": {"finalizers": ["headgate.test/held"]}})
+    workspace.api.delete("kustomize.toolkit.fluxcd.io/v1", "Kustomization", "apps", workspace.namespace)
     until(
-        "its object is told to go", lambda: (area.config_map("a") or {})["metadata"].get("deletionTimestamp")
+        "its object is told to go",
+        lambda: (workspace.config_map("a") or {})["metadata"].get("deletionTimestamp"),
     )
     return held
 
 
-def test_wait_for_termination_waits_until_the_objects_are_gone(area: Area) -> None:
-    area.commit({"apps/a.yaml": config_map("a")})
-    area.source()
-    held = _deleted_but_held(area)
-    assert area.find("apps") is not None
-    area.api.merge(held, {"metadata": {"finalizers": None}})
-    until("the Kustomization is gone", lambda: area.find("apps") is None)
-    assert area.config_map("a") is None
+def test_wait_for_termination_waits_until_the_objects_are_gone(workspace: Workspace) -> None:
+    workspace.commit({"apps/a.yaml": config_map("a")})
+    workspace.source()
+    held = _deleted_but_held(workspace)
+    assert workspace.find("apps") is not None
+    workspace.api.merge(held, {"metadata": {"finalizers": None}})
+    until("the Kustomization is gone", lambda: workspace.find("apps") is None)
+    assert workspace.config_map("a") is None
 
 
-def test_a_deletion_that_somebody_cut_short_is_not_that_of_the_next_of_its_name(area: Area) -> None:
-    area.commit({"apps/a.yaml": config_map("a"), "others/b.yaml": config_map("b")})
-    area.source()
-    held = _deleted_but_held(area)
-    going = area.find("apps")
+def test_a_deletion_that_somebody_cut_short_is_not_that_of_the_next_of_its_name(workspace: Workspace) -> None:
+    workspace.commit({"apps/a.yaml": config_map("a"), "others/b.yaml": config_map("b")})
+    workspace.source()
+    held = _deleted_but_held(workspace)
+    going = workspace.find("apps")
     assert going is not None
-    area.api.merge(going, {"metadata": {"finalizers": None}})
-    until("the Kustomization is gone", lambda: area.find("apps") is None)
-    area.kustomization("apps", path="./others", deletionPolicy="WaitForTermination")
-    area.ready("apps")
-    area.delete("apps")
-    assert area.config_map("b") is None
-    area.api.merge(held, {"metadata": {"finalizers": None}})
+    workspace.api.merge(going, {"metadata": {"finalizers": None}})
+    until("the Kustomization is gone", lambda: workspace.find("apps") is None)
+    workspace.kustomization("apps", path="./others", deletionPolicy="WaitForTermination")
+    workspace.ready("apps")
+    workspace.delete("apps")
+    assert workspace.config_map("b") is None
+    workspace.api.merge(held, {"metadata": {"finalizers": None}})
 
 
-def test_wait_for_termination_ends_at_the_timeout(area: Area) -> None:
-    area.commit({"apps/a.yaml": config_map("a")})
-    area.source()
-    area.kustomization("apps", deletionPolicy="WaitForTermination", timeout="1s")
-    area.ready("apps")
-    held = area.config_map("a")
+def test_wait_for_termination_ends_at_the_timeout(workspace: Workspace) -> None:
+    workspace.commit({"apps/a.yaml": config_map("a")})
+    workspace.source()
+    workspace.kustomization("apps", deletionPolicy="WaitForTermination", timeout="1s")
+    workspace.ready("apps")
+    held = workspace.config_map("a")
     assert held is not None
-    area.api.merge(held, {"metadata": {"finalizers": ["headgate.test/held"]}})
-    area.delete("apps")
-    area.event("apps", "ConfigMap/.*/a still there", type="Warning")
-    area.api.merge(held, {"metadata": {"finalizers": None}})
+    workspace.api.merge(held, {"metadata": {"finalizers": ["headgate.test/held"]}})
+    workspace.delete("apps")
+    workspace.event("apps", "ConfigMap/.*/a still there", type="Warning")
+    workspace.api.merge(held, {"metadata": {"finalizers": None}})
 
 
-def test_deleting_never_hangs_on_what_is_gone_or_never_was(area: Area) -> None:
+def test_deleting_never_hangs_on_what_is_gone_or_never_was(workspace: Workspace) -> None:
     """Its source, its objects, their kind, its service account: each of them is missing."""
-    crd = _definition(area)
-    gadget = {"apiVersion": "test.headgate.dev/v1", "kind": _kind(area), "metadata": {"name": "a"}}
-    area.commit(
+    crd = _definition(workspace)
+    gadget = {"apiVersion": "test.headgate.dev/v1", "kind": _kind(workspace), "metadata": {"name": "a"}}
+    workspace.commit(
         {
             "kinds/crd.yaml": dump(crd),
             "gadgets/a.yaml": dump(gadget),
@@ -180,67 +183,67 @@ def test_deleting_never_hangs_on_what_is_gone_or_never_was(area: Area) -> None:
             "bad/a.yaml": "{",
         }
     )
-    area.source()
-    area.kustomization("kinds", targetNamespace=None, wait=True)
-    area.ready("kinds")
-    area.kustomization("gadgets")
-    area.kustomization("gone")
-    area.kustomization("bad")
-    area.kustomization("never", sourceRef={"kind": "GitRepository", "name": "never"})
-    area.ready("gadgets")
-    area.ready("gone")
-    area.failed("bad", "BuildFailed")
-    area.failed("never", "ArtifactFailed")
-    area.change("gone", {"serviceAccountName": "not-there"})
-    area.failed("gone", "ReconciliationFailed", "not-there|forbidden")
-    area.delete("kinds")
-    until("the kind is gone", lambda: area.api.get(*_CRD, crd["metadata"]["name"]) is None)
-    area.delete("source", "GitRepository")
+    workspace.source()
+    workspace.kustomization("kinds", targetNamespace=None, wait=True)
+    workspace.ready("kinds")
+    workspace.kustomization("gadgets")
+    workspace.kustomization("gone")
+    workspace.kustomization("bad")
+    workspace.kustomization("never", sourceRef={"kind": "GitRepository", "name": "never"})
+    workspace.ready("gadgets")
+    workspace.ready("gone")
+    workspace.failed("bad", "BuildFailed")
+    workspace.failed("never", "ArtifactFailed")
+    workspace.change("gone", {"serviceAccountName": "not-there"})
+    workspace.failed("gone", "ReconciliationFailed", "not-there|forbidden")
+    workspace.delete("kinds")
+    until("the kind is gone", lambda: workspace.api.get(*_CRD, crd["metadata"]["name"]) is None)
+    workspace.delete("source", "GitRepository")
     for name in ("gadgets", "gone", "bad", "never"):
-        area.delete(name)
-    assert names(area) == {"a"}, "without the account nobody may delete it"
+        workspace.delete(name)
+    assert names(workspace) == {"a"}, "without the account nobody may delete it"
 
 
-def test_suspend_and_resume(area: Area) -> None:
-    area.commit({"apps/a.yaml": config_map("a", v="1")})
-    area.source()
-    area.kustomization("apps")
-    area.ready("apps")
-    area.change("apps", {"suspend": True})
-    area.change("source", {"suspend": True}, "GitRepository")
-    stamp = area.poke("GitRepository", "source")
-    second = area.commit({"apps/a.yaml": config_map("a", v="2")})
+def test_suspend_and_resume(workspace: Workspace) -> None:
+    workspace.commit({"apps/a.yaml": config_map("a", v="1")})
+    workspace.source()
+    workspace.kustomization("apps")
+    workspace.ready("apps")
+    workspace.change("apps", {"suspend": True})
+    workspace.change("source", {"suspend": True}, "GitRepository")
+    stamp = workspace.poke("GitRepository", "source")
+    second = workspace.commit({"apps/a.yaml": config_map("a", v="2")})
     until(
         "a suspended source answers requests",
-        lambda: area.get("source", "GitRepository")["status"]["lastHandledReconcileAt"] >= stamp,
+        lambda: workspace.get("source", "GitRepository")["status"]["lastHandledReconcileAt"] >= stamp,
     )
-    assert area.get("source", "GitRepository")["status"]["artifact"]["revision"] != second
+    assert workspace.get("source", "GitRepository")["status"]["artifact"]["revision"] != second
 
-    area.change("source", {"suspend": False}, "GitRepository")
-    area.ready("source", second, kind="GitRepository")
+    workspace.change("source", {"suspend": False}, "GitRepository")
+    workspace.ready("source", second, kind="GitRepository")
     # A suspended Kustomization neither follows the source nor corrects drift; a request it answers.
-    drifted = area.config_map("a")
+    drifted = workspace.config_map("a")
     assert drifted is not None
-    area.api.merge(drifted, {"data": {"v": "mine"}}, manager="kubectl-edit")
-    stamp = area.poke("Kustomization", "apps")
-    until("it answers", lambda: area.get("apps")["status"].get("lastHandledReconcileAt") == stamp)
-    assert (area.config_map("a") or {})["data"] == {"v": "mine"}
-    assert condition(area.get("apps"))["status"] == "True", "Ready stays as it was"
+    workspace.api.merge(drifted, {"data": {"v": "mine"}}, manager="kubectl-edit")
+    stamp = workspace.poke("Kustomization", "apps")
+    until("it answers", lambda: workspace.get("apps")["status"].get("lastHandledReconcileAt") == stamp)
+    assert (workspace.config_map("a") or {})["data"] == {"v": "mine"}
+    assert condition(workspace.get("apps"))["status"] == "True", "Ready stays as it was"
 
-    area.change("apps", {"suspend": False})
-    area.ready("apps", second)
-    assert (area.config_map("a") or {})["data"] == {"v": "2"}
+    workspace.change("apps", {"suspend": False})
+    workspace.ready("apps", second)
+    assert (workspace.config_map("a") or {})["data"] == {"v": "2"}
 
 
 _CRD = ("apiextensions.k8s.io/v1", "CustomResourceDefinition")
 
 
-def _kind(area: Area) -> str:
-    return "Gadget" + area.namespace[-6:]
+def _kind(workspace: Workspace) -> str:
+    return "Gadget" + workspace.namespace[-6:]
 
 
-def _definition(area: Area) -> dict[str, Any]:
-    plural = _kind(area).lower() + "s"
+def _definition(workspace: Workspace) -> dict[str, Any]:
+    plural = _kind(workspace).lower() + "s"
     schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     return {
         "apiVersion": _CRD[0],
@@ -248,7 +251,7 @@ def _definition(area: Area) -> dict[str, Any]:
         "metadata": {"name": f"{plural}.test.headgate.dev"},
         "spec": {
             "group": "test.headgate.dev",
-            "names": {"plural": plural, "kind": _kind(area)},
+            "names": {"plural": plural, "kind": _kind(workspace)},
             "scope": "Namespaced",
             "versions": [
                 {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}

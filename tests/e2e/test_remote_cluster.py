@@ -20,11 +20,11 @@ from controlplane import Cluster, start
 from controlplane.components import TRUSTED_AUDIENCE, TRUSTED_PREFIX
 from controlplane.rest import Rest
 from sandbox import operator
-from tests.support.area import OWN, Area, area_name
 from tests.support.cluster import Api, condition, until
 from tests.support.gitserver import GitHttpServer
 from tests.support.gitserver_tls import Authority
 from tests.support.manifests import config_map, deployment, dump
+from tests.support.workspace import OWN, Workspace, namespace_prefix
 
 pytestmark = pytest.mark.e2e
 
@@ -82,30 +82,32 @@ def remote(shared_cluster: Cluster, api: Api) -> Iterator[Remote]:
 
 
 @pytest.fixture
-def ground(area: Area, remote: Remote) -> Iterator[Area]:
+def ground(workspace: Workspace, remote: Remote) -> Iterator[Workspace]:
     """A namespace of the same name on both clusters."""
-    remote.api.create_namespace(area.namespace)
-    yield area
-    remote.api.delete("v1", "Namespace", area.namespace)
+    remote.api.create_namespace(workspace.namespace)
+    yield workspace
+    remote.api.delete("v1", "Namespace", workspace.namespace)
 
 
-def kube_secret(area: Area, kubeconfig: Obj, name: str = "kube", key: str = "value") -> None:
+def kube_secret(workspace: Workspace, kubeconfig: Obj, name: str = "kube", key: str = "value") -> None:
     """The kubeconfig in a Secret whose changes are seen at once."""
-    meta = {"name": name, "namespace": area.namespace, "labels": WATCHED}
+    meta = {"name": name, "namespace": workspace.namespace, "labels": WATCHED}
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": meta}
-    area.api.apply({**secret, "stringData": {key: json.dumps(kubeconfig)}})
+    workspace.api.apply({**secret, "stringData": {key: json.dumps(kubeconfig)}})
 
 
 def by_secret(name: str = "kube", **more: str) -> Obj:
     return {"secretRef": {"name": name, **more}}
 
 
-def there(remote: Remote, area: Area, name: str, kind: str = "ConfigMap", version: str = "v1") -> Obj | None:
-    """An object of the area's namespace on the other cluster."""
-    return remote.api.get(version, kind, name, area.namespace)
+def there(
+    remote: Remote, workspace: Workspace, name: str, kind: str = "ConfigMap", version: str = "v1"
+) -> Obj | None:
+    """An object of the workspace's namespace on the other cluster."""
+    return remote.api.get(version, kind, name, workspace.namespace)
 
 
-def test_objects_live_and_die_on_the_other_cluster(ground: Area, remote: Remote) -> None:
+def test_objects_live_and_die_on_the_other_cluster(ground: Workspace, remote: Remote) -> None:
     """Apply, prune and delete there; nothing here."""
     kube_secret(ground, remote.kubeconfig)
     ground.commit({"apps/a.yaml": config_map("a"), "apps/b.yaml": config_map("b")})
@@ -130,7 +132,7 @@ def test_objects_live_and_die_on_the_other_cluster(ground: Area, remote: Remote)
 
 
 @pytest.mark.parametrize("key", ["value", "value.yaml", "mine"])
-def test_keys_of_the_secret(ground: Area, remote: Remote, key: str) -> None:
+def test_keys_of_the_secret(ground: Workspace, remote: Remote, key: str) -> None:
     kube_secret(ground, remote.kubeconfig, key=key)
     ground.commit({"apps/a.yaml": config_map("a")})
     ground.source()
@@ -139,7 +141,7 @@ def test_keys_of_the_secret(ground: Area, remote: Remote, key: str) -> None:
     assert there(remote, ground, "a")
 
 
-def test_health_is_the_other_clusters(ground: Area, remote: Remote) -> None:
+def test_health_is_the_other_clusters(ground: Workspace, remote: Remote) -> None:
     """A Deployment there is waited for, and what is wrong with it is told."""
     kube_secret(ground, remote.kubeconfig)
     ground.commit({"apps/web.yaml": deployment("web"), "bad/worse.yaml": deployment("worse", healthy=False)})
@@ -157,7 +159,7 @@ def test_health_is_the_other_clusters(ground: Area, remote: Remote) -> None:
     assert condition(ground.ready("checks"), "Healthy")["status"] == "True"
 
 
-def test_drift_on_the_other_cluster_is_corrected_at_once(ground: Area, remote: Remote) -> None:
+def test_drift_on_the_other_cluster_is_corrected_at_once(ground: Workspace, remote: Remote) -> None:
     kube_secret(ground, remote.kubeconfig)
     ground.commit({"apps/a.yaml": config_map("a", v="1"), "apps/b.yaml": config_map("b")})
     ground.source()
@@ -172,7 +174,7 @@ def test_drift_on_the_other_cluster_is_corrected_at_once(ground: Area, remote: R
     ground.event("apps", "drift detected", reason="DriftDetected")
 
 
-def test_the_finalizer_waits_for_what_goes_on_the_other_cluster(ground: Area, remote: Remote) -> None:
+def test_the_finalizer_waits_for_what_goes_on_the_other_cluster(ground: Workspace, remote: Remote) -> None:
     kube_secret(ground, remote.kubeconfig)
     ground.commit({"apps/a.yaml": config_map("a")})
     ground.source()
@@ -193,7 +195,7 @@ def test_the_finalizer_waits_for_what_goes_on_the_other_cluster(ground: Area, re
     until("the Kustomization is gone", lambda: ground.find("apps") is None)
 
 
-def test_who_acts_on_the_other_cluster(ground: Area, remote: Remote) -> None:
+def test_who_acts_on_the_other_cluster(ground: Workspace, remote: Remote) -> None:
     """``serviceAccountName`` is an account of the other cluster."""
     kube_secret(ground, remote.kubeconfig)
     ground.commit({"apps/a.yaml": config_map("a")})
@@ -225,7 +227,7 @@ def grant(api: Api, namespace: str, subject: Obj) -> None:
     api.bind(binding)
 
 
-def test_by_workload_identity(ground: Area, remote: Remote) -> None:
+def test_by_workload_identity(ground: Workspace, remote: Remote) -> None:
     """provider generic: a service account of this cluster is a user of the other one, with no secret stored."""
     namespace = ground.namespace
     for each in (ground.api, remote.api):
@@ -280,17 +282,17 @@ def test_by_workload_identity(ground: Area, remote: Remote) -> None:
         ({"provider": "generic", "address": "https://ada:pw@10.0.0.1"}, "is not the address"),
     ],
 )
-def test_parameters_that_do_not_do(area: Area, data: dict[str, str], message: str) -> None:
-    meta = {"name": "kube", "namespace": area.namespace}
-    area.api.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": data})
-    area.commit({"apps/a.yaml": config_map("a")})
-    area.source()
-    area.kustomization("apps", kubeConfig={"configMapRef": {"name": "kube"}})
-    area.failed("apps", "ReconciliationFailed", re.escape(message))
-    assert area.config_map("a") is None
+def test_parameters_that_do_not_do(workspace: Workspace, data: dict[str, str], message: str) -> None:
+    meta = {"name": "kube", "namespace": workspace.namespace}
+    workspace.api.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": data})
+    workspace.commit({"apps/a.yaml": config_map("a")})
+    workspace.source()
+    workspace.kustomization("apps", kubeConfig={"configMapRef": {"name": "kube"}})
+    workspace.failed("apps", "ReconciliationFailed", re.escape(message))
+    assert workspace.config_map("a") is None
 
 
-def test_a_rotated_kubeconfig_takes_effect_at_once(ground: Area, remote: Remote) -> None:
+def test_a_rotated_kubeconfig_takes_effect_at_once(ground: Workspace, remote: Remote) -> None:
     """A token that is not accepted, then one that is, then one of somebody else."""
     kube_secret(ground, remote.of({"token": "expired-token-of-yesterday"}))
     ground.commit({"apps/a.yaml": config_map("a")})
@@ -312,7 +314,7 @@ def test_a_rotated_kubeconfig_takes_effect_at_once(ground: Area, remote: Remote)
 
 
 def test_a_client_certificate_leaves_no_file(
-    ground: Area, remote: Remote, shared_operator: operator.Operator
+    ground: Workspace, remote: Remote, shared_operator: operator.Operator
 ) -> None:
     """Key and certificate of a kubeconfig are on no disk, whether they are good for anything or not."""
     temporary = Path("/tmp")
@@ -340,7 +342,7 @@ def key_pair() -> tuple[bytes, bytes]:
     return issued.key, issued.certificate
 
 
-def test_a_cluster_that_does_not_answer_holds_up_nobody(ground: Area, remote: Remote) -> None:
+def test_a_cluster_that_does_not_answer_holds_up_nobody(ground: Workspace, remote: Remote) -> None:
     """More Kustomizations than workers point at an address that takes connections and says nothing."""
     with closing(socket.create_server(("127.0.0.1", 0))) as silent:
         address = f"https://127.0.0.1:{silent.getsockname()[1]}"
@@ -363,7 +365,7 @@ def test_a_cluster_that_does_not_answer_holds_up_nobody(ground: Area, remote: Re
     ground.api.delete("v1", "Secret", "silent", ground.namespace)
 
 
-def test_an_unreachable_cluster_is_tried_again(ground: Area, remote: Remote) -> None:
+def test_an_unreachable_cluster_is_tried_again(ground: Workspace, remote: Remote) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         address = f"https://127.0.0.1:{taken.getsockname()[1]}"
     kube_secret(ground, remote.of({"token": "x"}, server=address))
@@ -391,17 +393,17 @@ def test_an_unreachable_cluster_is_tried_again(ground: Area, remote: Remote) -> 
     ],
 )
 def test_what_a_kubeconfig_may_not_hold(
-    area: Area, remote: Remote, user: Obj, cluster: Obj, message: str
+    workspace: Workspace, remote: Remote, user: Obj, cluster: Obj, message: str
 ) -> None:
-    kube_secret(area, remote.of(user, **cluster))
-    area.commit({"apps/a.yaml": config_map("a")})
-    area.source()
-    area.kustomization("apps", kubeConfig=by_secret())
-    said = area.failed("apps", "ReconciliationFailed", message)["message"]
+    kube_secret(workspace, remote.of(user, **cluster))
+    workspace.commit({"apps/a.yaml": config_map("a")})
+    workspace.source()
+    workspace.kustomization("apps", kubeConfig=by_secret())
+    said = workspace.failed("apps", "ReconciliationFailed", message)["message"]
     assert "root:" not in said
 
 
-def test_a_kubeconfig_that_acts_as_somebody_else(ground: Area, remote: Remote) -> None:
+def test_a_kubeconfig_that_acts_as_somebody_else(ground: Workspace, remote: Remote) -> None:
     """The token could do everything; who is acted as may not."""
     token = dict(remote.kubeconfig["users"][0]["user"])
     limited = {
@@ -437,15 +439,15 @@ def test_a_kubeconfig_that_acts_as_somebody_else(ground: Area, remote: Remote) -
 @pytest.mark.parametrize(
     "content", ["a: [", "- 1", "{}", "clusters: [1]", "clusters: []\ncontexts: x", "\x00"]
 )
-def test_what_is_no_kubeconfig(area: Area, content: str) -> None:
-    area.secret("kube", {"value": content})
-    area.commit({"apps/a.yaml": config_map("a")})
-    area.source()
-    area.kustomization("apps", kubeConfig=by_secret())
-    area.failed("apps", "ReconciliationFailed", "kubeconfig|not valid YAML|does not contain")
+def test_what_is_no_kubeconfig(workspace: Workspace, content: str) -> None:
+    workspace.secret("kube", {"value": content})
+    workspace.commit({"apps/a.yaml": config_map("a")})
+    workspace.source()
+    workspace.kustomization("apps", kubeConfig=by_secret())
+    workspace.failed("apps", "ReconciliationFailed", "kubeconfig|not valid YAML|does not contain")
 
 
-def test_a_missing_secret_and_its_coming(ground: Area, remote: Remote) -> None:
+def test_a_missing_secret_and_its_coming(ground: Workspace, remote: Remote) -> None:
     ground.commit({"apps/a.yaml": config_map("a")})
     ground.source()
     ground.kustomization("apps", kubeConfig=by_secret())
@@ -460,7 +462,7 @@ def test_a_missing_secret_and_its_coming(ground: Area, remote: Remote) -> None:
     assert there(remote, ground, "a")
 
 
-def test_from_one_cluster_to_the_other(ground: Area, remote: Remote) -> None:
+def test_from_one_cluster_to_the_other(ground: Workspace, remote: Remote) -> None:
     """A Kustomization that is moved applies everything where it goes."""
     kube_secret(ground, remote.kubeconfig)
     ground.commit({"apps/a.yaml": config_map("a")})
@@ -478,19 +480,19 @@ def test_from_one_cluster_to_the_other(ground: Area, remote: Remote) -> None:
     assert there(remote, ground, "a")
 
 
-def test_the_same_cluster_by_another_way(area: Area, shared_cluster: Cluster) -> None:
+def test_the_same_cluster_by_another_way(workspace: Workspace, shared_cluster: Cluster) -> None:
     """A kubeconfig of the very cluster the operator is on: two views of the same objects."""
-    kube_secret(area, yaml.safe_load(shared_cluster.kubeconfig.read_text()))
-    area.commit({"apps/a.yaml": config_map("a", v="1"), "web/web.yaml": deployment("web")})
-    area.source()
-    area.kustomization("apps", kubeConfig=by_secret())
-    area.kustomization("web", kubeConfig=by_secret(), wait=True)
-    area.ready("apps")
-    area.ready("web")
-    found = area.config_map("a")
+    kube_secret(workspace, yaml.safe_load(shared_cluster.kubeconfig.read_text()))
+    workspace.commit({"apps/a.yaml": config_map("a", v="1"), "web/web.yaml": deployment("web")})
+    workspace.source()
+    workspace.kustomization("apps", kubeConfig=by_secret())
+    workspace.kustomization("web", kubeConfig=by_secret(), wait=True)
+    workspace.ready("apps")
+    workspace.ready("web")
+    found = workspace.config_map("a")
     assert found is not None
-    area.api.merge(found, {"data": {"v": "2"}}, manager="kubectl-edit")
-    until("the change is undone", lambda: (area.config_map("a") or {}).get("data") == {"v": "1"})
+    workspace.api.merge(found, {"data": {"v": "2"}}, manager="kubectl-edit")
+    until("the change is undone", lambda: (workspace.config_map("a") or {}).get("data") == {"v": "1"})
 
 
 def test_programs_where_the_operator_allows_them(
@@ -502,8 +504,8 @@ def test_programs_where_the_operator_allows_them(
     tmp_path: Path,
 ) -> None:
     """``--insecure-kubeconfig-exec`` and ``--insecure-kubeconfig-tls``."""
-    area = Area(api, git_server, area_name(request), {OWN: "insecure"})
-    remote.api.create_namespace(area.namespace)
+    workspace = Workspace(api, git_server, namespace_prefix(request), {OWN: "insecure"})
+    remote.api.create_namespace(workspace.namespace)
     token = remote.kubeconfig["users"][0]["user"]["token"]
     answer = {
         "apiVersion": "client.authentication.k8s.io/v1",
@@ -524,17 +526,17 @@ def test_programs_where_the_operator_allows_them(
     place = kubeconfig["clusters"][0]["cluster"]
     del place["certificate-authority-data"]
     place["insecure-skip-tls-verify"] = True
-    kube_secret(area, kubeconfig)
-    area.commit({"apps/a.yaml": dump(yaml.safe_load(config_map("a")))})
+    kube_secret(workspace, kubeconfig)
+    workspace.commit({"apps/a.yaml": dump(yaml.safe_load(config_map("a")))})
     options = (
         f"--watch-label-selector={OWN}=insecure",
         "--insecure-kubeconfig-exec",
         "--insecure-kubeconfig-tls",
     )
     with operator.running(account, tmp_path, options):
-        area.source()
-        area.kustomization("apps", kubeConfig=by_secret())
-        area.ready("apps")
-        assert there(remote, area, "a")
-        area.close()
-    remote.api.delete("v1", "Namespace", area.namespace)
+        workspace.source()
+        workspace.kustomization("apps", kubeConfig=by_secret())
+        workspace.ready("apps")
+        assert there(remote, workspace, "a")
+        workspace.close()
+    remote.api.delete("v1", "Namespace", workspace.namespace)

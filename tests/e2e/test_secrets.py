@@ -20,7 +20,6 @@ import yaml
 
 from controlplane.ports import free_ports
 from sandbox import operator
-from tests.support.area import OWN, Area, area_name
 from tests.support.cluster import KUSTOMIZATION, SOURCE, Api, condition, until
 from tests.support.eventserver import EventServer
 from tests.support.gitserver import GitHttpServer
@@ -32,6 +31,7 @@ from tests.support.secrets import Values
 from tests.support.sops import KEYS, Wrap, age_key, sealed, sealed_file, sealed_secret
 from tests.support.sshserver import SshServer, generate_key
 from tests.support.witness import Witness
+from tests.support.workspace import OWN, Workspace, namespace_prefix
 
 pytestmark = [
     pytest.mark.e2e,
@@ -48,8 +48,8 @@ GIT = (b"git", b"git-remote-http", b"git-remote-https", b"ssh", b"ssh-keygen", b
 class Run:
     """What an operator is given, and what is to become of it."""
 
-    def __init__(self, area: Area, stack: ExitStack) -> None:
-        self.area, self.stack, self.values = area, stack, Values()
+    def __init__(self, workspace: Workspace, stack: ExitStack) -> None:
+        self.workspace, self.stack, self.values = workspace, stack, Values()
         self.files: dict[str, str] = {}
         """What the repository is to hold."""
         self._expected: dict[tuple[str, str], bool] = {}
@@ -58,48 +58,48 @@ class Run:
 
     def secret(self, name: str, data: dict[str, str]) -> None:
         """A Secret."""
-        self.area.secret(name, data)
+        self.workspace.secret(name, data)
 
     def source(self, name: str, secret: dict[str, str] | None = None, *, works: bool, **spec: Any) -> None:
         """A GitRepository, with a Secret of its own."""
         if secret is not None:
             self.secret(name, secret)
             spec["secretRef"] = {"name": name}
-        self._make.append(lambda: self.area.source(name, ready=False, **spec))
+        self._make.append(lambda: self.workspace.source(name, ready=False, **spec))
         self._expected[SOURCE, name] = works
 
     def kustomization(self, name: str, *objects: Obj, works: bool, **spec: Any) -> None:
         """A Kustomization, with these objects in a folder of its own."""
         if objects:
             self.files[f"{name}/objects.yaml"] = dump(*objects)
-        self._make.append(lambda: self.area.kustomization(name, **spec))
+        self._make.append(lambda: self.workspace.kustomization(name, **spec))
         self._expected[KUSTOMIZATION, name] = works
 
     def finish(self) -> None:
         """Commit and apply all, and wait until each is Ready, or has said why it is not."""
-        self.area.commit(self.files)
+        self.workspace.commit(self.files)
         for make in self._make:
             make()
         for (kind, name), works in self._expected.items():
             if works:
-                self.area.ready(name, kind=kind)
+                self.workspace.ready(name, kind=kind)
                 continue
 
             def failed(kind: str = kind, name: str = name) -> bool:
-                return bool(condition(self.area.get(name, kind)).get("status") == "False")
+                return bool(condition(self.workspace.get(name, kind)).get("status") == "False")
 
             until(f"{kind} {name} has failed", failed)
 
     def told(self) -> dict[str, bytes]:
         """Statuses and events."""
-        statuses = [self.area.get(name, kind)["status"] for kind, name in self._expected]
-        events = self.area.api.list("v1", "Event", self.area.namespace)
+        statuses = [self.workspace.get(name, kind)["status"] for kind, name in self._expected]
+        events = self.workspace.api.list("v1", "Event", self.workspace.namespace)
         return {"statuses": json.dumps(statuses).encode(), "events": json.dumps(events).encode()}
 
 
 def git_credentials(run: Run) -> None:
     """What Git servers and proxies are shown."""
-    values, root, name = run.values, run.area.server.root, run.area.repository.name
+    values, root, name = run.values, run.workspace.server.root, run.workspace.repository.name
 
     basic = run.stack.enter_context(GitHttpServer(root))
     for secret in ("basic", "basic-wrong"):
@@ -136,14 +136,14 @@ def git_credentials(run: Run) -> None:
 
 def ssh_keys(run: Run) -> None:
     """A key with a passphrase, the right one and another."""
-    ssh = run.stack.enter_context(SshServer(run.area.server.root))
+    ssh = run.stack.enter_context(SshServer(run.workspace.server.root))
     key = generate_key(run.values.new("passphrase", git=True))
     run.values.add("ssh", key.private.decode().splitlines()[2])
     ssh.authorize(key)
     for name, passphrase in (("ssh", "passphrase"), ("ssh-wrong", "passphrase-wrong")):
         password = run.values.all.get(passphrase) or run.values.new(passphrase, git=True)
         given = {field: value.decode() for field, value in ssh.secret(key).items()}
-        url = ssh.url(run.area.repository.name)
+        url = ssh.url(run.workspace.repository.name)
         run.source(name, {**given, "password": password}, works=name == "ssh", url=url)
 
 
@@ -265,16 +265,20 @@ def test_no_secret_is_told(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    area = Area(api, git_server, area_name(request), {OWN: MARK})
+    workspace = Workspace(api, git_server, namespace_prefix(request), {OWN: MARK})
     folders = {name: tmp_path / name.lower() for name in ("TMPDIR", "HOME")}
     metrics = f"127.0.0.1:{free_ports(1)[0]}"
     with ExitStack() as stack:
-        run, kms = Run(area, stack), stack.enter_context(aws_kms())
+        run, kms = Run(workspace, stack), stack.enter_context(aws_kms())
         notifications = stack.enter_context(EventServer())
         for folder in folders.values():
             folder.mkdir()
         folder_names = {name: str(folder) for name, folder in folders.items()}
-        for name, value in {**folder_names, **kms.variables, "RUNTIME_NAMESPACE": area.namespace}.items():
+        for name, value in {
+            **folder_names,
+            **kms.variables,
+            "RUNTIME_NAMESPACE": workspace.namespace,
+        }.items():
             monkeypatch.setenv(name, value)
         options = [f"--watch-label-selector={OWN}={MARK}", "--log-level=trace", f"--metrics-addr={metrics}"]
         options += [f"--events-addr={notifications.url}", "--sops-age-secret=shared-age"]
@@ -298,7 +302,7 @@ def test_no_secret_is_told(
         run.finish()
         with urllib.request.urlopen(f"http://{metrics}/metrics", timeout=60) as answer:
             seen = {**run.told(), "metrics": answer.read()}
-        area.close()
+        workspace.close()
         running.check()
     seen |= {
         "log": running.log.read_bytes(),

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.area import Area
 from tests.support.cluster import SOURCE, condition, until
 from tests.support.manifests import config_map, kustomization
+from tests.support.workspace import Workspace
 
 pytestmark = pytest.mark.e2e
 
@@ -44,31 +44,33 @@ def silent() -> Iterator[Silent]:
 
 
 @pytest.fixture
-def others(area: Area) -> Iterator[list[Area]]:
-    made = [Area(area.api, area.server, f"silent-{n}") for n in range(2)]
+def others(workspace: Workspace) -> Iterator[list[Workspace]]:
+    made = [Workspace(workspace.api, workspace.server, f"silent-{n}") for n in range(2)]
     yield made
     for each in made:
         each.close()
 
 
-def test_another_team_s_work_goes_on(area: Area, others: list[Area], silent: Silent) -> None:
+def test_another_team_s_work_goes_on(workspace: Workspace, others: list[Workspace], silent: Silent) -> None:
     """More silent sources than workers, in two namespaces, with the longest of times."""
-    area.commit({"apps/kustomization.yaml": kustomization("a.yaml"), "apps/a.yaml": config_map("a", x="1")})
-    area.source()
-    area.kustomization("apps")
-    area.ready("apps")
+    workspace.commit(
+        {"apps/kustomization.yaml": kustomization("a.yaml"), "apps/a.yaml": config_map("a", x="1")}
+    )
+    workspace.source()
+    workspace.kustomization("apps")
+    workspace.ready("apps")
     for other in others:
         for n in range(12):
             # Not the same ones, as of those one question serves all.
             url = f"http://127.0.0.1:{silent.port}/{other.namespace}/{n}.git"
             other.source(f"s{n}", ready=False, url=url, timeout="10m")
     until("each namespace has as many connections as it may", lambda: len(silent.held) >= 12)
-    revision = area.commit({"apps/a.yaml": config_map("a", x="2")})
-    area.ready("apps", revision)
-    area.change("apps", {"commonMetadata": {"labels": {"team": "blue"}}})
+    revision = workspace.commit({"apps/a.yaml": config_map("a", x="2")})
+    workspace.ready("apps", revision)
+    workspace.change("apps", {"commonMetadata": {"labels": {"team": "blue"}}})
 
     def labelled() -> bool:
-        found = area.config_map("a") or {}
+        found = workspace.config_map("a") or {}
         return found.get("metadata", {}).get("labels", {}).get("team") == "blue"
 
     until("the change of the spec is live", labelled)
@@ -78,17 +80,17 @@ def test_another_team_s_work_goes_on(area: Area, others: list[Area], silent: Sil
             assert condition(other.get(f"s{n}", SOURCE)).get("status") != "False"
 
 
-def test_a_silent_server_ends_at_the_time(area: Area, silent: Silent) -> None:
-    area.source("slow", ready=False, url=f"http://127.0.0.1:{silent.port}/r.git", timeout="2s")
-    area.failed("slow", "GitOperationFailed", "not finished within 2 s", kind=SOURCE)
+def test_a_silent_server_ends_at_the_time(workspace: Workspace, silent: Silent) -> None:
+    workspace.source("slow", ready=False, url=f"http://127.0.0.1:{silent.port}/r.git", timeout="2s")
+    workspace.failed("slow", "GitOperationFailed", "not finished within 2 s", kind=SOURCE)
 
 
-def test_a_source_on_a_silent_server_can_be_mended_and_deleted(area: Area, silent: Silent) -> None:
-    area.commit({"a.yaml": config_map("a")})
+def test_a_source_on_a_silent_server_can_be_mended_and_deleted(workspace: Workspace, silent: Silent) -> None:
+    workspace.commit({"a.yaml": config_map("a")})
     address = f"http://127.0.0.1:{silent.port}/r.git"
     for name in ("wrong", "gone"):
-        area.source(name, ready=False, url=address, timeout="10m", interval="20m")
+        workspace.source(name, ready=False, url=address, timeout="10m", interval="20m")
     until("somebody asks the server", lambda: bool(silent.held))
-    area.change("wrong", {"url": area.url}, SOURCE)
-    area.ready("wrong", kind=SOURCE)
-    area.delete("gone", SOURCE)
+    workspace.change("wrong", {"url": workspace.url}, SOURCE)
+    workspace.ready("wrong", kind=SOURCE)
+    workspace.delete("gone", SOURCE)

@@ -17,10 +17,10 @@ import pytest
 from sandbox import operator
 from tests.conformance.peer import KUBECTL
 from tests.support import flux
-from tests.support.area import OWN, Area, area_name
 from tests.support.cluster import KUSTOMIZATION, KUSTOMIZATION_VERSION, SOURCE, Api, condition, until
 from tests.support.gitserver import GitHttpServer
 from tests.support.manifests import config_map, deployment, dump, kustomization
+from tests.support.workspace import OWN, Workspace, namespace_prefix
 
 pytestmark = [
     pytest.mark.e2e,
@@ -57,9 +57,9 @@ MANAGERS = {
 
 
 @pytest.fixture
-def area(request: pytest.FixtureRequest, api: Api, git_server: GitHttpServer) -> Area:
+def workspace(request: pytest.FixtureRequest, api: Api, git_server: GitHttpServer) -> Workspace:
     """A namespace that no operator looks after until :func:`headgate` is started."""
-    return Area(api, git_server, area_name(request), SELECTED)
+    return Workspace(api, git_server, namespace_prefix(request), SELECTED)
 
 
 Start = Callable[[], Any]
@@ -193,37 +193,37 @@ def fleet(namespace: str) -> dict[str, str]:
     }
 
 
-def as_flux_left_it(area: Area, folder: Path) -> tuple[list[Obj], str]:
+def as_flux_left_it(workspace: Workspace, folder: Path) -> tuple[list[Obj], str]:
     """Everything in place and Ready, the controllers gone; the applied objects, and the revision."""
-    files = fleet(area.namespace)
-    revision = area.commit(dict(files))
-    objects = flux.built(files, "apps", folder / "built", "apps", area.namespace)
-    flux.apply(area, objects)
-    area.source(ready=False)
-    check = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "namespace": area.namespace}
-    area.kustomization("apps", targetNamespace=None, healthChecks=[check], timeout="1m")
-    flux.source_status(area, "source", revision)
-    flux.kustomization_status(area, "apps", revision, objects)
-    until("the Deployment runs", lambda: _is_up(area))
+    files = fleet(workspace.namespace)
+    revision = workspace.commit(dict(files))
+    objects = flux.built(files, "apps", folder / "built", "apps", workspace.namespace)
+    flux.apply(workspace, objects)
+    workspace.source(ready=False)
+    check = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "namespace": workspace.namespace}
+    workspace.kustomization("apps", targetNamespace=None, healthChecks=[check], timeout="1m")
+    flux.source_status(workspace, "source", revision)
+    flux.kustomization_status(workspace, "apps", revision, objects)
+    until("the Deployment runs", lambda: _is_up(workspace))
     return objects, revision
 
 
-def _is_up(area: Area) -> bool:
-    found = [area.object("apps/v1", "Deployment", name) for name in ("web", "limits")]
+def _is_up(workspace: Workspace) -> bool:
+    found = [workspace.object("apps/v1", "Deployment", name) for name in ("web", "limits")]
     return all(((obj or {}).get("status") or {}).get("readyReplicas") for obj in found)
 
 
 class Ledger:
-    """Every write since now to the kinds of these objects in the area, by whomever; those to a status do not count."""
+    """Every write since now to the kinds of these objects in the workspace, by anybody, except writes to a status."""
 
-    def __init__(self, area: Area, objects: list[Obj]) -> None:
-        self._area = area
+    def __init__(self, workspace: Workspace, objects: list[Obj]) -> None:
+        self._workspace = workspace
         self._kinds = sorted({(o["apiVersion"], o["kind"]) for o in objects})
-        self._since = area.api.resource_version()
+        self._since = workspace.api.resource_version()
         self._first = {
             obj["metadata"]["uid"]: _without_status(obj)
             for version, kind in self._kinds
-            for obj in area.api.list(version, kind, self._namespace(kind))
+            for obj in workspace.api.list(version, kind, self._namespace(kind))
         }
 
     def writes(self) -> list[str]:
@@ -237,16 +237,16 @@ class Ledger:
         version, kind = versioned
         last = dict(self._first)
         found = []
-        for what, obj in self._area.api.history(version, kind, self._namespace(kind), self._since):
+        for what, obj in self._workspace.api.history(version, kind, self._namespace(kind), self._since):
             uid, now = obj["metadata"]["uid"], _without_status(obj)
             owner = (obj["metadata"].get("labels") or {}).get(f"{flux.OWNER}/namespace")
-            if owner == self._area.namespace and (what != "MODIFIED" or last.get(uid) != now):
+            if owner == self._workspace.namespace and (what != "MODIFIED" or last.get(uid) != now):
                 found.append(f"{what} {kind}/{obj['metadata']['name']}")
             last[uid] = now
         return found
 
     def _namespace(self, kind: str) -> str:
-        return "" if kind == "ClusterRole" else self._area.namespace
+        return "" if kind == "ClusterRole" else self._workspace.namespace
 
 
 def _without_status(obj: Obj) -> Obj:
@@ -256,26 +256,26 @@ def _without_status(obj: Obj) -> Obj:
     return {**{k: v for k, v in obj.items() if k not in kept}, "metadata": meta}
 
 
-def handled(area: Area, name: str = "apps") -> Obj:
+def handled(workspace: Workspace, name: str = "apps") -> Obj:
     """Ask for a reconcile, which verifies every object, and wait until it is done."""
-    stamp = area.poke(KUSTOMIZATION, name)
+    stamp = workspace.poke(KUSTOMIZATION, name)
 
     def look() -> Obj | None:
-        obj = area.get(name)
+        obj = workspace.get(name)
         done = (obj.get("status") or {}).get("lastHandledReconcileAt") == stamp
         return obj if done and condition(obj).get("status") != "Unknown" else None
 
     return until("the request is handled", look)
 
 
-def test_there_and_back_without_a_write(area: Area, headgate: Start, tmp_path: Path) -> None:
+def test_there_and_back_without_a_write(workspace: Workspace, headgate: Start, tmp_path: Path) -> None:
     """The whole way: taken over, pruned, changed, handed back."""
-    objects, revision = as_flux_left_it(area, tmp_path)
-    before = area.get("apps")
-    ledger = Ledger(area, objects)
+    objects, revision = as_flux_left_it(workspace, tmp_path)
+    before = workspace.get("apps")
+    ledger = Ledger(workspace, objects)
     with headgate():
-        area.ready("source", kind=SOURCE)
-        taken = handled(area)
+        workspace.ready("source", kind=SOURCE)
+        taken = handled(workspace)
         assert condition(taken)["status"] == "True", condition(taken)
         assert condition(taken)["message"] == f"Applied revision: {revision}"
         assert ledger.writes() == []
@@ -284,45 +284,48 @@ def test_there_and_back_without_a_write(area: Area, headgate: Start, tmp_path: P
 
         # What Flux applied is ours to prune.
         without = {"apps/old.yaml": None}
-        text = fleet(area.namespace)["apps/kustomization.yaml"].replace("- old.yaml\n", "")
-        revision = area.commit({**without, "apps/kustomization.yaml": text})
-        area.ready("apps", revision)
-        assert area.config_map("old") is None
+        text = fleet(workspace.namespace)["apps/kustomization.yaml"].replace("- old.yaml\n", "")
+        revision = workspace.commit({**without, "apps/kustomization.yaml": text})
+        workspace.ready("apps", revision)
+        assert workspace.config_map("old") is None
         gone = "DELETED ConfigMap/old"
         assert ledger.writes() == [gone]
 
         # And to change.
-        revision = area.commit({"apps/web.yaml": deployment("web", image="web", replicas=2)})
-        area.ready("apps", revision)
-        handled(area)
-    left_as_flux_leaves_it(area)
+        revision = workspace.commit({"apps/web.yaml": deployment("web", image="web", replicas=2)})
+        workspace.ready("apps", revision)
+        handled(workspace)
+    left_as_flux_leaves_it(workspace)
 
     # The way back: Flux's controller applies all it has, and finds it in place.
-    files = fleet(area.namespace) | {
+    files = fleet(workspace.namespace) | {
         "apps/kustomization.yaml": text,
         "apps/web.yaml": deployment("web", image="web", replicas=2),
     }
     del files["apps/old.yaml"]
-    again = flux.built(files, "apps", tmp_path / "again", "apps", area.namespace)
+    again = flux.built(files, "apps", tmp_path / "again", "apps", workspace.namespace)
     for obj in again:
         meta = obj["metadata"]
-        live = area.api.present(obj["apiVersion"], obj["kind"], meta["name"], meta.get("namespace", ""))
+        live = workspace.api.present(obj["apiVersion"], obj["kind"], meta["name"], meta.get("namespace", ""))
         assert flux.managers(live) == {(flux.OBJECTS, "Apply", "")}, live
-    ledger = Ledger(area, again)
-    flux.apply(area, again)
+    ledger = Ledger(workspace, again)
+    flux.apply(workspace, again)
     assert ledger.writes() == []
-    assert {e["id"] for e in area.get("apps")["status"]["inventory"]["entries"]} == {
+    assert {e["id"] for e in workspace.get("apps")["status"]["inventory"]["entries"]} == {
         e["id"] for e in flux.inventory(again)["entries"]
     }
     with headgate():
-        area.close()
-        assert area.api.get("rbac.authorization.k8s.io/v1", "ClusterRole", f"{area.namespace}:reader") is None
+        workspace.close()
+        assert (
+            workspace.api.get("rbac.authorization.k8s.io/v1", "ClusterRole", f"{workspace.namespace}:reader")
+            is None
+        )
 
 
-def left_as_flux_leaves_it(area: Area) -> None:
+def left_as_flux_leaves_it(workspace: Workspace) -> None:
     """Nothing on the custom resources that Flux would not have put there."""
     for kind, name in ((KUSTOMIZATION, "apps"), (SOURCE, "source")):
-        obj = area.get(name, kind)
+        obj = workspace.get(name, kind)
         meta = obj["metadata"]
         assert meta["finalizers"] == [flux.FINALIZER]
         assert set(meta.get("annotations") or {}) <= {"reconcile.fluxcd.io/requestedAt"}
@@ -332,10 +335,10 @@ def left_as_flux_leaves_it(area: Area) -> None:
             assert each["type"] in TYPES, each
             assert each["reason"] in REASONS, each
         # What is stored is what the definition, which is Flux's, has: also when unknown fields are refused.
-        path = area.api.path(flux.VERSIONS[kind], kind, area.namespace, name)
+        path = workspace.api.path(flux.VERSIONS[kind], kind, workspace.namespace, name)
         clean = {**obj, "metadata": {k: v for k, v in meta.items() if k != "managedFields"}}
-        area.api.rest.request("PUT", f"{path}/status", clean, dryRun="All", fieldValidation="Strict")
-    history = area.get("apps")["status"]["history"]
+        workspace.api.rest.request("PUT", f"{path}/status", clean, dryRun="All", fieldValidation="Strict")
+    history = workspace.get("apps")["status"]["history"]
     assert len(history) <= 5
     assert all(set(h) <= {*HISTORY, "metadata"} and h.keys() >= HISTORY for h in history)
 
@@ -350,51 +353,51 @@ HISTORY = {
 }
 
 
-def test_a_deletion_that_flux_began(area: Area, headgate: Start, tmp_path: Path) -> None:
+def test_a_deletion_that_flux_began(workspace: Workspace, headgate: Start, tmp_path: Path) -> None:
     """Deleted while nobody ran: the finalizer is Flux's, the objects go, and then the Kustomization."""
-    as_flux_left_it(area, tmp_path)
-    area.api.delete(KUSTOMIZATION_VERSION, KUSTOMIZATION, "apps", area.namespace)
-    assert area.get("apps")["metadata"]["deletionTimestamp"]
+    as_flux_left_it(workspace, tmp_path)
+    workspace.api.delete(KUSTOMIZATION_VERSION, KUSTOMIZATION, "apps", workspace.namespace)
+    assert workspace.get("apps")["metadata"]["deletionTimestamp"]
     with headgate():
-        until("the Kustomization is gone", lambda: area.find("apps") is None)
-        assert area.config_map("old") is None
-        until("the Deployment is gone", lambda: area.object("apps/v1", "Deployment", "web") is None)
-        area.close()
+        until("the Kustomization is gone", lambda: workspace.find("apps") is None)
+        assert workspace.config_map("old") is None
+        until("the Deployment is gone", lambda: workspace.object("apps/v1", "Deployment", "web") is None)
+        workspace.close()
 
 
-def test_suspended_stays_as_it_is(area: Area, headgate: Start, tmp_path: Path) -> None:
+def test_suspended_stays_as_it_is(workspace: Workspace, headgate: Start, tmp_path: Path) -> None:
     """What was suspended under Flux is not touched, nor is its status lost."""
-    objects, revision = as_flux_left_it(area, tmp_path)
-    area.change("apps", {"suspend": True})
-    ledger = Ledger(area, objects)
+    objects, revision = as_flux_left_it(workspace, tmp_path)
+    workspace.change("apps", {"suspend": True})
+    ledger = Ledger(workspace, objects)
     with headgate():
-        until("it is seen", lambda: area.get("apps")["status"]["observedGeneration"] == 2)
-        area.commit({"apps/old.yaml": config_map("old", v="2")})
-        area.ready("source", kind=SOURCE)
-        status = area.get("apps")["status"]
+        until("it is seen", lambda: workspace.get("apps")["status"]["observedGeneration"] == 2)
+        workspace.commit({"apps/old.yaml": config_map("old", v="2")})
+        workspace.ready("source", kind=SOURCE)
+        status = workspace.get("apps")["status"]
         assert status["lastAppliedRevision"] == revision
         assert len(status["inventory"]["entries"]) == len(objects)
         assert ledger.writes() == []
-        area.change("apps", {"suspend": False})
-        until("it catches up", lambda: (area.config_map("old") or {})["data"] == {"v": "2"})
-        area.close()
+        workspace.change("apps", {"suspend": False})
+        until("it catches up", lambda: (workspace.config_map("old") or {})["data"] == {"v": "2"})
+        workspace.close()
 
 
 def test_what_was_missing_is_made_and_what_was_changed_is_put_right(
-    area: Area, headgate: Start, tmp_path: Path
+    workspace: Workspace, headgate: Start, tmp_path: Path
 ) -> None:
     """Drift from the time between the two: as at any other time, and nothing else is written."""
-    objects, _ = as_flux_left_it(area, tmp_path)
-    changed = area.config_map("old")
+    objects, _ = as_flux_left_it(workspace, tmp_path)
+    changed = workspace.config_map("old")
     assert changed is not None
-    area.api.merge(changed, {"data": {"a": "by hand"}}, manager="kubectl-edit")
-    area.api.delete("v1", "ServiceAccount", "web", area.namespace)
-    ledger = Ledger(area, objects)
+    workspace.api.merge(changed, {"data": {"a": "by hand"}}, manager="kubectl-edit")
+    workspace.api.delete("v1", "ServiceAccount", "web", workspace.namespace)
+    ledger = Ledger(workspace, objects)
     with headgate():
-        area.ready("source", kind=SOURCE)
-        handled(area)
-        until("it is put right", lambda: (area.config_map("old") or {})["data"] == {"a": "1"})
-        until("it is back", lambda: area.object("v1", "ServiceAccount", "web"))
+        workspace.ready("source", kind=SOURCE)
+        handled(workspace)
+        until("it is put right", lambda: (workspace.config_map("old") or {})["data"] == {"a": "1"})
+        until("it is back", lambda: workspace.object("v1", "ServiceAccount", "web"))
         seen = set(ledger.writes())
         assert seen == {"MODIFIED ConfigMap/old", "ADDED ServiceAccount/web"}
-        area.close()
+        workspace.close()

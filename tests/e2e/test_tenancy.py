@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.area import Area
 from tests.support.cluster import KUSTOMIZATION, SOURCE, condition, until
 from tests.support.manifests import config_map, dump, kustomization
 from tests.support.operator import DEPLOY
 from tests.support.teams import RBAC, WORD, Files, Teams
+from tests.support.workspace import Workspace
 
 pytestmark = pytest.mark.e2e
 
@@ -524,23 +524,25 @@ def test_remote_bases(teams: Teams) -> None:
     ],
 )
 @pytest.mark.parametrize("use", ["resources", "files"])
-def test_where_remote_bases_are_allowed_this_host_is_not_asked(area: Area, address: str, use: str) -> None:
+def test_where_remote_bases_are_allowed_this_host_is_not_asked(
+    workspace: Workspace, address: str, use: str
+) -> None:
     """By the shared operator, whose options leave remote bases on: no file comes from the operator's own host."""
-    url = address.format(port=area.server.url("").rpartition(":")[2].strip("/"))
+    url = address.format(port=workspace.server.url("").rpartition(":")[2].strip("/"))
     fields: Obj = {"resources": ["a.yaml", url]}
     if use == "files":
         fields = {"resources": [], "configMapGenerator": [{"name": "stolen", "files": [f"x={url}"]}]}
-    asked = len(area.server.requests)
-    area.commit(
+    asked = len(workspace.server.requests)
+    workspace.commit(
         {
             "apps/a.yaml": config_map("a"),
             "apps/kustomization.yaml": kustomization(*fields.pop("resources"), **fields),
         }
     )
-    area.source()
-    area.kustomization("apps", timeout="5s")
-    area.failed("apps", "BuildFailed")
-    assert not [r for r in area.server.requests[asked:] if "secret.yaml" in r.line]
+    workspace.source()
+    workspace.kustomization("apps", timeout="5s")
+    workspace.failed("apps", "BuildFailed")
+    assert not [r for r in workspace.server.requests[asked:] if "secret.yaml" in r.line]
 
 
 def test_the_operator_itself_is_as_it_was(teams: Teams) -> None:

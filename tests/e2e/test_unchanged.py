@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from sandbox import operator
-from tests.support.area import OWN, Area, area_name
 from tests.support.cluster import KUSTOMIZATION, Api, until
 from tests.support.gitserver import GitHttpServer
 from tests.support.manifests import dump
+from tests.support.workspace import OWN, Workspace, namespace_prefix
 
 pytestmark = pytest.mark.e2e
 
@@ -20,7 +20,7 @@ Obj = dict[str, Any]
 GROUP = "unchanged.headgate.dev"
 
 
-def objects(area: Area) -> list[Obj]:
+def objects(workspace: Workspace) -> list[Obj]:
     """Empty lists and maps, nulls, numbers in other notations, defaults and pruned fields of a CRD."""
 
     def obj(version: str, kind: str, name: str, **fields: Any) -> Obj:
@@ -46,7 +46,7 @@ def objects(area: Area) -> list[Obj]:
         "affinity": None,
     }
     template = {"metadata": {"labels": labels, "annotations": {}}, "spec": pod}
-    name = area.namespace
+    name = workspace.namespace
     client = {"service": {"name": "none", "namespace": name, "path": "/"}}
     hook = {
         "name": f"{name}.headgate.dev",
@@ -110,70 +110,70 @@ def definition() -> Obj:
 
 
 @pytest.fixture
-def own_area(request: pytest.FixtureRequest, api: Api, git_server: GitHttpServer) -> Iterator[Area]:
+def own_workspace(request: pytest.FixtureRequest, api: Api, git_server: GitHttpServer) -> Iterator[Workspace]:
     api.apply(definition())
-    yield Area(api, git_server, area_name(request), {OWN: "unchanged"})
+    yield Workspace(api, git_server, namespace_prefix(request), {OWN: "unchanged"})
     api.delete("apiextensions.k8s.io/v1", "CustomResourceDefinition", f"defaulteds.{GROUP}")
 
 
-def versions(area: Area) -> dict[str, str]:
+def versions(workspace: Workspace) -> dict[str, str]:
     found = {}
-    for each in objects(area):
-        namespace = "" if "Webhook" in each["kind"] else area.namespace
-        live = area.api.present(each["apiVersion"], each["kind"], each["metadata"]["name"], namespace)
+    for each in objects(workspace):
+        namespace = "" if "Webhook" in each["kind"] else workspace.namespace
+        live = workspace.api.present(each["apiVersion"], each["kind"], each["metadata"]["name"], namespace)
         meta = live["metadata"]
         found[f"{each['kind']}/{meta['name']}"] = f"{meta['resourceVersion']} {meta.get('generation')}"
     return found
 
 
-def settled(area: Area) -> dict[str, str]:
+def settled(workspace: Workspace) -> dict[str, str]:
     """The same, once the controllers have written what they had to."""
     last: dict[str, str] = {}
 
     def look() -> dict[str, str] | None:
         nonlocal last
-        before, last = last, versions(area)
-        deployment = area.object("apps/v1", "Deployment", "web") or {}
+        before, last = last, versions(workspace)
+        deployment = workspace.object("apps/v1", "Deployment", "web") or {}
         done = (deployment.get("status") or {}).get("observedGeneration")
         return last if before == last and done else None
 
     return until("nobody writes", look)
 
 
-def verified(area: Area) -> None:
+def verified(workspace: Workspace) -> None:
     """A pass that asks the API server about every object."""
-    stamp = area.poke(KUSTOMIZATION, "apps")
-    until("it is verified", lambda: area.get("apps")["status"].get("lastHandledReconcileAt") == stamp)
+    stamp = workspace.poke(KUSTOMIZATION, "apps")
+    until("it is verified", lambda: workspace.get("apps")["status"].get("lastHandledReconcileAt") == stamp)
 
 
-def test_full_passes_write_nothing(own_area: Area, account: Path, tmp_path: Path) -> None:
+def test_full_passes_write_nothing(own_workspace: Workspace, account: Path, tmp_path: Path) -> None:
     """Neither right after the apply, nor later, nor after a restart, and nothing is called configured."""
-    area = own_area
-    area.commit({"apps/all.yaml": dump(*objects(area))})
+    workspace = own_workspace
+    workspace.commit({"apps/all.yaml": dump(*objects(workspace))})
     options = (f"--watch-label-selector={OWN}=unchanged",)
     with operator.running(account, tmp_path, options):
-        area.source(ready=False)
-        area.kustomization("apps")
-        area.ready("apps")
-        before = settled(area)
+        workspace.source(ready=False)
+        workspace.kustomization("apps")
+        workspace.ready("apps")
+        before = settled(workspace)
         for _ in range(2):
-            verified(area)
-            assert versions(area) == before
+            verified(workspace)
+            assert versions(workspace) == before
     with operator.running(account, tmp_path, options):
         for _ in range(2):
-            verified(area)
-            assert versions(area) == before
-        assert "configured" not in area.told("apps")
+            verified(workspace)
+            assert versions(workspace) == before
+        assert "configured" not in workspace.told("apps")
         # A change in Git is written, and only that.
         changed = [
             o if o["metadata"]["name"] != "no-ingress" else {**o, "spec": {**o["spec"], "egress": []}}
-            for o in objects(area)
+            for o in objects(workspace)
         ]
         changed[1]["spec"] = {**changed[1]["spec"], "policyTypes": ["Egress", "Ingress"]}
-        area.ready("apps", area.commit({"apps/all.yaml": dump(*changed)}))
-        after = versions(area)
+        workspace.ready("apps", workspace.commit({"apps/all.yaml": dump(*changed)}))
+        after = versions(workspace)
         assert after.pop("NetworkPolicy/no-egress") != before.pop("NetworkPolicy/no-egress")
         before.pop("NetworkPolicy/no-ingress")
         after.pop("NetworkPolicy/no-ingress")
         assert after == before
-        area.close()
+        workspace.close()

@@ -14,21 +14,21 @@ import pytest
 
 from controlplane.rest import RestError
 from sandbox import operator
-from tests.support.area import Area
 from tests.support.cluster import SOURCE, condition, until
 from tests.support.gitserver import GitHttpServer
 from tests.support.manifests import config_map, kustomization
+from tests.support.workspace import Workspace
 
 pytestmark = pytest.mark.e2e
 
 PASSWORD = "hunter2-seen-nowhere"
 
 
-def refused(area: Area, name: str, kind: str = SOURCE) -> str:
+def refused(workspace: Workspace, name: str, kind: str = SOURCE) -> str:
     """Wait until it says that it is not Ready; the message."""
 
     def look() -> str:
-        found = condition(area.get(name, kind))
+        found = condition(workspace.get(name, kind))
         return str(found["message"]) if found.get("status") == "False" else ""
 
     return until(f"{name} is refused", look)
@@ -38,14 +38,14 @@ def refused(area: Area, name: str, kind: str = SOURCE) -> str:
     "url",
     ["ext::sh -c id", "file:///etc", "git://127.0.0.1/repo.git", "--upload-pack=id", "/etc", "a:b/c.git"],
 )
-def test_the_api_server_takes_only_http_and_ssh(area: Area, url: str) -> None:
+def test_the_api_server_takes_only_http_and_ssh(workspace: Workspace, url: str) -> None:
     with pytest.raises(RestError, match=r"spec\.url"):
-        area.source(ready=False, url=url)
+        workspace.source(ready=False, url=url)
 
 
-def test_hosts_and_references_are_never_options_or_commands(area: Area, tmp_path: Path) -> None:
+def test_hosts_and_references_are_never_options_or_commands(workspace: Workspace, tmp_path: Path) -> None:
     proof = tmp_path / "proof"
-    area.commit({"apps/a.yaml": config_map("a")})
+    workspace.commit({"apps/a.yaml": config_map("a")})
     hosts = {
         "proxy": f"ssh://-oProxyCommand=touch%20{proof}/repo.git",
         "proxy-user": f"ssh://-oProxyCommand=touch${{IFS}}{proof}@127.0.0.1/repo.git",
@@ -59,35 +59,35 @@ def test_hosts_and_references_are_never_options_or_commands(area: Area, tmp_path
         "commit": {"commit": f"--output={proof}"},
     }
     for name, url in hosts.items():
-        area.source(name, ready=False, url=url)
+        workspace.source(name, ready=False, url=url)
     for name, reference in references.items():
-        area.source(name, ready=False, ref=reference)
+        workspace.source(name, ready=False, ref=reference)
     for name in (*hosts, *references):
-        assert refused(area, name)
+        assert refused(workspace, name)
     assert not proof.exists()
 
 
 def test_no_secret_is_in_a_process_list_a_message_or_the_log(
-    area: Area, shared_operator: operator.Operator
+    workspace: Workspace, shared_operator: operator.Operator
 ) -> None:
-    area.commit({"apps/a.yaml": config_map("a")})
-    area.secret("git", {"username": "ada", "password": PASSWORD})
-    with GitHttpServer(area.server.root) as server:
+    workspace.commit({"apps/a.yaml": config_map("a")})
+    workspace.secret("git", {"username": "ada", "password": PASSWORD})
+    with GitHttpServer(workspace.server.root) as server:
         server.require_basic("ada", PASSWORD)
         server.hang = True
-        area.source(ready=False, url=server.url(area.repository.name), secretRef={"name": "git"})
+        workspace.source(ready=False, url=server.url(workspace.repository.name), secretRef={"name": "git"})
         until("Git asks", lambda: server.count("info/refs"))
         running = commands_below(shared_operator.pid)
         assert any("git" in command for command in running)
         assert not [command for command in running if PASSWORD in command]
         server.hang = False
-        area.ready("source", kind=SOURCE)
+        workspace.ready("source", kind=SOURCE)
         # Right, then wrong: failures are where secrets slip out.
         server.require_basic("ada", "another one")
-        area.commit({"apps/a.yaml": config_map("a", v="2")})
-        message = refused(area, "source")
-    area.event("source", "authentication", kind=SOURCE, type="Warning")
-    assert PASSWORD not in message + area.told("source", SOURCE) + str(area.get("source", SOURCE))
+        workspace.commit({"apps/a.yaml": config_map("a", v="2")})
+        message = refused(workspace, "source")
+    workspace.event("source", "authentication", kind=SOURCE, type="Warning")
+    assert PASSWORD not in message + workspace.told("source", SOURCE) + str(workspace.get("source", SOURCE))
     assert PASSWORD not in shared_operator.log.read_text()
 
 
@@ -111,44 +111,44 @@ def commands_below(pid: int) -> list[str]:
     return commands
 
 
-def test_credentials_do_not_follow_a_redirect_to_another_server(area: Area) -> None:
-    area.commit({"apps/a.yaml": config_map("a")})
-    area.secret("git", {"username": "ada", "password": PASSWORD})
-    with GitHttpServer(area.server.root) as first, GitHttpServer(area.server.root) as other:
+def test_credentials_do_not_follow_a_redirect_to_another_server(workspace: Workspace) -> None:
+    workspace.commit({"apps/a.yaml": config_map("a")})
+    workspace.secret("git", {"username": "ada", "password": PASSWORD})
+    with GitHttpServer(workspace.server.root) as first, GitHttpServer(workspace.server.root) as other:
         first.require_basic("ada", PASSWORD)
         other.require_basic("ada", PASSWORD)
         first.redirect_to = other.url("")
-        area.source(
+        workspace.source(
             ready=False,
-            url=first.url(f"moved/{area.repository.name}"),
+            url=first.url(f"moved/{workspace.repository.name}"),
             secretRef={"name": "git"},
             timeout="10s",
         )
-        said = refused(area, "source")
+        said = refused(workspace, "source")
         assert other.requests, "the redirect is followed"
         assert PASSWORD not in said
         assert not [request for request in other.requests if request.authorization]
 
 
-def test_links_in_a_repository_lead_nowhere(area: Area) -> None:
+def test_links_in_a_repository_lead_nowhere(workspace: Workspace) -> None:
     """A symbolic link is not followed out of the tree, and is not in the artifact."""
-    work = area.repository.work
+    work = workspace.repository.work
     (work / "apps").mkdir()
     (work / "apps/leak.yaml").symlink_to("/etc/hostname")
     (work / "apps/up").symlink_to("../../../../../../../../etc")
-    area.commit(
+    workspace.commit(
         {"apps/kustomization.yaml": kustomization("a.yaml", "leak.yaml"), "apps/a.yaml": config_map("a")}
     )
-    area.commit(
+    workspace.commit(
         {"more/kustomization.yaml": kustomization("../apps/up/passwd"), "good/a.yaml": config_map("good")}
     )
-    source = area.source()
+    source = workspace.source()
     for name in ("apps", "more", "good"):
-        area.kustomization(name)
-    area.ready("good")
+        workspace.kustomization(name)
+    workspace.ready("good")
     hostname = Path("/etc/hostname").read_text().strip() if os.path.exists("/etc/hostname") else ""
     for name in ("apps", "more"):
-        said = area.failed(name, "BuildFailed")["message"]
+        said = workspace.failed(name, "BuildFailed")["message"]
         assert "root:" not in said
         assert not hostname or hostname not in said
     with urllib.request.urlopen(source["status"]["artifact"]["url"], timeout=60) as answer:
@@ -157,17 +157,17 @@ def test_links_in_a_repository_lead_nowhere(area: Area) -> None:
         assert not [member.name for member in archive.getmembers() if member.issym() or member.islnk()]
 
 
-def test_a_document_that_grows_without_end_fails_alone(area: Area) -> None:
+def test_a_document_that_grows_without_end_fails_alone(workspace: Workspace) -> None:
     """YAML that unfolds to billions of nodes; the others go on while it is refused."""
     levels = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     levels += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 10)]
     head = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: bomb}\n"
-    area.commit({"bomb/a.yaml": head + "\n".join(levels), "good/a.yaml": config_map("good")})
-    area.source()
+    workspace.commit({"bomb/a.yaml": head + "\n".join(levels), "good/a.yaml": config_map("good")})
+    workspace.source()
     began = time.monotonic()
-    area.kustomization("bomb")
-    area.kustomization("good")
-    area.ready("good")
-    said = area.failed("bomb", "BuildFailed", r"bomb/a\.yaml")
+    workspace.kustomization("bomb")
+    workspace.kustomization("good")
+    workspace.ready("good")
+    said = workspace.failed("bomb", "BuildFailed", r"bomb/a\.yaml")
     print(f"refused after {time.monotonic() - began:.2f} s: {said['message']}")
-    assert area.config_map("bomb") is None
+    assert workspace.config_map("bomb") is None

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.area import Area
 from tests.support.cluster import KUSTOMIZATION, KUSTOMIZATION_VERSION, until
 from tests.support.manifests import config_map, dump
+from tests.support.workspace import Workspace
 
 pytestmark = pytest.mark.e2e
 
@@ -21,9 +21,9 @@ GROUP = "versions.headgate.dev"
 class Kind:
     """A kind of a test's own, served in two versions until :meth:`retire`."""
 
-    def __init__(self, area: Area) -> None:
-        self.area = area
-        self.name = "Gadget" + area.namespace[-6:]
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.name = "Gadget" + workspace.namespace[-6:]
         self.plural = self.name.lower() + "s"
 
     def definition(self, *served: str) -> Obj:
@@ -44,12 +44,12 @@ class Kind:
         return dump({"apiVersion": f"{GROUP}/{version}", "kind": self.name, "metadata": {"name": name}})
 
     def install(self, *served: str) -> None:
-        self.area.api.apply(self.definition(*served))
+        self.workspace.api.apply(self.definition(*served))
         path = f"/apis/{GROUP}"
 
         def as_wanted() -> bool:
             for version in ("v1alpha1", "v1"):
-                found = self.area.api.rest.get(f"{path}/{version}") or {"resources": []}
+                found = self.workspace.api.rest.get(f"{path}/{version}") or {"resources": []}
                 there = any(r["name"] == self.plural for r in found["resources"])
                 if there is not (version in served):
                     return False
@@ -58,27 +58,27 @@ class Kind:
         until(f"{self.name} is served as {served}", as_wanted)
 
     def uid(self, name: str) -> str:
-        found = self.area.api.rest.get(
-            f"/apis/{GROUP}/v1/namespaces/{self.area.namespace}/{self.plural}/{name}"
+        found = self.workspace.api.rest.get(
+            f"/apis/{GROUP}/v1/namespaces/{self.workspace.namespace}/{self.plural}/{name}"
         )
         return str(found["metadata"]["uid"]) if found else ""
 
 
 @pytest.fixture
-def kind(area: Area) -> Iterator[Kind]:
-    kind = Kind(area)
+def kind(workspace: Workspace) -> Iterator[Kind]:
+    kind = Kind(workspace)
     kind.install("v1alpha1", "v1")
     yield kind
-    area.api.delete(*CRD, f"{kind.plural}.{GROUP}")
+    workspace.api.delete(*CRD, f"{kind.plural}.{GROUP}")
 
 
 @pytest.fixture
-def applied(area: Area, kind: Kind) -> Kind:
+def applied(workspace: Workspace, kind: Kind) -> Kind:
     """Two of them are applied by the version that is about to go."""
-    area.commit({f"apps/{n}.yaml": kind.manifest(n, "v1alpha1") for n in ("one", "two")})
-    area.source()
-    area.kustomization("apps", retryInterval="1s")
-    area.ready("apps")
+    workspace.commit({f"apps/{n}.yaml": kind.manifest(n, "v1alpha1") for n in ("one", "two")})
+    workspace.source()
+    workspace.kustomization("apps", retryInterval="1s")
+    workspace.ready("apps")
     assert kind.uid("one")
     kind.install("v1")
     return kind
@@ -86,26 +86,26 @@ def applied(area: Area, kind: Kind) -> Kind:
 
 def dropped(kind: Kind) -> None:
     """Git moves one to the version that is left, and drops the other."""
-    area = kind.area
+    workspace = kind.workspace
     before = kind.uid("one")
-    revision = area.commit({"apps/one.yaml": kind.manifest("one", "v1"), "apps/two.yaml": None})
-    found = area.ready("apps", revision)
+    revision = workspace.commit({"apps/one.yaml": kind.manifest("one", "v1"), "apps/two.yaml": None})
+    found = workspace.ready("apps", revision)
     assert kind.uid("one") == before
     entries = found["status"]["inventory"]["entries"]
-    assert entries == [{"id": f"{area.namespace}_one_{GROUP}_{kind.name}", "v": "v1"}]
+    assert entries == [{"id": f"{workspace.namespace}_one_{GROUP}_{kind.name}", "v": "v1"}]
     assert not kind.uid("two")
 
 
 def deleted(kind: Kind) -> None:
     """The whole Kustomization goes."""
-    kind.area.delete("apps")
+    kind.workspace.delete("apps")
     assert not kind.uid("one")
     assert not kind.uid("two")
 
 
 def awaited(kind: Kind) -> None:
     """Likewise, and it waits until they are gone: by the version in which they can be seen."""
-    kind.area.change("apps", {"deletionPolicy": "WaitForTermination"})
+    kind.workspace.change("apps", {"deletionPolicy": "WaitForTermination"})
     deleted(kind)
 
 
@@ -116,30 +116,35 @@ def test_objects_of_a_retired_version_are_deleted_by_the_one_that_is_served(
     how(applied)
 
 
-def test_objects_of_a_kind_that_is_served_in_no_version_are_not_forgotten(area: Area, applied: Kind) -> None:
+def test_objects_of_a_kind_that_is_served_in_no_version_are_not_forgotten(
+    workspace: Workspace, applied: Kind
+) -> None:
     """They are there, and nobody can reach them until it is served again."""
     applied.install()
-    revision = area.commit({"apps/one.yaml": None, "apps/two.yaml": None, "apps/a.yaml": config_map("a")})
-    area.failed("apps", "PruneFailed", rf"{applied.name}/\S+/one delete failed.*does not serve it now")
-    assert len(area.get("apps")["status"]["inventory"]["entries"]) == 3
+    revision = workspace.commit(
+        {"apps/one.yaml": None, "apps/two.yaml": None, "apps/a.yaml": config_map("a")}
+    )
+    workspace.failed("apps", "PruneFailed", rf"{applied.name}/\S+/one delete failed.*does not serve it now")
+    assert len(workspace.get("apps")["status"]["inventory"]["entries"]) == 3
     applied.install("v1")
-    area.ready("apps", revision)
+    workspace.ready("apps", revision)
     assert not applied.uid("one")
 
 
-def test_a_kind_that_is_gone_has_no_objects(area: Area, applied: Kind) -> None:
+def test_a_kind_that_is_gone_has_no_objects(workspace: Workspace, applied: Kind) -> None:
     crd = f"{applied.plural}.{GROUP}"
-    area.api.delete(*CRD, crd)
-    until("it is gone", lambda: area.api.get(*CRD, crd) is None)
-    found = area.ready(
-        "apps", area.commit({"apps/one.yaml": None, "apps/two.yaml": None, "apps/a.yaml": config_map("a")})
+    workspace.api.delete(*CRD, crd)
+    until("it is gone", lambda: workspace.api.get(*CRD, crd) is None)
+    found = workspace.ready(
+        "apps",
+        workspace.commit({"apps/one.yaml": None, "apps/two.yaml": None, "apps/a.yaml": config_map("a")}),
     )
     assert len(found["status"]["inventory"]["entries"]) == 1
 
 
-def test_what_nobody_can_answer_for_stays_in_the_inventory(area: Area) -> None:
+def test_what_nobody_can_answer_for_stays_in_the_inventory(workspace: Workspace) -> None:
     """An aggregated API whose server is down: its kinds are unknown, not absent."""
-    group = f"down-{area.namespace[-6:]}.headgate.dev"
+    group = f"down-{workspace.namespace[-6:]}.headgate.dev"
     service = {
         "apiVersion": "apiregistration.k8s.io/v1",
         "kind": "APIService",
@@ -150,25 +155,25 @@ def test_what_nobody_can_answer_for_stays_in_the_inventory(area: Area) -> None:
             "groupPriorityMinimum": 100,
             "versionPriority": 100,
             "insecureSkipTLSVerify": True,
-            "service": {"name": "nobody", "namespace": area.namespace},
+            "service": {"name": "nobody", "namespace": workspace.namespace},
         },
     }
-    area.commit({"apps/a.yaml": config_map("a")})
-    area.source()
-    area.kustomization("apps")
-    area.ready("apps")
-    area.api.apply(service)
+    workspace.commit({"apps/a.yaml": config_map("a")})
+    workspace.source()
+    workspace.kustomization("apps")
+    workspace.ready("apps")
+    workspace.api.apply(service)
     try:
-        entry = {"id": f"{area.namespace}_one_{group}_Thing", "v": "v1"}
-        entries = [*area.get("apps")["status"]["inventory"]["entries"], entry]
+        entry = {"id": f"{workspace.namespace}_one_{group}_Thing", "v": "v1"}
+        entries = [*workspace.get("apps")["status"]["inventory"]["entries"], entry]
         patch = {"status": {"inventory": {"entries": entries}}}
-        area.api.merge(area.get("apps"), patch, subresource="status")
-        area.poke(KUSTOMIZATION, "apps")
-        area.failed("apps", "PruneFailed", f"Thing/.*one delete failed.*{group}")
-        assert entry in area.get("apps")["status"]["inventory"]["entries"]
-        area.api.delete(KUSTOMIZATION_VERSION, KUSTOMIZATION, "apps", area.namespace)
-        area.event("apps", "pruning for deleted resource failed", type="Warning")
-        assert area.find("apps") is not None
+        workspace.api.merge(workspace.get("apps"), patch, subresource="status")
+        workspace.poke(KUSTOMIZATION, "apps")
+        workspace.failed("apps", "PruneFailed", f"Thing/.*one delete failed.*{group}")
+        assert entry in workspace.get("apps")["status"]["inventory"]["entries"]
+        workspace.api.delete(KUSTOMIZATION_VERSION, KUSTOMIZATION, "apps", workspace.namespace)
+        workspace.event("apps", "pruning for deleted resource failed", type="Warning")
+        assert workspace.find("apps") is not None
     finally:
-        area.api.delete("apiregistration.k8s.io/v1", "APIService", f"v1.{group}")
-    until("with the API gone for good, it goes too", lambda: area.find("apps") is None)
+        workspace.api.delete("apiregistration.k8s.io/v1", "APIService", f"v1.{group}")
+    until("with the API gone for good, it goes too", lambda: workspace.find("apps") is None)

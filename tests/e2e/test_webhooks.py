@@ -23,11 +23,11 @@ from controlplane.ports import LOOPBACK, free_ports
 from controlplane.rest import Rest
 from sandbox import operator
 from tests.support.apiproxy import RecordingProxy
-from tests.support.area import Area, area_name, served_folder
 from tests.support.cluster import SOURCE, Api, condition, until
 from tests.support.gitserver import GitHttpServer
 from tests.support.manifests import config_map
 from tests.support.operator import DEPLOY, as_service_account, installed
+from tests.support.workspace import Workspace, namespace_prefix, served_folder
 
 pytestmark = [
     pytest.mark.e2e,
@@ -80,20 +80,22 @@ def relative(name: str, start: Path) -> str:
 
 
 @pytest.fixture
-def area(request: pytest.FixtureRequest, ground: Ground) -> Iterator[Area]:
+def workspace(request: pytest.FixtureRequest, ground: Ground) -> Iterator[Workspace]:
     ground.running.check()
-    area = Area(ground.api, ground.server, area_name(request))
-    yield area
-    area.close()
+    workspace = Workspace(ground.api, ground.server, namespace_prefix(request))
+    yield workspace
+    workspace.close()
 
 
-def receiver(area: Area, name: str, type: str, *resources: Obj, ready: bool = True, **spec: Any) -> Obj:
+def receiver(
+    workspace: Workspace, name: str, type: str, *resources: Obj, ready: bool = True, **spec: Any
+) -> Obj:
     """Make a Receiver; its path is then in the status."""
-    area.api.apply(
+    workspace.api.apply(
         {
             "apiVersion": API,
             "kind": KIND,
-            "metadata": {"name": name, "namespace": area.namespace},
+            "metadata": {"name": name, "namespace": workspace.namespace},
             "spec": {
                 "type": type,
                 "secretRef": {"name": "token"},
@@ -103,15 +105,17 @@ def receiver(area: Area, name: str, type: str, *resources: Obj, ready: bool = Tr
         },
         manager="kubectl",
     )
-    return until(f"{name} is Ready", lambda: when(area, name, "True")) if ready else find(area, name)
+    return (
+        until(f"{name} is Ready", lambda: when(workspace, name, "True")) if ready else find(workspace, name)
+    )
 
 
-def find(area: Area, name: str) -> Obj:
-    return area.api.present(API, KIND, name, area.namespace)
+def find(workspace: Workspace, name: str) -> Obj:
+    return workspace.api.present(API, KIND, name, workspace.namespace)
 
 
-def when(area: Area, name: str, status: str, reason: str = "") -> Obj | None:
-    obj = find(area, name)
+def when(workspace: Workspace, name: str, status: str, reason: str = "") -> Obj | None:
+    obj = find(workspace, name)
     said = condition(obj)
     return obj if said.get("status") == status and reason in ("", said["reason"]) else None
 
@@ -131,23 +135,23 @@ def signed(body: bytes, token: str = TOKEN) -> str:
     return "sha256=" + hmac.new(token.encode(), body, "sha256").hexdigest()
 
 
-def requested(area: Area, name: str = "source", kind: str = SOURCE) -> str | None:
+def requested(workspace: Workspace, name: str = "source", kind: str = SOURCE) -> str | None:
     """The value of the annotation that asks for a reconcile."""
-    found: str | None = (area.get(name, kind)["metadata"].get("annotations") or {}).get(REQUESTED_AT)
+    found: str | None = (workspace.get(name, kind)["metadata"].get("annotations") or {}).get(REQUESTED_AT)
     return found
 
 
-def test_a_push_and_its_webhook_bring_the_new_revision(ground: Ground, area: Area) -> None:
-    area.commit({"apps/a.yaml": config_map("a")})
-    area.source()
-    area.secret("token", {"token": TOKEN})
-    hook = receiver(area, "github", "github", events=["ping", "push"])
-    path = "/hook/" + hashlib.sha256(f"{TOKEN}github{area.namespace}".encode()).hexdigest()
+def test_a_push_and_its_webhook_bring_the_new_revision(ground: Ground, workspace: Workspace) -> None:
+    workspace.commit({"apps/a.yaml": config_map("a")})
+    workspace.source()
+    workspace.secret("token", {"token": TOKEN})
+    hook = receiver(workspace, "github", "github", events=["ping", "push"])
+    path = "/hook/" + hashlib.sha256(f"{TOKEN}github{workspace.namespace}".encode()).hexdigest()
     assert hook["status"]["webhookPath"] == path
     assert hook["status"]["observedGeneration"] == 1
     said = condition(hook)
     assert (said["reason"], said["message"]) == ("Succeeded", f"Receiver initialized for path: {path}")
-    commit = area.repository.commit({"apps/a.yaml": config_map("a", v="2")})
+    commit = workspace.repository.commit({"apps/a.yaml": config_map("a", v="2")})
 
     body = json.dumps({"ref": "refs/heads/main", "after": commit}).encode()
     json_type = {"Content_Type": "application/json"}
@@ -156,15 +160,17 @@ def test_a_push_and_its_webhook_bring_the_new_revision(ground: Ground, area: Are
     assert (
         call(ground, hook, body, X_GitHub_Event="fork", X_Hub_Signature_256=signed(body), **json_type) == 400
     )
-    assert requested(area) is None
+    assert requested(workspace) is None
     assert (
         call(ground, hook, body, X_GitHub_Event="push", X_Hub_Signature_256=signed(body), **json_type) == 200
     )
     # The interval is an hour.
-    source = area.ready("source", f"main@sha1:{commit}", kind=SOURCE)
+    source = workspace.ready("source", f"main@sha1:{commit}", kind=SOURCE)
     until(
         "the request is answered",
-        lambda: area.get("source", SOURCE)["status"].get("lastHandledReconcileAt") == requested(area),
+        lambda: (
+            workspace.get("source", SOURCE)["status"].get("lastHandledReconcileAt") == requested(workspace)
+        ),
     )
     assert source["status"]["artifact"]["revision"] == f"main@sha1:{commit}"
 
@@ -183,28 +189,28 @@ def test_a_push_and_its_webhook_bring_the_new_revision(ground: Ground, area: Are
     ],
 )
 def test_each_kind_of_sender(
-    ground: Ground, area: Area, type: str, genuine: dict[str, str], forged: dict[str, str] | None
+    ground: Ground, workspace: Workspace, type: str, genuine: dict[str, str], forged: dict[str, str] | None
 ) -> None:
-    area.secret("token", {"token": TOKEN})
-    area.source(ready=False)
-    hook = receiver(area, "hook", type)
+    workspace.secret("token", {"token": TOKEN})
+    workspace.source(ready=False)
+    hook = receiver(workspace, "hook", type)
     if forged is not None:
         assert call(ground, hook, **forged) == 400
-        assert requested(area) is None
+        assert requested(workspace) is None
     assert call(ground, hook, **genuine) == 200
-    assert requested(area) is not None
+    assert requested(workspace) is not None
 
 
-def test_objects_by_labels_and_filters(ground: Ground, area: Area) -> None:
-    area.secret("token", {"token": TOKEN})
+def test_objects_by_labels_and_filters(ground: Ground, workspace: Workspace) -> None:
+    workspace.secret("token", {"token": TOKEN})
     for name in ("fleet", "other"):
-        area.labels["team"] = "a"
-        area.source(name, ready=False)
-    area.labels["team"] = "b"
-    area.source("stranger", ready=False)
-    area.kustomization("apps", serviceAccountName="deployer")
+        workspace.labels["team"] = "a"
+        workspace.source(name, ready=False)
+    workspace.labels["team"] = "b"
+    workspace.source("stranger", ready=False)
+    workspace.kustomization("apps", serviceAccountName="deployer")
     hook = receiver(
-        area,
+        workspace,
         "hook",
         "generic",
         {
@@ -218,29 +224,31 @@ def test_objects_by_labels_and_filters(ground: Ground, area: Area) -> None:
     )
     body = json.dumps({"ref": "refs/heads/main", "repository": {"name": "fleet"}}).encode()
     assert call(ground, hook, body, Content_Type="application/json") == 200
-    assert requested(area, "fleet") == requested(area, "apps", "Kustomization") is not None
-    assert requested(area, "other") is requested(area, "stranger") is None
+    assert requested(workspace, "fleet") == requested(workspace, "apps", "Kustomization") is not None
+    assert requested(workspace, "other") is requested(workspace, "stranger") is None
     # What a filter reads is not there: nothing is asked for, and the sender is told.
     assert call(ground, hook, b"{}", Content_Type="application/json") == 500
     assert call(ground, hook, b"[", Content_Type="application/json") == 400
 
 
-def test_what_is_named_but_not_there_is_told_and_the_rest_is_done(ground: Ground, area: Area) -> None:
-    area.secret("token", {"token": TOKEN})
-    area.source(ready=False)
+def test_what_is_named_but_not_there_is_told_and_the_rest_is_done(
+    ground: Ground, workspace: Workspace
+) -> None:
+    workspace.secret("token", {"token": TOKEN})
+    workspace.source(ready=False)
     elsewhere = {"kind": SOURCE, "name": "source", "namespace": "default"}
     named = [{"kind": SOURCE, "name": name} for name in ("missing", "source")]
     # deploy/tenancy runs with --no-cross-namespace-refs.
     for resources in ([named[0], named[1]], [elsewhere, named[1]]):
-        before = requested(area)
-        assert call(ground, receiver(area, "hook", "generic", *resources)) == 500
-        assert requested(area) != before
+        before = requested(workspace)
+        assert call(ground, receiver(workspace, "hook", "generic", *resources)) == 500
+        assert requested(workspace) != before
 
 
-def test_the_token_comes_later_and_changes(ground: Ground, area: Area) -> None:
-    area.source(ready=False)
-    receiver(area, "hook", "generic", ready=False)
-    hook = until("it has no token", lambda: when(area, "hook", "False", "TokenNotFound"))
+def test_the_token_comes_later_and_changes(ground: Ground, workspace: Workspace) -> None:
+    workspace.source(ready=False)
+    receiver(workspace, "hook", "generic", ready=False)
+    hook = until("it has no token", lambda: when(workspace, "hook", "False", "TokenNotFound"))
     assert "unable to read token from secret" in condition(hook)["message"]
     assert condition(hook, "Reconciling")["reason"] == "ProgressingWithRetry"
     assert "webhookPath" not in hook["status"]
@@ -248,15 +256,15 @@ def test_the_token_comes_later_and_changes(ground: Ground, area: Area) -> None:
     secret = {
         "apiVersion": "v1",
         "kind": "Secret",
-        "metadata": {"name": "token", "namespace": area.namespace, "labels": labels},
+        "metadata": {"name": "token", "namespace": workspace.namespace, "labels": labels},
     }
-    area.api.apply({**secret, "stringData": {"token": TOKEN}})
-    first = until("it has one", lambda: when(area, "hook", "True"))
+    workspace.api.apply({**secret, "stringData": {"token": TOKEN}})
+    first = until("it has one", lambda: when(workspace, "hook", "True"))
     assert condition(first, "Reconciling") == {}
-    area.api.apply({**secret, "stringData": {"token": "another"}})
+    workspace.api.apply({**secret, "stringData": {"token": "another"}})
 
     def moved() -> Obj | None:
-        obj = find(area, "hook")
+        obj = find(workspace, "hook")
         return obj if obj["status"].get("webhookPath") not in (None, first["status"]["webhookPath"]) else None
 
     second = until("its path is another", moved)
@@ -264,30 +272,32 @@ def test_the_token_comes_later_and_changes(ground: Ground, area: Area) -> None:
     assert call(ground, second) == 200
 
 
-def test_suspended_invalid_and_deleted(ground: Ground, area: Area) -> None:
-    area.secret("token", {"token": TOKEN})
-    area.source(ready=False)
-    hook = receiver(area, "hook", "generic")
+def test_suspended_invalid_and_deleted(ground: Ground, workspace: Workspace) -> None:
+    workspace.secret("token", {"token": TOKEN})
+    workspace.source(ready=False)
+    hook = receiver(workspace, "hook", "generic")
 
     def change(spec: Obj, status: int) -> None:
-        area.api.merge(find(area, "hook"), {"spec": spec}, manager="kubectl")
+        workspace.api.merge(find(workspace, "hook"), {"spec": spec}, manager="kubectl")
         until(f"a call is answered with {status}", lambda: call(ground, hook) == status)
 
     change({"suspend": True}, 503)
     change({"suspend": False}, 200)
     change({"resourceFilter": "req."}, 503)
-    stalled = until("it stalls", lambda: when(area, "hook", "False", "InvalidCELExpression"))
+    stalled = until("it stalls", lambda: when(workspace, "hook", "False", "InvalidCELExpression"))
     assert condition(stalled, "Stalled")["message"].startswith(
         "Reconciliation failed terminally due to configuration error: invalid resourceFilter expression: "
     )
     change({"resourceFilter": None}, 200)
-    area.api.merge(find(area, "hook"), {"metadata": {"finalizers": ["finalizers.fluxcd.io"]}}, manager="flux")
-    area.api.delete(API, KIND, "hook", area.namespace)
-    until("it is gone", lambda: area.api.get(API, KIND, "hook", area.namespace) is None)
+    workspace.api.merge(
+        find(workspace, "hook"), {"metadata": {"finalizers": ["finalizers.fluxcd.io"]}}, manager="flux"
+    )
+    workspace.api.delete(API, KIND, "hook", workspace.namespace)
+    until("it is gone", lambda: workspace.api.get(API, KIND, "hook", workspace.namespace) is None)
     until("so is its path", lambda: call(ground, hook) == 404)
 
-    receiver(area, "gcr", "gcr", ready=False)
-    said = condition(until("it is refused", lambda: when(area, "gcr", "False", "ValidationFailed")))
+    receiver(workspace, "gcr", "gcr", ready=False)
+    said = condition(until("it is refused", lambda: when(workspace, "gcr", "False", "ValidationFailed")))
     assert "'gcr' needs Flux's notification-controller" in said["message"]
 
 
@@ -298,15 +308,15 @@ def test_nothing_was_forbidden_and_no_token_told(ground: Ground) -> None:
     assert [line for line in log.splitlines() if "forbidden" in line.lower() or "Traceback" in line] == []
 
 
-def test_an_unexpected_error_is_told_and_the_look_repeated(ground: Ground, area: Area) -> None:
+def test_an_unexpected_error_is_told_and_the_look_repeated(ground: Ground, workspace: Workspace) -> None:
     """The last of all, as it leaves a trace in the log."""
-    area.secret("token", {"token": TOKEN})
-    status = area.api.path(API, KIND, area.namespace, "hook") + "/status"
+    workspace.secret("token", {"token": TOKEN})
+    status = workspace.api.path(API, KIND, workspace.namespace, "hook") + "/status"
     nonsense = 200, b'{"kind": "Nothing", "metadata": 5}'
     ground.proxy.instead = lambda method, path: nonsense if method == "PATCH" and path == status else None
-    receiver(area, "hook", "generic", ready=False)
+    receiver(workspace, "hook", "generic", ready=False)
     says = "^reconciling the Receiver failed: unexpected error: TypeError"
-    event = area.event("hook", says, kind=KIND, type="Warning", reason="Failed")
+    event = workspace.event("hook", says, kind=KIND, type="Warning", reason="Failed")
     assert TOKEN not in event["message"]
     ground.proxy.instead = lambda method, path: None
-    until("it is Ready all the same", lambda: when(area, "hook", "True"))
+    until("it is Ready all the same", lambda: when(workspace, "hook", "True"))

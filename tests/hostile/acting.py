@@ -16,9 +16,9 @@ from tests.hostile.looking import NOT_FOUND, own_map
 from tests.hostile.strangers import CLOUD_KEY, CLOUD_TOKEN
 from tests.hostile.table import Attempt, Obj, Try, attempt, secret, source
 from tests.hostile.world import RBAC, RECEIVER, RECEIVER_VERSION, World
-from tests.support.area import REQUESTED_AT
 from tests.support.cluster import KUSTOMIZATION, KUSTOMIZATION_VERSION, SOURCE, condition, until
 from tests.support.manifests import config_map, dump
+from tests.support.workspace import REQUESTED_AT
 
 ATTEMPTS: list[Attempt] = []
 

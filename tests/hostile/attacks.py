@@ -29,7 +29,6 @@ from tests.hostile.looking import own_map
 from tests.hostile.strangers import Answer, Asked, Stranger
 from tests.hostile.table import Obj, kustomization, secret, source
 from tests.hostile.world import RECEIVER, RECEIVER_VERSION, World
-from tests.support.area import REQUESTED_AT
 from tests.support.cluster import (
     KUSTOMIZATION,
     KUSTOMIZATION_VERSION,
@@ -41,6 +40,7 @@ from tests.support.cluster import (
 from tests.support.gitserver_repository import ENVIRONMENT, Repository
 from tests.support.manifests import config_map, dump
 from tests.support.serving import serving
+from tests.support.workspace import REQUESTED_AT
 
 LABEL = "hostile/attack"
 _AT_ONCE = 8

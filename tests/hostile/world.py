@@ -28,11 +28,11 @@ from controlplane.rest import Rest
 from headgate.kustomize import FolderTree, build
 from sandbox import operator
 from tests.hostile.strangers import Strangers
-from tests.support.area import Area, served_folder
 from tests.support.cluster import KUSTOMIZATION, KUSTOMIZATION_VERSION, SOURCE, SOURCE_VERSION, Api
 from tests.support.gitserver import GitHttpServer
 from tests.support.manifests import config_map
 from tests.support.operator import ACCOUNT, DEPLOY, NAMESPACE, installed
+from tests.support.workspace import Workspace, served_folder
 
 Obj = dict[str, Any]
 
@@ -95,9 +95,9 @@ class World:
     cluster: Cluster
     admin: Api
     git: GitHttpServer
-    tenant: Area
+    tenant: Workspace
     """The hostile team; its ``api`` acts as its service account."""
-    other: Area
+    other: Workspace
     """The team that the tenant is after; its ``api`` is the administrator's."""
     running: operator.Operator
     hooks: str
@@ -168,7 +168,7 @@ def world(folder: Path, *more: str) -> Iterator[World]:
         stack.enter_context(installed(admin, overlay))
         admin.apply(EXTERNAL_ARTIFACTS)
         account = kubeconfig_of(cluster, admin, NAMESPACE, ACCOUNT, folder)
-        tenant, other = Area(admin, git, "tenant"), Area(admin, git, "other")
+        tenant, other = Workspace(admin, git, "tenant"), Workspace(admin, git, "other")
         for each in (tenant, other):
             give_rights(admin, each.namespace)
         tenant.api = Api(Rest.connect(kubeconfig_of(cluster, admin, tenant.namespace, DEPLOYER, folder)))
@@ -219,7 +219,7 @@ def give_rights(api: Api, namespace: str) -> None:
     api.apply({**binding, "subjects": subjects})
 
 
-def furnish(other: Area) -> None:
+def furnish(other: Workspace) -> None:
     """What the other team has, and would like to keep to itself."""
     other.secret(
         "treasure",

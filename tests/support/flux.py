@@ -16,8 +16,8 @@ from typing import Any
 import yaml
 
 from tests.conformance.peer import kustomize, write
-from tests.support.area import Area
 from tests.support.cluster import KUSTOMIZATION, KUSTOMIZATION_VERSION, SOURCE, SOURCE_VERSION
+from tests.support.workspace import Workspace
 
 Obj = dict[str, Any]
 
@@ -67,13 +67,15 @@ def _by_way_of_go(obj: Obj) -> None:
                 port.setdefault("protocol", "TCP")
 
 
-def apply(area: Area, objects: list[Obj]) -> None:
+def apply(workspace: Workspace, objects: list[Obj]) -> None:
     """As kustomize-controller applies them: where a dry run shows that something would change, owners apart."""
     for obj in objects:
         meta = obj["metadata"]
-        live = area.api.get(obj["apiVersion"], obj["kind"], meta["name"], meta.get("namespace", ""))
-        if live is None or _content(live) != _content(area.api.apply(obj, manager=OBJECTS, dry_run=True)):
-            area.api.apply(obj, manager=OBJECTS)
+        live = workspace.api.get(obj["apiVersion"], obj["kind"], meta["name"], meta.get("namespace", ""))
+        if live is None or _content(live) != _content(
+            workspace.api.apply(obj, manager=OBJECTS, dry_run=True)
+        ):
+            workspace.api.apply(obj, manager=OBJECTS)
 
 
 def _content(obj: Obj) -> Obj:
@@ -93,11 +95,11 @@ def inventory(objects: list[Obj]) -> Obj:
     return {"entries": entries}
 
 
-def source_status(area: Area, name: str, revision: str) -> None:
+def source_status(workspace: Workspace, name: str, revision: str) -> None:
     """A GitRepository as source-controller leaves it, its artifact where no server is any more."""
-    obj = _with_finalizer(area, name, SOURCE, SOURCES)
+    obj = _with_finalizer(workspace, name, SOURCE, SOURCES)
     commit = revision.rpartition(":")[2]
-    path = f"gitrepository/{area.namespace}/{name}/{commit}.tar.gz"
+    path = f"gitrepository/{workspace.namespace}/{name}/{commit}.tar.gz"
     text = f"stored artifact for revision '{revision}'"
     status = {
         "artifact": {
@@ -114,12 +116,12 @@ def source_status(area: Area, name: str, revision: str) -> None:
         ],
         "observedGeneration": obj["metadata"]["generation"],
     }
-    area.api.merge(obj, {"status": status}, manager=SOURCES, subresource="status")
+    workspace.api.merge(obj, {"status": status}, manager=SOURCES, subresource="status")
 
 
-def kustomization_status(area: Area, name: str, revision: str, objects: list[Obj]) -> None:
+def kustomization_status(workspace: Workspace, name: str, revision: str, objects: list[Obj]) -> None:
     """A Kustomization as kustomize-controller leaves it when all went well; with ``healthChecks``."""
-    obj = _with_finalizer(area, name, KUSTOMIZATION, KUSTOMIZATIONS)
+    obj = _with_finalizer(workspace, name, KUSTOMIZATION, KUSTOMIZATIONS)
     conditions = [
         _condition(obj, "Ready", "ReconciliationSucceeded", f"Applied revision: {revision}"),
         _condition(obj, "Healthy", "Succeeded", "Health check passed in 35.123456ms"),
@@ -142,7 +144,7 @@ def kustomization_status(area: Area, name: str, revision: str, objects: list[Obj
         "lastAttemptedRevision": revision,
         "observedGeneration": obj["metadata"]["generation"],
     }
-    area.api.merge(obj, {"status": status}, manager=KUSTOMIZATIONS, subresource="status")
+    workspace.api.merge(obj, {"status": status}, manager=KUSTOMIZATIONS, subresource="status")
 
 
 def managers(obj: Obj) -> set[tuple[str, str, str]]:
@@ -155,8 +157,10 @@ def managers(obj: Obj) -> set[tuple[str, str, str]]:
     }
 
 
-def _with_finalizer(area: Area, name: str, kind: str, manager: str) -> Obj:
-    return area.api.merge(area.get(name, kind), {"metadata": {"finalizers": [FINALIZER]}}, manager=manager)
+def _with_finalizer(workspace: Workspace, name: str, kind: str, manager: str) -> Obj:
+    return workspace.api.merge(
+        workspace.get(name, kind), {"metadata": {"finalizers": [FINALIZER]}}, manager=manager
+    )
 
 
 def _condition(obj: Obj, type: str, reason: str, message: str) -> Obj:

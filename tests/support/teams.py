@@ -20,11 +20,11 @@ import yaml
 from controlplane import Cluster
 from headgate.kustomize import FolderTree, build
 from sandbox import operator
-from tests.support.area import OWN, Area
 from tests.support.cluster import KUSTOMIZATION, SOURCE, Api
 from tests.support.gitserver import GitHttpServer
 from tests.support.manifests import config_map
 from tests.support.operator import DEPLOY, NAMESPACE
+from tests.support.workspace import OWN, Workspace
 
 Obj = dict[str, Any]
 Files = dict[str, str | bytes | None]
@@ -57,8 +57,8 @@ def installation() -> tuple[list[Obj], list[str]]:
 class Teams:
     """The tenant, the other team, and the operator they share."""
 
-    tenant: Area
-    other: Area
+    tenant: Workspace
+    other: Workspace
     running: operator.Operator
     attempts: list[str] = field(default_factory=list)
     made: int = 0
@@ -118,7 +118,7 @@ def two_teams(api: Api, cluster: Cluster, git_server: GitHttpServer, folder: Pat
     for obj in bindings:
         api.apply(obj, manager="tenancy")
     kubeconfig = token_kubeconfig(api, cluster, NAMESPACE, ACCOUNT, folder / "kubeconfig")
-    tenant, other = (Area(api, git_server, name, SELECTED) for name in ("tenant", "other"))
+    tenant, other = (Workspace(api, git_server, name, SELECTED) for name in ("tenant", "other"))
     for each in (tenant, other):
         give_rights(api, each.namespace)
     with operator.running(
@@ -163,7 +163,7 @@ def give_rights(api: Api, namespace: str) -> None:
     )
 
 
-def furnish(other: Area) -> None:
+def furnish(other: Workspace) -> None:
     """What the other team has, and would like to keep to itself."""
     other.secret("treasure", {"word": WORD, "value": f"clusters: [{WORD}]", "identity.agekey": WORD})
     meta = {"name": "treasure", "namespace": other.namespace}

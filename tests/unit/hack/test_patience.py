@@ -53,7 +53,7 @@ def test_no_test_waits_less_than_a_minute(path: Path) -> None:
 def test_the_rule_finds_what_it_is_for(tmp_path: Path) -> None:
     path = tmp_path / "test_hasty.py"
     path.write_text(
-        'until("it", look, 20)\narea.failed("apps", "BuildFailed", timeout=40.0)\nuntil("it", look)\n'
+        'until("it", look, 20)\nworkspace.failed("apps", "BuildFailed", timeout=40.0)\nuntil("it", look)\n'
     )
     assert list(impatient(path)) == [
         "test_hasty.py:1: until waits 20 s",

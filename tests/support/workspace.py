@@ -1,4 +1,4 @@
-"""A namespace, a repository, and the custom resources that join them: the ground that one test stands on."""
+"""What one test works in: a namespace, a Git repository, and the custom resources that connect them."""
 
 from __future__ import annotations
 
@@ -36,8 +36,11 @@ REQUESTED_AT = "reconcile.fluxcd.io/requestedAt"
 _VERSIONS = {SOURCE: SOURCE_VERSION, KUSTOMIZATION: KUSTOMIZATION_VERSION}
 
 
-class Area:
-    """One test's namespace and repository. ``labels`` are put on every custom resource made here."""
+class Workspace:
+    """One test's namespace and Git repository.
+
+    ``labels`` are set on every custom resource that the methods here apply.
+    """
 
     def __init__(
         self, api: Api, server: GitHttpServer, name: str, labels: Mapping[str, str] | None = None
@@ -224,8 +227,8 @@ class Area:
         self.api.delete("v1", "Namespace", self.namespace)
 
 
-def area_name(request: pytest.FixtureRequest) -> str:
-    """A test's name as the beginning of that of a namespace."""
+def namespace_prefix(request: pytest.FixtureRequest) -> str:
+    """A prefix for the name of a test's namespace, derived from the name of the test."""
     name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower().removeprefix("test_"))
     return str(name.strip("-")[:40].rstrip("-"))
 
