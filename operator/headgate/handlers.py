@@ -19,6 +19,7 @@ import kopf
 
 from headgate.backoff import Backoff
 from headgate.kube import Client
+from headgate.objects import Obj
 from headgate.reconcile.core.controller import RETRIES
 
 KUSTOMIZE_GROUP = "kustomize.toolkit.fluxcd.io"
@@ -29,7 +30,6 @@ SOURCES = ("gitrepositories", "ocirepositories", "buckets", "externalartifacts")
 SERVER_TIMEOUT = 300
 """Seconds after which the API server ends a watch; a watch that went silent is then renewed."""
 
-Obj = dict[str, Any]
 _Subject = tuple[str, str, str, str]
 """What came, about which kind, namespace and name."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from functools import partial
-from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
@@ -28,6 +27,7 @@ from headgate.git.limits import TreeLimits
 from headgate.git.tree.tartree import ArchiveLimits
 from headgate.kube import Client, ObjectRef
 from headgate.kustomize.reading.objects import CACHE
+from headgate.objects import Obj
 from headgate.peers import PeerRules, is_loopback
 from headgate.reconcile.configs import ConfigWatch
 from headgate.reconcile.core.config import Config
@@ -57,8 +57,6 @@ from headgate.reconcile.source.reconciler import SourceReconciler
 from headgate.reconcile.source.visits import Visits
 from headgate.reconcile.target.targets import Targets
 from headgate.web.metrics import Metrics
-
-Obj = dict[str, Any]
 
 _log = logging.getLogger("headgate")
 

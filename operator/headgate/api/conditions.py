@@ -9,12 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
 
 from headgate.api.meta import timestamp
 from headgate.api.reasons import READY, RECONCILING, STALLED
-
-Obj = dict[str, Any]
+from headgate.objects import Obj
 
 MESSAGE_LIMIT = 20_000
 """Characters of a message; the CRDs allow 32,768."""

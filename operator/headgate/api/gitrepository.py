@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from headgate.api.fields import MAX_ENTRIES, Fields
 from headgate.api.labels import REQUESTED_AT
 from headgate.api.meta import LocalReference, ObjectKey
-
-Obj = dict[str, Any]
+from headgate.objects import Obj
 
 DEFAULT_BRANCH = "master"
 DEFAULT_TIMEOUT = 60.0

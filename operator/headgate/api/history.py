@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from headgate.api.duration import format_duration
 from headgate.api.meta import timestamp
-
-Obj = dict[str, Any]
+from headgate.objects import Obj
 
 LIMIT = 5
 """How many entries are kept."""

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 from headgate.api.errors import InvalidStatus
 from headgate.api.order import SortKey, sort_key
-
-Obj = dict[str, Any]
+from headgate.objects import Obj
 
 _RBAC_GROUP = "rbac.authorization.k8s.io"
 _RBAC_KINDS = frozenset({"Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding"})

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from headgate.api.errors import InvalidSpec
 from headgate.api.fields import MAX_ENTRIES, Fields
 from headgate.api.labels import REQUESTED_AT
 from headgate.api.meta import LocalReference, ObjectKey, Reference
 from headgate.api.source import SOURCE_KINDS
-
-Obj = dict[str, Any]
+from headgate.objects import Obj
 
 DELETION_POLICIES = ("MirrorPrune", "Delete", "WaitForTermination", "Orphan")
 SUBSTITUTE_STRATEGIES = ("WithVariables", "Always")

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-Obj = dict[str, Any]
-
 GROUP: Final = "kustomize.toolkit.fluxcd.io"
 """API group of Kustomization and prefix of the keys on managed objects."""
 SOURCE_GROUP: Final = "source.toolkit.fluxcd.io"

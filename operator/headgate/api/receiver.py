@@ -9,13 +9,12 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from headgate.api.fields import MAX_ENTRIES, Fields
 from headgate.api.labels import REQUESTED_AT
 from headgate.api.meta import LocalReference, ObjectKey
-
-Obj = dict[str, Any]
+from headgate.objects import Obj
 
 API_VERSION: Final = "notification.toolkit.fluxcd.io/v1"
 KIND: Final = "Receiver"

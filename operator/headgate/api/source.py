@@ -10,8 +10,7 @@ from headgate.api import conditions as cond
 from headgate.api.errors import InvalidStatus
 from headgate.api.meta import ObjectKey
 from headgate.api.reasons import READY, STALLED
-
-Obj = dict[str, Any]
+from headgate.objects import Obj
 
 SOURCE_KINDS = ("OCIRepository", "GitRepository", "Bucket", "ExternalArtifact")
 """Kinds that a Kustomization may refer to."""

@@ -25,7 +25,7 @@ from headgate.apply.drift import content_digest, content_of
 from headgate.apply.known import Known
 from headgate.apply.managers import needs_takeover, ours
 from headgate.apply.options import ApplyOptions, marked
-from headgate.kube.refs import Obj
+from headgate.objects import Obj
 
 SURELY_OLD = timedelta(seconds=60)
 """How long ago a change must have been for its time not to be the present, whatever clocks and proxies say.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headgate.kube.refs import Obj
+from headgate.objects import Obj
 
 
 class NeverReady(Exception):

@@ -18,7 +18,7 @@ from headgate.apply.managers import FieldManager, ours
 from headgate.apply.options import ApplyOptions
 from headgate.apply.pointers import Pointer, disowned
 from headgate.kube.encoding import encode
-from headgate.kube.refs import Obj
+from headgate.objects import Obj
 
 
 def digest(value: Any) -> bytes:

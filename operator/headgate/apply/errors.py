@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from headgate.apply.changeset import ChangeSet
 from headgate.apply.wording import plain
 from headgate.kube.errors import ApiError, Conflict, Invalid, NotFound
-from headgate.kube.refs import Obj, ObjectRef
+from headgate.kube.refs import ObjectRef
+from headgate.objects import Obj
 
 
 @dataclass(frozen=True, slots=True)

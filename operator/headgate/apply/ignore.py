@@ -20,7 +20,8 @@ from headgate.api.kustomization import IgnoreRule as Spec
 from headgate.api.kustomization import Selector
 from headgate.apply.managers import APPLY, entries_of, ours
 from headgate.apply.pointers import MISSING, Owned, Pointer, disowned, find, parse, placed, without
-from headgate.kube.refs import Obj, ObjectRef, ref_of
+from headgate.kube.refs import ObjectRef, ref_of
+from headgate.objects import Obj
 
 
 class InvalidIgnoreRule(ValueError):

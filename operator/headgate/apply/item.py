@@ -9,7 +9,8 @@ from headgate.apply.decide import Step
 from headgate.apply.ignore import IgnoreRule
 from headgate.apply.known import Known
 from headgate.apply.pointers import Pointer
-from headgate.kube.refs import Obj, ObjectRef
+from headgate.kube.refs import ObjectRef
+from headgate.objects import Obj
 
 
 @dataclass(slots=True)

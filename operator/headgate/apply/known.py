@@ -17,7 +17,8 @@ from headgate.apply.drift import content_digest, fingerprint_of
 from headgate.apply.managers import FieldManager, overridden
 from headgate.apply.options import FIELD_MANAGER, Marks, Owner
 from headgate.apply.pointers import Pointer
-from headgate.kube.refs import Obj, ObjectRef
+from headgate.kube.refs import ObjectRef
+from headgate.objects import Obj, is_newer, version_of
 
 
 @dataclass(slots=True)
@@ -137,7 +138,7 @@ class KnownObjects:
             return None
         if known is None:
             return shown
-        return shown if _newer(_version(shown), known.resource_version) else None
+        return shown if is_newer(version_of(shown), known.resource_version) else None
 
     def observe(self, cluster: str, ref: ObjectRef, live: Obj) -> News:
         """Take in a watched state and say what it means. What we are writing at this moment is judged after that.
@@ -149,7 +150,7 @@ class KnownObjects:
             if live["metadata"]["uid"] in self._lost.get((cluster, ref), ()):
                 return News.GONE
             shown = self._sending[cluster, ref]
-            if shown is None or _newer(_version(live), _version(shown)):
+            if shown is None or is_newer(version_of(live), version_of(shown)):
                 self._sending[cluster, ref] = live
             return News.OLD
         known = self.get(cluster, ref)
@@ -157,7 +158,7 @@ class KnownObjects:
             return News.STRANGER
         meta = live["metadata"]
         version = meta["resourceVersion"]
-        if not _newer(version, known.resource_version):
+        if not is_newer(version, known.resource_version):
             return News.OLD
         known.resource_version = version
         known.usable = is_usable(live)
@@ -227,15 +228,3 @@ class KnownObjects:
 
     def _fingerprint(self, live: Obj, ignored: tuple[Pointer, ...]) -> bytes:
         return fingerprint_of(live, self._own, self._managers, self._marks, ignored)
-
-
-def _version(live: Obj) -> str:
-    return str(live["metadata"]["resourceVersion"])
-
-
-def _newer(one: str, other: str) -> bool:
-    """Whether resource version ``one`` is newer; they compare as numbers (KEP-5504), others by difference."""
-    try:
-        return int(one) > int(other)
-    except ValueError:
-        return one != other

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from headgate.kube.refs import Obj
+from headgate.objects import Obj
 
 APPLY, UPDATE = "Apply", "Update"
 

@@ -17,7 +17,7 @@ import ssl
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from headgate.kube.refs import Obj
+from headgate.objects import Obj
 
 _BUILT_IN_GROUPS = frozenset(("", "apps", "batch", "autoscaling", "policy", "extensions"))
 _POD_SPECS = {

@@ -10,7 +10,8 @@ from typing import Protocol
 from headgate.apply.ignore import IgnoreRule
 from headgate.apply.managers import FieldManager, overridden
 from headgate.apply.stages import GroupKind
-from headgate.kube.refs import Obj, ObjectRef
+from headgate.kube.refs import ObjectRef
+from headgate.objects import Obj
 
 GROUP = "kustomize.toolkit.fluxcd.io"
 FIELD_MANAGER = "kustomize-controller"

@@ -26,7 +26,8 @@ from headgate.apply.known import KnownObjects
 from headgate.apply.options import DeleteOptions, Owner, marked
 from headgate.apply.stages import sort_key
 from headgate.kube import ApiError, Client, Conflict, Forbidden, NoMatch, NotFound, Unavailable
-from headgate.kube.refs import Obj, ObjectRef
+from headgate.kube.refs import ObjectRef
+from headgate.objects import Obj
 
 TRIES = 5
 _CRD = ("apiextensions.k8s.io/v1", "CustomResourceDefinition")

@@ -14,7 +14,8 @@ from headgate.apply.normalize import is_built_in
 from headgate.apply.options import ApplyOptions
 from headgate.apply.unknown_fields import paths_in, without
 from headgate.kube import JSON_PATCH, Answer, ApiError, BadRequest, Client, Conflict, NotFound, ServerError
-from headgate.kube.refs import Obj, ObjectRef, ref_of
+from headgate.kube.refs import ObjectRef, ref_of
+from headgate.objects import Obj
 
 NOT_SERVED_YET = 5.0
 """Seconds during which a kind whose CRD was just established may still be unknown to the server."""

@@ -49,8 +49,9 @@ from headgate.kube import (
     ServerError,
     warnings_in,
 )
-from headgate.kube.refs import Obj, ObjectRef, ref_of
+from headgate.kube.refs import ObjectRef, ref_of
 from headgate.loop import Pauses
+from headgate.objects import Obj
 
 RESOLVE_TRIES = 5
 """How often an object that keeps changing is read and applied anew for the sake of fields left to others."""

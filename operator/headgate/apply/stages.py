@@ -15,7 +15,8 @@ from itertools import groupby
 
 from headgate.api import order
 from headgate.api.order import SortKey
-from headgate.kube.refs import Obj, ObjectRef, ref_of
+from headgate.kube.refs import ObjectRef, ref_of
+from headgate.objects import Obj
 
 
 class Stage(Enum):

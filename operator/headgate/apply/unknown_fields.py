@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from headgate.kube.refs import Obj
+from headgate.objects import Obj
 
 _UNKNOWN = re.compile(r"(\.\S.*): field not declared in schema")
 _PREFIX = re.compile(r"failed to create typed patch object \([^)]*\): ")

@@ -6,7 +6,8 @@ import base64
 import binascii
 from typing import Any
 
-from headgate.kube.refs import Obj, ObjectRef
+from headgate.kube.refs import ObjectRef
+from headgate.objects import Obj
 
 
 def check(obj: Obj, ref: ObjectRef) -> list[str]:

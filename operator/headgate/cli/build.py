@@ -18,7 +18,7 @@ import click
 
 if TYPE_CHECKING:
     from headgate.kustomize import BuildError, BuildOptions, GitUrl, Output, Tree
-    from headgate.kustomize.resources.objects import Obj
+    from headgate.objects import Obj
 
 # What kustomize has these for is refused, whoever asks for it: programs run on behalf of a repository.
 _REFUSED = {

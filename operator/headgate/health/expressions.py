@@ -20,8 +20,7 @@ from headgate.health.result import Health, HealthStatus, current, failed, in_pro
 from headgate.health.rule import GroupKind
 from headgate.health.verdict import compute, group_kind
 from headgate.health.view import View
-
-Obj = dict[str, Any]
+from headgate.objects import Obj
 
 _ANY_KIND = ""
 _JOB: GroupKind = ("batch", "Job")

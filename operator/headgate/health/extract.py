@@ -12,8 +12,7 @@ from typing import Any
 
 from headgate.health.rule import GroupKind
 from headgate.health.verdict import GENERIC_CONDITIONS, GENERIC_FIELDS, RULES, group_kind
-
-Obj = dict[str, Any]
+from headgate.objects import Obj
 
 KEPT_PREFIX = "kustomize.toolkit.fluxcd.io/"
 """Labels and annotations with this prefix say who owns an object and how it wants to be treated."""

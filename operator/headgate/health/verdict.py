@@ -10,14 +10,11 @@ The order and the rules are kstatus' (cli-utils, ``pkg/kstatus/status``).
 
 from __future__ import annotations
 
-from typing import Any
-
 from headgate.health import resources, workloads
 from headgate.health.result import Health, HealthStatus, current, failed, in_progress
 from headgate.health.rule import GroupKind, Rule
 from headgate.health.view import Unreadable, View
-
-Obj = dict[str, Any]
+from headgate.objects import Obj
 
 RULES: dict[GroupKind, Rule] = {**workloads.RULES, **resources.RULES}
 """The rule of each kind that has one, by API group and kind."""

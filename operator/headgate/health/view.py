@@ -10,8 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-Obj = dict[str, Any]
-
 
 class Unreadable(ValueError):
     """The object's status has a form that no rule can read."""

@@ -28,7 +28,7 @@ from headgate.kube.errors import (
 )
 from headgate.kube.mapper import Resource, RestMapper
 from headgate.kube.reflector import Reflector
-from headgate.kube.refs import Obj, ObjectRef, ref_of
+from headgate.kube.refs import ObjectRef, ref_of
 from headgate.kube.transport import Answer, Observer
 from headgate.kube.warnings import warnings_in
 from headgate.kube.watch import WatchEvent
@@ -52,7 +52,6 @@ __all__ = [
     "Login",
     "NoMatch",
     "NotFound",
-    "Obj",
     "ObjectRef",
     "Observer",
     "Reflector",

@@ -26,9 +26,10 @@ from headgate.kube.encoding import encode, encode_for_apply
 from headgate.kube.errors import AccessFailed, BadRequest, TooLarge, Unreachable
 from headgate.kube.kept import Kept
 from headgate.kube.mapper import Resource, RestMapper
-from headgate.kube.refs import Obj, ObjectRef, ref_of
+from headgate.kube.refs import ObjectRef, ref_of
 from headgate.kube.transport import MAX_BODY, MAX_IN_FLIGHT, TIMEOUT, Answer, Label, Observer, Transport
 from headgate.kube.watch import SILENCE, WatchEvent, watch
+from headgate.objects import Obj
 from headgate.peers import PeerRules
 
 USER_AGENT = f"headgate/{__version__}"

@@ -13,13 +13,11 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import quote
 
 from headgate.kube.errors import ApiError, BadRequest, NoMatch, NotFound, Unavailable, Unreachable
 from headgate.kube.kept import Kept
-
-Obj = dict[str, Any]
+from headgate.objects import Obj
 
 REFRESH_AFTER = 2.0
 """Seconds that must pass before an unknown kind makes us ask the server again."""

@@ -25,8 +25,9 @@ from headgate.backoff import Doubling
 from headgate.kube.client import PAGE, Client
 from headgate.kube.errors import ApiError, Forbidden, Gone, NoMatch, NotFound, ServerTimeout, Unreachable
 from headgate.kube.kept import size_of
-from headgate.kube.refs import Obj, ObjectRef
+from headgate.kube.refs import ObjectRef
 from headgate.loop import Pauses
+from headgate.objects import Obj
 
 T = TypeVar("T")
 

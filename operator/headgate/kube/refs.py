@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-Obj = dict[str, Any]
-"""An object of the API as plain JSON values."""
+from headgate.objects import Obj
 
 
 @dataclass(frozen=True, slots=True)

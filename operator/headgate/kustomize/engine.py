@@ -15,7 +15,7 @@ from headgate.kustomize.paths.fieldspec import FieldSpec, Plans
 from headgate.kustomize.reading.loader import Loader
 from headgate.kustomize.recipe.target import Accumulator, Target
 from headgate.kustomize.resources.bookkeeping import NOTED_ANNOTATIONS, ORIGIN, TRANSFORMATIONS
-from headgate.kustomize.resources.objects import Obj, metadata_of
+from headgate.kustomize.resources.objects import metadata_of
 from headgate.kustomize.resources.provenance import (
     MANAGED_BY_LABEL,
     ORIGIN_ANNOTATIONS,
@@ -30,6 +30,7 @@ from headgate.kustomize.transform.namerefs import fix_references
 from headgate.kustomize.transform.names import add_hashes
 from headgate.kustomize.transform.order import LEGACY, sort_resources
 from headgate.kustomize.transform.variables import resolve_vars
+from headgate.objects import Obj
 
 KUSTOMIZE_VERSION = "v5.8.1"
 """The release of kustomize whose behaviour this engine has."""

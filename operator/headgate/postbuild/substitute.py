@@ -16,13 +16,12 @@ from typing import Any
 from headgate.api.labels import SUBSTITUTE
 from headgate.documents.errors import BuildError, YamlError
 from headgate.documents.yaml import Dialect, dump, load_documents, printed
+from headgate.objects import Obj
 from headgate.postbuild.errors import BrokenBySubstitution, SubstitutionError, identity
 from headgate.postbuild.expand import expand
 from headgate.postbuild.variables import Variables
 
 __all__ = ["is_substitution_disabled", "substitute"]
-
-Obj = dict[str, Any]
 
 
 def is_substitution_disabled(obj: Mapping[str, Any]) -> bool:

@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
 
 from headgate.kube import Client, ObjectRef, Reflector
-
-Obj = dict[str, Any]
 
 KINDS = ("ConfigMap", "Secret")
 

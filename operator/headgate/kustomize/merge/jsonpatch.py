@@ -25,10 +25,10 @@ from headgate.documents.yaml.numbers import go_general, go_json
 from headgate.documents.yaml.scalars import Quoted, SpelledInt
 from headgate.documents.yaml.text import is_plain
 from headgate.kustomize.errors import PatchError
+from headgate.objects import Obj
 
 __all__ = ["JsonPatch", "Operation", "parse_json_patch"]
 
-Obj = dict[str, Any]
 _ABSENT: Any = object()
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _MAX_DIGITS = 20

@@ -16,10 +16,9 @@ from headgate.kustomize.merge import lists
 from headgate.kustomize.merge.directives import MISSING, Directive, Mismatch, map_directive
 from headgate.kustomize.resources.sharing import Trail
 from headgate.kustomize.schema import Schema, SchemaNode
+from headgate.objects import Obj
 
 __all__ = ["Walker", "strategic_merge"]
-
-Obj = dict[str, Any]
 
 
 def strategic_merge(

@@ -15,7 +15,7 @@ from headgate.documents.budget import GLANCE, charge
 from headgate.documents.errors import BuildError
 from headgate.kustomize.errors import KustomizationError, ResourceError
 from headgate.kustomize.resources.ids import Gvk
-from headgate.kustomize.resources.objects import Obj
+from headgate.objects import Obj
 
 Container = dict[str, Any] | list[Any]
 # Called with the container and the key under which the field was found.

@@ -20,7 +20,8 @@ from headgate.documents.yaml import Dialect, load_documents
 from headgate.documents.yaml.numbers import go_json
 from headgate.documents.yaml.scalars import Quoted, resolve_v3, scalar_text
 from headgate.kustomize.errors import ResourceError
-from headgate.kustomize.resources.objects import Obj, label_of, metadata_of
+from headgate.kustomize.resources.objects import label_of, metadata_of
+from headgate.objects import Obj
 
 Path = tuple[str | int, ...]
 

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from headgate.documents.yaml.scalars import scalar_text
-
-Obj = dict[str, Any]
+from headgate.objects import Obj
 
 
 def metadata_of(obj: Obj) -> Obj:

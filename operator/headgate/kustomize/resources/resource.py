@@ -30,8 +30,9 @@ from headgate.kustomize.resources.bookkeeping import (
     SUFFIXES,
 )
 from headgate.kustomize.resources.ids import DEFAULT_NAMESPACE, Gvk, ResId, effective_namespace, parse_gvk
-from headgate.kustomize.resources.objects import NO_WORDS, Obj, label_of, metadata_of, string_map
+from headgate.kustomize.resources.objects import NO_WORDS, label_of, metadata_of, string_map
 from headgate.kustomize.resources.provenance import Author, Origin
+from headgate.objects import Obj
 
 _FEW_NAMES = 16
 

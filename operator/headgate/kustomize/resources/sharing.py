@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from headgate.documents.budget import GLANCE, charge
-from headgate.kustomize.resources.objects import Obj
 from headgate.kustomize.resources.resource import Resource, SharedValue
+from headgate.objects import Obj
 
 
 @dataclass(slots=True)

@@ -16,9 +16,9 @@ from headgate.documents.yaml.scalars import created_texts, data_text, scalar_tex
 from headgate.kustomize.errors import KustomizationError
 from headgate.kustomize.model.kustomization_file import GeneratorArgs, GeneratorOptions, SecretArgs
 from headgate.kustomize.reading.loader import Loader
-from headgate.kustomize.resources.objects import Obj
 from headgate.kustomize.resources.resource import Resource as _Resource
 from headgate.kustomize.resources.resource import ScopeOf
+from headgate.objects import Obj
 
 _BASE64_LINE = 70
 _EXACT = 1 << 53

@@ -19,10 +19,10 @@ from headgate.kustomize.paths.fieldspec import Plan, steps, visit
 from headgate.kustomize.paths.routes import Arrival, Routes, can_share
 from headgate.kustomize.paths.scalars import rewritten
 from headgate.kustomize.resources.ids import Gvk, ResId
-from headgate.kustomize.resources.objects import Obj
 from headgate.kustomize.resources.resmap import ResMap
 from headgate.kustomize.resources.resource import Resource
 from headgate.kustomize.transform.renamed import Pool, Referrer, Renamed, Target
+from headgate.objects import Obj
 
 
 class _References(NamedTuple):

@@ -19,7 +19,7 @@ from headgate.kustomize.merge import strategic_merge
 from headgate.kustomize.merge.jsonpatch import JsonPatch
 from headgate.kustomize.model.kustomization_file import PatchOptions, Selector
 from headgate.kustomize.resources.bookkeeping import ANNOTATIONS, NOTED_ANNOTATIONS, ORIGIN, TRANSFORMATIONS
-from headgate.kustomize.resources.objects import Obj, label_of, metadata_of
+from headgate.kustomize.resources.objects import label_of, metadata_of
 from headgate.kustomize.resources.provenance import transformations_text
 from headgate.kustomize.resources.resmap import ResMap
 from headgate.kustomize.resources.resource import Resource
@@ -27,6 +27,7 @@ from headgate.kustomize.resources.sharing import follow, trail_for
 from headgate.kustomize.schema import Schema
 from headgate.kustomize.transform.selection import select
 from headgate.kustomize.transform.words import spelled, take_words
+from headgate.objects import Obj
 
 
 class LoadedPatch(NamedTuple):

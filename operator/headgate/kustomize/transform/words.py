@@ -10,8 +10,8 @@ from typing import Any
 
 from headgate.documents.copying import copied
 from headgate.documents.yaml.scalars import SpelledBool
-from headgate.kustomize.resources.objects import Obj
 from headgate.kustomize.resources.resource import Resource
+from headgate.objects import Obj
 
 
 def spelled(patch: Resource) -> Obj:

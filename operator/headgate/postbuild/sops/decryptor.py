@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from headgate.api.labels import DECRYPT
+from headgate.objects import Obj
 from headgate.postbuild.errors import identity
 from headgate.postbuild.masks import Masks
 from headgate.postbuild.sops import dotenv_store, ini_store, json_store, yaml_scalar
@@ -27,8 +28,6 @@ __all__ = [
     "is_secret",
     "require_plain",
 ]
-
-Obj = dict[str, Any]
 
 MAX_FILE_BYTES = 5 * 1024 * 1024
 """Flux's limit for an encrypted file."""

@@ -17,11 +17,9 @@ import time
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from headgate.kube import MERGE_PATCH, AlreadyExists, ApiError, Client, Conflict, NotFound, ObjectRef
-
-Obj = dict[str, Any]
+from headgate.objects import Obj
 
 _log = logging.getLogger("headgate.election")
 

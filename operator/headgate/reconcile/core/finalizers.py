@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from headgate.api.labels import FINALIZER
 from headgate.kube import MERGE_PATCH, Client, Conflict, NotFound, ref_of
-
-Obj = dict[str, Any]
+from headgate.objects import Obj
 
 
 async def add(client: Client, obj: Obj, manager: str) -> Obj | None:

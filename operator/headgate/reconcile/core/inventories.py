@@ -22,10 +22,9 @@ from headgate.api import ObjectKey
 from headgate.api import inventory as inv
 from headgate.apply import Owner
 from headgate.kube import ObjectRef
+from headgate.objects import Obj
 from headgate.reconcile.core.store import Store
 from headgate.reconcile.core.wakeups import Wakeups
-
-Obj = dict[str, Any]
 
 Place = tuple[str, ...]
 """The cluster of an object as a spec names it: empty for the operator's own, else namespace and parts of

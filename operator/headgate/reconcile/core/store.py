@@ -9,15 +9,15 @@ from __future__ import annotations
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from headgate.api import ObjectKey
 from headgate.api.fields import MAX_ENTRIES
 from headgate.kube import ObjectRef
 from headgate.loop import Pauses
+from headgate.objects import Obj, is_newer, version_of
 from headgate.reconcile.core.links import Links
 
-Obj = dict[str, Any]
 T = TypeVar("T")
 
 KUSTOMIZATION = "Kustomization"
@@ -267,7 +267,8 @@ def _parts(obj: Obj) -> tuple[str, str]:
 
 
 def _newer(new: Obj, old: Obj) -> bool:
-    """Whether ``new`` is at least as new. Resource versions compare as numbers (KEP-5504)."""
+    """Whether ``new`` is at least as new."""
     if new["metadata"].get("uid") != old["metadata"].get("uid"):
         return True
-    return int(new["metadata"]["resourceVersion"]) >= int(old["metadata"]["resourceVersion"])
+    version, before = version_of(new), version_of(old)
+    return version == before or is_newer(version, before)

@@ -19,18 +19,17 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 from headgate.api import ObjectKey, labels
 from headgate.api import conditions as cond
 from headgate.api.reasons import READY
 from headgate.kube import ObjectRef
 from headgate.loop import Background
+from headgate.objects import Obj
 from headgate.reconcile.core.drift import DriftBackoff
 from headgate.reconcile.core.queue import Depth, Priority, Trigger, WorkQueue
 from headgate.reconcile.core.store import GIT_REPOSITORY, SourceKey, Store, key_of
-
-Obj = dict[str, Any]
 
 _log = logging.getLogger("headgate.wakeups")
 

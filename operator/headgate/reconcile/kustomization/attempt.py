@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from headgate.api import Kustomization, ObjectKey, reasons
 from headgate.api import inventory as inv
 from headgate.apply import ApplyResult
 from headgate.fairness.pools import BUILDS
 from headgate.health import HealthExpressions
+from headgate.objects import Obj
 from headgate.postbuild import Masks
 from headgate.reconcile.core.queue import Depth
 from headgate.reconcile.kustomization.build.builds import Built
@@ -19,8 +20,6 @@ from headgate.reconcile.kustomization.health import Looks
 from headgate.reconcile.kustomization.waiting import HealthWait
 from headgate.reconcile.reporting.status import StatusSession
 from headgate.reconcile.target.targets import Target
-
-Obj = dict[str, Any]
 
 
 class Postponed(Exception):

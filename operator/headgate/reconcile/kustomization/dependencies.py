@@ -11,15 +11,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from headgate.api import ObjectKey
 from headgate.cel import Budget, BudgetExceeded, EvaluationFailed, Expression, ExpressionInvalid
 from headgate.loop import Pauses
+from headgate.objects import Obj
 from headgate.reconcile.core.store import dependencies_of, key_of, source_of
-
-Obj = dict[str, Any]
-
 
 READY_VARIABLES = ("dep", "self")
 """The variables of a ``readyExpr``: the dependency and the Kustomization that depends on it, as raw objects."""

@@ -11,7 +11,6 @@ import logging
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 from headgate.api import InvalidSpec, Kustomization, ObjectKey, labels, reasons
 from headgate.api import inventory as inv
@@ -19,6 +18,7 @@ from headgate.backoff import Backoff
 from headgate.fairness.pools import aside
 from headgate.health import HealthStatus
 from headgate.kube import Client, ObjectRef
+from headgate.objects import Obj
 from headgate.reconcile.core import finalizers
 from headgate.reconcile.core.controller import NOTHING_MORE, RETRIES, RETRY, WAKE, Outcome
 from headgate.reconcile.core.inventories import Inventories
@@ -29,8 +29,6 @@ from headgate.reconcile.reporting.status import StatusSession
 from headgate.reconcile.target.errors import AccountMissing, TargetError, TargetPending
 from headgate.reconcile.target.live import LiveObjects
 from headgate.reconcile.target.targets import Target, Targets
-
-Obj = dict[str, Any]
 
 _log = logging.getLogger("headgate.finalize")
 

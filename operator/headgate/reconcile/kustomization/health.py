@@ -14,16 +14,15 @@ import time
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from headgate.cel import Budget, BudgetExceeded
 from headgate.health import Health, HealthExpressions, HealthStatus, compute, whole
 from headgate.kube import ApiError, Forbidden, NoMatch, NotFound, ObjectRef
 from headgate.loop import Pauses
+from headgate.objects import Obj
 from headgate.reconcile.target.live import LiveObjects
 from headgate.reconcile.target.sight import AT_ONCE, Sight
-
-Obj = dict[str, Any]
 
 POLL: Final = 5.0
 """Seconds between looks at an object of which no watch tells, at least; as often as Flux looks."""

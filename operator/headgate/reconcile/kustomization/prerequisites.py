@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container
-from typing import Any
 
 from headgate.api import InvalidStatus, ObjectKey, format_duration, reasons
 from headgate.api.source import Artifact
 from headgate.cel import Budget, BudgetExceeded
+from headgate.objects import Obj
 from headgate.reconcile.core.config import Config
 from headgate.reconcile.core.store import GIT_REPOSITORY, SourceKey, Store, source_of
 from headgate.reconcile.core.trees import SourceTrees
@@ -16,8 +16,6 @@ from headgate.reconcile.kustomization.dependencies import InvalidReadyExpression
 from headgate.reconcile.source.artifacts import ArtifactError, ArtifactMissing
 from headgate.reconcile.source.external import ArtifactPending, ExternalSources
 from headgate.reconcile.target.sight import may_refer
-
-Obj = dict[str, Any]
 
 ORIGIN_REVISION = "org.opencontainers.image.revision"
 """Key of an artifact's metadata."""

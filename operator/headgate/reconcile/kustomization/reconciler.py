@@ -14,7 +14,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 from headgate.api import (
     InvalidSpec,
@@ -31,6 +30,7 @@ from headgate.cel import Budget, BudgetExceeded, Evaluator
 from headgate.fairness.pools import aside
 from headgate.health import HealthExpressions, InvalidHealthExpressions
 from headgate.kube import ApiError, Client, ObjectRef, ref_of
+from headgate.objects import Obj
 from headgate.reconcile.core import finalizers
 from headgate.reconcile.core.config import Config
 from headgate.reconcile.core.controller import GONE, NOTHING_MORE, RETRY, WAKE, Outcome
@@ -67,8 +67,6 @@ from headgate.reconcile.reporting.unexpected import explained, is_passing, is_to
 from headgate.reconcile.target.errors import TargetError, TargetPending
 from headgate.reconcile.target.live import LOST
 from headgate.reconcile.target.targets import Target, Targets
-
-Obj = dict[str, Any]
 
 _log = logging.getLogger("headgate.kustomization")
 

@@ -5,18 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import Any
 
 from headgate.api import conditions as cond
 from headgate.api import format_duration, labels, reasons
 from headgate.api import history as hist
 from headgate.kube import ObjectRef
+from headgate.objects import Obj
 from headgate.reconcile.core.store import key_of
 from headgate.reconcile.kustomization.attempt import Attempt, Doing, Failed, Memory, Postponed
 from headgate.reconcile.reporting.events import NORMAL, WARNING, Event, EventRecorder
 from headgate.reconcile.reporting.status import PROGRESS_DELAY, ROUTINE_DELAY, StatusSession
-
-Obj = dict[str, Any]
 
 _log = logging.getLogger("headgate.kustomization")
 

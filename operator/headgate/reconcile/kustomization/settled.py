@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from headgate.api import ObjectKey
 from headgate.documents.tree import Inputs, Tree
 from headgate.fairness.pools import BUILDS, SMALL
+from headgate.objects import Obj
 from headgate.reconcile.core.store import SourceKey
 from headgate.reconcile.core.trees import SourceTrees
-
-Obj = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

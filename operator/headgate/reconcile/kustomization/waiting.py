@@ -13,12 +13,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
 
 from headgate.health import Health, HealthStatus
 from headgate.kube import ObjectRef, ref_of
-
-Obj = dict[str, Any]
+from headgate.objects import Obj
 
 
 @dataclass(frozen=True, slots=True)

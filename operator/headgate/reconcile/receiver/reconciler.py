@@ -15,7 +15,6 @@ import asyncio
 import base64
 import logging
 from dataclasses import dataclass
-from typing import Any
 
 from headgate.api import InvalidSpec, ObjectKey, format_duration, labels, reasons
 from headgate.api.labelselector import matches
@@ -23,6 +22,7 @@ from headgate.api.receiver import API_VERSION, KIND, Receiver
 from headgate.backoff import Backoff
 from headgate.cel import Budget, BudgetExceeded, Evaluator, ExpressionInvalid
 from headgate.kube import BadRequest, Client, Forbidden, NotFound, ObjectRef, Reflector
+from headgate.objects import Obj
 from headgate.reconcile.core import finalizers
 from headgate.reconcile.core.config import Config
 from headgate.reconcile.core.controller import GONE, NOTHING_MORE, RETRIES, Controller, Observer, Outcome
@@ -32,8 +32,6 @@ from headgate.reconcile.reporting.events import NORMAL, WARNING, Event, EventRec
 from headgate.reconcile.reporting.status import StatusSession
 from headgate.reconcile.reporting.unexpected import explained, is_passing
 from headgate.web.callers import Call, Refused, check, request_of
-
-Obj = dict[str, Any]
 
 WORKERS = 2
 

@@ -16,9 +16,8 @@ from headgate.api import labels
 from headgate.api.receiver import EVERY, Receiver, ReceiverResource
 from headgate.cel import Budget, CelError, Evaluator
 from headgate.kube import MERGE_PATCH, ApiError, Client, ObjectRef
+from headgate.objects import Obj
 from headgate.reconcile.target.sight import may_refer
-
-Obj = dict[str, Any]
 
 FILTER_VARIABLES = ("res", "req")
 """The variables of a filter: the object's metadata and the call's body."""

@@ -20,16 +20,14 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
 
 import orjson
 
 from headgate.api.conditions import cut_message
 from headgate.fairness.backlog import Backlog, Memory
 from headgate.kube import ApiError, Client, ObjectRef
+from headgate.objects import Obj
 from headgate.reconcile.reporting.notify import Notifier, notification, own_annotations
-
-Obj = dict[str, Any]
 
 _log = logging.getLogger("headgate.events")
 

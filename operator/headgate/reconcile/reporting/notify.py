@@ -11,15 +11,13 @@ import logging
 import socket
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 import aiohttp
 
 from headgate.backoff import Doubling
 from headgate.fairness.backlog import Backlog
 from headgate.kube.resolver import PooledResolver
-
-Obj = dict[str, Any]
+from headgate.objects import Obj
 
 _log = logging.getLogger("headgate.notify")
 

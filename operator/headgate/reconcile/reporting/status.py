@@ -16,8 +16,7 @@ from typing import Any
 
 from headgate.api import conditions as cond
 from headgate.kube import Client, NotFound, ref_of
-
-Obj = dict[str, Any]
+from headgate.objects import Obj
 
 _log = logging.getLogger("headgate.status")
 

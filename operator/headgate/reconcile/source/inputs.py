@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass, replace
-from typing import Any
 
 from headgate.api import GitRepository, ObjectKey, reasons
 from headgate.fairness.pools import NETWORK
@@ -19,12 +18,11 @@ from headgate.git.errors import IncludeFailed
 from headgate.git.tree.listed import SharedTree
 from headgate.git.url import RemoteUrl
 from headgate.kube import BadRequest, Client, Forbidden, NotFound, ObjectRef
+from headgate.objects import Obj
 from headgate.reconcile.core.config import Config
 from headgate.reconcile.core.store import GIT_REPOSITORY, SourceKey, Store
 from headgate.reconcile.core.trees import SourceTrees
 from headgate.reconcile.source.errors import IncludeUnavailable, IncludeUnopened, SecretUnreadable
-
-Obj = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import Any
 
 from headgate.api import GitRepository, InvalidSpec, ObjectKey, labels, reasons
 from headgate.backoff import Backoff
@@ -31,6 +30,7 @@ from headgate.git.remote.client import Remote
 from headgate.git.remote.reflists import Asking, RefLists
 from headgate.git.url import RemoteUrl
 from headgate.kube import Client
+from headgate.objects import Obj
 from headgate.reconcile.core import finalizers
 from headgate.reconcile.core.config import Config
 from headgate.reconcile.core.controller import (
@@ -67,8 +67,6 @@ from headgate.reconcile.source.report import (
     summarise,
 )
 from headgate.reconcile.source.visits import Visits
-
-Obj = dict[str, Any]
 
 _log = logging.getLogger("headgate.source")
 

@@ -6,13 +6,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from headgate.api import ObjectKey
 from headgate.git.command.process import Cancellation
+from headgate.objects import Obj
 from headgate.reconcile.core.store import GIT_REPOSITORY, SourceKey, Store
-
-Obj = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

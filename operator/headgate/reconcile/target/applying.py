@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from headgate.api import Kustomization
 from headgate.api import inventory as inv
@@ -28,10 +27,9 @@ from headgate.apply import (
 )
 from headgate.fairness.pools import SMALL, aside
 from headgate.kube import Client, ObjectRef
+from headgate.objects import Obj
 from headgate.reconcile.core.inventories import Inventories
 from headgate.reconcile.target.live import LiveObjects
-
-Obj = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

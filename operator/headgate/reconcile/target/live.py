@@ -19,7 +19,7 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Final
 
 from headgate.api import ObjectKey, labels
 from headgate.apply import KnownObjects, News, Owner
@@ -27,10 +27,9 @@ from headgate.apply.options import FIELD_MANAGER
 from headgate.health import essence
 from headgate.kube import Client, ObjectRef
 from headgate.kube.refs import ref_of
+from headgate.objects import Obj, is_newer, version_number, version_of
 from headgate.reconcile.target.drift import describe
-from headgate.reconcile.target.watches import Scope, Watches, as_number, trace, version_of
-
-Obj = dict[str, Any]
+from headgate.reconcile.target.watches import Scope, Watches, trace
 
 SINGLE_WATCHES_EACH: Final = 20
 """Objects that are watched on their own for the sake of one follower; more are looked at now and then."""
@@ -168,10 +167,10 @@ class LiveObjects:
         kind = self._watches.get(Scope.of_kind(ref))
         shown = [self._objects.get(ref), kind.reflector.get(ref) if kind is not None else None]
         shown += [kept for _, kept in single.reflector.items()] if single is not None else []
-        versions = [version_of(obj) for obj in shown if obj is not None]
+        versions = [version_number(version_of(obj)) for obj in shown if obj is not None]
         if not version or not versions:
             return bool(version) != bool(versions)
-        return max(versions) > as_number(version)
+        return max(versions) > version_number(version)
 
     def observe(self, obj: Obj) -> None:
         """Take over an object as the API server just returned it to us, or as it was shown while we wrote it."""
@@ -212,7 +211,9 @@ class LiveObjects:
         if watch is None:
             return
         for ref, known in self._known.of_kind(self._client.cluster, scope.api_version, scope.kind):
-            if watch.reflector.get(ref) is None and as_number(known.resource_version) <= as_number(version):
+            if watch.reflector.get(ref) is None and version_number(known.resource_version) <= version_number(
+                version
+            ):
                 self._gone(ref, known.uid)
 
     def _take_in(self, obj: Obj) -> Obj:
@@ -273,7 +274,7 @@ class LiveObjects:
 
     def _put(self, ref: ObjectRef, obj: Obj) -> None:
         present = self._objects.get(ref)
-        if present is not None and version_of(present) >= version_of(obj):
+        if present is not None and not is_newer(version_of(obj), version_of(present)):
             return
         self._objects[ref] = obj
         self._tell(ref)

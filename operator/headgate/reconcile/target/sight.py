@@ -23,11 +23,10 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from headgate.kube import ApiError, Client, ObjectRef, ServerTimeout
-
-Obj = dict[str, Any]
+from headgate.objects import Obj
 
 FRESH: Final = 60.0
 """Seconds for which an answer of the API server's in an attempt shows that the account may read the object."""

@@ -6,11 +6,9 @@ import base64
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 from headgate.kube import AccessFailed, ApiError, Bearer, Client
-
-Obj = dict[str, Any]
+from headgate.objects import Obj
 
 LIFETIME = 3600
 """Seconds a token is asked for."""

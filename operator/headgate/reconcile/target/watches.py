@@ -11,12 +11,10 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from headgate.api import labels
 from headgate.kube import Client, ObjectRef, Reflector
-
-Obj = dict[str, Any]
+from headgate.objects import Obj
 
 _log = logging.getLogger("headgate.live")
 
@@ -155,13 +153,3 @@ def trace(obj: Obj) -> Obj:
     """So much of an object as tells that it changed."""
     meta = obj["metadata"]
     return {"metadata": {"uid": meta["uid"], "resourceVersion": meta["resourceVersion"]}}
-
-
-def version_of(obj: Obj) -> int:
-    """An object's resource version, as they compare."""
-    return as_number(str(obj["metadata"]["resourceVersion"]))
-
-
-def as_number(version: str) -> int:
-    """A resource version as they compare (KEP-5504); 0 for what is none."""
-    return int(version) if version.isdecimal() and len(version) < 40 else 0

@@ -15,6 +15,7 @@ from headgate.kube.encoding import encode
 from headgate.kustomize import BuildOptions, Output, RemoteFetcher, assemble
 from headgate.kustomize.errors import ResourceError
 from headgate.kustomize.resources.objects import label_of
+from headgate.objects import Obj
 from headgate.overlay import prepare
 from headgate.postbuild import Masks, PostBuildError, is_substitution_disabled, substitute
 from headgate.postbuild.sops import DecryptionError, NotConfigured, is_secret, require_plain
@@ -23,8 +24,6 @@ from headgate.reconcile.kustomization.build.decryption import Decryption
 from headgate.reconcile.kustomization.build.inputs import ClusterInputs
 from headgate.reconcile.kustomization.build.outages import Outages
 from headgate.reconcile.kustomization.build.shape import check_shape, located, named
-
-Obj = dict[str, Any]
 
 
 class PathNotFound(BuildError):

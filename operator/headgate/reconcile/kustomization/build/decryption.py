@@ -13,6 +13,7 @@ from headgate.documents.errors import BuildError, YamlError
 from headgate.documents.tree import EntryKind, RecordingTree, Tree
 from headgate.documents.yaml import load_documents
 from headgate.kustomize.errors import PatchError
+from headgate.objects import Obj
 from headgate.postbuild import Masks
 from headgate.postbuild.sops import (
     BadCredentials,
@@ -28,7 +29,6 @@ from headgate.postbuild.sops import (
 from headgate.reconcile.kustomization.build.datakeys import DataKeys
 from headgate.reconcile.kustomization.build.outages import KeyTime, Outages
 
-Obj = dict[str, Any]
 E = TypeVar("E", bound=BuildError)
 
 

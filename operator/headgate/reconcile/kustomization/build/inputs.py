@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from headgate.api import Kustomization, ObjectKey
 from headgate.kube import ApiError, Client, NotFound, ObjectRef
+from headgate.objects import Obj
 from headgate.postbuild import (
     Masks,
     PostBuildError,
@@ -24,8 +24,6 @@ from headgate.postbuild import (
 from headgate.reconcile.core.config import Config
 from headgate.reconcile.kustomization.build.decryption import Keys
 from headgate.reconcile.kustomization.build.keys import KeyReader, KeysMissing, SharedKeys
-
-Obj = dict[str, Any]
 
 NOTHING_READ = ""
 """The version where nothing of the cluster was needed."""

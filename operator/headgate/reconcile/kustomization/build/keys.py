@@ -20,12 +20,11 @@ import yaml
 
 from headgate.api import Kustomization
 from headgate.kube import AccessFailed, ApiError, Client, NotFound, ObjectRef
+from headgate.objects import Obj
 from headgate.postbuild.sops import KeyRefused, WorkloadIdentity
 from headgate.reconcile.core.config import Config
 from headgate.reconcile.kustomization.build.decryption import Keys
 from headgate.reconcile.target.tokens import is_account_name, own_account, token_of
-
-Obj = dict[str, Any]
 
 VAULT_CONFIG = "config.yaml"
 """Key of the ConfigMap of ``--sops-vault-configmap``."""

@@ -13,8 +13,6 @@ from headgate.documents.errors import BuildError, raise_all
 from headgate.kustomize.errors import ResourceError
 from headgate.kustomize.resources.objects import label_of
 
-Obj = dict[str, Any]
-
 _MAPS = ("labels", "annotations")
 _NAMES: dict[type, str] = {
     bool: "a boolean",
