@@ -1,4 +1,9 @@
-"""Caches keyed by texts that others choose: what is kept for long texts would be memory that others choose too."""
+"""Caches of what the hot path works out again and again: what a text means, how it is written, where fields are.
+
+Their keys are often texts that others choose, and what is kept for long ones would be memory that others choose too.
+They are plain dictionaries that are emptied when full, or ``lru_cache``: a hit costs 40 ns, where it costs 290 ns in
+cachetools, whose caches are written in Python, and a build looks up each line and each scalar of its files.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +12,21 @@ from functools import lru_cache, wraps
 from inspect import signature
 from typing import Any, Final, ParamSpec, TypeVar
 
+__all__ = ["LONGEST", "cached_if_short", "keep"]
+
 P = ParamSpec("P")
+K = TypeVar("K")
 T = TypeVar("T")
 
 LONGEST: Final = 1024
 """Characters of the arguments of one call, together, up to which its result is kept."""
+
+
+def keep(kept: dict[K, T], key: K, value: T, most: int) -> None:
+    """Keep a value in a table of ``most`` entries, which is emptied when it is full."""
+    if len(kept) >= most:
+        kept.clear()
+    kept[key] = value
 
 
 def cached_if_short(maxsize: int) -> Callable[[Callable[P, T]], Callable[P, T]]:

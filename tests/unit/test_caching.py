@@ -9,6 +9,7 @@ import pytest
 
 from headgate.api import labelselector, patterns
 from headgate.apply import pointers
+from headgate.caching import keep
 from headgate.documents.yaml import order
 from headgate.kustomize.model import transformer_config as config
 from headgate.kustomize.paths import fieldspec
@@ -53,3 +54,10 @@ def test_trees_of_long_pointers_are_not_kept() -> None:
     few, many = (("spec", "replicas"),), tuple(("data", LONG, str(n)) for n in range(20))
     assert made(few) is made(few)
     assert made(many) is not made(many)
+
+
+def test_a_table_is_emptied_when_it_is_full_and_goes_on() -> None:
+    kept: dict[int, int] = {}
+    for number in range(5):
+        keep(kept, number, -number, 3)
+    assert kept == {3: -3, 4: -4}

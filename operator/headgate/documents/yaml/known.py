@@ -7,6 +7,7 @@ import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from headgate.caching import keep
 from headgate.documents.yaml.scalars import SpelledStr
 
 _MOST = 32768
@@ -70,9 +71,7 @@ class Known:
         if isinstance(value, float) and value - value != 0:
             raise ValueError(f"{text} is not a number that JSON can hold")
         if len(text) <= _LONGEST:
-            if len(self.values) >= _MOST:
-                self.values.clear()
-            self.values[text] = value
+            keep(self.values, text, value, _MOST)
         return value
 
     def key(self, text: str) -> str | None:
@@ -85,9 +84,7 @@ class Known:
         if not isinstance(value, str) or isinstance(value, SpelledStr):
             return None
         if len(text) <= _LONGEST:
-            if len(self.keys) >= _MOST:
-                self.keys.clear()
-            self.keys[text] = text
+            keep(self.keys, text, text, _MOST)
         return text
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from headgate.caching import keep
 from headgate.documents.yaml.known import Holds, Known, Line
 from headgate.documents.yaml.scalars import SURELY_TEXT, Quoted
 
@@ -45,9 +46,7 @@ def line_of(line: str, known: Known) -> Line | None:
     """Work out what a line says, and remember it; None when that is more than this module knows."""
     said = _read(line, known)
     if len(line) <= _LONGEST:
-        if len(known.lines) >= _MOST:
-            known.lines.clear()
-        known.lines[line] = said
+        keep(known.lines, line, said, _MOST)
     return said
 
 

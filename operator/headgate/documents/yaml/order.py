@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from headgate.caching import LONGEST
+from headgate.caching import LONGEST, keep
 
 __all__ = ["sorted_keys"]
 
@@ -27,10 +27,8 @@ def sorted_keys(mapping: Mapping[str, Any]) -> tuple[str, ...]:
     known = _cache.get(keys)
     if known is None:
         known = _sort(keys)
-        if len(_cache) >= _CACHE_SIZE:
-            _cache.clear()
         if len(keys) <= 64 and sum(map(len, keys)) <= LONGEST:
-            _cache[keys] = known
+            keep(_cache, keys, known, _CACHE_SIZE)
     return known
 
 

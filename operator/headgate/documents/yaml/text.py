@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+from headgate.caching import keep
 from headgate.documents.yaml.scalars import needs_quotes
 
 __all__ = ["MAX_SIMPLE_KEY", "escaped", "short_text", "wrapped_text"]
@@ -57,9 +58,7 @@ def short_text(text: str, key: bool = False) -> str | None:
     else:
         written = '"' + escaped(text) + '"'
     if len(text) <= _MAX_CACHED:
-        if len(cache) >= _CACHE_SIZE:
-            cache.clear()
-        cache[text] = written
+        keep(cache, text, written, _CACHE_SIZE)
     return written
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from functools import cached_property, lru_cache
 from typing import Annotated, NamedTuple
 
-from headgate.caching import LONGEST
+from headgate.caching import LONGEST, keep
 from headgate.documents.errors import within
 from headgate.documents.yaml import Dialect, load_documents
 from headgate.kustomize.errors import KustomizationError
@@ -66,9 +66,7 @@ class TransformerConfig:
             return known[2]
         result = self._merge(other)
         if result.size <= _MAX_KEPT_SIZE:
-            if len(_merged) >= _MAX_MERGED:
-                _merged.clear()
-            _merged[key] = (self, other, result)
+            keep(_merged, key, (self, other, result), _MAX_MERGED)
         return result
 
     def _merge(self, other: TransformerConfig) -> TransformerConfig:

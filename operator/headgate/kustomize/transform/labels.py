@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from headgate.caching import keep
 from headgate.documents.budget import GLANCE, NODE, charge
 from headgate.documents.yaml.scalars import Quoted, created_texts
 from headgate.kustomize.errors import ResourceError
@@ -16,6 +17,7 @@ from headgate.kustomize.resources.sharing import share, spread
 
 _METADATA_LABELS = FieldSpec("metadata/labels", create=True)
 _ANNOTATIONS = "metadata/annotations"
+_MAX_PLANS = 256
 _plans_by_config: dict[tuple[int, bool, bool, bool], tuple[TransformerConfig, Plans]] = {}
 
 
@@ -72,9 +74,8 @@ def label_plans(label: Label, config: TransformerConfig) -> Plans:
     )
     known = _plans_by_config.get(key)
     if known is None or known[0] is not config:
-        if len(_plans_by_config) > 256:
-            _plans_by_config.clear()
-        known = _plans_by_config[key] = (config, _make(label, config))
+        known = (config, _make(label, config))
+        keep(_plans_by_config, key, known, _MAX_PLANS)
     return known[1]
 
 

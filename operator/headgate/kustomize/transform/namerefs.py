@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
+from headgate.caching import keep
 from headgate.documents.budget import GLANCE, charge
 from headgate.documents.errors import BuildError
 from headgate.documents.yaml.scalars import scalar_text
@@ -87,15 +88,15 @@ class _ReferencePlans:
         return known
 
 
+_MAX_CONFIGS = 64
 _plans_by_config: dict[int, tuple[TransformerConfig, _ReferencePlans]] = {}
 
 
 def _plans(config: TransformerConfig) -> _ReferencePlans:
     known = _plans_by_config.get(id(config))
     if known is None or known[0] is not config:
-        if len(_plans_by_config) > 64:
-            _plans_by_config.clear()
-        known = _plans_by_config[id(config)] = (config, _ReferencePlans(config.name_reference))
+        known = (config, _ReferencePlans(config.name_reference))
+        keep(_plans_by_config, id(config), known, _MAX_CONFIGS)
     return known[1]
 
 
