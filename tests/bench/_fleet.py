@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from _arena import NAMESPACE, Arena, kustomization, ready, source
+from _cluster import NAMESPACE, ClusterBench, kustomization, ready, source
 
 Obj = dict[str, Any]
 
@@ -120,9 +120,9 @@ def fleet(size: int, **spec: Any) -> list[Obj]:
     ]
 
 
-def first_apply(a: Arena, size: int) -> None:
+def first_apply(bench: ClusterBench, size: int) -> None:
     """Commit and apply the whole fleet, and wait until all of it is Ready."""
-    a.repository.commit(fleet_files(size))
-    a.apply([source(a.url), *fleet(size)])
-    head = a.head()
-    a.wait("first apply", lambda seen: len(seen) == size and all(ready(o, head) for o in seen.values()))
+    bench.repository.commit(fleet_files(size))
+    bench.apply([source(bench.url), *fleet(size)])
+    head = bench.head()
+    bench.wait("first apply", lambda seen: len(seen) == size and all(ready(o, head) for o in seen.values()))

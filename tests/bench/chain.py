@@ -11,7 +11,17 @@ from __future__ import annotations
 import time
 
 import yaml
-from _arena import NAMESPACE, Arena, arena, kustomization, namespace, options, ready, source, table
+from _cluster import (
+    NAMESPACE,
+    ClusterBench,
+    cluster_bench,
+    kustomization,
+    namespace,
+    options,
+    ready,
+    source,
+    table,
+)
 from _fleet import DEPLOYMENT
 
 LINKS = 10
@@ -21,10 +31,10 @@ def main() -> None:
     chosen = options(__doc__).parse_args()
     names = [f"link-{n}" for n in range(LINKS)]
     files = {f"{n}/app.yaml": DEPLOYMENT.format(name=n, selector="") for n in names}
-    with arena(command=chosen.operator) as a:
-        a.repository.commit(files)
-        floor = _by_hand(a, files)
-        objects = [source(a.url)]
+    with cluster_bench(command=chosen.operator) as bench:
+        bench.repository.commit(files)
+        floor = _by_hand(bench, files)
+        objects = [source(bench.url)]
         for number, name in enumerate(names):
             before = [{"name": names[number - 1]}] if number else []
             objects.append(
@@ -32,12 +42,12 @@ def main() -> None:
                     name, f"./{name}", targetNamespace=NAMESPACE, wait=True, dependsOn=before, timeout="2m"
                 )
             )
-        a.mark()
+        bench.mark()
         began = time.monotonic()
-        a.apply(objects)
-        head = a.head()
-        done = a.wait("the chain", lambda s: len(s) == LINKS and all(ready(o, head) for o in s.values()))
-        seconds, cost = done - began, a.cost()
+        bench.apply(objects)
+        head = bench.head()
+        done = bench.wait("the chain", lambda s: len(s) == LINKS and all(ready(o, head) for o in s.values()))
+        seconds, cost = done - began, bench.cost()
     table(
         ["links", "seconds", "by hand s", "ratio", "beyond by hand, s a link", "CPU s", "requests"],
         [
@@ -54,15 +64,17 @@ def main() -> None:
     )
 
 
-def _by_hand(a: Arena, files: dict[str, str]) -> float:
-    a.apply([namespace("by-hand")])
+def _by_hand(bench: ClusterBench, files: dict[str, str]) -> float:
+    bench.apply([namespace("by-hand")])
     began = time.monotonic()
     for text in files.values():
         document = yaml.safe_load(text)
         document["metadata"]["namespace"] = "by-hand"
-        a.apply([document])
+        bench.apply([document])
         name = document["metadata"]["name"]
-        a.kubectl("-n", "by-hand", "wait", "--for=condition=Available", f"deployment/{name}", "--timeout=60s")
+        bench.kubectl(
+            "-n", "by-hand", "wait", "--for=condition=Available", f"deployment/{name}", "--timeout=60s"
+        )
     return time.monotonic() - began
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 
-from _arena import NAMESPACE, Arena, Cost, arena, options, table
+from _cluster import NAMESPACE, ClusterBench, Cost, cluster_bench, options, table
 from _fleet import app_name, first_apply
 from kubernetes import client, config
 
@@ -17,11 +17,11 @@ DEPLOYMENTS = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments"
 
 def main() -> None:
     chosen = options(__doc__).parse_args()
-    with arena(command=chosen.operator) as a:
-        first_apply(a, SIZE)
+    with cluster_bench(command=chosen.operator) as bench:
+        first_apply(bench, SIZE)
         time.sleep(3)
-        requests, writes, seconds = _fight(a)
-        corrected, cost = _all_at_once(a)
+        requests, writes, seconds = _fight(bench)
+        corrected, cost = _all_at_once(bench)
     print("\nTwo writers that disagree about one object")
     table(
         ["seconds", "foreign writes", "requests beside them", "per second"],
@@ -42,11 +42,11 @@ def main() -> None:
     )
 
 
-def _fight(a: Arena) -> tuple[int, int, float]:
+def _fight(bench: ClusterBench) -> tuple[int, int, float]:
     """What a rival costs that writes a field of ours again and again, to an object no controller reacts to."""
     time.sleep(3)
-    rival = client.NetworkingV1Api(config.new_client_from_config(str(a.kubeconfig)))
-    a.mark()
+    rival = client.NetworkingV1Api(config.new_client_from_config(str(bench.kubeconfig)))
+    bench.mark()
     began, writes = time.monotonic(), 0
     while time.monotonic() - began < FIGHT:
         rules = [{"host": f"rival-{writes}.example.com"}]
@@ -56,22 +56,24 @@ def _fight(a: Arena) -> tuple[int, int, float]:
         writes += 1
         time.sleep(0.3)
     seconds = time.monotonic() - began
-    return a.cost().total_requests - writes, writes, seconds
+    return bench.cost().total_requests - writes, writes, seconds
 
 
-def _all_at_once(a: Arena) -> tuple[float, Cost]:
-    a.mark()
-    a.kubectl("-n", NAMESPACE, "set", "image", "deployment", "--all", "app=registry.example.com/other:2")
+def _all_at_once(bench: ClusterBench) -> tuple[float, Cost]:
+    bench.mark()
+    bench.kubectl("-n", NAMESPACE, "set", "image", "deployment", "--all", "app=registry.example.com/other:2")
     began = time.monotonic()
-    while _wrong(a):
+    while _wrong(bench):
         if time.monotonic() - began > 120:
-            raise TimeoutError(f"{_wrong(a)} objects are still as changed by hand")
+            raise TimeoutError(f"{_wrong(bench)} objects are still as changed by hand")
         time.sleep(0.25)
-    return time.monotonic() - began, a.cost()
+    return time.monotonic() - began, bench.cost()
 
 
-def _wrong(a: Arena) -> int:
-    images = [d["spec"]["template"]["spec"]["containers"][0]["image"] for d in a.get(DEPLOYMENTS)["items"]]
+def _wrong(bench: ClusterBench) -> int:
+    images = [
+        d["spec"]["template"]["spec"]["containers"][0]["image"] for d in bench.get(DEPLOYMENTS)["items"]
+    ]
     return sum("other" in i for i in images)
 
 

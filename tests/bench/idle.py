@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 
-from _arena import arena, options, table
+from _cluster import cluster_bench, options, table
 from _fleet import first_apply
 
 
@@ -17,12 +17,12 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=1000, help="Kustomizations (%(default)s)")
     parser.add_argument("--minutes", type=float, default=10.0, help="how long (%(default)s)")
     chosen = parser.parse_args()
-    with arena(command=chosen.operator) as a:
-        first_apply(a, chosen.size)
+    with cluster_bench(command=chosen.operator) as bench:
+        first_apply(bench, chosen.size)
         time.sleep(5)
-        a.mark()
+        bench.mark()
         time.sleep(chosen.minutes * 60)
-        cost = a.cost()
+        cost = bench.cost()
     table(
         ["N", "minutes", "CPU s", "of a core", "RSS MiB", "requests", "per second"],
         [

@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from _arena import Arena, arena, kustomization, options, ready, rss_mib, source, table
+from _cluster import ClusterBench, cluster_bench, kustomization, options, ready, rss_mib, source, table
 
 from tests.support.processes import descendants
 
@@ -50,44 +50,44 @@ def main() -> None:
     parser.add_argument("--megabytes", type=int, default=200)
     parser.add_argument("--files", type=int, default=2000, help="files in the half of small ones")
     chosen = parser.parse_args()
-    with arena(command=chosen.operator) as a:
-        _fill(a.repository.work, chosen.megabytes, chosen.files)
-        a.repository.commit({"apps/a.yaml": CONFIG_MAP.format(1)}, "Everything")
+    with cluster_bench(command=chosen.operator) as bench:
+        _fill(bench.repository.work, chosen.megabytes, chosen.files)
+        bench.repository.commit({"apps/a.yaml": CONFIG_MAP.format(1)}, "Everything")
         # So that the server sends what it has, and its compressing is not what is measured.
-        a.repository.git("repack", "-a", "-d", "-q", "--window=0")
-        rows = [_clone(a)]
-        idle = rss_mib(a.pid)
+        bench.repository.git("repack", "-a", "-d", "-q", "--window=0")
+        rows = [_clone(bench)]
+        idle = rss_mib(bench.pid)
         rows.append(
             _row(
                 "first fetch, artifact, build",
-                a,
-                lambda: a.apply([source(a.url), kustomization("a", "./apps")]),
+                bench,
+                lambda: bench.apply([source(bench.url), kustomization("a", "./apps")]),
             )
         )
-        a.repository.commit({"apps/a.yaml": CONFIG_MAP.format(2)}, "One line")
-        rows.append(_row("then one line changes", a, lambda: a.reconcile_source("now")))
+        bench.repository.commit({"apps/a.yaml": CONFIG_MAP.format(2)}, "One line")
+        rows.append(_row("then one line changes", bench, lambda: bench.reconcile_source("now")))
     print(
         f"{chosen.megabytes} MiB in {chosen.files} small files and some of 16 MiB; the operator idle: {idle:.0f} MiB"
     )
     table(["what", "seconds", "CPU s", "operator MiB", "with its Git MiB"], rows)
 
 
-def _row(what: str, a: Arena, start: object) -> list[object]:
+def _row(what: str, bench: ClusterBench, start: object) -> list[object]:
     assert callable(start)
-    a.mark()
-    with _watched(a.pid) as peak:
+    bench.mark()
+    with _watched(bench.pid) as peak:
         start()
-        head = a.head()
-        a.wait(what, lambda seen: "a" in seen and ready(seen["a"], head))
-    cost = a.cost()
+        head = bench.head()
+        bench.wait(what, lambda seen: "a" in seen and ready(seen["a"], head))
+    cost = bench.cost()
     return [what, f"{cost.seconds:.1f}", f"{cost.cpu:.1f}", f"{peak.alone:.0f}", f"{peak.together:.0f}"]
 
 
-def _clone(a: Arena) -> list[object]:
+def _clone(bench: ClusterBench) -> list[object]:
     """The floor: what Git alone needs to have the commit."""
     with tempfile.TemporaryDirectory(prefix="headgate-bench-") as folder:
         began, before = time.monotonic(), os.times()
-        command = ["git", "clone", "--quiet", "--bare", "--depth=1", a.url, f"{folder}/clone"]
+        command = ["git", "clone", "--quiet", "--bare", "--depth=1", bench.url, f"{folder}/clone"]
         process = subprocess.Popen(command)
         with _watched(process.pid) as peak:
             if process.wait():

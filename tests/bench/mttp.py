@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 
 import yaml
-from _arena import NAMESPACE, Arena, arena, namespace, options, ready, source, table
+from _cluster import NAMESPACE, ClusterBench, cluster_bench, namespace, options, ready, source, table
 from _fleet import app_file, app_name, fleet, fleet_files
 
 SIZES = (100, 200, 500, 1000)
@@ -26,9 +26,9 @@ def main() -> None:
     first: list[list[object]] = []
     second: list[list[object]] = []
     for size in chosen.size or SIZES:
-        with arena(command=chosen.operator) as a:
-            first.append(_first_apply(a, size))
-            second.append(_one_commit(a, size))
+        with cluster_bench(command=chosen.operator) as bench:
+            first.append(_first_apply(bench, size))
+            second.append(_one_commit(bench, size))
     print("\nFirst apply of N Kustomizations with 4 objects each")
     table(
         ["N", "all Ready s", "floor s", "ratio", "CPU s", "RSS MiB", "requests", "per Kustomization"],
@@ -41,19 +41,19 @@ def main() -> None:
     )
 
 
-def _first_apply(a: Arena, size: int) -> list[object]:
+def _first_apply(bench: ClusterBench, size: int) -> list[object]:
     files = fleet_files(size)
-    a.repository.commit(files)
-    floor = _floor(a, files)
-    objects = [source(a.url), *fleet(size)]
-    a.mark()
+    bench.repository.commit(files)
+    floor = _floor(bench, files)
+    objects = [source(bench.url), *fleet(size)]
+    bench.mark()
     began = time.monotonic()
-    a.apply(objects)
-    head = a.head()
-    done = a.wait(
+    bench.apply(objects)
+    head = bench.head()
+    done = bench.wait(
         "first apply", lambda seen: len(seen) == size and all(ready(o, head) for o in seen.values())
     )
-    cost = a.cost()
+    cost = bench.cost()
     seconds = done - began
     return [
         size,
@@ -67,34 +67,34 @@ def _first_apply(a: Arena, size: int) -> list[object]:
     ]
 
 
-def _floor(a: Arena, files: dict[str, str]) -> float:
+def _floor(bench: ClusterBench, files: dict[str, str]) -> float:
     """Seconds kubectl takes for all objects."""
     documents = [
         d for name, text in files.items() if name.endswith("app.yaml") for d in yaml.safe_load_all(text)
     ]
-    a.apply([namespace(FLOOR)])
+    bench.apply([namespace(FLOOR)])
     for document in documents:
         document["metadata"]["namespace"] = FLOOR
     began = time.monotonic()
-    a.apply(documents)
+    bench.apply(documents)
     seconds = time.monotonic() - began
-    a.kubectl("delete", "namespace", FLOOR, "--wait=true")
+    bench.kubectl("delete", "namespace", FLOOR, "--wait=true")
     return seconds
 
 
-def _one_commit(a: Arena, size: int) -> list[object]:
+def _one_commit(bench: ClusterBench, size: int) -> list[object]:
     time.sleep(3)  # what the first apply left to be written
     target = size // 2
-    a.repository.commit(app_file(target, "2"))
-    head = a.head()
-    a.mark()
+    bench.repository.commit(app_file(target, "2"))
+    head = bench.head()
+    bench.mark()
     began = time.monotonic()
-    a.reconcile_source("1")
-    live = a.wait("the app", lambda seen: ready(seen[app_name(target)], head)) - began
-    every = a.wait("all", lambda seen: all(ready(o, head) for o in seen.values())) - began
+    bench.reconcile_source("1")
+    live = bench.wait("the app", lambda seen: ready(seen[app_name(target)], head)) - began
+    every = bench.wait("all", lambda seen: all(ready(o, head) for o in seen.values())) - began
     time.sleep(1)
-    cost = a.cost()
-    version = a.get(f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{app_name(target)}")
+    cost = bench.cost()
+    version = bench.get(f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{app_name(target)}")
     assert version["spec"]["template"]["metadata"]["annotations"]["version"] == "2"
     return [
         size,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 
-from _arena import Arena, arena, options, ready, table
+from _cluster import ClusterBench, cluster_bench, options, ready, table
 from _fleet import app_file, first_apply
 
 QUIET = 8.0
@@ -19,16 +19,18 @@ def main() -> None:
     parser = options(__doc__)
     parser.add_argument("--size", type=int, default=200, help="Kustomizations (%(default)s)")
     chosen = parser.parse_args()
-    with arena(command=chosen.operator) as a:
-        first_apply(a, chosen.size)
-        a.restart()
-        seconds = _until_quiet(a)
-        cost = a.cost()
-        a.repository.commit(app_file(0, "after"))
-        a.restart()
-        began, new = time.monotonic(), a.head()
-        a.reconcile_source("after")
-        live = a.wait("the commit made meanwhile", lambda s: all(ready(o, new) for o in s.values())) - began
+    with cluster_bench(command=chosen.operator) as bench:
+        first_apply(bench, chosen.size)
+        bench.restart()
+        seconds = _until_quiet(bench)
+        cost = bench.cost()
+        bench.repository.commit(app_file(0, "after"))
+        bench.restart()
+        began, new = time.monotonic(), bench.head()
+        bench.reconcile_source("after")
+        live = (
+            bench.wait("the commit made meanwhile", lambda s: all(ready(o, new) for o in s.values())) - began
+        )
     table(
         ["N", "first pass s", "CPU s", "RSS MiB", "requests", "per Kustomization", "commit meanwhile s"],
         [
@@ -45,16 +47,16 @@ def main() -> None:
     )
 
 
-def _until_quiet(a: Arena) -> float:
+def _until_quiet(bench: ClusterBench) -> float:
     """Seconds from the start until the last request before a time without any."""
     last = time.monotonic()
     seen = -1
     while time.monotonic() - last < QUIET:
         time.sleep(0.25)
-        total = a.cost().total_requests
+        total = bench.cost().total_requests
         if total != seen:
             seen, last = total, time.monotonic()
-    return a.cost().seconds - (time.monotonic() - last)
+    return bench.cost().seconds - (time.monotonic() - last)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import time
 from typing import Any
 
 import yaml
-from _arena import ROOT, Arena, arena, options, ready, table
+from _cluster import ROOT, ClusterBench, cluster_bench, options, ready, table
 
 from headgate.kustomize import BuildOptions, FolderTree, build
 
@@ -26,13 +26,13 @@ def main() -> None:
     chosen = options(__doc__).parse_args()
     rows = []
     for number in range(1, ROUNDS + 1):
-        with arena(command=chosen.operator) as a:
-            shutil.copytree(EXAMPLE, a.repository.work, dirs_exist_ok=True)
-            a.repository.commit({}, "The fleet")
-            a.repository.git("tag", "1.0.0")
-            seconds, cost = _operator(a)
-        with arena(command=chosen.operator) as a:
-            floor = _by_hand(a)
+        with cluster_bench(command=chosen.operator) as bench:
+            shutil.copytree(EXAMPLE, bench.repository.work, dirs_exist_ok=True)
+            bench.repository.commit({}, "The fleet")
+            bench.repository.git("tag", "1.0.0")
+            seconds, cost = _operator(bench)
+        with cluster_bench(command=chosen.operator) as bench:
+            floor = _by_hand(bench)
         rows.append(
             [
                 number,
@@ -50,41 +50,43 @@ def _objects(path: str) -> list[dict[str, Any]]:
     return list(build(FolderTree(EXAMPLE), path, BuildOptions(reorder="legacy")))
 
 
-def _operator(a: Arena) -> Any:
+def _operator(bench: ClusterBench) -> Any:
     objects = _objects("clusters/production")
     for obj in objects:
         if obj["kind"] == "GitRepository":
-            obj["spec"]["url"] = a.url
+            obj["spec"]["url"] = bench.url
     # The namespace comes first, as the cluster's admin has it.
-    a.apply([o for o in objects if o["kind"] == "Namespace"] or [_flux_system()])
-    a.mark()
+    bench.apply([o for o in objects if o["kind"] == "Namespace"] or [_flux_system()])
+    bench.mark()
     began = time.monotonic()
-    a.apply(objects)
-    done = a.wait("both layers", lambda s: len(s) == len(LAYERS) and all(ready(o) for o in s.values()), 120)
-    return done - began, a.cost()
+    bench.apply(objects)
+    done = bench.wait(
+        "both layers", lambda s: len(s) == len(LAYERS) and all(ready(o) for o in s.values()), 120
+    )
+    return done - began, bench.cost()
 
 
 def _flux_system() -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "flux-system"}}
 
 
-def _by_hand(a: Arena) -> float:
+def _by_hand(bench: ClusterBench) -> float:
     began = time.monotonic()
     for layer in LAYERS:
         objects = _objects(f"{layer}/production")
         first = [o for o in objects if o["kind"] in ("CustomResourceDefinition", "Namespace")]
         if first:
-            a.kubectl(
+            bench.kubectl(
                 "apply", "--server-side", "-f", "-", stdin=yaml.dump_all(first, Dumper=yaml.CSafeDumper)
             )
         crds = [f"crd/{o['metadata']['name']}" for o in first if o["kind"] == "CustomResourceDefinition"]
         if crds:
-            a.kubectl("wait", "--for=condition=Established", *crds, "--timeout=60s")
-        a.apply(objects)
+            bench.kubectl("wait", "--for=condition=Established", *crds, "--timeout=60s")
+        bench.apply(objects)
         for obj in objects:
             if obj["kind"] in ("Deployment", "StatefulSet"):
                 meta = obj["metadata"]
-                a.kubectl(
+                bench.kubectl(
                     "-n",
                     meta["namespace"],
                     "rollout",

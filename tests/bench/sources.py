@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from _arena import NAMESPACE, SOURCES, Arena, arena, options, source, table
+from _cluster import NAMESPACE, SOURCES, ClusterBench, cluster_bench, options, source, table
 
 from tests.support.gitserver import GitHttpServer
 
@@ -28,38 +28,45 @@ def main() -> None:
     parser.add_argument("--interval", type=int, default=30, help="of each GitRepository, in seconds")
     parser.add_argument("--seconds", type=int, default=120, help="how long nothing happens")
     chosen = parser.parse_args()
-    with arena(command=chosen.operator) as a, GitHttpServer(a.repository.path.parent) as server:
+    with (
+        cluster_bench(command=chosen.operator) as bench,
+        GitHttpServer(bench.repository.path.parent) as server,
+    ):
         url, names = server.url("repo.git"), [f"repo-{n:03}" for n in range(chosen.sources)]
-        a.repository.commit({"apps/a.yaml": CONFIG_MAP.format(1)}, "Everything")
+        bench.repository.commit({"apps/a.yaml": CONFIG_MAP.format(1)}, "Everything")
         rows = []
 
         def phase(what: str, act: Callable[[], object], until: Callable[[], bool] = lambda: True) -> None:
             server.forget()
-            a.mark()
+            bench.mark()
             act()
             while not until():
                 time.sleep(POLL)
-            cost = a.cost()
+            cost = bench.cost()
             asked, fetched = server.count("ls-refs"), server.count("fetch")
             rows.append([what, f"{cost.seconds:.1f}", asked, fetched, f"{cost.cpu:.1f}", cost.total_requests])
 
         objects = [_named(source(url, interval=f"{chosen.interval}s"), name) for name in names]
-        phase("all are made, until Ready", lambda: a.apply(objects), lambda: _at(a, a.head()) == len(names))
+        phase(
+            "all are made, until Ready",
+            lambda: bench.apply(objects),
+            lambda: _at(bench, bench.head()) == len(names),
+        )
         phase(f"nothing happens for {chosen.seconds} s", lambda: time.sleep(chosen.seconds))
         visits = chosen.sources * chosen.seconds // chosen.interval
-        a.repository.commit({"apps/a.yaml": CONFIG_MAP.format(2)}, "Two")
-        phase("a commit, until all have it", lambda: None, lambda: _at(a, a.head()) == len(names))
-        a.repository.commit({"apps/a.yaml": CONFIG_MAP.format(3)}, "Three")
+        bench.repository.commit({"apps/a.yaml": CONFIG_MAP.format(2)}, "Two")
+        phase("a commit, until all have it", lambda: None, lambda: _at(bench, bench.head()) == len(names))
+        bench.repository.commit({"apps/a.yaml": CONFIG_MAP.format(3)}, "Three")
         phase(
             "a commit, all are asked to look",
-            lambda: _request(a, names),
-            lambda: _at(a, a.head()) == len(names),
+            lambda: _request(bench, names),
+            lambda: _at(bench, bench.head()) == len(names),
         )
-        a.repository.commit({"apps/a.yaml": CONFIG_MAP.format(4)}, "Four")
+        bench.repository.commit({"apps/a.yaml": CONFIG_MAP.format(4)}, "Four")
         phase(
             "a commit, one is asked to look",
-            lambda: _request(a, names[:1]),
-            lambda: _has(a, names[0], a.head()),
+            lambda: _request(bench, names[:1]),
+            lambda: _has(bench, names[0], bench.head()),
         )
         floor = _fetch(url)
     print(
@@ -78,20 +85,20 @@ def _revision(obj: dict[str, Any]) -> str:
     return str(((obj.get("status") or {}).get("artifact") or {}).get("revision", ""))
 
 
-def _at(a: Arena, commit: str) -> int:
+def _at(bench: ClusterBench, commit: str) -> int:
     """How many sources have it."""
-    return sum(_revision(obj).endswith(commit) for obj in a.get(SOURCES)["items"])
+    return sum(_revision(obj).endswith(commit) for obj in bench.get(SOURCES)["items"])
 
 
-def _has(a: Arena, name: str, commit: str) -> bool:
+def _has(bench: ClusterBench, name: str, commit: str) -> bool:
     path = SOURCES.replace("/gitrepositories", f"/namespaces/{NAMESPACE}/gitrepositories/{name}")
-    return _revision(a.get(path)).endswith(commit)
+    return _revision(bench.get(path)).endswith(commit)
 
 
-def _request(a: Arena, names: list[str]) -> None:
+def _request(bench: ClusterBench, names: list[str]) -> None:
     """What a webhook does."""
     stamp = f"reconcile.fluxcd.io/requestedAt={time.time_ns()}"
-    a.kubectl("-n", NAMESPACE, "annotate", "--overwrite", "gitrepository", *names, stamp)
+    bench.kubectl("-n", NAMESPACE, "annotate", "--overwrite", "gitrepository", *names, stamp)
 
 
 def _fetch(url: str) -> float:

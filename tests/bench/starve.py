@@ -8,7 +8,7 @@ from __future__ import annotations
 import statistics
 import time
 
-from _arena import NAMESPACE, Arena, arena, kustomization, options, ready, source, table
+from _cluster import NAMESPACE, ClusterBench, cluster_bench, kustomization, options, ready, source, table
 from _fleet import DEPLOYMENT
 
 SIZE = 100
@@ -22,27 +22,27 @@ def main() -> None:
     chosen = options(__doc__).parse_args()
     rows = []
     for sick in (0, SIZE):
-        with arena(command=chosen.operator) as a:
-            rows.append(_run(a, sick))
+        with cluster_bench(command=chosen.operator) as bench:
+            rows.append(_run(bench, sick))
     table(["healthy", "never healthy", "median s to Ready", "all healthy Ready s", "CPU s", "requests"], rows)
 
 
-def _run(a: Arena, sick: int) -> list[object]:
+def _run(bench: ClusterBench, sick: int) -> list[object]:
     good = [f"good-{n:03}" for n in range(SIZE)]
     bad = [f"bad-{n:03}" for n in range(sick)]
     files = {f"{n}/app.yaml": DEPLOYMENT.format(name=n, selector="") for n in good}
     files |= {f"{n}/app.yaml": DEPLOYMENT.format(name=n, selector=_NOWHERE) for n in bad}
-    a.repository.commit(files)
-    a.apply([source(a.url), *(_waiting(n) for n in bad)])
-    head = a.head()
+    bench.repository.commit(files)
+    bench.apply([source(bench.url), *(_waiting(n) for n in bad)])
+    head = bench.head()
     if bad:
-        a.wait("the bad ones to wait", lambda s: len(s) == sick and all(_waits(o) for o in s.values()))
-    a.mark()
+        bench.wait("the bad ones to wait", lambda s: len(s) == sick and all(_waits(o) for o in s.values()))
+    bench.mark()
     began = time.monotonic()
-    a.apply([_waiting(n) for n in good])
-    a.wait("the good ones", lambda s: all(n in s and ready(s[n], head) for n in good))
-    times = [a.changes.ready_at[n, head] - began for n in good]
-    cost = a.cost()
+    bench.apply([_waiting(n) for n in good])
+    bench.wait("the good ones", lambda s: all(n in s and ready(s[n], head) for n in good))
+    times = [bench.changes.ready_at[n, head] - began for n in good]
+    cost = bench.cost()
     return [
         SIZE,
         sick,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 
-from _arena import arena, options, ready, table
+from _cluster import cluster_bench, options, ready, table
 from _fleet import app_file, first_apply
 
 SIZE, COMMITS, PERIOD = 200, 30, 1.0
@@ -19,22 +19,22 @@ def main() -> None:
         "--touching", type=int, default=SIZE, help="apps that each commit changes (%(default)s)"
     )
     chosen = parser.parse_args()
-    with arena(command=chosen.operator) as a:
-        first_apply(a, SIZE)
+    with cluster_bench(command=chosen.operator) as bench:
+        first_apply(bench, SIZE)
         time.sleep(2)
-        a.mark()
+        bench.mark()
         for number in range(COMMITS):
             tick = time.monotonic()
             files: dict[str, str] = {}
             for app in range(chosen.touching):
                 files |= app_file(app, f"storm-{number}")
-            a.repository.commit(files)
-            a.reconcile_source(f"storm-{number}")
+            bench.repository.commit(files)
+            bench.reconcile_source(f"storm-{number}")
             time.sleep(max(0.0, PERIOD - (time.monotonic() - tick)))
-        head, last = a.head(), time.monotonic()
-        done = a.wait("the last commit", lambda s: all(ready(o, head) for o in s.values()))
-        cost = a.cost()
-        applied = len({commit for _, commit in a.changes.ready_at})
+        head, last = bench.head(), time.monotonic()
+        done = bench.wait("the last commit", lambda s: all(ready(o, head) for o in s.values()))
+        cost = bench.cost()
+        applied = len({commit for _, commit in bench.changes.ready_at})
     table(
         [
             "N",

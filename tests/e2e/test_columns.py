@@ -64,7 +64,7 @@ def test_the_custom_resources_carry_what_flux_writes_and_nothing_else(workspace:
     assert source["metadata"]["finalizers"] == applied["metadata"]["finalizers"] == [FINALIZER]
     assert "labels" not in source["metadata"]
 
-    stamp = workspace.poke(KUSTOMIZATION, "apps")
+    stamp = workspace.request_reconcile(KUSTOMIZATION, "apps")
     until(
         "the request is answered",
         lambda: workspace.get("apps")["status"].get("lastHandledReconcileAt") == stamp,

@@ -41,7 +41,7 @@ def applied(workspace: Workspace, name: str) -> dict[str, str]:
 
 def told(workspace: Workspace, name: str = "apps") -> str:
     """All that is said of a Kustomization."""
-    return f"{workspace.get(name)['status']} {workspace.told(name)}"
+    return f"{workspace.get(name)['status']} {workspace.event_text(name)}"
 
 
 def test_all_formats_and_keys(workspace: Workspace) -> None:
@@ -232,7 +232,7 @@ def test_a_restart_decrypts_again_and_writes_nothing(
         before = versions(workspace)
         running.kill()
     with operator.running(account, tmp_path, options):
-        stamp = workspace.poke(KUSTOMIZATION, "apps")
+        stamp = workspace.request_reconcile(KUSTOMIZATION, "apps")
         until(
             "it was looked at", lambda: workspace.get("apps")["status"].get("lastHandledReconcileAt") == stamp
         )

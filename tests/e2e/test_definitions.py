@@ -84,7 +84,7 @@ def test_a_namespace_that_is_being_deleted_is_named_at_once(workspace: Workspace
     held = workspace.api.present("v1", "ConfigMap", "inside", name)
     workspace.api.merge(held, {"metadata": {"finalizers": ["headgate.test/held"]}})
     workspace.api.delete("v1", "Namespace", name)
-    workspace.poke(KUSTOMIZATION, "apps")
+    workspace.request_reconcile(KUSTOMIZATION, "apps")
     workspace.failed("apps", "ReconciliationFailed", f"Namespace/{name} cannot be used: it is being deleted")
     workspace.api.merge(held, {"metadata": {"finalizers": None}})
     until("it is there again", lambda: workspace.api.get("v1", "ConfigMap", "inside", name))

@@ -57,7 +57,7 @@ def test_what_others_own_is_left_alone(workspace: Workspace) -> None:
         assert found is not None
         patch = {"data": {"v": "2"} if name == "b" else {"other": "x"}}
         workspace.api.merge(found, patch, manager="other-controller")
-    stamp = workspace.poke("Kustomization", "apps")
+    stamp = workspace.request_reconcile("Kustomization", "apps")
     until(
         "everything was looked at",
         lambda: workspace.get("apps")["status"].get("lastHandledReconcileAt") == stamp,

@@ -21,7 +21,7 @@ FINISHED = r"^Reconciliation finished in \S+, next run in 1h0m0s$"
 
 def look_again(workspace: Workspace, name: str, kind: str = KUSTOMIZATION) -> None:
     """Ask for a reconcile and wait until it has been."""
-    stamp = workspace.poke(kind, name)
+    stamp = workspace.request_reconcile(kind, name)
     until(
         "it has been looked at",
         lambda: workspace.get(name, kind)["status"].get("lastHandledReconcileAt") == stamp,
@@ -122,7 +122,7 @@ def test_requests_in_quick_succession_do_not_hide_why_it_waits(workspace: Worksp
 
     def ask() -> None:
         while not end.wait(0.1):
-            workspace.poke(KUSTOMIZATION, "apps")
+            workspace.request_reconcile(KUSTOMIZATION, "apps")
 
     thread = threading.Thread(target=ask)
     thread.start()

@@ -134,7 +134,7 @@ def test_an_entry_of_an_older_release_with_a_namespace_too_many(workspace: Works
     workspace.api.merge(
         workspace.get("apps"), {"status": {"inventory": {"entries": entries}}}, subresource="status"
     )
-    workspace.poke(KUSTOMIZATION, "apps")
+    workspace.request_reconcile(KUSTOMIZATION, "apps")
     until("the entry is gone", lambda: ids(workspace) == wanted(workspace))
     workspace.ready("apps")
     assert earth(workspace) == before

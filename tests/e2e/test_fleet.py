@@ -119,7 +119,7 @@ class Fleet:
         image: str = found["spec"]["template"]["spec"]["containers"][0]["image"]
         return image.removeprefix(IMAGE)
 
-    def told(self, environment: str, name: str, revision: str) -> list[str]:
+    def event_messages(self, environment: str, name: str, revision: str) -> list[str]:
         """Messages of the events that carry a revision."""
         events = self.api.list("v1", "Event", SYSTEMS[environment])
         return [
@@ -230,8 +230,11 @@ def test_infrastructure_first_then_promotion_by_tag_and_rollback_by_revert(examp
         until(
             f"{environment} tells of {revision}",
             lambda environment=environment, revision=revision: (  # type: ignore[misc]
-                any("Reconciliation finished" in m for m in example.told(environment, "apps", revision))
-                and example.told(environment, "flux-system", revision)
+                any(
+                    "Reconciliation finished" in m
+                    for m in example.event_messages(environment, "apps", revision)
+                )
+                and example.event_messages(environment, "flux-system", revision)
             ),
         )
 

@@ -42,7 +42,7 @@ def test_recreated_where_that_is_asked_for(workspace: Workspace, how: str) -> No
     assert uid(workspace) != before
     assert workspace.config_map("a") == settings
     workspace.event("apps", "Deployment/.*web created")
-    assert "drift" not in workspace.told("apps")
+    assert "drift" not in workspace.event_text("apps")
 
 
 def test_refused_where_it_is_not(workspace: Workspace) -> None:

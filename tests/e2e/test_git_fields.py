@@ -100,7 +100,7 @@ def test_includes_follow_what_they_include(workspace: Workspace) -> None:
     workspace.kustomization("apps")
     workspace.ready("apps")
     other.commit({"deploy/b.yaml": config_map("b")})
-    workspace.poke(SOURCE, "other")
+    workspace.request_reconcile(SOURCE, "other")
     # Nothing but the change of what is included starts this.
     until("b is live", lambda: workspace.api.get("v1", "ConfigMap", "b", workspace.namespace))
     assert files_of(workspace.ready("source", kind=SOURCE)) == {"top.yaml", "apps/a.yaml", "apps/b.yaml"}
@@ -137,7 +137,7 @@ def test_verification(workspace: Workspace, tmp_path: Path) -> None:
 
     # An unsigned commit does not get in; what there is stays.
     workspace.repository.commit({"apps/b.yaml": config_map("b")})
-    workspace.poke_sources()
+    workspace.request_sources()
     workspace.failed("source", "InvalidCommitSignature", "it is not signed", kind=SOURCE)
     status = workspace.get("source", SOURCE)["status"]
     assert status["artifact"]["revision"] == f"main@sha1:{signed}"
@@ -211,7 +211,7 @@ def test_sha256_repositories(workspace: Workspace) -> None:
     workspace.kustomization("apps")
     workspace.ready("apps", f"main@sha256:{commit}")
     newer = repository.commit({"apps/b.yaml": config_map("b")})
-    workspace.poke(SOURCE, "source")
+    workspace.request_reconcile(SOURCE, "source")
     workspace.ready("apps", f"main@sha256:{newer}")
     assert workspace.config_map("b") is not None
 
@@ -221,7 +221,7 @@ def test_a_suspended_source_is_not_asked(workspace: Workspace) -> None:
     source = workspace.source()
     workspace.change("source", {"suspend": True}, SOURCE)
     newer = workspace.repository.commit({"apps/a.yaml": config_map("a", v="2")})
-    stamp = workspace.poke(SOURCE, "source")
+    stamp = workspace.request_reconcile(SOURCE, "source")
     until(
         "the request is answered",
         lambda: workspace.get("source", SOURCE)["status"].get("lastHandledReconcileAt") == stamp,

@@ -95,7 +95,7 @@ def test_each_says_why_and_the_others_go_on(
         running.kill()
     with operator.running(account, tmp_path, options) as running:
         for name in TOLD:
-            workspace.poke(SOURCE, name)
+            workspace.request_reconcile(SOURCE, name)
         all_as_expected("2")
         running.check()
         assert peak(running) < MAX_MEMORY

@@ -94,7 +94,7 @@ def test_a_vault_token(workspace: Workspace, bao: OpenBao) -> None:
         rf"apps/a\.yaml, .*Vault transit key {bao.address}/sops/fleet: .*permission denied",
     )
     workspace.secret("keys", {"sops.vault-token": bao.token()})
-    workspace.poke("Kustomization", "apps")
+    workspace.request_reconcile("Kustomization", "apps")
     workspace.ready("apps")
     assert password(workspace) == "plain"
 
@@ -108,10 +108,10 @@ def test_a_service_account_logs_in_to_vault(
         "apps", "BuildFailed", f"decryption service account '{workspace.namespace}/deployer' not found"
     )
     service_account(workspace, "deployer")
-    workspace.poke("Kustomization", "apps")
+    workspace.request_reconcile("Kustomization", "apps")
     workspace.failed("apps", "BuildFailed", f"the login as role {workspace.namespace}_deployer failed")
     bao.admit(workspace.namespace, "deployer")
-    workspace.poke("Kustomization", "apps")
+    workspace.request_reconcile("Kustomization", "apps")
     workspace.ready("apps")
     assert password(workspace) == "plain"
 
@@ -146,7 +146,7 @@ def test_a_service_account_takes_a_role_at_aws(workspace: Workspace, kms: AwsKms
     service_account(
         workspace, "deployer", **{"eks.amazonaws.com/role-arn": "arn:aws:iam::123456789012:role/sops"}
     )
-    workspace.poke("Kustomization", "apps")
+    workspace.request_reconcile("Kustomization", "apps")
     workspace.ready("apps")
     assert password(workspace) == "plain"
 

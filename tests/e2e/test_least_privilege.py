@@ -82,7 +82,7 @@ def test_every_right_is_used(
         api.apply({**values, "data": {"v": "two"}})
         until("the new value is applied", lambda: (workspace.config_map("a") or {})["data"] == {"v": "two"})
         workspace.failed("bad", "BuildFailed")
-        workspace.poke(KUSTOMIZATION, "bad")
+        workspace.request_reconcile(KUSTOMIZATION, "bad")
         until("a repeat is counted", lambda: [e for e in workspace.events("bad") if e["count"] > 1])
         workspace.close()
     needless = granted(api) - proxy.used

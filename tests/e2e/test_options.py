@@ -63,7 +63,7 @@ def test_default_service_account(own: Workspace, start: Start) -> None:
         role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "edit"}
         binding = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": meta}
         own.api.bind({**binding, "roleRef": role, "subjects": [{"kind": "ServiceAccount", **meta}]})
-        own.poke(KUSTOMIZATION, "apps")
+        own.request_reconcile(KUSTOMIZATION, "apps")
         own.ready("apps")
 
 
@@ -226,7 +226,7 @@ def test_configurations_are_not_watched_where_the_gate_says_so(own: Workspace, s
         labelled(own, "ConfigMap", "watched", {"v": "two"}, WATCHED)
         time.sleep(1.5)
         assert (own.config_map("a") or {})["data"] == {"v": "one"}
-        own.poke(KUSTOMIZATION, "apps")
+        own.request_reconcile(KUSTOMIZATION, "apps")
         until("it is applied", lambda: (own.config_map("a") or {})["data"] == {"v": "two"})
 
 

@@ -211,7 +211,7 @@ def test_suspend_and_resume(workspace: Workspace) -> None:
     workspace.ready("apps")
     workspace.change("apps", {"suspend": True})
     workspace.change("source", {"suspend": True}, "GitRepository")
-    stamp = workspace.poke("GitRepository", "source")
+    stamp = workspace.request_reconcile("GitRepository", "source")
     second = workspace.commit({"apps/a.yaml": config_map("a", v="2")})
     until(
         "a suspended source answers requests",
@@ -225,7 +225,7 @@ def test_suspend_and_resume(workspace: Workspace) -> None:
     drifted = workspace.config_map("a")
     assert drifted is not None
     workspace.api.merge(drifted, {"data": {"v": "mine"}}, manager="kubectl-edit")
-    stamp = workspace.poke("Kustomization", "apps")
+    stamp = workspace.request_reconcile("Kustomization", "apps")
     until("it answers", lambda: workspace.get("apps")["status"].get("lastHandledReconcileAt") == stamp)
     assert (workspace.config_map("a") or {})["data"] == {"v": "mine"}
     assert condition(workspace.get("apps"))["status"] == "True", "Ready stays as it was"

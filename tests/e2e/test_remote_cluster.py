@@ -204,7 +204,7 @@ def test_who_acts_on_the_other_cluster(ground: Workspace, remote: Remote) -> Non
     user = f"system:serviceaccount:{ground.namespace}:deployer"
     ground.failed("apps", "ReconciliationFailed", f'User "{user}" cannot patch')
     grant(remote.api, ground.namespace, {"kind": "ServiceAccount", "name": "deployer"})
-    ground.poke("Kustomization", "apps")
+    ground.request_reconcile("Kustomization", "apps")
     ground.ready("apps")
     assert there(remote, ground, "a")
 
@@ -253,7 +253,7 @@ def test_by_workload_identity(ground: Workspace, remote: Remote) -> None:
     who = {"apiGroup": RBAC, "kind": "User", "name": user}
     remote.api.bind({**watcher, "roleRef": view, "subjects": [who]}, verb="watch")
     grant(remote.api, namespace, {"kind": "User", "name": user})
-    ground.poke("Kustomization", "apps")
+    ground.request_reconcile("Kustomization", "apps")
     ground.ready("apps")
     found = there(remote, ground, "a")
     assert found is not None
@@ -426,7 +426,7 @@ def test_a_kubeconfig_that_acts_as_somebody_else(ground: Workspace, remote: Remo
         "subjects": [{"apiGroup": RBAC, "kind": "Group", "name": "team"}],
     }
     remote.api.apply(binding)
-    ground.poke("Kustomization", "apps")
+    ground.request_reconcile("Kustomization", "apps")
     ground.ready("apps")
     ground.change("apps", {"serviceAccountName": "deployer"})
     said = ground.failed("apps", "ReconciliationFailed", "the kubeconfig acts as 'jane'")["message"]

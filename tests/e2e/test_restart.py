@@ -60,7 +60,7 @@ def settled_versions(workspace: Workspace) -> dict[str, tuple[str, str]]:
 
 def wait_answered(workspace: Workspace, kind: str, name: str) -> None:
     """Ask for a reconcile and wait until it is done."""
-    stamp = workspace.poke(kind, name)
+    stamp = workspace.request_reconcile(kind, name)
     until(
         f"{name} was looked at",
         lambda: workspace.get(name, kind)["status"].get("lastHandledReconcileAt") == stamp,

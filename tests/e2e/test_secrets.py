@@ -27,10 +27,10 @@ from tests.support.gitserver_proxy import HttpProxy
 from tests.support.gitserver_tls import Authority
 from tests.support.keyservices import AwsKms, aws_kms, openbao
 from tests.support.manifests import config_map, dump, kustomization
+from tests.support.process_recorder import ProcessRecorder
 from tests.support.secrets import Values
 from tests.support.sops import KEYS, Wrap, age_key, sealed, sealed_file, sealed_secret
 from tests.support.sshserver import SshServer, generate_key
-from tests.support.witness import Witness
 from tests.support.workspace import OWN, Workspace, namespace_prefix
 
 pytestmark = [
@@ -90,7 +90,7 @@ class Run:
 
             until(f"{kind} {name} has failed", failed)
 
-    def told(self) -> dict[str, bytes]:
+    def observations(self) -> dict[str, bytes]:
         """Statuses and events."""
         statuses = [self.workspace.get(name, kind)["status"] for kind, name in self._expected]
         events = self.workspace.api.list("v1", "Event", self.workspace.namespace)
@@ -283,7 +283,7 @@ def test_no_secret_is_told(
         options = [f"--watch-label-selector={OWN}={MARK}", "--log-level=trace", f"--metrics-addr={metrics}"]
         options += [f"--events-addr={notifications.url}", "--sops-age-secret=shared-age"]
         running = stack.enter_context(operator.running(account, tmp_path, options))
-        witness = stack.enter_context(Witness(running.pid, *folders.values(), tmp_path / "storage"))
+        recorder = stack.enter_context(ProcessRecorder(running.pid, *folders.values(), tmp_path / "storage"))
 
         private, wrap = age_key()
         run.secret(KEYS_SECRET, {"a.agekey": run.values.add("age", private), "b.asc": KEYS["curve.asc"]})
@@ -301,27 +301,27 @@ def test_no_secret_is_told(
         clusters(run, account)
         run.finish()
         with urllib.request.urlopen(f"http://{metrics}/metrics", timeout=60) as answer:
-            seen = {**run.told(), "metrics": answer.read()}
+            seen = {**run.observations(), "metrics": answer.read()}
         workspace.close()
         running.check()
     seen |= {
         "log": running.log.read_bytes(),
         "notifications": b"\n".join(notifications.bodies),
-        "arguments": b"\n".join(witness.arguments),
+        "arguments": b"\n".join(recorder.arguments),
     }
-    for path, contents in witness.files.items():
+    for path, contents in recorder.files.items():
         unpack = gzip.decompress if path.suffix == ".gz" else bytes
         seen[f"file {path}"] = b"\n".join(map(unpack, contents))
     values = run.values
     assert {where: found for where, content in seen.items() if (found := values.found_in(content))} == {}
-    for program, environments in witness.environments.items():
+    for program, environments in recorder.environments.items():
         assert values.found_in(b"\n".join(environments), but=values.git if program in GIT else ()) == [], (
             program
         )
 
     # What was searched is what it should have been, and would have been found.
-    assert {b"git", b"git-remote-http", b"ssh"} <= set(witness.environments)
-    assert any(path.suffix == ".gz" for path in witness.files)
+    assert {b"git", b"git-remote-http", b"ssh"} <= set(recorder.environments)
+    assert any(path.suffix == ".gz" for path in recorder.files)
     for where in ("log", "notifications", "events", "statuses"):
         assert b"is SOPS" in seen[where] or b"decryption failed" in seen[where], where
         assert b"***" in seen[where], where

@@ -52,7 +52,7 @@ def uid(workspace: Workspace) -> str:
 def test_one_drops_it_and_it_stays_for_the_other(shared: Workspace, last: str) -> None:
     """Whoever applied it last, and without being made anew."""
     if last == "a":
-        shared.poke(KUSTOMIZATION, "a")
+        shared.request_reconcile(KUSTOMIZATION, "a")
         until("a has it", lambda: owner(shared) == "a")
     before = uid(shared)
     revision = shared.commit({"b/shared.yaml": None})

@@ -40,14 +40,14 @@ def test_a_remote_is_asked_once_for_all_that_are_due(
         server.forget()
         with operator.running(account, tmp_path, options):
             # All are due now, none of them on request.
-            stamp = workspace.poke(SOURCE, SOURCES[0])
+            stamp = workspace.request_reconcile(SOURCE, SOURCES[0])
             until("the last one is looked at", lambda: answered(workspace, SOURCES[0], stamp))
             first = server.count("ls-refs")
             assert first <= 4, (
                 "one for each of the two kinds, once more for what came meanwhile, one for the request"
             )
             newer = workspace.repository.commit({"apps/a.yaml": config_map("a", v="2")})
-            stamps = {name: workspace.poke(SOURCE, name) for name in SOURCES}
+            stamps = {name: workspace.request_reconcile(SOURCE, name) for name in SOURCES}
             for name, stamp in stamps.items():
                 until(f"{name} is looked at", lambda name=name, stamp=stamp: answered(workspace, name, stamp))  # type: ignore[misc]
             assert workspace.get(SOURCES[0], SOURCE)["status"]["artifact"]["revision"].startswith("v1.0.0@")

@@ -219,7 +219,7 @@ def test_the_revision_of_a_foreign_dependency(teams: Teams) -> None:
         )
         teams.refused(name, "DependencyNotReady", "failed to evaluate the CEL expression")
         assert commit[:7] not in dump(teams.tenant.get(name))
-        assert commit[:7] not in teams.tenant.told(name)
+        assert commit[:7] not in teams.tenant.event_text(name)
 
 
 def test_a_foreign_dependency_that_the_account_may_read_is_seen_whole(teams: Teams) -> None:

@@ -21,11 +21,11 @@ def test_recovery_of_a_source(workspace: Workspace) -> None:
     revision = source["status"]["artifact"]["revision"]
     workspace.server.fail_with = 503
     try:
-        workspace.poke_sources()
+        workspace.request_sources()
         workspace.failed("source", "GitOperationFailed", "not available at the moment", kind=SOURCE)
     finally:
         workspace.server.fail_with = None
-    workspace.poke_sources()
+    workspace.request_sources()
     workspace.ready("source", kind=SOURCE)
     workspace.event("source", f"^stored artifact for commit '{revision}'$", kind=SOURCE, reason="Succeeded")
     workspace.event("source", "^no changes since last", kind=SOURCE, reason="GitOperationSucceeded")

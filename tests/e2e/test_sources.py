@@ -49,7 +49,7 @@ def test_basic_authentication(workspace: Workspace) -> None:
         assert "authentication" in refused(workspace, "none")
         # The Secret is put right, and a request asks for another try.
         workspace.secret("wrong", {"username": "ada", "password": "correct horse"})
-        workspace.poke(SOURCE, "wrong")
+        workspace.request_reconcile(SOURCE, "wrong")
         workspace.ready("wrong", kind=SOURCE)
 
 

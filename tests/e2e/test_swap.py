@@ -258,7 +258,7 @@ def _without_status(obj: Obj) -> Obj:
 
 def handled(workspace: Workspace, name: str = "apps") -> Obj:
     """Ask for a reconcile, which verifies every object, and wait until it is done."""
-    stamp = workspace.poke(KUSTOMIZATION, name)
+    stamp = workspace.request_reconcile(KUSTOMIZATION, name)
 
     def look() -> Obj | None:
         obj = workspace.get(name)

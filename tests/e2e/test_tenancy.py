@@ -171,7 +171,7 @@ def test_a_source_that_says_that_another_teams_artifact_is_its_own(teams: Teams)
     own = source["status"]["artifact"]
     forged = {**own, "path": theirs["path"], "digest": theirs["digest"], "url": theirs["url"]}
     teams.tenant.api.merge(source, {"status": {"artifact": forged}}, subresource="status")
-    teams.tenant.poke(SOURCE, "source")
+    teams.tenant.request_reconcile(SOURCE, "source")
     until(
         "the source has an artifact of its own again",
         lambda: (

@@ -142,7 +142,7 @@ def settled(workspace: Workspace) -> dict[str, str]:
 
 def verified(workspace: Workspace) -> None:
     """A pass that asks the API server about every object."""
-    stamp = workspace.poke(KUSTOMIZATION, "apps")
+    stamp = workspace.request_reconcile(KUSTOMIZATION, "apps")
     until("it is verified", lambda: workspace.get("apps")["status"].get("lastHandledReconcileAt") == stamp)
 
 
@@ -163,7 +163,7 @@ def test_full_passes_write_nothing(own_workspace: Workspace, account: Path, tmp_
         for _ in range(2):
             verified(workspace)
             assert versions(workspace) == before
-        assert "configured" not in workspace.told("apps")
+        assert "configured" not in workspace.event_text("apps")
         # A change in Git is written, and only that.
         changed = [
             o if o["metadata"]["name"] != "no-ingress" else {**o, "spec": {**o["spec"], "egress": []}}

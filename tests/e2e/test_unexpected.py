@@ -97,7 +97,7 @@ def test_an_unexpected_error_in_each_step_of_a_kustomization(
         proxy.instead = lambda method, path, verb=verb, meant=meant: (  # type: ignore[misc]
             NONSENSE if method == verb and meant(path) else None
         )
-        workspace.kustomization("apps") if workspace.find("apps") is None else workspace.poke(
+        workspace.kustomization("apps") if workspace.find("apps") is None else workspace.request_reconcile(
             KUSTOMIZATION, "apps"
         )
         says = f"^{step} failed: unexpected error.*headgate/.*\\.py:\\d+"

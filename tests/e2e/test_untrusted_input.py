@@ -87,7 +87,9 @@ def test_no_secret_is_in_a_process_list_a_message_or_the_log(
         workspace.commit({"apps/a.yaml": config_map("a", v="2")})
         message = refused(workspace, "source")
     workspace.event("source", "authentication", kind=SOURCE, type="Warning")
-    assert PASSWORD not in message + workspace.told("source", SOURCE) + str(workspace.get("source", SOURCE))
+    assert PASSWORD not in message + workspace.event_text("source", SOURCE) + str(
+        workspace.get("source", SOURCE)
+    )
     assert PASSWORD not in shared_operator.log.read_text()
 
 

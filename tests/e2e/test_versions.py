@@ -168,7 +168,7 @@ def test_what_nobody_can_answer_for_stays_in_the_inventory(workspace: Workspace)
         entries = [*workspace.get("apps")["status"]["inventory"]["entries"], entry]
         patch = {"status": {"inventory": {"entries": entries}}}
         workspace.api.merge(workspace.get("apps"), patch, subresource="status")
-        workspace.poke(KUSTOMIZATION, "apps")
+        workspace.request_reconcile(KUSTOMIZATION, "apps")
         workspace.failed("apps", "PruneFailed", f"Thing/.*one delete failed.*{group}")
         assert entry in workspace.get("apps")["status"]["inventory"]["entries"]
         workspace.api.delete(KUSTOMIZATION_VERSION, KUSTOMIZATION, "apps", workspace.namespace)

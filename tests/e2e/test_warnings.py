@@ -19,7 +19,7 @@ def mistyped(**fields: int) -> str:
 
 
 def verified(workspace: Workspace) -> None:
-    stamp = workspace.poke(KUSTOMIZATION, "apps")
+    stamp = workspace.request_reconcile(KUSTOMIZATION, "apps")
     until("it is verified", lambda: workspace.get("apps")["status"].get("lastHandledReconcileAt") == stamp)
 
 

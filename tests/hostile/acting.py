@@ -199,9 +199,9 @@ def deletion_that_takes_theirs(w: World, name: str, policy: str) -> Try:
         said = ("PruneFailed", "GarbageCollectionSucceeded", "ReconciliationFailed")
         until(
             f"{name} is gone, or says why not",
-            lambda: w.tenant.find(name) is None or any(s in w.tenant.told(name) for s in said),
+            lambda: w.tenant.find(name) is None or any(s in w.tenant.event_text(name) for s in said),
         )
-        return w.tenant.told(name)
+        return w.tenant.event_text(name)
 
     return Try({"a.yaml": own_map(w, name)}, {"deletionPolicy": policy}, then=poison)
 
@@ -212,7 +212,7 @@ def _forge(w: World, obj: Obj, entries: list[Obj]) -> None:
 
 def _reconciled(w: World, name: str) -> str:
     """Ask for a reconcile, wait until it is done, and say how it ended."""
-    stamp = w.tenant.poke(KUSTOMIZATION, name)
+    stamp = w.tenant.request_reconcile(KUSTOMIZATION, name)
 
     def look() -> str:
         obj = w.tenant.get(name)

@@ -159,18 +159,18 @@ def forever(stack: ExitStack, step: Callable[[int], object], pause: float = 0.0)
     stack.callback(end.set)
 
 
-def poked(
+def request_reconciles(
     w: World, stack: ExitStack, names: list[str], kind: str = KUSTOMIZATION, pause: float = 0.05
 ) -> None:
     """Ask for reconciles of the tenant's objects without end."""
     version = KUSTOMIZATION_VERSION if kind == KUSTOMIZATION else SOURCE_VERSION
 
-    def poke(turn: int) -> None:
+    def request(turn: int) -> None:
         meta = {"name": names[turn % len(names)], "namespace": w.tenant.namespace}
         patch = {"metadata": {"annotations": {REQUESTED_AT: str(time.time_ns())}}}
         w.tenant.api.merge({"apiVersion": version, "kind": kind, "metadata": meta}, patch)
 
-    forever(stack, poke, pause)
+    forever(stack, request, pause)
 
 
 # Expressions.
@@ -187,7 +187,7 @@ def ready_expressions(w: World, name: str, stack: ExitStack, count: int) -> None
     put(w, *(kustomization(f"{name}-dep-{n}", suspend=True) for n in range(4)))
     depends = [{"name": f"{name}-dep-{n % 4}", "readyExpr": f"{BURNS} || {n} == -1"} for n in range(count)]
     put(w, kustomization(name, dependsOn=depends))
-    poked(w, stack, [name], pause=0.2)
+    request_reconciles(w, stack, [name], pause=0.2)
 
 
 @attack(brief=False)
@@ -197,7 +197,7 @@ def ready_expressions_of_many(w: World, name: str, stack: ExitStack) -> None:
     depends = [{"name": f"{name}-dep", "readyExpr": f"{BURNS}{READY}"}] * 8
     names = [f"{name}-{n}" for n in range(40)]
     put(w, *(kustomization(each, dependsOn=depends) for each in names))
-    poked(w, stack, names)
+    request_reconciles(w, stack, names)
 
 
 @attack(brief=False)
@@ -264,7 +264,7 @@ def nested_trees(w: World, name: str, stack: ExitStack, levels: int, width: int)
     put(w, source(name, w.git.url(repository.name)))
     put(w, kustomization(name, sourceRef={"kind": SOURCE, "name": name}, path="./"))
     refused(w, name)
-    poked(w, stack, [name], SOURCE, pause=0.5)
+    request_reconciles(w, stack, [name], SOURCE, pause=0.5)
 
 
 def plumbing(repository: Repository, *arguments: str, stdin: bytes = b"") -> str:
@@ -291,7 +291,7 @@ def ignore_file(w: World, name: str, stack: ExitStack, text: Callable[[], str]) 
     files: dict[str, str | bytes] = {f"{'a' * 60}/{n}/{'a' * 60}.yaml": "a" for n in range(50)}
     tree(w, name, {**files, ".sourceignore": text()})
     settled(w, name, SOURCE)
-    poked(w, stack, [name], SOURCE, pause=0.5)
+    request_reconciles(w, stack, [name], SOURCE, pause=0.5)
 
 
 @attack(brief=False)
@@ -303,21 +303,21 @@ def ignore_field(w: World, name: str, stack: ExitStack) -> None:
         {f"{'a' * 100}/{n}": "a" for n in range(50)},
         ignore="\n".join(["/".join(["**", "a"] * 200)] * 500),
     )
-    poked(w, stack, [name], SOURCE, pause=0.5)
+    request_reconciles(w, stack, [name], SOURCE, pause=0.5)
 
 
 @attack(brief=False)
 def big_file(w: World, name: str, stack: ExitStack) -> None:
     """A file that compresses to nothing has its size before it is read whole."""
     built(w, name, {"a.yaml": b"#" * (150 << 20) + b"\n"})
-    poked(w, stack, [name], SOURCE, pause=0.5)
+    request_reconciles(w, stack, [name], SOURCE, pause=0.5)
 
 
 @attack(brief=False)
 def many_files(w: World, name: str, stack: ExitStack) -> None:
     """So are many small ones."""
     built(w, name, {f"d{n % 100}/f{n}.yaml": "" for n in range(30_000)})
-    poked(w, stack, [name], pause=0.5)
+    request_reconciles(w, stack, [name], pause=0.5)
 
 
 # Builds.
@@ -369,7 +369,7 @@ def build_of(w: World, name: str, stack: ExitStack, text: Callable[[], str]) -> 
         "kustomization.yaml": overlay or "resources: [a.yaml]\n",
     }
     built(w, name, files)
-    poked(w, stack, [name], pause=0.3)
+    request_reconciles(w, stack, [name], pause=0.3)
 
 
 @attack(brief=False)
@@ -385,7 +385,7 @@ def variables(w: World, name: str, stack: ExitStack) -> None:
     text = config_map("a", **{f"k{n}": "${BIG}${BIG}${BIG}" for n in range(300)})
     reference = {"kind": "ConfigMap", "name": name}
     built(w, name, {"a.yaml": text}, postBuild={"substituteFrom": [reference]})
-    poked(w, stack, [name], pause=0.3)
+    request_reconciles(w, stack, [name], pause=0.3)
 
 
 @attack()
@@ -405,7 +405,7 @@ def unknown_fields(w: World, name: str, stack: ExitStack) -> None:
         },
     }
     built(w, name, {"a.yaml": dump(deployment)})
-    poked(w, stack, [name], pause=0.5)
+    request_reconciles(w, stack, [name], pause=0.5)
 
 
 @attack(brief=False)
@@ -418,7 +418,7 @@ def ignored_pointers(w: World, name: str, stack: ExitStack) -> None:
     spec = {"replicas": 0, "selector": {"matchLabels": {"a": name}}, "template": template}
     deployment = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, "spec": spec}
     built(w, name, {"a.yaml": dump(deployment)}, ignore=[{"paths": paths}])
-    poked(w, stack, [name], pause=0.5)
+    request_reconciles(w, stack, [name], pause=0.5)
 
 
 # Waiting.
@@ -476,7 +476,7 @@ def diamond(w: World, name: str, stack: ExitStack, layers: int) -> None:
         before = names[(n // 2 - 1) * 2 : n // 2 * 2] if n > 1 else []
         objects.append(kustomization(each, path="./good", dependsOn=[{"name": b} for b in before]))
     put(w, *objects)
-    poked(w, stack, names[-2:], pause=0.1)
+    request_reconciles(w, stack, names[-2:], pause=0.1)
 
 
 @attack()
@@ -509,12 +509,12 @@ def many_kustomizations(w: World, name: str, stack: ExitStack, count: int) -> No
 
 
 @attack()
-def pokes(w: World, name: str, stack: ExitStack) -> None:
+def requests(w: World, name: str, stack: ExitStack) -> None:
     """Nor do requests to reconcile, as many as may be made."""
     names = [f"{name}-{n}" for n in range(30)]
     put(w, *(kustomization(each, path="./good") for each in names))
     for _ in range(3):
-        poked(w, stack, names, pause=0.0)
+        request_reconciles(w, stack, names, pause=0.0)
 
 
 @attack(("kustomizations", KUSTOMIZATION), ("sources", SOURCE), brief=("kustomizations",))
@@ -563,7 +563,7 @@ def forged_inventory(w: World, name: str, stack: ExitStack) -> None:
     def forge(turn: int) -> None:
         obj = w.tenant.get(name)
         w.tenant.api.merge(obj, {"status": {"inventory": {"entries": entries}}}, subresource="status")
-        w.tenant.poke(KUSTOMIZATION, name)
+        w.tenant.request_reconcile(KUSTOMIZATION, name)
 
     forever(stack, forge, 3.0)
 

@@ -27,7 +27,7 @@ class Steady:
         turn, other = str(self._turn), self._world.other
         other.repository.commit({"steady/a.yaml": config_map("steady", turn=turn)})
         began = time.monotonic()
-        other.poke_sources()
+        other.request_sources()
 
         def live() -> bool:
             found = other.config_map("steady")

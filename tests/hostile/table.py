@@ -94,14 +94,16 @@ class Made:
             obj = until(f"{self.name} has settled", look, PATIENCE)
         except AssertionError as error:
             last = api.present(version, kind, self.name, namespace).get("status")
-            raise AssertionError(f"{error}: {last}\n{self.world.tenant.told(self.name, kind)}") from None
+            raise AssertionError(
+                f"{error}: {last}\n{self.world.tenant.event_text(self.name, kind)}"
+            ) from None
         if self.then is not None:
             self.heard += self.then(self.world, obj)
             obj = api.get(version, kind, self.name, namespace) or obj
         self.settled = obj
         return obj
 
-    def told(self) -> str:
+    def observations(self) -> str:
         """All that the tenant hears of it: conditions, events, and the answers to its second step."""
         if self.watched is None:
             return self.heard
@@ -125,7 +127,7 @@ def differences(right: Made, wrong: Made) -> set[str]:
     name = re.compile(rf"\b{re.escape(right.name)}(-w)?\b")
 
     def plain(made: Made) -> set[str]:
-        text = name.sub("<name>", re.sub(pattern, "<guess>", made.told()))
+        text = name.sub("<name>", re.sub(pattern, "<guess>", made.observations()))
         return set(_DIGEST.sub("<digest>", _TIMES.sub("<time>", text)).splitlines())
 
     return plain(right) ^ plain(wrong)
@@ -133,7 +135,7 @@ def differences(right: Made, wrong: Made) -> set[str]:
 
 def without_own_words(made: Made) -> str:
     """What it was told, without the tenant's own text in it, which errors may repeat."""
-    told = made.told()
+    told = made.observations()
     for each in _written(made.guess):
         told = told.replace(each, "<guess>") if each else told
     return told

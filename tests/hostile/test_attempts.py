@@ -68,7 +68,7 @@ def test_attempt(
             until("the two are told the same", lambda: not differences(right, wrong))
         assert not differences(right, wrong), (
             f"{attempt.why} The answer tells whether the guess is right.\n"
-            f"-- {right.name}\n{right.told()}\n-- {wrong.name}\n{wrong.told()}\n-- the operator's log\n"
+            f"-- {right.name}\n{right.observations()}\n-- {wrong.name}\n{wrong.observations()}\n-- the operator's log\n"
             + "\n".join(
                 line for line in hostile_world.running.log.read_text().splitlines() if right.name in line
             )

@@ -111,7 +111,7 @@ def test_forged_owner_labels_disturb_no_wait(hostile_world: World) -> None:
 
         forever(stack, relabel, 0.02)
         w.other.failed("sick", "HealthCheckFailed")
-    assert "forged" not in w.other.told("sick")
+    assert "forged" not in w.other.event_text("sick")
     w.other.delete("sick")
 
 
@@ -160,7 +160,7 @@ def test_an_api_server_that_cannot_say_whether_one_may_look(
     try:
         revision = w.tenant.commit({f"{name}/a.yaml": own_map(w, name)})
         w.tenant.source("between")
-        w.tenant.poke(SOURCE, "between")
+        w.tenant.request_reconcile(SOURCE, "between")
         w.tenant.ready("between", revision, kind=SOURCE)
         w.tenant.kustomization(
             name,
@@ -176,7 +176,7 @@ def test_an_api_server_that_cannot_say_whether_one_may_look(
         between.refuses = lambda method, target: None
         w.tenant.labels = {}
         w.tenant._sources.discard("between")
-    assert "passed" not in w.tenant.told(name)
+    assert "passed" not in w.tenant.event_text(name)
 
 
 TRAVERSALS = (
@@ -247,6 +247,6 @@ def test_a_namespace_that_is_going_takes_nothing_along(hostile_world: World, tmp
     w.tenant.api.delete(applied["apiVersion"], KUSTOMIZATION, name, w.tenant.namespace)
     until(
         "it is gone, or says why not",
-        lambda: w.tenant.find(name) is None or "not found" in w.tenant.told(name),
+        lambda: w.tenant.find(name) is None or "not found" in w.tenant.event_text(name),
     )
     assert w.changes_of_the_other_team() == []

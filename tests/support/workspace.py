@@ -58,13 +58,13 @@ class Workspace:
     def commit(self, files: Files | None = None, message: str = "change", *, branch: str = "main") -> str:
         """Commit, have every source here look at once, and return the revision."""
         commit = self.repository.commit(files, message)
-        self.poke_sources()
+        self.request_sources()
         return f"{branch}@sha1:{commit}"
 
-    def poke_sources(self) -> None:
+    def request_sources(self) -> None:
         """Have every source here ask its remote now, as ``flux reconcile source git`` does."""
         for name in self._sources:
-            self.poke(SOURCE, name)
+            self.request_reconcile(SOURCE, name)
 
     # Custom resources.
 
@@ -106,7 +106,7 @@ class Workspace:
         """Change some fields of a spec."""
         return self.api.merge(self.get(name, kind), {"spec": spec}, manager="kubectl-patch")
 
-    def poke(self, kind: str, name: str) -> str:
+    def request_reconcile(self, kind: str, name: str) -> str:
         """Ask for a reconcile; returns what ``status.lastHandledReconcileAt`` will then be."""
         stamp = str(time.time_ns())
         patch = {"metadata": {"annotations": {REQUESTED_AT: stamp}}}
@@ -146,7 +146,7 @@ class Workspace:
         try:
             return until(f"{kind} {name} is Ready {revision}", look, timeout)
         except AssertionError as error:
-            raise AssertionError(f"{error}\n{last.get('status')}\n{self.told(name)}") from None
+            raise AssertionError(f"{error}\n{last.get('status')}\n{self.event_text(name)}") from None
 
     def failed(
         self,
@@ -169,7 +169,7 @@ class Workspace:
         try:
             return until(f"{kind} {name} is not Ready: {reason}: {message}", look, timeout)
         except AssertionError as error:
-            raise AssertionError(f"{error}\n{last}\n{self.told(name)}") from None
+            raise AssertionError(f"{error}\n{last}\n{self.event_text(name)}") from None
 
     def events(self, name: str, kind: str = KUSTOMIZATION) -> list[Obj]:
         """The events of a custom resource, oldest first."""
@@ -197,9 +197,9 @@ class Workspace:
         try:
             return until(f"an event of {kind} {name}: {type} {reason} {message}", look)
         except AssertionError as error:
-            raise AssertionError(f"{error}\n{self.told(name, kind)}") from None
+            raise AssertionError(f"{error}\n{self.event_text(name, kind)}") from None
 
-    def told(self, name: str, kind: str = KUSTOMIZATION) -> str:
+    def event_text(self, name: str, kind: str = KUSTOMIZATION) -> str:
         """Its events as text."""
         return "\n".join(f"{e['type']} {e['reason']}: {e['message']}" for e in self.events(name, kind))
 

@@ -22,7 +22,7 @@ PAUSE = 0.004
 _LARGEST = 8 * 1024 * 1024
 
 
-class Witness:
+class ProcessRecorder:
     """Watches while it is entered. What was seen is kept as it was, in bytes."""
 
     def __init__(self, pid: int, *folders: Path) -> None:

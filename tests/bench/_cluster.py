@@ -1,10 +1,10 @@
 """What the cluster benchmarks share: a cluster, a Git server, the operator, and what they cost.
 
-    with arena() as a:
-        a.repository.commit(files)
-        a.apply(objects)
-        a.wait_all("kustomizations", revision=a.head())
-        print(a.cost())
+    with cluster_bench() as bench:
+        bench.repository.commit(files)
+        bench.apply(objects)
+        bench.wait_all("kustomizations", revision=bench.head())
+        print(bench.cost())
 
 Figures come from outside the operator: CPU and memory from ``/proc``, requests from the API server's own
 ``apiserver_request_total``, states from a watch. So another operator can stand in: ``--operator`` names a command
@@ -68,7 +68,7 @@ class Cost:
 
 
 @dataclass
-class Arena:
+class ClusterBench:
     """A running bench."""
 
     kubeconfig: Path
@@ -269,7 +269,7 @@ def namespace(name: str = NAMESPACE) -> Obj:
 
 
 @contextmanager
-def arena(arguments: Sequence[str] = (), command: str = "") -> Iterator[Arena]:
+def cluster_bench(arguments: Sequence[str] = (), command: str = "") -> Iterator[ClusterBench]:
     """A cluster with CRDs, a Git server with an empty repository, the operator running on it."""
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     with ExitStack() as stack:
@@ -298,7 +298,7 @@ def arena(arguments: Sequence[str] = (), command: str = "") -> Iterator[Arena]:
                 return process.pid
             return life.enter_context(operator.running(cluster.kubeconfig, folder, arguments)).pid
 
-        found = Arena(cluster.kubeconfig, repository, server.url("repo.git"), begin(), begin)
+        found = ClusterBench(cluster.kubeconfig, repository, server.url("repo.git"), begin(), begin)
         found.changes = Changes(cluster.kubeconfig)
         stack.callback(found.changes.close)
         found.mark()
