@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from headgate.reconcile.core.queue import Priority, Trigger, WorkQueue
+from headgate.reconcile.core import queue as module
+from headgate.reconcile.core.queue import REQUESTS_AT_ONCE, Priority, Trigger, WorkQueue
 
 CHANGED = Trigger(Priority.CHANGED, "changed")
 ROUTINE = Trigger(Priority.ROUTINE, "interval")
@@ -110,3 +111,65 @@ async def test_workers_share_the_keys_without_overlap() -> None:
         task.cancel()
     assert set(done) == set(range(50))
     assert queue.active() == 0
+
+
+async def ask(queue: WorkQueue[str], key: str, times: int) -> None:
+    """Ask for the key again and again, each time when it has had its turn."""
+    for _ in range(times):
+        queue.add(key, REQUESTED)
+        assert await take(queue) == (key, (REQUESTED,))
+        queue.done(key)
+
+
+async def test_a_key_that_is_asked_for_without_pause_waits_and_others_do_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "REQUEST_EVERY", 3600.0)
+    queue: WorkQueue[str] = WorkQueue()
+    await ask(queue, "a", REQUESTS_AT_ONCE)
+    queue.add("a", REQUESTED)
+    assert queue.is_waiting("a")
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(queue.get(), 0.02)
+    await ask(queue, "b", REQUESTS_AT_ONCE)
+    # Neither does what nobody asked for: its input changed.
+    queue.add("c", CHANGED)
+    assert (await take(queue))[0] == "c"
+
+
+async def test_a_key_that_waits_for_its_turn_gets_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "REQUEST_EVERY", 0.05)
+    queue: WorkQueue[str] = WorkQueue()
+    await ask(queue, "a", REQUESTS_AT_ONCE + 3)
+    assert not queue.is_pending("a")
+
+
+async def test_a_request_does_not_hold_up_a_key_that_waits_already(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "REQUEST_EVERY", 3600.0)
+    queue: WorkQueue[str] = WorkQueue()
+    await ask(queue, "a", REQUESTS_AT_ONCE)
+    queue.add("a", CHANGED)
+    queue.add("a", REQUESTED)
+    assert await take(queue) == ("a", (CHANGED, REQUESTED))
+    queue.done("a")
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(queue.get(), 0.02)
+
+
+async def test_a_forgotten_key_has_all_its_turns_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "REQUEST_EVERY", 3600.0)
+    queue: WorkQueue[str] = WorkQueue()
+    await ask(queue, "a", REQUESTS_AT_ONCE)
+    queue.add("a", REQUESTED)
+    queue.forget("a")
+    await ask(queue, "a", REQUESTS_AT_ONCE)
+
+
+async def test_nothing_fires_after_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "REQUEST_EVERY", 0.01)
+    queue: WorkQueue[str] = WorkQueue()
+    await ask(queue, "a", REQUESTS_AT_ONCE)
+    queue.add("a", REQUESTED)
+    queue.close()
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(queue.get(), 0.05)

@@ -9,6 +9,7 @@ Guarantees:
 * a key is handed to one worker at a time;
 * of the keys of a namespace, the one with the most urgent priority goes first, the oldest first among equals;
 * namespaces share the workers fairly, however many keys they have (:mod:`headgate.fairness.order`);
+* a key that somebody asks for without pause waits between its turns (:mod:`headgate.fairness.pace`);
 * one timer per key: what a reconcile asked for last (its interval, its retry, its deadline) is what counts.
 
 Nothing here holds a thread or a task per key: a thousand Kustomizations that wait for their interval are
@@ -24,8 +25,13 @@ from enum import IntEnum
 from typing import Generic, TypeVar
 
 from headgate.fairness.order import FairOrder
+from headgate.fairness.pace import Pace
 
 K = TypeVar("K", bound=Hashable)
+
+
+REQUESTS_AT_ONCE, REQUEST_EVERY = 5, 1.0
+"""Turns that a key has at once because somebody asks for it or changes it, and seconds until it has one more."""
 
 
 class Priority(IntEnum):
@@ -101,6 +107,9 @@ class WorkQueue(Generic[K]):
         self._namespace_of = namespace_of
         self._active: set[K] = set()
         self._timers: dict[K, asyncio.TimerHandle] = {}
+        self._pace: Pace[K] = Pace(REQUESTS_AT_ONCE, REQUEST_EVERY)
+        self._paused: dict[K, asyncio.TimerHandle] = {}
+        """Keys that wait, but whose next turn is not due yet."""
         self._wakeup = asyncio.Event()
         self._closed = False
 
@@ -156,6 +165,8 @@ class WorkQueue(Generic[K]):
     def forget(self, key: K) -> None:
         """Drop the key's timer and its wait: the object is gone."""
         self.unschedule(key)
+        self._resume(key)
+        self._pace.forget(key)
         self._waiting.pop(key, None)
         self._order.drop(key)
 
@@ -169,7 +180,11 @@ class WorkQueue(Generic[K]):
             if key is not None:
                 entry = self._waiting.pop(key)
                 self._active.add(key)
-                waited = asyncio.get_running_loop().time() - entry.since
+                self._resume(key)
+                now = asyncio.get_running_loop().time()
+                if entry.priority is Priority.REQUESTED:
+                    self._pace.take(key, now)
+                waited = now - entry.since
                 return key, tuple(entry.triggers), waited
             self._wakeup.clear()
             await self._wakeup.wait()
@@ -188,9 +203,10 @@ class WorkQueue(Generic[K]):
     def close(self) -> None:
         """Take no more keys and stop all timers; :meth:`get` then never returns a new one."""
         self._closed = True
-        for handle in self._timers.values():
-            handle.cancel()
-        self._timers.clear()
+        for timers in (self._timers, self._paused):
+            for handle in timers.values():
+                handle.cancel()
+            timers.clear()
         self._waiting.clear()
         self._order.clear()
 
@@ -199,5 +215,23 @@ class WorkQueue(Generic[K]):
         self.add(key, trigger)
 
     def _put(self, key: K, priority: Priority) -> None:
-        self._order.put(key, self._namespace_of(key), priority)
-        self._wakeup.set()
+        if priority is Priority.REQUESTED and key not in self._paused:
+            loop = asyncio.get_running_loop()
+            pause = self._pace.pause(key, loop.time())
+            if pause:
+                self._paused[key] = loop.call_later(pause, self._due, key)
+        if key not in self._paused:
+            self._order.put(key, self._namespace_of(key), priority)
+            self._wakeup.set()
+
+    def _due(self, key: K) -> None:
+        self._resume(key)
+        entry = self._waiting.get(key)
+        if entry is not None and key not in self._active:
+            self._order.put(key, self._namespace_of(key), entry.priority)
+            self._wakeup.set()
+
+    def _resume(self, key: K) -> None:
+        handle = self._paused.pop(key, None)
+        if handle is not None:
+            handle.cancel()
