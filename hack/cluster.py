@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Brings up a Kubernetes cluster to try Headgate on, and takes it down again.
+"""Starts a Kubernetes cluster to try Headgate on, and stops it again.
 
     hack/cluster.py up                      # a given kubeconfig, else kind, else a local control plane
     export KUBECONFIG=$(hack/cluster.py kubeconfig)
     hack/cluster.py down
 
-The demo, the tests and the benchmarks bring up clusters of their own by the same code (hack/controlplane).
+The demo, the tests and the benchmarks start their own clusters with the same code (hack/controlplane).
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def scopes(document: dict[str, Any]) -> dict[str, bool]:
-    """The scopes that kustomize's compiled form lists beside the definitions."""
+    """The scopes that kustomize's compiled form lists in addition to the definitions."""
     return {
         f"{resource['apiVersion']}/{resource['kind']}": resource["scope"] == "Namespaced"
         for resource in document.get("resources", ())

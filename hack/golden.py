@@ -46,7 +46,7 @@ def main() -> int:
     options = parser.parse_args()
     harness: Path = options.golden.resolve() / "trace.py"
     if not harness.is_file():
-        print(f"skipped: there are no recorded traces in {options.golden}")
+        print(f"skipped: {options.golden} has no recorded traces")
         return 0
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     try:

@@ -5,8 +5,8 @@
     hack/prose.py --python             # also docstrings, comments and strings of the Python code
     hack/prose.py README.md operator   # these files, and all files in these folders
 
-prose.yaml beside this file has the phrases. Each report is file:line:column, the words, and the advice. Exit status: 0
-nothing found, 1 something found, 2 invalid usage.
+prose.yaml in the same folder has the phrases. Each report is file:line:column, the words, and the advice. Exit status:
+0 nothing found, 1 something found, 2 invalid usage.
 
 Code and quotations are not our prose. In Markdown, the checker skips code blocks, inline code, link targets and text in
 double quotes; in Python and in comments, it skips inline code and the braces of f-strings. Everywhere it skips what is

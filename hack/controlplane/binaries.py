@@ -1,8 +1,8 @@
 """Where the five binaries of the local control plane come from.
 
-Built once per user from the modules pinned in ``go.mod`` and ``go.sum`` beside this file, into
-``$XDG_CACHE_HOME/headgate/controlplane/HASH/``; the hash is that of all that decides their contents. Where
-``KUBEBUILDER_ASSETS`` names a folder, as for envtest, those it holds are taken from there.
+They are built once per user, from the modules pinned in ``go.mod`` and ``go.sum`` next to this file, into
+``$XDG_CACHE_HOME/headgate/controlplane/HASH/``; the hash covers everything that decides their contents. If
+``KUBEBUILDER_ASSETS`` names a folder, as for envtest, the binaries in that folder are used instead.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def kubernetes_version(modules: Path = MODULES) -> str:
 
 
 def linker_flags(version: str) -> str:
-    """Symbols left out; and the version, which a server built outside its own repository does not know."""
+    """Omits symbols and sets the version, which a server built outside its own repository does not know."""
     major, minor = version.removeprefix("v").split(".")[:2]
     package = "k8s.io/component-base/version"
     return (

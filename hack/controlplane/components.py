@@ -166,7 +166,7 @@ def _apiserver(layout: Layout) -> list[str]:
         "--authorization-mode=RBAC",
         "--service-cluster-ip-range=10.0.0.0/16",  # thousands of Services
         "--allow-privileged=true",
-        "--endpoint-reconciler-type=none",  # 127.0.0.1 is no address of an Endpoints
+        "--endpoint-reconciler-type=none",  # 127.0.0.1 is not allowed in Endpoints
         # Priority and fairness shares these out; a benchmark should wait for the processor, not for a seat.
         "--max-requests-inflight=800",
         "--max-mutating-requests-inflight=400",

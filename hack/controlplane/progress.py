@@ -12,7 +12,7 @@ QUIET = 20.0
 
 
 class Progress:
-    """Tells what is going on and for how long; ``say`` for what stays, ``update`` for what is replaced."""
+    """Shows what happens and for how long; the lines of ``say`` stay, the next one replaces a line of ``update``."""
 
     def __init__(self, stream: TextIO | None = None, quiet: bool = False) -> None:
         self._stream = sys.stderr if stream is None else stream

@@ -1,8 +1,8 @@
-"""Just enough of a Kubernetes client to bring a cluster up and to look at it: JSON over one kept-alive connection.
+"""A small Kubernetes client to start and inspect clusters: JSON over one kept-alive connection.
 
-Reads kubeconfigs that hold a server, a CA and a token or a client certificate, as all our providers write them. Not
-for the operator (:mod:`headgate.kube` is), but for tests that ask the API server many small questions: a ``kubectl``
-per question costs fifty times as much.
+It reads kubeconfigs with a server, a CA and a token or a client certificate, as our providers write them. The operator
+does not use it (:mod:`headgate.kube` is its client). Tests do, because they send many small requests, and one
+``kubectl`` process for each request would cost fifty times as much.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class RestError(Exception):
 
 
 class Rest:
-    """Requests to one API server; each thread keeps a connection of its own."""
+    """Requests to one API server; each thread keeps its own connection."""
 
     def __init__(self, server: str, context: ssl.SSLContext, token: str = "", timeout: float = 30.0) -> None:
         self.server = server
@@ -64,9 +64,9 @@ class Rest:
         content_type: str = "application/json",
         **query: str,
     ) -> Any:
-        """Send one request, return the JSON of the answer (text where it is none).
+        """Send one request and return the JSON of the response, or its text if it does not hold JSON.
 
-        Raises :class:`RestError` for a refusal, ``OSError`` when there is no answer.
+        Raises :class:`RestError` if the API server refuses, ``OSError`` without a response.
         """
         headers = {"Accept": "application/json", "Content-Type": content_type}
         if self._token:
@@ -85,7 +85,7 @@ class Rest:
         raise RestError(status, answer.get("reason", ""), answer.get("message", f"HTTP {status}"))
 
     def get(self, path: str, **query: str) -> Any:
-        """GET, None where there is no such object."""
+        """GET; None if the object does not exist."""
         try:
             return self.request("GET", path, **query)
         except RestError as error:

@@ -1,4 +1,4 @@
-"""What is known of each test cluster: a folder per cluster under ``.state/clusters`` of the checkout.
+"""The state of each test cluster on disk: a folder per cluster under ``.state/clusters`` of the checkout.
 
     .state/clusters/NAME/state.json    provider, phase, processes (see :class:`State`)
     .state/clusters/NAME/kubeconfig
@@ -95,7 +95,7 @@ class Folder:
                 return
 
     def state(self) -> State | None:
-        """The state, None when there is no such cluster."""
+        """The state; None if the cluster does not exist."""
         try:
             return State.parse(self._state.read_text())
         except FileNotFoundError:

@@ -1,15 +1,15 @@
-"""The one process that owns a local control plane: starts its parts, watches over them, and takes them with it.
+"""The one process that owns a local control plane: it starts, supervises and stops its parts.
 
     python -m controlplane.supervisor FOLDER [--detached]
 
-It lives in a session of its own and ends, with all its parts and its folder, when
+It runs in its own session and ends, with all its parts and its folder, when
 
-- it is told to (SIGTERM, SIGINT), or
-- its standard input closes: the process that started it is gone, however it went (not with ``--detached``), or
+- it receives SIGTERM or SIGINT, or
+- its standard input closes because the process that started it has ended in any way (not with ``--detached``), or
 - a part ends by itself. Then the folder stays, for its logs.
 
-Its parts die with it by the kernel's hand (Linux), so even ``kill -9`` leaves none. It has one thread: what it waits
-for comes through one ``select`` (signals by a wake-up pipe, the end of standard input).
+On Linux, the kernel kills the parts when this process ends, so even ``kill -9`` leaves none. There is one thread, which
+waits in one ``select`` for signals (through a wake-up pipe) and for the end of standard input.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@
     python -m release notes                         # the changelog of this version
     python -m release manifests DIR --image NAME    # what to install, rendered
 
-The Makefile has a target for each; docs/releasing.md tells when to use which.
+The Makefile has a target for each; docs/releasing.md says when to use which.
 """
 
 from __future__ import annotations

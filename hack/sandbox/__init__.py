@@ -1,8 +1,8 @@
-"""Headgate at work on a test cluster, for ``make demo`` and for whatever else drives a whole installation.
+"""Headgate on a test cluster, for ``make demo``, the end-to-end tests and the benchmarks.
 
-operator.py      ``headgate run`` as a process of its own, on loopback, that never outlives us
+operator.py      ``headgate run`` as a child process on loopback that ends with its parent
 fleet.py         the example repository on a local Git server, and clusters/production rewritten to follow it
-observe.py       pure: what is to be seen of the custom resources, as rows
-screen.py        the rows on a terminal, redrawn in place; as lines elsewhere
+observe.py       pure: the state of the custom resources as rows
+screen.py        prints the rows: redrawn on a terminal, as lines elsewhere
 hints.py         what to try once everything is Ready
 """

@@ -1,4 +1,4 @@
-"""The example repository on a Git server of our own, and a cluster's objects made to follow it.
+"""The example repository on a local Git server, and the objects of a cluster, rewritten to follow it.
 
 FOLDER/git/fleet-infra.git    bare, served over HTTP on loopback
 FOLDER/fleet-infra/           a clone with the example committed and pushed, tagged 1.0.0
@@ -30,7 +30,7 @@ Obj = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """The clone to work in, and the address the cluster is told."""
+    """The clone to work in, and the URL for the GitRepositories on the cluster."""
 
     work: Path
     url: str
@@ -63,7 +63,7 @@ def served(folder: Path, example: Path = EXAMPLE) -> Iterator[Fleet]:
     _git(bare, "init", "--quiet", "--bare", "--initial-branch=main")
     shutil.copytree(example, work)
     _git(work, "init", "--quiet", "--initial-branch=main")
-    # Whoever tries the demo may have told git no name yet; or may have signing on, with a passphrase.
+    # The user may have configured no name in Git, or may have enabled signing, with a passphrase.
     for key, value in {
         "user.name": "Demo",
         "user.email": "demo@example.com",

@@ -1,4 +1,4 @@
-"""What is to be seen of GitRepositories and Kustomizations: pure, from their JSON to rows."""
+"""The state of GitRepositories and Kustomizations as rows: pure, computed from their JSON."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ class RecordingProxy(Served):
 
 
 def right_of(method: str, target: str) -> Right | None:
-    """What a request needs, as the API server's authorizer sees it; None for what is no resource (discovery)."""
+    """What a request needs, as the API server's authorizer sees it; None if it is not for a resource (discovery)."""
     url = urlsplit(target)
     parts = url.path.strip("/").split("/")
     if parts[:2] == ["api", "v1"]:
@@ -118,7 +118,7 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
 
     def handle_error(self, *_: object) -> None:
-        """The client goes away while a watch is under way."""
+        """The client closes the connection during a watch."""
 
 
 def _handler(proxy: RecordingProxy) -> type[BaseHTTPRequestHandler]:

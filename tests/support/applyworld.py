@@ -35,7 +35,7 @@ AGES = 300.0
 
 
 def in_a_world(test: Callable[Concatenate[ApplyWorld, P], Coroutine[Any, Any, None]]) -> Callable[P, None]:
-    """Give a test function, a coroutine, a cluster of its own, where an hour of waiting takes no time."""
+    """Run a test, a coroutine, with its own cluster, in virtual time: an hour of waiting takes no time."""
 
     @functools.wraps(test)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -91,7 +91,7 @@ class ApplyWorld:
         )
 
     async def age(self, seconds: float = AGES) -> None:
-        """Let time go by, so that everything that was written is surely old."""
+        """Let time pass, so that every earlier write is old."""
         await asyncio.sleep(seconds)
 
     def watch(self) -> None:
@@ -99,7 +99,7 @@ class ApplyWorld:
         self.server.observers.append(self._changed)
 
     def restart(self) -> None:
-        """Know nothing any more."""
+        """Forget every known object."""
         self.known = KnownObjects()
 
     def live(self, obj: Obj) -> Obj | None:
@@ -147,7 +147,7 @@ class ApplyWorld:
 
 
 class _Line(Line):
-    """The line of the model, which also names the requests and counts those that are under way."""
+    """The connection of the model, which also lists the requests and counts those in progress."""
 
     def __init__(self, world: ApplyWorld, loop: clock.VirtualLoop, random: Random) -> None:
         super().__init__(world.server, loop, random, world.faults)

@@ -8,7 +8,7 @@ from tests.support.gitserver_repository import Repository
 
 
 def tree(repository: Repository, entries: Iterable[tuple[str, str, str]]) -> str:
-    """Write a tree of (mode, name, id), as it is: no name is refused, nothing is looked at."""
+    """Write a tree of (mode, name, id) without any checks."""
     raw = b"".join(
         mode.encode() + b" " + name.encode() + b"\0" + bytes.fromhex(object_id)
         for mode, name, object_id in entries

@@ -1,7 +1,7 @@
-"""A test's view of the API server: apply, read, wait, and look back at what happened.
+"""A test's access to the API server: apply, read, wait, and read the history of writes.
 
-Over one kept-alive connection per thread (:class:`controlplane.rest.Rest`); a ``kubectl`` per question would cost the
-tests more time than the operator takes for the answers.
+Each thread has one kept-alive connection (:class:`controlplane.rest.Rest`); a ``kubectl`` process per request would
+take longer than the operator takes to act.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ Obj = dict[str, Any]
 T = TypeVar("T")
 
 PATIENCE = 60.0
-"""Seconds after which something that has not come is taken for not coming, and not earlier: machines may be busy."""
+"""The shortest timeout of a wait, in seconds: machines may be busy."""
 LONG_PATIENCE = 600.0
-"""The same for what the cluster's own controllers do for many objects at once."""
+"""The timeout for what the cluster's own controllers do for many objects at once."""
 POLL = 0.05
 _RELISTS = 5
 
@@ -28,7 +28,7 @@ SOURCE_VERSION, KUSTOMIZATION_VERSION = "source.toolkit.fluxcd.io/v1", "kustomiz
 
 
 def until(what: str, look: Callable[[], T | None], timeout: float = PATIENCE) -> T:
-    """The first answer of ``look`` that counts as true; fails, naming ``what``, when none comes in time."""
+    """The first true result of ``look``; fails with ``what`` in the message if there is none before the timeout."""
     assert timeout >= PATIENCE, "a loaded machine needs more patience"
     limit = time.monotonic() + timeout
     while not (answer := look()):
@@ -38,7 +38,7 @@ def until(what: str, look: Callable[[], T | None], timeout: float = PATIENCE) ->
 
 
 class Api:
-    """Objects by kind and name. The kinds are learned from the API server as they are asked for."""
+    """Objects by kind and name. Discovery of a kind happens at its first use."""
 
     def __init__(self, rest: Rest) -> None:
         self.rest = rest
@@ -54,14 +54,14 @@ class Api:
         return applied
 
     def get(self, api_version: str, kind: str, name: str, namespace: str = "") -> Obj | None:
-        """The object, None where there is none."""
+        """The object; None if it does not exist."""
         found: Obj | None = self.rest.get(self.path(api_version, kind, namespace, name))
         return found
 
     def present(self, api_version: str, kind: str, name: str, namespace: str = "") -> Obj:
-        """The object, which is there."""
+        """The object, which must exist."""
         found = self.get(api_version, kind, name, namespace)
-        assert found is not None, f"there is no {kind} {namespace}/{name}"
+        assert found is not None, f"{kind} {namespace}/{name} does not exist"
         return found
 
     def list(self, api_version: str, kind: str, namespace: str = "", selector: str = "") -> list[Obj]:
@@ -71,7 +71,7 @@ class Api:
         return items
 
     def merge(self, obj: Obj, patch: Obj, *, manager: str = "test", subresource: str = "") -> Obj:
-        """A JSON merge patch to an object that is there."""
+        """A JSON merge patch of an object that exists."""
         meta = obj["metadata"]
         path = self.path(obj["apiVersion"], obj["kind"], meta.get("namespace", ""), meta["name"])
         path += f"/{subresource}" if subresource else ""
@@ -80,9 +80,10 @@ class Api:
         return merged
 
     def bind(self, binding: Obj, *, verb: str = "create", resource: str = "configmaps") -> None:
-        """Apply a binding of a role that has this right, and wait until the API server goes by it.
+        """Apply a binding of a role that has this right, and wait until the API server uses it.
 
-        It hears of bindings by a watch, a moment later: an attempt in between fails, and is not made again for long.
+        The API server learns of bindings through a watch, a moment later. A reconcile in between fails, and its retry
+        comes late.
         """
         self.apply(binding)
         namespace = binding["metadata"].get("namespace", "")
@@ -102,7 +103,7 @@ class Api:
         return bool(answer["status"]["allowed"])
 
     def delete(self, api_version: str, kind: str, name: str, namespace: str = "") -> None:
-        """Ask for the deletion of an object, which may be gone already."""
+        """Delete an object, which need not exist."""
         try:
             self.rest.request("DELETE", self.path(api_version, kind, namespace, name))
         except RestError as error:
@@ -115,14 +116,14 @@ class Api:
         self.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": meta})
 
     def resource_version(self) -> str:
-        """That of the newest write to the API server; what is written from now on has a greater one."""
+        """The resourceVersion of the newest write to the API server; later writes have a greater one."""
         answer = self.rest.request("GET", self.path("v1", "Namespace"), limit="1")
         return str(answer["metadata"]["resourceVersion"])
 
     def history(self, api_version: str, kind: str, namespace: str, since: str) -> Iterator[tuple[str, Obj]]:
-        """What was written to a kind since a resourceVersion: ADDED, MODIFIED or DELETED, and the object, in order.
+        """The writes to a kind since a resourceVersion, in order: ADDED, MODIFIED or DELETED, and the object.
 
-        The API server still knows the last minutes; asking afterwards misses nothing, which polling does.
+        The API server keeps the last minutes; a watch from an old version misses nothing, polling does.
         """
         path = self.path(api_version, kind, namespace)
         answer = self.rest.request("GET", path, watch="1", resourceVersion=since, timeoutSeconds="1")
@@ -133,7 +134,7 @@ class Api:
             yield event["type"], event["object"]
 
     def path(self, api_version: str, kind: str, namespace: str = "", name: str = "") -> str:
-        """Where the API server has a kind, a namespace's part of it, or one object."""
+        """The path of a kind on the API server, of its objects in a namespace, or of one object."""
         plural, namespaced = self._kind(api_version, kind)
         within = f"namespaces/{namespace}/" if namespaced and namespace else ""
         return f"{_root(api_version)}/{within}{plural}" + (f"/{name}" if name else "")
@@ -155,12 +156,12 @@ def _root(api_version: str) -> str:
 
 
 def condition(obj: Obj, type: str = "Ready") -> Obj:
-    """A condition of an object, empty where it has none."""
+    """A condition of an object; empty if it has none."""
     found = ((obj.get("status") or {}).get("conditions")) or ()
     return next((each for each in found if each["type"] == type), {})
 
 
 def is_ready(obj: Obj) -> bool:
-    """Whether what was asked for last is Ready."""
+    """Whether an object is Ready at its newest generation."""
     current = (obj.get("status") or {}).get("observedGeneration") == obj["metadata"]["generation"]
     return current and condition(obj).get("status") == "True"

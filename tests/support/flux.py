@@ -43,9 +43,9 @@ def built(files: dict[str, str], path: str, folder: Path, name: str, namespace: 
 
 
 def _by_way_of_go(obj: Obj) -> None:
-    """As Flux's normalisation leaves it, which sends built-in kinds through Go's types.
+    """An object as Flux's normalization writes it, which converts built-in kinds to Go's types and back.
 
-    Structures without a value come out empty, ``stringData`` is in ``data``, ports have a protocol.
+    Structures without a value become empty, ``stringData`` moves to ``data``, ports get a protocol.
     """
     spec, kind = obj.get("spec") or {}, obj["kind"]
     if kind == "Secret":
@@ -96,7 +96,7 @@ def inventory(objects: list[Obj]) -> Obj:
 
 
 def source_status(workspace: Workspace, name: str, revision: str) -> None:
-    """A GitRepository as source-controller leaves it, its artifact where no server is any more."""
+    """A GitRepository as source-controller leaves it; the server of its artifact no longer exists."""
     obj = _with_finalizer(workspace, name, SOURCE, SOURCES)
     commit = revision.rpartition(":")[2]
     path = f"gitrepository/{workspace.namespace}/{name}/{commit}.tar.gz"
@@ -148,7 +148,7 @@ def kustomization_status(workspace: Workspace, name: str, revision: str, objects
 
 
 def managers(obj: Obj) -> set[tuple[str, str, str]]:
-    """Manager, operation and subresource of each entry of ``managedFields``; Kubernetes' own parts are left out."""
+    """Manager, operation and subresource of each entry of ``managedFields``; Kubernetes' own parts are excluded."""
     entries = obj["metadata"].get("managedFields") or ()
     return {
         (e["manager"], e["operation"], e.get("subresource", ""))

@@ -104,7 +104,7 @@ class GitHttpServer:
         self.requests.clear()
 
     def wait_while_hanging(self) -> bool:
-        """Hold a request while ``hang`` is set; tell whether it is still to be answered."""
+        """Hold a request while ``hang`` is set; whether it still needs a response."""
         while self.hang and not self._closed.wait(0.02):
             pass
         return not self._closed.is_set()

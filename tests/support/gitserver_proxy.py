@@ -29,7 +29,7 @@ class _Server(socketserver.ThreadingTCPServer):
 
 
 class Proxy(Served):
-    """One proxy; ``targets`` are the ``host:port`` that it was asked for, in order."""
+    """One proxy; ``targets`` are the ``host:port`` of the requests, in order."""
 
     scheme: ClassVar[str]
 
@@ -61,7 +61,7 @@ class Proxy(Served):
 
 
 class HttpProxy(Proxy):
-    """An HTTP proxy; each plain request is answered over a connection of its own."""
+    """An HTTP proxy; it opens a new connection for each plain request."""
 
     scheme = "http"
 

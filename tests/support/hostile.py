@@ -24,7 +24,7 @@ SECONDS = 60
 
 @contextmanager
 def no_hang() -> Iterator[None]:
-    """Fail when what is done inside does not come to an end."""
+    """Fail if the code inside does not end."""
 
     def give_up(signum: int, frame: FrameType | None) -> None:
         raise TimeoutError(f"still at it after {SECONDS} s")

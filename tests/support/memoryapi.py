@@ -1,7 +1,7 @@
 """An API server's objects in memory, for unit tests of what watches them: lists, watches, and who may read.
 
-It knows what :class:`headgate.kube.Client` is asked by watches and looks, and no more; the tests of tests/e2e have a
-real API server.
+It implements only the methods of :class:`headgate.kube.Client` that watches and health checks call; the tests in
+tests/e2e use a real API server.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Obj = dict[str, Any]
 
 
 class MemoryApi:
-    """Stands in for a client; ``reads`` and ``watches`` say what it was asked for."""
+    """Replaces a client; ``reads`` and ``watches`` list the requests."""
 
     cluster = "https://memory"
     kept = None

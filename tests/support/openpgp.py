@@ -1,6 +1,6 @@
-"""Signing of commits and tags with OpenPGP keys: by GnuPG where it is installed, and by Sequoia, as Headgate has it.
+"""Signs commits and tags with OpenPGP keys: with GnuPG if it is installed, and with Sequoia, which Headgate uses.
 
-Both have the keys of ``ada`` (Ed25519) and ``bob`` (RSA); Git is told what to sign with.
+Both have the keys of ``ada`` (Ed25519) and ``bob`` (RSA); the configuration of Git says which program signs.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ class Signer(Protocol):
         """Its id, 16 hexadecimal digits."""
 
     def signs(self, repository: Repository, name: str = "ada") -> None:
-        """Have commits and tags that are to be signed, signed by somebody."""
+        """Configure Git to sign with somebody's key."""
 
 
 class Sequoia:
-    """Signs by a program of its own, which Git calls as it would GnuPG."""
+    """Signs with a separate program, which Git calls like GnuPG."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

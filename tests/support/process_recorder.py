@@ -1,7 +1,7 @@
-"""Watches a process and all it starts: their arguments, their environments, and the files they leave or use.
+"""Records a process and everything it starts: arguments, environments, and the files that they write.
 
-Sees what ``/proc`` shows at the moments it looks, which are many: a process that lives for milliseconds is seen in
-most of its runs. Linux only.
+It samples ``/proc`` every few milliseconds, so it sees a process that lives for milliseconds in most of its runs. Linux
+only.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from typing import Self
 from tests.support.processes import descendants
 
 PAUSE = 0.004
-"""Seconds between two looks."""
+"""Seconds between two samples."""
 _LARGEST = 8 * 1024 * 1024
 
 
 class ProcessRecorder:
-    """Watches while it is entered. What was seen is kept as it was, in bytes."""
+    """Records while it is entered, everything as raw bytes."""
 
     def __init__(self, pid: int, *folders: Path) -> None:
         self._pid, self._folders = pid, folders
@@ -61,7 +61,7 @@ class ProcessRecorder:
             environment = Path(f"/proc/{pid}/environ").read_bytes()
             self.arguments.add(arguments)
             program = arguments.split(b"\0")[0].rpartition(b"/")[2]
-            if program:  # else it is just being started: its next look tells what it is
+            if program:  # else it is just starting, and the next sample has its name
                 self.environments.setdefault(program, set()).add(environment)
 
     def _look_at_files(self) -> None:

@@ -1,4 +1,4 @@
-"""Secret values of a test, in all forms in which they could be told."""
+"""Secret values of a test, in all forms in which they could leak."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def serving(server: BaseServer) -> Iterator[None]:
 
 
 class Served:
-    """What is a context manager by serving: a base for classes that have a server of their own."""
+    """A base for classes with their own server: a context manager that serves while it is entered."""
 
     def __init__(self, server: BaseServer) -> None:
         self._serving = serving(server)

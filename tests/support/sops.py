@@ -1,6 +1,6 @@
-"""What SOPS would have encrypted, made while a test runs: for keys and values of its own. And files that SOPS made.
+"""Files as SOPS encrypts them, made while a test runs, for keys and values that the test chooses; and files from SOPS.
 
-That Headgate reads what SOPS itself writes is shown with files of SOPS' own; this is for all that goes on from there.
+The files from SOPS show that Headgate reads what SOPS writes; the others are for everything else.
 """
 
 from __future__ import annotations

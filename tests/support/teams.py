@@ -1,9 +1,9 @@
-"""Several teams on one cluster, as ``deploy/tenancy`` sets it up: a tenant that tries to look across, and another team.
+"""Two teams on one cluster, as ``deploy/tenancy`` sets it up: a tenant that tries to read what the other team has.
 
-The operator here has the rights and the arguments of ``deploy/tenancy``. The tenant may do anything in its own
-namespace, by its service account ``deployer``. The other team's namespace holds a Secret, a ConfigMap, a source and
-Kustomizations; all of them hold one word, and after each attempt that word is looked for in all that the tenant can
-read.
+The operator has the rights and the arguments of ``deploy/tenancy``. The tenant may do anything in its own namespace,
+through its service account ``deployer``. The other team's namespace holds a Secret, a ConfigMap, a source and
+Kustomizations; all of them hold one word. After each attempt, the tests search for that word in everything that the
+tenant can read.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ SELECTED = {OWN: "tenancy"}
 
 
 def installation() -> tuple[list[Obj], list[str]]:
-    """Role bindings of deploy/tenancy for an account of our own, and the arguments of its Deployment."""
+    """The role bindings of deploy/tenancy, for a separate account, and the arguments of its Deployment."""
     bindings, arguments = [], []
     for obj in build(FolderTree(Path("/")), str(DEPLOY / "tenancy")):
         if obj["kind"] == "Deployment":
             (container,) = obj["spec"]["template"]["spec"]["containers"]
-            # There is one of it, with an account of its own, whose lease is not that of the installation.
+            # One replica runs, with a separate account, which may not use the Lease of the installation.
             left_out = ("run", "--storage", "--log", "--enable-leader-election")
             arguments = [a for a in container["args"] if not a.startswith(left_out)]
         if obj["kind"] == "ClusterRole":
@@ -64,11 +64,11 @@ class Teams:
     made: int = 0
 
     def attempt(self, files: Files | None = None, **spec: Any) -> str:
-        """A Kustomization of the tenant's on these files, below a folder of its own; returns its name."""
+        """A Kustomization of the tenant, with these files in a new folder; returns its name."""
         return self.attempt_each([files or {}], **spec)[0]
 
     def attempt_each(self, trees: list[Files], **spec: Any) -> list[str]:
-        """The same of several, in one commit. What was attempted before is given up."""
+        """The same for several, in one commit. Deletes the Kustomizations of earlier attempts."""
         for name in self.attempts:
             self.tenant.api.delete(
                 "kustomize.toolkit.fluxcd.io/v1", KUSTOMIZATION, name, self.tenant.namespace
@@ -83,17 +83,17 @@ class Teams:
         return list(self.attempts)
 
     def next_number(self) -> int:
-        """That of the next attempt."""
+        """The number of the next attempt."""
         return self.made + 1
 
     def refused(self, name: str, reason: str, message: str = "") -> str:
-        """Wait until it is refused, and look around for what must not be seen; returns what it says."""
+        """Wait until it is refused and check that nothing has leaked; returns the message."""
         said = str(self.tenant.failed(name, reason, message)["message"])
         self.check_silence()
         return said
 
     def check_silence(self) -> None:
-        """The word is nowhere that the tenant can look, nor in the log."""
+        """The word is neither in anything that the tenant can read nor in the log."""
         api, namespace = self.tenant.api, self.tenant.namespace
         for version, kind in (
             ("v1", "ConfigMap"),
@@ -164,7 +164,7 @@ def give_rights(api: Api, namespace: str) -> None:
 
 
 def furnish(other: Workspace) -> None:
-    """What the other team has, and would like to keep to itself."""
+    """The objects of the other team, which the tenant must not read."""
     other.secret("treasure", {"word": WORD, "value": f"clusters: [{WORD}]", "identity.agekey": WORD})
     meta = {"name": "treasure", "namespace": other.namespace}
     other.api.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"word": WORD}})

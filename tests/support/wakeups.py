@@ -24,7 +24,7 @@ class Unbuilt:
 
 @dataclass
 class Noted:
-    """Notes which GitRepositories were asked for."""
+    """Records which GitRepositories it was called for."""
 
     keys: list[ObjectKey] = field(default_factory=list)
 

@@ -56,20 +56,20 @@ class Workspace:
     # Git.
 
     def commit(self, files: Files | None = None, message: str = "change", *, branch: str = "main") -> str:
-        """Commit, have every source here look at once, and return the revision."""
+        """Commit, request a reconcile of every source here, and return the revision."""
         commit = self.repository.commit(files, message)
         self.request_sources()
         return f"{branch}@sha1:{commit}"
 
     def request_sources(self) -> None:
-        """Have every source here ask its remote now, as ``flux reconcile source git`` does."""
+        """Request a reconcile of every source here, as ``flux reconcile source git`` does."""
         for name in self._sources:
             self.request_reconcile(SOURCE, name)
 
     # Custom resources.
 
     def source(self, name: str = "source", *, ready: bool = True, **spec: Any) -> Obj:
-        """A GitRepository that follows ``main`` of the repository here unless the spec says otherwise."""
+        """A GitRepository of the repository here; it follows ``main`` unless the spec names another ref."""
         spec = {"interval": "1h", "url": self.url, "ref": {"branch": "main"}, **spec}
         applied = self.apply_custom(SOURCE, name, spec)
         self._sources.add(name)
@@ -78,7 +78,7 @@ class Workspace:
     def kustomization(
         self, name: str, path: str = "", *, annotations: Mapping[str, str] | None = None, **spec: Any
     ) -> Obj:
-        """A Kustomization of ``./<name>`` that prunes; its objects go to the namespace here unless they name one."""
+        """A Kustomization of ``./<name>`` that prunes; applies to the namespace here unless the spec names another."""
         spec = {
             "interval": "1h",
             "retryInterval": "1h",
@@ -94,7 +94,7 @@ class Workspace:
     def apply_custom(
         self, kind: str, name: str, spec: Obj, annotations: Mapping[str, str] | None = None
     ) -> Obj:
-        """Apply a custom resource of ours as it is."""
+        """Apply a custom resource with this spec."""
         meta: Obj = {"name": name, "namespace": self.namespace, "labels": self.labels}
         if annotations:
             meta["annotations"] = dict(annotations)
@@ -107,7 +107,7 @@ class Workspace:
         return self.api.merge(self.get(name, kind), {"spec": spec}, manager="kubectl-patch")
 
     def request_reconcile(self, kind: str, name: str) -> str:
-        """Ask for a reconcile; returns what ``status.lastHandledReconcileAt`` will then be."""
+        """Request a reconcile; returns the value that ``status.lastHandledReconcileAt`` will have afterwards."""
         stamp = str(time.time_ns())
         patch = {"metadata": {"annotations": {REQUESTED_AT: stamp}}}
         self.api.merge(self.get(name, kind), patch, manager="flux")
@@ -120,10 +120,10 @@ class Workspace:
         self.api.delete(_VERSIONS[kind], kind, name, self.namespace)
         until(f"{kind} {name} is gone", lambda: self.find(name, kind) is None)
 
-    # What has become of them.
+    # Their state.
 
     def find(self, name: str, kind: str = KUSTOMIZATION) -> Obj | None:
-        """The custom resource, None where there is none."""
+        """The custom resource; None if it does not exist."""
         return self.api.get(_VERSIONS[kind], kind, name, self.namespace)
 
     def get(self, name: str, kind: str = KUSTOMIZATION) -> Obj:
@@ -133,7 +133,7 @@ class Workspace:
     def ready(
         self, name: str, revision: str = "", *, kind: str = KUSTOMIZATION, timeout: float = 60.0
     ) -> Obj:
-        """Wait until it is Ready, at a revision if one is given."""
+        """Wait until it is Ready, at ``revision`` unless that is empty."""
         last: Obj = {}
 
         def look() -> Obj | None:
@@ -157,7 +157,7 @@ class Workspace:
         kind: str = KUSTOMIZATION,
         timeout: float = 60.0,
     ) -> Obj:
-        """Wait until it is not Ready for that reason, with a message that matches; returns the condition."""
+        """Wait until Ready is False with this reason and a message that matches; returns the condition."""
         last: Obj = {}
 
         def look() -> Obj | None:
@@ -200,26 +200,26 @@ class Workspace:
             raise AssertionError(f"{error}\n{self.event_text(name, kind)}") from None
 
     def event_text(self, name: str, kind: str = KUSTOMIZATION) -> str:
-        """Its events as text."""
+        """Its events as text, one on each line."""
         return "\n".join(f"{e['type']} {e['reason']}: {e['message']}" for e in self.events(name, kind))
 
-    # What it applied.
+    # Applied objects.
 
     def object(self, api_version: str, kind: str, name: str) -> Obj | None:
         """An object of the namespace here."""
         return self.api.get(api_version, kind, name, self.namespace)
 
     def config_map(self, name: str) -> Obj | None:
-        """A ConfigMap here: what most tests apply."""
+        """A ConfigMap of the namespace here: most tests apply ConfigMaps."""
         return self.object("v1", "ConfigMap", name)
 
     def secret(self, name: str, data: Mapping[str, str]) -> None:
-        """A Secret here."""
+        """Apply a Secret in the namespace here."""
         meta = {"name": name, "namespace": self.namespace}
         self.api.apply({"apiVersion": "v1", "kind": "Secret", "metadata": meta, "stringData": dict(data)})
 
     def close(self) -> None:
-        """Delete everything here, as an admin would: what is reconciled first; the namespace need not be waited for."""
+        """Delete everything here, custom resources first, as an admin would; does not wait for the namespace."""
         for kind in (KUSTOMIZATION, SOURCE):
             path = self.api.path(_VERSIONS[kind], kind, self.namespace)
             self.api.rest.request("DELETE", path)
@@ -234,7 +234,7 @@ def namespace_prefix(request: pytest.FixtureRequest) -> str:
 
 
 def wait_gone(api: Api, timeout: float = LONG_PATIENCE) -> None:
-    """Wait until no test's namespace is being deleted. What a failed test left behind is not waited for."""
+    """Wait until no test's namespace is being deleted. Ignores namespaces that failed tests did not delete."""
 
     def look() -> bool:
         left = api.list("v1", "Namespace", selector=f"{MARK}=true")
@@ -244,7 +244,7 @@ def wait_gone(api: Api, timeout: float = LONG_PATIENCE) -> None:
 
 
 def served_folder(folder: Path) -> Path:
-    """Where a test run's repositories are."""
+    """The folder for the repositories of a test run."""
     path = folder / "git"
     path.mkdir(parents=True, exist_ok=True)
     return path
