@@ -19,11 +19,10 @@ import kopf
 
 from headgate.backoff import Backoff
 from headgate.kube import Client
+from headgate.names import KUSTOMIZE_GROUP, SOURCE_GROUP
 from headgate.objects import Obj
 from headgate.reconcile.core.controller import RETRIES
 
-KUSTOMIZE_GROUP = "kustomize.toolkit.fluxcd.io"
-SOURCE_GROUP = "source.toolkit.fluxcd.io"
 GIT_REPOSITORY = "GitRepository"
 SOURCES = ("gitrepositories", "ocirepositories", "buckets", "externalartifacts")
 

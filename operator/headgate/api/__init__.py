@@ -7,22 +7,22 @@ server, and are edited through :mod:`.conditions`, :mod:`.inventory` and :mod:`.
 
 from __future__ import annotations
 
-from headgate.api.duration import InvalidDuration, format_duration, parse_duration
 from headgate.api.errors import ApiModelError, InvalidSpec, InvalidStatus
 from headgate.api.gitrepository import GitReference, GitRepository, GitRepositorySpec
 from headgate.api.kustomization import Kustomization, KustomizationSpec
 from headgate.api.meta import ObjectKey, Reference, timestamp
 from headgate.api.revision import Revision
 from headgate.api.source import SOURCE_KINDS, Artifact, Source
+from headgate.durations import DurationInvalid, format_duration, parse_duration
 
 __all__ = [
     "SOURCE_KINDS",
     "ApiModelError",
     "Artifact",
+    "DurationInvalid",
     "GitReference",
     "GitRepository",
     "GitRepositorySpec",
-    "InvalidDuration",
     "InvalidSpec",
     "InvalidStatus",
     "Kustomization",

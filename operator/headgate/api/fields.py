@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from headgate.api.duration import InvalidDuration, parse_duration
 from headgate.api.errors import InvalidSpec
+from headgate.durations import DurationInvalid, parse_duration
 
 T = TypeVar("T")
 
@@ -98,7 +98,7 @@ class Fields:
             return None
         try:
             seconds = parse_duration(text)
-        except InvalidDuration as error:
+        except DurationInvalid as error:
             raise self.invalid(name, str(error)) from None
         if seconds < 0:
             raise self.invalid(name, f"must not be negative, got {text!r}")

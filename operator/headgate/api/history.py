@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from headgate.api.duration import format_duration
 from headgate.api.meta import timestamp
+from headgate.durations import format_duration
 from headgate.objects import Obj
 
 LIMIT = 5

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-GROUP: Final = "kustomize.toolkit.fluxcd.io"
-"""API group of Kustomization and prefix of the keys on managed objects."""
-SOURCE_GROUP: Final = "source.toolkit.fluxcd.io"
-"""API group of GitRepository and the other sources."""
+from headgate.names import KUSTOMIZE_GROUP
+
+GROUP: Final = KUSTOMIZE_GROUP
+"""Prefix of the keys on managed objects, and of those of events about Kustomizations."""
 
 FINALIZER: Final = "finalizers.fluxcd.io"
 """On both custom resources."""

@@ -14,9 +14,10 @@ from typing import Final
 from headgate.api.fields import MAX_ENTRIES, Fields
 from headgate.api.labels import REQUESTED_AT
 from headgate.api.meta import LocalReference, ObjectKey
+from headgate.names import NOTIFICATION_GROUP, SOURCE_VERSION
 from headgate.objects import Obj
 
-API_VERSION: Final = "notification.toolkit.fluxcd.io/v1"
+API_VERSION: Final = f"{NOTIFICATION_GROUP}/v1"
 KIND: Final = "Receiver"
 PATH: Final = "/hook/"
 DEFAULT_INTERVAL: Final = 600.0
@@ -30,7 +31,7 @@ TYPES: Final = (
 )
 _SOURCES = ("Bucket", "GitRepository", "HelmChart", "HelmRepository", "OCIRepository")
 _API_VERSIONS = {
-    **dict.fromkeys(_SOURCES, "source.toolkit.fluxcd.io/v1"),
+    **dict.fromkeys(_SOURCES, SOURCE_VERSION),
     "ImageRepository": "image.toolkit.fluxcd.io/v1",
     "ArtifactGenerator": "source.extensions.fluxcd.io/v1beta1",
 }

@@ -15,9 +15,10 @@ from headgate.apply.changeset import Action
 from headgate.apply.definitions import is_usable
 from headgate.apply.drift import content_digest, fingerprint_of
 from headgate.apply.managers import FieldManager, overridden
-from headgate.apply.options import FIELD_MANAGER, Marks, Owner
+from headgate.apply.options import Marks, Owner
 from headgate.apply.pointers import Pointer
 from headgate.kube.refs import ObjectRef
+from headgate.names import KUSTOMIZE_CONTROLLER
 from headgate.objects import Obj, is_newer, version_of
 
 
@@ -68,7 +69,7 @@ class KnownObjects:
     def __init__(
         self,
         *,
-        field_manager: str = FIELD_MANAGER,
+        field_manager: str = KUSTOMIZE_CONTROLLER,
         disallowed_managers: tuple[str, ...] = (),
         marks: Marks | None = None,
     ) -> None:

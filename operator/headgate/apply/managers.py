@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from headgate.api.labels import CHECKSUM
 from headgate.objects import Obj
 
 APPLY, UPDATE = "Apply", "Update"
@@ -48,7 +49,7 @@ def overridden(own: str, disallowed: Iterable[str] = ()) -> tuple[FieldManager, 
 
 ANNOTATIONS = (
     "kubectl.kubernetes.io/last-applied-configuration",
-    "kustomize.toolkit.fluxcd.io/checksum",
+    CHECKSUM,
     "fluxcd.io/sync-checksum",
 )
 """Left behind by other tools and old versions of Flux; removed."""

@@ -11,10 +11,8 @@ from headgate.apply.ignore import IgnoreRule
 from headgate.apply.managers import FieldManager, overridden
 from headgate.apply.stages import GroupKind
 from headgate.kube.refs import ObjectRef
+from headgate.names import KUSTOMIZE_CONTROLLER, KUSTOMIZE_GROUP
 from headgate.objects import Obj
-
-GROUP = "kustomize.toolkit.fluxcd.io"
-FIELD_MANAGER = "kustomize-controller"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +21,7 @@ class Owner:
 
     name: str
     namespace: str
-    group: str = GROUP
+    group: str = KUSTOMIZE_GROUP
     """Prefix of the owner labels and of the per-object annotations."""
 
     @property
@@ -36,7 +34,7 @@ class Owner:
 class Marks:
     """The labels or annotations by which one object asks to be treated otherwise (keys are Flux's)."""
 
-    group: str = GROUP
+    group: str = KUSTOMIZE_GROUP
 
     @cached_property
     def excluded(self) -> Mapping[str, str]:
@@ -93,7 +91,7 @@ class ApplyOptions:
     """Delete and create anew what cannot be changed otherwise."""
     full: bool = False
     """Ask the API server about every object, also those that are known to be in place."""
-    field_manager: str = FIELD_MANAGER
+    field_manager: str = KUSTOMIZE_CONTROLLER
     concurrency: int = 4
     """Requests at once."""
     custom_stages: frozenset[GroupKind] = frozenset()
@@ -158,7 +156,7 @@ class DeleteOptions:
     propagation: str = "Background"
     concurrency: int = 4
     marks: Marks = field(default_factory=Marks)
-    field_manager: str = FIELD_MANAGER
+    field_manager: str = KUSTOMIZE_CONTROLLER
     spared: Collection[str] = ()
     """UIDs of what was applied or found in place just now: never deleted, whatever names lead to them."""
     never: Mapping[ObjectRef, str] = field(default_factory=dict)

@@ -399,11 +399,11 @@ def command(
     import os
 
     from headgate import loop
-    from headgate.api.duration import parse_duration
     from headgate.api.labelselector import BadSelector, parse_selector
     from headgate.apply import GroupKind
     from headgate.cli.gates import parse_gates
     from headgate.cli.logs import configure
+    from headgate.durations import parse_duration
     from headgate.kube import AccessFailed
     from headgate.reconcile.core.config import Config
     from headgate.reconcile.core.election import LeadershipLost, Timing

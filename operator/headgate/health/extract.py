@@ -12,9 +12,10 @@ from typing import Any
 
 from headgate.health.rule import GroupKind
 from headgate.health.verdict import GENERIC_CONDITIONS, GENERIC_FIELDS, RULES, group_kind
+from headgate.names import KUSTOMIZE_GROUP
 from headgate.objects import Obj
 
-KEPT_PREFIX = "kustomize.toolkit.fluxcd.io/"
+KEPT_PREFIX = f"{KUSTOMIZE_GROUP}/"
 """Labels and annotations with this prefix say who owns an object and how it wants to be treated."""
 
 _IDENTITY = (

@@ -11,12 +11,12 @@ import re
 from typing import NamedTuple
 from urllib.parse import parse_qs
 
+from headgate.durations import DurationInvalid, parse_duration
+
 DEFAULT_TIMEOUT_SECONDS = 27.0
 
 _SCHEMES = ("ssh://", "https://", "http://", "file://")
 _USER = re.compile(r"[a-zA-Z][a-zA-Z0-9-]*@")
-_DURATION = re.compile(r"(?:(\d+(?:\.\d*)?)(ns|us|µs|ms|s|m|h))")
-_UNIT_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
 
@@ -125,8 +125,8 @@ def _options(query: str) -> tuple[str, bool, float]:
 def _timeout(text: str) -> float:
     if text.isascii() and text.isdigit() and len(text) < 10 and int(text) > 0:
         return float(int(text))
-    if text and _DURATION.sub("", text) == "":
-        seconds = sum(float(number) * _UNIT_SECONDS[unit] for number, unit in _DURATION.findall(text))
-        if seconds > 0:
-            return seconds
-    return DEFAULT_TIMEOUT_SECONDS
+    try:
+        seconds = parse_duration(text)
+    except DurationInvalid:
+        return DEFAULT_TIMEOUT_SECONDS
+    return seconds if seconds > 0 else DEFAULT_TIMEOUT_SECONDS

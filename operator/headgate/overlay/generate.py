@@ -15,8 +15,9 @@ from typing import Any
 from headgate.documents.errors import BuildError
 from headgate.documents.tree import EntryKind, Tree
 from headgate.documents.yaml import Dialect, load_documents
-from headgate.kustomize.model.kustomization_file import API_VERSION, FILE_NAMES, KIND
+from headgate.kustomize.model.kustomization_file import API_VERSION, KIND
 from headgate.kustomize.reading.objects import CACHE
+from headgate.names import KUSTOMIZATION_FILES
 
 PLACEHOLDER = "_placeholder"
 """The namespace Flux sets in the file it generates for a directory without resources, so that building an
@@ -48,12 +49,12 @@ def find_or_generate(tree: Tree, path: str) -> Found:
     resources = ["./" + posixpath.relpath(p, path or ".") for p in _manifests(tree, path)]
     content: dict[str, Any] = {"apiVersion": API_VERSION, "kind": KIND}
     content |= {"resources": resources} if resources else {"namespace": PLACEHOLDER}
-    return Found(posixpath.join(path, FILE_NAMES[0]), content, generated=True)
+    return Found(posixpath.join(path, KUSTOMIZATION_FILES[0]), content, generated=True)
 
 
 def kustomization_file(tree: Tree, path: str) -> str | None:
     """The path of the kustomization file in directory ``path``, None when it has none."""
-    for name in FILE_NAMES:
+    for name in KUSTOMIZATION_FILES:
         file = posixpath.join(path, name)
         if tree.kind(file) is EntryKind.FILE:
             return file

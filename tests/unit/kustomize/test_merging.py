@@ -312,7 +312,14 @@ def test_what_is_no_remote_url(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("query", "timeout"),
-    [("timeout=5", 5), ("timeout=1m30s", 90), ("timeout=x", 27), (f"timeout={'9' * 5000}", 27)],
+    [
+        ("timeout=5", 5),
+        ("timeout=1m30s", 90),
+        ("timeout=x", 27),
+        ("timeout=-5s", 27),
+        ("timeout=1.5m", 90),
+        (f"timeout={'9' * 5000}", 27),
+    ],
 )
 def test_timeouts_of_remote_urls(query: str, timeout: float) -> None:
     found = parse_git_url(f"https://h/o/r//p?{query}")

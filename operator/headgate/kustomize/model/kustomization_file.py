@@ -26,9 +26,6 @@ COMPONENT_API_VERSION = "kustomize.config.k8s.io/v1alpha1"
 # Default of fields that are maps; nobody changes those.
 _NONE: dict[str, str] = {}
 
-FILE_NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
-"""The recognised names, in the order in which kustomize looks for them."""
-
 
 class Selector(NamedTuple):
     """Which objects a patch or replacement means; each part is an anchored regular expression, "" matches all."""

@@ -24,7 +24,7 @@ from headgate.documents.yaml import Dialect, load_documents
 from headgate.kustomize.context import Context
 from headgate.kustomize.errors import IdConflict, KustomizationError, NoKustomization
 from headgate.kustomize.giturl import is_http, parse_git_url
-from headgate.kustomize.model.kustomization_file import COMPONENT, FILE_NAMES, Kustomization, parse
+from headgate.kustomize.model.kustomization_file import COMPONENT, Kustomization, parse
 from headgate.kustomize.model.transformer_config import (
     EMPTY,
     TransformerConfig,
@@ -38,6 +38,7 @@ from headgate.kustomize.resources.provenance import Author, Origin
 from headgate.kustomize.resources.resmap import ResMap
 from headgate.kustomize.resources.resource import Resource
 from headgate.kustomize.transform.variables import Vars, mark_sources, merge_vars, placed_vars
+from headgate.names import KUSTOMIZATION_FILES
 
 _VALIDATED_BY = "validated-by"
 _KUSTOMIZATION = 32 * NODE
@@ -311,10 +312,12 @@ def _without_validated_by(resource: Resource) -> object:
 
 def _find_file(loader: Loader) -> tuple[str, str]:
     """Return the name and the tree path of the kustomization file in a loader's directory."""
-    found = [name for name in FILE_NAMES if loader.exists(name)]
+    found = [name for name in KUSTOMIZATION_FILES if loader.exists(name)]
     where = loader.root or "."
     if not found:
-        raise NoKustomization(f"has no {', '.join(FILE_NAMES[:2])} or {FILE_NAMES[2]}", file=where)
+        raise NoKustomization(
+            f"has no {', '.join(KUSTOMIZATION_FILES[:2])} or {KUSTOMIZATION_FILES[2]}", file=where
+        )
     if len(found) > 1:
         raise NoKustomization(f"has several kustomization files: {', '.join(found)}", file=where)
     return found[0], loader.at(found[0])

@@ -16,12 +16,11 @@ from typing import Any
 from headgate.documents.errors import BuildError
 from headgate.documents.tree import EntryKind, Tree, resolve, why_left_out
 from headgate.documents.yaml import load_documents
+from headgate.names import KUSTOMIZATION_FILES
 from headgate.postbuild.sops.decryptor import Decryptor
 from headgate.postbuild.sops.formats import Format, format_of_path, is_marked
 
 __all__ = ["DecryptingTree", "Source", "encrypted_sources"]
-
-_NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,7 @@ def _inside(directory: str, path: str) -> str | None:
 
 
 def _kustomization(tree: Tree, directory: str) -> Mapping[str, Any]:
-    for name in _NAMES:
+    for name in KUSTOMIZATION_FILES:
         file = f"{directory}/{name}" if directory else name
         try:
             if tree.kind(file) is EntryKind.FILE:

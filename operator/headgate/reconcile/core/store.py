@@ -21,7 +21,6 @@ from headgate.reconcile.core.links import Links
 T = TypeVar("T")
 
 KUSTOMIZATION = "Kustomization"
-KUSTOMIZATION_VERSION = "kustomize.toolkit.fluxcd.io/v1"
 GIT_REPOSITORY = "GitRepository"
 EXTERNAL_SOURCES = ("OCIRepository", "Bucket", "ExternalArtifact")
 """Kinds of sources that other controllers reconcile and Kustomizations may refer to."""

@@ -30,13 +30,14 @@ from headgate.cel import Budget, BudgetExceeded, Evaluator
 from headgate.fairness.pools import aside
 from headgate.health import HealthExpressions, InvalidHealthExpressions
 from headgate.kube import ApiError, Client, ObjectRef, ref_of
+from headgate.names import KUSTOMIZATION_VERSION
 from headgate.objects import Obj
 from headgate.reconcile.core import finalizers
 from headgate.reconcile.core.config import Config
 from headgate.reconcile.core.controller import GONE, NOTHING_MORE, RETRY, WAKE, Outcome
 from headgate.reconcile.core.inventories import Inventories
 from headgate.reconcile.core.queue import Depth, Priority, Trigger
-from headgate.reconcile.core.store import KUSTOMIZATION, KUSTOMIZATION_VERSION, Store, source_of
+from headgate.reconcile.core.store import KUSTOMIZATION, Store, source_of
 from headgate.reconcile.core.wakeups import Wakeups
 from headgate.reconcile.kustomization.attempt import (
     APPLYING,

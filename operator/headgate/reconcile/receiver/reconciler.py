@@ -22,12 +22,13 @@ from headgate.api.receiver import API_VERSION, KIND, Receiver
 from headgate.backoff import Backoff
 from headgate.cel import Budget, BudgetExceeded, Evaluator, ExpressionInvalid
 from headgate.kube import BadRequest, Client, Forbidden, NotFound, ObjectRef, Reflector
+from headgate.names import NOTIFICATION_CONTROLLER
 from headgate.objects import Obj
 from headgate.reconcile.core import finalizers
 from headgate.reconcile.core.config import Config
 from headgate.reconcile.core.controller import GONE, NOTHING_MORE, RETRIES, Controller, Observer, Outcome
 from headgate.reconcile.core.queue import Priority, Trigger, WorkQueue
-from headgate.reconcile.receiver.requests import FILTER_VARIABLES, MANAGER, Requests
+from headgate.reconcile.receiver.requests import FILTER_VARIABLES, Requests
 from headgate.reconcile.reporting.events import NORMAL, WARNING, Event, EventRecorder
 from headgate.reconcile.reporting.status import StatusSession
 from headgate.reconcile.reporting.unexpected import explained, is_passing
@@ -143,9 +144,9 @@ class Receivers:
         if obj["metadata"].get("deletionTimestamp"):
             self._drop(key)
             # Flux's, which may no longer be there to take it off.
-            await finalizers.remove(self._client, obj, MANAGER)
+            await finalizers.remove(self._client, obj, NOTIFICATION_CONTROLLER)
             return NOTHING_MORE
-        session = StatusSession(self._client, obj, manager=MANAGER, written=lambda _: None)
+        session = StatusSession(self._client, obj, manager=NOTIFICATION_CONTROLLER, written=lambda _: None)
         requested = (obj["metadata"].get("annotations") or {}).get(labels.REQUESTED_AT)
         if requested is not None:
             session.status["lastHandledReconcileAt"] = requested
@@ -178,7 +179,7 @@ class Receivers:
         obj = self._watch.get(ObjectRef(API_VERSION, KIND, key.name, key.namespace))
         if obj is None or (times == 1 and is_passing(error)):
             return
-        session = StatusSession(self._client, obj, manager=MANAGER, written=lambda _: None)
+        session = StatusSession(self._client, obj, manager=NOTIFICATION_CONTROLLER, written=lambda _: None)
         message = f"reconciling the Receiver failed: {explained(error)}"
         session.mark(reasons.READY, "False", reasons.FAILED, message)
         doing = "Reconciliation in progress"
@@ -252,7 +253,7 @@ class Receivers:
             del self._hooks[path]
 
     def _tell(self, session: StatusSession, type: str, reason: str, message: str) -> None:
-        self._events.emit(Event(session.obj, MANAGER, type, reason, message))
+        self._events.emit(Event(session.obj, NOTIFICATION_CONTROLLER, type, reason, message))
 
 
 def _identity(obj: Obj) -> tuple[object, ...]:

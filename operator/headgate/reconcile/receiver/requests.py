@@ -16,12 +16,12 @@ from headgate.api import labels
 from headgate.api.receiver import EVERY, Receiver, ReceiverResource
 from headgate.cel import Budget, CelError, Evaluator
 from headgate.kube import MERGE_PATCH, ApiError, Client, ObjectRef
+from headgate.names import NOTIFICATION_CONTROLLER
 from headgate.objects import Obj
 from headgate.reconcile.target.sight import may_refer
 
 FILTER_VARIABLES = ("res", "req")
 """The variables of a filter: the object's metadata and the call's body."""
-MANAGER = "notification-controller"
 """Field manager of the annotation and of Receivers' status, as in Flux."""
 AT_ONCE = 8
 
@@ -99,7 +99,9 @@ class Requests:
     async def _annotate(self, ref: ObjectRef, now: str) -> None:
         patch = {"metadata": {"annotations": {labels.REQUESTED_AT: now}}}
         async with self._places:
-            await self._client.patch(ref, patch, content_type=MERGE_PATCH, field_manager=MANAGER)
+            await self._client.patch(
+                ref, patch, content_type=MERGE_PATCH, field_manager=NOTIFICATION_CONTROLLER
+            )
 
 
 async def _passes(obj: Obj, filters: Sequence[str], request: Mapping[str, Any], budget: Budget) -> bool:

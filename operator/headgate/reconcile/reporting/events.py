@@ -19,11 +19,11 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 
 import orjson
 
 from headgate.api.conditions import cut_message
+from headgate.api.meta import timestamp
 from headgate.fairness.backlog import Backlog, Memory
 from headgate.kube import ApiError, Client, ObjectRef
 from headgate.objects import Obj
@@ -146,7 +146,7 @@ class EventRecorder:
             try:
                 await self._client.patch(
                     ObjectRef("v1", "Event", name, namespace),
-                    {"count": count, "lastTimestamp": _timestamp()},
+                    {"count": count, "lastTimestamp": timestamp()},
                     content_type="application/merge-patch+json",
                 )
             except ApiError as error:
@@ -201,7 +201,7 @@ def _namespace(about: Obj) -> str:
 
 
 def _as_object(event: Event, name: str, namespace: str) -> Obj:
-    about, meta, now = event.about, event.about["metadata"], _timestamp()
+    about, meta, now = event.about, event.about["metadata"], timestamp()
     obj: Obj = {
         "apiVersion": "v1",
         "kind": "Event",
@@ -231,10 +231,6 @@ def _as_object(event: Event, name: str, namespace: str) -> Obj:
 
 def _is_terminating(error: ApiError) -> bool:
     return any(cause.reason == "NamespaceTerminating" for cause in error.causes)
-
-
-def _timestamp() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _name(obj: Obj) -> str:

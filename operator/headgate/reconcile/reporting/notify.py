@@ -10,18 +10,18 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 
 import aiohttp
 
+from headgate.api.meta import timestamp
 from headgate.backoff import Doubling
 from headgate.fairness.backlog import Backlog
 from headgate.kube.resolver import PooledResolver
+from headgate.names import EVENT_GROUP
 from headgate.objects import Obj
 
 _log = logging.getLogger("headgate.notify")
 
-EVENT_GROUP = "event.toolkit.fluxcd.io"
 """Annotations of the object with this prefix are sent along."""
 TIMEOUT = 5.0
 """Seconds for one delivery."""
@@ -87,7 +87,7 @@ def notification(
             "resourceVersion": meta.get("resourceVersion", ""),
         },
         "severity": "error" if warning else "info",
-        "timestamp": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "timestamp": timestamp(),
         "message": message,
         "reason": reason,
         "metadata": {**annotations, **own_annotations(about)},

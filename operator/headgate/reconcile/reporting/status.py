@@ -58,13 +58,13 @@ class StatusSession:
 
     def unmark(self, *types: str) -> None:
         """Remove conditions that are there."""
-        kept = [c for c in self.status.get("conditions") or [] if c["type"] not in types]
+        kept = cond.without(self.status.get("conditions") or [], *types)
         if kept != (self.status.get("conditions") or []):
             self.status["conditions"] = kept
 
     def condition(self, type: str) -> Obj | None:
         """The condition of that type, None when it is not set."""
-        return next((c for c in self.status.get("conditions") or [] if c["type"] == type), None)
+        return cond.get(self.status.get("conditions") or [], type)
 
     def is_true(self, type: str) -> bool:
         """Whether the condition is set and True."""

@@ -18,6 +18,7 @@ from headgate.git.errors import IncludeFailed
 from headgate.git.tree.listed import SharedTree
 from headgate.git.url import RemoteUrl
 from headgate.kube import BadRequest, Client, Forbidden, NotFound, ObjectRef
+from headgate.names import SOURCE_GROUP
 from headgate.objects import Obj
 from headgate.reconcile.core.config import Config
 from headgate.reconcile.core.store import GIT_REPOSITORY, SourceKey, Store
@@ -111,7 +112,7 @@ class SourceInputs:
             if other is None:
                 raise IncludeUnavailable(
                     f"could not get resource for include '{name}': "
-                    f'gitrepositories.source.toolkit.fluxcd.io "{name}" not found',
+                    f'gitrepositories.{SOURCE_GROUP} "{name}" not found',
                     reasons.NOT_FOUND,
                 )
             artifact = (other.get("status") or {}).get("artifact")

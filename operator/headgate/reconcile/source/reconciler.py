@@ -30,6 +30,7 @@ from headgate.git.remote.client import Remote
 from headgate.git.remote.reflists import Asking, RefLists
 from headgate.git.url import RemoteUrl
 from headgate.kube import Client
+from headgate.names import SOURCE_CONTROLLER
 from headgate.objects import Obj
 from headgate.reconcile.core import finalizers
 from headgate.reconcile.core.config import Config
@@ -60,7 +61,6 @@ from headgate.reconcile.source.inputs import (
     same_artifacts,
 )
 from headgate.reconcile.source.report import (
-    COMPONENT,
     SourceReport,
     forget_verification,
     short,
@@ -113,12 +113,14 @@ class SourceReconciler:
             return GONE
         if obj["metadata"].get("deletionTimestamp"):
             return await self._finalize(source_key, obj)
-        held = await finalizers.add(self._client, obj, COMPONENT)
+        held = await finalizers.add(self._client, obj, SOURCE_CONTROLLER)
         if held is None:
             return NOTHING_MORE
         obj = held
         self._store.put_source(obj)
-        session = StatusSession(self._client, obj, manager=COMPONENT, written=self._wakeups.source_written)
+        session = StatusSession(
+            self._client, obj, manager=SOURCE_CONTROLLER, written=self._wakeups.source_written
+        )
         requested = (obj["metadata"].get("annotations") or {}).get(labels.REQUESTED_AT)
         if (obj.get("spec") or {}).get("suspend"):
             summarise(session, requested)
@@ -181,7 +183,9 @@ class SourceReconciler:
         if obj is None or (times == 1 and is_passing(error)):
             return
         # With the status as it was, of which everything else stays.
-        session = StatusSession(self._client, obj, manager=COMPONENT, written=self._wakeups.source_written)
+        session = StatusSession(
+            self._client, obj, manager=SOURCE_CONTROLLER, written=self._wakeups.source_written
+        )
         requested = (obj["metadata"].get("annotations") or {}).get(labels.REQUESTED_AT)
         what, reason, condition = "reconciling", reasons.GIT_OPERATION_FAILED, reasons.FETCH_FAILED
         if obj["metadata"].get("deletionTimestamp"):
@@ -406,7 +410,9 @@ class SourceReconciler:
 
     async def _finalize(self, key: SourceKey, obj: Obj) -> Outcome:
         await self._forget(key)
-        session = StatusSession(self._client, obj, manager=COMPONENT, written=self._wakeups.source_written)
+        session = StatusSession(
+            self._client, obj, manager=SOURCE_CONTROLLER, written=self._wakeups.source_written
+        )
         try:
             existed = await STORAGE.run(key.namespace, self._artifacts.remove_all, key.namespace, key.name)
         except StorageFailed as error:
@@ -423,7 +429,7 @@ class SourceReconciler:
         if existed:
             message = "garbage collected artifacts for deleted resource"
             self._report.tell(session, NORMAL, reasons.GARBAGE_COLLECTION_SUCCEEDED, message, trace=True)
-        await finalizers.remove(self._client, obj, COMPONENT)
+        await finalizers.remove(self._client, obj, SOURCE_CONTROLLER)
         return NOTHING_MORE
 
     async def _forget(self, key: SourceKey) -> None:

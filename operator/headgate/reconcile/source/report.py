@@ -10,14 +10,12 @@ import logging
 
 from headgate.api import GitRepository, ObjectKey, format_duration, labels, reasons
 from headgate.backoff import jittered
+from headgate.names import SOURCE_CONTROLLER, SOURCE_GROUP
 from headgate.reconcile.core.controller import NOTHING_MORE, Outcome
 from headgate.reconcile.reporting.events import NORMAL, WARNING, Event, EventRecorder
 from headgate.reconcile.reporting.status import StatusSession
 
 _log = logging.getLogger("headgate.source")
-
-COMPONENT = "source-controller"
-"""The name events are told under, and the field manager of status and finalizers."""
 
 
 class SourceReport:
@@ -85,10 +83,12 @@ class SourceReport:
         annotations = {}
         if artifact and type == NORMAL and not trace:
             annotations = {
-                f"{labels.SOURCE_GROUP}/{labels.EVENT_REVISION}": artifact["revision"],
-                f"{labels.SOURCE_GROUP}/{labels.EVENT_DIGEST}": artifact["digest"],
+                f"{SOURCE_GROUP}/{labels.EVENT_REVISION}": artifact["revision"],
+                f"{SOURCE_GROUP}/{labels.EVENT_DIGEST}": artifact["digest"],
             }
-        self._events.emit(Event(session.obj, COMPONENT, type, reason, message, annotations, notify=not trace))
+        self._events.emit(
+            Event(session.obj, SOURCE_CONTROLLER, type, reason, message, annotations, notify=not trace)
+        )
 
 
 def forget_verification(session: StatusSession, source: GitRepository) -> None:

@@ -27,8 +27,10 @@ from headgate.apply import (
 )
 from headgate.fairness.pools import SMALL, aside
 from headgate.kube import Client, ObjectRef
+from headgate.names import KUSTOMIZATION_VERSION, KUSTOMIZE_GROUP
 from headgate.objects import Obj
 from headgate.reconcile.core.inventories import Inventories
+from headgate.reconcile.core.store import KUSTOMIZATION
 from headgate.reconcile.target.live import LiveObjects
 
 
@@ -135,7 +137,7 @@ class Applier:
 def _supports(ks: Kustomization) -> dict[ObjectRef, str]:
     """What a Kustomization stands on: to delete these would end it, and what it looks after, half way."""
     return {
-        ObjectRef("kustomize.toolkit.fluxcd.io/v1", "Kustomization", ks.name, ks.namespace): (
+        ObjectRef(KUSTOMIZATION_VERSION, KUSTOMIZATION, ks.name, ks.namespace): (
             "a Kustomization does not delete itself; delete it by hand"
         ),
         ObjectRef("v1", "Namespace", ks.namespace): (
@@ -144,6 +146,6 @@ def _supports(ks: Kustomization) -> dict[ObjectRef, str]:
         ObjectRef(
             "apiextensions.k8s.io/v1",
             "CustomResourceDefinition",
-            "kustomizations.kustomize.toolkit.fluxcd.io",
+            f"kustomizations.{KUSTOMIZE_GROUP}",
         ): "a Kustomization does not delete the kind it is of; delete it by hand",
     }

@@ -23,10 +23,10 @@ from typing import Final
 
 from headgate.api import ObjectKey, labels
 from headgate.apply import KnownObjects, News, Owner
-from headgate.apply.options import FIELD_MANAGER
 from headgate.health import essence
 from headgate.kube import Client, ObjectRef
 from headgate.kube.refs import ref_of
+from headgate.names import KUSTOMIZE_CONTROLLER
 from headgate.objects import Obj, is_newer, version_number, version_of
 from headgate.reconcile.target.drift import describe
 from headgate.reconcile.target.watches import Scope, Watches, trace
@@ -222,7 +222,7 @@ class LiveObjects:
         news = self._known.observe(self._client.cluster, ref, obj)
         if news is News.DRIFTED:
             owner = self._owner(ref)
-            self._drifted(ref, owner, describe(obj, FIELD_MANAGER, owner))
+            self._drifted(ref, owner, describe(obj, KUSTOMIZE_CONTROLLER, owner))
         elif news is News.GONE:
             self._gone(ref, obj["metadata"]["uid"])
             return trace(obj)

@@ -26,20 +26,20 @@ _LIMIT = 2**63 - 1
 """Go keeps a duration in a signed 64-bit number of nanoseconds: a little over 292 years."""
 
 
-class InvalidDuration(ValueError):
+class DurationInvalid(ValueError):
     """The text is not a Go duration."""
 
 
 def parse_duration(text: str) -> float:
     """Seconds of a Go duration.
 
-    Raises :class:`InvalidDuration`.
+    Raises :class:`DurationInvalid`.
 
     >>> parse_duration("1h2m3.5s")
     3723.5
     """
     if len(text) > _LONGEST:
-        raise InvalidDuration(f"must have at most {_LONGEST} characters, not {len(text)}")
+        raise DurationInvalid(f"must have at most {_LONGEST} characters, not {len(text)}")
     unsigned = text[1:] if text[:1] in ("-", "+") else text
     if unsigned == "0":
         return 0.0
@@ -51,9 +51,9 @@ def parse_duration(text: str) -> float:
         nanoseconds += Fraction(term[1].rstrip(".") or "0") * _NANOSECONDS[term[2]]
         position = term.end()
     if not unsigned or position < len(unsigned):
-        raise InvalidDuration(f'must be a duration such as "30s", "10m" or "1h30m", not {text!r}')
+        raise DurationInvalid(f'must be a duration such as "30s", "10m" or "1h30m", not {text!r}')
     if nanoseconds > _LIMIT:
-        raise InvalidDuration(f"must be less than 292 years, not {text!r}")
+        raise DurationInvalid(f"must be less than 292 years, not {text!r}")
     seconds = int(nanoseconds) / 10**9
     return -seconds if text.startswith("-") else seconds
 

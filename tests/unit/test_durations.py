@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.api import InvalidDuration, format_duration, parse_duration
+from headgate.durations import DurationInvalid, format_duration, parse_duration
 
 
 @pytest.mark.parametrize(
@@ -39,12 +39,12 @@ def test_parse(text: str, seconds: float) -> None:
     "text", ["", "-", "5", "soon", "1d", "1 m", " 1m", "1m ", ".s", "1.2.3s", "--1s", "1m-1s", "1M", "٣s"]
 )
 def test_not_a_duration(text: str) -> None:
-    with pytest.raises(InvalidDuration, match="must be a duration such as"):
+    with pytest.raises(DurationInvalid, match="must be a duration such as"):
         parse_duration(text)
 
 
 def test_more_than_go_can_hold() -> None:
-    with pytest.raises(InvalidDuration, match="292 years"):
+    with pytest.raises(DurationInvalid, match="292 years"):
         parse_duration("2562048h")
 
 
