@@ -7,9 +7,12 @@ about how things are now; when all together are too many, the one that has most 
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict, deque
+from collections import Counter
 from collections.abc import Callable, Hashable
+from itertools import count
 from typing import Generic, NamedTuple, TypeVar
+
+from headgate.fairness.turns import Turns
 
 __all__ = ["Backlog", "Bounds", "Memory"]
 
@@ -33,53 +36,51 @@ class Backlog(Generic[T]):
     def __init__(self, bounds: Bounds = Bounds(), dropped: Callable[[], None] = lambda: None) -> None:  # noqa: B008
         """``dropped`` is called for each that is lost."""
         self._bounds, self._dropped = bounds, dropped
-        self._waiting: OrderedDict[str, deque[tuple[T, int]]] = OrderedDict()
-        self._sizes: dict[str, int] = {}
-        self._count = self._size = 0
+        self._waiting: Turns[int, tuple[T, int]] = Turns()
+        """By the numbers in which they came: things, with their sizes."""
+        self._numbers = count()
+        self._sizes: Counter[str] = Counter()
+        self._size = 0
         self._news = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
         self._is_taken = False
 
     def __len__(self) -> int:
-        return self._count
+        return len(self._waiting)
 
     def put(self, namespace: str, thing: T, size: int) -> None:
         """Let it wait, at the cost of older ones of the namespace if need be; never blocks."""
-        self._waiting.setdefault(namespace, deque()).append((thing, size))
-        self._sizes[namespace] = self._sizes.get(namespace, 0) + size
-        self._count += 1
+        self._waiting.put(namespace, next(self._numbers), (thing, size))
+        self._sizes[namespace] += size
         self._size += size
         one, every, bytes_of_one, bytes_of_all = self._bounds
-        while len(self._waiting[namespace]) > one or self._sizes[namespace] > bytes_of_one:
+        while self._waiting.count(namespace) > one or self._sizes[namespace] > bytes_of_one:
             self._drop(namespace)
-            if namespace not in self._waiting:
-                break
-        while self._count > every:
-            self._drop(max(self._waiting, key=lambda each: len(self._waiting[each])))
+        while len(self._waiting) > every:
+            self._drop(self._waiting.largest())
         while self._size > bytes_of_all:
             self._drop(max(self._sizes, key=self._sizes.__getitem__))
-        if self._count:
+        if self._waiting:
             self._news.set()
             self._idle.clear()
 
     async def take(self) -> T:
         """Wait for the next one; the one before counts as dealt with then, or after :meth:`done`."""
         self.done()
-        while not self._count:
+        while not self._waiting:
             self._news.clear()
             await self._news.wait()
         namespace = next(iter(self._waiting))
-        thing = self._remove(namespace)
-        if namespace in self._waiting:
-            self._waiting.move_to_end(namespace)
+        _, (thing, size) = self._waiting.take(namespace)
+        self._removed(namespace, size)
         self._is_taken = True
         return thing
 
     def done(self) -> None:
         """The one that was taken is dealt with."""
         self._is_taken = False
-        if not self._count:
+        if not self._waiting:
             self._idle.set()
 
     async def join(self) -> None:
@@ -87,18 +88,15 @@ class Backlog(Generic[T]):
         await self._idle.wait()
 
     def _drop(self, namespace: str) -> None:
-        self._remove(namespace)
+        _, (_, size) = self._waiting.pop_oldest(namespace)
+        self._removed(namespace, size)
         self._dropped()
 
-    def _remove(self, namespace: str) -> T:
-        things = self._waiting[namespace]
-        thing, size = things.popleft()
-        self._count -= 1
-        self._size -= size
+    def _removed(self, namespace: str, size: int) -> None:
         self._sizes[namespace] -= size
-        if not things:
-            del self._waiting[namespace], self._sizes[namespace]
-        return thing
+        self._size -= size
+        if not self._waiting.count(namespace):
+            del self._sizes[namespace]
 
 
 class Memory(Generic[K, V]):
@@ -106,38 +104,19 @@ class Memory(Generic[K, V]):
 
     def __init__(self, of_one: int, of_all: int) -> None:
         self._of_one, self._of_all = of_one, of_all
-        self._notes: OrderedDict[str, OrderedDict[K, V]] = OrderedDict()
-        self._count = 0
+        self._notes: Turns[K, V] = Turns()
 
     def __len__(self) -> int:
-        return self._count
+        return len(self._notes)
 
     def pop(self, namespace: str, key: K) -> V | None:
         """Return what was noted, and forget it."""
-        notes = self._notes.get(namespace)
-        if notes is None or key not in notes:
-            return None
-        note = notes.pop(key)
-        self._count -= 1
-        if not notes:
-            del self._notes[namespace]
-        return note
+        return self._notes.pop(namespace, key)
 
     def put(self, namespace: str, key: K, note: V) -> None:
         """Note it as the newest of its namespace."""
-        self.pop(namespace, key)
-        notes = self._notes.setdefault(namespace, OrderedDict())
-        self._notes.move_to_end(namespace)
-        notes[key] = note
-        self._count += 1
-        if len(notes) > self._of_one:
-            self._forget(namespace)
-        elif self._count > self._of_all:
-            self._forget(max(self._notes, key=lambda each: len(self._notes[each])))
-
-    def _forget(self, namespace: str) -> None:
-        notes = self._notes[namespace]
-        notes.popitem(last=False)
-        self._count -= 1
-        if not notes:
-            del self._notes[namespace]
+        self._notes.put(namespace, key, note)
+        if self._notes.count(namespace) > self._of_one:
+            self._notes.pop_oldest(namespace)
+        elif len(self._notes) > self._of_all:
+            self._notes.pop_oldest(self._notes.largest())

@@ -16,11 +16,12 @@ import asyncio
 import contextvars
 import os
 import threading
-from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
+
+from headgate.fairness.order import FairOrder
 
 __all__ = ["ALL", "BUILDS", "NETWORK", "OTHERS", "OWN", "REMOTE_BUILDS", "STORAGE", "Pool"]
 
@@ -33,7 +34,7 @@ OWN = ""
 """The namespace of what the operator does for itself."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Job:
     namespace: str
     future: Future[Any]
@@ -43,34 +44,37 @@ class _Job:
 class Pool:
     """A bounded number of threads for one kind of work. Thread-safe, and good for any event loop.
 
-    A namespace is given a place while it holds less than one part in ``left + 1`` of those that others do not hold:
-    with ``left=1``, one namespace alone gets half of the places, the next one half of the rest, and so on. The last
-    ``left`` places are for namespaces that hold none. Namespaces that wait take turns.
+    ``left`` is how many places a namespace leaves to others for each that it has (:mod:`headgate.fairness.order`).
     """
 
     def __init__(self, name: str, places: int, *, left: int = 1) -> None:
-        self.name, self.places = name, places
-        self._left = left
+        self.name = name
+        self._order: FairOrder[_Job] = FairOrder(1, places, left=left)
+        """Used with the lock of ``_changed`` held."""
         self._changed = threading.Condition()
-        self._waiting: OrderedDict[str, deque[_Job]] = OrderedDict()
-        self._held: Counter[str] = Counter()
         self._idle = self._threads = 0
+
+    @property
+    def places(self) -> int:
+        """How many calls may run at once."""
+        return self._order.workers
 
     @property
     def running(self) -> int:
         """How many places are taken."""
-        return self._held.total()
+        with self._changed:
+            return self._order.held
 
     @property
     def waiting(self) -> int:
         """How many calls wait for a place."""
         with self._changed:
-            return sum(len(jobs) for jobs in self._waiting.values())
+            return len(self._order)
 
     def resize(self, places: int) -> None:
         """Set how many calls may run at once; those under way are not affected."""
         with self._changed:
-            self.places = places
+            self._order.workers = places
             self._start()
 
     async def run(self, namespace: str, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -88,13 +92,13 @@ class Pool:
         future: Future[T] = Future()
         job = _Job(namespace, future, lambda: context.run(function, *args, **kwargs))
         with self._changed:
-            self._waiting.setdefault(namespace, deque()).append(job)
+            self._order.put(job, namespace, 0)
             self._start()
         return future
 
     def _start(self) -> None:
         """Call a thread for the next job, if there is one that may run now; with the lock held."""
-        if not any(self._may_run(namespace) for namespace in self._waiting):
+        if not self._order.may_take():
             return
         if self._idle:
             self._changed.notify()
@@ -124,9 +128,8 @@ class Pool:
         wait = True
         with self._changed:
             while True:
-                job = self._next()
+                job = self._order.take()
                 if job is not None:
-                    self._held[job.namespace] += 1
                     self._start()
                     return job
                 if not wait:
@@ -137,27 +140,9 @@ class Pool:
                 wait = self._changed.wait(IDLE)
                 self._idle -= 1
 
-    def _next(self) -> _Job | None:
-        namespace = next((each for each in self._waiting if self._may_run(each)), None)
-        if namespace is None:
-            return None
-        jobs = self._waiting[namespace]
-        job = jobs.popleft()
-        if jobs:
-            self._waiting.move_to_end(namespace)
-        else:
-            del self._waiting[namespace]
-        return job
-
-    def _may_run(self, namespace: str) -> bool:
-        free, held = self.places - self._held.total(), self._held[namespace]
-        return free > 0 and (not held or held * self._left < free)
-
     def _release(self, job: _Job) -> None:
         with self._changed:
-            self._held[job.namespace] -= 1
-            if not self._held[job.namespace]:
-                del self._held[job.namespace]
+            self._order.release(job.namespace)
             self._start()
 
 

@@ -57,7 +57,9 @@ class CallPool(Protocol):
     """What is asked of a :class:`headgate.fairness.pools.Pool`."""
 
     name: str
-    places: int
+
+    @property
+    def places(self) -> int: ...
 
     @property
     def running(self) -> int: ...
