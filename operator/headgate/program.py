@@ -26,7 +26,6 @@ from headgate.git.command.process import running as running_git
 from headgate.git.limits import TreeLimits
 from headgate.git.tree.tartree import ArchiveLimits
 from headgate.kube import Client, ObjectRef
-from headgate.kustomize.reading.objects import CACHE
 from headgate.objects import Obj
 from headgate.peers import PeerRules, is_loopback
 from headgate.reconcile.configs import ConfigWatch
@@ -180,8 +179,8 @@ class Program:
             metrics.controller(self.receivers.controller)
         metrics.pools(pools.ALL)
         metrics.sizes(
-            parsed_documents=CACHE.__len__,
-            parsed_bytes=lambda: CACHE.size,
+            parsed_documents=rules.documents.__len__,
+            parsed_bytes=lambda: rules.documents.size,
             live_objects=self._targets.live_objects,
             watches=self._targets.open_watches,
             git_processes=running_git,

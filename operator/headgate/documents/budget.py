@@ -1,8 +1,8 @@
 """How much a build may make of what it reads.
 
 A few lines can stand for gigabytes: a patch that copies a field into itself thirty times, a replacement that appends a
-text to its own source, a large patch with thousands of targets. Whatever writes one thing in many places tells here how
-much that was; past the build's limit it is refused. Outside of a build nothing is bounded.
+text to its own source, a large patch with thousands of targets. Whatever writes one thing in many places charges the
+build's :class:`Budget` for it; past the limit it is refused.
 
 What writes little may look at much: an alias in YAML repeats a label or a patch for five bytes, and each is tried on
 every object. Looking is counted like writing, at a rate of about a byte for 30 ns, so that no build that stays within
@@ -11,9 +11,7 @@ its limit takes minutes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+import sys
 from typing import Any
 
 from headgate.documents.errors import LimitExceeded
@@ -29,56 +27,42 @@ READ_AGAIN = 24
 """What a byte counts that is parsed once more: texts are parsed at about 1 MB/s."""
 
 
-class _Allowance:
-    __slots__ = ("left", "limit", "read")
+class Budget:
+    """What one build may still write and look through; without a limit nothing is refused.
 
-    def __init__(self, limit: int) -> None:
-        self.limit = self.left = limit
+    Whatever is charged for its work has it at hand or is given it: the loader, the resources and their collection.
+    """
+
+    __slots__ = ("_left", "_limit", "_read")
+
+    def __init__(self, limit: int = sys.maxsize) -> None:
+        self._limit = self._left = limit
         # Hashes of the texts that have been parsed.
-        self.read: set[int] = set()
+        self._read: set[int] = set()
 
-
-_allowance: ContextVar[_Allowance | None] = ContextVar("headgate.documents.budget", default=None)
-
-
-@contextmanager
-def bounded(limit: int) -> Iterator[None]:
-    """Bound what is charged within to ``limit`` bytes altogether."""
-    token = _allowance.set(_Allowance(limit))
-    try:
-        yield
-    finally:
-        _allowance.reset(token)
-
-
-def charge(size: int) -> None:
-    """Note that so many bytes were written; raises LimitExceeded when the build has written too many."""
-    allowance = _allowance.get()
-    if allowance is not None:
-        allowance.left -= size
-        if allowance.left < 0:
+    def charge(self, size: int) -> None:
+        """Note that so many bytes were written; raises LimitExceeded when the build has written too many."""
+        self._left -= size
+        if self._left < 0:
             raise LimitExceeded(
                 "patches, replacements, images, names and labels of the build write or look through more than "
-                f"{allowance.limit} bytes: are there many of them that are for all objects?"
+                f"{self._limit} bytes: are there many of them that are for all objects?"
             )
 
+    def charge_reading(self, data: bytes) -> None:
+        """Note that a text is parsed, which counts from the second time on; raises LimitExceeded.
 
-def charge_reading(data: bytes) -> None:
-    """Note that a text is parsed, which counts from the second time on; raises LimitExceeded.
-
-    The first time is bounded by what there is to read. But one file, or one text by an alias, may be named anywhere.
-    """
-    allowance = _allowance.get()
-    if allowance is not None:
+        The first time is bounded by what there is to read. But one file, or one text by an alias, may be named
+        anywhere.
+        """
         known = hash(data)
-        if known in allowance.read:
-            charge(NODE + READ_AGAIN * len(data))
-        allowance.read.add(known)
+        if known in self._read:
+            self.charge(NODE + READ_AGAIN * len(data))
+        self._read.add(known)
 
-
-def charge_value(value: Any) -> None:
-    """Note that a copy of a value was written; raises LimitExceeded."""
-    charge(size_of(value))
+    def charge_value(self, value: Any) -> None:
+        """Note that a copy of a value was written; raises LimitExceeded."""
+        self.charge(size_of(value))
 
 
 def size_of(value: Any) -> int:

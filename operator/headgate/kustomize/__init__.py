@@ -10,6 +10,7 @@ It reads through a :class:`Tree` (a folder, memory, or a Git commit), never from
 Flux runs it. Start reading in :mod:`.engine`, then :mod:`.recipe.target`.
 """
 
+from headgate.documents.contentcache import ContentCache
 from headgate.documents.errors import (
     BuildError,
     FileMissing,
@@ -48,6 +49,7 @@ __all__ = [
     "KUSTOMIZE_VERSION",
     "BuildError",
     "BuildOptions",
+    "ContentCache",
     "CycleError",
     "EntryKind",
     "FileMissing",

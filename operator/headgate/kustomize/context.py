@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from headgate.documents.budget import GLANCE, charge, count_of
+from headgate.documents.budget import GLANCE, Budget, count_of
+from headgate.documents.contentcache import ContentCache
 from headgate.documents.copying import copied
 from headgate.documents.errors import LimitExceeded, within
 from headgate.documents.tree import blob_id
@@ -12,7 +13,7 @@ from headgate.documents.yaml import Dialect, load_documents
 from headgate.kustomize.errors import KustomizationError
 from headgate.kustomize.options import BuildOptions
 from headgate.kustomize.reading.loader import Loader
-from headgate.kustomize.reading.objects import CACHE, Path, Placed, objects_in
+from headgate.kustomize.reading.objects import Path, Placed, objects_in
 from headgate.kustomize.resources.bookkeeping import has_bookkeeping
 from headgate.kustomize.resources.ids import Gvk
 from headgate.kustomize.resources.objects import metadata_of
@@ -27,8 +28,10 @@ _MAX_WARNINGS = 20
 class Context:
     """The state that all kustomizations of one build share."""
 
-    def __init__(self, options: BuildOptions) -> None:
+    def __init__(self, options: BuildOptions, budget: Budget, cache: ContentCache) -> None:
         self.options = options
+        self.budget = budget
+        self._cache = cache
         self._schema = Schema.builtin()
         self._schema_chosen = False
         self._builtin_in_use = self._builtin_awaited = False
@@ -86,7 +89,7 @@ class Context:
             if "version" in openapi:
                 raise KustomizationError("openapi takes either a version or a path", field="openapi")
             file = loader.name_of(openapi["path"])
-            documents = load_documents(data, file=file, dialect=Dialect.CONFIG)
+            documents = load_documents(data, file=file, dialect=Dialect.CONFIG, budget=self.budget)
             document = documents[0].value if documents else {}
             if not isinstance(document, dict):
                 raise KustomizationError("must hold an OpenAPI document", file=file)
@@ -120,31 +123,37 @@ class Context:
         content_id = loader.tree.content_id(place)
         again = place in self._read
         self._read.add(place)
-        known: tuple[list[Placed], int] | None = CACHE.get(dialect.value, content_id) if content_id else None
+        known: tuple[list[Placed], int] | None = (
+            self._cache.get(dialect.value, content_id) if content_id else None
+        )
         if known is not None:
             loader.count(known[1])
             if again:
-                _charge_copies(known[0])
+                self._charge_copies(known[0])
             return known[0]
         data = loader.read(place)
-        objects = objects_in(data, file=place, dialect=dialect)
+        objects = objects_in(data, file=place, budget=self.budget, dialect=dialect)
         if again:
-            _charge_copies(objects)
+            self._charge_copies(objects)
         if content_id:
-            CACHE.put(dialect.value, content_id, (objects, len(data)), len(data))
+            self._cache.put(dialect.value, content_id, (objects, len(data)), len(data))
         return objects
 
     def parse_objects(self, data: bytes, *, file: str, dialect: Dialect = Dialect.RESOURCE) -> list[Placed]:
         """Return the objects in a text, likewise; ``file`` serves messages."""
         # An inline text may be there many times, by aliases.
-        charge(len(data) // GLANCE)
+        self.budget.charge(len(data) // GLANCE)
         content_id = blob_id(data)
-        known: tuple[list[Placed], int] | None = CACHE.get(dialect.value, content_id)
+        known: tuple[list[Placed], int] | None = self._cache.get(dialect.value, content_id)
         if known is not None:
             return known[0]
-        objects = objects_in(data, file=file, dialect=dialect)
-        CACHE.put(dialect.value, content_id, (objects, len(data)), len(data))
+        objects = objects_in(data, file=file, budget=self.budget, dialect=dialect)
+        self._cache.put(dialect.value, content_id, (objects, len(data)), len(data))
         return objects
+
+    def _charge_copies(self, objects: list[Placed]) -> None:
+        """Note that objects are there once more: few bytes of aliases may have made them large."""
+        self.budget.charge(4 * GLANCE * sum([count_of(placed.obj) for placed in objects]))
 
     def resources(self, objects: list[Placed], file: str) -> list[Resource]:
         """Make resources of objects, which are copied; raises LimitExceeded when the build has too many."""
@@ -153,7 +162,7 @@ class Context:
             raise LimitExceeded(f"the build has more than {self.options.limits.resources} resources")
         result = []
         for obj, line, words, in_braces in objects:
-            resource = Resource(copied(obj), self.cluster_scoped)
+            resource = Resource(copied(obj), self.cluster_scoped, self.budget)
             resource.in_braces = in_braces
             if words:
                 resource.blanks = [
@@ -166,11 +175,6 @@ class Context:
                 resource.adopt_bookkeeping(resource.annotations)
             result.append(resource)
         return result
-
-
-def _charge_copies(objects: list[Placed]) -> None:
-    """Note that objects are there once more: few bytes of aliases may have made them large."""
-    charge(4 * GLANCE * sum([count_of(placed.obj) for placed in objects]))
 
 
 def _at(value: Any, path: Path, flow: bool) -> tuple[Any, str | int]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from headgate.documents.budget import bounded
+from headgate.documents.budget import Budget
+from headgate.documents.contentcache import ContentCache
 from headgate.documents.errors import BuildError, FileMissing
 from headgate.documents.tree import EntryKind, Tree, resolve
 from headgate.documents.yaml import A_POINTER, printed
@@ -62,22 +63,24 @@ def build(tree: Tree, path: str, options: BuildOptions = _DEFAULT_OPTIONS) -> li
 
 def assemble(tree: Tree, path: str, options: BuildOptions = _DEFAULT_OPTIONS) -> Output:
     """Do what :func:`build` does, and return what else is known of the objects."""
-    loader = Loader(tree, "", options)
+    budget, cache = Budget(options.limits.bytes_written), options.cache
+    if cache is None:
+        cache = ContentCache()
+    loader = Loader(tree, "", options, budget, cache)
     root = loader.at("/" + path)
     kind = tree.kind(root)
     if kind is not EntryKind.DIRECTORY:
         what = "is a file; a directory is needed" if kind is EntryKind.FILE else "no such directory"
         raise FileMissing(what, file=path or ".")
     loader.root = resolve(tree, root)
-    context = Context(options)
+    context = Context(options, budget, cache)
     try:
-        with bounded(options.limits.bytes_written):
-            target = Target(loader, context)
-            try:
-                return _build(target, loader, context, options)
-            except BuildError as error:
-                # What is found at the end is about what the whole build makes.
-                raise error.at(file=target.file) from None
+        target = Target(loader, context)
+        try:
+            return _build(target, loader, context, options)
+        except BuildError as error:
+            # What is found at the end is about what the whole build makes.
+            raise error.at(file=target.file) from None
     except RecursionError:
         raise KustomizationError("the input is nested too deeply") from None
 

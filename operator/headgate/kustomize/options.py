@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from headgate.documents.contentcache import ContentCache
 from headgate.documents.tree import Tree
 from headgate.kustomize.giturl import GitUrl
 
@@ -34,7 +35,7 @@ class Limits:
 
     ``depth`` bounds how deeply bases nest, ``resources`` and ``kustomizations`` count over the whole build,
     ``bytes_read`` is the sum of all files read, each as often as it is read; ``bytes_written`` is what patches,
-    replacements, names, labels and the like write into objects (see :mod:`.growth`).
+    replacements, names, labels and the like write into objects (see :mod:`headgate.documents.budget`).
     """
 
     depth: int = 128
@@ -54,6 +55,7 @@ class BuildOptions:
     ``unknown_fields``: whether a kustomization file with a field kustomize does not know is an "error", as for
     ``kustomize build``, or in the file that is built the field is left out ("ignore"; Flux rewrites that file with
     the fields it knows). In those it refers to it is always an error.
+    ``cache``: what builds that share it keep of files they have parsed; None keeps it for this build only.
     """
 
     load_restrictor: LoadRestrictor = "root-only"
@@ -61,3 +63,4 @@ class BuildOptions:
     allow_remote: RemoteFetcher | None = None
     unknown_fields: Literal["error", "ignore"] = "error"
     limits: Limits = Limits()
+    cache: ContentCache | None = None

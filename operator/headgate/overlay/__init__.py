@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from headgate.documents.contentcache import ContentCache
 from headgate.documents.tree import OverlayTree, Tree
 from headgate.overlay.generate import find_or_generate
 from headgate.overlay.merge import merge_spec
@@ -18,14 +19,15 @@ from headgate.overlay.merge import merge_spec
 __all__ = ["prepare"]
 
 
-def prepare(tree: Tree, path: str, spec: Mapping[str, Any]) -> Tree:
+def prepare(tree: Tree, path: str, spec: Mapping[str, Any], cache: ContentCache | None = None) -> Tree:
     """The tree in which ``path`` holds the ``kustomization.yaml`` that Flux would build.
 
     ``path`` is relative to the tree's root and normalised; ``spec`` is the Kustomization's spec as the API
     server returns it. Reads go through ``tree``, so that a recording tree sees all that the result depends on.
+    ``cache`` keeps the content of kustomization files from one call to the next.
 
     Raises :class:`headgate.kustomize.BuildError` when the existing file cannot be read, or a field of the
     spec cannot be applied.
     """
-    found = find_or_generate(tree, path)
+    found = find_or_generate(tree, path, cache)
     return OverlayTree(tree, {found.file: merge_spec(tree, path, found, spec)})

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from headgate.documents.contentcache import ContentCache
 from headgate.documents.errors import BuildError
 from headgate.documents.tree import EntryKind, Tree
 from headgate.documents.yaml import Dialect, load_documents
 from headgate.kustomize.model.kustomization_file import API_VERSION, KIND
-from headgate.kustomize.reading.objects import CACHE
 from headgate.names import KUSTOMIZATION_FILES
 
 PLACEHOLDER = "_placeholder"
@@ -38,14 +38,14 @@ class Found:
     generated: bool
 
 
-def find_or_generate(tree: Tree, path: str) -> Found:
+def find_or_generate(tree: Tree, path: str, cache: ContentCache | None = None) -> Found:
     """The kustomization file of directory ``path``, read or made up.
 
     Raises :class:`BuildError` when the file there is not a YAML mapping.
     """
     file = kustomization_file(tree, path)
     if file is not None:
-        return Found(file, _read(tree, file), generated=False)
+        return Found(file, _read(tree, file, cache), generated=False)
     resources = ["./" + posixpath.relpath(p, path or ".") for p in _manifests(tree, path)]
     content: dict[str, Any] = {"apiVersion": API_VERSION, "kind": KIND}
     content |= {"resources": resources} if resources else {"namespace": PLACEHOLDER}
@@ -61,14 +61,15 @@ def kustomization_file(tree: Tree, path: str) -> str | None:
     return None
 
 
-def _read(tree: Tree, file: str) -> dict[str, Any]:
+def _read(tree: Tree, file: str, cache: ContentCache | None) -> dict[str, Any]:
     content_id = tree.content_id(file)
-    known: dict[str, Any] | None = CACHE.get(_USE, content_id)
+    known: dict[str, Any] | None = cache.get(_USE, content_id) if cache is not None else None
     if known is not None:
         return known
     data = tree.read(file)
     content = _parsed(data, file)
-    CACHE.put(_USE, content_id, content, len(data))
+    if cache is not None:
+        cache.put(_USE, content_id, content, len(data))
     return content
 
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headgate.documents.budget import Budget
 from headgate.documents.errors import BuildError
 from headgate.documents.yaml.nodes import Node
 from headgate.kustomize.paths.embedded import edit_embedded
@@ -44,7 +45,7 @@ def outcome(document: str, path: tuple[str, ...], new: str, text: str | None) ->
         node.value = new
 
     try:
-        edited = edit_embedded({"data": document}, ["data", *path], None, write, text)
+        edited = edit_embedded({"data": document}, ["data", *path], None, write, text, Budget())
     except BuildError as error:
         return f"{type(error).__name__}: {error}"
     assert edited is not None

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from headgate.api.labelselector import BadSelector, matches
 from headgate.api.patterns import BadPattern, literal_prefix, whole
+from headgate.documents.budget import Budget
 from headgate.documents.yaml import Dialect, load_documents, plain, to_json
 from headgate.documents.yaml.nodes import Kind
 from headgate.kustomize import (
@@ -88,12 +89,12 @@ def test_strategic_merge(target: Any, patch: Any) -> None:
     before = copy.deepcopy((target, patch))
     with hostile.no_hang():
         try:
-            merged = strategic_merge(target, patch, Schema.builtin())
+            merged = strategic_merge(target, patch, Schema.builtin(), Budget())
         except BuildError:
             merged = None
     assert (target, patch) == before, "the arguments were changed"
     if merged is not None:
-        assert strategic_merge(target, patch, Schema.builtin()) == merged
+        assert strategic_merge(target, patch, Schema.builtin(), Budget()) == merged
 
 
 @quiet
@@ -101,7 +102,7 @@ def test_strategic_merge(target: Any, patch: Any) -> None:
 def test_json_patch(obj: Any, operations: Any) -> None:
     before = copy.deepcopy((obj, operations))
     with hostile.no_hang(), contextlib.suppress(BuildError):
-        parse_json_patch(operations, file="p.json").apply(obj)
+        parse_json_patch(operations, file="p.json", budget=Budget()).apply(obj, Budget())
     assert (obj, operations) == before, "the arguments were changed"
 
 
@@ -109,7 +110,9 @@ def test_json_patch(obj: Any, operations: Any) -> None:
 @given(text=hostile.BYTES)
 def test_json_patch_text(text: bytes) -> None:
     with hostile.no_hang(), contextlib.suppress(BuildError):
-        parse_json_patch(text, file="p.yaml").apply({"kind": "A", "metadata": {"name": "a"}})
+        parse_json_patch(text, file="p.yaml", budget=Budget()).apply(
+            {"kind": "A", "metadata": {"name": "a"}}, Budget()
+        )
 
 
 @quiet
@@ -125,7 +128,7 @@ def test_field_paths(obj: Any, path: str, create: bool) -> None:
     with hostile.no_hang(), contextlib.suppress(BuildError):
         look_up(obj, split_dotted(path))
     with hostile.no_hang(), contextlib.suppress(BuildError):
-        find_slots(obj, split_dotted(path), Kind.MAPPING if create else None)
+        find_slots(obj, split_dotted(path), Kind.MAPPING if create else None, Budget())
 
 
 @quiet

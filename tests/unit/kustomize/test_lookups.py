@@ -8,6 +8,7 @@ import pytest
 
 from headgate.api.labelselector import BadSelector, matches
 from headgate.api.patterns import BadPattern, literal_prefix, searcher, whole
+from headgate.documents.budget import Budget
 from headgate.documents.yaml.nodes import Kind
 from headgate.kustomize import IdConflict, KustomizationError, ReferenceFault, ResourceError
 from headgate.kustomize.model.kustomization_file import Selector
@@ -23,11 +24,11 @@ from headgate.kustomize.transform.selection import select
 def resource(name: str, namespace: str = "", kind: str = "ConfigMap", **metadata: Any) -> Resource:
     fields = {"name": name, **({"namespace": namespace} if namespace else {}), **metadata}
     obj = {"apiVersion": "v1", "kind": kind, "metadata": fields}
-    return Resource(obj, lambda gvk: gvk.kind == "Namespace")
+    return Resource(obj, lambda gvk: gvk.kind == "Namespace", Budget())
 
 
 def collection(*resources: Resource) -> ResMap:
-    made = ResMap()
+    made = ResMap(Budget())
     made.append_all(resources)
     return made
 
@@ -256,13 +257,16 @@ def test_an_index_beyond_all_numbers_is_a_name() -> None:
 
 def test_slots_and_creating_them() -> None:
     obj: dict[str, Any] = {"spec": {"c": [{"n": "a", "i": 1}, {"n": "b"}]}}
-    assert [box[key] for box, key in find_slots(obj, split_dotted("spec.c.*.n"), None)] == ["a", "b"]
-    assert find_slots(obj, split_dotted("spec.c.[n=a].x.y"), None) == []
-    ((box, key),) = find_slots(obj, split_dotted("spec.new.x"), Kind.MAPPING)
+    assert [box[key] for box, key in find_slots(obj, split_dotted("spec.c.*.n"), None, Budget())] == [
+        "a",
+        "b",
+    ]
+    assert find_slots(obj, split_dotted("spec.c.[n=a].x.y"), None, Budget()) == []
+    ((box, key),) = find_slots(obj, split_dotted("spec.new.x"), Kind.MAPPING, Budget())
     box[key] = 1
     assert obj["spec"]["new"] == {"x": 1}
     with pytest.raises(ReferenceFault, match="out of bounds"):
-        find_slots(obj, split_dotted("spec.c.9"), None)
+        find_slots(obj, split_dotted("spec.c.9"), None, Budget())
 
 
 def test_field_specifications() -> None:
@@ -278,17 +282,18 @@ def test_field_specifications() -> None:
 
 
 def test_visiting_goes_through_lists_and_creates_where_it_may() -> None:
-    obj: dict[str, Any] = {"l": [{"a": 1}, None, [{"a": 2}]], "n": None}
+    whole = resource("x")
+    whole.obj |= {"l": [{"a": 1}, None, [{"a": 2}]], "n": None}
     found: list[Any] = []
 
     def setter(box: Any, key: Any) -> None:
         found.append(box[key])
 
-    visit(obj, plan_of(FieldSpec("l/a")), setter, None, "x")
+    visit(whole, plan_of(FieldSpec("l/a")), setter, None)
     assert found == [1, 2]
-    visit(obj, plan_of(FieldSpec("m/x", create=True)), setter, dict, "x")
-    assert obj["m"] == {"x": {}}
-    visit(obj, plan_of(FieldSpec("k/x")), setter, dict, "x")
-    assert "k" not in obj
-    with pytest.raises(ResourceError, match="label, field l/a/b: expected a map or a list on the way"):
-        visit(obj, plan_of(FieldSpec("l/a/b")), setter, None, "label")
+    visit(whole, plan_of(FieldSpec("m/x", create=True)), setter, dict)
+    assert whole.obj["m"] == {"x": {}}
+    visit(whole, plan_of(FieldSpec("k/x")), setter, dict)
+    assert "k" not in whole.obj
+    with pytest.raises(ResourceError, match="ConfigMap/x, field l/a/b: expected a map or a list on the way"):
+        visit(whole, plan_of(FieldSpec("l/a/b")), setter, None)

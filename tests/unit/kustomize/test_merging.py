@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
+from headgate.documents.budget import Budget
+from headgate.documents.contentcache import ContentCache
 from headgate.documents.copying import copied
 from headgate.kustomize import GitUrl, PatchError, YamlError, parse_git_url
 from headgate.kustomize.giturl import is_http
 from headgate.kustomize.merge import strategic_merge
 from headgate.kustomize.merge.jsonpatch import parse_json_patch
-from headgate.kustomize.reading.objects import ContentCache, objects_in
+from headgate.kustomize.reading.objects import objects_in
 from headgate.kustomize.schema import Layer, Schema
 
 Obj = dict[str, Any]
@@ -22,7 +24,7 @@ def pod(**spec: Any) -> Obj:
 
 
 def merged(target: Obj, patch: Obj) -> Any:
-    result = strategic_merge(target, patch, Schema.builtin())
+    result = strategic_merge(target, patch, Schema.builtin(), Budget())
     assert result is not None
     return result["spec"]
 
@@ -95,7 +97,9 @@ def test_scalars_in_lists_that_merge() -> None:
     def with_finalizers(*names: str) -> Obj:
         return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "finalizers": list(names)}}
 
-    result = strategic_merge(with_finalizers("a", "b", "a"), with_finalizers("c", "b"), Schema.builtin())
+    result = strategic_merge(
+        with_finalizers("a", "b", "a"), with_finalizers("c", "b"), Schema.builtin(), Budget()
+    )
     assert result == with_finalizers("c", "b", "a")
 
 
@@ -193,7 +197,7 @@ def test_schemas() -> None:
 )
 def test_json_patches(operations: list[Any], expected: Obj) -> None:
     obj = {"a": {}, "l": [1, 2]}
-    assert parse_json_patch(operations, file="p").apply(obj) == expected
+    assert parse_json_patch(operations, file="p", budget=Budget()).apply(obj, Budget()) == expected
     assert obj == {"a": {}, "l": [1, 2]}
 
 
@@ -210,7 +214,7 @@ def test_json_patches(operations: list[Any], expected: Obj) -> None:
 )
 def test_json_patches_that_do_not_apply(operations: list[Any], text: str) -> None:
     with pytest.raises(PatchError) as caught:
-        parse_json_patch(operations, file="p").apply({"a": {}, "l": [1, 2]})
+        parse_json_patch(operations, file="p", budget=Budget()).apply({"a": {}, "l": [1, 2]}, Budget())
     assert text in str(caught.value)
 
 
@@ -230,14 +234,14 @@ def test_json_patches_that_do_not_apply(operations: list[Any], text: str) -> Non
 )
 def test_texts_that_are_no_json_patch(text: str, message: str) -> None:
     with pytest.raises((PatchError, YamlError)) as caught:
-        parse_json_patch(text, file="p.json")
+        parse_json_patch(text, file="p.json", budget=Budget())
     assert message in str(caught.value)
     assert caught.value.file == "p.json"
 
 
 def test_halves_of_surrogate_pairs_become_what_go_makes_of_them() -> None:
-    patch = parse_json_patch('[{"op": "add", "path": "/a", "value": "\\ud800x"}]', file="p")
-    assert patch.apply({}) == {"a": "\ufffdx"}
+    patch = parse_json_patch('[{"op": "add", "path": "/a", "value": "\\ud800x"}]', file="p", budget=Budget())
+    assert patch.apply({}, Budget()) == {"a": "\ufffdx"}
 
 
 # The cache
@@ -276,7 +280,10 @@ apiVersion: v1
 kind: ConfigMap
 metadata: {name: a}
 """
-    assert [(each.obj["metadata"]["name"], each.line) for each in objects_in(text.encode(), file="x")] == [
+    assert [
+        (each.obj["metadata"]["name"], each.line)
+        for each in objects_in(text.encode(), file="x", budget=Budget())
+    ] == [
         ("a", 6),
         ("b", 1),
     ]

@@ -17,7 +17,7 @@ from yaml import MarkedYAMLError, YAMLError
 from yaml.cyaml import CParser  # type: ignore[attr-defined]
 from yaml.reader import ReaderError
 
-from headgate.documents.budget import NODE, charge, charge_reading
+from headgate.documents.budget import NODE, Budget
 from headgate.documents.errors import YamlError
 from headgate.documents.yaml.block import read_block
 from headgate.documents.yaml.construct import Constructor, Malformed
@@ -92,24 +92,32 @@ _RESOLVERS = {
 
 
 def load_documents(
-    data: bytes, *, file: str, limits: Limits = DEFAULT, dialect: Dialect = Dialect.RESOURCE
+    data: bytes,
+    *,
+    file: str,
+    limits: Limits = DEFAULT,
+    dialect: Dialect = Dialect.RESOURCE,
+    budget: Budget | None = None,
 ) -> list[Document]:
     """Return the documents of a file in order, without those that are empty or null.
 
-    ``file`` only serves messages. Raises YamlError with the file and, where known, the line; LimitExceeded when the
-    build reads the same again and again.
+    ``file`` only serves messages. ``budget`` is that of the build that reads, if it is one. Raises YamlError with the
+    file and, where known, the line; LimitExceeded when the build reads the same again and again.
     """
-    charge_reading(data)
+    if budget is not None:
+        budget.charge_reading(data)
     if data.startswith(LFS_POINTER):
         raise YamlError(f"is {A_POINTER}", file=file)
     text = _decode(data, file, limits)
     try:
-        return _documents(text, file, limits, dialect)
+        return _documents(text, file, limits, dialect, budget)
     except YamlError as error:
         raise _or_template(error, text) from None
 
 
-def _documents(text: str, file: str, limits: Limits, dialect: Dialect) -> list[Document]:
+def _documents(
+    text: str, file: str, limits: Limits, dialect: Dialect, budget: Budget | None
+) -> list[Document]:
     documents: list[Document] = []
     constructor = Constructor(
         _RESOLVERS[dialect],
@@ -139,7 +147,8 @@ def _documents(text: str, file: str, limits: Limits, dialect: Dialect) -> list[D
         except YAMLError as error:
             raise YamlError(str(error), file=file) from None
         # There is a limit for each document, but a file may have many.
-        charge(NODE // 2 * constructor.copies)
+        if budget is not None:
+            budget.charge(NODE // 2 * constructor.copies)
         if found is not None and found[0] is not None:
             documents.append(
                 Document(found[0], found[1] + first_line, constructor.words, constructor.in_braces)

@@ -1,6 +1,6 @@
 """Strategic merge patches, as kustomize applies them.
 
-    merged = strategic_merge(target, patch, Schema.builtin())
+    merged = strategic_merge(target, patch, Schema.builtin(), Budget())
 
 A patch is a partial object: mappings are merged field by field, null removes a field, other values replace.
 Lists are replaced, except where the schema names a merge strategy: then elements with the same key are merged

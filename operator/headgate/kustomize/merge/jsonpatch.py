@@ -1,7 +1,7 @@
 """JSON patches (RFC 6902) with the semantics of kustomize.
 
-    patch = parse_json_patch("[{op: replace, path: /spec/replicas, value: 3}]", file="patch.yaml")
-    patched = patch.apply(obj)
+    patch = parse_json_patch("[{op: replace, path: /spec/replicas, value: 3}]", file="patch.yaml", budget=budget)
+    patched = patch.apply(obj, budget)
 
 Pointers and their escapes come from the jsonpatch library's ``jsonpointer``; the operations are our own where
 kustomize's library (evanphx/json-patch v4) departs from the RFC, which is nearly everywhere: ``replace`` sets a
@@ -17,7 +17,7 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from headgate.documents.budget import GLANCE, NODE, charge, charge_reading, charge_value, count_of
+from headgate.documents.budget import GLANCE, NODE, Budget, count_of
 from headgate.documents.copying import converted, copied
 from headgate.documents.errors import YamlError
 from headgate.documents.yaml import Dialect, load_documents, plain, to_json
@@ -64,19 +64,19 @@ class JsonPatch(NamedTuple):
             )
         )
 
-    def apply(self, obj: Obj) -> Obj:
+    def apply(self, obj: Obj, budget: Budget) -> Obj:
         """Return a patched copy of the object, which is left as it is.
 
         As in kustomize all numbers pass through 64-bit floats. Raises PatchError naming operation, path and
         file when an operation does not apply.
         """
         # All of it is copied, and all scalars converted.
-        charge(4 * GLANCE * count_of(obj))
+        budget.charge(4 * GLANCE * count_of(obj))
         document: Any = copied(obj)
         for operation in self.operations:
-            charge(NODE)
+            budget.charge(NODE)
             try:
-                document = _OPERATIONS[operation.op](document, operation)
+                document = _OPERATIONS[operation.op](document, operation, budget)
             except _Inapplicable as error:
                 raise PatchError(
                     f"{operation.op} {operation.path!r}: {error}",
@@ -88,7 +88,7 @@ class JsonPatch(NamedTuple):
         return converted(document, _read_back)  # type: ignore[no-any-return]
 
 
-def parse_json_patch(data: bytes | str | list[Any], *, file: str) -> JsonPatch:
+def parse_json_patch(data: bytes | str | list[Any], *, file: str, budget: Budget) -> JsonPatch:
     """Return the patch given as YAML or JSON text, or as an already parsed list.
 
     Raises PatchError or YamlError when it is not a list of operations.
@@ -96,16 +96,16 @@ def parse_json_patch(data: bytes | str | list[Any], *, file: str) -> JsonPatch:
     if isinstance(data, list):
         entries: Any = data
     else:
-        entries = _entries(data.encode() if isinstance(data, str) else data, file)
+        entries = _entries(data.encode() if isinstance(data, str) else data, file, budget)
     if not isinstance(entries, list) or not entries:
         raise PatchError("a JSON patch must be a list of operations", file=file)
     return JsonPatch(tuple(_operation(entry, index, file) for index, entry in enumerate(entries)), file)
 
 
-def _entries(data: bytes, file: str) -> Any:
+def _entries(data: bytes, file: str, budget: Budget) -> Any:
     """Read the text: what begins with a bracket is JSON, anything else YAML of which the first document counts."""
     if data.startswith(b"["):
-        charge_reading(data)
+        budget.charge_reading(data)
         try:
             value = json.loads(data, parse_constant=_no_number, parse_int=_whole, parse_float=_float)
             return _well_formed(value)
@@ -118,7 +118,7 @@ def _entries(data: bytes, file: str) -> Any:
                 file=file,
                 line=line,
             ) from None
-    documents = load_documents(data, file=file, dialect=Dialect.CONFIG)
+    documents = load_documents(data, file=file, dialect=Dialect.CONFIG, budget=budget)
     return documents[0].value if documents else None
 
 
@@ -217,77 +217,77 @@ def _get(container: Any, part: str) -> Any:
     return container.get(part)
 
 
-def _insert(container: Any, part: str, value: Any) -> None:
+def _insert(container: Any, part: str, value: Any, budget: Budget) -> None:
     if type(container) is dict:
         container[part] = value
     elif part == "-":
         container.append(value)
     else:
-        charge(len(container) // 8)
+        budget.charge(len(container) // 8)
         container.insert(_index(part, container, len(container) + 1), value)
 
 
-def _delete(container: Any, part: str) -> None:
+def _delete(container: Any, part: str, budget: Budget) -> None:
     if type(container) is dict:
         if part not in container:
             raise _Inapplicable(f"there is no field {part!r}")
         del container[part]
     else:
         # All behind it move up.
-        charge(len(container) // 8)
+        budget.charge(len(container) // 8)
         del container[_index(part, container, len(container))]
 
 
-def _value(operation: Operation) -> Any:
+def _value(operation: Operation, budget: Budget) -> Any:
     if operation.value is _ABSENT:
         return None
-    charge_value(operation.value)
+    budget.charge_value(operation.value)
     return copied(operation.value)
 
 
-def _add(document: Any, operation: Operation) -> Any:
-    _insert(_parent(document, operation.parts), operation.parts[-1], _value(operation))
+def _add(document: Any, operation: Operation, budget: Budget) -> Any:
+    _insert(_parent(document, operation.parts), operation.parts[-1], _value(operation, budget), budget)
     return document
 
 
-def _remove(document: Any, operation: Operation) -> Any:
-    _delete(_parent(document, operation.parts), operation.parts[-1])
+def _remove(document: Any, operation: Operation, budget: Budget) -> Any:
+    _delete(_parent(document, operation.parts), operation.parts[-1], budget)
     return document
 
 
-def _replace(document: Any, operation: Operation) -> Any:
+def _replace(document: Any, operation: Operation, budget: Budget) -> Any:
     if operation.path == "":
-        value = _value(operation)
+        value = _value(operation, budget)
         if type(value) is not dict and type(value) is not list:
             raise _Inapplicable("the whole object can only be replaced by another one")
         return value
     container = _parent(document, operation.parts)
     part = operation.parts[-1]
     if type(container) is dict:
-        container[part] = _value(operation)
+        container[part] = _value(operation, budget)
     else:
-        container[_index(part, container, len(container))] = _value(operation)
+        container[_index(part, container, len(container))] = _value(operation, budget)
     return document
 
 
-def _move(document: Any, operation: Operation) -> Any:
+def _move(document: Any, operation: Operation, budget: Budget) -> Any:
     source = _parent(document, operation.from_parts)
     part = operation.from_parts[-1]
     value = _get(source, part)
-    _delete(source, part)
-    _insert(_parent(document, operation.parts), operation.parts[-1], value)
+    _delete(source, part, budget)
+    _insert(_parent(document, operation.parts), operation.parts[-1], value, budget)
     return document
 
 
-def _copy(document: Any, operation: Operation) -> Any:
+def _copy(document: Any, operation: Operation, budget: Budget) -> Any:
     value = _get(_parent(document, operation.from_parts), operation.from_parts[-1])
-    charge_value(value)
-    _insert(_parent(document, operation.parts), operation.parts[-1], copied(value))
+    budget.charge_value(value)
+    _insert(_parent(document, operation.parts), operation.parts[-1], copied(value), budget)
     return document
 
 
-def _test(document: Any, operation: Operation) -> Any:
-    charge_value(operation.value)
+def _test(document: Any, operation: Operation, budget: Budget) -> Any:
+    budget.charge_value(operation.value)
     if operation.path == "":
         found = document
     else:
@@ -297,7 +297,7 @@ def _test(document: Any, operation: Operation) -> Any:
     return document
 
 
-_OPERATIONS: dict[str, Callable[[Any, Operation], Any]] = {
+_OPERATIONS: dict[str, Callable[[Any, Operation, Budget], Any]] = {
     "add": _add,
     "remove": _remove,
     "replace": _replace,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from headgate.documents.budget import GLANCE, charge
+from headgate.documents.budget import GLANCE, Budget
 from headgate.documents.yaml.scalars import Binary, Quoted, created_text, scalar_text
 from headgate.kustomize.merge import lists
 from headgate.kustomize.merge.directives import MISSING, Directive, Mismatch, map_directive
@@ -25,6 +25,7 @@ def strategic_merge(
     target: Obj,
     patch: Obj,
     schema: Schema,
+    budget: Budget,
     blanks: Iterable[tuple[Any, str | int]] = (),
     trail: Trail | None = None,
 ) -> Obj | None:
@@ -48,7 +49,7 @@ def strategic_merge(
             error.field = ".".join(error.path) or None
         raise
     finally:
-        charge(GLANCE * walker.passed)
+        budget.charge(GLANCE * walker.passed)
 
 
 class Walker:

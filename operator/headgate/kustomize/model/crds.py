@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from headgate.documents.budget import Budget
 from headgate.documents.errors import BuildError, LimitExceeded, within
 from headgate.documents.yaml import Dialect, load_documents
 from headgate.kustomize.errors import KustomizationError
@@ -47,8 +48,8 @@ def config_from_crds(loader: Loader, paths: tuple[str, ...]) -> TransformerConfi
     return config
 
 
-def _read(data: bytes, path: str) -> TransformerConfig:
-    documents = load_documents(data, file=path, dialect=Dialect.CONFIG)
+def _read(data: bytes, path: str, budget: Budget) -> TransformerConfig:
+    documents = load_documents(data, file=path, dialect=Dialect.CONFIG, budget=budget)
     definitions = documents[0].value if documents else {}
     if not isinstance(definitions, dict):
         raise KustomizationError("must hold OpenAPI definitions: a map by type name", file=path)

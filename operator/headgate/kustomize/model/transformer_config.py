@@ -12,6 +12,7 @@ from functools import cached_property, lru_cache
 from typing import Annotated, NamedTuple
 
 from headgate.caching import LONGEST, keep
+from headgate.documents.budget import Budget
 from headgate.documents.errors import within
 from headgate.documents.yaml import Dialect, load_documents
 from headgate.kustomize.errors import KustomizationError
@@ -20,7 +21,6 @@ from headgate.kustomize.model import defaults
 from headgate.kustomize.model.decode import Mark, record
 from headgate.kustomize.paths.fieldspec import FieldSpec, Plans, merge_specs, sort_specs
 from headgate.kustomize.reading.loader import Loader
-from headgate.kustomize.reading.objects import CACHE
 from headgate.kustomize.resources.ids import Gvk
 
 Specs = tuple[FieldSpec, ...]
@@ -166,8 +166,8 @@ def config_from_files(loader: Loader, paths: tuple[str, ...]) -> TransformerConf
     return config
 
 
-def _read(data: bytes, path: str) -> TransformerConfig:
-    documents = load_documents(data, file=path, dialect=Dialect.STRICT_CONFIG)
+def _read(data: bytes, path: str, budget: Budget) -> TransformerConfig:
+    documents = load_documents(data, file=path, dialect=Dialect.STRICT_CONFIG, budget=budget)
     try:
         return record(TransformerConfig)(documents[0].value if documents else {}, "", True)
     except KustomizationError as error:
@@ -175,18 +175,18 @@ def _read(data: bytes, path: str) -> TransformerConfig:
 
 
 def kept_by_content(
-    loader: Loader, path: str, use: str, read: Callable[[bytes, str], TransformerConfig]
+    loader: Loader, path: str, use: str, read: Callable[[bytes, str, Budget], TransformerConfig]
 ) -> TransformerConfig:
     """Return the configuration that ``read`` makes of a file, kept for files with the same content."""
     name = loader.name_of(path)
     if is_http(path):
-        return read(loader.load(path), name)
+        return read(loader.load(path), name, loader.budget)
     place = loader.locate(path)
     content_id = loader.tree.content_id(place)
-    known: TransformerConfig | None = CACHE.get(use, content_id) if content_id else None
+    known: TransformerConfig | None = loader.cache.get(use, content_id) if content_id else None
     if known is None:
         data = loader.read(place)
-        known = read(data, name)
+        known = read(data, name, loader.budget)
         if content_id:
-            CACHE.put(use, content_id, known, len(data))
+            loader.cache.put(use, content_id, known, len(data))
     return known

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from headgate.documents.budget import charge
+from headgate.documents.budget import Budget
 from headgate.documents.errors import BuildError, YamlError
 from headgate.documents.yaml import Dialect, load_documents, scalar_text, to_indented_json, to_json
 from headgate.documents.yaml.nodes import Kind, Node, Page, write
@@ -36,7 +36,12 @@ class Edited(NamedTuple):
 
 
 def edit_embedded(
-    root: Any, path: list[str], create: Kind | None, edit: Callable[[Node], None], text: str | None
+    root: Any,
+    path: list[str],
+    create: Kind | None,
+    edit: Callable[[Node], None],
+    text: str | None,
+    budget: Budget,
 ) -> Edited | None:
     """Edit what a path leads to in the first text on it that is JSON or YAML; None when there is no such text.
 
@@ -55,23 +60,23 @@ def edit_embedded(
             continue
         place, rest = path[:length], path[length:]
         if text is not None and found[0] in "{[":
-            done = _json_with(found, rest, text)
+            done = _json_with(found, rest, text, budget)
             if done is not None:
                 return Edited(place, done)
-        page = read_text(found)
-        return None if page is None else Edited(place, _edited(found, page, rest, create, edit))
+        page = read_text(found, budget)
+        return None if page is None else Edited(place, _edited(found, page, rest, create, edit, budget))
     return None
 
 
 def _edited(
-    text: str, page: Page, path: list[str], create: Kind | None, edit: Callable[[Node], None]
+    text: str, page: Page, path: list[str], create: Kind | None, edit: Callable[[Node], None], budget: Budget
 ) -> str | None:
     """Edit a text as kustomize does, None when it stays as it is.
 
     It stays when it is JSON and would be none afterwards, because a number would be text or so: kustomize does not
     mind.
     """
-    nodes = find_nodes(page.root, path, create)
+    nodes = find_nodes(page.root, path, create, budget)
     if not nodes:
         verb = "find or create" if create is not None else "find"
         raise ReferenceFault(
@@ -80,7 +85,7 @@ def _edited(
     for node in nodes:
         edit(node)
     if text.strip()[0] in "{[":
-        return _as_json(text, write(page))
+        return _as_json(text, write(page), budget)
     for node in nodes:
         if node.misfit is not None:
             raise ReferenceFault(
@@ -89,17 +94,17 @@ def _edited(
     return write(page).strip()
 
 
-def _json_with(text: str, path: list[str], new: str) -> str | None:
+def _json_with(text: str, path: list[str], new: str, budget: Budget) -> str | None:
     """Return JSON with another text or whole number at a path; None when it is not as simple as that.
 
     What :func:`_edited` would come to, in a twentieth of the time: dashboards are large.
     """
     try:
         orjson.loads(text)
-        document = load_documents(text.encode(), file="", dialect=Dialect.EMBEDDED)[0].value
+        document = load_documents(text.encode(), file="", dialect=Dialect.EMBEDDED, budget=budget)[0].value
     except (ValueError, YamlError):
         return None
-    charge(_SCAN * len(text))
+    budget.charge(_SCAN * len(text))
     if clean(path) != path or any(segment == "-" or is_entry(segment) for segment in path):
         # These mean something else among nodes.
         return None
@@ -114,21 +119,21 @@ def _json_with(text: str, path: list[str], new: str) -> str | None:
         return None
     container, key = look_up_slot(document, path)
     container[key] = value
-    return _printed(text, document)
+    return _printed(text, document, budget)
 
 
-def _as_json(before: str, text: str) -> str | None:
+def _as_json(before: str, text: str, budget: Budget) -> str | None:
     try:
-        documents = load_documents(text.encode(), file="", dialect=Dialect.EMBEDDED)
-        return _printed(before, documents[0].value if documents else None)
+        documents = load_documents(text.encode(), file="", dialect=Dialect.EMBEDDED, budget=budget)
+        return _printed(before, documents[0].value if documents else None, budget)
     except YamlError:
         return None
 
 
-def _printed(before: str, value: Any) -> str:
+def _printed(before: str, value: Any, budget: Budget) -> str:
     """Print JSON as Go does: indented when the text was."""
     indented = "\n" in before and "  " in before
     text = to_indented_json(value) if indented else to_json(value).decode()
     # Indentation can be much longer than what it indents.
-    charge(len(text))
+    budget.charge(len(text))
     return text

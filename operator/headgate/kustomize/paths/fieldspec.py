@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from headgate.caching import cached_if_short
-from headgate.documents.budget import GLANCE, charge
+from headgate.documents.budget import GLANCE, Budget
 from headgate.documents.errors import BuildError
 from headgate.kustomize.errors import KustomizationError, ResourceError
 from headgate.kustomize.resources.ids import Gvk
+from headgate.kustomize.resources.resource import Resource
 from headgate.objects import Obj
 
 Container = dict[str, Any] | list[Any]
@@ -115,16 +116,17 @@ def plan_of(spec: FieldSpec) -> Plan:
     return Plan(spec.path, steps(spec.path), spec.create)
 
 
-def visit(obj: Obj, plan: Plan, setter: Setter, create: Callable[[], Any] | None, label: object) -> None:
+def visit(resource: Resource, plan: Plan, setter: Setter, create: Callable[[], Any] | None) -> None:
     """Call ``setter(container, key)`` for each field the plan leads to.
 
     ``create`` makes the value of a missing last field, where the plan allows creating; with None nothing is ever
-    created. Raises ResourceError, naming the object as ``label`` prints and the field, when a scalar is in the way.
+    created. Raises ResourceError, naming the object and the field, when a scalar is in the way.
     """
     try:
-        _visit_map(obj, plan.steps, 0, plan.create and create is not None, setter, create)
+        creating = plan.create and create is not None
+        _visit_map(resource.obj, plan.steps, 0, creating, setter, create, resource.budget)
     except BuildError as error:
-        raise error.at(object=str(label), field=plan.path) from None
+        raise error.at(object=str(resource), field=plan.path) from None
 
 
 def _visit_map(
@@ -134,6 +136,7 @@ def _visit_map(
     creating: bool,
     setter: Setter,
     create: Callable[[], Any] | None,
+    budget: Budget,
 ) -> None:
     last = len(path) - 1
     while True:
@@ -152,7 +155,7 @@ def _visit_map(
             obj = child
             continue
         if type(child) is list:
-            _visit_list(child, path, index, creating, setter, create)
+            _visit_list(child, path, index, creating, setter, create, budget)
         elif child is not None:
             raise ResourceError("expected a map or a list on the way to this field, found a scalar")
         return
@@ -184,12 +187,13 @@ def _visit_list(
     creating: bool,
     setter: Setter,
     create: Callable[[], Any] | None,
+    budget: Budget,
 ) -> None:
-    charge(2 * GLANCE * len(items))
+    budget.charge(2 * GLANCE * len(items))
     for item in items:
         if type(item) is dict:
-            _visit_map(item, path, index, creating, setter, create)
+            _visit_map(item, path, index, creating, setter, create, budget)
         elif type(item) is list:
-            _visit_list(item, path, index, creating, setter, create)
+            _visit_list(item, path, index, creating, setter, create, budget)
         elif item is not None:
             raise ResourceError("expected a map or a list on the way to this field, found a scalar")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headgate.documents.budget import charge
+from headgate.documents.budget import Budget
 from headgate.documents.errors import YamlError
 from headgate.documents.yaml.nodes import Kind, Node, Page, created, read, written_node
 from headgate.kustomize.errors import ReferenceFault
@@ -14,23 +14,23 @@ _SCAN = 72
 """What is charged for each character that is read and written as nodes."""
 
 
-def find_nodes(node: Node, path: list[str], create: Kind | None) -> list[Node]:
+def find_nodes(node: Node, path: list[str], create: Kind | None, budget: Budget) -> list[Node]:
     """Return the nodes a path leads to, made where ``create`` is given: what they are; raises BuildError."""
-    return _NodeSearch(create).find(node, path)
+    return _NodeSearch(create, budget).find(node, path)
 
 
-def find_within(text: str, path: list[str], create: Kind | None) -> list[Node] | None:
+def find_within(text: str, path: list[str], create: Kind | None, budget: Budget) -> list[Node] | None:
     """Return what a path leads to within a text, None when there is nothing but text.
 
     Only of the first text on its way kustomize remembers where it was; what it finds in others is lost.
     """
-    page = read_text(text)
-    return None if page is None else find_nodes(page.root, path, create)
+    page = read_text(text, budget)
+    return None if page is None else find_nodes(page.root, path, create, budget)
 
 
-def read_text(text: str) -> Page | None:
+def read_text(text: str, budget: Budget) -> Page | None:
     """Return the document that a text is, None when it is nothing but text; raises BuildError."""
-    charge(_SCAN * len(text))
+    budget.charge(_SCAN * len(text))
     try:
         page = read(text)
     except YamlError as error:
@@ -81,4 +81,4 @@ class _NodeSearch(Search[Node]):
         return place.value if place.kind is Kind.SCALAR else None
 
     def find_within(self, text: str, path: list[str]) -> list[Node] | None:
-        return find_within(text, path, self.create)
+        return find_within(text, path, self.create, self.budget)

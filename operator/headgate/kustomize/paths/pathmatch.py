@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from headgate.documents.budget import Budget
 from headgate.documents.yaml.nodes import Kind
 from headgate.documents.yaml.scalars import Quoted, resolve_v3, scalar_text
 from headgate.kustomize.paths.fieldpath import is_index
@@ -33,19 +34,21 @@ _FRESH: dict[Kind, Callable[[], Any]] = {
 }
 
 
-def find_slots(root: Any, path: list[str], create: Kind | None, blanks: Sequence[Slot] = ()) -> list[Slot]:
+def find_slots(
+    root: Any, path: list[str], create: Kind | None, budget: Budget, blanks: Sequence[Slot] = ()
+) -> list[Slot]:
     """Return the fields a path leads to; raises ReferenceFault when the path does not fit the object.
 
     ``create`` is what missing fields hold at first, scalars CREATED; None creates nothing. ``blanks`` are the nulls
     that are not written at all: nothing can be created in them. What is created in a null that is written out never
     shows, as kustomize goes on printing the null.
     """
-    return _SlotSearch(create, blanks).find(([root], 0), path)
+    return _SlotSearch(create, budget, blanks).find(([root], 0), path)
 
 
 class _SlotSearch(Search[Slot]):
-    def __init__(self, create: Kind | None, blanks: Sequence[Slot]) -> None:
-        super().__init__(create)
+    def __init__(self, create: Kind | None, budget: Budget, blanks: Sequence[Slot]) -> None:
+        super().__init__(create, budget)
         self._blanks = blanks
 
     def member(self, place: Slot, name: str) -> Slot | None:
@@ -85,7 +88,7 @@ class _SlotSearch(Search[Slot]):
 
     def find_within(self, text: str, path: list[str]) -> list[Slot] | None:
         """kustomize writes into what it finds, but not into the text."""
-        nodes = find_within(text, path, self.create)
+        nodes = find_within(text, path, self.create, self.budget)
         return (
             None if nodes is None else [([Quoted() if node.kind is Kind.SCALAR else {}], 0) for node in nodes]
         )

@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from headgate.documents.budget import GLANCE, NODE, charge
+from headgate.documents.budget import GLANCE, NODE, Budget
 from headgate.documents.yaml.nodes import Kind
 from headgate.kustomize.errors import ReferenceFault
 from headgate.kustomize.paths.fieldpath import entry_pattern, is_entry, is_index
@@ -29,8 +29,9 @@ class Search(ABC, Generic[Place]):
     What a subclass adds are the single steps from place to place.
     """
 
-    def __init__(self, create: Kind | None) -> None:
+    def __init__(self, create: Kind | None, budget: Budget) -> None:
         self.create = create
+        self.budget = budget
 
     def find(self, place: Place, path: list[str]) -> list[Place]:
         """Return the places a path leads to from one; raises ReferenceFault when it does not fit what is there."""
@@ -46,7 +47,7 @@ class Search(ABC, Generic[Place]):
             return self._matching(place, path)
         if segment == "*":
             items = self._items(place, segment)
-            charge(NODE * len(items))
+            self.budget.charge(NODE * len(items))
             return [found for item in items for found in self.find(item, path[1:])]
         return self._field(place, path)
 
@@ -94,7 +95,7 @@ class Search(ABC, Generic[Place]):
         self, items: list[Place], field: str, matches: Callable[[str], bool], path: list[str]
     ) -> list[Place]:
         found: list[Place] = []
-        charge(2 * GLANCE * len(items))
+        self.budget.charge(2 * GLANCE * len(items))
         for item in items:
             if not field:
                 # kustomize ends the path here, whatever follows.

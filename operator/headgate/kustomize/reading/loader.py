@@ -11,6 +11,8 @@ import posixpath
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from headgate.documents.budget import Budget
+from headgate.documents.contentcache import ContentCache
 from headgate.documents.errors import FileMissing, LimitExceeded, PathOutside, TreeError
 from headgate.documents.tree import EntryKind, Tree, left_out, resolve
 from headgate.documents.yaml import LFS_POINTER
@@ -20,8 +22,8 @@ from headgate.kustomize.options import BuildOptions, RemoteFetcher
 
 
 @dataclass(slots=True)
-class Budget:
-    """What the build has used up of its limits."""
+class _Read:
+    """What the build has read of what its limits allow."""
 
     bytes_read: int = 0
     kustomizations: int = 0
@@ -30,18 +32,22 @@ class Budget:
 
 
 class Loader:
-    """Files as seen from ``root``, a directory of ``tree``."""
+    """Files as seen from ``root``, a directory of ``tree``; ``budget`` and ``cache`` are those of the build."""
 
-    __slots__ = ("_budget", "_options", "_restricted", "parent", "remote", "root", "tree")
+    __slots__ = ("_options", "_read", "_restricted", "budget", "cache", "parent", "remote", "root", "tree")
 
-    def __init__(self, tree: Tree, root: str, options: BuildOptions) -> None:
+    def __init__(
+        self, tree: Tree, root: str, options: BuildOptions, budget: Budget, cache: ContentCache
+    ) -> None:
         self.tree = tree
         self.root = root
         self.parent: Loader | None = None
         self.remote: GitUrl | None = None
         self._options = options
         self._restricted = options.load_restrictor == "root-only"
-        self._budget = Budget()
+        self.budget = budget
+        self.cache = cache
+        self._read = _Read()
 
     def at(self, path: str) -> str:
         """Return the tree path that ``path`` means here; raises PathOutside when it leaves the tree."""
@@ -93,18 +99,18 @@ class Loader:
             raise
         self.count(len(content))
         if content.startswith(LFS_POINTER):
-            self._budget.pointers[place] = None
+            self._read.pointers[place] = None
         return content
 
     @property
     def pointers(self) -> Iterable[str]:
         """The files read in this build that are pointers of Git LFS."""
-        return self._budget.pointers
+        return self._read.pointers
 
     def count(self, size: int) -> None:
         """Charge ``size`` bytes to the build; raises LimitExceeded."""
-        self._budget.bytes_read += size
-        if self._budget.bytes_read > self._options.limits.bytes_read:
+        self._read.bytes_read += size
+        if self._read.bytes_read > self._options.limits.bytes_read:
             raise LimitExceeded(f"the build reads more than {self._options.limits.bytes_read} bytes")
 
     def _load_http(self, url: str) -> bytes:
@@ -149,8 +155,8 @@ class Loader:
         return self._child(self.tree, root)
 
     def _child(self, tree: Tree, root: str) -> Loader:
-        child = Loader(tree, root, self._options)
-        child.parent, child._budget, child._restricted = self, self._budget, self._restricted
+        child = Loader(tree, root, self._options, self.budget, self.cache)
+        child.parent, child._read, child._restricted = self, self._read, self._restricted
         return child
 
     def _refuse_cycle(self, root: str) -> None:
@@ -177,7 +183,7 @@ class Loader:
                     raise CycleError(f"the remote bases form a circle: {' -> '.join(circle)}", path=circle)
             loader = loader.parent
         tree = self._fetcher(url.raw).repository(url)
-        root = Loader(tree, "", self._options).at(url.path)
+        root = self._child(tree, "").at(url.path)
         if tree.kind(root) is not EntryKind.DIRECTORY:
             raise FileMissing(f"no such directory in {url.repository}", file=url.path or ".")
         child = self._child(tree, resolve(tree, root))
@@ -197,8 +203,8 @@ class Loader:
     def enter_kustomization(self, depth: int) -> None:
         """Charge one more kustomization to the build; raises LimitExceeded."""
         limits = self._options.limits
-        self._budget.kustomizations += 1
-        if self._budget.kustomizations > limits.kustomizations:
+        self._read.kustomizations += 1
+        if self._read.kustomizations > limits.kustomizations:
             raise LimitExceeded(f"the build has more than {limits.kustomizations} kustomizations")
         if depth > limits.depth:
             raise LimitExceeded(f"bases nest deeper than {limits.depth} levels")

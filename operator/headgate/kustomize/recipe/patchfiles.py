@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 
-from headgate.documents.budget import GLANCE, NODE, charge
+from headgate.documents.budget import GLANCE, NODE, Budget
 from headgate.documents.errors import BuildError, LimitExceeded, TreeError, within
 from headgate.documents.yaml import Dialect
 from headgate.kustomize.context import Context
@@ -43,7 +43,7 @@ def load_patch(entry: Patch, loader: Loader, context: Context, file: str) -> Loa
         except (TreeError, LimitExceeded):
             raise
         except BuildError as error:
-            json = _json_or_none(data if inline else loader.load(entry.path), source)
+            json = _json_or_none(data if inline else loader.load(entry.path), source, context.budget)
             if json is None:
                 raise PatchError(
                     f"is neither a strategic merge patch nor a JSON patch: {error.message}",
@@ -69,18 +69,18 @@ def _lines_before(text: str) -> int:
     return text[: len(text) - len(text.lstrip())].count("\n")
 
 
-def _json_or_none(data: bytes, source: str) -> JsonPatch | None:
+def _json_or_none(data: bytes, source: str, budget: Budget) -> JsonPatch | None:
     stripped = data.removeprefix(codecs.BOM_UTF8).lstrip()
     if stripped[:1] not in (b"[", b"-", b"#"):
         return None
-    return parse_json_patch(data, file=source)
+    return parse_json_patch(data, file=source, budget=budget)
 
 
 def _as_patch(placed: Placed, context: Context, options: PatchOptions) -> Resource:
-    patch = Resource(placed.obj, context.cluster_scoped)
+    patch = Resource(placed.obj, context.cluster_scoped, context.budget)
     patch.words = {word.path: word.text for word in placed.words}
     annotations = patch.annotations
-    charge(2 * NODE + 2 * GLANCE * len(annotations))
+    context.budget.charge(2 * NODE + 2 * GLANCE * len(annotations))
     if has_bookkeeping(annotations):
         patch.adopt_bookkeeping(annotations)
     patch.allow_name_change = options.allow_name_change or patch.allow_name_change
@@ -155,6 +155,6 @@ def load_json(
     try:
         source = loader.name_of(path) if path else file
         data = loader.load(path) if path else text.encode()
-        return parse_json_patch(data, file=source), target, source
+        return parse_json_patch(data, file=source, budget=loader.budget), target, source
     except BuildError as error:
         raise _placed(error, "" if path else field) from None

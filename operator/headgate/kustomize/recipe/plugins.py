@@ -258,7 +258,7 @@ class _ValueAdd(_Transformer):
 def _targets_of_file(path: str, loader: Loader) -> tuple[ValueTarget, ...]:
     with within("targetFilePath"):
         data, file = loader.load(path), loader.name_of(path)
-        documents = load_documents(data, file=file, dialect=Dialect.CONFIG)
+        documents = load_documents(data, file=file, dialect=Dialect.CONFIG, budget=loader.budget)
     try:
         return record(_ValueTargets)(documents[0].value if documents else {}, "", False).targets
     except KustomizationError as error:
@@ -372,7 +372,7 @@ def _iam_account(policy: _IamPolicy, context: Context) -> Resource:
     if service.namespace:
         metadata["namespace"] = service.namespace
     obj = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}
-    return Resource(obj, context.cluster_scoped)
+    return Resource(obj, context.cluster_scoped, context.budget)
 
 
 def _builtin_kind(config: Resource) -> str:

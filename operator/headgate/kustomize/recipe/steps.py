@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
-from headgate.documents.budget import NODE, charge
+from headgate.documents.budget import NODE
 from headgate.documents.errors import BuildError, within
 from headgate.documents.yaml import Dialect, load_documents
 from headgate.kustomize.context import Context
@@ -77,7 +77,7 @@ def transformer_steps(
         kustomization.replacements,
     )
     # Many kustomizations may be one that is named many times.
-    charge(4 * NODE * sum(map(len, entries)))
+    context.budget.charge(4 * NODE * sum(map(len, entries)))
     return list(_transformer_steps(kustomization, config, loader, context, file))
 
 
@@ -255,7 +255,7 @@ def replacing(entries: tuple[Replacement, ...], loader: Loader, context: Context
 def _read_replacements(loader: Loader, path: str) -> Iterator[tuple[Replacement, str, str]]:
     """Return the replacements in a file: each with where in the file it is, "" if it is all of it, and the file."""
     data, file = loader.load(path), loader.name_of(path)
-    documents = load_documents(data, file=file, dialect=Dialect.CONFIG)
+    documents = load_documents(data, file=file, dialect=Dialect.CONFIG, budget=loader.budget)
     value = documents[0].value if documents else None
     if not isinstance(value, (dict, list)):
         raise KustomizationError("must hold a replacement or a list of them", file=file)

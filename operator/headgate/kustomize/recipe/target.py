@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from headgate.documents.budget import GLANCE, NODE, charge, count_of, size_of
+from headgate.documents.budget import GLANCE, NODE, count_of, size_of
 from headgate.documents.copying import copied
 from headgate.documents.errors import BuildError, FileMissing, LimitExceeded, TreeError, within
 from headgate.documents.tree import EntryKind, blob_id
@@ -32,7 +32,6 @@ from headgate.kustomize.model.transformer_config import (
     default_config,
 )
 from headgate.kustomize.reading.loader import Loader
-from headgate.kustomize.reading.objects import CACHE
 from headgate.kustomize.recipe.steps import GeneratorStep, Step, generator_steps, transformer_steps
 from headgate.kustomize.resources.provenance import Author, Origin
 from headgate.kustomize.resources.resmap import ResMap
@@ -49,7 +48,7 @@ _KUSTOMIZATION = 32 * NODE
 class Accumulator:
     """What has been gathered: resources, and the configuration and variables that go with them."""
 
-    resources: ResMap = field(default_factory=ResMap)
+    resources: ResMap
     config: TransformerConfig = EMPTY
     vars: Vars = field(default_factory=dict)
 
@@ -65,7 +64,7 @@ class Target:
 
     def __init__(self, loader: Loader, context: Context, depth: int = 0) -> None:
         loader.enter_kustomization(depth)
-        charge(_KUSTOMIZATION)
+        context.budget.charge(_KUSTOMIZATION)
         self._loader = loader
         self._context = context
         self._depth = depth
@@ -81,7 +80,7 @@ class Target:
 
     def accumulate(self, into: Accumulator | None = None) -> Accumulator:
         """Carry out the kustomization, on top of what is gathered when it is a component. Raises BuildError."""
-        gathered = Accumulator() if into is None else into
+        gathered = Accumulator(ResMap(self._context.budget)) if into is None else into
         try:
             self._accumulate(gathered)
         except BuildError as error:
@@ -196,7 +195,7 @@ class Target:
         for step in steps:
             made = step.run()
             # What merges into another is made as often as that is named.
-            charge(sum(2 * NODE + size_of(resource.obj) for resource in made))
+            self._context.budget.charge(sum(2 * NODE + size_of(resource.obj) for resource in made))
             origin = step.origin or self._builtin_origin(step)
             for resource in made:
                 if resource.origin is None:
@@ -212,7 +211,7 @@ class Target:
 
     def _plugin_configs(self, entries: tuple[str, ...], field: str) -> list[Resource]:
         """Return the objects that configure plugins: inline ones first, then those of files and directories."""
-        gathered = Accumulator()
+        gathered = Accumulator(ResMap(self._context.budget))
         paths = []
         for index, entry in enumerate(entries):
             with within(f"{field}[{index}]"):
@@ -272,7 +271,9 @@ class Target:
 
     def _validate(self, gathered: Accumulator) -> None:
         for config, step in self._plugin_transformers(self.kustomization.validators, "validators"):
-            charge(GLANCE * 4 * sum(count_of(resource.obj) for resource in gathered.resources))
+            self._context.budget.charge(
+                GLANCE * 4 * sum(count_of(resource.obj) for resource in gathered.resources)
+            )
             before = [(resource.id(), copied(resource.obj)) for resource in gathered.resources]
             step.run(gathered.resources)
             after = [(item.id(), _without_validated_by(item)) for item in gathered.resources]
@@ -288,7 +289,7 @@ def _sign(resources: ResMap, origin: Origin | None, times: int) -> None:
     if origin is None:
         return
     # Each stands in a text of its own in the end.
-    charge(NODE * times * len(resources))
+    resources.budget.charge(NODE * times * len(resources))
     for resource in resources:
         resource.mend_annotations()
         # A note is written with all others, as text.
@@ -305,7 +306,7 @@ def _without_validated_by(resource: Resource) -> object:
     if _VALIDATED_BY not in labels:
         return resource.obj
     del labels[_VALIDATED_BY]
-    stripped = Resource(copied(resource.obj), resource.cluster_scoped)
+    stripped = Resource(copied(resource.obj), resource.cluster_scoped, resource.budget)
     stripped.set_map("labels", labels)
     return stripped.obj
 
@@ -328,17 +329,17 @@ def _read(loader: Loader, file: str, *, strict: bool) -> Kustomization:
     place = loader.locate("/" + file)
     try:
         content_id = loader.tree.content_id(place)
-        known: Kustomization | None = CACHE.get(use, content_id)
+        known: Kustomization | None = loader.cache.get(use, content_id)
         if known is not None:
             return known
         data = loader.read(place)
     except TreeError as error:
         raise error.at(file=file) from None
     try:
-        documents = load_documents(data, file=file, dialect=Dialect.CONFIG)
+        documents = load_documents(data, file=file, dialect=Dialect.CONFIG, budget=loader.budget)
         value = documents[0].value if documents else None
         kustomization = parse(value, strict=strict)
     except BuildError as error:
         raise error.at(file=file) from None
-    CACHE.put(use, content_id or blob_id(data), kustomization, len(data))
+    loader.cache.put(use, content_id or blob_id(data), kustomization, len(data))
     return kustomization

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 
+from headgate.documents.budget import Budget
 from headgate.documents.yaml.scalars import data_text, scalar_text
 from headgate.kustomize.errors import IdConflict, ResourceError
 from headgate.kustomize.resources.ids import ResId
@@ -20,9 +21,10 @@ from headgate.kustomize.resources.resource import Resource
 class ResMap:
     """Resources in load order."""
 
-    __slots__ = ("_any", "_by_name", "_current", "_next", "_resources", "_shared")
+    __slots__ = ("_any", "_by_name", "_current", "_next", "_resources", "_shared", "budget")
 
-    def __init__(self) -> None:
+    def __init__(self, budget: Budget) -> None:
+        self.budget = budget
         # By position, so that one that goes leaves the others where they are.
         self._resources: dict[int, Resource] = {}
         self._next = 0

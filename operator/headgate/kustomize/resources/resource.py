@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import NoneType
 from typing import Any, NamedTuple, TypedDict
 
-from headgate.documents.budget import NODE, charge
+from headgate.documents.budget import NODE, Budget
 from headgate.documents.yaml.scalars import created_texts, scalar_text
 from headgate.kustomize.errors import ResourceError
 from headgate.kustomize.resources.bookkeeping import (
@@ -80,6 +80,7 @@ class Resource:
         "allow_name_change",
         "behavior",
         "blanks",
+        "budget",
         "cluster_scoped",
         "helm_generated",
         "in_braces",
@@ -97,9 +98,10 @@ class Resource:
         "words",
     )
 
-    def __init__(self, obj: Obj, cluster_scoped: ScopeOf) -> None:
+    def __init__(self, obj: Obj, cluster_scoped: ScopeOf, budget: Budget) -> None:
         self.obj = obj
         self.cluster_scoped = cluster_scoped
+        self.budget = budget
         self.previous: tuple[Previous, ...] = ()
         self.prefixes: tuple[str, ...] = ()
         self.suffixes: tuple[str, ...] = ()
@@ -222,7 +224,7 @@ class Resource:
         self.mend_annotations()
         namespace = effective_namespace(self.namespace, self.cluster_scoped(gvk))
         # The indexes of earlier identities are mended by all of them, which shows when there are many.
-        charge(NODE + NODE * max(0, len(self.previous) - _FEW_NAMES))
+        self.budget.charge(NODE + NODE * max(0, len(self.previous) - _FEW_NAMES))
         self.previous = _noted(self.previous, namespace, name, gvk.kind)
 
     def mend_annotations(self) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from headgate.documents.budget import GLANCE, charge
+from headgate.documents.budget import GLANCE
 from headgate.kustomize.resources.resource import Resource, SharedValue
 from headgate.objects import Obj
 
@@ -38,7 +38,7 @@ def spread(resource: Resource, container: Obj, key: str) -> None:
     """Carry a value that was just changed in one map into those that share it."""
     if not resource.shared:
         return
-    charge(GLANCE * len(resource.shared))
+    resource.budget.charge(GLANCE * len(resource.shared))
     _part_annotations(resource)
     for shared in resource.shared:
         if shared.key == key and any(item is container for item in shared.maps):
@@ -49,7 +49,7 @@ def trail_for(resource: Resource) -> Trail | None:
     """Return what a strategic merge has to keep track of, None when nothing is shared."""
     if not resource.shared:
         return None
-    charge(2 * GLANCE * len(resource.shared))
+    resource.budget.charge(2 * GLANCE * len(resource.shared))
     _part_annotations(resource)
     return Trail(frozenset(id(item) for shared in resource.shared for item in shared.maps))
 

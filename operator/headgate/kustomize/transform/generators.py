@@ -9,6 +9,7 @@ import base64
 import hashlib
 from typing import Any
 
+from headgate.documents.budget import Budget
 from headgate.documents.copying import converted
 from headgate.documents.errors import BuildError, within
 from headgate.documents.yaml import plain, to_json
@@ -39,7 +40,7 @@ def make_config_map(args: GeneratorArgs, loader: Loader, cluster_scoped: ScopeOf
             obj.setdefault("data", {})[key] = data_text(content.decode())
         except UnicodeDecodeError:
             obj.setdefault("binaryData", {})[key] = data_text(_base64(content))
-    return _finish(obj, args, cluster_scoped)
+    return _finish(obj, args, cluster_scoped, loader.budget)
 
 
 def make_secret(args: SecretArgs, loader: Loader, cluster_scoped: ScopeOf) -> _Resource:
@@ -47,7 +48,7 @@ def make_secret(args: SecretArgs, loader: Loader, cluster_scoped: ScopeOf) -> _R
     obj = _base("Secret", args)
     obj["type"] = args.type or "Opaque"
     obj["data"] = {key: data_text(_base64(content)) for key, content in _pairs(args, loader)}
-    return _finish(obj, args, cluster_scoped)
+    return _finish(obj, args, cluster_scoped, loader.budget)
 
 
 def _base(kind: str, args: GeneratorArgs) -> Obj:
@@ -59,7 +60,7 @@ def _base(kind: str, args: GeneratorArgs) -> Obj:
     return {"apiVersion": "v1", "kind": kind, "metadata": metadata}
 
 
-def _finish(obj: Obj, args: GeneratorArgs, cluster_scoped: ScopeOf) -> _Resource:
+def _finish(obj: Obj, args: GeneratorArgs, cluster_scoped: ScopeOf, budget: Budget) -> _Resource:
     options = args.options or GeneratorOptions()
     if options.labels:
         obj["metadata"]["labels"] = created_texts(options.labels)
@@ -67,7 +68,7 @@ def _finish(obj: Obj, args: GeneratorArgs, cluster_scoped: ScopeOf) -> _Resource
         obj["metadata"]["annotations"] = created_texts(options.annotations)
     if options.immutable:
         obj["immutable"] = True
-    resource = _Resource(obj, cluster_scoped)
+    resource = _Resource(obj, cluster_scoped, budget)
     resource.needs_hash = not options.disable_name_suffix_hash
     resource.behavior = args.behavior if args.behavior in ("create", "replace", "merge") else "unspecified"
     return resource

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from headgate.api.patterns import BadPattern, is_literal, searcher
-from headgate.documents.budget import GLANCE, NODE, charge
+from headgate.documents.budget import GLANCE, NODE, Budget
 from headgate.documents.yaml.scalars import scalar_text
 from headgate.kustomize.errors import ResourceError
 from headgate.kustomize.model.kustomization_file import Image
@@ -32,7 +32,7 @@ def set_images(resources: ResMap, images: Sequence[Image], plans: Plans) -> list
 
     Raises ResourceError where an image field is not a scalar.
     """
-    wanted = _Images(images)
+    wanted = _Images(images, resources.budget)
     if not wanted:
         return list(range(len(images)))
     slots: dict[tuple[int, Any], tuple[_Slot, int]] = {}
@@ -47,19 +47,19 @@ def set_images(resources: ResMap, images: Sequence[Image], plans: Plans) -> list
 
     for resource in resources:
         if resource.kind == "CustomResourceDefinition":
-            charge(GLANCE)
+            resources.budget.charge(GLANCE)
             continue
         _visit_containers(resource, note)
         here = plans.of(resource.gvk)
-        charge(NODE * (1 + len(here)))
+        resources.budget.charge(NODE * (1 + len(here)))
         for plan in here:
-            visit(resource.obj, plan, note, None, resource)
+            visit(resource, plan, note, None)
     for (container, key), times in slots.values():
         old = container[key]
         value = scalar_text(old)
         new = wanted.applied(value, times)
         if new is not None:
-            charge(len(new))
+            resources.budget.charge(len(new))
             container[key] = rewritten(old, new)
     return wanted.idle()
 
@@ -67,7 +67,8 @@ def set_images(resources: ResMap, images: Sequence[Image], plans: Plans) -> list
 class _Images:
     """Images to change, found by name without looking at each: kustomizations may have thousands."""
 
-    def __init__(self, images: Iterable[Image]) -> None:
+    def __init__(self, images: Iterable[Image], budget: Budget) -> None:
+        self._budget = budget
         self._entries: list[tuple[Image, Callable[[str], bool]]] = []
         self._idle: dict[int, int] = {}
         """The entries that fitted no image yet, with the places where they were given."""
@@ -125,9 +126,9 @@ class _Images:
             ends = []
         for end in (*ends, len(value)):
             candidates.extend(self._named(value[:end], start))
-        charge(GLANCE * len(candidates))
+        self._budget.charge(GLANCE * len(candidates))
         for index in sorted(candidates):
-            charge(NODE)
+            self._budget.charge(NODE)
             if self._entries[index][1](value):
                 return index
         return None
@@ -167,7 +168,7 @@ def _visit_containers(resource: Resource, setter: Callable[[Any, Any], None]) ->
     """Visit the images of all containers, wherever in the object they are."""
     passed: list[int] = []
     found = list(_find_containers(resource.obj, passed))
-    charge(GLANCE * sum(passed))
+    resource.budget.charge(GLANCE * sum(passed))
     for containers in found:
         for container in containers:
             if isinstance(container, dict):

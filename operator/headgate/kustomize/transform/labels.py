@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from headgate.caching import keep
-from headgate.documents.budget import GLANCE, NODE, charge
+from headgate.documents.budget import GLANCE, NODE
 from headgate.documents.yaml.scalars import Quoted, created_texts
 from headgate.kustomize.errors import ResourceError
 from headgate.kustomize.model.kustomization_file import Label
@@ -36,7 +36,7 @@ def add_pairs(resources: ResMap, pairs: dict[str, str], plans: Plans) -> None:
     def setter(container: Any, field: Any) -> None:
         target = container[field]
         if isinstance(target, dict):
-            charge(size)
+            resources.budget.charge(size)
             for key, value in pairs.items():
                 if key in target:
                     old = target[key]
@@ -51,12 +51,12 @@ def add_pairs(resources: ResMap, pairs: dict[str, str], plans: Plans) -> None:
     for resource in resources:
         current = resource
         here = plans.of(resource.gvk)
-        charge(NODE // 2 * (1 + len(here)))
+        resources.budget.charge(NODE // 2 * (1 + len(here)))
         for plan in here:
             if plan.path == _ANNOTATIONS and not plan.create and resource.has_notes():
                 # kustomize keeps its notes as annotations, so there already is a map of them.
                 plan = plan._replace(create=True)
-            visit(resource.obj, plan, setter, dict, resource)
+            visit(resource, plan, setter, dict)
         if created:
             share(resource, created)
             created = {}

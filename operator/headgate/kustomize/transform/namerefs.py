@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from headgate.caching import keep
-from headgate.documents.budget import GLANCE, charge
+from headgate.documents.budget import GLANCE
 from headgate.documents.errors import BuildError
 from headgate.documents.yaml.scalars import scalar_text
 from headgate.kustomize.errors import ReferenceFault, ResourceError
@@ -117,12 +117,12 @@ class _Referrer:
         except BuildError as error:
             raise error.at(object=str(self._resource)) from None
         for number in references.alone:
-            visit(obj, references.all[number][0], _note(found, number), None, self._resource)
+            visit(self._resource, references.all[number][0], _note(found, number), None)
         found.sort(key=lambda arrival: arrival.number)
         for number, container, key in found:
             plan, kinds = references.all[number]
             held = container[key]
-            charge(3 * GLANCE * len(kinds) * (len(held) if type(held) is list else 1))
+            self._resource.budget.charge(3 * GLANCE * len(kinds) * (len(held) if type(held) is list else 1))
             try:
                 for kind in kinds:
                     self._set(container, key, kind, plan.path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from headgate.documents.budget import GLANCE, NODE, charge, charge_value
+from headgate.documents.budget import GLANCE, NODE
 from headgate.kustomize.errors import ResourceError
 from headgate.kustomize.model.transformer_config import Specs
 from headgate.kustomize.paths.fieldspec import plan_of, visit
@@ -43,11 +43,11 @@ def _affix(resources: ResMap, prefix: str, suffix: str, specs: Specs) -> None:
         if isinstance(old, (dict, list)):
             raise ResourceError("must be a scalar to take a prefix or suffix")
         text = f"{prefix}{written_text(old, current.words, path)}{suffix}"
-        charge(len(text))
+        resources.budget.charge(len(text))
         container[key] = rewritten(old, text)
 
     for resource in resources:
-        charge(NODE + 2 * GLANCE * len(plans))
+        resources.budget.charge(NODE + 2 * GLANCE * len(plans))
         original = resource.original_gvk
         if any(original.selected_by(fixed) for fixed in _FIXED_NAMES):
             continue
@@ -57,7 +57,7 @@ def _affix(resources: ResMap, prefix: str, suffix: str, specs: Specs) -> None:
                 continue
             if spec.path == "metadata/name" and (prefix or suffix):
                 # The lists of all of them are copied.
-                charge(NODE + GLANCE * (len(resource.prefixes) + len(resource.suffixes)))
+                resources.budget.charge(NODE + GLANCE * (len(resource.prefixes) + len(resource.suffixes)))
                 if prefix:
                     resource.prefixes = (*resource.prefixes, prefix)
                 if suffix:
@@ -65,13 +65,13 @@ def _affix(resources: ResMap, prefix: str, suffix: str, specs: Specs) -> None:
                 resource.remember_id()
             if resource.gvk.selected_by(spec.gvk):
                 path = tuple(step.name for step in plan.steps)
-                visit(resource.obj, plan, setter, str, resource)
+                visit(resource, plan, setter, str)
     resources.changed()
 
 
 def add_hashes(resources: ResMap) -> None:
     """Append the hash of their content to the names of generated objects."""
-    charge(GLANCE * len(resources))
+    resources.budget.charge(GLANCE * len(resources))
     for resource in resources:
         if resource.needs_hash:
             _add_hash(resource)
@@ -79,7 +79,7 @@ def add_hashes(resources: ResMap) -> None:
 
 
 def _add_hash(resource: Resource) -> None:
-    charge_value(resource.obj)
+    resource.budget.charge_value(resource.obj)
     digest = content_hash(resource.obj)
     resource.remember_id()
     metadata = resource.metadata

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from headgate.documents.budget import GLANCE, NODE, charge
+from headgate.documents.budget import GLANCE, NODE, Budget
 from headgate.kustomize.errors import KustomizationError, ResourceError
 from headgate.kustomize.paths.fieldspec import Plans, visit
 from headgate.kustomize.resources.resmap import ResMap
@@ -36,7 +36,7 @@ def set_namespace(
     mode = check_mode(subjects)
     if not namespace:
         return
-    setter = _setter(namespace, unset_only)
+    setter = _setter(namespace, unset_only, resources.budget)
     for resource in resources:
         if resource.obj and not resource.helm_generated:
             resource.remember_id()
@@ -47,7 +47,7 @@ def set_namespace(
 
 def move_one(resource: Resource, namespace: str, plans: Plans) -> None:
     """Set the namespace of one resource, without noting the identity it had."""
-    _apply(resource, plans, _setter(namespace, False), DEFAULT_ONLY)
+    _apply(resource, plans, _setter(namespace, False, resource.budget), DEFAULT_ONLY)
 
 
 def check_mode(subjects: str) -> str:
@@ -58,12 +58,12 @@ def check_mode(subjects: str) -> str:
     return mode
 
 
-def _setter(namespace: str, unset_only: bool) -> Callable[[Any, Any], None]:
+def _setter(namespace: str, unset_only: bool, budget: Budget) -> Callable[[Any, Any], None]:
     def setter(container: Any, key: Any) -> None:
         old = container[key]
         if isinstance(old, (dict, list)):
             raise ResourceError("a namespace must be a scalar")
-        charge(len(namespace))
+        budget.charge(len(namespace))
         if not (unset_only and old not in ("", None)):
             container[key] = namespace
 
@@ -84,13 +84,13 @@ def _apply(resource: Resource, plans: Plans, setter: Callable[[Any, Any], None],
         _set_subjects(resource, setter, mode)
     is_core = gvk.api_version == "v1"
     here = plans.of(gvk)
-    charge(NODE * (1 + len(here)))
+    resource.budget.charge(NODE * (1 + len(here)))
     for plan in here:
         if plan.path == "metadata/namespace" or (plan.path == "metadata/name" and not is_core):
             continue
         if is_binding and plan.path == "subjects/namespace" and _names_binding(plans, gvk.kind):
             continue
-        visit(resource.obj, plan, setter, str, resource)
+        visit(resource, plan, setter, str)
 
 
 def _names_binding(plans: Plans, kind: str) -> bool:
@@ -103,7 +103,7 @@ def _set_subjects(resource: Resource, setter: Callable[[Any, Any], None], mode: 
         return
     if not isinstance(subjects, list):
         raise ResourceError("must be a list", object=str(resource), field="subjects")
-    charge(GLANCE * len(subjects))
+    resource.budget.charge(GLANCE * len(subjects))
     wanted = ("name", "default") if mode == DEFAULT_ONLY else ("kind", "ServiceAccount")
     for subject in subjects:
         if subject is None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from types import NoneType
 from typing import NamedTuple
 
-from headgate.documents.budget import NODE, charge, size_of
+from headgate.documents.budget import NODE, size_of
 from headgate.documents.errors import BuildError
 from headgate.documents.yaml.scalars import Quoted, created_texts, scalar_text
 from headgate.kustomize.errors import PatchError
@@ -109,7 +109,7 @@ def _merge_selected(
     size = size_of(body)
     for target in selected:
         api_version = scalar_text(target.obj.get("apiVersion", ""))
-        adapted = Resource({**body, "apiVersion": api_version}, patch.cluster_scoped)
+        adapted = Resource({**body, "apiVersion": api_version}, patch.cluster_scoped, patch.budget)
         adapted.words = words
         _merge_one(target, adapted, loaded.options, schema, loaded.source, size)
         if not api_version and target.obj:
@@ -141,10 +141,10 @@ def _merge_one(
     exposed = _touches_annotations_whole(patch.obj)
     before = _expose(target) if exposed else target.obj
     trail = trail_for(target)
-    charge(NODE + size)
+    target.budget.charge(NODE + size)
     try:
         # The outcome shares parts with the patch, which is to stay as it is for its other targets.
-        merged = strategic_merge(before, spelled(patch), schema, target.blanks, trail)
+        merged = strategic_merge(before, spelled(patch), schema, target.budget, target.blanks, trail)
     except BuildError as error:
         raise error.at(file=source, object=str(target)) from None
     if not merged:
@@ -183,16 +183,16 @@ def _touches_annotations_whole(patch: Obj) -> bool:
 
 def _apply_json(resource: Resource, patch: JsonPatch, source: str, in_notes: bool) -> None:
     """Apply a JSON patch; ``in_notes`` tells whether it may read or write the annotations."""
-    charge(NODE)
+    resource.budget.charge(NODE)
     if not in_notes and type(resource.obj.get("metadata")) is dict and resource.is_plainly_noted():
         _apply_beside_notes(resource, patch, source)
         return
     notes = resource.bookkeeping()
     # They grow with every patch, and are written and read with each.
-    charge(4 * sum([len(text) for text in notes.values()]))
+    resource.budget.charge(4 * sum([len(text) for text in notes.values()]))
     before = _expose(resource)
     try:
-        resource.obj = patch.apply(before)
+        resource.obj = patch.apply(before, resource.budget)
     except BuildError as error:
         raise error.at(file=source, object=str(resource)) from None
     if not isinstance(resource.obj.get("metadata"), (dict, NoneType)):
@@ -211,7 +211,7 @@ def _apply_beside_notes(resource: Resource, patch: JsonPatch, source: str) -> No
         # As _expose has it.
         before = {**before, "metadata": {**before["metadata"], "annotations": resource.annotations}}
     try:
-        resource.obj = patch.apply(before)
+        resource.obj = patch.apply(before, resource.budget)
     except BuildError as error:
         raise error.at(file=source, object=str(resource)) from None
     _forget_writing(resource)
@@ -237,7 +237,7 @@ def _expose(resource: Resource) -> Obj:
         notes[ORIGIN] = resource.origin.text()
     if resource.transformations:
         # As long as a line or more for each.
-        charge(NODE * len(resource.transformations))
+        resource.budget.charge(NODE * len(resource.transformations))
         notes[TRANSFORMATIONS] = transformations_text(resource.transformations)
         # Of all the notes, these make texts of whatever is there.
         annotations = resource.annotations

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from headgate.documents.budget import GLANCE, NODE, charge, charge_value
+from headgate.documents.budget import GLANCE, NODE, Budget
 from headgate.documents.copying import copied
 from headgate.documents.errors import BuildError, within
 from headgate.documents.yaml.nodes import Kind, Node, kind_of, made_of
@@ -67,7 +67,7 @@ def replace_fields(
     """
     idle: list[tuple[int, Selector | None]] = []
     for replacement in replacements:
-        charge(NODE)
+        resources.budget.charge(NODE)
         if (replacement.source is None and replacement.source_value is None) or replacement.targets is None:
             raise ReferenceFault("a replacement needs a source and at least one target")
         with within("source"):
@@ -120,7 +120,7 @@ def _select_source(resources: ResMap, source: Source) -> Resource:
     wanted = Gvk(source.group, source.version, source.kind)
     namespace = source.namespace or DEFAULT_NAMESPACE
     offered = resources.named(source.name) if source.name else resources
-    charge((NODE + 2 * GLANCE) * len(offered))
+    resources.budget.charge((NODE + 2 * GLANCE) * len(offered))
     found = [
         resource
         for resource in offered
@@ -166,7 +166,7 @@ def _replace(resources: ResMap, value: _Value, target: ReplacementTarget) -> tup
     selected = compile_id(target.select, "select")
     rejected = [compile_id(item, "reject") for item in target.reject if item.selects_id]
     for resource in candidates(resources, target.select.name):
-        charge(NODE + 4 * GLANCE * (1 + len(rejected)) * (1 + len(resource.previous)))
+        resources.budget.charge(NODE + 4 * GLANCE * (1 + len(rejected)) * (1 + len(resource.previous)))
         if not accepts_metadata(resource, target.select, "select") or _rejects_metadata(
             resource, target.reject
         ):
@@ -177,7 +177,7 @@ def _replace(resources: ResMap, value: _Value, target: ReplacementTarget) -> tup
         if any(_accepts(selected, item) for item in ids):
             found = True
             for path in target.field_paths or (_DEFAULT_FIELD,):
-                charge(4 * NODE)
+                resources.budget.charge(4 * NODE)
                 try:
                     _write(resource, value, path, target.options)
                 except BuildError as error:
@@ -226,7 +226,7 @@ def _write(resource: Resource, value: _Value, path: str, options: FieldOptions |
             # Text in the end, so it need not stay what it is.
             container[key] = "" if container[key] is CREATED else resource.annotations[key]
         in_place = not isinstance(container[key], (dict, list))
-        _set(slot, value, options)
+        _set(slot, value, options, resource.budget)
         if in_place and isinstance(container, dict):
             spread(resource, container, key)
 
@@ -235,8 +235,9 @@ def _write(resource: Resource, value: _Value, path: str, options: FieldOptions |
         resource.obj,
         parts,
         create,
-        lambda node: _set_node(node, value, options),
+        lambda node: _set_node(node, value, options, resource.budget),
         value.text if whole else None,
+        resource.budget,
     )
     if edited is not None:
         if edited.text is not None:
@@ -250,7 +251,7 @@ def _write(resource: Resource, value: _Value, path: str, options: FieldOptions |
     if notes and "annotations" not in metadata_of(resource.obj) and resource.has_notes():
         # Those of kustomize are there, only not shown.
         resource.metadata["annotations"] = {}
-    slots = find_slots(resource.obj, parts, create, resource.blanks)
+    slots = find_slots(resource.obj, parts, create, resource.budget, resource.blanks)
     if not slots:
         verb = "find or create" if create is not None else "find"
         raise ReferenceFault(f"unable to {verb} the field that a replacement is to write")
@@ -264,19 +265,21 @@ def _holds_annotations(resource: Resource, container: object) -> bool:
     return container is metadata_of(resource.obj).get("annotations")
 
 
-def _set(slot: Slot, value: _Value, options: FieldOptions | None) -> None:
+def _set(slot: Slot, value: _Value, options: FieldOptions | None, budget: Budget) -> None:
     container, key = slot
     old = container[key]
     is_scalar = old is CREATED or not isinstance(old, (dict, list))
-    text = _joined(("" if old is CREATED else scalar_text(old)) if is_scalar else None, value, options)
-    charge(NODE)
+    text = _joined(
+        ("" if old is CREATED else scalar_text(old)) if is_scalar else None, value, options, budget
+    )
+    budget.charge(NODE)
     try:
         if old is CREATED:
             container[key] = resolve_v3(text)
         elif is_scalar:
             container[key] = retyped(old, text)
         elif isinstance(value.value, (dict, list)):
-            charge_value(value.value)
+            budget.charge_value(value.value)
             container[key] = copied(value.value)
         else:
             container[key] = retyped(value.value, text)
@@ -284,18 +287,18 @@ def _set(slot: Slot, value: _Value, options: FieldOptions | None) -> None:
         raise ReferenceFault(f"a replacement would change the type of the field: {error}") from None
 
 
-def _set_node(node: Node, value: _Value, options: FieldOptions | None) -> None:
+def _set_node(node: Node, value: _Value, options: FieldOptions | None, budget: Budget) -> None:
     """Write into a node of an embedded text, whatever its type: the document is read again as it is then."""
     is_scalar = node.kind is Kind.SCALAR
-    text = _joined(node.value if is_scalar else None, value, options)
+    text = _joined(node.value if is_scalar else None, value, options, budget)
     if is_scalar:
         node.value = text
     else:
-        charge_value(value.value)
+        budget.charge_value(value.value)
         node.become(made_of(value.value, text))
 
 
-def _joined(old: str | None, value: _Value, options: FieldOptions | None) -> str:
+def _joined(old: str | None, value: _Value, options: FieldOptions | None, budget: Budget) -> str:
     """Return the text to write over an old one, None for what is no scalar: all of it, or what a delimiter leaves."""
     text = value.text
     if options is not None and options.delimiter:
@@ -309,5 +312,5 @@ def _joined(old: str | None, value: _Value, options: FieldOptions | None) -> str
         else:
             parts[options.index] = text
         text = options.delimiter.join(parts)
-    charge(len(text))
+    budget.charge(len(text))
     return text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from headgate.documents.budget import NODE, charge
+from headgate.documents.budget import NODE
 from headgate.documents.yaml.scalars import Quoted
 from headgate.kustomize.errors import ResourceError
 from headgate.kustomize.model.kustomization_file import Replica
@@ -25,15 +25,15 @@ def set_replicas(resources: ResMap, replica: Replica, specs: Specs) -> None:
 
     found = False
     for spec in specs:
-        charge(NODE)
+        resources.budget.charge(NODE)
         plan = plan_of(spec)
         for resource in resources.named(replica.name):
-            charge(NODE * (2 + len(resource.previous)))
+            resources.budget.charge(NODE * (2 + len(resource.previous)))
             ids = (*resource.previous_ids(), resource.id())
             if any(item.name == replica.name and item.gvk.selected_by(spec.gvk) for item in ids):
                 found = True
                 if resource.gvk.selected_by(spec.gvk):
-                    visit(resource.obj, plan, setter, int, resource)
+                    visit(resource, plan, setter, int)
     if not found:
         kinds = ", ".join(spec.gvk.kind or "any kind" for spec in specs)
         raise ResourceError(

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from headgate.api.patterns import BadPattern, is_literal, literal_prefix, whole
 from headgate.caching import LONGEST
-from headgate.documents.budget import GLANCE, NODE, READ_AGAIN, charge
+from headgate.documents.budget import GLANCE, NODE, READ_AGAIN
 from headgate.kustomize.errors import KustomizationError
 from headgate.kustomize.model.kustomization_file import Selector
 from headgate.kustomize.resources.ids import Gvk
@@ -80,7 +80,7 @@ def accepts_metadata(resource: Resource, selector: Selector, where: str = "targe
         (selector.annotation_selector, metadata.get("annotations")),
     ):
         # Each condition is tried on a copy of all of them. A long text is parsed again for each object.
-        charge(
+        resource.budget.charge(
             (2 if len(text) <= LONGEST else READ_AGAIN) * len(text)
             + (2 * GLANCE * len(there) if text and isinstance(there, dict) else 0)
         )
@@ -100,7 +100,7 @@ def select(resources: ResMap, selector: Selector) -> list[Resource]:
     """Return the resources a selector means, in their order."""
     pattern = compile_id(selector)
     offered = candidates(resources, selector.name)
-    charge(NODE // 2 * len(offered))
+    resources.budget.charge(NODE // 2 * len(offered))
     return [item for item in offered if _accepts(item, pattern, selector)]
 
 

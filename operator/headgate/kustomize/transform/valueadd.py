@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from headgate.documents.budget import NODE, charge
+from headgate.documents.budget import NODE
 from headgate.documents.yaml.scalars import scalar_text
 from headgate.kustomize.errors import ResourceError
 from headgate.kustomize.model.kustomization_file import Selector
@@ -56,7 +56,7 @@ def _write(resource: Resource, value: str, target: ValueTarget) -> None:
         raise ResourceError("must be a scalar", object=str(resource), field=target.field_path)
     if target.file_path_position > 0:
         value = insert_part(scalar_text(old), target.file_path_position - 1, value)
-    charge(2 * NODE + len(value))
+    resource.budget.charge(2 * NODE + len(value))
     node[name] = rewritten(old, value)
 
 

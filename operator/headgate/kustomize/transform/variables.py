@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from headgate.documents.budget import GLANCE, NODE, charge
+from headgate.documents.budget import GLANCE, NODE, Budget
 from headgate.documents.errors import BuildError, within
 from headgate.documents.yaml.scalars import Folded, SpelledStr, plain, scalar_text
 from headgate.kustomize.errors import ReferenceFault, ResourceError
@@ -95,13 +95,13 @@ def resolve_vars(resources: ResMap, variables: Vars, plans: Plans) -> None:
         for name in resource.variables:
             sources.setdefault(name, resource)
     values = {name: _value(sources.get(name), variables[name]) for name in sorted(variables)}
-    expansion = _Expansion(values)
+    expansion = _Expansion(values, resources.budget)
     for resource in resources:
         expansion.resource = resource
         here = plans.of(resource.gvk)
-        charge(NODE * len(here))
+        resources.budget.charge(NODE * len(here))
         for plan in here:
-            visit(resource.obj, plan, expansion.apply, None, resource)
+            visit(resource, plan, expansion.apply, None)
     unused = sorted(values.keys() - expansion.used)
     if unused:
         import logging
@@ -162,7 +162,8 @@ class _Expansion:
 
     resource: Resource
 
-    def __init__(self, values: dict[str, Any]) -> None:
+    def __init__(self, values: dict[str, Any], budget: Budget) -> None:
+        self._budget = budget
         self._values = values
         self.used: set[str] = set()
 
@@ -188,7 +189,7 @@ class _Expansion:
         if "$" not in text:
             # Whatever is looked at loses its style.
             return str(text) if type(text) is Folded else text
-        charge(4 * GLANCE * text.count("$") + len(text) // GLANCE)
+        self._budget.charge(4 * GLANCE * text.count("$") + len(text) // GLANCE)
         pieces: list[str] = []
         done = cursor = 0
         last = text.rfind(")")
@@ -202,7 +203,7 @@ class _Expansion:
                 if text == f"$({name})":
                     return value
                 piece = scalar_text(value)
-                charge(len(piece))
+                self._budget.charge(len(piece))
                 pieces.append(piece)
                 cursor = end + 1
             else:

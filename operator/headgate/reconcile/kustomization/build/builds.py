@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from headgate.documents.contentcache import ContentCache
 from headgate.documents.errors import BuildError, raise_all
 from headgate.documents.tree import EntryKind, Inputs, RecordingTree, Tree, left_out
 from headgate.kube import BadRequest
@@ -99,6 +100,8 @@ class BuildRules:
     """Data keys of what is encrypted, opened in former builds."""
     outages: Outages = field(default_factory=Outages)
     """Services that hold other such keys, and do not answer."""
+    documents: ContentCache = field(default_factory=ContentCache)
+    """Files parsed in former builds."""
 
 
 def build_objects(
@@ -116,9 +119,13 @@ def build_objects(
     recording = RecordingTree(tree)
     path = check_path(recording, spec)
     options = BuildOptions(
-        load_restrictor="none", reorder="none", unknown_fields="ignore", allow_remote=rules.remote_bases
+        load_restrictor="none",
+        reorder="none",
+        unknown_fields="ignore",
+        allow_remote=rules.remote_bases,
+        cache=rules.documents,
     )
-    prepared = prepare(recording, path, spec)
+    prepared = prepare(recording, path, spec, rules.documents)
     if inputs.keys is None:
         built = assemble(prepared, path, options)
         finished = _all_finished(built, inputs, rules)
