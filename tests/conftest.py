@@ -1,4 +1,4 @@
-"""What all tests share: how many examples hypothesis invents."""
+"""What all tests share: how many examples hypothesis generates."""
 
 from __future__ import annotations
 

@@ -1,16 +1,16 @@
-"""What the cluster benchmarks share: a cluster, a Git server, the operator, and what they cost.
+"""What the benchmarks on a cluster share: the cluster, a Git server, the operator, and the measurement of its cost.
 
     with cluster_bench() as bench:
         bench.repository.commit(files)
         bench.apply(objects)
-        bench.wait_all("kustomizations", revision=bench.head())
+        bench.wait("all Ready", lambda seen: all(ready(each) for each in seen.values()))
         print(bench.cost())
 
-Figures come from outside the operator: CPU and memory from ``/proc``, requests from the API server's own
-``apiserver_request_total``, states from a watch. So another operator can stand in: ``--operator`` names a command
-that is run instead of Headgate, with ``{kubeconfig}`` and ``{folder}`` filled in; Flux's two controllers are one
-script that first creates the CRDs which are not there (``kubectl create``: a CRD that changes ends our watch), then
-starts both, and stops both on SIGTERM.
+All figures come from outside the operator: CPU time and memory from ``/proc``, requests from the API server's
+``apiserver_request_total``, states from a watch. So another operator can replace Headgate: ``--operator`` names the
+command to run, with ``{kubeconfig}`` and ``{folder}`` filled in. For Flux's two controllers, use one script that
+creates the missing CRDs (``kubectl create``: a CRD that changes ends our watch), starts both, and stops both on
+SIGTERM.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Cost:
     rss: float
     """Resident memory now, MiB."""
     requests: Counter[str]
-    """Requests to the API server by verb, of everybody but watches that just go on."""
+    """Requests of all clients to the API server, by verb, without watches."""
 
     @property
     def total_requests(self) -> int:
@@ -75,8 +75,8 @@ class ClusterBench:
     repository: Repository
     url: str
     pid: int
-    start_anew: Callable[[], int]
-    """Stop the operator and start it again, on the storage it left; returns its process id."""
+    start_again: Callable[[], int]
+    """Stop the operator and start it again with the same storage; returns its process ID."""
     changes: Changes = field(init=False)
     _mark: tuple[float, float, Counter[str]] = field(init=False)
 
@@ -95,10 +95,10 @@ class ClusterBench:
         )
 
     def restart(self) -> None:
-        """Stop the operator and start it again; costs are counted from its start."""
+        """Stop the operator and start it again; the cost counts from its start."""
         before = self._requests()
         began = time.monotonic()
-        self.pid = self.start_anew()
+        self.pid = self.start_again()
         self._mark = (began, 0.0, before)
 
     def head(self) -> str:
@@ -129,7 +129,7 @@ class ClusterBench:
         return found
 
     def reconcile_source(self, value: str) -> None:
-        """Ask for the source now, as ``flux reconcile source`` does; what a webhook would do."""
+        """Request a reconcile of the source, as ``flux reconcile source`` and webhooks do."""
         self.kubectl(
             "-n",
             NAMESPACE,
@@ -141,7 +141,7 @@ class ClusterBench:
         )
 
     def wait(self, what: str, done: Callable[[dict[str, Obj]], bool], timeout: float = 600) -> float:
-        """Wait until the watched Kustomizations are as wanted; the monotonic time when they were."""
+        """Wait until ``done`` accepts the watched Kustomizations; returns the monotonic time."""
         return self.changes.wait(what, done, timeout)
 
     def _requests(self) -> Counter[str]:
@@ -156,7 +156,7 @@ class ClusterBench:
 
 
 class Changes:
-    """The Kustomizations as a watch brings them, in a thread."""
+    """The Kustomizations, from a watch in a thread."""
 
     def __init__(self, kubeconfig: Path) -> None:
         self.objects: dict[str, Obj] = {}
@@ -212,7 +212,7 @@ class Changes:
 
     def _see(self, event: Obj) -> None:
         if event["type"] == "ERROR":
-            return  # kubectl says it on standard error, and goes on or ends
+            return  # kubectl prints it on standard error, and continues or ends
         obj, now = event["object"], time.monotonic()
         name = obj["metadata"]["name"]
         with self._condition:
@@ -239,7 +239,7 @@ def commit_of(obj: Obj) -> str:
 
 
 def source(url: str, **spec: Any) -> Obj:
-    """A GitRepository ``repo`` that is asked when asked for."""
+    """A GitRepository ``repo``, reconciled mostly on request: its interval is long."""
     return {
         "apiVersion": "source.toolkit.fluxcd.io/v1",
         "kind": "GitRepository",
@@ -314,7 +314,7 @@ def options(description: str | None) -> argparse.ArgumentParser:
         "--operator",
         default="",
         metavar="COMMAND",
-        help="run this in place of Headgate; {kubeconfig} and {folder} are filled in",
+        help="run this instead of Headgate; {kubeconfig} and {folder} are filled in",
     )
     return parser
 
@@ -328,7 +328,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
 
 
 def cpu_seconds(pid: int) -> float:
-    """User and system time of a process and of all that it started."""
+    """User and system time of a process and of its descendants, in seconds."""
     ticks = 0
     for each in (pid, *descendants(pid)):
         try:

@@ -1,7 +1,7 @@
-"""Trees for the build benchmark: the shop, two special shapes, and one tree for each way a build could slow down.
+"""Trees for the build benchmark: the shop, two special shapes, and a tree for each way in which a build could be slow.
 
-``SHAPES`` holds the latter: each grows one thing that a kustomization may have many of, along with the resources, so
-that whoever looks at all resources for each of them shows as a cost that grows with the square.
+``SHAPES`` holds the latter. Each tree has many of one thing, and as many resources. Code that loops over all resources
+for each of these things shows as quadratic cost.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ def make_crds(root: Path, count: int) -> Path:
                   field{index}:
                     description: |-
                       Field {index} configures how the controller treats the object; see the documentation of
-                      the project for the values it takes and for what happens when it is left out.
+                      the project for the values it takes and for what happens when it is omitted.
                     type: object
                     properties:
                       enabled: {{type: boolean}}
@@ -258,7 +258,7 @@ def _flat(field: str, entry: Callable[[str], str]) -> Callable[[Path, int], Path
 
 
 def _shared_base(field: str) -> Callable[[Path, int], Path]:
-    """One base, used once for each resource, with a prefix or a namespace of its own each time."""
+    """One base, used once for each resource, each time with another prefix or namespace."""
 
     def make(root: Path, count: int) -> Path:
         files = {

@@ -86,7 +86,7 @@ def run_ours(folder: Path, changed: Path | None) -> Ours:
 
 def run_process(command: Sequence[str]) -> Measured | None:
     """Run a command to its end; None when it takes too long."""
-    # Its warnings would stand in the middle of the table; they are only of interest when it fails.
+    # Its warnings would break the table; they matter only when it fails.
     with tempfile.TemporaryFile() as told:
         started = time.perf_counter()
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=told)
@@ -109,7 +109,7 @@ def run_process(command: Sequence[str]) -> Measured | None:
 
 
 class Round(NamedTuple):
-    """One run of a case; ``peer`` is None where it was left out."""
+    """One run of a case; ``peer`` is None if the peer did not run."""
 
     ours: Ours
     command: Measured

@@ -1,4 +1,4 @@
-"""Drift: two writers that disagree about one object, and then 200 objects changed by hand at once.
+"""Drift: two writers that disagree about one object, then 200 objects that somebody changes at once.
 
 python tests/bench/drift.py
 """
@@ -24,7 +24,7 @@ def main() -> None:
         corrected, cost = _all_at_once(bench)
     print("\nTwo writers that disagree about one object")
     table(
-        ["seconds", "foreign writes", "requests beside them", "per second"],
+        ["seconds", "foreign writes", "other requests", "per second"],
         [[f"{seconds:.0f}", writes, requests, f"{requests / seconds:.2f}"]],
     )
     print("\n200 objects changed by hand in one call")
@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def _fight(bench: ClusterBench) -> tuple[int, int, float]:
-    """What a rival costs that writes a field of ours again and again, to an object no controller reacts to."""
+    """The cost of a rival that keeps writing a field that Git sets, in an object to which no controller reacts."""
     time.sleep(3)
     rival = client.NetworkingV1Api(config.new_client_from_config(str(bench.kubeconfig)))
     bench.mark()

@@ -1,11 +1,11 @@
-"""A large repository: how much memory it takes to fetch it, to make its artifact and to build a small part of it.
+"""A large repository: how much memory fetching it, making its artifact and building a small part of it take.
 
     python tests/bench/large.py [--megabytes 200] [--files 2000]
 
-The repository holds files of random bytes, which nothing compresses: one half of its size in pieces of a few
-kilobytes, the other in files of 16 MiB. The floor is ``git clone --depth 1`` of the same server in the same run.
-Memory is that of the operator and, as that is what a pod is limited by, of the operator with the Git processes it
-starts; looked at every few milliseconds.
+The repository holds files of random bytes, which do not compress: half of its size in files of a few kilobytes, half
+in files of 16 MiB. The floor is ``git clone --depth 1`` from the same server in the same run. One column is the memory
+of the operator, the other includes its Git processes, because a pod's limit counts them. Memory is sampled every few
+milliseconds.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tests.support.processes import descendants
 MIB = 1 << 20
 LARGE = 16 * MIB
 LOOK = 0.02
-"""Seconds between two looks at the memory."""
+"""Seconds between two samples of the memory."""
 CONFIG_MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  namespace: bench\ndata:\n  v: '{}'\n"
 
 
@@ -53,7 +53,7 @@ def main() -> None:
     with cluster_bench(command=chosen.operator) as bench:
         _fill(bench.repository.work, chosen.megabytes, chosen.files)
         bench.repository.commit({"apps/a.yaml": CONFIG_MAP.format(1)}, "Everything")
-        # So that the server sends what it has, and its compressing is not what is measured.
+        # So that the server sends the pack as it is; otherwise we would measure how it compresses.
         bench.repository.git("repack", "-a", "-d", "-q", "--window=0")
         rows = [_clone(bench)]
         idle = rss_mib(bench.pid)

@@ -3,8 +3,8 @@
     python tests/bench/mttp.py                  # 100, 200, 500 and 1,000 Kustomizations
     python tests/bench/mttp.py --size 200
 
-The floor is what the API server needs for the same objects without an operator: ``kubectl apply --server-side`` of
-all of them in one call, on the same cluster, in the same run (into a namespace of its own).
+The floor is the time of the API server for the same objects without an operator: one ``kubectl apply --server-side``
+of all of them, on the same cluster, in the same run, into a separate namespace.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Many GitRepositories on one remote: what the Git server is asked, and how soon a push is there.
+"""Many GitRepositories of one remote: how many requests the Git server gets, and how soon a push arrives.
 
     python tests/bench/sources.py [--sources 200] [--interval 30] [--seconds 120]
 
-Counted at the Git server itself, in requests for references and for packs. One request for references for each object
-and interval would be the cost without sharing; the floor of a push is Git's own time to fetch one commit.
+The Git server counts its requests for refs and for packs. Without sharing, each object would cost one request for refs
+per interval. The floor of a push is Git's own time to fetch one commit.
 """
 
 from __future__ import annotations
@@ -53,24 +53,24 @@ def main() -> None:
             lambda: _at(bench, bench.head()) == len(names),
         )
         phase(f"nothing happens for {chosen.seconds} s", lambda: time.sleep(chosen.seconds))
-        visits = chosen.sources * chosen.seconds // chosen.interval
+        reconciles = chosen.sources * chosen.seconds // chosen.interval
         bench.repository.commit({"apps/a.yaml": CONFIG_MAP.format(2)}, "Two")
         phase("a commit, until all have it", lambda: None, lambda: _at(bench, bench.head()) == len(names))
         bench.repository.commit({"apps/a.yaml": CONFIG_MAP.format(3)}, "Three")
         phase(
-            "a commit, all are asked to look",
+            "a commit, a request to all",
             lambda: _request(bench, names),
             lambda: _at(bench, bench.head()) == len(names),
         )
         bench.repository.commit({"apps/a.yaml": CONFIG_MAP.format(4)}, "Four")
         phase(
-            "a commit, one is asked to look",
+            "a commit, a request to one",
             lambda: _request(bench, names[:1]),
             lambda: _has(bench, names[0], bench.head()),
         )
         floor = _fetch(url)
     print(
-        f"{chosen.sources} GitRepositories, interval {chosen.interval} s: {visits} visits while nothing happens"
+        f"{chosen.sources} GitRepositories, interval {chosen.interval} s: {reconciles} reconciles while nothing happens"
     )
     table(["what", "seconds", "asked", "fetched", "CPU s", "API requests"], rows)
     print(f"git fetch of one commit: {floor:.2f} s")

@@ -1,4 +1,4 @@
-"""Healthy Kustomizations beside as many that can never become healthy: do they become Ready as fast as alone?
+"""Healthy Kustomizations next to as many that never become healthy: do they become Ready as fast as alone?
 
 python tests/bench/starve.py
 """

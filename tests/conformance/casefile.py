@@ -9,9 +9,9 @@
     <<< build app --reorder none
     ...
 
-A case begins with ``#####`` and its title. ``>>>`` begins a file, ``<<<`` what becomes of it: ``build`` with the
-directory (``.`` for the root), options and the output expected, or ``fail`` with texts that must stand in the
-message, one a line. ``record.py`` writes what ``kubectl kustomize`` prints into the file.
+A case begins with ``#####`` and its title. ``>>>`` begins a file, ``<<<`` the result: ``build`` with the directory
+(``.`` for the root), options and the expected output, or ``fail`` with texts that the message must contain, one per
+line. ``record.py`` writes the output of ``kubectl kustomize`` into the file.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Case:
 
     @property
     def options(self) -> BuildOptions:
-        """The options that the arguments of the command line stand for."""
+        """The build options for the arguments of the command line."""
         options = BuildOptions(reorder="legacy")
         for name, value in zip(self.arguments[::2], self.arguments[1::2], strict=True):
             if name == "--reorder" and value in ("none", "legacy"):
@@ -50,7 +50,7 @@ class Case:
         return options
 
     def text(self) -> str:
-        """The case as it stands in a file."""
+        """The case in the form of the file."""
         parts = [f"##### {self.title}\n"]
         parts += [f">>> {path}\n{content}" for path, content in self.files.items()]
         words = ["fail" if self.fails else "build", self.directory or ".", *self.arguments]

@@ -1,4 +1,4 @@
-"""No field of a kustomization file, and no built-in plugin, is without a case of its own."""
+"""Each field of a kustomization file and each built-in plugin has its own case."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ RECORDS: dict[type, tuple[str, ...]] = {
     model.LegacySortOptions: ("sortOptions.legacySortOptions",),
 }
 
-# Read, but never looked at by kustomize: there is nothing a case could show.
+# kustomize reads them and ignores them: a case could not show anything.
 WITHOUT_EFFECT = {model.FieldOptions: {"encoding"}}
 
 

@@ -1,6 +1,6 @@
-"""Invented trees, built by Headgate and by ``kubectl kustomize``: the same text, byte for byte, or both fail.
+"""Generated trees, built by Headgate and by ``kubectl kustomize``: the same text, byte for byte, or both fail.
 
-A few hundred trees are the same in every run of ``make test``; ``make differential-long`` invents 5,000 others. When
+A few hundred trees are the same in every run of ``make test``; ``make differential-long`` generates 5,000 others. When
 one comes out differently, hypothesis makes it small and the message is a case to put into ``cases/``.
 """
 
@@ -18,8 +18,8 @@ from hypothesis.internal.conjecture import providers
 
 from headgate.kustomize import BuildError, BuildOptions, MemoryTree, build, dump_all
 from tests.conformance.casefile import Case
-from tests.conformance.invent import Tree, trees
 from tests.conformance.peer import KUBECTL, Printed, write
+from tests.conformance.strategies import Tree, trees
 
 LONG = settings.get_current_profile_name() == "long"
 EXAMPLES = settings.default.max_examples if LONG and settings.default is not None else 200
@@ -38,7 +38,7 @@ def same_trees() -> Iterator[None]:
 
 
 def ours(tree: Tree) -> Printed:
-    """What Headgate makes of a tree; anything but a BuildError is a fault of its own."""
+    """The output of Headgate for a tree; any exception other than BuildError is a bug."""
     try:
         objects = build(MemoryTree(tree.files), tree.directory, BuildOptions(reorder="legacy"))
     except BuildError as error:
@@ -59,7 +59,7 @@ def both(tree: Tree) -> tuple[Printed, Printed]:
 
 
 def explained(tree: Tree, theirs: Printed, mine: Printed) -> bool:
-    """Tell whether this is among the differences that docs/build.md lists and the trees come upon."""
+    """Whether this is one of the differences that docs/build.md lists and generated trees can show."""
     if theirs.failed:
         crashed = re.search("panic: (.|\n)*goroutine |number of previous names", theirs.text)
         merge_key = "invalid map key: value='<<'" in theirs.text
@@ -86,7 +86,7 @@ def explained(tree: Tree, theirs: Printed, mine: Printed) -> bool:
 
 
 def _differ_where(pattern: str, theirs: Printed, mine: Printed) -> bool:
-    """Tell whether they differ only in lines such as ``pattern`` that lost their quotes."""
+    """Whether they differ only in lines such as ``pattern`` that lost their quotes."""
     first, second = theirs.text.splitlines(), mine.text.splitlines()
     return len(first) == len(second) and all(
         re.match(pattern, line) and re.match(r' *(- |[^ ]+: )"', other)

@@ -26,7 +26,7 @@ for folder, directory, reorder, restrictor in json.load(sys.stdin):
 
 
 def built(root: Path, cases: Iterable[tuple[int, Case]], seed: str) -> list[str]:
-    """The outputs of all cases, built one after the other by a process of its own."""
+    """The outputs of all cases, built one after the other in a new process."""
     wanted = [
         (str(root / str(index)), case.directory, case.options.reorder, case.options.load_restrictor)
         for index, case in cases

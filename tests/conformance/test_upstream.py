@@ -1,8 +1,7 @@
 """Cases recorded from kustomize's own test suite; the file is not part of this repository.
 
-``HEADGATE_CONFORMANCE_CASES`` names it, by default it is looked for beside the repository. Its form: a map from a
-case's name to ``files`` (absolute paths to text), ``path``, ``reorder``, ``loadRestrictions``, and ``output``
-or ``error``.
+``HEADGATE_CONFORMANCE_CASES`` names it; by default it is next to the repository. It is a mapping from a case's name to
+``files`` (absolute paths to text), ``path``, ``reorder``, ``loadRestrictions``, and ``output`` or ``error``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The API server in memory that the worlds of ``tests/model`` are made of answers as a real one does.
 
 The same sequences of requests in every run; ``MODEL_SEQUENCES="500 7"`` in the environment compares 500 others,
-invented from seed 7.
+generated from seed 7.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""A small API server in memory: what the operator relies on, as the real one does it.
+"""A small API server in memory that behaves like the real one in everything that the operator relies on.
 
-A request goes in as method, path, query, body and content type, and is answered at once; nothing else is going on
-meanwhile. Kept are objects by kind, with resource versions, generations, field owners, finalizers, preconditions
-and a history from which watches are served (:mod:`tests.model.watches`). What runs beside the real server, the
-controllers of namespaces and of CustomResourceDefinitions, is in :mod:`tests.model.cluster`.
-``tests/e2e/test_model_server.py`` sends the same requests to this server and to a real one and compares the answers.
+A request consists of method, path, query, body and content type. The server answers it at once, and nothing happens
+meanwhile. It keeps objects by kind, with resource versions, generations, field owners, finalizers and preconditions,
+and a history for watches (:mod:`tests.model.watches`). :mod:`tests.model.cluster` has the controllers of namespaces and
+of CustomResourceDefinitions. ``tests/e2e/test_model_server.py`` sends the same requests to this server and to a real
+one and compares the responses.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class ApiServer(Store):
         except Refused as refused:
             return Reply(refused.status, refused.body)
 
-    # What is asked for.
+    # Requests.
 
     def _answer(self, request: Request) -> Reply:
         if request.path in ("/api", "/apis"):
@@ -136,7 +136,7 @@ class ApiServer(Store):
                 target.kind, target.name, "the name of the object does not match the name on the URL"
             )
         version = wanted["metadata"].get("resourceVersion")
-        # The answer to a dry run that would create shows even the version that was wanted.
+        # The response to a dry run that would create an object holds even the version in the request.
         dropped = ("uid",) if request.dry_run and live is None else ("uid", "resourceVersion")
         meta = {k: v for k, v in wanted["metadata"].items() if k not in dropped}
         meta["name"] = target.name
@@ -201,7 +201,7 @@ class ApiServer(Store):
             return live if objects.bare(live) == objects.bare(new) else new
         if meta.get("deletionTimestamp") and not meta.get("finalizers") and target.kind.store != NAMESPACES:
             self.write(target.kind, new, None, request)
-            return new  # answered is what was to be stored
+            return new  # the response is the object that it would have stored
         return self.write(target.kind, live, new, request)
 
     def _delete(self, target: Target, request: Request) -> Reply:

@@ -71,10 +71,10 @@ class Fault:
     mishap: str
     times: int = 1
     path: str = ""
-    """That of the request which was met; its repetitions meet the same."""
+    """The path of the first request that fails; its repetitions fail as well."""
 
     def meets(self, request: Request) -> bool:
-        """Whether it is this request that goes wrong; counts down."""
+        """Whether this request fails; counts down."""
         sort = sort_of(request)
         if not sort or self.times < 1 or self.sort not in ("any", sort):
             return False

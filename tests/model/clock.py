@@ -22,8 +22,8 @@ from headgate.fairness.pools import Pool
 T = TypeVar("T")
 
 BEGINNING = datetime(2020, 1, 1, tzinfo=UTC)
-"""Wall-clock time at which each world begins. It lies in the past: who takes the earlier of the server's clock and
-the machine's, as the operator does, goes by the server's."""
+"""Wall-clock time at which each world begins. It is in the past: the operator uses the earlier of the server's clock
+and the machine's, and that is the server's."""
 
 
 class Stuck(Exception):
@@ -62,7 +62,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Run a coroutine in a world of its own; what it leaves running is cancelled."""
+    """Run a coroutine in a new world; cancel what still runs afterwards."""
     loop, own = VirtualLoop(), threading.get_ident()
     monotonic, start = time.monotonic, threading.Thread.start
 

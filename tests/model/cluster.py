@@ -1,8 +1,7 @@
-"""What goes on beside the API server: the controllers that serve definitions and empty namespaces.
+"""The controllers next to the API server: they establish definitions and empty deleted namespaces.
 
-They act a moment after what they react to, in the order of time, as the real ones do: a definition is established, then
-served; two that claim the same names are told apart, the first one wins; a deleted definition or namespace goes when
-everything in it is gone.
+They act a moment after the change, in order of time, as the real ones do: a definition is established, then served; of
+two that claim the same names, the first one wins; a deleted definition or namespace disappears once it is empty.
 """
 
 from __future__ import annotations

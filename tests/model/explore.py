@@ -1,6 +1,6 @@
 """Many worlds, with progress: ``make model-long ARGS=20000``, or ``python -m tests.model.explore [WORLDS] [SEED]``.
 
-It goes on after a broken invariant. At the end each sort of breakage is told by the smallest story found of it.
+It continues after a broken invariant. At the end it prints the smallest story found for each sort of breakage.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import time
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from tests.model.invent import stories
 from tests.model.shrink import smallest
 from tests.model.story import Story
+from tests.model.strategies import stories
 from tests.model.world import Broken, play
 
 EVERY = 10.0
@@ -34,7 +34,7 @@ def main(worlds: int, beginning: int) -> int:
     gc.set_threshold(200_000, 20, 20)  # worlds make much garbage, and are done with it soon
     found: dict[str, Story] = {}
     counts: dict[str, int] = {}
-    done, started, told = 0, time.perf_counter(), time.perf_counter()
+    done, started, printed = 0, time.perf_counter(), time.perf_counter()
 
     @seed(beginning)
     @settings(
@@ -46,7 +46,7 @@ def main(worlds: int, beginning: int) -> int:
     )
     @given(stories())
     def explore(story: Story) -> None:
-        nonlocal done, told
+        nonlocal done, printed
         try:
             play(story)
         except Broken as broken:
@@ -57,9 +57,9 @@ def main(worlds: int, beginning: int) -> int:
             if sort not in found or len(story.steps) < len(found[sort].steps):
                 found[sort] = story
         done += 1
-        if time.perf_counter() - told > EVERY:
-            told = time.perf_counter()
-            print(f"{done:6d} worlds, {told - started:5.0f} s, {sum(counts.values())} broken", flush=True)
+        if time.perf_counter() - printed > EVERY:
+            printed = time.perf_counter()
+            print(f"{done:6d} worlds, {printed - started:5.0f} s, {sum(counts.values())} broken", flush=True)
 
     explore()
     spent = time.perf_counter() - started
@@ -68,7 +68,7 @@ def main(worlds: int, beginning: int) -> int:
     )
     for sort, story in sorted(found.items(), key=lambda pair: -counts[pair[0]]):
         small = smallest(story, lambda s, sort=sort: _breaks(s, sort))  # type: ignore[misc]
-        print(f"\n=== {counts[sort]} × {sort}\n{_told(small)}", flush=True)
+        print(f"\n=== {counts[sort]} × {sort}\n{_text(small)}", flush=True)
     return 1 if found else 0
 
 
@@ -80,7 +80,7 @@ def _breaks(story: Story, sort: str) -> bool:
     return False
 
 
-def _told(story: Story) -> str:
+def _text(story: Story) -> str:
     try:
         play(story)
     except Broken as broken:

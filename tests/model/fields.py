@@ -41,7 +41,7 @@ class Entry:
     paths: set[Path] = field(default_factory=set)
 
     def same_manager(self, other: Entry) -> bool:
-        """Whether both stand for the same manager; that of an apply is so in any version."""
+        """Whether both belong to the same manager; for applies, the API version does not matter."""
         mine, theirs = (
             (e.manager, e.operation, e.subresource, "" if e.operation == "Apply" else e.api_version)
             for e in (self, other)
@@ -49,7 +49,7 @@ class Entry:
         return mine == theirs
 
     def to_object(self) -> Obj:
-        """As it stands in ``managedFields``."""
+        """The entry in the form of ``managedFields``."""
         obj = {
             "manager": self.manager,
             "operation": self.operation,
@@ -96,14 +96,14 @@ def leaves(obj: Obj) -> set[Path]:
 
 
 def applied(live: Obj | None, wanted: Obj, self: Entry, *, force: bool) -> Obj:
-    """The object after an apply, with its books; raises :class:`FieldConflict`.
+    """The object after an apply, with its ``managedFields``; raises :class:`FieldConflict`.
 
-    ``self`` says who applies, and when; its paths are filled in. Times of an apply that changes nothing stay.
+    ``self`` says who applies, and when; this sets its paths. An apply that changes nothing keeps the earlier time.
     """
     self.paths = leaves(wanted)
     if live is None:
         return with_entries(wanted, [self])
-    # Who wrote what nobody kept books of is not known any more; it counts as one manager's.
+    # Nobody knows who wrote fields before managedFields existed; they count as one manager's.
     books = entries(live) or [
         Entry(
             "before-first-apply", "Update", self.api_version, self.time, "", leaves({**live, "status": None})
@@ -129,13 +129,13 @@ def applied(live: Obj | None, wanted: Obj, self: Entry, *, force: bool) -> Obj:
 
 
 def updated(live: Obj, new: Obj, self: Entry, *, given: bool = False) -> Obj:
-    """The object after a write that is no apply, with its books.
+    """The object after a write other than an apply, with its ``managedFields``.
 
-    ``given``: the write set ``managedFields`` itself, as they are in ``new``.
+    ``given``: the write itself set ``managedFields``, as they are in ``new``.
     """
     books = entries(new if given else live)
     if not books:
-        return with_entries(new, ())  # books that are not kept are not begun by an update
+        return with_entries(new, ())  # an update does not start managedFields
     before, after = leaves(live), leaves(new)
     changed = {p for p in after if p not in before or value(live, p) != value(new, p)}
     gone = before - after

@@ -1,8 +1,8 @@
-"""What is in Git: folders of manifests, one for each Kustomization, and their revisions.
+"""The content of Git: folders of manifests, one for each Kustomization, and their revisions.
 
-A folder holds items by name. What an item says (the version of its API, which versions a definition serves, a number
-that changes with each edit) is the same in all folders that hold it, since Kustomizations that disagree about an object
-fight for it for ever, here as in Flux.
+A folder holds items by name. The content of an item (its API version, which versions a definition serves, a number
+that changes with each edit) is the same in all folders that hold it, because Kustomizations that disagree about an
+object fight for it forever, here as in Flux.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ THREE = "three"
 
 @dataclass(frozen=True, slots=True, order=True)
 class Id:
-    """Which object is meant, in whatever version."""
+    """The identity of the object, in whatever version."""
 
     group: str
     kind: str

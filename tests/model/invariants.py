@@ -21,12 +21,12 @@ from tests.model.store import Change
 Obj = dict[str, Any]
 
 GRACE = 2.0
-"""Seconds for which an object must have been rendered before its deletion counts: a decision made on the revision
-before may still be under way."""
+"""Seconds for which an object must have been rendered before its deletion counts: a decision for the previous revision
+may still be in progress."""
 
 
 class Watchman:
-    """Looks at each change and notes which invariant it breaks."""
+    """Checks each change and records which invariants it breaks."""
 
     def __init__(self, state: State, now: Callable[[], float], broken: list[str]) -> None:
         self._state, self._now, self._broken = state, now, broken

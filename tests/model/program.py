@@ -71,7 +71,7 @@ class _Fetcher(ArtifactFetcher):
 
 
 class _Program(Program):
-    """The product's program, told of the custom resources by :class:`Incarnation`."""
+    """The product's program; :class:`Incarnation` passes it the changes of custom resources."""
 
     def __init__(self, config: Config, client: Client, git: Git, watches: Any) -> None:
         super().__init__(config, client, Metrics(), _Fetcher(git))

@@ -51,7 +51,7 @@ def conflict(kind: Kind, name: str, reason: str, said: str, *, cause: str = "") 
 
 
 def precondition(kind: Kind, name: str, said: str) -> Refused:
-    """The object is another than the one that was to be deleted; the real one mostly names the kind here."""
+    """The object is not the one to delete; the real server mostly names the kind here."""
     named = _resource(kind) if kind.store in (NAMESPACES, CRDS) else kind.kind
     details = {} if kind.store in (NAMESPACES, CRDS) else {"kind": kind.kind}
     message = f'Operation cannot be fulfilled on {named} "{name}": {said}'

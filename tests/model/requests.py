@@ -1,7 +1,7 @@
-"""Sequences of requests that a real API server and the one in memory must answer alike, and how answers compare.
+"""Sequences of requests to which a real API server and the one in memory must respond alike, and the comparison.
 
-What differs by its nature is made equal: a uid or a resource version becomes the number of its first appearance, times
-are left out, and of a definition's status what its controllers decide is kept.
+The comparison removes natural differences: a UID or resource version becomes the number of its first appearance, times
+are dropped, and of a definition's status only what its controllers decide remains.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ OBJECTS = ("config", "role", "things", "thing", "globes", "globe", "otherthings"
 
 @dataclass(frozen=True)
 class Ask:
-    """One request, but for what depends on the answers before it."""
+    """One request, except for what depends on earlier responses."""
 
     verb: str
     what: str
@@ -227,7 +227,7 @@ class Answers:
         meta = {k: v for k, v in obj["metadata"].items() if k not in _DIFFERS}
         result = {**obj, "going": "deletionTimestamp" in obj["metadata"], "books": _books(obj["metadata"])}
         if "versions" in (obj.get("spec") or {}):
-            # The controllers of definitions write to them at a time of their own.
+            # The controllers of definitions write to them at any time.
             meta = {k: v for k, v in meta.items() if k not in ("resourceVersion", "finalizers", "generation")}
             names = obj["spec"]["names"]
             result["spec"] = {**obj["spec"], "names": {k: names[k] for k in ("kind", "plural")}}
@@ -246,7 +246,7 @@ class Answers:
 _DECIDED = ("NamesAccepted", "Established")
 _DIFFERS = ("creationTimestamp", "managedFields", "deletionTimestamp", "deletionGracePeriodSeconds")
 _HOLLOW = {("spec",), ("data",), ("status",), ("metadata", "labels")}
-"""Mappings that an entry of the real server may still name when it owns nothing in them any more; the server in
+"""Mappings that an entry of the real server may still name when it no longer owns anything in them; the server in
 memory forgets such entries."""
 
 

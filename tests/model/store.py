@@ -25,11 +25,11 @@ class Request:
     body: Any = None
     content_type: str = ""
     who: str = "operator"
-    """Who sends it; for those that look on."""
+    """Who sends it; for the invariants."""
 
     @property
     def dry_run(self) -> bool:
-        """Whether it asks only what would happen."""
+        """Whether it is a dry run."""
         return "dryRun" in self.query
 
 
@@ -43,7 +43,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One write that took place: ``old`` is None for what came to be, ``new`` for what is no more."""
+    """One write: ``old`` is None for a creation, ``new`` for a deletion."""
 
     version: int
     kind: Kind
@@ -54,7 +54,7 @@ class Change:
 
     @property
     def object(self) -> Obj:
-        """The object as it is now, or was at last."""
+        """The new object, or the old one after a deletion."""
         found = self.new if self.new is not None else self.old
         assert found is not None
         return found

@@ -111,12 +111,14 @@ class Restart:
 
 @dataclass(frozen=True)
 class Cut:
-    """All watches break; with ``forgotten``, they cannot go on where they were."""
+    """All watches break; with ``forgotten``, they cannot continue from where they were."""
 
     forgotten: bool = False
 
     def __str__(self) -> str:
-        return "All watches break" + (", and their versions are too old to go on." if self.forgotten else ".")
+        return "All watches break" + (
+            ", and their versions are too old to continue." if self.forgotten else "."
+        )
 
 
 Step = Commit | Create | Set | Delete | Touch | Trouble | Restart | Cut

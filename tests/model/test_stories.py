@@ -1,4 +1,4 @@
-"""Worlds that went wrong once, told by hand: each is the smallest story of a kind of fault."""
+"""Stories that once broke an invariant, written by hand: each is the smallest one for a kind of bug."""
 
 from __future__ import annotations
 

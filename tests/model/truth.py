@@ -1,4 +1,4 @@
-"""What must be the case when nothing happens any more: the cluster equals Git, the inventories equal the cluster."""
+"""What must hold once nothing happens: the cluster equals Git, and the inventories equal the cluster."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""A world: a cluster, Git, an operator that comes and goes, and a story that happens to them.
+"""A world: a cluster, Git, an operator that may stop and start, and a story, which is what happens to them.
 
-:func:`play` tells a story from beginning to end in virtual time. While it goes on, :class:`Watchman` looks at each
-write (:mod:`tests.model.invariants`); at the end all trouble is over, and the world has :data:`PATIENCE` seconds to
-become what Git says (:mod:`tests.model.truth`).
+:func:`play` runs a story in virtual time. Meanwhile, :class:`Watchman` checks each write
+(:mod:`tests.model.invariants`). At the end all faults stop, and the world has :data:`PATIENCE` seconds to become what
+Git says (:mod:`tests.model.truth`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.model.story import Commit, Create, Cut, Delete, Restart, Set, Step, S
 Obj = dict[str, Any]
 
 PATIENCE = 900.0
-"""Seconds after which the cluster must equal Git once nothing goes wrong any more; much less than any interval."""
+"""Seconds after the last fault until the cluster must equal Git; much less than any interval."""
 SETTLED = 3.0
 """Seconds for which it must stay so."""
 DOWNTIME = 3.0

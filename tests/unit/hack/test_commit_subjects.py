@@ -19,8 +19,8 @@ TOO_LONG = "x" * 73
         ("Add a thing\n\nBecause.\n", "Add a thing"),
         ("\n\nAdd a thing\n", "Add a thing"),
         ("# Please enter the message\nAdd a thing\n# On branch main\n", "Add a thing"),
-        ("Add a thing\nthat goes on\n\nBecause.\n", "Add a thing that goes on"),
-        ("# nothing but comments\n", ""),
+        ("Add a thing\nin two lines\n\nBecause.\n", "Add a thing in two lines"),
+        ("# only comments\n", ""),
         ("", ""),
     ],
 )

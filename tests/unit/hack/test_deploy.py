@@ -128,7 +128,7 @@ def test_the_pod_is_watched_and_bounded() -> None:
 
 
 def test_an_update_starts_the_new_pod_before_it_ends_the_old_one() -> None:
-    """Which is safe because one of the two acts, and ends because who stands by is ready."""
+    """This is safe because only the leader acts, and it ends because the pod on standby is ready."""
     deployment = one(built("deploy"), "Deployment")["spec"]
     assert deployment["strategy"] == {
         "type": "RollingUpdate",

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def names(requirements: list[str]) -> set[str]:
-    """Normalised names of requirements, ``google-re2>=1.1`` to ``google-re2``."""
+    """Normalized names of requirements, ``google-re2>=1.1`` to ``google-re2``."""
     return {
         re.sub(r"[-_.]+", "-", re.split(r"[<>=!~;\[ ]", each, maxsplit=1)[0]).lower() for each in requirements
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from tests.conformance.invent.text import Block, Raw
+from tests.conformance.strategies.text import Block, Raw
 
 # One after the other; a blank within is written \s.
 _ODD = r"""

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 from hypothesis import strategies as st
 
 from headgate.kustomize import BuildError, MemoryTree, build
-from tests.conformance.invent import fields
-from tests.conformance.invent.fields import Place
-from tests.conformance.invent.objects import NAMESPACES, Body, Draw, Thing, things
-from tests.conformance.invent.text import Style, styles, write
+from tests.conformance.strategies import fields
+from tests.conformance.strategies.fields import Place
+from tests.conformance.strategies.objects import NAMESPACES, Body, Draw, Thing, things
+from tests.conformance.strategies.text import Style, styles, write
 
 
 class Tree(NamedTuple):
@@ -35,7 +35,7 @@ _FILE_NAMES = ("kustomization.yaml", "kustomization.yaml", "kustomization.yml", 
 
 
 def _resources(draw: Draw, place: Place, most: int) -> list[str]:
-    """Objects with ids of their own, in one file, in several, or in a list."""
+    """Objects with distinct IDs, in one file, in several, or in a list."""
     taken = {(thing.kind, thing.api_version, thing.name) for thing in place.things}
     wanted: list[Thing] = []
     for thing in draw(st.lists(things(), max_size=most)):

@@ -1,4 +1,4 @@
-"""Invented patches and replacements: made from the objects they are for, so that most of them apply."""
+"""Generated patches and replacements: made from the objects they are for, so that most of them apply."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.conformance.invent import embedded
-from tests.conformance.invent.objects import Body, Draw, Thing, maybe
-from tests.conformance.invent.scalars import anything, keys, odd, texts, words
-from tests.conformance.invent.text import Alias, Anchored, Block, Raw, Style, styles, write
+from tests.conformance.strategies import embedded
+from tests.conformance.strategies.objects import Body, Draw, Thing, maybe
+from tests.conformance.strategies.scalars import anything, keys, odd, texts, words
+from tests.conformance.strategies.text import Alias, Anchored, Block, Raw, Style, styles, write
 
 Path = tuple[str | int, ...]
 

@@ -1,4 +1,4 @@
-"""Invented fields of a kustomization file, with the files they refer to."""
+"""Generated fields of a kustomization file, with the files they refer to."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.conformance.invent import embedded, patches
-from tests.conformance.invent.objects import NAMESPACES, Body, Draw, Thing, maybe, names
-from tests.conformance.invent.scalars import keys, words
-from tests.conformance.invent.text import Block, Style, styles, write
+from tests.conformance.strategies import embedded, patches
+from tests.conformance.strategies.objects import NAMESPACES, Body, Draw, Thing, maybe, names
+from tests.conformance.strategies.scalars import keys, words
+from tests.conformance.strategies.text import Block, Style, styles, write
 
 NAMES_OF_IMAGES = ("nginx", "registry:5000/team/app", "ghcr.io/org/app", "app", "ngin.*", "gone")
 
@@ -148,7 +148,7 @@ def replacements(draw: Draw, place: Place) -> list[Body]:
         target["fieldPaths"] = [patches.field_path(draw, thing, scalars=draw(st.booleans()))]
         maybe(draw, target, "options", st.just({"create": True}), 2)
         if not embedded.leads_inside(target["fieldPaths"][0]) and draw(st.integers(1, 6)) == 1:
-            # The newest kustomize cuts text that holds JSON or YAML otherwise than kubectl's: no delimiter there.
+            # The newest kustomize splits text that holds JSON or YAML differently from kubectl's: no delimiter there.
             target["options"] = {
                 "delimiter": draw(st.sampled_from("-:./")),
                 "index": draw(st.integers(-1, 3)),

@@ -1,4 +1,4 @@
-"""Invented Kubernetes objects: the kinds kustomize knows about, and custom ones, with references between them."""
+"""Generated Kubernetes objects: the kinds kustomize knows about, and custom ones, with references between them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
-from tests.conformance.invent import embedded
-from tests.conformance.invent.scalars import KEYS, anything, keys, odd, texts, words
-from tests.conformance.invent.text import Alias, Anchored, Raw
+from tests.conformance.strategies import embedded
+from tests.conformance.strategies.scalars import KEYS, anything, keys, odd, texts, words
+from tests.conformance.strategies.text import Alias, Anchored, Raw
 
 Draw = Any
 Body = dict[str, Any]
@@ -357,7 +357,7 @@ def things(draw: Draw) -> Thing:
     own = rest(draw)
     metadata |= own.pop("metadata", {})
     body = {"apiVersion": api_version, "kind": kind, "metadata": metadata, **own}
-    # An alias must stand behind its anchor.
+    # An alias must follow its anchor.
     if kind != "ConfigMap" and draw(st.integers(1, 5)) == 1:
         body = dict(reversed(body.items()))
     elif isinstance(body.get("data"), Anchored):

@@ -1,4 +1,4 @@
-"""Invents stories."""
+"""Hypothesis strategies for stories."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Writes invented values down as YAML: block or flow, lists indented or not, with comments, anchors and tags.
+"""Writes generated values as YAML: block or flow, lists indented or not, with comments, anchors and tags.
 
-Values are those of JSON, and a few marks for what only YAML has: :class:`Raw` scalars stand in the file as they are,
+Values are those of JSON and a few classes for what only YAML has: a :class:`Raw` scalar appears in the file as it is,
 :class:`Block` is text in several lines, :class:`Anchored` and :class:`Alias` share a value.
 """
 
@@ -18,14 +18,14 @@ _WORDS = frozenset(["y", "n", "yes", "no", "on", "off", "true", "false", "null"]
 
 
 class Raw(str):
-    """A scalar as it is to stand in the file."""
+    """A scalar as it appears in the file."""
 
     __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Text as a block scalar with this header; in flow style it stands in quotes."""
+    """Text as a block scalar with this header; in flow style it is quoted."""
 
     header: str
     text: str
