@@ -11,6 +11,7 @@ from headgate.kustomize.model import kustomization_file as model
 from headgate.kustomize.model.decode import record
 from headgate.kustomize.paths.fieldspec import FieldSpec
 from headgate.kustomize.recipe import plugins
+from headgate.names import KUSTOMIZATION_FILES
 from tests.conformance.casefile import FOLDER, load
 
 CASES = [case for path in sorted(FOLDER.glob("*.txt")) for case in load(path)]
@@ -57,7 +58,7 @@ def kustomizations() -> Iterator[dict[str, Any]]:
     """The kustomization files of all cases, as far as they are maps."""
     for case in CASES:
         for path, content in case.files.items():
-            if path.rpartition("/")[2] in model.FILE_NAMES:
+            if path.rpartition("/")[2] in KUSTOMIZATION_FILES:
                 value = yaml.load(content.lstrip("\ufeff"), yaml.CSafeLoader)
                 if isinstance(value, dict):
                     yield value
