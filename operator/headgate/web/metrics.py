@@ -16,9 +16,6 @@ from typing import Protocol
 from aiohttp import web
 from prometheus_client import (
     CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
     PlatformCollector,
     ProcessCollector,
     disable_created_metrics,
@@ -98,12 +95,13 @@ class Metrics(OwnMetrics):
         self._hosts, self._resources = _Names(MOST_HOSTS), _Names(MOST_RESOURCES)
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
-        self._durations = Histogram(
+        self._durations = self._histogram(
             "gotk_reconcile_duration_seconds",
             "The duration in seconds of a GitOps Toolkit resource reconciliation.",
-            ["kind", "name", "namespace"],
-            buckets=RECONCILE_BUCKETS,
-            registry=self.registry,
+            RECONCILE_BUCKETS,
+            "kind",
+            "name",
+            "namespace",
         )
         self._reconciles = self._counter(
             "controller_runtime_reconcile_total",
@@ -116,47 +114,40 @@ class Metrics(OwnMetrics):
             "Total number of reconciliation errors per controller.",
             "controller",
         )
-        self._times = Histogram(
+        self._times = self._histogram(
             "controller_runtime_reconcile_time_seconds",
             "Length of time per reconciliation per controller.",
-            ["controller"],
-            buckets=RUNTIME_BUCKETS,
-            registry=self.registry,
+            RUNTIME_BUCKETS,
+            "controller",
         )
-        self._workers = Gauge(
+        self._workers = self._gauge(
             "controller_runtime_max_concurrent_reconciles",
             "Maximum number of concurrent reconciles per controller.",
-            ["controller"],
-            registry=self.registry,
+            "controller",
         )
-        self._active = Gauge(
+        self._active = self._gauge(
             "controller_runtime_active_workers",
             "Number of currently used workers per controller.",
-            ["controller"],
-            registry=self.registry,
+            "controller",
         )
-        self._depth = Gauge(
-            "workqueue_depth", "Current depth of workqueue.", ["name"], registry=self.registry
-        )
+        self._depth = self._gauge("workqueue_depth", "Current depth of workqueue.", "name")
         self._adds = self._counter(
             "workqueue_adds_total", "Total number of adds handled by workqueue.", "name"
         )
         self._retries = self._counter(
             "workqueue_retries_total", "Total number of retries handled by workqueue.", "name"
         )
-        self._waits = Histogram(
+        self._waits = self._histogram(
             "workqueue_queue_duration_seconds",
             "How long in seconds an item stays in workqueue before being requested.",
-            ["name"],
-            buckets=QUEUE_BUCKETS,
-            registry=self.registry,
+            QUEUE_BUCKETS,
+            "name",
         )
-        self._works = Histogram(
+        self._works = self._histogram(
             "workqueue_work_duration_seconds",
             "How long in seconds processing an item from workqueue takes.",
-            ["name"],
-            buckets=QUEUE_BUCKETS,
-            registry=self.registry,
+            QUEUE_BUCKETS,
+            "name",
         )
         self._requests = self._counter(
             "rest_client_requests_total",
@@ -165,22 +156,17 @@ class Metrics(OwnMetrics):
             "host",
             "method",
         )
-        self._longest = Gauge(
+        self._longest = self._gauge(
             "workqueue_longest_running_processor_seconds",
             "How many seconds has the longest running processor for workqueue been running.",
-            ["name"],
-            registry=self.registry,
+            "name",
         )
-        self._unfinished = Gauge(
+        self._unfinished = self._gauge(
             "workqueue_unfinished_work_seconds",
             "How many seconds of work has been done that is in progress and has not been observed by "
             "work_duration.",
-            ["name"],
-            registry=self.registry,
+            "name",
         )
-
-    def _counter(self, name: str, text: str, *labels: str) -> Counter:
-        return Counter(name, text, labels, registry=self.registry)
 
     def controller(self, controller: Watched) -> None:
         """Announce a controller, which is asked about its queue whenever the metrics are read."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import accumulate
 from math import inf
@@ -73,77 +73,76 @@ class OwnMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
-        self._steps = Histogram(
+        self._steps = self._histogram(
             "headgate_step_duration_seconds",
             "How long a build, an apply, a wait for health or a fetch took.",
-            ["step", "result"],
-            buckets=STEP_BUCKETS,
-            registry=registry,
+            STEP_BUCKETS,
+            "step",
+            "result",
         )
-        self._skipped = Counter(
+        self._skipped = self._counter(
             "headgate_builds_skipped_total",
             "New revisions that left everything a Kustomization was built from as it was.",
-            registry=registry,
         )
-        self._inventories = Counter(
+        self._inventories = self._counter(
             "headgate_inventories_refused_total",
             "Attempts that ended because their inventory is too large to be stored.",
-            registry=registry,
         )
-        self._refs = Counter(
+        self._refs = self._counter(
             "headgate_git_refs_total",
             "Looks at the references of a Git remote: asked of the remote, or shared with another source's.",
-            ["answer"],
-            registry=registry,
+            "answer",
         )
-        self._webhooks = Counter(
-            "headgate_webhook_requests_total", "Calls of webhooks by answer.", ["code"], registry=registry
+        self._webhooks = self._counter(
+            "headgate_webhook_requests_total", "Calls of webhooks by answer.", "code"
         )
-        self._request_times = Histogram(
+        self._request_times = self._histogram(
             "headgate_api_request_duration_seconds",
             "Length of time of requests to the API server, by verb and resource.",
-            ["verb", "resource"],
-            buckets=REQUEST_BUCKETS,
-            registry=registry,
+            REQUEST_BUCKETS,
+            "verb",
+            "resource",
         )
-        self._connections = Gauge(
-            "headgate_http_connections",
-            "Connections to the operator's own addresses.",
-            ["site"],
-            registry=registry,
+        self._connections = self._gauge(
+            "headgate_http_connections", "Connections to the operator's own addresses.", "site"
         )
-        self._disconnected = Counter(
+        self._disconnected = self._counter(
             "headgate_http_disconnected_total",
             "Connections to the operator's own addresses that it refused or ended.",
-            ["site", "reason"],
-            registry=registry,
+            "site",
+            "reason",
         )
-        self._expressions = Counter(
-            "headgate_expression_cpu_seconds_total",
-            "Processor time taken by CEL expressions.",
-            registry=registry,
+        self._expressions = self._counter(
+            "headgate_expression_cpu_seconds_total", "Processor time taken by CEL expressions."
         )
-        self._refusals = Counter(
+        self._refusals = self._counter(
             "headgate_expressions_refused_total",
             "CEL expressions not evaluated, by the limit that was met: of one expression, an attempt, a namespace.",
-            ["limit"],
-            registry=registry,
+            "limit",
         )
         for limit in ("expression", "attempt", "namespace"):
             self._refusals.labels(limit)
-        self._events = Counter(
+        self._events = self._counter(
             "headgate_events_dropped_total",
             "Events that were not told, by whom they were for and why.",
-            ["to", "reason"],
-            registry=registry,
+            "to",
+            "reason",
         )
-        self._sizes = {cache: Gauge(name, text, registry=registry) for cache, (name, text) in _CACHES.items()}
+        self._sizes = {cache: self._gauge(name, text) for cache, (name, text) in _CACHES.items()}
         self._pools = {
-            name: Gauge(f"headgate_pool_{name}", text, ["pool"], registry=registry)
-            for name, text in _POOLS.items()
+            name: self._gauge(f"headgate_pool_{name}", text, "pool") for name, text in _POOLS.items()
         }
         for answer in ("asked", "shared"):
             self._refs.labels(answer)
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(name, text, labels, registry=self._registry)
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(name, text, labels, registry=self._registry)
+
+    def _histogram(self, name: str, text: str, buckets: Sequence[float], *labels: str) -> Histogram:
+        return Histogram(name, text, labels, buckets=buckets, registry=self._registry)
 
     def loop(self, turns: Turns) -> None:
         """Announce the event loop's turns."""
