@@ -26,7 +26,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "hack"), str(ROOT / "operator")]
 
-from tests.hostile.attacks import ATTACKS, Attack, clear  # noqa: E402
+from tests.hostile.attack import Attack, clear  # noqa: E402
+from tests.hostile.attacks import ATTACKS  # noqa: E402
 from tests.hostile.steady import Steady, children_mib, resident_mib  # noqa: E402
 from tests.hostile.world import World, world  # noqa: E402
 

@@ -12,10 +12,10 @@ import re
 
 import pytest
 
-from tests.hostile import acting, looking
-from tests.hostile.looking import PEARL
-from tests.hostile.strangers import CLOUD_TOKEN, VAULT_TOKEN
-from tests.hostile.table import Attempt, Made, differences, make_all, without_own_words
+from tests.hostile.attempt import Attempt, Made, differences, make_all, without_own_words
+from tests.hostile.attempts import ATTEMPTS
+from tests.hostile.objects import PEARL
+from tests.hostile.servers import CLOUD_TOKEN, VAULT_TOKEN
 from tests.hostile.world import WORD, World
 from tests.support.cluster import condition, until
 
@@ -23,8 +23,6 @@ pytestmark = [
     pytest.mark.e2e,
     pytest.mark.skipif(bool(os.environ.get("HEADGATE_TEST_KUBECONFIG")), reason="for clusters of its own"),
 ]
-
-ATTEMPTS = [*looking.ATTEMPTS, *acting.ATTEMPTS]
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +58,7 @@ def test_attempt(
         if not attempt.may_pass:
             refused = each.watched is None or condition(obj).get("status") == "False"
             assert refused, f"{attempt.why} It is Ready: {obj.get('status')}"
-            assert re.search(attempt.told, told), told
+            assert re.search(attempt.says, told), told
         assert hostile_world.other.config_map(each.name) is None, attempt.why
     if attempt.blind:
         right, wrong = made[attempt.name]
@@ -95,6 +93,6 @@ def test_nothing_was_changed(made: dict[str, list[Made]], hostile_world: World) 
 
 def test_nobody_was_asked_who_should_not_be(made: dict[str, list[Made]], hostile_world: World) -> None:
     """The operator's own identity was shown to nobody."""
-    for each in (hostile_world.strangers.page, hostile_world.strangers.trap):
-        assert not each.was_asked_for(CLOUD_TOKEN)
-        assert not each.was_asked_for(VAULT_TOKEN)
+    for each in (hostile_world.servers.page, hostile_world.servers.trap):
+        assert not each.requests_with(CLOUD_TOKEN)
+        assert not each.requests_with(VAULT_TOKEN)

@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from sandbox import operator
-from tests.hostile.acting import http
-from tests.hostile.attacks import forever
-from tests.hostile.looking import READ, judged, own_map, the_secret
-from tests.hostile.table import kustomization
+from tests.hostile.attack import forever
+from tests.hostile.attempt import kustomization
+from tests.hostile.objects import READ, check_of_their_secret, health_expressions, own_map
+from tests.hostile.servers import http
 from tests.hostile.world import DEPLOYER, OURS, RBAC, WORD, World, arguments_of, kubeconfig_of
 from tests.support.apiproxy import RecordingProxy
 from tests.support.cluster import KUSTOMIZATION, SOURCE, condition, until
@@ -36,7 +36,7 @@ def waits_for(w: World, name: str, expression: str, **meta: object) -> None:
     obj = kustomization(
         name,
         healthChecks=[check],
-        healthCheckExprs=judged("ConfigMap", expression),
+        healthCheckExprs=health_expressions("ConfigMap", expression),
         timeout="15s",
         retryInterval="1s",
     )
@@ -168,8 +168,8 @@ def test_an_api_server_that_cannot_say_whether_one_may_look(
             serviceAccountName=DEPLOYER,
             targetNamespace=None,
             timeout="3s",
-            healthChecks=[the_secret(w)],
-            healthCheckExprs=judged("Secret", f"{READ} == '{WORD}'"),
+            healthChecks=[check_of_their_secret(w)],
+            healthCheckExprs=health_expressions("Secret", f"{READ} == '{WORD}'"),
         )
         w.tenant.failed(name, "HealthCheckFailed")
     finally:

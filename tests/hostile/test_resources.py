@@ -9,8 +9,9 @@ import os
 
 import pytest
 
-from tests.hostile.acting import http
-from tests.hostile.attacks import ATTACKS, Attack, under
+from tests.hostile.attack import Attack, under
+from tests.hostile.attacks import ATTACKS
+from tests.hostile.servers import http
 from tests.hostile.steady import Steady, forget_peak, peak_mib
 from tests.hostile.world import World
 

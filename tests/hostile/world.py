@@ -27,7 +27,7 @@ from controlplane.ports import LOOPBACK, free_ports
 from controlplane.rest import Rest
 from headgate.kustomize import FolderTree, build
 from sandbox import operator
-from tests.hostile.strangers import Strangers
+from tests.hostile.servers import Servers
 from tests.support.cluster import KUSTOMIZATION, KUSTOMIZATION_VERSION, SOURCE, SOURCE_VERSION, Api
 from tests.support.gitserver import GitHttpServer
 from tests.support.manifests import config_map
@@ -102,7 +102,7 @@ class World:
     running: operator.Operator
     hooks: str
     """``host:port`` of the webhooks."""
-    strangers: Strangers
+    servers: Servers
     """Servers that no tenant should reach by way of the operator, and such as are the tenant's own."""
     folder: Path
     before: dict[str, Obj] = field(default_factory=dict)
@@ -163,7 +163,7 @@ def world(folder: Path, *more: str) -> Iterator[World]:
     with ExitStack() as stack:
         cluster = stack.enter_context(start("hostile"))
         git = stack.enter_context(GitHttpServer(served_folder(folder)))
-        strangers = stack.enter_context(Strangers(WORD))
+        servers = stack.enter_context(Servers(WORD))
         admin = Api(Rest.connect(cluster.kubeconfig))
         stack.enter_context(installed(admin, overlay))
         admin.apply(EXTERNAL_ARTIFACTS)
@@ -172,13 +172,13 @@ def world(folder: Path, *more: str) -> Iterator[World]:
         for each in (tenant, other):
             give_rights(admin, each.namespace)
         tenant.api = Api(Rest.connect(kubeconfig_of(cluster, admin, tenant.namespace, DEPLOYER, folder)))
-        with environment(strangers.environment()):
+        with environment(servers.environment()):
             arguments = [*arguments_of(overlay), f"--webhook-addr={hooks}", f"--watch-label-selector=!{OURS}"]
             running = stack.enter_context(operator.running(account, folder, [*arguments, *more]))
         furnish(other)
         tenant.commit({"good/a.yaml": config_map("good")})
         tenant.source()
-        found = World(cluster, admin, git, tenant, other, running, hooks, strangers, folder)
+        found = World(cluster, admin, git, tenant, other, running, hooks, servers, folder)
         found.remember()
         yield found
         running.check()

@@ -1,11 +1,13 @@
 """Servers that a tenant makes the operator ask: an internal page, the operator's cloud, and a trap of its own.
 
-Each notes what it was asked, with all headers, so that a test can say what reached it.
+Each notes what it was received, with all headers, so that a test can say what reached it.
 """
 
 from __future__ import annotations
 
 import json
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -32,7 +34,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Received:
     """One request that came."""
 
     method: str
@@ -40,11 +42,11 @@ class Asked:
     headers: Mapping[str, str]
 
 
-class Stranger:
+class FakeServer:
     """An HTTP server; ``answer`` says what to each request. With ``authority`` it speaks TLS as 127.0.0.1."""
 
-    def __init__(self, answer: Callable[[Asked], Answer], authority: Authority | None = None) -> None:
-        self.asked: list[Asked] = []
+    def __init__(self, answer: Callable[[Received], Answer], authority: Authority | None = None) -> None:
+        self.received: list[Received] = []
         self._http = _Server((LOOPBACK, 0), _handler(self, answer))
         self.scheme = "http"
         if authority is not None:
@@ -63,12 +65,12 @@ class Stranger:
         """A URL of it."""
         return f"{self.scheme}://{LOOPBACK}:{self.port}{path}"
 
-    def was_asked_for(self, part: str) -> list[Asked]:
+    def requests_with(self, part: str) -> list[Received]:
         """The requests with this part in their path or headers."""
-        return [each for each in list(self.asked) if part in f"{each.path} {dict(each.headers)}"]
+        return [each for each in list(self.received) if part in f"{each.path} {dict(each.headers)}"]
 
 
-class Strangers:
+class Servers:
     """All of them, serving while entered.
 
     ``page`` is an internal page that holds the word, ``page_by_tls`` one with a certificate. ``cloud`` is what lends
@@ -78,10 +80,10 @@ class Strangers:
 
     def __init__(self, word: str) -> None:
         self.authority = Authority()
-        self.page = Stranger(lambda asked: _page(asked, word))
-        self.page_by_tls = Stranger(lambda asked: _page(asked, word), self.authority)
-        self.cloud = Stranger(_cloud)
-        self.trap = Stranger(lambda asked: Answer(404, b"nothing here\n"), self.authority)
+        self.page = FakeServer(lambda received: _page(received, word))
+        self.page_by_tls = FakeServer(lambda received: _page(received, word), self.authority)
+        self.cloud = FakeServer(_cloud)
+        self.trap = FakeServer(lambda received: Answer(404, b"nothing here\n"), self.authority)
         self._stack = ExitStack()
 
     def environment(self) -> dict[str, str]:
@@ -107,23 +109,23 @@ class Strangers:
         self._stack.close()
 
 
-def _page(asked: Asked, word: str) -> Answer:
+def _page(received: Received, word: str) -> Answer:
     """Plain text, JSON, a Status object, an error page or a redirect, all with the word in them."""
-    if "/redirect" in asked.path:
+    if "/redirect" in received.path:
         return Answer(302, b"", (("Location", f"/{word}"), ("Content-Length", "0")))
-    if "/error" in asked.path:
+    if "/error" in received.path:
         return Answer(403, f"forbidden: {word}\n".encode())
-    if "/json" in asked.path:
+    if "/json" in received.path:
         return Answer(200, json.dumps({"word": word}).encode(), (("Content-Type", "application/json"),))
-    if "/status" in asked.path:
+    if "/status" in received.path:
         status = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": word, "code": 500}
         return Answer(500, json.dumps(status).encode(), (("Content-Type", "application/json"),))
     return Answer(200, f"{word}\n{word}\n".encode())
 
 
-def _cloud(asked: Asked) -> Answer:
+def _cloud(received: Received) -> Answer:
     kind = (("Content-Type", "application/json"),)
-    if asked.path.startswith("/identity"):
+    if received.path.startswith("/identity"):
         token = {"access_token": CLOUD_TOKEN, "expires_on": "4102444800", "token_type": "Bearer"}
         return Answer(200, json.dumps({**token, "resource": "x", "client_id": "operator"}).encode(), kind)
     return Answer(403, json.dumps({"errors": ["permission denied"]}).encode(), kind)
@@ -138,16 +140,16 @@ class _Server(ThreadingHTTPServer):
         """Clients that go away, or refuse the certificate, are part of the tests."""
 
 
-def _handler(server: Stranger, answer: Callable[[Asked], Answer]) -> type[BaseHTTPRequestHandler]:
+def _handler(server: FakeServer, answer: Callable[[Received], Answer]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def respond(self) -> None:
             """Handle a request of any method."""
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            asked = Asked(self.command, self.path, dict(self.headers.items()))
-            server.asked.append(asked)
-            found = answer(asked)
+            received = Received(self.command, self.path, dict(self.headers.items()))
+            server.received.append(received)
+            found = answer(received)
             self.send_response(found.status)
             for name, value in found.headers:
                 self.send_header(name, value)
@@ -163,3 +165,13 @@ def _handler(server: Stranger, answer: Callable[[Asked], Answer]) -> type[BaseHT
     for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "CONNECT"):
         setattr(Handler, f"do_{method}", Handler.respond)
     return Handler
+
+
+def http(address: str, path: str, body: bytes | None = None) -> str:
+    """Status and body of an answer, as text."""
+    request = urllib.request.Request(f"http://{address}{path}", body)
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return f"{answer.status} {answer.read().decode(errors='replace')}"
+    except urllib.error.HTTPError as error:
+        return f"{error.code} {error.read().decode(errors='replace')}"

@@ -61,7 +61,7 @@ class Attempt:
     blind: bool = False
     may_pass: bool = False
     """It need not be refused: what counts is that nothing is learned or changed."""
-    told: str = ""
+    says: str = ""
     """A pattern for what the tenant is told, where a refusal for another reason would prove nothing."""
 
 
@@ -229,7 +229,7 @@ def secret(name: str, **data: str) -> Obj:
 
 
 def attempt(
-    *cases: tuple[Any, ...], blind: bool = False, may_pass: bool = False, told: str = ""
+    *cases: tuple[Any, ...], blind: bool = False, may_pass: bool = False, says: str = ""
 ) -> Callable[[Callable[..., Try]], Callable[..., Try]]:
     """Put a function into its module's table, once for each case; a case begins with its name.
 
@@ -242,7 +242,7 @@ def attempt(
         for case in cases or ((),):
             words = [function.__name__.strip("_"), *map(str, case[:1])]
             name = re.sub(r"[^a-z0-9]+", "-", "-".join(words).lower()).strip("-")
-            table.append(Attempt(name, why, _caller(function, case[1:], blind), blind, may_pass, told))
+            table.append(Attempt(name, why, _caller(function, case[1:], blind), blind, may_pass, says))
         return function
 
     return register
