@@ -70,7 +70,7 @@ def proposed(text: str, title: str) -> list[str]:
 
 
 @pytest.mark.skipif(
-    bool(os.environ.get("HEADGATE_TEST_KUBECONFIG")), reason="the demo is for clusters of its own"
+    bool(os.environ.get("HEADGATE_TEST_KUBECONFIG")), reason="the demo starts its own cluster"
 )
 def test_the_tour_works_as_it_is_printed_and_leaves_nothing(tmp_path: Path) -> None:
     terminal = Terminal(tmp_path)
@@ -125,7 +125,7 @@ def test_the_tour_works_as_it_is_printed_and_leaves_nothing(tmp_path: Path) -> N
 
 
 @pytest.mark.skipif(
-    bool(os.environ.get("HEADGATE_TEST_KUBECONFIG")), reason="the demo is for clusters of its own"
+    bool(os.environ.get("HEADGATE_TEST_KUBECONFIG")), reason="the demo starts its own cluster"
 )
 def test_without_a_terminal_it_ends_by_itself_and_fails_when_it_takes_too_long(tmp_path: Path) -> None:
     done = subprocess.run(

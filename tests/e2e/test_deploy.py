@@ -116,7 +116,7 @@ def as_in_its_pod(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> list[str
     return [option for option in given if not option.startswith("--storage-")]
 
 
-@pytest.mark.skipif(bool(os.environ.get("HEADGATE_TEST_KUBECONFIG")), reason="for clusters of its own")
+@pytest.mark.skipif(bool(os.environ.get("HEADGATE_TEST_KUBECONFIG")), reason="starts its own cluster")
 @pytest.mark.parametrize("install", ["deploy", "deploy/tenancy", "deploy/tenancy-named"])
 def test_its_own_rights_are_enough(
     cluster: Cluster, tmp_path: Path, install: str, monkeypatch: pytest.MonkeyPatch
@@ -155,7 +155,7 @@ def test_its_own_rights_are_enough(
         assert {e["reason"] for e in events} >= {"NewArtifact", "ReconciliationSucceeded"}
 
 
-@pytest.mark.skipif(bool(os.environ.get("HEADGATE_TEST_KUBECONFIG")), reason="for clusters of its own")
+@pytest.mark.skipif(bool(os.environ.get("HEADGATE_TEST_KUBECONFIG")), reason="starts its own cluster")
 def test_an_account_that_is_not_named_is_not_acted_as(
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -175,7 +175,7 @@ def test_an_account_that_is_not_named_is_not_acted_as(
         assert rest.get("/api/v1/namespaces/cert-manager") is None
 
 
-@pytest.mark.skipif(bool(os.environ.get("HEADGATE_TEST_KUBECONFIG")), reason="for clusters of its own")
+@pytest.mark.skipif(bool(os.environ.get("HEADGATE_TEST_KUBECONFIG")), reason="starts its own cluster")
 def test_every_component_is_taken_by_the_api_server(cluster: Cluster, tmp_path: Path) -> None:
     components = ["webhook", "consumers", "two-replicas"]
     for name in ("deploy", "deploy/tenancy"):
@@ -215,7 +215,7 @@ def until_refused(rest: Rest, running: operator.Operator, text: str) -> str:
     return message
 
 
-@pytest.mark.skipif(bool(os.environ.get("HEADGATE_TEST_KUBECONFIG")), reason="for clusters of its own")
+@pytest.mark.skipif(bool(os.environ.get("HEADGATE_TEST_KUBECONFIG")), reason="starts its own cluster")
 def test_with_least_privilege_nothing_is_applied_in_its_own_name(cluster: Cluster, tmp_path: Path) -> None:
     kubectl(cluster, "apply", "--server-side", f"--kustomize={ROOT / 'deploy/tenancy'}")
     kubeconfig = as_service_account(cluster, tmp_path)

@@ -31,7 +31,7 @@ from tests.support.workspace import Workspace, namespace_prefix, served_folder
 
 pytestmark = [
     pytest.mark.e2e,
-    pytest.mark.skipif(bool(os.environ.get("HEADGATE_TEST_KUBECONFIG")), reason="for clusters of its own"),
+    pytest.mark.skipif(bool(os.environ.get("HEADGATE_TEST_KUBECONFIG")), reason="starts its own cluster"),
 ]
 
 Obj = dict[str, Any]

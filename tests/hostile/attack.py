@@ -1,8 +1,8 @@
 """The form of an attack on what all teams share, and what attacks use: repositories, loops, waits.
 
 An attack starts something and leaves it running; a steady loop of commits of the other team
-(:mod:`tests.hostile.steady`) then shows whether anybody else notices. All objects of an attack carry :data:`LABEL`,
-which :func:`clear` deletes them by.
+(:mod:`tests.hostile.steady`) then shows whether anybody else notices. All objects of an attack have the label
+:data:`LABEL`, which :func:`clear` uses to delete them.
 """
 
 from __future__ import annotations
@@ -37,19 +37,22 @@ _AT_ONCE = 8
 
 @dataclass(frozen=True)
 class Attack:
-    """``start`` gets the world, the name for what it makes, and a stack for what is to end with it."""
+    """``start`` gets the world, a prefix for names of objects, and a stack for what ends with the attack."""
 
     name: str
     why: str
     start: Callable[[World, str, ExitStack], None]
     brief: bool
-    """It is quickly set up and taken away: part of every test run."""
+    """It starts and ends quickly, and so is part of every test run."""
 
 
 def attack(
     *cases: tuple[Any, ...], brief: bool | tuple[str, ...] = True
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Put a function into the table, once for each case; a case begins with its name, ``brief`` may name some."""
+    """Add a function to its module's table, once for each case; a case begins with its name.
+
+    ``brief`` is True for all cases, or lists the names of some.
+    """
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
         why = " ".join((function.__doc__ or "").split())
@@ -69,7 +72,7 @@ def attack(
 
 @contextmanager
 def under(w: World, attack: Attack) -> Iterator[None]:
-    """While the attack lasts; what it made is taken away at the end."""
+    """Run an attack while entered; delete its objects at the end."""
     with ExitStack() as stack:
         attack.start(w, f"x-{attack.name}", stack)
         until("the operator has begun with it", lambda: _begun(w))
@@ -78,7 +81,7 @@ def under(w: World, attack: Attack) -> Iterator[None]:
 
 
 def _begun(w: World) -> bool:
-    """Whether something of an attack has been looked at, where it is a matter of objects."""
+    """Whether the operator has reconciled an object of the attack, if there are any."""
     found = [
         obj
         for version, kind in ((KUSTOMIZATION_VERSION, KUSTOMIZATION), (SOURCE_VERSION, SOURCE))
@@ -88,7 +91,7 @@ def _begun(w: World) -> bool:
 
 
 def clear(w: World) -> None:
-    """Take away all that attacks made, and wait until it is gone."""
+    """Delete all objects of attacks and wait until they are gone."""
     kinds = ((KUSTOMIZATION_VERSION, KUSTOMIZATION), (RECEIVER_VERSION, RECEIVER), (SOURCE_VERSION, SOURCE))
     for version, kind in kinds:
         path = w.admin.path(version, kind, w.tenant.namespace)
@@ -101,7 +104,7 @@ def clear(w: World) -> None:
 
 
 def put(w: World, *objects: Obj) -> None:
-    """Apply objects of an attack, as the tenant. What the API server refuses has no effect, which is as well."""
+    """Apply objects of an attack, as the tenant. Ignores refusals of the API server."""
 
     def one(obj: Obj) -> None:
         meta = obj["metadata"]
@@ -115,7 +118,7 @@ def put(w: World, *objects: Obj) -> None:
 
 
 def tree(w: World, name: str, files: dict[str, str | bytes], **spec: Any) -> Repository:
-    """A repository of the tenant's with these files, and a source of it."""
+    """A repository of the tenant with these files, and a source for it."""
     repository = Repository(w.git.root, name)
     repository.commit(dict(files))
     put(w, source(name, w.git.url(repository.name), **spec))
@@ -123,14 +126,14 @@ def tree(w: World, name: str, files: dict[str, str | bytes], **spec: Any) -> Rep
 
 
 def built(w: World, name: str, files: dict[str, str | bytes], **spec: Any) -> None:
-    """The same, and a Kustomization of it."""
+    """A repository of the tenant with these files, a source for it, and a Kustomization."""
     tree(w, name, files)
     where = {"sourceRef": {"kind": SOURCE, "name": name}, "path": "./", "targetNamespace": w.tenant.namespace}
     put(w, kustomization(name, **{**where, **spec}))
 
 
 def forever(stack: ExitStack, step: Callable[[int], object], pause: float = 0.0) -> None:
-    """Do something again and again, in a thread, until the attack ends. Refusals change nothing."""
+    """Repeat a step in a thread until the attack ends. Ignores refusals."""
     end = threading.Event()
 
     def run() -> None:
@@ -149,7 +152,7 @@ def forever(stack: ExitStack, step: Callable[[int], object], pause: float = 0.0)
 def request_reconciles(
     w: World, stack: ExitStack, names: list[str], kind: str = KUSTOMIZATION, pause: float = 0.05
 ) -> None:
-    """Ask for reconciles of the tenant's objects without end."""
+    """Request reconciles of the tenant's objects until the attack ends."""
     version = KUSTOMIZATION_VERSION if kind == KUSTOMIZATION else SOURCE_VERSION
 
     def request(turn: int) -> None:
@@ -175,7 +178,7 @@ def remote(w: World, name: str, address: str, **spec: Any) -> tuple[Obj, Obj]:
 
 
 def settled(w: World, name: str, kind: str) -> Obj:
-    """Wait until an object of the tenant's is Ready or says why not; the condition."""
+    """Wait until Ready is True or False; returns the condition."""
 
     def look() -> Obj | None:
         obj = w.tenant.find(name, kind)
@@ -186,6 +189,6 @@ def settled(w: World, name: str, kind: str) -> Obj:
 
 
 def refused(w: World, name: str) -> None:
-    """A source of the tenant's says that it is not Ready."""
+    """Wait until a source of the tenant is not Ready."""
     found = settled(w, name, SOURCE)
     assert found["status"] == "False", found

@@ -1,8 +1,8 @@
-"""The form of an attempt, and how many of them are made at once and looked at one by one.
+"""The form of an attempt, and how the tests make many at once and inspect each.
 
-An attempt is a function that says what the tenant does; its docstring is why that must fail. Attempts on something
-that has one of two answers are *blind*: they are made twice, once with the right guess and once with a wrong one, and
-what the tenant hears must be the same both times, for else it may go on guessing until it knows.
+An attempt is a function that returns what the tenant does; its docstring says why that must fail. *Blind* attempts
+guess a value. The tests make them twice, once with the right guess and once with a wrong one. What the tenant can
+observe must be the same both times; otherwise it could guess until it knows the value.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ _AT_ONCE = 8
 
 @dataclass(frozen=True)
 class Try:
-    """What the tenant does once: commits files, applies objects, and looks at the last of them.
+    """What the tenant does once: it commits files, applies objects, and watches the last of them.
 
-    ``spec`` is that of a Kustomization on the files; None where there is none. ``then`` is a second step, when the
-    first has settled; what it returns is what the tenant heard besides.
+    ``spec`` belongs to a Kustomization of the files; without one it is None. ``then`` is a second step, once the first
+    has settled; it returns what else the tenant observed.
     """
 
     files: Files = field(default_factory=dict)
@@ -48,26 +48,26 @@ class Try:
     objects: tuple[Obj, ...] = ()
     then: Callable[[World, Obj], str] | None = None
     guess: str = ""
-    """What is guessed, which errors may name as it is the tenant's own text."""
+    """The guess. Errors may quote it, because it is the tenant's own text."""
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One row; ``make`` gets the world, the name of what the tenant makes, and whether the guess is to be right."""
+    """One row; ``make`` gets the world, the name of the tenant's objects, and whether to make the right guess."""
 
     name: str
     why: str
     make: Callable[[World, str, bool], Try]
     blind: bool = False
     may_pass: bool = False
-    """It need not be refused: what counts is that nothing is learned or changed."""
+    """Headgate need not refuse it, as long as the tenant learns and changes nothing."""
     says: str = ""
-    """A pattern for what the tenant is told, where a refusal for another reason would prove nothing."""
+    """A pattern for the message, if a refusal for another reason would prove nothing."""
 
 
 @dataclass
 class Made:
-    """An attempt that was made: what the tenant applied, or was refused."""
+    """An attempt after it was made: the object that the tenant applied, or the refusal."""
 
     world: World
     name: str
@@ -78,7 +78,7 @@ class Made:
     settled: Obj = field(default_factory=dict)
 
     def settle(self) -> Obj:
-        """Wait until it is Ready or is not, and take the second step; the object."""
+        """Wait until Ready is True or False, and take the second step; returns the object."""
         if self.watched is None:
             return {}
         if self.settled:
@@ -104,7 +104,7 @@ class Made:
         return obj
 
     def observations(self) -> str:
-        """All that the tenant hears of it: conditions, events, and the answers to its second step."""
+        """Everything that the tenant can observe: conditions, events, and the result of its second step."""
         if self.watched is None:
             return self.heard
         obj, kind = self.settle(), self.watched["kind"]
@@ -122,7 +122,7 @@ class Made:
 
 
 def differences(right: Made, wrong: Made) -> set[str]:
-    """The lines that only one of two tries was told; names, times and the guesses themselves count for nothing."""
+    """The observations of only one of two tries; names, times and the guesses themselves do not count."""
     pattern = "|".join(re.escape(g) for each in (right, wrong) for g in _written(each.guess) if g) or r"(?!)"
     name = re.compile(rf"\b{re.escape(right.name)}(-w)?\b")
 
@@ -134,20 +134,20 @@ def differences(right: Made, wrong: Made) -> set[str]:
 
 
 def without_own_words(made: Made) -> str:
-    """What it was told, without the tenant's own text in it, which errors may repeat."""
-    told = made.observations()
+    """The observations without the tenant's own text, which errors may repeat."""
+    text = made.observations()
     for each in _written(made.guess):
-        told = told.replace(each, "<guess>") if each else told
-    return told
+        text = text.replace(each, "<guess>") if each else text
+    return text
 
 
 def _written(guess: str) -> tuple[str, ...]:
-    """The ways in which messages write a text."""
+    """The forms in which messages quote a text."""
     return guess, json.dumps(guess)[1:-1], repr(guess)[1:-1]
 
 
 def make_all(world: World, attempts: Sequence[Attempt]) -> dict[str, list[Made]]:
-    """Make all attempts at once; blind ones twice, the right guess first."""
+    """Make all attempts at once; blind ones twice, first with the right guess."""
     tries = {
         (each.name, right): each.make(world, name_of(each, right), right)
         for each in attempts
@@ -169,7 +169,7 @@ def make_all(world: World, attempts: Sequence[Attempt]) -> dict[str, list[Made]]
 
 
 def name_of(attempt: Attempt, right: bool) -> str:
-    """That of the objects of one try."""
+    """The name of the objects of one try."""
     return name_of_key((attempt.name, right))
 
 
@@ -197,7 +197,7 @@ def _make(world: World, name: str, made: Try) -> Made:
 
 
 def kustomization(name: str, **spec: Any) -> Obj:
-    """A Kustomization of the tenant's, on the files of the attempt."""
+    """A Kustomization of the tenant, with the files of the attempt."""
     wanted = {
         "interval": "1h",
         "retryInterval": "1h",
@@ -218,22 +218,22 @@ def kustomization(name: str, **spec: Any) -> Obj:
 
 
 def source(name: str, url: str, **spec: Any) -> Obj:
-    """A GitRepository of the tenant's."""
+    """A GitRepository of the tenant."""
     wanted = {"interval": "1h", "timeout": "5s", "url": url, "ref": {"branch": "main"}, **spec}
     return {"apiVersion": SOURCE_VERSION, "kind": SOURCE, "metadata": {"name": name}, "spec": wanted}
 
 
 def secret(name: str, **data: str) -> Obj:
-    """A Secret of the tenant's."""
+    """A Secret of the tenant."""
     return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": data}
 
 
 def attempt(
     *cases: tuple[Any, ...], blind: bool = False, may_pass: bool = False, says: str = ""
 ) -> Callable[[Callable[..., Try]], Callable[..., Try]]:
-    """Put a function into its module's table, once for each case; a case begins with its name.
+    """Add a function to its module's table, once for each case; a case begins with its name.
 
-    The function gets ``(world, name, *case[1:])``, and ``right`` at the end where it is blind.
+    The function gets ``(world, name, *case[1:])``, and ``right`` at the end if it is blind.
     """
 
     def register(function: Callable[..., Try]) -> Callable[..., Try]:

@@ -1,11 +1,11 @@
-"""How long another team waits for its commits, and how much memory the operator takes, while a tenant does its worst.
+"""How long another team waits for its commits, and how much memory the operator needs, while a tenant attacks.
 
     make test-hostile                     all attacks
     python tests/hostile/load.py --only silent --samples 40
 
-One row for each attack: seconds from the request to look at a commit until its object is live, and the most memory
-that the operator and what it started had meanwhile, sampled. The first row is the floor, the same loop without an
-attack on the same machine; so is the last, when all attacks are over. Exit status 1 when a limit is exceeded.
+One row for each attack: seconds from the requested reconcile until the object of a commit is live, and the peak memory
+(sampled) of the operator and its child processes. The first row is the floor: the same loop without an attack on the
+same machine. The last row is the same again after all attacks. Exit status 1 if a limit is exceeded.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ MEDIAN, WORST, MEMORY = 2.0, 5.0, 512.0
 """Seconds until a commit is live, in the median and at worst; MiB of the operator's own process."""
 SAMPLES = 20
 PAUSE = 1.0
-"""Seconds from one commit to the next, where it is live sooner."""
+"""Seconds between two commits, unless the first takes longer to be live."""
 PATIENCE = 60.0
 
 
 @dataclass
 class Row:
-    """What was measured during one attack."""
+    """The measurements during one attack."""
 
     name: str
     seconds: list[float] = field(default_factory=list)
@@ -76,7 +76,7 @@ HEAD = f"{'attack':34} {'samples':>7} {'median s':>8} {'worst s':>8} {'peak MiB'
 
 
 def main() -> int:
-    """Measure, print, and say whether all is within the limits."""
+    """Measure and print; the exit status."""
     chosen = _options().parse_args()
     attacks = [each for each in ATTACKS if re.search(chosen.only, each.name)]
     rows = []
@@ -106,7 +106,7 @@ def _measure(w: World, steady: Steady, attack: Attack | None, samples: int) -> R
                 time.sleep(max(0.0, PAUSE - took))
             w.running.check()
         except Exception as error:
-            # A row that broke off is a result; the next attack is measured all the same.
+            # A failed row is a result; the loop measures the next attack anyway.
             row.problem = f"{type(error).__name__}: {str(error).splitlines()[0][:120]}"
     try:
         clear(w)
@@ -117,7 +117,7 @@ def _measure(w: World, steady: Steady, attack: Attack | None, samples: int) -> R
 
 @contextmanager
 def _sampled(w: World, row: Row) -> Iterator[None]:
-    """Note the most memory there is meanwhile."""
+    """Record the peak memory while entered."""
     end = threading.Event()
 
     def look() -> None:

@@ -12,17 +12,17 @@ from tests.support.manifests import config_map, dump
 Obj = dict[str, Any]
 
 PEARL = "pearl-5d1c-of-a-secret"
-"""What a Secret of the tenant's own holds: who may read the Kustomization need not be allowed to read the Secret."""
+"""The content of a Secret of the tenant. Not everybody who may read the Kustomization may read the Secret."""
 NO_RIGHT = "cannot (get|patch|list|watch)|forbidden"
 NOT_FOUND = "no-such-object"
 DOMAIN = "kustomize.toolkit.fluxcd.io"
 READ = "string(base64.decode(data.word))"
 QUOTE = f"{{'a': 1}}[{READ}] == 1"
-"""An expression whose error names the value: there is no such key."""
+"""An expression whose error would quote the value as a missing key."""
 
 
 def check_of_their_secret(w: World) -> Obj:
-    """A health check of the other team's Secret."""
+    """An entry of ``healthChecks`` for the other team's Secret."""
     return {"apiVersion": "v1", "kind": "Secret", "name": "treasure", "namespace": w.other.namespace}
 
 

@@ -1,6 +1,6 @@
-"""Servers that a tenant makes the operator ask: an internal page, the operator's cloud, and a trap of its own.
+"""Servers that a tenant makes the operator call: an internal page, the operator's cloud, and a trap of the tenant.
 
-Each notes what it was received, with all headers, so that a test can say what reached it.
+Each records its requests with all headers, so that a test can check what reached it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ CLOUD_KEY = "AKIAOPERATORSOWNKEY0"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a server says."""
+    """The response of a server."""
 
     status: int
     body: bytes
@@ -35,7 +35,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One request that came."""
+    """One request."""
 
     method: str
     path: str
@@ -43,7 +43,7 @@ class Received:
 
 
 class FakeServer:
-    """An HTTP server; ``answer`` says what to each request. With ``authority`` it speaks TLS as 127.0.0.1."""
+    """An HTTP server; ``answer`` makes the response to a request. With ``authority`` it uses TLS as 127.0.0.1."""
 
     def __init__(self, answer: Callable[[Received], Answer], authority: Authority | None = None) -> None:
         self.received: list[Received] = []
@@ -62,7 +62,7 @@ class FakeServer:
         return int(self._http.server_port)
 
     def url(self, path: str = "") -> str:
-        """A URL of it."""
+        """A URL of this server."""
         return f"{self.scheme}://{LOOPBACK}:{self.port}{path}"
 
     def requests_with(self, part: str) -> list[Received]:
@@ -73,9 +73,9 @@ class FakeServer:
 class Servers:
     """All of them, serving while entered.
 
-    ``page`` is an internal page that holds the word, ``page_by_tls`` one with a certificate. ``cloud`` is what lends
-    the operator its identity at clouds and the services that know it by that. ``trap`` is a server of the tenant's own,
-    over TLS by ``authority``.
+    ``page`` is an internal page that holds the word, ``page_by_tls`` the same over TLS. ``cloud`` gives the operator
+    its identity at clouds, and has the services that accept this identity. ``trap`` is a server of the tenant, over TLS by
+    ``authority``.
     """
 
     def __init__(self, word: str) -> None:
@@ -87,7 +87,7 @@ class Servers:
         self._stack = ExitStack()
 
     def environment(self) -> dict[str, str]:
-        """What gives the operator its identity at clouds and at its Vault, as its pod's environment would."""
+        """The variables that give the operator its identity at clouds and at its Vault, as in a pod."""
         return {
             "IDENTITY_ENDPOINT": self.cloud.url("/identity"),
             "IDENTITY_HEADER": "operator",
@@ -137,7 +137,7 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
 
     def handle_error(self, *_: object) -> None:
-        """Clients that go away, or refuse the certificate, are part of the tests."""
+        """Ignore clients that close the connection or refuse the certificate: they are part of the tests."""
 
 
 def _handler(server: FakeServer, answer: Callable[[Received], Answer]) -> type[BaseHTTPRequestHandler]:
@@ -168,7 +168,7 @@ def _handler(server: FakeServer, answer: Callable[[Received], Answer]) -> type[B
 
 
 def http(address: str, path: str, body: bytes | None = None) -> str:
-    """Status and body of an answer, as text."""
+    """Status and body of the response to a request, as text."""
     request = urllib.request.Request(f"http://{address}{path}", body)
     try:
         with urllib.request.urlopen(request, timeout=60) as answer:

@@ -1,4 +1,4 @@
-"""The other team at work: a commit, a request to look, and the new value is live. What everybody else should notice."""
+"""The other team at work: a commit, a requested reconcile, and the new value is live. No attack may disturb this."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Steady:
         w.other.ready("steady")
 
     def commit(self, patience: float = 60.0) -> float:
-        """Commit once; the seconds until it is live."""
+        """Commit once; returns the seconds until it is live."""
         self._turn += 1
         turn, other = str(self._turn), self._world.other
         other.repository.commit({"steady/a.yaml": config_map("steady", turn=turn)})
@@ -38,22 +38,22 @@ class Steady:
 
 
 def forget_peak(pid: int) -> None:
-    """Count the most memory of a process from now on (``proc_pid_clear_refs(5)``)."""
+    """Reset the peak memory of a process (``proc_pid_clear_refs(5)``)."""
     Path(f"/proc/{pid}/clear_refs").write_text("5")
 
 
 def peak_mib(pid: int) -> float:
-    """The most memory that a process has had, in MiB."""
+    """The peak memory of a process, in MiB."""
     return _mib(pid, "VmHWM")
 
 
 def resident_mib(pid: int) -> float:
-    """The memory that a process has now, in MiB; of one that has ended, none."""
+    """The resident memory of a process, in MiB; 0 after its end."""
     return _mib(pid, "VmRSS")
 
 
 def children_mib(pid: int) -> float:
-    """That of all that it started, Git among it; of what a fork shares with its parent, its share."""
+    """The memory of its descendants, such as Git, in MiB; a page that several processes share counts in part."""
     return sum(_mib(child, "Pss", "smaps_rollup") for child in descendants(pid))
 
 

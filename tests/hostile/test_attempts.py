@@ -1,6 +1,6 @@
-"""Everything a tenant tries, and nothing of it succeeds: it learns nothing of another team and changes nothing there.
+"""No attempt of a tenant succeeds: it learns nothing about another team and changes nothing there.
 
-All attempts are made at once, as the tenant's service account, and looked at one by one.
+The fixture makes all attempts at once, as the tenant's service account; the tests inspect each.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.support.cluster import condition, until
 
 pytestmark = [
     pytest.mark.e2e,
-    pytest.mark.skipif(bool(os.environ.get("HEADGATE_TEST_KUBECONFIG")), reason="for clusters of its own"),
+    pytest.mark.skipif(bool(os.environ.get("HEADGATE_TEST_KUBECONFIG")), reason="starts its own cluster"),
 ]
 
 
@@ -32,7 +32,7 @@ def made(hostile_world: World) -> dict[str, list[Made]]:
 
 @pytest.fixture(scope="module")
 def secrets(hostile_world: World) -> tuple[str, ...]:
-    """What belongs to others: the word, what another team runs, the operator's own tokens, a Secret's content."""
+    """What the tenant must not learn: the word, what the other team runs, the operator's tokens, a Secret's content."""
     status = hostile_world.other.get("apps")["status"]
     revision = str(status["lastAppliedRevision"]).rpartition(":")[2]
     digest = str(status["history"][0]["digest"]).rpartition(":")[2]
@@ -52,20 +52,20 @@ def test_attempt(
     attempt: Attempt, made: dict[str, list[Made]], hostile_world: World, secrets: tuple[str, ...]
 ) -> None:
     for each in made[attempt.name]:
-        obj, told = each.settle(), without_own_words(each)
+        obj, seen = each.settle(), without_own_words(each)
         for word in secrets:
-            assert word not in told, f"{attempt.why} It was told {word!r}:\n{told}"
+            assert word not in seen, f"{attempt.why} The tenant sees {word!r}:\n{seen}"
         if not attempt.may_pass:
             refused = each.watched is None or condition(obj).get("status") == "False"
             assert refused, f"{attempt.why} It is Ready: {obj.get('status')}"
-            assert re.search(attempt.says, told), told
+            assert re.search(attempt.says, seen), seen
         assert hostile_world.other.config_map(each.name) is None, attempt.why
     if attempt.blind:
         right, wrong = made[attempt.name]
         with contextlib.suppress(AssertionError):  # an event may come a moment later
-            until("the two are told the same", lambda: not differences(right, wrong))
+            until("both show the same", lambda: not differences(right, wrong))
         assert not differences(right, wrong), (
-            f"{attempt.why} The answer tells whether the guess is right.\n"
+            f"{attempt.why} The observations differ, so they reveal whether the guess is right.\n"
             f"-- {right.name}\n{right.observations()}\n-- {wrong.name}\n{wrong.observations()}\n-- the operator's log\n"
             + "\n".join(
                 line for line in hostile_world.running.log.read_text().splitlines() if right.name in line
@@ -76,13 +76,13 @@ def test_attempt(
 def test_nothing_was_learned(
     made: dict[str, list[Made]], hostile_world: World, secrets: tuple[str, ...]
 ) -> None:
-    """The tenant reads all there is, and the operator's log besides."""
+    """Nothing that the tenant can read holds a secret, nor does the operator's log."""
     guesses = [each.name for pair in made.values() for each in pair if any(w in each.guess for w in secrets)]
-    own = re.compile("|".join(map(re.escape, guesses)))  # what it was told of these was looked at above
+    own = re.compile("|".join(map(re.escape, guesses)))  # test_attempt has checked these
     log = hostile_world.running.log.read_text()
-    others = tuple(word for word in secrets if word != PEARL)  # that one is in a Secret of the tenant's own
-    told_to_nobody = (WORD, CLOUD_TOKEN, VAULT_TOKEN, PEARL)
-    for text, words in ((hostile_world.sees(), others), (log, told_to_nobody)):
+    others = tuple(word for word in secrets if word != PEARL)  # PEARL is in a Secret of the tenant
+    never_in_the_log = (WORD, CLOUD_TOKEN, VAULT_TOKEN, PEARL)
+    for text, words in ((hostile_world.sees(), others), (log, never_in_the_log)):
         for line in (each for each in text.splitlines() if not own.search(each)):
             assert not [word for word in words if word in line], line[:2000]
 
@@ -92,7 +92,7 @@ def test_nothing_was_changed(made: dict[str, list[Made]], hostile_world: World) 
 
 
 def test_nobody_was_asked_who_should_not_be(made: dict[str, list[Made]], hostile_world: World) -> None:
-    """The operator's own identity was shown to nobody."""
+    """The operator sends its own tokens to neither server."""
     for each in (hostile_world.servers.page, hostile_world.servers.trap):
         assert not each.requests_with(CLOUD_TOKEN)
         assert not each.requests_with(VAULT_TOKEN)

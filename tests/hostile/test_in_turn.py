@@ -1,4 +1,4 @@
-"""Attempts that need their moment: rights that end while they are used, an API server that cannot answer just now."""
+"""Attempts that need the right moment: rights that end during a wait, an API server that cannot respond."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from tests.support.operator import ACCOUNT, NAMESPACE
 
 pytestmark = [
     pytest.mark.e2e,
-    pytest.mark.skipif(bool(os.environ.get("HEADGATE_TEST_KUBECONFIG")), reason="for clusters of its own"),
+    pytest.mark.skipif(bool(os.environ.get("HEADGATE_TEST_KUBECONFIG")), reason="starts its own cluster"),
 ]
 
 
 def waits_for(w: World, name: str, expression: str, **meta: object) -> None:
-    """A Kustomization of the tenant's that waits until the expression is true of the other team's ConfigMap."""
+    """A Kustomization of the tenant that waits until the expression is true for the other team's ConfigMap."""
     revision = w.tenant.commit({f"{name}/a.yaml": own_map(w, name)})
     w.tenant.ready("source", revision, kind=SOURCE)
     check = {"apiVersion": "v1", "kind": "ConfigMap", "name": "board", "namespace": w.other.namespace}
@@ -52,7 +52,7 @@ def board(w: World, text: str) -> None:
 
 @pytest.fixture
 def lent(hostile_world: World) -> Iterator[World]:
-    """The other team lets the tenant read its board."""
+    """The other team gives the tenant read access to its ConfigMap ``board``."""
     w = hostile_world
     board(w, "nothing yet")
     meta = {"name": "lent", "namespace": w.other.namespace}
@@ -74,7 +74,7 @@ def lent(hostile_world: World) -> Iterator[World]:
 
 
 def test_what_is_lent_may_be_waited_for(lent: World) -> None:
-    """The floor of the next one: with the right, the wait ends as the object changes."""
+    """The control for the next test: with the right, the wait ends when the object changes."""
     waits_for(lent, "lent", "data.word == 'ready'")
     until("it waits", lambda: condition(lent.tenant.get("lent"), "Healthy"))
     board(lent, "ready")
@@ -83,7 +83,7 @@ def test_what_is_lent_may_be_waited_for(lent: World) -> None:
 
 
 def test_a_right_that_ends_in_the_middle_of_a_wait(lent: World) -> None:
-    """What changes afterwards is no longer told, though the wait is still open."""
+    """Later changes of the object no longer end the wait."""
     waits_for(lent, "withdrawn", f"data.word == '{WORD}'")
     until("it waits", lambda: condition(lent.tenant.get("withdrawn"), "Healthy"))
     lent.admin.delete(f"{RBAC}/v1", "RoleBinding", "lent", lent.other.namespace)
@@ -96,7 +96,7 @@ def test_a_right_that_ends_in_the_middle_of_a_wait(lent: World) -> None:
 
 
 def test_forged_owner_labels_disturb_no_wait(hostile_world: World) -> None:
-    """Objects that carry the other team's labels, and change all the time, neither extend its wait nor speak in it."""
+    """Objects with forged owner labels that change all the time neither extend the wait nor appear in its message."""
     w = hostile_world
     w.other.commit({"sick/a.yaml": deployment("sick", healthy=False)})
     w.other.kustomization("sick", serviceAccountName=DEPLOYER, wait=True, timeout="5s")
@@ -116,7 +116,7 @@ def test_forged_owner_labels_disturb_no_wait(hostile_world: World) -> None:
 
 
 def until_refused(w: World) -> None:
-    """The API server has heard of the right's end: its authorizer hears it by a watch."""
+    """Wait until the API server refuses: its authorizer learns of the deleted binding through a watch."""
     review = {
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SubjectAccessReview",
@@ -136,7 +136,7 @@ def until_refused(w: World) -> None:
 
 @pytest.fixture(scope="module")
 def between(hostile_world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RecordingProxy]:
-    """A second operator, for what is labelled for it, which reaches the API server by a proxy."""
+    """A second operator, for custom resources with its label; it reaches the API server through a proxy."""
     w, folder = hostile_world, tmp_path_factory.mktemp("between")
     account = kubeconfig_of(w.cluster, w.admin, NAMESPACE, ACCOUNT, folder)
     arguments = [*arguments_of(w.folder / "install"), f"--watch-label-selector={OURS}=between"]
@@ -152,7 +152,7 @@ def between(hostile_world: World, tmp_path_factory: pytest.TempPathFactory) -> I
 def test_an_api_server_that_cannot_say_whether_one_may_look(
     hostile_world: World, between: RecordingProxy, status: int
 ) -> None:
-    """No answer about the account's rights is a refusal."""
+    """Without a response about the account's rights, Headgate refuses."""
     w, name = hostile_world, f"busy-{status}"
     w.tenant.labels = {OURS: "between"}
     place = f"/api/v1/namespaces/{w.other.namespace}/secrets/treasure"
@@ -199,7 +199,7 @@ TRAVERSALS = (
 
 @pytest.mark.parametrize("path", TRAVERSALS)
 def test_the_artifact_server_lists_nothing_and_leads_nowhere(hostile_world: World, path: str) -> None:
-    """There are artifacts whose whole address is known, and nothing else."""
+    """The server serves artifacts at their full URL, and nothing else."""
     w = hostile_world
     filled = path.format(other=w.other.namespace, mine=w.tenant.namespace, commit="f" * 40)
     assert raw(w.running.storage, filled).split()[1] in ("400", "403", "404")
@@ -216,7 +216,7 @@ def test_no_port_tells_the_word(hostile_world: World, port: str) -> None:
 
 
 def raw(address: str, path: str) -> str:
-    """The first line of an answer to a path that is sent as it is."""
+    """The status line of the response to a path, which is sent without normalization."""
     host, _, port = address.rpartition(":")
     with socket.create_connection(
         (urlsplit(f"//{host}").hostname or host, int(port)), timeout=30
@@ -226,7 +226,7 @@ def raw(address: str, path: str) -> str:
 
 
 def test_a_namespace_that_is_going_takes_nothing_along(hostile_world: World, tmp_path: Path) -> None:
-    """A Kustomization that is deleted while its account is, too, deletes with nobody else's rights."""
+    """A Kustomization that is deleted together with its account does not use anybody else's rights to delete."""
     w = hostile_world
     w.remember()
     name = "last-will"

@@ -1,6 +1,6 @@
-"""While a tenant does its worst, the other team's commits become live, the probes answer, and memory stays bounded.
+"""During an attack, the other team's commits become live, the probes respond, and memory stays bounded.
 
-No time is asserted: ``make test-hostile`` measures that. Here each attack is under way when the other team commits.
+No test asserts a time: ``make test-hostile`` measures times.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tests.hostile.world import World
 
 pytestmark = [
     pytest.mark.e2e,
-    pytest.mark.skipif(bool(os.environ.get("HEADGATE_TEST_KUBECONFIG")), reason="for clusters of its own"),
+    pytest.mark.skipif(bool(os.environ.get("HEADGATE_TEST_KUBECONFIG")), reason="starts its own cluster"),
 ]
 
 MEMORY = 512

@@ -1,12 +1,12 @@
-"""Two teams, one operator with the rights and arguments of ``deploy/tenancy``, and what a hostile tenant brings along.
+"""Two teams, one operator with the rights and arguments of ``deploy/tenancy``, and the servers of a hostile tenant.
 
     with world(folder) as w:
         w.tenant.kustomization(...)   # as the tenant's own service account, which may do anything in its namespace
         w.sees()                      # all that the tenant can read, as one text
-        w.changes_of_the_other_team() # what is no longer as it was there; empty, or an attempt has succeeded
+        w.changes_of_the_other_team() # what has changed there; not empty if an attempt has succeeded
 
-The other team's Secret, ConfigMap, source, Kustomizations and annotations hold one word. :data:`WORD` is what no
-attempt may ever learn, nor any bit of it.
+The other team's Secret, ConfigMap, source, Kustomizations and annotations hold one word, :data:`WORD`. No attempt may
+learn it, or even one bit about it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ WORD = "treasure-7f3a-of-the-other-team"
 DEPLOYER = "deployer"
 """The service account of each team that may do anything in its own namespace."""
 OURS = "headgate-test/operator"
-"""Label of the custom resources that the operator here leaves to one of a test's own."""
+"""Label of the custom resources that the operator here ignores, because a test starts another one for them."""
 
 _ANYTHING = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 EXTERNAL_ARTIFACTS: Obj = {
@@ -74,7 +74,7 @@ EXTERNAL_ARTIFACTS: Obj = {
         ],
     },
 }
-"""The kind of sources whose artifacts others make, as far as it matters here: the tenant is one of them."""
+"""A minimal definition of the kind whose artifacts other controllers make; the tenant plays such a controller."""
 
 READABLE = (
     ("v1", "ConfigMap"),
@@ -85,12 +85,12 @@ READABLE = (
     (SOURCE_VERSION, SOURCE),
     (RECEIVER_VERSION, RECEIVER),
 )
-"""What is looked at of a namespace: everything that anything here puts there."""
+"""The kinds that the tests compare and search in a namespace: every kind that anything here creates."""
 
 
 @dataclass
 class World:
-    """See the module's text."""
+    """See the docstring of the module."""
 
     cluster: Cluster
     admin: Api
@@ -98,17 +98,17 @@ class World:
     tenant: Workspace
     """The hostile team; its ``api`` acts as its service account."""
     other: Workspace
-    """The team that the tenant is after; its ``api`` is the administrator's."""
+    """The team that the tenant attacks; its ``api`` acts as the administrator."""
     running: operator.Operator
     hooks: str
     """``host:port`` of the webhooks."""
     servers: Servers
-    """Servers that no tenant should reach by way of the operator, and such as are the tenant's own."""
+    """Servers that no tenant may reach through the operator, and servers of the tenant."""
     folder: Path
     before: dict[str, Obj] = field(default_factory=dict)
 
     def sees(self) -> str:
-        """Everything the tenant can read in its namespace but what it wrote itself: specs, annotations, labels."""
+        """Everything the tenant can read in its namespace, except its own specs, annotations and labels."""
         lines = []
         for version, kind in READABLE:
             for obj in self.tenant.api.list(version, kind, self.tenant.namespace):
@@ -124,11 +124,11 @@ class World:
         return "\n".join(lines)
 
     def remember(self) -> None:
-        """Take the other team's namespace as it is now for how it should stay."""
+        """Record the state of the other team's namespace, which no attempt may change."""
         self.before = self._of_the_other_team()
 
     def changes_of_the_other_team(self) -> list[str]:
-        """What was written, deleted or made in the other team's namespace since then."""
+        """What somebody created, changed or deleted in the other team's namespace since then."""
         now = self._of_the_other_team()
         changed = [f"{name} is gone" for name in self.before.keys() - now.keys()]
         changed += [f"{name} is new: {now[name]}" for name in now.keys() - self.before.keys()]
@@ -154,7 +154,7 @@ class World:
 
 @contextmanager
 def world(folder: Path, *more: str) -> Iterator[World]:
-    """All of it, on a cluster of its own; ``more`` are further arguments of the operator."""
+    """The world, on a new cluster; ``more`` are further arguments of the operator."""
     overlay = folder / "install"
     overlay.mkdir(parents=True)
     named = {"resources": [_relative("tenancy", overlay)], "components": [_relative("webhook", overlay)]}
@@ -185,7 +185,7 @@ def world(folder: Path, *more: str) -> Iterator[World]:
 
 
 def arguments_of(overlay: Path) -> list[str]:
-    """Those of the Deployment that an overlay of deploy/ makes, less what a process beside the cluster cannot have."""
+    """The arguments of the Deployment in an overlay of deploy/, without those that need a pod."""
     (deployment,) = (o for o in build(FolderTree(Path("/")), str(overlay)) if o["kind"] == "Deployment")
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
     without = ("run", "--storage", "--log", "--webhook-addr", "--enable-leader-election", "--leader-election")
@@ -220,7 +220,7 @@ def give_rights(api: Api, namespace: str) -> None:
 
 
 def furnish(other: Workspace) -> None:
-    """What the other team has, and would like to keep to itself."""
+    """Create the objects of the other team, which the tenant must not read."""
     other.secret(
         "treasure",
         {
@@ -246,7 +246,7 @@ def furnish(other: Workspace) -> None:
 
 @contextmanager
 def environment(more: Mapping[str, str]) -> Iterator[None]:
-    """With these variables in the environment, which processes started here inherit."""
+    """Set environment variables while entered; child processes inherit them."""
     before = {name: os.environ.get(name) for name in more}
     os.environ.update(more)
     try:

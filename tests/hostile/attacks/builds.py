@@ -60,7 +60,7 @@ def _patches() -> str:
     brief=("aliases", "deep-brackets"),
 )
 def build_of(w: World, name: str, stack: ExitStack, text: Callable[[], str]) -> None:
-    """What a build may read, write and look at is bounded, and builds are not where others wait."""
+    """Limits bound what a build reads and writes and how long it takes, and nobody else waits for its thread."""
     manifest, _, overlay = text().partition("\x00")
     files: dict[str, str | bytes] = {
         "a.yaml": manifest,
@@ -72,7 +72,7 @@ def build_of(w: World, name: str, stack: ExitStack, text: Callable[[], str]) -> 
 
 @attack(brief=False)
 def variables(w: World, name: str, stack: ExitStack) -> None:
-    """Variables that hold much are counted where they are put in."""
+    """Substitution counts the size of its output, so large variables hit a limit."""
     big = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -88,7 +88,7 @@ def variables(w: World, name: str, stack: ExitStack) -> None:
 
 @attack()
 def unknown_fields(w: World, name: str, stack: ExitStack) -> None:
-    """Four thousand unknown fields are refused with a few requests, not with one for each."""
+    """The refusal of four thousand unknown fields takes a few requests, not one for each field."""
     deployment = {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -108,7 +108,7 @@ def unknown_fields(w: World, name: str, stack: ExitStack) -> None:
 
 @attack(brief=False)
 def ignored_pointers(w: World, name: str, stack: ExitStack) -> None:
-    """A thousand fields to leave alone in an object of two thousand are found in one walk."""
+    """One walk finds a thousand ignored fields in an object of two thousand."""
     paths = [f"/spec/template/spec/containers/0/env/{n}/value" for n in range(1000)]
     entries = [{"name": f"E{n}", "value": str(n)} for n in range(2000)]
     pod = {"containers": [{"name": "a", "image": "a", "env": entries}]}

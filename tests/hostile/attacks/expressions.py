@@ -26,13 +26,13 @@ ATTACKS: list[Attack] = []
 
 BUSY = "[0,1,2,3,4,5,6,7,8,9]"
 BURNS = f"{BUSY}.all(a, {BUSY}.all(b, {BUSY}.all(c, {BUSY}.all(d, a + b + c + d < 99))))"
-"""Ten thousand turns, about as many as one expression may take."""
+"""Ten thousand steps, close to the limit of one expression."""
 READY = " && dep.status.conditions.exists(c, c.type == 'Never')"
 
 
 @attack(("50", 50), ("400", 400), brief=("400",))
 def ready_expressions(w: World, name: str, stack: ExitStack, count: int) -> None:
-    """Expressions are evaluated beside the loop, within a budget of the namespace."""
+    """Expressions run outside of the event loop, within a budget of the namespace."""
     put(w, *(kustomization(f"{name}-dep-{n}", suspend=True) for n in range(4)))
     depends = [{"name": f"{name}-dep-{n % 4}", "readyExpr": f"{BURNS} || {n} == -1"} for n in range(count)]
     put(w, kustomization(name, dependsOn=depends))
@@ -41,7 +41,7 @@ def ready_expressions(w: World, name: str, stack: ExitStack, count: int) -> None
 
 @attack(brief=False)
 def ready_expressions_of_many(w: World, name: str, stack: ExitStack) -> None:
-    """Also where many Kustomizations ask, each within its limit."""
+    """The budget of the namespace also bounds many Kustomizations that each stay within their limit."""
     put(w, kustomization(f"{name}-dep", suspend=True))
     depends = [{"name": f"{name}-dep", "readyExpr": f"{BURNS}{READY}"}] * 8
     names = [f"{name}-{n}" for n in range(40)]
@@ -51,7 +51,7 @@ def ready_expressions_of_many(w: World, name: str, stack: ExitStack) -> None:
 
 @attack(brief=False)
 def health_expressions(w: World, name: str, stack: ExitStack) -> None:
-    """And those of health, of a hundred objects that change all the time."""
+    """The budget also bounds health expressions of a hundred objects that change all the time."""
     maps = [own_map(w, f"{name}-{n}") for n in range(100)]
     entry = {"apiVersion": "v1", "kind": "ConfigMap", "current": f"{BURNS} && data.a == 'never'"}
     built(w, name, {"a.yaml": "---\n".join(maps)}, wait=True, timeout="10m", healthCheckExprs=[entry])
@@ -66,7 +66,7 @@ def health_expressions(w: World, name: str, stack: ExitStack) -> None:
 
 @attack()
 def receivers_called(w: World, name: str, stack: ExitStack) -> None:
-    """Calls of webhooks, with filters that take their time, are bounded for each path and namespace."""
+    """Each path and each namespace has a limit for webhook calls whose filters take long."""
     paths = []
     for n in range(10):
         wanted = {

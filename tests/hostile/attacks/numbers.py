@@ -24,13 +24,13 @@ ATTACKS: list[Attack] = []
 
 @attack(("400", 400), ("5000", 5000), brief=False)
 def many_kustomizations(w: World, name: str, stack: ExitStack, count: int) -> None:
-    """Those of one team do not stand before those of another."""
+    """In fair order, the Kustomizations of one team do not delay those of another."""
     put(w, *(kustomization(f"{name}-{n}", path="./good", interval="1m") for n in range(count)))
 
 
 @attack()
 def requests(w: World, name: str, stack: ExitStack) -> None:
-    """Nor do requests to reconcile, as many as may be made."""
+    """In fair order, the requests of one team to reconcile do not delay other teams, however many they are."""
     names = [f"{name}-{n}" for n in range(30)]
     put(w, *(kustomization(each, path="./good") for each in names))
     for _ in range(3):
@@ -39,7 +39,7 @@ def requests(w: World, name: str, stack: ExitStack) -> None:
 
 @attack(("kustomizations", KUSTOMIZATION), ("sources", SOURCE), brief=("kustomizations",))
 def tiny_intervals(w: World, name: str, stack: ExitStack, kind: str) -> None:
-    """An interval of a millisecond is no way to have all workers."""
+    """An interval of a millisecond does not occupy all workers."""
     if kind == SOURCE:
         put(w, *(source(f"{name}-{n}", w.tenant.url, interval="1ms") for n in range(50)))
     else:
@@ -50,7 +50,7 @@ def tiny_intervals(w: World, name: str, stack: ExitStack, kind: str) -> None:
 
 @attack(brief=False)
 def failures(w: World, name: str, stack: ExitStack) -> None:
-    """Events that tell of failures, each with another text, are bounded for each namespace."""
+    """Each namespace has a limit for events, even if each failure has another text."""
     names = [f"{name}-{n}" for n in range(50)]
     put(w, *(kustomization(each, path="./no-such-path") for each in names))
 
@@ -65,7 +65,7 @@ def failures(w: World, name: str, stack: ExitStack) -> None:
 
 @attack(brief=False)
 def invented_kinds(w: World, name: str, stack: ExitStack) -> None:
-    """Kinds that do not exist are not watched, and nothing of them stays when nobody asks any more."""
+    """Headgate watches no kind that does not exist, and forgets it once nothing refers to it."""
     for n in range(3):
         checks = [
             {"apiVersion": f"g{i}.x/v1", "kind": f"K{n}{i}", "name": "a", "namespace": w.tenant.namespace}
@@ -76,7 +76,7 @@ def invented_kinds(w: World, name: str, stack: ExitStack) -> None:
 
 @attack()
 def forged_inventory(w: World, name: str, stack: ExitStack) -> None:
-    """A status that the tenant fills with twenty thousand names is looked at like any other input."""
+    """A status that the tenant fills with fifteen thousand entries is untrusted input, like any other."""
     put(w, kustomization(name, path="./good", targetNamespace=w.tenant.namespace))
     entries = [{"id": f"{w.tenant.namespace}_n{n}__ConfigMap", "v": "v1"} for n in range(15_000)]
 
@@ -90,7 +90,7 @@ def forged_inventory(w: World, name: str, stack: ExitStack) -> None:
 
 @attack()
 def forged_owner_labels(w: World, name: str, stack: ExitStack) -> None:
-    """Objects that carry another team's owner labels, and change all the time, are none of that team's."""
+    """Objects with forged owner labels of another team do not wake that team's Kustomizations."""
     domain = "kustomize.toolkit.fluxcd.io"
     labels = {f"{domain}/name": "steady", f"{domain}/namespace": w.other.namespace}
 

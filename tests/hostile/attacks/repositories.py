@@ -28,7 +28,7 @@ ATTACKS: list[Attack] = []
 
 @attack(("5-levels", 5, 20), ("6-levels", 6, 20), brief=("5-levels",))
 def nested_trees(w: World, name: str, stack: ExitStack, levels: int, width: int) -> None:
-    """Entries are counted as they are read: a kilobyte of trees has millions of them."""
+    """Headgate counts entries as it reads them: a kilobyte of Git trees can have millions."""
     repository = Repository(w.git.root, name)
     blob = plumbing(repository, "hash-object", "-w", "--stdin", stdin=b"a")
     lines = "".join(f"100644 blob {blob}\tf{n:02}\n" for n in range(width))
@@ -46,7 +46,7 @@ def nested_trees(w: World, name: str, stack: ExitStack, levels: int, width: int)
 
 
 def plumbing(repository: Repository, *arguments: str, stdin: bytes = b"") -> str:
-    """A Git command that reads its standard input."""
+    """Run a Git command with this standard input; returns its output."""
     done = subprocess.run(
         ["git", *arguments],
         input=stdin,
@@ -65,7 +65,7 @@ def plumbing(repository: Repository, *arguments: str, stdin: bytes = b"") -> str
     brief=("few-lines",),
 )
 def ignore_file(w: World, name: str, stack: ExitStack, text: Callable[[], str]) -> None:
-    """Patterns are bounded in bytes and number, and matched in time that does not explode."""
+    """Limits bound the number and the size of patterns, and the time of matching does not explode."""
     files: dict[str, str | bytes] = {f"{'a' * 60}/{n}/{'a' * 60}.yaml": "a" for n in range(50)}
     tree(w, name, {**files, ".sourceignore": text()})
     settled(w, name, SOURCE)
@@ -74,7 +74,7 @@ def ignore_file(w: World, name: str, stack: ExitStack, text: Callable[[], str]) 
 
 @attack(brief=False)
 def ignore_field(w: World, name: str, stack: ExitStack) -> None:
-    """Also those of ``spec.ignore`` of a source."""
+    """The same limits hold for the patterns in ``spec.ignore`` of a source."""
     tree(
         w,
         name,
@@ -86,13 +86,13 @@ def ignore_field(w: World, name: str, stack: ExitStack) -> None:
 
 @attack(brief=False)
 def big_file(w: World, name: str, stack: ExitStack) -> None:
-    """A file that compresses to nothing has its size before it is read whole."""
+    """Headgate checks the size of a file before it reads it, however well the file compresses."""
     built(w, name, {"a.yaml": b"#" * (150 << 20) + b"\n"})
     request_reconciles(w, stack, [name], SOURCE, pause=0.5)
 
 
 @attack(brief=False)
 def many_files(w: World, name: str, stack: ExitStack) -> None:
-    """So are many small ones."""
+    """Headgate counts files before it reads them, however small they are."""
     built(w, name, {f"d{n % 100}/f{n}.yaml": "" for n in range(30_000)})
     request_reconciles(w, stack, [name], pause=0.5)

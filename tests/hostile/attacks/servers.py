@@ -27,7 +27,7 @@ def _bomb(size: int) -> bytes:
 
 @attack(("gzip", 300 << 20), ("twice", 600 << 20), brief=("gzip",))
 def api_server_that_answers(w: World, name: str, stack: ExitStack, size: int) -> None:
-    """What another cluster's API server says is read up to a limit, after it is unpacked."""
+    """Headgate reads responses of another cluster's API server up to a limit, counted after decompression."""
     body = _bomb(size)
     kind = (("Content-Type", "application/json"), ("Content-Encoding", "gzip"))
     server = FakeServer(lambda received: Answer(200, body, kind), w.servers.authority)
@@ -37,7 +37,7 @@ def api_server_that_answers(w: World, name: str, stack: ExitStack, size: int) ->
 
 @attack(brief=False)
 def api_server_with_long_messages(w: World, name: str, stack: ExitStack) -> None:
-    """Nor is a message of eight megabytes kept, or told."""
+    """Headgate neither keeps nor quotes a message of eight megabytes."""
 
     def answer(received: Received) -> Answer:
         status = {
@@ -55,7 +55,7 @@ def api_server_with_long_messages(w: World, name: str, stack: ExitStack) -> None
 
 @attack(brief=False)
 def git_server_that_answers(w: World, name: str, stack: ExitStack) -> None:
-    """What a Git server says is bounded too: references without end, packed into nothing."""
+    """Headgate reads the refs of a Git server up to a limit, however well they compress."""
     line = b"003f" + b"0" * 40 + b" refs/heads/main\n"
     body = gzip.compress(b"001e# service=git-upload-pack\n0000" + line * (3 << 20), 9)
     kind = (("Content-Type", "application/x-git-upload-pack-advertisement"), ("Content-Encoding", "gzip"))

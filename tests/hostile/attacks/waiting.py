@@ -24,7 +24,7 @@ ATTACKS: list[Attack] = []
 
 @attack(("8", 8), ("50", 50), brief=("50",))
 def silent_git_servers(w: World, name: str, stack: ExitStack, count: int) -> None:
-    """Whoever waits for a server that says nothing holds up nobody else."""
+    """A source that waits for a silent Git server delays nobody else."""
     listener = stack.enter_context(socket.create_server((LOOPBACK, 0), backlog=512))
     port = listener.getsockname()[1]
     put(
@@ -38,7 +38,7 @@ def silent_git_servers(w: World, name: str, stack: ExitStack, count: int) -> Non
 
 @attack()
 def silent_api_servers(w: World, name: str, stack: ExitStack) -> None:
-    """Nor does whoever waits for such an API server."""
+    """A Kustomization that waits for a silent API server delays nobody else."""
     listener = stack.enter_context(socket.create_server((LOOPBACK, 0), backlog=512))
     address = f"http://{LOOPBACK}:{listener.getsockname()[1]}"
     put(
@@ -53,7 +53,7 @@ def silent_api_servers(w: World, name: str, stack: ExitStack) -> None:
 
 @attack(("20-layers", 20), ("100-layers", 100), brief=("20-layers",))
 def diamond(w: World, name: str, stack: ExitStack, layers: int) -> None:
-    """Each dependency is looked at once, however many ways lead to it."""
+    """Headgate evaluates each dependency once, however many paths lead to it."""
     names = [f"{name}-{n}-{side}" for n in range(layers) for side in "ab"]
     objects = []
     for n, each in enumerate(names):
@@ -65,7 +65,7 @@ def diamond(w: World, name: str, stack: ExitStack, layers: int) -> None:
 
 @attack()
 def silent_connections(w: World, name: str, stack: ExitStack) -> None:
-    """Eleven hundred connections to each port that say nothing leave room for those that do."""
+    """Each port still serves clients while eleven hundred silent connections are open."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     for address in (w.running.metrics, w.running.health, w.running.storage, w.hooks):
@@ -78,6 +78,6 @@ def silent_connections(w: World, name: str, stack: ExitStack) -> None:
 
 @attack()
 def scrapes(w: World, name: str, stack: ExitStack) -> None:
-    """Whoever reads the metrics all the time costs little."""
+    """A client that reads the metrics all the time costs little."""
     for _ in range(8):
         forever(stack, lambda turn: http(w.running.metrics, "/metrics"))

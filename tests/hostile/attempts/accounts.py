@@ -35,14 +35,14 @@ ATTEMPTS: list[Attempt] = []
     ("empty", " "),
 )
 def account_named(w: World, name: str, account: str) -> Try:
-    """The account is one of the Kustomization's own namespace, whatever its name looks like."""
+    """The service account is always one in the Kustomization's own namespace, whatever its name looks like."""
     spec = {"serviceAccountName": account.format(other=w.other.namespace)}
     return Try({"a.yaml": intruder(w, name)}, spec)
 
 
 @attempt(("none", None), ("missing", "nobody"))
 def account_left_out(w: World, name: str, account: str | None) -> Try:
-    """Without one it is the namespace's default account, never the operator."""
+    """Without a service account, the Kustomization acts as the namespace's default account, never as the operator."""
     return Try({"a.yaml": intruder(w, name)}, {"serviceAccountName": account})
 
 
@@ -50,7 +50,7 @@ def account_left_out(w: World, name: str, account: str | None) -> Try:
     ("namespace", "metadata"), ("target-namespace", "target"), ("overlay", "overlay"), ("patch", "patch")
 )
 def object_of_another_namespace(w: World, name: str, where: str) -> Try:
-    """The account may write nothing there, however the namespace came onto the object."""
+    """The account may not write in the other namespace, however the object got that namespace."""
     namespace = w.other.namespace
     plain = {"a.yaml": config_map(name)}
     if where == "metadata":
@@ -72,7 +72,7 @@ def object_of_another_namespace(w: World, name: str, where: str) -> Try:
     ("webhook", "admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration"),
 )
 def object_of_the_whole_cluster(w: World, name: str, version: str, kind: str) -> Try:
-    """Nor anything outside of namespaces."""
+    """The account may not write cluster-scoped objects."""
     more: Obj = {"roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": "cluster-admin"}}
     if kind != "ClusterRoleBinding":
         more = {}
@@ -89,7 +89,7 @@ def object_of_the_whole_cluster(w: World, name: str, version: str, kind: str) ->
     ("kustomization", KUSTOMIZATION), ("source", SOURCE), ("event", "Event"), ("role-binding", "RoleBinding")
 )
 def custom_resource_of_the_other_team(w: World, name: str, kind: str) -> Try:
-    """The operator may change every Kustomization and every source; for that nobody else may."""
+    """The operator may change every Kustomization and source, but a tenant's Kustomization may not."""
     versions = {"Event": "v1", "RoleBinding": f"{RBAC}/v1"}
     there = {KUSTOMIZATION: "apps", SOURCE: "source"}.get(kind, name)
     meta = {"name": there, "namespace": w.other.namespace, "annotations": {REQUESTED_AT: name}}

@@ -40,7 +40,7 @@ USERS = (
 
 @attempt(*USERS)
 def kubeconfig_user(w: World, name: str, user: Obj) -> Try:
-    """A kubeconfig runs no program, reads no file of the operator's, and drops nothing of whom it acts as."""
+    """A kubeconfig runs no program, reads no file of the operator, and cannot drop impersonation."""
     return remote(w, name, {"server": own_server(w)}, user)
 
 
@@ -72,14 +72,14 @@ CLUSTERS = (
 
 @attempt(*CLUSTERS)
 def kubeconfig_cluster(w: World, name: str, cluster: Obj) -> Try:
-    """What an address answers is not shown to whoever named it, and this host is not asked."""
+    """Headgate does not quote responses from the address in a kubeconfig, and sends nothing to its own host."""
     filled = {k: v.format(port=w.servers.page.port) if isinstance(v, str) else v for k, v in cluster.items()}
     return remote(w, name, filled, {"token": "x"})
 
 
 @attempt(("page", ""), ("error", "/error"), ("json", "/json"), ("redirect", "/redirect"))
 def kubeconfig_cluster_by_tls(w: World, name: str, path: str) -> Try:
-    """Nor is anything quoted of a server whose certificate the tenant knows."""
+    """Headgate does not quote a server even if the tenant knows its certificate."""
     trusted = base64.b64encode(w.servers.authority.certificate).decode()
     cluster = {"server": w.servers.page_by_tls.url(path), "certificate-authority-data": trusted}
     return remote(w, name, cluster, {"token": "x"})
@@ -115,7 +115,7 @@ def kubeconfig_cluster_by_tls(w: World, name: str, path: str) -> Try:
     ("gcp", {"provider": "gcp", "cluster": "projects/a/locations/b/clusters/c"}),
 )
 def cluster_by_parameters(w: World, name: str, data: dict[str, str]) -> Try:
-    """Tokens for other clusters are those of the tenant's accounts, not the operator's."""
+    """Headgate sends tokens of the tenant's accounts to other clusters, never its own."""
     filled = {k: v.format(port=w.servers.trap.port, other=w.other.namespace) for k, v in data.items()}
     place = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": filled}
     return Try(
@@ -138,5 +138,5 @@ def remote(w: World, name: str, cluster: Obj, user: Obj) -> Try:
 
 
 def own_server(w: World) -> str:
-    """A server of the tenant's own."""
+    """The URL of a server that belongs to the tenant."""
     return w.servers.trap.url()

@@ -20,7 +20,7 @@ ATTEMPTS: list[Attempt] = []
 
 @attempt(("foreign-host", "/x.git"), ("devops-in-the-path", "/dev.azure.com/x.git"))
 def azure_token_for(w: World, name: str, path: str) -> Try:
-    """The operator's token for Azure DevOps is for Azure DevOps, not for whichever host a tenant names."""
+    """Headgate sends its token for Azure DevOps only to Azure DevOps, not to a host that a tenant names."""
     authority = w.servers.authority.certificate.decode()
     url = w.servers.trap.url(path).replace("127.0.0.1", "localhost")
     certificates = secret(name, **{"ca.crt": authority})
@@ -82,7 +82,7 @@ def azure_token_for(w: World, name: str, path: str) -> Try:
     ),
 )
 def key_service(w: World, name: str, part: str, keys: Obj) -> Try:
-    """Key services are asked as an account of the tenant's: the operator's own identity opens nothing for it."""
+    """Headgate calls key services as an account of the tenant: its own identity decrypts nothing for a tenant."""
     vault, trap = w.servers.cloud.url("/vault"), w.servers.trap.url()
     text = _encrypted(w, name, keys).replace("{vault}", vault).replace("{trap}", trap).replace("{name}", name)
 
@@ -106,7 +106,7 @@ PAGES = (
 
 @attempt(*PAGES)
 def github_app_at(w: World, name: str, path: str) -> Try:
-    """A GitHub server of the tenant's own that is none answers nothing that is told."""
+    """Headgate does not quote a server that the tenant calls a GitHub server."""
     app = {
         "githubAppID": "1",
         "githubAppInstallationID": "2",
@@ -119,14 +119,14 @@ def github_app_at(w: World, name: str, path: str) -> Try:
 
 @attempt(*PAGES)
 def proxy_at(w: World, name: str, path: str) -> Try:
-    """Nor does a proxy that is none."""
+    """Headgate does not quote a server that the tenant calls a proxy."""
     made = source(name, f"http://git.example.com{path}/x.git", proxySecretRef={"name": name})
     return Try(spec=None, objects=(secret(name, address=w.servers.page.url()), made))
 
 
 @attempt(*PAGES)
 def vault_at(w: World, name: str, path: str) -> Try:
-    """Nor a key service that is none, with credentials of the tenant's own."""
+    """Headgate does not quote a server that the tenant calls a key service."""
     keys = {"hc_vault": [{"vault_address": w.servers.page.url(path), "engine_path": "sops", "key_name": "k"}]}
     keys["hc_vault"][0]["enc"] = "vault:v1:AAAA"
     return _sealed(w, name, keys, **{"sops.vault-token": "x"})
@@ -134,7 +134,7 @@ def vault_at(w: World, name: str, path: str) -> Try:
 
 @attempt(*PAGES)
 def cloud_login_at(w: World, name: str, path: str) -> Try:
-    """Nor a server that a cloud's key file says to log in at."""
+    """Headgate does not quote the login server that a cloud's key file names."""
     account = {
         "type": "service_account",
         "client_email": "a@b",
@@ -157,7 +157,7 @@ def _sealed(w: World, name: str, keys: Obj, **credentials: str) -> Try:
 
 
 def _encrypted(w: World, name: str, keys: Obj) -> str:
-    """A Secret as SOPS would leave it, encrypted for these keys, but for that nothing in it can be opened."""
+    """A Secret as SOPS encrypts it for these keys, except that its ciphertext is invalid."""
     sealed = {
         "apiVersion": "v1",
         "kind": "Secret",
@@ -186,7 +186,7 @@ _PRIVATE_KEY = _private_key()
     ("theirs", "/gitrepository"),
 )
 def artifact_at(w: World, name: str, path: str | None) -> Try:
-    """An artifact that is none is not told either, its checksum included."""
+    """Headgate quotes neither a page that is not an artifact nor its checksum."""
     url = w.servers.page.url(path) if path is not None else "http://169.254.169.254/latest"
     url = path if path is not None and path.startswith("file:") else url
     if path == "/gitrepository":

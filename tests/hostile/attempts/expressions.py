@@ -21,7 +21,7 @@ from tests.support.cluster import (
 
 ATTEMPTS: list[Attempt] = []
 
-# Errors of expressions. They stand in conditions and events, which more people read than the objects.
+# Errors of expressions. They appear in conditions and events, which more people may read than the objects.
 
 ERRORS = (
     ("no-such-key", "{'a': 1}[x] == 1"),
@@ -64,7 +64,7 @@ def error_about_health(w: World, name: str, expression: str) -> Try:
 
 @attempt(*ERRORS[:8], ERRORS[11], ERRORS[16])
 def error_about_readiness(w: World, name: str, expression: str) -> Try:
-    """Nor one of a ``readyExpr``, here the variables of another Kustomization."""
+    """No error of a ``readyExpr`` quotes a value, here a variable of another Kustomization."""
     value = "dep.spec.postBuild.substitute.word"
     other = {
         "apiVersion": KUSTOMIZATION_VERSION,
@@ -83,11 +83,11 @@ def error_about_readiness(w: World, name: str, expression: str) -> Try:
 
 
 def with_value(expression: str, value: str) -> str:
-    """The expression with the value in its place, a lone ``x``."""
+    """The expression with each lone ``x`` replaced by the value."""
     return re.sub(r"(?<![\w'.])x(?![\w'])", value, expression)
 
 
-# Dependencies on another team: that it is Ready may be known, and nothing else.
+# Dependencies on another team: the tenant may learn whether they are Ready, and nothing else.
 
 DEP_FIELDS = (
     ("spec", "dep.spec.postBuild.substitute.word", "word"),
@@ -103,7 +103,7 @@ DEP_FIELDS = (
 
 @attempt(*DEP_FIELDS, blind=True)
 def dependency_asked_for(w: World, name: str, path: str, what: str, right: bool) -> Try:
-    """An expression about another namespace's Kustomization sees how it is, not what its team wrote or runs."""
+    """An expression about a Kustomization in another namespace can read its state, not its content."""
     truth = _truth(w, what)
     guess = truth if right else "z" * len(truth)
     depends = [
@@ -114,7 +114,7 @@ def dependency_asked_for(w: World, name: str, path: str, what: str, right: bool)
 
 @attempt(*[each[:2] for each in DEP_FIELDS])
 def dependency_quoted(w: World, name: str, path: str) -> Try:
-    """Nor does an error about it tell the value."""
+    """An error of such an expression does not quote the value."""
     depends = [{"name": "apps", "namespace": w.other.namespace, "readyExpr": f"{{'a': 1}}[{path}] == 1"}]
     return Try({"a.yaml": own_map(w, name)}, {"dependsOn": depends})
 
@@ -132,7 +132,7 @@ def _truth(w: World, what: str) -> str:
 
 @attempt(blind=True)
 def dependency_by_a_false_expression(w: World, name: str, right: bool) -> Try:
-    """An expression that is false says so, and nothing of what it looked at."""
+    """The message about a false expression quotes no values."""
     guess = "dep.metadata.name == 'apps' && false"
     depends = [{"name": "apps", "namespace": w.other.namespace, "readyExpr": guess if right else "false"}]
     return Try({"a.yaml": own_map(w, name)}, {"dependsOn": depends}, guess=depends[0]["readyExpr"])

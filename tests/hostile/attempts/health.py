@@ -50,7 +50,7 @@ MARKS = (
 
 @attempt(*MARKS, says=NO_RIGHT)
 def decoy_by_annotation(w: World, name: str, key: str, value: str) -> Try:
-    """What is skipped because of its own annotation is not the tenant's for that: its account may not read it."""
+    """An annotation that skips a manifest does not give the account read access to the object on the cluster."""
     files = {"a.yaml": decoy(w, annotations={key: value})}
     return Try(
         files,
@@ -60,7 +60,7 @@ def decoy_by_annotation(w: World, name: str, key: str, value: str) -> Try:
 
 @attempt(*MARKS, says=NO_RIGHT)
 def decoy_by_label(w: World, name: str, key: str, value: str) -> Try:
-    """Nor because of a label, which counts as the annotation does."""
+    """A label that skips a manifest does not give the account read access to the object on the cluster."""
     files = {"a.yaml": decoy(w, labels={key: value})}
     return Try(
         files,
@@ -70,7 +70,7 @@ def decoy_by_label(w: World, name: str, key: str, value: str) -> Try:
 
 @attempt(("config-map", "ConfigMap"), ("service-account", "ServiceAccount"), blind=True, says=NO_RIGHT)
 def decoy_of(w: World, name: str, kind: str, right: bool) -> Try:
-    """An outcome is a bit: healthy for a right guess and not for a wrong one tells the value in time."""
+    """The outcome does not depend on the guess: one bit for each guess would reveal the value in time."""
     guess = "treasure" if right else NOT_FOUND
     files = {"a.yaml": decoy(w, kind, guess, annotations={f"{DOMAIN}/reconcile": "disabled"})}
     check = {"apiVersion": "v1", "kind": kind, "name": guess, "namespace": w.other.namespace}
@@ -79,7 +79,7 @@ def decoy_of(w: World, name: str, kind: str, right: bool) -> Try:
 
 @attempt(blind=True, says=NO_RIGHT)
 def decoy_that_answers_yes_or_no(w: World, name: str, right: bool) -> Try:
-    """A guess at the word itself is answered neither way, whoever skips the object."""
+    """The outcome does not depend on a guess at the word, even if Headgate skips the manifest."""
     files = {"a.yaml": decoy(w, annotations={f"{DOMAIN}/reconcile": "disabled"})}
     guess = f"{READ} == '{WORD if right else WRONG}'"
     spec = {
@@ -91,7 +91,7 @@ def decoy_that_answers_yes_or_no(w: World, name: str, right: bool) -> Try:
 
 @attempt(blind=True, says=NO_RIGHT)
 def decoy_that_fails_fast(w: World, name: str, right: bool) -> Try:
-    """That a wait ends at once, and not at its timeout, is an answer too."""
+    """The wait ends at its timeout for every guess: an early end would reveal the value as well."""
     files = {"a.yaml": decoy(w, annotations={f"{DOMAIN}/ssa": "Ignore"})}
     guess = f"{READ}.startsWith('{(WORD if right else WRONG)[:9]}')"
     expressions = health_expressions("Secret", "false", failed=guess)
@@ -102,7 +102,7 @@ def decoy_that_fails_fast(w: World, name: str, right: bool) -> Try:
 
 @attempt(blind=True, says=NO_RIGHT)
 def decoys_of_a_namespace(w: World, name: str, right: bool) -> Try:
-    """Whether there is a namespace of a name is nothing that this account may ask."""
+    """The account may not learn whether a namespace exists."""
     guess = w.other.namespace if right else NOT_FOUND
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": guess}}
     namespace["metadata"]["annotations"] = {f"{DOMAIN}/reconcile": "disabled"}
@@ -112,7 +112,7 @@ def decoys_of_a_namespace(w: World, name: str, right: bool) -> Try:
 
 @attempt(blind=True, says=NO_RIGHT)
 def decoy_waited_for(w: World, name: str, right: bool) -> Try:
-    """``wait`` takes what was applied: a decoy is applied to nothing."""
+    """``wait`` covers applied objects, and Headgate does not apply the decoy."""
     guess = "treasure" if right else NOT_FOUND
     files = {
         "a.yaml": decoy(w, name=guess, annotations={f"{DOMAIN}/ssa": "IfNotPresent"}),
@@ -123,7 +123,7 @@ def decoy_waited_for(w: World, name: str, right: bool) -> Try:
 
 @attempt()
 def decoy_beside_good_objects(w: World, name: str) -> Try:
-    """That all else of an attempt is the tenant's makes the decoy no more so."""
+    """Good objects in the same attempt do not give the account read access to the object that the decoy names."""
     own = yaml.safe_load(config_map(name))
     own["metadata"]["namespace"] = w.tenant.namespace
     files = {"a.yaml": decoy(w, annotations={f"{DOMAIN}/reconcile": "disabled"}), "b.yaml": dump(own)}
@@ -144,7 +144,7 @@ def decoy_beside_good_objects(w: World, name: str) -> Try:
     says=NO_RIGHT,
 )
 def health_of(w: World, name: str, version: str, kind: str, right: bool) -> Try:
-    """Whether there is an object, and in what state, is told to those who may read it."""
+    """Only an account that may read an object learns whether it exists and in what state it is."""
     there = {KUSTOMIZATION: "apps", SOURCE: "source", "RoleBinding": "deployer"}.get(kind, "treasure")
     if kind == "ServiceAccount":
         there = "deployer"
@@ -166,14 +166,14 @@ def health_of(w: World, name: str, version: str, kind: str, right: bool) -> Try:
     blind=True,
 )
 def health_of_cluster_wide(w: World, name: str, version: str, kind: str, there: str, right: bool) -> Try:
-    """The tenant's rights end at its namespace."""
+    """The tenant's account may not read cluster-scoped objects."""
     check = {"apiVersion": version, "kind": kind, "name": there if right else NOT_FOUND}
     return Try({"a.yaml": own_map(w, name)}, {"healthChecks": [check]}, guess=check["name"])
 
 
 @attempt(("current",), ("failed",), ("in-progress",), blind=True, says=NO_RIGHT)
 def health_by_expression(w: World, name: str, right: bool) -> Try:
-    """No field of an expression is evaluated on what the account may not read."""
+    """Headgate evaluates no expression on an object that the account may not read."""
     field = name.removesuffix("-w").rpartition("expression-")[2].replace("in-progress", "inProgress")
     guess = f"{READ} == '{WORD if right else WRONG}'"
     entry = {"apiVersion": "v1", "kind": "Secret", "current": "false", field: guess}
@@ -191,7 +191,7 @@ def health_by_expression(w: World, name: str, right: bool) -> Try:
     ("encoded", "..%2f..%2fnamespaces%2f{other}%2fsecrets%2ftreasure"),
 )
 def health_by_the_name(w: World, name: str, written: str) -> Try:
-    """A name is a part of a path to the API server, and stays one part."""
+    """A name is one segment of a path of the API server and stays one segment."""
     check = {"apiVersion": "v1", "kind": "Secret", "name": written.format(other=w.other.namespace)}
     check["namespace"] = w.tenant.namespace
     return Try(
@@ -202,7 +202,7 @@ def health_by_the_name(w: World, name: str, written: str) -> Try:
 
 @attempt(("a-path", "../{other}"), ("all", "*"), ("empty", ""), ("deeper", "{other}/secrets/treasure?"))
 def health_by_the_namespace(w: World, name: str, written: str) -> Try:
-    """So is a namespace; that of no object is not that of all."""
+    """A namespace is one segment of a path of the API server; an empty namespace does not mean all namespaces."""
     check = {"apiVersion": "v1", "kind": "Secret", "name": "treasure"}
     check["namespace"] = written.format(other=w.other.namespace)
     return Try(

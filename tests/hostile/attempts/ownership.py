@@ -27,7 +27,7 @@ ATTEMPTS: list[Attempt] = []
     may_pass=True,
 )
 def owner_labels_in_git(w: World, name: str, more: Obj) -> Try:
-    """Owner labels that a manifest brings along are replaced by the true ones."""
+    """Headgate replaces owner labels in a manifest with the true ones."""
     obj = yaml.safe_load(own_map(w, name))
     obj["metadata"].update(labels=owned_by(w), **more)
     return Try({"a.yaml": dump(obj)}, then=lambda w, _: _owner(w, name))
@@ -44,7 +44,7 @@ def _owner(w: World, name: str) -> str:
 
 @attempt(("new", False), ("applied", True), may_pass=True)
 def owner_labels_on_the_cluster(w: World, name: str, applied: bool) -> Try:
-    """What the operator applied decides whose an object is: a label the tenant forges tells the other team nothing."""
+    """The inventory decides which Kustomization manages an object; forged labels do not reach the other team."""
 
     def relabel(w: World, _: Obj) -> str:
         labels = owned_by(w)
@@ -78,7 +78,7 @@ ENTRIES = (
 
 @attempt(*ENTRIES, may_pass=True)
 def inventory_that_names_theirs(w: World, name: str, entry: str, version: str) -> Try:
-    """Whoever can write a status still has nothing deleted that the account may not delete."""
+    """A forged inventory deletes only objects that the account may delete."""
     other = w.other.namespace
 
     def poison(w: World, obj: Obj) -> str:
@@ -91,7 +91,7 @@ def inventory_that_names_theirs(w: World, name: str, entry: str, version: str) -
 
 @attempt(("config-map", "ConfigMap"), ("kustomization", "Kustomization"), blind=True, may_pass=True)
 def inventory_that_asks(w: World, name: str, kind: str, right: bool) -> Try:
-    """Nor does the refusal tell whether there was such an object."""
+    """The refusal to delete does not show whether the object exists."""
     there = {"ConfigMap": "owned", "Kustomization": "apps"}[kind]
     group = "kustomize.toolkit.fluxcd.io" if kind == "Kustomization" else ""
     guess = there if right else NOT_FOUND
@@ -105,7 +105,7 @@ def inventory_that_asks(w: World, name: str, kind: str, right: bool) -> Try:
 
 @attempt(("delete", "Delete"), ("wait", "WaitForTermination"), may_pass=True)
 def deletion_that_takes_theirs(w: World, name: str, policy: str) -> Try:
-    """A Kustomization that is deleted takes away what its account may delete."""
+    """The deletion of a Kustomization deletes only objects that its account may delete."""
 
     def poison(w: World, obj: Obj) -> str:
         _forge(w, obj, [{"id": f"{w.other.namespace}_owned__ConfigMap", "v": "v1"}])
@@ -125,7 +125,7 @@ def _forge(w: World, obj: Obj, entries: list[Obj]) -> None:
 
 
 def _reconciled(w: World, name: str) -> str:
-    """Ask for a reconcile, wait until it is done, and say how it ended."""
+    """Request a reconcile and wait for its end; returns the condition as text."""
     stamp = w.tenant.request_reconcile(KUSTOMIZATION, name)
 
     def look() -> str:

@@ -34,14 +34,14 @@ ATTEMPTS: list[Attempt] = []
     may_pass=True,
 )
 def receiver_of(w: World, name: str, resource: dict[str, Any]) -> Try:
-    """A call has reconciled what is in the Receiver's own namespace."""
+    """A webhook call reconciles only objects in the Receiver's own namespace."""
     text = json.dumps(resource).replace("{other}", w.other.namespace)
     return receiver(w, name, resources=[json.loads(text)])
 
 
 @attempt(blind=True, may_pass=True)
 def receiver_whose_answer_tells(w: World, name: str, right: bool) -> Try:
-    """The answer to a call is the same whether another namespace has such an object or not."""
+    """The response to a webhook call does not depend on whether another namespace has such an object."""
     guess = "source" if right else NOT_FOUND
     resource = {"kind": SOURCE, "name": guess, "namespace": w.other.namespace}
     return receiver(w, name, resources=[resource])
@@ -55,19 +55,19 @@ def receiver_whose_answer_tells(w: World, name: str, right: bool) -> Try:
     may_pass=True,
 )
 def receiver_filter_error(w: World, name: str, expression: str) -> Try:
-    """A filter that fails quotes neither the object nor the call, in no log either."""
+    """The error of a filter quotes neither the object nor the call, not even in the log."""
     resource = {"kind": SOURCE, "name": "source"}
     return receiver(w, name, resources=[resource], resourceFilter=expression)
 
 
 @attempt(("a-slash", "{other}/treasure"), ("a-path", "../../{other}/secrets/treasure"))
 def receiver_token_from(w: World, name: str, written: str) -> Try:
-    """The token of a Receiver is of its own namespace; its path would tell the other's."""
+    """The token of a Receiver comes from its own namespace; otherwise its path would reveal the other's token."""
     return receiver(w, name, secretRef={"name": written.format(other=w.other.namespace)})
 
 
 def receiver(w: World, name: str, **spec: Any) -> Try:
-    """A Receiver of type generic, which is called when it is Ready."""
+    """A Receiver of type generic; the tenant calls its webhook once it is Ready."""
     wanted = {
         "type": "generic",
         "secretRef": {"name": name},

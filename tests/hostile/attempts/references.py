@@ -30,14 +30,14 @@ PATHS = (
 
 @attempt(*[(f"{kind}-{n}", kind, w) for n, w in PATHS for kind in ("Secret", "ConfigMap")])
 def variables_from(w: World, name: str, kind: str, written: str) -> Try:
-    """Variables come from the Kustomization's own namespace."""
+    """Variables come from the Kustomization's own namespace only."""
     reference = {"kind": kind, "name": written.format(other=w.other.namespace)}
     return Try({"a.yaml": own_map(w, name, v="${word}")}, {"postBuild": {"substituteFrom": [reference]}})
 
 
 @attempt(*PATHS, may_pass=True)
 def optional_variables_from(w: World, name: str, written: str) -> Try:
-    """Also where they may be missing, which would be a way not to be refused."""
+    """Optional variables, too, come from the Kustomization's own namespace only."""
     reference = {"kind": "Secret", "name": written.format(other=w.other.namespace), "optional": True}
     spec = {"postBuild": {"substituteFrom": [reference]}}
     return Try({"a.yaml": own_map(w, name, v="${word:=nothing}")}, spec)
@@ -45,7 +45,7 @@ def optional_variables_from(w: World, name: str, written: str) -> Try:
 
 @attempt(blind=True)
 def variables_whose_absence_tells(w: World, name: str, right: bool) -> Try:
-    """Whether another namespace has a Secret of some name is not told either."""
+    """The message does not show whether another namespace has a Secret with this name."""
     written = f"../{w.other.namespace}/{'treasure' if right else NOT_FOUND}"
     reference = {"kind": "Secret", "name": written}
     spec = {"postBuild": {"substituteFrom": [reference]}}
@@ -59,28 +59,28 @@ def variables_whose_absence_tells(w: World, name: str, right: bool) -> Try:
     ("external-artifact", "ExternalArtifact"),
 )
 def source_in_another_namespace(w: World, name: str, kind: str) -> Try:
-    """References across namespaces are off here."""
+    """This operator refuses cross-namespace references."""
     reference = {"kind": kind, "name": "source", "namespace": w.other.namespace}
     return Try({}, {"sourceRef": reference, "path": "./apps", "targetNamespace": w.tenant.namespace})
 
 
 @attempt(*PATHS)
 def source_by_the_name(w: World, name: str, written: str) -> Try:
-    """Nor does a name lead there."""
+    """A name that looks like a path does not refer to another namespace."""
     written = written.format(other=w.other.namespace).replace("treasure", "source")
     return Try({}, {"sourceRef": {"kind": SOURCE, "name": written}, "path": "./apps"})
 
 
 @attempt(blind=True)
 def source_whose_absence_tells(w: World, name: str, right: bool) -> Try:
-    """A reference that is blocked is blocked before anybody looks whether there is such a source."""
+    """Headgate refuses a cross-namespace reference before it checks whether the source exists."""
     reference = {"kind": SOURCE, "name": "source" if right else NOT_FOUND, "namespace": w.other.namespace}
     return Try({}, {"sourceRef": reference}, guess=reference["name"])
 
 
 @attempt(*PATHS)
 def included_repository(w: World, name: str, written: str) -> Try:
-    """What a source includes is of its own namespace."""
+    """A source includes sources in its own namespace only."""
     written = written.format(other=w.other.namespace).replace("treasure", "source")
     include = [{"repository": {"name": written}, "toPath": "stolen"}]
     return Try(spec=None, objects=(source(name, w.tenant.url, include=include),))
@@ -90,7 +90,7 @@ def included_repository(w: World, name: str, written: str) -> Try:
     *[(f"{field}-{n}", field, w) for n, w in PATHS for field in ("secretRef", "proxySecretRef", "verify")]
 )
 def credentials_of_a_source(w: World, name: str, field: str, written: str) -> Try:
-    """So are its credentials, its proxy and the keys it trusts."""
+    """The credentials, the proxy and the trusted keys of a source come from its own namespace only."""
     reference: Obj = {"name": written.format(other=w.other.namespace)}
     value = {"mode": "HEAD", "secretRef": reference} if field == "verify" else reference
     return Try(spec=None, objects=(source(name, w.tenant.url, **{field: value}),))
@@ -98,7 +98,7 @@ def credentials_of_a_source(w: World, name: str, field: str, written: str) -> Tr
 
 @attempt(*PATHS)
 def keys_for_decryption(w: World, name: str, written: str) -> Try:
-    """And the keys of a Kustomization."""
+    """The decryption keys of a Kustomization come from its own namespace only."""
     sealed = {
         "apiVersion": "v1",
         "kind": "Secret",
@@ -112,19 +112,19 @@ def keys_for_decryption(w: World, name: str, written: str) -> Try:
 
 @attempt(*[(f"{field}-{n}", field, w) for n, w in PATHS for field in ("secretRef", "configMapRef")])
 def kubeconfig_from(w: World, name: str, field: str, written: str) -> Try:
-    """And the way to another cluster."""
+    """The kubeconfig of a Kustomization comes from its own namespace only."""
     reference = {field: {"name": written.format(other=w.other.namespace)}}
     return Try({"a.yaml": own_map(w, name)}, {"kubeConfig": reference})
 
 
-# Out of the repository.
+# Paths that lead out of the repository.
 
 
 @attempt(
     ("etc", "../../../../../../etc"), ("absolute", "/etc"), ("caches", "./../../gitrepository/{other}/source")
 )
 def path_that_leads_out(w: World, name: str, path: str) -> Try:
-    """A path is one in the source's tree."""
+    """``spec.path`` is a path in the source tree."""
     return Try({"a.yaml": own_map(w, name)}, {"path": path.format(other=w.other.namespace)})
 
 
@@ -138,7 +138,7 @@ def path_that_leads_out(w: World, name: str, path: str) -> Try:
     ("replacements", {"replacements": [{"path": "OUT"}]}),
 )
 def file_outside(w: World, name: str, fields: Obj) -> Try:
-    """A kustomization's files are in its repository: nothing of the operator's disk is one."""
+    """A kustomization file can refer only to files of its source tree, not to files on the operator's disk."""
     text = yaml.safe_dump({"resources": ["a.yaml"], **fields}).replace("OUT", "../../../../../../etc/passwd")
     return Try({"a.yaml": own_map(w, name), "kustomization.yaml": text})
 
@@ -150,7 +150,7 @@ def file_outside(w: World, name: str, fields: Obj) -> Try:
     ("up", "../../../../../etc/hostname"),
 )
 def link_in_the_repository(w: World, name: str, target: str) -> Try:
-    """A symbolic link that leads out of the repository is not followed."""
+    """A build does not follow a symbolic link out of the repository."""
     place = w.tenant.repository.work / name
     place.mkdir(parents=True)
     (place / "link").symlink_to(target)
@@ -162,6 +162,6 @@ def link_in_the_repository(w: World, name: str, target: str) -> Try:
 
 @attempt(("ignored", "/data"), ("all", ""), ("deep", "/data/word"))
 def ignored_field_of_the_other_team(w: World, name: str, path: str) -> Try:
-    """Fields that are left to others are looked at with the account's rights, and no error tells what is there."""
+    """Headgate reads ignored fields with the account's rights, and no error quotes them."""
     files = {"a.yaml": decoy(w, "ConfigMap", data={"word": "x"})}
     return Try(files, {"ignore": [{"paths": [path]}]})

@@ -26,7 +26,7 @@ ATTEMPTS: list[Attempt] = []
     ("scheme-in-the-host", "http://ext::id/x.git"),
 )
 def url_of_a_source(w: World, name: str, url: str) -> Try:
-    """Git runs no program for a URL, reads no folder, and what a page says is not quoted."""
+    """For the URL of a source, Git runs no program and reads no folder, and Headgate does not quote the response."""
     filled = url.format(page=w.servers.page.port, storage=w.folder / "storage")
     return Try(spec=None, objects=(source(name, filled),))
 
@@ -39,7 +39,7 @@ def url_of_a_source(w: World, name: str, url: str) -> Try:
     ("ext", "ext::sh -c id"),
 )
 def submodule_at(w: World, name: str, url: str) -> Try:
-    """Nor for that of a submodule."""
+    """For the URL of a submodule, Git runs no program and reads no folder, and Headgate does not quote the response."""
     theirs, work = w.other.repository, w.tenant.repository
     address = url.format(
         page=w.servers.page.port, folder=w.git.root / theirs.name, name="nothing-of-the-kind.git"
@@ -65,7 +65,7 @@ def submodule_at(w: World, name: str, url: str) -> Try:
     ("ssh", "git@127.0.0.1:x.git"),
 )
 def base_at(w: World, name: str, url: str) -> Try:
-    """Bases are not fetched here at all (``--no-remote-bases``)."""
+    """This operator fetches no remote bases (``--no-remote-bases``)."""
     folder = w.git.root / w.other.repository.name
     address = url.format(page=w.servers.page.port, theirs=w.other.url, folder=folder)
     text = yaml.safe_dump({"resources": ["a.yaml", address]})
