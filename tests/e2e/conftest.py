@@ -1,8 +1,8 @@
 """One cluster, one Git server and one operator for all tests here; a namespace and a repository for each test.
 
-The cluster is the one that ``HEADGATE_TEST_KUBECONFIG`` or ``HEADGATE_TEST_CLUSTER`` names, else one of our own
-(:mod:`controlplane.choice`). Tests that start and kill operators of their own label their custom resources, which the
-shared operator then leaves alone.
+``HEADGATE_TEST_KUBECONFIG`` or ``HEADGATE_TEST_CLUSTER`` names the cluster; otherwise the tests start one
+(:mod:`controlplane.choice`). Tests that start and kill their own operators label their custom resources, and the shared
+operator ignores these.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tests.support.workspace import OWN, Workspace, namespace_prefix, served_fol
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What asks for the sum of all tests comes last."""
+    """Run the test that checks the sum of all tests last."""
     items.sort(key=lambda item: item.path.name == "test_rbac.py")
 
 
@@ -62,7 +62,7 @@ def account(shared_cluster: Cluster, api: Api, folder: Path) -> Path:
 def shared_operator(
     api: Api, account: Path, git_server: GitHttpServer, folder: Path
 ) -> Iterator[operator.Operator]:
-    """``headgate run`` under the rights of deploy/. What tests leave is gone before it stops."""
+    """``headgate run`` with the rights of deploy/. It stops after the namespaces of the tests are gone."""
     options = (f"--watch-label-selector=!{OWN}", "--requeue-dependency=5s")
     with operator.running(account, folder, options) as running:
         yield running

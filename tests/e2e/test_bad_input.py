@@ -1,4 +1,4 @@
-"""Bad input of every kind, all at once in one namespace: each says what is wrong and where; the good one goes on."""
+"""Bad input of every kind at once in one namespace: each message says what is wrong and where; the good one works."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.e2e
 BROKEN = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: broken\n  labels: [one, two\ndata: {}\n"
 MANY = deployment("web").replace("replicas: 1", "replicas: many")
 UNKNOWN = {"apiVersion": "nobody.example.com/v1", "kind": "Widget", "metadata": {"name": "w"}}
-BESIDE = config_map("beside")
+NEIGHBOR = config_map("neighbor")
 """In the same stage as something invalid: not applied."""
 
 
@@ -40,12 +40,12 @@ def _with_env(name: str, value: int) -> str:
     return dump(obj)
 
 
-STRANGER = {"patch": config_map("stranger"), "target": {"kind": "ConfigMap", "name": "stranger"}}
+UNMATCHED = {"patch": config_map("unmatched"), "target": {"kind": "ConfigMap", "name": "unmatched"}}
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What is committed and asked for under the case's name, and what is then said (regular expressions)."""
+    """The files and the spec of a case, and regular expressions for what the operator reports."""
 
     reason: str
     says: str
@@ -70,7 +70,7 @@ CASES = {
     "broken-yaml": _case(
         "BuildFailed",
         r"broken-yaml/config\.yaml.*(line |:)[56]\b",
-        {"config.yaml": BROKEN, "beside.yaml": BESIDE},
+        {"config.yaml": BROKEN, "neighbor.yaml": NEIGHBOR},
     ),
     "wrong-kustomization": _case(
         "BuildFailed",
@@ -78,7 +78,7 @@ CASES = {
         {
             "kustomization.yaml": kustomization("base"),
             "base/kustomization.yaml": kustomization("a.yaml", namePrefx="a-"),
-            "base/a.yaml": BESIDE,
+            "base/a.yaml": NEIGHBOR,
         },
     ),
     "missing-resource": _case(
@@ -91,35 +91,35 @@ CASES = {
     ),
     "patch-without-target": _case(
         "BuildFailed",
-        r"stranger",
+        r"unmatched",
         {
             "kustomization.yaml": kustomization("a.yaml", patches=[{"path": "patch.yaml"}]),
-            "patch.yaml": config_map("stranger"),
-            "a.yaml": BESIDE,
+            "patch.yaml": config_map("unmatched"),
+            "a.yaml": NEIGHBOR,
         },
     ),
     "invalid-field": _case(
         "ReconciliationFailed",
         r"Deployment/\S+/web .*: field spec\.replicas: must be a number, not text \(from invalid-field/web\.yaml:1\)",
-        {"web.yaml": MANY, "beside.yaml": BESIDE},
+        {"web.yaml": MANY, "neighbor.yaml": NEIGHBOR},
     ),
     "number-in-env": _case(
         "ReconciliationFailed",
         r"field spec\.template\.spec\.containers\S*\.env\S*\.value: must be text, not a number: quote it "
         r"\(from number-in-env/web\.yaml:1\)",
-        {"web.yaml": _with_env("web", 1), "beside.yaml": BESIDE},
+        {"web.yaml": _with_env("web", 1), "neighbor.yaml": NEIGHBOR},
     ),
     "number-in-selector": _case(
         "ReconciliationFailed",
         r"field spec\.selector\.matchLabels\.app: must be text, not a number: quote it",
-        {"web.yaml": deployment("web").replace("app: web", "app: 1"), "beside.yaml": BESIDE},
+        {"web.yaml": deployment("web").replace("app: web", "app: 1"), "neighbor.yaml": NEIGHBOR},
     ),
     "number-in-labels": _case(
         "BuildFailed",
         r"number-in-labels/a\.yaml:1, ConfigMap/\S+/a, field metadata\.labels\.tier: must be text, not a number: quote",
         {
             "a.yaml": "{apiVersion: v1, kind: ConfigMap, metadata: {name: a, labels: {tier: 1}}}",
-            "beside.yaml": BESIDE,
+            "neighbor.yaml": NEIGHBOR,
         },
     ),
     "list-of-labels": _case(
@@ -127,14 +127,14 @@ CASES = {
         r"list-of-labels/a\.yaml:1, ConfigMap/\S+/a, field metadata\.labels: must be a map of text, not a list",
         {
             "a.yaml": "{apiVersion: v1, kind: ConfigMap, metadata: {name: a, labels: [a]}}",
-            "beside.yaml": BESIDE,
+            "neighbor.yaml": NEIGHBOR,
         },
         commonMetadata={"labels": {"team": "a"}},
     ),
     "name-that-becomes-a-number": _case(
         "BuildFailed",
         r"a\.yaml:1, ConfigMap/\S+/123, field metadata\.name: must be text, not a number: quote it.*quotes",
-        {"a.yaml": "{apiVersion: v1, kind: ConfigMap, metadata: {name: '${n}'}}", "beside.yaml": BESIDE},
+        {"a.yaml": "{apiVersion: v1, kind: ConfigMap, metadata: {name: '${n}'}}", "neighbor.yaml": NEIGHBOR},
         postBuild={"substitute": {"n": "123"}},
     ),
     "template-of-a-chart": _case(
@@ -142,19 +142,19 @@ CASES = {
         r"a\.yaml:\d+: .*in line 3 it looks like a template of a Helm chart",
         {
             "a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Release.Name }}}\n",
-            "beside.yaml": BESIDE,
+            "neighbor.yaml": NEIGHBOR,
         },
     ),
     "path-that-is-a-file": _case(
         "BuildFailed",
         r"a\.yaml: is a file, not a directory",
-        {"a.yaml": BESIDE},
+        {"a.yaml": NEIGHBOR},
         path="./path-that-is-a-file/a.yaml",
     ),
     "unknown-kind": _case(
         "ReconciliationFailed",
         r"Widget/\S+/w.*no matches for kind \"Widget\" in version \"nobody\.example\.com/v1\"",
-        {"w.yaml": dump(UNKNOWN), "beside.yaml": BESIDE},
+        {"w.yaml": dump(UNKNOWN), "neighbor.yaml": NEIGHBOR},
     ),
     "immutable-field": _case(
         "ReconciliationFailed",
@@ -199,7 +199,7 @@ CASES = {
         "AuthenticationFailed", r"secret '\S+/nowhere'.*not found", kind=SOURCE, secretRef={"name": "nowhere"}
     ),
 }
-PASSWORD = "hunter2-not-to-be-told"
+PASSWORD = "hunter2-never-shown"
 
 
 @pytest.fixture(scope="module")
@@ -262,10 +262,10 @@ def test_it_says_what_is_wrong_and_where(all_bad: Workspace, name: str) -> None:
     print(f"{name}: {said['reason']}: {said['message']}")
 
 
-@pytest.mark.parametrize("name", [name for name, case in CASES.items() if BESIDE in case.files.values()])
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if NEIGHBOR in case.files.values()])
 def test_nothing_of_a_stage_with_something_invalid_is_applied(all_bad: Workspace, name: str) -> None:
     all_bad.failed(name, CASES[name].reason)
-    assert all_bad.config_map("beside") is None
+    assert all_bad.config_map("neighbor") is None
 
 
 def test_the_good_one_goes_on(all_bad: Workspace) -> None:

@@ -1,4 +1,4 @@
-"""A tenant whose objects cost as much as they can: others go on, probes are answered, and the tenant is told."""
+"""A tenant whose objects cost as much as possible: others continue, probes respond, and the tenant gets an error."""
 
 from __future__ import annotations
 
@@ -70,10 +70,10 @@ def test_a_revision_passes_through_diamonds_of_dependencies(workspace: Workspace
             workspace.kustomization(f"{i}-{side}", dependsOn=before)
     workspace.ready("19-b")
     # Nothing that they are built from.
-    revision = workspace.commit({"readme.md": "news"})
+    revision = workspace.commit({"readme.md": "more"})
     for side in "ab":
         workspace.ready(f"19-{side}", revision)
     until(
-        "nobody waits any more",
+        "nobody waits",
         lambda: all(condition(workspace.get(f"{i}-a")).get("status") == "True" for i in range(20)),
     )

@@ -85,7 +85,7 @@ def test_silent_connections_hold_up_nothing(
     options.append(f"--storage-adv-addr={LOOPBACK}:{addresses['storage']}")
     with descriptors(USUAL_LIMIT):
         running = contextlib.ExitStack()
-        # Its own health address is asked by the sandbox; ours is another.
+        # The sandbox would wait for its own health address, which this test replaces.
         running.enter_context(operator.running(account, tmp_path, options, ready=False))
     with running, contextlib.ExitStack() as stack, descriptors(2**20):
         workspace.source()

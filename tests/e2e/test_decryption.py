@@ -1,4 +1,4 @@
-"""What SOPS encrypted in a repository, on the cluster: plain, refused by name, or left alone; and when keys change."""
+"""SOPS files of a repository on the cluster: decrypted, refused by name, or unchanged; and the change of keys."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_an_entry_that_is_no_key_is_named(workspace: Workspace) -> None:
 
 
 def test_a_key_that_changes_is_used_and_one_that_stays_costs_nothing(workspace: Workspace) -> None:
-    """The same text encrypted anew for another key: nothing is written; without the key, it is told."""
+    """The same text, encrypted again for another key, causes no write; without the key, the condition says so."""
     private, wrap = age_key()
     keys(workspace, **agekey(private))
     workspace.commit({"apps/a.yaml": yaml.safe_dump(sealed_secret("a", wrap, password="same"))})
@@ -234,7 +234,7 @@ def test_a_restart_decrypts_again_and_writes_nothing(
     with operator.running(account, tmp_path, options):
         stamp = workspace.request_reconcile(KUSTOMIZATION, "apps")
         until(
-            "it was looked at", lambda: workspace.get("apps")["status"].get("lastHandledReconcileAt") == stamp
+            "it is reconciled", lambda: workspace.get("apps")["status"].get("lastHandledReconcileAt") == stamp
         )
         workspace.ready("apps")
         assert versions(workspace) == before

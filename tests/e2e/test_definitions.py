@@ -60,14 +60,14 @@ def test_a_definition_that_is_refused_fails_every_attempt(workspace: Workspace) 
         )
         workspace.failed("apps", "ReconciliationFailed", "cannot be used: its names are not accepted")
     assert workspace.config_map("a") is None
-    # Mended, it goes on.
+    # Once the definition is correct, the Kustomization continues.
     workspace.api.delete(*CRD, first["metadata"]["name"])
     workspace.ready("apps", revision)
     assert workspace.config_map("a") is not None
 
 
 def test_a_namespace_that_is_being_deleted_is_named_at_once(workspace: Workspace) -> None:
-    """Not waited for until the timeout: it cannot become ready; when it is gone, it is made anew."""
+    """Headgate does not wait for it, as it cannot become ready, and creates it again once it is gone."""
     name = f"{workspace.namespace}-going"
     inside = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "inside", "namespace": name}}
     workspace.commit(

@@ -23,7 +23,7 @@ LIMIT = 120.0
 
 
 class Terminal:
-    """The demo on a terminal of its own; ``text`` is all it has shown, without colours."""
+    """The demo on its own terminal; ``text`` is everything it has printed, without colors."""
 
     def __init__(self, temporary: Path) -> None:
         self._master, slave = pty.openpty()
@@ -51,7 +51,7 @@ class Terminal:
         if select.select([self._master], [], [], 0.1)[0]:
             try:
                 data = os.read(self._master, 65536)
-            except OSError:  # how Linux tells that nobody has the other side open
+            except OSError:  # Linux raises this if nobody has the other side open
                 return False
             self.text += re.sub(r"\x1b\[\d*[A-Za-z]|\r", "", data.decode(errors="replace"))
         return True

@@ -107,7 +107,7 @@ def forbidden(running: operator.Operator) -> list[str]:
 
 
 def as_in_its_pod(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The options that the installed Deployment gives it, but for the addresses; the environment is set likewise."""
+    """The options in the installed Deployment, except for addresses; also sets its environment variables."""
     (pod,) = json.loads(kubectl(cluster, f"--namespace={NAMESPACE}", "get", "pods", "--output=json"))["items"]
     monkeypatch.setenv("RUNTIME_NAMESPACE", NAMESPACE)
     monkeypatch.setenv("POD_NAME", pod["metadata"]["name"])

@@ -44,7 +44,7 @@ def test_a_deleted_object_comes_back(workspace: Workspace) -> None:
 
 
 def test_what_others_own_is_left_alone(workspace: Workspace) -> None:
-    """A field that Git does not set, and an object told to be left as it is, are not drift."""
+    """A field that Git does not set is not drift, nor is any change of an object whose annotation excludes it."""
     ignored = {"kustomize.toolkit.fluxcd.io/ssa": "IfNotPresent"}
     workspace.commit(
         {"apps/a.yaml": config_map("a", v="1"), "apps/b.yaml": config_map("b", annotations=ignored, v="1")}
@@ -59,7 +59,7 @@ def test_what_others_own_is_left_alone(workspace: Workspace) -> None:
         workspace.api.merge(found, patch, manager="other-controller")
     stamp = workspace.request_reconcile("Kustomization", "apps")
     until(
-        "everything was looked at",
+        "a full pass is done",
         lambda: workspace.get("apps")["status"].get("lastHandledReconcileAt") == stamp,
     )
     workspace.ready("apps")

@@ -1,4 +1,4 @@
-"""What is told of a Kustomization and its source in core events: by whom, with which reason, for which revision."""
+"""The core events about a Kustomization and its source: their source component, reason and revision."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def look_again(workspace: Workspace, name: str, kind: str = KUSTOMIZATION) -> No
     """Ask for a reconcile and wait until it has been."""
     stamp = workspace.request_reconcile(kind, name)
     until(
-        "it has been looked at",
+        "it is reconciled",
         lambda: workspace.get(name, kind)["status"].get("lastHandledReconcileAt") == stamp,
     )
 
@@ -73,7 +73,7 @@ def test_a_reconcile_that_changes_nothing_tells_of_no_change(workspace: Workspac
     before = [each["message"] for each in workspace.events("apps") if each["reason"] == "Progressing"]
     for kind, name in ((SOURCE, "source"), (KUSTOMIZATION, "apps")):
         look_again(workspace, name, kind)
-    until("the second reconcile is told", lambda: _count(workspace, "ReconciliationSucceeded") == 2)
+    until("the second reconcile is reported", lambda: _count(workspace, "ReconciliationSucceeded") == 2)
     assert [each["message"] for each in workspace.events("apps") if each["reason"] == "Progressing"] == before
     stored = [each for each in workspace.events("source", SOURCE) if each["reason"] == "NewArtifact"]
     assert sum(each["count"] for each in stored) == 1
@@ -107,7 +107,7 @@ def test_a_patch_that_fits_nothing_is_told_once_for_a_revision(workspace: Worksp
     told = workspace.event("apps", says, type="Warning", reason="BuildWarning")
     assert told["metadata"]["annotations"] == {REVISION: revision}
     look_again(workspace, "apps")
-    until("the second reconcile is told", lambda: _count(workspace, "ReconciliationSucceeded") == 2)
+    until("the second reconcile is reported", lambda: _count(workspace, "ReconciliationSucceeded") == 2)
     assert _count(workspace, "BuildWarning") == 1
     second = workspace.commit({"apps/a.yaml": config_map("a", a="2")})
     workspace.ready("apps", second)

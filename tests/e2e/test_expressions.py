@@ -24,7 +24,7 @@ HEALTH = {
 
 @pytest.fixture
 def group() -> str:
-    """An API group of its own, in which :func:`machines` defines a kind whose status is not kstatus'."""
+    """A separate API group, in which :func:`machines` defines a kind whose status does not follow kstatus."""
     return f"g{uuid.uuid4().hex[:8]}.example.org"
 
 

@@ -1,6 +1,6 @@
-"""Sources that other controllers reconcile: their artifacts are fetched, verified and built from.
+"""Sources that other controllers reconcile: Headgate fetches, verifies and builds their artifacts.
 
-The test stands in for those controllers: it serves archives on loopback and writes ``status.artifact``.
+The test plays those controllers: it serves archives on loopback and writes ``status.artifact``.
 """
 
 from __future__ import annotations
@@ -233,7 +233,7 @@ def test_a_server_out_of_order_holds_up_nobody_else(workspace: Workspace, files:
     files.broken = True
     publish(workspace, files, "OCIRepository", "v1", {"apps/a.yaml": config_map("a")})
     consumer(workspace, "OCIRepository")
-    until("the artifact was asked for", lambda: files.asked)
+    until("the artifact is requested", lambda: files.asked)
     workspace.commit({"other/b.yaml": config_map("b")})
     workspace.source("git")
     workspace.kustomization("other", sourceRef={"kind": "GitRepository", "name": "git"})

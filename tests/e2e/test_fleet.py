@@ -26,7 +26,7 @@ pytestmark = pytest.mark.e2e
 Obj = dict[str, Any]
 
 SYSTEMS = {"production": "flux-system", "staging": "flux-staging"}
-"""The namespace of each environment's custom resources; in the example, each has a cluster of its own."""
+"""The namespace of each environment's custom resources; in the example, each has its own cluster."""
 NAMESPACES = (*SYSTEMS, *SYSTEMS.values(), "cert-manager", "ingress-nginx")
 IMAGE = "stefanprodan/podinfo:"
 APPS = (
@@ -134,7 +134,7 @@ class Fleet:
 def example(api: Api, shared_operator: operator.Operator, tmp_path: Path) -> Iterator[Fleet]:
     taken = [name for name in NAMESPACES if api.get("v1", "Namespace", name)]
     if taken:
-        pytest.skip(f"the cluster has something of its own in {', '.join(taken)}")
+        pytest.skip(f"the cluster already has the namespaces {', '.join(taken)}")
     with fleet.served(tmp_path) as repository:
         yield Fleet(api, repository)
         for kind, version in ((KUSTOMIZATION, KUSTOMIZATION_VERSION), (SOURCE, SOURCE_VERSION)):
@@ -178,7 +178,7 @@ def test_infrastructure_first_then_promotion_by_tag_and_rollback_by_revert(examp
     with ThreadPoolExecutor() as pool:
         assert all(version > before for version in pool.map(earliest, APPS))
 
-    # Staging follows main. (One cluster stands for two here, and has what both share from production.)
+    # Staging follows main. (One cluster replaces two here, and has the shared objects from production.)
     path = example.repository.work / "infrastructure/staging/kustomization.yaml"
     path.write_text(ONLY_THE_NAMESPACE)
     commit = example.commit("Staging shares the infrastructure of production")
@@ -219,7 +219,7 @@ def test_infrastructure_first_then_promotion_by_tag_and_rollback_by_revert(examp
     example.ready("production", f"1.1.1@sha1:{reverted}")
     assert example.image("production") == "6.7.1"
 
-    # The events tell of each revision.
+    # The events report each revision.
     for environment, revision in (
         ("production", first),
         ("production", second),
@@ -228,7 +228,7 @@ def test_infrastructure_first_then_promotion_by_tag_and_rollback_by_revert(examp
         ("staging", f"main@sha1:{reverted}"),
     ):
         until(
-            f"{environment} tells of {revision}",
+            f"{environment} reports {revision}",
             lambda environment=environment, revision=revision: (  # type: ignore[misc]
                 any(
                     "Reconciliation finished" in m

@@ -1,4 +1,4 @@
-"""Immutable fields that change: refused, or deleted and created anew where that is asked for."""
+"""Immutable fields that change: Headgate reports the refusal, or recreates the object if ``force`` is set."""
 
 from __future__ import annotations
 

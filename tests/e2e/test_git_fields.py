@@ -101,7 +101,7 @@ def test_includes_follow_what_they_include(workspace: Workspace) -> None:
     workspace.ready("apps")
     other.commit({"deploy/b.yaml": config_map("b")})
     workspace.request_reconcile(SOURCE, "other")
-    # Nothing but the change of what is included starts this.
+    # Only the change of the included source starts this.
     until("b is live", lambda: workspace.api.get("v1", "ConfigMap", "b", workspace.namespace))
     assert files_of(workspace.ready("source", kind=SOURCE)) == {"top.yaml", "apps/a.yaml", "apps/b.yaml"}
 
@@ -237,10 +237,10 @@ def test_nothing_of_another_namespace_can_be_included(
     workspace: Workspace, api: Api, git_server: GitHttpServer
 ) -> None:
     workspace.commit({"top.yaml": config_map("top")})
-    neighbour = Workspace(api, git_server, "neighbour")
-    neighbour.commit({"secret.yaml": config_map("secret")})
-    neighbour.source("other")
-    for name in ("other", f"{neighbour.namespace}/other", f"../{neighbour.namespace}/other"):
+    neighbor = Workspace(api, git_server, "neighbor")
+    neighbor.commit({"secret.yaml": config_map("secret")})
+    neighbor.source("other")
+    for name in ("other", f"{neighbor.namespace}/other", f"../{neighbor.namespace}/other"):
         workspace.source(ready=False, include=[{"repository": {"name": name}}])
         workspace.failed("source", "NotFound", f"could not get resource for include '{name}'", kind=SOURCE)
-    neighbour.close()
+    neighbor.close()

@@ -112,9 +112,9 @@ def test_fifty_that_wait_do_not_hold_up_a_good_one(workspace: Workspace) -> None
         workspace.kustomization(name, f"apps/{n}", wait=True, timeout="5m")
     among = seconds("second-")
     until("all of them wait", lambda: all(waits_for_health(workspace, name) for name in names))
-    beside = seconds("third-")
+    next_to = seconds("third-")
     print(
-        f"Ready alone in {alone:.2f} s, while {NEVER_HEALTHY} begin {among:.2f} s, beside them {beside:.2f} s"
+        f"Ready alone in {alone:.2f} s, while {NEVER_HEALTHY} begin {among:.2f} s, next to them {next_to:.2f} s"
     )
     assert not any(is_ready(workspace.get(name)) for name in names)
     assert all(waits_for_health(workspace, name) for name in names), "they were waiting all the time"

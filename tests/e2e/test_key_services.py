@@ -118,7 +118,7 @@ def test_a_service_account_logs_in_to_vault(
 
 @pytest.fixture(scope="module")
 def trusting(bao: OpenBao, api: Api, shared_cluster: Cluster, account: Path) -> None:
-    """OpenBao asks the API server about tokens, in the name of the operator's account, which may do anything."""
+    """OpenBao asks the API server about tokens as the operator's account, which may do anything."""
     config = yaml.safe_load(account.read_text())
     cluster = config["clusters"][0]["cluster"]
     authority = cluster.get("certificate-authority-data")

@@ -26,7 +26,9 @@ TIMES = (
     "--leader-election-renew-deadline=3s",
     "--leader-election-retry-period=1s",
 )
+# prose: off: the words of the log
 STANDING_BY = "standing by"
+# prose: on
 
 
 @pytest.fixture
@@ -60,7 +62,7 @@ def test_one_acts_and_the_other_takes_over(
         workspace.ready("apps")
         holder = lease(workspace)["spec"]["holderIdentity"]
         second = stack.enter_context(operator.running(account, folders[1], options, ready=False))
-        until("it stands by", lambda: STANDING_BY in second.log.read_text())
+        until("it is on standby", lambda: STANDING_BY in second.log.read_text())
         revision = workspace.commit({"apps/a.yaml": config_map("a", v="two")})
         workspace.ready("apps", revision)
         assert "apps" not in second.log.read_text(), "it does nothing meanwhile"
@@ -77,7 +79,7 @@ def test_one_acts_and_the_other_takes_over(
 
 
 def pod(workspace: Workspace, name: str) -> None:
-    """A pod as the Deployment makes them; the process that is to be in it runs beside it."""
+    """A pod as the Deployment makes them; its process runs outside of it."""
     template = workspace.api.present("apps/v1", "Deployment", "headgate", NAMESPACE)["spec"]["template"]
     meta = {"name": name, "namespace": NAMESPACE, "labels": dict(template["metadata"]["labels"])}
     workspace.api.apply({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": template["spec"]})
@@ -119,7 +121,7 @@ def test_who_stands_by_is_ready_and_the_service_leads_to_the_leader(
         first.kill()
         until("the Service leads to the second too", lambda: names[1] in served_by(workspace))
         workspace.ready("apps", workspace.commit({"apps/a.yaml": config_map("a", v="two")}))
-        # The container of the first is started anew, in the pod that still says that it leads.
+        # The container of the first restarts, in a pod whose label still says that it leads.
         start(names[0])
         until("the Service leads to the second", lambda: served_by(workspace) == {names[1]})
         second.stop()

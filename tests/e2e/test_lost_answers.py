@@ -60,7 +60,7 @@ def test_what_was_created_without_an_answer_is_pruned_when_git_drops_it(
         own_workspace.source(ready=False)
         own_workspace.kustomization("apps")
         own_workspace.failed("apps", "ReconciliationFailed", "ConfigMap/.*/b apply failed")
-        assert own_workspace.config_map("b") is not None, "the API server did as it was asked"
+        assert own_workspace.config_map("b") is not None, "the API server has done what the request says"
         assert names(own_workspace) == {"a", "b"}
         proxy.loses = lambda method, target: False
         own_workspace.ready("apps", own_workspace.commit({"apps/b.yaml": None}))

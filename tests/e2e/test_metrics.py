@@ -28,7 +28,7 @@ DASHBOARDS = (
     "rest_client_requests_total",
     "workqueue_longest_running_processor_seconds",
 )
-"""What the panels of fluxcd/flux2-monitoring-example query, but for Go's own."""
+"""The metrics that the panels of fluxcd/flux2-monitoring-example query, except for those of Go."""
 
 
 def read(address: str) -> Samples:
@@ -78,7 +78,7 @@ def test_what_was_done_is_counted(
                 and value(found, reconciles, name="apps") >= 2
                 and value(found, "headgate_git_cache_bytes") >= 1
             ),
-            "a build was spared",
+            "a build is skipped",
         )
 
         assert set(DASHBOARDS) <= {name for name, _ in samples}

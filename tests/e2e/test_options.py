@@ -49,7 +49,7 @@ def start(own: Workspace, account: Path, tmp_path: Path) -> Start:
 
 
 def test_default_service_account(own: Workspace, start: Start) -> None:
-    """Who names none acts as that one of its own namespace."""
+    """A Kustomization without a service account acts as the one of this name in its own namespace."""
     own.commit({"apps/a.yaml": config_map("a")})
     with start("--default-service-account=deployer"):
         own.source()
@@ -135,8 +135,8 @@ def test_events_are_posted_as_flux_posts_them(own: Workspace, start: Start) -> N
             own.kustomization("bad")
             own.ready("apps")
             own.failed("bad", "BuildFailed")
-            until("all is told", lambda: len(receiver.about(KUSTOMIZATION, "apps")) > 1)
-            until("the failure is told", lambda: receiver.about(KUSTOMIZATION, "bad"))
+            until("the events about apps arrive", lambda: len(receiver.about(KUSTOMIZATION, "apps")) > 1)
+            until("the event about the failure arrives", lambda: receiver.about(KUSTOMIZATION, "bad"))
         assert receiver.tries > len(receiver.received)
         (stored,) = receiver.about(SOURCE, "source")
         at = datetime.fromisoformat(stored.pop("timestamp"))
@@ -268,7 +268,7 @@ def test_kinds_that_come_in_a_stage_of_their_own(own: Workspace, start: Start) -
 
 
 def test_a_job_that_the_cluster_removes_when_it_is_done(workspace: Workspace) -> None:
-    """``ttlSecondsAfterFinished``: gone counts as done while it is waited for; later it is made anew, as by Flux."""
+    """``ttlSecondsAfterFinished``: in a health check, a Job that is gone counts as done; later it is created again."""
     job = {
         "apiVersion": "batch/v1",
         "kind": "Job",

@@ -127,7 +127,7 @@ def _deleted_but_held(workspace: Workspace) -> dict[str, Any]:
     workspace.api.merge(held, {"metadata": {"finalizers": ["headgate.test/held"]}})
     workspace.api.delete("kustomize.toolkit.fluxcd.io/v1", "Kustomization", "apps", workspace.namespace)
     until(
-        "its object is told to go",
+        "its object is being deleted",
         lambda: (workspace.config_map("a") or {})["metadata"].get("deletionTimestamp"),
     )
     return held

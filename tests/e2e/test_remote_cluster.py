@@ -142,7 +142,7 @@ def test_keys_of_the_secret(ground: Workspace, remote: Remote, key: str) -> None
 
 
 def test_health_is_the_other_clusters(ground: Workspace, remote: Remote) -> None:
-    """A Deployment there is waited for, and what is wrong with it is told."""
+    """Headgate waits for a Deployment there, and reports what is wrong with it."""
     kube_secret(ground, remote.kubeconfig)
     ground.commit({"apps/web.yaml": deployment("web"), "bad/worse.yaml": deployment("worse", healthy=False)})
     ground.source()
@@ -456,7 +456,7 @@ def test_a_missing_secret_and_its_coming(ground: Workspace, remote: Remote) -> N
     )
     kube_secret(ground, remote.kubeconfig)
     ground.ready("apps")
-    # Without it nobody can delete what is there, and the Kustomization must not stay for ever.
+    # Without it nobody can delete the objects there, and the Kustomization must not stay forever.
     ground.api.delete("v1", "Secret", "kube", ground.namespace)
     ground.delete("apps")
     assert there(remote, ground, "a")

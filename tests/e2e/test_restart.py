@@ -55,14 +55,14 @@ def settled_versions(workspace: Workspace) -> dict[str, tuple[str, str]]:
         time.sleep(1)
         return before if versions(workspace) == before else None
 
-    return until("nobody writes any more", look)
+    return until("nobody writes", look)
 
 
 def wait_answered(workspace: Workspace, kind: str, name: str) -> None:
     """Ask for a reconcile and wait until it is done."""
     stamp = workspace.request_reconcile(kind, name)
     until(
-        f"{name} was looked at",
+        f"{name} is reconciled",
         lambda: workspace.get(name, kind)["status"].get("lastHandledReconcileAt") == stamp,
     )
 
@@ -143,7 +143,7 @@ def test_what_happened_meanwhile_is_mended_at_once(
 def test_a_child_whose_status_is_written_meanwhile_is_not_configured(
     request: pytest.FixtureRequest, api: Api, git_server: GitHttpServer, account: Path, tmp_path: Path
 ) -> None:
-    """At a restart, a parent looks at its children while the statuses of these are being written."""
+    """After a restart, a parent checks its children while Headgate writes their statuses."""
     workspace = Workspace(api, git_server, namespace_prefix(request), {OWN: "child"})
     spec = {"interval": "1h", "prune": True, "path": "./app", "sourceRef": {"kind": SOURCE, "name": "source"}}
     spec["targetNamespace"] = workspace.namespace

@@ -1,6 +1,6 @@
-"""No secret value is ever told: not in logs, events, conditions, metrics or arguments, nor left in files.
+"""No secret value leaks: not into logs, events, conditions, metrics or arguments, nor into files.
 
-One run uses every kind of secret, each rightly and wrongly, and whatever can be seen of it is searched for all of them.
+One run uses every kind of secret, each with right and wrong values, and the test searches all its output for them.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Run:
         self.workspace.secret(name, data)
 
     def source(self, name: str, secret: dict[str, str] | None = None, *, works: bool, **spec: Any) -> None:
-        """A GitRepository, with a Secret of its own."""
+        """A GitRepository with its own Secret."""
         if secret is not None:
             self.secret(name, secret)
             spec["secretRef"] = {"name": name}
@@ -69,7 +69,7 @@ class Run:
         self._expected[SOURCE, name] = works
 
     def kustomization(self, name: str, *objects: Obj, works: bool, **spec: Any) -> None:
-        """A Kustomization, with these objects in a folder of its own."""
+        """A Kustomization with these objects, in its own folder."""
         if objects:
             self.files[f"{name}/objects.yaml"] = dump(*objects)
         self._make.append(lambda: self.workspace.kustomization(name, **spec))
@@ -148,7 +148,7 @@ def ssh_keys(run: Run) -> None:
 
 
 def variables(run: Run) -> None:
-    """Values of a Secret, in objects that are applied, that the API server refuses, and that are none any more."""
+    """Values of a Secret: in applied objects, in objects that the API server refuses, and in YAML that they break."""
     values = run.values
     run.secret(
         "variables",
@@ -230,7 +230,7 @@ def key_services(run: Run, kms: AwsKms) -> None:
 
 
 def clusters(run: Run, account: Path) -> None:
-    """Kubeconfigs: one that works, with a token that does not, that is no YAML, and that names a program."""
+    """Kubeconfigs: a valid one, one with a wrong token, one that is not YAML, and one with an exec plugin."""
     values, config = run.values, yaml.safe_load(account.read_text())
     cluster = config["clusters"][0]["cluster"]
     if file := cluster.pop("certificate-authority", None):

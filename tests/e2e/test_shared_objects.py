@@ -50,7 +50,7 @@ def uid(workspace: Workspace) -> str:
 
 @pytest.mark.parametrize("last", ["b", "a"])
 def test_one_drops_it_and_it_stays_for_the_other(shared: Workspace, last: str) -> None:
-    """Whoever applied it last, and without being made anew."""
+    """Regardless of who applied it last, and nobody creates it again."""
     if last == "a":
         shared.request_reconcile(KUSTOMIZATION, "a")
         until("a has it", lambda: owner(shared) == "a")
@@ -98,7 +98,7 @@ def test_both_are_deleted_at_once_and_it_goes(shared: Workspace) -> None:
 
 
 def test_the_other_may_be_suspended(shared: Workspace) -> None:
-    """It cannot apply the object now, but has it, also when the one that let go is gone."""
+    """It cannot apply the object now, but keeps it in its inventory, even after the other Kustomization is gone."""
     before = uid(shared)
     shared.change("a", {"suspend": True})
     shared.delete("b")
@@ -127,7 +127,7 @@ def test_what_the_other_does_not_prune_stays(shared: Workspace) -> None:
     ids=str,
 )
 def test_what_the_other_leaves_alive_is_taken_on(shared: Workspace, leave: dict[str, Any]) -> None:
-    """It carries the labels of one that has nothing to do with it any more: who still has it does not wait."""
+    """Its owner labels name a Kustomization that no longer manages it: the one that still does need not wait."""
     shared.change("b", leave)
     if leave == {"prune": False}:
         shared.ready("b", shared.commit({"b/shared.yaml": None}))

@@ -1,4 +1,4 @@
-"""Many GitRepositories on one remote: how often the Git server is asked, routinely and on request."""
+"""Many GitRepositories of one remote: how many requests the Git server gets, at the interval and on request."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_remote_is_asked_once_for_all_that_are_due(
         with operator.running(account, tmp_path, options):
             # All are due now, none of them on request.
             stamp = workspace.request_reconcile(SOURCE, SOURCES[0])
-            until("the last one is looked at", lambda: answered(workspace, SOURCES[0], stamp))
+            until("the last one is reconciled", lambda: answered(workspace, SOURCES[0], stamp))
             first = server.count("ls-refs")
             assert first <= 4, (
                 "one for each of the two kinds, once more for what came meanwhile, one for the request"
@@ -49,10 +49,12 @@ def test_a_remote_is_asked_once_for_all_that_are_due(
             newer = workspace.repository.commit({"apps/a.yaml": config_map("a", v="2")})
             stamps = {name: workspace.request_reconcile(SOURCE, name) for name in SOURCES}
             for name, stamp in stamps.items():
-                until(f"{name} is looked at", lambda name=name, stamp=stamp: answered(workspace, name, stamp))  # type: ignore[misc]
+                until(
+                    f"{name} is reconciled", lambda name=name, stamp=stamp: answered(workspace, name, stamp)
+                )  # type: ignore[misc]
             assert workspace.get(SOURCES[0], SOURCE)["status"]["artifact"]["revision"].startswith("v1.0.0@")
             assert workspace.get(SOURCES[1], SOURCE)["status"]["artifact"]["revision"] == f"main@sha1:{newer}"
             assert newer not in revision
-            # By now every one has had its routine visit too.
+            # By now each one has also been reconciled at its interval.
             assert server.count("ls-refs") <= 4 + len(SOURCES)
             workspace.close()

@@ -1,6 +1,6 @@
-"""What a tenant is told of an object is what its service account may read: the attempts to be told more.
+"""A tenant learns about an object only what its service account may read: attempts to learn more.
 
-See :mod:`tests.support.teams` for who the teams are and what must never be seen.
+:mod:`tests.support.teams` describes the teams and what the tenant must never see.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ GUESSING = "string(base64.decode(data.word)).startsWith('treasure')"
 
 
 def decoy(check: Obj, where: str, key: str, value: str) -> str:
-    """A manifest of an object that is somebody else's, which asks to be left alone."""
+    """A manifest that names somebody else's object, with an annotation that makes Headgate skip it."""
     meta = {"name": check["name"], where: {f"{GROUP}/{key}": value}}
     if "namespace" in check:
         meta["namespace"] = check["namespace"]
@@ -41,7 +41,7 @@ def decoy(check: Obj, where: str, key: str, value: str) -> str:
 
 
 def mine(teams: Teams, name: str) -> str:
-    """A ConfigMap of the tenant's, with its namespace, so that the decoy beside it can keep its own."""
+    """A ConfigMap of the tenant that names its namespace, so that the decoy next to it can keep its own."""
     meta = {"name": name, "namespace": teams.tenant.namespace}
     return dump({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta})
 
@@ -124,7 +124,7 @@ def test_a_decoy_of_a_second_kustomization(teams: Teams) -> None:
 
 
 def test_what_it_applied_before_its_rights_were_taken(teams: Teams) -> None:
-    """That the account once applied an object does not make it its own for ever."""
+    """An account that once applied an object may not read it forever."""
     api, other = teams.tenant.api, teams.other.namespace
     account = {"kind": "ServiceAccount", "name": "deployer", "namespace": teams.tenant.namespace}
     meta = {"name": "guest", "namespace": other}
@@ -150,15 +150,15 @@ def test_what_it_applied_before_its_rights_were_taken(teams: Teams) -> None:
     )
     teams.tenant.ready(name)
     api.delete(version, "RoleBinding", "guest", other)
-    until("it may not look any more", lambda: not may_get(teams, "secrets"))
+    until("it may no longer read", lambda: not may_get(teams, "secrets"))
     api.apply({**document, "stringData": {"word": WORD}}, manager="other")
-    # The Secret is as it was applied, so that nothing is asked about it.
+    # The Secret equals the applied one, so that Headgate sends no request about it.
     teams.tenant.commit({f"{name}/b.yaml": mine(teams, "c")})
     teams.refused(name, "HealthCheckFailed", "cannot get")
 
 
 def test_rights_that_are_taken_while_it_waits(teams: Teams) -> None:
-    """The verdict tells nothing that the account may not read at that moment."""
+    """The result of a health check contains nothing that the account may not read at that moment."""
     api, other = teams.tenant.api, teams.other.namespace
     account = {"kind": "ServiceAccount", "name": "deployer", "namespace": teams.tenant.namespace}
     role = {"apiGroup": RBAC, "kind": "ClusterRole", "name": "view"}
@@ -179,7 +179,7 @@ def test_rights_that_are_taken_while_it_waits(teams: Teams) -> None:
     )
     until("it waits", lambda: waits(teams, name))
     api.delete(f"{RBAC}/v1", "RoleBinding", "reader", other)
-    until("it may not look any more", lambda: not may_get(teams, "configmaps"))
+    until("it may no longer read", lambda: not may_get(teams, "configmaps"))
     api.apply({**later, "data": {"word": WORD}}, manager="other")
     teams.refused(name, "HealthCheckFailed", "cannot get")
 
@@ -285,7 +285,7 @@ def labels_of(teams: Teams, name: str) -> dict[str, str]:
 
 
 def test_internal_pages_by_way_of_a_kubeconfig(teams: Teams) -> None:
-    """The operator asks nothing of its own host, and tells nothing of what answers."""
+    """The operator sends nothing to its own host, and does not quote responses."""
     address = urlsplit(teams.other.url)
     place = f"http://{address.netloc}"
     asked = len(teams.other.server.requests)

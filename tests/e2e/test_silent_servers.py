@@ -76,7 +76,7 @@ def test_another_team_s_work_goes_on(workspace: Workspace, others: list[Workspac
     until("the change of the spec is live", labelled)
     for other in others:
         for n in range(12):
-            # None of them has come to its end, so that nobody waited for that.
+            # None of them has ended, so nobody waited for their end.
             assert condition(other.get(f"s{n}", SOURCE)).get("status") != "False"
 
 

@@ -85,12 +85,12 @@ def ssh(workspace: Workspace) -> Iterator[SshServer]:
 
 def test_ssh_with_known_hosts(workspace: Workspace, ssh: SshServer) -> None:
     revision = workspace.commit({"apps/a.yaml": config_map("a")})
-    key, stranger = generate_key(), generate_key()
+    key, unknown = generate_key(), generate_key()
     ssh.authorize(key)
-    algorithm, public = stranger.public.split()[:2]
+    algorithm, public = unknown.public.split()[:2]
     secrets: dict[str, dict[str, bytes]] = {
         "right": ssh.secret(key),
-        "stranger": ssh.secret(stranger),
+        "unknown-key": ssh.secret(unknown),
         "other-host": {
             **ssh.secret(key),
             "known_hosts": f"[127.0.0.1]:{ssh.port} {algorithm} {public}\n".encode(),
@@ -100,11 +100,11 @@ def test_ssh_with_known_hosts(workspace: Workspace, ssh: SshServer) -> None:
         workspace.secret(name, {field: value.decode() for field, value in data.items()})
         workspace.source(name, ready=False, url=ssh.url(workspace.repository.name), secretRef={"name": name})
     workspace.ready("right", revision, kind=SOURCE)
-    assert "authentication" in refused(workspace, "stranger").lower() or "denied" in refused(
-        workspace, "stranger"
+    assert "authentication" in refused(workspace, "unknown-key").lower() or "denied" in refused(
+        workspace, "unknown-key"
     )
     assert "host key" in refused(workspace, "other-host").lower()
-    assert "PRIVATE KEY" not in refused(workspace, "stranger") + refused(workspace, "other-host")
+    assert "PRIVATE KEY" not in refused(workspace, "unknown-key") + refused(workspace, "other-host")
 
 
 def test_references(workspace: Workspace) -> None:
@@ -137,7 +137,7 @@ def download(artifact: dict[str, Any]) -> bytes:
 
 
 def test_who_knows_only_the_commit_gets_no_files(workspace: Workspace) -> None:
-    """Nobody is asked for credentials there, and whoever reads a Kustomization's status knows its commits."""
+    """The artifact server needs no credentials, and whoever reads a Kustomization's status knows its commits."""
     workspace.commit({"apps/a.yaml": config_map("a")})
     artifact, other = (workspace.source(name)["status"]["artifact"] for name in ("source", "other"))
     assert download(artifact)
@@ -173,7 +173,7 @@ def test_the_artifact_is_what_its_digest_says_and_holds_what_is_not_ignored(work
         assert extracted is not None
         assert extracted.read().decode() == config_map("a")
 
-    # Without spec.ignore: what Flux leaves out by default is left out.
+    # Without spec.ignore, Headgate excludes what Flux excludes by default.
     plain = workspace.source("plain")["status"]["artifact"]
     with tarfile.open(fileobj=io.BytesIO(gzip.decompress(download(plain)))) as archive:
         names = {m.name.removeprefix("./") for m in archive.getmembers() if m.isfile()}

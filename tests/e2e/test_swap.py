@@ -78,7 +78,7 @@ def headgate(account: Path, tmp_path: Path) -> Start:
 
 
 def fleet(namespace: str) -> dict[str, str]:
-    """An overlay of about everything that a namespace holds, with what the API server fills in left out."""
+    """An overlay with about every kind of object in a namespace, without the fields that the API server defaults."""
     labels = {"app": "web"}
     pod = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "main", "image": "web"}]}}
     ports = [{"port": 80, "name": "http"}, {"port": 53, "protocol": "UDP", "name": "dns"}]

@@ -173,7 +173,7 @@ def test_a_source_that_says_that_another_teams_artifact_is_its_own(teams: Teams)
     teams.tenant.api.merge(source, {"status": {"artifact": forged}}, subresource="status")
     teams.tenant.request_reconcile(SOURCE, "source")
     until(
-        "the source has an artifact of its own again",
+        "the source has its own artifact again",
         lambda: (
             f"/{teams.tenant.namespace}/source/"
             in teams.tenant.get("source", SOURCE)["status"]["artifact"]["path"]
@@ -244,7 +244,7 @@ def test_the_operators_own_token_is_sent_to_nobody(teams: Teams) -> None:
 
 
 def test_a_dependency_on_another_team_tells_only_how_it_is(teams: Teams) -> None:
-    """That it is Ready may be waited for; what stands in it may not be asked, one guess after the other."""
+    """A dependent may wait until it is Ready, but cannot learn its content through guesses."""
     other = {"name": "apps", "namespace": teams.other.namespace}
     waits = teams.attempt(
         {"a.yaml": config_map("waits")}, dependsOn=[other], targetNamespace=teams.tenant.namespace

@@ -1,4 +1,4 @@
-"""Objects that the API server keeps otherwise than they are written: a full pass writes none of them."""
+"""Objects that the API server stores differently from their manifests: a full pass writes none of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever ends an attempt is told in the condition and an event, and tried again: also what nobody foresaw."""
+"""Every error that ends an attempt, even an unexpected one, appears in the condition and an event, and has a retry."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_status_that_the_api_server_refuses_for_its_size(proxied: tuple[Worksp
     before = workspace.ready("apps", first)["status"]["inventory"]
     workspace.commit({"apps/many.yaml": many()})
     says = r"inventory of 6501 objects is too large to be stored \(2\.0 MiB; the API server refuses it"
-    # Each object is asked about before the first is written.
+    # A dry run of each object precedes the first write.
     workspace.failed("apps", "ReconciliationFailed", says, timeout=300)
     workspace.event("apps", says, type="Warning", reason="ReconciliationFailed")
     assert workspace.get("apps")["status"]["inventory"] == before
@@ -90,12 +90,12 @@ def test_an_unexpected_error_in_each_step_of_a_kustomization(
     maps = workspace.api.path("v1", "ConfigMap", workspace.namespace, "")
     apps = workspace.api.path(KUSTOMIZATION_VERSION, KUSTOMIZATION, workspace.namespace, "apps")
     broken = {
-        "looking at source and dependencies": ("ReconciliationFailed", "PATCH", lambda path: path == apps),
+        "checking source and dependencies": ("ReconciliationFailed", "PATCH", lambda path: path == apps),
         "applying the objects": ("ReconciliationFailed", "PATCH", lambda path: path.startswith(maps)),
     }
-    for step, (reason, verb, meant) in broken.items():
-        proxy.instead = lambda method, path, verb=verb, meant=meant: (  # type: ignore[misc]
-            NONSENSE if method == verb and meant(path) else None
+    for step, (reason, verb, fits) in broken.items():
+        proxy.instead = lambda method, path, verb=verb, fits=fits: (  # type: ignore[misc]
+            NONSENSE if method == verb and fits(path) else None
         )
         workspace.kustomization("apps") if workspace.find("apps") is None else workspace.request_reconcile(
             KUSTOMIZATION, "apps"

@@ -160,7 +160,7 @@ def test_links_in_a_repository_lead_nowhere(workspace: Workspace) -> None:
 
 
 def test_a_document_that_grows_without_end_fails_alone(workspace: Workspace) -> None:
-    """YAML that unfolds to billions of nodes; the others go on while it is refused."""
+    """YAML that expands to billions of nodes; the others continue while Headgate refuses it."""
     levels = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     levels += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 10)]
     head = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: bomb}\n"

@@ -1,4 +1,4 @@
-"""Objects whose recorded API version is not served any more, or by nobody for now: none is forgotten alive."""
+"""Objects whose recorded API version is no longer served, or not at the moment: Headgate forgets none that exists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is applied otherwise than Git says, and what the API server warns of, can be seen; once, not at every pass."""
+"""Differences between Git and the applied object, and warnings of the API server, are reported once."""
 
 from __future__ import annotations
 

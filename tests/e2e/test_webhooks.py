@@ -1,6 +1,6 @@
-"""Receivers on a cluster without Flux's notification-controller: a push, a webhook, and the new revision is there.
+"""Receivers on a cluster without Flux's notification-controller: a push, a webhook call, and the new revision is there.
 
-On a cluster of its own with deploy/tenancy and deploy/webhook, so that the rights given there have to be enough.
+The tests start a cluster with deploy/tenancy and deploy/webhook, so that the rights given there have to suffice.
 """
 
 from __future__ import annotations
@@ -207,7 +207,7 @@ def test_objects_by_labels_and_filters(ground: Ground, workspace: Workspace) -> 
         workspace.labels["team"] = "a"
         workspace.source(name, ready=False)
     workspace.labels["team"] = "b"
-    workspace.source("stranger", ready=False)
+    workspace.source("unlabeled", ready=False)
     workspace.kustomization("apps", serviceAccountName="deployer")
     hook = receiver(
         workspace,
@@ -225,8 +225,8 @@ def test_objects_by_labels_and_filters(ground: Ground, workspace: Workspace) -> 
     body = json.dumps({"ref": "refs/heads/main", "repository": {"name": "fleet"}}).encode()
     assert call(ground, hook, body, Content_Type="application/json") == 200
     assert requested(workspace, "fleet") == requested(workspace, "apps", "Kustomization") is not None
-    assert requested(workspace, "other") is requested(workspace, "stranger") is None
-    # What a filter reads is not there: nothing is asked for, and the sender is told.
+    assert requested(workspace, "other") is requested(workspace, "unlabeled") is None
+    # A filter reads a field that does not exist: no reconcile is requested, and the sender gets an error.
     assert call(ground, hook, b"{}", Content_Type="application/json") == 500
     assert call(ground, hook, b"[", Content_Type="application/json") == 400
 

@@ -74,8 +74,8 @@ class Servers:
     """All of them, serving while entered.
 
     ``page`` is an internal page that holds the word, ``page_by_tls`` the same over TLS. ``cloud`` gives the operator
-    its identity at clouds, and has the services that accept this identity. ``trap`` is a server of the tenant, over TLS by
-    ``authority``.
+    its identity at clouds, and has the services that accept this identity. ``trap`` is a server of the tenant, over TLS
+    by ``authority``.
     """
 
     def __init__(self, word: str) -> None:

@@ -51,7 +51,7 @@ class Doing(NamedTuple):
     reason: str
 
 
-PREPARING = Doing("looking at source and dependencies", reasons.RECONCILIATION_FAILED)
+PREPARING = Doing("checking source and dependencies", reasons.RECONCILIATION_FAILED)
 BUILDING = Doing("building the manifests", reasons.BUILD_FAILED)
 APPLYING = Doing("applying the objects", reasons.RECONCILIATION_FAILED)
 PRUNING = Doing("deleting what is no longer in the source", reasons.PRUNE_FAILED)
