@@ -1,7 +1,13 @@
-"""Shares of what namespaces have in common: threads, places on the event loop, turns, and room for events.
+"""Quotas of namespaces for what they share: threads, slots on the event loop, turns, and room for events.
 
-:mod:`.order` decides whose turn it is, and is pure. The work queue applies it to workers, :mod:`.pools` to threads,
-:mod:`.places` to coroutines; :mod:`.backlog` bounds what waits to be sent and what is remembered. All of them keep what
-they have of each namespace in :mod:`.turns`. Connections (:mod:`headgate.web.connections`) are not shared by turns: a
-newcomer takes the place of an idle one, and who they belong to is not known.
+order     whose turn it is; pure, and the rule for all below
+pools     threads, one pool for each kind of waiting
+places    the same for coroutines
+pace      how often one key may have a turn when somebody requests it without pause
+backlog   what waits to be sent, and what is remembered, with limits
+turns     what all of these keep of each namespace
+
+The work queue (:mod:`headgate.reconcile.core.queue`) applies the order to workers. Connections
+(:mod:`headgate.web.connections`) are not shared by turns: a new one replaces an idle one, and nobody knows whose they
+are.
 """

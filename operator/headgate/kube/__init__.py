@@ -1,7 +1,19 @@
-"""The client: authentication, REST mapping, verbs on raw JSON objects, watches.
+"""The client of API servers: authentication, REST mapping, verbs on raw JSON objects, watches.
 
-async with await Client.connect() as client:
-    web = await client.get(ObjectRef("apps/v1", "Deployment", "web", "staging"))
+    async with await Client.connect() as client:
+        web = await client.get(ObjectRef("apps/v1", "Deployment", "web", "staging"))
+
+client                 the verbs
+refs                   which object
+mapper                 which path serves a kind: discovery, and what it said
+reflector, watch       a mirror of all objects of a kind; one stream of changes
+kept                   how much all mirrors of a cluster may hold
+transport, encoding    one request and its answer; values as JSON bytes
+resolver               host names, in threads
+access                 where the API server is, and credentials
+inline, impersonation  certificates inside a kubeconfig, and the user that it says to act as
+errors, causes         what can go wrong, and why a connection failed
+warnings               what the API server warns of next to its answer
 """
 
 from headgate.kube.access import Bearer, Login, Renewal

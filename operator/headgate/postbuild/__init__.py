@@ -1,11 +1,20 @@
 """What happens to objects between the build and the apply: decryption, then variable substitution.
 
-No cluster, no clock, no other part of headgate. :mod:`.sops` decrypts what SOPS encrypted, and asks the key
-services that hold keys; all else is pure. :mod:`.substitute` replaces variables in built objects:
-
     references = variable_references(spec["postBuild"])      # ConfigMaps and Secrets to fetch and to watch
     variables = collect_variables(spec["postBuild"], found)  # found: reference -> object
     objects = [substitute(obj, variables) for obj in objects]
+
+sops          decrypts what SOPS encrypted; the only part that asks others, the key services
+variables     where variables come from
+substitute    variables in built objects, exactly as Flux substitutes them: in text
+expressions   parses ``${...}``
+expand        fills values into what was parsed
+functions     the operators in it
+globs         the shell patterns of some of them
+masks         hides secret values in texts for people
+errors        what can go wrong
+
+No cluster, no clock; everything except the key services is pure.
 """
 
 from headgate.postbuild.errors import PostBuildError, SubstitutionError

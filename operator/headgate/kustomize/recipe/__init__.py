@@ -1,5 +1,7 @@
-"""What one kustomization orders: its file is read, what it includes is gathered, and its steps are applied in order.
+"""What one kustomization file orders: it is read, what it includes is gathered, its steps are applied in order.
 
-Start reading in :mod:`.target`; :mod:`.steps` is the list of steps in kustomize's order, :mod:`.plugins` those that are
-configured by objects of their own.
+target       one kustomization from beginning to end; start reading here
+steps        the steps of its fields, in kustomize's order
+plugins      steps that are configured by objects
+patchfiles   patches, from files or inline
 """

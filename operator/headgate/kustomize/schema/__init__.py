@@ -1,4 +1,4 @@
-"""What is known of the types of objects: how their lists are merged, and which kinds live in a namespace.
+"""The types of objects: how their lists are merged, and which kinds have a namespace.
 
     schema = Schema.builtin()
     node = schema.node("apps/v1", "Deployment")
@@ -8,8 +8,8 @@
 
 The built-in knowledge is ``builtin.json``, distilled by ``hack/gen-schema.py`` from the OpenAPI document of
 Kubernetes v1.21.2, the version that kustomize v5 merges by; kinds that came later have no schema there and
-so have none here. Kubernetes' OpenAPI document, and so the data, is under the Apache License 2.0, copyright
-The Kubernetes Authors.
+so have none here. :mod:`.openapi` distils it, and the documents that a kustomization file names. Kubernetes' OpenAPI
+document, and so the data, is under the Apache License 2.0, copyright The Kubernetes Authors.
 """
 
 from __future__ import annotations

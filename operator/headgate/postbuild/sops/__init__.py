@@ -5,10 +5,21 @@
     tree = DecryptingTree(tree, decryptor, encrypted_sources(tree, path))
     objects = [decryptor.decrypt_object(obj) for obj in build(tree, path)]
 
-The way of a text: a store reads it (``*_store``), :mod:`.metadata` says which keys open it and which values are
-encrypted, :mod:`.keys` recovers the data key by one of the sources, :mod:`.walk` decrypts value by value and
-computes the MAC, and a store writes it. Ciphers and key formats are those of ``cryptography``, ``pyrage`` and
-``pysequoia``; key services are reached by their makers' clients, imported when first needed.
+decryptor, sources           the way in: objects; files that a build reads
+formats                      which store reads and writes a text
+yaml_store, json_store, dotenv_store, ini_store   one format each
+yaml_comments, yaml_scalar   what the YAML store needs besides
+metadata                     the ``sops`` section: which keys open it, which values are encrypted
+walk, values                 decrypts value by value, and computes the MAC
+keys, shamir                 recovers the data key from one source, or from parts of several
+credentials, identity        from a Secret, or a service account, to such sources
+age, age_hybrid, openpgp, openpgp_wrap   sources that need a key only
+vault, aws, azure, gcp, gcp_federation   sources that ask a service
+cloud, sessions              what these have in common
+errors                       what can go wrong
+
+Ciphers and key formats are those of ``cryptography``, ``pyrage`` and ``pysequoia``; key services are reached by their
+makers' clients, imported when first needed.
 """
 
 from headgate.postbuild.sops.credentials import key_sources

@@ -1,1 +1,5 @@
-"""Reconciles Receivers, and turns calls of their webhooks into requests to reconcile."""
+"""Receivers, and the calls of their webhooks.
+
+reconciler   gives each Receiver its path, and answers the calls of the path
+requests     finds the objects that a call is for, and annotates them
+"""
