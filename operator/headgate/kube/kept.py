@@ -7,46 +7,24 @@ names count together besides.
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 import orjson
 
 from headgate.api.quantity import format_bytes
+from headgate.fairness.shares import Shares
 from headgate.kube.errors import TooLarge
 
-__all__ = ["Kept", "Together"]
+__all__ = ["Kept"]
 
 OVERHEAD = 1024
 """Bytes that an object costs beside its content."""
 
 
-class Together:
-    """The accounts of several clusters: no namespace may take more of the whole than it leaves to others."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._sizes: Counter[str] = Counter()
-
-    def share(self, namespace: str) -> int:
-        """Bytes that a namespace may have for all its clusters."""
-        return (self._most - self._sizes.total() + self._sizes[namespace]) // 2
-
-    def size(self, namespace: str) -> int:
-        """Bytes that it has."""
-        return self._sizes[namespace]
-
-    def add(self, namespace: str, more: int) -> None:
-        """Count so many bytes more, or less."""
-        self._sizes[namespace] += more
-        if not self._sizes[namespace]:
-            del self._sizes[namespace]
-
-
 class Kept:
     """The account of one cluster. Used from the event loop only."""
 
-    def __init__(self, most: int, together: Together | None = None, namespace: str = "") -> None:
+    def __init__(self, most: int, together: Shares | None = None, namespace: str = "") -> None:
         """``together``: the accounts of all other clusters; ``namespace`` is whose this one is."""
         self._most, self._together, self._namespace = most, together, namespace
         self.size = 0
@@ -63,7 +41,7 @@ class Kept:
         if self._together is None or more <= 0:
             return
         share = self._together.share(self._namespace)
-        if self._together.size(self._namespace) + more > share:
+        if self._together.amount(self._namespace) + more > share:
             raise TooLarge(
                 f"the clusters that namespace '{self._namespace}' applies to have more of kinds and of objects with "
                 f"our labels together than the {format_bytes(share)} that it may have kept; see "

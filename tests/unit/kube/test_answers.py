@@ -12,9 +12,10 @@ import orjson
 import pytest
 from aiohttp import web
 
+from headgate.fairness.shares import Shares
 from headgate.kube import ApiError, Client, Reflector, RestMapper, ServerError, TooLarge, Unreachable
 from headgate.kube import mapper as mapper_module
-from headgate.kube.kept import OVERHEAD, Kept, Together
+from headgate.kube.kept import OVERHEAD, Kept
 from headgate.kube.transport import MAX_ERROR
 
 LIMIT = 1024 * 1024
@@ -294,7 +295,7 @@ async def test_objects_without_end_are_not_kept(server: tuple[Server, str], clie
 
 
 def test_clusters_of_one_namespace_leave_room_for_those_of_others() -> None:
-    together = Together(800)
+    together = Shares(800)
     first = [Kept(300, together, "a") for _ in range(3)]
     for each in first[:1]:
         each.check(300)
@@ -311,7 +312,7 @@ def test_clusters_of_one_namespace_leave_room_for_those_of_others() -> None:
     first[0].release()
     first[0].add(-300)
     first[2].check(100)
-    assert (together.size("a"), together.size("b"), first[0].size) == (100, 200, 0)
+    assert (together.amount("a"), together.amount("b"), first[0].size) == (100, 200, 0)
 
 
 async def test_kinds_count_as_what_is_kept(server: tuple[Server, str], client: Client) -> None:

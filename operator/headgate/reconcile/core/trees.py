@@ -7,13 +7,13 @@ build that reads from it has ended.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
 from headgate.documents.tree import Tree
+from headgate.fairness.shares import Shares
 from headgate.git.errors import SourceTooLarge
 from headgate.git.limits import DEFAULT_LIMITS
 from headgate.reconcile.core.store import SourceKey
@@ -51,13 +51,12 @@ class SourceTrees:
     def __init__(self, max_entries: int = TREES * DEFAULT_LIMITS.entries) -> None:
         """``max_entries``: files and directories of all trees."""
         self._held: dict[SourceKey, _Held] = {}
-        self._max_entries = max_entries
-        self._weights: Counter[str] = Counter()
+        self._entries = Shares(max_entries)
 
     @property
     def weight(self) -> int:
         """Files and directories of all current trees."""
-        return self._weights.total()
+        return self._entries.total
 
     def put(self, key: SourceKey, revision: str, tree: ClosableTree) -> None:
         """Make ``tree`` the current one of the source.
@@ -66,9 +65,11 @@ class SourceTrees:
         become too large together.
         """
         before = self._held.get(key)
-        of_namespace = self._weights[key.namespace] - (before.tree.weight if before is not None else 0)
-        wanted = of_namespace + tree.weight
-        share = (self._max_entries - self._weights.total() + self._weights[key.namespace]) // 2
+        other_sources = self._entries.amount(key.namespace) - (
+            before.tree.weight if before is not None else 0
+        )
+        wanted = other_sources + tree.weight
+        share = self._entries.share(key.namespace)
         if wanted > share:
             tree.close()
             raise SourceTooLarge(
@@ -77,7 +78,7 @@ class SourceTrees:
                 "or raise the operator's --max-source-entries"
             )
         self.drop(key)
-        self._weights[key.namespace] = wanted
+        self._entries.add(key.namespace, tree.weight)
         self._held[key] = _Held(revision, tree)
 
     def has(self, key: SourceKey, revision: str) -> bool:
@@ -117,9 +118,7 @@ class SourceTrees:
         held = self._held.pop(key, None)
         if held is None:
             return
-        self._weights[key.namespace] -= held.tree.weight
-        if not self._weights[key.namespace]:
-            del self._weights[key.namespace]
+        self._entries.add(key.namespace, -held.tree.weight)
         held.replaced = True
         if not held.users:
             held.tree.close()

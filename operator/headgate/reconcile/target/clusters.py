@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 
 from headgate.api import ObjectKey
 from headgate.apply import KnownObjects
+from headgate.fairness.shares import Shares
 from headgate.kube import AccessFailed, ApiError, Client, Observer, Unauthorized
-from headgate.kube.kept import Kept, Together
+from headgate.kube.kept import Kept
 from headgate.peers import PeerRules
 from headgate.reconcile.target.errors import TargetError, TargetPending
 from headgate.reconcile.target.live import LiveObjects
@@ -79,7 +80,7 @@ class Clusters:
     ) -> None:
         """``max_body``: bytes of an answer that is read; ``max_kept``: of all objects of a cluster that are kept;
         ``peers``: which addresses may be connected to."""
-        self._max_kept, self._together = max_kept, Together(max_kept * CLUSTERS)
+        self._max_kept, self._together = max_kept, Shares(max_kept * CLUSTERS)
         self._peers = peers or PeerRules()
         self._make, self._wake, self._observer, self._max_body = make, wake, observer, max_body
         self._connections: dict[str, _Connection] = {}

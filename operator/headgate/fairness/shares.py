@@ -1,0 +1,37 @@
+"""Shares of an amount, such as bytes: no namespace may take more of the whole than it leaves to others. Pure.
+
+One namespace alone may have half, the next one half of the rest, and so on, as with the workers of :mod:`.order`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+__all__ = ["Shares"]
+
+
+class Shares:
+    """What each namespace has of ``most``."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._amounts: Counter[str] = Counter()
+
+    @property
+    def total(self) -> int:
+        """What all have together."""
+        return self._amounts.total()
+
+    def share(self, namespace: str) -> int:
+        """What a namespace may have."""
+        return (self._most - self.total + self._amounts[namespace]) // 2
+
+    def amount(self, namespace: str) -> int:
+        """What it has."""
+        return self._amounts[namespace]
+
+    def add(self, namespace: str, more: int) -> None:
+        """Count so much more for it, or less; whether that is within its share is for the caller to ask."""
+        self._amounts[namespace] += more
+        if not self._amounts[namespace]:
+            del self._amounts[namespace]
