@@ -1,4 +1,4 @@
-"""The label selection language of Kubernetes (``app=web,tier in (a, b),!old``), which kustomize's selectors use.
+"""The label selectors of Kubernetes (``app=web,tier in (a, b),!old``), in specs, options and kustomization files.
 
 Grammar: https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors
 """

@@ -1,7 +1,7 @@
 """Regular expressions of untrusted input, as Go understands them and in linear time.
 
-Selectors and image names of kustomizations are RE2 expressions. Python's own engine would accept a slightly
-different language and can be made to run for hours, so anything beyond literals goes to RE2 itself.
+Selectors of specs and kustomization files are RE2 expressions, and so are the names of ``images``. Python's own engine
+would accept a slightly different language and can be made to run for hours, so anything beyond literals goes to RE2.
 """
 
 from __future__ import annotations
