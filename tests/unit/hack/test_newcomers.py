@@ -79,13 +79,13 @@ def test_files_named_without_a_link_exist(question: str) -> None:
         ("Outer.method", True),
         ("method", False),
         ("TABLE", True),
-        ("told", True),
+        ("given", True),
         ("x", False),
     ],
 )
 def test_what_counts_as_a_definition(tmp_path: Path, name: str, is_defined: bool) -> None:
     file = tmp_path / "module.py"
     file.write_text(
-        "TABLE = {}\ntold: int = 1\n\nclass Outer:\n    def method(self, x): ...\n\nprint('x', method)\n"
+        "TABLE = {}\ngiven: int = 1\n\nclass Outer:\n    def method(self, x): ...\n\nprint('x', method)\n"
     )
     assert defines(file, name) == is_defined

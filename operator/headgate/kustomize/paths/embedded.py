@@ -1,7 +1,8 @@
 """Fields inside the JSON or YAML text that a field such as a ConfigMap's value holds.
 
 A replacement may reach into such a text: ``data.config\\.json.database.host``. YAML is written back as the YAML it was,
-with only that changed (:mod:`.yaml.nodes`); JSON as Go writes it, sorted, on one line or indented with two spaces.
+with only that changed (:mod:`headgate.documents.yaml.nodes`); JSON as Go writes it, sorted, on one line or indented
+with two spaces.
 Reference: ``setValueInStructuredData`` of kustomize.
 """
 

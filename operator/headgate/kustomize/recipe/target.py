@@ -8,7 +8,7 @@
         validators     transformer objects that must not change anything
         vars           noted for the end of the build
 
-What belongs to the whole build (hashes, name references, variables, order) is done in :mod:`.engine`.
+What belongs to the whole build (hashes, name references, variables, order) is done in :mod:`headgate.kustomize.engine`.
 """
 
 from __future__ import annotations

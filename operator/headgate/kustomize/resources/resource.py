@@ -1,8 +1,8 @@
 """One object on its way through a build, with the history that name references and generators need.
 
 kustomize keeps this history in annotations of the object itself; here it is fields beside the plain object, so that
-nothing has to be parsed or stripped. :mod:`.transform.patches` writes the annotations for the rare operations that
-can see them.
+nothing has to be parsed or stripped. :mod:`headgate.kustomize.transform.patches` writes the annotations for the rare
+operations that can see them.
 """
 
 from __future__ import annotations
