@@ -101,7 +101,7 @@ class Program:
             else None
         )
         self._events = EventRecorder(
-            client, self._notifier, dropped=partial(metrics.event_dropped, "cluster")
+            client, self._notifier, on_dropped=partial(metrics.event_dropped, "cluster")
         )
         limits = CpuLimits(config.max_expression_cpu, config.max_expression_cpu_per_namespace)
         self._evaluator = Evaluator(limits, observer=metrics)

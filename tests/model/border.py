@@ -20,7 +20,7 @@ import orjson
 from headgate.kube import Answer, Unreachable
 from headgate.kube.access import Endpoint
 from headgate.kube.errors import from_status
-from headgate.kube.transport import Label, Transport
+from headgate.kube.transport import RequestLabel, Transport
 from tests.model import kinds
 from tests.model.apiserver import ApiServer
 from tests.model.clock import VirtualLoop
@@ -134,7 +134,7 @@ class Line(Transport):
         self,
         method: str,
         path: str,
-        label: Label,
+        label: RequestLabel,
         headers: Mapping[str, str],
         body: bytes | None,
         within: float,
@@ -188,7 +188,7 @@ class Line(Transport):
 
     @asynccontextmanager
     async def stream(
-        self, path: str, *, label: Label, headers: Mapping[str, str], silence: float
+        self, path: str, *, label: RequestLabel, headers: Mapping[str, str], silence: float
     ) -> AsyncIterator[AsyncIterator[bytes]]:
         await self._pause()
         if self.dead:

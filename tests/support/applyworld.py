@@ -16,7 +16,7 @@ from typing import Any, Concatenate, ParamSpec
 
 from headgate.apply import ApplyOptions, ApplyResult, KnownObjects, Owner, apply_all
 from headgate.kube import Answer, Client, ObjectRef, ref_of
-from headgate.kube.transport import Label
+from headgate.kube.transport import RequestLabel
 from tests.model import clock, kinds
 from tests.model.border import Fault, Line, sort_of
 from tests.model.cluster import Cluster
@@ -158,7 +158,7 @@ class _Line(Line):
         self,
         method: str,
         path: str,
-        label: Label,
+        label: RequestLabel,
         headers: Mapping[str, str],
         body: bytes | None,
         within: float,

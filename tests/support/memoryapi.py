@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from headgate.kube import ApiError, Forbidden, NoMatch, NotFound, ObjectRef
-from headgate.kube.client import Seen
+from headgate.kube.client import OnSeen
 from headgate.kube.watch import WatchEvent
 
 Obj = dict[str, Any]
@@ -35,13 +35,13 @@ class MemoryApi:
         """Open ones: kind, and the name where it is of a single object."""
         self._queues: list[tuple[str, asyncio.Queue[WatchEvent]]] = []
         self._versions = itertools.count(10)
-        self._seen: Seen | None = None
+        self._on_seen: OnSeen | None = None
         self._user = ""
 
-    def impersonate(self, user: str, *, seen: Seen | None = None) -> MemoryApi:
+    def impersonate(self, user: str, *, on_seen: OnSeen | None = None) -> MemoryApi:
         """The same objects as another user."""
         other = object.__new__(MemoryApi)
-        other.__dict__ = {**self.__dict__, "_seen": seen, "_user": user}
+        other.__dict__ = {**self.__dict__, "_on_seen": on_seen, "_user": user}
         return other
 
     def put(self, ref: ObjectRef, *, uid: str = "u", **fields: Any) -> Obj:
@@ -77,8 +77,8 @@ class MemoryApi:
         if ref not in self.objects:
             raise NotFound(f'"{ref.name}" not found', status=404)
         obj = self.objects[ref]
-        if self._seen is not None:
-            self._seen(ref, obj)
+        if self._on_seen is not None:
+            self._on_seen(ref, obj)
         return obj
 
     async def list_pages(self, api_version: str, kind: str, **selectors: Any) -> AsyncIterator[Obj]:

@@ -30,7 +30,7 @@ _MAX_REMEMBERED_LENGTH: Final = 4096
 _MINUTE: Final = 60.0
 
 
-class Observer(Protocol):
+class ExpressionObserver(Protocol):
     """What is reported of evaluations; the metrics implement it."""
 
     def expression_took(self, seconds: float) -> None:
@@ -64,7 +64,7 @@ class Evaluator:
         limits: CpuLimits | None = None,
         *,
         processes: int = PROCESSES,
-        observer: Observer | None = None,
+        observer: ExpressionObserver | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.limits = limits or CpuLimits()

@@ -33,9 +33,9 @@ class Bounds(NamedTuple):
 class Backlog(Generic[T]):
     """Things with a namespace and a size, for one that takes them. Used from the event loop only."""
 
-    def __init__(self, bounds: Bounds = Bounds(), dropped: Callable[[], None] = lambda: None) -> None:  # noqa: B008
-        """``dropped`` is called for each that is lost."""
-        self._bounds, self._dropped = bounds, dropped
+    def __init__(self, bounds: Bounds = Bounds(), on_dropped: Callable[[], None] = lambda: None) -> None:  # noqa: B008
+        """``on_dropped`` is called for each that is lost."""
+        self._bounds, self._on_dropped = bounds, on_dropped
         self._waiting: Turns[int, tuple[T, int]] = Turns()
         """By the numbers in which they came: things, with their sizes."""
         self._numbers = count()
@@ -90,7 +90,7 @@ class Backlog(Generic[T]):
     def _drop(self, namespace: str) -> None:
         _, (_, size) = self._waiting.pop_oldest(namespace)
         self._removed(namespace, size)
-        self._dropped()
+        self._on_dropped()
 
     def _removed(self, namespace: str, size: int) -> None:
         self._sizes[namespace] -= size

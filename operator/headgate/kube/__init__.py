@@ -21,6 +21,7 @@ from headgate.kube.client import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, Client
 from headgate.kube.errors import (
     AccessFailed,
     AlreadyExists,
+    AnswerTooLarge,
     ApiError,
     BadRequest,
     Cause,
@@ -32,16 +33,15 @@ from headgate.kube.errors import (
     NotFound,
     ServerError,
     ServerTimeout,
-    TooLarge,
     TooManyRequests,
     Unauthorized,
     Unavailable,
     Unreachable,
 )
-from headgate.kube.mapper import Resource, RestMapper
+from headgate.kube.mapper import RestMapper, ServedResource
 from headgate.kube.reflector import Reflector
 from headgate.kube.refs import ObjectRef, ref_of
-from headgate.kube.transport import Answer, Observer
+from headgate.kube.transport import Answer, RequestObserver
 from headgate.kube.warnings import warnings_in
 from headgate.kube.watch import WatchEvent
 
@@ -52,6 +52,7 @@ __all__ = [
     "AccessFailed",
     "AlreadyExists",
     "Answer",
+    "AnswerTooLarge",
     "ApiError",
     "BadRequest",
     "Bearer",
@@ -65,14 +66,13 @@ __all__ = [
     "NoMatch",
     "NotFound",
     "ObjectRef",
-    "Observer",
     "Reflector",
     "Renewal",
-    "Resource",
+    "RequestObserver",
     "RestMapper",
+    "ServedResource",
     "ServerError",
     "ServerTimeout",
-    "TooLarge",
     "TooManyRequests",
     "Unauthorized",
     "Unavailable",

@@ -81,7 +81,7 @@ class Login:
     proxy: str | None
 
 
-class Access:
+class ClusterAccess:
     """An endpoint and a current ``Authorization`` header for it."""
 
     def __init__(

@@ -21,13 +21,21 @@ from urllib.parse import urlencode
 from multidict import CIMultiDict
 
 from headgate import __version__
-from headgate.kube.access import Access, Login, Renewal
+from headgate.kube.access import ClusterAccess, Login, Renewal
 from headgate.kube.encoding import encode, encode_for_apply
-from headgate.kube.errors import AccessFailed, BadRequest, TooLarge, Unreachable
+from headgate.kube.errors import AccessFailed, AnswerTooLarge, BadRequest, Unreachable
 from headgate.kube.kept import Kept
-from headgate.kube.mapper import Resource, RestMapper
+from headgate.kube.mapper import RestMapper, ServedResource
 from headgate.kube.refs import ObjectRef, ref_of
-from headgate.kube.transport import MAX_BODY, MAX_IN_FLIGHT, TIMEOUT, Answer, Label, Observer, Transport
+from headgate.kube.transport import (
+    MAX_BODY,
+    MAX_IN_FLIGHT,
+    TIMEOUT,
+    Answer,
+    RequestLabel,
+    RequestObserver,
+    Transport,
+)
 from headgate.kube.watch import SILENCE, WatchEvent, watch
 from headgate.objects import Obj
 from headgate.peers import PeerRules
@@ -45,7 +53,7 @@ _VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DE
 
 Params = Mapping[str, str | int]
 
-Seen = Callable[[ObjectRef, Obj], None]
+OnSeen = Callable[[ObjectRef, Obj], None]
 """Is told each object that the API server showed us, under the version and kind that were asked for."""
 
 
@@ -57,9 +65,9 @@ class Client:
         transport: Transport,
         mapper: RestMapper | None = None,
         headers: Sequence[tuple[str, str]] = (),
-        seen: Seen | None = None,
+        on_seen: OnSeen | None = None,
     ) -> None:
-        self._transport, self._seen = transport, seen
+        self._transport, self._on_seen = transport, on_seen
         self._headers = _headers(headers)
         self.mapper = mapper or RestMapper(self._discover, transport.kept)
         self.acts_as = str(self._headers.get("Impersonate-User", ""))
@@ -79,7 +87,7 @@ class Client:
         max_in_flight: int = MAX_IN_FLIGHT,
         max_body: int = MAX_BODY,
         kept: Kept | None = None,
-        observer: Observer | None = None,
+        observer: RequestObserver | None = None,
         renewal: Renewal | None = None,
         peers: PeerRules | None = None,
     ) -> Client:
@@ -91,7 +99,7 @@ class Client:
 
         Raises :class:`~headgate.kube.access.AccessFailed`. Nothing is sent yet.
         """
-        access = Access(kubeconfig, context, renewal)
+        access = ClusterAccess(kubeconfig, context, renewal)
         endpoint = await access.load()
         return cls(
             Transport(
@@ -121,16 +129,16 @@ class Client:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    def impersonate(self, user: str, groups: Sequence[str] = (), *, seen: Seen | None = None) -> Client:
+    def impersonate(self, user: str, groups: Sequence[str] = (), *, on_seen: OnSeen | None = None) -> Client:
         """A client that acts as another user, over the same connections and discovery.
 
-        ``seen`` is called with each single object that the API server shows to this user. Raises
+        ``on_seen`` is called with each single object that the API server shows to this user. Raises
         :class:`AccessFailed` for a client that acts as another user already: a request can name only one.
         """
         if self.acts_as:
             raise AccessFailed(f"acts as {self.acts_as!r} already")
         headers = [("Impersonate-User", user), *(("Impersonate-Group", g) for g in groups)]
-        return Client(self._transport, self.mapper, headers, seen)
+        return Client(self._transport, self.mapper, headers, on_seen)
 
     @property
     def counts(self) -> Counter[tuple[str, str, int]]:
@@ -148,7 +156,7 @@ class Client:
         timeout: float = TIMEOUT,  # noqa: ASYNC109 - the time for one try; tries may follow
     ) -> Any:
         """Any request, by path; returns the decoded answer. ``body`` is encoded unless it is bytes."""
-        label = Label(_VERBS.get(method, method.lower()), "")
+        label = RequestLabel(_VERBS.get(method, method.lower()), "")
         return (await self._send(method, path, label, params, body, content_type, within=timeout)).body
 
     async def get(self, ref: ObjectRef) -> Obj:
@@ -179,11 +187,11 @@ class Client:
                 answer = await self._send(
                     "GET",
                     resource.path(namespace or ""),
-                    Label("list", resource.plural),
+                    RequestLabel("list", resource.plural),
                     params,
                     accept=accept,
                 )
-            except TooLarge:
+            except AnswerTooLarge:
                 # A few hundred objects of a megabyte each: the same again, in smaller pages.
                 if limit == 1:
                     raise
@@ -224,7 +232,7 @@ class Client:
         answer = await self._send(
             "POST",
             resource.path(ref.namespace),
-            Label("create", resource.plural),
+            RequestLabel("create", resource.plural),
             _managed(field_manager, dry_run),
             obj,
             JSON,
@@ -248,7 +256,7 @@ class Client:
         answer = await self._send(
             "PATCH",
             resource.path(ref.namespace, ref.name, subresource),
-            Label("patch", resource.plural),
+            RequestLabel("patch", resource.plural),
             params,
             body,
             content_type,
@@ -293,7 +301,7 @@ class Client:
         answer = await self._send(
             "PATCH",
             resource.path(ref.namespace, ref.name, subresource),
-            Label("apply", resource.plural),
+            RequestLabel("apply", resource.plural),
             params,
             encode_for_apply(obj),
             APPLY_PATCH,
@@ -324,7 +332,7 @@ class Client:
         await self._send(
             "DELETE",
             resource.path(ref.namespace, ref.name),
-            Label("delete", resource.plural),
+            RequestLabel("delete", resource.plural),
             {"dryRun": "All"} if dry_run else None,
             options,
             JSON,
@@ -355,12 +363,12 @@ class Client:
             params["timeoutSeconds"] = max(1, int(timeout))
         path = f"{resource.path(namespace or '')}?{urlencode(params)}"
         async with self._transport.stream(
-            path, label=Label("watch", resource.plural), headers=self._headers, silence=silence
+            path, label=RequestLabel("watch", resource.plural), headers=self._headers, silence=silence
         ) as pieces:
             async for event in watch(pieces, self._transport.max_body):
                 yield event
 
-    async def _of(self, ref: ObjectRef) -> Resource:
+    async def _of(self, ref: ObjectRef) -> ServedResource:
         resource = await self.mapper.resolve(ref.api_version, ref.kind)
         if resource.namespaced and not ref.namespace:
             raise BadRequest(f"{ref}: a {ref.kind} lives in a namespace, and none is given", status=400)
@@ -368,21 +376,21 @@ class Client:
 
     def _shown(self, body: Any, ref: ObjectRef) -> Obj:
         obj = _typed(body, ref)
-        if self._seen is not None:
+        if self._on_seen is not None:
             there = ref_of(obj)
-            self._seen(ObjectRef(ref.api_version, ref.kind, there.name, there.namespace), obj)
+            self._on_seen(ObjectRef(ref.api_version, ref.kind, there.name, there.namespace), obj)
         return obj
 
-    async def _object(self, method: str, resource: Resource, ref: ObjectRef, verb: str) -> Obj:
+    async def _object(self, method: str, resource: ServedResource, ref: ObjectRef, verb: str) -> Obj:
         path = resource.path(ref.namespace, ref.name)
-        answer = await self._send(method, path, Label(verb, resource.plural))
+        answer = await self._send(method, path, RequestLabel(verb, resource.plural))
         return self._shown(answer.body, ref)
 
     async def _send(
         self,
         method: str,
         path: str,
-        label: Label,
+        label: RequestLabel,
         params: Params | None = None,
         body: Any = None,
         content_type: str | None = None,
@@ -411,7 +419,7 @@ class Client:
         )
 
     async def _discover(self, path: str, accept: str) -> Obj:
-        answer = await self._send("GET", path, Label("get", "discovery"), accept=accept)
+        answer = await self._send("GET", path, RequestLabel("get", "discovery"), accept=accept)
         return answer.body if isinstance(answer.body, dict) else {}
 
 

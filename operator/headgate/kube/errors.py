@@ -16,7 +16,7 @@
     ├── ServerError         5xx  and any other status
     │   ├── Unavailable     503
     │   └── ServerTimeout   504  or no answer in time
-    ├── TooLarge                 the answer is larger than we take
+    ├── AnswerTooLarge           the answer is larger than we take
     └── Unreachable              no connection, or it broke
 
 The message is the API server's own, which names object and field. It goes to conditions and events as it is; their
@@ -178,7 +178,7 @@ class ServerTimeout(ServerError):
     is_answer = False
 
 
-class TooLarge(ApiError):
+class AnswerTooLarge(ApiError):
     """The answer is larger than we take; asking for less may help."""
 
 

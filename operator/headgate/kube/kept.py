@@ -13,7 +13,7 @@ import orjson
 
 from headgate.api.quantity import format_bytes
 from headgate.fairness.shares import Shares
-from headgate.kube.errors import TooLarge
+from headgate.kube.errors import AnswerTooLarge
 
 __all__ = ["Kept"]
 
@@ -32,9 +32,9 @@ class Kept:
         self._released = False
 
     def check(self, more: int) -> None:
-        """Raise :class:`TooLarge` when there is no room for so many bytes more."""
+        """Raise :class:`AnswerTooLarge` when there is no room for so many bytes more."""
         if self.size + more > self._most:
-            raise TooLarge(
+            raise AnswerTooLarge(
                 f"the API server has more than {format_bytes(self._most)} of kinds and of objects with our labels, "
                 "which is what --max-remote-cache-size allows to keep of a cluster"
             )
@@ -42,7 +42,7 @@ class Kept:
             return
         share = self._together.share(self._namespace)
         if self._together.amount(self._namespace) + more > share:
-            raise TooLarge(
+            raise AnswerTooLarge(
                 f"the clusters that namespace '{self._namespace}' applies to have more of kinds and of objects with "
                 f"our labels together than the {format_bytes(share)} that it may have kept; see "
                 "--max-remote-cache-size"

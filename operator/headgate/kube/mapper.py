@@ -42,7 +42,7 @@ Fetch = Callable[[str, str], Awaitable[Obj]]
 
 
 @dataclass(frozen=True, slots=True)
-class Resource:
+class ServedResource:
     """How one kind is served."""
 
     api_version: str
@@ -68,7 +68,7 @@ class Resource:
 _Versions = dict[tuple[str, str], dict[str, None]]
 
 
-def _list(versions: _Versions, resource: Resource) -> None:
+def _list(versions: _Versions, resource: ServedResource) -> None:
     versions.setdefault((_group_of(resource.api_version), resource.kind), {})[resource.api_version] = None
 
 
@@ -88,8 +88,8 @@ class RestMapper:
     def __init__(self, fetch: Fetch, kept: Kept | None = None) -> None:
         """``kept`` is the account of what is kept of the cluster, where that is bounded."""
         self._fetch, self._kept, self._weight = fetch, kept, 0
-        self._kinds: dict[tuple[str, str], Resource] = {}
-        self._learned: dict[tuple[str, str], Resource] = {}
+        self._kinds: dict[tuple[str, str], ServedResource] = {}
+        self._learned: dict[tuple[str, str], ServedResource] = {}
         self._versions: _Versions = {}
         """API versions in which each (group, kind) is known, in order, the server's preferred one first."""
         self._stale: set[str] = set()
@@ -100,7 +100,7 @@ class RestMapper:
         self._asked_at = float("-inf")
         self._lock = asyncio.Lock()
 
-    async def resolve(self, api_version: str, kind: str) -> Resource:
+    async def resolve(self, api_version: str, kind: str) -> ServedResource:
         """How the kind is served.
 
         Raises :class:`NoMatch` when the cluster does not have it, :class:`Unavailable` when the server that
@@ -120,7 +120,7 @@ class RestMapper:
             raise Unavailable(f"the server for {api_version} is not available now", status=503)
         raise NoMatch(api_version, kind)
 
-    async def served(self, group: str, kind: str, version: str, *, since: float) -> Resource:
+    async def served(self, group: str, kind: str, version: str, *, since: float) -> ServedResource:
         """How objects of a kind are served, whatever version they were recorded with; ``version`` if that is served.
 
         ``since``: on the monotonic clock; that a kind is gone is concluded only from discovery asked for after it.
@@ -147,7 +147,7 @@ class RestMapper:
         found = self._any(group, kind, "")
         return None if found is None else found.namespaced
 
-    def known(self, api_version: str, kind: str) -> Resource | None:
+    def known(self, api_version: str, kind: str) -> ServedResource | None:
         """The kind if it is known already; asks nobody."""
         key = (api_version, kind)
         return self._kinds.get(key) or self._learned.get(key)
@@ -164,7 +164,7 @@ class RestMapper:
         for known in [r for r in self._of(group, kind) if r.api_version not in served]:
             self._drop(known.api_version, kind)
         for api_version in served:
-            resource = Resource(api_version, kind, plural, spec.get("scope") != "Cluster")
+            resource = ServedResource(api_version, kind, plural, spec.get("scope") != "Cluster")
             if len(self._learned) < MAX_KINDS and _is_plausible(resource):
                 self._put(self._learned, resource)
 
@@ -187,22 +187,22 @@ class RestMapper:
         self._weigh(0)
         self._asked_at = float("-inf")
 
-    def _of(self, group: str, kind: str) -> list[Resource]:
+    def _of(self, group: str, kind: str) -> list[ServedResource]:
         versions = self._versions.get((group, kind), ())
         return [r for v in versions if (r := self.known(v, kind)) is not None]
 
-    def _any(self, group: str, kind: str, version: str) -> Resource | None:
+    def _any(self, group: str, kind: str, version: str) -> ServedResource | None:
         found = self._of(group, kind)
         wanted = f"{group}/{version}" if group else version
         return next((r for r in found if r.api_version == wanted), found[0] if found else None)
 
-    def _put(self, kinds: dict[tuple[str, str], Resource], resource: Resource) -> None:
+    def _put(self, kinds: dict[tuple[str, str], ServedResource], resource: ServedResource) -> None:
         self._weigh(self._weight + _weight(resource))
         kinds[(resource.api_version, resource.kind)] = resource
         _list(self._versions, resource)
 
     def _weigh(self, weight: int) -> None:
-        """Raises :class:`~headgate.kube.errors.TooLarge` when it is too much."""
+        """Raises :class:`~headgate.kube.errors.AnswerTooLarge` when it is too much."""
         if self._kept is not None:
             self._kept.check(weight - self._weight)
             self._kept.add(weight - self._weight)
@@ -246,7 +246,7 @@ class RestMapper:
             await self._refresh_one(str(name))
 
     def _take_aggregated(self, *lists: Obj) -> None:
-        kinds: dict[tuple[str, str], Resource] = {}
+        kinds: dict[tuple[str, str], ServedResource] = {}
         versions: _Versions = {}
         stale: set[str] = set()
         for group in (item for answer in lists for item in answer.get("items") or ()):
@@ -258,7 +258,7 @@ class RestMapper:
                 for entry in version.get("resources") or ():
                     kind = (entry.get("responseKind") or {}).get("kind")
                     if kind:
-                        resource = Resource(
+                        resource = ServedResource(
                             api_version,
                             kind,
                             entry["resource"],
@@ -291,7 +291,7 @@ class RestMapper:
         with _expected(root):
             for entry in answer.get("resources") or ():
                 if "/" not in entry["name"] and len(self._kinds) < MAX_KINDS:
-                    resource = Resource(
+                    resource = ServedResource(
                         api_version,
                         entry["kind"],
                         entry["name"],
@@ -305,13 +305,13 @@ class RestMapper:
         self._groups[api_version] = time.monotonic()
 
 
-def _weight(resource: Resource) -> int:
+def _weight(resource: ServedResource) -> int:
     """Bytes that a kind takes, about."""
     texts = (resource.api_version, resource.kind, resource.plural, *resource.verbs)
     return OVERHEAD + sum(map(len, texts))
 
 
-def _is_plausible(resource: Resource) -> bool:
+def _is_plausible(resource: ServedResource) -> bool:
     """Whether an API server could serve it: whoever answers may not be one."""
     texts = (resource.api_version, resource.kind, resource.plural)
     return all(

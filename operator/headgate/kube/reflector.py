@@ -202,7 +202,7 @@ class Reflector(Generic[T]):
             self._on_change(ref, old and old[1], entry and entry[1])
 
     def _count(self, ref: ObjectRef, size: int) -> None:
-        """Raises TooLarge when it is too much."""
+        """Raises AnswerTooLarge when it is too much."""
         if self._kept is None:
             return
         more = size - self._sizes.get(ref, 0)

@@ -22,14 +22,14 @@ from yarl import URL
 
 from headgate.api.quantity import format_bytes
 from headgate.backoff import Doubling
-from headgate.kube.access import Access, Endpoint, Login
+from headgate.kube.access import ClusterAccess, Endpoint, Login
 from headgate.kube.causes import cause
 from headgate.kube.errors import (
     LONGEST,
     LONGEST_OF_OTHERS,
+    AnswerTooLarge,
     ApiError,
     ServerTimeout,
-    TooLarge,
     Unauthorized,
     Unreachable,
     from_status,
@@ -54,7 +54,7 @@ MAX_ERROR = 256 * 1024
 """Bytes that are read of an answer that is an error."""
 
 
-class Observer(Protocol):
+class RequestObserver(Protocol):
     """Is told of each answered request; the metrics implement it."""
 
     def requested(self, host: str, verb: str, resource: str, status: int, seconds: float) -> None: ...
@@ -70,7 +70,7 @@ class Answer:
     headers: Mapping[str, str]
 
 
-class Label(NamedTuple):
+class RequestLabel(NamedTuple):
     """What a request is counted under: verbs as the API server's metrics name them, and the plural."""
 
     verb: str
@@ -86,14 +86,14 @@ class Transport:
 
     def __init__(
         self,
-        access: Access,
+        access: ClusterAccess,
         endpoint: Endpoint,
         *,
         user_agent: str,
         max_in_flight: int = MAX_IN_FLIGHT,
         max_body: int = MAX_BODY,
         kept: Kept | None = None,
-        observer: Observer | None = None,
+        observer: RequestObserver | None = None,
         peers: PeerRules | None = None,
     ) -> None:
         """``peers``: where the server is named by somebody who is not trusted, which addresses may be connected to.
@@ -142,7 +142,7 @@ class Transport:
         method: str,
         path: str,
         *,
-        label: Label,
+        label: RequestLabel,
         headers: Mapping[str, str],
         body: bytes | None = None,
         within: float = TIMEOUT,
@@ -176,7 +176,7 @@ class Transport:
 
     @asynccontextmanager
     async def stream(
-        self, path: str, *, label: Label, headers: Mapping[str, str], silence: float
+        self, path: str, *, label: RequestLabel, headers: Mapping[str, str], silence: float
     ) -> AsyncIterator[AsyncIterator[bytes]]:
         """A long answer in pieces as they come; ``silence`` seconds without one raise ServerTimeout."""
         authorization = await self._access.authorization()
@@ -207,7 +207,7 @@ class Transport:
         self,
         method: str,
         path: str,
-        label: Label,
+        label: RequestLabel,
         headers: Mapping[str, str],
         body: bytes | None,
         within: float,
@@ -250,7 +250,7 @@ class Transport:
             body += piece
             if len(body) > self.max_body:
                 response.close()
-                raise TooLarge(
+                raise AnswerTooLarge(
                     f"the API server at {self.server} answered with more than {format_bytes(self.max_body)}, "
                     "which is what --max-api-response-size allows it"
                 )
@@ -269,7 +269,7 @@ class Transport:
         longest = LONGEST if self._trusted else LONGEST_OF_OTHERS
         return from_status(response.status, body, text=text, retry_after=retry_after, longest=longest)
 
-    def _count(self, label: Label, status: int, seconds: float) -> None:
+    def _count(self, label: RequestLabel, status: int, seconds: float) -> None:
         self.counts[(label.verb, label.resource, status)] += 1
         if self.observer is not None:
             self.observer.requested(self._host, label.verb, label.resource, status, seconds)

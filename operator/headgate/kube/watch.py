@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from headgate.api.quantity import format_bytes
-from headgate.kube.errors import TooLarge, Unreachable, from_status
+from headgate.kube.errors import AnswerTooLarge, Unreachable, from_status
 from headgate.kube.transport import MAX_BODY
 
 SILENCE = 180.0
@@ -36,7 +36,10 @@ class WatchEvent:
 
 
 async def watch(pieces: AsyncIterator[bytes], max_line: int = MAX_BODY) -> AsyncIterator[WatchEvent]:
-    """Decode a watch's bytes as they come. Raises what an ``ERROR`` event tells, and TooLarge for a line too long."""
+    """Decode a watch's bytes as they come.
+
+    Raises the error of an ``ERROR`` event, and :class:`AnswerTooLarge` for a line that is too long.
+    """
     waiting: list[bytes] = []
     size = 0
     async for piece in pieces:
@@ -44,7 +47,7 @@ async def watch(pieces: AsyncIterator[bytes], max_line: int = MAX_BODY) -> Async
         waiting.append(head)
         size = size + len(head) if len(waiting) > 1 else len(head)
         if size > max_line:
-            raise TooLarge(f"an event of a watch is larger than {format_bytes(max_line)}")
+            raise AnswerTooLarge(f"an event of a watch is larger than {format_bytes(max_line)}")
         while newline:
             line = b"".join(waiting) if len(waiting) > 1 else waiting[0]
             if line:

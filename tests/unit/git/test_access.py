@@ -20,7 +20,7 @@ from headgate.git.errors import (
     RemoteUnreachable,
     RepositoryNotFound,
 )
-from headgate.git.refs.reference import Reference
+from headgate.git.refs.reference import GitReference
 from headgate.git.remote.client import Remote
 from headgate.git.url import RemoteUrl
 from tests.support.gitserver import GitHttpServer
@@ -39,7 +39,7 @@ def remote_for(url: str, data: dict[str, bytes] | None = None, proxy: Proxy | No
 
 
 def fetch(remote: Remote, cache: BareCache) -> str:
-    return remote.fetch(remote.resolve(Reference(branch="main"), cache), cache)
+    return remote.fetch(remote.resolve(GitReference(branch="main"), cache), cache)
 
 
 def refused(kind: type[GitError], remote: Remote, cache: BareCache) -> str:

@@ -15,12 +15,12 @@ from pathlib import Path
 import pytest
 
 from headgate.git.artifact.archive import BATCH, Packed, pack
-from headgate.git.artifact.pieces import Earlier, Sink, member, write_index
+from headgate.git.artifact.pieces import Earlier, PieceWriter, member, write_index
 from headgate.git.cache.bare import BareCache, Caches
-from headgate.git.refs.reference import Reference
+from headgate.git.refs.reference import GitReference
 from headgate.git.remote.client import Remote
 from headgate.git.tree.commit import GitTree
-from headgate.git.tree.listed import Entry
+from headgate.git.tree.listed import TreeEntry
 from tests.support.gitserver_repository import Repository
 
 
@@ -31,10 +31,10 @@ class Files:
     files: dict[str, bytes]
     asked: list[str] = field(default_factory=list)
 
-    def entries(self) -> Iterator[Entry]:
-        yield Entry("", is_directory=True)
+    def entries(self) -> Iterator[TreeEntry]:
+        yield TreeEntry("", is_directory=True)
         for path, content in self.files.items():
-            yield Entry(path, size=len(content))
+            yield TreeEntry(path, size=len(content))
 
     def contents(self, paths: Sequence[str]) -> Iterator[tuple[int, Iterator[bytes]]]:
         for path in paths:
@@ -83,7 +83,7 @@ def tree(repository: Repository, remote: Remote, cache: BareCache) -> Iterator[G
     repository.write({"run.sh": "x", "d/a.yaml": "a: 1\n", ".gitignore": "x"})
     (repository.work / "run.sh").chmod(0o755)
     repository.commit()
-    opened = GitTree(cache, remote.fetch(remote.resolve(Reference(branch="main"), cache), cache))
+    opened = GitTree(cache, remote.fetch(remote.resolve(GitReference(branch="main"), cache), cache))
     yield opened
     opened.close()
 
@@ -105,11 +105,11 @@ def test_one_commit_gives_one_digest_whatever_the_cache(
 ) -> None:
     first = packed(tree)[1]
     other = caches.open("other", "cache", str(remote.url))
-    again = GitTree(other, remote.fetch(remote.resolve(Reference(branch="main"), other), other))
+    again = GitTree(other, remote.fetch(remote.resolve(GitReference(branch="main"), other), other))
     assert packed(again)[1] == first
     again.close()
     repository.commit({"d/a.yaml": "a: 2\n"})
-    changed = GitTree(other, remote.fetch(remote.resolve(Reference(branch="main"), other), other))
+    changed = GitTree(other, remote.fetch(remote.resolve(GitReference(branch="main"), other), other))
     assert packed(changed)[1].digest != first.digest
     changed.close()
 
@@ -165,14 +165,14 @@ def test_tar_reads_it_as_one_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("count", [0, 1, 2000, 3000])
 def test_the_index_takes_any_number_of_pieces(count: int) -> None:
     out = io.BytesIO()
-    sink = Sink(out)
+    sink = PieceWriter(out)
     written = []
     for number in range(count):
         member([b"%d" % number], sink)
         written.append(sink.end(hashlib.sha256(b"%d" % number).digest()))
     write_index(written, sink)
     earlier, copy = Earlier(out), io.BytesIO()
-    again = Sink(copy)
+    again = PieceWriter(copy)
     assert all(earlier.copy(piece.key, again) for piece in written)
     assert gzip.decompress(copy.getvalue() or gzip.compress(b"")) == b"".join(b"%d" % n for n in range(count))
     assert bytes(32) not in earlier

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from headgate.git.artifact.storage import Artifact, ArtifactStorage, PathKey, advertised_address
+from headgate.git.artifact.storage import ArtifactStorage, PathKey, StoredArtifact, advertised_address
 from headgate.git.errors import StorageFailed
 from tests.unit.git.test_artifact_archive import Files
 
@@ -23,7 +23,7 @@ def storage(tmp_path: Path) -> ArtifactStorage:
     return ArtifactStorage(tmp_path / "storage", "source.example:9090")
 
 
-def publish(storage: ArtifactStorage, commit: str, age: float = 0) -> Artifact:
+def publish(storage: ArtifactStorage, commit: str, age: float = 0) -> StoredArtifact:
     artifact = storage.publish(SOURCE, "default", "app", commit, f"main@sha1:{commit}")
     changed = time.time() - age
     os.utime(storage.local_path(artifact.path), (changed, changed))

@@ -21,14 +21,14 @@ from headgate.git.errors import (
     RemoteUnreachable,
     RepositoryNotFound,
 )
-from headgate.git.refs.reference import Reference
+from headgate.git.refs.reference import GitReference
 from headgate.git.remote.client import Remote
 from headgate.git.url import RemoteUrl
 from tests.support.gitserver import GitHttpServer
 from tests.support.gitserver_repository import Repository
 from tests.support.serving import serving
 
-MAIN = Reference(branch="main")
+MAIN = GitReference(branch="main")
 
 
 @contextmanager
@@ -144,7 +144,7 @@ def test_tags_of_files_and_directories(
     target = "HEAD:d/a" if kind == "blob" else "HEAD:d"
     tag(repository, "v1", target, annotated=annotated)
     for _ in range(2):
-        resolved = remote.resolve(Reference(tag="v1"), cache)
+        resolved = remote.resolve(GitReference(tag="v1"), cache)
         with pytest.raises(RefNotACommit, match=rf"'refs/tags/v1' is not a commit, but a {kind}") as error:
             remote.fetch(resolved, cache)
         assert error.value.reason == "GitOperationFailed"
@@ -153,7 +153,7 @@ def test_tags_of_files_and_directories(
 def test_the_id_of_a_tree_is_no_commit(repository: Repository, remote: Remote, cache: BareCache) -> None:
     repository.commit({"d/a": "1"})
     tree = repository.git("rev-parse", "HEAD:d").strip()
-    resolved = remote.resolve(Reference(commit=tree), cache)
+    resolved = remote.resolve(GitReference(commit=tree), cache)
     with pytest.raises(GitError, match=r"is not a commit, but a tree|not found"):
         remote.fetch(resolved, cache)
 
@@ -162,7 +162,7 @@ def test_a_tag_of_a_tag_of_a_commit(repository: Repository, remote: Remote, cach
     commit = repository.commit({"a": "1"})
     tag(repository, "inner", "HEAD", annotated=True)
     tag(repository, "outer", "inner", annotated=True)
-    resolved = remote.resolve(Reference(tag="outer"), cache)
+    resolved = remote.resolve(GitReference(tag="outer"), cache)
     assert remote.fetch(resolved, cache) == commit
 
 

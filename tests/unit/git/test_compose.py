@@ -14,10 +14,10 @@ from headgate.documents.tree import EntryKind
 from headgate.git.artifact.archive import pack
 from headgate.git.cache.bare import Caches
 from headgate.git.errors import IncludeFailed, SparsePathMissing, StorageFailed
-from headgate.git.refs.reference import Reference
+from headgate.git.refs.reference import GitReference
 from headgate.git.remote.client import Remote
 from headgate.git.tree.commit import GitTree
-from headgate.git.tree.compose import ComposedTree, Layer
+from headgate.git.tree.compose import ComposedTree, TreeLayer
 from headgate.git.url import RemoteUrl
 from tests.support.gitserver import GitHttpServer
 from tests.support.gitserver_repository import Repository
@@ -34,12 +34,12 @@ class Workshop:
         commit = Repository(self._served, name).commit(files)
         remote = Remote(RemoteUrl.parse(self._server.url(f"{name}.git")), timeout=20)
         cache = self._caches.open("default", name, str(remote.url))
-        remote.fetch(remote.resolve(Reference(branch="main"), cache), cache)
+        remote.fetch(remote.resolve(GitReference(branch="main"), cache), cache)
         made = GitTree(cache, commit, **options)  # type: ignore[arg-type]
         self.trees.append(made)
         return made
 
-    def compose(self, *layers: Layer, ignore: str | None = None) -> ComposedTree:
+    def compose(self, *layers: TreeLayer, ignore: str | None = None) -> ComposedTree:
         made = ComposedTree(layers, ignore=ignore)
         self.trees.append(made)
         return made
@@ -102,8 +102,8 @@ def test_a_sourceignore_outside_of_a_sparse_checkout_does_not_count(workshop: Wo
 def test_an_included_part_of_another_repository(workshop: Workshop) -> None:
     other = workshop.tree("other", {"deploy/base/b.yaml": "b", "deploy/k.yaml": "k", "src/x": "x"})
     tree = workshop.compose(
-        Layer(workshop.tree("top", {"t.yaml": "t"}, filtered=False)),
-        Layer(other.share(), "vendor/app", "deploy", name="other"),
+        TreeLayer(workshop.tree("top", {"t.yaml": "t"}, filtered=False)),
+        TreeLayer(other.share(), "vendor/app", "deploy", name="other"),
     )
     assert paths(tree) == ["t.yaml", "vendor/app/base/b.yaml", "vendor/app/k.yaml"]
     assert tree.read("vendor/app/base/b.yaml") == b"b"
@@ -126,9 +126,9 @@ def test_an_included_part_of_another_repository(workshop: Workshop) -> None:
 def test_a_single_file_and_several_includes(workshop: Workshop) -> None:
     one, two = workshop.tree("one", {"d/a": "1"}), workshop.tree("two", {"b": "2"})
     tree = workshop.compose(
-        Layer(workshop.tree("top", {"t": "t"}, filtered=False)),
-        Layer(one.share(), "copied/a.txt", "d/a", name="one"),
-        Layer(two.share(), "copied/two", name="two"),
+        TreeLayer(workshop.tree("top", {"t": "t"}, filtered=False)),
+        TreeLayer(one.share(), "copied/a.txt", "d/a", name="one"),
+        TreeLayer(two.share(), "copied/two", name="two"),
     )
     assert paths(tree) == ["copied/a.txt", "copied/two/b", "t"]
 
@@ -136,8 +136,8 @@ def test_a_single_file_and_several_includes(workshop: Workshop) -> None:
 def test_paths_of_an_include_cannot_leave(workshop: Workshop) -> None:
     other = workshop.tree("other", {"d/a": "1"})
     tree = workshop.compose(
-        Layer(workshop.tree("top", {"t": "t"}, filtered=False)),
-        Layer(other.share(), "../../etc", "../d", name="other"),
+        TreeLayer(workshop.tree("top", {"t": "t"}, filtered=False)),
+        TreeLayer(other.share(), "../../etc", "../d", name="other"),
     )
     assert paths(tree) == ["etc/a", "t"]
 
@@ -156,7 +156,7 @@ def test_includes_that_do_not_fit(mount: str, source: str, told: str, workshop: 
     top = workshop.tree("top", {"t": "t", "taken/x": "x"}, filtered=False)
     other = workshop.tree("other", {"d/a": "1"})
     with pytest.raises(IncludeFailed) as error:
-        ComposedTree([Layer(top.share()), Layer(other.share(), mount, source, name="other")])
+        ComposedTree([TreeLayer(top.share()), TreeLayer(other.share(), mount, source, name="other")])
     assert str(error.value).startswith("failed to copy 'other' include from ")
     assert told in str(error.value)
     assert error.value.reason == "CopyFailure"
@@ -170,14 +170,16 @@ def test_includes_that_do_not_fit(mount: str, source: str, told: str, workshop: 
 def test_the_rules_of_the_including_repository_hold_for_what_it_includes(workshop: Workshop) -> None:
     other = workshop.tree("other", {"a.md": "1", "b.yaml": "2", ".sourceignore": "nothing"})
     top = workshop.tree("top", {".sourceignore": "*.md", "t": "t"}, filtered=False)
-    tree = workshop.compose(Layer(top.share()), Layer(other.share(), "o", name="other"), ignore="o/b.yaml")
+    tree = workshop.compose(
+        TreeLayer(top.share()), TreeLayer(other.share(), "o", name="other"), ignore="o/b.yaml"
+    )
     assert paths(tree) == [".sourceignore", "o/.sourceignore", "t"]
 
 
 def test_alone_it_is_the_tree_itself(workshop: Workshop) -> None:
     files: Files = {"a/b.yaml": "x", "a/c.png": "y", "d/e.png": "z", ".github/w.yml": "w", "e": "e"}
     plain = workshop.tree("one", files)
-    composed = workshop.compose(Layer(workshop.tree("two", files, filtered=False)))
+    composed = workshop.compose(TreeLayer(workshop.tree("two", files, filtered=False)))
     assert list(composed.entries()) == list(plain.entries())
     assert pack(composed, io.BytesIO()) == pack(plain, io.BytesIO())
     for path in ("", "a", "d", "a/b.yaml"):
@@ -188,7 +190,7 @@ def test_it_can_be_packed(workshop: Workshop) -> None:
     other = workshop.tree("other", {f"f{number}": str(number) for number in range(20)})
     top = workshop.tree("top", {"a": "1", "z": "2"}, filtered=False)
     out = io.BytesIO()
-    pack(workshop.compose(Layer(top.share()), Layer(other.share(), "m", name="other")), out)
+    pack(workshop.compose(TreeLayer(top.share()), TreeLayer(other.share(), "m", name="other")), out)
     with tarfile.open(fileobj=io.BytesIO(out.getvalue())) as archive:
         found = {m.name: archive.extractfile(m).read() for m in archive if m.isfile()}  # type: ignore[union-attr]
     assert found == {"a": b"1", "z": b"2", **{f"m/f{number}": str(number).encode() for number in range(20)}}
@@ -196,11 +198,11 @@ def test_it_can_be_packed(workshop: Workshop) -> None:
 
 def test_a_composed_tree_can_be_included(workshop: Workshop) -> None:
     inner = workshop.compose(
-        Layer(workshop.tree("one", {"a": "1"}, filtered=False)),
-        Layer(workshop.tree("two", {"b": "2"}), "two", name="two"),
+        TreeLayer(workshop.tree("one", {"a": "1"}, filtered=False)),
+        TreeLayer(workshop.tree("two", {"b": "2"}), "two", name="two"),
     )
     tree = workshop.compose(
-        Layer(workshop.tree("top", {"t": "t"}, filtered=False)), Layer(inner.share(), "in")
+        TreeLayer(workshop.tree("top", {"t": "t"}, filtered=False)), TreeLayer(inner.share(), "in")
     )
     inner.close()
     assert tree.read("in/two/b") == b"2"

@@ -10,17 +10,17 @@ import pytest
 
 from headgate.git.cache.bare import MAX_PACKS, BareCache, Caches
 from headgate.git.errors import GitTimedOut, RefNotFound, StorageFailed
-from headgate.git.refs.reference import Reference, Resolved
+from headgate.git.refs.reference import GitReference, Resolved
 from headgate.git.remote.client import Remote
 from headgate.git.tree.commit import GitTree
 from headgate.git.url import RemoteUrl
 from tests.support.gitserver import GitHttpServer
 from tests.support.gitserver_repository import Repository
 
-MAIN = Reference(branch="main")
+MAIN = GitReference(branch="main")
 
 
-def fetch(remote: Remote, cache: BareCache, reference: Reference = MAIN) -> str:
+def fetch(remote: Remote, cache: BareCache, reference: GitReference = MAIN) -> str:
     return remote.fetch(remote.resolve(reference, cache), cache)
 
 
@@ -85,15 +85,15 @@ def test_an_annotated_tag_leads_to_its_commit(
     commit = repository.commit({"a": "1"})
     repository.tag("v1.0.0", annotated=True)
     repository.commit({"a": "2"})
-    assert fetch(remote, cache, Reference(tag="v1.0.0")) == commit
+    assert fetch(remote, cache, GitReference(tag="v1.0.0")) == commit
     assert content(cache, commit) == b"1"
 
 
 def test_an_old_commit_by_its_id(repository: Repository, remote: Remote, cache: BareCache) -> None:
     old = repository.commit({"a": "1"})
     repository.commit({"a": "2"})
-    assert fetch(remote, cache, Reference(commit=old)) == old
-    assert fetch(remote, cache, Reference(commit=old, branch="main")) == old
+    assert fetch(remote, cache, GitReference(commit=old)) == old
+    assert fetch(remote, cache, GitReference(commit=old, branch="main")) == old
 
 
 def test_a_commit_of_another_branch_is_not_in_this_one(
@@ -104,14 +104,14 @@ def test_a_commit_of_another_branch_is_not_in_this_one(
     other = repository.commit({"a": "2"})
     repository.switch("main")
     with pytest.raises(RefNotFound, match=f"commit {other} not found in refs/heads/main"):
-        fetch(remote, cache, Reference(commit=other, branch="main"))
-    assert fetch(remote, cache, Reference(commit=other, branch="other")) == other
+        fetch(remote, cache, GitReference(commit=other, branch="main"))
+    assert fetch(remote, cache, GitReference(commit=other, branch="other")) == other
 
 
 def test_a_commit_that_is_nowhere(repository: Repository, remote: Remote, cache: BareCache) -> None:
     repository.commit({"a": "1"})
     with pytest.raises(RefNotFound, match="not found"):
-        fetch(remote, cache, Reference(commit="1" * 40))
+        fetch(remote, cache, GitReference(commit="1" * 40))
 
 
 @pytest.mark.parametrize("environment", [{"GIT_PROTOCOL": ""}, {"GIT_PROTOCOL": "version=1"}])
@@ -126,7 +126,7 @@ def test_a_server_that_gives_out_no_single_commits(
     old = repository.commit({"a": "1"})
     new = repository.commit({"a": "2"})
     assert fetch(remote, cache) == new
-    assert fetch(remote, cache, Reference(commit=old)) == old
+    assert fetch(remote, cache, GitReference(commit=old)) == old
     assert content(cache, old) == b"1"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from headgate.git.command.httptrace import Answer, last_answer
+from headgate.git.command.httptrace import HttpAnswer, last_answer
 from headgate.git.errors import (
     AuthenticationFailed,
     CacheDamaged,
@@ -201,10 +201,10 @@ TRACE = b"""03:58:01.1 http.c:700 == Info: Connected
 
 
 def test_the_last_answer_of_a_trace_counts() -> None:
-    assert last_answer(TRACE) == Answer(200, "text/html")
+    assert last_answer(TRACE) == HttpAnswer(200, "text/html")
     assert last_answer(b"03:58:01.1 http.c:700 == Info: Connected\n") is None
     limited = last_answer(b"a <= Recv header: HTTP/1.1 429 Too Many\nb <= Recv header: Retry-After: 30\n")
-    assert limited == Answer(429, "", 30.0)
+    assert limited == HttpAnswer(429, "", 30.0)
     error = explain("The requested URL returned error: 429", TOKEN, limited)
     assert error.retry_after == 30
     assert "may be asked again after 30 s" in str(error)
@@ -212,4 +212,6 @@ def test_the_last_answer_of_a_trace_counts() -> None:
 
 def test_a_web_page_is_no_repository() -> None:
     messages = "fatal: https://example.com/repo/info/refs not valid: is this a git repository?"
-    assert "a web page, not with a Git repository" in str(explain(messages, TOKEN, Answer(200, "text/html")))
+    assert "a web page, not with a Git repository" in str(
+        explain(messages, TOKEN, HttpAnswer(200, "text/html"))
+    )

@@ -12,10 +12,10 @@ from headgate.documents.errors import FileMissing, NotAFile, TooLarge, TreeError
 from headgate.documents.tree import EntryKind, blob_id
 from headgate.git.cache.bare import BareCache
 from headgate.git.errors import IgnoreInvalid
-from headgate.git.refs.reference import Reference
+from headgate.git.refs.reference import GitReference
 from headgate.git.remote.client import Remote
 from headgate.git.tree.commit import GitTree
-from headgate.git.tree.listed import Entry
+from headgate.git.tree.listed import TreeEntry
 from headgate.kustomize import BuildError, RecordingTree, build
 from tests.support.gitserver_repository import Repository
 
@@ -28,7 +28,9 @@ class Fetcher:
     def tree(self, files: dict[str, str | bytes | None] | None = None, **options: object) -> GitTree:
         if files is not None:
             self.repository.commit(files)
-        commit = self._remote.fetch(self._remote.resolve(Reference(branch="main"), self._cache), self._cache)
+        commit = self._remote.fetch(
+            self._remote.resolve(GitReference(branch="main"), self._cache), self._cache
+        )
         self.trees.append(GitTree(self._cache, commit, **options))  # type: ignore[arg-type]
         return self.trees[-1]
 
@@ -180,10 +182,10 @@ def test_entries_are_in_order_with_modes(fetcher: Fetcher) -> None:
     (fetcher.repository.work / "b" / "run.sh").chmod(0o755)
     tree = fetcher.tree({})
     assert list(tree.entries()) == [
-        Entry("", is_directory=True),
-        Entry("a.yaml", size=1),
-        Entry("b", is_directory=True),
-        Entry("b/run.sh", is_executable=True, size=1),
+        TreeEntry("", is_directory=True),
+        TreeEntry("a.yaml", size=1),
+        TreeEntry("b", is_directory=True),
+        TreeEntry("b/run.sh", is_executable=True, size=1),
     ]
 
 

@@ -32,7 +32,7 @@ from headgate.git.errors import (
     ProviderInvalid,
     RemoteUnreachable,
 )
-from headgate.git.refs.reference import Reference
+from headgate.git.refs.reference import GitReference
 from headgate.git.remote.client import Remote
 from headgate.git.url import RemoteUrl
 from tests.support.gitserver import GitHttpServer
@@ -154,7 +154,7 @@ def test_a_token_opens_the_repository(
     url = RemoteUrl.parse(server.url())
     credentials = Providers().credentials("key", "github", url, secret(api), timeout=20)
     remote = Remote(url, credentials, timeout=20)
-    assert remote.fetch(remote.resolve(Reference(branch="main"), cache), cache) == commit
+    assert remote.fetch(remote.resolve(GitReference(branch="main"), cache), cache) == commit
     assert "ghs_1" not in repr(credentials)
 
 

@@ -12,7 +12,7 @@ import pytest
 from headgate.git.cache.bare import BareCache
 from headgate.git.credentials.secret import Credentials
 from headgate.git.errors import AuthenticationFailed, GitTimedOut, RefNotFound
-from headgate.git.refs.reference import Question, Reference, Refs
+from headgate.git.refs.reference import GitReference, Question, Refs
 from headgate.git.remote.client import Remote
 from headgate.git.remote.reflists import Asking, RefLists
 from headgate.git.url import RemoteUrl
@@ -20,7 +20,7 @@ from tests.support.gitserver import GitHttpServer
 from tests.support.gitserver_repository import Repository
 
 SOURCES, WORKERS = 200, 8
-MAIN = Reference(branch="main")
+MAIN = GitReference(branch="main")
 
 
 class Sources:
@@ -36,12 +36,12 @@ class Sources:
         return Remote(self._url, Credentials.from_secret(self._url, data), timeout=timeout)
 
     def revision(
-        self, reference: Reference = MAIN, since: float = 0.0, data: dict[str, bytes] | None = None
+        self, reference: GitReference = MAIN, since: float = 0.0, data: dict[str, bytes] | None = None
     ) -> str:
         remote = self.remote(data)
         return remote.resolve(reference, self._cache, Asking(self.lists, remote, since)).revision
 
-    def revisions(self, reference: Callable[[int], Reference], since: float = 0.0) -> list[str]:
+    def revisions(self, reference: Callable[[int], GitReference], since: float = 0.0) -> list[str]:
         """Of all of them, by as many threads as the operator has workers."""
         with ThreadPoolExecutor(WORKERS) as pool:
             return list(pool.map(lambda n: self.revision(reference(n), since), range(SOURCES)))
@@ -66,10 +66,10 @@ def test_two_hundred_sources_of_many_branches_and_tags_share_from_the_second_tim
 ) -> None:
     commit = repository.commit()
     repository.tag("v1.0.0", annotated=True)
-    kinds = [MAIN, Reference(tag="v1.0.0"), Reference(semver=">=1"), Reference(commit=commit)]
+    kinds = [MAIN, GitReference(tag="v1.0.0"), GitReference(semver=">=1"), GitReference(commit=commit)]
     for n in range(20):
         repository.git("branch", f"b{n}")
-        kinds.append(Reference(branch=f"b{n}"))
+        kinds.append(GitReference(branch=f"b{n}"))
     first = sources.revisions(lambda n: kinds[n % len(kinds)])
     asked = server.count("ls-refs")
     assert asked <= len(kinds)
@@ -187,7 +187,7 @@ def test_a_missing_reference_is_missing_for_him_alone(repository: Repository, so
     commit = repository.commit()
     assert sources.revision().endswith(commit)
     with pytest.raises(RefNotFound, match="refs/heads/nope"):
-        sources.revision(Reference(branch="nope"))
+        sources.revision(GitReference(branch="nope"))
     assert sources.revision().endswith(commit)
 
 
@@ -213,7 +213,7 @@ class Told:
 def test_what_nobody_wants_any_more_is_not_asked_along() -> None:
     now = 0.0
     lists, remote = RefLists(clock=lambda: now), Told()
-    old, new = MAIN.question(), Reference(tag="v1").question()
+    old, new = MAIN.question(), GitReference(tag="v1").question()
     lists.get(remote, old, 0.0)
     now = 7000.0
     lists.get(remote, new, now)
@@ -230,21 +230,21 @@ def test_only_so_many_remotes_and_questions_are_remembered() -> None:
     assert len(lists) == 1024
     remote = Told()
     for n in range(1100):
-        lists.get(remote, Reference(branch=str(n)).question(), 2.0)
+        lists.get(remote, GitReference(branch=str(n)).question(), 2.0)
     assert len(remote.questions[-1].patterns) == 1000
 
 
 @pytest.mark.parametrize(
     ("asked", "wanted", "covered"),
     [
-        (Reference(branch="a"), Reference(branch="a"), True),
-        (Reference(branch="a"), Reference(branch="b"), False),
-        (Reference(semver="1"), Reference(semver=">2"), True),
-        (Reference(branch="a"), Reference(name="refs/heads/a"), False),
-        (Reference(name="refs/pull/1/head"), Reference(name="refs/pull/1/head"), True),
+        (GitReference(branch="a"), GitReference(branch="a"), True),
+        (GitReference(branch="a"), GitReference(branch="b"), False),
+        (GitReference(semver="1"), GitReference(semver=">2"), True),
+        (GitReference(branch="a"), GitReference(name="refs/heads/a"), False),
+        (GitReference(name="refs/pull/1/head"), GitReference(name="refs/pull/1/head"), True),
     ],
 )
-def test_what_an_answer_covers(asked: Reference, wanted: Reference, covered: bool) -> None:
+def test_what_an_answer_covers(asked: GitReference, wanted: GitReference, covered: bool) -> None:
     assert asked.question().covers(wanted.question()) is covered
     assert asked.question().union(wanted.question()).covers(wanted.question())
     assert asked.question().union(wanted.question()).covers(asked.question())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from headgate.git.errors import RefInvalid, RefNotFound
-from headgate.git.refs.reference import Reference, Refs, candidates, revision_of
+from headgate.git.refs.reference import GitReference, Refs, candidates, revision_of
 
 A, B, C, TAG = "a" * 40, "b" * 40, "c" * 40, "d" * 40
 
@@ -28,22 +28,22 @@ REFS = Refs(
 @pytest.mark.parametrize(
     ("reference", "revision", "ref"),
     [
-        (Reference(), f"master@sha1:{B}", "refs/heads/master"),
-        (Reference(branch="main"), f"main@sha1:{A}", "refs/heads/main"),
-        (Reference(branch="feature/x"), f"feature/x@sha1:{C}", "refs/heads/feature/x"),
-        (Reference(tag="v1.0.0"), f"v1.0.0@sha1:{A}", "refs/tags/v1.0.0"),
-        (Reference(tag="v1.1.0"), f"v1.1.0@sha1:{B}", "refs/tags/v1.1.0"),
-        (Reference(semver="1.x"), f"v1.1.0@sha1:{B}", "refs/tags/v1.1.0"),
-        (Reference(semver=">=1.0.0-0"), f"v2.0.0-rc.1@sha1:{C}", "refs/tags/v2.0.0-rc.1"),
-        (Reference(name="refs/pull/4/head"), f"refs/pull/4/head@sha1:{C}", "refs/pull/4/head"),
-        (Reference(name="refs/tags/v1.1.0"), f"refs/tags/v1.1.0@sha1:{B}", "refs/tags/v1.1.0"),
-        (Reference(name="refs/tags/v1.1.0^{}"), f"refs/tags/v1.1.0^{{}}@sha1:{B}", "refs/tags/v1.1.0"),
-        (Reference(commit=C), f"sha1:{C}", ""),
-        (Reference(commit=C.upper()), f"sha1:{C}", ""),
-        (Reference(commit=A, branch="main"), f"main@sha1:{A}", "refs/heads/main"),
+        (GitReference(), f"master@sha1:{B}", "refs/heads/master"),
+        (GitReference(branch="main"), f"main@sha1:{A}", "refs/heads/main"),
+        (GitReference(branch="feature/x"), f"feature/x@sha1:{C}", "refs/heads/feature/x"),
+        (GitReference(tag="v1.0.0"), f"v1.0.0@sha1:{A}", "refs/tags/v1.0.0"),
+        (GitReference(tag="v1.1.0"), f"v1.1.0@sha1:{B}", "refs/tags/v1.1.0"),
+        (GitReference(semver="1.x"), f"v1.1.0@sha1:{B}", "refs/tags/v1.1.0"),
+        (GitReference(semver=">=1.0.0-0"), f"v2.0.0-rc.1@sha1:{C}", "refs/tags/v2.0.0-rc.1"),
+        (GitReference(name="refs/pull/4/head"), f"refs/pull/4/head@sha1:{C}", "refs/pull/4/head"),
+        (GitReference(name="refs/tags/v1.1.0"), f"refs/tags/v1.1.0@sha1:{B}", "refs/tags/v1.1.0"),
+        (GitReference(name="refs/tags/v1.1.0^{}"), f"refs/tags/v1.1.0^{{}}@sha1:{B}", "refs/tags/v1.1.0"),
+        (GitReference(commit=C), f"sha1:{C}", ""),
+        (GitReference(commit=C.upper()), f"sha1:{C}", ""),
+        (GitReference(commit=A, branch="main"), f"main@sha1:{A}", "refs/heads/main"),
     ],
 )
-def test_meaning(reference: Reference, revision: str, ref: str) -> None:
+def test_meaning(reference: GitReference, revision: str, ref: str) -> None:
     (found,) = candidates(REFS, reference)
     assert (found.revision, found.ref, found.within_ref) == (revision, ref, False)
 
@@ -59,40 +59,43 @@ def test_precedence() -> None:
     ]
     fields = everything | {"commit": B}
     for field, revision in order:
-        assert candidates(REFS, Reference(**fields))[0].revision == revision
+        assert candidates(REFS, GitReference(**fields))[0].revision == revision
         del fields[field]
 
 
 def test_the_tag_object_is_kept_for_verification() -> None:
-    assert candidates(REFS, Reference(tag="v1.1.0"))[0].tag_object == TAG
-    assert candidates(REFS, Reference(tag="v1.0.0"))[0].tag_object == ""
-    assert candidates(REFS, Reference(semver="^1.1"))[0].tag_object == TAG
-    assert candidates(REFS, Reference(name="refs/tags/v1.1.0"))[0].tag_object == TAG
+    assert candidates(REFS, GitReference(tag="v1.1.0"))[0].tag_object == TAG
+    assert candidates(REFS, GitReference(tag="v1.0.0"))[0].tag_object == ""
+    assert candidates(REFS, GitReference(semver="^1.1"))[0].tag_object == TAG
+    assert candidates(REFS, GitReference(name="refs/tags/v1.1.0"))[0].tag_object == TAG
 
 
 def test_a_commit_within_a_branch_is_to_be_looked_for_in_its_history() -> None:
-    (found,) = candidates(REFS, Reference(commit=C, branch="main"))
+    (found,) = candidates(REFS, GitReference(commit=C, branch="main"))
     assert (found.revision, found.within_ref) == (f"main@sha1:{C}", True)
 
 
 def test_tags_of_one_version_with_different_commits_are_all_returned() -> None:
     refs = Refs({"refs/tags/v1.0.0": A, "refs/tags/1.0.0": B, "refs/tags/1.0.0+b2": B})
-    found = candidates(refs, Reference(semver="1.x"))
+    found = candidates(refs, GitReference(semver="1.x"))
     assert {each.revision for each in found} == {f"v1.0.0@sha1:{A}", f"1.0.0+b2@sha1:{B}"}
 
 
 @pytest.mark.parametrize(
     ("reference", "told"),
     [
-        (Reference(branch="none"), 'couldn\'t find remote ref "refs/heads/none"'),
-        (Reference(tag="none"), 'couldn\'t find remote ref "refs/tags/none"'),
-        (Reference(semver="^9"), "no match found for semver: ^9"),
-        (Reference(name="refs/heads/none"), "unable to resolve ref 'refs/heads/none' to a specific commit"),
-        (Reference(name="refs/heads/main^{}"), "unable to resolve ref"),
-        (Reference(commit=A, branch="none"), 'couldn\'t find remote ref "refs/heads/none"'),
+        (GitReference(branch="none"), 'couldn\'t find remote ref "refs/heads/none"'),
+        (GitReference(tag="none"), 'couldn\'t find remote ref "refs/tags/none"'),
+        (GitReference(semver="^9"), "no match found for semver: ^9"),
+        (
+            GitReference(name="refs/heads/none"),
+            "unable to resolve ref 'refs/heads/none' to a specific commit",
+        ),
+        (GitReference(name="refs/heads/main^{}"), "unable to resolve ref"),
+        (GitReference(commit=A, branch="none"), 'couldn\'t find remote ref "refs/heads/none"'),
     ],
 )
-def test_not_found(reference: Reference, told: str) -> None:
+def test_not_found(reference: GitReference, told: str) -> None:
     with pytest.raises(RefNotFound) as error:
         candidates(REFS, reference)
     assert told in str(error.value)
@@ -102,27 +105,27 @@ def test_not_found(reference: Reference, told: str) -> None:
 @pytest.mark.parametrize(
     "reference",
     [
-        Reference(branch="a..b"),
-        Reference(branch="a b"),
-        Reference(branch="a:b"),
-        Reference(branch="*"),
-        Reference(branch="a\nb"),
-        Reference(branch="x.lock"),
-        Reference(branch="a@{1}"),
-        Reference(branch="a/"),
-        Reference(tag="v1^{tree}"),
-        Reference(name="main"),
-        Reference(name="--all"),
-        Reference(name="+refs/heads/main"),
-        Reference(name="refs/heads/../../x"),
-        Reference(commit="HEAD"),
-        Reference(commit="abc123"),
-        Reference(commit="--help"),
-        Reference(semver="not a range"),
-        Reference(commit=A, branch="a:b"),
+        GitReference(branch="a..b"),
+        GitReference(branch="a b"),
+        GitReference(branch="a:b"),
+        GitReference(branch="*"),
+        GitReference(branch="a\nb"),
+        GitReference(branch="x.lock"),
+        GitReference(branch="a@{1}"),
+        GitReference(branch="a/"),
+        GitReference(tag="v1^{tree}"),
+        GitReference(name="main"),
+        GitReference(name="--all"),
+        GitReference(name="+refs/heads/main"),
+        GitReference(name="refs/heads/../../x"),
+        GitReference(commit="HEAD"),
+        GitReference(commit="abc123"),
+        GitReference(commit="--help"),
+        GitReference(semver="not a range"),
+        GitReference(commit=A, branch="a:b"),
     ],
 )
-def test_what_cannot_name_anything_is_refused(reference: Reference) -> None:
+def test_what_cannot_name_anything_is_refused(reference: GitReference) -> None:
     with pytest.raises(RefInvalid) as error:
         candidates(REFS, reference)
     assert "\n" not in str(error.value)
@@ -131,7 +134,7 @@ def test_what_cannot_name_anything_is_refused(reference: Reference) -> None:
 @pytest.mark.parametrize("name", ["--upload-pack=touch", "-x", "+x"])
 def test_an_option_as_a_branch_is_only_ever_part_of_a_full_name(name: str) -> None:
     with pytest.raises(RefNotFound, match="refs/heads/"):
-        candidates(REFS, Reference(branch=name))
+        candidates(REFS, GitReference(branch=name))
 
 
 def test_parsing_a_listing_skips_what_is_no_reference() -> None:

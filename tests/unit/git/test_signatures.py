@@ -11,7 +11,7 @@ import pytest
 from headgate.borders import Retry
 from headgate.git.cache.bare import BareCache, Caches
 from headgate.git.errors import VerificationFailed
-from headgate.git.refs.reference import Reference
+from headgate.git.refs.reference import GitReference
 from headgate.git.remote.client import Remote
 from headgate.git.url import RemoteUrl
 from headgate.git.verify.revision import verify
@@ -21,8 +21,8 @@ from tests.support.gitserver_repository import Repository
 from tests.support.openpgp import SIGNERS, Signer, signer
 from tests.support.sshserver import KeyPair, generate_key
 
-BRANCH = Reference(branch="main")
-TAG = Reference(tag="v1.0.0")
+BRANCH = GitReference(branch="main")
+TAG = GitReference(tag="v1.0.0")
 
 
 @pytest.fixture(scope="module", params=SIGNERS)
@@ -40,7 +40,9 @@ def sign_with_ssh(repository: Repository, key: KeyPair, folder: Path) -> None:
     repository.git("config", "user.signingKey", str(path))
 
 
-def check(mode: str, reference: Reference, keys: dict[str, bytes], remote: Remote, cache: BareCache) -> str:
+def check(
+    mode: str, reference: GitReference, keys: dict[str, bytes], remote: Remote, cache: BareCache
+) -> str:
     resolved = remote.resolve(reference, cache)
     remote.fetch(resolved, cache)
     return verify(mode, resolved, *remote.objects(resolved, cache), keys)
@@ -60,9 +62,9 @@ def test_pgp_commit_and_tag(people: Signer, repository: Repository, remote: Remo
     assert check("HEAD", TAG, keys, remote, cache) == "verified signature of" + of_commit
     assert check("Tag", TAG, keys, remote, cache) == "verified signature of" + of_tag
     assert check("TagAndHEAD", TAG, keys, remote, cache) == "verified signature of" + of_tag + of_commit
-    assert check("Tag", Reference(semver="1.x"), keys, remote, cache) == "verified signature of" + of_tag
+    assert check("Tag", GitReference(semver="1.x"), keys, remote, cache) == "verified signature of" + of_tag
     assert (
-        check("Tag", Reference(name="refs/tags/v1.0.0"), keys, remote, cache)
+        check("Tag", GitReference(name="refs/tags/v1.0.0"), keys, remote, cache)
         == "verified signature of" + of_tag
     )
 
@@ -112,7 +114,7 @@ def signed(people: Signer, repository: Repository) -> Repository:
 
 
 def refused(
-    mode: str, reference: Reference, keys: dict[str, bytes], remote: Remote, cache: BareCache
+    mode: str, reference: GitReference, keys: dict[str, bytes], remote: Remote, cache: BareCache
 ) -> tuple[str, str, bool]:
     with pytest.raises(VerificationFailed) as error:
         check(mode, reference, keys, remote, cache)
@@ -163,7 +165,7 @@ def test_unsigned_things(repository: Repository, remote: Remote, cache: BareCach
     message, reason, stalling = refused("Tag", TAG, {"a.asc": b"x"}, remote, cache)
     assert message.startswith("cannot verify signature of tag 'v1.0.0@")
     assert (reason, stalling) == ("InvalidGitObject", False)
-    assert "tag 'light' since" in refused("Tag", Reference(tag="light"), {"a.asc": b"x"}, remote, cache)[0]
+    assert "tag 'light' since" in refused("Tag", GitReference(tag="light"), {"a.asc": b"x"}, remote, cache)[0]
 
 
 def test_a_mode_of_tags_without_a_tag(signed: Repository, remote: Remote, cache: BareCache) -> None:
@@ -185,7 +187,7 @@ def test_an_old_signed_tag_under_a_new_name(
 ) -> None:
     signed.git("update-ref", "refs/tags/v2.0.0", signed.git("rev-parse", "refs/tags/v1.0.0").strip())
     keys = {"a.asc": people.public("ada")}
-    message, reason, _ = refused("Tag", Reference(tag="v2.0.0"), keys, remote, cache)
+    message, reason, _ = refused("Tag", GitReference(tag="v2.0.0"), keys, remote, cache)
     assert "what was signed is the tag 'v1.0.0'" in message
     assert reason == "InvalidTagSignature"
 

@@ -18,10 +18,10 @@ from headgate.git.cache.bare import BareCache
 from headgate.git.checkout.submodules import fetch_submodules
 from headgate.git.errors import IgnoreInvalid, IncludeFailed, RefNotFound, SourceTooLarge, SubmoduleFailed
 from headgate.git.limits import TreeLimits
-from headgate.git.refs.reference import Reference, Resolved, revision_of
+from headgate.git.refs.reference import GitReference, Resolved, revision_of
 from headgate.git.remote.client import Remote
 from headgate.git.tree.commit import GitTree
-from headgate.git.tree.compose import ComposedTree, Layer
+from headgate.git.tree.compose import ComposedTree, TreeLayer
 from headgate.git.tree.ignore import IgnoreRules
 from headgate.git.url import RemoteUrl
 from tests.support import bombs
@@ -29,7 +29,7 @@ from tests.support.gitserver import GitHttpServer
 from tests.support.gitserver_repository import Repository
 from tests.support.serving import serving
 
-MAIN = Reference(branch="main")
+MAIN = GitReference(branch="main")
 MEMORY = 300 << 20
 
 
@@ -138,7 +138,7 @@ def test_content_is_counted_before_it_is_read(
     with pytest.raises(SourceTooLarge, match=r"more than 1048576 bytes.*--max-source-size"):
         GitTree(cache, commit, limits=limits)
     with pytest.raises(SourceTooLarge, match="more than 1048576 bytes"):
-        ComposedTree([Layer(GitTree(cache, commit, filtered=False))], limits=limits)
+        ComposedTree([TreeLayer(GitTree(cache, commit, filtered=False))], limits=limits)
     GitTree(cache, commit, ignore="*.bin", limits=limits).close()
 
 
@@ -239,10 +239,10 @@ def test_references_without_end(
         "# pack-refs with: sorted\n" + "\n".join(sorted(lines)) + "\n"
     )
     with pytest.raises(SourceTooLarge, match="references of more than 10000 bytes"):
-        remote.resolve(Reference(semver=">=1"), cache)
+        remote.resolve(GitReference(semver=">=1"), cache)
     assert remote.resolve(MAIN, cache).commit == commit
     with pytest.raises(RefNotFound, match="refs/heads/none"):
-        remote.resolve(Reference(branch="none"), cache)
+        remote.resolve(GitReference(branch="none"), cache)
 
 
 def test_submodules_together(
@@ -279,7 +279,7 @@ def test_trees_that_include_each_other_twice_stop_growing(
     limits = TreeLimits(entries=1000)
 
     def twice(tree: GitTree | ComposedTree) -> ComposedTree:
-        return ComposedTree([Layer(tree, "left"), Layer(tree.share(), "right")], limits=limits)
+        return ComposedTree([TreeLayer(tree, "left"), TreeLayer(tree.share(), "right")], limits=limits)
 
     current: GitTree | ComposedTree = GitTree(cache, fetch(remote, cache))
     for _ in range(6):
@@ -292,10 +292,10 @@ def test_includes_within_includes_end(repository: Repository, remote: Remote, ca
     repository.commit({"a": "x"})
     current: GitTree | ComposedTree = GitTree(cache, fetch(remote, cache))
     for _ in range(64):
-        current = ComposedTree([Layer(current)])
+        current = ComposedTree([TreeLayer(current)])
     assert current.read("a") == b"x"
     with pytest.raises(IncludeFailed, match="deeper than 64 levels"):
-        ComposedTree([Layer(current)])
+        ComposedTree([TreeLayer(current)])
 
 
 # The rules for leaving files out.

@@ -10,10 +10,10 @@ from headgate.git.cache.bare import BareCache
 from headgate.git.checkout.submodules import fetch_submodules
 from headgate.git.credentials.secret import Credentials
 from headgate.git.errors import SubmoduleFailed
-from headgate.git.refs.reference import Reference
+from headgate.git.refs.reference import GitReference
 from headgate.git.remote.client import Remote
 from headgate.git.tree.commit import GitTree
-from headgate.git.tree.compose import ComposedTree, Layer
+from headgate.git.tree.compose import ComposedTree, TreeLayer
 from headgate.git.url import RemoteUrl
 from tests.support.gitserver import GitHttpServer
 from tests.support.gitserver_repository import Repository
@@ -32,14 +32,14 @@ def with_submodule(
 
 
 def tree_of(remote: Remote, cache: BareCache, ignore: str | None = None) -> ComposedTree:
-    commit = remote.fetch(remote.resolve(Reference(branch="main"), cache), cache)
+    commit = remote.fetch(remote.resolve(GitReference(branch="main"), cache), cache)
     top = GitTree(cache, commit, filtered=False)
     try:
         layers = fetch_submodules(remote, cache, top)
     except BaseException:
         top.close()
         raise
-    return ComposedTree([Layer(top), *layers], ignore=ignore)
+    return ComposedTree([TreeLayer(top), *layers], ignore=ignore)
 
 
 def test_at_their_places_and_nested(
@@ -199,6 +199,6 @@ def test_without_asking_the_server(
     tree_of(remote, cache).close()
     server.fail_with = 500
     top = GitTree(cache, repository.head(), filtered=False)
-    tree = ComposedTree([Layer(top), *fetch_submodules(remote, cache, top, offline=True)])
+    tree = ComposedTree([TreeLayer(top), *fetch_submodules(remote, cache, top, offline=True)])
     assert tree.read("m/b") == b"2"
     tree.close()

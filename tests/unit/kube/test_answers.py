@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 
 from headgate.fairness.shares import Shares
-from headgate.kube import ApiError, Client, Reflector, RestMapper, ServerError, TooLarge, Unreachable
+from headgate.kube import AnswerTooLarge, ApiError, Client, Reflector, RestMapper, ServerError, Unreachable
 from headgate.kube import mapper as mapper_module
 from headgate.kube.kept import OVERHEAD, Kept
 from headgate.kube.transport import MAX_ERROR
@@ -111,7 +111,9 @@ async def test_a_large_answer_is_not_read_to_its_end(
     server[0].paths["/large"] = flood(packed=packed)
 
     async def ask() -> None:
-        with pytest.raises(TooLarge, match=r"more than 1Mi, which is what --max-api-response-size allows"):
+        with pytest.raises(
+            AnswerTooLarge, match=r"more than 1Mi, which is what --max-api-response-size allows"
+        ):
             await client.request("GET", "/large")
 
     # The server of the test, in the same process, holds pieces too.
@@ -145,7 +147,7 @@ async def test_a_line_of_a_watch_has_an_end(server: tuple[Server, str], client: 
             seen.append(event.resource_version)
 
     async def until_refused() -> None:
-        with pytest.raises(TooLarge, match="an event of a watch is larger than 1Mi"):
+        with pytest.raises(AnswerTooLarge, match="an event of a watch is larger than 1Mi"):
             await follow()
 
     assert await most_memory(until_refused) < 24 * LIMIT
@@ -175,7 +177,7 @@ async def test_a_list_of_large_objects_comes_in_smaller_pages(
     assert limits[:4] == [500, 62, 7, 1]
     assert set(limits[4:]) == {1}
     objects[3]["data"] = {"a": "x" * (2 * LIMIT)}
-    with pytest.raises(TooLarge):
+    with pytest.raises(AnswerTooLarge):
         await client.list("v1", "ConfigMap")
 
 
@@ -273,7 +275,9 @@ async def test_objects_without_end_are_not_kept(server: tuple[Server, str], clie
         return Reflector[Any](client, "v1", "ConfigMap", project=lambda obj: obj["metadata"])
 
     first = reflector()
-    with pytest.raises(TooLarge, match=r"more than 100Ki of kinds and of objects .* --max-remote-cache-size"):
+    with pytest.raises(
+        AnswerTooLarge, match=r"more than 100Ki of kinds and of objects .* --max-remote-cache-size"
+    ):
         await first._list()
     assert (len(first), client.kept.size) == (0, 0)
     endless = False
@@ -284,7 +288,7 @@ async def test_objects_without_end_are_not_kept(server: tuple[Server, str], clie
             await asyncio.sleep(0.01)
     assert len(first) < 100
     second = reflector()
-    with pytest.raises(TooLarge):
+    with pytest.raises(AnswerTooLarge):
         await second._list()
     assert not running.done()
     running.cancel()
@@ -303,7 +307,7 @@ def test_clusters_of_one_namespace_leave_room_for_those_of_others() -> None:
     first[1].check(100)
     first[1].add(100)
     with pytest.raises(
-        TooLarge, match=r"the clusters that namespace 'a' applies to .* --max-remote-cache-size"
+        AnswerTooLarge, match=r"the clusters that namespace 'a' applies to .* --max-remote-cache-size"
     ):
         first[2].check(1)
     other = Kept(300, together, "b")
@@ -331,7 +335,7 @@ async def test_kinds_count_as_what_is_kept(server: tuple[Server, str], client: C
     assert kept.size == 0
     await mapper.resolve("a.b/v1", "K1")
     assert kept.size == once
-    with pytest.raises(TooLarge, match=r"--max-remote-cache-size"):
+    with pytest.raises(AnswerTooLarge, match=r"--max-remote-cache-size"):
         await RestMapper(client._discover, Kept(100_000)).resolve("a.b/v1", "K1")
 
 

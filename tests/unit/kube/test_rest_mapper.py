@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from headgate.kube import ApiError, BadRequest, NoMatch, NotFound, Resource, RestMapper, Unavailable
+from headgate.kube import ApiError, BadRequest, NoMatch, NotFound, RestMapper, ServedResource, Unavailable
 from headgate.kube import mapper as module
 
 
@@ -146,20 +146,28 @@ async def test_a_crd_teaches_its_kinds() -> None:
 @pytest.mark.parametrize(
     ("resource", "where", "path"),
     [
-        (Resource("v1", "Pod", "pods", True), ("ns", "p", ""), "/api/v1/namespaces/ns/pods/p"),
-        (Resource("v1", "Pod", "pods", True), ("ns", "p", "status"), "/api/v1/namespaces/ns/pods/p/status"),
-        (Resource("v1", "Pod", "pods", True), ("", "", ""), "/api/v1/pods"),
-        (Resource("a/v1", "C", "cs", False), ("ignored", "system:x y", ""), "/apis/a/v1/cs/system:x%20y"),
+        (ServedResource("v1", "Pod", "pods", True), ("ns", "p", ""), "/api/v1/namespaces/ns/pods/p"),
+        (
+            ServedResource("v1", "Pod", "pods", True),
+            ("ns", "p", "status"),
+            "/api/v1/namespaces/ns/pods/p/status",
+        ),
+        (ServedResource("v1", "Pod", "pods", True), ("", "", ""), "/api/v1/pods"),
+        (
+            ServedResource("a/v1", "C", "cs", False),
+            ("ignored", "system:x y", ""),
+            "/apis/a/v1/cs/system:x%20y",
+        ),
     ],
 )
-def test_paths(resource: Resource, where: tuple[str, str, str], path: str) -> None:
+def test_paths(resource: ServedResource, where: tuple[str, str, str], path: str) -> None:
     assert resource.path(*where) == path
 
 
 @pytest.mark.parametrize("name", ["..", ".", "a/b", "%2e%2e"])
 def test_a_name_never_leads_elsewhere(name: str) -> None:
     with pytest.raises(BadRequest):
-        Resource("v1", "Pod", "pods", True).path("ns", name)
+        ServedResource("v1", "Pod", "pods", True).path("ns", name)
 
 
 async def served(mapper: RestMapper, group: str, kind: str, version: str) -> str:

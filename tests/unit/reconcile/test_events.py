@@ -100,7 +100,7 @@ async def test_an_object_has_as_many_events_as_with_flux() -> None:
     """And no more, whatever its messages: others' are not affected."""
     now, lost = [0.0], Counter[str]()
     written = Written()
-    told = recorder(written, dropped=lambda why: lost.update([why]), clock=lambda: now[0])
+    told = recorder(written, on_dropped=lambda why: lost.update([why]), clock=lambda: now[0])
     for number in range(BURST + 10):
         told.emit(event(str(number)))
     told.emit(event("of another", name="other"))
@@ -118,7 +118,7 @@ async def test_one_namespace_does_not_keep_the_others_waiting() -> None:
     lost = Counter[str]()
     written = Written()
     written.gate.clear()
-    told = recorder(written, dropped=lambda why: lost.update([why]))
+    told = recorder(written, on_dropped=lambda why: lost.update([why]))
     for number in range(3_000):
         told.emit(event("x" * 5_000, name=f"ks-{number}"))
     for number in range(5):
@@ -138,7 +138,7 @@ async def test_the_first_apply_of_a_large_namespace_loses_no_event() -> None:
     lost = Counter[str]()
     written = Written()
     written.gate.clear()
-    told = recorder(written, dropped=lambda why: lost.update([why]))
+    told = recorder(written, on_dropped=lambda why: lost.update([why]))
     for number in range(1_000):
         told.emit(event("ConfigMap/apps/a created", name=f"ks-{number}"))
         told.emit(event("Reconciliation finished in 1s, next run in 1h0m0s", name=f"ks-{number}"))
@@ -193,7 +193,7 @@ async def test_messages_and_annotations_are_cut() -> None:
 async def test_an_event_that_is_refused_stops_no_other() -> None:
     lost = Counter[str]()
     written = Written()
-    told = recorder(written, dropped=lambda why: lost.update([why]))
+    told = recorder(written, on_dropped=lambda why: lost.update([why]))
     written.fails = True
     told.emit(event("a"))
     await write(told)

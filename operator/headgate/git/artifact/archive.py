@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, NamedTuple, Protocol
 
-from headgate.git.artifact.pieces import Earlier, Sink, key_of, member, pieces, write_index
-from headgate.git.tree.listed import Entry
+from headgate.git.artifact.pieces import Earlier, PieceWriter, key_of, member, pieces, write_index
+from headgate.git.tree.listed import TreeEntry
 
 __all__ = ["ArchiveSource", "Packed", "pack"]
 
@@ -29,7 +29,7 @@ BATCH = 512
 class ArchiveSource(Protocol):
     """What can be packed: a ``GitTree``, or trees put together."""
 
-    def entries(self) -> Iterable[Entry]:
+    def entries(self) -> Iterable[TreeEntry]:
         """Yield directories and files in the order in which they are to be written."""
 
     def contents(self, paths: Sequence[str]) -> Iterator[tuple[int, Iterator[bytes]]]:
@@ -49,7 +49,7 @@ class Packed:
 
 class _Keyed(NamedTuple):
     key: bytes
-    entries: list[Entry]
+    entries: list[TreeEntry]
 
 
 def pack(source: ArchiveSource, out: IO[bytes], earlier: IO[bytes] | None = None) -> Packed:
@@ -57,7 +57,7 @@ def pack(source: ArchiveSource, out: IO[bytes], earlier: IO[bytes] | None = None
 
     What has not changed since an ``earlier`` archive is copied from there.
     """
-    sink, known, written = Sink(out), Earlier(earlier), []
+    sink, known, written = PieceWriter(out), Earlier(earlier), []
     for run in _runs(source, known):
         if known.copy(run[0].key, sink):
             written.append(sink.end(run[0].key))
@@ -91,7 +91,9 @@ def _runs(source: ArchiveSource, known: Earlier) -> Iterator[list[_Keyed]]:
         yield run
 
 
-def _archived(entries: Iterable[Entry], contents: Iterator[tuple[int, Iterator[bytes]]]) -> Iterator[bytes]:
+def _archived(
+    entries: Iterable[TreeEntry], contents: Iterator[tuple[int, Iterator[bytes]]]
+) -> Iterator[bytes]:
     for entry in entries:
         if entry.is_directory:
             yield _header(entry, 0)
@@ -102,7 +104,7 @@ def _archived(entries: Iterable[Entry], contents: Iterator[tuple[int, Iterator[b
         yield bytes(-size % tarfile.BLOCKSIZE)
 
 
-def _header(entry: Entry, size: int) -> bytes:
+def _header(entry: TreeEntry, size: int) -> bytes:
     header = tarfile.TarInfo(entry.path or ".")
     header.size = size
     if entry.is_directory:

@@ -19,9 +19,9 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import IO, NamedTuple
 
-from headgate.git.tree.listed import Entry
+from headgate.git.tree.listed import TreeEntry
 
-__all__ = ["COMPRESSION", "Earlier", "Piece", "Sink", "key_of", "member", "pieces", "write_index"]
+__all__ = ["COMPRESSION", "Earlier", "Piece", "PieceWriter", "key_of", "member", "pieces", "write_index"]
 
 COMPRESSION = 6
 TARGET = 256 * 1024
@@ -54,7 +54,7 @@ class Piece(NamedTuple):
     crc: int
 
 
-class Sink:
+class PieceWriter:
     """Counts and hashes what passes through to the file."""
 
     def __init__(self, out: IO[bytes]) -> None:
@@ -76,9 +76,9 @@ class Sink:
         return piece
 
 
-def pieces(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
+def pieces(entries: Iterable[TreeEntry]) -> Iterator[list[TreeEntry]]:
     """Yield the entries in pieces, in their order."""
-    piece: list[Entry] = []
+    piece: list[TreeEntry] = []
     size = 0
     for entry in entries:
         if entry.size >= TARGET and piece:
@@ -100,7 +100,7 @@ def _ends(path: str, cost: int) -> bool:
     return chance * TARGET < cost << 32
 
 
-def key_of(piece: Sequence[Entry], content_id: Callable[[str], str]) -> bytes:
+def key_of(piece: Sequence[TreeEntry], content_id: Callable[[str], str]) -> bytes:
     """Return what tells the compressed bytes of a piece from all others."""
     digest = hashlib.sha256(_FORMAT)
     for entry in piece:
@@ -112,7 +112,7 @@ def key_of(piece: Sequence[Entry], content_id: Callable[[str], str]) -> bytes:
     return digest.digest()
 
 
-def member(content: Iterable[bytes], sink: Sink) -> None:
+def member(content: Iterable[bytes], sink: PieceWriter) -> None:
     """Write one gzip member."""
     sink.write(_HEADER)
     compress, crc, size = zlib.compressobj(COMPRESSION, zlib.DEFLATED, -zlib.MAX_WBITS), 0, 0
@@ -123,7 +123,7 @@ def member(content: Iterable[bytes], sink: Sink) -> None:
     sink.write(compress.flush() + struct.pack("<II", crc, size & 0xFFFFFFFF))
 
 
-def write_index(written: Sequence[Piece], sink: Sink) -> None:
+def write_index(written: Sequence[Piece], sink: PieceWriter) -> None:
     """Write down what pieces there are; they follow one another from the beginning of the file."""
     start = sink.size
     for first in range(0, len(written), _RECORDS):
@@ -151,7 +151,7 @@ class Earlier:
     def __contains__(self, key: object) -> bool:
         return key in self._pieces
 
-    def copy(self, key: bytes, sink: Sink) -> bool:
+    def copy(self, key: bytes, sink: PieceWriter) -> bool:
         """Write the piece with this key, if it is there and undamaged; tell whether it was."""
         piece = self._pieces.get(key)
         if piece is None:

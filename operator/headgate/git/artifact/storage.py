@@ -31,7 +31,7 @@ from typing import IO
 from headgate.git.artifact.archive import ArchiveSource, pack
 from headgate.git.errors import StorageFailed
 
-__all__ = ["Artifact", "ArtifactStorage", "PathKey", "advertised_address"]
+__all__ = ["ArtifactStorage", "PathKey", "StoredArtifact", "advertised_address"]
 
 KIND = "gitrepository"
 SUFFIX = ".tar.gz"
@@ -46,7 +46,7 @@ _DIGEST = re.compile(r"(sha256|sha384|sha512):([0-9a-f]+)")
 
 
 @dataclass(frozen=True, slots=True)
-class Artifact:
+class StoredArtifact:
     """What ``status.artifact`` reports. ``path`` is below the storage's root; the time is RFC 3339 in UTC."""
 
     path: str
@@ -141,7 +141,7 @@ class ArtifactStorage:
 
     def publish(
         self, source: ArchiveSource, namespace: str, name: str, commit: str, revision: str
-    ) -> Artifact:
+    ) -> StoredArtifact:
         """Pack ``source`` and put it in place of any artifact of the same commit; raises
         :class:`StorageFailed`."""
         if not _COMMIT.fullmatch(commit):
@@ -163,7 +163,7 @@ class ArtifactStorage:
         except OSError as error:
             raise StorageFailed(f"unable to archive artifact to storage: {error.strerror}") from None
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        return Artifact(str(path), self.url(str(path)), revision, packed.digest, packed.size, now)
+        return StoredArtifact(str(path), self.url(str(path)), revision, packed.digest, packed.size, now)
 
     def url(self, path: str) -> str:
         """Return the address at which the file server serves a path below the root."""

@@ -32,7 +32,7 @@ from headgate.git.limits import DEFAULT_LIMITS, TreeLimits
 from headgate.git.refs.reference import HEADS, TAGS, Refs, Resolved, check_ref_name, revision_of
 from headgate.git.remote.client import Remote
 from headgate.git.tree.commit import GitTree
-from headgate.git.tree.compose import ComposedTree, Layer, PackableTree
+from headgate.git.tree.compose import ComposedTree, PackableTree, TreeLayer
 from headgate.git.url import RemoteUrl, long_form
 from headgate.kustomize.errors import Refused
 from headgate.kustomize.giturl import GitUrl
@@ -240,4 +240,4 @@ def _open(
     except BaseException:
         tree.close()
         raise
-    return ComposedTree([Layer(tree), *layers], filtered=False, limits=limits)
+    return ComposedTree([TreeLayer(tree), *layers], filtered=False, limits=limits)

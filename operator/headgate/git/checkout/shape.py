@@ -14,9 +14,9 @@ from headgate.git.checkout.submodules import fetch_submodules
 from headgate.git.limits import DEFAULT_LIMITS, TreeLimits
 from headgate.git.remote.client import Remote
 from headgate.git.tree.commit import GitTree
-from headgate.git.tree.compose import ComposedTree, Layer, PackableTree
+from headgate.git.tree.compose import ComposedTree, PackableTree, TreeLayer
 
-__all__ = ["Included", "Shape", "check_out"]
+__all__ = ["ArtifactShape", "Included", "check_out"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Included:
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class ArtifactShape:
     """What shapes an artifact beside the commit."""
 
     ignore: str | None = None
@@ -43,7 +43,7 @@ def check_out(
     remote: Remote,
     cache: BareCache,
     commit: str,
-    shape: Shape,
+    shape: ArtifactShape,
     *,
     offline: bool = False,
     limits: TreeLimits = DEFAULT_LIMITS,
@@ -56,12 +56,12 @@ def check_out(
     if not shape.submodules and not shape.includes:
         return GitTree(cache, commit, ignore=shape.ignore, sparse=shape.sparse, limits=limits)
     top = GitTree(cache, commit, sparse=shape.sparse, filtered=False, limits=limits)
-    layers = [Layer(top)]
+    layers = [TreeLayer(top)]
     try:
         if shape.submodules:
             layers += fetch_submodules(remote, cache, top, offline=offline, limits=limits)
         layers += [
-            Layer(each.tree.share(), each.to_path, each.from_path, each.name) for each in shape.includes
+            TreeLayer(each.tree.share(), each.to_path, each.from_path, each.name) for each in shape.includes
         ]
     except BaseException:
         for layer in layers:

@@ -22,7 +22,7 @@ from headgate.git.limits import DEFAULT_LIMITS, TreeLimits
 from headgate.git.refs.reference import Resolved, revision_of
 from headgate.git.remote.client import Remote
 from headgate.git.tree.commit import GitTree
-from headgate.git.tree.compose import Layer
+from headgate.git.tree.compose import TreeLayer
 from headgate.git.url import RemoteUrl, long_form
 
 __all__ = ["fetch_submodules"]
@@ -50,12 +50,12 @@ def fetch_submodules(
     *,
     offline: bool = False,
     limits: TreeLimits = DEFAULT_LIMITS,
-) -> list[Layer]:
+) -> list[TreeLayer]:
     """Fetch all submodules of a tree, and theirs, and return them as layers; the caller closes the trees.
 
     ``offline``: only what the cache has. Raises :class:`GitError`; a submodule at fault is named.
     """
-    layers: list[Layer] = []
+    layers: list[TreeLayer] = []
     used: set[str] = set()
     count = limits.count()
     try:
@@ -83,7 +83,7 @@ def _collect(
     root: BareCache,
     offline: bool,
     limits: TreeLimits,
-) -> Iterator[tuple[Layer, str]]:
+) -> Iterator[tuple[TreeLayer, str]]:
     if tree.submodules and depth > MAX_DEPTH:
         raise SubmoduleFailed(f"submodules nest deeper than {MAX_DEPTH} levels")
     for module in _declared(owner, tree, remote.url):
@@ -98,7 +98,7 @@ def _collect(
             failed = _at(place, error)
             failed.reason = error.reason
             raise failed from error
-        yield Layer(inner, mount=place), str(module.url)
+        yield TreeLayer(inner, mount=place), str(module.url)
         yield from _collect(below, own, inner, f"{place}/", depth + 1, root, offline, limits)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
-__all__ = ["TRACE_VARIABLE", "Answer", "last_answer", "tracing"]
+__all__ = ["TRACE_VARIABLE", "HttpAnswer", "last_answer", "tracing"]
 
 TRACE_VARIABLE = "GIT_TRACE_CURL"
 MAX_TRACE = 1 << 20
@@ -24,7 +24,7 @@ _STATUS_LINE = re.compile(rb"HTTP/[\d.]+ (\d{3})")
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     """What is of use of an answer's head."""
 
     status: int = 0
@@ -43,7 +43,7 @@ def tracing(path: str) -> dict[str, str]:
     return {TRACE_VARIABLE: path, "GIT_TRACE_CURL_NO_DATA": "1", "GIT_TRACE_REDACT": "1"}
 
 
-def last_answer(trace: bytes) -> Answer | None:
+def last_answer(trace: bytes) -> HttpAnswer | None:
     """The last answer in a trace; None when no server has answered."""
     found: dict[bytes, bytes] | None = None
     status = 0
@@ -57,7 +57,7 @@ def last_answer(trace: bytes) -> Answer | None:
     if found is None:
         return None
     content_type = found.get(b"content-type", b"").partition(b";")[0].strip().lower()
-    return Answer(
+    return HttpAnswer(
         status, content_type.decode("ascii", "replace"), _retry_after(found.get(b"retry-after", b""))
     )
 

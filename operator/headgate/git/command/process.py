@@ -32,7 +32,7 @@ from typing import IO
 from git.cmd import Git
 from git.exc import GitCommandNotFound
 
-from headgate.git.command.httptrace import Answer
+from headgate.git.command.httptrace import HttpAnswer
 from headgate.git.command.memory import TOTAL, MemoryGuard
 from headgate.git.errors import GitCancelled, GitFailed, GitTimedOut, OutputTooLarge, SourceTooLarge
 from headgate.git.limits import GIT_MEMORY
@@ -97,7 +97,7 @@ class Finished:
     status: int
     output: bytes
     messages: str
-    answer: Answer | None = None
+    answer: HttpAnswer | None = None
     """The last answer of an HTTP server, where that was traced."""
 
 
@@ -212,14 +212,14 @@ def run(
     environment: Mapping[str, str] | None = None,
     config: Config = (),
     max_output: int = MAX_OUTPUT,
-    watch: Callable[[bytes], None] | None = None,
+    on_output: Callable[[bytes], None] | None = None,
     max_file: int | None = None,
     cancellation: Cancellation | None = None,
 ) -> Finished:
     """Run ``git <arguments>`` to its end; ``timeout`` is in seconds, ``max_output`` in bytes.
 
-    ``watch`` sees the output as it comes, and ends the command by raising. ``max_file`` is the size in bytes of the
-    largest file that the command may write.
+    ``on_output`` is called with the output as it comes, and ends the command by raising. ``max_file`` is the size in
+    bytes of the largest file that the command may write.
 
     Raises :class:`GitTimedOut`, :class:`GitCancelled`, or :class:`OutputTooLarge`. A
     non-zero exit status is no error here: the caller knows what it means.
@@ -234,7 +234,7 @@ def run(
             deadline,
             timeout,
             max_output,
-            watch,
+            on_output,
             cancellation,
         )
     finally:
@@ -264,7 +264,7 @@ def _run(
     deadline: float,
     timeout: float,
     max_output: int,
-    watch: Callable[[bytes], None] | None,
+    on_output: Callable[[bytes], None] | None,
     cancellation: Cancellation | None,
 ) -> Finished:
     if cancellation is not None:
@@ -272,7 +272,7 @@ def _run(
     _memory.watch(process)
     ended = False
     try:
-        output, messages = _collect(process, deadline, max_output, name, watch)
+        output, messages = _collect(process, deadline, max_output, name, on_output)
         _ended(process, max(0.1, deadline - time.monotonic()))
         # Whatever it started ends with it.
         if process.returncode is None:
@@ -318,7 +318,7 @@ def _collect(
     deadline: float,
     max_output: int,
     name: str,
-    watch: Callable[[bytes], None] | None,
+    on_output: Callable[[bytes], None] | None,
 ) -> tuple[bytes, bytes]:
     output, messages = bytearray(), bytearray()
     pipes: list[tuple[IO[bytes] | None, bytearray]] = [(process.stdout, output), (process.stderr, messages)]
@@ -338,8 +338,8 @@ def _collect(
                     output += chunk
                     if len(output) > max_output:
                         raise OutputTooLarge(f"git {name} printed more than {max_output} bytes")
-                    if watch is not None:
-                        watch(chunk)
+                    if on_output is not None:
+                        on_output(chunk)
                 elif len(messages) < MAX_ERRORS:
                     messages += chunk
     return bytes(output), bytes(messages)

@@ -25,7 +25,7 @@ from headgate.git.credentials.secret import Credentials
 from headgate.git.credentials.tunnel import PROXY_VARIABLE
 from headgate.git.url import RemoteUrl
 
-__all__ = ["Access", "grant", "opens_key"]
+__all__ = ["GitAccess", "grant", "opens_key"]
 
 # The host is part of what is compared, so that a server cannot redirect Git elsewhere and get the password
 # there.
@@ -49,7 +49,7 @@ KEY_TIMEOUT = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class GitAccess:
     """The URL for Git's argument list, and what it needs beside it. Good within the block of ``grant``
     only."""
 
@@ -61,7 +61,7 @@ class Access:
 @contextmanager
 def grant(
     url: RemoteUrl, credentials: Credentials, *, connect_timeout: float, on_demand: bool = False
-) -> Iterator[Access]:
+) -> Iterator[GitAccess]:
     """Give access to ``url`` with ``credentials`` for as long as the block runs.
 
     User name and password go out with the first request, and redirects are refused, because Git would
@@ -75,11 +75,11 @@ def grant(
                 environment = _ssh_of_user(connect_timeout)
             else:
                 environment = _ssh(credentials, files, connect_timeout)
-            yield Access(url.for_git(credentials.username), environment)
+            yield GitAccess(url.for_git(credentials.username), environment)
         else:
             environment = _ask(url, credentials, files) if on_demand else {}
             config = [*_tls(credentials, files), *_header(credentials, on_demand), *_proxy(credentials)]
-            yield Access(url.for_git(), environment, config)
+            yield GitAccess(url.for_git(), environment, config)
 
 
 def opens_key(credentials: Credentials) -> bool:

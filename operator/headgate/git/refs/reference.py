@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from headgate.git.errors import RefInvalid, RefNotFound
 from headgate.git.refs.semver import Range, Version
 
-__all__ = ["Question", "Reference", "Refs", "Resolved", "candidates", "revision_of"]
+__all__ = ["GitReference", "Question", "Refs", "Resolved", "candidates", "revision_of"]
 
 DEFAULT_BRANCH = "master"
 PEELED = "^{}"
@@ -31,7 +31,7 @@ _FORBIDDEN = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(/|$)")
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
+class GitReference:
     """``spec.ref``: any of its fields, "" where it is not set."""
 
     branch: str = ""
@@ -150,7 +150,7 @@ def revision_of(commit: str, pointer: str = "") -> str:
     return f"{pointer}@{digest}" if pointer else digest
 
 
-def candidates(refs: Refs, reference: Reference) -> list[Resolved]:
+def candidates(refs: Refs, reference: GitReference) -> list[Resolved]:
     """Return what ``reference`` means among ``refs``.
 
     One result, except for a range whose newest version is claimed by several tags with different commits
@@ -177,7 +177,7 @@ def candidates(refs: Refs, reference: Reference) -> list[Resolved]:
     return [Resolved(commit, revision_of(commit, branch), HEADS + branch)]
 
 
-def _commit(refs: Refs, reference: Reference) -> Resolved:
+def _commit(refs: Refs, reference: GitReference) -> Resolved:
     commit = reference.commit.lower()
     if not reference.branch:
         return Resolved(commit, revision_of(commit, reference.name))

@@ -43,7 +43,7 @@ from headgate.git.errors import (
     unable_to_clone,
 )
 from headgate.git.limits import DEFAULT_LIMITS
-from headgate.git.refs.reference import Question, Reference, Refs, Resolved, candidates
+from headgate.git.refs.reference import GitReference, Question, Refs, Resolved, candidates
 from headgate.git.remote.failures import WEB_PAGE, Asked, explain, is_redirect, is_refusal, is_unknown
 from headgate.git.url import RemoteUrl
 
@@ -128,7 +128,7 @@ class Remote:
         return refs
 
     def resolve(
-        self, reference: Reference, cache: BareCache, ask: Callable[[Question], Refs] | None = None
+        self, reference: GitReference, cache: BareCache, ask: Callable[[Question], Refs] | None = None
     ) -> Resolved:
         """Return the commit that ``reference`` means now.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from headgate.git.command.httptrace import Answer
+from headgate.git.command.httptrace import HttpAnswer
 from headgate.git.errors import (
     AuthenticationFailed,
     CacheDamaged,
@@ -219,7 +219,7 @@ class Asked:
     """Whether nothing that others wrote may be quoted, as a secret is too short to be found in it for certain."""
 
 
-def explain(messages: str, asked: Asked, answer: Answer | None = None) -> GitError:
+def explain(messages: str, asked: Asked, answer: HttpAnswer | None = None) -> GitError:
     """Return the error that Git's messages amount to; ``messages`` must already be free of credentials.
 
     ``answer`` is the last answer of an HTTP server, where there was one.
@@ -246,7 +246,7 @@ def explain(messages: str, asked: Asked, answer: Answer | None = None) -> GitErr
     return error
 
 
-def _judge(messages: str, asked: Asked, answer: Answer | None) -> tuple[type[GitError], str, bool]:
+def _judge(messages: str, asked: Asked, answer: HttpAnswer | None) -> tuple[type[GitError], str, bool]:
     """The kind of error, how it is told ("": by Git's own words), and whether that is all there is to tell."""
     for kind, text, pattern in _CLOSED:
         if pattern.search(messages):
@@ -272,7 +272,7 @@ def _judge(messages: str, asked: Asked, answer: Answer | None) -> tuple[type[Git
     return GitFailed, "", False
 
 
-def _of_status(status: int, answer: Answer | None) -> str:
+def _of_status(status: int, answer: HttpAnswer | None) -> str:
     known = _STATUSES.get(status)
     text = known or f"the server {'failed' if status >= 500 else 'refuses the request'} (HTTP {status})"
     if answer is not None and answer.retry_after is not None:

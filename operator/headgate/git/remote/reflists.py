@@ -22,7 +22,7 @@ from typing import Protocol
 from headgate.git.errors import GitCancelled, GitError, GitTimedOut
 from headgate.git.refs.reference import Question, Refs
 
-__all__ = ["Answer", "Asking", "RefLists"]
+__all__ = ["Asking", "RefAnswer", "RefLists"]
 
 MAX_REMOTES = 1024
 """Remotes whose last answer is kept."""
@@ -51,7 +51,7 @@ class Listed(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class RefAnswer:
     """What a remote answered to a question that was begun at ``asked`` (of the clock's seconds)."""
 
     asked: float
@@ -74,7 +74,7 @@ class _Flight:
 
 @dataclass(slots=True)
 class _Remote:
-    answer: Answer | None = None
+    answer: RefAnswer | None = None
     flight: _Flight | None = None
     wanted: OrderedDict[Question, float] = field(default_factory=OrderedDict)
     """When each question was last wanted, the oldest first."""
@@ -85,11 +85,11 @@ class RefLists:
 
     def __init__(
         self,
-        told: Callable[[bool], None] = lambda _: None,
+        on_answer: Callable[[bool], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``told`` hears of every answer whether the remote was asked for it."""
-        self._told, self._clock = told, clock
+        """``on_answer`` is called for every answer with whether the remote was asked for it."""
+        self._on_answer, self._clock = on_answer, clock
         self._changed = threading.Condition()
         self._remotes: OrderedDict[str, _Remote] = OrderedDict()
 
@@ -97,14 +97,14 @@ class RefLists:
         """Of how many remotes the last answer is known."""
         return len(self._remotes)
 
-    def get(self, remote: Listed, question: Question, since: float) -> Answer:
+    def get(self, remote: Listed, question: Question, since: float) -> RefAnswer:
         """The answer to ``question``, of ``since`` or later; raises what ``remote`` raises."""
         with self._changed:
             known = self._known(remote.identity)
             self._remember(known, question)
             while True:
                 if known.answer is not None and known.answer.serves(question, since):
-                    self._told(False)
+                    self._on_answer(False)
                     return known.answer
                 flight = known.flight
                 if flight is None:
@@ -120,11 +120,11 @@ class RefLists:
             flight = known.flight = _Flight(self._clock(), _union(known.wanted))
         return self._ask(remote, known, flight)
 
-    def _ask(self, remote: Listed, known: _Remote, flight: _Flight) -> Answer:
-        self._told(True)
-        answer: Answer | None = None
+    def _ask(self, remote: Listed, known: _Remote, flight: _Flight) -> RefAnswer:
+        self._on_answer(True)
+        answer: RefAnswer | None = None
         try:
-            answer = Answer(flight.asked, flight.question, remote.ask(flight.question))
+            answer = RefAnswer(flight.asked, flight.question, remote.ask(flight.question))
             return answer
         except (GitTimedOut, GitCancelled):
             # Of this caller: others may have more time.

@@ -27,7 +27,7 @@ from headgate.git.command.process import run
 from headgate.git.errors import CacheDamaged, IgnoreInvalid, SparsePathMissing, StorageFailed
 from headgate.git.limits import DEFAULT_LIMITS, TreeLimits, check_path
 from headgate.git.tree.ignore import IGNORE_FILE, MAX_BYTES, MAX_FILES, IgnoreRules
-from headgate.git.tree.listed import Entry, ListedTree, Listing, clean_path
+from headgate.git.tree.listed import ListedTree, Listing, TreeEntry, clean_path
 
 __all__ = ["GitTree", "read_rules"]
 
@@ -127,8 +127,8 @@ class GitTree(ListedTree):
         number = self._number(path)
         return self._sizes[number] if number >= 0 else 0
 
-    def _entry(self, path: str, number: int) -> Entry:
-        return Entry(path, False, bool(self._executable[number]), self._sizes[number])
+    def _entry(self, path: str, number: int) -> TreeEntry:
+        return TreeEntry(path, False, bool(self._executable[number]), self._sizes[number])
 
     def contents(self, paths: Sequence[str]) -> Iterator[tuple[int, Iterator[bytes]]]:
         """Yield size and content in chunks of each of these files, in order; no limit on the size."""
@@ -184,7 +184,7 @@ class GitTree(ListedTree):
         if sum(len(path) + 1 for path in narrow) > _ARGUMENTS:
             narrow = []
 
-        def watch(chunk: bytes) -> None:
+        def count_records(chunk: bytes) -> None:
             records = chunk.count(0)
             count.add(records, max(0, len(chunk) - records * head))
 
@@ -194,7 +194,7 @@ class GitTree(ListedTree):
             environment={"GIT_LITERAL_PATHSPECS": "1"},
             timeout=LISTING_TIMEOUT,
             max_output=MAX_LISTING,
-            watch=watch,
+            on_output=count_records,
         )
         if finished.status:
             self._cache.condemn()

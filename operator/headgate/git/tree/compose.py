@@ -23,9 +23,9 @@ from headgate.git.errors import IncludeFailed
 from headgate.git.limits import DEFAULT_LIMITS, Count, TreeLimits, check_path
 from headgate.git.tree.commit import read_rules
 from headgate.git.tree.ignore import IGNORE_FILE, IgnoreRules
-from headgate.git.tree.listed import Entry, ListedTree, Listing, clean_path
+from headgate.git.tree.listed import ListedTree, Listing, TreeEntry, clean_path
 
-__all__ = ["ComposedTree", "Layer", "PackableTree"]
+__all__ = ["ComposedTree", "PackableTree", "TreeLayer"]
 
 MAX_DEPTH = 64
 """Trees within each other, each of which every read passes through."""
@@ -34,7 +34,7 @@ MAX_DEPTH = 64
 class PackableTree(Tree, Protocol):
     """A tree that can be read, archived, shared and closed: ``GitTree`` or ``ComposedTree``."""
 
-    def entries(self) -> Iterable[Entry]:
+    def entries(self) -> Iterable[TreeEntry]:
         """Yield directories and files, each directory before what it holds."""
 
     def contents(self, paths: Sequence[str]) -> Iterator[tuple[int, Iterator[bytes]]]:
@@ -56,7 +56,7 @@ class PackableTree(Tree, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
+class TreeLayer:
     """``tree``, or what it has at ``source`` (a directory or a file), goes to ``mount``."""
 
     tree: PackableTree
@@ -71,7 +71,7 @@ class ComposedTree(ListedTree):
 
     def __init__(
         self,
-        layers: Sequence[Layer],
+        layers: Sequence[TreeLayer],
         *,
         ignore: str | None = None,
         filtered: bool = True,
@@ -116,8 +116,8 @@ class ComposedTree(ListedTree):
         for layer, group in groupby(files, key=lambda file: self._layers[file[1]]):
             yield from self._trees[layer].contents([self._inside(*file) for file in group])
 
-    def _entry(self, path: str, number: int) -> Entry:
-        return Entry(path, False, bool(self._executable[number]), self._sizes[number])
+    def _entry(self, path: str, number: int) -> TreeEntry:
+        return TreeEntry(path, False, bool(self._executable[number]), self._sizes[number])
 
     def left_out(self, path: str) -> str:
         """Why the tree does not show what a layer's repository has at a path; "" when that is not so, or not known."""
@@ -135,7 +135,9 @@ class ComposedTree(ListedTree):
         below = path[len(mount) :].lstrip("/") if mount else path
         return f"{source}/{below}".strip("/") if below else source
 
-    def _load(self, layers: Sequence[Layer], ignore: str | None, filtered: bool, limits: TreeLimits) -> None:
+    def _load(
+        self, layers: Sequence[TreeLayer], ignore: str | None, filtered: bool, limits: TreeLimits
+    ) -> None:
         files: dict[str, int] = {}
         directories: set[str] = {""}
         parents: set[str] = {""}
@@ -192,7 +194,7 @@ class ComposedTree(ListedTree):
         self._hidden = {path for path in self._directories if rules.ignores(path, is_directory=True)}
 
 
-def _check_mount(layer: Layer, mount: str, files: dict[str, int], parents: set[str]) -> None:
+def _check_mount(layer: TreeLayer, mount: str, files: dict[str, int], parents: set[str]) -> None:
     """``parents``: all directories that hold something."""
     if mount in files or mount in parents:
         raise IncludeFailed(f"{_what(layer)}: there is already something at '{mount or '.'}'")
@@ -201,7 +203,7 @@ def _check_mount(layer: Layer, mount: str, files: dict[str, int], parents: set[s
         raise IncludeFailed(f"{_what(layer)}: '{blocked}' is a file")
 
 
-def _what(layer: Layer) -> str:
+def _what(layer: TreeLayer) -> str:
     return (
         f"failed to copy '{layer.name}' include from {layer.source or '.'} to {layer.mount or '.'}"
         if layer.name

@@ -19,7 +19,7 @@ from headgate.documents.errors import FileMissing, NotAFile, TreeError
 from headgate.documents.tree import EntryKind, listing_id
 from headgate.git.errors import StorageFailed
 
-__all__ = ["Entry", "ListedTree", "Listing", "SharedTree", "clean_path"]
+__all__ = ["ListedTree", "Listing", "SharedTree", "TreeEntry", "clean_path"]
 
 DIRECTORY = -1
 """Stands where files have their numbers."""
@@ -27,7 +27,7 @@ _NOTHING: tuple[int, tuple[str, ...]] = (0, ())
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TreeEntry:
     """One entry of an artifact: a directory, or a file with its size in bytes."""
 
     path: str
@@ -91,7 +91,7 @@ class ListedTree(SharedTree):
         """The blob id of a file that is there."""
         raise NotImplementedError
 
-    def _entry(self, path: str, number: int) -> Entry:
+    def _entry(self, path: str, number: int) -> TreeEntry:
         """The entry of a file."""
         raise NotImplementedError
 
@@ -127,7 +127,7 @@ class ListedTree(SharedTree):
             known = self._listing_ids[path] = listing_id(found[1])
         return known
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[TreeEntry]:
         """Yield every visible directory and file, each directory before what it holds, names in order.
 
         The root is the first, with the path "".
@@ -139,7 +139,7 @@ class ListedTree(SharedTree):
                 yield self._entry(path, number)
                 continue
             if path not in self._hidden:
-                yield Entry(path, is_directory=True)
+                yield TreeEntry(path, is_directory=True)
             prefix = f"{path}/" if path else ""
             first, names = self._directories[path]
             pending.extend(

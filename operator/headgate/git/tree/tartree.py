@@ -25,7 +25,7 @@ from typing import IO, Any, cast
 from headgate.documents.errors import TooLarge, TreeError
 from headgate.documents.tree import MAX_FILE_BYTES, blob_id
 from headgate.git.limits import DEFAULT_LIMITS, MAX_DEPTH, MAX_PATH, PATH_BYTES
-from headgate.git.tree.listed import Entry, ListedTree, Listing
+from headgate.git.tree.listed import ListedTree, Listing, TreeEntry
 
 __all__ = ["ArchiveInvalid", "ArchiveLimits", "TarTree"]
 
@@ -99,8 +99,8 @@ class TarTree(ListedTree):
             self._ids[path] = known
         return known
 
-    def _entry(self, path: str, number: int) -> Entry:
-        return Entry(path, size=self._sizes[number])
+    def _entry(self, path: str, number: int) -> TreeEntry:
+        return TreeEntry(path, size=self._sizes[number])
 
     def _release(self) -> None:
         self._data.close()

@@ -71,12 +71,12 @@ class EventRecorder:
         client: Client,
         notifier: Notifier | None = None,
         *,
-        dropped: Callable[[str], None] = lambda _: None,
+        on_dropped: Callable[[str], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``dropped`` hears why an event was not written: ``backlog``, ``rate`` or ``refused``."""
-        self._client, self._notifier, self._drop, self._clock = client, notifier, dropped, clock
-        self._backlog: Backlog[Event] = Backlog(dropped=lambda: dropped("backlog"))
+        """``on_dropped`` is called with why an event was not written: ``backlog``, ``rate`` or ``refused``."""
+        self._client, self._notifier, self._on_dropped, self._clock = client, notifier, on_dropped, clock
+        self._backlog: Backlog[Event] = Backlog(on_dropped=lambda: on_dropped("backlog"))
         self._recent: Memory[bytes, tuple[str, int, float]] = Memory(REMEMBERED_OF_ONE, REMEMBERED)
         self._allowed: Memory[bytes, tuple[float, float]] = Memory(REMEMBERED_OF_ONE, REMEMBERED)
 
@@ -92,7 +92,7 @@ class EventRecorder:
                 notification(about, event.component, is_warning, event.reason, message, annotations)
             )
         if not self._may_have(namespace, about, event.component):
-            self._drop("rate")
+            self._on_dropped("rate")
             return
         kept = replace(
             event, about=about, message=cut_message(event.message, MESSAGE_LIMIT), annotations=annotations
@@ -110,14 +110,14 @@ class EventRecorder:
                 # A namespace that goes takes no more events, and nobody is left to read them.
                 level = logging.DEBUG if _is_terminating(error) else logging.WARNING
                 _log.log(level, "event %s about %s not written: %s", event.reason, _name(event.about), error)
-                self._drop("refused")
+                self._on_dropped("refused")
             except (OSError, TimeoutError) as error:
                 _log.warning("event %s about %s not written: %s", event.reason, _name(event.about), error)
-                self._drop("refused")
+                self._on_dropped("refused")
             except Exception:
                 # One event that cannot be written must not keep all others back.
                 _log.exception("event %s about %s not written", event.reason, _name(event.about))
-                self._drop("refused")
+                self._on_dropped("refused")
             finally:
                 self._backlog.done()
 

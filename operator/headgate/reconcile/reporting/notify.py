@@ -33,12 +33,14 @@ PAUSES = Doubling(1.0, TIMEOUT)
 class Notifier:
     """Takes events and posts them, those of each namespace in order, in the background."""
 
-    def __init__(self, address: str, dropped: Callable[[str], None] = lambda _: None) -> None:
-        """``address`` as Flux takes it: a URL, or ``host`` or ``host:port`` for plain HTTP. ``dropped`` hears why an
-        event was not delivered: ``backlog`` or ``refused``."""
+    def __init__(self, address: str, on_dropped: Callable[[str], None] = lambda _: None) -> None:
+        """``address`` as Flux takes it: a URL, or ``host`` or ``host:port`` for plain HTTP.
+
+        ``on_dropped`` is called with why an event was not delivered: ``backlog`` or ``refused``.
+        """
         self._url = address if "://" in address else f"http://{address}"
-        self._dropped = dropped
-        self._backlog: Backlog[Obj] = Backlog(dropped=lambda: dropped("backlog"))
+        self._on_dropped = on_dropped
+        self._backlog: Backlog[Obj] = Backlog(on_dropped=lambda: on_dropped("backlog"))
 
     def post(self, body: Obj) -> None:
         """Queue the body of an event; never blocks."""
@@ -61,7 +63,7 @@ class Notifier:
                     if answer.status < 500:
                         if answer.status >= 400 and answer.status != 429:
                             _log.warning("event refused by %s: HTTP %d", self._url, answer.status)
-                            self._dropped("refused")
+                            self._on_dropped("refused")
                         return
                     problem = f"HTTP {answer.status}"
             except (aiohttp.ClientError, TimeoutError) as error:
@@ -69,7 +71,7 @@ class Notifier:
             if attempt < TRIES:
                 await asyncio.sleep(PAUSES.after(attempt))
         _log.warning("event not delivered to %s after %d tries: %s", self._url, TRIES, problem)
-        self._dropped("refused")
+        self._on_dropped("refused")
 
 
 def notification(

@@ -10,9 +10,9 @@ import logging
 from dataclasses import dataclass
 
 from headgate.api import GitRepository
-from headgate.git.artifact.storage import Artifact, ArtifactStorage
+from headgate.git.artifact.storage import ArtifactStorage, StoredArtifact
 from headgate.git.cache.bare import BareCache, Caches
-from headgate.git.checkout.shape import Shape, check_out
+from headgate.git.checkout.shape import ArtifactShape, check_out
 from headgate.git.errors import GitError
 from headgate.git.limits import DEFAULT_LIMITS, TreeLimits
 from headgate.git.refs.reference import Resolved
@@ -21,7 +21,7 @@ from headgate.git.tree.compose import PackableTree
 from headgate.git.url import RemoteUrl
 from headgate.git.verify.revision import verify
 from headgate.reconcile.core.store import SourceKey
-from headgate.reconcile.source.inputs import Plan
+from headgate.reconcile.source.inputs import VisitInputs
 
 _log = logging.getLogger("headgate.source")
 
@@ -41,7 +41,7 @@ class Fetched:
 class Stored:
     """What was made of it."""
 
-    artifact: Artifact | None
+    artifact: StoredArtifact | None
     """None where the one in storage is still the right one."""
     tree: PackableTree
     subject: str
@@ -62,7 +62,7 @@ class SourceFetcher:
         remote: Remote,
         resolved: Resolved,
         commits: BareCache,
-        plan: Plan,
+        inputs: VisitInputs,
     ) -> Fetched:
         """Bring the commit into its cache, with its submodules, and verify it.
 
@@ -70,12 +70,12 @@ class SourceFetcher:
         """
         commit = remote.fetch(resolved, commits)
         verified = ""
-        if source.spec.verify is not None and plan.keys is not None:
+        if source.spec.verify is not None and inputs.keys is not None:
             objects = remote.objects(resolved, commits)
-            verified = verify(source.spec.verify.mode, resolved, *objects, plan.keys)
+            verified = verify(source.spec.verify.mode, resolved, *objects, inputs.keys)
         tree = (
-            check_out(remote, commits, commit, plan.shape, limits=self._limits)
-            if plan.shape.submodules
+            check_out(remote, commits, commit, inputs.shape, limits=self._limits)
+            if inputs.shape.submodules
             else None
         )
         return Fetched(commit, verified, tree)
@@ -86,14 +86,14 @@ class SourceFetcher:
         remote: Remote,
         resolved: Resolved,
         commits: BareCache,
-        plan: Plan,
+        inputs: VisitInputs,
         fetched: Fetched,
         *,
         stored: bool,
     ) -> Stored:
         """Open the tree of what was fetched, and pack it unless it is ``stored``; raises :class:`GitError`."""
         commit = fetched.commit
-        tree = fetched.tree or check_out(remote, commits, commit, plan.shape, limits=self._limits)
+        tree = fetched.tree or check_out(remote, commits, commit, inputs.shape, limits=self._limits)
         try:
             artifact = None
             if not stored:
@@ -106,7 +106,7 @@ class SourceFetcher:
             raise
         return Stored(artifact, tree, subject)
 
-    def reopen(self, key: SourceKey, url: str, commit: str, shape: Shape) -> PackableTree | None:
+    def reopen(self, key: SourceKey, url: str, commit: str, shape: ArtifactShape) -> PackableTree | None:
         """The tree of a commit that an earlier process fetched, without asking the remote; None if it cannot be had."""
         try:
             address = RemoteUrl.parse(url)

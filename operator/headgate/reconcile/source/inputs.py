@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from headgate.api import GitRepository, ObjectKey, reasons
 from headgate.fairness.pools import NETWORK
-from headgate.git.checkout.shape import Included, Shape
+from headgate.git.checkout.shape import ArtifactShape, Included
 from headgate.git.credentials.providers import Providers
 from headgate.git.credentials.proxy import Proxy
 from headgate.git.credentials.secret import Credentials
@@ -27,10 +27,10 @@ from headgate.reconcile.source.errors import IncludeUnavailable, IncludeUnopened
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What a visit goes by, besides the remote itself."""
+class VisitInputs:
+    """What a visit needs, besides the remote itself."""
 
-    shape: Shape
+    shape: ArtifactShape
     included: list[Obj]
     """The artifacts of what is included, in the order of the spec."""
     keys: dict[str, bytes] | None
@@ -79,8 +79,8 @@ class SourceInputs:
             timeout=min(spec.timeout, self._max_timeout),
         )
 
-    async def plan(self, source: GitRepository) -> Plan:
-        """What to go by; the caller closes it.
+    async def read(self, source: GitRepository) -> VisitInputs:
+        """Read it; the caller closes what is returned.
 
         Raises :class:`IncludeUnavailable`, :class:`IncludeUnopened`, :class:`SecretUnreadable` or a ``GitError``.
         """
@@ -98,8 +98,8 @@ class SourceInputs:
         artifacts = [artifact for _, artifact in found]
         # From here on nothing fails, so that what is shared is closed by the caller.
         includes = [replace(included, tree=included.tree.share()) for included, _ in found]
-        shape = Shape(spec.ignore, spec.sparse_checkout, spec.recurse_submodules, includes)
-        return Plan(shape, artifacts, keys)
+        shape = ArtifactShape(spec.ignore, spec.sparse_checkout, spec.recurse_submodules, includes)
+        return VisitInputs(shape, artifacts, keys)
 
     def _includes(self, source: GitRepository) -> list[tuple[Included, Obj]]:
         """What is included, and the artifact that its status tells of."""
@@ -139,7 +139,7 @@ class SourceInputs:
             for each in (obj or {"spec": {}})["spec"].get("include") or []:
                 pending.append((each["repository"]["name"], first))
 
-    def observed_shape(self, key: SourceKey, status: Obj) -> Shape | None:
+    def observed_shape(self, key: SourceKey, status: Obj) -> ArtifactShape | None:
         """What the artifact was made with, None when what it included is not at hand."""
         includes: list[Included] = []
         for each, artifact in zip(
@@ -152,7 +152,7 @@ class SourceInputs:
                 return None
             target = each.get("toPath") or name
             includes.append(Included(name, tree, each.get("fromPath") or "", target))
-        return Shape(
+        return ArtifactShape(
             status.get("observedIgnore"),
             status.get("observedSparseCheckout") or (),
             bool(status.get("observedRecurseSubmodules")),
@@ -187,7 +187,7 @@ OBSERVED = (
 )
 
 
-def observed(source: GitRepository, plan: Plan) -> Obj:
+def observed(source: GitRepository, inputs: VisitInputs) -> Obj:
     """What shapes the artifact, as the status reports it; None for what is left out there."""
     spec = source.spec
     includes: list[Obj] = []
@@ -203,7 +203,7 @@ def observed(source: GitRepository, plan: Plan) -> Obj:
         "observedInclude": includes or None,
         "observedRecurseSubmodules": spec.recurse_submodules or None,
         "observedSparseCheckout": list(spec.sparse_checkout) or None,
-        "includedArtifacts": plan.included or None,
+        "includedArtifacts": inputs.included or None,
     }
 
 

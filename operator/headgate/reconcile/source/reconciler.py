@@ -25,7 +25,7 @@ from headgate.git.cache.bare import BareCache, Caches
 from headgate.git.command.process import Cancellation
 from headgate.git.errors import GitError, StorageFailed
 from headgate.git.limits import TreeLimits
-from headgate.git.refs.reference import Reference, Resolved
+from headgate.git.refs.reference import GitReference, Resolved
 from headgate.git.remote.client import Remote
 from headgate.git.remote.reflists import Asking, RefLists
 from headgate.git.url import RemoteUrl
@@ -54,8 +54,8 @@ from headgate.reconcile.source.errors import SourceError
 from headgate.reconcile.source.fetch import SourceFetcher
 from headgate.reconcile.source.inputs import (
     OBSERVED,
-    Plan,
     SourceInputs,
+    VisitInputs,
     observed,
     requires_verification,
     same_artifacts,
@@ -215,7 +215,7 @@ class SourceReconciler:
         forget_verification(session, source)
         address = RemoteUrl.parse(spec.url)
         credentials = await self._inputs.credentials(source, address)
-        plan = await self._inputs.plan(source)
+        inputs = await self._inputs.read(source)
         remote = Remote(
             address,
             credentials,
@@ -230,14 +230,14 @@ class SourceReconciler:
         asking = Asking(self.lists, remote, since)
         try:
             return await self._produce(
-                key, session, source, requested, plan, remote, asking, stored, had_failed
+                key, session, source, requested, inputs, remote, asking, stored, had_failed
             )
         except GitError:
             # Another try goes by another answer.
             self._visits.asked_for(source.key)
             raise
         finally:
-            plan.close()
+            inputs.close()
 
     async def _produce(
         self,
@@ -245,7 +245,7 @@ class SourceReconciler:
         session: StatusSession,
         source: GitRepository,
         requested: str | None,
-        plan: Plan,
+        inputs: VisitInputs,
         remote: Remote,
         asking: Asking,
         stored: bool,
@@ -254,11 +254,13 @@ class SourceReconciler:
         spec, status = source.spec, session.status
         session.unmark(reasons.INCLUDE_UNAVAILABLE)
         included = status.get("includedArtifacts") or []
-        if included and not same_artifacts(included, plan.included):
+        if included and not same_artifacts(included, inputs.included):
             message = "included artifacts differ from last observed includes"
             self._report.outdated(session, reasons.INCLUDE_CHANGE, message)
         ref = spec.ref
-        wanted = Reference(ref.branch, ref.tag, ref.semver, ref.name, ref.commit) if ref else Reference()
+        wanted = (
+            GitReference(ref.branch, ref.tag, ref.semver, ref.name, ref.commit) if ref else GitReference()
+        )
         commits, resolved = await NETWORK.run(
             key.namespace, remote.timed, self._resolve, key, remote, wanted, asking
         )
@@ -266,7 +268,7 @@ class SourceReconciler:
         unchanged = (
             artifact is not None
             and artifact["revision"] == resolved.revision
-            and observed(source, plan) == {name: status.get(name) for name in OBSERVED}
+            and observed(source, inputs) == {name: status.get(name) for name in OBSERVED}
             and not requires_verification(source, status)
         )
         if unchanged and stored and self._trees.has(key, resolved.revision):
@@ -286,7 +288,7 @@ class SourceReconciler:
             )
         with timed(self._measure, FETCH):
             fetched = await NETWORK.run(
-                key.namespace, remote.timed, self._fetcher.fetch, source, remote, resolved, commits, plan
+                key.namespace, remote.timed, self._fetcher.fetch, source, remote, resolved, commits, inputs
             )
             made = await STORAGE.run(
                 key.namespace,
@@ -295,7 +297,7 @@ class SourceReconciler:
                 remote,
                 resolved,
                 commits,
-                plan,
+                inputs,
                 fetched,
                 stored=unchanged and stored,
             )
@@ -312,7 +314,7 @@ class SourceReconciler:
             elif artifact is not None:
                 # Stored again after a loss, perhaps at another address and under another name.
                 artifact["path"], artifact["url"] = packed.path, packed.url
-        for name, value in observed(source, plan).items():
+        for name, value in observed(source, inputs).items():
             if value is None:
                 status.pop(name, None)
             else:
@@ -330,7 +332,7 @@ class SourceReconciler:
         return outcome
 
     def _resolve(
-        self, key: SourceKey, remote: Remote, wanted: Reference, asking: Asking
+        self, key: SourceKey, remote: Remote, wanted: GitReference, asking: Asking
     ) -> tuple[BareCache, Resolved]:
         """The source's cache, and what the reference names now. Blocks."""
         commits = self.caches.open(key.namespace, key.name, str(remote.url))

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from headgate.api import ObjectKey
 from headgate.apply import KnownObjects
 from headgate.fairness.shares import Shares
-from headgate.kube import AccessFailed, ApiError, Client, Observer, Unauthorized
+from headgate.kube import AccessFailed, ApiError, Client, RequestObserver, Unauthorized
 from headgate.kube.kept import Kept
 from headgate.peers import PeerRules
 from headgate.reconcile.target.errors import TargetError, TargetPending
@@ -73,7 +73,7 @@ class Clusters:
         self,
         make: Callable[[Client], tuple[KnownObjects, LiveObjects]],
         wake: Callable[[ObjectKey], None],
-        observer: Observer | None = None,
+        observer: RequestObserver | None = None,
         max_body: int = MAX_BODY,
         peers: PeerRules | None = None,
         max_kept: int = MAX_KEPT,

@@ -67,10 +67,10 @@ class LiveObjects:
         self._watches = Watches(
             client,
             project=self._take_in,
-            changed=self._changed,
-            touched=self._tell,
-            synced=self._synced,
-            listed=self._listed,
+            on_change=self._changed,
+            on_touched=self._tell,
+            on_synced=self._synced,
+            on_listed=self._listed,
         )
         self._followers: defaultdict[ObjectRef, set[ObjectKey]] = defaultdict(set)
         self._followed: dict[ObjectKey, frozenset[ObjectRef]] = {}

@@ -53,7 +53,7 @@ class Sight:
         self.account = account
         self._shown: dict[ObjectRef, Shown] = {}
         self.client = (
-            client.impersonate(f"system:serviceaccount:{namespace}:{account}", seen=self._note)
+            client.impersonate(f"system:serviceaccount:{namespace}:{account}", on_seen=self._note)
             if account
             else client
         )

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from headgate.api import Kustomization, ObjectKey
 from headgate.apply import KnownObjects
-from headgate.kube import Client, NotFound, ObjectRef, Observer
+from headgate.kube import Client, NotFound, ObjectRef, RequestObserver
 from headgate.peers import PeerRules, is_loopback
 from headgate.reconcile.core.config import Config
 from headgate.reconcile.core.inventories import Inventories
@@ -44,7 +44,7 @@ class Targets:
         client: Client,
         wakeups: Wakeups,
         inventories: Inventories,
-        observer: Observer | None = None,
+        observer: RequestObserver | None = None,
     ) -> None:
         self._config, self._client, self._wakeups = config, client, wakeups
         self._inventories = inventories

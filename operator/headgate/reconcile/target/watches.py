@@ -44,7 +44,7 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
+class ObjectWatch:
     """An open watch."""
 
     reflector: Reflector[Obj]
@@ -61,9 +61,10 @@ class Watch:
 class Watches:
     """Those that are open.
 
-    Of a kind's objects ``project`` is kept, and ``changed`` is told object, old and new; of a single one's only that it
-    changed is told: ``touched``. ``synced`` is told the scope of a watch that has told all there is, ``listed`` that of
-    one that has just listed all objects of a kind, and the resource version of the list.
+    Of a kind's objects ``project`` is kept, and ``on_change`` is called with object, old and new; of a single one only
+    that it changed is reported: ``on_touched``. ``on_synced`` is called with the scope of a watch that has reported all
+    there is, ``on_listed`` with that of one that has just listed all objects of a kind, and the resource version of the
+    list.
     """
 
     def __init__(
@@ -71,15 +72,15 @@ class Watches:
         client: Client,
         *,
         project: Callable[[Obj], Obj],
-        changed: Callable[[ObjectRef, Obj | None, Obj | None], None],
-        touched: Callable[[ObjectRef], None],
-        synced: Callable[[Scope], None],
-        listed: Callable[[Scope, str], None],
+        on_change: Callable[[ObjectRef, Obj | None, Obj | None], None],
+        on_touched: Callable[[ObjectRef], None],
+        on_synced: Callable[[Scope], None],
+        on_listed: Callable[[Scope, str], None],
     ) -> None:
         self._client = client
-        self._project, self._changed, self._touched = project, changed, touched
-        self._synced, self._listed = synced, listed
-        self._open: dict[Scope, Watch] = {}
+        self._project, self._on_change, self._on_touched = project, on_change, on_touched
+        self._on_synced, self._on_listed = on_synced, on_listed
+        self._open: dict[Scope, ObjectWatch] = {}
 
     def __len__(self) -> int:
         return len(self._open)
@@ -87,7 +88,7 @@ class Watches:
     def __contains__(self, scope: Scope) -> bool:
         return scope in self._open
 
-    def get(self, scope: Scope) -> Watch | None:
+    def get(self, scope: Scope) -> ObjectWatch | None:
         """The watch of a scope; None where it is not watched."""
         return self._open.get(scope)
 
@@ -105,14 +106,14 @@ class Watches:
             scope.api_version,
             scope.kind,
             project=trace if only else self._project,
-            on_change=self._changed if only is None else self._single_changed(only),
-            on_listed=(lambda version: self._listed(scope, version)) if only is None else None,
+            on_change=self._on_change if only is None else self._single_changed(only),
+            on_listed=(lambda version: self._on_listed(scope, version)) if only is None else None,
             namespace=only.namespace or None if only else None,
             label_selector=None if only else labels.OWNER_NAME,
             field_selector=f"metadata.name={only.name}" if only else None,
         )
         task = asyncio.get_running_loop().create_task(self._mirror(scope, reflector))
-        self._open[scope] = Watch(reflector, task, time.monotonic())
+        self._open[scope] = ObjectWatch(reflector, task, time.monotonic())
 
     def stop(self, scope: Scope) -> bool:
         """End it; false where it was not watched."""
@@ -134,7 +135,7 @@ class Watches:
             async with asyncio.TaskGroup() as group:
                 group.create_task(reflector.run())
                 await reflector.synced.wait()
-                self._synced(scope)
+                self._on_synced(scope)
         except Exception:
             # An API server that speaks otherwise than others. What it was to show is looked at now and then.
             _log.exception(
@@ -146,7 +147,7 @@ class Watches:
 
     def _single_changed(self, ref: ObjectRef) -> Callable[[ObjectRef, Obj | None, Obj | None], None]:
         # The API server may call it otherwise than whoever follows it: what lives in no namespace, named with one.
-        return lambda _, old, new: self._touched(ref)
+        return lambda _, old, new: self._on_touched(ref)
 
 
 def trace(obj: Obj) -> Obj:
