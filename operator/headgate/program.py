@@ -21,6 +21,7 @@ from headgate.fairness import pools
 from headgate.fairness.pools import NETWORK
 from headgate.git.artifact.storage import ArtifactStorage, PathKey, advertised_address
 from headgate.git.bases.fetcher import RemoteBases
+from headgate.git.cache.bare import Caches
 from headgate.git.command.process import kill_all
 from headgate.git.command.process import running as running_git
 from headgate.git.limits import TreeLimits
@@ -29,7 +30,6 @@ from headgate.kube import Client, ObjectRef
 from headgate.objects import Obj
 from headgate.peers import PeerRules, is_loopback
 from headgate.reconcile.configs import ConfigWatch
-from headgate.reconcile.core.config import Config
 from headgate.reconcile.core.controller import Controller
 from headgate.reconcile.core.election import Election, lease_name
 from headgate.reconcile.core.inventories import Inventories
@@ -55,6 +55,7 @@ from headgate.reconcile.source.external import ExternalSources
 from headgate.reconcile.source.reconciler import SourceReconciler
 from headgate.reconcile.source.visits import Visits
 from headgate.reconcile.target.targets import Targets
+from headgate.settings import Settings
 from headgate.web.metrics import Metrics
 
 _log = logging.getLogger("headgate")
@@ -71,71 +72,95 @@ class Program:
     """The operator as one asyncio program: :meth:`run` it once."""
 
     def __init__(
-        self, config: Config, client: Client, metrics: Metrics, fetcher: ArtifactFetcher | None = None
+        self, settings: Settings, client: Client, metrics: Metrics, fetcher: ArtifactFetcher | None = None
     ) -> None:
         """``fetcher`` downloads the artifacts of other controllers' sources, in place of the one of the settings."""
-        self._config, self._client = config, client
+        self._settings, self._client = settings, client
         self._ready = asyncio.Event()
         self._parts: set[asyncio.Task[None]] = set()
         self._ending: asyncio.Task[None] | None = None
-        self.election, self.role = _election(config, client)
+        self.election, self.role = _election(settings, client)
 
         # What is known, and who is woken by it.
-        shared_keys = SharedKeys.of(config)
-        store = Store(partial(references, shared=shared_keys), source_references, config.max_list_entries)
-        self._trees = SourceTrees(TREES * config.max_source_entries)
+        shared_keys = SharedKeys.of(settings.decryption)
+        store = Store(
+            partial(references, shared=shared_keys),
+            source_references,
+            settings.kustomizations.max_list_entries,
+        )
+        self._trees = SourceTrees(TREES * settings.sources.max_source_entries)
         settled, visits = SettledBuilds(store.kustomization, self._trees), Visits(store)
-        kustomization_queue: WorkQueue[ObjectKey] = WorkQueue(config.concurrent)
+        kustomization_queue: WorkQueue[ObjectKey] = WorkQueue(settings.kustomizations.concurrent)
         # They wait for servers, and for a place in the pools: those bound what is done at once.
-        fetches = config.concurrent_fetches
+        fetches = settings.sources.concurrent_fetches
         source_queue: WorkQueue[ObjectKey] = WorkQueue(SOURCE_WORKERS * fetches, most=fetches)
         self.wakeups = Wakeups(
-            store, kustomization_queue, source_queue, settled, visits, correct_drift=config.drift_detection
+            store,
+            kustomization_queue,
+            source_queue,
+            settled,
+            visits,
+            correct_drift=settings.kustomizations.correct_drift,
         )
-        inventories = Inventories(store, self.wakeups, config.default_service_account)
+        inventories = Inventories(store, self.wakeups, settings.targets.default_service_account)
 
         # What all reconcilers use.
         self._notifier = (
-            Notifier(config.events_addr, partial(metrics.event_dropped, "notifications"))
-            if config.events_addr
+            Notifier(settings.events.address, partial(metrics.event_dropped, "notifications"))
+            if settings.events.address
             else None
         )
         self._events = EventRecorder(
             client, self._notifier, on_dropped=partial(metrics.event_dropped, "cluster")
         )
-        limits = CpuLimits(config.max_expression_cpu, config.max_expression_cpu_per_namespace)
+        limits = CpuLimits(settings.expressions.max_cpu, settings.expressions.max_cpu_per_namespace)
         self._evaluator = Evaluator(limits, observer=metrics)
 
         # GitRepositories, and the artifacts of other sources.
+        storage, caches = settings.storage, Caches(settings.storage.path / "git")
         artifacts = ArtifactStorage(
-            config.storage_path,
-            advertised_address(config.storage_addr, config.storage_adv_addr),
-            retention_ttl=config.retention_ttl,
-            retention_records=config.retention_records,
-            path_key=PathKey(config.storage_path) if config.unguessable_artifact_paths else None,
+            storage.path,
+            advertised_address(storage.address, storage.advertised),
+            retention_ttl=storage.retention_ttl,
+            retention_records=storage.retention_records,
+            path_key=PathKey(storage.path) if storage.unguessable_paths else None,
         )
         sources = SourceReconciler(
-            config, client, store, self._trees, visits, artifacts, self._events, self.wakeups, metrics
+            settings.sources,
+            client,
+            store,
+            self._trees,
+            visits,
+            caches,
+            artifacts,
+            self._events,
+            self.wakeups,
+            metrics,
         )
         self._external = ExternalSources(
-            fetcher or _fetcher(config, client), self._trees, store, self.wakeups
+            fetcher or _fetcher(settings, client), self._trees, store, self.wakeups
         )
 
         # Kustomizations.
-        self._targets = Targets(config, client, self.wakeups, inventories, metrics)
+        self._targets = Targets(settings.targets, client, self.wakeups, inventories, metrics)
         self._bases: RemoteBases | None = None
-        if not config.no_remote_bases:
-            tree_limits = TreeLimits(config.max_source_entries, config.max_source_size)
-            self._bases = RemoteBases(config.storage_path / "bases", limits=tree_limits)
-        reporter, rules = Reporter(self._events), BuildRules(self._bases, config.strict_substitutions)
+        if not settings.kustomizations.no_remote_bases:
+            tree_limits = TreeLimits(settings.sources.max_source_entries, settings.sources.max_source_size)
+            self._bases = RemoteBases(settings.storage.path / "bases", limits=tree_limits)
+        reporter, rules = (
+            Reporter(self._events),
+            BuildRules(self._bases, settings.kustomizations.strict_substitutions),
+        )
         kustomizations = KustomizationReconciler(
-            config,
+            settings.kustomizations,
             client,
             store,
             settled,
             self._targets,
-            Prerequisites(config, store, self._trees, self._external, self.wakeups.is_source_pending),
-            Builder(self._trees, InputReader(client, config), rules, reporter, metrics),
+            Prerequisites(
+                settings.kustomizations, store, self._trees, self._external, self.wakeups.is_source_pending
+            ),
+            Builder(self._trees, InputReader(client, settings.decryption), rules, reporter, metrics),
             self._evaluator,
             Finalizer(client, store, self._targets, self._events, inventories),
             reporter,
@@ -161,18 +186,18 @@ class Program:
             on_unexpected_error=sources.broke_off,
         )
         self.receivers = (
-            Receivers(config, client, self._events, self._evaluator, metrics)
-            if config.webhook_addr not in ("", "0")
+            Receivers(settings.receivers, settings.watch, client, self._events, self._evaluator, metrics)
+            if settings.web.webhook_addr not in ("", "0")
             else None
         )
         self._configs = ConfigWatch(
             client,
-            config.watch_configs_label_selector,
+            settings.watch.configs,
             self._on_config_change,
-            config.watch_namespace or None,
+            settings.watch.namespace,
         )
 
-        NETWORK.resize(config.concurrent_fetches)
+        NETWORK.resize(fetches)
         for controller in (self._kustomizations, self._sources):
             metrics.controller(controller)
         if self.receivers is not None:
@@ -187,7 +212,7 @@ class Program:
             source_entries=lambda: self._trees.weight,
             remotes=sources.lists.__len__,
         )
-        metrics.measured_sizes(git_bytes=sources.caches.size)
+        metrics.measured_sizes(git_bytes=caches.size)
 
     async def run(self) -> None:
         """Run until a signal."""
@@ -200,7 +225,7 @@ class Program:
         }
         if self.election is not None:
             self._parts.add(loop.create_task(self._lead(self.election), name="leadership"))
-        if self._config.watch_configs_label_selector:
+        if self._settings.watch.configs:
             self._parts.add(loop.create_task(self._configs.run(), name="configurations"))
         if self._notifier is not None:
             self._parts.add(loop.create_task(self._notifier.run(), name="notifications"))
@@ -212,7 +237,7 @@ class Program:
             watches.cancel()
         await asyncio.gather(watches, return_exceptions=True)
         await self.end()
-        if self.election is not None and self._config.release_lease:
+        if self.election is not None and self._settings.election.release_on_cancel:
             await self.election.release()
         for part in done:
             if not part.cancelled():
@@ -260,7 +285,7 @@ class Program:
 
     async def watch(self) -> None:
         """Watch the custom resources with Kopf, which also takes the signals, and return when one comes."""
-        namespace = self._config.watch_namespace
+        namespace = self._settings.watch.namespace
         await kopf.operator(
             registry=handlers.registry(self.wakeups, self._client, self._selects, self.end),
             settings=handlers.settings(),
@@ -271,7 +296,7 @@ class Program:
         )
 
     def _selects(self, obj: Obj) -> bool:
-        selector = self._config.watch_label_selector
+        selector = self._settings.watch.label_selector
         return not selector or matches(selector, obj["metadata"].get("labels") or {})
 
     def _on_config_change(self, ref: ObjectRef) -> None:
@@ -280,24 +305,24 @@ class Program:
             self.receivers.config_changed(ref)
 
 
-def _election(config: Config, client: Client) -> tuple[Election | None, PodRole | None]:
+def _election(settings: Settings, client: Client) -> tuple[Election | None, PodRole | None]:
     """The candidate, if there is to be an election, and the role of its pod, if that is known."""
-    if config.leader_election is None:
+    wanted = settings.election
+    if not wanted.enabled:
         return None, None
-    name = lease_name(config.watch_label_selector)
-    election = Election(client, config.runtime_namespace, name, config.leader_election)
-    return election, PodRole(client, config.runtime_namespace, config.pod_name) if config.pod_name else None
+    election = Election(client, lease_name(settings.watch.label_selector), wanted)
+    return election, PodRole(client, wanted.runtime_namespace, wanted.pod_name) if wanted.pod_name else None
 
 
-def _fetcher(config: Config, client: Client) -> ArtifactFetcher:
+def _fetcher(settings: Settings, client: Client) -> ArtifactFetcher:
     # Where the operator's own cluster or proxy is on this very host, what others made may be too.
-    own = (client.cluster, *getproxies().values())
+    own, sources = (client.cluster, *getproxies().values()), settings.sources
     return ArtifactFetcher(
-        config.storage_path / "external",
-        retries=config.http_retry,
-        max_seconds=config.max_fetch_timeout,
-        places=config.concurrent_fetches,
-        limits=ArchiveLimits(config.max_source_size, config.max_source_entries),
+        settings.storage.path / "external",
+        retries=sources.http_retry,
+        max_seconds=sources.max_fetch_timeout,
+        places=sources.concurrent_fetches,
+        limits=ArchiveLimits(sources.max_source_size, sources.max_source_entries),
         peers=PeerRules(loopback=any(is_loopback(urlsplit(url).hostname or "") for url in own)),
     )
 

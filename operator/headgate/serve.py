@@ -8,9 +8,9 @@ import signal
 from headgate.kube import Client
 from headgate.loop import Turns, Watchdog
 from headgate.program import Program
-from headgate.reconcile.core.config import Config
 from headgate.reconcile.core.election import Election
 from headgate.reconcile.core.role import PodRole
+from headgate.settings import Settings
 from headgate.web.artifacts import artifact_app
 from headgate.web.aside import ServerAside
 from headgate.web.connections import Limits
@@ -21,38 +21,41 @@ from headgate.web.probes import Check, answers, probe_app
 from headgate.web.server import WebServer, parse_address
 
 
-async def serve(config: Config, turns: Turns) -> None:
+async def serve(settings: Settings, turns: Turns) -> None:
     """Run the operator until SIGINT or SIGTERM, on the loop whose turns are measured.
 
     Raises :class:`headgate.kube.AccessFailed` when there is no way to a cluster.
     """
-    metrics = Metrics()
+    storage, web, metrics = settings.storage, settings.web, Metrics()
     client = await Client.connect(
-        config.kubeconfig, config.context, max_body=config.max_api_response, observer=metrics
+        settings.cluster.kubeconfig,
+        settings.cluster.context,
+        max_body=settings.cluster.max_api_response,
+        observer=metrics,
     )
     try:
-        program = Program(config, client, metrics)
+        program = Program(settings, client, metrics)
         metrics.loop(turns)
-        watchdog = Watchdog(turns, warn_after=config.loop_lag_warning, dead_after=config.max_loop_lag)
-        artifacts = artifact_app(config.storage_path, unguessable=config.unguessable_artifact_paths)
-        sites = [("artifacts", artifacts, config.storage_addr)]
+        watchdog = Watchdog(turns, warn_after=settings.loop.lag_warning, dead_after=settings.loop.max_lag)
+        artifacts = artifact_app(storage.path, unguessable=storage.unguessable_paths)
+        sites = [("artifacts", artifacts, storage.address)]
         if program.receivers is not None:
-            sites.append(("webhooks", hook_app(program.receivers, metrics.called), config.webhook_addr))
+            sites.append(("webhooks", hook_app(program.receivers, metrics.called), web.webhook_addr))
         # Whatever the loop does, the kubelet and the scraper get their answers.
         live: dict[str, Check] = {"loop": watchdog.dead}
         ready: dict[str, Check] = {"watches": program.not_watching}
         if program.role is not None:
             ready["role"] = program.role.unsettled
-        stored_at = parse_address(config.storage_addr)
+        stored_at = parse_address(storage.address)
         if stored_at is not None and stored_at[1]:
             ready["artifacts"] = answers(*stored_at)
         aside = [
-            ("probes", probe_app(live, ready), config.health_addr),
-            ("metrics", metrics_app(metrics), config.metrics_addr),
+            ("probes", probe_app(live, ready), web.health_addr),
+            ("metrics", metrics_app(metrics), web.metrics_addr),
         ]
         served = sum(parse_address(address) is not None for _, _, address in (*sites, *aside))
-        each = connections_per_site(config.max_connections, served, raise_limit())
-        limits = Limits(each, config.client_timeout)
+        each = connections_per_site(web.max_connections, served, raise_limit())
+        limits = Limits(each, web.client_timeout)
         async with (
             watchdog,
             ServerAside(lambda: WebServer(aside, limits, metrics)),

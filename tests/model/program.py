@@ -17,9 +17,9 @@ from headgate.api.source import Artifact
 from headgate.documents.tree import MemoryTree
 from headgate.kube import Client
 from headgate.program import Program
-from headgate.reconcile.core.config import Config
 from headgate.reconcile.core.store import SourceKey
 from headgate.reconcile.source.artifacts import ArtifactFetcher, ArtifactMissing
+from headgate.settings import KustomizationSettings, Settings, StorageSettings, WatchSettings
 from headgate.web.metrics import Metrics
 from tests.model.apiserver import ApiServer
 from tests.model.border import Fault, Line
@@ -35,13 +35,12 @@ _WATCHED = (
     ("kustomize.toolkit.fluxcd.io", "kustomizations"),
     ("source.toolkit.fluxcd.io", "externalartifacts"),
 )
-CONFIG = Config(
-    storage_path=_FOLDER,
-    concurrent=3,
-    no_remote_bases=True,
-    jitter=0.0,
-    requeue_dependency=5.0,
-    watch_configs_label_selector="",
+SETTINGS = Settings(
+    storage=StorageSettings(path=_FOLDER),
+    kustomizations=KustomizationSettings(
+        concurrent=3, no_remote_bases=True, jitter=0.0, requeue_dependency=5.0
+    ),
+    watch=WatchSettings(config_label_selector=""),
 )
 
 
@@ -73,8 +72,8 @@ class _Fetcher(ArtifactFetcher):
 class _Program(Program):
     """The product's program; :class:`Incarnation` passes it the changes of custom resources."""
 
-    def __init__(self, config: Config, client: Client, git: Git, watches: Any) -> None:
-        super().__init__(config, client, Metrics(), _Fetcher(git))
+    def __init__(self, settings: Settings, client: Client, git: Git, watches: Any) -> None:
+        super().__init__(settings, client, Metrics(), _Fetcher(git))
         self._watches = watches
 
     async def watch(self) -> None:
@@ -95,7 +94,7 @@ class Incarnation:
         self._news = asyncio.Event()
         self._waiting: list[tuple[float, Change]] = []
         global_random.seed(random.random())
-        self._program = _Program(CONFIG, Client(self.line), git, self._feed)
+        self._program = _Program(SETTINGS, Client(self.line), git, self._feed)
         server.observers.append(self._changed)
         self._task = loop.create_task(self._program.run())
 

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import click
 
-GATES = {
-    "AdditiveCELDependencyCheck": False,
-    "DisableConfigWatchers": False,
-    "DisableFailFastBehavior": False,
-    "MigrateAPIVersion": False,
-    "StrictPostBuildSubstitutions": True,
-}
+from headgate.settings import gates
+
+GATES = {gate.name: gate.given for gate in gates()}
 """The gates that decide something here, with their defaults."""
 
 ALWAYS = {

@@ -14,6 +14,7 @@ import yaml
 
 from headgate.api import reasons
 from headgate.cli import COMMANDS, main
+from headgate.settings import gates
 from headgate.web.metrics import Metrics
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -130,6 +131,13 @@ def test_every_command_and_option_is_described() -> None:
             if name == "run":
                 assert option.help, f"{option.opts[-1]} has no help"
                 assert f"| {option.help}" in section[1], f"{option.opts[-1]}: --help says something else"
+
+
+def test_every_feature_gate_is_described() -> None:
+    text = (DOCS / "reference" / "cli.md").read_text()
+    for gate in gates():
+        row = f"| `{gate.name}` | `{str(gate.given).lower()}` | {gate.help} |"
+        assert row in text, f"{gate.name}: no such row: {row}"
 
 
 def test_every_metric_is_described() -> None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from headgate.kustomize import BuildError, MemoryTree
 from headgate.postbuild import Variables
-from headgate.reconcile.core.config import Config
 from headgate.reconcile.kustomization.build.builds import (
     BuildRules,
     PathNotFound,
@@ -22,6 +20,7 @@ from headgate.reconcile.kustomization.build.builds import (
 from headgate.reconcile.kustomization.build.decryption import DecryptionFailed, Keys
 from headgate.reconcile.kustomization.build.inputs import ClusterInputs, references, source_references
 from headgate.reconcile.kustomization.build.keys import SharedKeys
+from headgate.settings import DecryptionSettings
 
 CONFIG = """\
 apiVersion: v1
@@ -330,10 +329,10 @@ def test_all_references_of_a_kustomization_are_known() -> None:
 
 
 def test_keys_of_the_operator_concern_those_without_any() -> None:
-    config = Config(
-        Path("/data"), sops_age_secret="age", sops_vault_configmap="vaults", runtime_namespace="system"
+    settings = DecryptionSettings(
+        sops_age_secret="age", sops_vault_configmap="vaults", runtime_namespace="system"
     )
-    shared = SharedKeys.of(config)
+    shared = SharedKeys.of(settings)
 
     def named(decryption: dict[str, Any] | None) -> list[str]:
         obj = {"metadata": {"namespace": "team"}, "spec": {"decryption": decryption}}
@@ -343,7 +342,7 @@ def test_keys_of_the_operator_concern_those_without_any() -> None:
     assert named({"provider": "sops"}) == ["ConfigMap system/vaults", "Secret system/age"]
     own = {"provider": "sops", "secretRef": {"name": "keys"}}
     assert named(own) == ["ConfigMap system/vaults", "Secret team/keys"]
-    assert SharedKeys.of(replace(config, runtime_namespace="")) == SharedKeys(None, None)
+    assert SharedKeys.of(replace(settings, runtime_namespace="")) == SharedKeys(None, None)
 
 
 def test_all_references_of_a_source_are_known() -> None:

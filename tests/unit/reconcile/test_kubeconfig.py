@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from headgate.reconcile.core.config import Config
 from headgate.reconcile.target.errors import TargetError
 from headgate.reconcile.target.kubeconfig import HONOURED, parse_kubeconfig
+from headgate.settings import TargetSettings
 
 DATA = base64.b64encode(b"pem").decode()
 SERVER = "https://cluster.example.org:6443"
@@ -24,7 +23,7 @@ def parsed(user: dict[str, Any], cluster: dict[str, Any], **options: bool) -> An
         "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
         "current-context": "x",
     }
-    config = Config(storage_path=Path("/"), **options)  # type: ignore[arg-type]
+    config = TargetSettings(**options)  # type: ignore[arg-type]
     return parse_kubeconfig(json.dumps(content).encode(), "Secret 'a/b'", config)
 
 
@@ -131,14 +130,14 @@ BOMBS = {
 def test_a_short_text_does_not_stand_for_a_long_one(bomb: str) -> None:
     text = BOMBS[bomb] + "clusters: []\n"
     with pytest.raises(TargetError, match=r"Secret 'a/b' uses YAML aliases \(\*name\)"):
-        parse_kubeconfig(text.encode(), "Secret 'a/b'", Config(storage_path=Path("/")))
+        parse_kubeconfig(text.encode(), "Secret 'a/b'", TargetSettings())
 
 
 @pytest.mark.parametrize("number", ["1" + ":59" * MANY, "9" * MANY, "0x" + "f" * MANY, "1." + "0" * MANY])
 def test_a_number_that_takes_long_to_read(number: str) -> None:
     text = f"users: {number}\nclusters: []\n"
     with pytest.raises(TargetError, match="has a number of more than 100 characters"):
-        parse_kubeconfig(text.encode(), "Secret 'a/b'", Config(storage_path=Path("/")))
+        parse_kubeconfig(text.encode(), "Secret 'a/b'", TargetSettings())
 
 
 @pytest.mark.parametrize(
@@ -146,5 +145,5 @@ def test_a_number_that_takes_long_to_read(number: str) -> None:
 )
 def test_what_is_no_kubeconfig_is_not_quoted(text: str) -> None:
     with pytest.raises(TargetError) as caught:
-        parse_kubeconfig(text.encode(), "Secret 'a/b'", Config(storage_path=Path("/")))
+        parse_kubeconfig(text.encode(), "Secret 'a/b'", TargetSettings())
     assert str(caught.value) in ("Secret 'a/b' is not valid YAML", "Secret 'a/b' is not a kubeconfig")

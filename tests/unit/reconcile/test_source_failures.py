@@ -87,7 +87,7 @@ async def test_missing_keys_of_a_verification_have_a_condition_of_their_own(fail
 
 async def test_a_missing_include_is_waited_for_without_a_warning(failing: Failing) -> None:
     waits = {(await failing.visit(INCLUDES_LIB)).after for _ in range(3)}
-    assert waits == {failing.config.requeue_dependency}
+    assert waits == {failing.settings.requeue_dependency}
     assert failing.conditions()[reasons.INCLUDE_UNAVAILABLE][1] == reasons.NOT_FOUND
     assert {event.type for event in failing.events.emitted} == {NORMAL}
 
@@ -95,7 +95,7 @@ async def test_a_missing_include_is_waited_for_without_a_warning(failing: Failin
 async def test_an_include_that_has_not_been_opened_is_awaited_in_silence(failing: Failing) -> None:
     outcome = await failing.visit(INCLUDES_LIB, UNOPENED)
     assert outcome.after is not None
-    assert 0 < outcome.after <= failing.config.requeue_dependency
+    assert 0 < outcome.after <= failing.settings.requeue_dependency
     assert not outcome.failed
     assert failing.client.patches == []
     assert failing.events.emitted == []

@@ -11,9 +11,9 @@ import pytest
 
 from headgate.api import ObjectKey, labels
 from headgate.git.artifact.storage import ArtifactStorage
+from headgate.git.cache.bare import Caches
 from headgate.git.errors import StorageFailed
 from headgate.kube import Client
-from headgate.reconcile.core.config import Config
 from headgate.reconcile.core.controller import WAKE
 from headgate.reconcile.core.store import Store
 from headgate.reconcile.core.trees import SourceTrees
@@ -22,6 +22,7 @@ from headgate.reconcile.reporting.events import Event, EventRecorder
 from headgate.reconcile.reporting.status import StatusSession
 from headgate.reconcile.source.reconciler import SourceReconciler
 from headgate.reconcile.source.visits import Visits
+from headgate.settings import SourceSettings
 
 Obj = dict[str, Any]
 
@@ -71,13 +72,14 @@ class Setting:
     def __init__(self, folder: Path) -> None:
         self.client, self.events, self.store = FakeClient(), FakeEvents(), Store()
         self.storage = FullStorage(folder, "localhost")
-        self.config = Config(folder)
+        self.settings = SourceSettings()
         self.reconciler = SourceReconciler(
-            self.config,
+            self.settings,
             cast(Client, self.client),
             self.store,
             SourceTrees(),
             Visits(self.store),
+            Caches(folder / "git"),
             self.storage,
             cast(EventRecorder, self.events),
             create_autospec(Wakeups, instance=True),

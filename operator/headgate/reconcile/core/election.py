@@ -15,11 +15,11 @@ import random
 import socket
 import time
 import uuid
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from headgate.kube import MERGE_PATCH, AlreadyExists, ApiError, Client, Conflict, NotFound, ObjectRef
 from headgate.objects import Obj
+from headgate.settings import ElectionSettings
 
 _log = logging.getLogger("headgate.election")
 
@@ -29,18 +29,6 @@ _JITTER = 1.2
 
 class LeadershipLost(Exception):
     """The lease could not be renewed in time; somebody else may be leading."""
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """In seconds, with Flux's defaults."""
-
-    lease_duration: float = 35.0
-    """How long others wait for a renewal before they take over."""
-    renew_deadline: float = 30.0
-    """How long the leader tries to renew before it gives up; less than the lease's duration."""
-    retry_period: float = 5.0
-    """Between two tries."""
 
 
 def lease_name(label_selector: str) -> str:
@@ -57,9 +45,9 @@ def lease_name(label_selector: str) -> str:
 class Election:
     """One candidate. :meth:`acquire`, then :meth:`keep` for as long as it acts, then :meth:`release`."""
 
-    def __init__(self, client: Client, namespace: str, name: str, timing: Timing) -> None:
-        self._client, self._timing = client, timing
-        self._ref = ObjectRef("coordination.k8s.io/v1", "Lease", name, namespace)
+    def __init__(self, client: Client, name: str, settings: ElectionSettings) -> None:
+        self._client, self._settings = client, settings
+        self._ref = ObjectRef("coordination.k8s.io/v1", "Lease", name, settings.runtime_namespace)
         self.identity = f"{socket.gethostname()}_{uuid.uuid4()}"
         self.leader = ""
         """Who leads, as far as was seen."""
@@ -74,15 +62,15 @@ class Election:
     async def acquire(self) -> None:
         """Stand by until the lease is ours."""
         while not await self._try():  # noqa: ASYNC110 - what is waited for is in the cluster
-            await asyncio.sleep(self._timing.retry_period * random.uniform(1.0, _JITTER))  # noqa: S311
+            await asyncio.sleep(self._settings.retry_period * random.uniform(1.0, _JITTER))  # noqa: S311
         _log.info("leading as %s", self.identity)
 
     async def keep(self) -> None:
         """Renew until cancelled. Raises :class:`LeadershipLost`."""
         renewed = time.monotonic()
         while True:
-            await asyncio.sleep(self._timing.retry_period)
-            left = renewed + self._timing.renew_deadline - time.monotonic()
+            await asyncio.sleep(self._settings.retry_period)
+            left = renewed + self._settings.renew_deadline - time.monotonic()
             try:
                 async with asyncio.timeout(max(0.0, left)):
                     held = await self._try()
@@ -90,7 +78,7 @@ class Election:
                 held = False
             if held:
                 renewed = time.monotonic()
-            elif not self.leads or time.monotonic() >= renewed + self._timing.renew_deadline:
+            elif not self.leads or time.monotonic() >= renewed + self._settings.renew_deadline:
                 raise LeadershipLost(f"leader election lost: {self._ref} was not renewed in time")
 
     async def release(self) -> None:
@@ -132,7 +120,7 @@ class Election:
         return True
 
     def _is_over(self) -> bool:
-        return time.monotonic() - self._seen[1] > self._timing.lease_duration
+        return time.monotonic() - self._seen[1] > self._settings.lease_duration
 
     async def _create(self) -> None:
         meta = {"name": self._ref.name, "namespace": self._ref.namespace}
@@ -155,7 +143,7 @@ class Election:
         now = _now()
         return {
             "holderIdentity": self.identity,
-            "leaseDurationSeconds": int(self._timing.lease_duration),
+            "leaseDurationSeconds": int(self._settings.lease_duration),
             "acquireTime": now,
             "renewTime": now,
             "leaseTransitions": transitions,

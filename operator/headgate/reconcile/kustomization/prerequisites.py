@@ -8,7 +8,6 @@ from headgate.api import InvalidStatus, ObjectKey, format_duration, reasons
 from headgate.api.source import Artifact
 from headgate.cel import Budget, BudgetExceeded
 from headgate.objects import Obj
-from headgate.reconcile.core.config import Config
 from headgate.reconcile.core.store import GIT_REPOSITORY, SourceKey, Store, source_of
 from headgate.reconcile.core.trees import SourceTrees
 from headgate.reconcile.kustomization.attempt import Attempt, Failed, Postponed
@@ -16,6 +15,7 @@ from headgate.reconcile.kustomization.dependencies import InvalidReadyExpression
 from headgate.reconcile.source.artifacts import ArtifactError, ArtifactMissing
 from headgate.reconcile.source.external import ArtifactPending, ExternalSources
 from headgate.reconcile.target.sight import may_refer
+from headgate.settings import KustomizationSettings
 
 ORIGIN_REVISION = "org.opencontainers.image.revision"
 """Key of an artifact's metadata."""
@@ -26,7 +26,7 @@ class Prerequisites:
 
     def __init__(
         self,
-        config: Config,
+        config: KustomizationSettings,
         store: Store,
         trees: SourceTrees,
         external: ExternalSources,

@@ -33,7 +33,6 @@ from headgate.kube import ApiError, Client, ObjectRef, ref_of
 from headgate.names import KUSTOMIZATION_VERSION
 from headgate.objects import Obj
 from headgate.reconcile.core import finalizers
-from headgate.reconcile.core.config import Config
 from headgate.reconcile.core.controller import GONE, NOTHING_MORE, RETRY, WAKE, Outcome
 from headgate.reconcile.core.inventories import Inventories
 from headgate.reconcile.core.queue import Depth, Priority, Trigger
@@ -68,6 +67,7 @@ from headgate.reconcile.reporting.unexpected import explained, is_passing, is_to
 from headgate.reconcile.target.errors import TargetError, TargetPending
 from headgate.reconcile.target.live import LOST
 from headgate.reconcile.target.targets import Target, Targets
+from headgate.settings import KustomizationSettings
 
 _log = logging.getLogger("headgate.kustomization")
 
@@ -80,7 +80,7 @@ class KustomizationReconciler:
 
     def __init__(
         self,
-        config: Config,
+        config: KustomizationSettings,
         client: Client,
         store: Store,
         settled: SettledBuilds,

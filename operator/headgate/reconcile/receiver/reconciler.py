@@ -25,13 +25,13 @@ from headgate.kube import BadRequest, Client, Forbidden, NotFound, ObjectRef, Re
 from headgate.names import NOTIFICATION_CONTROLLER
 from headgate.objects import Obj
 from headgate.reconcile.core import finalizers
-from headgate.reconcile.core.config import Config
 from headgate.reconcile.core.controller import GONE, NOTHING_MORE, RETRIES, Controller, Observer, Outcome
 from headgate.reconcile.core.queue import Priority, Trigger, WorkQueue
 from headgate.reconcile.receiver.requests import FILTER_VARIABLES, Requests
 from headgate.reconcile.reporting.events import NORMAL, WARNING, Event, EventRecorder
 from headgate.reconcile.reporting.status import StatusSession
 from headgate.reconcile.reporting.unexpected import explained, is_passing
+from headgate.settings import ObjectSettings, WatchSettings
 from headgate.web.callers import Call, Refused, check, request_of
 
 WORKERS = 2
@@ -57,14 +57,16 @@ class Receivers:
 
     def __init__(
         self,
-        config: Config,
+        settings: ObjectSettings,
+        watch: WatchSettings,
         client: Client,
         events: EventRecorder,
         evaluator: Evaluator,
         observer: Observer | None = None,
     ) -> None:
-        self._client, self._events, self._config, self._evaluator = client, events, config, evaluator
-        self._requests = Requests(client, evaluator, no_cross_namespace=config.no_cross_namespace_refs)
+        self._client, self._events, self._evaluator = client, events, evaluator
+        self._settings, self._selector = settings, watch.label_selector
+        self._requests = Requests(client, evaluator, no_cross_namespace=settings.no_cross_namespace_refs)
         self._hooks: dict[str, _Hook] = {}
         self._paths: dict[ObjectKey, str] = {}
         self._backoff: Backoff[ObjectKey] = Backoff(RETRIES)
@@ -82,7 +84,7 @@ class Receivers:
             KIND,
             project=dict,
             on_change=self._changed,
-            namespace=config.watch_namespace or None,
+            namespace=watch.namespace,
         )
 
     async def run(self) -> None:
@@ -136,8 +138,9 @@ class Receivers:
 
     async def _reconcile(self, key: ObjectKey, _: tuple[Trigger, ...]) -> Outcome:
         obj = self._watch.get(ObjectRef(API_VERSION, KIND, key.name, key.namespace))
-        selector = self._config.watch_label_selector
-        if obj is None or (selector and not matches(selector, obj["metadata"].get("labels") or {})):
+        if obj is None or (
+            self._selector and not matches(self._selector, obj["metadata"].get("labels") or {})
+        ):
             self._drop(key)
             self._backoff.reset(key)
             return GONE
@@ -151,7 +154,7 @@ class Receivers:
         if requested is not None:
             session.status["lastHandledReconcileAt"] = requested
         try:
-            receiver = Receiver.from_object(obj, self._config.max_list_entries)
+            receiver = Receiver.from_object(obj, self._settings.max_list_entries)
         except InvalidSpec as error:
             self._drop(key)
             return await self._stall(session, reasons.VALIDATION_FAILED, str(error))

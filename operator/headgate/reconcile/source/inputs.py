@@ -20,10 +20,10 @@ from headgate.git.url import RemoteUrl
 from headgate.kube import BadRequest, Client, Forbidden, NotFound, ObjectRef
 from headgate.names import SOURCE_GROUP
 from headgate.objects import Obj
-from headgate.reconcile.core.config import Config
 from headgate.reconcile.core.store import GIT_REPOSITORY, SourceKey, Store
 from headgate.reconcile.core.trees import SourceTrees
 from headgate.reconcile.source.errors import IncludeUnavailable, IncludeUnopened, SecretUnreadable
+from headgate.settings import SourceSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class VisitInputs:
 class SourceInputs:
     """Reads them. Used from the event loop; one for all sources."""
 
-    def __init__(self, client: Client, store: Store, trees: SourceTrees, *, config: Config) -> None:
+    def __init__(self, client: Client, store: Store, trees: SourceTrees, *, config: SourceSettings) -> None:
         self._client, self._store, self._trees = client, store, trees
         self._max_timeout = config.max_fetch_timeout
         self._providers = Providers(config.azure_devops_hosts)

@@ -33,7 +33,6 @@ from headgate.kube import Client
 from headgate.names import SOURCE_CONTROLLER
 from headgate.objects import Obj
 from headgate.reconcile.core import finalizers
-from headgate.reconcile.core.config import Config
 from headgate.reconcile.core.controller import (
     BACKOFF_BASE,
     BACKOFF_MAX,
@@ -67,6 +66,7 @@ from headgate.reconcile.source.report import (
     summarise,
 )
 from headgate.reconcile.source.visits import Visits
+from headgate.settings import SourceSettings
 
 _log = logging.getLogger("headgate.source")
 
@@ -79,11 +79,12 @@ class SourceReconciler:
 
     def __init__(
         self,
-        config: Config,
+        config: SourceSettings,
         client: Client,
         store: Store,
         trees: SourceTrees,
         visits: Visits,
+        caches: Caches,
         artifacts: ArtifactStorage,
         events: EventRecorder,
         wakeups: Wakeups,
@@ -91,9 +92,9 @@ class SourceReconciler:
     ) -> None:
         self._config, self._client, self._store, self._trees = config, client, store, trees
         self._visits, self._artifacts, self._wakeups = visits, artifacts, wakeups
-        self.caches = Caches(config.storage_path / "git")
+        self._caches = caches
         self._limits = TreeLimits(config.max_source_entries, config.max_source_size)
-        self._fetcher = SourceFetcher(self.caches, artifacts, self._limits)
+        self._fetcher = SourceFetcher(self._caches, artifacts, self._limits)
         self._inputs = SourceInputs(client, store, trees, config=config)
         self._report = SourceReport(events, config.jitter)
         self.lists = RefLists(lambda asked: measure.refs_wanted(asked=asked))
@@ -335,7 +336,7 @@ class SourceReconciler:
         self, key: SourceKey, remote: Remote, wanted: GitReference, asking: Asking
     ) -> tuple[BareCache, Resolved]:
         """The source's cache, and what the reference names now. Blocks."""
-        commits = self.caches.open(key.namespace, key.name, str(remote.url))
+        commits = self._caches.open(key.namespace, key.name, str(remote.url))
         return commits, remote.resolve(wanted, commits, asking)
 
     async def _collect(self, session: StatusSession, key: ObjectKey) -> None:
@@ -436,7 +437,7 @@ class SourceReconciler:
 
     async def _forget(self, key: SourceKey) -> None:
         self._trees.drop(key)
-        await STORAGE.run(key.namespace, self.caches.drop, key.namespace, key.name)
+        await STORAGE.run(key.namespace, self._caches.drop, key.namespace, key.name)
         self._inputs.forget(key.object)
         self._visits.take_request(key.object)
         self._uncollected.discard(key.object)

@@ -18,9 +18,9 @@ from headgate.api import Kustomization
 from headgate.documents import plainyaml
 from headgate.fairness.pools import aside
 from headgate.kube import ApiError, Client, NotFound, ObjectRef, impersonation
-from headgate.reconcile.core.config import Config
 from headgate.reconcile.target.errors import AccountMissing, TargetError
 from headgate.reconcile.target.remote import RemoteAccess
+from headgate.settings import TargetSettings
 
 DEFAULT_KEYS = ("value", "value.yaml")
 """Keys of a kubeconfig Secret that are looked at when the spec names none."""
@@ -51,7 +51,7 @@ _FILES = ("client-certificate", "client-key", "tokenFile", "certificate-authorit
 _DATA = ("certificate-authority-data", "client-certificate-data", "client-key-data")
 
 
-async def from_secret(client: Client, config: Config, ks: Kustomization) -> RemoteAccess:
+async def from_secret(client: Client, config: TargetSettings, ks: Kustomization) -> RemoteAccess:
     """The access that a Kustomization's Secret describes now. Raises :class:`TargetError`."""
     wanted = ks.spec.kube_config
     assert wanted is not None
@@ -79,7 +79,7 @@ async def from_secret(client: Client, config: Config, ks: Kustomization) -> Remo
     return RemoteAccess(identity, kubeconfig)
 
 
-def parse_kubeconfig(content: bytes, origin: str, config: Config) -> Mapping[str, Any]:
+def parse_kubeconfig(content: bytes, origin: str, config: TargetSettings) -> Mapping[str, Any]:
     """An untrusted kubeconfig as data; ``origin`` names it in errors.
 
     Raises :class:`TargetError` when it is none, or would run a program or read a file of the operator. Running
@@ -101,7 +101,7 @@ def parse_kubeconfig(content: bytes, origin: str, config: Config) -> Mapping[str
     return value
 
 
-def _fault(sort: str, fields: Mapping[str, Any], config: Config) -> str:
+def _fault(sort: str, fields: Mapping[str, Any], config: TargetSettings) -> str:
     """The first field that cannot be honoured, and why; empty where there is none."""
     if fields.get("exec") and not config.insecure_kubeconfig_exec:
         return "exec is not allowed; use a token or certificate"

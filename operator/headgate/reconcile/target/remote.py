@@ -21,10 +21,10 @@ from headgate.api import Kustomization
 from headgate.fairness.pools import NETWORK
 from headgate.kube import AccessFailed, ApiError, Bearer, Client, NotFound, ObjectRef, Renewal
 from headgate.postbuild.sops.identity import WorkloadIdentity
-from headgate.reconcile.core.config import Config
 from headgate.reconcile.target.clouds import cloud
 from headgate.reconcile.target.errors import AccountMissing, TargetError
 from headgate.reconcile.target.tokens import is_account_name, own_account, request_token, token_of
+from headgate.settings import TargetSettings
 
 TOKEN_TIMEOUT = 30.0
 """Seconds for which a cloud's library waits for a token of a service account."""
@@ -51,7 +51,7 @@ def account_name(name: str, origin: str) -> str:
     return name
 
 
-async def from_config_map(client: Client, config: Config, ks: Kustomization) -> RemoteAccess:
+async def from_config_map(client: Client, config: TargetSettings, ks: Kustomization) -> RemoteAccess:
     """The access a Kustomization's ConfigMap describes now. Raises :class:`TargetError`."""
     wanted = ks.spec.kube_config
     assert wanted is not None

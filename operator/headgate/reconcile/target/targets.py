@@ -14,7 +14,6 @@ from headgate.api import Kustomization, ObjectKey
 from headgate.apply import KnownObjects
 from headgate.kube import Client, NotFound, ObjectRef, RequestObserver
 from headgate.peers import PeerRules, is_loopback
-from headgate.reconcile.core.config import Config
 from headgate.reconcile.core.inventories import Inventories
 from headgate.reconcile.core.wakeups import Wakeups
 from headgate.reconcile.target.applying import Applier
@@ -24,6 +23,7 @@ from headgate.reconcile.target.kubeconfig import from_secret
 from headgate.reconcile.target.live import LiveObjects
 from headgate.reconcile.target.remote import account_name, from_config_map
 from headgate.reconcile.target.sight import Sight
+from headgate.settings import TargetSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Targets:
 
     def __init__(
         self,
-        config: Config,
+        config: TargetSettings,
         client: Client,
         wakeups: Wakeups,
         inventories: Inventories,

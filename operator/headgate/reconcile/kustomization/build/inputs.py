@@ -21,9 +21,9 @@ from headgate.postbuild import (
     collect_variables,
     variable_references,
 )
-from headgate.reconcile.core.config import Config
 from headgate.reconcile.kustomization.build.decryption import Keys
 from headgate.reconcile.kustomization.build.keys import KeyReader, KeysMissing, SharedKeys
+from headgate.settings import DecryptionSettings
 
 NOTHING_READ = ""
 """The version where nothing of the cluster was needed."""
@@ -79,7 +79,7 @@ def source_references(source: Obj) -> Iterator[ObjectRef]:
 class InputReader:
     """Reads the inputs of builds."""
 
-    def __init__(self, client: Client, config: Config) -> None:
+    def __init__(self, client: Client, config: DecryptionSettings) -> None:
         self._client, self._keys = client, KeyReader(client, config)
 
     async def read(self, ks: Kustomization, spec: Obj) -> ClusterInputs:

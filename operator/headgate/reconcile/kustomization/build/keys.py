@@ -22,9 +22,9 @@ from headgate.api import Kustomization
 from headgate.kube import AccessFailed, ApiError, Client, NotFound, ObjectRef
 from headgate.objects import Obj
 from headgate.postbuild.sops import KeyRefused, WorkloadIdentity
-from headgate.reconcile.core.config import Config
 from headgate.reconcile.kustomization.build.decryption import Keys
 from headgate.reconcile.target.tokens import is_account_name, own_account, token_of
+from headgate.settings import DecryptionSettings
 
 VAULT_CONFIG = "config.yaml"
 """Key of the ConfigMap of ``--sops-vault-configmap``."""
@@ -44,7 +44,7 @@ class SharedKeys:
     vault_config: ObjectRef | None
 
     @staticmethod
-    def of(config: Config) -> SharedKeys:
+    def of(config: DecryptionSettings) -> SharedKeys:
         """As the options name them, which need the operator's namespace to be known."""
         namespace = config.runtime_namespace
 
@@ -67,7 +67,7 @@ class SharedKeys:
 class KeyReader:
     """Reads keys. What is decrypted with them, and when, is not its matter."""
 
-    def __init__(self, client: Client, config: Config) -> None:
+    def __init__(self, client: Client, config: DecryptionSettings) -> None:
         self._client, self._config = client, config
         self._shared = SharedKeys.of(config)
 
