@@ -19,7 +19,7 @@ async def nothing() -> None:
 
 
 def test_all_handlers_run_on_the_event_loop() -> None:
-    """Kopf runs what is no coroutine function in threads."""
+    """Kopf runs functions that are not coroutine functions in threads."""
     sink: Any = None
     found = registry(sink, sink, lambda _: True, nothing)
     parts: list[Any] = [found._indexing, found._watching, found._activities]

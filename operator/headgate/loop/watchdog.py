@@ -62,7 +62,7 @@ class Watchdog:
     def _look(self) -> None:
         number, seconds = self._turns.present()
         if self._reported is not None and self._reported[0] != number:
-            _log.warning("the event loop goes on after %s", self._reported[1])
+            _log.warning("the event loop continues after %s", self._reported[1])
             self._reported, self._report_at = None, self._warn_after
         if seconds < self._report_at:
             return

@@ -80,7 +80,7 @@ def test_a_kustomization_can_be_deleted(spec: Obj) -> None:
     refused = fault(lambda: Kustomization.from_object(obj))
     error = fault(lambda: Kustomization.for_deletion(obj))
     if error is not None:
-        # An empty name is all that the CRD lets pass and that leaves it open which cluster is meant.
+        # An empty name is the only value that the CRD accepts and that does not identify a cluster.
         assert error.field.startswith("spec.kubeConfig.")
         assert error.problem == "is required"
         assert Kustomization.for_deletion(custom_resource({**spec, "suspend": True})).spec.suspend

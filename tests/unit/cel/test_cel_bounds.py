@@ -1,4 +1,4 @@
-"""Whatever an expression asks for, the caller goes on soon, and so do other expressions."""
+"""Whatever an expression does, its caller continues soon, and so do other expressions."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def test_a_ban_ends_and_is_of_one_namespace(monkeypatch: pytest.MonkeyPatch) -> 
             ask("a", MUCH["l"])
         with pytest.raises(Exhausted):
             ask("a", [1])
-        # Whose data made it costly is no reason to refuse it to others.
+        # Data of one namespace made it costly; other namespaces may still use it.
         assert ask("b", [1]) is True
         now = time.monotonic()
         monkeypatch.setattr("headgate.cel.processes.time.monotonic", lambda: now + 61)
@@ -159,7 +159,7 @@ def test_a_ban_ends_and_is_of_one_namespace(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 class Gate:
-    """A process's place: notes what it is asked, and answers when it may."""
+    """Replaces a process: records its requests, and responds when the test lets it."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []

@@ -1,4 +1,4 @@
-"""What is said of an expression that fails holds nothing of the data that it looked at."""
+"""The message about an expression that fails holds none of the data that it read."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ async def test_no_value_is_quoted(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message", "reason"),
     [
-        # A name is told when only the text can have given it.
+        # The message quotes a name only if it must come from the text.
         ("a.b == 1", 'NOT_FOUND: Key not found in map : "b"', "no such key: b"),
         ("a.?b.c == 1", 'NOT_FOUND: Key not found in map : "b"', "no such key: b"),
         ("a['b'].c[0] == 1", 'NOT_FOUND: Key not found in map : "b"', "no such key: b"),

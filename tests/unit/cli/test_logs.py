@@ -52,7 +52,7 @@ def test_a_line_has_the_trace_of_an_error_and_any_value_as_text() -> None:
     try:
         raise ValueError("secret plans")
     except ValueError:
-        record = logging.LogRecord("headgate", logging.ERROR, "", 1, "broke off", None, sys.exc_info())
+        record = logging.LogRecord("headgate", logging.ERROR, "", 1, "failed", None, sys.exc_info())
     record.place = ValueError
     line = json.loads(JsonFormatter().format(record))
     assert {"level", "ts", "logger", "msg", "place", "stacktrace"} == set(line)

@@ -9,7 +9,7 @@ from headgate.fairness.turns import Turns
 
 
 def filled(*keys: str) -> Turns[str, int]:
-    """Keys are named namespace/name, and stand for their places."""
+    """Turns with these keys, ``namespace/name``, numbered in this order."""
     turns: Turns[str, int] = Turns()
     for number, key in enumerate(keys):
         turns.put(key.partition("/")[0], key, number)

@@ -1,4 +1,4 @@
-"""What is called off ends at once, with all processes that were started for it."""
+"""A canceled operation ends at once, with all processes that it started."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ PATIENCE = 60.0
 
 
 def taking(mib: int, *, child: bool = False) -> subprocess.Popen[bytes]:
-    """A process that takes so much memory and waits, perhaps by a child of its own."""
+    """A process that allocates this much memory and waits, perhaps in a child process."""
     program = f"x = bytearray(b'x') * ({mib} << 20); print(1, flush=True); import time; time.sleep(600)"
     command = [sys.executable, "-c", program]
     if child:

@@ -1,4 +1,4 @@
-"""What is left out of artifacts: Flux's defaults, .sourceignore files, spec.ignore."""
+"""What artifacts exclude: Flux's defaults, .sourceignore files, spec.ignore."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from headgate.git.tree.ignore import IgnoreRules
 
 
 def ignored(rules: IgnoreRules, *paths: str) -> set[str]:
-    """The paths that are left out; one that ends in a slash is a directory."""
+    """The excluded paths; one that ends in a slash is a directory."""
     return {p for p in paths if rules.ignores(p.removesuffix("/"), is_directory=p.endswith("/"))}
 
 
@@ -70,6 +70,7 @@ def test_all_but_one_directory() -> None:
     assert ignored(rules, *paths) == {"src/main.go", "README.md", "charts/other/y"}
 
 
+# prose: off: patterns and paths
 @pytest.mark.parametrize(
     ("pattern", "inside", "outside"),
     [
@@ -96,6 +97,7 @@ def test_all_but_one_directory() -> None:
         ("trailing   ", "trailing", "trailing   "),
     ],
 )
+# prose: on
 def test_patterns(pattern: str, inside: str, outside: str) -> None:
     rules = IgnoreRules(spec_ignore=pattern)
     assert ignored(rules, *inside.split()) == set(inside.split())

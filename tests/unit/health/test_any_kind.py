@@ -1,4 +1,4 @@
-"""What holds for every kind, and for kinds without a rule of their own."""
+"""What holds for every kind, and for kinds without their own health rule."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JSON within text: the fast way comes to what reading it into nodes comes to."""
+"""JSON within text: the fast path gives the same result as reading it into nodes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user is told: file, line, object, field, and what was expected; what is refused, by name."""
+"""What an error says: file, line, object, field, and what is expected; unsupported features by name."""
 
 from __future__ import annotations
 
@@ -722,13 +722,13 @@ LOOKS = {
     "components": "components:\n- &a c\n" + ALIASES,
     "generators that merge": "configMapGenerator:\n- {name: g, literals: [a=b]}\n"
     f"- &a {{name: g, behavior: merge, files: [p.yaml]}}\n{ALIASES}---\n{'x' * 1000}\n",
-    "transformers that are told of": f"buildMetadata: [transformerAnnotations]\nimages:\n- &a {{name: a}}\n{ALIASES}",
+    "transformers in annotations": f"buildMetadata: [transformerAnnotations]\nimages:\n- &a {{name: a}}\n{ALIASES}",
 }
 
 
 @pytest.mark.parametrize("name", LOOKS)
 def test_a_little_that_would_look_at_a_lot(name: str) -> None:
-    # None of these writes much. But an alias repeats for five bytes what then looks at every object, or at a large one.
+    # None of these writes much. But for five bytes, an alias repeats a step that reads every object, or a large one.
     kustomization, _, file = LOOKS[name].partition("---\n")
     secret = (
         'apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {j: \'{"k": "v"}\'}\n'

@@ -73,7 +73,7 @@ def test_yaml_text(dialect: Dialect, data: bytes) -> None:
 
 
 def _printable(value: Any) -> bool:
-    """Printing is kustomize's, which loses what is no text, and rounds numbers that JSON cannot hold."""
+    """The output is as kustomize prints it: without bytes that are not text, and with numbers that JSON can hold."""
     text = json.dumps(value, ensure_ascii=False)
     return (
         text.isascii()

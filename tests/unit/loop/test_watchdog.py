@@ -1,4 +1,4 @@
-"""What holds the event loop is measured, named and, when it lasts for ever, fatal."""
+"""The watchdog measures and names what blocks the event loop; a block without end is fatal."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_what_holds_the_loop_is_named_while_it_does(caplog: pytest.LogCaptureFix
             await worked.wait()
             assert watchdog.dead() is None
             worker.cancel()
-            await asyncio.to_thread(until, lambda: caplog.text, "the event loop goes on")
+            await asyncio.to_thread(until, lambda: caplog.text, "the event loop continues")
 
     run(main(), turns)
     assert "held for " in caplog.text

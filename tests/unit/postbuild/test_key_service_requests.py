@@ -1,8 +1,8 @@
-"""What is asked of Azure Key Vault and Google Cloud KMS, which do not run here, as their documentation has it.
+"""The requests to Azure Key Vault and Google Cloud KMS, compared with their documentation; they do not run here.
 
-Azure's SDK takes any transport, and that one any adapter in place of a connection; Google's key files say where tokens
-are to be had, and SOPS' own variable where the service is, so that one is asked on loopback. Neither shows that the
-cloud says yes.
+Azure's SDK accepts any transport, and the transport accepts an adapter instead of a connection. Google's key files name
+the token server, and a variable of SOPS names the service, so a server on loopback replaces both. Neither test shows
+that the cloud accepts the requests.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def urlsafe(data: bytes) -> str:
 
 
 class Azure(BaseAdapter):
-    """Login and Key Vault, as far as a decryption asks them; what was asked is noted."""
+    """Login server and Key Vault, as far as a decryption calls them; records the requests."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -47,7 +47,7 @@ def refused(content: str, secret: dict[str, bytes], **options: Any) -> str:
 
 
 def account(token: str = "a.b.c", **annotations: str) -> tuple[WorkloadIdentity, list[str]]:
-    """A service account, and the audiences that tokens of it were asked for."""
+    """A service account, and the audiences of the requested tokens."""
     asked: list[str] = []
 
     def make(audience: str) -> str:

@@ -1,4 +1,4 @@
-"""Files encrypted by sops itself, read back byte for byte. The keys beside them were made for these tests."""
+"""Files that sops itself encrypted, read back byte for byte. The keys next to them exist only for these tests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ENCRYPTED = sorted((DATA / "encrypted").iterdir())
 
 
 LOCKED = "locked.asc"
-"""It has a passphrase, which nobody can be asked for."""
+"""It has a passphrase, which nobody can enter."""
 
 
 @pytest.mark.parametrize("file", ENCRYPTED, ids=lambda file: file.name)

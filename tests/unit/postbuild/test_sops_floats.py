@@ -1,7 +1,7 @@
-"""Floats as SOPS prints them in each of its formats, beside what it printed itself.
+"""Floats in each format of SOPS, compared with the output of SOPS.
 
-``data/floats.json``: by the text of a float in YAML, what the stores of SOPS 3.13 print for YAML, JSON (null where they
-refuse), dotenv and INI, and what goes into the MAC.
+``data/floats.json``: for the text of a float in YAML, the output of the stores of SOPS 3.13 for YAML, JSON (null if
+they refuse), dotenv and INI, and the text that goes into the MAC.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Tokens for clusters of clouds, made by the clouds' own libraries; no cloud is asked."""
+"""Tokens for clusters of clouds, from the clouds' own libraries; no test calls a cloud."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ class _Token(NamedTuple):
 
 @pytest.fixture
 def scopes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What tokens are asked for; the library's credentials answer without asking anybody."""
+    """Records the requested tokens; the library's credentials respond without any request."""
     import azure.identity
 
     asked: list[str] = []
@@ -139,7 +139,7 @@ def kubeconfig(server: str) -> Obj:
 
 
 def answering(monkeypatch: pytest.MonkeyPatch, *answers: Obj) -> list[tuple[str, str, str]]:
-    """Give these answers to the requests to a cloud's REST interface; what was asked, with which authorization."""
+    """Respond to the requests to a cloud's REST interface; returns the requests and their authorization."""
     asked: list[tuple[str, str, str]] = []
     left = iter(answers)
 

@@ -1,4 +1,4 @@
-"""Drift: told once and corrected at once; of what keeps drifting, ever more rarely."""
+"""Drift: Headgate reports it once and corrects it at once; what keeps drifting, less and less often."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_the_first_correction_is_immediate_and_each_further_one_waits_longer() -
     waits = []
     for _ in range(12):
         waits.append(backoff.delay(REF))
-        clock.now += waits[-1] + 0.01  # changed again as soon as it was set back
+        clock.now += waits[-1] + 0.01  # changed again right after the correction
     assert waits[0] == 0
     assert waits[1] == pytest.approx(PAUSES.first, abs=0.1)
     assert waits[2] == pytest.approx(2 * PAUSES.first, abs=0.1)

@@ -1,4 +1,4 @@
-"""However many ask, an artifact is fetched once; who asked is told when that has ended."""
+"""However many callers ask for an artifact, it is fetched once, and all callers learn the result."""
 
 from __future__ import annotations
 

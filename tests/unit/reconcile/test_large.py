@@ -1,4 +1,4 @@
-"""Large Kustomizations: what grows with their size is done beside the event loop, or not at all."""
+"""Large Kustomizations: work that grows with their size runs outside of the event loop, or not at all."""
 
 from __future__ import annotations
 

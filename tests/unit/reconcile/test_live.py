@@ -97,7 +97,7 @@ async def test_a_deleted_object_is_its_appliers(world: World) -> None:
 
 
 async def test_what_a_watch_shows_before_our_answer_comes_is_no_drift(world: World) -> None:
-    """The outcome of our own write, seen early; what somebody does right after it is drift all the same."""
+    """The watch shows the result of our own write early; a change by somebody else right after it is still drift."""
     world.apply(APPS, REF, data={"k": "v"})
     await settled(lambda: world.api.watches == ["ConfigMap"])
     for by_others in (False, True):
@@ -105,7 +105,7 @@ async def test_what_a_watch_shows_before_our_answer_comes_is_no_drift(world: Wor
         answer = world.put(REF, data={"k": "v", f"new-{by_others}": "v"})
         if by_others:
             world.api.put(REF, labels=owned_by(APPS), data={})
-        # The watch has told of these when it tells of the next.
+        # The watch has sent these once it sends the next one.
         marker = ObjectRef("v1", "ConfigMap", f"marker-{by_others}", "rival")
         world.put(marker, data={})
         await settled(lambda: world.live.is_newer(marker, ""))  # noqa: B023

@@ -1,4 +1,4 @@
-"""The health that a wait is told of is what the account may read, at the time it is told."""
+"""A health check sees only what the account may read at that moment."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ async def test_an_unknown_kind_is_no_sight_and_costs_no_watch(world: World) -> N
 
 
 async def test_an_object_that_was_replaced_is_looked_at(world: World) -> None:
-    """A name is no object: what another user put in its place is the account's only if it may read it."""
+    """A name does not identify an object: the account sees an object with the same name only if it may read it."""
     sight = world.sight()
     await world.apply(sight)
     looks = world.looks(sight, OWN)

@@ -1,4 +1,4 @@
-"""Only an answer with the object is sight, and only of that object, for a while."""
+"""Only a response with the object shows read access, only to that object, and only for a while."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Visits of GitRepositories: what somebody asked for, and what becomes stale on the way."""
+"""Attempts of GitRepositories: what somebody requested, and what becomes stale meanwhile."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ async def test_any_change_of_a_dependency_wakes_those_that_judge_it_by_an_expres
     ground.sees(kustomization("infra", 4, release="2"))
     assert ground.woken("judge") == ["dependency changed"]
     assert ground.woken("plain") == []
-    # The same once more, as after a watch was renewed, is no change.
+    # The same object again, as after a new watch, is not a change.
     ground.sees(kustomization("infra", 4, release="2"))
     assert ground.woken("judge") == []
 
@@ -262,7 +262,7 @@ async def test_a_source_of_another_controller_is_no_work_for_ours(ground: Ground
 
 
 async def test_only_what_a_user_did_asks_for_a_source(ground: Ground) -> None:
-    """A first look after a start is content with what is known of the remote."""
+    """The first attempt after a start uses the recorded revision of the remote."""
     key, known = ObjectKey("ns", "known"), source("known", 1)
     known["status"] = {"observedGeneration": 1}
     ground.finds(known)

@@ -1,4 +1,4 @@
-"""Who may call a Receiver: each type's proof, made as its sender makes it, and everything that is no proof."""
+"""Who may call a Receiver: for each type, valid proofs as the sender makes them, and everything that is not a proof."""
 
 from __future__ import annotations
 
@@ -98,9 +98,9 @@ def test_a_genuine_call_is_taken(sort: str) -> None:
         check(sort, each, TOKEN, ())
 
 
-@pytest.mark.parametrize(("sort", "each", "told"), REFUSED)
-def test_any_other_is_refused_and_the_reason_holds_no_secret(sort: str, each: Call, told: str) -> None:
-    with pytest.raises(Refused, match=told) as refusal:
+@pytest.mark.parametrize(("sort", "each", "says"), REFUSED)
+def test_any_other_is_refused_and_the_reason_holds_no_secret(sort: str, each: Call, says: str) -> None:
+    with pytest.raises(Refused, match=says) as refusal:
         check(sort, each, TOKEN, ())
     assert "t0ken" not in str(refusal.value)
     assert "t0ken" not in repr(each)

@@ -27,7 +27,7 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class Seen:
-    """What the metrics would be told."""
+    """What the metrics would count."""
 
     def __init__(self) -> None:
         self.count = 0

@@ -178,7 +178,7 @@ async def test_probes_tell_which_check_fails() -> None:
 
 
 async def test_ready_is_who_is_reached() -> None:
-    """The artifact server is asked as others ask it, but not as often as we are asked."""
+    """A probe connects to the artifact server like any client, but less often than the probe itself is called."""
     asked = 0
 
     async def answer(_: web.Request) -> web.Response:
