@@ -17,7 +17,7 @@ _DNS = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-
 _WHOLE_NUMBER = re.compile(r"[-+]?[0-9]{1,18}\Z")
 
 
-class BadSelector(ValueError):
+class SelectorInvalid(ValueError):
     """The text is no label selector."""
 
 
@@ -49,12 +49,12 @@ class Requirement(NamedTuple):
 
 @cached_if_short(1024)
 def parse_selector(text: str) -> tuple[Requirement, ...]:
-    """Return the conditions, all of which must hold; none for the empty text. Raises BadSelector."""
+    """Return the conditions, all of which must hold; none for the empty text. Raises SelectorInvalid."""
     return tuple(_Parser(text).requirements())
 
 
 def matches(text: str, labels: Mapping[str, str]) -> bool:
-    """Tell whether labels meet a selector; raises BadSelector."""
+    """Tell whether labels meet a selector; raises SelectorInvalid."""
     return all(requirement.matches(labels) for requirement in parse_selector(text))
 
 
@@ -71,8 +71,8 @@ class _Parser:
             position = match.end()
         self._next = 0
 
-    def _error(self, what: str) -> BadSelector:
-        return BadSelector(f"the label selector {self._text!r} {what}")
+    def _error(self, what: str) -> SelectorInvalid:
+        return SelectorInvalid(f"the label selector {self._text!r} {what}")
 
     def _peek(self) -> tuple[str, bool]:
         return self._tokens[self._next] if self._next < len(self._tokens) else ("", False)

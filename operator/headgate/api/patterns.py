@@ -14,7 +14,7 @@ from headgate.caching import cached_if_short
 _PLAIN = re.compile(r"[A-Za-z0-9_/:@ ~=,%#!<>&;'\"-]*\Z")
 
 
-class BadPattern(ValueError):
+class PatternInvalid(ValueError):
     """The text is no regular expression."""
 
 
@@ -37,7 +37,7 @@ def literal_prefix(pattern: str) -> str:
 
 @cached_if_short(4096)
 def whole(pattern: str) -> Callable[[str], bool]:
-    """Return a predicate for texts that match from end to end; raises BadPattern."""
+    """Return a predicate for texts that match from end to end; raises PatternInvalid."""
     if is_literal(pattern):
         return pattern.__eq__
     matches, prefix = _compiled(f"^(?:{pattern})$", pattern), literal_prefix(pattern)
@@ -46,7 +46,7 @@ def whole(pattern: str) -> Callable[[str], bool]:
 
 @cached_if_short(4096)
 def searcher(pattern: str) -> Callable[[str], bool]:
-    """Return a predicate for texts that contain a match; raises BadPattern."""
+    """Return a predicate for texts that contain a match; raises PatternInvalid."""
     if is_literal(pattern):
         return lambda text: pattern in text
     return _compiled(pattern, pattern)
@@ -61,7 +61,7 @@ def _compiled(pattern: str, written: str) -> Callable[[str], bool]:
         search = re2.compile(pattern, options).search
     except re2.error as error:
         reason = _reason(error).removesuffix(f": {pattern}")
-        raise BadPattern(f"{written!r} is no regular expression: {reason}") from None
+        raise PatternInvalid(f"{written!r} is no regular expression: {reason}") from None
     return lambda text: search(text) is not None
 
 

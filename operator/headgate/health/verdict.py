@@ -13,7 +13,7 @@ from __future__ import annotations
 from headgate.health import resources, workloads
 from headgate.health.result import Health, HealthStatus, current, failed, in_progress
 from headgate.health.rule import GroupKind, Rule
-from headgate.health.view import Unreadable, View
+from headgate.health.view import ConditionsUnreadable, View
 from headgate.objects import Obj
 
 RULES: dict[GroupKind, Rule] = {**workloads.RULES, **resources.RULES}
@@ -40,7 +40,7 @@ def compute(obj: Obj) -> Health:
         if generic is not None:
             return generic
         return rule.judge(view) if rule else _any_kind(view)
-    except Unreadable as error:
+    except ConditionsUnreadable as error:
         return Health(HealthStatus.UNKNOWN, str(error))
 
 

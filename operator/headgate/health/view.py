@@ -1,7 +1,7 @@
 """A raw object as the rules look at it: forgiving access to its fields and conditions.
 
 A number or text that is missing or of another type counts as not set, for a controller may not have written
-it yet. Conditions that are no list of conditions are an error (:class:`Unreadable`): what they say is lost.
+it yet. Conditions that are no list of conditions are an error (:class:`ConditionsUnreadable`): what they say is lost.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 
-class Unreadable(ValueError):
+class ConditionsUnreadable(ValueError):
     """The object's status has a form that no rule can read."""
 
 
@@ -77,23 +77,23 @@ class View:
         return [View(v) for v in found if isinstance(v, Mapping)] if isinstance(found, list) else []
 
     def conditions(self) -> Sequence[Condition]:
-        """``status.conditions`` in their order; raises :class:`Unreadable`."""
+        """``status.conditions`` in their order; raises :class:`ConditionsUnreadable`."""
         found = self.value("status.conditions")
         if found is None:
             return ()
         if not isinstance(found, list):
-            raise Unreadable("status.conditions is not a list")
+            raise ConditionsUnreadable("status.conditions is not a list")
         return [_condition(c) for c in found]
 
     def condition(self, type: str) -> Condition | None:
-        """The first condition of that type, None when there is none; raises :class:`Unreadable`."""
+        """The first condition of that type, None when there is none; raises :class:`ConditionsUnreadable`."""
         return next((c for c in self.conditions() if c.type == type), None)
 
 
 def _condition(raw: Any) -> Condition:
     if not isinstance(raw, Mapping):
-        raise Unreadable("status.conditions holds an entry that is not a mapping")
+        raise ConditionsUnreadable("status.conditions holds an entry that is not a mapping")
     values = [raw.get(name) for name in ("type", "status", "reason", "message")]
     if any(v is not None and not isinstance(v, str) for v in values):
-        raise Unreadable("status.conditions holds an entry whose fields are not texts")
+        raise ConditionsUnreadable("status.conditions holds an entry whose fields are not texts")
     return Condition(*(v or "" for v in values))

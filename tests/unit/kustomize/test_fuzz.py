@@ -17,8 +17,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from headgate.api.labelselector import BadSelector, matches
-from headgate.api.patterns import BadPattern, literal_prefix, whole
+from headgate.api.labelselector import SelectorInvalid, matches
+from headgate.api.patterns import PatternInvalid, literal_prefix, whole
 from headgate.documents.budget import Budget
 from headgate.documents.yaml import Dialect, load_documents, plain, to_json
 from headgate.documents.yaml.nodes import Kind
@@ -140,7 +140,7 @@ def test_patterns(pattern: str, name: str) -> None:
     with hostile.no_hang():
         try:
             fits = whole(pattern)(name)
-        except BadPattern:
+        except PatternInvalid:
             return
         assert not fits or name.startswith(literal_prefix(pattern))
 
@@ -148,7 +148,7 @@ def test_patterns(pattern: str, name: str) -> None:
 @quiet
 @given(text=st.one_of(st.text(max_size=12), st.text("ab=!(),<> in\n", max_size=14)))
 def test_label_selectors(text: str) -> None:
-    with contextlib.suppress(BadSelector):
+    with contextlib.suppress(SelectorInvalid):
         matches(text, {"a": "b"})
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from headgate.api.labelselector import BadSelector, matches
-from headgate.api.patterns import BadPattern, literal_prefix, searcher, whole
+from headgate.api.labelselector import SelectorInvalid, matches
+from headgate.api.patterns import PatternInvalid, literal_prefix, searcher, whole
 from headgate.documents.budget import Budget
 from headgate.documents.yaml.nodes import Kind
 from headgate.kustomize import IdConflict, KustomizationError, ReferenceFault, ResourceError
@@ -188,7 +188,7 @@ def test_patterns_are_res_and_linear() -> None:
     assert searcher("b")("abc")
     assert not whole("(a*)*b")("a" * 50_000)
     for bad in ("(", "(?=a)", "\\1", "a{2000}"):
-        with pytest.raises(BadPattern):
+        with pytest.raises(PatternInvalid):
             whole(bad)
 
 
@@ -218,7 +218,7 @@ def test_label_selectors(selector: str, fits: bool) -> None:
 
 @pytest.mark.parametrize("selector", ["=", "a=b=c", "a in b", "a in (b", "a,", ",a", "a>x", "-a", "a b"])
 def test_label_selectors_that_are_none(selector: str) -> None:
-    with pytest.raises(BadSelector):
+    with pytest.raises(SelectorInvalid):
         matches(selector, {})
 
 

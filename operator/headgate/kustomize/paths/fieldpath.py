@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from headgate.api.patterns import BadPattern, searcher
+from headgate.api.patterns import PatternInvalid, searcher
 from headgate.documents.errors import BuildError
 from headgate.documents.yaml.scalars import scalar_text
 from headgate.kustomize.errors import ReferenceFault
@@ -91,7 +91,7 @@ def entry_pattern(segment: str) -> tuple[str, str, Callable[[str], bool]]:
     field, pattern = split_entry(segment)
     try:
         return field, pattern, searcher(pattern)
-    except BadPattern as error:
+    except PatternInvalid as error:
         raise ReferenceFault(str(error)) from None
 
 

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from headgate.api.patterns import BadPattern, is_literal, searcher
+from headgate.api.patterns import PatternInvalid, is_literal, searcher
 from headgate.documents.budget import GLANCE, NODE, Budget
 from headgate.documents.yaml.scalars import scalar_text
 from headgate.kustomize.errors import ResourceError
@@ -151,7 +151,7 @@ def _matcher(name: str) -> Callable[[str], bool] | None:
     """Return a predicate for images of this name, which kustomize takes as a pattern; None matches nothing."""
     try:
         matches = searcher(f"^{name}{_TAG_AND_DIGEST}")
-    except BadPattern:
+    except PatternInvalid:
         return None
     if "|" in name or "\\" in name:
         return matches

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from headgate.api.patterns import BadPattern, is_literal, literal_prefix, whole
+from headgate.api.patterns import PatternInvalid, is_literal, literal_prefix, whole
 from headgate.caching import LONGEST
 from headgate.documents.budget import GLANCE, NODE, READ_AGAIN
 from headgate.kustomize.errors import KustomizationError
@@ -63,7 +63,7 @@ def compile_id(selector: Selector, where: str = "target") -> IdPattern:
             pattern = getattr(selector, part)
             found.append(whole(pattern) if pattern else None)
         return IdPattern(*found)
-    except BadPattern as error:
+    except PatternInvalid as error:
         raise KustomizationError(str(error), field=f"{where}.{part}") from None
 
 
@@ -71,7 +71,7 @@ def accepts_metadata(resource: Resource, selector: Selector, where: str = "targe
     """Tell whether the labels and annotations match; raises KustomizationError for a bad selector."""
     if not selector.label_selector and not selector.annotation_selector:
         return True
-    from headgate.api.labelselector import BadSelector
+    from headgate.api.labelselector import SelectorInvalid
     from headgate.api.labelselector import matches as labels_match
 
     metadata = metadata_of(resource.obj)
@@ -92,7 +92,7 @@ def accepts_metadata(resource: Resource, selector: Selector, where: str = "targe
         return not selector.annotation_selector or labels_match(
             selector.annotation_selector, resource.annotations
         )
-    except BadSelector as error:
+    except SelectorInvalid as error:
         raise KustomizationError(str(error), field=f"{where}.{part}") from None
 
 
