@@ -23,8 +23,8 @@ def parsed(user: dict[str, Any], cluster: dict[str, Any], **options: bool) -> An
         "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
         "current-context": "x",
     }
-    config = TargetSettings(**options)  # type: ignore[arg-type]
-    return parse_kubeconfig(json.dumps(content).encode(), "Secret 'a/b'", config)
+    settings = TargetSettings(**options)  # type: ignore[arg-type]
+    return parse_kubeconfig(json.dumps(content).encode(), "Secret 'a/b'", settings)
 
 
 @pytest.mark.parametrize(

@@ -45,10 +45,10 @@ class VisitInputs:
 class SourceInputs:
     """Reads them. Used from the event loop; one for all sources."""
 
-    def __init__(self, client: Client, store: Store, trees: SourceTrees, *, config: SourceSettings) -> None:
+    def __init__(self, client: Client, store: Store, trees: SourceTrees, *, settings: SourceSettings) -> None:
         self._client, self._store, self._trees = client, store, trees
-        self._max_timeout = config.max_fetch_timeout
-        self._providers = Providers(config.azure_devops_hosts)
+        self._max_timeout = settings.max_fetch_timeout
+        self._providers = Providers(settings.azure_devops_hosts)
 
     def forget(self, key: ObjectKey) -> None:
         """The source is gone, or its server refused the credentials that were kept for it."""

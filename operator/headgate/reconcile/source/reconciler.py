@@ -79,7 +79,7 @@ class SourceReconciler:
 
     def __init__(
         self,
-        config: SourceSettings,
+        settings: SourceSettings,
         client: Client,
         store: Store,
         trees: SourceTrees,
@@ -90,13 +90,13 @@ class SourceReconciler:
         wakeups: Wakeups,
         measure: Measure = UNMEASURED,
     ) -> None:
-        self._config, self._client, self._store, self._trees = config, client, store, trees
+        self._settings, self._client, self._store, self._trees = settings, client, store, trees
         self._visits, self._artifacts, self._wakeups = visits, artifacts, wakeups
         self._caches = caches
-        self._limits = TreeLimits(config.max_source_entries, config.max_source_size)
+        self._limits = TreeLimits(settings.max_source_entries, settings.max_source_size)
         self._fetcher = SourceFetcher(self._caches, artifacts, self._limits)
-        self._inputs = SourceInputs(client, store, trees, config=config)
-        self._report = SourceReport(events, config.jitter)
+        self._inputs = SourceInputs(client, store, trees, settings=settings)
+        self._report = SourceReport(events, settings.jitter)
         self.lists = RefLists(lambda asked: measure.refs_wanted(asked=asked))
         self._measure = measure
         self._backoff: Backoff[ObjectKey] = Backoff(RETRIES)
@@ -129,7 +129,7 @@ class SourceReconciler:
             await session.write()
             return NOTHING_MORE
         try:
-            source = GitRepository.from_object(obj, self._config.max_list_entries)
+            source = GitRepository.from_object(obj, self._settings.max_list_entries)
             spec = source.spec
         except InvalidSpec as error:
             return await self._report.failed(key, session, requested, reasons.INVALID_SPEC, str(error), None)
@@ -167,9 +167,9 @@ class SourceReconciler:
             case Retry.ON_CHANGE:
                 return None
             case Retry.DEPENDENCY:
-                return self._config.requeue_dependency
+                return self._settings.requeue_dependency
             case Retry.SOON:
-                again = min(self._backoff.next(key), self._config.requeue_dependency)
+                again = min(self._backoff.next(key), self._settings.requeue_dependency)
             case Retry.BACK_OFF:
                 again = min(self._backoff.next(key), interval)
         return again if error.retry_after is None else max(again, min(error.retry_after, BACKOFF_MAX))
@@ -221,7 +221,7 @@ class SourceReconciler:
             address,
             credentials,
             timeout=spec.timeout,
-            limit=self._config.max_fetch_timeout,
+            limit=self._settings.max_fetch_timeout,
             max_bytes=self._limits.size,
             cancellation=cancellation,
         )

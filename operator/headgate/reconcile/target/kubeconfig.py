@@ -51,7 +51,7 @@ _FILES = ("client-certificate", "client-key", "tokenFile", "certificate-authorit
 _DATA = ("certificate-authority-data", "client-certificate-data", "client-key-data")
 
 
-async def from_secret(client: Client, config: TargetSettings, ks: Kustomization) -> RemoteAccess:
+async def from_secret(client: Client, settings: TargetSettings, ks: Kustomization) -> RemoteAccess:
     """The access that a Kustomization's Secret describes now. Raises :class:`TargetError`."""
     wanted = ks.spec.kube_config
     assert wanted is not None
@@ -74,12 +74,12 @@ async def from_secret(client: Client, config: TargetSettings, ks: Kustomization)
     kubeconfig = await aside(
         ks.namespace,
         len(content) // BYTES_OF_A_FIELD,
-        lambda: parse_kubeconfig(content, f"KubeConfig secret '{name}'", config),
+        lambda: parse_kubeconfig(content, f"KubeConfig secret '{name}'", settings),
     )
     return RemoteAccess(identity, kubeconfig)
 
 
-def parse_kubeconfig(content: bytes, origin: str, config: TargetSettings) -> Mapping[str, Any]:
+def parse_kubeconfig(content: bytes, origin: str, settings: TargetSettings) -> Mapping[str, Any]:
     """An untrusted kubeconfig as data; ``origin`` names it in errors.
 
     Raises :class:`TargetError` when it is none, or would run a program or read a file of the operator. Running
@@ -92,7 +92,7 @@ def parse_kubeconfig(content: bytes, origin: str, config: TargetSettings) -> Map
     if not isinstance(value, dict) or not isinstance(value.get("clusters"), list):
         raise TargetError(f"{origin} is not a kubeconfig")
     for sort, path, fields in _fields(value):
-        if fault := _fault(sort, fields, config):
+        if fault := _fault(sort, fields, settings):
             raise TargetError(f"{origin}: {path}.{fault}")
     try:
         impersonation.impersonation_of(value)
@@ -101,16 +101,16 @@ def parse_kubeconfig(content: bytes, origin: str, config: TargetSettings) -> Map
     return value
 
 
-def _fault(sort: str, fields: Mapping[str, Any], config: TargetSettings) -> str:
+def _fault(sort: str, fields: Mapping[str, Any], settings: TargetSettings) -> str:
     """The first field that cannot be honoured, and why; empty where there is none."""
-    if fields.get("exec") and not config.insecure_kubeconfig_exec:
+    if fields.get("exec") and not settings.insecure_kubeconfig_exec:
         return "exec is not allowed; use a token or certificate"
     if fields.get("auth-provider"):
         return "auth-provider is not supported; use a token or certificate"
     for name in _FILES:
         if fields.get(name):
             return f"{name} names a file; give its content instead"
-    if fields.get("insecure-skip-tls-verify") and not config.insecure_kubeconfig_tls:
+    if fields.get("insecure-skip-tls-verify") and not settings.insecure_kubeconfig_tls:
         return "insecure-skip-tls-verify is not allowed; give certificate-authority-data"
     for name in _DATA:
         if fields.get(name) and not _is_base64(fields[name]):

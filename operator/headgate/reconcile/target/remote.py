@@ -51,7 +51,7 @@ def account_name(name: str, origin: str) -> str:
     return name
 
 
-async def from_config_map(client: Client, config: TargetSettings, ks: Kustomization) -> RemoteAccess:
+async def from_config_map(client: Client, settings: TargetSettings, ks: Kustomization) -> RemoteAccess:
     """The access a Kustomization's ConfigMap describes now. Raises :class:`TargetError`."""
     wanted = ks.spec.kube_config
     assert wanted is not None
@@ -71,7 +71,7 @@ async def from_config_map(client: Client, config: TargetSettings, ks: Kustomizat
         raise TargetError(
             f"configmap '{name}': provider must be one of {', '.join(PROVIDERS)}, not {provider!r}"
         )
-    account = data.get("serviceAccountName") or config.default_kubeconfig_service_account
+    account = data.get("serviceAccountName") or settings.default_kubeconfig_service_account
     if account:
         account_name(account, f"configmap '{name}': serviceAccountName")
     parameters = repr((ks.namespace, account, sorted(data.items())))

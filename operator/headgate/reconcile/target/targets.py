@@ -40,18 +40,18 @@ class Targets:
 
     def __init__(
         self,
-        config: TargetSettings,
+        settings: TargetSettings,
         client: Client,
         wakeups: Wakeups,
         inventories: Inventories,
         observer: RequestObserver | None = None,
     ) -> None:
-        self._config, self._client, self._wakeups = config, client, wakeups
+        self._settings, self._client, self._wakeups = settings, client, wakeups
         self._inventories = inventories
         known, live = self._parts(client)
         self._home = Cluster(client, live, known)
         peers = PeerRules(
-            anywhere=config.insecure_kubeconfig_addresses,
+            anywhere=settings.insecure_kubeconfig_addresses,
             # Where the operator's own cluster is on this very machine, others are too.
             loopback_by_tls=is_loopback(urlsplit(client.cluster).hostname or ""),
         )
@@ -59,9 +59,9 @@ class Targets:
             self._parts,
             wakeups.cluster_answered,
             observer,
-            config.max_remote_api_response,
+            settings.max_remote_api_response,
             peers,
-            config.max_remote_cache,
+            settings.max_remote_cache,
         )
 
     @property
@@ -87,10 +87,10 @@ class Targets:
             sight.client,
             cluster.known,
             cluster.live,
-            concurrency=self._config.concurrent_ssa,
-            disallowed_managers=self._config.override_managers,
-            custom_stages=self._config.custom_stage_kinds,
-            migrate_api_version=self._config.migrate_api_version,
+            concurrency=self._settings.concurrent_ssa,
+            disallowed_managers=self._settings.override_managers,
+            custom_stages=self._settings.custom_stage_kinds,
+            migrate_api_version=self._settings.migrate_api_version,
             account=account,
             inventories=self._inventories,
             eyes=cluster.client,
@@ -137,7 +137,7 @@ class Targets:
         await self._remote.close()
 
     def _account(self, ks: Kustomization) -> str:
-        account = ks.spec.service_account_name or self._config.default_service_account
+        account = ks.spec.service_account_name or self._settings.default_service_account
         return account_name(account, "spec.serviceAccountName") if account else ""
 
     async def _cluster(self, ks: Kustomization) -> Cluster:
@@ -147,18 +147,18 @@ class Targets:
             return self._home
         self._home.live.release(ks.key)
         if wanted.secret_ref is not None:
-            access = await from_secret(self._client, self._config, ks)
+            access = await from_secret(self._client, self._settings, ks)
         else:
-            access = await from_config_map(self._client, self._config, ks)
+            access = await from_config_map(self._client, self._settings, ks)
         return await self._remote.connect(ks.key, access)
 
     def _parts(self, client: Client) -> tuple[KnownObjects, LiveObjects]:
-        known = KnownObjects(disallowed_managers=self._config.override_managers)
+        known = KnownObjects(disallowed_managers=self._settings.override_managers)
         live = LiveObjects(
             client,
             known,
             on_change=self._wakeups.live_changed,
             on_drift=self._wakeups.live_drifted,
-            single_watches=self._config.max_health_watches,
+            single_watches=self._settings.max_health_watches,
         )
         return known, live
