@@ -15,6 +15,7 @@ import pytest
 from controlplane import Cluster, start
 from controlplane.rest import Rest
 from sandbox import operator
+from tests.support.apiproxy import RecordingProxy
 from tests.support.cluster import Api
 from tests.support.gitserver import GitHttpServer
 from tests.support.operator import as_service_account, installed
@@ -79,6 +80,20 @@ def workspace(
     workspace = Workspace(api, git_server, namespace_prefix(request))
     yield workspace
     workspace.close()
+
+
+@pytest.fixture
+def own_workspace(request: pytest.FixtureRequest, api: Api, git_server: GitHttpServer) -> Workspace:
+    """A workspace for an operator of the test's own (``own_workspace.selector``); whoever uses it closes it."""
+    prefix = namespace_prefix(request)
+    return Workspace(api, git_server, prefix, {OWN: prefix})
+
+
+@pytest.fixture
+def proxy(account: Path) -> Iterator[RecordingProxy]:
+    """A proxy to the API server for an operator of the test's own, which records requests and may spoil them."""
+    with RecordingProxy(account) as proxy:
+        yield proxy
 
 
 @pytest.fixture(scope="module")

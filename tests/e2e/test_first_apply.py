@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,27 +11,14 @@ import pytest
 
 from sandbox import operator
 from tests.support.apiproxy import RecordingProxy
-from tests.support.cluster import KUSTOMIZATION, Api, until
-from tests.support.gitserver import GitHttpServer
+from tests.support.cluster import KUSTOMIZATION, until
 from tests.support.manifests import config_map, dump
-from tests.support.workspace import OWN, Workspace, namespace_prefix
+from tests.support.workspace import Workspace
 
 pytestmark = pytest.mark.e2e
 
 Obj = dict[str, Any]
 GROUP = "first.headgate.dev"
-
-
-@pytest.fixture
-def own_workspace(request: pytest.FixtureRequest, api: Api, git_server: GitHttpServer) -> Workspace:
-    """A workspace that the shared operator leaves alone; whoever uses it closes it."""
-    return Workspace(api, git_server, namespace_prefix(request), {OWN: "first"})
-
-
-@pytest.fixture
-def proxy(account: Path) -> Iterator[RecordingProxy]:
-    with RecordingProxy(account) as proxy:
-        yield proxy
 
 
 def plural(workspace: Workspace) -> str:
@@ -92,7 +79,7 @@ def test_what_was_applied_before_a_restart_is_not_pruned_after_it(
 ) -> None:
     """The operator ends after the object was created and before it could say so."""
     own_workspace.commit(files(own_workspace))
-    options = (f"--watch-label-selector={OWN}=first",)
+    options = (own_workspace.selector,)
     released = threading.Event()
 
     def hold(method: str, path: str) -> None:

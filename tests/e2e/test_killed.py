@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from sandbox import operator
-from tests.support.cluster import Api, until
-from tests.support.gitserver import GitHttpServer
+from tests.support.cluster import until
 from tests.support.manifests import config_map
-from tests.support.workspace import OWN, Workspace, namespace_prefix
+from tests.support.workspace import Workspace
 
 pytestmark = pytest.mark.e2e
 
@@ -72,19 +71,13 @@ class Fleet:
         return {i["metadata"]["name"]: i["data"]["v"] for i in items if "v" in i["data"]}
 
 
-@pytest.fixture
-def own_workspace(request: pytest.FixtureRequest, api: Api, git_server: GitHttpServer) -> Workspace:
-    """A workspace that the shared operator leaves alone; whoever uses it closes it."""
-    return Workspace(api, git_server, namespace_prefix(request), {OWN: "killed"})
-
-
 def test_killed_at_random_moments_while_commits_land(
     own_workspace: Workspace, account: Path, tmp_path: Path
 ) -> None:
     seed = random.randrange(1 << 32)
     print(f"seed {seed}")
     chance = random.Random(seed)
-    options = (f"--watch-label-selector={OWN}=killed",)
+    options = (own_workspace.selector,)
     fleet = Fleet(own_workspace, chance)
     fleet.commit()
     own_workspace.source(ready=False, interval="1s")

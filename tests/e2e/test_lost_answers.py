@@ -10,33 +10,18 @@ import pytest
 
 from sandbox import operator
 from tests.support.apiproxy import RecordingProxy
-from tests.support.cluster import Api, until
-from tests.support.gitserver import GitHttpServer
+from tests.support.cluster import until
 from tests.support.manifests import config_map, dump
-from tests.support.workspace import OWN, Workspace, namespace_prefix
+from tests.support.workspace import Workspace
 
 pytestmark = pytest.mark.e2e
 
 WRITES = ("PATCH", "POST")
 
 
-@pytest.fixture
-def own_workspace(request: pytest.FixtureRequest, api: Api, git_server: GitHttpServer) -> Workspace:
-    """A workspace that the shared operator leaves alone; whoever uses it closes it."""
-    return Workspace(api, git_server, namespace_prefix(request), {OWN: "lost"})
-
-
-@pytest.fixture
-def proxy(account: Path) -> Iterator[RecordingProxy]:
-    with RecordingProxy(account) as proxy:
-        yield proxy
-
-
 @contextmanager
-def running(proxy: RecordingProxy, folder: Path) -> Iterator[operator.Operator]:
-    with operator.running(
-        proxy.kubeconfig(folder), folder, (f"--watch-label-selector={OWN}=lost",)
-    ) as running:
+def running(workspace: Workspace, proxy: RecordingProxy, folder: Path) -> Iterator[operator.Operator]:
+    with operator.running(proxy.kubeconfig(folder), folder, (workspace.selector,)) as running:
         yield running
 
 
@@ -56,7 +41,7 @@ def test_what_was_created_without_an_answer_is_pruned_when_git_drops_it(
 ) -> None:
     own_workspace.commit({"apps/a.yaml": config_map("a"), "apps/b.yaml": config_map("b")})
     proxy.loses = lambda method, target: is_write(method, target, "/configmaps/b")
-    with running(proxy, tmp_path):
+    with running(own_workspace, proxy, tmp_path):
         own_workspace.source(ready=False)
         own_workspace.kustomization("apps")
         own_workspace.failed("apps", "ReconciliationFailed", "ConfigMap/.*/b apply failed")
@@ -73,7 +58,7 @@ def test_what_was_deleted_without_an_answer_is_looked_at_again(
     own_workspace: Workspace, proxy: RecordingProxy, tmp_path: Path
 ) -> None:
     own_workspace.commit({"apps/a.yaml": config_map("a"), "apps/b.yaml": config_map("b")})
-    with running(proxy, tmp_path):
+    with running(own_workspace, proxy, tmp_path):
         own_workspace.source(ready=False)
         own_workspace.kustomization("apps", retryInterval="1s")
         own_workspace.ready("apps")
@@ -106,7 +91,7 @@ def test_nothing_is_created_that_could_not_be_recorded(
         return None
 
     proxy.refuses = refuses
-    with running(proxy, tmp_path):
+    with running(own_workspace, proxy, tmp_path):
         own_workspace.source(ready=False)
         own_workspace.kustomization("apps", retryInterval="1s")
         # Each try ends at the record; by the third one, two are over.
@@ -128,7 +113,7 @@ def test_an_object_that_is_made_anew_is_not_forgotten_between_its_deletion_and_i
     )
     own_workspace.commit({"apps/a.yaml": config_map("a"), "apps/b.yaml": config_map("b")})
     proxy.loses = lambda method, target: is_write(method, target, "/configmaps/b")
-    with running(proxy, tmp_path):
+    with running(own_workspace, proxy, tmp_path):
         own_workspace.source(ready=False)
         own_workspace.kustomization("apps", force=True)
         own_workspace.failed("apps", "ReconciliationFailed", "ConfigMap/.*/b apply failed")
@@ -147,7 +132,7 @@ def test_a_refusal_is_not_taken_for_a_lost_answer(
         {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "bad"}, "spec": {"ports": [{"port": 0}]}}
     )
     own_workspace.commit({"apps/a.yaml": config_map("a"), "apps/bad.yaml": bad})
-    with running(proxy, tmp_path):
+    with running(own_workspace, proxy, tmp_path):
         own_workspace.source(ready=False)
         own_workspace.kustomization("apps")
         own_workspace.failed("apps", "ReconciliationFailed", "Service/.*/bad")

@@ -10,9 +10,8 @@ import pytest
 
 from sandbox import operator
 from tests.support.cluster import KUSTOMIZATION, Api, until
-from tests.support.gitserver import GitHttpServer
 from tests.support.manifests import dump
-from tests.support.workspace import OWN, Workspace, namespace_prefix
+from tests.support.workspace import Workspace
 
 pytestmark = pytest.mark.e2e
 
@@ -110,9 +109,10 @@ def definition() -> Obj:
 
 
 @pytest.fixture
-def own_workspace(request: pytest.FixtureRequest, api: Api, git_server: GitHttpServer) -> Iterator[Workspace]:
+def own_workspace(own_workspace: Workspace, api: Api) -> Iterator[Workspace]:
+    """With the definition of a kind that has defaults."""
     api.apply(definition())
-    yield Workspace(api, git_server, namespace_prefix(request), {OWN: "unchanged"})
+    yield own_workspace
     api.delete("apiextensions.k8s.io/v1", "CustomResourceDefinition", f"defaulteds.{GROUP}")
 
 
@@ -150,7 +150,7 @@ def test_full_passes_write_nothing(own_workspace: Workspace, account: Path, tmp_
     """Neither right after the apply, nor later, nor after a restart, and nothing is called configured."""
     workspace = own_workspace
     workspace.commit({"apps/all.yaml": dump(*objects(workspace))})
-    options = (f"--watch-label-selector={OWN}=unchanged",)
+    options = (own_workspace.selector,)
     with operator.running(account, tmp_path, options):
         workspace.source(ready=False)
         workspace.kustomization("apps")

@@ -61,6 +61,11 @@ class Workspace:
         self.request_sources()
         return f"{branch}@sha1:{commit}"
 
+    @property
+    def selector(self) -> str:
+        """The option by which an operator reconciles what is here; only for workspaces with the label :data:`OWN`."""
+        return f"--watch-label-selector={OWN}={self.labels[OWN]}"
+
     def request_sources(self) -> None:
         """Request a reconcile of every source here, as ``flux reconcile source git`` does."""
         for name in self._sources:
