@@ -34,7 +34,7 @@ def test_the_path_is_flux_s() -> None:
 
 
 @pytest.mark.parametrize(
-    ("spec", "told"),
+    ("spec", "says"),
     [
         ({"type": "gcr"}, "spec.type: 'gcr' needs Flux's notification-controller; served here: generic,"),
         ({"type": None}, "spec.type: is required"),
@@ -61,6 +61,6 @@ def test_the_path_is_flux_s() -> None:
         ),
     ],
 )
-def test_what_cannot_be_used_is_named(spec: Obj, told: str) -> None:
-    with pytest.raises(InvalidSpec, match=told):
+def test_what_cannot_be_used_is_named(spec: Obj, says: str) -> None:
+    with pytest.raises(InvalidSpec, match=says):
         parse(**spec)

@@ -14,7 +14,7 @@ GROUP = "acme.test"
 
 
 class Api:
-    """Serves no kind, and has one definition, which discovery does not tell of yet."""
+    """Serves no kind, and has one definition, which discovery does not list yet."""
 
     cluster = "https://memory"
 

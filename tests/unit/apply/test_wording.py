@@ -59,9 +59,9 @@ SAID = [
 ]
 
 
-@pytest.mark.parametrize(("said", "told"), SAID)
-def test_the_words_of_go_are_put_plainly(said: str, told: str) -> None:
-    assert plain(said) == told
+@pytest.mark.parametrize(("said", "plainly"), SAID)
+def test_the_words_of_go_are_put_plainly(said: str, plainly: str) -> None:
+    assert plain(said) == plainly
 
 
 @pytest.mark.parametrize(

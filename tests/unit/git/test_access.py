@@ -76,7 +76,7 @@ def test_basic(
     server.require_basic("ada", PASSWORD)
     commit = repository.commit()
     assert fetch(remote_for(server.url(), BASIC), cache) == commit
-    # Nothing is asked twice for want of credentials.
+    # No request lacks credentials and has to be repeated.
     assert all(request.authorization == server.authorization for request in server.requests)
     assert any("ls-remote" in line or "remote-http" in line for line in command_lines)
     assert not any(PASSWORD in line or "YWRhO" in line for line in command_lines)
@@ -104,8 +104,8 @@ def test_wrong_and_missing_credentials(
     server.require_basic("ada", "other")
     repository.commit()
     message = refused(AuthenticationFailed, remote_for(server.url(), BASIC), cache)
-    told = "authentication failed: the server does not accept the user name and password"
-    assert message == f"unable to clone '{server.url()}': {told}"
+    says = "authentication failed: the server does not accept the user name and password"
+    assert message == f"unable to clone '{server.url()}': {says}"
     message = refused(AuthenticationFailed, remote_for(server.url()), cache)
     assert "authentication required, but no credentials are given" in message
     message = refused(AuthenticationFailed, remote_for(server.url(), {"bearerToken": b"t0ken"}), cache)
@@ -191,7 +191,7 @@ def test_mutual_tls(
         assert fetch(remote_for(server.url(), data), cache) == commit
         cache.remove()
         refused(RemoteUnreachable, remote_for(server.url(), trust), cache)
-        other = Authority().issue("stranger")
+        other = Authority().issue("unknown")
         data = trust | {"tls.crt": other.certificate, "tls.key": other.key}
         refused(RemoteUnreachable, remote_for(server.url(), data), cache)
     assert not any("PRIVATE KEY" in line for line in command_lines)
@@ -219,15 +219,15 @@ def test_ssh_with_a_passphrase(ssh_server: SshServer, repository: Repository, ca
         RemoteUrl.parse(ssh_server.url()), data | {"password": b"wrong"}, secret="apps/git"
     )
     remote = Remote(RemoteUrl.parse(ssh_server.url()), wrong, timeout=20)
-    told = refused(AuthenticationFailed, remote, cache)
-    assert "the passphrase in 'password' of the Secret 'apps/git' does not open the SSH key" in told
+    says = refused(AuthenticationFailed, remote, cache)
+    assert "the passphrase in 'password' of the Secret 'apps/git' does not open the SSH key" in says
     other = generate_key("open $esame")
-    told = refused(
+    says = refused(
         AuthenticationFailed,
         remote_for(ssh_server.url(), ssh_server.secret(other) | {"password": b"open $esame"}),
         cache,
     )
-    assert "passphrase" not in told
+    assert "passphrase" not in says
 
 
 def test_ssh_with_a_key_that_is_not_authorized(
@@ -246,11 +246,11 @@ def test_ssh_host_key(known: str, ssh_server: SshServer, repository: Repository,
     ssh_server.authorize(key)
     host = ssh_server.known_hosts.split()[0] if known == "other key" else "example.com"
     data = ssh_server.secret(key) | {"known_hosts": f"{host} {generate_key().public}".encode()}
-    told = refused(HostKeyRejected, remote_for(ssh_server.url(), data), cache)
+    says = refused(HostKeyRejected, remote_for(ssh_server.url(), data), cache)
     assert (
         "is not the one in 'known_hosts'" if known == "other key" else "has no key of the SSH server"
-    ) in told
-    assert "@@" not in told
+    ) in says
+    assert "@@" not in says
 
 
 def test_ssh_repository_that_is_not_there(ssh_server: SshServer, cache: BareCache) -> None:
@@ -322,7 +322,7 @@ def test_a_proxy_that_is_not_there(server: GitHttpServer, repository: Repository
 
 
 @pytest.mark.parametrize(
-    ("data", "told"),
+    ("data", "says"),
     [
         ({}, "key 'address' not found"),
         ({"address": b""}, "proxy address is empty"),
@@ -333,11 +333,11 @@ def test_a_proxy_that_is_not_there(server: GitHttpServer, repository: Repository
         ({"address": b"http://proxy", "password": b"\xff"}, "'password' is not valid UTF-8"),
     ],
 )
-def test_proxy_secrets_that_are_refused(data: dict[str, bytes], told: str) -> None:
+def test_proxy_secrets_that_are_refused(data: dict[str, bytes], says: str) -> None:
     with pytest.raises(ProxyInvalid) as error:
         Proxy.from_secret("default/proxy", data)
     assert error.value.message.startswith("failed to configure proxy options: secret 'default/proxy': ")
-    assert told in str(error.value)
+    assert says in str(error.value)
 
 
 def test_a_proxy_shows_no_password() -> None:

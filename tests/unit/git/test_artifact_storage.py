@@ -264,7 +264,7 @@ def test_a_path_is_the_same_after_a_restart(tmp_path: Path) -> None:
 
 
 def test_what_is_named_otherwise_is_stored_anew(tmp_path: Path) -> None:
-    """After the key was turned on, off, or lost: the source is told that its artifact is not there."""
+    """After encryption is turned on or off, or the key is lost, the source learns that its artifact is missing."""
     plain, with_key = ArtifactStorage(tmp_path, "h"), hidden(tmp_path)
     of_flux = publish(plain, A)
     assert not with_key.verify(of_flux.path, of_flux.digest)

@@ -1,4 +1,4 @@
-"""Servers that answer otherwise than with what was asked for: the cause is told in plain words."""
+"""Servers with unexpected responses: the message says the cause in plain words."""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ LOGIN = b"<!DOCTYPE html><html><body><form action='/login'></form></body></html>
 @pytest.mark.parametrize("page", [LOGIN, b""])
 def test_a_login_page(page: bytes, credentials: Credentials | None, cache: BareCache) -> None:
     with answering(200, {"Content-Type": "text/html; charset=utf-8"}, page) as url:
-        told = str(failure(url, cache, RepositoryNotFound, credentials))
-    assert "the server answered with a web page, not with a Git repository: check the URL" in told
+        says = str(failure(url, cache, RepositoryNotFound, credentials))
+    assert "the server answered with a web page, not with a Git repository: check the URL" in says
 
 
 def test_a_redirect_to_a_login_page(cache: BareCache) -> None:
@@ -90,17 +90,17 @@ def test_a_server_that_limits_how_often_it_is_asked(cache: BareCache) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "told"),
+    ("status", "says"),
     [
         (500, "an internal error (HTTP 500)"),
         (503, "not available at the moment (HTTP 503)"),
         (418, "HTTP 418"),
     ],
 )
-def test_other_statuses(status: int, told: str, cache: BareCache) -> None:
+def test_other_statuses(status: int, says: str, cache: BareCache) -> None:
     with answering(status, {}) as url:
         error = failure(url, cache, RemoteUnreachable)
-    assert told in str(error)
+    assert says in str(error)
     assert error.retry_after is None
 
 
@@ -108,14 +108,14 @@ def test_nobody_listens(cache: BareCache) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    told = str(failure(f"http://127.0.0.1:{port}/r", cache, RemoteUnreachable))
-    assert "the connection is refused: nothing listens" in told
+    says = str(failure(f"http://127.0.0.1:{port}/r", cache, RemoteUnreachable))
+    assert "the connection is refused: nothing listens" in says
 
 
 def test_no_tls_at_that_port(server: GitHttpServer, repository: Repository, cache: BareCache) -> None:
     repository.commit()
-    told = str(failure(server.url().replace("http:", "https:"), cache, RemoteUnreachable))
-    assert "does not speak TLS" in told or "TLS connection failed" in told
+    says = str(failure(server.url().replace("http:", "https:"), cache, RemoteUnreachable))
+    assert "does not speak TLS" in says or "TLS connection failed" in says
 
 
 def test_a_short_password_is_not_given_away(cache: BareCache) -> None:
@@ -127,7 +127,7 @@ def test_a_short_password_is_not_given_away(cache: BareCache) -> None:
     assert str(error).endswith("does not accept the user name and password of the Secret 'apps/git'")
 
 
-# Tags of what is no commit.
+# Tags of objects other than commits.
 
 
 def tag(repository: Repository, name: str, target: str, *, annotated: bool) -> None:

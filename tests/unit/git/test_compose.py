@@ -143,7 +143,7 @@ def test_paths_of_an_include_cannot_leave(workshop: Workshop) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mount", "source", "told"),
+    ("mount", "source", "says"),
     [
         ("taken", "", "there is already something at 'taken'"),
         (".", "", "there is already something at '.'"),
@@ -152,13 +152,13 @@ def test_paths_of_an_include_cannot_leave(workshop: Workshop) -> None:
         ("free", "nope", "there is no 'nope' in it"),
     ],
 )
-def test_includes_that_do_not_fit(mount: str, source: str, told: str, workshop: Workshop) -> None:
+def test_includes_that_do_not_fit(mount: str, source: str, says: str, workshop: Workshop) -> None:
     top = workshop.tree("top", {"t": "t", "taken/x": "x"}, filtered=False)
     other = workshop.tree("other", {"d/a": "1"})
     with pytest.raises(IncludeFailed) as error:
         ComposedTree([TreeLayer(top.share()), TreeLayer(other.share(), mount, source, name="other")])
     assert str(error.value).startswith("failed to copy 'other' include from ")
-    assert told in str(error.value)
+    assert says in str(error.value)
     assert error.value.reason == "CopyFailure"
     # Only the first user of each is left.
     for tree in (top, other):

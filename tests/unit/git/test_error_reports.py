@@ -1,4 +1,4 @@
-"""What a failure is reported with: each error carries it, so that no layer above looks at classes."""
+"""Each error carries what its report needs, so that no layer above checks classes."""
 
 from __future__ import annotations
 

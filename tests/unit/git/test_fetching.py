@@ -1,4 +1,4 @@
-"""Fetching single commits: shallow, once, from servers of every age, and mended when the cache is damaged."""
+"""Fetching single commits: shallow, once, from servers of every age, and again if the cache is damaged."""
 
 from __future__ import annotations
 

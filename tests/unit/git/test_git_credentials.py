@@ -55,7 +55,7 @@ def test_client_certificate() -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "told"),
+    ("data", "says"),
     [
         ({"password": b"x"}, "'password' requires 'username' to be set"),
         ({"username": b"a\nb", "password": b"x"}, "'username' contains a line break"),
@@ -67,10 +67,10 @@ def test_client_certificate() -> None:
         ({"tls.key": b"k"}, "'tls.crt' is missing"),
     ],
 )
-def test_refused_over_http(data: dict[str, bytes], told: str) -> None:
+def test_refused_over_http(data: dict[str, bytes], says: str) -> None:
     with pytest.raises(CredentialsInvalid) as error:
         Credentials.from_secret(HTTPS, data)
-    assert told in str(error.value)
+    assert says in str(error.value)
     assert error.value.reason == "AuthenticationFailed"
 
 

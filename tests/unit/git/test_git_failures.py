@@ -69,8 +69,8 @@ def test_the_message_names_the_url_what_failed_and_git_s_own_words() -> None:
         "remote: this token is expired\nfatal: Authentication failed for 'x'\n",
         Asked(URL, "example.com", "the token", "apps/git"),
     )
-    told = "authentication failed: the server does not accept the token of the Secret 'apps/git': this token is expired"
-    assert str(error) == f"unable to clone '{URL}': {told}"
+    says = "authentication failed: the server does not accept the token of the Secret 'apps/git': this token is expired"
+    assert str(error) == f"unable to clone '{URL}': {says}"
 
 
 PAGE = "the words of an internal page"
@@ -123,7 +123,7 @@ def test_answers_that_call_for_another_way() -> None:
 
 
 @pytest.mark.parametrize(
-    ("messages", "told"),
+    ("messages", "says"),
     [
         ("The requested URL returned error: 429", "limits how often it is asked (HTTP 429)"),
         ("The requested URL returned error: 500", "the server has an internal error (HTTP 500)"),
@@ -153,10 +153,10 @@ def test_answers_that_call_for_another_way() -> None:
         ("Recv failure: Connection reset by peer", "the server closed the connection"),
     ],
 )
-def test_causes_in_plain_words(messages: str, told: str) -> None:
+def test_causes_in_plain_words(messages: str, says: str) -> None:
     error = explain(f"fatal: unable to access 'x': {messages}", TOKEN)
     assert isinstance(error, RemoteUnreachable)
-    assert told in str(error)
+    assert says in str(error)
 
 
 BANNER = """@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@

@@ -219,12 +219,12 @@ def test_what_the_api_refuses(api: GitHubApi) -> None:
     other = rsa.generate_private_key(65537, 2048).private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    for changes, told in (
+    for changes, says in (
         ({"githubAppPrivateKey": other.decode()}, "401 bad signature"),
         ({"githubAppID": "43"}, "401 bad claims"),
         ({"githubAppInstallationID": "9"}, "404 Not Found"),
     ):
-        with pytest.raises(AuthenticationFailed, match=told):
+        with pytest.raises(AuthenticationFailed, match=says):
             Providers().credentials("key", "github", GITHUB, secret(api, **changes), timeout=20)
 
 
@@ -242,7 +242,7 @@ def test_an_api_that_does_not_answer(api: GitHubApi) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "says"),
     [
         ({"githubAppID": None}, "secretRef with github app data must be specified"),
         ({"githubAppID": "x"}, "'githubAppID' is not a number"),
@@ -254,13 +254,13 @@ def test_an_api_that_does_not_answer(api: GitHubApi) -> None:
         ({"githubAppBaseURL": "file:///etc"}, "not an http or https URL"),
     ],
 )
-def test_secrets_that_are_refused(changes: dict[str, str | None], told: str) -> None:
+def test_secrets_that_are_refused(changes: dict[str, str | None], says: str) -> None:
     with pytest.raises(GitError) as error:
         Providers().credentials("key", "github", GITHUB, secret(**changes), timeout=20)
-    assert told in str(error.value)
+    assert says in str(error.value)
     # As Flux, whose client of GitHub finds these out.
     malformed = ("is not a number", "could not parse private key")
-    reason = "AuthenticationFailed" if told.endswith(malformed) else "InvalidProviderConfiguration"
+    reason = "AuthenticationFailed" if says.endswith(malformed) else "InvalidProviderConfiguration"
     assert (error.value.reason, error.value.retry) == (reason, Retry.BACK_OFF)
 
 

@@ -1,4 +1,4 @@
-"""Many sources on one remote: how often a real Git server is asked, by whom, and what each of them learns."""
+"""Many sources of one remote: which of them send requests to a real Git server, how often, and what each one learns."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Sources:
 
     def __init__(self, server: GitHttpServer, cache: BareCache) -> None:
         self.answers: list[bool] = []
-        """For each, whether the remote was asked."""
+        """For each, whether the remote got a request."""
         self.lists = RefLists(self.answers.append)
         self._url, self._cache = RemoteUrl.parse(server.url()), cache
 
@@ -105,7 +105,7 @@ def test_a_question_begun_before_the_request_does_not_serve_it(
         wait_for(lambda: server.count("info/refs") == 1)
         request = pool.submit(sources.revision, MAIN, time.monotonic())
         time.sleep(0.2)
-        assert server.count("info/refs") == 1, "a remote is asked one question at a time"
+        assert server.count("info/refs") == 1, "a remote gets one request at a time"
         server.hang = False
         assert before.result().endswith(older)
         assert request.result().endswith(older)
@@ -191,8 +191,8 @@ def test_a_missing_reference_is_missing_for_him_alone(repository: Repository, so
     assert sources.revision().endswith(commit)
 
 
-class Told:
-    """A remote without a server, to look at what it is asked."""
+class RecordingRemote:
+    """A remote without a server that records its requests."""
 
     remaining = 1.0
 
@@ -212,7 +212,7 @@ class Told:
 
 def test_what_nobody_wants_any_more_is_not_asked_along() -> None:
     now = 0.0
-    lists, remote = RefLists(clock=lambda: now), Told()
+    lists, remote = RefLists(clock=lambda: now), RecordingRemote()
     old, new = MAIN.question(), GitReference(tag="v1").question()
     lists.get(remote, old, 0.0)
     now = 7000.0
@@ -226,9 +226,9 @@ def test_what_nobody_wants_any_more_is_not_asked_along() -> None:
 def test_only_so_many_remotes_and_questions_are_remembered() -> None:
     lists = RefLists(clock=lambda: 1.0)
     for n in range(1100):
-        lists.get(Told(str(n)), MAIN.question(), 0.0)
+        lists.get(RecordingRemote(str(n)), MAIN.question(), 0.0)
     assert len(lists) == 1024
-    remote = Told()
+    remote = RecordingRemote()
     for n in range(1100):
         lists.get(remote, GitReference(branch=str(n)).question(), 2.0)
     assert len(remote.questions[-1].patterns) == 1000

@@ -82,7 +82,7 @@ def test_tags_of_one_version_with_different_commits_are_all_returned() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reference", "told"),
+    ("reference", "says"),
     [
         (GitReference(branch="none"), 'couldn\'t find remote ref "refs/heads/none"'),
         (GitReference(tag="none"), 'couldn\'t find remote ref "refs/tags/none"'),
@@ -95,10 +95,10 @@ def test_tags_of_one_version_with_different_commits_are_all_returned() -> None:
         (GitReference(commit=A, branch="none"), 'couldn\'t find remote ref "refs/heads/none"'),
     ],
 )
-def test_not_found(reference: GitReference, told: str) -> None:
+def test_not_found(reference: GitReference, says: str) -> None:
     with pytest.raises(RefNotFound) as error:
         candidates(REFS, reference)
-    assert told in str(error.value)
+    assert says in str(error.value)
     assert error.value.reason == "GitOperationFailed"
 
 

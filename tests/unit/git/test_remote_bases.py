@@ -145,21 +145,21 @@ def test_a_build_keeps_its_tree_until_it_lets_go(
 
 
 @pytest.mark.parametrize(
-    ("url", "told"),
+    ("url", "says"),
     [
         ("file:///srv/repo.git", "scheme 'file'"),
         ("git@example.com:org/repo.git", "no credentials for ssh here"),
         ("ssh://git@example.com/org/repo.git", "no credentials for ssh here"),
     ],
 )
-def test_refused(url: str, told: str, bases: RemoteBases) -> None:
+def test_refused(url: str, says: str, bases: RemoteBases) -> None:
     with pytest.raises(Refused) as error:
         read(bases, url)
-    assert told in str(error.value)
+    assert says in str(error.value)
 
 
 @pytest.mark.parametrize(
-    ("suffix", "told"),
+    ("suffix", "says"),
     [
         ("?ref=nope", 'couldn\'t find remote ref "nope"'),
         ("?ref=abcdef1234", "must be given in full"),
@@ -168,13 +168,13 @@ def test_refused(url: str, told: str, bases: RemoteBases) -> None:
     ],
 )
 def test_failures_name_the_repository(
-    suffix: str, told: str, server: GitHttpServer, repository: Repository, bases: RemoteBases
+    suffix: str, says: str, server: GitHttpServer, repository: Repository, bases: RemoteBases
 ) -> None:
     repository.commit()
     with pytest.raises(RemoteFailed) as error:
         read(bases, server.url() + suffix)
     assert str(error.value).startswith(f"the remote base '{server.url()}' cannot be fetched: ")
-    assert told in str(error.value)
+    assert says in str(error.value)
 
 
 def test_a_server_that_hangs(server: GitHttpServer, repository: Repository, bases: RemoteBases) -> None:

@@ -29,7 +29,7 @@ def test_accepted(text: str, for_git: str, authority: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "says"),
     [
         ("file:///etc", "scheme 'file'"),
         ("ext::sh -c touch% /tmp/pwned", "unprintable"),
@@ -51,10 +51,10 @@ def test_accepted(text: str, for_git: str, authority: str) -> None:
         ("https://example.com/" + "a" * 5000, "longer"),
     ],
 )
-def test_refused(text: str, told: str) -> None:
+def test_refused(text: str, says: str) -> None:
     with pytest.raises(UrlInvalid) as error:
         RemoteUrl.parse(text)
-    assert told in str(error.value)
+    assert says in str(error.value)
     assert (error.value.reason, error.value.retry) == ("URLInvalid", Retry.ON_CHANGE)
 
 

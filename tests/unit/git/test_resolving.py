@@ -1,4 +1,4 @@
-"""References against a real server: what they resolve to, and what the user is told when they do not."""
+"""References on a real server: what they resolve to, and what the error says if they do not."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_asking_costs_one_exchange(
 
 
 @pytest.mark.parametrize(
-    ("reference", "told"),
+    ("reference", "says"),
     [
         (GitReference(), 'couldn\'t find remote ref "refs/heads/master"'),
         (GitReference(branch="nope"), 'couldn\'t find remote ref "refs/heads/nope"'),
@@ -90,12 +90,12 @@ def test_asking_costs_one_exchange(
     ],
 )
 def test_nothing_by_that_name(
-    reference: GitReference, told: str, repository: Repository, remote: Remote, cache: BareCache
+    reference: GitReference, says: str, repository: Repository, remote: Remote, cache: BareCache
 ) -> None:
     repository.commit()
     with pytest.raises(RefNotFound) as error:
         remote.resolve(reference, cache)
-    assert str(error.value) == f"unable to clone '{remote.url}': {told}"
+    assert str(error.value) == f"unable to clone '{remote.url}': {says}"
     assert (error.value.reason, error.value.retry) == ("GitOperationFailed", Retry.BACK_OFF)
 
 

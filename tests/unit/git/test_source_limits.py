@@ -53,7 +53,7 @@ def in_little_memory(code: str, *arguments: str) -> str:
 def test_a_few_trees_with_millions_of_paths(repository: Repository, remote: Remote, cache: BareCache) -> None:
     bombs.nested(repository, 20, 5)
     commit = fetch(remote, cache)
-    told = in_little_memory(
+    says = in_little_memory(
         """
         import sys
         from pathlib import Path
@@ -69,8 +69,8 @@ def test_a_few_trees_with_millions_of_paths(repository: Repository, remote: Remo
         str(cache.path),
         commit,
     )
-    assert told.count("the repository has more than 200000 files and directories") == 2
-    assert "--max-source-entries" in told
+    assert says.count("the repository has more than 200000 files and directories") == 2
+    assert "--max-source-entries" in says
 
 
 def test_directories_count_like_files(repository: Repository, remote: Remote, cache: BareCache) -> None:
@@ -184,7 +184,7 @@ def _varint(number: int) -> bytes:
 
 
 def delta_bomb(repository: Repository, size: int) -> None:
-    """A commit whose only file is a delta of a few KiB that stands for ``size`` bytes."""
+    """A commit whose only file is a delta of a few KiB that expands to ``size`` bytes."""
     chunk = 1 << 16
     base = b"x" * (chunk - 1)
     copies = size // len(base)
@@ -332,7 +332,7 @@ COSTLY = {
 
 @pytest.mark.parametrize("files", COSTLY.values(), ids=COSTLY)
 def test_rules_that_cost_too_much_for_so_many_files(files: dict[str, str]) -> None:
-    told = in_little_memory(
+    says = in_little_memory(
         """
         import sys
         from headgate.git.errors import IgnoreInvalid
@@ -347,7 +347,7 @@ def test_rules_that_cost_too_much_for_so_many_files(files: dict[str, str]) -> No
         """,
         repr(files),
     )
-    assert "take too long for the number of files" in told
+    assert "take too long for the number of files" in says
 
 
 def test_rules_as_people_write_them_are_for_any_number_of_files() -> None:

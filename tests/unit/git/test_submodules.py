@@ -22,7 +22,7 @@ from tests.support.gitserver_repository import Repository
 def with_submodule(
     repository: Repository, path: str, url: str, commit: str, *, declared: str | None = None
 ) -> None:
-    """Enter a submodule without looking at its URL; ``declared`` is the path that .gitmodules tells."""
+    """Add a submodule without a check of its URL; ``declared`` is the path in .gitmodules."""
     modules = repository.work / ".gitmodules"
     known = modules.read_text() if modules.exists() else ""
     modules.write_text(f'{known}[submodule "{path}"]\n\tpath = {declared or path}\n\turl = {url}\n')
@@ -60,7 +60,7 @@ def test_at_their_places_and_nested(
         assert tree.list("vendor/middle") == ("deps", "middle.yaml")
     finally:
         tree.close()
-    # A second visit asks for nothing but the references.
+    # A second reconcile requests only the refs.
     server.forget()
     tree_of(remote, cache).close()
     assert server.count("fetch") == 0
@@ -96,7 +96,7 @@ def test_one_without_a_url_stays_an_empty_directory(
 
 
 @pytest.mark.parametrize(
-    ("url", "told"),
+    ("url", "says"),
     [
         ("ext::sh -c touch% flag", "unprintable"),
         ("file:///etc", "scheme 'file'"),
@@ -109,14 +109,14 @@ def test_one_without_a_url_stays_an_empty_directory(
     ],
 )
 def test_urls_that_are_refused(
-    url: str, told: str, repository: Repository, remote: Remote, cache: BareCache
+    url: str, says: str, repository: Repository, remote: Remote, cache: BareCache
 ) -> None:
     commit = repository.commit({"a": "1"})
     with_submodule(repository, "m", url, commit)
     with pytest.raises(SubmoduleFailed) as error:
         tree_of(remote, cache)
     assert str(error.value).startswith("unable to fetch the submodule at 'm': ")
-    assert told in str(error.value)
+    assert says in str(error.value)
     assert not (repository.work / "flag").exists()
 
 

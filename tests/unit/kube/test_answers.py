@@ -128,10 +128,10 @@ async def test_of_a_large_error_the_beginning_is_read(
     server[0].paths["/large"] = flood(packed=packed, status=500, head=b"broken")
 
     async def ask() -> None:
-        with pytest.raises(ServerError) as told:
+        with pytest.raises(ServerError) as raised:
             await client.request("GET", "/large")
-        assert told.value.status == 500
-        assert len(str(told.value)) <= MAX_ERROR
+        assert raised.value.status == 500
+        assert len(str(raised.value)) <= MAX_ERROR
 
     assert await most_memory(ask) < 24 * LIMIT
 
@@ -242,14 +242,14 @@ async def test_an_error_in_an_unusual_shape_is_an_error(
     server: tuple[Server, str], client: Client, body: Any
 ) -> None:
     server[0].json("/refused", body, 403)
-    with pytest.raises(ApiError) as told:
+    with pytest.raises(ApiError) as raised:
         await client.request("GET", "/refused")
-    assert told.value.status == 403
-    assert isinstance(told.value.message, str)
+    assert raised.value.status == 403
+    assert isinstance(raised.value.message, str)
 
 
 async def test_objects_without_end_are_not_kept(server: tuple[Server, str], client: Client) -> None:
-    """Neither listed, of one kind or of many, nor told of by a watch; and what is forgotten makes room."""
+    """The limit holds for lists of one kind or of many and for watches; a forgotten object makes room."""
     client.kept = Kept(100 * OVERHEAD)
     endless = True
 

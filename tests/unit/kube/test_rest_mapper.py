@@ -39,7 +39,7 @@ def aggregated(*groups: tuple[str, str, str, list[tuple[str, str, str]]]) -> dic
 
 
 class Discovery:
-    """Answers by path, and which were asked for."""
+    """Responses by path, and the requested paths."""
 
     def __init__(self, answers: dict[str, dict[str, Any]]) -> None:
         self.answers = answers

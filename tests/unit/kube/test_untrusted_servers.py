@@ -1,4 +1,4 @@
-"""What a server that a tenant names may cost and tell: which addresses are asked, and what is quoted of the answer."""
+"""What a server that a tenant names may cost: which addresses Headgate calls, and what it quotes of the response."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def connected(port: int) -> Client:
     return await Client.connect(kubeconfig(f"http://127.0.0.1:{port}"), peers=ANYWHERE)
 
 
-async def told(answer: bytes) -> str:
+async def message_of(answer: bytes) -> str:
     async with answering(answer) as (port, _), await connected(port) as client:
         with pytest.raises(ApiError) as raised:
             await client.request("GET", "/version")
@@ -84,13 +84,13 @@ STATUS = {"kind": "Status", "code": 403, "reason": "Forbidden"}
     ],
 )
 async def test_nothing_of_the_answer_is_quoted(answer: bytes) -> None:
-    assert WORD not in await told(answer)
+    assert WORD not in await message_of(answer)
 
 
 async def test_the_message_of_a_status_is_told_cut_and_printable() -> None:
     """A tenant's API server explains a refusal; what it says is the tenant's choice."""
     body = json.dumps({**STATUS, "message": "may not\x1b[2J" + "x" * 100_000}).encode()
-    said = await told(http("403 Forbidden", body, "application/json"))
+    said = await message_of(http("403 Forbidden", body, "application/json"))
     assert said.startswith("may not?[2Jxxx")
     assert len(said) <= LONGEST_OF_OTHERS + 3
 
@@ -102,7 +102,7 @@ async def test_what_a_watch_brings_is_not_quoted() -> None:
         "names": {"plural": "xs", "kind": "X"},
         "versions": [{"name": "v1", "served": True}],
     }
-    answer = http("200 OK", f"{WORD} is no JSON\n".encode())
+    answer = http("200 OK", f"{WORD} is not JSON\n".encode())
     async with answering(answer) as (port, _), await connected(port) as client:
         client.mapper.learn({"spec": definition})
         with pytest.raises(ApiError) as raised:

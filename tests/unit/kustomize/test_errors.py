@@ -728,7 +728,7 @@ LOOKS = {
 
 @pytest.mark.parametrize("name", LOOKS)
 def test_a_little_that_would_look_at_a_lot(name: str) -> None:
-    # None of these writes much. But for five bytes, an alias repeats a step that reads every object, or a large one.
+    # None of these writes much, but five bytes of an alias repeat a step that reads every object, or a large one.
     kustomization, _, file = LOOKS[name].partition("---\n")
     secret = (
         'apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {j: \'{"k": "v"}\'}\n'

@@ -40,7 +40,7 @@ def test_names_can_be_taken_out_and_nothing_is_shown() -> None:
 def test_a_very_long_text_is_cut_and_no_part_of_a_value_is_left_at_its_end() -> None:
     value = "s3cret-" * 1_000
     for before in range(LONGEST_TEXT - len(value) - 5, LONGEST_TEXT + 5, 997):
-        told = Masks([value])("x" * before + value * 40)
-        assert "s3cret" not in told
-        assert len(told) <= LONGEST_TEXT
-        assert told.endswith("...")
+        says = Masks([value])("x" * before + value * 40)
+        assert "s3cret" not in says
+        assert len(says) <= LONGEST_TEXT
+        assert says.endswith("...")

@@ -1,4 +1,4 @@
-"""Who else has an object: who is to have it when one lets go, and whose word counts."""
+"""Which other Kustomizations have an object: which one takes it over if one releases it, and which one decides."""
 
 from __future__ import annotations
 
@@ -96,13 +96,13 @@ def test_letting_go_lasts_until_the_next_attempt_or_the_record_is_gone(world: Wo
     world.put("ns/b", SHARED)
     world.inventories.let_go(key, [ENTRY])
     world.put("ns/a", SHARED, ObjectRef("v1", "ConfigMap", "more", "apps"))
-    assert world.claim("ns/b").heir(SHARED) is None, "what is still in the status is no news"
+    assert world.claim("ns/b").heir(SHARED) is None, "the inventory in the status has not changed"
     world.inventories.keep(key)
     assert world.claim("ns/b").heir(SHARED) == Owner("a", "ns")
     world.inventories.let_go(key, [ENTRY])
     world.put("ns/a")
     world.put("ns/a", SHARED)
-    assert world.claim("ns/b").heir(SHARED) == Owner("a", "ns"), "it was recorded anew"
+    assert world.claim("ns/b").heir(SHARED) == Owner("a", "ns"), "it is in the inventory again"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What a kubeconfig of a Secret may hold: each field is honoured or refused by name."""
+"""What a kubeconfig in a Secret may hold: Headgate honors each field or refuses it by name."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ async def test_a_deleted_object_is_its_appliers(world: World) -> None:
 
 
 async def test_what_a_watch_shows_before_our_answer_comes_is_no_drift(world: World) -> None:
-    """The watch shows the result of our own write early; a change by somebody else right after it is still drift."""
+    """The watch may show the result of our write early; a change by somebody else right after it is still drift."""
     world.apply(APPS, REF, data={"k": "v"})
     await settled(lambda: world.api.watches == ["ConfigMap"])
     for by_others in (False, True):

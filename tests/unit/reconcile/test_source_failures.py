@@ -1,4 +1,4 @@
-"""How a failed visit of a GitRepository ends: its conditions, its event, and when the next one is due."""
+"""How a failed attempt of a GitRepository ends: its conditions, its event, and the time of the next one."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ UNOPENED = {**LIB, "status": {"artifact": {"revision": "main@sha1:a", "digest": 
 
 
 class Failing(Setting):
-    """A source whose visit fails before its remote is asked."""
+    """A source whose attempt fails before a request to its remote."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)

@@ -1,4 +1,4 @@
-"""Artifacts that cannot be deleted: told on the object, in an event and in the log, and tried again."""
+"""Artifacts that cannot be deleted: reported in the status, in an event and in the log, and tried again."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class Behind:
     def __init__(self) -> None:
         self.calls: list[Call] = []
         self.now = 0.0
-        self.told: list[int] = []
+        self.statuses: list[int] = []
         self.do: Callable[[], Awaitable[int]] = self.accept
 
     async def accept(self) -> int:
@@ -48,7 +48,7 @@ def behind() -> Behind:
 
 @pytest.fixture
 async def base(behind: Behind) -> AsyncIterator[str]:
-    app = hook_app(behind, behind.told.append, clock=lambda: behind.now)
+    app = hook_app(behind, behind.statuses.append, clock=lambda: behind.now)
     async with WebServer([("webhooks", app, "127.0.0.1:0")]) as server:
         yield f"http://127.0.0.1:{server.port('webhooks')}"
 
@@ -63,7 +63,7 @@ async def test_a_call_is_handed_on_with_its_headers_and_body(base: str, behind: 
     (call,) = behind.calls
     assert call.body == b"{}"
     assert call.headers["x-gitlab-token"] == "t"
-    assert behind.told == [200]
+    assert behind.statuses == [200]
 
 
 async def test_every_method_is_taken(base: str, behind: Behind) -> None:
@@ -156,4 +156,4 @@ async def test_what_breaks_is_answered_and_told(base: str, behind: Behind) -> No
 
     behind.do = fail
     assert await status(base + PATH) == 500
-    assert behind.told == [500]
+    assert behind.statuses == [500]
