@@ -8,6 +8,7 @@ program     makes all parts, begins and ends them
 handlers    Kopf's watch events to the work queues
 
 reconcile   work queues, workers, reconcilers; who wakes whom
+settings    each option of ``headgate run``, declared once
 apply       server-side apply in stages, pruning, drift
 git         from a remote to a tree and an artifact
 web         artifacts, probes, metrics and webhooks over HTTP

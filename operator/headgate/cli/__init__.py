@@ -1,6 +1,6 @@
 """The command line: parses arguments and prints; the work is done elsewhere.
 
-run, build, version, completion   the commands; ``run`` has gates and logs besides
+run, build, version, completion   the commands; ``run`` has options, gates and logs besides
 
 Each command lives in a module of its own that is imported when the command is called, so that
 ``headgate --help`` and shell completion answer at once.

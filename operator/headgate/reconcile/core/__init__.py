@@ -10,5 +10,4 @@ finalizers    adds and removes our finalizer
 drift         back-off for objects that somebody keeps changing
 election      leader election
 role          marks the pod that leads
-config        how the operator runs, as one frozen value
 """
