@@ -5,10 +5,11 @@ A border is where the operator meets what it does not control. Each has one tree
     Git remotes, artifacts        :mod:`headgate.git.errors`                 GitError
     what a source refers to       :mod:`headgate.reconcile.source.errors`    SourceError
     the cluster of a target       :mod:`headgate.reconcile.target.errors`    TargetError
+    objects that are applied      :mod:`headgate.apply.errors`               ApplyError
     API servers                   :mod:`headgate.kube.errors`                ApiError, AccessFailed
     users' CEL expressions        :mod:`headgate.cel.errors`                 CelError
 
-The first three end a reconcile and derive from :class:`BorderError`, so that a reconciler needs one ``except`` and no
+The first four end a reconcile and derive from :class:`BorderError`, so that a reconciler needs one ``except`` and no
 ``isinstance``. The base of a tree ends in ``Error``; the others are named by what went wrong, subject first:
 ``RefNotFound``, ``CacheDamaged``.
 """

@@ -1,17 +1,15 @@
-"""What must be asked and done about one object. Pure; :mod:`headgate.apply.server_side` does it.
+"""What the answer to a dry run means, and what may be done about it. Pure; :mod:`headgate.apply.ask` asks.
 
 What the API server does (seen on Kubernetes 1.37 with ConfigMaps, Deployments, CRDs and custom resources; the
 e2e tests hold it):
 
-* An apply that changes nothing leaves ``resourceVersion`` and all times in ``managedFields`` as they are. One
-  that changes anything, be it only who owns a field, gives the manager's entry the server's present time.
-* A dry run answers as the apply would, but with the ``resourceVersion`` of the live object; when the object
-would
-  be created, it has none and the status is 201. A dry run that would change nothing therefore shows only
-  old times, which tells it from one that would, without reading the live object.
-* ``metadata.resourceVersion`` in an applied object is a precondition (409 when the live object has another),
-but
-  an absent object is created all the same.
+* An apply that changes nothing leaves ``resourceVersion`` and all times in ``managedFields`` as they are. One that
+  changes anything, be it only who owns a field, gives the manager's entry the server's present time.
+* A dry run answers as the apply would, but with the ``resourceVersion`` of the live object; when the object would be
+  created, it has none and the status is 201. A dry run that would change nothing therefore shows only old times, which
+  tells it from one that would, without reading the live object.
+* ``metadata.resourceVersion`` in an applied object is a precondition (409 when the live object has another), but an
+  absent object is created all the same.
 """
 
 from __future__ import annotations
@@ -22,59 +20,17 @@ from enum import Enum
 
 from headgate.apply.changeset import Action
 from headgate.apply.drift import content_digest, content_of
-from headgate.apply.known import Known
+from headgate.apply.known import KnownState
 from headgate.apply.managers import needs_takeover, ours
 from headgate.apply.options import ApplyOptions, marked
 from headgate.objects import Obj
 
 SURELY_OLD = timedelta(seconds=60)
-"""How long ago a change must have been for its time not to be the present, whatever clocks and proxies say.
-"""
+"""How long ago a change must have been for its time not to be the present, whatever clocks and proxies say."""
 
 
-class Step(Enum):
-    """The first thing to do about an object."""
-
-    NOTHING = "nothing"
-    """It is known to be in place, or asks to be left alone."""
-    LOOK = "look"
-    """Read the live object: its own marks, or that it is there, decide."""
-    ASK = "ask"
-    """Dry run."""
-    SEND = "send"
-    """Apply on condition that the live object is the one known to be in place."""
-
-
-def first_step(obj: Obj, known: Known | None, digest: bytes, options: ApplyOptions) -> Step:
-    """What to do first about an object, by what is known of it."""
-    if marked(obj, options.marks.excluded):
-        return Step.NOTHING
-    in_place = known is not None and known.in_place
-    same = known is not None and known.desired == digest
-    if in_place and same:
-        assert known is not None
-        if not options.full:
-            return Step.NOTHING
-    meta = obj["metadata"]
-    if any(k in (meta.get(where) or ()) for where in ("labels", "annotations") for k in options.marks.keys):
-        return Step.LOOK
-    return Step.ASK
-
-
-def may_send_alone(known: Known | None, digest: bytes) -> bool:
-    """Whether an object that is the only one of its stage to be sent may go without a dry run.
-
-    The dry run is there for the sake of the other objects of the stage, and to read the marks of the live
-    one: neither is needed when there are no others and the live one is known. An object that Git did not change is
-    asked about all the same: sending it could write something that nobody wants to have written.
-    """
-    return (
-        known is not None and known.in_place and known.outcome is Action.UNCHANGED and known.desired != digest
-    )
-
-
-class Verdict(Enum):
-    """What a dry run tells."""
+class DryRunVerdict(Enum):
+    """What the answer to a dry run means."""
 
     CREATE = "create"
     SKIP = "skip"
@@ -87,15 +43,23 @@ class Verdict(Enum):
     """Another manager's fields must be taken over before."""
 
 
-def judge_dry_run(obj: Obj, status: int, answer: Obj, now: datetime, options: ApplyOptions) -> Verdict:
-    """What a dry run's answer means. ``now`` is the server's clock (or earlier)."""
-    if status == 201 or not answer["metadata"].get("resourceVersion"):
-        return Verdict.CREATE
+def judge_dry_run(
+    obj: Obj, created: bool, answer: Obj, now: datetime, options: ApplyOptions
+) -> DryRunVerdict:
+    """What a dry run's answer means: ``created`` when there is no such object yet, ``now`` is the server's clock
+    (or earlier).
+    """
+    if created or not answer["metadata"].get("resourceVersion"):
+        return DryRunVerdict.CREATE
     if marked(answer, options.marks.excluded):
-        return Verdict.SKIP
+        return DryRunVerdict.SKIP
     if wants_takeover(obj, answer, options):
-        return Verdict.TAKE_OVER
-    return Verdict.KEEP if _untouched(answer, now - SURELY_OLD, options.field_manager) else Verdict.CHANGE
+        return DryRunVerdict.TAKE_OVER
+    return (
+        DryRunVerdict.KEEP
+        if _untouched(answer, now - SURELY_OLD, options.field_manager)
+        else DryRunVerdict.CHANGE
+    )
 
 
 def is_inherited(live: Obj, answer: Obj, own: str) -> bool:
@@ -116,20 +80,19 @@ def _without_version(content: Obj) -> Obj:
     return {**content, "metadata": meta}
 
 
-def may_be_inherited(known: Known | None, digest: bytes) -> bool:
+def may_be_inherited(known: KnownState | None, digest: bytes) -> bool:
     """Whether it is worth a request to see if :func:`is_inherited` holds: for what nobody is known to have changed."""
     return known is None or known.inherited or (known.in_place and known.desired == digest)
 
 
-def is_known_content(known: Known | None, answer: Obj) -> bool:
+def is_known_content(known: KnownState, answer: Obj) -> bool:
     """Whether a dry run's answer is what the live object is known to hold, but for who owns which field.
 
     The API server keeps some of what is applied otherwise than it was written: an empty list of a built-in kind becomes
     none, and each apply would claim it anew, raise the generation and change nothing else.
     """
     return (
-        known is not None
-        and known.in_place
+        known.in_place
         and known.outcome is Action.UNCHANGED
         and not known.ignored
         and known.content is not None

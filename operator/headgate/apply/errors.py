@@ -1,6 +1,15 @@
-"""What can go wrong when objects are applied or deleted.
+"""What can go wrong when objects are applied, as one tree.
 
-    ApplyFailed     some objects were refused or not reached; holds what was done before, all of it
+    ApplyError                  nothing, or not all, was applied; carries changes, unsure and errors
+    ├── IgnoreRuleInvalid       a rule of spec.ignore can never be used (:mod:`.ignore`); no request was sent
+    └── ApplyFailed             some objects were refused or not reached; holds what was done before, all of it
+
+Whoever calls an apply needs no more than the base: each error carries what its report needs
+(:class:`headgate.borders.BorderError`), and what may be in the cluster by now.
+
+What is wrong with a single object is a value, :class:`ObjectError`, because an apply continues and finds all of them.
+For the same reason a deletion raises nothing: :class:`.DeleteResult` has the refusals. :class:`.DefinitionNeverReady`
+does not leave this package.
 
 Messages are Flux's where it has one (``Deployment/staging/web dry-run failed (Invalid): …``), one line for
 each object, and never hold a value of a Secret.
@@ -13,8 +22,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from headgate.api import reasons
 from headgate.apply.changeset import ChangeSet
 from headgate.apply.wording import plain
+from headgate.borders import BorderError
 from headgate.kube.errors import ApiError, Conflict, Invalid, NotFound
 from headgate.kube.refs import ObjectRef
 from headgate.objects import Obj
@@ -31,21 +42,35 @@ class ObjectError:
         return self.message
 
 
-class ApplyFailed(Exception):
-    """Not all objects could be applied.
+class ApplyError(BorderError):
+    """Not all objects could be applied; the message says why."""
 
-    ``changes`` is what was done, stage by stage, until then: nothing applied may be forgotten. ``unsure`` are objects
-    that may have been applied besides: the answer was lost, or something went wrong after it. ``errors`` are all that
-    was found wrong in the stage that failed.
-    """
+    reason: str = reasons.RECONCILIATION_FAILED
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        changes: ChangeSet | None = None,
+        errors: Sequence[ObjectError] = (),
+        unsure: Sequence[ObjectRef] = (),
+    ) -> None:
+        super().__init__(message)
+        self.changes = changes or ChangeSet()
+        """What was done, stage by stage, until then: nothing applied may be forgotten."""
+        self.errors = tuple(errors)
+        """All that was found wrong in the stage that failed, where that is about objects."""
+        self.unsure = tuple(unsure)
+        """Objects that may have been applied besides: the answer was lost, or something went wrong after it."""
+
+
+class ApplyFailed(ApplyError):
+    """Some objects of a stage were refused or not reached."""
 
     def __init__(
         self, changes: ChangeSet, errors: Sequence[ObjectError], unsure: Sequence[ObjectRef] = ()
     ) -> None:
-        super().__init__("\n".join(str(e) for e in errors))
-        self.changes = changes
-        self.errors = tuple(errors)
-        self.unsure = tuple(unsure)
+        super().__init__("\n".join(str(e) for e in errors), changes=changes, errors=errors, unsure=unsure)
 
 
 def describe(error: Exception, ref: ObjectRef, doing: str, obj: Obj | None = None) -> ObjectError:

@@ -16,20 +16,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from headgate.api import labelselector, patterns
-from headgate.api.kustomization import IgnoreRule as Spec
-from headgate.api.kustomization import Selector
+from headgate.api.kustomization import IgnoreRule, Selector
+from headgate.apply.errors import ApplyError
 from headgate.apply.managers import APPLY, entries_of, ours
 from headgate.apply.pointers import MISSING, Owned, Pointer, disowned, find, parse, placed, without
 from headgate.kube.refs import ObjectRef, ref_of
 from headgate.objects import Obj
 
 
-class InvalidIgnoreRule(ValueError):
+class IgnoreRuleInvalid(ApplyError):
     """A rule can never be used; the message names it and its fault."""
 
 
 @dataclass(frozen=True, slots=True)
-class IgnoreRule:
+class CompiledIgnoreRule:
     """One rule, compiled."""
 
     pointers: tuple[Pointer, ...]
@@ -68,12 +68,12 @@ class IgnoreRule:
         )
 
 
-def compile_rules(rules: Iterable[Spec]) -> tuple[IgnoreRule, ...]:
-    """The rules of ``spec.ignore``. Raises :class:`InvalidIgnoreRule`."""
+def compile_rules(rules: Iterable[IgnoreRule]) -> tuple[CompiledIgnoreRule, ...]:
+    """The rules of ``spec.ignore``. Raises :class:`IgnoreRuleInvalid`."""
     return tuple(_compile(rule, f"spec.ignore[{i}]") for i, rule in enumerate(rules))
 
 
-def _compile(rule: Spec, where: str) -> IgnoreRule:
+def _compile(rule: IgnoreRule, where: str) -> CompiledIgnoreRule:
     target = rule.target or Selector()
     checks: list[tuple[str, str, Callable[[str], object]]] = [
         *((n, getattr(target, n), patterns.whole) for n in ("group", "version", "kind", "name", "namespace")),
@@ -84,14 +84,14 @@ def _compile(rule: Spec, where: str) -> IgnoreRule:
         try:
             check(text)
         except ValueError as error:
-            raise InvalidIgnoreRule(f"{where}.target.{name}: {error}") from error
+            raise IgnoreRuleInvalid(f"{where}.target.{name}: {error}") from error
     try:
-        return IgnoreRule(tuple(map(parse, rule.paths)), rule.target)
+        return CompiledIgnoreRule(tuple(map(parse, rule.paths)), rule.target)
     except ValueError as error:
-        raise InvalidIgnoreRule(f"{where}.paths: {error}") from error
+        raise IgnoreRuleInvalid(f"{where}.paths: {error}") from error
 
 
-def candidates(rules: Sequence[IgnoreRule], obj: Obj) -> tuple[IgnoreRule, ...]:
+def candidates(rules: Sequence[CompiledIgnoreRule], obj: Obj) -> tuple[CompiledIgnoreRule, ...]:
     """The rules that may concern an object, whatever labels and annotations it has in the cluster."""
     if not rules:
         return ()
@@ -99,7 +99,7 @@ def candidates(rules: Sequence[IgnoreRule], obj: Obj) -> tuple[IgnoreRule, ...]:
     return tuple(r for r in rules if r.may_concern(ref))
 
 
-def ignored(rules: Iterable[IgnoreRule], obj: Obj) -> tuple[Pointer, ...]:
+def ignored(rules: Iterable[CompiledIgnoreRule], obj: Obj) -> tuple[Pointer, ...]:
     """The fields of an object that are left to others; ``obj`` is as a dry run returned it."""
     return tuple(dict.fromkeys(p for r in rules if r.concerns(obj) for p in r.pointers))
 

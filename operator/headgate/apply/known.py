@@ -1,4 +1,4 @@
-"""What is known to be in place, so that nothing need be asked about it. Plain data; does no I/O.
+"""Remembers which objects are in place, so that they cost no request. Plain data; does no I/O.
 
 Two sources keep it: the answers to our own applies (:meth:`KnownObjects.record`) and the watches of managed
 objects (:meth:`KnownObjects.observe`, :meth:`KnownObjects.observe_gone`). An object whose desired digest is
@@ -8,8 +8,8 @@ costs one dry run per object; it is never wrong for longer than a watch is late.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from headgate.apply.changeset import Action
 from headgate.apply.definitions import is_usable
@@ -22,8 +22,7 @@ from headgate.names import KUSTOMIZE_CONTROLLER
 from headgate.objects import Obj, is_newer, version_of
 
 
-@dataclass(slots=True)
-class Known:
+class KnownState(NamedTuple):
     """The last known state of one object."""
 
     desired: bytes
@@ -49,10 +48,10 @@ class Known:
     """It is not a definition, or one that objects may use already (see :mod:`headgate.apply.definitions`)."""
 
 
-class News(Enum):
+class WatchNews(Enum):
     """What a watched state of an object means."""
 
-    STRANGER = "stranger"
+    UNTRACKED = "untracked"
     """Nothing is recorded of this object."""
     IN_PLACE = "in place"
     OLD = "old"
@@ -64,7 +63,7 @@ class News(Enum):
 
 
 class KnownObjects:
-    """Known states by cluster and object. The parameters are those of ApplyOptions."""
+    """KnownState states by cluster and object. The parameters are those of ApplyOptions."""
 
     def __init__(
         self,
@@ -76,19 +75,19 @@ class KnownObjects:
         self._own = field_manager
         self._managers: tuple[FieldManager, ...] = overridden(field_manager, disallowed_managers)
         self._marks = (marks or Marks()).keys
-        self._known: dict[str, dict[ObjectRef, Known]] = {}
+        self._known: dict[str, dict[ObjectRef, KnownState]] = {}
         self._owned: dict[tuple[str, Owner], set[ObjectRef]] = {}
         self._sending: dict[tuple[str, ObjectRef], Obj | None] = {}
         """Objects that are being written at this moment, and the newest state that a watch showed meanwhile."""
         self._lost: dict[tuple[str, ObjectRef], set[str]] = {}
         """Of those, the uids that a watch reported as deleted meanwhile."""
 
-    def get(self, cluster: str, ref: ObjectRef) -> Known | None:
-        """What is known of an object."""
+    def get(self, cluster: str, ref: ObjectRef) -> KnownState | None:
+        """The last known state of an object."""
         return self._known.get(cluster, {}).get(ref)
 
-    def of_kind(self, cluster: str, api_version: str, kind: str) -> list[tuple[ObjectRef, Known]]:
-        """All that is known of the objects of a kind."""
+    def of_kind(self, cluster: str, api_version: str, kind: str) -> list[tuple[ObjectRef, KnownState]]:
+        """The last known states of all objects of a kind."""
         known = self._known.get(cluster, {})
         return [(r, k) for r, k in known.items() if (r.api_version, r.kind) == (api_version, kind)]
 
@@ -106,13 +105,11 @@ class KnownObjects:
     ) -> None:
         """Note that ``live``, an answer of the API server, is how the object with this digest should be.
 
-        ``ignored`` are the fields of it that are left to others; ``inherited`` and ``owner`` as in :class:`Known`.
+        ``ignored`` are the fields of it that are left to others; ``inherited`` and ``owner`` as in :class:`KnownState`.
         """
         meta = live["metadata"]
         self.forget(cluster, ref)
-        if owner is not None:
-            self._owned.setdefault((cluster, owner), set()).add(ref)
-        self._known.setdefault(cluster, {})[ref] = Known(
+        state = KnownState(
             desired,
             meta["uid"],
             meta["resourceVersion"],
@@ -125,6 +122,7 @@ class KnownObjects:
             (meta["resourceVersion"], content_digest(live)),
             is_usable(live),
         )
+        self._put(cluster, ref, state)
 
     def sending(self, cluster: str, ref: ObjectRef) -> None:
         """We are about to write the object: a watch may show the outcome before the answer comes."""
@@ -141,7 +139,7 @@ class KnownObjects:
             return shown
         return shown if is_newer(version_of(shown), known.resource_version) else None
 
-    def observe(self, cluster: str, ref: ObjectRef, live: Obj) -> News:
+    def observe(self, cluster: str, ref: ObjectRef, live: Obj) -> WatchNews:
         """Take in a watched state and say what it means. What we are writing at this moment is judged after that.
 
         An answer may come when the object that it shows is deleted already: that is GONE, and for
@@ -149,53 +147,58 @@ class KnownObjects:
         """
         if (cluster, ref) in self._sending:
             if live["metadata"]["uid"] in self._lost.get((cluster, ref), ()):
-                return News.GONE
+                return WatchNews.GONE
             shown = self._sending[cluster, ref]
             if shown is None or is_newer(version_of(live), version_of(shown)):
                 self._sending[cluster, ref] = live
-            return News.OLD
+            return WatchNews.OLD
         known = self.get(cluster, ref)
         if known is None:
-            return News.STRANGER
+            return WatchNews.UNTRACKED
         meta = live["metadata"]
         version = meta["resourceVersion"]
         if not is_newer(version, known.resource_version):
-            return News.OLD
-        known.resource_version = version
-        known.usable = is_usable(live)
-        if self._fingerprint(live, known.ignored) == known.fingerprint:
-            known.in_place = True
-            return News.IN_PLACE
-        known.in_place = False
-        return News.DRIFTED
+            return WatchNews.OLD
+        in_place = self._fingerprint(live, known.ignored) == known.fingerprint
+        self._known[cluster][ref] = known._replace(
+            resource_version=version, usable=is_usable(live), in_place=in_place
+        )
+        return WatchNews.IN_PLACE if in_place else WatchNews.DRIFTED
 
-    def observe_gone(self, cluster: str, ref: ObjectRef, uid: str) -> News:
+    def observe_gone(self, cluster: str, ref: ObjectRef, uid: str) -> WatchNews:
         """Take in that the object with this uid is deleted."""
         if (cluster, ref) in self._sending:
             # The answer to what we are writing may still bring it.
             self._lost.setdefault((cluster, ref), set()).add(uid)
         known = self.get(cluster, ref)
         if known is None:
-            return News.STRANGER
+            return WatchNews.UNTRACKED
         if known.uid != uid:
-            return News.OLD
+            return WatchNews.OLD
         self.forget(cluster, ref)
-        return News.GONE
+        return WatchNews.GONE
 
     def mark_usable(self, cluster: str, ref: ObjectRef) -> None:
-        """What was asked about a definition: objects may use it."""
+        """Note that a definition is ready for use."""
         known = self.get(cluster, ref)
         if known is not None:
-            known.usable = True
+            self._known[cluster][ref] = known._replace(usable=True)
 
-    def doubt(self, cluster: str, ref: ObjectRef) -> None:
-        """Something about the object went wrong: ask again at the next pass."""
+    def invalidate(self, cluster: str, ref: ObjectRef) -> None:
+        """Something went wrong with the object: the next apply asks about it again."""
         known = self.get(cluster, ref)
         if known is not None:
-            known.in_place = False
+            self._known[cluster][ref] = known._replace(in_place=False)
+
+    def adopt(self, cluster: str, ref: ObjectRef, desired: bytes, owner: Owner) -> None:
+        """Note that the recorded object matches this digest too, and differs only in who owns which field."""
+        known = self.get(cluster, ref)
+        if known is not None:
+            self.forget(cluster, ref)
+            self._put(cluster, ref, known._replace(desired=desired, owner=owner, inherited=True))
 
     def forget(self, cluster: str, ref: ObjectRef) -> None:
-        """Know nothing of an object any more."""
+        """Forget an object."""
         known = self._known.get(cluster, {}).pop(ref, None)
         if known is not None and known.owner is not None:
             owned = self._owned.get((cluster, known.owner), set())
@@ -213,19 +216,24 @@ class KnownObjects:
             self.forget(cluster, ref)
 
     def forget_of(self, cluster: str, ref: ObjectRef, owner: Owner) -> None:
-        """Know nothing of an object any more, unless another owner put it in place: that one is to hear of it."""
+        """Forget an object, unless another owner put it in place: that owner still needs to hear of it."""
         known = self.get(cluster, ref)
         if known is not None and known.owner in (None, owner):
             self.forget(cluster, ref)
 
     def forget_cluster(self, cluster: str) -> None:
-        """Know nothing of a cluster any more."""
+        """Forget a cluster."""
         self._known.pop(cluster, None)
         for key in [key for key in self._owned if key[0] == cluster]:
             del self._owned[key]
 
     def __len__(self) -> int:
         return sum(len(objects) for objects in self._known.values())
+
+    def _put(self, cluster: str, ref: ObjectRef, state: KnownState) -> None:
+        if state.owner is not None:
+            self._owned.setdefault((cluster, state.owner), set()).add(ref)
+        self._known.setdefault(cluster, {})[ref] = state
 
     def _fingerprint(self, live: Obj, ignored: tuple[Pointer, ...]) -> bytes:
         return fingerprint_of(live, self._own, self._managers, self._marks, ignored)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
-from headgate.apply.ignore import IgnoreRule
+from headgate.apply.ignore import CompiledIgnoreRule
 from headgate.apply.managers import FieldManager, overridden
 from headgate.apply.stages import GroupKind
 from headgate.kube.refs import ObjectRef
@@ -98,7 +98,7 @@ class ApplyOptions:
     """Kinds that are applied after classes and before the rest (``--custom-apply-stage-kinds``)."""
     disallowed_managers: tuple[str, ...] = ()
     """Field managers whose changes are undone, besides kubectl (``--override-manager``)."""
-    ignore: tuple[IgnoreRule, ...] = ()
+    ignore: tuple[CompiledIgnoreRule, ...] = ()
     """Fields that are left to others (``spec.ignore``)."""
     migrate_api_version: bool = False
     """When an object is refused, bring the entries of all its field managers to the applied version first (the feature

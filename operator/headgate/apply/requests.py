@@ -1,19 +1,31 @@
 """What takes more than one request to the API server for one object.
 
-Each function does one thing of which :mod:`headgate.apply.server_side` tells the order. They raise
-:class:`~headgate.kube.ApiError` and know nothing of stages and change sets.
+Each function does one thing of which :mod:`headgate.apply.ask` and :mod:`headgate.apply.send` tell the order. They
+raise :class:`~headgate.kube.ApiError` and know nothing of stages and change sets.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import dataclass
 
 from headgate.apply.managers import migration_patch, takeover_patch
 from headgate.apply.normalize import is_built_in
 from headgate.apply.options import ApplyOptions
+from headgate.apply.steps import NO_REMARKS, Remarks
 from headgate.apply.unknown_fields import paths_in, without
-from headgate.kube import JSON_PATCH, Answer, ApiError, BadRequest, Client, Conflict, NotFound, ServerError
+from headgate.kube import (
+    JSON_PATCH,
+    Answer,
+    ApiError,
+    BadRequest,
+    Client,
+    Conflict,
+    NotFound,
+    ServerError,
+    warnings_in,
+)
 from headgate.kube.refs import ObjectRef, ref_of
 from headgate.objects import Obj
 
@@ -25,19 +37,36 @@ MAX_UNKNOWN_FIELDS = 32
 request."""
 
 
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The answer to an apply or its dry run."""
+
+    live: Obj
+    """The object as it is, or would be, after it."""
+    created: bool
+    """There was none before."""
+    sent: Obj
+    """What was sent at last: without the fields that the kind does not have."""
+    date: str | None
+    """The server's clock."""
+    remarks: Remarks = NO_REMARKS
+
+
 async def server_side_apply(
     client: Client, obj: Obj, options: ApplyOptions, *, dry_run: bool = False, version: str | None = None
-) -> tuple[Answer, Obj, list[str]]:
+) -> Applied:
     """Apply, leaving out the fields that a built-in kind turns out not to have.
 
-    ``version`` makes it conditional on the live object's resource version. Returns the answer, the object as
-    it was sent at last, and the paths that were left out. Raises :class:`BadRequest` for more than
-    :data:`MAX_UNKNOWN_FIELDS` of them.
+    ``version`` makes it conditional on the live object's resource version. Raises :class:`BadRequest` for more than
+    :data:`MAX_UNKNOWN_FIELDS` unknown fields.
     """
     left_out: list[str] = []
     while True:
         try:
-            return await _apply_when_served(client, obj, options, dry_run, version), obj, left_out
+            answer = await _apply_when_served(client, obj, options, dry_run, version)
+            notices = warnings_in(answer.headers)
+            remarks = Remarks(tuple(left_out), tuple(notices)) if left_out or notices else NO_REMARKS
+            return Applied(answer.body, answer.status == 201, obj, answer.headers.get("Date"), remarks)
         except ServerError as error:
             paths = paths_in(error.message) if is_built_in(obj["apiVersion"]) else []
             reduced = without(obj, paths) if paths else None

@@ -241,7 +241,9 @@ async def test_unknown_fields_of_a_built_in_kind_are_left_out_and_reported_once(
         "dry run ConfigMap/one/a",
         "apply ConfigMap/one/a",
     ]
-    assert result.warnings == ["ConfigMap/one/a: not applied, as a v1 ConfigMap has no such field: data.typo"]
+    assert result.warnings == (
+        "ConfigMap/one/a: not applied, as a v1 ConfigMap has no such field: data.typo",
+    )
     assert (world.live(A) or {})["data"] == {"n": "1"}
 
 

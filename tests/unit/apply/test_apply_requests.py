@@ -284,4 +284,4 @@ async def test_an_object_that_came_while_it_was_written_is_observed_when_it_was_
 async def test_warnings_of_the_api_server_name_the_object(world: ApplyWorld) -> None:
     world.warnings["a"] = "v1 ConfigMap is deprecated"
     result = await world.apply(A, B)
-    assert result.notices == ["ConfigMap/one/a: v1 ConfigMap is deprecated"]
+    assert result.notices == ("ConfigMap/one/a: v1 ConfigMap is deprecated",)

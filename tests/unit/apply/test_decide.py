@@ -1,65 +1,33 @@
-"""What must be asked about an object, and what a dry run tells."""
+"""What the answer to a dry run means, and when definitions are ready."""
 
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from headgate.apply import Action, ApplyOptions, Known, KnownObjects, Owner
+from headgate.apply import Action, ApplyOptions, KnownObjects, KnownState, Owner
 from headgate.apply.decide import (
-    Step,
-    Verdict,
-    first_step,
+    DryRunVerdict,
     is_inherited,
     is_known_content,
     judge_dry_run,
     may_be_inherited,
     may_recreate,
-    may_send_alone,
     server_time,
 )
-from headgate.apply.definitions import NeverReady, awaited, is_usable
+from headgate.apply.definitions import DefinitionNeverReady, awaited, is_usable
 from headgate.kube import ObjectRef
 
 PREFIX = "kustomize.toolkit.fluxcd.io"
 OPTIONS = ApplyOptions(Owner("apps", "ns"))
-FULL = ApplyOptions(Owner("apps", "ns"), full=True)
 
 
 def config(annotations: dict[str, str] | None = None, **meta: Any) -> dict[str, Any]:
     return {"metadata": {"name": "x", "annotations": annotations, **meta}}
 
 
-def known(*, in_place: bool = True, outcome: Action = Action.UNCHANGED) -> Known:
-    return Known(b"same", "uid", "7", b"print", in_place, outcome)
-
-
-@pytest.mark.parametrize(
-    ("annotations", "state", "digest", "options", "step"),
-    [
-        (None, None, b"same", OPTIONS, Step.ASK),
-        (None, known(), b"same", OPTIONS, Step.NOTHING),
-        (None, known(), b"other", OPTIONS, Step.ASK),
-        (None, known(in_place=False), b"same", OPTIONS, Step.ASK),
-        (None, known(), b"same", FULL, Step.ASK),
-        (None, known(in_place=False), b"same", FULL, Step.ASK),
-        (None, known(outcome=Action.SKIPPED), b"same", FULL, Step.ASK),
-        ({f"{PREFIX}/ssa": "Ignore"}, None, b"same", FULL, Step.NOTHING),
-        ({f"{PREFIX}/ssa": "ignore"}, None, b"same", FULL, Step.NOTHING),
-        ({f"{PREFIX}/reconcile": "disabled"}, known(), b"same", FULL, Step.NOTHING),
-        ({f"{PREFIX}/ssa": "Merge"}, None, b"same", OPTIONS, Step.LOOK),
-        ({f"{PREFIX}/ssa": "Merge"}, known(), b"same", OPTIONS, Step.NOTHING),
-        ({f"{PREFIX}/ssa": "IfNotPresent"}, None, b"same", OPTIONS, Step.LOOK),
-        ({f"{PREFIX}/ssa": "IfNotPresent"}, known(outcome=Action.SKIPPED), b"same", FULL, Step.LOOK),
-    ],
-)
-def test_first_step(
-    annotations: dict[str, str] | None, state: Known | None, digest: bytes, options: ApplyOptions, step: Step
-) -> None:
-    assert first_step(config(annotations), state, digest, options) is step
-    if annotations:
-        labelled = {"metadata": {"name": "x", "labels": annotations}}
-        assert first_step(labelled, state, digest, options) is step
+def known(*, in_place: bool = True, outcome: Action = Action.UNCHANGED) -> KnownState:
+    return KnownState(b"same", "uid", "7", b"print", in_place, outcome)
 
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
@@ -78,29 +46,29 @@ OURS = ("kustomize-controller", "Apply", OLD)
 
 
 @pytest.mark.parametrize(
-    ("status", "live", "verdict"),
+    ("created", "live", "verdict"),
     [
         (
-            201,
+            True,
             answer(("kustomize-controller", "Apply", "2026-11-24T12:00:00Z"), version=None),
-            Verdict.CREATE,
+            DryRunVerdict.CREATE,
         ),
-        (200, answer(OURS), Verdict.KEEP),
-        (200, answer(OURS, ("kubelet", "Update", RECENT)), Verdict.KEEP),
-        (200, answer(OURS, ("other", "Update", RECENT)), Verdict.CHANGE),
-        (200, answer(("kustomize-controller", "Apply", RECENT)), Verdict.CHANGE),
-        (200, answer(("other", "Update", OLD)), Verdict.CHANGE),
-        (200, answer(OURS, ("kubectl-edit", "Update", OLD)), Verdict.TAKE_OVER),
+        (False, answer(OURS), DryRunVerdict.KEEP),
+        (False, answer(OURS, ("kubelet", "Update", RECENT)), DryRunVerdict.KEEP),
+        (False, answer(OURS, ("other", "Update", RECENT)), DryRunVerdict.CHANGE),
+        (False, answer(("kustomize-controller", "Apply", RECENT)), DryRunVerdict.CHANGE),
+        (False, answer(("other", "Update", OLD)), DryRunVerdict.CHANGE),
+        (False, answer(OURS, ("kubectl-edit", "Update", OLD)), DryRunVerdict.TAKE_OVER),
         (
-            200,
+            False,
             answer(OURS, ("kubectl-edit", "Update", OLD), labels={f"{PREFIX}/ssa": "Merge"}),
-            Verdict.KEEP,
+            DryRunVerdict.KEEP,
         ),
-        (200, answer(OURS, annotations={f"{PREFIX}/reconcile": "disabled"}), Verdict.SKIP),
+        (False, answer(OURS, annotations={f"{PREFIX}/reconcile": "disabled"}), DryRunVerdict.SKIP),
     ],
 )
-def test_verdict_on_a_dry_run(status: int, live: dict[str, Any], verdict: Verdict) -> None:
-    assert judge_dry_run(config(), status, live, NOW, OPTIONS) is verdict
+def test_verdict_on_a_dry_run(created: bool, live: dict[str, Any], verdict: DryRunVerdict) -> None:
+    assert judge_dry_run(config(), created, live, NOW, OPTIONS) is verdict
 
 
 def test_the_earlier_clock_counts() -> None:
@@ -161,7 +129,7 @@ def test_definitions_that_others_wait_for(live: dict[str, Any], lack: str | None
     ],
 )
 def test_what_can_never_be_used_is_not_waited_for(live: dict[str, Any], why: str) -> None:
-    with pytest.raises(NeverReady, match=why):
+    with pytest.raises(DefinitionNeverReady, match=why):
         awaited(live)
     assert not is_usable(live)
 
@@ -217,8 +185,8 @@ def test_a_dry_run_that_gives_what_is_there_changes_nothing(answer: dict[str, An
     ref = ObjectRef("v1", "Thing", "web")
     store.record("here", ref, b"same", dry_run({"a": 1}))
     state = store.get("here", ref)
+    assert state is not None
     assert is_known_content(state, answer) is same
-    assert not is_known_content(None, answer)
 
 
 @pytest.mark.parametrize(
@@ -230,20 +198,5 @@ def test_a_dry_run_that_gives_what_is_there_changes_nothing(answer: dict[str, An
         (known(in_place=False), b"same", False),
     ],
 )
-def test_when_it_is_worth_a_request_to_compare(state: Known | None, digest: bytes, worth: bool) -> None:
+def test_when_it_is_worth_a_request_to_compare(state: KnownState | None, digest: bytes, worth: bool) -> None:
     assert may_be_inherited(state, digest) is worth
-
-
-@pytest.mark.parametrize(
-    ("state", "digest", "alone"),
-    [
-        (known(), b"other", True),
-        (known(), b"same", False),
-        (known(in_place=False), b"other", False),
-        (None, b"", False),
-    ],
-)
-def test_only_a_change_from_git_is_sent_without_a_question(
-    state: Known | None, digest: bytes, alone: bool
-) -> None:
-    assert may_send_alone(state, digest) is alone

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from headgate.api.kustomization import IgnoreRule, Selector
-from headgate.apply import InvalidIgnoreRule, KnownObjects, News, compile_rules
+from headgate.apply import IgnoreRuleInvalid, KnownObjects, WatchNews, compile_rules
 from headgate.apply.ignore import candidates, ignored, is_in_place, resolved
 from headgate.apply.pointers import parse
 from headgate.kube import ObjectRef
@@ -94,12 +94,12 @@ def test_several_rules_add_up() -> None:
     ],
 )
 def test_invalid_rules_are_named(rule: IgnoreRule, message: str) -> None:
-    with pytest.raises(InvalidIgnoreRule, match=message):
+    with pytest.raises(IgnoreRuleInvalid, match=message):
         compile_rules([IgnoreRule(("/fine",)), rule])
 
 
 def test_regular_expressions_are_those_of_go() -> None:
-    with pytest.raises(InvalidIgnoreRule, match="name"):
+    with pytest.raises(IgnoreRuleInvalid, match="name"):
         compile_rules([IgnoreRule(("/a",), Selector(name="(?=x)y"))])
 
 
@@ -172,15 +172,18 @@ REF = ObjectRef("apps/v1", "Deployment", "web", "ns")
 @pytest.mark.parametrize(
     ("managers", "news"),
     [
-        ((OURS_BUT_REPLICAS, ("hpa", "Update", SCALED)), News.IN_PLACE),
-        ((OURS_BUT_REPLICAS, ("hpa", "Apply", SCALED)), News.IN_PLACE),
-        ((OURS_BUT_REPLICAS, ("kubectl-edit", "Update", SCALED)), News.IN_PLACE),
-        ((OURS,), News.IN_PLACE),
-        (((OWN, "Apply", SCALED),), News.DRIFTED),
-        ((OURS, ("kubectl-edit", "Update", {"f:spec": {"f:paused": {}, "f:replicas": {}}})), News.DRIFTED),
+        ((OURS_BUT_REPLICAS, ("hpa", "Update", SCALED)), WatchNews.IN_PLACE),
+        ((OURS_BUT_REPLICAS, ("hpa", "Apply", SCALED)), WatchNews.IN_PLACE),
+        ((OURS_BUT_REPLICAS, ("kubectl-edit", "Update", SCALED)), WatchNews.IN_PLACE),
+        ((OURS,), WatchNews.IN_PLACE),
+        (((OWN, "Apply", SCALED),), WatchNews.DRIFTED),
+        (
+            (OURS, ("kubectl-edit", "Update", {"f:spec": {"f:paused": {}, "f:replicas": {}}})),
+            WatchNews.DRIFTED,
+        ),
     ],
 )
-def test_watched_changes_of_ignored_fields_are_no_drift(managers: Any, news: News) -> None:
+def test_watched_changes_of_ignored_fields_are_no_drift(managers: Any, news: WatchNews) -> None:
     known = KnownObjects()
     known.record("c", REF, b"digest", web(1, OURS), ignored=REPLICAS)
     changed = web(5, *managers)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from headgate.api import inventory
 from headgate.api.kustomization import Kustomization
-from headgate.apply import InvalidIgnoreRule, compile_rules, ignore
+from headgate.apply import IgnoreRuleInvalid, compile_rules, ignore
 from headgate.apply.drift import digest
 from headgate.apply.normalize import normalized, with_labels
 from headgate.apply.stages import split
@@ -190,7 +190,7 @@ def test_objects_of_any_shape(data: st.DataObject) -> None:
         {"n": data.draw(st.sampled_from(["1", "true", "", "[a]", "{a: b}", "x"])), "t": "t"}
     )
     inputs = ClusterInputs("1", variables if data.draw(st.booleans()) else None)
-    with suppress(BuildError, InvalidIgnoreRule):
+    with suppress(BuildError, IgnoreRuleInvalid):
         _through(files, spec, inputs)
 
 
@@ -201,5 +201,5 @@ def test_kustomization_files_of_any_shape(data: st.DataObject) -> None:
         "app/kustomization.yaml": json.dumps(_spoilt(data, KUSTOMIZATION, 4)),
         "app/objects.yaml": "\n---\n".join(json.dumps(obj) for obj in OBJECTS[:3]),
     }
-    with suppress(BuildError, InvalidIgnoreRule):
+    with suppress(BuildError, IgnoreRuleInvalid):
         _through(files, SPEC, ClusterInputs())

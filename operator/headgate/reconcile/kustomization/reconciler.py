@@ -24,7 +24,7 @@ from headgate.api import (
     reasons,
 )
 from headgate.api import inventory as inv
-from headgate.apply import Action, ApplyFailed, InvalidIgnoreRule, ObjectError, Owner
+from headgate.apply import Action, ApplyError, ObjectError, Owner
 from headgate.backoff import jittered
 from headgate.cel import Budget, BudgetExceeded, Evaluator
 from headgate.fairness.pools import aside
@@ -279,9 +279,7 @@ class KustomizationReconciler:
                     full=attempt.depth is Depth.VERIFY,
                     record=lambda refs: self._record(attempt, refs),
                 )
-        except InvalidIgnoreRule as error:
-            raise Failed(reasons.RECONCILIATION_FAILED, str(error)) from error
-        except ApplyFailed as error:
+        except ApplyError as error:
             changes, unsure = error.changes, error.unsure
             await _keep_inventory(
                 attempt,
@@ -290,8 +288,8 @@ class KustomizationReconciler:
             if not session.status["inventory"]["entries"]:
                 del session.status["inventory"]
             changed = "\n".join(str(c) for c in error.changes.changed())
-            said = _with_places(error.errors, attempt.built)
-            raise Failed(reasons.RECONCILIATION_FAILED, f"{said}\n{changed}") from error
+            said = f"{_with_places(error.errors, attempt.built)}\n{changed}" if error.errors else str(error)
+            raise Failed(error.reason, said) from error
         finally:
             target.live.watch(attempt.key)
         changed = "\n".join(str(c) for c in result.changes.changed())

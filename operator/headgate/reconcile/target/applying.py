@@ -76,7 +76,7 @@ class Applier:
         """Bring the cluster to ``objects``; ``full`` asks the API server about each of them.
 
         ``record`` stores the names of objects before they are written. Raises
-        :class:`headgate.apply.ApplyFailed`, or :class:`headgate.apply.InvalidIgnoreRule`.
+        :class:`headgate.apply.ApplyFailed`, or :class:`headgate.apply.IgnoreRuleInvalid`.
         """
         rules = ks.spec.ignore
         # Each pattern may take its time.

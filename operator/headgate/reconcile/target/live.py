@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from headgate.api import ObjectKey, labels
-from headgate.apply import KnownObjects, News, Owner
+from headgate.apply import KnownObjects, Owner, WatchNews
 from headgate.health import essence
 from headgate.kube import Client, ObjectRef
 from headgate.kube.refs import ref_of
@@ -220,13 +220,13 @@ class LiveObjects:
         """A labelled object, whole: is it still as we applied it? Of a stranger's nothing is kept."""
         ref = ref_of(obj)
         news = self._known.observe(self._client.cluster, ref, obj)
-        if news is News.DRIFTED:
+        if news is WatchNews.DRIFTED:
             owner = self._owner(ref)
             self._drifted(ref, owner, describe(obj, KUSTOMIZE_CONTROLLER, owner))
-        elif news is News.GONE:
+        elif news is WatchNews.GONE:
             self._gone(ref, obj["metadata"]["uid"])
             return trace(obj)
-        return trace(obj) if news is News.STRANGER and ref not in self._followers else essence(obj)
+        return trace(obj) if news is WatchNews.UNTRACKED and ref not in self._followers else essence(obj)
 
     def _owner(self, ref: ObjectRef) -> Owner | None:
         known = self._known.get(self._client.cluster, ref)
@@ -234,7 +234,7 @@ class LiveObjects:
 
     def _gone(self, ref: ObjectRef, uid: str) -> None:
         owner = self._owner(ref)
-        if self._known.observe_gone(self._client.cluster, ref, uid) is News.GONE:
+        if self._known.observe_gone(self._client.cluster, ref, uid) is WatchNews.GONE:
             self._drifted(ref, owner, LOST)
 
     def _drifted(self, ref: ObjectRef, owner: Owner | None, what: str) -> None:

@@ -1,0 +1,64 @@
+"""Decides which objects of a stage need a request, from their last known state. Pure.
+
+| object | requests |
+|---|---|
+| known to be in place | none |
+| in place, but verified (``full``), or unknown after a restart | dry run |
+| the only change of its stage | apply |
+| any other change | dry run, apply |
+
+An object costs one more request, a read, if it may differ and some of its fields are ignored, or if its content is
+unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from headgate.apply.changeset import Action
+from headgate.apply.known import KnownState
+from headgate.apply.options import ApplyOptions, marked
+from headgate.apply.steps import Desired, Done, ToAsk, ToSendAlone
+
+Planned = Done | ToAsk | ToSendAlone
+
+
+def plan(desired: Desired, known: KnownState | None, options: ApplyOptions) -> Done | ToAsk:
+    """Nothing to do for an object that is known to be in place or that Git excludes; a dry run for any other.
+
+    An object with marks that restrict applies is read first, because the marks of the live object count too.
+    """
+    if marked(desired.obj, options.marks.excluded):
+        return Done(desired.ref, Action.SKIPPED, known.uid if known is not None else "")
+    if known is not None and known.in_place and known.desired == desired.digest and not options.full:
+        return Done(desired.ref, known.outcome, known.uid)
+    meta = desired.obj["metadata"]
+    look = any(
+        k in (meta.get(where) or ()) for where in ("labels", "annotations") for k in options.marks.keys
+    )
+    return ToAsk(desired, known, look)
+
+
+def without_needless_question(planned: Sequence[Done | ToAsk]) -> list[Planned]:
+    """The plan of a stage, in which the only object with a dry run may skip it.
+
+    A dry run protects the other objects of the stage and reads the marks of the live object: the only object does not
+    need it if the live one is known. An object that Git did not change keeps its dry run, because an apply could write
+    something that nobody asked for.
+    """
+    questions = [step for step in planned if isinstance(step, ToAsk)]
+    if len(questions) != 1:
+        return list(planned)
+    return [_sent_alone(step) if isinstance(step, ToAsk) else step for step in planned]
+
+
+def _sent_alone(step: ToAsk) -> ToAsk | ToSendAlone:
+    known = step.known
+    if known is None or step.look or step.desired.rules or not may_send_alone(known, step.desired.digest):
+        return step
+    return ToSendAlone(step.desired, known)
+
+
+def may_send_alone(known: KnownState, digest: bytes) -> bool:
+    """Whether the live object is the one from our last apply, and Git has changed it since."""
+    return known.in_place and known.outcome is Action.UNCHANGED and known.desired != digest
