@@ -13,7 +13,7 @@ gone = await delete_all(client, stale, DeleteOptions(options.owner), known)
 | dry runs and reads | :mod:`.ask`; :mod:`.decide` says what a dry run means |
 | the apply | :mod:`.send`; :mod:`.requests` has what takes several requests |
 | waiting for definitions | :mod:`.ready`, :mod:`.definitions` |
-| deleting | :mod:`.prune` |
+| deleting | :mod:`.prune`, :mod:`.lookup` |
 | field owners, ignored fields, drift | :mod:`.managers`, :mod:`.pointers`, :mod:`.ignore`, :mod:`.drift` |
 | reports and messages | :mod:`.changeset`, :mod:`.errors`, :mod:`.wording`, :mod:`.unknown_fields` |
 | the caller's choices | :mod:`.options` |

@@ -11,18 +11,18 @@ else's, is a survivor and stays in the inventory.
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from itertools import groupby
 
 from headgate.api.order import rank
 from headgate.apply.changeset import Action, Change, ChangeSet
-from headgate.apply.definitions import is_usable
+from headgate.apply.concurrently import concurrently
 from headgate.apply.known import KnownObjects
+from headgate.apply.lookup import CRD, DefinitionLookup
 from headgate.apply.options import DeleteOptions, Owner, marked
 from headgate.apply.stages import sort_key
 from headgate.kube import ApiError, Client, Conflict, Forbidden, NoMatch, NotFound, Unavailable
@@ -30,8 +30,6 @@ from headgate.kube.refs import ObjectRef
 from headgate.objects import Obj
 
 TRIES = 5
-_CRD = ("apiextensions.k8s.io/v1", "CustomResourceDefinition")
-_NAMES = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,209 +76,166 @@ async def delete_all(
     known: KnownObjects | None = None,
     eyes: Client | None = None,
 ) -> DeleteResult:
-    """Delete the objects in the reverse of the order in which they are applied; never raises
-    :class:`ApiError`.
+    """Delete the objects in the reverse of the order in which an apply sends them; never raises :class:`ApiError`.
 
-    ``eyes`` reads the labels of what ``client`` may not read: an account that may not see an object cannot have
-    applied it, and must not fail for ever to delete what was never its own.
+    ``eyes`` reads the labels of objects that ``client`` may not read: an account that may not see an object cannot have
+    applied it, and must not fail forever to delete what was never its own.
     """
     ordered = sorted(refs, key=sort_key, reverse=True)
-    run = _Run(client, options, known, eyes)
-    slots = asyncio.Semaphore(options.concurrency)
-
-    async def work(ref: ObjectRef) -> None:
-        async with slots:
-            try:
-                await run.delete(ref)
-            except Exception as error:
-                error.add_note(str(ref))
-                raise
-
+    never = {_identity(ref): why for ref, why in options.never.items()}
+    run = _DeleteContext(
+        client, options, known, eyes, never, DefinitionLookup(eyes or client), time.monotonic()
+    )
+    outcomes: list[_Deletion] = []
     for _, group in groupby(ordered, key=lambda r: rank(r.kind)):
-        await asyncio.gather(*(work(ref) for ref in group))
-    failed = [ref for ref in ordered if ref in run.errors]
+        outcomes += await concurrently(list(group), partial(_delete, run), options.concurrency)
+    failed = [each for each in outcomes if each.error]
     return DeleteResult(
-        ChangeSet([run.changes[ref] for ref in ordered]),
-        tuple(run.errors[ref] for ref in failed),
-        tuple(failed),
-        tuple(run.terminating),
+        ChangeSet([each.change for each in outcomes]),
+        tuple(each.error for each in failed),
+        tuple(each.change.ref for each in failed),
+        tuple(each.terminating for each in outcomes if each.terminating is not None),
     )
 
 
-class _Definitions:
-    """What definitions there are. Asked once in a run, however many kinds of its inventory nobody knows.
+@dataclass(frozen=True, slots=True)
+class _DeleteContext:
+    """What all deletions of one run share."""
 
-    An answer may be a run old. A definition that came meanwhile has no objects that the run is to delete, and what
-    belongs to one that went meanwhile is a survivor for one more run.
+    client: Client
+    options: DeleteOptions
+    known: KnownObjects | None
+    eyes: Client | None
+    never: Mapping[_Identity, str]
+    definitions: DefinitionLookup
+    since: float
+    """Monotonic time of the start; discovery may not be older for kinds that it does not know."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Deletion:
+    """The outcome for one object."""
+
+    change: Change
+    terminating: ObjectRef | None = None
+    """The object in the version that is served, if it may take a while to go."""
+    error: str = ""
+    """Why the request failed."""
+
+
+async def _delete(run: _DeleteContext, ref: ObjectRef) -> _Deletion:
+    try:
+        return await _delete_in_any_version(run, ref)
+    except ApiError as error:
+        return _Deletion(Change(ref, Action.UNKNOWN), error=f"{ref} delete failed: {error}")
+    except Exception as error:
+        error.add_note(str(ref))
+        raise
+
+
+async def _delete_in_any_version(run: _DeleteContext, ref: ObjectRef) -> _Deletion:
+    """Delete one object. One that is gone, or whose kind is gone in all versions, counts as deleted."""
+    deleted = _Deletion(Change(ref, Action.DELETED))
+    attempt = 0
+    while True:
+        attempt += 1
+        try:
+            at = await _served(run, ref)
+        except NoMatch:
+            await _check_gone(run, ref)
+            return deleted
+        if at is None:
+            return deleted
+        if run.known is not None:
+            # Before the deletion, so that its watch event does not count as drift.
+            for each in {ref, at}:
+                run.known.forget_of(run.client.cluster, each, run.options.owner)
+        try:
+            return await _decide(run, ref, at)
+        except NotFound as error:
+            if error.names_object:
+                return deleted
+            # The path is no longer served: perhaps another version is.
+            run.client.mapper.forget(at.api_version, at.kind)
+            if attempt == TRIES:
+                raise
+        except Conflict:
+            if attempt == TRIES:
+                raise
+
+
+async def _served(run: _DeleteContext, ref: ObjectRef) -> ObjectRef | None:
+    """The object in a version that is served; None if no such object can exist."""
+    resource = await run.client.mapper.served(ref.group, ref.kind, ref.version, since=run.since)
+    if resource.namespaced and not ref.namespace:
+        return None
+    return ObjectRef(resource.api_version, ref.kind, ref.name, ref.namespace if resource.namespaced else "")
+
+
+async def _check_gone(run: _DeleteContext, ref: ObjectRef) -> None:
+    """Raise :class:`Unavailable` if a kind that is not served has a definition all the same.
+
+    Discovery may be late for a moment, or the definition may serve no version: the objects exist then.
     """
-
-    def __init__(self, client: Client) -> None:
-        self._client, self._lock = client, asyncio.Lock()
-        self._names: dict[str, list[str]] | None = None
-        """By their groups."""
-        self._usable: dict[str, dict[str, str]] = {}
-        self._error: ApiError | None = None
-
-    async def usable(self, group: str) -> dict[str, str]:
-        """The names of a group's usable definitions, by kind; raises :class:`ApiError`.
-
-        Who may not see definitions has discovery only; one that goes meanwhile takes its objects along.
-        """
-        async with self._lock:
-            if self._error is not None:
-                raise self._error.with_traceback(None)
-            try:
-                if self._names is None:
-                    self._names = await self._list()
-                if group not in self._usable:
-                    self._usable[group] = await self._read(self._names.get(group, ()))
-            except ApiError as error:
-                self._error = error
-                raise
-            return self._usable[group]
-
-    async def _list(self) -> dict[str, list[str]]:
-        names: dict[str, list[str]] = {}
-        with suppress(Forbidden, NotFound, NoMatch):
-            async for page in self._client.list_pages(*_CRD, accept=_NAMES):
-                for item in page["items"]:
-                    name = item["metadata"]["name"]
-                    names.setdefault(name.partition(".")[2], []).append(name)
-        return names
-
-    async def _read(self, names: Iterable[str]) -> dict[str, str]:
-        kinds: dict[str, str] = {}
-        for name in names:
-            with suppress(Forbidden, NotFound, NoMatch):
-                crd = await self._client.get(ObjectRef(*_CRD, name))
-                if is_usable(crd):
-                    kinds[crd["spec"]["names"]["kind"]] = name
-        return kinds
+    name = (await run.definitions.usable(ref.group)).get(ref.kind) if ref.group else None
+    if name is not None:
+        message = f"{CRD[1]}/{name} is there, but the API server does not serve it now"
+        raise Unavailable(message, status=503)
 
 
-class _Run:
-    """One deletion of several objects."""
-
-    def __init__(
-        self, client: Client, options: DeleteOptions, known: KnownObjects | None, eyes: Client | None
-    ) -> None:
-        self._client, self._options, self._known, self._eyes = client, options, known, eyes
-        self._definitions = _Definitions(eyes or client)
-        self._since = time.monotonic()
-        self._never = {_identity(ref): why for ref, why in options.never.items()}
-        self.changes: dict[ObjectRef, Change] = {}
-        self.errors: dict[ObjectRef, str] = {}
-        self.terminating: list[ObjectRef] = []
-
-    async def delete(self, ref: ObjectRef) -> None:
-        """Delete one object, or note why not."""
-        try:
-            self.changes[ref] = await self._delete(ref)
-        except ApiError as error:
-            self.changes[ref] = Change(ref, Action.UNKNOWN)
-            self.errors[ref] = f"{ref} delete failed: {error}"
-
-    async def _delete(self, ref: ObjectRef) -> Change:
-        """What is gone, or of a kind that is gone in all its versions, counts as deleted."""
-        for attempt in range(TRIES):
-            last = attempt == TRIES - 1
-            try:
-                at = await self._served(ref)
-            except NoMatch:
-                await self._check_gone(ref)
-                return Change(ref, Action.DELETED)
-            if at is None:
-                return Change(ref, Action.DELETED)
-            if self._known is not None:
-                # Before the deletion, so that its watch event is not taken for somebody else's doing.
-                for each in {ref, at}:
-                    self._known.forget_of(self._client.cluster, each, self._options.owner)
-            try:
-                return await self._decide(ref, at)
-            except NotFound as error:
-                if error.names_object:
-                    return Change(ref, Action.DELETED)
-                # The path is not served (any more): perhaps another version is.
-                self._client.mapper.forget(at.api_version, at.kind)
-                if last:
-                    raise
-            except Conflict:
-                if last:
-                    raise
-        raise AssertionError("unreachable")
-
-    async def _served(self, ref: ObjectRef) -> ObjectRef | None:
-        """The object in a version that is served; None when no such object can be."""
-        resource = await self._client.mapper.served(ref.group, ref.kind, ref.version, since=self._since)
-        if resource.namespaced and not ref.namespace:
-            return None
-        return ObjectRef(
-            resource.api_version, ref.kind, ref.name, ref.namespace if resource.namespaced else ""
+async def _decide(run: _DeleteContext, ref: ObjectRef, at: ObjectRef) -> _Deletion:
+    options, claims = run.options, run.options.claims
+    live = await _read(run, at)
+    if live is None:
+        return _Deletion(Change(ref, Action.SKIPPED))
+    inherited = claims.is_heir(at)
+    what = fate(live, options, inherited=inherited)
+    why = run.never.get(_identity(at), "")
+    if why or what is Fate.KEEP:
+        return _Deletion(Change(ref, Action.SKIPPED, why))
+    if what is Fate.DELETE:
+        heir = None if inherited else claims.heir(at)
+        if heir is not None:
+            await _give(run, at, live, heir)
+            why = f"Kustomization/{heir.namespace}/{heir.name} applies it too"
+            return _Deletion(Change(ref, Action.SKIPPED, why))
+        meta = live["metadata"]
+        await run.client.delete(
+            at, propagation=options.propagation, uid=meta["uid"], resource_version=meta["resourceVersion"]
         )
+        claims.deleted(at)
+    return _Deletion(Change(ref, Action.DELETED), terminating=at)
 
-    async def _check_gone(self, ref: ObjectRef) -> None:
-        """Raise :class:`Unavailable` when a definition of a kind that is not served is there all the same.
 
-        Discovery may be behind for a moment, or no version of the kind be served: its objects are there then.
-        """
-        name = (await self._definitions.usable(ref.group)).get(ref.kind) if ref.group else None
-        if name is not None:
-            message = f"{_CRD[1]}/{name} is there, but the API server does not serve it now"
-            raise Unavailable(message, status=503)
-
-    async def _decide(self, ref: ObjectRef, at: ObjectRef) -> Change:
-        options, claims = self._options, self._options.claims
-        live = await self._look(at)
-        if live is None:
-            return Change(ref, Action.SKIPPED)
-        inherited = claims.is_heir(at)
-        what = fate(live, options, inherited=inherited)
-        why = self._never.get(_identity(at), "")
-        if why or what is Fate.KEEP:
-            return Change(ref, Action.SKIPPED, why)
-        if what is Fate.DELETE:
-            heir = None if inherited else claims.heir(at)
-            if heir is not None:
-                await self._give(at, live, heir)
-                return Change(
-                    ref, Action.SKIPPED, f"Kustomization/{heir.namespace}/{heir.name} applies it too"
-                )
-            meta = live["metadata"]
-            await self._client.delete(
-                at,
-                propagation=options.propagation,
-                uid=meta["uid"],
-                resource_version=meta["resourceVersion"],
-            )
-            claims.deleted(at)
-        self.terminating.append(at)
-        return Change(ref, Action.DELETED)
-
-    async def _look(self, at: ObjectRef) -> Obj | None:
-        """The live object; None when we may not read it and it is not ours."""
+async def _read(run: _DeleteContext, at: ObjectRef) -> Obj | None:
+    """The live object; None if we may not read it and it is not ours."""
+    try:
+        return await run.client.get(at)
+    except Forbidden:
+        if run.eyes is None:
+            raise
         try:
-            return await self._client.get(at)
-        except Forbidden:
-            if self._eyes is None:
-                raise
-            try:
-                live = await self._eyes.get(at)
-            except NotFound as error:
-                if error.names_object:
-                    return None
-                raise
-            if fate(live, self._options) is Fate.KEEP:
+            live = await run.eyes.get(at)
+        except NotFound as error:
+            if error.names_object:
                 return None
             raise
-
-    async def _give(self, at: ObjectRef, live: Obj, heir: Owner) -> None:
-        """Put the heir's labels on the object: it is that one's from now on, whatever becomes of us."""
-        meta = {"labels": heir.labels, "resourceVersion": live["metadata"]["resourceVersion"]}
-        try:
-            await self._client.patch(at, {"metadata": meta}, field_manager=self._options.field_manager)
-        finally:
-            self._options.claims.given(at)
+        if fate(live, run.options) is Fate.KEEP:
+            return None
+        raise
 
 
-def _identity(ref: ObjectRef) -> tuple[str, str, str, str]:
+async def _give(run: _DeleteContext, at: ObjectRef, live: Obj, heir: Owner) -> None:
+    """Set the heir's labels on the object: from now on it belongs to the heir, whatever happens to us."""
+    meta = {"labels": heir.labels, "resourceVersion": live["metadata"]["resourceVersion"]}
+    try:
+        await run.client.patch(at, {"metadata": meta}, field_manager=run.options.field_manager)
+    finally:
+        run.options.claims.given(at)
+
+
+_Identity = tuple[str, str, str, str]
+
+
+def _identity(ref: ObjectRef) -> _Identity:
     return ref.group, ref.kind, ref.namespace, ref.name

@@ -7,7 +7,6 @@ The values of :mod:`headgate.apply.steps` pass through :func:`apply_all`. One mo
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,6 +15,7 @@ from typing import TypeVar
 
 from headgate.apply.ask import Found, ask
 from headgate.apply.changeset import Change, ChangeSet
+from headgate.apply.concurrently import concurrently
 from headgate.apply.context import ApplyContext, Observe
 from headgate.apply.desired import desired_of, staged
 from headgate.apply.errors import ApplyFailed, ObjectError
@@ -162,23 +162,13 @@ async def _unready(context: ApplyContext, done: Sequence[Done]) -> list[ObjectEr
 
 
 async def _each(context: ApplyContext, steps: Sequence[S], work: Callable[[S], Awaitable[R]]) -> list[R]:
-    """Work on all objects, as many at once as the options allow; results are in the order of ``steps``."""
-    results: dict[int, R] = {}
-    queue = iter(enumerate(steps))
+    """Work on all objects, as many at once as the options allow."""
 
-    async def worker() -> None:
-        for i, step in queue:
-            try:
-                results[i] = await work(step)
-            except Exception as error:
-                error.add_note(str(step.ref))
-                raise
+    async def named(step: S) -> R:
+        try:
+            return await work(step)
+        except Exception as error:
+            error.add_note(str(step.ref))
+            raise
 
-    workers = min(context.options.concurrency, len(steps))
-    if workers == 1:
-        await worker()
-    elif workers:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(workers):
-                group.create_task(worker())
-    return [results[i] for i in range(len(steps))]
+    return await concurrently(steps, named, context.options.concurrency)

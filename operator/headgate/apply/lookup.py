@@ -1,0 +1,65 @@
+"""Looks definitions up for a deletion: whether a kind that nobody serves has one all the same."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from contextlib import suppress
+
+from headgate.apply.definitions import is_usable
+from headgate.kube import ApiError, Client, Forbidden, NoMatch, NotFound
+from headgate.kube.refs import ObjectRef
+
+CRD = ("apiextensions.k8s.io/v1", "CustomResourceDefinition")
+_NAMES = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+
+
+class DefinitionLookup:
+    """What definitions there are. Asked once in a run, however many kinds of its inventory nobody knows.
+
+    An answer may be a run old. A definition that came meanwhile has no objects that the run is to delete, and what
+    belongs to one that went meanwhile is a survivor for one more run.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client, self._lock = client, asyncio.Lock()
+        self._names: dict[str, list[str]] | None = None
+        """By their groups."""
+        self._usable: dict[str, dict[str, str]] = {}
+        self._error: ApiError | None = None
+
+    async def usable(self, group: str) -> dict[str, str]:
+        """The names of a group's usable definitions, by kind; raises :class:`ApiError`.
+
+        Who may not see definitions has discovery only; one that goes meanwhile takes its objects along.
+        """
+        async with self._lock:
+            if self._error is not None:
+                raise self._error.with_traceback(None)
+            try:
+                if self._names is None:
+                    self._names = await self._list()
+                if group not in self._usable:
+                    self._usable[group] = await self._read(self._names.get(group, ()))
+            except ApiError as error:
+                self._error = error
+                raise
+            return self._usable[group]
+
+    async def _list(self) -> dict[str, list[str]]:
+        names: dict[str, list[str]] = {}
+        with suppress(Forbidden, NotFound, NoMatch):
+            async for page in self._client.list_pages(*CRD, accept=_NAMES):
+                for item in page["items"]:
+                    name = item["metadata"]["name"]
+                    names.setdefault(name.partition(".")[2], []).append(name)
+        return names
+
+    async def _read(self, names: Iterable[str]) -> dict[str, str]:
+        kinds: dict[str, str] = {}
+        for name in names:
+            with suppress(Forbidden, NotFound, NoMatch):
+                crd = await self._client.get(ObjectRef(*CRD, name))
+                if is_usable(crd):
+                    kinds[crd["spec"]["names"]["kind"]] = name
+        return kinds
