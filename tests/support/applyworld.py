@@ -14,7 +14,16 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from random import Random
 from typing import Any, Concatenate, ParamSpec
 
-from headgate.apply import ApplyOptions, ApplyResult, KnownObjects, Owner, apply_all
+from headgate.apply import (
+    ApplyOptions,
+    ApplyResult,
+    DeleteOptions,
+    DeleteResult,
+    KnownObjects,
+    Owner,
+    apply_all,
+    delete_all,
+)
 from headgate.kube import Answer, Client, ObjectRef, ref_of
 from headgate.kube.transport import RequestLabel
 from tests.model import clock, kinds
@@ -89,6 +98,12 @@ class ApplyWorld:
             lambda ref, live: self._observe(ref, live),
             self._record,
         )
+
+    async def prune(self, *objects: Obj, **options: Any) -> DeleteResult:
+        """Delete objects; afterwards :attr:`requests` are those of this deletion."""
+        self.requests.clear()
+        refs = [ref_of(obj) for obj in objects]
+        return await delete_all(self.client, refs, DeleteOptions(OWNER, **options), self.known)
 
     async def age(self, seconds: float = AGES) -> None:
         """Let time pass, so that every earlier write is old."""
