@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from headgate.api import labelselector, patterns
-from headgate.apply import pointers
+from headgate.apply.fields import pointers
 from headgate.caching import keep
 from headgate.documents.yaml import order
 from headgate.kustomize.model import transformer_config as config

@@ -8,8 +8,8 @@ Whoever calls an apply needs no more than the base: each error carries what its 
 (:class:`headgate.borders.BorderError`), and what may be in the cluster by now.
 
 What is wrong with a single object is a value, :class:`ObjectError`, because an apply continues and finds all of them.
-For the same reason a deletion raises nothing: :class:`.DeleteResult` has the refusals. :class:`.DefinitionNeverReady`
-does not leave this package.
+For the same reason a deletion raises nothing: :class:`.DeleteResult` has the refusals.
+:class:`.objects.definitions.DefinitionNeverReady` does not leave this package.
 
 Messages are Flux's where it has one (``Deployment/staging/web dry-run failed (Invalid): …``), one line for
 each object, and never hold a value of a Secret.

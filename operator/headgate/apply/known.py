@@ -12,11 +12,11 @@ from enum import Enum
 from typing import NamedTuple
 
 from headgate.apply.changeset import Action
-from headgate.apply.definitions import is_usable
-from headgate.apply.drift import content_digest, fingerprint_of
-from headgate.apply.managers import FieldManager, overridden
+from headgate.apply.fields.drift import content_digest, fingerprint
+from headgate.apply.fields.managers import FieldManager, overridden
+from headgate.apply.fields.pointers import Pointer
+from headgate.apply.objects.definitions import is_usable
 from headgate.apply.options import Marks, Owner
-from headgate.apply.pointers import Pointer
 from headgate.kube.refs import ObjectRef
 from headgate.names import KUSTOMIZE_CONTROLLER
 from headgate.objects import Obj, is_newer, version_of
@@ -31,7 +31,7 @@ class KnownState(NamedTuple):
     resource_version: str
     """The newest one seen."""
     fingerprint: bytes
-    """What of the live object must stay (see :mod:`headgate.apply.drift`)."""
+    """What of the live object must stay (see :mod:`headgate.apply.fields.drift`)."""
     in_place: bool
     """Nobody changed the object since it was applied, as far as was seen."""
     outcome: Action
@@ -45,7 +45,7 @@ class KnownState(NamedTuple):
     content: tuple[str, bytes] | None = None
     """A resource version, and the digest of what the object held then."""
     usable: bool = True
-    """It is not a definition, or one that objects may use already (see :mod:`headgate.apply.definitions`)."""
+    """It is not a definition, or one that objects may use already (see :mod:`headgate.apply.objects.definitions`)."""
 
 
 class WatchNews(Enum):
@@ -236,4 +236,4 @@ class KnownObjects:
         self._known.setdefault(cluster, {})[ref] = state
 
     def _fingerprint(self, live: Obj, ignored: tuple[Pointer, ...]) -> bytes:
-        return fingerprint_of(live, self._own, self._managers, self._marks, ignored)
+        return fingerprint(live, self._own, self._managers, self._marks, ignored)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
-from headgate.apply.ignore import CompiledIgnoreRule
-from headgate.apply.managers import FieldManager, overridden
-from headgate.apply.stages import GroupKind
+from headgate.apply.fields.ignore import CompiledIgnoreRule
+from headgate.apply.fields.managers import FieldManager, overridden
+from headgate.apply.objects.stages import GroupKind
 from headgate.kube.refs import ObjectRef
 from headgate.names import KUSTOMIZE_CONTROLLER, KUSTOMIZE_GROUP
 from headgate.objects import Obj

@@ -29,7 +29,7 @@ from headgate.settings.declare import (
 )
 
 if TYPE_CHECKING:
-    from headgate.apply.stages import GroupKind
+    from headgate.apply.objects.stages import GroupKind
 
 _RUNTIME_NAMESPACE = "RUNTIME_NAMESPACE"
 
@@ -220,7 +220,7 @@ def _kinds(given: str) -> frozenset[GroupKind]:
     if not wanted:
         return frozenset()
     # Here, so that --help answers at once: this loads the client of the API server.
-    from headgate.apply.stages import GroupKind
+    from headgate.apply.objects.stages import GroupKind
 
     return frozenset(map(GroupKind.parse, wanted))
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from headgate.apply.errors import describe, is_immutable, may_be_immutable
-from headgate.apply.validation import check
+from headgate.apply.objects.validation import check
 from headgate.kube import (
     Cause,
     Conflict,

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.apply.stages import GroupKind, Stage, by_rank, split
+from headgate.apply.objects.stages import GroupKind, Stage, by_rank, split
 from headgate.kube import ref_of
 
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from headgate.apply import Action, ApplyOptions, KnownObjects, KnownState, Owner
-from headgate.apply.decide import (
+from headgate.apply.objects.definitions import DefinitionNeverReady, awaited, is_usable
+from headgate.apply.server_side.decide import (
     DryRunVerdict,
     is_inherited,
     is_known_content,
@@ -15,7 +16,6 @@ from headgate.apply.decide import (
     may_recreate,
     server_time,
 )
-from headgate.apply.definitions import DefinitionNeverReady, awaited, is_usable
 from headgate.kube import ObjectRef
 
 PREFIX = "kustomize.toolkit.fluxcd.io"

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from headgate.apply import DeleteOptions, Owner
-from headgate.apply.prune import Fate, fate
+from headgate.apply.deletion.prune import Fate, fate
 
 PREFIX = "kustomize.toolkit.fluxcd.io"
 OURS = {f"{PREFIX}/name": "apps", f"{PREFIX}/namespace": "flux"}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.apply.managers import migration_patch, needs_takeover, overridden, takeover_patch, union
+from headgate.apply.fields.managers import migration_patch, needs_takeover, overridden, takeover_patch, union
 
 OWN = "kustomize-controller"
 MANAGERS = overridden(OWN, ["lens"])

@@ -9,8 +9,8 @@ import pytest
 
 from headgate.api.kustomization import IgnoreRule, Selector
 from headgate.apply import IgnoreRuleInvalid, KnownObjects, WatchNews, compile_rules
-from headgate.apply.ignore import candidates, ignored, is_in_place, resolved
-from headgate.apply.pointers import parse
+from headgate.apply.fields.ignore import candidates, ignored, is_in_place, resolved
+from headgate.apply.fields.pointers import parse
 from headgate.kube import ObjectRef
 
 Obj = dict[str, Any]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from headgate.apply import Action, KnownObjects, Owner, WatchNews
-from headgate.apply.drift import digest
+from headgate.apply.fields.drift import digest
 from headgate.kube import ObjectRef
 
 REF = ObjectRef("apps/v1", "Deployment", "web", "ns")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from headgate.apply.normalize import normalized, with_labels
+from headgate.apply.objects.normalize import normalized, with_labels
 
 CONTAINER = {"name": "a", "ports": [{"containerPort": 80}, {"containerPort": 53, "protocol": "UDP"}]}
 WANTED = {

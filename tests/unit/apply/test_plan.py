@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from headgate.apply import Action, ApplyOptions, KnownState, Owner
-from headgate.apply.ignore import CompiledIgnoreRule
-from headgate.apply.plan import may_send_alone, plan, without_needless_question
-from headgate.apply.steps import Desired, Done, ToAsk, ToSendAlone
+from headgate.apply.fields.ignore import CompiledIgnoreRule
+from headgate.apply.server_side.plan import may_send_alone, plan, without_needless_question
+from headgate.apply.server_side.steps import Desired, Done, ToAsk, ToSendAlone
 from headgate.kube import ObjectRef
 
 PREFIX = "kustomize.toolkit.fluxcd.io"

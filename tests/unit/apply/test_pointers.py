@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.apply.pointers import MISSING, Owned, disowned, find, owns, parse, placed, without
+from headgate.apply.fields.pointers import MISSING, Owned, disowned, find, owns, parse, placed, without
 
 DEPLOYMENT: dict[str, Any] = {
     "metadata": {"annotations": {"a/b": "1", "m~n": "2", "0": "zero"}, "finalizers": ["x", "y"]},
@@ -231,7 +231,7 @@ def test_each_part_is_looked_at_once_however_many_pointers_there_are(monkeypatch
         reads += 1
         return loads(text)
 
-    monkeypatch.setattr("headgate.apply.pointers.json.loads", counted)
+    monkeypatch.setattr("headgate.apply.fields.pointers.json.loads", counted)
     entries = [{"name": f"e{i}", "value": "x"} for i in range(2_000)]
     obj = {"spec": {"env": entries}}
     members = {f'k:{{"name":"e{i}"}}': {".": {}, "f:name": {}, "f:value": {}} for i in range(2_000)}

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from headgate.apply.unknown_fields import paths_in, without
+from headgate.apply.fields.unknown_fields import paths_in, without
 
 HEAD = "failed to create typed patch object (default/w2; apps/v1, Kind=Deployment): "
 SEVERAL = f"""{HEAD}errors:

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from headgate.api import inventory
 from headgate.api.kustomization import Kustomization
-from headgate.apply import IgnoreRuleInvalid, compile_rules, ignore
-from headgate.apply.drift import digest
-from headgate.apply.normalize import normalized, with_labels
-from headgate.apply.stages import split
-from headgate.apply.validation import check
+from headgate.apply import IgnoreRuleInvalid, compile_rules
+from headgate.apply.fields import ignore
+from headgate.apply.fields.drift import digest
+from headgate.apply.objects.normalize import normalized, with_labels
+from headgate.apply.objects.stages import split
+from headgate.apply.objects.validation import check
 from headgate.kube.refs import ref_of
 from headgate.kustomize import BuildError, MemoryTree
 from headgate.postbuild import Variables

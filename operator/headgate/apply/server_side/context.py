@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from headgate.apply.changeset import Action
+from headgate.apply.fields.pointers import Pointer
 from headgate.apply.known import KnownObjects, KnownState
 from headgate.apply.options import ApplyOptions, marked
-from headgate.apply.pointers import Pointer
-from headgate.apply.steps import NO_REMARKS, Desired, Done, Remarks
+from headgate.apply.server_side.steps import NO_REMARKS, Desired, Done, Remarks
 from headgate.kube import Client
 from headgate.kube.refs import ObjectRef
 from headgate.objects import Obj

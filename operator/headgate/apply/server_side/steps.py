@@ -15,9 +15,9 @@ from typing import Protocol
 
 from headgate.apply.changeset import Action
 from headgate.apply.errors import ObjectError
-from headgate.apply.ignore import CompiledIgnoreRule
+from headgate.apply.fields.ignore import CompiledIgnoreRule
+from headgate.apply.fields.pointers import Pointer
 from headgate.apply.known import KnownState
-from headgate.apply.pointers import Pointer
 from headgate.kube.refs import ObjectRef
 from headgate.objects import Obj
 

@@ -1,4 +1,4 @@
-"""What the answer to a dry run means, and what may be done about it. Pure; :mod:`headgate.apply.ask` asks.
+"""What the answer to a dry run means, and what may be done about it. Pure; :mod:`headgate.apply.server_side.ask` asks.
 
 What the API server does (seen on Kubernetes 1.37 with ConfigMaps, Deployments, CRDs and custom resources; the
 e2e tests hold it):
@@ -19,9 +19,9 @@ from email.utils import parsedate_to_datetime
 from enum import Enum
 
 from headgate.apply.changeset import Action
-from headgate.apply.drift import content_digest, content_of
+from headgate.apply.fields.drift import content_digest, content_of
+from headgate.apply.fields.managers import needs_takeover, ours
 from headgate.apply.known import KnownState
-from headgate.apply.managers import needs_takeover, ours
 from headgate.apply.options import ApplyOptions, marked
 from headgate.objects import Obj
 

@@ -10,15 +10,16 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
-from headgate.apply import decide, ignore
 from headgate.apply.changeset import Action
-from headgate.apply.context import ApplyContext
-from headgate.apply.decide import DryRunVerdict
 from headgate.apply.errors import describe, is_immutable, may_be_immutable
+from headgate.apply.fields import ignore
+from headgate.apply.fields.pointers import Pointer
 from headgate.apply.options import marked
-from headgate.apply.pointers import Pointer
-from headgate.apply.requests import Applied, migrate, server_side_apply, would_be_created
-from headgate.apply.steps import Desired, Done, NotApplied, ToApply, ToAsk, ToRecreate
+from headgate.apply.server_side import decide
+from headgate.apply.server_side.context import ApplyContext
+from headgate.apply.server_side.decide import DryRunVerdict
+from headgate.apply.server_side.requests import Applied, migrate, server_side_apply, would_be_created
+from headgate.apply.server_side.steps import Desired, Done, NotApplied, ToApply, ToAsk, ToRecreate
 from headgate.kube import ApiError, NoMatch, NotFound
 from headgate.objects import Obj
 

@@ -21,10 +21,10 @@ from itertools import groupby
 from headgate.api.order import rank
 from headgate.apply.changeset import Action, Change, ChangeSet
 from headgate.apply.concurrently import concurrently
+from headgate.apply.deletion.lookup import CRD, DefinitionLookup
 from headgate.apply.known import KnownObjects
-from headgate.apply.lookup import CRD, DefinitionLookup
+from headgate.apply.objects.stages import sort_key
 from headgate.apply.options import DeleteOptions, Owner, marked
-from headgate.apply.stages import sort_key
 from headgate.kube import ApiError, Client, Conflict, Forbidden, NoMatch, NotFound, Unavailable
 from headgate.kube.refs import ObjectRef
 from headgate.objects import Obj

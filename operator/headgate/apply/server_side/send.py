@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from headgate.apply import decide, ignore
-from headgate.apply.ask import RESOLVE_TRIES, ask
 from headgate.apply.changeset import Action
-from headgate.apply.context import ApplyContext
 from headgate.apply.errors import describe
-from headgate.apply.requests import Applied, delete_and_wait, server_side_apply, take_over
-from headgate.apply.steps import Done, NotApplied, ToApply, ToAsk, ToRecreate, ToSend, ToSendAlone
+from headgate.apply.fields import ignore
+from headgate.apply.server_side import decide
+from headgate.apply.server_side.ask import RESOLVE_TRIES, ask
+from headgate.apply.server_side.context import ApplyContext
+from headgate.apply.server_side.requests import Applied, delete_and_wait, server_side_apply, take_over
+from headgate.apply.server_side.steps import Done, NotApplied, ToApply, ToAsk, ToRecreate, ToSend, ToSendAlone
 from headgate.kube import ApiError, Conflict, Invalid, NotFound, ServerError
 from headgate.objects import Obj
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from headgate.apply import ignore
-from headgate.apply.drift import digest
 from headgate.apply.errors import ObjectError, describe
-from headgate.apply.normalize import normalized, with_labels
+from headgate.apply.fields import ignore
+from headgate.apply.fields.drift import digest
+from headgate.apply.objects.normalize import normalized, with_labels
+from headgate.apply.objects.stages import Stage, sort_key, split
+from headgate.apply.objects.validation import check
 from headgate.apply.options import ApplyOptions, marked
-from headgate.apply.stages import Stage, sort_key, split
-from headgate.apply.steps import Desired
-from headgate.apply.validation import check
+from headgate.apply.server_side.steps import Desired
 from headgate.fairness.pools import aside
 from headgate.kube import ApiError, BadRequest, Client
 from headgate.kube.refs import ObjectRef, ref_of

@@ -18,8 +18,8 @@ from typing import Any
 from headgate.api import labelselector, patterns
 from headgate.api.kustomization import IgnoreRule, Selector
 from headgate.apply.errors import ApplyError
-from headgate.apply.managers import APPLY, entries_of, ours
-from headgate.apply.pointers import MISSING, Owned, Pointer, disowned, find, parse, placed, without
+from headgate.apply.fields.managers import APPLY, entries_of, ours
+from headgate.apply.fields.pointers import MISSING, Owned, Pointer, disowned, find, parse, placed, without
 from headgate.kube.refs import ObjectRef, ref_of
 from headgate.objects import Obj
 

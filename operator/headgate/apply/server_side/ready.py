@@ -6,10 +6,10 @@ import asyncio
 import time
 
 from headgate.apply.changeset import Action
-from headgate.apply.context import ApplyContext
-from headgate.apply.definitions import DefinitionNeverReady, awaited, is_crd
 from headgate.apply.errors import ObjectError, describe
-from headgate.apply.steps import Done
+from headgate.apply.objects.definitions import DefinitionNeverReady, awaited, is_crd
+from headgate.apply.server_side.context import ApplyContext
+from headgate.apply.server_side.steps import Done
 from headgate.kube import ApiError
 
 

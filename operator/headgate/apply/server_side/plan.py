@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from headgate.apply.changeset import Action
 from headgate.apply.known import KnownState
 from headgate.apply.options import ApplyOptions, marked
-from headgate.apply.steps import Desired, Done, ToAsk, ToSendAlone
+from headgate.apply.server_side.steps import Desired, Done, ToAsk, ToSendAlone
 
 Planned = Done | ToAsk | ToSendAlone
 

@@ -1,7 +1,7 @@
 """What takes more than one request to the API server for one object.
 
-Each function does one thing of which :mod:`headgate.apply.ask` and :mod:`headgate.apply.send` tell the order. They
-raise :class:`~headgate.kube.ApiError` and know nothing of stages and change sets.
+Each function does one thing; :mod:`.ask` and :mod:`.send` call them in order. They raise
+:class:`~headgate.kube.ApiError` and know nothing of stages and change sets.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import asyncio
 import time
 from dataclasses import dataclass
 
-from headgate.apply.managers import migration_patch, takeover_patch
-from headgate.apply.normalize import is_built_in
+from headgate.apply.fields.managers import migration_patch, takeover_patch
+from headgate.apply.fields.unknown_fields import paths_in, without
+from headgate.apply.objects.normalize import is_built_in
 from headgate.apply.options import ApplyOptions
-from headgate.apply.steps import NO_REMARKS, Remarks
-from headgate.apply.unknown_fields import paths_in, without
+from headgate.apply.server_side.steps import NO_REMARKS, Remarks
 from headgate.kube import (
     JSON_PATCH,
     Answer,

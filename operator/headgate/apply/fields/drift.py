@@ -14,9 +14,8 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any
 
-from headgate.apply.managers import FieldManager, ours
-from headgate.apply.options import ApplyOptions
-from headgate.apply.pointers import Pointer, disowned
+from headgate.apply.fields.managers import FieldManager, ours
+from headgate.apply.fields.pointers import Pointer, disowned
 from headgate.kube.encoding import encode
 from headgate.objects import Obj
 
@@ -37,19 +36,14 @@ def content_digest(obj: Obj) -> bytes:
     return digest(content_of(obj))
 
 
-def fingerprint(live: Obj, options: ApplyOptions, ignored: Sequence[Pointer] = ()) -> bytes:
-    """What of a live object, but for ignored fields, must stay as it is for the object to count as in place."""
-    return fingerprint_of(live, options.field_manager, options.managers, options.marks.keys, ignored)
-
-
-def fingerprint_of(
+def fingerprint(
     live: Obj,
     own: str,
     managers: Sequence[FieldManager],
     marks: frozenset[str],
     ignored: Sequence[Pointer] = (),
 ) -> bytes:
-    """:func:`fingerprint` by its parts."""
+    """What of a live object, except ignored fields, must stay as it is for the object to count as in place."""
     meta = live["metadata"]
     entries = meta.get("managedFields") or ()
     mine = ours(live, own) or {}

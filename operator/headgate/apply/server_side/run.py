@@ -1,8 +1,7 @@
 """One apply from beginning to end: stage by stage, and in each stage plan, ask, send, wait.
 
-The values of :mod:`headgate.apply.steps` pass through :func:`apply_all`. One module has each step:
-:mod:`~headgate.apply.desired`, :mod:`~headgate.apply.plan`, :mod:`~headgate.apply.ask`, :mod:`~headgate.apply.send`,
-:mod:`~headgate.apply.ready`.
+The values of :mod:`.steps` pass through :func:`apply_all`. One module has each step: :mod:`.desired`, :mod:`.plan`,
+:mod:`.ask`, :mod:`.send`, :mod:`.ready`.
 """
 
 from __future__ import annotations
@@ -13,19 +12,19 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
-from headgate.apply.ask import Found, ask
 from headgate.apply.changeset import Change, ChangeSet
 from headgate.apply.concurrently import concurrently
-from headgate.apply.context import ApplyContext, Observe
-from headgate.apply.desired import desired_of, staged
 from headgate.apply.errors import ApplyFailed, ObjectError
 from headgate.apply.known import KnownObjects
+from headgate.apply.objects.stages import Stage, by_rank, sort_key
 from headgate.apply.options import ApplyOptions
-from headgate.apply.plan import Planned, plan, without_needless_question
-from headgate.apply.ready import may_be_unready, until_ready
-from headgate.apply.send import send
-from headgate.apply.stages import Stage, by_rank, sort_key
-from headgate.apply.steps import NO_REMARKS, Done, NotApplied, Step, ToAsk, ToSend, ToSendAlone
+from headgate.apply.server_side.ask import Found, ask
+from headgate.apply.server_side.context import ApplyContext, Observe
+from headgate.apply.server_side.desired import desired_of, staged
+from headgate.apply.server_side.plan import Planned, plan, without_needless_question
+from headgate.apply.server_side.ready import may_be_unready, until_ready
+from headgate.apply.server_side.send import send
+from headgate.apply.server_side.steps import NO_REMARKS, Done, NotApplied, Step, ToAsk, ToSend, ToSendAlone
 from headgate.fairness.pools import aside
 from headgate.kube import Client
 from headgate.kube.refs import ObjectRef

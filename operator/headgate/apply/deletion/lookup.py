@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
 
-from headgate.apply.definitions import is_usable
+from headgate.apply.objects.definitions import is_usable
 from headgate.kube import ApiError, Client, Forbidden, NoMatch, NotFound
 from headgate.kube.refs import ObjectRef
 
