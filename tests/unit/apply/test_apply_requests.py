@@ -188,6 +188,17 @@ async def test_an_object_that_is_made_once_is_only_looked_at_later(world: ApplyW
 
 
 @in_a_world
+async def test_an_object_that_is_made_once_is_in_place_after_a_restart_too(world: ApplyWorld) -> None:
+    """Its UID keeps the prune that follows from deleting it under another name that the inventory has for it."""
+    once = config("a", marks={"ssa": "IfNotPresent"})
+    created = await world.apply(once)
+    world.restart()
+    result = await world.apply(once)
+    assert actions(result) == ["ConfigMap/one/a skipped"]
+    assert result.uids == created.uids != frozenset()
+
+
+@in_a_world
 async def test_the_fields_of_other_managers_stay_where_that_is_asked_for(world: ApplyWorld) -> None:
     merged = config("a", marks={"ssa": "Merge"})
     await world.apply(merged)

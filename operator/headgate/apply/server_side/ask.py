@@ -125,13 +125,13 @@ async def _left_alone(context: ApplyContext, question: ToAsk) -> Done | None:
     keep = marked(desired.obj, marks.if_not_present)
     if not keep and not marked(live, marks.excluded):
         return None
-    uid = question.known.uid if question.known is not None else ""
     owned = context.options.owner.labels.items() <= (live["metadata"].get("labels") or {}).items()
     if not (keep and owned):
+        uid = question.known.uid if question.known is not None else ""
         return context.skipped(desired, uid, answered=True)
     # A watch reports when it goes.
     context.remember(desired, live, Action.SKIPPED, ignore.ignored(desired.rules, live))
-    return Done(desired.ref, Action.SKIPPED, uid, answered=True)
+    return Done(desired.ref, Action.SKIPPED, live["metadata"]["uid"], answered=True)
 
 
 async def _after_refusal(context: ApplyContext, question: ToAsk, error: ApiError, *, migrated: bool) -> Found:
