@@ -76,7 +76,9 @@ def test_all_formats_and_keys(workspace: Workspace) -> None:
 KEYS_THAT_WORK = {name: KEYS[name] for name in ("alpha.agekey", "hybrid.agekey", "curve.asc", "rsa.asc")}
 
 
-def test_a_wrong_key_is_told_with_file_and_recipient_until_it_is_the_right_one(workspace: Workspace) -> None:
+def test_a_wrong_key_is_reported_with_file_and_recipient_until_it_is_the_right_one(
+    workspace: Workspace,
+) -> None:
     private, wrap = age_key()
     keys(workspace, **agekey(age_key()[0]))
     workspace.commit({"apps/a.yaml": yaml.safe_dump(sealed_secret("a", wrap, password="correct"))})
@@ -105,7 +107,7 @@ def test_a_missing_secret_takes_effect_when_it_comes(workspace: Workspace) -> No
     assert applied(workspace, "a") == {"password": "correct"}
 
 
-def test_an_entry_that_is_no_key_is_named(workspace: Workspace) -> None:
+def test_an_entry_that_is_not_a_key_is_named(workspace: Workspace) -> None:
     _, wrap = age_key()
     keys(workspace, **{"a.agekey": "AGE-SECRET-KEY-1VERYPRIVATE", "b.asc": KEYS["curve.asc"]})
     workspace.commit({"apps/a.yaml": yaml.safe_dump(sealed_secret("a", wrap, password="x"))})

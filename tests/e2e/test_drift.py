@@ -11,7 +11,7 @@ from tests.support.workspace import Workspace
 pytestmark = pytest.mark.e2e
 
 
-def test_a_foreign_change_is_undone_at_once_and_told(workspace: Workspace) -> None:
+def test_a_foreign_change_is_undone_at_once_and_reported(workspace: Workspace) -> None:
     workspace.commit({"apps/web.yaml": deployment("web", replicas=2), "apps/a.yaml": config_map("a", v="1")})
     workspace.source()
     workspace.kustomization("apps", wait=True)

@@ -28,7 +28,7 @@ def look_again(workspace: Workspace, name: str, kind: str = KUSTOMIZATION) -> No
     )
 
 
-def test_each_revision_is_told_with_what_it_changed(workspace: Workspace) -> None:
+def test_each_revision_is_reported_with_what_it_changed(workspace: Workspace) -> None:
     first = workspace.commit({"apps/a.yaml": config_map("a"), "apps/b.yaml": config_map("b")}, "Two of them")
     source = workspace.source()
     workspace.kustomization("apps")
@@ -96,7 +96,7 @@ def _count(workspace: Workspace, reason: str) -> int:
     return sum(each["count"] for each in workspace.events("apps") if each["reason"] == reason)
 
 
-def test_a_patch_that_fits_nothing_is_told_once_for_a_revision(workspace: Workspace) -> None:
+def test_a_patch_that_fits_nothing_is_reported_once_for_a_revision(workspace: Workspace) -> None:
     text = kustomization("a.yaml", patches=[{"target": {"name": "b"}, "patch": config_map("x")}])
     files = {"apps/kustomization.yaml": text, "apps/a.yaml": config_map("a")}
     revision = workspace.commit(files)

@@ -88,7 +88,7 @@ def test_an_object_that_nobody_ever_touches_is_judged_by_all_its_fields(
     workspace.ready("apps")
 
 
-def test_a_failed_expression_fails_fast_and_the_next_revision_is_judged_anew(
+def test_a_failed_expression_fails_fast_and_the_next_revision_is_judged_again(
     workspace: Workspace, group: str
 ) -> None:
     workspace.commit({"apps/m.yaml": machines(group)})
@@ -113,7 +113,7 @@ def test_an_expression_that_never_applies_is_named_when_time_is_over(
     workspace.failed("apps", "HealthCheckFailed", "status: 'Unknown': .*no such attribute.s.: status.nowhere")
 
 
-def test_an_invalid_expression_stalls_until_it_is_mended(workspace: Workspace) -> None:
+def test_an_invalid_expression_stalls_until_it_is_fixed(workspace: Workspace) -> None:
     workspace.commit({"apps/a.yaml": config_map("a")})
     workspace.source()
     entry = {"apiVersion": "example.org/v1", "kind": "Machine", "current": "status.phase =="}

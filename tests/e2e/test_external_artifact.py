@@ -187,7 +187,7 @@ def test_one_download_serves_all_that_use_it(workspace: Workspace, files: FileSe
     assert files.asked == ["/ocirepository/v1.tar.gz"]
 
 
-def test_the_origin_revision_is_told(workspace: Workspace, files: FileServer) -> None:
+def test_the_origin_revision_is_recorded(workspace: Workspace, files: FileServer) -> None:
     origin = {"org.opencontainers.image.revision": "main@sha1:abc"}
     publish(workspace, files, "OCIRepository", "v1", {"apps/a.yaml": config_map("a")}, metadata=origin)
     consumer(workspace, "OCIRepository")
@@ -203,7 +203,7 @@ def test_the_origin_revision_is_told(workspace: Workspace, files: FileServer) ->
         ({"url": "file:///etc/passwd"}, "not an HTTP address"),
     ],
 )
-def test_what_is_not_verified_is_not_applied_and_mended_at_once(
+def test_what_is_not_verified_is_not_applied_until_it_is_fixed(
     workspace: Workspace, files: FileServer, artifact: Obj, message: str
 ) -> None:
     publish(workspace, files, "OCIRepository", "v1", {"apps/a.yaml": config_map("a")}, **artifact)

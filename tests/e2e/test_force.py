@@ -29,7 +29,7 @@ def uid(workspace: Workspace) -> str:
 
 
 @pytest.mark.parametrize("how", ["spec", "annotation"])
-def test_recreated_where_that_is_asked_for(workspace: Workspace, how: str) -> None:
+def test_recreated_where_force_is_set(workspace: Workspace, how: str) -> None:
     """By ``spec.force``, or by the object's own annotation; nobody takes it for drift."""
     marks = {"kustomize.toolkit.fluxcd.io/force": "enabled"} if how == "annotation" else {}
     workspace.commit({"apps/web.yaml": selecting("one", marks), "apps/a.yaml": config_map("a")})

@@ -103,7 +103,7 @@ def test_nothing_is_created_that_could_not_be_recorded(
         own_workspace.close()
 
 
-def test_an_object_that_is_made_anew_is_not_forgotten_between_its_deletion_and_its_creation(
+def test_an_object_that_is_created_again_is_not_forgotten_between_its_deletion_and_its_creation(
     own_workspace: Workspace, proxy: RecordingProxy, tmp_path: Path
 ) -> None:
     """The first apply of an object that was there and must be replaced: its creation gets no answer."""

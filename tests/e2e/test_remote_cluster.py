@@ -439,7 +439,7 @@ def test_a_kubeconfig_that_acts_as_somebody_else(ground: Workspace, remote: Remo
 @pytest.mark.parametrize(
     "content", ["a: [", "- 1", "{}", "clusters: [1]", "clusters: []\ncontexts: x", "\x00"]
 )
-def test_what_is_no_kubeconfig(workspace: Workspace, content: str) -> None:
+def test_what_is_not_a_kubeconfig(workspace: Workspace, content: str) -> None:
     workspace.secret("kube", {"value": content})
     workspace.commit({"apps/a.yaml": config_map("a")})
     workspace.source()

@@ -115,7 +115,7 @@ def test_a_restart_writes_nothing_to_the_workloads(
         workspace.close()
 
 
-def test_what_happened_meanwhile_is_mended_at_once(
+def test_what_happened_meanwhile_is_corrected_at_once(
     request: pytest.FixtureRequest, api: Api, git_server: GitHttpServer, account: Path, tmp_path: Path
 ) -> None:
     workspace = Workspace(api, git_server, namespace_prefix(request), {OWN: "meanwhile"})

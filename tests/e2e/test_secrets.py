@@ -257,7 +257,7 @@ def clusters(run: Run, account: Path) -> None:
         run.kustomization(name, obj, works=name == "remote", kubeConfig=access)
 
 
-def test_no_secret_is_told(
+def test_no_secret_leaks(
     request: pytest.FixtureRequest,
     api: Api,
     git_server: GitHttpServer,

@@ -85,7 +85,7 @@ def test_a_silent_server_ends_at_the_time(workspace: Workspace, silent: Silent) 
     workspace.failed("slow", "GitOperationFailed", "not finished within 2 s", kind=SOURCE)
 
 
-def test_a_source_on_a_silent_server_can_be_mended_and_deleted(workspace: Workspace, silent: Silent) -> None:
+def test_a_source_on_a_silent_server_can_be_fixed_and_deleted(workspace: Workspace, silent: Silent) -> None:
     workspace.commit({"a.yaml": config_map("a")})
     address = f"http://127.0.0.1:{silent.port}/r.git"
     for name in ("wrong", "gone"):

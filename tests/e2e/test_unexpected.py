@@ -34,7 +34,7 @@ def many(count: int = MANY) -> str:
     return "---\n".join(config_map(f"{n:04}-{'n' * 240}") for n in range(count))
 
 
-def test_an_inventory_that_is_too_large_is_told_before_anything_is_applied(workspace: Workspace) -> None:
+def test_an_inventory_that_is_too_large_is_reported_before_anything_is_applied(workspace: Workspace) -> None:
     first = workspace.commit({"apps/a.yaml": config_map("a")})
     workspace.source()
     workspace.kustomization("apps")
@@ -131,7 +131,9 @@ def test_an_unexpected_error_of_a_source(proxied: tuple[Workspace, RecordingProx
     workspace.ready("source", revision, kind=SOURCE)
 
 
-def test_a_refused_status_is_told_without_what_was_refused(proxied: tuple[Workspace, RecordingProxy]) -> None:
+def test_a_refused_status_is_reported_without_what_was_refused(
+    proxied: tuple[Workspace, RecordingProxy],
+) -> None:
     """The API server refuses each status with a success in it, as a stricter CRD might."""
     workspace, proxy = proxied
     status = workspace.api.path(KUSTOMIZATION_VERSION, KUSTOMIZATION, workspace.namespace, "apps") + "/status"

@@ -231,7 +231,7 @@ def test_objects_by_labels_and_filters(ground: Ground, workspace: Workspace) -> 
     assert call(ground, hook, b"[", Content_Type="application/json") == 400
 
 
-def test_what_is_named_but_not_there_is_told_and_the_rest_is_done(
+def test_what_is_named_but_not_there_is_reported_and_the_rest_is_done(
     ground: Ground, workspace: Workspace
 ) -> None:
     workspace.secret("token", {"token": TOKEN})
@@ -301,14 +301,16 @@ def test_suspended_invalid_and_deleted(ground: Ground, workspace: Workspace) -> 
     assert "'gcr' needs Flux's notification-controller" in said["message"]
 
 
-def test_nothing_was_forbidden_and_no_token_told(ground: Ground) -> None:
+def test_nothing_was_forbidden_and_no_token_leaked(ground: Ground) -> None:
     log = ground.running.log.read_text()
     assert TOKEN not in log
     assert hashlib.sha256(TOKEN.encode()).hexdigest() not in log
     assert [line for line in log.splitlines() if "forbidden" in line.lower() or "Traceback" in line] == []
 
 
-def test_an_unexpected_error_is_told_and_the_look_repeated(ground: Ground, workspace: Workspace) -> None:
+def test_an_unexpected_error_is_reported_and_the_attempt_repeated(
+    ground: Ground, workspace: Workspace
+) -> None:
     """The last of all, as it leaves a trace in the log."""
     workspace.secret("token", {"token": TOKEN})
     status = workspace.api.path(API, KIND, workspace.namespace, "hook") + "/status"

@@ -126,7 +126,7 @@ def test_what_changes_nothing_is_said_on_stderr(overlay: Path, monkeypatch: pyte
     assert "Warning" not in result.stdout
 
 
-def test_a_circle_is_told_as_the_user_would(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_circle_is_reported_as_the_user_would(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, a__kustomization_yaml="resources: [../b]\n", b__kustomization_yaml="resources: [../a]\n")
     monkeypatch.chdir(tmp_path)
     assert run("a").stderr == (

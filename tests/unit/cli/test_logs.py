@@ -26,7 +26,7 @@ LATER = "Request attempt #1/9 failed; will retry: GET https://h/apis -> APIServe
         ("headgate.source", "storage is (re)initializing", logging.ERROR),
     ],
 )
-def test_what_is_asked_again_is_no_error(name: str, message: str, level: int) -> None:
+def test_what_is_asked_again_is_not_an_error(name: str, message: str, level: int) -> None:
     record = logging.LogRecord(name, logging.ERROR, "", 1, message, None, None)
     Routine().filter(record)
     assert (record.levelno, record.levelname) == (level, logging.getLevelName(level))

@@ -158,7 +158,7 @@ def test_rests_of_a_killed_process_are_collected(storage: ArtifactStorage) -> No
     assert storage.collect(current.path) == [rest.name]
 
 
-def test_what_cannot_be_deleted_is_told_and_the_rest_goes(
+def test_what_cannot_be_deleted_is_reported_and_the_rest_goes(
     storage: ArtifactStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     current = publish(storage, A)
@@ -263,7 +263,7 @@ def test_a_path_is_the_same_after_a_restart(tmp_path: Path) -> None:
     assert not after.exists(before.path)
 
 
-def test_what_is_named_otherwise_is_stored_anew(tmp_path: Path) -> None:
+def test_what_is_named_differently_is_stored_again(tmp_path: Path) -> None:
     """After encryption is turned on or off, or the key is lost, the source learns that its artifact is missing."""
     plain, with_key = ArtifactStorage(tmp_path, "h"), hidden(tmp_path)
     of_flux = publish(plain, A)

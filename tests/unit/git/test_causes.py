@@ -150,7 +150,7 @@ def test_tags_of_files_and_directories(
         assert error.value.reason == "GitOperationFailed"
 
 
-def test_the_id_of_a_tree_is_no_commit(repository: Repository, remote: Remote, cache: BareCache) -> None:
+def test_the_id_of_a_tree_is_not_a_commit(repository: Repository, remote: Remote, cache: BareCache) -> None:
     repository.commit({"d/a": "1"})
     tree = repository.git("rev-parse", "HEAD:d").strip()
     resolved = remote.resolve(GitReference(commit=tree), cache)
@@ -196,7 +196,7 @@ def test_an_answer_a_byte_at_a_time_ends_with_the_time(cache: BareCache) -> None
         ended.set()
 
 
-def test_the_longest_time_is_told() -> None:
+def test_the_longest_time_is_reported() -> None:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen(4)

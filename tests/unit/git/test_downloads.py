@@ -56,7 +56,7 @@ def test_redirects_are_followed(web: str, downloads: Downloads) -> None:
     assert downloads.get(f"{web}/to?{web}/to?/file") == b"/file"
 
 
-def test_a_page_is_no_file(web: str, downloads: Downloads) -> None:
+def test_a_page_is_not_a_file(web: str, downloads: Downloads) -> None:
     assert downloads.get(f"{web}/to?/page") is None
 
 

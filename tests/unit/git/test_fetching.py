@@ -208,7 +208,7 @@ def test_locks_of_an_earlier_process_are_removed(
 
 
 @pytest.mark.parametrize("damage", ["truncated", "removed", "config", "head", "half-made"])
-def test_a_damaged_cache_is_made_anew(
+def test_a_damaged_cache_is_created_again(
     damage: str, repository: Repository, remote: Remote, tmp_path: Path, cache: BareCache
 ) -> None:
     repository.commit({"a": "1", "b": random.Random(2).randbytes(5000)})

@@ -96,7 +96,7 @@ def test_ssh_protected_key_without_password() -> None:
     assert Credentials.from_secret(SSH, data | {"password": b"open sesame"}).passphrase == "open sesame"
 
 
-def test_ssh_identity_that_is_no_key() -> None:
+def test_ssh_identity_that_is_not_a_key() -> None:
     for identity in (
         b"junk",
         b"-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----",

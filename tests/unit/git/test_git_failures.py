@@ -87,11 +87,11 @@ PAGE = "the words of an internal page"
         f"fatal: x/info/refs not valid: invalid server response; got '{PAGE}'",
     ],
 )
-def test_what_is_at_a_url_is_not_told_to_whoever_names_it(messages: str) -> None:
+def test_what_is_at_a_url_is_not_shown_to_whoever_names_it(messages: str) -> None:
     assert PAGE not in str(explain(messages, TOKEN))
 
 
-def test_what_a_server_says_by_ssh_is_told() -> None:
+def test_what_a_server_says_by_ssh_is_reported() -> None:
     """Whoever is answered there has been let in."""
     text = str(
         explain("remote: the gate is shut\nfatal: x", Asked("ssh://git@example.com/repo", "example.com"))
@@ -169,7 +169,7 @@ fatal: Could not read from remote repository.
 """
 
 
-def test_a_host_key_that_does_not_match_is_told_without_the_banner() -> None:
+def test_a_host_key_that_does_not_match_is_reported_without_the_banner() -> None:
     asked = Asked("ssh://git@example.com/repo", "example.com", "the SSH key", "apps/git")
     text = str(explain(BANNER, asked))
     assert (
@@ -183,7 +183,7 @@ def test_a_host_key_that_does_not_match_is_told_without_the_banner() -> None:
     assert "'known_hosts' of the Secret 'apps/git' has no key of the SSH server 'example.com'" in text
 
 
-def test_with_a_short_secret_nothing_of_others_is_told() -> None:
+def test_with_a_short_secret_nothing_of_others_is_quoted() -> None:
     discreet = Asked(URL, "example.com", "the user name and password", discreet=True)
     text = str(explain("remote: pass for the gate\nfatal: Authentication failed for 'x'", discreet))
     assert text.endswith("the server does not accept the user name and password")
@@ -210,7 +210,7 @@ def test_the_last_answer_of_a_trace_counts() -> None:
     assert "may be asked again after 30 s" in str(error)
 
 
-def test_a_web_page_is_no_repository() -> None:
+def test_a_web_page_is_not_a_repository() -> None:
     messages = "fatal: https://example.com/repo/info/refs not valid: is this a git repository?"
     assert "a web page, not with a Git repository" in str(
         explain(messages, TOKEN, HttpAnswer(200, "text/html"))

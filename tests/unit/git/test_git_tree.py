@@ -98,7 +98,7 @@ def test_symbolic_links_and_submodules_are_not_there(fetcher: Fetcher, tmp_path:
     assert tree.left_out("gone") == tree.left_out("file") == ""
 
 
-def test_why_a_build_finds_nothing_is_told(fetcher: Fetcher) -> None:
+def test_why_a_build_finds_nothing_is_reported(fetcher: Fetcher) -> None:
     work = fetcher.repository.work
     (work / "shared").mkdir()
     (work / "app").mkdir()

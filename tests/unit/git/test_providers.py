@@ -228,7 +228,7 @@ def test_what_the_api_refuses(api: GitHubApi) -> None:
             Providers().credentials("key", "github", GITHUB, secret(api, **changes), timeout=20)
 
 
-def test_what_another_server_than_github_says_is_not_told(api: GitHubApi) -> None:
+def test_what_another_server_than_github_says_is_not_quoted(api: GitHubApi) -> None:
     """Whoever names the URL need not be allowed to read what is there."""
     api.is_github = False
     with pytest.raises(AuthenticationFailed, match=r"refused a token: 404$"):

@@ -127,7 +127,7 @@ def test_other_credentials_are_other_questions(
     assert len({sources.remote(data).identity for data in (ada, bob, None)}) == 3
 
 
-def test_those_who_wait_for_a_question_share_its_failure_and_the_next_asks_anew(
+def test_those_who_wait_for_a_question_share_its_failure_and_the_next_asks_again(
     server: GitHttpServer, repository: Repository, sources: Sources
 ) -> None:
     commit = repository.commit()
@@ -210,7 +210,7 @@ class RecordingRemote:
     def check(self) -> None: ...
 
 
-def test_what_nobody_wants_any_more_is_not_asked_along() -> None:
+def test_what_nobody_waits_for_is_not_asked_along() -> None:
     now = 0.0
     lists, remote = RefLists(clock=lambda: now), RecordingRemote()
     old, new = MAIN.question(), GitReference(tag="v1").question()

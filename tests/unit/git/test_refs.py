@@ -137,7 +137,7 @@ def test_an_option_as_a_branch_is_only_ever_part_of_a_full_name(name: str) -> No
         candidates(REFS, GitReference(branch=name))
 
 
-def test_parsing_a_listing_skips_what_is_no_reference() -> None:
+def test_parsing_a_listing_skips_what_is_not_a_reference() -> None:
     listing = f"{A}\trefs/heads/main\nwarning: x\n{TAG}\trefs/tags/v1\n{B}\trefs/tags/v1^{{}}\nzz\trefs/x\n"
     refs = Refs.parse(listing.encode())
     assert refs.ids == {"refs/heads/main": A, "refs/tags/v1": TAG}

@@ -93,7 +93,7 @@ def test_order() -> None:
 @pytest.mark.parametrize(
     "text", ["1", "v1.2", "", "1.2.3.4", "release-1.2.3", "1.2.3-01", "1.2.3-", f"{2**64}.0.0"]
 )
-def test_tags_that_are_no_versions(text: str) -> None:
+def test_tags_that_are_not_versions(text: str) -> None:
     assert Version.parse(text) is None
 
 

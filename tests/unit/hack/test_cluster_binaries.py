@@ -49,7 +49,7 @@ def quiet() -> Progress:
     return Progress(io.StringIO())
 
 
-def test_the_pinned_version_is_what_the_server_is_told(modules: Path) -> None:
+def test_the_pinned_version_is_what_the_server_gets(modules: Path) -> None:
     assert binaries.kubernetes_version(modules) == "v1.37.2"
     flags = binaries.linker_flags("v1.37.2")
     assert "version.gitVersion=v1.37.2" in flags

@@ -114,6 +114,6 @@ def test_conditions_of_another_form(conditions: Any, message: str) -> None:
 
 
 @pytest.mark.parametrize("status", ["done", 1, [], None])
-def test_a_status_that_is_no_mapping(status: Any) -> None:
+def test_a_status_that_is_not_a_mapping(status: Any) -> None:
     obj = {"apiVersion": "example.org/v1", "kind": "Widget", "metadata": {}, "status": status}
     assert compute(obj) == Health(CURRENT, "Resource is current")

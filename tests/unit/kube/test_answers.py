@@ -194,7 +194,7 @@ async def test_a_list_of_large_objects_comes_in_smaller_pages(
         b'{"metadata": {"resourceVersion": "1"}, "items": [{"metadata": {"name": [], "resourceVersion": "1"}}]}',
     ],
 )
-async def test_a_list_that_is_none_is_an_error_of_the_server(
+async def test_a_list_that_is_not_one_is_an_error_of_the_server(
     server: tuple[Server, str], client: Client, answer: bytes
 ) -> None:
     async def answering(_: web.Request) -> web.Response:
@@ -218,7 +218,7 @@ async def test_a_list_that_is_none_is_an_error_of_the_server(
         b'{"type": "ADDED", "object": {}}',
     ],
 )
-async def test_an_event_that_is_none_is_an_error_of_the_server(
+async def test_an_event_that_is_not_one_is_an_error_of_the_server(
     server: tuple[Server, str], client: Client, line: bytes
 ) -> None:
     async def answering(_: web.Request) -> web.Response:
@@ -354,7 +354,7 @@ async def test_kinds_without_end_are_refused(
 
 
 @pytest.mark.parametrize("items", [7, [7], [{"versions": 7}], [{"versions": [{}]}], [{"metadata": 7}]])
-async def test_a_discovery_document_that_is_none_is_an_error(
+async def test_a_discovery_document_that_is_not_one_is_an_error(
     server: tuple[Server, str], client: Client, items: Any
 ) -> None:
     for path in ("/api", "/apis"):

@@ -55,7 +55,7 @@ def test_details_may_ask_to_wait() -> None:
     assert error.retry_after == 7.0
 
 
-def test_an_answer_that_is_no_status() -> None:
+def test_an_answer_that_is_not_a_status() -> None:
     error = from_status(502, None, text="<html>bad gateway</html>\n")
     assert type(error) is ServerError
     assert (str(error), error.status) == ("<html>bad gateway</html>", 502)

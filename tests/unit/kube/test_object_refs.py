@@ -25,5 +25,5 @@ def test_printed_as_flux_does(ref: ObjectRef, printed: str, group: str, version:
 @pytest.mark.parametrize(
     "obj", [{}, {"metadata": None}, {"metadata": []}, {"kind": 1, "metadata": {"name": 7, "namespace": None}}]
 )
-def test_what_is_no_text_counts_as_empty(obj: dict) -> None:
+def test_what_is_not_text_counts_as_empty(obj: dict) -> None:
     assert ref_of(obj) == ObjectRef("", "", "", "")

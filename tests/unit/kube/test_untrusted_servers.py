@@ -87,7 +87,7 @@ async def test_nothing_of_the_answer_is_quoted(answer: bytes) -> None:
     assert WORD not in await message_of(answer)
 
 
-async def test_the_message_of_a_status_is_told_cut_and_printable() -> None:
+async def test_the_message_of_a_status_is_quoted_cut_and_printable() -> None:
     """A tenant's API server explains a refusal; what it says is the tenant's choice."""
     body = json.dumps({**STATUS, "message": "may not\x1b[2J" + "x" * 100_000}).encode()
     said = await message_of(http("403 Forbidden", body, "application/json"))

@@ -54,5 +54,5 @@ async def test_garbage_is_a_broken_connection() -> None:
         await decoded([b'{"type": "ADD\n'])
 
 
-async def test_an_unfinished_line_is_no_event() -> None:
+async def test_an_unfinished_line_is_not_an_event() -> None:
     assert len(await decoded([line("ADDED", "a", 1), b'{"type": "MODIF'])) == 1

@@ -565,7 +565,7 @@ def test_messages(kustomization: str, files: dict[str, str], kind: type[BuildErr
     assert "secret" not in str(error)
 
 
-def test_several_faults_of_a_file_are_told_at_once() -> None:
+def test_several_faults_of_a_file_are_reported_at_once() -> None:
     error = fails("namePrefx: a\nimages: [{name: 1}, {newTg: x}]\nnamespace: [a]\n")
     assert str(error) == (
         "app/kustomization.yaml, field namePrefx: is not a known field; "
@@ -574,7 +574,7 @@ def test_several_faults_of_a_file_are_told_at_once() -> None:
     )
 
 
-def test_several_faulty_objects_of_a_file_are_told_at_once() -> None:
+def test_several_faulty_objects_of_a_file_are_reported_at_once() -> None:
     documents = f"apiVersion: v1\nkind: ConfigMap\n---\n{MAP}---\nmetadata: {{name: b}}\n"
     assert str(fails("resources: [a.yaml]", {"app/a.yaml": documents})) == (
         "app/a.yaml:1, ConfigMap/: the object has no metadata.name; app/a.yaml:9, b: the object has no kind"
@@ -820,7 +820,7 @@ TEMPLATES = [
 
 
 @pytest.mark.parametrize("text", TEMPLATES)
-def test_a_template_of_a_chart_is_told_from_a_mistake(text: str) -> None:
+def test_a_template_of_a_chart_is_distinguished_from_a_mistake(text: str) -> None:
     tree = MemoryTree({"app/kustomization.yaml": "resources: [a.yaml]\n", "app/a.yaml": f"# one\n{text}"})
     line = 2 + text[: text.index("{{")].count("\n")
     says = rf"^app/a\.yaml:\d+: .*in line {line} it looks like a template of a Helm"
@@ -830,7 +830,7 @@ def test_a_template_of_a_chart_is_told_from_a_mistake(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["a: {{b: c}: d}\n", "a: [{{\n", "a: '{{ x }}'\nb: [\n", "a: {{{{{\n"])
-def test_other_braces_are_no_template(text: str) -> None:
+def test_other_braces_are_not_a_template(text: str) -> None:
     tree = MemoryTree({"app/kustomization.yaml": "resources: [a.yaml]\n", "app/a.yaml": text})
     with pytest.raises(YamlError) as caught:
         build(tree, "app")
@@ -853,7 +853,7 @@ def test_templates_in_text_are_as_good_as_any_text() -> None:
         "resources: [a.yaml]\nconfigurations: [big.yaml]\n",
     ],
 )
-def test_a_pointer_of_lfs_is_no_manifest(kustomization: str) -> None:
+def test_a_pointer_of_lfs_is_not_a_manifest(kustomization: str) -> None:
     files = {
         "app/kustomization.yaml": kustomization,
         "app/a.yaml": "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}",
@@ -890,7 +890,7 @@ def test_a_pointer_of_lfs_in_a_generator_is_a_warning(source: str) -> None:
         ("resources: [gone.yaml]\n", "gone.yaml: no such file or directory$"),
     ],
 )
-def test_what_a_tree_leaves_out_is_told(tmp_path: Path, kustomization: str, says: str) -> None:
+def test_what_a_tree_leaves_out_is_reported(tmp_path: Path, kustomization: str, says: str) -> None:
     outside, root = tmp_path / "outside", tmp_path / "root"
     outside.mkdir()
     (outside / "a.yaml").write_text("{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}")

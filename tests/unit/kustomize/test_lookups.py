@@ -158,7 +158,7 @@ def test_selectors(selector: Selector, found: list[str]) -> None:
     assert names(select(all_of_them, selector)) == found
 
 
-def test_a_selector_that_is_no_expression() -> None:
+def test_a_selector_that_is_not_an_expression() -> None:
     with pytest.raises(
         KustomizationError, match=r"field target\.name: '\(' is no regular expression: missing \)"
     ):
@@ -217,7 +217,7 @@ def test_label_selectors(selector: str, fits: bool) -> None:
 
 
 @pytest.mark.parametrize("selector", ["=", "a=b=c", "a in b", "a in (b", "a,", ",a", "a>x", "-a", "a b"])
-def test_label_selectors_that_are_none(selector: str) -> None:
+def test_label_selectors_that_are_invalid(selector: str) -> None:
     with pytest.raises(SelectorInvalid):
         matches(selector, {})
 

@@ -232,7 +232,7 @@ def test_json_patches_that_do_not_apply(operations: list[Any], text: str) -> Non
         ("[" * 100_000, "is nested too deeply"),
     ],
 )
-def test_texts_that_are_no_json_patch(text: str, message: str) -> None:
+def test_texts_that_are_not_json_patches(text: str, message: str) -> None:
     with pytest.raises((PatchError, YamlError)) as caught:
         parse_json_patch(text, file="p.json", budget=Budget())
     assert message in str(caught.value)
@@ -313,7 +313,7 @@ def test_remote_urls(text: str, url: tuple[str, str, str]) -> None:
 @pytest.mark.parametrize(
     "text", ["a/b", "../x", "/https://h/o/r", "https://h/o/r//../x", "", "x.yaml", "https://"]
 )
-def test_what_is_no_remote_url(text: str) -> None:
+def test_what_is_not_a_remote_url(text: str) -> None:
     assert parse_git_url(text) is None
 
 

@@ -120,7 +120,7 @@ def test_parts_of_images(image: str, parts: tuple[str, str, str]) -> None:
 
 
 @pytest.mark.parametrize("field", ["containers", "initContainers"])
-def test_an_image_that_is_no_text(field: str) -> None:
+def test_an_image_that_is_not_text(field: str) -> None:
     obj = workload()
     obj["spec"]["template"]["spec"][field] = [{"name": "a", "image": "a"}, {"name": "b", "image": {"a": 1}}]
     where = rf"Deployment.apps/web, field spec\.template\.spec\.{field}\[1\]\.image: "
@@ -517,7 +517,7 @@ definitions:
     ]
 
 
-def test_origins_are_told_when_asked_for() -> None:
+def test_origins_are_reported_when_asked_for() -> None:
     kustomization = {
         "buildMetadata": ["originAnnotations", "transformerAnnotations", "managedByLabel"],
         "namePrefix": "p-",

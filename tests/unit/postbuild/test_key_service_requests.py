@@ -118,7 +118,7 @@ def azure_key(version: str = "v1") -> MasterKey:
         ({"tenant": TENANT, "appId": CLIENT, "password": "s3cret"}, {"client_secret": "s3cret"}),
     ],
 )
-def test_azure_is_asked_in_the_name_of_the_principal(given: dict[str, str], asked: dict[str, str]) -> None:
+def test_azure_is_asked_as_the_principal(given: dict[str, str], asked: dict[str, str]) -> None:
     azure = Azure()
     assert AzureKeyVault(given, options={"transport": azure.transport}).decrypt(azure_key()) == DATA_KEY
     (path, body, authorization), *_ = azure.asked
@@ -148,7 +148,7 @@ def test_azure_trusts_a_service_account_by_its_token() -> None:
     assert audiences == ["api://AzureADTokenExchange"]
 
 
-def test_what_azure_refuses_is_told_without_its_words() -> None:
+def test_what_azure_refuses_is_reported_without_its_words() -> None:
     azure = Azure()
     azure.refuse = 403
     source = AzureKeyVault(
@@ -175,7 +175,7 @@ def test_a_vault_of_another_domain_gets_no_token() -> None:
 
 
 @pytest.mark.parametrize("text", ["a: 1", "[]", "tenantId: x\nclientSecret: y\n", ""])
-def test_azure_credentials_that_are_none_are_refused_by_their_entry(text: str) -> None:
+def test_azure_credentials_that_are_invalid_are_refused_by_their_entry(text: str) -> None:
     with pytest.raises(BadCredentials, match=r"entry 'sops\.azure-kv'"):
         key_sources({"sops.azure-kv": text.encode()})
 
@@ -250,7 +250,7 @@ def key_file(google: Google) -> Obj:
     return {**names, "project_id": "p", "private_key": PEM, "token_uri": f"{google.address}/token"}
 
 
-def test_google_is_asked_in_the_name_of_the_service_account(google: Google) -> None:
+def test_google_is_asked_as_the_service_account(google: Google) -> None:
     assert GcpKms(key_file(google)).decrypt(google_key()) == DATA_KEY
     assert google.grants[0]["grant_type"] == ["urn:ietf:params:oauth:grant-type:jwt-bearer"]
     claims = json.loads(base64.urlsafe_b64decode(google.grants[0]["assertion"][0].split(".")[1] + "=="))
@@ -260,7 +260,7 @@ def test_google_is_asked_in_the_name_of_the_service_account(google: Google) -> N
     assert google.asked == [(f"/v1/{RESOURCE}:decrypt", {"ciphertext": wrapped}, "Bearer google-token")]
 
 
-def test_what_google_refuses_is_told_without_its_words(google: Google) -> None:
+def test_what_google_refuses_is_reported_without_its_words(google: Google) -> None:
     google.status = 403
     with pytest.raises(KeyRefused, match=r"^the service refused \(status 403\)$"):
         GcpKms(key_file(google)).decrypt(google_key())
@@ -282,7 +282,7 @@ def test_a_key_file_that_names_files_and_programs_is_refused(kind: str | None) -
         key_sources({"sops.gcp-kms": text.encode()})
 
 
-def test_a_malformed_annotation_of_google_s_is_told() -> None:
+def test_a_malformed_annotation_of_google_s_is_reported() -> None:
     identity = WorkloadIdentity(
         "team", "deployer", lambda _: "", {"gcp.auth.fluxcd.io/workload-identity-provider": "x"}
     )

@@ -65,7 +65,7 @@ def test_a_token_opens_what_the_transit_engine_closed(bao: OpenBao) -> None:
     assert opened(content, {"sops.vault-token": bao.token().encode() + b"\n"}) == "plain"
 
 
-def test_a_token_that_may_not_is_refused_and_not_told(bao: OpenBao) -> None:
+def test_a_token_that_may_not_is_refused_and_not_shown(bao: OpenBao) -> None:
     token = str(bao.admin.auth.token.create(policies=["default"])["auth"]["client_token"])
     message = refused(sealed_file("plain", bao.wrap), {"sops.vault-token": token.encode()})
     assert (
@@ -101,7 +101,7 @@ def test_the_operator_s_token_is_not_lent_to_service_accounts(
     assert "not lent to a Kustomization that acts as a service account" in message
 
 
-def test_a_server_that_is_not_there_is_told(bao: OpenBao) -> None:
+def test_a_server_that_is_not_there_is_reported(bao: OpenBao) -> None:
     content = sealed_file("plain", bao.wrap).replace(bao.address, f"http://127.0.0.1:{free_ports(1)[0]}")
     assert refused(content, {"sops.vault-token": b"t"}).endswith(
         "the server could not be used: connection refused"
@@ -163,7 +163,7 @@ def test_a_service_account_takes_the_role_of_its_annotation(kms: AwsKms) -> None
     assert asked == ["sts.amazonaws.com"]
 
 
-def test_a_service_account_without_the_annotation_is_told(kms: AwsKms) -> None:
+def test_a_service_account_without_the_annotation_is_reported(kms: AwsKms) -> None:
     identity, _ = account()
     message = refused(sealed_file("plain", kms.wrapping()), {}, identity=identity)
     assert "the service account team/deployer has no annotation eks.amazonaws.com/role-arn" in message
@@ -187,7 +187,7 @@ def test_the_operator_s_own_credentials_are_the_last(kms: AwsKms, monkeypatch: p
 # Several.
 
 
-def test_any_key_of_a_group_will_do_and_all_reasons_are_told(kms: AwsKms, bao: OpenBao) -> None:
+def test_any_key_of_a_group_will_do_and_all_reasons_are_reported(kms: AwsKms, bao: OpenBao) -> None:
     def both(data_key: bytes) -> dict[str, Any]:
         return {**kms.wrapping()(data_key), **bao.wrap(data_key)}
 

@@ -25,7 +25,7 @@ def test_a_file_of_sops_is_decrypted_byte_for_byte(file: Path) -> None:
 
 
 @pytest.mark.parametrize("file", ENCRYPTED, ids=lambda file: file.name)
-def test_without_its_key_a_file_stays_closed_and_nothing_of_it_is_told(file: Path) -> None:
+def test_without_its_key_a_file_stays_closed_and_nothing_of_it_is_shown(file: Path) -> None:
     decryptor = Decryptor(key_sources({}))
     with pytest.raises(DecryptionError) as raised:
         decryptor.decrypt_file(file.read_bytes(), file.name)

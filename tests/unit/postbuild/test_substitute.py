@@ -173,7 +173,7 @@ def test_a_decrypted_object_keeps_its_text_out_of_errors() -> None:
     assert str(caught.value).startswith("Secret/s, field stringData: ")
 
 
-def test_what_is_no_mapping_any_more() -> None:
+def test_what_is_not_a_mapping_afterwards() -> None:
     with pytest.raises(BrokenBySubstitution, match="no mapping"):
         run({"${v}": "x"}, {"v": "- name"})
 
@@ -236,7 +236,7 @@ def test_missing_source() -> None:
         collect_variables(POST_BUILD, {ONE: {}})
 
 
-def test_secret_that_is_no_base64() -> None:
+def test_secret_that_is_not_base64() -> None:
     with pytest.raises(VariablesMissing, match="the value of 'k' is no base64") as caught:
         collect_variables(POST_BUILD, {ONE: {}, TWO: {"data": {"k": SECRET + "!"}}})
     assert SECRET not in str(caught.value)

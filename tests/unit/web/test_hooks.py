@@ -150,7 +150,7 @@ async def test_calls_beyond_what_can_be_under_way_are_sent_away(
     assert await status(base + PATH) == 200
 
 
-async def test_what_breaks_is_answered_and_told(base: str, behind: Behind) -> None:
+async def test_what_breaks_is_answered_and_reported(base: str, behind: Behind) -> None:
     async def fail() -> int:
         raise RuntimeError("t0ken")
 
