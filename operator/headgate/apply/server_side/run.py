@@ -24,7 +24,15 @@ from headgate.apply.server_side.desired import desired_of, staged
 from headgate.apply.server_side.plan import Planned, plan, without_needless_question
 from headgate.apply.server_side.ready import may_be_unready, until_ready
 from headgate.apply.server_side.send import send
-from headgate.apply.server_side.steps import NO_REMARKS, Done, NotApplied, Step, ToAsk, ToSend, ToSendAlone
+from headgate.apply.server_side.steps import (
+    NO_REMARKS,
+    ApplyStep,
+    Done,
+    NotApplied,
+    ToAsk,
+    ToSend,
+    ToSendAlone,
+)
 from headgate.fairness.pools import aside
 from headgate.kube import Client
 from headgate.kube.refs import ObjectRef
@@ -34,7 +42,7 @@ from headgate.objects import Obj
 Record = Callable[[Sequence[ObjectRef]], Awaitable[None]]
 """Stores the names of objects before their apply; if it raises, none of them is sent."""
 
-S = TypeVar("S", bound=Step)
+S = TypeVar("S", bound=ApplyStep)
 R = TypeVar("R")
 
 

@@ -22,7 +22,7 @@ from headgate.kube.refs import ObjectRef
 from headgate.objects import Obj
 
 
-class Step(Protocol):
+class ApplyStep(Protocol):
     """Any of these values."""
 
     @property
