@@ -160,7 +160,7 @@ class Program:
             Prerequisites(
                 settings.kustomizations, store, self._trees, self._external, self.wakeups.is_source_pending
             ),
-            Builder(self._trees, InputReader(client, settings.decryption), rules, reporter, metrics),
+            Builder(self._trees, InputReader(client, settings.decryption), rules, metrics),
             self._evaluator,
             Finalizer(client, store, self._targets, self._events, inventories),
             reporter,

@@ -8,12 +8,10 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from headgate.api import ObjectKey
 from headgate.fairness.pools import BUILDS, REMOTE_BUILDS
 from headgate.git.bases.fetcher import RemoteBases
 from headgate.kustomize import MemoryTree
@@ -46,20 +44,20 @@ def silent() -> Iterator[int]:
 async def test_a_base_on_a_silent_server_holds_up_no_other_build(silent: int, tmp_path: Path) -> None:
     bases = RemoteBases(tmp_path, guarded=False)
     rules = BuildRules(remote_bases=bases)
-    builder = Builder(cast(Any, None), cast(Any, None), rules, cast(Any, None), UNMEASURED)
-    attempt = cast(Any, SimpleNamespace(key=ObjectKey("team", "apps"), obj={"spec": {"path": "."}}))
+    builder = Builder(cast(Any, None), cast(Any, None), rules, UNMEASURED)
+    spec = {"path": "."}
 
     def waiting(n: int) -> MemoryTree:
         base = f"git::http://127.0.0.1:{silent}/base{n}.git?ref=main&timeout=120s"
         return MemoryTree({"kustomization.yaml": f"resources: ['{base}']\n".encode()})
 
-    slow = [asyncio.ensure_future(builder._build(attempt, waiting(n), ClusterInputs())) for n in range(12)]
+    slow = [asyncio.ensure_future(builder.run("team", waiting(n), spec, ClusterInputs())) for n in range(12)]
     try:
         async with asyncio.timeout(PATIENCE):
             while REMOTE_BUILDS.running < 8:  # noqa: ASYNC110 - threads cannot set an asyncio.Event
                 await asyncio.sleep(0.01)
             local = MemoryTree({"kustomization.yaml": b"resources: [a.yaml]\n", "a.yaml": LOCAL})
-            built = await builder._build(attempt, local, ClusterInputs())
+            built = await builder.run("team", local, spec, ClusterInputs())
         assert [obj["metadata"]["name"] for obj in built.objects] == ["a"]
         assert not any(each.done() for each in slow)
         assert BUILDS.running == 0

@@ -7,17 +7,23 @@ from typing import Any
 
 import pytest
 
+from headgate.api import reasons
 from headgate.kustomize import BuildError, MemoryTree
 from headgate.postbuild import Variables
 from headgate.reconcile.kustomization.build.builds import (
     BuildRules,
-    PathNotFound,
-    PostBuildFailed,
-    StillEncrypted,
     build_directory,
     build_objects,
 )
-from headgate.reconcile.kustomization.build.decryption import DecryptionFailed, Keys
+from headgate.reconcile.kustomization.build.decryption import Keys
+from headgate.reconcile.kustomization.build.errors import (
+    DecryptionFailed,
+    PathIsFile,
+    PathNotFound,
+    PostBuildFailed,
+    StillEncrypted,
+    failure_of,
+)
 from headgate.reconcile.kustomization.build.inputs import ClusterInputs, references, source_references
 from headgate.reconcile.kustomization.build.keys import SharedKeys
 from headgate.settings import DecryptionSettings
@@ -136,10 +142,35 @@ def test_common_metadata_wins() -> None:
     assert meta["annotations"] == {"note": "1"}
 
 
-@pytest.mark.parametrize(("path", "what"), [("./gone", "no such directory"), ("./app/a.yaml", "is a file")])
-def test_a_missing_path_is_told(path: str, what: str) -> None:
-    with pytest.raises(PathNotFound, match=what):
+@pytest.mark.parametrize(
+    ("path", "error", "what"),
+    [("./gone", PathNotFound, "no such directory"), ("./app/a.yaml", PathIsFile, "is a file")],
+)
+def test_a_missing_path_is_reported(path: str, error: type[BuildError], what: str) -> None:
+    with pytest.raises(error, match=what):
         build_objects(_tree(a=CONFIG), {"path": path})
+
+
+@pytest.mark.parametrize(
+    ("error", "reason", "message"),
+    [
+        (
+            BuildError("is wrong", file="a.yaml"),
+            reasons.BUILD_FAILED,
+            "kustomize build failed: a.yaml: is wrong",
+        ),
+        (PathNotFound("not there", field="spec.path"), reasons.ARTIFACT_FAILED, "not there"),
+        (PathIsFile("is a file"), reasons.BUILD_FAILED, "kustomize build failed: is a file"),
+        (DecryptionFailed("no key"), reasons.BUILD_FAILED, "decryption failed: no key"),
+        (StillEncrypted("no spec.decryption"), reasons.RECONCILIATION_FAILED, "no spec.decryption"),
+        (PostBuildFailed("no value"), reasons.BUILD_FAILED, "post build failed: no value"),
+    ],
+)
+def test_the_reason_of_a_failed_build_is_that_of_its_error(
+    error: BuildError, reason: str, message: str
+) -> None:
+    failure = failure_of(error)
+    assert (failure.reason, str(failure), failure.stalled) == (reason, message, False)
 
 
 @pytest.mark.parametrize(

@@ -16,14 +16,13 @@ from headgate.documents.tree import MemoryTree
 from headgate.postbuild import Variables
 from headgate.postbuild.sops import KeyRefused
 from headgate.reconcile.kustomization.build.builds import (
+    BuildResult,
     BuildRules,
-    Built,
-    PostBuildFailed,
-    StillEncrypted,
     build_objects,
 )
 from headgate.reconcile.kustomization.build.datakeys import DataKeys
-from headgate.reconcile.kustomization.build.decryption import DecryptionFailed, Keys
+from headgate.reconcile.kustomization.build.decryption import Keys
+from headgate.reconcile.kustomization.build.errors import DecryptionFailed, PostBuildFailed, StillEncrypted
 from headgate.reconcile.kustomization.build.inputs import ClusterInputs
 from headgate.reconcile.kustomization.build.outages import Outages
 from tests.support.sops import KEYS, age_key, encrypted_files, sealed, sealed_file, sealed_secret
@@ -39,7 +38,7 @@ def inputs(keys: dict[str, str], variables: Variables | None = None, version: st
     return ClusterInputs(version, variables, Keys(version, "shop/keys", secret))
 
 
-def build(files: dict[str, str], keys: dict[str, str], variables: Variables | None = None) -> Built:
+def build(files: dict[str, str], keys: dict[str, str], variables: Variables | None = None) -> BuildResult:
     return build_objects(MemoryTree(files), SPEC, inputs(keys, variables))
 
 

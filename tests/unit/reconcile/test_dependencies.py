@@ -9,7 +9,8 @@ import pytest
 from headgate.api import ObjectKey
 from headgate.cel import BudgetExceeded, CpuLimits, Evaluator
 from headgate.reconcile.core.store import Store
-from headgate.reconcile.kustomization.dependencies import InvalidReadyExpression, blocked_by, find_cycle
+from headgate.reconcile.kustomization.dependencies import blocked_by, find_cycle
+from headgate.reconcile.kustomization.errors import InvalidSpecExpression
 from tests.support.expressions import budget
 
 Obj = dict[str, Any]
@@ -179,9 +180,10 @@ async def test_a_ready_expression_replaces_the_rules_or_comes_on_top(
 )
 async def test_an_invalid_ready_expression_is_no_reason_to_wait(expression: str, what: str) -> None:
     infra, apps = versions("v1", "v1", expression)
-    with pytest.raises(InvalidReadyExpression) as raised:
+    with pytest.raises(InvalidSpecExpression) as raised:
         await blocked_by(apps, REVISION, store(infra, apps).kustomization, budget())
     assert str(raised.value).startswith(
+        "Reconciliation failed terminally due to configuration error: "
         f"failed to evaluate dependency infra: failed to parse the CEL expression '{expression}': "
     )
     assert what in str(raised.value)

@@ -19,7 +19,7 @@ GONE = Health(HealthStatus.NOT_FOUND, "no such object")
 
 def wait(*, ttl: bool = False) -> HealthWait:
     jobs = frozenset({JOB}) if ttl else frozenset[ObjectRef]()
-    return HealthWait("u", 1, "r", (WEB, JOB), jobs, started=0, deadline=10)
+    return HealthWait((WEB, JOB), jobs, started=0, deadline=10)
 
 
 @pytest.mark.parametrize(

@@ -17,13 +17,10 @@ from headgate.cel import Budget, BudgetExceeded, EvaluationFailed, Expression, E
 from headgate.loop import Pauses
 from headgate.objects import Obj
 from headgate.reconcile.core.store import dependencies_of, key_of, source_of
+from headgate.reconcile.kustomization.errors import InvalidSpecExpression
 
 READY_VARIABLES = ("dep", "self")
 """The variables of a ``readyExpr``: the dependency and the Kustomization that depends on it, as raw objects."""
-
-
-class InvalidReadyExpression(ValueError):
-    """A ``readyExpr`` can never be evaluated: the Kustomization stalls until its spec is another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +46,10 @@ async def blocked_by(
     """The first dependency that is not ready for ``revision`` of the source, None when all are.
 
     Expressions are evaluated last, in their order and until one is not true, when all that can be seen without them is
-    as it should be. ``unconcerned`` tells of a dependency that has applied an older revision whether the new one leaves
+    as it should be. ``unconcerned`` says of a dependency that has applied an older revision whether the new one leaves
     everything it was built from as it was; such a dependency need not be waited for, unless one of its own has to be.
     ``additive``: the built-in rules hold beside a ``readyExpr`` too. ``hidden``: the dependencies of which an
-    expression sees what tells their state and no more. Raises :class:`InvalidReadyExpression`, and
+    expression sees what tells their state and no more. Raises :class:`InvalidSpecExpression`, and
     :class:`headgate.cel.BudgetExceeded`, which names the field.
     """
     blocked = await _Rules(kustomization, revision, look_up, unconcerned, additive).first_not_ready()
@@ -184,7 +181,7 @@ class _Rules:
 def state_of(dependency: Obj) -> Obj:
     """How a Kustomization is, and nothing of what its owners or its repository hold: no revision, message or label.
 
-    Generations, and type, status, reason and observed generation of each condition: what the built-in rules go by.
+    Generations, and type, status, reason and observed generation of each condition: what the built-in rules use.
     """
     meta, status = dependency["metadata"], dependency.get("status") or {}
     conditions = [
@@ -200,7 +197,7 @@ def state_of(dependency: Obj) -> Obj:
 
 
 def foreign_judged_by_expression(kustomization: Obj) -> set[ObjectKey]:
-    """The dependencies in other namespaces whose ``readyExpr`` tells whether they are ready."""
+    """The dependencies in other namespaces whose ``readyExpr`` says whether they are ready."""
     own = kustomization["metadata"]["namespace"]
     return {key for key, text in _entries(kustomization) if text and key.namespace != own}
 
@@ -209,7 +206,7 @@ async def _expression_not_true(key: ObjectKey, text: str, data: Obj, budget: Bud
     try:
         expression = await ready_expression(text, budget)
     except ExpressionInvalid as error:
-        raise InvalidReadyExpression(f"failed to evaluate dependency {key.name}: {error}") from error
+        raise InvalidSpecExpression(f"failed to evaluate dependency {key.name}: {error}") from error
     try:
         if await budget.evaluate_bool(expression, data):
             return None

@@ -18,6 +18,7 @@ from headgate.backoff import Backoff
 from headgate.fairness.pools import aside
 from headgate.health import HealthStatus
 from headgate.kube import Client, ObjectRef
+from headgate.names import KUSTOMIZE_CONTROLLER, KUSTOMIZE_STATUS
 from headgate.objects import Obj
 from headgate.reconcile.core import finalizers
 from headgate.reconcile.core.controller import NOTHING_MORE, RETRIES, RETRY, WAKE, Outcome
@@ -31,9 +32,6 @@ from headgate.reconcile.target.live import LiveObjects
 from headgate.reconcile.target.targets import Target, Targets
 
 _log = logging.getLogger("headgate.finalize")
-
-COMPONENT = "kustomize-controller"
-MANAGER = "gotk-kustomize-controller"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +76,7 @@ class Finalizer:
             outcome = await self._begin(key, obj)
         if outcome is not None:
             return outcome
-        await finalizers.remove(self._client, obj, MANAGER)
+        await finalizers.remove(self._client, obj, KUSTOMIZE_STATUS)
         self._backoff.reset(key)
         return NOTHING_MORE
 
@@ -106,8 +104,8 @@ class Finalizer:
     async def _undecided(self, key: ObjectKey, obj: Obj, message: str) -> Outcome:
         """It is not known which objects to delete, or where: an edit of the spec helps."""
         _log.error("%s: %s", key, message)
-        self._tell(obj, WARNING, message)
-        session = StatusSession(self._client, obj, manager=MANAGER, written=self._keep)
+        self._event(obj, WARNING, message)
+        session = StatusSession(self._client, obj, manager=KUSTOMIZE_STATUS, written=self._keep)
         session.mark(reasons.READY, "False", reasons.PRUNE_FAILED, message)
         await session.write()
         return NOTHING_MORE
@@ -126,7 +124,7 @@ class Finalizer:
             )
             message = f"unable to prune objects: {error}\n{names}"
             _log.error("%s: %s", key, message)
-            self._tell(obj, WARNING, message)
+            self._event(obj, WARNING, message)
             self._inventories.left(obj, entries)
             return None
         except TargetPending as error:
@@ -139,8 +137,8 @@ class Finalizer:
         self, key: ObjectKey, ks: Kustomization, obj: Obj, message: str, left: frozenset[inv.Entry]
     ) -> Outcome:
         _log.error("%s: %s", key, message)
-        self._tell(obj, WARNING, message)
-        session = StatusSession(self._client, obj, manager=MANAGER, written=self._keep)
+        self._event(obj, WARNING, message)
+        session = StatusSession(self._client, obj, manager=KUSTOMIZE_STATUS, written=self._keep)
         session.mark(reasons.READY, "False", reasons.PRUNE_FAILED, message)
         session.status |= await aside(key.namespace, len(left), lambda: inv.listed(left))
         await session.write()
@@ -151,7 +149,7 @@ class Finalizer:
     ) -> Outcome | None:
         pruned = await target.applier.prune(ks, obj, entries)
         if len(pruned.changes):
-            self._tell(obj, NORMAL, str(pruned.changes))
+            self._event(obj, NORMAL, str(pruned.changes))
         if pruned.errors:
             message = "pruning for deleted resource failed: " + "; ".join(pruned.errors)
             return await self._report(key, ks, obj, message, pruned.survivors)
@@ -181,16 +179,16 @@ class Finalizer:
             names = ", ".join(str(r) for r in left)
             message = f"failed to wait for resources termination: {names} still there after the timeout"
             _log.error("%s: %s", key, message)
-            self._tell(obj, WARNING, message)
+            self._event(obj, WARNING, message)
         return None
 
     def _keep(self, obj: Obj) -> None:
         self._store.put_kustomization(obj)
 
-    def _tell(self, obj: Obj, type: str, message: str) -> None:
+    def _event(self, obj: Obj, type: str, message: str) -> None:
         status = obj.get("status") or {}
         ready = next((c for c in status.get("conditions") or () if c["type"] == reasons.READY), None)
         reason = ready["reason"] if ready else ("error" if type == WARNING else "info")
         revision = status.get("lastAppliedRevision")
         annotations = {f"{labels.GROUP}/revision": revision} if revision else {}
-        self._events.emit(Event(obj, COMPONENT, type, reason, message, annotations))
+        self._events.emit(Event(obj, KUSTOMIZE_CONTROLLER, type, reason, message, annotations))

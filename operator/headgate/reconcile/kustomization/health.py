@@ -3,7 +3,7 @@
 An object that the Kustomization's own attempt applied is judged by what the operator's watch of the kind keeps of it.
 Every other one (named in ``healthChecks``, judged by an expression, replaced since, or out of the watches' sight) is
 *looked at*: read through the account each time the watches say that it changed, and every few seconds where none does.
-Nothing of it is kept but the verdict. Before the wait ends, one way or the other, what is told is read once more, so
+Nothing of it is kept but the verdict. Before the wait ends, one way or the other, what it reports is read once more, so
 that rights which were taken meanwhile count.
 """
 
@@ -25,7 +25,7 @@ from headgate.reconcile.target.live import LiveObjects
 from headgate.reconcile.target.sight import AT_ONCE, Sight
 
 POLL: Final = 5.0
-"""Seconds between looks at an object of which no watch tells, at least; as often as Flux looks."""
+"""Seconds between looks at an object that no watch shows, at least; as often as Flux looks."""
 POLL_EACH: Final = 0.02
 """Seconds more for each object that has to be looked at like this."""
 PAUSES: Final = (0.0, 0.1, 0.2, 0.5, 1.0)
@@ -75,7 +75,7 @@ class Looks:
         """Objects whose expressions may be evaluated again only then, on the monotonic clock."""
 
     def health(self, ref: ObjectRef) -> Health:
-        """What is known of an object's health by what was read and may be told."""
+        """What is known of an object's health by what was read and may be reported."""
         look = self._looks.get(ref)
         if look is not None:
             return look.health
@@ -102,9 +102,9 @@ class Looks:
         await self._read([ref for ref in self._looks if self._is_due(ref, now)], budget)
 
     async def confirm(self, since: float, budget: Budget | None = None, *, failed: bool) -> None:
-        """Read what the end of the wait tells and was not read since then. Raises :class:`NoSight`.
+        """Read what the end of the wait reports and was not read since then. Raises :class:`NoSight`.
 
-        After a success all that is told is that the objects are healthy, so it is enough that the account was shown
+        After a success all that is reported is that the objects are healthy, so it is enough that the account was shown
         them a moment ago.
         """
         to_read = [ref for ref, look in self._looks.items() if look.at < since]
@@ -116,7 +116,7 @@ class Looks:
         await self._read(to_read, budget)
 
     def next_look(self, now: float) -> float:
-        """Seconds until something has to be looked at although no watch tells of a change."""
+        """Seconds until something has to be looked at although no watch shows a change."""
         dues = [self._due_at(ref) for ref in self._looks]
         unknown = {kind for kind, ref in self._kinds.items() if not self._live.is_synced(ref)}
         if unknown and any(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container
+from dataclasses import dataclass
 
 from headgate.api import InvalidStatus, ObjectKey, format_duration, reasons
 from headgate.api.source import Artifact
@@ -10,8 +11,8 @@ from headgate.cel import Budget, BudgetExceeded
 from headgate.objects import Obj
 from headgate.reconcile.core.store import GIT_REPOSITORY, SourceKey, Store, source_of
 from headgate.reconcile.core.trees import SourceTrees
-from headgate.reconcile.kustomization.attempt import Attempt, Failed, Postponed
-from headgate.reconcile.kustomization.dependencies import InvalidReadyExpression, blocked_by
+from headgate.reconcile.kustomization.dependencies import blocked_by
+from headgate.reconcile.kustomization.errors import Failed, Postponed, Stalled
 from headgate.reconcile.source.artifacts import ArtifactError, ArtifactMissing
 from headgate.reconcile.source.external import ArtifactPending, ExternalSources
 from headgate.reconcile.target.sight import may_refer
@@ -21,8 +22,20 @@ ORIGIN_REVISION = "org.opencontainers.image.revision"
 """Key of an artifact's metadata."""
 
 
+@dataclass(frozen=True, slots=True)
+class SourceRevision:
+    """The revision of a source that is to be applied."""
+
+    key: SourceKey
+    revision: str
+    origin: str
+    """The revision that the artifact was made from, where the artifact names it."""
+    artifact: Obj
+    """``status.artifact`` of the source."""
+
+
 class Prerequisites:
-    """Looks at what is known. Both methods raise :class:`Postponed` or :class:`Failed`."""
+    """Looks at what is known. Each method raises :class:`Postponed` or :class:`Failed` where something is missing."""
 
     def __init__(
         self,
@@ -35,85 +48,79 @@ class Prerequisites:
         self._config, self._store, self._trees, self._external = config, store, trees, external
         self._is_source_pending = is_source_pending
 
-    def source(self, attempt: Attempt) -> SourceKey:
-        """The source, whose tree can be read; what it is at is noted in the attempt."""
-        key, ks = source_of(attempt.obj), attempt.ks
-        if not may_refer(
-            attempt.key.namespace, key.namespace, no_cross_namespace=self._config.no_cross_namespace_refs
-        ):
-            message = f"can't access '{key.kind}/{key.object}', cross-namespace references have been blocked"
-            raise Failed(reasons.ACCESS_DENIED, message, stalled=True)
-        source = self._store.source(key)
+    def source(self, key: ObjectKey, obj: Obj, retry_interval: float) -> SourceRevision:
+        """What the source of a raw Kustomization is at."""
+        source_key = source_of(obj)
+        no_cross_namespace = self._config.no_cross_namespace_refs
+        if not may_refer(key.namespace, source_key.namespace, no_cross_namespace=no_cross_namespace):
+            named = f"'{source_key.kind}/{source_key.object}'"
+            message = f"can't access {named}, cross-namespace references have been blocked"
+            raise Stalled(reasons.ACCESS_DENIED, message)
+        source = self._store.source(source_key)
         if source is None:
-            message = f'{key.kind}.source.toolkit.fluxcd.io "{key.name}" not found'
-            raise Postponed(reasons.ARTIFACT_FAILED, message, after=ks.retry_interval)
+            message = f'{source_key.kind}.source.toolkit.fluxcd.io "{source_key.name}" not found'
+            raise Postponed(reasons.ARTIFACT_FAILED, message, retry_after=retry_interval)
         artifact = (source.get("status") or {}).get("artifact")
-        retry = self._config.requeue_dependency
         if not artifact:
+            retry = self._config.requeue_dependency
             message = f"Source artifact not found, retrying in {format_duration(retry)}"
-            raise Postponed(reasons.ARTIFACT_FAILED, message, after=retry)
-        attempt.revision = artifact["revision"]
-        attempt.origin = (artifact.get("metadata") or {}).get(ORIGIN_REVISION, "")
-        if key.kind != GIT_REPOSITORY:
-            self._fetch_external(key, artifact)
-        elif not self._trees.has(key, attempt.revision):
-            message = f"Source is not ready, artifact not found, retrying in {format_duration(retry)}"
-            pending = self._is_source_pending(key)
-            raise Postponed(reasons.ARTIFACT_FAILED, message, after=retry, silent=pending)
-        return key
+            raise Postponed(reasons.ARTIFACT_FAILED, message, retry_after=retry)
+        origin = (artifact.get("metadata") or {}).get(ORIGIN_REVISION, "")
+        return SourceRevision(source_key, artifact["revision"], origin, artifact)
 
-    def _fetch_external(self, key: SourceKey, artifact: Obj) -> None:
-        """See that the tree of an artifact that another controller made is there."""
+    def tree(self, source: SourceRevision) -> None:
+        """The revision's tree can be read."""
         retry = self._config.requeue_dependency
+        message = f"Source is not ready, artifact not found, retrying in {format_duration(retry)}"
+        if source.key.kind == GIT_REPOSITORY:
+            if not self._trees.has(source.key, source.revision):
+                pending = self._is_source_pending(source.key)
+                raise Postponed(reasons.ARTIFACT_FAILED, message, retry_after=retry, silent=pending)
+            return
         try:
-            self._external.want(key, Artifact.parse(artifact))
+            self._external.want(source.key, Artifact.parse(source.artifact))
         except ArtifactPending as error:
             # Its arrival, or its failure, wakes us.
-            raise Postponed(reasons.ARTIFACT_FAILED, str(error), after=retry, silent=True) from error
+            raise Postponed(reasons.ARTIFACT_FAILED, str(error), retry_after=retry, silent=True) from error
         except ArtifactMissing as error:
-            message = f"Source is not ready, artifact not found, retrying in {format_duration(retry)}"
-            raise Postponed(reasons.ARTIFACT_FAILED, message, after=retry) from error
+            raise Postponed(reasons.ARTIFACT_FAILED, message, retry_after=retry) from error
         except (ArtifactError, InvalidStatus) as error:
             raise Failed(reasons.ARTIFACT_FAILED, str(error)) from error
 
     async def dependencies(
         self,
-        attempt: Attempt,
+        obj: Obj,
+        revision: str,
         unconcerned: Callable[[ObjectKey], bool],
         budget: Budget,
         hidden: Container[ObjectKey] = (),
     ) -> None:
-        """Everything it depends on is Ready.
+        """Everything that a raw Kustomization depends on is Ready for the revision.
 
-        ``unconcerned`` tells which need not be at the same revision; of the ``hidden`` ones an expression sees no more
+        ``unconcerned`` says which need not be at the same revision; of the ``hidden`` ones an expression sees no more
         than how they are.
         """
         retry = self._config.requeue_dependency
-        tell = f"Dependencies do not meet ready condition, retrying in {format_duration(retry)}"
+        event = f"Dependencies do not meet ready condition, retrying in {format_duration(retry)}"
         try:
             blocked = await blocked_by(
-                attempt.obj,
-                attempt.revision,
+                obj,
+                revision,
                 self._store.kustomization,
                 budget,
                 unconcerned=unconcerned,
                 additive=self._config.additive_cel_dependency_check,
                 hidden=hidden,
             )
-        except InvalidReadyExpression as error:
-            raise misconfigured(error) from error
         except BudgetExceeded as error:
             raise Postponed(
-                reasons.DEPENDENCY_NOT_READY, str(error), after=max(retry, error.after), tell=str(error)
+                reasons.DEPENDENCY_NOT_READY,
+                str(error),
+                retry_after=max(retry, error.after),
+                event=str(error),
             ) from error
         if blocked is None:
             return
         if blocked.cycle:
-            tell = blocked.message
-        raise Postponed(reasons.DEPENDENCY_NOT_READY, blocked.message, after=retry, tell=tell)
-
-
-def misconfigured(error: ValueError) -> Failed:
-    """What to raise for an expression that does not compile."""
-    message = f"Reconciliation failed terminally due to configuration error: {error}"
-    return Failed(reasons.INVALID_CEL_EXPRESSION, message, stalled=True)
+            event = blocked.message
+        raise Postponed(reasons.DEPENDENCY_NOT_READY, blocked.message, retry_after=retry, event=event)

@@ -1,29 +1,42 @@
-"""What the world is told of an attempt: conditions, history, events and log lines, as Flux words them."""
+"""What is reported of attempts: conditions, history, events and log lines, in Flux's words."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from headgate.api import conditions as cond
 from headgate.api import format_duration, labels, reasons
 from headgate.api import history as hist
+from headgate.apply import ApplyResult
 from headgate.kube import ObjectRef
+from headgate.names import KUSTOMIZE_CONTROLLER
 from headgate.objects import Obj
 from headgate.reconcile.core.store import key_of
-from headgate.reconcile.kustomization.attempt import Attempt, Doing, Failed, Memory, Postponed
+from headgate.reconcile.kustomization.attempt import Attempt, Step
+from headgate.reconcile.kustomization.errors import Failed, Postponed
+from headgate.reconcile.kustomization.postponement import PostponementReport
 from headgate.reconcile.reporting.events import NORMAL, WARNING, Event, EventRecorder
 from headgate.reconcile.reporting.status import PROGRESS_DELAY, ROUTINE_DELAY, StatusSession
 
 _log = logging.getLogger("headgate.kustomization")
 
-COMPONENT = "kustomize-controller"
-"""The name events are told under."""
 WARNINGS_SHOWN = 20
 """Warnings in one event."""
 WARNINGS_REMEMBERED = 500
-"""Warnings of one Kustomization that are not told again."""
+"""Warnings of one Kustomization that are not reported again."""
+
+
+@dataclass(slots=True)
+class Reported:
+    """Warnings of one Kustomization that were reported already and are not repeated."""
+
+    build: tuple[str, int, str] | None = None
+    """UID, generation and revision whose build the last warnings were about."""
+    objects: set[str] = field(default_factory=set)
+    """Warnings about its objects."""
 
 
 class Reporter:
@@ -43,25 +56,24 @@ class Reporter:
         session.write_soon(ROUTINE_DELAY if _is_settled(attempt) else PROGRESS_DELAY)
         return message
 
-    def tell(self, attempt: Attempt, type: str, message: str, extra: dict[str, str] | None = None) -> None:
+    def event(self, attempt: Attempt, type: str, message: str, extra: dict[str, str] | None = None) -> None:
         """Send an event about the Kustomization, with the revision that is worked on."""
         ready = attempt.session.condition(reasons.READY)
         reason = ready["reason"] if ready else ("error" if type == WARNING else "info")
         self._emit(attempt, type, reason, message, extra)
 
-    async def noted(self, memory: Memory, attempt: Attempt) -> None:
-        """Tell what was left out of the objects, and what the API server warns of; each once, not at every pass."""
-        assert attempt.result is not None
+    async def apply_warnings(self, reported: Reported, attempt: Attempt, result: ApplyResult) -> None:
+        """Report what was left out of the objects, and what the API server warns of; each once, not at every pass."""
         for type, reason, lines in (
-            (WARNING, reasons.UNKNOWN_FIELDS, attempt.result.warnings),
-            (NORMAL, reasons.API_WARNING, attempt.result.notices),
+            (WARNING, reasons.UNKNOWN_FIELDS, result.warnings),
+            (NORMAL, reasons.API_WARNING, result.notices),
         ):
-            new = [line for line in dict.fromkeys(lines) if line not in memory.noted]
+            new = [line for line in dict.fromkeys(lines) if line not in reported.objects]
             if not new:
                 continue
-            if len(memory.noted) + len(new) > WARNINGS_REMEMBERED:
-                memory.noted.clear()
-            memory.noted.update(new[:WARNINGS_REMEMBERED])
+            if len(reported.objects) + len(new) > WARNINGS_REMEMBERED:
+                reported.objects.clear()
+            reported.objects.update(new[:WARNINGS_REMEMBERED])
             message = await attempt.masked(_first(new))
             _log.warning("%s: %s", attempt.key, message, extra={"revision": attempt.revision})
             self._emit(attempt, type, reason, message)
@@ -74,24 +86,32 @@ class Reporter:
             annotations[f"{labels.GROUP}/revision"] = attempt.revision
         if attempt.origin:
             annotations[f"{labels.GROUP}/originRevision"] = attempt.origin
-        self._events.emit(Event(attempt.session.obj, COMPONENT, type, reason, message, annotations))
+        self._events.emit(
+            Event(attempt.session.obj, KUSTOMIZE_CONTROLLER, type, reason, message, annotations)
+        )
 
-    async def warned(self, memory: Memory, attempt: Attempt) -> None:
-        """Tell what the build warns of, once for each revision and spec."""
-        assert attempt.built is not None
-        about = (attempt.obj["metadata"]["uid"], attempt.session.generation, attempt.revision)
-        if not attempt.built.warnings or memory.warned == about or _is_settled(attempt):
+    async def build_warnings(self, reported: Reported, attempt: Attempt, warnings: Sequence[str]) -> None:
+        """Report what the build warns of, once for each revision and spec."""
+        about = (attempt.uid, attempt.session.generation, attempt.revision)
+        if not warnings or reported.build == about or _is_settled(attempt):
             return
-        memory.warned = about
-        message = await attempt.masked("\n".join(attempt.built.warnings))
+        reported.build = about
+        message = await attempt.masked("\n".join(warnings))
         annotations = {f"{labels.GROUP}/{labels.EVENT_REVISION}": attempt.revision}
         self._events.emit(
-            Event(attempt.session.obj, COMPONENT, WARNING, reasons.BUILD_WARNING, message, annotations)
+            Event(
+                attempt.session.obj,
+                KUSTOMIZE_CONTROLLER,
+                WARNING,
+                reasons.BUILD_WARNING,
+                message,
+                annotations,
+            )
         )
         _log.warning("%s: %s", attempt.key, message, extra={"revision": attempt.revision})
 
-    async def succeeded(self, attempt: Attempt, digest: str) -> None:
-        """The revision is live, as the build of this digest. Raises :class:`headgate.kube.ApiError`."""
+    async def succeeded(self, attempt: Attempt) -> None:
+        """The revision is live, as the build of the attempt's digest. Raises :class:`headgate.kube.ApiError`."""
         session, ks = attempt.session, attempt.ks
         session.status["lastAppliedRevision"] = attempt.revision
         session.status.pop("lastAppliedOriginRevision", None)
@@ -99,12 +119,12 @@ class Reporter:
             session.status["lastAppliedOriginRevision"] = attempt.origin
         message = f"Applied revision: {attempt.revision}"
         session.mark(reasons.READY, "True", reasons.RECONCILIATION_SUCCEEDED, message)
-        self._remember(attempt, digest, reasons.RECONCILIATION_SUCCEEDED)
+        self._remember(attempt, reasons.RECONCILIATION_SUCCEEDED)
         settle(session, attempt.requested)
         await session.write()
         spent = format_duration(time.monotonic() - attempt.started)
         message = f"Reconciliation finished in {spent}, next run in {format_duration(ks.spec.interval)}"
-        self.tell(attempt, NORMAL, message, {f"{labels.GROUP}/commit_status": "update"})
+        self.event(attempt, NORMAL, message, {f"{labels.GROUP}/commit_status": "update"})
         _log.info("%s: %s", attempt.key, message, extra={"revision": attempt.revision})
 
     async def failed(self, attempt: Attempt, failure: Failed) -> None:
@@ -117,46 +137,33 @@ class Reporter:
         if failure.stalled:
             session.mark(reasons.STALLED, "True", failure.reason, message)
             session.unmark(reasons.RECONCILING)
-            if failure.reason == reasons.INVALID_CEL_EXPRESSION:
-                session.status["observedGeneration"] = session.generation
-        if attempt.built is not None:
-            self._remember(attempt, attempt.built.digest, failure.reason)
+        if failure.is_observed:
+            session.status["observedGeneration"] = session.generation
+        if attempt.digest:
+            self._remember(attempt, failure.reason)
         settle(session, attempt.requested)
-        self.tell(attempt, WARNING, message)
+        self.event(attempt, WARNING, message)
         _log.error("%s: %s", attempt.key, message, extra={"revision": attempt.revision})
         await session.write()
 
-    def postponed(self, memory: Memory, attempt: Attempt, wait: Postponed, due: float | None) -> None:
-        """Report that it waits, unless what it waits for comes at once.
-
-        ``due`` is the time of the event loop by which the postponement before this one had to be reported, if it was
-        not: whoever asks for attempts in quick succession must not keep everybody from hearing why none goes ahead.
-        """
+    def postponed(
+        self, report: PostponementReport, attempt: Attempt, wait: Postponed, due: float | None
+    ) -> None:
+        """Report that it waits, unless what it waits for comes at once; ``due`` as the report says."""
         _log.info("%s: %s", attempt.key, wait.message)
 
-        async def report() -> None:
+        async def write() -> None:
             attempt.session.mark(reasons.READY, "False", wait.reason, wait.message)
             settle(attempt.session, attempt.requested)
             # As Flux, which writes no event where a source is missing or has nothing yet: each bootstrap begins so.
             if wait.reason != reasons.ARTIFACT_FAILED:
-                self.tell(attempt, NORMAL, wait.tell)
+                self.event(attempt, NORMAL, wait.event)
             try:
                 await attempt.session.write()
             except Exception as error:
                 _log.warning("%s: waiting is not reported: %s", attempt.key, error)
 
-        def start() -> None:
-            memory.report_due = None
-            task = asyncio.get_running_loop().create_task(report())
-            memory.tasks.add(task)
-            task.add_done_callback(memory.tasks.discard)
-
-        loop = asyncio.get_running_loop()
-        memory.report_due = loop.time() + PROGRESS_DELAY if due is None else due
-        if memory.report_due <= loop.time():
-            start()
-        else:
-            memory.report = loop.call_at(memory.report_due, start)
+        report.schedule(write, due, PROGRESS_DELAY)
 
     async def invalid(self, session: StatusSession, requested: str | None, message: str) -> None:
         """The spec itself cannot be used; only a change of it helps."""
@@ -164,35 +171,39 @@ class Reporter:
         session.mark(reasons.STALLED, "True", reasons.INVALID_SPEC, message)
         session.status["observedGeneration"] = session.generation
         settle(session, requested)
-        self._events.emit(Event(session.obj, COMPONENT, WARNING, reasons.INVALID_SPEC, message))
+        self._events.emit(Event(session.obj, KUSTOMIZE_CONTROLLER, WARNING, reasons.INVALID_SPEC, message))
         await session.write()
 
     async def broke_off(
-        self, session: StatusSession, requested: str | None, doing: Doing, said: str, revision: str
+        self, session: StatusSession, requested: str | None, step: Step, said: str, revision: str
     ) -> None:
-        """An attempt ended with an error that nobody foresaw. Raises :class:`headgate.kube.ApiError`.
+        """An attempt ended with an unexpected error. Raises :class:`headgate.kube.ApiError`.
 
         ``session`` has the status as it was, of which everything else stays: above all the inventory.
         """
-        message = f"{doing.what} failed: {said}"
-        session.mark(reasons.READY, "False", doing.reason, message)
+        message = f"{step.what} failed: {said}"
+        session.mark(reasons.READY, "False", step.reason, message)
         settle(session, requested)
         annotations = {f"{labels.GROUP}/{labels.EVENT_REVISION}": revision} if revision else {}
-        self._events.emit(Event(session.obj, COMPONENT, WARNING, doing.reason, message, annotations))
+        self._events.emit(
+            Event(session.obj, KUSTOMIZE_CONTROLLER, WARNING, step.reason, message, annotations)
+        )
         await session.write()
 
     def drifted(self, obj: Obj, ref: ObjectRef, what: str) -> None:
-        """Tell that an object is no longer as it was applied, who did it and to which fields."""
+        """Report that an object is no longer as it was applied, who did it and to which fields."""
         message = f"drift detected: {ref}: {what}" if what else f"drift detected: {ref}"
         _log.info("%s: %s", key_of(obj), message)
         revision = (obj.get("status") or {}).get("lastAppliedRevision")
         annotations = {f"{labels.GROUP}/{labels.EVENT_REVISION}": revision} if revision else {}
-        self._events.emit(Event(obj, COMPONENT, NORMAL, reasons.DRIFT_DETECTED, message, annotations))
+        self._events.emit(
+            Event(obj, KUSTOMIZE_CONTROLLER, NORMAL, reasons.DRIFT_DETECTED, message, annotations)
+        )
 
-    def _remember(self, attempt: Attempt, digest: str, outcome: str) -> None:
+    def _remember(self, attempt: Attempt, outcome: str) -> None:
         hist.upsert(
             attempt.session.status,
-            digest=digest,
+            digest=attempt.digest,
             duration=time.monotonic() - attempt.started,
             outcome=outcome,
             metadata={
@@ -209,16 +220,15 @@ def _first(lines: list[str]) -> str:
     return "\n".join([*shown, *([f"and {more} more"] if more else [])])
 
 
-def is_news(attempt: Attempt) -> bool:
-    """Whether the success says anything that the status does not say already."""
+def is_news(attempt: Attempt, *, changed: bool) -> bool:
+    """Whether the success says anything that the status does not say already; ``changed``: it changed objects."""
     before = attempt.obj.get("status") or {}
     history = before.get("history") or [{}]
-    assert attempt.built is not None
     return (
-        attempt.drifted
+        changed
         or attempt.session.wrote
         or not _is_settled(attempt)
-        or history[0].get("digest") != attempt.built.digest
+        or history[0].get("digest") != attempt.digest
         or before.get("inventory") != attempt.session.status.get("inventory")
     )
 

@@ -23,9 +23,6 @@ from headgate.objects import Obj
 class HealthWait:
     """What a Kustomization waits for."""
 
-    uid: str
-    generation: int
-    revision: str
     targets: tuple[ObjectRef, ...]
     jobs_with_ttl: frozenset[ObjectRef]
     """Jobs that the cluster may remove when they have completed: gone counts as done."""

@@ -63,7 +63,7 @@ class Applier:
         inventories: Inventories | None = None,
         eyes: Client | None = None,
     ) -> None:
-        """``inventories`` tells who else has an object; ``eyes`` may read the labels of what ``client`` may not."""
+        """``inventories`` knows who else has an object; ``eyes`` may read the labels of what ``client`` may not."""
         self._client, self._known, self._live = client, known, live
         self._concurrency = concurrency
         self._disallowed_managers, self._custom_stages = disallowed_managers, custom_stages

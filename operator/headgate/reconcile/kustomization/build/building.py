@@ -1,4 +1,4 @@
-"""The build of an attempt: what of the cluster goes into it, the thread it runs in, and what it failed with."""
+"""Where builds run: with which inputs of the cluster, on which tree, in which threads."""
 
 from __future__ import annotations
 
@@ -6,105 +6,60 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from headgate.api import reasons
-from headgate.documents.errors import BuildError
+from headgate.api import Kustomization, reasons
 from headgate.documents.tree import Tree
 from headgate.fairness.pools import BUILDS, REMOTE_BUILDS
 from headgate.kustomize.giturl import GitUrl
+from headgate.objects import Obj
 from headgate.reconcile.core.store import SourceKey
 from headgate.reconcile.core.trees import SourceTrees
-from headgate.reconcile.kustomization.attempt import Attempt, Failed
 from headgate.reconcile.kustomization.build.builds import (
+    BuildResult,
     BuildRules,
-    Built,
-    PathIsFile,
-    PathNotFound,
-    PostBuildFailed,
-    StillEncrypted,
     build_objects,
     check_path,
 )
-from headgate.reconcile.kustomization.build.decryption import DecryptionFailed
-from headgate.reconcile.kustomization.build.inputs import ClusterInputs, InputReader, InputsMissing
-from headgate.reconcile.kustomization.report import Reporter
+from headgate.reconcile.kustomization.build.inputs import ClusterInputs, InputReader
+from headgate.reconcile.kustomization.errors import Failed
 from headgate.reconcile.reporting.measure import BUILD, Measure, timed
-
-BUILDING = "Building manifests"
-"""What is being done, as Flux words it."""
-
-_STEPS: dict[type[BuildError], str] = {PostBuildFailed: "post build", DecryptionFailed: "decryption"}
-"""What failed, by the error; all else is kustomize's."""
 
 
 class Builder:
-    """Shared by all attempts."""
+    """Shared by all attempts; it keeps nothing of any of them."""
 
-    def __init__(
-        self,
-        trees: SourceTrees,
-        inputs: InputReader,
-        rules: BuildRules,
-        reporter: Reporter,
-        measure: Measure,
-    ) -> None:
-        self._trees, self._inputs, self._rules = trees, inputs, rules
-        self._reporter, self._measure = reporter, measure
+    def __init__(self, trees: SourceTrees, inputs: InputReader, rules: BuildRules, measure: Measure) -> None:
+        self._trees, self._inputs, self._rules, self._measure = trees, inputs, rules, measure
         self._local_rules = rules if rules.remote_bases is None else replace(rules, remote_bases=_Elsewhere())
 
-    async def read_inputs(self, attempt: Attempt) -> None:
-        """Read what of the cluster the build depends on; raises :class:`Failed`."""
-        try:
-            attempt.inputs = await self._inputs.read(attempt.ks, attempt.obj["spec"])
-        except InputsMissing as error:
-            attempt.session.status["lastAttemptedRevision"] = attempt.revision
-            raise Failed(reasons.BUILD_FAILED, str(error)) from error
+    async def read_inputs(self, ks: Kustomization, spec: Obj) -> ClusterInputs:
+        """Read what of the cluster a build by ``spec``, the raw spec of ``ks``, depends on.
 
-    def begin(self, attempt: Attempt, source: SourceKey) -> None:
-        """Note that the revision is attempted, if it has the directory; raises :class:`Failed`."""
-        with self._tree(attempt, source) as tree:
-            try:
-                check_path(tree, attempt.obj["spec"])
-            except PathIsFile as error:
-                attempt.session.status["lastAttemptedRevision"] = attempt.revision
-                self._reporter.progress(attempt, BUILDING)
-                raise Failed(reasons.BUILD_FAILED, f"kustomize build failed: {error}") from error
-            except PathNotFound as error:
-                raise Failed(reasons.ARTIFACT_FAILED, error.message) from error
-        attempt.session.status["lastAttemptedRevision"] = attempt.revision
+        Raises :class:`~headgate.reconcile.kustomization.build.inputs.InputsMissing`.
+        """
+        return await self._inputs.read(ks, spec)
 
-    @contextmanager
-    def _tree(self, attempt: Attempt, source: SourceKey) -> Iterator[Tree]:
-        with self._trees.use(source, attempt.revision) as tree:
-            if tree is None:
-                raise Failed(reasons.ARTIFACT_FAILED, f"revision {attempt.revision} is no longer there")
-            yield tree
+    def check_path(self, source: SourceKey, revision: str, spec: Obj) -> None:
+        """See that the revision has the directory that ``spec.path`` names.
 
-    async def build(self, attempt: Attempt, source: SourceKey) -> None:
-        """Build the objects from the source's tree; raises :class:`Failed`."""
-        if attempt.inputs is None:
-            try:
-                await self.read_inputs(attempt)
-            except Failed:
-                self._reporter.progress(attempt, BUILDING)
-                raise
-        inputs = attempt.inputs
-        assert inputs is not None
-        with self._tree(attempt, source) as tree:
-            try:
-                with timed(self._measure, BUILD):
-                    built = await self._build(attempt, tree, inputs)
-            except BuildError as error:
-                self._reporter.progress(attempt, BUILDING)
-                if isinstance(error, StillEncrypted):
-                    raise Failed(reasons.RECONCILIATION_FAILED, str(error)) from error
-                doing = next(
-                    (what for kind, what in _STEPS.items() if isinstance(error, kind)), "kustomize build"
-                )
-                raise Failed(reasons.BUILD_FAILED, f"{doing} failed: {error}") from error
-        attempt.built = built
+        Raises :class:`~headgate.reconcile.kustomization.build.errors.PathNotFound`,
+        :class:`~headgate.reconcile.kustomization.build.errors.PathIsFile`, or :class:`Failed` when the revision is no
+        longer there.
+        """
+        with self._tree(source, revision) as tree:
+            check_path(tree, spec)
 
-    async def _build(self, attempt: Attempt, tree: Tree, inputs: ClusterInputs) -> Built:
-        namespace, spec = attempt.key.namespace, attempt.obj["spec"]
+    async def build(
+        self, namespace: str, source: SourceKey, revision: str, spec: Obj, inputs: ClusterInputs
+    ) -> BuildResult:
+        """Build the objects for a Kustomization in ``namespace`` from the revision's tree.
+
+        Raises :class:`~headgate.documents.errors.BuildError`, and :class:`Failed` when the revision is no longer there.
+        """
+        with self._tree(source, revision) as tree, timed(self._measure, BUILD):
+            return await self.run(namespace, tree, spec, inputs)
+
+    async def run(self, namespace: str, tree: Tree, spec: Obj, inputs: ClusterInputs) -> BuildResult:
+        """Build from ``tree`` in a thread; raises :class:`~headgate.documents.errors.BuildError`."""
         if inputs.keys is None:
             try:
                 return await BUILDS.run(namespace, build_objects, tree, spec, inputs, self._local_rules)
@@ -112,6 +67,13 @@ class Builder:
                 pass
         # What waits for a key service, or for a server that has a base, must not take the threads of all others.
         return await REMOTE_BUILDS.run(namespace, build_objects, tree, spec, inputs, self._rules)
+
+    @contextmanager
+    def _tree(self, source: SourceKey, revision: str) -> Iterator[Tree]:
+        with self._trees.use(source, revision) as tree:
+            if tree is None:
+                raise Failed(reasons.ARTIFACT_FAILED, f"revision {revision} is no longer there")
+            yield tree
 
 
 class _NeedsRemote(Exception):

@@ -22,29 +22,19 @@ from headgate.postbuild import Masks, PostBuildError, is_substitution_disabled, 
 from headgate.postbuild.sops import DecryptionError, NotConfigured, is_secret, require_plain
 from headgate.reconcile.kustomization.build.datakeys import DataKeys
 from headgate.reconcile.kustomization.build.decryption import Decryption
+from headgate.reconcile.kustomization.build.errors import (
+    PathIsFile,
+    PathNotFound,
+    PostBuildFailed,
+    StillEncrypted,
+)
 from headgate.reconcile.kustomization.build.inputs import ClusterInputs
 from headgate.reconcile.kustomization.build.outages import Outages
 from headgate.reconcile.kustomization.build.shape import check_shape, located, named
 
 
-class PathNotFound(BuildError):
-    """``spec.path`` names nothing in the source."""
-
-
-class PathIsFile(PathNotFound):
-    """``spec.path`` names a file of the source."""
-
-
-class PostBuildFailed(BuildError):
-    """A built object could not be made ready for the apply."""
-
-
-class StillEncrypted(BuildError):
-    """An encrypted Secret that nobody decrypts: applied, it would hold ciphertext."""
-
-
 @dataclass(frozen=True, slots=True)
-class Built:
+class BuildResult:
     """The outcome of a build and what it depended on."""
 
     objects: list[Obj]
@@ -52,7 +42,7 @@ class Built:
     """``sha256:…`` of the objects without ``commonMetadata``, for the history."""
     inputs: Inputs
     masks: Masks = field(default_factory=Masks)
-    """What of the objects must not be told."""
+    """Of the values in the objects that no report may quote."""
     places: Sequence[str | None] = ()
     """For each of the objects its file and, behind a colon, the line."""
     warnings: tuple[str, ...] = ()
@@ -109,7 +99,7 @@ def build_objects(
     spec: Mapping[str, Any],
     inputs: ClusterInputs | None = None,
     rules: BuildRules | None = None,
-) -> Built:
+) -> BuildResult:
     """Build what a Kustomization's spec asks for from the tree of its source.
 
     Raises :class:`PathNotFound`, :class:`PathIsFile`, :class:`StillEncrypted`, or another
@@ -140,13 +130,13 @@ def build_objects(
         except BuildError as error:
             raise decryption.masked(error) from None
         masks = inputs.masks | decryption.masks
-    # What is also a name is told anyway, and is no secret.
+    # What is also a name is reported anyway, and is not a secret.
     masks.forget(name for obj, _ in finished for name in _names(obj))
     digest = _digest(finished)
     common = spec.get("commonMetadata") or {}
     objects = [_with_common_metadata(obj, common) for obj, _ in finished]
     places = [place for _, place in finished]
-    return Built(objects, digest, recording.inputs, masks, places, built.warnings)
+    return BuildResult(objects, digest, recording.inputs, masks, places, built.warnings)
 
 
 def _digest(objects: Sequence[tuple[Obj, str | None]]) -> str:

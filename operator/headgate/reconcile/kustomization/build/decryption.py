@@ -27,13 +27,10 @@ from headgate.postbuild.sops import (
     key_sources,
 )
 from headgate.reconcile.kustomization.build.datakeys import DataKeys
+from headgate.reconcile.kustomization.build.errors import DecryptionFailed
 from headgate.reconcile.kustomization.build.outages import KeyTime, Outages
 
 E = TypeVar("E", bound=BuildError)
-
-
-class DecryptionFailed(BuildError):
-    """Something is encrypted and could not be decrypted."""
 
 
 @dataclass(frozen=True, slots=True)

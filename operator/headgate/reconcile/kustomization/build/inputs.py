@@ -7,10 +7,10 @@ each object that was read (or its absence).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from headgate.api import Kustomization, ObjectKey
+from headgate.api import Kustomization, ObjectKey, reasons
 from headgate.kube import ApiError, Client, NotFound, ObjectRef
 from headgate.objects import Obj
 from headgate.postbuild import (
@@ -23,14 +23,18 @@ from headgate.postbuild import (
 )
 from headgate.reconcile.kustomization.build.decryption import Keys
 from headgate.reconcile.kustomization.build.keys import KeyReader, KeysMissing, SharedKeys
+from headgate.reconcile.kustomization.errors import Failed
 from headgate.settings import DecryptionSettings
 
 NOTHING_READ = ""
 """The version where nothing of the cluster was needed."""
 
 
-class InputsMissing(Exception):
-    """Something the build needs cannot be read; the message names it."""
+class InputsMissing(Failed):
+    """An object that the build needs cannot be read; the message names it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(reasons.BUILD_FAILED, message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +51,13 @@ class ClusterInputs:
 
     @property
     def masks(self) -> Masks:
-        """What of the variables must not be told."""
+        """Of the variables' values that no report may quote."""
         return Masks(() if self.variables is None else self.variables.secret)
+
+    @property
+    def mask_maker(self) -> Callable[[], Masks]:
+        """Makes the masks when they are needed; :class:`Masks` itself where there is nothing to mask."""
+        return Masks if self.variables is None else lambda: self.masks
 
 
 def references(kustomization: Obj, shared: SharedKeys | None = None) -> Iterator[ObjectRef]:

@@ -1,0 +1,77 @@
+"""How an attempt ends without success, as one small tree of exceptions.
+
+    AttemptEnded               reason and message of the Ready condition
+    ├── Postponed              something that it needs is not there yet; tried again when it may have come
+    └── Failed                 tried again after the retry interval
+        ├── InputsMissing      an object of the cluster that the build needs cannot be read
+        └── Stalled            only a change of the spec helps: not tried again
+            └── InvalidSpecExpression   a CEL expression of the spec that can never be evaluated
+
+Each error carries all that the reconciler and the report need of it. :class:`InputsMissing` is in
+:mod:`headgate.reconcile.kustomization.build.inputs`; :mod:`headgate.reconcile.kustomization.build.errors` says how an
+error of the build becomes a :class:`Failed`. Every other exception is unexpected: the controller reports it
+and retries.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from headgate.api import reasons
+
+__all__ = ["AttemptEnded", "Failed", "InvalidSpecExpression", "Postponed", "Stalled"]
+
+
+class AttemptEnded(Exception):
+    """An attempt is over before it has reached its end."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason, self.message = reason, message
+
+
+class Postponed(AttemptEnded):
+    """Something that the Kustomization needs is not there yet."""
+
+    def __init__(
+        self,
+        reason: str,
+        message: str,
+        *,
+        retry_after: float | None,
+        event: str = "",
+        silent: bool = False,
+    ) -> None:
+        """``retry_after``: seconds until the next attempt, if no event starts it before; None: only an event does.
+
+        ``event``: message of the event, by default that of the condition. ``silent``: reported nowhere, because what
+        is missing comes by itself in a moment.
+        """
+        super().__init__(reason, message)
+        self.retry_after, self.silent = retry_after, silent
+        self.event = event or message
+
+
+class Failed(AttemptEnded):
+    """The attempt failed; the next one begins after the retry interval."""
+
+    stalled: ClassVar[bool] = False
+    """Whether nothing but a change of the spec helps."""
+    is_observed: ClassVar[bool] = False
+    """Whether ``status.observedGeneration`` moves although the attempt failed, as in Flux."""
+
+
+class Stalled(Failed):
+    """The spec cannot be carried out as it is."""
+
+    stalled = True
+
+
+class InvalidSpecExpression(Stalled):
+    """A CEL expression of the spec does not compile, or uses what it must not."""
+
+    is_observed = True
+
+    def __init__(self, cause: str) -> None:
+        message = f"Reconciliation failed terminally due to configuration error: {cause}"
+        super().__init__(reasons.INVALID_CEL_EXPRESSION, message)

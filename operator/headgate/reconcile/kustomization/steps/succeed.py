@@ -1,0 +1,38 @@
+"""Step 6: report the success, where it is news."""
+
+from __future__ import annotations
+
+import logging
+
+from headgate.api import reasons
+from headgate.reconcile.kustomization.report import Reporter, is_news
+from headgate.reconcile.kustomization.steps.prepare import Unaffected
+from headgate.reconcile.kustomization.steps.wait import Healthy
+from headgate.reconcile.reporting.measure import Measure
+
+_log = logging.getLogger("headgate.kustomization")
+
+
+async def succeed(healthy: Healthy, reporter: Reporter) -> None:
+    """Write Ready and the event. Raises :class:`headgate.kube.ApiError`."""
+    attempt = healthy.attempt
+    if is_news(attempt, changed=healthy.changed):
+        await reporter.succeeded(attempt)
+        return
+    # A routine look at what is all in place: nobody needs to hear of it.
+    attempt.session.revert()
+    _log.debug("%s: everything is in place", attempt.key)
+
+
+async def record_unaffected(unaffected: Unaffected, reporter: Reporter, measure: Measure) -> None:
+    """Record a revision that changes nothing, with no build and no request but this.
+
+    Raises :class:`headgate.kube.ApiError`.
+    """
+    attempt = unaffected.attempt
+    session, status = attempt.session, attempt.session.status
+    if attempt.revision == status.get("lastAppliedRevision") and session.is_true(reasons.READY):
+        return
+    measure.build_skipped()
+    status["lastAttemptedRevision"] = attempt.revision
+    await reporter.succeeded(attempt)

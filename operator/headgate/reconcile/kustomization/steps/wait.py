@@ -1,0 +1,161 @@
+"""Step 5: wait until the objects are healthy, without a worker.
+
+:func:`begin` opens the wait. The reconciler keeps it and calls :func:`check` whenever a watched object has changed; a
+verdict goes to :func:`end`.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from headgate.api import format_duration, reasons
+from headgate.apply import Action
+from headgate.cel import Budget
+from headgate.kube import ObjectRef, ref_of
+from headgate.reconcile.kustomization.attempt import Attempt
+from headgate.reconcile.kustomization.errors import Failed
+from headgate.reconcile.kustomization.health import Looks, NoSight
+from headgate.reconcile.kustomization.report import Reporter
+from headgate.reconcile.kustomization.settled import Settled
+from headgate.reconcile.kustomization.steps.prune import InPlace
+from headgate.reconcile.kustomization.waiting import HealthWait, Standing, Verdict, jobs_with_ttl, judge
+from headgate.reconcile.reporting.events import NORMAL
+from headgate.reconcile.reporting.measure import HEALTH, Measure
+from headgate.reconcile.target.live import LiveObjects
+
+
+@dataclass(frozen=True, slots=True)
+class Healthy:
+    """The attempt has reached all that the spec asks for."""
+
+    attempt: Attempt
+    changed: bool
+    """Whether any object was changed."""
+    settled: Settled
+    """What it was made from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An open wait for the health of objects."""
+
+    healthy: Healthy
+    """How the attempt ends if they become healthy."""
+    live: LiveObjects
+    """Follows the objects, and wakes the Kustomization when one has changed."""
+    wait: HealthWait
+    looks: Looks
+    """What is known of their health."""
+    was_healthy: bool
+    """Whether the Kustomization was healthy when the wait began."""
+
+    @property
+    def attempt(self) -> Attempt:
+        return self.healthy.attempt
+
+    def next_check(self) -> float:
+        """Seconds until something is due although no object changes."""
+        now = time.monotonic()
+        return max(0.0, min(self.wait.deadline - now, self.looks.next_look(now)))
+
+
+def begin(in_place: InPlace, reporter: Reporter) -> Waiting | Healthy:
+    """Open the wait; :class:`Healthy` where the spec names nothing to wait for."""
+    attempt, applied = in_place.attempt, in_place.applied
+    session, built = attempt.session, applied.built
+    settled = Settled(
+        attempt.uid, session.generation, attempt.digest, built.result.inputs, built.cluster_inputs
+    )
+    healthy = Healthy(attempt, applied.changed, settled)
+    objects = _objects(in_place)
+    if not objects:
+        session.unmark(reasons.HEALTHY)
+        return healthy
+    was_healthy = session.is_true(reasons.HEALTHY)
+    message = reporter.progress(attempt, "Running health checks")
+    session.mark(reasons.HEALTHY, "Unknown", reasons.PROGRESSING, message)
+    now = time.monotonic()
+    wait = HealthWait(
+        objects,
+        jobs_with_ttl(built.result.objects),
+        started=now,
+        deadline=now + attempt.ks.timeout,
+    )
+    live, sight, uids = built.target.live, built.target.sight, _own(in_place, objects)
+    live.follow(attempt.key, objects)
+    looks = Looks(sight, live, objects, uids, built.expressions)
+    return Waiting(healthy, live, wait, looks, was_healthy)
+
+
+async def check(waiting: Waiting, budget: Budget, *, fail_fast: bool) -> Verdict:
+    """How the wait stands now, by what the Kustomization may read.
+
+    ``fail_fast``: it ends as soon as one object has failed for good.
+    """
+    wait, looks, now = waiting.wait, waiting.looks, time.monotonic()
+    try:
+        await looks.refresh(budget)
+        verdict = judge(wait, looks.health, now, fail_fast=fail_fast)
+        if verdict.standing is not Standing.WAITING:
+            await looks.confirm(now, budget, failed=verdict.standing is Standing.FAILED)
+            verdict = judge(wait, looks.health, now, fail_fast=fail_fast)
+    except NoSight as error:
+        return Verdict(Standing.FAILED, str(error))
+    if verdict.standing is Standing.WAITING:
+        session = waiting.attempt.session
+        if looks.over_budget:
+            session.mark(reasons.HEALTHY, "Unknown", reasons.PROGRESSING, looks.over_budget)
+        session.write_soon()
+    return verdict
+
+
+async def end(waiting: Waiting, verdict: Verdict, reporter: Reporter, measure: Measure) -> Healthy:
+    """The wait is over; raises :class:`Failed` unless the objects are healthy."""
+    attempt, session = waiting.attempt, waiting.attempt.session
+    failed = verdict.standing is not Standing.HEALTHY
+    seconds = time.monotonic() - waiting.wait.started
+    measure.took(HEALTH, seconds, failed=failed)
+    elapsed = format_duration(seconds)
+    if failed:
+        said = await attempt.masked(verdict.message)
+        session.mark(reasons.HEALTHY, "False", reasons.HEALTH_CHECK_FAILED, said)
+        raise Failed(reasons.HEALTH_CHECK_FAILED, f"health check failed after {elapsed}: {said}")
+    message = f"Health check passed in {elapsed}"
+    new_revision = session.status.get("lastAppliedRevision") != attempt.revision
+    if not waiting.was_healthy or (new_revision and waiting.healthy.changed):
+        reporter.event(attempt, NORMAL, message)
+    session.mark(reasons.HEALTHY, "True", reasons.SUCCEEDED, message)
+    return waiting.healthy
+
+
+def close(waiting: Waiting) -> None:
+    """Nobody waits any more: follow no object, and write no progress."""
+    waiting.attempt.session.abandon()
+    waiting.live.unfollow(waiting.attempt.key)
+
+
+def _objects(in_place: InPlace) -> tuple[ObjectRef, ...]:
+    """The objects that the spec says to wait for."""
+    spec = in_place.attempt.ks.spec
+    if spec.wait:
+        # Skipped objects were chosen to be left alone; a Kustomization does not wait for itself.
+        changes = in_place.applied.result.changes
+        refs = [c.ref for c in changes.entries if c.action is not Action.SKIPPED]
+    else:
+        refs = [ObjectRef(h.api_version, h.kind, h.name, h.namespace) for h in spec.health_checks]
+    own = ref_of(in_place.attempt.obj)
+    return tuple(r for r in refs if (r.kind, r.namespace, r.name) != (own.kind, own.namespace, own.name))
+
+
+def _own(in_place: InPlace, objects: tuple[ObjectRef, ...]) -> dict[ObjectRef, str]:
+    """The UIDs of those objects that the attempt applied or found in place: what the watches show is theirs.
+
+    Where the spec names objects, the API server must have shown them to the account in this very attempt.
+    """
+    attempt, target = in_place.attempt, in_place.applied.built.target
+    live, sight = target.live, target.sight
+    found = {ref: uid for ref in objects if (uid := live.uid(attempt.key, ref))}
+    if attempt.ks.spec.wait or not sight.is_limited:
+        return found
+    return {ref: uid for ref, uid in found.items() if sight.is_fresh(ref, uid)}
