@@ -1,12 +1,12 @@
-"""How much a build may make of what it reads.
+"""Limits how much a build may write and search.
 
-A few lines can stand for gigabytes: a patch that copies a field into itself thirty times, a replacement that appends a
-text to its own source, a large patch with thousands of targets. Whatever writes one thing in many places charges the
-build's :class:`Budget` for it; past the limit it is refused.
+A few lines can expand to gigabytes: a patch that copies a field into itself thirty times, a replacement that appends a
+text to its own source, a large patch with thousands of targets. Code that writes one value to many places charges the
+build's :class:`Budget` for it; beyond the limit the budget raises an error.
 
-What writes little may look at much: an alias in YAML repeats a label or a patch for five bytes, and each is tried on
-every object. Looking is counted like writing, at a rate of about a byte for 30 ns, so that no build that stays within
-its limit takes minutes.
+A build that writes little may still search a lot: each YAML alias repeats a label or a patch in five bytes, and
+kustomize tries each of them on every object. The budget counts searches like writes, at about a byte for 30 ns, so a
+build within its limit does not take minutes.
 """
 
 from __future__ import annotations
@@ -17,31 +17,33 @@ from typing import Any
 from headgate.documents.errors import LimitExceeded
 
 NODE = 64
-"""What a value is counted as besides its text, in bytes: about its share of a map or list.
+"""The cost of a value in addition to its text, in bytes: about its share of a map or list.
 
-Also what it counts to look at one object, or for one field of it: some two microseconds.
+Also the cost of checking one object, or one of its fields: about two microseconds.
+
 """
 GLANCE = 8
-"""What a value counts that a step only comes past on its way through an object."""
+"""The cost of a value that a step only passes on its way through an object."""
 READ_AGAIN = 24
-"""What a byte counts that is parsed once more: texts are parsed at about 1 MB/s."""
+"""The cost of each byte that is parsed again: the parser reads about 1 MB/s."""
 
 
 class Budget:
-    """What one build may still write and look through; without a limit nothing is refused.
+    """What one build may still write and search; without a limit, it refuses nothing.
 
-    Whatever is charged for its work has it at hand or is given it: the loader, the resources and their collection.
+    Code that charges it holds it or gets it as an argument: the loader, the resources and their collection.
+
     """
 
     __slots__ = ("_left", "_limit", "_read")
 
     def __init__(self, limit: int = sys.maxsize) -> None:
         self._limit = self._left = limit
-        # Hashes of the texts that have been parsed.
+        # Hashes of the texts that were parsed.
         self._read: set[int] = set()
 
     def charge(self, size: int) -> None:
-        """Note that so many bytes were written; raises LimitExceeded when the build has written too many."""
+        """Count ``size`` bytes as written; raises LimitExceeded when the build has written too many."""
         self._left -= size
         if self._left < 0:
             raise LimitExceeded(
@@ -50,10 +52,12 @@ class Budget:
             )
 
     def charge_reading(self, data: bytes) -> None:
-        """Note that a text is parsed, which counts from the second time on; raises LimitExceeded.
+        """Count the parsing of a text, from the second time on; raises LimitExceeded.
 
-        The first time is bounded by what there is to read. But one file, or one text by an alias, may be named
-        anywhere.
+        The size of the input limits the first time. But a kustomization file can name one file, or an alias one text,
+        in
+        many places.
+
         """
         known = hash(data)
         if known in self._read:
@@ -61,12 +65,12 @@ class Budget:
         self._read.add(known)
 
     def charge_value(self, value: Any) -> None:
-        """Note that a copy of a value was written; raises LimitExceeded."""
+        """Count a copy of a value as written; raises LimitExceeded."""
         self.charge(size_of(value))
 
 
 def size_of(value: Any) -> int:
-    """Return what a copy of a value is counted as."""
+    """Return the cost of a copy of a value."""
     kind = type(value)
     if kind is dict:
         return NODE + sum([len(key) + size_of(item) for key, item in value.items()])
@@ -76,7 +80,7 @@ def size_of(value: Any) -> int:
 
 
 def count_of(value: Any) -> int:
-    """Return how many values there are in a value, itself included: what it costs to walk it, without its texts."""
+    """Return the number of values in a value, itself included: the cost of a walk through it, without its texts."""
     kind = type(value)
     if kind is dict:
         return 1 + sum([count_of(item) if type(item) in _CONTAINERS else 1 for item in value.values()])

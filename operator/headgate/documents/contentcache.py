@@ -1,4 +1,4 @@
-"""What was made of texts, kept by what is in them: many builds read the same files."""
+"""Caches what was parsed from texts, by their content: many builds read the same files."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 
 class ContentCache:
-    """Values by content id, the least recently used dropped when they exceed ``max_bytes`` together.
+    """Values by content id; drops the least recently used when they exceed ``max_bytes`` together.
 
-    Several threads may use it. The size of a value is taken to be ``_BYTES_PER_BYTE`` times that of the text it was
-    made from.
+    Several threads may use it. The cache estimates the size of a value as ``_BYTES_PER_BYTE`` times that of its text.
+
     """
 
     _BYTES_PER_BYTE = 8
@@ -23,7 +23,7 @@ class ContentCache:
         self._lock = threading.Lock()
 
     def get(self, use: str, content_id: str) -> Any:
-        """Return the value kept for a use of a content, None when there is none; it must not be changed."""
+        """Return the cached value for a use of a content, or None; the caller must not change it."""
         entry = self._entries.get((use, content_id))
         if entry is None:
             return None
@@ -33,7 +33,7 @@ class ContentCache:
         return entry[0]
 
     def put(self, use: str, content_id: str, value: Any, text_size: int) -> None:
-        """Keep a value made from ``text_size`` bytes; from now on it must not be changed."""
+        """Cache a value made from ``text_size`` bytes; nobody may change it from now on."""
         key, size = (use, content_id), 256 + text_size * self._BYTES_PER_BYTE
         if size > self.max_bytes // 4:
             return
@@ -46,7 +46,7 @@ class ContentCache:
                 self._size -= dropped
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Drop all values."""
         with self._lock:
             self._entries.clear()
             self._size = 0
@@ -56,5 +56,5 @@ class ContentCache:
 
     @property
     def size(self) -> int:
-        """Bytes that all values are taken to use."""
+        """The estimated size of all values in bytes."""
         return self._size

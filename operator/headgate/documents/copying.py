@@ -1,4 +1,4 @@
-"""Copies of plain values: the containers are new, the scalars, which nothing can change, are shared or converted."""
+"""Copies of plain values: new containers, and scalars that are shared (nothing can change them) or converted."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def copied(value: Any) -> Any:
-    """Return a copy of maps and lists all the way down."""
+    """Return a copy of the value with new maps and lists at all levels."""
     kind = type(value)
     if kind is dict:
         return _copied_map(value)
@@ -17,7 +17,7 @@ def copied(value: Any) -> Any:
 
 
 def converted(value: Any, scalar: Callable[[Any], Any]) -> Any:
-    """Return a copy in which each scalar is what ``scalar`` makes of it."""
+    """Return a copy in which ``scalar`` has converted each scalar."""
     kind = type(value)
     if kind is dict:
         return {key: converted(item, scalar) for key, item in value.items()}

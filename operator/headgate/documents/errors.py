@@ -9,9 +9,9 @@
     ├── YamlError               the text of a file is not valid YAML
     └── LimitExceeded           the input or the output is larger than the limits
 
-Every error states in one sentence what is wrong and, where they are known, the file, line, object and field at fault.
-Contents of Secrets never enter a message. Leaves are named for the fault. What kustomize adds to the tree is in
-:mod:`headgate.kustomize.errors`.
+Every error states in one sentence what is wrong and, if known, the file, line, object and field at fault. Contents of
+Secrets never enter a message. The name of a leaf is the fault. :mod:`headgate.kustomize.errors` adds the errors of
+kustomize to the tree.
 """
 
 from __future__ import annotations
@@ -37,10 +37,12 @@ class BuildError(Exception):
     """A build failed because of its input.
 
     ``message`` is the bare statement; ``file`` (path in the tree), ``line`` (1-based), ``object`` (such as
-    ``Deployment/shop/web``) and ``field`` (such as ``spec.replicas``) locate the fault, None when unknown. The field
-    is one of the object, if there is an object; ``entry`` is then the field of the file (such as ``patches[0]``) that
-    has to do with it. ``str(error)`` joins all of these into one sentence. ``also`` are further faults of the same
-    input, told behind it.
+    ``Deployment/shop/web``) and ``field`` (such as ``spec.replicas``) locate the fault, None when unknown. If
+    ``object``
+    is set, ``field`` belongs to it, and ``entry`` is the related field of the file (such as ``patches[0]``).
+    ``str(error)`` joins all of these into one sentence. ``also`` lists further faults of the same input, which the
+    sentence appends.
+
     """
 
     def __init__(
@@ -86,7 +88,7 @@ class BuildError(Exception):
         object: str | None = None,
         field: str | None = None,
     ) -> BuildError:
-        """Fill in locations that are still unknown and return self, for callers that know more."""
+        """Fill in unknown locations and return self, for callers that know more."""
         if self.file is None and file is not None:
             self.file, self.line = file, line if self.line is None else self.line
         self.object = object if self.object is None else self.object
@@ -94,10 +96,12 @@ class BuildError(Exception):
         return self
 
     def inside(self, entry: str, *, file: str | None = None) -> Self:
-        """Tell which entry of a file the error is about, and return self.
+        """Set the entry of a file that the error is about, and return self.
 
-        ``file`` is the file if it is known by now; an error that is about another one stays as it is. What the error
-        has called a field is one of the entry, unless it is one of an object.
+        ``file`` is the file, if known; an error about another file stays unchanged. A field that the error names
+        becomes
+        part of the entry, unless it belongs to an object.
+
         """
         if self.file is not None and (self.file != file or self.entry is not None):
             return self
@@ -111,9 +115,10 @@ class BuildError(Exception):
         return self
 
     def of_text(self, what: str, *, skipped: int = 0) -> Self:
-        """Tell that the file it names is a text in a field of another, and return self.
+        """Record that the file in the error is a text in a field of another file, and return self.
 
-        The line is then one of that text, of which ``skipped`` lines were left out.
+        The line is then a line of that text, of which the reader skipped the first ``skipped`` lines.
+
         """
         each: Sequence[BuildError] = (self, *self.also)
         for error in each:
@@ -123,10 +128,11 @@ class BuildError(Exception):
         return self
 
 
-class within:  # noqa: N801 - read as the word it is
-    """A context that tells of the build errors raised in it which entry of a file they are about.
+class within:  # noqa: N801 - reads as a word
+    """A context that adds the entry of a file to the build errors raised in it.
 
-    ``file`` is the file if it is known by now; see :meth:`BuildError.inside`.
+    ``file`` is the file, if known; see :meth:`BuildError.inside`.
+
     """
 
     __slots__ = ("_entry", "_file")
@@ -151,7 +157,7 @@ _MAX_TOLD = 10
 
 
 def raise_all(errors: Sequence[BuildError]) -> None:
-    """Raise the first of several errors, with the others as what is wrong besides; nothing when there are none."""
+    """Raise the first of several errors, with the others in ``also``; do nothing if there are none."""
     if errors:
         first = errors[0]
         others = [other for error in errors[1:] for other in (error, *error.also)]
@@ -162,13 +168,15 @@ def raise_all(errors: Sequence[BuildError]) -> None:
 
 
 class TreeError(BuildError):
-    """A path of the tree could not be used.
+    """A path of the tree cannot be used.
 
-    As soon as it is known where the path is written, that is the place of the fault and the path part of the message.
+    Once the place that names the path is known, it becomes the location of the fault, and the path moves into the
+    message.
+
     """
 
     def inside(self, entry: str, *, file: str | None = None) -> Self:
-        """Tell in which field the path is written."""
+        """Set the field that contains the path."""
         if self.field is None and self.file is not None:
             path = self.file if self.line is None else f"{self.file}:{self.line}"
             self.message, self.file, self.line = f"{path}: {self.message}", None, None
@@ -180,7 +188,7 @@ class FileMissing(TreeError):
 
 
 class NotAFile(TreeError):
-    """The path is a directory, where a file was needed."""
+    """The path is a directory, but must be a file."""
 
 
 class TooLarge(TreeError):
@@ -188,11 +196,11 @@ class TooLarge(TreeError):
 
 
 class PathOutside(TreeError):
-    """The path leads out of the tree's root, or out of the directories the load restriction allows."""
+    """The path leads out of the tree's root, or out of the directories that the load restriction allows."""
 
 
 class YamlError(BuildError):
-    """The text of a file is no valid YAML, or exceeds what is accepted of one document."""
+    """The text of a file is not valid YAML, or exceeds the limits of one document."""
 
 
 class LimitExceeded(BuildError):

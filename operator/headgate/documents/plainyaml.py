@@ -1,8 +1,9 @@
-"""YAML that somebody who is not trusted wrote, as plain data: kubeconfigs, credentials. Pure.
+"""Reads YAML of untrusted authors as plain data: kubeconfigs, credentials. Pure.
 
-A few bytes of an alias stand for any amount of data. Merge keys (``<<``) copy it, which takes the square of the text's
-length, and whoever walks the result meets it as often as it is named. Neither is needed here, so both are refused, and
-what reading takes grows no faster than the text.
+An alias of a few bytes can repeat any amount of data. Merge keys (``<<``) copy that data, in time quadratic in the
+length of the text, and code that walks the result meets it once for each alias. These texts need neither, so this
+module refuses both, and the time to read a text grows linearly with it.
+
 """
 
 from __future__ import annotations
@@ -14,16 +15,16 @@ import yaml
 __all__ = ["NotPlain", "load"]
 
 LONGEST_NUMBER = 100
-"""Characters; to read one takes the square of its length (``1:59:59:...`` has base 60)."""
+"""In characters; the time to parse a number is quadratic in its length (``1:59:59:...`` has base 60)."""
 _NUMBERS = frozenset(f"tag:yaml.org,2002:{name}" for name in ("int", "float", "timestamp"))
 
 
 class NotPlain(ValueError):
-    """The text is not YAML, or uses aliases; the message holds nothing of the text."""
+    """The text is not YAML, or uses aliases; the message contains nothing of the text."""
 
 
 def load(text: str | bytes) -> Any:
-    """The one document of the text. Raises :class:`NotPlain`."""
+    """Return the one document of the text. Raises :class:`NotPlain`."""
     try:
         loader = yaml.CSafeLoader(text)
         try:
@@ -37,7 +38,7 @@ def load(text: str | bytes) -> Any:
     except NotPlain:
         raise
     except (yaml.YAMLError, ValueError, TypeError, RecursionError, OverflowError):
-        # The reader's message quotes the text, which is secret.
+        # The parser's message quotes the text, which is secret.
         raise NotPlain("is not valid YAML") from None
 
 

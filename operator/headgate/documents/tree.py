@@ -1,15 +1,16 @@
-"""Trees of files, which is all the engine ever sees of a file system, an archive or a Git commit.
+"""Trees of files: the engine's only view of a file system, an archive or a Git commit.
 
-Paths are POSIX, relative to the tree's root and normalised; ``""`` is the root itself. A tree never leads
-out of its root: symbolic links are resolved or hidden by the tree.
+Paths are POSIX, relative to the tree's root and normalized; ``""`` is the root itself. A tree never leads out of its
+root: it resolves or hides symbolic links.
 
     tree = OverlayTree(FolderTree(Path("repository")), {"apps/extra.yaml": b"..."})
     recording = RecordingTree(tree)
     objects = build(recording, "apps")
-    recording.inputs.unchanged_in(newer_tree)  # True: building again would give the same objects
+        recording.inputs.unchanged_in(newer_tree)  # True: another build would return the same objects
 
-``RecordingTree`` is what makes builds content-addressed: it notes what was read, listed and found missing, so
-that a later commit which changes none of it needs no build.
+``RecordingTree`` makes builds content-addressed: it records which paths a build read, listed and found missing, so that
+a later commit that changes none of them needs no build.
+
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ MAX_FILE_BYTES = 32 * 1024 * 1024
 
 
 class EntryKind(enum.Enum):
-    """What a path of a tree names."""
+    """What exists at a path of a tree."""
 
     FILE = "file"
     DIRECTORY = "directory"
@@ -54,10 +55,10 @@ class EntryKind(enum.Enum):
 
 
 class Tree(Protocol):
-    """Files under one root. Implementations may be read from several threads."""
+    """Files under one root. Several threads may read from an implementation."""
 
     def kind(self, path: str) -> EntryKind:
-        """Tell what the path names; anything that is neither a file nor a directory is missing."""
+        """Return what exists at the path; anything that is neither a file nor a directory is missing."""
         ...
 
     def read(self, path: str) -> bytes:
@@ -74,7 +75,7 @@ class Tree(Protocol):
 
 
 class LinkedTree(Protocol):
-    """A tree that follows symbolic links, and so has paths which are aliases of others."""
+    """A tree that follows symbolic links, so that several paths can lead to one file."""
 
     def resolve(self, path: str) -> str:
         """Return the path with symbolic links resolved; raises PathOutside when they lead out of the root."""
@@ -82,15 +83,16 @@ class LinkedTree(Protocol):
 
 
 def resolve(tree: Tree, path: str) -> str:
-    """Return the path that ``path`` stands for once links are resolved (itself, in a tree without links)."""
+    """Return the path with symbolic links resolved (unchanged in a tree without links)."""
     method: Callable[[str], str] | None = getattr(tree, "resolve", None)
     return path if method is None else method(path)
 
 
 def left_out(tree: Tree, path: str) -> str:
-    """Why nothing is at a path, or at a directory above it, where the tree knows: text to be put behind a message.
+    """Return why nothing is at a path, or at a directory above it, if the tree knows: text to append to a message.
 
-    A tree that leaves something out of what it shows has a method ``left_out`` that takes a path and says why, or "".
+    A tree that hides files has a method ``left_out`` that takes a path and returns why it is hidden, or "".
+
     """
     place = path
     while place:
@@ -102,18 +104,18 @@ def left_out(tree: Tree, path: str) -> str:
 
 
 def why_left_out(tree: object, path: str) -> str:
-    """Why the tree leaves out what is at exactly this path; "" when it does not, or does not tell."""
+    """Return why the tree hides exactly this path; "" if it does not, or does not say."""
     method: Callable[[str], str] | None = getattr(tree, "left_out", None)
     return "" if method is None else method(path)
 
 
 def blob_id(content: bytes) -> str:
-    """Return the id Git gives a blob of this content, so that equal files have equal ids in every tree."""
+    """Return the id that Git gives a blob of this content, so that equal files have equal ids in every tree."""
     return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
 def listing_id(names: Sequence[str]) -> str:
-    """Return an id of a directory's listing: it changes when an entry comes or goes."""
+    """Return an id of a directory's listing: it changes when an entry is added or removed."""
     return hashlib.sha1("\0".join(names).encode(), usedforsecurity=False).hexdigest()
 
 
@@ -130,7 +132,7 @@ def _too_large(path: str, limit: int) -> TooLarge:
 
 
 class MemoryTree:
-    """A tree held in memory: path to content (text is UTF-8); directories follow from the paths."""
+    """A tree in memory: path to content (text is UTF-8); directories follow from the paths."""
 
     def __init__(self, files: Mapping[str, bytes | str]) -> None:
         self._files: dict[str, bytes] = {}
@@ -176,16 +178,17 @@ class MemoryTree:
 
 
 class FolderTree:
-    """A folder on disk. Symbolic links are followed while they stay inside it; others are hidden."""
+    """A folder on disk. Follows symbolic links that stay inside it and hides the others."""
 
     def __init__(self, root: Path, *, max_file_bytes: int = MAX_FILE_BYTES) -> None:
         self._root = os.path.realpath(root)
         self._prefix = self._root.rstrip("/") + "/"
         self._limit = max_file_bytes
         self._real_directories: dict[str, str] = {"": ""}
-        # Identifying a file means reading it, and it is most often read right after: keep that one content.
+        # Computing the id of a file reads it, and most callers read it right after: keep the last content.
         self._last: tuple[str, bytes] | None = None
-        # Likewise, what a path is gets asked right before what it stands for: keep that this one is no link.
+        # Likewise, callers ask for the kind of a path right before they resolve it: keep that the last one is not a
+        # link.
         self._no_link: str | None = None
 
     @property
@@ -210,7 +213,7 @@ class FolderTree:
             if above is None:
                 real = self._real(path)
             else:
-                # One look in place of one at each directory on the way.
+                # One system call instead of one for each directory in the path.
                 real = f"{above}/{name}" if above else name
                 if os.path.islink(self._prefix + real):
                     real = self._real(real)
@@ -267,7 +270,7 @@ class FolderTree:
                 raise _missing(path)
             content = os.read(descriptor, size + 1)
             if len(content) != size:
-                # It is not what it said: it changed meanwhile, or is one of those that never say.
+                # The kind is wrong: the file changed meanwhile, or is special and does not report its kind.
                 with open(descriptor, "rb", closefd=False) as file:
                     content += file.read(self._limit + 1 - len(content))
         finally:
@@ -277,11 +280,11 @@ class FolderTree:
         return content
 
     def _open(self, path: str) -> int:
-        # Without blocking, so that a named pipe put in the place of a file cannot hold the build.
+        # Non-blocking, so that a named pipe that replaces the file cannot block the build.
         flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
         parent, _, name = path.rpartition("/")
         try:
-            # Most files are no links, which this tells without a look of its own.
+            # Most files are not links, and this open detects a link without another system call.
             return os.open(f"{self._prefix}{self._directory(parent)}/{name}", flags | os.O_NOFOLLOW)
         except OSError as error:
             if error.errno != errno.ELOOP:
@@ -302,7 +305,7 @@ class FolderTree:
         except (FileMissing, PathOutside):
             return ""
         except TreeError:
-            # Such as a link to itself, which is nothing either.
+            # For example a link to itself, which counts as missing, too.
             if self.kind(path) is EntryKind.MISSING:
                 return ""
             raise
@@ -311,7 +314,7 @@ class FolderTree:
 
 
 class OverlayTree:
-    """A tree with files laid over it: ``files`` (path to content) add to and replace those of ``base``."""
+    """A tree whose ``files`` (path to content) add to and replace those of ``base``."""
 
     def __init__(self, base: Tree, files: Mapping[str, bytes]) -> None:
         self._base = base
@@ -348,9 +351,10 @@ class OverlayTree:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a build saw of a path: its kind and, when it was read or listed, the id of what it held.
+    """What a build saw at a path: its kind and, if the build read or listed it, the id of its content.
 
-    ``real`` is the path it stood for, when it led through a symbolic link.
+    ``real`` is the resolved path if it led through a symbolic link.
+
     """
 
     kind: EntryKind
@@ -359,7 +363,7 @@ class Seen:
 
 
 class Inputs(Mapping[str, Seen]):
-    """Everything a build depended on: path to what was seen there. Immutable, comparable by value."""
+    """Everything that a build depends on: path to what the build saw there. Immutable, comparable by value."""
 
     __slots__ = ("_seen",)
 
@@ -379,12 +383,12 @@ class Inputs(Mapping[str, Seen]):
         return f"Inputs({len(self._seen)} paths)"
 
     def unchanged_in(self, tree: Tree) -> bool:
-        """Tell whether ``tree`` holds the same at every path seen, so that a build would see the same."""
+        """Return whether ``tree`` has the same content at every path, so that a build would read the same."""
         for path, seen in self._seen.items():
             if seen.real is not None and _real(tree, path) != seen.real:
                 return False
             if seen.content is not None:
-                # The ids of a file and of a directory never agree, so this one comparison covers the kind.
+                # The ids of a file and of a directory always differ, so this one comparison covers the kind.
                 if tree.content_id(path) != seen.content:
                     return False
             elif tree.kind(path) is not seen.kind:
@@ -400,7 +404,7 @@ def _real(tree: Tree, path: str) -> str | None:
 
 
 class RecordingTree:
-    """A tree that passes everything on to ``base`` and notes it; not for use by several threads at once."""
+    """A tree that passes all calls to ``base`` and records them; not for concurrent use by several threads."""
 
     def __init__(self, base: Tree) -> None:
         self._base = base
@@ -408,7 +412,7 @@ class RecordingTree:
 
     @property
     def inputs(self) -> Inputs:
-        """What has been seen so far."""
+        """What the tree has recorded so far."""
         return Inputs(self._seen)
 
     def resolve(self, path: str) -> str:

@@ -1,10 +1,12 @@
-"""Reads the YAML that manifests are mostly written in, line by line; leaves all else to libyaml.
+"""Reads the YAML that most manifests consist of, line by line; leaves everything else to libyaml.
 
-Reading is half of a build, and most of that is libyaml's events. But four of five manifests are nothing but block
-mappings and sequences of scalars, where what a line means can be told from its indentation and one look. Whatever
-this module does not know for sure (anchors, tags, most escapes, folded blocks, brackets over several lines, tabs, keys
-given twice, all that is wrong) makes it give up, and the document is read by :mod:`.construct`. So it decides
-nothing: what it returns is what that would return.
+Reading takes half of the time of a build, and the events of libyaml most of that. But four of five manifests consist
+only of block mappings and sequences of scalars, where indentation and one regular expression give the meaning of a
+line.
+This module gives up on whatever it does not know for sure (anchors, tags, most escapes, folded blocks, brackets over
+several lines, tabs, duplicate keys, anything invalid), and :mod:`.construct` reads the document. So it decides
+nothing: it returns what :mod:`.construct` would return.
+
 """
 
 from __future__ import annotations
@@ -19,19 +21,19 @@ from headgate.documents.yaml.scalars import Quoted
 
 __all__ = ["Block", "read_block"]
 
-# What libyaml takes for a character of a line, less tabs and what it takes for a line break.
+# The characters that libyaml accepts in a line, without tabs and what it treats as a line break.
 _TEXT = re.compile("[\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff]*+")
 _BEFORE = re.compile(r"(?: *+(?:#.*+)?\n)*+(?:---(?: ++(?:#.*+)?)?\n)?")
 _CLOSING = re.compile(rf"( *+{SINGLE})' *+(?:(?<= )#.*+)?\Z")
 _OPEN = re.compile(rf"(?: {SINGLE})?\Z")
 
-# Looked up once, not for each line.
+# Looked up once instead of for each line.
 _NOTHING, _NO_VALUE, _VALUE, _OPEN_VALUE = Holds.NOTHING, Holds.NO_VALUE, Holds.VALUE, Holds.OPEN_VALUE
 _FLOW, _LITERAL = Holds.FLOW, Holds.LITERAL
 
 
 class Block(NamedTuple):
-    """A document: its value, the line it starts at (from 0), and its nulls and booleans of unusual spelling."""
+    """A document: its value, its first line (from 0), and its nulls and booleans of unusual spelling."""
 
     value: Any
     line: int
@@ -39,7 +41,7 @@ class Block(NamedTuple):
 
 
 def read_block(text: str, known: Known, max_depth: int) -> Block | None:
-    """Return the one document in a text, None when that takes more than this module knows."""
+    """Return the one document in a text, None when it needs more than this module knows."""
     if _TEXT.fullmatch(text) is None:
         return None
     before = _BEFORE.match(text)
@@ -48,12 +50,12 @@ def read_block(text: str, known: Known, max_depth: int) -> Block | None:
     said_before = known.lines
     words: list[tuple[dict[str, Any], str, str, bool]] = []
     root: dict[str, Any] = {}
-    # The innermost open container and its indentation; those around it wait on the stack.
+    # The innermost open container and its indentation; the stack holds the outer ones.
     container: Any = root
     is_map = True
     at = -1
     stack: list[tuple[Any, bool, int]] = []
-    # The key whose value has not come yet.
+    # The key whose value is still missing.
     waiting: str | None = ""
     first = -1
     number = text.count("\n", 0, before.end())
@@ -123,7 +125,7 @@ def read_block(text: str, known: Known, max_depth: int) -> Block | None:
             if found is None:
                 return None
             value, number = found
-        # Put it where it belongs.
+        # Store it in its container.
         if key is None:
             container.append(value)
         elif key in container:
@@ -141,7 +143,7 @@ def read_block(text: str, known: Known, max_depth: int) -> Block | None:
 
 
 def _continued(text: str, lines: list[str], number: int, outer: int) -> tuple[str, int]:
-    """Read the further lines of a plain scalar: all of it, and where it ends."""
+    """Read the continuation lines of a plain scalar; return the whole text and the line where it ends."""
     parts = [text]
     blank = 0
     for at in range(number, len(lines)):
@@ -160,7 +162,7 @@ def _continued(text: str, lines: list[str], number: int, outer: int) -> tuple[st
 
 
 def _quoted(text: str, lines: list[str], number: int, _outer: int) -> tuple[Quoted, int] | None:
-    """Read the further lines of a scalar in single quotes: all of it, and where it ends."""
+    """Read the continuation lines of a scalar in single quotes; return the whole text and the line where it ends."""
     parts = [text]
     for at in range(number, len(lines)):
         line = lines[at]
@@ -177,7 +179,7 @@ def _quoted(text: str, lines: list[str], number: int, _outer: int) -> tuple[Quot
 
 
 def _folded(lines: list[str]) -> str:
-    """Fold lines as YAML folds those of plain and quoted scalars: one break is a blank, more are one less."""
+    """Fold lines as YAML folds those of plain and quoted scalars: one break becomes a space, n breaks become n - 1."""
     result = [lines[0].rstrip(" ")]
     breaks = 0
     last = len(lines) - 1
@@ -192,7 +194,7 @@ def _folded(lines: list[str]) -> str:
 
 
 def _literal(mark: str, lines: list[str], number: int, outer: int) -> tuple[Quoted, int] | None:
-    """Read the lines of a ``|`` scalar below something at indentation ``outer``: all of it, and where it ends."""
+    """Read the lines of a ``|`` scalar below indentation ``outer``; return the text and the line where it ends."""
     first = number
     while first < len(lines) and not lines[first]:
         first += 1

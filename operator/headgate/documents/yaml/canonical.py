@@ -1,7 +1,8 @@
 """JSON as Go's ``encoding/json`` writes it, which is what kustomize hashes.
 
-Sorted keys, no spaces, ``<``, ``>`` and ``&`` escaped, as well as the two line separators that JavaScript does
-not allow in strings. Reference: ``encoding/json`` and ``api/hasher`` of kustomize.
+Sorted keys, no spaces, ``<``, ``>`` and ``&`` escaped, as well as the two line separators that JavaScript does not
+allow
+in strings. Reference: ``encoding/json`` and ``api/hasher`` of kustomize.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def to_json(value: Any) -> bytes:
 
 
 def to_indented_json(value: Any) -> str:
-    """Return the value as JSON with two spaces to a level; raises YamlError likewise."""
+    """Return the value as JSON indented by two spaces per level; raises YamlError likewise."""
     return _text(value, "\n")
 
 
@@ -50,7 +51,7 @@ def _text(value: Any, line: str | None) -> str:
 
 
 def _write(value: Any, out: list[str], line: str | None) -> None:
-    """Write a value; ``line`` is what begins a line at its level, None when all is on one."""
+    """Write a value; ``line`` is the line break and indentation of its level, None to write all on one line."""
     if isinstance(value, str):
         out.append(_string(value))
     elif isinstance(value, (dict, list)):

@@ -1,7 +1,7 @@
 """Turns the events of one YAML document into a value.
 
-One loop without recursion, as this is where most of the time of a build goes: containers that are still open
-wait on a stack.
+One loop without recursion, because most of the time of a build is spent here: a stack holds the containers that are
+still open.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ __all__ = ["Constructor", "Malformed"]
 _USUAL = frozenset(("null", "true", "false"))
 _NO_KEY: Any = object()
 _LONG = 8
-"""The bits of a text's length that do not count: each 256 characters are like a value more."""
+"""The bits of a text's length that do not count: each 256 characters cost as much as one more value."""
 _MERGE: Any = object()
 _DROPPED: Any = object()
 _OPEN: Any = object()
@@ -41,7 +41,7 @@ _TAG = "tag:yaml.org,2002:"
 
 
 class Malformed(Exception):
-    """The text is YAML, but not of the kind that Kubernetes tools accept; ``line`` counts from 0."""
+    """The text is YAML, but not of the form that Kubernetes tools accept; ``line`` counts from 0."""
 
     def __init__(self, message: str, line: int) -> None:
         super().__init__(message)
@@ -50,7 +50,7 @@ class Malformed(Exception):
 
 
 class Constructor:
-    """Constructs the values of documents, one after another, under one set of rules and limits."""
+    """Constructs the values of documents, one after another, under the same rules and limits."""
 
     def __init__(
         self,
@@ -73,13 +73,15 @@ class Constructor:
         self._max_copies = max_copies
 
     def construct(self, parser: CParser) -> tuple[Any, int] | None:
-        """Return the first document's value and line (from 0), or None when there is no document.
+        """Return the first document's value and line (from 0), or None when the stream has no document.
 
-        ``words`` then names the mappings, and keys in them, that have a null or boolean which is not written
-        ``null``, ``true`` or ``false``, the text it has, and whether that is within braces; ``in_braces`` whether the
-        whole document is. Raises Malformed, and what the parser raises.
+        ``words`` then lists the mappings, and keys in them, with a null or boolean that is not written ``null``,
+        ``true``
+        or ``false``, its spelling, and whether it is within braces; ``in_braces`` says whether the whole document is.
+        Raises Malformed, and what the parser raises.
+
         """
-        # The stubs know neither that the stream ends with an event of its own nor that libyaml marks every event.
+        # The stubs know neither that a separate event ends the stream nor that libyaml marks every event.
         next_event: Callable[[], Any] = parser.get_event
         line = -1
         self._anchors: dict[str, Any] = {}
@@ -87,9 +89,9 @@ class Constructor:
         self.in_braces = False
         flow_level = 0
         self.copies = 0
-        """How many values aliases have added."""
+        """How many values aliases have added so far."""
         cache, last_wins, first_wins = self._known.values, self._last_wins, self._first_wins
-        # Only resources are printed and read again on their way.
+        # Only resources are printed and read again during a build.
         folded = Quoted if self._any_keys else Folded
         stack: list[tuple[Any, Any, Any, str | None]] = []
         container: Any = None
@@ -97,7 +99,7 @@ class Constructor:
         merges: Any = None
         anchor: str | None = None
         while True:
-            # Any: the stubs know neither what an event of a kind has, nor that events of a parser have marks.
+            # Any: the stubs know neither the attributes of each kind of event nor that events of a parser have marks.
             event: Any = next_event()
             kind = type(event)
             if kind is ScalarEvent:
@@ -160,13 +162,13 @@ class Constructor:
                 if anchor is not None and self._anchors.get(anchor) is _OPEN:
                     self._anchors[anchor] = value
                 container, key, merges, anchor = stack.pop()
-            # A value is complete: put it where it belongs.
+            # A value is complete: store it in its container.
             if type(container) is list:
                 container.append(value)
             elif container is None:
                 if line < 0:
                     line = event.start_mark.line
-                # Let the parser see the end of the document, where it may find more that is wrong.
+                # Let the parser read the end of the document, where it may find further errors.
                 next_event()
                 return value, line
             elif key is _MERGE:
@@ -201,7 +203,7 @@ class Constructor:
     def _key(self, event: Any) -> Any:
         text: str = event.value
         if event.style and event.tag is None:
-            # kustomize clears the field after merging, whether or not it is the merge key.
+            # kustomize clears the field after merging, whether it is the merge key or not.
             return _DROPPED if text == "<<" and self._drops_arrows else text
         if text == "<<" and (event.tag is None or event.tag == _TAG + "merge"):
             return _MERGE
@@ -231,7 +233,7 @@ class Constructor:
             decoded = data.decode("utf-8", "surrogateescape")
             return Binary("".join("\ufffd" if "\udc80" <= c <= "\udcff" else c for c in decoded), text)
         if tag not in ("int", "float", "bool", "null", "timestamp"):
-            # Other tags mean nothing to Kubernetes.
+            # Kubernetes ignores other tags.
             return Quoted(text)
         value = self._resolve(text)
         if tag == "float" and isinstance(value, int) and not isinstance(value, bool):
@@ -264,7 +266,7 @@ class Constructor:
         return self._copy(value, event.start_mark.line)
 
     def _copy(self, value: Any, line: int) -> Any:
-        # A long text is shared, but printed as often as it is there.
+        # Copies share a long text, but the printer writes each of them.
         self.copies += 1 + (len(value) >> _LONG if isinstance(value, str) else 0)
         if self.copies > self._max_copies:
             raise Malformed(f"aliases add more than {self._max_copies} values", line)
@@ -275,7 +277,7 @@ class Constructor:
         return value
 
     def _merge(self, target: dict[str, Any], maps: list[dict[str, Any]], line: int) -> None:
-        """Fill in keys from the maps of a merge key: the mapping's own come first, then those of earlier maps."""
+        """Fill in keys from the maps of a merge key: the mapping's own keys win, then those of earlier maps."""
         for source in maps:
             for key, value in source.items():
                 if key not in target:

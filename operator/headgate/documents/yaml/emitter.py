@@ -1,9 +1,9 @@
 """Writes values as ``kustomize build`` prints them, byte for byte.
 
-The output grammar is small: block mappings with sorted keys, block sequences that are not indented below
-their key, ``{}`` and ``[]`` for empty ones, and scalars in one of five styles. What needs care is the choice
-of the scalar's style and where long text is folded (:mod:`.text`), and the order of keys (:mod:`.order`).
-Reference: the encoder and emitter of go-yaml v2, which ``sigs.k8s.io/yaml`` uses.
+The output grammar is small: block mappings with sorted keys, block sequences that are not indented below their key,
+``{}`` and ``[]`` for empty ones, and scalars in one of five styles. The difficult parts are the style of a scalar and
+the folding of long text (:mod:`.text`), and the order of keys (:mod:`.order`). Reference: the encoder and emitter of
+go-yaml v2, which ``sigs.k8s.io/yaml`` uses.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["dump", "dump_all"]
 
 
 def dump(value: Any) -> str:
-    """Return one document, ending in a newline; raises YamlError for what YAML and JSON cannot both hold."""
+    """Return one document, ending in a newline; raises YamlError for values that YAML or JSON cannot hold."""
     out: list[str] = []
     _root(value, out)
     return "".join(out)
@@ -57,7 +57,7 @@ def _deeper(indent: str) -> str:
 
 
 def _mapping(value: dict[str, Any], indent: str, out: list[str], lead: str) -> None:
-    """Write the entries, each on a line of its own; ``lead`` stands before the first instead of ``indent``."""
+    """Write each entry on a separate line; ``lead`` replaces ``indent`` before the first."""
     append = out.append
     for key in sorted_keys(value):
         item = value[key]
@@ -68,7 +68,7 @@ def _mapping(value: dict[str, Any], indent: str, out: list[str], lead: str) -> N
         elif kind is str:
             text = short_text(item)
             if text is None or (len(text) + len(lead) + len(name) > 78 and " " in text):
-                # Columns, and not bytes, count.
+                # The width counts columns, not bytes.
                 text = wrapped_text(item, len(lead) + len(name) + 2, indent)
             append(f"{lead}{name}: {text}\n")
         elif kind is dict:
@@ -94,7 +94,7 @@ def _mapping(value: dict[str, Any], indent: str, out: list[str], lead: str) -> N
 
 
 def _sequence(value: list[Any], indent: str, out: list[str], lead: str) -> None:
-    """Write the items, each on a line of its own; ``lead`` stands before the first instead of ``indent``."""
+    """Write each item on a separate line; ``lead`` replaces ``indent`` before the first."""
     append = out.append
     for item in value:
         kind = type(item)
@@ -108,7 +108,7 @@ def _sequence(value: list[Any], indent: str, out: list[str], lead: str) -> None:
 
 
 def _complex_entry(key: str, item: Any, indent: str, out: list[str], lead: str) -> None:
-    """Write an entry whose key is too long, or has several lines, to stand before a colon."""
+    """Write an entry whose key is too long for a simple key, or has several lines."""
     out.append(f"{lead}? {wrapped_text(key, len(lead) + 2, indent)}\n")
     colon = f"{indent}: "
     if isinstance(item, dict) and item:
@@ -120,7 +120,7 @@ def _complex_entry(key: str, item: Any, indent: str, out: list[str], lead: str) 
 
 
 def _scalar(value: Any, column: int, indent: str) -> str:
-    """The text of a scalar or an empty collection that starts at ``column``."""
+    """Return the text of a scalar or an empty collection that starts at ``column``."""
     if isinstance(value, str):
         value = str(value)
         text = short_text(value)

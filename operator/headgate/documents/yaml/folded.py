@@ -1,10 +1,11 @@
-"""What becomes of folded text (``>``) in a resource: not always what it said.
+"""How kustomize changes folded text (``>``) in a resource.
 
-kustomize prints each object once with go-yaml v3 and reads that again before it writes its output. Everything
-survives this but a folded scalar: the printer doubles a line break without looking at the line that follows, and
-where that line is indented, or the break ends the text, the reader takes the doubled break at its word. What
-kustomize applies has the extra lines, so ours does, too. Reference: ``yaml_emitter_write_folded_scalar`` and
-``yaml_parser_scan_block_scalar`` of go-yaml v3.
+kustomize prints each object once with go-yaml v3 and reads that text again before it writes its output. Only folded
+scalars change: the printer doubles a line break without checking the line that follows, and where that line is
+indented,
+or the break ends the text, the reader keeps the doubled break. What kustomize applies has the extra lines, so ours has
+them, too. Reference: ``yaml_emitter_write_folded_scalar`` and ``yaml_parser_scan_block_scalar`` of go-yaml v3.
+
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ import re
 
 __all__ = ["refolded"]
 
-# The printer falls back on double quotes, which lose nothing: a space before a break or at the end, and what is not
-# printable. Other breaks than the line feed cannot come out of a file's folded text.
+# The printer uses double quotes, which lose nothing, for a space before a break or at the end, and for unprintable
+# characters. The only line break that a file's folded text can contain is the line feed.
 _NOT_AS_A_BLOCK = re.compile(" (?:\n|\\Z)|[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd]")
 _BLANK = (" ", "\t")
 
@@ -31,8 +32,8 @@ def refolded(text: str) -> str:
 
 
 def _printed(text: str) -> str:
-    """The lines of the block, without their indentation."""
-    # The look ahead that decides on the second break is at the start of the text, whatever line is being written.
+    """Return the lines of the block, without their indentation."""
+    # The lookahead for the second break always checks the start of the text, not the current line.
     doubles = not text.lstrip("\n").startswith(_BLANK)
     out: list[str] = []
     for line in text.split("\n"):
@@ -45,7 +46,7 @@ def _printed(text: str) -> str:
 
 
 def _read(lines: list[str]) -> tuple[str, str]:
-    """The text that the lines fold to, and the breaks after its last line."""
+    """Return the text that the lines fold to, and the breaks after its last line."""
     out: list[str] = []
     pending = ""
     indented = False
@@ -56,7 +57,7 @@ def _read(lines: list[str]) -> tuple[str, str]:
             continue
         more = line.startswith(_BLANK)
         if not first:
-            # The break that ends a line counts only beside an indented one, or as the space between two lines.
+            # The break that ends a line counts only next to an indented one, or as the space between two lines.
             out.append("\n" if indented or more else "" if pending else " ")
         out += pending, line
         pending, indented, first = "", more, False

@@ -1,4 +1,4 @@
-"""Plain scalars, keys and lines that were met before: a repository says the same few thousand again and again."""
+"""Caches plain scalars, keys and lines: a repository repeats the same few thousand."""
 
 from __future__ import annotations
 
@@ -15,28 +15,29 @@ _LONGEST = 200
 
 
 class Holds(enum.IntEnum):
-    """What stands behind the dash or key of a line, if there is any."""
+    """What follows the dash or key of a line, if anything."""
 
     NOTHING = 0
-    """And no dash or key either: at most a comment."""
+    """And neither dash nor key: at most a comment."""
     NO_VALUE = 1
     """The value follows on other lines, or is null."""
     VALUE = 2
     """A scalar."""
     OPEN_VALUE = 3
-    """A plain scalar that further lines may continue; ``text`` is what this line has of it."""
+    """A plain scalar that further lines may continue; ``text`` is the part on this line."""
     FLOW = 4
-    """A mapping or sequence in brackets, to be copied."""
+    """A mapping or sequence in brackets; must be copied."""
     LITERAL = 5
-    """``|`` or, as ``text`` tells, ``|-``."""
+    """``|`` or ``|-``, as ``text`` says."""
     OPEN_QUOTE = 6
-    """A scalar in single quotes that ends on another line; ``text`` is what this line has of it."""
+    """A scalar in single quotes that ends on another line; ``text`` is the part on this line."""
 
 
 class Line(NamedTuple):
-    """A line: how far it is indented, how long its dash with the blanks behind it is, its key, and what it holds.
+    """A line: its indentation, the length of its dash with the blanks after it, its key, and its value.
 
-    ``odd`` is the spelling of a null or boolean that is not the usual one. The value must not be changed.
+    ``odd`` is the spelling of a null or boolean if unusual. The value must not be changed.
+
     """
 
     indent: int
@@ -49,7 +50,7 @@ class Line(NamedTuple):
 
 
 class Known:
-    """What plain scalars mean under one set of type rules, by their text; bounded."""
+    """The values of plain scalars under one set of type rules, by their text; limited in size."""
 
     __slots__ = ("_resolve", "keys", "lines", "values")
 
@@ -57,12 +58,12 @@ class Known:
         self._resolve = resolve
         self.values: dict[str, Any] = {}
         self.lines: dict[str, Line | None] = {}
-        """What whole lines say; None for those that say more than can be told at once."""
+        """Whole lines, parsed; None for those that need more than this cache can hold."""
         self.keys: dict[str, str] = {}
-        """Keys that need no quotes to be text; the same string each time, so that its hash is computed once."""
+        """Keys that are strings without quotes; the same string each time, so that Python computes its hash once."""
 
     def value(self, text: str) -> Any:
-        """Return the value of a plain scalar; raises ValueError when it is a number that JSON cannot hold."""
+        """Return the value of a plain scalar; raises ValueError for a number that JSON cannot hold."""
         try:
             return self.values[text]
         except KeyError:
@@ -75,7 +76,7 @@ class Known:
         return value
 
     def key(self, text: str) -> str | None:
-        """Return the key that a plain scalar is, None when it is not text (``8080``, ``true``, a date)."""
+        """Return a plain scalar as a key, None when it is not a string (``8080``, ``true``, a date)."""
         try:
             return self.keys[text]
         except KeyError:
@@ -90,5 +91,5 @@ class Known:
 
 @functools.cache
 def known(resolve: Callable[[str], Any]) -> Known:
-    """Return what is known under the type rules ``resolve``; the same for all who ask."""
+    """Return the cache for the type rules ``resolve``; all callers share it."""
     return Known(resolve)

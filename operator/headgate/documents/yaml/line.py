@@ -1,6 +1,7 @@
-"""What one line of plain block YAML says, as far as that can be told from the line alone.
+"""Parses one line of plain block YAML, as far as the line alone determines its meaning.
 
-Manifests say the same lines again and again (``apiVersion: v1``, ``- name: http``), so what a line says is remembered.
+Manifests repeat the same lines (``apiVersion: v1``, ``- name: http``), so a cache keeps the parsed lines.
+
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ __all__ = ["FLOW_DEPTH", "SINGLE", "further", "line_of", "single_quoted"]
 
 _USUAL = frozenset(("null", "true", "false"))
 FLOW_DEPTH = 8
-"""How deeply brackets may be nested in a line."""
+"""The maximum nesting of brackets in a line."""
 _MOST = 8192
 _LONGEST = 160
 
-# No quantifier gives back what it has taken: a hostile line costs no more than its length.
+# All quantifiers are possessive: the time for a hostile line is linear in its length.
 _REST = r"[^:#]*+(?:(?::(?=[^ ])|(?<=[^ ])#)[^:#]*+)*+"
 _PLAIN = rf"(?:[\w/.$~+=^\\();<\xa0-\ud7ff]|-(?=[^ ])){_REST}"
 _DOUBLE = r"""[^"\\]*+(?:\\["\\/nt][^"\\]*+)*+"""
@@ -43,7 +44,7 @@ _ESCAPED = {"n": "\n", "t": "\t"}
 
 
 def line_of(line: str, known: Known) -> Line | None:
-    """Work out what a line says, and remember it; None when that is more than this module knows."""
+    """Parse a line and cache the result; None when it needs more than this module knows."""
     said = _read(line, known)
     if len(line) <= _LONGEST:
         keep(known.lines, line, said, _MOST)
@@ -88,13 +89,13 @@ def _read(line: str, known: Known) -> Line | None:
 
 
 def further(line: str, outer: int) -> str | None:
-    """Return what a line adds to a plain scalar below indentation ``outer``, None when it does not belong to it."""
+    """Return what a line adds to a plain scalar below indentation ``outer``, None when it is not a continuation."""
     match = _FURTHER.match(line)
     return match[2] if match is not None and len(match[1]) > outer else None
 
 
 def single_quoted(text: str) -> Quoted:
-    """Return what stands for itself in single quotes but for quotes, which are doubled."""
+    """Return the value of a text in single quotes, where only quotes are escaped: they are doubled."""
     return Quoted(text.replace("''", "'"))
 
 
@@ -103,11 +104,11 @@ def _unescaped(match: re.Match[str]) -> str:
 
 
 class _Unsure(Exception):
-    """There is more to what is in the brackets than this module knows."""
+    """The brackets contain more than this module knows."""
 
 
 class _Flow:
-    """Reads mappings and sequences in brackets, of single words and quoted text."""
+    """Reads mappings and sequences in brackets, with single words and quoted text."""
 
     def __init__(self, text: str, known: Known) -> None:
         self._text = text
@@ -118,7 +119,7 @@ class _Flow:
         self._value: Any = None
 
     def read(self) -> Any:
-        """Return what is in the brackets, None when in doubt."""
+        """Return the value in the brackets, None when in doubt."""
         try:
             self._next()
             value = self._collection(1)
@@ -127,7 +128,7 @@ class _Flow:
         return value if self._position == len(self._text) else None
 
     def _next(self) -> None:
-        """Read one token: a mark, or a scalar that may be a key."""
+        """Read one token: a punctuation mark, or a scalar that may be a key."""
         match = _TOKEN.match(self._text, self._position)
         if match is None:
             raise _Unsure

@@ -1,9 +1,10 @@
-"""Reads YAML text into plain values, with the types kustomize would see.
+"""Reads YAML text into plain values, with the types that kustomize reads.
 
-A file is cut into documents as kustomize cuts it, each document is parsed by libyaml, and a constructor of
-our own turns its events into values: type rules of go-yaml (:mod:`.scalars`), aliases copied, merge keys
-resolved, duplicate keys refused or overridden. Text from a repository is not trusted: size, depth, number of
-documents and the growth that aliases cause are bounded.
+The loader cuts a file into documents as kustomize does; libyaml parses each document, and our constructor turns the
+events into values: it applies the type rules of go-yaml (:mod:`.scalars`), copies aliases, resolves merge keys, and
+refuses or overrides duplicate keys. Text from a repository is not trusted: the loader limits size, depth, the number of
+documents and the growth that aliases cause.
+
 """
 
 from __future__ import annotations
@@ -28,41 +29,42 @@ __all__ = ["A_POINTER", "DEFAULT", "LFS_POINTER", "Dialect", "Document", "Limits
 
 
 class Dialect(enum.Enum):
-    """Whose type rules a file is read by."""
+    """The type rules for a file."""
 
     RESOURCE = "resource"
     """Resources: go-yaml v3."""
     EMBEDDED = "embedded"
-    """Text that a resource holds: the same, but that a key ``<<`` in quotes is a key like any other."""
+    """Text within a resource: the same, but a quoted key ``<<`` is an ordinary key."""
     PATCH = "patch"
-    """Strategic merge patches: the same, but of a key that is given twice the first one counts."""
+    """Strategic merge patches: the same, but the first of duplicate keys wins."""
     CONFIG = "config"
-    """Kustomization files and JSON patches: go-yaml v2, which takes ``yes`` for true; keys become strings.
-    Of a key that is given twice the last one counts, and so do merge keys where they stand."""
+    """Kustomization files and JSON patches: go-yaml v2, which reads ``yes`` as true; keys become strings. The last of
+    duplicate keys wins, and merge keys apply in order of appearance.
+    """
     STRICT_CONFIG = "strict-config"
-    """The same for ``configurations``, where a key that is given twice is an error."""
+    """The same for ``configurations``, where a duplicate key is an error."""
 
 
 class Limits(NamedTuple):
-    """How much one file may hold, so that no file can exhaust memory or stack."""
+    """The limits of one file, so that no file can exhaust memory or stack."""
 
     max_bytes: int = 32 * 1024 * 1024
     max_documents: int = 20_000
     max_depth: int = 200
-    """How deeply mappings and sequences may be nested."""
+    """The maximum nesting of mappings and sequences."""
     max_alias_values: int = 200_000
-    """How many values aliases and merge keys of one document may add."""
+    """The maximum number of values that aliases and merge keys of one document may add."""
 
 
 DEFAULT = Limits()
 
 
 class Document(NamedTuple):
-    """One document that is not empty: its value, and the line (1-based) of the file its value starts at.
+    """One non-empty document: its value, and the line (1-based) of the file where the value starts.
 
-    ``words`` are the mappings, and keys in them, that have a null or boolean of unusual spelling, the text it has
-    (``""`` where nothing stands after the colon), and whether that is within braces. ``in_braces`` tells whether all
-    of the document is.
+    ``words`` lists the mappings, and keys in them, with a null or boolean of unusual spelling, that spelling (``""`` if
+    nothing follows the colon), and whether it is within braces. ``in_braces`` says whether the whole document is.
+
     """
 
     value: Any
@@ -72,10 +74,10 @@ class Document(NamedTuple):
 
 
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
-"""What a file begins with that Git LFS keeps elsewhere."""
+"""The first bytes of a file whose content is in Git LFS."""
 A_POINTER = "a pointer of Git LFS and not the file it stands for: take the file out of LFS, whose files are not fetched"
 
-# {{ .Values.x }}, {{- include "x" . }}, {{ if ... }}: what stands in braces in the templates of a Helm chart.
+# {{ .Values.x }}, {{- include "x" . }}, {{ if ... }}: the braces in the templates of a Helm chart.
 _TEMPLATE = re.compile(
     r"\{\{-?\s*(?:[.$(]|/\*|(?:if|else|end|range|with|define|include|template|tpl|toYaml|default|quote|printf|required"
     r"|fail|lookup|block|not|and|or|eq|ne)\b)"
@@ -101,8 +103,10 @@ def load_documents(
 ) -> list[Document]:
     """Return the documents of a file in order, without those that are empty or null.
 
-    ``file`` only serves messages. ``budget`` is that of the build that reads, if it is one. Raises YamlError with the
-    file and, where known, the line; LimitExceeded when the build reads the same again and again.
+    ``file`` only appears in messages. ``budget`` is that of the build that reads the file, if any. Raises YamlError
+    with
+    the file and, if known, the line; LimitExceeded when the build reads the same text too often.
+
     """
     if budget is not None:
         budget.charge_reading(data)
@@ -146,7 +150,7 @@ def _documents(
             raise _character_error(error, piece, file, first_line) from None
         except YAMLError as error:
             raise YamlError(str(error), file=file) from None
-        # There is a limit for each document, but a file may have many.
+        # The limit above is for each document, but a file may have many.
         if budget is not None:
             budget.charge(NODE // 2 * constructor.copies)
         if found is not None and found[0] is not None:
@@ -157,7 +161,7 @@ def _documents(
 
 
 def _or_template(error: YamlError, text: str) -> YamlError:
-    """Tell of an error what the text looks like, if it looks like a template that somebody has to render first."""
+    """Return the error with a note if the text looks like a template that must be rendered first."""
     found = _TEMPLATE.search(text)
     if found is not None:
         line = text.count("\n", 0, found.start()) + 1
@@ -184,7 +188,7 @@ def _decode(data: bytes, file: str, limits: Limits) -> str:
 
 
 def _pieces(text: str, file: str) -> list[tuple[str, int]]:
-    """Cut the text at its separators: each document's text, and the line (1-based) it starts at."""
+    """Cut the text at its separators; return each document's text and its first line (1-based)."""
     if "\n---" not in text:
         return [(text, 1)]
     pieces: list[tuple[str, int]] = []

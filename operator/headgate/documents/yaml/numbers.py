@@ -1,7 +1,8 @@
-"""How Go prints floating-point numbers: in JSON, in the general format its YAML library uses, without an exponent.
+"""How Go prints floating-point numbers: in JSON, in the general format of its YAML library, and without an exponent.
 
-All print the fewest digits that read back as the same number, as Python's ``repr`` does; they differ in when
-they turn to an exponent. Rules: ``encoding/json`` (float encoder) and ``strconv.FormatFloat``.
+All formats print the fewest digits that read back as the same number, as Python's ``repr`` does; they differ in when
+they use an exponent. Rules: ``encoding/json`` (float encoder) and ``strconv.FormatFloat``.
+
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ __all__ = ["go_fixed", "go_general", "go_json", "go_single", "go_whole", "go_yam
 
 
 def _digits(number: float) -> tuple[str, int]:
-    """The shortest significant digits of a positive number, and where the decimal point stands in them."""
+    """Return the shortest significant digits of a positive number, and the position of the decimal point in them."""
     mantissa, _, exponent = repr(number).partition("e")
     whole, _, fraction = mantissa.partition(".")
     if fraction == "0":
@@ -95,7 +96,7 @@ def go_json(number: float) -> str:
 
 
 def go_yaml(number: float) -> str:
-    """Return the number as ``kustomize build`` prints it: through JSON, and read back from there."""
+    """Return the number as ``kustomize build`` prints it: converted to JSON, and read back from it."""
     whole = go_whole(number)
     return go_general(number) if whole is None else str(whole)
 

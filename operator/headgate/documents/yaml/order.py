@@ -1,7 +1,7 @@
 """The order in which kustomize prints the keys of a mapping.
 
-go-yaml sorts for human readers: letters after everything else, runs of digits by their number (``item2``
-before ``item10``). Reference: ``sorter.go`` of go-yaml v2.
+go-yaml sorts for human readers: letters after everything else, runs of digits by their number (``item2`` before
+``item10``). Reference: ``sorter.go`` of go-yaml v2.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from headgate.caching import LONGEST, keep
 
 __all__ = ["sorted_keys"]
 
-# In these characters the order of code points is the order wanted; all others need the comparison.
+# For these characters, the order of code points is the required order; all others need the comparison.
 _SIMPLE = re.compile(r"[-./$: A-Za-z]*")
 _CACHE_SIZE = 4096
 _cache: dict[tuple[str, ...], tuple[str, ...]] = {}
@@ -57,7 +57,7 @@ def _less(left: str, right: str) -> bool:
         return b_letter
     a_number = b_number = 0
     if a == "0" or b == "0":
-        # A digit other than 0 right before makes zeros count.
+        # Zeros count after any digit other than 0.
         for before in range(at - 1, -1, -1):
             if not left[before].isdecimal():
                 break
@@ -75,7 +75,7 @@ def _less(left: str, right: str) -> bool:
 
 def _run(text: str, at: int, number: int) -> tuple[int, int]:
     while at < len(text) and text[at].isdecimal():
-        # As in Go, where the number wraps at 64 bits and any script's digit counts by its code point.
+        # As in Go, where the number wraps at 64 bits and any script's digit counts as its code point.
         number = number * 10 + ord(text[at]) - ord("0")
         at += 1
     return at, (number + (1 << 63)) % (1 << 64) - (1 << 63)

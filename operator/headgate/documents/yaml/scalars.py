@@ -1,11 +1,11 @@
-"""What a plain scalar means: the type rules of go-yaml, and values that remember how they were written.
+"""The type rules of go-yaml for plain scalars, and values that keep their spelling.
 
-Kubernetes tools read YAML with go-yaml, whose rules are neither YAML 1.1 nor 1.2: version 3 (kustomize reads
-resources with it) knows ``true`` but not ``yes``, octal as ``017`` and as ``0o17``, and dates; version 2
-(kustomization files and JSON patches) takes ``yes``, ``on``, ``y`` and the like for booleans.
+Kubernetes tools read YAML with go-yaml, whose rules are neither YAML 1.1 nor 1.2: version 3 (which kustomize uses for
+resources) knows ``true`` but not ``yes``, octal as ``017`` and as ``0o17``, and dates; version 2 (for kustomization
+files and JSON patches) reads ``yes``, ``on``, ``y`` and the like as booleans.
 
-Spelling outlives type in kustomize. So a scalar whose text cannot be told from its value comes as a subclass
-that keeps the text: :class:`Quoted`, :class:`Folded`, :class:`SpelledStr`, :class:`SpelledInt`,
+kustomize keeps the spelling longer than the type. So a scalar whose value does not determine its text is an instance of
+a subclass that keeps the text: :class:`Quoted`, :class:`Folded`, :class:`SpelledStr`, :class:`SpelledInt`,
 :class:`SpelledFloat`.
 """
 
@@ -42,19 +42,19 @@ __all__ = [
 
 
 class Quoted(str):
-    """A string that was written in quotes or as a block scalar."""
+    """A string in quotes or a block scalar."""
 
     __slots__ = ()
 
 
 class Folded(Quoted):
-    """A string of a resource that was written as a folded block scalar, and so will not stay as it is."""
+    """A string of a resource in a folded block scalar, which kustomize changes."""
 
     __slots__ = ()
 
 
 class SpelledStr(str):
-    """A string whose ``text``, as written, is another: a date without quotes, whose value is its RFC 3339 form."""
+    """A string whose ``text``, as written, differs: a date without quotes, whose value is its RFC 3339 form."""
 
     __slots__ = ("text",)
     text: str
@@ -66,13 +66,13 @@ class SpelledStr(str):
 
 
 class Binary(SpelledStr):
-    """A string written as base64 after ``!!binary``: annotations take the text, all else the value."""
+    """A string as base64 after ``!!binary``: annotations use the text, everything else the value."""
 
     __slots__ = ()
 
 
 class SpelledInt(int):
-    """An integer written otherwise than in plain decimal digits, such as ``0x1F`` or ``1_000``."""
+    """An integer that is not written in plain decimal digits, such as ``0x1F`` or ``1_000``."""
 
     text: str
 
@@ -83,7 +83,7 @@ class SpelledInt(int):
 
 
 class SpelledFloat(float):
-    """A float written otherwise than Go prints it, such as ``1.10`` or ``1e3``."""
+    """A float that is not written as Go prints it, such as ``1.10`` or ``1e3``."""
 
     __slots__ = ("text",)
     text: str
@@ -95,9 +95,10 @@ class SpelledFloat(float):
 
 
 class SpelledBool(NamedTuple):
-    """A boolean written otherwise than ``true`` or ``false``, within a patch while that is merged.
+    """A boolean that is not written as ``true`` or ``false``, within a patch during its merge.
 
-    Python's booleans cannot have text, so everywhere else the text is noted beside the object.
+    Python's booleans cannot hold a text, so elsewhere the text is stored next to the object.
+
     """
 
     value: bool
@@ -109,18 +110,20 @@ _PRINTED_TYPES: frozenset[type] = frozenset((str, int, bool, type(None)))
 
 
 def plain(value: Any) -> Any:
-    """Return the value with all marks of spelling taken off; what needs no change is shared, not copied.
+    """Return the value without marks of spelling; shares what needs no change instead of copying it.
 
-    This is what kustomize prints and reads again, and so folded text changes (:mod:`.folded`).
+    kustomize prints this value and reads it again, and so folded text changes (:mod:`.folded`).
+
     """
     return _unmarked(value, _PLAIN_TYPES, refolded)
 
 
 def printed(value: Any, *, in_braces: bool = False) -> Any:
-    """Return the value as it is read from what ``kustomize build`` prints: plain, and whole numbers as such.
+    """Return the value as it reads back from the output of ``kustomize build``: plain, with whole numbers as integers.
 
-    What is applied has ``replicas: 2.0`` as ``2``, which is all the API server takes for an integer. Within braces
-    there are no blocks, so folded text stays as it is.
+    The applied object has ``2`` for ``replicas: 2.0``, because the API server accepts only that as an integer. Within
+    braces there are no blocks, so folded text stays unchanged.
+
     """
     return _unmarked(value, _PRINTED_TYPES, str if in_braces else refolded)
 
@@ -156,9 +159,10 @@ def _unmarked(value: Any, done: frozenset[type], folded: Callable[[str], str]) -
 
 
 def scalar_text(value: Any) -> str:
-    """Return the text of a scalar as its author wrote it, which is what kustomize compares and copies.
+    """Return the text of a scalar as its author wrote it, which kustomize compares and copies.
 
     Null, and anything that is not a scalar, has no text: ``""``.
+
     """
     kind = type(value)
     if kind is str:
@@ -193,7 +197,7 @@ _FIRST_OF_WORDS = frozenset("yYnNtTfFoO~")
 _FIRST_OF_NUMBERS = frozenset("+-0123456789")
 _FIRST_OF_OTHERS = _FIRST_OF_WORDS | _FIRST_OF_NUMBERS | {"."}
 SURELY_TEXT = frozenset(string.ascii_letters) - _FIRST_OF_WORDS
-"""With what a plain scalar begins that can be nothing but text."""
+"""The first characters with which a plain scalar can only be a string."""
 
 _INT = re.compile(
     r"(?P<sign>[+-]?)"
@@ -230,7 +234,8 @@ def resolve_v3(text: str) -> Any:
 def resolve_v2(text: str) -> Any:
     """Return the value of a plain scalar in a kustomization file or a JSON patch (go-yaml v2).
 
-    Dates stay strings here, and no spelling is kept: kustomize converts these files to JSON at once.
+    Dates stay strings, and no spelling is kept: kustomize converts these files to JSON at once.
+
     """
     if not text:
         return None
@@ -245,14 +250,15 @@ def resolve_v2(text: str) -> Any:
 
 
 def needs_quotes(text: str) -> bool:
-    """Tell whether the text, written without quotes, would not be read as the same string."""
+    """Return whether the text without quotes would not read as the same string."""
     return type(resolve_v2(text)) is not str or _time(text) is not None or is_base_60(text)
 
 
 def created_text(text: str) -> str:
-    """Return a text as kustomize writes it into a new field: in quotes when YAML 1.1 has it for something else.
+    """Return a text as kustomize writes it into a new field: in quotes if YAML 1.1 reads it as another type.
 
-    Empty text, dates and the like have none at first, so that what replaces them needs none.
+    Empty text, dates and the like have no quotes at first, so that a value that replaces them needs none.
+
     """
     if not text or text[0] not in _FIRST_OF_OTHERS or "\n" in text:
         return text
@@ -262,13 +268,14 @@ def created_text(text: str) -> str:
 def data_text(text: str) -> str:
     """Return a value of a ConfigMap's or Secret's data as kustomize writes it.
 
-    Several lines become a block, which is like quotes for what comes later.
+    Several lines become a block scalar, which later steps treat like a quoted string.
+
     """
     return Quoted(text) if "\n" in text else created_text(text)
 
 
 def created_texts(texts: Mapping[str, str]) -> dict[str, str]:
-    """Return a map of texts as kustomize writes it anew."""
+    """Return a map of texts as kustomize writes it into a new field."""
     return {key: created_text(text) for key, text in texts.items()}
 
 
@@ -276,7 +283,7 @@ _BASE_60 = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?")
 
 
 def is_base_60(text: str) -> bool:
-    """Tell whether old YAML parsers would take the text for a number in base 60, such as ``1:30``."""
+    """Return whether old YAML parsers would read the text as a number in base 60, such as ``1:30``."""
     return ":" in text and _BASE_60.fullmatch(text) is not None
 
 
@@ -303,7 +310,7 @@ def _number(text: str, *, v3: bool) -> Any:
     digits = text.replace("_", "")
     match = _INT.fullmatch(digits)
     if match is not None:
-        # More digits than 64 bits ever need: Python would take long over them, or refuse.
+        # More digits than 64 bits can need: Python would parse them slowly, or refuse.
         too_long = match["dec"] is not None and len(match["dec"]) > 20
         number = (
             next(int(match[name], base) for name, base in _BASES if match[name]) if not too_long else 1 << 64
@@ -331,12 +338,12 @@ def _time(text: str) -> SpelledStr | None:
         return None
     zone = match["zone"]
     with_time = match["hour"] is not None
-    # A zone follows "T" always and a space never.
+    # A time zone always follows "T" and never a space.
     if with_time and (zone is None) != (match["space"] is not None):
         return None
     year, month, day = int(match["year"]), int(match["month"]), int(match["day"])
     try:
-        # Python has no year 0; it is a leap year, as is 2000.
+        # Python does not support the year 0; it is a leap year, as is 2000.
         datetime.date(year or 2000, month, day)
     except ValueError:
         return None

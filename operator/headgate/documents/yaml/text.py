@@ -1,8 +1,9 @@
-"""How a string is written: plain, in quotes, or as a block, and where long text is folded.
+"""How go-yaml writes a string: plain, in quotes, or as a block; and where it folds long text.
 
-A string is plain unless it would be read as something else; then it is double-quoted, or single-quoted when
-only its punctuation is in the way; with line breaks it is a block. Text that runs past column 80 is folded at
-the next space. Reference: ``yaml_emitter_analyze_scalar`` and the ``write_*_scalar`` functions of go-yaml v2.
+A string is plain unless it would read as something else; then it is double-quoted, or single-quoted if only its
+punctuation requires quotes; with line breaks it is a block. Text beyond column 80 is folded at the next space.
+Reference: ``yaml_emitter_analyze_scalar`` and the ``write_*_scalar`` functions of go-yaml v2.
+
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _key_cache: dict[str, str | None] = {}
 _BREAKS = "\r\n\x85\u2028\u2029"
 _PLAIN, _SINGLE, _DOUBLE, _LITERAL = range(4)
 
-# Not printable for go-yaml: controls, tab and NEL among them, all characters beyond the basic plane.
+# Not printable for go-yaml: control characters, including tab and NEL, and all characters beyond the basic plane.
 _UNPRINTABLE = "[^\n\x20-\x7e\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd]"
 _SPACE_THEN_BREAK = re.compile(" [\r\n\x85\u2028\u2029]")
 _BREAK_THEN_SPACE = re.compile("[\r\n\x85\u2028\u2029] ")
@@ -37,9 +38,10 @@ _INNER_PUNCTUATION = re.compile("(?s:.):(?:[ \t]|\\Z)|[ \t\r\n\x85\u2028\u2029\0
 
 
 def short_text(text: str, key: bool = False) -> str | None:
-    """Return the text as written on one line, without folding; None when it cannot be.
+    """Return the text as written on one line, without folding; None if that is impossible.
 
-    That is, when it has to be a block or, for a key, when it has to be introduced by ``?``.
+    That is, if it must be a block or, for a key, must follow a ``?``.
+
     """
     cache = _key_cache if key else _cache
     try:
@@ -63,7 +65,7 @@ def short_text(text: str, key: bool = False) -> str | None:
 
 
 def is_plain(text: str) -> bool:
-    """Tell whether the text is written without quotes, and not as a block."""
+    """Return whether the text is written without quotes, and not as a block."""
     return _style(text) == _PLAIN
 
 
@@ -83,7 +85,7 @@ def wrapped_text(text: str, column: int, indent: str) -> str:
 def _is_unprintable(text: str) -> bool:
     if text.isascii() and text.isprintable():
         return False
-    # Not compiled ahead, which takes longer than most builds need altogether to print.
+    # Not compiled ahead: that takes longer than most builds need for all their output.
     return re.search(_UNPRINTABLE, text) is not None
 
 
@@ -142,7 +144,7 @@ def _escape(match: re.Match[str]) -> str:
 
 def escaped(text: str) -> str:
     if text.startswith("\ufeff"):
-        # The reference looks for the byte order mark at the start of the text only, for each character.
+        # For each character, the reference checks only the start of the text for the byte order mark.
         return "".join(map(_escape, re.finditer("(?s:.)", text)))
     return re.sub(_TO_ESCAPE, _escape, text)
 
@@ -154,7 +156,7 @@ def _literal(text: str, indent: str) -> str:
     elif len(text) == 1 or text[-2] in _BREAKS:
         hint += "+"
     if "\u2028" in text or "\u2029" in text:
-        # These break lines too, but are not what ends a line of the file.
+        # These break lines, too, but do not end a line of the file.
         body = re.sub("(?m:^)(?=[^\n\u2028\u2029])|(?<=[\u2028\u2029])(?=[^\n\u2028\u2029])", indent, text)
     else:
         body = "\n".join([indent + line if line else "" for line in text.split("\n")])
@@ -172,7 +174,7 @@ def _folded_single(text: str, column: int, indent: str) -> str:
 
 
 def _fold(text: str, column: int, indent: str, *, first: int, last: int, quote: bool = False) -> str:
-    """Break the text at single spaces that stand beyond the width."""
+    """Break the text at single spaces beyond the width."""
     out: list[str] = []
     start = 0
     at = text.find(" ", first)

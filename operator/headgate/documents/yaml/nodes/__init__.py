@@ -1,16 +1,16 @@
-"""YAML text as kustomize's parser keeps it while it edits: nodes with their styles, order and comments.
+"""YAML text as kustomize's parser keeps it during edits: nodes with their styles, order and comments.
 
-The rest of this package turns resources into values and prints those sorted, for so does kustomize. Text that a
-replacement reaches into is another matter: kustomize parses it into the nodes of go-yaml v3, changes one of them, and
-prints all of them again. So the order stays, and quotes, comments, anchors and the spelling of numbers do; indentation
-and blank lines become those of the printer. SOPS keeps all of a text except what it decrypts, so its nodes have places.
+The rest of this package turns resources into values and prints those sorted, as kustomize does. Replacements inside a
+text are different: kustomize parses the text into the nodes of go-yaml v3, changes one of them, and prints all of them
+again. This keeps the order, quotes, comments, anchors and the spelling of numbers; the printer determines indentation
+and blank lines. SOPS changes only the values that it decrypts, so nodes know their positions.
 
 node       the nodes of a document
 reader     :func:`read`: the first document of a text
-comments   which comment belongs to what
+comments   finds comments and the token that each belongs to
 writer     :func:`write`: the text that kustomize would print
-style      in which styles a scalar can be written
-placed     :func:`read_placed`: all documents, each node with its place in the text
+style      the styles that can hold a scalar
+placed     :func:`read_placed`: all documents, each node with its position in the text
 """
 
 from headgate.documents.yaml.nodes.node import STR, Kind, Node, Page, created, kind_of, made_of

@@ -1,10 +1,12 @@
-"""Finds comments and tells what they belong to, as the scanner of go-yaml v3 does.
+"""Finds comments and the tokens that they belong to, as the scanner of go-yaml v3 does.
 
-libyaml skips comments, but marks where each token stands; comments are what is between. go-yaml has three kinds. A
-line comment stands behind something on its line. A head comment stands above what follows, a foot comment below what
-was before: directly, with a blank line behind it, or less indented than what surrounds it. The mark of each is where
-the token stands that it goes to, or a later one when no token begins there. Reference: ``yaml_parser_scan_comments``,
-``yaml_parser_scan_line_comment`` and ``yaml_parser_unroll_indent``.
+libyaml skips comments, but marks the position of each token; comments are between tokens. go-yaml has three kinds. A
+line comment follows a token on the same line. A head comment is above the token that follows it; a foot comment is
+directly below the token before it, and a blank line follows it or it is indented less than its surroundings. The mark
+of
+a comment is the position of its token, or a later one when no token starts there. Reference:
+``yaml_parser_scan_comments``, ``yaml_parser_scan_line_comment`` and ``yaml_parser_unroll_indent``.
+
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ _GAP = re.compile("[ \t\n\x85\u2028\u2029]*")
 
 
 class Part(enum.Enum):
-    """On which side of its token a comment is."""
+    """The position of a comment relative to its token."""
 
     HEAD = "head"
     LINE = "line"
@@ -31,7 +33,7 @@ class Part(enum.Enum):
 
 
 class Comment(NamedTuple):
-    """A comment, and the position from which on a token takes it."""
+    """A comment, and the first position from which a token takes it."""
 
     mark: int
     part: Part
@@ -39,7 +41,7 @@ class Comment(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """Where a comment between two tokens was found; columns count from 0."""
+    """The place of a comment between two tokens; columns count from 0."""
 
     comment: Comment
     scanned_from: int
@@ -49,7 +51,7 @@ class _Found(NamedTuple):
 
 
 class Between(NamedTuple):
-    """What is between two tokens: the comments there, and where they are."""
+    """The comments between two tokens, and their positions."""
 
     start: int
     end: int
@@ -60,9 +62,10 @@ class Between(NamedTuple):
         return [item.comment for item in self.found]
 
     def ends(self, indents: list[int], scanned_from: int) -> list[int]:
-        """Return the positions at which blocks end that are indented so far, innermost first.
+        """Return the end positions of the blocks with these indentations, innermost first.
 
-        A block ends before the comments that are indented like it, for these belong to what is around it.
+        A block ends before the comments at its own indentation, because these belong to the surrounding block.
+
         """
         result = []
         mark = scanned_from - 1
@@ -79,7 +82,7 @@ class Between(NamedTuple):
 
 
 class Text:
-    """A text, with its lines counted."""
+    """A text with its line starts."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -94,7 +97,7 @@ class Text:
         return bisect_right(self._starts, at) - 1
 
     def newlines(self, at: int) -> int:
-        """Count the line breaks before a position, back to what is not blank."""
+        """Count the line breaks before a position, back to the last character that is not blank."""
         count = 0
         while at > 0 and (self.text[at - 1] in _BREAKS or self.text[at - 1] in " \t"):
             at -= 1
@@ -102,13 +105,13 @@ class Text:
         return count
 
     def skip_gap(self, at: int) -> int:
-        """Return where blanks and line breaks end."""
+        """Return the position after blanks and line breaks."""
         match = _GAP.match(self.text, at)
         assert match is not None
         return match.end()
 
     def line_comment(self, at: int) -> tuple[str, int] | None:
-        """Return the comment on the rest of a line, and where it ends."""
+        """Return the comment on the rest of a line, and its end."""
         match = _BLANKS.match(self.text, at)
         assert match is not None
         start = match.end()
@@ -123,9 +126,10 @@ class Text:
         return match.end()
 
     def between(self, start: int, *, token: int, is_value: bool, indent: int, in_flow: bool) -> Between:
-        """Return what is between the end of a token and the next; ``token`` is where the one before starts.
+        """Return the comments between a token's end and the next token; ``token`` is the position of the former.
 
-        ``is_value`` tells that it was a colon; ``indent`` is that of the block, -1 for none.
+        ``is_value`` says that it is a colon; ``indent`` is the indentation of the block, -1 for none.
+
         """
         at = self.skip_gap(start)
         if not self.text.startswith("#", at):
@@ -135,7 +139,7 @@ class Text:
 
 
 class _Scan:
-    """Reads the comments between two tokens, of which the first is at ``at``."""
+    """Reads the comments between two tokens, the first of which is at ``at``."""
 
     def __init__(
         self, text: Text, start: int, at: int, token: int, is_value: bool, indent: int, in_flow: bool
@@ -154,7 +158,7 @@ class _Scan:
         text = self._text.text
         newlines = self._text.newlines(self.at)
         first_empty = newlines <= 1
-        # The reference counts lines so that the second comment is directly below, too.
+        # The reference counts lines so that the second comment counts as directly below, too.
         below = 2 if newlines == 1 and self._text.line(start) > 0 and not is_value else 0
         starts_below = False
         recent_empty = False

@@ -46,12 +46,14 @@ class Kind(enum.Enum):
 
 @dataclass(slots=True, eq=False)
 class Node:
-    """A node: its ``content`` are the keys and values of a mapping, in turn, or the entries of a sequence.
+    """A node; ``content`` holds the alternating keys and values of a mapping, or the entries of a sequence.
 
-    ``style`` is the sign a scalar begins with (``"``, ``'``, ``|`` or ``>``), ``{`` for a collection in brackets, and
-    nothing otherwise. ``tag`` is the short form, known for what was read and empty for what was made; ``tagged`` tells
-    that it is written down. ``start`` and ``end`` are positions in the text, in characters, known for what
-    :mod:`.placed` has read.
+    ``style`` is the first character of a styled scalar (``"``, ``'``, ``|`` or ``>``), ``{`` for a collection in
+    brackets,
+    and empty otherwise. ``tag`` is the short form, set by the reader and empty for created nodes; ``tagged`` says that
+    the
+    text contains it. ``start`` and ``end`` are positions in the text, in characters, set by :mod:`.placed`.
+
     """
 
     kind: Kind
@@ -69,7 +71,7 @@ class Node:
 
     @property
     def pairs(self) -> Iterator[tuple[Node, Node]]:
-        """The keys and values of a mapping."""
+        """Yield the keys and values of a mapping."""
         content = iter(self.content)
         return zip(content, content, strict=True)
 
@@ -79,7 +81,7 @@ class Node:
 
     @property
     def misfit(self) -> str | None:
-        """Tell what the text should be but is not, by the node's tag; None when it is."""
+        """Return what the node's tag requires of the text if the text does not satisfy it, None otherwise."""
         wanted = _WANTED.get(self.tag)
         if self.kind is not Kind.SCALAR or wanted is None:
             return None
@@ -87,14 +89,14 @@ class Node:
         return None if found == self.tag or (self.tag == "!!float" and found == "!!int") else wanted
 
     def become(self, other: Node) -> None:
-        """Be what the other is, comments and anchor included."""
+        """Become a copy of the other node, comments and anchor included."""
         for name in self.__slots__:
             setattr(self, name, getattr(other, name))
 
 
 @dataclass(slots=True)
 class Page:
-    """A document, and the comments that belong to it alone."""
+    """A document, and the comments that belong to the document itself."""
 
     root: Node
     head: str = ""
@@ -102,19 +104,19 @@ class Page:
 
 
 def created(kind: Kind, value: str = "") -> Node:
-    """Return a node of no style and no tag, so that what it holds is read as it looks."""
+    """Return a node without style and tag, so that readers resolve its text as a plain scalar."""
     return Node(kind, value)
 
 
 def scalar_node(value: str, style: str, tag: str) -> Node:
-    """Return a scalar that was read; ``tag`` is the one that is written down, in its long form, "" without one."""
+    """Return a scalar from a text; ``tag`` is its explicit tag in the long form, "" if it has none."""
     node = Node(Kind.SCALAR, value, style)
     set_tag(node, tag, STR if style else "!!merge" if value == "<<" else tag_of(value))
     return node
 
 
 def set_tag(node: Node, tag: str, default: str) -> None:
-    """Give a node that was read its tag: the one that is written down, in its long form, or else the default."""
+    """Set the tag of a node from a text: its explicit tag in the long form, or else the default."""
     if tag and tag != "!":
         node.tag = "!!" + tag.removeprefix(PREFIX) if tag.startswith(PREFIX) else tag
         node.tagged = True
@@ -123,7 +125,7 @@ def set_tag(node: Node, tag: str, default: str) -> None:
 
 
 def tag_of(text: str) -> str:
-    """Return the tag of what a plain scalar is read as, the merge key not considered."""
+    """Return the tag that a plain scalar resolves to, without regard to the merge key."""
     return _tag_of(resolve_v3(text))
 
 
@@ -142,16 +144,17 @@ def _tag_of(value: Any) -> str:
 
 
 def kind_of(value: Any) -> Kind:
-    """Return what the node of a value is."""
+    """Return the kind of node that represents a value."""
     return (
         Kind.MAPPING if isinstance(value, dict) else Kind.SEQUENCE if isinstance(value, list) else Kind.SCALAR
     )
 
 
 def made_of(value: Any, text: str | None = None) -> Node:
-    """Return the node of a value of a resource; of a scalar, ``text`` is what counts when it is another.
+    """Return the node of a resource's value; ``text`` overrides the text of a scalar.
 
-    Values tell whether they were in quotes, but not in which, and nothing of brackets and comments.
+    Values know whether they were in quotes, but not in which, and nothing about brackets and comments.
+
     """
     if isinstance(value, dict):
         node = Node(Kind.MAPPING, tag="!!map")

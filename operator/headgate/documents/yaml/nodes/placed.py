@@ -1,7 +1,8 @@
-"""Reads a text into nodes that know where they stand, for texts that are edited in place: what is not edited stays.
+"""Reads a text into nodes with positions, for edits in place that keep the rest of the text.
 
-Comments stay in the text and are not read. Anchors and aliases are refused: a value that stands at two places cannot
-be edited at one of them.
+Comments stay in the text; this module does not read them. It refuses anchors and aliases: nobody can edit a value that
+appears in two places in only one of them.
+
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _MAX_DEPTH = 200
 
 @dataclass(frozen=True, slots=True)
 class PlacedDocument:
-    """A document: its root, which is a null where nothing is written, and the position where it ends in the text."""
+    """A document: its root (a null if the document is empty), and its end position in the text."""
 
     root: Node
     end: int
@@ -42,12 +43,13 @@ class PlacedDocument:
 def read_placed(text: str) -> list[PlacedDocument]:
     """Return the documents of a text, with ``start`` and ``end`` of each scalar and ``start`` of each collection.
 
-    Raises YamlError, with the line where it is known and nothing of a value, for what is not YAML, is nested more than
-    200 levels deep, has anchors or aliases, or mappings with keys that are not scalars or are given twice.
+    Raises YamlError, with the line if known and never with a value, for text that is not YAML, is nested more than 200
+    levels deep, has anchors or aliases, or has mappings with duplicate keys or keys that are not scalars.
+
     """
     found: list[PlacedDocument] = []
     parser = CParser(text)
-    # Any: the stubs do not know that each event of a parser has marks.
+    # Any: the stubs do not know that every event of a parser has marks.
     events: Iterator[Any] = iter(parser.get_event, None)
     try:
         for event in events:

@@ -1,8 +1,8 @@
 """Reads the first document of a text into nodes, with its comments where go-yaml v3 puts them.
 
-Tokens are those of libyaml. go-yaml gives the comments it has met to the event of the next scalar, alias, end of a
-mapping or start or end of a collection in brackets, and moves some on from there. Reference: ``parserc.go`` and the
-``parser`` of ``decode.go``.
+libyaml produces the tokens. go-yaml attaches comments to the event of the next scalar, alias, end of a mapping or start
+or end of a collection in brackets, and moves some from there. Reference: ``parserc.go`` and the ``parser`` of
+``decode.go``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["read"]
 _MAX_DEPTH = 200
 _HEADER = re.compile(r"[|>][-+0-9]*")
 
-# Tokens that come without a character of the text.
+# Tokens without a character of the text.
 _STRUCTURE = (t.BlockMappingStartToken, t.BlockSequenceStartToken, t.BlockEndToken)
 _MARKERS = (t.DocumentStartToken, t.DocumentEndToken, t.DirectiveToken, t.StreamStartToken, t.StreamEndToken)
 _BLOCK_STARTS = (t.BlockMappingStartToken, t.BlockSequenceStartToken)
@@ -33,11 +33,11 @@ _NO_CONTENT = (t.DirectiveToken, t.DocumentStartToken, t.DocumentEndToken, t.Str
 
 
 class _Token(NamedTuple):
-    """A token: its class, where it starts as far as comments are concerned, and what libyaml tells of it."""
+    """A token: its class, its start for the attachment of comments, and its attributes from libyaml."""
 
     kind: type
     start: int
-    # Any: the stubs do not know what a token of a kind has.
+    # Any: the stubs do not know the attributes of each kind of token.
     said: Any
 
 
@@ -57,7 +57,7 @@ def read(text: str) -> Page | None:
 
 
 class _Scanner:
-    """Gets the tokens of the first document, and the comments among them."""
+    """Reads the tokens of the first document and the comments between them."""
 
     def __init__(self, text: str) -> None:
         self._text = Text(text)
@@ -66,13 +66,13 @@ class _Scanner:
         self._comments: list[Comment] = []
         self._indents: list[int] = []
         self._flow = 0
-        # The last two tokens that are in the text.
+        # The last two tokens that have text.
         self._last: Any = None
         self._before: Any = None
         self._at = 0
 
     def scan(self) -> tuple[list[_Token], list[Comment]]:
-        """Return tokens up to a few behind the document: where the reference stops to look."""
+        """Return the tokens up to a few after the document, where the reference stops reading."""
         waiting: list[Any] = []
         begun = False
         left = -1
@@ -97,7 +97,7 @@ class _Scanner:
         return isinstance(token, t.KeyToken) and token.start_mark.index == token.end_mark.index
 
     def _take(self, tokens: list[Any]) -> None:
-        """Take a token of the text and those of no text before it."""
+        """Take a token with text and the tokens without text before it."""
         token = tokens[-1]
         if isinstance(token, t.StreamStartToken):
             self._tokens.append(_Token(type(token), 0, token))
@@ -118,7 +118,7 @@ class _Scanner:
         self._before, self._last = self._last, token
 
     def _gap(self, token: Any, ends: int) -> list[int]:
-        """Note the comments before a token, and tell where the blocks end that it ends."""
+        """Record the comments before a token; return the end positions of the blocks that it ends."""
         if self._text.skip_gap(self._at) >= token.start_mark.index and not ends:
             return []
         prior = self._last
@@ -135,7 +135,7 @@ class _Scanner:
         ended = [self._indents.pop() for _ in range(ends)]
         column = self._text.column(gap.end)
         here = [indent for indent in ended if indent > column]
-        # What the end of the document ends, ends there.
+        # The end of the document ends these blocks at its own position.
         return [*gap.ends(here, gap.start), *gap.ends(ended[len(here) :], gap.end)]
 
     def _end(self, token: Any) -> int:
@@ -163,7 +163,7 @@ class _Scanner:
 
 
 class _Parser:
-    """Parses tokens."""
+    """Parses tokens into a document."""
 
     def __init__(self, tokens: list[_Token], comments: list[Comment]) -> None:
         self._tokens = tokens
@@ -207,7 +207,7 @@ class _Parser:
         return Page(root, head, foot)
 
     def _page_head(self) -> str:
-        """Cut off what stands above the last blank line of the comment the document begins with."""
+        """Cut off the part above the last blank line of the comment that starts the document."""
         comment = self._head
         if comment.endswith("\n") and len(comment) > 1:
             self._head = ""
@@ -245,7 +245,7 @@ class _Parser:
         return taken
 
     def _end(self, node: Node) -> None:
-        """End a collection: what is met there is said of it, but for a head comment."""
+        """End a collection: it takes the comments there, except a head comment."""
         _, node.line, node.foot = self._take_comments()
 
     def _node(self, *, block: bool, indentless: bool = False) -> Node:
@@ -347,7 +347,9 @@ class _Parser:
         self._skip()
 
     def _split_stem(self, length: int) -> None:
-        """Keep the comment above an entry for the collection in it, so that its first value does not take it."""
+        """Keep the comment above an entry for the collection in it, so that the collection's first value does not take
+        it.
+        """
         if length and self._peek().kind in _BLOCK_STARTS:
             self._stem, self._head = self._head[:length], self._head[length + 1 :]
 
@@ -419,7 +421,7 @@ class _Parser:
             if token.kind is not t.KeyToken:
                 node.content.append(self._node(block=False))
                 continue
-            # A mapping of one pair without braces.
+            # A mapping of one pair, without braces.
             self._skip()
             pair = Node(Kind.MAPPING, style="{", tag="!!map")
             absent = (t.ValueToken, t.FlowEntryToken, t.FlowSequenceEndToken)

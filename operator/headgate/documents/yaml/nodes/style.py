@@ -1,4 +1,4 @@
-"""In which styles go-yaml v3 can write a scalar; reference: ``yaml_emitter_analyze_scalar``."""
+"""The styles in which go-yaml v3 can write a scalar; reference: ``yaml_emitter_analyze_scalar``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ANY_BREAK = re.compile(_BREAK)
 _SPACE_THEN_BREAK = re.compile(" " + _BREAK)
 _BREAK_THEN_SPACE = re.compile(_BREAK + " ")
 _UNPRINTABLE = re.compile("[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd]")
-# What stands for something else outside of brackets, and within them.
+# Text that has another meaning outside of brackets, and within them.
 _BLOCK = re.compile(
     r"""\A(?:---|\.\.\.|[#,\[\]{}&*!|>'"%@`]|[?:-](?:[ \t]|\Z))"""
     r"""|(?<!\A):(?:[ \t]|\Z)|(?<=[ \t\r\n\x85\u2028\u2029\0])#"""
@@ -37,7 +37,7 @@ class Allowed(NamedTuple):
 
 
 def allowed(text: str) -> Allowed:
-    """Tell which styles can hold a text."""
+    """Return the styles that can hold a text."""
     if not text:
         return Allowed(True, False, True, False, False)
     has_breaks = _ANY_BREAK.search(text) is not None
@@ -56,7 +56,7 @@ def allowed(text: str) -> Allowed:
 
 
 def tag_text(tag: str) -> str:
-    """Return a tag as it is written, from its short form."""
+    """Return a tag as the writer prints it, from its short form."""
     if tag.startswith("!!"):
         return "!!" + _IN_TAG.sub(_percent, tag[2:])
     if tag.startswith("!"):

@@ -1,7 +1,8 @@
-"""Writes nodes as kustomize does: two spaces to a level, lists not indented below their key, no line broken.
+"""Writes nodes as kustomize does: two spaces per level, lists not indented below their key, no folded lines.
 
-A writer keeps track of where it is, and of the comments that wait for their place; the rules are those of a state
-machine, and so is their oddness. Reference: ``emitterc.go`` of go-yaml v3 and ``node`` of its ``encode.go``.
+A writer keeps its position and the comments that are not written yet; its odd rules are those of go-yaml's state
+machine. Reference: ``emitterc.go`` of go-yaml v3 and ``node`` of its ``encode.go``.
+
 """
 
 from __future__ import annotations
@@ -17,17 +18,17 @@ __all__ = ["write", "written_node"]
 
 
 def write(page: Page) -> str:
-    """Return the text of a document, ended by a newline; raises YamlError for an alias without an anchor."""
+    """Return the text of a document, with a newline at the end; raises YamlError for an alias without an anchor."""
     return _Writer().page(page)
 
 
 def written_node(node: Node) -> str:
-    """Return the text of a node alone, as kustomize compares it."""
+    """Return the text of a node alone, which kustomize uses for comparisons."""
     return _Writer().page(Page(node)).strip()
 
 
 class _Waiting:
-    """Comments that wait to be written, by their part."""
+    """Comments that are not written yet, by their part."""
 
     __slots__ = ("foot", "head", "key_line", "line", "tail")
 
@@ -42,7 +43,7 @@ class _Waiting:
 
     @property
     def follows(self) -> bool:
-        """Tell whether something will be written behind the value."""
+        """Whether something follows the value."""
         return bool(self.line or self.foot or self.tail)
 
 
@@ -81,7 +82,7 @@ class _Writer:
     # Nodes
 
     def _event(self, node: Node, tail: str = "", foot: str | None = None) -> None:
-        """Take the comments that come with the beginning of a node; those of a collection but its head come last."""
+        """Take the comments at the beginning of a node; those of a collection come last, except its head comment."""
         if node.kind in (Kind.MAPPING, Kind.SEQUENCE):
             self._waiting.head = node.head or self._waiting.head
             self._waiting.tail = tail or self._waiting.tail
@@ -97,7 +98,7 @@ class _Writer:
         in_map: bool = False,
         key: bool = False,
     ) -> None:
-        """Write a node; ``then`` is what comes behind a scalar, but right behind the beginning of a collection."""
+        """Write a node; ``then`` runs after a scalar, or right after the beginning of a collection."""
         if node.kind is Kind.ALIAS:
             if node.value not in self._anchors:
                 raise YamlError(
@@ -183,7 +184,7 @@ class _Writer:
         self._indent = before
 
     def _key_line(self, value: Node) -> None:
-        """Write the comment behind a key's colon, or leave it to the scalar that follows."""
+        """Write the comment after a key's colon, or leave it to the scalar that follows."""
         waiting = self._waiting
         if value.kind is Kind.SCALAR:
             if not waiting.line:
@@ -391,7 +392,7 @@ class _Writer:
         self._line_comment(breaks=True)
         self._whitespace = True
         breaks = leading = True
-        # What decides on doubled breaks looks at the start of the text, whatever line is being written.
+        # The check for doubled breaks reads the start of the text, not the current line.
         rest = value.lstrip("".join(BREAKS))
         doubles = style == ">" and bool(rest) and rest[0] not in " \t\0"
         for line, end in _lines(value):
@@ -410,11 +411,11 @@ class _Writer:
 
 
 def _nothing() -> None:
-    """Write nothing behind a key."""
+    """Write nothing after a key."""
 
 
 def _lines(text: str) -> Iterator[tuple[str, str]]:
-    """Yield the lines of a text, each with the break that ends it."""
+    """Yield the lines of a text, each with its line break."""
     start = 0
     for at, char in enumerate(text):
         if char in BREAKS:
@@ -425,7 +426,7 @@ def _lines(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _printed_tag(node: Node) -> tuple[str, bool]:
-    """Return the tag that has to be written, and whether the text needs quotes to be text."""
+    """Return the tag to write, and whether the text needs quotes to be a string."""
     tag = node.tag
     if not tag or node.tagged:
         return tag, False
@@ -439,7 +440,7 @@ def _printed_tag(node: Node) -> tuple[str, bool]:
 
 
 def _scalar_style(node: Node, *, forced: bool, key: bool, in_flow: bool) -> str:
-    """Return the style a scalar gets."""
+    """Return the style of a scalar."""
     value = node.value
     style = node.style or ("|" if "\n" in value else '"' if forced else "")
     may = allowed(value)
