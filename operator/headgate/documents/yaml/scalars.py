@@ -122,7 +122,7 @@ def printed(value: Any, *, in_braces: bool = False) -> Any:
     """Return the value as it reads back from the output of ``kustomize build``: plain, with whole numbers as integers.
 
     The applied object has ``2`` for ``replicas: 2.0``, because the API server accepts only that as an integer. Within
-    braces there are no blocks, so folded text stays unchanged.
+    braces blocks do not exist, so folded text stays unchanged.
 
     """
     return _unmarked(value, _PRINTED_TYPES, str if in_braces else refolded)
