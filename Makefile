@@ -87,7 +87,8 @@ lint: venv ## Ruff (rules and format), mypy --strict, the direction of imports, 
 	$(BIN)/python hack/prose.py $(PLAIN_ENGLISH)
 
 # The folders of Python code whose docstrings, comments and strings prose.py checks.
-PLAIN_ENGLISH := hack tests/bench tests/conformance tests/e2e tests/hostile tests/model tests/support tests/unit/hack
+PLAIN_ENGLISH := hack tests/bench tests/conformance tests/e2e tests/hostile tests/model tests/support \
+	$(addprefix tests/unit/,api cel cli documents fairness hack health kube loop overlay settings web)
 
 .PHONY: lint-commits
 lint-commits: ## Subjects of commits have 72 characters at most: make lint-commits RANGE=main..HEAD
