@@ -1,9 +1,9 @@
 """Stages, server-side apply, change sets, drift and pruning.
 
-known = KnownObjects()
-options = ApplyOptions(Owner("apps", "flux-system"))
-result = await apply_all(client, objects, options, known)
-gone = await delete_all(client, stale, DeleteOptions(options.owner), known)
+    known = KnownObjects()
+    options = ApplyOptions(Owner("apps", "flux-system"))
+    result = await apply_all(client, objects, options, known)
+    gone = await delete_all(client, stale, DeleteOptions(options.owner), known)
 
 | what | where |
 |---|---|
@@ -13,7 +13,8 @@ gone = await delete_all(client, stale, DeleteOptions(options.owner), known)
 | what a single object must be: normal form, validity, stage | :mod:`.objects` |
 | field managers, ignored fields, drift | :mod:`.fields` |
 | the caller's choices | :mod:`.options` |
-| what a caller gets back | :mod:`.changeset`, :mod:`.errors` |
+| what a caller gets back | :mod:`.changeset`, :mod:`.errors`; :mod:`.wording` phrases what an API server says |
+| work on many objects at once | :mod:`.concurrently` |
 """
 
 from headgate.apply.changeset import Action, Change, ChangeSet

@@ -5,7 +5,8 @@
     Built ─apply─► Applied ─prune─► InPlace ─begin─► Waiting ─end─► Healthy ─succeed─► (reported)
                                        └─ nothing to wait for ──────►┘
 
-A module holds one step, or two that belong together, with the values that they return. Each step raises
+A module holds one step, or two that belong together, with the values that they return; :mod:`.inventory` keeps the
+inventory during :mod:`.apply`. Each step raises
 :class:`~headgate.reconcile.kustomization.errors.Postponed` or :class:`~headgate.reconcile.kustomization.errors.Failed`
 to end the attempt. All values are frozen, and each has the :class:`~headgate.reconcile.kustomization.attempt.Attempt`
 as far as it is known by then.
