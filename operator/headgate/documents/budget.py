@@ -20,7 +20,6 @@ NODE = 64
 """The cost of a value in addition to its text, in bytes: about its share of a map or list.
 
 Also the cost of checking one object, or one of its fields: about two microseconds.
-
 """
 GLANCE = 8
 """The cost of a value that a step only passes on its way through an object."""
@@ -32,7 +31,6 @@ class Budget:
     """What one build may still write and search; without a limit, it refuses nothing.
 
     Code that charges it holds it or gets it as an argument: the loader, the resources and their collection.
-
     """
 
     __slots__ = ("_left", "_limit", "_read")
@@ -55,9 +53,7 @@ class Budget:
         """Count the parsing of a text, from the second time on; raises LimitExceeded.
 
         The size of the input limits the first time. But a kustomization file can name one file, or an alias one text,
-        in
-        many places.
-
+        in many places.
         """
         known = hash(data)
         if known in self._read:

@@ -11,7 +11,6 @@ class ContentCache:
     """Values by content id; drops the least recently used when they exceed ``max_bytes`` together.
 
     Several threads may use it. The cache estimates the size of a value as ``_BYTES_PER_BYTE`` times that of its text.
-
     """
 
     _BYTES_PER_BYTE = 8

@@ -38,11 +38,9 @@ class BuildError(Exception):
 
     ``message`` is the bare statement; ``file`` (path in the tree), ``line`` (1-based), ``object`` (such as
     ``Deployment/shop/web``) and ``field`` (such as ``spec.replicas``) locate the fault, None when unknown. If
-    ``object``
-    is set, ``field`` belongs to it, and ``entry`` is the related field of the file (such as ``patches[0]``).
+    ``object`` is set, ``field`` belongs to it, and ``entry`` is the related field of the file (such as ``patches[0]``).
     ``str(error)`` joins all of these into one sentence. ``also`` lists further faults of the same input, which the
     sentence appends.
-
     """
 
     def __init__(
@@ -99,9 +97,7 @@ class BuildError(Exception):
         """Set the entry of a file that the error is about, and return self.
 
         ``file`` is the file, if known; an error about another file stays unchanged. A field that the error names
-        becomes
-        part of the entry, unless it belongs to an object.
-
+        becomes part of the entry, unless it belongs to an object.
         """
         if self.file is not None and (self.file != file or self.entry is not None):
             return self
@@ -118,7 +114,6 @@ class BuildError(Exception):
         """Record that the file in the error is a text in a field of another file, and return self.
 
         The line is then a line of that text, of which the reader skipped the first ``skipped`` lines.
-
         """
         each: Sequence[BuildError] = (self, *self.also)
         for error in each:
@@ -132,7 +127,6 @@ class within:  # noqa: N801 - reads as a word
     """A context that adds the entry of a file to the build errors raised in it.
 
     ``file`` is the file, if known; see :meth:`BuildError.inside`.
-
     """
 
     __slots__ = ("_entry", "_file")
@@ -172,7 +166,6 @@ class TreeError(BuildError):
 
     Once the place that names the path is known, it becomes the location of the fault, and the path moves into the
     message.
-
     """
 
     def inside(self, entry: str, *, file: str | None = None) -> Self:

@@ -3,7 +3,6 @@
 An alias of a few bytes can repeat any amount of data. Merge keys (``<<``) copy that data, in time quadratic in the
 length of the text, and code that walks the result meets it once for each alias. These texts need neither, so this
 module refuses both, and the time to read a text grows linearly with it.
-
 """
 
 from __future__ import annotations

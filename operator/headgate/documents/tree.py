@@ -10,7 +10,6 @@ root: it resolves or hides symbolic links.
 
 ``RecordingTree`` makes builds content-addressed: it records which paths a build read, listed and found missing, so that
 a later commit that changes none of them needs no build.
-
 """
 
 from __future__ import annotations
@@ -92,7 +91,6 @@ def left_out(tree: Tree, path: str) -> str:
     """Return why nothing is at a path, or at a directory above it, if the tree knows: text to append to a message.
 
     A tree that hides files has a method ``left_out`` that takes a path and returns why it is hidden, or "".
-
     """
     place = path
     while place:
@@ -354,7 +352,6 @@ class Seen:
     """What a build saw at a path: its kind and, if the build read or listed it, the id of its content.
 
     ``real`` is the resolved path if it led through a symbolic link.
-
     """
 
     kind: EntryKind

@@ -4,9 +4,8 @@
         print(document.line, document.value["kind"])
 
 Reading returns plain JSON-compatible values with the types that kustomize's parser (go-yaml v3) returns; writing
-returns,
-byte for byte, what ``kustomize build`` prints. A few scalars are subclasses of ``str``, ``int`` and ``float`` that
-keep their spelling, because kustomize does: a patch cannot turn a quoted string into a number, and an annotation
+returns, byte for byte, what ``kustomize build`` prints. A few scalars are subclasses of ``str``, ``int`` and ``float``
+that keep their spelling, because kustomize does: a patch cannot turn a quoted string into a number, and an annotation
 ``1.10`` is the text ``1.10``. :func:`plain` removes these marks.
 
 loader             reads texts: plain block YAML with block and line, everything else with libyaml and construct

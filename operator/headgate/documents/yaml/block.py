@@ -2,11 +2,9 @@
 
 Reading takes half of the time of a build, and the events of libyaml most of that. But four of five manifests consist
 only of block mappings and sequences of scalars, where indentation and one regular expression give the meaning of a
-line.
-This module gives up on whatever it does not know for sure (anchors, tags, most escapes, folded blocks, brackets over
-several lines, tabs, duplicate keys, anything invalid), and :mod:`.construct` reads the document. So it decides
+line. This module gives up on whatever it does not know for sure (anchors, tags, most escapes, folded blocks, brackets
+over several lines, tabs, duplicate keys, anything invalid), and :mod:`.construct` reads the document. So it decides
 nothing: it returns what :mod:`.construct` would return.
-
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """JSON as Go's ``encoding/json`` writes it, which is what kustomize hashes.
 
 Sorted keys, no spaces, ``<``, ``>`` and ``&`` escaped, as well as the two line separators that JavaScript does not
-allow
-in strings. Reference: ``encoding/json`` and ``api/hasher`` of kustomize.
+allow in strings. Reference: ``encoding/json`` and ``api/hasher`` of kustomize.
 """
 
 from __future__ import annotations

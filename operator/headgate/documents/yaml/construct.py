@@ -76,10 +76,8 @@ class Constructor:
         """Return the first document's value and line (from 0), or None when the stream has no document.
 
         ``words`` then lists the mappings, and keys in them, with a null or boolean that is not written ``null``,
-        ``true``
-        or ``false``, its spelling, and whether it is within braces; ``in_braces`` says whether the whole document is.
-        Raises Malformed, and what the parser raises.
-
+        ``true`` or ``false``, its spelling, and whether it is within braces; ``in_braces`` says whether the whole
+        document is. Raises Malformed, and what the parser raises.
         """
         # The stubs know neither that a separate event ends the stream nor that libyaml marks every event.
         next_event: Callable[[], Any] = parser.get_event

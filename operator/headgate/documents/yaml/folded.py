@@ -2,10 +2,8 @@
 
 kustomize prints each object once with go-yaml v3 and reads that text again before it writes its output. Only folded
 scalars change: the printer doubles a line break without checking the line that follows, and where that line is
-indented,
-or the break ends the text, the reader keeps the doubled break. What kustomize applies has the extra lines, so ours has
-them, too. Reference: ``yaml_emitter_write_folded_scalar`` and ``yaml_parser_scan_block_scalar`` of go-yaml v3.
-
+indented, or the break ends the text, the reader keeps the doubled break. What kustomize applies has the extra lines, so
+ours has them, too. Reference: ``yaml_emitter_write_folded_scalar`` and ``yaml_parser_scan_block_scalar`` of go-yaml v3.
 """
 
 from __future__ import annotations

@@ -37,7 +37,6 @@ class Line(NamedTuple):
     """A line: its indentation, the length of its dash with the blanks after it, its key, and its value.
 
     ``odd`` is the spelling of a null or boolean if unusual. The value must not be changed.
-
     """
 
     indent: int

@@ -1,7 +1,6 @@
 """Parses one line of plain block YAML, as far as the line alone determines its meaning.
 
 Manifests repeat the same lines (``apiVersion: v1``, ``- name: http``), so a cache keeps the parsed lines.
-
 """
 
 from __future__ import annotations

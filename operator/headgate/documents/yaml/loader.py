@@ -4,7 +4,6 @@ The loader cuts a file into documents as kustomize does; libyaml parses each doc
 events into values: it applies the type rules of go-yaml (:mod:`.scalars`), copies aliases, resolves merge keys, and
 refuses or overrides duplicate keys. Text from a repository is not trusted: the loader limits size, depth, the number of
 documents and the growth that aliases cause.
-
 """
 
 from __future__ import annotations
@@ -64,7 +63,6 @@ class Document(NamedTuple):
 
     ``words`` lists the mappings, and keys in them, with a null or boolean of unusual spelling, that spelling (``""`` if
     nothing follows the colon), and whether it is within braces. ``in_braces`` says whether the whole document is.
-
     """
 
     value: Any
@@ -104,9 +102,7 @@ def load_documents(
     """Return the documents of a file in order, without those that are empty or null.
 
     ``file`` only appears in messages. ``budget`` is that of the build that reads the file, if any. Raises YamlError
-    with
-    the file and, if known, the line; LimitExceeded when the build reads the same text too often.
-
+    with the file and, if known, the line; LimitExceeded when the build reads the same text too often.
     """
     if budget is not None:
         budget.charge_reading(data)

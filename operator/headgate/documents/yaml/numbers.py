@@ -2,7 +2,6 @@
 
 All formats print the fewest digits that read back as the same number, as Python's ``repr`` does; they differ in when
 they use an exponent. Rules: ``encoding/json`` (float encoder) and ``strconv.FormatFloat``.
-
 """
 
 from __future__ import annotations

@@ -98,7 +98,6 @@ class SpelledBool(NamedTuple):
     """A boolean that is not written as ``true`` or ``false``, within a patch during its merge.
 
     Python's booleans cannot hold a text, so elsewhere the text is stored next to the object.
-
     """
 
     value: bool
@@ -113,7 +112,6 @@ def plain(value: Any) -> Any:
     """Return the value without marks of spelling; shares what needs no change instead of copying it.
 
     kustomize prints this value and reads it again, and so folded text changes (:mod:`.folded`).
-
     """
     return _unmarked(value, _PLAIN_TYPES, refolded)
 
@@ -121,9 +119,8 @@ def plain(value: Any) -> Any:
 def printed(value: Any, *, in_braces: bool = False) -> Any:
     """Return the value as it reads back from the output of ``kustomize build``: plain, with whole numbers as integers.
 
-    The applied object has ``2`` for ``replicas: 2.0``, because the API server accepts only that as an integer. Within
-    braces blocks do not exist, so folded text stays unchanged.
-
+    The applied object has ``2`` for ``replicas: 2.0``, because the API server accepts only that as an integer. Block
+    scalars cannot occur within braces, so folded text stays unchanged there.
     """
     return _unmarked(value, _PRINTED_TYPES, str if in_braces else refolded)
 
@@ -162,7 +159,6 @@ def scalar_text(value: Any) -> str:
     """Return the text of a scalar as its author wrote it, which kustomize compares and copies.
 
     Null, and anything that is not a scalar, has no text: ``""``.
-
     """
     kind = type(value)
     if kind is str:
@@ -235,7 +231,6 @@ def resolve_v2(text: str) -> Any:
     """Return the value of a plain scalar in a kustomization file or a JSON patch (go-yaml v2).
 
     Dates stay strings, and no spelling is kept: kustomize converts these files to JSON at once.
-
     """
     if not text:
         return None
@@ -258,7 +253,6 @@ def created_text(text: str) -> str:
     """Return a text as kustomize writes it into a new field: in quotes if YAML 1.1 reads it as another type.
 
     Empty text, dates and the like have no quotes at first, so that a value that replaces them needs none.
-
     """
     if not text or text[0] not in _FIRST_OF_OTHERS or "\n" in text:
         return text
@@ -269,7 +263,6 @@ def data_text(text: str) -> str:
     """Return a value of a ConfigMap's or Secret's data as kustomize writes it.
 
     Several lines become a block scalar, which later steps treat like a quoted string.
-
     """
     return Quoted(text) if "\n" in text else created_text(text)
 

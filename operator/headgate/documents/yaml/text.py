@@ -3,7 +3,6 @@
 A string is plain unless it would read as something else; then it is double-quoted, or single-quoted if only its
 punctuation requires quotes; with line breaks it is a block. Text beyond column 80 is folded at the next space.
 Reference: ``yaml_emitter_analyze_scalar`` and the ``write_*_scalar`` functions of go-yaml v2.
-
 """
 
 from __future__ import annotations
@@ -41,7 +40,6 @@ def short_text(text: str, key: bool = False) -> str | None:
     """Return the text as written on one line, without folding; None if that is impossible.
 
     That is, if it must be a block or, for a key, must follow a ``?``.
-
     """
     cache = _key_cache if key else _cache
     try:

@@ -3,10 +3,8 @@
 libyaml skips comments, but marks the position of each token; comments are between tokens. go-yaml has three kinds. A
 line comment follows a token on the same line. A head comment is above the token that follows it; a foot comment is
 directly below the token before it, and a blank line follows it or it is indented less than its surroundings. The mark
-of
-a comment is the position of its token, or a later one when no token starts there. Reference:
+of a comment is the position of its token, or a later one when no token starts there. Reference:
 ``yaml_parser_scan_comments``, ``yaml_parser_scan_line_comment`` and ``yaml_parser_unroll_indent``.
-
 """
 
 from __future__ import annotations
@@ -65,7 +63,6 @@ class Between(NamedTuple):
         """Return the end positions of the blocks with these indentations, innermost first.
 
         A block ends before the comments at its own indentation, because these belong to the surrounding block.
-
         """
         result = []
         mark = scanned_from - 1
@@ -129,7 +126,6 @@ class Text:
         """Return the comments between a token's end and the next token; ``token`` is the position of the former.
 
         ``is_value`` says that it is a colon; ``indent`` is the indentation of the block, -1 for none.
-
         """
         at = self.skip_gap(start)
         if not self.text.startswith("#", at):

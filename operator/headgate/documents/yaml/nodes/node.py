@@ -49,11 +49,9 @@ class Node:
     """A node; ``content`` holds the alternating keys and values of a mapping, or the entries of a sequence.
 
     ``style`` is the first character of a styled scalar (``"``, ``'``, ``|`` or ``>``), ``{`` for a collection in
-    brackets,
-    and empty otherwise. ``tag`` is the short form, set by the reader and empty for created nodes; ``tagged`` says that
-    the
-    text contains it. ``start`` and ``end`` are positions in the text, in characters, set by :mod:`.placed`.
-
+    brackets, and empty otherwise. ``tag`` is the short form, set by the reader and empty for created nodes; ``tagged``
+    says that the text contains it. ``start`` and ``end`` are positions in the text, in characters, set by
+    :mod:`.placed`.
     """
 
     kind: Kind
@@ -154,7 +152,6 @@ def made_of(value: Any, text: str | None = None) -> Node:
     """Return the node of a resource's value; ``text`` overrides the text of a scalar.
 
     Values know whether they were in quotes, but not in which, and nothing about brackets and comments.
-
     """
     if isinstance(value, dict):
         node = Node(Kind.MAPPING, tag="!!map")

@@ -2,7 +2,6 @@
 
 Comments stay in the text; this module does not read them. It refuses anchors and aliases: nobody can edit a value that
 appears in two places in only one of them.
-
 """
 
 from __future__ import annotations
@@ -45,7 +44,6 @@ def read_placed(text: str) -> list[PlacedDocument]:
 
     Raises YamlError, with the line if known and never with a value, for text that is not YAML, is nested more than 200
     levels deep, has anchors or aliases, or has mappings with duplicate keys or keys that are not scalars.
-
     """
     found: list[PlacedDocument] = []
     parser = CParser(text)

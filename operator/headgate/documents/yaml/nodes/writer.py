@@ -2,7 +2,6 @@
 
 A writer keeps its position and the comments that are not written yet; its odd rules are those of go-yaml's state
 machine. Reference: ``emitterc.go`` of go-yaml v3 and ``node`` of its ``encode.go``.
-
 """
 
 from __future__ import annotations
