@@ -2,7 +2,7 @@
 
 building   where builds run: on which tree, in which threads
 builds     the build itself; pure, runs in a thread
-inputs     what it takes from the cluster: values of variables, keys
+inputs     what it takes from the cluster: keys, values of variables
 keys       those of ``spec.decryption``, and of the operator
 decryption which files and objects are decrypted, with which keys
 datakeys   data keys that were opened before
