@@ -29,7 +29,7 @@ class Requirement(NamedTuple):
     values: frozenset[str] = frozenset()
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        """Tell whether the labels meet the condition."""
+        """Return whether the labels meet the condition."""
         value = labels.get(self.key)
         if self.operator == "absent":
             return value is None
@@ -54,7 +54,7 @@ def parse_selector(text: str) -> tuple[Requirement, ...]:
 
 
 def matches(text: str, labels: Mapping[str, str]) -> bool:
-    """Tell whether labels meet a selector; raises SelectorInvalid."""
+    """Return whether labels meet a selector; raises SelectorInvalid."""
     return all(requirement.matches(labels) for requirement in parse_selector(text))
 
 

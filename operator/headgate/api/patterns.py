@@ -19,7 +19,7 @@ class PatternInvalid(ValueError):
 
 
 def is_literal(pattern: str) -> bool:
-    """Tell whether the pattern matches nothing but its own text."""
+    """Return whether the pattern matches nothing but its own text."""
     return _PLAIN.match(pattern) is not None
 
 

@@ -1,34 +1,34 @@
-"""What can go wrong between a Git remote and an artifact, as one small tree of exceptions.
+"""The exceptions between a Git remote and an artifact.
 
     GitError
     ├── UrlInvalid              the URL is not one that Headgate fetches from
-    ├── ProviderInvalid         the provider cannot be used with this object: what it needs is not given
+    ├── ProviderInvalid         the provider cannot be used with this object: a required value is missing
     ├── CredentialsInvalid      the Secret's keys are missing, contradict each other or are malformed
     ├── ProxyInvalid            the proxy's Secret is incomplete or malformed
-    ├── AuthenticationFailed    the server refused the credentials, or wants some and has been given none
-    ├── HostKeyRejected         the SSH server's host key is unknown, or not the one in known_hosts
+    ├── AuthenticationFailed    the server refused the credentials, or requires some and got none
+    ├── HostKeyRejected         the SSH server's host key is unknown or not the one in known_hosts
     ├── RepositoryNotFound      the server knows no such repository
     ├── RepositoryEmpty         the repository has no commits yet
-    ├── RefInvalid              the reference cannot name anything: a malformed range, name or commit
+    ├── RefInvalid              a malformed range, name or commit
     ├── RefNotFound             no such branch, tag, name or commit, or no tag in the range
-    ├── RefNotACommit           the reference leads to something else than a commit
-    ├── SparsePathMissing       there is nothing at a path of spec.sparseCheckout
-    ├── SubmoduleFailed         a submodule cannot be had
-    ├── IncludeFailed           an included repository cannot be put where it belongs
-    ├── VerificationFailed      a signature is missing, or is not of a key that is trusted
-    ├── IgnoreInvalid           the rules for leaving files out cannot be used
+    ├── RefNotACommit           the ref leads to something other than a commit
+    ├── SparsePathMissing       a path of spec.sparseCheckout does not exist
+    ├── SubmoduleFailed         a submodule cannot be fetched
+    ├── IncludeFailed           an included repository cannot be copied to its path
+    ├── VerificationFailed      a signature is missing, or is not from a trusted key
+    ├── IgnoreInvalid           the ignore rules cannot be used
     ├── SourceTooLarge          the repository holds more than a source may
-    ├── RemoteUnreachable       no connection, no TLS session, or the server is out of order
-    ├── GitTimedOut             the time limit passed
-    ├── GitCancelled            the operation was called off
-    ├── GitFailed               Git failed in another way; the message carries its own words
-    │   └── OutputTooLarge      it printed more than it may
+    ├── RemoteUnreachable       no connection, no TLS session, or the server cannot serve requests
+    ├── GitTimedOut             the timeout passed
+    ├── GitCancelled            the operation was cancelled
+    ├── GitFailed               Git failed in another way; the message quotes Git
+    │   └── OutputTooLarge      the output exceeds its limit
     └── StorageFailed           the local cache or artifact storage could not be written or read
-        └── CacheDamaged        the cache lacks objects it should have
+        └── CacheDamaged        the cache lacks objects
 
-Each carries what its report needs (:class:`headgate.borders.BorderError`): ``reason`` and ``condition`` are those that
-Flux gives the failure (source-controller ``api/v1``, ``gitrepository_types.go`` and ``condition_types.go``). No message
-ever holds a credential.
+Each has the data for its report (:class:`headgate.borders.BorderError`): ``reason`` and ``condition`` are Flux's for
+the failure (source-controller ``api/v1``, ``gitrepository_types.go`` and ``condition_types.go``). No message holds a
+credential.
 """
 
 from __future__ import annotations
@@ -72,15 +72,15 @@ CHECKOUT = "failed to checkout and determine revision"
 
 
 class GitError(BorderError):
-    """Something between a Git remote and an artifact failed."""
+    """A step between a Git remote and an artifact failed."""
 
     reason: str = "GitOperationFailed"
     condition: str = "FetchFailed"
-    """The condition that reports it, beside Ready."""
+    """The condition that reports it, in addition to Ready."""
     step: str = ""
     """What failed, in Flux's words; the message begins with it."""
     drops_credentials: bool = False
-    """Whether credentials that were kept for the source are of no use any more."""
+    """Whether cached credentials of the source are no longer valid."""
 
     @property
     def message(self) -> str:
@@ -95,9 +95,9 @@ class UrlInvalid(GitError):
 
 
 class ProviderInvalid(GitError):
-    """The provider cannot be used with this object, because what it needs is not given.
+    """The provider cannot be used with this object, because a required value is missing.
 
-    ``reason`` and ``retry`` differ from case to case.
+    ``reason`` and ``retry`` depend on the case.
     """
 
     def __init__(
@@ -126,7 +126,7 @@ class ProxyInvalid(GitError):
 
 
 class AuthenticationFailed(GitError):
-    """The server refused the credentials, or wants some and has been given none."""
+    """The server refused the credentials, or requires some and got none."""
 
     drops_credentials = True
 
@@ -146,11 +146,11 @@ class RepositoryEmpty(GitError):
 
 
 class RefInvalid(GitError):
-    """The reference asked for cannot name anything: a malformed range, name or commit id."""
+    """``spec.ref`` has a malformed range, name or commit id."""
 
 
 class RefNotACommit(GitError):
-    """The reference leads to a file or a directory, or to nothing a check-out can be made of."""
+    """The ref leads to a file or a directory, or to another object without files to check out."""
 
 
 class RefNotFound(GitError):
@@ -158,22 +158,22 @@ class RefNotFound(GitError):
 
 
 class SparsePathMissing(GitError):
-    """There is nothing at a path of ``spec.sparseCheckout``."""
+    """A path of ``spec.sparseCheckout`` does not exist."""
 
 
 class SubmoduleFailed(GitError):
-    """A submodule cannot be had: its URL, its commit, or how deep they nest."""
+    """A submodule cannot be fetched: its URL, commit or depth is at fault."""
 
 
 class IncludeFailed(GitError):
-    """An included repository cannot be put where it belongs."""
+    """An included repository cannot be copied to its path."""
 
     reason = "CopyFailure"
     condition = "StorageOperationFailed"
 
 
 class VerificationFailed(GitError):
-    """A signature is missing, or is not one of a key that is trusted; ``reason`` tells which."""
+    """A signature is missing, or is not from a trusted key; ``reason`` says which."""
 
     condition = "SourceVerified"
 
@@ -183,36 +183,38 @@ class VerificationFailed(GitError):
 
 
 class IgnoreInvalid(GitError):
-    """The rules for leaving files out, in ``spec.ignore`` or a ``.sourceignore``, cannot be used."""
+    """The ignore rules of ``spec.ignore`` or a ``.sourceignore`` cannot be used."""
 
     reason = "SourceIgnoreError"
 
 
 class SourceTooLarge(GitError):
-    """The repository holds more than a source may: too many files, too much content, or an object that is too large."""
+    """The repository exceeds the limits of a source: too many files, too much content, or too large an object."""
 
 
 class RemoteUnreachable(GitError):
-    """No connection, no TLS session, or the server answered that it is out of order."""
+    """No connection, no TLS session, or the server answered that it cannot serve requests."""
 
 
 class GitTimedOut(GitError):
-    """The time limit passed."""
+    """The timeout passed."""
 
 
 class GitCancelled(GitError):
-    """The operation was called off, because the operator stops or the object went; what did that queued the object."""
+    """The operation was cancelled, because the operator stops or the object is gone; the cause of the latter has
+    requeued the object.
+    """
 
     retry = Retry.ON_CHANGE
     silent = True
 
 
 class GitFailed(GitError):
-    """Git failed in a way that has no class of its own; the message carries Git's own words."""
+    """Git failed in a way that has no separate class; the message quotes Git."""
 
 
 class OutputTooLarge(GitFailed):
-    """The command printed more than it may."""
+    """The command printed more than its limit."""
 
 
 class StorageFailed(GitError):
@@ -223,11 +225,11 @@ class StorageFailed(GitError):
 
 
 class CacheDamaged(StorageFailed):
-    """The local cache lacks objects it should have, as after a power failure; it is made anew."""
+    """The local cache lacks objects, as after a power failure; it is created again."""
 
 
 def unable_to_clone(kind: type[T], url: object, why: str) -> T:
-    """The error of a question to a remote, in Flux's words."""
+    """The error of a request to a remote, in Flux's words."""
     error = kind(f"unable to clone '{url}': {why}")
     error.step = CHECKOUT
     return error

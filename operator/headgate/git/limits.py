@@ -1,7 +1,7 @@
-"""How much one source may hold. Pure.
+"""Limits on the size of one source. Pure.
 
-A commit of a few KiB can have millions of paths, because a tree may hold another one many times, and a small pack can
-unfold to many GiB. So paths are counted while they are listed, and sizes before anything is read.
+A commit of a few KiB can have millions of paths, because a tree may contain another one many times, and a small pack
+can expand to many GiB. So the number of paths is checked while Git lists them, and sizes before reading.
 """
 
 from __future__ import annotations
@@ -13,31 +13,31 @@ from headgate.git.errors import SourceTooLarge
 __all__ = ["DEFAULT_LIMITS", "GIT_MEMORY", "Count", "TreeLimits", "check_path"]
 
 GIT_MEMORY = 384 << 20
-"""Bytes of memory of one Git process: a small pack can ask for any amount, through deltas."""
+"""Limit in bytes for the memory of one Git process: through deltas, a small pack can require any amount."""
 MAX_NAME = 255
 MAX_PATH = 4096
-"""As file systems have it: what is longer could not be checked out either."""
+"""The limit of file systems: a longer path could not be checked out either."""
 MAX_DEPTH = 256
 PATH_BYTES = 160
-"""Bytes of an average path, ample: ``entries`` times this is what all paths may have together."""
+"""Bytes of an average path, generous: ``entries`` times this is the limit for all paths together."""
 
 
 @dataclass(frozen=True, slots=True)
 class TreeLimits:
-    """What one source may hold."""
+    """Limits of one source."""
 
     entries: int = 200_000
     """Files and directories (``--max-source-entries``), about 120 bytes of memory each."""
     size: int = 2 << 30
-    """Bytes of the files that are not left out, and of the pack that is fetched (``--max-source-size``)."""
+    """Bytes of the files that are not ignored, and of the fetched pack (``--max-source-size``)."""
 
     @property
     def path_bytes(self) -> int:
-        """What all paths may have together."""
+        """Limit in bytes for all paths together."""
         return self.entries * PATH_BYTES
 
     def count(self) -> Count:
-        """Start to count."""
+        """Start counting."""
         return Count(self)
 
 
@@ -45,14 +45,14 @@ DEFAULT_LIMITS = TreeLimits()
 
 
 class Count:
-    """What a source has so far; each addition raises :class:`SourceTooLarge` when that is too much."""
+    """The size of a source so far; each addition raises :class:`SourceTooLarge` above a limit."""
 
     def __init__(self, limits: TreeLimits) -> None:
         self._limits = limits
         self._entries = self._path_bytes = self._size = 0
 
     def add(self, entries: int, path_bytes: int) -> None:
-        """Add entries whose paths have so many bytes together."""
+        """Add entries; ``path_bytes`` is the total length of their paths."""
         self._entries += entries
         self._path_bytes += path_bytes
         if self._entries > self._limits.entries:
@@ -67,7 +67,7 @@ class Count:
             )
 
     def add_file(self, size: int) -> None:
-        """Add the content of a file that is not left out."""
+        """Add the content of a file that is not ignored."""
         self._size += size
         if self._size > self._limits.size:
             raise SourceTooLarge(
@@ -77,7 +77,7 @@ class Count:
 
 
 def check_path(path: str) -> None:
-    """Raise :class:`SourceTooLarge` for a path that no file system takes."""
+    """Raise :class:`SourceTooLarge` for a path that no file system accepts."""
     if len(path) > MAX_NAME // 4 and (
         len(path.encode("utf-8", "surrogateescape")) > MAX_PATH
         or max(len(name.encode("utf-8", "surrogateescape")) for name in path.split("/")) > MAX_NAME

@@ -1,10 +1,10 @@
-"""The address of a Git repository, checked before Git ever sees it.
+"""The URL of a Git repository, validated before Git gets it.
 
-``spec.url`` is untrusted: Git would take ``ext::`` and ``file://`` as commands to run and files to read, a
-host that starts with a dash as an option of ssh, and a user name and password as something to show in
-process lists. ``RemoteUrl.parse`` accepts ``http``, ``https`` and ``ssh`` URLs only (the scp-like short
-form is not supported, as in Flux), takes the user information out, and rebuilds the rest. Libraries that
-parse Git URLs take the forms that Flux refuses, and print the rest differently from Go.
+``spec.url`` is untrusted: Git would run a command for ``ext::``, read files for ``file://``, pass a host that starts
+with a dash to ssh as an option, and show a user name and password in process lists. ``RemoteUrl.parse`` accepts
+``http``, ``https`` and ``ssh`` URLs only (the scp-like short form is not supported, as in Flux), removes the user
+information, and rebuilds the rest. Libraries that parse Git URLs accept forms that Flux refuses, and print the rest
+differently from Go.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f]")
 
 @dataclass(frozen=True, slots=True)
 class RemoteUrl:
-    """A checked repository address.
+    """A validated repository URL.
 
-    ``username`` and ``password`` are what the URL itself carried ("" when it carried none); neither shows in
-    ``str()`` of an http(s) URL, nor the password in any ``repr``.
+    ``username`` and ``password`` are those in the URL ("" without); ``str()`` of an http(s) URL shows neither, and no
+    ``repr`` shows the password.
     """
 
     scheme: str
@@ -80,12 +80,12 @@ class RemoteUrl:
 
     @property
     def authority(self) -> str:
-        """Host and port as Git writes them in a credential prompt: ``host`` or ``host:port``."""
+        """Host and port as in Git's credential prompts: ``host`` or ``host:port``."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port is None else f"{host}:{self.port}"
 
     def for_git(self, ssh_user: str = "") -> str:
-        """Return the URL to hand to Git: without a password, with a user name only for ssh."""
+        """Return the URL for Git: without a password, with a user name only for ssh."""
         user = f"{ssh_user or self.username}@" if self.is_ssh and (ssh_user or self.username) else ""
         return f"{self.scheme}://{user}{self.authority}{self.path}"
 
@@ -110,7 +110,7 @@ def _username(parts: SplitResult, scheme: str) -> str:
 
 
 def long_form(text: str) -> str:
-    """Return ``user@host:path``, which Git and kustomize take as well, as an ssh URL; others as they are.
+    """Return ``user@host:path``, which Git and kustomize also accept, as an ssh URL; other URLs unchanged.
 
     >>> long_form("git@example.com:org/repo.git")
     'ssh://git@example.com/org/repo.git'

@@ -25,7 +25,7 @@ __all__ = ["is_substitution_disabled", "substitute"]
 
 
 def is_substitution_disabled(obj: Mapping[str, Any]) -> bool:
-    """Tell whether the object's label or annotation forbids substitution."""
+    """Return whether the object's label or annotation forbids substitution."""
     metadata = obj.get("metadata")
     if not isinstance(metadata, dict):
         return False

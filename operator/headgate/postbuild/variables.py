@@ -40,7 +40,7 @@ class Variables:
 
     @property
     def wanted(self) -> bool:
-        """Tell whether objects are to be substituted."""
+        """Return whether objects are to be substituted."""
         return bool(self.values) or self.always
 
     def check_names(self) -> None:

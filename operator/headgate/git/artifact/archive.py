@@ -1,10 +1,9 @@
-"""Writes a tree as Flux's artifacts are: a gzip-compressed tar archive whose bytes follow from the tree
-alone.
+"""Writes a tree in the format of Flux's artifacts: a tar.gz file whose bytes depend on the tree alone.
 
-Layout (``fluxcd/pkg``, ``artifact/storage/archive.go``): no top folder; an entry ``.`` for the root, one
-for each directory and regular file, each directory's names in order; directories 0750, files 0600,
-executable files 0700; no owner, no times. Packing one commit twice, on any day or machine with the same
-zlib, gives the same digest, whatever is taken over from an earlier artifact (:mod:`.pieces`).
+Layout (``fluxcd/pkg``, ``artifact/storage/archive.go``): no top folder; an entry ``.`` for the root, one for each
+directory and regular file, the names of each directory sorted; directories 0750, files 0600, executable files 0700; no
+owner, no times. Packing a commit twice, on any machine with the same zlib, gives the same digest, whatever is copied
+from an earlier artifact (:mod:`.pieces`).
 """
 
 from __future__ import annotations
@@ -23,25 +22,25 @@ DIRECTORY_MODE = 0o750
 FILE_MODE = 0o600
 EXECUTABLE_MODE = 0o700
 BATCH = 512
-"""Files that are asked for at once."""
+"""Number of files to request at once."""
 
 
 class ArchiveSource(Protocol):
-    """What can be packed: a ``GitTree``, or trees put together."""
+    """What can be packed: a ``GitTree`` or a ``ComposedTree``."""
 
     def entries(self) -> Iterable[TreeEntry]:
-        """Yield directories and files in the order in which they are to be written."""
+        """Yield directories and files in the order of the archive."""
 
     def contents(self, paths: Sequence[str]) -> Iterator[tuple[int, Iterator[bytes]]]:
         """Yield size in bytes and content of these files, in order."""
 
     def content_id(self, path: str) -> str:
-        """Return what changes whenever the content of this file does."""
+        """Return an id that changes whenever the content of this file does."""
 
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """What was written: its digest as ``sha256:<hex>`` and its size in bytes."""
+    """A written archive: its digest as ``sha256:<hex>`` and its size in bytes."""
 
     digest: str
     size: int
@@ -53,9 +52,9 @@ class _Keyed(NamedTuple):
 
 
 def pack(source: ArchiveSource, out: IO[bytes], earlier: IO[bytes] | None = None) -> Packed:
-    """Write the archive of ``source`` to ``out``, holding only a chunk of any file in memory.
+    """Write the archive of ``source`` to ``out``, with only a chunk of any file in memory.
 
-    What has not changed since an ``earlier`` archive is copied from there.
+    Pieces that have not changed since an ``earlier`` archive are copied from it.
     """
     sink, known, written = PieceWriter(out), Earlier(earlier), []
     for run in _runs(source, known):
@@ -66,7 +65,7 @@ def pack(source: ArchiveSource, out: IO[bytes], earlier: IO[bytes] | None = None
         for piece in run:
             member(_archived(piece.entries, contents), sink)
             written.append(sink.end(piece.key))
-        # Runs the generator to its end, so that it lets go of what it reads from.
+        # Runs the generator to its end, so that it releases its files.
         for _ in contents:
             raise AssertionError("more contents than asked for")
     member([bytes(2 * tarfile.BLOCKSIZE)], sink)
@@ -75,7 +74,7 @@ def pack(source: ArchiveSource, out: IO[bytes], earlier: IO[bytes] | None = None
 
 
 def _runs(source: ArchiveSource, known: Earlier) -> Iterator[list[_Keyed]]:
-    """Yield pieces that are known one by one, and runs of others, which are read in one go."""
+    """Yield each known piece alone, and runs of unknown pieces, which one Git process reads together."""
     run: list[_Keyed] = []
     for entries in pieces(source.entries()):
         piece = _Keyed(key_of(entries, source.content_id), entries)

@@ -1,13 +1,12 @@
-"""Artifacts in pieces, of which the next artifact takes over those that have not changed.
+"""Artifacts in pieces; the next artifact copies the pieces that have not changed.
 
-A gzip file may be several, one after the other (RFC 1952, section 2.2): readers see what they contain as one. An
-artifact is one such member for each piece of its tree, so that the compressed bytes of a piece can be copied from an
-earlier artifact instead of being made again. Where a piece ends follows from the paths and sizes of its own files, not
-from what is before it: a file that comes or goes changes one piece or two.
+A gzip file may have several members, one after the other (RFC 1952, section 2.2), which readers concatenate. An
+artifact has one member for each piece of its tree, so that the compressed bytes of a piece can be copied from an
+earlier artifact instead of compressing it again. The end of a piece depends on the paths and sizes of the files in it,
+not on the files before it: an added or removed file changes one or two pieces.
 
-What pieces there are is written at the end of the file, in the extra fields of members without content, which readers
-skip: for each piece its key, the length of its compressed bytes and their CRC-32. The last member tells where that
-begins.
+The end of the file has an index in the extra fields of members without content, which readers skip: for each piece its
+key, the length of its compressed bytes and their CRC-32. The last member has the offset of the index.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ __all__ = ["COMPRESSION", "Earlier", "Piece", "PieceWriter", "key_of", "member",
 
 COMPRESSION = 6
 TARGET = 256 * 1024
-"""Bytes that a piece of small files has on average; a larger file is a piece of its own."""
+"""Average bytes of a piece of small files; a larger file is a separate piece."""
 MOST = 4 * TARGET
 MOST_ENTRIES = 2048
 MAX_INDEX = 64 * 1024 * 1024
@@ -35,7 +34,7 @@ _COPY = 1 << 18
 _HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 _WITH_EXTRA = b"\x1f\x8b\x08\x04\x00\x00\x00\x00\x00\xff"
 _EMPTY = b"\x03\x00" + bytes(8)
-"""Compressed nothing, its CRC-32 and its length."""
+"""The compressed empty string, its CRC-32 and its length."""
 _EXTRA = struct.Struct("<H2sH")
 _INDEX, _END = b"HI", b"HE"
 _RECORD = struct.Struct("<32sQI")
@@ -55,7 +54,7 @@ class Piece(NamedTuple):
 
 
 class PieceWriter:
-    """Counts and hashes what passes through to the file."""
+    """Writes to a file; counts and hashes the bytes."""
 
     def __init__(self, out: IO[bytes]) -> None:
         self._out = out
@@ -70,7 +69,7 @@ class PieceWriter:
         self._out.write(data)
 
     def end(self, key: bytes) -> Piece:
-        """What was written since the last piece is one, and here it ends."""
+        """End a piece, which has all bytes since the end of the previous one."""
         piece = Piece(key, self._start, self.size - self._start, self._crc)
         self._start, self._crc = self.size, 0
         return piece
@@ -95,13 +94,13 @@ def pieces(entries: Iterable[TreeEntry]) -> Iterator[list[TreeEntry]]:
 
 
 def _ends(path: str, cost: int) -> bool:
-    """Tell whether a piece ends behind this file: by chance, once in ``TARGET`` bytes, but always the same."""
+    """Return whether a piece ends after this file: pseudorandom, once in ``TARGET`` bytes, the same in every run."""
     chance = zlib.crc32(path.encode("utf-8", "surrogateescape"))
     return chance * TARGET < cost << 32
 
 
 def key_of(piece: Sequence[TreeEntry], content_id: Callable[[str], str]) -> bytes:
-    """Return what tells the compressed bytes of a piece from all others."""
+    """Return the key that identifies the compressed bytes of a piece."""
     digest = hashlib.sha256(_FORMAT)
     for entry in piece:
         kind = "d" if entry.is_directory else "x" if entry.is_executable else "f"
@@ -124,7 +123,7 @@ def member(content: Iterable[bytes], sink: PieceWriter) -> None:
 
 
 def write_index(written: Sequence[Piece], sink: PieceWriter) -> None:
-    """Write down what pieces there are; they follow one another from the beginning of the file."""
+    """Write the index of the pieces, which are contiguous from the beginning of the file."""
     start = sink.size
     for first in range(0, len(written), _RECORDS):
         records = written[first : first + _RECORDS]
@@ -137,7 +136,7 @@ def _without_content(kind: bytes, data: bytes) -> bytes:
 
 
 class Earlier:
-    """The pieces of an earlier artifact; none when it cannot be read, or was not written in pieces."""
+    """The pieces of an earlier artifact; none when it cannot be read or has no index."""
 
     def __init__(self, file: IO[bytes] | None) -> None:
         self._file = file
@@ -152,7 +151,7 @@ class Earlier:
         return key in self._pieces
 
     def copy(self, key: bytes, sink: PieceWriter) -> bool:
-        """Write the piece with this key, if it is there and undamaged; tell whether it was."""
+        """Write the piece with this key if it exists and is undamaged; return whether it was."""
         piece = self._pieces.get(key)
         if piece is None:
             return False
@@ -199,7 +198,7 @@ def _index(file: IO[bytes]) -> Iterator[Piece]:
 
 
 def _extra(data: bytes, kind: bytes) -> tuple[bytes | None, bytes]:
-    """The extra field of the member without content that ``data`` begins with, or None, and what follows."""
+    """The extra field of the member without content at the beginning of ``data``, or None, and the remaining bytes."""
     if not data.startswith(_WITH_EXTRA):
         return None, b""
     begin = len(_WITH_EXTRA) + _EXTRA.size

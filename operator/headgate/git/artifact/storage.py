@@ -1,12 +1,12 @@
-"""Artifacts on disk: published atomically, verified after a restart, collected when they are old.
+"""Artifacts on disk: published atomically, verified after a restart, deleted when they are old.
 
-Files lie where Flux puts them, ``<root>/gitrepository/<namespace>/<name>/``, and the path below the root is the
-path of the artifact's URL. Flux names them ``<commit>.tar.gz``, which whoever knows a commit can ask for; with a
-:class:`PathKey` they are named ``<commit>-<32 digits>.tar.gz``, which only those can who may read the status.
+The layout is Flux's, ``<root>/gitrepository/<namespace>/<name>/``; the path below the root is the path of the
+artifact's URL. Flux names the files ``<commit>.tar.gz``, so whoever knows a commit can download them. With a
+:class:`PathKey` the names are ``<commit>-<32 digits>.tar.gz``, which only readers of the status know.
 
-The newest two, and what is younger than a minute, are kept by default (``--artifact-retention-records``,
-``--artifact-retention-ttl``), so that a client that has just read the status can still download. Each source has a
-folder of its own; one reconcile works on it at a time.
+By default garbage collection keeps the newest two artifacts and those younger than a minute
+(``--artifact-retention-records``, ``--artifact-retention-ttl``), so that a client that has just read the status can
+still download. Each source has its own folder, which one reconcile uses at a time.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _DIGEST = re.compile(r"(sha256|sha384|sha512):([0-9a-f]+)")
 
 @dataclass(frozen=True, slots=True)
 class StoredArtifact:
-    """What ``status.artifact`` reports. ``path`` is below the storage's root; the time is RFC 3339 in UTC."""
+    """The content of ``status.artifact``. ``path`` is relative to the storage's root; the time is RFC 3339 in UTC."""
 
     path: str
     url: str
@@ -57,7 +57,7 @@ class StoredArtifact:
     last_update_time: str
 
     def to_status(self) -> dict[str, str | int]:
-        """Return it under the names of the API."""
+        """Return the mapping for the status, with the API's field names."""
         return {
             "digest": self.digest,
             "lastUpdateTime": self.last_update_time,
@@ -69,20 +69,20 @@ class StoredArtifact:
 
 
 class PathKey:
-    """A secret kept with the artifacts, and what it adds to their names: the same after a restart. Thread-safe."""
+    """A secret stored with the artifacts, and the suffix it gives their names, also after a restart. Thread-safe."""
 
     FILE = "artifact-path-key"
     SIZE = 32
     """Bytes."""
 
     def __init__(self, root: Path) -> None:
-        """Nothing is read or written yet."""
+        """Reads and writes nothing yet."""
         self._root = root
         self._lock = threading.Lock()
         self._key = b""
 
     def mark(self, namespace: str, name: str, commit: str) -> str:
-        """32 hexadecimal digits that nobody can guess; raises :class:`StorageFailed` when there is no secret."""
+        """32 unguessable hexadecimal digits; raises :class:`StorageFailed` if the secret cannot be read or created."""
         text = f"{namespace}/{name}/{commit}".encode()
         return hmac.new(self._secret(), text, hashlib.sha256).hexdigest()[:32]
 
@@ -98,7 +98,7 @@ class PathKey:
             return self._key
 
     def _read(self) -> bytes:
-        """The key; b"" when there is none, or what a full volume left of one."""
+        """The key; b"" when there is none, or when a full volume truncated it."""
         try:
             key = (self._root / self.FILE).read_bytes()
         except FileNotFoundError:
@@ -121,8 +121,7 @@ class PathKey:
 
 
 class ArtifactStorage:
-    """The artifacts below one folder. ``hostname`` is where the file server is reached, ``host:port`` or a
-    URL."""
+    """The artifacts below one folder. ``hostname`` is the address of the file server, ``host:port`` or a URL."""
 
     def __init__(
         self,
@@ -142,8 +141,7 @@ class ArtifactStorage:
     def publish(
         self, source: ArchiveSource, namespace: str, name: str, commit: str, revision: str
     ) -> StoredArtifact:
-        """Pack ``source`` and put it in place of any artifact of the same commit; raises
-        :class:`StorageFailed`."""
+        """Pack ``source`` and replace any artifact of the same commit; raises :class:`StorageFailed`."""
         if not _COMMIT.fullmatch(commit):
             raise StorageFailed("the artifact's name is not a commit id")
         path = self._folder(namespace, name) / self._file(namespace, name, commit)
@@ -175,9 +173,9 @@ class ArtifactStorage:
         return f"{base}/{path.lstrip('/')}"
 
     def local_path(self, path: str) -> Path:
-        """Return the file of an artifact's path; raises :class:`StorageFailed` when it is not one of ours.
+        """Return the file of an artifact's path; raises :class:`StorageFailed` when the path is not in this storage.
 
-        The path comes from an object's status, which others may write.
+        The path comes from an object's status, so it is untrusted.
         """
         parts = PurePosixPath(path).parts
         valid = len(parts) == 4 and parts[0] == KIND and parts[3].endswith(SUFFIX)
@@ -186,7 +184,7 @@ class ArtifactStorage:
         return self.root / self._folder(parts[1], parts[2]) / parts[3]
 
     def exists(self, path: str) -> bool:
-        """Tell whether the artifact is there, as a regular file under the name that it has now."""
+        """Return whether the artifact exists, as a regular file with its current name."""
         with contextlib.suppress(StorageFailed):
             file = self.local_path(path)
             match = _FILE.fullmatch(file.name.removesuffix(SUFFIX))
@@ -196,13 +194,13 @@ class ArtifactStorage:
         return False
 
     def belongs(self, path: str, namespace: str, name: str) -> bool:
-        """Tell whether an artifact's path is one of this source: a status may name that of another."""
+        """Return whether an artifact's path belongs to this source: a status may have the path of another."""
         with contextlib.suppress(StorageFailed):
             return self.local_path(path).parent == self.root / self._folder(namespace, name)
         return False
 
     def verify(self, path: str, digest: str) -> bool:
-        """Tell whether the artifact is there and has this digest (``sha256:<hex>``)."""
+        """Return whether the artifact exists and has this digest (``sha256:<hex>``)."""
         match = _DIGEST.fullmatch(digest)
         if match is None or not self.exists(path):
             return False
@@ -214,11 +212,11 @@ class ArtifactStorage:
         return hmac.compare_digest(found, match[2])
 
     def remove(self, path: str) -> None:
-        """Delete one artifact, if it is there."""
+        """Delete one artifact if it exists."""
         self.local_path(path).unlink(missing_ok=True)
 
     def remove_all(self, namespace: str, name: str) -> bool:
-        """Delete everything of one source; tell whether there was anything."""
+        """Delete all artifacts of one source; return whether there were any."""
         folder = self.root / self._folder(namespace, name)
         existed = folder.is_dir()
         try:
@@ -232,11 +230,11 @@ class ArtifactStorage:
         return existed
 
     def collect(self, current: str) -> list[str]:
-        """Delete what is past retention beside the current artifact; return the names of the deleted files.
+        """Delete artifacts past retention, except the current one; return the names of the deleted files.
 
-        A file goes when it is older than the time to live; then the oldest go until the records to keep are
-        left. Temporary files that a killed process left are files like others. Raises :class:`StorageFailed` when some
-        cannot be deleted; the others are.
+        Deletes files older than the time to live, then the oldest until the number of records to keep remains.
+        Temporary files that a killed process left count like others. Raises :class:`StorageFailed` when some cannot be
+        deleted; the others are deleted.
         """
         keep = self.local_path(current)
         now = time.time()
@@ -274,7 +272,7 @@ class ArtifactStorage:
 
 @contextlib.contextmanager
 def _newest(folder: Path) -> Iterator[IO[bytes] | None]:
-    """The artifact of a folder that was written last, open for reading; None if there is none."""
+    """The newest artifact of a folder, open for reading; None if there is none."""
     files = [file for _, file in _by_age(folder) if file.name.endswith(SUFFIX) and file.name[0] != "."]
     if not files:
         yield None
@@ -284,7 +282,7 @@ def _newest(folder: Path) -> Iterator[IO[bytes] | None]:
 
 
 def _by_age(folder: Path) -> list[tuple[float, Path]]:
-    """The files of a folder and when they were written, the oldest first."""
+    """The files of a folder with their modification times, the oldest first."""
     return sorted(
         (entry.stat(follow_symlinks=False).st_mtime, Path(entry.path))
         for entry in os.scandir(folder)
@@ -293,7 +291,7 @@ def _by_age(folder: Path) -> list[tuple[float, Path]]:
 
 
 def _not_deleted(what: str, error: OSError, folder: Path) -> StorageFailed:
-    """The error, in Flux's words and with what helps."""
+    """The error, in Flux's words and with a remedy."""
     place = error.filename or folder
     return StorageFailed(
         f"garbage collection {what} failed: {error.strerror}: '{place}'; "
@@ -302,10 +300,10 @@ def _not_deleted(what: str, error: OSError, folder: Path) -> StorageFailed:
 
 
 def advertised_address(address: str, advertised: str | None = None) -> str:
-    """Return the host and port under which clients reach a file server that listens on ``address``.
+    """Return the host and port at which clients reach a file server that listens on ``address``.
 
-    As Flux (``fluxcd/pkg``, ``artifact/config/options.go``): what is given, or the listening host, where ""
-    is localhost and ``0.0.0.0`` is this pod's host name.
+    As in Flux (``fluxcd/pkg``, ``artifact/config/options.go``): the given host, else the listening host, where "" means
+    localhost and ``0.0.0.0`` means this pod's host name.
     """
     if advertised:
         return advertised

@@ -1,6 +1,6 @@
-"""What kustomizations name by URL, fetched for the build engine.
+"""Remote bases and files, fetched for the build engine.
 
-fetcher    bases and files, as the engine asks for them
-download   one file over HTTP
-peers      connections that do not lead back into the machine
+fetcher    fetches bases and files for the engine
+download   downloads one file over HTTP
+peers      connections that cannot reach forbidden addresses
 """

@@ -1,9 +1,8 @@
-"""A file from a web server, for kustomizations that name one by URL.
+"""A file from a web server, for kustomization files that name one by URL.
 
-The URL is a repository's to choose, and where a server redirects is the server's. So each address on the way is
-checked as the first one is, an answer in clear text is not taken where a protected one was asked for, and nothing
-out on the internet can send us to an address inside: not to the metadata server of a cloud, nor to whatever else
-only this machine can reach. User names and passwords in URLs are not sent.
+A repository chooses the URL, and a server chooses its redirects; neither is trusted. So each redirect passes the checks
+of the first URL, an https URL never leads to an http answer, and no server on the internet can redirect to an internal
+address, such as the metadata server of a cloud. User names and passwords in URLs are not sent.
 """
 
 from __future__ import annotations
@@ -27,28 +26,28 @@ __all__ = ["Downloads", "RemoteFailed"]
 
 MAX_REDIRECTS = 5
 TIMEOUT = 27.0
-"""Seconds for a file, redirects included."""
+"""Timeout in seconds for a file, redirects included."""
 
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 
 
 class RemoteFailed(BuildError):
-    """What a kustomization names by URL cannot be had."""
+    """A file or repository that a kustomization file names by URL cannot be fetched."""
 
 
 class Downloads:
-    """Gets files. Thread-safe; ``close`` it when done."""
+    """Downloads files. Thread-safe; ``close`` it when done."""
 
     def __init__(self, *, guarded: bool = True) -> None:
         """``guarded``: no connection leads to an address of :mod:`headgate.git.bases.peers`."""
         self._http = pool(guarded=guarded)
 
     def close(self) -> None:
-        """Close the connections that are kept open."""
+        """Close the idle connections."""
         self._http.clear()
 
     def get(self, url: str) -> bytes | None:
-        """Return what an HTTP(S) URL holds, None when the server does not have it or it is a page for people.
+        """Return the content of an HTTP(S) URL; None when the server does not have it or answers with a web page.
 
         Raises RemoteFailed, Refused or LimitExceeded.
         """
@@ -65,7 +64,7 @@ class Downloads:
         raise RemoteFailed(f"cannot be fetched: more than {MAX_REDIRECTS} redirects", file=url)
 
     def _ask(self, address: RemoteUrl, deadline: float) -> tuple[bytes | None, str | None]:
-        """Return what is at an address, or where it is instead."""
+        """Return the content at an address, or the URL of a redirect."""
         try:
             answer = self._http.request(
                 "GET",
@@ -95,7 +94,7 @@ class Downloads:
 
 
 def _content(answer: urllib3.BaseHTTPResponse, address: RemoteUrl, deadline: float) -> bytes:
-    # Read in pieces, as a compressed answer may be far larger than it seems.
+    # Reads in chunks, because a compressed answer may be far larger than its Content-Length.
     content = bytearray()
     for piece in answer.stream(1 << 16, decode_content=True):
         content += piece
@@ -114,7 +113,7 @@ def _checked(url: str) -> RemoteUrl:
 
 
 def _redirected(before: RemoteUrl, url: str) -> RemoteUrl:
-    """Return the address a server redirects to; raises Refused when that is none it may send us to."""
+    """Return the address that a server redirects to; raises Refused when the redirect is forbidden."""
     after = _checked(url)
     if before.scheme == "https" and after.scheme != "https":
         raise Refused(
@@ -126,7 +125,7 @@ def _redirected(before: RemoteUrl, url: str) -> RemoteUrl:
 
 
 def _is_inside(host: str) -> bool:
-    """Tell whether any address of a host is one that is not reached over the internet."""
+    """Return whether any address of a host is outside the public internet."""
     try:
         found = {str(entry[4][0]) for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
     except (OSError, UnicodeError):
@@ -135,5 +134,5 @@ def _is_inside(host: str) -> bool:
 
 
 def _is_page(content_type: str) -> bool:
-    """A page for people, as at a repository's address, is no file of a kustomization."""
+    """A web page, as at the URL of a repository, is not a file for a build."""
     return content_type.partition(";")[0].strip().lower() == "text/html"

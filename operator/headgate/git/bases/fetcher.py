@@ -1,12 +1,11 @@
-"""Bases and files that kustomizations name by URL, fetched for the build engine.
+"""Bases and files that kustomization files name by URL, fetched for the build engine.
 
-``RemoteBases`` is a ``headgate.kustomize.RemoteFetcher``. A repository is fetched without history and, unless it is
-for a user at a command line, without credentials, as by Flux's kustomize-controller, into a cache of its own; the
-trees of the last few commits are kept open, so that many builds on one base cost one fetch, and one question for its
-references every few seconds. URLs go through the same checks as those of a GitRepository, submodules through the same
-as those of one.
+``RemoteBases`` is a ``headgate.kustomize.RemoteFetcher``. A repository is fetched without history into its own cache
+and, except for a user at a command line, without credentials, as in Flux's kustomize-controller. The trees of the last
+few commits stay open, so that many builds on one base need one fetch, and one list of refs every few seconds. URLs and
+submodules pass the same checks as those of a GitRepository.
 
-What a build may not do at all (``--no-remote-bases``) is not decided here.
+The caller decides whether remote bases are allowed at all (``--no-remote-bases``).
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ __all__ = ["RemoteBases", "RemoteFailed"]
 
 MAX_TIMEOUT = 120.0
 FRESH = 10.0
-"""Seconds for which a reference is not asked about again."""
+"""Seconds for which the commit of a ref is reused."""
 MAX_TREES = 32
 MAX_REPOSITORIES = 128
 
@@ -50,14 +49,14 @@ _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 @dataclass(slots=True)
 class _Repository:
-    """``lock`` is held while the repository is fetched from."""
+    """``lock`` is held during a fetch from the repository."""
 
     cache: BareCache
     lock: threading.Lock
 
 
 class _Borrowed:
-    """A use of a tree that ends when the build lets go of it."""
+    """A use of a tree that ends when the build releases it."""
 
     def __init__(self, tree: PackableTree) -> None:
         self._tree = tree
@@ -88,13 +87,12 @@ class RemoteBases:
         guarded: bool = True,
         limits: TreeLimits = DEFAULT_LIMITS,
     ) -> None:
-        """``root``: a folder for the caches; ``fresh``: seconds for which a reference is not asked again.
+        """``root``: a folder for the caches; ``fresh``: seconds for which the commit of a ref is reused.
 
-        ``as_user``: repositories may be reached over ssh with the keys, agent and configuration of whoever runs
-        this process, for a command line; an operator has none to use for the repositories of others.
-        ``limits``: what one repository may hold, and all that are kept open twice as much.
-        ``guarded``: no file comes from an address of :mod:`headgate.git.bases.peers`; a user's own machine may ask
-        itself.
+        ``as_user``: ssh may use the keys, agent and configuration of the user who runs this process, for a command
+        line; an operator has none to use for the repositories of others. ``limits``: for one repository; all open trees
+        together may have twice as much. ``guarded``: forbids downloads from the addresses of
+        :mod:`headgate.git.bases.peers`; a command line may allow them.
         """
         self._root = root
         self._limits = limits
@@ -107,7 +105,7 @@ class RemoteBases:
         self._downloads = Downloads(guarded=guarded and not as_user)
 
     def repository(self, url: GitUrl) -> _Borrowed:
-        """Return the tree of a repository at the reference that ``url`` names; raises a BuildError."""
+        """Return the tree of a repository at the ref that ``url`` names; raises a BuildError."""
         try:
             address = RemoteUrl.parse(long_form(url.repository))
         except UrlInvalid as error:
@@ -123,11 +121,11 @@ class RemoteBases:
             raise RemoteFailed(f"the remote base '{address}' cannot be fetched: {error}") from error
 
     def file(self, url: str) -> bytes | None:
-        """Return what an HTTP(S) URL holds, None when the server does not have it; raises a BuildError."""
+        """Return the content of an HTTP(S) URL, None when the server does not have it; raises a BuildError."""
         return self._downloads.get(url)
 
     def close(self) -> None:
-        """Let go of all trees; builds that still read keep theirs."""
+        """Release all trees; builds that still read keep theirs."""
         with self._lock:
             trees = list(self._trees.values())
             self._trees.clear()
@@ -144,7 +142,7 @@ class RemoteBases:
             max_bytes=self._limits.size,
         )
         repository = self._repository(str(address))
-        # Another build may be waiting for the same server, with the same time.
+        # Another build may wait for the same server, within the same timeout.
         if not repository.lock.acquire(timeout=remote.remaining):
             raise remote.late()
         try:
@@ -213,7 +211,7 @@ class RemoteBases:
 
 
 def _find(remote: Remote, ref: str) -> Resolved:
-    """A name is looked for as Git does: in full, as a tag, as a branch."""
+    """Resolves a name as Git does: as a full name, a tag, a branch."""
     if not ref:
         names = ["HEAD"]
     else:

@@ -1,9 +1,8 @@
-"""HTTP connections that do not lead back into the machine, or to where clouds tell machines their secrets.
+"""HTTP connections that cannot reach this host or the metadata servers of clouds.
 
-What a kustomization names by URL is fetched by the operator, from where it stands, and ends up in the cluster of
-whoever wrote the kustomization. So it is not fetched from this host, and not from the addresses at which clouds hand
-out credentials to whoever asks. The address that a connection really has is what counts, not the name that led there
-nor what the name meant a moment ago.
+The operator fetches the URLs of kustomization files from its own network, and their authors see the content in their
+cluster. So it does not fetch from this host, nor from the addresses at which clouds give credentials to any client. The
+check uses the peer address of the open connection, not the host name, whose addresses may change.
 """
 
 from __future__ import annotations
@@ -18,11 +17,11 @@ __all__ = ["PeerForbidden", "is_forbidden", "pool"]
 
 
 class PeerForbidden(urllib3.exceptions.HTTPError):
-    """The URL leads to an address that is not to be asked."""
+    """The URL leads to a forbidden address."""
 
 
 def pool(*, guarded: bool = True) -> urllib3.PoolManager:
-    """A pool of connections, none of them to a forbidden peer; raises :class:`PeerForbidden` at a request."""
+    """A connection pool; a request to a forbidden peer raises :class:`PeerForbidden`."""
     manager = urllib3.PoolManager(maxsize=4)
     if guarded:
         manager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}

@@ -1,5 +1,5 @@
 """Git objects on disk.
 
-bare    bare repositories that hold the few commits in use of each source
-blobs   contents of files, read from one of them
+bare    repositories that hold the few commits in use of each source
+blobs   file contents, read from one of them
 """

@@ -1,13 +1,12 @@
-"""Bare repositories on disk that hold, for each source, the few commits that are in use.
+"""Clone caches: bare repositories on disk that hold, for each source, the few commits in use.
 
-A cache starts empty and receives single commits without history (``Remote.fetch``). Every commit it must keep
-has a reference
-``refs/headgate/<commit>``: the newest one, and those that are pinned because a tree of
-theirs is being read. All others are dropped when the cache is repacked, which happens after a number of
-fetches, so that its size stays that of a few check-outs however long the operator runs.
+A cache starts empty and receives single commits without history (``Remote.fetch``). Every commit to keep has a ref
+``refs/headgate/<commit>``: the newest one, and those that are pinned while their tree is in use. A repack, after a
+number of fetches, drops all others, so that the size of the cache stays that of a few checkouts however long the
+operator runs.
 
-A cache belongs to one source object and one URL. It is not shared between objects: what one tenant's
-credentials fetched must not be readable with another's.
+A cache belongs to one source object and one URL. Objects do not share caches: what one tenant's credentials fetched
+must not be readable with another's.
 """
 
 from __future__ import annotations
@@ -34,25 +33,25 @@ from headgate.git.errors import (
 __all__ = ["BareCache", "Caches"]
 
 KEEP = "refs/headgate"
-"""Below it, one reference for each commit that is kept, named by its id."""
+"""The prefix of one ref for each commit to keep; the rest of its name is the commit id."""
 SCRATCH = "refs/headgate-fetch"
-"""Below it, whatever a fetch needs a name for; gone when the fetch has ended."""
+"""The prefix of the temporary refs of a fetch."""
 MODULES = "headgate-modules"
 """The folder inside a repository that holds the caches of its submodules."""
 GONE = ".gone-"
-"""What the folder of a deleted source is called until all in it is deleted; no namespace is named so."""
+"""The prefix for the folder of a deleted source until its content is deleted; no namespace has such a name."""
 MAX_PACKS = 24
 MAX_PACK_BYTES = 256 << 20
-"""Bytes by which the packs may grow beyond twice what was needed when they were last put together."""
+"""Bytes by which the packs may exceed twice their size after the last repack."""
 MAX_OBJECT = 1 << 20
-"""Bytes of a commit or an annotated tag."""
+"""Limit in bytes for a commit or an annotated tag."""
 LOCAL_TIMEOUT = 300.0
 
 _SAFE = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 
 
 class BareCache:
-    """One bare repository. ``lock`` is held by whoever writes to it; reading and pinning need no lock."""
+    """One bare repository. A writer holds ``lock``; reading and pinning need no lock."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -61,14 +60,14 @@ class BareCache:
         self._pins_lock = threading.Lock()
         self._modules: dict[str, BareCache] = {}
         self._format = ""
-        # What an earlier process left behind is not trusted until it has been looked at.
+        # The files of an earlier process are not trusted until they are checked.
         self._unclean = True
         self._condemned = False
         self._packed = 0
-        """Bytes of all packs when they were last put together; 0: not known."""
+        """Bytes of all packs after the last repack; 0: unknown."""
 
     def prepare(self, commit: str) -> None:
-        """Make sure that the repository exists, fits ``commit`` and is free of the traces of a killed Git.
+        """Make sure that the repository exists, fits ``commit`` and has no leftovers of a killed Git.
 
         Call with the lock held. Raises :class:`StorageFailed` when the folder cannot be written.
         """
@@ -81,8 +80,8 @@ class BareCache:
             self.clean()
 
     def has(self, commit: str) -> bool:
-        """Tell whether the commit and all its files are there."""
-        # The reference is written when the objects are complete, so it stands for all of them.
+        """Return whether the repository has the commit and all its files."""
+        # The ref is written after all objects, so it implies all of them.
         try:
             kept = (self.path / KEEP / commit).read_text().strip()
         except OSError:
@@ -91,30 +90,30 @@ class BareCache:
 
     @property
     def is_shallow(self) -> bool:
-        """Whether some commit is there without its history."""
+        """Whether the repository has a commit without its history."""
         return (self.path / "shallow").is_file()
 
     def kind(self, name: str) -> str:
-        """Tell of which kind an object is, ``commit`` for example; "" when it is not there."""
+        """Return the kind of an object, such as ``commit``; "" when it does not exist."""
         status, output = self.git("cat-file", "-t", name, check=False)
         return "" if status else output.decode("ascii", "replace").strip()
 
     def forget(self, name: str) -> None:
-        """Keep an object no longer."""
+        """Stop keeping an object."""
         (self.path / KEEP / name).unlink(missing_ok=True)
 
     def complete(self, commit: str) -> bool:
-        """Tell whether the commit itself is there; after a successful fetch its files are too."""
+        """Return whether the repository has the commit itself; after a successful fetch it has its files too."""
         return self.git("cat-file", "-e", f"{commit}^{{commit}}", check=False)[0] == 0
 
     def is_ancestor(self, commit: str, ref: str) -> bool:
-        """Tell whether ``commit`` is part of the history of ``ref``."""
+        """Return whether ``commit`` is part of the history of ``ref``."""
         return self.git("merge-base", "--is-ancestor", commit, ref, check=False)[0] == 0
 
     def object(self, kind: str, name: str) -> bytes | None:
-        """Return a ``commit`` or ``tag`` as it is stored, None when there is none of this kind.
+        """Return a ``commit`` or ``tag`` as Git stores it, None when there is none of this kind.
 
-        Raises :class:`SourceTooLarge` for one that nobody has written by hand.
+        Raises :class:`SourceTooLarge` for one above :data:`MAX_OBJECT`.
         """
         try:
             status, content = self.git("cat-file", kind, name, check=False, max_output=MAX_OBJECT)
@@ -131,23 +130,23 @@ class BareCache:
         return content.partition(b"\n\n")[2].split(b"\n", 1)[0].decode(errors="replace").strip()
 
     def commit_time(self, commit: str) -> int:
-        """Return the committer's time of a commit, in seconds since 1970."""
+        """Return the committer date of a commit, in seconds since 1970."""
         return int(self.git("log", "-1", "--format=%ct", commit)[1])
 
     def is_sound(self) -> bool:
-        """Tell whether everything that the references lead to is there. Takes a while."""
+        """Return whether all objects that the refs lead to exist. Slow."""
         return self.git("fsck", "--connectivity-only", "--no-dangling", "--no-progress", check=False)[0] == 0
 
     def interrupted(self) -> None:
-        """Note that a Git that was writing has been killed."""
+        """Record that a writing Git process was killed."""
         self._unclean = True
 
     def condemn(self) -> None:
-        """Note that objects are missing or damaged: the repository is made anew before the next fetch."""
+        """Record that objects are missing or damaged: the repository is created again before the next fetch."""
         self._condemned = True
 
     def keep(self, commit: str) -> None:
-        """Keep ``commit`` as the newest one and let go of all that are neither newest nor pinned."""
+        """Keep ``commit`` as the newest one, and stop keeping all others that are not pinned."""
         with self.lock:
             if not self.has(commit):
                 self.git("update-ref", "--no-deref", f"{KEEP}/{commit}", commit)
@@ -160,7 +159,7 @@ class BareCache:
             self._shrink()
 
     def submodule(self, url: str) -> BareCache:
-        """Return the cache of a submodule of this repository; it goes when this one goes."""
+        """Return the cache of a submodule of this repository; removing this cache removes it too."""
         with self._pins_lock:
             path = self.path / MODULES / f"{_key(url)}.git"
             return self._modules.setdefault(path.name, BareCache(path))
@@ -179,11 +178,11 @@ class BareCache:
 
     @property
     def is_pinned(self) -> bool:
-        """Whether some commit is being read."""
+        """Whether a commit is pinned."""
         return bool(self._pins)
 
     def pin(self, commit: str) -> None:
-        """Keep ``commit`` until ``unpin``, however many newer ones arrive."""
+        """Keep ``commit`` until ``unpin``, whatever newer ones arrive."""
         with self._pins_lock:
             self._pins[commit] += 1
 
@@ -230,7 +229,7 @@ class BareCache:
         self._unclean = False
 
     def clean(self, full: int | None = None) -> bool:
-        """Remove locks and half-written packs; whether one of these has reached the size ``full``."""
+        """Remove locks and incomplete packs; returns whether one of these has reached the size ``full``."""
         reached = False
         for pattern in ("*.lock", "refs/**/*.lock", "objects/pack/tmp_*", "objects/tmp_*"):
             for path in self.path.glob(pattern):
@@ -246,7 +245,7 @@ class BareCache:
     def _shrink(self) -> None:
         sizes = self._packs()
         if len(sizes) > MAX_PACKS or (len(sizes) > 1 and sum(sizes) > 2 * self._packed + MAX_PACK_BYTES):
-            # Objects of other commits go with the old packs; a reader that has one open keeps its file.
+            # Repacking deletes the objects of other commits; a reader that has an old pack open keeps its file.
             self.git("repack", "-a", "-d", "-q", "--no-write-bitmap-index")
             self.git("prune", "--expire=now")
             self._packed = sum(self._packs())
@@ -265,7 +264,7 @@ class BareCache:
 
 
 class Caches:
-    """All caches below one folder. Thread-safe; hands out one ``BareCache`` for a repository at a time."""
+    """All caches below one folder. Thread-safe; one ``BareCache`` exists for a repository at a time."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -275,7 +274,7 @@ class Caches:
         self._open: dict[tuple[str, str], BareCache] = {}
 
     def open(self, namespace: str, name: str, url: str) -> BareCache:
-        """Return the cache of the source ``namespace/name`` for ``url``; one of another URL is deleted."""
+        """Return the cache of the source ``namespace/name`` for ``url``; deletes one for another URL."""
         folder = self._folder(namespace, name)
         path = folder / f"{_key(url)}.git"
         with self._lock:
@@ -291,14 +290,14 @@ class Caches:
         return _size(self._root)
 
     def drop(self, namespace: str, name: str) -> None:
-        """Delete the caches of a source that is gone."""
+        """Delete the caches of a deleted source."""
         folder = self._folder(namespace, name)
         gone = self._root / f"{GONE}{uuid.uuid4().hex}"
         with self._lock:
             self._open.pop((namespace, name), None)
             with contextlib.suppress(OSError):
                 folder.rename(gone)
-        # Takes its time, in which others open theirs.
+        # Slow, so outside the lock: others open their caches meanwhile.
         shutil.rmtree(gone, ignore_errors=True)
 
     def _folder(self, namespace: str, name: str) -> Path:
@@ -313,7 +312,7 @@ def _key(url: str) -> str:
 
 
 def _size(folder: Path) -> int:
-    """What may go while it is looked at does not count."""
+    """Ignores files that disappear meanwhile."""
     total = 0
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:

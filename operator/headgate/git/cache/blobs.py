@@ -1,8 +1,8 @@
-"""File contents out of a bare repository, through ``git cat-file --batch``.
+"""File contents from a bare repository, through ``git cat-file --batch``.
 
-``BlobReader`` answers single reads from any thread over one long-lived process; processes are started when
-first needed, and over all readers only the most recently used few are kept alive. ``stream`` reads many in
-one go, in order and without holding more than a chunk.
+``BlobReader`` answers single reads from any thread through one long-lived process, which the first read starts; of all
+readers, only the most recently used few keep their process. ``stream`` reads many blobs in order, with only a chunk in
+memory.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _BATCH = ("cat-file", "--batch")
 
 
 class _Processes:
-    """The readers whose process is alive, least recently used first."""
+    """The readers with a running process, least recently used first."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -35,7 +35,7 @@ class _Processes:
         self._alive: OrderedDict[BlobReader, None] = OrderedDict()
 
     def used(self, reader: BlobReader) -> None:
-        """Note a use; the reader that has been idle longest loses its process when there are too many."""
+        """Record a use; with too many processes, the least recently used reader loses its own."""
         with self._lock:
             self._alive[reader] = None
             self._alive.move_to_end(reader)
@@ -54,7 +54,7 @@ _processes = _Processes(MAX_PROCESSES)
 
 
 class BlobReader:
-    """Reads blobs of one repository by id. Thread-safe; ``close`` ends its process for good."""
+    """Reads blobs of one repository by id. Thread-safe; ``close`` ends its process."""
 
     def __init__(self, repository: Path) -> None:
         self._repository = repository
@@ -70,7 +70,7 @@ class BlobReader:
             try:
                 content = self._ask(blob)
             except (OSError, EOFError):
-                # The process was killed from outside, or the repository was made anew under it.
+                # Something killed the process, or the repository was created again.
                 self._end()
                 try:
                     content = self._ask(blob)
@@ -115,7 +115,7 @@ class BlobReader:
 def stream(repository: Path, blobs: Sequence[str]) -> Iterator[tuple[int, Iterator[bytes]]]:
     """Yield, for each blob in order, its size in bytes and its content in chunks.
 
-    The chunks of one blob must be consumed before the next is asked for. Raises :class:`StorageFailed`.
+    Consume the chunks of one blob before requesting the next. Raises :class:`StorageFailed`.
     """
     process = start([*_BATCH, "--buffer"], git_dir=repository, with_input=True)
     try:

@@ -1,5 +1,5 @@
 """From a fetched commit to the tree that becomes the artifact.
 
-shape        what of the commit, with what else, without what
-submodules   other repositories inside of this one
+shape        the commit with sparse checkout, submodules, includes and ignore rules
+submodules   repositories inside this one
 """

@@ -1,4 +1,4 @@
-"""From a fetched commit to the tree that becomes the artifact: what of it, with what else, without what.
+"""From a fetched commit to the source tree: sparse checkout, submodules, includes and ignore rules.
 
 shape = Shape(ignore=spec.ignore, sparse=spec.sparse_checkout, submodules=spec.recurse_submodules, includes=...)
 tree = check_out(remote, cache, commit, shape)
@@ -21,7 +21,7 @@ __all__ = ["ArtifactShape", "Included", "check_out"]
 
 @dataclass(frozen=True, slots=True)
 class Included:
-    """Another source's tree, and which part of it goes where (``spec.include``)."""
+    """Another source's tree, the part to copy and its target (``spec.include``)."""
 
     name: str
     tree: PackableTree
@@ -31,7 +31,7 @@ class Included:
 
 @dataclass(frozen=True, slots=True)
 class ArtifactShape:
-    """What shapes an artifact beside the commit."""
+    """What determines an artifact in addition to the commit."""
 
     ignore: str | None = None
     sparse: Sequence[str] = ()
@@ -50,8 +50,8 @@ def check_out(
 ) -> PackableTree:
     """Return the tree of ``commit``, which is in ``cache``; the caller closes it.
 
-    Each included tree is shared, so that it lives as long as this one. ``offline``: submodules are taken from the
-    cache only. Raises :class:`GitError`.
+    Each included tree is shared, so that it stays open as long as this one. ``offline``: submodules come from the cache
+    only. Raises :class:`GitError`.
     """
     if not shape.submodules and not shape.includes:
         return GitTree(cache, commit, ignore=shape.ignore, sparse=shape.sparse, limits=limits)

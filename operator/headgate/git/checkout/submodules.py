@@ -1,8 +1,8 @@
-"""Submodules: which there are, whether they may be fetched, and their trees at their places.
+"""Submodules: finds them, checks and fetches them, and returns their trees as layers.
 
-``.gitmodules`` is untrusted. A URL must be one that a GitRepository could have (so no ``ext::``, no files), or be
-relative to the repository's own; names and paths are used for looking up only. Credentials go to the server of the
-repository and to no other (``Remote.for_submodule``). Depth and number are bounded.
+``.gitmodules`` is untrusted. A URL must be valid for a GitRepository (no ``ext::``, no files) or relative to the
+repository's own; names and paths serve for look-ups only. Credentials go to the server of the repository only
+(``Remote.for_submodule``). Depth and number are limited.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from headgate.git.url import RemoteUrl, long_form
 __all__ = ["fetch_submodules"]
 
 MAX_DEPTH = 10
-"""As deep as Flux goes (go-git, ``DefaultSubmoduleRecursionDepth``)."""
+"""Flux's limit (go-git, ``DefaultSubmoduleRecursionDepth``)."""
 MAX_SUBMODULES = 500
 FILE = ".gitmodules"
 MAX_FILE_BYTES = 256 * 1024
@@ -36,7 +36,7 @@ MAX_FILE_BYTES = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Submodule:
-    """One submodule: where it is put, which commit, from where."""
+    """One submodule: its path, commit and URL."""
 
     path: str
     commit: str
@@ -51,9 +51,9 @@ def fetch_submodules(
     offline: bool = False,
     limits: TreeLimits = DEFAULT_LIMITS,
 ) -> list[TreeLayer]:
-    """Fetch all submodules of a tree, and theirs, and return them as layers; the caller closes the trees.
+    """Fetch all submodules of a tree recursively and return them as layers; the caller closes the trees.
 
-    ``offline``: only what the cache has. Raises :class:`GitError`; a submodule at fault is named.
+    ``offline``: use the cache only. Raises :class:`GitError` that names the submodule.
     """
     layers: list[TreeLayer] = []
     used: set[str] = set()
@@ -103,7 +103,7 @@ def _collect(
 
 
 def _declared(cache: BareCache, tree: GitTree, base: RemoteUrl) -> list[Submodule]:
-    """The submodules that ``.gitmodules`` has a URL for; others stay empty directories, as with Git."""
+    """The submodules with a URL in ``.gitmodules``; others stay empty directories, as with Git."""
     if not tree.submodules:
         return []
     if tree.size(FILE) > MAX_FILE_BYTES:
@@ -130,14 +130,14 @@ def _declared(cache: BareCache, tree: GitTree, base: RemoteUrl) -> list[Submodul
 
 
 def _address(path: str, url: str, base: RemoteUrl) -> RemoteUrl:
-    """Read a submodule's URL; one that begins with ``./`` or ``../`` is relative to the repository's."""
+    """Parse a submodule's URL; one that begins with ``./`` or ``../`` is relative to the repository's."""
     try:
         if url.startswith(("./", "../")):
             joined = posixpath.normpath(posixpath.join(base.path.rstrip("/"), url))
             if not joined.startswith("/"):
                 raise UrlInvalid("the URL leads out of the server")
             return RemoteUrl.parse(str(replace(base, path=joined)))
-        # The short form is common here, although a GitRepository may not use it.
+        # The scp-like short form is common here, although a GitRepository may not use it.
         return RemoteUrl.parse(long_form(url))
     except UrlInvalid as error:
         raise _at(path, error) from error

@@ -1,7 +1,7 @@
-"""Git itself as a child process.
+"""Git as a child process.
 
-process       hardened, bounded in time, memory and output
-memory        a bound for all Git processes together
+process       runs Git hardened, with limits on time, memory and output
+memory        a memory limit for all Git processes together
 secretfiles   secrets that a child process reads as files
 httptrace     the last answer of an HTTP server, from Git's trace
 """

@@ -1,7 +1,7 @@
-"""The last answer of an HTTP server, from the trace that Git writes of its requests. Pure.
+"""The last answer of an HTTP server, from Git's trace of its requests. Pure.
 
-Git tells the status of a failure and nothing else; when to come back, or that the answer is a web page, is in the
-headers. The trace has no bodies, and Git leaves credentials out of it.
+Git reports only the status of a failure; the headers say when to retry and whether the answer is a web page. The trace
+has no bodies, and Git omits credentials from it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __all__ = ["TRACE_VARIABLE", "HttpAnswer", "last_answer", "tracing"]
 
 TRACE_VARIABLE = "GIT_TRACE_CURL"
 MAX_TRACE = 1 << 20
-"""Bytes at the end of a trace that are looked at."""
+"""Bytes to read at the end of a trace."""
 MAX_RETRY_AFTER = 86_400.0
 
 _HEADER = re.compile(rb"<= Recv header: (.*)")
@@ -25,26 +25,26 @@ _STATUS_LINE = re.compile(rb"HTTP/[\d.]+ (\d{3})")
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """What is of use of an answer's head."""
+    """The useful parts of an answer's head."""
 
     status: int = 0
     content_type: str = ""
     retry_after: float | None = None
-    """Seconds after which the server wants to be asked again; None: it does not say."""
+    """Seconds after which the server accepts the next request; None: it does not say."""
 
     @property
     def is_web_page(self) -> bool:
-        """Whether it is a page for people."""
+        """Whether the answer is a web page."""
         return self.status == 200 and self.content_type in ("text/html", "application/xhtml+xml")
 
 
 def tracing(path: str) -> dict[str, str]:
-    """The environment that has Git write its trace to a file."""
+    """The environment variables that make Git write its trace to a file."""
     return {TRACE_VARIABLE: path, "GIT_TRACE_CURL_NO_DATA": "1", "GIT_TRACE_REDACT": "1"}
 
 
 def last_answer(trace: bytes) -> HttpAnswer | None:
-    """The last answer in a trace; None when no server has answered."""
+    """The last answer in a trace; None when no server answered."""
     found: dict[bytes, bytes] | None = None
     status = 0
     for line in _headers(trace[-MAX_TRACE:]):
@@ -70,7 +70,7 @@ def _headers(trace: bytes) -> Iterator[bytes]:
 
 
 def _retry_after(value: bytes) -> float | None:
-    """Seconds, from a number of them or from a date (RFC 9110, section 10.2.3)."""
+    """Seconds, from a number or a date (RFC 9110, section 10.2.3)."""
     text = value.decode("ascii", "replace")
     if text.isdecimal():
         return min(float(text), MAX_RETRY_AFTER)

@@ -1,8 +1,8 @@
-"""Bounds the memory of all Git processes together: when they take too much, the one that takes most is ended.
+"""Limits the memory of all Git processes together: when they exceed it, the guard kills the largest one.
 
-Each process has a bound of its own, but many may come near theirs at once, when several servers want it so; a container
-that runs out of memory ends with all that is in it. Where the kernel does not tell of processes, only the bound of each
-holds.
+Each process has its own limit, but many may approach it at once, for example when several servers provoke it; a
+container that runs out of memory ends with all its processes. Where the kernel does not report the memory of processes,
+only the limit of each applies.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from pathlib import Path
 __all__ = ["MemoryGuard"]
 
 TOTAL = 512 << 20
-"""Bytes of memory of all Git processes, without what they share with each other."""
+"""Limit in bytes for the memory of all Git processes, without what they share."""
 LOOK = 0.25
-"""Seconds between two looks, while any process runs."""
+"""Seconds between two checks while a process runs."""
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class MemoryGuard:
-    """See the module's text. Thread-safe; one for all."""
+    """See the module's text. Thread-safe; one instance for all processes."""
 
     def __init__(self, total: int = TOTAL, look: float = LOOK) -> None:
         self._total, self._look = total, look
@@ -36,7 +36,7 @@ class MemoryGuard:
         self._thread: threading.Thread | None = None
 
     def watch(self, process: subprocess.Popen[bytes]) -> None:
-        """Look at a process, which leads a group of its own, and at all it has started, until :meth:`forget`."""
+        """Check a process, which leads its own process group, and all its descendants, until :meth:`forget`."""
         with self._changed:
             self._watched.add(process)
             if self._thread is None:
@@ -45,7 +45,7 @@ class MemoryGuard:
             self._changed.notify()
 
     def forget(self, process: subprocess.Popen[bytes]) -> bool:
-        """Look at it no longer; whether it was ended."""
+        """Stop checking a process; returns whether the guard killed it."""
         with self._changed:
             self._watched.discard(process)
             ended = process in self._ended
@@ -58,7 +58,7 @@ class MemoryGuard:
             with self._changed:
                 while not self._watched:
                     self._changed.wait()
-            # Most commands have ended before the first look.
+            # Most commands end before the first check.
             pause.wait(self._look)
             with self._changed:
                 watched = list(self._watched)
@@ -75,7 +75,7 @@ class MemoryGuard:
 
 
 def _memory(pid: int) -> int:
-    """Bytes of a process and all below it, without what is shared."""
+    """Bytes of a process and all its descendants, without shared memory."""
     total = 0
     for each in _family(pid):
         with contextlib.suppress(OSError, ValueError, IndexError):

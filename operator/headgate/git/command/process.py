@@ -1,17 +1,16 @@
-"""Runs Git: hardened, and bounded in time, memory and output.
+"""Runs Git: hardened, with limits on time, memory and output.
 
-Everything Headgate asks of Git goes through ``run`` or ``start``, which go through GitPython's
-``git.cmd.Git``. What they guarantee:
+Every Git command goes through ``run`` or ``start``, which use GitPython's ``git.cmd.Git``. They guarantee:
 
-* no prompt, no user or system configuration, no hooks, no submodule recursion, no background maintenance, no
-  replace refs, no lazy fetching, no inherited ``GIT_*`` variable;
+* no prompt, no user or system configuration, no hooks, no submodule recursion, no background maintenance, no replace
+  refs, no lazy fetching, no inherited ``GIT_*`` variable;
 * only the transports http, https and ssh;
-* English messages, so that failures can be told apart;
-* no more than a few dozen of them at once, each bounded in memory and in the size of any file it writes;
-* a time limit after which the whole process group is killed (Git's helpers and ssh are children of Git),
-  and a limit on what Git may print.
+* English messages, so that failures can be distinguished;
+* at most a few dozen commands at once, each with a limit on memory and on the size of any file it writes;
+* a timeout after which the whole process group is killed (Git's helpers and ssh are children of Git), and a limit on
+  Git's output.
 
-Configuration and secrets travel by environment, never by argument list.
+Configuration and secrets are in the environment, never in the argument list.
 """
 
 from __future__ import annotations
@@ -40,12 +39,12 @@ from headgate.git.limits import GIT_MEMORY
 __all__ = ["Cancellation", "Config", "Finished", "kill_all", "run", "running", "start"]
 
 Config = Sequence[tuple[str, str]]
-"""Git configuration: key and value pairs, later ones winning."""
+"""Git configuration: key and value pairs; later ones take precedence."""
 
 MAX_OUTPUT = 64 * 1024 * 1024
 MAX_ERRORS = 256 * 1024
 MAX_COMMANDS = 64
-"""Commands that run at once; the others wait for their turn."""
+"""Limit for the commands that run at once; others wait."""
 
 _ENVIRONMENT = {
     "GIT_ALLOW_PROTOCOL": "http:https:ssh",
@@ -67,7 +66,7 @@ _ENVIRONMENT = {
 }
 
 _CONFIG: Config = (
-    # Large files pass through in pieces, and repacking stays within bounds, whatever the repository holds.
+    # Limits the memory for large files and for repacking, whatever the repository holds.
     ("core.bigFileThreshold", "16m"),
     ("core.deltaBaseCacheLimit", "32m"),
     ("core.packedGitLimit", "256m"),
@@ -78,7 +77,7 @@ _CONFIG: Config = (
     ("core.fsmonitor", "false"),
     ("core.hooksPath", os.devnull),
     ("credential.helper", ""),
-    # A pack for every fetch, so that the number of packs says when a cache wants repacking.
+    # A pack for every fetch, so that the number of packs says when to repack a cache.
     ("fetch.unpackLimit", "1"),
     ("fetch.recurseSubmodules", "false"),
     ("gc.auto", "0"),
@@ -92,17 +91,17 @@ _CONFIG: Config = (
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """How a Git command ended: its exit status, what it printed, and its messages."""
+    """The result of a Git command: its exit status, output and messages."""
 
     status: int
     output: bytes
     messages: str
     answer: HttpAnswer | None = None
-    """The last answer of an HTTP server, where that was traced."""
+    """The last answer of an HTTP server, if traced."""
 
 
 class Cancellation:
-    """Calls off running and future commands from another thread."""
+    """Cancels running and future commands from another thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -115,21 +114,21 @@ class Cancellation:
         return self._cancelled
 
     def cancel(self) -> None:
-        """Kill what runs; what is started later fails with :class:`GitCancelled`."""
+        """Kill running commands; later ones fail with :class:`GitCancelled`."""
         with self._lock:
             self._cancelled = True
             for process in self._running:
                 _signal(process)
 
     def add(self, process: subprocess.Popen[bytes]) -> None:
-        """Note a started process, so that it can be killed."""
+        """Add a started process, so that ``cancel`` can kill it."""
         with self._lock:
             self._running.add(process)
             if self._cancelled:
                 _signal(process)
 
     def discard(self, process: subprocess.Popen[bytes]) -> None:
-        """Forget a process that has ended."""
+        """Remove a process that has ended."""
         with self._lock:
             self._running.discard(process)
 
@@ -143,14 +142,14 @@ def start(
     with_input: bool = False,
     max_file: int | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start ``git <arguments>`` in a process group of its own, with pipes for its output and messages.
+    """Start ``git <arguments>`` in its own process group, with pipes for its output and messages.
 
     The caller owns the process: it reads the pipes and ends it with ``kill``. Raises :class:`GitFailed`
     when Git is not installed.
     """
     variables = {**_ENVIRONMENT, **_numbered((*_CONFIG, *config)), **(environment or {})}
     if git_dir is not None:
-        # Naming the repository keeps Git from searching for one, and from asking who owns it.
+        # An explicit repository keeps Git from searching for one, and from checking its owner.
         variables["GIT_DIR"] = os.fspath(git_dir)
     executable = Git.GIT_PYTHON_GIT_EXECUTABLE or "git"
     if shutil.which(executable) is None:
@@ -166,7 +165,7 @@ def start(
         )
     except GitCommandNotFound:
         raise GitFailed("git cannot be started: there is no 'sh' on the PATH") from None
-    # The wrapper would end the process when it is collected; from here on the caller does.
+    # The wrapper's destructor would kill the process; from here on the caller owns it.
     process, handle.proc = handle.proc, None
     if process is None:
         raise GitFailed("git could not be started")
@@ -175,19 +174,19 @@ def start(
 
 
 _BOUND = 'ulimit -d "$1" 2>/dev/null; ulimit -f "$2" 2>/dev/null; shift 2; exec "$@"'
-"""Sets the limits before Git begins: it starts helpers at once, which inherit them. Arguments are never looked at."""
+"""Sets the limits before Git begins, because its helpers inherit them. The shell never evaluates the arguments."""
 _BLOCK = 512
-"""Bytes of the unit that a POSIX shell limits the size of files in."""
+"""Bytes of the unit in which a POSIX shell limits the size of files."""
 
 
 def _bounded(max_file: int | None) -> list[str]:
-    """A command prefix that bounds memory and the size of files written, of the command and of all it starts."""
+    """A command prefix that limits memory and the size of written files, for the command and all its children."""
     blocks = "unlimited" if max_file is None else str(max(1, max_file // _BLOCK))
     return ["sh", "-c", _BOUND, "sh", str(GIT_MEMORY // 1024), blocks]
 
 
 def _ended(process: subprocess.Popen[bytes], timeout: float) -> None:
-    """Wait for its end without taking note of it, so that the id stays its own; raises TimeoutError."""
+    """Wait for the end of a process without reaping it, so that its id is not reused; raises TimeoutError."""
     if not hasattr(os, "pidfd_open"):
         try:
             process.wait(timeout)
@@ -218,11 +217,11 @@ def run(
 ) -> Finished:
     """Run ``git <arguments>`` to its end; ``timeout`` is in seconds, ``max_output`` in bytes.
 
-    ``on_output`` is called with the output as it comes, and ends the command by raising. ``max_file`` is the size in
-    bytes of the largest file that the command may write.
+    ``on_output`` receives the output as it arrives, and ends the command by raising. ``max_file`` limits the size in
+    bytes of a file that the command writes.
 
-    Raises :class:`GitTimedOut`, :class:`GitCancelled`, or :class:`OutputTooLarge`. A
-    non-zero exit status is no error here: the caller knows what it means.
+    Raises :class:`GitTimedOut`, :class:`GitCancelled`, or :class:`OutputTooLarge`. A non-zero exit status raises
+    nothing: the caller interprets it.
     """
     deadline = time.monotonic() + timeout
     if not _commands.acquire(timeout=timeout):
@@ -242,12 +241,12 @@ def run(
 
 
 def running() -> int:
-    """How many Git processes run, beside their own children."""
+    """The number of running Git processes, without their children."""
     return len(_running)
 
 
 def kill_all() -> None:
-    """End all that run: nobody waits for them any more."""
+    """Kill all running processes, for which nobody waits any longer."""
     for process in list(_running):
         if process.returncode is None:
             _signal(process)
@@ -274,7 +273,7 @@ def _run(
     try:
         output, messages = _collect(process, deadline, max_output, name, on_output)
         _ended(process, max(0.1, deadline - time.monotonic()))
-        # Whatever it started ends with it.
+        # Its children end with it.
         if process.returncode is None:
             _signal(process)
         status = process.wait()
@@ -296,7 +295,7 @@ def _run(
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
-    """End a process of ``start`` and all its children at once, and close its pipes."""
+    """Kill a process of ``start`` with all its children and close its pipes."""
     if process.returncode is None:
         _signal(process)
         process.wait()
@@ -308,7 +307,7 @@ def kill(process: subprocess.Popen[bytes]) -> None:
 
 
 def _signal(process: subprocess.Popen[bytes]) -> None:
-    # Not yet waited for, so the id is still this process's, and its group's even when only children are left.
+    # Not reaped yet, so the id still belongs to this process, and to its group even when only children remain.
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
 
@@ -354,9 +353,9 @@ def _numbered(config: Config) -> dict[str, str]:
 
 
 def _without_inherited(variables: Mapping[str, str]) -> list[str]:
-    """Return a command prefix that unsets inherited variables which would change what Git does.
+    """Return a command prefix that unsets inherited variables which would change Git's behavior.
 
-    GitPython passes the environment of this process on and can only add to it.
+    GitPython passes on the environment of this process and can only add to it.
     """
     inherited = sorted(
         name

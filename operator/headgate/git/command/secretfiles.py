@@ -1,9 +1,8 @@
-"""Secrets that a child process needs as files, without putting them on a disk.
+"""Secrets that a child process needs as files, without writing them to a disk.
 
-ssh takes its key, and curl its client certificate, by path only. On Linux each secret is an anonymous memory
-file whose path (``/proc/<this process>/fd/<n>``) is good for as long as the block runs, so that a crash
-leaves nothing behind. Elsewhere it is a file of mode 0600 in a private folder that goes when the block
-ends.
+ssh takes its key, and curl its client certificate, by path only. On Linux each secret is an anonymous memory file whose
+path (``/proc/<this process>/fd/<n>``) is valid while the block runs, so that a crash leaves nothing behind. Elsewhere
+it is a file of mode 0600 in a private folder, which the end of the block deletes.
 
     with SecretFiles() as files:
         run("ssh", "-i", files.add(key), ...)
@@ -35,14 +34,14 @@ class SecretFiles:
         self._stack.close()
 
     def add(self, content: bytes) -> str:
-        """Make ``content`` readable and return the path."""
+        """Store ``content`` and return its path."""
         if hasattr(os, "memfd_create"):
             with contextlib.suppress(OSError):
                 return self._in_memory(content)
         return self._on_disk(content, 0o600)
 
     def add_program(self, script: str) -> str:
-        """Make a script (which must hold no secret: it is written to disk) executable and return the path."""
+        """Write an executable script to disk, without secrets, and return its path."""
         return self._on_disk(script.encode(), 0o700)
 
     def _in_memory(self, content: bytes) -> str:

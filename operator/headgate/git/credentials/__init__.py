@@ -1,9 +1,9 @@
-"""What a remote is accessed with.
+"""Credentials for remotes.
 
 secret       credentials from the data of a Secret
-proxy        the proxy of ``spec.proxySecretRef``; tunnel takes ssh through it
+proxy        the proxy of ``spec.proxySecretRef``; tunnel connects ssh through it
 providers    credentials by ``spec.provider``
-githubapp    of a GitHub App
-clouds       of Azure and AWS
-access       all of these as the environment and configuration of one Git command
+githubapp    credentials of a GitHub App
+clouds       credentials of Azure and AWS
+access       turns them into the environment and configuration of one Git command
 """

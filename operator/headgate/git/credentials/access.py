@@ -1,8 +1,8 @@
-"""Turns credentials into the environment and configuration that one Git command needs.
+"""Turns credentials into the environment and configuration of one Git command.
 
-Nothing here reaches an argument list or, on Linux, a disk: an HTTP ``Authorization`` header is
-configuration by environment, keys and certificates are memory files, and the passphrase of an SSH key is
-asked for by ssh through a helper that prints an environment variable.
+No secret reaches an argument list or, on Linux, a disk: an HTTP ``Authorization`` header is configuration in the
+environment, keys and certificates are memory files, and ssh reads the passphrase of a key from a helper that prints an
+environment variable.
 """
 
 from __future__ import annotations
@@ -27,9 +27,8 @@ from headgate.git.url import RemoteUrl
 
 __all__ = ["GitAccess", "grant", "opens_key"]
 
-# The host is part of what is compared, so that a server cannot redirect Git elsewhere and get the password
-# there.
-# An upgrade to https is fine. What stands before the last @ of the prompt is the server's to choose.
+# Compares the host too, so that a server cannot redirect Git elsewhere and receive the password there. An upgrade to
+# https is allowed. The server chooses the text before the last @ of the prompt.
 _ASKPASS = """#!/bin/sh
 at="$HEADGATE_ASK_HOST': "
 plain="$HEADGATE_ASK_SCHEME://"
@@ -50,8 +49,9 @@ KEY_TIMEOUT = 10.0
 
 @dataclass(frozen=True, slots=True)
 class GitAccess:
-    """The URL for Git's argument list, and what it needs beside it. Good within the block of ``grant``
-    only."""
+    """The URL for Git's argument list, with the environment and configuration for it. Valid within the block of
+    ``grant`` only.
+    """
 
     url: str
     environment: dict[str, str] = field(default_factory=dict, repr=False)
@@ -64,10 +64,9 @@ def grant(
 ) -> Iterator[GitAccess]:
     """Give access to ``url`` with ``credentials`` for as long as the block runs.
 
-    User name and password go out with the first request, and redirects are refused, because Git would
-    repeat them to whatever host it is sent to. With ``on_demand`` Git follows a redirect and asks for them
-    when the server does: they are then given to the host of ``url`` only. A bearer token cannot be given on
-    demand.
+    The first request has the user name and password, and redirects are refused, because Git would repeat the
+    credentials to the host of a redirect. With ``on_demand`` Git follows a redirect and asks for credentials when the
+    server does; only the host of ``url`` then receives them. A bearer token cannot be given on demand.
     """
     with SecretFiles() as files:
         if url.is_ssh:
@@ -83,7 +82,7 @@ def grant(
 
 
 def opens_key(credentials: Credentials) -> bool:
-    """Tell whether the passphrase opens the SSH key; true where that cannot be told. Takes a moment."""
+    """Return whether the passphrase opens the SSH key; true where that cannot be checked. Slow."""
     if not credentials.passphrase:
         return True
     with SecretFiles() as files:
@@ -143,13 +142,13 @@ def _tls(credentials: Credentials, files: SecretFiles) -> Iterator[tuple[str, st
 
 
 def _system_authorities() -> bytes:
-    # The Secret's authorities add to those of the system, as they do in Flux; curl would replace them.
+    # The Secret's certificate authorities add to those of the system, as in Flux; curl would replace them.
     bundle = ssl.get_default_verify_paths().cafile
     return Path(bundle).read_bytes() + b"\n" if bundle and Path(bundle).is_file() else b""
 
 
 def _ssh_of_user(connect_timeout: float) -> dict[str, str]:
-    """As the user would call ssh, but without prompts."""
+    """ssh as the user would call it, but without prompts."""
     arguments = ["ssh", "-T", "-o", "BatchMode=yes", "-o", f"ConnectTimeout={max(1, int(connect_timeout))}"]
     inherited = {name: os.environ[name] for name in ("HOME", "SSH_AUTH_SOCK") if name in os.environ}
     return {**inherited, "GIT_SSH_COMMAND": shlex.join(arguments), "GIT_SSH_VARIANT": "ssh"}
@@ -193,5 +192,5 @@ def _ssh(credentials: Credentials, files: SecretFiles, connect_timeout: float) -
 
 
 def _proxy_command(proxy: Proxy | None) -> str:
-    # The program is run by its file, with nothing but the standard library, so that it starts at once.
+    # Runs the file of the program, with only the standard library, so that it starts fast.
     return f"{shlex.join([sys.executable, '-I', '-S', tunnel.__file__])} %h %p" if proxy else "none"

@@ -1,8 +1,8 @@
-"""``spec.provider``: ``azure`` and ``aws``, credentials that come with the place where the operator runs.
+"""``spec.provider``: ``azure`` and ``aws``, credentials from the environment in which the operator runs.
 
-Azure DevOps takes a token of the pod's workload identity, AWS CodeCommit a user name and password that are an IAM
-signature of the repository's address (https://fluxcd.io/flux/components/source/gitrepositories/#provider). Both
-come from the makers' own libraries, which are optional: ``pip install headgate[azure]``, ``headgate[aws]``.
+Azure DevOps accepts a token of the pod's workload identity; AWS CodeCommit a user name and password that are an IAM
+signature of the repository's URL (https://fluxcd.io/flux/components/source/gitrepositories/#provider). Both come from
+the vendors' libraries, which are optional: ``pip install headgate[azure]``, ``headgate[aws]``.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from headgate.git.url import RemoteUrl
 __all__ = ["AZURE_HOSTS", "CloudCredentials", "aws", "azure", "check_host"]
 
 AZURE_DEVOPS = "499b84ac-1321-427f-aa17-267ca6975798/.default"
-"""The scope of Azure DevOps, the same for everybody."""
+"""The scope of Azure DevOps."""
 AZURE_HOSTS = ("dev.azure.com", "*.visualstudio.com")
 CODECOMMIT = "codecommit"
 SIGNATURE_LIFE = 600.0
-"""Seconds for which a signature is used again; CodeCommit accepts it for about fifteen minutes."""
+"""Seconds for which a signature is reused; CodeCommit accepts it for about fifteen minutes."""
 
 _CODECOMMIT_HOST = re.compile(r"git-codecommit(?:-fips)?\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?")
 
@@ -42,9 +42,9 @@ class CloudCredentials:
 
 
 def check_host(url: RemoteUrl, allowed: Sequence[str]) -> None:
-    """Raise :class:`ProviderInvalid` unless the URL leads to a server that may see the operator's token.
+    """Raise :class:`ProviderInvalid` unless the server of the URL may receive the operator's token.
 
-    ``allowed`` are host names besides those of Azure DevOps; ``*.`` in front stands for one label.
+    ``allowed`` are host names in addition to those of Azure DevOps; a leading ``*.`` matches one label.
     """
     if url.scheme != "https":
         raise ProviderInvalid("the provider 'azure' needs an https URL")
@@ -64,7 +64,7 @@ def azure(url: RemoteUrl, allowed: Sequence[str] = AZURE_HOSTS) -> CloudCredenti
         with identity.DefaultAzureCredential(exclude_interactive_browser_credential=True) as credential:
             token = credential.get_token(AZURE_DEVOPS)
     except Exception as error:
-        # The library's errors have no common class, and their texts may be pages long.
+        # The library's errors have no common class, and their messages may be pages long.
         raise _refused("Azure", error) from None
     return CloudCredentials(expires=float(token.expires_on), bearer_token=token.token)
 
@@ -91,10 +91,10 @@ def aws(url: RemoteUrl) -> CloudCredentials:
 
 
 def _signature(url: RemoteUrl, region: str, credentials: Any, now: datetime) -> str:
-    """Signature version 4 of a request with the method ``GIT``, no body and one header.
+    """Signature Version 4 of a request with the method ``GIT``, no body and one header.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html, as
-    ``git-remote-codecommit`` does it.
+    ``git-remote-codecommit`` computes it.
     """
     signer = _library("botocore.auth", "aws").SigV4Auth(credentials, CODECOMMIT, region)
     request = _library("botocore.awsrequest", "aws").AWSRequest(method="GIT", url=url.for_git())

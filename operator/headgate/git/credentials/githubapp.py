@@ -2,8 +2,8 @@
 
 The Secret has ``githubAppID``, ``githubAppPrivateKey``, one of ``githubAppInstallationID`` and
 ``githubAppInstallationOwner``, and for GitHub Enterprise Server ``githubAppBaseURL``
-(https://fluxcd.io/flux/components/source/gitrepositories/#github). A JSON Web Token signed with the App's key buys
-an installation token for an hour
+(https://fluxcd.io/flux/components/source/gitrepositories/#github). A JSON Web Token signed with the App's key is
+exchanged for an installation token that is valid for an hour
 (https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app).
 """
 
@@ -44,14 +44,14 @@ CLOCK_DRIFT, LIFE = 30, 120
 """Of the JSON Web Token, in seconds."""
 MAX_ANSWER = 1024 * 1024
 _REQUEST_ID = "X-GitHub-Request-Id"
-"""A header of all answers of GitHub, also of its Enterprise Server."""
+"""A header of all answers of GitHub and GitHub Enterprise Server."""
 
 _NEEDED = "secretRef with github app data must be specified when provider is set to github"
 
 
 @dataclass(frozen=True, slots=True)
 class InstallationToken:
-    """What Git is given as password of the user ``x-access-token``; ``expires`` is in seconds since 1970."""
+    """The password of the user ``x-access-token``; ``expires`` is in seconds since 1970."""
 
     token: str = field(repr=False)
     expires: float
@@ -59,7 +59,7 @@ class InstallationToken:
 
 @dataclass(frozen=True, slots=True)
 class GitHubApp:
-    """One App and one installation of it."""
+    """One installation of a GitHub App."""
 
     app: str
     key: rsa.RSAPrivateKey = field(repr=False)
@@ -69,7 +69,7 @@ class GitHubApp:
 
     @classmethod
     def from_secret(cls, data: Mapping[str, bytes] | None) -> GitHubApp:
-        """Read a Secret's decoded data (None: none is referenced).
+        """Parse a Secret's decoded data (None: no Secret is referenced).
 
         Raises :class:`ProviderInvalid`, :class:`CredentialsInvalid`.
         """
@@ -100,7 +100,7 @@ class GitHubApp:
         return cls(app, _private_key(data), installation, owner, _api(base))
 
     def check_host(self, url: RemoteUrl) -> None:
-        """Raise :class:`ProviderInvalid` unless the repository is on the server that the App belongs to."""
+        """Raise :class:`ProviderInvalid` unless the repository is on the App's server."""
         api = (urlsplit(self.api).hostname or "").lower()
         host = url.host.lower().rstrip(".")
         if host not in (api, api.removeprefix("api.")):
@@ -110,7 +110,7 @@ class GitHubApp:
             )
 
     def token(self, credentials: Credentials, timeout: float) -> InstallationToken:
-        """Buy a token; TLS and proxy are those of ``credentials``, ``timeout`` is in seconds for all of it.
+        """Request a token with the TLS settings and proxy of ``credentials``; ``timeout`` is the total in seconds.
 
         Raises :class:`GitError`.
         """
@@ -161,7 +161,7 @@ class GitHubApp:
         except ValueError:
             content = None
         if answer.status not in (200, 201):
-            # Other servers have JSON messages too, which whoever names the URL need not be allowed to read.
+            # Other servers also answer with JSON messages, which the author of the URL may not be allowed to read.
             is_github = _REQUEST_ID in answer.headers
             told = content.get("message") if is_github and isinstance(content, dict) else None
             raise AuthenticationFailed(

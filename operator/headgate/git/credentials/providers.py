@@ -3,9 +3,9 @@
     providers = Providers()
     credentials = providers.credentials(key, "github", url, secret_data, proxy=proxy, timeout=60)
 
-Sources whose URL, Secret and proxy are the same to the last byte share them, so that they are bought once and the
-remote is asked once (:mod:`headgate.git.remote.reflists`). Synchronous and thread-safe; one ``Providers`` for the whole
-operator.
+Sources with byte-identical URL, Secret and proxy share credentials, so that one request obtains them and one request
+lists the refs of the remote (:mod:`headgate.git.remote.reflists`). Synchronous and thread-safe; one ``Providers`` for
+the whole operator.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from headgate.git.url import RemoteUrl
 __all__ = ["Providers"]
 
 MARGIN = 300.0
-"""Seconds before their end at which credentials are renewed."""
+"""Seconds before expiry at which credentials are renewed."""
 
 
 @dataclass(slots=True)
 class _Kept:
-    """``lock`` is held while credentials are bought."""
+    """``lock`` is held while credentials are requested."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     found: CloudCredentials | None = None
@@ -48,7 +48,7 @@ class Providers:
     """See the module's text."""
 
     def __init__(self, azure_hosts: Sequence[str] = ()) -> None:
-        """``azure_hosts``: hosts besides those of Azure DevOps that the operator's token for it is given to."""
+        """``azure_hosts``: hosts in addition to those of Azure DevOps that receive the operator's token for it."""
         self._azure_hosts = (*clouds.AZURE_HOSTS, *(host.lower() for host in azure_hosts))
         self._lock = threading.Lock()
         self._kept: dict[str, _Kept] = {}
@@ -66,10 +66,10 @@ class Providers:
         proxy: Proxy | None = None,
         timeout: float,
     ) -> Credentials:
-        """Return what the source ``key`` accesses ``url`` with.
+        """Return the credentials with which the source ``key`` accesses ``url``.
 
-        ``data`` is that of the Secret named ``secret`` (``namespace/name``), None when none is referenced;
-        ``timeout`` is in seconds. Raises :class:`GitError`.
+        ``data`` is the data of the Secret ``secret`` (``namespace/name``), None when none is referenced; ``timeout`` is
+        in seconds. Raises :class:`GitError`.
         """
         if service_account:
             raise ProviderInvalid(
@@ -104,7 +104,7 @@ class Providers:
         )
 
     def _check_own(self, provider: str, url: RemoteUrl, plain: Credentials) -> None:
-        """What the operator is shows itself to its cloud's servers only: not to whoever a tenant says is one."""
+        """The operator presents its own identity to its cloud's servers only, not to any server that a tenant names."""
         if provider == "azure":
             clouds.check_host(url, self._azure_hosts)
         if plain.ca or plain.client_certificate:
@@ -114,7 +114,7 @@ class Providers:
             )
 
     def forget(self, key: Hashable) -> None:
-        """The source is gone, or the server refused what was kept for it."""
+        """Forget a source that was deleted or whose cached credentials the server refused."""
         with self._lock:
             inputs = self._inputs.get(key)
             if inputs is not None:

@@ -1,4 +1,4 @@
-"""The proxy that ``spec.proxySecretRef`` names: ``address``, and ``username`` and ``password`` where it wants them.
+"""The proxy that ``spec.proxySecretRef`` names: ``address``, and optionally ``username`` and ``password``.
 
 HTTP(S) and SOCKS5 proxies, as in Flux
 (https://fluxcd.io/flux/components/source/gitrepositories/#proxy-secret-reference); both for http(s) and for ssh.
@@ -30,7 +30,7 @@ class Proxy:
 
     @classmethod
     def from_secret(cls, name: str, data: Mapping[str, bytes]) -> Proxy:
-        """Read a Secret's decoded data; ``name`` is ``namespace/name``. Raises :class:`ProxyInvalid`."""
+        """Parse a Secret's decoded data; ``name`` is ``namespace/name``. Raises :class:`ProxyInvalid`."""
         where = f"secret '{name}'"
         if "address" not in data:
             raise ProxyInvalid(f"{where}: key 'address' not found")
@@ -54,7 +54,7 @@ class Proxy:
         )
 
     def for_curl(self) -> str:
-        """Return the URL with the credentials in it: a secret. Host names are left to a SOCKS5 proxy."""
+        """Return the URL with the credentials in it: a secret. A SOCKS5 proxy resolves host names itself."""
         scheme, _, rest = self.address.partition("://")
         scheme = "socks5h" if scheme == "socks5" else scheme
         user = quote(self.username, safe="")

@@ -5,11 +5,11 @@ The keys and checks are Flux's (https://fluxcd.io/flux/components/source/gitrepo
 | transport | keys |
 |---|---|
 | http(s) | `username`, `password`, or `bearerToken`; `ca.crt` or `caFile`; `tls.crt` with `tls.key` |
-| ssh | `identity`, `known_hosts`, and `password` for an identity that is protected by one |
+| ssh | `identity`, `known_hosts`, and `password` for a protected identity |
 
-The older names `certFile` and `keyFile` stand for `tls.crt` and `tls.key`.
+The older names `certFile` and `keyFile` mean `tls.crt` and `tls.key`.
 
-A ``Credentials`` never shows a secret in ``repr``, and ``redact`` takes every secret it holds out of a text.
+The ``repr`` of ``Credentials`` shows no secret, and ``redact`` removes all its secrets from a text.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = ["Credentials"]
 
 DEFAULT_SSH_USER = "git"
 SHORT = 8
-"""Characters of a secret below which it may be part of words that have nothing to do with it."""
+"""Characters below which a secret may occur in unrelated words by chance."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _PEM = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----")
@@ -37,7 +37,7 @@ _OPENSSH_MAGIC = b"openssh-key-v1\0"
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What one remote is accessed with; all empty for anonymous access."""
+    """Credentials for one remote; all empty for anonymous access."""
 
     username: str = ""
     password: str = field(default="", repr=False)
@@ -49,9 +49,9 @@ class Credentials:
     known_hosts: bytes = field(default=b"", repr=False)
     passphrase: str = field(default="", repr=False)
     proxy: Proxy | None = None
-    """Over which the remote is reached, None: as the environment says."""
+    """The proxy to use; None: that of the environment."""
     secret: str = ""
-    """The Secret they come from, as ``namespace/name``, for messages."""
+    """The Secret with the credentials, as ``namespace/name``, for messages."""
     as_user: bool = False
     """Whether ssh uses the keys, agent and configuration of the user who runs this process."""
 
@@ -66,13 +66,13 @@ class Credentials:
     ) -> Credentials:
         """Build the credentials for ``url`` from a Secret's decoded data (None: no Secret is referenced).
 
-        Raises :class:`CredentialsInvalid`; the messages name the key at fault.
+        Raises :class:`CredentialsInvalid`, whose message names the invalid key.
         """
         data = data or {}
         return replace(_ssh(url, data) if url.is_ssh else _http(url, data), proxy=proxy, secret=secret)
 
     def without_secrets(self) -> Credentials:
-        """Return what may be shown to another server: whom to trust and how to get there."""
+        """Return what another server may use: certificate authorities, known hosts and proxy."""
         return Credentials(
             ca=self.ca,
             known_hosts=self.known_hosts,
@@ -93,7 +93,7 @@ class Credentials:
 
     @property
     def kind(self) -> str:
-        """What a server is shown, as messages call it; "" for anonymous access."""
+        """The kind of credentials that a server receives, for messages; "" for anonymous access."""
         if self.identity:
             return "the SSH key"
         if self.bearer_token:
@@ -101,7 +101,7 @@ class Credentials:
         return "the user name and password" if self.authorization else ""
 
     def redact(self, text: str) -> str:
-        """Return the text with every secret of these credentials, in any form Git prints, replaced."""
+        """Return the text with every secret of these credentials masked, in any form that Git prints."""
         text = re.sub(r"(?<=://)[^/@\s]*:[^/@\s]*@", "", text)
         for secret in self._secrets():
             if len(secret) >= SHORT:
@@ -110,9 +110,9 @@ class Credentials:
 
     @property
     def has_short_secret(self) -> bool:
-        """Whether a secret is so short that it may stand in any word, where blanking it would give it away.
+        """Whether a secret is so short that it may occur in any word, where masking would reveal it.
 
-        What others wrote is then not told at all.
+        Messages then quote no text of the server.
         """
         return any(0 < len(secret) < SHORT for secret in self._plain())
 
@@ -139,7 +139,7 @@ def _text(data: Mapping[str, bytes], key: str) -> str:
 
 def _http(url: RemoteUrl, data: Mapping[str, bytes]) -> Credentials:
     bearer = _text(data, "bearerToken")
-    # With a token in the Secret its user name and password are not looked at, but those of the URL are.
+    # With a token in the Secret, its user name and password are ignored, but those of the URL are not.
     username = ("" if bearer else _text(data, "username")) or url.username
     password = ("" if bearer else _text(data, "password")) or url.password
     if password and not username:
@@ -181,8 +181,7 @@ def _pem(content: bytes, key: str, kind: str) -> bytes:
 
 
 def _normal(content: bytes) -> bytes:
-    # OpenSSH and OpenSSL refuse what Go's parser takes: Windows line ends, and no line end after the last
-    # line.
+    # OpenSSH and OpenSSL refuse what Go's parser accepts: Windows line ends, and a last line without line end.
     return content.replace(b"\r\n", b"\n").strip() + b"\n"
 
 
@@ -206,7 +205,7 @@ def _ssh(url: RemoteUrl, data: Mapping[str, bytes]) -> Credentials:
 
 
 def _is_protected(identity: bytes) -> bool:
-    """Tell whether a private key needs a passphrase (openssh PROTOCOL.key; RFC 1421 and RFC 5958 for PEM)."""
+    """Return whether a private key needs a passphrase (openssh PROTOCOL.key; RFC 1421 and RFC 5958 for PEM)."""
     match = _PEM.search(identity)
     if match is None or match[1] != b"OPENSSH PRIVATE KEY":
         return b"Proc-Type: 4,ENCRYPTED" in identity or b"ENCRYPTED PRIVATE KEY" in identity

@@ -2,8 +2,8 @@
 
     HEADGATE_PROXY=socks5h://user:password@proxy:1080 python tunnel.py HOST PORT
 
-Standard library only, and nothing of Headgate: it is started for each connection. The proxy's address comes by
-environment, because it may hold a password. HTTP (``CONNECT``) and SOCKS5 (RFC 1928, RFC 1929).
+Imports only the standard library, because it starts for each connection. The proxy's address is in the environment,
+because it may hold a password. HTTP (``CONNECT``) and SOCKS5 (RFC 1928, RFC 1929).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CHUNK = 1 << 16
 
 
 class TunnelFailed(Exception):
-    """The proxy refused, or did not speak its protocol."""
+    """The proxy refused, or violated its protocol."""
 
 
 def main(arguments: list[str]) -> int:
@@ -70,7 +70,7 @@ def _http(connection: socket.socket, user: str, password: str, host: str, port: 
     connection.sendall(f"{request}\r\n".encode())
     head = b""
     while not head.endswith(b"\r\n\r\n"):
-        # One byte at a time: what follows the head is the server's.
+        # One byte at a time, because the bytes after the head come from the server.
         head += _exactly(connection, 1)
         if len(head) > CHUNK:
             raise TunnelFailed("the answer is too long")

@@ -1,5 +1,5 @@
-"""What ``spec.ref`` asks for. Pure.
+"""The commit that ``spec.ref`` selects. Pure.
 
-reference   its fields, what a remote has to be asked, which commit follows
-semver      version ranges, as Flux understands them
+reference   its fields, the refs to request from a remote, the selected commit
+semver      version ranges with Flux's rules
 """

@@ -1,12 +1,12 @@
-"""What ``spec.ref`` asks for, what a remote offers, and which commit follows from the two. Pure.
+"""Which commit ``spec.ref`` selects from the refs of a remote. Pure.
 
-Precedence is ``commit``, ``name``, ``tag``, ``semver``, ``branch``; nothing at all means branch ``master``.
-This is the order source-controller follows; its documentation lists ``semver`` above ``tag``, but with both
-set it checks out the tag (``fluxcd/pkg``, ``git/gogit/client.go``).
+Precedence is ``commit``, ``name``, ``tag``, ``semver``, ``branch``; an empty ``spec.ref`` means branch ``master``. This
+is source-controller's order; its documentation lists ``semver`` above ``tag``, but with both set it checks out the tag
+(``fluxcd/pkg``, ``git/gogit/client.go``).
 
-A revision is written as Flux writes it: ``main@sha1:<commit>`` for a branch, ``v1.0.0@sha1:<commit>`` for a
-tag (the commit an annotated tag leads to), ``refs/pull/4/head@sha1:<commit>`` for a name and
-``sha1:<commit>`` for a commit without a branch.
+Revisions have Flux's format: ``main@sha1:<commit>`` for a branch, ``v1.0.0@sha1:<commit>`` for a tag (the commit that
+an annotated tag points to), ``refs/pull/4/head@sha1:<commit>`` for a name and ``sha1:<commit>`` for a commit without a
+branch.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _FORBIDDEN = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(/|$)")
 
 @dataclass(frozen=True, slots=True)
 class GitReference:
-    """``spec.ref``: any of its fields, "" where it is not set."""
+    """The fields of ``spec.ref``; "" where not set."""
 
     branch: str = ""
     tag: str = ""
@@ -41,7 +41,7 @@ class GitReference:
     commit: str = ""
 
     def check(self) -> None:
-        """Raise :class:`RefInvalid` when a field that is used cannot name anything."""
+        """Raise :class:`RefInvalid` when the field that takes precedence is malformed."""
         if self.commit:
             if not _COMMIT.fullmatch(self.commit.lower()):
                 raise RefInvalid(
@@ -64,7 +64,7 @@ class GitReference:
             check_ref_name(HEADS + (self.branch or DEFAULT_BRANCH), self.branch)
 
     def question(self) -> Question:
-        """Which references a remote has to be asked for."""
+        """The refs to request from a remote."""
         heads, tags = frozenset({"--heads"}), frozenset({"--tags"})
         if self.commit:
             return Question(heads, frozenset({HEADS + self.branch if self.branch else "HEAD"}))
@@ -81,36 +81,36 @@ class GitReference:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What an ``ls-remote`` asks for.
+    """The refs that an ``ls-remote`` requests.
 
-    ``sorts`` (``--heads``, ``--tags``) is what the server is told to list, everything when it is empty; ``patterns``
-    what of that is wanted.
+    ``sorts`` (``--heads``, ``--tags``) selects what the server lists, all refs when empty; ``patterns`` filters that
+    list.
     """
 
     sorts: frozenset[str]
     patterns: frozenset[str]
 
     def union(self, other: Question) -> Question:
-        """The question whose answer answers both."""
+        """The question whose answer covers both."""
         sorts = self.sorts | other.sorts if self.sorts and other.sorts else frozenset[str]()
         return Question(sorts, self.patterns | other.patterns)
 
     def covers(self, other: Question) -> bool:
-        """Whether the answer to this one answers the other too."""
+        """Whether the answer to this question covers the other."""
         listed = not self.sorts or (bool(other.sorts) and other.sorts <= self.sorts)
         return listed and other.patterns <= self.patterns
 
 
 @dataclass(frozen=True, slots=True)
 class Refs:
-    """What a remote offers: full reference name to object id, and what annotated tags lead to."""
+    """The refs of a remote: full ref name to object id, and the commits of annotated tags."""
 
     ids: Mapping[str, str]
     peeled: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, listing: bytes) -> Refs:
-        """Read the output of ``git ls-remote``; lines that are no references are skipped."""
+        """Parse the output of ``git ls-remote``; skips lines that are not refs."""
         ids: dict[str, str] = {}
         peeled: dict[str, str] = {}
         for line in listing.decode("utf-8", "surrogateescape").splitlines():
@@ -124,7 +124,7 @@ class Refs:
         return cls(ids, peeled)
 
     def commit(self, name: str) -> str | None:
-        """Return the commit a reference leads to, None when there is no such reference."""
+        """Return the commit of a ref, None when there is no such ref."""
         return self.peeled.get(name) or self.ids.get(name)
 
 
@@ -132,9 +132,9 @@ class Refs:
 class Resolved:
     """One commit of a remote and how it was found.
 
-    ``ref`` is the full name that leads to it, "" for a bare commit; with ``within_ref`` the commit is not
-    the tip of ``ref`` and is still to be looked for in its history. ``tag_object`` is the id of the
-    annotated tag, "" when there is none.
+    ``ref`` is the full name of its ref, "" for a bare commit; with ``within_ref`` the commit is not the tip of ``ref``,
+    and the fetch must find it in the history of ``ref``. ``tag_object`` is the id of the annotated tag, "" when there
+    is none.
     """
 
     commit: str
@@ -145,18 +145,17 @@ class Resolved:
 
 
 def revision_of(commit: str, pointer: str = "") -> str:
-    """Write a revision: ``<pointer>@sha1:<commit>``, or ``sha1:<commit>`` without a pointer."""
+    """Return a revision: ``<pointer>@sha1:<commit>``, or ``sha1:<commit>`` without a pointer."""
     digest = f"{'sha1' if len(commit) == 40 else 'sha256'}:{commit}"
     return f"{pointer}@{digest}" if pointer else digest
 
 
 def candidates(refs: Refs, reference: GitReference) -> list[Resolved]:
-    """Return what ``reference`` means among ``refs``.
+    """Return the commits that ``reference`` selects from ``refs``.
 
-    One result, except for a range whose newest version is claimed by several tags with different commits
-    (``1.2.0`` and ``v1.2.0``, or two builds of one version): there the tag with the youngest commit wins, and
-    commit times are not in ``refs``. Raises :class:`RefInvalid`, or :class:`RefNotFound` naming what is
-    missing.
+    One result, except for a range whose newest version has several tags with different commits (``1.2.0`` and
+    ``v1.2.0``, or two builds of one version): the tag with the youngest commit takes precedence, but ``refs`` has no
+    commit times. Raises :class:`RefInvalid`, or :class:`RefNotFound` naming what is missing.
     """
     reference.check()
     if reference.commit:
@@ -215,7 +214,7 @@ def _newest(refs: Refs, text: str) -> list[Resolved]:
         names.append(name)
     if best is None:
         raise RefNotFound(f"no match found for semver: {text}")
-    # Of tags on one commit the last name is taken, so that the revision does not flap between them.
+    # Of several tags on one commit, the last name is chosen, so that the revision does not flap.
     by_commit = {found.commit: found for found in (_tag(refs, name) for name in sorted(names))}
     return list(by_commit.values())
 
@@ -229,8 +228,7 @@ def _versions(names: Iterable[str]) -> Iterable[tuple[str, Version]]:
 
 
 def check_ref_name(full: str, given: str) -> None:
-    """Raise :class:`RefInvalid` unless ``full`` is a well-formed reference name that no command takes for
-    an option."""
+    """Raise :class:`RefInvalid` unless ``full`` is a well-formed ref name that no command mistakes for an option."""
     if not full or full.startswith(("-", "/")) or full.endswith(("/", ".")) or _FORBIDDEN.search(full):
         raise RefInvalid(f"'{_shown(given)}' is not a valid reference name")
 

@@ -1,10 +1,9 @@
-"""Semantic versions and version ranges, as ``spec.ref.semver`` means them.
+"""Semantic versions and version ranges of ``spec.ref.semver``.
 
-Flux reads ranges with Masterminds/semver
-(https://github.com/Masterminds/semver#checking-version-constraints) and tags with a looser reading of
-https://semver.org: an optional ``v``, leading zeros allowed, all three numbers required. No library
-for Python follows these rules to the letter: here an AND group accepts pre-releases as soon as one of its
-constraints names one.
+Flux parses ranges with Masterminds/semver (https://github.com/Masterminds/semver#checking-version-constraints) and tags
+by relaxed rules of https://semver.org: an optional ``v``, leading zeros allowed, all three numbers required. No library
+for Python follows these rules exactly: for example, an AND group accepts pre-releases if one of its constraints names
+one.
 
     Range.parse(">=1.0.0 <2.0.0").contains(Version.parse("v1.4.0"))  # True
 """
@@ -37,7 +36,7 @@ _PARTIAL_PLAIN = re.sub(r"\((?!\?)", "(?:", _PARTIAL)
 _HYPHEN = re.compile(rf"\s*({_PARTIAL_PLAIN})\s+-\s+({_PARTIAL_PLAIN})\s*")
 _ONE = re.compile(rf"\s*({_OPERATORS})\s*{_PARTIAL}\s*")
 _FIND = re.compile(rf"(?:{_OPERATORS})\s*(?:{_PARTIAL_PLAIN})")
-# Possessive wherever two parts could share a run of spaces: hostile ranges must not make matching slow.
+# Possessive quantifiers where two parts could share a run of spaces: a hostile range must not slow matching down.
 _ITEM = rf"(?:(?:{_OPERATORS.removesuffix('|')})\s*+)?(?:{_PARTIAL_PLAIN})"
 _GROUP = re.compile(rf"\s*+{_ITEM}(?:(?:\s*+,\s*+|\s++){_ITEM})*\s*+")
 
@@ -45,7 +44,7 @@ _GROUP = re.compile(rf"\s*+{_ITEM}(?:(?:\s*+,\s*+|\s++){_ITEM})*\s*+")
 @functools.total_ordering
 @dataclass(frozen=True, slots=True, eq=False)
 class Version:
-    """A version; compared as semver.org says, so build metadata does not count."""
+    """A version; the order is that of semver.org, so build metadata does not count."""
 
     major: int
     minor: int
@@ -55,7 +54,7 @@ class Version:
 
     @classmethod
     def parse(cls, text: str) -> Version | None:
-        """Read a tag's name; None when it is no version. Flux wants three numbers, ``v1.2`` is none."""
+        """Parse a tag's name; None when it is not a version. Flux requires three numbers, so ``v1.2`` is not one."""
         if text.count(".") < 2:
             return None
         return _loose(text)
@@ -75,7 +74,7 @@ class Version:
 
 
 def _precedence(pre: str) -> tuple[tuple[int, int, str], ...]:
-    # A release ranks above its pre-releases; numbers rank below words; a longer list above its prefix.
+    # A release is greater than its pre-releases; numbers are less than words; a longer list is greater than its prefix.
     if not pre:
         return ((2, 0, ""),)
     return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in pre.split("."))
@@ -120,8 +119,7 @@ class Range:
 
     @classmethod
     def parse(cls, text: str) -> Range:
-        """Read a range such as ``^1.2``, ``1.0 - 2.0`` or ``>=1.0.0 <2.0.0 || 3.x``; raises
-        :class:`RefInvalid`."""
+        """Parse a range such as ``^1.2``, ``1.0 - 2.0`` or ``>=1.0.0 <2.0.0 || 3.x``; raises :class:`RefInvalid`."""
         if len(text) > MAX_RANGE_LENGTH:
             raise RefInvalid(f"the version range is longer than {MAX_RANGE_LENGTH} characters")
         spread = _HYPHEN.sub(lambda match: f">= {match[1]}, <= {match[2]} ", text)
@@ -131,7 +129,7 @@ class Range:
         return cls(text, tuple(_group(part, text) for part in parts))
 
     def contains(self, version: Version) -> bool:
-        """Tell whether the version is in the range."""
+        """Return whether the version is in the range."""
         return any(
             (not version.pre or any(constraint.version.pre for constraint in group))
             and all(constraint.accepts(version) for constraint in group)

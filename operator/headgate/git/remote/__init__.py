@@ -1,6 +1,6 @@
 """The Git server.
 
-client     ls-remote and fetch, within one time limit
+client     ls-remote and fetch, within one timeout
 reflists   one ls-remote for all sources on one remote
-failures   why Git failed, from its messages
+failures   the cause of a failure, from Git's messages
 """

@@ -1,14 +1,13 @@
-"""Asks a Git remote what it has, and fetches single commits of it into a bare cache.
+"""Lists the refs of a Git remote and fetches single commits into a clone cache.
 
-One ``Remote`` serves one reconcile: its time limit (``spec.timeout``) covers everything asked of it.
+One ``Remote`` serves one reconcile: its timeout (``spec.timeout``) covers all its requests.
 
     remote = Remote(RemoteUrl.parse(url), credentials, timeout=60)
     resolved = remote.resolve(Reference(semver=">=1.0.0"), cache)   # one ls-remote
     if resolved.revision != artifact_revision:
         remote.fetch(resolved, cache)                               # one commit, without history
 
-``cache`` is this source's own ``BareCache``. All failures are :class:`GitError`s whose messages hold no
-secret.
+``cache`` is this source's ``BareCache``. All failures are :class:`GitError`s whose messages hold no secret.
 """
 
 from __future__ import annotations
@@ -55,7 +54,7 @@ __all__ = ["Remote"]
 
 DEFAULT_TIMEOUT = 60.0
 MAX_REFS_BYTES = 16 << 20
-"""Bytes of a list of references."""
+"""Limit in bytes for a list of refs."""
 FETCH = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules")
 _IDENTITY_KEY = os.urandom(32)
 
@@ -64,8 +63,7 @@ EVERYTHING = (f"+refs/heads/*:{SCRATCH}/heads/*", f"+refs/tags/*:{SCRATCH}/tags/
 
 
 class Remote:
-    """One Git repository on a server, with the credentials to use and a time limit in seconds for all of
-    it."""
+    """One Git repository on a server, with credentials and a timeout in seconds for all requests together."""
 
     def __init__(
         self,
@@ -77,7 +75,7 @@ class Remote:
         max_bytes: int = DEFAULT_LIMITS.size,
         cancellation: Cancellation | None = None,
     ) -> None:
-        """``limit`` is the longest ``timeout`` that is honoured, ``max_bytes`` the size of the largest pack."""
+        """``limit`` is the maximum of ``timeout``, ``max_bytes`` the maximum size of a pack."""
         self.url = url
         self._credentials = credentials or Credentials()
         self._asked_for = timeout
@@ -86,24 +84,24 @@ class Remote:
         self._deadline = self._stopped + self._timeout
         self._max_bytes = max_bytes
         self._cancellation = cancellation
-        # Known once a server has answered with a redirect; saves asking it the wrong way again.
+        # Set when a server has answered with a redirect, so that the next request does not fail in the same way.
         self._on_demand = False
 
     @property
     def identity(self) -> str:
-        """Equal for remotes that are asked the same server in the same way; it tells nothing of the credentials."""
+        """Equal for remotes with the same URL and credentials; reveals nothing about the credentials."""
         asked = repr((self.url.for_git(), astuple(replace(self._credentials, secret="")))).encode()
         return blake2b(asked, key=_IDENTITY_KEY).hexdigest()
 
     @property
     def remaining(self) -> float:
-        """Seconds that are left."""
+        """Seconds until the timeout."""
         return self._deadline - time.monotonic()
 
     def timed(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call ``function`` with the clock running, which stood still since it was made, or since the last such call.
+        """Call ``function`` and count its time; the clock stops between such calls.
 
-        So waiting for a thread does not count against the time limit.
+        So waiting for a thread does not count against the timeout.
         """
         self._deadline += time.monotonic() - self._stopped
         try:
@@ -112,30 +110,30 @@ class Remote:
             self._stopped = time.monotonic()
 
     def ls_remote(self, *patterns: str) -> Refs:
-        """Return the remote's references that match one of ``patterns`` (all, when there are none)."""
+        """Return the remote's refs that match one of ``patterns``; all without patterns."""
         return self.ask(Question(frozenset(), frozenset(patterns)))
 
     def ask(self, question: Question) -> Refs:
-        """Return the references of the remote that ``question`` asks for."""
+        """Return the refs of the remote that ``question`` requests."""
         options = ["ls-remote", "--quiet", *sorted(question.sorts), "--end-of-options"]
         finished = self._ask(options, sorted(question.patterns))
         if finished.status:
             raise self._failure(finished)
         refs = Refs.parse(finished.output)
         if not refs.ids and finished.answer is not None and finished.answer.is_web_page:
-            # Git takes any page for a list without references.
+            # Git accepts any page as an empty list of refs.
             raise self._unable(RepositoryNotFound, WEB_PAGE)
         return refs
 
     def resolve(
         self, reference: GitReference, cache: BareCache, ask: Callable[[Question], Refs] | None = None
     ) -> Resolved:
-        """Return the commit that ``reference`` means now.
+        """Return the commit that ``reference`` selects now.
 
-        ``ask`` answers instead of the remote itself, perhaps from what it has been asked a moment ago
-        (:class:`~headgate.git.remote.reflists.Asking`). ``cache`` is used only when tags of one version have to be told
-        apart by their commits' times. Raises :class:`RefInvalid`, :class:`RefNotFound`, :class:`RepositoryEmpty` or
-        what ``ls_remote`` raises.
+        ``ask`` answers instead of the remote, possibly from a recent answer
+        (:class:`~headgate.git.remote.reflists.Asking`). ``cache`` is used only to compare the commit times of tags of
+        one version. Raises :class:`RefInvalid`, :class:`RefNotFound`, :class:`RepositoryEmpty` or an error of
+        ``ls_remote``.
         """
         reference.check()
         refs = (ask or self.ask)(reference.question())
@@ -148,11 +146,11 @@ class Remote:
         return found[0] if len(found) == 1 else self._youngest(found, cache)
 
     def fetch(self, resolved: Resolved, cache: BareCache) -> str:
-        """Bring the resolved commit with all its files into ``cache``, unless it is there, and return its id.
+        """Fetch the resolved commit with all its files into ``cache``, unless it is there, and return its id.
 
-        Takes the one commit without history; from a server that does not give out single commits, what its
-        reference leads to, and from one that gives out nothing without history, all of it. A commit that is
-        to be within a branch must be part of the branch's history, which is then fetched.
+        Fetches one commit without history; from a server that does not serve single commits, the tip of its ref; from
+        one without shallow fetches, the whole history. With ``within_ref`` the commit must be in the branch's history,
+        which is then fetched.
         """
         with cache.lock:
             if not cache.has(resolved.commit):
@@ -161,7 +159,7 @@ class Remote:
         return resolved.commit
 
     def objects(self, resolved: Resolved, cache: BareCache) -> tuple[bytes, bytes]:
-        """Return the commit and the annotated tag (empty: there is none) as the objects that are signed.
+        """Return the commit and the annotated tag (empty without one) as the signed objects.
 
         The commit must have been fetched; the tag is fetched unless it is there.
         """
@@ -177,15 +175,15 @@ class Remote:
                     raise self._failure(finished)
             tag = cache.object("tag", resolved.tag_object)
             if tag is None:
-                # It was moved since the references were listed.
+                # The tag moved after the refs were listed.
                 raise self._missing(resolved)
             return commit, tag
 
     def for_submodule(self, url: RemoteUrl) -> Remote:
-        """Return the remote of a submodule, within the same time limit.
+        """Return the remote of a submodule, within the same timeout.
 
-        It is given the credentials only where they cannot reach anybody else: over ssh, where a private key is
-        shown to nobody, and on the very server of this one.
+        It gets the credentials only where they cannot leak: over ssh, where the private key never leaves this process,
+        and on the same server as this remote.
         """
         same = (url.scheme, url.authority) == (self.url.scheme, self.url.authority)
         trusted = same or (url.is_ssh and self.url.is_ssh)
@@ -201,7 +199,7 @@ class Remote:
         return remote
 
     def _mending(self, cache: BareCache, fetch: Callable[[], None]) -> None:
-        """Run ``fetch``; when it fails because the cache is damaged, once more with a new one."""
+        """Run ``fetch``; if it fails because the cache is damaged, run it again with a new cache."""
         try:
             fetch()
         except (CacheDamaged, GitFailed) as error:
@@ -247,7 +245,7 @@ class Remote:
         return finished
 
     def _ask(self, before: Sequence[str], after: Sequence[str], cache: BareCache | None = None) -> Finished:
-        """Run a Git command that talks to the remote: ``git <before> <url> <after>``."""
+        """Run a Git command that connects to the remote: ``git <before> <url> <after>``."""
         for on_demand in (True,) if self._on_demand else (False, True):
             remaining = self.remaining
             if remaining <= 0:
@@ -328,19 +326,19 @@ class Remote:
         return unable_to_clone(kind, self.url, why)
 
     def check(self) -> None:
-        """Raise :class:`GitCancelled` when it has been called off."""
+        """Raise :class:`GitCancelled` after a cancellation."""
         if self._cancellation is not None and self._cancellation.cancelled:
             raise self._unable(GitCancelled, "called off")
 
     def late(self) -> GitTimedOut:
-        """What to raise when the time is over."""
+        """The error to raise after the timeout."""
         cut = self._timeout < self._asked_for
         why = f" (spec.timeout is {self._asked_for:g} s, --max-fetch-timeout allows less)" if cut else ""
         return self._unable(GitTimedOut, f"not finished within {self._timeout:g} s{why}")
 
 
 def _attempts(resolved: Resolved, shallow: bool) -> Iterator[tuple[Sequence[str], Sequence[str]]]:
-    """Yield options and what to fetch, the cheapest way first."""
+    """Yield options and refspecs to fetch, the cheapest first."""
     by_name = (f"+{resolved.ref}:{FETCHED}",)
     if not resolved.within_ref:
         yield ("--depth=1",), (f"+{resolved.commit}:{KEEP}/{resolved.commit}",)

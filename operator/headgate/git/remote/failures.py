@@ -1,7 +1,7 @@
-"""Tells from what Git printed why it failed. Pure.
+"""Finds the cause of a failure in Git's messages. Pure.
 
-Git has no exit codes for this; its English messages, those of curl and ssh behind it, and those of the
-well-known servers are matched here, in tables, the most telling first.
+Git has no exit codes for this, so tables match its English messages, those of curl and ssh, and those of well-known
+servers, the most specific first.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _CLOSED = _rules(
         r"Host key verification failed|host key is known for",
     ),
 )
-"""What is told without what Git printed: that is long, or says nothing more."""
+"""Errors whose message does not quote Git, because its output is long or adds nothing."""
 
 _OPEN = _rules(
     (
@@ -154,7 +154,7 @@ _STATUSES = {
     504: "a proxy in front of the server gets no answer from it in time (HTTP 504)",
 }
 _ELSEWHERE = frozenset((401, 403, 404, 407, 410))
-"""Statuses that the rules above know."""
+"""HTTP statuses that the rules above cover."""
 WEB_PAGE = (
     "the server answered with a web page, not with a Git repository: check the URL (is this a login page, or the page "
     "of a repository instead of its clone URL?)"
@@ -180,7 +180,7 @@ _DAMAGE = re.compile(
     re.IGNORECASE,
 )
 _NOISE = re.compile(
-    # That Git would now ask for a password tells a user nothing: there is nobody to ask.
+    # That Git would ask for a password does not help a user: nobody can answer.
     r"^(warning:|hint:|remote: *$|Please make sure|and the repository exists|\s*$|"
     r"(fatal: )?(could not read (Username|Password) for|Authentication failed for)|"
     r"error: unable to read askpass response)",
@@ -200,29 +200,29 @@ _KNOWN_WORDS = (
     "has enabled or enforced SAML SSO",
     "rate limit",
 )
-"""What well-known servers say in the text of a refusal, which is told."""
+"""Texts of refusals by well-known servers, which messages may quote."""
 _QUOTING = re.compile(r"(bad line length character:|\bgot\b).*")
-"""Where Git's own messages quote what a server sent."""
+"""Where Git's own messages quote the server."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Whom and with what the remote was asked, for messages."""
+    """The remote and the kind of credentials of a request, for messages."""
 
     url: str
     host: str = ""
     given: str = ""
-    """The kind of credentials that the server was shown (``the bearer token``), "" for none."""
+    """The kind of credentials that the server received (``the bearer token``), "" for none."""
     secret: str = ""
-    """The Secret that holds them, as ``namespace/name``."""
+    """The Secret with the credentials, as ``namespace/name``."""
     discreet: bool = False
-    """Whether nothing that others wrote may be quoted, as a secret is too short to be found in it for certain."""
+    """Whether messages must not quote the server, because a secret is too short to be masked reliably."""
 
 
 def explain(messages: str, asked: Asked, answer: HttpAnswer | None = None) -> GitError:
-    """Return the error that Git's messages amount to; ``messages`` must already be free of credentials.
+    """Return the error for Git's messages; credentials must already be masked in ``messages``.
 
-    ``answer`` is the last answer of an HTTP server, where there was one.
+    ``answer`` is the last answer of an HTTP server, if any.
     """
     if _DISK_FULL.search(messages):
         return StorageFailed("the repository cache cannot be written: no space left")
@@ -247,7 +247,7 @@ def explain(messages: str, asked: Asked, answer: HttpAnswer | None = None) -> Gi
 
 
 def _judge(messages: str, asked: Asked, answer: HttpAnswer | None) -> tuple[type[GitError], str, bool]:
-    """The kind of error, how it is told ("": by Git's own words), and whether that is all there is to tell."""
+    """The kind of error, its message ("": Git's own words), and whether the message is complete."""
     for kind, text, pattern in _CLOSED:
         if pattern.search(messages):
             secret = f" of the Secret '{asked.secret}'" if asked.secret else ""
@@ -281,23 +281,24 @@ def _of_status(status: int, answer: HttpAnswer | None) -> str:
 
 
 def is_redirect(messages: str) -> bool:
-    """Tell whether the server answered with a redirect that Git was not allowed to follow."""
+    """Return whether the server answered with a redirect that Git was not allowed to follow."""
     return _REDIRECT.search(messages) is not None
 
 
 def is_unknown(messages: str) -> bool:
-    """Tell whether the server looked for the commit that was asked for and does not have it."""
+    """Return whether the server searched for the requested commit and does not have it."""
     return _UNKNOWN.search(messages) is not None
 
 
 def is_refusal(messages: str) -> bool:
-    """Tell whether the server refused to send one commit alone, or without its history."""
+    """Return whether the server refused to send one commit alone, or without its history."""
     return _REFUSAL.search(messages) is not None
 
 
 def _detail(messages: str, *, over_http: bool) -> str:
-    """Git's own words. What an HTTP server says is among them only where it is known beforehand: whoever names the URL
-    need not be allowed to read what is there."""
+    """Git's own words, with the text of an HTTP server only where it matches a known text: the author of the URL may
+    not be allowed to read other text.
+    """
     lines = [line.strip() for line in messages.splitlines() if not _NOISE.match(line)]
     if over_http:
         lines = [said for line in lines for said in _said_over_http(line)]

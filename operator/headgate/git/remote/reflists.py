@@ -1,12 +1,12 @@
-"""Asks each remote once for all that want to know: many GitRepositories on one remote cost one ``ls-remote``.
+"""Shares lists of refs: many GitRepositories on one remote need one ``ls-remote``.
 
-``RefLists`` keeps the last answer of every remote and who wanted what of it. A caller says how old an answer may be:
-one that is young enough is used again, one that is being waited for is waited for together, and otherwise the remote
-is asked, by one of those that wait, for everything that any of them has wanted lately. So objects that follow
-different branches of one repository share a question from its second time on.
+``RefLists`` caches the last answer of every remote and the recent questions to it. A caller says how old an answer may
+be. If the cached answer is recent enough, the caller gets it; if a request is in progress, all callers wait for it
+together; otherwise one caller requests everything that any caller has wanted recently. So objects that follow different
+branches of one repository share a request from its second time on.
 
-What is shared is only what is the same to the last byte: the URL and all credentials, proxy and authorities
-(``Remote.identity``). Errors are shared by those who waited for the question, and not kept. Thread-safe.
+Sharing requires that the URL and all credentials, proxy and certificate authorities are byte-identical
+(``Remote.identity``). All callers that wait for a request get its error, which is not cached. Thread-safe.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from headgate.git.refs.reference import Question, Refs
 __all__ = ["Asking", "RefAnswer", "RefLists"]
 
 MAX_REMOTES = 1024
-"""Remotes whose last answer is kept."""
+"""Maximum number of remotes whose last answer is cached."""
 MAX_QUESTIONS = 1000
-"""Different questions remembered of one remote: references followed by its GitRepositories."""
+"""Maximum number of different questions that are remembered for one remote."""
 LOOK = 1.0
-"""Seconds between two looks whether who waits for another's question has been called off."""
+"""Seconds between two checks whether a caller that waits for another's request has been cancelled."""
 FORGET = 7200.0
-"""Seconds after which a question that nobody repeated is not asked along any more."""
+"""Seconds after which a question that no caller repeated is dropped from the requests."""
 
 
 class Listed(Protocol):
-    """What is needed of a :class:`~headgate.git.remote.client.Remote`."""
+    """The required methods of a :class:`~headgate.git.remote.client.Remote`."""
 
     @property
     def identity(self) -> str: ...
@@ -52,20 +52,20 @@ class Listed(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RefAnswer:
-    """What a remote answered to a question that was begun at ``asked`` (of the clock's seconds)."""
+    """The answer of a remote to a request that began at ``asked`` (seconds of the clock)."""
 
     asked: float
     question: Question
     refs: Refs = field(repr=False)
 
     def serves(self, question: Question, since: float) -> bool:
-        """Whether it answers this one too, and is young enough."""
+        """Whether it covers this question and is recent enough."""
         return self.asked >= since and self.question.covers(question)
 
 
 @dataclass(slots=True)
 class _Flight:
-    """A question that is under way."""
+    """A request in progress."""
 
     asked: float
     question: Question
@@ -88,17 +88,17 @@ class RefLists:
         on_answer: Callable[[bool], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``on_answer`` is called for every answer with whether the remote was asked for it."""
+        """``on_answer`` receives, for every answer, whether it came from the remote."""
         self._on_answer, self._clock = on_answer, clock
         self._changed = threading.Condition()
         self._remotes: OrderedDict[str, _Remote] = OrderedDict()
 
     def __len__(self) -> int:
-        """Of how many remotes the last answer is known."""
+        """The number of remotes with a cached answer."""
         return len(self._remotes)
 
     def get(self, remote: Listed, question: Question, since: float) -> RefAnswer:
-        """The answer to ``question``, of ``since`` or later; raises what ``remote`` raises."""
+        """The answer to ``question``, as of ``since`` or later; raises what ``remote`` raises."""
         with self._changed:
             known = self._known(remote.identity)
             self._remember(known, question)
@@ -127,7 +127,7 @@ class RefLists:
             answer = RefAnswer(flight.asked, flight.question, remote.ask(flight.question))
             return answer
         except (GitTimedOut, GitCancelled):
-            # Of this caller: others may have more time.
+            # Only this caller's timeout passed: others may have more time.
             raise
         except GitError as error:
             flight.error = error
@@ -157,12 +157,12 @@ class RefLists:
 
 
 class Asking:
-    """One visit's questions to its remote, answered by ``lists`` no older than ``since``."""
+    """The questions of one reconcile to its remote; answers of ``lists`` are not older than ``since``."""
 
     def __init__(self, lists: RefLists, remote: Listed, since: float) -> None:
         self._lists, self._remote, self._since = lists, remote, since
         self.asked: float | None = None
-        """When the remote was asked what was answered here; None before the first answer."""
+        """When the request began whose answer was returned here; None before the first answer."""
 
     def __call__(self, question: Question) -> Refs:
         answer = self._lists.get(self._remote, question, self._since)

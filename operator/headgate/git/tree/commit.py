@@ -1,16 +1,14 @@
 """A commit of a bare repository as a tree of files, for the build engine and for artifacts.
 
-``GitTree`` has the shape of ``headgate.documents.tree.Tree``. It lists the commit once, keeps of each file
-the path, blob id and size, and reads contents when asked. What an artifact does not hold is not there:
-symbolic links, submodules, and files that the ignore rules leave out. A file's ``content_id`` is its blob
-id, so that a file that did not change between two commits has the same id in both, however far apart they
-are.
+``GitTree`` has the shape of ``headgate.documents.tree.Tree``. It lists the commit once, keeps the path, blob id and
+size of each file, and reads contents on request. It omits what an artifact omits: symbolic links, submodules and
+ignored files. A file's ``content_id`` is its blob id, so an unchanged file has the same id in any two commits.
 
-The tree is untrusted: names that could lead out of a folder it is written to are dropped, and what it may hold is
-bounded (:mod:`headgate.git.limits`).
+The tree is untrusted: names that could lead out of a target folder are dropped, and its size is limited
+(:mod:`headgate.git.limits`).
 
-``sparse`` narrows it to some directories, as if the rest had never been checked out: a ``.sourceignore`` outside
-of them does not count (``fluxcd/pkg``, ``git/gogit/clone.go``).
+``sparse`` selects some directories, as if the rest had never been checked out: a ``.sourceignore`` outside them does
+not count (``fluxcd/pkg``, ``git/gogit/clone.go``).
 """
 
 from __future__ import annotations
@@ -36,7 +34,7 @@ LISTING_TIMEOUT = 300.0
 
 
 _AT_ONCE = threading.BoundedSemaphore(3)
-"""Held while a commit is listed, which takes several times the memory of the finished tree."""
+"""Held while a commit is listed, which needs several times the memory of the finished tree."""
 
 
 class GitTree(ListedTree):
@@ -55,20 +53,20 @@ class GitTree(ListedTree):
     ) -> None:
         """List ``commit``, which must be in ``cache``; ``ignore`` and ``sparse`` are those of the spec.
 
-        Without ``filtered`` no ignore rules are used: for a tree that becomes a part of another one.
+        Without ``filtered`` no ignore rules apply, for a tree that becomes a layer of another one.
 
         Raises :class:`StorageFailed` when the cache does not have it, :class:`SourceTooLarge` when it holds more than
         ``limits``, :class:`IgnoreInvalid` when the rules of a ``.sourceignore`` are too many,
-        :class:`SparsePathMissing` when there is nothing at such a path.
+        :class:`SparsePathMissing` when a path of ``sparse`` does not exist.
         """
         super().__init__()
         self.commit = commit
         self.submodules: dict[str, str] = {}
-        """Where other repositories belong, and which of their commits."""
+        """The paths of submodules and their commits."""
         self._cache = cache
         self._limit = max_file_bytes
         self._reader = BlobReader(cache.path)
-        # By the numbers of files: blob id, size, whether it is executable.
+        # Indexed by file number: blob id, size, executable.
         self._id_length = len(commit) // 2
         self._ids = bytearray()
         self._sizes = array("Q")
@@ -105,7 +103,7 @@ class GitTree(ListedTree):
             raise TreeError(str(error), file=path) from None
 
     def left_out(self, path: str) -> str:
-        """Why the tree does not show what the commit has at a path; "" when that is not so, or not known."""
+        """Why the tree omits what the commit has at a path; "" when it does not, or when the cause is unknown."""
         if path in self._links:
             return "is a symbolic link, which artifacts do not hold: name the file it leads to"
         if self._is_ignored(path):
@@ -119,7 +117,7 @@ class GitTree(ListedTree):
             except IgnoreInvalid:
                 return False
             finally:
-                # Whoever asks for what is missing must not make the tree grow.
+                # Requests for missing paths must not make the tree grow.
                 self._rules.settle()
 
     def size(self, path: str) -> int:
@@ -158,7 +156,7 @@ class GitTree(ListedTree):
             if mode not in _FILE_MODES or rules.ignores(path):
                 if mode == _LINK and len(self._links) < _MAX_LINKS:
                     self._links.add(path)
-                # A directory stays although nothing in it is visible, unless it is itself left out.
+                # A directory stays even if nothing in it is visible, unless it is itself ignored.
                 directory = path if mode == _SUBMODULE else path.rpartition("/")[0]
                 _add_directory(directory, listing, rules)
                 continue
@@ -178,7 +176,7 @@ class GitTree(ListedTree):
         rules.settle()
 
     def _listed(self, sparse: Sequence[str], limits: TreeLimits) -> bytes:
-        """What Git lists, as it prints it; counted while it is printed, as a few trees can be listed without end."""
+        """Git's listing of the commit; counted during output, because a few trees can expand to a huge listing."""
         count, head = limits.count(), len(self.commit) + _HEAD
         narrow = list(dict.fromkeys(sparse)) if "" not in sparse else []
         if sum(len(path) + 1 for path in narrow) > _ARGUMENTS:
@@ -233,16 +231,16 @@ _FILE_MODES = ("100644", _EXECUTABLE, "100664")
 _SUBMODULE = "160000"
 _LINK = "120000"
 _MAX_LINKS = 10_000
-"""Symbolic links that are remembered, for messages."""
+"""Maximum number of symbolic links to remember, for messages."""
 _DIRECTORY = "040000"
 _HEAD = len("100644 blob ") + len(" 1234567\t\0")
-"""Bytes of a record beside the id and the path, at least."""
+"""Minimum bytes of a record in addition to the id and the path."""
 _ARGUMENTS = 32 * 1024
-"""Bytes of paths that Git is given to list; with more of them it lists all."""
+"""Limit in bytes for the paths in Git's argument list; with more, Git lists the whole commit."""
 
 
 def _parse(listing: bytes) -> Iterator[tuple[str, str, int, str]]:
-    """Yield mode, id, size and path of all that may be used, directories as such left out."""
+    """Yield mode, id, size and path of all usable entries except directories."""
     start = 0
     while (end := listing.find(b"\0", start)) >= 0:
         head, _, name = listing[start:end].partition(b"\t")
@@ -270,7 +268,7 @@ _UNSAFE = ("", ".", "..")
 def _narrowed(
     listed: Iterable[tuple[str, str, int, str]], sparse: dict[str, None]
 ) -> Iterator[tuple[str, str, int, str]]:
-    """Yield what is at or below the paths of ``sparse``, everything when there are none; drop those that are found."""
+    """Yield the entries at or below the paths of ``sparse``, all when it is empty; removes the paths found from it."""
     if not sparse or "" in sparse:
         sparse.clear()
         yield from listed

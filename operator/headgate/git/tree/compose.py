@@ -1,13 +1,13 @@
-"""Trees put together into one: a repository, its submodules, and what it includes.
+"""Several trees as one: a repository, its submodules and its includes.
 
     tree = ComposedTree(
         [Layer(repository), Layer(submodule, mount="modules/a"), Layer(other, "vendor/b", source="deploy")],
         ignore=spec.ignore,
     )
 
-A layer's content goes to ``mount``, where there must be nothing yet but an empty directory, as in Flux, which
-moves a folder there (``fluxcd/pkg``, ``artifact/storage``, ``CopyToPath``). The ignore rules are those of the whole:
-``.sourceignore`` files of every layer count from where they come to lie.
+A layer's content goes to ``mount``, where only an empty directory may exist, as in Flux, which moves a folder there
+(``fluxcd/pkg``, ``artifact/storage``, ``CopyToPath``). The ignore rules apply to the composed tree: the
+``.sourceignore`` files of every layer apply from their paths in it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from headgate.git.tree.listed import ListedTree, Listing, TreeEntry, clean_path
 __all__ = ["ComposedTree", "PackableTree", "TreeLayer"]
 
 MAX_DEPTH = 64
-"""Trees within each other, each of which every read passes through."""
+"""Maximum depth of nested trees; every read passes through all levels."""
 
 
 class PackableTree(Tree, Protocol):
@@ -42,14 +42,14 @@ class PackableTree(Tree, Protocol):
 
     @property
     def depth(self) -> int:
-        """How many trees lie within each other in it."""
+        """The depth of nested trees."""
 
     @property
     def weight(self) -> int:
-        """How many files and directories it has."""
+        """The number of files and directories."""
 
     def share(self) -> Self:
-        """Return the tree for one more user."""
+        """Return the tree for an additional user."""
 
     def close(self) -> None:
         """End one use."""
@@ -57,17 +57,17 @@ class PackableTree(Tree, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TreeLayer:
-    """``tree``, or what it has at ``source`` (a directory or a file), goes to ``mount``."""
+    """``tree``, or its directory or file at ``source``, appears at ``mount``."""
 
     tree: PackableTree
     mount: str = ""
     source: str = ""
     name: str = ""
-    """What messages call it."""
+    """Its name in messages."""
 
 
 class ComposedTree(ListedTree):
-    """See the module's text. Owns the uses of its layers' trees and ends them when it is closed."""
+    """See the module's text. Owns one use of each layer's tree; ``close`` ends them."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class ComposedTree(ListedTree):
         filtered: bool = True,
         limits: TreeLimits = DEFAULT_LIMITS,
     ) -> None:
-        """Without ``filtered`` no ignore rules are used.
+        """Without ``filtered`` no ignore rules apply.
 
         Raises :class:`IncludeFailed`, :class:`IgnoreInvalid` or :class:`SourceTooLarge`; the layers are then closed.
         """
@@ -85,7 +85,7 @@ class ComposedTree(ListedTree):
         self._trees = [layer.tree for layer in layers]
         self.depth = 1 + max(tree.depth for tree in self._trees)
         self._places = [(clean_path(layer.mount), clean_path(layer.source)) for layer in layers]
-        # By the numbers of files: the layer, size, whether it is executable.
+        # Indexed by file number: layer, size, executable.
         self._layers = array("L")
         self._sizes = array("Q")
         self._executable = bytearray()
@@ -120,7 +120,9 @@ class ComposedTree(ListedTree):
         return TreeEntry(path, False, bool(self._executable[number]), self._sizes[number])
 
     def left_out(self, path: str) -> str:
-        """Why the tree does not show what a layer's repository has at a path; "" when that is not so, or not known."""
+        """Why the tree omits what a layer's repository has at a path; "" when it does not, or when the cause is
+        unknown.
+        """
         for tree, (mount, source) in zip(self._trees, self._places, strict=True):
             if not mount or path == mount or path.startswith(mount + "/"):
                 below = path[len(mount) :].lstrip("/") if mount else path
@@ -130,7 +132,7 @@ class ComposedTree(ListedTree):
         return ""
 
     def _inside(self, path: str, number: int) -> str:
-        """Where a file lies in its layer's tree."""
+        """The path of a file in its layer's tree."""
         mount, source = self._places[self._layers[number]]
         below = path[len(mount) :].lstrip("/") if mount else path
         return f"{source}/{below}".strip("/") if below else source
@@ -195,7 +197,7 @@ class ComposedTree(ListedTree):
 
 
 def _check_mount(layer: TreeLayer, mount: str, files: dict[str, int], parents: set[str]) -> None:
-    """``parents``: all directories that hold something."""
+    """``parents``: all directories that are not empty."""
     if mount in files or mount in parents:
         raise IncludeFailed(f"{_what(layer)}: there is already something at '{mount or '.'}'")
     blocked = next((path for path in _above(mount) if path in files), None)
@@ -212,7 +214,7 @@ def _what(layer: TreeLayer) -> str:
 
 
 def _moved(path: str, source: str, mount: str) -> str | None:
-    """Where a layer's path comes to lie, None when it is not below ``source``."""
+    """The composed path of a layer's path, None when it is not below ``source``."""
     if source:
         if path != source and not path.startswith(source + "/"):
             return None

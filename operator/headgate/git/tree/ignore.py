@@ -1,18 +1,17 @@
-"""Which files of a repository are left out of its artifact, and so out of every build. Pure.
+"""Ignore rules: which files of a repository its artifact, and so every build, excludes. Pure.
 
-Rules come from three places, later ones winning: Flux's defaults, the repository's ``.sourceignore`` files
-(from the root down), and ``spec.ignore``. The rules for version control files hold always (unless negated);
-those for media, archives and CI files only while neither a ``.sourceignore`` nor ``spec.ignore`` says
-anything (https://fluxcd.io/flux/components/source/gitrepositories/#excluding-files, ``fluxcd/pkg``
-``sourceignore``).
+Rules come from three places, of which later ones take precedence: Flux's defaults, the repository's ``.sourceignore``
+files (from the root down), and ``spec.ignore``. The default rules for version control files always apply (unless
+negated); those for media, archives and CI files apply only without a ``.sourceignore`` and ``spec.ignore``
+(https://fluxcd.io/flux/components/source/gitrepositories/#excluding-files, ``fluxcd/pkg`` ``sourceignore``).
 
-A rule is a ``.gitignore`` pattern as Flux reads it, which is not in every corner as Git does, and so not as a library
-such as pathspec does. What differs:
+A rule is a ``.gitignore`` pattern with Flux's semantics, which differ from Git's, and so from those of libraries such
+as pathspec:
 
-* a path is judged by the last rule that matches it or any directory above it, so that ``!/deploy/production``
-  brings files back although ``/*`` leaves ``deploy`` out; Git would not look into ``deploy`` again;
-* after ``**`` the first directory that fits is taken, without trying a later one;
-* a class is negated by ``^`` only, ``[!a]`` is a class of ``!`` and ``a``;
+* the last rule that matches a path or any directory above it decides, so that ``!/deploy/production`` includes files
+  although ``/*`` excludes ``deploy``; Git would not descend into ``deploy`` again;
+* after ``**`` the first matching directory counts; later ones are not tried;
+* only ``^`` negates a class, ``[!a]`` is a class of ``!`` and ``a``;
 * ``/**``, and ``**`` as part of a longer name between slashes, match nothing, ``dir/**`` matches ``dir`` too;
 * a malformed pattern matches nothing.
 """
@@ -30,13 +29,13 @@ __all__ = ["IGNORE_FILE", "MAX_BYTES", "MAX_FILES", "IgnoreRules"]
 IGNORE_FILE = ".sourceignore"
 MAX_RULES = 2000
 MAX_BYTES = 256 * 1024
-"""Of all ``.sourceignore`` files of a commit together, and of ``spec.ignore``."""
+"""Limit in bytes for all ``.sourceignore`` files of a commit together, and for ``spec.ignore``."""
 MAX_FILES = 1000
 MAX_LINE = 1024
 MAX_WORK = 10_000_000
-"""Patterns that are tried on a name, for one commit: some seconds of processor time."""
+"""Limit for the matches of a pattern against a name, for one commit: a few seconds of processor time."""
 MAX_KEPT = 250_000
-"""Names whose answer is kept."""
+"""Maximum number of names with a cached answer."""
 
 VERSION_CONTROL = (".git/", ".gitignore", ".gitmodules", ".gitattributes")
 DEFAULTS = (
@@ -53,26 +52,26 @@ _SPECIAL = re.compile(r"[*?\[\\]")
 @dataclass(frozen=True, slots=True)
 class _Pattern:
     rank: int
-    """The pattern of the highest rank that matches a path decides about it."""
+    """The matching pattern of the highest rank decides about a path."""
     domain: str
     """The directory whose ``.sourceignore`` holds the pattern; "" for the root and for ``spec.ignore``."""
     excludes: bool
     only_directories: bool
     steps: tuple[_Step, ...]
-    """What the components of a path below the domain must look like, one after the other."""
+    """One matcher for each component of a path below the domain."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Step:
     name: re.Pattern[str]
     literal: str | None
-    """The only name that it matches, where there is but one."""
+    """The only name that it matches, if there is exactly one."""
     skips: bool
-    """Any number of components may come before; the first one that fits is taken."""
+    """Any number of components may precede it; the first match counts."""
 
 
 class _Work:
-    """What matching may cost, for one commit: patterns looked at, and answers kept."""
+    """The budget of matching for one commit: patterns tried and answers cached."""
 
     def __init__(self) -> None:
         self.begin()
@@ -91,7 +90,7 @@ class _Work:
 
 
 class _Names:
-    """The patterns for single names that begin to apply in one directory, asked about each name once."""
+    """The patterns for single names that begin to apply in one directory; caches the answer for each name."""
 
     def __init__(self, patterns: Sequence[_Pattern], above: _Names | None, work: _Work) -> None:
         self._above, self._work = above, work
@@ -108,7 +107,7 @@ class _Names:
         self._known: dict[str, tuple[int, int]] = {}
 
     def forget(self) -> None:
-        """Let go of the answers."""
+        """Drop the cached answers."""
         self._known.clear()
 
     def rank(self, name: str, is_directory: bool) -> int:
@@ -139,16 +138,16 @@ class _Names:
 
 
 _SLOWER = 4
-"""How much longer it takes to try patterns one by one than all together."""
+"""Ratio of the time to try patterns one by one to the time to try them together."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Directory:
     rank: int
-    """Of the last pattern that matches the directory, and so all below it; -1 when none does."""
+    """Rank of the last pattern that matches the directory, and so all below it; -1 when none does."""
     names: _Names
     paths: tuple[tuple[_Pattern, int], ...]
-    """The patterns that may still match below, highest rank first, and how many of their steps are done."""
+    """The patterns that may still match below, highest rank first, each with its number of matched steps."""
     work: _Work
 
     def rank_of(self, name: str, is_directory: bool) -> int:
@@ -167,10 +166,10 @@ class _Directory:
         return best
 
     def paths_below(self, name: str, rank: int) -> tuple[tuple[_Pattern, int], ...]:
-        """The patterns that may match below the directory of this name, which a pattern of this rank matches."""
+        """The patterns that may match below the directory ``name``, which a pattern of ``rank`` matches."""
         self.work.spend(len(self.paths))
         below = tuple(self._steps_below(name, rank))
-        # Many directories share what is the same in all of them.
+        # Directories with equal patterns share one tuple.
         return self.paths if below == self.paths else below
 
     def _steps_below(self, name: str, rank: int) -> Iterator[tuple[_Pattern, int]]:
@@ -187,10 +186,9 @@ class _Directory:
 
 
 class IgnoreRules:
-    """The rules of one commit; ask ``ignores`` about its paths. Not for use by several threads at once.
+    """The rules of one commit; ``ignores`` decides about its paths. Not thread-safe.
 
-    The time for one path does not depend on how many rules there are for other directories, and the time for all is
-    bounded.
+    The time for one path does not depend on the rules for other directories, and the total time is limited.
     """
 
     _directories: dict[str, _Directory]
@@ -215,15 +213,15 @@ class IgnoreRules:
 
     @classmethod
     def none(cls) -> IgnoreRules:
-        """Return the rules that leave nothing out, not even the files of version control."""
+        """Return rules that ignore nothing, not even the files of version control."""
         rules = cls()
         rules._begin(())
         return rules
 
     def ignores(self, path: str, *, is_directory: bool = False) -> bool:
-        """Tell whether a path (relative to the root, no slash at its ends) is left out.
+        """Return whether a path (relative to the root, no slash at its ends) is ignored.
 
-        Raises :class:`IgnoreInvalid` when the paths asked about are too many for such rules.
+        Raises :class:`IgnoreInvalid` when the budget for the commit is used up.
         """
         if not path or not self._patterns:
             return False
@@ -232,7 +230,7 @@ class IgnoreRules:
         return rank >= 0 and self._patterns[rank].excludes
 
     def settle(self) -> None:
-        """Let go of what was remembered of paths: from here on few are asked about, and work counts anew."""
+        """Drop the caches and reset the budget: after the listing, few paths are requested."""
         root = self._directories[""]
         root.names.forget()
         self._directories = {"": root}
@@ -256,7 +254,7 @@ class IgnoreRules:
             if path in self._domains:
                 found = self._enter(path, rank, paths, above.names)
             elif rank == above.rank and paths is above.paths:
-                # Nothing in it is judged otherwise, so that a thousand directories cost what one does.
+                # The same rules apply in it as above, so a thousand directories cost as much as one.
                 found = above
             else:
                 found = _Directory(rank, above.names, paths, self._work)
@@ -289,7 +287,7 @@ def _lines(text: str, where: str) -> Iterator[str]:
 
 
 def _parse(rank: int, line: str, domain: str) -> _Pattern | None:
-    """Read one pattern; None when it can match nothing."""
+    """Parse one pattern; None when it can match nothing."""
     excludes = not line.startswith("!")
     text = line.removeprefix("!")
     if not text.endswith("\\ "):
@@ -318,7 +316,7 @@ def _steps(parts: Sequence[str]) -> tuple[_Step, ...]:
     skips = False
     for part in parts:
         if part in ("", "**"):
-            # Between slashes; at the end it adds nothing, as all below a matching directory matches.
+            # Between slashes; at the end it adds nothing, because all below a matching directory matches.
             skips = part == "**"
             continue
         step = None if "**" in part else _step(part, skips=skips)
@@ -357,8 +355,7 @@ def _component(glob: str) -> str | None:
     first, *rest = chunks
     if not rest:
         return first
-    # Of the pieces between stars the first place where each fits will do; taking no other keeps matching
-    # fast.
+    # For each piece between stars, the first match suffices; without backtracking, matching stays fast.
     return first + "".join(f"(?>.*?{chunk})" for chunk in rest[:-1] if chunk) + ".*" + rest[-1]
 
 
@@ -392,8 +389,7 @@ def _class(glob: str, index: int) -> tuple[str, int] | None:
 
 
 def _class_char(glob: str, index: int) -> tuple[str, int] | None:
-    """Return a character of a class and the index after it; None when there is none, or nothing closes the
-    class."""
+    """Return a character of a class and the index after it; None when there is none or the class is not closed."""
     if index >= len(glob) or glob[index] in "-]":
         return None
     if glob[index] == "\\":

@@ -1,8 +1,8 @@
-"""What trees of a repository have in common: they are shared, and they know their directories' listings.
+"""What trees of a repository have in common: a count of users and listings of directories.
 
-``SharedTree`` counts the users of a tree. ``ListedTree`` answers everything about a tree of known files but their
-content: :class:`~headgate.git.tree.commit.GitTree` is one commit,
-:class:`~headgate.git.tree.compose.ComposedTree` several trees put together.
+``SharedTree`` counts the users of a tree. ``ListedTree`` answers everything about a tree of known files except their
+content: :class:`~headgate.git.tree.commit.GitTree` is one commit, :class:`~headgate.git.tree.compose.ComposedTree`
+several trees as one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from headgate.git.errors import StorageFailed
 __all__ = ["ListedTree", "Listing", "SharedTree", "TreeEntry", "clean_path"]
 
 DIRECTORY = -1
-"""Stands where files have their numbers."""
+"""The number of every directory, in place of a file number."""
 _NOTHING: tuple[int, tuple[str, ...]] = (0, ())
 
 
@@ -37,14 +37,14 @@ class TreeEntry:
 
 
 class SharedTree:
-    """Counts who uses a tree, which lets go of its resources when the last one closes it. Thread-safe."""
+    """Counts the users of a tree, which releases its resources when the last one closes it. Thread-safe."""
 
     def __init__(self) -> None:
         self._users = 1
         self._users_lock = threading.Lock()
 
     def share(self) -> Self:
-        """Return the tree for one more user, who closes it like the first."""
+        """Return the tree for an additional user, who must close it too."""
         with self._users_lock:
             if not self._users:
                 raise StorageFailed("the tree has been closed")
@@ -52,7 +52,7 @@ class SharedTree:
         return self
 
     def close(self) -> None:
-        """End one use; closing once more than it is used is harmless."""
+        """End one use; an additional ``close`` is harmless."""
         with self._users_lock:
             last = self._users == 1
             self._users = max(0, self._users - 1)
@@ -64,10 +64,10 @@ class SharedTree:
 
 
 class ListedTree(SharedTree):
-    """A tree whose files and directories are known from the start.
+    """A tree whose files and directories are known when it is created.
 
-    A file is known by its number, under which the classes below keep what else there is to know of it. All is kept
-    by directory, without the paths of files: a tree of a hundred thousand of them stays small.
+    Each file has a number, under which subclasses keep its other properties. The tree stores names by directory,
+    without the paths of files, so that a hundred thousand files need little memory.
     """
 
     depth = 0
@@ -76,19 +76,19 @@ class ListedTree(SharedTree):
     def __init__(self) -> None:
         super().__init__()
         self._directories: dict[str, tuple[int, tuple[str, ...]]] = {"": (0, ())}
-        """The names in each directory, and where in ``_numbers`` theirs begin; the root is "" and always there."""
+        """The names in each directory, and the offset of their numbers in ``_numbers``; the root "" always exists."""
         self._numbers = array("i")
         self._hidden: set[str] = set()
-        """Directories that the ignore rules name: no entry of an artifact, even when some file below is one."""
+        """Directories that the ignore rules name: not entries of an artifact, even if a file below is one."""
         self._listing_ids: dict[str, str] = {}
 
     @property
     def weight(self) -> int:
-        """How many files and directories it has: what it takes in memory."""
+        """The number of files and directories: a measure of its memory."""
         return len(self._numbers)
 
     def _file_id(self, path: str, number: int) -> str:
-        """The blob id of a file that is there."""
+        """The blob id of an existing file."""
         raise NotImplementedError
 
     def _entry(self, path: str, number: int) -> TreeEntry:
@@ -147,7 +147,7 @@ class ListedTree(SharedTree):
             )
 
     def _no_file(self, path: str) -> TreeError:
-        """What to raise when a path that is no file is read."""
+        """The error to raise when a path to read is not a file."""
         if path in self._directories:
             return NotAFile("is a directory, not a file", file=path or ".")
         return FileMissing("no such file", file=path or ".")
@@ -164,7 +164,7 @@ class Listing:
         return directory in self._found
 
     def __len__(self) -> int:
-        """How many directories there are."""
+        """The number of directories."""
         return len(self._found)
 
     def number(self, path: str) -> int:
@@ -173,16 +173,16 @@ class Listing:
         return self._found.get(parent, {}).get(name, DIRECTORY)
 
     def add_file(self, path: str, number: int) -> None:
-        """Enter a file into its directory, and that directory into its own, up to the root."""
+        """Add a file to its directory, and that directory to its parent, up to the root."""
         self._enter(path, number)
 
     def add_directory(self, path: str) -> None:
-        """Enter a directory, as above."""
+        """Add a directory in the same way."""
         self._found.setdefault(path, {})
         self._enter(path, DIRECTORY)
 
     def put_into(self, tree: ListedTree) -> None:
-        """Give the tree what was collected."""
+        """Move the collected entries into the tree."""
         for path, found in self._found.items():
             names = tuple(sorted(found))
             tree._directories[path] = (len(tree._numbers), names)
@@ -196,7 +196,7 @@ class Listing:
                 if number >= 0:
                     found[name] = number
                 return
-            # One name often stands in many directories.
+            # Many directories often have the same name in them.
             name = self._names.setdefault(name, name)
             if found is not None:
                 found[name] = number
@@ -206,7 +206,7 @@ class Listing:
 
 
 def clean_path(path: str) -> str:
-    """Return a path of a spec as one below the root, which it cannot leave; the root is "".
+    """Return a path of a spec relative to the root, which it cannot leave; the root is "".
 
     >>> clean_path("./charts/../apps/"), clean_path("../../etc"), clean_path(".")
     ('apps', 'etc', '')

@@ -1,12 +1,13 @@
 """A downloaded artifact (tar.gz) as a tree of files, for the build engine.
 
-``TarTree`` has the shape of ``headgate.documents.tree.Tree``. The archive is decompressed once, to a file without a
-name that goes when the tree is closed or the process ends; kept in memory is where in it each file lies. Nothing is
-unpacked, so no name in the archive can lead anywhere. A file's ``content_id`` is the id Git gives a blob of its
-content: a file that did not change between two artifacts, or between a commit and an artifact, has the same id.
+``TarTree`` has the shape of ``headgate.documents.tree.Tree``. The archive is decompressed once, to an unnamed temporary
+file that disappears when the tree is closed or the process ends; memory holds the offset of each file in it. Nothing is
+unpacked to paths, so names in the archive are harmless. A file's ``content_id`` is Git's id for a blob of its content:
+an unchanged file has the same id in two artifacts, or in a commit and an artifact.
 
-The archive is untrusted. What Flux refuses is refused (``fluxcd/pkg``, ``tar/untar.go``): names that are absolute, hold
-``..`` or a backslash, devices and pipes. Symbolic links are left out, as Flux does. Sizes and numbers are bounded.
+The archive is untrusted. It is invalid if Flux refuses it (``fluxcd/pkg``, ``tar/untar.go``): names that are absolute
+or contain ``..`` or a backslash, devices and pipes. Symbolic links are ignored, as in Flux. Sizes and numbers are
+limited.
 """
 
 from __future__ import annotations
@@ -31,16 +32,16 @@ __all__ = ["ArchiveInvalid", "ArchiveLimits", "TarTree"]
 
 CHUNK = 1 << 20
 MAX_HEADER = 1 << 20
-"""Bytes of one extended header, which holds a long name; the archive decides how much of it is read at once."""
+"""Limit in bytes for one extended header, which holds a long name and is read at once."""
 
 
 class ArchiveInvalid(Exception):
-    """The archive is damaged, larger than allowed, or holds what an artifact must not; the message says what."""
+    """The archive is damaged, too large, or has content that artifacts must not have; the message says which."""
 
 
 @dataclass(frozen=True, slots=True)
 class ArchiveLimits:
-    """What one archive may need."""
+    """Limits of one archive."""
 
     unpacked: int = DEFAULT_LIMITS.size
     """Bytes of the decompressed archive, on disk (``--max-source-size``)."""
@@ -65,7 +66,7 @@ class TarTree(ListedTree):
         """
         super().__init__()
         self._limits, self._max_file_bytes = limits or ArchiveLimits(), max_file_bytes
-        # By the numbers of files: where in the decompressed archive a file lies, and its size.
+        # Indexed by file number: offset in the decompressed archive, size.
         self._offsets, self._sizes = array("Q"), array("Q")
         self._ids: dict[str, str] = {}
         self._data = tempfile.TemporaryFile(dir=spool)  # noqa: SIM115 - closed with the tree
@@ -92,7 +93,7 @@ class TarTree(ListedTree):
         known = self._ids.get(path)
         if known is None:
             if self._sizes[number] > self._max_file_bytes:
-                # It cannot be read, so that where it lies is all that a build can depend on.
+                # It cannot be read, so a build can depend only on its existence.
                 known = f"too large: {self._sizes[number]}"
             else:
                 known = blob_id(self.read(path))
@@ -143,7 +144,7 @@ class TarTree(ListedTree):
     def _walk(self, archive: tarfile.TarFile) -> None:
         listing, count, at, path_bytes = Listing(), 0, -1, 0
         while (member := archive.next()) is not None:
-            # A crafted size may lead back.
+            # A crafted size may lead backwards.
             if member.size < 0 or archive.offset <= at:
                 raise ArchiveInvalid("an entry has a negative size")
             count, at, path_bytes = count + 1, archive.offset, path_bytes + len(member.name)
@@ -152,9 +153,9 @@ class TarTree(ListedTree):
             if path_bytes > self._limits.entries * PATH_BYTES:
                 raise ArchiveInvalid(f"its paths have more than {self._limits.entries * PATH_BYTES} bytes")
             self._add(member, listing)
-            # Each would be kept for a later look-up, which never comes.
+            # tarfile keeps each member for a later look-up, which never happens.
             cast(Any, archive).members.clear()
-        # A header that cannot be read looks like the end to tarfile.
+        # tarfile treats an invalid header as the end.
         if os.pread(self._data.fileno(), tarfile.BLOCKSIZE, archive.offset).strip(b"\0"):
             raise ArchiveInvalid(f"it is damaged at byte {archive.offset}")
         listing.put_into(self)
@@ -195,7 +196,7 @@ class TarTree(ListedTree):
 
 
 def _clean(name: str) -> str:
-    """A name of the archive as a path of the tree; raises :class:`ArchiveInvalid`."""
+    """The path in the tree for a name in the archive; raises :class:`ArchiveInvalid`."""
     parts = name.split("/")
     if not name or name.startswith("/") or "\\" in name or "\0" in name or ".." in parts:
         raise ArchiveInvalid(f"{name[:200]!r} is not a name that an artifact may hold")
@@ -207,7 +208,7 @@ def _clean(name: str) -> str:
 
 
 class _Careful:
-    """A file of which nobody can read much at once."""
+    """A file that refuses large reads."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file

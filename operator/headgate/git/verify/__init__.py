@@ -1,4 +1,4 @@
-"""Trust in a revision.
+"""Verification of a revision.
 
 revision    spec.verify: its modes, messages and reasons
 signature   signatures of commits and tags, OpenPGP and SSH

@@ -1,8 +1,8 @@
-"""``spec.verify``: whether a revision is signed by somebody who is trusted.
+"""``spec.verify``: whether a revision has a trusted signature.
 
 Modes, messages and reasons are Flux's (source-controller, ``gitrepository_controller.go``, ``verifySignature``). One
-rule is added: a signed tag counts only under its own name and for the commit it was made for, so that nobody can
-offer an old signed tag as a new one.
+rule is added: a signed tag counts only under its own name and for its own commit, so that nobody can pass off an old
+signed tag as a new one.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ PGP_SUFFIX, SSH_SUFFIX = ".asc", ".sshpub"
 
 
 def verify(mode: str, resolved: Resolved, commit: bytes, tag: bytes, keys: Mapping[str, bytes]) -> str:
-    """Check what ``mode`` (``HEAD``, ``Tag`` or ``TagAndHEAD``) asks for and return the message for the condition.
+    """Check what ``mode`` (``HEAD``, ``Tag`` or ``TagAndHEAD``) requires and return the message for the condition.
 
     ``commit`` and ``tag`` are the objects as Git stores them (``tag`` is empty without an annotated one), ``keys`` is
     the Secret's data: OpenPGP keys, and SSH keys where the name ends in ``.sshpub``. Raises

@@ -1,8 +1,8 @@
-"""Signatures of commits and tags: taken out of the object, and checked with OpenPGP or SSH keys.
+"""Signatures of commits and tags: split from the object, and verified with OpenPGP or SSH keys.
 
-A signed commit has its signature in a header, a signed tag at the end of its message; what was signed is the
-object without it (https://git-scm.com/docs/gitformat-signature). OpenPGP is done by Sequoia, in this process; SSH
-by ``ssh-keygen -Y verify``, which knows every kind of key.
+A signed commit has its signature in a header, a signed tag at the end of its message; the signature covers the object
+without it (https://git-scm.com/docs/gitformat-signature). Sequoia verifies OpenPGP in this process; ``ssh-keygen -Y
+verify``, which supports every kind of key, verifies SSH.
 """
 
 from __future__ import annotations
@@ -46,26 +46,26 @@ _GOOD = re.compile(r"with \S+ key (SHA256:\S+)")
 
 
 class SignatureInvalid(Exception):
-    """There is no signature, or it is not one of the given keys for what was signed."""
+    """There is no signature, or none of the given keys made it for this content."""
 
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """What was signed, and the signature (empty: none)."""
+    """The signed content, and the signature (empty: none)."""
 
     payload: bytes
     signature: bytes
 
     @property
     def kind(self) -> Kind:
-        """Of which kind the signature is."""
+        """The kind of the signature."""
         if not self.signature:
             return "empty"
         return next((kind for begin, kind in _BEGIN.items() if self.signature.startswith(begin)), "unknown")
 
 
 def split_commit(content: bytes, *, sha256: bool = False) -> Signed:
-    """Take a commit apart; in a repository of SHA-256 ids the signature has another header."""
+    """Split a commit; with SHA-256 ids the signature has another header."""
     headers, separator, message = content.partition(b"\n\n")
     wanted = _HEADERS[1] if sha256 else _HEADERS[0]
     kept: list[bytes] = []
@@ -84,7 +84,7 @@ def split_commit(content: bytes, *, sha256: bool = False) -> Signed:
 
 
 def split_tag(content: bytes) -> Signed:
-    """Take an annotated tag apart."""
+    """Split an annotated tag."""
     start = max((at for begin in _BEGIN for at in _line_starts(content, begin)), default=-1)
     if start < 0:
         return Signed(content, b"")
@@ -133,7 +133,7 @@ def verify_pgp(signed: Signed, key_rings: Sequence[bytes]) -> str:
         )
         valid = checked.valid_sigs
     except Exception:
-        # The library's errors are of no class of their own, and their texts are traces.
+        # The library's errors have no separate class, and their messages are traces.
         valid = []
     if not valid:
         raise SignatureInvalid("unable to verify payload with any of the given key rings: no matching key")

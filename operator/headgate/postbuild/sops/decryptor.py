@@ -42,13 +42,13 @@ _LOADERS = {
 
 
 def is_encrypted(obj: Mapping[str, Any]) -> bool:
-    """Tell whether SOPS encrypted the object: it has the metadata, with a MAC."""
+    """Return whether SOPS encrypted the object: it has the metadata, with a MAC."""
     section = obj.get("sops")
     return isinstance(section, Mapping) and bool(section.get("mac"))
 
 
 def is_decryption_disabled(obj: Mapping[str, Any]) -> bool:
-    """Tell whether the annotation ``kustomize.toolkit.fluxcd.io/decrypt: disabled`` leaves it to others."""
+    """Return whether the annotation ``kustomize.toolkit.fluxcd.io/decrypt: disabled`` leaves it to others."""
     metadata = obj.get("metadata")
     annotations = metadata.get("annotations") if isinstance(metadata, Mapping) else None
     value = annotations.get(DECRYPT) if isinstance(annotations, Mapping) else None
@@ -56,7 +56,7 @@ def is_decryption_disabled(obj: Mapping[str, Any]) -> bool:
 
 
 def is_secret(obj: Mapping[str, Any]) -> bool:
-    """Tell whether the object is a Secret of Kubernetes' own."""
+    """Return whether the object is a Secret of Kubernetes' own."""
     return (obj.get("apiVersion"), obj.get("kind")) == ("v1", "Secret")
 
 

@@ -64,7 +64,7 @@ def format_of_path(path: str) -> Format:
 
 
 def is_marked(data: bytes, as_format: Format) -> bool:
-    """Tell whether a file of this format looks encrypted, as Flux tells it, before any parsing."""
+    """Return whether a file of this format looks encrypted, as Flux tells it, before any parsing."""
     return _MARKERS[Format.JSON if as_format is Format.BINARY else as_format] in data
 
 

@@ -27,7 +27,7 @@ class DataKeySource(Protocol):
     """Something that decrypts data keys: private keys, or a client of a key service."""
 
     def serves(self, key: MasterKey) -> bool:
-        """Tell whether the key is of this source's kind."""
+        """Return whether the key is of this source's kind."""
         ...
 
     def decrypt(self, key: MasterKey) -> bytes:

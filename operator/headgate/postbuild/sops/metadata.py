@@ -103,11 +103,11 @@ class Rules:
 
     @property
     def by_comment(self) -> bool:
-        """Tell whether comments decide; then a value's own form tells whether it is encrypted."""
+        """Return whether comments decide; then a value's own form tells whether it is encrypted."""
         return self.name.endswith("_comment_regex")
 
     def encrypts(self, path: Sequence[str]) -> bool:
-        """Tell whether a value with these keys above it is encrypted. Not for rules by comment."""
+        """Return whether a value with these keys above it is encrypted. Not for rules by comment."""
         if self.name.endswith("_regex"):
             pattern = re2.compile(self.text)
             matched = any(pattern.search(key) for key in path)

@@ -39,7 +39,7 @@ class Time(str):
 
 
 def is_encrypted(text: str) -> bool:
-    """Tell whether the text has the form of an encrypted value."""
+    """Return whether the text has the form of an encrypted value."""
     return text.startswith("ENC[") and _VALUE.match(text) is not None
 
 

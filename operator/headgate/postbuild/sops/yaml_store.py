@@ -183,7 +183,7 @@ class YamlText:
 
 
 def _has_values(root: Node) -> bool:
-    """Tell whether there is a mapping, and not nothing; raises :class:`NotSops` for all else."""
+    """Return whether there is a mapping, and not nothing; raises :class:`NotSops` for all else."""
     if root.kind is not Kind.MAPPING and not (root.is_null and not root.tagged):
         raise NotSops("is YAML, but not a mapping")
     return root.kind is Kind.MAPPING
