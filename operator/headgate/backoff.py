@@ -1,9 +1,8 @@
-"""How long to wait before what failed is tried again: twice as long each time, up to a limit, with some spread.
+"""The delay before a retry: exponential, up to a limit, with jitter.
 
-The sequence is that of client-go's ``ItemExponentialFailureRateLimiter``, which Flux's options describe. Neither
-tenacity nor stamina serves here: they repeat one call, in a task that sleeps meanwhile. Here most waits are timers of a
-work queue, which an event cuts short; failures are counted by key, from one call to the next; and a server's
-``Retry-After`` takes the place of the pause.
+The sequence is that of client-go's ``ItemExponentialFailureRateLimiter``, which Flux's options describe. Tenacity and
+stamina do not fit: they repeat one call, in a task that sleeps meanwhile. Here most delays are timers of a work queue,
+which an event ends early; failures are counted by key, across calls; and a server's ``Retry-After`` replaces the delay.
 """
 
 from __future__ import annotations
@@ -22,42 +21,44 @@ _MOST_DOUBLINGS = 60
 
 @dataclass(frozen=True, slots=True)
 class Doubling:
-    """Pauses in seconds: the first one, and what none exceeds; ``jitter`` is the part by which each may vary."""
+    """Delays in seconds: the first and the largest; ``jitter`` is the fraction by which each may vary."""
 
     first: float
     longest: float
     jitter: float = 0.0
 
     def after(self, failures: int) -> float:
-        """Seconds to wait after so many failures in a row, of which there is one at least."""
+        """Return the delay in seconds after this number of consecutive failures, at least one."""
         return self.limited(self.first * 2.0 ** min(failures - 1, _MOST_DOUBLINGS))
 
     def limited(self, pause: float) -> float:
-        """Seconds to wait where somebody else has said how long, as a server with ``Retry-After`` does."""
+        """Return the delay in seconds that another side has set, as a server does with ``Retry-After``, within the
+        limit.
+        """
         return jittered(min(self.longest, pause), self.jitter)
 
 
 def jittered(seconds: float, part: float) -> float:
-    """Return the time made longer or shorter by up to this part of it, so that not all come back at once."""
+    """Return the time, longer or shorter by up to this fraction, so that retries do not coincide."""
     return seconds * random.uniform(1 - part, 1 + part) if part else seconds  # noqa: S311 - spreads load
 
 
 class Backoff(Generic[K]):
-    """How often in a row each key has failed, and how long it waits."""
+    """Counts the consecutive failures of each key and computes its delay."""
 
     def __init__(self, pauses: Doubling) -> None:
         self._pauses = pauses
         self._failures: dict[K, int] = {}
 
     def next(self, key: K) -> float:
-        """Count a failure; returns the seconds to wait now."""
+        """Count a failure; returns the delay in seconds."""
         self._failures[key] = failures = self.failures(key) + 1
         return self._pauses.after(failures)
 
     def failures(self, key: K) -> int:
-        """How often in a row it has failed."""
+        """Return the number of consecutive failures."""
         return self._failures.get(key, 0)
 
     def reset(self, key: K) -> None:
-        """It did not fail."""
+        """Record a success."""
         self._failures.pop(key, None)

@@ -1,6 +1,6 @@
-"""Errors that cross a border: what the layers above need to know of one is an attribute of it.
+"""Errors that cross a border: attributes say what the layers above need to know.
 
-A border is where the operator meets what it does not control. Each has one tree of errors, drawn in its module:
+At a border, the operator meets what it does not control. Each has one tree of errors, drawn in its module:
 
     Git remotes, artifacts        :mod:`headgate.git.errors`                 GitError
     what a source refers to       :mod:`headgate.reconcile.source.errors`    SourceError
@@ -22,33 +22,33 @@ __all__ = ["BorderError", "Retry"]
 
 
 class Retry(Enum):
-    """When a reconcile that failed is repeated, if no event starts it before."""
+    """When to repeat a failed reconcile, unless an event starts it earlier."""
 
     BACK_OFF = auto()
     """With exponential delays, up to the object's own interval."""
     SOON = auto()
     """With exponential delays, up to ``--requeue-dependency``."""
     DEPENDENCY = auto()
-    """Every ``--requeue-dependency``: it waits for another object. That is no warning."""
+    """Every ``--requeue-dependency``: the reconcile waits for another object. Not reported as a warning."""
     ON_CHANGE = auto()
-    """Not before an event: the object is stalled until it, or what it refers to, changes."""
+    """Only after an event: the object is stalled until it changes, or an object that it refers to."""
 
 
 class BorderError(Exception):
-    """A reconcile cannot go on; ``str(error)`` is one sentence for the user.
+    """A reconcile cannot continue; ``str(error)`` is one sentence for the user.
 
-    A class gives the attributes their values; an error whose case differs has its own.
+    Classes set the attributes; an error that differs from its class sets its own.
     """
 
     reason: str
-    """Of the condition that reports it."""
+    """The reason of the condition that reports the error."""
     retry: Retry = Retry.BACK_OFF
     retry_after: float | None = None
-    """Seconds that must pass before the next try, where the other side said so."""
+    """Seconds before the next attempt, if the other side set them."""
     silent: bool = False
-    """Reported nowhere, because it passes by itself."""
+    """Not reported, because the error resolves itself."""
 
     @property
     def message(self) -> str:
-        """What the condition and the event say."""
+        """The message of the condition and the event."""
         return str(self)

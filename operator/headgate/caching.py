@@ -1,8 +1,8 @@
-"""Caches of what the hot path works out again and again: what a text means, how it is written, where fields are.
+"""Caches of the hot path: the meaning of a text, its printed form, the positions of fields.
 
-Their keys are often texts that others choose, and what is kept for long ones would be memory that others choose too.
-They are plain dictionaries that are emptied when full, or ``lru_cache``: a hit costs 40 ns, where it costs 290 ns in
-cachetools, whose caches are written in Python, and a build looks up each line and each scalar of its files.
+Many keys are texts that tenants choose, so entries for long texts would let tenants choose the memory, too. The caches
+are plain dictionaries that are cleared when full, or ``lru_cache``: a hit costs 40 ns, but 290 ns in cachetools, whose
+caches are written in Python, and a build looks up each line and each scalar of its files.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ K = TypeVar("K")
 T = TypeVar("T")
 
 LONGEST: Final = 1024
-"""Characters of the arguments of one call, together, up to which its result is kept."""
+"""The largest total length of a call's arguments, in characters, for which its result is cached."""
 
 
 def keep(kept: dict[K, T], key: K, value: T, most: int) -> None:
-    """Keep a value in a table of ``most`` entries, which is emptied when it is full."""
+    """Store a value in a table of at most ``most`` entries, which is cleared when full."""
     if len(kept) >= most:
         kept.clear()
     kept[key] = value
 
 
 def cached_if_short(maxsize: int) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """As ``lru_cache``, for functions of one or two texts, given by position; results for long ones are not kept."""
+    """Like ``lru_cache``, for functions of one or two positional texts; does not cache results for long ones."""
 
     def decorate(function: Callable[P, T]) -> Callable[P, T]:
         made: Callable[..., T] = function
         kept = lru_cache(maxsize)(made)
 
-        # Both are called for every object of a build, so that they do nothing more general.
+        # A build calls both for every object, so they do nothing more general.
         def of_one(text: str) -> T:
             return kept(text) if len(text) <= LONGEST else made(text)
 

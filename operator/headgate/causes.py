@@ -1,9 +1,9 @@
-"""Why something on the network could not be used, in plain words. Pure; for the errors of any library.
+"""The causes of network failures, in plain words, from the errors of any library. Pure.
 
-Libraries wrap errors in errors: ``ConnectionError(MaxRetryError(NameResolutionError(gaierror)))``. Their names say
-nothing to users, and their texts may quote credentials in URLs and whatever the other side sent. What says something is
-the innermost error: of the resolver, of the operating system, of TLS. No text of an error is reported but what OpenSSL
-says of a certificate.
+Libraries wrap errors in errors: ``ConnectionError(MaxRetryError(NameResolutionError(gaierror)))``. Their names mean
+nothing to users, and their texts may quote credentials in URLs and whatever the other side sent. The innermost error is
+the useful one: of the resolver, of the operating system, of TLS. The only error text that messages contain is what
+OpenSSL says about a certificate.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Iterator
 __all__ = ["network_cause"]
 
 _DEPTH = 12
-"""Errors looked at within one."""
+"""The maximum number of nested errors to inspect."""
 _WRAPPED_IN = (
     "__cause__",
     "__context__",
@@ -52,7 +52,7 @@ _BY_NAME = {
     "MissingSchema": "its address is not a URL",
     "LocationParseError": "its address is not a URL",
     "TooManyRedirects": "it redirects without end",
-    # Credentials that a client looks for by itself.
+    # Credentials that a client finds by itself.
     "NoCredentialsError": "there are no credentials",
     "PartialCredentialsError": "the credentials are not complete",
     "NoAuthTokenError": "there are no credentials",
@@ -74,13 +74,13 @@ _BY_ERRNO = {
 
 
 def network_cause(error: BaseException, otherwise: str = "") -> str:
-    """The cause of an error that was met on the network; ``otherwise`` when none is found.
+    """Return the cause of a network error; ``otherwise`` if it finds none.
 
     >>> network_cause(ConnectionRefusedError(111, "x"))
     'connection refused'
     """
     chain = list(_within(error))
-    # Some libraries' own errors are of these types, too, but for what they say.
+    # Some libraries' own errors have these types, too, but with a different text.
     for each in reversed(chain):
         if isinstance(each, ssl.SSLCertVerificationError):
             return f"its certificate is not trusted: {getattr(each, 'verify_message', '') or 'it does not verify'}"
@@ -90,7 +90,7 @@ def network_cause(error: BaseException, otherwise: str = "") -> str:
             return f"TLS failed: {reason.replace('_', ' ').lower()}"
         if isinstance(each, socket.gaierror):
             return "the name of its host cannot be resolved"
-    # The proxy is what is at fault, whatever it is that is wrong with it.
+    # The proxy is at fault, whatever its own problem is.
     for each in chain:
         if "Proxy" in type(each).__name__ and type(each).__name__ in _BY_NAME:
             inner = _by_system(chain)
@@ -116,7 +116,7 @@ def _by_name(chain: list[BaseException]) -> str:
 
 
 def _within(error: BaseException) -> Iterator[BaseException]:
-    """The error and those that it wraps, the outermost first."""
+    """Yield the error and the errors that it wraps, the outermost first."""
     seen: set[int] = set()
     pending: list[object] = [error]
     while pending and len(seen) < _DEPTH:

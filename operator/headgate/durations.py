@@ -21,9 +21,9 @@ _NANOSECONDS = {
 }
 _TERM = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)", re.ASCII)
 _LONGEST = 200
-"""Characters; nobody writes so many, and numbers of any length would take any time to read."""
+"""In characters; nobody needs more, and the time to parse a number grows with its length."""
 _LIMIT = 2**63 - 1
-"""Go keeps a duration in a signed 64-bit number of nanoseconds: a little over 292 years."""
+"""Go stores a duration as a signed 64-bit number of nanoseconds: a little over 292 years."""
 
 
 class DurationInvalid(ValueError):
@@ -31,7 +31,7 @@ class DurationInvalid(ValueError):
 
 
 def parse_duration(text: str) -> float:
-    """Seconds of a Go duration.
+    """Return the seconds of a Go duration.
 
     Raises :class:`DurationInvalid`.
 
@@ -59,7 +59,7 @@ def parse_duration(text: str) -> float:
 
 
 def format_duration(seconds: float) -> str:
-    """A number of seconds as Go prints it, rounded to a nanosecond.
+    """Return a number of seconds as Go prints it, rounded to a nanosecond.
 
     >>> format_duration(60), format_duration(1.234), format_duration(0.01)
     ('1m0s', '1.234s', '10ms')

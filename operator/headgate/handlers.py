@@ -1,11 +1,12 @@
-"""Kopf: watch events in, keys in the queue out; nothing else.
+"""Kopf: turns watch events into keys of the work queues; nothing else.
 
 Only low-level handlers (``on.event``, ``index``) are used. They keep no state on the objects: no annotation, no
-finalizer of Kopf's, no limit on the size of a spec. An index handler sees every object before any event handler
-runs, so the operator's picture of the cluster is whole before the first decision is made on it.
+finalizer of Kopf's, no limit on the size of a spec. An index handler receives every object before any event handler
+runs, so the operator's view of the cluster is complete before its first decision.
 
-All handlers are coroutines, which Kopf runs on the event loop; a plain function it would run in a thread, beside the
-loop that reads the same data. What a handler cannot hand on is reported and handed on again until that succeeds.
+All handlers are coroutines, which Kopf runs on the event loop; it would run a plain function in a thread, concurrently
+with the loop that reads the same data. If a handler fails to pass on an event, it logs the error and retries until it
+succeeds.
 """
 
 from __future__ import annotations
@@ -27,39 +28,39 @@ GIT_REPOSITORY = "GitRepository"
 SOURCES = ("gitrepositories", "ocirepositories", "buckets", "externalartifacts")
 
 SERVER_TIMEOUT = 300
-"""Seconds after which the API server ends a watch; a watch that went silent is then renewed."""
+"""Seconds after which the API server ends a watch; a silent watch is then renewed."""
 
 _Subject = tuple[str, str, str, str]
-"""What came, about which kind, namespace and name."""
+"""The type of the event, and the kind, namespace and name of its object."""
 
 _log = logging.getLogger("headgate.handlers")
 
 
 class Sink(Protocol):
-    """Who wants to know: the operator. All methods return at once."""
+    """The receiver of events: the operator. All methods return at once."""
 
     def seen_kustomization(self, obj: Obj) -> None:
-        """An object as listed or watched, before any event about it is given."""
+        """Receive a listed or watched object, before any event about it."""
 
     def seen_source(self, obj: Obj) -> None:
-        """Likewise, of a source."""
+        """The same for a source."""
 
     def kustomization_event(self, obj: Obj, *, deleted: bool) -> None:
-        """Something may have to be done about the Kustomization."""
+        """The Kustomization has changed and may need a reconcile."""
 
     def source_event(self, obj: Obj, *, deleted: bool) -> None:
-        """Something may have to be done about the source or about those that use it."""
+        """The source has changed; it or its users may need a reconcile."""
 
 
 class Deliveries:
-    """Hands events on. What breaks off is reported, and repeated unless a newer event about the object came."""
+    """Passes events on. Logs failures and retries them, unless a newer event about the object has arrived."""
 
     def __init__(self) -> None:
         self._backoff: Backoff[_Subject] = Backoff(RETRIES)
         self._repeats: dict[_Subject, asyncio.TimerHandle] = {}
 
     def deliver(self, what: str, obj: Obj, act: Callable[[], None]) -> None:
-        """Call ``act``, which hands on ``what`` came about an object; raises nothing."""
+        """Call ``act``, which passes on an event of type ``what`` about an object; raises nothing."""
         meta = obj["metadata"]
         self._try((what, str(obj.get("kind")), meta.get("namespace", ""), meta["name"]), act)
 
@@ -80,11 +81,10 @@ class Deliveries:
 def registry(
     sink: Sink, client: Client, selects: Callable[[Obj], bool], stopping: Callable[[], Awaitable[None]]
 ) -> kopf.OperatorRegistry:
-    """The handlers, bound to ``sink``; Kopf's own requests go to the cluster of ``client`` as the same user.
+    """Return the handlers, bound to ``sink``; Kopf's own requests use the cluster and user of ``client``.
 
-    A Kustomization or GitRepository that ``selects`` refuses is as if it were not there. Sources of other kinds
-    are other controllers' to reconcile, so all of them are seen.
-    ``stopping`` is awaited when a signal ends the watches.
+    The handlers ignore Kustomizations and GitRepositories that ``selects`` refuses. Other controllers reconcile sources
+    of other kinds, so the handlers accept all of those. ``stopping`` is awaited when a signal ends the watches.
     """
     handlers, deliveries = kopf.OperatorRegistry(), Deliveries()
 
@@ -117,7 +117,7 @@ def registry(
 
     @kopf.on.cleanup(registry=handlers)
     async def stop(**_: Any) -> None:
-        # Kopf waits for every task that began after it, and for 5 seconds: those that are not its own end here.
+        # Kopf waits 5 seconds for every task that started after it: end those that are not its own here.
         await stopping()
 
     for plural in SOURCES:
@@ -139,7 +139,7 @@ def registry(
 
 
 def settings() -> kopf.OperatorSettings:
-    """Kopf's settings: watch, and leave everything else to us."""
+    """Return Kopf's settings: only watch."""
     out = kopf.OperatorSettings()
     out.posting.enabled = False
     out.peering.standalone = True
@@ -154,5 +154,5 @@ def settings() -> kopf.OperatorSettings:
 
 
 def _raw(body: kopf.Body) -> Obj:
-    # Kopf's Body is a live view of the object it wraps; the plain object outlives the event.
+    # Kopf's Body is a live view of the object that it wraps; the plain object outlives the event.
     return dict(body)

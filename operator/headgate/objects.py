@@ -1,4 +1,4 @@
-"""Objects of the Kubernetes API as plain JSON values, and which of two states of one is the newer."""
+"""Objects of the Kubernetes API as plain JSON values, and the comparison of their versions."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ _MAX_DIGITS = 40
 
 
 def version_of(obj: Obj) -> str:
-    """The resource version of an object that the API server sent."""
+    """Return the resource version of an object from the API server."""
     return str(obj["metadata"]["resourceVersion"])
 
 
 def version_number(version: str) -> int:
-    """A resource version as they compare (KEP-5504); 0 for what is not a number: not every server follows it."""
+    """Return a resource version as a comparable number (KEP-5504); 0 if it is not one: not every server complies."""
     return int(version) if _is_number(version) else 0
 
 
 def is_newer(version: str, other: str) -> bool:
-    """Whether a resource version is newer than another; of those that are not numbers, any other one is."""
+    """Whether a resource version is newer than another; if either is not a number, whether they differ."""
     if _is_number(version) and _is_number(other):
         return int(version) > int(other)
     return version != other

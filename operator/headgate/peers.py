@@ -1,9 +1,9 @@
-"""Addresses that the operator must not be led to by what others write. Pure.
+"""Addresses that the operator must not connect to on behalf of others. Pure.
 
-A URL in a repository, a kubeconfig or the status of a source is asked by the operator, from where the operator stands.
-It must not lead to the operator's own host, whose ports trust whoever is on it, nor to the addresses at which clouds
-hand out credentials to the machine that asks. The address that a connection really has is what counts, not the name
-that led there, nor what the name meant a moment ago.
+The operator sends requests to URLs in repositories, kubeconfigs and the status of sources, from its own network. They
+must not lead to the operator's own host, whose ports trust local clients, nor to the addresses where clouds give
+credentials to the requesting machine. The check uses the actual address of a connection, neither its name nor what the
+name resolved to a moment ago.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ _METADATA: Final = frozenset(
         "fd20:ce::254",  # Google Cloud
     )
 )
-"""Metadata services that are not at a link-local address."""
+"""Metadata services without a link-local address."""
 _THIS_HOST: Final = ipaddress.ip_network("0.0.0.0/8")
 _TRANSLATED: Final = tuple(ipaddress.ip_network(text) for text in ("64:ff9b::/96", "64:ff9b:1::/48", "::/96"))
-"""Networks of IPv6 whose addresses end in one of IPv4 (RFC 6052, RFC 8215, RFC 4291)."""
+"""IPv6 networks whose addresses end in an IPv4 address (RFC 6052, RFC 8215, RFC 4291)."""
 
 REFUSED: Final = "its address is this host's own, link-local or a cloud's metadata service"
 
 
 class ForbiddenAddress(OSError):
-    """The connection would lead to an address that is not to be asked."""
+    """The connection would lead to a forbidden address."""
 
     def __init__(self) -> None:
         super().__init__(errno.EPERM, REFUSED)
 
 
 def is_forbidden(address: str) -> bool:
-    """Whether an IP address is this host's own, link-local, or a cloud's metadata service.
+    """Whether an IP address belongs to this host, is link-local, or is a cloud's metadata service.
 
     >>> is_forbidden("169.254.169.254"), is_forbidden("::ffff:127.0.0.1"), is_forbidden("10.0.0.7")
     (True, True, False)
@@ -61,7 +61,7 @@ def is_forbidden(address: str) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name or address is this host's own, without asking anybody what the name means.
+    """Whether a host name or address is this host's own, without resolving the name.
 
     >>> is_loopback("localhost"), is_loopback("127.8.8.8"), is_loopback("10.96.0.1"), is_loopback("kubernetes")
     (True, True, False, False)
@@ -74,22 +74,22 @@ def is_loopback(host: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class PeerRules:
-    """Which of the forbidden addresses may be connected to all the same."""
+    """Exceptions for forbidden addresses."""
 
     anywhere: bool = False
     loopback_by_tls: bool = False
-    """This host, where the connection is TLS: on a developer's machine, clusters are there."""
+    """This host, if the connection uses TLS: clusters run there on a developer's machine."""
     loopback: bool = False
-    """This host, however: on a developer's machine, all is there."""
+    """This host in any case: everything runs there on a developer's machine."""
 
     def permit(self, address: str, *, tls: bool) -> bool:
-        """Whether a connection may be made to this IP address."""
+        """Whether the operator may connect to this IP address."""
         if self.anywhere or not is_forbidden(address):
             return True
         return (self.loopback or (self.loopback_by_tls and tls)) and _meant(address).is_loopback
 
     def socket_factory(self, *, tls: bool) -> Callable[[Any], socket.socket]:
-        """For :class:`aiohttp.TCPConnector`: no socket for an address that is forbidden."""
+        """Return a factory for :class:`aiohttp.TCPConnector` that creates no socket for a forbidden address."""
 
         def make(info: Any) -> socket.socket:
             family, type, proto, _, address = info
@@ -101,7 +101,7 @@ class PeerRules:
 
 
 def _meant(address: str) -> IPAddress:
-    """The address that packets reach: of an IPv6 one that stands for one of IPv4, that."""
+    """Return the address that packets reach: the IPv4 address if an IPv6 address embeds one."""
     peer = ipaddress.ip_address(address.partition("%")[0].strip("[]"))
     if not isinstance(peer, ipaddress.IPv6Address):
         return peer

@@ -1,6 +1,6 @@
-"""The parts of the operator, each made after those that it is given, and their common beginning and end.
+"""Creates the parts of the operator in the order of their dependencies, starts and stops them.
 
-When a part ends unexpectedly, all end: the process is restarted by its pod and verifies everything.
+When a part ends unexpectedly, all end: the pod restarts the process, which then verifies everything.
 """
 
 from __future__ import annotations
@@ -61,11 +61,11 @@ from headgate.web.metrics import Metrics
 _log = logging.getLogger("headgate")
 
 SOURCE_WORKERS = 16
-"""Workers for sources, in times of the fetches that may run at once: so many namespaces may wait for silent servers."""
+"""Workers for sources, as a multiple of the concurrent fetches: that many namespaces may wait for silent servers."""
 DRAIN = 2.0
-"""Seconds given to events that wait to be written when the operator stops."""
+"""Seconds for sending waiting events when the operator stops."""
 _REPORTERS = frozenset(("events", "notifications"))
-"""The parts that only report what others did."""
+"""The parts that only report what other parts did."""
 
 
 class Program:
@@ -74,14 +74,14 @@ class Program:
     def __init__(
         self, settings: Settings, client: Client, metrics: Metrics, fetcher: ArtifactFetcher | None = None
     ) -> None:
-        """``fetcher`` downloads the artifacts of other controllers' sources, in place of the one of the settings."""
+        """``fetcher`` downloads the artifacts of other controllers' sources; it replaces the one from the settings."""
         self._settings, self._client = settings, client
         self._ready = asyncio.Event()
         self._parts: set[asyncio.Task[None]] = set()
         self._ending: asyncio.Task[None] | None = None
         self.election, self.role = _election(settings, client)
 
-        # What is known, and who is woken by it.
+        # Shared state, and what it wakes.
         shared_keys = SharedKeys.of(settings.decryption)
         store = Store(
             partial(references, shared=shared_keys),
@@ -91,7 +91,7 @@ class Program:
         self._trees = SourceTrees(TREES * settings.sources.max_source_entries)
         settled, visits = SettledBuilds(store.kustomization, self._trees), Visits(store)
         kustomization_queue: WorkQueue[ObjectKey] = WorkQueue(settings.kustomizations.concurrent)
-        # They wait for servers, and for a place in the pools: those bound what is done at once.
+        # Workers wait for servers and for slots in the pools, which limit concurrency.
         fetches = settings.sources.concurrent_fetches
         source_queue: WorkQueue[ObjectKey] = WorkQueue(SOURCE_WORKERS * fetches, most=fetches)
         self.wakeups = Wakeups(
@@ -104,7 +104,7 @@ class Program:
         )
         inventories = Inventories(store, self.wakeups, settings.targets.default_service_account)
 
-        # What all reconcilers use.
+        # Shared by all reconcilers.
         self._notifier = (
             Notifier(settings.events.address, partial(metrics.event_dropped, "notifications"))
             if settings.events.address
@@ -215,7 +215,7 @@ class Program:
         metrics.measured_sizes(git_bytes=caches.size)
 
     async def run(self) -> None:
-        """Run until a signal."""
+        """Run until a signal arrives."""
         loop = asyncio.get_running_loop()
         watches = loop.create_task(self.watch(), name="watches")
         self._parts = {
@@ -245,13 +245,13 @@ class Program:
         _log.info("headgate stopped")
 
     async def end(self) -> None:
-        """End all parts but the watches, once."""
+        """End all parts except the watches, once."""
         if self._ending is None:
             self._ending = asyncio.get_running_loop().create_task(self._end_parts(), name="end")
         await asyncio.shield(self._ending)
 
     async def _end_parts(self) -> None:
-        # First those that act, as somebody else may be leading by now; what they said is still told.
+        # End the acting parts first, because another replica may be leading by now; their events are still sent.
         reporters = {part for part in self._parts if part.get_name() in _REPORTERS}
         await _cancel(self._parts - reporters)
         kill_all()
@@ -265,9 +265,9 @@ class Program:
             self._bases.close()
 
     def not_watching(self) -> str | None:
-        """A readiness check: None once the watches are established.
+        """Check readiness: None once the watches are established.
 
-        Who stands by has no artifacts to serve: it is ready only where nobody takes it for the leader.
+        A standby replica has no artifacts to serve: it is ready only if nobody can mistake it for the leader.
         """
         if self.election is not None and not self.election.leads:
             if self.role is not None:
@@ -284,7 +284,7 @@ class Program:
                 marking.cancel()
 
     async def watch(self) -> None:
-        """Watch the custom resources with Kopf, which also takes the signals, and return when one comes."""
+        """Watch the custom resources with Kopf, which also handles the signals, and return when one arrives."""
         namespace = self._settings.watch.namespace
         await kopf.operator(
             registry=handlers.registry(self.wakeups, self._client, self._selects, self.end),
@@ -306,7 +306,7 @@ class Program:
 
 
 def _election(settings: Settings, client: Client) -> tuple[Election | None, PodRole | None]:
-    """The candidate, if there is to be an election, and the role of its pod, if that is known."""
+    """Return the election, if enabled, and the role of the operator's pod, if known."""
     wanted = settings.election
     if not wanted.enabled:
         return None, None
@@ -315,7 +315,7 @@ def _election(settings: Settings, client: Client) -> tuple[Election | None, PodR
 
 
 def _fetcher(settings: Settings, client: Client) -> ArtifactFetcher:
-    # Where the operator's own cluster or proxy is on this very host, what others made may be too.
+    # If the operator's own cluster or proxy is on this host, the URLs of others may lead there, too.
     own, sources = (client.cluster, *getproxies().values()), settings.sources
     return ArtifactFetcher(
         settings.storage.path / "external",

@@ -1,4 +1,4 @@
-"""``headgate run``: connects to the cluster, serves the operator's addresses, and runs its program while it leads."""
+"""``headgate run``: connects to the cluster, serves the operator's addresses, and runs the program while it leads."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from headgate.web.server import WebServer, parse_address
 async def serve(settings: Settings, turns: Turns) -> None:
     """Run the operator until SIGINT or SIGTERM, on the loop whose turns are measured.
 
-    Raises :class:`headgate.kube.AccessFailed` when there is no way to a cluster.
+    Raises :class:`headgate.kube.AccessFailed` when it cannot reach a cluster.
     """
     storage, web, metrics = settings.storage, settings.web, Metrics()
     client = await Client.connect(
@@ -41,7 +41,7 @@ async def serve(settings: Settings, turns: Turns) -> None:
         sites = [("artifacts", artifacts, storage.address)]
         if program.receivers is not None:
             sites.append(("webhooks", hook_app(program.receivers, metrics.called), web.webhook_addr))
-        # Whatever the loop does, the kubelet and the scraper get their answers.
+        # The kubelet and the scraper get their answers whatever the loop does.
         live: dict[str, Check] = {"loop": watchdog.dead}
         ready: dict[str, Check] = {"watches": program.not_watching}
         if program.role is not None:
@@ -68,7 +68,7 @@ async def serve(settings: Settings, turns: Turns) -> None:
 
 
 async def _elected(election: Election, role: PodRole | None) -> bool:
-    """Stand by until we lead; False when a signal comes before."""
+    """Wait on standby until this replica leads; False when a signal arrives first."""
 
     async def stand_by() -> None:
         if role is not None:

@@ -1,9 +1,9 @@
-"""The command line: parses arguments and prints; the work is done elsewhere.
+"""The command line: parses arguments and prints; other packages do the work.
 
-run, build, version, completion   the commands; ``run`` has options, gates and logs besides
+run, build, version, completion   the commands; ``run`` also has options, gates and logs
 
-Each command lives in a module of its own that is imported when the command is called, so that
-``headgate --help`` and shell completion answer at once.
+Each command has its own module, imported when the command runs, so that ``headgate --help`` and shell completion answer
+at once.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ COMMANDS = {
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are imported on demand; the module's ``command`` is the command."""
+    """A group that imports its commands on demand, from the ``command`` of their modules."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)

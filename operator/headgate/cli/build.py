@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from headgate.kustomize import BuildError, BuildOptions, GitUrl, Output, Tree
     from headgate.objects import Obj
 
-# What kustomize has these for is refused, whoever asks for it: programs run on behalf of a repository.
+# Refused for every caller: with these options, kustomize runs programs on behalf of a repository.
 _REFUSED = {
     ("--enable-helm",): False,
     ("--helm-command",): True,
@@ -131,7 +131,7 @@ def command(
             sys.stdout.buffer.write(text.encode())
             sys.stdout.buffer.flush()
     except BrokenPipeError:
-        # Whoever reads has seen enough; nothing is to be said of it when the interpreter ends.
+        # The reader has closed the pipe; prevent an error message when the interpreter exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         raise click.ClickException(str(error)) from None
@@ -139,7 +139,7 @@ def command(
 
 @contextmanager
 def _without_collector() -> Iterator[None]:
-    """Leave the garbage collector out: a build makes much that lives and hardly any garbage, and the process ends."""
+    """Disable the garbage collector: a build makes long-lived values and hardly any garbage, and the process ends."""
     if not gc.isenabled():
         yield
         return
@@ -155,7 +155,8 @@ def _build(directory: str, options: BuildOptions) -> Output:
 
     url = None if os.path.isdir(directory) else parse_git_url(directory)
     if url is None:
-        # The tree is the whole file system, as overlays refer to bases beside them; the restriction is kustomize's.
+        # The tree is the whole file system, because overlays refer to bases outside; the load restriction is
+        # kustomize's.
         return assemble(FolderTree(Path("/")), os.path.abspath(directory), options)
     if options.allow_remote is None:
         raise Refused(f"{url.repository}: remote bases are not allowed here")
@@ -163,7 +164,7 @@ def _build(directory: str, options: BuildOptions) -> Output:
 
 
 class _RemoteBases:
-    """Remote bases, got ready when the first one is needed; what is fetched goes when the stack is left."""
+    """Remote bases, prepared when the first one is needed; leaving the stack deletes what was fetched."""
 
     def __init__(self, stack: ExitStack) -> None:
         self._stack = stack
@@ -190,12 +191,12 @@ class _RemoteBases:
 
 
 def _message(error: BuildError) -> str:
-    """Return the error's text with files as the user would write them: the tree's root is that of the file system."""
+    """Return the error's text with files as the user would write them: the tree contains the whole file system."""
     here = os.getcwd() + "/"
     for each in (error, *error.also):
         if each.file is not None and not each.file.startswith("/") and os.path.lexists("/" + each.file):
             each.file = ("/" + each.file).removeprefix(here)
-    # Where messages themselves name directories, such as those of a circle.
+    # Messages may name directories, too, such as those of a cycle.
     return _as_written(str(error))
 
 
@@ -206,7 +207,7 @@ def _as_written(text: str) -> str:
 
 
 def _write_files(directory: Path, objects: list[Obj]) -> None:
-    """Write each object to a file of its own, named as kustomize names them."""
+    """Write each object to a separate file, named as kustomize names them."""
     from headgate.kustomize import dump
     from headgate.kustomize.schema import Schema
 

@@ -1,4 +1,4 @@
-"""Feature gates: behaviours that are turned on or off by name, as Flux's controllers name them."""
+"""Feature gates: behavior that users turn on or off by name, with the names of Flux's controllers."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import click
 from headgate.settings import gates
 
 GATES = {gate.name: gate.given for gate in gates()}
-"""The gates that decide something here, with their defaults."""
+"""The gates with an effect here, and their defaults."""
 
 ALWAYS = {
     "CancelHealthCheckOnNewRevision": True,
     "DirectSourceFetch": True,
     "ExternalArtifact": True,
 }
-"""Gates of Flux for what is always so here."""
+"""Gates of Flux whose behavior is always on here."""
 
 WITHOUT_MEANING = frozenset(
     (
@@ -24,13 +24,13 @@ WITHOUT_MEANING = frozenset(
         "ObjectLevelWorkloadIdentity",
     )
 )
-"""Gates of Flux for parts that do not exist here; accepted, so that a Deployment's arguments can be kept."""
+"""Gates of Flux for parts that do not exist here; accepted, so that a Deployment can keep its arguments."""
 
 _OPTION = "--feature-gates"
 
 
 def parse_gates(text: str) -> dict[str, bool]:
-    """The value of each of :data:`GATES`; raises :class:`click.BadParameter`.
+    """Return the value of each of :data:`GATES`; raises :class:`click.BadParameter`.
 
     >>> parse_gates("DisableFailFastBehavior=true")["DisableFailFastBehavior"]
     True

@@ -1,4 +1,4 @@
-"""Logging of ``headgate run``: one line a record, as JSON (Flux's keys) or for people."""
+"""Logging of ``headgate run``: one line for each record, as JSON (Flux's keys) or for humans."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _THIRD_PARTIES = (
 
 
 class JsonFormatter(json.JsonFormatter):
-    """``{"level", "ts", "logger", "msg", ...}``; what was passed as ``extra`` becomes keys of its own."""
+    """``{"level", "ts", "logger", "msg", ...}``; the fields of ``extra`` become further keys."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -49,10 +49,10 @@ class JsonFormatter(json.JsonFormatter):
 
 
 class Routine(logging.Filter):
-    """Lowers what Kopf says of a request that it makes again, from errors to information.
+    """Lowers what Kopf logs about a request that it repeats, from errors to information.
 
-    API servers answer 429 with "storage is (re)initializing" to watches of definitions that were just made, and 503
-    while they start: that is waited for, and nobody has to look into it.
+    API servers answer 429 with "storage is (re)initializing" to watches of new definitions, and 503 during their start:
+    Kopf retries these, and nobody has to act.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -65,14 +65,14 @@ class Routine(logging.Filter):
 
 
 def configure(level: str, encoding: str) -> None:
-    """Send all log records from ``level`` up to standard error."""
+    """Send all log records of ``level`` and above to standard error."""
     handler = logging.StreamHandler(sys.stderr)
     if encoding == "json":
         handler.setFormatter(JsonFormatter())
     else:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
     logging.basicConfig(level=LEVELS[level], handlers=[handler], force=True)
-    # Third parties are told to keep to what matters; their debug output may hold headers, and answers with keys.
+    # Limit libraries to warnings; their debug output may contain headers, and responses with keys.
     handler.addFilter(Routine())
     for name in _THIRD_PARTIES:
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,4 +1,4 @@
-"""Click options of what :mod:`headgate.settings` declares."""
+"""Click options for the declarations of :mod:`headgate.settings`."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import click
 from headgate.settings.declare import Choice, File, Folder, Kind, Number, Option, Switch
 
 BOOLEAN = "[true|false]"
-"""What ``--help`` calls the value of a switch."""
+"""The metavar of a switch in ``--help``."""
 
 
 def click_option(option: Option) -> click.Option:
-    """The option as Click takes it; the parameter's name is the option's, with underscores."""
+    """Return the option for Click; the parameter has the option's name, with underscores."""
     is_switch = isinstance(option.kind, Switch)
     return click.Option(
         [f"--{option.name}"],

@@ -43,7 +43,7 @@ def _run(**given: Any) -> None:
 
 
 def settings_of(given: Mapping[str, Any]) -> Settings:
-    """The settings of Click's parameters and of the environment; raises :class:`click.UsageError`."""
+    """Return the settings from Click's parameters and the environment; raises :class:`click.UsageError`."""
     values = {option.name: given[option.name.replace("-", "_")] for option in options()}
     values |= parse_gates(given[_GATES.name.replace("-", "_")])
     variables = (each.name for each in declarations().values() if isinstance(each, Variable))

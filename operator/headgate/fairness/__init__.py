@@ -1,14 +1,13 @@
-"""Quotas of namespaces for what they share: threads, slots on the event loop, turns, and room for events.
+"""Quotas of namespaces for shared resources: threads, slots on the event loop, turns, and queues of events.
 
-order     whose turn it is; pure, and the rule for all below
-pools     threads, one pool for each kind of waiting
+order     which key is next; pure, and the rule for all others
+pools     threads, one pool for each kind of blocking work
 places    the same for coroutines
-pace      how often one key may have a turn when somebody requests it without pause
-backlog   what waits to be sent, and what is remembered, with limits
+pace      how often one key may have a turn when somebody requests it all the time
+backlog   queues of unsent items and caches of recent ones, with limits
 shares    an amount, such as bytes, divided by the same rule as threads
-turns     what waits, by namespace
+turns     items by namespace
 
-The work queue (:mod:`headgate.reconcile.core.queue`) applies the order to workers. Connections
-(:mod:`headgate.web.connections`) are not shared by turns: a new one replaces an idle one, and nobody knows whose they
-are.
+The work queue (:mod:`headgate.reconcile.core.queue`) applies the order to workers. It does not apply to connections
+(:mod:`headgate.web.connections`): a new one replaces an idle one, because nobody knows to which namespace they belong.
 """

@@ -1,7 +1,7 @@
-"""What waits to be told, shared fairly: no namespace's news takes the place of another's. Pure but for the waiting.
+"""Queues of unsent items, shared fairly: no namespace displaces the items of another. Pure except for the waiting.
 
-Namespaces take turns, each in its own order. One that has more waiting than it may loses its oldest, which say least
-about how things are now; when all together are too many, the one that has most does.
+Namespaces take turns; within one, items keep their order. A namespace that exceeds its quota loses its oldest items,
+which say least about the current state; when all together exceed the limit, the namespace with the most does.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ V = TypeVar("V")
 
 
 class Bounds(NamedTuple):
-    """Of a backlog: how many things of one namespace and of all may wait, and how large they may be together."""
+    """Limits of a backlog: how many items of one namespace and of all may wait, and their total sizes."""
 
     of_one: int = 4_000
     of_all: int = 20_000
@@ -31,13 +31,13 @@ class Bounds(NamedTuple):
 
 
 class Backlog(Generic[T]):
-    """Things with a namespace and a size, for one that takes them. Used from the event loop only."""
+    """Items with a namespace and a size, for one consumer. For use on the event loop only."""
 
     def __init__(self, bounds: Bounds = Bounds(), on_dropped: Callable[[], None] = lambda: None) -> None:  # noqa: B008
-        """``on_dropped`` is called for each that is lost."""
+        """``on_dropped`` is called for each dropped item."""
         self._bounds, self._on_dropped = bounds, on_dropped
         self._waiting: Turns[int, tuple[T, int]] = Turns()
-        """By the numbers in which they came: things, with their sizes."""
+        """Items with their sizes, by sequence number."""
         self._numbers = count()
         self._sizes: Counter[str] = Counter()
         self._size = 0
@@ -50,7 +50,7 @@ class Backlog(Generic[T]):
         return len(self._waiting)
 
     def put(self, namespace: str, thing: T, size: int) -> None:
-        """Let it wait, at the cost of older ones of the namespace if need be; never blocks."""
+        """Add an item, if necessary by dropping older ones of the namespace; never blocks."""
         self._waiting.put(namespace, next(self._numbers), (thing, size))
         self._sizes[namespace] += size
         self._size += size
@@ -66,7 +66,7 @@ class Backlog(Generic[T]):
             self._idle.clear()
 
     async def take(self) -> T:
-        """Wait for the next one; the one before counts as dealt with then, or after :meth:`done`."""
+        """Wait for the next item; this completes the previous one, as :meth:`done` does."""
         self.done()
         while not self._waiting:
             self._news.clear()
@@ -78,13 +78,13 @@ class Backlog(Generic[T]):
         return thing
 
     def done(self) -> None:
-        """The one that was taken is dealt with."""
+        """Complete the item that was taken."""
         self._is_taken = False
         if not self._waiting:
             self._idle.set()
 
     async def join(self) -> None:
-        """Wait until nothing waits and nothing is being dealt with."""
+        """Wait until no item waits and the last one is complete."""
         await self._idle.wait()
 
     def _drop(self, namespace: str) -> None:
@@ -100,7 +100,7 @@ class Backlog(Generic[T]):
 
 
 class Memory(Generic[K, V]):
-    """What was noted last, by namespace and key: so many of each namespace, and of all; the oldest are forgotten."""
+    """A cache by namespace and key, with limits for each namespace and for all; drops the oldest entries."""
 
     def __init__(self, of_one: int, of_all: int) -> None:
         self._of_one, self._of_all = of_one, of_all
@@ -110,11 +110,11 @@ class Memory(Generic[K, V]):
         return len(self._notes)
 
     def pop(self, namespace: str, key: K) -> V | None:
-        """Return what was noted, and forget it."""
+        """Return and remove an entry."""
         return self._notes.pop(namespace, key)
 
     def put(self, namespace: str, key: K, note: V) -> None:
-        """Note it as the newest of its namespace."""
+        """Add an entry as the newest of its namespace."""
         self._notes.put(namespace, key, note)
         if self._notes.count(namespace) > self._of_one:
             self._notes.pop_oldest(namespace)

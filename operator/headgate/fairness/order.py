@@ -1,13 +1,14 @@
-"""Whose turn it is: the order in which keys of many namespaces are handed to a few workers. Pure.
+"""Which key is next: the order in which a few workers get the keys of many namespaces. Pure.
 
-* Of the keys of one namespace, the most urgent goes first, the oldest among equals.
-* Namespaces that have keys of the same urgency take turns.
-* A namespace that has its share of the workers, or more, waits for all that have less, however urgent its keys are: who
-  asks for a thousand things is served as one of those who ask, and not before them. Alone, it may have all workers ...
-* ... but one, where there are other namespaces at all: what somebody else wants begins at once.
-* Where work may take long and cannot be interrupted, more is left free: a namespace then gets a worker while it holds
-  less than one part in ``left + 1`` of those that others do not hold. With ``left=1`` one namespace alone gets half of
-  them, the next one half of the rest, and so on; the last ``left`` are for namespaces that hold none.
+* Of the keys of one namespace, the most urgent is first, the oldest among equals.
+* Namespaces with keys of the same urgency take turns.
+* A namespace that has its quota of workers, or more, waits for all that have less, however urgent its keys are: a
+  namespace with a thousand keys counts as one of several and is not served first. Alone, it may have all workers ...
+* ... except one, if other namespaces exist: their next key starts at once.
+* Where work may take long and cannot be interrupted, more workers stay free: a namespace then gets a worker while it
+  holds less than one part in ``left + 1`` of those that others do not hold. With ``left=1`` one namespace alone gets
+  half
+  of them, the next one half of the rest, and so on; the last ``left`` are for namespaces that hold none.
 """
 
 from __future__ import annotations
@@ -22,18 +23,19 @@ K = TypeVar("K", bound=Hashable)
 
 
 class FairOrder(Generic[K]):
-    """Keys that wait, by urgency (0 first) and namespace, and how many of each namespace are with workers."""
+    """Waiting keys, by urgency (0 first) and namespace, and how many keys of each namespace workers hold."""
 
     def __init__(self, urgencies: int, workers: int, most: int | None = None, *, left: int = 0) -> None:
-        """``most`` is how many keys of one namespace may be with workers, however many of these are free; ``left``
-        is what it leaves to others, in parts as large as its own."""
+        """``most`` is how many keys of one namespace workers may hold, however many workers are free; ``left`` is what
+        a namespace leaves to others, in multiples of what it holds itself.
+        """
         self.workers = workers
         self._most, self._left = most, left
         self._waiting: list[Turns[K, None]] = [Turns() for _ in range(urgencies)]
         self._places: dict[K, tuple[int, str]] = {}
         self._held: Counter[str] = Counter()
         self._known: set[str] = set()
-        """All namespaces that ever had a key."""
+        """All namespaces that have ever had a key."""
 
     def __len__(self) -> int:
         """How many keys wait."""
@@ -41,29 +43,29 @@ class FairOrder(Generic[K]):
 
     @property
     def held(self) -> int:
-        """How many keys are with workers."""
+        """How many keys workers hold."""
         return self._held.total()
 
     def put(self, key: K, namespace: str, urgency: int) -> None:
-        """Have the key wait; at another place, if it waits already."""
+        """Add a waiting key; moves it if it waits already."""
         self.drop(key)
         self._known.add(namespace)
         self._places[key] = (urgency, namespace)
         self._waiting[urgency].put(namespace, key, None)
 
     def drop(self, key: K) -> None:
-        """Have the key wait no longer."""
+        """Remove a waiting key."""
         place = self._places.pop(key, None)
         if place is not None:
             urgency, namespace = place
             self._waiting[urgency].pop(namespace, key)
 
     def may_take(self) -> bool:
-        """Tell whether there is a key that may go now."""
+        """Return whether a key may start now."""
         return next(self._allowed(), None) is not None
 
     def take(self) -> K | None:
-        """The key whose turn it is, which is with a worker from now on; None when none may go now."""
+        """Return the next key, which a worker holds from now on; None if no key may start now."""
         found = next(self._allowed(), None)
         if found is None:
             return None
@@ -74,19 +76,19 @@ class FairOrder(Generic[K]):
         return key
 
     def release(self, namespace: str) -> None:
-        """A worker is finished with a key of the namespace."""
+        """Record that a worker has finished a key of the namespace."""
         self._held[namespace] -= 1
         if self._held[namespace] <= 0:
             del self._held[namespace]
 
     def clear(self) -> None:
-        """Nothing waits any more."""
+        """Remove all waiting keys."""
         self._places.clear()
         for waiting in self._waiting:
             waiting.clear()
 
     def _allowed(self) -> Iterator[tuple[int, str]]:
-        """Urgency and namespace of keys that may go, in their order."""
+        """Yield urgency and namespace of keys that may start, in order."""
         free = self.workers - self.held
         if free <= 0 or not self._places:
             return
@@ -99,7 +101,7 @@ class FairOrder(Generic[K]):
                 if held and (held * self._left >= free or (self._most is not None and held >= self._most)):
                     continue
                 if held and free == 1 and len(self._known) > 1:
-                    continue  # The last worker is for somebody who has none.
+                    continue  # The last worker is for a namespace that has none.
                 if held and held >= share:
                     above.append((urgency, namespace))
                 else:

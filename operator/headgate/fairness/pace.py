@@ -1,7 +1,7 @@
-"""How often one key may have a turn when somebody asks for it without pause: a token bucket for each key. Pure.
+"""How often one key may have a turn when somebody requests it all the time: a token bucket for each key. Pure.
 
-A key has ``burst`` turns at once and one more every ``every`` seconds, so that whoever asks now and then waits for
-nothing, and whoever asks all the time takes a bounded share of what all share.
+A key has ``burst`` turns at once and one more every ``every`` seconds: occasional requests do not wait, and constant
+requests get a limited part of the shared resource.
 """
 
 from __future__ import annotations
@@ -15,29 +15,29 @@ _SWEEP_AT = 1024
 
 
 class Pace(Generic[K]):
-    """Times are in seconds of any clock that does not go back."""
+    """Times are in seconds of any monotonic clock."""
 
     def __init__(self, burst: int, every: float) -> None:
         self._burst, self._every = burst, every
         self._buckets: dict[K, tuple[float, float]] = {}
-        """Turns left, and when they were counted. A key without an entry has all."""
+        """Turns left, and the time of the count. A key without an entry has all turns."""
         self._sweep_at = _SWEEP_AT
 
     def __len__(self) -> int:
         return len(self._buckets)
 
     def pause(self, key: K, now: float) -> float:
-        """Seconds until the key may have its next turn; 0 when it may have it now."""
+        """Return the seconds until the key may have its next turn; 0 if it may have it now."""
         return max(0.0, (1.0 - self._left(key, now)) * self._every)
 
     def take(self, key: K, now: float) -> None:
-        """The key has a turn, whether it was due or not."""
+        """Use a turn of the key, whether it was due or not."""
         if len(self._buckets) >= self._sweep_at:
             self._sweep(now)
         self._buckets[key] = max(0.0, self._left(key, now) - 1.0), now
 
     def forget(self, key: K) -> None:
-        """The key is no more."""
+        """Drop a key that no longer exists."""
         self._buckets.pop(key, None)
 
     def _left(self, key: K, now: float) -> float:

@@ -1,6 +1,6 @@
-"""Places for work on the event loop that takes long: a bounded number, which namespaces take in turns.
+"""Slots for long work on the event loop: a limited number, for which namespaces take turns.
 
-What works in threads has the places of :mod:`headgate.fairness.pools`; this is for coroutines.
+This is for coroutines; work in threads uses the slots of :mod:`headgate.fairness.pools`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from headgate.fairness.order import FairOrder
 
 
 class FairPlaces:
-    """``most`` of the ``places`` are for one namespace. Used from one event loop."""
+    """One namespace may hold ``most`` of the ``places`` slots. For use on one event loop."""
 
     def __init__(self, places: int, most: int) -> None:
         self._order: FairOrder[object] = FairOrder(1, places, most)
@@ -21,7 +21,7 @@ class FairPlaces:
 
     @asynccontextmanager
     async def taken(self, namespace: str) -> AsyncIterator[None]:
-        """Wait for a place, and hold it within."""
+        """Wait for a slot, and hold it inside the context."""
         ticket, ready = object(), asyncio.get_running_loop().create_future()
         self._waiting[ticket] = namespace, ready
         self._order.put(ticket, namespace, 0)

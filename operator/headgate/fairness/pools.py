@@ -1,13 +1,13 @@
-"""Threads for work that would hold up the event loop: one pool for each kind of waiting, shared fairly.
+"""Threads for work that would block the event loop: one pool for each kind of blocking work, shared fairly.
 
-What waits for a network must not take the place of what computes, and what one namespace waits for must not take the
-place of another's. So each kind of work has a pool of its own, and in each pool a namespace may hold places only as
-long as enough of them are left for others:
+Network waits must not use up the slots of computations, and the waits of one namespace must not use up those of
+another. So each kind of work has a separate pool, and in each pool a namespace may take slots only while enough are
+left for others:
 
     tree = await STORAGE.run(key.namespace, check_out, cache, commit)
 
-Nothing runs on asyncio's default executor, which has a few threads for everything. Threads start when they are needed,
-end when they are idle, and never keep the process from ending.
+Nothing runs on asyncio's default executor, which has a few threads for everything. Threads start when needed, end when
+idle, and never keep the process from ending.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ T = TypeVar("T")
 IDLE = 10.0
 """Seconds without work after which a thread ends."""
 OWN = ""
-"""The namespace of what the operator does for itself."""
+"""The namespace of the operator's own work."""
 
 
 @dataclass(slots=True, eq=False)
@@ -42,15 +42,15 @@ class _Job:
 
 
 class Pool:
-    """A bounded number of threads for one kind of work. Thread-safe, and good for any event loop.
+    """A limited number of threads for one kind of work. Thread-safe, and usable from any event loop.
 
-    ``left`` is how many places a namespace leaves to others for each that it has (:mod:`headgate.fairness.order`).
+    ``left`` is how many slots a namespace leaves to others for each one that it has (:mod:`headgate.fairness.order`).
     """
 
     def __init__(self, name: str, places: int, *, left: int = 1) -> None:
         self.name = name
         self._order: FairOrder[_Job] = FairOrder(1, places, left=left)
-        """Used with the lock of ``_changed`` held."""
+        """Needs the lock of ``_changed``."""
         self._changed = threading.Condition()
         self._idle = self._threads = 0
 
@@ -61,18 +61,18 @@ class Pool:
 
     @property
     def running(self) -> int:
-        """How many places are taken."""
+        """How many calls are running."""
         with self._changed:
             return self._order.held
 
     @property
     def waiting(self) -> int:
-        """How many calls wait for a place."""
+        """How many calls wait for a slot."""
         with self._changed:
             return len(self._order)
 
     def resize(self, places: int) -> None:
-        """Set how many calls may run at once; those under way are not affected."""
+        """Set how many calls may run at once; running calls continue."""
         with self._changed:
             self._order.workers = places
             self._start()
@@ -80,14 +80,14 @@ class Pool:
     async def run(self, namespace: str, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call ``function`` in a thread, for a namespace, and return or raise what it does.
 
-        Cancelled while it waits for a place, it is not called; once called it keeps its place until it returns.
+        If cancelled while it waits for a slot, it never starts; once started it keeps its slot until it returns.
         """
         return await asyncio.wrap_future(self.submit(namespace, function, *args, **kwargs))
 
     def submit(
         self, namespace: str, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
     ) -> Future[T]:
-        """Have ``function`` called in a thread, for a namespace; may be called from any thread."""
+        """Schedule a call of ``function`` in a thread, for a namespace; any thread may call this."""
         context = contextvars.copy_context()
         future: Future[T] = Future()
         job = _Job(namespace, future, lambda: context.run(function, *args, **kwargs))
@@ -97,7 +97,7 @@ class Pool:
         return future
 
     def _start(self) -> None:
-        """Call a thread for the next job, if there is one that may run now; with the lock held."""
+        """Wake or start a thread for the next job, if one may run now; the caller holds the lock."""
         if not self._order.may_take():
             return
         if self._idle:
@@ -112,7 +112,7 @@ class Pool:
                 try:
                     result = job.call()
                 except BaseException as error:
-                    # Before the answer, so that whoever hears of it finds the place free.
+                    # Before the result, so that its receiver finds the slot free.
                     self._release(job)
                     job.future.set_exception(error)
                 else:
@@ -120,11 +120,11 @@ class Pool:
                     job.future.set_result(result)
             else:
                 self._release(job)
-            # What it holds must not live until the next job comes.
+            # Release the job's objects before the wait for the next job.
             del job
 
     def _take(self) -> _Job | None:
-        """Wait for a job that may run, and take its place; None when there was none for a while."""
+        """Wait for a job that may run, and take its slot; None if there was none for a while."""
         wait = True
         with self._changed:
             while True:
@@ -136,7 +136,7 @@ class Pool:
                     self._threads -= 1
                     return None
                 self._idle += 1
-                # A job that came at the very end of the time has notified nobody, so it is looked for once more.
+                # A job that arrives just as the wait ends notifies nobody, so check once more.
                 wait = self._changed.wait(IDLE)
                 self._idle -= 1
 
@@ -147,26 +147,27 @@ class Pool:
 
 
 SMALL = 200
-"""Things that are looked at on the event loop: a thread for so few would cost more than it spares."""
+"""The number of items up to which the event loop computes itself: a thread would cost more than it saves."""
 
 
 async def aside(namespace: str, size: int, function: Callable[[], T]) -> T:
-    """Compute something about so many things: here where they are few, else in a thread, beside the event loop.
+    """Compute something about ``size`` items: here if they are few, otherwise in a thread.
 
-    What the function looks at must not change meanwhile.
+    What the function reads must not change meanwhile.
     """
     return function() if size < SMALL else await BUILDS.run(namespace, function)
 
 
 NETWORK = Pool("network", 32, left=3)
-"""What waits for servers of others: Git, clouds. Silent ones hold a place until their time is over, so there are
-many, and one namespace gets a quarter of them."""
+"""Waits for remote servers: Git, clouds. Silent ones hold a slot until their timeout, so there are many slots, and one
+namespace gets a quarter of them.
+"""
 BUILDS = Pool("build", (os.cpu_count() or 1) + 4)
-"""Builds, which compute."""
+"""Builds, which only compute."""
 REMOTE_BUILDS = Pool("remote-build", 16)
-"""Builds that may wait for others: for key services, and for bases named by URL."""
+"""Builds that may wait for key services and remote bases."""
 STORAGE = Pool("storage", 8, left=2)
-"""Listing commits, packing and unpacking artifacts, deleting."""
+"""Listing commits, packing and unpacking artifacts, deletions."""
 OTHERS = Pool("other", 4)
-"""All else that may take a moment: reading configuration, evaluating filters, writing metrics."""
+"""Other short work: reading configuration, evaluating filters, writing metrics."""
 ALL = (NETWORK, BUILDS, REMOTE_BUILDS, STORAGE, OTHERS)

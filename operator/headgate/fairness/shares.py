@@ -1,4 +1,4 @@
-"""Shares of an amount, such as bytes: no namespace may take more of the whole than it leaves to others. Pure.
+"""Quotas of an amount, such as bytes: no namespace may take more of the whole than it leaves to others. Pure.
 
 One namespace alone may have half, the next one half of the rest, and so on, as with the workers of :mod:`.order`.
 """
@@ -11,7 +11,7 @@ __all__ = ["Shares"]
 
 
 class Shares:
-    """What each namespace has of ``most``."""
+    """What each namespace uses of ``most``."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -19,19 +19,19 @@ class Shares:
 
     @property
     def total(self) -> int:
-        """What all have together."""
+        """What all namespaces use together."""
         return self._amounts.total()
 
     def share(self, namespace: str) -> int:
-        """What a namespace may have."""
+        """Return the quota of a namespace."""
         return (self._most - self.total + self._amounts[namespace]) // 2
 
     def amount(self, namespace: str) -> int:
-        """What it has."""
+        """Return what a namespace uses."""
         return self._amounts[namespace]
 
     def add(self, namespace: str, more: int) -> None:
-        """Count so much more for it, or less; whether that is within its share is for the caller to ask."""
+        """Add to what a namespace uses (or subtract, if negative); the caller checks the quota."""
         self._amounts[namespace] += more
         if not self._amounts[namespace]:
             del self._amounts[namespace]

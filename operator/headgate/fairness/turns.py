@@ -1,4 +1,4 @@
-"""Things by namespace: each namespace's in the order in which they came, and the namespaces in turns. Pure."""
+"""Items by namespace: in order of arrival within each namespace, and in turns between namespaces. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ V = TypeVar("V")
 
 
 class Turns(Generic[K, V]):
-    """Values by namespace and key. Iteration gives the namespaces, first the one whose turn it is."""
+    """Values by namespace and key. Iteration yields the namespaces, the next one first."""
 
     def __init__(self) -> None:
         self._things: OrderedDict[str, OrderedDict[K, V]] = OrderedDict()
@@ -26,21 +26,21 @@ class Turns(Generic[K, V]):
         return iter(self._things)
 
     def count(self, namespace: str) -> int:
-        """How many there are of a namespace."""
+        """Return the number of items of a namespace."""
         return len(self._things.get(namespace, ()))
 
     def largest(self) -> str:
-        """The namespace that has most; raises ValueError when there is nothing."""
+        """Return the namespace with the most items; raises ValueError when there are none."""
         return max(self._things, key=self.count)
 
     def put(self, namespace: str, key: K, value: V) -> None:
-        """Make it the newest of its namespace, in place of what the key stood for."""
+        """Add the value as the newest of its namespace; it replaces the previous value of the key."""
         self.pop(namespace, key)
         self._things.setdefault(namespace, OrderedDict())[key] = value
         self._count += 1
 
     def pop(self, namespace: str, key: K) -> V | None:
-        """Remove and return what the key stands for, None when there is nothing."""
+        """Remove and return the value of the key, None when it has none."""
         things = self._things.get(namespace)
         if things is None or key not in things:
             return None
@@ -49,20 +49,20 @@ class Turns(Generic[K, V]):
         return value
 
     def pop_oldest(self, namespace: str) -> tuple[K, V]:
-        """Remove and return the oldest of a namespace, whose turn stays where it is; raises KeyError."""
+        """Remove and return the oldest item of a namespace, which keeps its turn; raises KeyError."""
         found = self._things[namespace].popitem(last=False)
         self._removed(namespace)
         return found
 
     def take(self, namespace: str) -> tuple[K, V]:
-        """Remove and return the oldest of a namespace, whose turn comes last from now on; raises KeyError."""
+        """Remove and return the oldest item of a namespace, which then moves to the last turn; raises KeyError."""
         found = self.pop_oldest(namespace)
         if namespace in self._things:
             self._things.move_to_end(namespace)
         return found
 
     def clear(self) -> None:
-        """Remove everything."""
+        """Remove all items."""
         self._things.clear()
         self._count = 0
 

@@ -1,9 +1,9 @@
-"""The event loop is everybody's: long computations pause in it, and what holds it is reported.
+"""All work shares the event loop: long computations pause in it, and a watchdog reports what blocks it.
 
-turns        how long each turn takes
-pauses       breaks within a long computation
-background   work that nobody waits for, repeated until it succeeds
-watchdog     reports what holds the loop, from a thread
+turns        measures each turn
+pauses       lets other tasks run within a long computation
+background   work that no caller awaits, repeated until it succeeds
+watchdog     reports what blocks the loop, from a thread
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Work on the event loop that nobody waits for, and that must be done all the same."""
+"""Work on the event loop that no caller awaits, but that must succeed."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from itertools import count
 from headgate.backoff import Doubling
 
 PAUSES = Doubling(0.5, 30.0)
-"""Before work that broke off is begun anew."""
+"""Delays before failed work is repeated."""
 
 _log = logging.getLogger("headgate.loop")
 
 
 class Background:
-    """Begins such work, reports what broke off, and begins that anew until it is done."""
+    """Starts such work, logs failures, and repeats it until it succeeds."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def begin(self, what: str, work: Callable[[], Awaitable[None]]) -> None:
-        """Do it as a task of its own; ``what`` names it in the log."""
+        """Start the work in a separate task; ``what`` names it in the log."""
         task = asyncio.get_running_loop().create_task(_do(what, work), name=what)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def idle(self) -> None:
-        """Wait until all of it is done."""
+        """Wait until all work is done."""
         while self._tasks:
             await asyncio.wait(self._tasks)
 

@@ -1,4 +1,4 @@
-"""Pauses within a long computation on the event loop, so that all else goes on meanwhile."""
+"""Pauses within a long computation on the event loop, in which other tasks run."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ STRETCH: Final = 0.01
 
 
 class Pauses:
-    """For one computation: ``await pauses.here()`` in each of its steps, none of which may itself be long.
+    """For one computation: ``await pauses.here()`` in each of its steps, each of which must be short.
 
-    What the computation looks at may change in a pause.
+    The data that the computation reads may change in a pause.
     """
 
     __slots__ = ("_clock", "_since", "_stretch")
@@ -26,13 +26,13 @@ class Pauses:
         self._since = clock()
 
     async def here(self) -> None:
-        """Let others go on, if it has been long since they did."""
+        """Let other tasks run, if the last pause was long ago."""
         if self._clock() - self._since >= self._stretch:
             await asyncio.sleep(0)
             self._since = self._clock()
 
     async def between(self, items: Iterable[T]) -> AsyncIterator[T]:
-        """The items, with pauses between them."""
+        """Yield the items, with pauses between them."""
         for item in items:
             yield item
             await self.here()

@@ -1,8 +1,8 @@
-"""How long each turn of the event loop takes.
+"""Measures each turn of the event loop.
 
-In a turn the loop calls whatever is ready, and everything else waits until the turn is over: how long turns take is how
-late any timer, answer or probe can be. It is measured where turns begin and end, in the selector that the loop waits
-with, so nothing has to wake an idle loop to measure it.
+In a turn the loop calls whatever is ready, and everything else waits until the turn ends: the length of turns is the
+delay of any timer, answer or probe. The selector in which the loop waits measures where turns begin and end, so nothing
+has to wake an idle loop.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 
 
 
 class Turns:
-    """The turns of one loop so far. Written by the loop's thread, read by any."""
+    """The turns of one loop so far. The loop's thread writes them; any thread may read them."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self.counts = [0] * (len(BUCKETS) + 1)
-        """How many turns took up to each of :data:`BUCKETS` and no less, and how many longer."""
+        """How many turns fell into each of :data:`BUCKETS`, and how many took longer."""
         self.total = 0.0
         """Seconds of all turns."""
         self.number = 0
-        """Of the present turn."""
+        """The number of the current turn."""
         self._since: float | None = None
 
     def begin(self) -> None:
-        """The loop has something to do."""
+        """Start a turn: the loop has something to do."""
         self.number += 1
         self._since = self._clock()
 
     def end(self) -> None:
-        """The loop waits."""
+        """End the turn: the loop waits."""
         if self._since is None:
             return
         seconds, self._since = self._clock() - self._since, None
@@ -46,7 +46,7 @@ class Turns:
         self.total += seconds
 
     def present(self) -> tuple[int, float]:
-        """The present turn, and for how many seconds it has lasted; 0 when the loop waits."""
+        """Return the number of the current turn and how many seconds it has lasted; 0 when the loop waits."""
         number, since = self.number, self._since
         return number, 0.0 if since is None else self._clock() - since
 
@@ -65,9 +65,9 @@ class _Selector(selectors.DefaultSelector):
 
 
 def run(main: Coroutine[Any, Any, T], turns: Turns) -> T:
-    """As :func:`asyncio.run`, on a loop whose turns are measured and whose tasks are named after what they work at.
+    """Like :func:`asyncio.run`, on a loop whose turns are measured and whose tasks have the names of their objects.
 
-    A task without a name of its own has that of the task that made it.
+    A task without a name inherits that of the task that created it.
     """
 
     def make_loop() -> asyncio.AbstractEventLoop:

@@ -1,8 +1,8 @@
-"""Reports what holds the event loop, while it does, and says whether the loop lives.
+"""Reports what blocks the event loop, while it does, and whether the loop is alive.
 
-A thread looks at the present turn of the loop. When it has lasted too long, the thread looks at what the loop's thread
-is doing: the task, which is named after the object that is worked at, and the lines of code. That is logged, again when
-the turn has lasted twice as long, and once more when it is over.
+A thread checks the current turn of the loop. When the turn takes too long, the thread logs what the loop's thread is
+doing: the task, which has the name of its object, and the lines of code. It logs again when the turn has lasted twice
+as long, and once more when the turn ends.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from typing import Final
 from headgate.loop.turns import Turns
 
 LOOKS: Final = 4
-"""How often within the time that is too long the thread looks."""
+"""How often the thread checks within the time that is too long."""
 _LINES: Final = 4
-"""Lines of code that are shown, the innermost last."""
+"""How many lines of code the log shows, the innermost last."""
 
 _log = logging.getLogger("headgate.loop")
 
 
 class Watchdog:
-    """Watches the loop it is started on, as an asynchronous context manager."""
+    """Watches the loop on which it starts, as an asynchronous context manager."""
 
     def __init__(self, turns: Turns, *, warn_after: float, dead_after: float) -> None:
-        """``warn_after``: seconds of a turn that are reported; ``dead_after``: those that no loop survives."""
+        """``warn_after``: seconds after which to log a turn; ``dead_after``: those after which the loop is dead."""
         self._turns, self._warn_after, self._dead_after = turns, warn_after, dead_after
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
@@ -39,7 +39,7 @@ class Watchdog:
         self._reported: tuple[int, str] | None = None
 
     def dead(self) -> str | None:
-        """A check of liveness: what is wrong, None while the loop goes on. May be called from any thread."""
+        """Check liveness: None while the loop runs, otherwise what is wrong. Any thread may call this."""
         _, seconds = self._turns.present()
         if seconds < self._dead_after:
             return None
@@ -68,7 +68,7 @@ class Watchdog:
             return
         doing = self._doing()
         if self._turns.number != number:
-            return  # It went on meanwhile, so this is about something else.
+            return  # The loop has continued meanwhile, so this stack is another turn's.
         _log.warning("the event loop has been held for %.2fs by %s", seconds, doing)
         self._reported, self._report_at = (number, doing), max(seconds, self._report_at) * 2
 
@@ -82,5 +82,5 @@ class Watchdog:
 
 
 def _short(path: str) -> str:
-    """The path below the package or the libraries."""
+    """Return the path below the package or the libraries."""
     return path.rpartition("/headgate/")[2] if "/headgate/" in path else path.rpartition("/site-packages/")[2]

@@ -1,9 +1,9 @@
-"""What a Flux Kustomization adds to a directory before it is built.
+"""What a Flux Kustomization adds to a directory before its build.
 
-``spec.path`` names a directory of the source. :func:`prepare` returns the source's tree with that
-directory's ``kustomization.yaml`` found or generated (:mod:`.generate`) and the fields of the Kustomization
-(``targetNamespace``, ``patches``, ``images``, ...) written into it (:mod:`.merge`), ready for
-:func:`headgate.kustomize.build`. Nothing is written to disk.
+``spec.path`` names a directory of the source. :func:`prepare` returns the source tree in which that directory has a
+``kustomization.yaml``, found or generated (:mod:`.generate`), with the fields of the Kustomization
+(``targetNamespace``, ``patches``, ``images``, ...) (:mod:`.merge`), ready for :func:`headgate.kustomize.build`. Nothing
+is written to disk.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ __all__ = ["prepare"]
 
 
 def prepare(tree: Tree, path: str, spec: Mapping[str, Any], cache: ContentCache | None = None) -> Tree:
-    """The tree in which ``path`` holds the ``kustomization.yaml`` that Flux would build.
+    """Return the tree in which ``path`` has the ``kustomization.yaml`` that Flux would build.
 
-    ``path`` is relative to the tree's root and normalised; ``spec`` is the Kustomization's spec as the API
-    server returns it. Reads go through ``tree``, so that a recording tree sees all that the result depends on.
-    ``cache`` keeps the content of kustomization files from one call to the next.
+    ``path`` is relative to the tree's root and normalized; ``spec`` is the Kustomization's spec from the API server.
+    All reads use ``tree``, so that a recording tree records everything that the result depends on. ``cache`` keeps the
+    content of kustomization files from one call to the next.
 
-    Raises :class:`headgate.kustomize.BuildError` when the existing file cannot be read, or a field of the
-    spec cannot be applied.
+    Raises :class:`headgate.kustomize.BuildError` when the existing file cannot be read, or a field of the spec cannot
+    be applied.
     """
     found = find_or_generate(tree, path, cache)
     return OverlayTree(tree, {found.file: merge_spec(tree, path, found, spec)})

@@ -1,8 +1,8 @@
-"""Finds a directory's kustomization file, or generates the one Flux would.
+"""Finds a directory's kustomization file, or generates the one that Flux would generate.
 
-Rules (Flux documentation, "Generating a kustomization.yaml file"): without a kustomization file, all YAML
-files below the directory become resources; a sub-directory with a kustomization file of its own becomes a
-resource as a whole and is not looked into.
+Rules (Flux documentation, "Generating a kustomization.yaml file"): without a kustomization file, all YAML files below
+the directory become resources; a subdirectory with a kustomization file becomes one resource, and its files are not
+listed.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from headgate.kustomize.model.kustomization_file import API_VERSION, KIND
 from headgate.names import KUSTOMIZATION_FILES
 
 PLACEHOLDER = "_placeholder"
-"""The namespace Flux sets in the file it generates for a directory without resources, so that building an
-empty directory succeeds with nothing."""
+"""The namespace that Flux sets in the file it generates for a directory without resources, so that an empty directory
+builds successfully to no objects.
+"""
 
 _USE = "kustomization file"
-"""What the cache keeps parsed files under."""
+"""The cache key of parsed files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +35,12 @@ class Found:
     file: str
     """Its path in the tree."""
     content: dict[str, Any]
-    """Shared by all builds from this file: not to be changed."""
+    """Shared by all builds from this file: must not be changed."""
     generated: bool
 
 
 def find_or_generate(tree: Tree, path: str, cache: ContentCache | None = None) -> Found:
-    """The kustomization file of directory ``path``, read or made up.
+    """Return the kustomization file of directory ``path``, read or generated.
 
     Raises :class:`BuildError` when the file there is not a YAML mapping.
     """
@@ -53,7 +54,7 @@ def find_or_generate(tree: Tree, path: str, cache: ContentCache | None = None) -
 
 
 def kustomization_file(tree: Tree, path: str) -> str | None:
-    """The path of the kustomization file in directory ``path``, None when it has none."""
+    """Return the path of the kustomization file in directory ``path``, None if it has none."""
     for name in KUSTOMIZATION_FILES:
         file = posixpath.join(path, name)
         if tree.kind(file) is EntryKind.FILE:
@@ -77,7 +78,7 @@ def _parsed(data: bytes, file: str) -> dict[str, Any]:
     documents = load_documents(data, file=file, dialect=Dialect.CONFIG)
     if not documents:
         return {}
-    # As in kustomize, whatever documents follow are not looked at.
+    # As in kustomize, only the first document counts.
     content = documents[0].value
     if not isinstance(content, dict):
         raise BuildError("a kustomization file must be a mapping of fields", file=file)

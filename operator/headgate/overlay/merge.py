@@ -1,7 +1,7 @@
 """Writes the fields of a Flux Kustomization into a kustomization file's content.
 
-What is set in the spec wins over the file (``namespace``, ``namePrefix``, ``nameSuffix``, ``buildMetadata``),
-is added to it (``patches``, ``components``) or merged by name (``images``), as in Flux's generator.
+A field of the spec replaces that of the file (``namespace``, ``namePrefix``, ``nameSuffix``, ``buildMetadata``),
+extends it (``patches``, ``components``) or is merged by name (``images``), as in Flux's generator.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ _SELECTOR = ("group", "version", "kind", "name", "namespace", "labelSelector", "
 
 
 def merge_spec(tree: Tree, path: str, found: Found, spec: Mapping[str, Any]) -> bytes:
-    """The content of ``found`` with the spec's fields, as text.
+    """Return the content of ``found`` with the spec's fields, as text.
 
-    Raises :class:`BuildError` for a component whose path is not local and relative, or a field of the file that is
-    not a list.
+    Raises :class:`BuildError` for a component whose path is not local and relative, or a field of the file that is not
+    a list.
     """
     content = dict(found.content)
     content.setdefault("apiVersion", API_VERSION)
     content.setdefault("kind", KIND)
     if not found.generated and not content.get("resources"):
-        # Flux does so lest kustomize calls a file that only has generators or components empty.
+        # Flux does so to prevent that kustomize calls a file with only generators or components empty.
         content["buildMetadata"] = ["originAnnotations"]
     for field, target in _SCALARS:
         if spec.get(field):
@@ -51,7 +51,7 @@ def _append(found: Found, content: dict[str, Any], field: str, items: list[Any])
 
 
 def _listed(found: Found, field: str) -> list[Any]:
-    """The list that the file has in a field, empty if it has none."""
+    """Return the list in a field of the file, empty if the field is missing."""
     value = found.content.get(field)
     if value is None:
         return []
@@ -82,7 +82,7 @@ def _components(tree: Tree, path: str, spec: Mapping[str, Any]) -> list[str]:
 
 
 def _images(existing: list[Any], wanted: list[Mapping[str, Any]]) -> list[Any]:
-    """Merged by name; a tag and a digest both select the version, so setting one clears the other."""
+    """Merge by name; a tag and a digest both select the version, so setting one clears the other."""
     out = [dict(i) if isinstance(i, dict) else i for i in existing]
     by_name = {i["name"]: i for i in reversed(out) if isinstance(i, dict) and isinstance(i.get("name"), str)}
     for image in wanted:

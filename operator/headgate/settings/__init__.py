@@ -1,7 +1,7 @@
-"""How the operator runs: one frozen value for each part of it, made from the command line and the environment.
+"""The operator's settings: one frozen value for each part, from the command line and the environment.
 
-:mod:`.parts` declares each setting with its option, :mod:`.declare` is how. Each part of the operator is given its own
-settings and no others.
+:mod:`.parts` declares each setting with its option, in the notation of :mod:`.declare`. Each part of the operator gets
+its own settings and no others.
 """
 
 from __future__ import annotations
@@ -53,12 +53,12 @@ __all__ = [
 
 
 class InvalidSetting(ValueError):
-    """What was given cannot work; the message says why."""
+    """A given value cannot work; the message says why."""
 
     def __init__(self, message: str, option: str = "") -> None:
         super().__init__(message)
         self.option = option
-        """Name of the option whose value is wrong, without the dashes; empty when several do not go together."""
+        """Name of the option with the wrong value, without the dashes; empty if several options conflict."""
 
 
 @dataclass(frozen=True)
@@ -87,25 +87,26 @@ def _parts() -> Iterator[tuple[str, type]]:
 
 
 def declarations() -> dict[str, Declaration]:
-    """All options, gates and environment variables by name, in the order of their fields; one that several parts
-    have, once."""
+    """Return all options, gates and environment variables by name, in the order of their fields; one that several parts
+    share, once.
+    """
     return {declaration.name: declaration for _, part in _parts() for _, declaration in declared(part)}
 
 
 def options() -> list[Option]:
-    """The options of ``headgate run``, without those of :mod:`headgate.cli` itself."""
+    """Return the options of ``headgate run``, without those of :mod:`headgate.cli` itself."""
     return [each for each in declarations().values() if isinstance(each, Option)]
 
 
 def gates() -> list[Gate]:
-    """The feature gates that decide something."""
+    """Return the feature gates with an effect."""
     return [each for each in declarations().values() if isinstance(each, Gate)]
 
 
 def settings_from(given: Mapping[str, Any]) -> Settings:
-    """The settings of what was given: values by the name of an option, a gate or an environment variable.
+    """Return the settings for given values, by the name of an option, a gate or an environment variable.
 
-    What is not among them has its default. Raises :class:`InvalidSetting`.
+    A missing value has its default. Raises :class:`InvalidSetting`.
 
     >>> settings_from({"concurrent": 3, "requeue-dependency": "5s"}).kustomizations.requeue_dependency
     5.0

@@ -1,13 +1,12 @@
-"""How a setting is declared: once, as the field of a dataclass that holds its value.
+"""How to declare a setting: once, as the field of a dataclass that holds its value.
 
     @dataclass(frozen=True)
     class WebSettings:
         max_connections: int = number("max-connections", 256, "Connections at once.", least=1)
 
-The functions below make such fields. What they are told about the command line is in the field's metadata, as an
-:class:`Option`, a :class:`Gate` or a :class:`Variable`; :func:`declared` finds it again. :mod:`headgate.cli` makes the
-options of ``headgate run`` from that, and :func:`headgate.settings.settings_from` the settings from what was given.
-Pure.
+The functions below make such fields. The field's metadata holds their arguments about the command line, as an
+:class:`Option`, a :class:`Gate` or a :class:`Variable`; :func:`declared` reads it. :mod:`headgate.cli` makes the
+options of ``headgate run`` from that, and :func:`headgate.settings.settings_from` the settings from given values. Pure.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Number:
-    """A whole number, within bounds where there are any."""
+    """A whole number, optionally with limits."""
 
     least: int | None = None
     most: int | None = None
@@ -40,12 +39,12 @@ class Number:
 
 @dataclass(frozen=True)
 class Switch:
-    """On or off, as Go's flags are: ``--name``, ``--name=true`` or ``--name=false``."""
+    """On or off, with the syntax of Go's flags: ``--name``, ``--name=true`` or ``--name=false``."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One of these words."""
+    """One of several words."""
 
     words: tuple[str, ...]
 
@@ -72,55 +71,55 @@ class Option:
     """An option of ``headgate run``."""
 
     name: str
-    """Without the dashes."""
+    """The name without the dashes."""
     help: str
     kind: Kind
     given: Any = None
-    """The default as a user would give it, which ``--help`` shows; None: nothing is given."""
+    """The default as a user would write it, which ``--help`` shows; None for no default."""
     read: Callable[[Any], Any] = _as_given
-    """The setting of what is given. Raises ValueError with what is wrong."""
+    """Converts a given value to the setting. Raises ValueError with what is wrong."""
     repeated: bool = False
-    """It may be given several times; ``given`` is then a tuple."""
+    """The option may appear several times; ``given`` is then a tuple."""
     metavar: str | None = None
-    """What ``--help`` calls the value; None: the name of its kind."""
+    """The name of the value in ``--help``; None for the name of its kind."""
     variable: str | None = None
-    """The environment variable that gives the default."""
+    """The environment variable that sets the default."""
     flux: bool = False
-    """Flux's controllers have the option, by the same name and with the same meaning."""
+    """Flux's controllers have the option, with the same name and meaning."""
     needs_namespace: bool = False
-    """Any other value than the default needs the operator's namespace to be known."""
+    """Any value except the default needs the operator's namespace."""
 
     def value(self, given: Any) -> Any:
-        """The setting of what is given. Raises ValueError with what is wrong."""
+        """Return the setting for a given value. Raises ValueError with what is wrong."""
         return given if given is None else self.read(given)
 
 
 @dataclass(frozen=True)
 class Gate:
-    """A behaviour that ``--feature-gates`` turns on or off by a name of Flux's."""
+    """Behavior that ``--feature-gates`` turns on or off by a name of Flux's."""
 
     name: str
     help: str
-    """What it does when it is on."""
+    """What the gate does when it is on."""
     given: bool
     """The default."""
     negated: bool
     """The setting is off when the gate is on."""
 
     def value(self, given: bool) -> bool:
-        """The setting of a gate that is on or off."""
+        """Return the setting for a gate that is on or off."""
         return given is not self.negated
 
 
 @dataclass(frozen=True)
 class Variable:
-    """An environment variable that no option replaces."""
+    """An environment variable without an option."""
 
     name: str
     given: str = ""
 
     def value(self, given: str) -> str:
-        """The setting is the variable's value."""
+        """Return the variable's value as the setting."""
         return given
 
 
@@ -137,7 +136,7 @@ class Extras(TypedDict, total=False):
 
 
 def declared(part: type) -> Iterator[tuple[str, Declaration]]:
-    """The fields of a settings dataclass, by name, and what is declared by each."""
+    """Yield the fields of a settings dataclass, by name, with their declarations."""
     for each in fields(part):
         yield each.name, each.metadata[_METADATA]
 
@@ -158,19 +157,19 @@ def optional(name: str, help: str, **extras: Unpack[Extras]) -> str | None:
 
 
 def texts(name: str, help: str, **extras: Unpack[Extras]) -> tuple[str, ...]:
-    """An option for a text that may be given several times."""
+    """An option for a text that may appear several times."""
     return _declare(Option(name, help, Text(), (), tuple, repeated=True, **extras))  # type: ignore[no-any-return]
 
 
 def parsed(name: str, default: str, help: str, read: Callable[[str], T], **extras: Unpack[Extras]) -> T:
-    """An option for a text that ``read`` turns into the setting, or refuses with a ValueError that says why."""
+    """An option for a text that ``read`` converts to the setting, or refuses with a ValueError that says why."""
     return _declare(Option(name, help, Text(), default, read, **extras))  # type: ignore[no-any-return]
 
 
 def duration(
     name: str, default: str, help: str, *, positive: bool = False, **extras: Unpack[Extras]
 ) -> float:
-    """An option for a time, in Go's notation; the setting is in seconds."""
+    """An option for a duration, in Go's notation; the setting is in seconds."""
     return parsed(name, default, help, _positive if positive else parse_duration, **extras)
 
 
@@ -203,12 +202,12 @@ def switch(name: str, default: bool, help: str, **extras: Unpack[Extras]) -> boo
 
 
 def word(name: str, words: tuple[str, ...], default: str, help: str, **extras: Unpack[Extras]) -> str:
-    """An option for one of some words."""
+    """An option for one of several words."""
     return _declare(Option(name, help, Choice(words), default, **extras))  # type: ignore[no-any-return]
 
 
 def either(name: str, on: str, off: str, default: str, help: str, **extras: Unpack[Extras]) -> bool:
-    """An option for one of two words; the setting is whether it is ``on``."""
+    """An option for one of two words; the setting is true for ``on``."""
     kind = Choice((on, off))
     return _declare(Option(name, help, kind, default, on.__eq__, **extras))  # type: ignore[no-any-return]
 

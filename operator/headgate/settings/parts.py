@@ -1,6 +1,6 @@
 """The settings of each part of the operator. Times are in seconds, sizes in bytes.
 
-A field declares all of its option: see :mod:`headgate.settings.declare`. The order here is that of ``--help``.
+A field declares its whole option: see :mod:`headgate.settings.declare`. The order here is that of ``--help``.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _RUNTIME_NAMESPACE = "RUNTIME_NAMESPACE"
 
 @dataclass(frozen=True)
 class ClusterSettings:
-    """The way to the operator's own cluster."""
+    """The connection to the operator's own cluster."""
 
     kubeconfig: str | None = file(
         "kubeconfig",
@@ -83,7 +83,7 @@ class StorageSettings:
 
 @dataclass(frozen=True)
 class WebSettings:
-    """The other addresses that are served, and what their clients may do."""
+    """The other addresses that the operator serves, and the limits of their clients."""
 
     health_addr: str = text("health-addr", ":9440", "Address of /healthz and /readyz.", flux=True)
     metrics_addr: str = text("metrics-addr", ":8080", "Address of /metrics.", flux=True)
@@ -108,7 +108,7 @@ class WebSettings:
 
 @dataclass(frozen=True)
 class ObjectSettings:
-    """What holds for custom resources of each kind."""
+    """Settings for custom resources of every kind."""
 
     max_list_entries: int = number(
         "max-list-entries",
@@ -131,7 +131,7 @@ class ObjectSettings:
     jitter: float = percentage(
         "interval-jitter-percentage", 5, "Spread of the intervals.", most=99, flux=True
     )
-    """Fraction by which an interval is made longer or shorter."""
+    """The fraction by which an interval varies."""
 
 
 @dataclass(frozen=True)
@@ -219,7 +219,7 @@ def _kinds(given: str) -> frozenset[GroupKind]:
     wanted = [each for each in given.split(",") if each.strip()]
     if not wanted:
         return frozenset()
-    # Here, so that --help answers at once: this loads the client of the API server.
+    # Imported here, so that --help answers at once: this loads the client of the API server.
     from headgate.apply.objects.stages import GroupKind
 
     return frozenset(map(GroupKind.parse, wanted))
@@ -227,7 +227,7 @@ def _kinds(given: str) -> frozenset[GroupKind]:
 
 @dataclass(frozen=True)
 class TargetSettings:
-    """The clusters that Kustomizations are applied to, and as whom."""
+    """The clusters to which Kustomizations apply objects, and the accounts that they use."""
 
     concurrent_ssa: int = number(
         "concurrent-ssa", 8, "Objects of one Kustomization applied at once.", least=1, flux=True
@@ -301,10 +301,10 @@ class TargetSettings:
 
 @dataclass(frozen=True)
 class DecryptionSettings:
-    """Keys for Kustomizations that bring none of their own."""
+    """Keys for Kustomizations that name none."""
 
     runtime_namespace: str = variable(_RUNTIME_NAMESPACE)
-    """The operator's own namespace; empty when it is not known."""
+    """The operator's own namespace; empty if unknown."""
     default_decryption_service_account: str = text(
         "default-decryption-service-account",
         "",
@@ -334,7 +334,7 @@ def _selector(given: str) -> str:
 
 @dataclass(frozen=True)
 class WatchSettings:
-    """Which objects are watched."""
+    """Which objects the operator watches."""
 
     runtime_namespace: str = variable(_RUNTIME_NAMESPACE)
     all_namespaces: bool = switch(
@@ -366,18 +366,18 @@ class WatchSettings:
 
     @property
     def namespace(self) -> str | None:
-        """The only namespace whose custom resources are reconciled; None: all."""
+        """The only namespace whose custom resources the operator reconciles; None for all."""
         return None if self.all_namespaces else self.runtime_namespace
 
     @property
     def configs(self) -> str:
-        """Which ConfigMaps and Secrets are watched; empty: none."""
+        """Which ConfigMaps and Secrets the operator watches; empty for none."""
         return self.config_label_selector if self.watch_configs else ""
 
 
 @dataclass(frozen=True)
 class EventSettings:
-    """What is told of the custom resources, and to whom."""
+    """Which events the operator sends about the custom resources, and where to."""
 
     address: str = text(
         "events-addr", "", "URL of a notification controller that is told all events.", flux=True
@@ -401,7 +401,7 @@ class ExpressionSettings:
 
 @dataclass(frozen=True)
 class LoopSettings:
-    """What is done about an event loop that is held."""
+    """How to react to a blocked event loop."""
 
     lag_warning: float = duration(
         "loop-lag-warning", "200ms", "Log what holds the event loop for so long.", positive=True
@@ -413,11 +413,11 @@ class LoopSettings:
 
 @dataclass(frozen=True)
 class ElectionSettings:
-    """The election of the operator that acts, and its pod."""
+    """The election of the acting replica, and its pod."""
 
     runtime_namespace: str = variable(_RUNTIME_NAMESPACE)
     pod_name: str = variable("POD_NAME")
-    """The operator's own pod, which is labelled while it leads; empty: it is not."""
+    """The operator's own pod, which is labelled while it leads; empty for no label."""
     enabled: bool = switch(
         "enable-leader-election",
         False,
@@ -451,7 +451,7 @@ class ElectionSettings:
 
 @dataclass(frozen=True)
 class LogSettings:
-    """What is logged, and how."""
+    """What the operator logs, and how."""
 
     level: str = word(
         "log-level", ("trace", "debug", "info", "error"), "info", "How much is logged.", flux=True
