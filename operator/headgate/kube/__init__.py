@@ -4,16 +4,16 @@
         web = await client.get(ObjectRef("apps/v1", "Deployment", "web", "staging"))
 
 client                 the verbs
-refs                   which object
-mapper                 which path serves a kind: discovery, and what it said
-reflector, watch       a mirror of all objects of a kind; one stream of changes
-kept                   how much all mirrors of a cluster may hold
-transport, encoding    one request and its answer; values as JSON bytes
+refs                   the identity of an object
+mapper                 the path that serves a kind: discovery and its cache reflector, watch       a cache of all
+                       objects of a kind; one stream of changes
+kept                   the limit for all reflectors of a cluster transport, encoding    one request and its answer;
+                       values as JSON bytes
 resolver               host names, in threads
-access                 where the API server is, and credentials
-inline, impersonation  certificates inside a kubeconfig, and the user that it says to act as
-errors, causes         what can go wrong, and why a connection failed
-warnings               what the API server warns of next to its answer
+access                 the address of the API server, and credentials inline, impersonation  certificates inside a
+                       kubeconfig, and the user that it impersonates errors, causes         the exceptions, and why a
+                       connection failed
+warnings               the warnings in an answer
 """
 
 from headgate.kube.access import Bearer, Login, Renewal

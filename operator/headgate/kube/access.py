@@ -1,11 +1,11 @@
-"""Where the API server is and how we prove who we are: from a kubeconfig, or from the pod we run in.
+"""The address of the API server and the credentials for it, from a kubeconfig or from the pod.
 
-Loading is the ``kubernetes`` package's (kubeconfig merging, client certificates, exec plugins, OIDC, basic
-authentication, the service account's token file). It is imported only here and only when connecting, since it
-costs half a second; none of its models is used. It runs in a thread, as an exec plugin may take long.
+The ``kubernetes`` package loads them (kubeconfig merging, client certificates, exec plugins, OIDC, basic
+authentication, the service account's token file). Only this module imports it, and only to connect, because the import
+takes half a second; its models are not used. It runs in a thread, because an exec plugin may be slow.
 
-Where a token is not stored but made (a workload identity), whoever can make one gives it as a :data:`Renewal`; it is
-asked again before the token ends, so that connections and watches outlive their tokens.
+For tokens that are created on demand (a workload identity), the caller passes a :data:`Renewal`, which is called again
+before the token expires, so that connections and watches outlive their tokens.
 """
 
 from __future__ import annotations
@@ -32,29 +32,29 @@ T = TypeVar("T")
 _log = logging.getLogger("headgate.kube.access")
 
 RELOAD_AFTER = 60.0
-"""Seconds after which a token is asked for again; a projected service account token changes hourly."""
+"""Seconds after which a token is read again; a projected service account token changes hourly."""
 RENEW_AT = 0.75
-"""Fraction of its life after which a made token is replaced."""
+"""Fraction of its lifetime after which a created token is replaced."""
 RENEWAL_PAUSE = 10.0
-"""Seconds between tries when a token cannot be made; the old one is used as long as it is accepted."""
+"""Seconds between attempts when no token can be created; the old one is used as long as the server accepts it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """A token that was made for us."""
+    """A created token."""
 
     token: str
     lifetime: float
-    """Seconds from now for which it is good."""
+    """Seconds from now for which it is valid."""
 
 
 Renewal = Callable[[], Awaitable[Bearer]]
-"""Makes a token. Raises :class:`AccessFailed`."""
+"""Creates a token. Raises :class:`AccessFailed`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where the API server is."""
+    """The address of an API server and how to connect to it."""
 
     server: str
     """URL without a trailing slash."""
@@ -62,13 +62,13 @@ class Endpoint:
     tls_server_name: str | None
     proxy: str | None
     impersonation: Headers = ()
-    """Headers that say whom the kubeconfig wants to act as."""
+    """Headers for the user that the kubeconfig impersonates."""
     compress: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """The same access for another client library; as of now, since tokens are renewed."""
+    """The same access for another client library; a snapshot, because tokens are renewed."""
 
     server: str
     ca_file: str | None
@@ -95,7 +95,7 @@ class ClusterAccess:
         self._header: str | None = None
         self._good_until = 0.0
         self._lock = asyncio.Lock()
-        # A kubeconfig's program may wait for a server as long as it likes: each waits for itself.
+        # A kubeconfig's exec plugin may wait for a server without limit: each kubeconfig has its own quota of threads.
         self._namespace = f"kubeconfig {id(self)}"
 
     async def load(self) -> Endpoint:
@@ -108,7 +108,7 @@ class ClusterAccess:
         return endpoint
 
     async def authorization(self) -> str | None:
-        """The value of the ``Authorization`` header; None when a client certificate speaks for us."""
+        """The value of the ``Authorization`` header; None with a client certificate."""
         if time.monotonic() > self._good_until:
             async with self._lock:
                 if time.monotonic() > self._good_until:
@@ -116,7 +116,7 @@ class ClusterAccess:
         return self._header
 
     async def renew(self, refused: str | None) -> bool:
-        """Read all again because ``refused`` was not accepted; says whether there is another value."""
+        """Read everything again because the server refused ``refused``; returns whether the value has changed."""
         async with self._lock:
             if self._header == refused and self._renewal is not None:
                 await self._keep_fresh()
@@ -205,7 +205,7 @@ def _open_untrusted(kubeconfig: Mapping[str, Any], context: str | None) -> tuple
     except ssl.SSLError as error:
         raise AccessFailed(f"cannot use the kubeconfig: {error.reason or 'bad certificate or key'}") from None
     except Exception as error:
-        # The content may have any shape, the package expects one; what it says may quote the content.
+        # The content may have any shape, but the package expects one; its messages may quote the content.
         why = str(error) if type(error) is ValueError else type(error).__name__
         raise AccessFailed(f"cannot use the kubeconfig: {why}") from None
 
@@ -250,8 +250,8 @@ def _endpoint(configuration: Any) -> Endpoint:
     tls = None
     if server.startswith("https://"):
         tls = ssl.create_default_context(cafile=configuration.ssl_ca_cert or None)
-        # As Go verifies: a certificate that is trusted itself needs no issuer, and old cluster CAs lack
-        # extensions that the strict mode of newer Pythons wants.
+        # As in Go: a trusted certificate needs no issuer, and old cluster CAs lack extensions that the strict mode of
+        # newer Python versions requires.
         tls.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         tls.verify_flags &= ~ssl.VERIFY_X509_STRICT
         if not configuration.verify_ssl:

@@ -1,7 +1,7 @@
-"""Why a connection to an API server failed, in words that hold nothing of what the other side sent. Pure.
+"""Why a connection to an API server failed, in words that quote nothing from the server. Pure.
 
-The library's messages quote whatever answered: the first line of a protocol that is not HTTP, a proxy's reason. Who
-names the server may be somebody who could not ask it.
+The library's messages quote any server that answers: the first line of a protocol that is not HTTP, a proxy's reason.
+The author of the address may not have access to that server.
 """
 
 from __future__ import annotations

@@ -5,10 +5,10 @@
     await client.apply(desired, field_manager="kustomize-controller")
     tenant = client.impersonate("system:serviceaccount:staging:tenant")
 
-Objects are plain dictionaries; the kind's path comes from the :class:`~headgate.kube.mapper.RestMapper`. All
-errors are :class:`~headgate.kube.errors.ApiError`. One connection pool serves all clients of a cluster. No client
-library for Python does all that is needed of one: raw objects, server-side apply with dry runs and warnings, another
-identity for each request on shared connections, and limits on what a server that is not trusted may send.
+Objects are plain dictionaries; the :class:`~headgate.kube.mapper.RestMapper` has the path of each kind. All errors are
+:class:`~headgate.kube.errors.ApiError`. One connection pool serves all clients of a cluster. No Python client library
+meets all requirements: raw objects, server-side apply with dry runs and warnings, a different user for each request on
+shared connections, and limits on the answers of untrusted servers.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DE
 Params = Mapping[str, str | int]
 
 OnSeen = Callable[[ObjectRef, Obj], None]
-"""Is told each object that the API server showed us, under the version and kind that were asked for."""
+"""Receives each object that the API server returns, under the version and kind of the request."""
 
 
 class Client:
@@ -71,11 +71,11 @@ class Client:
         self._headers = _headers(headers)
         self.mapper = mapper or RestMapper(self._discover, transport.kept)
         self.acts_as = str(self._headers.get("Impersonate-User", ""))
-        """The user that is acted as; empty where the credentials' own user is meant."""
+        """The impersonated user; empty for the user of the credentials."""
         self.cluster = transport.server
-        """What tells this cluster from others: the server's URL."""
+        """Identifies this cluster: the server's URL."""
         self.kept = transport.kept
-        """How much its reflectors keep together; None where that is not bounded."""
+        """The memory of all its reflectors together; None without a limit."""
 
     @classmethod
     async def connect(
@@ -91,13 +91,12 @@ class Client:
         renewal: Renewal | None = None,
         peers: PeerRules | None = None,
     ) -> Client:
-        """Connect by a kubeconfig (path or content), else ``$KUBECONFIG``, else as a pod, else
-        ``~/.kube/config``. ``renewal`` makes the tokens, instead of those in the kubeconfig. An answer of more
-        than ``max_body`` bytes is not read; ``kept`` bounds what its reflectors and its discovery keep together.
-        ``peers``: the kubeconfig is somebody's who is not trusted, see
+        """Connect by a kubeconfig (path or content), else ``$KUBECONFIG``, else as a pod, else ``~/.kube/config``.
+        ``renewal`` creates tokens that replace those in the kubeconfig. ``max_body`` limits the bytes of an answer;
+        ``kept`` limits the memory of reflectors and discovery together. ``peers``: for an untrusted kubeconfig, see
         :class:`~headgate.kube.transport.Transport`.
 
-        Raises :class:`~headgate.kube.access.AccessFailed`. Nothing is sent yet.
+        Raises :class:`~headgate.kube.access.AccessFailed`. Sends nothing yet.
         """
         access = ClusterAccess(kubeconfig, context, renewal)
         endpoint = await access.load()
@@ -116,11 +115,11 @@ class Client:
         )
 
     async def login(self) -> Login:
-        """What another client library needs for the same access; may be asked again when that is refused."""
+        """The same access for another client library; call it again when the server refuses the credentials."""
         return await self._transport.login()
 
     async def close(self) -> None:
-        """Close the connections, also those of impersonating clients made from this one."""
+        """Close the connections, including those of the impersonating clients of this one."""
         await self._transport.close()
 
     async def __aenter__(self) -> Client:
@@ -130,10 +129,10 @@ class Client:
         await self.close()
 
     def impersonate(self, user: str, groups: Sequence[str] = (), *, on_seen: OnSeen | None = None) -> Client:
-        """A client that acts as another user, over the same connections and discovery.
+        """A client that impersonates a user, with the same connections and discovery.
 
-        ``on_seen`` is called with each single object that the API server shows to this user. Raises
-        :class:`AccessFailed` for a client that acts as another user already: a request can name only one.
+        ``on_seen`` receives each single object that the API server returns to this user. Raises :class:`AccessFailed`
+        for a client that impersonates a user already: a request can name only one.
         """
         if self.acts_as:
             raise AccessFailed(f"acts as {self.acts_as!r} already")
@@ -142,7 +141,7 @@ class Client:
 
     @property
     def counts(self) -> Counter[tuple[str, str, int]]:
-        """Answered requests by verb, resource and status, of all clients of this cluster."""
+        """Counts of answered requests by verb, resource and status, of all clients of this cluster."""
         return self._transport.counts
 
     async def request(
@@ -155,7 +154,7 @@ class Client:
         content_type: str | None = None,
         timeout: float = TIMEOUT,  # noqa: ASYNC109 - the time for one try; tries may follow
     ) -> Any:
-        """Any request, by path; returns the decoded answer. ``body`` is encoded unless it is bytes."""
+        """Send any request, by path; returns the decoded answer. ``body`` is encoded unless it is bytes."""
         label = RequestLabel(_VERBS.get(method, method.lower()), "")
         return (await self._send(method, path, label, params, body, content_type, within=timeout)).body
 
@@ -177,8 +176,8 @@ class Client:
     ) -> AsyncIterator[Obj]:
         """The pages of a list, each a decoded ``List`` (``items``, ``metadata.resourceVersion``).
 
-        Items of built-in kinds carry no ``apiVersion`` and ``kind``. Raises :class:`Gone` when a continue
-        token grew too old.
+        Items of built-in kinds carry no ``apiVersion`` and ``kind``. Raises :class:`Gone` when a continue token has
+        expired.
         """
         resource = await self.mapper.resolve(api_version, kind)
         params = _selectors(label_selector, field_selector) | {"limit": limit}
@@ -192,7 +191,7 @@ class Client:
                     accept=accept,
                 )
             except AnswerTooLarge:
-                # A few hundred objects of a megabyte each: the same again, in smaller pages.
+                # A few hundred objects of a megabyte each: request the same again in smaller pages.
                 if limit == 1:
                     raise
                 params["limit"] = limit = max(1, limit // 8)
@@ -250,7 +249,7 @@ class Client:
         field_manager: str | None = None,
         dry_run: bool = False,
     ) -> Obj:
-        """Patch an object (merge patch unless said otherwise), return it as it is then."""
+        """Patch an object (a merge patch by default) and return the result."""
         resource = await self._of(ref)
         params = _managed(field_manager, dry_run)
         answer = await self._send(
@@ -290,8 +289,8 @@ class Client:
     ) -> Answer:
         """Server-side apply; status 201 means that the object was (or would be) created.
 
-        A ``metadata.resourceVersion`` in ``obj`` is a precondition: :class:`Conflict` when the object has
-        moved on (but an object that is absent is created).
+        A ``metadata.resourceVersion`` in ``obj`` is a precondition: raises :class:`Conflict` when the object has
+        another version (but creates an absent object).
         """
         ref = ref_of(obj)
         resource = await self._of(ref)
@@ -318,7 +317,7 @@ class Client:
         resource_version: str | None = None,
         dry_run: bool = False,
     ) -> None:
-        """Ask for the deletion of an object; finalizers may keep it for a while.
+        """Request the deletion of an object; finalizers may keep it for a while.
 
         ``uid`` and ``resource_version`` are preconditions. Raises :class:`NotFound`, :class:`Conflict`.
         """
@@ -350,7 +349,7 @@ class Client:
         timeout: float | None = None,  # noqa: ASYNC109 - the server's
         silence: float = SILENCE,
     ) -> AsyncIterator[WatchEvent]:
-        """Changes as they come, bookmarks included; ends when the server ends it (see :mod:`watch`).
+        """Yield changes as they arrive, including bookmarks; ends when the server ends it (see :mod:`watch`).
 
         Raises :class:`Gone` when ``resource_version`` is too old to resume from.
         """

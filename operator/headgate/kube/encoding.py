@@ -1,4 +1,4 @@
-"""Values as JSON bytes: fast for what Kubernetes can hold, right for what it will refuse."""
+"""Values as JSON bytes: fast for values that Kubernetes accepts, correct for those that it refuses."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def encode(value: Any, *, sort_keys: bool = False) -> bytes:
     try:
         return orjson.dumps(value, option=orjson.OPT_SORT_KEYS if sort_keys else None)
     except TypeError:
-        # Integers beyond 64 bits, lone surrogates: let the API server say what it thinks of them.
+        # Integers beyond 64 bits, lone surrogates: leave the error to the API server.
         try:
             return json.dumps(value, sort_keys=sort_keys, separators=(",", ":")).encode()
         except (TypeError, ValueError) as error:
@@ -26,9 +26,9 @@ def encode(value: Any, *, sort_keys: bool = False) -> bytes:
 
 
 def encode_for_apply(value: Any) -> bytes:
-    """JSON that means the same as YAML, as which the server reads an apply.
+    """JSON with the same meaning as YAML, because the server parses an apply as YAML.
 
-    YAML refuses some characters that JSON takes, and reads U+0085 as the end of a line; these are escaped.
+    YAML refuses some characters that JSON accepts, and treats U+0085 as a line break; these are escaped.
     """
     body = encode(value)
     if _NOT_IN_YAML.search(body) is None:

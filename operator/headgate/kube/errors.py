@@ -1,26 +1,26 @@
-"""What can go wrong between us and an API server: two small trees, the second named as Kubernetes names its reasons.
+"""The exceptions of requests to an API server: two small trees, the second with the names of Kubernetes' reasons.
 
-    AccessFailed                 no usable way to a cluster: nothing was asked
+    AccessFailed                 no usable access to a cluster: no request was sent
 
     ApiError
-    ├── BadRequest          400  the request itself makes no sense
+    ├── BadRequest          400  the request itself is invalid
     ├── Unauthorized        401  the credentials are not accepted
     ├── Forbidden           403  the credentials do not allow it
-    ├── NotFound            404  the object or its namespace is not there, or the path is not served
+    ├── NotFound            404  the object, its namespace or the path does not exist
     ├── NoMatch                  the cluster does not serve the kind in this version
     ├── AlreadyExists       409
     ├── Conflict            409  the object changed meanwhile
     ├── Gone                410  the resource version or continue token is too old
-    ├── Invalid             422  the object is refused; ``causes`` name its fields
+    ├── Invalid             422  the object is invalid; ``causes`` name its fields
     ├── TooManyRequests     429
     ├── ServerError         5xx  and any other status
     │   ├── Unavailable     503
     │   └── ServerTimeout   504  or no answer in time
-    ├── AnswerTooLarge           the answer is larger than we take
-    └── Unreachable              no connection, or it broke
+    ├── AnswerTooLarge           the answer exceeds the limit
+    └── Unreachable              no connection, or a broken one
 
-The message is the API server's own, which names object and field. It goes to conditions and events as it is; their
-reason is that of what was being done, which is not known here.
+The message is the API server's, which names object and field. Conditions and events quote it unchanged; their reason
+depends on the operation, which is unknown here.
 """
 
 from __future__ import annotations
@@ -48,26 +48,26 @@ _TOO_LARGE = (
     "larger than max",
     "limit is 3145728",
 )
-"""What etcd, gRPC and the API server say of an object or request that is."""
+"""The texts of etcd, gRPC and the API server for an object or request that is too large."""
 
 
 class AccessFailed(Exception):
-    """No usable way to a cluster was found; the message says where was looked and what is wrong."""
+    """No usable access to a cluster; the message names the searched places and the fault."""
 
 
 class ApiError(Exception):
     """The API server refused, failed or could not be reached.
 
-    ``status`` is the HTTP status (0 without an answer), ``reason`` the one-word reason of the ``Status``
-    object (often empty for 500), ``retry_after`` the seconds the server asks to wait. ``maybe_done`` says that a
-    change which was asked for may have been made all the same: one of the tries got no answer, or a failure of the
-    server in place of a refusal. What is not known to be a refusal counts as that.
+    ``status`` is the HTTP status (0 without an answer), ``reason`` the one-word reason of the ``Status`` object (often
+    empty for 500), ``retry_after`` the seconds that the server asks to wait. ``maybe_done`` says that the server may
+    have made the requested change nevertheless: one of the requests got no answer, or a failure instead of a refusal.
+    Any answer that is not known to be a refusal counts as a failure.
     """
 
     passes: ClassVar[bool] = False
-    """Whether the server most likely takes the same request a moment later."""
+    """Whether the server most likely accepts the same request a moment later."""
     is_answer: ClassVar[bool] = True
-    """Whether the server said so; otherwise no answer came."""
+    """Whether the server answered with this error; otherwise no answer arrived."""
 
     def __init__(
         self,
@@ -93,18 +93,18 @@ class ApiError(Exception):
 
     @property
     def is_refusal(self) -> bool:
-        """Whether the server answered that the request cannot be served as it is."""
+        """Whether the server refused the request as it is."""
         return 400 <= self.status < 500
 
     @property
     def is_too_large(self) -> bool:
-        """Whether an object was refused for its size, by the API server or by what stores it."""
+        """Whether the API server or its storage refused an object because of its size."""
         text = self.message.lower()
         return self.status == 413 or any(said in text for said in _TOO_LARGE)
 
 
 class BadRequest(ApiError):
-    """The request itself makes no sense."""
+    """The request itself is invalid."""
 
 
 class Unauthorized(ApiError):
@@ -116,12 +116,12 @@ class Forbidden(ApiError):
 
 
 class NotFound(ApiError):
-    """The object or its namespace is not there, or nothing is served under the path."""
+    """The object, its namespace or the path does not exist."""
 
     @property
     def names_object(self) -> bool:
-        """Whether the server says which object is missing. Otherwise it does not serve the path: the object may exist
-        in another version of its kind.
+        """Whether the server names the missing object. Otherwise it does not serve the path: the object may exist in
+        another version of its kind.
         """
         return bool(self.details.get("name"))
 
@@ -129,7 +129,7 @@ class NotFound(ApiError):
 class NoMatch(ApiError):
     """The cluster does not serve the kind in this version.
 
-    Not a :class:`NotFound`: objects of the kind may exist, and be served in another version.
+    Not a :class:`NotFound`: objects of the kind may exist in another served version.
     """
 
     def __init__(self, api_version: str, kind: str) -> None:
@@ -138,7 +138,7 @@ class NoMatch(ApiError):
 
 
 class AlreadyExists(ApiError):
-    """An object of that name is there already."""
+    """An object with that name exists already."""
 
 
 class Conflict(ApiError):
@@ -152,7 +152,7 @@ class Gone(ApiError):
 
 
 class Invalid(ApiError):
-    """The object is refused; ``causes`` name its fields."""
+    """The object is invalid; ``causes`` name its fields."""
 
 
 class TooManyRequests(ApiError):
@@ -166,7 +166,7 @@ class ServerError(ApiError):
 
 
 class Unavailable(ServerError):
-    """The server, or one behind it, does not serve now."""
+    """The server, or one behind it, is unavailable now."""
 
     passes = True
 
@@ -179,7 +179,7 @@ class ServerTimeout(ServerError):
 
 
 class AnswerTooLarge(ApiError):
-    """The answer is larger than we take; asking for less may help."""
+    """The answer exceeds the limit; a smaller request may help."""
 
 
 class Unreachable(ApiError):
@@ -218,18 +218,19 @@ _BY_STATUS: dict[int, type[ApiError]] = {
 
 
 LONGEST = 8192
-"""Characters of a message of the API server's that are kept."""
+"""Limit in characters for a message of the API server."""
 MAX_CAUSES = 100
 LONGEST_OF_OTHERS = 500
-"""The same, where somebody who is not trusted names the server."""
+"""The same for a server that an untrusted author names."""
 
 
 def from_status(
     status: int, body: Any, *, text: str = "", retry_after: float | None = None, longest: int = LONGEST
 ) -> ApiError:
-    """The error for an answer: ``body`` is its ``Status`` object, or None and ``text`` is what came.
+    """The error for an answer: ``body`` is its ``Status`` object; without one, ``body`` is None and ``text`` the
+    answer.
 
-    Texts of the answer are printable and of no more than ``longest`` characters.
+    Texts of the answer become printable and are cut to ``longest`` characters.
     """
     if not isinstance(body, dict) or body.get("kind") != "Status":
         message = _text(text, 300).strip() or f"the server answered with HTTP status {status}"
@@ -259,7 +260,7 @@ def from_status(
 
 
 def _text(value: Any, longest: int) -> str:
-    """What is text, as a message can hold it; whoever answers may not be an API server."""
+    """The value as text for a message, "" if it is not text; the server may not be an API server."""
     if not isinstance(value, str):
         return ""
     kept = value if len(value) <= longest else f"{value[:longest]}..."

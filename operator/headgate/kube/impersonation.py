@@ -1,7 +1,7 @@
-"""The user that a kubeconfig says to act as: ``as``, ``as-uid``, ``as-groups`` and ``as-user-extra`` of its user.
+"""The user that a kubeconfig impersonates: ``as``, ``as-uid``, ``as-groups`` and ``as-user-extra`` of its user.
 
-Whoever writes them into a kubeconfig may rely on them to have fewer rights than the credentials beside them have. So
-they are sent as Kubernetes' clients send them, or the kubeconfig is refused; they are never left out. Pure.
+The author of a kubeconfig may use these fields to have fewer rights than its credentials. So every request has the same
+headers as from Kubernetes' clients, or the kubeconfig is refused; the fields are never ignored. Pure.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from urllib.parse import quote
 
 FIELDS = ("as", "as-uid", "as-groups", "as-user-extra")
 _KEY_CHARACTERS = "!#$&'*+-.^_`|~"
-"""What a name of a header may hold besides letters and digits (RFC 9110), and so need not be escaped; % would be."""
+"""Characters of a header name in addition to letters and digits (RFC 9110) that need no escape; % needs one."""
 
 Headers = tuple[tuple[str, str], ...]
 
 
 def impersonation_of(kubeconfig: Mapping[str, Any], context: str | None = None) -> Headers:
-    """The headers that the user of a context wants, the current one's if none is named; empty where it wants none.
+    """The headers for the user of a context, by default the current one; empty when it impersonates nobody.
 
-    Raises :class:`ValueError` for fields that cannot be honoured.
+    Raises :class:`ValueError` for fields that have no valid headers.
     """
     user = _user(kubeconfig, context)
     if not any(user.get(field) for field in FIELDS):

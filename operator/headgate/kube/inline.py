@@ -1,9 +1,9 @@
-"""The certificates and keys inside a kubeconfig, as files that are on no disk.
+"""The certificates and keys inside a kubeconfig, as files that are not on a disk.
 
-Python's TLS takes a client certificate and its key by path only, and the ``kubernetes`` package writes what a
-kubeconfig holds inline to files that stay until the program ends. A kubeconfig that came from a Secret is not to
-leave such traces: here each piece is an anonymous memory file for as long as the block runs (Linux; elsewhere a file
-of mode 0600 in a private folder that goes when the block ends).
+Python's TLS reads a client certificate and its key by path only, and the ``kubernetes`` package writes inline data of a
+kubeconfig to files that stay until the program ends. A kubeconfig from a Secret must not leave such files: here each
+certificate and key is an anonymous memory file while the block runs (Linux; elsewhere a file of mode 0600 in a private
+folder, which the end of the block deletes).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _PIECES = {
 
 @contextmanager
 def files_for(kubeconfig: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """The same kubeconfig with paths where it had data. Raises :class:`ValueError` for what is not base64."""
+    """The same kubeconfig with paths instead of data. Raises :class:`ValueError` for data that is not base64."""
     with ExitStack() as stack:
         out = dict(kubeconfig)
         for section, (inner, names) in _PIECES.items():

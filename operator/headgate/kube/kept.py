@@ -1,8 +1,8 @@
-"""How much is kept of one cluster's objects, by all reflectors of its client: no more than so many bytes.
+"""The limit in bytes for the cached objects of one cluster, for all reflectors of its client together.
 
-Whoever answers for another cluster may list objects without end. Of the operator's own there is no such bound: what
-its API server has, somebody was allowed to store. As one may name any number of such clusters, all that a namespace
-names count together besides.
+An untrusted server of a remote cluster may list objects without end. The operator's own cluster has no such limit: only
+authorized clients store objects on its API server. Because a namespace may name any number of remote clusters, all of
+them together have a limit too.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from headgate.kube.errors import AnswerTooLarge
 __all__ = ["Kept"]
 
 OVERHEAD = 1024
-"""Bytes that an object costs beside its content."""
+"""Bytes of memory for an object in addition to its content."""
 
 
 class Kept:
-    """The account of one cluster. Used from the event loop only."""
+    """The memory of one cluster. Use it from the event loop only."""
 
     def __init__(self, most: int, together: Shares | None = None, namespace: str = "") -> None:
-        """``together``: the accounts of all other clusters; ``namespace`` is whose this one is."""
+        """``together``: the memory of all remote clusters, by namespace; ``namespace`` is that of this one."""
         self._most, self._together, self._namespace = most, together, namespace
         self.size = 0
         """Bytes, as estimated."""
         self._released = False
 
     def check(self, more: int) -> None:
-        """Raise :class:`AnswerTooLarge` when there is no room for so many bytes more."""
+        """Raise :class:`AnswerTooLarge` when ``more`` additional bytes would exceed a limit."""
         if self.size + more > self._most:
             raise AnswerTooLarge(
                 f"the API server has more than {format_bytes(self._most)} of kinds and of objects with our labels, "
@@ -49,7 +49,7 @@ class Kept:
             )
 
     def add(self, more: int) -> None:
-        """Count so many bytes more, or less."""
+        """Add ``more`` bytes, or subtract them if negative."""
         if self._released:
             return
         self.size += more
@@ -57,11 +57,11 @@ class Kept:
             self._together.add(self._namespace, more)
 
     def release(self) -> None:
-        """Nothing is kept any more; what reflectors that end later count is not heard."""
+        """Subtract everything, and count nothing from now on, not even for reflectors that end later."""
         self.add(-self.size)
         self._released = True
 
 
 def size_of(kept: Any) -> int:
-    """What an object counts for."""
+    """The counted bytes of an object."""
     return OVERHEAD + len(orjson.dumps(kept, default=str))

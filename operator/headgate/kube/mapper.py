@@ -1,9 +1,9 @@
-"""Which path serves a kind: the cluster's discovery, asked lazily and remembered.
+"""The path that serves a kind: the cluster's discovery, requested lazily and cached.
 
-Two requests tell all kinds where the server has aggregated discovery (KEP-3352, Kubernetes 1.27 and newer);
-older servers are asked per group and version, only for those that are used. A kind that is not known makes
-the mapper ask again, at most every :data:`REFRESH_AFTER` seconds; a CRD that was just applied is learned from
-the CRD itself, so that its objects need not wait for discovery.
+With aggregated discovery (KEP-3352, Kubernetes 1.27 and newer), two requests list all kinds; on older servers the
+mapper requests each group and version that is used. An unknown kind causes a new request, at most every
+:data:`REFRESH_AFTER` seconds. The mapper learns the kinds of an applied CRD from the CRD itself, so that its objects
+need not wait for discovery.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from headgate.kube.kept import Kept
 from headgate.objects import Obj
 
 REFRESH_AFTER = 2.0
-"""Seconds that must pass before an unknown kind makes us ask the server again."""
+"""Minimum seconds between two requests because of unknown kinds."""
 
 MAX_KINDS = 10_000
-"""Kinds that a cluster may serve; ten times what large ones do."""
+"""Maximum number of kinds of a cluster; ten times that of large ones."""
 MAX_VERSIONS = 100
-"""Versions of one group, or of one definition."""
+"""Maximum number of versions of one group, or of one CRD."""
 OVERHEAD = 512
-"""Bytes that a kind takes beside its names."""
+"""Bytes of memory for a kind in addition to its names."""
 LONGEST_NAME = 512
-"""Characters of a kind, its plural, or its API version."""
+"""Limit in characters for a kind, its plural, or its API version."""
 
 AGGREGATED = (
     "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,"
@@ -38,7 +38,7 @@ AGGREGATED = (
 )
 
 Fetch = Callable[[str, str], Awaitable[Obj]]
-"""GETs a path with an ``Accept`` header, returns the decoded answer."""
+"""GETs a path with an ``Accept`` header and returns the decoded answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +52,9 @@ class ServedResource:
     verbs: frozenset[str] = frozenset()
 
     def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
-        """The URL path of a collection or object. The namespace is left out for what lives in none.
+        """The URL path of a collection or object, without the namespace for cluster-scoped kinds.
 
-        Raises :class:`BadRequest` for names that no path can carry.
+        Raises :class:`BadRequest` for names that a path cannot contain.
         """
         root = f"/apis/{self.api_version}" if "/" in self.api_version else f"/api/{self.api_version}"
         if self.namespaced and namespace:
@@ -83,28 +83,28 @@ def _segment(name: str) -> str:
 
 
 class RestMapper:
-    """Kinds of one cluster. Safe to share among tasks; concurrent misses cost one refresh."""
+    """The kinds of one cluster. Tasks may share it; concurrent misses cause one refresh."""
 
     def __init__(self, fetch: Fetch, kept: Kept | None = None) -> None:
-        """``kept`` is the account of what is kept of the cluster, where that is bounded."""
+        """``kept`` is the memory of the cluster, if it is limited."""
         self._fetch, self._kept, self._weight = fetch, kept, 0
         self._kinds: dict[tuple[str, str], ServedResource] = {}
         self._learned: dict[tuple[str, str], ServedResource] = {}
         self._versions: _Versions = {}
-        """API versions in which each (group, kind) is known, in order, the server's preferred one first."""
+        """The API versions of each (group, kind), the server's preferred one first."""
         self._stale: set[str] = set()
-        """API versions whose own server does not answer: their kinds are unknown, not absent."""
+        """API versions whose server does not answer: their kinds are unknown, not absent."""
         self._groups: dict[str, float] = {}
-        """API versions that were asked for one by one, and when."""
+        """API versions that were requested one by one, and when."""
         self._aggregated: bool | None = None
         self._asked_at = float("-inf")
         self._lock = asyncio.Lock()
 
     async def resolve(self, api_version: str, kind: str) -> ServedResource:
-        """How the kind is served.
+        """How the cluster serves the kind.
 
-        Raises :class:`NoMatch` when the cluster does not have it, :class:`Unavailable` when the server that
-        would know does not answer, or another :class:`ApiError` when discovery fails.
+        Raises :class:`NoMatch` when the cluster does not have it, :class:`Unavailable` when the server that would know
+        does not answer, or another :class:`ApiError` when discovery fails.
         """
         found = self.known(api_version, kind)
         if found is not None:
@@ -121,11 +121,11 @@ class RestMapper:
         raise NoMatch(api_version, kind)
 
     async def served(self, group: str, kind: str, version: str, *, since: float) -> ServedResource:
-        """How objects of a kind are served, whatever version they were recorded with; ``version`` if that is served.
+        """How the cluster serves objects of a kind: in ``version`` if possible, else in another version.
 
-        ``since``: on the monotonic clock; that a kind is gone is concluded only from discovery asked for after it.
-        Raises :class:`NoMatch` when the cluster serves the kind in no version, :class:`Unavailable` when a server that
-        would know does not answer, or another :class:`ApiError` when discovery fails.
+        ``since``: on the monotonic clock; only discovery that was requested later can show that a kind is gone. Raises
+        :class:`NoMatch` when the cluster serves the kind in no version, :class:`Unavailable` when a server that would
+        know does not answer, or another :class:`ApiError` when discovery fails.
         """
         found = self._any(group, kind, version)
         if found is not None:
@@ -143,17 +143,17 @@ class RestMapper:
         raise NoMatch(api_version, kind)
 
     def is_namespaced(self, group: str, kind: str) -> bool | None:
-        """Whether objects of a kind live in namespaces; None when the kind is not known in any version."""
+        """Whether a kind is namespaced; None when no version of the kind is known."""
         found = self._any(group, kind, "")
         return None if found is None else found.namespaced
 
     def known(self, api_version: str, kind: str) -> ServedResource | None:
-        """The kind if it is known already; asks nobody."""
+        """The kind if it is known already; sends no request."""
         key = (api_version, kind)
         return self._kinds.get(key) or self._learned.get(key)
 
     def learn(self, crd: Obj) -> None:
-        """Take over the kinds that a CustomResourceDefinition defines, before discovery has them."""
+        """Add the kinds that a CustomResourceDefinition defines, before discovery has them."""
         spec = crd.get("spec") or {}
         names = spec.get("names") or {}
         group, kind, plural = spec.get("group"), names.get("kind"), names.get("plural")
@@ -169,17 +169,17 @@ class RestMapper:
                 self._put(self._learned, resource)
 
     def is_learned(self, api_version: str, kind: str) -> bool:
-        """Whether the kind is known from its CRD only, so that the server may not serve it yet."""
+        """Whether the kind is known from its CRD only: the server may not serve it yet."""
         return (api_version, kind) in self._learned
 
     def forget(self, api_version: str, kind: str) -> None:
-        """The server does not know the path of this kind after all: ask again at its next use."""
+        """Forget a kind whose path the server does not serve: its next use requests discovery again."""
         self._drop(api_version, kind)
         self._groups.pop(api_version, None)
         self._asked_at = float("-inf")
 
     def invalidate(self) -> None:
-        """Kinds came or went: ask again at the next use."""
+        """Kinds were added or removed: the next use requests discovery again."""
         self._kinds.clear()
         self._learned.clear()
         self._versions.clear()
@@ -202,7 +202,7 @@ class RestMapper:
         _list(self._versions, resource)
 
     def _weigh(self, weight: int) -> None:
-        """Raises :class:`~headgate.kube.errors.AnswerTooLarge` when it is too much."""
+        """Raises :class:`~headgate.kube.errors.AnswerTooLarge` above the limit."""
         if self._kept is not None:
             self._kept.check(weight - self._weight)
             self._kept.add(weight - self._weight)
@@ -231,7 +231,7 @@ class RestMapper:
         await self._refresh_one(api_version)
 
     async def _refresh_group(self, group: str) -> None:
-        """Ask for all versions of a group."""
+        """Request all versions of a group."""
         if self._aggregated is not False:
             await self._refresh("v1")
         if self._aggregated:
@@ -306,13 +306,13 @@ class RestMapper:
 
 
 def _weight(resource: ServedResource) -> int:
-    """Bytes that a kind takes, about."""
+    """The approximate bytes of memory for a kind."""
     texts = (resource.api_version, resource.kind, resource.plural, *resource.verbs)
     return OVERHEAD + sum(map(len, texts))
 
 
 def _is_plausible(resource: ServedResource) -> bool:
-    """Whether an API server could serve it: whoever answers may not be one."""
+    """Whether an API server could serve it: the answer may not come from an API server."""
     texts = (resource.api_version, resource.kind, resource.plural)
     return all(
         isinstance(each, str) and len(each) <= LONGEST_NAME for each in (*texts, *resource.verbs)
@@ -321,7 +321,7 @@ def _is_plausible(resource: ServedResource) -> bool:
 
 @contextmanager
 def _expected(path: str) -> Iterator[None]:
-    """Whoever answers may not be an API server."""
+    """Turn errors of malformed answers into ApiError: the server may not be an API server."""
     try:
         yield
     except (AttributeError, KeyError, TypeError) as error:

@@ -1,15 +1,16 @@
-"""A mirror of all objects of one kind (under a selector), kept by a list and a watch.
+"""A cache of all objects of one kind (with a selector), from a list and a watch.
 
-    reflector = Reflector(client, "apps/v1", "Deployment", label_selector="...", project=essence,
-    on_change=wake) task = asyncio.create_task(reflector.run()) await reflector.synced.wait()
+    reflector = Reflector(client, "apps/v1", "Deployment", project=essence, on_change=wake)
+    task = asyncio.create_task(reflector.run())
+    await reflector.synced.wait()
     reflector.get(ref)
 
-Only what ``project`` returns is kept, so memory follows what is needed of an object and not its size. Each
-change is told as ``on_change(ref, old, new)``: ``old`` is None for what was not there, ``new`` is None for
-what is gone, also when it went while no watch was running (the next list tells; ``on_listed`` is called after each with
-its resource version). Connections break: a watch
-resumes from the last version seen, a version that is too old (410) means a new list, errors back off up to
-half a minute. A kind that the cluster does not have counts as a kind without objects, until it comes.
+The cache holds only what ``project`` returns, so memory depends on the needed fields and not on the size of objects.
+Each change calls ``on_change(ref, old, new)``: ``old`` is None for a new object, ``new`` is None for a deleted one,
+also if it was deleted while no watch was running (the next list shows that; ``on_listed`` receives the resource version
+of each list). After a broken connection, the watch resumes from the last version; a version that is too old (410)
+causes a new list; errors cause a back-off of up to half a minute. A kind that the cluster does not serve counts as a
+kind without objects.
 """
 
 from __future__ import annotations
@@ -34,9 +35,9 @@ T = TypeVar("T")
 _log = logging.getLogger("headgate.kube.reflector")
 
 SERVER_TIMEOUT = (290.0, 580.0)
-"""Between these many seconds the server ends a watch; spread, so that not all reconnect at once."""
+"""The range of seconds after which the server ends a watch; random, so that not all reconnect at once."""
 PAUSES = Doubling(0.2, 30.0, jitter=0.3)
-"""Between tries after errors."""
+"""The back-off after errors."""
 
 
 class Reflector(Generic[T]):
@@ -67,16 +68,16 @@ class Reflector(Generic[T]):
         self._store: dict[ObjectRef, tuple[str, T]] = {}
         self._kept = client.kept
         self._sizes: dict[ObjectRef, int] = {}
-        """What each counts for, where that is bounded."""
+        """The counted bytes of each object, if there is a limit."""
         self._heard_at = time.monotonic()
 
     def get(self, ref: ObjectRef) -> T | None:
-        """What is kept of an object; None when there is none."""
+        """The cached part of an object; None when there is none."""
         entry = self._store.get(ref)
         return None if entry is None else entry[1]
 
     def items(self) -> Iterator[tuple[ObjectRef, T]]:
-        """All that is kept, as it is at the call."""
+        """All cached objects at the time of the call."""
         return iter([(ref, kept) for ref, (_, kept) in self._store.items()])
 
     def __len__(self) -> int:
@@ -84,11 +85,13 @@ class Reflector(Generic[T]):
 
     @property
     def age(self) -> float:
-        """Seconds since the server was last heard of: bookmarks come each minute, so more is bad news."""
+        """Seconds since the last sign of the server: bookmarks arrive each minute, so a longer time indicates a
+        failure.
+        """
         return time.monotonic() - self._heard_at
 
     async def run(self) -> None:
-        """Mirror until cancelled."""
+        """List and watch until cancelled."""
         try:
             await self._mirror()
         finally:
@@ -117,7 +120,7 @@ class Reflector(Generic[T]):
                 _log.info("watch of %s fell silent: %s", self, error)
                 failures += 1
             except (NotFound, NoMatch) as error:
-                # The kind went, or has not come: no objects.
+                # The cluster no longer serves the kind, or not yet: no objects.
                 await self._replace({})
                 self.synced.set()
                 version = None
@@ -168,7 +171,7 @@ class Reflector(Generic[T]):
                 ref, entry = self._entry(event.object)
                 self._set(ref, None if event.type == "DELETED" else entry)
             yield event.resource_version
-            # Many events may have come at once.
+            # Many events may have arrived at once.
             await pauses.here()
 
     def _entry(self, item: Obj) -> tuple[ObjectRef, tuple[str, T]]:
@@ -179,7 +182,7 @@ class Reflector(Generic[T]):
             int(meta["resourceVersion"])
             return ref, (meta["resourceVersion"], self._project(item))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            # Whoever answers may not be an API server; a real one sends nothing of the kind.
+            # The server may not be an API server; a real one never sends this.
             raise Unreachable(f"the API server sent something that is not a {self.kind}") from error
 
     async def _replace(self, found: dict[ObjectRef, tuple[str, T]]) -> None:
@@ -202,7 +205,7 @@ class Reflector(Generic[T]):
             self._on_change(ref, old and old[1], entry and entry[1])
 
     def _count(self, ref: ObjectRef, size: int) -> None:
-        """Raises AnswerTooLarge when it is too much."""
+        """Raises AnswerTooLarge above the limit."""
         if self._kept is None:
             return
         more = size - self._sizes.get(ref, 0)

@@ -1,7 +1,7 @@
-"""Names of objects: which object is meant, without what it contains.
+"""References to objects: their identity without their content.
 
-Printed as Flux prints them in events and conditions: ``Deployment/staging/web``, and ``Namespace/staging``
-for what lives in no namespace.
+The text is that of Flux's events and conditions: ``Deployment/staging/web``, and ``Namespace/staging`` for a
+cluster-scoped object.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from headgate.objects import Obj
 
 @dataclass(frozen=True, slots=True)
 class ObjectRef:
-    """One object of a cluster. Equal when API version, kind, name and namespace are."""
+    """One object of a cluster. Equal when API version, kind, name and namespace are equal."""
 
     api_version: str
     kind: str
     name: str
     namespace: str = ""
-    """Empty for what lives in no namespace."""
+    """Empty for a cluster-scoped object."""
 
     @property
     def group(self) -> str:
@@ -40,7 +40,7 @@ class ObjectRef:
 
 
 def ref_of(obj: Obj) -> ObjectRef:
-    """The name of an object. Fields that are not there (or are no text) count as empty."""
+    """The reference to an object. Fields that are missing or not text count as empty."""
     meta = obj.get("metadata")
     if not isinstance(meta, dict):
         meta = {}

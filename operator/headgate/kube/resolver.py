@@ -1,7 +1,7 @@
-"""Resolves host names in threads of the pool for networks, each host for itself.
+"""Resolves host names in threads of the network pool, with a quota for each host.
 
-Names are chosen by others, and so are the servers that answer for them; aiohttp's own resolver would wait for all of
-them in the few threads of asyncio's default executor.
+Users choose the names, and so the servers that resolve them; aiohttp's own resolver would wait for all of them in the
+few threads of asyncio's default executor.
 """
 
 from __future__ import annotations
@@ -45,4 +45,4 @@ class PooledResolver(AbstractResolver):
         ]
 
     async def close(self) -> None:
-        """Nothing is kept."""
+        """Does nothing."""

@@ -1,8 +1,8 @@
 """One request to the API server and its answer: connection pool, credentials, limits, retries, counting.
 
-Everything above speaks of objects; here are bytes, headers and statuses. A request waits for one of
-``max_in_flight`` places (watches do not count), goes out on a kept-alive connection, and is sent again when
-the server says it is too busy or the connection broke before an answer and sending twice does no harm.
+The callers use objects; this module uses bytes, headers and statuses. A request waits for one of ``max_in_flight``
+slots (watches need none) and uses a kept-alive connection. It is sent again when the server says that it is too busy,
+or when the connection broke before an answer and a second request does no harm.
 """
 
 from __future__ import annotations
@@ -39,23 +39,23 @@ from headgate.kube.resolver import PooledResolver
 from headgate.peers import PeerRules
 
 MAX_IN_FLIGHT = 48
-"""Requests at once; the API server's own default limit is 200 changing ones for all its clients."""
+"""Concurrent requests; the API server's default limit is 200 mutating requests for all its clients."""
 TIMEOUT = 30.0
-"""Seconds for one try of a request."""
+"""Timeout in seconds for sending a request once."""
 TRIES = 6
 TRIES_IN_SILENCE = 2
-"""How often a request is sent that gets no answer at all: a server that hangs must not hold its callers for minutes."""
+"""Limit for sending a request that gets no answer: a hanging server must not block callers for minutes."""
 RETRIED = frozenset((429, 502, 503, 504))
 PAUSES = Doubling(0.1, 15.0, jitter=0.25)
-"""Between two tries, and the most of what ``Retry-After`` says."""
+"""The back-off between two attempts, and the limit for ``Retry-After``."""
 MAX_BODY = 32 * 1024 * 1024
-"""Bytes of an answer, unpacked. Lists come in pages, which are made smaller where they would be larger."""
+"""Limit in bytes for a decompressed answer. Lists have pages, which become smaller when they exceed it."""
 MAX_ERROR = 256 * 1024
-"""Bytes that are read of an answer that is an error."""
+"""Bytes to read of an error answer."""
 
 
 class RequestObserver(Protocol):
-    """Is told of each answered request; the metrics implement it."""
+    """Receives each answered request; the metrics implement it."""
 
     def requested(self, host: str, verb: str, resource: str, status: int, seconds: float) -> None: ...
 
@@ -71,14 +71,14 @@ class Answer:
 
 
 class RequestLabel(NamedTuple):
-    """What a request is counted under: verbs as the API server's metrics name them, and the plural."""
+    """The labels of a counted request: verbs as in the API server's metrics, and the plural."""
 
     verb: str
     resource: str
 
 
 class _Silence(ServerTimeout):
-    """No answer came in time."""
+    """No answer arrived in time."""
 
 
 class Transport:
@@ -96,15 +96,15 @@ class Transport:
         observer: RequestObserver | None = None,
         peers: PeerRules | None = None,
     ) -> None:
-        """``peers``: where the server is named by somebody who is not trusted, which addresses may be connected to.
+        """``peers``: the allowed addresses, for a server that an untrusted author names.
 
-        Of what such a server answers, no more is told than the message of a ``Status`` object, cut.
+        Errors quote from the answers of such a server only the shortened message of a ``Status`` object.
         """
         self.server, self.max_body, self.kept = endpoint.server, max_body, kept
         self._host = URL(endpoint.server).authority
         self.observer = observer
         self.counts: Counter[tuple[str, str, int]] = Counter()
-        """Answered requests by verb, resource and status (0: no answer)."""
+        """Counts of requests by verb, resource and status (0: no answer)."""
         self._access = access
         self._slots = asyncio.Semaphore(max_in_flight)
         self._trusted = peers is None
@@ -150,8 +150,8 @@ class Transport:
     ) -> Answer:
         """Send a request and return its answer.
 
-        ``path`` starts with a slash and is sent as it is (already quoted). ``repeatable`` says that sending
-        it twice does no harm. Raises :class:`ApiError`.
+        ``path`` starts with a slash and is sent unchanged (already quoted). ``repeatable`` says that sending it twice
+        does no harm. Raises :class:`ApiError`.
         """
         renewed = maybe_done = False
         attempt = 0
@@ -178,7 +178,7 @@ class Transport:
     async def stream(
         self, path: str, *, label: RequestLabel, headers: Mapping[str, str], silence: float
     ) -> AsyncIterator[AsyncIterator[bytes]]:
-        """A long answer in pieces as they come; ``silence`` seconds without one raise ServerTimeout."""
+        """A long answer in chunks as they arrive; raises ServerTimeout after ``silence`` seconds without one."""
         authorization = await self._access.authorization()
         started = time.monotonic()
         status = 0
@@ -244,7 +244,7 @@ class Transport:
             raise Unreachable(f"the answer of {self.server} is not JSON") from error
 
     async def _whole(self, response: aiohttp.ClientResponse) -> bytes:
-        """The body, unpacked piece by piece so that a small one cannot become large unnoticed."""
+        """The body, decompressed in chunks so that a small one cannot exceed the limit unnoticed."""
         body = bytearray()
         async for piece in response.content.iter_any():
             body += piece
@@ -278,14 +278,14 @@ class Transport:
 def _with(headers: Mapping[str, str], authorization: str | None) -> Mapping[str, str]:
     if not authorization:
         return headers
-    # Not a plain dictionary: a header may be there more than once, as Impersonate-Group is.
+    # Not a plain dictionary: a header may occur more than once, as Impersonate-Group does.
     sent = CIMultiDict(headers)
     sent["Authorization"] = authorization
     return sent
 
 
 async def _beginning(response: aiohttp.ClientResponse) -> bytes:
-    """What is read of an error; the rest is of no use, and the connection is closed on it."""
+    """The beginning of an error answer; closing the connection discards the rest."""
     body = bytearray()
     async for piece in response.content.iter_any():
         body += piece

@@ -1,7 +1,7 @@
-"""What the API server warns of beside its answer: the ``Warning`` headers of RFC 7234, code 299. Pure.
+"""The API server's warnings in an answer: the ``Warning`` headers of RFC 7234, code 299. Pure.
 
-Deprecated API versions, duplicate keys, what admission policies and webhooks would rather not have. Their texts are
-others' words, so they are cut, and no more than a few are taken.
+Deprecated API versions, duplicate keys, warnings of admission policies and webhooks. Their texts are untrusted, so they
+are shortened, and only the first few are used.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ import re
 from collections.abc import Mapping
 
 LIMIT = 10
-"""Warnings of one answer."""
+"""Maximum number of warnings of one answer."""
 LENGTH = 300
-"""Characters of one warning."""
+"""Limit in characters for one warning."""
 
 _WARNING = re.compile(r'299 \S+ "((?:[^"\\]|\\.)*)"')
 
 
 def warnings_in(headers: Mapping[str, str]) -> list[str]:
-    """The texts in the headers of an answer, without repeats; headers of that name may come several times.
+    """The texts in the headers of an answer, without duplicates; the header may occur several times.
 
     >>> warnings_in({"Warning": '299 - "v1 ComponentStatus is deprecated"'})
     ['v1 ComponentStatus is deprecated']

@@ -1,9 +1,8 @@
 """A watch: the API server's stream of changes, decoded.
 
-One JSON object a line. ``BOOKMARK`` events carry nothing but a resource version to resume from, and since the
-server sends one a minute, a watch that stays silent for :data:`SILENCE` seconds is broken whatever TCP
-thinks; it ends with :class:`~headgate.kube.errors.ServerTimeout`. An ``ERROR`` event is raised as the error
-it tells.
+Each line is one JSON object. ``BOOKMARK`` events contain only a resource version to resume from. Because the server
+sends one each minute, a watch without data for :data:`SILENCE` seconds is broken, even if TCP reports no error; it ends
+with :class:`~headgate.kube.errors.ServerTimeout`. An ``ERROR`` event raises its error.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from headgate.kube.errors import AnswerTooLarge, Unreachable, from_status
 from headgate.kube.transport import MAX_BODY
 
 SILENCE = 180.0
-"""Seconds without a byte after which a watch counts as broken."""
+"""Seconds without data after which a watch counts as broken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +30,12 @@ class WatchEvent:
 
     @property
     def resource_version(self) -> str:
-        """Where to resume after this event."""
+        """The resource version to resume from after this event."""
         return str(self.object["metadata"]["resourceVersion"])
 
 
 async def watch(pieces: AsyncIterator[bytes], max_line: int = MAX_BODY) -> AsyncIterator[WatchEvent]:
-    """Decode a watch's bytes as they come.
+    """Decode a watch's bytes as they arrive.
 
     Raises the error of an ``ERROR`` event, and :class:`AnswerTooLarge` for a line that is too long.
     """

@@ -1,6 +1,6 @@
 """From a fetched commit to the source tree: sparse checkout, submodules, includes and ignore rules.
 
-shape = Shape(ignore=spec.ignore, sparse=spec.sparse_checkout, submodules=spec.recurse_submodules, includes=...)
+shape = ArtifactShape(ignore=spec.ignore, sparse=spec.sparse_checkout, includes=...)
 tree = check_out(remote, cache, commit, shape)
 """
 

@@ -3,7 +3,7 @@
 One ``Remote`` serves one reconcile: its timeout (``spec.timeout``) covers all its requests.
 
     remote = Remote(RemoteUrl.parse(url), credentials, timeout=60)
-    resolved = remote.resolve(Reference(semver=">=1.0.0"), cache)   # one ls-remote
+    resolved = remote.resolve(GitReference(semver=">=1.0.0"), cache)   # one ls-remote
     if resolved.revision != artifact_revision:
         remote.fetch(resolved, cache)                               # one commit, without history
 

@@ -1,7 +1,7 @@
 """Several trees as one: a repository, its submodules and its includes.
 
     tree = ComposedTree(
-        [Layer(repository), Layer(submodule, mount="modules/a"), Layer(other, "vendor/b", source="deploy")],
+        [TreeLayer(repository), TreeLayer(submodule, "modules/a"), TreeLayer(other, "vendor/b", source="deploy")],
         ignore=spec.ignore,
     )
 
