@@ -5,23 +5,23 @@
     for obj in build(FolderTree(Path("repository")), "apps/production"):
         print(obj["kind"], obj["metadata"]["name"])
 
-It reads through a :class:`Tree` (a folder, memory, or a Git commit), never from the network unless it gets a
-:class:`RemoteFetcher`, and runs no programs. It behaves as kustomize v5 with plugins off, which is how Flux runs it.
-Start reading in :mod:`.engine`, then :mod:`.recipe.target`. Each room uses only those below it:
+The engine reads through a :class:`Tree` (a folder, memory, or a Git commit), uses the network only through a
+:class:`RemoteFetcher`, and runs no programs. It behaves like kustomize v5 without plugins, which is how Flux runs it.
+Start reading in :mod:`.engine`, then :mod:`.recipe.target`. Each package imports only those below it:
 
-engine      the build from beginning to end
-recipe      what one kustomization file orders, in kustomize's order
-context     what one build keeps while it runs
-transform   what a file can do to its resources, one module each
+engine      one build from beginning to end
+recipe      the steps of one kustomization file, in kustomize's order
+context     the state of one build
+transform   the transformers and generators, one module each
 merge       strategic merge patches and JSON patches
 model       the kustomization file and the transformer configuration as types
 reading     from paths in a file to the objects there
-paths       how fields are named, and the walks to them
+paths       notations of field paths, and the walks along them
 resources   objects during a build: identities, history, their collection
 schema      how lists merge, and which kinds have a namespace
-options     what a caller may choose
+options     the options of a build
 giturl      the grammar of remote bases
-errors      what can go wrong besides files and documents
+errors      the errors of a build in addition to those of files and documents
 """
 
 from headgate.documents.contentcache import ContentCache

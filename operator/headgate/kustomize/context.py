@@ -1,4 +1,4 @@
-"""What one build keeps while it runs: its options, the types it knows, and its share of the limits."""
+"""The state of one build: its options, the types that it knows, and its use of the limits."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MAX_WARNINGS = 20
 
 
 class Context:
-    """The state that all kustomizations of one build share."""
+    """The state that all kustomization files of one build share."""
 
     def __init__(self, options: BuildOptions, budget: Budget, cache: ContentCache) -> None:
         self.options = options
@@ -37,7 +37,7 @@ class Context:
         self._builtin_in_use = self._builtin_awaited = False
         self._cluster_scoped: dict[Gvk, bool] = {}
         self._resources = 0
-        # Places of files; one of another tree with the same name counts as read before, which does no harm.
+        # Paths of files; the same path in another tree counts as read before, which is harmless.
         self._read: set[str] = set()
         self._warnings: dict[str, None] = {}
         self._more_warnings = 0
@@ -45,7 +45,7 @@ class Context:
     # Warnings
 
     def warn(self, message: str, *, file: str, field: str = "") -> None:
-        """Note a warning for the author of a file; once, however often the build meets its cause."""
+        """Record a warning for the author of a file; once, however often the build meets its cause."""
         text = f"{file}, field {field}: {message}" if field else f"{file}: {message}"
         if text in self._warnings:
             return
@@ -55,7 +55,7 @@ class Context:
             self._more_warnings += 1
 
     def warnings(self) -> tuple[str, ...]:
-        """All warnings in order; of very many only the first."""
+        """Return the warnings in order, up to a limit, and how many more there are."""
         more = (f"and {self._more_warnings} more warnings",) if self._more_warnings else ()
         return (*self._warnings, *more)
 
@@ -63,12 +63,12 @@ class Context:
 
     @property
     def schema(self) -> Schema:
-        """The types to merge by."""
+        """The schema for merges."""
         self._builtin_in_use = self._builtin_in_use or not self._schema_chosen
         return self._schema
 
     def cluster_scoped(self, gvk: Gvk) -> bool:
-        """Tell whether objects of a kind are known to live outside namespaces."""
+        """Return whether objects of a kind are known to be cluster-scoped."""
         known = self._cluster_scoped.get(gvk)
         if known is None:
             namespaced = self._schema.is_namespaced(gvk.api_version, gvk.kind)
@@ -77,9 +77,9 @@ class Context:
         return known
 
     def use_openapi(self, openapi: dict[str, str], loader: Loader, *, top: bool) -> None:
-        """Take over the ``openapi`` field of a kustomization.
+        """Apply the ``openapi`` field of a kustomization file.
 
-        The build's own kustomization decides; if it says nothing, the first of its bases that does.
+        The field of the file that is built decides; without it, the first of its bases with the field.
         """
         with within("openapi.path"):
             data = loader.load(openapi["path"]) if "path" in openapi else None
@@ -107,9 +107,9 @@ class Context:
         self._cluster_scoped.clear()
 
     def _layer(self) -> Layer:
-        """Where a document joins the built-in types depends on whether kustomize would have loaded those by now.
+        """Return how a document combines with the built-in types: kustomize may have loaded those before it.
 
-        It loads them for the first merge and, afterwards, when it has met a kind it does not know the scope of.
+        It loads them for the first merge and, after that, for the first kind whose scope it does not know.
         """
         if self._builtin_in_use:
             return Layer.OVER
@@ -118,7 +118,7 @@ class Context:
     # Objects
 
     def read_objects(self, loader: Loader, path: str, dialect: Dialect = Dialect.RESOURCE) -> list[Placed]:
-        """Return the objects in a file, which may be kept from an earlier build and must not be changed."""
+        """Return the objects in a file, which may come from the cache and must not be changed."""
         place = loader.locate(path)
         content_id = loader.tree.content_id(place)
         again = place in self._read
@@ -140,8 +140,8 @@ class Context:
         return objects
 
     def parse_objects(self, data: bytes, *, file: str, dialect: Dialect = Dialect.RESOURCE) -> list[Placed]:
-        """Return the objects in a text, likewise; ``file`` serves messages."""
-        # An inline text may be there many times, by aliases.
+        """Return the objects in a text, likewise; ``file`` only appears in messages."""
+        # Aliases may repeat an inline text many times.
         self.budget.charge(len(data) // GLANCE)
         content_id = blob_id(data)
         known: tuple[list[Placed], int] | None = self._cache.get(dialect.value, content_id)
@@ -152,11 +152,11 @@ class Context:
         return objects
 
     def _charge_copies(self, objects: list[Placed]) -> None:
-        """Note that objects are there once more: few bytes of aliases may have made them large."""
+        """Charge for another copy of the objects: a few bytes of aliases may have made them large."""
         self.budget.charge(4 * GLANCE * sum([count_of(placed.obj) for placed in objects]))
 
     def resources(self, objects: list[Placed], file: str) -> list[Resource]:
-        """Make resources of objects, which are copied; raises LimitExceeded when the build has too many."""
+        """Return resources with copies of the objects; raises LimitExceeded when the build has too many."""
         self._resources += len(objects)
         if self._resources > self.options.limits.resources:
             raise LimitExceeded(f"the build has more than {self.options.limits.resources} resources")
@@ -178,7 +178,7 @@ class Context:
 
 
 def _at(value: Any, path: Path, flow: bool) -> tuple[Any, str | int]:
-    """The container and key at a path; within braces kustomize prints a null that is blank as empty text."""
+    """Return the container and key at a path; within braces kustomize prints a blank null as an empty string."""
     for step in path[:-1]:
         value = value[step]
     if flow:

@@ -1,4 +1,4 @@
-"""Builds an overlay: the kustomization at a path of a tree in, Kubernetes objects out."""
+"""Builds an overlay: from a directory of a tree to Kubernetes objects."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from headgate.kustomize.transform.variables import resolve_vars
 from headgate.objects import Obj
 
 KUSTOMIZE_VERSION = "v5.8.1"
-"""The release of kustomize whose behaviour this engine has."""
+"""The release of kustomize whose behavior this engine reproduces."""
 
 LOCAL_CONFIG = "config.kubernetes.io/local-config"
 _MANAGED_BY = {"app.kubernetes.io/managed-by": f"kustomize-{KUSTOMIZE_VERSION}"}
@@ -43,26 +43,26 @@ _DEFAULT_OPTIONS = BuildOptions()
 
 
 class Output(NamedTuple):
-    """What a build gives: objects, where each is from, and what the author should know although nothing failed."""
+    """The result of a build: objects, their places, and warnings for the author."""
 
     objects: list[Obj]
     places: list[str | None]
-    """For each object its file in the tree and, behind a colon, the line; that of the kustomization if it was made."""
+    """For each object its file in the tree and, after a colon, the line; for generated ones, the kustomization file."""
     warnings: tuple[str, ...] = ()
     """One sentence each, with file and field."""
 
 
 def build(tree: Tree, path: str, options: BuildOptions = _DEFAULT_OPTIONS) -> list[Obj]:
-    """Return the objects that the kustomization in directory ``path`` of ``tree`` stands for, in order.
+    """Return the objects that the kustomization file in directory ``path`` of ``tree`` describes, in order.
 
-    What ``kustomize build`` prints, as plain JSON-able values that belong to the caller. Raises BuildError (see
-    :mod:`headgate.kustomize.errors`) with file, line, object and field as far as they are known.
+    These are the objects that ``kustomize build`` prints, as plain JSON-compatible values that belong to the caller.
+    Raises BuildError (see :mod:`headgate.kustomize.errors`) with file, line, object and field as far as known.
     """
     return assemble(tree, path, options).objects
 
 
 def assemble(tree: Tree, path: str, options: BuildOptions = _DEFAULT_OPTIONS) -> Output:
-    """Do what :func:`build` does, and return what else is known of the objects."""
+    """Return the objects of :func:`build` with their places and the warnings."""
     budget, cache = Budget(options.limits.bytes_written), options.cache
     if cache is None:
         cache = ContentCache()
@@ -79,7 +79,7 @@ def assemble(tree: Tree, path: str, options: BuildOptions = _DEFAULT_OPTIONS) ->
         try:
             return _build(target, loader, context, options)
         except BuildError as error:
-            # What is found at the end is about what the whole build makes.
+            # Errors at the end concern the output of the whole build.
             raise error.at(file=target.file) from None
     except RecursionError:
         raise KustomizationError("the input is nested too deeply") from None
@@ -113,14 +113,14 @@ def _build(target: Target, loader: Loader, context: Context, options: BuildOptio
 
 
 def _finish(gathered: Accumulator) -> None:
-    """Do what can only be done once, when everything is gathered: hashes, then references, then variables."""
+    """Run the steps that need all objects: hashes, then references, then variables."""
     add_hashes(gathered.resources)
     fix_references(gathered.resources, gathered.config)
     resolve_vars(gathered.resources, gathered.vars, gathered.config.var_plans)
 
 
 def _check_identities(resources: ResMap) -> None:
-    """Raise ResourceError for an object that lost its name or kind to a patch."""
+    """Raise ResourceError for an object that lost its name or kind through a patch."""
     for resource in resources:
         if not resource.kind:
             raise ResourceError("is left without a kind", object=str(resource))
@@ -129,13 +129,13 @@ def _check_identities(resources: ResMap) -> None:
 
 
 def _is_local(resource: Resource) -> bool:
-    """Tell whether an object is only there for kustomize itself."""
+    """Return whether kustomize only uses the object itself and does not print it."""
     annotations = metadata_of(resource.obj).get("annotations")
     return bool(annotations) and resource.annotations.get(LOCAL_CONFIG, "false") != "false"
 
 
 def _clean(resource: Resource, metadata: tuple[str, ...]) -> None:
-    """Leave the annotations that belong into the output, all of them as text; no field when there are none."""
+    """Keep only the annotations of the output, all as text; remove the field if there are none."""
     fields = resource.obj.get("metadata")
     if not isinstance(fields, dict):
         return

@@ -1,14 +1,14 @@
-"""What can go wrong in a build besides its files and documents (:mod:`headgate.documents.errors`).
+"""The errors of a build in addition to those of files and documents (:mod:`headgate.documents.errors`).
 
 BuildError
-├── KustomizationError      a kustomization file is missing, ambiguous, or says something it cannot say
+├── KustomizationError      a kustomization file is missing, ambiguous, malformed, or contradicts itself
 │   ├── NoKustomization     a directory without a kustomization file, or with several (a TreeError, too)
-│   └── CycleError          overlays refer to each other in a circle
+│   └── CycleError          overlays refer to each other in a cycle
 ├── ResourceError           an object is not a usable Kubernetes object
-│   └── IdConflict          two objects claim the same identity
+│   └── IdConflict          two objects have the same identity
 ├── PatchError              a patch does not parse, finds no target, or does not apply
 ├── ReferenceFault          a name reference, variable or replacement cannot be resolved
-└── Refused                 the build asks for what this engine does not do on purpose
+└── Refused                 the build needs a feature that this engine does not support on purpose
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ class KustomizationError(BuildError):
 
 
 class NoKustomization(TreeError, KustomizationError):
-    """The path is a file, or a directory that does not hold exactly one kustomization file."""
+    """The path is a file, or a directory without exactly one kustomization file."""
 
 
 class CycleError(KustomizationError):
-    """Overlays refer to each other in a circle; ``path`` lists the directories that close it."""
+    """Overlays refer to each other in a cycle; ``path`` lists its directories."""
 
     def __init__(self, message: str, *, path: tuple[str, ...], file: str | None = None) -> None:
         super().__init__(message, file=file)
@@ -48,7 +48,7 @@ class ResourceError(BuildError):
 
 
 class IdConflict(ResourceError):
-    """Two objects claim the same group, version, kind, namespace and name."""
+    """Two objects have the same group, version, kind, namespace and name."""
 
 
 class PatchError(BuildError):
@@ -56,8 +56,8 @@ class PatchError(BuildError):
 
 
 class ReferenceFault(BuildError):
-    """A name reference, variable or replacement cannot be resolved, or not unambiguously."""
+    """A name reference, variable or replacement cannot be resolved, or is ambiguous."""
 
 
 class Refused(BuildError):
-    """The build asks for what this engine does not do on purpose: plugins, Helm, bases out of its reach."""
+    """The build needs what this engine does not support on purpose: plugins, Helm, bases out of its reach."""

@@ -1,7 +1,7 @@
-"""The grammar of remote bases: what a ``resources`` entry such as ``github.com/org/repo//path?ref=v1`` means.
+"""The grammar of remote bases: the meaning of a ``resources`` entry such as ``github.com/org/repo//path?ref=v1``.
 
-Documented at https://github.com/kubernetes-sigs/kustomize/blob/master/examples/remoteBuild.md. No library reads this
-grammar, which is kustomize's own. This module only takes strings apart; it opens nothing.
+Documented at https://github.com/kubernetes-sigs/kustomize/blob/master/examples/remoteBuild.md. The grammar is
+kustomize's own, and no library reads it. This module only parses strings; it opens nothing.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
 class GitUrl(NamedTuple):
     """A directory in a Git repository.
 
-    ``repository`` is what to clone, ``path`` the directory in it ("" for its root), ``ref`` a branch, tag or commit
-    ("" for the default branch), ``timeout`` in seconds; ``raw`` is the text all this was read from.
+    ``repository`` is the URL to clone, ``path`` the directory in it ("" for its root), ``ref`` a branch, tag or commit
+    ("" for the default branch), ``timeout`` is in seconds; ``raw`` is the original text.
     """
 
     raw: str
@@ -37,13 +37,13 @@ class GitUrl(NamedTuple):
 
 
 def is_http(text: str) -> bool:
-    """Tell whether kustomize would take this for the URL of a file and try HTTP first."""
+    """Return whether kustomize would treat this as the URL of a file and try HTTP first."""
     scheme, colon, _ = text.partition(":")
     return bool(colon) and scheme.lower() in ("http", "https") and not any(char in text for char in "\n\x7f")
 
 
 def parse_git_url(text: str) -> GitUrl | None:
-    """Take a remote base apart; None when the text is no Git URL, and so can only be a local path."""
+    """Parse a remote base; None when the text is not a Git URL, and so can only be a local path."""
     if text.startswith("/"):
         return None
     rest, _, query = text.partition("?")

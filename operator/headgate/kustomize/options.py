@@ -1,4 +1,4 @@
-"""What a caller may choose about a build."""
+"""The options of a build."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ Reorder = Literal["none", "legacy"]
 
 
 class RemoteFetcher(Protocol):
-    """Gives a build access to what its kustomizations name by URL."""
+    """Gives a build access to the URLs in its kustomization files."""
 
     def repository(self, url: GitUrl) -> Tree:
-        """Return the tree of a Git repository at the revision the URL asks for.
+        """Return the tree of a Git repository at the revision in the URL.
 
-        Raises a BuildError when it cannot be had. The tree's root is the repository's; the build itself goes to
+        Raises a BuildError when it is not available. The tree's root is that of the repository; the build itself enters
         the directory that the URL names.
         """
         ...
 
     def file(self, url: str) -> bytes | None:
-        """Return the content at an HTTP URL, or None when the URL is not that of a file."""
+        """Return the content at an HTTP URL, or None when the URL does not name a file."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds that no honest build meets, so that a hostile one cannot exhaust the process.
+    """Limits that no legitimate build reaches, so that a hostile one cannot exhaust the process.
 
-    ``depth`` bounds how deeply bases nest, ``resources`` and ``kustomizations`` count over the whole build,
-    ``bytes_read`` is the sum of all files read, each as often as it is read; ``bytes_written`` is what patches,
-    replacements, names, labels and the like write into objects (see :mod:`headgate.documents.budget`).
+    ``depth`` limits the nesting of bases, ``resources`` and ``kustomizations`` count over the whole build,
+    ``bytes_read`` is the sum of all reads of files; ``bytes_written`` is what patches, replacements, names, labels and
+    the like write into objects (see :mod:`headgate.documents.budget`).
     """
 
     depth: int = 128
@@ -49,13 +49,17 @@ class Limits:
 class BuildOptions:
     """How to build.
 
-    ``load_restrictor``: with "root-only" a kustomization reads files only in or below its own directory.
-    ``reorder``: "legacy" sorts the output by kind where no ``sortOptions`` are given; "none" keeps the load order.
-    ``allow_remote``: where bases named by URL come from; None refuses them.
-    ``unknown_fields``: whether a kustomization file with a field kustomize does not know is an "error", as for
-    ``kustomize build``, or in the file that is built the field is left out ("ignore"; Flux rewrites that file with
-    the fields it knows). In those it refers to it is always an error.
-    ``cache``: what builds that share it keep of files they have parsed; None keeps it for this build only.
+    ``load_restrictor``: with "root-only" a kustomization file reads files only in or below its own directory.
+
+    ``reorder``: "legacy" sorts the output by kind unless ``sortOptions`` are given; "none" keeps the load order.
+
+    ``allow_remote``: provides remote bases; None refuses them.
+
+    ``unknown_fields``: what to do with an unknown field in the kustomization file that is built: "error", as in
+    ``kustomize build``, or "ignore", because Flux rewrites that file with the fields it knows. In other kustomization
+    files it is always an error.
+
+    ``cache``: parsed files that builds share; None caches for this build only.
     """
 
     load_restrictor: LoadRestrictor = "root-only"

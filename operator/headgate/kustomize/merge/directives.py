@@ -24,11 +24,11 @@ class _Missing(enum.Enum):
 
 
 MISSING: Any = _Missing.MISSING
-"""Stands for a field or element that is not there, where None is the null that a patch removes fields by."""
+"""A missing field or element; None is the null with which a patch removes fields."""
 
 
 class Mismatch(PatchError):
-    """A patch does not fit its target; ``path`` is the field at fault, completed on the way up."""
+    """A patch does not fit its target; ``path`` is the field at fault, which callers complete."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -36,7 +36,7 @@ class Mismatch(PatchError):
 
 
 class Directive(enum.Enum):
-    """What ``$patch`` says."""
+    """The value of ``$patch``."""
 
     MERGE = "merge"
     REPLACE = "replace"
@@ -49,7 +49,7 @@ _BY_NAME = {directive.value: directive for directive in Directive}
 def map_directive(patch: dict[str, Any], *, strict: bool) -> tuple[Directive, dict[str, Any]]:
     """Return the directive of a mapping, and the mapping without it.
 
-    A word that is no directive is an error when ``strict``, else it stays where it is.
+    An unknown directive is an error if ``strict``, and otherwise stays in the mapping.
     """
     value = patch.get(DIRECTIVE, MISSING)
     if value is MISSING:
@@ -65,7 +65,7 @@ def map_directive(patch: dict[str, Any], *, strict: bool) -> tuple[Directive, di
 def list_directive(patch: list[Any]) -> tuple[Directive, list[Any]]:
     """Return the directive of a list, and the list without it.
 
-    Only the first element that has ``$patch`` counts, and only when it has nothing else.
+    Only the first element with ``$patch`` counts, and only if it has no other field.
     """
     for element in patch:
         if type(element) is dict and DIRECTIVE in element:
@@ -80,7 +80,7 @@ def list_directive(patch: list[Any]) -> tuple[Directive, list[Any]]:
 
 
 def _says(element: Any, text: str) -> bool:
-    """Tell whether the element goes along with the directive: empty ones do, too."""
+    """Return whether the element is removed with the directive: empty ones are, too."""
     if element is None or element == {}:
         return True
     return type(element) is dict and DIRECTIVE in element and scalar_text(element[DIRECTIVE]) == text

@@ -1,16 +1,16 @@
-"""Merges lists whose elements are not each identified by a key of their own.
+"""Merges lists whose elements do not each have their own key.
 
-Scalars (finalizers), elements that lack the key, or have one of several, and elements with equal keys. What
-kustomize makes of these follows from how it edits both lists in place, so this module does the same, step by
-step, on :class:`_Cell` objects which stand for the nodes of its tree.
+These are scalars (finalizers), elements without the key or with only one of several, and elements with equal keys. The
+results in kustomize depend on how it edits both lists in place, so this module does the same, step by step, on
+:class:`_Cell` objects, which represent the nodes of its tree.
 
-Each step of kustomize looks at the whole list, and there is one for each element. As elements with different values of
-the first key have nothing to do with each other, the lists are first split into lanes by that value, and a step looks
-at its lane only. So a list may be of any length, but not a lane; nor a list with an element that has no such value,
-which could be of any lane.
+For each element, kustomize searches the whole list. Because elements with different values of the first key do not
+affect each other, this module first splits the lists into lanes by that value, and each step searches only its lane. So
+the length of a list has no limit, but that of a lane has, and so has that of a list with an element without such a
+value, which could belong to any lane.
 
-Reference: ``kyaml/yaml/walk/associative_sequence.go``, and ``ElementSetter``, ``ElementMatcher`` and
-``FieldMatcher`` in ``kyaml/yaml/fns.go`` of kustomize.
+Reference: ``kyaml/yaml/walk/associative_sequence.go``, and ``ElementSetter``, ``ElementMatcher`` and ``FieldMatcher``
+in ``kyaml/yaml/fns.go`` of kustomize.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _MAX_STEPS = _MAX_UNSPLIT * _MAX_UNSPLIT
 
 
 class _Cell:
-    """A place that holds an element; two lists may hold the same one."""
+    """A mutable container of an element; two lists may share one."""
 
     __slots__ = ("value",)
 
@@ -42,7 +42,7 @@ class _Cell:
 
 
 class _Entry(NamedTuple):
-    """A cell and where it stands in the whole list, of which a lane is a part."""
+    """A cell and its index in the whole list, of which a lane is a part."""
 
     place: int
     cell: _Cell
@@ -50,7 +50,7 @@ class _Entry(NamedTuple):
 
 @dataclass(slots=True)
 class _Lane:
-    """Elements that may have to do with each other: of the target, of the patch, and those merged so far."""
+    """Elements that may affect each other: of the target, of the patch, and those merged so far."""
 
     target: list[_Entry] = field(default_factory=list)
     patch: list[_Entry] = field(default_factory=list)
@@ -59,12 +59,12 @@ class _Lane:
 
 
 def merge(merger: Merger, target: list[Any], patch: list[Any], node: SchemaNode) -> list[Any]:
-    """Merge two lists; directives of the list itself have been taken out."""
+    """Merge two lists, from which the caller has removed the directives of the list itself."""
     return _merge(merger, [_Cell(item) for item in target], [_Cell(item) for item in patch], node)
 
 
 def alone(merger: Merger, elements: list[Any], node: SchemaNode, *, from_patch: bool) -> list[Any]:
-    """Merge a list with nothing, or with itself when it comes from the patch: a list that is new."""
+    """Merge a new list with nothing, or with itself when it comes from the patch."""
     cells = [_Cell(item) for item in elements]
     return _merge(merger, cells, cells if from_patch else None, node)
 
@@ -117,7 +117,7 @@ def _lanes(
     for place, cell in enumerate(target):
         lane_of(_first(cell, keys)).target.append(_Entry(place, cell))
     if patch is target:
-        # The same list: what is taken out of one is taken out of the other.
+        # The same list: what is removed from one is removed from the other.
         for lane in lanes.values():
             lane.patch = lane.target
     else:
@@ -129,7 +129,7 @@ def _lanes(
 
 
 def _steps(lanes: Iterable[_Lane], keys: _Keys) -> int:
-    """Return how many looks at an element it takes to merge the lanes; raises Mismatch where one is too long."""
+    """Return how many element comparisons the merge takes; raises Mismatch if a lane is too long."""
     steps = 0
     for lane in lanes:
         elements = len(lane.target) + (0 if lane.patch is lane.target else len(lane.patch))
@@ -152,7 +152,7 @@ def _first(cell: _Cell, keys: _Keys) -> str:
 def _walk(
     merger: Merger, target: _Cell | None, patch: _Cell | None, schema: SchemaNode | None
 ) -> _Cell | None:
-    """Merge an element; the cell that is returned tells whose it is. None when it is to be deleted."""
+    """Merge an element; the returned cell is that of the target or of the patch, or None to delete it."""
     if patch is None:
         if target is None:
             return None
@@ -177,7 +177,7 @@ def _walk(
 
 
 def _all_values(target: list[_Cell], patch: list[_Cell] | None, keys: _Keys) -> list[list[str]]:
-    """The values of the keys of all elements, each once, those of the patch first."""
+    """Return the distinct key values of all elements, those of the patch first."""
     found: dict[tuple[str, ...], None] = {}
     for cells in (patch, target):
         for cell in cells or ():
@@ -191,7 +191,7 @@ def _all_values(target: list[_Cell], patch: list[_Cell] | None, keys: _Keys) -> 
 
 
 def _complete(found: list[list[str]], indexes: list[int]) -> None:
-    """Let elements that agree in one key, and lack the others, be the same element."""
+    """Unify elements that agree in one key and lack the others."""
     for i in indexes:
         left = found[i]
         for j in indexes:
@@ -219,7 +219,7 @@ def _keys_with_values(found: list[list[str]], keys: _Keys) -> _Keys:
 
 
 def _find(entries: list[_Entry], keys: _Keys, values: list[str]) -> _Cell | None:
-    """The first element with these values; keys without one do not count, unless none has one."""
+    """Return the first element with these values; keys without a value do not count, unless none has one."""
     given = [(key, wanted) for key, wanted in zip(keys, values, strict=True) if wanted]
     given = given or list(zip(keys, values, strict=True))
     for _, cell in entries:
@@ -235,9 +235,9 @@ def _find(entries: list[_Entry], keys: _Keys, values: list[str]) -> _Cell | None
 
 
 def _set(entries: list[_Entry], element: _Cell | None, keys: _Keys, values: list[str], place: int) -> None:
-    """Put the element in the place of all that match, or at ``place``, the end; None removes these.
+    """Replace all matching elements, or append the element at ``place``; None removes the matching ones.
 
-    Null and empty elements go, whatever is set.
+    Null and empty elements are removed in any case.
     """
     result: list[_Entry] = []
     matched = False
@@ -280,7 +280,7 @@ def _matches(value: Any, keys: _Keys, values: list[str]) -> bool:
 
 
 def _append(items: list[_Entry], cell: _Cell, keys: _Keys, places: Iterator[int]) -> None:
-    """Put an element of the target into the list of those that have been merged."""
+    """Add an element of the target to the merged elements."""
     if not keys[0]:
         text = scalar_text(cell.value) if type(cell.value) not in (dict, list) else ""
         _set(items, cell, keys, [text], next(places))

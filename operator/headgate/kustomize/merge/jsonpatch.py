@@ -3,10 +3,10 @@
     patch = parse_json_patch("[{op: replace, path: /spec/replicas, value: 3}]", file="patch.yaml", budget=budget)
     patched = patch.apply(obj, budget)
 
-Pointers and their escapes come from the jsonpatch library's ``jsonpointer``; the operations are our own where
-kustomize's library (evanphx/json-patch v4) departs from the RFC, which is nearly everywhere: ``replace`` sets a
-key that does not exist, negative indices count from the end, ``add`` to an object overwrites, ``test`` against a
-missing key succeeds for null, and numbers are compared as they are written.
+Pointers and their escapes come from the jsonpatch library's ``jsonpointer``; the operations are our own, because
+kustomize's library (evanphx/json-patch v4) deviates from the RFC nearly everywhere: ``replace`` sets a missing key,
+negative indices count from the end, ``add`` to an object overwrites, ``test`` of a missing key succeeds for null, and
+numbers compare as they are written.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _ABSENT: Any = object()
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _MAX_DIGITS = 20
 _FIRST_WITH_EXPONENT = 1_000_000
-"""The first whole number that Go writes with one."""
+"""The first whole number that Go writes with an exponent."""
 _FROM = ("move", "copy")
 
 
@@ -49,13 +49,13 @@ class Operation(NamedTuple):
 
 
 class JsonPatch(NamedTuple):
-    """A parsed patch: operations that are applied in order, all or none."""
+    """A parsed patch: operations that apply in order, all or none."""
 
     operations: tuple[Operation, ...]
     file: str
 
     def touches(self, parts: tuple[str, ...]) -> bool:
-        """Tell whether an operation may read or write the field with these parts, or what is within."""
+        """Return whether an operation may read or write the field with these parts, or anything within it."""
         return any(
             parts[: len(named)] == named[: len(parts)]
             for operation in self.operations
@@ -65,12 +65,12 @@ class JsonPatch(NamedTuple):
         )
 
     def apply(self, obj: Obj, budget: Budget) -> Obj:
-        """Return a patched copy of the object, which is left as it is.
+        """Return a patched copy of the object, which stays unchanged.
 
-        As in kustomize all numbers pass through 64-bit floats. Raises PatchError naming operation, path and
-        file when an operation does not apply.
+        As in kustomize, all numbers become 64-bit floats. Raises PatchError naming operation, path and file when an
+        operation does not apply.
         """
-        # All of it is copied, and all scalars converted.
+        # The whole object is copied, and all scalars are converted.
         budget.charge(4 * GLANCE * count_of(obj))
         document: Any = copied(obj)
         for operation in self.operations:
@@ -89,7 +89,7 @@ class JsonPatch(NamedTuple):
 
 
 def parse_json_patch(data: bytes | str | list[Any], *, file: str, budget: Budget) -> JsonPatch:
-    """Return the patch given as YAML or JSON text, or as an already parsed list.
+    """Parse a patch from YAML or JSON text, or from a parsed list.
 
     Raises PatchError or YamlError when it is not a list of operations.
     """
@@ -103,7 +103,7 @@ def parse_json_patch(data: bytes | str | list[Any], *, file: str, budget: Budget
 
 
 def _entries(data: bytes, file: str, budget: Budget) -> Any:
-    """Read the text: what begins with a bracket is JSON, anything else YAML of which the first document counts."""
+    """Read the text: JSON if it begins with a bracket, otherwise the first document as YAML."""
     if data.startswith(b"["):
         budget.charge_reading(data)
         try:
@@ -136,7 +136,7 @@ def _float(text: str) -> float:
 
 
 def _well_formed(value: Any) -> Any:
-    """The value with halves of surrogate pairs, which JSON can write, replaced as Go replaces them."""
+    """Return the value with unpaired surrogates, which JSON can contain, replaced as Go replaces them."""
     if type(value) is str:
         return value if value.isascii() else _SURROGATE.sub("\ufffd", value)
     if type(value) is dict:
@@ -164,9 +164,9 @@ def _pointer(entry: Obj, name: str, where: str, file: str) -> tuple[str, tuple[s
     path = entry.get(name)
     if not isinstance(path, str):
         raise PatchError(f"{where} of the JSON patch: {name} must be a string", file=file)
-    # The reference ignores what stands before the first slash, and takes any ~ that escapes nothing as it is.
+    # The reference ignores text before the first slash, and keeps a ~ that escapes nothing.
     pointer = path[path.find("/") :] if "/" in path else ""
-    # Imported here, as most builds have no such patch.
+    # Imported here, because most builds have no such patch.
     from jsonpatch import JsonPointer, JsonPointerException
 
     try:
@@ -176,11 +176,11 @@ def _pointer(entry: Obj, name: str, where: str, file: str) -> tuple[str, tuple[s
 
 
 class _Inapplicable(Exception):
-    """The operation does not apply to the document; the text tells why."""
+    """The operation does not apply to the document; the text says why."""
 
 
 def _parent(document: Any, parts: tuple[str, ...]) -> Any:
-    """The container of the last part; all before it must exist."""
+    """Return the container of the last part; all parts before it must exist."""
     if not parts:
         raise _Inapplicable("the path does not name a field")
     container = document
@@ -196,7 +196,7 @@ def _parent(document: Any, parts: tuple[str, ...]) -> Any:
 
 
 def _index(part: str, container: list[Any], end: int) -> int:
-    """The position that a part of a path names in a list; negative ones count back from ``end``."""
+    """Return the position that a part of a path names in a list; negative ones count back from ``end``."""
     try:
         digits = part.lstrip("+-")
         index = int(part) if digits.isascii() and digits.isdigit() and len(digits) <= _MAX_DIGITS else None
@@ -233,7 +233,7 @@ def _delete(container: Any, part: str, budget: Budget) -> None:
             raise _Inapplicable(f"there is no field {part!r}")
         del container[part]
     else:
-        # All behind it move up.
+        # All elements after it move.
         budget.charge(len(container) // 8)
         del container[_index(part, container, len(container))]
 
@@ -308,7 +308,7 @@ _OPERATIONS: dict[str, Callable[[Any, Operation, Budget], Any]] = {
 
 
 def _equal(left: Any, right: Any) -> bool:
-    """Compare as the reference does, which compares the JSON text of scalars: 1 is not 1.5, nor true."""
+    """Compare as the reference does, which compares the JSON text of scalars: 1 is neither 1.5 nor true."""
     if isinstance(left, dict) and isinstance(right, dict):
         return left.keys() == right.keys() and all(_equal(item, right[key]) for key, item in left.items())
     if isinstance(left, list) and isinstance(right, list):
@@ -319,9 +319,9 @@ def _equal(left: Any, right: Any) -> bool:
 
 
 def _read_back(value: Any) -> Any:
-    """A scalar after a trip through Go's JSON and back, in which all numbers are 64-bit floats.
+    """Return a scalar after a round trip through Go's JSON, in which all numbers are 64-bit floats.
 
-    Text is in quotes afterwards where it needs some, however it was written before.
+    The result is quoted if and only if the text needs quotes, whatever its quotes were before.
     """
     kind = type(value)
     if isinstance(value, str):

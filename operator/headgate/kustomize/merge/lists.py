@@ -1,11 +1,10 @@
 """Merges lists element by element, for lists to which the schema gives a merge strategy.
 
-Most lists are regular: mappings, each with its own key. Those are merged here. All others (elements without
-the key, two with the same, keys of which only some are given, scalars) go to :mod:`.irregular`, which follows
-kustomize step by step.
+Most lists are regular: mappings, each with its own key. This module merges those. All others (elements without the key,
+two with the same key, incomplete keys, scalars) go to :mod:`.irregular`, which follows kustomize step by step.
 
-Order, as kustomize's: elements that the patch names come first, in the patch's order, then the others. With
-several keys per element (ports: number and protocol) those that exist already stay where they are.
+The order is kustomize's: elements that the patch names come first, in the patch's order, then the others. With several
+keys per element (ports: number and protocol), existing elements keep their positions.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ def merged(merger: Merger, target: list[Any], patch: list[Any], node: SchemaNode
         if directive is Directive.DELETE:
             del rest[key]
             continue
-        # Replacing an element makes a new one, which the old one then takes the place of.
+        # The replacement creates a new element, which the old one then replaces.
         value = element
         if directive is Directive.MERGE:
             value = merger.merged(element, fields, elements)
@@ -82,7 +81,7 @@ def added(merger: Merger, patch: list[Any], node: SchemaNode, *, strict: bool) -
 
 
 def kept(merger: Merger, target: list[Any], node: SchemaNode) -> list[Any]:
-    """Return a list that the patch does not touch."""
+    """Return a list that the patch does not change."""
     return _alone(merger, target, node, from_patch=False)
 
 
@@ -106,7 +105,7 @@ def _same(left: Any, right: Any) -> bool:
 
 
 def _keys_in_use(keys: tuple[str, ...], *several: list[Any]) -> tuple[str, ...] | None:
-    """The keys that all elements have; None when an element has another part of them, or is no mapping."""
+    """Return the keys that all elements have; None if elements have different keys, or one is not a mapping."""
     if not keys:
         return None
     if len(keys) == 1:
@@ -125,7 +124,7 @@ def _keys_in_use(keys: tuple[str, ...], *several: list[Any]) -> tuple[str, ...] 
 
 
 def _by_key(elements: list[Any], keys: tuple[str, ...]) -> dict[Any, Any] | None:
-    """The elements by the text of their keys; None when a key is missing or is given twice."""
+    """Return the elements by the text of their keys; None if a key is missing or not unique."""
     found: dict[Any, Any] = {}
     if len(keys) == 1:
         (key,) = keys

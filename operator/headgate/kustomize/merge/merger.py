@@ -1,6 +1,6 @@
-"""What merging lists asks of merging mappings: each does the other's elements.
+"""The interface between merging lists and merging mappings, which call each other for elements and fields.
 
-:class:`.walk.Walker` is the implementation. As lists need no more than this, imports go one way.
+:class:`.walk.Walker` implements it. Lists need only this interface, so imports have one direction.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ __all__ = ["Merger"]
 
 
 class Merger(Protocol):
-    """Merges values of any kind; a node of None means that nothing is known of the type."""
+    """Merges values of any kind; a node of None means that the type is unknown."""
 
     passed: int
-    """How many values were looked at."""
+    """The number of values walked so far."""
 
     def walk(self, target: Any, patch: Any, node: SchemaNode | None) -> Any:
-        """Return what becomes of a value; either side may be MISSING, and so may be the result."""
+        """Return the merged value; either argument may be MISSING, and so may the result."""
         ...
 
     def merged(
@@ -29,9 +29,9 @@ class Merger(Protocol):
         ...
 
     def added(self, patch: Any, node: SchemaNode | None, *, strict: bool) -> Any:
-        """Return a value that comes from the patch alone; MISSING for none."""
+        """Return the merged form of a value that only the patch has; MISSING for none."""
         ...
 
     def kept(self, target: Any, node: SchemaNode | None) -> Any:
-        """Return a value that the patch does not touch."""
+        """Return a value that the patch does not change."""
         ...

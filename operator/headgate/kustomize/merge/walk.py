@@ -1,8 +1,8 @@
 """Merges mappings: walks target and patch side by side, following the schema.
 
-Nothing is modified in place. What a patch does not touch is shared with the target, after a look for what
-kustomize changes even there: elements of merged lists that have the same key become one, and text that
-YAML 1.1 has for something else gets quotes.
+Nothing is modified in place. The result shares unpatched parts with the target, after a search for what kustomize
+changes even there: elements of merged lists with the same key become one, and text that YAML 1.1 reads as another type
+gets quotes.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ def strategic_merge(
 ) -> Obj | None:
     """Return the target with the patch merged into it, None when the patch deletes it.
 
-    ``blanks`` are containers within the target and keys in them at which a null was left blank: these go, where
-    one that is written out stays. ``trail`` is told what became of the containers it wants. Arguments are not
-    modified; the result may share parts with both. Raises PatchError, with the field, when a mapping, a list and
-    a scalar meet, or a directive is unknown.
+    ``blanks`` are containers within the target and keys in them with a blank null: the merge removes these, but keeps
+    an explicit null. ``trail`` records the merged forms of the containers that it follows. Arguments are not modified;
+    the result may share parts with both. Raises PatchError, with the field, when values of different types (mapping,
+    list, scalar) meet, or a directive is unknown.
     """
     walker = Walker(schema, frozenset((id(container), key) for container, key in blanks), trail)
     try:
@@ -53,7 +53,7 @@ def strategic_merge(
 
 
 class Walker:
-    """Merges under one schema. A node of None means that nothing is known of the type."""
+    """Merges under one schema. A node of None means that the type is unknown."""
 
     __slots__ = ("_blanks", "_schema", "_trail", "passed")
 
@@ -67,10 +67,10 @@ class Walker:
         self._blanks = blanks
         self._trail = trail
         self.passed = 0
-        """How many values were looked at."""
+        """The number of values walked so far."""
 
     def walk(self, target: Any, patch: Any, node: SchemaNode | None) -> Any:
-        """Return what becomes of a value; either side may be MISSING, and so may be the result."""
+        """Return the merged value; either argument may be MISSING, and so may the result."""
         if patch is MISSING:
             return self.kept(target, node)
         if target is MISSING or (target is None and isinstance(patch, (dict, list))):
@@ -128,9 +128,9 @@ class Walker:
         return result
 
     def added(self, patch: Any, node: SchemaNode | None, *, strict: bool) -> Any:
-        """Return a value that comes from the patch alone, without nulls and directives; MISSING for none.
+        """Return a value that only the patch has, without nulls and directives; MISSING for none.
 
-        ``strict`` tells that directives are checked at this level, as they are at all levels below.
+        ``strict`` checks directives at this level; all levels below check them in any case.
         """
         if patch is None:
             return MISSING
@@ -156,7 +156,7 @@ class Walker:
         return created_text(patch) if kind is str else patch
 
     def kept(self, target: Any, node: SchemaNode | None) -> Any:
-        """Return a value that the patch does not touch."""
+        """Return a value that the patch does not change."""
         kind = type(target)
         if kind is dict:
             if node is None:
@@ -189,7 +189,7 @@ class Walker:
         return target
 
     def _node_of(self, value: Obj) -> SchemaNode | None:
-        """A mapping that says what kind it is brings its own schema."""
+        """Return the schema of a mapping that has a kind itself."""
         kind = value.get("kind")
         if kind is None:
             return None
@@ -200,7 +200,7 @@ class Walker:
 
 
 def _scalar(target: Any, patch: Any) -> Any:
-    """The patch's value in the target's style: what was a string in quotes stays one."""
+    """Return the patch's value in the target's style: a quoted string stays quoted."""
     if isinstance(patch, Binary):
         return patch
     if isinstance(target, Quoted):

@@ -1,6 +1,6 @@
 """``crds``: field specifications read from the OpenAPI definitions of custom resources.
 
-Extensions on a property say that it holds annotations, a label selector, an identity, or the name of another object
+Extensions of a property mark it as annotations, a label selector, an identity, or the name of another object
 (``x-kubernetes-object-ref-kind`` and ``-api-version``).
 """
 
@@ -40,7 +40,7 @@ class _Found:
 
 
 def config_from_crds(loader: Loader, paths: tuple[str, ...]) -> TransformerConfig:
-    """Return the configuration that OpenAPI definition files give; raises TreeError or KustomizationError."""
+    """Return the configuration from OpenAPI definition files; raises TreeError or KustomizationError."""
     config = EMPTY
     for index, path in enumerate(paths):
         with within(f"crds[{index}]"):
@@ -87,7 +87,7 @@ def _properties(definitions: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def _folded(value: Any, name: str) -> Any:
-    """Return a field whose name is matched without regard to case."""
+    """Return a field by its name, ignoring case."""
     if not isinstance(value, dict):
         return None
     return next((item for key, item in value.items() if str(key).lower() == name), None)

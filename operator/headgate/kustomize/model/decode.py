@@ -1,9 +1,8 @@
-"""Decoding plain values into the typed model, with errors that name the field at fault.
+"""Decodes plain values into the typed model, with errors that name the field at fault.
 
-The class of a record is the one declaration of its fields: :func:`record` derives the decoder from the names (which
-YAML writes in camel case), the types and the defaults. Like kustomize's own decoder it matches field names without
-regard to case, takes null for "not given", and only where it is told to converts between types or refuses unknown
-fields.
+The class of a record is the only declaration of its fields: :func:`record` derives the decoder from the names (camel
+case in YAML), the types and the defaults. Like kustomize's own decoder it ignores the case of field names and reads
+null as "not given"; it converts between types, or refuses unknown fields, only if configured to.
 """
 
 from __future__ import annotations
@@ -22,19 +21,19 @@ from headgate.kustomize.resources.ids import Gvk
 
 T = TypeVar("T")
 
-# Takes the value, the path of its field for messages, and whether unknown fields are refused.
+# Arguments: the value, the path of its field for messages, and whether to refuse unknown fields.
 Decoder = Callable[[Any, str, bool], T]
 
 
 class Mark(enum.Enum):
-    """What an annotation of a field adds to its type, as in ``Annotated[tuple[Selector, ...], Mark.NO_NULLS]``."""
+    """What the annotation of a field adds to its type, as in ``Annotated[tuple[Selector, ...], Mark.NO_NULLS]``."""
 
     NO_NULLS = enum.auto()
-    """A null in the list is an error; else it stands for text that is empty, or a record without fields."""
+    """A null in the list is an error; without the mark, it means empty text, or a record without fields."""
     LOOSE = enum.auto()
-    """The record takes numbers and booleans for text in its own fields, not in nested ones.
+    """The record accepts numbers and booleans for text in its own fields, not in nested ones.
 
-    kustomize decodes the configuration of plugins this way, and a kustomization file not.
+    kustomize decodes the configuration of plugins this way, but not a kustomization file.
     """
 
 
@@ -42,14 +41,14 @@ _NAMES = {dict: "a map", list: "a list", str: "text", bool: "a boolean", int: "a
 
 
 def wrong_type(value: Any, where: str, wanted: str) -> KustomizationError:
-    """Return the error for a value of another type than the field takes."""
+    """Return the error for a value of the wrong type."""
     return KustomizationError(
         f"must be {wanted}, not {_NAMES.get(type(value), type(value).__name__)}", field=where or None
     )
 
 
 def text(value: Any, where: str, strict: bool) -> str:
-    """Decode text; where not ``strict``, a number or a boolean becomes what Flux makes of it, ``1.10`` being "1.1"."""
+    """Decode text; unless ``strict``, convert a number or a boolean as Flux does (``1.10`` becomes "1.1")."""
     if isinstance(value, str):
         return value
     if strict or not isinstance(value, (bool, int, float)):
@@ -65,7 +64,7 @@ def boolean(value: Any, where: str, strict: bool) -> bool:
 
 
 def integer(value: Any, where: str, strict: bool) -> int:
-    """Decode a whole number of 64 bits."""
+    """Decode a 64-bit whole number."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool):
@@ -81,7 +80,7 @@ def anything(value: Any, where: str, strict: bool) -> Any:
 
 
 def list_of(item: Decoder[T], zero: T | None = None) -> Decoder[tuple[T, ...]]:
-    """Return a decoder of lists; a null item becomes ``zero``, or is an error when that is None."""
+    """Return a decoder of lists; a null item becomes ``zero``, or is an error if that is None."""
 
     def decode(value: Any, where: str, strict: bool) -> tuple[T, ...]:
         if not isinstance(value, list):
@@ -106,7 +105,7 @@ def list_of(item: Decoder[T], zero: T | None = None) -> Decoder[tuple[T, ...]]:
 
 
 def text_map(value: Any, where: str, strict: bool) -> dict[str, str]:
-    """Decode a map of text to text; null values are empty text."""
+    """Decode a map of text to text; null values become empty text."""
     return _text_map(value, where, strict, text)
 
 
@@ -130,7 +129,7 @@ def _text_map(value: Any, where: str, strict: bool, item_text: Decoder[str]) -> 
 class Record(Generic[T]):
     """A decoder of maps into a named tuple or data class, all of whose fields have defaults; see :func:`record`.
 
-    A field of type Gvk stands for the fields of that, which are among those of the record, as in kustomize's types.
+    A field of type Gvk reads its parts from fields of the record itself, as in kustomize's types.
     """
 
     def __init__(self, make: type[T], *, loose: bool = False) -> None:
@@ -147,7 +146,7 @@ class Record(Generic[T]):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of the fields, as they are written."""
+        """The names of the fields in YAML."""
         return tuple(self._fields)
 
     def __call__(self, value: Any, where: str, strict: bool) -> T:
@@ -188,7 +187,7 @@ def _decoder(hint: Any, *, loose: bool, marks: tuple[Any, ...] = ()) -> Decoder[
     if origin is Annotated:
         return _decoder(args[0], loose=loose, marks=args[1:])
     if origin in (Union, types.UnionType):
-        # Or None, which stands for a field that is not given.
+        # The union with None means that the field may be missing.
         return _decoder(args[0], loose=loose, marks=marks)
     if origin is tuple:
         item = _decoder(args[0], loose=loose)

@@ -1,8 +1,8 @@
-"""The field specifications kustomize applies when a build configures none.
+"""The field specifications that kustomize uses for a build without its own.
 
-Facts from kustomize's default transformer configuration
+The facts are those of kustomize's default transformer configuration
 (https://github.com/kubernetes-sigs/kustomize/tree/master/api/internal/konfig/builtinpluginconsts), written as tables:
-most of them say the same about each kind of workload.
+most of them repeat the same for each kind of workload.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ def _spec(
     return FieldSpec(path, Gvk(group, version, kind), create)
 
 
-# Where each workload keeps its pod template.
+# The path of the pod template in each workload.
 _POD_TEMPLATE = "spec/template"
 _JOB_TEMPLATE = "spec/jobTemplate/spec/template"
 
@@ -119,7 +119,7 @@ def _variable_fields(pod: str, kind: str, volumes: str) -> tuple[FieldSpec, ...]
 
 
 VAR_REFERENCE = (
-    # kustomize leaves the pod spec out of this one path.
+    # kustomize omits the pod spec in this one path.
     *_variable_fields(f"{_JOB_TEMPLATE}/spec", "CronJob", _JOB_TEMPLATE),
     *_variable_fields(f"{_POD_TEMPLATE}/spec", "DaemonSet", f"{_POD_TEMPLATE}/spec"),
     *_variable_fields(f"{_POD_TEMPLATE}/spec", "Deployment", f"{_POD_TEMPLATE}/spec"),
@@ -139,10 +139,10 @@ VAR_REFERENCE = (
     _spec("metadata/annotations"),
 )
 
-# Name references: what is referred to, and the fields that refer to it.
+# Name references: the kind that is referred to, and the fields that refer to it.
 
 _PODS: tuple[tuple[str, str, str], ...] = (
-    # kind, version, path of the pod's spec
+    # kind, version, path of the pod spec
     ("Pod", "v1", "spec"),
     ("PodTemplate", "", "template/spec"),
     ("Deployment", "", "spec/template/spec"),
@@ -180,7 +180,7 @@ def _in_pods(fields: tuple[str, ...]) -> tuple[FieldSpec, ...]:
 
 
 def _in_workloads(field: str) -> tuple[FieldSpec, ...]:
-    """Fields of the pods for which kustomize knows the less common references."""
+    """Return the pod fields for which kustomize knows the less common references."""
     return (
         _spec(f"spec/{field}", "Pod"),
         _spec(f"spec/template/spec/{field}", "StatefulSet"),
@@ -278,7 +278,7 @@ NAME_REFERENCE: tuple[tuple[Gvk, tuple[FieldSpec, ...]], ...] = (
         ),
     ),
     (Gvk("scheduling.k8s.io", "v1", "PriorityClass"), _in_workloads("priorityClassName")),
-    # The group is spelled with a version in kustomize too, so that this entry matches nothing.
+    # kustomize, too, spells the group with a version, so this entry matches nothing.
     (Gvk("networking.k8s.io/v1", "v1", "IngressClass"), (_spec("spec/ingressClassName", "Ingress"),)),
     (
         Gvk(_ADMISSION, "", "ValidatingAdmissionPolicy"),

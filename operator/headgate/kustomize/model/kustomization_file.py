@@ -1,10 +1,10 @@
 """The kustomization file as typed data: every field of kustomize v5, the deprecated ones included.
 
-Each class is the whole declaration of what the file may hold there: :mod:`.decode` derives from it how that is read. A
-field is ``newTag`` in YAML where it is ``new_tag`` here.
+Each class is the complete declaration of its part of the file: :mod:`.decode` derives the decoder from it. The field
+``new_tag`` is ``newTag`` in YAML.
 
-``parse`` is the one way in. Deprecated fields are folded into the ones that replaced them as kustomize does
-(``bases`` into ``resources``, ``imageTags`` into ``images``, ``env`` into ``envs``).
+``parse`` is the only entry point. It converts deprecated fields to those that replaced them, as kustomize does
+(``bases`` to ``resources``, ``imageTags`` to ``images``, ``env`` to ``envs``).
 Reference: https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/
 """
 
@@ -23,12 +23,12 @@ COMPONENT = "Component"
 API_VERSION = "kustomize.config.k8s.io/v1beta1"
 COMPONENT_API_VERSION = "kustomize.config.k8s.io/v1alpha1"
 
-# Default of fields that are maps; nobody changes those.
+# The default of map fields; nobody changes it.
 _NONE: dict[str, str] = {}
 
 
 class Selector(NamedTuple):
-    """Which objects a patch or replacement means; each part is an anchored regular expression, "" matches all."""
+    """Selects objects for a patch or replacement; each part is an anchored regular expression, "" matches all."""
 
     group: str = ""
     version: str = ""
@@ -40,19 +40,19 @@ class Selector(NamedTuple):
 
     @property
     def selects_id(self) -> bool:
-        """Whether any part of the identity is restricted."""
+        """Whether any part of the identity has a pattern."""
         return bool(self.group or self.version or self.kind or self.name or self.namespace)
 
 
 class PatchOptions(NamedTuple):
-    """What a patch may do beyond changing fields."""
+    """What a patch may change in addition to fields."""
 
     allow_name_change: bool = False
     allow_kind_change: bool = False
 
 
 class Patch(NamedTuple):
-    """One entry of ``patches``: a patch, inline or in a file, and optionally what it applies to."""
+    """One entry of ``patches``: a patch, inline or in a file, and optionally its target."""
 
     path: str = ""
     patch: str = ""
@@ -97,7 +97,7 @@ class GeneratorOptions(NamedTuple):
     immutable: bool = False
 
     def over(self, common: GeneratorOptions | None) -> GeneratorOptions:
-        """Return these options with the common ones filled in."""
+        """Return these options, with the common ones as defaults."""
         if common is None:
             return self
         return GeneratorOptions(
@@ -134,7 +134,7 @@ Args = TypeVar("Args", GeneratorArgs, SecretArgs)
 
 @dataclass(frozen=True, slots=True)
 class FieldOptions:
-    """How a replacement splits and creates the fields it reads and writes."""
+    """How a replacement splits and creates fields."""
 
     delimiter: str = ""
     index: int = 0
@@ -143,7 +143,7 @@ class FieldOptions:
 
 
 class Source(NamedTuple):
-    """Where a replacement takes its value from; identity parts are exact, "" matches all."""
+    """The field that a replacement copies; identity parts are exact, "" matches all."""
 
     group: str = ""
     version: str = ""
@@ -155,7 +155,7 @@ class Source(NamedTuple):
 
 
 class ReplacementTarget(NamedTuple):
-    """Where a replacement writes its value."""
+    """The fields to which a replacement copies the value."""
 
     select: Selector | None = None
     reject: Annotated[tuple[Selector, ...], Mark.NO_NULLS] = ()
@@ -164,7 +164,7 @@ class ReplacementTarget(NamedTuple):
 
 
 class Replacement(NamedTuple):
-    """One entry of ``replacements``: inline, or the path of a file with one or a list of them."""
+    """One entry of ``replacements``: inline, or the path of a file with one replacement or a list of them."""
 
     source: Source | None = None
     source_value: str | None = None
@@ -173,7 +173,7 @@ class Replacement(NamedTuple):
 
 
 class ObjectRef(NamedTuple):
-    """``objref`` of a variable: an object, whose version is given either way."""
+    """``objref`` of a variable: an object, with its version in either notation."""
 
     gvk: Gvk = Gvk()
     api_version: str = ""
@@ -188,7 +188,7 @@ class FieldRef(NamedTuple):
 
 
 class Var(NamedTuple):
-    """One entry of ``vars``: a name and the field of an object that gives its value."""
+    """One entry of ``vars``: a name and the field of an object with its value."""
 
     name: str = ""
     objref: ObjectRef = ObjectRef()
@@ -196,7 +196,7 @@ class Var(NamedTuple):
 
     @property
     def gvk(self) -> Gvk:
-        """The kind of the object; ``apiVersion`` goes before ``group`` and ``version``."""
+        """The kind of the object; ``apiVersion`` overrides ``group`` and ``version``."""
         group, version, kind = self.objref.gvk
         parts = self.objref.api_version.split("/")
         if len(parts) == 2:
@@ -210,7 +210,7 @@ class Var(NamedTuple):
 
 
 class LegacySortOptions(NamedTuple):
-    """The kinds to put first and last in the legacy order."""
+    """The kinds at the beginning and the end of the legacy order."""
 
     order_first: tuple[str, ...] = ()
     order_last: tuple[str, ...] = ()
@@ -224,7 +224,7 @@ class SortOptions(NamedTuple):
 
 
 class ObjectMeta(NamedTuple):
-    """``metadata``, which has no effect."""
+    """``metadata``, which kustomize ignores."""
 
     name: str = ""
     namespace: str = ""
@@ -233,7 +233,7 @@ class ObjectMeta(NamedTuple):
 
 
 class Kustomization(NamedTuple):
-    """A kustomization file. Fields that were not given hold their zero value; None where that makes a difference."""
+    """A kustomization file. Missing fields hold their zero value; None where that makes a difference."""
 
     api_version: str = ""
     kind: str = ""
@@ -274,7 +274,7 @@ class Kustomization(NamedTuple):
 def parse(value: Any, *, strict: bool = True) -> Kustomization:
     """Decode the content of a kustomization file.
 
-    With ``strict`` unknown fields are errors, as for ``kustomize build``. Raises KustomizationError.
+    With ``strict``, unknown fields are errors, as for ``kustomize build``. Raises KustomizationError.
     """
     if value is None:
         value = {}
@@ -284,7 +284,7 @@ def parse(value: Any, *, strict: bool = True) -> Kustomization:
     _check_header(result)
     return result._replace(
         kind=result.kind or KIND,
-        # Which of them are ``bases`` stays known, for messages.
+        # Messages need to know which of them are ``bases``.
         resources=result.resources + result.bases,
         images=result.images + result.image_tags,
         image_tags=(),
@@ -298,7 +298,7 @@ def _says_something(key: Any, item: Any) -> bool:
 
 
 def _with_env(args: Args) -> Args:
-    # What the field was stays known, for messages.
+    # Messages need to know the original field.
     return replace(args, envs=(*args.envs, args.env)) if args.env else args
 
 

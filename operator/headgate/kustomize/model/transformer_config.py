@@ -1,7 +1,7 @@
-"""The transformer configuration of a build: field specifications for each transformer, and their merging.
+"""The transformer configuration of a build: field specifications for each transformer, and how they merge.
 
-A kustomization's configuration is the default one, extended by its ``configurations`` and ``crds`` and by those of
-the bases it includes. Almost every build uses the default alone, so merging it with itself costs nothing.
+The configuration of a kustomization file extends the default by its ``configurations`` and ``crds`` and by those of its
+bases. Almost every build uses only the default, and merging it with itself costs nothing.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class TransformerConfig:
             return self
         if self is EMPTY and other is default_config():
             return other
-        # The same two meet again and again when many bases bring the same configuration.
+        # The same two merge again and again when many bases have the same configuration.
         key = (id(self), id(other))
         known = _merged.get(key)
         if known is not None and known[0] is self and known[1] is other:
@@ -70,7 +70,7 @@ class TransformerConfig:
         return result
 
     def _merge(self, other: TransformerConfig) -> TransformerConfig:
-        # Merging into nothing is no formality: of the sorted specifications later ones may be dropped as covered.
+        # Merging into nothing has an effect, too: a later one of the sorted specifications may be dropped as covered.
         specs = {
             name: sort_specs(merge_specs(getattr(self, name), getattr(other, name))) for name in _SPEC_FIELDS
         }
@@ -81,7 +81,7 @@ class TransformerConfig:
 
     @property
     def size(self) -> int:
-        """How many field specifications there are; long ones count for several."""
+        """Return the number of field specifications; a long one counts as several."""
         own = sum(_weight(getattr(self, name)) for name in _SPEC_FIELDS)
         return own + sum(_weight(specs) + sum(map(len, gvk)) // LONGEST for gvk, specs in self.name_reference)
 
@@ -133,7 +133,7 @@ def _merge_references(first: References, second: Iterable[tuple[Gvk, Specs]]) ->
 
 @lru_cache(maxsize=1)
 def default_config() -> TransformerConfig:
-    """Return the configuration of a build that configures nothing."""
+    """Return the configuration of a build without its own."""
 
     def ready(specs: Iterable[FieldSpec]) -> Specs:
         return sort_specs(merge_specs((), specs))
@@ -154,7 +154,7 @@ def default_config() -> TransformerConfig:
 
 
 def config_from_files(loader: Loader, paths: tuple[str, ...]) -> TransformerConfig:
-    """Return the configuration that the files of ``configurations`` give; raises TreeError or KustomizationError."""
+    """Return the configuration from the files of ``configurations``; raises TreeError or KustomizationError."""
     config = EMPTY
     for index, path in enumerate(paths):
         with within(f"configurations[{index}]"):
@@ -177,7 +177,7 @@ def _read(data: bytes, path: str, budget: Budget) -> TransformerConfig:
 def kept_by_content(
     loader: Loader, path: str, use: str, read: Callable[[bytes, str, Budget], TransformerConfig]
 ) -> TransformerConfig:
-    """Return the configuration that ``read`` makes of a file, kept for files with the same content."""
+    """Return the configuration that ``read`` makes of a file; cached by the content of the file."""
     name = loader.name_of(path)
     if is_http(path):
         return read(loader.load(path), name, loader.budget)
