@@ -1,10 +1,10 @@
-"""Paths of fields in all notations that kustomize has, and the walks along them.
+"""Field paths in all notations of kustomize, and the walks along them.
 
-fieldspec             field specifications: fields of kinds that a transformer touches
+fieldspec             field specifications: the fields of each kind that a transformer changes
 routes                many of them in one walk over an object
-fieldpath             paths as ``vars`` and ``replacements`` write them
-search                all the places that a replacement's path leads to: one algorithm
-pathmatch, nodepath   the same in an object, and among the nodes of a text
+fieldpath             paths in ``vars`` and ``replacements``
+search                finds all matches of a replacement's path: one algorithm
+pathmatch, nodepath   the same in an object, and in the nodes of a text
 embedded              fields inside JSON or YAML text that a field holds
-scalars               text over scalars, as kustomize writes it
+scalars               writes text over scalars, as kustomize does
 """

@@ -1,9 +1,8 @@
-"""Fields inside the JSON or YAML text that a field such as a ConfigMap's value holds.
+"""Edits fields inside JSON or YAML text, such as a ConfigMap's value.
 
-A replacement may reach into such a text: ``data.config\\.json.database.host``. YAML is written back as the YAML it was,
-with only that changed (:mod:`headgate.documents.yaml.nodes`); JSON as Go writes it, sorted, on one line or indented
-with two spaces.
-Reference: ``setValueInStructuredData`` of kustomize.
+The path of a replacement may lead into such a text: ``data.config\\.json.database.host``. YAML keeps its form except
+for the changed value (:mod:`headgate.documents.yaml.nodes`); JSON is written as Go writes it, sorted, on one line or
+indented by two spaces. Reference: ``setValueInStructuredData`` of kustomize.
 """
 
 from __future__ import annotations
@@ -26,11 +25,11 @@ __all__ = ["Edited", "edit_embedded"]
 
 _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")
 _SCAN = 8
-"""What is charged for each character that is read and written as values."""
+"""The charge for each character that is read and written as values."""
 
 
 class Edited(NamedTuple):
-    """Where the text is, and what it is now: None when it stays as it was."""
+    """The position of the text, and the new text: None if unchanged."""
 
     place: list[str]
     text: str | None
@@ -44,10 +43,10 @@ def edit_embedded(
     text: str | None,
     budget: Budget,
 ) -> Edited | None:
-    """Edit what a path leads to in the first text on it that is JSON or YAML; None when there is no such text.
+    """Edit the values at a path in the first JSON or YAML text along it; None when there is no such text.
 
-    ``edit`` changes a node; ``text`` is what it makes of a scalar where that does not depend on the scalar, else None.
-    Raises BuildError when the path leads to nothing within the text, or what it leads to cannot be written.
+    ``edit`` changes a node; ``text`` is the new text of a scalar if it does not depend on the old one, otherwise None.
+    Raises BuildError when the path leads to nothing within the text, or the new value cannot be written.
     """
     for length in range(1, len(path)):
         try:
@@ -72,10 +71,10 @@ def edit_embedded(
 def _edited(
     text: str, page: Page, path: list[str], create: Kind | None, edit: Callable[[Node], None], budget: Budget
 ) -> str | None:
-    """Edit a text as kustomize does, None when it stays as it is.
+    """Edit a text as kustomize does, None if unchanged.
 
-    It stays when it is JSON and would be none afterwards, because a number would be text or so: kustomize does not
-    mind.
+    JSON stays unchanged if the result would not be JSON, for example because text replaces a number: kustomize reports
+    no error.
     """
     nodes = find_nodes(page.root, path, create, budget)
     if not nodes:
@@ -96,9 +95,9 @@ def _edited(
 
 
 def _json_with(text: str, path: list[str], new: str, budget: Budget) -> str | None:
-    """Return JSON with another text or whole number at a path; None when it is not as simple as that.
+    """Return JSON with another text or whole number at a path; None when the case is not that simple.
 
-    What :func:`_edited` would come to, in a twentieth of the time: dashboards are large.
+    The result is that of :func:`_edited`, in a twentieth of the time: dashboards are large.
     """
     try:
         orjson.loads(text)
@@ -107,7 +106,7 @@ def _json_with(text: str, path: list[str], new: str, budget: Budget) -> str | No
         return None
     budget.charge(_SCAN * len(text))
     if clean(path) != path or any(segment == "-" or is_entry(segment) for segment in path):
-        # These mean something else among nodes.
+        # These have another meaning in node paths.
         return None
     try:
         old = look_up(document, path)
@@ -132,9 +131,9 @@ def _as_json(before: str, text: str, budget: Budget) -> str | None:
 
 
 def _printed(before: str, value: Any, budget: Budget) -> str:
-    """Print JSON as Go does: indented when the text was."""
+    """Print JSON as Go does: indented if the old text was."""
     indented = "\n" in before and "  " in before
     text = to_indented_json(value) if indented else to_json(value).decode()
-    # Indentation can be much longer than what it indents.
+    # Indentation can be much longer than the indented text.
     budget.charge(len(text))
     return text

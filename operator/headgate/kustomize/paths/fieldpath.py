@@ -1,7 +1,7 @@
-"""Paths of fields as ``vars`` and ``replacements`` write them: ``spec.template.spec.containers.[name=web].image``.
+"""Paths of fields in ``vars`` and ``replacements``: ``spec.template.spec.containers.[name=web].image``.
 
-Segments are separated by dots; ``\\.`` is a dot inside a name, and so is one in ``[brackets]``. ``[name=web]`` picks
-list entries by a field, ``[=text]`` plain ones, a number by position.
+Dots separate segments; ``\\.`` is a dot inside a name, and so is one in ``[brackets]``. ``[name=web]`` selects list
+entries by a field, ``[=text]`` plain entries, a number by position.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from headgate.documents.yaml.scalars import scalar_text
 from headgate.kustomize.errors import ReferenceFault
 from headgate.kustomize.paths.fieldspec import split_path
 
-# As many digits as 64 bits surely hold; more of them are no number for kustomize either.
+# As many digits as 64 bits can always hold; kustomize does not read longer ones as a number, either.
 _INDEX = re.compile(r"[-+]?[0-9]{1,18}\Z")
 _INDEXED = re.compile(r"(.*)\[([0-9]+)\]\Z", re.DOTALL)
 
-# What `look_up` returns when nothing is there: null is a value.
+# The result of `look_up` when nothing exists at the path: null is a value.
 MISSING: Any = object()
 
 
 def split_dotted(path: str) -> list[str]:
-    """Split a path at its dots, keeping bracketed segments whole; brackets around a mere name are dropped."""
+    """Split a path at its dots, keeping bracketed segments whole; remove brackets around a plain name."""
     parts = split_path(path, ".")
     result: list[str] = []
     index = 0
@@ -47,22 +47,22 @@ def split_dotted(path: str) -> list[str]:
 
 
 def clean(path: list[str]) -> list[str]:
-    """Drop blanks around segments and empty segments."""
+    """Remove blanks around segments, and empty segments."""
     return [stripped for segment in path if (stripped := segment.strip())]
 
 
 def is_index(segment: str) -> bool:
-    """Tell whether a segment is a position in a list."""
+    """Return whether a segment is a position in a list."""
     return bool(_INDEX.match(segment)) and int(segment) >= 0
 
 
 def is_entry(segment: str) -> bool:
-    """Tell whether a segment picks list entries by content."""
+    """Return whether a segment selects list entries by content."""
     return segment.startswith("[") and segment.endswith("]")
 
 
 def split_entry(segment: str) -> tuple[str, str]:
-    """Return the field and value of a ``[field=value]`` segment; raises ReferenceFault when it has no ``=``."""
+    """Return the field and value of a ``[field=value]`` segment; raises ReferenceFault without ``=``."""
     field, separator, value = segment[1:-1].partition("=")
     if not separator:
         raise ReferenceFault(f"the list entry {segment!r} must have the form [field=value]")
@@ -70,7 +70,7 @@ def split_entry(segment: str) -> tuple[str, str]:
 
 
 def with_indexes(path: list[str]) -> list[str]:
-    """Split ``ports[0]`` into ``ports`` and ``0``, the notation that ``vars`` allow."""
+    """Split ``ports[0]`` into ``ports`` and ``0``, a notation that only ``vars`` allow."""
     result: list[str] = []
     for segment in path:
         match = _INDEXED.match(segment)
@@ -84,9 +84,9 @@ def with_indexes(path: list[str]) -> list[str]:
 
 
 def entry_pattern(segment: str) -> tuple[str, str, Callable[[str], bool]]:
-    """Split ``[field=pattern]``, and compile what replacements take for an expression that may match anywhere.
+    """Split ``[field=pattern]``, and compile the pattern, which in replacements may match anywhere in the text.
 
-    Raises ReferenceFault when it is none.
+    Raises ReferenceFault for an invalid pattern.
     """
     field, pattern = split_entry(segment)
     try:
@@ -96,7 +96,7 @@ def entry_pattern(segment: str) -> tuple[str, str, Callable[[str], bool]]:
 
 
 def look_up(node: Any, path: list[str]) -> Any:
-    """Return the one value at a path, or MISSING; raises ReferenceFault when a segment does not fit what is there."""
+    """Return the one value at a path, or MISSING; raises ReferenceFault when a segment does not fit the value."""
     for segment in clean(path):
         node = _step(node, segment)
         if node is MISSING:
@@ -105,7 +105,7 @@ def look_up(node: Any, path: list[str]) -> Any:
 
 
 def look_up_slot(root: Any, path: list[str]) -> tuple[Any, Any]:
-    """Return the container and the key in it of what :func:`look_up` has found."""
+    """Return the container and the key of the value that :func:`look_up` has found."""
     *outer, last = clean(path)
     container = look_up(root, outer)
     if isinstance(container, dict):

@@ -1,7 +1,7 @@
-"""Field specifications: which fields of which kinds a transformer touches, and the walk to them.
+"""Field specifications: the fields of each kind that a transformer changes, and the walk to them.
 
-A specification names a path such as ``spec/template/spec/containers[]/image``. A list on the way is entered without
-being named; ``[]`` only marks a segment that must be a list. ``create`` makes missing maps on the way. Syntax and
+A specification contains a path such as ``spec/template/spec/containers[]/image``. A walk enters lists on its way
+without a segment for them; ``[]`` only marks a segment that must be a list. ``create`` creates missing maps. Syntax and
 merging rules: https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/ (configurations).
 """
 
@@ -19,7 +19,7 @@ from headgate.kustomize.resources.resource import Resource
 from headgate.objects import Obj
 
 Container = dict[str, Any] | list[Any]
-# Called with the container and the key under which the field was found.
+# Arguments: the container and the key of the field.
 Setter = Callable[[Any, Any], None]
 
 
@@ -40,14 +40,14 @@ class Step(NamedTuple):
 
 @cached_if_short(8192)
 def steps(path: str) -> tuple[Step, ...]:
-    """Split a path at its slashes; ``\\/`` is a slash inside a name, a leading slash is ignored."""
+    """Split a path at its slashes; ``\\/`` is a slash inside a name, and a leading slash is ignored."""
     return tuple(
         Step(part[:-2], True) if part.endswith("[]") else Step(part, False) for part in split_path(path, "/")
     )
 
 
 def split_path(path: str, delimiter: str) -> list[str]:
-    """Split at ``delimiter`` unless a backslash precedes it; one leading delimiter is dropped."""
+    """Split at ``delimiter`` unless a backslash precedes it; remove one leading delimiter."""
     parts = path.split(delimiter)
     if len(parts) > 1 and parts[0] == "":
         parts = parts[1:]
@@ -61,7 +61,7 @@ def split_path(path: str, delimiter: str) -> list[str]:
 
 
 def merge_specs(specs: Sequence[FieldSpec], more: Iterable[FieldSpec]) -> tuple[FieldSpec, ...]:
-    """Add specifications that are not covered yet; raises KustomizationError when ``create`` contradicts."""
+    """Add specifications that are not covered yet; raises KustomizationError when their ``create`` differs."""
     result = list(specs)
     # Only specifications of the same path can cover each other.
     by_path: dict[str, list[FieldSpec]] = {}
@@ -85,7 +85,7 @@ def sort_specs(specs: Iterable[FieldSpec]) -> tuple[FieldSpec, ...]:
 
 
 class Plan(NamedTuple):
-    """A specification made ready for one kind: the steps, and what to do where they end in nothing."""
+    """A specification compiled for one kind: the steps, and whether to create missing fields."""
 
     path: str
     steps: tuple[Step, ...]
@@ -93,7 +93,7 @@ class Plan(NamedTuple):
 
 
 class Plans:
-    """The field paths a list of specifications gives for each kind, compiled once for each kind."""
+    """The field paths of a list of specifications by kind, compiled once for each kind."""
 
     __slots__ = ("_plans", "specs")
 
@@ -117,10 +117,10 @@ def plan_of(spec: FieldSpec) -> Plan:
 
 
 def visit(resource: Resource, plan: Plan, setter: Setter, create: Callable[[], Any] | None) -> None:
-    """Call ``setter(container, key)`` for each field the plan leads to.
+    """Call ``setter(container, key)`` for each field at the plan's path.
 
-    ``create`` makes the value of a missing last field, where the plan allows creating; with None nothing is ever
-    created. Raises ResourceError, naming the object and the field, when a scalar is in the way.
+    ``create`` makes the value of a missing last field, if the plan allows that; None creates nothing. Raises
+    ResourceError, naming the object and the field, when the path leads through a scalar.
     """
     try:
         creating = plan.create and create is not None
@@ -164,7 +164,7 @@ def _visit_map(
 def _prepare(
     obj: Obj, name: str, is_list: bool, is_last: bool, creating: bool, create: Callable[[], Any] | None
 ) -> bool:
-    """Deal with a field that is missing or null; return whether the walk goes on."""
+    """Handle a missing or null field; return whether the walk continues."""
     if not name:
         raise ResourceError("a field name is empty")
     if name == "*":
@@ -173,7 +173,7 @@ def _prepare(
         if name not in obj:
             return False
         if is_list:
-            # The path promises a list, so kustomize turns a null into an empty one.
+            # The path requires a list, so kustomize turns a null into an empty one.
             obj[name] = []
         return is_last
     obj[name] = create() if is_last and create is not None else {}

@@ -1,4 +1,4 @@
-"""What a replacement's path leads to among the nodes of an embedded text (:mod:`.search`)."""
+"""Finds the nodes of an embedded text at a replacement's path (:mod:`.search`)."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from headgate.kustomize.paths.search import Search
 __all__ = ["find_nodes", "find_within", "read_text"]
 
 _SCAN = 72
-"""What is charged for each character that is read and written as nodes."""
+"""The charge for each character that is read and written as nodes."""
 
 
 def find_nodes(node: Node, path: list[str], create: Kind | None, budget: Budget) -> list[Node]:
-    """Return the nodes a path leads to, made where ``create`` is given: what they are; raises BuildError."""
+    """Return the nodes at a path; creates missing ones of the kind ``create``, if given; raises BuildError."""
     return _NodeSearch(create, budget).find(node, path)
 
 
 def find_within(text: str, path: list[str], create: Kind | None, budget: Budget) -> list[Node] | None:
-    """Return what a path leads to within a text, None when there is nothing but text.
+    """Return the nodes at a path within a text, None when the text is not a document.
 
-    Only of the first text on its way kustomize remembers where it was; what it finds in others is lost.
+    kustomize keeps only the position of the first text along a path; changes in texts within it are lost.
     """
     page = read_text(text, budget)
     return None if page is None else find_nodes(page.root, path, create, budget)
 
 
 def read_text(text: str, budget: Budget) -> Page | None:
-    """Return the document that a text is, None when it is nothing but text; raises BuildError."""
+    """Return the document in a text, None when the text is not a document; raises BuildError."""
     budget.charge(_SCAN * len(text))
     try:
         page = read(text)
@@ -41,7 +41,7 @@ def read_text(text: str, budget: Budget) -> Page | None:
 
 
 class _NodeSearch(Search[Node]):
-    """A node is its own place; what is created in a null never shows."""
+    """A place is a node; what is created in a null is never printed."""
 
     def member(self, place: Node, name: str) -> Node | None:
         content = place.content

@@ -1,4 +1,4 @@
-"""What a replacement's path leads to in an object (:mod:`.search`)."""
+"""Finds the fields of an object at a replacement's path (:mod:`.search`)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Slot = tuple[Any, Any]
 
 
 class _Created:
-    """The value of a field that was created and not written yet."""
+    """The value of a created field that is not written yet."""
 
     def __repr__(self) -> str:
         return "CREATED"
@@ -37,11 +37,11 @@ _FRESH: dict[Kind, Callable[[], Any]] = {
 def find_slots(
     root: Any, path: list[str], create: Kind | None, budget: Budget, blanks: Sequence[Slot] = ()
 ) -> list[Slot]:
-    """Return the fields a path leads to; raises ReferenceFault when the path does not fit the object.
+    """Return the fields at a path; raises ReferenceFault when the path does not fit the object.
 
-    ``create`` is what missing fields hold at first, scalars CREATED; None creates nothing. ``blanks`` are the nulls
-    that are not written at all: nothing can be created in them. What is created in a null that is written out never
-    shows, as kustomize goes on printing the null.
+    ``create`` is the initial kind of missing fields, CREATED for scalars; None creates nothing. ``blanks`` are the
+    blank nulls, in which nothing can be created. What is created in an explicit null is never printed, because
+    kustomize still prints the null.
     """
     return _SlotSearch(create, budget, blanks).find(([root], 0), path)
 
@@ -87,7 +87,7 @@ class _SlotSearch(Search[Slot]):
         return None if value is None or isinstance(value, (dict, list)) else scalar_text(value)
 
     def find_within(self, text: str, path: list[str]) -> list[Slot] | None:
-        """kustomize writes into what it finds, but not into the text."""
+        """kustomize changes the values it finds in the text, but not the text itself."""
         nodes = find_within(text, path, self.create, self.budget)
         return (
             None if nodes is None else [([Quoted() if node.kind is Kind.SCALAR else {}], 0) for node in nodes]

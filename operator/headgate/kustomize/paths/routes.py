@@ -1,7 +1,7 @@
 """Many field paths at once: one walk over an object finds the fields of all of them.
 
-Name references are looked for at some fifteen paths of a Deployment, nearly all of which begin
-``spec/template/spec/containers``; a walk for each would spend most of its time on what they have in common.
+A Deployment has name references at some fifteen paths, nearly all of which begin with
+``spec/template/spec/containers``; separate walks would spend most of their time on the common part.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["Arrival", "Routes", "can_share"]
 
 
 class Arrival(NamedTuple):
-    """A field that a path leads to: the number of the path, and the container and key of the field."""
+    """A field at the end of a path: the number of the path, and the container and key of the field."""
 
     number: int
     container: Any
@@ -26,7 +26,7 @@ class Arrival(NamedTuple):
 
 @dataclass(slots=True)
 class _Fork:
-    """Where paths part: what lies behind each field name, and the numbers of the paths that end here."""
+    """A branching point: the subtree for each field name, and the numbers of the paths that end here."""
 
     behind: dict[str, _Fork] = field(default_factory=dict)
     ends: list[int] = field(default_factory=list)
@@ -36,12 +36,12 @@ class _Fork:
 
 
 def can_share(plan: Plan) -> bool:
-    """Tell whether a path is one of mere names: it promises no list, and nothing in it is empty or a wildcard."""
+    """Return whether a path consists of plain names: it requires no list and has no empty segment or wildcard."""
     return all(step.name not in ("", "*") and not step.is_list for step in plan.steps)
 
 
 class Routes:
-    """Paths that were made ready to be walked together; they never create anything."""
+    """Paths compiled for a common walk; they never create anything."""
 
     __slots__ = ("_paths", "_start")
 
@@ -56,9 +56,9 @@ class Routes:
             self._paths[number] = plan.path
 
     def arrivals(self, obj: dict[str, Any]) -> list[Arrival]:
-        """Return the fields that are there and not null, in no order.
+        """Return the fields that exist and are not null, in no order.
 
-        Raises ResourceError, with the path as ``field``, when a scalar is in the way.
+        Raises ResourceError, with the path as ``field``, when a path leads through a scalar.
         """
         found: list[Arrival] = []
         self._walk(obj, self._start, found)

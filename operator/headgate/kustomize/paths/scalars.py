@@ -1,7 +1,7 @@
-"""Writing text over scalars the way kustomize does: into a YAML node that keeps its style, its type, or neither.
+"""Writes text over scalars as kustomize does: into a YAML node that keeps its style, its type, or neither.
 
-kustomize edits nodes, not values. A text put into a node without a type is read again as YAML would read it, unless
-the node was quoted; a text put into a typed node must still be of that type.
+kustomize edits nodes, not values. Text in a node without a type gets the type that YAML gives it, unless the node was
+quoted; text in a typed node must still have that type.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from headgate.documents.yaml.scalars import Binary, Quoted, SpelledStr, resolve_
 
 
 def rewritten(old: Any, text: str) -> Any:
-    """Return what becomes of a scalar whose text is replaced and whose type is dropped, but not its quotes."""
+    """Return a scalar with a new text, without its old type but with its quotes."""
     return type(old)(text) if isinstance(old, Quoted) else resolve_v3(text)
 
 
 def retyped(old: Any, text: str) -> Any:
-    """Return what becomes of a scalar whose text is replaced and whose type is kept.
+    """Return a scalar with a new text and its old type.
 
-    Raises ValueError when the text is none of the type, such as "abc" written over a number.
+    Raises ValueError when the text does not have that type, such as "abc" over a number.
     """
     if isinstance(old, Quoted):
         return type(old)(text)

@@ -1,8 +1,8 @@
-"""All the places a replacement's ``fieldPaths`` entry leads to, created where that is asked for.
+"""Finds all fields at a replacement's ``fieldPaths`` entry, and creates them if requested.
 
-The notation is that of :mod:`.fieldpath` with two additions: ``*`` stands for every entry of a list, and the value in
-``[field=value]`` is a regular expression that may match anywhere in the entry's field. Objects and the nodes of an
-embedded text are searched alike: :mod:`.pathmatch` and :mod:`.nodepath` say what a place is in either.
+The notation is that of :mod:`.fieldpath` with two additions: ``*`` matches every entry of a list, and the value in
+``[field=value]`` is a regular expression that may match anywhere in the entry's field. The search is the same for
+objects and for the nodes of an embedded text: :mod:`.pathmatch` and :mod:`.nodepath` define a place in either.
 
 Reference: ``PathMatcher`` of kyaml.
 """
@@ -24,9 +24,9 @@ Place = TypeVar("Place")
 
 
 class Search(ABC, Generic[Place]):
-    """One search, with what is the same on all of its way; ``create`` is what missing fields hold, None for no such.
+    """The common algorithm of a search; ``create`` is the kind of missing fields to create, None for no creation.
 
-    What a subclass adds are the single steps from place to place.
+    Subclasses implement the single steps from place to place.
     """
 
     def __init__(self, create: Kind | None, budget: Budget) -> None:
@@ -34,7 +34,7 @@ class Search(ABC, Generic[Place]):
         self.budget = budget
 
     def find(self, place: Place, path: list[str]) -> list[Place]:
-        """Return the places a path leads to from one; raises ReferenceFault when it does not fit what is there."""
+        """Return the places at a path from one place; raises ReferenceFault when the path does not fit the values."""
         if not path:
             return [place]
         segment = path[0]
@@ -85,7 +85,7 @@ class Search(ABC, Generic[Place]):
         if found or self.create is None:
             return found
         added = self.add_matching(place, field, pattern)
-        # None of the others leads anywhere, as has just been seen.
+        # The other entries do not match, as the search has just shown.
         found = self._among(added, field, matches, path)
         if added and not found:
             raise ReferenceFault(f"an entry for {path[0]!r} cannot be created, as it would not match itself")
@@ -98,7 +98,7 @@ class Search(ABC, Generic[Place]):
         self.budget.charge(2 * GLANCE * len(items))
         for item in items:
             if not field:
-                # kustomize ends the path here, whatever follows.
+                # kustomize ends the path here and ignores the rest.
                 if matches(self.written(item)):
                     found.append(item)
                 continue
@@ -117,7 +117,7 @@ class Search(ABC, Generic[Place]):
 
     @staticmethod
     def _blank(path: list[str], create: Kind) -> Kind:
-        """Return what a created place holds, which depends on what the path does with it next."""
+        """Return the kind of a created place, which depends on the next segment of the path."""
         following = path[1] if len(path) > 1 else ""
         if not following:
             return create
@@ -127,11 +127,11 @@ class Search(ABC, Generic[Place]):
 
     @abstractmethod
     def member(self, place: Place, name: str) -> Place | None:
-        """Return the place of a field, None when what is there has none of the name or is no map."""
+        """Return the place of a field, None when the value has no such field or is not a map."""
 
     @abstractmethod
     def may_have(self, place: Place, name: str) -> bool:
-        """Tell whether what is there is a map that a field of the name may be in, or null."""
+        """Return whether the value is a map that may contain a field of the name, or null."""
 
     @abstractmethod
     def add_member(self, place: Place, name: str, kind: Kind) -> Place | None:
@@ -139,28 +139,28 @@ class Search(ABC, Generic[Place]):
 
     @abstractmethod
     def items(self, place: Place) -> list[Place] | None:
-        """Return the places of the entries of a list in a list of their own; None when there is no list or null."""
+        """Return the places of a list's entries in a new list; None when the value is neither a list nor null."""
 
     @abstractmethod
     def add_entry(self, place: Place, kind: Kind) -> list[Place]:
-        """Create an entry at the end of a list and return its place; none when nothing can be created there."""
+        """Create an entry at the end of a list and return its place; empty when nothing can be created there."""
 
     @abstractmethod
     def add_matching(self, place: Place, field: str, text: str) -> list[Place]:
-        """Create an entry that has a text in a field or, if that is "", is that text; else like :meth:`add_entry`."""
+        """Create an entry with a text in a field (if that is "", the text itself); else like :meth:`add_entry`."""
 
     @abstractmethod
     def written(self, place: Place) -> str:
-        """Return a scalar as it stands in YAML, quotes included, for that is what kustomize matches."""
+        """Return a scalar as written in YAML, quotes included, because kustomize matches that."""
 
     @abstractmethod
     def text(self, place: Place) -> str | None:
-        """Return the text of a scalar, None for what the path can go on in."""
+        """Return the text of a scalar, None for a value in which the path can continue."""
 
     @abstractmethod
     def find_within(self, text: str, path: list[str]) -> list[Place] | None:
-        """Return what a path leads to in a text that is a document; None when it is nothing but text."""
+        """Return the places at a path in a text that is a document; None when it is not a document."""
 
     def elsewhere(self, place: Place, segment: str) -> list[Place]:
-        """Return a place that takes what is written and shows it nowhere, where kustomize loses it; else none."""
+        """Return a place whose changes are never printed, where kustomize loses them; empty otherwise."""
         return []

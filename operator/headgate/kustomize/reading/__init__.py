@@ -1,5 +1,5 @@
-"""From paths that a kustomization file names to the objects in the files there.
+"""From paths in a kustomization file to the objects in the files there.
 
-loader    files and bases as one kustomization file sees them, within its restrictions
+loader    files and bases as one kustomization file may read them
 objects   the objects in a file, from a cache that builds share
 """

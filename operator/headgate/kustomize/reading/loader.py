@@ -1,8 +1,8 @@
-"""Access to files the way one kustomization sees them: relative to its directory, within its restrictions.
+"""Access to files for one kustomization file: relative to its directory, within its restrictions.
 
-A :class:`Loader` stands for one directory. ``load`` reads files for it (resources, patches, generator sources) and
-``enter`` opens the directory of a base or component, refusing circles and, inside a repository that was fetched by
-URL, any way out of it.
+A :class:`Loader` represents one directory. ``load`` reads files for it (resources, patches, generator sources) and
+``enter`` opens the directory of a base or component. It refuses cycles and, inside a fetched repository, any path that
+leads out of it.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from headgate.kustomize.options import BuildOptions, RemoteFetcher
 
 @dataclass(slots=True)
 class _Read:
-    """What the build has read of what its limits allow."""
+    """What the build has read so far, for its limits."""
 
     bytes_read: int = 0
     kustomizations: int = 0
     pointers: dict[str, None] = field(default_factory=dict)
-    """Files that were read and are pointers of Git LFS."""
+    """Files read so far that are pointers of Git LFS."""
 
 
 class Loader:
-    """Files as seen from ``root``, a directory of ``tree``; ``budget`` and ``cache`` are those of the build."""
+    """Reads files relative to ``root``, a directory of ``tree``; ``budget`` and ``cache`` are those of the build."""
 
     __slots__ = ("_options", "_read", "_restricted", "budget", "cache", "parent", "remote", "root", "tree")
 
@@ -50,9 +50,9 @@ class Loader:
         self._read = _Read()
 
     def at(self, path: str) -> str:
-        """Return the tree path that ``path`` means here; raises PathOutside when it leaves the tree."""
+        """Return the tree path for a relative ``path``; raises PathOutside when it leaves the tree."""
         if path and "/" not in path and path[0] != ".":
-            # A file in this directory, as most are.
+            # Most paths name a file in this directory.
             return f"{self.root}/{path}" if self.root else path
         joined = path if path.startswith("/") else f"{self.root}/{path}" if self.root else path
         clean = posixpath.normpath(joined).lstrip("/")
@@ -63,14 +63,14 @@ class Loader:
         return clean
 
     def name_of(self, path: str) -> str:
-        """Return how messages name what ``load`` reads: the tree path, or the URL without credentials."""
+        """Return the name in messages for what ``load`` reads: the tree path, or the URL without credentials."""
         return _without_credentials(path) if is_http(path) else self.at(path)
 
     def locate(self, path: str) -> str:
-        """Return the tree path of a file that may be read here.
+        """Return the tree path of a file that this kustomization file may read.
 
-        Raises PathOutside when the path, with links resolved, is not in or below the directory although files are
-        restricted to it.
+        Raises PathOutside when files are restricted to the directory, and the path, with links resolved, is not in or
+        below it.
         """
         place = self.at(path)
         if not self._restricted:
@@ -85,7 +85,7 @@ class Loader:
         return real
 
     def load(self, path: str) -> bytes:
-        """Read a file, local or (where allowed) over HTTP; raises TreeError or Refused."""
+        """Read a file, local or (if allowed) over HTTP; raises TreeError or Refused."""
         if is_http(path):
             return self._load_http(path)
         return self.read(self.locate(path))
@@ -121,14 +121,14 @@ class Loader:
         return content
 
     def kind(self, path: str) -> EntryKind:
-        """Tell what a path names; what may not be read counts as missing."""
+        """Return what exists at a path; forbidden paths count as missing."""
         try:
             return self.tree.kind(self.at(path))
         except PathOutside:
             return EntryKind.MISSING
 
     def enter(self, path: str) -> Loader:
-        """Return the loader of the directory or remote base that ``path`` names.
+        """Return the loader of the directory or remote base at ``path``.
 
         Raises CycleError, KustomizationError, PathOutside, Refused or FileMissing.
         """
@@ -167,7 +167,7 @@ class Loader:
             loader = loader.parent
         if not any(_within(place, root) for place in visited):
             return
-        # Best is the way from the directory itself; a directory above one on the way counts for a circle, too.
+        # The shortest cycle starts at the directory itself; a directory above one on the way counts as a cycle, too.
         end = visited.index(root) if root in visited else _first(visited, root)
         circle = tuple(place or "." for place in (*reversed(visited[: end + 1]), root))
         raise CycleError(f"the kustomizations form a circle: {' -> '.join(circle)}", path=circle)
@@ -187,7 +187,7 @@ class Loader:
         if tree.kind(root) is not EntryKind.DIRECTORY:
             raise FileMissing(f"no such directory in {url.repository}", file=url.path or ".")
         child = self._child(tree, resolve(tree, root))
-        # What comes from elsewhere never reads outside its directory, whatever the build's own restriction is.
+        # Remote bases never read outside their directory, whatever the build's own restriction is.
         child._restricted = True
         child.remote = url
         return child
@@ -210,7 +210,7 @@ class Loader:
             raise LimitExceeded(f"bases nest deeper than {limits.depth} levels")
 
     def exists(self, path: str) -> bool:
-        """Tell whether a file can be read here."""
+        """Return whether a file at the path exists and may be read."""
         try:
             place = self.at(path)
             if self.tree.kind(place) is not EntryKind.FILE:

@@ -1,10 +1,10 @@
 """From the text of a file to the objects in it, with a cache that builds share.
 
-A file may hold several documents; lists of objects (``kind: List`` and the like) are taken apart. Every object needs
-a kind and, unless it is itself such a list, a name.
+A file may contain several documents; lists of objects (``kind: List`` and the like) are split. Every object needs a
+kind and, unless it is itself such a list, a name.
 
-Parsing is most of the work of a build, so what a content gives is remembered by the content's id. Builds copy what
-they are given from there: a copy costs a hundredth of parsing.
+Parsing is most of the work of a build, so a cache keeps the objects of a file by the id of its content. Builds copy
+them from there: a copy takes a hundredth of the time of parsing.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Path = tuple[str | int, ...]
 class SpelledWord(NamedTuple):
     """A null that is not written ``null``, or a boolean that is not written ``true`` or ``false``.
 
-    Where it is, its text (of words often none), and whether that is within braces.
+    Its path, its text (often empty for a null), and whether it is within braces.
     """
 
     path: Path
@@ -37,7 +37,7 @@ class SpelledWord(NamedTuple):
 
 
 class Placed(NamedTuple):
-    """An object and the line its document starts at."""
+    """An object and the first line of its document."""
 
     obj: Obj
     line: int
@@ -76,14 +76,14 @@ def objects_in(
             continue
         if not isinstance(items, list):
             raise ResourceError("must be a list", file=file, line=line, object=kind, field="items")
-        # Items join behind everything else in the file, which is the order kustomize gives them.
+        # Items follow all other objects of the file, as in kustomize.
         for item in (converted(item, _through_json) for item in items):
             queue.extend(_checked(_unwrap(item, line), file))
     return result
 
 
 def _unwrap(value: Any, line: int) -> list[tuple[Any, int]]:
-    """Take a generic list apart, which kustomize does whatever its apiVersion is."""
+    """Split a generic list, which kustomize does for any apiVersion."""
     if isinstance(value, dict) and value.get("kind") in _UNWRAPPED:
         items = value.get("items")
         if isinstance(items, list):
@@ -94,7 +94,7 @@ def _unwrap(value: Any, line: int) -> list[tuple[Any, int]]:
 
 
 def _through_json(value: Any) -> Any:
-    """A scalar after the trip through JSON on which kustomize sends the items of such lists."""
+    """Return a scalar after kustomize's conversion through JSON, which it applies to the items of such lists."""
     if type(value) is bool or value is None:
         return value
     if isinstance(value, str):

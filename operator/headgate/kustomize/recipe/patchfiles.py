@@ -1,4 +1,4 @@
-"""Reading patches: from files or inline, and telling strategic merge patches from JSON patches."""
+"""Reads patches from files or inline, and distinguishes strategic merge patches from JSON patches."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from headgate.kustomize.transform.patches import LoadedPatch
 
 
 def load_patch(entry: Patch, loader: Loader, context: Context, file: str) -> LoadedPatch:
-    """Make an entry of ``patches`` ready; raises PatchError, KustomizationError or TreeError.
+    """Prepare an entry of ``patches``; raises PatchError, KustomizationError or TreeError.
 
-    ``file`` is where the entry stands, and so where an inline patch comes from; fields in errors are the entry's. An
-    entry without content, such as a file of comments, is a patch that does nothing.
+    ``file`` contains the entry, and thus an inline patch; fields in errors are those of the entry. An entry without
+    content, such as a file with only comments, is a patch without effect.
     """
     inline = entry.patch.strip()
     if not inline and not entry.path:
@@ -58,14 +58,14 @@ def load_patch(entry: Patch, loader: Loader, context: Context, file: str) -> Loa
 
 
 def _placed(error: BuildError, field: str, skipped: int = 0) -> BuildError:
-    """Tell the field of an entry that a fault of its patch is in: ``field`` when it is inline, or the path."""
+    """Add the field of the entry to an error in its patch: ``field`` for an inline patch, otherwise the path."""
     if isinstance(error, TreeError):
         return error.inside("path")
     return error.of_text("patch", skipped=skipped).inside(field) if field else error
 
 
 def _lines_before(text: str) -> int:
-    """How many lines of a patch are left out as blank."""
+    """Return the number of blank lines that the reader skips at the start of a patch."""
     return text[: len(text) - len(text.lstrip())].count("\n")
 
 
@@ -86,7 +86,7 @@ def _as_patch(placed: Placed, context: Context, options: PatchOptions) -> Resour
     patch.allow_name_change = options.allow_name_change or patch.allow_name_change
     patch.allow_kind_change = options.allow_kind_change or patch.allow_kind_change
     if options.allow_name_change or options.allow_kind_change:
-        # kustomize notes them in the patch's annotations, and so writes all of these anew, as text.
+        # kustomize records them in the patch's annotations, and so rewrites all of these as text.
         patch.obj = {**patch.obj, "metadata": dict(metadata_of(patch.obj))}
         patch.write_texts("annotations", annotations)
         patch.words = {path: word for path, word in patch.words.items() if path[:2] != ANNOTATIONS}
@@ -96,10 +96,10 @@ def _as_patch(placed: Placed, context: Context, options: PatchOptions) -> Resour
 def load_merges(
     entries: tuple[str, ...], field: str, loader: Loader, context: Context, file: str, inline: str = ""
 ) -> list[tuple[Resource, str, str]]:
-    """Make ``patchesStrategicMerge`` ready; raises PatchError or TreeError.
+    """Prepare ``patchesStrategicMerge``; raises PatchError or TreeError.
 
-    The entries of ``field`` are paths or patches themselves; ``inline`` are more patches, for plugins only. Each patch
-    comes with the file it is from, ``file`` if it is an inline one, and with the field that names or holds it.
+    The entries of ``field`` are paths or inline patches; ``inline`` has more patches, for plugins only. Each result
+    contains a patch, its file (``file`` for an inline patch), and the field that names or contains it.
     """
     merges: list[tuple[Resource, str, str]] = []
 
@@ -125,7 +125,7 @@ def load_merges(
 
 
 def _inline_objects(entry: str, loader: Loader, context: Context, file: str) -> list[Placed] | None:
-    """Return the objects in an entry that is a patch, None when it is a path."""
+    """Return the objects of an inline patch, None when the entry is a path."""
     if "\n" not in entry and not entry.lstrip().startswith("{"):
         return None
     try:
@@ -133,7 +133,7 @@ def _inline_objects(entry: str, loader: Loader, context: Context, file: str) -> 
     except LimitExceeded:
         raise
     except BuildError as error:
-        # As in kustomize it is a path then; but what is no file either, was meant as a patch.
+        # As in kustomize, it is a path then; but if no such file exists, the author meant a patch.
         if loader.exists(entry):
             return None
         raise error.of_text("patch") from None
@@ -142,9 +142,9 @@ def _inline_objects(entry: str, loader: Loader, context: Context, file: str) -> 
 def load_json(
     path: str, text: str, target: Selector | None, loader: Loader, file: str, field: str = "patch"
 ) -> tuple[JsonPatch, Selector, str]:
-    """Make an entry of ``patchesJson6902`` ready; raises PatchError, KustomizationError or TreeError.
+    """Prepare an entry of ``patchesJson6902``; raises PatchError, KustomizationError or TreeError.
 
-    ``field`` is the one that holds an inline patch, otherwise this is as for :func:`load_patch`.
+    ``field`` contains an inline patch; the rest is as in :func:`load_patch`.
     """
     if target is None or not target.name:
         raise KustomizationError("a JSON patch needs a target with a name", field="target")

@@ -1,7 +1,7 @@
-"""Generators, transformers and validators configured by objects of their own.
+"""Generators, transformers and validators that objects configure.
 
-kustomize's built-in ones are configured by objects of ``apiVersion: builtin``; anything else would be a program to
-run, which this engine never does.
+Objects of ``apiVersion: builtin`` configure kustomize's built-in ones; all others would run a program, which this
+engine never does.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ _BUILTIN = "builtin"
 
 
 class _Work(NamedTuple):
-    """What a plugin works with; ``file`` is where its configuration stands."""
+    """The arguments of a plugin; ``file`` contains its configuration."""
 
     loader: Loader
     context: Context
@@ -70,12 +70,12 @@ class _ObjectName(NamedTuple):
 _NO_NAME = _ObjectName()
 
 
-# Transformers: the fields each reads of its configuration, and the step it makes.
+# Transformers: the configuration fields that each reads, and the step that it creates.
 
 
 @dataclass(frozen=True, slots=True)
 class _Transformer(ABC):
-    """What the configurations of all transformers may have."""
+    """The configuration fields common to all transformers."""
 
     metadata: Annotated[_ObjectName, Mark.LOOSE] = _NO_NAME
     field_specs: tuple[FieldSpec, ...] | None = None
@@ -94,7 +94,7 @@ class _Transformer(ABC):
 
     @abstractmethod
     def make(self, work: _Work) -> Transform:
-        """Read what the transformer needs and return it ready to run; raises BuildError."""
+        """Read what the transformer needs and return it, ready to run; raises BuildError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +284,7 @@ TRANSFORMERS: dict[str, type[_Transformer]] = {
 
 
 def make_transformer(config: Resource, loader: Loader, context: Context) -> Step:
-    """Return the transformer that an object configures; raises Refused for what would be a program."""
+    """Return the transformer that an object configures; raises Refused if it would run a program."""
     kind = _builtin_kind(config)
     transformer = TRANSFORMERS.get(kind)
     if transformer is None:
@@ -320,7 +320,7 @@ class _IamPolicy(NamedTuple):
 
 
 def make_generator(config: Resource, loader: Loader, context: Context) -> GeneratorStep:
-    """Return the generator that an object configures; raises Refused for what would be a program."""
+    """Return the generator that an object configures; raises Refused if it would run a program."""
     kind = _builtin_kind(config)
     try:
         generate = _generator(kind, config, loader, context)

@@ -1,6 +1,6 @@
-"""The work a kustomization file orders, as a list of steps in kustomize's order.
+"""The steps of a kustomization file, as a list in kustomize's order.
 
-``transformer_steps`` and ``generator_steps`` read all files that the steps need, so that running them only computes.
+``transformer_steps`` and ``generator_steps`` read all files that the steps need, so that the steps only compute.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ Generate = Callable[[], list[Resource]]
 
 
 class Step(NamedTuple):
-    """A transformer ready to run; ``kind`` is its name, ``origin`` is where a plugin's configuration came from.
+    """A transformer, ready to run; ``kind`` is its name, ``origin`` the origin of a plugin's configuration.
 
-    ``times`` is how many transformers of kustomize it stands for.
+    ``times`` is the number of kustomize's transformers that it replaces.
     """
 
     kind: str
@@ -56,7 +56,7 @@ class Step(NamedTuple):
 
 
 class GeneratorStep(NamedTuple):
-    """A generator ready to run."""
+    """A generator, ready to run."""
 
     kind: str
     run: Generate
@@ -66,7 +66,7 @@ class GeneratorStep(NamedTuple):
 def transformer_steps(
     kustomization: Kustomization, config: TransformerConfig, loader: Loader, context: Context, file: str
 ) -> list[Step]:
-    """Return the steps for the fields of a kustomization ``file``; raises BuildError when one is malformed."""
+    """Return the steps for the fields of the kustomization ``file``; raises BuildError for a malformed one."""
     entries = (
         kustomization.patches_strategic_merge,
         kustomization.patches,
@@ -76,13 +76,13 @@ def transformer_steps(
         kustomization.replicas,
         kustomization.replacements,
     )
-    # Many kustomizations may be one that is named many times.
+    # The build may include one kustomization file many times.
     context.budget.charge(4 * NODE * sum(map(len, entries)))
     return list(_transformer_steps(kustomization, config, loader, context, file))
 
 
 def _placed(run: Transform, entry: str, file: str) -> Transform:
-    """Return the transformer with errors that tell the entry of the file that orders it."""
+    """Return the transformer, with the entry of the file added to its errors."""
 
     def run_placed(resources: ResMap) -> None:
         with within(entry, file=file):
@@ -163,7 +163,7 @@ def _transformer_steps(
 
 
 def patching(patch: LoadedPatch, context: Context, file: str, where: str) -> Transform:
-    """Return the transformer for an entry of ``patches``, which is ``where`` in ``file``."""
+    """Return the transformer for an entry of ``patches``, at ``where`` in ``file``."""
 
     def run(resources: ResMap) -> None:
         if not apply_patch(resources, patch, context.schema):
@@ -187,7 +187,7 @@ def patching_json(
 def imaging(
     images: Sequence[Image], plans: Plans, context: Context, file: str, where: str = "images"
 ) -> Transform:
-    """Return the transformer for ``images``, or for one that a plugin's ``where`` holds."""
+    """Return the transformer for ``images``, or for the one image at a plugin's ``where``."""
     from headgate.kustomize.transform.images import set_images
 
     def run(resources: ResMap) -> None:
@@ -211,7 +211,7 @@ _CAMEL = {"label_selector": "labelSelector", "annotation_selector": "annotationS
 def merging(
     entries: tuple[str, ...], field: str, loader: Loader, context: Context, file: str, inline: str = ""
 ) -> Transform:
-    """Return the transformer for the strategic merge patches that ``field`` of a file lists."""
+    """Return the transformer for the strategic merge patches in a ``field`` of a file."""
     merges = patchfiles.load_merges(entries, field, loader, context, file, inline)
 
     def run(resources: ResMap) -> None:
@@ -223,7 +223,7 @@ def merging(
 
 
 def replacing(entries: tuple[Replacement, ...], loader: Loader, context: Context, file: str) -> Transform:
-    """Return the transformer for the ``replacements`` of a file, those that are kept in files of their own included.
+    """Return the transformer for the ``replacements`` of a file, including those in separate files.
 
     Raises BuildError.
     """
@@ -253,7 +253,7 @@ def replacing(entries: tuple[Replacement, ...], loader: Loader, context: Context
 
 
 def _read_replacements(loader: Loader, path: str) -> Iterator[tuple[Replacement, str, str]]:
-    """Return the replacements in a file: each with where in the file it is, "" if it is all of it, and the file."""
+    """Yield the replacements in a file: each with its field in the file ("" for the whole file), and the file."""
     data, file = loader.load(path), loader.name_of(path)
     documents = load_documents(data, file=file, dialect=Dialect.CONFIG, budget=loader.budget)
     value = documents[0].value if documents else None
@@ -268,7 +268,7 @@ def _read_replacements(loader: Loader, path: str) -> Iterator[tuple[Replacement,
 
 
 def generator_steps(kustomization: Kustomization, loader: Loader, context: Context) -> list[GeneratorStep]:
-    """Return the generators a kustomization file configures itself; raises Refused for Helm charts."""
+    """Return the generators in a kustomization file itself; raises Refused for Helm charts."""
     common = kustomization.generator_options
     steps = [
         GeneratorStep(

@@ -1,14 +1,14 @@
-"""Builds one kustomization: reads its file, gathers what it includes, generates, transforms.
+"""Builds one kustomization file: reads it, collects what it includes, generates, transforms.
 
     accumulate(target)
-        resources      files and, each by a target of its own, bases
-        generators     ConfigMaps, Secrets, built-in generator objects
-        components     targets that work on what is gathered so far
-        transformers   fields of the file, then transformer objects
-        validators     transformer objects that must not change anything
-        vars           noted for the end of the build
+            resources      files and bases, each base by its own target
+            generators     ConfigMaps, Secrets, built-in generator objects
+            components     targets that change the resources collected so far
+            transformers   fields of the file, then transformer objects
+            validators     transformer objects that must not change anything
+            vars           recorded for the end of the build
 
-What belongs to the whole build (hashes, name references, variables, order) is done in :mod:`headgate.kustomize.engine`.
+:mod:`headgate.kustomize.engine` runs the steps of the whole build (hashes, name references, variables, order).
 """
 
 from __future__ import annotations
@@ -41,26 +41,26 @@ from headgate.names import KUSTOMIZATION_FILES
 
 _VALIDATED_BY = "validated-by"
 _KUSTOMIZATION = 32 * NODE
-"""What it counts to enter a kustomization, whatever is in it."""
+"""The cost of entering a kustomization file, whatever it contains."""
 
 
 @dataclass(slots=True)
 class Accumulator:
-    """What has been gathered: resources, and the configuration and variables that go with them."""
+    """The collected resources, with their configuration and variables."""
 
     resources: ResMap
     config: TransformerConfig = EMPTY
     vars: Vars = field(default_factory=dict)
 
     def absorb(self, other: Accumulator) -> None:
-        """Take over what a base has gathered; raises IdConflict when an identity is taken."""
+        """Add what a base has collected; raises IdConflict when an identity is taken."""
         self.resources.append_all(other.resources)
         self.config = self.config.merged(other.config)
         merge_vars(self.vars, other.vars.values())
 
 
 class Target:
-    """One kustomization at work."""
+    """The build of one kustomization file."""
 
     def __init__(self, loader: Loader, context: Context, depth: int = 0) -> None:
         loader.enter_kustomization(depth)
@@ -74,12 +74,12 @@ class Target:
         self._origin: Origin | None = None
 
     def with_metadata(self, options: tuple[str, ...], origin: Origin) -> None:
-        """Track origins, as ``buildMetadata`` of the whole build asks."""
+        """Track origins, as ``buildMetadata`` of the whole build requires."""
         self.kustomization = self.kustomization._replace(build_metadata=options)
         self._origin = origin if options else None
 
     def accumulate(self, into: Accumulator | None = None) -> Accumulator:
-        """Carry out the kustomization, on top of what is gathered when it is a component. Raises BuildError."""
+        """Build the kustomization file, on top of ``into`` if it is a component. Raises BuildError."""
         gathered = Accumulator(ResMap(self._context.budget)) if into is None else into
         try:
             self._accumulate(gathered)
@@ -89,7 +89,7 @@ class Target:
 
     def _accumulate(self, gathered: Accumulator) -> None:
         kustomization, loader, context = self.kustomization, self._loader, self._context
-        # The last of the resources are the bases.
+        # The bases come last in the resources.
         own = len(kustomization.resources) - len(kustomization.bases)
         self._add_resources(gathered, enumerate(kustomization.resources[:own]), "resources")
         self._add_resources(gathered, enumerate(kustomization.bases), "bases")
@@ -117,7 +117,7 @@ class Target:
     # Resources
 
     def _add_resources(self, gathered: Accumulator, paths: Iterable[tuple[int, str]], field: str) -> None:
-        """Add what the paths name, which come with their indexes in the field."""
+        """Add the resources at the paths, which come with their indexes in the field."""
         for index, path in paths:
             with within(f"{field}[{index}]"):
                 self._add_path(gathered, path)
@@ -194,7 +194,7 @@ class Target:
             ]
         for step in steps:
             made = step.run()
-            # What merges into another is made as often as that is named.
+            # A generator with `behavior: merge` runs as often as the build includes it.
             self._context.budget.charge(sum(2 * NODE + size_of(resource.obj) for resource in made))
             origin = step.origin or self._builtin_origin(step)
             for resource in made:
@@ -210,7 +210,7 @@ class Target:
         return self._origin.by(Author("builtin", step.kind), self._name)
 
     def _plugin_configs(self, entries: tuple[str, ...], field: str) -> list[Resource]:
-        """Return the objects that configure plugins: inline ones first, then those of files and directories."""
+        """Return the objects that configure plugins: inline ones first, then those in files and directories."""
         gathered = Accumulator(ResMap(self._context.budget))
         paths = []
         for index, entry in enumerate(entries):
@@ -234,7 +234,7 @@ class Target:
         except LimitExceeded:
             raise
         except BuildError as error:
-            # A path may have braces; but what names nothing was meant as an object.
+            # A path may contain braces; but if nothing exists there, the author meant an object.
             if "\n" in entry.strip() or not self._may_name_something(entry):
                 raise error.of_text("text") from None
             return None
@@ -285,14 +285,14 @@ class Target:
 
 
 def _sign(resources: ResMap, origin: Origin | None, times: int) -> None:
-    """Note on every resource that a transformer had it in hands."""
+    """Record on every resource that a transformer has processed it."""
     if origin is None:
         return
-    # Each stands in a text of its own in the end.
+    # Each becomes a separate text in the output.
     resources.budget.charge(NODE * times * len(resources))
     for resource in resources:
         resource.mend_annotations()
-        # A note is written with all others, as text.
+        # kustomize rewrites all annotations as text when it records this.
         resource.write_texts("annotations", resource.annotations)
         more = times
         if resource.origin is None:
