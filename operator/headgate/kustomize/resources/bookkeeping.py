@@ -1,4 +1,4 @@
-"""The annotations in which kustomize keeps the history of an object while it builds, and those of ``buildMetadata``."""
+"""The annotations in which kustomize keeps the history of an object during a build, and those of ``buildMetadata``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HELM_GENERATED = _DOMAIN + "helm-generated"
 ORIGIN = "config.kubernetes.io/origin"
 TRANSFORMATIONS = "alpha.config.kubernetes.io/transformations"
 
-# Annotations that are bookkeeping of kustomize or of its function framework and never reach the output.
+# Bookkeeping annotations of kustomize or of its function framework, which never reach the output.
 BUILD_ANNOTATIONS = frozenset(
     {
         PREVIOUS_KINDS,
@@ -44,12 +44,12 @@ BUILD_ANNOTATIONS = frozenset(
 )
 
 NOTED_ANNOTATIONS = BUILD_ANNOTATIONS | {ORIGIN, TRANSFORMATIONS}
-"""These and what is told of origins: none of them is the object's own."""
+"""These and the annotations about origins: none of them belongs to the object itself."""
 
 ANNOTATIONS = ("metadata", "annotations")
-"""Where objects have them."""
+"""The path of annotations in an object."""
 
 
 def has_bookkeeping(annotations: Iterable[str]) -> bool:
-    """Tell whether any of these annotation names is bookkeeping of kustomize."""
+    """Return whether any of these annotation names belongs to kustomize's bookkeeping."""
     return any(name in BUILD_ANNOTATIONS for name in annotations)

@@ -1,8 +1,8 @@
 """Identities of objects: group, version, kind, name and namespace.
 
-kustomize tells objects apart by all five, where the namespace is the *effective* one: cluster-scoped kinds live in
-a pseudo namespace of their own, and an absent namespace means ``default``. The same rule decides which objects a
-patch, a generator with ``behavior: merge`` or a name reference means.
+kustomize compares objects by all five, with the *effective* namespace: cluster-scoped kinds have a separate pseudo
+namespace, and a missing namespace means ``default``. The same rule finds the objects that a patch, a generator with
+``behavior: merge`` or a name reference refers to.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from headgate.caching import cached_if_short
 CLUSTER_SCOPED = "_non_namespaceable_"
 DEFAULT_NAMESPACE = "default"
 
-# Kinds that come first and last where field specifications and, in the legacy order, objects are sorted.
+# The first and last kinds in the order of field specifications and in the legacy order of objects.
 KINDS_FIRST = (
     "Namespace",
     "ResourceQuota",
@@ -55,11 +55,11 @@ class Gvk(NamedTuple):
 
     @property
     def api_version(self) -> str:
-        """The ``apiVersion`` of such an object."""
+        """The ``apiVersion`` of an object of this kind."""
         return f"{self.group}/{self.version}" if self.group else self.version
 
     def selected_by(self, selector: Gvk) -> bool:
-        """Tell whether every part that ``selector`` gives is equal to this one's."""
+        """Return whether every part set in ``selector`` is equal to this one's."""
         return (
             (not selector.kind or selector.kind == self.kind)
             and (not selector.group or selector.group == self.group)
@@ -67,7 +67,7 @@ class Gvk(NamedTuple):
         )
 
     def sort_key(self) -> tuple[int, str]:
-        """Order of kinds in configurations: well-known kinds by rank, the others by their spelling."""
+        """Return the sort key of kinds in configurations: well-known kinds by rank, the others by their names."""
         spelling = f"{self.group or '~G'}_{self.version or '~V'}_{self.kind or '~K'}"
         return _RANK.get(self.kind, 0), spelling
 
@@ -91,13 +91,13 @@ class ResId(NamedTuple):
 
 @cached_if_short(4096)
 def parse_gvk(api_version: str, kind: str) -> Gvk:
-    """Split an ``apiVersion`` at its first slash; without one it is a version of the core group."""
+    """Split an ``apiVersion`` at its first slash; without a slash, it is a version of the core group."""
     group, slash, version = api_version.partition("/")
     return Gvk(group, version, kind) if slash else Gvk("", api_version, kind)
 
 
 def effective_namespace(namespace: str, cluster_scoped: bool) -> str:
-    """Return the namespace that counts for identity."""
+    """Return the namespace that is part of the identity."""
     if cluster_scoped:
         return CLUSTER_SCOPED
     return namespace or DEFAULT_NAMESPACE

@@ -1,4 +1,4 @@
-"""An index of resources by keys that are worked out from each, mended as single ones change."""
+"""An index of resources by keys derived from each, updated when single resources change."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Index(Generic[K]):
             self.note(resource)
 
     def note(self, resource: Resource) -> Collection[K]:
-        """Note the keys that a resource has now, and return them."""
+        """Record the current keys of a resource, and return them."""
         return self.put(resource.position, self._keys_of(resource) if resource.obj else ())
 
     def put(self, position: int, keys: Collection[K]) -> Collection[K]:
-        """Note the keys of the resource at a position, and return them."""
+        """Record the keys of the resource at a position, and return them."""
         old = self._keys.get(position, ())
         if old == keys:
             return keys
@@ -51,11 +51,11 @@ class Index(Generic[K]):
         return keys
 
     def positions(self, key: K) -> Collection[int]:
-        """Return where the resources with a key are, in no order."""
+        """Return the positions of the resources with a key, in no order."""
         return self._positions.get(key, ())
 
     def starting_with(self: Index[str], prefix: str) -> set[int]:
-        """Return where the resources are that have a key with this prefix."""
+        """Return the positions of the resources that have a key with this prefix."""
         if self._sorted is None:
             self._sorted = sorted(self._positions)
         found: set[int] = set()

@@ -1,4 +1,4 @@
-"""Plain objects: their metadata, their labels and data as text, and how messages name them."""
+"""Plain objects: their metadata, their labels and data as text, and their names in messages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from headgate.objects import Obj
 
 
 def metadata_of(obj: Obj) -> Obj:
-    """Return the metadata map, or an empty one that is not part of the object."""
+    """Return the metadata map; if missing, an empty one that is not part of the object."""
     metadata = obj.get("metadata")
     return metadata if isinstance(metadata, dict) else {}
 
@@ -19,10 +19,10 @@ NO_WORDS: Mapping[tuple[str | int, ...], str] = {}
 
 
 def written_text(value: Any, words: Mapping[tuple[str | int, ...], str], path: tuple[str | int, ...]) -> str:
-    """Return the text a scalar is written with, nulls and booleans included.
+    """Return the text of a scalar as written, nulls and booleans included.
 
-    ``words`` tells, by the path from the object's root, that of nulls that are not written ``null`` and of
-    booleans that are not written ``true`` or ``false``.
+    ``words`` has, by the path from the object's root, the text of nulls that are not written ``null`` and of booleans
+    that are not written ``true`` or ``false``.
     """
     if value is None or value is True or value is False:
         word = words.get(path)
@@ -35,9 +35,9 @@ def string_map(
     words: Mapping[tuple[str | int, ...], str] = NO_WORDS,
     path: tuple[str | int, ...] = (),
 ) -> dict[str, str]:
-    """Return a map of labels, annotations or data with every value as text; anything else gives an empty map.
+    """Return a map of labels, annotations or data with every value as text; an empty map for other values.
 
-    The text of a null or boolean is the one it was written with: kustomize makes of ``note: null`` the text "null".
+    Nulls and booleans keep their text as written: kustomize converts ``note: null`` to the text "null".
     """
     if not isinstance(value, dict):
         return {}
@@ -48,7 +48,7 @@ def string_map(
 
 
 def label_of(obj: Obj) -> str:
-    """Return how messages name an object: ``Kind.group/namespace/name``."""
+    """Return the name of an object in messages: ``Kind.group/namespace/name``."""
     metadata = metadata_of(obj)
     group = scalar_text(obj.get("apiVersion", "")).rpartition("/")[0]
     kind = scalar_text(obj.get("kind", ""))

@@ -1,7 +1,7 @@
-"""Where objects come from and what changed them, for ``buildMetadata``.
+"""The origins of objects and the transformers that changed them, for ``buildMetadata``.
 
-With ``originAnnotations`` every object says which file, and in which repository, it was read from, or which generator
-made it; with ``transformerAnnotations`` also which transformers had it in hands.
+With ``originAnnotations`` every object contains the file, and the repository, that it comes from, or the generator that
+made it; with ``transformerAnnotations`` also the transformers that processed it.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ class Origin(NamedTuple):
     configured_by: Author | None = None
 
     def append(self, path: str) -> Origin:
-        """Return the origin of what ``path`` names from here: a file, a directory or a remote base."""
+        """Return the origin of a file, directory or remote base that this file names as ``path``."""
         url = parse_git_url(path)
         if url is not None:
             return Origin(posixpath.normpath(url.path) if url.path else ".", url.repository, url.ref)
         return self._replace(path=posixpath.normpath(posixpath.join(self.path, path)))
 
     def by(self, author: Author, file: str) -> Origin:
-        """Return the origin of what a generator or transformer configured in ``file`` made."""
+        """Return the origin of objects from a generator or transformer configured in ``file``."""
         return Origin("", self.repo, self.ref, posixpath.normpath(posixpath.join(self.path, file)), author)
 
     def by_custom(self, author: Author) -> Origin:
-        """Return the origin of what a plugin made whose configuration is an object of this origin."""
+        """Return the origin of objects from a plugin whose configuration is an object of this origin."""
         return Origin("", self.repo, self.ref, self.path, author)
 
     def text(self) -> str:

@@ -1,9 +1,8 @@
-"""The ordered collection of resources a build works on, with lookups by identity.
+"""The ordered collection of a build's resources, with lookups by identity.
 
-Lookups are answered from indexes, so that a build stays linear in its objects however many patches, generators and
-replacements name single ones of them. An index is built when it is first needed. What changes one resource says so
-with :meth:`ResMap.touched`, which mends the indexes; what may have changed all says :meth:`ResMap.changed`, which
-drops them.
+Lookups use indexes, so that a build takes time linear in its objects however many patches, generators and replacements
+name single ones. An index is built for the first lookup. Code that changes one resource calls :meth:`ResMap.touched`,
+which updates the indexes; code that may have changed all of them calls :meth:`ResMap.changed`, which drops the indexes.
 """
 
 from __future__ import annotations
@@ -25,13 +24,13 @@ class ResMap:
 
     def __init__(self, budget: Budget) -> None:
         self.budget = budget
-        # By position, so that one that goes leaves the others where they are.
+        # By position, so that a removal does not move the others.
         self._resources: dict[int, Resource] = {}
         self._next = 0
         self._current: Index[ResId] | None = Index(_current)
         self._any: Index[ResId] | None = None
         self._by_name: Index[str] | None = None
-        # Identities that several have, or had when they were last looked at.
+        # Identities that several resources have, or had at the last check.
         self._shared: set[ResId] = set()
 
     def __iter__(self) -> Iterator[Resource]:
@@ -41,12 +40,12 @@ class ResMap:
         return len(self._resources)
 
     def changed(self) -> None:
-        """Forget what is known about identities; to be called after anything that may have changed them."""
+        """Drop the indexes of identities; must be called after changes to several resources."""
         self._current = self._any = self._by_name = None
         self._shared.clear()
 
     def touched(self, resource: Resource) -> None:
-        """Take note that one resource may have another identity, or be empty now, in which case it goes."""
+        """Update the indexes for one resource with a new identity; remove the resource if it is empty."""
         if not resource.obj:
             del self._resources[resource.position]
         self._note(resource)
@@ -107,7 +106,7 @@ class ResMap:
         return self._at(self._names().positions(name))
 
     def with_prefix(self, prefix: str) -> list[Resource]:
-        """Return the resources that have, or once had, a name that begins so."""
+        """Return the resources that have, or once had, a name with this prefix."""
         return self._at(self._names().starting_with(prefix)) if prefix else list(self)
 
     def _names(self) -> Index[str]:
@@ -119,9 +118,9 @@ class ResMap:
         return [self._resources[position] for position in sorted(positions)]
 
     def absorb(self, resource: Resource) -> None:
-        """Add a generated resource, or merge it into or put it in the place of the one it names.
+        """Add a generated resource, merge it into the resource with its identity, or replace that.
 
-        Raises ResourceError when its ``behavior`` does not fit what is there.
+        Raises ResourceError when its ``behavior`` does not fit the existing resources.
         """
         identity = resource.id()
         matches = self.with_any_id(identity)
@@ -152,14 +151,14 @@ class ResMap:
         self._put(resource, old.position)
 
     def keep(self, wanted: Callable[[Resource], bool]) -> None:
-        """Drop the resources that are not wanted."""
+        """Keep only the wanted resources."""
         kept = {position: resource for position, resource in self._resources.items() if wanted(resource)}
         if len(kept) != len(self._resources):
             self._resources = kept
             self.changed()
 
     def sort(self, key: Callable[[Resource], tuple[int, str, str]]) -> None:
-        """Put the resources into the order of their keys; those with equal keys stay as they are."""
+        """Sort the resources by their keys; the sort is stable."""
         self._resources = dict(enumerate(sorted(self, key=key)))
         for position, resource in self._resources.items():
             resource.position = position
@@ -191,7 +190,7 @@ def _names(resource: Resource) -> Collection[str]:
 
 
 def _inherit(new: Resource, old: Resource) -> None:
-    """Give a generated object the metadata and history of the one it takes the place of."""
+    """Give a generated object the metadata and history of the one that it replaces."""
     new.write_texts("labels", {**old.labels, **new.labels})
     new.write_texts("annotations", {**old.annotations, **new.annotations})
     needs_hash = new.needs_hash and old.needs_hash

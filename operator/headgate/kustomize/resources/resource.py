@@ -1,8 +1,8 @@
-"""One object on its way through a build, with the history that name references and generators need.
+"""One object during a build, with the history that name references and generators need.
 
-kustomize keeps this history in annotations of the object itself; here it is fields beside the plain object, so that
-nothing has to be parsed or stripped. :mod:`headgate.kustomize.transform.patches` writes the annotations for the rare
-operations that can see them.
+kustomize keeps this history in annotations of the object; here it is in fields next to the plain object, so that
+nothing has to be parsed or removed. :mod:`headgate.kustomize.transform.patches` writes the annotations for the few
+operations that can read them.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _FEW_NAMES = 16
 
 
 class Place(TypedDict):
-    """The arguments of errors that say where an object is."""
+    """The arguments of errors that locate an object."""
 
     file: str | None
     line: int | None
@@ -49,9 +49,9 @@ ScopeOf = Callable[[Gvk], bool]
 
 
 class Previous(NamedTuple):
-    """An identity an object had earlier in the build; group and version are always the current ones.
+    """An earlier identity of an object in the build; group and version are always the current ones.
 
-    ``times`` tells how often in a row it was noted: most of what notes an identity leaves it as it is.
+    ``times`` is how often in a row the identity was recorded: most steps that record an identity do not change it.
     """
 
     namespace: str
@@ -64,7 +64,7 @@ class Previous(NamedTuple):
 class SharedValue:
     """One key whose value several maps of an object share (see :mod:`.sharing`).
 
-    ``notes`` is the :meth:`Resource.notes_state` at which ``metadata.annotations`` was last known to be one of them.
+    ``notes`` is the :meth:`Resource.notes_state` at which ``metadata.annotations`` was last one of the maps.
     """
 
     key: str
@@ -73,7 +73,7 @@ class SharedValue:
 
 
 class Resource:
-    """An object and its history; ``obj`` is owned by the resource and changed in place."""
+    """An object and its history; the resource owns ``obj`` and changes it in place."""
 
     __slots__ = (
         "allow_kind_change",
@@ -107,16 +107,16 @@ class Resource:
         self.suffixes: tuple[str, ...] = ()
         self.behavior = ""
         self.needs_hash = False
-        # The file and, behind a colon, the line.
+        # The file and, after a colon, the line.
         self.place: str | None = None
-        # Where it is in the collection that holds it.
+        # The index in the collection.
         self.position = -1
-        # Where the file has nothing at all for a value: strategic merge patches take such fields away.
+        # The blank nulls: strategic merge patches remove these fields.
         self.blanks: list[tuple[Any, str | int]] = []
         # The texts of nulls that are not written "null" and of booleans that are not written "true" or "false", by
         # their path in the object.
         self.words: Mapping[tuple[str | int, ...], str] = NO_WORDS
-        # Written as {...} in the file: everything in it is printed on one line, and folded text loses nothing.
+        # Written as {...} in the file: everything inside is printed on one line, and folded text keeps its form.
         self.in_braces = False
         self.shared: list[SharedValue] = []
         self.allow_name_change = False
@@ -127,7 +127,7 @@ class Resource:
         self.transformations: tuple[Origin, ...] = ()
 
     def copy_history(self, other: Resource) -> None:
-        """Take over everything but the object from another resource."""
+        """Copy everything except the object from another resource."""
         self.previous = other.previous
         self.prefixes = other.prefixes
         self.suffixes = other.suffixes
@@ -144,7 +144,7 @@ class Resource:
 
     @property
     def gvk(self) -> Gvk:
-        """Group, version and kind the object has now."""
+        """The object's current group, version and kind."""
         obj = self.obj
         api_version, kind = obj.get("apiVersion", ""), obj.get("kind", "")
         if type(api_version) is not str:
@@ -161,24 +161,24 @@ class Resource:
 
     @property
     def kind(self) -> str:
-        """Kind the object has now."""
+        """The object's current kind."""
         kind = self.obj.get("kind", "")
         return kind if type(kind) is str else scalar_text(kind)
 
     @property
     def name(self) -> str:
-        """``metadata.name`` as text, "" when absent."""
+        """``metadata.name`` as text, "" if missing."""
         name = metadata_of(self.obj).get("name")
         return name if type(name) is str else "" if name is None else scalar_text(name)
 
     @property
     def namespace(self) -> str:
-        """``metadata.namespace`` as text, "" when absent."""
+        """``metadata.namespace`` as text, "" if missing."""
         namespace = metadata_of(self.obj).get("namespace")
         return namespace if type(namespace) is str else "" if namespace is None else scalar_text(namespace)
 
     def id(self) -> ResId:
-        """Return the identity the object has now."""
+        """Return the object's current identity."""
         obj = self.obj
         api_version, kind, metadata = obj.get("apiVersion"), obj.get("kind"), obj.get("metadata")
         if type(api_version) is str and type(kind) is str and type(metadata) is dict:
@@ -186,12 +186,12 @@ class Resource:
             name, namespace = metadata.get("name"), metadata.get("namespace", "")
             if type(name) is str and type(namespace) is str:
                 return ResId(gvk, name, effective_namespace(namespace, self.cluster_scoped(gvk)))
-        # Not all of these as plain text.
+        # At least one of them is not plain text.
         gvk = self.gvk
         return ResId(gvk, self.name, effective_namespace(self.namespace, self.cluster_scoped(gvk)))
 
     def previous_ids(self) -> list[ResId]:
-        """Return the identities it had before, oldest first."""
+        """Return the object's earlier identities, oldest first."""
         if not self.previous:
             return []
         group, version, _ = self.gvk
@@ -201,7 +201,7 @@ class Resource:
         ]
 
     def original_id(self) -> ResId:
-        """Return the identity it had when it entered the build."""
+        """Return the identity with which the object entered the build."""
         if not self.previous:
             return self.id()
         group, version, _ = self.gvk
@@ -210,25 +210,25 @@ class Resource:
 
     @property
     def original_gvk(self) -> Gvk:
-        """Group, version and kind it had when it entered the build."""
+        """The group, version and kind with which the object entered the build."""
         if not self.previous:
             return self.gvk
         group, version, _ = self.gvk
         return Gvk(group, version, self.previous[0].kind)
 
     def remember_id(self) -> None:
-        """Note the present identity before it changes; raises ResourceError when a patch has taken it away."""
+        """Record the current identity before a change; raises ResourceError when a patch has removed it."""
         gvk, name = self.gvk, self.name
         if not name or not gvk.kind:
             raise ResourceError("has lost its name or kind to a patch", object=str(self))
         self.mend_annotations()
         namespace = effective_namespace(self.namespace, self.cluster_scoped(gvk))
-        # The indexes of earlier identities are mended by all of them, which shows when there are many.
+        # The indexes process all earlier identities, which is noticeable for many.
         self.budget.charge(NODE + NODE * max(0, len(self.previous) - _FEW_NAMES))
         self.previous = _noted(self.previous, namespace, name, gvk.kind)
 
     def mend_annotations(self) -> None:
-        """Give up what has been written over the annotations, and with them over what kustomize noted there."""
+        """Remove annotations that are not a map, and with them the bookkeeping in them."""
         metadata = metadata_of(self.obj)
         if isinstance(metadata.get("annotations"), (dict, NoneType)):
             return
@@ -236,7 +236,7 @@ class Resource:
         self.reread_notes()
 
     def reread_notes(self) -> None:
-        """Forget what kustomize noted in the annotations but for what they hold now, when all were overwritten."""
+        """Read the bookkeeping again after a change of all annotations, and drop what they no longer contain."""
         self.adopt_bookkeeping(self.annotations)
         self.origin, self.transformations = None, ()
 
@@ -244,7 +244,7 @@ class Resource:
         return label_of(self.obj)
 
     def placed(self) -> Place:
-        """Return where errors about the object say that it is."""
+        """Return the location of the object for errors."""
         file, _, line = (self.place or "").rpartition(":")
         known = line.isdigit()
         return {
@@ -257,7 +257,7 @@ class Resource:
 
     @property
     def metadata(self) -> Obj:
-        """The metadata map of the object, created if it has none."""
+        """The object's metadata map, created if missing."""
         metadata = self.obj.get("metadata")
         if not isinstance(metadata, dict):
             metadata = self.obj["metadata"] = {}
@@ -279,7 +279,7 @@ class Resource:
         return string_map(value.get(path[-1]), self.words, path)
 
     def write_texts(self, field: str, values: dict[str, str]) -> None:
-        """Write ``metadata.labels`` or ``metadata.annotations`` anew, as text; an empty map removes the field."""
+        """Rewrite ``metadata.labels`` or ``metadata.annotations`` as text; an empty map removes the field."""
         self.set_map(field, created_texts(values))
 
     def set_map(self, field: str, values: dict[str, Any]) -> None:
@@ -292,7 +292,7 @@ class Resource:
     # Bookkeeping as annotations
 
     def bookkeeping(self) -> dict[str, str]:
-        """Return the history in the form of the annotations kustomize would keep it in."""
+        """Return the history as the annotations in which kustomize keeps it."""
         notes: dict[str, str] = {}
         if self.previous:
             notes[PREVIOUS_NAMES] = ",".join(item.name for item in self.previous for _ in range(item.times))
@@ -318,24 +318,24 @@ class Resource:
         return notes
 
     def is_plainly_noted(self) -> bool:
-        """Tell whether the history comes back unchanged from annotations, and these hold nothing more of it."""
+        """Return whether the annotations can represent the history without loss and contain no other bookkeeping."""
         annotations = metadata_of(self.obj).get("annotations")
         if isinstance(annotations, dict):
             if not NOTED_ANNOTATIONS.isdisjoint(annotations):
                 return False
         elif annotations is not None:
             return False
-        # There, all names are in one text with commas between them.
+        # In the annotations, commas separate the names.
         return not any(
             "," in text for item in self.previous for text in (item.namespace, item.name, item.kind)
         ) and not any("," in text for text in (*self.prefixes, *self.suffixes))
 
     def has_notes(self) -> bool:
-        """Tell whether kustomize would by now keep notes in the annotations of the object."""
+        """Return whether kustomize would have bookkeeping in the object's annotations by now."""
         return self.origin is not None or bool(self.transformations or self.bookkeeping())
 
     def notes_state(self) -> tuple[Any, ...]:
-        """Return something that changes whenever kustomize would take another note in the annotations."""
+        """Return a value that changes whenever kustomize would add bookkeeping to the annotations."""
         return (
             sum([item.times for item in self.previous]),
             len(self.prefixes),
@@ -346,7 +346,7 @@ class Resource:
         )
 
     def adopt_bookkeeping(self, annotations: dict[str, str]) -> None:
-        """Read the history from annotations, for input that carries such annotations itself."""
+        """Read the history from annotations, for input that contains them."""
 
         def parts(name: str) -> list[str]:
             return annotations[name].split(",") if name in annotations else []
@@ -368,7 +368,7 @@ class Resource:
 
 
 def _noted(previous: tuple[Previous, ...], namespace: str, name: str, kind: str) -> tuple[Previous, ...]:
-    """Return a history with one identity more."""
+    """Return the history with one more identity."""
     if previous:
         last = previous[-1]
         if last.name == name and last.namespace == namespace and last.kind == kind:

@@ -1,10 +1,11 @@
-"""Values that several maps of an object share, as kustomize has it with labels and annotations.
+"""Values that several maps of an object share, as labels and annotations do in kustomize.
 
-kustomize puts a new label into all places of an object as one and the same YAML node. Whatever changes the label
-later in one of them, be it another label, a patch or a replacement, changes it in all. That is seldom what the author
-meant (an overlay that only relabels a Deployment changes its selector, too), but it is what kustomize builds.
+kustomize puts the same YAML node of a new label into all its places in an object. A later change of the label in one
+place, by another label, a patch or a replacement, changes it in all of them. Authors seldom intend that (an overlay
+that only relabels a Deployment changes its selector, too), but kustomize builds it.
 
-Only containers are kept here, by identity. What rewrites an object as a whole (a JSON patch) ends the sharing.
+This module stores only containers, by identity. Operations that rewrite the whole object (a JSON patch) end the
+sharing.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from headgate.objects import Obj
 
 @dataclass(slots=True)
 class Trail:
-    """What a strategic merge made of the containers in question, by the identity they had before."""
+    """The merged forms of the followed containers, by the identity of the old ones."""
 
     wanted: frozenset[int]
     moved: dict[int, Obj] = field(default_factory=dict)
@@ -28,14 +29,14 @@ class Trail:
 
 
 def share(resource: Resource, created: dict[str, list[Obj]]) -> None:
-    """Note in which maps each key has just been created with one value."""
+    """Record the maps in which each key was created with one value."""
     for key, maps in created.items():
         if len(maps) > 1:
             resource.shared.append(SharedValue(key, maps, resource.notes_state()))
 
 
 def spread(resource: Resource, container: Obj, key: str) -> None:
-    """Carry a value that was just changed in one map into those that share it."""
+    """Copy a value that has changed in one map into the maps that share it."""
     if not resource.shared:
         return
     resource.budget.charge(GLANCE * len(resource.shared))
@@ -46,7 +47,7 @@ def spread(resource: Resource, container: Obj, key: str) -> None:
 
 
 def trail_for(resource: Resource) -> Trail | None:
-    """Return what a strategic merge has to keep track of, None when nothing is shared."""
+    """Return the record for a strategic merge, None when nothing is shared."""
     if not resource.shared:
         return None
     resource.budget.charge(2 * GLANCE * len(resource.shared))
@@ -55,7 +56,7 @@ def trail_for(resource: Resource) -> Trail | None:
 
 
 def follow(resource: Resource, before: Obj, trail: Trail) -> None:
-    """After a merge: find the shared containers again, and carry what the patch changed into all of them."""
+    """After a merge, find the shared containers again, and copy what the patch changed into all of them."""
     for shared in resource.shared:
         written = [item for item in shared.maps if shared.key in trail.patched.get(id(item), ())]
         last = written[0] if len(written) == 1 else _last(before, written) if written else None
@@ -75,7 +76,7 @@ def _put(shared: SharedValue, value: Any) -> None:
 
 
 def _part_annotations(resource: Resource) -> None:
-    """kustomize writes all annotations anew whenever it takes a note of its own there."""
+    """Stop sharing of annotations, all of which kustomize rewrites whenever it adds bookkeeping to them."""
     notes = resource.notes_state()
     metadata = resource.obj.get("metadata")
     annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
@@ -86,7 +87,7 @@ def _part_annotations(resource: Resource) -> None:
 
 
 def _last(value: Any, maps: Iterable[Obj]) -> Obj | None:
-    """The one of several maps that a walk in the order of field names meets last."""
+    """Return the one of several maps that comes last in the order of field names."""
     wanted = {id(item) for item in maps}
     last: Obj | None = None
     stack = [value]

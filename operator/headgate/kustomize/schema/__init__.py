@@ -6,10 +6,10 @@
     containers.merge_keys  # ("name",)
     schema.is_namespaced("v1", "Namespace")  # False
 
-The built-in knowledge is ``builtin.json``, distilled by ``hack/gen-schema.py`` from the OpenAPI document of
-Kubernetes v1.21.2, the version that kustomize v5 merges by; kinds that came later have no schema there and
-so have none here. :mod:`.openapi` distils it, and the documents that a kustomization file names. Kubernetes' OpenAPI
-document, and so the data, is under the Apache License 2.0, copyright The Kubernetes Authors.
+The built-in types are in ``builtin.json``, which ``hack/gen-schema.py`` extracts from the OpenAPI document of
+Kubernetes v1.21.2, the version that kustomize v5 uses for merges; later kinds have no schema there and so none here.
+:mod:`.openapi` extracts it, and the documents that a kustomization file names. Kubernetes' OpenAPI document, and so the
+data, is under the Apache License 2.0, copyright The Kubernetes Authors.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _UNKNOWN: Any = object()
 
 
 class Layer(enum.Enum):
-    """Where a kustomization's OpenAPI document goes: in the place of the built-in types, over or under them."""
+    """How an OpenAPI document combines with the built-in types: it replaces them, or goes over or under them."""
 
     ALONE = enum.auto()
     OVER = enum.auto()
@@ -41,8 +41,8 @@ class SchemaNode:
     """The schema of a mapping or a list; scalars have none.
 
     ``strategy`` is the patch strategy (``""``, ``merge``, ``replace``, ``retainKeys`` or ``merge,retainKeys``),
-    ``merges`` tells whether a list is merged element by element, ``merge_keys`` are the fields that identify
-    an element, none when the elements are scalars.
+    ``merges`` says whether a list merges element by element, ``merge_keys`` are the fields that identify an element,
+    empty for scalar elements.
     """
 
     __slots__ = ("_children", "_others", "_raw", "_schema", "merge_keys", "merges", "strategy")
@@ -57,7 +57,7 @@ class SchemaNode:
         self.merge_keys: tuple[str, ...] = tuple(raw.get("k", ()))
 
     def field(self, name: str) -> SchemaNode | None:
-        """Return the node of a field, or of a map's value; None when there is no schema, or it is a scalar."""
+        """Return the node of a field, or of a map's value; None without a schema, or for a scalar."""
         try:
             return self._children[name]
         except KeyError:
@@ -66,19 +66,19 @@ class SchemaNode:
         if index is None:
             if self._others is _UNKNOWN:
                 self._others = self._schema._node(self._raw.get("a"))
-            # Not kept by name: names are the user's, and so there is no end of them.
+            # Not cached by name: users choose the names, so their number has no limit.
             other: SchemaNode | None = self._others
             return other
         child = self._children[name] = self._schema._node(index)
         return child
 
     def elements(self) -> SchemaNode | None:
-        """Return the node of a list's elements; None when there is no schema, or they are scalars."""
+        """Return the node of a list's elements; None without a schema, or for scalars."""
         return self._schema._node(self._raw.get("e"))
 
 
 class Schema:
-    """The types known to one build. Immutable; nodes are made when first asked for."""
+    """The types that one build knows. Immutable; nodes are created on first use."""
 
     def __init__(self, table: Table, namespaced: Mapping[str, bool] | None = None) -> None:
         self._table = table
@@ -89,13 +89,13 @@ class Schema:
 
     @classmethod
     def builtin(cls) -> Schema:
-        """Return the schema of Kubernetes' own types, loaded once."""
+        """Return the schema of Kubernetes' own types, which is loaded once."""
         return _builtin()
 
     def with_openapi(self, document: Mapping[str, Any], layer: Layer) -> Schema:
-        """Return the schema that a kustomization's own OpenAPI document (Swagger 2.0) sets.
+        """Return the schema for the OpenAPI document (Swagger 2.0) of a kustomization file.
 
-        Which of the built-in kinds are namespaced stays known, whatever becomes of their types.
+        It keeps which of the built-in kinds are namespaced, whatever happens to their types.
         """
         from headgate.kustomize.schema.openapi import distil
 
@@ -104,11 +104,11 @@ class Schema:
         return Schema(table, {**table["namespaced"], **self._namespaced})
 
     def is_namespaced(self, api_version: str, kind: str) -> bool | None:
-        """Tell whether objects of the kind live in a namespace; None when the kind is not known."""
+        """Return whether the kind is namespaced; None when the kind is unknown."""
         return self._namespaced.get(f"{api_version}/{kind}")
 
     def node(self, api_version: str, kind: str) -> SchemaNode | None:
-        """Return the schema of a kind's objects, None when the kind is not known."""
+        """Return the schema of a kind's objects, None when the kind is unknown."""
         return self._node(self._kinds.get(f"{api_version}/{kind}"))
 
     def _node(self, index: int | None) -> SchemaNode | None:

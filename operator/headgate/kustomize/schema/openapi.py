@@ -1,9 +1,8 @@
-"""Distils an OpenAPI document (Swagger 2.0, as API servers and CRD tools write it) to what merging needs.
+"""Extracts what merges need from an OpenAPI document (Swagger 2.0, as API servers and CRD tools write it).
 
-A document of megabytes becomes a table of small nodes: which fields lead to further nodes, what the elements
-of a list are, and by which keys a list is merged. Scalars need no node. The table is plain JSON: a built-in
-one is made ahead of time (``hack/gen-schema.py``), others come from ``openapi: {path: ...}`` in a
-kustomization.
+A document of megabytes becomes a table of small nodes: the fields with further nodes, the elements of a list, and the
+keys by which a list merges. Scalars need no node. The table is plain JSON: ``hack/gen-schema.py`` creates the built-in
+one ahead of time, others come from ``openapi: {path: ...}`` in a kustomization file.
 
 Table: ``{"nodes": [node, ...], "names": {definition: index}, "kinds": {"apps/v1/Deployment": index},
 "namespaced": {"apps/v1/Deployment": true}}``; the index of a definition that is a scalar is null.
@@ -31,10 +30,10 @@ _SCALARS = frozenset(("string", "integer", "number", "boolean"))
 
 
 def distil(document: Mapping[str, Any], base: Table | None = None, *, over: bool = True) -> Table:
-    """Return the table for a document's ``definitions`` and ``paths``; what is malformed is left out.
+    """Return the table for a document's ``definitions`` and ``paths``; omits malformed parts.
 
-    With a ``base`` both are known, and each may refer to the other's definitions; where both define the same,
-    the document's counts when it lies ``over`` the base, else the base's.
+    With a ``base`` the table contains both, and each may refer to the other's definitions; of duplicate definitions,
+    that of the document wins if it lies ``over`` the base, otherwise that of the base.
     """
     definitions = _mapping(document.get("definitions"))
     if base is not None and not over:
@@ -71,7 +70,7 @@ def _kinds(entries: Any) -> list[str]:
 
 
 def _namespaced(paths: Mapping[str, Any]) -> dict[str, bool]:
-    """A kind is namespaced when it can be read below a namespace (kustomize: ``findNamespaceability``)."""
+    """Return the namespaced kinds: those that can be read below a namespace (kustomize: ``findNamespaceability``)."""
     found: dict[str, bool] = {}
     for path, methods in paths.items():
         for kind in _kinds(_mapping(_mapping(methods).get("get")).get(_GVK)):
@@ -80,18 +79,18 @@ def _namespaced(paths: Mapping[str, Any]) -> dict[str, bool]:
 
 
 class _Builder:
-    """Gives each definition, and each schema within, an index in the table; equal inner ones share theirs."""
+    """Assigns an index in the table to each definition, and to each inner schema; equal inner ones share theirs."""
 
     def __init__(self, definitions: Mapping[str, Any], base: Table | None) -> None:
         self.nodes: list[dict[str, Any]] = list(base["nodes"]) if base is not None else []
         self.names: dict[str, int | None] = dict(base["names"]) if base is not None else {}
         self._definitions = definitions
-        # A definition that takes the place of the base's takes its index, too, for others refer to that.
+        # A definition that replaces that of the base also takes its index, because others refer to that.
         self._places = {name: self.names.pop(name) for name in definitions if name in self.names}
         self._inner: dict[str, int] = {}
 
     def named(self, name: str) -> int | None:
-        """Return the index of a definition, None when it is a scalar or does not exist."""
+        """Return the index of a definition, None when it is a scalar or missing."""
         if name in self.names:
             return self.names[name]
         schema = _mapping(self._definitions.get(name))
@@ -101,7 +100,7 @@ class _Builder:
             return self.names[name]
         if not schema or _is_scalar(schema):
             return None
-        # The index comes first, as definitions refer to themselves.
+        # Assign the index first, because definitions may refer to themselves.
         place = self._places.get(name)
         index = len(self.nodes) if place is None else place
         self.nodes[index : index + 1] = [{}]

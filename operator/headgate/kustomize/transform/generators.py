@@ -1,4 +1,4 @@
-"""ConfigMaps and Secrets made from literals, files and env files, and the hashes of their content.
+"""Generates ConfigMaps and Secrets from literals, files and env files, and hashes their content.
 
 Documented at https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/configmapgenerator/
 """
@@ -23,9 +23,9 @@ from headgate.objects import Obj
 
 _BASE64_LINE = 70
 _EXACT = 1 << 53
-"""Up to here a float holds every whole number."""
+"""A float can represent every whole number up to here."""
 _BOM = "\ufeff"
-# Go's unicode.IsSpace: what it calls space in the Latin-1 range and beyond.
+# Go's unicode.IsSpace: the white space of the Latin-1 range and beyond.
 _SPACES = (
     "\t\n\v\f\r \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
 )
@@ -33,7 +33,7 @@ _HASH_LETTERS = str.maketrans("013ae", "ghkmt")
 
 
 def make_config_map(args: GeneratorArgs, loader: Loader, cluster_scoped: ScopeOf) -> _Resource:
-    """Generate a ConfigMap; content that is not UTF-8 goes to ``binaryData``. Raises BuildError."""
+    """Generate a ConfigMap; content that is not UTF-8 becomes ``binaryData``. Raises BuildError."""
     obj = _base("ConfigMap", args)
     for key, content in _pairs(args, loader):
         try:
@@ -44,7 +44,7 @@ def make_config_map(args: GeneratorArgs, loader: Loader, cluster_scoped: ScopeOf
 
 
 def make_secret(args: SecretArgs, loader: Loader, cluster_scoped: ScopeOf) -> _Resource:
-    """Generate a Secret, of type Opaque unless another is given. Raises BuildError."""
+    """Generate a Secret, of type Opaque by default. Raises BuildError."""
     obj = _base("Secret", args)
     obj["type"] = args.type or "Opaque"
     obj["data"] = {key: data_text(_base64(content)) for key, content in _pairs(args, loader)}
@@ -75,7 +75,7 @@ def _finish(obj: Obj, args: GeneratorArgs, cluster_scoped: ScopeOf, budget: Budg
 
 
 def _base64(content: bytes) -> str:
-    """Encode as kustomize does: on several lines, each ended by a newline, when one would be too long."""
+    """Encode as kustomize does: a long text has several lines, each ending in a newline."""
     encoded = base64.b64encode(content).decode()
     if len(encoded) < _BASE64_LINE:
         return encoded
@@ -105,7 +105,7 @@ def _pairs(args: GeneratorArgs, loader: Loader) -> list[tuple[str, bytes]]:
 
 
 def env_pairs(content: bytes, *, file: str) -> list[tuple[str, bytes]]:
-    """Read an env file: one ``key=value`` a line, ``#`` comments, no quoting. Raises BuildError."""
+    """Read an env file: one ``key=value`` per line, ``#`` comments, no quoting. Raises BuildError."""
     pairs = []
     for number, raw in enumerate(content.split(b"\n"), start=1):
         try:
@@ -142,9 +142,9 @@ def _file_source(text: str) -> tuple[str, str]:
 
 
 def content_hash(obj: Obj) -> str:
-    """Return the ten characters that are appended to the name of a generated object.
+    """Return the ten characters that kustomize appends to the name of a generated object.
 
-    For ConfigMaps and Secrets they are kustomize's.
+    For ConfigMaps and Secrets they equal kustomize's.
     """
     kind = scalar_text(obj.get("kind"))
     if kind == "ConfigMap":
@@ -156,22 +156,22 @@ def content_hash(obj: Obj) -> str:
         if isinstance(obj.get("stringData"), (dict, list)):
             fields["stringData"] = _field(obj, "stringData")
     else:
-        # kustomize hashes its own parser's nodes here, line numbers and comments and all, differently from release to
-        # release. What the annotation is there for needs only a name that changes with the content.
+        # kustomize hashes its parser's nodes here, including line numbers and comments, differently in each release.
+        # The purpose of the annotation only needs a name that changes with the content.
         fields = obj
     digest = hashlib.sha256(to_json(converted(plain(fields), _as_go_number))).hexdigest()
     return digest[:10].translate(_HASH_LETTERS)
 
 
 def _as_go_number(value: Any) -> Any:
-    """A scalar as Go reads it from JSON, where whole numbers are floats, too."""
+    """Return a scalar as Go reads it from JSON, where whole numbers are floats, too."""
     return float(value) if type(value) is int and abs(value) > _EXACT else value
 
 
 def _field(obj: Obj, name: str) -> Any:
     value = obj.get(name, "")
     if isinstance(value, list):
-        # What a patch has made no map any more counts as none.
+        # A list, which only a patch can put here, counts as a missing map.
         return None
-    # A null that a patch has put there counts as the text it is written with.
+    # A null, which only a patch can put here, counts as the text "null".
     return value if isinstance(value, dict) else "null" if value is None else scalar_text(value)

@@ -28,9 +28,9 @@ class _Slot(NamedTuple):
 
 
 def set_images(resources: ResMap, images: Sequence[Image], plans: Plans) -> list[int]:
-    """Change every image of the given names, one entry after the other; returns the entries that fit none.
+    """Change every image with the given names, entry by entry; returns the indexes of entries without a match.
 
-    Raises ResourceError where an image field is not a scalar.
+    Raises ResourceError if an image field is not a scalar.
     """
     wanted = _Images(images, resources.budget)
     if not wanted:
@@ -42,7 +42,7 @@ def set_images(resources: ResMap, images: Sequence[Image], plans: Plans) -> list
             what = "a map" if isinstance(container[key], dict) else "a list"
             raise ResourceError(f"an image must be text, not {what}")
         known = slots.get((id(container), key))
-        # A field that is reached in two ways is changed twice, which shows with tagSuffix.
+        # A field that two paths reach is changed twice, which matters for tagSuffix.
         slots[id(container), key] = (_Slot(container, key), 1 if known is None else known[1] + 1)
 
     for resource in resources:
@@ -65,13 +65,13 @@ def set_images(resources: ResMap, images: Sequence[Image], plans: Plans) -> list
 
 
 class _Images:
-    """Images to change, found by name without looking at each: kustomizations may have thousands."""
+    """Images to change, found by name without trying each entry: a kustomization file may have thousands."""
 
     def __init__(self, images: Iterable[Image], budget: Budget) -> None:
         self._budget = budget
         self._entries: list[tuple[Image, Callable[[str], bool]]] = []
         self._idle: dict[int, int] = {}
-        """The entries that fitted no image yet, with the places where they were given."""
+        """The entries without a match so far, with their original indexes."""
         self._malformed: list[int] = []
         for place, image in enumerate(images):
             matches = _matcher(image.name)
@@ -81,7 +81,7 @@ class _Images:
                 self._idle[len(self._entries)] = place
                 self._entries.append((image, matches))
         self._applied: dict[tuple[str, int], str | None] = {}
-        # Names without any special character but the dot, by where their dots are and then by themselves.
+        # Names whose only special character is the dot, by the positions of their dots and then by themselves.
         self._plain: dict[tuple[int, ...], dict[str, list[int]]] = {}
         self._patterns: list[int] = []
         for index, (image, _) in enumerate(self._entries):
@@ -95,11 +95,11 @@ class _Images:
         return bool(self._entries)
 
     def idle(self) -> list[int]:
-        """Return where the entries were given that have fitted no image."""
+        """Return the original indexes of the entries without a match."""
         return sorted([*self._malformed, *self._idle.values()])
 
     def applied(self, value: str, times: int) -> str | None:
-        """Return what becomes of an image when each entry is applied so often; None when none fits."""
+        """Return an image after each entry has been applied ``times`` times; None when none matches."""
         key = (value, times)
         if key not in self._applied:
             self._applied[key] = self._apply(value, times)
@@ -118,7 +118,7 @@ class _Images:
         return result
 
     def _next(self, value: str, start: int) -> int | None:
-        """Return the first entry from ``start`` on that means this image."""
+        """Return the first entry from ``start`` on that matches this image."""
         candidates = self._patterns[bisect_left(self._patterns, start) :]
         ends = [at for at, char in enumerate(value) if char in ":@"]
         if len(ends) > _MAX_SEPARATORS:
@@ -137,7 +137,7 @@ class _Images:
         for dots, by_name in self._plain.items():
             if dots and dots[-1] >= len(name):
                 continue
-            # A dot of a pattern stands for any character.
+            # A dot of a pattern matches any character.
             key = list(name)
             for at in dots:
                 key[at] = "."
@@ -148,14 +148,14 @@ class _Images:
 
 
 def _matcher(name: str) -> Callable[[str], bool] | None:
-    """Return a predicate for images of this name, which kustomize takes as a pattern; None matches nothing."""
+    """Return a predicate for images of this name, which is a pattern in kustomize; None for an invalid one."""
     try:
         matches = searcher(f"^{name}{_TAG_AND_DIGEST}")
     except PatternInvalid:
         return None
     if "|" in name or "\\" in name:
         return matches
-    # Most images are not meant; a look at the first characters tells, up to the first that is special.
+    # Most images do not match; a comparison of the characters up to the first special one excludes them.
     literal = name
     for index, char in enumerate(name):
         if not (char.isalnum() or char in "/-_:@"):
@@ -165,7 +165,7 @@ def _matcher(name: str) -> Callable[[str], bool] | None:
 
 
 def _visit_containers(resource: Resource, setter: Callable[[Any, Any], None]) -> None:
-    """Visit the images of all containers, wherever in the object they are."""
+    """Call ``setter`` for the images of all containers anywhere in the object."""
     passed: list[int] = []
     found = list(_find_containers(resource.obj, passed))
     resource.budget.charge(GLANCE * sum(passed))
@@ -187,7 +187,7 @@ def _visit_containers(resource: Resource, setter: Callable[[Any, Any], None]) ->
 
 
 def _path_to(node: Any, wanted: object) -> str:
-    """The path of a value within an object, found by its identity; only for messages."""
+    """Return the path of a value within an object, found by its identity; only for messages."""
     items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
     for key, value in items:
         step = f"[{key}]" if isinstance(node, list) else str(key)
@@ -200,7 +200,7 @@ def _path_to(node: Any, wanted: object) -> str:
 
 
 def _find_containers(node: Any, passed: list[int]) -> Iterator[list[Any]]:
-    """Find the lists of containers; ``passed`` is told how many values there are in what is come past."""
+    """Find the lists of containers; appends the size of each map and list on the way to ``passed``."""
     passed.append(len(node))
     if type(node) is dict:
         for key, value in node.items():
@@ -216,7 +216,7 @@ def _find_containers(node: Any, passed: list[int]) -> Iterator[list[Any]]:
 
 
 def changed(value: str, image: Image) -> str:
-    """Return an image reference with the name, tag and digest that ``image`` gives."""
+    """Return an image reference with the name, tag and digest of ``image``."""
     name, tag, digest = split(value)
     name = image.new_name or name
     if image.new_tag and image.digest:
@@ -231,7 +231,7 @@ def changed(value: str, image: Image) -> str:
 
 
 def split(value: str) -> tuple[str, str, str]:
-    """Take an image reference apart: name, tag, digest. A port in the registry's address is no tag."""
+    """Split an image reference into name, tag and digest. A port in the registry's address is not a tag."""
     slash = max(value.find("/"), 0)
     at = value.find("@", slash)
     colon = value.find(":", slash)

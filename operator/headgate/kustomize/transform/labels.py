@@ -22,11 +22,11 @@ _plans_by_config: dict[tuple[int, bool, bool, bool], tuple[TransformerConfig, Pl
 
 
 def add_pairs(resources: ResMap, pairs: dict[str, str], plans: Plans) -> None:
-    """Add the pairs to every map that the plans lead to; raises ResourceError when one is no map."""
+    """Add the pairs to every map at the plans' paths; raises ResourceError for a value that is not a map."""
     if not pairs:
         return
 
-    # The quotes of the kustomization file are not those of the object.
+    # Quotes in the kustomization file do not become those of the object.
     pairs = {key: str(value) for key, value in pairs.items()}
     new = created_texts(pairs)
     size = sum(4 * GLANCE + len(key) + len(value) for key, value in pairs.items())
@@ -54,7 +54,7 @@ def add_pairs(resources: ResMap, pairs: dict[str, str], plans: Plans) -> None:
         resources.budget.charge(NODE // 2 * (1 + len(here)))
         for plan in here:
             if plan.path == _ANNOTATIONS and not plan.create and resource.has_notes():
-                # kustomize keeps its notes as annotations, so there already is a map of them.
+                # kustomize keeps its bookkeeping in annotations, so that map exists already.
                 plan = plan._replace(create=True)
             visit(resource, plan, setter, dict)
         if created:
@@ -63,7 +63,7 @@ def add_pairs(resources: ResMap, pairs: dict[str, str], plans: Plans) -> None:
 
 
 def label_plans(label: Label, config: TransformerConfig) -> Plans:
-    """Return the fields that one entry of ``labels`` goes to; raises KustomizationError on a contradiction."""
+    """Return the fields that one entry of ``labels`` changes; raises KustomizationError on a contradiction."""
     if label.fields:
         return _make(label, config)
     key = (

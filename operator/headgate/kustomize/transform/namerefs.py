@@ -1,8 +1,8 @@
-"""Name references: when an object was renamed, the fields of others that name it follow.
+"""Name references: updates the fields that name a renamed object.
 
-Runs once, when all names are final. For each field the configuration calls a reference, the objects that ever had
-the name in it are looked up, and sieved by kind, namespace and the prefixes and suffixes they share with the
-referring object until one remains.
+Runs once, when all names are final. For each field that the configuration defines as a reference, it finds the objects
+that have ever had the name in it, and filters them by kind, namespace and the prefixes and suffixes that they share
+with the referring object until one remains.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from headgate.objects import Obj
 
 
 class _References(NamedTuple):
-    """The references of one kind: for each its path and the kinds it may refer to, and how to find them.
+    """The references of one kind: the path of each and the kinds that it may refer to, and how to find them.
 
-    ``alone`` are the numbers of those that cannot be looked for along with the others.
+    ``alone`` lists the numbers of the paths that need a separate walk.
     """
 
     all: tuple[tuple[Plan, tuple[Gvk, ...]], ...]
@@ -38,7 +38,7 @@ class _References(NamedTuple):
 
 
 def fix_references(resources: ResMap, config: TransformerConfig) -> None:
-    """Make every name reference follow the renamed objects; raises ReferenceFault when one is ambiguous."""
+    """Update every name reference to a renamed object; raises ReferenceFault when one is ambiguous."""
     bindings = {id(item): _account_namespaces(item) for item in resources if item.kind == "RoleBinding"}
     renamed = Renamed(resources)
     plans = _plans(config)
@@ -49,7 +49,7 @@ def fix_references(resources: ResMap, config: TransformerConfig) -> None:
 
 
 def _account_namespaces(binding: Resource) -> frozenset[str]:
-    """Return the namespaces of the service accounts that a role binding names as its subjects."""
+    """Return the namespaces of the service accounts in the subjects of a role binding."""
     subjects = binding.obj.get("subjects")
     found = set()
     for subject in subjects if isinstance(subjects, list) else ():
@@ -64,7 +64,7 @@ def _account_namespaces(binding: Resource) -> frozenset[str]:
 
 
 class _ReferencePlans:
-    """The reference fields of each kind, compiled once; fields of several targets are visited once."""
+    """The reference fields of each kind, compiled once; a field with several possible targets occurs once."""
 
     def __init__(self, references: References) -> None:
         self._references = references
@@ -101,7 +101,7 @@ def _plans(config: TransformerConfig) -> _ReferencePlans:
 
 
 class _Referrer:
-    """One object whose references are fixed."""
+    """One object and the update of its references."""
 
     def __init__(self, resource: Resource, renamed: Renamed, account_namespaces: frozenset[str]) -> None:
         self._resource = resource
@@ -151,7 +151,7 @@ class _Referrer:
             container[key] = rewritten(container[key], found.name)
 
     def _set_map(self, node: Obj, kind: Gvk, path: str) -> None:
-        """Fix a reference that is a map with a name and perhaps a namespace."""
+        """Update a reference that is a map with a name and perhaps a namespace."""
         if "name" not in node:
             raise ResourceError("is configured as a name reference, but the map has no name")
         old = scalar_text(node["name"])

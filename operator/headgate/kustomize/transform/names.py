@@ -15,7 +15,7 @@ from headgate.kustomize.resources.resmap import ResMap
 from headgate.kustomize.resources.resource import Resource
 from headgate.kustomize.transform.generators import content_hash
 
-# Their names mean something to the cluster, so affixes never apply to them.
+# The cluster requires the exact names of these kinds, so prefixes and suffixes never apply to them.
 _FIXED_NAMES = (
     Gvk(kind="CustomResourceDefinition"),
     Gvk("apiregistration.k8s.io", "", "APIService"),
@@ -24,12 +24,12 @@ _FIXED_NAMES = (
 
 
 def add_prefix(resources: ResMap, prefix: str, specs: Specs) -> None:
-    """Put ``prefix`` before every name the specifications cover."""
+    """Add ``prefix`` to every name that the specifications cover."""
     _affix(resources, prefix, "", specs)
 
 
 def add_suffix(resources: ResMap, suffix: str, specs: Specs) -> None:
-    """Put ``suffix`` behind every name the specifications cover."""
+    """Add ``suffix`` to every name that the specifications cover."""
     _affix(resources, "", suffix, specs)
 
 
@@ -56,7 +56,7 @@ def _affix(resources: ResMap, prefix: str, suffix: str, specs: Specs) -> None:
             if not original.selected_by(spec.gvk):
                 continue
             if spec.path == "metadata/name" and (prefix or suffix):
-                # The lists of all of them are copied.
+                # Each addition copies the whole tuple.
                 resources.budget.charge(NODE + GLANCE * (len(resource.prefixes) + len(resource.suffixes)))
                 if prefix:
                     resource.prefixes = (*resource.prefixes, prefix)
@@ -70,7 +70,7 @@ def _affix(resources: ResMap, prefix: str, suffix: str, specs: Specs) -> None:
 
 
 def add_hashes(resources: ResMap) -> None:
-    """Append the hash of their content to the names of generated objects."""
+    """Append the hash of the content to the names of generated objects."""
     resources.budget.charge(GLANCE * len(resources))
     for resource in resources:
         if resource.needs_hash:

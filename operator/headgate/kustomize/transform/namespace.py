@@ -1,4 +1,4 @@
-"""``namespace``: moves every namespaced object, and the fields that name the namespace, into one namespace."""
+"""``namespace``: sets the namespace of every namespaced object and of the fields that refer to it."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def set_namespace(
 ) -> None:
     """Set the namespace of everything that can have one.
 
-    ``unset_only`` leaves fields alone that name a namespace already. ``subjects`` says which subjects of role
-    bindings follow: those named "default" ("defaultOnly", as when empty), all service accounts
-    ("allServiceAccounts") or none ("none"). Raises ResourceError, IdConflict or KustomizationError.
+    ``unset_only`` keeps fields that contain a namespace already. ``subjects`` selects the subjects of role bindings to
+    change: those named "default" ("defaultOnly", as when empty), all service accounts ("allServiceAccounts") or none
+    ("none"). Raises ResourceError, IdConflict or KustomizationError.
     """
     mode = check_mode(subjects)
     if not namespace:
@@ -46,12 +46,12 @@ def set_namespace(
 
 
 def move_one(resource: Resource, namespace: str, plans: Plans) -> None:
-    """Set the namespace of one resource, without noting the identity it had."""
+    """Set the namespace of one resource, without recording its old identity."""
     _apply(resource, plans, _setter(namespace, False, resource.budget), DEFAULT_ONLY)
 
 
 def check_mode(subjects: str) -> str:
-    """Return what the value of ``setRoleBindingSubjects`` means; raises KustomizationError."""
+    """Validate the value of ``setRoleBindingSubjects`` and return its mode; raises KustomizationError."""
     mode = subjects or DEFAULT_ONLY
     if mode not in _MODES:
         raise KustomizationError(f"must be one of {', '.join(_MODES)}", field="setRoleBindingSubjects")

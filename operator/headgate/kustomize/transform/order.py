@@ -12,7 +12,7 @@ LEGACY = SortOptions("legacy", _LEGACY)
 
 
 def sort_resources(resources: ResMap, options: SortOptions) -> None:
-    """Sort as asked for; raises KustomizationError for options that contradict, IdConflict for equal ids."""
+    """Sort by the options; raises KustomizationError for contradictory options, IdConflict for equal ids."""
     if options.order not in ("fifo", "legacy"):
         raise KustomizationError("must be one of fifo, legacy", field="sortOptions.order")
     if options.order == "fifo":
@@ -30,7 +30,7 @@ def sort_resources(resources: ResMap, options: SortOptions) -> None:
 
 def _key(gvk: Gvk, name: str, namespace: str, ranks: dict[str, int]) -> tuple[int, str, str]:
     spelling = f"{gvk.group or '~G'}_{gvk.version or '~V'}_{gvk.kind or '~K'}"
-    # Namespaces of the core group come before those of other groups.
+    # Namespaces of the core group precede those of other groups.
     if gvk.kind == "Namespace":
         spelling = ("0" if not gvk.group else "1") + spelling
     return ranks.get(gvk.kind, 0), spelling, f"{gvk}|{namespace or '~X'}|{name or '~N'}"

@@ -1,8 +1,8 @@
 """``patches``, ``patchesStrategicMerge`` and ``patchesJson6902``.
 
-A strategic merge patch finds its target by the identity it carries, or applies to whatever ``target`` selects; a
-JSON patch (RFC 6902) always needs a ``target``. Patches see an object's annotations as kustomize keeps them, with its
-own bookkeeping among them: that is why a JSON patch can add an annotation to an object that has none.
+A strategic merge patch finds its target by its own identity, or applies to all objects that ``target`` selects; a JSON
+patch (RFC 6902) always needs a ``target``. Patches work on an object's annotations as kustomize keeps them, including
+its bookkeeping: that is why a JSON patch can add an annotation to an object that has none.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from headgate.objects import Obj
 
 
 class LoadedPatch(NamedTuple):
-    """A patch made ready: either strategic merge patches or one JSON patch, and where it came from."""
+    """A prepared patch: either strategic merge patches or one JSON patch, and its source."""
 
     merges: tuple[Resource, ...]
     json: JsonPatch | None
@@ -41,7 +41,7 @@ class LoadedPatch(NamedTuple):
 
 
 def apply_patch(resources: ResMap, patch: LoadedPatch, schema: Schema) -> bool:
-    """Apply one entry of ``patches`` and tell whether it has a target; raises PatchError."""
+    """Apply one entry of ``patches`` and return whether it has a target; raises PatchError."""
     if patch.json is not None:
         if patch.target is None:
             raise PatchError("a JSON patch needs a target", file=patch.source)
@@ -70,14 +70,14 @@ def apply_patch(resources: ResMap, patch: LoadedPatch, schema: Schema) -> bool:
 
 
 def apply_merges(resources: ResMap, merges: Iterable[tuple[Resource, str]], schema: Schema) -> None:
-    """Apply the patches of ``patchesStrategicMerge``, each with where it came from; raises PatchError."""
+    """Apply the patches of ``patchesStrategicMerge``, each with its source; raises PatchError."""
     for merge, source in merges:
         target = _find(resources, merge, source)
         _merge_selected(resources, [target], merge, LoadedPatch((merge,), None, source), schema)
 
 
 def apply_json(resources: ResMap, patch: JsonPatch, target: Selector, source: str) -> bool:
-    """Apply one entry of ``patchesJson6902`` and tell whether it has a target; raises PatchError."""
+    """Apply one entry of ``patchesJson6902`` and return whether it has a target; raises PatchError."""
     in_notes = patch.touches(ANNOTATIONS)
     selected = select(resources, target)
     for resource in selected:
@@ -101,7 +101,7 @@ def _find(resources: ResMap, patch: Resource, source: str) -> Resource:
 def _merge_selected(
     resources: ResMap, selected: list[Resource], patch: Resource, loaded: LoadedPatch, schema: Schema
 ) -> None:
-    """Apply a patch to chosen targets as if it were written for each of them."""
+    """Apply a patch to the selected targets as if it named each of them."""
     if not selected:
         return
     body = _with_text_metadata(patch)
@@ -113,7 +113,7 @@ def _merge_selected(
         adapted.words = words
         _merge_one(target, adapted, loaded.options, schema, loaded.source, size)
         if not api_version and target.obj:
-            # Nothing, written as the patch writes its own.
+            # An empty value in the style of the patch's own.
             as_text = target.in_braces or isinstance(patch.obj.get("apiVersion"), Quoted)
             target.obj["apiVersion"] = "" if as_text else None
         resources.touched(target)
@@ -133,7 +133,7 @@ def _with_text_metadata(patch: Resource) -> Obj:
 def _merge_one(
     target: Resource, patch: Resource, options: PatchOptions, schema: Schema, source: str, size: int
 ) -> None:
-    # As they are written: a name that is a number stays one.
+    # As written: a name that is a number stays a number.
     kept = metadata_of(target.obj)
     name, namespace, kind = kept.get("name", ""), kept.get("namespace"), target.kind
     if options.allow_name_change or options.allow_kind_change:
@@ -143,7 +143,7 @@ def _merge_one(
     trail = trail_for(target)
     target.budget.charge(NODE + size)
     try:
-        # The outcome shares parts with the patch, which is to stay as it is for its other targets.
+        # The result shares parts with the patch, which must stay unchanged for its other targets.
         merged = strategic_merge(before, spelled(patch), schema, target.budget, target.blanks, trail)
     except BuildError as error:
         raise error.at(file=source, object=str(target)) from None
@@ -169,7 +169,7 @@ def _merge_one(
 
 
 def _touches_annotations_whole(patch: Obj) -> bool:
-    """Tell whether a patch may remove annotations it does not name, kustomize's bookkeeping among them."""
+    """Return whether a patch may remove annotations that it does not name, such as kustomize's bookkeeping."""
     if "metadata" not in patch:
         return False
     metadata = patch["metadata"]
@@ -182,13 +182,13 @@ def _touches_annotations_whole(patch: Obj) -> bool:
 
 
 def _apply_json(resource: Resource, patch: JsonPatch, source: str, in_notes: bool) -> None:
-    """Apply a JSON patch; ``in_notes`` tells whether it may read or write the annotations."""
+    """Apply a JSON patch; ``in_notes`` says whether it may read or write the annotations."""
     resource.budget.charge(NODE)
     if not in_notes and type(resource.obj.get("metadata")) is dict and resource.is_plainly_noted():
         _apply_beside_notes(resource, patch, source)
         return
     notes = resource.bookkeeping()
-    # They grow with every patch, and are written and read with each.
+    # The bookkeeping grows with every patch, and each patch writes and reads it.
     resource.budget.charge(4 * sum([len(text) for text in notes.values()]))
     before = _expose(resource)
     try:
@@ -204,11 +204,11 @@ def _apply_json(resource: Resource, patch: JsonPatch, source: str, in_notes: boo
 
 
 def _apply_beside_notes(resource: Resource, patch: JsonPatch, source: str) -> None:
-    """Apply a JSON patch that does not come near the annotations: the notes in them need not be spelled out."""
+    """Apply a JSON patch that cannot affect the annotations, without writing the bookkeeping to them."""
     before = resource.obj
     annotations = metadata_of(before).get("annotations")
     if resource.transformations and annotations:
-        # As _expose has it.
+        # As in _expose.
         before = {**before, "metadata": {**before["metadata"], "annotations": resource.annotations}}
     try:
         resource.obj = patch.apply(before, resource.budget)
@@ -220,14 +220,14 @@ def _apply_beside_notes(resource: Resource, patch: JsonPatch, source: str) -> No
 
 
 def _forget_writing(resource: Resource) -> None:
-    """A JSON patch sends the object through JSON, where every null is written alike."""
+    """Drop the spellings: a JSON patch converts the object to JSON, where all nulls look the same."""
     resource.words = {}
     resource.in_braces = False
     resource.shared = []
 
 
 def _expose(resource: Resource) -> Obj:
-    """Return the object with kustomize's bookkeeping among its annotations; nothing else is copied."""
+    """Return the object with kustomize's bookkeeping in its annotations; copies nothing else."""
     notes = resource.bookkeeping()
     metadata = metadata_of(resource.obj)
     annotations = metadata.get("annotations")
@@ -236,10 +236,10 @@ def _expose(resource: Resource) -> Obj:
     if resource.origin is not None:
         notes[ORIGIN] = resource.origin.text()
     if resource.transformations:
-        # As long as a line or more for each.
+        # A line or more for each.
         resource.budget.charge(NODE * len(resource.transformations))
         notes[TRANSFORMATIONS] = transformations_text(resource.transformations)
-        # Of all the notes, these make texts of whatever is there.
+        # This bookkeeping, unlike the rest, converts all annotations to text.
         annotations = resource.annotations
     if not notes:
         return resource.obj
@@ -247,7 +247,7 @@ def _expose(resource: Resource) -> Obj:
 
 
 def _conceal(resource: Resource) -> None:
-    """Take the bookkeeping out of the annotations again and back into the resource."""
+    """Move the bookkeeping from the annotations back into the resource."""
     annotations = resource.annotations
     resource.adopt_bookkeeping(annotations)
     if ORIGIN not in annotations:

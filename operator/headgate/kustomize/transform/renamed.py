@@ -1,8 +1,8 @@
-"""The objects that were renamed, as name references look them up: by an earlier name, then by all else.
+"""The renamed objects, as name references find them: by an earlier name, then by other properties.
 
-What one name stands for is most often one object or two, and a look at each tells. But a base that hundreds of
-overlays use gives hundreds of objects with one earlier name: those are indexed, by the namespace they are in now and
-by their prefixes and suffixes, so that no reference has to look at all of them.
+Most names belong to one or two objects, which are tried one by one. But a base that hundreds of overlays use gives
+hundreds of objects the same earlier name: those are indexed, by their current namespace and by their prefixes and
+suffixes, so that no reference has to try all of them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _Affixes = tuple[str, ...]
 
 
 class Referrer(NamedTuple):
-    """What matters of the object that refers: where it is, and whose service accounts it may name."""
+    """The properties of a referring object: its namespace, and whose service accounts it may name."""
 
     namespace: str
     account_namespaces: frozenset[str]
@@ -26,10 +26,10 @@ class Referrer(NamedTuple):
     suffixes: _Affixes
 
     def reaches(self, namespace: str, literal: str, kind: str) -> bool:
-        """Tell whether the scopes let it refer to an object with this effective, and literal, namespace.
+        """Return whether its scope allows a reference to an object with this effective, and literal, namespace.
 
-        Cluster-scoped objects and those in the same namespace are in reach and, for a role binding, the service
-        accounts of the namespaces that its subjects name.
+        Cluster-scoped objects and those in the same namespace are allowed and, for a role binding, the service accounts
+        of the namespaces in its subjects.
         """
         if self.namespace == CLUSTER_SCOPED or namespace in (CLUSTER_SCOPED, self.namespace):
             return True
@@ -37,7 +37,7 @@ class Referrer(NamedTuple):
 
 
 class Target:
-    """A renamed object, with what the sieves ask about it worked out once, when they first ask."""
+    """A renamed object, with properties computed on first use."""
 
     __slots__ = ("_current", "_previous", "order", "resource")
 
@@ -49,31 +49,31 @@ class Target:
 
     @property
     def current(self) -> ResId:
-        """The identity it has now."""
+        """The object's current identity."""
         if self._current is None:
             self._current = self.resource.id()
         return self._current
 
     @property
     def previous(self) -> tuple[Gvk, ...]:
-        """The kinds it had before."""
+        """The object's earlier kinds."""
         if self._previous is None:
             self._previous = tuple(identity.gvk for identity in self.resource.previous_ids())
         return self._previous
 
     def fits(self, kind: Gvk, role: Gvk | None) -> bool:
-        """Tell whether it has been of the kind and, if there is one, of the kind the role reference names."""
+        """Return whether it has had the kind and, if given, the kind that the role reference names."""
         return any(gvk.selected_by(kind) for gvk in self.previous) and (
             role is None or any(gvk.selected_by(role) for gvk in self.previous)
         )
 
     def is_reached_by(self, referrer: Referrer) -> bool:
-        """Tell whether the scopes let an object refer to this one."""
+        """Return whether scopes allow the referrer to refer to this object."""
         return referrer.reaches(self.current.namespace, self.resource.namespace, self.resource.kind)
 
 
 class Group:
-    """Targets of which all fit a reference but for the affixes."""
+    """Targets that all match a reference, without regard to prefixes and suffixes."""
 
     __slots__ = ("_by_prefixes", "_by_suffixes", "targets")
 
@@ -83,9 +83,9 @@ class Group:
         self._by_suffixes: _ByAffixes | None = None
 
     def sharing_affixes(self, referrer: Referrer) -> list[Target]:
-        """Return the targets that share prefixes and suffixes with the referrer, where they have any at all.
+        """Return the targets that share prefixes and suffixes with the referrer, if they have any.
 
-        If that leaves several, those that have none only where the referrer has none.
+        If several remain, targets without prefixes (or suffixes) match only a referrer without them.
         """
         targets: Iterable[Target] = self.targets
         prefixes, suffixes = referrer.prefixes, referrer.suffixes
@@ -128,7 +128,7 @@ class _ByAffixes:
             self._longer.setdefault(affixes[start:], []).append(target)
 
     def sharing(self, affixes: _Affixes) -> list[Target]:
-        """Return the targets without affixes, and those of which one list of affixes ends the other."""
+        """Return the targets without affixes, and those where one list of affixes is a suffix of the other."""
         found = list(self._longer.get(affixes, ()))
         for start in range(len(affixes) + 1):
             found.extend(self._whole.get(affixes[start:], ()))
@@ -136,7 +136,7 @@ class _ByAffixes:
 
 
 class Pool:
-    """Targets that a reference could mean by the name in it, and perhaps by the namespace in it."""
+    """Targets that a reference may refer to by its name, and perhaps by its namespace."""
 
     __slots__ = ("_accounts", "_groups", "_here", "targets")
 
@@ -147,7 +147,7 @@ class Pool:
         self._groups: dict[tuple[Gvk, Gvk | None, str, frozenset[str]], Group] = {}
 
     def matching(self, kind: Gvk, role: Gvk | None, referrer: Referrer) -> Group:
-        """Return the targets of a kind that are in reach of the referrer."""
+        """Return the targets of a kind that the referrer may refer to."""
         if len(self.targets) <= _FEW:
             return self._group(self.targets, kind, role, referrer)
         key = (kind, role, referrer.namespace, referrer.account_namespaces)
@@ -177,7 +177,7 @@ class Pool:
 
 
 class _Named:
-    """The targets that have had one name, as a whole and by where they were and are."""
+    """The targets that have had one name: all of them, and by their original and current namespaces."""
 
     __slots__ = ("_now", "_once", "everywhere")
 
@@ -216,19 +216,19 @@ class Renamed:
         return bool(self._by_name)
 
     def named(self, name: str) -> Pool:
-        """Return what has had a name."""
+        """Return the objects that have had a name."""
         known = self._by_name.get(name)
         return _NOTHING if known is None else known.everywhere
 
     def named_in(self, name: str, namespace: str, referrer: Referrer) -> Pool:
-        """Return what had a name and was in the namespace at first or, when nothing in reach was, is in it now."""
+        """Return the objects that had a name and, at first, the namespace; if none is allowed, those in it now."""
         known = self._by_name.get(name)
         if known is None or namespace == CLUSTER_SCOPED:
             return _NOTHING
         return known.at(namespace, once=self._something_moved(namespace, referrer))
 
     def _something_moved(self, namespace: str, referrer: Referrer) -> bool:
-        """Tell whether anything that was in a namespace at first is where the referrer could name it."""
+        """Return whether the referrer may refer to any object that was in a namespace at first."""
         if self._moves is None:
             self._moves = {}
             for resource in self._resources:
@@ -251,7 +251,7 @@ def _shares(target: Resource, referrer: Referrer, *, empty_matches: bool) -> boo
 
 
 def _same_ending(first: _Affixes, second: _Affixes) -> bool:
-    """Tell whether the shorter one ends the longer one; an empty one ends only another empty one."""
+    """Return whether the shorter one is a suffix of the longer one; an empty one only of another empty one."""
     if not first or not second:
         return not first and not second
     shorter = min(len(first), len(second))

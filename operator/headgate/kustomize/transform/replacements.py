@@ -38,10 +38,10 @@ _STAYS = (Quoted, dict, list)
 
 
 class _Value(NamedTuple):
-    """What is copied: a value and, for scalars, the text of it that counts (which a delimiter may have cut).
+    """The copied value and, for scalars, its text (which a delimiter may have cut).
 
-    ``home`` and ``path`` tell where it stands, if it is all of a field: when a target is that field itself, later
-    targets get what it has become.
+    ``home`` and ``path`` locate the value if it is a whole field: when a target is that same field, later targets get
+    the changed value.
     """
 
     value: Any
@@ -51,7 +51,7 @@ class _Value(NamedTuple):
 
 
 class _LiteralId(NamedTuple):
-    """An identity with the namespace as it is written, which is what replacements compare."""
+    """An identity with the namespace as written, which replacements compare."""
 
     gvk: Gvk
     name: str
@@ -61,9 +61,9 @@ class _LiteralId(NamedTuple):
 def replace_fields(
     resources: ResMap, replacements: Iterable[Replacement]
 ) -> list[tuple[int, Selector | None]]:
-    """Carry out replacements one after the other; raises ReferenceFault.
+    """Apply replacements one after the other; raises ReferenceFault.
 
-    Returns the targets that no object fits: the index of each and what it selects.
+    Returns the targets without a matching object: the index and selector of each.
     """
     idle: list[tuple[int, Selector | None]] = []
     for replacement in replacements:
@@ -100,7 +100,7 @@ def _source_value(resources: ResMap, replacement: Replacement) -> _Value:
         if source is not None:
             raise ReferenceFault("must not be given beside sourceValue")
         text = replacement.source_value
-        # It has no quotes, whatever the file has.
+        # The value has no quotes, even if the file has.
         return _Value(resolve_v3(str(text)), text)
     assert source is not None
     resource = _select_source(resources, source)
@@ -159,7 +159,7 @@ def _part(value: Any, options: FieldOptions | None, resource: Resource, path: st
 
 
 def _replace(resources: ResMap, value: _Value, target: ReplacementTarget) -> tuple[_Value, bool]:
-    """Write the value where it belongs; returns what it is afterwards, and whether anything was selected."""
+    """Write the value to its targets; returns the value afterwards, and whether the target selected any object."""
     found = False
     if target.select is None:
         raise ReferenceFault("the target of a replacement needs a select")
@@ -197,7 +197,7 @@ def _read_again(value: _Value, home: Resource) -> _Value:
 
 
 def _written(value: Any, resource: Resource, path: str) -> str:
-    """The text of a scalar as it is written, where a boolean at the end of names may be ``TRUE``."""
+    """Return the text of a scalar as written: a boolean at a path of plain names may be ``TRUE``."""
     return "" if value is None else written_text(value, resource.words, tuple(split_dotted(path)))
 
 
@@ -223,7 +223,7 @@ def _write(resource: Resource, value: _Value, path: str, options: FieldOptions |
     def set_slot(slot: Slot) -> None:
         container, key = slot
         if _holds_annotations(resource, container) and not isinstance(container[key], _STAYS):
-            # Text in the end, so it need not stay what it is.
+            # Annotations become text in any case, so the type need not stay.
             container[key] = "" if container[key] is CREATED else resource.annotations[key]
         in_place = not isinstance(container[key], (dict, list))
         _set(slot, value, options, resource.budget)
@@ -249,7 +249,7 @@ def _write(resource: Resource, value: _Value, path: str, options: FieldOptions |
         return
     notes = tuple(parts) == ANNOTATIONS
     if notes and "annotations" not in metadata_of(resource.obj) and resource.has_notes():
-        # Those of kustomize are there, only not shown.
+        # kustomize's annotations exist, although the object does not show them.
         resource.metadata["annotations"] = {}
     slots = find_slots(resource.obj, parts, create, resource.budget, resource.blanks)
     if not slots:
@@ -288,7 +288,7 @@ def _set(slot: Slot, value: _Value, options: FieldOptions | None, budget: Budget
 
 
 def _set_node(node: Node, value: _Value, options: FieldOptions | None, budget: Budget) -> None:
-    """Write into a node of an embedded text, whatever its type: the document is read again as it is then."""
+    """Write into a node of an embedded text, whatever its type: the document is parsed again afterwards."""
     is_scalar = node.kind is Kind.SCALAR
     text = _joined(node.value if is_scalar else None, value, options, budget)
     if is_scalar:
@@ -299,7 +299,7 @@ def _set_node(node: Node, value: _Value, options: FieldOptions | None, budget: B
 
 
 def _joined(old: str | None, value: _Value, options: FieldOptions | None, budget: Budget) -> str:
-    """Return the text to write over an old one, None for what is no scalar: all of it, or what a delimiter leaves."""
+    """Return the new text for an old one (None if not a scalar), in which only the delimited part may change."""
     text = value.text
     if options is not None and options.delimiter:
         if old is None:

@@ -14,13 +14,13 @@ from headgate.kustomize.resources.resmap import ResMap
 
 
 def set_replicas(resources: ResMap, replica: Replica, specs: Specs) -> None:
-    """Set the count on everything that has, or had, the name; raises ResourceError when nothing has."""
+    """Set the count of everything that has, or had, the name; raises ResourceError when nothing has."""
 
     def setter(container: Any, key: Any) -> None:
         old = container[key]
         if isinstance(old, (dict, list)):
             raise ResourceError("must be a scalar to take a replica count")
-        # Quotes outlive the text within them.
+        # A quoted value stays quoted.
         container[key] = Quoted(replica.count) if isinstance(old, Quoted) else replica.count
 
     found = False

@@ -1,7 +1,7 @@
-"""Which resources a ``target`` selector means.
+"""Selects resources by a ``target`` selector.
 
-Every part is an anchored regular expression. Names and namespaces match with their original or their current value,
-group, version and kind with the current one only.
+Every part is an anchored regular expression. Names and namespaces match with their original or current value, group,
+version and kind only with the current one.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class IdPattern(NamedTuple):
     namespace: Predicate | None
 
     def accepts_gvk(self, gvk: Gvk) -> bool:
-        """Tell whether group, version and kind match."""
+        """Return whether group, version and kind match."""
         return (
             (self.kind is None or self.kind(gvk.kind))
             and (self.group is None or self.group(gvk.group))
@@ -40,11 +40,11 @@ class IdPattern(NamedTuple):
         )
 
     def accepts_name(self, name: str) -> bool:
-        """Tell whether a name matches."""
+        """Return whether a name matches."""
         return self.name is None or self.name(name)
 
     def accepts_namespace(self, namespace: str) -> bool:
-        """Tell whether a namespace matches."""
+        """Return whether a namespace matches."""
         return self.namespace is None or self.namespace(namespace)
 
 
@@ -52,9 +52,9 @@ _PARTS = IdPattern._fields
 
 
 def compile_id(selector: Selector, where: str = "target") -> IdPattern:
-    """Compile the identity part of a selector; raises KustomizationError for a bad expression.
+    """Compile the identity part of a selector; raises KustomizationError for an invalid expression.
 
-    ``where`` is the field that the selector is in, for messages.
+    ``where`` is the field with the selector, for messages.
     """
     part = ""
     try:
@@ -68,7 +68,7 @@ def compile_id(selector: Selector, where: str = "target") -> IdPattern:
 
 
 def accepts_metadata(resource: Resource, selector: Selector, where: str = "target") -> bool:
-    """Tell whether the labels and annotations match; raises KustomizationError for a bad selector."""
+    """Return whether the labels and annotations match; raises KustomizationError for an invalid selector."""
     if not selector.label_selector and not selector.annotation_selector:
         return True
     from headgate.api.labelselector import SelectorInvalid
@@ -79,7 +79,7 @@ def accepts_metadata(resource: Resource, selector: Selector, where: str = "targe
         (selector.label_selector, metadata.get("labels")),
         (selector.annotation_selector, metadata.get("annotations")),
     ):
-        # Each condition is tried on a copy of all of them. A long text is parsed again for each object.
+        # Each condition copies all labels or annotations. A long selector is parsed again for each object.
         resource.budget.charge(
             (2 if len(text) <= LONGEST else READ_AGAIN) * len(text)
             + (2 * GLANCE * len(there) if text and isinstance(there, dict) else 0)
@@ -97,7 +97,7 @@ def accepts_metadata(resource: Resource, selector: Selector, where: str = "targe
 
 
 def select(resources: ResMap, selector: Selector) -> list[Resource]:
-    """Return the resources a selector means, in their order."""
+    """Return the selected resources, in order."""
     pattern = compile_id(selector)
     offered = candidates(resources, selector.name)
     resources.budget.charge(NODE // 2 * len(offered))
@@ -105,7 +105,7 @@ def select(resources: ResMap, selector: Selector) -> list[Resource]:
 
 
 def candidates(resources: ResMap, name: str) -> ResMap | list[Resource]:
-    """Return the resources that may have, or have had, a name that matches the expression; all for none."""
+    """Return the resources that may have, or have had, a matching name; all for an empty expression."""
     if not name:
         return resources
     return resources.named(name) if is_literal(name) else resources.with_prefix(literal_prefix(name))

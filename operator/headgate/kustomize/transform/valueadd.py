@@ -1,4 +1,4 @@
-"""``ValueAddTransformer``: writes a value into fields, or inserts it into the file paths they hold."""
+"""``ValueAddTransformer``: writes a value into fields, or inserts it into the file paths in them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from headgate.kustomize.transform.selection import select
 
 
 class ValueTarget(NamedTuple):
-    """Where to write; a ``file_path_position`` above 0 inserts there into the path that the field holds."""
+    """The target field; a ``file_path_position`` above 0 inserts the value there into the field's path."""
 
     selector: Selector | None = None
     field_path: str = ""
@@ -28,7 +28,7 @@ class ValueTarget(NamedTuple):
 
 
 def add_value(resources: ResMap, value: str, targets: Iterable[ValueTarget]) -> None:
-    """Write ``value`` to every target; raises ResourceError when a field is no scalar."""
+    """Write ``value`` to every target; raises ResourceError for a field that is not a scalar."""
     for target in targets:
         chosen = list(resources) if target.selector is None else select(resources, target.selector)
         for resource in chosen:
@@ -61,12 +61,12 @@ def _write(resource: Resource, value: str, target: ValueTarget) -> None:
 
 
 def _split(path: str) -> list[str]:
-    """Split at slashes, except those after a backslash; unlike elsewhere a leading slash counts for nothing."""
+    """Split at slashes, except those after a backslash; unlike elsewhere, a leading slash is ignored."""
     return [part.strip() for part in split_path(path, "/") if part.strip()]
 
 
 def insert_part(path: str, position: int, part: str) -> str:
-    """Insert ``part`` into a file path, behind ``position`` others; a leading slash stays in front."""
+    """Insert ``part`` into a file path, after ``position`` others; a leading slash stays in front."""
     parts = [item for item in path.split("/") if item]
     position = min(position, len(parts))
     joined = posixpath.normpath("/".join((*parts[:position], part, *parts[position:])))

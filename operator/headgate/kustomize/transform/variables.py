@@ -1,4 +1,4 @@
-"""``vars``: values of fields, put in the place of ``$(NAME)`` wherever the configuration allows it."""
+"""``vars``: values of fields that replace ``$(NAME)`` wherever the configuration allows it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Vars = dict[str, PlacedVar]
 
 
 def placed_vars(variables: Iterable[Var], file: str) -> list[PlacedVar]:
-    """Return the ``vars`` of a kustomization file with their places."""
+    """Return the ``vars`` of a kustomization file with their entries."""
     return [PlacedVar(var, f"vars[{index}]", file) for index, var in enumerate(variables)]
 
 
@@ -53,10 +53,10 @@ def merge_vars(known: Vars, incoming: Iterable[PlacedVar]) -> None:
 
 
 def mark_sources(resources: ResMap, incoming: Iterable[PlacedVar], cluster_scoped: ScopeOf) -> None:
-    """Note on the objects that variables take their values from which these are.
+    """Record on objects which variables take their values from them.
 
-    Done where the variables are defined, while the objects still answer to the names used there. Raises
-    ReferenceFault when a variable fits several objects.
+    This happens where the variables are defined, while the objects still have the names used there. Raises
+    ReferenceFault when a variable matches several objects.
     """
     for var, entry, file in incoming:
         found = _sources(resources, var, cluster_scoped)
@@ -75,7 +75,7 @@ def _sources(resources: ResMap, var: Var, cluster_scoped: ScopeOf) -> list[Resou
     if var.objref.namespace or is_cluster_scoped:
         wanted = ResId(gvk, var.objref.name, effective_namespace(var.objref.namespace, is_cluster_scoped))
         return resources.with_any_id(wanted)
-    # Without a namespace the variable fits objects in any.
+    # Without a namespace the variable matches objects in any namespace.
     return [
         resource
         for resource in resources.named(var.objref.name)
@@ -136,12 +136,12 @@ def _value(source: Resource | None, placed: PlacedVar) -> Any:
     if isinstance(value, int) and not isinstance(value, bool):
         with within(entry, file=file):
             return _decimal(value, var, source)
-    # A value goes on as what it is, not as it was written; only a date is nothing but its text.
+    # The value keeps its type, not its spelling; only a date becomes its text.
     return scalar_text(value) if isinstance(value, str) else plain(value)
 
 
 def _decimal(value: int, var: Var, source: Resource) -> int:
-    """A whole number as kustomize takes it: by its digits, be it written as another kind of number (``017``)."""
+    """Return a whole number as kustomize reads it: by its decimal digits, even if it is an octal number (``017``)."""
     text = scalar_text(value)
     if _DECIMAL.fullmatch(text) and -(1 << 63) <= int(text) < 1 << 63:
         return int(text)
@@ -158,7 +158,7 @@ def _is_text(value: Any) -> bool:
 
 
 class _Expansion:
-    """Replaces ``$(NAME)`` in the text fields of ``resource`` it is applied to."""
+    """Replaces ``$(NAME)`` in the text fields of ``resource``."""
 
     resource: Resource
 
@@ -185,9 +185,9 @@ class _Expansion:
                 value[index] = self.expand(item)
 
     def expand(self, text: str) -> Any:
-        """Expand one text; one that is nothing but a reference takes the type of the value."""
+        """Expand one text; a text that is a single reference gets the type of the value."""
         if "$" not in text:
-            # Whatever is looked at loses its style.
+            # Every text that is checked loses its style.
             return str(text) if type(text) is Folded else text
         self._budget.charge(4 * GLANCE * text.count("$") + len(text) // GLANCE)
         pieces: list[str] = []

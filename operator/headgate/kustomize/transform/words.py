@@ -1,7 +1,7 @@
-"""Nulls and booleans that are written in another way than usual, on their way from a patch into an object.
+"""Nulls and booleans of unusual spelling, on their way from a patch into an object.
 
-kustomize keeps the text of what replaces a value, not what it means: ``True`` in a patch becomes ``"True"`` where the
-object has a string in quotes, and in annotations, which are text in the end.
+kustomize keeps the text of a value that replaces another, not its meaning: ``True`` in a patch becomes ``"True"`` where
+the object has a quoted string, and in annotations, which become text.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from headgate.objects import Obj
 
 
 def spelled(patch: Resource) -> Obj:
-    """Return a copy of the patch, in which booleans of unusual spelling know how they are written."""
+    """Return a copy of the patch in which booleans of unusual spelling keep their text."""
     body: Obj = copied(patch.obj)
     for path, word in patch.words.items():
         container: Any = body
@@ -27,7 +27,7 @@ def spelled(patch: Resource) -> Obj:
 
 
 def take_words(target: Resource, patch: Resource) -> None:
-    """Note the words that a patch brings, and forget those of values that it replaces."""
+    """Add the spellings of a patch, and drop those of values that it replaces."""
     target.words = {
         **{path: word for path, word in target.words.items() if not _reaches(patch.obj, path)},
         **patch.words,
@@ -45,7 +45,7 @@ def _reaches(value: Any, path: tuple[str | int, ...]) -> bool:
 
 
 def _settle(value: Any) -> None:
-    """Make plain booleans of those that know how they are written."""
+    """Convert booleans that keep their text to plain booleans."""
     for key, item in value.items() if isinstance(value, dict) else enumerate(value):
         if isinstance(item, SpelledBool):
             value[key] = item.value
