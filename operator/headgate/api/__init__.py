@@ -1,17 +1,17 @@
 """Typed models of the custom resources, and the rules for their status. Pure.
 
-Specs are parsed into frozen data classes, where a value that got past the CRD raises :class:`InvalidSpec`. Statuses
-stay raw mappings, as the API server gets them.
+Specs become frozen data classes; an invalid value that the CRD did not reject raises :class:`InvalidSpec`. Statuses
+stay raw mappings, as the API server receives them.
 
-kustomization, gitrepository, receiver   the custom resources: every field of their specs
-source, revision                         sources of any kind, their artifacts and revisions
+kustomization, gitrepository, receiver   the custom resources: every field of their specs source, revision
+sources of any kind, their artifacts and revisions
 meta                                     references and keys
-fields                                   typed reading of raw fields, with errors that name the field
-conditions, history, inventory           edits of a status
-reasons, labels                          names that Flux gave: conditions and reasons, labels and annotations
-order                                    the order of kinds in which Flux applies and lists objects
-labelselector, patterns, quantity        notations of Kubernetes and Go that specs use
-errors                                   what can be wrong with a custom resource
+fields                                   typed reading of raw fields, with errors that name the field conditions,
+                                         history, inventory           edits of a status reasons, labels
+                                         Flux's names: conditions and reasons, labels and annotations
+order                                    the order of kinds in which Flux applies and lists objects labelselector,
+                                         patterns, quantity        notations of Kubernetes and Go that specs use
+errors                                   the exceptions for invalid custom resources
 """
 
 from __future__ import annotations

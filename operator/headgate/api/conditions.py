@@ -1,8 +1,8 @@
-"""Edits of a status' list of conditions. Pure: each function returns a new list.
+"""Edits the list of conditions in a status. Pure: each function returns a new list.
 
-Rules follow Flux's runtime: the transition time moves when status, reason or message change (so that the age
-of Ready is that of the newest revision), the observed generation is that of the spec that was looked at, and
-the conditions that matter most to a reader stand first.
+The rules are those of Flux's runtime: the transition time changes with status, reason or message (so that the age of
+Ready is that of the newest revision), the observed generation is that of the reconciled spec, and the most important
+conditions come first.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from headgate.api.reasons import READY, RECONCILING, STALLED
 from headgate.objects import Obj
 
 MESSAGE_LIMIT = 20_000
-"""Characters of a message; the CRDs allow 32,768."""
+"""Limit in characters for a message; the CRDs allow 32,768."""
 
 _CUT = " ... ({left} more characters)"
 _FIRST = {STALLED: 0, RECONCILING: 1, READY: 2}
@@ -30,10 +30,10 @@ def with_condition(
     generation: int,
     now: datetime | None = None,
 ) -> list[Obj]:
-    """The conditions with that one set.
+    """The conditions with one of them set.
 
-    ``status`` is ``True``, ``False`` or ``Unknown``; ``generation`` that of the object. The message is made to fit, see
-    :func:`cut_message`.
+    ``status`` is ``True``, ``False`` or ``Unknown``; ``generation`` that of the object. :func:`cut_message` shortens
+    the message.
     """
     new = {
         "lastTransitionTime": timestamp(now),
@@ -50,7 +50,7 @@ def with_condition(
 
 
 def without(conditions: Iterable[Obj], *types: str) -> list[Obj]:
-    """The conditions but those of the given types."""
+    """The conditions except those of the given types."""
     return [c for c in conditions if c.get("type") not in types]
 
 
@@ -77,17 +77,17 @@ def is_false(conditions: Iterable[Obj], type: str) -> bool:
 
 
 def cut_message(message: str, limit: int = MESSAGE_LIMIT) -> str:
-    """The message as it can be stored: text that can be encoded, of at most ``limit`` characters.
+    """The message in a form that the API server accepts: encodable text of at most ``limit`` characters.
 
-    Of a longer one the beginning is kept, followed by how much was left out.
+    A longer one is cut, followed by the number of omitted characters.
     """
     if not message.isascii():
-        # Names of files need not be text.
+        # Names of files in messages may not be valid UTF-8.
         message = message.encode("utf-8", "replace").decode()
     if len(message) <= limit:
         return message
     kept = limit
-    for _ in range(3):  # How much is left out is a part of the length.
+    for _ in range(3):  # The number of omitted characters is part of the length.
         kept = limit - len(_CUT.format(left=len(message) - kept))
     return message[:kept] + _CUT.format(left=len(message) - kept)
 

@@ -1,4 +1,4 @@
-"""What can be wrong with a custom resource.
+"""The exceptions for invalid custom resources.
 
 ::
 
@@ -6,8 +6,8 @@
     ├── InvalidSpec       a field of the spec cannot be used
     └── InvalidStatus     a field of the status cannot be read back
 
-The CRDs refuse most of this at the API server; these errors meet objects that got past it, because they were
-written before a stricter CRD or while none was enforced.
+With the CRDs, the API server refuses most invalid objects. These errors are for objects that were stored before a
+stricter CRD, or while none was enforced.
 """
 
 from __future__ import annotations

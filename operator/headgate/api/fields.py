@@ -1,4 +1,4 @@
-"""Typed reading of a raw object's fields, with errors that name the field. Used by the models only.
+"""Typed reading of a raw object's fields, with errors that name the field. Only the models use it.
 
 >>> Fields({"interval": "10m"}, "spec").duration("interval")
 600.0
@@ -24,11 +24,11 @@ _NAMES: dict[type, str] = {
 
 
 MAX_ENTRIES = 1000
-"""Of a list, unless an option says otherwise."""
+"""The default limit for the entries of a list."""
 
 
 class Fields:
-    """A mapping of the object and the path that leads to it; lists in it have at most ``max_entries``.
+    """A mapping in an object, with its path; its lists have at most ``max_entries`` entries.
 
     A field that is absent or null counts as not set, as it does for the API server. Every method raises
     :class:`InvalidSpec` for a value of the wrong type.
@@ -45,7 +45,7 @@ class Fields:
         return f"{self._path}.{name}"
 
     def invalid(self, name: str, problem: str) -> InvalidSpec:
-        """The error to raise for a field whose value makes no sense; no name stands for the whole mapping."""
+        """The error to raise for a field with an invalid value; without a name, for the whole mapping."""
         return InvalidSpec(self.path(name) if name else self._path, problem)
 
     def has(self, name: str) -> bool:
@@ -62,7 +62,7 @@ class Fields:
         return self.text(name) if self.has(name) else None
 
     def required_text(self, name: str) -> str:
-        """A string that must be there and not be empty."""
+        """A required string that is not empty."""
         value = self.text(name)
         if not value:
             raise self.invalid(name, "is required")
@@ -129,7 +129,7 @@ class Fields:
         return None if value is None else parse(self._below(value, name))
 
     def required_object(self, name: str, parse: Callable[[Fields], T]) -> T:
-        """A nested mapping that must be there, parsed."""
+        """A required nested mapping, parsed."""
         value = self.optional_object(name, parse)
         if value is None:
             raise self.invalid(name, "is required")
@@ -140,7 +140,7 @@ class Fields:
         return tuple(parse(self._below(v, f"{name}[{i}]")) for i, v in enumerate(self._list(name)))
 
     def check_length(self, name: str, length: int, what: str = "entries") -> None:
-        """Refuse a list, or lists below a field, that have more than they may."""
+        """Raise for a list, or for lists below a field, with more entries than the limit."""
         if length > self._max_entries:
             raise self.invalid(
                 name, f"has {length} {what}, more than {self._max_entries} (--max-list-entries)"
@@ -160,7 +160,7 @@ class Fields:
 
 def _typed(value: Any, wanted: type, path: str) -> Any:
     if not isinstance(value, wanted):
-        # The value itself is left out: it may be a misplaced credential.
+        # The message omits the value, which may be a misplaced credential.
         raise InvalidSpec(
             path, f"must be {_NAMES[wanted]}, not {_NAMES.get(type(value), 'null or a number')}"
         )

@@ -20,7 +20,7 @@ SCHEMES = ("http://", "https://", "ssh://")
 
 @dataclass(frozen=True, slots=True)
 class GitReference:
-    """What to check out. The first that is set of commit, name, tag, semver and branch counts."""
+    """The commit to fetch. Of commit, name, tag, semver and branch, the first that is set counts."""
 
     branch: str = ""
     tag: str = ""
@@ -36,7 +36,7 @@ class GitReference:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """Which signatures are checked, and with whose keys."""
+    """Which signatures to verify, and with which keys."""
 
     mode: str
     """``HEAD``, ``Tag`` or ``TagAndHEAD``."""
@@ -68,7 +68,7 @@ class Include:
 
     @property
     def target_path(self) -> str:
-        """Where the content goes: ``toPath``, else the repository's name."""
+        """The target of the content: ``toPath``, else the repository's name."""
         return self.to_path or self.repository.name
 
 
@@ -86,7 +86,7 @@ class GitRepositorySpec:
     verify: Verification | None = None
     proxy_secret_ref: LocalReference | None = None
     ignore: str | None = None
-    """None or empty: nothing is said, and the default rules hold unless a ``.sourceignore`` says something."""
+    """None or empty: not set, so the default rules apply unless a ``.sourceignore`` exists."""
     suspend: bool = False
     recurse_submodules: bool = False
     include: tuple[Include, ...] = ()
@@ -97,7 +97,7 @@ class GitRepositorySpec:
         """From ``spec``."""
         url = fields.required_text("url")
         if not url.startswith(SCHEMES):
-            # The URL is left out: it may hold credentials.
+            # The message omits the URL, which may contain credentials.
             raise fields.invalid("url", f"must begin with one of {', '.join(SCHEMES)}")
         provider = fields.choice("provider", PROVIDERS, "generic")
         account = fields.text("serviceAccountName")
@@ -128,12 +128,12 @@ class GitRepository:
     key: ObjectKey
     generation: int
     requested_at: str | None
-    """The value of the annotation that asks for a reconciliation now."""
+    """The value of the annotation for a requested reconcile."""
     spec: GitRepositorySpec
 
     @classmethod
     def from_object(cls, obj: Obj, max_entries: int = MAX_ENTRIES) -> GitRepository:
-        """From a raw object, whose lists may have ``max_entries``; raises :class:`headgate.api.InvalidSpec`."""
+        """From a raw object, with at most ``max_entries`` in each list; raises :class:`headgate.api.InvalidSpec`."""
         meta = obj["metadata"]
         return cls(
             key=ObjectKey(meta["namespace"], meta["name"]),
@@ -154,6 +154,6 @@ class GitRepository:
 
     @property
     def ref(self) -> GitReference:
-        """What to check out; the branch ``master`` when nothing is said."""
+        """The commit to fetch; by default the branch ``master``."""
         ref = self.spec.ref or GitReference()
         return ref if ref != GitReference() else GitReference(branch=DEFAULT_BRANCH)

@@ -1,7 +1,7 @@
 """The reconciliation history in a Kustomization's status. Pure.
 
-One entry for each digest of the applied objects and outcome, the latest first; a repeat raises the entry's
-count. (Flux documentation, Kustomization, "History".)
+One entry for each combination of outcome and digest of the applied objects, the latest first; a repetition increments
+the entry's count. (Flux documentation, Kustomization, "History".)
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from headgate.durations import format_duration
 from headgate.objects import Obj
 
 LIMIT = 5
-"""How many entries are kept."""
+"""Maximum number of entries."""
 
 
 def upsert(
@@ -26,7 +26,7 @@ def upsert(
     metadata: Mapping[str, str] | None = None,
     now: datetime | None = None,
 ) -> None:
-    """Record an attempt in ``status["history"]``, which is replaced by a new list.
+    """Record an attempt in ``status["history"]``, replacing the list by a new one.
 
     ``digest`` is ``<algorithm>:<hex>`` of the objects, ``duration`` in seconds, ``outcome`` Ready's reason.
     """

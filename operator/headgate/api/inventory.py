@@ -1,9 +1,8 @@
 """The inventory in a Kustomization's status: which objects it manages. Pure.
 
-An entry is ``{id: <namespace>_<name>_<group>_<kind>, v: <version>}``. A colon, which only names of RBAC
-objects may hold, is written as two underscores. Entries are equal when they name the same object: a new
-version of its API does not make it another one, so a manifest that moves from ``v1beta1`` to ``v1`` prunes
-nothing.
+An entry is ``{id: <namespace>_<name>_<group>_<kind>, v: <version>}``. A colon, which only names of RBAC objects may
+contain, becomes two underscores. Entries are equal when they name the same object, in any version of its API, so a
+manifest that moves from ``v1beta1`` to ``v1`` prunes nothing.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ class Entry:
 
     @classmethod
     def of(cls, api_version: str, kind: str, namespace: str, name: str) -> Entry:
-        """The entry of the object that is named."""
+        """The entry of an object with this identity."""
         group, _, version = api_version.rpartition("/")
         return cls(namespace, name, group, kind, version)
 
@@ -44,7 +43,7 @@ class Entry:
 
     @classmethod
     def parse(cls, id: str, version: str) -> Entry:
-        """The entry of an id and version; :class:`InvalidStatus` when the id is not one."""
+        """The entry of an id and version; raises :class:`InvalidStatus` for a malformed id."""
         parts = _split(id)
         if len(parts) != 4 or not parts[1] or not parts[3]:
             raise InvalidStatus(
@@ -55,7 +54,7 @@ class Entry:
 
     @property
     def id(self) -> str:
-        """The id as it stands in the inventory."""
+        """The id in the inventory."""
         rbac = self.group == _RBAC_GROUP and self.kind in _RBAC_KINDS
         name = self.name.replace(":", "__") if rbac else self.name
         return f"{self.namespace}_{name}_{self.group}_{self.kind}"
@@ -67,7 +66,7 @@ class Entry:
 
     @property
     def sort_key(self) -> SortKey:
-        """Sorts entries into the order in which their objects are applied."""
+        """The key for sorting entries into the order of apply."""
         return sort_key(self.group, self.kind, self.namespace, self.name)
 
 
@@ -93,17 +92,17 @@ class _Changes(Protocol):
 
 
 def of_refs(refs: Iterable[_Ref]) -> frozenset[Entry]:
-    """The entries of objects that are named."""
+    """The entries of references to objects."""
     return frozenset(Entry.of(r.api_version, r.kind, r.namespace, r.name) for r in refs)
 
 
 def of_changes(changes: _Changes) -> frozenset[Entry]:
-    """The entries of the objects a change set names (see :mod:`headgate.apply`)."""
+    """The entries of the objects in a change set (see :mod:`headgate.apply`)."""
     return of_refs(change.ref for change in changes.entries)
 
 
 def resolved(entries: Iterable[Entry], is_namespaced: Callable[[str, str], bool | None]) -> frozenset[Entry]:
-    """The entries without a namespace where their kind has none, so that each object has one name.
+    """The entries without the namespace of cluster-scoped kinds, so that each object has one name.
 
     ``is_namespaced`` takes group and kind, and returns None for a kind it does not know.
     """
@@ -119,7 +118,7 @@ def of_objects(objects: Iterable[Obj]) -> frozenset[Entry]:
 
 
 def from_status(status: Obj) -> frozenset[Entry]:
-    """The entries in a raw status; :class:`InvalidStatus` when one cannot be read."""
+    """The entries in a raw status; raises :class:`InvalidStatus` for a malformed one."""
     inventory = status.get("inventory") or {}
     return frozenset(Entry.parse(e["id"], e["v"]) for e in inventory.get("entries") or ())
 
@@ -136,7 +135,7 @@ def listed(entries: Iterable[Entry]) -> Obj:
 
 
 def size_of(entries: Iterable[Entry]) -> int:
-    """The bytes that an inventory of these entries takes as JSON."""
+    """The size in bytes of an inventory of these entries as JSON."""
     empty = len('{"id":"","v":""},')
     return len('{"entries":[]}') + sum(
         empty + len(e.id.encode("utf-8", "replace")) + len(e.version) for e in entries
@@ -147,5 +146,5 @@ def _split(id: str) -> list[str]:
     namespace, _, rest = id.partition("_")
     name, *tail = rest.rsplit("_", 2)
     name = name.replace("__", ":")
-    # An underscore that is left in the name is one field too many.
+    # A remaining underscore in the name means one field too many.
     return [namespace, name, *tail] if "_" not in name else []

@@ -17,7 +17,7 @@ SUBSTITUTE_STRATEGIES = ("WithVariables", "Always")
 BUILD_METADATA = ("originAnnotations", "transformerAnnotations")
 
 MINIMUM_DEFAULT_TIMEOUT = 30.0
-"""Seconds: the least timeout that is derived from the interval."""
+"""Seconds: the minimum of the timeout that is derived from the interval."""
 _HOUR = 3600.0
 _MARGIN = 30.0
 """Seconds by which the derived timeout ends before the next interval begins."""
@@ -45,7 +45,7 @@ class Dependency:
     name: str
     namespace: str = ""
     ready_expr: str = ""
-    """CEL; replaces the built-in check of readiness."""
+    """CEL expression; replaces the built-in check of readiness."""
 
     @staticmethod
     def parse(fields: Fields) -> Dependency:
@@ -89,7 +89,7 @@ class SecretKeyReference:
 
 @dataclass(frozen=True, slots=True)
 class KubeConfig:
-    """The remote cluster to apply to; exactly one of the two is set."""
+    """The remote cluster to apply to; exactly one of the two references is set."""
 
     config_map_ref: LocalReference | None = None
     secret_ref: SecretKeyReference | None = None
@@ -124,7 +124,7 @@ class SubstituteReference:
 
 @dataclass(frozen=True, slots=True)
 class PostBuild:
-    """Variables that are substituted in the built manifests; a later source of a variable wins."""
+    """Variables for the substitution in built objects; a later source of a variable takes precedence."""
 
     substitute_strategy: str = "WithVariables"
     substitute: Mapping[str, str] = field(default_factory=dict)
@@ -197,7 +197,7 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class HealthCheckExpression:
-    """CEL expressions that tell the health of a kind of custom resource; an empty kind means any."""
+    """CEL expressions for the health of a kind of custom resource; an empty kind means any."""
 
     api_version: str
     kind: str
@@ -219,7 +219,7 @@ class HealthCheckExpression:
 
 @dataclass(frozen=True, slots=True)
 class IgnoreRule:
-    """JSON pointers of fields that are left to others, for the objects the target selects (all when None)."""
+    """JSON pointers of fields that are not applied, for the objects that the target selects (all when None)."""
 
     paths: tuple[str, ...]
     target: Selector | None = None
@@ -303,7 +303,7 @@ class KustomizationSpec:
 
     @staticmethod
     def parse_for_deletion(fields: Fields) -> KustomizationSpec:
-        """What a deletion takes from ``spec``, but for the cluster."""
+        """The fields of ``spec`` that a deletion needs, except those for the cluster."""
         return KustomizationSpec(
             interval=_usable(fields, "interval") or _HOUR,
             prune=fields.flag("prune"),
@@ -323,21 +323,21 @@ class Kustomization:
     key: ObjectKey
     generation: int
     requested_at: str | None
-    """The value of the annotation that asks for a reconciliation now."""
+    """The value of the annotation for a requested reconcile."""
     spec: KustomizationSpec
     uid: str = ""
 
     @classmethod
     def from_object(cls, obj: Obj, max_entries: int = MAX_ENTRIES) -> Kustomization:
-        """From a raw object, whose lists may have ``max_entries``; raises :class:`headgate.api.InvalidSpec`."""
+        """From a raw object, with at most ``max_entries`` in each list; raises :class:`headgate.api.InvalidSpec`."""
         return cls._of(obj, KustomizationSpec.parse(Fields(obj.get("spec"), "spec", max_entries)))
 
     @classmethod
     def for_deletion(cls, obj: Obj) -> Kustomization:
-        """What deleting a raw object takes, whatever is wrong with the rest of its spec.
+        """The fields that the deletion of a raw object needs, even if the rest of its spec is invalid.
 
-        Times that cannot be used are as if they were not set. Raises :class:`headgate.api.InvalidSpec` where it cannot
-        be known in which cluster objects are to be deleted.
+        Invalid times count as not set. Raises :class:`headgate.api.InvalidSpec` when the cluster of the objects is
+        unknown.
         """
         fields = Fields(obj.get("spec"), "spec")
         ks = cls._of(obj, KustomizationSpec.parse_for_deletion(fields))
@@ -369,9 +369,9 @@ class Kustomization:
 
     @property
     def timeout(self) -> float:
-        """Seconds for an attempt: as given, else up to 30 s before the next interval, at least 30 s.
+        """Seconds for an attempt: the given value, else up to 30 s before the next interval, but at least 30 s.
 
-        Flux raises a given timeout of less than 30 s to 30 s; here it means what it says.
+        Flux raises a given timeout of less than 30 s to 30 s; Headgate uses it unchanged.
         """
         if self.spec.timeout is not None:
             return self.spec.timeout
@@ -379,17 +379,17 @@ class Kustomization:
 
     @property
     def retry_interval(self) -> float:
-        """Seconds until a failed attempt is repeated."""
+        """Seconds until the retry after a failed attempt."""
         return self.spec.interval if self.spec.retry_interval is None else self.spec.retry_interval
 
     @property
     def deletion_policy(self) -> str:
-        """What becomes of the objects when the Kustomization is deleted."""
+        """What happens to the managed objects when the Kustomization is deleted."""
         return self.spec.deletion_policy or DELETION_POLICIES[0]
 
     @property
     def deletes(self) -> bool:
-        """Whether the objects are deleted with the Kustomization."""
+        """Whether the managed objects are deleted with the Kustomization."""
         if self.spec.suspend:
             return False
         policy = self.deletion_policy
@@ -397,7 +397,7 @@ class Kustomization:
 
     @property
     def source(self) -> Reference:
-        """The source, its namespace filled in."""
+        """The source, with its namespace filled in."""
         ref = self.spec.source_ref
         return Reference(ref.kind, ref.name, ref.namespace or self.namespace, ref.api_version)
 
@@ -417,7 +417,7 @@ def _usable(fields: Fields, name: str) -> float | None:
 def _ignore_rules(fields: Fields) -> tuple[IgnoreRule, ...]:
     rules = fields.objects("ignore", IgnoreRule.parse)
     paths = sum(len(rule.paths) for rule in rules)
-    # Each of them is looked for in each object.
+    # Each path is searched for in each object.
     fields.check_length("ignore", paths, "paths in all")
     return rules
 

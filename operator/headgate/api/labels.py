@@ -1,4 +1,4 @@
-"""Names of the labels, annotations and finalizers, and how they are read. The same as Flux's."""
+"""Names of the labels, annotations and finalizers, and functions that read them. The same as Flux's."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ OWNER_NAMESPACE: Final = f"{GROUP}/namespace"
 """Label of a managed object: the namespace of its Kustomization."""
 
 REQUESTED_AT: Final = "reconcile.fluxcd.io/requestedAt"
-"""Annotation of a custom resource: a change of its value asks for a reconciliation now."""
+"""Annotation of a custom resource: a change of its value requests a reconcile."""
 WATCH: Final = "reconcile.fluxcd.io/watch"
-"""Label of a ConfigMap or Secret (``Enabled``): a change of it reconciles those that refer to it."""
+"""Label of a ConfigMap or Secret (``Enabled``): a change of it reconciles the objects that refer to it."""
 
 # On managed objects, as a label or an annotation.
 PRUNE: Final = f"{GROUP}/prune"
-"""``disabled``: never deleted."""
+"""``disabled``: the object is never deleted."""
 SSA: Final = f"{GROUP}/ssa"
 """``Merge``, ``IfNotPresent`` or ``Ignore``."""
 FORCE: Final = f"{GROUP}/force"
-"""``enabled``: recreated when an immutable field changes."""
+"""``enabled``: the object is recreated when an immutable field changes."""
 RECONCILE: Final = f"{GROUP}/reconcile"
-"""``disabled``: neither applied nor deleted."""
+"""``disabled``: the object is neither applied nor deleted."""
 SUBSTITUTE: Final = f"{GROUP}/substitute"
-"""``disabled``: variables are left as they are."""
+"""``disabled``: no substitution."""
 DECRYPT: Final = f"{GROUP}/decrypt"
-"""``disabled``: not decrypted."""
+"""``disabled``: no decryption."""
 CHECKSUM: Final = f"{GROUP}/checksum"
 """Set by Flux before 0.22; removed from managed objects."""
 
@@ -51,7 +51,7 @@ EVENT_ORIGIN_REVISION: Final = "originRevision"
 EVENT_DIGEST: Final = "digest"
 EVENT_COMMIT_STATUS: Final = "commit_status"
 EVENT_COMMIT_STATUS_UPDATE: Final = "update"
-"""Keys under the group of the object that the event is about, and the value of ``commit_status``."""
+"""Keys, prefixed with the group of the event's object, and the value of ``commit_status``."""
 
 
 def owner_labels(namespace: str, name: str) -> dict[str, str]:
@@ -60,7 +60,7 @@ def owner_labels(namespace: str, name: str) -> dict[str, str]:
 
 
 def is_set(obj: Mapping[str, Any], key: str, value: str) -> bool:
-    """Whether a label or annotation of the object has the value; letter case does not matter, as in Flux."""
+    """Whether a label or annotation of the object has the value, in any letter case, as in Flux."""
     meta = obj.get("metadata") or {}
     wanted = value.lower()
     for place in ("labels", "annotations"):
@@ -71,6 +71,6 @@ def is_set(obj: Mapping[str, Any], key: str, value: str) -> bool:
 
 
 def is_owned_by(obj: Mapping[str, Any], namespace: str, name: str) -> bool:
-    """Whether the object carries the owner labels of the Kustomization ``namespace/name``."""
+    """Whether the object has the owner labels of the Kustomization ``namespace/name``."""
     found = (obj.get("metadata") or {}).get("labels") or {}
     return found.get(OWNER_NAME) == name and found.get(OWNER_NAMESPACE) == namespace

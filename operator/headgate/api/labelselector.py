@@ -18,18 +18,18 @@ _WHOLE_NUMBER = re.compile(r"[-+]?[0-9]{1,18}\Z")
 
 
 class SelectorInvalid(ValueError):
-    """The text is no label selector."""
+    """The text is not a label selector."""
 
 
 class Requirement(NamedTuple):
-    """One condition; ``operator`` is one of exists, absent, in, notin, >, <."""
+    """One requirement; ``operator`` is one of exists, absent, in, notin, >, <."""
 
     key: str
     operator: str
     values: frozenset[str] = frozenset()
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        """Return whether the labels meet the condition."""
+        """Return whether the labels meet the requirement."""
         value = labels.get(self.key)
         if self.operator == "absent":
             return value is None
@@ -49,12 +49,12 @@ class Requirement(NamedTuple):
 
 @cached_if_short(1024)
 def parse_selector(text: str) -> tuple[Requirement, ...]:
-    """Return the conditions, all of which must hold; none for the empty text. Raises SelectorInvalid."""
+    """Return the requirements, all of which must be met; none for the empty text. Raises SelectorInvalid."""
     return tuple(_Parser(text).requirements())
 
 
 def matches(text: str, labels: Mapping[str, str]) -> bool:
-    """Return whether labels meet a selector; raises SelectorInvalid."""
+    """Return whether labels match a selector; raises SelectorInvalid."""
     return all(requirement.matches(labels) for requirement in parse_selector(text))
 
 

@@ -1,4 +1,4 @@
-"""References between objects, shared by the models."""
+"""References between objects, for the models."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from headgate.api.fields import Fields
 
 @dataclass(frozen=True, slots=True, order=True)
 class ObjectKey:
-    """Namespace and name; the kind is known from where it stands."""
+    """Namespace and name; the context gives the kind."""
 
     namespace: str
     name: str
@@ -21,7 +21,7 @@ class ObjectKey:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """An object named by kind; ``namespace`` and ``api_version`` are empty where the spec leaves them out."""
+    """An object named by kind; ``namespace`` and ``api_version`` are empty where the spec omits them."""
 
     kind: str
     name: str
@@ -50,5 +50,5 @@ class LocalReference:
 
 
 def timestamp(now: datetime | None = None) -> str:
-    """A time as the API server prints it: RFC 3339, UTC, whole seconds; the present one by default."""
+    """A time in the API server's format: RFC 3339, UTC, whole seconds; by default the current time."""
     return (now or datetime.now(UTC)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,7 +1,7 @@
-"""The order in which objects are applied and listed, by kind. Flux's, so that inventories compare equal.
+"""The order in which objects are applied and listed, by kind: Flux's, so that inventories are equal.
 
-What others need comes first: definitions, namespaces, classes, accounts and roles, configuration, then
-workloads; webhooks come last, for they could refuse all that follows them.
+Objects that others need come first: definitions, namespaces, classes, accounts and roles, configuration, then
+workloads. Webhooks come last, because they could refuse the objects after them.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ SortKey = tuple[int, str, str, str, str]
 
 
 def rank(kind: str) -> int:
-    """Where a kind stands in the order; 0 for those whose place does not matter."""
+    """The rank of a kind in the order; 0 for kinds without a fixed position."""
     return _RANKS.get(kind, 0)
 
 
 def sort_key(group: str, kind: str, namespace: str, name: str) -> SortKey:
-    """Sorts objects into the order in which they are applied. Reversed, it is the order of deletion."""
+    """The key for sorting objects into the order of apply. Reversed, it is the order of deletion."""
     return (rank(kind), group, kind, namespace, name)

@@ -1,7 +1,8 @@
-"""Regular expressions of untrusted input, as Go understands them and in linear time.
+"""Regular expressions from untrusted input, with Go's syntax and in linear time.
 
 Selectors of specs and kustomization files are RE2 expressions, and so are the names of ``images``. Python's own engine
-would accept a slightly different language and can be made to run for hours, so anything beyond literals goes to RE2.
+accepts a slightly different language, and a crafted expression can run for hours, so RE2 evaluates everything except
+literals.
 """
 
 from __future__ import annotations
@@ -15,29 +16,29 @@ _PLAIN = re.compile(r"[A-Za-z0-9_/:@ ~=,%#!<>&;'\"-]*\Z")
 
 
 class PatternInvalid(ValueError):
-    """The text is no regular expression."""
+    """The text is not a regular expression."""
 
 
 def is_literal(pattern: str) -> bool:
-    """Return whether the pattern matches nothing but its own text."""
+    """Return whether the pattern matches only its own text."""
     return _PLAIN.match(pattern) is not None
 
 
 @cached_if_short(4096)
 def literal_prefix(pattern: str) -> str:
-    """Return a text that everything begins with which the pattern matches at its start."""
+    """Return the text with which every match of the pattern begins."""
     if "|" in pattern:
         return ""
     end = 0
     while end < len(pattern) and _PLAIN.match(pattern[end]):
         end += 1
-    # What follows may make the last character optional, or the first of several.
+    # The next character may make the last one optional or repeated.
     return pattern if end == len(pattern) else pattern[: max(end - 1, 0)]
 
 
 @cached_if_short(4096)
 def whole(pattern: str) -> Callable[[str], bool]:
-    """Return a predicate for texts that match from end to end; raises PatternInvalid."""
+    """Return a predicate for texts that match completely; raises PatternInvalid."""
     if is_literal(pattern):
         return pattern.__eq__
     matches, prefix = _compiled(f"^(?:{pattern})$", pattern), literal_prefix(pattern)

@@ -1,4 +1,4 @@
-"""Sizes in bytes as Kubernetes writes quantities: ``512``, ``64Ki``, ``32Mi``, ``1Gi``, ``5M``."""
+"""Sizes in bytes in the notation of Kubernetes quantities: ``512``, ``64Ki``, ``32Mi``, ``1Gi``, ``5M``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _QUANTITY = re.compile(r"([0-9]{1,15})(|k|M|G|Ki|Mi|Gi)")
 
 
 def parse_bytes(text: str) -> int:
-    """Return the bytes. Raises ValueError with what is wrong."""
+    """Return the number of bytes. Raises ValueError with the cause."""
     match = _QUANTITY.fullmatch(text)
     if match is None:
         raise ValueError(f"'{text}' is not a size: write a whole number and a unit, for example 64Ki or 32Mi")
@@ -19,7 +19,7 @@ def parse_bytes(text: str) -> int:
 
 
 def format_bytes(size: int) -> str:
-    """Return the shortest text that :func:`parse_bytes` reads as this number, with a binary unit."""
+    """Return the shortest text with a binary unit that :func:`parse_bytes` parses as this number."""
     for unit in ("Gi", "Mi", "Ki"):
         if size and size % _UNITS[unit] == 0:
             return f"{size // _UNITS[unit]}{unit}"

@@ -1,4 +1,4 @@
-"""Condition types and reasons. The same as Flux's, but only those that are given.
+"""Condition types and reasons: those of Flux that Headgate uses, and a few that only Headgate has.
 
 Types with abnormal-true polarity are present only while they are True (Kubernetes API conventions).
 """
@@ -12,7 +12,7 @@ READY: Final = "Ready"
 RECONCILING: Final = "Reconciling"
 """Abnormal-true."""
 STALLED: Final = "Stalled"
-"""Abnormal-true: only a change of the spec helps."""
+"""Abnormal-true: no retry until the spec changes."""
 
 # Condition types of Kustomization.
 HEALTHY: Final = "Healthy"
@@ -35,7 +35,7 @@ PROGRESSING: Final = "Progressing"
 PROGRESSING_WITH_RETRY: Final = "ProgressingWithRetry"
 INVALID_CEL_EXPRESSION: Final = "InvalidCELExpression"
 INVALID_SPEC: Final = "InvalidSpec"
-"""Ours: a value that the CRD should have refused."""
+"""Headgate's: a value that the CRD should have refused."""
 
 # Reasons of a Receiver's conditions and events.
 FAILED: Final = "Failed"
@@ -52,13 +52,13 @@ BUILD_FAILED: Final = "BuildFailed"
 PRUNE_FAILED: Final = "PruneFailed"
 HEALTH_CHECK_FAILED: Final = "HealthCheckFailed"
 DRIFT_DETECTED: Final = "DriftDetected"
-"""Ours: of an event."""
+"""Headgate's, for an event."""
 BUILD_WARNING: Final = "BuildWarning"
-"""Ours: of an event."""
+"""Headgate's, for an event."""
 UNKNOWN_FIELDS: Final = "UnknownFields"
-"""Ours: of an event."""
+"""Headgate's, for an event."""
 API_WARNING: Final = "APIWarning"
-"""Ours: of an event."""
+"""Headgate's, for an event."""
 
 # Reasons of a source's conditions and events.
 NEW_ARTIFACT: Final = "NewArtifact"

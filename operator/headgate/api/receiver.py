@@ -1,7 +1,7 @@
-"""Receiver, ``notification.toolkit.fluxcd.io/v1``: what of its spec a webhook server goes by.
+"""Receiver, ``notification.toolkit.fluxcd.io/v1``: the fields of its spec that a webhook server uses.
 
 Flux's notification-controller defines the kind (``api/v1/receiver_types.go``). Its types ``gcr``, ``cdevents`` and
-``generic-oidc`` are left to it: they rest on tokens of issuers that are not known here.
+``generic-oidc`` are not supported: they require tokens of issuers that are unknown here.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PATH: Final = "/hook/"
 DEFAULT_INTERVAL: Final = 600.0
 """Seconds after which the Secret is read again."""
 EVERY: Final = "*"
-"""The name that stands for all objects with the labels of ``matchLabels``."""
+"""The name for all objects with the labels of ``matchLabels``."""
 
 TYPES: Final = (
     *("generic", "generic-hmac", "github", "gitlab", "bitbucket"),
@@ -35,25 +35,25 @@ _API_VERSIONS = {
     "ImageRepository": "image.toolkit.fluxcd.io/v1",
     "ArtifactGenerator": "source.extensions.fluxcd.io/v1beta1",
 }
-"""Where an entry leaves it out, the API version is that of its kind, for the kinds that Flux knows one of."""
+"""The default API version of each kind, for the kinds for which Flux has one."""
 
 
 _GROUP = re.compile(r"([a-z0-9-]+\.)+fluxcd\.io/[a-z0-9]+")
-"""API versions of what can be asked to reconcile: the operator has the right to annotate more than that."""
+"""API groups of the objects that a call may request to reconcile: the operator may annotate more kinds than that."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReceiverResource:
-    """Objects that a call asks to be reconciled."""
+    """Objects that a webhook call requests to reconcile."""
 
     kind: str
     name: str
     namespace: str
-    """Empty: the Receiver's own."""
+    """Empty: the Receiver's namespace."""
     api_version: str
     match_labels: tuple[tuple[str, str], ...]
     filter: str
-    """CEL over ``res`` and ``req``, empty for none."""
+    """A CEL expression over ``res`` and ``req``; empty for none."""
 
     @staticmethod
     def parse(fields: Fields) -> ReceiverResource:
@@ -80,7 +80,7 @@ class ReceiverSpec:
     resources: tuple[ReceiverResource, ...]
     secret_ref: LocalReference
     events: tuple[str, ...] = ()
-    """Kinds of events that are taken; empty: all."""
+    """Accepted kinds of events; empty: all."""
     resource_filter: str = ""
     interval: float = DEFAULT_INTERVAL
     suspend: bool = False
@@ -115,7 +115,7 @@ class Receiver:
 
     @classmethod
     def from_object(cls, obj: Obj, max_entries: int = MAX_ENTRIES) -> Receiver:
-        """From a raw object, whose lists may have ``max_entries``; raises :class:`headgate.api.InvalidSpec`."""
+        """From a raw object, with at most ``max_entries`` in each list; raises :class:`headgate.api.InvalidSpec`."""
         meta = obj["metadata"]
         return cls(
             key=ObjectKey(meta["namespace"], meta["name"]),
@@ -124,5 +124,5 @@ class Receiver:
         )
 
     def path(self, token: bytes) -> str:
-        """Where it is called; nobody who does not know the token can tell."""
+        """The path of its webhook calls, unguessable without the token."""
         return PATH + hashlib.sha256(token + f"{self.key.name}{self.key.namespace}".encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Revisions: which state of a source an artifact holds.
+"""Revisions: the names of versions of a source.
 
 ``<pointer>@<algorithm>:<hash>`` for a branch, tag or other name, ``<algorithm>:<hash>`` for a bare commit.
 The pointer is the short name of a branch or tag; with ``ref.name`` it is the full reference. (Flux
@@ -22,7 +22,7 @@ class Revision:
 
     @classmethod
     def parse(cls, text: str) -> Revision:
-        """Take a revision apart. A text without a colon counts as a hash alone (Flux before 2.0).
+        """Parse a revision. A text without a colon counts as a hash alone (Flux before 2.0).
 
         >>> Revision.parse("main@sha1:5394cb7f").pointer
         'main'
@@ -43,7 +43,7 @@ class Revision:
 
     @property
     def short(self) -> str:
-        """As ``flux`` lists it, the hash cut to eight characters: ``main@sha1:5394cb7f``."""
+        """As the ``flux`` CLI lists it, with the hash cut to eight characters: ``main@sha1:5394cb7f``."""
         cut = f"{self.algorithm}:{self.hash[:8]}"
         return f"{self.pointer}@{cut}" if self.pointer else cut
 

@@ -1,4 +1,4 @@
-"""Artifacts, and what a Kustomization needs to know of a source of any kind."""
+"""Artifacts, and the fields of any source that a Kustomization needs."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ SOURCE_KINDS = ("OCIRepository", "GitRepository", "Bucket", "ExternalArtifact")
 """Kinds that a Kustomization may refer to."""
 
 ORIGIN_REVISION = "org.opencontainers.image.revision"
-"""Key of an artifact's metadata: the revision it was made from, where that is not its own."""
+"""The key of the origin revision in an artifact's metadata."""
 
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """What a source offers for download: ``status.artifact``."""
+    """The artifact of a source: ``status.artifact``."""
 
     revision: str
     digest: str
@@ -34,7 +34,7 @@ class Artifact:
 
     @classmethod
     def parse(cls, raw: Mapping[str, Any]) -> Artifact:
-        """From the raw mapping; :class:`InvalidStatus` when it has no revision or URL."""
+        """From the raw mapping; raises :class:`InvalidStatus` when it has no revision or URL."""
         for name in ("revision", "url"):
             if not isinstance(raw.get(name), str) or not raw[name]:
                 raise InvalidStatus(f"status.artifact.{name}", "is required")
@@ -65,13 +65,13 @@ class Artifact:
 
     @property
     def origin_revision(self) -> str:
-        """The revision it was made from, empty when that is its own."""
+        """The origin revision; empty without one."""
         return self.metadata.get(ORIGIN_REVISION, "")
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A source of any kind, as its consumers see it."""
+    """A source of any kind, with the fields that its consumers read."""
 
     kind: str
     key: ObjectKey
@@ -85,7 +85,7 @@ class Source:
 
     @classmethod
     def from_object(cls, obj: Obj) -> Source:
-        """From a raw object; :class:`InvalidStatus` when its artifact cannot be read."""
+        """From a raw object; raises :class:`InvalidStatus` when its artifact is malformed."""
         meta = obj["metadata"]
         conditions = cond.of(obj)
         ready = cond.get(conditions, READY) or {}

@@ -1,15 +1,15 @@
-"""How healthy is an object? Pure rules over what the API server says of it, as kstatus and Flux have them.
+"""The health of objects: the rules of kstatus and Flux over the fields of an object. Pure.
 
 >>> compute({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "status": {"phase": "Pending"}}).message
 'PVC is not Bound. phase: Pending'
 
-verdict      the health of any object: the general rules, then the one of its kind
-workloads    rules for what runs in Pods
+verdict      the health of any object: the general rules, then the rule of its kind
+workloads    rules for kinds that run in Pods
 resources    rules for other built-in kinds
-rule         what a rule is: a function, and the fields that it reads
+rule         the type of a rule: a function and the fields that it reads
 view         access to the fields of a raw object
 result       a health: status and message
-extract      what of an object its health depends on
+extract      the fields of an object that determine its health
 expressions  ``spec.healthCheckExprs``, evaluated by :mod:`headgate.cel`
 """
 

@@ -1,11 +1,11 @@
-"""The health of custom resources by a user's own expressions (``spec.healthCheckExprs``).
+"""The health of custom resources by the user's expressions (``spec.healthCheckExprs``).
 
 The rules are Flux's (``runtime/cel/status_evaluator.go`` and ``status_reader.go``, RFC 0009). An entry applies to a
-kind, or to all kinds of its API group that have no entry of their own; the version does not matter. Where one
-applies, the built-in rules do not: a spec its controller has not seen yet is in progress, then the first of
-``inProgress``, ``failed`` and ``current`` that is true tells the status, and in progress it is when none is. While an
-expression cannot be evaluated, most often because a field is not there yet, the status is unknown, which a wait
-treats as not there yet. Jobs are always judged by the built-in rule.
+kind, or to all kinds of its API group without a separate entry, in any version. It replaces the built-in rules: an
+object whose controller has not observed its spec yet is in progress; then the first true expression of ``inProgress``,
+``failed`` and ``current`` decides, and if none is true, the object is in progress. While an expression cannot be
+evaluated, usually because a field does not exist yet, the status is unknown, which a wait treats as in progress. The
+built-in rule always applies to Jobs.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ _JOB: GroupKind = ("batch", "Job")
 
 
 class InvalidHealthExpressions(ValueError):
-    """The entries can never be used; the message names the entry, the expression and the place in it."""
+    """The entries can never be evaluated; the message names the entry, the expression and the position in it."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
     index: int
-    """Its place in the list."""
+    """Its index in the list."""
     current: Expression
     failed: Expression | None
     in_progress: Expression | None
 
 
 class HealthExpressions:
-    """The entries of one Kustomization, compiled. The verdict on an object is kept until the object changes."""
+    """The compiled entries of one Kustomization. Caches the health of an object until the object changes."""
 
     def __init__(self, entries: Mapping[GroupKind, _Entry] | None = None) -> None:
         self._entries = dict(entries or {})
@@ -73,11 +73,11 @@ class HealthExpressions:
         return bool(self._entries)
 
     def cover(self, api_version: str, kind: str) -> bool:
-        """Whether an entry applies to a kind: then :func:`headgate.health.whole` is what to keep of its objects."""
+        """Whether an entry applies to a kind, so that :func:`headgate.health.whole` must be kept of its objects."""
         return self._entry(group_kind({"apiVersion": api_version, "kind": kind})) is not None
 
     def known(self, obj: Obj) -> Health | None:
-        """The health of an object: by the entry of its kind, or else by :func:`headgate.health.compute`.
+        """The health of an object: by the entry of its kind, else by :func:`headgate.health.compute`.
 
         None when an entry applies and :meth:`evaluate` has not been awaited for this version of the object.
         """
@@ -89,7 +89,7 @@ class HealthExpressions:
         return kept[1] if kept is not None and kept[0] == version else None
 
     async def evaluate(self, obj: Obj, budget: Budget) -> Health:
-        """As :meth:`known`, evaluated where need be.
+        """The same as :meth:`known`, evaluating expressions if needed.
 
         Raises :class:`headgate.cel.BudgetExceeded`, which names the field.
         """
@@ -155,7 +155,7 @@ async def _judge(entry: _Entry, obj: Obj, budget: Budget) -> Health:
 
 @contextmanager
 def _named(index: int, field: str) -> Iterator[None]:
-    """Name the field in whose evaluation the budget ended."""
+    """Name the field in an error about a used-up budget."""
     try:
         yield
     except BudgetExceeded as error:

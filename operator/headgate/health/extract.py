@@ -1,7 +1,7 @@
-"""Cuts an object down to what its health depends on, so that thousands can be kept in memory.
+"""Reduces an object to the fields that determine its health, so that memory can hold thousands of objects.
 
-A Deployment of ten kilobytes, most of it managed fields, becomes a few hundred bytes. Whatever is dropped,
-the verdict is that of the whole object: ``compute(essence(obj)) == compute(obj)``.
+A Deployment of ten kilobytes, most of it managed fields, becomes a few hundred bytes. The health stays that of the
+whole object: ``compute(essence(obj)) == compute(obj)``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from headgate.names import KUSTOMIZE_GROUP
 from headgate.objects import Obj
 
 KEPT_PREFIX = f"{KUSTOMIZE_GROUP}/"
-"""Labels and annotations with this prefix say who owns an object and how it wants to be treated."""
+"""Labels and annotations with this prefix say which Kustomization owns an object and how to apply it."""
 
 _IDENTITY = (
     "apiVersion",
@@ -31,11 +31,12 @@ _CONDITION = ("type", "status", "reason", "message")
 
 
 class _Shape(dict[str, "_Shape"]):
-    """The paths that are kept, as a tree. A leaf is kept when its value is neither mapping nor list."""
+    """The paths to keep, as a tree. A leaf is kept when its value is neither a mapping nor a list."""
 
 
 def essence(obj: Obj) -> Obj:
-    """A small copy: identity, resourceVersion, our labels and annotations, and what the health rules look at.
+    """A small copy: identity, resourceVersion, Flux's labels and annotations, and the fields that the health rules
+    read.
 
     It shares no mutable part with ``obj`` unless its conditions are malformed.
     """
@@ -56,9 +57,9 @@ def essence(obj: Obj) -> Obj:
 
 
 def whole(obj: Obj) -> Obj:
-    """The object as a health expression may look at it: all of it but ``metadata.managedFields``.
+    """The object for health expressions: everything except ``metadata.managedFields``.
 
-    What to keep of kinds that :class:`headgate.health.HealthExpressions` judge. It shares all parts with ``obj``.
+    This is kept of kinds with an entry in :class:`headgate.health.HealthExpressions`. It shares all parts with ``obj``.
     """
     meta = {name: value for name, value in obj["metadata"].items() if name != "managedFields"}
     return {**obj, "metadata": meta}
@@ -66,7 +67,7 @@ def whole(obj: Obj) -> Obj:
 
 @cache
 def _kept(key: GroupKind | None) -> tuple[_Shape, frozenset[str]]:
-    """The fields and the types of conditions that are kept of a kind with a rule of its own, or of any other."""
+    """The fields and the types of conditions to keep, of a kind with a separate rule or of any other kind."""
     rule = RULES[key] if key is not None else None
     shape = _Shape()
     for path in (*_IDENTITY, *GENERIC_FIELDS, *(rule.fields if rule else ())):
@@ -77,7 +78,7 @@ def _kept(key: GroupKind | None) -> tuple[_Shape, frozenset[str]]:
 
 
 def _project(value: Any, shape: _Shape) -> Any:
-    """The part of the value that the shape keeps, None when that is nothing."""
+    """The part of the value that the shape keeps; None without one."""
     if not shape:
         return None if isinstance(value, Mapping | list) else value
     if isinstance(value, list) and "*" in shape:
@@ -90,7 +91,7 @@ def _project(value: Any, shape: _Shape) -> Any:
 
 
 def _conditions(conditions: Any, types: frozenset[str]) -> Any:
-    """The conditions of these types; what is no list of conditions stays, and so does the verdict on it."""
+    """The conditions of these types; a malformed list stays unchanged, so that its health stays the same."""
     if not isinstance(conditions, list):
         return conditions
     return [_condition(c) for c in conditions if not isinstance(c, Mapping) or _matters(c, types)]

@@ -1,4 +1,4 @@
-"""Rules for the other built-in kinds that are not simply current once they exist. kstatus' rules."""
+"""The rules of kstatus for other built-in kinds, except those that are current once they exist."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from headgate.health.view import View
 
 
 def always_ready(_view: View) -> Health:
-    """There is nothing that would have to happen."""
+    """Current once the object exists."""
     return current("Resource is always ready")
 
 
 def persistent_volume_claim(view: View) -> Health:
-    """Bound to a volume."""
+    """Current when bound to a volume."""
     phase = view.text("status.phase", "unknown")
     return current("PVC is Bound") if phase == "Bound" else in_progress(f"PVC is not Bound. phase: {phase}")
 
 
 def service(view: View) -> Health:
-    """A load balancer needs an address inside the cluster; its outer address is not waited for."""
+    """A load balancer needs an address inside the cluster; its external address does not matter."""
     if view.text("spec.type", "ClusterIP") == "LoadBalancer" and not view.text("spec.clusterIP"):
         return in_progress("ClusterIP not set. Service type: LoadBalancer")
     return current("Service is ready")
 
 
 def pod_disruption_budget(_view: View) -> Health:
-    """Its controller has seen the newest spec, which the generic rules have checked."""
+    """Current when its controller has observed the newest spec, which the generic rules have checked."""
     return current("AllowedDisruptions has been computed.")
 
 
 def custom_resource_definition(view: View) -> Health:
-    """Established; failed when its names are taken."""
+    """Current when established; failed when its names conflict."""
     for condition in view.conditions():
         if condition.type == "NamesAccepted" and condition.is_false:
             return failed(condition.message or condition.reason)

@@ -7,39 +7,39 @@ from enum import Enum
 
 
 class HealthStatus(Enum):
-    """Where an object stands on its way to what its spec asks for (the statuses of kstatus)."""
+    """How far an object has reached its spec (the statuses of kstatus)."""
 
     CURRENT = "Current"
-    """The spec is reached, or nothing tells otherwise."""
+    """The object has reached its spec, or has nothing to say otherwise."""
     IN_PROGRESS = "InProgress"
     FAILED = "Failed"
-    """It will not be reached without a change."""
+    """The object will not reach its spec without a change."""
     TERMINATING = "Terminating"
-    """Being deleted."""
+    """The object is being deleted."""
     NOT_FOUND = "NotFound"
-    """No such object; never the outcome of looking at one."""
+    """The object does not exist; a rule never returns this."""
     UNKNOWN = "Unknown"
-    """The object's status has a form that cannot be read."""
+    """The object's status is malformed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """A status with the reason for it, in words for the user."""
+    """A status with its reason, in words for the user."""
 
     status: HealthStatus
     message: str = ""
 
 
 def current(message: str) -> Health:
-    """The spec is reached."""
+    """The object has reached its spec."""
     return Health(HealthStatus.CURRENT, message)
 
 
 def in_progress(message: str) -> Health:
-    """The spec is not reached yet."""
+    """The object has not reached its spec yet."""
     return Health(HealthStatus.IN_PROGRESS, message)
 
 
 def failed(message: str) -> Health:
-    """The spec will not be reached without a change."""
+    """The object will not reach its spec without a change."""
     return Health(HealthStatus.FAILED, message)

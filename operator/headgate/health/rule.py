@@ -1,7 +1,7 @@
-"""What a rule is: a function of an object, and the fields it looks at.
+"""The type of a rule: a function of an object, and the fields that it reads.
 
-The fields are declared beside the function so that :func:`headgate.health.essence` can drop all others from
-the objects kept in memory; a test holds that no verdict depends on a field that is not declared.
+The fields are declared with the function so that :func:`headgate.health.essence` can drop all others from cached
+objects; a test ensures that no result depends on an undeclared field.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ GroupKind = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """How the health of one kind is told."""
+    """The health rule of one kind."""
 
     judge: Callable[[View], Health]
     fields: tuple[str, ...] = ()
-    """Dotted paths; ``*`` stands for every entry of a list."""
+    """Dotted paths; ``*`` means every entry of a list."""
     conditions: tuple[str, ...] = ()
-    """Types of the conditions it looks at."""
+    """Types of the conditions that it reads."""
 
 
 def with_detail(message: str, detail: str) -> str:
-    """A rule's message and, when there is one, what the object itself says of the reason."""
+    """A rule's message and, if any, the reason in the object itself."""
     return f"{message}: {detail}" if detail else message

@@ -1,9 +1,9 @@
 """The health of any object: the rules in their order.
 
-1. Generic (:func:`_generic`): being deleted, a spec that its controller has not seen yet, and the conditions
-   Reconciling and Stalled that controllers set for this very purpose.
+1. Generic (:func:`_generic`): deletion, a spec that the controller has not observed yet, and the conditions Reconciling
+   and Stalled, which controllers set for this purpose.
 2. The rule of the object's kind (:mod:`.workloads`, :mod:`.resources`).
-3. Any other kind: its Ready condition, and current when it has none.
+3. Any other kind: its Ready condition; current without one.
 
 The order and the rules are kstatus' (cli-utils, ``pkg/kstatus/status``).
 """
@@ -17,7 +17,7 @@ from headgate.health.view import ConditionsUnreadable, View
 from headgate.objects import Obj
 
 RULES: dict[GroupKind, Rule] = {**workloads.RULES, **resources.RULES}
-"""The rule of each kind that has one, by API group and kind."""
+"""The rules by API group and kind."""
 
 GENERIC_FIELDS = ("metadata.deletionTimestamp", "metadata.generation", "status.observedGeneration")
 GENERIC_CONDITIONS = ("Reconciling", "Stalled", "Ready")
@@ -26,9 +26,9 @@ _JOB: GroupKind = ("batch", "Job")
 
 
 def compute(obj: Obj) -> Health:
-    """The health of an object, from what it says itself.
+    """The health of an object, from its own fields.
 
-    Never raises for an object with apiVersion and kind; a status that cannot be read is UNKNOWN.
+    Never raises for an object with apiVersion and kind; a malformed status is UNKNOWN.
     """
     view = View(obj)
     key = group_kind(obj)
@@ -77,7 +77,7 @@ def _any_kind(view: View) -> Health:
 
 
 def _job(view: View) -> Health:
-    """A Job that is over stays so while it is removed, as its time to live may ask for."""
+    """A finished Job keeps its health during its deletion, for example after its time to live."""
     health = workloads.job(view)
     over = health.status in (HealthStatus.CURRENT, HealthStatus.FAILED)
     return _TERMINATING if _is_terminating(view) and not over else health

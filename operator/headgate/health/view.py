@@ -1,7 +1,7 @@
-"""A raw object as the rules look at it: forgiving access to its fields and conditions.
+"""Tolerant access of the rules to the fields and conditions of a raw object.
 
-A number or text that is missing or of another type counts as not set, for a controller may not have written
-it yet. Conditions that are no list of conditions are an error (:class:`ConditionsUnreadable`): what they say is lost.
+A number or text that is missing or of another type counts as not set, because a controller may not have written it yet.
+Malformed conditions are an error (:class:`ConditionsUnreadable`), because their content is lost.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Any
 
 
 class ConditionsUnreadable(ValueError):
-    """The object's status has a form that no rule can read."""
+    """The object's conditions are malformed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One condition; empty text where the object says nothing."""
+    """One condition; missing fields are empty text."""
 
     type: str
     status: str
@@ -36,7 +36,7 @@ class Condition:
 
 
 class View:
-    """Read access to a raw object. Paths are dotted: ``spec.replicas``."""
+    """Tolerant access to a raw object. Paths are dotted: ``spec.replicas``."""
 
     __slots__ = ("_obj",)
 
@@ -44,7 +44,7 @@ class View:
         self._obj = obj
 
     def value(self, path: str) -> Any:
-        """What is at the path, None when nothing is."""
+        """The value at the path, None without one."""
         here: Any = self._obj
         for name in path.split("."):
             if not isinstance(here, Mapping):

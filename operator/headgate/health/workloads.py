@@ -1,8 +1,8 @@
-"""Rules for what runs in Pods: Deployment, ReplicaSet, StatefulSet, DaemonSet, Pod, Job.
+"""Rules for kinds that run in Pods: Deployment, ReplicaSet, StatefulSet, DaemonSet, Pod, Job.
 
-Verdicts and the first words of each message are kstatus' (cli-utils, ``pkg/kstatus/status``); where the
-object itself names a reason, it follows. A Job is done when it has completed, not when it has started: there
-Flux (``pkg/runtime/statusreaders``) departs from kstatus, and so do we.
+Statuses and the first words of each message are those of kstatus (cli-utils, ``pkg/kstatus/status``); the reason in the
+object itself follows, if any. A Job is current when it has completed, not when it has started, as in Flux
+(``pkg/runtime/statusreaders``) and unlike in kstatus.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _NO_DEADLINE = 2**31 - 1
 
 
 def deployment(view: View) -> Health:
-    """Rolled out and available; failed when its progress deadline is exceeded."""
+    """Current when rolled out and available; failed when its progress deadline is exceeded."""
     progressing, available = view.condition("Progressing"), view.condition("Available")
     if progressing and progressing.reason == "ProgressDeadlineExceeded":
         return failed(with_detail("Progress deadline exceeded", progressing.message))
@@ -50,7 +50,7 @@ def _deployment_shortfall(view: View) -> str:
 
 
 def replica_set(view: View) -> Health:
-    """As many Pods as asked for, all available."""
+    """Current when it has the wanted number of Pods, all available."""
     failure = view.condition("ReplicaFailure")
     if failure and failure.is_true:
         return in_progress(with_detail("Replica Failure condition. Check Pods", failure.message))
@@ -65,10 +65,10 @@ def replica_set(view: View) -> Health:
 
 
 def stateful_set(view: View) -> Health:
-    """As many Pods as asked for, ready and of the new revision (of the partition, where there is one).
+    """Current when it has the wanted number of Pods, ready and of the new revision (of the partition, if any).
 
-    With the update strategy OnDelete the user replaces the Pods, so there is nothing to wait for. The
-    controller reports no failure.
+    With the update strategy OnDelete the user replaces the Pods, so a wait is useless. The controller reports no
+    failure.
     """
     if view.text("spec.updateStrategy.type") == "OnDelete":
         return current("StatefulSet is using the ondelete update strategy")
@@ -95,7 +95,7 @@ def stateful_set(view: View) -> Health:
 
 
 def daemon_set(view: View) -> Health:
-    """A Pod of the new revision ready on every node that should have one."""
+    """Current when every scheduled node has a ready Pod of the new revision."""
     for path in ("metadata.generation", "status.observedGeneration"):
         if view.optional_number(path) is None:
             return in_progress(f"DaemonSet {path} not found")
@@ -115,16 +115,15 @@ def daemon_set(view: View) -> Health:
 
 
 def pod(view: View) -> Health:
-    """Ready, or completed; failed when a container crashes again and again.
+    """Current when ready or completed; failed when a container crashes repeatedly.
 
-    A Pod that cannot be scheduled stays in progress: a node may join at any time. (kstatus calls it failed
-    when it is older than 15 s.)
+    A Pod that cannot be scheduled stays in progress: a node may join at any time. (In kstatus it is failed after 15 s.)
     """
     phase = view.text("status.phase")
     if phase == "Succeeded":
         return current("Pod has completed successfully")
     if phase == "Failed":
-        # It has reached its end, whatever that end: nothing is left to wait for (kstatus).
+        # The Pod has ended, with any result: a wait is useless (kstatus).
         return current("Pod has completed, but not successfully")
     if phase == "Running":
         ready = view.condition("Ready")
@@ -150,7 +149,7 @@ def _waiting_containers(view: View) -> list[tuple[str, str]]:
 
 
 def job(view: View) -> Health:
-    """Completed, or suspended; failed when the Job controller has given up."""
+    """Current when completed or suspended; failed when the Job controller has given up."""
     if view.flag("spec.suspend"):
         return current("Job is suspended")
     parallelism = view.number("spec.parallelism", 1)

@@ -1,8 +1,8 @@
-"""Serves the artifact files: what ``status.artifact.url`` points at. Read only.
+"""Serves the artifact files at ``status.artifact.url``. Read-only.
 
-Only paths that have the form of an artifact exist; there is no listing, and who is not told a path cannot guess it
-(:class:`headgate.git.artifact.storage.PathKey`). GET and HEAD, with ETag,
-Last-Modified, conditional and range requests. A symbolic link is not followed.
+Only paths in the form of an artifact path exist. Directories have no listing, and paths are unguessable
+(:class:`headgate.git.artifact.storage.PathKey`). Supports GET and HEAD, ETag, Last-Modified, conditional and range
+requests. Does not follow symbolic links.
 """
 
 from __future__ import annotations
@@ -25,14 +25,16 @@ _PATH = re.compile(
 
 
 class _File(web.FileResponse):
-    """A file that is sent once, however often it is asked to prepare."""
+    """A file response that sends its content once, however often ``prepare`` is called."""
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
         return None if self.prepared else await super().prepare(request)
 
 
 def artifact_app(root: Path, *, unguessable: bool = False) -> web.Application:
-    """Return the application that serves the artifacts below ``root``; ``unguessable``: no others."""
+    """Return the application that serves the artifacts below ``root``; ``unguessable``: only those with unguessable
+    names.
+    """
 
     async def serve(request: web.Request) -> web.StreamResponse:
         match = _PATH.fullmatch(request.path)
@@ -46,7 +48,7 @@ def artifact_app(root: Path, *, unguessable: bool = False) -> web.Application:
         if not stat.S_ISREG(found.st_mode):
             raise web.HTTPNotFound
         request[SIZE] = found.st_size
-        # Said outright, so that no client takes the compression for one of the transfer and undoes it.
+        # Explicit, so that no client mistakes the compression for a transfer encoding and decompresses the file.
         return _File(path, headers={"Content-Type": "application/gzip"})
 
     app = web.Application()

@@ -1,4 +1,4 @@
-"""A web server in a thread of its own, with an event loop of its own: it answers whatever the main loop is doing."""
+"""A web server in a separate thread with its own event loop: it answers even while the main loop is busy."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ __all__ = ["ServerAside"]
 
 
 class ServerAside:
-    """Serves for as long as its ``async with`` block runs. Handlers are called in the thread of the server.
+    """Serves while its ``async with`` block runs. The thread of the server calls the handlers.
 
     async with ServerAside(lambda: WebServer([("probes", app, ":9440")])) as server:
         server.port("probes")
     """
 
     def __init__(self, make: Callable[[], WebServer]) -> None:
-        """``make`` is called in the thread."""
+        """The thread calls ``make``."""
         self._make = make
         self._started: Future[WebServer] = Future()
         self._ended: Future[None] = Future()

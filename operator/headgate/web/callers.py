@@ -1,9 +1,9 @@
-"""Whether a webhook call comes from whom its Receiver expects. Pure.
+"""Whether a webhook call comes from the caller that its Receiver expects. Pure.
 
-The rules are those of Flux's notification-controller (``internal/server/receiver_handlers.go``), by the Receiver's
-type:
+The rules are those of Flux's notification-controller (``internal/server/receiver_handlers.go``), for each type of
+Receiver:
 
-| type | shown by | event named in |
+| type | authenticated by | event named in |
 |---|---|---|
 | generic | its path alone | |
 | generic-hmac | `X-Signature: <sha1, sha256 or sha512>=<hex>` | |
@@ -14,7 +14,7 @@ type:
 | nexus | `X-Nexus-Webhook-Signature`, SHA-1 in hex | |
 | dockerhub, quay, acr | its path, and a JSON object in the body | |
 
-Whatever is secret is compared in constant time, and never told.
+Secrets are compared in constant time and never appear in messages.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _JSON, _FORM = "application/json", "application/x-www-form-urlencoded"
 
 
 class Refused(Exception):
-    """The call is not what the Receiver expects; the message tells why, for the log."""
+    """The Receiver does not accept the call; the message says why, for the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +50,14 @@ class Call:
 
     @property
     def content_type(self) -> str:
-        """Without parameters, in lower case."""
+        """The media type without parameters, in lower case."""
         message = Message()
         message["Content-Type"] = self.headers.get("Content-Type", "")
         return message.get_content_type() if self.headers.get("Content-Type") else ""
 
 
 def check(type: str, call: Call, token: bytes, events: Sequence[str]) -> None:
-    """Raise :class:`Refused` unless the call of a Receiver of this type is genuine and of a kind in ``events``."""
+    """Raise :class:`Refused` unless the call to a Receiver of this type is genuine and its event is in ``events``."""
     if not token:
         raise Refused("the Receiver's token is empty")
     _CHECKS[type](call, token)
@@ -69,12 +69,12 @@ def check(type: str, call: Call, token: bytes, events: Sequence[str]) -> None:
 
 
 def request_of(call: Call) -> dict[str, Any]:
-    """The body as filters see it (``req``): empty unless it is JSON. Raises :class:`Refused`."""
+    """The body for filters (``req``): empty unless it is JSON. Raises :class:`Refused`."""
     return _object(call) if call.content_type == _JSON else {}
 
 
 def _any(call: Call, token: bytes) -> None:
-    """The path was secret enough."""
+    """Accepts any call: the path itself is the secret."""
 
 
 def _signed(call: Call, token: bytes) -> None:

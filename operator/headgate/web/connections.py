@@ -1,15 +1,15 @@
-"""The connections to one address: how many there are, how long each may say nothing, how long an answer may take.
+"""The connections to one address, with limits on their number, their idle time and the time for an answer.
 
-Whoever reaches a port can open connections, so each costs a bounded amount of memory, descriptors and time:
+Any client that reaches a port can open connections, so each has limits on memory, descriptors and time:
 
 * until a request's head is complete, and between two requests, a connection lasts ``timeout`` seconds;
-* a handler has ``REQUEST_TIMEOUTS`` times that, and its answer as long plus what its size takes at ``SLOWEST`` bytes a
-  second: a client that does not read is cut off like one that does not write;
-* there are at most ``connections``, and at most ``per_peer`` from one address. A newcomer that finds no room takes the
-  place of a connection without a request, the longest idle one of the peer that has most; where every connection
-  works for somebody, the newcomer is refused.
+* a handler has ``REQUEST_TIMEOUTS`` times that, and its answer the same plus the time for its size at ``SLOWEST`` bytes
+  per second: a client that does not read is disconnected like one that does not write;
+* there are at most ``connections``, and at most ``per_peer`` from one address. At the limit, a new connection replaces
+  one without a request: the longest idle one of the peer with the most connections. If every connection has a request,
+  the new one is refused.
 
-Pipelined requests and the size of a head are bounded by aiohttp.
+aiohttp limits pipelined requests and the size of a head.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from aiohttp import web
 __all__ = ["SIZE", "UNWATCHED", "Connections", "Limits", "Watch"]
 
 REQUEST_TIMEOUTS = 4
-"""A handler's time, and an answer's beside what its size takes, in timeouts."""
+"""The time of a handler, and of an answer in addition to the time for its size, in timeouts."""
 SLOWEST = 64 * 1024
-"""Bytes a second that a client has to read of a large answer."""
+"""Minimum bytes per second at which a client must read a large answer."""
 
 SIZE = web.RequestKey("size", int)
-"""Under this key of a request its handler notes the bytes of a large answer."""
+"""The request key under which a handler stores the bytes of a large answer."""
 
 Peer = str
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Of one address."""
+    """The limits of one address."""
 
     connections: int = 256
     timeout: float = 15.0
@@ -46,18 +46,18 @@ class Limits:
 
     @property
     def per_peer(self) -> int:
-        """A quarter: what one client does leaves room for others."""
+        """A quarter, so that one client leaves room for others."""
         return max(1, self.connections // 4)
 
 
 class Watch(Protocol):
-    """Hears what happens to connections; the metrics implement it."""
+    """Receives the events of connections; the metrics implement it."""
 
     def connected(self, site: str, count: int) -> None:
-        """So many connections are open now."""
+        """``count`` connections are open now."""
 
     def disconnected(self, site: str, reason: str) -> None:
-        """We ended or refused one: ``refused``, ``displaced``, ``idle`` or ``slow``."""
+        """The server closed or refused a connection: ``refused``, ``displaced``, ``idle`` or ``slow``."""
 
 
 class _Unwatched:
@@ -72,29 +72,29 @@ UNWATCHED = _Unwatched()
 
 
 class Connections:
-    """Makes the protocol of each connection to a site; :meth:`middleware` is the outermost of its application."""
+    """Creates the protocol of each connection to a site; :meth:`middleware` is the outermost of its application."""
 
     def __init__(self, site: str, limits: Limits, watch: Watch = UNWATCHED) -> None:
         self.site, self.limits, self.watch = site, limits, watch
         self._make: Callable[[], asyncio.Protocol] | None = None
         self._all: dict[object, _Connection] = {}
-        """By aiohttp's protocol; those that became idle last come last."""
+        """By aiohttp's protocol; the most recently idle ones come last."""
         self._peers: Counter[Peer] = Counter()
 
     def __len__(self) -> int:
         return len(self._all)
 
     def wrap(self, make: Callable[[], asyncio.Protocol]) -> Callable[[], asyncio.Protocol]:
-        """The factory for ``create_server``, given aiohttp's."""
+        """The factory for ``create_server``, around aiohttp's."""
         return lambda: _Connection(self, make())
 
     @web.middleware
     async def middleware(
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
-        """Answer within the time that there is for it."""
+        """Answer within the time limit."""
         connection = self._all.get(request.protocol)
-        if connection is None:  # It has just been lost.
+        if connection is None:  # The connection was lost just now.
             return await handler(request)
         connection.begin()
         patience = REQUEST_TIMEOUTS * self.limits.timeout
@@ -121,7 +121,7 @@ class Connections:
     # For connections.
 
     def enter(self, connection: _Connection) -> bool:
-        """Take the newcomer in; False when there is no room."""
+        """Admit a new connection; False at the limit."""
         limits, peer = self.limits, connection.peer
         if self._peers[peer] >= limits.per_peer:
             displaced = self._oldest_idle(peer)
@@ -141,7 +141,7 @@ class Connections:
         return True
 
     def leave(self, connection: _Connection) -> None:
-        """It is gone."""
+        """Remove a closed connection."""
         if self._all.pop(connection.inner, None) is None:
             return
         self._peers[connection.peer] -= 1
@@ -150,7 +150,7 @@ class Connections:
         self.watch.connected(self.site, len(self._all))
 
     def became_idle(self, connection: _Connection) -> None:
-        """Its request is answered."""
+        """Record that the request of a connection has been answered."""
         if self._all.pop(connection.inner, None) is not None:
             self._all[connection.inner] = connection
 
@@ -167,7 +167,7 @@ class Connections:
 
 
 class _Connection(asyncio.Protocol):
-    """Between a transport and aiohttp's protocol: counts, and ends what lasts too long."""
+    """Between a transport and aiohttp's protocol: counts the connection, and closes it after a timeout."""
 
     def __init__(self, site: Connections, inner: asyncio.Protocol) -> None:
         self._site, self.inner = site, inner
@@ -208,12 +208,12 @@ class _Connection(asyncio.Protocol):
         self.inner.resume_writing()
 
     def begin(self) -> None:
-        """A request's head has come; the middleware looks after its time."""
+        """The head of a request has arrived; the middleware limits its time."""
         self._disarm()
         self.busy = True
 
     def end(self) -> None:
-        """There is no request: the connection waits for one, or for the client to read the last bytes of an answer."""
+        """The connection has no request: it waits for one, or for the client to read the last bytes of an answer."""
         self.busy = False
         self._site.became_idle(self)
         self._disarm()
@@ -222,7 +222,7 @@ class _Connection(asyncio.Protocol):
             self._timer = loop.call_later(self._site.limits.timeout, self.cut, "idle")
 
     def cut(self, reason: str) -> None:
-        """End it at once, whatever is still to be written."""
+        """Close the connection at once, without writing what remains."""
         if self._transport is not None:
             self._site.watch.disconnected(self._site.site, reason)
             self._transport.abort()
@@ -236,7 +236,7 @@ class _Connection(asyncio.Protocol):
 
 
 def _peer(name: Any) -> Peer:
-    """Who is at the other end: an address, of version 6 the network of 64 bits that one host can have for itself."""
+    """The peer: an IPv4 address, or the /64 network of an IPv6 address, which one host may own completely."""
     try:
         address = ipaddress.ip_address(str(name[0]).partition("%")[0])
     except (TypeError, IndexError, ValueError):

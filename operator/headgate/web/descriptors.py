@@ -1,7 +1,7 @@
-"""File descriptors: how many the process may have, and how many of them connections may take.
+"""File descriptors: how many the process may have, and how many of them connections may use.
 
-Each connection, watch, pipe of a Git process and open file needs one. The usual soft limit, 1,024, is there for old
-programs that use ``select``; the hard one is what the machine allows.
+Each connection, watch, pipe of a Git process and open file needs one. The usual soft limit of 1,024 exists for old
+programs that use ``select``; the hard limit is that of the machine.
 """
 
 from __future__ import annotations
@@ -14,29 +14,29 @@ __all__ = ["RESERVED", "connections_per_site", "raise_limit"]
 RESERVED = 512
 """Descriptors for the operator's own work: watches, requests, Git, files."""
 FEWEST = 16
-"""Connections that a site may have in any case."""
+"""Minimum number of connections for each site."""
 
 ENOUGH = 65_536
-"""More are not asked for: there are programs that close, one by one, all that they could have."""
+"""The maximum to request: some programs close, one by one, all descriptors that they may have."""
 
 _log = logging.getLogger("headgate.web")
 
 
 def raise_limit() -> int:
-    """Raise the soft limit of descriptors as far as the hard one allows, and return the limit that holds then."""
+    """Raise the soft limit of descriptors as far as the hard one allows, and return the resulting limit."""
     soft, hard = (ENOUGH if limit == resource.RLIM_INFINITY else limit for limit in _limits())
     wanted = min(ENOUGH, hard)
     if soft < wanted:
         try:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, _limits()[1]))
             return wanted
-        except (OSError, ValueError) as error:  # macOS allows fewer than it says.
+        except (OSError, ValueError) as error:  # macOS allows fewer than it reports.
             _log.warning("the limit of %d file descriptors cannot be raised: %s", soft, error)
     return soft
 
 
 def connections_per_site(wanted: int, sites: int, descriptors: int) -> int:
-    """How many connections each of so many sites may have, when so many descriptors are left to share."""
+    """How many connections each site may have, when ``sites`` of them share the available ``descriptors``."""
     share = max(FEWEST, (descriptors - RESERVED) // max(1, sites))
     if share < wanted:
         _log.warning(

@@ -1,8 +1,7 @@
-"""The webhook server: calls of Git servers and registries come in here, bounded in size, time and number.
+"""The webhook server for calls of Git servers and registries, with limits on size, time and number.
 
-It knows nothing of Receivers: ``Hooks`` tells which paths there are and what a call of one leads to. Nothing but a
-status is answered. Every method is taken, as Flux's server does; a path that nobody has is answered before the body
-is read.
+It does not depend on Receivers: ``Hooks`` defines the paths and handles their calls. Answers have only a status. Every
+method is accepted, as in Flux; for an unknown path the server answers before reading the body.
 """
 
 from __future__ import annotations
@@ -21,30 +20,30 @@ from headgate.web.callers import Call
 __all__ = ["Hooks", "hook_app"]
 
 MAX_BODY = 3 * 1024 * 1024
-"""Bytes of a call's body (as Flux)."""
+"""Limit in bytes for a call's body, as in Flux."""
 READ_TIMEOUT = 10.0
-"""Seconds for a call's body."""
+"""Timeout in seconds for a call's body."""
 MAX_AT_ONCE, MAX_OF_NAMESPACE = 32, 8
-"""Calls that may be under way, of all and of one namespace's Receivers; the others are told to come again."""
+"""Concurrent calls, of all Receivers and of those of one namespace; the server asks the callers of others to retry."""
 BURST, PER_SECOND = 30, 2.0
-"""Calls of one path: at once, and from then on."""
+"""The rate limit of one path: calls at once, and calls per second after that."""
 MAX_PATHS = 10_000
 
 _log = logging.getLogger("headgate.web")
 
 
 class Hooks(Protocol):
-    """What is behind the paths."""
+    """Handles the calls of paths."""
 
     def namespace(self, path: str) -> str | None:
-        """Whose the path is; None when there is nothing."""
+        """The namespace that owns the path; None for an unknown path."""
 
     async def receive(self, path: str, call: Call) -> int:
-        """Do what the call asks for, and return the HTTP status to answer."""
+        """Handle a call, and return the HTTP status for the answer."""
 
 
 class _Allowance:
-    """How many calls each path may still take."""
+    """The rate limits of the paths."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -66,7 +65,7 @@ def hook_app(
     *,
     clock: Callable[[], float] = time.monotonic,
 ) -> web.Application:
-    """Return the application that serves ``/hook/...``; ``told`` hears the status of each answer."""
+    """Return the application that serves ``/hook/...``; ``told`` receives the status of each answer."""
     allowance = _Allowance(clock)
     under_way: Counter[str] = Counter()
 
@@ -95,7 +94,7 @@ def hook_app(
         except TimeoutError:
             return 408
         except Exception:
-            # The border: what one call brings about must not stop the others.
+            # The border: a failing call must not stop the others.
             _log.exception("a webhook call broke off")
             return 500
         finally:

@@ -1,8 +1,8 @@
-"""The operator's metrics, under the names that dashboards made for Flux use.
+"""The operator's metrics, under the names in Flux's dashboards.
 
-``gotk_reconcile_duration_seconds`` as Flux's controllers (``fluxcd/pkg``, ``runtime/metrics``),
-``controller_runtime_*`` and ``workqueue_*`` as controller-runtime, ``rest_client_requests_total`` as
-client-go, ``process_*`` as every Prometheus client. ``Metrics`` is told of what happens; it asks nobody.
+``gotk_reconcile_duration_seconds`` as in Flux's controllers (``fluxcd/pkg``, ``runtime/metrics``),
+``controller_runtime_*`` and ``workqueue_*`` as in controller-runtime, ``rest_client_requests_total`` as in client-go,
+``process_*`` as in every Prometheus client.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ QUEUE_BUCKETS = tuple(10.0**exponent for exponent in range(-8, 4))
 
 OPEN_METRICS = "application/openmetrics-text"
 REST = 9.0
-"""For how many times the seconds that it took to encode them the metrics are answered as they were."""
+"""The metrics are reused for this many times the seconds of their encoding."""
 MOST_HOSTS, MOST_RESOURCES = 256, 1024
-"""API servers and kinds that have series of their own: tenants name servers, and those name kinds."""
+"""Maximum number of API servers and kinds with separate series: tenants name servers, and servers name kinds."""
 OTHERS = "others"
-"""The label of all beyond."""
+"""The label of all others."""
 
 _METHODS = {
     "get": "GET",
@@ -58,7 +58,7 @@ _METHODS = {
 
 
 class Watched(Protocol):
-    """What is asked of a controller."""
+    """The required methods of a controller."""
 
     name: str
     workers: int
@@ -67,11 +67,11 @@ class Watched(Protocol):
         """How many keys wait for a worker."""
 
     def running(self) -> list[float]:
-        """For how many seconds each key that is with a worker has been there."""
+        """The seconds for which each running key has been with its worker."""
 
 
 class _Names:
-    """The first so many names, each as itself."""
+    """The first names up to a limit unchanged, all later ones as :data:`OTHERS`."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -86,7 +86,7 @@ class _Names:
 
 
 class Metrics(OwnMetrics):
-    """All metrics of one operator. Methods may be called from any thread."""
+    """All metrics of one operator. Thread-safe."""
 
     def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -169,7 +169,7 @@ class Metrics(OwnMetrics):
         )
 
     def controller(self, controller: Watched) -> None:
-        """Announce a controller, which is asked about its queue whenever the metrics are read."""
+        """Register a controller; each read of the metrics calls its methods."""
         name = controller.name
         self._workers.labels(name).set(controller.workers)
         self._depth.labels(name).set_function(controller.depth)
@@ -183,17 +183,17 @@ class Metrics(OwnMetrics):
             self._reconciles.labels(name, result)
 
     def added(self, controller: str, *, retry: bool = False) -> None:
-        """Count a key that was put into a controller's queue; ``retry``: because it failed the last time."""
+        """Count a key that was added to a controller's queue; ``retry``: after a failure."""
         self._adds.labels(controller).inc()
         if retry:
             self._retries.labels(controller).inc()
 
     def waited(self, controller: str, seconds: float) -> None:
-        """Note how long a key waited in the queue."""
+        """Record how long a key waited in the queue."""
         self._waits.labels(controller).observe(seconds)
 
     def worked(self, controller: str, seconds: float, result: str) -> None:
-        """Note one reconcile; ``result`` is ``success``, ``error``, ``requeue`` or ``requeue_after``."""
+        """Record one reconcile; ``result`` is ``success``, ``error``, ``requeue`` or ``requeue_after``."""
         self._works.labels(controller).observe(seconds)
         self._times.labels(controller).observe(seconds)
         self._reconciles.labels(controller, result).inc()
@@ -201,16 +201,16 @@ class Metrics(OwnMetrics):
             self._errors.labels(controller).inc()
 
     def reconciled(self, kind: str, namespace: str, name: str, seconds: float) -> None:
-        """Note one reconcile of an object."""
+        """Record one reconcile of an object."""
         self._durations.labels(kind, name, namespace).observe(seconds)
 
     def forget(self, kind: str, namespace: str, name: str) -> None:
-        """Drop the series of an object that is gone."""
+        """Drop the series of a deleted object."""
         with contextlib.suppress(KeyError):
             self._durations.remove(kind, name, namespace)
 
     def requested(self, host: str, verb: str, resource: str, status: int, seconds: float) -> None:
-        """Note an answered request to an API server; ``status`` 0 means that no answer came."""
+        """Record a request to an API server; ``status`` 0 means that no answer arrived."""
         method = _METHODS.get(verb.lower(), verb.upper())
         host, resource = self._hosts.known(host), self._resources.known(resource)
         self._requests.labels(str(status) if status else "<error>", host, method).inc()
@@ -218,7 +218,7 @@ class Metrics(OwnMetrics):
 
 
 class _Exposition:
-    """The metrics as text, encoded once for all who ask at a time, and for at most a tenth of one core."""
+    """The metrics as text, encoded once for all concurrent readers, with at most a tenth of one core."""
 
     def __init__(self, registry: CollectorRegistry, encode: Callable[[CollectorRegistry], bytes]) -> None:
         self._registry, self._encode = registry, encode
@@ -236,7 +236,7 @@ class _Exposition:
 
 
 def metrics_app(metrics: Metrics) -> web.Application:
-    """Return the application that answers ``/metrics`` in the format the scraper asks for."""
+    """Return the application that serves ``/metrics`` in the format that the scraper accepts."""
     text = _Exposition(metrics.registry, exposition.generate_latest)
     open_metrics = _Exposition(metrics.registry, openmetrics.generate_latest)
 

@@ -1,4 +1,4 @@
-"""Headgate's own metrics: what no controller of Flux's has, all named ``headgate_*``."""
+"""Headgate's own metrics, which Flux's controllers do not have, all named ``headgate_*``."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ STEP_BUCKETS = (
 REQUEST_BUCKETS = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 
 MEASURED_EVERY = 30.0
-"""Seconds between two looks at what takes long to count."""
+"""Seconds between two measurements of sizes that are slow to find."""
 
 _log = logging.getLogger("headgate.web")
 
@@ -54,7 +54,7 @@ _POOLS = {
 
 
 class CallPool(Protocol):
-    """What is asked of a :class:`headgate.fairness.pools.Pool`."""
+    """The required methods of a :class:`headgate.fairness.pools.Pool`."""
 
     name: str
 
@@ -145,11 +145,11 @@ class OwnMetrics:
         return Histogram(name, text, labels, buckets=buckets, registry=self._registry)
 
     def loop(self, turns: Turns) -> None:
-        """Announce the event loop's turns."""
+        """Register the event loop's turns."""
         self._registry.register(_TurnCollector(turns))
 
     def took(self, step: str, seconds: float, *, failed: bool) -> None:
-        """Note that a step of a reconcile has ended."""
+        """Record the end of a step of a reconcile."""
         self._steps.labels(step, "failed" if failed else "success").observe(seconds)
 
     def build_skipped(self) -> None:
@@ -157,11 +157,11 @@ class OwnMetrics:
         self._skipped.inc()
 
     def inventory_refused(self) -> None:
-        """Count an inventory that was too large to be stored."""
+        """Count an inventory that was too large to store."""
         self._inventories.inc()
 
     def refs_wanted(self, *, asked: bool) -> None:
-        """Count a look at a remote's references."""
+        """Count a request for a remote's refs; ``asked``: sent to the remote."""
         self._refs.labels("asked" if asked else "shared").inc()
 
     def expression_took(self, seconds: float) -> None:
@@ -169,44 +169,44 @@ class OwnMetrics:
         self._expressions.inc(seconds)
 
     def expression_refused(self, limit: str) -> None:
-        """Count a CEL expression that was not evaluated, by the limit that was met."""
+        """Count a CEL expression that was not evaluated, by the limit that it reached."""
         self._refusals.labels(limit).inc()
 
     def called(self, status: int) -> None:
-        """Count a call of a webhook by the status it was answered with."""
+        """Count a webhook call by the status of its answer."""
         self._webhooks.labels(str(status)).inc()
 
     def pools(self, pools: Iterable[CallPool]) -> None:
-        """Announce pools of threads, which are asked whenever the metrics are read."""
+        """Register pools of threads; each read of the metrics calls their methods."""
         for pool in pools:
             for name, gauge in self._pools.items():
                 gauge.labels(pool.name).set_function(partial(getattr, pool, name))
 
     def connected(self, site: str, count: int) -> None:
-        """Note how many connections a site has; see :class:`headgate.web.connections.Watch`."""
+        """Record the number of connections of a site; see :class:`headgate.web.connections.Watch`."""
         self._connections.labels(site).set(count)
 
     def disconnected(self, site: str, reason: str) -> None:
-        """Count a connection that was refused or ended."""
+        """Count a connection that was refused or closed."""
         self._disconnected.labels(site, reason).inc()
 
     def event_dropped(self, to: str, reason: str) -> None:
-        """Count an event that was not told."""
+        """Count an event that was not sent."""
         self._events.labels(to, reason).inc()
 
     def sizes(self, **sizes: Callable[[], float]) -> None:
-        """Announce caches (``live_objects``, ...); each is asked for its size whenever the metrics are read."""
+        """Register caches (``live_objects``, ...); each read of the metrics calls them for their sizes."""
         for cache, size in sizes.items():
             self._sizes[cache].set_function(size)
 
     def measured_sizes(self, **sizes: Callable[[], float]) -> None:
-        """Announce caches (``git_bytes``, ...) whose sizes take long to find; no reader waits for that."""
+        """Register caches (``git_bytes``, ...) whose sizes are slow to find; no reader waits for them."""
         for cache, size in sizes.items():
             self._sizes[cache].set_function(Measured(size).value)
 
 
 class Measured:
-    """A number that is found in a thread of its own when somebody has asked, at most every ``every`` seconds."""
+    """A number that a separate thread computes after a read, at most every ``every`` seconds."""
 
     def __init__(
         self,
@@ -219,7 +219,7 @@ class Measured:
         self._last, self._due, self._is_finding = 0.0, float("-inf"), False
 
     def value(self) -> float:
-        """The number that was found last; 0 before the first. Never blocks."""
+        """The last computed number; 0 before the first. Never blocks."""
         with self._lock:
             if not self._is_finding and self._clock() >= self._due:
                 self._is_finding = True
@@ -239,7 +239,7 @@ class Measured:
 
 
 class _TurnCollector(Collector):
-    """A histogram that is counted where it costs least."""
+    """A histogram of turns, which the event loop counts itself at the lowest cost."""
 
     def __init__(self, turns: Turns) -> None:
         self._turns = turns

@@ -1,8 +1,8 @@
 """``/healthz`` and ``/readyz``, for the kubelet.
 
-A check is a function, a coroutine perhaps, that returns None when all is well and otherwise says in one line what is
-not. The answer is ``ok`` with status 200, or 500 with a line for each check, as controller-runtime writes it;
-``?verbose`` asks for those lines in any case.
+A check is a function or coroutine function that returns None on success and otherwise one line that says what is wrong.
+The answer is ``ok`` with status 200, or 500 with a line for each check, as in controller-runtime; ``?verbose`` requests
+those lines in any case.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ __all__ = ["Check", "answers", "probe_app"]
 Check = Callable[[], str | Awaitable[str | None] | None]
 
 ANSWER_TIMEOUT = 3.0
-"""Seconds that a server has to answer :func:`answers`."""
+"""Timeout in seconds for :func:`answers`."""
 REMEMBERED = 1.0
-"""Seconds for which that is not asked again: whoever asks us must not make us ask as often."""
+"""Seconds for which its result is reused: frequent probes must not cause as many requests."""
 
 _log = logging.getLogger("headgate.web")
 
@@ -56,7 +56,7 @@ def _handler(endpoint: str, checks: Mapping[str, Check]) -> Callable[[web.Reques
 
 
 def answers(host: str | None, port: int) -> Check:
-    """A check that a web server of ours is reached and answers, whatever it answers. Made at most once a second."""
+    """A check that one of the operator's web servers answers, with any status. Sends at most one request per second."""
     lock = asyncio.Lock()
     found: str | None = None
     good_until = float("-inf")

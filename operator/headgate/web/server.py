@@ -1,8 +1,8 @@
-"""Several HTTP applications, each on an address of its own, started and stopped together.
+"""Several HTTP applications, each on its own address, started and stopped together.
 
-Each site has its own bounds on connections (:mod:`.connections`), so that those of one never keep another from being
-reached. Addresses are written as Flux's flags write them: ``:9090`` (all interfaces), ``127.0.0.1:0`` (a free port),
-``[::1]:8080``; "" or ``0`` means that this application is not served.
+Each site has its own limits on connections (:mod:`.connections`), so that one site never blocks another. Addresses have
+the form of Flux's flags: ``:9090`` (all interfaces), ``127.0.0.1:0`` (a free port), ``[::1]:8080``; "" or ``0``
+disables the application.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ __all__ = ["AddressError", "WebServer", "parse_address"]
 GRACE = 5.0
 """Seconds that downloads in progress get when the server stops."""
 LINGERING = 5.0
-"""Seconds for which the rest of a request that nobody reads is taken in."""
+"""Seconds for which the server reads and drops the rest of an unread request."""
 MAX_LINE, MAX_HEADERS = 8190, 64
-"""Bytes of a request's first line and of each header, and number of headers."""
+"""Limits: bytes of a request's first line and of each header, and number of headers."""
 
 _ADDRESS = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.%]+)\]|(?P<host>[^:\[\]]*)):(?P<port>[0-9]{1,5})")
 
@@ -34,11 +34,11 @@ _log = logging.getLogger("headgate.web")
 
 
 class AddressError(ValueError):
-    """An address to listen on is malformed, or cannot be listened on."""
+    """An address to listen on is malformed or unavailable."""
 
 
 def parse_address(text: str) -> tuple[str | None, int] | None:
-    """Return host (None: all interfaces) and port; None when nothing is to be served.
+    """Return host (None: all interfaces) and port; None when the application is disabled.
 
     Raises :class:`AddressError`.
     """
@@ -51,7 +51,7 @@ def parse_address(text: str) -> tuple[str | None, int] | None:
 
 
 class _Site(web.BaseSite):
-    """A TCP socket whose connections are counted."""
+    """A TCP site that counts its connections."""
 
     __slots__ = ("_connections", "_host", "_port")
 
@@ -73,7 +73,7 @@ class _Site(web.BaseSite):
 
 
 class WebServer:
-    """Serves applications for as long as its ``async with`` block runs.
+    """Serves applications while its ``async with`` block runs.
 
     async with WebServer([("artifacts", app, ":9090")]) as server:
         server.port("artifacts")
@@ -85,18 +85,18 @@ class WebServer:
         limits: Limits = Limits(),  # noqa: B008 - frozen
         watch: Watch = UNWATCHED,
     ) -> None:
-        """``sites``: name for log and metrics, application, address. ``limits`` hold for each."""
+        """``sites``: name for log and metrics, application, address. ``limits`` apply to each."""
         self._limits, self._watch = limits, watch
         self._sites = [(name, app, parse_address(address)) for name, app, address in sites]
         self._stack = AsyncExitStack()
         self._ports: dict[str, int] = {}
 
     def port(self, name: str) -> int:
-        """Return the port that a site listens on; useful when a free one was asked for."""
+        """Return the port that a site listens on; useful for a free port."""
         return self._ports[name]
 
     async def start(self) -> None:
-        """Listen on all addresses, or on none: raises :class:`AddressError` naming the one that is taken."""
+        """Listen on all addresses, or on none: raises :class:`AddressError` naming an unavailable one."""
         try:
             for name, app, address in self._sites:
                 if address is not None:
@@ -117,7 +117,7 @@ class WebServer:
             access_log=None,
             handle_signals=False,
             shutdown_timeout=GRACE,
-            # Nothing that is sent here is compressed, and what is may be a bomb.
+            # No expected request is compressed, and a compressed one may be a decompression bomb.
             auto_decompress=False,
             keepalive_timeout=self._limits.timeout,
             lingering_time=LINGERING,
