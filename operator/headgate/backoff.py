@@ -32,9 +32,7 @@ class Doubling:
         return self.limited(self.first * 2.0 ** min(failures - 1, _MOST_DOUBLINGS))
 
     def limited(self, pause: float) -> float:
-        """Return the delay in seconds that another side has set, as a server does with ``Retry-After``, within the
-        limit.
-        """
+        """Return a delay that another side asks for (``Retry-After``), in seconds, limited and with jitter."""
         return jittered(min(self.longest, pause), self.jitter)
 
 

@@ -185,8 +185,7 @@ class FolderTree:
         self._real_directories: dict[str, str] = {"": ""}
         # Computing the id of a file reads it, and most callers read it right after: keep the last content.
         self._last: tuple[str, bytes] | None = None
-        # Likewise, callers ask for the kind of a path right before they resolve it: keep that the last one is not a
-        # link.
+        # Likewise, callers ask for the kind of a path right before they resolve it: keep the last one that is no link.
         self._no_link: str | None = None
 
     @property
@@ -268,7 +267,7 @@ class FolderTree:
                 raise _missing(path)
             content = os.read(descriptor, size + 1)
             if len(content) != size:
-                # The kind is wrong: the file changed meanwhile, or is special and does not report its kind.
+                # The size is wrong: the file has changed meanwhile, or belongs to a file system that reports none.
                 with open(descriptor, "rb", closefd=False) as file:
                     content += file.read(self._limit + 1 - len(content))
         finally:

@@ -26,8 +26,9 @@ class FairOrder(Generic[K]):
     """Waiting keys, by urgency (0 first) and namespace, and how many keys of each namespace workers hold."""
 
     def __init__(self, urgencies: int, workers: int, most: int | None = None, *, left: int = 0) -> None:
-        """``most`` is how many keys of one namespace workers may hold, however many workers are free; ``left`` is what
-        a namespace leaves to others, in multiples of what it holds itself.
+        """``most`` limits the keys of one namespace that workers hold, however many workers are free.
+
+        ``left`` is what a namespace leaves to others, in multiples of what it holds itself.
         """
         self.workers = workers
         self._most, self._left = most, left

@@ -25,7 +25,7 @@ builds successfully to no objects.
 """
 
 _USE = "kustomization file"
-"""The cache key of parsed files."""
+"""The use under which the cache keeps parsed files."""
 
 
 @dataclass(frozen=True, slots=True)

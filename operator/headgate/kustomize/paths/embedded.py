@@ -43,7 +43,7 @@ def edit_embedded(
     text: str | None,
     budget: Budget,
 ) -> Edited | None:
-    """Edit the values at a path in the first JSON or YAML text along it; None when there is no such text.
+    """Edit the values at a path in the first JSON or YAML text along it; None without such a text.
 
     ``edit`` changes a node; ``text`` is the new text of a scalar if it does not depend on the old one, otherwise None.
     Raises BuildError when the path leads to nothing within the text, or the new value cannot be written.

@@ -113,7 +113,7 @@ def _merge_selected(
         adapted.words = words
         _merge_one(target, adapted, loaded.options, schema, loaded.source, size)
         if not api_version and target.obj:
-            # An empty value in the style of the patch's own.
+            # An empty value, in the style of the patch's own ``apiVersion``.
             as_text = target.in_braces or isinstance(patch.obj.get("apiVersion"), Quoted)
             target.obj["apiVersion"] = "" if as_text else None
         resources.touched(target)
