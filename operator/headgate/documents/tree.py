@@ -6,7 +6,7 @@ root: it resolves or hides symbolic links.
     tree = OverlayTree(FolderTree(Path("repository")), {"apps/extra.yaml": b"..."})
     recording = RecordingTree(tree)
     objects = build(recording, "apps")
-        recording.inputs.unchanged_in(newer_tree)  # True: another build would return the same objects
+    recording.inputs.unchanged_in(newer_tree)  # True: another build would return the same objects
 
 ``RecordingTree`` makes builds content-addressed: it records which paths a build read, listed and found missing, so that
 a later commit that changes none of them needs no build.

@@ -7,8 +7,7 @@
 * ... except one, if other namespaces exist: their next key starts at once.
 * Where work may take long and cannot be interrupted, more workers stay free: a namespace then gets a worker while it
   holds less than one part in ``left + 1`` of those that others do not hold. With ``left=1`` one namespace alone gets
-  half
-  of them, the next one half of the rest, and so on; the last ``left`` are for namespaces that hold none.
+  half of them, the next one half of the rest, and so on; the last ``left`` are for namespaces that hold none.
 """
 
 from __future__ import annotations

@@ -159,8 +159,9 @@ async def aside(namespace: str, size: int, function: Callable[[], T]) -> T:
 
 
 NETWORK = Pool("network", 32, left=3)
-"""Waits for remote servers: Git, clouds. Silent ones hold a slot until their timeout, so there are many slots, and one
-namespace gets a quarter of them.
+"""Waits for remote servers: Git, clouds.
+
+Silent servers hold a slot until their timeout, so there are many slots, and one namespace gets a quarter of them.
 """
 BUILDS = Pool("build", (os.cpu_count() or 1) + 4)
 """Builds, which only compute."""

@@ -20,9 +20,7 @@ from headgate.kustomize.model.kustomization_file import API_VERSION, KIND
 from headgate.names import KUSTOMIZATION_FILES
 
 PLACEHOLDER = "_placeholder"
-"""The namespace that Flux sets in the file it generates for a directory without resources, so that an empty directory
-builds successfully to no objects.
-"""
+"""The namespace in the file that Flux generates for a directory without resources, so that its build succeeds."""
 
 _USE = "kustomization file"
 """The use under which the cache keeps parsed files."""

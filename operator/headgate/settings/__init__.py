@@ -87,9 +87,7 @@ def _parts() -> Iterator[tuple[str, type]]:
 
 
 def declarations() -> dict[str, Declaration]:
-    """Return all options, gates and environment variables by name, in the order of their fields; one that several parts
-    share, once.
-    """
+    """Return all options, gates and environment variables by name, each once, in the order of their fields."""
     return {declaration.name: declaration for _, part in _parts() for _, declaration in declared(part)}
 
 

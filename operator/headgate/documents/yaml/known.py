@@ -57,7 +57,7 @@ class Known:
         self._resolve = resolve
         self.values: dict[str, Any] = {}
         self.lines: dict[str, Line | None] = {}
-        """Whole lines, parsed; None for those that need more than this cache can hold."""
+        """Whole lines, parsed; None for those that a :class:`Line` cannot represent."""
         self.keys: dict[str, str] = {}
         """Keys that are strings without quotes; the same string each time, so that Python computes its hash once."""
 

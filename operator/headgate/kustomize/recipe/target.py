@@ -1,12 +1,12 @@
 """Builds one kustomization file: reads it, collects what it includes, generates, transforms.
 
     accumulate(target)
-            resources      files and bases, each base by its own target
-            generators     ConfigMaps, Secrets, built-in generator objects
-            components     targets that change the resources collected so far
-            transformers   fields of the file, then transformer objects
-            validators     transformer objects that must not change anything
-            vars           recorded for the end of the build
+        resources      files and bases, each base by its own target
+        generators     ConfigMaps, Secrets, built-in generator objects
+        components     targets that change the resources collected so far
+        transformers   fields of the file, then transformer objects
+        validators     transformer objects that must not change anything
+        vars           recorded for the end of the build
 
 :mod:`headgate.kustomize.engine` runs the steps of the whole build (hashes, name references, variables, order).
 """

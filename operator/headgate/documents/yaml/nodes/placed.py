@@ -1,7 +1,7 @@
 """Reads a text into nodes with positions, for edits in place that keep the rest of the text.
 
-Comments stay in the text; this module does not read them. It refuses anchors and aliases: nobody can edit a value that
-appears in two places in only one of them.
+Comments stay in the text; this module does not read them. It refuses anchors and aliases, because an edit of a
+shared value would change it in all its places.
 """
 
 from __future__ import annotations

@@ -347,9 +347,7 @@ class _Parser:
         self._skip()
 
     def _split_stem(self, length: int) -> None:
-        """Keep the comment above an entry for the collection in it, so that the collection's first value does not take
-        it.
-        """
+        """Keep the comment above an entry for the collection in it, so that its first value does not take it."""
         if length and self._peek().kind in _BLOCK_STARTS:
             self._stem, self._head = self._head[:length], self._head[length + 1 :]
 
