@@ -147,7 +147,7 @@ class Pool:
 
 
 SMALL = 200
-"""The number of items up to which the event loop computes itself: a thread would cost more than it saves."""
+"""The number of items below which the event loop computes itself: a thread would cost more than it saves."""
 
 
 async def aside(namespace: str, size: int, function: Callable[[], T]) -> T:

@@ -31,7 +31,7 @@ def merge_spec(tree: Tree, path: str, found: Found, spec: Mapping[str, Any]) -> 
     content.setdefault("apiVersion", API_VERSION)
     content.setdefault("kind", KIND)
     if not found.generated and not content.get("resources"):
-        # Flux does so to prevent that kustomize calls a file with only generators or components empty.
+        # As Flux does: otherwise kustomize calls a file with only generators or components empty.
         content["buildMetadata"] = ["originAnnotations"]
     for field, target in _SCALARS:
         if spec.get(field):
