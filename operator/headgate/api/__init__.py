@@ -3,14 +3,14 @@
 Specs become frozen data classes; an invalid value that the CRD did not reject raises :class:`InvalidSpec`. Statuses
 stay raw mappings, as the API server receives them.
 
-kustomization, gitrepository, receiver   the custom resources: every field of their specs source, revision
-sources of any kind, their artifacts and revisions
+kustomization, gitrepository, receiver   the custom resources: every field of their specs
+source, revision                         sources of any kind, their artifacts and revisions
 meta                                     references and keys
-fields                                   typed reading of raw fields, with errors that name the field conditions,
-                                         history, inventory           edits of a status reasons, labels
-                                         Flux's names: conditions and reasons, labels and annotations
-order                                    the order of kinds in which Flux applies and lists objects labelselector,
-                                         patterns, quantity        notations of Kubernetes and Go that specs use
+fields                                   typed reading of raw fields, with errors that name the field
+conditions, history, inventory           edits of a status
+reasons, labels                          Flux's names: conditions and reasons, labels and annotations
+order                                    the order of kinds in which Flux applies and lists objects
+labelselector, patterns, quantity        notations of Kubernetes and Go that specs use
 errors                                   the exceptions for invalid custom resources
 """
 

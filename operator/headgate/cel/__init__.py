@@ -1,17 +1,17 @@
-"""CEL expressions of users, in Flux's dialect, evaluated where they can do no harm.
+"""CEL expressions of users, in Flux's dialect, evaluated in processes with limited resources.
 
     budget = evaluator.budget("team-a")
     ready = await budget.compile("status.phase == 'Running' && spec.replicas > 0.5")
     await budget.evaluate_bool(ready, {"status": {"phase": "Running"}, "spec": {"replicas": 1}})
 
-evaluator         evaluation on behalf of namespaces, with limits of processor time
-expression        an expression that is known to be valid
-processes         a few worker processes, shared fairly
-process           one of them, from this side
-worker            the program that runs in it
+evaluator         evaluation for namespaces, with limits on processor time
+expression        a valid expression
+processes         a few worker processes, shared in fair order
+process           the client side of one of them
+worker            the program that runs in one
 environment, sets Flux's environment of functions and variables
-reasons           why an evaluation failed, without any data
-errors            what can be wrong with an expression
+reasons           why an evaluation failed, without data
+errors            the exceptions
 """
 
 from __future__ import annotations

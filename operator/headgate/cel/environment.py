@@ -1,12 +1,12 @@
-"""Flux's CEL environment on Google's C++ implementation of CEL. Pure, and only used in the worker process.
+"""Flux's CEL environment on Google's C++ implementation of CEL. Pure; only the worker process uses it.
 
-Flux (``runtime/cel/expression.go``) has the standard library with UTC as the default time zone and numbers of
-different types compared by value, optional types, and the string, set and encoder functions. The C++ library brings
-all but two of these: set functions are :mod:`headgate.cel.sets`, and for checked expressions the comparisons between
-numeric types are declared here (evaluation knows them by itself).
+Flux (``runtime/cel/expression.go``) has the standard library, with UTC as the default time zone and with numbers of
+different types compared by value, optional types, and the string, set and encoder functions. The C++ library lacks two
+of these: :mod:`headgate.cel.sets` has the set functions, and this module declares the comparisons between numeric types
+for the check (evaluation supports them already).
 
-One thing of Flux's is not there: list and map literals of mixed types, which a checked expression may not have in
-Flux, are accepted.
+One difference from Flux remains: a checked expression may have list and map literals of mixed types, which Flux
+refuses.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from headgate.cel import sets
 _NUMBERS = (cel.Type.INT, cel.Type.UINT, cel.Type.DOUBLE)
 _COMPARISONS = ("_<_", "_<=_", "_>_", "_>=_")
 _WORDING = (
-    # Status codes of the library's, in messages about an expression's text.
+    # Status codes of the library in messages about an expression's text.
     ("INVALID_ARGUMENT: ", ""),
     (" [INVALID_ARGUMENT]", ""),
     ("UNKNOWN: ", ""),
@@ -34,17 +34,17 @@ _WORDING = (
 
 
 def parse(text: str) -> cel.Expression:
-    """The program of an expression whose variables and types only its evaluation tells.
+    """The program of an expression whose variables and types are unknown until its evaluation.
 
-    Raises :class:`RuntimeError` for text that is no expression.
+    Raises :class:`RuntimeError` for text that is not an expression.
     """
     return _environment(()).compile(text, disable_check=True)
 
 
 def check(text: str, variables: tuple[str, ...]) -> None:
-    """Raise :class:`RuntimeError` unless the text is an expression of these variables with a boolean result.
+    """Raise :class:`RuntimeError` unless the text is an expression over these variables with a boolean result.
 
-    Each variable is an object: a map from texts to anything (Flux declares ``google.protobuf.Struct``).
+    Each variable is an object: a map from strings to any values (Flux declares ``google.protobuf.Struct``).
     """
     found = _environment(variables).compile(text).return_type()
     if found != cel.Type.BOOL:
@@ -52,7 +52,7 @@ def check(text: str, variables: tuple[str, ...]) -> None:
 
 
 def words(reason: str) -> str:
-    """What the library says of an expression's text, in the words of cel-go as far as they differ."""
+    """The library's message about an expression's text, in the words of cel-go where they differ."""
     for theirs, ours in _WORDING:
         reason = reason.replace(theirs, ours)
     return reason

@@ -1,9 +1,9 @@
-"""What can be wrong with an expression, as one small tree of exceptions.
+"""The exceptions of expressions.
 
 CelError
-├── ExpressionInvalid   it can never be evaluated: the text itself is at fault
-├── EvaluationFailed    it could not be evaluated on this data; on other data it may
-└── BudgetExceeded      those before it took too much time; it is evaluated after ``after`` seconds
+├── ExpressionInvalid   it can never be evaluated: the text itself is invalid
+├── EvaluationFailed    it could not be evaluated on this data, but may be on other data
+└── BudgetExceeded      earlier expressions used the time; try again after ``after`` seconds
 """
 
 from __future__ import annotations
@@ -12,35 +12,35 @@ import re
 from typing import Final, Self
 
 LONGEST: Final = 500
-"""Characters of an expression, and of what is wrong with it, that an error quotes."""
+"""Limit in characters for an expression and for its fault in an error."""
 
 _PLACE = re.compile(r"ERROR: <input>:(\d+):(\d+)")
 
 
 def shown(text: str) -> str:
-    """A text as an error quotes it: cut where it is long."""
+    """A text for an error, cut if it is long."""
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 class CelError(Exception):
-    """An expression has no value now; the message is for the user.
+    """An expression has no value; the message is for the user.
 
-    The reason of the condition that reports it is that of the field that holds the expression, which is not known here.
+    The condition's reason depends on the field with the expression, which is unknown here.
     """
 
     after: float | None = None
-    """Seconds until trying again makes sense; None: not before the expression or its data change."""
+    """Seconds until a retry is useful; None: not before the expression or its data change."""
 
     def at(self, field: str) -> Self:
-        """This error, its message beginning with the field that holds the expression."""
+        """This error, with the field of the expression at the beginning of its message."""
         self.args = (f"{field}: {self}",)
         return self
 
 
 class ExpressionInvalid(CelError):
-    """The text is no valid expression. ``text`` is the expression, ``detail`` what is wrong with it and where.
+    """The text is not a valid expression. ``text`` is the expression, ``detail`` its fault and the position.
 
-    ``line`` and ``column`` count from 1; None where the fault has no single place.
+    ``line`` and ``column`` count from 1; None where the fault has no single position.
     """
 
     def __init__(self, text: str, detail: str) -> None:
@@ -52,14 +52,14 @@ class ExpressionInvalid(CelError):
 
 
 class EvaluationFailed(CelError):
-    """The expression has no boolean value on the data it was given.
+    """The expression has no boolean value on the given data.
 
-    The message holds the expression and the reason, which is one of :mod:`headgate.cel.reasons`: nothing of the data.
+    The message has the expression and the reason, one of :mod:`headgate.cel.reasons`, but none of the data.
     """
 
 
 class BudgetExceeded(CelError):
-    """No more is evaluated for now; the message says why."""
+    """No expression is evaluated for now; the message says why."""
 
     after: float
 

@@ -1,8 +1,8 @@
-"""Evaluation of users' expressions on behalf of namespaces, with what each of them may use.
+"""Evaluation of users' expressions for namespaces, with limits on processor time.
 
-Everything here is awaited: the event loop goes on while a process evaluates. Each attempt
-of a reconciler has a :class:`Budget`, and all attempts of a namespace share an account that fills up again with time.
-One :class:`Evaluator` serves the whole program.
+All methods are awaitable: the event loop continues while a process evaluates. Each attempt of a reconciler has a
+:class:`Budget`, and all attempts of a namespace share a budget that refills with time. One :class:`Evaluator` serves
+the whole program.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from headgate.cel.process import Busy, Exhausted
 from headgate.cel.processes import PROCESSES, Processes
 
 EXHAUSTED_COST: Final = 0.5
-"""Seconds charged for a request that ended its process: what it used, and the start of another process."""
+"""Seconds charged for a request that ended its process: its processor time and the start of another process."""
 BUSY_PAUSE: Final = 10.0
-"""Seconds until an attempt is repeated for which nothing was evaluated in time."""
+"""Seconds until the retry of an attempt whose expressions were not evaluated in time."""
 _REMEMBERED: Final = 1024
 _MAX_REMEMBERED_LENGTH: Final = 4096
 _MINUTE: Final = 60.0
 
 
 class ExpressionObserver(Protocol):
-    """What is reported of evaluations; the metrics implement it."""
+    """Receives reports of evaluations; the metrics implement it."""
 
     def expression_took(self, seconds: float) -> None:
-        """Processor time of one evaluation or compilation."""
+        """Record the processor time of one evaluation or compilation."""
 
     def expression_refused(self, limit: str) -> None:
-        """``limit`` is ``expression``, ``attempt`` or ``namespace``."""
+        """Count a refused expression; ``limit`` is ``expression``, ``attempt`` or ``namespace``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class _Account:
 
 
 class Evaluator:
-    """See the module's text. Used from one event loop."""
+    """See the module's text. Use it from one event loop."""
 
     def __init__(
         self,
@@ -73,15 +73,15 @@ class Evaluator:
         self._faults: OrderedDict[tuple[str, tuple[str, ...]], str | None] = OrderedDict()
 
     def budget(self, namespace: str) -> Budget:
-        """What one attempt on behalf of a namespace may use."""
+        """The budget of one attempt for a namespace."""
         return Budget(self, namespace)
 
     def close(self) -> None:
-        """End the processes; nothing is evaluated afterwards."""
+        """End the processes; later evaluations are impossible."""
         self._processes.close()
 
     async def _fault(self, budget: Budget, text: str, variables: tuple[str, ...]) -> str | None:
-        """What is wrong with an expression, None when nothing is. Raises :class:`Exhausted`."""
+        """The fault of an expression, None for a valid one. Raises :class:`Exhausted`."""
         asked = (text, variables)
         if asked in self._faults:
             self._faults.move_to_end(asked)
@@ -107,7 +107,7 @@ class Evaluator:
             self._refused("expression")
             raise
         finally:
-            # Also of what was cancelled: its process may still be at it.
+            # Counts cancelled requests too: the process may still evaluate them.
             budget.spent += cost
             self._account(budget.namespace).left -= cost
             if self._observer is not None:
@@ -135,7 +135,7 @@ class Evaluator:
             )
 
     def _account(self, namespace: str) -> _Account:
-        """The account as it is now."""
+        """The current budget of a namespace."""
         now, most = self._clock(), self.limits.namespace
         account = self._accounts.get(namespace)
         if account is None:
@@ -157,7 +157,7 @@ class Evaluator:
 
 
 class Budget:
-    """What the expressions of one attempt may use. All methods raise :class:`headgate.cel.BudgetExceeded`."""
+    """The budget of the expressions of one attempt. All methods raise :class:`headgate.cel.BudgetExceeded`."""
 
     def __init__(self, evaluator: Evaluator, namespace: str) -> None:
         self._evaluator = evaluator
@@ -166,8 +166,8 @@ class Budget:
     async def compile(self, text: str, variables: tuple[str, ...] | None = None) -> Expression:
         """Raise :class:`ExpressionInvalid` unless the text is a valid expression.
 
-        Without ``variables`` only the grammar is checked: which fields the data has is seen when it is there. With
-        them names and types are checked too, and that the result is a boolean; each variable stands for an object.
+        Without ``variables`` it checks only the grammar, because the fields of the data are unknown. With them it also
+        checks names and types, and that the result is a boolean; each variable is an object.
         """
         try:
             fault = await self._evaluator._fault(self, text, variables or ())
@@ -178,10 +178,10 @@ class Budget:
         return Expression(text)
 
     async def evaluate_bool(self, expression: Expression, data: Mapping[str, Any]) -> bool:
-        """The value of the expression, the top-level fields of ``data`` (as JSON has them) being its variables.
+        """The value of the expression; its variables are the top-level fields of ``data``, a JSON object.
 
-        Raises :class:`EvaluationFailed`: a field is missing, types do not fit, the value is no boolean, or finding it
-        takes too much time or memory.
+        Raises :class:`EvaluationFailed` when a field is missing, types do not match, the value is not a boolean, or the
+        evaluation needs too much time or memory.
         """
         text = expression.text
         try:

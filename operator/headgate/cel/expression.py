@@ -1,4 +1,4 @@
-"""An expression that is known to be valid."""
+"""A valid expression."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """Made by :meth:`headgate.cel.Budget.compile`."""
+    """The result of :meth:`headgate.cel.Budget.compile`."""
 
     text: str
 

@@ -1,10 +1,10 @@
-"""One worker process: starts it, asks it, and ends it when a request used up what one may use.
+"""One worker process: starts it, sends it requests, and ends it when a request exceeds a limit.
 
-Why a process: an expression comes from anybody who may write a Kustomization, and a line of CEL can ask for a
-terabyte (``s.replace('', s).replace('', s)``) or for hours. No limit of the library's covers all of that; the
-kernel's do. A request costs about a tenth of a millisecond.
+Why a process: anybody who may write a Kustomization may write an expression, and a line of CEL can require a terabyte
+(``s.replace('', s).replace('', s)``) or hours. No limit of the library covers all of that; the kernel's limits do. A
+request costs about a tenth of a millisecond.
 
-The caller waits for the answer, at most for the processor time that :mod:`headgate.cel.worker` allows.
+The caller waits for the answer; :mod:`headgate.cel.worker` limits its processor time.
 """
 
 from __future__ import annotations
@@ -22,38 +22,38 @@ from typing import Any, Final
 import orjson
 
 WALL_SECONDS: Final = 10.0
-"""For one request, however busy the machine is."""
+"""Timeout in seconds for one request on a busy machine."""
 
 _MAIN = "import sys; sys.path[:] = sys.argv[1:]; from headgate.cel.worker import main; main()"
 
 
 class Exhausted(Exception):
-    """The request used up what one may use; the message says so."""
+    """The request exceeded a limit; the message says which."""
 
     def __init__(self) -> None:
         super().__init__("it takes too much time or memory to evaluate")
 
 
 class Busy(Exception):
-    """No answer came although the request had not used up what it may use: the machine is busy."""
+    """No answer arrived although the request was within its limits: the machine is busy."""
 
     def __init__(self) -> None:
         super().__init__("the machine has too little time or memory for its evaluation now")
 
 
 class WorkerProcess:
-    """The worker process as a function from request to answer. For one thread at a time."""
+    """The worker process as a function from request to answer. Use it from one thread at a time."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def pid(self) -> int | None:
-        """The process, where one runs."""
+        """The id of the running process, None without one."""
         return None if self._process is None else self._process.pid
 
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        """The worker's answer.
+        """Send a request and return the worker's answer.
 
         Raises :class:`Exhausted`, :class:`Busy`, and :class:`OSError` when no process can be started.
         """
@@ -66,10 +66,10 @@ class WorkerProcess:
         except (BrokenPipeError, EOFError):
             killed = self._was_killed()
             self.stop()
-            # The kernel ends who uses too much time by another signal; this one is of the machine's lack of memory.
+            # For too much processor time, the kernel sends another signal; SIGKILL means that the machine lacks memory.
             raise (Busy if killed else Exhausted) from None
         if answer.pop("grown", False):
-            # What one request left behind must not be what the next one has too little memory for.
+            # The leftovers of one request must not reduce the memory for the next one.
             self.stop()
         return answer
 
@@ -83,7 +83,7 @@ class WorkerProcess:
         process.wait()
         for stream in (process.stdin, process.stdout):
             assert stream is not None
-            # What could not be sent any more is not needed any more.
+            # Unsent data is no longer needed.
             with suppress(BrokenPipeError):
                 stream.close()
 

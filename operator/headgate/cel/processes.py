@@ -1,8 +1,8 @@
-"""A few worker processes for all expressions, shared fairly between namespaces.
+"""A few worker processes for all expressions, shared by namespaces in fair order.
 
-Each process is asked by a thread of a pool (:mod:`headgate.fairness.pools`), so that the event loop never waits for it,
-a namespace with hundreds of costly expressions delays those of another by one request at the most, and one namespace
-never has all processes.
+A thread of a pool (:mod:`headgate.fairness.pools`) sends the requests to each process. So the event loop never waits
+for it, a namespace with hundreds of costly expressions delays those of another by at most one request, and one
+namespace never has all processes.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from headgate.fairness.pools import Pool
 
 PROCESSES: Final = 2
 BANNED: Final = 60.0
-"""Seconds for which an expression that ended its process is refused to the namespace that asked for it."""
+"""Seconds for which an expression that ended its process is refused for its namespace."""
 MAX_BANNED: Final = 1000
 
 _Identity = tuple[str, bool, str]
-"""What is refused: to whom, whether it was evaluated (or only compiled), and its text."""
+"""A refused request: namespace, whether to evaluate (or only compile), and text."""
 
 
 class Processes:
-    """Takes requests from any thread; the answers come as futures."""
+    """Accepts requests from any thread and returns the answers as futures."""
 
     def __init__(self, count: int = PROCESSES) -> None:
         self._pool = Pool("expressions", count)
@@ -35,10 +35,10 @@ class Processes:
         self._closed = False
 
     def submit(self, namespace: str, content: dict[str, Any]) -> Future[dict[str, Any]]:
-        """Queue a request of the worker's (it has a ``text``) on behalf of a namespace.
+        """Queue a request to the worker (with a ``text``) for a namespace.
 
-        The future raises :class:`Exhausted`, :class:`~headgate.cel.process.Busy`, or :class:`OSError` when no process
-        can be started; at once where the expression is refused.
+        The future raises :class:`Exhausted` (at once for a refused expression), :class:`~headgate.cel.process.Busy`, or
+        :class:`OSError` when no process can be started.
         """
         identity = namespace, "data" in content, content["text"]
         if self._is_banned(identity):
@@ -48,7 +48,7 @@ class Processes:
         return self._pool.submit(namespace, self._ask, identity, content)
 
     def close(self) -> None:
-        """End all processes that have nothing to do, and the others when they have answered."""
+        """End all idle processes, and the others after their answer."""
         with self._lock:
             self._closed = True
             free, self._free = self._free, []

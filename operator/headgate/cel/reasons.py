@@ -1,9 +1,9 @@
-"""Why an evaluation failed, in words that hold nothing of the data.
+"""Why an evaluation failed, in words that reveal nothing of the data.
 
-The library's own messages quote what an expression looked at: a key that a map does not have, a regular expression, an
-index. Whoever reads the message may not be allowed to read the object. So each message becomes one of a fixed set of
-reasons. A name is added only where it can come from nowhere but the expression's own text: a field that is selected by
-name, in an expression that computes no key. Pure.
+The library's messages quote the data: a key that a map lacks, a regular expression, an index. The reader of the message
+may not be allowed to read the object. So each message becomes one of a fixed set of reasons. A reason has a name only
+if the name can come from the expression's text alone: a field that is selected by name, in an expression that computes
+no keys. Pure.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ NO_ATTRIBUTE: Final = "no such attribute(s)"
 NO_OVERLOAD: Final = "no such overload"
 
 _REASONS: Final = (
-    # What the library's message matches, and the reason; the first that matches counts. Wording as in cel-go.
+    # Patterns for the library's message, with their reasons; the first match counts. The wording is that of cel-go.
     (r"^([A-Z_]+: )?Key not found in map", NO_KEY),
     (r"^([A-Z_]+: )?No value with name", NO_ATTRIBUTE),
     (r"^([A-Z_]+: )?(No matching overloads found|Applying SELECT to non-message)", NO_OVERLOAD),
@@ -105,11 +105,11 @@ _OVERLOAD: Final = re.compile(
 _QUOTED: Final = re.compile(r'(?:map|name) : ?"(?P<first>[^"\\]*)"|name "(?P<second>[^"\\]*)"')
 
 Token = tuple[str, str]
-"""Its sort (``text``, ``name``, ``number`` or ``sign``) and how it is written."""
+"""Its type (``text``, ``name``, ``number`` or ``sign``) and its text."""
 
 
 def told(expression: str, message: str) -> str:
-    """The reason for a failed evaluation of ``expression`` of which the library says ``message``."""
+    """The reason for a failed evaluation of ``expression``, from the library's ``message``."""
     reason = next((words for pattern, words in _REASONS if re.search(pattern, message)), UNKNOWN)
     if reason not in (NO_KEY, NO_ATTRIBUTE, NO_OVERLOAD):
         return reason
@@ -129,7 +129,7 @@ def _tokens(expression: str) -> Sequence[Token]:
 
 
 def _path(tokens: Sequence[Token], name: str) -> str:
-    """The first path of fields that begins with the variable of this name; empty where there is none."""
+    """The first path of fields that begins with the variable of this name; empty without one."""
     for place, token in enumerate(tokens):
         if token != ("name", name) or (place and tokens[place - 1][1] in (".", "?")):
             continue
@@ -141,14 +141,14 @@ def _path(tokens: Sequence[Token], name: str) -> str:
 
 
 def _is_selection(tokens: Sequence[Token], at: int) -> bool:
-    """Whether ``.field`` stands there, and is not the call of a method."""
+    """Whether the tokens are ``.field``, and not a method call."""
     if len(tokens) <= at + 1 or tokens[at][1] != "." or tokens[at + 1][0] != "name":
         return False
     return len(tokens) == at + 2 or tokens[at + 2][1] != "("
 
 
 def _field(tokens: Sequence[Token], name: str) -> str:
-    """The name if the text selects a field of that name and no key is computed; else empty."""
+    """The name if the text selects a field of that name and computes no keys; else empty."""
     if _computes_keys(tokens):
         return ""
     for place, (sort, written) in enumerate(tokens):
@@ -161,7 +161,7 @@ def _field(tokens: Sequence[Token], name: str) -> str:
 
 
 def _computes_keys(tokens: Sequence[Token]) -> bool:
-    """Whether something but a literal is used as an index."""
+    """Whether any index is not a literal."""
     for place, token in enumerate(tokens):
         if token != ("sign", "[") or not place or not _ends_operand(tokens[place - 1]):
             continue
@@ -179,7 +179,7 @@ def _ends_operand(token: Token) -> bool:
 
 
 def _overload(tokens: Sequence[Token], message: str) -> str:
-    """The function and the types of its operands; empty unless the name is CEL's or in the text, and all are types."""
+    """The function and its operand types; empty unless the name is CEL's or in the text, and all are types."""
     found = _OVERLOAD.search(message)
     if found is None:
         return ""

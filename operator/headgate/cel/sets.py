@@ -1,4 +1,4 @@
-"""The set functions of CEL (cel-go ``ext.Sets``) over lists as Python has them. Pure."""
+"""The set functions of CEL (cel-go ``ext.Sets``) over Python lists. Pure."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ def contains(items: Sequence[Any], wanted: Sequence[Any]) -> bool:
 
 
 def intersects(left: Sequence[Any], right: Sequence[Any]) -> bool:
-    """Whether the two have an item in common."""
+    """Whether the two lists have an item in common."""
     return any(equal(a, b) for a in left for b in right)
 
 
 def equivalent(left: Sequence[Any], right: Sequence[Any]) -> bool:
-    """Whether the two have the same items, however often and in whatever order."""
+    """Whether the two lists have the same items, in any number and order."""
     return contains(left, right) and contains(right, left)
 
 
 def equal(left: Any, right: Any) -> bool:
-    """CEL's equality: numbers of any type by value, and never a boolean and a number."""
+    """CEL's equality: numbers of any type are equal by value, but a boolean never equals a number."""
     if isinstance(left, bool) or isinstance(right, bool):
         return left is right
     if isinstance(left, float) or isinstance(right, float):

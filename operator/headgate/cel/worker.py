@@ -1,13 +1,14 @@
-"""The process that evaluates expressions: reads requests, writes answers, knows no cluster and keeps no data.
+"""The process that evaluates expressions: reads requests and writes answers; has no access to clusters and keeps no
+data.
 
-A frame is its length (four bytes, big-endian) and that much JSON. Requests: ``{"text", "variables"}`` asks whether
-the expression is valid, ``{"text", "data"}`` for its value. Answers: ``{"value"}`` (true, false, or null for a value
-that is no boolean; true for a valid expression), ``{"invalid"}`` or ``{"error"}`` with a reason; in each ``cpu``, the
-processor time in seconds that it took, and ``grown`` when this process has become so large that it is better replaced.
-The reason of an error is one of :mod:`headgate.cel.reasons`, which hold nothing of the data.
+A frame is its length (four bytes, big-endian) and that much JSON. Requests: ``{"text", "variables"}`` asks whether the
+expression is valid, ``{"text", "data"}`` for its value. Answers: ``{"value"}`` (true, false, or null for a value that
+is not a boolean; true for a valid expression), ``{"invalid"}`` or ``{"error"}`` with a reason; each has ``cpu``, its
+processor time in seconds, and ``grown`` when this process has become so large that the caller should replace it. The
+reason of an error is one of :mod:`headgate.cel.reasons`, which reveal nothing of the data.
 
-Expressions are untrusted. What one of them may use is bounded by the kernel: a request that needs more than
-:data:`CPU_SECONDS` or :data:`MEMORY` ends this process, which tells the other side all it must know.
+Expressions are untrusted. The kernel enforces their limits: a request that needs more than :data:`CPU_SECONDS` or
+:data:`MEMORY` ends this process, which the caller notices.
 """
 
 from __future__ import annotations
@@ -27,23 +28,23 @@ from headgate.cel.environment import check, parse, words
 from headgate.cel.reasons import told
 
 CPU_SECONDS = 0.25
-"""For one request."""
+"""Limit in seconds of processor time for one request."""
 MEMORY = 256 << 20
-"""Bytes on top of what the process has at its start (on Linux; elsewhere only time is limited)."""
+"""Limit in bytes in addition to the memory at the start of the process (on Linux; elsewhere only time is limited)."""
 LEAST_CPU = 0.0002
-"""Seconds that any request counts for, as it costs the other side something too."""
+"""Minimum seconds to charge for a request, because the caller has costs too."""
 GROWTH = 64 << 20
-"""Bytes by which the process may have grown between two requests."""
+"""Bytes by which the process may grow before ``grown`` is set."""
 _USAGE = "/proc/self/statm"
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
-    """Answer requests until there are no more."""
+    """Answer requests until the end of the input."""
     limit, since = _size() + GROWTH, time.process_time()
     while (frame := _read(requests)) is not None:
         signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)
         content = _answer(orjson.loads(frame))
-        # From one answer to the next, so that no time is lost where the clock has coarse steps.
+        # From one answer to the next, so that no time is lost with a coarse clock.
         used, since = time.process_time() - since, time.process_time()
         content["cpu"] = max(used, LEAST_CPU)
         if _size() > limit:
@@ -55,7 +56,7 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
 
 
 def main() -> None:
-    """Serve standard input and output under the limits."""
+    """Serve standard input and output with the limits."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if os.path.exists(_USAGE):
         limit = _size() + MEMORY
@@ -64,7 +65,7 @@ def main() -> None:
 
 
 def _size() -> int:
-    """Bytes of address space; 0 where that cannot be known."""
+    """Bytes of address space; 0 where unknown."""
     if not os.path.exists(_USAGE):
         return 0
     with open(_USAGE, encoding="ascii") as usage:
@@ -96,7 +97,7 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
         try:
             return {"error": told(text, str(value.value()))}
         except TypeError:
-            # The library shows an optional value as an error that Python cannot be given.
+            # For an optional value, the library fails to convert it to Python.
             return {"value": None}
     return {"value": value.value() if kind == cel.Type.BOOL else None}
 

@@ -5,14 +5,14 @@
 
 client                 the verbs
 refs                   the identity of an object
-mapper                 the path that serves a kind: discovery and its cache reflector, watch       a cache of all
-                       objects of a kind; one stream of changes
-kept                   the limit for all reflectors of a cluster transport, encoding    one request and its answer;
-                       values as JSON bytes
+mapper                 the path that serves a kind: discovery and its cache
+reflector, watch       a cache of all objects of a kind; one stream of changes
+kept                   the limit for all reflectors of a cluster
+transport, encoding    one request and its answer; values as JSON bytes
 resolver               host names, in threads
-access                 the address of the API server, and credentials inline, impersonation  certificates inside a
-                       kubeconfig, and the user that it impersonates errors, causes         the exceptions, and why a
-                       connection failed
+access                 the address of the API server, and credentials
+inline, impersonation  certificates inside a kubeconfig, and the user that it impersonates
+errors, causes         the exceptions, and why a connection failed
 warnings               the warnings in an answer
 """
 

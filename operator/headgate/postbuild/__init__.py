@@ -1,20 +1,20 @@
-"""What happens to objects between the build and the apply: decryption, then variable substitution.
+"""The steps between build and apply: decryption, then variable substitution.
 
     references = variable_references(spec["postBuild"])      # ConfigMaps and Secrets to fetch and to watch
     variables = collect_variables(spec["postBuild"], found)  # found: reference -> object
     objects = [substitute(obj, variables) for obj in objects]
 
-sops          decrypts what SOPS encrypted; the only part that asks others, the key services
-variables     where variables come from
-substitute    variables in built objects, exactly as Flux substitutes them: in text
+sops          decrypts with SOPS; the only part that sends requests, to key services
+variables     collects variables from their sources
+substitute    substitutes variables in built objects, in text as in Flux
 expressions   parses ``${...}``
-expand        fills values into what was parsed
-functions     the operators in it
-globs         the shell patterns of some of them
-masks         hides secret values in texts for people
-errors        what can go wrong
+expand        fills values into parsed expressions
+functions     the operators of expressions
+globs         the shell patterns of some operators
+masks         hides secret values in messages
+errors        the exceptions
 
-No cluster, no clock; everything except the key services is pure.
+No cluster and no clock; everything except key services is pure.
 """
 
 from headgate.postbuild.errors import PostBuildError, SubstitutionError

@@ -1,4 +1,4 @@
-"""What can go wrong between build and apply.
+"""The exceptions between build and apply.
 
 ::
 
@@ -6,12 +6,12 @@
     ├── SubstitutionError        variables could not be substituted
     │   ├── BadExpression        a ``${...}`` is malformed
     │   ├── VariableNotSet       a variable has neither a value nor a default
-    │   ├── InvalidVariableName  a key of the given variables is no variable name
-    │   ├── BrokenBySubstitution what the substitution left is no object any more
+    │   ├── InvalidVariableName  a key of the given variables is not a variable name
+    │   ├── BrokenBySubstitution the result of the substitution is not an object
     │   └── VariablesMissing     a ConfigMap or Secret of ``substituteFrom`` does not exist or cannot be read
     └── DecryptionError          see :mod:`headgate.postbuild.sops.errors`
 
-Each names object, field and variable as far as they are known, and never a value: values may be secret.
+Each names object, field and variable if known, and never a value: values may be secret.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ __all__ = [
 
 
 def identity(obj: Mapping[str, Any]) -> str:
-    """Return what errors call an object: ``kind/namespace/name``, as far as it has them."""
+    """Return the name of an object in errors: ``kind/namespace/name``, as far as it has them."""
     metadata = obj.get("metadata")
     metadata = metadata if isinstance(metadata, Mapping) else {}
     parts = (obj.get("kind"), metadata.get("namespace"), metadata.get("name"))
@@ -40,10 +40,10 @@ def identity(obj: Mapping[str, Any]) -> str:
 
 
 class PostBuildError(Exception):
-    """A built object cannot be made ready for the apply.
+    """A built object cannot be prepared for the apply.
 
-    ``message`` is the bare statement; ``object`` (such as ``ConfigMap/shop/settings``) and ``field`` (such as
-    ``data.port``) locate the fault, None when unknown. ``str(error)`` joins them into one sentence.
+    ``message`` is the fault alone; ``object`` (such as ``ConfigMap/shop/settings``) and ``field`` (such as
+    ``data.port``) locate it, None when unknown. ``str(error)`` joins them into one sentence.
     """
 
     def __init__(self, message: str, *, object: str | None = None, field: str | None = None) -> None:
@@ -60,7 +60,7 @@ class PostBuildError(Exception):
 
 
 class SubstitutionError(PostBuildError):
-    """Variables could not be substituted; ``variable`` names the one at fault, None when unknown."""
+    """Variables could not be substituted; ``variable`` is the name of the invalid one, None when unknown."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class SubstitutionError(PostBuildError):
 
 
 class BadExpression(SubstitutionError):
-    """A ``${...}`` is malformed, or asks for what cannot be computed."""
+    """A ``${...}`` is malformed, or its value cannot be computed."""
 
 
 class VariableNotSet(SubstitutionError):
@@ -83,12 +83,12 @@ class VariableNotSet(SubstitutionError):
 
 
 class InvalidVariableName(SubstitutionError):
-    """A key of ``substitute``, or of a ConfigMap or Secret of ``substituteFrom``, is no variable name."""
+    """A key of ``substitute``, or of a ConfigMap or Secret of ``substituteFrom``, is not a variable name."""
 
 
 class BrokenBySubstitution(SubstitutionError):
-    """With the values filled in, the object's text is no YAML, no object, or too large."""
+    """With the values filled in, the object's text is not YAML, not an object, or too large."""
 
 
 class VariablesMissing(SubstitutionError):
-    """A ConfigMap or Secret of ``substituteFrom`` does not exist and is not optional, or holds no valid data."""
+    """A ConfigMap or Secret of ``substituteFrom`` does not exist and is not optional, or has invalid data."""

@@ -14,9 +14,9 @@ __all__ = ["expand"]
 def expand(text: str, values: Mapping[str, str], *, strict: bool = True) -> str:
     """Return the text with every expression replaced.
 
-    With ``strict``, a variable that is not set needs a default; otherwise it is empty. A default is computed
-    even where it is not used, so its variables must be set as well. Raises :class:`BadExpression`,
-    :class:`VariableNotSet` and :class:`BrokenBySubstitution`.
+    With ``strict``, a variable that is not set needs a default; otherwise it is empty. A default is computed even if it
+    is unused, so its variables must be set too. Raises :class:`BadExpression`, :class:`VariableNotSet` and
+    :class:`BrokenBySubstitution`.
 
     >>> expand("${tier:=web}-${zone/eu-/}, $${kept}", {"zone": "eu-1"})
     'web-1, ${kept}'

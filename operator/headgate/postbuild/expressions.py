@@ -1,15 +1,15 @@
 """Parses text with ``${...}`` expressions into literal text and :class:`Expansion` nodes.
 
-The language is that of Flux's ``envsubst``, which is close to a shell's but not the same. What a shell user
-would not expect, and what manifests in the field rely on:
+The language is that of Flux's ``envsubst``, which is similar to a shell's but not the same. The differences from a
+shell, on which existing manifests rely:
 
-- ``$name`` without braces is plain text, and ``$$`` is one ``$`` anywhere outside of an expression;
+- ``$name`` without braces is plain text, and ``$$`` is one ``$`` anywhere outside an expression;
 - ``${name-default}``, ``${name+...}`` and ``${name?...}`` without a colon are errors;
 - ``:=``, ``:-``, ``=``, ``:+`` and ``:?`` all mean "this text, if the variable is empty or not set";
-- a pattern of ``${name/pattern/replacement}`` goes to the next slash, closing braces included;
+- a pattern of ``${name/pattern/replacement}`` extends to the next slash, including closing braces;
 - ``\\/``, ``\\\\`` and ``$$`` are escapes in patterns and replacements, and nowhere else.
 
-Source of the rules: the documentation and the observed behaviour of ``github.com/fluxcd/pkg/envsubst``.
+Source of the rules: the documentation and the observed behavior of ``github.com/fluxcd/pkg/envsubst``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from headgate.postbuild.errors import BadExpression
 __all__ = ["MAX_DEPTH", "Expansion", "Node", "parse"]
 
 MAX_DEPTH = 100
-"""How deeply expressions may stand inside each other."""
+"""Maximum depth of nested expressions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class _Parser:
         self._depth = 0
 
     def expansion(self) -> Expansion:
-        """Read from behind ``${`` to behind the closing brace."""
+        """Read the rest of an expression after ``${``, including the closing brace."""
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise BadExpression(f"an expression holds more than {MAX_DEPTH} others inside each other")

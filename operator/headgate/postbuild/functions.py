@@ -1,7 +1,7 @@
-"""The functions behind the operators: what ``${name<operator><arguments>}`` makes of a value.
+"""The functions of the operators: the result of ``${name<operator><arguments>}`` for a value.
 
-Texts may hold bytes that are no UTF-8 as lone surrogates (``surrogateescape``), because lengths and positions
-count bytes, as Flux counts them, and a cut may go through a character.
+Texts may contain bytes that are not UTF-8 as lone surrogates (``surrogateescape``), because lengths and positions count
+bytes, as in Flux, and a cut may divide a character.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from headgate.postbuild.globs import MalformedPattern, matching_prefixes
 __all__ = ["DEFAULT_OPERATORS", "MAX_TEXT", "apply"]
 
 MAX_TEXT = 32 * 1024 * 1024
-"""How many characters a text may have after substitution."""
+"""Limit in characters for a text after substitution."""
 
 DEFAULT_OPERATORS = frozenset(("=", ":=", ":-", ":+", ":?"))
-"""The operators for which a variable need not be set."""
+"""The operators whose variable need not be set."""
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
 
 
 def apply(operator: str, value: str, arguments: Sequence[str]) -> str:
-    """Return what the expression stands for; an operator that is none leaves the value as it is.
+    """Return the value of the expression; an unknown operator leaves the value unchanged.
 
     Raises :class:`BadExpression` for a negative length, :class:`BrokenBySubstitution` for a result that is
     larger than :data:`MAX_TEXT`.
@@ -42,7 +42,7 @@ def _encode(value: str) -> bytes:
 
 
 def _upper(char: str) -> str:
-    """One character for one, as Go maps case: ``ß`` has no such partner and stays."""
+    """Maps one character to one, as in Go: ``ß``, which has no such mapping, stays."""
     for mapped in (char.upper(), char.title()):
         if len(mapped) == 1:
             return mapped
@@ -99,7 +99,7 @@ def _replace_all(value: str, arguments: Sequence[str]) -> str:
 
 
 def _replace_prefix(value: str, arguments: Sequence[str]) -> str:
-    """Without a replacement nothing happens, as in Flux."""
+    """Without a replacement the value stays unchanged, as in Flux."""
     if len(arguments) != 2 or not value.startswith(arguments[0]):
         return value
     return arguments[1] + value[len(arguments[0]) :]
@@ -113,8 +113,8 @@ def _replace_suffix(value: str, arguments: Sequence[str]) -> str:
 
 def _trimmed(*, longest: bool, suffix: bool) -> Callable[[str, Sequence[str]], str]:
     def function(value: str, arguments: Sequence[str]) -> str:
-        # An end is trimmed as the beginning of the reversed text by the reversed pattern, classes and escapes
-        # reversed as well: this is how Flux does it.
+        # To trim the end, Flux trims the beginning of the reversed text with the reversed pattern, including reversed
+        # classes and escapes.
         step = -1 if suffix else 1
         try:
             lengths = matching_prefixes(arguments[0][::step], value[::step])

@@ -1,8 +1,8 @@
-"""Which beginnings of a text match a shell pattern: what ``${name#pattern}`` needs.
+"""Finds the prefixes of a text that match a shell pattern, for ``${name#pattern}``.
 
-``*`` stands for any text, ``/`` included, ``?`` for one character, ``[a-z]`` and ``[^a-z]`` for one of a class
-or one outside of it, ``\\`` takes the special meaning off the next character. All beginnings are tried at once,
-by a bit-parallel automaton, so that no pattern can make the time explode.
+``*`` matches any text, including ``/``, ``?`` one character, ``[a-z]`` and ``[^a-z]`` one character inside or outside a
+class; ``\\`` escapes the next character. A bit-parallel automaton tries all prefixes at once, so that the time is
+limited for every pattern.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class MalformedPattern(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class _Class:
-    """A set of characters as ranges; ``negated`` turns it round. No range at all and negated is any character."""
+    """A set of characters as ranges; ``negated`` inverts it. Negated without ranges, it is any character."""
 
     ranges: tuple[tuple[str, str], ...]
     negated: bool = False
@@ -31,7 +31,7 @@ _ANY = _Class((), negated=True)
 
 
 def matching_prefixes(pattern: str, text: str) -> tuple[int, int] | None:
-    """Return the shortest and the longest length, at least 1, at which the text's beginning matches.
+    """Return the shortest and the longest length, at least 1, of a matching prefix of the text.
 
     None if none does; raises :class:`MalformedPattern`.
     """
@@ -54,7 +54,7 @@ def matching_prefixes(pattern: str, text: str) -> tuple[int, int] | None:
 
 
 def _compile(pattern: str) -> tuple[list[_Class], int]:
-    """Return the classes of single characters in order, and as bits the places at which a ``*`` stands."""
+    """Return the classes of single characters in order, and the positions of ``*`` as bits."""
     classes: list[_Class] = []
     stars = 0
     at = 0

@@ -1,7 +1,7 @@
-"""Hides secret values in texts for people.
+"""Masks secret values in messages.
 
-Messages are made without secrets in the first place. But an API server quotes what it refuses, and the reader of
-a file what it cannot understand: a decrypted value can be anywhere in an object, so it is looked for by itself.
+Headgate's own messages have no secrets. But an API server quotes invalid values, and a parser quotes invalid text. A
+decrypted value can be anywhere in an object, so the mask searches for each value.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ __all__ = ["MASK", "Masks"]
 
 MASK = "***"
 SHORTEST = 6
-"""Characters. What is shorter is no secret worth its name, but may be part of any name that the reader needs."""
+"""Characters. A shorter value is hardly a secret, but may occur in any name that the reader needs."""
 SHORTEST_LINE = 12
-"""Characters, of a line of a longer text."""
+"""Characters of a line of a longer text."""
 LONGEST = 64 * 1024
-"""Characters. What is longer is never quoted whole."""
+"""Characters. A longer value is never quoted completely."""
 
 LONGEST_TEXT = 4 * LONGEST
-"""Characters of a text for people; more is left out."""
+"""Limit in characters for a message; the rest is omitted."""
 
 
 class Masks:
-    """The secret values of one build. Kept in memory for as long as the build is worked with, nowhere else."""
+    """The secret values of one build. They stay in memory as long as the build is in use, and are nowhere else."""
 
     def __init__(self, values: Iterable[str] = ()) -> None:
         self._values: set[str] = set()
@@ -32,7 +32,7 @@ class Masks:
             self.add(value)
 
     def add(self, value: str) -> None:
-        """Take in a value, and the forms in which it may be told: line by line, quoted, as base64."""
+        """Add a value, and the forms in which a message may contain it: line by line, quoted, as base64."""
         pieces = {line for each in value.splitlines() if len(line := each.strip()) >= SHORTEST_LINE}
         if len(value) <= LONGEST:
             pieces |= {value, value.strip()}
@@ -43,13 +43,14 @@ class Masks:
         self._values.update(piece for piece in pieces if len(piece) >= SHORTEST)
 
     def forget(self, values: Iterable[str]) -> None:
-        """Take out values that may be told."""
+        """Remove values that messages may contain."""
         self._values.difference_update(values)
 
     def __call__(self, text: str) -> str:
         """Return the text with all values replaced by ``***``, the longest first."""
         if len(text) > LONGEST_TEXT:
-            # What begins before the end of this may end behind it, and would not be found: it is left out as well.
+            # A value that begins before the cut may end after it, where the search would miss it: omit the last part
+            # too.
             return self(text[:LONGEST_TEXT])[:-LONGEST] + "..."
         found = [value for value in self._values if value in text]
         for value in sorted(found, key=len, reverse=True):

@@ -1,11 +1,11 @@
-"""Substitutes variables in built objects, exactly as Flux does it: in text.
+"""Substitutes variables in built objects, in text, exactly as Flux does.
 
-An object is printed as YAML, expressions are replaced in that text, and the text is read again. Types follow
-from this: quotes of the source are gone before, so ``"${replicas}"`` with the value ``3`` becomes a number,
-and a value that holds ``: `` may break the text. Keys are substituted like values. Both ways the rules are those of
-``sigs.k8s.io/yaml``, by which ``yes`` is true.
+The object is written as YAML, expressions in that text are replaced, and the text is parsed again. This determines the
+types: the source's quotes are lost, so ``"${replicas}"`` with the value ``3`` becomes a number, and a value with ``: ``
+may break the text. Keys are substituted like values. Writing and parsing follow ``sigs.k8s.io/yaml``, in which ``yes``
+is true.
 
-An object without a ``$`` is returned as it is.
+An object without a ``$`` stays unchanged.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ def substitute(
     strict: bool = True,
     sensitive: bool = False,
 ) -> Obj:
-    """Return the object with its expressions replaced; the given one is not changed.
+    """Return the object with its expressions replaced; does not change the given one.
 
-    ``strict`` is Flux's feature gate ``StrictPostBuildSubstitutions``: a variable without value or default is
-    an error instead of empty. ``sensitive`` keeps names of variables and fields' keys out of errors, for
-    objects that were decrypted: what looks like an expression may be part of a password. Raises
-    :class:`SubstitutionError` with object, field and variable.
+    ``strict`` is Flux's feature gate ``StrictPostBuildSubstitutions``: a variable without value or default is an error
+    instead of empty. ``sensitive`` omits names of variables and keys of fields from errors about decrypted objects,
+    where an apparent expression may be part of a password. Raises :class:`SubstitutionError` with object, field and
+    variable.
     """
     if not variables.wanted or is_substitution_disabled(obj):
         return obj
@@ -73,7 +73,7 @@ def _through_text(value: Any, values: Mapping[str, str], strict: bool) -> Any:
     try:
         return _loaded(text)
     except BuildError:
-        # The reader's message may quote the text, and with it a value.
+        # The parser's message may quote the text, and with it a value.
         raise BrokenBySubstitution(
             "the text is no valid YAML after substitution; a value with special characters needs quotes, "
             "such as '\"${name}\"'"
@@ -95,7 +95,7 @@ def _located(
     strict: bool,
     sensitive: bool,
 ) -> SubstitutionError:
-    """Find the object's first text that fails on its own, in the same way."""
+    """Find the object's first text that fails alone in the same way."""
     error.object = identity(obj)
     for path, text in _texts(obj, ""):
         if "$" not in text:
@@ -116,7 +116,7 @@ def _located(
 
 
 def _texts(value: Any, path: str) -> Iterator[tuple[str, str]]:
-    """Give every string of the value, keys included, with the path to it."""
+    """Yield every string of the value, including keys, with its path."""
     if isinstance(value, str):
         yield path, value
     elif isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Where variables come from: ``postBuild.substitute``, and ConfigMaps and Secrets of ``substituteFrom``."""
+"""Variables from ``postBuild.substitute``, and from ConfigMaps and Secrets of ``substituteFrom``."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class VariableReference:
     """``ConfigMap`` or ``Secret``."""
     name: str
     optional: bool = False
-    """Whether it may be missing; any other failure to read it counts."""
+    """Whether it may be missing; other failures to read it are errors."""
 
 
 @dataclass(frozen=True)
 class Variables:
-    """The values by name, and whether substitution is wanted at all."""
+    """The values by name, and whether to substitute at all."""
 
     values: Mapping[str, str] = field(default_factory=dict, repr=False)
     always: bool = False
@@ -40,11 +40,11 @@ class Variables:
 
     @property
     def wanted(self) -> bool:
-        """Return whether objects are to be substituted."""
+        """Return whether to substitute variables in objects."""
         return bool(self.values) or self.always
 
     def check_names(self) -> None:
-        """Raise :class:`InvalidVariableName` for the first name, in order, that is none."""
+        """Raise :class:`InvalidVariableName` for the first invalid name, in order."""
         if "names" not in self.__dict__:
             bad = sorted(name for name in self.values if not _NAME.fullmatch(name))
             self.__dict__["names"] = bad[0] if bad else None
@@ -56,7 +56,7 @@ class Variables:
 
 
 def variable_references(post_build: Mapping[str, Any]) -> tuple[VariableReference, ...]:
-    """Return what ``substituteFrom`` refers to, in order."""
+    """Return the references of ``substituteFrom``, in order."""
     return tuple(
         VariableReference(entry["kind"], entry["name"], bool(entry.get("optional")))
         for entry in post_build.get("substituteFrom") or ()
@@ -68,9 +68,9 @@ def collect_variables(
 ) -> Variables:
     """Return the variables of ``spec.postBuild``.
 
-    ``found`` holds the ConfigMaps and Secrets, as the API server gives them, by reference; a reference that is
-    absent from it does not exist on the cluster. A later reference wins over an earlier one, and ``substitute``
-    over both. Newlines are taken out of values. Raises :class:`VariablesMissing`.
+    ``found`` has the raw ConfigMaps and Secrets by reference; an absent reference does not exist on the cluster. A
+    later reference takes precedence over an earlier one, and ``substitute`` over both. Newlines are removed from
+    values. Raises :class:`VariablesMissing`.
     """
     values: dict[str, str] = {}
     secret: set[str] = set()
@@ -100,7 +100,7 @@ def _data(reference: VariableReference, source: Mapping[str, Any]) -> dict[str, 
         text = str(value)
         if reference.kind == "Secret":
             try:
-                # Bytes that are no UTF-8 matter only where they are used.
+                # Bytes that are not UTF-8 matter only where they are used.
                 text = base64.b64decode(text, validate=True).decode("utf-8", "surrogateescape")
             except (binascii.Error, ValueError):
                 raise VariablesMissing(

@@ -1,25 +1,25 @@
-"""Decryption of what SOPS encrypted: Kubernetes objects, and YAML, JSON, dotenv, INI and binary files.
+"""SOPS decryption of Kubernetes objects, and of YAML, JSON, dotenv, INI and binary files.
 
     sources = key_sources(secret_data)                  # age, OpenPGP, Vault, AWS, Azure, GCP
     decryptor = Decryptor(sources)
     tree = DecryptingTree(tree, decryptor, encrypted_sources(tree, path))
     objects = [decryptor.decrypt_object(obj) for obj in build(tree, path)]
 
-decryptor, sources           the way in: objects; files that a build reads
-formats                      which store reads and writes a text
+decryptor, sources           the entry points: for objects; for files that a build reads
+formats                      the store that reads and writes a text
 yaml_store, json_store, dotenv_store, ini_store   one format each
-yaml_comments, yaml_scalar   what the YAML store needs besides
-metadata                     the ``sops`` section: which keys open it, which values are encrypted
+yaml_comments, yaml_scalar   helpers of the YAML store
+metadata                     the ``sops`` section: the keys that open it, and which values are encrypted
 walk, values                 decrypts value by value, and computes the MAC
-keys, shamir                 recovers the data key from one source, or from parts of several
-credentials, identity        from a Secret, or a service account, to such sources
-age, age_hybrid, openpgp, openpgp_wrap   sources that need a key only
-vault, aws, azure, gcp, gcp_federation   sources that ask a service
-cloud, sessions              what these have in common
-errors                       what can go wrong
+keys, shamir                 recovers the data key from one source, or from shares of several
+credentials, identity        from a Secret or a service account to sources of data keys
+age, age_hybrid, openpgp, openpgp_wrap   sources that need only a key
+vault, aws, azure, gcp, gcp_federation   sources that use a key service
+cloud, sessions              what key services have in common
+errors                       the exceptions
 
-Ciphers and key formats are those of ``cryptography``, ``pyrage`` and ``pysequoia``; key services are reached by their
-makers' clients, imported when first needed.
+``cryptography``, ``pyrage`` and ``pysequoia`` implement ciphers and key formats; the vendors' client libraries, which
+are imported when first needed, connect to key services.
 """
 
 from headgate.postbuild.sops.credentials import key_sources

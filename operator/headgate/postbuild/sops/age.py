@@ -15,14 +15,14 @@ __all__ = ["AgeIdentities"]
 
 
 class AgeIdentities:
-    """Private keys of age, any number of them; a data key is tried with each."""
+    """Any number of private keys of age; decryption tries each of them."""
 
     def __init__(self) -> None:
         self._x25519: list[pyrage.x25519.Identity] = []
         self._hybrid: list[HybridIdentity] = []
 
     def add(self, text: str) -> None:
-        """Take in a key file: one identity a line, ``#`` for comments. Raises :class:`BadCredentials`."""
+        """Add a key file: one identity per line, ``#`` for comments. Raises :class:`BadCredentials`."""
         for number, line in enumerate(text.splitlines(), 1):
             identity = line.strip()
             if not identity or identity.startswith("#"):
@@ -42,7 +42,7 @@ class AgeIdentities:
         return key.kind == "age" and bool(self)
 
     def decrypt(self, key: MasterKey) -> bytes:
-        """Return the data key that an armored age file holds; raises :class:`KeyRefused`."""
+        """Return the data key in an armored age file; raises :class:`KeyRefused`."""
         data = key.enc.encode()
         for attempt in self._attempts(data):
             if attempt is not None:

@@ -1,7 +1,7 @@
-"""age files for post-quantum hybrid recipients (``age1pq1…``), by HPKE of the ``cryptography`` package.
+"""age files for post-quantum hybrid recipients (``age1pq1…``), with HPKE from the ``cryptography`` package.
 
-The file key is wrapped by HPKE with ML-KEM-768 and X25519, HKDF-SHA256 and ChaCha20-Poly1305. Source of the
-format: the age specification, C2SP ``age.md``, section "The mlkem768x25519 recipient type".
+HPKE with ML-KEM-768 and X25519, HKDF-SHA256 and ChaCha20-Poly1305 wraps the file key. Source of the format: the age
+specification, C2SP ``age.md``, section "The mlkem768x25519 recipient type".
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ _CHUNK = 64 * 1024 + 16
 
 
 class NotForThisIdentity(Exception):
-    """The file is for other recipients, or is no age file."""
+    """The file is for other recipients, or is not an age file."""
 
 
 class HybridIdentity:
-    """A private key; raises ValueError for a text that is none."""
+    """A private key; raises ValueError for another text."""
 
     def __init__(self, text: str) -> None:
         seed = _bech32(text.lower())
-        # As X-Wing expands its seed.
+        # The seed expansion of X-Wing.
         expanded = hashlib.shake_256(seed).digest(96)
         self._key = MLKEM768X25519PrivateKey(
             MLKEM768PrivateKey.from_seed_bytes(expanded[:64]),
@@ -46,7 +46,7 @@ class HybridIdentity:
         self._suite = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.CHACHA20_POLY1305)
 
     def decrypt(self, data: bytes) -> bytes:
-        """Return what an age file, armored or not, holds; raises :class:`NotForThisIdentity`."""
+        """Return the content of an age file, armored or not; raises :class:`NotForThisIdentity`."""
         try:
             header, mac, payload, stanzas = _split(_dearmored(data))
             for wrapped in stanzas:
@@ -106,7 +106,7 @@ def _unpadded(text: bytes) -> bytes:
 
 
 def _split(data: bytes) -> tuple[bytes, bytes, bytes, list[bytes]]:
-    """Return what the MAC covers, the MAC, the payload, and the wrapped keys of hybrid recipients."""
+    """Return the bytes that the MAC covers, the MAC, the payload, and the wrapped keys of hybrid recipients."""
     version, _, rest = data.partition(b"\n")
     end = rest.find(b"\n--- ")
     if version != b"age-encryption.org/v1" or end < 0:

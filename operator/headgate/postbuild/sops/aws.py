@@ -1,7 +1,7 @@
-"""Data keys by AWS KMS, through ``boto3``.
+"""Data keys from AWS KMS, through ``boto3``.
 
-Credentials are the Secret's ``sops.aws-kms``, or a service account's, by the role in its annotation, or the
-operator's own. A role in the metadata is assumed on top of them.
+Credentials are the Secret's ``sops.aws-kms``, or those of a service account with the role in its annotation, or the
+operator's own. With them, the client assumes a role that the metadata names.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _ROLE = "eks.amazonaws.com/role-arn"
 
 
 class AwsKms(CloudKeys):
-    """A client of KMS in any region; the credentials are the mapping of ``sops.aws-kms``."""
+    """A client of KMS in any region; ``credentials`` is the mapping of ``sops.aws-kms``."""
 
     KIND = "kms"
 
@@ -99,7 +99,9 @@ class AwsKms(CloudKeys):
 
 
 def _session_name(text: str) -> str:
-    """Trust policies may ask for these names, so they are Flux's and SOPS' own, within what AWS takes."""
+    """Trust policies may require these names, so they are those of Flux and SOPS, reduced to characters that AWS
+    accepts.
+    """
     return re.sub(r"[^a-zA-Z0-9=,.@_-]+", "", text)[:64]
 
 

@@ -1,8 +1,8 @@
-"""Data keys by Azure Key Vault, through ``azure-keyvault-keys`` and ``azure-identity``.
+"""Data keys from Azure Key Vault, through ``azure-keyvault-keys`` and ``azure-identity``.
 
-Credentials are the Secret's ``sops.azure-kv`` (a client secret, a client certificate, the output of
-``az ad sp create-for-rbac``, or a managed identity's client id), or a service account's, federated with the
-application in its annotations, or the operator's own.
+Credentials are the Secret's ``sops.azure-kv`` (a client secret, a client certificate, the output of ``az ad sp
+create-for-rbac``, or a managed identity's client id), or those of a service account, federated with the application in
+its annotations, or the operator's own.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ _NO_PROGRAMS = {
     f"exclude_{name}_credential": True
     for name in ("broker", "cli", "developer_cli", "interactive_browser", "powershell", "shared_token_cache")
 }
-"""What a developer's machine would be asked for; it may run programs."""
+"""Sources for developers' machines, which may run programs."""
 
 
 class AzureKeyVault(CloudKeys):
-    """A client of any vault; the credentials are the mapping of ``sops.azure-kv``.
+    """A client of any key vault; ``credentials`` is the mapping of ``sops.azure-kv``.
 
-    ``options`` go to the SDK's clients, such as ``transport``.
+    ``options`` are for the SDK's clients, such as ``transport``.
     """
 
     KIND = "azure_kv"
@@ -128,7 +128,7 @@ class AzureKeyVault(CloudKeys):
 
 
 def _kind(given: Mapping[str, Any]) -> str:
-    """Tell which credentials these are, in Flux's order; raises :class:`BadCredentials`."""
+    """Return the kind of the credentials, in Flux's order; raises :class:`BadCredentials`."""
 
     def has(*names: str) -> bool:
         return all(given.get(name) for name in names)

@@ -1,7 +1,7 @@
-"""What the sources of the clouds' keys have in common: whose credentials they use, and for how long they try.
+"""What the key services of clouds have in common: the choice of credentials, and timeouts.
 
-Credentials are an entry of the decryption Secret, or a service account's of the cluster, or the operator's own
-(``ambient``), the first that is given.
+Credentials are an entry of the decryption Secret, else those of a service account of the cluster, else the operator's
+own (``ambient``).
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from headgate.postbuild.sops.metadata import MasterKey
 __all__ = ["ANSWER_TIMEOUT", "CONNECT_TIMEOUT", "NO_CONNECTION", "OF_CLIENT", "RETRIES", "CloudKeys"]
 
 CONNECT_TIMEOUT: Final = 5.0
-"""Seconds. A build waits for the key service, and holds a thread: what does not answer is tried again later."""
+"""Seconds. A build occupies a thread while it waits for a key service: without an answer, a retry follows later."""
 ANSWER_TIMEOUT: Final = 10.0
 """Seconds."""
 RETRIES: Final = 1
 NO_CONNECTION: Final = "no connection"
 OF_CLIENT: Final = "the credentials or the request are not accepted by its client"
-"""What is told of errors that say nothing by themselves."""
+"""The message for errors without useful text."""
 
 
 class CloudKeys:
-    """A client of a cloud's key service; :meth:`decrypt` is what the clouds do differently."""
+    """A client of a cloud's key service; each cloud implements :meth:`decrypt`."""
 
     KIND: ClassVar[str]
     """One of :data:`headgate.postbuild.sops.metadata.KINDS`."""
@@ -40,13 +40,13 @@ class CloudKeys:
         identity: WorkloadIdentity | None = None,
         ambient: bool = False,
     ) -> None:
-        """Raises :class:`BadCredentials` when ``credentials``, the entry's content, cannot be used."""
+        """Raises :class:`BadCredentials` when ``credentials``, the entry's content, are unusable."""
         if credentials is not None:
             self.check(credentials)
         self._credentials, self._identity, self._ambient = credentials, identity, ambient
 
     def check(self, credentials: Mapping[str, Any]) -> None:
-        """Raise :class:`BadCredentials` when what is needed is missing."""
+        """Raise :class:`BadCredentials` when a required field is missing."""
         raise NotImplementedError
 
     def serves(self, key: MasterKey) -> bool:

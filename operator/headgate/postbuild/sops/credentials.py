@@ -1,4 +1,4 @@
-"""From the decryption Secret, and what else ``spec.decryption`` gives, to sources of data keys."""
+"""From the decryption Secret and the other fields of ``spec.decryption`` to sources of data keys."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def key_sources(
     vault_identity: WorkloadIdentity | None = None,
     vault_login_paths: Mapping[str, str] | None = None,
 ) -> list[DataKeySource]:
-    """Return the sources that ``spec.decryption`` gives, in Flux's precedence.
+    """Return the sources of ``spec.decryption``, in Flux's precedence.
 
-    ``secret`` is the decoded data of ``secretRef``, None without one; only then ``age_fallback``, the data of
-    ``--sops-age-secret``, gives its ``*.agekey`` entries. What the Secret has no credentials for is asked in
-    the name of ``identity``, or, if ``ambient``, by the operator's own identity at its cloud;
-    ``vault_identity`` logs in to the servers in ``vault_login_paths`` (None: no logins), see :mod:`.vault`. Entries
-    with other names are ignored. Raises :class:`BadCredentials` with the entry's name.
+    ``secret`` is the decoded data of ``secretRef``, None without one; only then the ``*.agekey`` entries of
+    ``age_fallback``, the data of ``--sops-age-secret``, count. For key services without credentials in the Secret,
+    requests use ``identity`` or, if ``ambient``, the operator's own identity at its cloud; ``vault_identity`` logs in
+    to the servers in ``vault_login_paths`` (None: no logins), see :mod:`.vault`. Entries with other names are ignored.
+    Raises :class:`BadCredentials` with the entry's name.
     """
     entries = {} if secret is None else secret
     ages = AgeIdentities()
@@ -89,7 +89,7 @@ def _in_entry(name: str, error: BadCredentials) -> BadCredentials:
 
 
 def _mapping(data: bytes) -> dict[str, Any]:
-    """Parse JSON or YAML; JSON may be indented with tabs, so YAML's reader is not enough."""
+    """Parse JSON or YAML; JSON may have tabs as indentation, which a YAML parser refuses."""
     text = _text(data)
     try:
         value = json.loads(text)
@@ -104,7 +104,7 @@ def _mapping(data: bytes) -> dict[str, Any]:
 
 
 def _text(data: bytes) -> str:
-    """Decode; some tools write credentials in UTF-16. What is no text becomes text that is no credential."""
+    """Decode credentials; some tools write UTF-16. Binary data becomes text that is not a valid credential."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return data.decode("utf-16", "replace")
     return data.decode("utf-8-sig", "replace")

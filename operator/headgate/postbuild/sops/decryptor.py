@@ -1,4 +1,4 @@
-"""The door to decryption: objects and files in, plain ones out."""
+"""The entry point of decryption: returns objects and files decrypted."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ _LOADERS = {
 
 
 def is_encrypted(obj: Mapping[str, Any]) -> bool:
-    """Return whether SOPS encrypted the object: it has the metadata, with a MAC."""
+    """Return whether the object is encrypted: it has SOPS metadata with a MAC."""
     section = obj.get("sops")
     return isinstance(section, Mapping) and bool(section.get("mac"))
 
 
 def is_decryption_disabled(obj: Mapping[str, Any]) -> bool:
-    """Return whether the annotation ``kustomize.toolkit.fluxcd.io/decrypt: disabled`` leaves it to others."""
+    """Return whether the object has the annotation ``kustomize.toolkit.fluxcd.io/decrypt: disabled``."""
     metadata = obj.get("metadata")
     annotations = metadata.get("annotations") if isinstance(metadata, Mapping) else None
     value = annotations.get(DECRYPT) if isinstance(annotations, Mapping) else None
@@ -56,12 +56,12 @@ def is_decryption_disabled(obj: Mapping[str, Any]) -> bool:
 
 
 def is_secret(obj: Mapping[str, Any]) -> bool:
-    """Return whether the object is a Secret of Kubernetes' own."""
+    """Return whether the object is a Kubernetes Secret."""
     return (obj.get("apiVersion"), obj.get("kind")) == ("v1", "Secret")
 
 
 def require_plain(obj: Mapping[str, Any]) -> None:
-    """Raise :class:`NotConfigured` for an encrypted Secret: applied, it would hold cipher texts."""
+    """Raise :class:`NotConfigured` for an encrypted Secret, which would apply ciphertext."""
     if is_secret(obj) and "sops" in obj and not is_decryption_disabled(obj):
         raise NotConfigured(
             f"{identity(obj)} is SOPS encrypted, configuring decryption is required for this secret "
@@ -70,7 +70,7 @@ def require_plain(obj: Mapping[str, Any]) -> None:
 
 
 class OpenedKeys(Protocol):
-    """Data keys by the encrypted forms they have in the metadata."""
+    """A cache of data keys, by their encrypted forms in the metadata."""
 
     def get(self, names: tuple[str, ...]) -> bytes | None: ...
 
@@ -84,11 +84,11 @@ class _OfThisBuild:
 
 
 class Decryptor:
-    """Decrypts with given sources of data keys.
+    """Decrypts with the given sources of data keys.
 
-    With ``verify_mac``, whole files must be as they were encrypted; objects cannot be checked in this way, because
-    the build has changed them on purpose, but each of their values can be, and is. ``opened`` keeps data keys for
-    longer than this decryptor lives. May block on key services; use one at a time in a thread.
+    ``verify_mac`` verifies the MAC of whole files. The MAC of an object does not apply, because the build has changed
+    the object on purpose, but each value has its own authentication. ``opened`` caches data keys beyond the lifetime of
+    this decryptor. May block on key services; not thread-safe.
     """
 
     def __init__(
@@ -102,14 +102,13 @@ class Decryptor:
         self._verify = verify_mac
         self._opened: OpenedKeys = _OfThisBuild() if opened is None else opened
         self.masks = Masks()
-        """All texts that were decrypted."""
+        """All decrypted texts."""
 
     def decrypt_object(self, obj: Obj) -> Obj:
-        """Return the object decrypted; one that has nothing to decrypt is returned as it is.
+        """Return the object decrypted, or unchanged if nothing in it is encrypted.
 
-        An object with SOPS' metadata is decrypted as a whole; of another Secret, each ``data`` entry that is
-        an encrypted file, in the format that the entry's name ends in. Raises :class:`DecryptionError` with
-        object and field.
+        Decrypts all of an object with SOPS metadata; in another Secret, each ``data`` entry that is an encrypted file,
+        with the format from the extension of its name. Raises :class:`DecryptionError` with object and field.
         """
         if is_decryption_disabled(obj):
             return obj
@@ -132,7 +131,7 @@ class Decryptor:
         plain: dict[str, str] = {}
         for name, value in obj["data"].items():
             try:
-                # As Go reads it: line breaks, which generators make in long ones, do not count.
+                # As in Go: ignores line breaks, which generators insert in long values.
                 text = value.translate(_NO_LINES) if isinstance(value, str) else ""
                 data = base64.b64decode(text, validate=True)
             except (binascii.Error, ValueError):
@@ -148,7 +147,7 @@ class Decryptor:
         return {**obj, "data": {**obj["data"], **plain}} if plain else obj
 
     def decrypt_file(self, data: bytes, path: str, as_format: Format | None = None) -> bytes:
-        """Return a file decrypted; its format is ``as_format``, or what its name ends in.
+        """Return a file decrypted; its format is ``as_format``, else that of its extension.
 
         Raises :class:`DecryptionError` with ``path`` as its file.
         """
@@ -162,7 +161,7 @@ class Decryptor:
             raise
 
     def decrypt(self, data: bytes, source: Format, target: Format) -> bytes:
-        """Return an encrypted text decrypted, written in the target's format."""
+        """Return an encrypted text decrypted, in the target format."""
         try:
             return self._converted(data, source, target)
         except RecursionError:

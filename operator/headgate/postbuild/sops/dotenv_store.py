@@ -1,4 +1,4 @@
-"""Texts of ``NAME=value`` lines; a newline in a value is written ``\\n``."""
+"""Texts of ``NAME=value`` lines; a newline in a value is ``\\n``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PREFIX = "sops_"
 
 
 def load(data: bytes) -> Loaded:
-    """Read an encrypted text; raises :class:`NotSops` with the line at fault."""
+    """Parse an encrypted text; raises :class:`NotSops` with the invalid line."""
     branch = Branch()
     flat: dict[str, str] = {}
     for number, line in enumerate(data.decode("utf-8", "surrogateescape").split("\n"), 1):
@@ -55,7 +55,7 @@ def emit(branch: Branch) -> bytes:
 
 
 def scalar_text(value: Any) -> str:
-    """Return a scalar as text, for formats that know nothing else."""
+    """Return a scalar as text, for formats that have only text."""
     if value is None:
         return ""
     if isinstance(value, bool):

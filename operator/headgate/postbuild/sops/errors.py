@@ -1,18 +1,18 @@
-"""What can go wrong in a decryption.
+"""The exceptions of decryption.
 
 ::
 
     PostBuildError
     └── DecryptionError
-        ├── NotSops              the text holds no SOPS metadata, or none that can be understood
+        ├── NotSops              the text has no valid SOPS metadata
         ├── NoDataKey            none of the given keys opens the data key
         ├── Corrupt              a value does not decrypt, or the MAC does not match
         ├── BadCredentials       an entry of the decryption Secret cannot be used
         ├── ExtraMissing         a key service's client library is not installed
-        └── NotConfigured        an encrypted Secret, and no ``spec.decryption``
+        └── NotConfigured        an encrypted Secret without ``spec.decryption``
 
-None of them ever holds a plain text, a data key, a credential or an answer of a key service. The chain of
-causes is cut for the same reason.
+None of them contains plain text, a data key, a credential or an answer of a key service. For the same reason they have
+no chained causes.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class DecryptionError(PostBuildError):
 
 
 class NotSops(DecryptionError):
-    """The text holds no SOPS metadata, or its metadata or syntax cannot be understood."""
+    """The text has no SOPS metadata, or its metadata or syntax is invalid."""
 
 
 class NoDataKey(DecryptionError):
@@ -53,7 +53,7 @@ class NoDataKey(DecryptionError):
 
 
 class Corrupt(DecryptionError):
-    """A value was changed, moved or truncated since it was encrypted, or the MAC does not match."""
+    """A value was changed, moved or truncated after its encryption, or the MAC does not match."""
 
 
 class BadCredentials(DecryptionError):

@@ -1,6 +1,6 @@
-"""The formats of encrypted texts: how they are told apart, read and written.
+"""The formats of encrypted texts: how to detect, read and write them.
 
-``Store`` is what a format can do with a text as a whole; YAML has more, see :mod:`.yaml_store`.
+``Store`` has the operations of a format on a whole text; YAML has more, see :mod:`.yaml_store`.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ class Format(enum.Enum):
     DOTENV = "dotenv"
     INI = "INI"
     BINARY = "binary"
-    """Anything at all, as one string in a JSON envelope."""
+    """Any bytes, as one string in a JSON envelope."""
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """An encrypted text, read: what it says beside the metadata, and the metadata."""
+    """A parsed encrypted text: its content and its metadata."""
 
     branch: Branch
     section: Any
@@ -52,7 +52,7 @@ _MARKERS = {
 
 
 def format_of_path(path: str) -> Format:
-    """Return the format that the end of a file's or a key's name stands for; binary for any other.
+    """Return the format for the extension of a file name or key; binary for any other.
 
     >>> format_of_path("secrets/app.env")
     <Format.DOTENV: 'dotenv'>
@@ -64,13 +64,13 @@ def format_of_path(path: str) -> Format:
 
 
 def is_marked(data: bytes, as_format: Format) -> bool:
-    """Return whether a file of this format looks encrypted, as Flux tells it, before any parsing."""
+    """Return whether a file of this format looks encrypted, by Flux's test, without parsing."""
     return _MARKERS[Format.JSON if as_format is Format.BINARY else as_format] in data
 
 
 def marked_format(data: bytes) -> Format | None:
-    """Return the format the bytes are encrypted in; None if they do not look encrypted.
+    """Return the format of encrypted bytes; None if they do not look encrypted.
 
-    A binary file's envelope is JSON, so it is found as JSON.
+    A binary file has a JSON envelope, so the result is JSON.
     """
     return next((found for found, marker in _MARKERS.items() if marker in data), None)

@@ -1,7 +1,7 @@
-"""Data keys by Google Cloud KMS: its REST interface, with ``google-auth`` for the credentials.
+"""Data keys from Google Cloud KMS: its REST API, with ``google-auth`` for the credentials.
 
-Credentials are the Secret's ``sops.gcp-kms`` (a key file of a service account or an authorized user), or a
-service account's of the cluster, by workload identity federation, or the operator's own.
+Credentials are the Secret's ``sops.gcp-kms`` (a key file of a service account or an authorized user), or those of a
+service account of the cluster, through workload identity federation, or the operator's own.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ _TYPES = ("service_account", "authorized_user")
 
 
 class GcpKms(CloudKeys):
-    """A client of Cloud KMS; the credentials are the JSON of ``sops.gcp-kms``."""
+    """A client of Cloud KMS; ``credentials`` is the JSON of ``sops.gcp-kms``."""
 
     KIND = "gcp_kms"
 
     def check(self, credentials: Mapping[str, Any]) -> None:
-        # Other types may name files and programs of this machine to read tokens from.
+        # Other types may name files and programs of this machine as sources of tokens.
         if credentials.get("type") not in _TYPES:
             raise BadCredentials(f"must be a key file of type {' or '.join(_TYPES)}")
 
@@ -95,7 +95,7 @@ class GcpKms(CloudKeys):
 
 
 def _endpoint() -> str:
-    """As SOPS finds it: sovereign clouds have other hosts."""
+    """The API endpoint, by SOPS' rule: sovereign clouds have other hosts."""
     endpoint = os.environ.get("SOPS_GCP_KMS_ENDPOINT")
     if endpoint:
         return endpoint.rstrip("/") if "://" in endpoint else f"https://{endpoint}"

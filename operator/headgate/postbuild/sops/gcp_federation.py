@@ -1,7 +1,7 @@
-"""A service account of the cluster as an identity at Google Cloud, by workload identity federation.
+"""A service account of the cluster as an identity at Google Cloud, through workload identity federation.
 
-Outside GKE the account's annotation names the provider that trusts the cluster. On GKE every cluster is trusted
-by its project's own pool, which the metadata server tells. Rules of Flux's GCP authentication.
+Outside GKE the account's annotation names the provider that trusts the cluster. On GKE the workload identity pool of
+the project trusts every cluster; the metadata server has its name. The rules are those of Flux's GCP authentication.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def federated(account: WorkloadIdentity, scopes: Sequence[str]) -> Any:
 
 
 def _of_this_cluster() -> tuple[str, str]:
-    """The audience to exchange a token at, and the audience the token is to be made for."""
+    """The audience of the exchange, and the audience for the token."""
     project, location, cluster = map(
         _metadata,
         ("project/project-id", "instance/attributes/cluster-location", "instance/attributes/cluster-name"),

@@ -1,4 +1,4 @@
-"""A service account of the cluster, as far as key services are concerned."""
+"""A service account of the cluster, for key services."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["WorkloadIdentity"]
 
 @dataclass(frozen=True, slots=True)
 class WorkloadIdentity:
-    """The service account of ``spec.decryption.serviceAccountName``, whose tokens key services exchange."""
+    """The service account in ``spec.decryption.serviceAccountName``, whose tokens key services exchange."""
 
     namespace: str
     name: str

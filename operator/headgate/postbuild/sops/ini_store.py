@@ -1,7 +1,7 @@
-"""INI texts, by the rules of ``gopkg.in/ini.v1``, with which SOPS reads and writes them.
+"""INI texts, by the rules of ``gopkg.in/ini.v1``, which SOPS uses.
 
-Values are quoted with backticks when they hold a comment sign, and with three double quotes when they have
-several lines; the equals signs of a section are aligned; a comment belongs to the key or section below it.
+Values with a comment sign have backticks as quotes, values with several lines three double quotes; the equals signs of
+a section are aligned; a comment belongs to the key or section below it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _LONG = '"""'
 
 
 def load(data: bytes) -> Loaded:
-    """Read an encrypted text; raises :class:`NotSops` with the line at fault."""
+    """Parse an encrypted text; raises :class:`NotSops` with the invalid line."""
     sections = _Reader(data.decode("utf-8", "surrogateescape").removeprefix("\ufeff")).sections()
     metadata = sections.first("sops")
     if metadata is None:
@@ -30,7 +30,7 @@ def load(data: bytes) -> Loaded:
 
 
 class _Reader:
-    """Reads lines into a branch of sections, each a branch of values and the comments that follow their key."""
+    """Parses lines into a branch of sections, each a branch of values and the comments after their key."""
 
     def __init__(self, text: str) -> None:
         self._lines = text.split("\n")
@@ -150,7 +150,7 @@ def _delimiter(text: str, start: int) -> int:
 
 
 def emit(branch: Branch) -> bytes:
-    """Write a plain text; raises :class:`NotSops` for what is no section of scalars."""
+    """Write a plain text; raises :class:`NotSops` for anything except sections of scalars."""
     sections = [entry for entry in branch if not isinstance(entry[0], Comment)]
     out: list[str] = []
     for number, (name, section) in enumerate(sections):
@@ -172,7 +172,7 @@ def emit(branch: Branch) -> bytes:
 
 def _entries(entries: list[tuple[str, object]]) -> list[str]:
     lines: list[str] = []
-    # Alignment counts bytes, and counts quotes by rules of its own.
+    # Alignment counts bytes, and has separate rules for quotes.
     width = max((_width(name) for name, _ in entries if not isinstance(name, Comment)), default=0)
     for name, value in entries:
         if isinstance(name, Comment):

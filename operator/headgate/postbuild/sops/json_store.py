@@ -1,4 +1,4 @@
-"""JSON texts, and binary ones in their JSON envelope: order and duplicates of keys are kept."""
+"""JSON texts, and binary ones in their JSON envelope; keeps order and duplicates of keys."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from headgate.postbuild.sops.walk import Branch
 
 __all__ = ["emit", "emit_binary", "load"]
 
-# Inside of strings only; elsewhere these characters cannot stand in JSON.
+# Only inside strings: elsewhere JSON does not allow these characters.
 _ESCAPES = str.maketrans(
     {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 )
 
 
 def load(data: bytes) -> Loaded:
-    """Read an encrypted text; raises :class:`NotSops`."""
+    """Parse an encrypted text; raises :class:`NotSops`."""
     try:
         branch = json.loads(data.decode(), object_pairs_hook=Branch, parse_constant=_no_constant)
     except (UnicodeDecodeError, ValueError, RecursionError):
@@ -45,7 +45,7 @@ def _nested(value: Any) -> Any:
 
 
 def emit(branch: Branch) -> bytes:
-    """Write a plain text as Go does: tabs, and ``<``, ``>`` and ``&`` escaped.
+    """Write a plain text as Go does: with tabs, and with ``<``, ``>`` and ``&`` escaped.
 
     Raises :class:`NotSops` for values that JSON does not have.
     """
@@ -72,7 +72,7 @@ def _text(value: Any, newline: str) -> str:
 
 
 def emit_binary(branch: Branch) -> bytes:
-    """Take a binary text out of its envelope; raises :class:`NotSops`."""
+    """Return a binary text without its envelope; raises :class:`NotSops`."""
     data = branch.first("data")
     if not isinstance(data, str):
         raise NotSops("holds no binary file: there is no text 'data' in it")

@@ -1,4 +1,4 @@
-"""From the metadata's keys to the data key, by whichever sources of keys are at hand."""
+"""From the master keys in the metadata to the data key, with the available sources."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ from headgate.postbuild.sops.shamir import combine
 __all__ = ["DataKeySource", "KeyRefused", "ServiceSilent", "recover_data_key"]
 
 _FIRST = ("age", "pgp")
-"""Kinds that need no network are tried before the others."""
+"""Kinds without network access, which are tried before the others."""
 
 
 class KeyRefused(Exception):
-    """A source cannot decrypt with a key; the text says why, without any secret."""
+    """A source cannot decrypt with a key; the message says why, without secrets."""
 
 
 class ServiceSilent(KeyRefused):
-    """A key service could not be reached, or did not answer in time."""
+    """A key service is unreachable, or did not answer in time."""
 
 
 class DataKeySource(Protocol):
-    """Something that decrypts data keys: private keys, or a client of a key service."""
+    """Decrypts data keys: private keys, or a client of a key service."""
 
     def serves(self, key: MasterKey) -> bool:
-        """Return whether the key is of this source's kind."""
+        """Return whether the source serves the kind of the key."""
         ...
 
     def decrypt(self, key: MasterKey) -> bytes:
-        """Return what ``key.enc`` holds.
+        """Return the decrypted ``key.enc``.
 
-        May block on the network. Raises :class:`KeyRefused` (:class:`ServiceSilent` where it is about the network),
-        or :class:`ExtraMissing`.
+        May block on the network. Raises :class:`KeyRefused` (:class:`ServiceSilent` for network failures), or
+        :class:`ExtraMissing`.
         """
         ...
 
 
 def recover_data_key(metadata: Metadata, sources: Sequence[DataKeySource]) -> bytes:
-    """Return the data key (32 bytes); raises :class:`NoDataKey` with a reason for each key that was tried."""
+    """Return the data key (32 bytes); raises :class:`NoDataKey` with a reason for each tried key."""
     reasons: list[str] = []
     parts = [part for group in metadata.groups if (part := _open(group, sources, reasons)) is not None]
     wanted = 1

@@ -1,7 +1,7 @@
-"""The ``sops`` section of an encrypted text: which keys open it, and which values are encrypted.
+"""The ``sops`` section of an encrypted text: the keys that open it, and which values are encrypted.
 
-Formats without nesting flatten it: ``sops_age__list_0__map_enc`` (dotenv) or ``age__list_0__map_enc`` in a
-section ``[sops]`` (INI). :func:`unflatten` undoes that.
+Formats without nesting flatten it: ``sops_age__list_0__map_enc`` (dotenv) or ``age__list_0__map_enc`` in a section
+``[sops]`` (INI). :func:`unflatten` reverses that.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from headgate.postbuild.sops.errors import NotSops
 __all__ = ["MasterKey", "Metadata", "Rules", "unflatten"]
 
 KINDS = ("kms", "gcp_kms", "hckms", "azure_kv", "hc_vault", "pgp", "age")
-"""The kinds of keys, named and ordered as in the metadata."""
+"""The kinds of keys, with the names and order of the metadata."""
 
 _RULES = (
     "unencrypted_suffix",
@@ -39,22 +39,22 @@ _NAMES = {
     "hc_vault": ("Vault transit key", ("vault_address", "engine_path", "key_name")),
 }
 _MOST_KEYS = 200
-"""Each may mean a request to a service."""
+"""Each key may cause a request to a key service."""
 _MOST_PARTS = 20
-"""Of a flat name, with what separates them; SOPS' own have 11 at most."""
+"""Limit for the parts of a flat name, including separators; names by SOPS have at most 11."""
 _TOKEN = re.compile(r"(__map_|__list_)")
 
 
 @dataclass(frozen=True, slots=True)
 class MasterKey:
-    """A key that encrypts the data key, or the share of it that its group has."""
+    """A key that encrypts the data key, or the share of its key group."""
 
     kind: str
     """One of :data:`KINDS`."""
     enc: str
-    """The encrypted data key, in the kind's own encoding."""
+    """The encrypted data key, in the encoding of the kind."""
     fields: Mapping[str, Any]
-    """What else the metadata say of the key, such as ``recipient``, ``fp`` or ``arn``."""
+    """The other fields of the key in the metadata, such as ``recipient``, ``fp`` or ``arn``."""
 
     def text(self, name: str) -> str:
         """Return a field as text; "" when it is absent."""
@@ -63,13 +63,13 @@ class MasterKey:
 
     @property
     def name(self) -> str:
-        """What identifies the key to its owner; nothing of it is secret."""
+        """The name that identifies the key to its owner; not secret."""
         what, fields = _NAMES[self.kind]
         return f"{what} {'/'.join(_short(self.text(field)) for field in fields)}"
 
     @property
     def service(self) -> str:
-        """The server that has the key, as far as it can be told from others; "" for keys that need none."""
+        """The server that holds the key, if the metadata identifies it; "" for keys without a server."""
         fields = {"hc_vault": "vault_address", "azure_kv": "vault_url"}
         if self.kind == "kms":
             return ":".join(["kms", *self.text("arn").split(":")[1:4]])
@@ -83,12 +83,12 @@ class MasterKey:
 
 
 def _clean(value: Any) -> str:
-    """As text that can be encoded; what cannot is no key's anyway."""
+    """The value as encodable text; other text cannot belong to a valid key."""
     return str(value).encode("utf-8", "replace").decode()
 
 
 def _short(text: str) -> str:
-    """Recipients with post-quantum keys are 2,000 characters long."""
+    """Shorten recipients with post-quantum keys, which have 2,000 characters."""
     return text if len(text) <= 80 else f"{text[:40]}…{text[-8:]}"
 
 
@@ -97,13 +97,13 @@ class Rules:
     """Which values are encrypted, by the keys that lead to them; at most one rule is set."""
 
     name: str
-    """Name of the rule in the metadata."""
+    """The name of the rule in the metadata."""
     text: str
     """The suffix or the regular expression."""
 
     @property
     def by_comment(self) -> bool:
-        """Return whether comments decide; then a value's own form tells whether it is encrypted."""
+        """Return whether comments decide; then the form of a value shows whether it is encrypted."""
         return self.name.endswith("_comment_regex")
 
     def encrypts(self, path: Sequence[str]) -> bool:
@@ -118,16 +118,16 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """What is known of an encrypted text."""
+    """The metadata of an encrypted text."""
 
     groups: tuple[tuple[MasterKey, ...], ...]
     threshold: int
-    """How many groups must be opened, if there is more than one; 0 means all."""
+    """How many key groups must be opened, if there is more than one; 0 means all."""
     rules: Rules
     mac: str
     """The encrypted MAC."""
     last_modified: str
-    """RFC 3339, as SOPS would write it again: this is what the MAC is bound to."""
+    """RFC 3339, normalized as SOPS writes it: the MAC is bound to this text."""
     mac_only_encrypted: bool
 
     @staticmethod
@@ -181,7 +181,7 @@ def _group(section: Any) -> tuple[MasterKey, ...]:
 
 
 def _rewritten(moment: str) -> str:
-    """A moment as Go prints it: seconds, and ``Z`` for UTC."""
+    """A time in Go's format: whole seconds, and ``Z`` for UTC."""
     try:
         parsed = datetime.fromisoformat(moment)
     except ValueError:
@@ -193,7 +193,7 @@ def _rewritten(moment: str) -> str:
 
 
 def unflatten(entries: Mapping[str, str]) -> dict[str, Any]:
-    """Return the nested section that flat entries stand for; raises :class:`NotSops`."""
+    """Return the nested section of flat entries; raises :class:`NotSops`."""
     root: dict[str | int, Any] = {}
     for flat, value in entries.items():
         parts = _TOKEN.split(flat)
@@ -219,7 +219,7 @@ def unflatten(entries: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _lists(node: Any) -> Any:
-    """Mappings whose keys are numbers become lists."""
+    """Convert mappings with numbers as keys to lists."""
     if not isinstance(node, dict):
         return node
     if node and all(isinstance(step, int) for step in node):

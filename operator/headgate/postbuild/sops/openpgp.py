@@ -1,9 +1,9 @@
-"""Data keys for OpenPGP keys, by Sequoia (``pysequoia``), in this process.
+"""Data keys for OpenPGP keys, with Sequoia (``pysequoia``) in this process.
 
-GnuPG, which Flux calls, would need private keys in files and an agent beside us. Sequoia takes them in memory,
-but is stricter: it decrypts with the first component of a key that may encrypt, and not with expired ones or
-ones whose signatures are of old sorts. What was once encrypted must stay readable, so each component goes into
-a certificate of its own (:mod:`.openpgp_wrap`).
+GnuPG, which Flux calls, needs private keys in files and an agent process. Sequoia reads them from memory, but is
+stricter: it decrypts with the first component of a key that may encrypt, and not with expired components or those with
+obsolete signatures. Old encrypted files must stay readable, so each component gets a separate certificate
+(:mod:`.openpgp_wrap`).
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ _TAGS = ((Tag.SecretKey, 5), (Tag.PublicKey, 6), (Tag.SecretSubkey, 7))
 
 
 class OpenPgpKeys:
-    """Private keys of OpenPGP, any number of them; a data key is tried with each that may encrypt."""
+    """Any number of OpenPGP private keys; decryption tries each component that may encrypt."""
 
     def __init__(self) -> None:
         self._decryptors: list[PyDecryptor] = []
 
     def add(self, data: bytes) -> None:
-        """Take in exported keys, armored or not; raises :class:`BadCredentials`.
+        """Add exported keys, armored or not; raises :class:`BadCredentials`.
 
-        Public keys are passed over. A private key must not have a passphrase.
+        Ignores public keys. A private key must not have a passphrase.
         """
         blocks = _BLOCK.findall(data) or [data]
         for block in blocks:
@@ -67,7 +67,7 @@ class OpenPgpKeys:
         return key.kind == "pgp" and bool(self._decryptors)
 
     def decrypt(self, key: MasterKey) -> bytes:
-        """Return the data key that an armored message holds; raises :class:`KeyRefused`."""
+        """Return the data key in an armored message; raises :class:`KeyRefused`."""
         for decryptor in self._decryptors:
             try:
                 plain = decrypt(key.enc.encode(), decryptor=decryptor).bytes
@@ -79,7 +79,7 @@ class OpenPgpKeys:
 
 
 def _keys(packets: list[Packet]) -> Iterator[list[tuple[int, bytes]]]:
-    """Cut a keyring into keys: the tags and bodies of their key packets, but for public subkeys."""
+    """Split a keyring into keys: the tags and bodies of their key packets, except public subkeys."""
     current: list[tuple[int, bytes]] = []
     for packet in packets:
         tag = next((number for tag, number in _TAGS if tag == packet.tag), None)

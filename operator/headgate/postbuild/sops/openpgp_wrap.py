@@ -1,9 +1,8 @@
-"""Puts one private component of an OpenPGP key into a certificate of its own, where it may encrypt.
+"""Puts one private component of an OpenPGP key into a separate certificate, in which it may encrypt.
 
-The certificate's other parts, a primary key, a user id and two signatures, are made here and never leave this
-process. They say nothing to anybody: whoever has the private component could have made them as well. A
-component's id follows from its public numbers alone, so messages to it are recognised. Source: RFC 4880 and,
-for newer algorithms, RFC 9580.
+This module creates the certificate's other parts, a primary key, a user id and two signatures, which never leave this
+process. They prove nothing: any holder of the private component could create them. A component's id depends on its
+public numbers alone, so Sequoia recognizes messages to it. Source: RFC 4880 and, for newer algorithms, RFC 9580.
 """
 
 from __future__ import annotations
@@ -28,14 +27,15 @@ _SIGNER = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"headgate").diges
 
 
 def wrap(body: bytes) -> bytes | None:
-    """Return a certificate for the body of a secret key packet; None if its algorithm does not encrypt.
+    """Return a certificate for the body of a secret key packet; None if its algorithm cannot encrypt.
 
-    Raises IndexError or ValueError for a body that is malformed or of another version than 4.
+    Raises IndexError or ValueError for a body that is malformed or not of version 4.
     """
     size = _public_size(body)
     if size is None:
         return None
-    # All is as old as the component: younger than a component, or of the future, signatures do not count.
+    # Everything has the creation time of the component: signatures that are older than it, or in the future, are
+    # invalid.
     created = body[1:5]
     point = _SIGNER.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
     primary = b"\x04" + created + bytes([_EDDSA]) + _ED25519 + _number(b"\x40" + point)

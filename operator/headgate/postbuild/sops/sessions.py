@@ -1,4 +1,4 @@
-"""HTTP sessions to servers that an encrypted file names: what they answer is bounded in size, unpacked, and in time."""
+"""HTTP sessions with servers that an encrypted file names, with limits on the time and decompressed size of answers."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from requests.adapters import HTTPAdapter
 __all__ = ["MAX_ANSWER", "bounded_session"]
 
 MAX_ANSWER: Final = 256 * 1024
-"""Bytes; an answer holds a data key or a token."""
+"""Limit in bytes; an answer contains a data key or a token."""
 TIME: Final = 30.0
-"""Seconds for a whole answer: the timeout of a request is for each of its pieces."""
+"""Timeout in seconds for a whole answer: the timeout of ``requests`` applies to each chunk."""
 _PIECE = 16 * 1024
 
 
@@ -38,7 +38,7 @@ class _Bounded(HTTPAdapter):  # type: ignore[misc]
 
 
 def bounded_session(*, verify: bool | str = True) -> requests.Session:
-    """A session whose answers are read at once, within bounds. Requires ``requests``."""
+    """A session that reads answers completely, within the limits. Requires ``requests``."""
     session = requests.Session()
     session.verify = verify
     for scheme in ("http://", "https://"):

@@ -1,6 +1,6 @@
-"""Puts a secret together from Shamir's shares over GF(2^8), as SOPS splits data keys among key groups.
+"""Combines a secret from Shamir's shares over GF(2^8), into which SOPS splits data keys for key groups.
 
-A share is one byte for each byte of the secret, then the share's own coordinate. The field is that of AES.
+A share is one byte for each byte of the secret, then the share's coordinate. The field is that of AES.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def _multiply(a: int, b: int) -> int:
 
 
 def _inverse(a: int) -> int:
-    """Every element but zero has 255 as a multiple of its order."""
+    """The order of every element except zero divides 255."""
     result = 1
     for _ in range(254):
         result = _multiply(result, a)
@@ -35,7 +35,7 @@ def _inverse(a: int) -> int:
 def combine(shares: Sequence[bytes]) -> bytes:
     """Return the secret; raises ValueError for shares that do not belong together.
 
-    As many shares as the threshold are needed: from fewer, something else than the secret results.
+    Requires as many shares as the threshold: fewer give a wrong secret.
     """
     if len(shares) < 2:
         raise ValueError("at least two shares are needed")

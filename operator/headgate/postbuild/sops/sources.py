@@ -1,8 +1,8 @@
 """Encrypted files that a build reads: sources of secret generators, and patches.
 
-``DecryptingTree`` lies over the tree a build reads, and shows these files decrypted. Nothing is written; a
-file is decrypted when it is read. Which files they are follows from the kustomization files alone, found from
-the build's directory through its resources and components.
+``DecryptingTree`` wraps the tree of a build and returns these files decrypted. It writes nothing; a read decrypts the
+file. The kustomization files, found from the build's directory through resources and components, determine which files
+may be encrypted.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ class Source:
     """A file that may be encrypted."""
 
     format: Format
-    """The format it is expected in."""
+    """The expected format."""
     is_patch: bool = False
-    """Whether its content may come to be in any object; that of a generator's source is in Secrets."""
+    """Whether it is a patch, whose content may reach any object; that of a generator's source reaches Secrets only."""
 
 
 def encrypted_sources(tree: Tree, path: str) -> dict[str, Source]:
     """Return the files that may be encrypted.
 
-    What cannot be read is passed over: the build will meet it, and say so.
+    Ignores unreadable files: the build reports them.
     """
     found: dict[str, Source] = {}
     seen: set[str] = set()
@@ -51,7 +51,7 @@ def encrypted_sources(tree: Tree, path: str) -> dict[str, Source]:
             file = _inside(directory, name)
             if file is not None:
                 found.setdefault(file, source)
-                # Whoever reads it by another name sees it decrypted as well.
+                # Other paths to the file also return it decrypted.
                 found.setdefault(_resolved(tree, file), source)
         for field in ("resources", "components"):
             waiting.extend(_inside(directory, name) for name in _strings(kustomization.get(field)))
@@ -66,7 +66,7 @@ def _resolved(tree: Tree, path: str) -> str:
 
 
 def _inside(directory: str, path: str) -> str | None:
-    """Join, from the root if absolute; None for a path that leads out of the tree."""
+    """Join the paths, from the root if absolute; None for a path outside the tree."""
     joined = path.lstrip("/") if path.startswith("/") else posixpath.join(directory, path)
     normal = posixpath.normpath(joined) if joined else ""
     if normal == ".":
@@ -110,10 +110,10 @@ def _mappings(value: Any) -> Iterator[Mapping[str, Any]]:
 
 
 class DecryptingTree:
-    """A tree whose encrypted files are plain; it must not outlive the build.
+    """A tree that returns encrypted files decrypted; it must not outlive the build.
 
-    Lay it over the tree that records what a build depends on, so that what is noted are encrypted contents.
-    Reading a file raises :class:`DecryptionError` where it cannot be decrypted.
+    Wrap it around the tree that records the inputs of a build, so that the inputs have encrypted contents. Reading a
+    file raises :class:`DecryptionError` if it cannot be decrypted.
     """
 
     def __init__(self, base: Tree, decryptor: Decryptor, sources: Mapping[str, Source]) -> None:
@@ -124,7 +124,7 @@ class DecryptingTree:
 
     @property
     def decrypted(self) -> Mapping[str, Source]:
-        """The files that were read so far and were encrypted."""
+        """The encrypted files that were read so far."""
         return {path: self._sources[path] for path in self._plain}
 
     def resolve(self, path: str) -> str:
@@ -150,7 +150,7 @@ class DecryptingTree:
         return plain
 
     def content_id(self, path: str) -> str:
-        # Caches know contents by their ids, so a plain text must not go by the encrypted one's.
+        # Caches use content ids as keys, so a decrypted file must not have the id of the encrypted one.
         if path in self._sources and self._base.kind(path) is EntryKind.FILE:
             content = self.read(path)
             if path in self._plain:

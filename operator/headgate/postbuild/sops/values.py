@@ -1,6 +1,6 @@
 """Single values: ``ENC[AES256_GCM,data:…,iv:…,tag:…,type:…]`` to a typed value, and values to MAC bytes.
 
-Each value is bound to its place: the keys that lead to it are authenticated with it. Source of the format:
+Each value is bound to its position: the keys that lead to it are authenticated with it. Source of the format:
 "Encryption Protocol" in SOPS' README, and files that SOPS wrote.
 """
 
@@ -19,7 +19,7 @@ from headgate.postbuild.sops.errors import Corrupt
 
 __all__ = ["Comment", "Time", "decrypt_value", "is_encrypted", "mac_bytes"]
 
-# No base64 has a comma, and without any each part is found in one go, however long the text is.
+# Base64 has no comma, so each part matches without backtracking, however long the text is.
 _VALUE = re.compile(r"ENC\[AES256_GCM,data:([^,\n]+),iv:([^,\n]+),tag:([^,\n]+),type:([^,\n]+)\]")
 _INT = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
 _TRUE = frozenset(("1", "t", "T", "TRUE", "true", "True"))
@@ -33,7 +33,7 @@ class Comment(str):
 
 
 class Time(str):
-    """A moment in RFC 3339, which YAML writes without quotes."""
+    """A time in RFC 3339, which YAML writes without quotes."""
 
     __slots__ = ()
 
@@ -86,7 +86,7 @@ def _typed(text: str, kind: str) -> Any:
 
 
 def mac_bytes(value: Any) -> bytes:
-    """Return what a value adds to the MAC. ``value`` is str, int, float or bool."""
+    """Return the bytes of a value for the MAC. ``value`` is str, int, float or bool."""
     if value is True:
         return b"True"
     if value is False:

@@ -1,9 +1,9 @@
-"""Data keys by the transit engine of HashiCorp Vault and OpenBao, through ``hvac``.
+"""Data keys from the transit engine of HashiCorp Vault and OpenBao, through ``hvac``.
 
-Three ways to a token, the first that is given: the Secret's ``sops.vault-token``; a service account's token,
-exchanged at a login path, where login paths are configured, and with the servers in them only; the operator's own
-``VAULT_TOKEN``, which is shown only to the operator's own server, as the address comes from the encrypted file, and
-not for those who act as a service account, as tenants do.
+There are three sources of a token, of which the first available one counts: the Secret's ``sops.vault-token``; a
+service account's token, exchanged at a configured login path, with the servers in the configuration only; the
+operator's ``VAULT_TOKEN``. Because the address comes from the encrypted file, only the operator's server receives
+``VAULT_TOKEN``, and Kustomizations that act as a service account, as those of tenants do, cannot use it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from headgate.postbuild.sops.metadata import MasterKey
 
 __all__ = ["VaultTransit"]
 
-# The paths come from the encrypted file: they must not lead to other parts of the server.
+# The paths come from the encrypted file: they must not lead to other endpoints of the server.
 _NAME = re.compile(r"(?!\.+$)[\w.-]+")
 _ENGINE = re.compile(r"(?:(?!\.+(?:/|$))[\w.-]+/)*(?!\.+$)[\w.-]+")
 
@@ -32,8 +32,8 @@ _ENGINE = re.compile(r"(?:(?!\.+(?:/|$))[\w.-]+/)*(?!\.+$)[\w.-]+")
 class VaultTransit:
     """A client of any Vault that a key names.
 
-    ``login_paths`` maps trusted addresses to login paths, such as ``auth/kubernetes/login``, None where none are
-    configured; the role is ``<namespace>_<name>`` of the service account.
+    ``login_paths`` maps trusted addresses to login paths, such as ``auth/kubernetes/login``; None without
+    configuration. The role is ``<namespace>_<name>`` of the service account.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class VaultTransit:
     def _client(hvac: Any, address: str, token: str) -> Any:
         if not address.startswith(("https://", "http://")):
             raise KeyRefused("its address is no URL")
-        # hvac brings the library that makes sessions.
+        # hvac requires the library of the sessions.
         from headgate.postbuild.sops.sessions import bounded_session
 
         verify: bool | str = os.environ.get("VAULT_CACERT") or True
@@ -84,7 +84,7 @@ class VaultTransit:
             verify=verify,
             session=bounded_session(verify=verify),
             timeout=(CONNECT_TIMEOUT, ANSWER_TIMEOUT),
-            # A redirect would carry the token to a server nobody named.
+            # A redirect would send the token to another server.
             allow_redirects=False,
             namespace=os.environ.get("VAULT_NAMESPACE") or None,
         )
@@ -112,7 +112,7 @@ class VaultTransit:
         path = (self._login_paths or {}).get(address)
         if not path:
             raise KeyRefused("no login path is configured for this server")
-        # None would have it take the operator's own token.
+        # With None, hvac would use the operator's token.
         client = self._client(hvac, address, "")
         role = f"{identity.namespace}_{identity.name}"
         try:
@@ -127,7 +127,7 @@ class VaultTransit:
 
 
 def _refusal(what: str, error: Exception) -> KeyRefused:
-    """The error, without the server's or the library's words."""
+    """The error, without quoting the server or the library."""
     import requests
 
     if isinstance(error, requests.ConnectionError | requests.Timeout):

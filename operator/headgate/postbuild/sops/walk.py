@@ -1,4 +1,4 @@
-"""Goes through the values of a text in order, decrypts them and computes the MAC on the way."""
+"""Decrypts the values of a text in order, and computes their MAC."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from headgate.postbuild.sops.values import Comment, decrypt_value, is_encrypted,
 __all__ = ["Branch", "Walk"]
 
 _ONLY_ENCRYPTED = hashlib.sha256(b"sops").digest()
-"""What starts the MAC when it covers encrypted values only."""
+"""The initial bytes of a MAC that covers encrypted values only."""
 
 
 class Branch(list[tuple[str, Any]]):
-    """A mapping as its entries in order; the key of an entry that is a comment is a :class:`Comment`."""
+    """A mapping as a list of entries; a comment is an entry with a :class:`Comment` as key."""
 
     __slots__ = ()
 
@@ -28,13 +28,13 @@ class Branch(list[tuple[str, Any]]):
 
 
 class Walk:
-    """Decrypts the values of one text, which must come in the order of the text.
+    """Decrypts the values of one text; call it in the order of the text.
 
-    Places are given by the mapping keys that lead to them; lists add nothing.
+    The path of a value has the mapping keys that lead to it; lists add nothing.
     """
 
     def __init__(self, metadata: Metadata, key: bytes, learn: Callable[[str], None] = lambda _: None) -> None:
-        """``learn`` is told each text that was decrypted."""
+        """``learn`` receives each decrypted text."""
         self._metadata = metadata
         self._learn = learn
         self._key = key
@@ -57,13 +57,13 @@ class Walk:
                 raise
             if isinstance(value, str):
                 self._learn(value)
-        # A comment in a list was encrypted as an item of the list, but the MAC leaves comments out.
+        # SOPS encrypts a comment in a list as an item of the list, but the MAC omits comments.
         if not isinstance(value, Comment) and (encrypted or not self._metadata.mac_only_encrypted):
             self._mac.update(mac_bytes(value))
         return value
 
     def comment(self, text: str, places: Iterable[tuple[str, ...]]) -> str:
-        """Return a comment's plain text; one that does not decrypt at any of the places is plain already."""
+        """Return a comment's plain text; one that does not decrypt at any of the paths is plain already."""
         if is_encrypted(text):
             for path in places:
                 try:
@@ -73,7 +73,7 @@ class Walk:
         return text
 
     def tree(self, value: Any, path: tuple[str, ...] = ()) -> Any:
-        """Return a whole value of mappings and lists, decrypted."""
+        """Return a value of mappings and lists completely decrypted."""
         if isinstance(value, dict):
             return {name: self.tree(item, (*path, name)) for name, item in value.items()}
         if isinstance(value, Branch):
@@ -88,7 +88,7 @@ class Walk:
         return name, self.tree(item, (*path, name))
 
     def verify(self) -> None:
-        """Compare the MAC, once all values have come; raises :class:`Corrupt`."""
+        """Verify the MAC after all values; raises :class:`Corrupt`."""
         if not self._metadata.mac:
             raise Corrupt("the sops metadata have no MAC")
         try:

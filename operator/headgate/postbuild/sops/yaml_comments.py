@@ -1,8 +1,8 @@
-"""Encrypted comments of a YAML text: where they are, and which collections they may be bound to.
+"""Encrypted comments of a YAML text: their positions, and the collections to which they may belong.
 
-Each is encrypted with the keys that lead to the collection it is in, which its position alone does not tell: it may
-stand before a collection's first entry, between two, or behind the last. So the likely ones are tried first, and
-then all, but not without end.
+SOPS encrypts each with the keys that lead to its collection, which its position does not determine: it may be before
+the first entry of a collection, between two entries, or after the last. So the walk tries likely collections first,
+then all, up to a limit.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ __all__ = ["COMMENT", "Collections"]
 
 COMMENT = re.compile(r"(?<=#)ENC\[AES256_GCM,data:[^\n,]*,iv:[^\n,]*,tag:[^\n,]*,type:comment\]")
 _MOST_TRIES = 100_000
-"""Per text; a real one needs a few for each comment."""
+"""Limit for the attempts per text; a real text needs a few for each comment."""
 
 _NEAR, _NEAR_BELOW = 100, 3
-"""Collections that begin before a comment, or behind it, and are tried first."""
+"""Numbers of collections that begin before a comment, and after it, to try first."""
 
 Path = tuple[str, ...]
 _Span = tuple[int, int, Path]
 
 
 class Collections:
-    """The mappings and lists of a text's documents, by where they stand."""
+    """The mappings and lists of a text's documents, by position."""
 
     def __init__(self, roots: Sequence[Node]) -> None:
         self._spans: list[_Span] = []
@@ -40,7 +40,7 @@ class Collections:
         self._tries = 0
 
     def _add(self, node: Node, path: Path) -> int:
-        """Note the collection and those in it; returns where it ends."""
+        """Add the collection and those in it; returns the position of its end."""
         if node.kind is Kind.SCALAR:
             return node.end
         at = len(self._spans)
@@ -56,7 +56,7 @@ class Collections:
         return end
 
     def around(self, position: int) -> Iterator[Path]:
-        """Give the paths to try for a comment at a position; raises :class:`NotSops` when there is no end of it."""
+        """Yield the paths to try for a comment at a position; raises :class:`NotSops` above the limit."""
         after = bisect.bisect_right(self._starts, position)
         near = [
             *reversed(self._spans[max(0, after - _NEAR) : after]),

@@ -1,4 +1,4 @@
-"""Writes one scalar, and whole values, as go-yaml v3 does for SOPS: indentation of four, lines never folded."""
+"""Writes scalars and whole values as go-yaml v3 does for SOPS: with an indentation of four, without folded lines."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def literal_indent(column: int, *, in_sequence: bool) -> int:
 
 
 def scalar(value: Any, *, block: bool = True) -> tuple[str, list[str]]:
-    """Return the text on the line, and the lines of a literal block below it, without their indentation.
+    """Return the text on the line, and the lines of a literal block below it, without indentation.
 
-    Where ``block`` is false, as in keys and flow collections, there are none.
+    With ``block`` false, as in keys and flow collections, the result has no block.
     """
     if value is None:
         return "null", []
@@ -86,7 +86,7 @@ def emit(branch: Branch) -> bytes:
 
 
 def _block(value: Any, indent: int, lead: str, out: list[str]) -> None:
-    """Write a collection whose entries start at ``indent``; ``lead`` stands before the first."""
+    """Write a collection whose entries start at ``indent``; ``lead`` precedes the first."""
     if isinstance(value, Branch):
         entries = [(key, item) for key, item in value if not isinstance(key, Comment)]
         if not entries:

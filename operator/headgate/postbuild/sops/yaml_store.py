@@ -1,8 +1,8 @@
-"""YAML texts: decrypted in place, so that comments, order and layout stay as SOPS would write them.
+"""YAML texts: decrypted in place, so that comments, order and layout are those of SOPS.
 
-SOPS writes an encrypted file in the layout of the plain one, so replacing each encrypted scalar and comment
-and cutting out the metadata gives, byte for byte, what SOPS gives. That matters: a Secret's content decides
-its generated name.
+SOPS writes an encrypted file in the layout of the plain one, so replacing each encrypted scalar and comment and
+removing the metadata gives exactly the bytes that SOPS gives. That matters because a Secret's content determines its
+generated name.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from headgate.postbuild.sops.yaml_scalar import literal_indent, scalar
 __all__ = ["YamlText"]
 
 _Edit = tuple[int, int, str]
-"""From and to where the text is replaced, and by what."""
+"""Start, end and replacement of an edit."""
 
 
 class YamlText:
-    """An encrypted text. Raises :class:`NotSops` when it is none."""
+    """An encrypted text. Raises :class:`NotSops` for another text."""
 
     def __init__(self, data: bytes) -> None:
         try:
@@ -46,7 +46,7 @@ class YamlText:
         """The ``sops`` section, nested."""
 
     def branch(self) -> Branch:
-        """Return the encrypted values, without comments, for writing them in another format."""
+        """Return the encrypted values, without comments, to write them in another format."""
         merged = Branch()
         for document in self._documents:
             merged.extend(entry for entry in self._plain(document.root) if entry[0] != "sops")
@@ -96,7 +96,7 @@ class YamlText:
     def _item_edits(
         self, node: Node, path: tuple[str, ...], walk: Walk, key_end: int | None
     ) -> Iterator[_Edit]:
-        """Comments in a list are items of it while they are encrypted."""
+        """Yield the edits for comments in a list, which are items of it while encrypted."""
         comments = 0
         column = self._column(node)
         for at, item in enumerate(node.content):
@@ -122,7 +122,7 @@ class YamlText:
         if not margin.strip():
             yield dash, item.end, f"#{text}"
         elif at + 1 < len(node.content):
-            # The dashes of lists around this one are on its line; they are the next item's now.
+            # The dashes of outer lists are on its line; they now belong to the next item.
             yield line, line, f"{margin[: len(margin) - len(margin.lstrip())]}#{text}\n"
             yield dash, self._line_start(node.content[at + 1].start) + column, ""
         else:
@@ -131,7 +131,7 @@ class YamlText:
     def _scalar_edits(
         self, node: Node, old: Any, new: Any, column: int, in_sequence: bool
     ) -> Iterator[_Edit]:
-        # Values that are not encrypted come back as they are, and keep their spelling.
+        # Values that are not encrypted stay unchanged, including their notation.
         if new is old:
             return
         head, lines = scalar(new, block=column >= 0)
@@ -143,7 +143,7 @@ class YamlText:
             yield end, end, "".join(f"\n{margin}{line}" if line else "\n" for line in lines)
 
     def _column(self, node: Node) -> int:
-        """Return the column of a block's keys or dashes; -1 for a collection in brackets."""
+        """Return the column of a block's keys or dashes; -1 for a flow collection."""
         return -1 if node.style == "{" else node.start - self._line_start(node.start)
 
     def _line_start(self, position: int) -> int:
@@ -176,14 +176,14 @@ class YamlText:
             if not before or plain == match[0]:
                 yield start, end, plain
             else:
-                # Behind a value while encrypted, SOPS puts it above the key.
+                # SOPS writes a comment after an encrypted value above the key.
                 margin = before[: len(before) - len(before.lstrip())]
                 yield line, line, f"{margin}#{plain}\n"
                 yield line + len(before), end, ""
 
 
 def _has_values(root: Node) -> bool:
-    """Return whether there is a mapping, and not nothing; raises :class:`NotSops` for all else."""
+    """Return whether the root is a mapping and not empty; raises :class:`NotSops` for other values."""
     if root.kind is not Kind.MAPPING and not (root.is_null and not root.tagged):
         raise NotSops("is YAML, but not a mapping")
     return root.kind is Kind.MAPPING
