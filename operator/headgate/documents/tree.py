@@ -185,7 +185,7 @@ class FolderTree:
         self._real_directories: dict[str, str] = {"": ""}
         # Computing the id of a file reads it, and most callers read it right after: keep the last content.
         self._last: tuple[str, bytes] | None = None
-        # Likewise, callers ask for the kind of a path right before they resolve it: keep the last one that is no link.
+        # Likewise, callers ask for the kind of a path right before they resolve it: keep the last one without a link.
         self._no_link: str | None = None
 
     @property
