@@ -39,7 +39,7 @@ _API_VERSIONS = {
 
 
 _GROUP = re.compile(r"([a-z0-9-]+\.)+fluxcd\.io/[a-z0-9]+")
-"""API groups of the objects that a call may request to reconcile: the operator may annotate more kinds than that."""
+"""API versions of the objects that a call may request to reconcile: the operator may annotate more kinds than that."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ class WorkerProcess:
         except (BrokenPipeError, EOFError):
             killed = self._was_killed()
             self.stop()
-            # For too much processor time, the kernel sends another signal; SIGKILL means that the machine lacks memory.
+            # Too much processor time causes another signal; this one means that the machine lacks memory.
             raise (Busy if killed else Exhausted) from None
         if answer.pop("grown", False):
             # The leftovers of one request must not reduce the memory for the next one.

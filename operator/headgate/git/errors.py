@@ -7,7 +7,7 @@
     ├── ProxyInvalid            the proxy's Secret is incomplete or malformed
     ├── AuthenticationFailed    the server refused the credentials, or requires some and got none
     ├── HostKeyRejected         the SSH server's host key is unknown or not the one in known_hosts
-    ├── RepositoryNotFound      the server knows no such repository
+    ├── RepositoryNotFound      the server has no such repository
     ├── RepositoryEmpty         the repository has no commits yet
     ├── RefInvalid              a malformed range, name or commit
     ├── RefNotFound             no such branch, tag, name or commit, or no tag in the range
@@ -17,7 +17,7 @@
     ├── IncludeFailed           an included repository cannot be copied to its path
     ├── VerificationFailed      a signature is missing, or is not from a trusted key
     ├── IgnoreInvalid           the ignore rules cannot be used
-    ├── SourceTooLarge          the repository holds more than a source may
+    ├── SourceTooLarge          the repository exceeds the limits of a source
     ├── RemoteUnreachable       no connection, no TLS session, or the server cannot serve requests
     ├── GitTimedOut             the timeout passed
     ├── GitCancelled            the operation was cancelled
@@ -136,7 +136,7 @@ class HostKeyRejected(GitError):
 
 
 class RepositoryNotFound(GitError):
-    """The server knows no such repository (or hides it from these credentials)."""
+    """The server has no such repository (or hides it from these credentials)."""
 
 
 class RepositoryEmpty(GitError):
@@ -201,9 +201,7 @@ class GitTimedOut(GitError):
 
 
 class GitCancelled(GitError):
-    """The operation was cancelled, because the operator stops or the object is gone; the cause of the latter has
-    requeued the object.
-    """
+    """The operation was cancelled: the operator stops, or the object has changed and is queued again."""
 
     retry = Retry.ON_CHANGE
     silent = True

@@ -103,8 +103,8 @@ class RestMapper:
     async def resolve(self, api_version: str, kind: str) -> ServedResource:
         """How the cluster serves the kind.
 
-        Raises :class:`NoMatch` when the cluster does not have it, :class:`Unavailable` when the server that would know
-        does not answer, or another :class:`ApiError` when discovery fails.
+        Raises :class:`NoMatch` when the cluster does not have it, :class:`Unavailable` when the responsible server does
+        not answer, or another :class:`ApiError` when discovery fails.
         """
         found = self.known(api_version, kind)
         if found is not None:

@@ -2,8 +2,8 @@
 
 Layout (``fluxcd/pkg``, ``artifact/storage/archive.go``): no top folder; an entry ``.`` for the root, one for each
 directory and regular file, the names of each directory sorted; directories 0750, files 0600, executable files 0700; no
-owner, no times. Packing a commit twice, on any machine with the same zlib, gives the same digest, whatever is copied
-from an earlier artifact (:mod:`.pieces`).
+owner, no times. Packing a commit twice, on any machine with the same zlib, gives the same digest, even with pieces
+copied from an earlier artifact (:mod:`.pieces`).
 """
 
 from __future__ import annotations

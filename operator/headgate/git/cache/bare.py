@@ -182,7 +182,7 @@ class BareCache:
         return bool(self._pins)
 
     def pin(self, commit: str) -> None:
-        """Keep ``commit`` until ``unpin``, whatever newer ones arrive."""
+        """Keep ``commit`` until ``unpin``, even after newer ones arrive."""
         with self._pins_lock:
             self._pins[commit] += 1
 

@@ -41,7 +41,7 @@ class GitReference:
     commit: str = ""
 
     def check(self) -> None:
-        """Raise :class:`RefInvalid` when the field that takes precedence is malformed."""
+        """Raise :class:`RefInvalid` when a field that takes effect is malformed."""
         if self.commit:
             if not _COMMIT.fullmatch(self.commit.lower()):
                 raise RefInvalid(
@@ -124,7 +124,7 @@ class Refs:
         return cls(ids, peeled)
 
     def commit(self, name: str) -> str | None:
-        """Return the commit of a ref, None when there is no such ref."""
+        """Return the commit of a ref, None when the ref does not exist."""
         return self.peeled.get(name) or self.ids.get(name)
 
 

@@ -127,7 +127,7 @@ class RefLists:
             answer = RefAnswer(flight.asked, flight.question, remote.ask(flight.question))
             return answer
         except (GitTimedOut, GitCancelled):
-            # Only this caller's timeout passed: others may have more time.
+            # Only this caller timed out or was cancelled: others may have more time.
             raise
         except GitError as error:
             flight.error = error

@@ -93,7 +93,7 @@ class TarTree(ListedTree):
         known = self._ids.get(path)
         if known is None:
             if self._sizes[number] > self._max_file_bytes:
-                # It cannot be read, so a build can depend only on its existence.
+                # It cannot be read, so its size suffices as an id.
                 known = f"too large: {self._sizes[number]}"
             else:
                 known = blob_id(self.read(path))

@@ -46,7 +46,7 @@ _GOOD = re.compile(r"with \S+ key (SHA256:\S+)")
 
 
 class SignatureInvalid(Exception):
-    """There is no signature, or none of the given keys made it for this content."""
+    """The signature is missing, or none of the given keys made it for this content."""
 
 
 @dataclass(frozen=True, slots=True)

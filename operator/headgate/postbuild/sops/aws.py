@@ -99,9 +99,7 @@ class AwsKms(CloudKeys):
 
 
 def _session_name(text: str) -> str:
-    """Trust policies may require these names, so they are those of Flux and SOPS, reduced to characters that AWS
-    accepts.
-    """
+    """Return a name of Flux or SOPS, which trust policies may require, in the characters that AWS accepts."""
     return re.sub(r"[^a-zA-Z0-9=,.@_-]+", "", text)[:64]
 
 

@@ -37,7 +37,7 @@ _NO_PROGRAMS = {
     f"exclude_{name}_credential": True
     for name in ("broker", "cli", "developer_cli", "interactive_browser", "powershell", "shared_token_cache")
 }
-"""Sources for developers' machines, which may run programs."""
+"""Excludes the sources for developers' machines, which may run programs."""
 
 
 class AzureKeyVault(CloudKeys):

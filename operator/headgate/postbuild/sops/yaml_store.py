@@ -183,7 +183,7 @@ class YamlText:
 
 
 def _has_values(root: Node) -> bool:
-    """Return whether the root is a mapping and not empty; raises :class:`NotSops` for other values."""
+    """Return whether the root is a mapping; False for an empty text; raises :class:`NotSops` for other values."""
     if root.kind is not Kind.MAPPING and not (root.is_null and not root.tagged):
         raise NotSops("is YAML, but not a mapping")
     return root.kind is Kind.MAPPING
