@@ -71,7 +71,7 @@ class ListedTree(SharedTree):
     """
 
     depth = 0
-    """How many trees lie within each other in it."""
+    """The depth of nested trees."""
 
     def __init__(self) -> None:
         super().__init__()
