@@ -1,6 +1,6 @@
 """Wakes Kustomizations and GitRepositories when a ConfigMap or Secret they refer to changes.
 
-Only those are watched that a label asks for (Flux: ``reconcile.fluxcd.io/watch: Enabled``), and of them only the
+Only objects with a label that asks for it are watched (Flux: ``reconcile.fluxcd.io/watch: Enabled``), and only their
 names are kept: values are read when they are needed.
 """
 
@@ -15,7 +15,7 @@ KINDS = ("ConfigMap", "Secret")
 
 
 class ConfigWatch:
-    """Calls ``on_changed`` with each watched object that was created, changed or deleted after the start."""
+    """Calls ``on_changed`` with each watched object that is created, changed or deleted after the start."""
 
     def __init__(
         self,

@@ -1,9 +1,9 @@
-"""Workers: each takes a key from the queue, calls the reconciler with it, and schedules what comes next.
+"""Workers: each takes a key from the queue, calls the reconciler with it, and schedules the next run.
 
 A reconciler is an ``async`` function that works on the newest state of one object and returns when it has
-nothing to do *now*. It never sleeps until something happens: it says in its :class:`Outcome` when to be
-called again at the latest, and an event calls it earlier. That is why a few workers serve any number of
-objects, and why those that wait or fail never hold up the others.
+nothing to do *now*. It never sleeps until something happens: its :class:`Outcome` says when it must run again
+at the latest, and an event wakes it earlier. So a few workers serve any number of objects, and objects that
+wait or fail never delay the others.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ K = TypeVar("K", bound=Hashable)
 BACKOFF_BASE = 0.75
 """Seconds before the first retry of an unexpected error (Flux: ``--min-retry-delay``)."""
 BACKOFF_MAX = 900.0
-"""Seconds between retries at the most (Flux: ``--max-retry-delay``)."""
+"""The longest time between retries, in seconds (Flux: ``--max-retry-delay``)."""
 RETRIES = Doubling(BACKOFF_BASE, BACKOFF_MAX, jitter=0.2)
-"""The pauses after unexpected errors."""
+"""The delays after unexpected errors."""
 
 LEAST_PAUSE = 1.0
-"""Seconds at the least between two looks that an object's own intervals ask for."""
+"""The shortest time, in seconds, between two reconciles that an object's own intervals ask for."""
 
 INTERVAL = Trigger(Priority.ROUTINE, "interval", depth=Depth.VERIFY)
 WAKE = Trigger(Priority.ROUTINE, "timer")
@@ -38,18 +38,18 @@ RETRY = Trigger(Priority.ROUTINE, "retry after an error", depth=Depth.APPLY)
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a reconcile leaves behind."""
+    """The result of a reconcile."""
 
     after: float | None = None
-    """Seconds until the object is looked at again, if nothing happens before; None: only on an event."""
+    """Seconds until the next reconcile unless something happens earlier; None: only after an event."""
     trigger: Trigger = INTERVAL
-    """What the key is then woken with."""
+    """The trigger of that reconcile."""
     keep_timer: bool = False
-    """Leave the timer that is set as it is (``after`` is then ignored)."""
+    """Leave the current timer as it is (``after`` is then ignored)."""
     failed: bool = False
-    """It failed: counted as an error, and the next time as a retry."""
+    """The reconcile failed: it counts as an error, and the next one as a retry."""
     gone: bool = False
-    """The object is no more, and nothing of it is to be remembered."""
+    """The object no longer exists, and the controller forgets it."""
 
 
 NOTHING_MORE = Outcome()
@@ -57,7 +57,7 @@ GONE = Outcome(gone=True)
 
 
 class Observer(Protocol):
-    """What a controller tells of its work; the metrics implement it."""
+    """Receives what a controller does; the metrics implement it."""
 
     def added(self, controller: str, *, retry: bool = False) -> None: ...
 
@@ -71,11 +71,11 @@ class Observer(Protocol):
 
 
 OnUnexpectedError = Callable[[K, Exception, int], Awaitable[None]]
-"""Reports an unexpected error of a key; the number tells how often in a row there was one."""
+"""Reports an unexpected error of a key; the number counts such errors in a row."""
 
 
 class Controller(Generic[K]):
-    """The workers of a queue, and the reconciler they call."""
+    """The workers of a queue, and the reconciler that they call."""
 
     def __init__(
         self,
@@ -87,9 +87,9 @@ class Controller(Generic[K]):
         observer: Observer | None = None,
         on_unexpected_error: OnUnexpectedError[K] | None = None,
     ) -> None:
-        """A controller has as many workers as its ``queue`` is made for.
+        """The controller has as many workers as its ``queue`` serves.
 
-        ``kind`` is that of the objects, for what the observer is told of each.
+        ``kind`` is the kind of the objects, for the observer.
 
         ``on_unexpected_error`` reports an unexpected error of a reconcile to the users of the object.
         """
@@ -110,11 +110,11 @@ class Controller(Generic[K]):
                 group.create_task(self._work(), name=f"{self.name} worker {n}")
 
     def depth(self) -> int:
-        """How many keys wait for a worker."""
+        """The number of keys that wait for a worker."""
         return len(self.queue)
 
     def running(self) -> list[float]:
-        """For how many seconds each key that is with a worker has been there."""
+        """For each key with a worker: the seconds since the worker took it."""
         now = time.monotonic()
         return [now - started for started in list(self._running.values())]
 
@@ -123,14 +123,14 @@ class Controller(Generic[K]):
         assert task is not None
         while True:
             key, triggers, waited = await self.queue.get()
-            # Tasks that it starts have its name, and the watchdog reports it.
+            # The tasks that the reconciler starts inherit the name, and the watchdog reports it.
             task.set_name(f"{self.name} {key}")
             started = self._running[key] = time.monotonic()
             try:
                 outcome = await self._reconcile(key, triggers)
                 self._backoff.reset(key)
             except Exception as error:
-                # The border: whatever one object brings about must not stop the others.
+                # The border: no failure of one object may stop the others.
                 outcome = Outcome(after=self._backoff.next(key), trigger=RETRY, failed=True)
                 self._log.exception(
                     "reconciling %s broke off, next try in %.1fs: %s", key, outcome.after, error
@@ -155,7 +155,7 @@ class Controller(Generic[K]):
         try:
             await self._on_unexpected_error(key, error, self._backoff.failures(key))
         except Exception as cause:
-            # The API server is most likely away, which the next try finds out again.
+            # The API server is probably unavailable; the next attempt shows whether it still is.
             self._log.error("that %s broke off is not reported: %s", key, cause)
 
     def _tell(self, observer: Observer, key: K, waited: float, seconds: float, outcome: Outcome) -> None:

@@ -1,7 +1,7 @@
-"""Drift is corrected at once, but never in a hot loop: back-off for objects that somebody keeps changing.
+"""Back-off for objects that somebody keeps changing: drift is corrected immediately, but not in a hot loop.
 
 The first correction of an object is immediate. Each further one within :data:`QUIET` seconds of the last waits
-longer, so that two writers who disagree cost a request now and then, and a single mishap costs no time at all.
+longer. So two writers who disagree cause few requests, and a single change is corrected without a delay.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from headgate.backoff import Doubling
 
 PAUSES = Doubling(4.0, 300.0)
-"""Between the first correction and the second, and so on."""
+"""The delays between the first correction and the second, and so on."""
 QUIET = 600.0
-"""Seconds without drift after which an object starts afresh."""
+"""Seconds without drift after which an object's back-off starts from the beginning."""
 REMEMBERED = 10_000
-"""How many objects are remembered; the longest quiet are forgotten first."""
+"""How many objects the back-off covers; it forgets those first that have been without drift the longest."""
 
 
 @dataclass(slots=True)
@@ -28,14 +28,14 @@ class _History:
 
 
 class DriftBackoff:
-    """How long to wait before an object is corrected again."""
+    """Computes how long the next correction of an object waits."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._histories: OrderedDict[Hashable, _History] = OrderedDict()
 
     def delay(self, key: Hashable) -> float:
-        """Seconds to wait now; counts as a correction at that time."""
+        """Seconds to wait now; counts as a correction at the end of that time."""
         now = self._clock()
         history = self._histories.pop(key, None)
         if history is None or now - history.next_at > QUIET:

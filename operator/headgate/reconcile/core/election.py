@@ -1,9 +1,9 @@
-"""Leader election: of several operators one acts, the others stand by (``--enable-leader-election``).
+"""Leader election: one of several operators acts, the others are on standby (``--enable-leader-election``).
 
-The leader holds a ``Lease`` (``coordination.k8s.io/v1``) and renews it. A lease that nobody has renewed for its
-duration, as seen by the one who looks, is anybody's: clocks of different machines are never compared. A leader that
-cannot renew in time stops acting before another may begin, by ending the program. Same rules, times and option names
-as client-go's leader election, which Flux's controllers use.
+The leader holds a ``Lease`` (``coordination.k8s.io/v1``) and renews it. A candidate may take a lease when it has seen
+no renewal for the lease's duration by its own clock: clocks of different machines are never compared. A leader that
+cannot renew in time ends the program, before another candidate may begin to act. Rules, times and option names are
+those of client-go's leader election, which Flux's controllers use.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _JITTER = 1.2
 
 
 class LeadershipLost(Exception):
-    """The lease could not be renewed in time; somebody else may be leading."""
+    """The lease was not renewed in time; another candidate may be the leader."""
 
 
 def lease_name(label_selector: str) -> str:
@@ -43,25 +43,25 @@ def lease_name(label_selector: str) -> str:
 
 
 class Election:
-    """One candidate. :meth:`acquire`, then :meth:`keep` for as long as it acts, then :meth:`release`."""
+    """One candidate: :meth:`acquire`, then :meth:`keep` for as long as it acts, then :meth:`release`."""
 
     def __init__(self, client: Client, name: str, settings: ElectionSettings) -> None:
         self._client, self._settings = client, settings
         self._ref = ObjectRef("coordination.k8s.io/v1", "Lease", name, settings.runtime_namespace)
         self.identity = f"{socket.gethostname()}_{uuid.uuid4()}"
         self.leader = ""
-        """Who leads, as far as was seen."""
+        """The identity of the leader that this candidate saw last."""
         self._seen: tuple[str, float] = ("", 0.0)
-        """The lease's version that was seen last, and when it was first seen, on the monotonic clock."""
+        """The version of the lease that this candidate saw last, and when it first saw it, on the monotonic clock."""
 
     @property
     def leads(self) -> bool:
-        """Whether this candidate is the leader, as far as was seen."""
+        """Whether this candidate is the leader, from what it saw last."""
         return self.leader == self.identity
 
     async def acquire(self) -> None:
-        """Stand by until the lease is ours."""
-        while not await self._try():  # noqa: ASYNC110 - what is waited for is in the cluster
+        """Stay on standby until this candidate holds the lease."""
+        while not await self._try():  # noqa: ASYNC110 - the event is in the cluster
             await asyncio.sleep(self._settings.retry_period * random.uniform(1.0, _JITTER))  # noqa: S311
         _log.info("leading as %s", self.identity)
 
@@ -82,7 +82,7 @@ class Election:
                 raise LeadershipLost(f"leader election lost: {self._ref} was not renewed in time")
 
     async def release(self) -> None:
-        """Let others take over at once."""
+        """Release the lease, so that another candidate can take it immediately."""
         if not self.leads:
             return
         try:
@@ -96,7 +96,7 @@ class Election:
         self.leader = ""
 
     async def _try(self) -> bool:
-        """Take or renew the lease if it is ours or nobody's; whether it is ours then."""
+        """Take or renew the lease if this candidate or nobody holds it; whether this candidate holds it afterwards."""
         try:
             try:
                 lease = await self._client.get(self._ref)
@@ -112,7 +112,7 @@ class Election:
                 return False
             await self._take(lease, holder)
         except (Conflict, AlreadyExists):
-            # Another was faster; the next look shows who.
+            # Another candidate was faster; the next request shows which one.
             return False
         except ApiError as error:
             _log.warning("%s: %s", self._ref, error)

@@ -1,4 +1,4 @@
-"""Adds and removes our finalizer, whatever others write to the object meanwhile."""
+"""Adds and removes Headgate's finalizer, whatever others write to the object in the meantime."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from headgate.objects import Obj
 
 
 async def add(client: Client, obj: Obj, manager: str) -> Obj | None:
-    """The object with our finalizer; None when it is gone or going, so that there is nothing to hold on to."""
+    """The object with Headgate's finalizer; None if it no longer exists or is being deleted."""
     while True:
         finalizers = obj["metadata"].get("finalizers") or []
         if FINALIZER in finalizers:
@@ -24,7 +24,7 @@ async def add(client: Client, obj: Obj, manager: str) -> Obj | None:
 
 
 async def remove(client: Client, obj: Obj, manager: str) -> None:
-    """Take our finalizer off; the object may be gone by then."""
+    """Remove the finalizer; the object may already be gone."""
     while FINALIZER in (obj["metadata"].get("finalizers") or []):
         left = [f for f in obj["metadata"]["finalizers"] if f != FINALIZER]
         try:
@@ -40,7 +40,7 @@ async def remove(client: Client, obj: Obj, manager: str) -> None:
 
 
 async def _set(client: Client, obj: Obj, finalizers: list[str], manager: str) -> Obj:
-    # The resource version keeps us from undoing another writer's change to the list.
+    # With the resource version, the API server rejects the change if another writer changed the list.
     meta = {"finalizers": finalizers, "resourceVersion": obj["metadata"]["resourceVersion"]}
     return await client.patch(
         ref_of(obj), {"metadata": meta}, content_type=MERGE_PATCH, field_manager=manager

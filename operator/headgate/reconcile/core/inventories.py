@@ -1,16 +1,16 @@
-"""Who has which object in its inventory: an index over all Kustomizations, kept as the store changes.
+"""Which Kustomizations have an object in their inventory: an index over all of them, which follows the store.
 
-Two Kustomizations may render the same object. When one of them drops it, or goes, the object must stay for the other.
-So before an object is deleted, this index is asked who else has it (:class:`Claim`); that one is its *heir*: it gets
-the object's owner labels and is woken, so that it applies it as its own.
+Two Kustomizations may render the same object. When one of them drops it, or is deleted, the object must stay for the
+other. So a Kustomization asks this index before it deletes an object (:class:`Claim`). Another Kustomization that has
+the object is its *heir*: the object gets the heir's owner labels, and the heir is woken and applies the object.
 
-An inventory is what a Kustomization says of itself, and a tenant can make its own say anything: an object that is in
-it need not be one that its account may touch. An heir is believed when it acts with the operator's own rights, when it
-acts as the same account in the same namespace as the one that lets go, or when the API server accepted its apply of
-this very object since the operator started. Whoever else has the object in its inventory is woken after the deletion,
-and creates it again if it may.
+An inventory is part of a status that a tenant may be able to edit, so it can list objects that the service account of
+the Kustomization may not touch. A Kustomization counts as heir only if it acts with the operator's own rights, if it
+acts as the same account in the same namespace as the one that releases the object, or if the API server has accepted
+its apply of this very object since the operator started. Every other Kustomization with the object in its inventory is
+woken after the deletion, and creates the object again if it may.
 
-Everything here happens on the event loop, and decisions do not wait for anything: that makes them atomic.
+Everything here runs on the event loop, and no decision awaits anything: that makes decisions atomic.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from headgate.reconcile.core.store import Store
 from headgate.reconcile.core.wakeups import Wakeups
 
 Place = tuple[str, ...]
-"""The cluster of an object as a spec names it: empty for the operator's own, else namespace and parts of
+"""The cluster of an object as a spec names it: empty for the operator's own, else the namespace and parts of
 ``spec.kubeConfig``. Two kubeconfigs count as two clusters."""
 
 
 def place_of(kustomization: Obj) -> Place:
-    """Where a raw Kustomization applies its objects."""
+    """The cluster to which a raw Kustomization applies its objects."""
     found = _spec(kustomization).get("kubeConfig")
     if not found:
         return ()
@@ -42,7 +42,7 @@ def place_of(kustomization: Obj) -> Place:
 
 
 class Inventories:
-    """The index. It follows the store by itself."""
+    """The index. It subscribes to the store."""
 
     def __init__(self, store: Store, wakeups: Wakeups, default_account: str = "") -> None:
         """``default_account``: the service account of Kustomizations that name none; empty: the operator's own."""
@@ -50,11 +50,11 @@ class Inventories:
         self._default_account = default_account
         self._holders: dict[Place, dict[str, tuple[ObjectKey, ...]]] = {}
         self._released: dict[ObjectKey, set[str]] = {}
-        """Entries that a Kustomization has let go of, though they are still in its stored status."""
+        """Entries that a Kustomization has released, although its stored status still has them."""
         self._accepted: dict[ObjectKey, tuple[Place, str, set[str]]] = {}
-        """By whom (place, account), and which objects the API server let it apply."""
+        """Cluster and account of a Kustomization, and the objects that the API server let it apply."""
         self._given: dict[tuple[Place, str], ObjectKey] = {}
-        """Objects that are being given to somebody at this moment."""
+        """Objects that are being handed to an heir at this moment."""
         store.subscribe(on_kustomization=self.put)
 
     def account_of(self, kustomization: Obj) -> str:
@@ -62,7 +62,7 @@ class Inventories:
         return _spec(kustomization).get("serviceAccountName") or self._default_account
 
     def put(self, key: ObjectKey, old: Obj | None, new: Obj | None) -> None:
-        """The Kustomization has changed, come or gone."""
+        """Record that the Kustomization was created, changed or deleted."""
         if old is not None and new is not None and place_of(old) == place_of(new):
             if _inventory(old) == _inventory(new):
                 return
@@ -79,21 +79,21 @@ class Inventories:
             self._accepted.pop(key, None)
 
     def keep(self, key: ObjectKey) -> None:
-        """An attempt begins: whatever is in the inventory may be rendered again."""
+        """Count all entries again: an attempt begins, and may render any of them."""
         self._released.pop(key, None)
 
     def let_go(self, key: ObjectKey, entries: Iterable[inv.Entry]) -> None:
-        """The present revision does not render these: they are no reason for others to keep anything."""
+        """Release these entries, which the present revision does not render: nobody must keep the objects for it."""
         self._released.setdefault(key, set()).update(e.id for e in entries)
 
     def left(self, kustomization: Obj, entries: Iterable[inv.Entry]) -> None:
-        """The Kustomization leaves these alive, with its labels: whoever else has one makes it its own at once."""
+        """Wake the other Kustomizations that have these objects: this one leaves them alive, with its owner labels."""
         claim = self.claim(kustomization)
         for e in entries:
             claim.deleted(ObjectRef(e.api_version, e.kind, e.name, e.namespace))
 
     def accepted(self, key: ObjectKey, kustomization: Obj, refs: Iterable[ObjectRef]) -> None:
-        """The API server let the Kustomization's account apply these objects."""
+        """Record that the API server let the Kustomization's account apply these objects."""
         account, place = self.account_of(kustomization), place_of(kustomization)
         if not account:
             return
@@ -103,12 +103,12 @@ class Inventories:
         known[2].update(_id(ref) for ref in refs)
 
     def claim(self, kustomization: Obj) -> Claim:
-        """What the Kustomization must know before it deletes something."""
+        """The view of the index that the Kustomization needs before it deletes objects."""
         meta = kustomization["metadata"]
         return Claim(self, ObjectKey(meta["namespace"], meta["name"]), kustomization)
 
     def others(self, place: Place, id: str, but: ObjectKey) -> list[ObjectKey]:
-        """Who else has the object in its inventory and has not let it go; those that are being deleted do not count."""
+        """Other Kustomizations with the object in their inventory, unreleased, and without a deletion timestamp."""
         return [
             key
             for key in sorted(self._holders.get(place, {}).get(id, ()))
@@ -125,7 +125,7 @@ class Inventories:
 
     @property
     def given(self) -> dict[tuple[Place, str], ObjectKey]:
-        """See above."""
+        """Objects that are being handed over, and to which Kustomization."""
         return self._given
 
     def _add(self, key: ObjectKey, place: Place, ids: Iterable[str]) -> None:
@@ -163,7 +163,7 @@ class Claim:
         self._place, self._account = place_of(kustomization), inventories.account_of(kustomization)
 
     def heir(self, ref: ObjectRef) -> Owner | None:
-        """Who is to have the object; one that is not suspended if there is one."""
+        """The Kustomization that takes the object over; one that is not suspended if there is one."""
         id = _id(ref)
         believed = [k for k in self._all.others(self._place, id, self._key) if self._believes(k, id)]
         if not believed:
@@ -173,17 +173,17 @@ class Claim:
         return Owner(chosen.name, chosen.namespace)
 
     def is_heir(self, ref: ObjectRef) -> bool:
-        """Whether somebody is just giving the object to us."""
+        """Whether another Kustomization is handing the object to this one at this moment."""
         return self._all.given.get((self._place, _id(ref))) == self._key
 
     def given(self, ref: ObjectRef) -> None:
-        """The heir has it, or could not be given it; either way it has a look."""
+        """Wake the heir: it has the object now, or handing it over failed."""
         heir = self._all.given.pop((self._place, _id(ref)), None)
         if heir is not None:
             self._all.object_given(heir, ref)
 
     def deleted(self, ref: ObjectRef) -> None:
-        """Whoever else has the object in its inventory looks at once: we have nothing more to do with it."""
+        """Wake all others that have the object in their inventory: this Kustomization is done with it."""
         for key in self._all.others(self._place, _id(ref), self._key):
             self._all.object_given(key, ref)
 
@@ -204,7 +204,7 @@ def _id(ref: ObjectRef) -> str:
 
 
 def _spec(obj: Obj) -> Obj:
-    """The spec, empty where there is none: the schema asks for its fields, and not for itself."""
+    """The spec; empty if the object has none, as the schema does not require it."""
     return obj.get("spec") or {}
 
 

@@ -1,4 +1,4 @@
-"""Who refers to whom, in both directions. Pure."""
+"""References between things, in both directions. Pure."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ T = TypeVar("T", bound=Hashable)
 
 
 class Links(Generic[F, T]):
-    """References from some things to others; finding out who refers to a thing costs no more than there are."""
+    """References from sources to targets; to list those of one thing takes time proportional to their number."""
 
     def __init__(self) -> None:
         self._to: dict[F, tuple[T, ...]] = {}
         self._from: dict[T, set[F]] = {}
 
     def put(self, source: F, targets: Iterable[T]) -> None:
-        """What ``source`` refers to, in place of what it referred to before."""
+        """Replace the references of ``source``."""
         self.drop(source)
         self._to[source] = wanted = tuple(dict.fromkeys(targets))
         for target in wanted:
             self._from.setdefault(target, set()).add(source)
 
     def drop(self, source: F) -> None:
-        """``source`` refers to nothing any more."""
+        """Remove all references of ``source``."""
         for target in self._to.pop(source, ()):
             referring = self._from[target]
             referring.discard(source)
@@ -32,9 +32,9 @@ class Links(Generic[F, T]):
                 del self._from[target]
 
     def to(self, target: T) -> frozenset[F]:
-        """All that refer to ``target``."""
+        """All sources that refer to ``target``."""
         return frozenset(self._from.get(target, ()))
 
     def of(self, source: F) -> tuple[T, ...]:
-        """What ``source`` refers to, each once, in its order."""
+        """The targets of ``source``, each once, in its order."""
         return self._to.get(source, ())

@@ -1,16 +1,16 @@
 """The work queue: keys wait here, once each, until a worker takes them.
 
-What flows through it is only a *key* (which object) with the *triggers* that woke it (why). A worker
-always looks at the newest state of the object, so ten events for one object while it waits are one
-piece of work, and an event that comes while the object is being worked on makes it wait once more.
+An entry is only a *key* (which object) with the *triggers* that woke it (why). A worker always reads the newest
+state of the object. So ten events for one object while it waits cause one reconcile, and an event that arrives
+while a worker has the object makes it wait once more.
 
 Guarantees:
 
-* a key is handed to one worker at a time;
+* a key is with one worker at a time;
 * of the keys of a namespace, the one with the most urgent priority goes first, the oldest first among equals;
 * namespaces share the workers fairly, however many keys they have (:mod:`headgate.fairness.order`);
-* a key that somebody asks for without pause waits between its turns (:mod:`headgate.fairness.pace`);
-* one timer per key: what a reconcile asked for last (its interval, its retry, its deadline) is what counts.
+* a key that is requested without pause waits between its turns (:mod:`headgate.fairness.pace`);
+* each key has one timer: what the last reconcile asked for (interval, retry, deadline) counts.
 
 Nothing here holds a thread or a task per key: a thousand Kustomizations that wait for their interval are
 a thousand timer handles of the event loop.
@@ -31,53 +31,53 @@ K = TypeVar("K", bound=Hashable)
 
 
 REQUESTS_AT_ONCE, REQUEST_EVERY = 5, 1.0
-"""Turns that a key has at once because somebody asks for it or changes it, and seconds until it has one more."""
+"""Turns that a key has at once when users request or change it, and seconds until it has one more."""
 
 
 class Priority(IntEnum):
-    """How urgent a piece of work is; the smaller goes first."""
+    """How urgent a reconcile is; the smaller number goes first."""
 
     REQUESTED = 0
-    """A user asked for it, changed the object or deleted it."""
+    """A user requested the reconcile, or changed or deleted the object."""
     UNBLOCKED = 1
-    """What it waited for has come: a dependency is Ready, a managed object is healthy."""
+    """What the object waited for has happened: a dependency is Ready, a managed object is healthy."""
     CHANGED = 2
-    """Its input changed: a new revision of the source."""
+    """An input changed: a new revision of the source."""
     ROUTINE = 3
-    """The interval, a retry, a first look after start-up."""
+    """The interval, a retry, the first reconcile after start-up."""
 
 
 class Depth(IntEnum):
-    """How much of the work has to be done even if the source and the spec are as before."""
+    """How much of the work is necessary even if the source and the spec are unchanged."""
 
     LOOK = 0
-    """None of it: only see whether something is to be done."""
+    """Nothing: only check whether something has changed."""
     APPLY = 1
-    """Build, and apply what is not known to be in place."""
+    """Build, and apply every object that may not be in place."""
     VERIFY = 2
-    """Build, and ask the API server about every object."""
+    """Build, and send every object to the API server."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """Why a key is in the queue: decides what is done, and is named by logs and by the events of interrupted waits."""
+    """Why a key is in the queue. Decides the work; logs and the events of interrupted waits name it."""
 
     priority: Priority
     reason: str
     """What happened, e.g. ``new revision``."""
     origin: str = ""
-    """The object it came from as ``Kind/namespace/name``, where there is one."""
+    """The object that caused it as ``Kind/namespace/name``, if there is one."""
     depth: Depth = Depth.LOOK
 
 
 MOST_TRIGGERS = 100
-"""How many of a key's triggers are kept apart while it waits; those that come later count only as some more."""
+"""How many of a key's triggers are kept while it waits; later ones are only counted."""
 
 
 @dataclass(slots=True)
 class _Waiting:
     triggers: dict[Trigger, None] = field(default_factory=dict)
-    """In the order in which they came."""
+    """In the order of their arrival."""
     since: float = 0.0
 
     @property
@@ -99,8 +99,8 @@ class WorkQueue(Generic[K]):
         namespace_of: Callable[[K], str] = lambda key: getattr(key, "namespace", ""),
         most: int | None = None,
     ) -> None:
-        """``workers`` is how many take keys at once, ``most`` how many of one namespace; ``namespace_of`` tells whose a
-        key is."""
+        """``workers``: how many take keys at once; ``most``: how many of them one namespace may use; ``namespace_of``:
+        returns the namespace of a key."""
         self.workers = workers
         self._waiting: dict[K, _Waiting] = {}
         self._order: FairOrder[K] = FairOrder(len(Priority), workers, most)
@@ -109,33 +109,33 @@ class WorkQueue(Generic[K]):
         self._timers: dict[K, asyncio.TimerHandle] = {}
         self._pace: Pace[K] = Pace(REQUESTS_AT_ONCE, REQUEST_EVERY)
         self._paused: dict[K, asyncio.TimerHandle] = {}
-        """Keys that wait, but whose next turn is not due yet."""
+        """Keys that wait although their next turn is not due yet."""
         self._wakeup = asyncio.Event()
         self._closed = False
 
     def __len__(self) -> int:
-        """How many keys wait for a worker."""
+        """The number of keys that wait for a worker."""
         return len(self._waiting)
 
     def active(self) -> int:
-        """How many keys are with a worker."""
+        """The number of keys that are with a worker."""
         return len(self._active)
 
     def is_pending(self, key: K) -> bool:
-        """Whether the key waits or is being worked on."""
+        """Whether the key waits or is with a worker."""
         return key in self._waiting or key in self._active
 
     def is_waiting(self, key: K) -> bool:
-        """Whether newer work for the key waits, perhaps while an older piece is under way."""
+        """Whether the key waits, even if a worker has it as well."""
         return key in self._waiting
 
     def waiting_triggers(self, key: K) -> tuple[Trigger, ...]:
-        """Why the key waits; empty when it does not."""
+        """Why the key waits; empty if it does not."""
         entry = self._waiting.get(key)
         return tuple(entry.triggers) if entry else ()
 
     def add(self, key: K, trigger: Trigger) -> None:
-        """Put the key in the queue, or add the trigger (and its urgency) to the wait it is in."""
+        """Put the key into the queue, or add the trigger (and its urgency) if the key waits already."""
         if self._closed:
             return
         entry = self._waiting.get(key)
@@ -149,7 +149,7 @@ class WorkQueue(Generic[K]):
             self._put(key, trigger.priority)
 
     def schedule(self, key: K, delay: float, trigger: Trigger) -> None:
-        """Add the key after ``delay`` seconds, in place of what was scheduled for it before."""
+        """Add the key after ``delay`` seconds; replaces the key's earlier timer."""
         self.unschedule(key)
         if self._closed:
             return
@@ -163,7 +163,7 @@ class WorkQueue(Generic[K]):
             handle.cancel()
 
     def forget(self, key: K) -> None:
-        """Drop the key's timer and its wait: the object is gone."""
+        """Drop the key's timer and its entry: the object is gone."""
         self.unschedule(key)
         self._resume(key)
         self._pace.forget(key)
@@ -171,7 +171,7 @@ class WorkQueue(Generic[K]):
         self._order.drop(key)
 
     async def get(self) -> tuple[K, tuple[Trigger, ...], float]:
-        """The most urgent key, why it waited and for how many seconds; call :meth:`done` afterwards.
+        """The most urgent key, its triggers and the seconds that it waited; call :meth:`done` afterwards.
 
         Raises :class:`asyncio.CancelledError` when the waiting task is cancelled; the key stays queued.
         """
@@ -190,11 +190,11 @@ class WorkQueue(Generic[K]):
             await self._wakeup.wait()
 
     def done(self, key: K) -> None:
-        """The worker is finished with the key; what came for it meanwhile is queued now."""
+        """Return the key: the worker has finished. Triggers that arrived in the meantime queue it again."""
         if key in self._active:
             self._active.discard(key)
             self._order.release(self._namespace_of(key))
-            # A key of its namespace may go now, even where nothing new came.
+            # Another key of its namespace may have its turn now, even if nothing new arrived.
             self._wakeup.set()
         entry = self._waiting.get(key)
         if entry is not None:

@@ -1,8 +1,8 @@
-"""Marks the pod of the operator that leads, so that the Service of artifacts leads to it alone.
+"""Marks the pod of the leader, so that the Service of artifacts selects it alone.
 
-One that stands by is ready too: otherwise a rolling update would wait for ever, as the new pod leads only when the
-old one is gone. But it has no artifacts, so the Service selects pods with the label :data:`ROLE`. Whoever begins to
-stand by takes it off first, as the container of a former leader may have been started anew in the same pod.
+An operator on standby is ready too: otherwise a rolling update would wait forever, as the new pod becomes the leader
+only when the old one is gone. But it has no artifacts, so the Service selects pods with the label :data:`ROLE`. An
+operator that begins its standby first removes the label: its container may have restarted in the pod of a leader.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["LEADER", "ROLE", "PodRole"]
 
 ROLE, LEADER = "headgate/role", "leader"
 PAUSES = Doubling(1.0, 15.0)
-"""Before the next try when the API server does not take it."""
+"""The delays between attempts when the API server does not accept the change."""
 
 _log = logging.getLogger("headgate.election")
 
@@ -32,11 +32,11 @@ class PodRole:
         self._problem: str | None = "the role of this pod is not known yet"
 
     def unsettled(self) -> str | None:
-        """Why the pod's label may not say what is so; None when it does. A readiness check."""
+        """Why the pod's label may be wrong; None if it is right. A readiness check."""
         return self._problem
 
     async def mark(self, *, leads: bool) -> None:
-        """Set or remove the label, however often that has to be tried."""
+        """Set or remove the label, and retry until the API server accepts it."""
         self._problem = "the role of this pod is not written yet"
         for failures in count(1):
             try:

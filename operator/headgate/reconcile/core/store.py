@@ -1,7 +1,7 @@
-"""The newest known state of the custom resources, and who refers to whom.
+"""The newest cached state of the custom resources, and the references between them.
 
-Fed by the watches (:mod:`headgate.handlers`) and by the answers to our own writes, so that a reconciler sees
-what it just wrote before the watch brings it back. Plain data and look-ups; it does no I/O.
+The watches (:mod:`headgate.handlers`) and the responses to Headgate's own writes fill it, so that a reconciler sees
+what it wrote before the watch returns it. Plain data and look-ups; it does no I/O.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class SourceKey:
 
 
 OnKustomization = Callable[[ObjectKey, Obj | None, Obj | None], None]
-"""Takes a Kustomization's key, the Kustomization as it was and as it is now; None for one that does not exist."""
+"""Takes a Kustomization's key, its state before and its state now; None for a state in which it does not exist."""
 OnSourceDropped = Callable[[SourceKey], None]
 """Takes the key of a source that no longer exists."""
 
@@ -56,14 +56,14 @@ def key_of(obj: Obj) -> ObjectKey:
 
 
 def source_of(kustomization: Obj) -> SourceKey:
-    """The source a raw Kustomization refers to."""
+    """The source that a raw Kustomization refers to."""
     ref = kustomization["spec"]["sourceRef"]
     namespace = ref.get("namespace") or kustomization["metadata"]["namespace"]
     return SourceKey(ref["kind"], namespace, ref["name"])
 
 
 def dependencies_of(kustomization: Obj) -> list[ObjectKey]:
-    """The Kustomizations a raw Kustomization depends on, in its order."""
+    """The dependencies of a raw Kustomization, in its order."""
     own = kustomization["metadata"]["namespace"]
     return [
         ObjectKey(d.get("namespace") or own, d["name"]) for d in kustomization["spec"].get("dependsOn") or ()
@@ -79,21 +79,21 @@ def included_sources(source: Obj) -> Iterator[SourceKey]:
 
 
 def _judged(kustomization: Obj) -> list[ObjectKey]:
-    """The dependencies whose ``readyExpr`` tells whether they are ready."""
+    """The dependencies with a ``readyExpr``, which decides whether they are ready."""
     entries = kustomization["spec"].get("dependsOn") or ()
     keys = dependencies_of(kustomization)
     return [key for key, entry in zip(keys, entries, strict=True) if entry.get("readyExpr")]
 
 
 class WrongThread(RuntimeError):
-    """Something that one thread owns was used by another."""
+    """A thread used an object that belongs to another thread."""
 
 
 class Store:
-    """Kustomizations and sources by key, and who refers to what.
+    """Kustomizations and sources by key, and their references.
 
-    It belongs to the thread that makes it, the event loop's: a watch event is taken in whole, or not at all, before
-    anybody looks. Every method raises :class:`WrongThread` in another one.
+    The store belongs to the thread that makes it, the event loop's. It takes in a watch event as a whole or not at all,
+    so no reader sees half of it. Every method raises :class:`WrongThread` in another thread.
     """
 
     def __init__(
@@ -102,7 +102,8 @@ class Store:
         source_references: Callable[[Obj], Iterable[ObjectRef]] = lambda _: (),
         max_entries: int = MAX_ENTRIES,
     ) -> None:
-        """``references`` are the ConfigMaps and Secrets that a raw Kustomization, or source, refers to.
+        """``references``: the ConfigMaps and Secrets that a raw Kustomization refers to; ``source_references``: those
+        that a raw source refers to.
 
         An object with a list of more than ``max_entries``, which its reconciler refuses, refers to nothing.
         """
@@ -125,9 +126,9 @@ class Store:
         on_kustomization: OnKustomization | None = None,
         on_source_dropped: OnSourceDropped | None = None,
     ) -> None:
-        """Call these with every later change, before the change can be seen.
+        """Call these with every later change, before readers can see the change.
 
-        A change that a callback breaks off by an exception has not happened: the caller may repeat it.
+        If a callback raises an exception, the change has not happened: the caller may repeat it.
         """
         self._check_thread()
         if on_kustomization is not None:
@@ -144,7 +145,7 @@ class Store:
         return self._sources.get(key)
 
     def put_kustomization(self, obj: Obj) -> bool:
-        """Keep the object unless a newer version is known; says whether it was kept."""
+        """Store the object unless the store has a newer version; whether it was stored."""
         self._check_thread()
         key = key_of(obj)
         old = self._kustomizations.get(key)
@@ -157,12 +158,12 @@ class Store:
             self._uses.put(key, self._listed(obj, self._references))
         for on_kustomization in self._on_kustomization:
             on_kustomization(key, old, obj)
-        # Last, so that what breaks off is done when the object comes again.
+        # Last, so that a change whose callback raised happens when the object arrives again.
         self._kustomizations[key] = obj
         return True
 
     def put_source(self, obj: Obj) -> bool:
-        """Keep the source unless a newer version is known; says whether it was kept."""
+        """Store the source unless the store has a newer version; whether it was stored."""
         self._check_thread()
         key = SourceKey(obj["kind"], *_parts(obj))
         old = self._sources.get(key)
@@ -196,9 +197,9 @@ class Store:
         self._source_uses.drop(key)
 
     async def consumers(self, source: SourceKey) -> AsyncIterator[ObjectKey]:
-        """The Kustomizations that refer to the source, each after those it depends on.
+        """The Kustomizations that refer to the source, each after its dependencies.
 
-        What happens to them in a pause counts, but for new ones.
+        The iteration pauses in between, and takes changes during a pause into account, except new Kustomizations.
         """
         self._check_thread()
         wanted, done, pauses = self._source.to(source), set[ObjectKey](), Pauses()
@@ -217,7 +218,7 @@ class Store:
                     stack.extend((d, False) for d in below if d in wanted and d not in done)
 
     def dependents(self, key: ObjectKey, *, by_expression: bool = False) -> list[ObjectKey]:
-        """The Kustomizations that depend on this one, sorted; or only those that judge it by a ``readyExpr``."""
+        """The Kustomizations that depend on this one, sorted; or only those with a ``readyExpr`` for it."""
         self._check_thread()
         return sorted((self._judges if by_expression else self._depends).to(key))
 
@@ -245,7 +246,7 @@ class Store:
 
 
 def _found(look: Callable[[], Iterable[T]]) -> list[T]:
-    """What an object refers to, each once; nothing of a spec that its reconciler will refuse."""
+    """What an object refers to, each once; empty for a spec that its reconciler refuses."""
     try:
         return list(dict.fromkeys(look()))
     except (AttributeError, KeyError, TypeError, ValueError):
@@ -253,7 +254,7 @@ def _found(look: Callable[[], Iterable[T]]) -> list[T]:
 
 
 def _same_spec(new: Obj, old: Obj) -> bool:
-    """Whether only the status or the metadata differ, as the API server counts."""
+    """Whether only status or metadata differ, according to the generation that the API server counts."""
     one, other = new["metadata"], old["metadata"]
     return one.get("generation") is not None and (one.get("uid"), one["generation"]) == (
         other.get("uid"),
@@ -266,7 +267,7 @@ def _parts(obj: Obj) -> tuple[str, str]:
 
 
 def _newer(new: Obj, old: Obj) -> bool:
-    """Whether ``new`` is at least as new."""
+    """Whether ``new`` is at least as new as ``old``."""
     if new["metadata"].get("uid") != old["metadata"].get("uid"):
         return True
     version, before = version_of(new), version_of(old)

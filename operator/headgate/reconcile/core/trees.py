@@ -1,7 +1,7 @@
-"""The trees of the sources' current revisions, ready to be built from.
+"""The source trees of the current revisions, ready for builds.
 
-A source's reconciler puts the tree of a new revision here before it tells anybody of the revision; a
-Kustomization's reconciler takes it. Trees hold an open repository, so the previous one is closed when the last
+A source's reconciler puts the tree of a new revision here before it announces the revision; a Kustomization's
+reconciler takes the tree from here. Trees hold an open repository, so the previous one is closed when the last
 build that reads from it has ended.
 """
 
@@ -20,14 +20,14 @@ from headgate.reconcile.core.store import SourceKey
 
 
 class ClosableTree(Tree, Protocol):
-    """A tree with resources of its own."""
+    """A tree that holds resources until it is closed."""
 
     @property
     def weight(self) -> int:
-        """How many files and directories it has."""
+        """The number of its files and directories."""
 
     def close(self) -> None:
-        """Release them; the tree is not read afterwards."""
+        """Release the resources; nobody may read the tree afterwards."""
 
 
 @dataclass(slots=True)
@@ -39,29 +39,29 @@ class _Held:
 
 
 TREES = 16
-"""How often the largest allowed tree fits into what all trees may take together."""
+"""The limit for all trees together, as a multiple of the largest allowed tree."""
 
 
 class SourceTrees:
-    """At most one current tree per source. Used from the event loop only; the trees are read in threads.
+    """At most one current tree per source. Only the event loop uses it; threads read the trees.
 
-    All trees together are bounded, and no namespace may take more than it leaves to others.
+    All trees together have a limit, and each namespace a quota that leaves room for others.
     """
 
     def __init__(self, max_entries: int = TREES * DEFAULT_LIMITS.entries) -> None:
-        """``max_entries``: files and directories of all trees."""
+        """``max_entries``: the limit for files and directories of all trees."""
         self._held: dict[SourceKey, _Held] = {}
         self._entries = Shares(max_entries)
 
     @property
     def weight(self) -> int:
-        """Files and directories of all current trees."""
+        """The number of files and directories of all current trees."""
         return self._entries.total
 
     def put(self, key: SourceKey, revision: str, tree: ClosableTree) -> None:
         """Make ``tree`` the current one of the source.
 
-        Raises :class:`SourceTooLarge`, closes the tree and keeps the one before, when the trees of its namespace
+        Raises :class:`SourceTooLarge`, closes the tree and keeps the previous one, if the trees of its namespace
         become too large together.
         """
         before = self._held.get(key)
@@ -87,7 +87,7 @@ class SourceTrees:
         return held is not None and held.revision == revision
 
     def current(self, key: SourceKey) -> Tree | None:
-        """The source's current tree, to be looked at before control returns to the event loop."""
+        """The source's current tree; valid only until control returns to the event loop."""
         held = self._held.get(key)
         return held.tree if held is not None else None
 
@@ -100,7 +100,7 @@ class SourceTrees:
 
     @contextmanager
     def use(self, key: SourceKey, revision: str) -> Iterator[Tree | None]:
-        """The tree of that revision for as long as the block runs; None when it is not (or no longer) there."""
+        """The tree of that revision for as long as the block runs; None if that is not the current revision."""
         held = self._held.get(key)
         if held is None or held.revision != revision:
             yield None
@@ -114,7 +114,7 @@ class SourceTrees:
                 held.tree.close()
 
     def drop(self, key: SourceKey) -> None:
-        """The source is gone, or its tree is replaced."""
+        """Close the source's tree after its last use: the source is gone, or its tree is replaced."""
         held = self._held.pop(key, None)
         if held is None:
             return

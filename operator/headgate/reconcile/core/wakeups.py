@@ -1,4 +1,4 @@
-"""Who is woken by what: events come in, keys go into the queues of the two reconcilers.
+"""Which event wakes which object: events come in, keys go into the queues of the two reconcilers.
 
     watch events ──► Wakeups ──► queue of sources ────────► SourceReconciler
     (handlers.py)       │                                        │ new revision
@@ -8,9 +8,9 @@
                                     │            └── dependents ─┘
                           live objects changed (health)
 
-:class:`Wakeups` is made before every part that reports events, and passed to it. What the rules need to know of a
-reconciler is in values that are made even earlier: the store, and what the reconcilers remember. Nothing here talks
-to the cluster.
+:class:`Wakeups` is made before every part that reports events, and passed to it. Its rules read what the reconcilers
+know from values that are made even earlier: the store, and the records of the reconcilers. Nothing here calls the
+cluster.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _log = logging.getLogger("headgate.wakeups")
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What of an object was acted on; an event that changes none of it is only our own status coming back."""
+    """The state of an object at the last event that had an effect; an equal one is only our own status write."""
 
     uid: str
     generation: int
@@ -45,24 +45,24 @@ class _Seen:
 
 
 class Builds(Protocol):
-    """What the Kustomizations were last built from."""
+    """What the last builds of the Kustomizations read."""
 
     def concerns(self, key: ObjectKey, source: SourceKey) -> bool:
         """Whether the source's present tree can change what the Kustomization applies."""
 
     async def compare(self, key: ObjectKey, source: SourceKey) -> None:
-        """Do beforehand, beside the event loop, what would make :meth:`concerns` take long."""
+        """Compare in advance, outside the event loop, what would make :meth:`concerns` slow."""
 
 
 class Requests(Protocol):
-    """Which GitRepositories somebody asked for."""
+    """Which GitRepositories users have requested."""
 
     def asked_for(self, key: ObjectKey) -> None:
-        """Somebody made, changed, deleted or requested the GitRepository."""
+        """Record that a user created, changed, deleted or requested the GitRepository."""
 
 
 class Wakeups:
-    """Takes events, keeps the store, fills the queues. Used from the event loop only."""
+    """Takes events, updates the store, fills the queues. Used from the event loop only."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class Wakeups:
         *,
         correct_drift: bool = True,
     ) -> None:
-        """``correct_drift``: whether drift is corrected when it is seen; otherwise at the next interval."""
+        """``correct_drift``: correct drift when a watch reports it; otherwise at the next interval."""
         self._store, self._builds, self._requests = store, builds, requests
         self._kustomization_queue, self._source_queue = kustomization_queue, source_queue
         self._correct_drift = correct_drift
@@ -86,11 +86,11 @@ class Wakeups:
         self._background = Background()
         self._drift = DriftBackoff()
         self._drifted: dict[tuple[ObjectKey, ObjectRef], str] = {}
-        """What happened last to objects whose correction is due."""
+        """The last change of each object whose correction is scheduled."""
         self._drifts: dict[ObjectKey, dict[ObjectRef, str]] = {}
-        """What happened to objects that the next attempt corrects."""
+        """The changes that the next attempt corrects."""
 
-    # What the watches tell.
+    # Events of the watches.
 
     def seen_kustomization(self, obj: Obj) -> None:
         self._store.put_kustomization(obj)
@@ -135,10 +135,10 @@ class Wakeups:
             self._requests.asked_for(key)
         self._source_queue.add(key, trigger)
 
-    # What our own writes and the live objects tell.
+    # Changes by our own writes and of live objects.
 
     def source_written(self, obj: Obj) -> None:
-        """A source as it is now, whether a watch or the answer to a write brought it."""
+        """Store the present state of a source, from a watch or from the response to a write."""
         self._store.put_source(obj)
         key = SourceKey(obj["kind"], obj["metadata"]["namespace"], obj["metadata"]["name"])
         if self._revisions.get(key) != _revision(obj) and key not in self._announcing:
@@ -146,14 +146,14 @@ class Wakeups:
             self._background.begin(f"news of {key}", lambda: self._announce(key))
 
     async def _announce(self, key: SourceKey) -> None:
-        """Tell all whom it concerns of the source's revision, until that is the newest. Noted as told when it is."""
+        """Wake everybody whom the source's revision concerns, until that is the newest; record it as announced then."""
         while (obj := self._store.source(key)) is not None and (
             (current := _revision(obj)) != self._revisions.get(key)
         ):
             changed = Trigger(Priority.CHANGED, f"revision {current[0]}", str(key))
             bookkeeping = replace(changed, priority=Priority.ROUTINE)
             async for consumer in self._store.consumers(key):
-                # Those that the revision does not concern only note it, after all others.
+                # Those that the revision does not concern only record it, after all others.
                 concerned = await self._is_concerned(consumer, key)
                 self._kustomization_queue.add(consumer, changed if concerned else bookkeeping)
             for source in self._store.including(key):
@@ -166,23 +166,23 @@ class Wakeups:
             await self._builds.compare(consumer, source)
             return self._builds.concerns(consumer, source)
         except Exception as error:
-            # One that cannot be compared must not keep the others from hearing of the revision.
+            # A failed comparison must not keep the revision from the others.
             _log.exception("%s: whether %s concerns it is not known: %s", consumer, source, error)
             return True
 
     async def idle(self) -> None:
-        """Wait until all are told of what has come so far."""
+        """Wait until every revision that has arrived so far is announced."""
         await self._background.idle()
 
     def source_available(self, key: SourceKey) -> None:
-        """The source's tree can be read (again), although its revision may be the one from before."""
+        """Wake the consumers: the source's tree is readable (again), even if its revision has not changed."""
         self._wake_consumers(key, Trigger(Priority.ROUTINE, "source available", str(key)))
 
     def kustomization_written(self, obj: Obj) -> None:
-        """A Kustomization as it is now.
+        """Store the present state of a Kustomization.
 
-        Its dependents are woken when it has become Ready for something new; those that judge it by an expression,
-        which may look at any of its fields, whenever it has changed.
+        Wakes its dependents when it becomes Ready with something new; those with a ``readyExpr``, which may read any of
+        its fields, after every change.
         """
         if not self._store.put_kustomization(obj):
             return
@@ -198,33 +198,33 @@ class Wakeups:
         self._ready[key], self._versions[key] = now, version
 
     def is_source_pending(self, key: SourceKey) -> bool:
-        """Whether a GitRepository waits for its reconciler, or is with it: its end wakes the consumers."""
+        """Whether a GitRepository is queued or with a worker, so that the end of its reconcile wakes the consumers."""
         return key.kind == GIT_REPOSITORY and self._source_queue.is_pending(key.object)
 
     def live_changed(self, key: ObjectKey, ref: ObjectRef) -> None:
-        """An object that the Kustomization follows has changed."""
+        """Wake the Kustomization: an object that it follows has changed."""
         self._kustomization_queue.add(key, Trigger(Priority.UNBLOCKED, "live object changed"))
 
     def cluster_answered(self, key: ObjectKey) -> None:
-        """It is known whether the other cluster that the Kustomization is applied to can be reached."""
+        """Wake the Kustomization: the check whether its remote cluster is reachable has ended."""
         self._kustomization_queue.add(
             key, Trigger(Priority.UNBLOCKED, "cluster answered", depth=Depth.VERIFY)
         )
 
     def object_given(self, key: ObjectKey, ref: ObjectRef) -> None:
-        """Another Kustomization let go of an object, or deleted one, that this one has in its inventory too."""
+        """Wake the Kustomization: another one released or deleted an object that this one has in its inventory too."""
         if self._store.kustomization(key) is not None:
             trigger = Trigger(Priority.CHANGED, f"{ref} let go by another", str(ref), Depth.APPLY)
             self._kustomization_queue.add(key, trigger)
 
     def live_drifted(self, key: ObjectKey, ref: ObjectRef, what: str) -> None:
-        """Somebody changed or deleted what the Kustomization applied; a second time soon after has to wait."""
+        """Schedule a correction: somebody changed or deleted a managed object; a repetition soon after has to wait."""
         if not self._correct_drift or self._store.kustomization(key) is None:
             return
         is_due = (key, ref) in self._drifted
         self._drifted[key, ref] = what
         if is_due:
-            return  # A correction is due, and will see this change too: one event, one pass, however often it comes.
+            return  # The scheduled correction covers this change too: one event and one pass for all of them.
         delay = self._drift.delay((key, ref))
         if delay:
             asyncio.get_running_loop().call_later(delay, self._correct, key, ref)
@@ -241,11 +241,11 @@ class Wakeups:
         )
 
     def take_drifts(self, key: ObjectKey) -> dict[ObjectRef, str]:
-        """What happened to objects of the Kustomization that are no longer as it applied them, since the last call."""
+        """The changes of managed objects that drifted since the last call."""
         return self._drifts.pop(key, {})
 
     def config_changed(self, ref: ObjectRef) -> None:
-        """A watched ConfigMap or Secret was created, changed or deleted."""
+        """Wake the users of a watched ConfigMap or Secret that was created, changed or deleted."""
         trigger = Trigger(Priority.CHANGED, "configuration changed", str(ref))
         kustomizations, sources = self._store.users(ref)
         for key in kustomizations:
@@ -253,7 +253,7 @@ class Wakeups:
         for source in sources:
             self._source_queue.add(source.object, trigger)
 
-    # Who is woken.
+    # Rules for waking.
 
     def _wake_consumers(self, key: SourceKey, trigger: Trigger) -> None:
         async def wake() -> None:
@@ -268,7 +268,7 @@ class Wakeups:
             self._kustomization_queue.add(dependent, trigger)
 
     def _act_on_news(self, kind: str, obj: Obj, act: Callable[[Trigger], None]) -> None:
-        """Act on what is new about the object, if anything is; it is noted as seen when that is done."""
+        """Call ``act`` if something about the object is new; record the object as seen afterwards."""
         meta = obj["metadata"]
         now = _Seen(
             uid=meta.get("uid", ""),

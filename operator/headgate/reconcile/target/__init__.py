@@ -1,11 +1,11 @@
-"""Where a Kustomization is applied, as whom, what its objects look like there, and who may see them.
+"""The target cluster of a Kustomization: the account, the state of its objects there, and who may read them.
 
-targets                    the cluster and account of a Kustomization
-applying                   applies and prunes there
-sight                      with whose rights something is read, and so what may be reported of it
-live, watches, drift       the managed objects as they are now; who changed them
-clusters                   connections to other clusters
-kubeconfig, remote, clouds the ways there: a Secret, a ConfigMap, a cloud's identity
-tokens                     of service accounts
-errors                     the cluster or the account cannot be used
+``targets``                        the target cluster and account of a Kustomization
+``applying``                       applies and prunes there
+``sight``                          read access: whose rights apply, and so what messages may reveal
+``live``, ``watches``, ``drift``   the present state of managed objects; who changed them
+``clusters``                       connections to remote clusters
+``kubeconfig``, ``remote``, ``clouds``  access to a remote cluster: a Secret, a ConfigMap, a cloud's identity
+``tokens``                         issued by the API server for service accounts
+``errors``                         the cluster or the account cannot be used
 """

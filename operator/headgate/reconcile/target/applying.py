@@ -1,7 +1,7 @@
-"""Applies and prunes for a Kustomization: which cluster, whose labels, with what options.
+"""Applies and prunes for a Kustomization: chooses the cluster, the owner labels and the options.
 
-What the API server answers goes to :class:`~headgate.reconcile.target.live.LiveObjects` at once, so that health is
-never judged on a state older than the apply.
+The responses of the API server go to :class:`~headgate.reconcile.target.live.LiveObjects` immediately, so that no
+health check evaluates a state older than the apply.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ from headgate.reconcile.target.live import LiveObjects
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """What a deletion did, and what is left to be tried again."""
+    """The result of a deletion, and what must be deleted later."""
 
     changes: ChangeSet
     """Without the objects whose deletion failed."""
     errors: tuple[str, ...] = ()
     survivors: frozenset[inv.Entry] = frozenset()
     terminating: tuple[ObjectRef, ...] = ()
-    """What may take a while to go, in the version that is served."""
+    """Objects that may take a while to disappear, in the version that the API server serves."""
 
 
 class Applier:
-    """Carries a Kustomization's objects to the cluster and away from it."""
+    """Applies and deletes a Kustomization's objects on one cluster."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class Applier:
         inventories: Inventories | None = None,
         eyes: Client | None = None,
     ) -> None:
-        """``inventories`` knows who else has an object; ``eyes`` may read the labels of what ``client`` may not."""
+        """``inventories`` knows who else has an object; ``eyes`` may read labels that ``client`` may not read."""
         self._client, self._known, self._live = client, known, live
         self._concurrency = concurrency
         self._disallowed_managers, self._custom_stages = disallowed_managers, custom_stages
@@ -73,13 +73,13 @@ class Applier:
     async def apply(
         self, ks: Kustomization, objects: Iterable[Obj], *, full: bool, record: Record | None = None
     ) -> ApplyResult:
-        """Bring the cluster to ``objects``; ``full`` asks the API server about each of them.
+        """Apply ``objects``; ``full`` sends each of them to the API server.
 
         ``record`` stores the names of objects before they are written. Raises
         :class:`headgate.apply.ApplyFailed`, or :class:`headgate.apply.IgnoreRuleInvalid`.
         """
         rules = ks.spec.ignore
-        # Each pattern may take its time.
+        # Compiling a pattern may take a while.
         ignore = await aside(ks.namespace, len(rules) * SMALL, lambda: compile_rules(rules))
         options = ApplyOptions(
             owner=Owner(ks.name, ks.namespace),
@@ -104,9 +104,9 @@ class Applier:
         entries: Iterable[inv.Entry],
         spared: Collection[str] = (),
     ) -> Pruned:
-        """Delete objects of the inventory that are still the Kustomization's, and nobody else's.
+        """Delete the objects of inventory entries that belong to this Kustomization and to no other.
 
-        ``obj`` is the raw Kustomization, ``spared`` the UIDs of what it applied just now.
+        ``obj`` is the raw Kustomization, ``spared`` the UIDs of the objects that it has just applied.
         """
         by_ref = {ObjectRef(e.api_version, e.kind, e.name, e.namespace): e for e in entries}
         options = DeleteOptions(
@@ -122,11 +122,11 @@ class Applier:
         return Pruned(done, result.errors, survivors, result.terminating)
 
     def resolved(self, entries: Iterable[inv.Entry]) -> frozenset[inv.Entry]:
-        """The entries by their identity in the cluster, as far as their kinds are known."""
+        """The entries by their identity on the cluster; unchanged if their kind is unknown."""
         return inv.resolved(entries, self._client.mapper.is_namespaced)
 
     def moved(self, owner: Owner, before: Iterable[inv.Entry], after: Iterable[inv.Entry]) -> None:
-        """Know nothing any more of objects under a version in which they are not applied any more."""
+        """Forget cached objects under versions in which the Kustomization no longer applies them."""
         versions = {e: e.version for e in after}
         for entry in before:
             if versions.get(entry, entry.version) != entry.version:
@@ -135,7 +135,7 @@ class Applier:
 
 
 def _supports(ks: Kustomization) -> dict[ObjectRef, str]:
-    """What a Kustomization stands on: to delete these would end it, and what it looks after, half way."""
+    """Objects that a Kustomization needs to act: deleting one of them would interrupt it and its cleanup."""
     return {
         ObjectRef(KUSTOMIZATION_VERSION, KUSTOMIZATION, ks.name, ks.namespace): (
             "a Kustomization does not delete itself; delete it by hand"

@@ -1,11 +1,12 @@
-"""Clusters of clouds, reached by a cloud's own identity (``spec.kubeConfig.configMapRef``, other than ``generic``).
+"""Cloud clusters, reached with a cloud identity (``spec.kubeConfig.configMapRef``, providers except ``generic``).
 
-Where a cluster is, and which authority it has, its cloud tells; tokens for it come from the cloud's identity service,
-by the makers' libraries, which are optional: ``pip install headgate[aws]``, ``headgate[azure]``, ``headgate[gcp]``. As
-Flux documents it (Kustomization reference, "Secret-less authentication"). All functions here block.
+The cloud's API returns the address and the certificate authority of a cluster; the cloud's identity service issues
+tokens for it. The vendors' libraries are optional: ``pip install headgate[aws]``, ``headgate[azure]``,
+``headgate[gcp]``. Flux documents it in its Kustomization reference, "Secret-less authentication". All functions here
+block.
 
-The operator's own identity is used where the ConfigMap names no service account. What it gives a token to is then
-always a cluster that the cloud knows, at an address that is the cluster's: an address alone could be anybody's.
+If the ConfigMap names no service account, the operator's own identity applies. Its tokens then go only to a cluster
+that the cloud knows, at the address of that cluster: an address alone could belong to anybody.
 """
 
 from __future__ import annotations
@@ -29,9 +30,9 @@ from headgate.postbuild.sops.keys import KeyRefused
 T = TypeVar("T")
 
 EKS_TOKEN_LIFE = 900.0
-"""Seconds; EKS accepts a signature for fifteen minutes, whatever it says itself."""
+"""Seconds; EKS accepts a signature for fifteen minutes, whatever expiry the signature states."""
 AKS_SCOPE = "6dae42f8-4368-4678-94ff-3960e28e3630/.default"
-"""Of the application that AKS clusters are to Microsoft Entra ID, the same for everybody."""
+"""The scope of the application that represents AKS in Microsoft Entra ID, the same for all clusters."""
 ARM = "https://management.azure.com"
 GKE = "https://container.googleapis.com/v1"
 GCP_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
@@ -47,24 +48,24 @@ _GKE_CLUSTER = re.compile(r"projects/[\w.:-]+/locations/[\w-]+/clusters/[\w-]+",
 
 @dataclass(frozen=True, slots=True)
 class CloudCluster:
-    """Where a cluster is, and how to get a token for it."""
+    """The address of a cluster, and how to get a token for it."""
 
     addresses: tuple[str, ...]
-    """As the cloud tells them, the usual one first."""
+    """As the cloud returns them, the usual one first."""
     authority: bytes
     """PEM."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cloud:
-    """One cluster of one cloud, as one identity. Both functions raise :class:`~headgate.kube.AccessFailed`."""
+    """One cluster of one cloud, with one identity. Both functions raise :class:`~headgate.kube.AccessFailed`."""
 
     describe: Callable[[], CloudCluster]
     token: Callable[[], Bearer]
 
 
 def cloud(provider: str, cluster: str, account: WorkloadIdentity | None) -> Cloud:
-    """The cluster with this resource name. Raises :class:`ValueError` when it is not one of the provider's."""
+    """The cluster with this resource name. Raises :class:`ValueError` if the name is not valid for the provider."""
     form = {"aws": _EKS_CLUSTER, "azure": _AKS_CLUSTER, "gcp": _GKE_CLUSTER}[provider]
     match = form.fullmatch(cluster)
     if match is None:
@@ -87,7 +88,7 @@ def _guarded(provider: str, doing: str, work: Callable[[], T]) -> T:
     except KeyRefused as error:
         raise AccessFailed(f"provider '{provider}' failed to {doing}: {error}") from None
     except Exception as error:
-        # The libraries' errors have no common class, and their texts may be pages long, or quote what they sent.
+        # The libraries' errors have no common class, and their texts may be pages long, or quote what was sent.
         why = network_cause(error, type(error).__name__)
         raise AccessFailed(f"provider '{provider}' failed to {doing}: {why}") from None
 
@@ -150,7 +151,7 @@ class _Aws:
 
 
 class _Azure:
-    """AKS with Microsoft Entra ID: where it is, the kubeconfig says that the cloud gives to users."""
+    """AKS with Microsoft Entra ID: the kubeconfig that the cloud gives to users has the address."""
 
     def __init__(self, cluster: str, account: WorkloadIdentity | None) -> None:
         self._cluster, self._account = cluster, account
@@ -193,7 +194,7 @@ class _Azure:
 
 
 class _Gcp:
-    """GKE: an access token of Google Cloud is one of the cluster's."""
+    """GKE: an access token of Google Cloud is a token of the cluster."""
 
     def __init__(self, cluster: str, account: WorkloadIdentity | None) -> None:
         self._cluster, self._account = cluster, account

@@ -1,9 +1,9 @@
-"""The connections to other clusters: one per cluster and credentials, closed when the last Kustomization leaves.
+"""The connections to remote clusters: one per cluster and credentials, closed when the last Kustomization leaves.
 
-A cluster that does not answer must cost the others nothing. So before a Kustomization is applied to it, the cluster is
-asked for its version, by one task for all that want to know; a worker waits for the answer for a moment only. What
-comes later wakes those who asked. That a cluster does not answer is remembered for a few seconds; its coming back
-wakes all who use it.
+A cluster that does not answer must not delay Kustomizations of other clusters. So before Headgate applies to a cluster,
+one task requests its version for all that wait; a worker waits only a moment for the response. A later response wakes
+those that waited. A failure stays cached for a few seconds; when the cluster is back, all Kustomizations that use it
+are woken.
 """
 
 from __future__ import annotations
@@ -28,46 +28,46 @@ _log = logging.getLogger("headgate.clusters")
 
 MAX_BODY, MAX_KEPT = 8 * 1024 * 1024, 32 * 1024 * 1024
 CLUSTERS = 8
-"""How often what may be kept of one cluster may be kept of all; half of what others leave may be one namespace's."""
+"""The limit for kept objects of all clusters, as a multiple of one's; a namespace may use half of what others leave."""
 
 PATIENCE = 1.0
-"""Seconds that a worker waits for a cluster to answer."""
+"""Seconds that a worker waits for a response of a cluster."""
 PROBE_TIMEOUT = 10.0
 """Seconds after which a cluster that has not answered counts as unreachable."""
 REMEMBERED = 5.0
-"""Seconds for which an answer, or that there was none, is not asked for again."""
+"""Seconds for which a response, or its absence, stays cached."""
 ASK_AGAIN = 15.0
-"""Seconds after which a cluster that cannot be used is asked whether it can be now, without anybody's asking."""
+"""Seconds after which Headgate checks an unusable cluster again on its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """One cluster as one user."""
+    """One cluster with one user."""
 
     client: Client
     live: LiveObjects
     known: KnownObjects
-    """Of this connection alone: what a cluster says of its objects counts for nobody else's."""
+    """Of this connection alone: what a cluster says about its objects counts only for its own users."""
 
 
 @dataclass(slots=True)
 class _Connection:
     access: RemoteAccess
     namespace: str
-    """Of the Kustomization that it was made for."""
+    """The namespace of the Kustomization that it was made for."""
     cluster: Cluster | None = None
     users: set[ObjectKey] = field(default_factory=set)
     waiting: set[ObjectKey] = field(default_factory=set)
-    """Those to wake when it is known whether the cluster answers."""
+    """Kustomizations to wake when the check of the cluster ends."""
     probe: asyncio.Task[None] | None = None
     again: asyncio.TimerHandle | None = None
     asked_at: float = float("-inf")
     problem: str = ""
-    """Why the cluster cannot be used, as far as was seen."""
+    """Why the cluster cannot be used, according to the last check."""
 
 
 class Clusters:
-    """The pool. ``make`` gives the parts of a new connection, ``wake`` starts a Kustomization's next attempt."""
+    """The pool. ``make`` returns the parts of a new connection, ``wake`` starts a Kustomization's next attempt."""
 
     def __init__(
         self,
@@ -78,8 +78,8 @@ class Clusters:
         peers: PeerRules | None = None,
         max_kept: int = MAX_KEPT,
     ) -> None:
-        """``max_body``: bytes of an answer that is read; ``max_kept``: of all objects of a cluster that are kept;
-        ``peers``: which addresses may be connected to."""
+        """``max_body``: the limit for bytes of a response; ``max_kept``: for bytes of all kept objects of a cluster;
+        ``peers``: which addresses connections may go to."""
         self._max_kept, self._together = max_kept, Shares(max_kept * CLUSTERS)
         self._peers = peers or PeerRules()
         self._make, self._wake, self._observer, self._max_body = make, wake, observer, max_body
@@ -87,7 +87,7 @@ class Clusters:
         self._used: dict[ObjectKey, str] = {}
 
     async def connect(self, key: ObjectKey, access: RemoteAccess) -> Cluster:
-        """The connection, which answered lately. Raises :class:`TargetError` or :class:`TargetPending`."""
+        """A connection that answered recently. Raises :class:`TargetError` or :class:`TargetPending`."""
         connection = self._connections.setdefault(access.identity, _Connection(access, key.namespace))
         connection.users.add(key)
         before = self._used.get(key)
@@ -110,7 +110,7 @@ class Clusters:
         return connection.cluster
 
     async def leave(self, key: ObjectKey) -> None:
-        """The Kustomization uses no other cluster any more."""
+        """The Kustomization no longer uses a remote cluster."""
         identity = self._used.pop(key, None)
         connection = self._connections.get(identity or "")
         if identity is None or connection is None:
@@ -124,7 +124,7 @@ class Clusters:
             await _close(connection)
 
     def lives(self) -> list[LiveObjects]:
-        """The managed objects of each of them."""
+        """The managed objects of each cluster."""
         clusters = (connection.cluster for connection in list(self._connections.values()))
         return [cluster.live for cluster in clusters if cluster is not None]
 
@@ -162,7 +162,7 @@ class Clusters:
                 self._wake(key)
 
     async def _problem(self, connection: _Connection) -> str:
-        """Open the connection if it is not yet, see whether somebody answers, and say what is wrong."""
+        """Open the connection unless it is open, request the version, and return what is wrong; empty if nothing is."""
         access = connection.access
         try:
             if connection.cluster is None:
@@ -184,7 +184,7 @@ class Clusters:
         except Unauthorized as error:
             return f"the API server at {_server(connection)} refuses the credentials: {error.message}"
         except ApiError as error:
-            # Whoever answers can be reached; what may be done there is seen when it is done.
+            # Any response shows that the cluster is reachable; what the user may do there shows when it acts.
             return "" if error.is_refusal else error.message
         return ""
 

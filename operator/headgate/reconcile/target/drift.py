@@ -9,15 +9,15 @@ from typing import Any
 from headgate.apply.options import Owner
 
 LONGEST_NAME = 128
-"""Characters of the name of a field manager or a field that a message holds."""
+"""The limit for characters of the name of a field manager or field in a message."""
 _PLAIN = re.compile(r"[\w./:@+\[\]\"{},=-]+")
 
 
 def describe(live: Mapping[str, Any], own: str, owner: Owner | None = None) -> str:
     """Who changed the object last, and which of its fields: ``kubectl-edit changed spec.replicas``; empty if unknown.
 
-    Read from the newest entry of ``managedFields`` that is not ours and not of a subresource such as status. When the
-    labels are not those of ``owner`` any more, another Kustomization applied the object, and which one comes first.
+    Reads the newest entry of ``managedFields`` that is neither Headgate's nor of a subresource such as status. If the
+    labels are no longer those of ``owner``, another Kustomization applied the object, and its name begins the text.
     """
     marks = live["metadata"].get("labels") or {}
     if owner is not None and any(marks.get(k) != v for k, v in owner.labels.items()):
@@ -43,7 +43,7 @@ def _changes(live: Mapping[str, Any], own: str) -> str:
 
 
 def written(name: str) -> str:
-    """A name that somebody chose, as a message may hold it: short, on one line, and quoted where it is no plain name.
+    """A name that somebody chose, safe for a message: short, on one line, and quoted unless it is a plain name.
 
     >>> written("kubectl-edit"), written("all is well\n")
     ('kubectl-edit', '"all is well?"')

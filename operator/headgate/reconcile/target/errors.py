@@ -1,10 +1,10 @@
-"""The cluster that a Kustomization is applied to, or its account there, cannot be used: one small tree of exceptions.
+"""The target cluster of a Kustomization, or its account there, cannot be used: one small tree of exceptions.
 
     TargetError
-    ├── AccountMissing    the account, or what describes the way to the cluster, does not exist (any more)
-    └── TargetPending     it is being found out whether the cluster answers; those who asked are woken then
+    ├── AccountMissing    the account, or the description of the access to the cluster, does not (or no longer) exist
+    └── TargetPending     the check whether the cluster answers is running; those that wait are woken at its end
 
-Each carries what its report needs (:mod:`headgate.borders`). What an API server answers is an
+Each has what its report needs (:mod:`headgate.borders`). An error response of an API server is an
 :class:`headgate.kube.ApiError`.
 """
 
@@ -17,22 +17,22 @@ __all__ = ["AccountMissing", "TargetError", "TargetPending"]
 
 
 class TargetError(BorderError):
-    """The cluster of a Kustomization, or its account there, cannot be used."""
+    """The target cluster of a Kustomization, or its account there, cannot be used."""
 
     reason = reasons.RECONCILIATION_FAILED
 
 
 class AccountMissing(TargetError):
-    """What was acted as, or the way to the cluster, does not exist (any more)."""
+    """The account, or the description of the access to the cluster, does not (or no longer) exist."""
 
 
 class TargetPending(TargetError):
-    """It is being found out whether the cluster answers; those who asked are woken then."""
+    """The check whether the cluster answers is running; those that wait are woken at its end."""
 
     retry = Retry.ON_CHANGE
     silent = True
 
     def __init__(self, message: str, *, retry_after: float) -> None:
-        """``retry_after``: seconds until the next attempt, if nobody is woken before."""
+        """``retry_after``: seconds until the next attempt, unless the Kustomization is woken earlier."""
         super().__init__(message)
         self.retry_after: float = retry_after

@@ -1,8 +1,9 @@
-"""A way to another cluster from a Secret that holds a kubeconfig (``spec.kubeConfig.secretRef``).
+"""Access to a remote cluster from a Secret that holds a kubeconfig (``spec.kubeConfig.secretRef``).
 
-What a Secret holds is untrusted: a kubeconfig may name no program to run and no file to read, and may not turn the
-check of certificates off, unless the operator's options allow it. Each field that Kubernetes' clients know is honoured
-or refused (:data:`HONOURED`, :func:`parse_kubeconfig`): one that was left out could be the one that limits the others.
+The content of a Secret is untrusted: a kubeconfig may neither name a program to run or a file to read, nor turn off
+the verification of certificates, unless the operator's options allow it. Headgate honors or rejects each field that
+Kubernetes' clients know (:data:`HONOURED`, :func:`parse_kubeconfig`): an ignored one could be the one that limits the
+others.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ from headgate.reconcile.target.remote import RemoteAccess
 from headgate.settings import TargetSettings
 
 DEFAULT_KEYS = ("value", "value.yaml")
-"""Keys of a kubeconfig Secret that are looked at when the spec names none."""
+"""The keys of a kubeconfig Secret that are read when the spec names none."""
 
 BYTES_OF_A_FIELD = 64
-"""What a field takes on average: a large kubeconfig is read beside the event loop."""
+"""The average size of a field: a large kubeconfig is read outside the event loop."""
 
 HONOURED = {
     "cluster": {
@@ -82,8 +83,8 @@ async def from_secret(client: Client, settings: TargetSettings, ks: Kustomizatio
 def parse_kubeconfig(content: bytes, origin: str, settings: TargetSettings) -> Mapping[str, Any]:
     """An untrusted kubeconfig as data; ``origin`` names it in errors.
 
-    Raises :class:`TargetError` when it is none, or would run a program or read a file of the operator. Running
-    programs can be allowed by ``--insecure-kubeconfig-exec``, unverified TLS by ``--insecure-kubeconfig-tls``.
+    Raises :class:`TargetError` if it is not a kubeconfig, or would run a program or read a file of the operator.
+    ``--insecure-kubeconfig-exec`` allows programs, ``--insecure-kubeconfig-tls`` unverified TLS.
     """
     try:
         value = plainyaml.load(content)
@@ -102,7 +103,7 @@ def parse_kubeconfig(content: bytes, origin: str, settings: TargetSettings) -> M
 
 
 def _fault(sort: str, fields: Mapping[str, Any], settings: TargetSettings) -> str:
-    """The first field that cannot be honoured, and why; empty where there is none."""
+    """The first field that cannot be honored, and why; empty if there is none."""
     if fields.get("exec") and not settings.insecure_kubeconfig_exec:
         return "exec is not allowed; use a token or certificate"
     if fields.get("auth-provider"):
@@ -127,7 +128,7 @@ def _fault(sort: str, fields: Mapping[str, Any], settings: TargetSettings) -> st
 
 
 def _url_fault(url: Any, schemes: tuple[str, ...], *, userinfo: bool) -> str:
-    """What is wrong with an address; it is not quoted, as it may hold a password."""
+    """What is wrong with an address; the text does not quote it, as it may hold a password."""
     try:
         parts = urlsplit(url)
         hostname, _ = parts.hostname, parts.port

@@ -1,16 +1,16 @@
-"""What the managed objects look like now: one watch per kind, kept as small as the health rules allow.
+"""The present state of the managed objects: one watch per kind, kept as small as the health rules allow.
 
-The API server tells us of every change of an object that carries an owner label, so nothing is ever polled:
-a Deployment that becomes healthy wakes the Kustomization that waits for it. An object that is waited for and carries
-no owner label is watched on its own, for as long as somebody follows it.
+The API server sends every change of an object that has an owner label, so Headgate never polls: a Deployment that
+becomes healthy wakes the Kustomization that waits for it. An object that a Kustomization waits for and that has no
+owner label gets a watch of its name, for as long as somebody follows it.
 
-These watches are the operator's, which sees everything. Whose an object is, they do not tell: labels can be written by
-anybody. That is known of what this operator applied itself (:class:`~headgate.apply.KnownObjects`), and only that, and
-what somebody follows, is kept. A watch ends when nobody needs it any more: the watch of a kind with the last
-Kustomization that has applied objects of it, that of a single object with its last follower.
+These watches use the operator's rights, and see everything. They do not show who applied an object: anybody can write
+labels. Headgate knows this only of objects that it applied itself (:class:`~headgate.apply.KnownObjects`), and keeps
+only those and the ones that somebody follows. A watch ends when nobody needs it: the watch of a kind with the last
+Kustomization that has applied objects of it, the watch of a single object with its last follower.
 
-Our own writes are put in with :meth:`LiveObjects.observe` as their answers come, so that a verdict is never
-given on a state older than the last apply.
+The responses to Headgate's own writes enter through :meth:`LiveObjects.observe` as they arrive, so that no health
+check evaluates a state older than the last apply.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ from headgate.reconcile.target.drift import describe
 from headgate.reconcile.target.watches import Scope, Watches, trace
 
 SINGLE_WATCHES_EACH: Final = 20
-"""Objects that are watched on their own for the sake of one follower; more are looked at now and then."""
+"""The limit for objects that are watched by name for one follower; further ones are read at intervals."""
 READS: Final = 16
-"""Reads of objects of one cluster that are waited for, at once."""
+"""The limit for simultaneous reads of objects of one cluster that Kustomizations wait for."""
 LOST: Final = "it was deleted, or lost its owner labels"
-"""What is told of an object that the watch of its kind shows no more."""
+"""What is reported about an object that the watch of its kind no longer shows."""
 SYNC_PATIENCE: Final = 5.0
-"""Seconds after which a watch that has not told anything yet is not counted on."""
+"""Seconds after which nobody waits for a watch that has not reported anything yet."""
 
 
 class LiveObjects:
-    """The newest known state of the managed objects of one cluster.
+    """The newest cached state of the managed objects of one cluster.
 
-    ``on_change`` is called with the key of every follower of an object that changed, ``on_drift`` with the key of the
-    Kustomization that applied it, the object and a description when somebody changed or deleted what we applied.
-    ``single_watches`` is how many objects are watched on their own at once, for all followers.
+    Calls ``on_change`` with the key of every follower of an object that changed, and ``on_drift`` with the key of the
+    Kustomization that applied it, the object and a description when somebody changed or deleted what Headgate applied.
+    ``single_watches`` limits the objects that are watched by name at once, for all followers.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class LiveObjects:
         self._on_change, self._on_drift = on_change, on_drift
         self._single_watches = single_watches
         self.reads = asyncio.Semaphore(READS)
-        """For reads of objects that are waited for: those of all who wait, together."""
+        """The slots for reads of objects that Kustomizations wait for, shared by all of them."""
         self._objects: dict[ObjectRef, Obj] = {}
         self._watches = Watches(
             client,
@@ -77,10 +77,10 @@ class LiveObjects:
         self._applied: dict[ObjectKey, frozenset[Scope]] = {}
         self._appliers: defaultdict[Scope, set[ObjectKey]] = defaultdict(set)
 
-    # Who needs what.
+    # Needs of the Kustomizations.
 
     def watch(self, key: ObjectKey) -> None:
-        """Keep in view, from now on, all that is known to be applied by the Kustomization, and no more for its sake."""
+        """Watch the kinds of all objects that the Kustomization has applied, and no others for its sake."""
         owned = self._known.owned(self._client.cluster, Owner(key.name, key.namespace))
         kinds = {(ref.api_version, ref.kind) for ref in owned}
         wanted = frozenset(Scope(api_version, kind) for api_version, kind in kinds)
@@ -97,14 +97,14 @@ class LiveObjects:
                 self._stop_kind(scope)
 
     def follow(self, key: ObjectKey, refs: Iterable[ObjectRef]) -> None:
-        """Wake ``key`` whenever a watch tells that one of these objects changed, in place of those before."""
+        """Wake ``key`` whenever a watch reports a change of one of these objects; replaces the earlier ones."""
         self.unfollow(key)
         self._followed[key] = wanted = frozenset(refs)
         for ref in wanted:
             self._followers[ref].add(key)
 
     def look_closer(self, ref: ObjectRef) -> None:
-        """Watch an object that is followed and exists, or may come to exist, on its own, if no other watch shows it."""
+        """Watch a followed object that exists, or may be created later, by name, unless another watch covers it."""
         if (
             ref not in self._followers
             or self.sees(ref)
@@ -124,7 +124,7 @@ class LiveObjects:
                 self._let_go(ref)
 
     def release(self, key: ObjectKey) -> None:
-        """The Kustomization is gone, or has gone to another cluster: nothing is kept for it."""
+        """Forget the Kustomization: it is gone, or has another target cluster now."""
         owner = Owner(key.name, key.namespace)
         owned = self._known.owned(self._client.cluster, owner)
         self._known.forget_owner(self._client.cluster, owner)
@@ -133,19 +133,19 @@ class LiveObjects:
         for ref in owned:
             self._let_go(ref)
 
-    # What is known.
+    # Cached state.
 
     def state(self, ref: ObjectRef) -> Obj | None:
-        """What is kept of an object (see :func:`headgate.health.essence`); None where nothing is."""
+        """The cached state of an object (see :func:`headgate.health.essence`); None if there is none."""
         return self._objects.get(ref)
 
     def uid(self, key: ObjectKey, ref: ObjectRef) -> str:
-        """The UID of an object that the Kustomization is known to have applied; empty for any other."""
+        """The UID of an object that the Kustomization has applied; empty for any other."""
         known = self._known.get(self._client.cluster, ref)
         return known.uid if known is not None and known.owner == Owner(key.name, key.namespace) else ""
 
     def sees(self, ref: ObjectRef) -> bool:
-        """Whether the next change of the object will be told by a watch."""
+        """Whether a watch will report the next change of the object."""
         single = self._watches.get(Scope.of_one(ref))
         if single is not None and single.is_synced:
             return True
@@ -157,12 +157,12 @@ class LiveObjects:
         return self._is_labelled(ref) and time.monotonic() - kind.started < SYNC_PATIENCE
 
     def is_synced(self, ref: ObjectRef) -> bool:
-        """Whether the watch of the object's kind has told all there is."""
+        """Whether the watch of the object's kind has reported all that exists."""
         kind = self._watches.get(Scope.of_kind(ref))
         return kind is not None and kind.is_synced
 
     def is_newer(self, ref: ObjectRef, version: str) -> bool:
-        """Whether a watch has told of another state than this resource version (empty: that it is not there)."""
+        """Whether a watch has reported another state than this resource version (empty: that it does not exist)."""
         single = self._watches.get(Scope.of_one(ref))
         kind = self._watches.get(Scope.of_kind(ref))
         shown = [self._objects.get(ref), kind.reflector.get(ref) if kind is not None else None]
@@ -173,17 +173,17 @@ class LiveObjects:
         return max(versions) > version_number(version)
 
     def observe(self, obj: Obj) -> None:
-        """Take over an object as the API server just returned it to us, or as it was shown while we wrote it."""
+        """Store an object as the API server returned it to a request, or as a watch showed it during our write."""
         kept = self._take_in(obj)
         if "kind" in kept:
             self._put(ref_of(obj), kept)
 
     def __len__(self) -> int:
-        """How many objects are kept."""
+        """The number of cached objects."""
         return len(self._objects)
 
     def open_watches(self) -> int:
-        """How many watches are open."""
+        """The number of open watches."""
         return len(self._watches)
 
     async def close(self) -> None:
@@ -206,7 +206,7 @@ class LiveObjects:
             self._tell(ref)
 
     def _listed(self, scope: Scope, version: str) -> None:
-        """All objects of a kind were told. What we applied before and is not among them went while nobody watched."""
+        """All objects of a kind are listed. What Headgate applied and the list lacks was deleted while nobody watched."""
         watch = self._watches.get(scope)
         if watch is None:
             return
@@ -217,7 +217,7 @@ class LiveObjects:
                 self._gone(ref, known.uid)
 
     def _take_in(self, obj: Obj) -> Obj:
-        """A labelled object, whole: is it still as we applied it? Of a stranger's nothing is kept."""
+        """Store a labeled object, and report drift; of objects that Headgate has not applied, nothing is kept."""
         ref = ref_of(obj)
         news = self._known.observe(self._client.cluster, ref, obj)
         if news is WatchNews.DRIFTED:
@@ -246,13 +246,13 @@ class LiveObjects:
             if self._is_kept(ref) and "kind" in new:
                 self._put(ref, new)
             elif self._is_kept(ref):
-                # It was a stranger's when the list that it is in began.
+                # Nobody here had applied it when the list that contains it began.
                 self._objects.pop(ref, None)
                 self._tell(ref)
             return
         if old is not None:
             self._gone(ref, old["metadata"]["uid"])
-        # A late word of the end of a former object of this name says nothing about the present one.
+        # A late report of the end of a former object with this name says nothing about the present one.
         present = self._objects.get(ref)
         if present is not None and old is not None and present["metadata"]["uid"] == old["metadata"]["uid"]:
             del self._objects[ref]

@@ -1,10 +1,10 @@
-"""A way to another cluster without a stored kubeconfig: from parameters in a ConfigMap, by workload identity.
+"""Access to a remote cluster without a stored kubeconfig: from parameters in a ConfigMap, by workload identity.
 
 ``spec.kubeConfig.configMapRef`` names a ConfigMap with ``provider``, ``address``, ``ca.crt``, ``cluster``,
 ``audiences`` and ``serviceAccountName`` (Flux's Kustomization reference, "Secret-less authentication"). For the
-provider ``generic`` a token of a service account is made by the API server here, and the other cluster trusts its
-issuer. It is made anew before it ends, for as long as the connection is used. The clouds' are in
-:mod:`headgate.reconcile.target.clouds`.
+provider ``generic`` the local API server issues a token of a service account, and the remote cluster trusts the
+issuer. Headgate renews the token before it expires, for as long as the connection is in use. The providers of clouds
+are in :mod:`headgate.reconcile.target.clouds`.
 """
 
 from __future__ import annotations
@@ -33,26 +33,26 @@ PROVIDERS = ("aws", "azure", "gcp", "generic")
 
 @dataclass(frozen=True, slots=True)
 class RemoteAccess:
-    """How to reach another cluster."""
+    """How to reach a remote cluster."""
 
     identity: str
-    """The same for the same cluster and credentials."""
+    """Identical for the same cluster and credentials."""
     kubeconfig: Mapping[str, Any]
     renewal: Renewal | None = None
-    """Makes the tokens, where the kubeconfig holds none."""
+    """Makes the tokens, if the kubeconfig holds none."""
     discover: Callable[[], Awaitable[Mapping[str, Any]]] | None = None
-    """Asks for the kubeconfig, where it is not known yet. Raises :class:`~headgate.kube.AccessFailed`."""
+    """Requests the kubeconfig, if it is not known yet. Raises :class:`~headgate.kube.AccessFailed`."""
 
 
 def account_name(name: str, origin: str) -> str:
-    """``name`` if it can be that of a service account; raises :class:`TargetError`."""
+    """``name`` if it is a valid name of a service account; raises :class:`TargetError`."""
     if not is_account_name(name):
         raise TargetError(f"{origin}: {name!r} is not the name of a service account")
     return name
 
 
 async def from_config_map(client: Client, settings: TargetSettings, ks: Kustomization) -> RemoteAccess:
-    """The access a Kustomization's ConfigMap describes now. Raises :class:`TargetError`."""
+    """The access that a Kustomization's ConfigMap describes now. Raises :class:`TargetError`."""
     wanted = ks.spec.kube_config
     assert wanted is not None
     assert wanted.config_map_ref is not None
@@ -119,7 +119,7 @@ async def _identity(
 ) -> WorkloadIdentity | None:
     """The service account as clouds see it; None for the operator's own. Raises :class:`~headgate.kube.ApiError`.
 
-    ``audiences``: what its tokens are for, where that is not what each cloud wants by default.
+    ``audiences``: the audiences of its tokens, if they differ from the cloud's default.
     """
     if not account:
         return None
@@ -173,7 +173,7 @@ def cluster_address(text: str) -> str:
 
 
 def kubeconfig_for(address: str, authority: bytes) -> Mapping[str, Any]:
-    """The content of a kubeconfig without credentials; ``authority`` in PEM, empty for the system's."""
+    """The content of a kubeconfig without credentials; ``authority`` in PEM, empty for the system's authorities."""
     cluster: dict[str, Any] = {"server": address}
     if authority:
         cluster["certificate-authority-data"] = base64.b64encode(authority).decode()
@@ -188,7 +188,7 @@ def kubeconfig_for(address: str, authority: bytes) -> Mapping[str, Any]:
 
 
 async def _own_token(client: Client, audiences: list[str]) -> Bearer:
-    """A token of the operator's own account, which must not open this very cluster to whoever names an address."""
+    """A token of the operator's own account, which must not give access to this very cluster to a foreign address."""
     own = own_account()
     if own is None:
         raise AccessFailed(

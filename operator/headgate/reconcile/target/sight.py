@@ -1,17 +1,17 @@
-"""With whose rights something is read, and so what may be told of it.
+"""Read access: with whose rights Headgate reads an object, and so what its messages may reveal.
 
-The operator sees every object of a cluster; a Kustomization may act as a service account that sees few. Whatever the
-operator tells of an object (health, the value of an expression, who changed which field) must be no more than that
-account could find out by itself. So:
+The operator can read every object of a cluster; a Kustomization may act as a service account that can read few. What
+the operator reveals of an object (health, the value of an expression, who changed which field) must not exceed what
+that account could find out itself. So:
 
-* Health, drift and the fields of other Kustomizations go through a :class:`Sight`, which asks the API server as the
-  account. Only its answer with the object is sight: no permission, no object, too many requests, an error of the
-  server's and no answer at all are none.
-* An object that the API server showed to the account in the same attempt (the answer to an apply or to a read) need
-  not be asked about again for :data:`FRESH` seconds, as long as it is the same one by its UID. That an object is in the
-  build, was skipped, carries labels, or was applied in another attempt shows nothing.
-* Watches of the operator's own only tell *when* to look.
-* References into another namespace are :func:`may_refer`'s.
+* Health, drift and the fields of other Kustomizations go through a :class:`Sight`, which requests the object from the
+  API server as the account. Only a response with the object proves read access: no permission, no object, too many
+  requests, a server error and no response at all prove nothing.
+* If the API server showed an object to the account in the same attempt (the response to an apply or a read), no further
+  request is necessary for :data:`FRESH` seconds, as long as its UID is the same. That an object is in the build, was
+  skipped, has labels, or was applied in another attempt proves nothing.
+* The operator's own watches only say *when* to read.
+* :func:`may_refer` decides about references into another namespace.
 
 Without a service account the operator's own rights count (or those of the kubeconfig), as in Flux.
 """
@@ -29,11 +29,11 @@ from headgate.kube import ApiError, Client, ObjectRef, ServerTimeout
 from headgate.objects import Obj
 
 FRESH: Final = 60.0
-"""Seconds for which an answer of the API server's in an attempt shows that the account may read the object."""
+"""Seconds for which a response of the API server in an attempt proves that the account may read the object."""
 PATIENCE: Final = 5.0
-"""Seconds for one read."""
+"""The timeout of one read, in seconds."""
 AT_ONCE: Final = 8
-"""Reads of one Kustomization at once."""
+"""The limit for simultaneous reads of one Kustomization."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +42,14 @@ class Shown:
 
     uid: str
     at: float
-    """When, on the monotonic clock."""
+    """The time on the monotonic clock."""
 
 
 class Sight:
-    """What one attempt of a Kustomization may see of a cluster. Made for each attempt: it forgets nothing."""
+    """The read access of one attempt of a Kustomization to a cluster. Made for each attempt: it forgets nothing."""
 
     def __init__(self, client: Client, namespace: str = "", account: str = "") -> None:
-        """``account``: the service account in ``namespace`` that is acted as; empty: the client's own user."""
+        """``account``: the service account in ``namespace`` to impersonate; empty: the client's own user."""
         self.account = account
         self._shown: dict[ObjectRef, Shown] = {}
         self.client = (
@@ -57,7 +57,7 @@ class Sight:
             if account
             else client
         )
-        """Acts as the account; everything that the Kustomization does goes through it."""
+        """Acts as the account; all requests of the Kustomization go through it."""
 
     def _note(self, ref: ObjectRef, obj: Obj) -> None:
         uid = obj["metadata"].get("uid") if isinstance(obj.get("metadata"), dict) else None
@@ -66,20 +66,20 @@ class Sight:
 
     @property
     def is_limited(self) -> bool:
-        """Whether it may be less than what the operator sees."""
+        """Whether the account may be able to read less than the operator."""
         return bool(self.account)
 
     def shown(self, ref: ObjectRef) -> Shown | None:
-        """The object as the account was shown it in this attempt; None where it was not."""
+        """The object as the API server showed it to the account in this attempt; None if it did not."""
         return self._shown.get(ref)
 
     def is_fresh(self, ref: ObjectRef, uid: str) -> bool:
-        """Whether the account was shown this very object a moment ago."""
+        """Whether the API server showed this very object to the account a moment ago."""
         shown = self._shown.get(ref)
         return shown is not None and shown.uid == uid and time.monotonic() - shown.at < FRESH
 
     async def read(self, ref: ObjectRef) -> Obj:
-        """The object as it is now. Raises :class:`~headgate.kube.ApiError`, also for a server that does not answer."""
+        """The object as it is now. Raises :class:`~headgate.kube.ApiError`, also if the API server does not respond."""
         try:
             async with asyncio.timeout(PATIENCE):
                 return await self.client.get(ref)
@@ -87,7 +87,7 @@ class Sight:
             raise ServerTimeout(f"no answer from the API server within {PATIENCE:g}s") from error
 
     async def visible(self, refs: Iterable[ObjectRef]) -> frozenset[ObjectRef]:
-        """Those objects that the API server shows to the account now; all of them where there is no account."""
+        """Those objects that the API server shows to the account now; all of them without an account."""
         if not self.is_limited:
             return frozenset(refs)
         found: set[ObjectRef] = set()
@@ -106,6 +106,6 @@ class Sight:
 def may_refer(namespace: str, other: str, *, no_cross_namespace: bool) -> bool:
     """Whether a custom resource of ``namespace`` may name an object of the namespace ``other``.
 
-    It holds for sources and for what Receivers ask to be reconciled, which have no account to ask as.
+    Applies to sources and to the objects that Receivers request, where Headgate cannot act as an account.
     """
     return not no_cross_namespace or namespace == other

@@ -1,8 +1,8 @@
-"""Which cluster a Kustomization is applied to, and as whom.
+"""The target cluster of a Kustomization, and the account that it acts as.
 
-Three things of its spec decide: ``kubeConfig`` (another cluster), ``serviceAccountName`` (whose rights) and the
-operator's ``--default-service-account``. Connections are shared: one per cluster and credentials, with one set of
-watches, however many Kustomizations use it and as whomever they act.
+Three settings decide: ``kubeConfig`` (a remote cluster) and ``serviceAccountName`` (whose rights) in the spec, and the
+operator's ``--default-service-account``. Kustomizations share connections: one per cluster and credentials, with one
+set of watches, however many Kustomizations use it, and whatever account they act as.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from headgate.settings import TargetSettings
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A cluster as one user: what a Kustomization is applied with."""
+    """A cluster as one user sees it: what a Kustomization is applied with."""
 
     sight: Sight
     live: LiveObjects
@@ -36,7 +36,7 @@ class Target:
 
 
 class Targets:
-    """Gives each Kustomization its target, and closes connections nobody uses."""
+    """Returns each Kustomization's target, and closes connections that nobody uses."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class Targets:
         self._home = Cluster(client, live, known)
         peers = PeerRules(
             anywhere=settings.insecure_kubeconfig_addresses,
-            # Where the operator's own cluster is on this very machine, others are too.
+            # If the operator's own cluster runs on this machine, other clusters may too.
             loopback_by_tls=is_loopback(urlsplit(client.cluster).hostname or ""),
         )
         self._remote = Clusters(
@@ -70,7 +70,7 @@ class Targets:
         return self._home.live
 
     async def of(self, ks: Kustomization) -> Target:
-        """The target of a Kustomization as its spec says now.
+        """The target of a Kustomization according to its present spec.
 
         Raises :class:`TargetError`, or :class:`~headgate.kube.ApiError`.
         """
@@ -98,14 +98,14 @@ class Targets:
         return Target(sight, cluster.live, applier)
 
     def sight_here(self, ks: Kustomization) -> Sight:
-        """What the Kustomization may see of the operator's own cluster, whichever it is applied to.
+        """The read access of the Kustomization to the operator's own cluster, whatever its target cluster is.
 
         Raises :class:`TargetError`.
         """
         return Sight(self._client, ks.namespace, self._account(ks))
 
     async def check_account(self, ks: Kustomization) -> None:
-        """Raise :class:`AccountMissing` when the account that the Kustomization acts as does not exist."""
+        """Raise :class:`AccountMissing` if the account that the Kustomization acts as does not exist."""
         account = self._account(ks)
         if not account:
             return
@@ -116,23 +116,23 @@ class Targets:
             raise AccountMissing(f"service account '{ks.namespace}/{account}' not found") from error
 
     async def release(self, key: ObjectKey) -> None:
-        """The Kustomization is gone."""
+        """Forget the Kustomization, which is gone."""
         self._home.live.release(key)
         await self._remote.leave(key)
 
     def live_objects(self) -> int:
-        """How many managed objects are kept, of all clusters."""
+        """The number of cached managed objects of all clusters."""
         return sum(map(len, self._lives()))
 
     def open_watches(self) -> int:
-        """How many watches of managed objects are open, of all clusters."""
+        """The number of open watches of managed objects of all clusters."""
         return sum(live.open_watches() for live in self._lives())
 
     def _lives(self) -> list[LiveObjects]:
         return [self._home.live, *self._remote.lives()]
 
     async def close(self) -> None:
-        """Stop all watches and close the connections to other clusters."""
+        """Stop all watches and close the connections to remote clusters."""
         await self._home.live.close()
         await self._remote.close()
 

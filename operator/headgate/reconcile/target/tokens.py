@@ -1,4 +1,4 @@
-"""Tokens of service accounts of this cluster, made by the API server for whoever is to trust them."""
+"""Tokens of service accounts of this cluster, issued by the API server for a given audience."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from headgate.kube import AccessFailed, ApiError, Bearer, Client
 from headgate.objects import Obj
 
 LIFETIME = 3600
-"""Seconds a token is asked for."""
+"""The lifetime, in seconds, that Headgate requests for a token."""
 
 _OWN_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 _NAME = re.compile(r"[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?")
 
 
 def is_account_name(name: str) -> bool:
-    """Whether it can be the name of an account; what else is put into a path or a user's name means another."""
+    """Whether this is a valid account name; in a URL path or a user name, other text could mean another account."""
     return _NAME.fullmatch(name) is not None
 
 
@@ -46,7 +46,7 @@ async def request_token(client: Client, namespace: str, account: str, audiences:
 
 
 def own_account() -> tuple[str, str] | None:
-    """Namespace and name of the operator's own service account, as its token says; None where it has none."""
+    """Namespace and name of the operator's own service account, according to its token; None if it has none."""
     try:
         payload = _OWN_TOKEN.read_text().split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))

@@ -1,6 +1,6 @@
-"""The watches of one cluster: one for each kind with owner labels, and some of single objects.
+"""The watches of one cluster: one for each kind with owner labels, and some for single objects.
 
-Here they are opened, looked up and closed; what they tell goes to whoever opened them
+This module opens, finds and closes them; their events go to the part that opened them
 (:class:`headgate.reconcile.target.live.LiveObjects`).
 """
 
@@ -26,20 +26,20 @@ class Scope:
     api_version: str
     kind: str
     only: ObjectRef | None = None
-    """A single object, watched by name; None: all that carry an owner label."""
+    """A single object, watched by name; None: all objects with an owner label."""
 
     @classmethod
     def of_kind(cls, ref: ObjectRef) -> Scope:
-        """That of the object's kind."""
+        """The scope of the object's kind."""
         return cls(ref.api_version, ref.kind)
 
     @classmethod
     def of_one(cls, ref: ObjectRef) -> Scope:
-        """That of the object alone."""
+        """The scope of the object alone."""
         return cls(ref.api_version, ref.kind, ref)
 
     def covers(self, ref: ObjectRef) -> bool:
-        """Whether the object is within it, if it has the label."""
+        """Whether the scope includes the object, provided that it has the label."""
         return ref == self.only if self.only is not None else Scope.of_kind(ref) == self
 
 
@@ -54,17 +54,17 @@ class ObjectWatch:
 
     @property
     def is_synced(self) -> bool:
-        """Whether it has told all that there was when it began."""
+        """Whether the watch has reported all that existed when it began."""
         return self.reflector.synced.is_set()
 
 
 class Watches:
-    """Those that are open.
+    """The open watches.
 
-    Of a kind's objects ``project`` is kept, and ``on_change`` is called with object, old and new; of a single one only
-    that it changed is reported: ``on_touched``. ``on_synced`` is called with the scope of a watch that has reported all
-    there is, ``on_listed`` with that of one that has just listed all objects of a kind, and the resource version of the
-    list.
+    Of a kind's objects, what ``project`` returns is kept, and ``on_change`` is called with object, old and new; of a
+    single object only the fact that it changed is reported: ``on_touched``. ``on_synced`` is called with the scope of
+    a watch that has reported all that exists, ``on_listed`` with the scope of one that has just listed all objects of
+    a kind, and the resource version of the list.
     """
 
     def __init__(
@@ -89,15 +89,15 @@ class Watches:
         return scope in self._open
 
     def get(self, scope: Scope) -> ObjectWatch | None:
-        """The watch of a scope; None where it is not watched."""
+        """The watch of a scope; None if there is none."""
         return self._open.get(scope)
 
     def singles(self) -> list[ObjectRef]:
-        """The objects that are watched on their own."""
+        """The objects that are watched by name."""
         return [scope.only for scope in self._open if scope.only is not None]
 
     def start(self, scope: Scope) -> None:
-        """Watch it, unless it is watched already."""
+        """Watch the scope, unless a watch is open."""
         if scope in self._open:
             return
         only = scope.only
@@ -116,14 +116,14 @@ class Watches:
         self._open[scope] = ObjectWatch(reflector, task, time.monotonic())
 
     def stop(self, scope: Scope) -> bool:
-        """End it; false where it was not watched."""
+        """End the watch of the scope; false if there is none."""
         watch = self._open.pop(scope, None)
         if watch is not None:
             watch.task.cancel()
         return watch is not None
 
     async def close(self) -> None:
-        """End all of them."""
+        """End all watches."""
         tasks = [w.task for w in self._open.values()]
         self._open.clear()
         for task in tasks:
@@ -137,7 +137,7 @@ class Watches:
                 await reflector.synced.wait()
                 self._on_synced(scope)
         except Exception:
-            # An API server that speaks otherwise than others. What it was to show is looked at now and then.
+            # The API server does not follow the protocol. Followers read the object at intervals instead.
             _log.exception(
                 "the watch of %s %s on %s ended", scope.api_version, scope.kind, self._client.cluster
             )
@@ -146,11 +146,11 @@ class Watches:
                 del self._open[scope]
 
     def _single_changed(self, ref: ObjectRef) -> Callable[[ObjectRef, Obj | None, Obj | None], None]:
-        # The API server may call it otherwise than whoever follows it: what lives in no namespace, named with one.
+        # The API server may name it differently from its follower: an object without namespace, named with one.
         return lambda _, old, new: self._on_touched(ref)
 
 
 def trace(obj: Obj) -> Obj:
-    """So much of an object as tells that it changed."""
+    """The part of an object that shows whether it changed."""
     meta = obj["metadata"]
     return {"metadata": {"uid": meta["uid"], "resourceVersion": meta["resourceVersion"]}}
