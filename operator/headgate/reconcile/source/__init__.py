@@ -1,11 +1,11 @@
 """Reconciles GitRepositories, and provides the artifacts of sources that other controllers reconcile.
 
-reconciler   what the remote has, fetch, artifact, status: from top to bottom
-inputs       Secrets, and the sources that it includes
-fetch        from a commit to its tree and artifact; blocks, and runs in threads
-report       conditions, events, and when the next reconcile is due
-visits       which GitRepositories were requested, and cancellation of obsolete reconciles
-external     artifacts of other controllers, as their consumers need them
-artifacts    downloads one of them
-errors       what a GitRepository refers to cannot be used
+``reconciler``   resolves the reference, fetches, stores the artifact, writes the status
+``inputs``       reads Secrets, and the sources that a GitRepository includes
+``fetch``        from a commit to its tree and artifact; blocks, and runs in threads
+``report``       conditions, events, and when the next reconcile is due
+``visits``       which GitRepositories were requested, and cancellation of obsolete reconciles
+``external``     provides artifacts of other controllers to their consumers
+``artifacts``    downloads such an artifact
+``errors``       an object that a GitRepository refers to cannot be used
 """

@@ -1,11 +1,11 @@
 """Downloads the artifacts of sources that other controllers reconcile.
 
-As Flux's fetcher does (``fluxcd/pkg``, ``http/fetch/archive_fetcher.go``): server errors and broken connections are
-retried, an artifact that is not there is told apart, and nothing is used whose digest is not the one in the status. The
-download goes to a file without a name below the storage path, a chunk at a time.
+It follows Flux's fetcher (``fluxcd/pkg``, ``http/fetch/archive_fetcher.go``): it retries after server errors and broken
+connections, distinguishes a missing artifact, and accepts only a file with the digest in the status. The download goes
+chunk by chunk to an unnamed file below the storage path.
 
-The URL is untrusted: whoever may write the status of a source, as those may who may write an ExternalArtifact, chooses
-where the operator connects to. Neither it nor a redirect leads to an address of :mod:`headgate.peers`.
+The URL is untrusted: whoever may write the status of a source, or an ExternalArtifact, chooses where the operator
+connects to. Neither the URL nor a redirect may lead to an address that :mod:`headgate.peers` rejects.
 """
 
 from __future__ import annotations
@@ -35,32 +35,32 @@ from headgate.peers import REFUSED, ForbiddenAddress, PeerRules
 from headgate.reconcile.core.store import SourceKey
 
 LOCALHOST = "SOURCE_CONTROLLER_LOCALHOST"
-"""Environment variable: ``host:port`` that takes the place of an artifact URL's own, for running outside a cluster."""
+"""Environment variable: ``host:port`` that replaces that of artifact URLs, to run the operator outside a cluster."""
 PAUSES = Doubling(5.0, 30.0)
-"""Before a retry."""
+"""The delays before retries."""
 MAX_DOWNLOAD = 1 << 30
-"""Bytes of one archive."""
+"""The limit for bytes of one archive."""
 CHUNK = 1 << 18
 MAX_REDIRECTS = 10
 HEADERS = {"Accept-Encoding": "identity"}
 MAX_SECONDS = 600.0
-"""Longest time of one download, by default."""
+"""The default timeout of one download, in seconds."""
 PLACES = 32
-"""Downloads at once, by default; a quarter of them for one namespace."""
+"""The default limit for simultaneous downloads; a namespace may use a quarter of them."""
 
 _log = logging.getLogger("headgate.artifacts")
 
 
 class ArtifactError(Exception):
-    """The artifact cannot be used; the message says why and holds no credential of its URL."""
+    """The artifact cannot be used; the message says why, without any credentials of its URL."""
 
 
 class ArtifactMissing(ArtifactError):
-    """There is no file at the artifact's URL (any more): its source is about to tell of another."""
+    """The file at the artifact's URL does not (or no longer) exist: its source is about to publish another."""
 
 
 class _Retry(Exception):
-    """The attempt failed in a way that may pass."""
+    """The attempt failed, and a retry may succeed."""
 
     def __init__(self, message: str, wait: float | None = None) -> None:
         super().__init__(message)
@@ -68,7 +68,7 @@ class _Retry(Exception):
 
 
 class ArtifactFetcher:
-    """Turns artifacts into trees. Use it as an asynchronous context manager, or ``close`` it."""
+    """Downloads artifacts and opens them as trees. Use it as an asynchronous context manager, or ``close`` it."""
 
     def __init__(
         self,
@@ -83,9 +83,9 @@ class ArtifactFetcher:
         peers: PeerRules | None = None,
         environ: Mapping[str, str] = os.environ,
     ) -> None:
-        """``storage`` is the folder for downloads, made when it is not there.
+        """``storage``: the folder for downloads, created if it does not exist.
 
-        ``max_seconds`` is for one download, and ``places`` how many there are at once; a namespace has a quarter.
+        ``max_seconds`` is the timeout of one download, ``places`` the number of slots; a namespace may use a quarter.
         """
         self._storage = storage
         self._retries, self._pauses = retries, pauses
@@ -93,12 +93,12 @@ class ArtifactFetcher:
         self._timeout = aiohttp.ClientTimeout(total=max_seconds, sock_connect=30, sock_read=60)
         self._places = FairPlaces(places, max(1, places // 4))
         self._host = environ.get(LOCALHOST, "")
-        # The operator's own setting, which may name this host, takes the place of what others chose.
+        # The operator's own setting may name this host; it replaces the host that others chose.
         self._peers = PeerRules(anywhere=True) if self._host else peers or PeerRules()
         self._session: aiohttp.ClientSession | None = None
 
     async def fetch(self, key: SourceKey, artifact: Artifact) -> TarTree:
-        """The files of a source's artifact, to be closed by the caller.
+        """The files of a source's artifact; the caller closes the tree.
 
         Raises :class:`ArtifactMissing`, :class:`ArtifactError`.
         """
@@ -106,7 +106,7 @@ class ArtifactFetcher:
         await STORAGE.run(key.namespace, self._storage.mkdir, mode=0o700, parents=True, exist_ok=True)
         for attempt in range(self._retries + 1):
             try:
-                # Not held while it waits for the next try.
+                # The slot is free during the delay before a retry.
                 async with self._places.taken(key.namespace):
                     return await self._attempt(key.namespace, url, artifact.digest, digest())
             except _Retry as error:
@@ -196,11 +196,11 @@ class ArtifactFetcher:
 
 
 def _judge(response: aiohttp.ClientResponse, url: URL) -> None:
-    """Raise unless the answer is the archive."""
+    """Raise unless the response is the archive."""
     status = response.status
     if status == 200:
         return
-    # Not the server's own words for its status: whoever wrote the URL may not be allowed to read it.
+    # Not the server's own reason phrase: whoever wrote the URL may have no right to read it.
     said = f"{status} {responses.get(status, '')}".rstrip()
     told = f"failed to download archive from {_shown(url)} (status: {said})"
     if status == 404:
@@ -212,7 +212,7 @@ def _judge(response: aiohttp.ClientResponse, url: URL) -> None:
 
 
 def _hasher(digest: str) -> Callable[[], Any]:
-    """The algorithm of a digest (``sha256:<hex>``; without a name it is sha256). Raises :class:`ArtifactError`."""
+    """The algorithm of a digest (``sha256:<hex>``; sha256 by default). Raises :class:`ArtifactError`."""
     if not digest:
         raise ArtifactError("failed to verify archive: empty digest")
     name, colon, _ = digest.rpartition(":")
@@ -220,19 +220,19 @@ def _hasher(digest: str) -> Callable[[], Any]:
     if name in ("sha256", "sha384", "sha512"):
         return getattr(hashlib, name)  # type: ignore[no-any-return]
     if name == "blake3":
-        from blake3 import blake3  # here, because hardly anybody uses it
+        from blake3 import blake3  # here, because few sources use it
 
         return blake3
     raise ArtifactError(f"failed to verify archive: unsupported digest algorithm '{name[:20]}'")
 
 
 def _shown(url: URL) -> str:
-    """A URL without what may be secret in it."""
+    """A URL without its parts that may be secret."""
     return str(url.with_user(None).with_query(None).with_fragment(None))
 
 
 def _named(error: BaseException) -> str:
-    """What went wrong with a connection; the messages of some errors hold the whole URL."""
+    """What went wrong with a connection, without the messages of errors that hold the whole URL."""
     if isinstance(error, TimeoutError):
         return "timed out"
     if isinstance(error, aiohttp.TooManyRedirects):

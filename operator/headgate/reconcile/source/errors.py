@@ -1,12 +1,12 @@
-"""What a GitRepository refers to cannot be used, as one small tree of exceptions.
+"""An object that a GitRepository refers to cannot be used: one small tree of exceptions.
 
     SourceError
     ├── SecretUnreadable      a Secret that its spec names cannot be read
     ├── IncludeUnavailable    an included repository does not exist, or has no artifact yet
     └── IncludeUnopened       an included repository's tree has not been opened since the start
 
-The conditions and reasons are Flux's (source-controller, ``gitrepository_controller.go``). A visit also ends with a
-:class:`headgate.git.errors.GitError`; both carry what their report needs (:mod:`headgate.borders`).
+The conditions and reasons are Flux's (source-controller, ``gitrepository_controller.go``). A reconcile can also end
+with a :class:`headgate.git.errors.GitError`; both have what their report needs (:mod:`headgate.borders`).
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ __all__ = ["IncludeUnavailable", "IncludeUnopened", "SecretUnreadable", "SourceE
 
 
 class SourceError(BorderError):
-    """What a source refers to cannot be used."""
+    """An object that a source refers to cannot be used."""
 
     condition: str = reasons.FETCH_FAILED
-    """The condition that reports it, beside Ready."""
+    """The condition that reports it, in addition to Ready."""
     drops_credentials: ClassVar[bool] = False
-    """As that of a ``GitError``: none of these is a server's answer to credentials."""
+    """As in ``GitError``: none of these errors is a server's response to credentials."""
 
 
 class SecretUnreadable(SourceError):
-    """A Secret that the source's spec names cannot be read; ``reason`` and ``condition`` are those of its purpose."""
+    """A Secret that the source's spec names cannot be read; ``reason`` and ``condition`` depend on its purpose."""
 
     def __init__(self, message: str, reason: str, condition: str) -> None:
         super().__init__(message)

@@ -1,8 +1,8 @@
-"""Sees to it that the trees of sources made by other controllers are there when Kustomizations ask for them.
+"""Provides the trees of sources that other controllers reconcile to Kustomizations.
 
 A download may take minutes, and its retries longer; no worker waits for it. A reconciler that finds no tree calls
-:meth:`ExternalSources.want` and ends its attempt; one task per source fetches the artifact, however many ask, and puts
-its tree among the others. ``on_news`` is then called with the source's key, and wakes all that use it.
+:meth:`ExternalSources.want` and ends its attempt. One task per source fetches the artifact, however many consumers
+wait, and stores its tree. Then it calls ``on_news`` with the source's key, which wakes all consumers.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from headgate.reconcile.reporting.unexpected import explained
 from headgate.reconcile.source.artifacts import ArtifactError, ArtifactFetcher
 
 REMEMBERED = 5.0
-"""Seconds for which a failure is told to all who ask, before asking starts another download."""
+"""Seconds for which all consumers get the error of a failed download before a new one starts."""
 
 _log = logging.getLogger("headgate.artifacts")
 
 
 class ArtifactPending(Exception):
-    """The artifact is being fetched; its consumers are woken when that has ended."""
+    """The download of the artifact is running; its consumers are woken when it ends."""
 
 
 @dataclass(slots=True)
@@ -40,7 +40,7 @@ class _Fetch:
 
 
 class ExternalSources:
-    """The artifacts that are wanted. Used from the event loop only."""
+    """The artifacts that Kustomizations need. Used from the event loop only."""
 
     def __init__(
         self,
@@ -55,16 +55,16 @@ class ExternalSources:
         store.subscribe(on_source_dropped=self._on_source_dropped)
 
     def want(self, key: SourceKey, artifact: Artifact) -> None:
-        """Return when the tree of the artifact is there.
+        """Return if the tree of the artifact is available.
 
-        Raises :class:`ArtifactPending` while it is fetched, and the :class:`ArtifactError` by which that ended.
+        Raises :class:`ArtifactPending` while it is downloaded, and :class:`ArtifactError` if the download failed.
         """
         fetch = self._fetches.get(key)
         if fetch is not None and not _same(fetch.artifact, artifact):
             self._end(fetch)
             fetch = None
         if fetch is None and self._trees.has(key, artifact.revision):
-            # The newest that we fetched is of this revision, but perhaps the file is another: fetch it again.
+            # The newest tree is of this revision, but the file may differ: fetch it again.
             self._trees.drop(key)
         if fetch is not None:
             if fetch.task is not None:
@@ -79,14 +79,14 @@ class ExternalSources:
 
     def _on_source_dropped(self, key: SourceKey) -> None:
         if key.kind == GIT_REPOSITORY:
-            return  # Its own reconciler's.
+            return  # Its own reconciler provides the tree.
         fetch = self._fetches.pop(key, None)
         if fetch is not None:
             self._end(fetch)
         self._trees.drop(key)
 
     async def close(self) -> None:
-        """Call off all downloads."""
+        """Cancel all downloads."""
         tasks = [f.task for f in self._fetches.values() if f.task is not None]
         self._fetches.clear()
         for task in tasks:

@@ -1,6 +1,6 @@
-"""From a commit that a reference names to a tree that can be built from, and the artifact made of it.
+"""From a commit that a reference names to its source tree, and to the artifact made from it.
 
-Everything here blocks and is run in worker threads: :meth:`SourceFetcher.fetch` waits for the remote,
+Everything here blocks and runs in threads: :meth:`SourceFetcher.fetch` waits for the remote,
 :meth:`SourceFetcher.store` and :meth:`SourceFetcher.reopen` for the disk.
 """
 
@@ -28,28 +28,28 @@ _log = logging.getLogger("headgate.source")
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What a visit to the remote brought into the cache."""
+    """The result of a fetch."""
 
     commit: str
     verified: str
-    """Whose signatures were found, as the condition tells it; empty when none were asked for."""
+    """Whose signatures were found, as the condition reports it; empty if the spec requires none."""
     tree: PackableTree | None
-    """Opened already where that needed the remote, for submodules."""
+    """The tree, if opening it needed the remote, for submodules; otherwise None."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What was made of it."""
+    """The result of storing what was fetched."""
 
     artifact: StoredArtifact | None
-    """None where the one in storage is still the right one."""
+    """None if the artifact in storage is still up to date."""
     tree: PackableTree
     subject: str
     """First line of the commit's message."""
 
 
 class SourceFetcher:
-    """See the module's text. One for all sources; ``caches`` are theirs."""
+    """Fetches and stores. One for all sources; ``caches`` holds their clone caches."""
 
     def __init__(
         self, caches: Caches, artifacts: ArtifactStorage, limits: TreeLimits = DEFAULT_LIMITS
@@ -64,9 +64,9 @@ class SourceFetcher:
         commits: BareCache,
         inputs: VisitInputs,
     ) -> Fetched:
-        """Bring the commit into its cache, with its submodules, and verify it.
+        """Fetch the commit into its clone cache, with its submodules, and verify it.
 
-        Nothing is made of a commit before its signatures are verified. Raises :class:`GitError`.
+        Nothing reads a commit before its signatures are verified. Raises :class:`GitError`.
         """
         commit = remote.fetch(resolved, commits)
         verified = ""
@@ -91,7 +91,7 @@ class SourceFetcher:
         *,
         stored: bool,
     ) -> Stored:
-        """Open the tree of what was fetched, and pack it unless it is ``stored``; raises :class:`GitError`."""
+        """Open the tree of the fetched commit, and pack it unless it is ``stored``; raises :class:`GitError`."""
         commit = fetched.commit
         tree = fetched.tree or check_out(remote, commits, commit, inputs.shape, limits=self._limits)
         try:
@@ -107,7 +107,7 @@ class SourceFetcher:
         return Stored(artifact, tree, subject)
 
     def reopen(self, key: SourceKey, url: str, commit: str, shape: ArtifactShape) -> PackableTree | None:
-        """The tree of a commit that an earlier process fetched, without asking the remote; None if it cannot be had."""
+        """The tree of a commit that an earlier process fetched, without any remote; None if it is not available."""
         try:
             address = RemoteUrl.parse(url)
             commits = self._caches.open(key.namespace, key.name, str(address))

@@ -1,6 +1,7 @@
-"""What a GitRepository's visit needs besides its remote: Secrets, and the sources that it includes.
+"""What a reconcile of a GitRepository needs besides its remote: Secrets, and the sources that it includes.
 
-Read before the remote is asked; what cannot be read becomes a :class:`~headgate.reconcile.source.errors.SourceError`.
+They are read before the first request to the remote. What cannot be read raises a
+:class:`~headgate.reconcile.source.errors.SourceError`.
 """
 
 from __future__ import annotations
@@ -28,22 +29,22 @@ from headgate.settings import SourceSettings
 
 @dataclass(frozen=True, slots=True)
 class VisitInputs:
-    """What a visit needs, besides the remote itself."""
+    """What a reconcile needs besides the remote."""
 
     shape: ArtifactShape
     included: list[Obj]
-    """The artifacts of what is included, in the order of the spec."""
+    """The artifacts of the included sources, in the order of the spec."""
     keys: dict[str, bytes] | None
-    """Public keys that signatures are verified with, None when none are to be."""
+    """Public keys for the verification of signatures; None if the spec requires none."""
 
     def close(self) -> None:
-        """Let go of the included trees, which were held so that nothing replaces them in the meantime."""
+        """Release the included trees, which were held so that nothing replaces them in the meantime."""
         for each in self.shape.includes:
             each.tree.close()
 
 
 class SourceInputs:
-    """Reads them. Used from the event loop; one for all sources."""
+    """Reads the inputs. Used from the event loop; one for all sources."""
 
     def __init__(self, client: Client, store: Store, trees: SourceTrees, *, settings: SourceSettings) -> None:
         self._client, self._store, self._trees = client, store, trees
@@ -51,11 +52,11 @@ class SourceInputs:
         self._providers = Providers(settings.azure_devops_hosts)
 
     def forget(self, key: ObjectKey) -> None:
-        """The source is gone, or its server refused the credentials that were kept for it."""
+        """Drop the cached credentials: the source is gone, or its server rejected them."""
         self._providers.forget(key)
 
     async def credentials(self, source: GitRepository, address: RemoteUrl) -> Credentials:
-        """What the source's repository is accessed with; raises :class:`SecretUnreadable` or a ``GitError``."""
+        """The credentials for the source's repository; raises :class:`SecretUnreadable` or a ``GitError``."""
         spec, proxy, data, name = source.spec, None, None, ""
         if spec.proxy_secret_ref is not None:
             secret = f"{source.namespace}/{spec.proxy_secret_ref.name}"
@@ -80,7 +81,7 @@ class SourceInputs:
         )
 
     async def read(self, source: GitRepository) -> VisitInputs:
-        """Read it; the caller closes what is returned.
+        """Read the inputs; the caller closes the result.
 
         Raises :class:`IncludeUnavailable`, :class:`IncludeUnopened`, :class:`SecretUnreadable` or a ``GitError``.
         """
@@ -96,13 +97,13 @@ class SourceInputs:
             )
         found = self._includes(source)
         artifacts = [artifact for _, artifact in found]
-        # From here on nothing fails, so that what is shared is closed by the caller.
+        # Nothing after this fails, so the caller closes what is shared.
         includes = [replace(included, tree=included.tree.share()) for included, _ in found]
         shape = ArtifactShape(spec.ignore, spec.sparse_checkout, spec.recurse_submodules, includes)
         return VisitInputs(shape, artifacts, keys)
 
     def _includes(self, source: GitRepository) -> list[tuple[Included, Obj]]:
-        """What is included, and the artifact that its status tells of."""
+        """The included sources, each with the artifact in its status."""
         found: list[tuple[Included, Obj]] = []
         self._refuse_circle(source)
         for include in source.spec.include:
@@ -125,7 +126,7 @@ class SourceInputs:
         return found
 
     def _refuse_circle(self, source: GitRepository) -> None:
-        """Repositories that include each other would grow without end."""
+        """Reject a circle of includes: repositories that include each other would grow without end."""
         pending = [(include.repository.name, include.repository.name) for include in source.spec.include]
         seen: set[str] = set()
         while pending:
@@ -140,7 +141,7 @@ class SourceInputs:
                 pending.append((each["repository"]["name"], first))
 
     def observed_shape(self, key: SourceKey, status: Obj) -> ArtifactShape | None:
-        """What the artifact was made with, None when what it included is not at hand."""
+        """The inputs of the stored artifact; None if an included tree is not available."""
         includes: list[Included] = []
         for each, artifact in zip(
             status.get("observedInclude") or [], status.get("includedArtifacts") or [], strict=False
@@ -188,7 +189,7 @@ OBSERVED = (
 
 
 def observed(source: GitRepository, inputs: VisitInputs) -> Obj:
-    """What shapes the artifact, as the status reports it; None for what is left out there."""
+    """What shapes the artifact, as the status reports it; None for a field that the status omits."""
     spec = source.spec
     includes: list[Obj] = []
     for include in spec.include:
@@ -215,7 +216,7 @@ def same_artifacts(one: list[Obj], other: list[Obj]) -> bool:
 
 
 def requires_verification(source: GitRepository, status: Obj) -> bool:
-    """Whether the revision at hand still has to be verified in the mode of the spec."""
+    """Whether the present revision still has to be verified in the mode of the spec."""
     if source.spec.verify is None:
         return False
     observed, mode = status.get("sourceVerificationMode"), source.spec.verify.mode

@@ -1,14 +1,13 @@
-"""Reconciles one GitRepository: asks the remote for its refs, fetches what is new, stores the artifact.
+"""Reconciles one GitRepository: lists the refs of the remote, fetches what is new, stores the artifact.
 
-The remote is asked first (``ls-remote``): one small request tells which commit the reference names now, and all
-GitRepositories that share the remote and its credentials share it (:mod:`headgate.git.remote.reflists`). Only
-when that commit, or what shapes the artifact (``ignore``, ``include``, ...), differs from what is stored, is
-anything fetched. Signatures are verified before anything is made of what was fetched.
-The new tree is put where the Kustomizations' reconcilers find it before the status tells of the new revision,
-and those are woken by the answer to that write.
+The list of refs comes first (``ls-remote``): one small request shows which commit the reference names now, and all
+GitRepositories with the same remote and credentials share it (:mod:`headgate.git.remote.reflists`). Only if that
+commit, or what shapes the artifact (``ignore``, ``include``, ...), differs from what is stored, Headgate fetches.
+It verifies signatures before anything else reads the commit. The new tree is available to the Kustomizations'
+reconcilers before the status has the new revision, and the response to that write wakes them.
 
-Git runs in worker threads (:mod:`headgate.fairness.pools`): what waits for a remote in others than what reads and
-writes the disk. A remote that hangs holds one place of its namespace until its timeout.
+Git runs in threads (:mod:`headgate.fairness.pools`): calls that wait for a remote use another pool than calls that
+read and write the disk. A remote that hangs holds one slot of its namespace until its timeout.
 """
 
 from __future__ import annotations
@@ -71,11 +70,11 @@ from headgate.settings import SourceSettings
 _log = logging.getLogger("headgate.source")
 
 FAILURES = (reasons.FETCH_FAILED, reasons.INCLUDE_UNAVAILABLE, reasons.STORAGE_OPERATION_FAILED)
-"""Conditions whose going is a recovery."""
+"""Conditions whose removal is a recovery."""
 
 
 class SourceReconciler:
-    """See the module's text. Shared by all workers; an object is with one worker at a time."""
+    """The reconciler. Shared by all workers; an object is with one worker at a time."""
 
     def __init__(
         self,
@@ -101,10 +100,10 @@ class SourceReconciler:
         self._measure = measure
         self._backoff: Backoff[ObjectKey] = Backoff(RETRIES)
         self._uncollected: set[ObjectKey] = set()
-        """Those with artifacts past retention that could not be deleted."""
+        """Sources with artifacts past retention whose deletion failed."""
 
     async def reconcile(self, key: ObjectKey, triggers: tuple[Trigger, ...]) -> Outcome:
-        """Bring the artifact to what the reference names now."""
+        """Store the artifact of the commit that the reference names now."""
         since = self._visits.take_request(key)
         source_key = SourceKey(GIT_REPOSITORY, key.namespace, key.name)
         obj = self._store.source(source_key)
@@ -162,7 +161,7 @@ class SourceReconciler:
         return outcome
 
     def _next_try(self, key: ObjectKey, error: BorderError, interval: float) -> float | None:
-        """Seconds until the next visit; None: only an event starts it."""
+        """Seconds until the next reconcile; None: only an event starts it."""
         match error.retry:
             case Retry.ON_CHANGE:
                 return None
@@ -175,15 +174,15 @@ class SourceReconciler:
         return again if error.retry_after is None else max(again, min(error.retry_after, BACKOFF_MAX))
 
     async def broke_off(self, key: ObjectKey, error: Exception, times: int) -> None:
-        """Report that a visit ended with an error that nobody foresaw, the ``times``-th time in a row.
+        """Report that a reconcile ended with an unexpected error, the ``times``-th in a row.
 
-        What passes by itself is reported only when the next try meets it, too. Raises :class:`headgate.kube.ApiError`.
+        An error that may pass is reported only if the retry fails, too. Raises :class:`headgate.kube.ApiError`.
         """
         source_key = SourceKey(GIT_REPOSITORY, key.namespace, key.name)
         obj = self._store.source(source_key)
         if obj is None or (times == 1 and is_passing(error)):
             return
-        # With the status as it was, of which everything else stays.
+        # With the stored status, so that the rest of it stays unchanged.
         session = StatusSession(
             self._client, obj, manager=SOURCE_CONTROLLER, written=self._wakeups.source_written
         )
@@ -209,7 +208,7 @@ class SourceReconciler:
         since: float | None,
         cancellation: Cancellation,
     ) -> Outcome:
-        """``since``: the time of a request, which no earlier answer of the remote can serve."""
+        """``since``: the time of a request, which an earlier response of the remote cannot serve."""
         spec = source.spec
         had_failed = any(session.condition(each) is not None for each in FAILURES)
         stored = await self._check_storage(key, session)
@@ -226,7 +225,7 @@ class SourceReconciler:
             cancellation=cancellation,
         )
         if since is None:
-            # The next visit is then due by the time of the answer, so that no knowledge is older than the interval.
+            # The next reconcile is due by the time of the response, so that no knowledge is older than the interval.
             since = time.monotonic() - spec.interval / 2
         asking = Asking(self.lists, remote, since)
         try:
@@ -234,7 +233,7 @@ class SourceReconciler:
                 key, session, source, requested, inputs, remote, asking, stored, had_failed
             )
         except GitError:
-            # Another try goes by another answer.
+            # A retry needs a new response.
             self._visits.asked_for(source.key)
             raise
         finally:
@@ -323,7 +322,7 @@ class SourceReconciler:
         message = f"stored artifact for commit '{short(made.subject)}'"
         outcome = await self._succeed(session, source, requested, asking)
         if not new:
-            # After a start, the tree is news although the status says nothing that is.
+            # After a start, consumers wait for the tree although the status is unchanged.
             self._wakeups.source_available(key)
         if new:
             self._report.tell(session, NORMAL, reasons.NEW_ARTIFACT, message)
@@ -335,15 +334,14 @@ class SourceReconciler:
     def _resolve(
         self, key: SourceKey, remote: Remote, wanted: GitReference, asking: Asking
     ) -> tuple[BareCache, Resolved]:
-        """The source's cache, and what the reference names now. Blocks."""
+        """The source's clone cache, and the commit that the reference names now. Blocks."""
         commits = self._caches.open(key.namespace, key.name, str(remote.url))
         return commits, remote.resolve(wanted, commits, asking)
 
     async def _collect(self, session: StatusSession, key: ObjectKey) -> None:
         """Delete artifacts past retention.
 
-        That it fails is no failure of the source, whose artifact is there: it is told, and tried again at the next
-        visit.
+        A failure does not fail the source, whose artifact exists: it is reported, and the next reconcile retries.
         """
         try:
             collected = await STORAGE.run(
@@ -368,7 +366,7 @@ class SourceReconciler:
         return await self._report.succeeded(session, source, requested, min(age, source.spec.interval / 2))
 
     async def _check_storage(self, key: SourceKey, session: StatusSession) -> bool:
-        """Whether the artifact is in storage as it was."""
+        """Whether the artifact is in storage, unchanged."""
         status = session.status
         session.unmark(reasons.STORAGE_OPERATION_FAILED)
         artifact = status.get("artifact")
@@ -380,7 +378,7 @@ class SourceReconciler:
         if artifact is None:
             message = "building artifact"
         elif missing:
-            # The status keeps it until the new one is there: consumers go on with what they have.
+            # The status keeps it until the new one exists: consumers continue with what they have.
             message = "building artifact: disappeared from storage"
         else:
             artifact["url"] = self._artifacts.url(artifact["path"])
@@ -390,10 +388,10 @@ class SourceReconciler:
         session.write_soon()
         return artifact is not None and not missing
 
-    # Coming and going.
+    # Start and end.
 
     async def _restore(self, key: SourceKey, session: StatusSession) -> None:
-        """After a restart without access to the remote, the commit in the cache still serves the consumers."""
+        """Open the tree from the clone cache after a restart without access to the remote, to serve the consumers."""
         artifact = session.status.get("artifact")
         if artifact is None or self._trees.has(key, artifact["revision"]):
             return

@@ -1,4 +1,4 @@
-"""How a visit of a GitRepository is told: its conditions, its events, and when the next one is due.
+"""Reports a reconcile of a GitRepository: its conditions, its events, and when the next one is due.
 
 The conditions, reasons and messages are Flux's (source-controller, ``gitrepository_controller.go`` and
 ``internal/reconcile/summarize``).
@@ -19,14 +19,14 @@ _log = logging.getLogger("headgate.source")
 
 
 class SourceReport:
-    """Tells it. One for all sources."""
+    """Writes the reports. One for all sources."""
 
     def __init__(self, events: EventRecorder, jitter: float) -> None:
-        """``jitter``: fraction by which an interval is made longer or shorter."""
+        """``jitter``: the largest part by which an interval becomes longer or shorter."""
         self._events, self._jitter = events, jitter
 
     def outdated(self, session: StatusSession, reason: str, message: str) -> None:
-        """The artifact is about to be replaced."""
+        """Report that the artifact will be replaced."""
         session.mark(reasons.ARTIFACT_OUTDATED, "True", reason, message)
         session.mark(reasons.RECONCILING, "True", reasons.PROGRESSING, f"building artifact: {message}")
         session.write_soon()
@@ -34,7 +34,7 @@ class SourceReport:
     async def succeeded(
         self, session: StatusSession, source: GitRepository, requested: str | None, age: float = 0.0
     ) -> Outcome:
-        """The artifact in storage is the one that is wanted, by what the remote said ``age`` seconds ago."""
+        """Report that the artifact in storage is up to date, from a response of the remote ``age`` seconds ago."""
         revision = session.status["artifact"]["revision"]
         message = f"stored artifact for revision '{revision}'"
         session.unmark(reasons.FETCH_FAILED, reasons.ARTIFACT_OUTDATED, reasons.STALLED)
@@ -43,7 +43,7 @@ class SourceReport:
         summarise(session, requested)
         await session.write()
         if not source.spec.interval:
-            return NOTHING_MORE  # As in Flux: no time, no visit.
+            return NOTHING_MORE  # As in Flux: an interval of zero means no next reconcile.
         return Outcome(after=jittered(source.spec.interval, self._jitter) - age)
 
     async def failed(
@@ -58,9 +58,9 @@ class SourceReport:
         *,
         waiting: bool = False,
     ) -> Outcome:
-        """The visit failed and is repeated after ``again`` seconds; None: not before the object has changed.
+        """Report a failure. The next attempt is due after ``again`` seconds; None: not before the object has changed.
 
-        ``waiting`` for another object is a failure like others, but no warning.
+        ``waiting`` for another object is a failure as well, but not a warning.
         """
         session.mark(condition, "False" if condition == reasons.SOURCE_VERIFIED else "True", reason, message)
         session.mark(reasons.READY, "False", reason, message)
@@ -78,7 +78,7 @@ class SourceReport:
     def tell(
         self, session: StatusSession, type: str, reason: str, message: str, *, trace: bool = False
     ) -> None:
-        """Emit an event; a ``trace`` is for who looks at the object, and no notification."""
+        """Emit an event; a ``trace`` is visible on the object, and sends no notification."""
         artifact = session.status.get("artifact")
         annotations = {}
         if artifact and type == NORMAL and not trace:
@@ -92,7 +92,7 @@ class SourceReport:
 
 
 def forget_verification(session: StatusSession, source: GitRepository) -> None:
-    """Take back what an earlier spec, or a failed visit, said of signatures."""
+    """Remove what an earlier spec, or a failed reconcile, reported about signatures."""
     found = session.condition(reasons.SOURCE_VERIFIED)
     if source.spec.verify is None:
         session.status.pop("sourceVerificationMode", None)
@@ -101,7 +101,7 @@ def forget_verification(session: StatusSession, source: GitRepository) -> None:
 
 
 def summarise(session: StatusSession, requested: str | None) -> None:
-    """What holds at the end of every visit, whatever its outcome."""
+    """Set what the status says at the end of every reconcile, whatever its outcome."""
     if requested is not None:
         session.status["lastHandledReconcileAt"] = requested
     ready = session.condition(reasons.READY)
@@ -118,5 +118,5 @@ def summarise(session: StatusSession, requested: str | None) -> None:
 
 
 def short(subject: str) -> str:
-    """A commit's subject as Flux shortens it."""
+    """A commit's subject, shortened as Flux does it."""
     return subject if len(subject) <= 50 else subject[:50] + "..."

@@ -1,4 +1,4 @@
-"""Which GitRepositories somebody asked for, and the visits of them that are under way."""
+"""Which GitRepositories users have requested, and the reconciles that are running."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from headgate.reconcile.core.store import GIT_REPOSITORY, SourceKey, Store
 
 @dataclass(frozen=True, slots=True)
 class _Visit:
-    """A visit that is under way, of the object in this version."""
+    """A running reconcile of the object in this version."""
 
     version: tuple[str, int, bool]
     cancellation: Cancellation
 
 
 class Visits:
-    """See the module's text. Used from the event loop only."""
+    """The requests and the running reconciles. Used from the event loop only."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -30,9 +30,9 @@ class Visits:
         self._under_way: dict[ObjectKey, _Visit] = {}
 
     def asked_for(self, key: ObjectKey) -> None:
-        """Somebody wants to know what the remote has now, not what it had a moment ago.
+        """Record a request for what the remote has now, not a moment ago.
 
-        A visit of an object that was changed or deleted in the meantime is cancelled: its server may never answer.
+        Cancels the running reconcile of an object that has changed or is being deleted: its server may never respond.
         """
         self._requests[key] = time.monotonic()
         visit = self._under_way.get(key)
@@ -42,12 +42,12 @@ class Visits:
         visit.cancellation.cancel()
 
     def take_request(self, key: ObjectKey) -> float | None:
-        """When the GitRepository was last asked for, on the monotonic clock; None if it was not since the last call."""
+        """When the GitRepository was last requested, on the monotonic clock; None if it was not since the last call."""
         return self._requests.pop(key, None)
 
     @contextmanager
     def begun(self, key: ObjectKey, obj: Obj) -> Iterator[Cancellation]:
-        """A visit of the raw GitRepository lasts as long as the block; what it gives tells whether it is cancelled."""
+        """A reconcile of the raw GitRepository lasts as long as the block; its value shows whether it is cancelled."""
         visit = self._under_way[key] = _Visit(_version(obj), Cancellation())
         try:
             yield visit.cancellation
@@ -56,6 +56,6 @@ class Visits:
 
 
 def _version(obj: Obj) -> tuple[str, int, bool]:
-    """What makes a visit stale: another object of the name, another spec, a deletion."""
+    """What makes a running reconcile obsolete: another object with the name, another spec, a deletion."""
     meta = obj["metadata"]
     return meta.get("uid", ""), meta.get("generation", 0), bool(meta.get("deletionTimestamp"))

@@ -206,7 +206,7 @@ class LiveObjects:
             self._tell(ref)
 
     def _listed(self, scope: Scope, version: str) -> None:
-        """All objects of a kind are listed. What Headgate applied and the list lacks was deleted while nobody watched."""
+        """All objects of a kind are listed. What Headgate applied and the list lacks was deleted without a watch."""
         watch = self._watches.get(scope)
         if watch is None:
             return
