@@ -261,7 +261,7 @@ class World:
         self.send("PATCH", path, {"status": status})
 
     def forbid(self, ref: ObjectRef) -> None:
-        """The API server shows the object to nobody no longer."""
+        """From now on, the API server shows the object to nobody."""
 
         def answer(request: Request) -> Reply | None:
             plural = f"{ref.kind.lower()}s"
