@@ -10,10 +10,10 @@
 | an apply from beginning to end: plan, ask, send, wait | :mod:`.server_side`, which begins in :mod:`.server_side.run` |
 | a deletion | :mod:`.deletion` |
 | which objects are in place, so that they need no request | :mod:`.known` |
-| what a single object must be: normal form, validity, stage | :mod:`.objects` |
+| the form of a single object: normal form, validity, stage | :mod:`.objects` |
 | field managers, ignored fields, drift | :mod:`.fields` |
 | the caller's choices | :mod:`.options` |
-| what a caller gets back | :mod:`.changeset`, :mod:`.errors`; :mod:`.wording` phrases what an API server says |
+| the result for the caller | :mod:`.changeset`, :mod:`.errors`; :mod:`.wording` rephrases messages of API servers |
 | work on many objects at once | :mod:`.concurrently` |
 """
 

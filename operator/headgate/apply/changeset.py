@@ -1,5 +1,5 @@
-"""What was done to which object. Every verb of this package returns it; events and the inventory are made of
-it.
+"""The record of what was done to which object: every verb of this package returns it, and events and the inventory
+are made from it.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ class Action(Enum):
     UNCHANGED = "unchanged"
     DELETED = "deleted"
     SKIPPED = "skipped"
-    """Left alone because the object, here or in the cluster, asks for it or is not ours."""
+    """Unchanged because the object, in Git or on the cluster, asks for it, or because it belongs to somebody else."""
     UNKNOWN = "unknown"
-    """A request failed, so nobody knows."""
+    """A request failed, so the outcome is unknown."""
 
     def __str__(self) -> str:
         return self.value
@@ -37,7 +37,7 @@ class Change:
     ref: ObjectRef
     action: Action
     why: str = ""
-    """For what Flux would have done otherwise."""
+    """The reason, where Flux would have acted differently."""
 
     def __str__(self) -> str:
         return f"{self.ref} {self.action}" + (f": {self.why}" if self.why else "")
@@ -45,7 +45,7 @@ class Change:
 
 @dataclass(slots=True)
 class ChangeSet:
-    """Changes in the order in which they were made."""
+    """Changes in chronological order."""
 
     entries: list[Change] = field(default_factory=list)
 
@@ -58,11 +58,11 @@ class ChangeSet:
         self.entries.extend(changes)
 
     def changed(self) -> ChangeSet:
-        """Only those by which the cluster is different now."""
+        """Only the changes that modified the cluster."""
         return ChangeSet([c for c in self.entries if c.action in CHANGES])
 
     def refs(self, *actions: Action) -> tuple[ObjectRef, ...]:
-        """The objects to which one of these was done (all objects when none is given)."""
+        """The objects with one of these actions (all objects if none is given)."""
         return tuple(c.ref for c in self.entries if not actions or c.action in actions)
 
     def __iter__(self) -> Iterator[Change]:

@@ -1,4 +1,4 @@
-"""Works on many objects at once, but not on more than allowed."""
+"""Works on many objects at once, up to a limit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ R = TypeVar("R")
 
 
 async def concurrently(items: Sequence[T], work: Callable[[T], Awaitable[R]], limit: int) -> list[R]:
-    """What ``work`` returns for each of the items, in their order; at most ``limit`` of them run at a time.
+    """What ``work`` returns for each item, in the order of the items; at most ``limit`` calls run at a time.
 
     The first exception cancels the rest.
     """

@@ -1,18 +1,18 @@
-"""What can go wrong when objects are applied, as one tree.
+"""The errors of an apply as one tree.
 
-    ApplyError                  nothing, or not all, was applied; carries changes, unsure and errors
+    ApplyError                  nothing, or not all, was applied; holds changes, unsure and errors
     ├── IgnoreRuleInvalid       a rule of spec.ignore can never be used (:mod:`.ignore`); no request was sent
-    └── ApplyFailed             some objects were refused or not reached; holds what was done before, all of it
+    └── ApplyFailed             some objects were refused or not reached; holds all that was done before
 
-Whoever calls an apply needs no more than the base: each error carries what its report needs
-(:class:`headgate.borders.BorderError`), and what may be in the cluster by now.
+A caller needs only the base class: each error holds what its report needs (:class:`headgate.borders.BorderError`), and
+the objects that may be on the cluster now.
 
-What is wrong with a single object is a value, :class:`ObjectError`, because an apply continues and finds all of them.
-For the same reason a deletion raises nothing: :class:`.DeleteResult` has the refusals.
+A fault of a single object is a value, :class:`ObjectError`, because an apply continues and finds all of them. For the
+same reason a deletion raises nothing: :class:`.DeleteResult` has the refusals.
 :class:`.objects.definitions.DefinitionNeverReady` does not leave this package.
 
-Messages are Flux's where it has one (``Deployment/staging/web dry-run failed (Invalid): …``), one line for
-each object, and never hold a value of a Secret.
+Messages are Flux's where it has one (``Deployment/staging/web dry-run failed (Invalid): …``), one line for each object,
+and never hold a value of a Secret.
 """
 
 from __future__ import annotations
@@ -57,11 +57,11 @@ class ApplyError(BorderError):
     ) -> None:
         super().__init__(message)
         self.changes = changes or ChangeSet()
-        """What was done, stage by stage, until then: nothing applied may be forgotten."""
+        """All changes, stage by stage, until the error: the caller must know everything that was applied."""
         self.errors = tuple(errors)
-        """All that was found wrong in the stage that failed, where that is about objects."""
+        """All faults that were found in the stage that failed, if they are about objects."""
         self.unsure = tuple(unsure)
-        """Objects that may have been applied besides: the answer was lost, or something went wrong after it."""
+        """Further objects that may have been applied: the response was lost, or something failed after it."""
 
 
 class ApplyFailed(ApplyError):
@@ -99,7 +99,7 @@ _IMMUTABLE = re.compile(
 
 
 def is_immutable(error: Exception) -> bool:
-    """Whether the API server surely refuses the *change* and not the object: every cause says so."""
+    """Whether the API server certainly refuses the *change* and not the object: every cause in its response says so."""
     if not isinstance(error, ApiError):
         return False
     if error.causes:
@@ -108,12 +108,12 @@ def is_immutable(error: Exception) -> bool:
 
 
 def may_be_immutable(error: Exception) -> bool:
-    """Whether creating the object anew could help (Flux takes each of these for an immutable field)."""
+    """Whether it could help to recreate the object (Flux takes each of these for an immutable field)."""
     return isinstance(error, Invalid | Conflict) or is_immutable(error)
 
 
 def without_secrets(text: str, obj: Obj) -> str:
-    """The text with every value of a Secret in it masked; other kinds' texts stay as they are."""
+    """The text with every value of a Secret masked; the text of another kind stays unchanged."""
     if obj.get("kind") != "Secret" or obj.get("apiVersion") != "v1":
         return text
     for value in sorted(_secret_values(obj), key=len, reverse=True):

@@ -1,9 +1,9 @@
-"""Remembers which objects are in place, so that they cost no request. Plain data; does no I/O.
+"""Caches which objects are in place, so that they need no request. Plain data; does no I/O.
 
-Two sources keep it: the answers to our own applies (:meth:`KnownObjects.record`) and the watches of managed
-objects (:meth:`KnownObjects.observe`, :meth:`KnownObjects.observe_gone`). An object whose desired digest is
-the recorded one, and which the watch has not seen changed by others since, costs no request. Losing the store
-costs one dry run per object; it is never wrong for longer than a watch is late.
+Two sources fill it: the responses to Headgate's own applies (:meth:`KnownObjects.record`) and the watches of managed
+objects (:meth:`KnownObjects.observe`, :meth:`KnownObjects.observe_gone`). An object needs no request if its desired
+digest is the recorded one and the watch has shown no change by others since. The loss of the cache costs one dry run
+per object; an entry is never wrong for longer than a watch is late.
 """
 
 from __future__ import annotations
@@ -23,47 +23,47 @@ from headgate.objects import Obj, is_newer, version_of
 
 
 class KnownState(NamedTuple):
-    """The last known state of one object."""
+    """The last cached state of one object."""
 
     desired: bytes
     """Digest of the object as it was last applied."""
     uid: str
     resource_version: str
-    """The newest one seen."""
+    """The newest one that a response or watch showed."""
     fingerprint: bytes
-    """What of the live object must stay (see :mod:`headgate.apply.fields.drift`)."""
+    """The digest of what must stay unchanged in the live object (see :mod:`headgate.apply.fields.drift`)."""
     in_place: bool
-    """Nobody changed the object since it was applied, as far as was seen."""
+    """Nobody has changed the object since its apply, according to the watch."""
     outcome: Action
-    """What a pass reports that finds it in place: unchanged, or skipped for an object that is left alone."""
+    """What an apply reports when the object is in place: unchanged, or skipped if the apply must not touch it."""
     ignored: tuple[Pointer, ...] = ()
-    """Fields that are left to others."""
+    """The ignored fields."""
     inherited: bool = False
-    """Applying it would change who owns which field, and nothing else: it is not applied for that."""
+    """An apply would change field owners and nothing else, and is therefore omitted."""
     owner: Owner | None = None
-    """Whose attempt it was that found or put it in place: the only word on whose the object is."""
+    """The Kustomization whose attempt put it in place or found it so: the only evidence of its owner."""
     content: tuple[str, bytes] | None = None
-    """A resource version, and the digest of what the object held then."""
+    """A resource version, and the digest of the object's content in that version."""
     usable: bool = True
-    """It is not a definition, or one that objects may use already (see :mod:`headgate.apply.objects.definitions`)."""
+    """It is not a definition, or it is one that objects can use (see :mod:`headgate.apply.objects.definitions`)."""
 
 
 class WatchNews(Enum):
-    """What a watched state of an object means."""
+    """The meaning of a state that a watch shows."""
 
     UNTRACKED = "untracked"
-    """Nothing is recorded of this object."""
+    """The object has no record."""
     IN_PLACE = "in place"
     OLD = "old"
-    """Older than what is recorded."""
+    """Older than the record."""
     DRIFTED = "drifted"
-    """Somebody changed what we applied: its owner should look."""
+    """Somebody changed what Headgate applied: its owner must reconcile."""
     GONE = "gone"
-    """It was deleted: its owner should look."""
+    """It was deleted: its owner must reconcile."""
 
 
 class KnownObjects:
-    """KnownState states by cluster and object. The parameters are those of ApplyOptions."""
+    """Cached states by cluster and object. The parameters are those of :class:`.ApplyOptions`."""
 
     def __init__(
         self,
@@ -78,16 +78,16 @@ class KnownObjects:
         self._known: dict[str, dict[ObjectRef, KnownState]] = {}
         self._owned: dict[tuple[str, Owner], set[ObjectRef]] = {}
         self._sending: dict[tuple[str, ObjectRef], Obj | None] = {}
-        """Objects that are being written at this moment, and the newest state that a watch showed meanwhile."""
+        """Objects of running writes, and the newest state that a watch showed in the meantime."""
         self._lost: dict[tuple[str, ObjectRef], set[str]] = {}
-        """Of those, the uids that a watch reported as deleted meanwhile."""
+        """For these objects, the UIDs that a watch reported as deleted in the meantime."""
 
     def get(self, cluster: str, ref: ObjectRef) -> KnownState | None:
-        """The last known state of an object."""
+        """The last cached state of an object."""
         return self._known.get(cluster, {}).get(ref)
 
     def of_kind(self, cluster: str, api_version: str, kind: str) -> list[tuple[ObjectRef, KnownState]]:
-        """The last known states of all objects of a kind."""
+        """The last cached states of all objects of a kind."""
         known = self._known.get(cluster, {})
         return [(r, k) for r, k in known.items() if (r.api_version, r.kind) == (api_version, kind)]
 
@@ -103,9 +103,9 @@ class KnownObjects:
         inherited: bool = False,
         owner: Owner | None = None,
     ) -> None:
-        """Note that ``live``, an answer of the API server, is how the object with this digest should be.
+        """Record that ``live``, a response of the API server, matches the object with this digest.
 
-        ``ignored`` are the fields of it that are left to others; ``inherited`` and ``owner`` as in :class:`KnownState`.
+        ``ignored`` are its ignored fields; ``inherited`` and ``owner`` as in :class:`KnownState`.
         """
         meta = live["metadata"]
         self.forget(cluster, ref)
@@ -125,12 +125,12 @@ class KnownObjects:
         self._put(cluster, ref, state)
 
     def sending(self, cluster: str, ref: ObjectRef) -> None:
-        """We are about to write the object: a watch may show the outcome before the answer comes."""
+        """A write of the object begins: a watch may show the result before the response arrives."""
         self._sending[cluster, ref] = None
         self._lost.pop((cluster, ref), None)
 
     def sent(self, cluster: str, ref: ObjectRef) -> Obj | None:
-        """The answer is there, or none will come: what a watch showed meanwhile that is newer, to be observed now."""
+        """The write has ended: returns the newer state that a watch showed meanwhile, for the caller to observe."""
         shown, known = self._sending.pop((cluster, ref), None), self.get(cluster, ref)
         lost = self._lost.pop((cluster, ref), ())
         if shown is None or shown["metadata"]["uid"] in lost:
@@ -140,9 +140,9 @@ class KnownObjects:
         return shown if is_newer(version_of(shown), known.resource_version) else None
 
     def observe(self, cluster: str, ref: ObjectRef, live: Obj) -> WatchNews:
-        """Take in a watched state and say what it means. What we are writing at this moment is judged after that.
+        """Store a state from a watch and return its meaning, which is decided after a running write of the object.
 
-        An answer may come when the object that it shows is deleted already: that is GONE, and for
+        A response may arrive after the deletion of the object that it shows: that is GONE, and a case for
         :meth:`observe_gone`.
         """
         if (cluster, ref) in self._sending:
@@ -166,9 +166,9 @@ class KnownObjects:
         return WatchNews.IN_PLACE if in_place else WatchNews.DRIFTED
 
     def observe_gone(self, cluster: str, ref: ObjectRef, uid: str) -> WatchNews:
-        """Take in that the object with this uid is deleted."""
+        """Record that the object with this UID is deleted."""
         if (cluster, ref) in self._sending:
-            # The answer to what we are writing may still bring it.
+            # The response to the running write may still show it.
             self._lost.setdefault((cluster, ref), set()).add(uid)
         known = self.get(cluster, ref)
         if known is None:
@@ -179,19 +179,19 @@ class KnownObjects:
         return WatchNews.GONE
 
     def mark_usable(self, cluster: str, ref: ObjectRef) -> None:
-        """Note that a definition is ready for use."""
+        """Record that a definition is ready for use."""
         known = self.get(cluster, ref)
         if known is not None:
             self._known[cluster][ref] = known._replace(usable=True)
 
     def invalidate(self, cluster: str, ref: ObjectRef) -> None:
-        """Something went wrong with the object: the next apply asks about it again."""
+        """Something failed for the object: the next apply checks it again."""
         known = self.get(cluster, ref)
         if known is not None:
             self._known[cluster][ref] = known._replace(in_place=False)
 
     def adopt(self, cluster: str, ref: ObjectRef, desired: bytes, owner: Owner) -> None:
-        """Note that the recorded object matches this digest too, and differs only in who owns which field."""
+        """Record that the object matches this digest too, and differs only in the owners of fields."""
         known = self.get(cluster, ref)
         if known is not None:
             self.forget(cluster, ref)
@@ -207,16 +207,16 @@ class KnownObjects:
                 self._owned.pop((cluster, known.owner), None)
 
     def owned(self, cluster: str, owner: Owner) -> frozenset[ObjectRef]:
-        """The objects that are known by the attempts of one Kustomization."""
+        """The objects that one Kustomization has put in place or found so."""
         return frozenset(self._owned.get((cluster, owner), ()))
 
     def forget_owner(self, cluster: str, owner: Owner) -> None:
-        """The Kustomization is gone, or applies to another cluster now."""
+        """Forget the Kustomization: it is gone, or has another target cluster now."""
         for ref in self.owned(cluster, owner):
             self.forget(cluster, ref)
 
     def forget_of(self, cluster: str, ref: ObjectRef, owner: Owner) -> None:
-        """Forget an object, unless another owner put it in place: that owner still needs to hear of it."""
+        """Forget an object, unless another owner put it in place: that owner still needs its events."""
         known = self.get(cluster, ref)
         if known is not None and known.owner in (None, owner):
             self.forget(cluster, ref)

@@ -1,4 +1,4 @@
-"""What an apply or a deletion is told besides the objects: whose they are, and how far it may go."""
+"""The options of an apply or a deletion: who owns the objects, and how far the operation may go."""
 
 from __future__ import annotations
 
@@ -17,58 +17,58 @@ from headgate.objects import Obj
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """The Kustomization that objects belong to."""
+    """The Kustomization that applies objects and sets its owner labels on them."""
 
     name: str
     namespace: str
     group: str = KUSTOMIZE_GROUP
-    """Prefix of the owner labels and of the per-object annotations."""
+    """The prefix of the owner labels and of the per-object annotations."""
 
     @property
     def labels(self) -> dict[str, str]:
-        """The labels that mark its objects."""
+        """The owner labels of its objects."""
         return {f"{self.group}/name": self.name, f"{self.group}/namespace": self.namespace}
 
 
 @dataclass(frozen=True)
 class Marks:
-    """The labels or annotations by which one object asks to be treated otherwise (keys are Flux's)."""
+    """The labels or annotations by which one object asks for a different treatment (keys are Flux's)."""
 
     group: str = KUSTOMIZE_GROUP
 
     @cached_property
     def excluded(self) -> Mapping[str, str]:
-        """Not to be touched: ``reconcile: disabled``, ``ssa: Ignore``."""
+        """Never touch the object: ``reconcile: disabled``, ``ssa: Ignore``."""
         return {f"{self.group}/reconcile": "disabled", f"{self.group}/ssa": "Ignore"}
 
     @cached_property
     def if_not_present(self) -> Mapping[str, str]:
-        """To be created when it is not there, and left alone then."""
+        """Create the object if it does not exist; otherwise leave it unchanged."""
         return {f"{self.group}/ssa": "IfNotPresent"}
 
     @cached_property
     def merged(self) -> Mapping[str, str]:
-        """Fields that others added by hand may stay."""
+        """Keep fields that others added by hand."""
         return {f"{self.group}/ssa": "Merge"}
 
     @cached_property
     def forced(self) -> Mapping[str, str]:
-        """May be deleted and created anew when an immutable field changes."""
+        """Allow to recreate the object when an immutable field changes."""
         return {f"{self.group}/force": "enabled"}
 
     @cached_property
     def kept(self) -> Mapping[str, str]:
-        """Not to be pruned."""
+        """Never prune the object."""
         return {f"{self.group}/prune": "disabled", **self.excluded}
 
     @cached_property
     def keys(self) -> frozenset[str]:
-        """All keys that say what may be applied."""
+        """All keys that restrict or change applies."""
         return frozenset((f"{self.group}/reconcile", f"{self.group}/ssa"))
 
 
 def marked(obj: Obj, marks: Mapping[str, str]) -> bool:
-    """Whether any of the marks is set as a label or annotation, in whatever case (as Flux compares)."""
+    """Whether a label or annotation sets any of the marks, in whatever case (as Flux compares)."""
     meta = obj.get("metadata") or {}
     for where in (meta.get("labels"), meta.get("annotations")):
         if not isinstance(where, dict):
@@ -81,31 +81,31 @@ def marked(obj: Obj, marks: Mapping[str, str]) -> bool:
 
 @dataclass(frozen=True)
 class ApplyOptions:
-    """How objects are applied."""
+    """Options of an apply."""
 
     owner: Owner
     actor: str = ""
-    """As whom the objects are applied, and for which Kustomization of that name: what another one found to be in place
-    has to be asked about anew."""
+    """The account that applies the objects, and the Kustomization of that name: what another actor found to be in place
+    needs another check."""
     force: bool = False
-    """Delete and create anew what cannot be changed otherwise."""
+    """Recreate objects that cannot be changed otherwise."""
     full: bool = False
-    """Ask the API server about every object, also those that are known to be in place."""
+    """Send every object to the API server, even those in place according to the cache."""
     field_manager: str = KUSTOMIZE_CONTROLLER
     concurrency: int = 4
-    """Requests at once."""
+    """The limit for simultaneous requests."""
     custom_stages: frozenset[GroupKind] = frozenset()
     """Kinds that are applied after classes and before the rest (``--custom-apply-stage-kinds``)."""
     disallowed_managers: tuple[str, ...] = ()
-    """Field managers whose changes are undone, besides kubectl (``--override-manager``)."""
+    """Field managers whose changes are overridden, in addition to kubectl (``--override-manager``)."""
     ignore: tuple[CompiledIgnoreRule, ...] = ()
-    """Fields that are left to others (``spec.ignore``)."""
+    """Rules for the fields that are left to others (``spec.ignore``)."""
     migrate_api_version: bool = False
-    """When an object is refused, bring the entries of all its field managers to the applied version first (the feature
-    gate MigrateAPIVersion). An entry of an older version makes the API server refuse every apply once a newer version
-    of the kind has a field with a default."""
+    """When the API server refuses an object, bring the entries of all its field managers to the applied version first
+    (the feature gate MigrateAPIVersion). An entry of an older version makes the API server refuse every apply once a
+    newer version of the kind has a field with a default."""
     timeout: float = 60.0
-    """Seconds to wait for definitions to be served, and for a recreated object to be gone."""
+    """Seconds to wait until definitions are served, and until the old version of a recreated object is gone."""
     marks: Marks = field(default_factory=Marks)
 
     @cached_property
@@ -115,23 +115,23 @@ class ApplyOptions:
 
 
 class Claims(Protocol):
-    """What other Kustomizations have in their inventories; asked at the moment of each decision."""
+    """What other Kustomizations have in their inventories; read at the moment of each decision."""
 
     def heir(self, ref: ObjectRef) -> Owner | None:
-        """Who applies the object too, and is to have it now; it counts as given to that one until :meth:`given`."""
+        """The Kustomization that takes the object over, if any; it counts as its owner until :meth:`given`."""
 
     def is_heir(self, ref: ObjectRef) -> bool:
-        """Whether somebody is just giving us the object, so that it is ours whatever its labels say yet."""
+        """Whether another Kustomization is handing the object over: it is ours then, whatever its labels say yet."""
 
     def given(self, ref: ObjectRef) -> None:
-        """The object carries the heir's labels, or could not be given."""
+        """The object has the heir's labels, or handing it over failed."""
 
     def deleted(self, ref: ObjectRef) -> None:
-        """We deleted the object."""
+        """The object was deleted."""
 
 
 class NoClaims:
-    """Nobody else has anything."""
+    """For a caller without other Kustomizations."""
 
     def heir(self, ref: ObjectRef) -> Owner | None:
         """Nobody."""
@@ -145,12 +145,12 @@ class NoClaims:
         """Never called."""
 
     def deleted(self, ref: ObjectRef) -> None:
-        """Nothing to do."""
+        """Does nothing."""
 
 
 @dataclass(frozen=True)
 class DeleteOptions:
-    """How objects are deleted."""
+    """Options of a deletion."""
 
     owner: Owner
     propagation: str = "Background"
@@ -158,7 +158,7 @@ class DeleteOptions:
     marks: Marks = field(default_factory=Marks)
     field_manager: str = KUSTOMIZE_CONTROLLER
     spared: Collection[str] = ()
-    """UIDs of what was applied or found in place just now: never deleted, whatever names lead to them."""
+    """UIDs of objects that were just applied or found in place: never deleted, under whatever name."""
     never: Mapping[ObjectRef, str] = field(default_factory=dict)
     """Objects that must not be deleted, each with the reason; API versions do not matter."""
     claims: Claims = field(default_factory=NoClaims)

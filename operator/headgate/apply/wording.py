@@ -1,10 +1,10 @@
-"""What an API server says of a field of the wrong type, without the words of the language it is written in. Pure.
+"""Rephrases what an API server says about a field of the wrong type, without terms of Go. Pure.
 
     .spec.template.spec.containers[name="a"].env[name="X"].value: expected string, got &value.valueUnstructured{Value:1}
     json: cannot unmarshal number into Go struct field ObjectMeta.metadata.labels of type string
 
-become ``field spec.template…: must be text, not a number: quote it``. The value itself is left out: it may be long, or
-secret. Everything else stays as the server says it.
+become ``field spec.template…: must be text, not a number: quote it``. The value itself is omitted: it may be long, or
+secret. Everything else stays unchanged.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def _told(path: str, wanted: str, got: str) -> str:
 
 
 def _type_of(value: str) -> str:
-    """The type of a value as Go prints it, "" where the text does not show it."""
+    """The type of a value as Go prints it; "" if the text does not show it."""
     for notation, types in ((_EXACT, _OF_EXACT), (_LOOSE, _OF_LOOSE)):
         shown = notation.fullmatch(value)
         if shown is not None:
@@ -96,7 +96,7 @@ _OF_EXACT = (
     (r"(true|false)$", "a boolean"),
     (r"[-+.\d]", "a number"),
 )
-# Text is printed without quotes here: only lists and maps are recognisable.
+# Text is printed without quotes here, so that only lists and maps are recognizable.
 _LOOSE = re.compile(r"&?\{(.*)\}")
 _OF_LOOSE = ((r"map\[", "a map"), (r"\[", "a list"))
 _OF_TYPE = (

@@ -1,4 +1,4 @@
-"""Looks definitions up for a deletion: whether a kind that nobody serves has one all the same."""
+"""Looks up definitions for a deletion: a kind that the API server does not serve may have one nevertheless."""
 
 from __future__ import annotations
 
@@ -15,23 +15,24 @@ _NAMES = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 
 class DefinitionLookup:
-    """What definitions there are. Asked once in a run, however many kinds of its inventory nobody knows.
+    """The definitions of a cluster. Read once in a run, however many unknown kinds the inventory has.
 
-    An answer may be a run old. A definition that came meanwhile has no objects that the run is to delete, and what
-    belongs to one that went meanwhile is a survivor for one more run.
+    The response may be as old as the run. A definition that was created meanwhile has no objects that the run must
+    delete, and an object of a definition that was deleted meanwhile is a survivor for one more run.
     """
 
     def __init__(self, client: Client) -> None:
         self._client, self._lock = client, asyncio.Lock()
         self._names: dict[str, list[str]] | None = None
-        """By their groups."""
+        """By group."""
         self._usable: dict[str, dict[str, str]] = {}
         self._error: ApiError | None = None
 
     async def usable(self, group: str) -> dict[str, str]:
         """The names of a group's usable definitions, by kind; raises :class:`ApiError`.
 
-        Who may not see definitions has discovery only; one that goes meanwhile takes its objects along.
+        An account that may not read definitions has discovery only. A definition that is being deleted takes its
+        objects along.
         """
         async with self._lock:
             if self._error is not None:

@@ -1,12 +1,12 @@
-"""Deletes objects that a Kustomization no longer has, or all it had when it goes itself.
+"""Deletes objects that a Kustomization no longer has, or all of them when the Kustomization itself is deleted.
 
-An object goes only if the live one carries the owner's labels, nothing on it asks to keep it, and no other
-Kustomization applies it too: that one is given it. It is deleted by uid and resource version, so that what is deleted
-is what was looked at, and in a version of its kind that the cluster serves, whichever it was applied in. One refusal
-does not stop the rest.
+An object is deleted only if the live one has the owner's labels, none of its marks forbids it, and no other
+Kustomization applies it too: that one takes it over. The deletion names UID and resource version, so that it deletes
+exactly the object that was checked, and uses a version of its kind that the cluster serves, whatever version it was
+applied in. One refusal does not stop the rest.
 
-The invariants are those of ``docs/decisions/0010-inventory-invariants.md``: what is not surely gone, or surely somebody
-else's, is a survivor and stays in the inventory.
+The invariants are those of ``docs/decisions/0010-inventory-invariants.md``: an object that may still exist, and may
+still be the Kustomization's, is a survivor and stays in the inventory.
 """
 
 from __future__ import annotations
@@ -34,32 +34,32 @@ TRIES = 5
 
 @dataclass(frozen=True, slots=True)
 class DeleteResult:
-    """What became of the objects."""
+    """The outcome for all objects."""
 
     changes: ChangeSet = field(default_factory=ChangeSet)
-    """Deleted (also: gone already) and skipped ones, and with UNKNOWN those whose request failed."""
+    """Deleted objects (including those already gone), skipped ones, and with UNKNOWN those whose request failed."""
     errors: tuple[str, ...] = ()
     survivors: tuple[ObjectRef, ...] = ()
-    """Objects whose request failed; to be tried again."""
+    """Objects whose request failed and must be repeated."""
     terminating: tuple[ObjectRef, ...] = ()
-    """What may take a while to go, in the version that is served."""
+    """Objects that may take a while to disappear, in the version that the API server serves."""
 
 
 class Fate(Enum):
-    """What is to be done with a live object."""
+    """What happens to a live object."""
 
     DELETE = "delete"
     KEEP = "keep"
     GOING = "going"
-    """It is being deleted already."""
+    """Its deletion has already begun."""
 
 
 def fate(live: Obj, options: DeleteOptions, *, inherited: bool = False) -> Fate:
-    """What to do with a live object. Pure.
+    """What happens to a live object. Pure.
 
-    Kept are objects that belong to somebody else by their labels (unless they are just being given to us,
-    ``inherited``), those marked ``prune: disabled``, ``reconcile: disabled`` or ``ssa: Ignore``, and what was applied
-    under another name just now.
+    The deletion spares objects with the labels of another owner (unless that one hands them over, ``inherited``), those
+    with ``prune: disabled``, ``reconcile: disabled`` or ``ssa: Ignore``, and those that the present attempt has
+    applied under another name.
     """
     labels = live["metadata"].get("labels") or {}
     if not inherited and any(labels.get(k) != v for k, v in options.owner.labels.items()):
@@ -76,10 +76,10 @@ async def delete_all(
     known: KnownObjects | None = None,
     eyes: Client | None = None,
 ) -> DeleteResult:
-    """Delete the objects in the reverse of the order in which an apply sends them; never raises :class:`ApiError`.
+    """Delete the objects in the reverse order of an apply; never raises :class:`ApiError`.
 
-    ``eyes`` reads the labels of objects that ``client`` may not read: an account that may not see an object cannot have
-    applied it, and must not fail forever to delete what was never its own.
+    ``eyes`` reads the labels of objects that ``client`` may not read: an account that may not read an object cannot
+    have applied it, and must not fail forever to delete an object that was never its own.
     """
     ordered = sorted(refs, key=sort_key, reverse=True)
     never = {_identity(ref): why for ref, why in options.never.items()}
@@ -109,7 +109,7 @@ class _DeleteContext:
     never: Mapping[_Identity, str]
     definitions: DefinitionLookup
     since: float
-    """Monotonic time of the start; discovery may not be older for kinds that it does not know."""
+    """Monotonic time of the start; for unknown kinds, discovery must not be older."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ class _Deletion:
 
     change: Change
     terminating: ObjectRef | None = None
-    """The object in the version that is served, if it may take a while to go."""
+    """The object in the version that the API server serves, if it may take a while to disappear."""
     error: str = ""
     """Why the request failed."""
 
@@ -134,7 +134,7 @@ async def _delete(run: _DeleteContext, ref: ObjectRef) -> _Deletion:
 
 
 async def _delete_in_any_version(run: _DeleteContext, ref: ObjectRef) -> _Deletion:
-    """Delete one object. One that is gone, or whose kind is gone in all versions, counts as deleted."""
+    """Delete one object. An object that is gone, or whose kind is gone in all versions, counts as deleted."""
     deleted = _Deletion(Change(ref, Action.DELETED))
     attempt = 0
     while True:
@@ -155,7 +155,7 @@ async def _delete_in_any_version(run: _DeleteContext, ref: ObjectRef) -> _Deleti
         except NotFound as error:
             if error.names_object:
                 return deleted
-            # The path is no longer served: perhaps another version is.
+            # The API server no longer serves the path, but perhaps another version.
             run.client.mapper.forget(at.api_version, at.kind)
             if attempt == TRIES:
                 raise
@@ -165,7 +165,7 @@ async def _delete_in_any_version(run: _DeleteContext, ref: ObjectRef) -> _Deleti
 
 
 async def _served(run: _DeleteContext, ref: ObjectRef) -> ObjectRef | None:
-    """The object in a version that is served; None if no such object can exist."""
+    """The object in a version that the API server serves; None if no such object can exist."""
     resource = await run.client.mapper.served(ref.group, ref.kind, ref.version, since=run.since)
     if resource.namespaced and not ref.namespace:
         return None
@@ -173,7 +173,7 @@ async def _served(run: _DeleteContext, ref: ObjectRef) -> ObjectRef | None:
 
 
 async def _check_gone(run: _DeleteContext, ref: ObjectRef) -> None:
-    """Raise :class:`Unavailable` if a kind that is not served has a definition all the same.
+    """Raise :class:`Unavailable` if a kind that the API server does not serve has a definition nevertheless.
 
     Discovery may be late for a moment, or the definition may serve no version: the objects exist then.
     """
@@ -208,7 +208,7 @@ async def _decide(run: _DeleteContext, ref: ObjectRef, at: ObjectRef) -> _Deleti
 
 
 async def _read(run: _DeleteContext, at: ObjectRef) -> Obj | None:
-    """The live object; None if we may not read it and it is not ours."""
+    """The live object; None if this account may not read it and it belongs to somebody else."""
     try:
         return await run.client.get(at)
     except Forbidden:
@@ -226,7 +226,7 @@ async def _read(run: _DeleteContext, at: ObjectRef) -> Obj | None:
 
 
 async def _give(run: _DeleteContext, at: ObjectRef, live: Obj, heir: Owner) -> None:
-    """Set the heir's labels on the object: from now on it belongs to the heir, whatever happens to us."""
+    """Set the heir's labels on the object: it belongs to the heir from now on, whatever happens to its former owner."""
     meta = {"labels": heir.labels, "resourceVersion": live["metadata"]["resourceVersion"]}
     try:
         await run.client.patch(at, {"metadata": meta}, field_manager=run.options.field_manager)

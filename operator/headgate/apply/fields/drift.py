@@ -1,11 +1,10 @@
-"""Recognises, from an object alone, whether somebody else changed what we applied. Pure.
+"""Detects, from an object alone, whether somebody else changed what Headgate applied. Pure.
 
-The API server keeps the books for us: when another writer changes or removes a field of ours, our entry in
-``managedFields`` loses that field; when a manager whose changes are to be undone writes, it gets an entry of
-its own. So what must be remembered of an object in place is a small digest of our entry, of those entries,
-and of the marks that say whether the object is to be applied at all. A status update, or a field that another
-controller adds and owns, leaves the digest as it is and costs nothing. Neither does what happens to fields that
-are left to others (``spec.ignore``), nor to who owns them.
+The API server records it: when another writer changes or removes a field that Headgate applied, Headgate's entry in
+``managedFields`` loses that field; when a manager writes whose changes Headgate overrides, it gets a separate entry.
+So a small digest of these entries, and of the marks that restrict applies, is enough to detect drift. A status update,
+or a field that another controller adds and owns, leaves the digest unchanged and costs nothing. The same holds for
+fields that ``spec.ignore`` leaves to others, and for their owners.
 """
 
 from __future__ import annotations
@@ -21,12 +20,12 @@ from headgate.objects import Obj
 
 
 def digest(value: Any) -> bytes:
-    """Sixteen bytes that differ when the value does; the order of keys does not matter."""
+    """Sixteen bytes that differ if the value differs; the order of keys does not matter."""
     return blake2b(encode(value, sort_keys=True), digest_size=16).digest()
 
 
 def content_of(obj: Obj) -> Obj:
-    """What an object holds: all but its status, who owns which field, and how often it was changed."""
+    """The content of an object: all but its status, its field managers, and the counters of its changes."""
     meta = {k: v for k, v in obj["metadata"].items() if k not in ("managedFields", "generation")}
     return {**{k: v for k, v in obj.items() if k != "status"}, "metadata": meta}
 
@@ -43,7 +42,7 @@ def fingerprint(
     marks: frozenset[str],
     ignored: Sequence[Pointer] = (),
 ) -> bytes:
-    """What of a live object, except ignored fields, must stay as it is for the object to count as in place."""
+    """The digest of a live object, without ignored fields, that must stay equal for the object to count as in place."""
     meta = live["metadata"]
     entries = meta.get("managedFields") or ()
     mine = ours(live, own) or {}

@@ -1,11 +1,11 @@
-"""Fields that are left to others (``spec.ignore``): which they are, and what becomes of them in an apply. Pure.
+"""Fields that ``spec.ignore`` leaves to others: how rules select them, and how an apply treats them. Pure.
 
-The rules are Flux's (``ssa/manager_apply.go``). An ignored field does not count when an object is compared with what
-Git says. When the object is applied for another reason, an ignored field whose value differs is either *stripped* from
-what is sent, when another manager applies it too and shall keep it, or *adopted*: sent with its live value, so that it
-stays ours and stays as it is. An object that is created gets the fields as Git has them.
+The rules are Flux's (``ssa/manager_apply.go``). The comparison of an object with Git skips ignored fields. If another
+field requires an apply, an ignored field whose value differs is either *stripped* from what is sent, if another manager
+applies it too and keeps it, or *adopted*: sent with its live value, so that Headgate keeps owning it and the value
+stays. An object that is created gets the fields as Git has them.
 
-One case is ours: a field that is in Git and was removed in the cluster is stripped (Flux sends null).
+One case differs from Flux: a field that is in Git and was removed on the cluster is stripped (Flux sends null).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from headgate.objects import Obj
 
 
 class IgnoreRuleInvalid(ApplyError):
-    """A rule can never be used; the message names it and its fault."""
+    """A rule can never be used; the message names the rule and its fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +35,13 @@ class CompiledIgnoreRule:
     pointers: tuple[Pointer, ...]
     target: Selector | None = None
     identity: str = field(init=False, compare=False)
-    """Differs from that of any other rule; short, as it is part of what is known of each object."""
+    """Differs from that of any other rule; short, because the cached state of each object includes it."""
     _tests: tuple[tuple[str, Callable[[str], bool]], ...] = field(init=False, compare=False, repr=False)
-    """Attributes of an object's reference, and what is asked of them."""
+    """Attributes of an object's reference, and the test for each."""
     _selectors: tuple[tuple[str, tuple[labelselector.Requirement, ...]], ...] = field(
         init=False, compare=False, repr=False
     )
-    """Fields of an object's metadata, and what is asked of them."""
+    """Fields of an object's metadata, and the requirements for each."""
 
     def __post_init__(self) -> None:
         told = repr((self.pointers, self.target)).encode()
@@ -55,11 +55,11 @@ class CompiledIgnoreRule:
         object.__setattr__(self, "_selectors", selectors)
 
     def may_concern(self, ref: ObjectRef) -> bool:
-        """Whether kind, name and namespace of an object are those of the target."""
+        """Whether kind, name and namespace of an object match the target."""
         return all(test(getattr(ref, name)) for name, test in self._tests)
 
     def concerns(self, obj: Obj) -> bool:
-        """Whether the target selects an object, its labels and annotations included."""
+        """Whether the target selects an object, including its labels and annotations."""
         meta = obj["metadata"]
         return self.may_concern(ref_of(obj)) and all(
             requirement.matches(meta.get(name) or {})
@@ -92,7 +92,7 @@ def _compile(rule: IgnoreRule, where: str) -> CompiledIgnoreRule:
 
 
 def candidates(rules: Sequence[CompiledIgnoreRule], obj: Obj) -> tuple[CompiledIgnoreRule, ...]:
-    """The rules that may concern an object, whatever labels and annotations it has in the cluster."""
+    """The rules that may select an object, whatever labels and annotations it has on the cluster."""
     if not rules:
         return ()
     ref = ref_of(obj)
@@ -100,15 +100,15 @@ def candidates(rules: Sequence[CompiledIgnoreRule], obj: Obj) -> tuple[CompiledI
 
 
 def ignored(rules: Iterable[CompiledIgnoreRule], obj: Obj) -> tuple[Pointer, ...]:
-    """The fields of an object that are left to others; ``obj`` is as a dry run returned it."""
+    """The ignored fields of an object; ``obj`` is as a dry run returned it."""
     return tuple(dict.fromkeys(p for r in rules if r.concerns(obj) for p in r.pointers))
 
 
 def is_in_place(live: Obj, answer: Obj, pointers: Sequence[Pointer], own: str) -> bool:
-    """Whether a live object is as the dry run's answer says it would become, but for ignored fields.
+    """Whether a live object differs from the dry run's response in ignored fields only.
 
-    Compared is what Flux compares (labels, annotations, and all outside metadata and status), and which other fields
-    are ours.
+    Compares what Flux compares (labels, annotations, and all outside metadata and status), and the other fields that
+    Headgate owns.
     """
     mine, wanted = ours(live, own), ours(answer, own)
     if mine is None or wanted is None:
@@ -127,9 +127,9 @@ def _compared(obj: Obj, pointers: Sequence[Pointer]) -> tuple[Any, Any, Any]:
 
 
 def resolved(obj: Obj, live: Obj, answer: Obj, pointers: Sequence[Pointer], own: str) -> Obj:
-    """What to send of an object that is applied for another reason than its ignored fields.
+    """What to send of an object if other fields than ignored ones require an apply.
 
-    ``answer`` is that of a dry run of the whole ``obj``, ``live`` the object in the cluster.
+    ``answer`` is the response to a dry run of the whole ``obj``, ``live`` the object on the cluster.
     """
     others = [
         Owned(e["fieldsV1"], live)

@@ -1,9 +1,9 @@
-"""Who owns which field, and taking fields over from managers that must not own any. Pure.
+"""Field managers: which of them owns which field, and taking fields over from managers that may not own any. Pure.
 
-An admin who changes an object by hand with ``kubectl`` becomes a field manager; as long as that manager is
-there, a field it added stays although Git knows nothing of it. Flux renames such managers to its own, so that
-the next apply removes what Git does not have; so do we. The names are Flux's, the format of ``managedFields``
-is that of https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management.
+A user who changes an object with ``kubectl`` becomes a field manager. As long as that manager has an entry, a field
+that it added stays although Git does not have it. Flux renames such managers to its own, so that the next apply removes
+what Git does not have; Headgate does the same. The names are Flux's, the format of ``managedFields`` is that of
+https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class FieldManager:
     operation: str
 
     def matches(self, entry: Obj) -> bool:
-        """Whether an entry of ``managedFields`` is of this manager; those of subresources never are."""
+        """Whether an entry of ``managedFields`` belongs to this manager; entries of subresources never do."""
         return (
             entry.get("operation") == self.operation
             and not entry.get("subresource")
@@ -35,7 +35,7 @@ class FieldManager:
 
 
 def overridden(own: str, disallowed: Iterable[str] = ()) -> tuple[FieldManager, ...]:
-    """The managers whose fields are taken over: Flux's, and those that the admin disallowed by name."""
+    """The managers whose fields an apply takes over: Flux's list, and those that the admin disallows by name."""
     result = [
         FieldManager("kubectl", APPLY),
         FieldManager("kubectl", UPDATE),
@@ -52,7 +52,7 @@ ANNOTATIONS = (
     CHECKSUM,
     "fluxcd.io/sync-checksum",
 )
-"""Left behind by other tools and old versions of Flux; removed."""
+"""Annotations of other tools and old versions of Flux; an apply removes them."""
 LABELS = ("fluxcd.io/sync-gc-mark",)
 
 
@@ -72,9 +72,9 @@ def needs_takeover(live: Obj, managers: Sequence[FieldManager]) -> bool:
 
 
 def takeover_patch(live: Obj, managers: Sequence[FieldManager], own: str) -> list[Obj]:
-    """A JSON patch (RFC 6902) that makes what ``managers`` own ours; empty when there is nothing to do.
+    """A JSON patch (RFC 6902) that makes ``own`` the owner of what ``managers`` own; empty if nothing has to change.
 
-    It holds the object's resource version, so that it fails when the object changes meanwhile.
+    It holds the object's resource version, so that it fails if the object changes in the meantime.
     """
     meta = live["metadata"]
     patch: list[Obj] = [
@@ -100,9 +100,9 @@ def takeover_patch(live: Obj, managers: Sequence[FieldManager], own: str) -> lis
 
 
 def migration_patch(live: Obj, api_version: str) -> list[Obj]:
-    """A JSON patch that brings all entries of ``managedFields`` to an API version; empty when they are there.
+    """A JSON patch that brings all entries of ``managedFields`` to an API version; empty if they have it already.
 
-    It holds the object's resource version, so that it fails when the object changes meanwhile.
+    It holds the object's resource version, so that it fails if the object changes in the meantime.
     """
     entries = entries_of(live)
     if all(e.get("apiVersion") == api_version for e in entries):
@@ -124,7 +124,7 @@ def migration_patch(live: Obj, api_version: str) -> list[Obj]:
 def union(one: Any, other: Any) -> Any:
     """The union of two sets in the ``fieldsV1`` format.
 
-    An empty object is a member without children; beside children, a member is marked with a ``.`` key.
+    An empty object is a member without children; a ``.`` key marks a member that also has children.
     """
     if one is None or other is None:
         return other if one is None else one
@@ -138,7 +138,7 @@ def union(one: Any, other: Any) -> Any:
 
 
 def ours(obj: Obj, own: str) -> Obj | None:
-    """Our own entry of ``managedFields``, None when there is none."""
+    """Headgate's own entry of ``managedFields``; None if there is none."""
     return next((e for e in entries_of(obj) if _is_ours(e, own)), None)
 
 

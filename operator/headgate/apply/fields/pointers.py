@@ -1,8 +1,8 @@
-"""JSON pointers (RFC 6901) into objects and into what ``managedFields`` say of them. Pure.
+"""JSON pointers (RFC 6901) into objects and into their ``managedFields``. Pure.
 
-A pointer is a tuple of its unescaped steps. Nothing here changes what it is given: results share all parts that a
-pointer does not lead through. A pointer that leads nowhere selects nothing. What takes many pointers looks at each part
-of an object once: its time grows with the size of the object and the number of pointers, not with their product.
+A pointer is a tuple of its unescaped steps. Functions never change their arguments: results share all parts that no
+pointer leads through. A pointer to a missing value selects nothing. Functions that take many pointers read each part of
+an object once: their time grows with the size of the object plus the number of pointers, not with the product.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ class _Missing:
 
 
 MISSING: Final = _Missing()
-"""What is found where nothing is."""
+"""The result for a pointer that selects nothing."""
 
 MOST_STEPS: Final = 200
 LONGEST_KEPT: Final = 16 * LONGEST
-"""Characters of pointers, together, up to which what is made of them is kept: they are used for every object."""
+"""The limit for characters of all cached pointers: they are used for every object."""
 
 
 def parse(text: str) -> Pointer:
-    """The steps of a pointer; raises :class:`ValueError` for a text that is none, selects the whole or is too long."""
+    """The steps of a pointer; raises :class:`ValueError` if the text is malformed, selects the whole or is too long."""
     if not text.startswith("/"):
         raise ValueError(
             f"'{text}' is no JSON pointer to a field: it must begin with /, as in /spec/replicas"
@@ -46,7 +46,7 @@ def parse(text: str) -> Pointer:
 
 
 def find(value: Any, pointer: Pointer) -> Any:
-    """What the pointer selects, or :data:`MISSING`."""
+    """The selected value, or :data:`MISSING`."""
     for step in pointer:
         if isinstance(value, Mapping):
             value = value.get(step, MISSING)
@@ -59,7 +59,7 @@ def find(value: Any, pointer: Pointer) -> Any:
 
 @dataclass(slots=True)
 class _Tree:
-    """Pointers by their steps; ``end`` where one of them ends."""
+    """Pointers by their steps; ``end`` marks the end of one."""
 
     below: dict[str, _Tree] = field(default_factory=dict)
     end: bool = False
@@ -84,7 +84,7 @@ _kept_tree = lru_cache(64)(_made_tree)
 
 
 def without(value: Any, pointers: Iterable[Pointer]) -> Any:
-    """``value`` without what the pointers select; indices are those of the list as it is given."""
+    """``value`` without what the pointers select; indices refer to the list before any removal."""
     kept = _without(value, _tree(tuple(pointers)))
     return value if kept is MISSING else kept
 
@@ -111,7 +111,7 @@ def _without(value: Any, tree: _Tree) -> Any:
 
 
 def _common(names: Mapping[str, Any], below: dict[str, _Tree]) -> Iterator[tuple[str, _Tree]]:
-    """Where steps lead on, whether there are more names or more steps."""
+    """The steps that exist on both sides, in time proportional to the smaller side."""
     if len(below) <= len(names):
         yield from ((step, tree) for step, tree in below.items() if step in names)
     else:
@@ -119,12 +119,12 @@ def _common(names: Mapping[str, Any], below: dict[str, _Tree]) -> Iterator[tuple
 
 
 def placed(value: Any, places: Iterable[tuple[Pointer, Any]]) -> Any:
-    """``value`` with something new wherever a pointer leads, one after the other.
+    """``value`` with a new value wherever a pointer leads, one after the other.
 
-    Missing maps on the way are made. A way through a missing list item or a single value is not taken.
+    Creates missing maps on the way. Ignores pointers through a missing list item or a scalar.
     """
     holder: dict[str, Any] = {"": value}
-    # What is ours to change; kept alive, so that no other object ever has the same identity.
+    # The copies that may change; kept alive, so that no other object ever has the same identity.
     ours: dict[int, Any] = {}
     for pointer, new in places:
         steps = ("", *pointer)
@@ -162,7 +162,7 @@ def _leads_on(value: Any, steps: Pointer) -> bool:
 
 
 class Owned:
-    """A set of fields (``fieldsV1``) of an object, asked about many pointers."""
+    """A set of fields (``fieldsV1``) of an object, for tests of many pointers."""
 
     def __init__(self, fields: Mapping[str, Any], obj: Any) -> None:
         self._fields, self._obj = fields, obj
@@ -203,7 +203,7 @@ def disowned(fields: Any, pointers: Iterable[Pointer], obj: Any, *, wholes: bool
 
 
 def _disowned(node: Any, tree: _Tree, obj: Any, wholes: bool) -> Any:
-    """What stays of a member: :data:`MISSING` when it is selected, or was there for selected fields only."""
+    """What remains of a member: :data:`MISSING` if it is selected, or existed for selected fields only."""
     if tree.end or (wholes and not node):
         return MISSING
     if not isinstance(node, Mapping):
@@ -220,12 +220,12 @@ def _disowned(node: Any, tree: _Tree, obj: Any, wholes: bool) -> Any:
             kept[key] = inner
     if not gone or any(key != "." for key in kept):
         return kept
-    # Children gone, a member that is itself in the set is written as an empty object, any other not at all.
+    # Without its children, a member that is itself in the set becomes an empty object; any other disappears.
     return {} if kept and not wholes else MISSING
 
 
 def _selected(node: Mapping[str, Any], below: dict[str, _Tree], obj: Any) -> Iterator[tuple[str, str, _Tree]]:
-    """The members to which steps lead: key, step, where it leads on."""
+    """The members to which steps lead, as key, step and subtree."""
     if isinstance(obj, list):
         members = _Members(node, obj)
         for step, tree in below.items():
@@ -240,7 +240,7 @@ def _selected(node: Mapping[str, Any], below: dict[str, _Tree], obj: Any) -> Ite
 
 
 class _Members:
-    """The keys by which a set of fields knows the steps into an object."""
+    """The keys that a set of fields uses for the steps into an object."""
 
     def __init__(self, node: Mapping[str, Any], obj: Any) -> None:
         self._node, self._items = node, obj if isinstance(obj, list) else None
@@ -252,7 +252,7 @@ class _Members:
                 self._note(key)
 
     def of(self, step: str) -> str | None:
-        """The key of one step, None when the set does not have it."""
+        """The key of one step; None if the set does not have it."""
         if self._items is None:
             return key if (key := f"f:{step}") in self._node else None
         index = _index(self._items, step)
@@ -269,7 +269,7 @@ class _Members:
         return found if found is not None else self._by_place.get(str(index))
 
     def _note(self, key: str) -> None:
-        """By its keys, its value or its place, a list item is known."""
+        """A list item is known by its keys, its value or its index."""
         kind, _, text = key.partition(":")
         try:
             if kind == "k":
@@ -281,11 +281,11 @@ class _Members:
             elif kind == "i":
                 self._by_place.setdefault(text, key)
         except (ValueError, AttributeError):
-            return  # Not as the API server writes it: the key of nothing.
+            return  # The API server never writes this: it selects nothing.
 
 
 def _hashable(value: Any) -> Any:
-    """What equals for equal values only, and can be looked up."""
+    """A hashable value that is equal for equal values only."""
     if isinstance(value, Mapping):
         return ("map", frozenset((k, _hashable(v)) for k, v in value.items()))
     if isinstance(value, list):
@@ -294,7 +294,7 @@ def _hashable(value: Any) -> Any:
 
 
 def _index(items: list[Any], step: str) -> int | None:
-    """The place of an existing item; negative numbers count from the end, as Flux allows."""
+    """The index of an existing item; negative numbers count from the end, as in Flux."""
     digits = step.removeprefix("-")
     if not (digits.isascii() and digits.isdigit()):
         return None

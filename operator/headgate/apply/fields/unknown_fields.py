@@ -1,9 +1,9 @@
-"""Leaves out fields that a built-in kind does not have, as Flux does. Pure.
+"""Removes fields that a built-in kind does not have, as Flux does. Pure.
 
-Flux passes built-in kinds through Go's types, which silently drops what they do not know: repositories that
-work with Flux hold such fields (a typing error, a field of a newer Kubernetes). Server-side apply refuses
-them, but lists each by its path. So on that refusal the fields are left out, and reported as a warning.
-Objects of custom kinds are never touched: there Flux, too, gets the refusal.
+Flux converts objects of built-in kinds to Go's types, which silently drops unknown fields: repositories that work with
+Flux contain such fields (a typing error, a field of a newer Kubernetes). Server-side apply refuses them, but lists each
+by its path. So after that refusal Headgate omits the fields and reports a warning. Objects of custom kinds are never
+changed: for them, Flux too gets the refusal.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ _PAIR = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|[^,\]]+)')
 
 
 def paths_in(message: str) -> list[str]:
-    """The paths of unknown fields in a refusal; empty when the refusal (also) has other reasons.
+    """The paths of unknown fields in a refusal; empty if the refusal (also) has other reasons.
 
-    The server writes ``.spec.containers[name="a"].nope: field not declared in schema``, one a line.
+    The API server writes ``.spec.containers[name="a"].nope: field not declared in schema``, one per line.
     """
     prefix = _PREFIX.match(message)
     if prefix is None:
@@ -32,7 +32,7 @@ def paths_in(message: str) -> list[str]:
 
 
 def without(obj: Obj, paths: list[str]) -> Obj | None:
-    """The object without these fields; None when one of them is not found in it."""
+    """The object without these fields; None if it lacks one of them."""
     result: Any = obj
     for path in paths:
         result = _without(result, path)
@@ -42,7 +42,7 @@ def without(obj: Obj, paths: list[str]) -> Obj | None:
 
 
 def _without(value: Any, path: str) -> Any:
-    """``value`` without what the path leads to, sharing the rest with it; None when it leads nowhere."""
+    """``value`` without what the path selects, sharing the rest with it; None if the path selects nothing."""
     if path.startswith(".") and isinstance(value, dict):
         return _without_key(value, path[1:])
     if path.startswith("[") and isinstance(value, list):
@@ -51,7 +51,7 @@ def _without(value: Any, path: str) -> Any:
 
 
 def _without_key(value: Obj, path: str) -> Any:
-    # Keys may hold dots, so the keys that are there decide where one ends; longer ones first.
+    # Keys may contain dots, so the existing keys decide where one ends; longer ones first.
     for key in sorted((k for k in value if path.startswith(k)), key=len, reverse=True):
         rest = path[len(key) :]
         if not rest:
@@ -73,7 +73,7 @@ def _without_in_item(items: list[Any], path: str) -> Any:
 
 
 def _is_chosen(item: Any, selector: str) -> bool:
-    """Whether a list item has the keys that a path selects; keys it lacks were filled in by the server."""
+    """Whether a list item has the keys of a path; the API server filled in keys that the item lacks."""
     if not isinstance(item, dict):
         return False
     pairs = _PAIR.findall(selector)

@@ -1,4 +1,4 @@
-"""Whether what other objects depend on is ready for them: CRDs served, namespaces open. Pure."""
+"""Whether a definition is ready for the objects that need it: a CRD is served, a namespace accepts objects. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from headgate.objects import Obj
 
 
 class DefinitionNeverReady(Exception):
-    """The definition cannot become ready as it is; the message says why."""
+    """The definition cannot become ready in its present state; the message says why."""
 
 
 _GOING = "it is being deleted; it is made anew when it is gone"
@@ -28,9 +28,9 @@ def is_usable(live: Obj) -> bool:
 
 
 def awaited(live: Obj) -> str | None:
-    """What a live definition still lacks; None when objects may use it (or it is of no such kind).
+    """What a live definition still lacks; None if objects can use it, or if it is not a definition.
 
-    Raises :class:`DefinitionNeverReady` for a CRD whose names another CRD has, and for what is being deleted.
+    Raises :class:`DefinitionNeverReady` for a CRD whose names belong to another CRD, and for one that is being deleted.
     """
     if is_crd(live):
         conditions = {c.get("type"): c for c in (live.get("status") or {}).get("conditions") or ()}

@@ -1,9 +1,9 @@
-"""Brings objects from Git into the form in which the API server keeps them. Pure.
+"""Brings objects from Git into the form in which the API server stores them. Pure.
 
-What Flux's normalisation does and a cluster can tell: lists are expanded, ``status`` and
-``creationTimestamp`` go, a Secret's ``stringData`` becomes ``data``, ports get the protocol that server-side
-apply needs as part of their key, nulls of built-in kinds go, and a CRD's unusable CA bundle goes. Objects are
-never changed in place, as builds are shared; unchanged parts are shared with the input.
+Does the part of Flux's normalization that a cluster can notice: expands lists, removes ``status`` and
+``creationTimestamp``, moves a Secret's ``stringData`` to ``data``, adds the protocol of ports, which server-side apply
+needs as part of their key, and removes nulls of built-in kinds and a CRD's unusable CA bundle. Objects never change in
+place, as builds are shared; results share unchanged parts with the input.
 
 Sources: ``fluxcd/pkg`` ``ssa/normalize``; kubernetes/kubernetes#98576 and structured-merge-diff#130
 (protocol), kubernetes/kubernetes#108008 (stringData).
@@ -32,7 +32,7 @@ _POD_SPECS = {
 
 
 def is_built_in(api_version: str) -> bool:
-    """Whether the group is Kubernetes' own and served by kube-apiserver with compiled-in types."""
+    """Whether the group belongs to Kubernetes itself, and kube-apiserver serves it with compiled-in types."""
     group = api_version.rpartition("/")[0]
     if group in _BUILT_IN_GROUPS:
         return True
@@ -55,7 +55,7 @@ def is_built_in(api_version: str) -> bool:
 
 
 def normalized(objects: Iterable[Obj]) -> list[Obj]:
-    """All objects, lists expanded, each normalised."""
+    """All objects, normalized, with lists expanded."""
     return [_normalized(obj) for obj in _expanded(objects)]
 
 
@@ -89,7 +89,7 @@ def _normalized(obj: Obj) -> Obj:
         }
     if is_crd:
         return _without_bad_ca(result)
-    # Flux leaves roles as they are: an explicit null of their rules means something to aggregation.
+    # As Flux, keep an explicit null of a role's rules: it has a meaning for aggregation.
     is_role = kind in ("Role", "ClusterRole") and api_version == "rbac.authorization.k8s.io/v1"
     if is_built_in(api_version) and not is_role:
         result = {k: _without_nulls(v) for k, v in result.items() if v is not None}
@@ -116,7 +116,7 @@ def _without_nulls(value: Any) -> Any:
 
 
 def _encode_string_data(secret: Obj) -> None:
-    """Move ``stringData`` over ``data``; values that are no text are left for the validation to name."""
+    """Move ``stringData`` over ``data``; values that are not text stay, and the validation names them."""
     plain = secret.get("stringData")
     if not isinstance(plain, dict) or not all(isinstance(v, str) for v in plain.values()):
         return
@@ -156,9 +156,9 @@ def _with_container_protocols(obj: Any, path: tuple[str, ...]) -> Any:
 
 
 def _without_bad_ca(crd: Obj) -> Obj:
-    """Kubernetes 1.31 and newer refuse a CRD whose conversion webhook has a CA bundle they cannot parse.
+    """Kubernetes 1.31 and newer refuse a CRD whose conversion webhook has a CA bundle that they cannot parse.
 
-    Charts ship placeholders there, to be filled in by a CA injector.
+    Charts ship placeholders there, which a CA injector replaces.
     """
     path = ("spec", "conversion", "webhook", "clientConfig")
     chain: list[Any] = [crd]

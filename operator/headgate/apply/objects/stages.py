@@ -1,9 +1,9 @@
-"""In which order objects are applied: what defines others first. Pure.
+"""The order in which objects are applied: definitions first. Pure.
 
-Stages are Flux's (``ApplyAllStaged``): cluster definitions (CRDs, Namespaces, ClusterRoles), class
-definitions (every kind whose name ends in ``Class``), kinds the admin gave a stage of their own, then all the
-rest. Within a stage objects are sorted by kind, so that a Service account is there before the Deployment that
-uses it, and webhook configurations come last, when what they call is there.
+Stages are Flux's (``ApplyAllStaged``): cluster definitions (CRDs, Namespaces, ClusterRoles), class definitions (every
+kind whose name ends in ``Class``), kinds that an option puts into a separate stage, then all the rest. Within a stage
+objects are sorted by kind, so that a service account exists before the Deployment that uses it, and webhook
+configurations come last, when the services that they call exist.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class GroupKind:
 
 
 def sort_key(ref: ObjectRef) -> SortKey:
-    """The order in which objects are applied; see :mod:`headgate.api.order`."""
+    """The key that sorts objects in the order of an apply; see :mod:`headgate.api.order`."""
     return order.sort_key(ref.group, ref.kind, ref.namespace, ref.name)
 
 
@@ -64,7 +64,7 @@ def stage_of(ref: ObjectRef, custom: Iterable[GroupKind] = ()) -> Stage:
 
 
 def split(objects: Iterable[Obj], custom: Iterable[GroupKind] = ()) -> list[tuple[Stage, list[Obj]]]:
-    """The objects in their stages, sorted; stages without objects are left out."""
+    """The objects in their stages, sorted; without empty stages."""
     kinds = frozenset(custom)
     staged: dict[Stage, list[tuple[ObjectRef, Obj]]] = {stage: [] for stage in Stage}
     for obj in objects:
@@ -78,5 +78,5 @@ def split(objects: Iterable[Obj], custom: Iterable[GroupKind] = ()) -> list[tupl
 
 
 def by_rank(refs: Sequence[ObjectRef]) -> list[list[int]]:
-    """Positions of sorted ``refs`` in groups of one rank: within a group the order does not matter."""
+    """Positions of sorted ``refs`` in groups of one rank: within a group, the order does not matter."""
     return [list(group) for _, group in groupby(range(len(refs)), key=lambda i: order.rank(refs[i].kind))]

@@ -1,4 +1,4 @@
-"""Checks that need no API server, so that its less clear (or too talkative) answer never comes. Pure."""
+"""Checks that need no API server; they prevent its less clear (or too talkative) response. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from headgate.objects import Obj
 
 
 def check(obj: Obj, ref: ObjectRef) -> list[str]:
-    """What is wrong with an object as far as can be seen without a cluster; each names object and field."""
+    """The faults of an object that are visible without a cluster; each names object and field."""
     if not ref.api_version or not ref.kind:
         missing = "apiVersion" if not ref.api_version else "kind"
         return [f"{ref.kind or 'object'}/{ref.name or '?'} is no Kubernetes object: {missing} is missing"]
@@ -32,7 +32,7 @@ def check(obj: Obj, ref: ObjectRef) -> list[str]:
 
 
 def _check_secret(obj: Obj, ref: ObjectRef) -> list[str]:
-    # The API server quotes what it cannot read, and what it quotes here is a secret.
+    # The API server quotes a value that it cannot read, and here the value is secret.
     problems = []
     for field in ("data", "stringData"):
         held = obj.get(field)

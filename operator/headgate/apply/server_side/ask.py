@@ -1,7 +1,7 @@
-"""Asks the API server about one object: a dry run, and reads where the dry run leaves something open.
+"""Asks the API server about one object: a dry run, and reads if the dry run leaves a question open.
 
-Asking changes nothing in the cluster, with one exception: an entry of ``managedFields`` with an old API version makes
-the API server refuse even the dry run. With the feature gate MigrateAPIVersion, such entries get the applied version.
+Nothing changes on the cluster, with one exception: an entry of ``managedFields`` with an old API version makes the API
+server refuse even the dry run. With the feature gate MigrateAPIVersion, such entries get the applied version.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from headgate.kube import ApiError, NoMatch, NotFound
 from headgate.objects import Obj
 
 RESOLVE_TRIES = 5
-"""How many times an object that keeps changing is read again when some of its fields are ignored."""
+"""How often an object that keeps changing is read again if some of its fields are ignored."""
 
 Found = Done | ToApply | ToRecreate | NotApplied
 
@@ -51,7 +51,7 @@ async def _ask(context: ApplyContext, question: ToAsk, *, migrated: bool) -> Fou
 async def _judged(
     context: ApplyContext, question: ToAsk, dry: Applied, asked: datetime, *, migrated: bool
 ) -> Done | ToApply:
-    """Decide from the answer to the dry run, and read the live object where the answer is not enough."""
+    """Decide from the response to the dry run, and read the live object if the response is not enough."""
     desired, options = question.desired, context.options
     known = context.state(question.ref) or question.known
     uid = question.known.uid if question.known is not None else ""
@@ -92,7 +92,7 @@ async def _judged(
 async def _in_place_but_for(
     context: ApplyContext, desired: Desired, ignored: tuple[Pointer, ...], dry: Applied
 ) -> tuple[Obj | None, Applied]:
-    """The live object if it differs from the dry run only in ignored fields, and the newest answer to the dry run."""
+    """The live object if it differs from the dry run only in ignored fields, and the newest response to the dry run."""
     with suppress(ApiError):
         for _ in range(RESOLVE_TRIES):
             live = await context.client.get(desired.ref)
@@ -100,14 +100,14 @@ async def _in_place_but_for(
                 return live, dry
             if live["metadata"]["resourceVersion"] == dry.live["metadata"]["resourceVersion"]:
                 break
-            # Somebody wrote between the two requests: their answers are not comparable.
+            # Somebody wrote between the two requests: their responses are not comparable.
             later = await server_side_apply(context.client, dry.sent, context.options, dry_run=True)
             dry = replace(later, remarks=dry.remarks.and_then(later.remarks))
     return None, dry
 
 
 async def _inherited(context: ApplyContext, desired: Desired, answer: Obj) -> Obj | None:
-    """The live object if our apply would change who owns which field, and nothing else."""
+    """The live object if an apply would change the owners of fields, and nothing else."""
     with suppress(ApiError):
         live = await context.client.get(desired.ref)
         if decide.is_inherited(live, answer, context.options.field_manager):
@@ -129,7 +129,7 @@ async def _left_alone(context: ApplyContext, question: ToAsk) -> Done | None:
     if not (keep and owned):
         uid = question.known.uid if question.known is not None else ""
         return context.skipped(desired, uid, answered=True)
-    # A watch reports when it goes.
+    # A watch reports its deletion.
     context.remember(desired, live, Action.SKIPPED, ignore.ignored(desired.rules, live))
     return Done(desired.ref, Action.SKIPPED, live["metadata"]["uid"], answered=True)
 
@@ -162,7 +162,7 @@ async def _migrate(context: ApplyContext, desired: Desired, live: Obj) -> bool:
     try:
         return await migrate(context.client, live, desired.ref.api_version, context.options)
     except ApiError:
-        # The refusal that made us try is the better explanation.
+        # The refusal that caused the attempt is the better explanation.
         return False
 
 

@@ -1,4 +1,4 @@
-"""What all steps of an apply share: the client, the options, the store of known objects, and the observer."""
+"""What all steps of an apply share: the client, the options, the cached states of objects, and the observer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ that a watch showed during the apply."""
 
 @dataclass(frozen=True, slots=True)
 class ApplyContext:
-    """See the module's text."""
+    """The shared values of one apply."""
 
     client: Client
     options: ApplyOptions
@@ -29,7 +29,7 @@ class ApplyContext:
     observe: Observe
 
     def state(self, ref: ObjectRef) -> KnownState | None:
-        """The last known state of an object."""
+        """The last cached state of an object."""
         return self.known.get(self.client.cluster, ref)
 
     def in_place(
@@ -42,7 +42,7 @@ class ApplyContext:
         inherited: bool = False,
         remarks: Remarks = NO_REMARKS,
     ) -> Done:
-        """Remember that ``live``, an answer of the API server, matches the desired object."""
+        """Remember that ``live``, a response of the API server, matches the desired object."""
         once = marked(desired.obj, self.options.marks.if_not_present)
         self.remember(desired, live, Action.SKIPPED if once else Action.UNCHANGED, ignored, inherited)
         return Done(desired.ref, action, live["metadata"]["uid"], answered=True, live=live, remarks=remarks)
@@ -69,6 +69,6 @@ class ApplyContext:
         self.observe(desired.ref, live)
 
     def skipped(self, desired: Desired, uid: str, *, answered: bool, remarks: Remarks = NO_REMARKS) -> Done:
-        """Forget an object whose marks in the cluster exclude it."""
+        """Forget an object that its marks on the cluster exclude."""
         self.known.forget_of(self.client.cluster, desired.ref, self.options.owner)
         return Done(desired.ref, Action.SKIPPED, uid, answered=answered, remarks=remarks)

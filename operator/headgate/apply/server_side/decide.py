@@ -1,15 +1,15 @@
-"""What the answer to a dry run means, and what may be done about it. Pure; :mod:`headgate.apply.server_side.ask` asks.
+"""What the response to a dry run means, and what an apply may do. Pure; :mod:`headgate.apply.server_side.ask` sends.
 
-What the API server does (seen on Kubernetes 1.37 with ConfigMaps, Deployments, CRDs and custom resources; the
-e2e tests hold it):
+What the API server does (observed on Kubernetes 1.37 with ConfigMaps, Deployments, CRDs and custom resources; the
+e2e tests check it):
 
 * An apply that changes nothing leaves ``resourceVersion`` and all times in ``managedFields`` as they are. One that
-  changes anything, be it only who owns a field, gives the manager's entry the server's present time.
-* A dry run answers as the apply would, but with the ``resourceVersion`` of the live object; when the object would be
-  created, it has none and the status is 201. A dry run that would change nothing therefore shows only old times, which
-  tells it from one that would, without reading the live object.
-* ``metadata.resourceVersion`` in an applied object is a precondition (409 when the live object has another), but an
-  absent object is created all the same.
+  changes anything, even only the owner of a field, sets the manager's entry to the server's present time.
+* The response to a dry run is that of the apply, but with the ``resourceVersion`` of the live object; if the apply
+  would create the object, it has none and the status is 201. So a dry run that would change nothing shows only old
+  times, and no read of the live object is necessary.
+* ``metadata.resourceVersion`` in an applied object is a precondition (409 if the live object has another), but an
+  absent object is created nevertheless.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ from headgate.apply.options import ApplyOptions, marked
 from headgate.objects import Obj
 
 SURELY_OLD = timedelta(seconds=60)
-"""How long ago a change must have been for its time not to be the present, whatever clocks and proxies say."""
+"""The age of a change from which on its time cannot be the present, despite inexact clocks and slow proxies."""
 
 
 class DryRunVerdict(Enum):
-    """What the answer to a dry run means."""
+    """The meaning of the response to a dry run."""
 
     CREATE = "create"
     SKIP = "skip"
-    """The live object asks to be left alone."""
+    """A mark of the live object excludes it."""
     KEEP = "keep"
     """Nothing would change."""
     CHANGE = "change"
-    """Something would change, or the times are too new to tell."""
+    """Something would change, or the times are too recent to tell."""
     TAKE_OVER = "take over"
-    """Another manager's fields must be taken over before."""
+    """Another manager's fields must be taken over first."""
 
 
 def judge_dry_run(
     obj: Obj, created: bool, answer: Obj, now: datetime, options: ApplyOptions
 ) -> DryRunVerdict:
-    """What a dry run's answer means: ``created`` when there is no such object yet, ``now`` is the server's clock
+    """The meaning of a dry run's response: ``created`` if the object does not exist yet, ``now`` is the server's clock
     (or earlier).
     """
     if created or not answer["metadata"].get("resourceVersion"):
@@ -63,12 +63,13 @@ def judge_dry_run(
 
 
 def is_inherited(live: Obj, answer: Obj, own: str) -> bool:
-    """Whether the live object is what our apply would make of it, but for who owns which field.
+    """Whether an apply would change the owners of fields in the live object, and nothing else.
 
-    ``answer`` is that of the dry run on this very object. Flux compares like this and writes nothing then, and its
-    applies own fields that ours do not name: it sends objects by way of Go's types, with ``strategy: {}`` and the like.
-    Only an object that our field manager has applied before is left so; any other must become ours. It may have moved
-    on between the two, as one whose status its controller writes does at any moment.
+    ``answer`` is the response to the dry run on this very object. Flux compares in this way and writes nothing then,
+    and its applies own fields that Headgate's do not name: it sends objects through Go's types, with ``strategy: {}``
+    and the like. Only an object that Headgate's field manager has applied before stays so; any other must become
+    Headgate's. The object may change between dry run and read, as one whose controller writes its status does at any
+    moment.
     """
     if ours(live, own) is None:
         return False
@@ -81,15 +82,15 @@ def _without_version(content: Obj) -> Obj:
 
 
 def may_be_inherited(known: KnownState | None, digest: bytes) -> bool:
-    """Whether it is worth a request to see if :func:`is_inherited` holds: for what nobody is known to have changed."""
+    """Whether a request for :func:`is_inherited` may help: only if the cache shows no change by others."""
     return known is None or known.inherited or (known.in_place and known.desired == digest)
 
 
 def is_known_content(known: KnownState, answer: Obj) -> bool:
-    """Whether a dry run's answer is what the live object is known to hold, but for who owns which field.
+    """Whether a dry run's response differs from the known content of the live object in field owners only.
 
-    The API server keeps some of what is applied otherwise than it was written: an empty list of a built-in kind becomes
-    none, and each apply would claim it anew, raise the generation and change nothing else.
+    The API server stores some fields in another form than the applied one: an empty list of a built-in kind disappears,
+    and each apply would claim it again, raise the generation and change nothing else.
     """
     return (
         known.in_place
@@ -101,19 +102,19 @@ def is_known_content(known: KnownState, answer: Obj) -> bool:
 
 
 def wants_takeover(obj: Obj, live: Obj, options: ApplyOptions) -> bool:
-    """Whether fields of other managers are to be taken over: never for ``ssa: Merge``."""
+    """Whether fields of other managers must be taken over: never for ``ssa: Merge``."""
     if not needs_takeover(live, options.managers):
         return False
     return not marked(obj, options.marks.merged) and not marked(live, options.marks.merged)
 
 
 def may_recreate(obj: Obj, live: Obj, options: ApplyOptions) -> bool:
-    """Whether the object may be deleted and created anew."""
+    """Whether the object may be deleted and created again."""
     return options.force or marked(obj, options.marks.forced) or marked(live, options.marks.forced)
 
 
 def server_time(date_header: str | None, local: datetime) -> datetime:
-    """The earlier of the server's clock (its ``Date`` header) and ours."""
+    """The earlier one of the server's clock (its ``Date`` header) and the local clock."""
     if not date_header:
         return local
     try:
@@ -123,12 +124,12 @@ def server_time(date_header: str | None, local: datetime) -> datetime:
 
 
 def now() -> datetime:
-    """Our clock."""
+    """The local clock."""
     return datetime.now(UTC)
 
 
 def _untouched(answer: Obj, before: datetime, own: str) -> bool:
-    """Whether our entry is there and no entry of the object itself is as new as ``before``."""
+    """Whether Headgate's entry exists and no entry of the object itself is as recent as ``before``."""
     if ours(answer, own) is None:
         return False
     limit = before.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,8 +1,8 @@
-"""Decides which objects of a stage need a request, from their last known state. Pure.
+"""Decides which objects of a stage need a request, from their last cached state. Pure.
 
 | object | requests |
 |---|---|
-| known to be in place | none |
+| in place according to the cache | none |
 | in place, but verified (``full``), or unknown after a restart | dry run |
 | the only change of its stage | apply |
 | any other change | dry run, apply |
@@ -24,7 +24,7 @@ Planned = Done | ToAsk | ToSendAlone
 
 
 def plan(desired: Desired, known: KnownState | None, options: ApplyOptions) -> Done | ToAsk:
-    """Nothing to do for an object that is known to be in place or that Git excludes; a dry run for any other.
+    """Nothing to do for an object that is in place or that Git excludes; a dry run for any other.
 
     An object with marks that restrict applies is read first, because the marks of the live object count too.
     """
@@ -40,11 +40,11 @@ def plan(desired: Desired, known: KnownState | None, options: ApplyOptions) -> D
 
 
 def without_needless_question(planned: Sequence[Done | ToAsk]) -> list[Planned]:
-    """The plan of a stage, in which the only object with a dry run may skip it.
+    """The plan of a stage; if only one object needs a dry run, it may skip it.
 
-    A dry run protects the other objects of the stage and reads the marks of the live object: the only object does not
-    need it if the live one is known. An object that Git did not change keeps its dry run, because an apply could write
-    something that nobody asked for.
+    A dry run protects the other objects of the stage and reads the marks of the live object. A single object does not
+    need it if its live state is known. An object that Git did not change keeps its dry run, because an apply could
+    write something that nobody asked for.
     """
     questions = [step for step in planned if isinstance(step, ToAsk)]
     if len(questions) != 1:
@@ -60,5 +60,5 @@ def _sent_alone(step: ToAsk) -> ToAsk | ToSendAlone:
 
 
 def may_send_alone(known: KnownState, digest: bytes) -> bool:
-    """Whether the live object is the one from our last apply, and Git has changed it since."""
+    """Whether the live object is unchanged since the last apply, and Git has changed it since."""
     return known.in_place and known.outcome is Action.UNCHANGED and known.desired != digest

@@ -14,7 +14,7 @@ from headgate.kube import ApiError
 
 
 def may_be_unready(context: ApplyContext, done: Done) -> bool:
-    """Whether other objects may have to wait for this one: it is just written, or was not ready when last seen."""
+    """Whether other objects may have to wait for this one: it was just written, or was not ready at the last check."""
     if done.action is Action.SKIPPED:
         return False
     known = context.state(done.ref)
@@ -22,7 +22,7 @@ def may_be_unready(context: ApplyContext, done: Done) -> bool:
 
 
 async def until_ready(context: ApplyContext, done: Done, deadline: float) -> ObjectError | None:
-    """Wait until a definition is ready for use; an error if it never will be, or is not at ``deadline`` (monotonic)."""
+    """Wait until a definition is ready for use; an error if that is impossible, or late (monotonic ``deadline``)."""
     client, ref, live = context.client, done.ref, done.live
     pause = 0.02
     try:
@@ -36,7 +36,7 @@ async def until_ready(context: ApplyContext, done: Done, deadline: float) -> Obj
             live = await client.get(ref)
         context.known.mark_usable(client.cluster, ref)
         if is_crd(live):
-            # Not before: the names of a definition that is not established may be another one's.
+            # Not before: the names of a definition that is not established may belong to another one.
             client.mapper.learn(live)
     except DefinitionNeverReady as error:
         return ObjectError(ref, f"{ref} cannot be used: {error}")

@@ -1,7 +1,7 @@
-"""What takes more than one request to the API server for one object.
+"""Operations that need more than one request to the API server for one object.
 
 Each function does one thing; :mod:`.ask` and :mod:`.send` call them in order. They raise
-:class:`~headgate.kube.ApiError` and know nothing of stages and change sets.
+:class:`~headgate.kube.ApiError` and are independent of stages and change sets.
 """
 
 from __future__ import annotations
@@ -30,23 +30,23 @@ from headgate.kube.refs import ObjectRef, ref_of
 from headgate.objects import Obj
 
 NOT_SERVED_YET = 5.0
-"""Seconds during which a kind whose CRD was just established may still be unknown to the server."""
+"""Seconds during which the API server may not know a kind yet whose CRD is established."""
 TAKEOVER_TRIES = 5
 MAX_UNKNOWN_FIELDS = 32
-"""Fields that may be left out of one object. The API server names one of a mapping at a time, so each can cost a
+"""The limit for omitted fields of one object. The API server names one of a mapping at a time, so each can cost a
 request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """The answer to an apply or its dry run."""
+    """The response to an apply or its dry run."""
 
     live: Obj
-    """The object as it is, or would be, after it."""
+    """The object after the apply, or as it would be."""
     created: bool
-    """There was none before."""
+    """The object did not exist before."""
     sent: Obj
-    """What was sent at last: without the fields that the kind does not have."""
+    """The last object sent: without the fields that the kind does not have."""
     date: str | None
     """The server's clock."""
     remarks: Remarks = NO_REMARKS
@@ -55,7 +55,7 @@ class Applied:
 async def server_side_apply(
     client: Client, obj: Obj, options: ApplyOptions, *, dry_run: bool = False, version: str | None = None
 ) -> Applied:
-    """Apply, leaving out the fields that a built-in kind turns out not to have.
+    """Apply, and omit the fields that a built-in kind does not have according to the API server.
 
     ``version`` makes it conditional on the live object's resource version. Raises :class:`BadRequest` for more than
     :data:`MAX_UNKNOWN_FIELDS` unknown fields.
@@ -88,12 +88,12 @@ async def _apply_when_served(
         try:
             return await client.apply_answer(obj, field_manager=options.field_manager, dry_run=dry_run)
         except NotFound as error:
-            # Not an object but the path is missing: its CRD is too new for the server, or gone.
+            # Not the object but the path is missing: its CRD is too new for the API server, or gone.
             if error.details:
                 raise
             api_version, kind = obj["apiVersion"], obj["kind"]
             if time.monotonic() > deadline:
-                # What its definition taught does not hold (any more): discovery decides at the next use.
+                # The cached definition is (no longer) valid: discovery decides at the next use.
                 client.mapper.forget(api_version, kind)
                 raise
             if not client.mapper.is_learned(api_version, kind):
@@ -103,7 +103,7 @@ async def _apply_when_served(
 
 
 async def would_be_created(client: Client, obj: Obj, name: str, options: ApplyOptions) -> bool:
-    """Whether the object is valid in itself: tried as a dry run under another name."""
+    """Whether the object is valid in itself, according to a dry run under another name."""
     probe = {**obj, "metadata": {**obj["metadata"], "name": name}}
     try:
         await client.apply(probe, field_manager=options.field_manager, dry_run=True)
@@ -113,9 +113,9 @@ async def would_be_created(client: Client, obj: Obj, name: str, options: ApplyOp
 
 
 async def take_over(client: Client, ref: ObjectRef, options: ApplyOptions) -> None:
-    """Make ours what other managers must not own, so that our apply removes what Git does not have.
+    """Take over the fields that other managers may not own, so that the next apply removes what Git does not have.
 
-    Of an object that is gone nobody owns anything.
+    Does nothing for an object that is gone.
     """
     for attempt in range(TAKEOVER_TRIES):
         try:
@@ -125,7 +125,7 @@ async def take_over(client: Client, ref: ObjectRef, options: ApplyOptions) -> No
                 await client.patch(ref, patch, content_type=JSON_PATCH, field_manager=options.field_manager)
             return
         except NotFound:
-            # Deleted since it was asked about: the apply that follows makes it anew.
+            # Deleted since the dry run: the next apply creates it again.
             return
         except Conflict:
             if attempt == TAKEOVER_TRIES - 1:
@@ -133,7 +133,7 @@ async def take_over(client: Client, ref: ObjectRef, options: ApplyOptions) -> No
 
 
 async def migrate(client: Client, live: Obj, api_version: str, options: ApplyOptions) -> bool:
-    """Bring the entries of ``managedFields`` to an API version; False when they are there already."""
+    """Bring the entries of ``managedFields`` to an API version; False if they have it already."""
     patch = migration_patch(live, api_version)
     if patch:
         await client.patch(ref_of(live), patch, content_type=JSON_PATCH, field_manager=options.field_manager)
@@ -141,7 +141,7 @@ async def migrate(client: Client, live: Obj, api_version: str, options: ApplyOpt
 
 
 async def delete_and_wait(client: Client, live: Obj, options: ApplyOptions) -> None:
-    """Delete exactly this object and wait until it is gone, for ``options.timeout`` seconds at the most."""
+    """Delete exactly this object and wait until it is gone, for at most ``options.timeout`` seconds."""
     ref, uid = ref_of(live), live["metadata"]["uid"]
     deadline = time.monotonic() + options.timeout
     pause = 0.02

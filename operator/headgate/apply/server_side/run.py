@@ -1,7 +1,7 @@
 """One apply from beginning to end: stage by stage, and in each stage plan, ask, send, wait.
 
-The values of :mod:`.steps` pass through :func:`apply_all`. One module has each step: :mod:`.desired`, :mod:`.plan`,
-:mod:`.ask`, :mod:`.send`, :mod:`.ready`.
+The values of :mod:`.steps` pass through :func:`apply_all`. Each step has its own module: :mod:`.desired`,
+:mod:`.plan`, :mod:`.ask`, :mod:`.send`, :mod:`.ready`.
 """
 
 from __future__ import annotations
@@ -56,9 +56,9 @@ class ApplyResult:
     notices: tuple[str, ...] = ()
     """Warnings of the API server (deprecated versions, admission policies), one line each, naming the object."""
     uids: frozenset[str] = frozenset()
-    """UIDs of all objects that were applied or are known to be in place."""
+    """UIDs of all objects that were applied or are in place."""
     answered: frozenset[ObjectRef] = frozenset()
-    """Objects about which the API server answered in this attempt, under the account that applies them."""
+    """Objects about which the API server responded in this attempt, under the account that applies them."""
 
 
 async def apply_all(
@@ -69,10 +69,10 @@ async def apply_all(
     observe: Observe | None = None,
     record: Record | None = None,
 ) -> ApplyResult:
-    """Make the objects in the cluster match ``objects``.
+    """Apply ``objects``, and so make the objects on the cluster match.
 
-    Before the first write of each stage, ``record`` receives the names of all objects that the stage will write, as
-    the cluster identifies them: without a namespace where the kind has none.
+    Before the first write of each stage, ``record`` receives the names of all objects that the stage writes, as the
+    cluster identifies them: without a namespace if the kind has none.
 
     Raises :class:`ApplyFailed` with everything that was done before, and with all errors of the stage that failed. If a
     dry run refuses an object, nothing of its stage is applied.
@@ -136,7 +136,7 @@ async def _apply_stage(context: ApplyContext, objects: Sequence[Obj], record: Re
 
 
 async def _asked(context: ApplyContext, planned: Sequence[Planned]) -> list[Found | ToSendAlone]:
-    """The plan, with each dry run replaced by its answer."""
+    """The plan, with each dry run replaced by its result."""
     questions = [step for step in planned if isinstance(step, ToAsk)]
     answers = iter(await _each(context, questions, partial(ask, context)))
     return [next(answers) if isinstance(step, ToAsk) else step for step in planned]

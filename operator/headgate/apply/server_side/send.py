@@ -33,7 +33,7 @@ async def send(context: ApplyContext, step: ToSend) -> Done | NotApplied:
 
 
 class _Applies:
-    """All applies of one object. After the first one that was not surely refused, the object may exist."""
+    """All applies of one object. After the first one that was not certainly refused, the object may exist."""
 
     def __init__(self, context: ApplyContext) -> None:
         self._context = context
@@ -70,7 +70,7 @@ async def _send(context: ApplyContext, step: ToSend, applies: _Applies) -> Done 
 
 
 async def _send_alone(context: ApplyContext, step: ToSendAlone, applies: _Applies) -> Done | NotApplied:
-    """Apply if the live object is still the known one; otherwise ask first."""
+    """Apply if the live object is unchanged; otherwise ask first."""
     version = (context.state(step.ref) or step.known).resource_version
     try:
         applied = await applies.apply(step.desired.obj, version=version)
@@ -87,7 +87,7 @@ async def _send_alone(context: ApplyContext, step: ToSendAlone, applies: _Applie
 
 
 async def _send_around_ignored(context: ApplyContext, step: ToApply, dry_run: Obj, applies: _Applies) -> Done:
-    """Apply with the values that the ignored fields have in the cluster now."""
+    """Apply with the values that the ignored fields have on the cluster now."""
     own, desired = context.options.field_manager, step.desired
     attempt = 0
     while True:

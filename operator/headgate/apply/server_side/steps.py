@@ -40,7 +40,7 @@ class Remarks:
     """Warnings."""
 
     def and_then(self, later: Remarks) -> Remarks:
-        """These remarks and those of a later answer, without repeats."""
+        """These remarks and those of a later response, without repeats."""
         if later is NO_REMARKS:
             return self
         return Remarks(
@@ -54,14 +54,14 @@ NO_REMARKS = Remarks()
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """One object as the cluster must have it."""
+    """One object in the state that the cluster must have."""
 
     ref: ObjectRef
-    """As the cluster identifies it: without a namespace where the kind has none."""
+    """As the cluster identifies it: without a namespace if the kind has none."""
     obj: Obj
     """The fields that are sent."""
     digest: bytes
-    """Of content, ignore rules and actor."""
+    """The digest of content, ignore rules and actor."""
     rules: tuple[CompiledIgnoreRule, ...] = ()
     """The ignore rules that may select it."""
 
@@ -72,7 +72,7 @@ class ToAsk:
 
     desired: Desired
     known: KnownState | None
-    """Its last known state when the apply began."""
+    """Its last cached state at the start of the apply."""
     look: bool = False
     """Read the live object first: its marks, or its mere existence, may forbid an apply."""
 
@@ -84,11 +84,11 @@ class ToAsk:
 
 @dataclass(frozen=True, slots=True)
 class ToSendAlone:
-    """Needs an apply without a dry run, provided that the live object is the known one."""
+    """Needs an apply without a dry run, provided that the live object is in the cached state."""
 
     desired: Desired
     known: KnownState
-    """Its last known state when the apply began."""
+    """Its last cached state at the start of the apply."""
 
     @property
     def ref(self) -> ObjectRef:
@@ -102,15 +102,15 @@ class ToApply:
 
     desired: Desired
     version: str
-    """Resource version of the live object before our apply; empty when there is none."""
+    """Resource version of the live object before the apply; empty if there is none."""
     ignored: tuple[Pointer, ...] = ()
     """The ignored fields."""
     dry_run: Obj | None = None
-    """The answer to the dry run, if there is a live object with ignored fields."""
+    """The response to the dry run, if there is a live object with ignored fields."""
     take_over: bool = False
     """Take over the fields of other managers first."""
     migrated: bool = False
-    """The entries of its field managers were brought to the applied API version."""
+    """The entries of its field managers already have the applied API version."""
     remarks: Remarks = NO_REMARKS
 
     @property
@@ -142,9 +142,9 @@ class Done:
     ref: ObjectRef
     action: Action
     uid: str = ""
-    """Of the live object, if it was seen now or before."""
+    """The UID of the live object, if it is known."""
     answered: bool = False
-    """The API server answered about it in this attempt, under the account that applies it."""
+    """The API server responded about it in this attempt, under the account that applies it."""
     live: Obj | None = None
     """As the API server returned it last, if this apply wrote or verified it."""
     remarks: Remarks = NO_REMARKS
@@ -152,8 +152,8 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class NotApplied:
-    """The API server refused the object, failed, or did not answer."""
+    """The API server refused the object, failed, or did not respond."""
 
     error: ObjectError
     maybe_there: bool = False
-    """An apply was sent and not surely refused: the object may exist."""
+    """An apply was sent and not certainly refused: the object may exist."""
