@@ -1,13 +1,13 @@
 """Reconciles Kustomizations.
 
-:mod:`.reconciler` has the life cycle of an attempt, from top to bottom. It is made of :mod:`.steps`, which take and
-return frozen values, and ends well or with one of :mod:`.errors`. Below the steps, in the order of imports:
+:mod:`.reconciler` has the life cycle of an attempt, from top to bottom. It calls :mod:`.steps`, which take and
+return frozen values, and ends in success or with one of :mod:`.errors`. Below the steps, in the order of imports:
 
-    finalize                    what happens when a Kustomization is deleted
-    memory                      what survives an attempt
-    prerequisites, dependencies what has to be there before an attempt builds
-    health, waiting             the health of objects, and the verdict on a wait for it
-    report, postponement        what is reported of an attempt, and when
-    build                       from a source's tree to the objects to apply
+    finalize                    deletes a Kustomization and its objects
+    memory                      what is kept between attempts
+    prerequisites, dependencies what must exist before an attempt builds
+    health, waiting             the health of objects, and the result of a health check
+    report, postponement        what is reported about an attempt, and when
+    build                       from a source tree to the objects to apply
     attempt, settled            values: one attempt, and the last that succeeded
 """

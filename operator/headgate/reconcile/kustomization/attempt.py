@@ -1,7 +1,7 @@
-"""One attempt to reconcile a Kustomization, as a frozen value: what reports need to know of it.
+"""One attempt to reconcile a Kustomization, as a frozen value that contains what reports need.
 
-The steps (:mod:`headgate.reconcile.kustomization.steps`) return it anew when they find out more: the revision, the
-secrets of the build, its digest.
+The steps (:mod:`headgate.reconcile.kustomization.steps`) return an updated value when they find out more: the revision,
+the secrets of the build, its digest.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from headgate.reconcile.reporting.status import StatusSession
 
 
 class Step(NamedTuple):
-    """A step of an attempt, in words and with the reason that an unexpected error in it is reported with."""
+    """A step of an attempt: in words, and with the reason that reports an unexpected error in it."""
 
     what: str
     reason: str
@@ -35,26 +35,26 @@ DELETING = Step("deleting the objects of the deleted Kustomization", reasons.PRU
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One attempt to bring the cluster to one revision."""
+    """One attempt to apply one revision."""
 
     key: ObjectKey
     obj: Obj
-    """The raw Kustomization as it was when the attempt began."""
+    """The raw Kustomization at the beginning of the attempt."""
     ks: Kustomization
     session: StatusSession
     requested: str | None
-    """The value of the requestedAt annotation that this attempt answers."""
+    """The value of the requestedAt annotation that this attempt handles."""
     started: float
-    """On the monotonic clock."""
+    """The time on the monotonic clock."""
     depth: Depth
     revision: str = ""
-    """Empty as long as no source was found."""
+    """Empty until the source is found."""
     origin: str = ""
-    """The revision in the source that the artifact was made from, where the artifact names it."""
+    """The origin revision, if the artifact names it."""
     masks: Callable[[], Masks] = Masks
-    """Makes the masks of what no report may quote. There may be thousands of values: made when a text needs it."""
+    """Makes the masks of the values that no report may quote. There may be thousands: made when a text needs them."""
     digest: str = ""
-    """Of what was built (``sha256:…``); empty before."""
+    """The digest of the built objects (``sha256:…``); empty before the build."""
 
     @property
     def uid(self) -> str:
@@ -62,7 +62,7 @@ class Attempt:
         return str(self.obj["metadata"]["uid"])
 
     async def masked(self, text: str) -> str:
-        """The text without secret values. To look for thousands of them in a long text takes its time."""
+        """The text without secret values. Asynchronous: to search a long text for thousands of values takes time."""
         if self.masks is Masks:
             return text
         return await BUILDS.run(self.key.namespace, lambda: self.masks()(text))

@@ -1,9 +1,9 @@
-"""Whether a Kustomization's dependencies let it go ahead.
+"""Whether a Kustomization's dependencies are ready.
 
-The rules are Flux's (Kustomization API reference, "Dependencies"): a dependency counts as ready when it
-exists, its newest generation was reconciled, its Ready condition is True and, where both use the same source,
-it has applied the very revision that is to be applied now. A ``readyExpr`` takes the place of all that but existence,
-or, where the feature gate AdditiveCELDependencyCheck asks for it, comes on top.
+The rules are Flux's (Kustomization API reference, "Dependencies"). A dependency is ready if it exists, its newest
+generation was reconciled, its Ready condition is True and, if both use the same source, it has applied the same
+revision. A ``readyExpr`` replaces all of these rules except existence; with the feature gate
+AdditiveCELDependencyCheck, it is an additional rule.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from headgate.reconcile.core.store import dependencies_of, key_of, source_of
 from headgate.reconcile.kustomization.errors import InvalidSpecExpression
 
 READY_VARIABLES = ("dep", "self")
-"""The variables of a ``readyExpr``: the dependency and the Kustomization that depends on it, as raw objects."""
+"""The variables of a ``readyExpr``: the dependency and its dependent, as raw objects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Blocked:
     dependency: ObjectKey
     message: str
     cycle: tuple[ObjectKey, ...] = ()
-    """The circle that can never be resolved, its first member repeated at the end."""
+    """A circle that can never be resolved; its first member is repeated at the end."""
 
 
 async def blocked_by(
@@ -43,14 +43,13 @@ async def blocked_by(
     additive: bool = False,
     hidden: Container[ObjectKey] = (),
 ) -> Blocked | None:
-    """The first dependency that is not ready for ``revision`` of the source, None when all are.
+    """The first dependency that is not ready for ``revision`` of the source; None if all are ready.
 
-    Expressions are evaluated last, in their order and until one is not true, when all that can be seen without them is
-    as it should be. ``unconcerned`` says of a dependency that has applied an older revision whether the new one leaves
-    everything it was built from as it was; such a dependency need not be waited for, unless one of its own has to be.
-    ``additive``: the built-in rules hold beside a ``readyExpr`` too. ``hidden``: the dependencies of which an
-    expression sees what tells their state and no more. Raises :class:`InvalidSpecExpression`, and
-    :class:`headgate.cel.BudgetExceeded`, which names the field.
+    Expressions come last, in their order and up to the first that is not true, and only if all other rules hold.
+    ``unconcerned`` says about a dependency with an older revision whether the new one leaves all its inputs unchanged;
+    such a dependency counts as ready, unless one of its dependencies is not. ``additive``: the built-in rules hold in
+    addition to a ``readyExpr``. ``hidden``: the dependencies of which an expression sees only :func:`state_of`. Raises
+    :class:`InvalidSpecExpression`, and :class:`headgate.cel.BudgetExceeded`, which names the field.
     """
     blocked = await _Rules(kustomization, revision, look_up, unconcerned, additive).first_not_ready()
     if blocked is None:
@@ -76,12 +75,12 @@ async def blocked_by(
 
 
 async def ready_expression(text: str, budget: Budget) -> Expression:
-    """A ``readyExpr``, checked as strictly as Flux does. Raises :class:`headgate.cel.ExpressionInvalid`."""
+    """A ``readyExpr``, checked as strictly as in Flux. Raises :class:`headgate.cel.ExpressionInvalid`."""
     return await budget.compile(text, READY_VARIABLES)
 
 
 async def find_cycle(kustomization: Obj, look_up: Callable[[ObjectKey], Obj | None]) -> tuple[ObjectKey, ...]:
-    """The shortest circle of dependsOn that leads back to this Kustomization; empty when there is none."""
+    """The shortest circle of dependsOn that leads back to this Kustomization; empty if there is none."""
     start, pauses = key_of(kustomization), Pauses()
     reached_from: dict[ObjectKey, ObjectKey] = {}
     to_do = deque((start,))
@@ -102,14 +101,14 @@ async def find_cycle(kustomization: Obj, look_up: Callable[[ObjectKey], Obj | No
 
 
 def _entries(kustomization: Obj) -> Iterator[tuple[ObjectKey, str]]:
-    """Key and ``readyExpr`` (or nothing) of each dependency."""
+    """Key and ``readyExpr`` (or empty text) of each dependency."""
     written = (d.get("readyExpr") or "" for d in kustomization["spec"].get("dependsOn") or ())
     return zip(dependencies_of(kustomization), written, strict=True)
 
 
 @dataclass(frozen=True, slots=True)
 class _Rules:
-    """The built-in rules, as they hold for one Kustomization."""
+    """The built-in rules for one Kustomization."""
 
     kustomization: Obj
     revision: str
@@ -118,9 +117,9 @@ class _Rules:
     additive: bool
 
     async def first_not_ready(self) -> Blocked | None:
-        """The first dependency that keeps the Kustomization from going ahead.
+        """The first dependency that is not ready.
 
-        Looks at each Kustomization once, however many ways lead to it.
+        Checks each Kustomization once, however many paths lead to it.
         """
         pauses = Pauses()
         entered: set[ObjectKey] = set()
@@ -149,12 +148,12 @@ class _Rules:
     def _not_ready(
         self, key: ObjectKey, expression: str, of: ObjectKey | None
     ) -> tuple[str | None, Obj | None]:
-        """Why a dependency is not ready; or else the dependency, where its own dependencies have to be looked at.
+        """Why a dependency is not ready; otherwise the dependency, if its own dependencies must be checked.
 
-        ``of``: whose dependency it is; None: the Kustomization's own.
+        ``of``: the dependent; None: the Kustomization itself.
         """
         if expression and of is not None:
-            # What another Kustomization's expression says of its dependency, its own attempt finds out.
+            # Another Kustomization's own attempt evaluates its expressions.
             return f"dependency '{of}' revision is not up to date", None
         dependency = self.look_up(key)
         if dependency is None:
@@ -179,7 +178,7 @@ class _Rules:
 
 
 def state_of(dependency: Obj) -> Obj:
-    """How a Kustomization is, and nothing of what its owners or its repository hold: no revision, message or label.
+    """The state of a Kustomization, without anything of its owners or its repository: no revision, message or label.
 
     Generations, and type, status, reason and observed generation of each condition: what the built-in rules use.
     """
@@ -197,7 +196,7 @@ def state_of(dependency: Obj) -> Obj:
 
 
 def foreign_judged_by_expression(kustomization: Obj) -> set[ObjectKey]:
-    """The dependencies in other namespaces whose ``readyExpr`` says whether they are ready."""
+    """The dependencies in other namespaces with a ``readyExpr``."""
     own = kustomization["metadata"]["namespace"]
     return {key for key, text in _entries(kustomization) if text and key.namespace != own}
 

@@ -1,16 +1,15 @@
-"""How an attempt ends without success, as one small tree of exceptions.
+"""The ways in which an attempt ends without success: one small tree of exceptions.
 
     AttemptEnded               reason and message of the Ready condition
-    ├── Postponed              something that it needs is not there yet; tried again when it may have come
-    └── Failed                 tried again after the retry interval
+    ├── Postponed              something that it needs is missing; retried when it may have arrived
+    └── Failed                 retried after the retry interval
         ├── InputsMissing      an object of the cluster that the build needs cannot be read
-        └── Stalled            only a change of the spec helps: not tried again
+        └── Stalled            not retried until the spec changes
             └── InvalidSpecExpression   a CEL expression of the spec that can never be evaluated
 
-Each error carries all that the reconciler and the report need of it. :class:`InputsMissing` is in
-:mod:`headgate.reconcile.kustomization.build.inputs`; :mod:`headgate.reconcile.kustomization.build.errors` says how an
-error of the build becomes a :class:`Failed`. Every other exception is unexpected: the controller reports it
-and retries.
+Each error holds all that the reconciler and the report need. :class:`InputsMissing` is in
+:mod:`headgate.reconcile.kustomization.build.inputs`; :mod:`headgate.reconcile.kustomization.build.errors` converts an
+error of the build into a :class:`Failed`. Every other exception is unexpected: the controller reports it and retries.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ __all__ = ["AttemptEnded", "Failed", "InvalidSpecExpression", "Postponed", "Stal
 
 
 class AttemptEnded(Exception):
-    """An attempt is over before it has reached its end."""
+    """An attempt ended before it reached its goal."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -31,7 +30,7 @@ class AttemptEnded(Exception):
 
 
 class Postponed(AttemptEnded):
-    """Something that the Kustomization needs is not there yet."""
+    """Something that the Kustomization needs is missing."""
 
     def __init__(
         self,
@@ -42,10 +41,10 @@ class Postponed(AttemptEnded):
         event: str = "",
         silent: bool = False,
     ) -> None:
-        """``retry_after``: seconds until the next attempt, if no event starts it before; None: only an event does.
+        """``retry_after``: seconds until the next attempt, unless an event starts it earlier; None: only an event does.
 
-        ``event``: message of the event, by default that of the condition. ``silent``: reported nowhere, because what
-        is missing comes by itself in a moment.
+        ``event``: message of the event, by default that of the condition. ``silent``: reported nowhere, because what is
+        missing arrives without any action in a moment.
         """
         super().__init__(reason, message)
         self.retry_after, self.silent = retry_after, silent
@@ -56,19 +55,19 @@ class Failed(AttemptEnded):
     """The attempt failed; the next one begins after the retry interval."""
 
     stalled: ClassVar[bool] = False
-    """Whether nothing but a change of the spec helps."""
+    """Whether only a change of the spec helps."""
     is_observed: ClassVar[bool] = False
     """Whether ``status.observedGeneration`` moves although the attempt failed, as in Flux."""
 
 
 class Stalled(Failed):
-    """The spec cannot be carried out as it is."""
+    """The spec cannot be carried out in its present form."""
 
     stalled = True
 
 
 class InvalidSpecExpression(Stalled):
-    """A CEL expression of the spec does not compile, or uses what it must not."""
+    """A CEL expression of the spec does not compile, or uses a function that it may not use."""
 
     is_observed = True
 

@@ -1,8 +1,8 @@
-"""What happens when a Kustomization is deleted: its objects go as its deletion policy says, then its finalizer.
+"""Deletes a Kustomization: first its objects, according to its deletion policy, then its finalizer.
 
-Deleting never hangs on something that cannot be helped: kinds that no longer exist and objects that are gone
-count as deleted. What the API server refuses to delete is reported in the condition and the event, and tried
-again; with ``WaitForTermination`` the wait for the objects to vanish follows their watch and ends at the timeout.
+A deletion never waits for the impossible: kinds that no longer exist and objects that are gone count as deleted. The
+condition and the event report what the API server refuses to delete, and the deletion is retried. With
+``WaitForTermination``, the wait for the end of the objects follows their watch and ends at the timeout.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ _log = logging.getLogger("headgate.finalize")
 
 @dataclass(frozen=True, slots=True)
 class Termination:
-    """A wait for deleted objects to vanish."""
+    """A wait for the end of deleted objects."""
 
     uid: str
-    """The Kustomization's: another of its name has objects of its own."""
+    """The UID of the Kustomization: another one with the same name has its own objects."""
     refs: tuple[ObjectRef, ...]
     deadline: float
     live: LiveObjects
@@ -47,7 +47,7 @@ class Termination:
 
 
 class Finalizer:
-    """Carries out deletions; keeps only what a deletion under way needs."""
+    """Carries out deletions; keeps only what a running deletion needs."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class Finalizer:
         self._backoff: Backoff[ObjectKey] = Backoff(RETRIES)
 
     async def finalize(self, key: ObjectKey, obj: Obj) -> Outcome:
-        """Delete what is to be deleted and let the Kustomization go."""
+        """Delete the objects according to the deletion policy, then remove the finalizer."""
         if labels.FINALIZER not in (obj["metadata"].get("finalizers") or []):
             return NOTHING_MORE
         wait = self._terminations.get(key)
@@ -81,14 +81,14 @@ class Finalizer:
         return NOTHING_MORE
 
     def forget(self, key: ObjectKey) -> None:
-        """The Kustomization is gone, by whatever way: somebody may have taken our finalizer off."""
+        """Forget the Kustomization, which is gone: somebody else may have removed the finalizer."""
         self._backoff.reset(key)
         wait = self._terminations.pop(key, None)
         if wait is not None:
             wait.live.unfollow(key)
 
     async def _begin(self, key: ObjectKey, obj: Obj) -> Outcome | None:
-        """None when the Kustomization may go."""
+        """Start the deletion; None if the finalizer can be removed."""
         status = obj.get("status") or {}
         size = len((status.get("inventory") or {}).get("entries") or ())
         entries = await aside(key.namespace, size, lambda: inv.from_status(status))
@@ -102,7 +102,7 @@ class Finalizer:
         return None
 
     async def _undecided(self, key: ObjectKey, obj: Obj, message: str) -> Outcome:
-        """It is not known which objects to delete, or where: an edit of the spec helps."""
+        """Report that it is unclear which objects to delete, or where: an edit of the spec helps."""
         _log.error("%s: %s", key, message)
         self._event(obj, WARNING, message)
         session = StatusSession(self._client, obj, manager=KUSTOMIZE_STATUS, written=self._keep)
@@ -113,12 +113,12 @@ class Finalizer:
     async def _delete_as_owner(
         self, key: ObjectKey, ks: Kustomization, obj: Obj, entries: frozenset[inv.Entry]
     ) -> Outcome | None:
-        """Delete as whom the objects were applied; None when the Kustomization may go."""
+        """Delete under the account that applied the objects; None if the finalizer can be removed."""
         try:
             await self._targets.check_account(ks)
             target = await self._targets.of(ks)
         except AccountMissing as error:
-            # As Flux: without the account nobody may delete them, and the Kustomization must not stay for ever.
+            # As Flux: without the account nobody may delete them, and the Kustomization must not stay forever.
             names = "\n".join(
                 "/".join(p for p in (e.kind, e.namespace, e.name) if p) for e in sorted(entries, key=str)
             )
@@ -164,10 +164,10 @@ class Finalizer:
         return await self._still_terminating(key, obj)
 
     async def _still_terminating(self, key: ObjectKey, obj: Obj) -> Outcome | None:
-        """None when the wait is over, one way or the other."""
+        """Check a running wait; None if it has ended, in whatever way."""
         wait = self._terminations[key]
         with suppress(NoSight):
-            # Whoever may not look any more waits for the timeout.
+            # Without read access, the wait lasts until the timeout.
             await wait.looks.refresh()
         now = time.monotonic()
         left = [r for r in wait.refs if wait.looks.health(r).status is not HealthStatus.NOT_FOUND]

@@ -1,10 +1,10 @@
-"""The health of the objects that one Kustomization waits for, read with the rights that it has.
+"""The health of the objects that one Kustomization waits for, read with the Kustomization's rights.
 
-An object that the Kustomization's own attempt applied is judged by what the operator's watch of the kind keeps of it.
-Every other one (named in ``healthChecks``, judged by an expression, replaced since, or out of the watches' sight) is
-*looked at*: read through the account each time the watches say that it changed, and every few seconds where none does.
-Nothing of it is kept but the verdict. Before the wait ends, one way or the other, what it reports is read once more, so
-that rights which were taken meanwhile count.
+The cached object from the operator's watch decides for an object that the Kustomization's own attempt applied. Every
+other one (named in ``healthChecks``, evaluated by an expression, replaced since, or not covered by a watch) is *read*:
+through the account, each time the watches report a change, and every few seconds without a watch. Only the resulting
+health is kept. Before the wait ends, in whatever way, the objects that the report names are read once more, so that
+rights which were revoked in the meantime count.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from headgate.reconcile.target.live import LiveObjects
 from headgate.reconcile.target.sight import AT_ONCE, Sight
 
 POLL: Final = 5.0
-"""Seconds between looks at an object that no watch shows, at least; as often as Flux looks."""
+"""The shortest time, in seconds, between reads of an object that no watch covers; Flux reads as often."""
 POLL_EACH: Final = 0.02
-"""Seconds more for each object that has to be looked at like this."""
+"""Additional seconds for each object that is read in this way."""
 PAUSES: Final = (0.0, 0.1, 0.2, 0.5, 1.0)
-"""Seconds between the first looks at an object that keeps changing, and between all further ones."""
+"""Seconds between the first reads of an object that keeps changing, and between all further ones."""
 PASS: Final = 10.0
-"""Seconds after which a round of reads ends, with what is known by then."""
+"""Seconds after which a round of reads ends, with the results until then."""
 PASS_EACH: Final = 0.02
-"""Seconds more for each object of the round."""
+"""Additional seconds for each object of the round."""
 
 _UNKNOWN: Final = Health(HealthStatus.UNKNOWN, "its state is not known yet")
 _GONE: Final = Health(HealthStatus.NOT_FOUND, "no such object")
@@ -47,14 +47,14 @@ class NoSight(Exception):
 class _Look:
     health: Health = _UNKNOWN
     version: str = ""
-    """Resource version of what was read; empty where there was no object."""
+    """The resource version that was read; empty if the object does not exist."""
     at: float = float("-inf")
     count: int = 0
     answered: bool = False
 
 
 class Looks:
-    """See the module's text. One for each wait; ``uids`` are the objects that the attempt found or put in place."""
+    """The reads of one wait; ``uids`` are the objects that the attempt applied or found in place."""
 
     def __init__(
         self,
@@ -68,20 +68,20 @@ class Looks:
         self._targets, self._uids = tuple(targets), uids
         self._looks: dict[ObjectRef, _Look] = {}
         self._kinds = {(ref.api_version, ref.kind): ref for ref in self._targets}
-        """An object of each kind."""
+        """One object of each kind."""
         self._watched: dict[ObjectRef, tuple[Obj, Health]] = {}
-        """The verdict on what a watch showed, until it shows something else."""
+        """The health of the object that a watch showed last."""
         self._over: dict[ObjectRef, float] = {}
-        """Objects whose expressions may be evaluated again only then, on the monotonic clock."""
+        """Objects whose expressions may not be evaluated again before this time on the monotonic clock."""
 
     def health(self, ref: ObjectRef) -> Health:
-        """What is known of an object's health by what was read and may be reported."""
+        """The object's health, according to what was read and may be reported."""
         look = self._looks.get(ref)
         if look is not None:
             return look.health
         obj = self._live.state(ref)
         if obj is None or obj["metadata"]["uid"] != self._uids.get(ref):
-            # Another took its place since the last refresh: whether the account may read that one is not known yet.
+            # Another object has replaced it since the last refresh; read access to that one is not checked yet.
             return _UNKNOWN
         judged = self._watched.get(ref)
         if judged is None or judged[0] is not obj:
@@ -89,12 +89,12 @@ class Looks:
         return judged[1]
 
     async def refresh(self, budget: Budget | None = None) -> None:
-        """Read what has changed and is not judged by the watches. Raises :class:`NoSight`."""
+        """Read what has changed and is not covered by the watches. Raises :class:`NoSight`."""
         async for ref in Pauses().between(self._targets):
             if ref in self._looks:
                 continue
             if self._is_watched(ref):
-                # Judged here, where there are pauses, and kept.
+                # Evaluated here, where the loop can pause, and cached.
                 self.health(ref)
             else:
                 self._looks[ref] = _Look()
@@ -102,10 +102,10 @@ class Looks:
         await self._read([ref for ref in self._looks if self._is_due(ref, now)], budget)
 
     async def confirm(self, since: float, budget: Budget | None = None, *, failed: bool) -> None:
-        """Read what the end of the wait reports and was not read since then. Raises :class:`NoSight`.
+        """Read the objects that the report names and that were not read since then. Raises :class:`NoSight`.
 
-        After a success all that is reported is that the objects are healthy, so it is enough that the account was shown
-        them a moment ago.
+        A success reports only that the objects are healthy, so it is enough that the API server showed them to the
+        account a moment ago.
         """
         to_read = [ref for ref, look in self._looks.items() if look.at < since]
         if self._sight.is_limited:
@@ -116,7 +116,7 @@ class Looks:
         await self._read(to_read, budget)
 
     def next_look(self, now: float) -> float:
-        """Seconds until something has to be looked at although no watch shows a change."""
+        """Seconds until an object must be read although no watch reports a change."""
         dues = [self._due_at(ref) for ref in self._looks]
         unknown = {kind for kind, ref in self._kinds.items() if not self._live.is_synced(ref)}
         if unknown and any(
@@ -127,17 +127,17 @@ class Looks:
 
     @property
     def over_budget(self) -> str:
-        """What says that an expression has to wait for processor time; empty where none has to."""
+        """The message that an expression has to wait for processor time; empty if none has to."""
         return next((self._looks[ref].health.message for ref in self._over), "")
 
     def _is_watched(self, ref: ObjectRef) -> bool:
-        """Whether the watches' state of the object may be used: it is the one that the attempt applied."""
+        """Whether the watches' state of the object counts: it is the object that the attempt applied."""
         if self._expressions is not None and self._expressions.cover(ref.api_version, ref.kind):
             return False
         obj = self._live.state(ref)
         if obj is None or obj["metadata"]["uid"] != self._uids.get(ref) or not self._live.sees(ref):
             return False
-        # A change may have come before the answer to the apply that made the object one to keep.
+        # A change may have come before the response to the apply, and so before the watch kept the object.
         return not self._live.is_newer(ref, str(obj["metadata"]["resourceVersion"]))
 
     def _must_confirm(self, ref: ObjectRef, failed: bool) -> bool:
@@ -160,7 +160,7 @@ class Looks:
         return again if self._live.is_newer(ref, look.version) else float("inf")
 
     async def _read(self, refs: Collection[ObjectRef], budget: Budget | None) -> None:
-        """Read them, a few at once. What is not read, for the server does not answer, is unknown."""
+        """Read the objects, a few at once. An object without a response has unknown health."""
         started, waiting = time.monotonic(), iter(refs)
         refused: list[NoSight] = []
 
@@ -183,7 +183,7 @@ class Looks:
             raise refused[0]
 
     async def _look(self, ref: ObjectRef, budget: Budget | None) -> bool:
-        """Read and judge one object; false when the server does not answer, as the others would wait for it too."""
+        """Read one object and derive its health; false if the API server does not respond, to spare the other reads."""
         look = self._looks[ref]
         look.count += 1
         look.at, look.answered, look.version = time.monotonic(), False, ""

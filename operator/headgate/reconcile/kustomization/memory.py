@@ -1,4 +1,4 @@
-"""What the reconciler remembers of one Kustomization from call to call, beyond the object itself."""
+"""What the reconciler keeps of one Kustomization between calls, besides the object itself."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ from headgate.reconcile.kustomization.steps.wait import Waiting
 
 
 class Reached(Protocol):
-    """What a step returns."""
+    """A value that a step returns."""
 
     @property
     def attempt(self) -> Attempt:
-        """The attempt, as far as it is known now."""
+        """The attempt in its newest form."""
 
 
 R = TypeVar("R", bound=Reached)
 
 
 class Course:
-    """How far an attempt has come, for the report of whatever ends it."""
+    """The progress of an attempt, for the report about its end."""
 
     def __init__(self, attempt: Attempt) -> None:
         self.attempt = attempt
 
     def reach(self, value: R) -> R:
-        """A step has returned the value."""
+        """Record the value that a step returned."""
         self.attempt = value.attempt
         return value
 
 
 @dataclass(slots=True)
 class Memory:
-    """What survives an attempt. Losing it in a restart costs one verification and repeated warnings."""
+    """What is kept between attempts. Its loss in a restart costs one verification and repeated warnings."""
 
     open: Waiting | None = None
-    """The wait for health that is under way."""
+    """The running health check."""
     course: Course | None = None
-    """The attempt under way, or the last one where it broke off."""
+    """The running attempt, or the last one if it ended with an unexpected error."""
     step: Step = PREPARING
-    """What is done at present, for the report of an unexpected error."""
+    """The step that is running, for the report of an unexpected error."""
     postponement: PostponementReport = field(default_factory=PostponementReport)
     reported: Reported = field(default_factory=Reported)

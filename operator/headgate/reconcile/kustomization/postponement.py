@@ -1,4 +1,4 @@
-"""When it is reported that a Kustomization waits: not at once, since what it waits for often comes in a moment."""
+"""When to report that a Kustomization waits: after a delay, as what it waits for often arrives in a moment."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 
 class PostponementReport:
-    """The report that one Kustomization's attempts are postponed, which the next attempt calls off.
+    """The report that one Kustomization's attempts are postponed; the next attempt cancels it.
 
-    However often attempts begin anew, one report comes when it is due: whoever asks for attempts in quick succession
-    must not keep everybody from learning why none goes ahead. Used from the event loop only.
+    However often attempts start, one report is sent when it is due: a user who requests attempts in quick succession
+    must not keep others from learning why none proceeds. Used from the event loop only.
     """
 
     def __init__(self) -> None:
@@ -20,15 +20,15 @@ class PostponementReport:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def cancel(self) -> None:
-        """The next attempt begins; what is due remains due."""
+        """Cancel the report, as the next attempt begins; what is due remains due."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     def take_due(self) -> float | None:
-        """Time of the event loop by which a report was due that was called off, for :meth:`schedule`; else None.
+        """The time of the event loop at which a cancelled report was due, for :meth:`schedule`; else None.
 
-        An attempt takes it when it begins, so that one that is not postponed ends the row.
+        An attempt takes it at its start, so that an attempt without postponement ends the series.
         """
         due, self._due = self._due, None
         return due
@@ -36,7 +36,7 @@ class PostponementReport:
     def schedule(
         self, report: Callable[[], Coroutine[Any, Any, None]], due: float | None, delay: float
     ) -> None:
-        """Report when ``due``, or where nothing was due before, after ``delay`` seconds."""
+        """Report at ``due``; if that is None, after ``delay`` seconds."""
         loop = asyncio.get_running_loop()
         self._due = loop.time() + delay if due is None else due
 

@@ -1,4 +1,4 @@
-"""What a Kustomization needs before anything is built: its source, and what it depends on."""
+"""What a Kustomization needs before a build: its source and its dependencies."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from headgate.reconcile.target.sight import may_refer
 from headgate.settings import KustomizationSettings
 
 ORIGIN_REVISION = "org.opencontainers.image.revision"
-"""Key of an artifact's metadata."""
+"""A key of an artifact's metadata."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceRevision:
-    """The revision of a source that is to be applied."""
+    """The revision of a source to apply."""
 
     key: SourceKey
     revision: str
     origin: str
-    """The revision that the artifact was made from, where the artifact names it."""
+    """The origin revision, if the artifact names it."""
     artifact: Obj
     """``status.artifact`` of the source."""
 
 
 class Prerequisites:
-    """Looks at what is known. Each method raises :class:`Postponed` or :class:`Failed` where something is missing."""
+    """Checks cached state. Each method raises :class:`Postponed` or :class:`Failed` if something is missing."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class Prerequisites:
         self._is_source_pending = is_source_pending
 
     def source(self, key: ObjectKey, obj: Obj, retry_interval: float) -> SourceRevision:
-        """What the source of a raw Kustomization is at."""
+        """The present revision of a raw Kustomization's source."""
         source_key = source_of(obj)
         no_cross_namespace = self._config.no_cross_namespace_refs
         if not may_refer(key.namespace, source_key.namespace, no_cross_namespace=no_cross_namespace):
@@ -69,7 +69,7 @@ class Prerequisites:
         return SourceRevision(source_key, artifact["revision"], origin, artifact)
 
     def tree(self, source: SourceRevision) -> None:
-        """The revision's tree can be read."""
+        """Check that the revision's tree is available."""
         retry = self._config.requeue_dependency
         message = f"Source is not ready, artifact not found, retrying in {format_duration(retry)}"
         if source.key.kind == GIT_REPOSITORY:
@@ -80,7 +80,7 @@ class Prerequisites:
         try:
             self._external.want(source.key, Artifact.parse(source.artifact))
         except ArtifactPending as error:
-            # Its arrival, or its failure, wakes us.
+            # Its arrival, or its failure, wakes the Kustomization.
             raise Postponed(reasons.ARTIFACT_FAILED, str(error), retry_after=retry, silent=True) from error
         except ArtifactMissing as error:
             raise Postponed(reasons.ARTIFACT_FAILED, message, retry_after=retry) from error
@@ -95,10 +95,10 @@ class Prerequisites:
         budget: Budget,
         hidden: Container[ObjectKey] = (),
     ) -> None:
-        """Everything that a raw Kustomization depends on is Ready for the revision.
+        """Check that all dependencies of a raw Kustomization are Ready for the revision.
 
-        ``unconcerned`` says which need not be at the same revision; of the ``hidden`` ones an expression sees no more
-        than how they are.
+        ``unconcerned`` says which of them may have an older revision; of the ``hidden`` ones, an expression sees only
+        the state.
         """
         retry = self._config.requeue_dependency
         event = f"Dependencies do not meet ready condition, retrying in {format_duration(retry)}"

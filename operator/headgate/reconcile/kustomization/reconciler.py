@@ -1,14 +1,14 @@
 """Reconciles one Kustomization: source, dependencies, build, apply, prune, health, Ready.
 
 :meth:`KustomizationReconciler._attempt` is the documented life cycle from top to bottom. Each step
-(:mod:`headgate.reconcile.kustomization.steps`) either goes on, or ends the attempt with one of the errors of
-:mod:`headgate.reconcile.kustomization.errors`. Neither keeps a worker: the attempt is over, and an event or a timer
-starts the next.
+(:mod:`headgate.reconcile.kustomization.steps`) either returns a value for the next, or ends the attempt with one of the
+errors of :mod:`headgate.reconcile.kustomization.errors`. No failed attempt keeps a worker: an event or a timer starts
+the next one.
 
-Only the wait for health spans several calls. It lives in the object's :class:`Memory` as an open
-:class:`~headgate.reconcile.kustomization.steps.wait.Waiting`; a change of a watched object, or the deadline, wakes the
-key, and the wait is checked again. A new revision, a new spec or a user's request makes the open wait stale; it is
-dropped and a new attempt begins.
+Only the health check spans several calls. The object's :class:`Memory` holds it as an open
+:class:`~headgate.reconcile.kustomization.steps.wait.Waiting`. A change of a watched object, or the deadline, wakes the
+key, and the wait is checked again. A new revision, a new spec or a user's request makes the open wait obsolete: the
+reconciler drops it and begins a new attempt.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ _log = logging.getLogger("headgate.kustomization")
 
 
 class KustomizationReconciler:
-    """See the module's text. Shared by all workers; an object is with one worker at a time."""
+    """The reconciler. Shared by all workers; an object is with one worker at a time."""
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class KustomizationReconciler:
         self._memories: dict[ObjectKey, Memory] = {}
 
     async def reconcile(self, key: ObjectKey, triggers: tuple[Trigger, ...]) -> Outcome:
-        """Do what can be done now for the Kustomization; see :class:`Outcome` for what comes next."""
+        """Do what is possible now for the Kustomization; the :class:`Outcome` says when the next call is due."""
         memory = self._memories.setdefault(key, Memory())
         memory.step = PREPARING
         memory.postponement.cancel()
@@ -134,10 +134,10 @@ class KustomizationReconciler:
         return self._let_go(memory, await self._attempt(memory, attempt))
 
     async def broke_off(self, key: ObjectKey, error: Exception, times: int) -> None:
-        """Report that an attempt ended with an unexpected error, the ``times``-th time in a row.
+        """Report that an attempt ended with an unexpected error, the ``times``-th in a row.
 
-        What passes by itself, such as a restart of the API server, is reported only when the next try meets it, too.
-        Raises :class:`headgate.kube.ApiError`.
+        An error that may pass, such as a restart of the API server, is reported only if the retry fails, too. Raises
+        :class:`headgate.kube.ApiError`.
         """
         memory, obj = self._memories.get(key), self._store.kustomization(key)
         if memory is None or obj is None or (times == 1 and is_passing(error)):
@@ -151,7 +151,7 @@ class KustomizationReconciler:
     # The life cycle.
 
     async def _attempt(self, memory: Memory, attempt: Attempt) -> Outcome:
-        """One attempt, from its beginning to its end, or to an open wait for health."""
+        """One attempt, from its beginning to its end, or to an open health check."""
         key, reporter, reported = attempt.key, self._reporter, memory.reported
         report_due = memory.postponement.take_due()
         course = memory.course = Course(attempt)
@@ -210,7 +210,7 @@ class KustomizationReconciler:
             raise
 
     async def _continue(self, memory: Memory, waiting: Waiting) -> Outcome:
-        """Check an open wait: end it, or go on waiting without a worker."""
+        """Check an open wait: end it, or continue to wait without a worker."""
         budget = self._evaluator.budget(waiting.attempt.key.namespace)
         verdict = await wait.check(waiting, budget, fail_fast=self._config.fail_fast)
         if verdict.standing is Standing.WAITING:
@@ -223,12 +223,12 @@ class KustomizationReconciler:
         return await self._succeed(healthy)
 
     async def _succeed(self, healthy: Healthy) -> Outcome:
-        # Known before it is reported: dependents that the report wakes ask whether a revision concerns this one.
+        # Before the report: it wakes dependents, which check whether a revision concerns this Kustomization.
         self._settled.put(healthy.attempt.key, healthy.settled)
         await succeed(healthy, self._reporter)
         interval = healthy.attempt.ks.spec.interval
         if not interval:
-            return NOTHING_MORE  # As in Flux: no time, no visit.
+            return NOTHING_MORE  # As in Flux: an interval of zero means no next reconcile.
         return Outcome(after=jittered(interval, self._config.jitter))
 
     async def _fail(self, attempt: Attempt, failure: Failed) -> Outcome:
@@ -239,7 +239,7 @@ class KustomizationReconciler:
     # Open waits.
 
     def _is_current(self, attempt: Attempt, obj: Obj, requested: str | None) -> bool:
-        """Whether an attempt is still for what is wanted now."""
+        """Whether an attempt still has the present spec, revision and request."""
         source = self._store.source(source_of(obj)) or {}
         artifact = (source.get("status") or {}).get("artifact") or {}
         return (
@@ -264,7 +264,7 @@ class KustomizationReconciler:
 
     @staticmethod
     def _let_go(memory: Memory, outcome: Outcome) -> Outcome:
-        """Of an attempt that is over, nothing is kept but what :class:`Memory` names."""
+        """Drop everything of an ended attempt except what :class:`Memory` names."""
         if memory.open is None:
             memory.course = None
         return outcome
@@ -276,6 +276,6 @@ class KustomizationReconciler:
 
 
 def _requested(obj: Obj) -> str | None:
-    """The value of the annotation by which somebody asked for an attempt."""
+    """The value of the annotation that requests a reconcile."""
     value: str | None = (obj["metadata"].get("annotations") or {}).get(labels.REQUESTED_AT)
     return value

@@ -1,4 +1,4 @@
-"""What is reported of attempts: conditions, history, events and log lines, in Flux's words."""
+"""Reports on attempts: conditions, history, events and log lines, in Flux's words."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ from headgate.reconcile.reporting.status import PROGRESS_DELAY, ROUTINE_DELAY, S
 _log = logging.getLogger("headgate.kustomization")
 
 WARNINGS_SHOWN = 20
-"""Warnings in one event."""
+"""The limit for warnings in one event."""
 WARNINGS_REMEMBERED = 500
-"""Warnings of one Kustomization that are not reported again."""
+"""The limit for warnings of one Kustomization that are remembered and not repeated."""
 
 
 @dataclass(slots=True)
 class Reported:
-    """Warnings of one Kustomization that were reported already and are not repeated."""
+    """Warnings of one Kustomization that were already reported and are not repeated."""
 
     build: tuple[str, int, str] | None = None
-    """UID, generation and revision whose build the last warnings were about."""
+    """UID, generation and revision of the build that caused the last warnings."""
     objects: set[str] = field(default_factory=set)
     """Warnings about its objects."""
 
 
 class Reporter:
-    """Writes down how attempts go. Shared by all; it keeps nothing of any of them."""
+    """Writes the reports. All attempts share it; it keeps no state of any of them."""
 
     def __init__(self, events: EventRecorder) -> None:
         self._events = events
 
     def progress(self, attempt: Attempt, doing: str) -> str:
-        """Say what is being done now; written only when it takes long enough to be seen. Returns the message."""
+        """Report the running step; written only if the step lasts long enough to be visible. Returns the message."""
         session = attempt.session
         timeout = format_duration(attempt.ks.timeout)
         message = f"{doing} for revision {attempt.revision} with a timeout of {timeout}"
@@ -57,13 +57,13 @@ class Reporter:
         return message
 
     def event(self, attempt: Attempt, type: str, message: str, extra: dict[str, str] | None = None) -> None:
-        """Send an event about the Kustomization, with the revision that is worked on."""
+        """Send an event about the Kustomization, with the attempt's revision."""
         ready = attempt.session.condition(reasons.READY)
         reason = ready["reason"] if ready else ("error" if type == WARNING else "info")
         self._emit(attempt, type, reason, message, extra)
 
     async def apply_warnings(self, reported: Reported, attempt: Attempt, result: ApplyResult) -> None:
-        """Report what was left out of the objects, and what the API server warns of; each once, not at every pass."""
+        """Report omitted fields of the objects, and warnings of the API server; each once, not in every pass."""
         for type, reason, lines in (
             (WARNING, reasons.UNKNOWN_FIELDS, result.warnings),
             (NORMAL, reasons.API_WARNING, result.notices),
@@ -91,7 +91,7 @@ class Reporter:
         )
 
     async def build_warnings(self, reported: Reported, attempt: Attempt, warnings: Sequence[str]) -> None:
-        """Report what the build warns of, once for each revision and spec."""
+        """Report the warnings of the build, once for each revision and spec."""
         about = (attempt.uid, attempt.session.generation, attempt.revision)
         if not warnings or reported.build == about or _is_settled(attempt):
             return
@@ -111,7 +111,7 @@ class Reporter:
         _log.warning("%s: %s", attempt.key, message, extra={"revision": attempt.revision})
 
     async def succeeded(self, attempt: Attempt) -> None:
-        """The revision is live, as the build of the attempt's digest. Raises :class:`headgate.kube.ApiError`."""
+        """Report that the revision is applied, with the attempt's digest. Raises :class:`headgate.kube.ApiError`."""
         session, ks = attempt.session, attempt.ks
         session.status["lastAppliedRevision"] = attempt.revision
         session.status.pop("lastAppliedOriginRevision", None)
@@ -128,7 +128,7 @@ class Reporter:
         _log.info("%s: %s", attempt.key, message, extra={"revision": attempt.revision})
 
     async def failed(self, attempt: Attempt, failure: Failed) -> None:
-        """The attempt is over without success. Raises :class:`headgate.kube.ApiError`."""
+        """Report that the attempt ended without success. Raises :class:`headgate.kube.ApiError`."""
         session = attempt.session
         message = (await attempt.masked(str(failure))).rstrip("\n") + (
             "\n" if failure.reason == reasons.RECONCILIATION_FAILED else ""
@@ -149,13 +149,13 @@ class Reporter:
     def postponed(
         self, report: PostponementReport, attempt: Attempt, wait: Postponed, due: float | None
     ) -> None:
-        """Report that it waits, unless what it waits for comes at once; ``due`` as the report says."""
+        """Report that it waits, after the delay of ``report``; ``due`` as in its ``schedule``."""
         _log.info("%s: %s", attempt.key, wait.message)
 
         async def write() -> None:
             attempt.session.mark(reasons.READY, "False", wait.reason, wait.message)
             settle(attempt.session, attempt.requested)
-            # As Flux, which writes no event where a source is missing or has nothing yet: each bootstrap begins so.
+            # As Flux, which writes no event for a missing or empty source: each bootstrap begins in this way.
             if wait.reason != reasons.ARTIFACT_FAILED:
                 self.event(attempt, NORMAL, wait.event)
             try:
@@ -166,7 +166,7 @@ class Reporter:
         report.schedule(write, due, PROGRESS_DELAY)
 
     async def invalid(self, session: StatusSession, requested: str | None, message: str) -> None:
-        """The spec itself cannot be used; only a change of it helps."""
+        """Report that the spec itself is invalid; only a change of it helps."""
         session.mark(reasons.READY, "False", reasons.INVALID_SPEC, message)
         session.mark(reasons.STALLED, "True", reasons.INVALID_SPEC, message)
         session.status["observedGeneration"] = session.generation
@@ -177,9 +177,9 @@ class Reporter:
     async def broke_off(
         self, session: StatusSession, requested: str | None, step: Step, said: str, revision: str
     ) -> None:
-        """An attempt ended with an unexpected error. Raises :class:`headgate.kube.ApiError`.
+        """Report that an attempt ended with an unexpected error. Raises :class:`headgate.kube.ApiError`.
 
-        ``session`` has the status as it was, of which everything else stays: above all the inventory.
+        ``session`` has the stored status, so that the rest of it stays unchanged: above all the inventory.
         """
         message = f"{step.what} failed: {said}"
         session.mark(reasons.READY, "False", step.reason, message)
@@ -191,7 +191,7 @@ class Reporter:
         await session.write()
 
     def drifted(self, obj: Obj, ref: ObjectRef, what: str) -> None:
-        """Report that an object is no longer as it was applied, who did it and to which fields."""
+        """Report that an object differs from what was applied, who changed it and which fields."""
         message = f"drift detected: {ref}: {what}" if what else f"drift detected: {ref}"
         _log.info("%s: %s", key_of(obj), message)
         revision = (obj.get("status") or {}).get("lastAppliedRevision")
@@ -214,14 +214,14 @@ class Reporter:
 
 
 def _first(lines: list[str]) -> str:
-    """The first few of many lines, and how many more there are."""
+    """The first few of many lines, and the number of further ones."""
     shown = lines[:WARNINGS_SHOWN]
     more = len(lines) - len(shown)
     return "\n".join([*shown, *([f"and {more} more"] if more else [])])
 
 
 def is_news(attempt: Attempt, *, changed: bool) -> bool:
-    """Whether the success says anything that the status does not say already; ``changed``: it changed objects."""
+    """Whether the success adds anything to the status; ``changed``: it changed objects."""
     before = attempt.obj.get("status") or {}
     history = before.get("history") or [{}]
     return (
@@ -245,7 +245,7 @@ def _is_settled(attempt: Attempt) -> bool:
 
 
 def settle(session: StatusSession, requested: str | None) -> None:
-    """What holds at the end of every attempt, whatever its outcome."""
+    """Set what the status says at the end of every attempt, whatever its outcome."""
     if requested is not None:
         session.status["lastHandledReconcileAt"] = requested
     if session.is_true(reasons.READY):

@@ -1,4 +1,4 @@
-"""What the last successful attempts were built from, so that the same is not built again."""
+"""The inputs of the last successful attempts, so that the same inputs are not built again."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from headgate.reconcile.core.trees import SourceTrees
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The build of the last attempt that succeeded, by what it was made from."""
+    """The build of the last attempt that succeeded, with its inputs."""
 
     uid: str
     generation: int
     digest: str
     inputs: Inputs
-    """What was read of the source's tree."""
+    """What the build read from the source tree."""
     cluster_inputs: str
-    """Version of what was read from the cluster."""
+    """The version of what the build read from the cluster."""
 
     def is_of(self, obj: Obj) -> bool:
         """Whether the Kustomization is the same, with the same spec."""
@@ -33,37 +33,37 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class _Compared:
-    """The newest tree that was compared with a settled build, and whether it holds the same."""
+    """The newest tree that was compared with a settled build, and whether its inputs are equal."""
 
     tree: Tree
     same: bool
 
 
 class SettledBuilds:
-    """The settled build of each Kustomization. Losing them costs one build each. Used from the event loop only."""
+    """The settled build of each Kustomization. Their loss costs one build each. Used from the event loop only."""
 
     def __init__(self, kustomization: Callable[[ObjectKey], Obj | None], trees: SourceTrees) -> None:
-        """``kustomization`` gives the newest raw Kustomization of a key, None where there is none."""
+        """``kustomization`` returns the newest raw Kustomization of a key; None if it does not exist."""
         self._kustomization, self._trees = kustomization, trees
         self._settled: dict[ObjectKey, Settled] = {}
         self._compared: dict[ObjectKey, _Compared] = {}
 
     def get(self, key: ObjectKey) -> Settled | None:
-        """None while no attempt has succeeded since the operator started, or since the last one began to build."""
+        """None if no attempt has succeeded since the operator started, or since the last one began to build."""
         return self._settled.get(key)
 
     def put(self, key: ObjectKey, settled: Settled) -> None:
-        """An attempt succeeded."""
+        """Record that an attempt succeeded."""
         self._settled[key] = settled
         self._compared.pop(key, None)
 
     def drop(self, key: ObjectKey) -> None:
-        """An attempt begins to build, or the Kustomization is gone."""
+        """Forget the build: an attempt begins to build, or the Kustomization is gone."""
         self._settled.pop(key, None)
         self._compared.pop(key, None)
 
     def concerns(self, key: ObjectKey, source: SourceKey) -> bool:
-        """Whether the source's present tree can change what the Kustomization applies, or did not apply yet."""
+        """Whether the source's present tree can change what the Kustomization applies, or has not been applied yet."""
         settled, obj, tree = self._settled.get(key), self._kustomization(key), self._trees.current(source)
         if settled is None or obj is None or tree is None or not settled.is_of(obj):
             return True
@@ -73,7 +73,7 @@ class SettledBuilds:
         return not compared.same
 
     async def compare(self, key: ObjectKey, source: SourceKey) -> None:
-        """Compare, beside the event loop, what a large Kustomization was built from, for :meth:`concerns` to know."""
+        """Compare the inputs of a large Kustomization outside the event loop, in advance for :meth:`concerns`."""
         settled, compared = self._settled.get(key), self._compared.get(key)
         if settled is None or (compared.tree if compared else None) is self._trees.current(source):
             return

@@ -1,11 +1,11 @@
-"""A health wait as data, and the verdict on it. Pure.
+"""A health check as data, and its verdict. Pure.
 
-A Kustomization that waits for its objects to become healthy is one :class:`HealthWait` in memory: no task, no
-worker, no request. A change of a watched object wakes its key; the reconciler then asks :func:`judge` whether
-the wait is over. A new revision or spec makes the wait stale, and the reconciler starts anew.
+A Kustomization that waits for its objects to become healthy is one :class:`HealthWait` in memory: no task, no worker,
+no request. A change of a watched object wakes its key; the reconciler then calls :func:`judge` to find out whether the
+wait is over. A new revision or spec makes the wait obsolete, and the reconciler begins a new attempt.
 
-Outcome and wording follow Flux's ``WaitForSet``: failing fast when an object has failed for good, a list of the
-objects that were not healthy in time otherwise. Flux names their status; we add each object's own reason.
+Outcome and wording follow Flux's ``WaitForSet``: an early failure when an object has failed permanently, otherwise a
+list of the objects that were not healthy in time. Flux names their status; Headgate adds each object's own reason.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ class HealthWait:
 
     targets: tuple[ObjectRef, ...]
     jobs_with_ttl: frozenset[ObjectRef]
-    """Jobs that the cluster may remove when they have completed: gone counts as done."""
+    """Jobs that the cluster may remove after they complete: a missing one counts as done."""
     started: float
-    """When health checking began, on the monotonic clock."""
+    """The start of the health check on the monotonic clock."""
     deadline: float
-    """When it ends in failure, on the monotonic clock."""
+    """The end of the health check, in failure, on the monotonic clock."""
 
 
 class Standing(Enum):
-    """Where a wait stands."""
+    """The state of a wait."""
 
     HEALTHY = "healthy"
     FAILED = "failed"
@@ -42,7 +42,7 @@ class Standing(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How a wait stands, with the message for a failure (without its prefix)."""
+    """The state of a wait, with the message for a failure (without its prefix)."""
 
     standing: Standing
     message: str = ""
@@ -51,7 +51,7 @@ class Verdict:
 def judge(
     wait: HealthWait, health_of: Callable[[ObjectRef], Health], now: float, *, fail_fast: bool = True
 ) -> Verdict:
-    """Say how the wait stands at ``now`` (monotonic seconds)."""
+    """The state of the wait at ``now`` (monotonic seconds)."""
     states = [(ref, _effective(wait, ref, health_of(ref))) for ref in wait.targets]
     bad = [(ref, h) for ref, h in states if h.status is not HealthStatus.CURRENT]
     if not bad:
@@ -77,7 +77,7 @@ def _list(states: Sequence[tuple[ObjectRef, Health]]) -> str:
 
 
 def jobs_with_ttl(objects: Iterable[Obj]) -> frozenset[ObjectRef]:
-    """The Jobs among the objects that the cluster removes when they are done (``ttlSecondsAfterFinished``)."""
+    """The Jobs among the objects that the cluster removes after they complete (``ttlSecondsAfterFinished``)."""
     return frozenset(
         ref_of(o)
         for o in objects

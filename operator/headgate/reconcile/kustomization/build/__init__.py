@@ -1,12 +1,12 @@
-"""The build of a Kustomization: from a source's tree, variables and keys to the objects to apply.
+"""The build of a Kustomization: from a source tree, variables and keys to the objects to apply.
 
 building   where builds run: on which tree, in which threads
 builds     the build itself; pure, runs in a thread
-inputs     what it takes from the cluster: keys, values of variables
-keys       those of ``spec.decryption``, and of the operator
-decryption which files and objects are decrypted, with which keys
-datakeys   data keys that were opened before
-outages    key services that do not answer
+inputs     what it reads from the cluster: keys, values of variables
+keys       reads the keys of ``spec.decryption`` and of the operator
+decryption decrypts files and objects during a build
+datakeys   caches opened data keys
+outages    key services that do not respond
 shape      what an object must look like before anything reads its fields
-errors     what can be wrong besides kustomize's errors, and how that ends the attempt
+errors     further errors of a build, and how they end the attempt
 """

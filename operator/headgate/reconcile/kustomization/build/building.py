@@ -25,25 +25,25 @@ from headgate.reconcile.reporting.measure import BUILD, Measure, timed
 
 
 class Builder:
-    """Shared by all attempts; it keeps nothing of any of them."""
+    """Runs builds. All attempts share it; it keeps no state of any of them."""
 
     def __init__(self, trees: SourceTrees, inputs: InputReader, rules: BuildRules, measure: Measure) -> None:
         self._trees, self._inputs, self._rules, self._measure = trees, inputs, rules, measure
         self._local_rules = rules if rules.remote_bases is None else replace(rules, remote_bases=_Elsewhere())
 
     async def read_inputs(self, ks: Kustomization, spec: Obj) -> ClusterInputs:
-        """Read what of the cluster a build by ``spec``, the raw spec of ``ks``, depends on.
+        """Read what a build by ``spec``, the raw spec of ``ks``, needs from the cluster.
 
         Raises :class:`~headgate.reconcile.kustomization.build.inputs.InputsMissing`.
         """
         return await self._inputs.read(ks, spec)
 
     def check_path(self, source: SourceKey, revision: str, spec: Obj) -> None:
-        """See that the revision has the directory that ``spec.path`` names.
+        """Check that the revision has the directory that ``spec.path`` names.
 
         Raises :class:`~headgate.reconcile.kustomization.build.errors.PathNotFound`,
-        :class:`~headgate.reconcile.kustomization.build.errors.PathIsFile`, or :class:`Failed` when the revision is no
-        longer there.
+        :class:`~headgate.reconcile.kustomization.build.errors.PathIsFile`, or :class:`Failed` if the revision is no
+        longer available.
         """
         with self._tree(source, revision) as tree:
             check_path(tree, spec)
@@ -53,7 +53,8 @@ class Builder:
     ) -> BuildResult:
         """Build the objects for a Kustomization in ``namespace`` from the revision's tree.
 
-        Raises :class:`~headgate.documents.errors.BuildError`, and :class:`Failed` when the revision is no longer there.
+        Raises :class:`~headgate.documents.errors.BuildError`, and :class:`Failed` if the revision is no longer
+        available.
         """
         with self._tree(source, revision) as tree, timed(self._measure, BUILD):
             return await self.run(namespace, tree, spec, inputs)
@@ -65,7 +66,7 @@ class Builder:
                 return await BUILDS.run(namespace, build_objects, tree, spec, inputs, self._local_rules)
             except _NeedsRemote:
                 pass
-        # What waits for a key service, or for a server that has a base, must not take the threads of all others.
+        # A build that waits for a key service, or for the server of a remote base, must not occupy the other threads.
         return await REMOTE_BUILDS.run(namespace, build_objects, tree, spec, inputs, self._rules)
 
     @contextmanager
@@ -77,7 +78,7 @@ class Builder:
 
 
 class _NeedsRemote(Exception):
-    """The build asks for what is named by URL: it is begun again where it may wait for it."""
+    """The build needs a remote base: it starts again in a pool where it may wait for it."""
 
 
 class _Elsewhere:

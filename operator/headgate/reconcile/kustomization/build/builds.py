@@ -1,4 +1,4 @@
-"""From a source's tree to the objects to apply. Pure, and run in a worker thread."""
+"""From a source tree to the objects to apply. Pure; runs in a thread."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ from headgate.reconcile.kustomization.build.shape import check_shape, located, n
 
 @dataclass(frozen=True, slots=True)
 class BuildResult:
-    """The outcome of a build and what it depended on."""
+    """The result of a build and its inputs."""
 
     objects: list[Obj]
     digest: str
     """``sha256:…`` of the objects without ``commonMetadata``, for the history."""
     inputs: Inputs
     masks: Masks = field(default_factory=Masks)
-    """Of the values in the objects that no report may quote."""
+    """The masks of the values in the objects that no report may quote."""
     places: Sequence[str | None] = ()
-    """For each of the objects its file and, behind a colon, the line."""
+    """For each object its file and, after a colon, the line."""
     warnings: tuple[str, ...] = ()
-    """What the author of the files should know although nothing failed, one sentence each."""
+    """Hints for the author of the files although nothing failed, one sentence each."""
 
 
 def build_directory(path: str | None) -> str:
-    """``spec.path`` as a path of the tree; it is taken from the root and cannot leave it.
+    """``spec.path`` as a path of the tree; it starts at the root and cannot leave it.
 
     >>> build_directory("./apps/production")
     'apps/production'
@@ -63,7 +63,7 @@ def build_directory(path: str | None) -> str:
 def check_path(tree: Tree, spec: Mapping[str, Any]) -> str:
     """Return the directory that ``spec.path`` names.
 
-    Raises :class:`PathNotFound`, or :class:`PathIsFile`, when the source has none there.
+    Raises :class:`PathNotFound`, or :class:`PathIsFile`, if the source has no directory there.
     """
     path = build_directory(spec.get("path"))
     kind = tree.kind(path)
@@ -80,18 +80,18 @@ def check_path(tree: Tree, spec: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class BuildRules:
-    """How all builds are done, whatever they build."""
+    """Rules for all builds."""
 
     remote_bases: RemoteFetcher | None = None
-    """Where bases named by URL come from; None refuses them."""
+    """Fetches remote bases; None refuses them."""
     strict_substitutions: bool = True
     """A variable without value or default is an error."""
     data_keys: DataKeys = field(default_factory=DataKeys)
-    """Data keys of what is encrypted, opened in former builds."""
+    """Data keys that earlier builds opened."""
     outages: Outages = field(default_factory=Outages)
-    """Services that hold other such keys, and do not answer."""
+    """Key services that do not respond."""
     documents: ContentCache = field(default_factory=ContentCache)
-    """Files parsed in former builds."""
+    """Files that earlier builds parsed."""
 
 
 def build_objects(
@@ -100,7 +100,7 @@ def build_objects(
     inputs: ClusterInputs | None = None,
     rules: BuildRules | None = None,
 ) -> BuildResult:
-    """Build what a Kustomization's spec asks for from the tree of its source.
+    """Build the objects of a Kustomization's spec from its source tree.
 
     Raises :class:`PathNotFound`, :class:`PathIsFile`, :class:`StillEncrypted`, or another
     :class:`headgate.kustomize.BuildError`.
@@ -130,7 +130,7 @@ def build_objects(
         except BuildError as error:
             raise decryption.masked(error) from None
         masks = inputs.masks | decryption.masks
-    # What is also a name is reported anyway, and is not a secret.
+    # A value that is also a name appears in reports anyway, and is not a secret.
     masks.forget(name for obj, _ in finished for name in _names(obj))
     digest = _digest(finished)
     common = spec.get("commonMetadata") or {}
@@ -159,7 +159,7 @@ def _names(obj: Obj) -> Iterator[str]:
 
 
 def _is_for_kustomize(obj: Obj) -> bool:
-    """Tell whether the object is a kustomization file among the resources, which Flux leaves out."""
+    """Whether the object is a kustomization file among the resources, which Flux excludes."""
     kind, api_version = obj.get("kind"), obj.get("apiVersion")
     return (
         isinstance(kind, str)
@@ -172,7 +172,7 @@ def _is_for_kustomize(obj: Obj) -> bool:
 def _all_finished(
     built: Output, inputs: ClusterInputs, rules: BuildRules, decryption: Decryption | None = None
 ) -> list[tuple[Obj, str | None]]:
-    """The built objects as they are to be applied, but for common metadata, each with its place."""
+    """The built objects as the apply needs them, except common metadata, each with its file and line."""
     placed = [
         (obj, place)
         for obj, place in zip(built.objects, built.places, strict=True)
@@ -190,7 +190,7 @@ def _all_finished(
             raise
     expanded = [(item, place) for obj, place in finished for item in _expanded(obj)]
     if decryption is not None or inputs.variables is not None or len(expanded) != len(placed):
-        # What was text before may now be a number, and a list may hold anything.
+        # A value that was text may now be a number, and a list may hold anything.
         _check_all(expanded, hint="" if inputs.variables is None else _SUBSTITUTED)
     return expanded
 
@@ -210,7 +210,7 @@ def _check_all(placed: Iterable[tuple[Obj, str | None]], hint: str = "") -> None
 
 
 def _expanded(obj: Obj) -> Iterator[Obj]:
-    """The object, or those that it lists: the apply sends each by itself."""
+    """The object, or the objects of a list: the apply sends each of them separately."""
     kind, items = obj.get("kind"), obj.get("items")
     if isinstance(kind, str) and kind.endswith("List") and isinstance(items, list):
         for item in items:
@@ -239,7 +239,7 @@ def _finished(
     except NotConfigured as error:
         raise StillEncrypted(error.message) from None
     if is_secret(obj) and "sops" in obj:
-        # Left encrypted on purpose, for somebody who knows the keys: no API server takes the metadata.
+        # Still encrypted on purpose, for a reader with the keys: no API server accepts the metadata.
         obj = {field: value for field, value in obj.items() if field != "sops"}
     return _substituted(obj, place, inputs, rules, sensitive=sensitive)
 
@@ -265,7 +265,7 @@ def _substituted(
 
 
 def _with_common_metadata(obj: Obj, common: Mapping[str, Any]) -> Obj:
-    """Labels and annotations of the spec win over the object's own; an object is never changed in place."""
+    """Labels and annotations of the spec override the object's own; an object never changes in place."""
     added = {k: common[k] for k in ("labels", "annotations") if common.get(k)}
     if not added:
         return obj

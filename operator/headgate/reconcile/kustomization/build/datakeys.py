@@ -1,8 +1,8 @@
-"""Data keys that were opened: the same content need not be opened again, least of all by a service in a cloud.
+"""A cache of opened data keys: a key service need not open the same data key again.
 
-Key services answer slowly, count what they are asked and take money for it, and a Kustomization of 50 encrypted
-files asks 50 times. So opened keys are kept, in memory only, for the credentials that opened them: whoever changes the
-Secret, or the service account, starts anew. Plain texts are not kept: values are decrypted in microseconds.
+Key services are slow, count requests and charge for them, and a Kustomization with 50 encrypted files sends 50
+requests. So opened keys are kept, in memory only, for the credentials that opened them: after a change of the Secret
+or of the service account, the cache starts empty. Plain texts are not kept: values are decrypted in microseconds.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ Names = tuple[str, ...]
 """The encrypted forms of a data key."""
 
 LIFETIME = 3600.0
-"""Seconds, after which a key service is asked again, as it may have been told to refuse."""
+"""Seconds after which the key service must open the key again, as its permissions may have changed."""
 MOST = 4096
 
 
 class DataKeys:
-    """The keys of all credentials, the least recently used dropped beyond ``most``. For use by several threads."""
+    """The keys of all credentials; beyond ``most``, it drops the least recently used. Threads may share it."""
 
     def __init__(self, most: int = MOST, lifetime: float = LIFETIME) -> None:
         self._most, self._lifetime = most, lifetime
@@ -28,11 +28,11 @@ class DataKeys:
         self._lock = threading.Lock()
 
     def of(self, credentials: str) -> CredentialKeys:
-        """Those that these credentials have opened; ``credentials`` is what tells them from others."""
+        """The keys that these credentials have opened; ``credentials`` identifies them."""
         return CredentialKeys(self, credentials)
 
     def get(self, credentials: str, names: Names) -> bytes | None:
-        """The data key, None when it is not known (any more)."""
+        """The data key; None if the cache does not (or no longer) have it."""
         with self._lock:
             found = self._keys.get((credentials, names))
             if found is None or found[1] < time.monotonic():
@@ -53,7 +53,7 @@ class DataKeys:
 
 
 class CredentialKeys:
-    """The data keys of some credentials: an :class:`~headgate.postbuild.sops.OpenedKeys`."""
+    """The data keys of one set of credentials: an :class:`~headgate.postbuild.sops.OpenedKeys`."""
 
     def __init__(self, keys: DataKeys, credentials: str) -> None:
         self._keys, self._credentials = keys, credentials

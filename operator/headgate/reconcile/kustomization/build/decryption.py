@@ -1,6 +1,6 @@
-"""Decryption as a part of a build: which files and objects of it, with what keys.
+"""Decryption as a part of a build: which files and objects, with which keys.
 
-Pure but for the key services that hold keys. Plain texts are nowhere but in the memory of the build.
+Pure except for the calls of key services. Plain texts exist only in the memory of the build.
 """
 
 from __future__ import annotations
@@ -35,21 +35,21 @@ E = TypeVar("E", bound=BuildError)
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """What ``spec.decryption`` and the operator's options give to decrypt with, as read from the cluster."""
+    """The keys that ``spec.decryption`` and the operator's options provide, as read from the cluster."""
 
     version: str
-    """Tells these credentials from others, and from those that the same objects held before."""
+    """Identifies these credentials; differs from that of others, and of earlier content of the same objects."""
     name: str = ""
-    """The Secret that the keys are from, ``<namespace>/<name>``."""
+    """The Secret that contains the keys, ``<namespace>/<name>``."""
     secret: Mapping[str, bytes] | None = field(default=None, repr=False)
-    """The data of ``spec.decryption.secretRef``, None without one."""
+    """The data of ``spec.decryption.secretRef``; None without one."""
     age_fallback: Mapping[str, bytes] | None = field(default=None, repr=False)
     identity: WorkloadIdentity | None = None
     vault_identity: WorkloadIdentity | None = None
     vault_login_paths: Mapping[str, str] | None = None
 
     def sources(self) -> list[DataKeySource]:
-        """Raises :class:`DecryptionFailed` when an entry of the Secret cannot be used."""
+        """Raises :class:`DecryptionFailed` if an entry of the Secret cannot be used."""
         try:
             return key_sources(
                 self.secret,
@@ -64,9 +64,9 @@ class Keys:
 
 
 class Decryption:
-    """Decrypts in one build of directory ``path`` of ``tree``, which notes in ``recording`` what it reads.
+    """Decrypts in one build of directory ``path`` of ``tree``; ``recording`` records what it reads.
 
-    Raises :class:`DecryptionFailed` when the keys cannot be used.
+    Raises :class:`DecryptionFailed` if the keys cannot be used.
     """
 
     def __init__(
@@ -80,22 +80,22 @@ class Decryption:
 
     @property
     def tree(self) -> Tree:
-        """The tree with sources of generators and patches decrypted."""
+        """The tree with the sources of generators and patches decrypted."""
         return self._tree
 
     @property
     def masks(self) -> Masks:
-        """What has been decrypted so far."""
+        """The masks of all values decrypted so far."""
         masks = self._decryptor.masks
         for path, source in self._tree.decrypted.items():
             if source.is_patch and source.format is Format.BINARY:
-                # It was decrypted as one text, but comes to be in objects by its parts.
+                # It was decrypted as one text, but its parts get into objects separately.
                 for value in _values(_load_safely(self._tree.read(path))):
                     masks.add(value)
         return masks
 
     def decrypt(self, obj: Obj) -> tuple[Obj, bool]:
-        """Return the object decrypted, and whether it may hold what was secret in the repository.
+        """Return the decrypted object, and whether it may hold values that are secret in the repository.
 
         Raises :class:`DecryptionFailed`.
         """
@@ -108,7 +108,7 @@ class Decryption:
         return plain, plain is not obj or from_file
 
     def failed(self, error: DecryptionError, file: str | None = None) -> DecryptionFailed:
-        """An error of the decryption as one of the build."""
+        """An error of the decryption as an error of the build."""
         return DecryptionFailed(
             _clean(error.message),
             file=error.file or file,
@@ -117,7 +117,7 @@ class Decryption:
         )
 
     def masked(self, error: E) -> E:
-        """The error of a build without anything decrypted: readers quote what they cannot understand."""
+        """The error of a build without decrypted text: parsers quote what they cannot understand."""
         masks = self.masks
         error.message = masks(error.message)
         if error.file in self._tree.decrypted:
@@ -139,7 +139,7 @@ _UNUSABLE: dict[type[BuildError], str] = {
 
 
 def _clean(text: str) -> str:
-    """Names in a file need not be text that can be encoded; messages have to be."""
+    """The text without characters that cannot be encoded: names in a file may have them, messages may not."""
     return text.encode("utf-8", "replace").decode()
 
 
@@ -151,7 +151,7 @@ def _load_safely(content: bytes) -> Any:
 
 
 def _values(value: Any) -> Iterator[str]:
-    """The texts of a patch, but for where it applies."""
+    """The texts of a patch, except those that select its target."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):
@@ -164,7 +164,7 @@ def _values(value: Any) -> Iterator[str]:
 
 
 def _file_of(obj: Obj, recording: RecordingTree) -> str | None:
-    """The file that an encrypted object is from: the one with its MAC, or with one of its encrypted entries."""
+    """The file of an encrypted object: the one with its MAC, or with one of its encrypted entries."""
     section = obj.get("sops")
     if isinstance(section, dict):
         marks = [str(section.get("mac") or "")]

@@ -1,7 +1,7 @@
-"""What can be wrong with a build besides what kustomize finds, and how a build's error ends the attempt.
+"""Errors of a build that kustomize does not have, and how a build's error ends the attempt.
 
-BuildError                 of kustomize, and of what it reads
-└── FluxStepFailed         of a step that Flux puts before or after it
+BuildError                 an error of kustomize, and of what it reads
+└── FluxStepFailed         an error of a step that Flux adds before or after it
     ├── PathNotFound       ``spec.path`` names nothing in the source
     ├── PathIsFile         ``spec.path`` names a file of the source
     ├── DecryptionFailed   something is encrypted and could not be decrypted
@@ -19,16 +19,16 @@ from headgate.reconcile.kustomization.errors import Failed
 
 
 class FluxStepFailed(BuildError):
-    """A step failed that Flux puts before or after ``kustomize build``."""
+    """A step failed that Flux adds before or after ``kustomize build``."""
 
     reason: ClassVar[str] = reasons.BUILD_FAILED
-    """Of the Ready condition."""
+    """The reason of the Ready condition."""
     step: ClassVar[str] = "kustomize build"
     """What failed, in Flux's words."""
 
     @property
     def report(self) -> str:
-        """Message of the Ready condition."""
+        """The message of the Ready condition."""
         return f"{self.step} failed: {self}"
 
 
@@ -63,13 +63,13 @@ class StillEncrypted(FluxStepFailed):
 
 
 class PostBuildFailed(FluxStepFailed):
-    """A built object could not be made ready for the apply."""
+    """A built object could not be prepared for the apply."""
 
     step = "post build"
 
 
 def failure_of(error: BuildError) -> Failed:
-    """How the attempt ends whose build raised the error."""
+    """The failure of an attempt whose build raised the error."""
     if isinstance(error, FluxStepFailed):
         return Failed(error.reason, error.report)
     return Failed(reasons.BUILD_FAILED, f"kustomize build failed: {error}")

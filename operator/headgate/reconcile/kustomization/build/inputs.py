@@ -1,7 +1,7 @@
-"""What a build takes from the cluster besides the source: values of variables, and keys to decrypt with.
+"""What a build reads from the cluster besides the source: values of variables, and keys for decryption.
 
-A build is repeated when any of this changed: :attr:`ClusterInputs.version` tells, from uid and resource version of
-each object that was read (or its absence).
+A build is repeated when any of it changes. :attr:`ClusterInputs.version` shows this: it depends on UID and resource
+version of each object that was read (or on its absence).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from headgate.reconcile.kustomization.errors import Failed
 from headgate.settings import DecryptionSettings
 
 NOTHING_READ = ""
-"""The version where nothing of the cluster was needed."""
+"""The version if the build needs nothing from the cluster."""
 
 
 class InputsMissing(Failed):
@@ -39,24 +39,24 @@ class InputsMissing(Failed):
 
 @dataclass(frozen=True, slots=True)
 class ClusterInputs:
-    """The inputs of one build."""
+    """What one build reads from the cluster."""
 
     version: str = NOTHING_READ
     variables: Variables | None = None
-    """None when the spec asks for no substitution."""
+    """None if the spec asks for no substitution."""
     keys: Keys | None = None
-    """None when the spec asks for no decryption."""
+    """None if the spec asks for no decryption."""
     lacking: str = ""
-    """Why there are no variables although the spec asks for them; objects that take none can be built all the same."""
+    """Why variables are missing although the spec asks for them; objects that use none can be built nevertheless."""
 
     @property
     def masks(self) -> Masks:
-        """Of the variables' values that no report may quote."""
+        """The masks of the variables' values that no report may quote."""
         return Masks(() if self.variables is None else self.variables.secret)
 
     @property
     def mask_maker(self) -> Callable[[], Masks]:
-        """Makes the masks when they are needed; :class:`Masks` itself where there is nothing to mask."""
+        """Makes the masks when they are needed; :class:`Masks` itself if there is nothing to mask."""
         return Masks if self.variables is None else lambda: self.masks
 
 
@@ -77,7 +77,7 @@ def references(kustomization: Obj, shared: SharedKeys | None = None) -> Iterator
 
 
 def source_references(source: Obj) -> Iterator[ObjectRef]:
-    """The Secrets a raw GitRepository refers to: credentials, proxy, keys that verify."""
+    """The Secrets that a raw GitRepository refers to: credentials, proxy, keys for verification."""
     spec, namespace = source["spec"], source["metadata"]["namespace"]
     holders = (spec.get("secretRef"), spec.get("proxySecretRef"), (spec.get("verify") or {}).get("secretRef"))
     for holder in holders:

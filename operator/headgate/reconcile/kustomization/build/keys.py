@@ -1,9 +1,9 @@
-"""Reads what a Kustomization's content is decrypted with: ``spec.decryption`` and the operator's own options.
+"""Reads the keys that decrypt a Kustomization's content: ``spec.decryption`` and the operator's own options.
 
-Which of them counts follows Flux. ``secretRef`` gives private keys and credentials; only without one does the
-Secret of ``--sops-age-secret``. Clouds' key services are asked as ``serviceAccountName``, else as
-``--default-decryption-service-account``, else as the operator itself; so are Vault servers that the ConfigMap of
-``--sops-vault-configmap`` names.
+The precedence is Flux's. ``secretRef`` provides private keys and credentials; without it, the Secret of
+``--sops-age-secret`` does. Headgate calls clouds' key services as ``serviceAccountName``, else as
+``--default-decryption-service-account``, else as the operator itself. The same holds for Vault servers that the
+ConfigMap of ``--sops-vault-configmap`` names.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from headgate.reconcile.target.tokens import is_account_name, own_account, token
 from headgate.settings import DecryptionSettings
 
 VAULT_CONFIG = "config.yaml"
-"""Key of the ConfigMap of ``--sops-vault-configmap``."""
+"""The key in the ConfigMap of ``--sops-vault-configmap``."""
 TOKEN_TIMEOUT = 15.0
 """Seconds that a build waits for a service account's token."""
 
@@ -38,14 +38,14 @@ class KeysMissing(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SharedKeys:
-    """The objects in the operator's own namespace that give keys to Kustomizations; None where there is none."""
+    """The objects in the operator's own namespace that provide keys to Kustomizations; None for an unset option."""
 
     age_secret: ObjectRef | None
     vault_config: ObjectRef | None
 
     @staticmethod
     def of(config: DecryptionSettings) -> SharedKeys:
-        """As the options name them, which need the operator's namespace to be known."""
+        """The objects that the options name; requires a known namespace of the operator."""
         namespace = config.runtime_namespace
 
         def named(kind: str, name: str) -> ObjectRef | None:
@@ -56,7 +56,7 @@ class SharedKeys:
         )
 
     def used_by(self, spec: Mapping[str, Any]) -> frozenset[ObjectRef]:
-        """Those that a raw spec takes keys from."""
+        """The objects that provide keys to a raw spec."""
         decryption = spec.get("decryption")
         if not decryption:
             return frozenset()
@@ -65,14 +65,14 @@ class SharedKeys:
 
 
 class KeyReader:
-    """Reads keys. What is decrypted with them, and when, is not its matter."""
+    """Reads keys. Others decide when to decrypt what with them."""
 
     def __init__(self, client: Client, config: DecryptionSettings) -> None:
         self._client, self._config = client, config
         self._shared = SharedKeys.of(config)
 
     async def read(self, ks: Kustomization) -> Keys | None:
-        """The keys of a Kustomization, None when it has no ``spec.decryption``; raises :class:`KeysMissing`."""
+        """The keys of a Kustomization; None without ``spec.decryption``; raises :class:`KeysMissing`."""
         wanted = ks.spec.decryption
         if wanted is None:
             return None
@@ -103,7 +103,7 @@ class KeyReader:
     async def _data(self, ref: ObjectRef, what: str, seen: list[Any]) -> dict[str, bytes]:
         obj = await self._get(ref, what, seen)
         try:
-            # The reader of base64 takes no line breaks; those who wrote them see no difference.
+            # The base64 decoder accepts no line breaks, which are invisible in an editor.
             return {
                 key: base64.b64decode("".join(text.split()), validate=True)
                 for key, text in (obj.get("data") or {}).items()
@@ -127,7 +127,7 @@ class KeyReader:
             ) from None
 
     async def _identity(self, namespace: str, name: str, seen: list[Any]) -> WorkloadIdentity:
-        """The account; one that does not exist matters only to whoever needs a token or an annotation of it."""
+        """The account; if it does not exist, only a caller that needs a token or an annotation of it fails."""
         if not is_account_name(name):
             raise KeysMissing(f"{name!r} is not the name of a service account")
         ref = ObjectRef("v1", "ServiceAccount", name, namespace)
@@ -150,7 +150,7 @@ class KeyReader:
         return None if own is None else WorkloadIdentity(*own, self._token_of(*own))
 
     def _token_of(self, namespace: str, name: str) -> Callable[[str], str]:
-        """A function for the thread of a build that asks our event loop for a token."""
+        """A function for the thread of a build that requests a token through the event loop."""
         loop = asyncio.get_running_loop()
 
         def token(audience: str) -> str:

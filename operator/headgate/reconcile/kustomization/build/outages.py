@@ -1,10 +1,10 @@
-"""Key services that do not answer are left alone for a while.
+"""Key services that did not respond get no further calls for a while.
 
-A build waits for them, and holds a thread and a worker meanwhile: without this, a dozen Kustomizations whose service
-is down would hold up all others whenever they are tried again.
+A build waits for them, and occupies a thread and a worker in the meantime: without this, a dozen Kustomizations whose
+key service is down would delay all others at each retry.
 
-What is silent to some credentials need not be to others: a key file may name the server that gives out tokens, and a
-tenant's may name one that never answers. So an outage holds for the credentials that met it.
+A service that does not respond to some credentials may respond to others: a key file may name the server that issues
+tokens, and a tenant's may name one that never responds. So an outage applies only to the credentials that met it.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from contextlib import contextmanager
 from headgate.postbuild.sops import DataKeySource, DecryptionError, KeyRefused, MasterKey, ServiceSilent
 
 PAUSE = 60.0
-"""Seconds."""
+"""Seconds without calls after an outage."""
 MOST = 1000
 MOST_TIME = 120.0
-"""Seconds that all key services together may take of one build; the last question may end a few seconds later."""
+"""Seconds that all key services together may take in one build; the last call may end a few seconds later."""
 
 
 class KeyTime:
-    """The time that key services take of one build: a file may name hundreds of them, and each may be slow."""
+    """The time that key services take in one build: a file may name hundreds of them, and each may be slow."""
 
     def __init__(self, limit: float = MOST_TIME) -> None:
         self._limit, self._spent = limit, 0.0
 
     @contextmanager
     def asking(self, key: MasterKey) -> Iterator[None]:
-        """Count the time of a question; raises :class:`DecryptionError` when none is left for it."""
+        """Count the time of a call; raises :class:`DecryptionError` if no time is left for it."""
         if self._spent >= self._limit:
             raise DecryptionError(
                 f"the key services took {self._limit:g}s, the most that one attempt waits for them, and {key.name} was "
@@ -47,7 +47,7 @@ class KeyTime:
 
 
 class Outages:
-    """The services that did not answer, to whom, and when; the oldest are forgotten. For use by several threads."""
+    """Which service did not respond to which credentials, and when; forgets the oldest first. Threads may share it."""
 
     def __init__(self, pause: float = PAUSE, most: int = MOST) -> None:
         self._pause, self._most = pause, most
@@ -55,14 +55,14 @@ class Outages:
         self._lock = threading.Lock()
 
     def watch(self, source: DataKeySource, credentials: str, time_left: KeyTime) -> DataKeySource:
-        """The same source, which is not asked about a service that was silent a moment ago, or when time is over.
+        """The same source, which skips a service that failed to respond a moment ago, and stops when time is over.
 
-        ``credentials`` is what tells those of the source from others.
+        ``credentials`` identifies the credentials of the source.
         """
         return _Watched(source, self, credentials, time_left)
 
     def check(self, credentials: str, service: str) -> None:
-        """Raise :class:`KeyRefused` when there is no point in asking."""
+        """Raise :class:`KeyRefused` if a call would be pointless."""
         with self._lock:
             left = self._until.get((credentials, service), 0.0) - time.monotonic()
             if left <= 0:
@@ -71,7 +71,7 @@ class Outages:
             raise KeyRefused("the service did not answer a moment ago, and is asked again in a minute")
 
     def note(self, credentials: str, service: str) -> None:
-        """It did not answer."""
+        """Record that the service did not respond."""
         with self._lock:
             self._until[credentials, service] = time.monotonic() + self._pause
             self._until.move_to_end((credentials, service))

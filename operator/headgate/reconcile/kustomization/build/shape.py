@@ -1,7 +1,7 @@
-"""The shape that an object must have before anything looks into it: names are text, labels are maps of text.
+"""The shape that an object must have before anything reads its fields: names are text, labels are maps of text.
 
-YAML reads ``tier: 1`` as a number and ``on: true`` as a boolean, and the API server takes neither for a label. What it
-answers then is about Go types; here the field is named, and what to do about it. Pure.
+YAML reads ``tier: 1`` as a number and ``on: true`` as a boolean, and the API server accepts neither as a label. Its
+message is about Go types; the messages here name the field, and what to change. Pure.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ _SCALARS = (bool, int, float)
 
 
 def check_shape(obj: Any, place: str | None = None, *, hint: str = "") -> None:
-    """Raise :class:`ResourceError` with all that is wrong with an object's identity, labels and annotations.
+    """Raise :class:`ResourceError` with all faults of an object's identity, labels and annotations.
 
-    ``place`` is ``file`` or ``file:line``; ``hint`` is said after each fault.
+    ``place`` is ``file`` or ``file:line``; each fault ends with ``hint``.
     """
     if not _is_sound(obj):
         raise_all([_at(error, obj, place, hint) for error in _faults(obj)])
 
 
 def _is_sound(obj: Any) -> bool:
-    """Whether nothing can be wrong, as is most often so."""
+    """Whether the shape is certainly valid, as in most cases."""
     try:
         meta = obj["metadata"]
         if (
@@ -123,14 +123,14 @@ def _at(error: BuildError, obj: Any, place: str | None, hint: str) -> BuildError
 
 
 class Located(TypedDict):
-    """The arguments of errors that say where a file is at fault."""
+    """The arguments of errors that name the file and line of a fault."""
 
     file: str | None
     line: int | None
 
 
 def located(place: str | None) -> Located:
-    """What errors say of a place, which is ``file`` or ``file:line``."""
+    """The arguments for a place, which is ``file`` or ``file:line``."""
     file, _, line = (place or "").rpartition(":")
     if file and line.isdigit():
         return {"file": file, "line": int(line)}

@@ -1,4 +1,4 @@
-"""Step 3: bring the cluster to what was built."""
+"""Step 3: apply the built objects."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from headgate.reconcile.reporting.measure import APPLY, Measure, timed
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """All built objects are in the cluster, perhaps besides others that the Kustomization had before."""
+    """All built objects are on the cluster, perhaps with others that the Kustomization had before."""
 
     built: Built
     result: ApplyResult
     changed: bool
-    """Whether any object was changed."""
+    """Whether any object changed."""
     stale: frozenset[inv.Entry]
-    """What the inventory had and the build no longer has."""
+    """Entries of the old inventory that the build no longer has."""
 
     @property
     def attempt(self) -> Attempt:
@@ -45,9 +45,9 @@ async def apply(
     *,
     max_inventory_size: int,
 ) -> Applied:
-    """Apply the objects, each recorded in the inventory before it is written.
+    """Apply the objects; each is recorded in the inventory before it is written.
 
-    ``reported`` are the warnings that were reported before; ``max_inventory_size`` is in bytes.
+    ``reported`` has the warnings that were reported before; ``max_inventory_size`` is in bytes.
     """
     attempt, target, objects = built.attempt, built.target, built.result.objects
     namespace, count = attempt.key.namespace, len(objects)
@@ -84,14 +84,14 @@ async def apply(
     prunes = attempt.ks.spec.prune
     if not prunes:
         inventories.left(attempt.obj, stale)
-    # What is to be pruned stays recorded until it is: progress may be written, and we may end, at any moment.
+    # Stale entries stay recorded until they are pruned: a progress write, or a crash, can come at any moment.
     await keep(attempt, count, lambda: after | stale if prunes else after)
     await reporter.apply_warnings(reported, attempt, result)
     return Applied(built, result, bool(changed), stale)
 
 
 async def _failure(built: Built, before: frozenset[inv.Entry], error: ApplyError) -> Failed:
-    """How the attempt ends; what was applied, or may have been, is in the inventory from now on."""
+    """The failure of the attempt; the inventory now has everything that was, or may have been, applied."""
     attempt, target = built.attempt, built.target
     changes, unsure = error.changes, error.unsure
     await keep(
@@ -108,13 +108,13 @@ async def _failure(built: Built, before: frozenset[inv.Entry], error: ApplyError
 
 
 def _with_places(errors: Sequence[ObjectError], built: BuildResult) -> str:
-    """What is wrong with objects, one a line, each with the file it is from, as far as that is known."""
+    """The faults of objects, one per line, each with its file if that is known."""
     wanted = {(e.ref.api_version, e.ref.kind, e.ref.name) for e in errors}
     places: dict[tuple[str, str, str, str], str] = {}
     for obj, place in zip(built.objects, built.places, strict=True):
         kind, meta = (obj["apiVersion"], obj["kind"]), obj["metadata"]
         if place and (*kind, meta["name"]) in wanted:
-            # What lives in no namespace may have one in its file.
+            # The file of an object without a namespace may name one nevertheless.
             for namespace in ("", meta.get("namespace") or ""):
                 places.setdefault((*kind, namespace, meta["name"]), place)
     lines = []

@@ -1,4 +1,4 @@
-"""Step 2: from the source's tree, and what the cluster adds to it, to the objects to apply."""
+"""Step 2: from the source tree, and the inputs of the cluster, to the objects to apply."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from headgate.reconcile.target.live import LOST
 from headgate.reconcile.target.targets import Target, Targets
 
 BUILDING_MANIFESTS = "Building manifests"
-"""What is being done, in Flux's words."""
+"""The progress message, in Flux's words."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """All that the build takes is there, and the cluster to apply to is known."""
+    """All inputs of the build are available, and the target cluster is known."""
 
     attempt: Attempt
     source: SourceKey
@@ -40,13 +40,13 @@ class Gathered:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """The objects are built."""
+    """The built objects, and what the build read."""
 
     attempt: Attempt
     expressions: HealthExpressions | None
     target: Target
     cluster_inputs: str
-    """Version of what was read from the cluster."""
+    """The version of what the build read from the cluster."""
     result: BuildResult
 
 
@@ -57,9 +57,9 @@ async def gather(
     reporter: Reporter,
     wakeups: Wakeups,
 ) -> Gathered:
-    """See that the directory exists, connect to the cluster, and read what else the build takes.
+    """Check that the directory exists, connect to the cluster, and read the other inputs of the build.
 
-    Reports the drift that was seen since the last attempt, which this one corrects.
+    Reports the drift since the last attempt, which this one corrects.
     """
     attempt = prepared.attempt
     reporter.progress(attempt, "Fetching manifests")
@@ -78,7 +78,7 @@ async def gather(
 
 
 async def build(gathered: Gathered, builder: Builder, reporter: Reporter, reported: Reported) -> Built:
-    """Build the objects; ``reported`` are the warnings that were reported before."""
+    """Build the objects; ``reported`` has the warnings that were reported before."""
     attempt, inputs = gathered.attempt, gathered.inputs
     try:
         result = await builder.build(
@@ -94,7 +94,7 @@ async def build(gathered: Gathered, builder: Builder, reporter: Reporter, report
 
 
 def _check_path(prepared: Prepared, builder: Builder, reporter: Reporter) -> None:
-    """Note that the revision is attempted, if it has something at the path."""
+    """Record that the revision is attempted, if it has the path."""
     attempt = prepared.attempt
     try:
         builder.check_path(prepared.source, attempt.revision, attempt.obj["spec"])
@@ -122,7 +122,7 @@ async def _target(attempt: Attempt, targets: Targets, reporter: Reporter) -> Tar
 async def _report_drifts(
     attempt: Attempt, target: Target, reporter: Reporter, drifts: Mapping[ObjectRef, str]
 ) -> None:
-    """Report which objects are no longer as they were applied; of those that may be read, who did what to them."""
+    """Report the objects that drifted; for those that the account may read, also who changed what."""
     if not drifts:
         return
     seen = await target.sight.visible(drifts)

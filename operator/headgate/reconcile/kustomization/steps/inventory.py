@@ -1,4 +1,4 @@
-"""The inventory in the status while an attempt applies: nothing is in the cluster that no status names."""
+"""The inventory in the status during an apply: the cluster never has an object that no status names."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ MIB = 1 << 20
 
 
 async def entries_of(attempt: Attempt) -> frozenset[inv.Entry]:
-    """The entries of the inventory, which may be many."""
+    """The entries of the inventory, of which there may be many."""
     status = attempt.session.status
     size = len((status.get("inventory") or {}).get("entries") or ())
     return await aside(attempt.key.namespace, size, lambda: inv.from_status(status))
 
 
 async def keep(attempt: Attempt, objects: int, entries: Callable[[], frozenset[inv.Entry]]) -> None:
-    """Put entries into the status; ``objects`` is about how many."""
+    """Put entries into the status; ``objects`` is their approximate number."""
     attempt.session.status |= await aside(attempt.key.namespace, objects, lambda: inv.listed(entries()))
 
 
@@ -32,14 +32,14 @@ class Recorder:
     """Records the objects of one attempt before they are written."""
 
     def __init__(self, attempt: Attempt, measure: Measure, limit: int, objects: int) -> None:
-        """``limit``: bytes that an inventory may have; ``objects``: how many were built."""
+        """``limit``: bytes that an inventory may have; ``objects``: the number of built objects."""
         self._attempt, self._measure = attempt, measure
         self._limit, self._objects = limit, objects
 
     async def check_size(self, entries: frozenset[inv.Entry], going: int = 0) -> int:
-        """The bytes that an inventory takes; raises :class:`Failed` for more than may be stored.
+        """The size of an inventory in bytes; raises :class:`Failed` if it exceeds the limit.
 
-        ``going`` of the entries are only there until their objects are deleted.
+        ``going`` of the entries remain only until their objects are deleted.
         """
         size = await aside(self._attempt.key.namespace, len(entries), lambda: inv.size_of(entries))
         if size > self._limit:
@@ -51,9 +51,9 @@ class Recorder:
         return size
 
     async def record(self, refs: Sequence[ObjectRef]) -> None:
-        """Store the names of objects that are about to be written.
+        """Store the names of objects before they are written.
 
-        Raises :class:`Failed` when there is no room for them, :class:`Postponed` when the Kustomization is gone, and
+        Raises :class:`Failed` if there is no room for them, :class:`Postponed` if the Kustomization is gone, and
         :class:`headgate.kube.ApiError`.
         """
         attempt, session = self._attempt, self._attempt.session
@@ -70,7 +70,7 @@ class Recorder:
         except ApiError as error:
             if not is_too_large(error):
                 raise
-            # As it was, or the report of this failure would be refused for the same reason.
+            # Unchanged, because otherwise the API server would refuse the report of this failure for the same reason.
             session.status.pop("inventory")
             if former is not None:
                 session.status["inventory"] = former

@@ -1,4 +1,4 @@
-"""Step 1: what the attempt needs before it builds, and whether it has to."""
+"""Step 1: check what the attempt needs before it builds, and whether it has to build."""
 
 from __future__ import annotations
 
@@ -29,29 +29,29 @@ class Located:
     attempt: Attempt
     source: SourceRevision
     expressions: HealthExpressions | None
-    """``spec.healthCheckExprs``; None where there are none."""
+    """``spec.healthCheckExprs``; None if there are none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unaffected:
-    """The revision changes nothing of what was applied: there is nothing to do but to record it."""
+    """The revision changes nothing of what was applied; it must only be recorded."""
 
     attempt: Attempt
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """The source's tree can be read, and all dependencies are Ready."""
+    """The source tree is available, and all dependencies are Ready."""
 
     attempt: Attempt
     source: SourceKey
     expressions: HealthExpressions | None
     inputs: ClusterInputs | None
-    """What the build takes from the cluster, where it was read to find out whether there is anything to do."""
+    """The inputs of the cluster, if they were read to find out whether a build is necessary."""
 
 
 async def locate(attempt: Attempt, prerequisites: Prerequisites, budget: Budget) -> Located:
-    """Compile the expressions for health and find the source's revision."""
+    """Compile the health check expressions and find the source's revision."""
     expressions = await _compile_expressions(attempt, budget)
     source = prerequisites.source(attempt.key, attempt.obj, attempt.ks.retry_interval)
     return Located(
@@ -101,7 +101,7 @@ async def prepare(
 
 
 async def read_inputs(attempt: Attempt, builder: Builder) -> ClusterInputs:
-    """Read what the build takes from the cluster; the revision counts as attempted if that fails."""
+    """Read the build's inputs of the cluster; the revision counts as attempted if that fails."""
     try:
         return await builder.read_inputs(attempt.ks, attempt.obj["spec"])
     except InputsMissing:
@@ -122,7 +122,7 @@ async def _compile_expressions(attempt: Attempt, budget: Budget) -> HealthExpres
 
 
 async def _hidden(attempt: Attempt, targets: Targets, *, no_cross_namespace: bool) -> frozenset[ObjectKey]:
-    """The dependencies of which the Kustomization may see no more than how they are."""
+    """The dependencies of which the Kustomization may see only the state."""
     foreign = foreign_judged_by_expression(attempt.obj)
     if not foreign:
         return frozenset()

@@ -1,4 +1,4 @@
-"""Step 4: delete what the build no longer has."""
+"""Step 4: delete the objects that the build no longer has."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from headgate.reconcile.reporting.events import NORMAL
 
 @dataclass(frozen=True, slots=True)
 class InPlace:
-    """The cluster has the objects of the build, and none that the Kustomization had before and is to prune."""
+    """The cluster has the objects of the build, and no earlier ones that the Kustomization must prune."""
 
     applied: Applied
 
@@ -25,7 +25,7 @@ class InPlace:
 
 
 async def prune(applied: Applied, reporter: Reporter) -> InPlace:
-    """Delete the stale objects, with ``spec.prune``; those that cannot be deleted stay in the inventory."""
+    """Delete the stale objects if ``spec.prune`` is set; those that cannot be deleted stay in the inventory."""
     attempt, target = applied.attempt, applied.built.target
     if not applied.stale or not attempt.ks.spec.prune:
         return InPlace(applied)

@@ -1,4 +1,4 @@
-"""Step 6: report the success, where it is news."""
+"""Step 6: report the success, if it adds anything to the status."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ async def succeed(healthy: Healthy, reporter: Reporter) -> None:
     if is_news(attempt, changed=healthy.changed):
         await reporter.succeeded(attempt)
         return
-    # A routine look at what is all in place: nobody needs to hear of it.
+    # A routine check with everything in place needs no report.
     attempt.session.revert()
     _log.debug("%s: everything is in place", attempt.key)
 
 
 async def record_unaffected(unaffected: Unaffected, reporter: Reporter, measure: Measure) -> None:
-    """Record a revision that changes nothing, with no build and no request but this.
+    """Record a revision that changes nothing, with this request only and no build.
 
     Raises :class:`headgate.kube.ApiError`.
     """

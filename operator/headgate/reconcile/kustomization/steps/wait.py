@@ -1,7 +1,7 @@
 """Step 5: wait until the objects are healthy, without a worker.
 
-:func:`begin` opens the wait. The reconciler keeps it and calls :func:`check` whenever a watched object has changed; a
-verdict goes to :func:`end`.
+:func:`begin` opens the wait. The reconciler keeps it and calls :func:`check` whenever a watched object has changed. It
+passes a final verdict to :func:`end`.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from headgate.reconcile.target.live import LiveObjects
 
 @dataclass(frozen=True, slots=True)
 class Healthy:
-    """The attempt has reached all that the spec asks for."""
+    """The attempt has done everything that the spec asks for."""
 
     attempt: Attempt
     changed: bool
-    """Whether any object was changed."""
+    """Whether any object changed."""
     settled: Settled
-    """What it was made from."""
+    """The build of the attempt, with its inputs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +41,12 @@ class Waiting:
     """An open wait for the health of objects."""
 
     healthy: Healthy
-    """How the attempt ends if they become healthy."""
+    """The result of the attempt if they become healthy."""
     live: LiveObjects
-    """Follows the objects, and wakes the Kustomization when one has changed."""
+    """Follows the objects, and wakes the Kustomization when one changes."""
     wait: HealthWait
     looks: Looks
-    """What is known of their health."""
+    """Their health, as far as it was read."""
     was_healthy: bool
     """Whether the Kustomization was healthy when the wait began."""
 
@@ -55,13 +55,13 @@ class Waiting:
         return self.healthy.attempt
 
     def next_check(self) -> float:
-        """Seconds until something is due although no object changes."""
+        """Seconds until the next check is due although no object changes."""
         now = time.monotonic()
         return max(0.0, min(self.wait.deadline - now, self.looks.next_look(now)))
 
 
 def begin(in_place: InPlace, reporter: Reporter) -> Waiting | Healthy:
-    """Open the wait; :class:`Healthy` where the spec names nothing to wait for."""
+    """Open the wait; :class:`Healthy` if the spec names nothing to wait for."""
     attempt, applied = in_place.attempt, in_place.applied
     session, built = attempt.session, applied.built
     settled = Settled(
@@ -89,9 +89,9 @@ def begin(in_place: InPlace, reporter: Reporter) -> Waiting | Healthy:
 
 
 async def check(waiting: Waiting, budget: Budget, *, fail_fast: bool) -> Verdict:
-    """How the wait stands now, by what the Kustomization may read.
+    """The state of the wait, according to what the Kustomization may read.
 
-    ``fail_fast``: it ends as soon as one object has failed for good.
+    ``fail_fast``: it ends as soon as one object has failed permanently.
     """
     wait, looks, now = waiting.wait, waiting.looks, time.monotonic()
     try:
@@ -111,7 +111,7 @@ async def check(waiting: Waiting, budget: Budget, *, fail_fast: bool) -> Verdict
 
 
 async def end(waiting: Waiting, verdict: Verdict, reporter: Reporter, measure: Measure) -> Healthy:
-    """The wait is over; raises :class:`Failed` unless the objects are healthy."""
+    """End the wait; raises :class:`Failed` unless the objects are healthy."""
     attempt, session = waiting.attempt, waiting.attempt.session
     failed = verdict.standing is not Standing.HEALTHY
     seconds = time.monotonic() - waiting.wait.started
@@ -130,16 +130,16 @@ async def end(waiting: Waiting, verdict: Verdict, reporter: Reporter, measure: M
 
 
 def close(waiting: Waiting) -> None:
-    """Nobody waits any more: follow no object, and write no progress."""
+    """Stop following the objects, and write no further progress."""
     waiting.attempt.session.abandon()
     waiting.live.unfollow(waiting.attempt.key)
 
 
 def _objects(in_place: InPlace) -> tuple[ObjectRef, ...]:
-    """The objects that the spec says to wait for."""
+    """The objects that the spec waits for."""
     spec = in_place.attempt.ks.spec
     if spec.wait:
-        # Skipped objects were chosen to be left alone; a Kustomization does not wait for itself.
+        # Skipped objects are excluded on purpose; a Kustomization does not wait for itself.
         changes = in_place.applied.result.changes
         refs = [c.ref for c in changes.entries if c.action is not Action.SKIPPED]
     else:
@@ -149,9 +149,9 @@ def _objects(in_place: InPlace) -> tuple[ObjectRef, ...]:
 
 
 def _own(in_place: InPlace, objects: tuple[ObjectRef, ...]) -> dict[ObjectRef, str]:
-    """The UIDs of those objects that the attempt applied or found in place: what the watches show is theirs.
+    """The UIDs of those objects that the attempt applied or found in place, to compare with what the watches show.
 
-    Where the spec names objects, the API server must have shown them to the account in this very attempt.
+    If the spec names objects, the API server must have shown them to the account in this very attempt.
     """
     attempt, target = in_place.attempt, in_place.applied.built.target
     live, sight = target.live, target.sight
