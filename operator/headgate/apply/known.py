@@ -140,7 +140,7 @@ class KnownObjects:
         return shown if is_newer(version_of(shown), known.resource_version) else None
 
     def observe(self, cluster: str, ref: ObjectRef, live: Obj) -> WatchNews:
-        """Store a state from a watch and return its meaning, which is decided after a running write of the object.
+        """Store a state from a watch and return its meaning; OLD during a write, when :meth:`sent` returns it later.
 
         A response may arrive after the deletion of the object that it shows: that is GONE, and a case for
         :meth:`observe_gone`.

@@ -121,7 +121,7 @@ class Claims(Protocol):
         """The Kustomization that takes the object over, if any; it counts as its owner until :meth:`given`."""
 
     def is_heir(self, ref: ObjectRef) -> bool:
-        """Whether another Kustomization is handing the object over: it is ours then, whatever its labels say yet."""
+        """Whether another Kustomization is handing the object over; its labels may not show the new owner yet."""
 
     def given(self, ref: ObjectRef) -> None:
         """The object has the heir's labels, or handing it over failed."""

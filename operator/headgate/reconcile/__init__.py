@@ -3,15 +3,15 @@
 kustomization   reconciles Kustomizations
 receiver        reconciles Receivers, and turns webhook calls into requests
 source          reconciles GitRepositories, and downloads artifacts of other controllers
-target          the cluster and account of a Kustomization, and its objects there
+target          the target cluster and account of a Kustomization, and its objects there
 reporting       status, events, notifications, measurements, unexpected errors
-configs         wakes those that refer to a ConfigMap or Secret that changes
-core            queue, workers, store, source trees, who wakes whom
+configs         wakes the users of a ConfigMap or Secret that changes
+core            queue, workers, store, source trees, rules for waking
 
 Each uses only those below it. Read in this order:
 
 1. :mod:`.core.queue`: keys wait here, once each, until a worker takes them;
 2. :mod:`.core.controller`: workers take keys and call one reconciler with each;
 3. :mod:`.core.wakeups`: which event puts which keys into the queues;
-4. :mod:`.source.reconciler` and :mod:`.kustomization.reconciler`: what a reconciler does, from top to bottom.
+4. :mod:`.source.reconciler` and :mod:`.kustomization.reconciler`: the work of a reconciler, from top to bottom.
 """

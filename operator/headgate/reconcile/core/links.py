@@ -10,7 +10,7 @@ T = TypeVar("T", bound=Hashable)
 
 
 class Links(Generic[F, T]):
-    """References from sources to targets; to list those of one thing takes time proportional to their number."""
+    """References from sources to targets; to list those of one takes time proportional to their number."""
 
     def __init__(self) -> None:
         self._to: dict[F, tuple[T, ...]] = {}

@@ -71,7 +71,7 @@ class Trigger:
 
 
 MOST_TRIGGERS = 100
-"""How many of a key's triggers are kept while it waits; later ones are only counted."""
+"""How many of a key's triggers are kept apart while it waits; later ones merge into ``more events``."""
 
 
 @dataclass(slots=True)

@@ -36,7 +36,7 @@ _log = logging.getLogger("headgate.wakeups")
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """The state of an object at the last event that had an effect; an equal one is only our own status write."""
+    """The state of an object at the last event that had an effect; an equal one is only Headgate's own status write."""
 
     uid: str
     generation: int
@@ -135,7 +135,7 @@ class Wakeups:
             self._requests.asked_for(key)
         self._source_queue.add(key, trigger)
 
-    # Changes by our own writes and of live objects.
+    # Changes through Headgate's own writes, and changes of live objects.
 
     def source_written(self, obj: Obj) -> None:
         """Store the present state of a source, from a watch or from the response to a write."""
@@ -146,7 +146,7 @@ class Wakeups:
             self._background.begin(f"news of {key}", lambda: self._announce(key))
 
     async def _announce(self, key: SourceKey) -> None:
-        """Wake everybody whom the source's revision concerns, until that is the newest; record it as announced then."""
+        """Announce the source's revision to its consumers, and repeat that if a newer one has arrived meanwhile."""
         while (obj := self._store.source(key)) is not None and (
             (current := _revision(obj)) != self._revisions.get(key)
         ):

@@ -4,9 +4,9 @@
                                           │
     web/hooks.py ──► receive: genuine? ◄──┘──► requests.py: annotate
 
-Behaves as Flux's notification-controller does, so that Receivers, and the webhooks that Git servers were given, can
-be kept: same path, same status, same answers. Where the kind does not exist, there is nothing to do until it does.
-Tokens are read when they are needed and not kept.
+Behaves like Flux's notification-controller, so that Receivers, and the webhooks that Git servers have, continue to
+work: same path, same status, same responses. While the kind does not exist, this module does nothing. Tokens are read
+when they are needed, and not kept.
 """
 
 from __future__ import annotations
@@ -40,20 +40,20 @@ _log = logging.getLogger("headgate.receiver")
 
 
 class TokenNotFound(Exception):
-    """The Secret, or the token in it, is not there."""
+    """The Secret, or the token in it, does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Hook:
-    """A path that can be called."""
+    """A path for webhook calls."""
 
     receiver: Receiver
     problem: str = ""
-    """Why no call is taken; empty when it is."""
+    """Why calls are rejected; empty if they are accepted."""
 
 
 class Receivers:
-    """See the module's text; a :class:`headgate.web.hooks.Hooks`."""
+    """Reconciles Receivers and answers webhook calls; a :class:`headgate.web.hooks.Hooks`."""
 
     def __init__(
         self,
@@ -94,22 +94,22 @@ class Receivers:
             group.create_task(self.controller.run())
 
     def config_changed(self, ref: ObjectRef) -> None:
-        """A watched Secret was created, changed or deleted."""
+        """Wake the Receivers that use a Secret after a watch reports that it was created, changed or deleted."""
         for _, obj in self._watch.items():
             key = ObjectKey(obj["metadata"]["namespace"], obj["metadata"]["name"])
             secret = (obj["spec"].get("secretRef") or {}).get("name")
             if ref == ObjectRef("v1", "Secret", secret or "", key.namespace):
                 self.controller.queue.add(key, Trigger(Priority.CHANGED, "configuration changed", str(ref)))
 
-    # What the web server asks.
+    # Called by the web server.
 
     def namespace(self, path: str) -> str | None:
-        """The namespace of the Receiver that is called at the path; None where there is none."""
+        """The namespace of the Receiver with this path; None if there is none."""
         hook = self._hooks.get(path)
         return None if hook is None else hook.receiver.key.namespace
 
     async def receive(self, path: str, call: Call) -> int:
-        """Check the call and ask for the reconciles it stands for; the HTTP status to answer."""
+        """Check the call and request the reconciles that it asks for; returns the HTTP status of the response."""
         hook = self._hooks.get(path)
         if hook is None:
             return 404
@@ -146,7 +146,7 @@ class Receivers:
             return GONE
         if obj["metadata"].get("deletionTimestamp"):
             self._drop(key)
-            # Flux's, which may no longer be there to take it off.
+            # Flux's finalizer: its controller may no longer exist to remove it.
             await finalizers.remove(self._client, obj, NOTIFICATION_CONTROLLER)
             return NOTHING_MORE
         session = StatusSession(self._client, obj, manager=NOTIFICATION_CONTROLLER, written=lambda _: None)
@@ -178,7 +178,7 @@ class Receivers:
         return await self._ready(session, receiver, receiver.path(token))
 
     async def _broke_off(self, key: ObjectKey, error: Exception, times: int) -> None:
-        """Report that a look ended with an error that nobody foresaw; raises :class:`headgate.kube.ApiError`."""
+        """Report that a reconcile ended with an unexpected error; raises :class:`headgate.kube.ApiError`."""
         obj = self._watch.get(ObjectRef(API_VERSION, KIND, key.name, key.namespace))
         if obj is None or (times == 1 and is_passing(error)):
             return
@@ -208,7 +208,7 @@ class Receivers:
         return Outcome(after=receiver.spec.interval)
 
     async def _without(self, session: StatusSession, reason: str, message: str, after: float) -> Outcome:
-        """Something that it needs is not there now."""
+        """Report that something that the Receiver needs is missing now."""
         session.mark(reasons.READY, "False", reason, message)
         doing = "Reconciliation in progress"
         session.mark(reasons.RECONCILING, "True", reasons.PROGRESSING_WITH_RETRY, doing)
@@ -219,7 +219,7 @@ class Receivers:
         return Outcome(after=after, failed=True)
 
     async def _stall(self, session: StatusSession, reason: str, problem: str) -> Outcome:
-        """Only a change of the spec helps."""
+        """Report that only a change of the spec helps."""
         message = f"Reconciliation failed terminally due to configuration error: {problem}"
         session.mark(reasons.READY, "False", reason, message)
         session.mark(reasons.STALLED, "True", reason, message)
@@ -230,7 +230,7 @@ class Receivers:
         return NOTHING_MORE
 
     async def _token(self, receiver: Receiver) -> bytes:
-        """Raises :class:`TokenNotFound`."""
+        """The token of the Receiver. Raises :class:`TokenNotFound`."""
         name = receiver.spec.secret_ref.name
         where = f"'{receiver.key.namespace}/{name}'"
         try:
@@ -243,7 +243,7 @@ class Receivers:
         return token
 
     def _block(self, key: ObjectKey, receiver: Receiver, problem: str) -> None:
-        """The path stays, and says that nothing is done there now."""
+        """Keep the path, but reject its calls."""
         path = self._paths.get(key)
         if path is not None:
             self._hooks[path] = _Hook(receiver, problem)
@@ -251,7 +251,7 @@ class Receivers:
     def _drop(self, key: ObjectKey) -> None:
         path = self._paths.pop(key, None)
         hook = self._hooks.get(path) if path is not None else None
-        # Token, name and namespace are hashed without anything between them: two Receivers may have the same path.
+        # The hash covers token, name and namespace without separators: two Receivers may have the same path.
         if path is not None and hook is not None and hook.receiver.key == key:
             del self._hooks[path]
 
@@ -260,7 +260,7 @@ class Receivers:
 
 
 def _identity(obj: Obj) -> tuple[object, ...]:
-    """What of a Receiver is acted on."""
+    """The parts of a Receiver that its reconcile depends on."""
     meta = obj["metadata"]
     annotations = meta.get("annotations") or {}
     return (
@@ -273,7 +273,7 @@ def _identity(obj: Obj) -> tuple[object, ...]:
 
 
 async def _invalid_filter(receiver: Receiver, budget: Budget) -> str:
-    """What is wrong with the filters; empty when nothing is. Raises :class:`BudgetExceeded`."""
+    """What is wrong with the filters; empty if nothing is. Raises :class:`BudgetExceeded`."""
     named = [("invalid resourceFilter expression", "spec.resourceFilter", receiver.spec.resource_filter)]
     for i, each in enumerate(receiver.spec.resources):
         where = f'resources[{i}] (kind="{each.kind}", name="{each.name}")'

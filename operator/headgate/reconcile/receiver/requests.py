@@ -1,7 +1,8 @@
-"""Asks for reconciles in a webhook's name: finds the objects a Receiver names, and annotates those it lets through.
+"""Requests reconciles for a webhook call: finds the objects that a Receiver names, and annotates those that pass its
+filters.
 
-The annotation ``reconcile.fluxcd.io/requestedAt`` is what ``flux reconcile`` and Flux's notification-controller set: it
-reaches whichever controller has the object, stays visible on it, and survives a restart in between.
+``flux reconcile`` and Flux's notification-controller set the same annotation, ``reconcile.fluxcd.io/requestedAt``: it
+reaches whichever controller reconciles the object, stays visible on it, and survives a restart in between.
 """
 
 from __future__ import annotations
@@ -29,14 +30,14 @@ _log = logging.getLogger("headgate.receiver")
 
 
 class Requests:
-    """Makes them. One for all Receivers."""
+    """Sends the requests. One for all Receivers."""
 
     def __init__(self, client: Client, evaluator: Evaluator, *, no_cross_namespace: bool = False) -> None:
         self._client, self._evaluator, self._no_cross_namespace = client, evaluator, no_cross_namespace
         self._places = asyncio.Semaphore(AT_ONCE)
 
     async def send(self, receiver: Receiver, request: Mapping[str, Any]) -> bool:
-        """Annotate all that the Receiver names and its filters let through; whether nothing failed.
+        """Annotate all objects that the Receiver names and that pass its filters; whether nothing failed.
 
         ``request`` is the body of the call. Failures are logged; one does not stop the others.
         """

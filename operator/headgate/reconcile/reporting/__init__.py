@@ -1,8 +1,8 @@
-"""What users learn.
+"""Reports to users.
 
 status       a working copy of a status, and its writes
 events       Kubernetes Events, written in the background
 notify       the same events to a notification controller
-measure      how long the steps of a reconcile take, for the metrics
-unexpected   errors that nobody expects, in words without data
+measure      durations of the steps of a reconcile, for the metrics
+unexpected   errors that nobody foresaw, in words without data
 """

@@ -1,13 +1,13 @@
 """Kubernetes Events about the custom resources, written in the background.
 
-Same shape as Flux's: core ``v1`` Events of the component ``kustomize-controller`` or ``source-controller`` with
-the revision as an annotation, so that ``flux events`` and ``kubectl describe`` show them. Telling never holds
-up or fails the work that is told of: events wait in a bounded queue for one writer, and when the API server
-refuses one it is logged and dropped. A repeat raises the count of the event that is there. As of Flux's controllers,
-whose events go through client-go, an object has 25 events at once and one more every five minutes.
+Same shape as Flux's: core ``v1`` Events of the component ``kustomize-controller`` or ``source-controller`` with the
+revision as an annotation, so that ``flux events`` and ``kubectl describe`` show them. An event never delays or fails
+the work that it reports: events wait in a bounded queue for one writer, which logs and drops an event that the API
+server refuses. A repetition raises the count of the existing event. As in Flux's controllers, whose events go through
+client-go, an object may have 25 events at once and one more every five minutes.
 
-Who an event is about is a tenant's, and so may be what it says: all that is kept here has a size that does not follow
-from that, and belongs to a namespace that cannot push out another's.
+A tenant chooses the objects, and so may choose the texts: all that is kept here has a size limit independent of them,
+and a namespace cannot displace what another one has.
 """
 
 from __future__ import annotations
@@ -35,36 +35,36 @@ NORMAL = "Normal"
 WARNING = "Warning"
 
 MESSAGE_LIMIT = 1024 * 10
-"""Characters of a message; change sets of hundreds of objects are cut there."""
+"""The limit for characters of a message, which truncates change sets of hundreds of objects."""
 REPEAT_WINDOW = 600.0
-"""Seconds during which the same event counts as a repeat (as client-go's correlator)."""
+"""Seconds during which the same event counts as a repetition (as in client-go's correlator)."""
 BURST, EVERY = 25, 300.0
 """Events of one object at once, and the seconds until it may have one more (client-go's spam filter)."""
 REMEMBERED_OF_ONE, REMEMBERED = 512, 16_384
-"""How many recent events, of one namespace and of all, are remembered to recognise repeats; and how many objects."""
+"""How many recent events, of one namespace and of all, are kept to recognize repetitions; and how many objects."""
 LONGEST_NOTICE = 64 * 1024
-"""Characters of a message to a notification controller."""
+"""The limit for characters of a message to a notification controller."""
 ANNOTATIONS_LIMIT = 32 * 1024
-"""Characters of an event's annotations; more are left out."""
+"""The limit for characters of an event's annotations; further ones are omitted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing to tell of an object."""
+    """One report about an object."""
 
     about: Obj
-    """The raw object: kind, apiVersion and metadata are used."""
+    """The raw object; only its kind, apiVersion and metadata are used."""
     component: str
     type: str
     reason: str
     message: str
     annotations: Mapping[str, str] = field(default_factory=dict)
     notify: bool = True
-    """Whether a notification controller hears of it; of what Flux calls traces it does not."""
+    """Whether the event also goes to a notification controller; false for what Flux calls traces."""
 
 
 class EventRecorder:
-    """Takes events from the reconcilers and writes them, those of each namespace in order."""
+    """Takes events from the reconcilers and writes them, in order within each namespace."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class EventRecorder:
         on_dropped: Callable[[str], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``on_dropped`` is called with why an event was not written: ``backlog``, ``rate`` or ``refused``."""
+        """``on_dropped`` is called with the reason for an event's loss: ``backlog``, ``rate`` or ``refused``."""
         self._client, self._notifier, self._on_dropped, self._clock = client, notifier, on_dropped, clock
         self._backlog: Backlog[Event] = Backlog(on_dropped=lambda: on_dropped("backlog"))
         self._recent: Memory[bytes, tuple[str, int, float]] = Memory(REMEMBERED_OF_ONE, REMEMBERED)
@@ -107,7 +107,7 @@ class EventRecorder:
             try:
                 await self._write(event)
             except ApiError as error:
-                # A namespace that goes takes no more events, and nobody is left to read them.
+                # A namespace that is being deleted accepts no more events, and nobody is left to read them.
                 level = logging.DEBUG if _is_terminating(error) else logging.WARNING
                 _log.log(level, "event %s about %s not written: %s", event.reason, _name(event.about), error)
                 self._on_dropped("refused")
@@ -115,14 +115,14 @@ class EventRecorder:
                 _log.warning("event %s about %s not written: %s", event.reason, _name(event.about), error)
                 self._on_dropped("refused")
             except Exception:
-                # One event that cannot be written must not keep all others back.
+                # An event that cannot be written must not delay all others.
                 _log.exception("event %s about %s not written", event.reason, _name(event.about))
                 self._on_dropped("refused")
             finally:
                 self._backlog.done()
 
     async def drain(self, seconds: float) -> None:
-        """Wait until all queued events are written, but not longer than that."""
+        """Wait until all queued events are written, for at most so many seconds."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._backlog.join(), seconds)
 
@@ -162,7 +162,7 @@ class EventRecorder:
 
 
 def _slim(about: Obj) -> Obj:
-    """Which object it is: the object itself may be as large as etcd takes."""
+    """The identity of the object: the object itself may be as large as etcd allows."""
     meta = about["metadata"]
     return {
         "apiVersion": about["apiVersion"],

@@ -1,4 +1,4 @@
-"""How long the steps of a reconcile take, and which were spared: what the reconcilers tell the metrics."""
+"""How long the steps of a reconcile take, and which were unnecessary: what the reconcilers report to the metrics."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from typing import Protocol
 
 BUILD, APPLY, HEALTH, FETCH = "build", "apply", "health", "fetch"
-"""The steps that are measured: a build, an apply, a wait for health, a fetch with the making of its artifact."""
+"""The measured steps: a build, an apply, a health check, a fetch including the making of its artifact."""
 
 
 class Measure(Protocol):
-    """Is told of it; the metrics implement it. May be called from any thread."""
+    """Receives the measurements; the metrics implement it. Any thread may call it."""
 
     def took(self, step: str, seconds: float, *, failed: bool) -> None:
         """A step has ended."""
@@ -24,7 +24,7 @@ class Measure(Protocol):
         """An inventory was too large to be stored."""
 
     def refs_wanted(self, *, asked: bool) -> None:
-        """A source wanted a remote's references; ``asked``: the remote was, else an answer was shared."""
+        """A source needed a remote's refs; ``asked``: through its own request, otherwise from a shared response."""
 
 
 class Unmeasured:
@@ -48,7 +48,7 @@ UNMEASURED = Unmeasured()
 
 @contextmanager
 def timed(measure: Measure, step: str) -> Iterator[None]:
-    """Measure what is done in the block; it failed when it raises."""
+    """Measure the block; it counts as failed if it raises an exception."""
     started, failed = time.monotonic(), True
     try:
         yield

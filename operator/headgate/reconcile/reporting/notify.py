@@ -1,7 +1,7 @@
 """Posts events to a notification controller (``--events-addr``), in Flux's format.
 
-The body is Flux's ``Event`` (``event.toolkit.fluxcd.io``): who it is about, severity, reason, message, metadata.
-Delivery is tried again on connection errors and 5xx; 429 means that the receiver knows the event already.
+The body is Flux's ``Event`` (``event.toolkit.fluxcd.io``): the object, severity, reason, message, metadata. Delivery is
+retried after connection errors and 5xx; 429 means that the receiver already has the event.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from headgate.objects import Obj
 
 _log = logging.getLogger("headgate.notify")
 
-"""Annotations of the object with this prefix are sent along."""
+"""Annotations of the object with this prefix are included."""
 TIMEOUT = 5.0
-"""Seconds for one delivery."""
+"""The timeout of one delivery, in seconds."""
 TRIES = 4
 PAUSES = Doubling(1.0, TIMEOUT)
-"""Between two tries."""
+"""The delays between attempts."""
 
 
 class Notifier:
-    """Takes events and posts them, those of each namespace in order, in the background."""
+    """Takes events and posts them in the background, in order within each namespace."""
 
     def __init__(self, address: str, on_dropped: Callable[[str], None] = lambda _: None) -> None:
-        """``address`` as Flux takes it: a URL, or ``host`` or ``host:port`` for plain HTTP.
+        """``address`` in Flux's form: a URL, or ``host`` or ``host:port`` for plain HTTP.
 
-        ``on_dropped`` is called with why an event was not delivered: ``backlog`` or ``refused``.
+        ``on_dropped`` is called with the reason for an event's loss: ``backlog`` or ``refused``.
         """
         self._url = address if "://" in address else f"http://{address}"
         self._on_dropped = on_dropped
@@ -99,6 +99,6 @@ def notification(
 
 
 def own_annotations(about: Obj) -> dict[str, str]:
-    """What a user wrote on the object to be told with all its events."""
+    """The annotations that a user put on the object to include in all its events."""
     annotations = about["metadata"].get("annotations") or {}
     return {k: v for k, v in annotations.items() if k.startswith(f"{EVENT_GROUP}/")}

@@ -1,9 +1,8 @@
 """A working copy of one object's status, and the writes of it.
 
-A reconcile edits the copy as it goes and writes it when it ends. What lies between is progress: it is written
-only when the work takes long enough for somebody to look (:data:`PROGRESS_DELAY`), so that a reconcile of fifty
-milliseconds costs one write and not six. A write sends only what differs from what the API server last told
-us, and nothing when nothing differs.
+A reconcile edits the copy as it proceeds, and writes it at the end. Progress in between is written only if the work
+takes long enough for users to notice (:data:`PROGRESS_DELAY`), so that a reconcile of fifty milliseconds costs one
+write and not six. A write sends only the difference from the API server's last response, and nothing if there is none.
 """
 
 from __future__ import annotations
@@ -23,11 +22,11 @@ _log = logging.getLogger("headgate.status")
 PROGRESS_DELAY = 0.4
 """Seconds after which unwritten progress is written."""
 ROUTINE_DELAY = 5.0
-"""Likewise for a routine look at what is all in place, of which nobody needs to hear while the API server is busy."""
+"""The same for a routine check with everything in place, which is unimportant while the API server is busy."""
 
 
 class StatusSession:
-    """The status of ``obj`` while it is worked on.
+    """The status of ``obj`` during a reconcile.
 
     ``written`` is called with the object as the API server returned it after each write.
     """
@@ -43,27 +42,27 @@ class StatusSession:
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self.wrote = False
-        """Whether anything was written yet."""
+        """Whether anything has been written."""
 
     @property
     def generation(self) -> int:
-        """The generation of the spec that is being worked on."""
+        """The generation of the spec that the reconcile handles."""
         return int(self.obj["metadata"].get("generation", 0))
 
     def mark(self, type: str, status: str, reason: str, message: str) -> None:
-        """Set a condition; its transition time moves only when its status does."""
+        """Set a condition; its transition time changes only with its status."""
         self.status["conditions"] = cond.with_condition(
             self.status.get("conditions") or [], type, status, reason, message, self.generation
         )
 
     def unmark(self, *types: str) -> None:
-        """Remove conditions that are there."""
+        """Remove these conditions, if set."""
         kept = cond.without(self.status.get("conditions") or [], *types)
         if kept != (self.status.get("conditions") or []):
             self.status["conditions"] = kept
 
     def condition(self, type: str) -> Obj | None:
-        """The condition of that type, None when it is not set."""
+        """The condition of that type; None if it is not set."""
         return cond.get(self.status.get("conditions") or [], type)
 
     def is_true(self, type: str) -> bool:
@@ -72,7 +71,7 @@ class StatusSession:
         return found is not None and found["status"] == "True"
 
     def write_soon(self, within: float = PROGRESS_DELAY) -> None:
-        """Write what has been edited if no other write comes within so many seconds."""
+        """Write the edits unless another write comes within so many seconds."""
         loop = asyncio.get_running_loop()
         if self._timer is not None:
             if self._timer.when() <= loop.time() + within:
@@ -81,9 +80,9 @@ class StatusSession:
         self._timer = loop.call_later(within, self._start_write)
 
     async def write(self) -> bool:
-        """Write what has been edited, now; False when there is no object to write it to.
+        """Write the edits now; False if the object no longer exists.
 
-        Raises :class:`headgate.kube.ApiError`; an object that is gone is no error.
+        Raises :class:`headgate.kube.ApiError`, but not for an object that is gone.
         """
         if self._timer is not None:
             self._timer.cancel()
@@ -118,7 +117,7 @@ class StatusSession:
         self.status = _copied(self._known)
 
     def abandon(self) -> None:
-        """Forget unwritten progress: this work is over."""
+        """Drop unwritten progress: the reconcile is over."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -131,12 +130,12 @@ class StatusSession:
         try:
             await self.write()
         except Exception as error:
-            # The last write of the attempt meets the same, and is told of it.
+            # The last write of the attempt meets the same error, and raises it.
             _log.warning("progress of %s not written: %s", ref_of(self.obj), error)
 
 
 def _copied(status: Obj) -> Obj:
-    """A copy to edit. The inventory, which may be long, is shared: it is replaced and never edited."""
+    """A copy for edits. It shares the inventory, which may be long: edits replace it as a whole."""
     return {name: value if name == "inventory" else copy.deepcopy(value) for name, value in status.items()}
 
 

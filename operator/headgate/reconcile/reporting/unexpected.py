@@ -1,6 +1,6 @@
-"""Errors that nobody foresaw, in words for users: what was being done, what kind of error, where in the code.
+"""Unexpected errors in words for users: what was being done, what kind of error, where in the code.
 
-Whatever ends an attempt is reported in the object's status and an event, also an error of our own. The text of such an
+The object's status and an event report whatever ends an attempt, also an error in Headgate itself. The text of such an
 error may quote data, which may be secret: only texts that name types and places are reported. The log has the whole
 error.
 """
@@ -14,7 +14,7 @@ from headgate.api.errors import ApiModelError
 from headgate.kube import ApiError
 
 _TALKS_OF_TYPES = (TypeError, AttributeError, RecursionError, MemoryError, NotImplementedError)
-"""Python makes their texts of the names of types, fields and functions."""
+"""Python builds the texts of these errors from the names of types, fields and functions."""
 
 
 def first_of(error: BaseException) -> BaseException:
@@ -25,7 +25,7 @@ def first_of(error: BaseException) -> BaseException:
 
 
 def is_passing(error: BaseException) -> bool:
-    """Whether the API server most likely takes the same a moment later."""
+    """Whether the API server will probably accept the same request a moment later."""
     cause = first_of(error)
     if isinstance(cause, ApiError):
         return cause.passes and not cause.is_too_large
@@ -33,13 +33,13 @@ def is_passing(error: BaseException) -> bool:
 
 
 def is_too_large(error: BaseException) -> bool:
-    """Whether an object was refused for its size, by the API server or by what stores it."""
+    """Whether an object was refused for its size, by the API server or its storage."""
     cause = first_of(error)
     return isinstance(cause, ApiError) and cause.is_too_large
 
 
 def explained(error: BaseException) -> str:
-    """What an error is, without a value of anything."""
+    """The kind of an error, without any value."""
     cause = first_of(error)
     notes = "".join(f" at {note}" for note in getattr(cause, "__notes__", ()))
     if isinstance(cause, ApiError):
@@ -55,7 +55,7 @@ def explained(error: BaseException) -> str:
 
 
 def _place(error: BaseException) -> str:
-    """Where in our own code it came from."""
+    """The place in Headgate's own code that raised it."""
     frames = traceback.extract_tb(error.__traceback__)
     own = next((f for f in reversed(frames) if "/headgate/" in f.filename), frames[-1] if frames else None)
     if own is None:

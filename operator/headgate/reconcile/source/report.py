@@ -22,7 +22,7 @@ class SourceReport:
     """Writes the reports. One for all sources."""
 
     def __init__(self, events: EventRecorder, jitter: float) -> None:
-        """``jitter``: the largest part by which an interval becomes longer or shorter."""
+        """``jitter``: the largest fraction by which an interval becomes longer or shorter."""
         self._events, self._jitter = events, jitter
 
     def outdated(self, session: StatusSession, reason: str, message: str) -> None:

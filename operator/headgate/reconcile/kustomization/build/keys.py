@@ -103,7 +103,7 @@ class KeyReader:
     async def _data(self, ref: ObjectRef, what: str, seen: list[Any]) -> dict[str, bytes]:
         obj = await self._get(ref, what, seen)
         try:
-            # The base64 decoder accepts no line breaks, which are invisible in an editor.
+            # The base64 decoder accepts no line breaks, but the text may have some.
             return {
                 key: base64.b64decode("".join(text.split()), validate=True)
                 for key, text in (obj.get("data") or {}).items()
