@@ -53,7 +53,7 @@ class Recorder:
     async def record(self, refs: Sequence[ObjectRef]) -> None:
         """Store the names of objects before they are written.
 
-        Raises :class:`Failed` if there is no room for them, :class:`Postponed` if the Kustomization is gone, and
+        Raises :class:`Failed` if they exceed the limit, :class:`Postponed` if the Kustomization is gone, and
         :class:`headgate.kube.ApiError`.
         """
         attempt, session = self._attempt, self._attempt.session
