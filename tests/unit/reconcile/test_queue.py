@@ -156,6 +156,20 @@ async def test_a_request_does_not_hold_up_a_key_that_waits_already(monkeypatch: 
         await asyncio.wait_for(queue.get(), 0.02)
 
 
+async def test_what_nobody_asked_for_does_not_wait_behind_a_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "REQUEST_EVERY", 3600.0)
+    queue: WorkQueue[str] = WorkQueue()
+    await ask(queue, "a", REQUESTS_AT_ONCE)
+    queue.add("a", REQUESTED)
+    queue.add("a", CHANGED)
+    assert await take(queue) == ("a", (REQUESTED, CHANGED))
+    # Nor when both come while a worker has the key.
+    queue.add("a", REQUESTED)
+    queue.add("a", CHANGED)
+    queue.done("a")
+    assert await take(queue) == ("a", (REQUESTED, CHANGED))
+
+
 async def test_a_forgotten_key_has_all_its_turns_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "REQUEST_EVERY", 3600.0)
     queue: WorkQueue[str] = WorkQueue()

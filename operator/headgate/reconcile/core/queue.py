@@ -79,10 +79,16 @@ class _Waiting:
     triggers: dict[Trigger, None] = field(default_factory=dict)
     """In the order of their arrival."""
     since: float = 0.0
+    queued: Priority | None = None
+    """The priority with which the key is in line; None: not, as a worker has it, or its turn is not due."""
 
     @property
     def priority(self) -> Priority:
         return min(trigger.priority for trigger in self.triggers)
+
+    def priority_without_requests(self) -> Priority | None:
+        others = (t.priority for t in self.triggers if t.priority is not Priority.REQUESTED)
+        return min(others, default=None)
 
     def add(self, trigger: Trigger) -> None:
         if len(self.triggers) >= MOST_TRIGGERS and trigger not in self.triggers:
@@ -109,7 +115,7 @@ class WorkQueue(Generic[K]):
         self._timers: dict[K, asyncio.TimerHandle] = {}
         self._pace: Pace[K] = Pace(REQUESTS_AT_ONCE, REQUEST_EVERY)
         self._paused: dict[K, asyncio.TimerHandle] = {}
-        """Keys that wait although their next turn is not due yet."""
+        """The keys with a request whose turn is not due yet."""
         self._wakeup = asyncio.Event()
         self._closed = False
 
@@ -143,10 +149,9 @@ class WorkQueue(Generic[K]):
             entry = self._waiting[key] = _Waiting(since=asyncio.get_running_loop().time())
         elif trigger in entry.triggers:
             return
-        before = entry.priority if entry.triggers else None
         entry.add(trigger)
-        if key not in self._active and (before is None or trigger.priority < before):
-            self._put(key, trigger.priority)
+        if key not in self._active:
+            self._put(key, entry)
 
     def schedule(self, key: K, delay: float, trigger: Trigger) -> None:
         """Add the key after ``delay`` seconds; replaces the key's earlier timer."""
@@ -198,7 +203,7 @@ class WorkQueue(Generic[K]):
             self._wakeup.set()
         entry = self._waiting.get(key)
         if entry is not None:
-            self._put(key, entry.priority)
+            self._put(key, entry)
 
     def close(self) -> None:
         """Take no more keys and stop all timers; :meth:`get` then never returns a new one."""
@@ -214,13 +219,18 @@ class WorkQueue(Generic[K]):
         self._timers.pop(key, None)
         self.add(key, trigger)
 
-    def _put(self, key: K, priority: Priority) -> None:
-        if priority is Priority.REQUESTED and key not in self._paused:
+    def _put(self, key: K, entry: _Waiting) -> None:
+        """Put the key in line with its most urgent trigger; requests count only when their turn is due."""
+        priority: Priority | None = entry.priority
+        if priority is Priority.REQUESTED:
             loop = asyncio.get_running_loop()
             pause = self._pace.pause(key, loop.time())
             if pause:
-                self._paused[key] = loop.call_later(pause, self._due, key)
-        if key not in self._paused:
+                priority = entry.priority_without_requests()
+                if key not in self._paused:
+                    self._paused[key] = loop.call_later(pause, self._due, key)
+        if priority is not None and (entry.queued is None or priority < entry.queued):
+            entry.queued = priority
             self._order.put(key, self._namespace_of(key), priority)
             self._wakeup.set()
 
@@ -228,8 +238,7 @@ class WorkQueue(Generic[K]):
         self._resume(key)
         entry = self._waiting.get(key)
         if entry is not None and key not in self._active:
-            self._order.put(key, self._namespace_of(key), entry.priority)
-            self._wakeup.set()
+            self._put(key, entry)
 
     def _resume(self, key: K) -> None:
         handle = self._paused.pop(key, None)
