@@ -42,7 +42,7 @@ class StatusSession:
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self.wrote = False
-        """Whether anything has been written."""
+        """Whether any write has been sent."""
 
     @property
     def generation(self) -> int:
@@ -92,6 +92,8 @@ class StatusSession:
             if not patch:
                 return True
             sent = _copied(self.status)
+            # Before the response: an attempt that ends in the meantime must correct what is on its way.
+            self.wrote = True
             try:
                 obj = await self._client.patch(
                     ref_of(self.obj),
@@ -103,7 +105,6 @@ class StatusSession:
             except NotFound:
                 return False
             self._known = sent
-            self.wrote = True
             self.obj = {
                 **self.obj,
                 "metadata": {**self.obj["metadata"], "resourceVersion": obj["metadata"]["resourceVersion"]},
