@@ -141,7 +141,7 @@ class Record(Generic[T]):
                 self._gvk = name
                 self._fields |= {part: (part, _loose_text if loose else text) for part in Gvk._fields}
             else:
-                self._fields[_camel_case(name)] = name, _decoder(hint, loose=loose)
+                self._fields[camel_case(name)] = name, _decoder(hint, loose=loose)
         self._folded = {name.lower(): entry for name, entry in self._fields.items()}
 
     @property
@@ -202,6 +202,7 @@ def _decoder(hint: Any, *, loose: bool, marks: tuple[Any, ...] = ()) -> Decoder[
 _SIMPLE: dict[Any, Decoder[Any]] = {bool: boolean, int: integer, Any: anything}
 
 
-def _camel_case(name: str) -> str:
+def camel_case(name: str) -> str:
+    """Return the name in YAML of a field: ``newTag`` for ``new_tag``."""
     first, *rest = name.split("_")
     return first + "".join(word.capitalize() for word in rest)

@@ -16,7 +16,7 @@ from headgate.documents.yaml import Dialect, load_documents
 from headgate.kustomize.context import Context
 from headgate.kustomize.errors import KustomizationError, Refused
 from headgate.kustomize.merge.jsonpatch import JsonPatch
-from headgate.kustomize.model.decode import record
+from headgate.kustomize.model.decode import camel_case, record
 from headgate.kustomize.model.kustomization_file import (
     Args,
     GeneratorOptions,
@@ -201,11 +201,8 @@ def imaging(
 
 def _idle(what: str, target: Selector | None) -> str:
     given = target._asdict() if target is not None else {}
-    parts = ", ".join(f"{_CAMEL.get(name, name)}={text}" for name, text in given.items() if text)
+    parts = ", ".join(f"{camel_case(name)}={text}" for name, text in given.items() if text)
     return f"{what} changes nothing: no object fits its target ({parts})"
-
-
-_CAMEL = {"label_selector": "labelSelector", "annotation_selector": "annotationSelector"}
 
 
 def merging(
