@@ -46,11 +46,11 @@ class PostBuildError(Exception):
     ``data.port``) locate it, None when unknown. ``str(error)`` joins them into one sentence.
     """
 
-    def __init__(self, message: str, *, object: str | None = None, field: str | None = None) -> None:
+    def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
-        self.object = object
-        self.field = field
+        self.object: str | None = None
+        self.field: str | None = None
 
     def __str__(self) -> str:
         where = [] if self.object is None else [self.object]
@@ -62,15 +62,8 @@ class PostBuildError(Exception):
 class SubstitutionError(PostBuildError):
     """Variables could not be substituted; ``variable`` is the name of the invalid one, None when unknown."""
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        variable: str | None = None,
-        object: str | None = None,
-        field: str | None = None,
-    ) -> None:
-        super().__init__(message, object=object, field=field)
+    def __init__(self, message: str, *, variable: str | None = None) -> None:
+        super().__init__(message)
         self.variable = variable
 
 

@@ -33,11 +33,9 @@ __all__ = [
 class DecryptionError(PostBuildError):
     """A text or an object could not be decrypted; ``file`` is its path in the tree, None when unknown."""
 
-    def __init__(
-        self, message: str, *, file: str | None = None, object: str | None = None, field: str | None = None
-    ) -> None:
-        super().__init__(message, object=object, field=field)
-        self.file = file
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.file: str | None = None
 
     def __str__(self) -> str:
         text = super().__str__()
