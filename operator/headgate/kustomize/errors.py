@@ -38,8 +38,8 @@ class NoKustomization(TreeError, KustomizationError):
 class CycleError(KustomizationError):
     """Overlays refer to each other in a cycle; ``path`` lists its directories."""
 
-    def __init__(self, message: str, *, path: tuple[str, ...], file: str | None = None) -> None:
-        super().__init__(message, file=file)
+    def __init__(self, message: str, *, path: tuple[str, ...]) -> None:
+        super().__init__(message)
         self.path = path
 
 
