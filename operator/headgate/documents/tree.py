@@ -30,7 +30,6 @@ __all__ = [
     "EntryKind",
     "FolderTree",
     "Inputs",
-    "LinkedTree",
     "MemoryTree",
     "OverlayTree",
     "RecordingTree",
@@ -73,16 +72,12 @@ class Tree(Protocol):
         ...
 
 
-class LinkedTree(Protocol):
-    """A tree that follows symbolic links, so that several paths can lead to one file."""
-
-    def resolve(self, path: str) -> str:
-        """Return the path with symbolic links resolved; raises PathOutside when they lead out of the root."""
-        ...
-
-
 def resolve(tree: Tree, path: str) -> str:
-    """Return the path with symbolic links resolved (unchanged in a tree without links)."""
+    """Return the path with symbolic links resolved; raises PathOutside when they lead out of the root.
+
+    A tree that follows symbolic links, so that several paths can lead to one file, has a method ``resolve`` that does
+    this; in any other tree the path stays the same.
+    """
     method: Callable[[str], str] | None = getattr(tree, "resolve", None)
     return path if method is None else method(path)
 
