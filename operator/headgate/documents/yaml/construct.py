@@ -26,18 +26,25 @@ from yaml.events import (
 
 from headgate.documents.yaml.known import known
 from headgate.documents.yaml.numbers import go_general
-from headgate.documents.yaml.scalars import Binary, Folded, Quoted, SpelledStr, plain, scalar_text
+from headgate.documents.yaml.scalars import (
+    TAG_PREFIX,
+    USUAL_WORDS,
+    Binary,
+    Folded,
+    Quoted,
+    SpelledStr,
+    plain,
+    scalar_text,
+)
 
 __all__ = ["Constructor", "Malformed"]
 
-_USUAL = frozenset(("null", "true", "false"))
 _NO_KEY: Any = object()
 _LONG = 8
 """The bits of a text's length that do not count: each 256 characters cost as much as one more value."""
 _MERGE: Any = object()
 _DROPPED: Any = object()
 _OPEN: Any = object()
-_TAG = "tag:yaml.org,2002:"
 
 
 class Malformed(Exception):
@@ -186,7 +193,7 @@ class Constructor:
                 if (
                     (value is None or value is True or value is False)
                     and kind is ScalarEvent
-                    and event.value not in _USUAL
+                    and event.value not in USUAL_WORDS
                     and event.tag is None
                 ):
                     self.words.append((container, key, event.value, flow_level > 0))
@@ -203,7 +210,7 @@ class Constructor:
         if event.style and event.tag is None:
             # kustomize clears the field after merging, whether it is the merge key or not.
             return _DROPPED if text == "<<" and self._drops_arrows else text
-        if text == "<<" and (event.tag is None or event.tag == _TAG + "merge"):
+        if text == "<<" and (event.tag is None or event.tag == TAG_PREFIX + "merge"):
             return _MERGE
         if event.tag is None:
             key = self._known.key(text)
@@ -220,7 +227,7 @@ class Constructor:
 
     def _tagged(self, event: Any) -> Any:
         text: str = event.value
-        tag: str = event.tag.removeprefix(_TAG) if event.tag.startswith(_TAG) else ""
+        tag: str = event.tag.removeprefix(TAG_PREFIX) if event.tag.startswith(TAG_PREFIX) else ""
         if tag == "str":
             return Quoted(text)
         if tag == "binary":

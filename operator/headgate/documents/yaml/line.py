@@ -10,12 +10,11 @@ from typing import Any
 
 from headgate.caching import keep
 from headgate.documents.yaml.known import Holds, Known, Line
-from headgate.documents.yaml.scalars import SURELY_TEXT, Quoted
+from headgate.documents.yaml.scalars import SURELY_TEXT, USUAL_WORDS, Quoted
 
 __all__ = ["FLOW_DEPTH", "SINGLE", "further", "line_of", "single_quoted"]
 
 
-_USUAL = frozenset(("null", "true", "false"))
 FLOW_DEPTH = 8
 """The maximum nesting of brackets in a line."""
 _MOST = 8192
@@ -70,7 +69,7 @@ def _read(line: str, known: Known) -> Line | None:
                 value = known.value(text)
             except ValueError:
                 return None
-        odd = text if (value is None or value is True or value is False) and text not in _USUAL else None
+        odd = text if (value is None or value is True or value is False) and text not in USUAL_WORDS else None
         holds = Holds.OPEN_VALUE if match.end(4) == len(line) else Holds.VALUE
         return Line(indent, after, key, holds, value, text, odd)
     if double is not None:
@@ -142,7 +141,7 @@ class _Flow:
             self._value = self._known.key(word)
         else:
             self._value = value = self._known.value(word)
-            if (value is None or value is True or value is False) and word not in _USUAL:
+            if (value is None or value is True or value is False) and word not in USUAL_WORDS:
                 raise _Unsure
 
     def _collection(self, depth: int) -> Any:

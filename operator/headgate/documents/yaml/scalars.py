@@ -22,6 +22,8 @@ from headgate.documents.yaml.numbers import go_general, go_whole
 
 __all__ = [
     "SURELY_TEXT",
+    "TAG_PREFIX",
+    "USUAL_WORDS",
     "Binary",
     "Folded",
     "Quoted",
@@ -39,6 +41,11 @@ __all__ = [
     "resolve_v3",
     "scalar_text",
 ]
+
+TAG_PREFIX = "tag:yaml.org,2002:"
+"""The start of the long form of YAML's own tags."""
+USUAL_WORDS = frozenset(("null", "true", "false"))
+"""The usual spellings of nulls and booleans."""
 
 
 class Quoted(str):

@@ -7,10 +7,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from headgate.documents.yaml.scalars import Binary, Folded, Quoted, SpelledStr, resolve_v3, scalar_text
+from headgate.documents.yaml.scalars import (
+    TAG_PREFIX,
+    Binary,
+    Folded,
+    Quoted,
+    SpelledStr,
+    resolve_v3,
+    scalar_text,
+)
 
 __all__ = [
-    "PREFIX",
     "STR",
     "Kind",
     "Node",
@@ -23,7 +30,6 @@ __all__ = [
     "tag_of",
 ]
 
-PREFIX = "tag:yaml.org,2002:"
 STR = "!!str"
 _NULL = "!!null"
 _WANTED = {
@@ -116,7 +122,7 @@ def scalar_node(value: str, style: str, tag: str) -> Node:
 def set_tag(node: Node, tag: str, default: str) -> None:
     """Set the tag of a node from a text: its explicit tag in the long form, or else the default."""
     if tag and tag != "!":
-        node.tag = "!!" + tag.removeprefix(PREFIX) if tag.startswith(PREFIX) else tag
+        node.tag = "!!" + tag.removeprefix(TAG_PREFIX) if tag.startswith(TAG_PREFIX) else tag
         node.tagged = True
     else:
         node.tag = default

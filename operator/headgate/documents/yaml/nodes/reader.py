@@ -16,7 +16,8 @@ from yaml.cyaml import CParser  # type: ignore[attr-defined]
 
 from headgate.documents.errors import YamlError
 from headgate.documents.yaml.nodes.comments import Comment, Part, Text
-from headgate.documents.yaml.nodes.node import PREFIX, Kind, Node, Page, scalar_node, set_tag, tag_of
+from headgate.documents.yaml.nodes.node import Kind, Node, Page, scalar_node, set_tag, tag_of
+from headgate.documents.yaml.scalars import TAG_PREFIX
 
 __all__ = ["read"]
 
@@ -176,7 +177,7 @@ class _Parser:
         self._stem = ""
         self._depth = 0
         self._anchors: set[str] = set()
-        self._prefixes = {"!": "!", "!!": PREFIX}
+        self._prefixes = {"!": "!", "!!": TAG_PREFIX}
 
     def page(self) -> Page | None:
         """Return the document."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from headgate.documents.yaml.nodes.node import PREFIX
+from headgate.documents.yaml.scalars import TAG_PREFIX
 from headgate.documents.yaml.text import escaped
 
 __all__ = ["BREAKS", "Allowed", "allowed", "escaped", "tag_text"]
@@ -61,8 +61,8 @@ def tag_text(tag: str) -> str:
         return "!!" + _IN_TAG.sub(_percent, tag[2:])
     if tag.startswith("!"):
         return "!" + _IN_TAG.sub(_percent, tag[1:])
-    if tag.startswith(PREFIX):
-        return "!!" + _IN_TAG.sub(_percent, tag[len(PREFIX) :])
+    if tag.startswith(TAG_PREFIX):
+        return "!!" + _IN_TAG.sub(_percent, tag[len(TAG_PREFIX) :])
     return "!<" + _IN_TAG.sub(_percent, tag) + ">"
 
 
