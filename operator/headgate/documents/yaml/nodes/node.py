@@ -18,6 +18,7 @@ from headgate.documents.yaml.scalars import (
 )
 
 __all__ = [
+    "MAX_DEPTH",
     "STR",
     "Kind",
     "Node",
@@ -30,6 +31,8 @@ __all__ = [
     "tag_of",
 ]
 
+MAX_DEPTH = 200
+"""The nesting of mappings and sequences that the readers accept."""
 STR = "!!str"
 _NULL = "!!null"
 _WANTED = {

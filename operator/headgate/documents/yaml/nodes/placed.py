@@ -24,11 +24,9 @@ from yaml.events import (
 )
 
 from headgate.documents.errors import YamlError
-from headgate.documents.yaml.nodes.node import Kind, Node, scalar_node, set_tag
+from headgate.documents.yaml.nodes.node import MAX_DEPTH, Kind, Node, scalar_node, set_tag
 
 __all__ = ["PlacedDocument", "read_placed"]
-
-_MAX_DEPTH = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +64,7 @@ def read_placed(text: str) -> list[PlacedDocument]:
 
 def _node(event: Any, events: Iterator[Any], depth: int) -> Node:
     mark = event.start_mark
-    if depth > _MAX_DEPTH:
+    if depth > MAX_DEPTH:
         raise YamlError("is nested too deeply", line=mark.line + 1)
     if isinstance(event, AliasEvent) or event.anchor is not None:
         raise YamlError("has an anchor or alias, which is not allowed here", line=mark.line + 1)

@@ -16,12 +16,11 @@ from yaml.cyaml import CParser  # type: ignore[attr-defined]
 
 from headgate.documents.errors import YamlError
 from headgate.documents.yaml.nodes.comments import Comment, Part, Text
-from headgate.documents.yaml.nodes.node import Kind, Node, Page, scalar_node, set_tag, tag_of
+from headgate.documents.yaml.nodes.node import MAX_DEPTH, Kind, Node, Page, scalar_node, set_tag, tag_of
 from headgate.documents.yaml.scalars import TAG_PREFIX
 
 __all__ = ["read"]
 
-_MAX_DEPTH = 200
 _HEADER = re.compile(r"[|>][-+0-9]*")
 
 # Tokens without a character of the text.
@@ -251,8 +250,8 @@ class _Parser:
 
     def _node(self, *, block: bool, indentless: bool = False) -> Node:
         self._depth += 1
-        if self._depth > _MAX_DEPTH:
-            raise YamlError(f"is nested more than {_MAX_DEPTH} levels deep")
+        if self._depth > MAX_DEPTH:
+            raise YamlError(f"is nested more than {MAX_DEPTH} levels deep")
         node = self._any(block, indentless)
         self._depth -= 1
         return node
