@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from headgate.documents.yaml.nodes.style import allowed, escaped
+from headgate.documents.yaml.nodes.style import allowed
 from headgate.documents.yaml.numbers import go_general
 from headgate.documents.yaml.scalars import is_base_60, resolve_v3
+from headgate.documents.yaml.text import escaped
 from headgate.postbuild.sops.values import Comment, Time
 from headgate.postbuild.sops.walk import Branch
 

@@ -6,9 +6,8 @@ import re
 from typing import NamedTuple
 
 from headgate.documents.yaml.scalars import TAG_PREFIX
-from headgate.documents.yaml.text import escaped
 
-__all__ = ["BREAKS", "Allowed", "allowed", "escaped", "tag_text"]
+__all__ = ["BREAKS", "Allowed", "allowed", "tag_text"]
 
 BREAKS = ("\n", "\r", "\x85", "\u2028", "\u2029")
 

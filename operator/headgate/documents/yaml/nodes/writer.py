@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 
 from headgate.documents.errors import YamlError
 from headgate.documents.yaml.nodes.node import STR, Kind, Node, Page, tag_of
-from headgate.documents.yaml.nodes.style import BREAKS, allowed, escaped, tag_text
-from headgate.documents.yaml.text import MAX_SIMPLE_KEY
+from headgate.documents.yaml.nodes.style import BREAKS, allowed, tag_text
+from headgate.documents.yaml.text import MAX_SIMPLE_KEY, escaped
 
 __all__ = ["write", "written_node"]
 
