@@ -178,17 +178,9 @@ def size(name: str, default: str, help: str, **extras: Unpack[Extras]) -> int:
     return parsed(name, default, help, parse_bytes, **extras)
 
 
-def number(
-    name: str,
-    default: int,
-    help: str,
-    *,
-    least: int | None = None,
-    most: int | None = None,
-    **extras: Unpack[Extras],
-) -> int:
+def number(name: str, default: int, help: str, *, least: int | None = None, **extras: Unpack[Extras]) -> int:
     """An option for a whole number."""
-    return _declare(Option(name, help, Number(least, most), default, **extras))  # type: ignore[no-any-return]
+    return _declare(Option(name, help, Number(least), default, **extras))  # type: ignore[no-any-return]
 
 
 def percentage(name: str, default: int, help: str, *, most: int, **extras: Unpack[Extras]) -> float:
