@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from headgate.settings.declare import Declaration, Gate, Option, declared
 from headgate.settings.parts import (
+    RUNTIME_NAMESPACE,
     ClusterSettings,
     DecryptionSettings,
     ElectionSettings,
@@ -112,11 +113,11 @@ def settings_from(given: Mapping[str, Any]) -> Settings:
     found = declarations()
     values = {name: _value(each, given[name]) for name, each in found.items() if name in given}
     for name, each in found.items():
-        if isinstance(each, Option) and each.needs_namespace and not values.get("RUNTIME_NAMESPACE"):
+        if isinstance(each, Option) and each.needs_namespace and not values.get(RUNTIME_NAMESPACE):
             value = values.get(name, each.given)
             if value != each.given:
                 shown = f"--{name}=false" if value is False else f"--{name}"
-                raise InvalidSetting(f"{shown} needs the environment variable RUNTIME_NAMESPACE")
+                raise InvalidSetting(f"{shown} needs the environment variable {RUNTIME_NAMESPACE}")
     try:
         return Settings(**{name: _part(part, values) for name, part in _parts()})
     except ValueError as error:

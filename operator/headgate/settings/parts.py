@@ -31,7 +31,8 @@ from headgate.settings.declare import (
 if TYPE_CHECKING:
     from headgate.apply.objects.stages import GroupKind
 
-_RUNTIME_NAMESPACE = "RUNTIME_NAMESPACE"
+RUNTIME_NAMESPACE = "RUNTIME_NAMESPACE"
+"""The environment variable with the operator's own namespace."""
 
 
 @dataclass(frozen=True)
@@ -303,7 +304,7 @@ class TargetSettings:
 class DecryptionSettings:
     """Keys for Kustomizations that name none."""
 
-    runtime_namespace: str = variable(_RUNTIME_NAMESPACE)
+    runtime_namespace: str = variable(RUNTIME_NAMESPACE)
     """The operator's own namespace; empty if unknown."""
     default_decryption_service_account: str = text(
         "default-decryption-service-account",
@@ -336,7 +337,7 @@ def _selector(given: str) -> str:
 class WatchSettings:
     """Which objects the operator watches."""
 
-    runtime_namespace: str = variable(_RUNTIME_NAMESPACE)
+    runtime_namespace: str = variable(RUNTIME_NAMESPACE)
     all_namespaces: bool = switch(
         "watch-all-namespaces",
         True,
@@ -415,7 +416,7 @@ class LoopSettings:
 class ElectionSettings:
     """The election of the acting replica, and its pod."""
 
-    runtime_namespace: str = variable(_RUNTIME_NAMESPACE)
+    runtime_namespace: str = variable(RUNTIME_NAMESPACE)
     pod_name: str = variable("POD_NAME")
     """The operator's own pod, which is labelled while it leads; empty for no label."""
     enabled: bool = switch(
