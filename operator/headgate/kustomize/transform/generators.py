@@ -17,8 +17,7 @@ from headgate.documents.yaml.scalars import created_texts, data_text, scalar_tex
 from headgate.kustomize.errors import KustomizationError
 from headgate.kustomize.model.kustomization_file import GeneratorArgs, GeneratorOptions, SecretArgs
 from headgate.kustomize.reading.loader import Loader
-from headgate.kustomize.resources.resource import Resource as _Resource
-from headgate.kustomize.resources.resource import ScopeOf
+from headgate.kustomize.resources.resource import Resource, ScopeOf
 from headgate.objects import Obj
 
 _BASE64_LINE = 70
@@ -32,7 +31,7 @@ _SPACES = (
 _HASH_LETTERS = str.maketrans("013ae", "ghkmt")
 
 
-def make_config_map(args: GeneratorArgs, loader: Loader, cluster_scoped: ScopeOf) -> _Resource:
+def make_config_map(args: GeneratorArgs, loader: Loader, cluster_scoped: ScopeOf) -> Resource:
     """Generate a ConfigMap; content that is not UTF-8 becomes ``binaryData``. Raises BuildError."""
     obj = _base("ConfigMap", args)
     for key, content in _pairs(args, loader):
@@ -43,7 +42,7 @@ def make_config_map(args: GeneratorArgs, loader: Loader, cluster_scoped: ScopeOf
     return _finish(obj, args, cluster_scoped, loader.budget)
 
 
-def make_secret(args: SecretArgs, loader: Loader, cluster_scoped: ScopeOf) -> _Resource:
+def make_secret(args: SecretArgs, loader: Loader, cluster_scoped: ScopeOf) -> Resource:
     """Generate a Secret, of type Opaque by default. Raises BuildError."""
     obj = _base("Secret", args)
     obj["type"] = args.type or "Opaque"
@@ -60,7 +59,7 @@ def _base(kind: str, args: GeneratorArgs) -> Obj:
     return {"apiVersion": "v1", "kind": kind, "metadata": metadata}
 
 
-def _finish(obj: Obj, args: GeneratorArgs, cluster_scoped: ScopeOf, budget: Budget) -> _Resource:
+def _finish(obj: Obj, args: GeneratorArgs, cluster_scoped: ScopeOf, budget: Budget) -> Resource:
     options = args.options or GeneratorOptions()
     if options.labels:
         obj["metadata"]["labels"] = created_texts(options.labels)
@@ -68,7 +67,7 @@ def _finish(obj: Obj, args: GeneratorArgs, cluster_scoped: ScopeOf, budget: Budg
         obj["metadata"]["annotations"] = created_texts(options.annotations)
     if options.immutable:
         obj["immutable"] = True
-    resource = _Resource(obj, cluster_scoped, budget)
+    resource = Resource(obj, cluster_scoped, budget)
     resource.needs_hash = not options.disable_name_suffix_hash
     resource.behavior = args.behavior if args.behavior in ("create", "replace", "merge") else "unspecified"
     return resource
