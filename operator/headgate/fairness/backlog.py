@@ -44,7 +44,6 @@ class Backlog(Generic[T]):
         self._news = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._is_taken = False
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -74,12 +73,10 @@ class Backlog(Generic[T]):
         namespace = next(iter(self._waiting))
         _, (thing, size) = self._waiting.take(namespace)
         self._removed(namespace, size)
-        self._is_taken = True
         return thing
 
     def done(self) -> None:
         """Complete the item that was taken."""
-        self._is_taken = False
         if not self._waiting:
             self._idle.set()
 
