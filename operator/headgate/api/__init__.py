@@ -22,13 +22,11 @@ from headgate.api.kustomization import Kustomization, KustomizationSpec
 from headgate.api.meta import ObjectKey, Reference, timestamp
 from headgate.api.revision import Revision
 from headgate.api.source import SOURCE_KINDS, Artifact, Source
-from headgate.durations import DurationInvalid, format_duration, parse_duration
 
 __all__ = [
     "SOURCE_KINDS",
     "ApiModelError",
     "Artifact",
-    "DurationInvalid",
     "GitReference",
     "GitRepository",
     "GitRepositorySpec",
@@ -40,7 +38,5 @@ __all__ = [
     "Reference",
     "Revision",
     "Source",
-    "format_duration",
-    "parse_duration",
     "timestamp",
 ]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Container
 from dataclasses import dataclass
 
-from headgate.api import InvalidStatus, ObjectKey, format_duration, reasons
+from headgate.api import InvalidStatus, ObjectKey, reasons
 from headgate.api.source import Artifact
 from headgate.cel import Budget, BudgetExceeded
+from headgate.durations import format_duration
 from headgate.objects import Obj
 from headgate.reconcile.core.store import GIT_REPOSITORY, SourceKey, Store, source_of
 from headgate.reconcile.core.trees import SourceTrees

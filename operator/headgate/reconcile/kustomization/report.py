@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from headgate.api import conditions as cond
-from headgate.api import format_duration, labels, reasons
 from headgate.api import history as hist
+from headgate.api import labels, reasons
 from headgate.apply import ApplyResult
+from headgate.durations import format_duration
 from headgate.kube import ObjectRef
 from headgate.names import KUSTOMIZE_CONTROLLER
 from headgate.objects import Obj

@@ -16,11 +16,12 @@ import base64
 import logging
 from dataclasses import dataclass
 
-from headgate.api import InvalidSpec, ObjectKey, format_duration, labels, reasons
+from headgate.api import InvalidSpec, ObjectKey, labels, reasons
 from headgate.api.labelselector import matches
 from headgate.api.receiver import API_VERSION, KIND, Receiver
 from headgate.backoff import Backoff
 from headgate.cel import Budget, BudgetExceeded, Evaluator, ExpressionInvalid
+from headgate.durations import format_duration
 from headgate.kube import BadRequest, Client, Forbidden, NotFound, ObjectRef, Reflector
 from headgate.names import NOTIFICATION_CONTROLLER
 from headgate.objects import Obj

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 
-from headgate.api import GitRepository, ObjectKey, format_duration, labels, reasons
+from headgate.api import GitRepository, ObjectKey, labels, reasons
 from headgate.backoff import jittered
+from headgate.durations import format_duration
 from headgate.names import SOURCE_CONTROLLER, SOURCE_GROUP
 from headgate.reconcile.core.controller import NOTHING_MORE, Outcome
 from headgate.reconcile.reporting.events import NORMAL, WARNING, Event, EventRecorder

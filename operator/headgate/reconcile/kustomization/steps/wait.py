@@ -9,9 +9,10 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from headgate.api import format_duration, reasons
+from headgate.api import reasons
 from headgate.apply import Action
 from headgate.cel import Budget
+from headgate.durations import format_duration
 from headgate.kube import ObjectRef, ref_of
 from headgate.reconcile.kustomization.attempt import Attempt
 from headgate.reconcile.kustomization.errors import Failed
