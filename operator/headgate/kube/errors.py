@@ -86,7 +86,7 @@ class ApiError(Exception):
         self.causes = causes
         self.details: Mapping[str, Any] = details or {}
         self.retry_after = retry_after
-        self.maybe_done = not 400 <= status < 500 or status == _REQUEST_TIMEOUT
+        self.maybe_done = not self.is_refusal or status == _REQUEST_TIMEOUT
 
     def __str__(self) -> str:
         return self.message
