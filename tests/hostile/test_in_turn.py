@@ -16,11 +16,12 @@ from tests.hostile.attack import forever
 from tests.hostile.attempt import kustomization
 from tests.hostile.objects import READ, check_of_their_secret, health_expressions, own_map
 from tests.hostile.servers import http
-from tests.hostile.world import DEPLOYER, OURS, RBAC, WORD, World, arguments_of, kubeconfig_of
+from tests.hostile.world import DEPLOYER, RBAC, WORD, World, arguments_of, kubeconfig_of
 from tests.support.apiproxy import RecordingProxy
 from tests.support.cluster import KUSTOMIZATION, SOURCE, condition, until
 from tests.support.manifests import config_map, deployment
 from tests.support.operator import ACCOUNT, NAMESPACE
+from tests.support.workspace import OWN
 
 pytestmark = [
     pytest.mark.e2e,
@@ -139,7 +140,7 @@ def between(hostile_world: World, tmp_path_factory: pytest.TempPathFactory) -> I
     """A second operator, for custom resources with its label; it reaches the API server through a proxy."""
     w, folder = hostile_world, tmp_path_factory.mktemp("between")
     account = kubeconfig_of(w.cluster, w.admin, NAMESPACE, ACCOUNT, folder)
-    arguments = [*arguments_of(w.folder / "install"), f"--watch-label-selector={OURS}=between"]
+    arguments = [*arguments_of(w.folder / "install"), f"--watch-label-selector={OWN}=between"]
     with (
         RecordingProxy(account) as proxy,
         operator.running(proxy.kubeconfig(folder), folder, arguments) as running,
@@ -154,7 +155,7 @@ def test_an_api_server_that_cannot_say_whether_one_may_look(
 ) -> None:
     """Without a response about the account's rights, Headgate refuses."""
     w, name = hostile_world, f"busy-{status}"
-    w.tenant.labels = {OURS: "between"}
+    w.tenant.labels = {OWN: "between"}
     place = f"/api/v1/namespaces/{w.other.namespace}/secrets/treasure"
     between.refuses = lambda method, target: status if (method, target) == ("GET", place) else None
     try:

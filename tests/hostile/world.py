@@ -32,7 +32,7 @@ from tests.support.cluster import KUSTOMIZATION, KUSTOMIZATION_VERSION, SOURCE, 
 from tests.support.gitserver import GitHttpServer
 from tests.support.manifests import config_map
 from tests.support.operator import ACCOUNT, DEPLOY, NAMESPACE, installed
-from tests.support.workspace import Workspace, served_folder
+from tests.support.workspace import OWN, Workspace, served_folder
 
 Obj = dict[str, Any]
 
@@ -41,8 +41,6 @@ RECEIVER, RECEIVER_VERSION = "Receiver", "notification.toolkit.fluxcd.io/v1"
 WORD = "treasure-7f3a-of-the-other-team"
 DEPLOYER = "deployer"
 """The service account of each team that may do anything in its own namespace."""
-OURS = "headgate-test/operator"
-"""Label of the custom resources that the operator here ignores, because a test starts another one for them."""
 
 _ANYTHING = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 EXTERNAL_ARTIFACTS: Obj = {
@@ -173,7 +171,7 @@ def world(folder: Path, *more: str) -> Iterator[World]:
             give_rights(admin, each.namespace)
         tenant.api = Api(Rest.connect(kubeconfig_of(cluster, admin, tenant.namespace, DEPLOYER, folder)))
         with environment(servers.environment()):
-            arguments = [*arguments_of(overlay), f"--webhook-addr={hooks}", f"--watch-label-selector=!{OURS}"]
+            arguments = [*arguments_of(overlay), f"--webhook-addr={hooks}", f"--watch-label-selector=!{OWN}"]
             running = stack.enter_context(operator.running(account, folder, [*arguments, *more]))
         furnish(other)
         tenant.commit({"good/a.yaml": config_map("good")})
