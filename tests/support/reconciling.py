@@ -14,7 +14,7 @@ from functools import wraps
 from random import Random
 from typing import Any, cast
 
-from headgate.api import Kustomization, ObjectKey, reasons
+from headgate.api import Kustomization, ObjectKey, conditions, reasons
 from headgate.cel import CpuLimits, Evaluator
 from headgate.documents.tree import MemoryTree
 from headgate.kube import Client, ObjectRef
@@ -296,7 +296,7 @@ class World:
 
     def condition(self, type: str = "Ready") -> tuple[str, str, str] | None:
         """Status, reason and message of a condition of the Kustomization; None where it is not set."""
-        found = next((c for c in self.status.get("conditions") or () if c["type"] == type), None)
+        found = conditions.get(self.status.get("conditions") or (), type)
         return found and (found["status"], found["reason"], found["message"])
 
     def inventory(self) -> list[str]:

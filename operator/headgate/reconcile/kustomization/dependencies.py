@@ -13,6 +13,8 @@ from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 
 from headgate.api import ObjectKey
+from headgate.api import conditions as cond
+from headgate.api.reasons import READY
 from headgate.cel import Budget, BudgetExceeded, EvaluationFailed, Expression, ExpressionInvalid
 from headgate.loop import Pauses
 from headgate.objects import Obj
@@ -164,7 +166,7 @@ class _Rules:
         if expression and not self.additive:
             return None, None
         status = dependency.get("status") or {}
-        ready = next((c for c in status.get("conditions") or () if c["type"] == "Ready"), None)
+        ready = cond.get(cond.of(dependency), READY)
         current = dependency["metadata"].get("generation") == status.get("observedGeneration")
         if ready is None or not current or ready["status"] != "True":
             return f"dependency '{key}' is not ready", None

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from headgate.api import InvalidSpec, Kustomization, ObjectKey, labels, reasons
+from headgate.api import conditions as cond
 from headgate.api import inventory as inv
 from headgate.backoff import Backoff
 from headgate.fairness.pools import aside
@@ -187,7 +188,7 @@ class Finalizer:
 
     def _event(self, obj: Obj, type: str, message: str) -> None:
         status = obj.get("status") or {}
-        ready = next((c for c in status.get("conditions") or () if c["type"] == reasons.READY), None)
+        ready = cond.get(cond.of(obj), reasons.READY)
         reason = ready["reason"] if ready else ("error" if type == WARNING else "info")
         revision = status.get("lastAppliedRevision")
         annotations = {f"{labels.GROUP}/revision": revision} if revision else {}
