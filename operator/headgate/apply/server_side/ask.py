@@ -53,8 +53,6 @@ async def _judged(
 ) -> Done | ToApply:
     """Decide from the response to the dry run, and read the live object if the response is not enough."""
     desired, options = question.desired, context.options
-    known = context.state(question.ref) or question.known
-    uid = question.known.uid if question.known is not None else ""
     done = Action.CONFIGURED if migrated else Action.UNCHANGED
     verdict = decide.judge_dry_run(
         desired.obj, dry.created, dry.live, decide.server_time(dry.date, asked), options
@@ -66,14 +64,15 @@ async def _judged(
     if verdict is DryRunVerdict.CHANGE and ignored:
         live, dry = await _in_place_but_for(context, desired, ignored, dry)
     elif verdict is DryRunVerdict.CHANGE:
+        known = context.state(question.ref) or question.known
         if known is not None and decide.is_known_content(known, dry.live):
             context.known.adopt(context.client.cluster, desired.ref, desired.digest, options.owner)
-            return Done(desired.ref, Action.UNCHANGED, uid, answered=True, remarks=dry.remarks)
+            return Done(desired.ref, Action.UNCHANGED, question.uid, answered=True, remarks=dry.remarks)
         if decide.may_be_inherited(known, desired.digest):
             live = await _inherited(context, desired, dry.live)
             inherited = live is not None and not migrated
     if verdict is DryRunVerdict.SKIP:
-        return context.skipped(desired, uid, answered=True, remarks=dry.remarks)
+        return context.skipped(desired, question.uid, answered=True, remarks=dry.remarks)
     if live is not None:
         return context.in_place(
             desired, done, live, ignored=ignored, inherited=inherited, remarks=dry.remarks
@@ -127,8 +126,7 @@ async def _left_alone(context: ApplyContext, question: ToAsk) -> Done | None:
         return None
     owned = context.options.owner.labels.items() <= (live["metadata"].get("labels") or {}).items()
     if not (keep and owned):
-        uid = question.known.uid if question.known is not None else ""
-        return context.skipped(desired, uid, answered=True)
+        return context.skipped(desired, question.uid, answered=True)
     # A watch reports its deletion.
     context.remember(desired, live, Action.SKIPPED, ignore.ignored(desired.rules, live))
     return Done(desired.ref, Action.SKIPPED, live["metadata"]["uid"], answered=True)
@@ -143,8 +141,7 @@ async def _after_refusal(context: ApplyContext, question: ToAsk, error: ApiError
             live = await context.client.get(desired.ref)
     if live is not None:
         if marked(live, options.marks.excluded):
-            uid = question.known.uid if question.known is not None else ""
-            return context.skipped(desired, uid, answered=False)
+            return context.skipped(desired, question.uid, answered=False)
         if options.migrate_api_version and not migrated and await _migrate(context, desired, live):
             return await _ask(context, question, migrated=True)
         if (

@@ -67,40 +67,44 @@ class Desired:
 
 
 @dataclass(frozen=True, slots=True)
-class ToAsk:
-    """Needs a dry run."""
+class _Open:
+    """Needs at least one request."""
 
     desired: Desired
+
+    @property
+    def ref(self) -> ObjectRef:
+        """Which object."""
+        return self.desired.ref
+
+
+@dataclass(frozen=True, slots=True)
+class ToAsk(_Open):
+    """Needs a dry run."""
+
     known: KnownState | None
     """Its last cached state at the start of the apply."""
     look: bool = False
     """Read the live object first: its marks, or its mere existence, may forbid an apply."""
 
     @property
-    def ref(self) -> ObjectRef:
-        """Which object."""
-        return self.desired.ref
+    def uid(self) -> str:
+        """The cached UID; empty if there is none."""
+        return self.known.uid if self.known is not None else ""
 
 
 @dataclass(frozen=True, slots=True)
-class ToSendAlone:
+class ToSendAlone(_Open):
     """Needs an apply without a dry run, provided that the live object is in the cached state."""
 
-    desired: Desired
     known: KnownState
     """Its last cached state at the start of the apply."""
 
-    @property
-    def ref(self) -> ObjectRef:
-        """Which object."""
-        return self.desired.ref
-
 
 @dataclass(frozen=True, slots=True)
-class ToApply:
+class ToApply(_Open):
     """Needs an apply, which the dry run allows."""
 
-    desired: Desired
     version: str
     """Resource version of the live object before the apply; empty if there is none."""
     ignored: tuple[Pointer, ...] = ()
@@ -113,23 +117,12 @@ class ToApply:
     """The entries of its field managers already have the applied API version."""
     remarks: Remarks = NO_REMARKS
 
-    @property
-    def ref(self) -> ObjectRef:
-        """Which object."""
-        return self.desired.ref
-
 
 @dataclass(frozen=True, slots=True)
-class ToRecreate:
+class ToRecreate(_Open):
     """Needs the deletion of the live object, then an apply."""
 
-    desired: Desired
     live: Obj
-
-    @property
-    def ref(self) -> ObjectRef:
-        """Which object."""
-        return self.desired.ref
 
 
 ToSend = ToApply | ToRecreate | ToSendAlone
