@@ -55,6 +55,12 @@ def key_of(obj: Obj) -> ObjectKey:
     return ObjectKey(meta.get("namespace", ""), meta["name"])
 
 
+def source_key_of(obj: Obj) -> SourceKey:
+    """Kind, namespace and name of a raw source."""
+    key = key_of(obj)
+    return SourceKey(obj["kind"], key.namespace, key.name)
+
+
 def source_of(kustomization: Obj) -> SourceKey:
     """The source that a raw Kustomization refers to."""
     ref = kustomization["spec"]["sourceRef"]
@@ -165,7 +171,7 @@ class Store:
     def put_source(self, obj: Obj) -> bool:
         """Store the source unless the store has a newer version; whether it was stored."""
         self._check_thread()
-        key = SourceKey(obj["kind"], *_parts(obj))
+        key = source_key_of(obj)
         old = self._sources.get(key)
         if old is not None and not _newer(obj, old):
             return False
@@ -260,10 +266,6 @@ def _same_spec(new: Obj, old: Obj) -> bool:
         other.get("uid"),
         other.get("generation"),
     )
-
-
-def _parts(obj: Obj) -> tuple[str, str]:
-    return obj["metadata"].get("namespace", ""), obj["metadata"]["name"]
 
 
 def _newer(new: Obj, old: Obj) -> bool:

@@ -29,7 +29,7 @@ from headgate.loop import Background
 from headgate.objects import Obj
 from headgate.reconcile.core.drift import DriftBackoff
 from headgate.reconcile.core.queue import Depth, Priority, Trigger, WorkQueue
-from headgate.reconcile.core.store import GIT_REPOSITORY, SourceKey, Store, key_of
+from headgate.reconcile.core.store import GIT_REPOSITORY, SourceKey, Store, key_of, source_key_of
 
 _log = logging.getLogger("headgate.wakeups")
 
@@ -115,7 +115,7 @@ class Wakeups:
         self._act_on_news("Kustomization", obj, lambda trigger: self._kustomization_queue.add(key, trigger))
 
     def source_event(self, obj: Obj, *, deleted: bool) -> None:
-        key = SourceKey(obj["kind"], obj["metadata"]["namespace"], obj["metadata"]["name"])
+        key = source_key_of(obj)
         if deleted and self._store.source(key) is None:
             return
         if deleted:
@@ -140,7 +140,7 @@ class Wakeups:
     def source_written(self, obj: Obj) -> None:
         """Store the present state of a source, from a watch or from the response to a write."""
         self._store.put_source(obj)
-        key = SourceKey(obj["kind"], obj["metadata"]["namespace"], obj["metadata"]["name"])
+        key = source_key_of(obj)
         if self._revisions.get(key) != _revision(obj) and key not in self._announcing:
             self._announcing.add(key)
             self._background.begin(f"news of {key}", lambda: self._announce(key))
