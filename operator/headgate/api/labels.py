@@ -70,6 +70,12 @@ def is_set(obj: Mapping[str, Any], key: str, value: str) -> bool:
     return False
 
 
+def requested_at(obj: Mapping[str, Any]) -> str | None:
+    """The value of the annotation that requests a reconcile of a raw custom resource; None if it has none."""
+    value: str | None = (obj["metadata"].get("annotations") or {}).get(REQUESTED_AT)
+    return value
+
+
 def is_owned_by(obj: Mapping[str, Any], namespace: str, name: str) -> bool:
     """Whether the object has the owner labels of the Kustomization ``namespace/name``."""
     found = (obj.get("metadata") or {}).get("labels") or {}

@@ -273,7 +273,7 @@ class Wakeups:
         now = _Seen(
             uid=meta.get("uid", ""),
             generation=meta.get("generation", 0),
-            requested=(meta.get("annotations") or {}).get(labels.REQUESTED_AT),
+            requested=labels.requested_at(obj),
             deleting=bool(meta.get("deletionTimestamp")),
         )
         before = self._seen.get((kind, key_of(obj)))

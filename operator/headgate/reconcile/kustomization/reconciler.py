@@ -111,7 +111,7 @@ class KustomizationReconciler:
         obj = held
         self._store.put_kustomization(obj)
         session = self._session(obj)
-        requested = _requested(obj)
+        requested = labels.requested_at(obj)
         if (obj.get("spec") or {}).get("suspend"):
             self._close(memory)
             self._wakeups.take_drifts(key)
@@ -146,7 +146,9 @@ class KustomizationReconciler:
         if memory.course is not None:
             attempt = memory.course.attempt
             said, revision = await attempt.masked(said), attempt.revision
-        await self._reporter.broke_off(self._session(obj), _requested(obj), memory.step, said, revision)
+        await self._reporter.broke_off(
+            self._session(obj), labels.requested_at(obj), memory.step, said, revision
+        )
 
     # The life cycle.
 
@@ -273,9 +275,3 @@ class KustomizationReconciler:
         return StatusSession(
             self._client, obj, manager=KUSTOMIZE_STATUS, written=self._wakeups.kustomization_written
         )
-
-
-def _requested(obj: Obj) -> str | None:
-    """The value of the annotation that requests a reconcile."""
-    value: str | None = (obj["metadata"].get("annotations") or {}).get(labels.REQUESTED_AT)
-    return value

@@ -151,7 +151,7 @@ class Receivers:
             await finalizers.remove(self._client, obj, NOTIFICATION_CONTROLLER)
             return NOTHING_MORE
         session = StatusSession(self._client, obj, manager=NOTIFICATION_CONTROLLER, written=lambda _: None)
-        requested = (obj["metadata"].get("annotations") or {}).get(labels.REQUESTED_AT)
+        requested = labels.requested_at(obj)
         if requested is not None:
             session.status["lastHandledReconcileAt"] = requested
         try:

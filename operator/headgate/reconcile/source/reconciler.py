@@ -121,7 +121,7 @@ class SourceReconciler:
         session = StatusSession(
             self._client, obj, manager=SOURCE_CONTROLLER, written=self._wakeups.source_written
         )
-        requested = (obj["metadata"].get("annotations") or {}).get(labels.REQUESTED_AT)
+        requested = labels.requested_at(obj)
         if (obj.get("spec") or {}).get("suspend"):
             summarise(session, requested)
             await self._restore(source_key, session)
@@ -186,7 +186,7 @@ class SourceReconciler:
         session = StatusSession(
             self._client, obj, manager=SOURCE_CONTROLLER, written=self._wakeups.source_written
         )
-        requested = (obj["metadata"].get("annotations") or {}).get(labels.REQUESTED_AT)
+        requested = labels.requested_at(obj)
         what, reason, condition = "reconciling", reasons.GIT_OPERATION_FAILED, reasons.FETCH_FAILED
         if obj["metadata"].get("deletionTimestamp"):
             what, reason = "deleting", reasons.GARBAGE_COLLECTION_FAILED
