@@ -191,5 +191,5 @@ class Finalizer:
         ready = cond.get(cond.of(obj), reasons.READY)
         reason = ready["reason"] if ready else ("error" if type == WARNING else "info")
         revision = status.get("lastAppliedRevision")
-        annotations = {f"{labels.GROUP}/revision": revision} if revision else {}
+        annotations = {f"{labels.GROUP}/{labels.EVENT_REVISION}": revision} if revision else {}
         self._events.emit(Event(obj, KUSTOMIZE_CONTROLLER, type, reason, message, annotations))

@@ -84,9 +84,9 @@ class Reporter:
     ) -> None:
         annotations = dict(extra or {})
         if attempt.revision:
-            annotations[f"{labels.GROUP}/revision"] = attempt.revision
+            annotations[f"{labels.GROUP}/{labels.EVENT_REVISION}"] = attempt.revision
         if attempt.origin:
-            annotations[f"{labels.GROUP}/originRevision"] = attempt.origin
+            annotations[f"{labels.GROUP}/{labels.EVENT_ORIGIN_REVISION}"] = attempt.origin
         self._events.emit(
             Event(attempt.session.obj, KUSTOMIZE_CONTROLLER, type, reason, message, annotations)
         )
@@ -125,7 +125,8 @@ class Reporter:
         await session.write()
         spent = format_duration(time.monotonic() - attempt.started)
         message = f"Reconciliation finished in {spent}, next run in {format_duration(ks.spec.interval)}"
-        self.event(attempt, NORMAL, message, {f"{labels.GROUP}/commit_status": "update"})
+        commit_status = f"{labels.GROUP}/{labels.EVENT_COMMIT_STATUS}"
+        self.event(attempt, NORMAL, message, {commit_status: labels.EVENT_COMMIT_STATUS_UPDATE})
         _log.info("%s: %s", attempt.key, message, extra={"revision": attempt.revision})
 
     async def failed(self, attempt: Attempt, failure: Failed) -> None:
