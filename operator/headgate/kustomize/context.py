@@ -9,7 +9,7 @@ from headgate.documents.contentcache import ContentCache
 from headgate.documents.copying import copied
 from headgate.documents.errors import LimitExceeded, within
 from headgate.documents.tree import blob_id
-from headgate.documents.yaml import Dialect, load_documents
+from headgate.documents.yaml import Dialect, first_value
 from headgate.kustomize.errors import KustomizationError
 from headgate.kustomize.options import BuildOptions
 from headgate.kustomize.reading.loader import Loader
@@ -89,8 +89,7 @@ class Context:
             if "version" in openapi:
                 raise KustomizationError("openapi takes either a version or a path", field="openapi")
             file = loader.name_of(openapi["path"])
-            documents = load_documents(data, file=file, dialect=Dialect.CONFIG, budget=self.budget)
-            document = documents[0].value if documents else {}
+            document = first_value(data, file=file, dialect=Dialect.CONFIG, budget=self.budget, empty={})
             if not isinstance(document, dict):
                 raise KustomizationError("must hold an OpenAPI document", file=file)
             self._schema = Schema.builtin().with_openapi(document, self._layer())

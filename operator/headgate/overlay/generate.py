@@ -15,7 +15,7 @@ from typing import Any
 from headgate.documents.contentcache import ContentCache
 from headgate.documents.errors import BuildError
 from headgate.documents.tree import EntryKind, Tree
-from headgate.documents.yaml import Dialect, load_documents
+from headgate.documents.yaml import Dialect, first_value
 from headgate.kustomize.model.kustomization_file import API_VERSION, KIND
 from headgate.names import KUSTOMIZATION_FILES
 
@@ -73,11 +73,8 @@ def _read(tree: Tree, file: str, cache: ContentCache | None) -> dict[str, Any]:
 
 
 def _parsed(data: bytes, file: str) -> dict[str, Any]:
-    documents = load_documents(data, file=file, dialect=Dialect.CONFIG)
-    if not documents:
-        return {}
     # As in kustomize, only the first document counts.
-    content = documents[0].value
+    content = first_value(data, file=file, dialect=Dialect.CONFIG, empty={})
     if not isinstance(content, dict):
         raise BuildError("a kustomization file must be a mapping of fields", file=file)
     return content

@@ -29,6 +29,7 @@ from headgate.documents.yaml.loader import (
     Dialect,
     Document,
     Limits,
+    first_value,
     load_documents,
 )
 from headgate.documents.yaml.scalars import Quoted, plain, printed, scalar_text
@@ -43,6 +44,7 @@ __all__ = [
     "Quoted",
     "dump",
     "dump_all",
+    "first_value",
     "load_documents",
     "plain",
     "printed",

@@ -24,7 +24,16 @@ from headgate.documents.yaml.construct import Constructor, Malformed
 from headgate.documents.yaml.known import known
 from headgate.documents.yaml.scalars import resolve_v2, resolve_v3
 
-__all__ = ["A_POINTER", "DEFAULT", "LFS_POINTER", "Dialect", "Document", "Limits", "load_documents"]
+__all__ = [
+    "A_POINTER",
+    "DEFAULT",
+    "LFS_POINTER",
+    "Dialect",
+    "Document",
+    "Limits",
+    "first_value",
+    "load_documents",
+]
 
 
 class Dialect(enum.Enum):
@@ -113,6 +122,17 @@ def load_documents(
         return _documents(text, file, limits, dialect, budget)
     except YamlError as error:
         raise _or_template(error, text) from None
+
+
+def first_value(
+    data: bytes, *, file: str, dialect: Dialect, budget: Budget | None = None, empty: Any = None
+) -> Any:
+    """Return the value of a file's first document, the only one that counts in many files; ``empty`` without one.
+
+    All documents are read: arguments and errors are those of :func:`load_documents`.
+    """
+    documents = load_documents(data, file=file, dialect=dialect, budget=budget)
+    return documents[0].value if documents else empty
 
 
 def _documents(

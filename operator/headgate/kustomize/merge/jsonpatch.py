@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from headgate.documents.budget import GLANCE, NODE, Budget, count_of
 from headgate.documents.copying import converted, copied
 from headgate.documents.errors import YamlError
-from headgate.documents.yaml import Dialect, load_documents, plain, to_json
+from headgate.documents.yaml import Dialect, first_value, plain, to_json
 from headgate.documents.yaml.numbers import go_general, go_json
 from headgate.documents.yaml.scalars import Quoted, SpelledInt
 from headgate.documents.yaml.text import is_plain
@@ -118,8 +118,7 @@ def _entries(data: bytes, file: str, budget: Budget) -> Any:
                 file=file,
                 line=line,
             ) from None
-    documents = load_documents(data, file=file, dialect=Dialect.CONFIG, budget=budget)
-    return documents[0].value if documents else None
+    return first_value(data, file=file, dialect=Dialect.CONFIG, budget=budget)
 
 
 def _no_number(text: str) -> Any:

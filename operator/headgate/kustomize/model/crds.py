@@ -12,7 +12,7 @@ from typing import Any
 
 from headgate.documents.budget import Budget
 from headgate.documents.errors import BuildError, LimitExceeded, within
-from headgate.documents.yaml import Dialect, load_documents
+from headgate.documents.yaml import Dialect, first_value
 from headgate.kustomize.errors import KustomizationError
 from headgate.kustomize.model.transformer_config import EMPTY, Reference, TransformerConfig, kept_by_content
 from headgate.kustomize.paths.fieldspec import FieldSpec, merge_specs
@@ -49,8 +49,7 @@ def config_from_crds(loader: Loader, paths: tuple[str, ...]) -> TransformerConfi
 
 
 def _read(data: bytes, path: str, budget: Budget) -> TransformerConfig:
-    documents = load_documents(data, file=path, dialect=Dialect.CONFIG, budget=budget)
-    definitions = documents[0].value if documents else {}
+    definitions = first_value(data, file=path, dialect=Dialect.CONFIG, budget=budget, empty={})
     if not isinstance(definitions, dict):
         raise KustomizationError("must hold OpenAPI definitions: a map by type name", file=path)
     try:

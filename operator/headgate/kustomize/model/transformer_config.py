@@ -14,7 +14,7 @@ from typing import Annotated, NamedTuple
 from headgate.caching import LONGEST, keep
 from headgate.documents.budget import Budget
 from headgate.documents.errors import within
-from headgate.documents.yaml import Dialect, load_documents
+from headgate.documents.yaml import Dialect, first_value
 from headgate.kustomize.errors import KustomizationError
 from headgate.kustomize.giturl import is_http
 from headgate.kustomize.model import defaults
@@ -167,9 +167,9 @@ def config_from_files(loader: Loader, paths: tuple[str, ...]) -> TransformerConf
 
 
 def _read(data: bytes, path: str, budget: Budget) -> TransformerConfig:
-    documents = load_documents(data, file=path, dialect=Dialect.STRICT_CONFIG, budget=budget)
+    value = first_value(data, file=path, dialect=Dialect.STRICT_CONFIG, budget=budget, empty={})
     try:
-        return record(TransformerConfig)(documents[0].value if documents else {}, "", True)
+        return record(TransformerConfig)(value, "", True)
     except KustomizationError as error:
         raise error.at(file=path) from None
 

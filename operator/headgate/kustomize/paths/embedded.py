@@ -15,7 +15,7 @@ import orjson
 
 from headgate.documents.budget import Budget
 from headgate.documents.errors import BuildError, YamlError
-from headgate.documents.yaml import Dialect, load_documents, scalar_text, to_indented_json, to_json
+from headgate.documents.yaml import Dialect, first_value, scalar_text, to_indented_json, to_json
 from headgate.documents.yaml.nodes import Kind, Node, Page, write
 from headgate.kustomize.errors import ReferenceFault
 from headgate.kustomize.paths.fieldpath import MISSING, clean, is_entry, look_up, look_up_slot
@@ -101,7 +101,7 @@ def _json_with(text: str, path: list[str], new: str, budget: Budget) -> str | No
     """
     try:
         orjson.loads(text)
-        document = load_documents(text.encode(), file="", dialect=Dialect.EMBEDDED, budget=budget)[0].value
+        document = first_value(text.encode(), file="", dialect=Dialect.EMBEDDED, budget=budget)
     except (ValueError, YamlError):
         return None
     budget.charge(_SCAN * len(text))
@@ -124,8 +124,8 @@ def _json_with(text: str, path: list[str], new: str, budget: Budget) -> str | No
 
 def _as_json(before: str, text: str, budget: Budget) -> str | None:
     try:
-        documents = load_documents(text.encode(), file="", dialect=Dialect.EMBEDDED, budget=budget)
-        return _printed(before, documents[0].value if documents else None, budget)
+        value = first_value(text.encode(), file="", dialect=Dialect.EMBEDDED, budget=budget)
+        return _printed(before, value, budget)
     except YamlError:
         return None
 

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Annotated, Any, NamedTuple
 
 from headgate.documents.errors import BuildError, within
-from headgate.documents.yaml import Dialect, load_documents, plain
+from headgate.documents.yaml import Dialect, first_value, plain
 from headgate.kustomize.context import Context
 from headgate.kustomize.errors import KustomizationError, Refused
 from headgate.kustomize.model.decode import Mark, record
@@ -258,9 +258,9 @@ class _ValueAdd(_Transformer):
 def _targets_of_file(path: str, loader: Loader) -> tuple[ValueTarget, ...]:
     with within("targetFilePath"):
         data, file = loader.load(path), loader.name_of(path)
-        documents = load_documents(data, file=file, dialect=Dialect.CONFIG, budget=loader.budget)
+        value = first_value(data, file=file, dialect=Dialect.CONFIG, budget=loader.budget, empty={})
     try:
-        return record(_ValueTargets)(documents[0].value if documents else {}, "", False).targets
+        return record(_ValueTargets)(value, "", False).targets
     except KustomizationError as error:
         raise error.at(file=file) from None
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from headgate.documents.budget import NODE
 from headgate.documents.errors import BuildError, within
-from headgate.documents.yaml import Dialect, load_documents
+from headgate.documents.yaml import Dialect, first_value
 from headgate.kustomize.context import Context
 from headgate.kustomize.errors import KustomizationError, Refused
 from headgate.kustomize.merge.jsonpatch import JsonPatch
@@ -252,8 +252,7 @@ def replacing(entries: tuple[Replacement, ...], loader: Loader, context: Context
 def _read_replacements(loader: Loader, path: str) -> Iterator[tuple[Replacement, str, str]]:
     """Yield the replacements in a file: each with its field in the file ("" for the whole file), and the file."""
     data, file = loader.load(path), loader.name_of(path)
-    documents = load_documents(data, file=file, dialect=Dialect.CONFIG, budget=loader.budget)
-    value = documents[0].value if documents else None
+    value = first_value(data, file=file, dialect=Dialect.CONFIG, budget=loader.budget)
     if not isinstance(value, (dict, list)):
         raise KustomizationError("must hold a replacement or a list of them", file=file)
     for index, item in enumerate(value if isinstance(value, list) else [value]):

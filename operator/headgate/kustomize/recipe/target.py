@@ -20,7 +20,7 @@ from headgate.documents.budget import GLANCE, NODE, count_of, size_of
 from headgate.documents.copying import copied
 from headgate.documents.errors import BuildError, FileMissing, LimitExceeded, TreeError, within
 from headgate.documents.tree import EntryKind, blob_id
-from headgate.documents.yaml import Dialect, load_documents
+from headgate.documents.yaml import Dialect, first_value
 from headgate.kustomize.context import Context
 from headgate.kustomize.errors import IdConflict, KustomizationError, NoKustomization
 from headgate.kustomize.giturl import is_http, parse_git_url
@@ -336,8 +336,7 @@ def _read(loader: Loader, file: str, *, strict: bool) -> Kustomization:
     except TreeError as error:
         raise error.at(file=file) from None
     try:
-        documents = load_documents(data, file=file, dialect=Dialect.CONFIG, budget=loader.budget)
-        value = documents[0].value if documents else None
+        value = first_value(data, file=file, dialect=Dialect.CONFIG, budget=loader.budget)
         kustomization = parse(value, strict=strict)
     except BuildError as error:
         raise error.at(file=file) from None

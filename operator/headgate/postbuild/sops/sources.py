@@ -15,7 +15,7 @@ from typing import Any
 
 from headgate.documents.errors import BuildError
 from headgate.documents.tree import EntryKind, Tree, resolve, why_left_out
-from headgate.documents.yaml import load_documents
+from headgate.documents.yaml import Dialect, first_value
 from headgate.names import KUSTOMIZATION_FILES
 from headgate.postbuild.sops.decryptor import Decryptor
 from headgate.postbuild.sops.formats import Format, format_of_path, is_marked
@@ -79,8 +79,7 @@ def _kustomization(tree: Tree, directory: str) -> Mapping[str, Any]:
         file = f"{directory}/{name}" if directory else name
         try:
             if tree.kind(file) is EntryKind.FILE:
-                documents = load_documents(tree.read(file), file=file)
-                value = documents[0].value if documents else None
+                value = first_value(tree.read(file), file=file, dialect=Dialect.RESOURCE)
                 return value if isinstance(value, Mapping) else {}
         except BuildError:
             return {}
