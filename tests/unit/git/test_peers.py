@@ -10,7 +10,7 @@ import pytest
 
 from headgate.documents.errors import BuildError
 from headgate.git.bases.fetcher import RemoteBases
-from headgate.git.bases.peers import is_forbidden
+from headgate.peers import is_forbidden
 from tests.support.serving import serving
 
 

@@ -13,7 +13,7 @@ import urllib3
 
 from headgate.peers import is_forbidden
 
-__all__ = ["PeerForbidden", "is_forbidden", "pool"]
+__all__ = ["PeerForbidden", "pool"]
 
 
 class PeerForbidden(urllib3.exceptions.HTTPError):
