@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any
 
 import orjson
 
 from headgate.api.quantity import format_bytes
 from headgate.kube.errors import AnswerTooLarge, Unreachable, from_status
 from headgate.kube.transport import MAX_BODY
+from headgate.objects import Obj, version_of
 
 SILENCE = 180.0
 """Seconds without data after which a watch counts as broken."""
@@ -26,12 +26,12 @@ class WatchEvent:
     """One line of a watch: ``ADDED``, ``MODIFIED``, ``DELETED`` or ``BOOKMARK``."""
 
     type: str
-    object: dict[str, Any]
+    object: Obj
 
     @property
     def resource_version(self) -> str:
         """The resource version to resume from after this event."""
-        return str(self.object["metadata"]["resourceVersion"])
+        return version_of(self.object)
 
 
 async def watch(pieces: AsyncIterator[bytes], max_line: int = MAX_BODY) -> AsyncIterator[WatchEvent]:
