@@ -7,15 +7,18 @@ from typing import Any, cast
 
 import pytest
 
-from headgate.api import ObjectKey
+from headgate.api import Kustomization, ObjectKey
 from headgate.api import inventory as inv
 from headgate.documents.tree import EntryKind, Inputs, MemoryTree, Seen
 from headgate.fairness.pools import SMALL
-from headgate.kube import Client
+from headgate.kube import Client, ObjectRef
 from headgate.reconcile.core.store import GIT_REPOSITORY, SourceKey, Store
 from headgate.reconcile.core.trees import SourceTrees
 from headgate.reconcile.kustomization.settled import Settled, SettledBuilds
 from headgate.reconcile.reporting.status import StatusSession
+from headgate.reconcile.target.applying import Applier
+from tests.model.store import Request
+from tests.support.applyworld import OWNER, ApplyWorld, config, in_a_world, refused
 
 Obj = dict[str, Any]
 KEY, SOURCE = ObjectKey("ns", "apps"), SourceKey(GIT_REPOSITORY, "ns", "source")
@@ -85,3 +88,32 @@ async def test_a_large_kustomization_is_compared_with_a_tree_beside_the_loop(fil
         assert here not in tree.readers
         assert builds.concerns(KEY, SOURCE) is other
         assert (here in tree.readers) is (files < SMALL)
+
+
+@in_a_world
+async def test_many_refused_deletions_are_sorted_out_without_comparing_each_with_each(
+    world: ApplyWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count, compared, equal = 300, 0, ObjectRef.__eq__
+
+    def counted(one: ObjectRef, other: object) -> bool:
+        nonlocal compared
+        compared += 1
+        return equal(one, other)
+
+    world.policies.append(
+        lambda request: refused(403, "Forbidden", "no") if _is_of_a_config_map(request) else None
+    )
+    meta = {"name": OWNER.name, "namespace": OWNER.namespace, "uid": "u", "generation": 1}
+    spec = {"interval": "1h", "prune": True, "sourceRef": {"kind": GIT_REPOSITORY, "name": "source"}}
+    obj: Obj = {"apiVersion": "v1", "kind": "Kustomization", "metadata": meta, "spec": spec}
+    entries = inv.of_objects(config(str(i)) for i in range(count))
+    applier = Applier(world.client, world.known, cast(Any, None), concurrency=4)
+    monkeypatch.setattr(ObjectRef, "__eq__", counted)
+    pruned = await applier.prune(Kustomization.from_object(obj), obj, entries)
+    assert (len(pruned.errors), pruned.survivors, len(pruned.changes)) == (count, entries, 0)
+    assert compared < 20 * count
+
+
+def _is_of_a_config_map(request: Request) -> bool:
+    return "/configmaps/" in request.path

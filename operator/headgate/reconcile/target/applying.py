@@ -117,8 +117,9 @@ class Applier:
             claims=self._inventories.claim(obj) if self._inventories is not None else NoClaims(),
         )
         result = await delete_all(self._client, by_ref, options, self._known, self._eyes)
-        done = ChangeSet([c for c in result.changes if c.ref not in result.survivors])
-        survivors = frozenset(by_ref[r] for r in result.survivors)
+        failed = frozenset(result.survivors)
+        done = ChangeSet([c for c in result.changes if c.ref not in failed])
+        survivors = frozenset(by_ref[r] for r in failed)
         return Pruned(done, result.errors, survivors, result.terminating)
 
     def resolved(self, entries: Iterable[inv.Entry]) -> frozenset[inv.Entry]:
