@@ -118,9 +118,7 @@ class SourceReconciler:
             return NOTHING_MORE
         obj = held
         self._store.put_source(obj)
-        session = StatusSession(
-            self._client, obj, manager=SOURCE_CONTROLLER, written=self._wakeups.source_written
-        )
+        session = self._session(obj)
         requested = labels.requested_at(obj)
         if (obj.get("spec") or {}).get("suspend"):
             summarise(session, requested)
@@ -160,6 +158,11 @@ class SourceReconciler:
         self._wakeups.source_available(source_key)
         return outcome
 
+    def _session(self, obj: Obj) -> StatusSession:
+        return StatusSession(
+            self._client, obj, manager=SOURCE_CONTROLLER, written=self._wakeups.source_written
+        )
+
     def _next_try(self, key: ObjectKey, error: BorderError, interval: float) -> float | None:
         """Seconds until the next reconcile; None: only an event starts it."""
         match error.retry:
@@ -183,9 +186,7 @@ class SourceReconciler:
         if obj is None or (times == 1 and is_passing(error)):
             return
         # With the stored status, so that the rest of it stays unchanged.
-        session = StatusSession(
-            self._client, obj, manager=SOURCE_CONTROLLER, written=self._wakeups.source_written
-        )
+        session = self._session(obj)
         requested = labels.requested_at(obj)
         what, reason, condition = "reconciling", reasons.GIT_OPERATION_FAILED, reasons.FETCH_FAILED
         if obj["metadata"].get("deletionTimestamp"):
@@ -411,9 +412,7 @@ class SourceReconciler:
 
     async def _finalize(self, key: SourceKey, obj: Obj) -> Outcome:
         await self._forget(key)
-        session = StatusSession(
-            self._client, obj, manager=SOURCE_CONTROLLER, written=self._wakeups.source_written
-        )
+        session = self._session(obj)
         try:
             existed = await STORAGE.run(key.namespace, self._artifacts.remove_all, key.namespace, key.name)
         except StorageFailed as error:
