@@ -3,6 +3,7 @@
 Each package imports only those below it. docs/architecture.md shows the layers and follows a commit through them.
 
 cli         arguments and printing
+promotion   what a change does to each environment; promotions and rollbacks
 serve       connects to the cluster, serves the addresses, runs the program while it leads
 program     creates, starts and stops all parts
 handlers    from Kopf's watch events to the work queues

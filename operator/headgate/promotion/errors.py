@@ -1,0 +1,86 @@
+"""What can go wrong in a promotion, as one small tree of exceptions.
+
+    PromotionError
+    ├── ConfigInvalid        headgate.yaml is not valid; the message names file, line and field
+    ├── EnvironmentUnknown   no environment has this name
+    ├── CloneError           the clone cannot be read or written, or lacks what is needed
+    │   ├── RevisionUnknown  a revision names no commit
+    │   ├── HistoryMissing   the clone is shallow and ends before what is needed
+    │   └── PushRefused      the server did not accept a ref; ``race`` if someone else was first
+    ├── EvidenceMissing      nobody can say what an environment runs
+    ├── PromotionRefused     a guard refuses; ``guard`` is its name
+    ├── PlanOutdated         what a plan was made from has changed
+    └── ForgeError           the API of a forge refused or did not respond
+
+Each message is one sentence for the user, quotes no secret, and says what to do. Builds fail with
+:class:`headgate.documents.errors.BuildError`.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "CloneError",
+    "ConfigInvalid",
+    "EnvironmentUnknown",
+    "EvidenceMissing",
+    "ForgeError",
+    "HistoryMissing",
+    "PlanOutdated",
+    "PromotionError",
+    "PromotionRefused",
+    "PushRefused",
+    "RevisionUnknown",
+]
+
+
+class PromotionError(Exception):
+    """A command cannot do what it was asked to do; ``str(error)`` is one sentence for the user."""
+
+
+class ConfigInvalid(PromotionError):
+    """``headgate.yaml`` is not valid."""
+
+
+class EnvironmentUnknown(PromotionError):
+    """No environment has this name; the message lists those that exist."""
+
+
+class CloneError(PromotionError):
+    """The clone cannot be read or written, or lacks what is needed."""
+
+
+class RevisionUnknown(CloneError):
+    """A revision names no commit of the clone."""
+
+
+class HistoryMissing(CloneError):
+    """The clone is shallow and ends before what is needed."""
+
+
+class PushRefused(CloneError):
+    """The server did not accept a ref."""
+
+    def __init__(self, message: str, *, race: bool = False) -> None:
+        super().__init__(message)
+        self.race = race
+        """Whether the ref changed since it was read: another promotion was first."""
+
+
+class EvidenceMissing(PromotionError):
+    """No source of evidence can say what an environment runs."""
+
+
+class PromotionRefused(PromotionError):
+    """A guard refuses the promotion."""
+
+    def __init__(self, guard: str, message: str) -> None:
+        super().__init__(f"{guard}: {message}")
+        self.guard = guard
+
+
+class PlanOutdated(PromotionError):
+    """What a plan was made from has changed since."""
+
+
+class ForgeError(PromotionError):
+    """The API of a forge refused a request or did not respond."""

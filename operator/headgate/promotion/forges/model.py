@@ -1,0 +1,46 @@
+"""What a forge is asked for, as values and one protocol."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+__all__ = ["Forge", "PullRequest"]
+
+
+@dataclass(frozen=True, slots=True)
+class PullRequest:
+    """A pull request, or a merge request of GitLab."""
+
+    number: int
+    url: str
+    head: str
+    """The branch that it wants to merge."""
+    base: str
+    title: str
+    body: str
+    is_open: bool
+    merge_commit: str = ""
+
+
+class Forge(Protocol):
+    """One repository at a forge. Every method raises :class:`headgate.promotion.errors.ForgeError`."""
+
+    max_body: int
+    """Characters that a comment or the body of a pull request may have."""
+
+    def pull_request(self, head: str, base: str) -> PullRequest | None:
+        """Return the open pull request from branch ``head`` to branch ``base``."""
+        ...
+
+    def open_pull_request(self, head: str, base: str, title: str, body: str) -> PullRequest:
+        """Open one, or update the open one in place: a second call with the same arguments changes nothing."""
+        ...
+
+    def comment(self, number: int, marker: str, body: str) -> str:
+        """Post a comment on a pull request, or update the one that has ``marker``; return its address."""
+        ...
+
+    def commit_statuses(self, commit: str) -> dict[str, tuple[str, str]]:
+        """Return the newest state and description of each context of a commit's statuses."""
+        ...

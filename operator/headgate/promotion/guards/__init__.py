@@ -1,0 +1,1 @@
+"""The conditions of a promotion, each by name. Pure: each fails closed."""

@@ -1,0 +1,1 @@
+"""A promotion or rollback: computed, written down, executed."""

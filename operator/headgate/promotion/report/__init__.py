@@ -1,0 +1,1 @@
+"""Changes and environments as text, Markdown and JSON. Pure."""
