@@ -13,10 +13,10 @@ from headgate.apply import KnownObjects, Owner
 from headgate.health import HealthStatus
 from headgate.kube import ApiError, Client, ObjectRef, ServerError, TooManyRequests, Unauthorized, Unavailable
 from headgate.reconcile.kustomization import health as looking
-from headgate.reconcile.kustomization.health import Looks, NoSight
-from headgate.reconcile.target import sight
+from headgate.reconcile.kustomization.health import Looks, ReadDenied
+from headgate.reconcile.target import read_access
 from headgate.reconcile.target.live import LiveObjects
-from headgate.reconcile.target.sight import Sight
+from headgate.reconcile.target.read_access import ReadAccess
 from tests.support.memoryapi import MemoryApi, forbidden, settled
 
 KEY = ObjectKey("team", "apps")
@@ -37,23 +37,23 @@ class World:
             on_drift=lambda *_: None,
         )
 
-    def sight(self, account: str = "deployer") -> Sight:
-        return Sight(cast(Client, self.api), "team", account)
+    def access(self, account: str = "deployer") -> ReadAccess:
+        return ReadAccess(cast(Client, self.api), "team", account)
 
-    async def apply(self, sight: Sight, ref: ObjectRef = OWN, **fields: Any) -> None:
+    async def apply(self, access: ReadAccess, ref: ObjectRef = OWN, **fields: Any) -> None:
         """As an attempt under the account does: the API server answers with the object."""
         labels = {f"{GROUP}/name": KEY.name, f"{GROUP}/namespace": KEY.namespace}
         self.api.put(ref, labels=labels, **fields)
-        obj = await sight.client.get(ref)
+        obj = await access.client.get(ref)
         self.known.record(MemoryApi.cluster, ref, b"d", obj, owner=Owner(KEY.name, KEY.namespace))
         self.live.observe(obj)
         self.live.watch(KEY)
         self.api.reads.clear()
 
-    def looks(self, sight: Sight, *refs: ObjectRef, own: bool = True) -> Looks:
+    def looks(self, access: ReadAccess, *refs: ObjectRef, own: bool = True) -> Looks:
         self.live.follow(KEY, refs)
         uids = {ref: uid for ref in refs if own and (uid := self.live.uid(KEY, ref))}
-        return Looks(sight, self.live, refs, uids)
+        return Looks(access, self.live, refs, uids)
 
 
 @pytest.fixture
@@ -64,9 +64,9 @@ async def world() -> AsyncIterator[World]:
 
 
 async def test_what_was_just_applied_costs_no_request(world: World) -> None:
-    sight = world.sight()
-    await world.apply(sight)
-    looks = world.looks(sight, OWN)
+    access = world.access()
+    await world.apply(access)
+    looks = world.looks(access, OWN)
     await looks.refresh()
     assert looks.health(OWN).status is HealthStatus.CURRENT
     await looks.confirm(0.0, failed=False)
@@ -76,8 +76,8 @@ async def test_what_was_just_applied_costs_no_request(world: World) -> None:
 async def test_an_object_of_somebody_else_is_read_as_the_account(world: World) -> None:
     world.api.put(FOREIGN, data={"word": "x"})
     world.api.refused["treasure"] = forbidden("treasure")
-    looks = world.looks(world.sight(), FOREIGN)
-    with pytest.raises(NoSight, match=r"^Secret/other/treasure .*cannot get"):
+    looks = world.looks(world.access(), FOREIGN)
+    with pytest.raises(ReadDenied, match=r"^Secret/other/treasure .*cannot get"):
         await looks.refresh()
     assert looks.health(FOREIGN).status is HealthStatus.UNKNOWN
     assert world.live.state(FOREIGN) is None
@@ -93,21 +93,21 @@ async def test_an_object_of_somebody_else_is_read_as_the_account(world: World) -
         ApiError("odd", status=418),
     ],
 )
-async def test_no_other_answer_is_sight(world: World, answer: ApiError) -> None:
+async def test_no_other_answer_proves_read_access(world: World, answer: ApiError) -> None:
     world.api.put(FOREIGN, data={})
     world.api.refused["treasure"] = answer
-    sight = world.sight()
-    looks = world.looks(sight, FOREIGN)
+    access = world.access()
+    looks = world.looks(access, FOREIGN)
     await looks.refresh()
     health = looks.health(FOREIGN)
     assert (health.status, health.message) == (HealthStatus.UNKNOWN, answer.message)
-    assert not await sight.visible([FOREIGN])
+    assert not await access.visible([FOREIGN])
     assert 0 < looks.next_look(0) < float("inf")
 
 
-async def test_an_unknown_kind_is_no_sight_and_costs_no_watch(world: World) -> None:
+async def test_an_unknown_kind_cannot_be_read_and_costs_no_watch(world: World) -> None:
     invented = ObjectRef("x.test/v1", "Invented", "a", "team")
-    looks = world.looks(world.sight(), invented)
+    looks = world.looks(world.access(), invented)
     await looks.refresh()
     assert looks.health(invented).status is HealthStatus.NOT_FOUND
     assert world.live.open_watches() == 0
@@ -115,23 +115,23 @@ async def test_an_unknown_kind_is_no_sight_and_costs_no_watch(world: World) -> N
 
 async def test_an_object_that_was_replaced_is_looked_at(world: World) -> None:
     """A name does not identify an object: the account sees an object with the same name only if it may read it."""
-    sight = world.sight()
-    await world.apply(sight)
-    looks = world.looks(sight, OWN)
+    access = world.access()
+    await world.apply(access)
+    looks = world.looks(access, OWN)
     await settled(lambda: world.api.watches == ["Widget"])
     world.api.refused["own"] = forbidden("own")
     world.api.remove(OWN)
     world.api.put(OWN, uid="another", labels={f"{GROUP}/name": KEY.name, f"{GROUP}/namespace": KEY.namespace})
     await settled(lambda: (world.live.state(OWN) or {}).get("metadata", {}).get("uid") == "another")
-    with pytest.raises(NoSight):
+    with pytest.raises(ReadDenied):
         await looks.refresh()
 
 
 async def test_an_object_that_is_replaced_after_the_reads_is_unknown(world: World) -> None:
     """Between the last read and the report another user may put an object of the same name in place."""
-    sight = world.sight()
-    await world.apply(sight)
-    looks = world.looks(sight, OWN)
+    access = world.access()
+    await world.apply(access)
+    looks = world.looks(access, OWN)
     await looks.refresh()
     await settled(lambda: world.api.watches == ["Widget"])
     world.api.remove(OWN)
@@ -144,15 +144,15 @@ async def test_an_object_that_is_replaced_after_the_reads_is_unknown(world: Worl
 
 
 async def test_rights_that_were_taken_count_when_a_failure_is_told(world: World) -> None:
-    sight = world.sight()
+    access = world.access()
     await world.apply(
-        sight, status={"conditions": [{"type": "Ready", "status": "False", "message": "hidden"}]}
+        access, status={"conditions": [{"type": "Ready", "status": "False", "message": "hidden"}]}
     )
-    looks = world.looks(sight, OWN)
+    looks = world.looks(access, OWN)
     await looks.refresh()
     assert looks.health(OWN).message == "hidden"
     world.api.refused["own"] = forbidden("own")
-    with pytest.raises(NoSight):
+    with pytest.raises(ReadDenied):
         await looks.confirm(0.0, failed=True)
     assert looks.health(OWN).message != "hidden"
 
@@ -160,13 +160,13 @@ async def test_rights_that_were_taken_count_when_a_failure_is_told(world: World)
 async def test_what_was_shown_long_ago_is_read_before_a_success_is_told(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    act = world.sight()
+    act = world.access()
     await world.apply(act)
     looks = world.looks(act, OWN)
     await looks.refresh()
-    monkeypatch.setattr(sight, "FRESH", 0.0)
+    monkeypatch.setattr(read_access, "FRESH", 0.0)
     world.api.refused["own"] = forbidden("own")
-    with pytest.raises(NoSight):
+    with pytest.raises(ReadDenied):
         await looks.confirm(0.0, failed=False)
 
 
@@ -174,7 +174,7 @@ async def test_a_change_of_a_foreign_object_is_looked_at_when_a_watch_tells(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(looking, "PAUSES", (0.0,))
-    act = world.sight()
+    act = world.access()
     looks = world.looks(act, FOREIGN)
     await looks.refresh()
     assert looks.health(FOREIGN).status is HealthStatus.NOT_FOUND
@@ -196,25 +196,25 @@ async def test_a_change_of_a_foreign_object_is_looked_at_when_a_watch_tells(
 async def test_without_an_account_the_operators_rights_count(world: World) -> None:
     world.api.put(FOREIGN, data={})
     world.api.refused["treasure"] = forbidden("treasure")
-    looks = world.looks(world.sight(""), FOREIGN)
+    looks = world.looks(world.access(""), FOREIGN)
     await looks.refresh()
     await looks.confirm(0.0, failed=False)
     assert looks.health(FOREIGN).status is HealthStatus.CURRENT
 
 
 async def test_one_silent_server_is_waited_for_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sight, "PATIENCE", 0.05)
+    monkeypatch.setattr(read_access, "TIMEOUT", 0.05)
 
     async def silence(ref: ObjectRef) -> None:
         world.api.reads.append(ref)
         await asyncio.sleep(3600)
 
-    act = world.sight()
+    act = world.access()
     act.client.get = silence  # type: ignore[method-assign, assignment]
     refs = [ObjectRef("v1", "Secret", f"s{n}", "other") for n in range(200)]
     looks = world.looks(act, *refs)
     await looks.refresh()
-    assert len(world.api.reads) == sight.AT_ONCE
+    assert len(world.api.reads) == read_access.AT_ONCE
     assert {looks.health(ref).status for ref in refs} == {HealthStatus.UNKNOWN}
     assert looks.next_look(0) > 0
 
@@ -223,7 +223,7 @@ async def test_a_state_that_a_watch_showed_is_judged_once(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A change of one of thousands of objects costs one judgement, not thousands."""
-    own, judged = world.sight(), list[str]()
+    own, judged = world.access(), list[str]()
     compute = looking.compute
 
     def counted(obj: dict[str, Any]) -> Any:
@@ -247,16 +247,16 @@ async def test_a_state_that_a_watch_showed_is_judged_once(
 
 
 async def test_a_change_that_was_told_before_the_answer_to_the_apply_counts(world: World) -> None:
-    sight = world.sight()
-    await world.apply(sight, ObjectRef(OWN.api_version, OWN.kind, "other", "team"))
+    access = world.access()
+    await world.apply(access, ObjectRef(OWN.api_version, OWN.kind, "other", "team"))
     await settled(lambda: world.live.is_synced(OWN))
     labels = {f"{GROUP}/name": KEY.name, f"{GROUP}/namespace": KEY.namespace}
     world.api.put(OWN, labels=labels, status={"conditions": [{"type": "Ready", "status": "False"}]})
-    answer = await sight.client.get(OWN)
+    answer = await access.client.get(OWN)
     world.api.put(OWN, labels=labels, status={"conditions": [{"type": "Ready", "status": "True"}]})
     await settled(lambda: world.live.is_newer(OWN, answer["metadata"]["resourceVersion"]))
     world.known.record(MemoryApi.cluster, OWN, b"d", answer, owner=Owner(KEY.name, KEY.namespace))
     world.live.observe(answer)
-    looks = world.looks(sight, OWN)
+    looks = world.looks(access, OWN)
     await looks.refresh()
     assert looks.health(OWN).status is HealthStatus.CURRENT

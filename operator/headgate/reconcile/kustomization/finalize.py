@@ -25,7 +25,7 @@ from headgate.reconcile.core import finalizers
 from headgate.reconcile.core.controller import NOTHING_MORE, RETRIES, RETRY, WAKE, Outcome
 from headgate.reconcile.core.inventories import Inventories
 from headgate.reconcile.core.store import Store
-from headgate.reconcile.kustomization.health import Looks, NoSight
+from headgate.reconcile.kustomization.health import Looks, ReadDenied
 from headgate.reconcile.reporting.events import NORMAL, WARNING, Event, EventRecorder
 from headgate.reconcile.reporting.status import StatusSession
 from headgate.reconcile.target.errors import AccountMissing, TargetError, TargetPending
@@ -157,7 +157,7 @@ class Finalizer:
         if ks.deletion_policy != "WaitForTermination":
             return None
         refs = pruned.terminating
-        looks = Looks(target.sight, target.live, refs, {})
+        looks = Looks(target.access, target.live, refs, {})
         self._terminations[key] = Termination(
             obj["metadata"]["uid"], refs, time.monotonic() + ks.timeout, target.live, looks
         )
@@ -167,7 +167,7 @@ class Finalizer:
     async def _still_terminating(self, key: ObjectKey, obj: Obj) -> Outcome | None:
         """Check a running wait; None if it has ended, in whatever way."""
         wait = self._terminations[key]
-        with suppress(NoSight):
+        with suppress(ReadDenied):
             # Without read access, the wait lasts until the timeout.
             await wait.looks.refresh()
         now = time.monotonic()

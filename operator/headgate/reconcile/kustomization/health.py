@@ -22,7 +22,7 @@ from headgate.kube import ApiError, Forbidden, NoMatch, NotFound, ObjectRef
 from headgate.loop import Pauses
 from headgate.objects import Obj
 from headgate.reconcile.target.live import LiveObjects
-from headgate.reconcile.target.sight import AT_ONCE, Sight
+from headgate.reconcile.target.read_access import AT_ONCE, ReadAccess
 
 POLL: Final = 5.0
 """The shortest time, in seconds, between reads of an object that no watch covers; Flux reads as often."""
@@ -39,7 +39,7 @@ _UNKNOWN: Final = Health(HealthStatus.UNKNOWN, "its state is not known yet")
 _GONE: Final = Health(HealthStatus.NOT_FOUND, "no such object")
 
 
-class NoSight(Exception):
+class ReadDenied(Exception):
     """The account may not read one of the objects; the message names it and is the API server's."""
 
 
@@ -58,13 +58,13 @@ class Looks:
 
     def __init__(
         self,
-        sight: Sight,
+        access: ReadAccess,
         live: LiveObjects,
         targets: Collection[ObjectRef],
         uids: Mapping[ObjectRef, str],
         expressions: HealthExpressions | None = None,
     ) -> None:
-        self._sight, self._live, self._expressions = sight, live, expressions
+        self._access, self._live, self._expressions = access, live, expressions
         self._targets, self._uids = tuple(targets), uids
         self._looks: dict[ObjectRef, _Look] = {}
         self._kinds = {(ref.api_version, ref.kind): ref for ref in self._targets}
@@ -89,7 +89,7 @@ class Looks:
         return judged[1]
 
     async def refresh(self, budget: Budget | None = None) -> None:
-        """Read what has changed and is not covered by the watches. Raises :class:`NoSight`."""
+        """Read what has changed and is not covered by the watches. Raises :class:`ReadDenied`."""
         async for ref in Pauses().between(self._targets):
             if ref in self._looks:
                 continue
@@ -102,13 +102,13 @@ class Looks:
         await self._read([ref for ref in self._looks if self._is_due(ref, now)], budget)
 
     async def confirm(self, since: float, budget: Budget | None = None, *, failed: bool) -> None:
-        """Read the objects that the report names and that were not read since then. Raises :class:`NoSight`.
+        """Read the objects that the report names and that were not read since then. Raises :class:`ReadDenied`.
 
         A success reports only that the objects are healthy, so it is enough that the API server showed them to the
         account a moment ago.
         """
         to_read = [ref for ref, look in self._looks.items() if look.at < since]
-        if self._sight.is_limited:
+        if self._access.is_limited:
             for ref in self._targets:
                 if ref not in self._looks and self._must_confirm(ref, failed):
                     self._looks[ref] = _Look()
@@ -143,8 +143,8 @@ class Looks:
     def _must_confirm(self, ref: ObjectRef, failed: bool) -> bool:
         if failed:
             return self.health(ref).status is not HealthStatus.CURRENT
-        shown = self._sight.shown(ref)
-        return shown is not None and not self._sight.is_fresh(ref, shown.uid)
+        shown = self._access.shown(ref)
+        return shown is not None and not self._access.is_fresh(ref, shown.uid)
 
     def _is_due(self, ref: ObjectRef, now: float) -> bool:
         return now >= self._due_at(ref)
@@ -162,14 +162,14 @@ class Looks:
     async def _read(self, refs: Collection[ObjectRef], budget: Budget | None) -> None:
         """Read the objects, a few at once. An object without a response has unknown health."""
         started, waiting = time.monotonic(), iter(refs)
-        refused: list[NoSight] = []
+        refused: list[ReadDenied] = []
 
         async def worker() -> None:
             for ref in waiting:
                 try:
                     if not await self._look(ref, budget):
                         return
-                except NoSight as error:
+                except ReadDenied as error:
                     refused.append(error)
 
         with suppress(TimeoutError):
@@ -191,10 +191,10 @@ class Looks:
         self._over.pop(ref, None)
         try:
             async with self._live.reads:
-                obj = await self._sight.read(ref)
+                obj = await self._access.read(ref)
         except Forbidden as error:
-            if self._sight.is_limited:
-                raise NoSight(f"{ref} {error.message}") from error
+            if self._access.is_limited:
+                raise ReadDenied(f"{ref} {error.message}") from error
             look.health = Health(HealthStatus.UNKNOWN, error.message)
         except NoMatch as error:
             look.health = Health(HealthStatus.NOT_FOUND, error.message)

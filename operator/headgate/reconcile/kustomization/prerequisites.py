@@ -16,7 +16,7 @@ from headgate.reconcile.kustomization.dependencies import blocked_by
 from headgate.reconcile.kustomization.errors import Failed, Postponed, Stalled
 from headgate.reconcile.source.artifacts import ArtifactError, ArtifactMissing
 from headgate.reconcile.source.external import ArtifactPending, ExternalSources
-from headgate.reconcile.target.sight import may_refer
+from headgate.reconcile.target.read_access import may_refer
 from headgate.settings import KustomizationSettings
 
 ORIGIN_REVISION = "org.opencontainers.image.revision"

@@ -19,7 +19,7 @@ from headgate.cel import Budget, CelError, Evaluator
 from headgate.kube import MERGE_PATCH, ApiError, Client, ObjectRef
 from headgate.names import NOTIFICATION_CONTROLLER
 from headgate.objects import Obj
-from headgate.reconcile.target.sight import may_refer
+from headgate.reconcile.target.read_access import may_refer
 
 FILTER_VARIABLES = ("res", "req")
 """The variables of a filter: the object's metadata and the call's body."""

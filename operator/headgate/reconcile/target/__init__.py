@@ -2,7 +2,7 @@
 
 ``targets``                        the target cluster and account of a Kustomization
 ``applying``                       applies and prunes there
-``sight``                          read access: whose rights apply, and so what messages may reveal
+``read_access``                    read access: whose rights apply, and so what messages may reveal
 ``live``, ``watches``, ``drift``   the present state of managed objects; who changed them
 ``clusters``                       connections to remote clusters
 ``kubeconfig``, ``remote``, ``clouds``  access to a remote cluster: a Secret, a ConfigMap, a cloud's identity

@@ -21,8 +21,8 @@ from headgate.reconcile.target.clusters import Cluster, Clusters
 from headgate.reconcile.target.errors import AccountMissing, TargetError
 from headgate.reconcile.target.kubeconfig import from_secret
 from headgate.reconcile.target.live import LiveObjects
+from headgate.reconcile.target.read_access import ReadAccess
 from headgate.reconcile.target.remote import account_name, from_config_map
-from headgate.reconcile.target.sight import Sight
 from headgate.settings import TargetSettings
 
 
@@ -30,7 +30,7 @@ from headgate.settings import TargetSettings
 class Target:
     """A cluster as one user sees it: what a Kustomization is applied with."""
 
-    sight: Sight
+    access: ReadAccess
     live: LiveObjects
     applier: Applier
 
@@ -82,9 +82,9 @@ class Targets:
                 f"the kubeconfig acts as {cluster.client.acts_as!r} (users[].user.as) and {named} as {account!r}: "
                 "a request can be made as one user only; take one of the two away"
             )
-        sight = Sight(cluster.client, ks.namespace, account)
+        access = ReadAccess(cluster.client, ks.namespace, account)
         applier = Applier(
-            sight.client,
+            access.client,
             cluster.known,
             cluster.live,
             concurrency=self._settings.concurrent_ssa,
@@ -95,14 +95,14 @@ class Targets:
             inventories=self._inventories,
             eyes=cluster.client,
         )
-        return Target(sight, cluster.live, applier)
+        return Target(access, cluster.live, applier)
 
-    def sight_here(self, ks: Kustomization) -> Sight:
+    def access_here(self, ks: Kustomization) -> ReadAccess:
         """The read access of the Kustomization to the operator's own cluster, whatever its target cluster is.
 
         Raises :class:`TargetError`.
         """
-        return Sight(self._client, ks.namespace, self._account(ks))
+        return ReadAccess(self._client, ks.namespace, self._account(ks))
 
     async def check_account(self, ks: Kustomization) -> None:
         """Raise :class:`AccountMissing` if the account that the Kustomization acts as does not exist."""

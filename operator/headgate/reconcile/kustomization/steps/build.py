@@ -125,6 +125,6 @@ async def _report_drifts(
     """Report the objects that drifted; for those that the account may read, also who changed what."""
     if not drifts:
         return
-    seen = await target.sight.visible(drifts)
+    seen = await target.access.visible(drifts)
     for ref, what in drifts.items():
         reporter.drifted(attempt.obj, ref, what if what == LOST or ref in seen else "")

@@ -127,11 +127,11 @@ async def _hidden(attempt: Attempt, targets: Targets, *, no_cross_namespace: boo
     if not foreign:
         return frozenset()
     try:
-        sight = targets.sight_here(attempt.ks)
+        access = targets.access_here(attempt.ks)
     except TargetError as error:
         raise Failed(error.reason, error.message) from error
-    if not sight.is_limited:
+    if not access.is_limited:
         return frozenset(foreign) if no_cross_namespace else frozenset()
     refs = {key: ObjectRef(KUSTOMIZATION_VERSION, KUSTOMIZATION, key.name, key.namespace) for key in foreign}
-    visible = await sight.visible(refs.values())
+    visible = await access.visible(refs.values())
     return frozenset(key for key, ref in refs.items() if ref not in visible)

@@ -16,7 +16,7 @@ from headgate.durations import format_duration
 from headgate.kube import ObjectRef, ref_of
 from headgate.reconcile.kustomization.attempt import Attempt
 from headgate.reconcile.kustomization.errors import Failed
-from headgate.reconcile.kustomization.health import Looks, NoSight
+from headgate.reconcile.kustomization.health import Looks, ReadDenied
 from headgate.reconcile.kustomization.report import Reporter
 from headgate.reconcile.kustomization.settled import Settled
 from headgate.reconcile.kustomization.steps.prune import InPlace
@@ -83,9 +83,9 @@ def begin(in_place: InPlace, reporter: Reporter) -> Waiting | Healthy:
         started=now,
         deadline=now + attempt.ks.timeout,
     )
-    live, sight, uids = built.target.live, built.target.sight, _own(in_place, objects)
+    live, access, uids = built.target.live, built.target.access, _own(in_place, objects)
     live.follow(attempt.key, objects)
-    looks = Looks(sight, live, objects, uids, built.expressions)
+    looks = Looks(access, live, objects, uids, built.expressions)
     return Waiting(healthy, live, wait, looks, was_healthy)
 
 
@@ -101,7 +101,7 @@ async def check(waiting: Waiting, budget: Budget, *, fail_fast: bool) -> Verdict
         if verdict.standing is not Standing.WAITING:
             await looks.confirm(now, budget, failed=verdict.standing is Standing.FAILED)
             verdict = judge(wait, looks.health, now, fail_fast=fail_fast)
-    except NoSight as error:
+    except ReadDenied as error:
         return Verdict(Standing.FAILED, str(error))
     if verdict.standing is Standing.WAITING:
         session = waiting.attempt.session
@@ -155,8 +155,8 @@ def _own(in_place: InPlace, objects: tuple[ObjectRef, ...]) -> dict[ObjectRef, s
     If the spec names objects, the API server must have shown them to the account in this very attempt.
     """
     attempt, target = in_place.attempt, in_place.applied.built.target
-    live, sight = target.live, target.sight
+    live, access = target.live, target.access
     found = {ref: uid for ref in objects if (uid := live.uid(attempt.key, ref))}
-    if attempt.ks.spec.wait or not sight.is_limited:
+    if attempt.ks.spec.wait or not access.is_limited:
         return found
-    return {ref: uid for ref, uid in found.items() if sight.is_fresh(ref, uid)}
+    return {ref: uid for ref, uid in found.items() if access.is_fresh(ref, uid)}

@@ -4,8 +4,8 @@ The operator can read every object of a cluster; a Kustomization may act as a se
 the operator reveals of an object (health, the value of an expression, who changed which field) must not exceed what
 that account could find out itself. So:
 
-* Health, drift and the fields of other Kustomizations go through a :class:`Sight`, which requests the object from the
-  API server as the account. Only a response with the object proves read access: no permission, no object, too many
+* Health, drift and the fields of other Kustomizations go through :class:`ReadAccess`, which requests the object from
+  the API server as the account. Only a response with the object proves read access: no permission, no object, too many
   requests, a server error and no response at all prove nothing.
 * If the API server showed an object to the account in the same attempt (the response to an apply or a read), no further
   request is necessary for :data:`FRESH` seconds, as long as its UID is the same. That an object is in the build, was
@@ -30,7 +30,7 @@ from headgate.objects import Obj
 
 FRESH: Final = 60.0
 """Seconds for which a response of the API server in an attempt proves that the account may read the object."""
-PATIENCE: Final = 5.0
+TIMEOUT: Final = 5.0
 """The timeout of one read, in seconds."""
 AT_ONCE: Final = 8
 """The limit for simultaneous reads of one Kustomization."""
@@ -45,7 +45,7 @@ class Shown:
     """The time on the monotonic clock."""
 
 
-class Sight:
+class ReadAccess:
     """The read access of one attempt of a Kustomization to a cluster. Made for each attempt: it forgets nothing."""
 
     def __init__(self, client: Client, namespace: str = "", account: str = "") -> None:
@@ -81,10 +81,10 @@ class Sight:
     async def read(self, ref: ObjectRef) -> Obj:
         """The object as it is now. Raises :class:`~headgate.kube.ApiError`, also if the API server does not respond."""
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(TIMEOUT):
                 return await self.client.get(ref)
         except TimeoutError as error:
-            raise ServerTimeout(f"no answer from the API server within {PATIENCE:g}s") from error
+            raise ServerTimeout(f"no answer from the API server within {TIMEOUT:g}s") from error
 
     async def visible(self, refs: Iterable[ObjectRef]) -> frozenset[ObjectRef]:
         """Those objects that the API server shows to the account now; all of them without an account."""

@@ -8,15 +8,15 @@ from typing import cast
 import pytest
 
 from headgate.kube import ApiError, Client, NotFound, ObjectRef, TooManyRequests, Unavailable
-from headgate.reconcile.target import sight as module
-from headgate.reconcile.target.sight import Sight, may_refer
+from headgate.reconcile.target import read_access as module
+from headgate.reconcile.target.read_access import ReadAccess, may_refer
 from tests.support.memoryapi import MemoryApi, forbidden
 
 A, B = (ObjectRef("v1", "ConfigMap", name, "team") for name in "ab")
 
 
-def seen_by(api: MemoryApi, account: str = "deployer") -> Sight:
-    return Sight(cast(Client, api), "team", account)
+def seen_by(api: MemoryApi, account: str = "deployer") -> ReadAccess:
+    return ReadAccess(cast(Client, api), "team", account)
 
 
 async def test_what_the_api_server_showed_is_shown_to_this_attempt_alone() -> None:
@@ -36,10 +36,10 @@ async def test_what_the_api_server_showed_is_shown_to_this_attempt_alone() -> No
 async def test_what_was_shown_is_fresh_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     api = MemoryApi()
     api.put(A, uid="1")
-    sight = seen_by(api)
-    await sight.client.get(A)
+    access = seen_by(api)
+    await access.client.get(A)
     monkeypatch.setattr(module, "FRESH", 0.0)
-    assert not sight.is_fresh(A, "1")
+    assert not access.is_fresh(A, "1")
 
 
 @pytest.mark.parametrize(
@@ -57,24 +57,24 @@ async def test_no_other_answer_shows_anything(answer: ApiError) -> None:
     api.put(A)
     api.put(B)
     api.refused["a"] = answer
-    sight = seen_by(api)
-    assert await sight.visible([A, B]) == {B}
-    assert sight.shown(A) is None
+    access = seen_by(api)
+    assert await access.visible([A, B]) == {B}
+    assert access.shown(A) is None
     assert await seen_by(api, "").visible([A, B]) == {A, B}, "without an account everything is visible"
 
 
 async def test_silence_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     api = MemoryApi()
-    sight = seen_by(api)
-    monkeypatch.setattr(module, "PATIENCE", 0.05)
+    access = seen_by(api)
+    monkeypatch.setattr(module, "TIMEOUT", 0.05)
 
     async def silence(_: ObjectRef) -> None:
         await asyncio.sleep(3600)
 
-    sight.client.get = silence  # type: ignore[method-assign, assignment]
+    access.client.get = silence  # type: ignore[method-assign, assignment]
     with pytest.raises(ApiError, match="no answer from the API server"):
-        await sight.read(A)
-    assert not await sight.visible([A])
+        await access.read(A)
+    assert not await access.visible([A])
 
 
 @pytest.mark.parametrize(
