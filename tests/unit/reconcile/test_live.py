@@ -202,7 +202,7 @@ async def test_a_deleted_kustomization_gives_everything_back(world: World) -> No
     single = ObjectRef("v1", "Secret", "single", "team")
     world.apply(APPS, REF)
     world.live.follow(APPS, [REF, single])
-    world.live.look_closer(single)
+    world.live.watch_by_name(single)
     await settled(lambda: sorted(world.api.watches) == ["ConfigMap", "Secret/single"])
     world.live.release(APPS)
     await settled(lambda: world.api.watches == [])
@@ -231,7 +231,7 @@ async def test_single_watches_are_limited_in_all_and_for_each(
         refs = [ObjectRef("v1", "Secret", f"{key.namespace}-{n}", key.namespace) for n in range(5)]
         world.live.follow(key, refs)
         for ref in refs:
-            world.live.look_closer(ref)
+            world.live.watch_by_name(ref)
     await settled(lambda: len(world.api.watches) == 3)
     assert sorted(world.api.watches) == ["Secret/rival-0", "Secret/team-0", "Secret/team-1"]
 
@@ -240,7 +240,7 @@ async def test_who_is_shared_lives_on_for_the_other_follower(world: World) -> No
     ref = ObjectRef("v1", "Secret", "s", "team")
     for key in (APPS, OTHER):
         world.live.follow(key, [ref])
-    world.live.look_closer(ref)
+    world.live.watch_by_name(ref)
     await settled(lambda: world.api.watches == ["Secret/s"])
     world.live.unfollow(APPS)
     world.changed.clear()

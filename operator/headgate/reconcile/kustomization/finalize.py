@@ -25,7 +25,7 @@ from headgate.reconcile.core import finalizers
 from headgate.reconcile.core.controller import NOTHING_MORE, RETRIES, RETRY, WAKE, Outcome
 from headgate.reconcile.core.inventories import Inventories
 from headgate.reconcile.core.store import Store
-from headgate.reconcile.kustomization.health import Looks, ReadDenied
+from headgate.reconcile.kustomization.health import HealthReads, ReadDenied
 from headgate.reconcile.reporting.events import NORMAL, WARNING, Event, EventRecorder
 from headgate.reconcile.reporting.status import StatusSession
 from headgate.reconcile.target.errors import AccountMissing, TargetError, TargetPending
@@ -44,7 +44,7 @@ class Termination:
     refs: tuple[ObjectRef, ...]
     deadline: float
     live: LiveObjects
-    looks: Looks
+    reads: HealthReads
 
 
 class Finalizer:
@@ -157,9 +157,9 @@ class Finalizer:
         if ks.deletion_policy != "WaitForTermination":
             return None
         refs = pruned.terminating
-        looks = Looks(target.access, target.live, refs, {})
+        reads = HealthReads(target.access, target.live, refs, {})
         self._terminations[key] = Termination(
-            obj["metadata"]["uid"], refs, time.monotonic() + ks.timeout, target.live, looks
+            obj["metadata"]["uid"], refs, time.monotonic() + ks.timeout, target.live, reads
         )
         target.live.follow(key, refs)
         return await self._still_terminating(key, obj)
@@ -169,11 +169,11 @@ class Finalizer:
         wait = self._terminations[key]
         with suppress(ReadDenied):
             # Without read access, the wait lasts until the timeout.
-            await wait.looks.refresh()
+            await wait.reads.refresh()
         now = time.monotonic()
-        left = [r for r in wait.refs if wait.looks.health(r).status is not HealthStatus.NOT_FOUND]
+        left = [r for r in wait.refs if wait.reads.health(r).status is not HealthStatus.NOT_FOUND]
         if left and now < wait.deadline:
-            return Outcome(after=min(wait.deadline - now, wait.looks.next_look(now)), trigger=WAKE)
+            return Outcome(after=min(wait.deadline - now, wait.reads.next_read(now)), trigger=WAKE)
         del self._terminations[key]
         wait.live.unfollow(key)
         if left:

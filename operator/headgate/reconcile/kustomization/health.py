@@ -44,7 +44,7 @@ class ReadDenied(Exception):
 
 
 @dataclass(slots=True)
-class _Look:
+class _Read:
     health: Health = _UNKNOWN
     version: str = ""
     """The resource version that was read; empty if the object does not exist."""
@@ -53,7 +53,7 @@ class _Look:
     answered: bool = False
 
 
-class Looks:
+class HealthReads:
     """The reads of one wait; ``uids`` are the objects that the attempt applied or found in place."""
 
     def __init__(
@@ -66,7 +66,7 @@ class Looks:
     ) -> None:
         self._access, self._live, self._expressions = access, live, expressions
         self._targets, self._uids = tuple(targets), uids
-        self._looks: dict[ObjectRef, _Look] = {}
+        self._reads: dict[ObjectRef, _Read] = {}
         self._kinds = {(ref.api_version, ref.kind): ref for ref in self._targets}
         """One object of each kind."""
         self._watched: dict[ObjectRef, tuple[Obj, Health]] = {}
@@ -76,9 +76,9 @@ class Looks:
 
     def health(self, ref: ObjectRef) -> Health:
         """The object's health, according to what was read and may be reported."""
-        look = self._looks.get(ref)
-        if look is not None:
-            return look.health
+        read = self._reads.get(ref)
+        if read is not None:
+            return read.health
         obj = self._live.state(ref)
         if obj is None or obj["metadata"]["uid"] != self._uids.get(ref):
             # Another object has replaced it since the last refresh; read access to that one is not checked yet.
@@ -91,15 +91,15 @@ class Looks:
     async def refresh(self, budget: Budget | None = None) -> None:
         """Read what has changed and is not covered by the watches. Raises :class:`ReadDenied`."""
         async for ref in Pauses().between(self._targets):
-            if ref in self._looks:
+            if ref in self._reads:
                 continue
             if self._is_watched(ref):
                 # Evaluated here, where the loop can pause, and cached.
                 self.health(ref)
             else:
-                self._looks[ref] = _Look()
+                self._reads[ref] = _Read()
         now = time.monotonic()
-        await self._read([ref for ref in self._looks if self._is_due(ref, now)], budget)
+        await self._read_all([ref for ref in self._reads if self._is_due(ref, now)], budget)
 
     async def confirm(self, since: float, budget: Budget | None = None, *, failed: bool) -> None:
         """Read the objects that the report names and that were not read since then. Raises :class:`ReadDenied`.
@@ -107,20 +107,20 @@ class Looks:
         A success reports only that the objects are healthy, so it is enough that the API server showed them to the
         account a moment ago.
         """
-        to_read = [ref for ref, look in self._looks.items() if look.at < since]
+        to_read = [ref for ref, read in self._reads.items() if read.at < since]
         if self._access.is_limited:
             for ref in self._targets:
-                if ref not in self._looks and self._must_confirm(ref, failed):
-                    self._looks[ref] = _Look()
+                if ref not in self._reads and self._must_confirm(ref, failed):
+                    self._reads[ref] = _Read()
                     to_read.append(ref)
-        await self._read(to_read, budget)
+        await self._read_all(to_read, budget)
 
-    def next_look(self, now: float) -> float:
+    def next_read(self, now: float) -> float:
         """Seconds until an object must be read although no watch reports a change."""
-        dues = [self._due_at(ref) for ref in self._looks]
+        dues = [self._due_at(ref) for ref in self._reads]
         unknown = {kind for kind, ref in self._kinds.items() if not self._live.is_synced(ref)}
         if unknown and any(
-            (ref.api_version, ref.kind) in unknown and ref not in self._looks for ref in self._targets
+            (ref.api_version, ref.kind) in unknown and ref not in self._reads for ref in self._targets
         ):
             dues.append(now + POLL)
         return max(0.0, min(dues, default=float("inf")) - now)
@@ -128,7 +128,7 @@ class Looks:
     @property
     def over_budget(self) -> str:
         """The message that an expression has to wait for processor time; empty if none has to."""
-        return next((self._looks[ref].health.message for ref in self._over), "")
+        return next((self._reads[ref].health.message for ref in self._over), "")
 
     def _is_watched(self, ref: ObjectRef) -> bool:
         """Whether the watches' state of the object counts: it is the object that the attempt applied."""
@@ -150,16 +150,16 @@ class Looks:
         return now >= self._due_at(ref)
 
     def _due_at(self, ref: ObjectRef) -> float:
-        look = self._looks[ref]
-        pause = PAUSES[min(look.count, len(PAUSES) - 1)] if look.count else 0.0
-        again = max(look.at + pause, self._over.get(ref, float("-inf")))
-        if look.count == 0 or ref in self._over:
+        read = self._reads[ref]
+        pause = PAUSES[min(read.count, len(PAUSES) - 1)] if read.count else 0.0
+        again = max(read.at + pause, self._over.get(ref, float("-inf")))
+        if read.count == 0 or ref in self._over:
             return again
-        if not (look.answered and self._live.sees(ref)):
-            return look.at + POLL + POLL_EACH * len(self._looks)
-        return again if self._live.is_newer(ref, look.version) else float("inf")
+        if not (read.answered and self._live.sees(ref)):
+            return read.at + POLL + POLL_EACH * len(self._reads)
+        return again if self._live.is_newer(ref, read.version) else float("inf")
 
-    async def _read(self, refs: Collection[ObjectRef], budget: Budget | None) -> None:
+    async def _read_all(self, refs: Collection[ObjectRef], budget: Budget | None) -> None:
         """Read the objects, a few at once. An object without a response has unknown health."""
         started, waiting = time.monotonic(), iter(refs)
         refused: list[ReadDenied] = []
@@ -167,7 +167,7 @@ class Looks:
         async def worker() -> None:
             for ref in waiting:
                 try:
-                    if not await self._look(ref, budget):
+                    if not await self._read_one(ref, budget):
                         return
                 except ReadDenied as error:
                     refused.append(error)
@@ -176,18 +176,18 @@ class Looks:
             async with asyncio.timeout(PASS + PASS_EACH * len(refs)):
                 await asyncio.gather(*(worker() for _ in range(min(AT_ONCE, len(refs)))))
         for ref in refs:
-            look = self._looks[ref]
-            if look.at < started:
-                look.at, look.count, look.answered, look.health = started, look.count + 1, False, _UNKNOWN
+            read = self._reads[ref]
+            if read.at < started:
+                read.at, read.count, read.answered, read.health = started, read.count + 1, False, _UNKNOWN
         if refused:
             raise refused[0]
 
-    async def _look(self, ref: ObjectRef, budget: Budget | None) -> bool:
+    async def _read_one(self, ref: ObjectRef, budget: Budget | None) -> bool:
         """Read one object and derive its health; false if the API server does not respond, to spare the other reads."""
-        look = self._looks[ref]
-        look.count += 1
-        look.at, look.answered, look.version = time.monotonic(), False, ""
-        look.health = _UNKNOWN
+        read = self._reads[ref]
+        read.count += 1
+        read.at, read.answered, read.version = time.monotonic(), False, ""
+        read.health = _UNKNOWN
         self._over.pop(ref, None)
         try:
             async with self._live.reads:
@@ -195,19 +195,19 @@ class Looks:
         except Forbidden as error:
             if self._access.is_limited:
                 raise ReadDenied(f"{ref} {error.message}") from error
-            look.health = Health(HealthStatus.UNKNOWN, error.message)
+            read.health = Health(HealthStatus.UNKNOWN, error.message)
         except NoMatch as error:
-            look.health = Health(HealthStatus.NOT_FOUND, error.message)
+            read.health = Health(HealthStatus.NOT_FOUND, error.message)
         except NotFound:
-            look.health, look.answered = _GONE, True
-            self._live.look_closer(ref)
+            read.health, read.answered = _GONE, True
+            self._live.watch_by_name(ref)
         except ApiError as error:
-            look.health = Health(HealthStatus.UNKNOWN, error.message)
+            read.health = Health(HealthStatus.UNKNOWN, error.message)
             return error.is_answer
         else:
-            look.answered, look.version = True, str(obj["metadata"].get("resourceVersion") or "")
-            self._live.look_closer(ref)
-            look.health = await self._judge(ref, obj, budget)
+            read.answered, read.version = True, str(obj["metadata"].get("resourceVersion") or "")
+            self._live.watch_by_name(ref)
+            read.health = await self._judge(ref, obj, budget)
         return True
 
     async def _judge(self, ref: ObjectRef, obj: Obj, budget: Budget | None) -> Health:

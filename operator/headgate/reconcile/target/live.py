@@ -103,7 +103,7 @@ class LiveObjects:
         for ref in wanted:
             self._followers[ref].add(key)
 
-    def look_closer(self, ref: ObjectRef) -> None:
+    def watch_by_name(self, ref: ObjectRef) -> None:
         """Watch a followed object that exists, or may be created later, by name, unless another watch covers it."""
         if (
             ref not in self._followers

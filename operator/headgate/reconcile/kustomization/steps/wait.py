@@ -16,7 +16,7 @@ from headgate.durations import format_duration
 from headgate.kube import ObjectRef, ref_of
 from headgate.reconcile.kustomization.attempt import Attempt
 from headgate.reconcile.kustomization.errors import Failed
-from headgate.reconcile.kustomization.health import Looks, ReadDenied
+from headgate.reconcile.kustomization.health import HealthReads, ReadDenied
 from headgate.reconcile.kustomization.report import Reporter
 from headgate.reconcile.kustomization.settled import Settled
 from headgate.reconcile.kustomization.steps.prune import InPlace
@@ -46,7 +46,7 @@ class Waiting:
     live: LiveObjects
     """Follows the objects, and wakes the Kustomization when one changes."""
     wait: HealthWait
-    looks: Looks
+    reads: HealthReads
     """Their health, as far as it was read."""
     was_healthy: bool
     """Whether the Kustomization was healthy when the wait began."""
@@ -58,7 +58,7 @@ class Waiting:
     def next_check(self) -> float:
         """Seconds until the next check is due although no object changes."""
         now = time.monotonic()
-        return max(0.0, min(self.wait.deadline - now, self.looks.next_look(now)))
+        return max(0.0, min(self.wait.deadline - now, self.reads.next_read(now)))
 
 
 def begin(in_place: InPlace, reporter: Reporter) -> Waiting | Healthy:
@@ -85,8 +85,8 @@ def begin(in_place: InPlace, reporter: Reporter) -> Waiting | Healthy:
     )
     live, access, uids = built.target.live, built.target.access, _own(in_place, objects)
     live.follow(attempt.key, objects)
-    looks = Looks(access, live, objects, uids, built.expressions)
-    return Waiting(healthy, live, wait, looks, was_healthy)
+    reads = HealthReads(access, live, objects, uids, built.expressions)
+    return Waiting(healthy, live, wait, reads, was_healthy)
 
 
 async def check(waiting: Waiting, budget: Budget, *, fail_fast: bool) -> Verdict:
@@ -94,19 +94,19 @@ async def check(waiting: Waiting, budget: Budget, *, fail_fast: bool) -> Verdict
 
     ``fail_fast``: it ends as soon as one object has failed permanently.
     """
-    wait, looks, now = waiting.wait, waiting.looks, time.monotonic()
+    wait, reads, now = waiting.wait, waiting.reads, time.monotonic()
     try:
-        await looks.refresh(budget)
-        verdict = judge(wait, looks.health, now, fail_fast=fail_fast)
+        await reads.refresh(budget)
+        verdict = judge(wait, reads.health, now, fail_fast=fail_fast)
         if verdict.standing is not Standing.WAITING:
-            await looks.confirm(now, budget, failed=verdict.standing is Standing.FAILED)
-            verdict = judge(wait, looks.health, now, fail_fast=fail_fast)
+            await reads.confirm(now, budget, failed=verdict.standing is Standing.FAILED)
+            verdict = judge(wait, reads.health, now, fail_fast=fail_fast)
     except ReadDenied as error:
         return Verdict(Standing.FAILED, str(error))
     if verdict.standing is Standing.WAITING:
         session = waiting.attempt.session
-        if looks.over_budget:
-            session.mark(reasons.HEALTHY, "Unknown", reasons.PROGRESSING, looks.over_budget)
+        if reads.over_budget:
+            session.mark(reasons.HEALTHY, "Unknown", reasons.PROGRESSING, reads.over_budget)
         session.write_soon()
     return verdict
 

@@ -12,8 +12,8 @@ from headgate.api import ObjectKey
 from headgate.apply import KnownObjects, Owner
 from headgate.health import HealthStatus
 from headgate.kube import ApiError, Client, ObjectRef, ServerError, TooManyRequests, Unauthorized, Unavailable
-from headgate.reconcile.kustomization import health as looking
-from headgate.reconcile.kustomization.health import Looks, ReadDenied
+from headgate.reconcile.kustomization import health as module
+from headgate.reconcile.kustomization.health import HealthReads, ReadDenied
 from headgate.reconcile.target import read_access
 from headgate.reconcile.target.live import LiveObjects
 from headgate.reconcile.target.read_access import ReadAccess
@@ -50,10 +50,10 @@ class World:
         self.live.watch(KEY)
         self.api.reads.clear()
 
-    def looks(self, access: ReadAccess, *refs: ObjectRef, own: bool = True) -> Looks:
+    def reads(self, access: ReadAccess, *refs: ObjectRef, own: bool = True) -> HealthReads:
         self.live.follow(KEY, refs)
         uids = {ref: uid for ref in refs if own and (uid := self.live.uid(KEY, ref))}
-        return Looks(access, self.live, refs, uids)
+        return HealthReads(access, self.live, refs, uids)
 
 
 @pytest.fixture
@@ -66,20 +66,20 @@ async def world() -> AsyncIterator[World]:
 async def test_what_was_just_applied_costs_no_request(world: World) -> None:
     access = world.access()
     await world.apply(access)
-    looks = world.looks(access, OWN)
-    await looks.refresh()
-    assert looks.health(OWN).status is HealthStatus.CURRENT
-    await looks.confirm(0.0, failed=False)
+    reads = world.reads(access, OWN)
+    await reads.refresh()
+    assert reads.health(OWN).status is HealthStatus.CURRENT
+    await reads.confirm(0.0, failed=False)
     assert world.api.reads == []
 
 
 async def test_an_object_of_somebody_else_is_read_as_the_account(world: World) -> None:
     world.api.put(FOREIGN, data={"word": "x"})
     world.api.refused["treasure"] = forbidden("treasure")
-    looks = world.looks(world.access(), FOREIGN)
+    reads = world.reads(world.access(), FOREIGN)
     with pytest.raises(ReadDenied, match=r"^Secret/other/treasure .*cannot get"):
-        await looks.refresh()
-    assert looks.health(FOREIGN).status is HealthStatus.UNKNOWN
+        await reads.refresh()
+    assert reads.health(FOREIGN).status is HealthStatus.UNKNOWN
     assert world.live.state(FOREIGN) is None
 
 
@@ -97,49 +97,49 @@ async def test_no_other_answer_proves_read_access(world: World, answer: ApiError
     world.api.put(FOREIGN, data={})
     world.api.refused["treasure"] = answer
     access = world.access()
-    looks = world.looks(access, FOREIGN)
-    await looks.refresh()
-    health = looks.health(FOREIGN)
+    reads = world.reads(access, FOREIGN)
+    await reads.refresh()
+    health = reads.health(FOREIGN)
     assert (health.status, health.message) == (HealthStatus.UNKNOWN, answer.message)
     assert not await access.visible([FOREIGN])
-    assert 0 < looks.next_look(0) < float("inf")
+    assert 0 < reads.next_read(0) < float("inf")
 
 
 async def test_an_unknown_kind_cannot_be_read_and_costs_no_watch(world: World) -> None:
     invented = ObjectRef("x.test/v1", "Invented", "a", "team")
-    looks = world.looks(world.access(), invented)
-    await looks.refresh()
-    assert looks.health(invented).status is HealthStatus.NOT_FOUND
+    reads = world.reads(world.access(), invented)
+    await reads.refresh()
+    assert reads.health(invented).status is HealthStatus.NOT_FOUND
     assert world.live.open_watches() == 0
 
 
-async def test_an_object_that_was_replaced_is_looked_at(world: World) -> None:
+async def test_an_object_that_was_replaced_is_read(world: World) -> None:
     """A name does not identify an object: the account sees an object with the same name only if it may read it."""
     access = world.access()
     await world.apply(access)
-    looks = world.looks(access, OWN)
+    reads = world.reads(access, OWN)
     await settled(lambda: world.api.watches == ["Widget"])
     world.api.refused["own"] = forbidden("own")
     world.api.remove(OWN)
     world.api.put(OWN, uid="another", labels={f"{GROUP}/name": KEY.name, f"{GROUP}/namespace": KEY.namespace})
     await settled(lambda: (world.live.state(OWN) or {}).get("metadata", {}).get("uid") == "another")
     with pytest.raises(ReadDenied):
-        await looks.refresh()
+        await reads.refresh()
 
 
 async def test_an_object_that_is_replaced_after_the_reads_is_unknown(world: World) -> None:
     """Between the last read and the report another user may put an object of the same name in place."""
     access = world.access()
     await world.apply(access)
-    looks = world.looks(access, OWN)
-    await looks.refresh()
+    reads = world.reads(access, OWN)
+    await reads.refresh()
     await settled(lambda: world.api.watches == ["Widget"])
     world.api.remove(OWN)
     secret = {"conditions": [{"type": "Ready", "status": "False", "message": "hidden"}]}
     labels = {f"{GROUP}/name": KEY.name, f"{GROUP}/namespace": KEY.namespace}
     world.api.put(OWN, uid="another", labels=labels, status=secret)
     await settled(lambda: (world.live.state(OWN) or {}).get("metadata", {}).get("uid") == "another")
-    health = looks.health(OWN)
+    health = reads.health(OWN)
     assert (health.status, "hidden" in health.message) == (HealthStatus.UNKNOWN, False)
 
 
@@ -148,13 +148,13 @@ async def test_rights_that_were_taken_count_when_a_failure_is_told(world: World)
     await world.apply(
         access, status={"conditions": [{"type": "Ready", "status": "False", "message": "hidden"}]}
     )
-    looks = world.looks(access, OWN)
-    await looks.refresh()
-    assert looks.health(OWN).message == "hidden"
+    reads = world.reads(access, OWN)
+    await reads.refresh()
+    assert reads.health(OWN).message == "hidden"
     world.api.refused["own"] = forbidden("own")
     with pytest.raises(ReadDenied):
-        await looks.confirm(0.0, failed=True)
-    assert looks.health(OWN).message != "hidden"
+        await reads.confirm(0.0, failed=True)
+    assert reads.health(OWN).message != "hidden"
 
 
 async def test_what_was_shown_long_ago_is_read_before_a_success_is_told(
@@ -162,44 +162,44 @@ async def test_what_was_shown_long_ago_is_read_before_a_success_is_told(
 ) -> None:
     act = world.access()
     await world.apply(act)
-    looks = world.looks(act, OWN)
-    await looks.refresh()
+    reads = world.reads(act, OWN)
+    await reads.refresh()
     monkeypatch.setattr(read_access, "FRESH", 0.0)
     world.api.refused["own"] = forbidden("own")
     with pytest.raises(ReadDenied):
-        await looks.confirm(0.0, failed=False)
+        await reads.confirm(0.0, failed=False)
 
 
-async def test_a_change_of_a_foreign_object_is_looked_at_when_a_watch_tells(
+async def test_a_foreign_object_is_read_again_when_a_watch_reports_a_change(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(looking, "PAUSES", (0.0,))
+    monkeypatch.setattr(module, "PAUSES", (0.0,))
     act = world.access()
-    looks = world.looks(act, FOREIGN)
-    await looks.refresh()
-    assert looks.health(FOREIGN).status is HealthStatus.NOT_FOUND
+    reads = world.reads(act, FOREIGN)
+    await reads.refresh()
+    assert reads.health(FOREIGN).status is HealthStatus.NOT_FOUND
     await settled(lambda: world.api.watches == ["Secret/treasure"])
     world.api.put(FOREIGN, data={})
     await settled(lambda: FOREIGN in world.woken)
-    await looks.refresh()
-    assert looks.health(FOREIGN).status is HealthStatus.CURRENT
-    reads = len(world.api.reads)
-    await looks.refresh()
-    assert len(world.api.reads) == reads, "nothing has changed since"
+    await reads.refresh()
+    assert reads.health(FOREIGN).status is HealthStatus.CURRENT
+    requests = len(world.api.reads)
+    await reads.refresh()
+    assert len(world.api.reads) == requests, "nothing has changed since"
     world.woken.clear()
     world.api.remove(FOREIGN)
     await settled(lambda: world.woken)
-    await looks.refresh()
-    assert looks.health(FOREIGN).status is HealthStatus.NOT_FOUND
+    await reads.refresh()
+    assert reads.health(FOREIGN).status is HealthStatus.NOT_FOUND
 
 
 async def test_without_an_account_the_operators_rights_count(world: World) -> None:
     world.api.put(FOREIGN, data={})
     world.api.refused["treasure"] = forbidden("treasure")
-    looks = world.looks(world.access(""), FOREIGN)
-    await looks.refresh()
-    await looks.confirm(0.0, failed=False)
-    assert looks.health(FOREIGN).status is HealthStatus.CURRENT
+    reads = world.reads(world.access(""), FOREIGN)
+    await reads.refresh()
+    await reads.confirm(0.0, failed=False)
+    assert reads.health(FOREIGN).status is HealthStatus.CURRENT
 
 
 async def test_one_silent_server_is_waited_for_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,11 +212,11 @@ async def test_one_silent_server_is_waited_for_once(world: World, monkeypatch: p
     act = world.access()
     act.client.get = silence  # type: ignore[method-assign, assignment]
     refs = [ObjectRef("v1", "Secret", f"s{n}", "other") for n in range(200)]
-    looks = world.looks(act, *refs)
-    await looks.refresh()
+    reads = world.reads(act, *refs)
+    await reads.refresh()
     assert len(world.api.reads) == read_access.AT_ONCE
-    assert {looks.health(ref).status for ref in refs} == {HealthStatus.UNKNOWN}
-    assert looks.next_look(0) > 0
+    assert {reads.health(ref).status for ref in refs} == {HealthStatus.UNKNOWN}
+    assert reads.next_read(0) > 0
 
 
 async def test_a_state_that_a_watch_showed_is_judged_once(
@@ -224,25 +224,25 @@ async def test_a_state_that_a_watch_showed_is_judged_once(
 ) -> None:
     """A change of one of thousands of objects costs one judgement, not thousands."""
     own, judged = world.access(), list[str]()
-    compute = looking.compute
+    compute = module.compute
 
     def counted(obj: dict[str, Any]) -> Any:
         judged.append(obj["metadata"]["name"])
         return compute(obj)
 
-    monkeypatch.setattr(looking, "compute", counted)
+    monkeypatch.setattr(module, "compute", counted)
     refs = [ObjectRef("x.test/v1", "Widget", f"own-{i}", "team") for i in range(50)]
     for ref in refs:
         await world.apply(own, ref)
-    looks = world.looks(own, *refs)
+    reads = world.reads(own, *refs)
     for _ in range(3):
-        await looks.refresh()
-        assert {looks.health(ref).status for ref in refs} == {HealthStatus.CURRENT}
+        await reads.refresh()
+        assert {reads.health(ref).status for ref in refs} == {HealthStatus.CURRENT}
     assert sorted(judged) == sorted(ref.name for ref in refs)
     judged.clear()
     await world.apply(own, refs[7], spec={"other": 1})
-    await looks.refresh()
-    assert [looks.health(ref).status for ref in refs] == [HealthStatus.CURRENT] * 50
+    await reads.refresh()
+    assert [reads.health(ref).status for ref in refs] == [HealthStatus.CURRENT] * 50
     assert judged == ["own-7"]
 
 
@@ -257,6 +257,6 @@ async def test_a_change_that_was_told_before_the_answer_to_the_apply_counts(worl
     await settled(lambda: world.live.is_newer(OWN, answer["metadata"]["resourceVersion"]))
     world.known.record(MemoryApi.cluster, OWN, b"d", answer, owner=Owner(KEY.name, KEY.namespace))
     world.live.observe(answer)
-    looks = world.looks(access, OWN)
-    await looks.refresh()
-    assert looks.health(OWN).status is HealthStatus.CURRENT
+    reads = world.reads(access, OWN)
+    await reads.refresh()
+    assert reads.health(OWN).status is HealthStatus.CURRENT
