@@ -53,7 +53,7 @@ from headgate.reconcile.reporting.notify import Notifier
 from headgate.reconcile.source.artifacts import ArtifactFetcher
 from headgate.reconcile.source.external import ExternalSources
 from headgate.reconcile.source.reconciler import SourceReconciler
-from headgate.reconcile.source.visits import Visits
+from headgate.reconcile.source.requests import SourceRequests
 from headgate.reconcile.target.targets import Targets
 from headgate.settings import Settings
 from headgate.web.metrics import Metrics
@@ -89,7 +89,7 @@ class Program:
             settings.kustomizations.max_list_entries,
         )
         self._trees = SourceTrees(TREES * settings.sources.max_source_entries)
-        settled, visits = SettledBuilds(store.kustomization, self._trees), Visits(store)
+        settled, requests = SettledBuilds(store.kustomization, self._trees), SourceRequests(store)
         kustomization_queue: WorkQueue[ObjectKey] = WorkQueue(settings.kustomizations.concurrent)
         # Workers wait for servers and for slots in the pools, which limit concurrency.
         fetches = settings.sources.concurrent_fetches
@@ -99,7 +99,7 @@ class Program:
             kustomization_queue,
             source_queue,
             settled,
-            visits,
+            requests,
             correct_drift=settings.kustomizations.correct_drift,
         )
         inventories = Inventories(store, self.wakeups, settings.targets.default_service_account)
@@ -130,7 +130,7 @@ class Program:
             client,
             store,
             self._trees,
-            visits,
+            requests,
             caches,
             artifacts,
             self._events,

@@ -37,7 +37,7 @@ from headgate.reconcile.kustomization.settled import SettledBuilds
 from headgate.reconcile.reporting.events import Event
 from headgate.reconcile.reporting.measure import Unmeasured
 from headgate.reconcile.reporting.status import StatusSession
-from headgate.reconcile.source.visits import Visits
+from headgate.reconcile.source.requests import SourceRequests
 from headgate.reconcile.target.targets import Targets
 from headgate.settings import DecryptionSettings, KustomizationSettings, TargetSettings
 from tests.model import clock
@@ -148,7 +148,7 @@ class NotedWakeups(Wakeups):
     """The product's rules over queues that nobody empties; notes whom a change of a watched object wakes."""
 
     def __init__(self, store: Store, settled: SettledBuilds) -> None:
-        super().__init__(store, WorkQueue(1), WorkQueue(1), settled, Visits(store))
+        super().__init__(store, WorkQueue(1), WorkQueue(1), settled, SourceRequests(store))
         self.woken: list[ObjectKey] = []
 
     def live_changed(self, key: ObjectKey, ref: ObjectRef) -> None:

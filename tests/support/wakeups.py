@@ -28,7 +28,7 @@ class Noted:
 
     keys: list[ObjectKey] = field(default_factory=list)
 
-    def asked_for(self, key: ObjectKey) -> None:
+    def request(self, key: ObjectKey) -> None:
         self.keys.append(key)
 
 

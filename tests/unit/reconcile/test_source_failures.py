@@ -36,7 +36,7 @@ class Failing(Setting):
     async def _get(self, ref: object) -> Obj:
         raise NotFound('secrets "keys" not found', status=404, reason="NotFound")
 
-    async def visit(self, spec: Obj, *others: Obj) -> Outcome:
+    async def reconcile(self, spec: Obj, *others: Obj) -> Outcome:
         obj = source()
         self.store.put_source({**obj, "spec": {**obj["spec"], **spec}})
         for other in others:
@@ -55,7 +55,7 @@ def failing(tmp_path: Path) -> Failing:
 
 
 async def test_a_fault_of_the_spec_stalls(failing: Failing) -> None:
-    outcome = await failing.visit({"url": "https://example.com/a b"})
+    outcome = await failing.reconcile({"url": "https://example.com/a b"})
     assert (outcome.after, outcome.failed) == (None, False)
     message = "the URL contains a space or an unprintable character"
     failed = (reasons.URL_INVALID, message)
@@ -69,7 +69,7 @@ async def test_a_fault_of_the_spec_stalls(failing: Failing) -> None:
 
 async def test_a_missing_secret_is_looked_for_again_with_back_off(failing: Failing) -> None:
     spec = {"secretRef": {"name": "keys"}}
-    waits = [(await failing.visit(spec)).after or 0.0 for _ in range(4)]
+    waits = [(await failing.reconcile(spec)).after or 0.0 for _ in range(4)]
     assert waits[-1] > waits[0] > 0
     status, reason, message = failing.conditions()[reasons.FETCH_FAILED]
     assert (status, reason) == ("True", reasons.AUTHENTICATION_FAILED)
@@ -78,7 +78,7 @@ async def test_a_missing_secret_is_looked_for_again_with_back_off(failing: Faili
 
 
 async def test_missing_keys_of_a_verification_have_a_condition_of_their_own(failing: Failing) -> None:
-    await failing.visit({"verify": {"mode": "HEAD", "secretRef": {"name": "keys"}}})
+    await failing.reconcile({"verify": {"mode": "HEAD", "secretRef": {"name": "keys"}}})
     status, reason, message = failing.conditions()[reasons.SOURCE_VERIFIED]
     assert (status, reason) == ("False", reasons.VERIFICATION_ERROR)
     assert message.startswith("public keys secret error: failed to get secret 'apps/keys': ")
@@ -86,14 +86,14 @@ async def test_missing_keys_of_a_verification_have_a_condition_of_their_own(fail
 
 
 async def test_a_missing_include_is_waited_for_without_a_warning(failing: Failing) -> None:
-    waits = {(await failing.visit(INCLUDES_LIB)).after for _ in range(3)}
+    waits = {(await failing.reconcile(INCLUDES_LIB)).after for _ in range(3)}
     assert waits == {failing.settings.requeue_dependency}
     assert failing.conditions()[reasons.INCLUDE_UNAVAILABLE][1] == reasons.NOT_FOUND
     assert {event.type for event in failing.events.emitted} == {NORMAL}
 
 
 async def test_an_include_that_has_not_been_opened_is_awaited_in_silence(failing: Failing) -> None:
-    outcome = await failing.visit(INCLUDES_LIB, UNOPENED)
+    outcome = await failing.reconcile(INCLUDES_LIB, UNOPENED)
     assert outcome.after is not None
     assert 0 < outcome.after <= failing.settings.requeue_dependency
     assert not outcome.failed

@@ -21,7 +21,7 @@ from headgate.reconcile.core.wakeups import Wakeups
 from headgate.reconcile.reporting.events import Event, EventRecorder
 from headgate.reconcile.reporting.status import StatusSession
 from headgate.reconcile.source.reconciler import SourceReconciler
-from headgate.reconcile.source.visits import Visits
+from headgate.reconcile.source.requests import SourceRequests
 from headgate.settings import SourceSettings
 
 Obj = dict[str, Any]
@@ -78,7 +78,7 @@ class Setting:
             cast(Client, self.client),
             self.store,
             SourceTrees(),
-            Visits(self.store),
+            SourceRequests(self.store),
             Caches(folder / "git"),
             self.storage,
             cast(EventRecorder, self.events),

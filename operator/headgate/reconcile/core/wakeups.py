@@ -57,7 +57,7 @@ class Builds(Protocol):
 class Requests(Protocol):
     """Which GitRepositories users have requested."""
 
-    def asked_for(self, key: ObjectKey) -> None:
+    def request(self, key: ObjectKey) -> None:
         """Record that a user created, changed, deleted or requested the GitRepository."""
 
 
@@ -132,7 +132,7 @@ class Wakeups:
 
     def _wake_source(self, key: ObjectKey, trigger: Trigger) -> None:
         if trigger.priority is not Priority.ROUTINE:
-            self._requests.asked_for(key)
+            self._requests.request(key)
         self._source_queue.add(key, trigger)
 
     # Changes through Headgate's own writes, and changes of live objects.

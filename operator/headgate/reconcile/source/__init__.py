@@ -4,7 +4,7 @@
 ``inputs``       reads Secrets, and the sources that a GitRepository includes
 ``fetch``        from a commit to its tree and artifact; blocks, and runs in threads
 ``report``       conditions, events, and when the next reconcile is due
-``visits``       which GitRepositories were requested, and cancellation of obsolete reconciles
+``requests``     requested reconciles of GitRepositories, and cancellation of obsolete ones
 ``external``     provides artifacts of other controllers to their consumers
 ``artifacts``    downloads such an artifact
 ``errors``       an object that a GitRepository refers to cannot be used

@@ -21,7 +21,7 @@ from headgate.git.tree.compose import PackableTree
 from headgate.git.url import RemoteUrl
 from headgate.git.verify.revision import verify
 from headgate.reconcile.core.store import SourceKey
-from headgate.reconcile.source.inputs import VisitInputs
+from headgate.reconcile.source.inputs import ReconcileInputs
 
 _log = logging.getLogger("headgate.source")
 
@@ -62,7 +62,7 @@ class SourceFetcher:
         remote: Remote,
         resolved: Resolved,
         commits: BareCache,
-        inputs: VisitInputs,
+        inputs: ReconcileInputs,
     ) -> Fetched:
         """Fetch the commit into its clone cache, with its submodules, and verify it.
 
@@ -86,7 +86,7 @@ class SourceFetcher:
         remote: Remote,
         resolved: Resolved,
         commits: BareCache,
-        inputs: VisitInputs,
+        inputs: ReconcileInputs,
         fetched: Fetched,
         *,
         stored: bool,

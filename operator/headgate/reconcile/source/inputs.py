@@ -28,7 +28,7 @@ from headgate.settings import SourceSettings
 
 
 @dataclass(frozen=True, slots=True)
-class VisitInputs:
+class ReconcileInputs:
     """What a reconcile needs besides the remote."""
 
     shape: ArtifactShape
@@ -80,7 +80,7 @@ class SourceInputs:
             timeout=min(spec.timeout, self._max_timeout),
         )
 
-    async def read(self, source: GitRepository) -> VisitInputs:
+    async def read(self, source: GitRepository) -> ReconcileInputs:
         """Read the inputs; the caller closes the result.
 
         Raises :class:`IncludeUnavailable`, :class:`IncludeUnopened`, :class:`SecretUnreadable` or a ``GitError``.
@@ -100,7 +100,7 @@ class SourceInputs:
         # Nothing after this fails, so the caller closes what is shared.
         includes = [replace(included, tree=included.tree.share()) for included, _ in found]
         shape = ArtifactShape(spec.ignore, spec.sparse_checkout, spec.recurse_submodules, includes)
-        return VisitInputs(shape, artifacts, keys)
+        return ReconcileInputs(shape, artifacts, keys)
 
     def _includes(self, source: GitRepository) -> list[tuple[Included, Obj]]:
         """The included sources, each with the artifact in its status."""
@@ -188,7 +188,7 @@ OBSERVED = (
 )
 
 
-def observed(source: GitRepository, inputs: VisitInputs) -> Obj:
+def observed(source: GitRepository, inputs: ReconcileInputs) -> Obj:
     """What shapes the artifact, as the status reports it; None for a field that the status omits."""
     spec = source.spec
     includes: list[Obj] = []

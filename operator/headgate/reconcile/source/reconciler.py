@@ -52,8 +52,8 @@ from headgate.reconcile.source.errors import SourceError
 from headgate.reconcile.source.fetch import SourceFetcher
 from headgate.reconcile.source.inputs import (
     OBSERVED,
+    ReconcileInputs,
     SourceInputs,
-    VisitInputs,
     observed,
     requires_verification,
     same_artifacts,
@@ -64,7 +64,7 @@ from headgate.reconcile.source.report import (
     short,
     summarise,
 )
-from headgate.reconcile.source.visits import Visits
+from headgate.reconcile.source.requests import SourceRequests
 from headgate.settings import SourceSettings
 
 _log = logging.getLogger("headgate.source")
@@ -82,7 +82,7 @@ class SourceReconciler:
         client: Client,
         store: Store,
         trees: SourceTrees,
-        visits: Visits,
+        requests: SourceRequests,
         caches: Caches,
         artifacts: ArtifactStorage,
         events: EventRecorder,
@@ -90,7 +90,7 @@ class SourceReconciler:
         measure: Measure = UNMEASURED,
     ) -> None:
         self._settings, self._client, self._store, self._trees = settings, client, store, trees
-        self._visits, self._artifacts, self._wakeups = visits, artifacts, wakeups
+        self._requests, self._artifacts, self._wakeups = requests, artifacts, wakeups
         self._caches = caches
         self._limits = TreeLimits(settings.max_source_entries, settings.max_source_size)
         self._fetcher = SourceFetcher(self._caches, artifacts, self._limits)
@@ -104,7 +104,7 @@ class SourceReconciler:
 
     async def reconcile(self, key: ObjectKey, triggers: tuple[Trigger, ...]) -> Outcome:
         """Store the artifact of the commit that the reference names now."""
-        since = self._visits.take_request(key)
+        since = self._requests.take_request(key)
         source_key = SourceKey(GIT_REPOSITORY, key.namespace, key.name)
         obj = self._store.source(source_key)
         if obj is None:
@@ -133,8 +133,8 @@ class SourceReconciler:
         try:
             if since is None and requested != session.status.get("lastHandledReconcileAt"):
                 since = time.monotonic()
-            with self._visits.begun(key, obj) as cancellation:
-                return await self._visit(source_key, session, source, requested, since, cancellation)
+            with self._requests.begun(key, obj) as cancellation:
+                return await self._attempt(source_key, session, source, requested, since, cancellation)
         except (GitError, SourceError) as error:
             if error.drops_credentials:
                 self._inputs.forget(key)
@@ -200,7 +200,7 @@ class SourceReconciler:
             await self._restore(source_key, session)
             self._wakeups.source_available(source_key)
 
-    async def _visit(
+    async def _attempt(
         self,
         key: SourceKey,
         session: StatusSession,
@@ -235,7 +235,7 @@ class SourceReconciler:
             )
         except GitError:
             # A retry needs a new response.
-            self._visits.asked_for(source.key)
+            self._requests.request(source.key)
             raise
         finally:
             inputs.close()
@@ -246,7 +246,7 @@ class SourceReconciler:
         session: StatusSession,
         source: GitRepository,
         requested: str | None,
-        inputs: VisitInputs,
+        inputs: ReconcileInputs,
         remote: Remote,
         asking: Asking,
         stored: bool,
@@ -436,5 +436,5 @@ class SourceReconciler:
         self._trees.drop(key)
         await STORAGE.run(key.namespace, self._caches.drop, key.namespace, key.name)
         self._inputs.forget(key.object)
-        self._visits.take_request(key.object)
+        self._requests.take_request(key.object)
         self._uncollected.discard(key.object)

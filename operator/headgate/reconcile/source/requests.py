@@ -14,32 +14,32 @@ from headgate.reconcile.core.store import GIT_REPOSITORY, SourceKey, Store
 
 
 @dataclass(frozen=True, slots=True)
-class _Visit:
+class _Running:
     """A running reconcile of the object in this version."""
 
     version: tuple[str, int, bool]
     cancellation: Cancellation
 
 
-class Visits:
+class SourceRequests:
     """The requests and the running reconciles. Used from the event loop only."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._requests: dict[ObjectKey, float] = {}
-        self._under_way: dict[ObjectKey, _Visit] = {}
+        self._running: dict[ObjectKey, _Running] = {}
 
-    def asked_for(self, key: ObjectKey) -> None:
+    def request(self, key: ObjectKey) -> None:
         """Record a request for what the remote has now, not a moment ago.
 
         Cancels the running reconcile of an object that has changed or is being deleted: its server may never respond.
         """
         self._requests[key] = time.monotonic()
-        visit = self._under_way.get(key)
+        running = self._running.get(key)
         obj = self._store.source(SourceKey(GIT_REPOSITORY, key.namespace, key.name))
-        if visit is None or (obj is not None and _version(obj) == visit.version):
+        if running is None or (obj is not None and _version(obj) == running.version):
             return
-        visit.cancellation.cancel()
+        running.cancellation.cancel()
 
     def take_request(self, key: ObjectKey) -> float | None:
         """When the GitRepository was last requested, on the monotonic clock; None if it was not since the last call."""
@@ -48,11 +48,11 @@ class Visits:
     @contextmanager
     def begun(self, key: ObjectKey, obj: Obj) -> Iterator[Cancellation]:
         """A reconcile of the raw GitRepository lasts as long as the block; its value shows whether it is cancelled."""
-        visit = self._under_way[key] = _Visit(_version(obj), Cancellation())
+        running = self._running[key] = _Running(_version(obj), Cancellation())
         try:
-            yield visit.cancellation
+            yield running.cancellation
         finally:
-            self._under_way.pop(key, None)
+            self._running.pop(key, None)
 
 
 def _version(obj: Obj) -> tuple[str, int, bool]:

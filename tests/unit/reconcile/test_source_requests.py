@@ -8,7 +8,7 @@ import pytest
 
 from headgate.api import ObjectKey
 from headgate.reconcile.core.store import GIT_REPOSITORY, SourceKey, Store
-from headgate.reconcile.source.visits import Visits
+from headgate.reconcile.source.requests import SourceRequests
 
 Obj = dict[str, Any]
 KEY = ObjectKey("ns", "source")
@@ -37,11 +37,11 @@ def store() -> Store:
 
 
 def test_a_request_is_taken_once(store: Store) -> None:
-    visits = Visits(store)
-    assert visits.take_request(KEY) is None
-    visits.asked_for(KEY)
-    assert visits.take_request(KEY) is not None
-    assert visits.take_request(KEY) is None
+    requests = SourceRequests(store)
+    assert requests.take_request(KEY) is None
+    requests.request(KEY)
+    assert requests.take_request(KEY) is not None
+    assert requests.take_request(KEY) is None
 
 
 @pytest.mark.parametrize(
@@ -54,20 +54,22 @@ def test_a_request_is_taken_once(store: Store) -> None:
         ({"deletionTimestamp": "now"}, True),
     ],
 )
-def test_a_visit_of_what_changed_meanwhile_is_cancelled(store: Store, change: Obj, cancels: bool) -> None:
-    visits = Visits(store)
-    with visits.begun(KEY, source(1)) as cancellation:
+def test_a_request_cancels_the_reconcile_of_a_changed_object(
+    store: Store, change: Obj, cancels: bool
+) -> None:
+    requests = SourceRequests(store)
+    with requests.begun(KEY, source(1)) as cancellation:
         store.put_source(source(2, **change))
-        visits.asked_for(KEY)
+        requests.request(KEY)
         assert cancellation.cancelled is cancels
 
 
-def test_a_visit_of_what_is_gone_is_cancelled_and_none_that_has_ended(store: Store) -> None:
-    visits = Visits(store)
-    with visits.begun(KEY, source(1)) as ended:
+def test_a_request_cancels_the_reconcile_of_a_deleted_object_and_no_ended_one(store: Store) -> None:
+    requests = SourceRequests(store)
+    with requests.begun(KEY, source(1)) as ended:
         pass
-    with visits.begun(KEY, source(1)) as cancellation:
+    with requests.begun(KEY, source(1)) as cancellation:
         store.drop_source(SourceKey(GIT_REPOSITORY, KEY.namespace, KEY.name))
-        visits.asked_for(KEY)
+        requests.request(KEY)
     assert cancellation.cancelled
     assert not ended.cancelled
