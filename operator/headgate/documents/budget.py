@@ -21,8 +21,8 @@ NODE = 64
 
 Also the cost of checking one object, or one of its fields: about two microseconds.
 """
-GLANCE = 8
-"""The cost of a value that a step only passes on its way through an object."""
+SCAN = 8
+"""The cost of a value that a step only passes on its way through an object, in bytes."""
 READ_AGAIN = 24
 """The cost of each byte that is parsed again: the parser reads about 1 MB/s."""
 

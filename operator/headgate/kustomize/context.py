@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from headgate.documents.budget import GLANCE, Budget, count_of
+from headgate.documents.budget import SCAN, Budget, count_of
 from headgate.documents.contentcache import ContentCache
 from headgate.documents.copying import copied
 from headgate.documents.errors import LimitExceeded, within
@@ -141,7 +141,7 @@ class Context:
     def parse_objects(self, data: bytes, *, file: str, dialect: Dialect = Dialect.RESOURCE) -> list[Placed]:
         """Return the objects in a text, likewise; ``file`` only appears in messages."""
         # Aliases may repeat an inline text many times.
-        self.budget.charge(len(data) // GLANCE)
+        self.budget.charge(len(data) // SCAN)
         content_id = blob_id(data)
         known: tuple[list[Placed], int] | None = self._cache.get(dialect.value, content_id)
         if known is not None:
@@ -152,7 +152,7 @@ class Context:
 
     def _charge_copies(self, objects: list[Placed]) -> None:
         """Charge for another copy of the objects: a few bytes of aliases may have made them large."""
-        self.budget.charge(4 * GLANCE * sum([count_of(placed.obj) for placed in objects]))
+        self.budget.charge(4 * SCAN * sum([count_of(placed.obj) for placed in objects]))
 
     def resources(self, objects: list[Placed], file: str) -> list[Resource]:
         """Return resources with copies of the objects; raises LimitExceeded when the build has too many."""

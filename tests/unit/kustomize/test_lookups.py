@@ -13,7 +13,7 @@ from headgate.documents.yaml.nodes import Kind
 from headgate.kustomize import IdConflict, KustomizationError, ReferenceFault, ResourceError
 from headgate.kustomize.model.kustomization_file import Selector
 from headgate.kustomize.paths.fieldpath import MISSING, look_up, split_dotted
-from headgate.kustomize.paths.fieldspec import FieldSpec, merge_specs, plan_of, steps, visit
+from headgate.kustomize.paths.fieldspec import FieldSpec, for_each_field, merge_specs, plan_of, steps
 from headgate.kustomize.paths.pathmatch import find_slots
 from headgate.kustomize.resources.ids import Gvk, effective_namespace, parse_gvk
 from headgate.kustomize.resources.resmap import ResMap
@@ -281,7 +281,7 @@ def test_field_specifications() -> None:
         merge_specs([FieldSpec("a")], [FieldSpec("a", create=True)])
 
 
-def test_visiting_goes_through_lists_and_creates_where_it_may() -> None:
+def test_a_walk_goes_through_lists_and_creates_where_it_may() -> None:
     whole = resource("x")
     whole.obj |= {"l": [{"a": 1}, None, [{"a": 2}]], "n": None}
     found: list[Any] = []
@@ -289,11 +289,11 @@ def test_visiting_goes_through_lists_and_creates_where_it_may() -> None:
     def setter(box: Any, key: Any) -> None:
         found.append(box[key])
 
-    visit(whole, plan_of(FieldSpec("l/a")), setter, None)
+    for_each_field(whole, plan_of(FieldSpec("l/a")), setter, None)
     assert found == [1, 2]
-    visit(whole, plan_of(FieldSpec("m/x", create=True)), setter, dict)
+    for_each_field(whole, plan_of(FieldSpec("m/x", create=True)), setter, dict)
     assert whole.obj["m"] == {"x": {}}
-    visit(whole, plan_of(FieldSpec("k/x")), setter, dict)
+    for_each_field(whole, plan_of(FieldSpec("k/x")), setter, dict)
     assert "k" not in whole.obj
     with pytest.raises(ResourceError, match="ConfigMap/x, field l/a/b: expected a map or a list on the way"):
-        visit(whole, plan_of(FieldSpec("l/a/b")), setter, None)
+        for_each_field(whole, plan_of(FieldSpec("l/a/b")), setter, None)

@@ -17,7 +17,7 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from headgate.documents.budget import GLANCE, NODE, Budget, count_of
+from headgate.documents.budget import NODE, SCAN, Budget, count_of
 from headgate.documents.copying import converted, copied
 from headgate.documents.errors import YamlError
 from headgate.documents.yaml import Dialect, first_value, plain, to_json
@@ -71,7 +71,7 @@ class JsonPatch(NamedTuple):
         operation does not apply.
         """
         # The whole object is copied, and all scalars are converted.
-        budget.charge(4 * GLANCE * count_of(obj))
+        budget.charge(4 * SCAN * count_of(obj))
         document: Any = copied(obj)
         for operation in self.operations:
             budget.charge(NODE)

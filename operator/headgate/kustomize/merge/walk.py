@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from headgate.documents.budget import GLANCE, Budget
+from headgate.documents.budget import SCAN, Budget
 from headgate.documents.yaml.scalars import Binary, Quoted, created_text, scalar_text
 from headgate.kustomize.merge import lists
 from headgate.kustomize.merge.directives import MISSING, Directive, Mismatch, map_directive
@@ -49,7 +49,7 @@ def strategic_merge(
             error.field = ".".join(error.path) or None
         raise
     finally:
-        budget.charge(GLANCE * walker.passed)
+        budget.charge(SCAN * walker.passed)
 
 
 class Walker:

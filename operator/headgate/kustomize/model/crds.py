@@ -36,7 +36,7 @@ class _Found:
     labels: list[FieldSpec] = field(default_factory=list)
     prefixes: list[FieldSpec] = field(default_factory=list)
     references: list[tuple[Gvk, FieldSpec]] = field(default_factory=list)
-    visited: int = 0
+    fields: int = 0
 
 
 def config_from_crds(loader: Loader, paths: tuple[str, ...]) -> TransformerConfig:
@@ -108,8 +108,8 @@ def _collect(
 ) -> None:
     if depth > _MAX_DEPTH:
         raise KustomizationError(f"the definition of {name!r} refers to itself")
-    found.visited += len(_properties(definitions, name))
-    if found.visited > _MAX_FIELDS:
+    found.fields += len(_properties(definitions, name))
+    if found.fields > _MAX_FIELDS:
         raise LimitExceeded(f"the definitions stand for more than {_MAX_FIELDS} fields")
     for key, schema, extensions in _sorted(_properties(definitions, name)):
         here = (*path, key)

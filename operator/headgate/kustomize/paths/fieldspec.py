@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from headgate.caching import cached_if_short
-from headgate.documents.budget import GLANCE, Budget
+from headgate.documents.budget import SCAN, Budget
 from headgate.documents.errors import BuildError
 from headgate.kustomize.errors import KustomizationError, ResourceError
 from headgate.kustomize.resources.ids import Gvk
@@ -116,7 +116,7 @@ def plan_of(spec: FieldSpec) -> Plan:
     return Plan(spec.path, steps(spec.path), spec.create)
 
 
-def visit(resource: Resource, plan: Plan, setter: Setter, create: Callable[[], Any] | None) -> None:
+def for_each_field(resource: Resource, plan: Plan, setter: Setter, create: Callable[[], Any] | None) -> None:
     """Call ``setter(container, key)`` for each field at the plan's path.
 
     ``create`` makes the value of a missing last field, if the plan allows that; None creates nothing. Raises
@@ -124,12 +124,12 @@ def visit(resource: Resource, plan: Plan, setter: Setter, create: Callable[[], A
     """
     try:
         creating = plan.create and create is not None
-        _visit_map(resource.obj, plan.steps, 0, creating, setter, create, resource.budget)
+        _in_map(resource.obj, plan.steps, 0, creating, setter, create, resource.budget)
     except BuildError as error:
         raise error.at(object=str(resource), field=plan.path) from None
 
 
-def _visit_map(
+def _in_map(
     obj: Obj,
     path: tuple[Step, ...],
     index: int,
@@ -155,7 +155,7 @@ def _visit_map(
             obj = child
             continue
         if type(child) is list:
-            _visit_list(child, path, index, creating, setter, create, budget)
+            _in_list(child, path, index, creating, setter, create, budget)
         elif child is not None:
             raise ResourceError("expected a map or a list on the way to this field, found a scalar")
         return
@@ -180,7 +180,7 @@ def _prepare(
     return True
 
 
-def _visit_list(
+def _in_list(
     items: list[Any],
     path: tuple[Step, ...],
     index: int,
@@ -189,11 +189,11 @@ def _visit_list(
     create: Callable[[], Any] | None,
     budget: Budget,
 ) -> None:
-    budget.charge(2 * GLANCE * len(items))
+    budget.charge(2 * SCAN * len(items))
     for item in items:
         if type(item) is dict:
-            _visit_map(item, path, index, creating, setter, create, budget)
+            _in_map(item, path, index, creating, setter, create, budget)
         elif type(item) is list:
-            _visit_list(item, path, index, creating, setter, create, budget)
+            _in_list(item, path, index, creating, setter, create, budget)
         elif item is not None:
             raise ResourceError("expected a map or a list on the way to this field, found a scalar")

@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from headgate.documents.budget import GLANCE, NODE, Budget
+from headgate.documents.budget import NODE, SCAN, Budget
 from headgate.documents.yaml.nodes import Kind
 from headgate.kustomize.errors import ReferenceFault
 from headgate.kustomize.paths.fieldpath import entry_pattern, is_entry, is_index
@@ -95,7 +95,7 @@ class Search(ABC, Generic[Place]):
         self, items: list[Place], field: str, matches: Callable[[str], bool], path: list[str]
     ) -> list[Place]:
         found: list[Place] = []
-        self.budget.charge(2 * GLANCE * len(items))
+        self.budget.charge(2 * SCAN * len(items))
         for item in items:
             if not field:
                 # kustomize ends the path here and ignores the rest.

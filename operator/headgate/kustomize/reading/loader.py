@@ -160,16 +160,16 @@ class Loader:
         return child
 
     def _refuse_cycle(self, root: str) -> None:
-        visited: list[str] = []
+        roots: list[str] = []
         loader: Loader | None = self
         while loader is not None and loader.tree is self.tree:
-            visited.append(loader.root)
+            roots.append(loader.root)
             loader = loader.parent
-        if not any(_within(place, root) for place in visited):
+        if not any(_within(place, root) for place in roots):
             return
         # The shortest cycle starts at the directory itself; a directory above one on the way counts as a cycle, too.
-        end = visited.index(root) if root in visited else _first(visited, root)
-        circle = tuple(place or "." for place in (*reversed(visited[: end + 1]), root))
+        end = roots.index(root) if root in roots else _first(roots, root)
+        circle = tuple(place or "." for place in (*reversed(roots[: end + 1]), root))
         raise CycleError(f"the kustomizations form a circle: {' -> '.join(circle)}", path=circle)
 
     def _enter_remote(self, url: GitUrl) -> Loader:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 
-from headgate.documents.budget import GLANCE, NODE, Budget
+from headgate.documents.budget import NODE, SCAN, Budget
 from headgate.documents.errors import BuildError, LimitExceeded, TreeError, within
 from headgate.documents.yaml import Dialect
 from headgate.kustomize.context import Context
@@ -80,7 +80,7 @@ def _as_patch(placed: Placed, context: Context, options: PatchOptions) -> Resour
     patch = Resource(placed.obj, context.cluster_scoped, context.budget)
     patch.words = {word.path: word.text for word in placed.words}
     annotations = patch.annotations
-    context.budget.charge(2 * NODE + 2 * GLANCE * len(annotations))
+    context.budget.charge(2 * NODE + 2 * SCAN * len(annotations))
     if has_bookkeeping(annotations):
         patch.adopt_bookkeeping(annotations)
     patch.allow_name_change = options.allow_name_change or patch.allow_name_change

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from headgate.documents.budget import GLANCE, NODE, count_of, size_of
+from headgate.documents.budget import NODE, SCAN, count_of, size_of
 from headgate.documents.copying import copied
 from headgate.documents.errors import BuildError, FileMissing, LimitExceeded, TreeError, within
 from headgate.documents.tree import EntryKind, blob_id
@@ -272,7 +272,7 @@ class Target:
     def _validate(self, gathered: Accumulator) -> None:
         for config, step in self._plugin_transformers(self.kustomization.validators, "validators"):
             self._context.budget.charge(
-                GLANCE * 4 * sum(count_of(resource.obj) for resource in gathered.resources)
+                SCAN * 4 * sum(count_of(resource.obj) for resource in gathered.resources)
             )
             before = [(resource.id(), copied(resource.obj)) for resource in gathered.resources]
             step.run(gathered.resources)

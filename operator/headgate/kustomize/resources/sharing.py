@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from headgate.documents.budget import GLANCE
+from headgate.documents.budget import SCAN
 from headgate.kustomize.resources.resource import Resource, SharedValue
 from headgate.objects import Obj
 
@@ -39,7 +39,7 @@ def spread(resource: Resource, container: Obj, key: str) -> None:
     """Copy a value that has changed in one map into the maps that share it."""
     if not resource.shared:
         return
-    resource.budget.charge(GLANCE * len(resource.shared))
+    resource.budget.charge(SCAN * len(resource.shared))
     _part_annotations(resource)
     for shared in resource.shared:
         if shared.key == key and any(item is container for item in shared.maps):
@@ -50,7 +50,7 @@ def trail_for(resource: Resource) -> Trail | None:
     """Return the record for a strategic merge, None when nothing is shared."""
     if not resource.shared:
         return None
-    resource.budget.charge(2 * GLANCE * len(resource.shared))
+    resource.budget.charge(2 * SCAN * len(resource.shared))
     _part_annotations(resource)
     return Trail(frozenset(id(item) for shared in resource.shared for item in shared.maps))
 

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from headgate.api.patterns import PatternInvalid, is_literal, searcher
-from headgate.documents.budget import GLANCE, NODE, Budget
+from headgate.documents.budget import NODE, SCAN, Budget
 from headgate.documents.yaml.scalars import scalar_text
 from headgate.kustomize.errors import ResourceError
 from headgate.kustomize.model.kustomization_file import Image
-from headgate.kustomize.paths.fieldspec import Plans, visit
+from headgate.kustomize.paths.fieldspec import Plans, for_each_field
 from headgate.kustomize.paths.scalars import rewritten
 from headgate.kustomize.resources.resmap import ResMap
 from headgate.kustomize.resources.resource import Resource
@@ -47,13 +47,13 @@ def set_images(resources: ResMap, images: Sequence[Image], plans: Plans) -> list
 
     for resource in resources:
         if resource.kind == "CustomResourceDefinition":
-            resources.budget.charge(GLANCE)
+            resources.budget.charge(SCAN)
             continue
-        _visit_containers(resource, note)
+        _for_each_image(resource, note)
         here = plans.of(resource.gvk)
         resources.budget.charge(NODE * (1 + len(here)))
         for plan in here:
-            visit(resource, plan, note, None)
+            for_each_field(resource, plan, note, None)
     for (container, key), times in slots.values():
         old = container[key]
         value = scalar_text(old)
@@ -126,7 +126,7 @@ class _Images:
             ends = []
         for end in (*ends, len(value)):
             candidates.extend(self._named(value[:end], start))
-        self._budget.charge(GLANCE * len(candidates))
+        self._budget.charge(SCAN * len(candidates))
         for index in sorted(candidates):
             self._budget.charge(NODE)
             if self._entries[index][1](value):
@@ -164,11 +164,11 @@ def _matcher(name: str) -> Callable[[str], bool] | None:
     return lambda text: text.startswith(literal) and matches(text)
 
 
-def _visit_containers(resource: Resource, setter: Callable[[Any, Any], None]) -> None:
+def _for_each_image(resource: Resource, setter: Callable[[Any, Any], None]) -> None:
     """Call ``setter`` for the images of all containers anywhere in the object."""
     passed: list[int] = []
     found = list(_find_containers(resource.obj, passed))
-    resource.budget.charge(GLANCE * sum(passed))
+    resource.budget.charge(SCAN * sum(passed))
     for containers in found:
         for container in containers:
             if isinstance(container, dict):

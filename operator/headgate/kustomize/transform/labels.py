@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from headgate.caching import keep
-from headgate.documents.budget import GLANCE, NODE
+from headgate.documents.budget import NODE, SCAN
 from headgate.documents.yaml.scalars import Quoted, created_texts
 from headgate.kustomize.errors import ResourceError
 from headgate.kustomize.model.kustomization_file import Label
 from headgate.kustomize.model.transformer_config import TransformerConfig
-from headgate.kustomize.paths.fieldspec import FieldSpec, Plans, merge_specs, visit
+from headgate.kustomize.paths.fieldspec import FieldSpec, Plans, for_each_field, merge_specs
 from headgate.kustomize.resources.resmap import ResMap
 from headgate.kustomize.resources.resource import Resource
 from headgate.kustomize.resources.sharing import share, spread
@@ -29,7 +29,7 @@ def add_pairs(resources: ResMap, pairs: dict[str, str], plans: Plans) -> None:
     # Quotes in the kustomization file do not become those of the object.
     pairs = {key: str(value) for key, value in pairs.items()}
     new = created_texts(pairs)
-    size = sum(4 * GLANCE + len(key) + len(value) for key, value in pairs.items())
+    size = sum(4 * SCAN + len(key) + len(value) for key, value in pairs.items())
     created: dict[str, list[Any]] = {}
     current: Resource
 
@@ -56,7 +56,7 @@ def add_pairs(resources: ResMap, pairs: dict[str, str], plans: Plans) -> None:
             if plan.path == _ANNOTATIONS and not plan.create and resource.has_notes():
                 # kustomize keeps its bookkeeping in annotations, so that map exists already.
                 plan = plan._replace(create=True)
-            visit(resource, plan, setter, dict)
+            for_each_field(resource, plan, setter, dict)
         if created:
             share(resource, created)
             created = {}

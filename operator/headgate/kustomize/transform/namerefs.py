@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from headgate.caching import keep
-from headgate.documents.budget import GLANCE
+from headgate.documents.budget import SCAN
 from headgate.documents.errors import BuildError
 from headgate.documents.yaml.scalars import scalar_text
 from headgate.kustomize.errors import ReferenceFault, ResourceError
 from headgate.kustomize.model.transformer_config import References, TransformerConfig
-from headgate.kustomize.paths.fieldspec import Plan, steps, visit
+from headgate.kustomize.paths.fieldspec import Plan, for_each_field, steps
 from headgate.kustomize.paths.routes import Arrival, Routes, can_share
 from headgate.kustomize.paths.scalars import rewritten
 from headgate.kustomize.resources.ids import Gvk, ResId
@@ -117,12 +117,12 @@ class _Referrer:
         except BuildError as error:
             raise error.at(object=str(self._resource)) from None
         for number in references.alone:
-            visit(self._resource, references.all[number][0], _note(found, number), None)
+            for_each_field(self._resource, references.all[number][0], _note(found, number), None)
         found.sort(key=lambda arrival: arrival.number)
         for number, container, key in found:
             plan, kinds = references.all[number]
             held = container[key]
-            self._resource.budget.charge(3 * GLANCE * len(kinds) * (len(held) if type(held) is list else 1))
+            self._resource.budget.charge(3 * SCAN * len(kinds) * (len(held) if type(held) is list else 1))
             try:
                 for kind in kinds:
                     self._set(container, key, kind, plan.path)

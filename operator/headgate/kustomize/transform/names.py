@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from headgate.documents.budget import GLANCE, NODE
+from headgate.documents.budget import NODE, SCAN
 from headgate.kustomize.errors import ResourceError
 from headgate.kustomize.model.transformer_config import Specs
-from headgate.kustomize.paths.fieldspec import plan_of, visit
+from headgate.kustomize.paths.fieldspec import for_each_field, plan_of
 from headgate.kustomize.paths.scalars import rewritten
 from headgate.kustomize.resources.ids import Gvk
 from headgate.kustomize.resources.objects import written_text
@@ -47,7 +47,7 @@ def _affix(resources: ResMap, prefix: str, suffix: str, specs: Specs) -> None:
         container[key] = rewritten(old, text)
 
     for resource in resources:
-        resources.budget.charge(NODE + 2 * GLANCE * len(plans))
+        resources.budget.charge(NODE + 2 * SCAN * len(plans))
         original = resource.original_gvk
         if any(original.selected_by(fixed) for fixed in _FIXED_NAMES):
             continue
@@ -57,7 +57,7 @@ def _affix(resources: ResMap, prefix: str, suffix: str, specs: Specs) -> None:
                 continue
             if spec.path == "metadata/name" and (prefix or suffix):
                 # Each addition copies the whole tuple.
-                resources.budget.charge(NODE + GLANCE * (len(resource.prefixes) + len(resource.suffixes)))
+                resources.budget.charge(NODE + SCAN * (len(resource.prefixes) + len(resource.suffixes)))
                 if prefix:
                     resource.prefixes = (*resource.prefixes, prefix)
                 if suffix:
@@ -65,13 +65,13 @@ def _affix(resources: ResMap, prefix: str, suffix: str, specs: Specs) -> None:
                 resource.remember_id()
             if resource.gvk.selected_by(spec.gvk):
                 path = tuple(step.name for step in plan.steps)
-                visit(resource, plan, setter, str)
+                for_each_field(resource, plan, setter, str)
     resources.changed()
 
 
 def add_hashes(resources: ResMap) -> None:
     """Append the hash of the content to the names of generated objects."""
-    resources.budget.charge(GLANCE * len(resources))
+    resources.budget.charge(SCAN * len(resources))
     for resource in resources:
         if resource.needs_hash:
             _add_hash(resource)

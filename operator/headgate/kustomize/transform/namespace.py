@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from headgate.documents.budget import GLANCE, NODE, Budget
+from headgate.documents.budget import NODE, SCAN, Budget
 from headgate.kustomize.errors import KustomizationError, ResourceError
-from headgate.kustomize.paths.fieldspec import Plans, visit
+from headgate.kustomize.paths.fieldspec import Plans, for_each_field
 from headgate.kustomize.resources.resmap import ResMap
 from headgate.kustomize.resources.resource import Resource
 
@@ -90,7 +90,7 @@ def _apply(resource: Resource, plans: Plans, setter: Callable[[Any, Any], None],
             continue
         if is_binding and plan.path == "subjects/namespace" and _names_binding(plans, gvk.kind):
             continue
-        visit(resource, plan, setter, str)
+        for_each_field(resource, plan, setter, str)
 
 
 def _names_binding(plans: Plans, kind: str) -> bool:
@@ -103,7 +103,7 @@ def _set_subjects(resource: Resource, setter: Callable[[Any, Any], None], mode: 
         return
     if not isinstance(subjects, list):
         raise ResourceError("must be a list", object=str(resource), field="subjects")
-    resource.budget.charge(GLANCE * len(subjects))
+    resource.budget.charge(SCAN * len(subjects))
     wanted = ("name", "default") if mode == DEFAULT_ONLY else ("kind", "ServiceAccount")
     for subject in subjects:
         if subject is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from headgate.documents.budget import GLANCE, NODE, Budget
+from headgate.documents.budget import NODE, SCAN, Budget
 from headgate.documents.copying import copied
 from headgate.documents.errors import BuildError, within
 from headgate.documents.yaml.nodes import Kind, Node, kind_of, made_of
@@ -120,7 +120,7 @@ def _select_source(resources: ResMap, source: Source) -> Resource:
     wanted = Gvk(source.group, source.version, source.kind)
     namespace = source.namespace or DEFAULT_NAMESPACE
     offered = resources.named(source.name) if source.name else resources
-    resources.budget.charge((NODE + 2 * GLANCE) * len(offered))
+    resources.budget.charge((NODE + 2 * SCAN) * len(offered))
     found = [
         resource
         for resource in offered
@@ -166,7 +166,7 @@ def _replace(resources: ResMap, value: _Value, target: ReplacementTarget) -> tup
     selected = compile_id(target.select, "select")
     rejected = [compile_id(item, "reject") for item in target.reject if item.selects_id]
     for resource in candidates(resources, target.select.name):
-        resources.budget.charge(NODE + 4 * GLANCE * (1 + len(rejected)) * (1 + len(resource.previous)))
+        resources.budget.charge(NODE + 4 * SCAN * (1 + len(rejected)) * (1 + len(resource.previous)))
         if not accepts_metadata(resource, target.select, "select") or _rejects_metadata(
             resource, target.reject
         ):

@@ -9,7 +9,7 @@ from headgate.documents.yaml.scalars import Quoted
 from headgate.kustomize.errors import ResourceError
 from headgate.kustomize.model.kustomization_file import Replica
 from headgate.kustomize.model.transformer_config import Specs
-from headgate.kustomize.paths.fieldspec import plan_of, visit
+from headgate.kustomize.paths.fieldspec import for_each_field, plan_of
 from headgate.kustomize.resources.resmap import ResMap
 
 
@@ -33,7 +33,7 @@ def set_replicas(resources: ResMap, replica: Replica, specs: Specs) -> None:
             if any(item.name == replica.name and item.gvk.selected_by(spec.gvk) for item in ids):
                 found = True
                 if resource.gvk.selected_by(spec.gvk):
-                    visit(resource, plan, setter, int)
+                    for_each_field(resource, plan, setter, int)
     if not found:
         kinds = ", ".join(spec.gvk.kind or "any kind" for spec in specs)
         raise ResourceError(

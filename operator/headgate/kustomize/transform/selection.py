@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from headgate.api.patterns import PatternInvalid, is_literal, literal_prefix, whole
 from headgate.caching import LONGEST
-from headgate.documents.budget import GLANCE, NODE, READ_AGAIN
+from headgate.documents.budget import NODE, READ_AGAIN, SCAN
 from headgate.kustomize.errors import KustomizationError
 from headgate.kustomize.model.kustomization_file import Selector
 from headgate.kustomize.resources.ids import Gvk
@@ -82,7 +82,7 @@ def accepts_metadata(resource: Resource, selector: Selector, where: str = "targe
         # Each condition copies all labels or annotations. A long selector is parsed again for each object.
         resource.budget.charge(
             (2 if len(text) <= LONGEST else READ_AGAIN) * len(text)
-            + (2 * GLANCE * len(there) if text and isinstance(there, dict) else 0)
+            + (2 * SCAN * len(there) if text and isinstance(there, dict) else 0)
         )
     part = "labelSelector"
     try:

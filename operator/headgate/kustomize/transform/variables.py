@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from headgate.documents.budget import GLANCE, NODE, Budget
+from headgate.documents.budget import NODE, SCAN, Budget
 from headgate.documents.errors import BuildError, within
 from headgate.documents.yaml.scalars import Folded, SpelledStr, plain, scalar_text
 from headgate.kustomize.errors import ReferenceFault, ResourceError
 from headgate.kustomize.model.kustomization_file import Var
 from headgate.kustomize.paths.fieldpath import MISSING, look_up, split_dotted, with_indexes
-from headgate.kustomize.paths.fieldspec import Plans, visit
+from headgate.kustomize.paths.fieldspec import Plans, for_each_field
 from headgate.kustomize.resources.ids import ResId, effective_namespace
 from headgate.kustomize.resources.objects import written_text
 from headgate.kustomize.resources.resmap import ResMap
@@ -101,7 +101,7 @@ def resolve_vars(resources: ResMap, variables: Vars, plans: Plans) -> None:
         here = plans.of(resource.gvk)
         resources.budget.charge(NODE * len(here))
         for plan in here:
-            visit(resource, plan, expansion.apply, None)
+            for_each_field(resource, plan, expansion.apply, None)
     unused = sorted(values.keys() - expansion.used)
     if unused:
         import logging
@@ -189,7 +189,7 @@ class _Expansion:
         if "$" not in text:
             # Every text that is checked loses its style.
             return str(text) if type(text) is Folded else text
-        self._budget.charge(4 * GLANCE * text.count("$") + len(text) // GLANCE)
+        self._budget.charge(4 * SCAN * text.count("$") + len(text) // SCAN)
         pieces: list[str] = []
         done = cursor = 0
         last = text.rfind(")")
