@@ -87,9 +87,9 @@ def run_ours(folder: Path, changed: Path | None) -> Ours:
 def run_process(command: Sequence[str]) -> Measured | None:
     """Run a command to its end; None when it takes too long."""
     # Its warnings would break the table; they matter only when it fails.
-    with tempfile.TemporaryFile() as told:
+    with tempfile.TemporaryFile() as errors:
         started = time.perf_counter()
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=told)
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors)
         deadline = started + PEER_SECONDS
         while True:
             pid, status, usage = os.wait4(process.pid, os.WNOHANG)
@@ -103,8 +103,8 @@ def run_process(command: Sequence[str]) -> Measured | None:
         seconds = time.perf_counter() - started
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
-            told.seek(0)
-            raise SystemExit(f"{command} failed: {told.read().decode(errors='replace')}")
+            errors.seek(0)
+            raise SystemExit(f"{command} failed: {errors.read().decode(errors='replace')}")
     return Measured(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 

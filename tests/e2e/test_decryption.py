@@ -39,7 +39,7 @@ def applied(workspace: Workspace, name: str) -> dict[str, str]:
     return {key: base64.b64decode(value).decode() for key, value in data.items()}
 
 
-def told(workspace: Workspace, name: str = "apps") -> str:
+def reported(workspace: Workspace, name: str = "apps") -> str:
     """All that is said of a Kustomization."""
     return f"{workspace.get(name)['status']} {workspace.event_text(name)}"
 
@@ -70,7 +70,7 @@ def test_all_formats_and_keys(workspace: Workspace) -> None:
     settings = workspace.config_map("settings")
     assert settings is not None
     assert settings["data"] == {"token": "plain-of-settings", "plain_unencrypted": "seen"}
-    assert "plain-of-" not in told(workspace)
+    assert "plain-of-" not in reported(workspace)
 
 
 KEYS_THAT_WORK = {name: KEYS[name] for name in ("alpha.agekey", "hybrid.agekey", "curve.asc", "rsa.asc")}
@@ -118,7 +118,7 @@ def test_an_entry_that_is_not_a_key_is_named(workspace: Workspace) -> None:
         "BuildFailed",
         rf"decryption failed: Secret/{workspace.namespace}/keys: entry 'a\.agekey'.* line 1",
     )
-    assert "VERYPRIVATE" not in told(workspace)
+    assert "VERYPRIVATE" not in reported(workspace)
 
 
 def test_a_key_that_changes_is_used_and_one_that_stays_costs_nothing(workspace: Workspace) -> None:
@@ -215,7 +215,7 @@ def test_a_refused_object_is_quoted_without_what_was_decrypted(workspace: Worksp
     workspace.kustomization("apps", decryption=DECRYPTION)
     workspace.failed("apps", "ReconciliationFailed", r"metadata\.labels: Invalid value")
     workspace.event("apps", r"metadata\.labels", type="Warning")
-    assert "confidential" not in told(workspace)
+    assert "confidential" not in reported(workspace)
 
 
 def test_a_restart_decrypts_again_and_writes_nothing(

@@ -60,8 +60,8 @@ def test_each_revision_is_reported_with_what_it_changed(workspace: Workspace) ->
     workspace.ready("apps", second)
     changed = workspace.event("apps", f"^{subject}/a configured\n{subject}/c created$")
     pruned = workspace.event("apps", f"^{subject}/b deleted$")
-    for told in (changed, pruned):
-        assert told["metadata"]["annotations"] == {REVISION: second}
+    for event in (changed, pruned):
+        assert event["metadata"]["annotations"] == {REVISION: second}
 
 
 def test_a_reconcile_that_changes_nothing_tells_of_no_change(workspace: Workspace) -> None:
@@ -104,8 +104,8 @@ def test_a_patch_that_fits_nothing_is_reported_once_for_a_revision(workspace: Wo
     workspace.kustomization("apps")
     workspace.ready("apps", revision)
     says = r"^apps/kustomization\.yaml, field patches\[0\]: the patch changes nothing: .* \(name=b\)$"
-    told = workspace.event("apps", says, type="Warning", reason="BuildWarning")
-    assert told["metadata"]["annotations"] == {REVISION: revision}
+    event = workspace.event("apps", says, type="Warning", reason="BuildWarning")
+    assert event["metadata"]["annotations"] == {REVISION: revision}
     look_again(workspace, "apps")
     until("the second reconcile is reported", lambda: _count(workspace, "ReconciliationSucceeded") == 2)
     assert _count(workspace, "BuildWarning") == 1

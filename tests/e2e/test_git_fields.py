@@ -147,12 +147,12 @@ def test_verification(workspace: Workspace, tmp_path: Path) -> None:
         "tag", ref={"tag": "v1.0.0"}, verify={"mode": "TagAndHEAD", "secretRef": {"name": "keys"}}
     )
     assert "- tag 'v1.0.0@" in condition(tag, "SourceVerified")["message"]
-    for name, reason, told, spec in (
+    for name, reason, message, spec in (
         ("others", "InvalidCommitSignature", "no matching key", {"ref": {"commit": signed}}),
         ("missing", "VerificationError", "public keys secret error", {}),
     ):
         workspace.source(name, ready=False, verify={"mode": "HEAD", "secretRef": {"name": name}}, **spec)
-        workspace.failed(name, reason, told, kind=SOURCE)
+        workspace.failed(name, reason, message, kind=SOURCE)
     workspace.source("no-tag", ready=False, verify={"mode": "Tag", "secretRef": {"name": "keys"}})
     workspace.failed("no-tag", "InvalidVerificationMode", kind=SOURCE)
     assert condition(workspace.get("no-tag", SOURCE), "Stalled")["status"] == "True"

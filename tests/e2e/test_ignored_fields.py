@@ -16,9 +16,9 @@ from headgate.apply import (
     ApplyOptions,
     GroupKind,
     KnownObjects,
+    Observation,
     Owner,
     Record,
-    WatchNews,
     apply_all,
     compile_rules,
 )
@@ -118,7 +118,7 @@ async def test_an_ignored_change_alone_is_none(space: Namespace, how: str) -> No
         await space.client.patch(ref, {"spec": {"replicas": 5}}, subresource="scale", field_manager="kubectl")
         live = await space.client.get(ref)
     assert live["spec"]["replicas"] == 5
-    assert space.known.observe(space.client.cluster, ref, live) in (WatchNews.IN_PLACE, WatchNews.OLD)
+    assert space.known.observe(space.client.cluster, ref, live) in (Observation.IN_PLACE, Observation.OLD)
     for known in (space.known, KnownObjects()):
         space.known = known
         assert await space.apply(desired, ignore=REPLICAS) is Action.UNCHANGED
@@ -134,7 +134,7 @@ async def test_without_the_rule_it_is_corrected(space: Namespace) -> None:
     live = await space.patched(ref, {"spec": {"replicas": 5}}, "hpa")
     assert await space.apply(desired) is Action.CONFIGURED
     assert (await space.client.get(ref))["spec"]["replicas"] == 1
-    assert space.known.observe(space.client.cluster, ref, live) is WatchNews.OLD
+    assert space.known.observe(space.client.cluster, ref, live) is Observation.OLD
 
 
 async def test_stripped_when_another_applies_it(space: Namespace) -> None:
@@ -205,7 +205,7 @@ async def test_a_whole_subtree_is_left_to_its_other_owner(space: Namespace) -> N
     resources = {"requests": {"cpu": "250m"}, "limits": {"memory": "1Gi"}}
     theirs["spec"] = {"template": {"spec": {"containers": [{"name": "app", "resources": resources}]}}}
     live = await space.by("vpa", theirs)
-    assert space.known.observe(space.client.cluster, ref_of(desired), live) is WatchNews.IN_PLACE
+    assert space.known.observe(space.client.cluster, ref_of(desired), live) is Observation.IN_PLACE
     assert await space.apply(desired, ignore=RESOURCES) is Action.UNCHANGED
     desired["spec"]["paused"] = True
     assert await space.apply(desired, ignore=RESOURCES) is Action.CONFIGURED

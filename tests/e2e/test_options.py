@@ -167,13 +167,13 @@ def test_events_are_posted_as_flux_posts_them(own: Workspace, start: Start) -> N
             for e in receiver.about(KUSTOMIZATION, "apps")
             if e["message"].startswith("Reconciliation finished")
         ]
-        (told,) = finished
-        assert told["metadata"] == {
+        (event,) = finished
+        assert event["metadata"] == {
             f"{group}/revision": revision,
             f"{group}/commit_status": "update",
             "event.toolkit.fluxcd.io/summary": "of team a",
         }
-        assert told["reportingController"] == "kustomize-controller"
+        assert event["reportingController"] == "kustomize-controller"
         failure = receiver.about(KUSTOMIZATION, "bad")[0]
         assert (failure["severity"], failure["reason"]) == ("error", "BuildFailed")
         assert failure["metadata"] == {f"{group}/revision": revision}

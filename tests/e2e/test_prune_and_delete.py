@@ -51,9 +51,9 @@ def test_removing_an_app_from_an_overlay_deletes_exactly_its_objects(workspace: 
     assert workspace.config_map("two-a") == kept, "what stays is not touched"
     entries = [each["id"] for each in found["status"]["inventory"]["entries"]]
     assert entries == [f"{workspace.namespace}_two-a__ConfigMap"]
-    told = workspace.event("apps", "ConfigMap/.*one-a deleted")["message"]
-    assert "one-b deleted" in told
-    assert "two-a" not in told
+    message = workspace.event("apps", "ConfigMap/.*one-a deleted")["message"]
+    assert "one-b deleted" in message
+    assert "two-a" not in message
 
 
 def test_without_prune_and_with_the_annotation_objects_stay(workspace: Workspace) -> None:

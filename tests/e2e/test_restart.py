@@ -90,7 +90,7 @@ def test_a_restart_writes_nothing_to_the_workloads(
         before = settled_versions(workspace)
         stored = tmp_path / "storage" / workspace.get("source", SOURCE)["status"]["artifact"]["path"]
         packed = stored.stat().st_mtime_ns
-        told = {app: len(workspace.events(app)) for app in APPS}
+        counts = {app: len(workspace.events(app)) for app in APPS}
         ending(running, tmp_path)
     with operator.running(account, tmp_path, options):
         wait_answered(workspace, SOURCE, "source")
@@ -101,7 +101,7 @@ def test_a_restart_writes_nothing_to_the_workloads(
         assert all(
             "configured" not in event["message"]
             for app in APPS
-            for event in workspace.events(app)[told[app] :]
+            for event in workspace.events(app)[counts[app] :]
         )
         artifact = workspace.ready("source", kind=SOURCE)["status"]["artifact"]
         with urllib.request.urlopen(artifact["url"], timeout=60) as answer:
@@ -174,6 +174,6 @@ def test_a_child_whose_status_is_written_meanwhile_is_not_configured(
         with operator.running(kubeconfig, tmp_path, options):
             wait_answered(workspace, KUSTOMIZATION, "parent")
             assert writes
-            told = [event["message"] for event in workspace.events("parent")]
-            assert [message for message in told if "configured" in message] == []
+            messages = [event["message"] for event in workspace.events("parent")]
+            assert [message for message in messages if "configured" in message] == []
             workspace.close()

@@ -11,7 +11,7 @@ from tests.support.workspace import Workspace
 pytestmark = pytest.mark.e2e
 
 
-def told(workspace: Workspace, name: str, kind: str) -> list[tuple[str, str, str]]:
+def reported(workspace: Workspace, name: str, kind: str) -> list[tuple[str, str, str]]:
     return [(e["type"], e["reason"], e["message"]) for e in workspace.events(name, kind)]
 
 
@@ -51,7 +51,7 @@ def test_what_has_no_source_yet_says_so_in_its_status_only(workspace: Workspace)
     workspace.source(ready=False, url=missing)
     workspace.failed("source", "GitOperationFailed", kind=SOURCE)
     workspace.failed("apps", "ArtifactFailed", "^Source artifact not found, retrying in")
-    assert told(workspace, "apps", "Kustomization") == []
+    assert reported(workspace, "apps", "Kustomization") == []
     workspace.commit({"apps/a.yaml": config_map("a")})
     workspace.change("source", {"url": workspace.url}, SOURCE)
     workspace.ready("apps")

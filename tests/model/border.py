@@ -201,21 +201,21 @@ class Line(Transport):
             watch = Watch(self._api, target, dict(parse_qsl(parts.query)), forgotten=self.forgotten)
         except TooOld:
             raise from_status(410, None, text="too old resource version") from None
-        news = asyncio.Event()
-        news.cut = False  # type: ignore[attr-defined]
-        news.set()
-        self.watching.add(news)
+        changed = asyncio.Event()
+        changed.cut = False  # type: ignore[attr-defined]
+        changed.set()
+        self.watching.add(changed)
         try:
-            yield self._lines(watch, news)
+            yield self._lines(watch, changed)
         finally:
-            self.watching.discard(news)
+            self.watching.discard(changed)
 
-    async def _lines(self, watch: Watch, news: asyncio.Event) -> AsyncIterator[bytes]:
+    async def _lines(self, watch: Watch, changed: asyncio.Event) -> AsyncIterator[bytes]:
         while True:
-            await news.wait()
-            news.clear()
+            await changed.wait()
+            changed.clear()
             await self._pause()
-            if news.cut:  # type: ignore[attr-defined]
+            if changed.cut:  # type: ignore[attr-defined]
                 raise Unreachable("the watch broke")
             for line in watch.take():
                 if self.dead:

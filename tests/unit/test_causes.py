@@ -150,7 +150,7 @@ def test_the_connection_ends_without_an_answer(client: Callable[[str], None]) ->
     assert said in ("it closed the connection without an answer", "the connection was reset")
 
 
-def test_what_says_nothing_is_told_otherwise() -> None:
+def test_an_error_without_a_text_is_named_by_its_type() -> None:
     assert network_cause(ValueError(HIDDEN), "no connection") == "no connection"
 
 

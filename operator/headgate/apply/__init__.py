@@ -21,7 +21,7 @@ from headgate.apply.changeset import Action, Change, ChangeSet
 from headgate.apply.deletion.prune import DeleteResult, delete_all
 from headgate.apply.errors import ApplyError, ApplyFailed, ObjectError
 from headgate.apply.fields.ignore import CompiledIgnoreRule, IgnoreRuleInvalid, compile_rules
-from headgate.apply.known import KnownObjects, KnownState, WatchNews
+from headgate.apply.known import KnownObjects, KnownState, Observation
 from headgate.apply.objects.stages import GroupKind
 from headgate.apply.options import ApplyOptions, Claims, DeleteOptions, Marks, NoClaims, Owner, marked
 from headgate.apply.server_side.run import ApplyResult, Record, apply_all
@@ -45,9 +45,9 @@ __all__ = [
     "Marks",
     "NoClaims",
     "ObjectError",
+    "Observation",
     "Owner",
     "Record",
-    "WatchNews",
     "apply_all",
     "compile_rules",
     "delete_all",

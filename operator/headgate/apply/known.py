@@ -48,7 +48,7 @@ class KnownState(NamedTuple):
     """It is not a definition, or it is one that objects can use (see :mod:`headgate.apply.objects.definitions`)."""
 
 
-class WatchNews(Enum):
+class Observation(Enum):
     """The meaning of a state that a watch shows."""
 
     UNTRACKED = "untracked"
@@ -139,7 +139,7 @@ class KnownObjects:
             return shown
         return shown if is_newer(version_of(shown), known.resource_version) else None
 
-    def observe(self, cluster: str, ref: ObjectRef, live: Obj) -> WatchNews:
+    def observe(self, cluster: str, ref: ObjectRef, live: Obj) -> Observation:
         """Store a state from a watch and return its meaning; OLD during a write, when :meth:`sent` returns it later.
 
         A response may arrive after the deletion of the object that it shows: that is GONE, and a case for
@@ -147,36 +147,36 @@ class KnownObjects:
         """
         if (cluster, ref) in self._sending:
             if live["metadata"]["uid"] in self._lost.get((cluster, ref), ()):
-                return WatchNews.GONE
+                return Observation.GONE
             shown = self._sending[cluster, ref]
             if shown is None or is_newer(version_of(live), version_of(shown)):
                 self._sending[cluster, ref] = live
-            return WatchNews.OLD
+            return Observation.OLD
         known = self.get(cluster, ref)
         if known is None:
-            return WatchNews.UNTRACKED
+            return Observation.UNTRACKED
         meta = live["metadata"]
         version = meta["resourceVersion"]
         if not is_newer(version, known.resource_version):
-            return WatchNews.OLD
+            return Observation.OLD
         in_place = self._fingerprint(live, known.ignored) == known.fingerprint
         self._known[cluster][ref] = known._replace(
             resource_version=version, usable=is_usable(live), in_place=in_place
         )
-        return WatchNews.IN_PLACE if in_place else WatchNews.DRIFTED
+        return Observation.IN_PLACE if in_place else Observation.DRIFTED
 
-    def observe_gone(self, cluster: str, ref: ObjectRef, uid: str) -> WatchNews:
+    def observe_gone(self, cluster: str, ref: ObjectRef, uid: str) -> Observation:
         """Record that the object with this UID is deleted."""
         if (cluster, ref) in self._sending:
             # The response to the running write may still show it.
             self._lost.setdefault((cluster, ref), set()).add(uid)
         known = self.get(cluster, ref)
         if known is None:
-            return WatchNews.UNTRACKED
+            return Observation.UNTRACKED
         if known.uid != uid:
-            return WatchNews.OLD
+            return Observation.OLD
         self.forget(cluster, ref)
-        return WatchNews.GONE
+        return Observation.GONE
 
     def mark_usable(self, cluster: str, ref: ObjectRef) -> None:
         """Record that a definition is ready for use."""

@@ -53,7 +53,7 @@ def plain(message: str) -> str:
 
 def _typed(match: re.Match[str]) -> str:
     wanted = _WANTED.get(match["wanted"], match["wanted"])
-    return _told(match["path"].lstrip("."), wanted, _type_of(match["got"]))
+    return _worded(match["path"].lstrip("."), wanted, _type_of(match["got"]))
 
 
 def _decoded(match: re.Match[str]) -> str:
@@ -70,10 +70,10 @@ def _decoded(match: re.Match[str]) -> str:
     if wanted == "a whole number" and got == "a number":
         got = "a fraction or one so large"
     # The first part is the type that has the field.
-    return _told(path.partition(".")[2] or path, wanted, got)
+    return _worded(path.partition(".")[2] or path, wanted, got)
 
 
-def _told(path: str, wanted: str, got: str) -> str:
+def _worded(path: str, wanted: str, got: str) -> str:
     quote = ": quote it" if wanted == "text" and got in ("a number", "a boolean") else ""
     where = f"field {path}: " if path else ""
     return f"{where}must be {wanted}, not {got}{quote}" if got else f"{where}must be {wanted}"

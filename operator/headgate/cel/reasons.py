@@ -108,7 +108,7 @@ Token = tuple[str, str]
 """Its type (``text``, ``name``, ``number`` or ``sign``) and its text."""
 
 
-def told(expression: str, message: str) -> str:
+def reason_for(expression: str, message: str) -> str:
     """The reason for a failed evaluation of ``expression``, from the library's ``message``."""
     reason = next((words for pattern, words in _REASONS if re.search(pattern, message)), UNKNOWN)
     if reason not in (NO_KEY, NO_ATTRIBUTE, NO_OVERLOAD):

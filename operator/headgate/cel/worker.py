@@ -25,7 +25,7 @@ import orjson
 from cel_expr_python import cel
 
 from headgate.cel.environment import check, parse, words
-from headgate.cel.reasons import told
+from headgate.cel.reasons import reason_for
 
 CPU_SECONDS = 0.25
 """Limit in seconds of processor time for one request."""
@@ -91,11 +91,11 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
     try:
         value = program.eval(data=request["data"])
     except (RuntimeError, TypeError) as error:
-        return {"error": told(text, str(error))}
+        return {"error": reason_for(text, str(error))}
     kind = value.type()
     if kind == cel.Type.ERROR:
         try:
-            return {"error": told(text, str(value.value()))}
+            return {"error": reason_for(text, str(value.value()))}
         except TypeError:
             # For an optional value, the library fails to convert it to Python.
             return {"value": None}

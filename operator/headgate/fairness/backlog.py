@@ -41,7 +41,7 @@ class Backlog(Generic[T]):
         self._numbers = count()
         self._sizes: Counter[str] = Counter()
         self._size = 0
-        self._news = asyncio.Event()
+        self._arrival = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -61,15 +61,15 @@ class Backlog(Generic[T]):
         while self._size > bytes_of_all:
             self._drop(max(self._sizes, key=self._sizes.__getitem__))
         if self._waiting:
-            self._news.set()
+            self._arrival.set()
             self._idle.clear()
 
     async def take(self) -> T:
         """Wait for the next item; this completes the previous one, as :meth:`done` does."""
         self.done()
         while not self._waiting:
-            self._news.clear()
-            await self._news.wait()
+            self._arrival.clear()
+            await self._arrival.wait()
         namespace = next(iter(self._waiting))
         _, (thing, size) = self._waiting.take(namespace)
         self._removed(namespace, size)

@@ -97,16 +97,16 @@ class Connections:
         if connection is None:  # The connection was lost just now.
             return await handler(request)
         connection.begin()
-        patience = REQUEST_TIMEOUTS * self.limits.timeout
+        timeout = REQUEST_TIMEOUTS * self.limits.timeout
         raised: web.HTTPException | None = None
         try:
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(timeout):
                 try:
                     response = await handler(request)
                 except web.HTTPException as error:
                     response = raised = error
             size = response.content_length or request.get(SIZE, 0)
-            async with asyncio.timeout(patience + size / SLOWEST):
+            async with asyncio.timeout(timeout + size / SLOWEST):
                 await response.prepare(request)
                 await response.write_eof()
         except TimeoutError:

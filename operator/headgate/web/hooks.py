@@ -61,17 +61,17 @@ class _Allowance:
 
 def hook_app(
     hooks: Hooks,
-    told: Callable[[int], None] = lambda _: None,
+    on_answered: Callable[[int], None] = lambda _: None,
     *,
     clock: Callable[[], float] = time.monotonic,
 ) -> web.Application:
-    """Return the application that serves ``/hook/...``; ``told`` receives the status of each answer."""
+    """Return the application that serves ``/hook/...``; ``on_answered`` receives the status of each answer."""
     allowance = _Allowance(clock)
-    under_way: Counter[str] = Counter()
+    running: Counter[str] = Counter()
 
     async def answer(request: web.Request) -> web.Response:
         status = await respond(request)
-        told(status)
+        on_answered(status)
         headers = {"Retry-After": "1"} if status in (429, 503) else {}
         return web.Response(status=status, headers=headers)
 
@@ -82,9 +82,9 @@ def hook_app(
             return 404
         if not allowance.take(path):
             return 429
-        if under_way.total() >= MAX_AT_ONCE or under_way[namespace] >= MAX_OF_NAMESPACE:
+        if running.total() >= MAX_AT_ONCE or running[namespace] >= MAX_OF_NAMESPACE:
             return 503
-        under_way[namespace] += 1
+        running[namespace] += 1
         try:
             async with asyncio.timeout(READ_TIMEOUT):
                 body = await request.read()
@@ -98,9 +98,9 @@ def hook_app(
             _log.exception("a webhook call broke off")
             return 500
         finally:
-            under_way[namespace] -= 1
-            if not under_way[namespace]:
-                del under_way[namespace]
+            running[namespace] -= 1
+            if not running[namespace]:
+                del running[namespace]
 
     app = web.Application(client_max_size=MAX_BODY)
     app.router.add_route("*", "/hook/{digest}", answer)

@@ -152,7 +152,7 @@ def test_no_spec_at_all() -> None:
         Kustomization.from_object(raw)
 
 
-def test_a_value_of_the_wrong_type_is_not_told() -> None:
+def test_a_value_of_the_wrong_type_is_not_quoted() -> None:
     with pytest.raises(InvalidSpec) as error:
         parse(postBuild={"substitute": {"password": ["s3cret"]}})
     assert "s3cret" not in str(error.value)

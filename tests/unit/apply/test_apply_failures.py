@@ -111,7 +111,7 @@ async def test_a_refused_lone_change_is_asked_about_and_reported(world: ApplyWor
 
 
 @in_a_world
-async def test_a_lone_change_whose_answer_was_lost_stays_in_doubt_when_it_is_refused_later(
+async def test_a_lone_change_whose_answer_was_lost_stays_uncertain_when_it_is_refused_later(
     world: ApplyWorld,
 ) -> None:
     await world.apply(A)

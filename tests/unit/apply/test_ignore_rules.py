@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from headgate.api.kustomization import IgnoreRule, Selector
-from headgate.apply import IgnoreRuleInvalid, KnownObjects, WatchNews, compile_rules
+from headgate.apply import IgnoreRuleInvalid, KnownObjects, Observation, compile_rules
 from headgate.apply.fields.ignore import candidates, ignored, is_in_place, resolved
 from headgate.apply.fields.pointers import parse
 from headgate.kube import ObjectRef
@@ -170,22 +170,22 @@ REF = ObjectRef("apps/v1", "Deployment", "web", "ns")
 
 
 @pytest.mark.parametrize(
-    ("managers", "news"),
+    ("managers", "observation"),
     [
-        ((OURS_BUT_REPLICAS, ("hpa", "Update", SCALED)), WatchNews.IN_PLACE),
-        ((OURS_BUT_REPLICAS, ("hpa", "Apply", SCALED)), WatchNews.IN_PLACE),
-        ((OURS_BUT_REPLICAS, ("kubectl-edit", "Update", SCALED)), WatchNews.IN_PLACE),
-        ((OURS,), WatchNews.IN_PLACE),
-        (((OWN, "Apply", SCALED),), WatchNews.DRIFTED),
+        ((OURS_BUT_REPLICAS, ("hpa", "Update", SCALED)), Observation.IN_PLACE),
+        ((OURS_BUT_REPLICAS, ("hpa", "Apply", SCALED)), Observation.IN_PLACE),
+        ((OURS_BUT_REPLICAS, ("kubectl-edit", "Update", SCALED)), Observation.IN_PLACE),
+        ((OURS,), Observation.IN_PLACE),
+        (((OWN, "Apply", SCALED),), Observation.DRIFTED),
         (
             (OURS, ("kubectl-edit", "Update", {"f:spec": {"f:paused": {}, "f:replicas": {}}})),
-            WatchNews.DRIFTED,
+            Observation.DRIFTED,
         ),
     ],
 )
-def test_watched_changes_of_ignored_fields_are_no_drift(managers: Any, news: WatchNews) -> None:
+def test_watched_changes_of_ignored_fields_are_no_drift(managers: Any, observation: Observation) -> None:
     known = KnownObjects()
     known.record("c", REF, b"digest", web(1, OURS), ignored=REPLICAS)
     changed = web(5, *managers)
     changed["metadata"]["resourceVersion"] = "2"
-    assert known.observe("c", REF, changed) is news
+    assert known.observe("c", REF, changed) is observation

@@ -1,11 +1,11 @@
-"""What is known to be in place, and how a foreign change is told from a status update."""
+"""Which objects are in place, and what distinguishes a foreign change from a status update."""
 
 import copy
 from typing import Any
 
 import pytest
 
-from headgate.apply import Action, KnownObjects, Owner, WatchNews
+from headgate.apply import Action, KnownObjects, Observation, Owner
 from headgate.apply.fields.drift import digest
 from headgate.kube import ObjectRef
 
@@ -47,7 +47,7 @@ def test_a_status_update_is_no_drift(known: KnownObjects) -> None:
     new["metadata"]["managedFields"].append(
         {"manager": "kube-controller-manager", "operation": "Update", "subresource": "status", "fieldsV1": {}}
     )
-    assert known.observe(CLUSTER, REF, new) is WatchNews.IN_PLACE
+    assert known.observe(CLUSTER, REF, new) is Observation.IN_PLACE
     entry = known.get(CLUSTER, REF)
     assert entry is not None
     assert (entry.resource_version, entry.in_place) == ("11", True)
@@ -58,7 +58,7 @@ def test_a_field_that_another_controller_adds_is_no_drift(known: KnownObjects) -
     new["metadata"]["managedFields"].append(
         {"manager": "kube-controller-manager", "operation": "Update", "fieldsV1": {"f:metadata": {}}}
     )
-    assert known.observe(CLUSTER, REF, new) is WatchNews.IN_PLACE
+    assert known.observe(CLUSTER, REF, new) is Observation.IN_PLACE
 
 
 def lost_field(obj: dict[str, Any]) -> None:
@@ -83,7 +83,7 @@ def deleting(obj: dict[str, Any]) -> None:
 def test_drift(known: KnownObjects, change: Any) -> None:
     new = web(11)
     change(new)
-    assert known.observe(CLUSTER, REF, new) is WatchNews.DRIFTED
+    assert known.observe(CLUSTER, REF, new) is Observation.DRIFTED
     entry = known.get(CLUSTER, REF)
     assert entry is not None
     assert not entry.in_place
@@ -93,22 +93,22 @@ def test_drift_that_is_undone_is_none(known: KnownObjects) -> None:
     changed = web(11)
     lost_field(changed)
     known.observe(CLUSTER, REF, changed)
-    assert known.observe(CLUSTER, REF, web(12)) is WatchNews.IN_PLACE
+    assert known.observe(CLUSTER, REF, web(12)) is Observation.IN_PLACE
 
 
 @pytest.mark.parametrize("version", [9, 10])
 def test_late_events_say_nothing(known: KnownObjects, version: int) -> None:
     late = web(version)
     lost_field(late)
-    assert known.observe(CLUSTER, REF, late) is WatchNews.OLD
+    assert known.observe(CLUSTER, REF, late) is Observation.OLD
 
 
 def test_gone(known: KnownObjects) -> None:
-    assert known.observe_gone(CLUSTER, REF, "another uid") is WatchNews.OLD
-    assert known.observe_gone(CLUSTER, REF, "u1") is WatchNews.GONE
+    assert known.observe_gone(CLUSTER, REF, "another uid") is Observation.OLD
+    assert known.observe_gone(CLUSTER, REF, "u1") is Observation.GONE
     assert known.get(CLUSTER, REF) is None
-    assert known.observe_gone(CLUSTER, REF, "u1") is WatchNews.UNTRACKED
-    assert known.observe(CLUSTER, REF, web(12)) is WatchNews.UNTRACKED
+    assert known.observe_gone(CLUSTER, REF, "u1") is Observation.UNTRACKED
+    assert known.observe(CLUSTER, REF, web(12)) is Observation.UNTRACKED
 
 
 def test_clusters_are_apart(known: KnownObjects) -> None:
@@ -118,7 +118,7 @@ def test_clusters_are_apart(known: KnownObjects) -> None:
     assert len(known) == 1
 
 
-def test_doubt_makes_ask_again(known: KnownObjects) -> None:
+def test_an_uncertain_state_makes_the_next_apply_ask_again(known: KnownObjects) -> None:
     known.invalidate(CLUSTER, REF)
     entry = known.get(CLUSTER, REF)
     assert entry is not None

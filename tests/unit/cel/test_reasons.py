@@ -7,7 +7,7 @@ import base64
 import pytest
 
 from headgate.cel import EvaluationFailed
-from headgate.cel.reasons import told
+from headgate.cel.reasons import reason_for
 from tests.support.expressions import evaluate
 
 WORD = "s3cret-w0rd"
@@ -123,4 +123,4 @@ async def test_no_value_is_quoted(text: str) -> None:
     ],
 )
 def test_reasons(text: str, message: str, reason: str) -> None:
-    assert told(text, message) == reason
+    assert reason_for(text, message) == reason

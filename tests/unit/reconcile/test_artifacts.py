@@ -236,7 +236,7 @@ async def test_no_address_leads_to_this_host(server: Server, tmp_path: Path, hos
     assert server.requests == []
 
 
-async def test_the_words_of_a_server_are_not_told(server: Server, tmp_path: Path) -> None:
+async def test_the_words_of_a_server_are_not_reported(server: Server, tmp_path: Path) -> None:
     async def answer(_: web.Request) -> web.StreamResponse:
         return web.Response(status=403, reason="of the s3cret service")
 

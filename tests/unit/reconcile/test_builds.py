@@ -238,7 +238,7 @@ def test_what_a_variable_makes_a_number_names_the_field_and_says_how_to_quote(li
         build_objects(_tree(a=f"{text}\n{line}\n"), _spec(), inputs)
 
 
-def test_all_that_is_wrong_with_all_objects_is_told_at_once() -> None:
+def test_all_that_is_wrong_with_all_objects_is_reported_at_once() -> None:
     text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: %s, labels: {tier: 1}}\n"
     with pytest.raises(BuildError, match=r"app/a\.yaml:1, ConfigMap/x.*app/b\.yaml:1, ConfigMap/y"):
         build_objects(_tree(a=text % "x", b=text % "y"), _spec())

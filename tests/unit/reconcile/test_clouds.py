@@ -212,7 +212,7 @@ def test_gcp(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked == [("GET", f"https://container.googleapis.com/v1/{GKE}", "Bearer ya29.x")]
 
 
-def test_what_a_library_says_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_library_says_is_not_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     """It may hold what was sent."""
 
     def broken(*_: Any, **__: Any) -> None:

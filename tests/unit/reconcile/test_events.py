@@ -87,10 +87,10 @@ def recorder(written: Written, **options: Any) -> EventRecorder:
 
 async def test_a_repeat_raises_the_count() -> None:
     written = Written()
-    told = recorder(written)
+    events = recorder(written)
     for message in ("a", "a", "b", "a"):
-        told.emit(event(message))
-    await write(told)
+        events.emit(event(message))
+    await write(events)
     assert [obj["message"] for obj in written.created] == ["a", "b"]
     name = written.created[0]["metadata"]["name"]
     assert [(each, body["count"]) for each, body in written.patched] == [(name, 2), (name, 3)]
@@ -100,17 +100,17 @@ async def test_an_object_has_as_many_events_as_with_flux() -> None:
     """And no more, whatever its messages: others' are not affected."""
     now, lost = [0.0], Counter[str]()
     written = Written()
-    told = recorder(written, on_dropped=lambda why: lost.update([why]), clock=lambda: now[0])
+    events = recorder(written, on_dropped=lambda why: lost.update([why]), clock=lambda: now[0])
     for number in range(BURST + 10):
-        told.emit(event(str(number)))
-    told.emit(event("of another", name="other"))
-    await write(told)
+        events.emit(event(str(number)))
+    events.emit(event("of another", name="other"))
+    await write(events)
     assert [obj["message"] for obj in written.created] == [*map(str, range(BURST)), "of another"]
     assert lost == {"rate": 10}
     now[0] += EVERY
-    told.emit(event("later"))
-    told.emit(event("too soon"))
-    await write(told)
+    events.emit(event("later"))
+    events.emit(event("too soon"))
+    await write(events)
     assert [obj["message"] for obj in written.created][-1] == "later"
 
 
@@ -118,13 +118,13 @@ async def test_one_namespace_does_not_keep_the_others_waiting() -> None:
     lost = Counter[str]()
     written = Written()
     written.gate.clear()
-    told = recorder(written, on_dropped=lambda why: lost.update([why]))
+    events = recorder(written, on_dropped=lambda why: lost.update([why]))
     for number in range(3_000):
-        told.emit(event("x" * 5_000, name=f"ks-{number}"))
+        events.emit(event("x" * 5_000, name=f"ks-{number}"))
     for number in range(5):
-        told.emit(event("hello", name=f"ks-{number}", namespace="team-b"))
+        events.emit(event("hello", name=f"ks-{number}", namespace="team-b"))
     written.gate.set()
-    await write(told)
+    await write(events)
     theirs = [n for n, obj in enumerate(written.created) if obj["metadata"]["namespace"] == "team-b"]
     assert len(theirs) == 5
     assert theirs[-1] < 12
@@ -138,12 +138,12 @@ async def test_the_first_apply_of_a_large_namespace_loses_no_event() -> None:
     lost = Counter[str]()
     written = Written()
     written.gate.clear()
-    told = recorder(written, on_dropped=lambda why: lost.update([why]))
+    events = recorder(written, on_dropped=lambda why: lost.update([why]))
     for number in range(1_000):
-        told.emit(event("ConfigMap/apps/a created", name=f"ks-{number}"))
-        told.emit(event("Reconciliation finished in 1s, next run in 1h0m0s", name=f"ks-{number}"))
+        events.emit(event("ConfigMap/apps/a created", name=f"ks-{number}"))
+        events.emit(event("Reconciliation finished in 1s, next run in 1h0m0s", name=f"ks-{number}"))
     written.gate.set()
-    await write(told)
+    await write(events)
     assert len(written.created) == 2_000
     assert not lost
 
@@ -153,19 +153,19 @@ async def test_what_is_kept_does_not_follow_from_what_is_said() -> None:
     written = Written()
     written.keeps = False
     written.gate.clear()
-    told = recorder(written)
-    running = asyncio.create_task(told.run())
+    events = recorder(written)
+    running = asyncio.create_task(events.run())
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
     for number in range(300):
         message = f"{number} " + "x" * 1_000_000
         big = {f"event.toolkit.fluxcd.io/{n}": "y" * 10_000 for n in range(20)}
-        told.emit(event(message, name=f"ks-{number}", annotations=big))
+        events.emit(event(message, name=f"ks-{number}", annotations=big))
         await asyncio.sleep(0)
     del message, big
     waiting = tracemalloc.get_traced_memory()[0] - before
     written.gate.set()
-    await told.drain(60)
+    await events.drain(60)
     after = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
     running.cancel()
@@ -175,10 +175,10 @@ async def test_what_is_kept_does_not_follow_from_what_is_said() -> None:
 
 async def test_messages_and_annotations_are_cut() -> None:
     written, posted = Written(), Posted()
-    told = recorder(written, notifier=posted)
+    events = recorder(written, notifier=posted)
     many = {f"event.toolkit.fluxcd.io/{n:02}": "y" * 10_000 for n in range(20)}
-    told.emit(event("x" * 1_000_000, WARNING, annotations={**many, "secret": "no"}))
-    await write(told)
+    events.emit(event("x" * 1_000_000, WARNING, annotations={**many, "secret": "no"}))
+    await write(events)
     (obj,), (body,) = written.created, posted.bodies
     assert len(obj["message"]) == MESSAGE_LIMIT
     assert len(body["message"]) == LONGEST_NOTICE
@@ -193,13 +193,13 @@ async def test_messages_and_annotations_are_cut() -> None:
 async def test_an_event_that_is_refused_stops_no_other() -> None:
     lost = Counter[str]()
     written = Written()
-    told = recorder(written, on_dropped=lambda why: lost.update([why]))
+    events = recorder(written, on_dropped=lambda why: lost.update([why]))
     written.fails = True
-    told.emit(event("a"))
-    await write(told)
+    events.emit(event("a"))
+    await write(events)
     written.fails = False
-    told.emit(event("b"))
-    await write(told)
+    events.emit(event("b"))
+    await write(events)
     assert [obj["message"] for obj in written.created] == ["b"]
     assert lost == {"refused": 1}
 

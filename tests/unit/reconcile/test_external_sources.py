@@ -50,22 +50,22 @@ class Fetcher(ArtifactFetcher):
 class Setting:
     def __init__(self) -> None:
         self.fetcher, self.trees, self.store, self.now = Fetcher(), SourceTrees(), Store(), 0.0
-        self.news: list[SourceKey] = []
-        self.told = asyncio.Event()
+        self.available: list[SourceKey] = []
+        self.announced = asyncio.Event()
         wakeups = cast(Wakeups, self)
         self.sources = ExternalSources(self.fetcher, self.trees, self.store, wakeups, lambda: self.now)
 
     def source_available(self, key: SourceKey) -> None:
-        self.news.append(key)
-        self.told.set()
+        self.available.append(key)
+        self.announced.set()
 
     async def fetched(self, artifact: Artifact, result: Tree | Exception) -> None:
         """Ask, and let it end."""
         self.fetcher.results.append(result)
-        self.told.clear()
+        self.announced.clear()
         with pytest.raises(ArtifactPending):
             self.sources.want(KEY, artifact)
-        await self.told.wait()
+        await self.announced.wait()
 
 
 @pytest.fixture
@@ -87,10 +87,10 @@ async def test_many_ask_and_one_fetches(setting: Setting) -> None:
             setting.sources.want(KEY, artifact("v1"))
         await asyncio.sleep(0)
     setting.fetcher.gate.set()
-    await setting.told.wait()
+    await setting.announced.wait()
     setting.sources.want(KEY, artifact("v1"))
     assert setting.trees.has(KEY, "v1")
-    assert (len(setting.fetcher.asked), setting.news) == (1, [KEY])
+    assert (len(setting.fetcher.asked), setting.available) == (1, [KEY])
 
 
 @pytest.mark.parametrize("newer", [artifact("v2"), artifact("v1", "sha256:2")])
@@ -113,12 +113,12 @@ async def test_a_newer_artifact_calls_off_the_older(setting: Setting) -> None:
             setting.sources.want(KEY, wanted)
         await asyncio.sleep(0)
     setting.fetcher.gate.set()
-    await setting.told.wait()
+    await setting.announced.wait()
     assert setting.trees.has(KEY, "v2")
-    assert (setting.fetcher.results, setting.news) == ([], [KEY])
+    assert (setting.fetcher.results, setting.available) == ([], [KEY])
 
 
-async def test_a_failure_is_told_to_all_and_tried_again_later(setting: Setting) -> None:
+async def test_a_failure_is_reported_to_all_and_retried_later(setting: Setting) -> None:
     await setting.fetched(artifact("v1"), ArtifactMissing("file not found"))
     for _ in range(3):
         with pytest.raises(ArtifactMissing):
@@ -156,5 +156,5 @@ async def test_a_source_that_is_gone_leaves_nothing(setting: Setting) -> None:
     await asyncio.sleep(0)
     setting.store.drop_source(KEY)
     await asyncio.sleep(0)
-    assert setting.news == [KEY]
+    assert setting.available == [KEY]
     assert not setting.trees.has(KEY, "v1")

@@ -143,7 +143,7 @@ async def test_an_object_that_is_replaced_after_the_reads_is_unknown(world: Worl
     assert (health.status, "hidden" in health.message) == (HealthStatus.UNKNOWN, False)
 
 
-async def test_rights_that_were_taken_count_when_a_failure_is_told(world: World) -> None:
+async def test_revoked_rights_count_when_a_failure_is_reported(world: World) -> None:
     access = world.access()
     await world.apply(
         access, status={"conditions": [{"type": "Ready", "status": "False", "message": "hidden"}]}
@@ -157,7 +157,7 @@ async def test_rights_that_were_taken_count_when_a_failure_is_told(world: World)
     assert reads.health(OWN).message != "hidden"
 
 
-async def test_what_was_shown_long_ago_is_read_before_a_success_is_told(
+async def test_what_was_shown_long_ago_is_read_before_a_success_is_reported(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     act = world.access()
@@ -246,7 +246,7 @@ async def test_a_state_that_a_watch_showed_is_judged_once(
     assert judged == ["own-7"]
 
 
-async def test_a_change_that_was_told_before_the_answer_to_the_apply_counts(world: World) -> None:
+async def test_a_change_that_arrives_before_the_answer_to_the_apply_counts(world: World) -> None:
     access = world.access()
     await world.apply(access, ObjectRef(OWN.api_version, OWN.kind, "other", "team"))
     await settled(lambda: world.live.is_synced(OWN))

@@ -137,7 +137,7 @@ async def test_a_deleted_source_says_why_it_stays_and_goes_later(
     assert setting.client.patches[-1]["metadata"]["finalizers"] == []
 
 
-async def test_old_artifacts_that_stay_are_told_and_no_failure_of_the_source(
+async def test_old_artifacts_that_stay_are_reported_and_the_source_does_not_fail(
     setting: Setting, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.ERROR):

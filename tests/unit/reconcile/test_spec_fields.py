@@ -126,7 +126,7 @@ def test_targets_of_patches(target: Obj, marked: set[str]) -> None:
     assert {kind for kind, obj in objects.items() if "marked" in obj["metadata"]} == marked
 
 
-def test_a_patch_that_cannot_be_applied_is_told() -> None:
+def test_a_patch_that_cannot_be_applied_is_reported() -> None:
     with pytest.raises(BuildError):
         build({"patches": [{"patch": "a: ["}]})
     with pytest.raises(BuildError, match="tier"):

@@ -41,7 +41,7 @@ def _raised_by(code: str) -> BaseException:
         "open('/' + value)",
     ],
 )
-def test_the_text_of_an_error_that_may_quote_data_is_not_told(code: str) -> None:
+def test_the_text_of_an_error_that_may_quote_data_is_not_reported(code: str) -> None:
     assert SECRET not in explained(_raised_by(code))
 
 
@@ -64,7 +64,7 @@ def test_the_text_of_an_error_that_may_quote_data_is_not_told(code: str) -> None
         ),
     ],
 )
-def test_the_kind_of_error_and_its_place_are_told(error: Exception, says: str) -> None:
+def test_the_kind_of_error_and_its_place_are_reported(error: Exception, says: str) -> None:
     with pytest.raises(AssertionError, match=says):
         raise AssertionError(explained(_raised(error)))
 
@@ -100,17 +100,17 @@ def test_a_refusal_for_size_is_known(error: ApiError) -> None:
 
 async def test_a_reconcile_that_breaks_off_is_reported_and_tried_again() -> None:
     """Also when reporting it fails, and with how often in a row it did."""
-    told: list[tuple[str, str, int]] = []
+    reports: list[tuple[str, str, int]] = []
     done = asyncio.Event()
 
     async def reconcile(key: str, _: tuple[Trigger, ...]) -> Outcome:
-        if len(told) < 2:
-            raise TypeError(f"number {len(told)}")
+        if len(reports) < 2:
+            raise TypeError(f"number {len(reports)}")
         done.set()
         return NOTHING_MORE
 
     async def report(key: str, error: Exception, times: int) -> None:
-        told.append((key, str(error), times))
+        reports.append((key, str(error), times))
         raise ApiError("the API server is away")
 
     controller = Controller("test", WorkQueue[str](1), reconcile, on_unexpected_error=report)
@@ -119,4 +119,4 @@ async def test_a_reconcile_that_breaks_off_is_reported_and_tried_again() -> None
     await asyncio.wait_for(done.wait(), 60)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    assert told == [("a", "number 0", 1), ("a", "number 1", 2)]
+    assert reports == [("a", "number 0", 1), ("a", "number 1", 2)]

@@ -188,7 +188,7 @@ async def test_what_was_not_acted_on_is_not_noted_as_seen(
     assert looked_at(ground, "source") == ["spec changed"]
 
 
-async def test_one_that_cannot_be_compared_does_not_keep_others_from_the_news() -> None:
+async def test_one_that_cannot_be_compared_does_not_keep_others_from_waking() -> None:
     class Broken(Unbuilt):
         def concerns(self, key: ObjectKey, source: SourceKey) -> bool:
             if key.name == "broken":
@@ -381,11 +381,11 @@ async def test_references_are_looked_at_when_a_spec_changes_and_up_to_a_bound() 
 
 
 async def test_an_object_that_could_not_be_taken_in_is_taken_in_when_it_comes_again() -> None:
-    store, told = Store(), list[bool]()
+    store, calls = Store(), list[bool]()
 
     def fail_once(key: ObjectKey, old: Obj | None, new: Obj | None) -> None:
-        told.append(old is None)
-        if len(told) == 1:
+        calls.append(old is None)
+        if len(calls) == 1:
             raise RuntimeError("not now")
 
     store.subscribe(on_kustomization=fail_once)
@@ -393,4 +393,4 @@ async def test_an_object_that_could_not_be_taken_in_is_taken_in_when_it_comes_ag
     with pytest.raises(RuntimeError):
         store.put_kustomization(obj)
     assert store.put_kustomization(obj)
-    assert told == [True, True]
+    assert calls == [True, True]

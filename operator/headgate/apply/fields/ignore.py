@@ -44,13 +44,13 @@ class CompiledIgnoreRule:
     """Fields of an object's metadata, and the requirements for each."""
 
     def __post_init__(self) -> None:
-        told = repr((self.pointers, self.target)).encode()
+        content = repr((self.pointers, self.target)).encode()
         target = self.target or Selector()
         names = ("group", "version", "kind", "name", "namespace")
         tests = tuple((n, patterns.whole(text)) for n in names if (text := getattr(target, n)))
         fields = (("labels", target.label_selector), ("annotations", target.annotation_selector))
         selectors = tuple((n, labelselector.parse_selector(text)) for n, text in fields if text)
-        object.__setattr__(self, "identity", hashlib.sha256(told).hexdigest())
+        object.__setattr__(self, "identity", hashlib.sha256(content).hexdigest())
         object.__setattr__(self, "_tests", tests)
         object.__setattr__(self, "_selectors", selectors)
 

@@ -117,7 +117,7 @@ class _Flow:
         self._value: Any = None
 
     def read(self) -> Any:
-        """Return the value in the brackets, None when in doubt."""
+        """Return the value in the brackets, None if this is uncertain."""
         try:
             self._next()
             value = self._collection(1)

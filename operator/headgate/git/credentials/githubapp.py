@@ -163,10 +163,10 @@ class GitHubApp:
         if answer.status not in (200, 201):
             # Other servers also answer with JSON messages, which the author of the URL may not be allowed to read.
             is_github = _REQUEST_ID in answer.headers
-            told = content.get("message") if is_github and isinstance(content, dict) else None
+            reason = content.get("message") if is_github and isinstance(content, dict) else None
             raise AuthenticationFailed(
                 f"GitHub's API at {host} refused a token: {answer.status}"
-                + (f" {str(told)[:200]}" if told else "")
+                + (f" {str(reason)[:200]}" if reason else "")
             )
         return content
 

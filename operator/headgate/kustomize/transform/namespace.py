@@ -110,9 +110,9 @@ def _set_subjects(resource: Resource, setter: Callable[[Any, Any], None], mode: 
             continue
         if not isinstance(subject, dict):
             raise ResourceError("must be a map", object=str(resource), field="subjects")
-        told = subject.get(wanted[0])
-        if isinstance(told, (dict, list)):
+        value = subject.get(wanted[0])
+        if isinstance(value, (dict, list)):
             raise ResourceError("must be a scalar", object=str(resource), field=f"subjects/{wanted[0]}")
-        if told == wanted[1]:
+        if value == wanted[1]:
             subject.setdefault("namespace", "")
             setter(subject, "namespace")

@@ -112,7 +112,7 @@ class Wakeups:
             self._store.drop_kustomization(key)
             return
         self.kustomization_written(obj)
-        self._act_on_news("Kustomization", obj, lambda trigger: self._kustomization_queue.add(key, trigger))
+        self._act_on_change("Kustomization", obj, lambda trigger: self._kustomization_queue.add(key, trigger))
 
     def source_event(self, obj: Obj, *, deleted: bool) -> None:
         key = source_key_of(obj)
@@ -128,7 +128,7 @@ class Wakeups:
             return
         self.source_written(obj)
         if key.kind == GIT_REPOSITORY:
-            self._act_on_news(key.kind, obj, lambda trigger: self._wake_source(key.object, trigger))
+            self._act_on_change(key.kind, obj, lambda trigger: self._wake_source(key.object, trigger))
 
     def _wake_source(self, key: ObjectKey, trigger: Trigger) -> None:
         if trigger.priority is not Priority.ROUTINE:
@@ -267,7 +267,7 @@ class Wakeups:
         for dependent in self._store.dependents(key, by_expression=by_expression):
             self._kustomization_queue.add(dependent, trigger)
 
-    def _act_on_news(self, kind: str, obj: Obj, act: Callable[[Trigger], None]) -> None:
+    def _act_on_change(self, kind: str, obj: Obj, act: Callable[[Trigger], None]) -> None:
         """Call ``act`` if something about the object is new; record the object as seen afterwards."""
         meta = obj["metadata"]
         now = _Seen(

@@ -222,7 +222,7 @@ def _first(lines: list[str]) -> str:
     return "\n".join([*shown, *([f"and {more} more"] if more else [])])
 
 
-def is_news(attempt: Attempt, *, changed: bool) -> bool:
+def adds_to_status(attempt: Attempt, *, changed: bool) -> bool:
     """Whether the success adds anything to the status; ``changed``: it changed objects."""
     before = attempt.obj.get("status") or {}
     history = before.get("history") or [{}]

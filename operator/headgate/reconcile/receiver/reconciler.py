@@ -197,13 +197,13 @@ class Receivers:
         self._drop(key)
         self._paths[key], self._hooks[path] = path, _Hook(receiver)
         self._backoff.reset(key)
-        news = session.status.get("webhookPath") != path or not session.is_true(reasons.READY)
+        changed = session.status.get("webhookPath") != path or not session.is_true(reasons.READY)
         session.mark(reasons.READY, "True", reasons.SUCCEEDED, f"Receiver initialized for path: {path}")
         session.unmark(reasons.RECONCILING, reasons.STALLED)
         session.status["webhookPath"] = path
         session.status["observedGeneration"] = session.generation
         await session.write()
-        if news:
+        if changed:
             every = format_duration(receiver.spec.interval)
             self._tell(session, NORMAL, reasons.SUCCEEDED, f"Reconciliation finished, next run in {every}")
         return Outcome(after=receiver.spec.interval)

@@ -137,8 +137,8 @@ class EventRecorder:
 
     async def _write(self, event: Event) -> None:
         meta, namespace = event.about["metadata"], _namespace(event.about)
-        told = orjson.dumps(event.annotations, option=orjson.OPT_SORT_KEYS).decode()
-        key = _digest(meta["uid"], event.component, event.type, event.reason, event.message, told)
+        annotations = orjson.dumps(event.annotations, option=orjson.OPT_SORT_KEYS).decode()
+        key = _digest(meta["uid"], event.component, event.type, event.reason, event.message, annotations)
         now = self._clock()
         name, count, last = self._recent.pop(namespace, key) or ("", 0, 0.0)
         if name and now - last < REPEAT_WINDOW:

@@ -202,13 +202,13 @@ def _judge(response: aiohttp.ClientResponse, url: URL) -> None:
         return
     # Not the server's own reason phrase: whoever wrote the URL may have no right to read it.
     said = f"{status} {responses.get(status, '')}".rstrip()
-    told = f"failed to download archive from {_shown(url)} (status: {said})"
+    message = f"failed to download archive from {_shown(url)} (status: {said})"
     if status == 404:
         raise ArtifactMissing("file not found")
     if status == 429 or (status >= 500 and status != 501):
         after = response.headers.get("Retry-After", "")
-        raise _Retry(told, float(after) if after.isascii() and after.isdigit() else None)
-    raise ArtifactError(told)
+        raise _Retry(message, float(after) if after.isascii() and after.isdigit() else None)
+    raise ArtifactError(message)
 
 
 def _hasher(digest: str) -> Callable[[], Any]:

@@ -2,7 +2,7 @@
 
 A download may take minutes, and its retries longer; no worker waits for it. A reconciler that finds no tree calls
 :meth:`ExternalSources.want` and ends its attempt. One task per source fetches the artifact, however many consumers
-wait, and stores its tree. Then it calls ``on_news`` with the source's key, which wakes all consumers.
+wait, and stores its tree. Then it wakes all consumers.
 """
 
 from __future__ import annotations

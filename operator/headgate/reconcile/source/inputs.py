@@ -164,7 +164,7 @@ class SourceInputs:
         self,
         source: GitRepository,
         name: str,
-        told: str,
+        failure: str,
         *,
         reason: str = reasons.AUTHENTICATION_FAILED,
         condition: str = reasons.FETCH_FAILED,
@@ -174,7 +174,7 @@ class SourceInputs:
         try:
             secret = await self._client.get(ref)
         except (NotFound, Forbidden, BadRequest) as error:
-            message = f"{told} '{source.namespace}/{name}': {error.message}"
+            message = f"{failure} '{source.namespace}/{name}': {error.message}"
             raise SecretUnreadable(message, reason, condition) from error
         return {k: base64.b64decode(v) for k, v in (secret.get("data") or {}).items()}
 

@@ -30,7 +30,7 @@ MAX_BODY, MAX_KEPT = 8 * 1024 * 1024, 32 * 1024 * 1024
 CLUSTERS = 8
 """The limit for kept objects of all clusters, as a multiple of one's; a namespace may use half of what others leave."""
 
-PATIENCE = 1.0
+TIMEOUT = 1.0
 """Seconds that a worker waits for a response of a cluster."""
 PROBE_TIMEOUT = 10.0
 """Seconds after which a cluster that has not answered counts as unreachable."""
@@ -97,7 +97,7 @@ class Clusters:
         if connection.probe is None and time.monotonic() - connection.asked_at > REMEMBERED:
             self._start(connection)
         if connection.probe is not None:
-            await asyncio.wait({connection.probe}, timeout=PATIENCE)
+            await asyncio.wait({connection.probe}, timeout=TIMEOUT)
         if connection.probe is not None:
             connection.waiting.add(key)
             raise TargetPending(

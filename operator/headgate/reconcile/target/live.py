@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from headgate.api import ObjectKey, labels
-from headgate.apply import KnownObjects, Owner, WatchNews
+from headgate.apply import KnownObjects, Observation, Owner
 from headgate.health import essence
 from headgate.kube import Client, ObjectRef
 from headgate.kube.refs import ref_of
@@ -37,7 +37,7 @@ READS: Final = 16
 """The limit for simultaneous reads of objects of one cluster that Kustomizations wait for."""
 LOST: Final = "it was deleted, or lost its owner labels"
 """What is reported about an object that the watch of its kind no longer shows."""
-SYNC_PATIENCE: Final = 5.0
+SYNC_TIMEOUT: Final = 5.0
 """Seconds after which nobody waits for a watch that has not reported anything yet."""
 
 
@@ -154,7 +154,7 @@ class LiveObjects:
             return False
         if kind.is_synced:
             return kind.reflector.get(ref) is not None or self._is_labelled(ref)
-        return self._is_labelled(ref) and time.monotonic() - kind.started < SYNC_PATIENCE
+        return self._is_labelled(ref) and time.monotonic() - kind.started < SYNC_TIMEOUT
 
     def is_synced(self, ref: ObjectRef) -> bool:
         """Whether the watch of the object's kind has reported all that exists."""
@@ -219,14 +219,18 @@ class LiveObjects:
     def _take_in(self, obj: Obj) -> Obj:
         """Store a labeled object, and report drift; of objects that Headgate has not applied, nothing is kept."""
         ref = ref_of(obj)
-        news = self._known.observe(self._client.cluster, ref, obj)
-        if news is WatchNews.DRIFTED:
+        observation = self._known.observe(self._client.cluster, ref, obj)
+        if observation is Observation.DRIFTED:
             owner = self._owner(ref)
             self._drifted(ref, owner, describe(obj, KUSTOMIZE_CONTROLLER, owner))
-        elif news is WatchNews.GONE:
+        elif observation is Observation.GONE:
             self._gone(ref, obj["metadata"]["uid"])
             return trace(obj)
-        return trace(obj) if news is WatchNews.UNTRACKED and ref not in self._followers else essence(obj)
+        return (
+            trace(obj)
+            if observation is Observation.UNTRACKED and ref not in self._followers
+            else essence(obj)
+        )
 
     def _owner(self, ref: ObjectRef) -> Owner | None:
         known = self._known.get(self._client.cluster, ref)
@@ -234,7 +238,7 @@ class LiveObjects:
 
     def _gone(self, ref: ObjectRef, uid: str) -> None:
         owner = self._owner(ref)
-        if self._known.observe_gone(self._client.cluster, ref, uid) is WatchNews.GONE:
+        if self._known.observe_gone(self._client.cluster, ref, uid) is Observation.GONE:
             self._drifted(ref, owner, LOST)
 
     def _drifted(self, ref: ObjectRef, owner: Owner | None, what: str) -> None:

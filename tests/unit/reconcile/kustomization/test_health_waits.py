@@ -195,7 +195,7 @@ async def test_without_objects_to_wait_for_there_is_no_wait_and_no_condition(wor
 
 
 @in_world()
-async def test_the_second_success_of_the_same_is_no_news(world: World) -> None:
+async def test_a_second_success_of_the_same_revision_emits_no_event(world: World) -> None:
     await waiting(world)
     world.set_available()
     await shown(world)

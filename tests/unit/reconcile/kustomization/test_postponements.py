@@ -1,4 +1,4 @@
-"""An attempt that has to wait for something: when it is told, and when it is tried again."""
+"""An attempt that has to wait for something: when it is reported, and when it is retried."""
 
 from __future__ import annotations
 

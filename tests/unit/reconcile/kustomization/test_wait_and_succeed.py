@@ -85,7 +85,7 @@ async def test_a_failed_wait_quotes_no_secret(world: World) -> None:
 
 
 @in_world()
-async def test_a_success_that_is_no_news_leaves_the_status_as_it_was(world: World) -> None:
+async def test_a_success_that_adds_nothing_leaves_the_status_unchanged(world: World) -> None:
     world.create()
     world.apps(a=config_map("a"))
     await world.reconcile()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from headgate.api import reasons
-from headgate.reconcile.kustomization.report import Reporter, is_news
+from headgate.reconcile.kustomization.report import Reporter, adds_to_status
 from headgate.reconcile.kustomization.steps.prepare import Unaffected
 from headgate.reconcile.kustomization.steps.wait import Healthy
 from headgate.reconcile.reporting.measure import Measure
@@ -16,7 +16,7 @@ _log = logging.getLogger("headgate.kustomization")
 async def succeed(healthy: Healthy, reporter: Reporter) -> None:
     """Write Ready and the event. Raises :class:`headgate.kube.ApiError`."""
     attempt = healthy.attempt
-    if is_news(attempt, changed=healthy.changed):
+    if adds_to_status(attempt, changed=healthy.changed):
         await reporter.succeeded(attempt)
         return
     # A routine check with everything in place needs no report.
