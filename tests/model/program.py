@@ -91,7 +91,7 @@ class Incarnation:
         self.line = Line(server, loop, random, faults)
         self.line.on_death = self._died
         self._stop = asyncio.Event()
-        self._changed = asyncio.Event()
+        self._change = asyncio.Event()
         self._waiting: list[tuple[float, Change]] = []
         global_random.seed(random.random())
         self._program = _Program(SETTINGS, Client(self.line), git, self._feed)
@@ -112,7 +112,7 @@ class Incarnation:
     async def stop(self) -> None:
         """End it as SIGTERM does."""
         self._stop.set()
-        self._changed.set()
+        self._change.set()
         await asyncio.wait([self._task])
         await self._closed()
 
@@ -139,7 +139,7 @@ class Incarnation:
             delay = self._random.choice((0.002, 0.01, 0.05, 0.4))
             due = max(self._loop.now + delay, self._waiting[-1][0] if self._waiting else 0.0)
             self._waiting.append((due, change))
-            self._changed.set()
+            self._change.set()
 
     async def _feed(self, wakeups: Any) -> None:
         kustomizations, sources = ([copied(o) for o in self._server.objects[s].values()] for s in _WATCHED)
@@ -154,8 +154,8 @@ class Incarnation:
             wakeups.kustomization_event(obj, deleted=False)
         while not self._stop.is_set():
             if not self._waiting:
-                self._changed.clear()
-                await self._changed.wait()
+                self._change.clear()
+                await self._change.wait()
                 continue
             due, change = self._waiting[0]
             await asyncio.sleep(max(0.0, due - self._loop.now))
