@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from headgate.api import ObjectKey
 from headgate.documents.tree import Inputs
 from headgate.git.refs.reference import GitReference, Resolved
 from headgate.kube import ObjectRef
 from headgate.objects import Obj
+
+if TYPE_CHECKING:
+    from headgate.postbuild import Masks
 
 __all__ = ["Problem", "RenderedKustomization", "RenderedObject", "RenderedSource", "Rendering"]
 
@@ -78,6 +82,8 @@ class RenderedKustomization:
     """Why it could not be built; its objects are then unknown, not absent."""
     suspended: bool = False
     prunes: bool = False
+    masks: Masks | None = field(default=None, compare=False, repr=False)
+    """The secret values that the build put into its objects: decrypted ones, and variables from Secrets."""
 
 
 @dataclass(frozen=True, slots=True)
