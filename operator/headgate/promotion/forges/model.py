@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
-__all__ = ["Forge", "PullRequest"]
+__all__ = ["CommitStatus", "Forge", "PullRequest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,20 @@ class PullRequest:
     body: str
     is_open: bool
     merge_commit: str = ""
+    """Empty until it is merged."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommitStatus:
+    """The newest status of one context of a commit."""
+
+    state: str
+    """``success``, ``failure``, ``error`` or ``pending``, in GitHub's words for every forge."""
+    description: str
+    at: datetime
+    """When it was written, UTC."""
+    author: str = ""
+    """The login of the account that wrote it; empty if the forge does not say."""
 
 
 class Forge(Protocol):
@@ -30,7 +45,7 @@ class Forge(Protocol):
     """Characters that a comment or the body of a pull request may have."""
 
     def pull_request(self, head: str, base: str) -> PullRequest | None:
-        """Return the open pull request from branch ``head`` to branch ``base``."""
+        """Return the open pull request from branch ``head`` of this repository to branch ``base``."""
         ...
 
     def open_pull_request(self, head: str, base: str, title: str, body: str) -> PullRequest:
@@ -38,9 +53,12 @@ class Forge(Protocol):
         ...
 
     def comment(self, number: int, marker: str, body: str) -> str:
-        """Post a comment on a pull request, or update the one that has ``marker``; return its address."""
+        """Post a comment on a pull request, or update our own that begins with ``marker``; return its address.
+
+        The comment is ``marker``, an empty line and ``body``. Comments of others are never changed.
+        """
         ...
 
-    def commit_statuses(self, commit: str) -> dict[str, tuple[str, str]]:
-        """Return the newest state and description of each context of a commit's statuses."""
+    def commit_statuses(self, commit: str) -> dict[str, CommitStatus]:
+        """Return the newest status of each context of a commit."""
         ...
