@@ -8,6 +8,8 @@ source, revision                         sources of any kind, their artifacts an
 meta                                     references and keys
 fields                                   typed reading of raw fields, with errors that name the field
 conditions, history, inventory           edits of a status
+running                                  what GitRepositories and Kustomizations run, as their statuses say
+report                                   the report of an environment, a JSON document
 reasons, labels                          Flux's names: conditions and reasons, labels and annotations
 order                                    the order of kinds in which Flux applies and lists objects
 labelselector, patterns, quantity        notations of Kubernetes and Go that specs use

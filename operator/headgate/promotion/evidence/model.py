@@ -8,11 +8,14 @@ from datetime import datetime
 from enum import Enum
 
 from headgate.api import ObjectKey
+from headgate.api.running import RunningKustomization, RunningSource
 
-__all__ = ["STALE_AFTER", "Evidence", "Origin", "RunningKustomization"]
+__all__ = ["STALE_AFTER", "Evidence", "Origin", "RunningKustomization", "RunningSource"]
 
 STALE_AFTER = 600.0
 """Seconds after which evidence proves nothing any more."""
+AHEAD = 60.0
+"""Seconds by which the clock of an environment may be ahead of ours."""
 
 
 class Origin(Enum):
@@ -27,30 +30,8 @@ class Origin(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class RunningKustomization:
-    """One Kustomization of an environment, as its status says."""
-
-    key: ObjectKey
-    ready: bool
-    commit: str
-    """Of ``status.lastAppliedRevision``; empty if it never succeeded."""
-    attempted: str
-    """The commit of ``status.lastAttemptedRevision``."""
-    since: datetime | None
-    """Since when it has been Ready without a break, at any revision; None if it is not Ready."""
-    digest: str = ""
-    """``status.history[0].digest``: equal for two revisions that build the same objects."""
-    digest_since: datetime | None = None
-    """Since when this digest has run, from ``status.history``."""
-    suspended: bool = False
-    reason: str = ""
-    message: str = ""
-    source: ObjectKey | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Evidence:
-    """What one environment runs."""
+    """What one environment runs, or ran while it was observed."""
 
     environment: str
     origin: Origin
@@ -65,6 +46,12 @@ class Evidence:
     """GitRepositories with a held revision, and why."""
     problem: str = ""
     """Why some of it is not known."""
+    repositories: tuple[RunningSource, ...] = ()
+    """The GitRepositories with what they follow; empty where only commits are known."""
+    begun: datetime | None = None
+    """Since when exactly this has been observed; None: only at :attr:`at`."""
+    past: tuple[Evidence, ...] = ()
+    """What was observed before, the latest first; empty if nobody kept it."""
 
     @property
     def ready(self) -> int:
@@ -73,4 +60,4 @@ class Evidence:
 
     def is_stale(self, now: datetime) -> bool:
         """Whether it is too old to prove anything, or from the future."""
-        return not 0 <= (now - self.at).total_seconds() + 60 <= STALE_AFTER + 60
+        return not -AHEAD <= (now - self.at).total_seconds() <= STALE_AFTER
