@@ -11,6 +11,7 @@ conditions, history, inventory           edits of a status
 running                                  what GitRepositories and Kustomizations run, as their statuses say
 report                                   the report of an environment, a JSON document
 reasons, labels                          Flux's names: conditions and reasons, labels and annotations
+windows                                  recurring windows of time, for promotions
 order                                    the order of kinds in which Flux applies and lists objects
 labelselector, patterns, quantity        notations of Kubernetes and Go that specs use
 errors                                   the exceptions for invalid custom resources

@@ -48,6 +48,12 @@ class Fields:
         """The error to raise for a field with an invalid value; without a name, for the whole mapping."""
         return InvalidSpec(self.path(name) if name else self._path, problem)
 
+    def only(self, *names: str) -> None:
+        """Raise for a field with another name: for what no CRD checks, where a typo would have no effect."""
+        for name in self._values:
+            if name not in names:
+                raise self.invalid(str(name)[:100], f"is not a field here; there are: {', '.join(names)}")
+
     def has(self, name: str) -> bool:
         """Whether the field is set."""
         return self._values.get(name) is not None

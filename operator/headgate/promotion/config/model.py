@@ -5,24 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from headgate.api.windows import Window
 from headgate.promotion.errors import EnvironmentUnknown
 
 __all__ = ["Approvals", "Environment", "Environments", "Window"]
 
 CONFIG_FILE = "headgate.yaml"
 """At the root of the repository. Policy is read from the remote's default branch."""
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A recurring time in which an environment accepts promotions."""
-
-    cron: str
-    """Five fields; the window opens at each match."""
-    window: float
-    """Seconds until it closes."""
-    time_zone: str = "UTC"
-    """A name of the IANA time zone database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +37,7 @@ class Environment:
     soak: float = 0.0
     """Seconds that the content must have run in each environment of ``after``."""
     windows: tuple[Window, ...] = ()
-    """Empty: always open."""
+    """When it accepts promotions; empty: always."""
     approvals: Approvals | None = None
     expect: tuple[str, ...] = ()
     """Differences from other environments that are meant: ``Kind:field.path``, with ``*`` and ``**``."""
