@@ -6,14 +6,14 @@ import asyncio
 import signal
 
 from headgate.kube import Client
-from headgate.loop import Turns, Watchdog
+from headgate.loop import LoopTurns, Watchdog
 from headgate.program import Program
 from headgate.reconcile.core.election import Election
 from headgate.reconcile.core.role import PodRole
 from headgate.settings import Settings
 from headgate.web.artifacts import artifact_app
 from headgate.web.aside import ServerAside
-from headgate.web.connections import Limits
+from headgate.web.connections import ConnectionLimits
 from headgate.web.descriptors import connections_per_site, raise_limit
 from headgate.web.hooks import hook_app
 from headgate.web.metrics import Metrics, metrics_app
@@ -21,7 +21,7 @@ from headgate.web.probes import Check, answers, probe_app
 from headgate.web.server import WebServer, parse_address
 
 
-async def serve(settings: Settings, turns: Turns) -> None:
+async def serve(settings: Settings, turns: LoopTurns) -> None:
     """Run the operator until SIGINT or SIGTERM, on the loop whose turns are measured.
 
     Raises :class:`headgate.kube.AccessFailed` when it cannot reach a cluster.
@@ -55,7 +55,7 @@ async def serve(settings: Settings, turns: Turns) -> None:
         ]
         served = sum(parse_address(address) is not None for _, _, address in (*sites, *aside))
         each = connections_per_site(web.max_connections, served, raise_limit())
-        limits = Limits(each, web.client_timeout)
+        limits = ConnectionLimits(each, web.client_timeout)
         async with (
             watchdog,
             ServerAside(lambda: WebServer(aside, limits, metrics)),

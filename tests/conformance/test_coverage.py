@@ -18,7 +18,7 @@ CASES = [case for path in sorted(FOLDER.glob("*.txt")) for case in load(path)]
 
 # Where in a kustomization file each record of fields applies; [] is for each entry of a list.
 RECORDS: dict[type, tuple[str, ...]] = {
-    model.Kustomization: ("",),
+    model.KustomizationFile: ("",),
     model.ObjectMeta: ("metadata",),
     model.GeneratorArgs: ("configMapGenerator[]",),
     model.SecretArgs: ("secretGenerator[]",),
@@ -29,22 +29,22 @@ RECORDS: dict[type, tuple[str, ...]] = {
     ),
     model.Label: ("labels[]",),
     FieldSpec: ("labels[].fields[]",),
-    model.Image: ("images[]", "imageTags[]"),
+    model.ImageEntry: ("images[]", "imageTags[]"),
     model.Replica: ("replicas[]",),
-    model.Patch: ("patches[]", "patchesJson6902[]"),
+    model.PatchEntry: ("patches[]", "patchesJson6902[]"),
     model.PatchOptions: ("patches[].options",),
-    model.Selector: (
+    model.ObjectSelector: (
         "patches[].target",
         "patchesJson6902[].target",
         "replacements[].targets[].select",
         "replacements[].targets[].reject[]",
     ),
     model.Replacement: ("replacements[]",),
-    model.Source: ("replacements[].source",),
+    model.ReplacementSource: ("replacements[].source",),
     model.ReplacementTarget: ("replacements[].targets[]",),
     model.FieldOptions: ("replacements[].source.options", "replacements[].targets[].options"),
     model.Var: ("vars[]",),
-    model.ObjectRef: ("vars[].objref",),
+    model.VarObjectRef: ("vars[].objref",),
     model.FieldRef: ("vars[].fieldref",),
     model.SortOptions: ("sortOptions",),
     model.LegacySortOptions: ("sortOptions.legacySortOptions",),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from headgate.cel import Budget, CpuLimits, Evaluator
+from headgate.cel import CpuLimits, Evaluator, ExpressionBudget
 
 _EVALUATOR = Evaluator(CpuLimits(attempt=1e6, namespace=1e6))
 
 
-def budget(namespace: str = "ns") -> Budget:
+def budget(namespace: str = "ns") -> ExpressionBudget:
     """A budget that does not run out."""
     return _EVALUATOR.budget(namespace)
 

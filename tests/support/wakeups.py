@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from headgate.api import ObjectKey
 from headgate.reconcile.core.queue import WorkQueue
 from headgate.reconcile.core.store import SourceKey, Store
-from headgate.reconcile.core.wakeups import Builds, Requests, Wakeups
+from headgate.reconcile.core.wakeups import Builds, RequestRecord, Wakeups
 
 Queue = WorkQueue[ObjectKey]
 
@@ -38,7 +38,7 @@ def wakeups(
     sources: Queue | None = None,
     *,
     builds: Builds | None = None,
-    requests: Requests | None = None,
+    requests: RequestRecord | None = None,
     correct_drift: bool = True,
 ) -> Wakeups:
     """The product's rules; what is not given is there and empty."""

@@ -20,7 +20,7 @@ errors                                   the exceptions for invalid custom resou
 from __future__ import annotations
 
 from headgate.api.errors import ApiModelError, InvalidSpec, InvalidStatus
-from headgate.api.gitrepository import GitReference, GitRepository, GitRepositorySpec
+from headgate.api.gitrepository import GitRepository, GitRepositoryRef, GitRepositorySpec
 from headgate.api.kustomization import Kustomization, KustomizationSpec
 from headgate.api.meta import ObjectKey, Reference, timestamp
 from headgate.api.revision import Revision
@@ -30,8 +30,8 @@ __all__ = [
     "SOURCE_KINDS",
     "ApiModelError",
     "Artifact",
-    "GitReference",
     "GitRepository",
+    "GitRepositoryRef",
     "GitRepositorySpec",
     "InvalidSpec",
     "InvalidStatus",

@@ -19,7 +19,7 @@ SCHEMES = ("http://", "https://", "ssh://")
 
 
 @dataclass(frozen=True, slots=True)
-class GitReference:
+class GitRepositoryRef:
     """The commit to fetch. Of commit, name, tag, semver and branch, the first that is set counts."""
 
     branch: str = ""
@@ -29,9 +29,9 @@ class GitReference:
     commit: str = ""
 
     @staticmethod
-    def parse(fields: Fields) -> GitReference:
+    def parse(fields: Fields) -> GitRepositoryRef:
         """From ``spec.ref``."""
-        return GitReference(**{n: fields.text(n) for n in ("branch", "tag", "semver", "name", "commit")})
+        return GitRepositoryRef(**{n: fields.text(n) for n in ("branch", "tag", "semver", "name", "commit")})
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class GitRepositorySpec:
     secret_ref: LocalReference | None = None
     provider: str = "generic"
     service_account_name: str = ""
-    ref: GitReference | None = None
+    ref: GitRepositoryRef | None = None
     verify: Verification | None = None
     proxy_secret_ref: LocalReference | None = None
     ignore: str | None = None
@@ -110,7 +110,7 @@ class GitRepositorySpec:
             secret_ref=fields.optional_object("secretRef", LocalReference.parse),
             provider=provider,
             service_account_name=account,
-            ref=fields.optional_object("ref", GitReference.parse),
+            ref=fields.optional_object("ref", GitRepositoryRef.parse),
             verify=fields.optional_object("verify", Verification.parse),
             proxy_secret_ref=fields.optional_object("proxySecretRef", LocalReference.parse),
             ignore=fields.optional_text("ignore"),
@@ -153,7 +153,7 @@ class GitRepository:
         return self.key.name
 
     @property
-    def ref(self) -> GitReference:
+    def ref(self) -> GitRepositoryRef:
         """The commit to fetch; by default the branch ``master``."""
-        ref = self.spec.ref or GitReference()
-        return ref if ref != GitReference() else GitReference(branch=DEFAULT_BRANCH)
+        ref = self.spec.ref or GitRepositoryRef()
+        return ref if ref != GitRepositoryRef() else GitRepositoryRef(branch=DEFAULT_BRANCH)

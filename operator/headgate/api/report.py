@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import orjson
 
-from headgate.api.gitrepository import GitReference
+from headgate.api.gitrepository import GitRepositoryRef
 from headgate.api.meta import ObjectKey, timestamp
 from headgate.api.running import RunningKustomization, RunningSource
 from headgate.objects import Obj
@@ -157,7 +157,7 @@ def _source(entry: Obj) -> RunningSource:
         raise ReportInvalid("ref is not an object")
     return RunningSource(
         key=_key(entry),
-        reference=GitReference(**{name: _text(reference, name) for name in _REFERENCE}),
+        reference=GitRepositoryRef(**{name: _text(reference, name) for name in _REFERENCE}),
         revision=_text(entry, "revision"),
         ready=_flag(entry, "ready"),
         suspended=_flag(entry, "suspended"),

@@ -14,7 +14,7 @@ from typing import Any
 
 from headgate.api import conditions as cond
 from headgate.api import history as hist
-from headgate.api.gitrepository import GitReference
+from headgate.api.gitrepository import GitRepositoryRef
 from headgate.api.labels import OWNER_NAME, OWNER_NAMESPACE
 from headgate.api.meta import ObjectKey
 from headgate.api.reasons import READY, RECONCILIATION_SUCCEEDED
@@ -40,7 +40,7 @@ class RunningSource:
     """One GitRepository, as its spec and status say."""
 
     key: ObjectKey
-    reference: GitReference
+    reference: GitRepositoryRef
     """What it follows."""
     revision: str
     """Of its artifact; empty without one."""
@@ -94,7 +94,7 @@ def running_source(obj: Obj) -> RunningSource:
     ref = _mapping(spec.get("ref"))
     return RunningSource(
         key=_key(obj),
-        reference=GitReference(**{name: _text(ref.get(name)) for name in _REFERENCE}),
+        reference=GitRepositoryRef(**{name: _text(ref.get(name)) for name in _REFERENCE}),
         revision=_text(_mapping(status.get("artifact")).get("revision")),
         ready=cond.is_true(_entries(status.get("conditions")), READY),
         suspended=spec.get("suspend") is True,

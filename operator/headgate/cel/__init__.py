@@ -17,16 +17,16 @@ errors            the exceptions
 from __future__ import annotations
 
 from headgate.cel.errors import BudgetExceeded, CelError, EvaluationFailed, ExpressionInvalid
-from headgate.cel.evaluator import Budget, CpuLimits, Evaluator
+from headgate.cel.evaluator import CpuLimits, Evaluator, ExpressionBudget
 from headgate.cel.expression import Expression
 
 __all__ = [
-    "Budget",
     "BudgetExceeded",
     "CelError",
     "CpuLimits",
     "EvaluationFailed",
     "Evaluator",
     "Expression",
+    "ExpressionBudget",
     "ExpressionInvalid",
 ]

@@ -1,8 +1,8 @@
 """Evaluation of users' expressions for namespaces, with limits on processor time.
 
-All methods are awaitable: the event loop continues while a process evaluates. Each attempt of a reconciler has a
-:class:`Budget`, and all attempts of a namespace share a budget that refills with time. One :class:`Evaluator` serves
-the whole program.
+All methods are awaitable: the event loop continues while a process evaluates. Each attempt of a reconciler has an
+:class:`ExpressionBudget`, and all attempts of a namespace share a budget that refills with time. One
+:class:`Evaluator` serves the whole program.
 """
 
 from __future__ import annotations
@@ -72,15 +72,15 @@ class Evaluator:
         self._accounts: dict[str, _Account] = {}
         self._faults: OrderedDict[tuple[str, tuple[str, ...]], str | None] = OrderedDict()
 
-    def budget(self, namespace: str) -> Budget:
+    def budget(self, namespace: str) -> ExpressionBudget:
         """The budget of one attempt for a namespace."""
-        return Budget(self, namespace)
+        return ExpressionBudget(self, namespace)
 
     def close(self) -> None:
         """End the processes; later evaluations are impossible."""
         self._processes.close()
 
-    async def _fault(self, budget: Budget, text: str, variables: tuple[str, ...]) -> str | None:
+    async def _fault(self, budget: ExpressionBudget, text: str, variables: tuple[str, ...]) -> str | None:
         """The fault of an expression, None for a valid one. Raises :class:`Exhausted`."""
         asked = (text, variables)
         if asked in self._faults:
@@ -94,7 +94,7 @@ class Evaluator:
                 self._faults.popitem(last=False)
         return fault
 
-    async def _ask(self, budget: Budget, content: dict[str, Any]) -> dict[str, Any]:
+    async def _ask(self, budget: ExpressionBudget, content: dict[str, Any]) -> dict[str, Any]:
         self._check(budget)
         asked = self._processes.submit(budget.namespace, content)
         cost = 0.0 if asked.done() else EXHAUSTED_COST
@@ -114,7 +114,7 @@ class Evaluator:
                 self._observer.expression_took(cost)
         return answer
 
-    def _check(self, budget: Budget) -> None:
+    def _check(self, budget: ExpressionBudget) -> None:
         limits = self.limits
         if budget.spent > limits.attempt:
             self._refused("attempt")
@@ -156,7 +156,7 @@ class Evaluator:
             self._observer.expression_refused(limit)
 
 
-class Budget:
+class ExpressionBudget:
     """The budget of the expressions of one attempt. All methods raise :class:`headgate.cel.BudgetExceeded`."""
 
     def __init__(self, evaluator: Evaluator, namespace: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """The result of :meth:`headgate.cel.Budget.compile`."""
+    """The result of :meth:`headgate.cel.ExpressionBudget.compile`."""
 
     text: str
 

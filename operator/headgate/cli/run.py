@@ -11,12 +11,12 @@ import click
 from headgate.cli.gates import parse_gates
 from headgate.cli.options import click_option
 from headgate.settings import InvalidSetting, Settings, declarations, options, settings_from
-from headgate.settings.declare import Option, Text, Variable
+from headgate.settings.declare import Option, PlainText, Variable
 
 _GATES = Option(
     "feature-gates",
     "Turn behaviours on or off; see the command line's reference for their names.",
-    Text(),
+    PlainText(),
     "",
     metavar="NAME=BOOL,...",
     flux=True,
@@ -35,7 +35,7 @@ def _run(**given: Any) -> None:
     from headgate.web.server import AddressError
 
     configure(settings.log.level, settings.log.encoding)
-    turns = loop.Turns()
+    turns = loop.LoopTurns()
     try:
         loop.run(serve(settings, turns), turns)
     except (AccessFailed, AddressError, LeadershipLost) as error:

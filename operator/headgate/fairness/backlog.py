@@ -14,7 +14,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from headgate.fairness.turns import Turns
 
-__all__ = ["Backlog", "Bounds", "Memory"]
+__all__ = ["Backlog", "Bounds", "NamespaceCache"]
 
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
@@ -96,7 +96,7 @@ class Backlog(Generic[T]):
             del self._sizes[namespace]
 
 
-class Memory(Generic[K, V]):
+class NamespaceCache(Generic[K, V]):
     """A cache by namespace and key, with limits for each namespace and for all; drops the oldest entries."""
 
     def __init__(self, of_one: int, of_all: int) -> None:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from headgate.cel import Budget, BudgetExceeded, EvaluationFailed, Expression, ExpressionInvalid
+from headgate.cel import BudgetExceeded, EvaluationFailed, Expression, ExpressionBudget, ExpressionInvalid
 from headgate.health.result import Health, HealthStatus, current, failed, in_progress
 from headgate.health.rule import GroupKind
 from headgate.health.verdict import compute, group_kind
@@ -48,7 +48,9 @@ class HealthExpressions:
         """By group, kind and UID, with the resource version."""
 
     @classmethod
-    async def compile(cls, entries: Iterable[Mapping[str, Any]], budget: Budget) -> HealthExpressions:
+    async def compile(
+        cls, entries: Iterable[Mapping[str, Any]], budget: ExpressionBudget
+    ) -> HealthExpressions:
         """From the raw ``spec.healthCheckExprs``.
 
         Raises :class:`InvalidHealthExpressions`, or :class:`headgate.cel.BudgetExceeded`, which names the field.
@@ -88,7 +90,7 @@ class HealthExpressions:
         kept = self._verdicts.get((*key, uid))
         return kept[1] if kept is not None and kept[0] == version else None
 
-    async def evaluate(self, obj: Obj, budget: Budget) -> Health:
+    async def evaluate(self, obj: Obj, budget: ExpressionBudget) -> Health:
         """The same as :meth:`known`, evaluating expressions if needed.
 
         Raises :class:`headgate.cel.BudgetExceeded`, which names the field.
@@ -116,7 +118,7 @@ def _version(obj: Obj) -> tuple[str, str]:
     return str(meta.get("uid") or ""), str(meta.get("resourceVersion") or "")
 
 
-async def _compile(entry: Mapping[str, Any], index: int, budget: Budget) -> _Entry:
+async def _compile(entry: Mapping[str, Any], index: int, budget: ExpressionBudget) -> _Entry:
     if not entry.get("current"):
         raise ValueError("expression Current not specified")
     compiled: dict[str, Expression | None] = {}
@@ -132,7 +134,7 @@ async def _compile(entry: Mapping[str, Any], index: int, budget: Budget) -> _Ent
     return _Entry(index, wanted, compiled["Failed"], compiled["InProgress"])
 
 
-async def _judge(entry: _Entry, obj: Obj, budget: Budget) -> Health:
+async def _judge(entry: _Entry, obj: Obj, budget: ExpressionBudget) -> Health:
     view = View(obj)
     generation = view.optional_number("metadata.generation")
     observed = view.optional_number("status.observedGeneration")

@@ -57,11 +57,12 @@ from headgate.kustomize.errors import (
     ResourceError,
 )
 from headgate.kustomize.giturl import GitUrl, parse_git_url
-from headgate.kustomize.options import BuildOptions, Limits, RemoteFetcher
+from headgate.kustomize.options import BuildLimits, BuildOptions, RemoteFetcher
 
 __all__ = [
     "KUSTOMIZE_VERSION",
     "BuildError",
+    "BuildLimits",
     "BuildOptions",
     "ContentCache",
     "CycleError",
@@ -73,7 +74,6 @@ __all__ = [
     "Inputs",
     "KustomizationError",
     "LimitExceeded",
-    "Limits",
     "MemoryTree",
     "NotAFile",
     "Output",

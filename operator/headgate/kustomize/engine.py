@@ -14,7 +14,7 @@ from headgate.kustomize.errors import KustomizationError, ResourceError
 from headgate.kustomize.options import BuildOptions
 from headgate.kustomize.paths.fieldspec import FieldSpec, Plans
 from headgate.kustomize.reading.loader import Loader
-from headgate.kustomize.recipe.target import Accumulator, Target
+from headgate.kustomize.recipe.target import Accumulator, KustomizationTarget
 from headgate.kustomize.resources.bookkeeping import NOTED_ANNOTATIONS, ORIGIN, TRANSFORMATIONS
 from headgate.kustomize.resources.objects import metadata_of
 from headgate.kustomize.resources.provenance import (
@@ -75,7 +75,7 @@ def assemble(tree: Tree, path: str, options: BuildOptions = _DEFAULT_OPTIONS) ->
     loader.root = resolve(tree, root)
     context = Context(options, budget, cache)
     try:
-        target = Target(loader, context)
+        target = KustomizationTarget(loader, context)
         try:
             return _build(target, loader, context, options)
         except BuildError as error:
@@ -85,7 +85,7 @@ def assemble(tree: Tree, path: str, options: BuildOptions = _DEFAULT_OPTIONS) ->
         raise KustomizationError("the input is nested too deeply") from None
 
 
-def _build(target: Target, loader: Loader, context: Context, options: BuildOptions) -> Output:
+def _build(target: KustomizationTarget, loader: Loader, context: Context, options: BuildOptions) -> Output:
     kustomization = target.kustomization
     context.use_openapi(kustomization.openapi, loader, top=True)
     metadata = kustomization.build_metadata

@@ -30,7 +30,7 @@ class RemoteFetcher(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class BuildLimits:
     """Limits that no legitimate build reaches, so that a hostile one cannot exhaust the process.
 
     ``depth`` limits the nesting of bases, ``resources`` and ``kustomizations`` count over the whole build,
@@ -66,5 +66,5 @@ class BuildOptions:
     reorder: Reorder = "none"
     allow_remote: RemoteFetcher | None = None
     unknown_fields: Literal["error", "ignore"] = "error"
-    limits: Limits = Limits()
+    limits: BuildLimits = BuildLimits()
     cache: ContentCache | None = None

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from headgate.loop.background import Background
 from headgate.loop.pauses import Pauses
-from headgate.loop.turns import BUCKETS, Turns, run
+from headgate.loop.turns import BUCKETS, LoopTurns, run
 from headgate.loop.watchdog import Watchdog
 
-__all__ = ["BUCKETS", "Background", "Pauses", "Turns", "Watchdog", "run"]
+__all__ = ["BUCKETS", "Background", "LoopTurns", "Pauses", "Watchdog", "run"]

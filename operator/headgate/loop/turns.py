@@ -19,7 +19,7 @@ T = TypeVar("T")
 BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
 
-class Turns:
+class LoopTurns:
     """The turns of one loop so far. The loop's thread writes them; any thread may read them."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -52,7 +52,7 @@ class Turns:
 
 
 class _Selector(selectors.DefaultSelector):
-    def __init__(self, turns: Turns) -> None:
+    def __init__(self, turns: LoopTurns) -> None:
         super().__init__()
         self._turns = turns
 
@@ -64,7 +64,7 @@ class _Selector(selectors.DefaultSelector):
             self._turns.begin()
 
 
-def run(main: Coroutine[Any, Any, T], turns: Turns) -> T:
+def run(main: Coroutine[Any, Any, T], turns: LoopTurns) -> T:
     """Like :func:`asyncio.run`, on a loop whose turns are measured and whose tasks have the names of their objects.
 
     A task without a name inherits that of the task that created it.

@@ -15,7 +15,7 @@ import traceback
 from types import TracebackType
 from typing import Final
 
-from headgate.loop.turns import Turns
+from headgate.loop.turns import LoopTurns
 
 LOOKS: Final = 4
 """How often the thread checks within the time that is too long."""
@@ -28,7 +28,7 @@ _log = logging.getLogger("headgate.loop")
 class Watchdog:
     """Watches the loop on which it starts, as an asynchronous context manager."""
 
-    def __init__(self, turns: Turns, *, warn_after: float, dead_after: float) -> None:
+    def __init__(self, turns: LoopTurns, *, warn_after: float, dead_after: float) -> None:
         """``warn_after``: seconds after which to log a turn; ``dead_after``: those after which the loop is dead."""
         self._turns, self._warn_after, self._dead_after = turns, warn_after, dead_after
         self._end = threading.Event()

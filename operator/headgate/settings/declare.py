@@ -25,7 +25,7 @@ _METADATA = "headgate"
 
 
 @dataclass(frozen=True)
-class Text:
+class PlainText:
     """Any text."""
 
 
@@ -59,7 +59,7 @@ class Folder:
     """The path of a folder, as a :class:`~pathlib.Path`."""
 
 
-Kind = Text | Number | Switch | Choice | File | Folder
+Kind = PlainText | Number | Switch | Choice | File | Folder
 
 
 def _as_given(given: Any) -> Any:
@@ -148,22 +148,22 @@ def _declare(declaration: Declaration) -> Any:
 
 def text(name: str, default: str, help: str, **extras: Unpack[Extras]) -> str:
     """An option for any text."""
-    return _declare(Option(name, help, Text(), default, **extras))  # type: ignore[no-any-return]
+    return _declare(Option(name, help, PlainText(), default, **extras))  # type: ignore[no-any-return]
 
 
 def optional(name: str, help: str, **extras: Unpack[Extras]) -> str | None:
     """An option for a text, without a default."""
-    return _declare(Option(name, help, Text(), **extras))  # type: ignore[no-any-return]
+    return _declare(Option(name, help, PlainText(), **extras))  # type: ignore[no-any-return]
 
 
 def texts(name: str, help: str, **extras: Unpack[Extras]) -> tuple[str, ...]:
     """An option for a text that may appear several times."""
-    return _declare(Option(name, help, Text(), (), tuple, repeated=True, **extras))  # type: ignore[no-any-return]
+    return _declare(Option(name, help, PlainText(), (), tuple, repeated=True, **extras))  # type: ignore[no-any-return]
 
 
 def parsed(name: str, default: str, help: str, read: Callable[[str], T], **extras: Unpack[Extras]) -> T:
     """An option for a text that ``read`` converts to the setting, or refuses with a ValueError that says why."""
-    return _declare(Option(name, help, Text(), default, read, **extras))  # type: ignore[no-any-return]
+    return _declare(Option(name, help, PlainText(), default, read, **extras))  # type: ignore[no-any-return]
 
 
 def duration(

@@ -29,14 +29,14 @@ from urllib.parse import parse_qs
 
 import orjson
 
-__all__ = ["Call", "Refused", "check", "request_of"]
+__all__ = ["Call", "CallRefused", "check", "request_of"]
 
 _HASHES = {"sha1": hashlib.sha1, "sha256": hashlib.sha256, "sha512": hashlib.sha512}
 _EVENT_HEADERS = {"github": "X-GitHub-Event", "gitlab": "X-Gitlab-Event", "bitbucket": "X-Event-Key"}
 _JSON, _FORM = "application/json", "application/x-www-form-urlencoded"
 
 
-class Refused(Exception):
+class CallRefused(Exception):
     """The Receiver does not accept the call; the message says why, for the log."""
 
 
@@ -57,19 +57,19 @@ class Call:
 
 
 def check(type: str, call: Call, token: bytes, events: Sequence[str]) -> None:
-    """Raise :class:`Refused` unless the call to a Receiver of this type is genuine and its event is in ``events``."""
+    """Raise :class:`CallRefused` unless the call to a Receiver of this type is genuine, with an event of ``events``."""
     if not token:
-        raise Refused("the Receiver's token is empty")
+        raise CallRefused("the Receiver's token is empty")
     _CHECKS[type](call, token)
     header = _EVENT_HEADERS.get(type)
     if header and events:
         event = call.headers.get(header, "")
         if event.lower() not in (each.lower() for each in events):
-            raise Refused(f"the event {event[:80]!r} is not one of the Receiver's")
+            raise CallRefused(f"the event {event[:80]!r} is not one of the Receiver's")
 
 
 def request_of(call: Call) -> dict[str, Any]:
-    """The body for filters (``req``): empty unless it is JSON. Raises :class:`Refused`."""
+    """The body for filters (``req``): empty unless it is JSON. Raises :class:`CallRefused`."""
     return _object(call) if call.content_type == _JSON else {}
 
 
@@ -84,10 +84,10 @@ def _signed(call: Call, token: bytes) -> None:
 def _signed_as_github(call: Call, token: bytes) -> None:
     signature = call.headers.get("X-Hub-Signature-256") or call.headers.get("X-Hub-Signature", "")
     if call.content_type not in (_JSON, _FORM):
-        raise Refused(f"the content type {call.content_type[:80]!r} is neither {_JSON} nor {_FORM}")
+        raise CallRefused(f"the content type {call.content_type[:80]!r} is neither {_JSON} nor {_FORM}")
     _verify(signature, call.body, token)
     if call.content_type == _FORM and b"payload" not in parse_qs(call.body):
-        raise Refused("the form has no field 'payload'")
+        raise CallRefused("the form has no field 'payload'")
 
 
 def _signed_as_nexus(call: Call, token: bytes) -> None:
@@ -124,26 +124,26 @@ _CHECKS: dict[str, Callable[[Call, bytes], None]] = {
 def _verify(signature: str, body: bytes, token: bytes) -> None:
     name, equals, given = signature.partition("=")
     if not equals:
-        raise Refused("the signature is missing, or not of the form <hash>=<hex digits>")
+        raise CallRefused("the signature is missing, or not of the form <hash>=<hex digits>")
     algorithm = _HASHES.get(name)
     if algorithm is None:
-        raise Refused(f"the signature's hash {name[:20]!r} is not one of {', '.join(_HASHES)}")
+        raise CallRefused(f"the signature's hash {name[:20]!r} is not one of {', '.join(_HASHES)}")
     wanted = hmac.new(token, body, algorithm).hexdigest()
     if not hmac.compare_digest(wanted.encode(), given.lower().encode("utf-8", "surrogateescape")):
-        raise Refused("the signature does not match the Receiver's token")
+        raise CallRefused("the signature does not match the Receiver's token")
 
 
 def _compare(call: Call, header: str, wanted: bytes) -> None:
     given = call.headers.get(header, "").encode("utf-8", "surrogateescape")
     if not hmac.compare_digest(given, wanted):
-        raise Refused(f"the header {header} does not match the Receiver's token")
+        raise CallRefused(f"the header {header} does not match the Receiver's token")
 
 
 def _object(call: Call) -> dict[str, Any]:
     try:
         found = orjson.loads(call.body)
     except orjson.JSONDecodeError:
-        raise Refused("the body is not valid JSON") from None
+        raise CallRefused("the body is not valid JSON") from None
     if not isinstance(found, dict):
-        raise Refused("the body is no JSON object")
+        raise CallRefused("the body is no JSON object")
     return found

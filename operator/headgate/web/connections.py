@@ -23,7 +23,7 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
-__all__ = ["SIZE", "UNWATCHED", "Connections", "Limits", "Watch"]
+__all__ = ["SIZE", "UNWATCHED", "ConnectionLimits", "Connections", "Watch"]
 
 REQUEST_TIMEOUTS = 4
 """The time of a handler, and of an answer in addition to the time for its size, in timeouts."""
@@ -37,7 +37,7 @@ Peer = str
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ConnectionLimits:
     """The limits of one address."""
 
     connections: int = 256
@@ -74,7 +74,7 @@ UNWATCHED = _Unwatched()
 class Connections:
     """Creates the protocol of each connection to a site; :meth:`middleware` is the outermost of its application."""
 
-    def __init__(self, site: str, limits: Limits, watch: Watch = UNWATCHED) -> None:
+    def __init__(self, site: str, limits: ConnectionLimits, watch: Watch = UNWATCHED) -> None:
         self.site, self.limits, self.watch = site, limits, watch
         self._make: Callable[[], asyncio.Protocol] | None = None
         self._all: dict[object, _Connection] = {}

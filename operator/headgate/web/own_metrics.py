@@ -16,7 +16,7 @@ from prometheus_client.metrics_core import HistogramMetricFamily
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-from headgate.loop import BUCKETS, Turns
+from headgate.loop import BUCKETS, LoopTurns
 
 __all__ = ["OwnMetrics"]
 
@@ -144,7 +144,7 @@ class OwnMetrics:
     def _histogram(self, name: str, text: str, buckets: Sequence[float], *labels: str) -> Histogram:
         return Histogram(name, text, labels, buckets=buckets, registry=self._registry)
 
-    def loop(self, turns: Turns) -> None:
+    def loop(self, turns: LoopTurns) -> None:
         """Register the event loop's turns."""
         self._registry.register(_TurnCollector(turns))
 
@@ -241,7 +241,7 @@ class Measured:
 class _TurnCollector(Collector):
     """A histogram of turns, which the event loop counts itself at the lowest cost."""
 
-    def __init__(self, turns: Turns) -> None:
+    def __init__(self, turns: LoopTurns) -> None:
         self._turns = turns
 
     def collect(self) -> Iterator[HistogramMetricFamily]:

@@ -17,7 +17,7 @@ from types import TracebackType
 
 from aiohttp import web
 
-from headgate.web.connections import UNWATCHED, Connections, Limits, Watch
+from headgate.web.connections import UNWATCHED, ConnectionLimits, Connections, Watch
 
 __all__ = ["AddressError", "WebServer", "parse_address"]
 
@@ -82,7 +82,7 @@ class WebServer:
     def __init__(
         self,
         sites: Sequence[tuple[str, web.Application, str]],
-        limits: Limits = Limits(),  # noqa: B008 - frozen
+        limits: ConnectionLimits = ConnectionLimits(),  # noqa: B008 - frozen
         watch: Watch = UNWATCHED,
     ) -> None:
         """``sites``: name for log and metrics, application, address. ``limits`` apply to each."""

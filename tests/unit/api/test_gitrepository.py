@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from headgate.api import Artifact, GitReference, GitRepository, InvalidSpec, InvalidStatus, ObjectKey, Source
+from headgate.api import (
+    Artifact,
+    GitRepository,
+    GitRepositoryRef,
+    InvalidSpec,
+    InvalidStatus,
+    ObjectKey,
+    Source,
+)
 
 ARTIFACT = {
     "digest": "sha256:1",
@@ -36,20 +44,20 @@ def test_minimal() -> None:
     assert repo.key == ObjectKey("flux-system", "repo")
     assert (repo.spec.interval, repo.spec.timeout, repo.spec.provider) == (60, 60, "generic")
     assert repo.spec.ignore is None
-    assert repo.ref == GitReference(branch="master")
+    assert repo.ref == GitRepositoryRef(branch="master")
 
 
 @pytest.mark.parametrize(
     ("ref", "expected"),
     [
-        ({}, GitReference(branch="master")),
-        ({"branch": "main"}, GitReference(branch="main")),
-        ({"semver": ">=1.0.0"}, GitReference(semver=">=1.0.0")),
-        ({"commit": "abc", "branch": "main"}, GitReference(commit="abc", branch="main")),
-        ({"tag": None}, GitReference(branch="master")),
+        ({}, GitRepositoryRef(branch="master")),
+        ({"branch": "main"}, GitRepositoryRef(branch="main")),
+        ({"semver": ">=1.0.0"}, GitRepositoryRef(semver=">=1.0.0")),
+        ({"commit": "abc", "branch": "main"}, GitRepositoryRef(commit="abc", branch="main")),
+        ({"tag": None}, GitRepositoryRef(branch="master")),
     ],
 )
-def test_ref(ref: dict[str, Any], expected: GitReference) -> None:
+def test_ref(ref: dict[str, Any], expected: GitRepositoryRef) -> None:
     assert parse(ref=ref).ref == expected
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from headgate.documents.yaml import Dialect, Limits, Quoted, load_documents, plain, scalar_text
+from headgate.documents.yaml import Dialect, Quoted, YamlLimits, load_documents, plain, scalar_text
 from headgate.documents.yaml.scalars import SpelledFloat, SpelledInt, SpelledStr
 from headgate.kustomize import YamlError
 
@@ -146,4 +146,4 @@ def test_what_is_no_text(data: bytes) -> None:
 
 def test_a_file_that_is_too_large() -> None:
     with pytest.raises(YamlError, match="is larger than 10 bytes"):
-        load("a: 12345678", limits=Limits(max_bytes=10))
+        load("a: 12345678", limits=YamlLimits(max_bytes=10))

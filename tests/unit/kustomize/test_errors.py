@@ -9,6 +9,7 @@ import pytest
 from headgate.documents.tree import Tree
 from headgate.kustomize import (
     BuildError,
+    BuildLimits,
     BuildOptions,
     CycleError,
     FileMissing,
@@ -16,7 +17,6 @@ from headgate.kustomize import (
     IdConflict,
     KustomizationError,
     LimitExceeded,
-    Limits,
     MemoryTree,
     OverlayTree,
     PatchError,
@@ -612,13 +612,13 @@ def test_a_circle_is_named_as_the_path_that_closes_it(files: dict[str, str], pat
 @pytest.mark.parametrize(
     ("limits", "text"),
     [
-        (Limits(depth=1), "bases nest deeper than 1 levels"),
-        (Limits(kustomizations=2), "the build has more than 2 kustomizations"),
-        (Limits(resources=1), "the build has more than 1 resources"),
-        (Limits(bytes_read=10), "the build reads more than 10 bytes"),
+        (BuildLimits(depth=1), "bases nest deeper than 1 levels"),
+        (BuildLimits(kustomizations=2), "the build has more than 2 kustomizations"),
+        (BuildLimits(resources=1), "the build has more than 1 resources"),
+        (BuildLimits(bytes_read=10), "the build reads more than 10 bytes"),
     ],
 )
-def test_limits(limits: Limits, text: str) -> None:
+def test_limits(limits: BuildLimits, text: str) -> None:
     files = {
         "app/kustomization.yaml": "resources: [b, two.yaml]  # this test only: limits",
         "app/b/kustomization.yaml": "resources: [c]",
@@ -637,10 +637,10 @@ def test_what_is_read_counts_as_often_as_it_is_read_cached_or_not() -> None:
         "base/kustomization.yaml": "resources: [a.yaml]",
         "base/a.yaml": f"{MAP}data: {{x: {'x' * 10_000}}}\n",
     }
-    assert len(build(MemoryTree(files), "app", BuildOptions(limits=Limits(bytes_read=21_000)))) == 2
+    assert len(build(MemoryTree(files), "app", BuildOptions(limits=BuildLimits(bytes_read=21_000)))) == 2
     for _ in range(2):
         with pytest.raises(LimitExceeded, match="the build reads more than 19000 bytes"):
-            build(MemoryTree(files), "app", BuildOptions(limits=Limits(bytes_read=19_000)))
+            build(MemoryTree(files), "app", BuildOptions(limits=BuildLimits(bytes_read=19_000)))
 
 
 DOUBLING = "".join(f"- {{op: copy, from: /data, path: /data/x{number}}}\n" for number in range(40))
@@ -674,7 +674,7 @@ def test_a_little_that_would_become_a_lot(name: str) -> None:
         "p.yaml": patch,
     }
     with pytest.raises(LimitExceeded, match="of the build write or look through more than 2000000 bytes"):
-        build(MemoryTree(files), "", BuildOptions(limits=Limits(bytes_written=2_000_000)))
+        build(MemoryTree(files), "", BuildOptions(limits=BuildLimits(bytes_written=2_000_000)))
 
 
 ALIASES = "- *a\n" * 5000
@@ -747,7 +747,7 @@ def test_a_little_that_would_look_at_a_lot(name: str) -> None:
         "generatorOptions: {immutable: true}\n",
     }
     with pytest.raises(LimitExceeded, match="of the build write or look through more than 1000000 bytes"):
-        build(MemoryTree(files), "", BuildOptions(limits=Limits(bytes_written=1_000_000)))
+        build(MemoryTree(files), "", BuildOptions(limits=BuildLimits(bytes_written=1_000_000)))
 
 
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ("{a: ", "}"), ("[{name: v, a: ", "}]")])

@@ -11,7 +11,7 @@ from headgate.api.patterns import PatternInvalid, literal_prefix, searcher, whol
 from headgate.documents.budget import Budget
 from headgate.documents.yaml.nodes import Kind
 from headgate.kustomize import IdConflict, KustomizationError, ReferenceFault, ResourceError
-from headgate.kustomize.model.kustomization_file import Selector
+from headgate.kustomize.model.kustomization_file import ObjectSelector
 from headgate.kustomize.paths.fieldpath import MISSING, look_up, split_dotted
 from headgate.kustomize.paths.fieldspec import FieldSpec, for_each_field, merge_specs, plan_of, steps
 from headgate.kustomize.paths.pathmatch import find_slots
@@ -130,22 +130,22 @@ def test_behaviors_that_do_not_fit(behavior: str, present: bool, text: str) -> N
 @pytest.mark.parametrize(
     ("selector", "found"),
     [
-        (Selector(), ["web", "web-2", "db", "shop"]),
-        (Selector(name="web"), ["web"]),
-        (Selector(name="web.*"), ["web", "web-2"]),
-        (Selector(name="w|d."), ["db"]),
-        (Selector(name="old"), ["db"]),
-        (Selector(kind="Namespace"), ["shop"]),
-        (Selector(kind="Name"), []),
-        (Selector(namespace="default"), ["web", "db"]),
-        (Selector(namespace="x"), ["web-2"]),
-        (Selector(version="v1", group=""), ["web", "web-2", "db", "shop"]),
-        (Selector(label_selector="app=web"), ["web"]),
-        (Selector(label_selector="app in (web, db),!old"), ["web"]),
-        (Selector(annotation_selector="note"), ["web-2"]),
+        (ObjectSelector(), ["web", "web-2", "db", "shop"]),
+        (ObjectSelector(name="web"), ["web"]),
+        (ObjectSelector(name="web.*"), ["web", "web-2"]),
+        (ObjectSelector(name="w|d."), ["db"]),
+        (ObjectSelector(name="old"), ["db"]),
+        (ObjectSelector(kind="Namespace"), ["shop"]),
+        (ObjectSelector(kind="Name"), []),
+        (ObjectSelector(namespace="default"), ["web", "db"]),
+        (ObjectSelector(namespace="x"), ["web-2"]),
+        (ObjectSelector(version="v1", group=""), ["web", "web-2", "db", "shop"]),
+        (ObjectSelector(label_selector="app=web"), ["web"]),
+        (ObjectSelector(label_selector="app in (web, db),!old"), ["web"]),
+        (ObjectSelector(annotation_selector="note"), ["web-2"]),
     ],
 )
-def test_selectors(selector: Selector, found: list[str]) -> None:
+def test_selectors(selector: ObjectSelector, found: list[str]) -> None:
     renamed = resource("old", labels={"app": "db", "old": "1"})
     renamed.remember_id()
     renamed.metadata["name"] = "db"
@@ -162,7 +162,7 @@ def test_a_selector_that_is_not_an_expression() -> None:
     with pytest.raises(
         KustomizationError, match=r"field target\.name: '\(' is no regular expression: missing \)"
     ):
-        select(collection(), Selector(name="("))
+        select(collection(), ObjectSelector(name="("))
 
 
 @pytest.mark.parametrize(

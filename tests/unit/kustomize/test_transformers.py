@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from headgate.kustomize import BuildError, BuildOptions, MemoryTree, ResourceError, build
-from headgate.kustomize.model.kustomization_file import Image
+from headgate.kustomize.model.kustomization_file import ImageEntry
 from headgate.kustomize.transform.generators import content_hash
 from headgate.kustomize.transform.images import changed, split
 from headgate.kustomize.transform.valueadd import insert_part
@@ -116,7 +116,7 @@ def test_many_images_do_what_each_alone_does() -> None:
 )
 def test_parts_of_images(image: str, parts: tuple[str, str, str]) -> None:
     assert split(image) == parts
-    assert changed(image, Image("x")) == image
+    assert changed(image, ImageEntry("x")) == image
 
 
 @pytest.mark.parametrize("field", ["containers", "initContainers"])

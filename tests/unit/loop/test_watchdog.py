@@ -14,7 +14,7 @@ from aiohttp import web
 
 from headgate.api import ObjectKey
 from headgate.backoff import Doubling
-from headgate.loop import BUCKETS, Background, Pauses, Turns, Watchdog, run
+from headgate.loop import BUCKETS, Background, LoopTurns, Pauses, Watchdog, run
 from headgate.reconcile.core.controller import NOTHING_MORE, Controller, Outcome
 from headgate.reconcile.core.queue import Priority, Trigger, WorkQueue
 from headgate.web.aside import ServerAside
@@ -25,7 +25,7 @@ from headgate.web.server import AddressError, WebServer
 
 def test_a_turn_lasts_from_the_end_of_a_wait_to_the_next() -> None:
     now = 0.0
-    turns = Turns(lambda: now)
+    turns = LoopTurns(lambda: now)
     turns.end()
     turns.begin()
     now = 0.03
@@ -52,7 +52,7 @@ def until(said: Callable[[], str], what: str) -> None:
 
 def test_what_holds_the_loop_is_named_while_it_does(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
-    turns, worked = Turns(), asyncio.Event()
+    turns, worked = LoopTurns(), asyncio.Event()
 
     async def child() -> None:
         until(lambda: caplog.text, "the event loop has been held")
@@ -90,7 +90,7 @@ def get(port: int, path: str) -> tuple[int, str]:
 
 
 def test_probes_and_metrics_are_answered_while_the_loop_is_held() -> None:
-    turns, metrics = Turns(), Metrics()
+    turns, metrics = LoopTurns(), Metrics()
     metrics.loop(turns)
 
     async def main() -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.fairness.backlog import Backlog, Bounds, Memory
+from headgate.fairness.backlog import Backlog, Bounds, NamespaceCache
 from headgate.kube import Client, Conflict
 from headgate.reconcile.reporting.events import (
     ANNOTATIONS_LIMIT,
@@ -226,7 +226,7 @@ async def test_a_backlog_keeps_to_its_bounds_and_order(things: list[tuple[str, i
 
 
 def test_a_memory_forgets_the_namespace_that_has_most() -> None:
-    memory: Memory[int, int] = Memory(of_one=10, of_all=15)
+    memory: NamespaceCache[int, int] = NamespaceCache(of_one=10, of_all=15)
     memory.put("small", 0, 0)
     for number in range(1_000):
         memory.put("a", number, number)

@@ -10,7 +10,7 @@ import pytest
 from multidict import CIMultiDict
 
 from headgate.api.receiver import TYPES
-from headgate.web.callers import Call, Refused, check, request_of
+from headgate.web.callers import Call, CallRefused, check, request_of
 
 TOKEN = b"t0ken"
 BODY = json.dumps({"ref": "refs/heads/main"}).encode()
@@ -100,7 +100,7 @@ def test_a_genuine_call_is_taken(sort: str) -> None:
 
 @pytest.mark.parametrize(("sort", "each", "says"), REFUSED)
 def test_any_other_is_refused_and_the_reason_holds_no_secret(sort: str, each: Call, says: str) -> None:
-    with pytest.raises(Refused, match=says) as refusal:
+    with pytest.raises(CallRefused, match=says) as refusal:
         check(sort, each, TOKEN, ())
     assert "t0ken" not in str(refusal.value)
     assert "t0ken" not in repr(each)
@@ -109,7 +109,7 @@ def test_any_other_is_refused_and_the_reason_holds_no_secret(sort: str, each: Ca
 
 @pytest.mark.parametrize("sort", TYPES)
 def test_an_empty_token_opens_nothing(sort: str) -> None:
-    with pytest.raises(Refused, match="the Receiver's token is empty"):
+    with pytest.raises(CallRefused, match="the Receiver's token is empty"):
         check(sort, GENUINE[sort][0], b"", ())
 
 
@@ -130,7 +130,7 @@ def test_only_the_events_asked_for_are_taken(sort: str, header: str, wanted: str
     check(sort, with_event(wanted.upper()), TOKEN, ("x", wanted))
     check(sort, with_event(other), TOKEN, ())
     for event in (other, ""):
-        with pytest.raises(Refused, match="not one of the Receiver's"):
+        with pytest.raises(CallRefused, match="not one of the Receiver's"):
             check(sort, with_event(event), TOKEN, (wanted,))
 
 
@@ -142,5 +142,5 @@ def test_filters_see_json_only() -> None:
     assert request_of(call(JSON)) == {"ref": "refs/heads/main"}
     assert request_of(call({})) == {}
     assert request_of(call({"Content-Type": "text/plain"}, b"nothing")) == {}
-    with pytest.raises(Refused, match="no JSON object"):
+    with pytest.raises(CallRefused, match="no JSON object"):
         request_of(call(JSON, b"1"))

@@ -15,13 +15,13 @@ from aiohttp import web
 
 from headgate.web import connections, descriptors
 from headgate.web.artifacts import artifact_app
-from headgate.web.connections import Limits
+from headgate.web.connections import ConnectionLimits
 from headgate.web.server import WebServer
 
 PATIENCE = 60.0
 LARGE = 64 * 1024 * 1024
-SHORT = Limits(connections=64, timeout=0.3)
-LONG = Limits(connections=8, timeout=PATIENCE)
+SHORT = ConnectionLimits(connections=64, timeout=0.3)
+LONG = ConnectionLimits(connections=8, timeout=PATIENCE)
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -104,7 +104,7 @@ async def ended(reader: asyncio.StreamReader) -> bytes:
     return got
 
 
-def serving(seen: Seen, limits: Limits, app: web.Application | None = None) -> WebServer:
+def serving(seen: Seen, limits: ConnectionLimits, app: web.Application | None = None) -> WebServer:
     return WebServer([("site", app or application(), "127.0.0.1:0")], limits, seen)
 
 

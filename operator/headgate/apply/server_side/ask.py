@@ -18,7 +18,7 @@ from headgate.apply.options import marked
 from headgate.apply.server_side import decide
 from headgate.apply.server_side.context import ApplyContext
 from headgate.apply.server_side.decide import DryRunVerdict
-from headgate.apply.server_side.requests import Applied, migrate, server_side_apply, would_be_created
+from headgate.apply.server_side.requests import ApplyResponse, migrate, server_side_apply, would_be_created
 from headgate.apply.server_side.steps import Desired, Done, NotApplied, ToApply, ToAsk, ToRecreate
 from headgate.kube import ApiError, NoMatch, NotFound
 from headgate.objects import Obj
@@ -49,7 +49,7 @@ async def _ask(context: ApplyContext, question: ToAsk, *, migrated: bool) -> Fou
 
 
 async def _judged(
-    context: ApplyContext, question: ToAsk, dry: Applied, asked: datetime, *, migrated: bool
+    context: ApplyContext, question: ToAsk, dry: ApplyResponse, asked: datetime, *, migrated: bool
 ) -> Done | ToApply:
     """Decide from the response to the dry run, and read the live object if the response is not enough."""
     desired, options = question.desired, context.options
@@ -89,8 +89,8 @@ async def _judged(
 
 
 async def _in_place_but_for(
-    context: ApplyContext, desired: Desired, ignored: tuple[Pointer, ...], dry: Applied
-) -> tuple[Obj | None, Applied]:
+    context: ApplyContext, desired: Desired, ignored: tuple[Pointer, ...], dry: ApplyResponse
+) -> tuple[Obj | None, ApplyResponse]:
     """The live object if it differs from the dry run only in ignored fields, and the newest response to the dry run."""
     with suppress(ApiError):
         for _ in range(RESOLVE_TRIES):

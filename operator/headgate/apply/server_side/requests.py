@@ -38,7 +38,7 @@ request."""
 
 
 @dataclass(frozen=True, slots=True)
-class Applied:
+class ApplyResponse:
     """The response to an apply or its dry run."""
 
     live: Obj
@@ -54,7 +54,7 @@ class Applied:
 
 async def server_side_apply(
     client: Client, obj: Obj, options: ApplyOptions, *, dry_run: bool = False, version: str | None = None
-) -> Applied:
+) -> ApplyResponse:
     """Apply, and omit the fields that a built-in kind does not have according to the API server.
 
     ``version`` makes it conditional on the live object's resource version. Raises :class:`BadRequest` for more than
@@ -66,7 +66,7 @@ async def server_side_apply(
             answer = await _apply_when_served(client, obj, options, dry_run, version)
             notices = warnings_in(answer.headers)
             remarks = Remarks(tuple(left_out), tuple(notices)) if left_out or notices else NO_REMARKS
-            return Applied(answer.body, answer.status == 201, obj, answer.headers.get("Date"), remarks)
+            return ApplyResponse(answer.body, answer.status == 201, obj, answer.headers.get("Date"), remarks)
         except ServerError as error:
             paths = paths_in(error.message) if is_built_in(obj["apiVersion"]) else []
             reduced = without(obj, paths) if paths else None

@@ -10,7 +10,7 @@ from headgate.apply.fields import ignore
 from headgate.apply.server_side import decide
 from headgate.apply.server_side.ask import RESOLVE_TRIES, ask
 from headgate.apply.server_side.context import ApplyContext
-from headgate.apply.server_side.requests import Applied, delete_and_wait, server_side_apply, take_over
+from headgate.apply.server_side.requests import ApplyResponse, delete_and_wait, server_side_apply, take_over
 from headgate.apply.server_side.steps import Done, NotApplied, ToApply, ToAsk, ToRecreate, ToSend, ToSendAlone
 from headgate.kube import ApiError, Conflict, Invalid, NotFound, ServerError
 from headgate.objects import Obj
@@ -39,7 +39,7 @@ class _Applies:
         self._context = context
         self.maybe_done = False
 
-    async def apply(self, obj: Obj, *, version: str | None = None) -> Applied:
+    async def apply(self, obj: Obj, *, version: str | None = None) -> ApplyResponse:
         """Apply the object; with ``version``, only if the live object has this resource version."""
         try:
             applied = await server_side_apply(
@@ -108,7 +108,7 @@ async def _send_around_ignored(context: ApplyContext, step: ToApply, dry_run: Ob
             return await _finish(context, replace(step, version=version), applied, applies)
 
 
-async def _finish(context: ApplyContext, step: ToApply, applied: Applied, applies: _Applies) -> Done:
+async def _finish(context: ApplyContext, step: ToApply, applied: ApplyResponse, applies: _Applies) -> Done:
     """Report what the apply did; repeat it if another manager wrote between dry run and apply."""
     live, remarks = applied.live, step.remarks.and_then(applied.remarks)
     if applied.created:

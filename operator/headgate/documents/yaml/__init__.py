@@ -28,7 +28,7 @@ from headgate.documents.yaml.loader import (
     LFS_POINTER,
     Dialect,
     Document,
-    Limits,
+    YamlLimits,
     first_value,
     load_documents,
 )
@@ -40,8 +40,8 @@ __all__ = [
     "LFS_POINTER",
     "Dialect",
     "Document",
-    "Limits",
     "Quoted",
+    "YamlLimits",
     "dump",
     "dump_all",
     "first_value",

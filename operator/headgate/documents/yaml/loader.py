@@ -30,7 +30,7 @@ __all__ = [
     "LFS_POINTER",
     "Dialect",
     "Document",
-    "Limits",
+    "YamlLimits",
     "first_value",
     "load_documents",
 ]
@@ -53,7 +53,7 @@ class Dialect(enum.Enum):
     """The same for ``configurations``, where a duplicate key is an error."""
 
 
-class Limits(NamedTuple):
+class YamlLimits(NamedTuple):
     """The limits of one file, so that no file can exhaust memory or stack."""
 
     max_bytes: int = 32 * 1024 * 1024
@@ -64,7 +64,7 @@ class Limits(NamedTuple):
     """The maximum number of values that aliases and merge keys of one document may add."""
 
 
-DEFAULT = Limits()
+DEFAULT = YamlLimits()
 
 
 class Document(NamedTuple):
@@ -104,7 +104,7 @@ def load_documents(
     data: bytes,
     *,
     file: str,
-    limits: Limits = DEFAULT,
+    limits: YamlLimits = DEFAULT,
     dialect: Dialect = Dialect.RESOURCE,
     budget: Budget | None = None,
 ) -> list[Document]:
@@ -136,7 +136,7 @@ def first_value(
 
 
 def _documents(
-    text: str, file: str, limits: Limits, dialect: Dialect, budget: Budget | None
+    text: str, file: str, limits: YamlLimits, dialect: Dialect, budget: Budget | None
 ) -> list[Document]:
     documents: list[Document] = []
     constructor = Constructor(
@@ -189,7 +189,7 @@ def _or_template(error: YamlError, text: str) -> YamlError:
     return error
 
 
-def _decode(data: bytes, file: str, limits: Limits) -> str:
+def _decode(data: bytes, file: str, limits: YamlLimits) -> str:
     if len(data) > limits.max_bytes:
         raise YamlError(f"is larger than {limits.max_bytes} bytes", file=file)
     encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"

@@ -14,7 +14,12 @@ from headgate.documents.budget import Budget
 from headgate.documents.errors import BuildError, LimitExceeded, within
 from headgate.documents.yaml import Dialect, first_value
 from headgate.kustomize.errors import KustomizationError
-from headgate.kustomize.model.transformer_config import EMPTY, Reference, TransformerConfig, kept_by_content
+from headgate.kustomize.model.transformer_config import (
+    EMPTY,
+    NameReference,
+    TransformerConfig,
+    kept_by_content,
+)
 from headgate.kustomize.paths.fieldspec import FieldSpec, merge_specs
 from headgate.kustomize.reading.loader import Loader
 from headgate.kustomize.resources.ids import Gvk
@@ -75,7 +80,7 @@ def _config(definitions: dict[str, Any]) -> TransformerConfig:
         references.setdefault(target, []).append(spec)
     if not references:
         return config
-    by_target = tuple(Reference(target, merge_specs((), specs)) for target, specs in references.items())
+    by_target = tuple(NameReference(target, merge_specs((), specs)) for target, specs in references.items())
     return config.merged(TransformerConfig(name_reference=by_target))
 
 

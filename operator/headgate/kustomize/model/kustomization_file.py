@@ -27,7 +27,7 @@ COMPONENT_API_VERSION = "kustomize.config.k8s.io/v1alpha1"
 _NONE: dict[str, str] = {}
 
 
-class Selector(NamedTuple):
+class ObjectSelector(NamedTuple):
     """Selects objects for a patch or replacement; each part is an anchored regular expression, "" matches all."""
 
     group: str = ""
@@ -51,12 +51,12 @@ class PatchOptions(NamedTuple):
     allow_kind_change: bool = False
 
 
-class Patch(NamedTuple):
+class PatchEntry(NamedTuple):
     """One entry of ``patches``: a patch, inline or in a file, and optionally its target."""
 
     path: str = ""
     patch: str = ""
-    target: Selector | None = None
+    target: ObjectSelector | None = None
     options: PatchOptions | None = None
 
 
@@ -70,7 +70,7 @@ class Label(NamedTuple):
     fields: tuple[FieldSpec, ...] = ()
 
 
-class Image(NamedTuple):
+class ImageEntry(NamedTuple):
     """One entry of ``images``."""
 
     name: str = ""
@@ -142,7 +142,7 @@ class FieldOptions:
     create: bool = False
 
 
-class Source(NamedTuple):
+class ReplacementSource(NamedTuple):
     """The field that a replacement copies; identity parts are exact, "" matches all."""
 
     group: str = ""
@@ -157,8 +157,8 @@ class Source(NamedTuple):
 class ReplacementTarget(NamedTuple):
     """The fields to which a replacement copies the value."""
 
-    select: Selector | None = None
-    reject: Annotated[tuple[Selector, ...], Mark.NO_NULLS] = ()
+    select: ObjectSelector | None = None
+    reject: Annotated[tuple[ObjectSelector, ...], Mark.NO_NULLS] = ()
     field_paths: tuple[str, ...] = ()
     options: FieldOptions | None = None
 
@@ -166,13 +166,13 @@ class ReplacementTarget(NamedTuple):
 class Replacement(NamedTuple):
     """One entry of ``replacements``: inline, or the path of a file with one replacement or a list of them."""
 
-    source: Source | None = None
+    source: ReplacementSource | None = None
     source_value: str | None = None
     targets: Annotated[tuple[ReplacementTarget, ...] | None, Mark.NO_NULLS] = None
     path: str = ""
 
 
-class ObjectRef(NamedTuple):
+class VarObjectRef(NamedTuple):
     """``objref`` of a variable: an object, with its version in either notation."""
 
     gvk: Gvk = Gvk()
@@ -191,7 +191,7 @@ class Var(NamedTuple):
     """One entry of ``vars``: a name and the field of an object with its value."""
 
     name: str = ""
-    objref: ObjectRef = ObjectRef()
+    objref: VarObjectRef = VarObjectRef()
     fieldref: FieldRef = FieldRef()
 
     @property
@@ -232,7 +232,7 @@ class ObjectMeta(NamedTuple):
     annotations: dict[str, str] = _NONE
 
 
-class Kustomization(NamedTuple):
+class KustomizationFile(NamedTuple):
     """A kustomization file. Missing fields hold their zero value; None where that makes a difference."""
 
     api_version: str = ""
@@ -246,10 +246,10 @@ class Kustomization(NamedTuple):
     labels: tuple[Label, ...] = ()
     common_annotations: dict[str, str] = _NONE
     patches_strategic_merge: tuple[str, ...] = ()
-    patches_json6902: tuple[Patch, ...] = ()
-    patches: tuple[Patch, ...] = ()
-    images: tuple[Image, ...] = ()
-    image_tags: tuple[Image, ...] = ()
+    patches_json6902: tuple[PatchEntry, ...] = ()
+    patches: tuple[PatchEntry, ...] = ()
+    images: tuple[ImageEntry, ...] = ()
+    image_tags: tuple[ImageEntry, ...] = ()
     replacements: tuple[Replacement, ...] = ()
     replicas: tuple[Replica, ...] = ()
     vars: tuple[Var, ...] = ()
@@ -271,14 +271,14 @@ class Kustomization(NamedTuple):
     build_metadata: tuple[str, ...] = ()
 
 
-def parse(value: Any, *, strict: bool = True) -> Kustomization:
+def parse(value: Any, *, strict: bool = True) -> KustomizationFile:
     """Decode the content of a kustomization file.
 
     With ``strict``, unknown fields are errors, as for ``kustomize build``. Raises KustomizationError.
     """
     if value is None:
         value = {}
-    result = record(Kustomization)(value, "", strict)
+    result = record(KustomizationFile)(value, "", strict)
     if not any(item is not None for key, item in value.items() if _says_something(key, item)):
         raise KustomizationError("the kustomization file is empty")
     _check_header(result)
@@ -302,7 +302,7 @@ def _with_env(args: Args) -> Args:
     return replace(args, envs=(*args.envs, args.env)) if args.env else args
 
 
-def _check_header(kustomization: Kustomization) -> None:
+def _check_header(kustomization: KustomizationFile) -> None:
     kind, api_version = kustomization.kind or KIND, kustomization.api_version
     if kind not in (KIND, COMPONENT):
         raise KustomizationError(f"kind must be {KIND} or {COMPONENT}, not {kind!r}", field="kind")

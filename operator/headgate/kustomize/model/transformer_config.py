@@ -26,14 +26,14 @@ from headgate.kustomize.resources.ids import Gvk
 Specs = tuple[FieldSpec, ...]
 
 
-class Reference(NamedTuple):
+class NameReference(NamedTuple):
     """The fields that refer to objects of a kind by name."""
 
     gvk: Gvk = Gvk()
     field_specs: Specs = ()
 
 
-References = tuple[Reference, ...]
+References = tuple[NameReference, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +128,7 @@ def _merge_references(first: References, second: Iterable[tuple[Gvk, Specs]]) ->
     merged: dict[Gvk, Specs] = dict(first)
     for gvk, specs in second:
         merged[gvk] = merge_specs(merged[gvk], specs) if gvk in merged else specs
-    return tuple(Reference(*item) for item in sorted(merged.items(), key=lambda item: item[0].sort_key()))
+    return tuple(NameReference(*item) for item in sorted(merged.items(), key=lambda item: item[0].sort_key()))
 
 
 @lru_cache(maxsize=1)

@@ -31,7 +31,7 @@ class FieldSpec(NamedTuple):
     create: bool = False
 
 
-class Step(NamedTuple):
+class PathStep(NamedTuple):
     """One segment of a path."""
 
     name: str
@@ -39,10 +39,11 @@ class Step(NamedTuple):
 
 
 @cached_if_short(8192)
-def steps(path: str) -> tuple[Step, ...]:
+def steps(path: str) -> tuple[PathStep, ...]:
     """Split a path at its slashes; ``\\/`` is a slash inside a name, and a leading slash is ignored."""
     return tuple(
-        Step(part[:-2], True) if part.endswith("[]") else Step(part, False) for part in split_path(path, "/")
+        PathStep(part[:-2], True) if part.endswith("[]") else PathStep(part, False)
+        for part in split_path(path, "/")
     )
 
 
@@ -88,7 +89,7 @@ class Plan(NamedTuple):
     """A specification compiled for one kind: the steps, and whether to create missing fields."""
 
     path: str
-    steps: tuple[Step, ...]
+    steps: tuple[PathStep, ...]
     create: bool
 
 
@@ -131,7 +132,7 @@ def for_each_field(resource: Resource, plan: Plan, setter: Setter, create: Calla
 
 def _in_map(
     obj: Obj,
-    path: tuple[Step, ...],
+    path: tuple[PathStep, ...],
     index: int,
     creating: bool,
     setter: Setter,
@@ -182,7 +183,7 @@ def _prepare(
 
 def _in_list(
     items: list[Any],
-    path: tuple[Step, ...],
+    path: tuple[PathStep, ...],
     index: int,
     creating: bool,
     setter: Setter,

@@ -10,7 +10,7 @@ from headgate.documents.yaml import Dialect
 from headgate.kustomize.context import Context
 from headgate.kustomize.errors import KustomizationError, PatchError
 from headgate.kustomize.merge.jsonpatch import JsonPatch, parse_json_patch
-from headgate.kustomize.model.kustomization_file import Patch, PatchOptions, Selector
+from headgate.kustomize.model.kustomization_file import ObjectSelector, PatchEntry, PatchOptions
 from headgate.kustomize.reading.loader import Loader
 from headgate.kustomize.reading.objects import Placed
 from headgate.kustomize.resources.bookkeeping import ANNOTATIONS, has_bookkeeping
@@ -19,7 +19,7 @@ from headgate.kustomize.resources.resource import Resource
 from headgate.kustomize.transform.patches import LoadedPatch
 
 
-def load_patch(entry: Patch, loader: Loader, context: Context, file: str) -> LoadedPatch:
+def load_patch(entry: PatchEntry, loader: Loader, context: Context, file: str) -> LoadedPatch:
     """Prepare an entry of ``patches``; raises PatchError, KustomizationError or TreeError.
 
     ``file`` contains the entry, and thus an inline patch; fields in errors are those of the entry. An entry without
@@ -140,8 +140,8 @@ def _inline_objects(entry: str, loader: Loader, context: Context, file: str) -> 
 
 
 def load_json(
-    path: str, text: str, target: Selector | None, loader: Loader, file: str, field: str = "patch"
-) -> tuple[JsonPatch, Selector, str]:
+    path: str, text: str, target: ObjectSelector | None, loader: Loader, file: str, field: str = "patch"
+) -> tuple[JsonPatch, ObjectSelector, str]:
     """Prepare an entry of ``patchesJson6902``; raises PatchError, KustomizationError or TreeError.
 
     ``field`` contains an inline patch; the rest is as in :func:`load_patch`.

@@ -20,13 +20,13 @@ from headgate.kustomize.model.decode import Mark, record
 from headgate.kustomize.model.kustomization_file import (
     Args,
     GeneratorArgs,
-    Image,
-    Patch,
+    ImageEntry,
+    ObjectSelector,
+    PatchEntry,
     PatchOptions,
     Replacement,
     Replica,
     SecretArgs,
-    Selector,
 )
 from headgate.kustomize.paths.fieldspec import FieldSpec, Plans
 from headgate.kustomize.reading.loader import Loader
@@ -34,8 +34,8 @@ from headgate.kustomize.recipe import patchfiles
 from headgate.kustomize.recipe.steps import (
     Generate,
     GeneratorStep,
-    Step,
     Transform,
+    TransformerStep,
     imaging,
     merging,
     patching,
@@ -113,7 +113,7 @@ class _Hash(_Transformer):
 
 @dataclass(frozen=True, slots=True)
 class _ImageTag(_Transformer):
-    image_tag: Annotated[Image, Mark.LOOSE] = Image()
+    image_tag: Annotated[ImageEntry, Mark.LOOSE] = ImageEntry()
 
     def make(self, work: _Work) -> Transform:
         return imaging([self.image_tag], Plans(self.specs), work.context, work.file, "imageTag")
@@ -145,7 +145,7 @@ class _Namespace(_Transformer):
 
 @dataclass(frozen=True, slots=True)
 class _JsonPatch(_Transformer):
-    target: Selector | None = None
+    target: ObjectSelector | None = None
     path: str = ""
     json_op: str = ""
 
@@ -167,13 +167,13 @@ class _StrategicMerge(_Transformer):
 
 @dataclass(frozen=True, slots=True)
 class _Patch(_Transformer):
-    target: Selector | None = None
+    target: ObjectSelector | None = None
     path: str = ""
     patch: str = ""
     options: PatchOptions | None = None
 
     def make(self, work: _Work) -> Transform:
-        entry = Patch(self.path, self.patch, self.target, self.options)
+        entry = PatchEntry(self.path, self.patch, self.target, self.options)
         loaded = patchfiles.load_patch(entry, work.loader, work.context, work.file)
         return patching(loaded, work.context, work.file, "target")
 
@@ -283,7 +283,7 @@ TRANSFORMERS: dict[str, type[_Transformer]] = {
 }
 
 
-def make_transformer(config: Resource, loader: Loader, context: Context) -> Step:
+def make_transformer(config: Resource, loader: Loader, context: Context) -> TransformerStep:
     """Return the transformer that an object configures; raises Refused if it would run a program."""
     kind = _builtin_kind(config)
     transformer = TRANSFORMERS.get(kind)
@@ -302,7 +302,7 @@ def make_transformer(config: Resource, loader: Loader, context: Context) -> Step
             raise error.at(**config.placed()) from None
 
     origin = config.origin.by_custom(config.author) if config.origin is not None else None
-    return Step(kind, run, origin)
+    return TransformerStep(kind, run, origin)
 
 
 # Generators

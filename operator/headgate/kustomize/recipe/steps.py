@@ -20,10 +20,10 @@ from headgate.kustomize.model.decode import camel_case, record
 from headgate.kustomize.model.kustomization_file import (
     Args,
     GeneratorOptions,
-    Image,
-    Kustomization,
+    ImageEntry,
+    KustomizationFile,
+    ObjectSelector,
     Replacement,
-    Selector,
 )
 from headgate.kustomize.model.transformer_config import TransformerConfig
 from headgate.kustomize.paths.fieldspec import Plans
@@ -43,7 +43,7 @@ Transform = Callable[[ResMap], None]
 Generate = Callable[[], list[Resource]]
 
 
-class Step(NamedTuple):
+class TransformerStep(NamedTuple):
     """A transformer, ready to run; ``kind`` is its name, ``origin`` the origin of a plugin's configuration.
 
     ``times`` is the number of kustomize's transformers that it replaces.
@@ -64,8 +64,8 @@ class GeneratorStep(NamedTuple):
 
 
 def transformer_steps(
-    kustomization: Kustomization, config: TransformerConfig, loader: Loader, context: Context, file: str
-) -> list[Step]:
+    kustomization: KustomizationFile, config: TransformerConfig, loader: Loader, context: Context, file: str
+) -> list[TransformerStep]:
     """Return the steps for the fields of the kustomization ``file``; raises BuildError for a malformed one."""
     entries = (
         kustomization.patches_strategic_merge,
@@ -92,14 +92,14 @@ def _placed(run: Transform, entry: str, file: str) -> Transform:
 
 
 def _transformer_steps(
-    kustomization: Kustomization, config: TransformerConfig, loader: Loader, context: Context, file: str
-) -> Iterator[Step]:
-    def step(kind: str, entry: str, run: Transform, times: int = 1) -> Step:
-        return Step(kind, _placed(run, entry, file), times=times)
+    kustomization: KustomizationFile, config: TransformerConfig, loader: Loader, context: Context, file: str
+) -> Iterator[TransformerStep]:
+    def step(kind: str, entry: str, run: Transform, times: int = 1) -> TransformerStep:
+        return TransformerStep(kind, _placed(run, entry, file), times=times)
 
     if kustomization.patches_strategic_merge:
         merge = merging(kustomization.patches_strategic_merge, "patchesStrategicMerge", loader, context, file)
-        yield Step("PatchStrategicMergeTransformer", merge)
+        yield TransformerStep("PatchStrategicMergeTransformer", merge)
     for index, entry in enumerate(kustomization.patches):
         where = f"patches[{index}]"
         with within(where):
@@ -159,7 +159,9 @@ def _transformer_steps(
             len(kustomization.images),
         )
     if kustomization.replacements:
-        yield Step("ReplacementTransformer", replacing(kustomization.replacements, loader, context, file))
+        yield TransformerStep(
+            "ReplacementTransformer", replacing(kustomization.replacements, loader, context, file)
+        )
 
 
 def patching(patch: LoadedPatch, context: Context, file: str, where: str) -> Transform:
@@ -173,7 +175,7 @@ def patching(patch: LoadedPatch, context: Context, file: str, where: str) -> Tra
 
 
 def patching_json(
-    loaded: tuple[JsonPatch, Selector, str], context: Context, file: str, where: str
+    loaded: tuple[JsonPatch, ObjectSelector, str], context: Context, file: str, where: str
 ) -> Transform:
     """Return the transformer for an entry of ``patchesJson6902``."""
 
@@ -185,7 +187,7 @@ def patching_json(
 
 
 def imaging(
-    images: Sequence[Image], plans: Plans, context: Context, file: str, where: str = "images"
+    images: Sequence[ImageEntry], plans: Plans, context: Context, file: str, where: str = "images"
 ) -> Transform:
     """Return the transformer for ``images``, or for the one image at a plugin's ``where``."""
     from headgate.kustomize.transform.images import set_images
@@ -199,7 +201,7 @@ def imaging(
     return run
 
 
-def _idle(what: str, target: Selector | None) -> str:
+def _idle(what: str, target: ObjectSelector | None) -> str:
     given = target._asdict() if target is not None else {}
     parts = ", ".join(f"{camel_case(name)}={text}" for name, text in given.items() if text)
     return f"{what} changes nothing: no object fits its target ({parts})"
@@ -263,7 +265,9 @@ def _read_replacements(loader: Loader, path: str) -> Iterator[tuple[Replacement,
             raise error.at(file=file) from None
 
 
-def generator_steps(kustomization: Kustomization, loader: Loader, context: Context) -> list[GeneratorStep]:
+def generator_steps(
+    kustomization: KustomizationFile, loader: Loader, context: Context
+) -> list[GeneratorStep]:
     """Return the generators in a kustomization file itself; raises Refused for Helm charts."""
     common = kustomization.generator_options
     steps = [

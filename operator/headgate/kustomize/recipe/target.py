@@ -24,7 +24,7 @@ from headgate.documents.yaml import Dialect, first_value
 from headgate.kustomize.context import Context
 from headgate.kustomize.errors import IdConflict, KustomizationError, NoKustomization
 from headgate.kustomize.giturl import is_http, parse_git_url
-from headgate.kustomize.model.kustomization_file import COMPONENT, Kustomization, parse
+from headgate.kustomize.model.kustomization_file import COMPONENT, KustomizationFile, parse
 from headgate.kustomize.model.transformer_config import (
     EMPTY,
     TransformerConfig,
@@ -32,7 +32,7 @@ from headgate.kustomize.model.transformer_config import (
     default_config,
 )
 from headgate.kustomize.reading.loader import Loader
-from headgate.kustomize.recipe.steps import GeneratorStep, Step, generator_steps, transformer_steps
+from headgate.kustomize.recipe.steps import GeneratorStep, TransformerStep, generator_steps, transformer_steps
 from headgate.kustomize.resources.provenance import Author, Origin
 from headgate.kustomize.resources.resmap import ResMap
 from headgate.kustomize.resources.resource import Resource
@@ -59,7 +59,7 @@ class Accumulator:
         merge_vars(self.vars, other.vars.values())
 
 
-class Target:
+class KustomizationTarget:
     """The build of one kustomization file."""
 
     def __init__(self, loader: Loader, context: Context, depth: int = 0) -> None:
@@ -155,7 +155,7 @@ class Target:
                 raise error.at(**resource.placed()) from None
 
     def _add_directory(self, gathered: Accumulator, loader: Loader, path: str, *, component: bool) -> None:
-        target = Target(loader, self._context, self._depth + 1)
+        target = KustomizationTarget(loader, self._context, self._depth + 1)
         if self._origin is not None:
             target.with_metadata(self.kustomization.build_metadata, self._origin.append(path))
         else:
@@ -204,7 +204,7 @@ class Target:
                     resource.place = self.file
                 gathered.resources.absorb(resource)
 
-    def _builtin_origin(self, step: Step | GeneratorStep) -> Origin | None:
+    def _builtin_origin(self, step: TransformerStep | GeneratorStep) -> Origin | None:
         if self._origin is None:
             return None
         return self._origin.by(Author("builtin", step.kind), self._name)
@@ -262,7 +262,9 @@ class Target:
             step.run(resources)
             _sign(resources, step.origin, step.times)
 
-    def _plugin_transformers(self, entries: tuple[str, ...], field: str) -> Iterator[tuple[Resource, Step]]:
+    def _plugin_transformers(
+        self, entries: tuple[str, ...], field: str
+    ) -> Iterator[tuple[Resource, TransformerStep]]:
         if entries:
             from headgate.kustomize.recipe.plugins import make_transformer
 
@@ -324,12 +326,12 @@ def _find_file(loader: Loader) -> tuple[str, str]:
     return found[0], loader.at(found[0])
 
 
-def _read(loader: Loader, file: str, *, strict: bool) -> Kustomization:
+def _read(loader: Loader, file: str, *, strict: bool) -> KustomizationFile:
     use = "kustomization" if strict else "lenient kustomization"
     place = loader.locate("/" + file)
     try:
         content_id = loader.tree.content_id(place)
-        known: Kustomization | None = loader.cache.get(use, content_id)
+        known: KustomizationFile | None = loader.cache.get(use, content_id)
         if known is not None:
             return known
         data = loader.read(place)

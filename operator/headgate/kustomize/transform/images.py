@@ -10,7 +10,7 @@ from headgate.api.patterns import PatternInvalid, is_literal, searcher
 from headgate.documents.budget import NODE, SCAN, Budget
 from headgate.documents.yaml.scalars import scalar_text
 from headgate.kustomize.errors import ResourceError
-from headgate.kustomize.model.kustomization_file import Image
+from headgate.kustomize.model.kustomization_file import ImageEntry
 from headgate.kustomize.paths.fieldspec import Plans, for_each_field
 from headgate.kustomize.paths.scalars import rewritten
 from headgate.kustomize.resources.resmap import ResMap
@@ -27,7 +27,7 @@ class _Slot(NamedTuple):
     key: Any
 
 
-def set_images(resources: ResMap, images: Sequence[Image], plans: Plans) -> list[int]:
+def set_images(resources: ResMap, images: Sequence[ImageEntry], plans: Plans) -> list[int]:
     """Change every image with the given names, entry by entry; returns the indexes of entries without a match.
 
     Raises ResourceError if an image field is not a scalar.
@@ -67,9 +67,9 @@ def set_images(resources: ResMap, images: Sequence[Image], plans: Plans) -> list
 class _Images:
     """Images to change, found by name without trying each entry: a kustomization file may have thousands."""
 
-    def __init__(self, images: Iterable[Image], budget: Budget) -> None:
+    def __init__(self, images: Iterable[ImageEntry], budget: Budget) -> None:
         self._budget = budget
-        self._entries: list[tuple[Image, Callable[[str], bool]]] = []
+        self._entries: list[tuple[ImageEntry, Callable[[str], bool]]] = []
         self._idle: dict[int, int] = {}
         """The entries without a match so far, with their original indexes."""
         self._malformed: list[int] = []
@@ -215,7 +215,7 @@ def _find_containers(node: Any, passed: list[int]) -> Iterator[list[Any]]:
                 yield from _find_containers(item, passed)
 
 
-def changed(value: str, image: Image) -> str:
+def changed(value: str, image: ImageEntry) -> str:
     """Return an image reference with the name, tag and digest of ``image``."""
     name, tag, digest = split(value)
     name = image.new_name or name

@@ -22,7 +22,7 @@ from headgate.kustomize.paths.scalars import rewritten
 from headgate.kustomize.resources.ids import Gvk, ResId
 from headgate.kustomize.resources.resmap import ResMap
 from headgate.kustomize.resources.resource import Resource
-from headgate.kustomize.transform.renamed import Pool, Referrer, Renamed, Target
+from headgate.kustomize.transform.renamed import Candidates, Referrer, Renamed, RenamedObject
 from headgate.objects import Obj
 
 
@@ -170,7 +170,12 @@ class _Referrer:
             node["namespace"] = namespace
 
     def _find(
-        self, name: str, pool: Pool, kind: Gvk, path: str, identical: Callable[[Sequence[Target]], bool]
+        self,
+        name: str,
+        pool: Candidates,
+        kind: Gvk,
+        path: str,
+        identical: Callable[[Sequence[RenamedObject]], bool],
     ) -> Resource | None:
         if not pool.targets:
             return None
@@ -201,9 +206,9 @@ def _note(found: list[Arrival], number: int) -> Callable[[Any, Any], None]:
     return lambda container, key: found.append(Arrival(number, container, key))
 
 
-def _same_name(targets: Sequence[Target]) -> bool:
+def _same_name(targets: Sequence[RenamedObject]) -> bool:
     return len({item.current.name for item in targets}) == 1
 
 
-def _same_name_and_namespace(targets: Sequence[Target]) -> bool:
+def _same_name_and_namespace(targets: Sequence[RenamedObject]) -> bool:
     return len({(item.current.name, item.resource.namespace) for item in targets}) == 1

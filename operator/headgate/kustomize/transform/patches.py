@@ -17,7 +17,7 @@ from headgate.documents.yaml.scalars import Quoted, created_texts, scalar_text
 from headgate.kustomize.errors import PatchError
 from headgate.kustomize.merge import strategic_merge
 from headgate.kustomize.merge.jsonpatch import JsonPatch
-from headgate.kustomize.model.kustomization_file import PatchOptions, Selector
+from headgate.kustomize.model.kustomization_file import ObjectSelector, PatchOptions
 from headgate.kustomize.resources.bookkeeping import ANNOTATIONS, NOTED_ANNOTATIONS, ORIGIN, TRANSFORMATIONS
 from headgate.kustomize.resources.objects import label_of, metadata_of
 from headgate.kustomize.resources.provenance import transformations_text
@@ -36,7 +36,7 @@ class LoadedPatch(NamedTuple):
     merges: tuple[Resource, ...]
     json: JsonPatch | None
     source: str
-    target: Selector | None = None
+    target: ObjectSelector | None = None
     options: PatchOptions = PatchOptions()
 
 
@@ -76,7 +76,7 @@ def apply_merges(resources: ResMap, merges: Iterable[tuple[Resource, str]], sche
         _merge_selected(resources, [target], merge, LoadedPatch((merge,), None, source), schema)
 
 
-def apply_json(resources: ResMap, patch: JsonPatch, target: Selector, source: str) -> bool:
+def apply_json(resources: ResMap, patch: JsonPatch, target: ObjectSelector, source: str) -> bool:
     """Apply one entry of ``patchesJson6902`` and return whether it has a target; raises PatchError."""
     in_notes = patch.touches(ANNOTATIONS)
     selected = select(resources, target)

@@ -36,7 +36,7 @@ class Referrer(NamedTuple):
         return literal in self.account_namespaces and kind == "ServiceAccount"
 
 
-class Target:
+class RenamedObject:
     """A renamed object, with properties computed on first use."""
 
     __slots__ = ("_current", "_previous", "order", "resource")
@@ -77,17 +77,17 @@ class Group:
 
     __slots__ = ("_by_prefixes", "_by_suffixes", "targets")
 
-    def __init__(self, targets: list[Target]) -> None:
+    def __init__(self, targets: list[RenamedObject]) -> None:
         self.targets = targets
         self._by_prefixes: _ByAffixes | None = None
         self._by_suffixes: _ByAffixes | None = None
 
-    def sharing_affixes(self, referrer: Referrer) -> list[Target]:
+    def sharing_affixes(self, referrer: Referrer) -> list[RenamedObject]:
         """Return the targets that share prefixes and suffixes with the referrer, if they have any.
 
         If several remain, targets without prefixes (or suffixes) match only a referrer without them.
         """
-        targets: Iterable[Target] = self.targets
+        targets: Iterable[RenamedObject] = self.targets
         prefixes, suffixes = referrer.prefixes, referrer.suffixes
         if len(self.targets) > _FEW and not prefixes and not suffixes:
             return [
@@ -100,7 +100,7 @@ class Group:
             found = [target for target in found if _shares(target.resource, referrer, empty_matches=False)]
         return found
 
-    def _candidates(self, prefixes: _Affixes, suffixes: _Affixes) -> list[Target]:
+    def _candidates(self, prefixes: _Affixes, suffixes: _Affixes) -> list[RenamedObject]:
         if self._by_prefixes is None or self._by_suffixes is None:
             self._by_prefixes, self._by_suffixes = _ByAffixes(), _ByAffixes()
             for target in self.targets:
@@ -119,15 +119,15 @@ class _ByAffixes:
     """Targets by their prefixes, or by their suffixes."""
 
     def __init__(self) -> None:
-        self._whole: dict[_Affixes, list[Target]] = {}
-        self._longer: dict[_Affixes, list[Target]] = {}
+        self._whole: dict[_Affixes, list[RenamedObject]] = {}
+        self._longer: dict[_Affixes, list[RenamedObject]] = {}
 
-    def add(self, target: Target, affixes: _Affixes) -> None:
+    def add(self, target: RenamedObject, affixes: _Affixes) -> None:
         self._whole.setdefault(affixes, []).append(target)
         for start in range(1, len(affixes)):
             self._longer.setdefault(affixes[start:], []).append(target)
 
-    def sharing(self, affixes: _Affixes) -> list[Target]:
+    def sharing(self, affixes: _Affixes) -> list[RenamedObject]:
         """Return the targets without affixes, and those where one list of affixes is a suffix of the other."""
         found = list(self._longer.get(affixes, ()))
         for start in range(len(affixes) + 1):
@@ -135,15 +135,15 @@ class _ByAffixes:
         return found
 
 
-class Pool:
+class Candidates:
     """Targets that a reference may refer to by its name, and perhaps by its namespace."""
 
     __slots__ = ("_accounts", "_groups", "_here", "targets")
 
-    def __init__(self, targets: Iterable[Target] = ()) -> None:
+    def __init__(self, targets: Iterable[RenamedObject] = ()) -> None:
         self.targets = list(targets)
-        self._here: dict[str, list[Target]] | None = None
-        self._accounts: dict[str, list[Target]] = {}
+        self._here: dict[str, list[RenamedObject]] | None = None
+        self._accounts: dict[str, list[RenamedObject]] = {}
         self._groups: dict[tuple[Gvk, Gvk | None, str, frozenset[str]], Group] = {}
 
     def matching(self, kind: Gvk, role: Gvk | None, referrer: Referrer) -> Group:
@@ -157,10 +157,10 @@ class Pool:
         return group
 
     @staticmethod
-    def _group(targets: Iterable[Target], kind: Gvk, role: Gvk | None, referrer: Referrer) -> Group:
+    def _group(targets: Iterable[RenamedObject], kind: Gvk, role: Gvk | None, referrer: Referrer) -> Group:
         return Group([item for item in targets if item.fits(kind, role) and item.is_reached_by(referrer)])
 
-    def _in_reach(self, referrer: Referrer) -> Sequence[Target]:
+    def _in_reach(self, referrer: Referrer) -> Sequence[RenamedObject]:
         if referrer.namespace == CLUSTER_SCOPED:
             return self.targets
         if self._here is None:
@@ -182,21 +182,21 @@ class _Named:
     __slots__ = ("_now", "_once", "everywhere")
 
     def __init__(self) -> None:
-        self.everywhere = Pool()
-        self._once: dict[str, Pool] | None = None
-        self._now: dict[str, Pool] = {}
+        self.everywhere = Candidates()
+        self._once: dict[str, Candidates] | None = None
+        self._now: dict[str, Candidates] = {}
 
-    def at(self, namespace: str, *, once: bool) -> Pool:
+    def at(self, namespace: str, *, once: bool) -> Candidates:
         if self._once is None:
             self._once = {}
             for target in self.everywhere.targets:
                 first = target.resource.original_id().namespace
-                self._once.setdefault(first, Pool()).targets.append(target)
-                self._now.setdefault(target.current.namespace, Pool()).targets.append(target)
+                self._once.setdefault(first, Candidates()).targets.append(target)
+                self._now.setdefault(target.current.namespace, Candidates()).targets.append(target)
         return (self._once if once else self._now).get(namespace, _NOTHING)
 
 
-_NOTHING = Pool()
+_NOTHING = Candidates()
 
 
 class Renamed:
@@ -208,19 +208,19 @@ class Renamed:
         self._moves: dict[str, tuple[set[str], set[str]]] | None = None
         for order, resource in enumerate(resources):
             if resource.previous:
-                target = Target(resource, order)
+                target = RenamedObject(resource, order)
                 for name in dict.fromkeys(item.name for item in resource.previous):
                     self._by_name.setdefault(name, _Named()).everywhere.targets.append(target)
 
     def __bool__(self) -> bool:
         return bool(self._by_name)
 
-    def named(self, name: str) -> Pool:
+    def named(self, name: str) -> Candidates:
         """Return the objects that have had a name."""
         known = self._by_name.get(name)
         return _NOTHING if known is None else known.everywhere
 
-    def named_in(self, name: str, namespace: str, referrer: Referrer) -> Pool:
+    def named_in(self, name: str, namespace: str, referrer: Referrer) -> Candidates:
         """Return the objects that had a name and, at first, the namespace; if none is allowed, those in it now."""
         known = self._by_name.get(name)
         if known is None or namespace == CLUSTER_SCOPED:

@@ -16,10 +16,10 @@ from headgate.documents.yaml.scalars import Quoted, resolve_v3, scalar_text
 from headgate.kustomize.errors import ReferenceFault
 from headgate.kustomize.model.kustomization_file import (
     FieldOptions,
+    ObjectSelector,
     Replacement,
+    ReplacementSource,
     ReplacementTarget,
-    Selector,
-    Source,
 )
 from headgate.kustomize.paths.embedded import edit_embedded
 from headgate.kustomize.paths.fieldpath import MISSING, look_up, look_up_slot, split_dotted
@@ -60,12 +60,12 @@ class _LiteralId(NamedTuple):
 
 def replace_fields(
     resources: ResMap, replacements: Iterable[Replacement]
-) -> list[tuple[int, Selector | None]]:
+) -> list[tuple[int, ObjectSelector | None]]:
     """Apply replacements one after the other; raises ReferenceFault.
 
     Returns the targets without a matching object: the index and selector of each.
     """
-    idle: list[tuple[int, Selector | None]] = []
+    idle: list[tuple[int, ObjectSelector | None]] = []
     for replacement in replacements:
         resources.budget.charge(NODE)
         if (replacement.source is None and replacement.source_value is None) or replacement.targets is None:
@@ -116,7 +116,7 @@ def _source_value(resources: ResMap, replacement: Replacement) -> _Value:
     return _part(value, source.options, resource, path)
 
 
-def _select_source(resources: ResMap, source: Source) -> Resource:
+def _select_source(resources: ResMap, source: ReplacementSource) -> Resource:
     wanted = Gvk(source.group, source.version, source.kind)
     namespace = source.namespace or DEFAULT_NAMESPACE
     offered = resources.named(source.name) if source.name else resources
@@ -209,7 +209,7 @@ def _accepts(pattern: Any, item: _LiteralId) -> bool:
     )
 
 
-def _rejects_metadata(resource: Resource, rejects: Iterable[Selector]) -> bool:
+def _rejects_metadata(resource: Resource, rejects: Iterable[ObjectSelector]) -> bool:
     return any(
         (item.annotation_selector or item.label_selector) and accepts_metadata(resource, item, "reject")
         for item in rejects

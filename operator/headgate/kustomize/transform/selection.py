@@ -13,7 +13,7 @@ from headgate.api.patterns import PatternInvalid, is_literal, literal_prefix, wh
 from headgate.caching import LONGEST
 from headgate.documents.budget import NODE, READ_AGAIN, SCAN
 from headgate.kustomize.errors import KustomizationError
-from headgate.kustomize.model.kustomization_file import Selector
+from headgate.kustomize.model.kustomization_file import ObjectSelector
 from headgate.kustomize.resources.ids import Gvk
 from headgate.kustomize.resources.objects import metadata_of
 from headgate.kustomize.resources.resmap import ResMap
@@ -51,7 +51,7 @@ class IdPattern(NamedTuple):
 _PARTS = IdPattern._fields
 
 
-def compile_id(selector: Selector, where: str = "target") -> IdPattern:
+def compile_id(selector: ObjectSelector, where: str = "target") -> IdPattern:
     """Compile the identity part of a selector; raises KustomizationError for an invalid expression.
 
     ``where`` is the field with the selector, for messages.
@@ -67,7 +67,7 @@ def compile_id(selector: Selector, where: str = "target") -> IdPattern:
         raise KustomizationError(str(error), field=f"{where}.{part}") from None
 
 
-def accepts_metadata(resource: Resource, selector: Selector, where: str = "target") -> bool:
+def accepts_metadata(resource: Resource, selector: ObjectSelector, where: str = "target") -> bool:
     """Return whether the labels and annotations match; raises KustomizationError for an invalid selector."""
     if not selector.label_selector and not selector.annotation_selector:
         return True
@@ -96,7 +96,7 @@ def accepts_metadata(resource: Resource, selector: Selector, where: str = "targe
         raise KustomizationError(str(error), field=f"{where}.{part}") from None
 
 
-def select(resources: ResMap, selector: Selector) -> list[Resource]:
+def select(resources: ResMap, selector: ObjectSelector) -> list[Resource]:
     """Return the selected resources, in order."""
     pattern = compile_id(selector)
     offered = candidates(resources, selector.name)
@@ -111,7 +111,7 @@ def candidates(resources: ResMap, name: str) -> ResMap | list[Resource]:
     return resources.named(name) if is_literal(name) else resources.with_prefix(literal_prefix(name))
 
 
-def _accepts(resource: Resource, pattern: IdPattern, selector: Selector) -> bool:
+def _accepts(resource: Resource, pattern: IdPattern, selector: ObjectSelector) -> bool:
     if not pattern.accepts_gvk(resource.gvk):
         return False
     if pattern.name is not None or pattern.namespace is not None:

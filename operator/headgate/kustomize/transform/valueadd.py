@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from headgate.documents.budget import NODE
 from headgate.documents.yaml.scalars import scalar_text
 from headgate.kustomize.errors import ResourceError
-from headgate.kustomize.model.kustomization_file import Selector
+from headgate.kustomize.model.kustomization_file import ObjectSelector
 from headgate.kustomize.paths.fieldpath import MISSING, look_up
 from headgate.kustomize.paths.fieldspec import Plans, split_path
 from headgate.kustomize.paths.scalars import rewritten
@@ -22,7 +22,7 @@ from headgate.kustomize.transform.selection import select
 class ValueTarget(NamedTuple):
     """The target field; a ``file_path_position`` above 0 inserts the value there into the field's path."""
 
-    selector: Selector | None = None
+    selector: ObjectSelector | None = None
     field_path: str = ""
     file_path_position: int = 0
 

@@ -44,7 +44,7 @@ from headgate.postbuild.sops.formats import Format
 from headgate.postbuild.sops.identity import WorkloadIdentity
 from headgate.postbuild.sops.keys import DataKeySource, KeyRefused, ServiceSilent
 from headgate.postbuild.sops.metadata import MasterKey
-from headgate.postbuild.sops.sources import DecryptingTree, Source, encrypted_sources
+from headgate.postbuild.sops.sources import DecryptingTree, EncryptedSource, encrypted_sources
 
 __all__ = [
     "BadCredentials",
@@ -53,6 +53,7 @@ __all__ = [
     "DecryptingTree",
     "DecryptionError",
     "Decryptor",
+    "EncryptedSource",
     "ExtraMissing",
     "Format",
     "KeyRefused",
@@ -62,7 +63,6 @@ __all__ = [
     "NotSops",
     "OpenedKeys",
     "ServiceSilent",
-    "Source",
     "WorkloadIdentity",
     "encrypted_sources",
     "is_decryption_disabled",

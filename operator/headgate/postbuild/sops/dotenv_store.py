@@ -9,7 +9,7 @@ from headgate.documents.yaml.numbers import go_fixed, go_general
 from headgate.postbuild.sops.errors import NotSops
 from headgate.postbuild.sops.formats import Loaded
 from headgate.postbuild.sops.metadata import unflatten
-from headgate.postbuild.sops.values import Comment
+from headgate.postbuild.sops.values import SopsComment
 from headgate.postbuild.sops.walk import Branch
 
 __all__ = ["emit", "load", "scalar_text"]
@@ -25,7 +25,7 @@ def load(data: bytes) -> Loaded:
         if not line:
             continue
         if line[0] == "#":
-            branch.append((Comment(line[1:]), None))
+            branch.append((SopsComment(line[1:]), None))
             continue
         name, equals, value = line.partition("=")
         if not equals:
@@ -44,7 +44,7 @@ def emit(branch: Branch) -> bytes:
     """Write a plain text; raises :class:`NotSops` for values that are mappings or lists."""
     lines = []
     for name, value in branch:
-        if isinstance(name, Comment):
+        if isinstance(name, SopsComment):
             lines.append(f"#{name}\n")
         elif isinstance(value, list):
             raise NotSops(f"the value of {name!r} is nested, which dotenv cannot hold")

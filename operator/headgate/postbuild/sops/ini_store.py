@@ -10,7 +10,7 @@ from headgate.postbuild.sops.dotenv_store import scalar_text
 from headgate.postbuild.sops.errors import NotSops
 from headgate.postbuild.sops.formats import Loaded
 from headgate.postbuild.sops.metadata import unflatten
-from headgate.postbuild.sops.values import Comment
+from headgate.postbuild.sops.values import SopsComment
 from headgate.postbuild.sops.walk import Branch
 
 __all__ = ["emit", "load"]
@@ -25,7 +25,7 @@ def load(data: bytes) -> Loaded:
     metadata = sections.first("sops")
     if metadata is None:
         raise NotSops("has no sops metadata")
-    flat = {name: value.replace("\\n", "\n") for name, value in metadata if not isinstance(name, Comment)}
+    flat = {name: value.replace("\\n", "\n") for name, value in metadata if not isinstance(name, SopsComment)}
     return Loaded(Branch(entry for entry in sections if entry[0] != "sops"), unflatten(flat))
 
 
@@ -78,7 +78,7 @@ class _Reader:
         text = "\n".join(self._comment).strip()
         self._comment.clear()
         if text:
-            section.append((Comment(text.lstrip("; ") if text[0] == ";" else text.lstrip("# ")), None))
+            section.append((SopsComment(text.lstrip("; ") if text[0] == ";" else text.lstrip("# ")), None))
 
     def _trailing(self, text: str) -> None:
         at = _comment_start(text)
@@ -151,18 +151,18 @@ def _delimiter(text: str, start: int) -> int:
 
 def emit(branch: Branch) -> bytes:
     """Write a plain text; raises :class:`NotSops` for anything except sections of scalars."""
-    sections = [entry for entry in branch if not isinstance(entry[0], Comment)]
+    sections = [entry for entry in branch if not isinstance(entry[0], SopsComment)]
     out: list[str] = []
     for number, (name, section) in enumerate(sections):
         if not isinstance(section, Branch):
             raise NotSops(f"the value of {name!r} is no section, which INI needs")
         entries = list(section)
-        if entries and isinstance(entries[0][0], Comment):
+        if entries and isinstance(entries[0][0], SopsComment):
             out.append(_comment(entries.pop(0)[0], strip=False))
         headless = number == 0 and name.upper() == _DEFAULT
         if not headless:
             out.append(f"[{name}]\n")
-        elif not any(not isinstance(entry[0], Comment) for entry in entries):
+        elif not any(not isinstance(entry[0], SopsComment) for entry in entries):
             continue
         out.extend(_entries(entries))
         if number < len(sections) - 1:
@@ -173,9 +173,9 @@ def emit(branch: Branch) -> bytes:
 def _entries(entries: list[tuple[str, object]]) -> list[str]:
     lines: list[str] = []
     # Alignment counts bytes, and has separate rules for quotes.
-    width = max((_width(name) for name, _ in entries if not isinstance(name, Comment)), default=0)
+    width = max((_width(name) for name, _ in entries if not isinstance(name, SopsComment)), default=0)
     for name, value in entries:
-        if isinstance(name, Comment):
+        if isinstance(name, SopsComment):
             if lines and name:
                 lines[-1] = _comment(name, strip=True) + lines[-1]
             continue

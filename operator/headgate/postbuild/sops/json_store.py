@@ -9,7 +9,7 @@ from typing import Any
 from headgate.documents.yaml.numbers import go_general, go_json
 from headgate.postbuild.sops.errors import NotSops
 from headgate.postbuild.sops.formats import Loaded
-from headgate.postbuild.sops.values import Comment
+from headgate.postbuild.sops.values import SopsComment
 from headgate.postbuild.sops.walk import Branch
 
 __all__ = ["emit", "emit_binary", "load"]
@@ -58,11 +58,11 @@ def _text(value: Any, newline: str) -> str:
         entries = [
             f"{_text(str(name), '')}: {_text(item, deeper)}"
             for name, item in value
-            if not isinstance(name, Comment)
+            if not isinstance(name, SopsComment)
         ]
         return "{" + deeper + f",{deeper}".join(entries) + newline + "}" if entries else "{}"
     if isinstance(value, list):
-        items = [_text(item, deeper) for item in value if not isinstance(item, Comment)]
+        items = [_text(item, deeper) for item in value if not isinstance(item, SopsComment)]
         return "[" + deeper + f",{deeper}".join(items) + newline + "]" if items else "[]"
     if isinstance(value, float):
         if not math.isfinite(value):

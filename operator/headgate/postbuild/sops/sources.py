@@ -20,11 +20,11 @@ from headgate.names import KUSTOMIZATION_FILES
 from headgate.postbuild.sops.decryptor import Decryptor
 from headgate.postbuild.sops.formats import Format, format_of_path, is_marked
 
-__all__ = ["DecryptingTree", "Source", "encrypted_sources"]
+__all__ = ["DecryptingTree", "EncryptedSource", "encrypted_sources"]
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class EncryptedSource:
     """A file that may be encrypted."""
 
     format: Format
@@ -33,12 +33,12 @@ class Source:
     """Whether it is a patch, whose content may reach any object; that of a generator's source reaches Secrets only."""
 
 
-def encrypted_sources(tree: Tree, path: str) -> dict[str, Source]:
+def encrypted_sources(tree: Tree, path: str) -> dict[str, EncryptedSource]:
     """Return the files that may be encrypted.
 
     Ignores unreadable files: the build reports them.
     """
-    found: dict[str, Source] = {}
+    found: dict[str, EncryptedSource] = {}
     seen: set[str] = set()
     waiting = [_inside("", path)]
     while waiting:
@@ -86,18 +86,18 @@ def _kustomization(tree: Tree, directory: str) -> Mapping[str, Any]:
     return {}
 
 
-def _named(kustomization: Mapping[str, Any]) -> Iterator[tuple[str, Source]]:
+def _named(kustomization: Mapping[str, Any]) -> Iterator[tuple[str, EncryptedSource]]:
     for generator in _mappings(kustomization.get("secretGenerator")):
         for source in _strings(generator.get("files")):
             key, equals, file = source.partition("=")
-            yield file if equals else key, Source(format_of_path(key))
+            yield file if equals else key, EncryptedSource(format_of_path(key))
         for source in (*_strings(generator.get("envs")), *_strings([generator.get("env")])):
             kind = format_of_path(source)
-            yield source, Source(Format.DOTENV if kind is Format.BINARY else kind)
+            yield source, EncryptedSource(Format.DOTENV if kind is Format.BINARY else kind)
     for patch in _mappings(kustomization.get("patches")):
         path = patch.get("path")
         if isinstance(path, str) and path and "://" not in path:
-            yield path, Source(format_of_path(path), is_patch=True)
+            yield path, EncryptedSource(format_of_path(path), is_patch=True)
 
 
 def _strings(value: Any) -> Iterator[str]:
@@ -115,14 +115,14 @@ class DecryptingTree:
     file raises :class:`DecryptionError` if it cannot be decrypted.
     """
 
-    def __init__(self, base: Tree, decryptor: Decryptor, sources: Mapping[str, Source]) -> None:
+    def __init__(self, base: Tree, decryptor: Decryptor, sources: Mapping[str, EncryptedSource]) -> None:
         self._base = base
         self._decryptor = decryptor
         self._sources = sources
         self._plain: dict[str, bytes] = {}
 
     @property
-    def decrypted(self) -> Mapping[str, Source]:
+    def decrypted(self) -> Mapping[str, EncryptedSource]:
         """The encrypted files that were read so far."""
         return {path: self._sources[path] for path in self._plain}
 

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from headgate.documents.yaml.numbers import go_fixed
 from headgate.postbuild.sops.errors import Corrupt
 
-__all__ = ["Comment", "Time", "decrypt_value", "is_encrypted", "mac_bytes"]
+__all__ = ["SopsComment", "Time", "decrypt_value", "is_encrypted", "mac_bytes"]
 
 # Base64 has no comma, so each part matches without backtracking, however long the text is.
 _VALUE = re.compile(r"ENC\[AES256_GCM,data:([^,\n]+),iv:([^,\n]+),tag:([^,\n]+),type:([^,\n]+)\]")
@@ -26,7 +26,7 @@ _TRUE = frozenset(("1", "t", "T", "TRUE", "true", "True"))
 _FALSE = frozenset(("0", "f", "F", "FALSE", "false", "False"))
 
 
-class Comment(str):
+class SopsComment(str):
     """A comment, without its comment sign."""
 
     __slots__ = ()
@@ -44,7 +44,7 @@ def is_encrypted(text: str) -> bool:
 
 
 def decrypt_value(text: str, key: bytes, place: str) -> Any:
-    """Return the value: str, int, float, bool or :class:`Comment`; an empty text is an empty string.
+    """Return the value: str, int, float, bool or :class:`SopsComment`; an empty text is an empty string.
 
     ``key`` is the data key (32 bytes), ``place`` the keys that lead to the value, each followed by ``:``.
     Raises :class:`Corrupt`.
@@ -72,7 +72,7 @@ def _typed(text: str, kind: str) -> Any:
     if kind == "time":
         return Time(text)
     if kind == "comment":
-        return Comment(text)
+        return SopsComment(text)
     if kind == "int" and _INT.fullmatch(text):
         return int(text)
     if kind == "bool" and text in _TRUE | _FALSE:

@@ -9,7 +9,7 @@ from typing import Any
 
 from headgate.postbuild.sops.errors import Corrupt
 from headgate.postbuild.sops.metadata import Metadata
-from headgate.postbuild.sops.values import Comment, decrypt_value, is_encrypted, mac_bytes
+from headgate.postbuild.sops.values import SopsComment, decrypt_value, is_encrypted, mac_bytes
 
 __all__ = ["Branch", "Walk"]
 
@@ -18,13 +18,13 @@ _ONLY_ENCRYPTED = hashlib.sha256(b"sops").digest()
 
 
 class Branch(list[tuple[str, Any]]):
-    """A mapping as a list of entries; a comment is an entry with a :class:`Comment` as key."""
+    """A mapping as a list of entries; a comment is an entry with a :class:`SopsComment` as key."""
 
     __slots__ = ()
 
     def first(self, name: str) -> Any:
         """Return the value of the first entry with this name, None without one."""
-        return next((item for key, item in self if key == name and not isinstance(key, Comment)), None)
+        return next((item for key, item in self if key == name and not isinstance(key, SopsComment)), None)
 
 
 class Walk:
@@ -58,7 +58,7 @@ class Walk:
             if isinstance(value, str):
                 self._learn(value)
         # SOPS encrypts a comment in a list as an item of the list, but the MAC omits comments.
-        if not isinstance(value, Comment) and (encrypted or not self._metadata.mac_only_encrypted):
+        if not isinstance(value, SopsComment) and (encrypted or not self._metadata.mac_only_encrypted):
             self._mac.update(mac_bytes(value))
         return value
 
@@ -80,11 +80,15 @@ class Walk:
             return Branch(self._entry(name, item, path) for name, item in value)
         if isinstance(value, list):
             return [self.tree(item, path) for item in value]
-        return Comment(self.comment(value, (path,))) if isinstance(value, Comment) else self.leaf(value, path)
+        return (
+            SopsComment(self.comment(value, (path,)))
+            if isinstance(value, SopsComment)
+            else self.leaf(value, path)
+        )
 
     def _entry(self, name: str, item: Any, path: tuple[str, ...]) -> tuple[str, Any]:
-        if isinstance(name, Comment):
-            return Comment(self.comment(name, (path,))), None
+        if isinstance(name, SopsComment):
+            return SopsComment(self.comment(name, (path,))), None
         return name, self.tree(item, (*path, name))
 
     def verify(self) -> None:

@@ -9,7 +9,7 @@ from headgate.documents.yaml.nodes.style import allowed
 from headgate.documents.yaml.numbers import go_general
 from headgate.documents.yaml.scalars import is_base_60, resolve_v3
 from headgate.documents.yaml.text import escaped
-from headgate.postbuild.sops.values import Comment, Time
+from headgate.postbuild.sops.values import SopsComment, Time
 from headgate.postbuild.sops.walk import Branch
 
 __all__ = ["emit", "literal_indent", "scalar"]
@@ -89,7 +89,7 @@ def emit(branch: Branch) -> bytes:
 def _block(value: Any, indent: int, lead: str, out: list[str]) -> None:
     """Write a collection whose entries start at ``indent``; ``lead`` precedes the first."""
     if isinstance(value, Branch):
-        entries = [(key, item) for key, item in value if not isinstance(key, Comment)]
+        entries = [(key, item) for key, item in value if not isinstance(key, SopsComment)]
         if not entries:
             out.append(f"{lead}{{}}\n")
         for key, item in entries:
@@ -100,7 +100,7 @@ def _block(value: Any, indent: int, lead: str, out: list[str]) -> None:
         if not value:
             out.append(f"{lead}[]\n")
         for item in value:
-            if not isinstance(item, Comment):
+            if not isinstance(item, SopsComment):
                 _entry(f"{lead}-", item, indent, True, out)
                 lead = " " * indent
 

@@ -15,7 +15,7 @@ from headgate.documents.errors import YamlError
 from headgate.documents.yaml.nodes import STR, Kind, Node, PlacedDocument, read_placed
 from headgate.documents.yaml.scalars import resolve_v3
 from headgate.postbuild.sops.errors import NotSops
-from headgate.postbuild.sops.values import Comment
+from headgate.postbuild.sops.values import SopsComment
 from headgate.postbuild.sops.walk import Branch, Walk
 from headgate.postbuild.sops.yaml_comments import COMMENT, Collections
 from headgate.postbuild.sops.yaml_scalar import literal_indent, scalar
@@ -105,7 +105,7 @@ class YamlText:
                 continue
             old = _value(item)
             new = walk.leaf(old, path)
-            if isinstance(new, Comment) and column >= 0:
+            if isinstance(new, SopsComment) and column >= 0:
                 comments += 1
                 yield from self._comment_item(node, at, new)
             else:

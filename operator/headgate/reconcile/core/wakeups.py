@@ -54,7 +54,7 @@ class Builds(Protocol):
         """Compare in advance, outside the event loop, what would make :meth:`concerns` slow."""
 
 
-class Requests(Protocol):
+class RequestRecord(Protocol):
     """Which GitRepositories users have requested."""
 
     def request(self, key: ObjectKey) -> None:
@@ -70,7 +70,7 @@ class Wakeups:
         kustomization_queue: WorkQueue[ObjectKey],
         source_queue: WorkQueue[ObjectKey],
         builds: Builds,
-        requests: Requests,
+        requests: RequestRecord,
         *,
         correct_drift: bool = True,
     ) -> None:

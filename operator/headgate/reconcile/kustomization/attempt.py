@@ -18,19 +18,19 @@ from headgate.reconcile.core.queue import Depth
 from headgate.reconcile.reporting.status import StatusSession
 
 
-class Step(NamedTuple):
+class AttemptStep(NamedTuple):
     """A step of an attempt: in words, and with the reason that reports an unexpected error in it."""
 
     what: str
     reason: str
 
 
-PREPARING = Step("checking source and dependencies", reasons.RECONCILIATION_FAILED)
-BUILDING = Step("building the manifests", reasons.BUILD_FAILED)
-APPLYING = Step("applying the objects", reasons.RECONCILIATION_FAILED)
-PRUNING = Step("deleting what is no longer in the source", reasons.PRUNE_FAILED)
-CHECKING_HEALTH = Step("checking the health of the objects", reasons.HEALTH_CHECK_FAILED)
-DELETING = Step("deleting the objects of the deleted Kustomization", reasons.PRUNE_FAILED)
+PREPARING = AttemptStep("checking source and dependencies", reasons.RECONCILIATION_FAILED)
+BUILDING = AttemptStep("building the manifests", reasons.BUILD_FAILED)
+APPLYING = AttemptStep("applying the objects", reasons.RECONCILIATION_FAILED)
+PRUNING = AttemptStep("deleting what is no longer in the source", reasons.PRUNE_FAILED)
+CHECKING_HEALTH = AttemptStep("checking the health of the objects", reasons.HEALTH_CHECK_FAILED)
+DELETING = AttemptStep("deleting the objects of the deleted Kustomization", reasons.PRUNE_FAILED)
 
 
 @dataclass(frozen=True, slots=True)

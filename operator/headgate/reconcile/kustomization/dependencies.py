@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from headgate.api import ObjectKey
 from headgate.api import conditions as cond
 from headgate.api.reasons import READY
-from headgate.cel import Budget, BudgetExceeded, EvaluationFailed, Expression, ExpressionInvalid
+from headgate.cel import BudgetExceeded, EvaluationFailed, Expression, ExpressionBudget, ExpressionInvalid
 from headgate.loop import Pauses
 from headgate.objects import Obj
 from headgate.reconcile.core.store import dependencies_of, key_of, source_of
@@ -39,7 +39,7 @@ async def blocked_by(
     kustomization: Obj,
     revision: str,
     look_up: Callable[[ObjectKey], Obj | None],
-    budget: Budget,
+    budget: ExpressionBudget,
     unconcerned: Callable[[ObjectKey], bool] = lambda _: False,
     *,
     additive: bool = False,
@@ -76,7 +76,7 @@ async def blocked_by(
     return blocked
 
 
-async def ready_expression(text: str, budget: Budget) -> Expression:
+async def ready_expression(text: str, budget: ExpressionBudget) -> Expression:
     """A ``readyExpr``, checked as strictly as in Flux. Raises :class:`headgate.cel.ExpressionInvalid`."""
     return await budget.compile(text, READY_VARIABLES)
 
@@ -203,7 +203,7 @@ def foreign_judged_by_expression(kustomization: Obj) -> set[ObjectKey]:
     return {key for key, text in _entries(kustomization) if text and key.namespace != own}
 
 
-async def _expression_not_true(key: ObjectKey, text: str, data: Obj, budget: Budget) -> str | None:
+async def _expression_not_true(key: ObjectKey, text: str, data: Obj, budget: ExpressionBudget) -> str | None:
     try:
         expression = await ready_expression(text, budget)
     except ExpressionInvalid as error:

@@ -30,7 +30,7 @@ from headgate.reconcile.reporting.events import NORMAL, WARNING, Event, EventRec
 from headgate.reconcile.reporting.status import StatusSession
 from headgate.reconcile.target.errors import AccountMissing, TargetError, TargetPending
 from headgate.reconcile.target.live import LiveObjects
-from headgate.reconcile.target.targets import Target, Targets
+from headgate.reconcile.target.targets import ClusterTarget, Targets
 
 _log = logging.getLogger("headgate.finalize")
 
@@ -146,7 +146,12 @@ class Finalizer:
         return Outcome(after=min(self._backoff.next(key), ks.retry_interval), trigger=RETRY)
 
     async def _delete(
-        self, key: ObjectKey, ks: Kustomization, obj: Obj, entries: frozenset[inv.Entry], target: Target
+        self,
+        key: ObjectKey,
+        ks: Kustomization,
+        obj: Obj,
+        entries: frozenset[inv.Entry],
+        target: ClusterTarget,
     ) -> Outcome | None:
         pruned = await target.applier.prune(ks, obj, entries)
         if len(pruned.changes):

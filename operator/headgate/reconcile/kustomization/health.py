@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from headgate.cel import Budget, BudgetExceeded
+from headgate.cel import BudgetExceeded, ExpressionBudget
 from headgate.health import Health, HealthExpressions, HealthStatus, compute, whole
 from headgate.kube import ApiError, Forbidden, NoMatch, NotFound, ObjectRef
 from headgate.loop import Pauses
@@ -88,7 +88,7 @@ class HealthReads:
             judged = self._watched[ref] = obj, compute(obj)
         return judged[1]
 
-    async def refresh(self, budget: Budget | None = None) -> None:
+    async def refresh(self, budget: ExpressionBudget | None = None) -> None:
         """Read what has changed and is not covered by the watches. Raises :class:`ReadDenied`."""
         async for ref in Pauses().between(self._targets):
             if ref in self._reads:
@@ -101,7 +101,7 @@ class HealthReads:
         now = time.monotonic()
         await self._read_all([ref for ref in self._reads if self._is_due(ref, now)], budget)
 
-    async def confirm(self, since: float, budget: Budget | None = None, *, failed: bool) -> None:
+    async def confirm(self, since: float, budget: ExpressionBudget | None = None, *, failed: bool) -> None:
         """Read the objects that the report names and that were not read since then. Raises :class:`ReadDenied`.
 
         A success reports only that the objects are healthy, so it is enough that the API server showed them to the
@@ -159,7 +159,7 @@ class HealthReads:
             return read.at + POLL + POLL_EACH * len(self._reads)
         return again if self._live.is_newer(ref, read.version) else float("inf")
 
-    async def _read_all(self, refs: Collection[ObjectRef], budget: Budget | None) -> None:
+    async def _read_all(self, refs: Collection[ObjectRef], budget: ExpressionBudget | None) -> None:
         """Read the objects, a few at once. An object without a response has unknown health."""
         started, waiting = time.monotonic(), iter(refs)
         refused: list[ReadDenied] = []
@@ -182,7 +182,7 @@ class HealthReads:
         if refused:
             raise refused[0]
 
-    async def _read_one(self, ref: ObjectRef, budget: Budget | None) -> bool:
+    async def _read_one(self, ref: ObjectRef, budget: ExpressionBudget | None) -> bool:
         """Read one object and derive its health; false if the API server does not respond, to spare the other reads."""
         read = self._reads[ref]
         read.count += 1
@@ -210,7 +210,7 @@ class HealthReads:
             read.health = await self._judge(ref, obj, budget)
         return True
 
-    async def _judge(self, ref: ObjectRef, obj: Obj, budget: Budget | None) -> Health:
+    async def _judge(self, ref: ObjectRef, obj: Obj, budget: ExpressionBudget | None) -> Health:
         if self._expressions is None or budget is None:
             return compute(obj)
         try:

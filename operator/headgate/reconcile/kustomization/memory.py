@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
-from headgate.reconcile.kustomization.attempt import PREPARING, Attempt, Step
+from headgate.reconcile.kustomization.attempt import PREPARING, Attempt, AttemptStep
 from headgate.reconcile.kustomization.postponement import PostponementReport
 from headgate.reconcile.kustomization.report import Reported
 from headgate.reconcile.kustomization.steps.wait import Waiting
@@ -42,7 +42,7 @@ class Memory:
     """The running health check."""
     course: Course | None = None
     """The running attempt, or the last one if it ended with an unexpected error."""
-    step: Step = PREPARING
+    step: AttemptStep = PREPARING
     """The step that is running, for the report of an unexpected error."""
     postponement: PostponementReport = field(default_factory=PostponementReport)
     reported: Reported = field(default_factory=Reported)

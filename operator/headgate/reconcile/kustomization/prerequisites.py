@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from headgate.api import InvalidStatus, ObjectKey, reasons
 from headgate.api.source import Artifact
-from headgate.cel import Budget, BudgetExceeded
+from headgate.cel import BudgetExceeded, ExpressionBudget
 from headgate.durations import format_duration
 from headgate.objects import Obj
 from headgate.reconcile.core.store import GIT_REPOSITORY, SourceKey, Store, source_of
@@ -93,7 +93,7 @@ class Prerequisites:
         obj: Obj,
         revision: str,
         unconcerned: Callable[[ObjectKey], bool],
-        budget: Budget,
+        budget: ExpressionBudget,
         hidden: Container[ObjectKey] = (),
     ) -> None:
         """Check that all dependencies of a raw Kustomization are Ready for the revision.

@@ -16,7 +16,7 @@ from headgate.kube import ObjectRef
 from headgate.names import KUSTOMIZE_CONTROLLER
 from headgate.objects import Obj
 from headgate.reconcile.core.store import key_of
-from headgate.reconcile.kustomization.attempt import Attempt, Step
+from headgate.reconcile.kustomization.attempt import Attempt, AttemptStep
 from headgate.reconcile.kustomization.errors import Failed, Postponed
 from headgate.reconcile.kustomization.postponement import PostponementReport
 from headgate.reconcile.reporting.events import NORMAL, WARNING, Event, EventRecorder
@@ -177,7 +177,7 @@ class Reporter:
         await session.write()
 
     async def broke_off(
-        self, session: StatusSession, requested: str | None, step: Step, said: str, revision: str
+        self, session: StatusSession, requested: str | None, step: AttemptStep, said: str, revision: str
     ) -> None:
         """Report that an attempt ended with an unexpected error. Raises :class:`headgate.kube.ApiError`.
 

@@ -20,7 +20,7 @@ from headgate.api import InvalidSpec, ObjectKey, labels, reasons
 from headgate.api.labelselector import matches
 from headgate.api.receiver import API_VERSION, KIND, Receiver
 from headgate.backoff import Backoff
-from headgate.cel import Budget, BudgetExceeded, Evaluator, ExpressionInvalid
+from headgate.cel import BudgetExceeded, Evaluator, ExpressionBudget, ExpressionInvalid
 from headgate.durations import format_duration
 from headgate.kube import BadRequest, Client, Forbidden, NotFound, ObjectRef, Reflector
 from headgate.names import NOTIFICATION_CONTROLLER
@@ -28,12 +28,12 @@ from headgate.objects import Obj
 from headgate.reconcile.core import finalizers
 from headgate.reconcile.core.controller import GONE, NOTHING_MORE, RETRIES, Controller, Observer, Outcome
 from headgate.reconcile.core.queue import Priority, Trigger, WorkQueue
-from headgate.reconcile.receiver.requests import FILTER_VARIABLES, Requests
+from headgate.reconcile.receiver.requests import FILTER_VARIABLES, ReconcileRequests
 from headgate.reconcile.reporting.events import NORMAL, WARNING, Event, EventRecorder
 from headgate.reconcile.reporting.status import StatusSession
 from headgate.reconcile.reporting.unexpected import explained, is_passing
 from headgate.settings import ObjectSettings, WatchSettings
-from headgate.web.callers import Call, Refused, check, request_of
+from headgate.web.callers import Call, CallRefused, check, request_of
 
 WORKERS = 2
 
@@ -67,7 +67,9 @@ class Receivers:
     ) -> None:
         self._client, self._events, self._evaluator = client, events, evaluator
         self._settings, self._selector = settings, watch.label_selector
-        self._requests = Requests(client, evaluator, no_cross_namespace=settings.no_cross_namespace_refs)
+        self._requests = ReconcileRequests(
+            client, evaluator, no_cross_namespace=settings.no_cross_namespace_refs
+        )
         self._hooks: dict[str, _Hook] = {}
         self._paths: dict[ObjectKey, str] = {}
         self._backoff: Backoff[ObjectKey] = Backoff(RETRIES)
@@ -123,7 +125,7 @@ class Receivers:
             check(receiver.spec.type, call, token, receiver.spec.events)
             filtered = receiver.spec.resource_filter or any(r.filter for r in receiver.spec.resources)
             request = request_of(call) if filtered else {}
-        except (Refused, TokenNotFound) as error:
+        except (CallRefused, TokenNotFound) as error:
             _log.error("%s: a call is refused: %s", receiver.key, error)
             return 400
         return 200 if await self._requests.send(receiver, request) else 500
@@ -273,7 +275,7 @@ def _identity(obj: Obj) -> tuple[object, ...]:
     )
 
 
-async def _invalid_filter(receiver: Receiver, budget: Budget) -> str:
+async def _invalid_filter(receiver: Receiver, budget: ExpressionBudget) -> str:
     """What is wrong with the filters; empty if nothing is. Raises :class:`BudgetExceeded`."""
     named = [("invalid resourceFilter expression", "spec.resourceFilter", receiver.spec.resource_filter)]
     for i, each in enumerate(receiver.spec.resources):

@@ -15,7 +15,7 @@ from typing import Any
 
 from headgate.api import labels
 from headgate.api.receiver import EVERY, Receiver, ReceiverResource
-from headgate.cel import Budget, CelError, Evaluator
+from headgate.cel import CelError, Evaluator, ExpressionBudget
 from headgate.kube import MERGE_PATCH, ApiError, Client, ObjectRef
 from headgate.names import NOTIFICATION_CONTROLLER
 from headgate.objects import Obj
@@ -29,7 +29,7 @@ AT_ONCE = 8
 _log = logging.getLogger("headgate.receiver")
 
 
-class Requests:
+class ReconcileRequests:
     """Sends the requests. One for all Receivers."""
 
     def __init__(self, client: Client, evaluator: Evaluator, *, no_cross_namespace: bool = False) -> None:
@@ -58,7 +58,7 @@ class Requests:
         resource: ReceiverResource,
         request: Mapping[str, Any],
         now: str,
-        budget: Budget,
+        budget: ExpressionBudget,
     ) -> bool:
         namespace = resource.namespace or receiver.key.namespace
         if not may_refer(receiver.key.namespace, namespace, no_cross_namespace=self._no_cross_namespace):
@@ -81,7 +81,7 @@ class Requests:
         namespace: str,
         filters: Sequence[str],
         request: Mapping[str, Any],
-        budget: Budget,
+        budget: ExpressionBudget,
     ) -> list[ObjectRef]:
         ref = ObjectRef(resource.api_version, resource.kind, resource.name, namespace)
         if resource.name != EVERY and not filters:
@@ -105,7 +105,9 @@ class Requests:
             )
 
 
-async def _passes(obj: Obj, filters: Sequence[str], request: Mapping[str, Any], budget: Budget) -> bool:
+async def _passes(
+    obj: Obj, filters: Sequence[str], request: Mapping[str, Any], budget: ExpressionBudget
+) -> bool:
     data = {"res": {name: obj[name] for name in ("apiVersion", "kind", "metadata")}, "req": request}
     for text in filters:
         if not await budget.evaluate_bool(await budget.compile(text, FILTER_VARIABLES), data):

@@ -24,7 +24,7 @@ import orjson
 
 from headgate.api.conditions import cut_message
 from headgate.api.meta import timestamp
-from headgate.fairness.backlog import Backlog, Memory
+from headgate.fairness.backlog import Backlog, NamespaceCache
 from headgate.kube import ApiError, Client, ObjectRef
 from headgate.objects import Obj
 from headgate.reconcile.reporting.notify import Notifier, notification, own_annotations
@@ -77,8 +77,12 @@ class EventRecorder:
         """``on_dropped`` is called with the reason for an event's loss: ``backlog``, ``rate`` or ``refused``."""
         self._client, self._notifier, self._on_dropped, self._clock = client, notifier, on_dropped, clock
         self._backlog: Backlog[Event] = Backlog(on_dropped=lambda: on_dropped("backlog"))
-        self._recent: Memory[bytes, tuple[str, int, float]] = Memory(REMEMBERED_OF_ONE, REMEMBERED)
-        self._allowed: Memory[bytes, tuple[float, float]] = Memory(REMEMBERED_OF_ONE, REMEMBERED)
+        self._recent: NamespaceCache[bytes, tuple[str, int, float]] = NamespaceCache(
+            REMEMBERED_OF_ONE, REMEMBERED
+        )
+        self._allowed: NamespaceCache[bytes, tuple[float, float]] = NamespaceCache(
+            REMEMBERED_OF_ONE, REMEMBERED
+        )
 
     def emit(self, event: Event) -> None:
         """Queue the event; never blocks and never raises."""

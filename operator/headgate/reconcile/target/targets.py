@@ -27,7 +27,7 @@ from headgate.settings import TargetSettings
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class ClusterTarget:
     """A cluster as one user sees it: what a Kustomization is applied with."""
 
     access: ReadAccess
@@ -69,7 +69,7 @@ class Targets:
         """The managed objects of the operator's own cluster."""
         return self._home.live
 
-    async def of(self, ks: Kustomization) -> Target:
+    async def of(self, ks: Kustomization) -> ClusterTarget:
         """The target of a Kustomization according to its present spec.
 
         Raises :class:`TargetError`, or :class:`~headgate.kube.ApiError`.
@@ -95,7 +95,7 @@ class Targets:
             inventories=self._inventories,
             eyes=cluster.client,
         )
-        return Target(access, cluster.live, applier)
+        return ClusterTarget(access, cluster.live, applier)
 
     def access_here(self, ks: Kustomization) -> ReadAccess:
         """The read access of the Kustomization to the operator's own cluster, whatever its target cluster is.

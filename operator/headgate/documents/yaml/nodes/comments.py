@@ -14,7 +14,7 @@ import re
 from bisect import bisect_right
 from typing import NamedTuple
 
-__all__ = ["Between", "Comment", "Part", "Text"]
+__all__ = ["Between", "Comment", "Part", "SourceText"]
 
 _BREAKS = "\n\x85\u2028\u2029"
 _LINE = re.compile("[^\n\x85\u2028\u2029]*")
@@ -78,7 +78,7 @@ class Between(NamedTuple):
         return result
 
 
-class Text:
+class SourceText:
     """A text with its line starts."""
 
     def __init__(self, text: str) -> None:
@@ -138,7 +138,7 @@ class _Scan:
     """Reads the comments between two tokens, the first of which is at ``at``."""
 
     def __init__(
-        self, text: Text, start: int, at: int, token: int, is_value: bool, indent: int, in_flow: bool
+        self, text: SourceText, start: int, at: int, token: int, is_value: bool, indent: int, in_flow: bool
     ) -> None:
         self._text = text
         self.found: list[_Found] = []

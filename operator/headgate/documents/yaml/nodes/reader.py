@@ -15,7 +15,7 @@ from yaml import tokens as t
 from yaml.cyaml import CParser  # type: ignore[attr-defined]
 
 from headgate.documents.errors import YamlError
-from headgate.documents.yaml.nodes.comments import Comment, Part, Text
+from headgate.documents.yaml.nodes.comments import Comment, Part, SourceText
 from headgate.documents.yaml.nodes.node import MAX_DEPTH, Kind, Node, Page, scalar_node, set_tag, tag_of
 from headgate.documents.yaml.scalars import TAG_PREFIX
 
@@ -60,7 +60,7 @@ class _Scanner:
     """Reads the tokens of the first document and the comments between them."""
 
     def __init__(self, text: str) -> None:
-        self._text = Text(text)
+        self._text = SourceText(text)
         self._parser = CParser(text)
         self._tokens: list[_Token] = []
         self._comments: list[Comment] = []

@@ -21,7 +21,7 @@ from headgate.overlay import prepare
 from headgate.postbuild import Masks, PostBuildError, is_substitution_disabled, substitute
 from headgate.postbuild.sops import DecryptionError, NotConfigured, is_secret, require_plain
 from headgate.reconcile.kustomization.build.datakeys import DataKeys
-from headgate.reconcile.kustomization.build.decryption import Decryption
+from headgate.reconcile.kustomization.build.decryption import BuildDecryption
 from headgate.reconcile.kustomization.build.errors import (
     PathIsFile,
     PathNotFound,
@@ -121,7 +121,7 @@ def build_objects(
         finished = _all_finished(built, inputs, rules)
         masks = inputs.masks
     else:
-        decryption = Decryption(inputs.keys, prepared, path, recording, rules.data_keys, rules.outages)
+        decryption = BuildDecryption(inputs.keys, prepared, path, recording, rules.data_keys, rules.outages)
         try:
             built = assemble(decryption.tree, path, options)
             finished = _all_finished(built, inputs, rules, decryption)
@@ -170,7 +170,7 @@ def _is_for_kustomize(obj: Obj) -> bool:
 
 
 def _all_finished(
-    built: Output, inputs: ClusterInputs, rules: BuildRules, decryption: Decryption | None = None
+    built: Output, inputs: ClusterInputs, rules: BuildRules, decryption: BuildDecryption | None = None
 ) -> list[tuple[Obj, str | None]]:
     """The built objects as the apply needs them, except common metadata, each with its file and line."""
     placed = [
@@ -229,7 +229,7 @@ def _finished(
     place: str | None,
     inputs: ClusterInputs,
     rules: BuildRules,
-    decryption: Decryption | None = None,
+    decryption: BuildDecryption | None = None,
 ) -> Obj:
     sensitive = False
     if decryption is not None:

@@ -63,7 +63,7 @@ class Keys:
             raise DecryptionFailed(error.message, object=f"Secret/{self.name}") from None
 
 
-class Decryption:
+class BuildDecryption:
     """Decrypts in one build of directory ``path`` of ``tree``; ``recording`` records what it reads.
 
     Raises :class:`DecryptionFailed` if the keys cannot be used.

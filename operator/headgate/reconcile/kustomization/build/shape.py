@@ -122,14 +122,14 @@ def _at(error: BuildError, obj: Any, place: str | None, hint: str) -> BuildError
     return error.at(**located(place))
 
 
-class Located(TypedDict):
+class FilePlace(TypedDict):
     """The arguments of errors that name the file and line of a fault."""
 
     file: str | None
     line: int | None
 
 
-def located(place: str | None) -> Located:
+def located(place: str | None) -> FilePlace:
     """The arguments for a place, which is ``file`` or ``file:line``."""
     file, _, line = (place or "").rpartition(":")
     if file and line.isdigit():

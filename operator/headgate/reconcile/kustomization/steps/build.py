@@ -21,7 +21,7 @@ from headgate.reconcile.kustomization.report import Reported, Reporter
 from headgate.reconcile.kustomization.steps.prepare import Prepared, read_inputs
 from headgate.reconcile.target.errors import TargetError, TargetPending
 from headgate.reconcile.target.live import LOST
-from headgate.reconcile.target.targets import Target, Targets
+from headgate.reconcile.target.targets import ClusterTarget, Targets
 
 BUILDING_MANIFESTS = "Building manifests"
 """The progress message, in Flux's words."""
@@ -34,7 +34,7 @@ class Gathered:
     attempt: Attempt
     source: SourceKey
     expressions: HealthExpressions | None
-    target: Target
+    target: ClusterTarget
     inputs: ClusterInputs
 
 
@@ -44,7 +44,7 @@ class Built:
 
     attempt: Attempt
     expressions: HealthExpressions | None
-    target: Target
+    target: ClusterTarget
     cluster_inputs: str
     """The version of what the build read from the cluster."""
     result: BuildResult
@@ -107,7 +107,7 @@ def _check_path(prepared: Prepared, builder: Builder, reporter: Reporter) -> Non
     attempt.session.status["lastAttemptedRevision"] = attempt.revision
 
 
-async def _target(attempt: Attempt, targets: Targets, reporter: Reporter) -> Target:
+async def _target(attempt: Attempt, targets: Targets, reporter: Reporter) -> ClusterTarget:
     try:
         return await targets.of(attempt.ks)
     except TargetPending as error:
@@ -120,7 +120,7 @@ async def _target(attempt: Attempt, targets: Targets, reporter: Reporter) -> Tar
 
 
 async def _report_drifts(
-    attempt: Attempt, target: Target, reporter: Reporter, drifts: Mapping[ObjectRef, str]
+    attempt: Attempt, target: ClusterTarget, reporter: Reporter, drifts: Mapping[ObjectRef, str]
 ) -> None:
     """Report the objects that drifted; for those that the account may read, also who changed what."""
     if not drifts:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from headgate.api import ObjectKey, reasons
-from headgate.cel import Budget, BudgetExceeded
+from headgate.cel import BudgetExceeded, ExpressionBudget
 from headgate.health import HealthExpressions, InvalidHealthExpressions
 from headgate.kube import ObjectRef
 from headgate.names import KUSTOMIZATION_VERSION
@@ -50,7 +50,7 @@ class Prepared:
     """The inputs of the cluster, if they were read to find out whether a build is necessary."""
 
 
-async def locate(attempt: Attempt, prerequisites: Prerequisites, budget: Budget) -> Located:
+async def locate(attempt: Attempt, prerequisites: Prerequisites, budget: ExpressionBudget) -> Located:
     """Compile the health check expressions and find the source's revision."""
     expressions = await _compile_expressions(attempt, budget)
     source = prerequisites.source(attempt.key, attempt.obj, attempt.ks.retry_interval)
@@ -67,7 +67,7 @@ async def prepare(
     builder: Builder,
     settled_builds: SettledBuilds,
     targets: Targets,
-    budget: Budget,
+    budget: ExpressionBudget,
     *,
     no_cross_namespace: bool,
 ) -> Prepared | Unaffected:
@@ -109,7 +109,7 @@ async def read_inputs(attempt: Attempt, builder: Builder) -> ClusterInputs:
         raise
 
 
-async def _compile_expressions(attempt: Attempt, budget: Budget) -> HealthExpressions | None:
+async def _compile_expressions(attempt: Attempt, budget: ExpressionBudget) -> HealthExpressions | None:
     entries = attempt.obj["spec"].get("healthCheckExprs")
     if not entries:
         return None

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from headgate.api import reasons
 from headgate.apply import Action
-from headgate.cel import Budget
+from headgate.cel import ExpressionBudget
 from headgate.durations import format_duration
 from headgate.kube import ObjectRef, ref_of
 from headgate.reconcile.kustomization.attempt import Attempt
@@ -89,7 +89,7 @@ def begin(in_place: InPlace, reporter: Reporter) -> Waiting | Healthy:
     return Waiting(healthy, live, wait, reads, was_healthy)
 
 
-async def check(waiting: Waiting, budget: Budget, *, fail_fast: bool) -> Verdict:
+async def check(waiting: Waiting, budget: ExpressionBudget, *, fail_fast: bool) -> Verdict:
     """The state of the wait, according to what the Kustomization may read.
 
     ``fail_fast``: it ends as soon as one object has failed permanently.
