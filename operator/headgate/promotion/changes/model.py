@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from headgate.api import ObjectKey
-from headgate.kube import ObjectRef
-from headgate.promotion.fleet.rendering import Problem
+if TYPE_CHECKING:
+    from headgate.api import ObjectKey
+    from headgate.kube.refs import ObjectRef
+    from headgate.promotion.changes.paths import Path
+    from headgate.promotion.fleet.rendering import Problem
 
 __all__ = [
     "Action",
     "Danger",
+    "EnvironmentAnswer",
     "EnvironmentChange",
     "FieldChange",
     "Hidden",
@@ -39,12 +42,16 @@ class Danger(Enum):
     """Why a change deserves a second look."""
 
     IMMUTABLE_FIELD = "immutable field changes"
+    """The API server refuses the change; with :attr:`RECREATED`, the operator deletes the object first."""
+    RECREATED = "the object is deleted and created again"
     NAMESPACE_REMOVED = "a namespace and everything in it is deleted"
     DEFINITION_REMOVED = "a definition and all its objects are deleted"
+    VERSION_REMOVED = "a definition no longer serves a version"
     VOLUME_REMOVED = "a volume claim is deleted"
     KUSTOMIZATION_REMOVED = "a Kustomization and everything that it applies is deleted"
     EMPTY = "nothing is left of a Kustomization"
     SOURCE_CHANGED = "the source follows something else"
+    TARGET_CHANGED = "the objects go to another cluster or act as another account"
 
 
 class Hidden(Enum):
@@ -52,13 +59,14 @@ class Hidden(Enum):
 
     SECRET = "value of a Secret"  # noqa: S105 -- says that there is one
     CIPHERTEXT = "ciphertext"
-    UNKNOWN = "unknown"
-    """A variable whose value is not known."""
 
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """One field that differs. ``before`` or ``after`` is None where the field is absent."""
+    """One field that differs. ``before`` or ``after`` is None where the field is absent.
+
+    Both are equal where only what they hide differs.
+    """
 
     path: str
     """Such as ``spec.template.spec.containers[name=app].image``."""
@@ -66,6 +74,12 @@ class FieldChange:
     after: Any | Hidden
     before_present: bool = True
     after_present: bool = True
+    steps: Path = ()
+    """The path as steps."""
+    order: bool = False
+    """Whether only the order of a list's elements differs; ``before`` and ``after`` list their names."""
+    unknown: tuple[str, ...] = ()
+    """Variables in the values that nobody gave; the values have ``${name}`` there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +107,20 @@ class ObjectChange:
     dangers: tuple[Danger, ...] = ()
     pruned: bool = True
     """Of a removed object: whether the operator deletes it."""
+    kept: str = ""
+    """Why a removed object stays on the cluster; empty if it is deleted."""
+    inert: str = ""
+    """Why the operator does not write the change; empty if it does."""
     renamed_from: str = ""
     """The old name of a generated object whose hash changed."""
     before_owner: ObjectKey | None = None
     after_owner: ObjectKey | None = None
     place: str | None = None
+
+    @property
+    def deletes(self) -> bool:
+        """Whether an object is gone after the change, for good or until it is created again."""
+        return (self.action is Action.REMOVED and self.pruned) or Danger.RECREATED in self.dangers
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +132,17 @@ class KustomizationChange:
     """None if only its objects change."""
     objects: tuple[ObjectChange, ...] = ()
     fields: tuple[FieldChange, ...] = ()
-    """Of its own spec."""
+    """Of the Kustomization itself."""
     dangers: tuple[Danger, ...] = ()
     problem: Problem | None = None
     """Why the change is not known."""
+    certain: bool = False
+    """With a problem: whether the same revision has the same problem before and after, so that nothing changes."""
     suspended: bool = False
     """Nothing happens until it is resumed."""
+    notes: tuple[str, ...] = ()
+    """What a reader must know, one sentence each."""
+    place: str | None = None
 
 
 class Stage(Enum):
@@ -151,5 +179,32 @@ class EnvironmentChange:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing changes."""
-        return not self.root and not any(k.action or k.objects or k.fields for k in self.kustomizations)
+        """Whether the operator writes nothing."""
+        return not any(not each.inert for each in self.changes) and not any(
+            each.action or each.fields for each in self.kustomizations
+        )
+
+    @property
+    def uncertain(self) -> tuple[Problem, ...]:
+        """Why some of the change is not known; nobody may take the change for complete then."""
+        return self.problems + tuple(
+            each.problem for each in self.kustomizations if each.problem is not None and not each.certain
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentAnswer:
+    """What a range of commits does to one environment, at both stages."""
+
+    environment: str
+    follows: str
+    on_merge: EnvironmentChange
+    at_promotion: EnvironmentChange | None = None
+    """None if a merge is all that the environment needs: it follows the default branch."""
+    after: tuple[str, ...] = ()
+    """The environments that must run a change before."""
+
+    @property
+    def stages(self) -> tuple[EnvironmentChange, ...]:
+        """The change at each stage."""
+        return (self.on_merge,) if self.at_promotion is None else (self.on_merge, self.at_promotion)
