@@ -3,14 +3,15 @@
 Every Git command goes through ``run`` or ``start``, which use GitPython's ``git.cmd.Git``. They guarantee:
 
 * no prompt, no user or system configuration, no hooks, no submodule recursion, no background maintenance, no replace
-  refs, no lazy fetching, no inherited ``GIT_*`` variable;
-* only the transports http, https and ssh;
+  refs, no lazy fetching, no inherited ``GIT_*`` variable (:mod:`headgate.git.command.environment`);
+* only the transports http, https and ssh, and these only for commands that are about a remote;
 * English messages, so that failures can be distinguished;
 * at most a few dozen commands at once, each with a limit on memory and on the size of any file it writes;
 * a timeout after which the whole process group is killed (Git's helpers and ssh are children of Git), and a limit on
   Git's output.
 
-Configuration and secrets are in the environment, never in the argument list.
+Configuration and secrets are in the environment, never in the argument list. A command line may run single commands
+``as_user``: with the configuration, keys and credentials of the user who called it.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from typing import IO
 from git.cmd import Git
 from git.exc import GitCommandNotFound
 
+from headgate.git.command.environment import Config, variables_of, without_inherited
 from headgate.git.command.httptrace import HttpAnswer
 from headgate.git.command.memory import TOTAL, MemoryGuard
 from headgate.git.errors import GitCancelled, GitFailed, GitTimedOut, OutputTooLarge, SourceTooLarge
@@ -38,55 +40,10 @@ from headgate.git.limits import GIT_MEMORY
 
 __all__ = ["Cancellation", "Config", "Finished", "kill_all", "run", "running", "start"]
 
-Config = Sequence[tuple[str, str]]
-"""Git configuration: key and value pairs; later ones take precedence."""
-
 MAX_OUTPUT = 64 * 1024 * 1024
 MAX_ERRORS = 256 * 1024
 MAX_COMMANDS = 64
 """Limit for the commands that run at once; others wait."""
-
-_ENVIRONMENT = {
-    "GIT_ALLOW_PROTOCOL": "http:https:ssh",
-    "GIT_ASKPASS": "",
-    "GIT_ATTR_NOSYSTEM": "1",
-    "GIT_CONFIG_GLOBAL": os.devnull,
-    "GIT_CONFIG_NOSYSTEM": "1",
-    "GIT_CONFIG_SYSTEM": os.devnull,
-    "GIT_DEFAULT_REF_FORMAT": "files",
-    "GIT_NO_LAZY_FETCH": "1",
-    "GIT_NO_REPLACE_OBJECTS": "1",
-    "GIT_OPTIONAL_LOCKS": "0",
-    "GIT_TERMINAL_PROMPT": "0",
-    "HOME": os.devnull,
-    "LANGUAGE": "C",
-    "LC_ALL": "C",
-    "SSH_ASKPASS": "",
-    "XDG_CONFIG_HOME": os.devnull,
-}
-
-_CONFIG: Config = (
-    # Limits the memory for large files and for repacking, whatever the repository holds.
-    ("core.bigFileThreshold", "16m"),
-    ("core.deltaBaseCacheLimit", "32m"),
-    ("core.packedGitLimit", "256m"),
-    ("core.packedGitWindowSize", "16m"),
-    ("pack.threads", "2"),
-    ("pack.windowMemory", "64m"),
-    ("core.askPass", ""),
-    ("core.fsmonitor", "false"),
-    ("core.hooksPath", os.devnull),
-    ("credential.helper", ""),
-    # A pack for every fetch, so that the number of packs says when to repack a cache.
-    ("fetch.unpackLimit", "1"),
-    ("fetch.recurseSubmodules", "false"),
-    ("gc.auto", "0"),
-    ("maintenance.auto", "false"),
-    ("protocol.version", "2"),
-    ("submodule.recurse", "false"),
-    ("transfer.bundleURI", "false"),
-    ("transfer.credentialsInUrl", "die"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,20 +98,21 @@ def start(
     config: Config = (),
     with_input: bool = False,
     max_file: int | None = None,
+    as_user: bool = False,
 ) -> subprocess.Popen[bytes]:
     """Start ``git <arguments>`` in its own process group, with pipes for its output and messages.
 
     The caller owns the process: it reads the pipes and ends it with ``kill``. Raises :class:`GitFailed`
     when Git is not installed.
     """
-    variables = {**_ENVIRONMENT, **_numbered((*_CONFIG, *config)), **(environment or {})}
+    variables = variables_of(arguments[0], config, as_user=as_user) | dict(environment or {})
     if git_dir is not None:
         # An explicit repository keeps Git from searching for one, and from checking its owner.
         variables["GIT_DIR"] = os.fspath(git_dir)
     executable = Git.GIT_PYTHON_GIT_EXECUTABLE or "git"
     if shutil.which(executable) is None:
         raise GitFailed("git is not installed, or not on the PATH")
-    command = [*_bounded(max_file), *_without_inherited(variables), executable, *arguments]
+    command = [*_bounded(max_file), *without_inherited(variables, as_user=as_user), executable, *arguments]
     try:
         handle = Git("/").execute(
             command,
@@ -214,11 +172,12 @@ def run(
     on_output: Callable[[bytes], None] | None = None,
     max_file: int | None = None,
     cancellation: Cancellation | None = None,
+    as_user: bool = False,
 ) -> Finished:
     """Run ``git <arguments>`` to its end; ``timeout`` is in seconds, ``max_output`` in bytes.
 
     ``on_output`` receives the output as it arrives, and ends the command by raising. ``max_file`` limits the size in
-    bytes of a file that the command writes.
+    bytes of a file that the command writes. ``as_user``: see the module's text.
 
     Raises :class:`GitTimedOut`, :class:`GitCancelled`, or :class:`OutputTooLarge`. A non-zero exit status raises
     nothing: the caller interprets it.
@@ -228,7 +187,14 @@ def run(
         raise GitTimedOut(f"git {arguments[0]} was not begun within {timeout:g} s: too many others run")
     try:
         return _run(
-            start(arguments, git_dir=git_dir, environment=environment, config=config, max_file=max_file),
+            start(
+                arguments,
+                git_dir=git_dir,
+                environment=environment,
+                config=config,
+                max_file=max_file,
+                as_user=as_user,
+            ),
             arguments[0],
             deadline,
             timeout,
@@ -342,24 +308,3 @@ def _collect(
                 elif len(messages) < MAX_ERRORS:
                     messages += chunk
     return bytes(output), bytes(messages)
-
-
-def _numbered(config: Config) -> dict[str, str]:
-    variables = {"GIT_CONFIG_COUNT": str(len(config))}
-    for index, (key, value) in enumerate(config):
-        variables[f"GIT_CONFIG_KEY_{index}"] = key
-        variables[f"GIT_CONFIG_VALUE_{index}"] = value
-    return variables
-
-
-def _without_inherited(variables: Mapping[str, str]) -> list[str]:
-    """Return a command prefix that unsets inherited variables which would change Git's behavior.
-
-    GitPython passes on the environment of this process and can only add to it.
-    """
-    inherited = sorted(
-        name
-        for name in os.environ
-        if name not in variables and (name.startswith("GIT_") or name == "SSH_AUTH_SOCK")
-    )
-    return ["env", *(part for name in inherited for part in ("-u", name))] if inherited else []

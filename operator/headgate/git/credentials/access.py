@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from headgate.git.command.process import Config
+from headgate.git.command.environment import Config
 from headgate.git.command.secretfiles import SecretFiles
 from headgate.git.credentials import tunnel
 from headgate.git.credentials.proxy import Proxy
