@@ -16,10 +16,11 @@ from __future__ import annotations
 import threading
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
 
 from headgate.documents.errors import TooLarge, TreeError
 from headgate.documents.tree import MAX_FILE_BYTES
-from headgate.git.cache.bare import BareCache
 from headgate.git.cache.blobs import BlobReader, stream
 from headgate.git.command.process import run
 from headgate.git.errors import CacheDamaged, IgnoreInvalid, SparsePathMissing, StorageFailed
@@ -27,7 +28,7 @@ from headgate.git.limits import DEFAULT_LIMITS, TreeLimits, check_path
 from headgate.git.tree.ignore import IGNORE_FILE, MAX_BYTES, MAX_FILES, IgnoreRules
 from headgate.git.tree.listed import ListedTree, Listing, TreeEntry, clean_path
 
-__all__ = ["GitTree", "read_rules"]
+__all__ = ["GitTree", "ObjectStore", "read_rules"]
 
 MAX_LISTING = 512 * 1024 * 1024
 LISTING_TIMEOUT = 300.0
@@ -37,12 +38,29 @@ _AT_ONCE = threading.BoundedSemaphore(3)
 """Held while a commit is listed, which needs several times the memory of the finished tree."""
 
 
+class ObjectStore(Protocol):
+    """What a tree needs of a repository: a clone cache, or the clone of a user."""
+
+    @property
+    def path(self) -> Path:
+        """The Git directory that has the objects."""
+
+    def pin(self, commit: str) -> None:
+        """Keep the commit until ``unpin``."""
+
+    def unpin(self, commit: str) -> None:
+        """End one ``pin``."""
+
+    def condemn(self) -> None:
+        """Record that objects are missing or damaged."""
+
+
 class GitTree(ListedTree):
     """The visible files of one commit. Thread-safe; ``close`` it when done."""
 
     def __init__(
         self,
-        cache: BareCache,
+        cache: ObjectStore,
         commit: str,
         *,
         ignore: str | None = None,
@@ -65,7 +83,7 @@ class GitTree(ListedTree):
         """The paths of submodules and their commits."""
         self._cache = cache
         self._limit = max_file_bytes
-        self._reader = BlobReader(cache.path)
+        self._reader = self._open_reader(cache)
         # Indexed by file number: blob id, size, executable.
         self._id_length = len(commit) // 2
         self._ids = bytearray()
@@ -80,6 +98,9 @@ class GitTree(ListedTree):
         except BaseException:
             self.close()
             raise
+
+    def _open_reader(self, cache: ObjectStore) -> BlobReader:
+        return BlobReader(cache.path)
 
     def _release(self) -> None:
         self._reader.close()

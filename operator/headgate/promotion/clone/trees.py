@@ -1,0 +1,206 @@
+"""The files of a commit and of the work tree of a clone, as the operator would see them.
+
+Both have the operator's ignore rules, because they are :class:`~headgate.git.tree.commit.GitTree`. The id of a file is
+that of its blob, so an unchanged file has the same id in a commit and in the work tree.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Self
+
+from headgate.git.cache.blobs import BlobReader
+from headgate.git.errors import GitError, StorageFailed
+from headgate.git.limits import TreeLimits
+from headgate.git.tree.commit import GitTree, ObjectStore
+from headgate.promotion.clone.command import GitOf
+from headgate.promotion.errors import CloneError
+
+__all__ = ["CommitTree", "WorkingTree"]
+
+COMPLETE = "a partial clone gets all of them with 'git fetch --refetch --no-filter'"
+
+MAX_WORK_FILE = 256 << 20
+"""Limit in bytes for a changed file of a work tree."""
+
+
+class _Objects:
+    """The objects of a clone, as a tree needs them. Nothing is pinned or condemned: the clone is the user's."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @property
+    def path(self) -> Path:
+        return self._path
+
+    def pin(self, commit: str) -> None:
+        pass
+
+    def unpin(self, commit: str) -> None:
+        pass
+
+    def condemn(self) -> None:
+        pass
+
+
+class CommitTree(GitTree):
+    """The visible files of a commit of a clone."""
+
+    @classmethod
+    def open(
+        cls, objects: Path, commit: str, *, ignore: str | None = None, sparse: Sequence[str] = ()
+    ) -> Self:
+        """Return the tree of ``commit`` in the Git directory ``objects``; raises :class:`CloneError`."""
+        try:
+            return cls(_Objects(objects), commit, ignore=ignore, sparse=sparse)
+        except StorageFailed:
+            raise CloneError(f"the clone does not have all files of {commit[:12]}: {COMPLETE}") from None
+        except GitError as error:
+            raise CloneError(f"the files of {commit[:12]} cannot be used: {error}") from None
+
+
+class WorkingTree(GitTree):
+    """The visible files of a work tree: what a commit of everything in it would have.
+
+    Files that Git knows to be unchanged are read from its objects, all others from the disk. Close it when done.
+    """
+
+    _git: GitOf
+    _root: Path
+
+    @classmethod
+    def open(
+        cls,
+        git: GitOf,
+        objects: Path,
+        root: Path,
+        head: str,
+        *,
+        ignore: str | None = None,
+        sparse: Sequence[str] = (),
+    ) -> Self:
+        """Return the tree of the work tree at ``root``; ``head`` is its commit. Raises :class:`CloneError`."""
+        made = cls.__new__(cls)
+        made._git, made._root = git, root
+        try:
+            made.__init__(_Objects(objects), head, ignore=ignore, sparse=sparse)  # type: ignore[misc]
+        except StorageFailed as error:
+            raise CloneError(f"the work tree {root} cannot be read: {error}") from None
+        except GitError as error:
+            raise CloneError(f"the files of {root} cannot be used: {error}") from None
+        return made
+
+    def _open_reader(self, cache: ObjectStore) -> BlobReader:
+        return _WorkReader(cache.path, self._root)
+
+    def _listed(self, sparse: Sequence[str], limits: TreeLimits) -> bytes:
+        reader = self._reader
+        assert isinstance(reader, _WorkReader)
+        records, algorithm = [], hashlib.sha1 if self._id_length == 20 else hashlib.sha256
+        count = limits.count()
+        for mode, blob, path in self._entries():
+            count.add(1, len(path))
+            size = 0
+            if not blob:
+                read = reader.read_work(path, min(limits.size, MAX_WORK_FILE))
+                if read is None:
+                    continue
+                mode, content = read
+                size = len(content)
+                blob = algorithm(b"blob %d\0" % size + content, usedforsecurity=False).hexdigest()
+                reader.place(blob, path)
+            records.append(f"{mode} blob {blob} {size}\t".encode() + path.encode("utf-8", "surrogateescape"))
+        return b"\0".join([*records, b""])
+
+    def _entries(self) -> Iterator[tuple[str, str, str]]:
+        """Yield mode, blob id and path of all files; the id is empty if the file must be read from the disk."""
+        here = {"GIT_WORK_TREE": str(self._root)}
+        config = self._without_filters()
+        staged = self._git.local("ls-files", "-z", "--stage", "--full-name", environment=here)
+        dirty = self._git.local(
+            "diff-files",
+            "--raw",
+            "-z",
+            "--no-ext-diff",
+            "--ignore-submodules=all",
+            config=config,
+            environment=here,
+        )
+        others = self._git.as_user(
+            "ls-files", "-z", "--others", "--exclude-standard", "--full-name", environment=here
+        )
+        for finished, name in ((staged, "ls-files"), (dirty, "diff-files"), (others, "ls-files")):
+            if finished.status:
+                raise self._git.failed(name, finished)
+        changed = dict.fromkeys(_decode(dirty.output).split("\0")[1::2])
+        seen = set()
+        for record in filter(None, _decode(staged.output).split("\0")):
+            head, _, path = record.partition("\t")
+            mode, blob, level = head.split()
+            if path in changed or level != "0":
+                if path not in seen:
+                    seen.add(path)
+                    yield mode, "", path
+            else:
+                yield mode, blob, path
+        for path in filter(None, _decode(others.output).split("\0")):
+            if not path.endswith("/"):
+                yield "100644", "", path
+
+    def _without_filters(self) -> list[tuple[str, str]]:
+        """Configuration that turns off the programs which a clone can order to convert files."""
+        found = self._git.local("config", "-z", "--name-only", "--get-regexp", r"^filter\.")
+        names = {name.rpartition(".")[0] for name in _decode(found.output).split("\0") if name}
+        off = (("clean", ""), ("smudge", ""), ("process", ""), ("required", "false"))
+        return [(f"{name}.{key}", value) for name in sorted(names) for key, value in off]
+
+
+class _WorkReader(BlobReader):
+    """Reads blobs from the objects of a repository, and those of changed files from the work tree."""
+
+    def __init__(self, repository: Path, root: Path) -> None:
+        super().__init__(repository)
+        self._root, self._places = root, dict[str, str]()
+
+    def place(self, blob: str, path: str) -> None:
+        """Record that the file at ``path`` of the work tree has the content with this id."""
+        self._places[blob] = path
+
+    def read(self, blob: str) -> bytes:
+        path = self._places.get(blob)
+        if path is None:
+            return super().read(blob)
+        found = self.read_work(path, MAX_WORK_FILE)
+        content = b"" if found is None else found[1]
+        algorithm = hashlib.sha1 if len(blob) == 40 else hashlib.sha256
+        digest = algorithm(b"blob %d\0" % len(content) + content, usedforsecurity=False)
+        if digest.hexdigest() != blob:
+            raise StorageFailed(f"{path} changed while it was read")
+        return content
+
+    def read_work(self, path: str, limit: int) -> tuple[str, bytes] | None:
+        """Return mode and content of a regular file of the work tree; None for anything else."""
+        try:
+            descriptor = os.open(
+                self._root / path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW
+            )
+        except OSError:
+            return None
+        with os.fdopen(descriptor, "rb") as file:
+            found = os.fstat(descriptor)
+            mode = found.st_mode
+            if not stat.S_ISREG(mode):
+                return None
+            content = file.read(min(found.st_size, limit) + 1)
+        if len(content) > limit:
+            raise StorageFailed(f"{path} has more than {limit} bytes")
+        return "100755" if mode & 0o100 else "100644", content
+
+
+def _decode(output: bytes) -> str:
+    return output.decode("utf-8", "surrogateescape")
