@@ -339,7 +339,7 @@ class World:
         obj = self.store.kustomization(KEY)
         assert obj is not None
         session = StatusSession(
-            self.client, obj, manager=KUSTOMIZE_STATUS, written=self.wakeups.kustomization_written
+            self.client, obj, manager=KUSTOMIZE_STATUS, on_written=self.wakeups.kustomization_written
         )
         ks = Kustomization.from_object(obj)
         return Attempt(KEY, obj, ks, session, None, self.loop.time(), depth)

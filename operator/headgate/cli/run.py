@@ -10,7 +10,7 @@ import click
 
 from headgate.cli.gates import parse_gates
 from headgate.cli.options import click_option
-from headgate.settings import InvalidSetting, Settings, declarations, options, settings_from
+from headgate.settings import SettingInvalid, Settings, declarations, options, settings_from
 from headgate.settings.declare import Option, PlainText, Variable
 
 _GATES = Option(
@@ -50,7 +50,7 @@ def settings_of(given: Mapping[str, Any]) -> Settings:
     values |= {name: os.environ[name] for name in variables if name in os.environ}
     try:
         return settings_from(values)
-    except InvalidSetting as error:
+    except SettingInvalid as error:
         if error.option:
             raise click.BadParameter(str(error), param_hint=f"--{error.option}") from error
         raise click.UsageError(str(error)) from error

@@ -15,7 +15,7 @@ expressions  ``spec.healthCheckExprs``, evaluated by :mod:`headgate.cel`
 
 from __future__ import annotations
 
-from headgate.health.expressions import HealthExpressions, InvalidHealthExpressions
+from headgate.health.expressions import HealthExpressions, HealthExpressionsInvalid
 from headgate.health.extract import essence, whole
 from headgate.health.result import Health, HealthStatus
 from headgate.health.verdict import compute
@@ -23,8 +23,8 @@ from headgate.health.verdict import compute
 __all__ = [
     "Health",
     "HealthExpressions",
+    "HealthExpressionsInvalid",
     "HealthStatus",
-    "InvalidHealthExpressions",
     "compute",
     "essence",
     "whole",

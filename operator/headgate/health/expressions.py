@@ -26,7 +26,7 @@ _ANY_KIND = ""
 _JOB: GroupKind = ("batch", "Job")
 
 
-class InvalidHealthExpressions(ValueError):
+class HealthExpressionsInvalid(ValueError):
     """The entries can never be evaluated; the message names the entry, the expression and the position in it."""
 
 
@@ -53,20 +53,20 @@ class HealthExpressions:
     ) -> HealthExpressions:
         """From the raw ``spec.healthCheckExprs``.
 
-        Raises :class:`InvalidHealthExpressions`, or :class:`headgate.cel.BudgetExceeded`, which names the field.
+        Raises :class:`HealthExpressionsInvalid`, or :class:`headgate.cel.BudgetExceeded`, which names the field.
         """
         compiled: dict[GroupKind, _Entry] = {}
         for i, entry in enumerate(entries):
             key = group_kind(dict(entry))
             if key in compiled:
                 name = f"{key[1]}.{key[0]}" if key[0] else key[1]
-                raise InvalidHealthExpressions(
+                raise HealthExpressionsInvalid(
                     f"duplicate custom health check for GroupKind {name} at healthchecks[{i}]"
                 )
             try:
                 compiled[key] = await _compile(entry, i, budget)
             except ValueError as error:
-                raise InvalidHealthExpressions(
+                raise HealthExpressionsInvalid(
                     f"failed to create custom status evaluator for healthchecks[{i}]: {error}"
                 ) from error
         return cls(compiled)

@@ -4,9 +4,9 @@
 
     PostBuildError
     ├── SubstitutionError        variables could not be substituted
-    │   ├── BadExpression        a ``${...}`` is malformed
+    │   ├── ExpressionMalformed  a ``${...}`` is malformed
     │   ├── VariableNotSet       a variable has neither a value nor a default
-    │   ├── InvalidVariableName  a key of the given variables is not a variable name
+    │   ├── VariableNameInvalid  a key of the given variables is not a variable name
     │   ├── BrokenBySubstitution the result of the substitution is not an object
     │   └── VariablesMissing     a ConfigMap or Secret of ``substituteFrom`` does not exist or cannot be read
     └── DecryptionError          see :mod:`headgate.postbuild.sops.errors`
@@ -20,11 +20,11 @@ from collections.abc import Mapping
 from typing import Any
 
 __all__ = [
-    "BadExpression",
     "BrokenBySubstitution",
-    "InvalidVariableName",
+    "ExpressionMalformed",
     "PostBuildError",
     "SubstitutionError",
+    "VariableNameInvalid",
     "VariableNotSet",
     "VariablesMissing",
     "identity",
@@ -67,7 +67,7 @@ class SubstitutionError(PostBuildError):
         self.variable = variable
 
 
-class BadExpression(SubstitutionError):
+class ExpressionMalformed(SubstitutionError):
     """A ``${...}`` is malformed, or its value cannot be computed."""
 
 
@@ -75,7 +75,7 @@ class VariableNotSet(SubstitutionError):
     """A variable has neither a value nor a default, in strict mode."""
 
 
-class InvalidVariableName(SubstitutionError):
+class VariableNameInvalid(SubstitutionError):
     """A key of ``substitute``, or of a ConfigMap or Secret of ``substituteFrom``, is not a variable name."""
 
 

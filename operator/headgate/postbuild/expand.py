@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from headgate.postbuild.errors import BadExpression, BrokenBySubstitution, VariableNotSet
+from headgate.postbuild.errors import BrokenBySubstitution, ExpressionMalformed, VariableNotSet
 from headgate.postbuild.expressions import Expansion, Node, parse
 from headgate.postbuild.functions import DEFAULT_OPERATORS, MAX_TEXT, apply
 
@@ -15,7 +15,7 @@ def expand(text: str, values: Mapping[str, str], *, strict: bool = True) -> str:
     """Return the text with every expression replaced.
 
     With ``strict``, a variable that is not set needs a default; otherwise it is empty. A default is computed even if it
-    is unused, so its variables must be set too. Raises :class:`BadExpression`, :class:`VariableNotSet` and
+    is unused, so its variables must be set too. Raises :class:`ExpressionMalformed`, :class:`VariableNotSet` and
     :class:`BrokenBySubstitution`.
 
     >>> expand("${tier:=web}-${zone/eu-/}, $${kept}", {"zone": "eu-1"})
@@ -49,7 +49,7 @@ def _expanded(node: Expansion, values: Mapping[str, str], strict: bool) -> str:
         value = ""
     try:
         return apply(node.operator, value, arguments)
-    except BadExpression as error:
-        raise BadExpression(
+    except ExpressionMalformed as error:
+        raise ExpressionMalformed(
             f"bad substitution of variable {node.name!r}: {error.message}", variable=node.name
         ) from None

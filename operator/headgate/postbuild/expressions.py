@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from headgate.postbuild.errors import BadExpression
+from headgate.postbuild.errors import ExpressionMalformed
 
 __all__ = ["MAX_DEPTH", "Expansion", "Node", "parse"]
 
@@ -40,7 +40,7 @@ _DEFAULTS = "=-?+"
 
 
 def parse(text: str) -> list[Node]:
-    """Return literal texts and expansions in order; raises :class:`BadExpression`."""
+    """Return literal texts and expansions in order; raises :class:`ExpressionMalformed`."""
     nodes: list[Node] = []
     literal: list[str] = []
     at = 0
@@ -74,7 +74,7 @@ class _Parser:
         """Read the rest of an expression after ``${``, including the closing brace."""
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            raise BadExpression(f"an expression holds more than {MAX_DEPTH} others inside each other")
+            raise ExpressionMalformed(f"an expression holds more than {MAX_DEPTH} others inside each other")
         if self._peek() == "#":
             self.at += 1
             name = self._name()
@@ -182,7 +182,7 @@ class _Parser:
         while (char := self._peek()) and (char.isalpha() or char.isdecimal() or char == "_"):
             self.at += 1
         if start == self.at:
-            raise BadExpression(
+            raise ExpressionMalformed(
                 "'${' must be followed by the name of a variable; write '$${' for the text '${'"
             )
         return self._text[start : self.at]
@@ -196,5 +196,5 @@ class _Parser:
         return self._text[self.at + ahead : self.at + ahead + 1]
 
 
-def _bad(name: str, problem: str) -> BadExpression:
-    return BadExpression(f"bad substitution of variable {name!r}: {problem}", variable=name)
+def _bad(name: str, problem: str) -> ExpressionMalformed:
+    return ExpressionMalformed(f"bad substitution of variable {name!r}: {problem}", variable=name)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from headgate.postbuild.errors import BadExpression, BrokenBySubstitution
+from headgate.postbuild.errors import BrokenBySubstitution, ExpressionMalformed
 from headgate.postbuild.globs import MalformedPattern, matching_prefixes
 
 __all__ = ["DEFAULT_OPERATORS", "MAX_TEXT", "apply"]
@@ -26,7 +26,7 @@ _INTEGER = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
 def apply(operator: str, value: str, arguments: Sequence[str]) -> str:
     """Return the value of the expression; an unknown operator leaves the value unchanged.
 
-    Raises :class:`BadExpression` for a negative length, :class:`BrokenBySubstitution` for a result that is
+    Raises :class:`ExpressionMalformed` for a negative length, :class:`BrokenBySubstitution` for a result that is
     larger than :data:`MAX_TEXT`.
     """
     if operator in DEFAULT_OPERATORS:
@@ -75,7 +75,7 @@ def _substring(value: str, arguments: Sequence[str]) -> str:
         length = numbers[1] or 0
         end = min(position + length, end)
         if length < 0 and position + length < len(data):
-            raise BadExpression("the length of a substring must not be negative")
+            raise ExpressionMalformed("the length of a substring must not be negative")
     return data[position:end].decode("utf-8", "surrogateescape")
 
 

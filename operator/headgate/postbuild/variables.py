@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from headgate.postbuild.errors import InvalidVariableName, SubstitutionError, VariablesMissing
+from headgate.postbuild.errors import SubstitutionError, VariableNameInvalid, VariablesMissing
 
 __all__ = ["VariableReference", "Variables", "collect_variables", "variable_references"]
 
@@ -44,13 +44,13 @@ class Variables:
         return bool(self.values) or self.always
 
     def check_names(self) -> None:
-        """Raise :class:`InvalidVariableName` for the first invalid name, in order."""
+        """Raise :class:`VariableNameInvalid` for the first invalid name, in order."""
         if "names" not in self.__dict__:
             bad = sorted(name for name in self.values if not _NAME.fullmatch(name))
             self.__dict__["names"] = bad[0] if bad else None
         invalid = self.__dict__["names"]
         if invalid is not None:
-            raise InvalidVariableName(
+            raise VariableNameInvalid(
                 f"{invalid!r} var name is invalid, must match '{NAME_PATTERN}'", variable=invalid
             )
 

@@ -35,11 +35,11 @@ __all__ = [
     "ElectionSettings",
     "EventSettings",
     "ExpressionSettings",
-    "InvalidSetting",
     "KustomizationSettings",
     "LogSettings",
     "LoopSettings",
     "ObjectSettings",
+    "SettingInvalid",
     "Settings",
     "SourceSettings",
     "StorageSettings",
@@ -53,7 +53,7 @@ __all__ = [
 ]
 
 
-class InvalidSetting(ValueError):
+class SettingInvalid(ValueError):
     """A given value cannot work; the message says why."""
 
     def __init__(self, message: str, option: str = "") -> None:
@@ -105,7 +105,7 @@ def gates() -> list[Gate]:
 def settings_from(given: Mapping[str, Any]) -> Settings:
     """Return the settings for given values, by the name of an option, a gate or an environment variable.
 
-    A missing value has its default. Raises :class:`InvalidSetting`.
+    A missing value has its default. Raises :class:`SettingInvalid`.
 
     >>> settings_from({"concurrent": 3, "requeue-dependency": "5s"}).kustomizations.requeue_dependency
     5.0
@@ -117,18 +117,18 @@ def settings_from(given: Mapping[str, Any]) -> Settings:
             value = values.get(name, each.given)
             if value != each.given:
                 shown = f"--{name}=false" if value is False else f"--{name}"
-                raise InvalidSetting(f"{shown} needs the environment variable {RUNTIME_NAMESPACE}")
+                raise SettingInvalid(f"{shown} needs the environment variable {RUNTIME_NAMESPACE}")
     try:
         return Settings(**{name: _part(part, values) for name, part in _parts()})
     except ValueError as error:
-        raise InvalidSetting(str(error)) from error
+        raise SettingInvalid(str(error)) from error
 
 
 def _value(declaration: Declaration, given: Any) -> Any:
     try:
         return declaration.value(given)
     except ValueError as error:
-        raise InvalidSetting(str(error), declaration.name) from error
+        raise SettingInvalid(str(error), declaration.name) from error
 
 
 def _part(part: type, values: Mapping[str, Any]) -> Any:

@@ -10,8 +10,8 @@ from headgate.cel import BudgetExceeded, CpuLimits, Evaluator
 from headgate.health import (
     Health,
     HealthExpressions,
+    HealthExpressionsInvalid,
     HealthStatus,
-    InvalidHealthExpressions,
     compute,
     essence,
     whole,
@@ -129,7 +129,7 @@ async def test_the_verdict_follows_the_object() -> None:
     ],
 )
 async def test_invalid_entries_are_named(entries: list[Obj], message: str) -> None:
-    with pytest.raises(InvalidHealthExpressions) as raised:
+    with pytest.raises(HealthExpressionsInvalid) as raised:
         await HealthExpressions.compile(entries, budget())
     assert str(raised.value).startswith(message)
 

@@ -10,7 +10,12 @@ from typing import Any
 
 import pytest
 
-from headgate.postbuild.errors import BadExpression, BrokenBySubstitution, SubstitutionError, VariableNotSet
+from headgate.postbuild.errors import (
+    BrokenBySubstitution,
+    ExpressionMalformed,
+    SubstitutionError,
+    VariableNotSet,
+)
 from headgate.postbuild.expand import expand
 from headgate.postbuild.expressions import MAX_DEPTH
 from headgate.postbuild.functions import MAX_TEXT
@@ -23,7 +28,7 @@ def outcome(text: str, strict: bool) -> Any:
         result = expand(text, OBSERVED["variables"], strict=strict)
     except VariableNotSet as error:
         return {"error": f'variable not set (strict mode): "{error.variable}"'}
-    except BadExpression:
+    except ExpressionMalformed:
         return {"error": "malformed"}
     data = result.encode("utf-8", "surrogateescape")
     try:
@@ -97,7 +102,7 @@ def test_trimming_cuts_whole_characters(pattern: str, value: str, expected: str)
     ],
 )
 def test_errors_say_what_to_do(text: str, words: str) -> None:
-    with pytest.raises(BadExpression) as caught:
+    with pytest.raises(ExpressionMalformed) as caught:
         expand(text, {"name": "secret"})
     assert words in str(caught.value)
     assert "secret" not in str(caught.value)
@@ -105,7 +110,7 @@ def test_errors_say_what_to_do(text: str, words: str) -> None:
 
 def test_nesting_is_bounded() -> None:
     assert expand("${a:=" * MAX_DEPTH + "x" + "}" * MAX_DEPTH, {}) == "x"
-    with pytest.raises(BadExpression, match="inside each other"):
+    with pytest.raises(ExpressionMalformed, match="inside each other"):
         expand("${a:=" * 20_000 + "x" + "}" * 20_000, {})
 
 
@@ -123,5 +128,5 @@ def test_no_pattern_makes_time_explode() -> None:
 
 
 def test_errors_are_substitution_errors() -> None:
-    for kind in (BadExpression, BrokenBySubstitution, VariableNotSet):
+    for kind in (ExpressionMalformed, BrokenBySubstitution, VariableNotSet):
         assert issubclass(kind, SubstitutionError)

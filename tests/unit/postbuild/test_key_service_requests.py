@@ -26,7 +26,13 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from requests.adapters import BaseAdapter
 from urllib3 import HTTPResponse
 
-from headgate.postbuild.sops import BadCredentials, KeyRefused, MasterKey, WorkloadIdentity, key_sources
+from headgate.postbuild.sops import (
+    KeyCredentialsInvalid,
+    KeyRefused,
+    MasterKey,
+    WorkloadIdentity,
+    key_sources,
+)
 from headgate.postbuild.sops.azure import AzureKeyVault
 from headgate.postbuild.sops.gcp import GcpKms
 from headgate.postbuild.sops.keys import ServiceSilent
@@ -176,7 +182,7 @@ def test_a_vault_of_another_domain_gets_no_token() -> None:
 
 @pytest.mark.parametrize("text", ["a: 1", "[]", "tenantId: x\nclientSecret: y\n", ""])
 def test_azure_credentials_that_are_invalid_are_refused_by_their_entry(text: str) -> None:
-    with pytest.raises(BadCredentials, match=r"entry 'sops\.azure-kv'"):
+    with pytest.raises(KeyCredentialsInvalid, match=r"entry 'sops\.azure-kv'"):
         key_sources({"sops.azure-kv": text.encode()})
 
 
@@ -277,7 +283,7 @@ def test_a_file_cannot_lead_a_token_elsewhere(google: Google, resource: str) -> 
 def test_a_key_file_that_names_files_and_programs_is_refused(kind: str | None) -> None:
     text = json.dumps({"type": kind, "credential_source": {"file": "/var/run/secrets/token"}})
     with pytest.raises(
-        BadCredentials, match=r"entry 'sops\.gcp-kms' of the decryption Secret must be a key file"
+        KeyCredentialsInvalid, match=r"entry 'sops\.gcp-kms' of the decryption Secret must be a key file"
     ):
         key_sources({"sops.gcp-kms": text.encode()})
 

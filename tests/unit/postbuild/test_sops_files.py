@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from headgate.postbuild.sops import BadCredentials, DecryptionError, Decryptor, key_sources
+from headgate.postbuild.sops import DecryptionError, Decryptor, KeyCredentialsInvalid, key_sources
 
 DATA = Path(__file__).parent / "data" / "sops"
 KEYS = {file.name: file.read_bytes() for file in sorted((DATA / "keys").iterdir())}
@@ -33,5 +33,5 @@ def test_without_its_key_a_file_stays_closed_and_nothing_of_it_is_shown(file: Pa
 
 
 def test_a_key_with_a_passphrase_is_refused_by_name() -> None:
-    with pytest.raises(BadCredentials, match=r"locked\.asc.*passphrase"):
+    with pytest.raises(KeyCredentialsInvalid, match=r"locked\.asc.*passphrase"):
         key_sources({LOCKED: KEYS[LOCKED]})

@@ -13,7 +13,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.postbuild.sops import BadCredentials, DecryptionError, Decryptor, key_sources
+from headgate.postbuild.sops import DecryptionError, Decryptor, KeyCredentialsInvalid, key_sources
 from tests.support.sops import KEYS, UNIT_DATA, age_key, sealed, sealed_text
 
 ENCRYPTED_FILES = UNIT_DATA / "encrypted"
@@ -116,12 +116,14 @@ def test_a_damaged_entry_is_used_or_refused_and_nothing_else_happens(data: st.Da
     content = bytearray(ENTRIES[name])
     at = data.draw(st.integers(0, len(content) - 1))
     content[at : at + data.draw(st.integers(0, 40))] = data.draw(st.binary(max_size=40))
-    with contextlib.suppress(BadCredentials):
+    with contextlib.suppress(KeyCredentialsInvalid):
         key_sources({name: bytes(content)})
 
 
 @pytest.mark.parametrize("name", ["sops.aws-kms", "sops.azure-kv", "sops.gcp-kms"])
 def test_a_short_entry_does_not_stand_for_a_long_one(name: str) -> None:
     fields, uses = ", ".join(f"k{i}: 1" for i in range(2000)), ", ".join(["*a"] * 2000)
-    with pytest.raises(BadCredentials, match=rf"entry '{name}' of the decryption Secret uses YAML aliases"):
+    with pytest.raises(
+        KeyCredentialsInvalid, match=rf"entry '{name}' of the decryption Secret uses YAML aliases"
+    ):
         key_sources({name: f"a: &a {{{fields}}}\nb: {{<<: [{uses}]}}\n".encode()})

@@ -16,9 +16,9 @@ from headgate.postbuild import (
     variable_references,
 )
 from headgate.postbuild.errors import (
-    BadExpression,
     BrokenBySubstitution,
-    InvalidVariableName,
+    ExpressionMalformed,
+    VariableNameInvalid,
     VariableNotSet,
     VariablesMissing,
 )
@@ -138,7 +138,7 @@ def test_strict_and_lenient() -> None:
 @pytest.mark.parametrize(
     ("data", "kind", "field"),
     [
-        ({"a": "x", "b": ["y", "${v"]}, BadExpression, "data.b[1]"),
+        ({"a": "x", "b": ["y", "${v"]}, ExpressionMalformed, "data.b[1]"),
         ({"a.b": "${missing}"}, VariableNotSet, "data['a.b']"),
         ({"a": {"${missing}": 1}}, VariableNotSet, "data.a.${missing}"),
         ({"a": "${v}"}, BrokenBySubstitution, "data.a"),
@@ -180,7 +180,7 @@ def test_what_is_not_a_mapping_afterwards() -> None:
 
 @pytest.mark.parametrize("name", ["", "1a", "a-b", "a.b", "é", "a b", "a\n"])
 def test_names_are_checked(name: str) -> None:
-    with pytest.raises(InvalidVariableName, match=r"must match '\^\[_\[:alpha:\]\]"):
+    with pytest.raises(VariableNameInvalid, match=r"must match '\^\[_\[:alpha:\]\]"):
         run(config_map({"a": "plain"}), {"ok": "x", name: "y"})
 
 

@@ -10,7 +10,7 @@ from headgate.api import ObjectKey
 from headgate.cel import BudgetExceeded, CpuLimits, Evaluator
 from headgate.reconcile.core.store import Store
 from headgate.reconcile.kustomization.dependencies import blocked_by, find_cycle
-from headgate.reconcile.kustomization.errors import InvalidSpecExpression
+from headgate.reconcile.kustomization.errors import SpecExpressionInvalid
 from tests.support.expressions import budget
 
 Obj = dict[str, Any]
@@ -180,7 +180,7 @@ async def test_a_ready_expression_replaces_the_rules_or_comes_on_top(
 )
 async def test_an_invalid_ready_expression_is_no_reason_to_wait(expression: str, what: str) -> None:
     infra, apps = versions("v1", "v1", expression)
-    with pytest.raises(InvalidSpecExpression) as raised:
+    with pytest.raises(SpecExpressionInvalid) as raised:
         await blocked_by(apps, REVISION, store(infra, apps).kustomization, budget())
     assert str(raised.value).startswith(
         "Reconciliation failed terminally due to configuration error: "

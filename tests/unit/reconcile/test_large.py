@@ -39,7 +39,7 @@ async def test_an_inventory_is_replaced_and_never_copied() -> None:
     meta = {"name": "apps", "namespace": "ns", "generation": 1}
     obj = {"apiVersion": "v1", "kind": "Kustomization", "metadata": meta, "status": status}
     client = FakeClient()
-    session = StatusSession(cast(Client, client), obj, manager="m", written=lambda _: None)
+    session = StatusSession(cast(Client, client), obj, manager="m", on_written=lambda _: None)
     assert session.status["inventory"] is status["inventory"]
     assert session.status["conditions"] is not status["conditions"]
     session.mark("Ready", "True", "Succeeded", "done")

@@ -87,7 +87,7 @@ class Setting:
 
     def session(self) -> StatusSession:
         obj = {**source(), "status": {"artifact": {"path": "x", "revision": "main@sha1:a", "digest": "d"}}}
-        return StatusSession(cast(Client, self.client), obj, manager="m", written=lambda obj: None)
+        return StatusSession(cast(Client, self.client), obj, manager="m", on_written=lambda obj: None)
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ class SlowServer:
 
 
 def opened(server: SlowServer) -> StatusSession:
-    return StatusSession(cast(Client, server), OBJECT, manager="test", written=lambda obj: None)
+    return StatusSession(cast(Client, server), OBJECT, manager="test", on_written=lambda obj: None)
 
 
 async def test_progress_that_is_on_its_way_counts_as_written_and_is_corrected() -> None:

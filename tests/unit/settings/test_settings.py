@@ -13,7 +13,7 @@ from headgate.apply import GroupKind
 from headgate.cli.gates import GATES
 from headgate.cli.run import command, settings_of
 from headgate.settings import (
-    InvalidSetting,
+    SettingInvalid,
     Settings,
     declarations,
     gates,
@@ -174,7 +174,7 @@ def test_times_of_the_election_that_do_not_go_together_are_refused() -> None:
     message = "leader election: want lease duration > renew deadline > retry period > 0"
     with pytest.raises(click.UsageError, match=message):
         given("--leader-election-lease-duration=20s")
-    with pytest.raises(InvalidSetting, match=message):
+    with pytest.raises(SettingInvalid, match=message):
         settings_from({"leader-election-retry-period": "0s"})
 
 

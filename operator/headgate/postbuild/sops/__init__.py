@@ -32,10 +32,10 @@ from headgate.postbuild.sops.decryptor import (
     require_plain,
 )
 from headgate.postbuild.sops.errors import (
-    BadCredentials,
     Corrupt,
     DecryptionError,
     ExtraMissing,
+    KeyCredentialsInvalid,
     NoDataKey,
     NotConfigured,
     NotSops,
@@ -47,7 +47,6 @@ from headgate.postbuild.sops.metadata import MasterKey
 from headgate.postbuild.sops.sources import DecryptingTree, EncryptedSource, encrypted_sources
 
 __all__ = [
-    "BadCredentials",
     "Corrupt",
     "DataKeySource",
     "DecryptingTree",
@@ -56,6 +55,7 @@ __all__ = [
     "EncryptedSource",
     "ExtraMissing",
     "Format",
+    "KeyCredentialsInvalid",
     "KeyRefused",
     "MasterKey",
     "NoDataKey",

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pyrage
 
 from headgate.postbuild.sops.age_hybrid import HybridIdentity, NotForThisIdentity
-from headgate.postbuild.sops.errors import BadCredentials
+from headgate.postbuild.sops.errors import KeyCredentialsInvalid
 from headgate.postbuild.sops.keys import KeyRefused
 from headgate.postbuild.sops.metadata import MasterKey
 
@@ -22,7 +22,7 @@ class AgeIdentities:
         self._hybrid: list[HybridIdentity] = []
 
     def add(self, text: str) -> None:
-        """Add a key file: one identity per line, ``#`` for comments. Raises :class:`BadCredentials`."""
+        """Add a key file: one identity per line, ``#`` for comments. Raises :class:`KeyCredentialsInvalid`."""
         for number, line in enumerate(text.splitlines(), 1):
             identity = line.strip()
             if not identity or identity.startswith("#"):
@@ -33,7 +33,9 @@ class AgeIdentities:
                 else:
                     self._x25519.append(pyrage.x25519.Identity.from_str(identity))
             except (ValueError, pyrage.IdentityError):
-                raise BadCredentials(f"has no age identity (AGE-SECRET-KEY-1…) in line {number}") from None
+                raise KeyCredentialsInvalid(
+                    f"has no age identity (AGE-SECRET-KEY-1…) in line {number}"
+                ) from None
 
     def __bool__(self) -> bool:
         return bool(self._x25519 or self._hybrid)

@@ -21,7 +21,7 @@ from headgate.postbuild.sops.cloud import (
     CloudKeys,
     wrapped_key,
 )
-from headgate.postbuild.sops.errors import BadCredentials, ExtraMissing
+from headgate.postbuild.sops.errors import ExtraMissing, KeyCredentialsInvalid
 from headgate.postbuild.sops.keys import KeyRefused, ServiceSilent
 from headgate.postbuild.sops.metadata import MasterKey
 
@@ -38,7 +38,7 @@ class AwsKms(CloudKeys):
 
     def check(self, credentials: Mapping[str, Any]) -> None:
         if not (credentials.get("aws_access_key_id") and credentials.get("aws_secret_access_key")):
-            raise BadCredentials("needs aws_access_key_id and aws_secret_access_key")
+            raise KeyCredentialsInvalid("needs aws_access_key_id and aws_secret_access_key")
 
     def decrypt(self, key: MasterKey) -> bytes:
         """Return the data key; raises :class:`KeyRefused` and :class:`ExtraMissing`."""

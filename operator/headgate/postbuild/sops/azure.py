@@ -20,7 +20,7 @@ from headgate.postbuild.sops.cloud import (
     CloudKeys,
     wrapped_key,
 )
-from headgate.postbuild.sops.errors import BadCredentials, ExtraMissing
+from headgate.postbuild.sops.errors import ExtraMissing, KeyCredentialsInvalid
 from headgate.postbuild.sops.keys import KeyRefused, ServiceSilent
 from headgate.postbuild.sops.metadata import MasterKey
 
@@ -128,7 +128,7 @@ class AzureKeyVault(CloudKeys):
 
 
 def _kind(given: Mapping[str, Any]) -> str:
-    """Return the kind of the credentials, in Flux's order; raises :class:`BadCredentials`."""
+    """Return the kind of the credentials, in Flux's order; raises :class:`KeyCredentialsInvalid`."""
 
     def has(*names: str) -> bool:
         return all(given.get(name) for name in names)
@@ -141,6 +141,6 @@ def _kind(given: Mapping[str, Any]) -> str:
         return "principal"
     if has("clientId"):
         return "managed"
-    raise BadCredentials(
+    raise KeyCredentialsInvalid(
         "needs clientId, or tenantId, clientId and clientSecret, or tenantId, clientId and clientCertificate"
     )

@@ -40,13 +40,13 @@ class CloudKeys:
         identity: WorkloadIdentity | None = None,
         ambient: bool = False,
     ) -> None:
-        """Raises :class:`BadCredentials` when ``credentials``, the entry's content, are unusable."""
+        """Raises :class:`KeyCredentialsInvalid` when ``credentials``, the entry's content, are unusable."""
         if credentials is not None:
             self.check(credentials)
         self._credentials, self._identity, self._ambient = credentials, identity, ambient
 
     def check(self, credentials: Mapping[str, Any]) -> None:
-        """Raise :class:`BadCredentials` when a required field is missing."""
+        """Raise :class:`KeyCredentialsInvalid` when a required field is missing."""
         raise NotImplementedError
 
     def serves(self, key: MasterKey) -> bool:

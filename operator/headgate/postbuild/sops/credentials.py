@@ -12,7 +12,7 @@ from headgate.postbuild.sops.age import AgeIdentities
 from headgate.postbuild.sops.aws import AwsKms
 from headgate.postbuild.sops.azure import AzureKeyVault
 from headgate.postbuild.sops.cloud import CloudKeys
-from headgate.postbuild.sops.errors import BadCredentials
+from headgate.postbuild.sops.errors import KeyCredentialsInvalid
 from headgate.postbuild.sops.gcp import GcpKms
 from headgate.postbuild.sops.identity import WorkloadIdentity
 from headgate.postbuild.sops.keys import DataKeySource
@@ -39,7 +39,7 @@ def key_sources(
     ``age_fallback``, the data of ``--sops-age-secret``, count. For key services without credentials in the Secret,
     requests use ``identity`` or, if ``ambient``, the operator's own identity at its cloud; ``vault_identity`` logs in
     to the servers in ``vault_login_paths`` (None: no logins), see :mod:`.vault`. Entries with other names are ignored.
-    Raises :class:`BadCredentials` with the entry's name.
+    Raises :class:`KeyCredentialsInvalid` with the entry's name.
     """
     entries = {} if secret is None else secret
     ages = AgeIdentities()
@@ -73,19 +73,19 @@ def key_sources(
 def _imported(name: str, take: Callable[[T], object], value: T) -> None:
     try:
         take(value)
-    except BadCredentials as error:
+    except KeyCredentialsInvalid as error:
         raise _in_entry(name, error) from None
 
 
 def _cloud(source: type[CloudKeys], name: str, data: bytes | None, **options: Any) -> CloudKeys:
     try:
         return source(None if data is None else _mapping(data), **options)
-    except BadCredentials as error:
+    except KeyCredentialsInvalid as error:
         raise _in_entry(name, error) from None
 
 
-def _in_entry(name: str, error: BadCredentials) -> BadCredentials:
-    return BadCredentials(f"entry {name!r} of the decryption Secret {error.message}")
+def _in_entry(name: str, error: KeyCredentialsInvalid) -> KeyCredentialsInvalid:
+    return KeyCredentialsInvalid(f"entry {name!r} of the decryption Secret {error.message}")
 
 
 def _mapping(data: bytes) -> dict[str, Any]:
@@ -97,9 +97,9 @@ def _mapping(data: bytes) -> dict[str, Any]:
         try:
             value = plainyaml.load(text)
         except plainyaml.NotPlain as error:
-            raise BadCredentials(str(error)) from None
+            raise KeyCredentialsInvalid(str(error)) from None
     if not isinstance(value, dict):
-        raise BadCredentials("is no mapping in YAML or JSON")
+        raise KeyCredentialsInvalid("is no mapping in YAML or JSON")
     return {str(key): item for key, item in value.items()}
 
 

@@ -4,12 +4,12 @@
 
     PostBuildError
     └── DecryptionError
-        ├── NotSops              the text has no valid SOPS metadata
-        ├── NoDataKey            none of the given keys opens the data key
-        ├── Corrupt              a value does not decrypt, or the MAC does not match
-        ├── BadCredentials       an entry of the decryption Secret cannot be used
-        ├── ExtraMissing         a key service's client library is not installed
-        └── NotConfigured        an encrypted Secret without ``spec.decryption``
+        ├── NotSops                the text has no valid SOPS metadata
+        ├── NoDataKey              none of the given keys opens the data key
+        ├── Corrupt                a value does not decrypt, or the MAC does not match
+        ├── KeyCredentialsInvalid  an entry of the decryption Secret cannot be used
+        ├── ExtraMissing           a key service's client library is not installed
+        └── NotConfigured          an encrypted Secret without ``spec.decryption``
 
 None of them contains plain text, a data key, a credential or an answer of a key service. For the same reason they have
 no chained causes.
@@ -20,10 +20,10 @@ from __future__ import annotations
 from headgate.postbuild.errors import PostBuildError
 
 __all__ = [
-    "BadCredentials",
     "Corrupt",
     "DecryptionError",
     "ExtraMissing",
+    "KeyCredentialsInvalid",
     "NoDataKey",
     "NotConfigured",
     "NotSops",
@@ -54,7 +54,7 @@ class Corrupt(DecryptionError):
     """A value was changed, moved or truncated after its encryption, or the MAC does not match."""
 
 
-class BadCredentials(DecryptionError):
+class KeyCredentialsInvalid(DecryptionError):
     """An entry of the decryption Secret cannot be used."""
 
 

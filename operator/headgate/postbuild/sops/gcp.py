@@ -22,7 +22,7 @@ from headgate.postbuild.sops.cloud import (
     CloudKeys,
     wrapped_key,
 )
-from headgate.postbuild.sops.errors import BadCredentials, ExtraMissing
+from headgate.postbuild.sops.errors import ExtraMissing, KeyCredentialsInvalid
 from headgate.postbuild.sops.gcp_federation import federated
 from headgate.postbuild.sops.keys import KeyRefused, ServiceSilent
 from headgate.postbuild.sops.metadata import MasterKey
@@ -42,7 +42,7 @@ class GcpKms(CloudKeys):
     def check(self, credentials: Mapping[str, Any]) -> None:
         # Other types may name files and programs of this machine as sources of tokens.
         if credentials.get("type") not in _TYPES:
-            raise BadCredentials(f"must be a key file of type {' or '.join(_TYPES)}")
+            raise KeyCredentialsInvalid(f"must be a key file of type {' or '.join(_TYPES)}")
 
     def decrypt(self, key: MasterKey) -> bytes:
         """Return the data key; raises :class:`KeyRefused` and :class:`ExtraMissing`."""

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pysequoia import PyDecryptor, Tsk, decrypt
 from pysequoia.packet import Packet, PacketPile, Tag
 
-from headgate.postbuild.sops.errors import BadCredentials
+from headgate.postbuild.sops.errors import KeyCredentialsInvalid
 from headgate.postbuild.sops.keys import KeyRefused
 from headgate.postbuild.sops.metadata import MasterKey
 from headgate.postbuild.sops.openpgp_wrap import wrap
@@ -34,7 +34,7 @@ class OpenPgpKeys:
         self._decryptors: list[PyDecryptor] = []
 
     def add(self, data: bytes) -> None:
-        """Add exported keys, armored or not; raises :class:`BadCredentials`.
+        """Add exported keys, armored or not; raises :class:`KeyCredentialsInvalid`.
 
         Ignores public keys. A private key must not have a passphrase.
         """
@@ -43,7 +43,7 @@ class OpenPgpKeys:
             try:
                 keys = list(_keys(list(PacketPile.from_bytes(block))))
             except Exception:
-                raise BadCredentials("is no OpenPGP key") from None
+                raise KeyCredentialsInvalid("is no OpenPGP key") from None
             for key in keys:
                 self._add_key(key)
 
@@ -58,7 +58,7 @@ class OpenPgpKeys:
             except Exception:  # noqa: S112 - the binding has no narrower class, for a passphrase either
                 continue
         if secret and not found:
-            raise BadCredentials(
+            raise KeyCredentialsInvalid(
                 "holds an OpenPGP key that cannot decrypt: it has a passphrase, or no part for encryption"
             )
         self._decryptors.extend(found)

@@ -33,10 +33,12 @@ class Walk:
     The path of a value has the mapping keys that lead to it; lists add nothing.
     """
 
-    def __init__(self, metadata: Metadata, key: bytes, learn: Callable[[str], None] = lambda _: None) -> None:
-        """``learn`` receives each decrypted text."""
+    def __init__(
+        self, metadata: Metadata, key: bytes, on_decrypted: Callable[[str], None] = lambda _: None
+    ) -> None:
+        """``on_decrypted`` receives each decrypted text."""
         self._metadata = metadata
-        self._learn = learn
+        self._on_decrypted = on_decrypted
         self._key = key
         self._mac = hashlib.sha512(_ONLY_ENCRYPTED if metadata.mac_only_encrypted else b"")
 
@@ -56,7 +58,7 @@ class Walk:
                 error.field = ".".join(path)
                 raise
             if isinstance(value, str):
-                self._learn(value)
+                self._on_decrypted(value)
         # SOPS encrypts a comment in a list as an item of the list, but the MAC omits comments.
         if not isinstance(value, SopsComment) and (encrypted or not self._metadata.mac_only_encrypted):
             self._mac.update(mac_bytes(value))

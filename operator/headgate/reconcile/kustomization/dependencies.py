@@ -19,7 +19,7 @@ from headgate.cel import BudgetExceeded, EvaluationFailed, Expression, Expressio
 from headgate.loop import Pauses
 from headgate.objects import Obj
 from headgate.reconcile.core.store import dependencies_of, key_of, source_of
-from headgate.reconcile.kustomization.errors import InvalidSpecExpression
+from headgate.reconcile.kustomization.errors import SpecExpressionInvalid
 
 READY_VARIABLES = ("dep", "self")
 """The variables of a ``readyExpr``: the dependency and its dependent, as raw objects."""
@@ -51,7 +51,7 @@ async def blocked_by(
     ``unconcerned`` says about a dependency with an older revision whether the new one leaves all its inputs unchanged;
     such a dependency counts as ready, unless one of its dependencies is not. ``additive``: the built-in rules hold in
     addition to a ``readyExpr``. ``hidden``: the dependencies of which an expression sees only :func:`state_of`. Raises
-    :class:`InvalidSpecExpression`, and :class:`headgate.cel.BudgetExceeded`, which names the field.
+    :class:`SpecExpressionInvalid`, and :class:`headgate.cel.BudgetExceeded`, which names the field.
     """
     blocked = await _Rules(kustomization, revision, look_up, unconcerned, additive).first_not_ready()
     if blocked is None:
@@ -207,7 +207,7 @@ async def _expression_not_true(key: ObjectKey, text: str, data: Obj, budget: Exp
     try:
         expression = await ready_expression(text, budget)
     except ExpressionInvalid as error:
-        raise InvalidSpecExpression(f"failed to evaluate dependency {key.name}: {error}") from error
+        raise SpecExpressionInvalid(f"failed to evaluate dependency {key.name}: {error}") from error
     try:
         if await budget.evaluate_bool(expression, data):
             return None

@@ -5,7 +5,7 @@
     └── Failed                 retried after the retry interval
         ├── InputsMissing      an object of the cluster that the build needs cannot be read
         └── Stalled            not retried until the spec changes
-            └── InvalidSpecExpression   a CEL expression of the spec that can never be evaluated
+            └── SpecExpressionInvalid   a CEL expression of the spec that can never be evaluated
 
 Each error holds all that the reconciler and the report need. :class:`InputsMissing` is in
 :mod:`headgate.reconcile.kustomization.build.inputs`; :mod:`headgate.reconcile.kustomization.build.errors` converts an
@@ -18,7 +18,7 @@ from typing import ClassVar
 
 from headgate.api import reasons
 
-__all__ = ["AttemptEnded", "Failed", "InvalidSpecExpression", "Postponed", "Stalled"]
+__all__ = ["AttemptEnded", "Failed", "Postponed", "SpecExpressionInvalid", "Stalled"]
 
 
 class AttemptEnded(Exception):
@@ -66,7 +66,7 @@ class Stalled(Failed):
     stalled = True
 
 
-class InvalidSpecExpression(Stalled):
+class SpecExpressionInvalid(Stalled):
     """A CEL expression of the spec does not compile, or uses a function that it may not use."""
 
     is_observed = True

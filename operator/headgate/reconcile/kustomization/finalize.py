@@ -106,7 +106,7 @@ class Finalizer:
         """Report that it is unclear which objects to delete, or where: an edit of the spec helps."""
         _log.error("%s: %s", key, message)
         self._event(obj, WARNING, message)
-        session = StatusSession(self._client, obj, manager=KUSTOMIZE_STATUS, written=self._keep)
+        session = StatusSession(self._client, obj, manager=KUSTOMIZE_STATUS, on_written=self._keep)
         session.mark(reasons.READY, "False", reasons.PRUNE_FAILED, message)
         await session.write()
         return NOTHING_MORE
@@ -139,7 +139,7 @@ class Finalizer:
     ) -> Outcome:
         _log.error("%s: %s", key, message)
         self._event(obj, WARNING, message)
-        session = StatusSession(self._client, obj, manager=KUSTOMIZE_STATUS, written=self._keep)
+        session = StatusSession(self._client, obj, manager=KUSTOMIZE_STATUS, on_written=self._keep)
         session.mark(reasons.READY, "False", reasons.PRUNE_FAILED, message)
         session.status |= await aside(key.namespace, len(left), lambda: inv.listed(left))
         await session.write()

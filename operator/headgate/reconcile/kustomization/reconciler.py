@@ -273,5 +273,5 @@ class KustomizationReconciler:
 
     def _session(self, obj: Obj) -> StatusSession:
         return StatusSession(
-            self._client, obj, manager=KUSTOMIZE_STATUS, written=self._wakeups.kustomization_written
+            self._client, obj, manager=KUSTOMIZE_STATUS, on_written=self._wakeups.kustomization_written
         )

@@ -152,7 +152,7 @@ class Receivers:
             # Flux's finalizer: its controller may no longer exist to remove it.
             await finalizers.remove(self._client, obj, NOTIFICATION_CONTROLLER)
             return NOTHING_MORE
-        session = StatusSession(self._client, obj, manager=NOTIFICATION_CONTROLLER, written=lambda _: None)
+        session = StatusSession(self._client, obj, manager=NOTIFICATION_CONTROLLER, on_written=lambda _: None)
         requested = labels.requested_at(obj)
         if requested is not None:
             session.status["lastHandledReconcileAt"] = requested
@@ -185,7 +185,7 @@ class Receivers:
         obj = self._watch.get(ObjectRef(API_VERSION, KIND, key.name, key.namespace))
         if obj is None or (times == 1 and is_passing(error)):
             return
-        session = StatusSession(self._client, obj, manager=NOTIFICATION_CONTROLLER, written=lambda _: None)
+        session = StatusSession(self._client, obj, manager=NOTIFICATION_CONTROLLER, on_written=lambda _: None)
         message = f"reconciling the Receiver failed: {explained(error)}"
         session.mark(reasons.READY, "False", reasons.FAILED, message)
         doing = "Reconciliation in progress"

@@ -28,16 +28,16 @@ ROUTINE_DELAY = 5.0
 class StatusSession:
     """The status of ``obj`` during a reconcile.
 
-    ``written`` is called with the object as the API server returned it after each write.
+    ``on_written`` is called with the object as the API server returned it after each write.
     """
 
-    def __init__(self, client: Client, obj: Obj, *, manager: str, written: Callable[[Obj], None]) -> None:
+    def __init__(self, client: Client, obj: Obj, *, manager: str, on_written: Callable[[Obj], None]) -> None:
         self.obj = obj
         self.status: Obj = _copied(obj.get("status") or {})
         self._known: Obj = _copied(self.status)
         self._client = client
         self._manager = manager
-        self._written = written
+        self._on_written = on_written
         self._lock = asyncio.Lock()
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
@@ -109,7 +109,7 @@ class StatusSession:
                 **self.obj,
                 "metadata": {**self.obj["metadata"], "resourceVersion": obj["metadata"]["resourceVersion"]},
             }
-            self._written(obj)
+            self._on_written(obj)
             return True
 
     def revert(self) -> None:

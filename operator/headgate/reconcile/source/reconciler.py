@@ -160,7 +160,7 @@ class SourceReconciler:
 
     def _session(self, obj: Obj) -> StatusSession:
         return StatusSession(
-            self._client, obj, manager=SOURCE_CONTROLLER, written=self._wakeups.source_written
+            self._client, obj, manager=SOURCE_CONTROLLER, on_written=self._wakeups.source_written
         )
 
     def _next_try(self, key: ObjectKey, error: BorderError, interval: float) -> float | None:

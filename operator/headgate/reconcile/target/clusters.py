@@ -67,12 +67,16 @@ class _Connection:
 
 
 class Clusters:
-    """The pool. ``make`` returns the parts of a new connection, ``wake`` starts a Kustomization's next attempt."""
+    """The pool.
+
+    ``make`` returns the parts of a new connection; ``on_checked`` receives each Kustomization that waited for the check
+    of a cluster.
+    """
 
     def __init__(
         self,
         make: Callable[[Client], tuple[KnownObjects, LiveObjects]],
-        wake: Callable[[ObjectKey], None],
+        on_checked: Callable[[ObjectKey], None],
         observer: RequestObserver | None = None,
         max_body: int = MAX_BODY,
         peers: PeerRules | None = None,
@@ -82,7 +86,7 @@ class Clusters:
         ``peers``: which addresses connections may go to."""
         self._max_kept, self._together = max_kept, Shares(max_kept * CLUSTERS)
         self._peers = peers or PeerRules()
-        self._make, self._wake, self._observer, self._max_body = make, wake, observer, max_body
+        self._make, self._on_checked, self._observer, self._max_body = make, on_checked, observer, max_body
         self._connections: dict[str, _Connection] = {}
         self._used: dict[ObjectKey, str] = {}
 
@@ -159,7 +163,7 @@ class Clusters:
             back = connection.users if before and not connection.problem else set()
             woken, connection.waiting = connection.waiting | back, set()
             for key in woken:
-                self._wake(key)
+                self._on_checked(key)
 
     async def _problem(self, connection: _Connection) -> str:
         """Open the connection unless it is open, request the version, and return what is wrong; empty if nothing is."""

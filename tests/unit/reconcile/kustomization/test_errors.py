@@ -6,14 +6,14 @@ from headgate.api import reasons
 from headgate.reconcile.kustomization.errors import (
     AttemptEnded,
     Failed,
-    InvalidSpecExpression,
     Postponed,
+    SpecExpressionInvalid,
     Stalled,
 )
 
 
 def test_each_error_says_what_becomes_of_the_attempt() -> None:
-    stalled = InvalidSpecExpression("it does not parse")
+    stalled = SpecExpressionInvalid("it does not parse")
     assert isinstance(stalled, Stalled)
     assert (stalled.reason, stalled.stalled, stalled.is_observed) == (
         reasons.INVALID_CEL_EXPRESSION,

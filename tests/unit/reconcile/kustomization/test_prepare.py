@@ -12,8 +12,8 @@ from headgate.kube import ObjectRef
 from headgate.reconcile.core.queue import Depth
 from headgate.reconcile.kustomization.errors import (
     Failed,
-    InvalidSpecExpression,
     Postponed,
+    SpecExpressionInvalid,
 )
 from headgate.reconcile.kustomization.steps.prepare import Prepared, Unaffected
 from tests.support.reconciling import SOURCE, World, config_map, in_world
@@ -63,7 +63,7 @@ async def test_an_expression_that_does_not_compile_stalls_before_the_source_is_l
     world.create(healthCheckExprs=[check])
     steps = Steps(world)
     steps.budget = Refusing(ExpressionInvalid("status.ready ==", "it ends too early"))
-    with pytest.raises(InvalidSpecExpression, match="it ends too early"):
+    with pytest.raises(SpecExpressionInvalid, match="it ends too early"):
         await steps.locate()
     steps.budget = Refusing(BudgetExceeded("no time left", 7.0))
     with pytest.raises(Postponed, match="no time left") as raised:

@@ -16,12 +16,12 @@ from headgate.kustomize.errors import PatchError
 from headgate.objects import Obj
 from headgate.postbuild import Masks
 from headgate.postbuild.sops import (
-    BadCredentials,
     DataKeySource,
     DecryptingTree,
     DecryptionError,
     Decryptor,
     Format,
+    KeyCredentialsInvalid,
     WorkloadIdentity,
     encrypted_sources,
     key_sources,
@@ -59,7 +59,7 @@ class Keys:
                 vault_identity=self.vault_identity,
                 vault_login_paths=self.vault_login_paths,
             )
-        except BadCredentials as error:
+        except KeyCredentialsInvalid as error:
             raise DecryptionFailed(error.message, object=f"Secret/{self.name}") from None
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from headgate.api import ObjectKey, reasons
 from headgate.cel import BudgetExceeded, ExpressionBudget
-from headgate.health import HealthExpressions, InvalidHealthExpressions
+from headgate.health import HealthExpressions, HealthExpressionsInvalid
 from headgate.kube import ObjectRef
 from headgate.names import KUSTOMIZATION_VERSION
 from headgate.reconcile.core.queue import Depth
@@ -15,7 +15,7 @@ from headgate.reconcile.kustomization.attempt import Attempt
 from headgate.reconcile.kustomization.build.building import Builder
 from headgate.reconcile.kustomization.build.inputs import ClusterInputs, InputsMissing
 from headgate.reconcile.kustomization.dependencies import foreign_judged_by_expression
-from headgate.reconcile.kustomization.errors import Failed, InvalidSpecExpression, Postponed
+from headgate.reconcile.kustomization.errors import Failed, Postponed, SpecExpressionInvalid
 from headgate.reconcile.kustomization.prerequisites import Prerequisites, SourceRevision
 from headgate.reconcile.kustomization.settled import SettledBuilds
 from headgate.reconcile.target.errors import TargetError
@@ -115,8 +115,8 @@ async def _compile_expressions(attempt: Attempt, budget: ExpressionBudget) -> He
         return None
     try:
         return await HealthExpressions.compile(entries, budget)
-    except InvalidHealthExpressions as error:
-        raise InvalidSpecExpression(str(error)) from error
+    except HealthExpressionsInvalid as error:
+        raise SpecExpressionInvalid(str(error)) from error
     except BudgetExceeded as error:
         raise Postponed(reasons.RECONCILIATION_FAILED, str(error), retry_after=error.after) from error
 
