@@ -74,23 +74,28 @@ def _refused(command: Any) -> Any:
 )
 @click.argument("directory", metavar="[DIR]", default=".")
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="Write to this file or existing directory."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Write to this file or into this existing directory.",
 )
 @click.option(
     "--load-restrictor",
     type=click.Choice(["LoadRestrictionsRootOnly", "LoadRestrictionsNone"]),
     default="LoadRestrictionsRootOnly",
     show_default=True,
-    help="Whether kustomizations may read files outside their own directory.",
+    help="Whether kustomization files may refer to files outside their own directory.",
 )
 @click.option(
     "--reorder",
     type=click.Choice(["legacy", "none"]),
     default="legacy",
     show_default=True,
-    help="Sort the objects by kind, or keep their order; sortOptions in the kustomization file win.",
+    help="legacy: sort the objects by kind; none: keep their order. sortOptions of the kustomization file win.",
 )
-@click.option("--no-remote-bases", is_flag=True, help="Refuse what kustomizations name by URL.")
+@click.option(
+    "--no-remote-bases", is_flag=True, help="Refuse remote bases, which kustomization files name by URL."
+)
 @_refused
 def command(
     directory: str,

@@ -9,7 +9,7 @@ from click.shell_completion import get_completion_class
 @click.command(epilog="Example:\n\n    source <(headgate completion bash)")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def command(shell: str) -> None:
-    """Print the script that teaches SHELL to complete headgate's commands and options."""
+    """Print a script with which SHELL completes the commands and options of headgate."""
     from headgate.cli import main
 
     kind = get_completion_class(shell)

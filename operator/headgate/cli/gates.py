@@ -52,5 +52,5 @@ def parse_gates(text: str) -> dict[str, bool]:
                 raise click.BadParameter(f"{name} cannot be turned off", param_hint=_OPTION)
         elif name not in WITHOUT_MEANING:
             known = ", ".join(sorted({*GATES, *ALWAYS, *WITHOUT_MEANING}))
-            raise click.BadParameter(f"no gate {name!r}; known: {known}", param_hint=_OPTION)
+            raise click.BadParameter(f"unknown gate {name!r}; known gates: {known}", param_hint=_OPTION)
     return values

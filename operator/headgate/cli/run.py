@@ -15,7 +15,7 @@ from headgate.settings.declare import Option, PlainText, Variable
 
 _GATES = Option(
     "feature-gates",
-    "Turn behaviours on or off; see the command line's reference for their names.",
+    "Turn behavior on or off; the reference of the command line lists the gates.",
     PlainText(),
     "",
     metavar="NAME=BOOL,...",
@@ -24,7 +24,7 @@ _GATES = Option(
 
 
 def _run(**given: Any) -> None:
-    """Run the operator until it is told to stop (SIGINT, SIGTERM)."""
+    """Run the operator until SIGINT or SIGTERM stops it."""
     settings = settings_of(given)
 
     from headgate import loop

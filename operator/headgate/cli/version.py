@@ -11,7 +11,14 @@ from headgate import __version__
 
 
 @click.command(epilog="Example:\n\n    headgate version -o json")
-@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Output format.",
+)
 def command(output: str) -> None:
     """Print the version of Headgate and of the Python it runs on."""
     if output == "json":

@@ -227,7 +227,7 @@ def variable(name: str) -> str:
 def _positive(given: str) -> float:
     seconds = parse_duration(given)
     if seconds <= 0:
-        raise ValueError("must be longer than nothing")
+        raise ValueError("must be longer than 0")
     return seconds
 
 

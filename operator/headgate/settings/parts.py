@@ -41,13 +41,13 @@ class ClusterSettings:
 
     kubeconfig: str | None = file(
         "kubeconfig",
-        "Kubeconfig file; default: KUBECONFIG, in a pod its service account, else ~/.kube/config.",
+        "Kubeconfig file. Default: KUBECONFIG; in a pod, its service account; otherwise ~/.kube/config.",
     )
-    context: str | None = optional("context", "Context of the kubeconfig; default: its current one.")
+    context: str | None = optional("context", "Context of the kubeconfig. Default: its current context.")
     max_api_response: int = size(
         "max-api-response-size",
         "32Mi",
-        "Answer of the API server that is read; a list comes in pages that fit.",
+        "Largest response of the API server that Headgate reads; lists arrive in pages that fit.",
     )
 
 
@@ -58,27 +58,27 @@ class StorageSettings:
     path: Path = folder(
         "storage-path",
         "/data",
-        "Where artifacts and Git caches are kept.",
+        "Directory for artifacts and Git caches.",
         variable="STORAGE_PATH",
         flux=True,
     )
-    address: str = text("storage-addr", ":9090", "Address the artifact server binds to.", flux=True)
+    address: str = text("storage-addr", ":9090", "Address that the artifact server listens on.", flux=True)
     advertised: str | None = optional(
         "storage-adv-addr",
-        "host[:port] put into artifact URLs; default: the storage address, localhost when it names no host.",
+        "host[:port] in artifact URLs. Default: the storage address, with localhost if it names no host.",
         variable="STORAGE_ADV_ADDR",
         flux=True,
     )
     unguessable_paths: bool = switch(
         "unguessable-artifact-paths",
         True,
-        "Put 32 digits into artifact URLs that only readers of status.artifact.url know.",
+        "Put 32 unguessable digits into artifact URLs; only readers of status.artifact.url know them.",
     )
     retention_ttl: float = duration(
-        "artifact-retention-ttl", "60s", "How long an old artifact is kept.", flux=True
+        "artifact-retention-ttl", "60s", "How long to keep an old artifact.", flux=True
     )
     retention_records: int = number(
-        "artifact-retention-records", 2, "How many artifacts are kept.", least=1, flux=True
+        "artifact-retention-records", 2, "How many artifacts of a source to keep.", least=1, flux=True
     )
 
 
@@ -91,18 +91,19 @@ class WebSettings:
     webhook_addr: str = text(
         "webhook-addr",
         "",
-        "Address of the webhooks of Receivers, for example :9292; empty: Receivers are left to Flux's controller.",
+        "Address of the webhooks of Receivers, for example :9292. Empty: leave Receivers to Flux's "
+        "controller.",
     )
     max_connections: int = number(
         "max-connections",
         256,
-        "Connections to each of these addresses at once; a quarter of them from one client.",
+        "Limit for simultaneous connections to each served address; one client gets at most a quarter.",
         least=1,
     )
     client_timeout: float = duration(
         "client-timeout",
         "15s",
-        "How long a client of these addresses may say nothing; four times that for a request.",
+        "How long a client of a served address may stay silent; a whole request may take four times as long.",
         positive=True,
     )
 
@@ -114,23 +115,27 @@ class ObjectSettings:
     max_list_entries: int = number(
         "max-list-entries",
         1000,
-        "Entries of a list in the spec of a Kustomization, GitRepository or Receiver.",
+        "Limit for the entries of a list in the spec of a Kustomization, GitRepository or Receiver.",
         least=1,
     )
     no_cross_namespace_refs: bool = switch(
         "no-cross-namespace-refs",
         False,
-        "Refuse sources, and objects of Receivers, in other namespaces.",
+        "Refuse references to sources, and from Receivers to objects, in other namespaces.",
         flux=True,
     )
     requeue_dependency: float = duration(
         "requeue-dependency",
         "30s",
-        "How often a wait for a dependency or source is looked at although no event came.",
+        "How often to re-check a missing dependency or source when no event arrives.",
         flux=True,
     )
     jitter: float = percentage(
-        "interval-jitter-percentage", 5, "Spread of the intervals.", most=99, flux=True
+        "interval-jitter-percentage",
+        5,
+        "By how many percent each interval varies at random.",
+        most=99,
+        flux=True,
     )
     """The fraction by which an interval varies."""
 
@@ -142,36 +147,35 @@ class SourceSettings(ObjectSettings):
     concurrent_fetches: int = number(
         "concurrent-fetches",
         32,
-        "Requests to Git servers under way at once, and downloads of other sources' artifacts; one namespace "
-        "gets a quarter of each.",
+        "Limit for simultaneous requests to Git servers, and for simultaneous downloads of other "
+        "controllers' artifacts; one namespace gets at most a quarter of each.",
         least=1,
     )
     max_fetch_timeout: float = duration(
         "max-fetch-timeout",
         "10m",
-        "Longest time a GitRepository may give its server; a longer spec.timeout ends here. Also the longest "
-        "time of one download of another source's artifact.",
+        "Upper limit for spec.timeout of GitRepositories, and for one download of another controller's artifact.",
     )
     http_retry: int = number(
         "http-retry",
         9,
-        "How often a failed download of an artifact is tried again.",
+        "How often to retry a failed download of an artifact.",
         least=0,
         flux=True,
     )
     azure_devops_hosts: tuple[str, ...] = texts(
         "azure-devops-host",
-        "Host, besides dev.azure.com and *.visualstudio.com, that provider azure may give the operator's token to; "
-        "may be repeated.",
+        "Host, in addition to dev.azure.com and *.visualstudio.com, to which provider azure may send the "
+        "operator's token; may be repeated.",
         metavar="NAME",
     )
     max_source_entries: int = number(
-        "max-source-entries", 200_000, "Files and directories that one source may have.", least=1
+        "max-source-entries", 200_000, "Limit for the files and directories of one source.", least=1
     )
     max_source_size: int = number(
         "max-source-size",
         2 << 30,
-        "Bytes that the files of one source may have, and what is fetched for it at once.",
+        "Limit, in bytes, for the files of one source, and for one fetch of it.",
         least=1,
     )
 
@@ -181,32 +185,32 @@ class KustomizationSettings(ObjectSettings):
     """Kustomizations: their builds, dependencies and health checks."""
 
     concurrent: int = number(
-        "concurrent", 8, "Reconciles of each kind under way at once.", least=1, flux=True
+        "concurrent", 8, "Limit for simultaneous reconciles of each kind.", least=1, flux=True
     )
     no_remote_bases: bool = switch(
-        "no-remote-bases", False, "Refuse bases of overlays named by URL.", flux=True
+        "no-remote-bases", False, "Refuse remote bases, which kustomization files name by URL.", flux=True
     )
     max_inventory_size: int = size(
         "max-inventory-size",
         "1400Ki",
-        "Size of the largest inventory of a Kustomization; etcd takes 1.5 MiB for all of an object.",
+        "Size limit for the inventory of a Kustomization; etcd stores at most 1.5 MiB for a whole object.",
     )
     correct_drift: bool = either(
         "drift-detection",
         "events",
         "interval",
         "events",
-        "When changes by others are corrected: at once, or at the next interval.",
+        "When to correct changes by others: as soon as a watch reports them, or at the next interval.",
     )
     strict_substitutions: bool = gate(
         "StrictPostBuildSubstitutions",
         True,
-        "a variable without a value and a default fails the build; if the gate is off, it is empty",
+        "a variable with neither a value nor a default fails the build; if the gate is off, it becomes empty",
     )
     fail_fast: bool = gate(
         "DisableFailFastBehavior",
         False,
-        "a health check continues to wait for the other objects after one has failed for good",
+        "a health check continues to wait for the other objects after one has failed permanently",
         negated=True,
     )
     additive_cel_dependency_check: bool = gate(
@@ -231,12 +235,16 @@ class TargetSettings:
     """The clusters to which Kustomizations apply objects, and the accounts that they use."""
 
     concurrent_ssa: int = number(
-        "concurrent-ssa", 8, "Objects of one Kustomization applied at once.", least=1, flux=True
+        "concurrent-ssa",
+        8,
+        "Limit for simultaneous applies of one Kustomization's objects.",
+        least=1,
+        flux=True,
     )
     default_service_account: str = text(
         "default-service-account",
         "",
-        "Service account of a Kustomization that names none, in its own namespace.",
+        "Service account, in the Kustomization's namespace, for Kustomizations that name none.",
         flux=True,
     )
     default_kubeconfig_service_account: str = text(
@@ -248,46 +256,49 @@ class TargetSettings:
     insecure_kubeconfig_exec: bool = switch(
         "insecure-kubeconfig-exec",
         False,
-        "Let kubeconfigs of Secrets run programs of the operator's image.",
+        "Allow exec plugins in kubeconfigs read from Secrets.",
         flux=True,
     )
     insecure_kubeconfig_tls: bool = switch(
         "insecure-kubeconfig-tls",
         False,
-        "Let kubeconfigs of Secrets turn the check of certificates off.",
+        "Allow kubeconfigs read from Secrets to disable the verification of certificates.",
         flux=True,
     )
     insecure_kubeconfig_addresses: bool = switch(
         "insecure-kubeconfig-addresses",
         False,
-        "Let kubeconfigs lead to this host, link-local addresses and metadata services of clouds.",
+        "Allow kubeconfigs to name addresses of this host, link-local addresses and metadata services of "
+        "clouds.",
     )
     max_remote_api_response: int = size(
         "max-remote-api-response-size",
         "8Mi",
-        "Answer of the API server of a cluster of spec.kubeConfig that is read.",
+        "Largest response that Headgate reads from the API server of a remote cluster.",
     )
     max_remote_cache: int = size(
         "max-remote-cache-size",
         "32Mi",
-        "Memory for what the objects of a cluster of spec.kubeConfig are like.",
+        "Limit for the memory of the cached objects of a remote cluster.",
     )
     max_health_watches: int = number(
         "max-health-watches",
         500,
-        "Objects of one cluster watched on their own for health checks; more are looked at every 5 seconds.",
+        "Limit for watches of single objects per cluster, for health checks; Headgate polls further objects "
+        "every 5 seconds.",
         least=0,
     )
     override_managers: tuple[str, ...] = texts(
         "override-manager",
-        "Field manager, besides kubectl, whose changes to managed objects are undone; may be repeated.",
+        "Field manager, in addition to kubectl, whose changes to managed objects Headgate reverts; may be "
+        "repeated.",
         metavar="NAME",
         flux=True,
     )
     custom_stage_kinds: frozenset[GroupKind] = parsed(
         "custom-apply-stage-kinds",
         "",
-        "Kinds applied in a stage of their own, after definitions and before all others.",
+        "Kinds to apply in a separate stage, after definitions and before all others.",
         _kinds,
         metavar="GROUP/KIND,...",
         flux=True,
@@ -295,8 +306,8 @@ class TargetSettings:
     migrate_api_version: bool = gate(
         "MigrateAPIVersion",
         False,
-        "if the API server refuses an object, Headgate first migrates the entries of its field managers to the "
-        "applied API version, and tries again",
+        "if the API server refuses an object, Headgate migrates the entries of its field managers to the "
+        "applied API version and retries",
     )
 
 
@@ -309,20 +320,21 @@ class DecryptionSettings:
     default_decryption_service_account: str = text(
         "default-decryption-service-account",
         "",
-        "Service account whose identity key services see of Kustomizations that name none.",
+        "Service account whose identity Headgate presents to key services, for Kustomizations that name none.",
         flux=True,
     )
     sops_age_secret: str = text(
         "sops-age-secret",
         "",
-        "Secret with age keys in the operator's namespace, for Kustomizations without decryption.secretRef.",
+        "Secret with age keys, in the operator's namespace, for Kustomizations without decryption.secretRef.",
         flux=True,
         needs_namespace=True,
     )
     sops_vault_configmap: str = text(
         "sops-vault-configmap",
         "",
-        "ConfigMap in the operator's namespace with the Vault servers that service accounts may log in to.",
+        "ConfigMap, in the operator's namespace, that lists the Vault servers to which service accounts may "
+        "log in.",
         flux=True,
         needs_namespace=True,
     )
@@ -341,27 +353,27 @@ class WatchSettings:
     all_namespaces: bool = switch(
         "watch-all-namespaces",
         True,
-        "Watch custom resources in all namespaces, or only in that of the operator (RUNTIME_NAMESPACE).",
+        "Watch custom resources in all namespaces; false: only in the operator's own (RUNTIME_NAMESPACE).",
         flux=True,
         needs_namespace=True,
     )
     label_selector: str = parsed(
         "watch-label-selector",
         "",
-        "Reconcile only the custom resources that this label selector matches.",
+        "Reconcile only the custom resources that match this label selector.",
         _selector,
         flux=True,
     )
     config_label_selector: str = text(
         "watch-configs-label-selector",
         "reconcile.fluxcd.io/watch=Enabled",
-        "ConfigMaps and Secrets whose changes are acted on at once; empty: none.",
+        "Label selector of the ConfigMaps and Secrets whose changes take effect at once. Empty: none.",
         flux=True,
     )
     watch_configs: bool = gate(
         "DisableConfigWatchers",
         False,
-        "changes of ConfigMaps and Secrets take effect at the next interval only",
+        "changes of ConfigMaps and Secrets take effect only at the next interval",
         negated=True,
     )
 
@@ -381,7 +393,7 @@ class EventSettings:
     """Which events the operator sends about the custom resources, and where to."""
 
     address: str = text(
-        "events-addr", "", "URL of a notification controller that is told all events.", flux=True
+        "events-addr", "", "URL of a notification controller that receives all events.", flux=True
     )
 
 
@@ -390,12 +402,15 @@ class ExpressionSettings:
     """Users' CEL expressions."""
 
     max_cpu: float = duration(
-        "max-expression-cpu", "5s", "Processor time for all CEL expressions of one attempt.", positive=True
+        "max-expression-cpu",
+        "5s",
+        "Limit for the processor time of all CEL expressions of one attempt.",
+        positive=True,
     )
     max_cpu_per_namespace: float = duration(
         "max-expression-cpu-per-namespace",
         "20s",
-        "Processor time for all CEL expressions of a namespace within a minute.",
+        "Limit for the processor time of all CEL expressions of a namespace per minute.",
         positive=True,
     )
 
@@ -405,10 +420,13 @@ class LoopSettings:
     """How to react to a blocked event loop."""
 
     lag_warning: float = duration(
-        "loop-lag-warning", "200ms", "Log what holds the event loop for so long.", positive=True
+        "loop-lag-warning", "200ms", "Log what blocks the event loop for at least this time.", positive=True
     )
     max_lag: float = duration(
-        "max-loop-lag", "3m", "/healthz fails when the event loop is held for so long.", positive=True
+        "max-loop-lag",
+        "3m",
+        "/healthz fails if the event loop is blocked for at least this time.",
+        positive=True,
     )
 
 
@@ -422,32 +440,38 @@ class ElectionSettings:
     enabled: bool = switch(
         "enable-leader-election",
         False,
-        "Act only while leading; others with this option stand by.",
+        "Act only as the leader; all other replicas with this option are on standby.",
         flux=True,
         needs_namespace=True,
     )
     release_on_cancel: bool = switch(
-        "leader-election-release-on-cancel", True, "Let another lead at once when stopping.", flux=True
+        "leader-election-release-on-cancel",
+        True,
+        "Release leadership at shutdown, so that another replica takes over at once.",
+        flux=True,
     )
     lease_duration: float = duration(
         "leader-election-lease-duration",
         "35s",
-        "How long others wait for a renewal before they take over.",
+        "How long other replicas wait for a renewal of the lease before they take over.",
         flux=True,
     )
     renew_deadline: float = duration(
         "leader-election-renew-deadline",
         "30s",
-        "How long the leader tries to renew before it gives up.",
+        "How long the leader tries to renew the lease before it gives up leadership.",
         flux=True,
     )
     retry_period: float = duration(
-        "leader-election-retry-period", "5s", "Between two tries to lead or renew.", flux=True
+        "leader-election-retry-period",
+        "5s",
+        "Pause between two attempts to acquire or renew the lease.",
+        flux=True,
     )
 
     def __post_init__(self) -> None:
         if not self.lease_duration > self.renew_deadline > self.retry_period > 0:
-            raise ValueError("leader election: want lease duration > renew deadline > retry period > 0")
+            raise ValueError("leader election requires lease duration > renew deadline > retry period > 0")
 
 
 @dataclass(frozen=True)
@@ -455,6 +479,10 @@ class LogSettings:
     """What the operator logs, and how."""
 
     level: str = word(
-        "log-level", ("trace", "debug", "info", "error"), "info", "How much is logged.", flux=True
+        "log-level",
+        ("trace", "debug", "info", "error"),
+        "info",
+        "Lowest level of the messages to log.",
+        flux=True,
     )
-    encoding: str = word("log-encoding", ("json", "console"), "json", "In which form.", flux=True)
+    encoding: str = word("log-encoding", ("json", "console"), "json", "Format of the log.", flux=True)

@@ -155,11 +155,11 @@ def test_what_may_be_repeated_keeps_its_order() -> None:
 @pytest.mark.parametrize(
     ("argument", "option", "message"),
     [
-        ("--client-timeout=0s", "--client-timeout", "must be longer than nothing"),
+        ("--client-timeout=0s", "--client-timeout", "must be longer than 0"),
         ("--requeue-dependency=soon", "--requeue-dependency", "soon"),
         ("--max-inventory-size=much", "--max-inventory-size", "'much' is not a size"),
         ("--watch-label-selector=a in b", "--watch-label-selector", "a in b"),
-        ("--feature-gates=Unknown=true", "--feature-gates", "no gate 'Unknown'"),
+        ("--feature-gates=Unknown=true", "--feature-gates", "unknown gate 'Unknown'"),
     ],
 )
 def test_a_value_that_cannot_be_read_is_refused_by_its_option(
@@ -171,7 +171,7 @@ def test_a_value_that_cannot_be_read_is_refused_by_its_option(
 
 
 def test_times_of_the_election_that_do_not_go_together_are_refused() -> None:
-    message = "leader election: want lease duration > renew deadline > retry period > 0"
+    message = "leader election requires lease duration > renew deadline > retry period > 0"
     with pytest.raises(click.UsageError, match=message):
         given("--leader-election-lease-duration=20s")
     with pytest.raises(SettingInvalid, match=message):
