@@ -72,7 +72,7 @@ class Deliveries:
             act()
         except Exception as error:
             pause = self._backoff.next(subject)
-            _log.exception("%s broke off, next try in %.1fs: %s", " ".join(subject), pause, error)
+            _log.exception("%s failed, next attempt in %.1fs: %s", " ".join(subject), pause, error)
             self._repeats[subject] = asyncio.get_running_loop().call_later(pause, self._try, subject, act)
         else:
             self._backoff.reset(subject)

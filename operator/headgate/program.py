@@ -272,7 +272,7 @@ class Program:
         if self.election is not None and not self.election.leads:
             if self.role is not None:
                 return None
-            return f"standing by: {self.election.leader or 'nobody yet'} leads"
+            return f"on standby: {self.election.leader or 'nobody yet'} leads"
         return None if self._ready.is_set() else "the watches are not established yet"
 
     async def _lead(self, election: Election) -> None:

@@ -86,7 +86,7 @@ def test_a_wrong_key_is_reported_with_file_and_recipient_until_it_is_the_right_o
     workspace.kustomization("apps", decryption=DECRYPTION)
     said = workspace.failed("apps", "BuildFailed", r"^decryption failed: apps/a\.yaml, Secret/\S+/a: ")
     assert "age recipient age1" in said["message"]
-    assert "none of the given age identities is its recipient's" in said["message"]
+    assert "none of the given age identities belongs to its recipient" in said["message"]
     workspace.event("apps", r"apps/a\.yaml", type="Warning", reason="BuildFailed")
     assert workspace.object("v1", "Secret", "a") is None
     keys(workspace, **agekey(private))

@@ -23,7 +23,7 @@ TOLD = {
     "nested-0": ("GitOperationFailed", "more than 200000 files and directories.*--max-source-entries"),
     "nested-1": ("GitOperationFailed", "more than 200000 files and directories.*--max-source-entries"),
     "nested-2": ("GitOperationFailed", "more than 200000 files and directories.*--max-source-entries"),
-    "name": ("GitOperationFailed", "a name in it than 255"),
+    "name": ("GitOperationFailed", "a name in it is longer than 255"),
     "depth": ("GitOperationFailed", "nested deeper than 256"),
     "size": ("GitOperationFailed", "more than 2147483648 bytes.*--max-source-size"),
     "line": ("SourceIgnoreError", r"\.sourceignore, line 1: the pattern is longer than 1024 characters"),

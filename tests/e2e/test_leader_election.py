@@ -27,7 +27,7 @@ TIMES = (
     "--leader-election-retry-period=1s",
 )
 # prose: off: the words of the log
-STANDING_BY = "standing by"
+STANDBY = "on standby"
 # prose: on
 
 
@@ -62,7 +62,7 @@ def test_one_acts_and_the_other_takes_over(
         workspace.ready("apps")
         holder = lease(workspace)["spec"]["holderIdentity"]
         second = stack.enter_context(operator.running(account, folders[1], options, ready=False))
-        until("it is on standby", lambda: STANDING_BY in second.log.read_text())
+        until("it is on standby", lambda: STANDBY in second.log.read_text())
         revision = workspace.commit({"apps/a.yaml": config_map("a", v="two")})
         workspace.ready("apps", revision)
         assert "apps" not in second.log.read_text(), "it does nothing meanwhile"
@@ -113,7 +113,7 @@ def test_who_stands_by_is_ready_and_the_service_leads_to_the_leader(
         first = start(names[0])
         until("the Service leads to the first", lambda: served_by(workspace) == {names[0]})
         second = start(names[1])
-        assert STANDING_BY in second.log.read_text()
+        assert STANDBY in second.log.read_text()
         workspace.source()
         workspace.kustomization("apps")
         workspace.ready("apps")

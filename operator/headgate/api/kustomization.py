@@ -270,7 +270,9 @@ class KustomizationSpec:
         build_metadata = fields.strings("buildMetadata")
         for option in build_metadata:
             if option not in BUILD_METADATA:
-                raise fields.invalid("buildMetadata", f"knows {', '.join(BUILD_METADATA)}, not {option!r}")
+                raise fields.invalid(
+                    "buildMetadata", f"must be one of {', '.join(BUILD_METADATA)}, not {option!r}"
+                )
         return KustomizationSpec(
             interval=fields.duration("interval"),
             prune=fields.flag("prune"),

@@ -66,7 +66,7 @@ class _Parser:
         while position < end:
             match = _TOKEN.match(text, position)
             if match is None:
-                raise self._error("has a character that fits nowhere")
+                raise self._error("has an unexpected character")
             self._tokens.append((match.group(1) or match.group(2), match.group(1) is None))
             position = match.end()
         self._next = 0
@@ -114,7 +114,7 @@ class _Parser:
         if operator in (">", "<"):
             values = self._value(key)
             if not all(_WHOLE_NUMBER.match(value) for value in values):
-                raise self._error(f"compares {key!r} with something that is no whole number")
+                raise self._error(f"compares {key!r} with something that is not a whole number")
             return Requirement(key, operator, values)
         raise self._error(f"has {operator!r} where an operator is needed")
 

@@ -62,7 +62,7 @@ def _compiled(pattern: str, written: str) -> Callable[[str], bool]:
         search = re2.compile(pattern, options).search
     except re2.error as error:
         reason = _reason(error).removesuffix(f": {pattern}")
-        raise PatternInvalid(f"{written!r} is no regular expression: {reason}") from None
+        raise PatternInvalid(f"{written!r} is not a regular expression: {reason}") from None
     return lambda text: search(text) is not None
 
 

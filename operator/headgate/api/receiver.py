@@ -92,7 +92,7 @@ class ReceiverSpec:
         if sort not in TYPES:
             served = ", ".join(TYPES)
             raise fields.invalid(
-                "type", f"{sort!r} needs Flux's notification-controller; served here: {served}"
+                "type", f"{sort!r} needs Flux's notification-controller; Headgate serves {served}"
             )
         return ReceiverSpec(
             type=sort,

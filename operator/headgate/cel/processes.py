@@ -58,7 +58,7 @@ class Processes:
     def _ask(self, identity: _Identity, content: dict[str, Any]) -> dict[str, Any]:
         with self._lock:
             if self._closed:
-                raise OSError("no expression is evaluated any more")
+                raise OSError("the operator is stopping and evaluates no further expressions")
             process = self._free.pop()
         try:
             return process.ask(content)

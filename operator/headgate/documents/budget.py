@@ -45,8 +45,8 @@ class Budget:
         self._left -= size
         if self._left < 0:
             raise LimitExceeded(
-                "patches, replacements, images, names and labels of the build write or look through more than "
-                f"{self._limit} bytes: are there many of them that are for all objects?"
+                "patches, replacements, images, names and labels of the build write or search more than "
+                f"{self._limit} bytes: do many of them apply to all objects?"
             )
 
     def charge_reading(self, data: bytes) -> None:

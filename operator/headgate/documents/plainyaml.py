@@ -47,7 +47,7 @@ def _check(root: yaml.Node) -> None:
     while to_do:
         node = to_do.pop()
         if id(node) in seen:
-            raise NotPlain("uses YAML aliases (*name), which are not read here; write it without them")
+            raise NotPlain("uses YAML aliases (*name), which are not supported here; write it without them")
         seen.add(id(node))
         if isinstance(node, yaml.MappingNode):
             to_do += [each for pair in node.value for each in pair]

@@ -83,7 +83,7 @@ def check_path(path: str) -> None:
         or max(len(name.encode("utf-8", "surrogateescape")) for name in path.split("/")) > MAX_NAME
     ):
         raise SourceTooLarge(
-            f"the path '{path[:80]}…' is longer than {MAX_PATH} bytes, or a name in it than {MAX_NAME}"
+            f"the path '{path[:80]}…' is longer than {MAX_PATH} bytes, or a name in it is longer than {MAX_NAME}"
         )
     if path.count("/") >= MAX_DEPTH:
         raise SourceTooLarge(f"the path '{path[:80]}…' is nested deeper than {MAX_DEPTH} directories")

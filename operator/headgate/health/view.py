@@ -95,5 +95,5 @@ def _condition(raw: Any) -> Condition:
         raise ConditionsUnreadable("status.conditions holds an entry that is not a mapping")
     values = [raw.get(name) for name in ("type", "status", "reason", "message")]
     if any(v is not None and not isinstance(v, str) for v in values):
-        raise ConditionsUnreadable("status.conditions holds an entry whose fields are not texts")
+        raise ConditionsUnreadable("status.conditions holds an entry whose fields are not strings")
     return Condition(*(v or "" for v in values))

@@ -170,8 +170,8 @@ def _open(kubeconfig: str | Mapping[str, Any] | None, context: str | None) -> tu
     configuration = _load(kubeconfig, context)
     if _acts_as_another(kubeconfig, context):
         raise AccessFailed(
-            "cannot use the kubeconfig: the operator's own user cannot act as another one ('as'); "
-            "give the credentials of the user it should be"
+            "cannot use the kubeconfig: it impersonates another user ('as'), which the operator's own "
+            "connection cannot do; give the credentials of that user"
         )
     return configuration, _endpoint(configuration)
 
@@ -230,7 +230,9 @@ def _load(kubeconfig: str | Mapping[str, Any] | None, context: str | None) -> An
             return result
         path = path or str(Path("~/.kube/config").expanduser())
         if not any(Path(p).expanduser().exists() for p in path.split(os.pathsep) if p):
-            raise AccessFailed(f"no kubeconfig at {path}, and this is no pod of a cluster")
+            raise AccessFailed(
+                f"there is no kubeconfig at {path}, and the operator does not run in a pod; set --kubeconfig"
+            )
         config.load_kube_config(path, context=context, client_configuration=result, persist_config=False)
     except config.ConfigException as error:
         raise AccessFailed(f"cannot use the kubeconfig: {error}") from error

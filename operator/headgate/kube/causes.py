@@ -42,7 +42,7 @@ def cause(error: BaseException) -> str:
 _KINDS: tuple[tuple[type[BaseException], str], ...] = (
     (aiohttp.ClientConnectorDNSError, "the name of the host cannot be resolved"),
     (aiohttp.ServerDisconnectedError, "it closed the connection"),
-    (aiohttp.ClientPayloadError, "the answer broke off"),
+    (aiohttp.ClientPayloadError, "the response ended too early"),
     (aiohttp.InvalidURL, "its address is not a URL"),
     (aiohttp.ServerTimeoutError, "no answer in time"),
 )

@@ -370,7 +370,7 @@ class Client:
     async def _of(self, ref: ObjectRef) -> ServedResource:
         resource = await self.mapper.resolve(ref.api_version, ref.kind)
         if resource.namespaced and not ref.namespace:
-            raise BadRequest(f"{ref}: a {ref.kind} lives in a namespace, and none is given", status=400)
+            raise BadRequest(f"{ref}: a {ref.kind} needs a namespace, and the object has none", status=400)
         return resource
 
     def _shown(self, body: Any, ref: ObjectRef) -> Obj:
@@ -458,7 +458,7 @@ def _page(body: Any) -> Obj:
 
 def _typed(body: Any, ref: ObjectRef) -> Obj:
     if not isinstance(body, dict):
-        raise BadRequest(f"{ref}: the API server answered with no object")
+        raise BadRequest(f"{ref}: the API server's answer is not an object")
     body.setdefault("apiVersion", ref.api_version)
     body.setdefault("kind", ref.kind)
     return body

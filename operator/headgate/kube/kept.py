@@ -35,17 +35,16 @@ class Kept:
         """Raise :class:`AnswerTooLarge` when ``more`` additional bytes would exceed a limit."""
         if self.size + more > self._most:
             raise AnswerTooLarge(
-                f"the API server has more than {format_bytes(self._most)} of kinds and of objects with our labels, "
-                "which is what --max-remote-cache-size allows to keep of a cluster"
+                f"the kinds of the cluster and its objects with owner labels take more memory than "
+                f"{format_bytes(self._most)}, the limit of --max-remote-cache-size"
             )
         if self._together is None or more <= 0:
             return
         share = self._together.share(self._namespace)
         if self._together.amount(self._namespace) + more > share:
             raise AnswerTooLarge(
-                f"the clusters that namespace '{self._namespace}' applies to have more of kinds and of objects with "
-                f"our labels together than the {format_bytes(share)} that it may have kept; see "
-                "--max-remote-cache-size"
+                f"the clusters of namespace '{self._namespace}' together take more memory for their kinds and their "
+                f"objects with owner labels than its quota of {format_bytes(share)}; see --max-remote-cache-size"
             )
 
     def add(self, more: int) -> None:

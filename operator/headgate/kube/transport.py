@@ -197,7 +197,7 @@ class Transport:
                     raise self._refusal(response, await _beginning(response))
                 yield response.content.iter_any()
         except TimeoutError as error:
-            raise ServerTimeout(f"nothing came from the API server for {silence:g}s") from error
+            raise ServerTimeout(f"the API server sent nothing for {silence:g}s") from error
         except (aiohttp.ClientError, OSError) as error:
             raise Unreachable(_unreachable(self.server, error)) from error
         finally:
@@ -252,7 +252,7 @@ class Transport:
                 response.close()
                 raise AnswerTooLarge(
                     f"the API server at {self.server} answered with more than {format_bytes(self.max_body)}, "
-                    "which is what --max-api-response-size allows it"
+                    "the limit of --max-api-response-size"
                 )
         return bytes(body)
 

@@ -59,7 +59,7 @@ def _decode(line: bytes) -> WatchEvent:
     try:
         event = orjson.loads(line)
     except orjson.JSONDecodeError as error:
-        raise Unreachable("the watch broke off in the middle of a line") from error
+        raise Unreachable("the watch ended in the middle of a line") from error
     try:
         type, obj = event["type"], event["object"]
         if type == "ERROR":
@@ -67,5 +67,5 @@ def _decode(line: bytes) -> WatchEvent:
         if not isinstance(obj["metadata"]["resourceVersion"], str):
             raise TypeError
     except (KeyError, TypeError) as error:
-        raise Unreachable("the watch brought something that is not an event") from error
+        raise Unreachable("the watch sent something that is not an event") from error
     return WatchEvent(type, obj)

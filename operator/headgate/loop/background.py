@@ -39,7 +39,7 @@ async def _do(what: str, work: Callable[[], Awaitable[None]]) -> None:
             await work()
         except Exception as error:
             pause = PAUSES.after(failures)
-            _log.exception("%s: broke off, next try in %.1fs: %s", what, pause, error)
+            _log.exception("%s: failed, next attempt in %.1fs: %s", what, pause, error)
         else:
             return
         await asyncio.sleep(pause)

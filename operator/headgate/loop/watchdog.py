@@ -43,7 +43,7 @@ class Watchdog:
         _, seconds = self._turns.present()
         if seconds < self._dead_after:
             return None
-        return f"the event loop has been held for {seconds:.0f}s"
+        return f"the event loop has been blocked for {seconds:.0f}s"
 
     async def __aenter__(self) -> Watchdog:
         self._loop, self._loop_thread = asyncio.get_running_loop(), threading.get_ident()
@@ -69,7 +69,7 @@ class Watchdog:
         doing = self._doing()
         if self._turns.number != number:
             return  # The loop has continued meanwhile, so this stack is another turn's.
-        _log.warning("the event loop has been held for %.2fs by %s", seconds, doing)
+        _log.warning("the event loop has been blocked for %.2fs by %s", seconds, doing)
         self._reported, self._report_at = (number, doing), max(seconds, self._report_at) * 2
 
     def _doing(self) -> str:

@@ -74,7 +74,7 @@ class _Parser:
         """Read the rest of an expression after ``${``, including the closing brace."""
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            raise ExpressionMalformed(f"an expression holds more than {MAX_DEPTH} others inside each other")
+            raise ExpressionMalformed(f"expressions are nested more than {MAX_DEPTH} levels deep")
         if self._peek() == "#":
             self.at += 1
             name = self._name()
@@ -105,7 +105,7 @@ class _Parser:
             self._close(name)
             return Expansion(name, operator, (pattern,))
         if first and first in "-+?":
-            raise _bad(name, f"Flux knows no ${{name{first}...}}; write ${{name:{first}...}}")
+            raise _bad(name, f"Flux does not support ${{name{first}...}}; write ${{name:{first}...}}")
         self._close(name)
         return Expansion(name)
 
@@ -166,9 +166,7 @@ class _Parser:
                 at += 1
         parts.append(text[start:at])
         if at == self.at:
-            raise _bad(
-                name, "it ends too early" if at == len(text) else f"{text[at]!r} stands where text is needed"
-            )
+            raise _bad(name, "it ends too early" if at == len(text) else f"text is needed, not {text[at]!r}")
         self.at = at
         return "".join(parts)
 

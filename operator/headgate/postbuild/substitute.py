@@ -57,7 +57,7 @@ def substitute(
             return obj
         result = _through_text(obj, variables.values, strict)
         if not isinstance(result, dict):
-            raise BrokenBySubstitution("the text is no mapping after substitution")
+            raise BrokenBySubstitution("the text is not a mapping after substitution")
     except SubstitutionError as error:
         raise _located(error, obj, variables.values, strict, sensitive) from None
     return result
@@ -69,13 +69,13 @@ def _through_text(value: Any, values: Mapping[str, str], strict: bool) -> Any:
         try:
             text = text.encode("utf-8", "surrogateescape").decode()
         except UnicodeDecodeError:
-            raise BrokenBySubstitution("the text is no UTF-8 after substitution") from None
+            raise BrokenBySubstitution("the text is not UTF-8 after substitution") from None
     try:
         return _loaded(text)
     except BuildError:
         # The parser's message may quote the text, and with it a value.
         raise BrokenBySubstitution(
-            "the text is no valid YAML after substitution; a value with special characters needs quotes, "
+            "the text is not valid YAML after substitution; a value with special characters needs quotes, "
             "such as '\"${name}\"'"
         ) from None
 

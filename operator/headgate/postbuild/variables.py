@@ -104,7 +104,7 @@ def _data(reference: VariableReference, source: Mapping[str, Any]) -> dict[str, 
                 text = base64.b64decode(text, validate=True).decode("utf-8", "surrogateescape")
             except (binascii.Error, ValueError):
                 raise VariablesMissing(
-                    f"substitute from 'Secret/{reference.name}' error: the value of {key!r} is no base64",
+                    f"substitute from 'Secret/{reference.name}' error: the value of {key!r} is not base64",
                     variable=key,
                 ) from None
         values[key] = text.replace("\n", "")

@@ -145,5 +145,5 @@ def _object(call: Call) -> dict[str, Any]:
     except orjson.JSONDecodeError:
         raise CallRefused("the body is not valid JSON") from None
     if not isinstance(found, dict):
-        raise CallRefused("the body is no JSON object")
+        raise CallRefused("the body is not a JSON object")
     return found

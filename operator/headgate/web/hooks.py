@@ -95,7 +95,7 @@ def hook_app(
             return 408
         except Exception:
             # The border: a failing call must not stop the others.
-            _log.exception("a webhook call broke off")
+            _log.exception("a webhook call failed unexpectedly")
             return 500
         finally:
             running[namespace] -= 1

@@ -34,22 +34,22 @@ _log = logging.getLogger("headgate.web")
 _CACHES = {
     "parsed_documents": (
         "headgate_parsed_documents",
-        "Files whose parsed content is kept for the next build.",
+        "Files whose parsed content is cached for the next build.",
     ),
-    "parsed_bytes": ("headgate_parsed_documents_bytes", "Estimated size of that in memory."),
+    "parsed_bytes": ("headgate_parsed_documents_bytes", "Estimated size of this cache in memory."),
     "git_bytes": ("headgate_git_cache_bytes", "Size on disk of the Git caches of all GitRepositories."),
-    "live_objects": ("headgate_live_objects", "Managed objects whose present state is kept."),
-    "watches": ("headgate_live_watches", "Watches of managed objects that are open."),
+    "live_objects": ("headgate_live_objects", "Managed objects whose present state is cached."),
+    "watches": ("headgate_live_watches", "Open watches of managed objects."),
     "source_entries": ("headgate_source_entries", "Files and directories of the sources' current trees."),
-    "git_processes": ("headgate_git_processes", "Git processes that run, their helpers not counted."),
-    "remotes": ("headgate_git_remotes", "Git remotes whose last answer is kept."),
+    "git_processes": ("headgate_git_processes", "Running Git processes, without their helpers."),
+    "remotes": ("headgate_git_remotes", "Git remotes whose last answer is cached."),
 }
 
 
 _POOLS = {
-    "places": "Calls that may run at once in a pool of threads.",
-    "running": "Calls that run in it.",
-    "waiting": "Calls that wait for a place in it.",
+    "places": "Calls that may run at the same time in a pool of threads.",
+    "running": "Running calls in the pool.",
+    "waiting": "Calls that wait for a slot in the pool.",
 }
 
 
@@ -75,14 +75,14 @@ class OwnMetrics:
         self._registry = registry
         self._steps = self._histogram(
             "headgate_step_duration_seconds",
-            "How long a build, an apply, a wait for health or a fetch took.",
+            "Duration of a build, an apply, a wait for health or a fetch.",
             STEP_BUCKETS,
             "step",
             "result",
         )
         self._skipped = self._counter(
             "headgate_builds_skipped_total",
-            "New revisions that left everything a Kustomization was built from as it was.",
+            "New revisions that changed no inputs of a Kustomization.",
         )
         self._inventories = self._counter(
             "headgate_inventories_refused_total",
@@ -90,15 +90,15 @@ class OwnMetrics:
         )
         self._refs = self._counter(
             "headgate_git_refs_total",
-            "Looks at the references of a Git remote: asked of the remote, or shared with another source's.",
+            "Reads of the refs of a Git remote: asked from the remote, or shared with another GitRepository.",
             "answer",
         )
         self._webhooks = self._counter(
-            "headgate_webhook_requests_total", "Calls of webhooks by answer.", "code"
+            "headgate_webhook_requests_total", "Webhook calls, by HTTP status of the response.", "code"
         )
         self._request_times = self._histogram(
             "headgate_api_request_duration_seconds",
-            "Length of time of requests to the API server, by verb and resource.",
+            "Duration of requests to API servers, by verb and resource.",
             REQUEST_BUCKETS,
             "verb",
             "resource",
@@ -108,7 +108,7 @@ class OwnMetrics:
         )
         self._disconnected = self._counter(
             "headgate_http_disconnected_total",
-            "Connections to the operator's own addresses that it refused or ended.",
+            "Connections to the operator's own addresses that it closed.",
             "site",
             "reason",
         )
@@ -117,14 +117,14 @@ class OwnMetrics:
         )
         self._refusals = self._counter(
             "headgate_expressions_refused_total",
-            "CEL expressions not evaluated, by the limit that was met: of one expression, an attempt, a namespace.",
+            "CEL expressions that Headgate did not evaluate, by time limit: expression, attempt or namespace.",
             "limit",
         )
         for limit in ("expression", "attempt", "namespace"):
             self._refusals.labels(limit)
         self._events = self._counter(
             "headgate_events_dropped_total",
-            "Events that were not told, by whom they were for and why.",
+            "Events that Headgate did not send, by receiver and reason.",
             "to",
             "reason",
         )
@@ -231,7 +231,7 @@ class Measured:
         try:
             found = self._find()
         except OSError as error:
-            _log.warning("a size for the metrics cannot be found: %s", error)
+            _log.warning("cannot determine a size for the metrics: %s", error)
         finally:
             with self._lock:
                 self._last = self._last if found is None else found
@@ -252,7 +252,7 @@ class _TurnCollector(Collector):
         ]
         yield HistogramMetricFamily(
             "headgate_loop_turn_seconds",
-            "How long a turn of the event loop took, in which everything else waits.",
+            "Duration of turns of the event loop; everything else waits for the end of a turn.",
             buckets=buckets,
             sum_value=self._turns.total,
         )

@@ -93,5 +93,5 @@ async def _ask(name: str, check: Check) -> str | None:
         found = check()
         return await found if inspect.isawaitable(found) else found
     except Exception:
-        _log.exception("the health check %s broke", name)
-        return "the check itself broke, see the log"
+        _log.exception("the health check %s failed unexpectedly", name)
+        return "the check failed unexpectedly; see the operator's log"

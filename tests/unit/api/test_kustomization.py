@@ -129,7 +129,10 @@ def test_nested_fields() -> None:
         ({"dependsOn": "a"}, "spec.dependsOn: must be a list, not a string"),
         ({"components": ["a", 1]}, "spec.components[1]: must be a string, not a whole number"),
         ({"deletionPolicy": "Keep"}, "spec.deletionPolicy: must be one of MirrorPrune, Delete,"),
-        ({"buildMetadata": ["all"]}, "spec.buildMetadata: knows originAnnotations, transformerAnnotations,"),
+        (
+            {"buildMetadata": ["all"]},
+            "spec.buildMetadata: must be one of originAnnotations, transformerAnnotations,",
+        ),
         ({"kubeConfig": {}}, "spec.kubeConfig: exactly one of configMapRef and secretRef must be set"),
         ({"commonMetadata": {"labels": {"a": 1}}}, "spec.commonMetadata.labels.a: must be a string"),
         ({"decryption": {"provider": "age"}}, "spec.decryption.provider: must be one of sops, not 'age'"),

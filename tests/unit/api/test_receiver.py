@@ -36,7 +36,7 @@ def test_the_path_is_flux_s() -> None:
 @pytest.mark.parametrize(
     ("spec", "says"),
     [
-        ({"type": "gcr"}, "spec.type: 'gcr' needs Flux's notification-controller; served here: generic,"),
+        ({"type": "gcr"}, "spec.type: 'gcr' needs Flux's notification-controller; Headgate serves generic,"),
         ({"type": None}, "spec.type: is required"),
         ({"secretRef": None}, "spec.secretRef: is required"),
         (

@@ -87,7 +87,8 @@ async def test_a_namespace_that_is_being_deleted_is_no_place_for_objects(world: 
         await world.apply(NAMESPACE, IN_TWO, full=True)
     (error,) = failed.value.errors
     assert (
-        error.message == "Namespace/two cannot be used: it is being deleted; it is made anew when it is gone"
+        error.message
+        == "Namespace/two cannot be used: it is being deleted; Headgate creates it again when it is gone"
     )
 
 

@@ -98,24 +98,24 @@ def test_other_kinds_are_quoted_in_full() -> None:
         (secret(data={"a": "YWFhYWFh\nYWFh\n"}), []),
         (
             secret(stringData={"pin": 1234}),
-            ["Secret/ns/s is invalid: stringData.pin must be a text, not a number (quote it in YAML)"],
+            ["Secret/ns/s is invalid: stringData.pin must be a string, not a number (quote it in YAML)"],
         ),
         (
             secret(data={"a": "hunter2!"}),
-            ["Secret/ns/s is invalid: data.a is not base64 (plain texts belong in stringData)"],
+            ["Secret/ns/s is invalid: data.a is not base64 (plain text belongs in stringData)"],
         ),
-        (secret(data=["x"]), ["Secret/ns/s is invalid: data must be a map of texts, not a list"]),
+        (secret(data=["x"]), ["Secret/ns/s is invalid: data must be a map of strings, not a list"]),
         (
             {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x", "labels": "a"}},
-            ["ConfigMap/x is invalid: metadata.labels must be a map of texts, not a text"],
+            ["ConfigMap/x is invalid: metadata.labels must be a map of strings, not a string"],
         ),
         ({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {}}, ["ConfigMap/? has no metadata.name"]),
         (
             {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"generateName": "x-"}},
-            ["Job/? has metadata.generateName and no name: only a named object can be reconciled"],
+            ["Job/? has metadata.generateName and no name: give it metadata.name"],
         ),
-        ({"kind": "X", "metadata": {"name": "x"}}, ["X/x is no Kubernetes object: apiVersion is missing"]),
-        ({"apiVersion": "v1", "metadata": {}}, ["object/? is no Kubernetes object: kind is missing"]),
+        ({"kind": "X", "metadata": {"name": "x"}}, ["X/x is not a Kubernetes object: apiVersion is missing"]),
+        ({"apiVersion": "v1", "metadata": {}}, ["object/? is not a Kubernetes object: kind is missing"]),
     ],
 )
 def test_what_can_be_seen_without_a_cluster(obj: dict[str, Any], problems: list[str]) -> None:

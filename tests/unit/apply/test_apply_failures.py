@@ -215,8 +215,8 @@ async def test_a_recreated_object_that_does_not_go_is_reported_after_the_timeout
     with pytest.raises(ApplyFailed) as failed:
         await world.apply(config("a", "2"), B, force=True, timeout=30.0)
     assert messages(failed) == [
-        "ConfigMap/one/a apply failed: an immutable field changed, and the object does not go: "
-        "it waits for its finalizers example.org/held"
+        "ConfigMap/one/a apply failed: an immutable field changed, and the object cannot be recreated: "
+        "it is being deleted and waits for its finalizers example.org/held"
     ]
 
 

@@ -86,11 +86,14 @@ def test_several_rules_add_up() -> None:
 @pytest.mark.parametrize(
     ("rule", "message"),
     [
-        (IgnoreRule(("/a",), Selector(kind="(")), r"spec.ignore\[1\].target.kind: .*no regular expression"),
+        (
+            IgnoreRule(("/a",), Selector(kind="(")),
+            r"spec.ignore\[1\].target.kind: .*not a regular expression",
+        ),
         (IgnoreRule(("/a",), Selector(label_selector="a b")), r"spec.ignore\[1\].target.labelSelector: "),
         (IgnoreRule(("/a",), Selector(annotation_selector="in in")), r"\[1\].target.annotationSelector: "),
-        (IgnoreRule(("spec.replicas",)), r"spec.ignore\[1\].paths: 'spec.replicas' is no JSON pointer"),
-        (IgnoreRule(("",)), r"spec.ignore\[1\].paths: '' is no JSON pointer to a field"),
+        (IgnoreRule(("spec.replicas",)), r"spec.ignore\[1\].paths: 'spec.replicas' is not a JSON pointer"),
+        (IgnoreRule(("",)), r"spec.ignore\[1\].paths: '' is not a JSON pointer to a field"),
     ],
 )
 def test_invalid_rules_are_named(rule: IgnoreRule, message: str) -> None:

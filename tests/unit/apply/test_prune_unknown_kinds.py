@@ -53,7 +53,7 @@ async def test_definitions_are_asked_for_once_in_a_run() -> None:
     result = await delete_all(cast(Client, api), [*forged(50), widget], DeleteOptions(Owner("apps", "team")))
     assert api.asked == {"list": 1, f"widgets.{GROUP}": 1}
     assert result.survivors == (widget,)
-    assert "CustomResourceDefinition/widgets.acme.test is there" in result.errors[0]
+    assert "CustomResourceDefinition/widgets.acme.test exists" in result.errors[0]
 
 
 async def test_a_server_that_does_not_answer_is_asked_once_in_a_run() -> None:

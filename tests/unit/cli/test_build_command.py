@@ -130,7 +130,7 @@ def test_a_circle_is_reported_as_the_user_would(tmp_path: Path, monkeypatch: pyt
     write(tmp_path, a__kustomization_yaml="resources: [../b]\n", b__kustomization_yaml="resources: [../a]\n")
     monkeypatch.chdir(tmp_path)
     assert run("a").stderr == (
-        "Error: b/kustomization.yaml, field resources[0]: the kustomizations form a circle: a -> b -> a\n"
+        "Error: b/kustomization.yaml, field resources[0]: the kustomization files form a cycle: a -> b -> a\n"
     )
 
 
@@ -202,7 +202,7 @@ def test_remote_bases_are_fetched_unless_forbidden(
         asked = server.count()
         refused = run(tmp_path / "overlay", "--no-remote-bases")
         assert refused.exit_code == 1
-        assert "cannot be fetched: not allowed here" in refused.stderr
+        assert "is refused: remote bases are not allowed here" in refused.stderr
         assert server.count() == asked
 
 

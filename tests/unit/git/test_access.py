@@ -170,7 +170,7 @@ def test_a_certificate_of_another_name(
         message = refused(
             RemoteUnreachable, remote_for(server.url(), {"ca.crt": authority.certificate}), cache
         )
-        assert "is for another host name than" in message
+        assert "is not for the host name" in message
 
 
 @pytest.mark.parametrize("keys", [("tls.crt", "tls.key"), ("certFile", "keyFile")])
@@ -220,7 +220,7 @@ def test_ssh_with_a_passphrase(ssh_server: SshServer, repository: Repository, ca
     )
     remote = Remote(RemoteUrl.parse(ssh_server.url()), wrong, timeout=20)
     says = refused(AuthenticationFailed, remote, cache)
-    assert "the passphrase in 'password' of the Secret 'apps/git' does not open the SSH key" in says
+    assert "the passphrase in 'password' of the Secret 'apps/git' does not decrypt the SSH key" in says
     other = generate_key("open $esame")
     says = refused(
         AuthenticationFailed,

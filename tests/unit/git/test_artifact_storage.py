@@ -178,7 +178,7 @@ def test_what_cannot_be_deleted_is_reported_and_the_rest_goes(
         storage.collect(current.path)
     assert str(caught.value) == (
         f"garbage collection of artifacts failed: Permission denied: '{rests[0]}'; "
-        f"the operator must be able to write to '{rests[0].parent}', and tries again"
+        f"let the operator write to '{rests[0].parent}'; Headgate retries"
     )
     assert [rest.exists() for rest in rests] == [True, False]
 
@@ -194,7 +194,7 @@ def test_a_deleted_source_whose_artifacts_cannot_be_deleted(
 
     monkeypatch.setattr("shutil.rmtree", refuse)
     with pytest.raises(
-        StorageFailed, match=f"for deleted resource failed: Read-only file system: '{folder}'; the op"
+        StorageFailed, match=f"for deleted resource failed: Read-only file system: '{folder}'; let the op"
     ):
         storage.remove_all("default", "app")
 
@@ -283,5 +283,5 @@ def test_what_is_named_differently_is_stored_again(tmp_path: Path) -> None:
 
 def test_without_room_for_the_key_nothing_is_published(tmp_path: Path) -> None:
     (tmp_path / "storage").write_text("a file")
-    with pytest.raises(StorageFailed, match="unable to keep the key of artifact paths in storage"):
+    with pytest.raises(StorageFailed, match="unable to store the key of artifact paths"):
         publish(hidden(tmp_path / "storage"), A)

@@ -83,7 +83,7 @@ def test_a_redirect_to_a_login_page(cache: BareCache) -> None:
 def test_a_server_that_limits_how_often_it_is_asked(cache: BareCache) -> None:
     with answering(429, {"Retry-After": "77"}) as url:
         error = failure(url, cache, RemoteUnreachable)
-    assert "the server limits how often it is asked (HTTP 429); it may be asked again after 77 s" in str(
+    assert "the server limits the rate of requests (HTTP 429); it accepts requests again after 77 s" in str(
         error
     )
     assert error.retry_after == 77
@@ -115,7 +115,7 @@ def test_nobody_listens(cache: BareCache) -> None:
 def test_no_tls_at_that_port(server: GitHttpServer, repository: Repository, cache: BareCache) -> None:
     repository.commit()
     says = str(failure(server.url().replace("http:", "https:"), cache, RemoteUnreachable))
-    assert "does not speak TLS" in says or "TLS connection failed" in says
+    assert "does not use TLS" in says or "TLS connection failed" in says
 
 
 def test_a_short_password_is_not_given_away(cache: BareCache) -> None:

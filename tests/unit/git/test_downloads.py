@@ -82,13 +82,13 @@ def test_credentials_of_an_address_go_nowhere(web: str, downloads: Downloads) ->
 @pytest.mark.parametrize(
     ("before", "after", "why"),
     [
-        ("https://a.example/x", "http://a.example/x", "not protected"),
-        ("https://8.8.8.8/x", "https://127.0.0.1/x", "an address inside"),
-        ("http://8.8.8.8/x", "http://169.254.169.254/latest/meta-data", "an address inside"),
-        ("http://8.8.8.8/x", "http://10.0.0.1/", "an address inside"),
-        ("http://8.8.8.8/x", "http://[::1]/", "an address inside"),
-        ("http://8.8.8.8/x", "http://[::ffff:127.0.0.1]/", "an address inside"),
-        ("http://8.8.8.8/x", "http://0/", "an address inside"),
+        ("https://a.example/x", "http://a.example/x", "does not use https"),
+        ("https://8.8.8.8/x", "https://127.0.0.1/x", "an internal address"),
+        ("http://8.8.8.8/x", "http://169.254.169.254/latest/meta-data", "an internal address"),
+        ("http://8.8.8.8/x", "http://10.0.0.1/", "an internal address"),
+        ("http://8.8.8.8/x", "http://[::1]/", "an internal address"),
+        ("http://8.8.8.8/x", "http://[::ffff:127.0.0.1]/", "an internal address"),
+        ("http://8.8.8.8/x", "http://0/", "an internal address"),
     ],
 )
 def test_redirects_that_are_refused(before: str, after: str, why: str) -> None:

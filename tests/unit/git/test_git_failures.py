@@ -125,7 +125,7 @@ def test_answers_that_call_for_another_way() -> None:
 @pytest.mark.parametrize(
     ("messages", "says"),
     [
-        ("The requested URL returned error: 429", "limits how often it is asked (HTTP 429)"),
+        ("The requested URL returned error: 429", "limits the rate of requests (HTTP 429)"),
         ("The requested URL returned error: 500", "the server has an internal error (HTTP 500)"),
         ("The requested URL returned error: 502", "a proxy in front of the server gets no answer"),
         ("The requested URL returned error: 503", "the server is not available at the moment (HTTP 503)"),
@@ -142,9 +142,9 @@ def test_answers_that_call_for_another_way() -> None:
         ),
         (
             "SSL: no alternative certificate subject name matches target host name 'example.com'",
-            "is for another host name than 'example.com'",
+            "is not for the host name 'example.com'",
         ),
-        ("SSL routines::wrong version number", "does not speak TLS at that port"),
+        ("SSL routines::wrong version number", "does not use TLS on that port"),
         ("Could not resolve host: example.com", "the host name cannot be resolved (DNS)"),
         ("Failed to connect to h port 1 after 0 ms: Connection refused", "the connection is refused"),
         ("Failed to connect to h port 1 after 9 ms: Couldn't connect to server", "the connection is refused"),
@@ -187,7 +187,7 @@ def test_with_a_short_secret_nothing_of_others_is_quoted() -> None:
     discreet = Asked(URL, "example.com", "the user name and password", discreet=True)
     text = str(explain("remote: pass for the gate\nfatal: Authentication failed for 'x'", discreet))
     assert text.endswith("the server does not accept the user name and password")
-    assert str(explain("fatal: a new thing", discreet)).endswith("what it says may not be told")
+    assert str(explain("fatal: a new thing", discreet)).endswith("could quote the credentials")
 
 
 TRACE = b"""03:58:01.1 http.c:700 == Info: Connected
@@ -207,7 +207,7 @@ def test_the_last_answer_of_a_trace_counts() -> None:
     assert limited == HttpAnswer(429, "", 30.0)
     error = explain("The requested URL returned error: 429", TOKEN, limited)
     assert error.retry_after == 30
-    assert "may be asked again after 30 s" in str(error)
+    assert "accepts requests again after 30 s" in str(error)
 
 
 def test_a_web_page_is_not_a_repository() -> None:

@@ -112,11 +112,11 @@ def test_why_a_build_finds_nothing_is_reported(fetcher: Fetcher) -> None:
         "logo/logo.png": "x",
     }
     tree = fetcher.tree(files)
-    link = "is a symbolic link, which artifacts do not hold: name the file it leads to"
+    link = "is a symbolic link, which artifacts do not contain: name the file that it points to"
     for path, says in {
         "app": f"app/a.yaml: no such file or directory: it {link}",
         "below": f"linked/a.yaml: no such file or directory: linked {link}",
-        "logo": "logo/logo.png: no such file: it would be left out by the ignore rules",
+        "logo": "logo/logo.png: no such file: it is excluded by the ignore rules",
     }.items():
         with pytest.raises(BuildError, match=says):
             build(RecordingTree(tree), path)

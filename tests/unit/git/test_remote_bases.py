@@ -162,7 +162,7 @@ def test_refused(url: str, says: str, bases: RemoteBases) -> None:
     ("suffix", "says"),
     [
         ("?ref=nope", 'couldn\'t find remote ref "nope"'),
-        ("?ref=abcdef1234", "must be given in full"),
+        ("?ref=abcdef1234", "needs its full id"),
         ("?ref=a..b", "not a valid reference name"),
         ("?ref=--upload-pack=x", "couldn't find remote ref"),
     ],

@@ -188,7 +188,7 @@ def test_an_old_signed_tag_under_a_new_name(
     signed.git("update-ref", "refs/tags/v2.0.0", signed.git("rev-parse", "refs/tags/v1.0.0").strip())
     keys = {"a.asc": people.public("ada")}
     message, reason, _ = refused("Tag", GitReference(tag="v2.0.0"), keys, remote, cache)
-    assert "what was signed is the tag 'v1.0.0'" in message
+    assert "the signature is for the tag 'v1.0.0'" in message
     assert reason == "InvalidTagSignature"
 
 

@@ -124,7 +124,10 @@ def test_the_last_of_several_files_of_one_name_counts(tmp_path: Path) -> None:
         ([("dev", typed(tarfile.BLKTYPE))], "neither a file nor a directory"),
         ([("pipe", typed(tarfile.FIFOTYPE))], "neither a file nor a directory"),
         ([("copy", typed(tarfile.LNKTYPE, "/etc/passwd"))], "not a name"),
-        ([("copy", typed(tarfile.LNKTYPE, "later")), ("later", b"")], "hard link to what is not before it"),
+        (
+            [("copy", typed(tarfile.LNKTYPE, "later")), ("later", b"")],
+            "hard link to a file that does not precede it",
+        ),
         ([("a", b""), ("a/b", b"")], "both a file and a directory"),
         ([("a/b", b""), ("a", b"")], "both a file and a directory"),
         ([("a", b""), ("a", None)], "both a file and a directory"),
@@ -139,12 +142,12 @@ def test_hostile_entries_are_refused(tmp_path: Path, members: list[Member], what
 @pytest.mark.parametrize(
     ("data", "what"),
     [
-        (b"", "no tar archive"),
+        (b"", "not a tar archive"),
         (b"no gzip", "not gzip-compressed"),
         (archive(*FILES.items())[:-10], "compression is damaged"),
-        (gzip.compress(b"no tar archive at all" * 100), "no tar archive"),
-        (gzip.compress(b""), "no tar archive"),
-        (gzip.compress(gzip.decompress(archive(("a", b"x" * 5000)))[:3000]), "no tar archive|ends within"),
+        (gzip.compress(b"no tar archive at all" * 100), "not a tar archive"),
+        (gzip.compress(b""), "not a tar archive"),
+        (gzip.compress(gzip.decompress(archive(("a", b"x" * 5000)))[:3000]), "not a tar archive|ends within"),
         (
             gzip.compress(gzip.decompress(archive(("a", b"x")))[:1024] + b"damaged" * 100),
             "damaged at byte 1024",
@@ -177,14 +180,14 @@ def header(size: bytes, kind: bytes = b"0") -> bytes:
     ("data", "what"),
     [
         # Sizes in base 256, as GNU tar writes large ones: negative, and beyond the end.
-        (header(b"\xff" * 4 + struct.pack(">q", -1024)), "negative|damaged|no tar archive"),
-        (header(b"\xff" * 4 + struct.pack(">q", -512)) * 3, "negative|damaged|no tar archive"),
+        (header(b"\xff" * 4 + struct.pack(">q", -1024)), "negative|damaged|not a tar archive"),
+        (header(b"\xff" * 4 + struct.pack(">q", -512)) * 3, "negative|damaged|not a tar archive"),
         (header(b"\x80" + b"\0" * 3 + struct.pack(">q", 1 << 60)), "ends within|unexpected end|damaged"),
         # Extended headers of a gigabyte, which tarfile would read at once.
         (header(b"\x80" + b"\0" * 3 + struct.pack(">q", 1 << 30), b"x"), "header that is too large"),
         (header(b"\x80" + b"\0" * 3 + struct.pack(">q", 1 << 30), b"L"), "header that is too large"),
         # Extended headers that lead to others without end.
-        (header(b"00000000000\0", b"x") * 5000, "damaged|no tar archive|recursion"),
+        (header(b"00000000000\0", b"x") * 5000, "damaged|not a tar archive|recursion"),
     ],
 )
 def test_crafted_headers_are_refused(tmp_path: Path, data: bytes, what: str) -> None:

@@ -104,7 +104,10 @@ def test_built_in_kind_whose_spec_was_not_seen_yet() -> None:
     [
         ("none", "status.conditions is not a list"),
         (["x"], "status.conditions holds an entry that is not a mapping"),
-        ([{"type": "Ready", "status": True}], "status.conditions holds an entry whose fields are not texts"),
+        (
+            [{"type": "Ready", "status": True}],
+            "status.conditions holds an entry whose fields are not strings",
+        ),
     ],
 )
 def test_conditions_of_another_form(conditions: Any, message: str) -> None:

@@ -111,9 +111,7 @@ async def test_a_large_answer_is_not_read_to_its_end(
     server[0].paths["/large"] = flood(packed=packed)
 
     async def ask() -> None:
-        with pytest.raises(
-            AnswerTooLarge, match=r"more than 1Mi, which is what --max-api-response-size allows"
-        ):
+        with pytest.raises(AnswerTooLarge, match=r"more than 1Mi, the limit of --max-api-response-size"):
             await client.request("GET", "/large")
 
     # The server of the test, in the same process, holds pieces too.
@@ -275,9 +273,7 @@ async def test_objects_without_end_are_not_kept(server: tuple[Server, str], clie
         return Reflector[Any](client, "v1", "ConfigMap", project=lambda obj: obj["metadata"])
 
     first = reflector()
-    with pytest.raises(
-        AnswerTooLarge, match=r"more than 100Ki of kinds and of objects .* --max-remote-cache-size"
-    ):
+    with pytest.raises(AnswerTooLarge, match=r"more memory than 100Ki, the limit of --max-remote-cache-size"):
         await first._list()
     assert (len(first), client.kept.size) == (0, 0)
     endless = False
@@ -307,7 +303,8 @@ def test_clusters_of_one_namespace_leave_room_for_those_of_others() -> None:
     first[1].check(100)
     first[1].add(100)
     with pytest.raises(
-        AnswerTooLarge, match=r"the clusters that namespace 'a' applies to .* --max-remote-cache-size"
+        AnswerTooLarge,
+        match=r"the clusters of namespace 'a' together take more memory .* --max-remote-cache-size",
     ):
         first[2].check(1)
     other = Kept(300, together, "b")

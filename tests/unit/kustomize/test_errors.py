@@ -106,7 +106,7 @@ CASES: list[tuple[str, dict[str, str], type[BuildError], str]] = [
         "resources: [a.yaml]",
         {"app/a.yaml": "- a\n"},
         ResourceError,
-        "app/a.yaml:1: the document is no Kubernetes object",
+        "app/a.yaml:1: the document is not a Kubernetes object",
     ),
     (
         "resources: [a.yaml, b.yaml]",
@@ -195,14 +195,14 @@ CASES: list[tuple[str, dict[str, str], type[BuildError], str]] = [
         "resources: [w.yaml]\npatches: [{target: {kind: '('}, patch: '{a: b, kind: A, metadata: {name: a}}'}]",
         {"app/w.yaml": WORKLOAD},
         KustomizationError,
-        "app/kustomization.yaml, field patches[0].target.kind: '(' is no regular expression: missing )",
+        "app/kustomization.yaml, field patches[0].target.kind: '(' is not a regular expression: missing )",
     ),
     # References
     (
         "resources: [a.yaml]\nreplacements: [{source: {name: b}, targets: [{select: {kind: ConfigMap}}]}]",
         {"app/a.yaml": MAP},
         ReferenceFault,
-        "the source of a replacement, b, fits no object",
+        "the source of a replacement, b, matches no object",
     ),
     (
         "resources: [a.yaml]\nvars: [{name: A, objref: {kind: Secret, name: s, apiVersion: v1}}]",
@@ -214,7 +214,7 @@ CASES: list[tuple[str, dict[str, str], type[BuildError], str]] = [
         "resources: [w.yaml]\nreplicas: [{name: api, count: 2}]",
         {"app/w.yaml": WORKLOAD},
         ResourceError,
-        "replicas are set for 'api', but nothing of that name is one of: Deployment",
+        "replicas are set for 'api', but no object of that name is one of: Deployment",
     ),
     # What is refused
     (
@@ -248,7 +248,7 @@ CASES: list[tuple[str, dict[str, str], type[BuildError], str]] = [
         "resources: ['https://user:secret@example.com/a/b?ref=v1']",
         {},
         Refused,
-        "the remote base 'https://example.com/a/b?ref=v1' cannot be fetched: not allowed here",
+        "the remote base 'https://example.com/a/b?ref=v1' is refused: remote bases are not allowed here",
     ),
 ]
 
@@ -304,7 +304,7 @@ EXACT: list[tuple[str, dict[str, str], str]] = [
     (
         "components: [a.yaml]",
         {"app/a.yaml": MAP},
-        f"{FILE}, field components[0]: app/a.yaml: is a file where the directory of a kustomization is needed",
+        f"{FILE}, field components[0]: app/a.yaml: is a file; the directory of a kustomization file is needed",
     ),
     ("resources: [../../a]", {}, f"{FILE}, field resources[0]: ../../a: the path leads out of the tree"),
     ("resources: [/app]", {}, f"{FILE}, field resources[0]: the path of a base must be relative: '/app'"),
@@ -340,12 +340,12 @@ EXACT: list[tuple[str, dict[str, str], str]] = [
     (
         "replacements: [{path: r.yaml}]",
         {"app/r.yaml": "- {source: {kind: Nope}, targets: [{select: {kind: A}}]}"},
-        "app/r.yaml, field [0].source: the source of a replacement, Nope, fits no object",
+        "app/r.yaml, field [0].source: the source of a replacement, Nope, matches no object",
     ),
     (
         "replacements: [{path: r.yaml}]",
         {"app/r.yaml": "{source: {kind: Nope}, targets: [{select: {kind: A}}]}"},
-        "app/r.yaml, field source: the source of a replacement, Nope, fits no object",
+        "app/r.yaml, field source: the source of a replacement, Nope, matches no object",
     ),
     ("configMapGenerator: [{name: a, envs: [e]}]", {"app/e": "a\n\udcff"}, "app/e:2: is not valid UTF-8"),
     # Generators
@@ -428,7 +428,7 @@ EXACT: list[tuple[str, dict[str, str], str]] = [
     (
         "resources: [a.yaml]\npatches: [{path: p.yaml}, {path: p.yaml, target: {kind: '('}}]",
         {"app/a.yaml": MAP, "app/p.yaml": MAP},
-        f"{FILE}, field patches[1].target.kind: '(' is no regular expression: missing )",
+        f"{FILE}, field patches[1].target.kind: '(' is not a regular expression: missing )",
     ),
     (
         "resources: [a.yaml]\npatches: [{path: p.yaml, target: {kind: ConfigMap, labelSelector: 'a in b'}}]",
@@ -440,7 +440,7 @@ EXACT: list[tuple[str, dict[str, str], str]] = [
         "replacements: [{sourceValue: a, targets: [{select: {kind: A}}]}, "
         "{sourceValue: a, targets: [{select: {kind: A}}, {select: {kind: '('}}]}]",
         {},
-        f"{FILE}, field replacements[1].targets[1].select.kind: '(' is no regular expression: missing )",
+        f"{FILE}, field replacements[1].targets[1].select.kind: '(' is not a regular expression: missing )",
     ),
     # Replacements and variables
     (
@@ -457,7 +457,7 @@ EXACT: list[tuple[str, dict[str, str], str]] = [
         "resources: [a.yaml]\nreplacements: [{sourceValue: a, targets: [{select: {name: a}, fieldPaths: [data.x]}]}]",
         {"app/a.yaml": MAP},
         f"{FILE}, field replacements[0].targets[0], ConfigMap/a, field data.x: "
-        "unable to find the field that a replacement is to write",
+        "unable to find the target field of a replacement",
     ),
     (
         "resources: [b]",
@@ -470,7 +470,7 @@ EXACT: list[tuple[str, dict[str, str], str]] = [
         "fieldref: {fieldPath: data.x}}]",
         {"app/a.yaml": MAP},
         f"{FILE}, field vars[0], ConfigMap/a, field data.x: "
-        "the variable 'A' refers to a field that is not there",
+        "the variable 'A' refers to a field that does not exist",
     ),
     (
         "vars: [{name: A}, {name: A}]",
@@ -482,7 +482,7 @@ EXACT: list[tuple[str, dict[str, str], str]] = [
     (
         "replicas: [{name: a, count: 1}, {name: b, count: 1}]\nresources: [w.yaml]",
         {"app/w.yaml": WORKLOAD.replace("name: web", "name: a")},
-        f"{FILE}, field replicas[1]: replicas are set for 'b', but nothing of that name is one of: "
+        f"{FILE}, field replicas[1]: replicas are set for 'b', but no object of that name is one of: "
         "Deployment, StatefulSet, ReplicaSet, ReplicationController",
     ),
     # Plugins
@@ -673,7 +673,7 @@ def test_a_little_that_would_become_a_lot(name: str) -> None:
         "all.yaml": objects,
         "p.yaml": patch,
     }
-    with pytest.raises(LimitExceeded, match="of the build write or look through more than 2000000 bytes"):
+    with pytest.raises(LimitExceeded, match="of the build write or search more than 2000000 bytes"):
         build(MemoryTree(files), "", BuildOptions(limits=BuildLimits(bytes_written=2_000_000)))
 
 
@@ -746,7 +746,7 @@ def test_a_little_that_would_look_at_a_lot(name: str) -> None:
         "c/kustomization.yaml": "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n"
         "generatorOptions: {immutable: true}\n",
     }
-    with pytest.raises(LimitExceeded, match="of the build write or look through more than 1000000 bytes"):
+    with pytest.raises(LimitExceeded, match="of the build write or search more than 1000000 bytes"):
         build(MemoryTree(files), "", BuildOptions(limits=BuildLimits(bytes_written=1_000_000)))
 
 
@@ -859,9 +859,7 @@ def test_a_pointer_of_lfs_is_not_a_manifest(kustomization: str) -> None:
         "app/a.yaml": "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}",
         "app/big.yaml": POINTER,
     }
-    with pytest.raises(
-        BuildError, match=r"app/big\.yaml.*is a pointer of Git LFS and not the file it stands for"
-    ):
+    with pytest.raises(BuildError, match=r"app/big\.yaml.*is a Git LFS pointer instead of the file"):
         build(MemoryTree(files), "app")
 
 
@@ -872,7 +870,7 @@ def test_a_pointer_of_lfs_in_a_generator_is_a_warning(source: str) -> None:
         "app/big.yaml": POINTER,
     }
     (warning,) = assemble(MemoryTree(files), "app").warnings
-    assert warning.startswith("app/big.yaml: its content is a pointer of Git LFS and not the file")
+    assert warning.startswith("app/big.yaml: its content is a Git LFS pointer instead of the file")
 
 
 @pytest.mark.parametrize(

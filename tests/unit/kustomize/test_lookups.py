@@ -160,7 +160,7 @@ def test_selectors(selector: ObjectSelector, found: list[str]) -> None:
 
 def test_a_selector_that_is_not_an_expression() -> None:
     with pytest.raises(
-        KustomizationError, match=r"field target\.name: '\(' is no regular expression: missing \)"
+        KustomizationError, match=r"field target\.name: '\(' is not a regular expression: missing \)"
     ):
         select(collection(), ObjectSelector(name="("))
 

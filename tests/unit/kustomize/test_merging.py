@@ -135,7 +135,7 @@ def test_a_list_of_which_many_elements_have_the_same_key_is_refused() -> None:
             {"x": {}},
             {"x": {"$patch": "nope"}},
             "spec.x.$patch",
-            "the directive $patch knows delete, replace and merge",
+            "the directive $patch must be delete, replace or merge",
         ),
     ],
 )
@@ -227,8 +227,8 @@ def test_json_patches_that_do_not_apply(operations: list[Any], text: str) -> Non
         ('[{"op": "add"}]', "operation 1 (add) of the JSON patch: path must be a string"),
         ("- x", "operation 1 of the JSON patch must be a mapping with op and path"),
         ("[{op: add}]", "must be JSON, with all texts in quotes"),
-        ('[{"op": "add", "path": "/a", "value": 1e999}]', "is no number of JSON, or too large"),
-        (f'[{{"op": "add", "path": "/a", "value": {"9" * 5000}}}]', "is no number of JSON, or too large"),
+        ('[{"op": "add", "path": "/a", "value": 1e999}]', "is not a JSON number, or is too large"),
+        (f'[{{"op": "add", "path": "/a", "value": {"9" * 5000}}}]', "is not a JSON number, or is too large"),
         ("[" * 100_000, "is nested too deeply"),
     ],
 )

@@ -415,7 +415,7 @@ def test_a_variable_that_fits_several() -> None:
     first, second = workload(), workload()
     first["metadata"]["namespace"] = "x"
     var = {"name": "NAME", "objref": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}}
-    with pytest.raises(BuildError, match="the variable 'NAME' fits several objects"):
+    with pytest.raises(BuildError, match="the variable 'NAME' matches several objects"):
         run({"vars": [var]}, first, second)
 
 
@@ -482,7 +482,7 @@ def test_definitions_that_double_without_end() -> None:
         for level in range(60)
     )
     top = "com.example.Thing: {Schema: {properties: {apiVersion: {}, kind: {}, metadata: {}, spec: {$ref: d0}}}}\n"
-    with pytest.raises(BuildError, match=r"d.yaml: the definitions stand for more than 100000 fields"):
+    with pytest.raises(BuildError, match=r"d.yaml: the definitions expand to more than 100000 fields"):
         run({"crds": ["d.yaml"]}, workload(), files={"d.yaml": top + levels})
 
 

@@ -55,7 +55,7 @@ def test_what_holds_the_loop_is_named_while_it_does(caplog: pytest.LogCaptureFix
     turns, worked = LoopTurns(), asyncio.Event()
 
     async def child() -> None:
-        until(lambda: caplog.text, "the event loop has been held")
+        until(lambda: caplog.text, "the event loop has been blocked")
 
     async def reconcile(key: ObjectKey, _: tuple[Trigger, ...]) -> Outcome:
         # What it starts has its name.
@@ -74,7 +74,7 @@ def test_what_holds_the_loop_is_named_while_it_does(caplog: pytest.LogCaptureFix
             await asyncio.to_thread(until, lambda: caplog.text, "the event loop continues")
 
     run(main(), turns)
-    assert "held for " in caplog.text
+    assert "blocked for " in caplog.text
     assert " by kustomization team-a/apps at " in caplog.text
     assert "test_watchdog.py" in caplog.text
     assert sum(turns.counts) > 3
@@ -108,7 +108,7 @@ def test_probes_and_metrics_are_answered_while_the_loop_is_held() -> None:
             assert get(server.port("probes"), "/readyz") == (200, "ok")
             status, text = get(server.port("dying"), "/healthz")
             assert status == 500
-            assert "loop failed: the event loop has been held for " in text
+            assert "loop failed: the event loop has been blocked for " in text
             text = get(server.port("metrics"), "/metrics")[1]
             assert 'headgate_loop_turn_seconds_bucket{le="0.05"}' in text
             assert turns.number == number

@@ -98,7 +98,7 @@ def test_the_operator_s_token_is_not_lent_to_service_accounts(
     monkeypatch.setenv("VAULT_ADDR", bao.address)
     identity, _ = account()
     message = refused(sealed_file("plain", bao.wrap), {}, identity=identity, vault_identity=identity)
-    assert "not lent to a Kustomization that acts as a service account" in message
+    assert "a Kustomization that acts as a service account cannot use" in message
 
 
 def test_a_server_that_is_not_there_is_reported(bao: OpenBao) -> None:

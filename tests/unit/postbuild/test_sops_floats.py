@@ -32,7 +32,7 @@ def test_a_float_is_printed_as_sops_prints_it(text: str) -> None:
     assert ini_store.emit(Branch([("s", branch)])).decode() == f"[s]\nv = {as_ini}\n"
     assert mac_bytes(value).decode() == in_mac
     if as_json is None:
-        with pytest.raises(NotSops, match="JSON has no"):
+        with pytest.raises(NotSops, match="JSON cannot represent"):
             json_store.emit(branch)
     else:
         assert json_store.emit(branch).decode() == f'{{\n\t"v": {as_json}\n}}\n'

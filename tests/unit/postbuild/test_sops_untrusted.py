@@ -41,7 +41,7 @@ BAD: dict[str, tuple[str, Callable[[], str]]] = {
     "deep values": ("a.json", lambda: json.dumps({**SEALED, "x": json.loads("[" * 900 + "]" * 900)})),
     "deep YAML": ("a.yaml", lambda: in_yaml("a: " + "{a: " * 500 + "}" * 500 + "\n")),
     "aliases": ("a.yaml", lambda: in_yaml("a: &a [x]\nb: [*a, *a]\n")),
-    "comments that belong nowhere": (
+    "comments in unexpected places": (
         "a.yaml",
         lambda: in_yaml("".join(f"k{i}:\n  a: b\n  {COMMENT}" for i in range(2_000))),
     ),

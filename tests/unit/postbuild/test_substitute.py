@@ -174,7 +174,7 @@ def test_a_decrypted_object_keeps_its_text_out_of_errors() -> None:
 
 
 def test_what_is_not_a_mapping_afterwards() -> None:
-    with pytest.raises(BrokenBySubstitution, match="no mapping"):
+    with pytest.raises(BrokenBySubstitution, match="not a mapping"):
         run({"${v}": "x"}, {"v": "- name"})
 
 
@@ -237,7 +237,7 @@ def test_missing_source() -> None:
 
 
 def test_secret_that_is_not_base64() -> None:
-    with pytest.raises(VariablesMissing, match="the value of 'k' is no base64") as caught:
+    with pytest.raises(VariablesMissing, match="the value of 'k' is not base64") as caught:
         collect_variables(POST_BUILD, {ONE: {}, TWO: {"data": {"k": SECRET + "!"}}})
     assert SECRET not in str(caught.value)
 

@@ -211,7 +211,7 @@ def test_metadata_of_wrong_types_name_file_object_and_field(
     [
         ("name: 123", "metadata.name", "text, not a number: quote it"),
         ("name: [a]", "has no metadata.name", ""),
-        ("generateName: web-", "metadata.name", "generateName does not do"),
+        ("generateName: web-", "metadata.name", "generateName is not enough"),
     ],
 )
 def test_a_name_that_is_no_text_is_refused(line: str, field: str, says: str) -> None:
@@ -286,7 +286,7 @@ def test_common_metadata_does_not_count_for_the_digest() -> None:
 
 
 REMOVE = """patch: '[{"op": "remove", "path": "/data"}]'"""
-UNFIT = "the patch changes nothing: no object fits its target"
+UNFIT = "the patch changes nothing: no object matches its target"
 IDLE = [
     (
         f"patches: [{{target: {{kind: Deploymnt, labelSelector: a=b}}, {REMOVE}}}]",
@@ -303,7 +303,7 @@ IDLE = [
     ),
     (
         "replacements: [{source: {kind: ConfigMap}, targets: [{select: {kind: None}, fieldPaths: [data.x]}]}]",
-        "replacements[0].targets[0]: the replacement changes nothing: no object fits its target (kind=None)",
+        "replacements[0].targets[0]: the replacement changes nothing: no object matches its target (kind=None)",
     ),
 ]
 

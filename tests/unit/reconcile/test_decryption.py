@@ -106,7 +106,7 @@ def test_the_hash_in_a_name_follows_the_plain_text() -> None:
     [
         ("hybrid.agekey", "apps/hybrid.yaml", "age recipient age1pq1"),
         ("curve.asc", "apps/generated/config.ini", "PGP key C4D0F672A243A054C049966921543F7C984B96C9"),
-        ("rsa.asc", "apps/groups.yaml", "1 of 3 key groups could be, 2 are needed"),
+        ("rsa.asc", "apps/groups.yaml", "1 of 3 key groups could be opened, and 2 are needed"),
     ],
 )
 def test_a_missing_key_is_named_with_the_file(without: str, file: str, lacks: str) -> None:

@@ -130,7 +130,7 @@ async def test_a_deleted_source_says_why_it_stays_and_goes_later(
     }
     event = setting.events.emitted[0]
     assert (event.type, event.reason, event.message) == ("Warning", "GarbageCollectionFailed", message)
-    assert f"apps/web: {message}, next try in" in caplog.text
+    assert f"apps/web: {message}, next attempt in" in caplog.text
     setting.storage.broken = False
     outcome = await setting.reconciler.reconcile(KEY, (WAKE,))
     assert (outcome.after, outcome.failed) == (None, False)

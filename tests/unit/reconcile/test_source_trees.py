@@ -26,7 +26,7 @@ def key(namespace: str, name: str = "a") -> SourceKey:
 def test_a_namespace_may_take_what_it_leaves_to_others() -> None:
     trees = SourceTrees(100)
     trees.put(key("large"), "1", Tree(50))
-    with pytest.raises(SourceTooLarge, match=r"namespace 'large' have 51 files.* it may have 50"):
+    with pytest.raises(SourceTooLarge, match=r"namespace 'large' together have 51 files.* quota of 50"):
         trees.put(key("large", "b"), "1", Tree(1))
     trees.put(key("other"), "1", Tree(25))
     with pytest.raises(SourceTooLarge, match=r"namespace 'third' have 13 files.* it may have 12"):

@@ -143,7 +143,7 @@ async def test_a_revision_wakes_those_that_use_it_and_those_that_include_it(grou
 async def test_what_was_not_acted_on_is_not_noted_as_seen(
     ground: Ground, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An exception on the way leaves it to the next try, whether ours or a repeated event."""
+    """An exception on the way leaves it to the next attempt, whether ours or a repeated event."""
     monkeypatch.setattr("headgate.loop.background.PAUSES", Doubling(0.0, 0.0))
     ground.sees(kustomization("infra", 1))
     ground.sees(kustomization("apps", 2, depends_on=[{"name": "infra"}]))
@@ -294,7 +294,7 @@ async def test_a_source_is_pending_while_it_waits_and_while_it_is_worked_on(grou
     [
         ("live_changed", "live object changed", Priority.UNBLOCKED, Depth.LOOK),
         ("cluster_answered", "cluster answered", Priority.UNBLOCKED, Depth.VERIFY),
-        ("object_given", f"{CONFIG_MAP} let go by another", Priority.CHANGED, Depth.APPLY),
+        ("object_given", f"{CONFIG_MAP} released by another Kustomization", Priority.CHANGED, Depth.APPLY),
         ("live_drifted", f"drift of {CONFIG_MAP}", Priority.CHANGED, Depth.APPLY),
     ],
 )

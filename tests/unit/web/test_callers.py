@@ -83,7 +83,7 @@ REFUSED = [
     ("nexus", call({}), "X-Nexus-Webhook-Signature does not match"),
     ("nexus", call(NEXUS, BODY + b" "), "X-Nexus-Webhook-Signature does not match"),
     ("dockerhub", call({}, b"not json"), "not valid JSON"),
-    ("quay", call({}, b"[]"), "no JSON object"),
+    ("quay", call({}, b"[]"), "not a JSON object"),
     ("acr", call({}, b""), "not valid JSON"),
 ]
 
@@ -142,5 +142,5 @@ def test_filters_see_json_only() -> None:
     assert request_of(call(JSON)) == {"ref": "refs/heads/main"}
     assert request_of(call({})) == {}
     assert request_of(call({"Content-Type": "text/plain"}, b"nothing")) == {}
-    with pytest.raises(CallRefused, match="no JSON object"):
+    with pytest.raises(CallRefused, match="not a JSON object"):
         request_of(call(JSON, b"1"))

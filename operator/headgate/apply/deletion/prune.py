@@ -179,7 +179,7 @@ async def _check_gone(run: _DeleteContext, ref: ObjectRef) -> None:
     """
     name = (await run.definitions.usable(ref.group)).get(ref.kind) if ref.group else None
     if name is not None:
-        message = f"{CRD[1]}/{name} is there, but the API server does not serve it now"
+        message = f"{CRD[1]}/{name} exists, but the API server does not serve it now"
         raise Unavailable(message, status=503)
 
 

@@ -37,7 +37,7 @@ def parse(text: str) -> Pointer:
     """The steps of a pointer; raises :class:`ValueError` if the text is malformed, selects the whole or is too long."""
     if not text.startswith("/"):
         raise ValueError(
-            f"'{text}' is no JSON pointer to a field: it must begin with /, as in /spec/replicas"
+            f"'{text}' is not a JSON pointer to a field: it must begin with /, as in /spec/replicas"
         )
     steps = tuple(step.replace("~1", "/").replace("~0", "~") for step in text[1:].split("/"))
     if len(steps) > MOST_STEPS:

@@ -9,7 +9,7 @@ class DefinitionNeverReady(Exception):
     """The definition cannot become ready in its present state; the message says why."""
 
 
-_GOING = "it is being deleted; it is made anew when it is gone"
+_GOING = "it is being deleted; Headgate creates it again when it is gone"
 
 
 def is_crd(obj: Obj) -> bool:

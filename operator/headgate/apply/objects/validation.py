@@ -14,15 +14,13 @@ def check(obj: Obj, ref: ObjectRef) -> list[str]:
     """The faults of an object that are visible without a cluster; each names object and field."""
     if not ref.api_version or not ref.kind:
         missing = "apiVersion" if not ref.api_version else "kind"
-        return [f"{ref.kind or 'object'}/{ref.name or '?'} is no Kubernetes object: {missing} is missing"]
+        return [f"{ref.kind or 'object'}/{ref.name or '?'} is not a Kubernetes object: {missing} is missing"]
     if not ref.name:
         if (obj.get("metadata") or {}).get("generateName"):
-            return [
-                f"{ref.kind}/? has metadata.generateName and no name: only a named object can be reconciled"
-            ]
+            return [f"{ref.kind}/? has metadata.generateName and no name: give it metadata.name"]
         return [f"{ref.kind}/? has no metadata.name"]
     problems = [
-        f"{ref} is invalid: metadata.{field} must be a map of texts, not {_named(value)}"
+        f"{ref} is invalid: metadata.{field} must be a map of strings, not {_named(value)}"
         for field in ("labels", "annotations")
         if (value := obj["metadata"].get(field)) is not None and not isinstance(value, dict)
     ]
@@ -39,16 +37,16 @@ def _check_secret(obj: Obj, ref: ObjectRef) -> list[str]:
         if held is None:
             continue
         if not isinstance(held, dict):
-            problems.append(f"{ref} is invalid: {field} must be a map of texts, not {_named(held)}")
+            problems.append(f"{ref} is invalid: {field} must be a map of strings, not {_named(held)}")
             continue
         for key, value in held.items():
             if not isinstance(value, str):
                 problems.append(
-                    f"{ref} is invalid: {field}.{key} must be a text, not {_named(value)} (quote it in YAML)"
+                    f"{ref} is invalid: {field}.{key} must be a string, not {_named(value)} (quote it in YAML)"
                 )
             elif field == "data" and not _is_base64(value):
                 problems.append(
-                    f"{ref} is invalid: data.{key} is not base64 (plain texts belong in stringData)"
+                    f"{ref} is invalid: data.{key} is not base64 (plain text belongs in stringData)"
                 )
     return problems
 
@@ -68,7 +66,7 @@ def _named(value: Any) -> str:
         bool: "a boolean",
         int: "a number",
         float: "a number",
-        str: "a text",
+        str: "a string",
         list: "a list",
         dict: "a map",
     }

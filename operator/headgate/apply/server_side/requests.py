@@ -149,7 +149,9 @@ async def delete_and_wait(client: Client, live: Obj, options: ApplyOptions) -> N
         await client.delete(ref, uid=uid)
         while (await client.get(ref))["metadata"]["uid"] == uid:
             if time.monotonic() > deadline:
-                raise ApiError(f"an immutable field changed, and the object does not go: {_holds(live)}")
+                raise ApiError(
+                    f"an immutable field changed, and the object cannot be recreated: {_holds(live)}"
+                )
             await asyncio.sleep(pause)
             pause = min(1.0, pause * 1.5)
     except NotFound:
@@ -159,11 +161,13 @@ async def delete_and_wait(client: Client, live: Obj, options: ApplyOptions) -> N
 def _too_many(obj: Obj, paths: list[str]) -> str:
     shown = ", ".join(path.lstrip(".") for path in sorted(paths)[:3])
     return (
-        f"more than {MAX_UNKNOWN_FIELDS} fields are not of a {obj['apiVersion']} {obj['kind']}, among them {shown}; "
+        f"more than {MAX_UNKNOWN_FIELDS} fields do not exist in {obj['apiVersion']} {obj['kind']}, among them {shown}; "
         "correct or remove them"
     )
 
 
 def _holds(live: Obj) -> str:
     names = live["metadata"].get("finalizers") or ()
-    return f"it waits for its finalizers {', '.join(names)}" if names else "it is still there"
+    return (
+        f"it is being deleted and waits for its finalizers {', '.join(names)}" if names else "it still exists"
+    )

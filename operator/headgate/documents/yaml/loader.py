@@ -82,7 +82,9 @@ class Document(NamedTuple):
 
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 """The first bytes of a file whose content is in Git LFS."""
-A_POINTER = "a pointer of Git LFS and not the file it stands for: take the file out of LFS, whose files are not fetched"
+A_POINTER = (
+    "a pointer of Git LFS instead of the file: Headgate does not fetch from LFS; store the file in Git itself"
+)
 
 # {{ .Values.x }}, {{- include "x" . }}, {{ if ... }}: the braces in the templates of a Helm chart.
 _TEMPLATE = re.compile(

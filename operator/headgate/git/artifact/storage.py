@@ -93,7 +93,7 @@ class PathKey:
                     self._key = self._read() or self._made()
                 except OSError as error:
                     raise StorageFailed(
-                        f"unable to keep the key of artifact paths in storage: {error.strerror}"
+                        f"unable to store the key of artifact paths: {error.strerror}"
                     ) from None
             return self._key
 
@@ -295,7 +295,7 @@ def _not_deleted(what: str, error: OSError, folder: Path) -> StorageFailed:
     place = error.filename or folder
     return StorageFailed(
         f"garbage collection {what} failed: {error.strerror}: '{place}'; "
-        f"the operator must be able to write to '{folder}', and tries again"
+        f"let the operator write to '{folder}'; Headgate retries"
     )
 
 

@@ -117,10 +117,10 @@ def _redirected(before: RemoteUrl, url: str) -> RemoteUrl:
     after = _checked(url)
     if before.scheme == "https" and after.scheme != "https":
         raise Refused(
-            f"the file cannot be fetched: '{before}' redirects to '{after}', which is not protected"
+            f"the file cannot be fetched: '{before}' redirects to '{after}', which does not use https"
         )
     if before.host != after.host and _is_inside(after.host) and not _is_inside(before.host):
-        raise Refused(f"the file cannot be fetched: '{before}' redirects to '{after}', an address inside")
+        raise Refused(f"the file cannot be fetched: '{before}' redirects to '{after}', an internal address")
     return after
 
 

@@ -223,7 +223,7 @@ def _find(remote: Remote, ref: str) -> Resolved:
         if commit is not None:
             return Resolved(commit, revision_of(commit), name)
     if re.fullmatch(r"[0-9a-f]{7,63}", ref):
-        raise RefInvalid(f"'{ref}' is no branch or tag, and a commit must be given in full")
+        raise RefInvalid(f"'{ref}' is not a branch or tag, and a commit needs its full id")
     raise RefNotFound(f'couldn\'t find remote ref "{ref or "HEAD"}"')
 
 

@@ -32,7 +32,7 @@ def _check(connection: socket.socket) -> socket.socket:
     address = str(connection.getpeername()[0])
     if is_forbidden(address):
         connection.close()
-        raise PeerForbidden(f"leads to {address}, which is not to be asked from here")
+        raise PeerForbidden(f"leads to {address}, to which Headgate sends no requests")
     return connection
 
 

@@ -184,7 +184,9 @@ def run(
     """
     deadline = time.monotonic() + timeout
     if not _commands.acquire(timeout=timeout):
-        raise GitTimedOut(f"git {arguments[0]} was not begun within {timeout:g} s: too many others run")
+        raise GitTimedOut(
+            f"git {arguments[0]} did not start within {timeout:g} s: too many other Git processes are running"
+        )
     try:
         return _run(
             start(
@@ -251,11 +253,11 @@ def _run(
         if cancellation is not None:
             cancellation.discard(process)
     if cancellation is not None and cancellation.cancelled:
-        raise GitCancelled(f"git {name} was called off")
+        raise GitCancelled(f"git {name} was canceled")
     if ended:
         raise SourceTooLarge(
-            f"git {name} was ended: all Git processes together took more than {TOTAL >> 20} MiB of memory, and it took "
-            "most of that"
+            f"git {name} was stopped: all Git processes together used more than {TOTAL >> 20} MiB of memory, and it "
+            "used the most"
         )
     return Finished(status, output, messages.decode("utf-8", "replace"))
 

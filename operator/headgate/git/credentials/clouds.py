@@ -51,8 +51,8 @@ def check_host(url: RemoteUrl, allowed: Sequence[str]) -> None:
     host = url.host.lower().rstrip(".")
     if host not in allowed and "*." + host.partition(".")[2] not in allowed:
         raise ProviderInvalid(
-            f"the provider 'azure' gives the operator's token to {' and '.join(allowed)} only, not to '{host}'; "
-            "more hosts are allowed by the operator's --azure-devops-host"
+            f"the provider 'azure' sends the operator's token only to {' and '.join(allowed)}, not to '{host}'; "
+            "the operator's --azure-devops-host allows more hosts"
         )
 
 

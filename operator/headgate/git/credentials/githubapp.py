@@ -125,7 +125,7 @@ class GitHubApp:
             expires = datetime.fromisoformat(answer["expires_at"].replace("Z", "+00:00")).timestamp()
             return InstallationToken(str(answer["token"]), expires)
         except (KeyError, ValueError, AttributeError, TypeError):
-            raise AuthenticationFailed("GitHub's answer holds no installation token") from None
+            raise AuthenticationFailed("GitHub's response has no installation token") from None
 
     def _find(self, http: urllib3.PoolManager, deadline: float) -> int:
         for page in range(1, 101):
@@ -186,7 +186,7 @@ def _private_key(data: Mapping[str, bytes]) -> rsa.RSAPrivateKey:
         key = None
     if not isinstance(key, rsa.RSAPrivateKey):
         raise CredentialsInvalid(
-            "could not parse private key: the Secret's 'githubAppPrivateKey' is no RSA key"
+            "could not parse private key: the Secret's 'githubAppPrivateKey' is not an RSA key"
         )
     return key
 

@@ -86,12 +86,12 @@ def _socks(connection: socket.socket, user: str, password: str, host: str, port:
     if method == 2:
         name, secret = user.encode(), password.encode()
         if not user or len(name) > 255 or len(secret) > 255:
-            raise TunnelFailed("the proxy wants a user name and a password")
+            raise TunnelFailed("the proxy requires a user name and a password")
         connection.sendall(bytes([1, len(name)]) + name + bytes([len(secret)]) + secret)
         if _exactly(connection, 2)[1]:
             raise TunnelFailed("the proxy refused the user name or the password")
     elif method != 0:
-        raise TunnelFailed("the proxy accepts no way to authenticate")
+        raise TunnelFailed("the proxy accepts no supported authentication method")
     name = host.encode("idna") if not host.isascii() else host.encode()
     connection.sendall(bytes([5, 1, 0, 3, len(name)]) + name + port.to_bytes(2, "big"))
     _, refused, _, kind = _exactly(connection, 4)

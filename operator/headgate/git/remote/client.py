@@ -240,7 +240,7 @@ class Remote:
         if finished.status and cache.clean(self._max_bytes):
             raise self._unable(
                 SourceTooLarge,
-                f"what the server sends is larger than {self._max_bytes} bytes, the operator's --max-source-size",
+                f"the server sends more than {self._max_bytes} bytes, the operator's --max-source-size",
             )
         return finished
 
@@ -270,7 +270,7 @@ class Remote:
                     raise self.late() from None
                 except OutputTooLarge:
                     raise self._unable(
-                        SourceTooLarge, f"the server lists references of more than {MAX_REFS_BYTES} bytes"
+                        SourceTooLarge, f"the server lists more than {MAX_REFS_BYTES} bytes of references"
                     ) from None
                 if trace:
                     finished = replace(finished, answer=last_answer(Path(trace).read_bytes()))
@@ -280,8 +280,8 @@ class Remote:
             if self._credentials.bearer_token:
                 raise self._unable(
                     AuthenticationFailed,
-                    "the server redirects to another address, which is not given the bearer token; use the final "
-                    "address as the URL",
+                    "the server redirects to another address, to which Headgate does not send the bearer token; use "
+                    "the final address as the URL",
                 )
             self._on_demand = True
         return finished
@@ -314,7 +314,8 @@ class Remote:
             secret = f" of the Secret '{given.secret}'" if given.secret else ""
             return self._unable(
                 AuthenticationFailed,
-                f"authentication failed: the passphrase in 'password'{secret} does not open the SSH key in 'identity'",
+                f"authentication failed: the passphrase in 'password'{secret} does not decrypt the SSH key in "
+                "'identity'",
             )
         return error
 
@@ -328,7 +329,7 @@ class Remote:
     def check(self) -> None:
         """Raise :class:`GitCancelled` after a cancellation."""
         if self._cancellation is not None and self._cancellation.cancelled:
-            raise self._unable(GitCancelled, "called off")
+            raise self._unable(GitCancelled, "canceled")
 
     def late(self) -> GitTimedOut:
         """The error to raise after the timeout."""

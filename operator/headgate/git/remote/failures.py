@@ -43,8 +43,8 @@ def _rules(*rules: tuple[type[GitError], str, str]) -> tuple[_Rule, ...]:
 _CLOSED = _rules(
     (
         HostKeyRejected,
-        "the SSH host key of '{host}' is not the one in 'known_hosts'{secret}: either the server has a new key, which "
-        "its operator can confirm and ssh-keyscan prints, or somebody else answers in its place",
+        "the SSH host key of '{host}' is not the one in 'known_hosts'{secret}: either the server has a new key, "
+        "which its operator can confirm and ssh-keyscan prints, or another server answers instead",
         r"REMOTE HOST IDENTIFICATION HAS CHANGED|REVOKED HOST KEY DETECTED",
     ),
     (
@@ -96,20 +96,20 @@ _OPEN = _rules(
     ),
     (
         RemoteUnreachable,
-        "the server's TLS certificate is for another host name than '{host}'",
+        "the server's TLS certificate is not for the host name '{host}'",
         r"no alternative certificate subject name|certificate subject name|does not match target host|"
         r"hostname .* mismatch|owner does not match",
     ),
     (
         RemoteUnreachable,
-        "the server's TLS certificate is signed by an authority that is not trusted: a private one is given as "
-        "'ca.crt' in the Secret of spec.secretRef",
+        "the server's TLS certificate is signed by an authority that is not trusted: add the certificate of a private "
+        "authority as 'ca.crt' to the Secret of spec.secretRef",
         r"self[- ]signed certificate|unable to get (local )?issuer certificate|SSL certificate problem|"
         r"certificate verif|CAfile|SSL peer certificate|certificate is NOT trusted",
     ),
     (
         RemoteUnreachable,
-        "the server does not speak TLS at that port: is http meant, or another port?",
+        "the server does not use TLS on that port: check the scheme and the port of the URL",
         r"wrong version number|packet length too long|unexpected TLS packet|record layer failure|unknown protocol",
     ),
     (
@@ -146,8 +146,8 @@ _OPEN = _rules(
 _STATUS = re.compile(r"returned error: ([1-9]\d\d)\b")
 _STATUSES = {
     400: "the server does not understand the request (HTTP 400)",
-    408: "the server waited too long for the request (HTTP 408)",
-    429: "the server limits how often it is asked (HTTP 429)",
+    408: "the server timed out waiting for the request (HTTP 408)",
+    429: "the server limits the rate of requests (HTTP 429)",
     500: "the server has an internal error (HTTP 500)",
     502: "a proxy in front of the server gets no answer from it (HTTP 502)",
     503: "the server is not available at the moment (HTTP 503)",
@@ -237,7 +237,11 @@ def explain(messages: str, asked: Asked, answer: HttpAnswer | None = None) -> Gi
     kind, text, is_closed = _judge(messages, asked, answer)
     detail = "" if is_closed or asked.discreet else _detail(messages, over_http=asked.url.startswith("http"))
     if not text:
-        text = detail or "git failed, and what it says may not be told" if asked.discreet else detail
+        text = (
+            detail or "git failed; Headgate withholds its message, which could quote the credentials"
+            if asked.discreet
+            else detail
+        )
         detail = ""
     said = text or "git failed without a message"
     error = unable_to_clone(kind, asked.url, f"{said}: {detail}" if detail else said)
@@ -276,7 +280,7 @@ def _of_status(status: int, answer: HttpAnswer | None) -> str:
     known = _STATUSES.get(status)
     text = known or f"the server {'failed' if status >= 500 else 'refuses the request'} (HTTP {status})"
     if answer is not None and answer.retry_after is not None:
-        text += f"; it may be asked again after {answer.retry_after:g} s"
+        text += f"; it accepts requests again after {answer.retry_after:g} s"
     return text
 
 

@@ -126,9 +126,9 @@ class GitTree(ListedTree):
     def left_out(self, path: str) -> str:
         """Why the tree omits what the commit has at a path; "" when it does not, or when the cause is unknown."""
         if path in self._links:
-            return "is a symbolic link, which artifacts do not hold: name the file it leads to"
+            return "is a symbolic link, which artifacts do not contain: name the file that it points to"
         if self._is_ignored(path):
-            return f"would be left out by the ignore rules (spec.ignore, {IGNORE_FILE}, or those that always hold)"
+            return f"is excluded by the ignore rules (spec.ignore, {IGNORE_FILE}, or the built-in ones)"
         return ""
 
     def _is_ignored(self, path: str) -> bool:

@@ -112,7 +112,7 @@ class TarTree(ListedTree):
         while at < end:
             chunk = os.pread(self._data.fileno(), min(CHUNK, end - at), at)
             if not chunk:
-                raise TreeError("the local copy of the artifact is shorter than it was", file=path)
+                raise TreeError("the local copy of the artifact was truncated", file=path)
             yield chunk
             at += len(chunk)
 
@@ -139,7 +139,7 @@ class TarTree(ListedTree):
             with tarfile.open(fileobj=cast(IO[bytes], _Careful(self._data)), mode="r:") as archive:
                 self._walk(archive)
         except (tarfile.TarError, ValueError, OverflowError, RecursionError) as error:
-            raise ArchiveInvalid(f"it is no tar archive, or a damaged one: {error}") from None
+            raise ArchiveInvalid(f"it is not a tar archive, or it is damaged: {error}") from None
 
     def _walk(self, archive: tarfile.TarFile) -> None:
         listing, count, at, path_bytes = Listing(), 0, -1, 0
@@ -171,7 +171,9 @@ class TarTree(ListedTree):
         if member.islnk():
             number = listing.number(_clean(member.linkname))
             if number < 0:
-                raise ArchiveInvalid(f"'{path}' is a hard link to what is not before it in the archive")
+                raise ArchiveInvalid(
+                    f"'{path}' is a hard link to a file that does not precede it in the archive"
+                )
         elif not member.isreg() or member.issparse():
             raise ArchiveInvalid(f"'{path}' is neither a file nor a directory")
         elif member.offset_data + member.size > os.fstat(self._data.fileno()).st_size:

@@ -71,9 +71,9 @@ def _verify_tag(resolved: Resolved, tag: bytes, rings: list[bytes], authorized: 
     try:
         key = _check(signed, rings, authorized)
         if tag_header(tag, b"tag") != name:
-            raise SignatureInvalid(f"what was signed is the tag '{tag_header(tag, b'tag')}'")
+            raise SignatureInvalid(f"the signature is for the tag '{tag_header(tag, b'tag')}'")
         if tag_header(tag, b"object") != resolved.commit:
-            raise SignatureInvalid("what was signed is a tag of something else than this commit")
+            raise SignatureInvalid("the signed tag does not name this commit")
     except SignatureInvalid as error:
         raise VerificationFailed(
             f"signature verification of tag '{shown}' failed: {error}", reason=INVALID_TAG

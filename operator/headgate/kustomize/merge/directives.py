@@ -87,6 +87,6 @@ def _says(element: Any, text: str) -> bool:
 
 
 def _unknown(value: Any) -> Mismatch:
-    error = Mismatch(f"the directive $patch knows delete, replace and merge, not {scalar_text(value)!r}")
+    error = Mismatch(f"the directive $patch must be delete, replace or merge, not {scalar_text(value)!r}")
     error.path.append(DIRECTIVE)
     return error

@@ -107,7 +107,7 @@ def _lanes(
         type(cell.value) is dict if keys[0] else type(cell.value) not in (dict, list) for cell in cells
     )
     if not split and len(cells) > _MAX_UNSPLIT:
-        what = f"some have no {keys[0]!r}" if keys[0] else "some are no single values"
+        what = f"some have no {keys[0]!r}" if keys[0] else "some are not single values"
         raise Mismatch(f"a list of {len(cells)} elements, of which {what}, is too long to be merged")
     lanes: dict[str, _Lane] = {}
 

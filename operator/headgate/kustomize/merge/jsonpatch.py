@@ -84,7 +84,7 @@ class JsonPatch(NamedTuple):
                     field=".".join(operation.parts) or None,
                 ) from None
         if type(document) is not dict:
-            raise PatchError("the patch leaves something else than an object", file=self.file)
+            raise PatchError("the patched value is not an object", file=self.file)
         return converted(document, _read_back)  # type: ignore[no-any-return]
 
 
@@ -122,7 +122,7 @@ def _entries(data: bytes, file: str, budget: Budget) -> Any:
 
 
 def _no_number(text: str) -> Any:
-    raise ValueError(f"{text[:40]} is no number of JSON, or too large")
+    raise ValueError(f"{text[:40]} is not a JSON number, or is too large")
 
 
 def _whole(text: str) -> int | float:
@@ -292,7 +292,7 @@ def _test(document: Any, operation: Operation, budget: Budget) -> Any:
     else:
         found = _get(_parent(document, operation.parts), operation.parts[-1])
     if not _equal(found, None if operation.value is _ABSENT else operation.value):
-        raise _Inapplicable("the value there is another one")
+        raise _Inapplicable("the value there is different")
     return document
 
 

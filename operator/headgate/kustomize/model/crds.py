@@ -115,7 +115,7 @@ def _collect(
         raise KustomizationError(f"the definition of {name!r} refers to itself")
     found.fields += len(_properties(definitions, name))
     if found.fields > _MAX_FIELDS:
-        raise LimitExceeded(f"the definitions stand for more than {_MAX_FIELDS} fields")
+        raise LimitExceeded(f"the definitions expand to more than {_MAX_FIELDS} fields")
     for key, schema, extensions in _sorted(_properties(definitions, name)):
         here = (*path, key)
         spec = FieldSpec("/".join(here), kind)

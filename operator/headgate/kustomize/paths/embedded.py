@@ -79,9 +79,7 @@ def _edited(
     nodes = find_nodes(page.root, path, create, budget)
     if not nodes:
         verb = "find or create" if create is not None else "find"
-        raise ReferenceFault(
-            f"unable to {verb} the field of the embedded text that a replacement is to write"
-        )
+        raise ReferenceFault(f"unable to {verb} the target field of a replacement in the embedded text")
     for node in nodes:
         edit(node)
     if text.strip()[0] in "{[":

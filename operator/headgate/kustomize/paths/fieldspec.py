@@ -169,7 +169,7 @@ def _prepare(
     if not name:
         raise ResourceError("a field name is empty")
     if name == "*":
-        raise ResourceError("a path of field specifications takes no '*'; name each field")
+        raise ResourceError("the path of a field specification cannot contain '*'; name each field")
     if not creating or is_list:
         if name not in obj:
             return False

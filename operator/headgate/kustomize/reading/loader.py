@@ -147,7 +147,7 @@ class Loader:
         place = self.at(path)
         kind = self.tree.kind(place)
         if kind is EntryKind.FILE:
-            raise NoKustomization("is a file where the directory of a kustomization is needed", file=place)
+            raise NoKustomization("is a file; the directory of a kustomization file is needed", file=place)
         if kind is EntryKind.MISSING:
             raise FileMissing("no such file or directory" + left_out(self.tree, place), file=place)
         root = resolve(self.tree, place)
@@ -170,7 +170,7 @@ class Loader:
         # The shortest cycle starts at the directory itself; a directory above one on the way counts as a cycle, too.
         end = roots.index(root) if root in roots else _first(roots, root)
         circle = tuple(place or "." for place in (*reversed(roots[: end + 1]), root))
-        raise CycleError(f"the kustomizations form a circle: {' -> '.join(circle)}", path=circle)
+        raise CycleError(f"the kustomization files form a cycle: {' -> '.join(circle)}", path=circle)
 
     def _enter_remote(self, url: GitUrl) -> Loader:
         loader: Loader | None = self
@@ -180,7 +180,7 @@ class Loader:
                 trail.append(loader.remote.raw)
                 if loader.remote.raw.startswith(url.raw):
                     circle = tuple(reversed(trail))
-                    raise CycleError(f"the remote bases form a circle: {' -> '.join(circle)}", path=circle)
+                    raise CycleError(f"the remote bases form a cycle: {' -> '.join(circle)}", path=circle)
             loader = loader.parent
         tree = self._fetcher(url.raw).repository(url)
         root = self._child(tree, "").at(url.path)
@@ -196,7 +196,7 @@ class Loader:
         fetcher = self._options.allow_remote
         if fetcher is None:
             raise Refused(
-                f"the remote base {_without_credentials(what)!r} cannot be fetched: not allowed here"
+                f"the remote base {_without_credentials(what)!r} is refused: remote bases are not allowed here"
             )
         return fetcher
 

@@ -109,7 +109,7 @@ def _checked(documents: list[tuple[Any, int]], file: str) -> list[Placed]:
         if value is None or value == {} or value == []:
             continue
         if not isinstance(value, dict):
-            errors.append(ResourceError("the document is no Kubernetes object", file=file, line=line))
+            errors.append(ResourceError("the document is not a Kubernetes object", file=file, line=line))
             continue
         kind = value.get("kind")
         if kind is None or not scalar_text(kind):
@@ -119,7 +119,9 @@ def _checked(documents: list[tuple[Any, int]], file: str) -> list[Placed]:
         elif not scalar_text(kind).endswith("List") and not scalar_text(metadata_of(value).get("name", "")):
             message = "the object has no metadata.name"
             if metadata_of(value).get("generateName"):
-                message += "; metadata.generateName does not do, as only a named object can be kept in place"
+                message += (
+                    "; metadata.generateName is not enough, because only a named object can be reconciled"
+                )
             errors.append(ResourceError(message, file=file, line=line, object=label_of(value)))
         else:
             result.append(Placed(value, line))

@@ -362,7 +362,7 @@ def _named(args: Args, config: Resource) -> Args:
 
 def _iam_account(policy: _IamPolicy, context: Context) -> Resource:
     if policy.cloud != "gke":
-        raise KustomizationError(f"the cloud {policy.cloud!r} is not known, only gke is", field="cloud")
+        raise KustomizationError(f"the cloud {policy.cloud!r} is not supported, only gke is", field="cloud")
     account, service = policy.service_account, policy.kubernetes_service
     email = f"{account.name}@{account.project_id}.iam.gserviceaccount.com"
     metadata: dict[str, Any] = {

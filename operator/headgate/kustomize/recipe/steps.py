@@ -204,7 +204,7 @@ def imaging(
 def _idle(what: str, target: ObjectSelector | None) -> str:
     given = target._asdict() if target is not None else {}
     parts = ", ".join(f"{camel_case(name)}={text}" for name, text in given.items() if text)
-    return f"{what} changes nothing: no object fits its target ({parts})"
+    return f"{what} changes nothing: no object matches its target ({parts})"
 
 
 def merging(

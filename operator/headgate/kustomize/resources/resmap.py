@@ -134,7 +134,7 @@ class ResMap:
             return
         if len(matches) > 1:
             raise ResourceError(
-                "several objects have or had the id that a generated object is to be merged into",
+                "several objects have or had the id of this generated object, so it cannot be merged",
                 object=str(resource),
             )
         old = matches[0]

@@ -57,7 +57,9 @@ def _account_namespaces(binding: Resource) -> frozenset[str]:
             namespace = subject["namespace"]
             if not isinstance(namespace, str):
                 raise ReferenceFault(
-                    "the namespace of a subject is blank or no text", object=str(binding), field="subjects"
+                    "the namespace of a subject is empty or not a string",
+                    object=str(binding),
+                    field="subjects",
                 )
             found.add(namespace)
     return frozenset(found)

@@ -93,7 +93,7 @@ def _find(resources: ResMap, patch: Resource, source: str) -> Resource:
         return found[0]
     if found:
         raise PatchError(
-            "the patch fits several objects, as they have or had this id", file=source, object=str(patch)
+            "the patch matches several objects, which have or had this id", file=source, object=str(patch)
         )
     raise PatchError("the patch finds no object with this id", file=source, object=str(patch))
 
@@ -196,7 +196,11 @@ def _apply_json(resource: Resource, patch: JsonPatch, source: str, in_notes: boo
     except BuildError as error:
         raise error.at(file=source, object=str(resource)) from None
     if not isinstance(resource.obj.get("metadata"), (dict, NoneType)):
-        raise PatchError("the patch leaves no mapping of metadata", file=source, object=label_of(before))
+        raise PatchError(
+            "the patch turns metadata into something that is not a mapping",
+            file=source,
+            object=label_of(before),
+        )
     _forget_writing(resource)
     # kustomize restores its bookkeeping after a JSON patch, whatever the patch did to the annotations.
     resource.write_texts("annotations", {**resource.annotations, **notes})

@@ -98,7 +98,7 @@ def _source_value(resources: ResMap, replacement: Replacement) -> _Value:
     source = replacement.source
     if replacement.source_value is not None:
         if source is not None:
-            raise ReferenceFault("must not be given beside sourceValue")
+            raise ReferenceFault("must not be given together with sourceValue")
         text = replacement.source_value
         # The value has no quotes, even if the file has.
         return _Value(resolve_v3(str(text)), text)
@@ -136,8 +136,8 @@ def _select_source(resources: ResMap, source: ReplacementSource) -> Resource:
     what = "/".join(part for part in (source.kind, source.namespace, source.name) if part) or "anything"
     if found:
         names = ", ".join(str(item) for item in found[:5])
-        raise ReferenceFault(f"the source of a replacement, {what}, fits several objects: {names}")
-    raise ReferenceFault(f"the source of a replacement, {what}, fits no object")
+        raise ReferenceFault(f"the source of a replacement, {what}, matches several objects: {names}")
+    raise ReferenceFault(f"the source of a replacement, {what}, matches no object")
 
 
 def _part(value: Any, options: FieldOptions | None, resource: Resource, path: str) -> _Value:
@@ -254,7 +254,7 @@ def _write(resource: Resource, value: _Value, path: str, options: FieldOptions |
     slots = find_slots(resource.obj, parts, create, resource.budget, resource.blanks)
     if not slots:
         verb = "find or create" if create is not None else "find"
-        raise ReferenceFault(f"unable to {verb} the field that a replacement is to write")
+        raise ReferenceFault(f"unable to {verb} the target field of a replacement")
     for slot in slots:
         set_slot(slot)
     if notes:

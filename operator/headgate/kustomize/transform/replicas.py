@@ -37,5 +37,5 @@ def set_replicas(resources: ResMap, replica: Replica, specs: Specs) -> None:
     if not found:
         kinds = ", ".join(spec.gvk.kind or "any kind" for spec in specs)
         raise ResourceError(
-            f"replicas are set for {replica.name!r}, but nothing of that name is one of: {kinds}"
+            f"replicas are set for {replica.name!r}, but no object of that name is one of: {kinds}"
         )

@@ -63,7 +63,7 @@ def mark_sources(resources: ResMap, incoming: Iterable[PlacedVar], cluster_scope
         if len(found) > 1:
             names = ", ".join(str(item) for item in found)
             raise ReferenceFault(
-                f"the variable {var.name!r} fits several objects: {names}", file=file, field=entry
+                f"the variable {var.name!r} matches several objects: {names}", file=file, field=entry
             )
         if found:
             found[0].variables = (*found[0].variables, var.name)
@@ -127,7 +127,7 @@ def _value(source: Resource | None, placed: PlacedVar) -> Any:
         value = MISSING
     if value is MISSING:
         raise ReferenceFault(
-            f"the variable {var.name!r} refers to a field that is not there",
+            f"the variable {var.name!r} refers to a field that does not exist",
             object=str(source),
             field=var.field_path,
         ).inside(entry, file=file)
@@ -146,8 +146,8 @@ def _decimal(value: int, var: Var, source: Resource) -> int:
     if _DECIMAL.fullmatch(text) and -(1 << 63) <= int(text) < 1 << 63:
         return int(text)
     raise ReferenceFault(
-        f"the variable {var.name!r} cannot take its value from {text}, but from whole numbers that are decimal and "
-        "fit in 64 bits, and from text: put it in quotes",
+        f"the variable {var.name!r} cannot take its value from {text}, only from text and from decimal whole numbers "
+        "that fit in 64 bits: put it in quotes",
         object=str(source),
         field=var.field_path,
     )
@@ -181,7 +181,7 @@ class _Expansion:
         elif isinstance(value, list):
             for index, item in enumerate(value):
                 if not _is_text(item):
-                    raise ResourceError("a list in which variables are replaced must hold texts only")
+                    raise ResourceError("a list in which variables are replaced must contain only strings")
                 value[index] = self.expand(item)
 
     def expand(self, text: str) -> Any:

@@ -49,7 +49,7 @@ class AgeIdentities:
         for attempt in self._attempts(data):
             if attempt is not None:
                 return attempt
-        raise KeyRefused("none of the given age identities is its recipient's")
+        raise KeyRefused("none of the given age identities belongs to its recipient")
 
     def _attempts(self, data: bytes) -> Iterable[bytes | None]:
         if self._x25519:

@@ -23,7 +23,7 @@ ANSWER_TIMEOUT: Final = 10.0
 """Seconds."""
 RETRIES: Final = 1
 NO_CONNECTION: Final = "no connection"
-OF_CLIENT: Final = "the credentials or the request are not accepted by its client"
+OF_CLIENT: Final = "its client does not accept the credentials or the request"
 """The message for errors without useful text."""
 
 
@@ -66,4 +66,4 @@ def wrapped_key(key: MasterKey, *, urlsafe: bool = False) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except binascii.Error:
-        raise KeyRefused("its data key is no base64") from None
+        raise KeyRefused("its data key is not base64") from None

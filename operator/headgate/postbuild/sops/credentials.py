@@ -99,7 +99,7 @@ def _mapping(data: bytes) -> dict[str, Any]:
         except plainyaml.NotPlain as error:
             raise KeyCredentialsInvalid(str(error)) from None
     if not isinstance(value, dict):
-        raise KeyCredentialsInvalid("is no mapping in YAML or JSON")
+        raise KeyCredentialsInvalid("is not a mapping in YAML or JSON")
     return {str(key): item for key, item in value.items()}
 
 

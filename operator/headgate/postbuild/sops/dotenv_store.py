@@ -29,7 +29,7 @@ def load(data: bytes) -> Loaded:
             continue
         name, equals, value = line.partition("=")
         if not equals:
-            raise NotSops(f"line {number} is no NAME=value")
+            raise NotSops(f"line {number} does not have the form NAME=value")
         value = value.replace("\\n", "\n")
         if name.startswith(_PREFIX):
             flat[name[len(_PREFIX) :]] = value

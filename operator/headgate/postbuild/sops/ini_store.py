@@ -95,7 +95,7 @@ class _Reader:
             return line[len(quote) : end].strip(), line[delimiter + 1 :]
         delimiter = _delimiter(line, 0)
         if delimiter <= 0:
-            raise NotSops(f"line {self._at} is no name = value")
+            raise NotSops(f"line {self._at} does not have the form name = value")
         return line[:delimiter].strip(), line[delimiter + 1 :]
 
     def _value(self, rest: str) -> str:
@@ -155,7 +155,7 @@ def emit(branch: Branch) -> bytes:
     out: list[str] = []
     for number, (name, section) in enumerate(sections):
         if not isinstance(section, Branch):
-            raise NotSops(f"the value of {name!r} is no section, which INI needs")
+            raise NotSops(f"the value of {name!r} is not a section, which INI requires")
         entries = list(section)
         if entries and isinstance(entries[0][0], SopsComment):
             out.append(_comment(entries.pop(0)[0], strip=False))

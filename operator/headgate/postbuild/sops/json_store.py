@@ -25,9 +25,9 @@ def load(data: bytes) -> Loaded:
     try:
         branch = json.loads(data.decode(), object_pairs_hook=Branch, parse_constant=_no_constant)
     except (UnicodeDecodeError, ValueError, RecursionError):
-        raise NotSops("is no valid JSON") from None
+        raise NotSops("is not valid JSON") from None
     if not isinstance(branch, Branch):
-        raise NotSops("is JSON, but no object")
+        raise NotSops("is JSON, but not an object")
     section = branch.first("sops")
     if section is None:
         raise NotSops("has no sops metadata")
@@ -66,7 +66,7 @@ def _text(value: Any, newline: str) -> str:
         return "[" + deeper + f",{deeper}".join(items) + newline + "]" if items else "[]"
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise NotSops(f"JSON has no {go_general(value)}")
+            raise NotSops(f"JSON cannot represent {go_general(value)}")
         return go_json(value)
     return json.dumps(value, ensure_ascii=False).translate(_ESCAPES)
 
@@ -75,5 +75,5 @@ def emit_binary(branch: Branch) -> bytes:
     """Return a binary text without its envelope; raises :class:`NotSops`."""
     data = branch.first("data")
     if not isinstance(data, str):
-        raise NotSops("holds no binary file: there is no text 'data' in it")
+        raise NotSops("does not hold a binary file: it has no string 'data'")
     return data.encode("utf-8", "surrogateescape")

@@ -49,14 +49,14 @@ def recover_data_key(metadata: Metadata, sources: Sequence[DataKeySource]) -> by
     if len(parts) < wanted:
         what = "the data key cannot be opened"
         if len(metadata.groups) > 1:
-            what += f": {len(parts)} of {len(metadata.groups)} key groups could be, {wanted} are needed"
+            what += f": {len(parts)} of {len(metadata.groups)} key groups could be opened, and {wanted} are needed"
         raise NoDataKey(": ".join([what, "; ".join(reasons)]) if reasons else what)
     try:
         key = parts[0] if len(metadata.groups) == 1 else combine(parts)
     except ValueError as error:
         raise NoDataKey(f"the parts of the data key do not fit together: {error}") from None
     if len(key) not in (16, 24, 32):
-        raise NoDataKey("what the keys hold is no data key")
+        raise NoDataKey("the encrypted value is not a data key")
     return key
 
 

@@ -134,24 +134,24 @@ class Metadata:
     def parse(section: Any) -> Metadata:
         """From the ``sops`` section; raises :class:`NotSops`."""
         if not isinstance(section, Mapping):
-            raise NotSops("the sops metadata are no mapping")
+            raise NotSops("the sops metadata is not a mapping")
         rules = [Rules(name, str(section[name])) for name in _RULES if section.get(name)]
         if len(rules) > 1:
-            raise NotSops(f"the sops metadata have both {rules[0].name} and {rules[1].name}")
+            raise NotSops(f"the sops metadata has both {rules[0].name} and {rules[1].name}")
         if rules and rules[0].name.endswith("_regex"):
             try:
                 re2.compile(rules[0].text)
             except re2.error:
-                raise NotSops(f"{rules[0].name} in the sops metadata is no regular expression") from None
+                raise NotSops(f"{rules[0].name} in the sops metadata is not a regular expression") from None
         groups = _groups(section)
         if not groups:
-            raise NotSops("the sops metadata name no keys")
+            raise NotSops("the sops metadata names no keys")
         if sum(map(len, groups)) > _MOST_KEYS:
-            raise NotSops(f"the sops metadata name more than {_MOST_KEYS} keys")
+            raise NotSops(f"the sops metadata names more than {_MOST_KEYS} keys")
         try:
             threshold = int(section.get("shamir_threshold") or 0)
         except (TypeError, ValueError):
-            raise NotSops("shamir_threshold in the sops metadata is no number") from None
+            raise NotSops("shamir_threshold in the sops metadata is not a number") from None
         return Metadata(
             groups=groups,
             threshold=threshold,
@@ -185,7 +185,7 @@ def _rewritten(moment: str) -> str:
     try:
         parsed = datetime.fromisoformat(moment)
     except ValueError:
-        raise NotSops("lastmodified in the sops metadata is no RFC 3339 time") from None
+        raise NotSops("lastmodified in the sops metadata is not an RFC 3339 time") from None
     if parsed.tzinfo is None:
         raise NotSops("lastmodified in the sops metadata has no time zone")
     text = parsed.isoformat(timespec="seconds")
@@ -198,7 +198,7 @@ def unflatten(entries: Mapping[str, str]) -> dict[str, Any]:
     for flat, value in entries.items():
         parts = _TOKEN.split(flat)
         if len(parts) > _MOST_PARTS:
-            raise NotSops("the sops metadata are nested too deeply")
+            raise NotSops("the sops metadata is nested too deeply")
         path: list[str | int] = [parts[0]]
         for separator, name in zip(parts[1::2], parts[2::2], strict=True):
             if separator == "__map_":
@@ -206,14 +206,14 @@ def unflatten(entries: Mapping[str, str]) -> dict[str, Any]:
             elif name.isdecimal() and len(name) < 6:
                 path.append(int(name))
             else:
-                raise NotSops(f"the sops metadata have a malformed entry {flat!r}")
+                raise NotSops(f"the sops metadata has a malformed entry {flat!r}")
         node = root
         for step in path[:-1]:
             node = node.setdefault(step, {})
             if not isinstance(node, dict):
-                raise NotSops(f"the sops metadata have conflicting entries at {flat!r}")
+                raise NotSops(f"the sops metadata has conflicting entries at {flat!r}")
         if path[-1] in node:
-            raise NotSops(f"the sops metadata have conflicting entries at {flat!r}")
+            raise NotSops(f"the sops metadata has conflicting entries at {flat!r}")
         node[path[-1]] = value
     return {str(name): _lists(value) for name, value in root.items()}
 
@@ -224,6 +224,6 @@ def _lists(node: Any) -> Any:
         return node
     if node and all(isinstance(step, int) for step in node):
         if sorted(node) != list(range(len(node))):
-            raise NotSops("the sops metadata have an incomplete list")
+            raise NotSops("the sops metadata has an incomplete list")
         return [_lists(node[at]) for at in range(len(node))]
     return {str(step): _lists(value) for step, value in node.items()}

@@ -43,7 +43,7 @@ class OpenPgpKeys:
             try:
                 keys = list(_keys(list(PacketPile.from_bytes(block))))
             except Exception:
-                raise KeyCredentialsInvalid("is no OpenPGP key") from None
+                raise KeyCredentialsInvalid("is not an OpenPGP key") from None
             for key in keys:
                 self._add_key(key)
 

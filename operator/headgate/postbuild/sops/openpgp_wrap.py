@@ -55,7 +55,7 @@ def wrap(body: bytes) -> bytes | None:
 
 def _public_size(body: bytes) -> int | None:
     if body[0] != 4:
-        raise ValueError("only keys of version 4 are known")
+        raise ValueError("only keys of version 4 are supported")
     algorithm, at = body[5], 6
     if algorithm in _POINT_SIZES:
         return at + _POINT_SIZES[algorithm]

@@ -53,16 +53,16 @@ def decrypt_value(text: str, key: bytes, place: str) -> Any:
         return ""
     match = _VALUE.match(text)
     if match is None:
-        raise Corrupt("is to be decrypted, but is not in SOPS' format")
+        raise Corrupt("must be an encrypted value, but is not in SOPS's format")
     try:
         data, iv, tag = (base64.b64decode(match[part], validate=True) for part in (1, 2, 3))
         plain = AESGCM(key).decrypt(iv, data + tag, place.encode("utf-8", "surrogateescape"))
     except binascii.Error:
-        raise Corrupt("is not in SOPS' format: no base64") from None
+        raise Corrupt("is not in SOPS's format: it is not base64") from None
     except InvalidTag:
         raise Corrupt("was changed or moved since it was encrypted, or encrypted with another key") from None
     except ValueError:
-        raise Corrupt("is not in SOPS' format: wrong sizes") from None
+        raise Corrupt("is not in SOPS's format: its parts have the wrong size") from None
     return _typed(plain.decode("utf-8", "surrogateescape"), match[4])
 
 
@@ -82,7 +82,7 @@ def _typed(text: str, kind: str) -> Any:
             return float(text)
         except ValueError:
             pass
-    raise Corrupt(f"holds no value of the type it names ({kind})")
+    raise Corrupt(f"does not have a value of the type that it names ({kind})")
 
 
 def mac_bytes(value: Any) -> bytes:

@@ -73,7 +73,7 @@ class VaultTransit:
     @staticmethod
     def _client(hvac: Any, address: str, token: str) -> Any:
         if not address.startswith(("https://", "http://")):
-            raise KeyRefused("its address is no URL")
+            raise KeyRefused("its address is not a URL")
         # hvac requires the library of the sessions.
         from headgate.postbuild.sops.sessions import bounded_session
 
@@ -99,8 +99,8 @@ class VaultTransit:
         own = os.environ.get("VAULT_TOKEN")
         if own and self._identity is not None:
             raise KeyRefused(
-                "the operator's VAULT_TOKEN is not lent to a Kustomization that acts as a service account: give an "
-                "entry sops.vault-token in the decryption Secret, or name the server in --sops-vault-configmap"
+                "a Kustomization that acts as a service account cannot use the operator's VAULT_TOKEN: add an entry "
+                "sops.vault-token to the decryption Secret, or name the server in --sops-vault-configmap"
             )
         if own:
             if address.rstrip("/") == (os.environ.get("VAULT_ADDR") or "").rstrip("/"):
@@ -137,11 +137,11 @@ def _refusal(what: str, error: Exception) -> KeyRefused:
         "Unauthorized": "the token is not accepted",
         "InvalidPath": "no such key or engine",
         "InvalidRequest": "invalid request",
-        "RateLimitExceeded": "it is asked too often",
-        "VaultDown": "it is sealed, or in maintenance",
+        "RateLimitExceeded": "it limits the rate of requests",
+        "VaultDown": "it is sealed or under maintenance",
         "VaultNotInitialized": "it is not initialized",
         "InternalServerError": "it failed",
         "BadGateway": "it failed",
     }
     why = next((known[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in known), "")
-    return KeyRefused(f"{what}: {why or network_cause(error, 'what it answers is not understood')}")
+    return KeyRefused(f"{what}: {why or network_cause(error, 'its answer is malformed')}")

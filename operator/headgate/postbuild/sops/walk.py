@@ -52,7 +52,7 @@ class Walk:
         if encrypted:
             try:
                 if not isinstance(value, str):
-                    raise Corrupt("is to be decrypted, but is no string")
+                    raise Corrupt("must be an encrypted value, but is not a string")
                 value = decrypt_value(value, self._key, _place(path))
             except Corrupt as error:
                 error.field = ".".join(path)
@@ -96,7 +96,7 @@ class Walk:
     def verify(self) -> None:
         """Verify the MAC after all values; raises :class:`Corrupt`."""
         if not self._metadata.mac:
-            raise Corrupt("the sops metadata have no MAC")
+            raise Corrupt("the sops metadata has no MAC")
         try:
             expected = decrypt_value(self._metadata.mac, self._key, self._metadata.last_modified)
         except Corrupt as error:

@@ -71,5 +71,5 @@ class Collections:
     def _counted(self, path: Path) -> Path:
         self._tries += 1
         if self._tries > _MOST_TRIES:
-            raise NotSops("has too many encrypted comments that belong nowhere")
+            raise NotSops("has too many encrypted comments in unexpected places")
         return path

@@ -33,7 +33,7 @@ class YamlText:
         try:
             self._text = data.decode().removeprefix("\ufeff").replace("\r\n", "\n")
         except UnicodeDecodeError:
-            raise NotSops("is no text in UTF-8") from None
+            raise NotSops("is not text in UTF-8") from None
         try:
             documents = read_placed(self._text)
         except YamlError as error:
@@ -156,7 +156,7 @@ class YamlText:
             if key.value != "sops":
                 continue
             if root.style == "{":
-                raise NotSops("is written in flow style, which SOPS does not do for YAML")
+                raise NotSops("is written in flow style, which SOPS does not use for YAML")
             last = at + 1 == len(keys)
             yield key.start, document.end if last else keys[at + 1].start, "{}\n" if len(keys) == 1 else ""
 

@@ -133,7 +133,7 @@ class Controller(Generic[K]):
                 # The border: no failure of one object may stop the others.
                 outcome = Outcome(after=self._backoff.next(key), trigger=RETRY, failed=True)
                 self._log.exception(
-                    "reconciling %s broke off, next try in %.1fs: %s", key, outcome.after, error
+                    "reconciling %s failed unexpectedly, next attempt in %.1fs: %s", key, outcome.after, error
                 )
                 await self._report(key, error)
             finally:
@@ -156,7 +156,7 @@ class Controller(Generic[K]):
             await self._on_unexpected_error(key, error, self._backoff.failures(key))
         except Exception as cause:
             # The API server is probably unavailable; the next attempt shows whether it still is.
-            self._log.error("that %s broke off is not reported: %s", key, cause)
+            self._log.error("the unexpected failure of %s is not reported: %s", key, cause)
 
     def _tell(self, observer: Observer, key: K, waited: float, seconds: float, outcome: Outcome) -> None:
         observer.added(self.name, retry=key in self._failed)

@@ -155,7 +155,7 @@ class Election:
 
     def _follow(self, holder: str) -> None:
         if holder != self.leader:
-            _log.info("standing by: %s leads", holder)
+            _log.info("on standby: %s leads", holder)
         self.leader = holder
 
 

@@ -73,9 +73,9 @@ class SourceTrees:
         if wanted > share:
             tree.close()
             raise SourceTooLarge(
-                f"the sources of namespace '{key.namespace}' have {wanted} files and directories together, and with "
-                f"the sources of others in mind it may have {share}; leave out what is not needed with spec.ignore, "
-                "or raise the operator's --max-source-entries"
+                f"the sources of namespace '{key.namespace}' together have {wanted} files and directories, more than "
+                f"its present quota of {share}; exclude what is not needed with spec.ignore, or raise the operator's "
+                "--max-source-entries"
             )
         self.drop(key)
         self._entries.add(key.namespace, tree.weight)

@@ -143,7 +143,7 @@ class Wakeups:
         key = source_key_of(obj)
         if self._revisions.get(key) != _revision(obj) and key not in self._announcing:
             self._announcing.add(key)
-            self._background.begin(f"news of {key}", lambda: self._announce(key))
+            self._background.begin(f"announcing {key}", lambda: self._announce(key))
 
     async def _announce(self, key: SourceKey) -> None:
         """Announce the source's revision to its consumers, and repeat that if a newer one has arrived meanwhile."""
@@ -167,7 +167,7 @@ class Wakeups:
             return self._builds.concerns(consumer, source)
         except Exception as error:
             # A failed comparison must not keep the revision from the others.
-            _log.exception("%s: whether %s concerns it is not known: %s", consumer, source, error)
+            _log.exception("%s: cannot determine whether %s affects it: %s", consumer, source, error)
             return True
 
     async def idle(self) -> None:
@@ -214,7 +214,9 @@ class Wakeups:
     def object_given(self, key: ObjectKey, ref: ObjectRef) -> None:
         """Wake the Kustomization: another one released or deleted an object that this one has in its inventory too."""
         if self._store.kustomization(key) is not None:
-            trigger = Trigger(Priority.CHANGED, f"{ref} let go by another", str(ref), Depth.APPLY)
+            trigger = Trigger(
+                Priority.CHANGED, f"{ref} released by another Kustomization", str(ref), Depth.APPLY
+            )
             self._kustomization_queue.add(key, trigger)
 
     def live_drifted(self, key: ObjectKey, ref: ObjectRef, what: str) -> None:

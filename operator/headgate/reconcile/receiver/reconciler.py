@@ -118,7 +118,7 @@ class Receivers:
             return 404
         receiver = hook.receiver
         if hook.problem:
-            _log.error("%s: a call is not taken: the Receiver %s", receiver.key, hook.problem)
+            _log.error("%s: cannot serve a webhook call: the Receiver %s", receiver.key, hook.problem)
             return 503
         try:
             token = await self._token(receiver)
@@ -126,7 +126,7 @@ class Receivers:
             filtered = receiver.spec.resource_filter or any(r.filter for r in receiver.spec.resources)
             request = request_of(call) if filtered else {}
         except (CallRefused, TokenNotFound) as error:
-            _log.error("%s: a call is refused: %s", receiver.key, error)
+            _log.error("%s: refused a webhook call: %s", receiver.key, error)
             return 400
         return 200 if await self._requests.send(receiver, request) else 500
 

@@ -115,10 +115,10 @@ class ArtifactFetcher:
                     raise ArtifactError(f"failed to download archive{times}: {error}") from error
                 wait = error.wait
                 pause = self._pauses.after(attempt + 1) if wait is None else self._pauses.limited(wait)
-                _log.warning("%s: artifact not fetched, next try in %.0fs: %s", key, pause, error)
+                _log.warning("%s: artifact not fetched, next attempt in %.0fs: %s", key, pause, error)
                 await asyncio.sleep(pause)
             except OSError as error:
-                raise ArtifactError(f"unable to keep the artifact: {error.strerror or error}") from error
+                raise ArtifactError(f"unable to store the artifact: {error.strerror or error}") from error
         raise AssertionError("unreachable")
 
     async def close(self) -> None:
@@ -238,7 +238,7 @@ def _named(error: BaseException) -> str:
     if isinstance(error, aiohttp.TooManyRedirects):
         return f"more than {MAX_REDIRECTS} redirects"
     if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
-        return "it redirects to what is not an HTTP address"
+        return "it redirects to an address that is not HTTP"
     if isinstance(error, aiohttp.ClientPayloadError):
         return "the transfer was cut off"
     return network_cause(error, "the connection failed")

@@ -138,7 +138,7 @@ class SourceReconciler:
         except (GitError, SourceError) as error:
             if error.drops_credentials:
                 self._inputs.forget(key)
-            again = self._next_try(key, error, spec.interval)
+            again = self._next_attempt(key, error, spec.interval)
             if error.silent:
                 session.revert()
                 return Outcome(after=again)
@@ -163,7 +163,7 @@ class SourceReconciler:
             self._client, obj, manager=SOURCE_CONTROLLER, on_written=self._wakeups.source_written
         )
 
-    def _next_try(self, key: ObjectKey, error: BorderError, interval: float) -> float | None:
+    def _next_attempt(self, key: ObjectKey, error: BorderError, interval: float) -> float | None:
         """Seconds until the next reconcile; None: only an event starts it."""
         match error.retry:
             case Retry.ON_CHANGE:

@@ -71,8 +71,8 @@ class SourceReport:
             session.status["observedGeneration"] = session.generation
         summarise(session, requested)
         self.tell(session, NORMAL if waiting else WARNING, reason, message, trace=waiting)
-        next_try = f", next try in {format_duration(round(again, 1))}" if again is not None else ""
-        _log.error("%s: %s%s", key, message, next_try)
+        next_attempt = f", next attempt in {format_duration(round(again, 1))}" if again is not None else ""
+        _log.error("%s: %s%s", key, message, next_attempt)
         await session.write()
         return Outcome(after=again, failed=again is not None)
 

@@ -148,5 +148,5 @@ def _supports(ks: Kustomization) -> dict[ObjectRef, str]:
             "apiextensions.k8s.io/v1",
             "CustomResourceDefinition",
             f"kustomizations.{KUSTOMIZE_GROUP}",
-        ): "a Kustomization does not delete the kind it is of; delete it by hand",
+        ): "a Kustomization does not delete the definition of its own kind; delete it by hand",
     }

@@ -105,11 +105,11 @@ class Clusters:
         if connection.probe is not None:
             connection.waiting.add(key)
             raise TargetPending(
-                "waiting for the API server of the other cluster", retry_after=2 * PROBE_TIMEOUT
+                "waiting for the API server of the remote cluster", retry_after=2 * PROBE_TIMEOUT
             )
         if connection.problem or connection.cluster is None:
             raise TargetError(
-                connection.problem or "the other cluster cannot be used; see the operator's log"
+                connection.problem or "the remote cluster cannot be used; see the operator's log"
             )
         return connection.cluster
 

@@ -198,7 +198,7 @@ async def _own_token(client: Client, audiences: list[str]) -> Bearer:
     usual = (await request_token(client, namespace, account, []))["spec"]["audiences"]
     if set(audiences) & set(usual):
         raise AccessFailed(
-            f"a token of the operator's own service account is not given to another cluster for the audience "
-            f"of this one ({', '.join(usual)}); set 'serviceAccountName' in the ConfigMap, or other audiences"
+            f"Headgate does not give another cluster a token of its own service account for the audience of this "
+            f"cluster ({', '.join(usual)}); set 'serviceAccountName' in the ConfigMap, or other audiences"
         )
     return await token_of(client, namespace, account, audiences)

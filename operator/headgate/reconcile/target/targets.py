@@ -80,7 +80,7 @@ class Targets:
             named = "spec.serviceAccountName" if ks.spec.service_account_name else "--default-service-account"
             raise TargetError(
                 f"the kubeconfig acts as {cluster.client.acts_as!r} (users[].user.as) and {named} as {account!r}: "
-                "a request can be made as one user only; take one of the two away"
+                "a request can impersonate only one user; remove one of the two"
             )
         access = ReadAccess(cluster.client, ks.namespace, account)
         applier = Applier(

@@ -94,7 +94,7 @@ async def test_a_record_that_is_too_large_says_what_is_to_be_deleted(world: Worl
     world.create()
     recorder = Recorder(world.attempt(), world.measured, 10, 1)
     entries = frozenset(inv.Entry.of("v1", "ConfigMap", "flux", str(n)) for n in range(3))
-    with pytest.raises(Failed, match="2 of the objects are to be deleted"):
+    with pytest.raises(Failed, match="2 of the objects will be deleted"):
         await recorder.check_size(entries, going=2)
     with pytest.raises(Failed, match=r"see --max-inventory-size\): split the Kustomization"):
         await recorder.check_size(entries)

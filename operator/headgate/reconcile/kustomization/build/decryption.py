@@ -133,8 +133,8 @@ class BuildDecryption:
 
 
 _UNUSABLE: dict[type[BuildError], str] = {
-    YamlError: "is no valid YAML",
-    PatchError: "is no patch, or one that does not apply",
+    YamlError: "is not valid YAML",
+    PatchError: "is not a patch that applies",
 }
 
 

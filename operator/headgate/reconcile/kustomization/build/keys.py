@@ -109,7 +109,7 @@ class KeyReader:
                 for key, text in (obj.get("data") or {}).items()
             }
         except binascii.Error:
-            raise KeysMissing(f"{what} '{ref.namespace}/{ref.name}' holds what is no base64") from None
+            raise KeysMissing(f"{what} '{ref.namespace}/{ref.name}' has a value that is not base64") from None
 
     async def _login_paths(self, seen: list[Any]) -> dict[str, str] | None:
         ref = self._shared.vault_config

@@ -35,9 +35,9 @@ class KeyTime:
         """Count the time of a call; raises :class:`DecryptionError` if no time is left for it."""
         if self._spent >= self._limit:
             raise DecryptionError(
-                f"the key services took {self._limit:g}s, the most that one attempt waits for them, and {key.name} was "
-                "not asked: remove the keys of services that do not answer. Data keys that were opened are kept for "
-                "the next attempt"
+                f"the key services took {self._limit:g}s, the limit for one attempt, so Headgate did not ask "
+                f"{key.name}; remove the keys of services that do not answer. The next attempt reuses the data keys "
+                "opened so far"
             )
         started = time.monotonic()
         try:
@@ -68,7 +68,7 @@ class Outages:
             if left <= 0:
                 self._until.pop((credentials, service), None)
         if left > 0:
-            raise KeyRefused("the service did not answer a moment ago, and is asked again in a minute")
+            raise KeyRefused("the service did not answer a moment ago; Headgate tries it again in a minute")
 
     def note(self, credentials: str, service: str) -> None:
         """Record that the service did not respond."""

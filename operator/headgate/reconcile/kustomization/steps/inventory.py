@@ -46,7 +46,7 @@ class Recorder:
             self._measure.inventory_refused()
             why = f"the limit is {self._limit / MIB:.1f} MiB, see --max-inventory-size"
             if going:
-                why += f"; {going} of the objects are to be deleted, which may be done in a commit before"
+                why += f"; {going} of the objects will be deleted: delete them in an earlier commit"
             raise Failed(reasons.RECONCILIATION_FAILED, _too_large(len(entries), size, why))
         return size
 
@@ -86,5 +86,5 @@ class Recorder:
 def _too_large(count: int, size: int, why: str) -> str:
     return (
         f"inventory of {count} objects is too large to be stored ({size / MIB:.1f} MiB; {why}): "
-        "split the Kustomization into several; nothing is applied whose record cannot be stored"
+        "split the Kustomization into several; Headgate applies nothing that it cannot record"
     )
