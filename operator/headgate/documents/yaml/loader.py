@@ -83,7 +83,7 @@ class Document(NamedTuple):
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 """The first bytes of a file whose content is in Git LFS."""
 A_POINTER = (
-    "a pointer of Git LFS instead of the file: Headgate does not fetch from LFS; store the file in Git itself"
+    "a Git LFS pointer instead of the file: Headgate does not fetch from LFS; store the file in Git itself"
 )
 
 # {{ .Values.x }}, {{- include "x" . }}, {{ if ... }}: the braces in the templates of a Helm chart.
