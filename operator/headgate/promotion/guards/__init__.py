@@ -1,1 +1,23 @@
-"""The conditions of a promotion, each by name. Pure: each fails closed."""
+"""The conditions of a promotion, each by name. Pure: each fails closed.
+
+model    a guard, its verdict, and a decision to go ahead in spite of it
+facts    everything that the guards decide on
+rules    one function for each guard
+"""
+
+from headgate.promotion.guards.facts import Approval, Bad, Facts, Soak, WindowState
+from headgate.promotion.guards.model import Guard, Override, Verdict, parse_overrides
+from headgate.promotion.guards.rules import evaluate
+
+__all__ = [
+    "Approval",
+    "Bad",
+    "Facts",
+    "Guard",
+    "Override",
+    "Soak",
+    "Verdict",
+    "WindowState",
+    "evaluate",
+    "parse_overrides",
+]

@@ -1,0 +1,89 @@
+"""Everything that the guards decide on, as values. All times are UTC, aware."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from headgate.api import ObjectKey
+from headgate.promotion.config.model import Environment
+from headgate.promotion.evidence.model import Evidence
+
+__all__ = ["Approval", "Bad", "Facts", "Soak", "WindowState"]
+
+
+@dataclass(frozen=True, slots=True)
+class Soak:
+    """How one Kustomization of an environment before relates to the candidate."""
+
+    runs_candidate: bool
+    """Whether its last applied revision builds the same objects as the candidate."""
+    since: datetime | None = None
+    """Since when it has been Ready with these objects, whatever commits brought them; None if it is not."""
+
+
+@dataclass(frozen=True, slots=True)
+class WindowState:
+    """Whether the target accepts promotions now."""
+
+    is_open: bool
+    until: datetime | None = None
+    """When the open window closes."""
+    opens_at: datetime | None = None
+    """When the next one opens; None if none is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """One approval of the difference that the promotion makes."""
+
+    principal: str
+    """The person, as the ``allowed_signers`` file names them; empty if the signature is not trusted."""
+    key: str
+    """The fingerprint of the key."""
+    problem: str = ""
+    """Why it does not count; empty if it does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """A commit in the candidate's history that a rollback marked as bad."""
+
+    commit: str
+    by: str
+    """The version or commit that rolled it back."""
+    reverted: bool
+    """Whether the candidate also contains a commit that reverts it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of one promotion. Whatever is missing makes its guard refuse."""
+
+    environment: Environment
+    """The target."""
+    now: datetime
+    candidate: str
+    """The commit."""
+    candidate_problem: str = ""
+    """Why the candidate can never be right; empty if it can."""
+    evidence: Mapping[str, Evidence | str] = field(default_factory=dict)
+    """What each environment before runs, or why this is not known."""
+    expected: Mapping[str, frozenset[ObjectKey]] = field(default_factory=dict)
+    """The Kustomizations that each environment before has at the candidate: evidence must name each of them."""
+    soaks: Mapping[str, Mapping[ObjectKey, Soak]] = field(default_factory=dict)
+    unproven: tuple[str, ...] | None = None
+    """Objects that change and have not run before; None if this could not be found out."""
+    bad: tuple[Bad, ...] | None = None
+    """None if the history could not be read."""
+    problems: tuple[str, ...] = ()
+    """What could not be built."""
+    is_empty: bool | None = None
+    suspended: tuple[str, ...] = ()
+    """Objects of the target that are suspended, such as ``GitRepository/flux-system/flux-system``."""
+    window: WindowState | None = None
+    """None if the target declares no windows, or they could not be evaluated."""
+    approvals: tuple[Approval, ...] = ()
+    plan_problem: str = ""
+    """What has moved since the plan was made."""

@@ -1,0 +1,257 @@
+"""One function for each guard: from the facts to a verdict. Pure; what the facts do not say refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from headgate.promotion.evidence.model import STALE_AFTER, Evidence, RunningKustomization
+from headgate.promotion.guards.facts import Facts
+from headgate.promotion.guards.model import Guard, Override, Verdict
+
+__all__ = ["evaluate"]
+
+SHOWN = 5
+"""How many names a message lists."""
+
+
+def evaluate(facts: Facts, overrides: Iterable[Override] = ()) -> tuple[Verdict, ...]:
+    """Return the verdict of every guard, in a fixed order, with the overrides of those that refuse."""
+    given = {each.guard: each for each in overrides}
+    verdicts = []
+    for guard, rule in _RULES.items():
+        verdict = rule(facts)
+        if not verdict.passed and guard.overridable and guard in given:
+            verdict = Verdict(guard, False, verdict.message, verdict.passes_at, given[guard])
+        verdicts.append(verdict)
+    return tuple(verdicts)
+
+
+def _evidence(facts: Facts) -> Verdict:
+    good, missing = [], []
+    for name in facts.environment.after:
+        found = facts.evidence.get(name, "nobody says what it runs")
+        if isinstance(found, str):
+            missing.append(f"{name}: {found}")
+        elif found.is_stale(facts.now):
+            missing.append(f"{name}: {_stale(found, facts.now)}")
+        elif found.problem:
+            missing.append(f"{name}: {found.problem}")
+        else:
+            good.append(f"{name}: {found.origin.value} {found.detail}, {_age(found, facts.now)} old")
+    if missing:
+        return Verdict(Guard.EVIDENCE, False, "; ".join(missing))
+    return Verdict(Guard.EVIDENCE, True, "; ".join(good) or "no environment comes before this one")
+
+
+def _stale(found: Evidence, now: datetime) -> str:
+    if found.at > now:
+        return (
+            f"the {found.origin.value} is dated {_moment(found.at)}, which is in the future: check the clocks"
+        )
+    return (
+        f"the {found.origin.value} {found.detail} is {_age(found, now)} old, and proves nothing after "
+        f"{_span(STALE_AFTER)}; see whether its operator still reports"
+    )
+
+
+def _candidate(facts: Facts) -> Verdict:
+    if facts.candidate_problem or not facts.candidate:
+        problem = facts.candidate_problem or "no commit to promote was found"
+        return Verdict(Guard.CANDIDATE, False, problem)
+    return Verdict(Guard.CANDIDATE, True, facts.candidate[:12])
+
+
+def _healthy(facts: Facts) -> Verdict:
+    """Evidence that is missing or stale refuses here too: an override of ``evidence`` does not prove health."""
+    wrong: list[str] = []
+    total = 0
+    for name in facts.environment.after:
+        found = facts.evidence.get(name)
+        if not isinstance(found, Evidence) or found.is_stale(facts.now):
+            wrong.append(f"{name}: not known")
+            continue
+        running = {each.key: each for each in found.kustomizations}
+        expected = facts.expected.get(name)
+        if not expected:
+            wrong.append(f"{name}: it has no Kustomization that could prove anything")
+            continue
+        soaks = facts.soaks.get(name, {})
+        for key in sorted(expected | running.keys(), key=str):
+            total += 1
+            problem = _unhealthy(running.get(key), soaks.get(key) is not None and soaks[key].runs_candidate)
+            if problem:
+                wrong.append(f"{name}: Kustomization/{key} {problem}")
+    if wrong:
+        return Verdict(Guard.HEALTHY, False, f"at {facts.candidate[:12]}: {_listed(wrong)}")
+    return Verdict(Guard.HEALTHY, True, f"{total} Kustomizations Ready at {facts.candidate[:12]}")
+
+
+def _unhealthy(found: RunningKustomization | None, runs_candidate: bool) -> str:
+    if found is None:
+        return "is in Git, but not on the cluster"
+    if found.suspended:
+        return "is suspended"
+    if not found.ready:
+        reason = f" ({found.reason})" if found.reason else ""
+        return f"is not Ready{reason}"
+    if not runs_candidate:
+        return f"runs {found.commit[:12] or 'nothing yet'}"
+    return ""
+
+
+def _soak(facts: Facts) -> Verdict:
+    wanted = facts.environment.soak
+    if not wanted or not facts.environment.after:
+        return Verdict(Guard.SOAK, True, "none is required")
+    since: list[datetime] = []
+    for name in facts.environment.after:
+        found = facts.evidence.get(name)
+        if not isinstance(found, Evidence) or found.is_stale(facts.now):
+            return Verdict(Guard.SOAK, False, f"0s of {_span(wanted)}; it is not known what {name} runs")
+        soaks = facts.soaks.get(name, {})
+        keys = facts.expected.get(name, frozenset()) | soaks.keys()
+        for key in keys:
+            soak = soaks.get(key)
+            if soak is None or not soak.runs_candidate or soak.since is None or soak.since > facts.now:
+                message = f"0s of {_span(wanted)}; begins when {name} is Ready with this content"
+                return Verdict(Guard.SOAK, False, message)
+            since.append(soak.since)
+        if not keys:
+            return Verdict(Guard.SOAK, False, f"0s of {_span(wanted)}; nobody says since when {name} runs it")
+    begin = max(since)
+    passed = (facts.now - begin).total_seconds()
+    end = begin + timedelta(seconds=wanted)
+    if passed < wanted:
+        message = f"{_span(passed)} of {_span(wanted)}; passes at {_moment(end)}"
+        return Verdict(Guard.SOAK, False, message, end)
+    return Verdict(Guard.SOAK, True, f"{_span(passed)} of {_span(wanted)}")
+
+
+def _proven(facts: Facts) -> Verdict:
+    required = facts.environment.require_proven
+    if facts.unproven is None:
+        message = "it is not known which objects have run before"
+        return Verdict(Guard.PROVEN, not required, message)
+    if not facts.environment.after:
+        return Verdict(Guard.PROVEN, True, "no environment comes before this one")
+    if facts.unproven:
+        before = " or ".join(facts.environment.after)
+        message = f"never ran in {before}: {_listed(facts.unproven)}"
+        return Verdict(Guard.PROVEN, not required, message)
+    return Verdict(Guard.PROVEN, True, "each object that changes has run before")
+
+
+def _not_rolled_back(facts: Facts) -> Verdict:
+    if facts.bad is None:
+        return Verdict(Guard.NOT_ROLLED_BACK, False, "the history of the candidate could not be read")
+    bad = [each for each in facts.bad if not each.reverted]
+    if bad:
+        names = [f"{each.commit[:12]}, which {each.by} rolled back" for each in bad]
+        message = f"contains {_listed(names)}; passes when the candidate also contains a revert of it"
+        return Verdict(Guard.NOT_ROLLED_BACK, False, message)
+    return Verdict(Guard.NOT_ROLLED_BACK, True, "contains no commit that was rolled back and not reverted")
+
+
+def _rendered(facts: Facts) -> Verdict:
+    if facts.problems:
+        return Verdict(Guard.RENDERED, False, f"cannot be built: {_listed(facts.problems)}")
+    return Verdict(Guard.RENDERED, True, "everything can be built")
+
+
+def _not_empty(facts: Facts) -> Verdict:
+    if facts.is_empty is None:
+        return Verdict(Guard.NOT_EMPTY, False, "it is not known what changes")
+    if facts.is_empty:
+        message = f"{facts.candidate[:12]} changes nothing in {facts.environment.name}"
+        return Verdict(Guard.NOT_EMPTY, False, message)
+    return Verdict(Guard.NOT_EMPTY, True, "something changes")
+
+
+def _not_suspended(facts: Facts) -> Verdict:
+    if facts.suspended:
+        message = (
+            f"suspended: {_listed(facts.suspended)}; {facts.environment.name} would not act on the promotion"
+        )
+        return Verdict(Guard.NOT_SUSPENDED, False, message)
+    return Verdict(Guard.NOT_SUSPENDED, True, "nothing is suspended")
+
+
+def _window(facts: Facts) -> Verdict:
+    if not facts.environment.windows:
+        return Verdict(Guard.WINDOW, True, "always open")
+    state = facts.window
+    if state is None:
+        return Verdict(Guard.WINDOW, False, "the windows could not be evaluated")
+    if state.is_open:
+        return Verdict(Guard.WINDOW, True, f"open until {_moment(state.until)}" if state.until else "open")
+    if state.opens_at is None:
+        return Verdict(Guard.WINDOW, False, "closed, and none opens within the next years")
+    return Verdict(Guard.WINDOW, False, f"closed; opens at {_moment(state.opens_at)}", state.opens_at)
+
+
+def _approvals(facts: Facts) -> Verdict:
+    policy = facts.environment.approvals
+    if policy is None or policy.count <= 0:
+        return Verdict(Guard.APPROVALS, True, "none is required")
+    principals: dict[str, str] = {}
+    keys: set[str] = set()
+    for each in facts.approvals:
+        if not each.problem and each.principal and each.key not in keys:
+            keys.add(each.key)
+            principals.setdefault(each.principal.casefold(), each.principal)
+    ignored = [f"{each.principal or each.key}: {each.problem}" for each in facts.approvals if each.problem]
+    note = f" (not counted: {_listed(ignored)})" if ignored else ""
+    names = ", ".join(sorted(principals.values()))
+    message = f"{len(principals)} of {policy.count}" + (f": {names}" if names else "") + note
+    if len(principals) < policy.count:
+        message += "; write the plan with --plan FILE and have it approved with 'headgate approve FILE'"
+        return Verdict(Guard.APPROVALS, False, message)
+    return Verdict(Guard.APPROVALS, True, message)
+
+
+def _plan(facts: Facts) -> Verdict:
+    if facts.plan_problem:
+        return Verdict(Guard.PLAN, False, f"{facts.plan_problem}; make a new plan")
+    return Verdict(Guard.PLAN, True, "nothing has moved")
+
+
+_RULES = {
+    Guard.EVIDENCE: _evidence,
+    Guard.CANDIDATE: _candidate,
+    Guard.HEALTHY: _healthy,
+    Guard.SOAK: _soak,
+    Guard.PROVEN: _proven,
+    Guard.NOT_ROLLED_BACK: _not_rolled_back,
+    Guard.RENDERED: _rendered,
+    Guard.NOT_EMPTY: _not_empty,
+    Guard.NOT_SUSPENDED: _not_suspended,
+    Guard.WINDOW: _window,
+    Guard.APPROVALS: _approvals,
+    Guard.PLAN: _plan,
+}
+
+
+def _listed(names: Iterable[str]) -> str:
+    every = list(names)
+    more = f" and {len(every) - SHOWN} more" if len(every) > SHOWN else ""
+    return "; ".join(every[:SHOWN]) + more
+
+
+def _age(found: Evidence, now: datetime) -> str:
+    return _span((now - found.at).total_seconds())
+
+
+def _span(seconds: float) -> str:
+    """Return a duration in the two largest units that it has, such as ``3h12m``; days are 24 hours."""
+    left = max(0, int(seconds))
+    parts = []
+    for unit, size in (("h", 3600), ("m", 60), ("s", 1)):
+        if left >= size:
+            parts.append(f"{left // size}{unit}")
+            left %= size
+    return "".join(parts[:2]) or "0s"
+
+
+def _moment(at: datetime) -> str:
+    return at.strftime("%Y-%m-%d %H:%M UTC")
