@@ -77,7 +77,9 @@ def copied(source: Sequence[Found], target: Sequence[Found]) -> list[tuple[Found
 
 def replaced(content: bytes, changes: Sequence[tuple[Found, str, str]], file: str) -> bytes:
     """Return the file with scalars replaced: each a scalar of it, the new text and the tag of the new value."""
-    text = content.decode()
+    # A byte order mark counts in no position.
+    head = b"\xef\xbb\xbf" if content.startswith(b"\xef\xbb\xbf") else b""
+    text = content[len(head) :].decode()
     for found, value, tag in sorted(changes, key=lambda each: each[0].node.start, reverse=True):
         node = found.node
         if node.style in ("|", ">") or node.kind is not Kind.SCALAR:
@@ -85,7 +87,7 @@ def replaced(content: bytes, changes: Sequence[tuple[Found, str, str]], file: st
                 f"{file}: {found.path} is a text of several lines, which a promotion does not edit"
             )
         text = text[: node.start] + _written(node, value, tag) + text[node.end :]
-    return text.encode()
+    return head + text.encode()
 
 
 def _written(node: Node, value: str, tag: str) -> str:
@@ -108,8 +110,7 @@ def _documents(content: bytes, file: str) -> list[PlacedDocument]:
     if len(content) > MAX_FILE:
         raise PromotionError(f"{file}: is larger than {MAX_FILE} bytes, which a promotion does not edit")
     try:
-        text = content.decode()
-        documents = read_placed(text)
+        documents = read_placed(content.decode("utf-8-sig"))
     except UnicodeDecodeError:
         raise PromotionError(f"{file}: is not UTF-8") from None
     except YamlError as error:
