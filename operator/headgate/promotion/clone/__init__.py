@@ -11,6 +11,7 @@ commits    a commit as a value
 trees      the tree of a commit and the working tree, as the build engine reads them
 making     new commits and tags, written to the clone's objects without a ref
 pushing    refs of the remote: read, and changed only if they are what they were
+mirror     a temporary copy of the remote, for promotions
 command    Git on the clone
 urls       whether two URLs name one repository
 

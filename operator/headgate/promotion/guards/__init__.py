@@ -5,7 +5,7 @@ facts    everything that the guards decide on
 rules    one function for each guard
 """
 
-from headgate.promotion.guards.facts import Approval, Bad, Facts, Soak, WindowState
+from headgate.promotion.guards.facts import Approval, Bad, Facts, Soak
 from headgate.promotion.guards.model import Guard, Override, Verdict, parse_overrides
 from headgate.promotion.guards.rules import evaluate
 
@@ -17,7 +17,6 @@ __all__ = [
     "Override",
     "Soak",
     "Verdict",
-    "WindowState",
     "evaluate",
     "parse_overrides",
 ]

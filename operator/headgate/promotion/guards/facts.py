@@ -10,7 +10,7 @@ from headgate.api import ObjectKey
 from headgate.promotion.config.model import Environment
 from headgate.promotion.evidence.model import Evidence
 
-__all__ = ["Approval", "Bad", "Facts", "Soak", "WindowState"]
+__all__ = ["Approval", "Bad", "Facts", "Soak"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,17 +21,6 @@ class Soak:
     """Whether its last applied revision builds the same objects as the candidate."""
     since: datetime | None = None
     """Since when it has been Ready with these objects, whatever commits brought them; None if it is not."""
-
-
-@dataclass(frozen=True, slots=True)
-class WindowState:
-    """Whether the target accepts promotions now."""
-
-    is_open: bool
-    until: datetime | None = None
-    """When the open window closes."""
-    opens_at: datetime | None = None
-    """When the next one opens; None if none is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +71,6 @@ class Facts:
     is_empty: bool | None = None
     suspended: tuple[str, ...] = ()
     """Objects of the target that are suspended, such as ``GitRepository/flux-system/flux-system``."""
-    window: WindowState | None = None
-    """None if the target declares no windows, or they could not be evaluated."""
     approvals: tuple[Approval, ...] = ()
     plan_problem: str = ""
     """What has moved since the plan was made."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from headgate.api.windows import closes_at, is_open, opens_at
 from headgate.promotion.evidence.model import STALE_AFTER, Evidence, RunningKustomization
 from headgate.promotion.guards.facts import Facts
 from headgate.promotion.guards.model import Guard, Override, Verdict
@@ -178,16 +179,16 @@ def _not_suspended(facts: Facts) -> Verdict:
 
 
 def _window(facts: Facts) -> Verdict:
-    if not facts.environment.windows:
+    windows = facts.environment.windows
+    if not windows:
         return Verdict(Guard.WINDOW, True, "always open")
-    state = facts.window
-    if state is None:
-        return Verdict(Guard.WINDOW, False, "the windows could not be evaluated")
-    if state.is_open:
-        return Verdict(Guard.WINDOW, True, f"open until {_moment(state.until)}" if state.until else "open")
-    if state.opens_at is None:
+    if is_open(windows, facts.now):
+        until = closes_at(windows, facts.now)
+        return Verdict(Guard.WINDOW, True, f"open until {_moment(until)}" if until else "open")
+    opens = opens_at(windows, facts.now)
+    if opens is None:
         return Verdict(Guard.WINDOW, False, "closed, and none opens within the next years")
-    return Verdict(Guard.WINDOW, False, f"closed; opens at {_moment(state.opens_at)}", state.opens_at)
+    return Verdict(Guard.WINDOW, False, f"closed; opens at {_moment(opens)}", opens)
 
 
 def _approvals(facts: Facts) -> Verdict:

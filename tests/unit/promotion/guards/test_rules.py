@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from headgate.api import ObjectKey
+from headgate.api.windows import Window
 from headgate.promotion.config.model import Approvals, Environment
 from headgate.promotion.errors import PromotionError
 from headgate.promotion.evidence.model import Evidence, Origin, RunningKustomization
@@ -218,6 +219,13 @@ REFUSED = {
         replace(GOOD, suspended=("GitRepository/flux-system/flux-system",)),
         "suspended: GitRepository/flux-system/flux-system; production would not act",
     ),
+    "a window that is shut": (
+        Guard.WINDOW,
+        replace(
+            GOOD, environment=replace(PRODUCTION, windows=(Window("0 9 * * 1-4", 7 * 3600.0, "Asia/Tokyo"),))
+        ),
+        "closed; opens at 2026-12-01 00:00 UTC",
+    ),
     "a plan of yesterday": (
         Guard.PLAN,
         replace(GOOD, plan_problem="the candidate is another one"),
@@ -239,6 +247,16 @@ def test_a_soak_says_when_it_passes() -> None:
     assert verdict(Guard.SOAK, facts).passes_at == begin + timedelta(days=1)
     facts = replace(facts, environment=replace(PRODUCTION, soak=3 * 3600.0))
     assert not verdict(Guard.SOAK, facts).refuses, "to the second"
+
+
+def test_an_open_window_says_until_when() -> None:
+    """A Monday, 12:00 UTC."""
+    for window, message in [
+        (Window("0 9 * * 1-4", 7 * 3600.0), "open until 2026-11-30 16:00 UTC"),
+        (Window("0 9 * * 1-4", 7 * 3600.0, "Europe/Berlin"), "open until 2026-11-30 15:00 UTC"),
+    ]:
+        facts = replace(GOOD, environment=replace(PRODUCTION, windows=(window,)))
+        assert (verdict(Guard.WINDOW, facts).passed, verdict(Guard.WINDOW, facts).message) == (True, message)
 
 
 def test_every_environment_before_counts() -> None:
