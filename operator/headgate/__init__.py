@@ -31,6 +31,7 @@ borders     the base of errors that cross a border
 caching     caches of the hot path
 causes      why network operations fail, in plain words
 durations   Go's notation of durations
+identity    a service account as an identity at a cloud
 names       API groups, field managers and file names of Flux and kustomize
 objects     raw objects, and comparison of their versions
 peers       addresses that the operator must not connect to

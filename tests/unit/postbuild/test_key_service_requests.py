@@ -26,11 +26,11 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from requests.adapters import BaseAdapter
 from urllib3 import HTTPResponse
 
+from headgate.identity import IdentityRefused, WorkloadIdentity
 from headgate.postbuild.sops import (
     KeyCredentialsInvalid,
     KeyRefused,
     MasterKey,
-    WorkloadIdentity,
     key_sources,
 )
 from headgate.postbuild.sops.azure import AzureKeyVault
@@ -292,7 +292,7 @@ def test_a_malformed_annotation_of_google_s_is_reported() -> None:
     identity = WorkloadIdentity(
         "team", "deployer", lambda _: "", {"gcp.auth.fluxcd.io/workload-identity-provider": "x"}
     )
-    with pytest.raises(KeyRefused, match="workload-identity-provider is malformed"):
+    with pytest.raises(IdentityRefused, match="workload-identity-provider is malformed"):
         GcpKms(identity=identity).decrypt(google_key())
 
 

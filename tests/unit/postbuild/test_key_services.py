@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from controlplane.ports import free_ports
-from headgate.postbuild.sops import Decryptor, NoDataKey, WorkloadIdentity, key_sources
+from headgate.identity import WorkloadIdentity
+from headgate.postbuild.sops import Decryptor, NoDataKey, key_sources
 from tests.support.keyservices import AwsKms, OpenBao, aws_kms, openbao
 from tests.support.sops import Wrap, sealed_file
 

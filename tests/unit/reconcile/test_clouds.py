@@ -10,8 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import yaml
 
+from headgate.identity import WorkloadIdentity
 from headgate.kube import AccessFailed
-from headgate.postbuild.sops.identity import WorkloadIdentity
 from headgate.reconcile.target import clouds
 from headgate.reconcile.target.clouds import AKS_SCOPE, Cloud, cloud
 

@@ -12,9 +12,9 @@ yaml_comments, yaml_scalar   helpers of the YAML store
 metadata                     the ``sops`` section: the keys that open it, and which values are encrypted
 walk, values                 decrypts value by value, and computes the MAC
 keys, shamir                 recovers the data key from one source, or from shares of several
-credentials, identity        from a Secret or a service account to sources of data keys
+credentials                  from a Secret or a service account to sources of data keys
 age, age_hybrid, openpgp, openpgp_wrap   sources that need only a key
-vault, aws, azure, gcp, gcp_federation   sources that use a key service
+vault, aws, azure, gcp       sources that use a key service
 cloud, sessions              what key services have in common
 errors                       the exceptions
 
@@ -41,7 +41,6 @@ from headgate.postbuild.sops.errors import (
     NotSops,
 )
 from headgate.postbuild.sops.formats import Format
-from headgate.postbuild.sops.identity import WorkloadIdentity
 from headgate.postbuild.sops.keys import DataKeySource, KeyRefused, ServiceSilent
 from headgate.postbuild.sops.metadata import MasterKey
 from headgate.postbuild.sops.sources import DecryptingTree, EncryptedSource, encrypted_sources
@@ -63,7 +62,6 @@ __all__ = [
     "NotSops",
     "OpenedKeys",
     "ServiceSilent",
-    "WorkloadIdentity",
     "encrypted_sources",
     "is_decryption_disabled",
     "is_encrypted",

@@ -11,7 +11,7 @@ import binascii
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
-from headgate.postbuild.sops.identity import WorkloadIdentity
+from headgate.identity import WorkloadIdentity
 from headgate.postbuild.sops.keys import KeyRefused
 from headgate.postbuild.sops.metadata import MasterKey
 

@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from headgate.documents import plainyaml
+from headgate.identity import WorkloadIdentity
 from headgate.postbuild.sops.age import AgeIdentities
 from headgate.postbuild.sops.aws import AwsKms
 from headgate.postbuild.sops.azure import AzureKeyVault
 from headgate.postbuild.sops.cloud import CloudKeys
 from headgate.postbuild.sops.errors import KeyCredentialsInvalid
 from headgate.postbuild.sops.gcp import GcpKms
-from headgate.postbuild.sops.identity import WorkloadIdentity
 from headgate.postbuild.sops.keys import DataKeySource
 from headgate.postbuild.sops.openpgp import OpenPgpKeys
 from headgate.postbuild.sops.vault import VaultTransit

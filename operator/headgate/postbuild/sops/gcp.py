@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from headgate.causes import network_cause
+from headgate.identity.gcp import federated
 from headgate.postbuild.sops.cloud import (
     ANSWER_TIMEOUT,
     CONNECT_TIMEOUT,
@@ -23,7 +24,6 @@ from headgate.postbuild.sops.cloud import (
     wrapped_key,
 )
 from headgate.postbuild.sops.errors import ExtraMissing, KeyCredentialsInvalid
-from headgate.postbuild.sops.gcp_federation import federated
 from headgate.postbuild.sops.keys import KeyRefused, ServiceSilent
 from headgate.postbuild.sops.metadata import MasterKey
 

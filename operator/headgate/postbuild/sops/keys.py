@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from headgate.identity import IdentityRefused
 from headgate.postbuild.sops.errors import DecryptionError, ExtraMissing, NoDataKey
 from headgate.postbuild.sops.metadata import MasterKey, Metadata
 from headgate.postbuild.sops.shamir import combine
@@ -33,8 +34,8 @@ class DataKeySource(Protocol):
     def decrypt(self, key: MasterKey) -> bytes:
         """Return the decrypted ``key.enc``.
 
-        May block on the network. Raises :class:`KeyRefused` (:class:`ServiceSilent` for network failures), or
-        :class:`ExtraMissing`.
+        May block on the network. Raises :class:`KeyRefused` (:class:`ServiceSilent` for network failures),
+        :class:`~headgate.identity.IdentityRefused` or :class:`ExtraMissing`.
         """
         ...
 
@@ -68,7 +69,7 @@ def _open(group: Sequence[MasterKey], sources: Sequence[DataKeySource], reasons:
         for source in serving:
             try:
                 return source.decrypt(key)
-            except KeyRefused as error:
+            except (KeyRefused, IdentityRefused) as error:
                 reasons.append(f"{key.name}: {error}")
             except ExtraMissing as error:
                 reasons.append(f"{key.name}: {error.message}")

@@ -16,9 +16,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from headgate.causes import network_cause
+from headgate.identity import IdentityRefused, WorkloadIdentity
 from headgate.postbuild.sops.cloud import ANSWER_TIMEOUT, CONNECT_TIMEOUT, NO_CONNECTION
 from headgate.postbuild.sops.errors import ExtraMissing
-from headgate.postbuild.sops.identity import WorkloadIdentity
 from headgate.postbuild.sops.keys import KeyRefused, ServiceSilent
 from headgate.postbuild.sops.metadata import MasterKey
 
@@ -120,7 +120,7 @@ class VaultTransit:
                 f"/v1/{path.strip('/')}", json={"role": role, "jwt": identity.token(address)}
             )
             return str(answer["auth"]["client_token"])
-        except KeyRefused:
+        except (KeyRefused, IdentityRefused):
             raise
         except Exception as error:
             raise _refusal(f"the login as role {role} failed", error) from None

@@ -22,10 +22,9 @@ from typing import Any, TypeVar
 import yaml
 
 from headgate.causes import network_cause
+from headgate.identity import IdentityRefused, WorkloadIdentity
+from headgate.identity.gcp import federated
 from headgate.kube import AccessFailed, Bearer
-from headgate.postbuild.sops.gcp_federation import federated
-from headgate.postbuild.sops.identity import WorkloadIdentity
-from headgate.postbuild.sops.keys import KeyRefused
 
 T = TypeVar("T")
 
@@ -85,7 +84,7 @@ def _guarded(provider: str, doing: str, work: Callable[[], T]) -> T:
         raise AccessFailed(f"provider '{provider}' needs the extra of that name: {error}") from None
     except AccessFailed:
         raise
-    except KeyRefused as error:
+    except IdentityRefused as error:
         raise AccessFailed(f"provider '{provider}' failed to {doing}: {error}") from None
     except Exception as error:
         # The libraries' errors have no common class, and their texts may be pages long, or quote what was sent.

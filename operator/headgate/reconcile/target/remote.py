@@ -19,8 +19,8 @@ from urllib.parse import urlsplit
 
 from headgate.api import Kustomization
 from headgate.fairness.pools import NETWORK
+from headgate.identity import WorkloadIdentity
 from headgate.kube import AccessFailed, ApiError, Bearer, Client, NotFound, ObjectRef, Renewal
-from headgate.postbuild.sops.identity import WorkloadIdentity
 from headgate.reconcile.target.clouds import cloud
 from headgate.reconcile.target.errors import AccountMissing, TargetError
 from headgate.reconcile.target.tokens import is_account_name, own_account, request_token, token_of

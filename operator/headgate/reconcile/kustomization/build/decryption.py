@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from headgate.documents.errors import BuildError, YamlError
 from headgate.documents.tree import EntryKind, RecordingTree, Tree
 from headgate.documents.yaml import load_documents
+from headgate.identity import WorkloadIdentity
 from headgate.kustomize.errors import PatchError
 from headgate.objects import Obj
 from headgate.postbuild import Masks
@@ -22,7 +23,6 @@ from headgate.postbuild.sops import (
     Decryptor,
     Format,
     KeyCredentialsInvalid,
-    WorkloadIdentity,
     encrypted_sources,
     key_sources,
 )

@@ -19,9 +19,9 @@ from typing import Any
 import yaml
 
 from headgate.api import Kustomization
+from headgate.identity import IdentityRefused, WorkloadIdentity
 from headgate.kube import AccessFailed, ApiError, Client, NotFound, ObjectRef
 from headgate.objects import Obj
-from headgate.postbuild.sops import KeyRefused, WorkloadIdentity
 from headgate.reconcile.kustomization.build.decryption import Keys
 from headgate.reconcile.target.tokens import is_account_name, own_account, token_of
 from headgate.settings import DecryptionSettings
@@ -140,7 +140,7 @@ class KeyReader:
             seen.append(message)
 
             def refuse(audience: str) -> str:
-                raise KeyRefused(message)
+                raise IdentityRefused(message)
 
             return WorkloadIdentity(namespace, name, refuse)
         return WorkloadIdentity(namespace, name, self._token_of(namespace, name), annotations or {})
@@ -160,10 +160,10 @@ class KeyReader:
             try:
                 return asked.result(TOKEN_TIMEOUT).token
             except AccessFailed as error:
-                raise KeyRefused(str(error)) from None
+                raise IdentityRefused(str(error)) from None
             except TimeoutError:
                 asked.cancel()
-                raise KeyRefused(f"no token for service account '{namespace}/{name}' in time") from None
+                raise IdentityRefused(f"no token for service account '{namespace}/{name}' in time") from None
 
         return token
 

@@ -11,14 +11,14 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from headgate.postbuild.sops.cloud import CONNECT_TIMEOUT
-from headgate.postbuild.sops.identity import WorkloadIdentity
-from headgate.postbuild.sops.keys import KeyRefused
+from headgate.identity.account import IdentityRefused, WorkloadIdentity
 
 __all__ = ["federated"]
 
 PROVIDER_ANNOTATION = "gcp.auth.fluxcd.io/workload-identity-provider"
 ACCOUNT_ANNOTATION = "iam.gke.io/gcp-service-account"
+METADATA_TIMEOUT = 5.0
+"""Seconds."""
 
 _PROVIDER = re.compile(
     r"projects/\d{1,30}/locations/global/workloadIdentityPools/[^/]{1,100}/providers/[^/]{1,100}", re.ASCII
@@ -28,16 +28,16 @@ _IMPERSONATION = "https://iamcredentials.googleapis.com/v1/projects/-/serviceAcc
 
 
 def federated(account: WorkloadIdentity, scopes: Sequence[str]) -> Any:
-    """Return google-auth credentials for the account; raises :class:`KeyRefused`."""
+    """Return google-auth credentials for the account; raises :class:`IdentityRefused`."""
     from google.auth import identity_pool
 
     email = account.annotations.get(ACCOUNT_ANNOTATION)
     if email and not _EMAIL.fullmatch(email):
-        raise KeyRefused(f"the service account's annotation {ACCOUNT_ANNOTATION} is malformed")
+        raise IdentityRefused(f"the service account's annotation {ACCOUNT_ANNOTATION} is malformed")
     provider = account.annotations.get(PROVIDER_ANNOTATION)
     if provider:
         if not _PROVIDER.fullmatch(provider):
-            raise KeyRefused(f"the service account's annotation {PROVIDER_ANNOTATION} is malformed")
+            raise IdentityRefused(f"the service account's annotation {PROVIDER_ANNOTATION} is malformed")
         audience = token_audience = f"//iam.googleapis.com/{provider}"
     else:
         audience, token_audience = _of_this_cluster()
@@ -75,12 +75,12 @@ def _metadata(path: str) -> str:
         answer = requests.get(
             f"http://{host}/computeMetadata/v1/{path}",
             headers={"Metadata-Flavor": "Google"},
-            timeout=CONNECT_TIMEOUT,
+            timeout=METADATA_TIMEOUT,
             allow_redirects=False,
         )
         answer.raise_for_status()
     except requests.RequestException:
-        raise KeyRefused(
+        raise IdentityRefused(
             f"the service account has no annotation {PROVIDER_ANNOTATION}, which is needed outside GKE"
         ) from None
     return str(answer.text).strip()
