@@ -130,7 +130,7 @@ def deployment(name: str = "web", image: str = "web:1", replicas: int | None = 2
     labels = {"app": name}
     containers = [{"name": name, "image": image, **container}]
     spec: Obj = {
-        "selector": {"matchLabels": labels},
+        "selector": {"matchLabels": dict(labels)},
         "template": {"metadata": {"labels": labels}, "spec": {"containers": containers}},
     }
     if replicas is not None:

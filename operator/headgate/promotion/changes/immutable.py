@@ -13,15 +13,17 @@ from headgate.promotion.changes.fields import Difference
 from headgate.promotion.changes.paths import Path
 from headgate.promotion.changes.values import MISSING, quantity
 
-__all__ = ["is_immutable", "versions_served"]
+__all__ = ["immutable", "versions_served"]
 
 Rule = Callable[[Difference, Obj, Obj], bool]
 
 
-def is_immutable(group: str, kind: str, before: Obj, after: Obj, found: Iterable[Difference]) -> bool:
-    """Whether the API server refuses the differences of an object of a kind."""
+def immutable(
+    group: str, kind: str, before: Obj, after: Obj, found: Iterable[Difference]
+) -> tuple[Difference, ...]:
+    """Return the differences of an object that the API server refuses."""
     rule = _RULES.get((group, kind))
-    return any(each.immutable or (rule is not None and rule(each, before, after)) for each in found)
+    return tuple(each for each in found if each.immutable or (rule is not None and rule(each, before, after)))
 
 
 def _starts(path: Path, *prefix: str) -> bool:

@@ -105,6 +105,8 @@ class ObjectChange:
     images: tuple[ImageChange, ...] = ()
     replicas: tuple[int | None, int | None] | None = None
     dangers: tuple[Danger, ...] = ()
+    immutable: tuple[str, ...] = ()
+    """Paths of the fields that the API server does not let change."""
     pruned: bool = True
     """Of a removed object: whether the operator deletes it."""
     kept: str = ""

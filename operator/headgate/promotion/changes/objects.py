@@ -13,7 +13,7 @@ from headgate.names import SOURCE_GROUP
 from headgate.objects import Obj
 from headgate.promotion.changes.fields import Difference, differences
 from headgate.promotion.changes.hiding import Curtain, is_secret_object
-from headgate.promotion.changes.immutable import is_immutable, versions_served
+from headgate.promotion.changes.immutable import immutable, versions_served
 from headgate.promotion.changes.model import Action, Danger, ObjectChange
 from headgate.promotion.changes.shapes import Shapes
 from headgate.promotion.changes.workloads import image_changes, replica_change
@@ -67,7 +67,10 @@ def changed(
     dangers = []
     inert = _inert(new, exists=True)
     forced = owner is not None and owner.spec.get("force") is True
-    if not inert and is_immutable(after.ref.group, after.ref.kind, old, new, found):
+    secret = is_secret_object(old) or is_secret_object(new)
+    encrypted = before.encrypted or after.encrypted
+    refused = () if inert else immutable(after.ref.group, after.ref.kind, old, new, found)
+    if refused:
         dangers.append(Danger.IMMUTABLE_FIELD)
         if forced or marked(new, MARKS.forced):
             dangers += [Danger.RECREATED, *_lost_with(new)]
@@ -75,14 +78,11 @@ def changed(
     return ObjectChange(
         curtain.ref(after.ref),
         Action.CHANGED,
-        curtain.fields(
-            found,
-            secret=is_secret_object(old) or is_secret_object(new),
-            encrypted=before.encrypted or after.encrypted,
-        ),
+        curtain.fields(found, secret=secret, encrypted=encrypted),
         image_changes(old, new, curtain),
         replica_change(old, new),
         tuple(dict.fromkeys(dangers)),
+        tuple(field.path for field in curtain.fields(refused, secret=secret, encrypted=encrypted)),
         inert=inert,
         renamed_from=curtain.ref(before.ref).name if before.ref.name != after.ref.name else "",
         place=after.place,

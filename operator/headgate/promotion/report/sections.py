@@ -1,0 +1,155 @@
+"""The change of one environment as sections of lines, which the formats for readers share. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from headgate.promotion.changes.model import (
+    Action,
+    Danger,
+    EnvironmentChange,
+    KustomizationChange,
+    ObjectChange,
+)
+from headgate.promotion.report.document import Group, Summary, grouped
+from headgate.promotion.report.escape import visible
+from headgate.promotion.report.lines import Line, field_lines
+
+__all__ = ["SIGNS", "ObjectSection", "Section", "details", "highlights", "revisions"]
+
+SIGNS = {Action.ADDED: "+", Action.CHANGED: "~", Action.REMOVED: "-", Action.MOVED: "~"}
+_REFUSED = "the API server will refuse it; set force to let the operator delete and create the object"
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectSection:
+    """One object, or several that change alike."""
+
+    sign: str
+    title: str
+    lines: tuple[Line, ...] = ()
+    alike: tuple[str, ...] = ()
+    """The other objects that change in the same way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One Kustomization."""
+
+    sign: str
+    title: str
+    lines: tuple[Line, ...]
+    objects: tuple[ObjectSection, ...]
+
+
+def revisions(change: EnvironmentChange) -> tuple[str, ...]:
+    """Return which sources move, one line each."""
+    found = []
+    for name in dict.fromkeys((*change.base, *change.head)):
+        before, after = change.base.get(name, ""), change.head.get(name, "")
+        if before != after:
+            found.append(f"{visible(name)}: {_short(before) or '(none)'} → {_short(after) or '(none)'}")
+    return tuple(found)
+
+
+def _short(revision: str) -> str:
+    name, at, digest = visible(revision).rpartition("@")
+    return f"{name}{at}{digest[:17] if ':' in digest else digest}"
+
+
+def highlights(change: EnvironmentChange) -> Iterator[tuple[str, list[Line]]]:
+    """Return what readers look for first: headings and their lines, none of them empty."""
+    summary = Summary.of(change)
+    dangers = [
+        Line("!", f"{visible(what)}: {_danger(danger, each)}") for what, danger, each in summary.dangers
+    ]
+    parts = {
+        "Dangers": dangers,
+        "Images": [
+            Line(
+                "~" if image.before and image.after else "+" if image.after else "-",
+                _image(image.before, image.after, objects),
+            )
+            for image, objects in summary.images
+        ],
+        "Replicas": [Line("~", f"{visible(str(each.ref))}: {_replicas(each)}") for each in summary.replicas],
+        "Deleted": [Line("-", _deleted(each)) for each in summary.deleted],
+        "Left behind": [Line(" ", f"{visible(str(each.ref))}: {each.kept}") for each in summary.kept],
+        "Not known": [Line("!", visible(each.message)) for each in change.uncertain],
+        "Variables without a value": [Line("?", visible(name)) for name in change.unknown_variables],
+    }
+    yield from ((heading, lines) for heading, lines in parts.items() if lines)
+
+
+def _danger(danger: Danger, each: ObjectChange | None) -> str:
+    if danger is not Danger.IMMUTABLE_FIELD or each is None:
+        return str(danger.value)
+    paths = ", ".join(map(visible, each.immutable[:3])) + (", …" if len(each.immutable) > 3 else "")
+    return f"{danger.value}: {paths}" + ("" if Danger.RECREATED in each.dangers else f" ({_REFUSED})")
+
+
+def _image(before: str, after: str, objects: tuple[ObjectChange, ...]) -> str:
+    names = [visible(str(each.ref)) for each in objects[:3]]
+    if len(objects) > 3:
+        names.append(f"{len(objects) - 3} more")
+    images = f"{visible(before)} → {visible(after)}" if before and after else visible(before or after)
+    return f"{images} ({', '.join(names)})"
+
+
+def _replicas(each: ObjectChange) -> str:
+    before, after = each.replicas or (None, None)
+    return " → ".join("(none)" if count is None else str(count) for count in (before, after))
+
+
+def _deleted(each: ObjectChange) -> str:
+    again = "" if each.action is Action.REMOVED else ", then created again"
+    return f"{visible(str(each.ref))}{again}"
+
+
+def details(change: EnvironmentChange) -> Iterator[Section]:
+    """Return all Kustomizations with a change or problem, and the objects of the cluster folder behind them."""
+    for each in change.kustomizations:
+        yield _of_kustomization(each)
+    if change.root:
+        yield Section("~", "Cluster folder", (), tuple(map(_of_group, grouped(change.root))))
+
+
+def _of_kustomization(each: KustomizationChange) -> Section:
+    lines = [Line(" ", visible(note)) for note in each.notes]
+    if each.suspended:
+        lines.append(Line(" ", "Suspended: nothing happens until it is resumed."))
+    if each.problem is not None:
+        always = " (before and after, from the same files)" if each.certain else ""
+        lines.append(Line("!", f"{visible(each.problem.message)}{always}"))
+    lines += [line for field in each.fields for line in field_lines(field)]
+    sign = "~" if each.action is None else SIGNS[each.action]
+    what = "" if each.action is None or each.action is Action.CHANGED else f" ({each.action.value})"
+    return Section(
+        sign,
+        f"Kustomization {visible(str(each.key))}{what}",
+        tuple(lines),
+        tuple(map(_of_group, grouped(each.objects))),
+    )
+
+
+def _of_group(group: Group) -> ObjectSection:
+    each = group.first
+    title = visible(str(each.ref))
+    if each.renamed_from:
+        title += f" (was {visible(each.renamed_from)})"
+    if each.action is Action.MOVED:
+        title += f" (from {_owner(each.before_owner)} to {_owner(each.after_owner)})"
+    lines = [Line("!", _danger(danger, each)) for danger in each.dangers]
+    if each.inert:
+        lines.append(Line(" ", f"not applied: {each.inert}"))
+    if each.kept:
+        lines.append(Line(" ", f"stays on the cluster: {each.kept}"))
+    lines += [line for field in each.fields for line in field_lines(field)]
+    return ObjectSection(
+        SIGNS[each.action], title, tuple(lines), tuple(visible(str(other.ref)) for other in group.others)
+    )
+
+
+def _owner(key: object) -> str:
+    return "the cluster folder" if key is None else f"Kustomization {visible(str(key))}"

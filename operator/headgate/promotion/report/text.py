@@ -1,0 +1,106 @@
+"""Changes as text for a terminal: the summary first, then each object, folded. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from headgate.promotion.changes.model import EnvironmentAnswer, EnvironmentChange
+from headgate.promotion.report.document import ChangeReport, counts
+from headgate.promotion.report.escape import visible
+from headgate.promotion.report.lines import Line
+from headgate.promotion.report.sections import ObjectSection, details, highlights, revisions
+
+__all__ = ["text"]
+
+FOLDED = 12
+"""Lines of one object, and names of objects that change alike, until ``full`` is set."""
+_STYLES = {"+": "32", "-": "31", "~": "33", "!": "1;31", "?": "35"}
+_BOLD, _DIM = "1", "2"
+
+
+def text(report: ChangeReport, *, color: bool = False, full: bool = False) -> str:
+    """Return a report as text; ``full`` unfolds it, ``color`` adds the escape sequences of a terminal."""
+    return "\n".join(_Text(color, full).report(report)) + "\n"
+
+
+class _Text:
+    """One rendering."""
+
+    def __init__(self, color: bool, full: bool) -> None:
+        self._color, self._full = color, full
+
+    def report(self, report: ChangeReport) -> Iterator[str]:
+        """Return the lines of a report."""
+        yield from (f"Note: {visible(note)}" for note in report.notes)
+        if not report.environments:
+            yield "No environment was found."
+        for number, each in enumerate(report.environments):
+            if number or report.notes:
+                yield ""
+            yield from self._answer(each)
+
+    def _answer(self, answer: EnvironmentAnswer) -> Iterator[str]:
+        follows = f", follows {visible(answer.follows)}" if answer.follows else ""
+        yield self._style(f"{visible(answer.environment)}{follows}", _BOLD)
+        width = max(len(stage.stage.value) for stage in answer.stages) + 1
+        for stage in answer.stages:
+            yield f"  {stage.stage.value + ':':<{width}} {counts(stage)}"
+        shown: list[EnvironmentChange] = []
+        for stage in answer.stages:
+            if stage.is_empty and not stage.uncertain and not stage.changes and not stage.unknown_variables:
+                continue
+            if any(_alike(stage, former) for former in shown):
+                yield ""
+                yield f"  {_title(stage)}: the same"
+                continue
+            shown.append(stage)
+            yield ""
+            yield from (f"  {line}" if line else "" for line in self._change(stage))
+
+    def _change(self, change: EnvironmentChange) -> Iterator[str]:
+        approximate = " (approximate: without dry runs)" if change.approximate else ""
+        yield self._style(f"{_title(change)}{approximate}", _BOLD)
+        yield from (f"  {line}" for line in revisions(change))
+        for heading, lines in highlights(change):
+            yield f"  {heading}"
+            yield from self._folded(lines, "    ")
+        for section in details(change):
+            yield ""
+            yield "  " + self._signed(Line(section.sign, section.title))
+            yield from self._folded(section.lines, "      ")
+            for each in section.objects:
+                yield from self._object(each)
+
+    def _object(self, each: ObjectSection) -> Iterator[str]:
+        yield "    " + self._signed(Line(each.sign, each.title))
+        yield from self._folded(each.lines, "        ")
+        if each.alike:
+            yield f"      {len(each.alike)} more in the same way:"
+            yield from self._folded([Line(each.sign, name) for name in each.alike], "        ")
+
+    def _folded(self, lines: Iterable[Line], indent: str) -> Iterator[str]:
+        lines = list(lines)
+        # Folding one line would save nothing.
+        end = len(lines) if self._full or len(lines) <= FOLDED + 1 else FOLDED
+        yield from (indent + self._signed(line) for line in lines[:end])
+        if end < len(lines):
+            yield indent + self._style(f"… {len(lines) - end} more lines: --full", _DIM)
+
+    def _signed(self, line: Line) -> str:
+        return self._style(f"{line.sign} {line.text}", _STYLES.get(line.sign, ""))
+
+    def _style(self, text: str, style: str) -> str:
+        return f"\x1b[{style}m{text}\x1b[0m" if self._color and style else text
+
+
+def _title(change: EnvironmentChange) -> str:
+    return change.stage.value[0].upper() + change.stage.value[1:]
+
+
+def _alike(stage: EnvironmentChange, former: EnvironmentChange) -> bool:
+    return (
+        stage.kustomizations == former.kustomizations
+        and stage.root == former.root
+        and stage.problems == former.problems
+        and stage.unknown_variables == former.unknown_variables
+    )
