@@ -118,8 +118,9 @@ def command(
             allow_remote=None if no_remote_bases else _RemoteBases(stack),
         )
         try:
-            objects, _, warnings = _build(directory, options)
-            for warning in warnings:
+            built = _build(directory, options)
+            objects = built.objects
+            for warning in built.warnings:
                 click.echo(f"Warning: {_as_written(warning)}", err=True)
             if output is not None and output.is_dir():
                 _write_files(output, objects)

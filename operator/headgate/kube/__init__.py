@@ -14,10 +14,15 @@ access                 the address of the API server, and credentials
 inline, impersonation  certificates inside a kubeconfig, and the user that it impersonates
 errors, causes         the exceptions, and why a connection failed
 warnings               the warnings in an answer
+
+What needs an HTTP client is imported when it is first used: commands that need no cluster should not wait for it.
 """
 
-from headgate.kube.access import Bearer, Login, Renewal
-from headgate.kube.client import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, Client
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from headgate.kube.errors import (
     AccessFailed,
     AlreadyExists,
@@ -38,12 +43,16 @@ from headgate.kube.errors import (
     Unavailable,
     Unreachable,
 )
-from headgate.kube.mapper import RestMapper, ServedResource
-from headgate.kube.reflector import Reflector
 from headgate.kube.refs import ObjectRef, ref_of
-from headgate.kube.transport import Answer, RequestObserver
-from headgate.kube.warnings import warnings_in
-from headgate.kube.watch import WatchEvent
+
+if TYPE_CHECKING:
+    from headgate.kube.access import Bearer, Login, Renewal
+    from headgate.kube.client import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, Client
+    from headgate.kube.mapper import RestMapper, ServedResource
+    from headgate.kube.reflector import Reflector
+    from headgate.kube.transport import Answer, RequestObserver
+    from headgate.kube.warnings import warnings_in
+    from headgate.kube.watch import WatchEvent
 
 __all__ = [
     "APPLY_PATCH",
@@ -81,3 +90,22 @@ __all__ = [
     "ref_of",
     "warnings_in",
 ]
+
+_ON_DEMAND = {
+    "access": ("Bearer", "Login", "Renewal"),
+    "client": ("APPLY_PATCH", "JSON_PATCH", "MERGE_PATCH", "Client"),
+    "mapper": ("RestMapper", "ServedResource"),
+    "reflector": ("Reflector",),
+    "transport": ("Answer", "RequestObserver"),
+    "warnings": ("warnings_in",),
+    "watch": ("WatchEvent",),
+}
+_HOMES = {name: module for module, names in _ON_DEMAND.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = found
+    return found

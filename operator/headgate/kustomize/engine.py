@@ -50,6 +50,8 @@ class Output(NamedTuple):
     """For each object its file in the tree and, after a colon, the line; for generated ones, the kustomization file."""
     warnings: tuple[str, ...] = ()
     """One sentence each, with file and field."""
+    hashed: frozenset[tuple[str, str]] = frozenset()
+    """Kind and name of the objects whose names end with a hash of their content."""
 
 
 def build(tree: Tree, path: str, options: BuildOptions = _DEFAULT_OPTIONS) -> list[Obj]:
@@ -109,6 +111,7 @@ def _build(target: KustomizationTarget, loader: Loader, context: Context, option
         [printed(resource.obj, in_braces=resource.in_braces) for resource in resources],
         [resource.place for resource in resources],
         context.warnings(),
+        frozenset((resource.kind, resource.name) for resource in resources if resource.needs_hash),
     )
 
 

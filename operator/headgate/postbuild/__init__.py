@@ -21,6 +21,7 @@ from headgate.postbuild.errors import PostBuildError, SubstitutionError
 from headgate.postbuild.masks import Masks
 from headgate.postbuild.substitute import is_substitution_disabled, substitute
 from headgate.postbuild.variables import (
+    UnknownValue,
     VariableReference,
     Variables,
     collect_variables,
@@ -31,6 +32,7 @@ __all__ = [
     "Masks",
     "PostBuildError",
     "SubstitutionError",
+    "UnknownValue",
     "VariableReference",
     "Variables",
     "collect_variables",

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from headgate.postbuild.errors import BrokenBySubstitution, ExpressionMalformed, VariableNotSet
 from headgate.postbuild.expressions import Expansion, Node, parse
 from headgate.postbuild.functions import DEFAULT_OPERATORS, MAX_TEXT, apply
+from headgate.postbuild.variables import UnknownValue
 
 __all__ = ["expand"]
 
@@ -39,6 +40,8 @@ def _joined(nodes: Iterable[Node], values: Mapping[str, str], strict: bool) -> s
 def _expanded(node: Expansion, values: Mapping[str, str], strict: bool) -> str:
     arguments = [_joined((argument,), values, strict) for argument in node.arguments]
     value = values.get(node.name)
+    if isinstance(value, UnknownValue):
+        return value
     if value is None:
         if strict and node.operator not in DEFAULT_OPERATORS:
             raise VariableNotSet(

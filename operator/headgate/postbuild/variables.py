@@ -11,10 +11,16 @@ from typing import Any
 
 from headgate.postbuild.errors import SubstitutionError, VariableNameInvalid, VariablesMissing
 
-__all__ = ["VariableReference", "Variables", "collect_variables", "variable_references"]
+__all__ = ["UnknownValue", "VariableReference", "Variables", "collect_variables", "variable_references"]
 
 _NAME = re.compile(r"[_A-Za-z][_A-Za-z0-9]*")
 NAME_PATTERN = "^[_[:alpha:]][_[:alpha:][:digit:]]*$"
+
+
+class UnknownValue(str):
+    """What stands for a value that nobody gave. It may be any value: no operator changes it, no default applies."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)

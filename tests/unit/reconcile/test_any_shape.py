@@ -22,7 +22,7 @@ from headgate.kube.refs import ref_of
 from headgate.kustomize import BuildError, MemoryTree
 from headgate.postbuild import Variables
 from headgate.reconcile.kustomization.build.builds import build_objects
-from headgate.reconcile.kustomization.build.inputs import ClusterInputs
+from headgate.reconcile.kustomization.build.clusterinputs import ClusterInputs
 from headgate.reconcile.kustomization.waiting import jobs_with_ttl
 
 Obj = dict[str, Any]

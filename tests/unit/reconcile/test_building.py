@@ -17,7 +17,7 @@ from headgate.git.bases.fetcher import RemoteBases
 from headgate.kustomize import MemoryTree
 from headgate.reconcile.kustomization.build.building import Builder
 from headgate.reconcile.kustomization.build.builds import BuildRules
-from headgate.reconcile.kustomization.build.inputs import ClusterInputs
+from headgate.reconcile.kustomization.build.clusterinputs import ClusterInputs
 from headgate.reconcile.reporting.measure import UNMEASURED
 
 PATIENCE = 60.0

@@ -15,6 +15,7 @@ from headgate.reconcile.kustomization.build.builds import (
     build_directory,
     build_objects,
 )
+from headgate.reconcile.kustomization.build.clusterinputs import ClusterInputs
 from headgate.reconcile.kustomization.build.decryption import Keys
 from headgate.reconcile.kustomization.build.errors import (
     DecryptionFailed,
@@ -24,7 +25,7 @@ from headgate.reconcile.kustomization.build.errors import (
     StillEncrypted,
     failure_of,
 )
-from headgate.reconcile.kustomization.build.inputs import ClusterInputs, references, source_references
+from headgate.reconcile.kustomization.build.inputs import references, source_references
 from headgate.reconcile.kustomization.build.keys import SharedKeys
 from headgate.settings import DecryptionSettings
 

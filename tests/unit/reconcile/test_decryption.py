@@ -20,10 +20,10 @@ from headgate.reconcile.kustomization.build.builds import (
     BuildRules,
     build_objects,
 )
+from headgate.reconcile.kustomization.build.clusterinputs import ClusterInputs
 from headgate.reconcile.kustomization.build.datakeys import DataKeys
 from headgate.reconcile.kustomization.build.decryption import Keys
 from headgate.reconcile.kustomization.build.errors import DecryptionFailed, PostBuildFailed, StillEncrypted
-from headgate.reconcile.kustomization.build.inputs import ClusterInputs
 from headgate.reconcile.kustomization.build.outages import Outages
 from tests.support.sops import KEYS, age_key, encrypted_files, sealed, sealed_file, sealed_secret
 

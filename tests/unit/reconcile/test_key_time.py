@@ -11,9 +11,9 @@ from headgate.postbuild.sops import DataKeySource, MasterKey, ServiceSilent
 from headgate.postbuild.sops.vault import VaultTransit
 from headgate.reconcile.kustomization.build import outages
 from headgate.reconcile.kustomization.build.builds import BuildRules, build_objects
+from headgate.reconcile.kustomization.build.clusterinputs import ClusterInputs
 from headgate.reconcile.kustomization.build.decryption import Keys
 from headgate.reconcile.kustomization.build.errors import DecryptionFailed
-from headgate.reconcile.kustomization.build.inputs import ClusterInputs
 
 COUNT = 200
 SECONDS = 15.0

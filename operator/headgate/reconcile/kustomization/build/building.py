@@ -19,7 +19,8 @@ from headgate.reconcile.kustomization.build.builds import (
     build_objects,
     check_path,
 )
-from headgate.reconcile.kustomization.build.inputs import ClusterInputs, InputReader
+from headgate.reconcile.kustomization.build.clusterinputs import ClusterInputs
+from headgate.reconcile.kustomization.build.inputs import InputReader
 from headgate.reconcile.kustomization.errors import Failed
 from headgate.reconcile.reporting.measure import BUILD, Measure, timed
 

@@ -20,6 +20,7 @@ from headgate.objects import Obj
 from headgate.overlay import prepare
 from headgate.postbuild import Masks, PostBuildError, is_substitution_disabled, substitute
 from headgate.postbuild.sops import DecryptionError, NotConfigured, is_secret, require_plain
+from headgate.reconcile.kustomization.build.clusterinputs import ClusterInputs
 from headgate.reconcile.kustomization.build.datakeys import DataKeys
 from headgate.reconcile.kustomization.build.decryption import BuildDecryption
 from headgate.reconcile.kustomization.build.errors import (
@@ -28,7 +29,6 @@ from headgate.reconcile.kustomization.build.errors import (
     PostBuildFailed,
     StillEncrypted,
 )
-from headgate.reconcile.kustomization.build.inputs import ClusterInputs
 from headgate.reconcile.kustomization.build.outages import Outages
 from headgate.reconcile.kustomization.build.shape import check_shape, located, named
 
@@ -47,6 +47,8 @@ class BuildResult:
     """For each object its file and, after a colon, the line."""
     warnings: tuple[str, ...] = ()
     """Hints for the author of the files although nothing failed, one sentence each."""
+    hashed: frozenset[tuple[str, str]] = frozenset()
+    """Kind and name, before substitution, of the objects whose names end with a hash of their content."""
 
 
 def build_directory(path: str | None) -> str:
@@ -86,6 +88,8 @@ class BuildRules:
     """Fetches remote bases; None refuses them."""
     strict_substitutions: bool = True
     """A variable without value or default is an error."""
+    keep_encrypted: bool = False
+    """A Secret that nobody decrypts stays in the result as it is in the file; otherwise it is an error."""
     data_keys: DataKeys = field(default_factory=DataKeys)
     """Data keys that earlier builds opened."""
     outages: Outages = field(default_factory=Outages)
@@ -136,7 +140,7 @@ def build_objects(
     common = spec.get("commonMetadata") or {}
     objects = [_with_common_metadata(obj, common) for obj, _ in finished]
     places = [place for _, place in finished]
-    return BuildResult(objects, digest, recording.inputs, masks, places, built.warnings)
+    return BuildResult(objects, digest, recording.inputs, masks, places, built.warnings, built.hashed)
 
 
 def _digest(objects: Sequence[tuple[Obj, str | None]]) -> str:
@@ -237,6 +241,8 @@ def _finished(
     try:
         require_plain(obj)
     except NotConfigured as error:
+        if rules.keep_encrypted:
+            return _substituted(obj, place, inputs, rules, sensitive=True)
         raise StillEncrypted(error.message) from None
     if is_secret(obj) and "sops" in obj:
         # Still encrypted on purpose, for a reader with the keys: no API server accepts the metadata.

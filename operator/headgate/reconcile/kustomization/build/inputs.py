@@ -1,33 +1,28 @@
 """What a build reads from the cluster besides the source: values of variables, and keys for decryption.
 
-A build is repeated when any of it changes. :attr:`ClusterInputs.version` shows this: it depends on UID and resource
-version of each object that was read (or on its absence).
+A build is repeated when any of it changes: the version of the inputs depends on UID and resource version of each object
+that was read (or on its absence).
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 
 from headgate.api import Kustomization, ObjectKey, reasons
 from headgate.kube import ApiError, Client, NotFound, ObjectRef
 from headgate.objects import Obj
 from headgate.postbuild import (
-    Masks,
     PostBuildError,
     VariableReference,
     Variables,
     collect_variables,
     variable_references,
 )
-from headgate.reconcile.kustomization.build.decryption import Keys
+from headgate.reconcile.kustomization.build.clusterinputs import NOTHING_READ, ClusterInputs
 from headgate.reconcile.kustomization.build.keys import KeyReader, KeysMissing, SharedKeys
 from headgate.reconcile.kustomization.errors import Failed
 from headgate.settings import DecryptionSettings
-
-NOTHING_READ = ""
-"""The version if the build needs nothing from the cluster."""
 
 
 class InputsMissing(Failed):
@@ -35,29 +30,6 @@ class InputsMissing(Failed):
 
     def __init__(self, message: str) -> None:
         super().__init__(reasons.BUILD_FAILED, message)
-
-
-@dataclass(frozen=True, slots=True)
-class ClusterInputs:
-    """What one build reads from the cluster."""
-
-    version: str = NOTHING_READ
-    variables: Variables | None = None
-    """None if the spec asks for no substitution."""
-    keys: Keys | None = None
-    """None if the spec asks for no decryption."""
-    lacking: str = ""
-    """Why variables are missing although the spec asks for them; objects that use none can be built nevertheless."""
-
-    @property
-    def masks(self) -> Masks:
-        """The masks of the variables' values that no report may quote."""
-        return Masks(() if self.variables is None else self.variables.secret)
-
-    @property
-    def mask_maker(self) -> Callable[[], Masks]:
-        """Makes the masks when they are needed; :class:`Masks` itself if there is nothing to mask."""
-        return Masks if self.variables is None else lambda: self.masks
 
 
 def references(kustomization: Obj, shared: SharedKeys | None = None) -> Iterator[ObjectRef]:

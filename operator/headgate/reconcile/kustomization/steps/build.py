@@ -14,8 +14,9 @@ from headgate.reconcile.core.wakeups import Wakeups
 from headgate.reconcile.kustomization.attempt import Attempt
 from headgate.reconcile.kustomization.build.building import Builder
 from headgate.reconcile.kustomization.build.builds import BuildResult
+from headgate.reconcile.kustomization.build.clusterinputs import ClusterInputs
 from headgate.reconcile.kustomization.build.errors import PathIsFile, PathNotFound, failure_of
-from headgate.reconcile.kustomization.build.inputs import ClusterInputs, InputsMissing
+from headgate.reconcile.kustomization.build.inputs import InputsMissing
 from headgate.reconcile.kustomization.errors import Failed, Postponed
 from headgate.reconcile.kustomization.report import Reported, Reporter
 from headgate.reconcile.kustomization.steps.prepare import Prepared, read_inputs

@@ -13,7 +13,8 @@ from headgate.reconcile.core.queue import Depth
 from headgate.reconcile.core.store import KUSTOMIZATION, SourceKey
 from headgate.reconcile.kustomization.attempt import Attempt
 from headgate.reconcile.kustomization.build.building import Builder
-from headgate.reconcile.kustomization.build.inputs import ClusterInputs, InputsMissing
+from headgate.reconcile.kustomization.build.clusterinputs import ClusterInputs
+from headgate.reconcile.kustomization.build.inputs import InputsMissing
 from headgate.reconcile.kustomization.dependencies import foreign_judged_by_expression
 from headgate.reconcile.kustomization.errors import Failed, Postponed, SpecExpressionInvalid
 from headgate.reconcile.kustomization.prerequisites import Prerequisites, SourceRevision
