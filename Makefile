@@ -78,17 +78,12 @@ LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url 
 # ---- check
 
 .PHONY: lint
-lint: venv ## Ruff (rules and format), mypy --strict, the direction of imports, and the English of documents and tests
+lint: venv ## Ruff (rules and format), mypy --strict, the direction of imports, and the English of documents and code
 	$(BIN)/ruff check --quiet
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/mypy --no-error-summary
 	$(BIN)/lint-imports --no-cache | tail -n 1
-	$(BIN)/python hack/prose.py
-	$(BIN)/python hack/prose.py $(PLAIN_ENGLISH)
-
-# The folders of Python code whose docstrings, comments and strings prose.py checks.
-PLAIN_ENGLISH := hack tests/bench tests/conformance tests/e2e tests/hostile tests/model tests/support \
-	$(addprefix tests/unit/,api cel cli documents fairness hack health kube loop overlay settings web)
+	$(BIN)/python hack/prose.py --python
 
 .PHONY: lint-commits
 lint-commits: ## Subjects of commits have 72 characters at most: make lint-commits RANGE=main..HEAD

@@ -82,7 +82,7 @@ class Style(NamedTuple):
 
     rules: tuple[Rule, ...]
     allowed: re.Pattern[str] | None
-    """Texts in which no phrase counts: those that other projects define."""
+    """Texts in which no phrase counts."""
 
 
 class Finding(NamedTuple):

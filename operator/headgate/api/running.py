@@ -105,7 +105,7 @@ def running_source(obj: Obj) -> RunningSource:
 def running_kustomization(obj: Obj) -> RunningKustomization:
     """Return what a raw Kustomization runs.
 
-    It counts as Ready only if the condition is about the present spec, unless it is suspended: then nobody looks at
+    It counts as Ready only if the condition is about the present spec, unless it is suspended: then nobody reads
     the spec.
     """
     meta, spec, status = obj["metadata"], _mapping(obj.get("spec")), _mapping(obj.get("status"))

@@ -2,8 +2,8 @@
 
 ``cron`` has the five fields of cron: numbers, names of months and days, ``*``, ``,``, ``-`` and ``/``. If both days are
 restricted, a day that matches either of them counts. The window opens at each match on the clocks of ``timeZone`` and
-stays open for ``window``. A time that the clocks show twice, when they are set back, opens it both times. A time that
-they skip opens it at the moment at which they are set forward, so that no day loses its window.
+stays open for ``window``. A time that the clocks show twice, when they go back, opens it both times. A time that
+they skip opens it at the moment at which they go forward, so that no day loses its window.
 
 Every function takes and returns aware times; those returned are UTC.
 """
@@ -135,7 +135,7 @@ def opens_at(windows: Sequence[Window], at: datetime) -> datetime | None:
 
 
 def closes_at(windows: Sequence[Window], at: datetime) -> datetime | None:
-    """When no window is open any more, counted from ``at``, when one is; windows without a gap count as one.
+    """When the last open window closes, counted from ``at``, when one is; windows without a gap count as one.
 
     None if there are no windows, or if too many follow each other (:data:`MAX_JOINED`).
     """

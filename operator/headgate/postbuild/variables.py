@@ -18,7 +18,7 @@ NAME_PATTERN = "^[_[:alpha:]][_[:alpha:][:digit:]]*$"
 
 
 class UnknownValue(str):
-    """What stands for a value that nobody gave. It may be any value: no operator changes it, no default applies."""
+    """The placeholder for a missing value. It may be any value: no operator changes it, no default applies."""
 
     __slots__ = ()
 

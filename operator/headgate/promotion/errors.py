@@ -34,7 +34,7 @@ __all__ = [
 
 
 class PromotionError(Exception):
-    """A command cannot do what it was asked to do; ``str(error)`` is one sentence for the user."""
+    """A command cannot do what the user wants; ``str(error)`` is one sentence for the user."""
 
 
 class ConfigInvalid(PromotionError):

@@ -68,7 +68,7 @@ async def test_after_a_restart_an_object_in_place_costs_one_request(world: Apply
 
 @in_a_world
 async def test_after_a_restart_an_object_that_was_just_written_is_read_too(world: ApplyWorld) -> None:
-    """Its times are too new to tell whether the apply would change anything."""
+    """Its times are too new to show whether the apply would change anything."""
     await world.apply(A)
     world.restart()
     result = await world.apply(A)

@@ -180,7 +180,7 @@ def dry_run(spec: Any, *, version: str = "7", owned: str = "f:a") -> dict[str, A
     ids=["the generation", "who owns what", "content", "moved on"],
 )
 def test_a_dry_run_that_gives_what_is_there_changes_nothing(answer: dict[str, Any], same: bool) -> None:
-    """Also where an apply would write: an empty list that the API server keeps as none is claimed anew each time."""
+    """Also where an apply would write: an empty list that the API server keeps as none is claimed again each time."""
     store = KnownObjects()
     ref = ObjectRef("v1", "Thing", "web")
     store.record("here", ref, b"same", dry_run({"a": 1}))

@@ -136,7 +136,7 @@ def test_digests() -> None:
 
 
 def test_who_lets_go_of_an_object_takes_nothing_from_its_owner() -> None:
-    """Two render it; the one that does not own it any more must not make the other deaf to its changes."""
+    """Two render it; the one that no longer owns it must not make the other deaf to its changes."""
     store, ref = KnownObjects(), ObjectRef("v1", "ConfigMap", "a", "ns")
     live = {"metadata": {"uid": "u", "resourceVersion": "1"}}
     store.record("here", ref, b"d", live, owner=Owner("one", "ns"))

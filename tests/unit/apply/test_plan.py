@@ -1,4 +1,4 @@
-"""What must be asked about each object of a stage, by what is known of it."""
+"""Which request each object of a stage needs, depending on its cached state."""
 
 from typing import Any
 

@@ -138,6 +138,8 @@ WORST = [
     "it goes by name",
     "they go by name",
     "has it that",
+    "a lock of its own",
+    "a lock of its own and a key",
 ]
 
 
@@ -170,6 +172,8 @@ def test_a_folder_means_all_its_files(capsys: pytest.CaptureFixture[str]) -> Non
         "it had had a lock",
         "it is no longer there",
         "is not a mapping",
+        "there is no route, there are no credentials",
+        "the definition of its own kind",
         "retold",
         "a loyal comet goes",
     ],

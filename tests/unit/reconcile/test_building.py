@@ -1,4 +1,4 @@
-"""Builds that wait for servers of others have threads of their own."""
+"""Builds that wait for servers of others have separate threads."""
 
 from __future__ import annotations
 

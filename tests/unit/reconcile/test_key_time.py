@@ -21,7 +21,7 @@ SECONDS = 15.0
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The services that were asked; each question takes 15 seconds of the clock and gets no answer."""
+    """The services that received requests; each request takes 15 seconds of the clock and gets no answer."""
     asked: list[str] = []
 
     def decrypt(self: DataKeySource, key: MasterKey) -> bytes:

@@ -13,5 +13,5 @@ workloads        images and replicas
 hiding           what may be shown: no values of Secrets
 fields           the fields that differ
 shapes, values   how lists merge; when two values are equal
-paths            paths of fields, and the patterns of ``expect``
+paths            where fields are, and the patterns of ``expect``
 """

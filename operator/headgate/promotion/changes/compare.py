@@ -203,7 +203,7 @@ class _Comparison:
         )
 
     def _is_followed(self, each: RenderedObject) -> bool:
-        """Whether an object is a Kustomization that has a change of its own."""
+        """Whether an object is a Kustomization with its own change."""
         if not is_kustomization(each.ref):
             return False
         key = ObjectKey(each.ref.namespace, each.ref.name)

@@ -1,6 +1,6 @@
 """What of a difference may be shown. Pure.
 
-Values of Secrets never leave this package: each key of ``data`` and ``stringData`` is a difference of its own, with
+Values of Secrets never leave this package: each key of ``data`` and ``stringData`` is a separate difference, with
 :attr:`Hidden.SECRET` as its value. Whatever else in a Secret is not one of its ordinary fields is hidden as well.
 Ciphertext of SOPS is :attr:`Hidden.CIPHERTEXT`. Everywhere else, texts are masked: a substitution or replacement may
 have copied a value of a Secret there. A variable whose value nobody gave is shown by its name.
@@ -36,7 +36,7 @@ _VALUES_IN_SECRETS = ("data", "stringData")
 _SHORT = 3
 """Characters of a secret value from which on an equal text elsewhere is hidden."""
 _WORDS = frozenset(("true", "false", "yes", "off", "null", "none", "http", "tcp", "udp"))
-"""Short values of Secrets that are no secrets."""
+"""Short values of Secrets that are not secret."""
 
 
 def is_secret_object(obj: Obj) -> bool:

@@ -55,7 +55,7 @@ class Danger(Enum):
 
 
 class Hidden(Enum):
-    """What stands in place of a value that must not be shown."""
+    """What replaces a value that must not be shown."""
 
     SECRET = "value of a Secret"  # noqa: S105 -- says that there is one
     CIPHERTEXT = "ciphertext"

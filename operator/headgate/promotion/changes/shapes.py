@@ -19,7 +19,7 @@ __all__ = ["ListKind", "Shape", "Shapes"]
 
 
 class ListKind(Enum):
-    """How the elements of a list are told apart."""
+    """What identifies the elements of a list."""
 
     KEYED = "map"
     """By the fields of :attr:`Shape.keys`."""

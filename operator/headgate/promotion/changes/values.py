@@ -1,6 +1,6 @@
 """When two values are equal for the API server. Pure.
 
-Numbers are equal by value, ``1`` and ``1.0`` as well; a boolean is no number and ``"1"`` is none either. In built-in
+Numbers are equal by value, ``1`` and ``1.0`` as well; neither a boolean nor ``"1"`` is a number. In built-in
 kinds, quantities are equal if they mean the same amount: the API server stores ``1000m`` as ``1``.
 """
 

@@ -43,7 +43,7 @@ def image_changes(before: Obj | None, after: Obj | None, curtain: Curtain) -> tu
 
 
 def replica_change(before: Obj, after: Obj) -> tuple[int | None, int | None] | None:
-    """``spec.replicas`` before and after, None where it is absent; None if it does not differ or is no number."""
+    """``spec.replicas`` before and after, None where it is absent; None if it does not differ or is not a number."""
     counts = []
     for obj in (before, after):
         spec = obj.get("spec")

@@ -100,7 +100,7 @@ def make_tag(clone: Clone, name: str, commit: str, message: str, *, sign: bool =
     except RefInvalid as error:
         raise CloneError(str(error)) from None
     with tempfile.TemporaryDirectory(prefix="headgate-") as folder:
-        # A repository of its own for the ref, with the clone's objects and configuration.
+        # A separate repository for the ref, with the clone's objects and configuration.
         scratch = Path(folder, "scratch.git")
         kind = "sha1" if len(commit) == 40 else "sha256"
         made = clone.git.local(

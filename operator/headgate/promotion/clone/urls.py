@@ -15,7 +15,7 @@ _SCP = re.compile(r"(?:[^@/\s]+@)?(\[[^\]\s]+\]|[^:/\s@]+):(?!//)(.*)")
 
 
 def repository_key(url: str) -> str:
-    """Return what equal repositories have in common; "" for a text that is no URL or path.
+    """Return what equal repositories have in common; "" for a text that is neither a URL nor a path.
 
     >>> repository_key("git@github.com:Org/repo.git") == repository_key("https://x:y@github.com/org/repo/")
     True

@@ -40,7 +40,7 @@ class Environment:
     """When it accepts promotions; empty: always."""
     approvals: Approvals | None = None
     expect: tuple[str, ...] = ()
-    """Differences from other environments that are meant: ``Kind:field.path``, with ``*`` and ``**``."""
+    """Intended differences from other environments: ``Kind:field.path``, with ``*`` and ``**``."""
     fields: tuple[str, ...] = ()
     """What a promotion copies, for environments that follow the same branch: ``file:field.path``."""
     require_proven: bool = False

@@ -1,6 +1,6 @@
 """What evidence proves: the commit that an environment runs healthy, and for how long its content has. Pure.
 
-A fact that the evidence does not prove is absent, with the reasons; nothing here guesses in favour of a promotion.
+A fact that the evidence does not prove is absent, with the reasons; nothing here guesses in favor of a promotion.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def healthy(
     """Return the commit that the environment runs healthy.
 
     Every Kustomization must be Ready at the revision that it tried last, and all that use the same GitRepository at the
-    same commit. With several GitRepositories, ``source`` names the one whose commit is asked for; without it, all must
-    have the same. ``expected``: the Kustomizations that Git has, none of which may be missing.
+    same commit. With several GitRepositories, ``source`` names the one whose commit counts; without it, all must have
+    the same. ``expected``: the Kustomizations that Git has, none of which may be missing.
     """
     known = {each.key for each in evidence.kustomizations}
     problems = [

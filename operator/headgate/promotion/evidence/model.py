@@ -13,7 +13,7 @@ from headgate.api.running import RunningKustomization, RunningSource
 __all__ = ["STALE_AFTER", "Evidence", "Origin", "RunningKustomization", "RunningSource"]
 
 STALE_AFTER = 600.0
-"""Seconds after which evidence proves nothing any more."""
+"""Seconds after which evidence no longer proves anything."""
 AHEAD = 60.0
 """Seconds by which the clock of an environment may be ahead of ours."""
 

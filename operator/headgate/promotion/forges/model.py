@@ -1,4 +1,4 @@
-"""What a forge is asked for, as values and one protocol."""
+"""What Headgate requests from a forge, as values and one protocol."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class Bad:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of one promotion. Whatever is missing makes its guard refuse."""
+    """The facts about one promotion. Whatever is missing makes its guard refuse."""
 
     environment: Environment
     """The target."""

@@ -23,7 +23,7 @@ from headgate.promotion.fleet.rendering import RenderedObject, Rendering
 
 __all__ = ["canonical", "digest_of"]
 
-# What differs between two looks at the same difference.
+# What two computations of the same difference do not share.
 _IGNORED = frozenset({"stage", "follows", "base", "head", "approximate", "place"})
 
 

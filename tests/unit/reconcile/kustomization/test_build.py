@@ -61,7 +61,7 @@ async def test_gathering_ends_where_the_cluster_cannot_be_reached(world: World) 
     world.create()
     world.apps(a=config_map("a"))
     with pytest.raises(Postponed) as postponed:
-        await Steps(world).gather(Elsewhere(TargetPending("it is being asked", retry_after=3.0)))
+        await Steps(world).gather(Elsewhere(TargetPending("waiting for it", retry_after=3.0)))
     assert (postponed.value.silent, postponed.value.retry_after) == (True, 3.0)
     with pytest.raises(Failed, match="the kubeconfig is wrong") as failed:
         await Steps(world).gather(Elsewhere(TargetError("the kubeconfig is wrong")))

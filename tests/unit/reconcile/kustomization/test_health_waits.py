@@ -63,7 +63,7 @@ async def test_what_becomes_healthy_wakes_the_wait_and_ends_it(world: World) -> 
     assert events[0] == healthy[2]
     assert events[1].startswith("Reconciliation finished in ")
     assert world.measured.steps == [("build", False), ("apply", False), ("health", False)]
-    # What has settled now is looked at without a request.
+    # What has settled now needs no request to be checked.
     world.requests()
     assert (await world.reconcile(Depth.LOOK)).keep_timer
     assert world.requests() == []
