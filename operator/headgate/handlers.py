@@ -20,11 +20,10 @@ import kopf
 
 from headgate.backoff import Backoff
 from headgate.kube import Client
-from headgate.names import KUSTOMIZE_GROUP, SOURCE_GROUP
+from headgate.names import GIT_REPOSITORY, KUSTOMIZE_GROUP, SOURCE_GROUP
 from headgate.objects import Obj
 from headgate.reconcile.core.controller import RETRIES
 
-GIT_REPOSITORY = "GitRepository"
 SOURCES = ("gitrepositories", "ocirepositories", "buckets", "externalartifacts")
 
 SERVER_TIMEOUT = 300

@@ -1,4 +1,4 @@
-"""Names of Flux and kustomize that more than one part needs: API groups, field managers, files."""
+"""Names of Flux and kustomize that more than one part needs: API groups, kinds, field managers, files."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ EVENT_GROUP: Final = "event.toolkit.fluxcd.io"
 """Prefix of the annotations that a notification copies from its object."""
 KUSTOMIZATION_VERSION: Final = f"{KUSTOMIZE_GROUP}/v1"
 SOURCE_VERSION: Final = f"{SOURCE_GROUP}/v1"
+
+KUSTOMIZATION: Final = "Kustomization"
+"""The kind of the custom resource."""
+GIT_REPOSITORY: Final = "GitRepository"
+"""The kind of the source that Headgate reconciles."""
 
 KUSTOMIZE_CONTROLLER: Final = "kustomize-controller"
 """Field manager of managed objects, and component of events about Kustomizations."""

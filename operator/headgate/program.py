@@ -27,6 +27,7 @@ from headgate.git.command.process import running as running_git
 from headgate.git.limits import TreeLimits
 from headgate.git.tree.tartree import ArchiveLimits
 from headgate.kube import Client, ObjectRef
+from headgate.names import GIT_REPOSITORY, KUSTOMIZATION
 from headgate.objects import Obj
 from headgate.peers import PeerRules, is_loopback
 from headgate.reconcile.configs import ConfigWatch
@@ -35,7 +36,7 @@ from headgate.reconcile.core.election import Election, lease_name
 from headgate.reconcile.core.inventories import Inventories
 from headgate.reconcile.core.queue import WorkQueue
 from headgate.reconcile.core.role import PodRole
-from headgate.reconcile.core.store import GIT_REPOSITORY, KUSTOMIZATION, Store
+from headgate.reconcile.core.store import Store
 from headgate.reconcile.core.trees import TREES, SourceTrees
 from headgate.reconcile.core.wakeups import Wakeups
 from headgate.reconcile.kustomization.build.building import Builder

@@ -14,6 +14,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from random import Random
 from typing import Any, Concatenate, ParamSpec
 
+from headgate.api import labels
 from headgate.apply import (
     ApplyOptions,
     ApplyResult,
@@ -38,7 +39,7 @@ Policy = Callable[[Request], Reply | None]
 """Answers a request in place of the API server; None leaves it to the server."""
 
 OWNER = Owner("apps", "flux-system")
-PREFIX = OWNER.group
+PREFIX = labels.GROUP
 AGES = 300.0
 """Seconds after which a write is surely not of this moment."""
 

@@ -18,11 +18,11 @@ from headgate.api import Kustomization, ObjectKey, conditions, reasons
 from headgate.cel import CpuLimits, Evaluator
 from headgate.documents.tree import MemoryTree
 from headgate.kube import Client, ObjectRef
-from headgate.names import KUSTOMIZE_STATUS
+from headgate.names import GIT_REPOSITORY, KUSTOMIZE_STATUS
 from headgate.reconcile.core.controller import Outcome
 from headgate.reconcile.core.inventories import Inventories
 from headgate.reconcile.core.queue import Depth, Priority, Trigger, WorkQueue
-from headgate.reconcile.core.store import GIT_REPOSITORY, SourceKey, Store
+from headgate.reconcile.core.store import SourceKey, Store
 from headgate.reconcile.core.trees import SourceTrees
 from headgate.reconcile.core.wakeups import Wakeups
 from headgate.reconcile.kustomization.attempt import Attempt

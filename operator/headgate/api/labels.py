@@ -20,18 +20,12 @@ OWNER_NAMESPACE: Final = f"{GROUP}/namespace"
 
 REQUESTED_AT: Final = "reconcile.fluxcd.io/requestedAt"
 """Annotation of a custom resource: a change of its value requests a reconcile."""
-WATCH: Final = "reconcile.fluxcd.io/watch"
-"""Label of a ConfigMap or Secret (``Enabled``): a change of it reconciles the objects that refer to it."""
 
 # On managed objects, as a label or an annotation.
 PRUNE: Final = f"{GROUP}/prune"
-"""``disabled``: the object is never deleted."""
 SSA: Final = f"{GROUP}/ssa"
-"""``Merge``, ``IfNotPresent`` or ``Ignore``."""
 FORCE: Final = f"{GROUP}/force"
-"""``enabled``: the object is recreated when an immutable field changes."""
 RECONCILE: Final = f"{GROUP}/reconcile"
-"""``disabled``: the object is neither applied nor deleted."""
 SUBSTITUTE: Final = f"{GROUP}/substitute"
 """``disabled``: no substitution."""
 DECRYPT: Final = f"{GROUP}/decrypt"
@@ -39,11 +33,19 @@ DECRYPT: Final = f"{GROUP}/decrypt"
 CHECKSUM: Final = f"{GROUP}/checksum"
 """Set by Flux before 0.22; removed from managed objects."""
 
-ENABLED: Final = "enabled"
-DISABLED: Final = "disabled"
-MERGE: Final = "Merge"
-IF_NOT_PRESENT: Final = "IfNotPresent"
-IGNORE: Final = "Ignore"
+# What an object asks for with any of these labels or annotations, see :func:`marked`.
+EXCLUDED: Final[Mapping[str, str]] = {RECONCILE: "disabled", SSA: "Ignore"}
+"""Never touch the object."""
+IF_NOT_PRESENT: Final[Mapping[str, str]] = {SSA: "IfNotPresent"}
+"""Create the object if it does not exist; otherwise leave it unchanged."""
+MERGED: Final[Mapping[str, str]] = {SSA: "Merge"}
+"""Keep fields that others added by hand."""
+FORCED: Final[Mapping[str, str]] = {FORCE: "enabled"}
+"""Allow to recreate the object when an immutable field changes."""
+KEPT: Final[Mapping[str, str]] = {PRUNE: "disabled", **EXCLUDED}
+"""Never prune the object."""
+RESTRICTING: Final = frozenset((RECONCILE, SSA))
+"""All keys that restrict or change applies."""
 
 # Annotations of events.
 EVENT_REVISION: Final = "revision"
@@ -54,19 +56,15 @@ EVENT_COMMIT_STATUS_UPDATE: Final = "update"
 """Keys, prefixed with the group of the event's object, and the value of ``commit_status``."""
 
 
-def owner_labels(namespace: str, name: str) -> dict[str, str]:
-    """The labels that mark an object as managed by the Kustomization ``namespace/name``."""
-    return {OWNER_NAME: name, OWNER_NAMESPACE: namespace}
-
-
-def is_set(obj: Mapping[str, Any], key: str, value: str) -> bool:
-    """Whether a label or annotation of the object has the value, in any letter case, as in Flux."""
+def marked(obj: Mapping[str, Any], marks: Mapping[str, str]) -> bool:
+    """Whether a label or annotation sets any of the marks, in whatever case (as Flux compares)."""
     meta = obj.get("metadata") or {}
-    wanted = value.lower()
-    for place in ("labels", "annotations"):
-        found = (meta.get(place) or {}).get(key)
-        if isinstance(found, str) and found.lower() == wanted:
-            return True
+    for where in (meta.get("labels"), meta.get("annotations")):
+        if not isinstance(where, dict):
+            continue
+        for key, value in marks.items():
+            if str(where.get(key) or "").lower() == value.lower():
+                return True
     return False
 
 
@@ -74,9 +72,3 @@ def requested_at(obj: Mapping[str, Any]) -> str | None:
     """The value of the annotation that requests a reconcile of a raw custom resource; None if it has none."""
     value: str | None = (obj["metadata"].get("annotations") or {}).get(REQUESTED_AT)
     return value
-
-
-def is_owned_by(obj: Mapping[str, Any], namespace: str, name: str) -> bool:
-    """Whether the object has the owner labels of the Kustomization ``namespace/name``."""
-    found = (obj.get("metadata") or {}).get("labels") or {}
-    return found.get(OWNER_NAME) == name and found.get(OWNER_NAMESPACE) == namespace

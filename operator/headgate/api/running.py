@@ -19,6 +19,7 @@ from headgate.api.labels import OWNER_NAME, OWNER_NAMESPACE
 from headgate.api.meta import ObjectKey
 from headgate.api.reasons import READY, RECONCILIATION_SUCCEEDED
 from headgate.api.revision import Revision
+from headgate.names import GIT_REPOSITORY
 from headgate.objects import Obj
 
 __all__ = [
@@ -30,7 +31,6 @@ __all__ = [
     "running_source",
 ]
 
-GIT_REPOSITORY = "GitRepository"
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _REFERENCE = ("branch", "tag", "semver", "name", "commit")
 

@@ -23,7 +23,7 @@ from headgate.apply.errors import ApplyError, ApplyFailed, ObjectError
 from headgate.apply.fields.ignore import CompiledIgnoreRule, IgnoreRuleInvalid, compile_rules
 from headgate.apply.known import KnownObjects, KnownState, Observation
 from headgate.apply.objects.stages import GroupKind
-from headgate.apply.options import ApplyOptions, Claims, DeleteOptions, Marks, NoClaims, Owner, marked
+from headgate.apply.options import ApplyOptions, Claims, DeleteOptions, NoClaims, Owner
 from headgate.apply.server_side.run import ApplyResult, Record, apply_all
 
 __all__ = [
@@ -42,7 +42,6 @@ __all__ = [
     "IgnoreRuleInvalid",
     "KnownObjects",
     "KnownState",
-    "Marks",
     "NoClaims",
     "ObjectError",
     "Observation",
@@ -51,5 +50,4 @@ __all__ = [
     "apply_all",
     "compile_rules",
     "delete_all",
-    "marked",
 ]

@@ -11,12 +11,13 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
+from headgate.api import labels
 from headgate.apply.changeset import Action
 from headgate.apply.fields.drift import content_digest, fingerprint
 from headgate.apply.fields.managers import FieldManager, overridden
 from headgate.apply.fields.pointers import Pointer
 from headgate.apply.objects.definitions import is_usable
-from headgate.apply.options import Marks, Owner
+from headgate.apply.options import Owner
 from headgate.kube.refs import ObjectRef
 from headgate.names import KUSTOMIZE_CONTROLLER
 from headgate.objects import Obj, is_newer, version_of
@@ -70,11 +71,9 @@ class KnownObjects:
         *,
         field_manager: str = KUSTOMIZE_CONTROLLER,
         disallowed_managers: tuple[str, ...] = (),
-        marks: Marks | None = None,
     ) -> None:
         self._own = field_manager
         self._managers: tuple[FieldManager, ...] = overridden(field_manager, disallowed_managers)
-        self._marks = (marks or Marks()).keys
         self._known: dict[str, dict[ObjectRef, KnownState]] = {}
         self._owned: dict[tuple[str, Owner], set[ObjectRef]] = {}
         self._sending: dict[tuple[str, ObjectRef], Obj | None] = {}
@@ -236,4 +235,4 @@ class KnownObjects:
         self._known.setdefault(cluster, {})[ref] = state
 
     def _fingerprint(self, live: Obj, ignored: tuple[Pointer, ...]) -> bytes:
-        return fingerprint(live, self._own, self._managers, self._marks, ignored)
+        return fingerprint(live, self._own, self._managers, labels.RESTRICTING, ignored)

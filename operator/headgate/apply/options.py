@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
+from headgate.api.labels import OWNER_NAME, OWNER_NAMESPACE
 from headgate.apply.fields.ignore import CompiledIgnoreRule
 from headgate.apply.fields.managers import FieldManager, overridden
 from headgate.apply.objects.stages import GroupKind
 from headgate.kube.refs import ObjectRef
-from headgate.names import KUSTOMIZE_CONTROLLER, KUSTOMIZE_GROUP
-from headgate.objects import Obj
+from headgate.names import KUSTOMIZE_CONTROLLER
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,62 +21,11 @@ class Owner:
 
     name: str
     namespace: str
-    group: str = KUSTOMIZE_GROUP
-    """The prefix of the owner labels and of the per-object annotations."""
 
     @property
     def labels(self) -> dict[str, str]:
         """The owner labels of its objects."""
-        return {f"{self.group}/name": self.name, f"{self.group}/namespace": self.namespace}
-
-
-@dataclass(frozen=True)
-class Marks:
-    """The labels or annotations by which one object asks for a different treatment (keys are Flux's)."""
-
-    group: str = KUSTOMIZE_GROUP
-
-    @cached_property
-    def excluded(self) -> Mapping[str, str]:
-        """Never touch the object: ``reconcile: disabled``, ``ssa: Ignore``."""
-        return {f"{self.group}/reconcile": "disabled", f"{self.group}/ssa": "Ignore"}
-
-    @cached_property
-    def if_not_present(self) -> Mapping[str, str]:
-        """Create the object if it does not exist; otherwise leave it unchanged."""
-        return {f"{self.group}/ssa": "IfNotPresent"}
-
-    @cached_property
-    def merged(self) -> Mapping[str, str]:
-        """Keep fields that others added by hand."""
-        return {f"{self.group}/ssa": "Merge"}
-
-    @cached_property
-    def forced(self) -> Mapping[str, str]:
-        """Allow to recreate the object when an immutable field changes."""
-        return {f"{self.group}/force": "enabled"}
-
-    @cached_property
-    def kept(self) -> Mapping[str, str]:
-        """Never prune the object."""
-        return {f"{self.group}/prune": "disabled", **self.excluded}
-
-    @cached_property
-    def keys(self) -> frozenset[str]:
-        """All keys that restrict or change applies."""
-        return frozenset((f"{self.group}/reconcile", f"{self.group}/ssa"))
-
-
-def marked(obj: Obj, marks: Mapping[str, str]) -> bool:
-    """Whether a label or annotation sets any of the marks, in whatever case (as Flux compares)."""
-    meta = obj.get("metadata") or {}
-    for where in (meta.get("labels"), meta.get("annotations")):
-        if not isinstance(where, dict):
-            continue
-        for key, value in marks.items():
-            if str(where.get(key) or "").lower() == value.lower():
-                return True
-    return False
+        return {OWNER_NAME: self.name, OWNER_NAMESPACE: self.namespace}
 
 
 @dataclass(frozen=True)
@@ -106,7 +55,6 @@ class ApplyOptions:
     newer version of the kind has a field with a default."""
     timeout: float = 60.0
     """Seconds to wait until definitions are served, and until the old version of a recreated object is gone."""
-    marks: Marks = field(default_factory=Marks)
 
     @cached_property
     def managers(self) -> tuple[FieldManager, ...]:
@@ -155,7 +103,6 @@ class DeleteOptions:
     owner: Owner
     propagation: str = "Background"
     concurrency: int = 4
-    marks: Marks = field(default_factory=Marks)
     field_manager: str = KUSTOMIZE_CONTROLLER
     spared: Collection[str] = ()
     """UIDs of objects that were just applied or found in place: never deleted, under whatever name."""

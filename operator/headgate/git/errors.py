@@ -35,6 +35,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+from headgate.api import reasons
 from headgate.borders import BorderError, Retry
 
 T = TypeVar("T", bound="GitError")
@@ -74,7 +75,7 @@ CHECKOUT = "failed to checkout and determine revision"
 class GitError(BorderError):
     """A step between a Git remote and an artifact failed."""
 
-    reason: str = "GitOperationFailed"
+    reason: str = reasons.GIT_OPERATION_FAILED
     condition: str = "FetchFailed"
     """The condition that reports it, in addition to Ready."""
     step: str = ""
@@ -90,7 +91,7 @@ class GitError(BorderError):
 class UrlInvalid(GitError):
     """The URL is not one that Headgate fetches from."""
 
-    reason = "URLInvalid"
+    reason = reasons.URL_INVALID
     retry = Retry.ON_CHANGE
 
 
@@ -104,7 +105,7 @@ class ProviderInvalid(GitError):
         self,
         message: str,
         *,
-        reason: str = "InvalidProviderConfiguration",
+        reason: str = reasons.INVALID_PROVIDER_CONFIGURATION,
         retry: Retry = Retry.BACK_OFF,
     ) -> None:
         super().__init__(message)
@@ -114,14 +115,14 @@ class ProviderInvalid(GitError):
 class CredentialsInvalid(GitError):
     """The Secret's keys are missing, contradict each other or are malformed."""
 
-    reason = "AuthenticationFailed"
+    reason = reasons.AUTHENTICATION_FAILED
     step = "failed to configure authentication options"
 
 
 class ProxyInvalid(GitError):
     """The proxy's Secret is incomplete or malformed."""
 
-    reason = "AuthenticationFailed"
+    reason = reasons.AUTHENTICATION_FAILED
     step = "failed to configure proxy options"
 
 
@@ -142,7 +143,7 @@ class RepositoryNotFound(GitError):
 class RepositoryEmpty(GitError):
     """The repository has no commits yet."""
 
-    reason = "EmptyGitRepository"
+    reason = reasons.EMPTY_GIT_REPOSITORY
 
 
 class RefInvalid(GitError):
@@ -168,7 +169,7 @@ class SubmoduleFailed(GitError):
 class IncludeFailed(GitError):
     """An included repository cannot be copied to its path."""
 
-    reason = "CopyFailure"
+    reason = reasons.COPY_FAILURE
     condition = "StorageOperationFailed"
 
 
@@ -185,7 +186,7 @@ class VerificationFailed(GitError):
 class IgnoreInvalid(GitError):
     """The ignore rules of ``spec.ignore`` or a ``.sourceignore`` cannot be used."""
 
-    reason = "SourceIgnoreError"
+    reason = reasons.SOURCE_IGNORE_ERROR
 
 
 class SourceTooLarge(GitError):
@@ -218,7 +219,7 @@ class OutputTooLarge(GitFailed):
 class StorageFailed(GitError):
     """The local cache or the artifact storage could not be written or read."""
 
-    reason = "ArchiveOperationFailed"
+    reason = reasons.ARCHIVE_OPERATION_FAILED
     condition = "StorageOperationFailed"
 
 

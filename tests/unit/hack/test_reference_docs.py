@@ -164,19 +164,15 @@ def test_every_reason_is_explained() -> None:
 
 
 def test_every_reason_is_given() -> None:
-    """By its name or, in headgate.git, which does without headgate.api, by its value."""
     code = "\n".join(path.read_text() for path in CODE.rglob("*.py"))
     named = {REASONS.get(name) for name in re.findall(r"\breasons\.([A-Z_]+)\b", code)}
-    written = {text for path in CODE.glob("git/**/*.py") for text in re.findall(r'"(\w+)"', path.read_text())}
-    assert sorted(set(REASONS.values()) - named - written) == []
+    assert sorted(set(REASONS.values()) - named) == []
 
 
 def test_no_other_reason_is_given() -> None:
-    """What ``reason`` is set to in headgate.git is known; in headgate.reconcile no text stands where one belongs."""
+    """In headgate.git and headgate.reconcile no text stands where a reason belongs."""
     pattern = re.compile(r'\breason(?:: str)? ?= ?"(\w+)"')
-    written = {text for path in CODE.glob("git/**/*.py") for text in pattern.findall(path.read_text())}
-    assert written, "the pattern fits nothing"
-    assert sorted(written - set(REASONS.values())) == []
+    assert [path for path in CODE.glob("git/**/*.py") if pattern.search(path.read_text())] == []
     places = {"mark": 2, "Event": 3, "Failed": 0, "Postponed": 0}
     for path in CODE.glob("reconcile/**/*.py"):
         for call in (each for each in ast.walk(ast.parse(path.read_text())) if isinstance(each, ast.Call)):

@@ -12,7 +12,8 @@ from headgate.api import inventory as inv
 from headgate.documents.tree import EntryKind, Inputs, MemoryTree, Seen
 from headgate.fairness.pools import SMALL
 from headgate.kube import Client, ObjectRef
-from headgate.reconcile.core.store import GIT_REPOSITORY, SourceKey, Store
+from headgate.names import GIT_REPOSITORY
+from headgate.reconcile.core.store import SourceKey, Store
 from headgate.reconcile.core.trees import SourceTrees
 from headgate.reconcile.kustomization.settled import Settled, SettledBuilds
 from headgate.reconcile.reporting.status import StatusSession

@@ -9,8 +9,8 @@ import pytest
 
 from headgate.api import reasons
 from headgate.kube import NotFound
+from headgate.names import GIT_REPOSITORY
 from headgate.reconcile.core.controller import WAKE, Outcome
-from headgate.reconcile.core.store import GIT_REPOSITORY
 from headgate.reconcile.reporting.events import NORMAL, WARNING
 from tests.unit.reconcile.test_source_garbage import KEY, Setting, source
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from headgate.api import ObjectKey
-from headgate.reconcile.core.store import GIT_REPOSITORY, SourceKey, Store
+from headgate.names import GIT_REPOSITORY
+from headgate.reconcile.core.store import SourceKey, Store
 from headgate.reconcile.source.requests import SourceRequests
 
 Obj = dict[str, Any]

@@ -6,7 +6,8 @@ import pytest
 
 from headgate.documents.tree import MemoryTree
 from headgate.git.errors import SourceTooLarge
-from headgate.reconcile.core.store import GIT_REPOSITORY, SourceKey
+from headgate.names import GIT_REPOSITORY
+from headgate.reconcile.core.store import SourceKey
 from headgate.reconcile.core.trees import SourceTrees
 
 

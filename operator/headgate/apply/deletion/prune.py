@@ -18,13 +18,14 @@ from enum import Enum
 from functools import partial
 from itertools import groupby
 
+from headgate.api.labels import KEPT, marked
 from headgate.api.order import rank
 from headgate.apply.changeset import Action, Change, ChangeSet
 from headgate.apply.concurrently import concurrently
 from headgate.apply.deletion.lookup import CRD, DefinitionLookup
 from headgate.apply.known import KnownObjects
 from headgate.apply.objects.stages import sort_key
-from headgate.apply.options import DeleteOptions, Owner, marked
+from headgate.apply.options import DeleteOptions, Owner
 from headgate.kube import ApiError, Client, Conflict, Forbidden, NoMatch, NotFound, Unavailable
 from headgate.kube.refs import ObjectRef
 from headgate.objects import Obj
@@ -64,7 +65,7 @@ def fate(live: Obj, options: DeleteOptions, *, inherited: bool = False) -> Fate:
     labels = live["metadata"].get("labels") or {}
     if not inherited and any(labels.get(k) != v for k, v in options.owner.labels.items()):
         return Fate.KEEP
-    if marked(live, options.marks.kept) or live["metadata"].get("uid") in options.spared:
+    if marked(live, KEPT) or live["metadata"].get("uid") in options.spared:
         return Fate.KEEP
     return Fate.GOING if live["metadata"].get("deletionTimestamp") else Fate.DELETE
 

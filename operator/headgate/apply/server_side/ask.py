@@ -10,11 +10,11 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
+from headgate.api import labels
 from headgate.apply.changeset import Action
 from headgate.apply.errors import describe, is_immutable, may_be_immutable
 from headgate.apply.fields import ignore
 from headgate.apply.fields.pointers import Pointer
-from headgate.apply.options import marked
 from headgate.apply.server_side import decide
 from headgate.apply.server_side.context import ApplyContext
 from headgate.apply.server_side.decide import DryRunVerdict
@@ -116,13 +116,13 @@ async def _inherited(context: ApplyContext, desired: Desired, answer: Obj) -> Ob
 
 async def _left_alone(context: ApplyContext, question: ToAsk) -> Done | None:
     """Read the live object and skip the apply if its marks, or its mere existence, forbid it."""
-    desired, marks = question.desired, context.options.marks
+    desired = question.desired
     try:
         live = await context.client.get(desired.ref)
     except NotFound:
         return None
-    keep = marked(desired.obj, marks.if_not_present)
-    if not keep and not marked(live, marks.excluded):
+    keep = labels.marked(desired.obj, labels.IF_NOT_PRESENT)
+    if not keep and not labels.marked(live, labels.EXCLUDED):
         return None
     owned = context.options.owner.labels.items() <= (live["metadata"].get("labels") or {}).items()
     if not (keep and owned):
@@ -140,7 +140,7 @@ async def _after_refusal(context: ApplyContext, question: ToAsk, error: ApiError
         with suppress(ApiError):
             live = await context.client.get(desired.ref)
     if live is not None:
-        if marked(live, options.marks.excluded):
+        if labels.marked(live, labels.EXCLUDED):
             return context.skipped(desired, question.uid, answered=False)
         if options.migrate_api_version and not migrated and await _migrate(context, desired, live):
             return await _ask(context, question, migrated=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from headgate.api import labels
 from headgate.apply.changeset import Action
 from headgate.apply.fields.pointers import Pointer
 from headgate.apply.known import KnownObjects, KnownState
-from headgate.apply.options import ApplyOptions, marked
+from headgate.apply.options import ApplyOptions
 from headgate.apply.server_side.steps import NO_REMARKS, Desired, Done, Remarks
 from headgate.kube import Client
 from headgate.kube.refs import ObjectRef
@@ -43,7 +44,7 @@ class ApplyContext:
         remarks: Remarks = NO_REMARKS,
     ) -> Done:
         """Remember that ``live``, a response of the API server, matches the desired object."""
-        once = marked(desired.obj, self.options.marks.if_not_present)
+        once = labels.marked(desired.obj, labels.IF_NOT_PRESENT)
         self.remember(desired, live, Action.SKIPPED if once else Action.UNCHANGED, ignored, inherited)
         return Done(desired.ref, action, live["metadata"]["uid"], answered=True, live=live, remarks=remarks)
 

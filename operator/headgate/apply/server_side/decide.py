@@ -18,11 +18,12 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import Enum
 
+from headgate.api import labels
 from headgate.apply.changeset import Action
 from headgate.apply.fields.drift import content_digest, content_of
 from headgate.apply.fields.managers import needs_takeover, ours
 from headgate.apply.known import KnownState
-from headgate.apply.options import ApplyOptions, marked
+from headgate.apply.options import ApplyOptions
 from headgate.objects import Obj
 
 SURELY_OLD = timedelta(seconds=60)
@@ -51,7 +52,7 @@ def judge_dry_run(
     """
     if created or not answer["metadata"].get("resourceVersion"):
         return DryRunVerdict.CREATE
-    if marked(answer, options.marks.excluded):
+    if labels.marked(answer, labels.EXCLUDED):
         return DryRunVerdict.SKIP
     if wants_takeover(obj, answer, options):
         return DryRunVerdict.TAKE_OVER
@@ -105,12 +106,12 @@ def wants_takeover(obj: Obj, live: Obj, options: ApplyOptions) -> bool:
     """Whether fields of other managers must be taken over: never for ``ssa: Merge``."""
     if not needs_takeover(live, options.managers):
         return False
-    return not marked(obj, options.marks.merged) and not marked(live, options.marks.merged)
+    return not labels.marked(obj, labels.MERGED) and not labels.marked(live, labels.MERGED)
 
 
 def may_recreate(obj: Obj, live: Obj, options: ApplyOptions) -> bool:
     """Whether the object may be deleted and created again."""
-    return options.force or marked(obj, options.marks.forced) or marked(live, options.marks.forced)
+    return options.force or labels.marked(obj, labels.FORCED) or labels.marked(live, labels.FORCED)
 
 
 def server_time(date_header: str | None, local: datetime) -> datetime:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from headgate.api import labels
 from headgate.apply.errors import ObjectError, describe
 from headgate.apply.fields import ignore
 from headgate.apply.fields.drift import digest
 from headgate.apply.objects.normalize import normalized, with_labels
 from headgate.apply.objects.stages import Stage, sort_key, split
 from headgate.apply.objects.validation import check
-from headgate.apply.options import ApplyOptions, marked
+from headgate.apply.options import ApplyOptions
 from headgate.apply.server_side.steps import Desired
 from headgate.fairness.pools import aside
 from headgate.kube import ApiError, BadRequest, Client
@@ -50,7 +51,7 @@ async def desired_of(
         try:
             resource = await client.mapper.resolve(ref.api_version, ref.kind)
         except ApiError as error:
-            if marked(obj, options.marks.excluded):
+            if labels.marked(obj, labels.EXCLUDED):
                 placed.append((ref, obj))
             else:
                 errors.append(describe(error, ref, "dry-run", obj))

@@ -15,9 +15,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from headgate.api import labels
 from headgate.apply.changeset import Action
 from headgate.apply.known import KnownState
-from headgate.apply.options import ApplyOptions, marked
+from headgate.apply.options import ApplyOptions
 from headgate.apply.server_side.steps import Desired, Done, ToAsk, ToSendAlone
 
 Planned = Done | ToAsk | ToSendAlone
@@ -28,13 +29,13 @@ def plan(desired: Desired, known: KnownState | None, options: ApplyOptions) -> D
 
     An object with marks that restrict applies is read first, because the marks of the live object count too.
     """
-    if marked(desired.obj, options.marks.excluded):
+    if labels.marked(desired.obj, labels.EXCLUDED):
         return Done(desired.ref, Action.SKIPPED, known.uid if known is not None else "")
     if known is not None and known.in_place and known.desired == desired.digest and not options.full:
         return Done(desired.ref, known.outcome, known.uid)
     meta = desired.obj["metadata"]
     look = any(
-        k in (meta.get(where) or ()) for where in ("labels", "annotations") for k in options.marks.keys
+        k in (meta.get(where) or ()) for where in ("labels", "annotations") for k in labels.RESTRICTING
     )
     return ToAsk(desired, known, look)
 

@@ -16,6 +16,7 @@ import time
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, replace
 
+from headgate.api import reasons
 from headgate.borders import Retry
 from headgate.git.credentials import clouds
 from headgate.git.credentials.clouds import CloudCredentials
@@ -75,7 +76,7 @@ class Providers:
             raise ProviderInvalid(
                 "to use spec.serviceAccountName for provider authentication please enable the "
                 "ObjectLevelWorkloadIdentity feature gate in the controller",
-                reason="FeatureGateDisabled",
+                reason=reasons.FEATURE_GATE_DISABLED,
                 retry=Retry.ON_CHANGE,
             )
         if provider == "generic" and data and data.get("githubAppID"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from headgate.api import reasons
 from headgate.borders import Retry
 from headgate.git.errors import VerificationFailed
 from headgate.git.refs.reference import TAGS, Resolved
@@ -24,10 +25,6 @@ from headgate.git.verify.signature import (
 
 __all__ = ["verify"]
 
-INVALID_MODE = "InvalidVerificationMode"
-INVALID_OBJECT = "InvalidGitObject"
-INVALID_TAG = "InvalidTagSignature"
-INVALID_COMMIT = "InvalidCommitSignature"
 PGP_SUFFIX, SSH_SUFFIX = ".asc", ".sshpub"
 
 
@@ -49,7 +46,7 @@ def verify(mode: str, resolved: Resolved, commit: bytes, tag: bytes, keys: Mappi
             key = _check(signed, rings, authorized)
         except SignatureInvalid as error:
             message = f"signature verification of commit '{resolved.commit}' failed: {error}"
-            raise VerificationFailed(message, reason=INVALID_COMMIT) from None
+            raise VerificationFailed(message, reason=reasons.INVALID_COMMIT_SIGNATURE) from None
         lines.append(f"commit '{resolved.commit}' with key '{key}'")
     return "verified signature of" + "".join(f"\n\t- {line}" for line in lines)
 
@@ -58,7 +55,7 @@ def _verify_tag(resolved: Resolved, tag: bytes, rings: list[bytes], authorized: 
     if not resolved.ref.startswith(TAGS):
         raise VerificationFailed(
             "cannot verify tag object's signature if a tag reference is not specified",
-            reason=INVALID_MODE,
+            reason=reasons.INVALID_VERIFICATION_MODE,
             retry=Retry.ON_CHANGE,
         )
     name = resolved.ref.removeprefix(TAGS)
@@ -66,7 +63,8 @@ def _verify_tag(resolved: Resolved, tag: bytes, rings: list[bytes], authorized: 
     signed = split_tag(tag)
     if signed.kind == "empty":
         raise VerificationFailed(
-            f"cannot verify signature of tag '{shown}' since it is not signed", reason=INVALID_OBJECT
+            f"cannot verify signature of tag '{shown}' since it is not signed",
+            reason=reasons.INVALID_GIT_OBJECT,
         )
     try:
         key = _check(signed, rings, authorized)
@@ -76,7 +74,7 @@ def _verify_tag(resolved: Resolved, tag: bytes, rings: list[bytes], authorized: 
             raise SignatureInvalid("the signed tag does not name this commit")
     except SignatureInvalid as error:
         raise VerificationFailed(
-            f"signature verification of tag '{shown}' failed: {error}", reason=INVALID_TAG
+            f"signature verification of tag '{shown}' failed: {error}", reason=reasons.INVALID_TAG_SIGNATURE
         ) from None
     return f"tag '{shown}' with key '{key}'"
 

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from headgate.api import ObjectKey
-from headgate.apply.options import marked
+from headgate.api import ObjectKey, labels
 from headgate.promotion.changes.model import Action, Danger
-from headgate.promotion.changes.objects import MARKS
 from headgate.promotion.changes.paths import Path
 from headgate.promotion.fleet.rendering import RenderedKustomization, RenderedObject, Rendering
 
@@ -54,7 +52,7 @@ class Fates:
 
     def _why_it_stays(self, key: ObjectKey) -> str:
         own = self._objects.get(key)
-        if own is not None and marked(own.obj, MARKS.kept):
+        if own is not None and labels.marked(own.obj, labels.KEPT):
             return "a label or annotation excludes it from pruning"
         maker = self._before.by_key[key].made_by
         return "" if maker is None else self.why_objects_stay(maker)

@@ -6,9 +6,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from headgate.api import ObjectKey
+from headgate.api import ObjectKey, labels
 from headgate.apply.objects.normalize import is_built_in, normalized
-from headgate.apply.options import Marks, marked
 from headgate.names import SOURCE_GROUP
 from headgate.objects import Obj
 from headgate.promotion.changes.fields import Difference, differences
@@ -21,7 +20,6 @@ from headgate.promotion.fleet.rendering import RenderedKustomization, RenderedOb
 
 __all__ = ["added", "changed", "differences_of", "removed"]
 
-MARKS = Marks()
 _SOURCE_FIELDS = frozenset(
     ("url", "ref", "sparseCheckout", "include", "ignore", "recurseSubmodules", "verify")
 )
@@ -72,7 +70,7 @@ def changed(
     refused = () if inert else immutable(after.ref.group, after.ref.kind, old, new, found)
     if refused:
         dangers.append(Danger.IMMUTABLE_FIELD)
-        if forced or marked(new, MARKS.forced):
+        if forced or labels.marked(new, labels.FORCED):
             dangers += [Danger.RECREATED, *_lost_with(new)]
     dangers += _of_kind(before, after, found)
     return ObjectChange(
@@ -103,7 +101,7 @@ def added(after: RenderedObject, curtain: Curtain, owner: ObjectKey | None) -> O
 
 def removed(before: RenderedObject, curtain: Curtain, owner: ObjectKey | None, kept: str) -> ObjectChange:
     """The change of an object that is no longer rendered; ``kept`` says why nobody deletes any of its kin."""
-    if not kept and marked(before.obj, MARKS.kept):
+    if not kept and labels.marked(before.obj, labels.KEPT):
         kept = "a label or annotation excludes it from pruning"
     change = ObjectChange(
         curtain.ref(before.ref),
@@ -123,9 +121,9 @@ def deleted(change: ObjectChange, obj: Obj) -> ObjectChange:
 
 
 def _inert(obj: Obj, *, exists: bool) -> str:
-    if marked(obj, MARKS.excluded):
+    if labels.marked(obj, labels.EXCLUDED):
         return "a label or annotation excludes it from applies"
-    if exists and marked(obj, MARKS.if_not_present):
+    if exists and labels.marked(obj, labels.IF_NOT_PRESENT):
         return "ssa: IfNotPresent, and it exists"
     return ""
 

@@ -15,13 +15,12 @@ from headgate.api import ObjectKey
 from headgate.api.fields import MAX_ENTRIES
 from headgate.kube import ObjectRef
 from headgate.loop import Pauses
+from headgate.names import GIT_REPOSITORY
 from headgate.objects import Obj, is_newer, version_of
 from headgate.reconcile.core.links import Links
 
 T = TypeVar("T")
 
-KUSTOMIZATION = "Kustomization"
-GIT_REPOSITORY = "GitRepository"
 EXTERNAL_SOURCES = ("OCIRepository", "Bucket", "ExternalArtifact")
 """Kinds of sources that other controllers reconcile and Kustomizations may refer to."""
 

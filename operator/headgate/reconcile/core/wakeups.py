@@ -26,10 +26,11 @@ from headgate.api import conditions as cond
 from headgate.api.reasons import READY
 from headgate.kube import ObjectRef
 from headgate.loop import Background
+from headgate.names import GIT_REPOSITORY
 from headgate.objects import Obj
 from headgate.reconcile.core.drift import DriftBackoff
 from headgate.reconcile.core.queue import Depth, Priority, Trigger, WorkQueue
-from headgate.reconcile.core.store import GIT_REPOSITORY, SourceKey, Store, key_of, source_key_of
+from headgate.reconcile.core.store import SourceKey, Store, key_of, source_key_of
 
 _log = logging.getLogger("headgate.wakeups")
 

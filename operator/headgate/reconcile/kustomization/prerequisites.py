@@ -6,11 +6,12 @@ from collections.abc import Callable, Container
 from dataclasses import dataclass
 
 from headgate.api import InvalidStatus, ObjectKey, reasons
-from headgate.api.source import Artifact
+from headgate.api.source import ORIGIN_REVISION, Artifact
 from headgate.cel import BudgetExceeded, ExpressionBudget
 from headgate.durations import format_duration
+from headgate.names import GIT_REPOSITORY
 from headgate.objects import Obj
-from headgate.reconcile.core.store import GIT_REPOSITORY, SourceKey, Store, source_of
+from headgate.reconcile.core.store import SourceKey, Store, source_of
 from headgate.reconcile.core.trees import SourceTrees
 from headgate.reconcile.kustomization.dependencies import blocked_by
 from headgate.reconcile.kustomization.errors import Failed, Postponed, Stalled
@@ -18,9 +19,6 @@ from headgate.reconcile.source.artifacts import ArtifactError, ArtifactMissing
 from headgate.reconcile.source.external import ArtifactPending, ExternalSources
 from headgate.reconcile.target.read_access import may_refer
 from headgate.settings import KustomizationSettings
-
-ORIGIN_REVISION = "org.opencontainers.image.revision"
-"""A key of an artifact's metadata."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 from headgate.api.source import Artifact
 from headgate.git.errors import SourceTooLarge
-from headgate.reconcile.core.store import GIT_REPOSITORY, SourceKey, Store
+from headgate.names import GIT_REPOSITORY
+from headgate.reconcile.core.store import SourceKey, Store
 from headgate.reconcile.core.trees import SourceTrees
 from headgate.reconcile.core.wakeups import Wakeups
 from headgate.reconcile.reporting.unexpected import explained

@@ -19,9 +19,9 @@ from headgate.git.errors import IncludeFailed
 from headgate.git.tree.listed import SharedTree
 from headgate.git.url import RemoteUrl
 from headgate.kube import BadRequest, Client, Forbidden, NotFound, ObjectRef
-from headgate.names import SOURCE_GROUP
+from headgate.names import GIT_REPOSITORY, SOURCE_GROUP
 from headgate.objects import Obj
-from headgate.reconcile.core.store import GIT_REPOSITORY, SourceKey, Store
+from headgate.reconcile.core.store import SourceKey, Store
 from headgate.reconcile.core.trees import SourceTrees
 from headgate.reconcile.source.errors import IncludeUnavailable, IncludeUnopened, SecretUnreadable
 from headgate.settings import SourceSettings

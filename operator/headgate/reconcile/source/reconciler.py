@@ -29,7 +29,7 @@ from headgate.git.remote.client import Remote
 from headgate.git.remote.reflists import Asking, RefLists
 from headgate.git.url import RemoteUrl
 from headgate.kube import Client
-from headgate.names import SOURCE_CONTROLLER
+from headgate.names import GIT_REPOSITORY, SOURCE_CONTROLLER
 from headgate.objects import Obj
 from headgate.reconcile.core import finalizers
 from headgate.reconcile.core.controller import (
@@ -41,7 +41,7 @@ from headgate.reconcile.core.controller import (
     Outcome,
 )
 from headgate.reconcile.core.queue import Trigger
-from headgate.reconcile.core.store import GIT_REPOSITORY, SourceKey, Store
+from headgate.reconcile.core.store import SourceKey, Store
 from headgate.reconcile.core.trees import SourceTrees
 from headgate.reconcile.core.wakeups import Wakeups
 from headgate.reconcile.reporting.events import NORMAL, WARNING, EventRecorder

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from headgate.api import ObjectKey
 from headgate.git.command.process import Cancellation
+from headgate.names import GIT_REPOSITORY
 from headgate.objects import Obj
-from headgate.reconcile.core.store import GIT_REPOSITORY, SourceKey, Store
+from headgate.reconcile.core.store import SourceKey, Store
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,10 +27,9 @@ from headgate.apply import (
 )
 from headgate.fairness.pools import SMALL, aside
 from headgate.kube import Client, ObjectRef
-from headgate.names import KUSTOMIZATION_VERSION, KUSTOMIZE_GROUP
+from headgate.names import KUSTOMIZATION, KUSTOMIZATION_VERSION, KUSTOMIZE_GROUP
 from headgate.objects import Obj
 from headgate.reconcile.core.inventories import Inventories
-from headgate.reconcile.core.store import KUSTOMIZATION
 from headgate.reconcile.target.live import LiveObjects
 
 

@@ -8,9 +8,9 @@ from headgate.api import ObjectKey, reasons
 from headgate.cel import BudgetExceeded, ExpressionBudget
 from headgate.health import HealthExpressions, HealthExpressionsInvalid
 from headgate.kube import ObjectRef
-from headgate.names import KUSTOMIZATION_VERSION
+from headgate.names import KUSTOMIZATION, KUSTOMIZATION_VERSION
 from headgate.reconcile.core.queue import Depth
-from headgate.reconcile.core.store import KUSTOMIZATION, SourceKey
+from headgate.reconcile.core.store import SourceKey
 from headgate.reconcile.kustomization.attempt import Attempt
 from headgate.reconcile.kustomization.build.building import Builder
 from headgate.reconcile.kustomization.build.clusterinputs import ClusterInputs
