@@ -133,16 +133,30 @@ class Record(Generic[T]):
     """
 
     def __init__(self, make: type[T], *, loose: bool = False) -> None:
-        self._make = make
-        self._fields: dict[str, tuple[str, Decoder[Any]]] = {}
-        self._gvk: str | None = None
-        for name, hint in get_type_hints(make, include_extras=True).items():
+        self._make, self._loose = make, loose
+
+    # Computed when the first value of the type is decoded: a build uses few of the types.
+    @functools.cached_property
+    def _fields(self) -> dict[str, tuple[str, Decoder[Any]]]:
+        fields: dict[str, tuple[str, Decoder[Any]]] = {}
+        for name, hint in self._hints.items():
             if hint is Gvk:
-                self._gvk = name
-                self._fields |= {part: (part, _loose_text if loose else text) for part in Gvk._fields}
+                fields |= {part: (part, _loose_text if self._loose else text) for part in Gvk._fields}
             else:
-                self._fields[camel_case(name)] = name, _decoder(hint, loose=loose)
-        self._folded = {name.lower(): entry for name, entry in self._fields.items()}
+                fields[camel_case(name)] = name, _decoder(hint, loose=self._loose)
+        return fields
+
+    @functools.cached_property
+    def _hints(self) -> dict[str, Any]:
+        return get_type_hints(self._make, include_extras=True)
+
+    @functools.cached_property
+    def _gvk(self) -> str | None:
+        return next((name for name, hint in self._hints.items() if hint is Gvk), None)
+
+    @functools.cached_property
+    def _folded(self) -> dict[str, tuple[str, Decoder[Any]]]:
+        return {name.lower(): entry for name, entry in self._fields.items()}
 
     @property
     def names(self) -> tuple[str, ...]:
