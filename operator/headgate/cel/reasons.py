@@ -37,7 +37,7 @@ _REASONS: Final = (
     (r"(?i)optional\.none", "optional.none() dereference"),
     (r"duplicate key", "duplicate key in a map"),
     (r"(?i)struct creation|type info", "no such type"),
-    (r"clause|format", "the format does not fit its values"),
+    (r"clause|format", "the format does not match its values"),
     (r"(?i)iteration budget", "iteration budget exceeded"),
     (r"(?i)exceeded|too (large|long|deep|many)", "it takes too much to evaluate"),
 )

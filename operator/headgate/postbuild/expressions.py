@@ -187,7 +187,7 @@ class _Parser:
 
     def _close(self, name: str) -> None:
         if self._peek() != "}":
-            raise _bad(name, "it lacks its closing brace '}'")
+            raise _bad(name, "it has no closing brace '}'")
         self.at += 1
 
     def _peek(self, ahead: int = 0) -> str:

@@ -226,7 +226,7 @@ def test_json_patches_that_do_not_apply(operations: list[Any], text: str) -> Non
         ('[{"op": "frobnicate"}]', "op must be one of"),
         ('[{"op": "add"}]', "operation 1 (add) of the JSON patch: path must be a string"),
         ("- x", "operation 1 of the JSON patch must be a mapping with op and path"),
-        ("[{op: add}]", "must be JSON, with all texts in quotes"),
+        ("[{op: add}]", "must be JSON, with all strings in quotes"),
         ('[{"op": "add", "path": "/a", "value": 1e999}]', "is not a JSON number, or is too large"),
         (f'[{{"op": "add", "path": "/a", "value": {"9" * 5000}}}]', "is not a JSON number, or is too large"),
         ("[" * 100_000, "is nested too deeply"),

@@ -59,7 +59,7 @@ def signer_of(signed: Signed, allowed_signers: bytes, identity: str = "") -> Sig
             good = _GOOD.search(_run(["-Y", "verify", "-n", NAMESPACE, "-I", name, *places], signed.payload))
             if good is not None:
                 return Signer(name, good[1], tuple(names))
-    raise SignatureInvalid("the signature does not fit the content, or the key is not valid now")
+    raise SignatureInvalid("the signature does not match the content, or the key is not valid now")
 
 
 def _run(arguments: list[str], content: bytes) -> str:

@@ -114,7 +114,7 @@ def _entries(data: bytes, file: str, budget: Budget) -> Any:
         except ValueError as error:
             line = error.lineno if isinstance(error, json.JSONDecodeError) else None
             raise YamlError(
-                f"a JSON patch that begins with '[' must be JSON, with all texts in quotes: {error}",
+                f"a JSON patch that begins with '[' must be JSON, with all strings in quotes: {error}",
                 file=file,
                 line=line,
             ) from None

@@ -193,7 +193,7 @@ class _Parser:
                 self._skip()
                 token = self._peek()
             if token.kind is not t.DocumentStartToken:
-                raise YamlError("a document must begin behind directives")
+                raise YamlError("a document must follow the directives")
             self._skip()
             root = self._empty() if self._peek().kind in _NO_CONTENT else self._node(block=True)
         else:

@@ -73,7 +73,7 @@ def _faults(obj: Any) -> Iterator[BuildError]:
     name = meta.get("name")
     if not name and meta.get("generateName"):
         yield ResourceError(
-            "an object with metadata.generateName and no name cannot be kept in place: give it metadata.name",
+            "an object with metadata.generateName and no name cannot be reconciled: give it metadata.name",
             field="metadata.name",
         )
     else:
