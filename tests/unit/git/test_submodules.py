@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from pathlib import Path
 
 import pytest
 
 from headgate.git.cache.bare import BareCache
 from headgate.git.checkout.submodules import fetch_submodules
+from headgate.git.command.process import Cancellation
 from headgate.git.credentials.secret import Credentials
-from headgate.git.errors import SubmoduleFailed
+from headgate.git.errors import GitCancelled, GitError, SubmoduleFailed
 from headgate.git.refs.reference import GitReference
 from headgate.git.remote.client import Remote
 from headgate.git.tree.commit import GitTree
@@ -64,6 +67,33 @@ def test_at_their_places_and_nested(
     server.forget()
     tree_of(remote, cache).close()
     assert server.count("fetch") == 0
+
+
+def test_a_cancelled_fetch_is_not_the_fault_of_the_submodule(
+    server: GitHttpServer, repository: Repository, cache: BareCache
+) -> None:
+    cancellation, ended = Cancellation(), list[GitError]()
+    remote = Remote(RemoteUrl.parse(server.url("repo.git")), timeout=600, cancellation=cancellation)
+
+    def fetch() -> None:
+        try:
+            tree_of(remote, cache).close()
+        except GitError as error:
+            ended.append(error)
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/m.git"
+        repository.commit({"top.yaml": "t"})
+        with_submodule(repository, "vendor/m", url, "1" * 40)
+        thread = threading.Thread(target=fetch)
+        thread.start()
+        silent.settimeout(60)
+        connection = silent.accept()[0]
+        cancellation.cancel()
+        thread.join(60)
+        connection.close()
+    assert [type(error) for error in ended] == [GitCancelled]
+    assert ended[0].silent
 
 
 def test_ignore_rules_are_those_of_the_whole(

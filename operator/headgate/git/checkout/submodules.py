@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from headgate.git.cache.bare import BareCache
 from headgate.git.errors import (
     CHECKOUT,
+    GitCancelled,
     GitError,
     SubmoduleFailed,
     UrlInvalid,
@@ -53,7 +54,8 @@ def fetch_submodules(
 ) -> list[TreeLayer]:
     """Fetch all submodules of a tree recursively and return them as layers; the caller closes the trees.
 
-    ``offline``: use the cache only. Raises :class:`GitError` that names the submodule.
+    ``offline``: use the cache only. Raises :class:`GitCancelled`, or a :class:`GitError` that names the
+    submodule.
     """
     layers: list[TreeLayer] = []
     used: set[str] = set()
@@ -94,6 +96,8 @@ def _collect(
             if not offline:
                 below.fetch(Resolved(module.commit, revision_of(module.commit)), own)
             inner = GitTree(own, module.commit, filtered=False, limits=limits)
+        except GitCancelled:
+            raise  # Nothing is wrong with the submodule.
         except GitError as error:
             failed = _at(place, error)
             failed.reason = error.reason
