@@ -9,6 +9,7 @@ tenant can read.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ import yaml
 from controlplane import Cluster
 from headgate.kustomize import FolderTree, build
 from sandbox import operator
-from tests.support.cluster import KUSTOMIZATION, SOURCE, Api
+from tests.support.cluster import KUSTOMIZATION, SOURCE, Api, condition
 from tests.support.gitserver import GitHttpServer
 from tests.support.manifests import config_map
 from tests.support.operator import DEPLOY, NAMESPACE
@@ -107,6 +108,16 @@ class Teams:
                 obj["metadata"].pop("annotations", None)
                 assert WORD not in json.dumps(obj), obj
         assert WORD not in self.running.log.read_text()
+
+    def check_unharmed(self) -> None:
+        """The other team's objects are theirs, as they were, and the operator runs."""
+        self.running.check()
+        self.check_silence()
+        owned = self.other.config_map("owned")
+        assert owned is not None
+        assert owned["data"] == {"v": WORD}
+        assert condition(self.other.get("apps"))["status"] == "True"
+        assert os.path.exists(f"/proc/{self.running.pid}")
 
 
 @contextmanager
