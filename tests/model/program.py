@@ -162,9 +162,9 @@ class Incarnation:
             self._waiting.pop(0)
             if self.line.dead:
                 return
-            self._tell(wakeups, change)
+            self._notify(wakeups, change)
 
-    def _tell(self, wakeups: Any, change: Change) -> None:
+    def _notify(self, wakeups: Any, change: Change) -> None:
         obj, deleted = copied(change.object), change.new is None
         if change.kind.kind == "Kustomization":
             if not deleted:

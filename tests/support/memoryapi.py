@@ -57,14 +57,14 @@ class MemoryApi:
         }
         event = "MODIFIED" if ref in self.objects else "ADDED"
         self.objects[ref] = obj
-        self._tell(event, obj)
+        self._notify(event, obj)
         return obj
 
     def remove(self, ref: ObjectRef) -> None:
         """Delete an object, and tell the watches."""
         gone = self.objects.pop(ref)
         meta = {**gone["metadata"], "resourceVersion": str(next(self._versions))}
-        self._tell("DELETED", {**gone, "metadata": meta})
+        self._notify("DELETED", {**gone, "metadata": meta})
 
     async def get(self, ref: ObjectRef) -> Obj:
         """As the client's."""
@@ -109,7 +109,7 @@ class MemoryApi:
             self._queues.remove(entry)
             self.watches.remove(label)
 
-    def _tell(self, event: str, obj: Obj) -> None:
+    def _notify(self, event: str, obj: Obj) -> None:
         for _, queue in self._queues:
             queue.put_nowait(WatchEvent(event, obj))
 

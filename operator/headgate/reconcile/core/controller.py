@@ -147,7 +147,7 @@ class Controller(Generic[K]):
                 least = 0.0 if outcome.trigger is WAKE else LEAST_PAUSE
                 self.queue.schedule(key, max(least, outcome.after), outcome.trigger)
             if self._observer is not None:
-                self._tell(self._observer, key, waited, time.monotonic() - started, outcome)
+                self._observe(self._observer, key, waited, time.monotonic() - started, outcome)
 
     async def _report(self, key: K, error: Exception) -> None:
         if self._on_unexpected_error is None:
@@ -158,7 +158,7 @@ class Controller(Generic[K]):
             # The API server is probably unavailable; the next attempt shows whether it still is.
             self._log.error("the unexpected failure of %s is not reported: %s", key, cause)
 
-    def _tell(self, observer: Observer, key: K, waited: float, seconds: float, outcome: Outcome) -> None:
+    def _observe(self, observer: Observer, key: K, waited: float, seconds: float, outcome: Outcome) -> None:
         observer.added(self.name, retry=key in self._failed)
         observer.waited(self.name, waited)
         again = outcome.after is not None or outcome.keep_timer

@@ -191,7 +191,7 @@ class Receivers:
         doing = "Reconciliation in progress"
         session.mark(reasons.RECONCILING, "True", reasons.PROGRESSING_WITH_RETRY, doing)
         session.unmark(reasons.STALLED)
-        self._tell(session, WARNING, reasons.FAILED, message)
+        self._emit(session, WARNING, reasons.FAILED, message)
         await session.write()
 
     async def _ready(self, session: StatusSession, receiver: Receiver, path: str) -> Outcome:
@@ -207,7 +207,7 @@ class Receivers:
         await session.write()
         if changed:
             every = format_duration(receiver.spec.interval)
-            self._tell(session, NORMAL, reasons.SUCCEEDED, f"Reconciliation finished, next run in {every}")
+            self._emit(session, NORMAL, reasons.SUCCEEDED, f"Reconciliation finished, next run in {every}")
         return Outcome(after=receiver.spec.interval)
 
     async def _without(self, session: StatusSession, reason: str, message: str, after: float) -> Outcome:
@@ -218,7 +218,7 @@ class Receivers:
         session.unmark(reasons.STALLED)
         session.status.pop("webhookPath", None)
         await session.write()
-        self._tell(session, WARNING, reasons.FAILED, message)
+        self._emit(session, WARNING, reasons.FAILED, message)
         return Outcome(after=after, failed=True)
 
     async def _stall(self, session: StatusSession, reason: str, problem: str) -> Outcome:
@@ -229,7 +229,7 @@ class Receivers:
         session.unmark(reasons.RECONCILING)
         session.status["observedGeneration"] = session.generation
         await session.write()
-        self._tell(session, WARNING, reason, message)
+        self._emit(session, WARNING, reason, message)
         return NOTHING_MORE
 
     async def _token(self, receiver: Receiver) -> bytes:
@@ -258,7 +258,7 @@ class Receivers:
         if path is not None and hook is not None and hook.receiver.key == key:
             del self._hooks[path]
 
-    def _tell(self, session: StatusSession, type: str, reason: str, message: str) -> None:
+    def _emit(self, session: StatusSession, type: str, reason: str, message: str) -> None:
         self._events.emit(Event(session.obj, NOTIFICATION_CONTROLLER, type, reason, message))
 
 

@@ -275,10 +275,10 @@ class SourceReconciler:
         if unchanged and stored and self._trees.has(key, resolved.revision):
             if had_failed:
                 message = f"stored artifact for commit '{resolved.revision}'"
-                self._report.tell(session, NORMAL, reasons.SUCCEEDED, message)
+                self._report.emit(session, NORMAL, reasons.SUCCEEDED, message)
             if had_failed or requested != status.get("lastHandledReconcileAt"):
                 message = f"no changes since last reconciliation: observed revision '{resolved.revision}'"
-                self._report.tell(session, NORMAL, reasons.GIT_OPERATION_SUCCEEDED, message, trace=True)
+                self._report.emit(session, NORMAL, reasons.GIT_OPERATION_SUCCEEDED, message, trace=True)
             outcome = await self._succeed(session, source, requested, asking)
             if source.key in self._uncollected:
                 await self._collect(session, source.key)
@@ -326,9 +326,9 @@ class SourceReconciler:
             # After a start, consumers wait for the tree although the status is unchanged.
             self._wakeups.source_available(key)
         if new:
-            self._report.tell(session, NORMAL, reasons.NEW_ARTIFACT, message)
+            self._report.emit(session, NORMAL, reasons.NEW_ARTIFACT, message)
         elif had_failed:
-            self._report.tell(session, NORMAL, reasons.SUCCEEDED, message)
+            self._report.emit(session, NORMAL, reasons.SUCCEEDED, message)
         await self._collect(session, source.key)
         return outcome
 
@@ -350,13 +350,13 @@ class SourceReconciler:
             )
         except StorageFailed as error:
             self._uncollected.add(key)
-            self._report.tell(session, WARNING, reasons.GARBAGE_COLLECTION_FAILED, str(error))
+            self._report.emit(session, WARNING, reasons.GARBAGE_COLLECTION_FAILED, str(error))
             _log.error("%s: %s", key, error)
         else:
             self._uncollected.discard(key)
             if collected:
                 message = f"garbage collected {len(collected)} artifacts"
-                self._report.tell(session, NORMAL, reasons.GARBAGE_COLLECTION_SUCCEEDED, message, trace=True)
+                self._report.emit(session, NORMAL, reasons.GARBAGE_COLLECTION_SUCCEEDED, message, trace=True)
 
     async def _succeed(
         self, session: StatusSession, source: GitRepository, requested: str | None, asking: Asking
@@ -428,7 +428,7 @@ class SourceReconciler:
         self._backoff.reset(key.object)
         if existed:
             message = "garbage collected artifacts for deleted resource"
-            self._report.tell(session, NORMAL, reasons.GARBAGE_COLLECTION_SUCCEEDED, message, trace=True)
+            self._report.emit(session, NORMAL, reasons.GARBAGE_COLLECTION_SUCCEEDED, message, trace=True)
         await finalizers.remove(self._client, obj, SOURCE_CONTROLLER)
         return NOTHING_MORE
 

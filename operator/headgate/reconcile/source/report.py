@@ -70,13 +70,13 @@ class SourceReport:
             session.unmark(reasons.RECONCILING)
             session.status["observedGeneration"] = session.generation
         summarise(session, requested)
-        self.tell(session, NORMAL if waiting else WARNING, reason, message, trace=waiting)
+        self.emit(session, NORMAL if waiting else WARNING, reason, message, trace=waiting)
         next_attempt = f", next attempt in {format_duration(round(again, 1))}" if again is not None else ""
         _log.error("%s: %s%s", key, message, next_attempt)
         await session.write()
         return Outcome(after=again, failed=again is not None)
 
-    def tell(
+    def emit(
         self, session: StatusSession, type: str, reason: str, message: str, *, trace: bool = False
     ) -> None:
         """Emit an event; a ``trace`` is visible on the object, and sends no notification."""

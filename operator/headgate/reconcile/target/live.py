@@ -68,7 +68,7 @@ class LiveObjects:
             client,
             project=self._take_in,
             on_change=self._changed,
-            on_touched=self._tell,
+            on_touched=self._wake_followers,
             on_synced=self._synced,
             on_listed=self._listed,
         )
@@ -203,7 +203,7 @@ class LiveObjects:
 
     def _synced(self, scope: Scope) -> None:
         for ref in [r for r in self._followers if scope.covers(r)]:
-            self._tell(ref)
+            self._wake_followers(ref)
 
     def _listed(self, scope: Scope, version: str) -> None:
         """All objects of a kind are listed. What Headgate applied and the list lacks was deleted without a watch."""
@@ -252,7 +252,7 @@ class LiveObjects:
             elif self._is_kept(ref):
                 # Nobody here had applied it when the list that contains it began.
                 self._objects.pop(ref, None)
-                self._tell(ref)
+                self._wake_followers(ref)
             return
         if old is not None:
             self._gone(ref, old["metadata"]["uid"])
@@ -260,7 +260,7 @@ class LiveObjects:
         present = self._objects.get(ref)
         if present is not None and old is not None and present["metadata"]["uid"] == old["metadata"]["uid"]:
             del self._objects[ref]
-            self._tell(ref)
+            self._wake_followers(ref)
 
     # Objects.
 
@@ -281,8 +281,8 @@ class LiveObjects:
         if present is not None and not is_newer(version_of(obj), version_of(present)):
             return
         self._objects[ref] = obj
-        self._tell(ref)
+        self._wake_followers(ref)
 
-    def _tell(self, ref: ObjectRef) -> None:
+    def _wake_followers(self, ref: ObjectRef) -> None:
         for key in tuple(self._followers.get(ref, ())):
             self._on_change(key, ref)

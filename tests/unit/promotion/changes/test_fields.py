@@ -58,7 +58,7 @@ def test_values_of_a_custom_kind_that_only_look_equal_differ(before: Any, after:
         assert all(f.path.startswith("spec.value") for f in changed.fields)
 
 
-def test_null_and_absent_are_told_apart() -> None:
+def test_null_and_absent_are_distinguished() -> None:
     one = obj("example.com/v1", "Thing", spec={"value": None})
     (field,) = the_change(one, with_value(one, "spec.value", ...)).fields
     assert (field.before, field.before_present) == (None, True)

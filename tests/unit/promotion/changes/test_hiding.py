@@ -56,7 +56,7 @@ def test_plain_and_encoded_notations_of_a_secret_are_equal() -> None:
     assert of_objects([secret(OLD, "data")], [secret(OLD, "stringData")]).is_empty
 
 
-def test_keys_that_come_and_go_are_told_apart() -> None:
+def test_keys_that_come_and_go_are_distinguished() -> None:
     found = the_change(secret(key="a"), secret(key="b"))
     assert {(f.path, f.before, f.after) for f in found.fields} == {
         ("data.a", Hidden.SECRET, None),
