@@ -16,7 +16,7 @@ from headgate.git.errors import GitError, RefNotFound
 from headgate.git.refs.reference import HEADS, GitReference, Refs, Resolved, candidates
 from headgate.promotion.clone.command import LOCAL_TIMEOUT, GitOf, last_line
 from headgate.promotion.clone.commits import FORMAT, Commit, parse_commits
-from headgate.promotion.clone.trees import CommitTree, WorkingTree
+from headgate.promotion.clone.trees import WORK_TREE, CommitTree, WorkingTree
 from headgate.promotion.errors import CloneError, HistoryMissing, RevisionUnknown
 
 __all__ = ["MAX_COMMITS", "Clone"]
@@ -39,7 +39,7 @@ class Clone:
     ) -> None:
         self.git_dir, self.common_dir, self.work_tree, self.remote = git_dir, common_dir, work_tree, remote
         self.git = GitOf(git_dir)
-        self._trees: dict[tuple[str, str | None, tuple[str, ...]], CommitTree] = {}
+        self._trees: dict[tuple[str, str | None, tuple[str, ...], bool], CommitTree] = {}
         self._refs: Refs | None = None
         self._shallow: frozenset[str] | None = None
         self._resolved: dict[str, str] = {}
@@ -208,7 +208,8 @@ class Clone:
         except GitError as error:
             raise RevisionUnknown(str(error)) from None
         for each in found:
-            self.resolve(each.commit)
+            if each.commit != WORK_TREE:
+                self.resolve(each.commit)
         # Several tags of one version: the youngest commit counts, and of equally old ones the first.
         return found[0] if len(found) == 1 else max(found, key=lambda r: self.commit(r.commit).committed_at)
 
@@ -302,18 +303,30 @@ class Clone:
 
     # Files.
 
-    def tree(self, commit: str, *, ignore: str | None = None, sparse: Sequence[str] = ()) -> CommitTree:
+    def tree(
+        self,
+        commit: str,
+        *,
+        ignore: str | None = None,
+        sparse: Sequence[str] = (),
+        filtered: bool = True,
+    ) -> CommitTree:
         """Return the tree of a commit as the operator sees it, with the ignore rules and paths of a spec.
 
-        The clone closes it. Raises :class:`CloneError`, also if a partial clone lacks a file of it.
+        Without ``filtered`` no ignore rules apply. The clone closes it. Raises :class:`CloneError`, also if a partial
+        clone lacks a file of it.
         """
-        key = (commit, ignore or None, tuple(sparse))
+        key = (commit, ignore or None, tuple(sparse), filtered)
         tree = self._trees.get(key)
         if tree is None:
-            tree = self._trees[key] = CommitTree.open(self.common_dir, commit, ignore=ignore, sparse=sparse)
+            tree = self._trees[key] = CommitTree.open(
+                self.common_dir, commit, ignore=ignore or None, sparse=sparse, filtered=filtered
+            )
         return tree
 
-    def working_tree(self, *, ignore: str | None = None, sparse: Sequence[str] = ()) -> WorkingTree:
+    def working_tree(
+        self, *, ignore: str | None = None, sparse: Sequence[str] = (), filtered: bool = True
+    ) -> WorkingTree:
         """Return the files of the work tree: tracked ones, and those that are neither tracked nor ignored.
 
         The caller closes it. Raises :class:`CloneError` for a bare clone.
@@ -321,8 +334,27 @@ class Clone:
         if self.work_tree is None:
             raise CloneError(f"{self.name} has no work tree: name a commit instead of '.'")
         return WorkingTree.open(
-            self.git, self.common_dir, self.work_tree, self.resolve("HEAD"), ignore=ignore, sparse=sparse
+            self.git,
+            self.common_dir,
+            self.work_tree,
+            self.resolve("HEAD"),
+            ignore=ignore,
+            sparse=sparse,
+            filtered=filtered,
         )
+
+    def files_with(self, commit: str, patterns: Sequence[str]) -> frozenset[str]:
+        """Return the paths of files of a commit that match a pattern of ``grep -E``."""
+        wanted = [argument for pattern in patterns for argument in ("-e", pattern)]
+        if not _COMMIT.fullmatch(commit):
+            raise CloneError(f"'{_shown(commit)}' is not the id of a commit")
+        # "git grep" knows no --end-of-options.
+        options = ("-a", "-l", "-z", "-E", "--full-name", "--no-textconv", "--no-recurse-submodules")
+        found = self.git.local("grep", *options, *wanted, commit, "--")
+        if found.status > 1:
+            raise self.git.failed("grep", found)
+        start = len(commit) + 1
+        return frozenset(name[start:] for name in _decode(found.output).split("\0") if name)
 
     def file(self, commit: str, path: str, *, limit: int = MAX_FILE) -> bytes | None:
         """Return the content of one file of a commit, whatever the ignore rules say; None if there is no such file.

@@ -20,7 +20,10 @@ from headgate.git.tree.commit import GitTree, ObjectStore
 from headgate.promotion.clone.command import GitOf
 from headgate.promotion.errors import CloneError
 
-__all__ = ["CommitTree", "WorkingTree"]
+__all__ = ["WORK_TREE", "CommitTree", "WorkingTree"]
+
+WORK_TREE = "0" * 40
+"""In place of a commit: everything in the work tree. No commit has this id."""
 
 COMPLETE = "a partial clone gets all of them with 'git fetch --refetch --no-filter'"
 
@@ -53,11 +56,17 @@ class CommitTree(GitTree):
 
     @classmethod
     def open(
-        cls, objects: Path, commit: str, *, ignore: str | None = None, sparse: Sequence[str] = ()
+        cls,
+        objects: Path,
+        commit: str,
+        *,
+        ignore: str | None = None,
+        sparse: Sequence[str] = (),
+        filtered: bool = True,
     ) -> Self:
         """Return the tree of ``commit`` in the Git directory ``objects``; raises :class:`CloneError`."""
         try:
-            return cls(_Objects(objects), commit, ignore=ignore, sparse=sparse)
+            return cls(_Objects(objects), commit, ignore=ignore, sparse=sparse, filtered=filtered)
         except StorageFailed:
             raise CloneError(f"the clone does not have all files of {commit[:12]}: {COMPLETE}") from None
         except GitError as error:
@@ -83,12 +92,15 @@ class WorkingTree(GitTree):
         *,
         ignore: str | None = None,
         sparse: Sequence[str] = (),
+        filtered: bool = True,
     ) -> Self:
         """Return the tree of the work tree at ``root``; ``head`` is its commit. Raises :class:`CloneError`."""
         made = cls.__new__(cls)
         made._git, made._root = git, root
         try:
-            made.__init__(_Objects(objects), head, ignore=ignore, sparse=sparse)  # type: ignore[misc]
+            made.__init__(  # type: ignore[misc]
+                _Objects(objects), head, ignore=ignore, sparse=sparse, filtered=filtered
+            )
         except StorageFailed as error:
             raise CloneError(f"the work tree {root} cannot be read: {error}") from None
         except GitError as error:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from headgate.api.windows import Window
+from headgate.git.refs.reference import GitReference
 from headgate.promotion.errors import EnvironmentUnknown
 
 __all__ = ["Approvals", "Environment", "Environments", "Window"]
@@ -47,6 +48,8 @@ class Environment:
     """Whether an object that changed but never ran in an environment of ``after`` refuses the promotion."""
     context: str = ""
     """The kubeconfig context of its cluster; empty if flags or reports say what it runs."""
+    follows: GitReference | None = None
+    """What its GitRepository follows, if that object is not in Git; None: as the cluster folder says."""
     source: str = ""
     """``namespace/name`` of the GitRepository that promotions move; empty: the one that the folder holds."""
 

@@ -82,6 +82,9 @@ class RenderedKustomization:
     """Why it could not be built; its objects are then unknown, not absent."""
     suspended: bool = False
     prunes: bool = False
+    skipped: bool = False
+    """Whether it was not built because nothing that its build can read differs between the two renderings of a pair:
+    its objects are then unknown, and the same in both."""
     masks: Masks | None = field(default=None, compare=False, repr=False)
     """The secret values that the build put into its objects: decrypted ones, and variables from Secrets."""
 
@@ -100,7 +103,11 @@ class Rendering:
     """Objects of the cluster folder itself, if no Kustomization applies it."""
     root_commit: str = ""
     """The commit at which the cluster folder was read; empty if the folder does not exist there."""
+    followed: ObjectKey | None = None
+    """The GitRepository that a promotion moves; None if the environment has none of this repository."""
     problems: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What was assumed; one sentence each."""
     unknown_variables: tuple[str, ...] = ()
     by_key: Mapping[ObjectKey, RenderedKustomization] = field(init=False, repr=False, compare=False)
 

@@ -1,0 +1,100 @@
+"""Renders environments: everything that one applies, at one state of the repository or at two."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from headgate.api import ObjectKey
+from headgate.promotion.clone import Clone
+from headgate.promotion.config.model import Environment
+from headgate.promotion.fleet.building import Builds
+from headgate.promotion.fleet.options import FleetOptions
+from headgate.promotion.fleet.rendering import RenderedSource, Rendering
+from headgate.promotion.fleet.roots import Root, find_root
+from headgate.promotion.fleet.sources import Trees
+from headgate.promotion.fleet.state import State
+from headgate.promotion.fleet.walk import Side, Walk
+
+__all__ = ["Fleet"]
+
+
+class Fleet:
+    """The environments of one repository. Renderings share what they read alike; close it when done."""
+
+    def __init__(self, clone: Clone, options: FleetOptions | None = None) -> None:
+        self.clone, self.options = clone, options or FleetOptions()
+        self._trees = Trees(clone, self.options.source_urls)
+        self._builds = Builds(self.options)
+        self._deadline = time.monotonic() + self.options.limits.seconds
+
+    def __enter__(self) -> Fleet:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the trees."""
+        self._trees.close()
+
+    @property
+    def builds(self) -> int:
+        """How many builds have run so far."""
+        return self._builds.count
+
+    def state(self) -> State:
+        """Return what the refs of the remote select now; raises :class:`~headgate.promotion.errors.CloneError`."""
+        branch = self.options.default_branch or self.clone.default_branch()
+        return State(self.clone.refs(), branch)
+
+    def render(self, environment: Environment, state: State) -> Rendering:
+        """Return everything that an environment applies at a state.
+
+        What cannot be rendered is a problem of the result. Raises :class:`~headgate.promotion.errors.CloneError` only
+        if the clone cannot be read.
+        """
+        return self._rendered(environment, [state])[0]
+
+    def render_pair(
+        self, environment: Environment, before: State, after: State
+    ) -> tuple[Rendering, Rendering]:
+        """Return two renderings to compare: as :meth:`render`, except that what is the same in both may be skipped.
+
+        See :attr:`~headgate.promotion.fleet.rendering.RenderedKustomization.skipped`. A Kustomization that is in only
+        one of them is never skipped.
+        """
+        first, second = self._rendered(environment, [before, after])
+        return first, second
+
+    def _rendered(self, environment: Environment, states: Sequence[State]) -> list[Rendering]:
+        sides = [Side(state, default_source=_given(environment)) for state in states]
+        walk = Walk(self._trees, self._builds, self.options, self._deadline, sides)
+        roots = [find_root(environment, side, walk, self._trees, self._builds) for side in sides]
+        for side, root in zip(sides, roots, strict=True):
+            side.root = root.objects
+        walk.run()
+        return [self._result(environment, walk, side, root) for side, root in zip(sides, roots, strict=True)]
+
+    @staticmethod
+    def _result(environment: Environment, walk: Walk, side: Side, root: Root) -> Rendering:
+        kustomizations = walk.rendered(side)
+        return Rendering(
+            environment=environment.name,
+            cluster=environment.cluster,
+            sources=tuple(side.sources.values()),
+            kustomizations=kustomizations,
+            root=() if root.applied else root.objects,
+            root_commit=root.commit,
+            followed=root.followed,
+            problems=tuple(side.problems),
+            notes=tuple(side.notes),
+            unknown_variables=walk.unknown_variables(side),
+        )
+
+
+def _given(environment: Environment) -> RenderedSource | None:
+    if environment.follows is None:
+        return None
+    namespace, _, name = (environment.source or "flux-system/flux-system").rpartition("/")
+    return RenderedSource(ObjectKey(namespace, name), "", environment.follows, None, {})
