@@ -1,6 +1,7 @@
 """The command line: parses arguments and prints; other packages do the work.
 
 run, build, version, completion   the commands; ``run`` also has options, gates and logs
+forges                            flags of the commands that speak to a forge
 
 Each command has its own module, imported when the command runs, so that ``headgate --help`` and shell completion answer
 at once.

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-__all__ = ["CommitStatus", "Forge", "PullRequest"]
+__all__ = ["MAX_TITLE", "CommitStatus", "Forge", "PullRequest"]
+
+MAX_TITLE = 255
+"""Characters in the title of a pull request: GitLab and Gitea take no more, GitHub takes one more."""
 
 
 @dataclass(frozen=True, slots=True)

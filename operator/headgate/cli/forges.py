@@ -1,0 +1,65 @@
+"""Flags of the commands that speak to a forge. Imports no client: a command that posts nothing needs none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from headgate.promotion.forges.repository import Choice
+
+__all__ = ["choice", "forge_options", "pull_request_option"]
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+_OPTIONS = (
+    click.option(
+        "--forge",
+        type=click.Choice(["github", "gitlab", "gitea"]),
+        help="Which software the forge runs, if its host name does not say it; gitea also stands for Forgejo.",
+    ),
+    click.option(
+        "--forge-url",
+        metavar="URL",
+        default="",
+        help="Address of the forge's web pages, if it is not https:// and the host of the remote.",
+    ),
+    click.option(
+        "--forge-repository",
+        metavar="OWNER/NAME",
+        default="",
+        help="The repository at the forge, if it is not that of the remote.",
+    ),
+    click.option(
+        "--forge-token-file",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Read the token from this file instead of HEADGATE_FORGE_TOKEN or the variables of the forge.",
+    ),
+)
+
+
+def forge_options(command: _Command) -> _Command:
+    """Add ``--forge``, ``--forge-url``, ``--forge-repository`` and ``--forge-token-file`` to a command."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def pull_request_option(command: _Command) -> _Command:
+    """Add ``--pull-request``, which ``pull_request`` gets, to a command."""
+    return click.option(
+        "--pull-request",
+        type=click.IntRange(min=1),
+        metavar="NUMBER",
+        help="The pull request to comment on, if this is no CI job of one.",
+    )(command)
+
+
+def choice(forge: str | None, forge_url: str, forge_repository: str, forge_token_file: Path | None) -> Choice:
+    """Return the values of the flags for :mod:`headgate.promotion.forges`."""
+    from headgate.promotion.forges.repository import Choice, Kind
+
+    return Choice(Kind(forge) if forge else None, forge_url, forge_repository, forge_token_file)
