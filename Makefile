@@ -91,8 +91,9 @@ lint-commits: ## Subjects of commits have 72 characters at most: make lint-commi
 	$(or $(PYTHON),python3) hack/commit_subjects.py --range '$(RANGE)'
 
 .PHONY: lint-workflows
-lint-workflows: ## actionlint on .github/workflows (needs Go)
-	go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+lint-workflows: ## actionlint on .github/workflows and the examples for users (needs Go)
+	go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 .github/workflows/*.yml \
+		examples/ci/github/.github/workflows/*.yml
 
 .PHONY: format
 format: venv ## Format the code with ruff and fix what it can

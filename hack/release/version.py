@@ -18,6 +18,9 @@ PLACES = {
     "operator/headgate/__init__.py": r'^__version__ = "(.+)"$',
     "deploy/base/kustomization.yaml": r"^ +newTag: (.+)$",
     "deploy/README.md": r"(?:headgate:|newTag: )(\d[\w.]*)",
+    "examples/ci/github/.github/workflows/headgate.yml": r"^ +HEADGATE_VERSION: (.+)$",
+    "examples/ci/gitlab/headgate.gitlab-ci.yml": r"^ +HEADGATE_VERSION: (.+)$",
+    "examples/ci/gitea/.gitea/workflows/headgate.yml": r"^ +HEADGATE_VERSION: (.+)$",
 }
 """The files that hold the version, and a pattern whose group is each place in them."""
 
