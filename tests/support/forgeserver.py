@@ -155,10 +155,10 @@ class ForgeServer(Served):
         self.statuses.setdefault(commit, []).append(status)
         return status
 
-    def stranger(self, number: int = 77) -> Json:
+    def another(self, number: int = 77) -> Json:
         """Another account, as comments show it."""
         name = "username" if self.kind is Kind.GITLAB else "login"
-        return {**self.user, "id": number, name: f"stranger-{number}"}
+        return {**self.user, "id": number, name: f"mallory-{number}"}
 
     # ---- answers
 
@@ -244,13 +244,13 @@ class ForgeServer(Served):
         for name, value in request.query.items():
             allowed = endpoint.get("query", {}).get(name)
             if allowed is None or (isinstance(allowed, list) and value not in allowed):
-                return f"{name}={value} is no parameter"
+                return f"{name}={value} is not a parameter"
             if allowed == "integer" and not value.isdecimal():
-                return f"{name} is no number"
+                return f"{name} is not a number"
         if endpoint["method"] == "GET":
             return "" if request.body is None else "a GET request with a body"
         if request.headers.get("content-type") != "application/json" or not isinstance(request.body, dict):
-            return "the body is no JSON object"
+            return "the body is not a JSON object"
         for name in endpoint["required"]:
             if name not in request.body:
                 return f"{name} is missing"

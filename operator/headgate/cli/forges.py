@@ -19,7 +19,7 @@ _OPTIONS = (
     click.option(
         "--forge",
         type=click.Choice(["github", "gitlab", "gitea"]),
-        help="Which software the forge runs, if its host name does not say it; gitea also stands for Forgejo.",
+        help="Which software the forge runs, if its host name does not say it; use gitea for Forgejo, too.",
     ),
     click.option(
         "--forge-url",
@@ -54,7 +54,7 @@ def pull_request_option(command: _Command) -> _Command:
         "--pull-request",
         type=click.IntRange(min=1),
         metavar="NUMBER",
-        help="The pull request to comment on, if this is no CI job of one.",
+        help="The pull request to comment on, if the command does not run in a CI job of one.",
     )(command)
 
 

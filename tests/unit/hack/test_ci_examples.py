@@ -1,4 +1,4 @@
-"""The CI files that users copy are safe for pull requests of strangers, and call what exists."""
+"""The CI files that users copy are safe for pull requests from forks, and call what exists."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class CiJob:
     ssh_host: str = ""
     """The host of its SSH URLs, if it differs from that of its web pages."""
     ca_file: str = ""
-    """A file with the certificate authority of its server, beside those of the system."""
+    """A file with the certificate authority of its server, in addition to those of the system."""
 
 
 def of_environment(environment: Mapping[str, str]) -> CiJob | None:

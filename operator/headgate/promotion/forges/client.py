@@ -105,7 +105,7 @@ class Client(ABC):
         title = " ".join(title.split())[:MAX_TITLE]
         if not title:
             raise ForgeError("a pull request needs a title")
-        body = self._inert(self._bounded(body))
+        body = self._bounded(self.inert(body))
         found = self.pull_request(head, base)
         if found is None:
             found = self._created(head, base, title, body)
@@ -115,7 +115,7 @@ class Client(ABC):
             return self._edit_pull(found.number, title, body)
 
     def comment(self, number: int, marker: str, body: str) -> str:
-        whole = self._bounded(f"{marker}\n\n{self._inert(body)}")
+        whole = self._bounded(f"{marker}\n\n{self.inert(body)}")
         where = f"pull request {number} of {self.repository.path}"
         found = self._own_comment(number, marker, where)
         if found is not None:
@@ -182,7 +182,7 @@ class Client(ABC):
     def _statuses(self, commit: str) -> Iterator[tuple[str, int, CommitStatus]]:
         """Context, number and status of each status of a commit, in any order."""
 
-    def _inert(self, body: str) -> str:
+    def inert(self, body: str) -> str:
         """The text without what the forge would carry out."""
         return body
 
@@ -280,5 +280,5 @@ def _may_have_arrived(error: ForgeError) -> bool:
 
 
 def _same(first: str, second: str) -> bool:
-    """Whether two texts are equal but for what forges change when they store one."""
+    """Whether two texts are equal, except for what forges change when they store one."""
     return first.replace("\r\n", "\n").strip() == second.replace("\r\n", "\n").strip()

@@ -59,9 +59,9 @@ def post(
     if not 0 < number <= _MAX_NUMBER:
         raise ForgeError("the number of a pull request is a positive number")
     with open_forge(repository, choice, environment) as forge:
-        body = render(forge.max_body - len(line) - _RESERVE)
+        room = forge.max_body - len(line) - len("\n\n")
+        body = render(room)
+        added = len(forge.inert(body)) - len(body)
+        if added > 0:
+            body = render(room - added)
         return forge.comment(number, line, body)
-
-
-_RESERVE = 1024
-"""Characters for what the forge's client adds: the lines after the marker, and escapes."""

@@ -29,7 +29,7 @@ _STATES = {
 class Gitea(Client):
     """One repository at a server of Gitea or Forgejo."""
 
-    # The servers have no limit of their own; a longer report is slow to show and helps nobody.
+    # The servers set no limit; a longer report is slow to show and helps nobody.
     max_body = 262144
     read_pulls = Right("read pull requests", "the scope 'read:repository'")
     write_pulls = Right("open pull requests", "the scope 'write:repository'")
@@ -112,7 +112,7 @@ def _pull(content: Any) -> PullRequest:
     found = mapping(content)
     number = whole_number(found.get("number"))
     if number < 1:
-        raise ForgeError("Gitea sent an answer that is no pull request")
+        raise ForgeError("Gitea sent an answer that is not a pull request")
     return PullRequest(
         number=number,
         url=str(found.get("html_url") or ""),

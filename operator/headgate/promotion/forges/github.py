@@ -50,7 +50,7 @@ class GitHub(Client):
         try:
             return _account(self._api.get("/user").content)
         except Refused as error:
-            # The tokens of Actions and of other Apps are no user's; GraphQL names them.
+            # The tokens of Actions and of other Apps do not belong to a user; GraphQL names their account.
             if error.status not in (403, 404):
                 raise
         try:
@@ -65,8 +65,8 @@ class GitHub(Client):
         if self._environment.get("GITHUB_ACTIONS") == "true" and self._token.origin == "GITHUB_TOKEN":
             return Account(0, _ACTIONS)
         raise ForgeError(
-            f"GitHub does not say to whom the token from {self._token.origin} belongs, so its comments cannot be told "
-            "from those of others"
+            f"GitHub does not say to whom the token from {self._token.origin} belongs, so which comments are its own "
+            "is not known"
         )
 
     def _open_pulls(self, head: str, base: str) -> Iterator[PullRequest]:
@@ -125,7 +125,7 @@ def _pull(content: Any) -> PullRequest:
     found = mapping(content)
     number = whole_number(found.get("number"))
     if number < 1:
-        raise ForgeError("GitHub sent an answer that is no pull request")
+        raise ForgeError("GitHub sent an answer that is not a pull request")
     # An open pull request has a merge commit too: that of a test.
     is_merged = bool(found.get("merged_at"))
     return PullRequest(

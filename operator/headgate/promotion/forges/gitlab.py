@@ -116,7 +116,7 @@ class GitLab(Client):
                     ),
                 )
 
-    def _inert(self, body: str) -> str:
+    def inert(self, body: str) -> str:
         return without_quick_actions(body)
 
 
@@ -129,9 +129,9 @@ def _pull(content: Any) -> PullRequest:
     found = mapping(content)
     number = whole_number(found.get("iid"))
     if number < 1:
-        raise ForgeError("GitLab sent an answer that is no merge request")
+        raise ForgeError("GitLab sent an answer that is not a merge request")
     merged = found.get("state") == "merged"
-    # A fast-forward makes no commit of its own.
+    # A fast-forward makes no merge commit.
     commit = found.get("merge_commit_sha") or found.get("squash_commit_sha") or found.get("sha") or ""
     return PullRequest(
         number=number,

@@ -66,7 +66,7 @@ class Answer:
     content: Any
     """The decoded JSON; None for an empty answer."""
     has_next: bool
-    """Whether a list goes on on the next page."""
+    """Whether a list continues on the next page."""
 
 
 class Api:

@@ -55,7 +55,7 @@ def pull_request_number(repository: Repository, environment: Mapping[str, str]) 
     if job is not None and job.number is not None and _is_same(job.repository, repository):
         return job.number
     raise ForgeError(
-        "which pull request to comment on is not known: this is no CI job of one, so give --pull-request NUMBER"
+        "which pull request to comment on is not known: this is not a CI job of one, so give --pull-request NUMBER"
     )
 
 

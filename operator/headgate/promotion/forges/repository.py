@@ -217,6 +217,6 @@ def _kind_of(host: str) -> Kind:
     found = found or _FIRST_LABELS.get(host.partition(".")[0])
     if found is None:
         raise ForgeError(
-            f"which forge '{host}' is cannot be told from its name: give --forge github, gitlab or gitea"
+            f"the name '{host}' does not say which forge it is: give --forge github, gitlab or gitea"
         )
     return found

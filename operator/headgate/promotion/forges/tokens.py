@@ -43,7 +43,7 @@ class Token:
 
     @property
     def is_job_token(self) -> bool:
-        """Whether it is the token of a GitLab job, which has a header of its own and few rights."""
+        """Whether it is the token of a GitLab job, which has its own header and few rights."""
         return self.origin == "CI_JOB_TOKEN"
 
 
@@ -70,7 +70,7 @@ def find(repository: Repository, environment: Mapping[str, str], file: Path | No
 
 
 def _server(kind: Kind, environment: Mapping[str, str]) -> str:
-    """The host that the forge's own variables are meant for."""
+    """The host to which the forge's own variables belong."""
     if kind is Kind.GITHUB and "true" in (
         environment.get("GITEA_ACTIONS"),
         environment.get("FORGEJO_ACTIONS"),

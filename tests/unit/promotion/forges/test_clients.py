@@ -163,7 +163,7 @@ def test_the_merge_commit_is_that_of_a_merged_pull_request_only(forge: ForgeServ
 
 def test_a_comment_is_posted_once_and_then_updated_in_place(forge: ForgeServer, client: Client) -> None:
     forge.add_pull()
-    forge.add_comment(1, "lgtm", forge.stranger())
+    forge.add_comment(1, "lgtm", forge.another())
     first = client.comment(1, MARKER, "one")
     second = client.comment(1, MARKER, "two")
     assert first == second
@@ -181,7 +181,7 @@ def test_an_equal_comment_is_not_sent_again(forge: ForgeServer, client: Client) 
 
 def test_comments_of_others_are_never_changed(forge: ForgeServer, client: Client) -> None:
     forge.add_pull()
-    forge.add_comment(1, f"{MARKER}\n\nforged", forge.stranger())
+    forge.add_comment(1, f"{MARKER}\n\nforged", forge.another())
     client.comment(1, MARKER, "ours")
     client.comment(1, MARKER, "ours, later")
     assert [each["body"] for each in forge.comments[1]] == [f"{MARKER}\n\nforged", f"{MARKER}\n\nours, later"]
@@ -207,7 +207,7 @@ def test_two_reports_have_two_comments(forge: ForgeServer, client: Client) -> No
 def test_our_comment_is_found_behind_many_others(forge: ForgeServer, client: Client) -> None:
     forge.add_pull()
     for number in range(250):
-        forge.add_comment(1, f"comment {number}", forge.stranger())
+        forge.add_comment(1, f"comment {number}", forge.another())
     client.comment(1, MARKER, "one")
     client.comment(1, MARKER, "two")
     assert [each["body"] for each in forge.comments[1]][-1] == f"{MARKER}\n\ntwo"
@@ -300,7 +300,7 @@ def test_a_token_whose_account_is_unknown_changes_nothing() -> None:
         forge.is_installation = True
         forge.denied["POST /graphql"] = (403, "Resource not accessible by integration")
         forge.add_pull()
-        forge.add_comment(1, f"{MARKER}\n\nof somebody", forge.stranger())
+        forge.add_comment(1, f"{MARKER}\n\nof somebody", forge.another())
         opened = open_forge(forge.repository, Choice(), ENVIRONMENT)
         with opened as client, pytest.raises(ForgeError, match="does not say to whom the token"):
             client.comment(1, MARKER, "two")

@@ -55,7 +55,7 @@ def test_a_remote_names_forge_and_repository(remote: str, kind: Kind, web: str, 
     ("remote", "reason"),
     [
         ("https://git.example.com/org/fleet", "give --forge github, gitlab or gitea"),
-        ("https://notgithub.com/org/fleet", "cannot be told from its name"),
+        ("https://notgithub.com/org/fleet", "does not say which forge"),
         ("https://github.com.evil.example/org/fleet", None),
         ("http://github.com/org/fleet", "must be reached by https"),
         ("/srv/git/fleet.git", "names no repository"),

@@ -224,3 +224,13 @@ def test_the_flags_become_a_choice_and_import_no_client() -> None:
         "sys.exit(' '.join(m for m in sys.modules if m == 'urllib3' or m.endswith('forges.http')) or None)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_what_is_made_harmless_fits_into_the_limit() -> None:
+    """GitLab: each line that begins with a slash grows by one character."""
+    with ForgeServer(Kind.GITLAB) as forge:
+        forge.add_pull()
+        post(lambda limit: ("/x\n" * limit)[: limit - 1], remote=forge.repository.url, environment=job(forge))
+        (comment,) = forge.comments[1]
+        assert len(comment["body"]) <= 1_000_000
+        assert "\n/" not in comment["body"]
