@@ -125,15 +125,17 @@ class Curtain:
             hidden = self._hidden(difference, secret, encrypted)
             # What is below a hidden field stays hidden, too.
             steps = self._path(difference.path if hidden is None else difference.path[: hidden[1]])
+            before, after = self._side(difference.before, hidden), self._side(difference.after, hidden)
             change = FieldChange(
                 text_of(steps),
-                self._side(difference.before, hidden),
-                self._side(difference.after, hidden),
+                before,
+                after,
                 difference.before is not MISSING,
                 difference.after is not MISSING,
                 steps,
                 difference.order,
                 tuple(dict.fromkeys((*unknown_in(difference.before), *unknown_in(difference.after)))),
+                MASK in repr((before, after, steps)),
             )
             if hidden is None:
                 shown.append(change)

@@ -80,6 +80,8 @@ class FieldChange:
     """Whether only the order of a list's elements differs; ``before`` and ``after`` list their names."""
     unknown: tuple[str, ...] = ()
     """Variables in the values that nobody gave; the values have ``${name}`` there."""
+    masked: bool = False
+    """Whether ``***`` replaces a part of a value, or may: a value of a Secret."""
 
 
 @dataclass(frozen=True, slots=True)

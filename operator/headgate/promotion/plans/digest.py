@@ -41,7 +41,9 @@ def digest_of(change: EnvironmentChange, after: Rendering, trees: tuple[str, str
             hides
             or _is_secret(each.ref, found)
             or any(
-                isinstance(value, Hidden) for field in each.fields for value in (field.before, field.after)
+                field.masked or isinstance(value, Hidden)
+                for field in each.fields
+                for value in (field.before, field.after)
             )
         )
         if each.action is Action.ADDED and found is not None and not _is_secret(each.ref, found):

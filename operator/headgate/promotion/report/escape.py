@@ -51,7 +51,9 @@ def _escape(character: str) -> str:
 
 def code(text: str) -> str:
     """Return a text as a code span of Markdown, also for a cell of a table."""
-    text = visible(text).replace("|", "\\|") or " "
+    text = visible(text).replace("|", "\\|")
+    if not text.strip():
+        return "` `"
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     fence = "`" * (longest + 1)
     pad = " " if text[0] in "` " or text[-1] in "` " else ""

@@ -42,8 +42,8 @@ def shown(value: Any) -> str:
     """Return a value on one line, as complete as it is long; texts that look like something else have quotes."""
     if isinstance(value, Hidden):
         return f"({value.value})"
-    if isinstance(value, str) and not _AMBIGUOUS.fullmatch(value):
-        return visible(value)
+    if isinstance(value, str) and not _AMBIGUOUS.fullmatch(value) and visible(value) == value:
+        return value
     return visible(json.dumps(value, ensure_ascii=False, default=_hidden))
 
 
