@@ -3,7 +3,8 @@
     change = compare(before, after, Stage.ON_MERGE, "branch main")
 
 model            the values
-compare          two renderings
+compare          two renderings of one environment
+environments     two environments as they run
 pairing          which object is which
 kustomizations   what happens to a Kustomization, and what it takes with it
 objects          what happens to one object

@@ -154,6 +154,8 @@ class Stage(Enum):
 
     ON_MERGE = "on merge"
     AT_PROMOTION = "at the next promotion"
+    BETWEEN = "between environments"
+    """No change: one environment compared with another."""
 
 
 @dataclass(frozen=True, slots=True)
