@@ -15,16 +15,24 @@
 | the caller's choices | :mod:`.options` |
 | the result for the caller | :mod:`.changeset`, :mod:`.errors`; :mod:`.wording` rephrases messages of API servers |
 | work on many objects at once | :mod:`.concurrently` |
+
+Parts are imported when they are first used: commands that need no cluster should not wait for an HTTP client.
 """
 
-from headgate.apply.changeset import Action, Change, ChangeSet
-from headgate.apply.deletion.prune import DeleteResult, delete_all
-from headgate.apply.errors import ApplyError, ApplyFailed, ObjectError
-from headgate.apply.fields.ignore import CompiledIgnoreRule, IgnoreRuleInvalid, compile_rules
-from headgate.apply.known import KnownObjects, KnownState, Observation
-from headgate.apply.objects.stages import GroupKind
-from headgate.apply.options import ApplyOptions, Claims, DeleteOptions, NoClaims, Owner
-from headgate.apply.server_side.run import ApplyResult, Record, apply_all
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from headgate.apply.changeset import Action, Change, ChangeSet
+    from headgate.apply.deletion.prune import DeleteResult, delete_all
+    from headgate.apply.errors import ApplyError, ApplyFailed, ObjectError
+    from headgate.apply.fields.ignore import CompiledIgnoreRule, IgnoreRuleInvalid, compile_rules
+    from headgate.apply.known import KnownObjects, KnownState, Observation
+    from headgate.apply.objects.stages import GroupKind
+    from headgate.apply.options import ApplyOptions, Claims, DeleteOptions, NoClaims, Owner
+    from headgate.apply.server_side.run import ApplyResult, Record, apply_all
 
 __all__ = [
     "Action",
@@ -51,3 +59,52 @@ __all__ = [
     "compile_rules",
     "delete_all",
 ]
+
+_ON_DEMAND = {
+    "changeset": (
+        "Action",
+        "Change",
+        "ChangeSet",
+    ),
+    "deletion.prune": (
+        "DeleteResult",
+        "delete_all",
+    ),
+    "errors": (
+        "ApplyError",
+        "ApplyFailed",
+        "ObjectError",
+    ),
+    "fields.ignore": (
+        "CompiledIgnoreRule",
+        "IgnoreRuleInvalid",
+        "compile_rules",
+    ),
+    "known": (
+        "KnownObjects",
+        "KnownState",
+        "Observation",
+    ),
+    "objects.stages": ("GroupKind",),
+    "options": (
+        "ApplyOptions",
+        "Claims",
+        "DeleteOptions",
+        "NoClaims",
+        "Owner",
+    ),
+    "server_side.run": (
+        "ApplyResult",
+        "Record",
+        "apply_all",
+    ),
+}
+_HOMES = {name: module for module, names in _ON_DEMAND.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = found
+    return found

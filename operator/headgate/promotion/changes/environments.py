@@ -52,7 +52,7 @@ class Comparison:
 def compare_environments(left: Rendering, right: Rendering, expect: Iterable[Pattern] = ()) -> Comparison:
     """Return the differences of two environments that no pattern of ``expect`` covers."""
     mapping = namespaces(left, right)
-    change = compare(_mapped(left, mapping), right, Stage.BETWEEN)
+    change = compare(_mapped(left, mapping), right, Stage.BETWEEN, left.environment)
     patterns = (*expect, *_WHERE)
     covered = 0
     kustomizations = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from headgate.promotion.changes.environments import Comparison
 from headgate.promotion.changes.model import (
     EnvironmentAnswer,
     EnvironmentChange,
@@ -16,7 +17,7 @@ from headgate.promotion.changes.paths import Element
 from headgate.promotion.fleet.rendering import Problem
 from headgate.promotion.report.document import ChangeReport, counts
 
-__all__ = ["SCHEMA_VERSION", "as_json", "change_as_json"]
+__all__ = ["SCHEMA_VERSION", "as_json", "change_as_json", "comparison_as_json"]
 
 SCHEMA_VERSION = 1
 
@@ -32,6 +33,18 @@ def as_json(report: ChangeReport) -> Json:
         "notes": list(report.notes),
         "changed": not report.is_empty,
         "environments": [_answer(each) for each in report.environments],
+    }
+
+
+def comparison_as_json(comparison: Comparison) -> Json:
+    """Return the difference of two environments as plain values: docs/reference/compare.schema.json."""
+    return {
+        "schemaVersion": SCHEMA_VERSION,
+        "left": comparison.left,
+        "right": comparison.right,
+        "namespaces": dict(comparison.namespaces),
+        "expected": comparison.covered,
+        "difference": change_as_json(comparison.change),
     }
 
 

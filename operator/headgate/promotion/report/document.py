@@ -13,7 +13,9 @@ from headgate.promotion.changes.model import (
     FieldChange,
     ImageChange,
     ObjectChange,
+    Stage,
 )
+from headgate.promotion.report.escape import visible
 
 __all__ = ["ChangeReport", "Group", "Summary", "counts", "grouped"]
 
@@ -83,6 +85,8 @@ class Summary:
 
 def counts(change: EnvironmentChange) -> str:
     """Return how much changes, in words: ``2 added, 1 changed, 3 deleted``."""
+    if change.stage is Stage.BETWEEN:
+        return _between(change)
     numbers = {
         "added": sum(each.action is Action.ADDED and not each.inert for each in change.changes),
         "changed": sum(each.action is Action.CHANGED and not each.inert for each in change.changes),
@@ -97,6 +101,22 @@ def counts(change: EnvironmentChange) -> str:
     if change.uncertain:
         parts.append(f"{len(change.uncertain)} not known")
     return ", ".join(parts) or "no change"
+
+
+def _between(change: EnvironmentChange) -> str:
+    """How much differs between two environments, in words."""
+    numbers = {
+        "differ": sum(each.action in (Action.CHANGED, Action.MOVED) for each in change.changes),
+        f"only in {change.follows}": sum(each.action is Action.REMOVED for each in change.changes),
+        f"only in {change.environment}": sum(each.action is Action.ADDED for each in change.changes),
+    }
+    parts = [f"{number} {word}" for word, number in numbers.items() if number]
+    kustomizations = [each for each in change.kustomizations if each.action or each.fields]
+    if kustomizations:
+        parts.append(f"{len(kustomizations)} Kustomization{'s' if len(kustomizations) > 1 else ''}")
+    if change.uncertain:
+        parts.append(f"{len(change.uncertain)} not known")
+    return visible(", ".join(parts) or "no difference")
 
 
 def grouped(changes: Iterable[ObjectChange]) -> tuple[Group, ...]:

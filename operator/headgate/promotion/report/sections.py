@@ -11,6 +11,7 @@ from headgate.promotion.changes.model import (
     EnvironmentChange,
     KustomizationChange,
     ObjectChange,
+    Stage,
 )
 from headgate.promotion.report.document import Group, Summary, grouped
 from headgate.promotion.report.escape import visible
@@ -60,7 +61,7 @@ def _short(revision: str) -> str:
 
 def highlights(change: EnvironmentChange) -> Iterator[tuple[str, list[Line]]]:
     """Return what readers look for first: headings and their lines, none of them empty."""
-    summary = Summary.of(change)
+    summary, between = Summary.of(change), change.stage is Stage.BETWEEN
     dangers = [
         Line("!", f"{visible(what)}: {_danger(danger, each)}") for what, danger, each in summary.dangers
     ]
@@ -74,7 +75,7 @@ def highlights(change: EnvironmentChange) -> Iterator[tuple[str, list[Line]]]:
             for image, objects in summary.images
         ],
         "Replicas": [Line("~", f"{visible(str(each.ref))}: {_replicas(each)}") for each in summary.replicas],
-        "Deleted": [Line("-", _deleted(each)) for each in summary.deleted],
+        "Deleted": [] if between else [Line("-", _deleted(each)) for each in summary.deleted],
         "Left behind": [Line(" ", f"{visible(str(each.ref))}: {each.kept}") for each in summary.kept],
         "Not known": [Line("!", visible(each.message)) for each in change.uncertain],
         "Variables without a value": [Line("?", visible(name)) for name in change.unknown_variables],
@@ -110,12 +111,12 @@ def _deleted(each: ObjectChange) -> str:
 def details(change: EnvironmentChange) -> Iterator[Section]:
     """Return all Kustomizations with a change or problem, and the objects of the cluster folder behind them."""
     for each in change.kustomizations:
-        yield _of_kustomization(each)
+        yield _of_kustomization(each, change)
     if change.root:
         yield Section("~", "Cluster folder", (), tuple(map(_of_group, grouped(change.root))))
 
 
-def _of_kustomization(each: KustomizationChange) -> Section:
+def _of_kustomization(each: KustomizationChange, change: EnvironmentChange) -> Section:
     lines = [Line(" ", visible(note)) for note in each.notes]
     if each.suspended:
         lines.append(Line(" ", "Suspended: nothing happens until it is resumed."))
@@ -124,13 +125,19 @@ def _of_kustomization(each: KustomizationChange) -> Section:
         lines.append(Line("!", f"{visible(each.problem.message)}{always}"))
     lines += [line for field in each.fields for line in field_lines(field)]
     sign = "~" if each.action is None else SIGNS[each.action]
-    what = "" if each.action is None or each.action is Action.CHANGED else f" ({each.action.value})"
+    what = "" if each.action is None or each.action is Action.CHANGED else f" ({_what(each.action, change)})"
     return Section(
         sign,
         f"Kustomization {visible(str(each.key))}{what}",
         tuple(lines),
         tuple(map(_of_group, grouped(each.objects))),
     )
+
+
+def _what(action: Action, change: EnvironmentChange) -> str:
+    if change.stage is not Stage.BETWEEN or action is Action.MOVED:
+        return str(action.value)
+    return f"only in {visible(change.environment if action is Action.ADDED else change.follows)}"
 
 
 def _of_group(group: Group) -> ObjectSection:

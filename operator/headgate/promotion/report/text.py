@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from headgate.promotion.changes.model import EnvironmentAnswer, EnvironmentChange
+from headgate.promotion.changes.environments import Comparison
+from headgate.promotion.changes.model import EnvironmentAnswer, EnvironmentChange, Stage
 from headgate.promotion.report.document import ChangeReport, counts
 from headgate.promotion.report.escape import visible
 from headgate.promotion.report.lines import Line
 from headgate.promotion.report.sections import ObjectSection, details, highlights, revisions
 
-__all__ = ["text"]
+__all__ = ["comparison_text", "text"]
 
 FOLDED = 12
 """Lines of one object, and names of objects that change alike, until ``full`` is set."""
 _STYLES = {"+": "32", "-": "31", "~": "33", "!": "1;31", "?": "35"}
 _BOLD, _DIM = "1", "2"
+
+
+def comparison_text(comparison: Comparison, *, color: bool = False, full: bool = False) -> str:
+    """Return the difference of two environments as text."""
+    return "\n".join(_Text(color, full).comparison(comparison)) + "\n"
 
 
 def text(report: ChangeReport, *, color: bool = False, full: bool = False) -> str:
@@ -39,6 +45,16 @@ class _Text:
                 yield ""
             yield from self._answer(each)
 
+    def comparison(self, comparison: Comparison) -> Iterator[str]:
+        """Return the lines of a comparison."""
+        left, right = visible(comparison.left), visible(comparison.right)
+        yield self._style(f"{left} → {right}: {counts(comparison.change)}", _BOLD)
+        if comparison.covered:
+            yield f"  {comparison.covered} expected differences are not shown"
+        for name, other in comparison.namespaces.items():
+            yield f"  namespace {visible(name)} counts as {visible(other)}"
+        yield from self._change(comparison.change)
+
     def _answer(self, answer: EnvironmentAnswer) -> Iterator[str]:
         follows = f", follows {visible(answer.follows)}" if answer.follows else ""
         yield self._style(f"{visible(answer.environment)}{follows}", _BOLD)
@@ -58,8 +74,9 @@ class _Text:
             yield from (f"  {line}" if line else "" for line in self._change(stage))
 
     def _change(self, change: EnvironmentChange) -> Iterator[str]:
-        approximate = " (approximate: without dry runs)" if change.approximate else ""
-        yield self._style(f"{_title(change)}{approximate}", _BOLD)
+        if change.stage is not Stage.BETWEEN:
+            approximate = " (approximate: without dry runs)" if change.approximate else ""
+            yield self._style(f"{_title(change)}{approximate}", _BOLD)
         yield from (f"  {line}" for line in revisions(change))
         for heading, lines in highlights(change):
             yield f"  {heading}"
