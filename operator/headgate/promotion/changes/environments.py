@@ -1,4 +1,4 @@
-"""Compares two environments as they run, without what is meant to differ. Pure.
+"""Compares two environments as they run, without the differences that somebody expects. Pure.
 
 Objects are paired by group, kind and name; their namespaces may differ, if most objects of one namespace have their
 counterpart in the other one. Such namespaces count as equal wherever an object names one: in fields ``namespace``, in

@@ -338,7 +338,7 @@ def check(value: Any, schema: Any, root: Any, at: str = "$") -> None:
         "null": type(None),
     }
     if "type" in schema:
-        assert isinstance(value, kinds[schema["type"]]), f"{at}: {value!r} is no {schema['type']}"
+        assert isinstance(value, kinds[schema["type"]]), f"{at}: {value!r} is not {schema['type']}"
         assert schema["type"] != "integer" or not isinstance(value, bool), at
     if isinstance(value, dict) and schema.get("type") == "object":
         missing = set(schema.get("required", ())) - set(value)
