@@ -3,7 +3,7 @@
 Objects are paired by group, kind and name; their namespaces may differ, if most objects of one namespace have their
 counterpart in the other one. Such namespaces count as equal wherever an object names one: in fields ``namespace``, in
 names of Namespaces, and in host names of Services. Where files come from (``path`` of a Kustomization, what a source
-follows) is no difference.
+follows) does not count.
 """
 
 from __future__ import annotations
