@@ -93,6 +93,8 @@ def _unhealthy(found: RunningKustomization | None, runs_candidate: bool) -> str:
         return "is in Git, but not on the cluster"
     if found.suspended:
         return "is suspended"
+    if found.attempted and found.commit and found.attempted != found.commit:
+        return f"is reconciling {found.attempted[:12]}, and last succeeded at {found.commit[:12]}"
     if not found.ready:
         reason = f" ({found.reason})" if found.reason else ""
         return f"is not Ready{reason}"

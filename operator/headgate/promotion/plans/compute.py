@@ -1,0 +1,290 @@
+"""From what the user asks for to a plan: candidate, move, rendered difference, guards. Pushes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from headgate.git.refs.reference import HEADS, Resolved
+from headgate.git.refs.semver import Version
+from headgate.promotion.changes.compare import compare
+from headgate.promotion.changes.model import EnvironmentChange, Stage
+from headgate.promotion.config.model import Environment
+from headgate.promotion.errors import (
+    CloneError,
+    EvidenceMissing,
+    HistoryMissing,
+    PlanOutdated,
+    PromotionError,
+)
+from headgate.promotion.fleet.rendering import RenderedSource, Rendering
+from headgate.promotion.guards import Approval, Bad, Facts, Override, evaluate
+from headgate.promotion.plans.approvals import given_approvals
+from headgate.promotion.plans.candidate import Candidate, candidate_of
+from headgate.promotion.plans.digest import digest_of
+from headgate.promotion.plans.history import Mark, bad_commits, marks
+from headgate.promotion.plans.intended import problems_elsewhere, problems_of_fields, problems_of_pin
+from headgate.promotion.plans.model import Mode, Plan, Point
+from headgate.promotion.plans.modes import Move, Wish, mode_of, move_of
+from headgate.promotion.plans.proven import unproven
+from headgate.promotion.plans.versions import version_tags
+from headgate.promotion.plans.world import World, described, source_of
+
+__all__ = ["Computed", "compute", "compute_again", "rendered_difference"]
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """A plan and what it was made from."""
+
+    plan: Plan
+    change: EnvironmentChange
+    """What happens to the target."""
+    move: Move
+    approvals: tuple[Approval, ...] = ()
+
+    @property
+    def refused(self) -> bool:
+        """Whether a guard refuses."""
+        return any(each.refuses for each in self.plan.verdicts)
+
+
+def compute(
+    world: World,
+    name: str,
+    *,
+    wanted: str = "",
+    wish: Wish | None = None,
+    overrides: Sequence[Override] = (),
+) -> Computed:
+    """Compute the promotion of an environment; ``wanted`` is a commit. Raises :class:`PromotionError`."""
+    target = world.environments[name]
+    now = world.render(target)
+    source = source_of(target, now)
+    base = world.follows(source)
+    if base is None:
+        raise PromotionError(
+            f"'{name}' follows {described(source.reference)}, which selects nothing yet: begin by hand, such as with "
+            f"'git tag 1.0.0 && git push {world.clone.remote} 1.0.0'"
+        )
+    mode = mode_of(world, target, source)
+    candidate = candidate_of(world, target, wanted)
+    commit = candidate.commit or base.commit
+    move = move_of(world, target, source, mode, base, commit, wish or Wish())
+    after = world.render(target, move.refs)
+    change = compare(now, after, Stage.AT_PROMOTION, described(source.reference))
+    trees = world.clone.id_of_tree(base.commit), world.clone.id_of_tree(move.head)
+    digest = digest_of(change, after, trees)
+    found = _marks(world, source, base)
+    problem = candidate.problem or move.problem or _backwards(world, target, base, commit, found)
+    wrong = list(_unintended(world, target, source, mode, move, change, after, commit))
+    approvals = _approvals(world, target, digest, base.commit, commit)
+    facts = Facts(
+        target,
+        world.now,
+        candidate.commit,
+        problem,
+        candidate.evidence,
+        candidate.expected,
+        candidate.soaks,
+        _unproven(target, change, after, candidate),
+        _bad(world, commit, found),
+        tuple(each.message for each in change.uncertain) + tuple(wrong),
+        change.is_empty,
+        tuple(_suspended(world, target, source, change)),
+        approvals,
+    )
+    plan = Plan(
+        environment=name,
+        mode=mode,
+        source=str(source.key),
+        after=target.after,
+        candidate=commit,
+        base=Point(base.commit, trees[0], _pointer(base)),
+        head=Point(move.head if mode is not Mode.FIELDS else commit, trees[1], move.version),
+        digest=digest,
+        ref=move.ref,
+        expected=move.expected,
+        version=move.version,
+        branch=move.branch,
+        edits=move.edits,
+        verdicts=evaluate(facts, overrides),
+        summary=_summary(change),
+        notes=tuple(_notes(world, target, base, commit, found)),
+    )
+    return Computed(plan, change, move, approvals)
+
+
+def compute_again(world: World, plan: Plan, overrides: Sequence[Override]) -> Computed:
+    """Compute a plan again from what the remote and the environments have now.
+
+    Raises :class:`PlanOutdated` if anything has moved since it was made.
+    """
+    try:
+        now = compute(
+            world,
+            plan.environment,
+            wanted=plan.candidate,
+            wish=Wish(version=plan.version),
+            overrides=overrides,
+        )
+    except EvidenceMissing:
+        raise
+    except PromotionError as error:
+        if plan.version and f"refs/tags/{plan.version}" in world.refs.ids:
+            message = f"the plan for '{plan.environment}' is outdated: the tag {plan.version} exists now"
+            raise PlanOutdated(f"{message}; make a new one") from None
+        raise error
+    plan.check_current(now.plan)
+    return now
+
+
+def rendered_difference(world: World, plan: Plan) -> EnvironmentChange:
+    """Render the difference of a plan from Git alone; raises :class:`PlanOutdated` if it is another one now."""
+    target = world.environments[plan.environment]
+    now = world.render(target)
+    source = source_of(target, now)
+    base = world.follows(source)
+    if base is None or base.commit != plan.base.commit:
+        raise PlanOutdated(
+            f"the plan for '{plan.environment}' is outdated: the environment no longer follows {plan.base.commit[:12]}"
+        )
+    _check_version(world, plan)
+    mode = mode_of(world, target, source)
+    move = move_of(world, target, source, mode, base, plan.candidate, Wish(version=plan.version))
+    after = world.render(target, move.refs)
+    change = compare(now, after, Stage.AT_PROMOTION, described(source.reference))
+    trees = world.clone.id_of_tree(base.commit), world.clone.id_of_tree(move.head)
+    if digest_of(change, after, trees) != plan.digest:
+        raise PlanOutdated(
+            f"the plan for '{plan.environment}' is outdated: it now renders another difference"
+        )
+    return change
+
+
+def _check_version(world: World, plan: Plan) -> None:
+    """A version that exists, or that a higher one has overtaken, would only be refused as a bad argument."""
+    source = source_of(
+        world.environments[plan.environment], world.render(world.environments[plan.environment])
+    )
+    version, newest = Version.parse(plan.version), version_tags(world.refs.ids, source.reference.semver)[:1]
+    if version is not None and newest and not version > newest[0].version:
+        raise PlanOutdated(
+            f"the plan for '{plan.environment}' is outdated: the tag {newest[0].name} exists now; make a new one"
+        )
+
+
+def _backwards(world: World, target: Environment, base: Resolved, commit: str, found: Iterable[Mark]) -> str:
+    """Why the target must not go to a commit that it already contains; after a rollback, it may."""
+    if commit == base.commit or not world.clone.is_ancestor(commit, base.commit):
+        return ""
+    if any(mark.commit == base.commit and world.clone.is_ancestor(commit, mark.bad) for mark in found):
+        return ""
+    return (
+        f"{target.name} already contains {commit[:12]}: it follows {_pointer(base) or base.commit[:12]}; to go back, "
+        f"use 'headgate rollback {target.name}'"
+    )
+
+
+def _marks(world: World, source: RenderedSource, base: Resolved) -> list[Mark]:
+    branches = [world.default_branch, source.reference.branch, base.ref.removeprefix(HEADS)]
+    branches += [
+        name.removeprefix(HEADS) for name in world.refs.ids if name.startswith(f"{HEADS}headgate/rollback-")
+    ]
+    return marks(world.clone, [each for each in dict.fromkeys(branches) if each])
+
+
+def _bad(world: World, commit: str, found: Iterable[Mark]) -> tuple[Bad, ...] | None:
+    try:
+        return bad_commits(world.clone, commit, found)
+    except HistoryMissing:
+        return None
+
+
+def _unproven(
+    target: Environment, change: EnvironmentChange, after: Rendering, candidate: Candidate
+) -> tuple[str, ...] | None:
+    if target.after and len(candidate.renderings) != len(target.after):
+        return None
+    return unproven(change, after, candidate.renderings, target.expect)
+
+
+def _unintended(
+    world: World,
+    target: Environment,
+    source: RenderedSource,
+    mode: Mode,
+    move: Move,
+    change: EnvironmentChange,
+    after: Rendering,
+    commit: str,
+) -> Iterator[str]:
+    if mode is Mode.PIN and move.files:
+        yield from problems_of_pin(change, after, source, commit)
+    elif mode is Mode.FIELDS:
+        yield from problems_of_fields(change, move.edits)
+    if move.files:
+        others = [each for each in world.environments.all if each.name != target.name]
+        yield from problems_elsewhere(
+            {
+                each.name: compare(world.render(each), world.render(each, move.refs), Stage.ON_MERGE)
+                for each in others
+            }
+        )
+
+
+def _approvals(
+    world: World, target: Environment, digest: str, base: str, commit: str
+) -> tuple[Approval, ...]:
+    if target.approvals is None:
+        return ()
+    try:
+        people = {world.promoter_email, *world.clone.author_emails(base, commit)}
+    except CloneError as error:
+        return (Approval("", "all", f"the authors are not known: {error}"),)
+    return given_approvals(world.clone, target.name, digest, target.approvals, people)
+
+
+def _suspended(
+    world: World, target: Environment, source: RenderedSource, change: EnvironmentChange
+) -> Iterator[str]:
+    found = set()
+    if source.spec.get("suspend") is True:
+        found.add(f"GitRepository/{source.key}")
+    found |= {f"Kustomization/{each.key}" for each in change.kustomizations if each.suspended}
+    try:
+        seen = world.observe(target)
+    except EvidenceMissing:
+        # What Git says must do: the target may be out of reach.
+        yield from sorted(found)
+        return
+    found |= {
+        f"GitRepository/{each.key}" for each in seen.repositories if each.suspended and each.key == source.key
+    }
+    changed = {each.key for each in change.kustomizations}
+    found |= {
+        f"Kustomization/{each.key}" for each in seen.kustomizations if each.suspended and each.key in changed
+    }
+    yield from sorted(found)
+
+
+def _notes(
+    world: World, target: Environment, base: Resolved, commit: str, found: Iterable[Mark]
+) -> Iterator[str]:
+    is_rollback = any(mark.commit == base.commit for mark in found)
+    if not is_rollback and not world.clone.is_ancestor(base.commit, commit):
+        yield (
+            f"{target.name} follows commits that {commit[:12]} does not contain, such as {base.commit[:12]}: the "
+            "promotion takes them back"
+        )
+
+
+def _pointer(resolved: Resolved) -> str:
+    return resolved.revision.partition("@")[0] if "@" in resolved.revision else ""
+
+
+def _summary(change: EnvironmentChange) -> str:
+    counts: dict[str, int] = {}
+    for each in change.changes:
+        counts[each.action.value] = counts.get(each.action.value, 0) + 1
+    return ", ".join(f"{count} {word}" for word, count in sorted(counts.items())) or "no change"

@@ -1,0 +1,157 @@
+"""Does what a plan says: a tag, a branch, or the branch of a pull request. One push, which one of several wins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from headgate.promotion.clone import Clone, RefUpdate
+from headgate.promotion.clone.making import make_commit, make_tag, make_tree
+from headgate.promotion.clone.pushing import push, remote_refs
+from headgate.promotion.errors import PromotionError, PromotionRefused, PushRefused
+from headgate.promotion.plans.compute import Computed
+from headgate.promotion.plans.model import Mode, Plan
+from headgate.promotion.plans.modes import Move
+from headgate.promotion.plans.trailers import DIGEST, audit, message, trailers_of
+from headgate.promotion.plans.world import World
+
+__all__ = [
+    "Done",
+    "PullRequestWish",
+    "Requester",
+    "change_commit",
+    "execute",
+    "finished",
+    "record_ref",
+    "reused_commit",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class PullRequestWish:
+    """A pull request to open or to update."""
+
+    commit: str
+    """What its branch must be."""
+    branch: str
+    expected: str
+    """What the branch is on the server now; empty if it does not exist."""
+    base: str
+    title: str
+    body: str
+
+
+Requester = Callable[[World, PullRequestWish], Sequence[str]]
+"""Pushes the branch and opens or updates the pull request; returns what the user must know, such as its address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What was done."""
+
+    lines: tuple[str, ...]
+    """For the user: what was pushed, where a pull request is."""
+    version: str = ""
+
+
+def execute(world: World, computed: Computed, requester: Requester, *, sign: bool = True) -> Done:
+    """Carry out a plan that was computed just now.
+
+    Raises :class:`PromotionRefused` if a guard refuses; :class:`PushRefused`, with ``race`` if somebody else was first;
+    :class:`headgate.promotion.errors.ForgeError` if the branch is pushed but the pull request is not: a second run
+    opens it.
+    """
+    plan, move = computed.plan, computed.move
+    for each in plan.verdicts:
+        if each.refuses:
+            raise PromotionRefused(each.guard.value, each.message)
+    before = plan.base.name or plan.base.commit
+    trailers = audit(
+        environment=plan.environment,
+        before=before if plan.base.commit in before else f"{before} ({plan.base.commit})",
+        sources=plan.after,
+        digest=plan.digest,
+        verdicts=plan.verdicts,
+        approvals=computed.approvals,
+    )
+    what = plan.version or plan.candidate[:12]
+    text = message(f"Promote {what} to {plan.environment}", [f"{plan.summary.capitalize()}."], trailers)
+    if plan.mode is Mode.TAG:
+        tag = make_tag(world.clone, plan.version, plan.candidate, text, sign=sign)
+        push(world.clone, [RefUpdate(plan.ref, tag, plan.expected)])
+        return Done((f"pushed the tag {plan.version}: {plan.environment} follows it",), plan.version)
+    if plan.mode is Mode.BRANCH:
+        return _move_branch(world, plan, text, sign)
+    commit = change_commit(world, move, text, sign)
+    name = move.ref.removeprefix("refs/heads/")
+    title, _, body = text.partition("\n\n")
+    wish = PullRequestWish(commit, name, plan.expected, plan.branch, title, body)
+    return Done(tuple(requester(world, wish)))
+
+
+def finished(world: World, plan: Plan) -> Done | None:
+    """What an earlier run of the same plan did, if its push went through; None otherwise."""
+    if plan.mode is Mode.TAG and world.refs.commit(plan.ref) == plan.candidate:
+        tag = world.refs.ids[plan.ref]
+        text = world.clone.git.read("cat-file", "-p", tag).decode("utf-8", "replace")
+        if trailers_of(text).get(DIGEST) == plan.digest:
+            return Done(
+                (f"the tag {plan.version} is on the remote already: {plan.environment} follows it",),
+                plan.version,
+            )
+    if plan.mode is Mode.BRANCH and world.refs.ids.get(plan.ref) == plan.candidate:
+        name = plan.ref.removeprefix("refs/heads/")
+        return Done(
+            (f"the branch '{name}' is at {plan.candidate[:12]} already: {plan.environment} follows it",)
+        )
+    return None
+
+
+def change_commit(world: World, move: Move, text: str, sign: bool, *, parents: Sequence[str] = ()) -> str:
+    """Return the commit of a pull request's branch: the one that is there already, if it is the same change."""
+    tip = world.clone.resolve(move.branch)
+    tree = make_tree(world.clone, tip, move.files)
+    return reused_commit(world.clone, move.expected, tree, [tip, *parents]) or make_commit(
+        world.clone, tree, [tip, *parents], text, sign=sign
+    )
+
+
+def reused_commit(clone: Clone, existing: str, tree: str, parents: Sequence[str]) -> str:
+    """Return a commit that an earlier run pushed, if it has this tree and these parents; otherwise nothing."""
+    if not existing:
+        return ""
+    found = clone.commit(existing)
+    return existing if found.tree == tree and found.parents == tuple(parents) else ""
+
+
+def record_ref(environment: str) -> str:
+    """The ref with the record of an environment's promotions, for environments that follow a branch."""
+    return f"refs/headgate/promotions/{environment}"
+
+
+def _move_branch(world: World, plan: Plan, text: str, sign: bool) -> Done:
+    """Move a branch forward. It has no commit of ours, so that a record next to it holds the audit."""
+    update = RefUpdate(plan.ref, plan.candidate, plan.expected)
+    name = plan.ref.removeprefix("refs/heads/")
+    done = f"moved the branch '{name}' to {plan.candidate[:12]}: {plan.environment} follows it"
+    record = record_ref(plan.environment)
+    last = world.refs.ids.get(record, "")
+    entry = make_commit(world.clone, plan.candidate, [last] if last else [], text, sign=sign)
+    try:
+        push(world.clone, [update, RefUpdate(record, entry, last)])
+    except PushRefused as error:
+        if error.race or _moved(world, update):
+            raise
+        # Some forges accept branches and tags only.
+        push(world.clone, [update])
+        return Done(
+            (done, f"the server does not accept {record}, so that no record of the promotion was kept")
+        )
+    return Done((done,))
+
+
+def _moved(world: World, update: RefUpdate) -> bool:
+    try:
+        return remote_refs(world.clone, [update.ref]).ids.get(update.ref, "") != update.expected
+    except PromotionError:
+        return True

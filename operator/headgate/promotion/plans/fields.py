@@ -1,0 +1,88 @@
+"""Promotion by copying fields: the files of the environment before, at the candidate, to those of the target.
+
+``fields`` in ``headgate.yaml`` names them as ``file:path``. The file is relative to the ``path`` of a Kustomization
+that both environments have under the same name: ``kustomization.yaml:images[].newTag`` copies from
+``apps/staging/kustomization.yaml`` to ``apps/production/kustomization.yaml``.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+
+from headgate.promotion.config.model import Environment
+from headgate.promotion.errors import PromotionError
+from headgate.promotion.fleet.rendering import RenderedKustomization
+from headgate.promotion.plans.edits import copied, find, replaced
+from headgate.promotion.plans.model import Edit
+from headgate.promotion.plans.world import World
+
+__all__ = ["copied_fields"]
+
+
+def copied_fields(
+    world: World, target: Environment, candidate: str
+) -> tuple[tuple[Edit, ...], dict[str, bytes]]:
+    """Return the edits of a promotion, and the new contents of the files; raises :class:`PromotionError`.
+
+    A field that the target does not have is not added: its absence is part of the target's configuration.
+    """
+    before = world.environments[target.after[0]]
+    tip = world.clone.resolve(world.default_branch)
+    edits: list[Edit] = []
+    files: dict[str, bytes] = {}
+    seen: dict[str, bool] = {}
+    for name in target.fields:
+        file, colon, path = name.partition(":")
+        if not colon or not path:
+            raise PromotionError(
+                f"fields: '{name}' is not of the form file:path, such as kustomization.yaml:images[].newTag"
+            )
+        seen[name] = False
+        for theirs, ours in _pairs(world, before, target):
+            new_file, old_file = _joined(theirs, file), _joined(ours, file)
+            if new_file == old_file:
+                raise PromotionError(
+                    f"fields: '{name}' is in {old_file}, which both '{before.name}' and '{target.name}' use: a change "
+                    "reaches both at once"
+                )
+            new = world.clone.file(candidate, new_file)
+            old = files.get(old_file) or world.clone.file(tip, old_file)
+            if new is None or old is None:
+                continue
+            targets = find(old, path, old_file)
+            seen[name] = seen[name] or bool(targets)
+            pairs = copied(find(new, path, new_file), targets)
+            if pairs:
+                changes = [(to, source.value, source.node.tag) for source, to in pairs]
+                files[old_file] = replaced(old, changes, old_file)
+                edits += (Edit(old_file, to.path, to.value, source.value) for source, to in pairs)
+    missing = [name for name, found in seen.items() if not found]
+    if missing:
+        raise PromotionError(
+            f"fields: '{missing[0]}' selects nothing in '{target.name}': no Kustomization that '{before.name}' has, "
+            "too, has such a file with such a field"
+        )
+    return tuple(edits), files
+
+
+def _pairs(world: World, before: Environment, target: Environment) -> Iterator[tuple[str, str]]:
+    """The folders of the Kustomizations that both environments have."""
+    ours = world.render(target).by_key
+    for key, theirs in world.render(before).by_key.items():
+        mine = ours.get(key)
+        if mine is not None and mine.source is not None and theirs.source is not None:
+            yield _folder(theirs), _folder(mine)
+
+
+def _folder(each: RenderedKustomization) -> str:
+    path = each.spec.get("path")
+    return path if isinstance(path, str) else ""
+
+
+def _joined(folder: str, file: str) -> str:
+    """A file below a folder; absolute paths and those that lead out of it are errors."""
+    path = posixpath.normpath(posixpath.join(folder.lstrip("/"), file))
+    if file.startswith("/") or path.startswith("../") or posixpath.normpath(file).startswith("../"):
+        raise PromotionError(f"fields: '{file}' leads out of the folder of the Kustomization")
+    return path
