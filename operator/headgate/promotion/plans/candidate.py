@@ -1,4 +1,4 @@
-"""The candidate of a promotion: what the environments before run healthy now, and what is known of it."""
+"""The candidate of a promotion: what the environments before run healthy now, and how they relate to it."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def candidate_of(world: World, target: Environment, wanted: str = "") -> Candida
             running[name] = follows.commit if follows else ""
             continue
         evidence[name] = found
-        commit = healthy(found, source.key).commit or found.sources.get(source.key, "")
+        commit = healthy(found, source.key).commit or _tried(found, source.key)
         running[name] = commit
         if not commit:
             problem = problem or f"nobody says which commit of {source.key} {name} runs"
@@ -78,6 +78,12 @@ def candidate_of(world: World, target: Environment, wanted: str = "") -> Candida
     if not commit or problem:
         return Candidate(commit, problem, evidence)
     return _described(world, target, Candidate(commit, "", evidence))
+
+
+def _tried(found: Evidence, source: ObjectKey) -> str:
+    """The commit that an environment that is not healthy has or tries, so that the guards can say what is wrong."""
+    tried = {each.attempted or each.commit for each in found.kustomizations if each.source == source} - {""}
+    return found.sources.get(source, "") or (tried.pop() if len(tried) == 1 else "")
 
 
 def _oldest(world: World, running: Mapping[str, str]) -> tuple[str, str]:

@@ -54,8 +54,15 @@ class Done:
     version: str = ""
 
 
-def execute(world: World, computed: Computed, requester: Requester, *, sign: bool = True) -> Done:
-    """Carry out a plan that was computed just now.
+def execute(
+    world: World,
+    computed: Computed,
+    requester: Requester,
+    *,
+    sign: bool = True,
+    by_pull_request: bool = False,
+) -> Done:
+    """Carry out a plan that was computed just now; ``by_pull_request`` moves a branch through a pull request.
 
     Raises :class:`PromotionRefused` if a guard refuses; :class:`PushRefused`, with ``race`` if somebody else was first;
     :class:`headgate.promotion.errors.ForgeError` if the branch is pushed but the pull request is not: a second run
@@ -76,15 +83,26 @@ def execute(world: World, computed: Computed, requester: Requester, *, sign: boo
     )
     what = plan.version or plan.candidate[:12]
     text = message(f"Promote {what} to {plan.environment}", [f"{plan.summary.capitalize()}."], trailers)
+    if by_pull_request and plan.mode is Mode.TAG:
+        raise PromotionError(
+            f"'{plan.environment}' follows versions: a tag cannot be a pull request; omit --pr"
+        )
     if plan.mode is Mode.TAG:
         tag = make_tag(world.clone, plan.version, plan.candidate, text, sign=sign)
         push(world.clone, [RefUpdate(plan.ref, tag, plan.expected)])
         return Done((f"pushed the tag {plan.version}: {plan.environment} follows it",), plan.version)
+    title, _, body = text.partition("\n\n")
     if plan.mode is Mode.BRANCH:
-        return _move_branch(world, plan, text, sign)
+        if not by_pull_request:
+            return _move_branch(world, plan, text, sign)
+        name = f"headgate/promote-{plan.environment}"
+        existing = world.refs.ids.get(f"refs/heads/{name}", "")
+        wish = PullRequestWish(
+            plan.candidate, name, existing, plan.ref.removeprefix("refs/heads/"), title, body
+        )
+        return Done(tuple(requester(world, wish)))
     commit = change_commit(world, move, text, sign)
     name = move.ref.removeprefix("refs/heads/")
-    title, _, body = text.partition("\n\n")
     wish = PullRequestWish(commit, name, plan.expected, plan.branch, title, body)
     return Done(tuple(requester(world, wish)))
 

@@ -24,7 +24,7 @@ def unproven(
     """Return the objects of a change that did not run before, such as ``Ingress/production/my-app``.
 
     ``after`` is the rendering of the target that the change leads to, ``before`` those of the environments before it,
-    at the candidate; ``expect`` the differences that are meant.
+    at the candidate; ``expect`` lists the fields that may differ.
     """
     patterns = [Pattern.parse(each) for each in expect]
     mine = {each.ref: each for each in _objects(after)}

@@ -86,7 +86,7 @@ class Rollback:
 def prepare(world: World, name: str, to: str = "") -> Rollback:
     """Return the rollback of an environment to a version or commit; by default to what it ran before.
 
-    If the environment follows a rollback already, that one is to be finished, unless ``to`` names something else.
+    If the environment follows a rollback already, that one is finished, unless ``to`` names something else.
     Raises :class:`PromotionError`.
     """
     target = world.environments[name]

@@ -1,0 +1,221 @@
+"""Rollback: production has the last good tree at once, the bad commit is not promoted again, and main gets a revert."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from headgate.promotion.errors import ForgeError, PromotionError
+from headgate.promotion.guards import parse_overrides
+from headgate.promotion.plans.execute import Done
+from headgate.promotion.plans.revert import RevertConflicts
+from headgate.promotion.plans.rollback import prepare, revert, roll_back
+from headgate.promotion.plans.trailers import trailers_of
+from tests.support.fleets import deployment, fleet_files
+from tests.support.promoting import Story
+from tests.support.signing import Person
+from tests.unit.promotion.plans.test_pull_requests import pinned, with_images
+
+APP = "apps/base/my-app/deployment.yaml"
+
+
+@pytest.fixture(scope="module")
+def bob(tmp_path_factory: pytest.TempPathFactory) -> Person:
+    return Person.make(tmp_path_factory.mktemp("keys"), "bob")
+
+
+@pytest.fixture
+def story(tmp_path: Path, bob: Person, monkeypatch: pytest.MonkeyPatch) -> Story:
+    """1.3.0 was good; 1.3.1 is bad."""
+    story = Story(tmp_path, bob, monkeypatch)
+    story.fleet.tag("1.3.0")
+    story.runs("staging", change(story, "bad"))
+    story.promote()
+    story.fleet.git("fetch", "-q", "--tags")
+    return story
+
+
+def change(story: Story, number: str) -> str:
+    return story.fleet.commit(
+        {APP: deployment("my-app", image=f"my-app:{number}"), "README.md": f"{number}\n"}
+    )
+
+
+def rolled_back(story: Story, name: str = "production", to: str = "") -> tuple[Done, Done]:
+    with story.world() as world:
+        rollback, done = roll_back(world, prepare(world, name, to), story.request)
+        return done, revert(world, rollback, story.request)
+
+
+def image(story: Story, revision: str) -> str:
+    return story.fleet.remote_git("show", f"{revision}:{APP}")
+
+
+def test_the_next_patch_version_has_the_tree_of_the_last_good_one(story: Story) -> None:
+    bad = story.fleet.head()
+    done, _ = rolled_back(story)
+    assert done.version == "1.3.2"
+    assert story.fleet.remote_git("diff", "1.3.0", "1.3.2") == ""
+    assert story.fleet.remote_git("rev-parse", "1.3.2^{commit}^").strip() == bad
+    text = story.fleet.remote_git("for-each-ref", "--format=%(contents)", "refs/tags/1.3.2")
+    assert "SSH SIGNATURE" in text
+    assert trailers_of(text)["Headgate-Rollback-Of"] == bad
+    (wish,) = story.requested
+    assert (wish.branch, wish.base) == ("headgate/revert-production", "main")
+    assert f"Headgate-Reverts: {bad}" in wish.body
+    diff = story.fleet.remote_git("diff", "--name-only", "main", wish.commit).split()
+    assert diff == [APP], "files that production does not read stay"
+
+
+def test_the_bad_commit_is_refused_until_it_is_reverted_or_overridden(story: Story) -> None:
+    rolled_back(story)
+    assert "which 1.3.2 rolled back" in story.refused()["not-rolled-back"]
+    later = story.fleet.commit({"README.md": "later\n"})
+    story.runs("staging", later)
+    assert set(story.refused()) == {"not-rolled-back"}
+    given = parse_overrides(["not-rolled-back=it was the network"], "Bob <bob@example.com>")
+    assert story.refused(overrides=given) == {}
+    story.runs("staging", story.fleet.git("rev-parse", "HEAD~1").strip())
+    assert story.refused(overrides=given) == {}, "also the bad commit itself"
+    story.fleet.git("fetch", "-q", "origin")
+    story.fleet.git("merge", "-q", "--squash", "origin/headgate/revert-production")
+    message = f"{story.requested[0].title} (#7)\n\n{story.requested[0].body}"
+    reverted = story.fleet.commit({}, message)
+    story.runs("staging", reverted)
+    assert set(story.refused()) == {"not-empty"}, "production has this content already"
+    story.runs("staging", change(story, "good"))
+    assert story.refused() == {}
+    assert story.promote().version == "1.3.3"
+
+
+def test_a_second_run_finishes_what_the_forge_did_not(story: Story) -> None:
+    story.forge_fails = True
+    with pytest.raises(ForgeError):
+        rolled_back(story)
+    tags = [name for name in story.fleet.remote_refs() if "tags" in name]
+    story.forge_fails = False
+    done, _ = rolled_back(story)
+    assert "already follows the rollback 1.3.2" in done.lines[0]
+    assert len(story.requested) == 1
+    rolled_back(story)
+    assert story.requested[0].commit == story.requested[1].commit
+    assert [name for name in story.fleet.remote_refs() if "tags" in name] == tags
+
+
+def test_further_back_and_to_a_version(story: Story) -> None:
+    story.runs("staging", change(story, "worse"))
+    story.promote()
+    done, _ = rolled_back(story)
+    assert done.version == "1.3.3"
+    assert story.fleet.remote_git("diff", "1.3.1", "1.3.3") == ""
+    done, _ = rolled_back(story, to="1.3.0")
+    assert done.version == "1.3.4"
+    assert story.fleet.remote_git("diff", "1.3.0", "1.3.4") == ""
+    with story.world() as world:
+        assert prepare(world, "production", "1.3.0").done, "a third run has nothing to do"
+
+
+def test_windows_soak_and_approvals_do_not_hold_it_up(story: Story) -> None:
+    story.policy("production", soak=1e6)
+    story.evidence.clear()
+    assert rolled_back(story)[0].version == "1.3.2"
+
+
+def test_a_merge_is_reverted_as_a_whole(story: Story) -> None:
+    story.fleet.switch("topic", "HEAD~1")
+    story.fleet.commit(
+        {"apps/base/my-app/service.yaml": "apiVersion: v1\nkind: Service\nmetadata: {name: my-app}\n"}
+    )
+    story.fleet.switch("main")
+    story.fleet.git("merge", "-q", "--no-ff", "--no-edit", "topic")
+    story.runs("staging", story.fleet.commit({}))
+    story.promote()
+    rolled_back(story)
+    (wish,) = story.requested
+    assert story.fleet.remote_git("diff", "1.3.1", wish.commit) == ""
+
+
+def test_a_revert_that_conflicts_leaves_the_rollback_done(story: Story) -> None:
+    change(story, "later")
+    with pytest.raises(RevertConflicts, match="by hand"):
+        rolled_back(story)
+    assert story.fleet.remote_git("diff", "1.3.0", "1.3.2") == ""
+
+
+def test_nothing_to_revert_is_said(story: Story) -> None:
+    story.fleet.git("checkout", story.fleet.first, "--", ".")
+    story.fleet.commit({})
+    _, reverted = rolled_back(story)
+    assert "no revert is needed" in reverted.lines[0]
+
+
+def test_a_first_version_has_nothing_before_it(
+    tmp_path: Path, bob: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    story = Story(tmp_path, bob, monkeypatch)
+    story.fleet.tag("1.0.0")
+    with pytest.raises(PromotionError, match="no earlier version"):
+        rolled_back(story)
+
+
+def test_a_range_without_room_says_so(tmp_path: Path, bob: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = fleet_files({"staging": {"branch": "main"}, "production": {"semver": ">=1.0.0 <=1.0.1"}})
+    story = Story(tmp_path, bob, monkeypatch, files=files)
+    story.fleet.tag("1.0.0")
+    change(story, "2")
+    story.fleet.tag("1.0.1")
+    with pytest.raises(PromotionError, match="exhausted"):
+        rolled_back(story)
+
+
+def test_a_branch_rolls_back_and_forward_again(
+    tmp_path: Path, bob: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = fleet_files({"staging": {"branch": "main"}, "production": {"branch": "production"}})
+    story = Story(tmp_path, bob, monkeypatch, files=files)
+    story.fleet.git("push", "-q", "origin", "HEAD:refs/heads/production")
+    story.runs("staging", change(story, "bad"))
+    story.promote()
+    rolled_back(story)
+    assert story.fleet.remote_git("diff", story.fleet.first, "production") == ""
+    assert "not-rolled-back" in story.refused()
+    (wish,) = story.requested
+    story.merge(wish)
+    story.runs("staging", change(story, "good"))
+    assert story.refused() == {}
+    story.promote()
+    assert story.fleet.remote_refs()["refs/heads/production"] == story.fleet.head()
+
+
+def test_a_pin_rolls_back_by_a_pull_request(
+    tmp_path: Path, bob: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    story = Story(tmp_path, bob, monkeypatch, files=pinned({"tag": "v1"}))
+    story.policy("production", source="flux-system/pinned")
+    story.fleet.tag("v1")
+    story.runs("staging", change(story, "bad"))
+    story.fleet.tag("v2")
+    story.promote()
+    story.merge(story.requested.pop())
+    rolled_back(story, to="v1")
+    (wish,) = story.requested
+    assert wish.branch == "headgate/rollback-production"
+    assert "tag: v1" in story.fleet.remote_git("show", f"{wish.commit}:clusters/production/pinned.yaml")
+    story.merge(wish)
+    assert "not-rolled-back" in story.refused()
+
+
+def test_fields_roll_back_by_a_pull_request(
+    tmp_path: Path, bob: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    story = Story(tmp_path, bob, monkeypatch, files=with_images("1.1.0", "1.0.0"))
+    story.policy("production", fields=("kustomization.yaml:images[].newTag",))
+    story.runs("staging", story.fleet.first)
+    story.promote()
+    story.merge(story.requested.pop())
+    rolled_back(story)
+    (wish,) = story.requested
+    assert "newTag: 1.0.0" in story.fleet.remote_git(
+        "show", f"{wish.commit}:apps/production/kustomization.yaml"
+    )
