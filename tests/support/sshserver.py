@@ -29,7 +29,7 @@ import asyncssh
 STARTING = 60.0
 """Seconds that the server may take until it listens, and to end."""
 
-_COMMAND = re.compile(r"git[- ]upload-pack '/([^']+)'")
+_COMMAND = re.compile(r"git[- ](upload-pack|receive-pack) '/([^']+)'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,8 @@ class SshServer:
         self.root = root.resolve()
         self.user = getpass.getuser()
         self.port = 0
+        self.writable = False
+        """Whether it also accepts pushes."""
         self._host_key = generate_key()
         self._authorized: frozenset[bytes] = frozenset()
         self._loop = asyncio.new_event_loop()
@@ -131,9 +133,16 @@ class SshServer:
 
     async def _serve(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
         match = _COMMAND.fullmatch(process.command or "")
-        folder = (self.root / match[1]).resolve() if match else None
-        if folder is None or not folder.is_relative_to(self.root):
-            process.stderr.write(b"only git-upload-pack of what is served is allowed\n")
+        folder = (self.root / match[2]).resolve() if match else None
+        service = match[1] if match else ""
+        if (
+            folder is None
+            or (service != "upload-pack" and not self.writable)
+            or not folder.is_relative_to(self.root)
+        ):
+            process.stderr.write(
+                b"only git-upload-pack of what is served is allowed, unless it is writable\n"
+            )
             process.exit(1)
             return
         if not (folder / "HEAD").is_file():
@@ -143,7 +152,7 @@ class SshServer:
             return
         wanted = {"GIT_PROTOCOL": process.env.get("GIT_PROTOCOL", "")}
         git = await asyncio.create_subprocess_exec(
-            *("git", "-c", "safe.directory=*", "upload-pack", str(folder)),
+            *("git", "-c", "safe.directory=*", service, str(folder)),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

@@ -4,6 +4,7 @@ The rooms, each of which uses only those below it:
 
 bases         remote bases: repositories and files that kustomization files name by URL
 checkout      from a fetched commit to the tree that becomes the artifact, with submodules and includes
+publishing    one file on a ref of a remote, in signed commits
 artifact      a tree as a deterministic tar.gz, and artifacts on disk
 remote        lists refs and fetches commits; why that failed
 verify        spec.verify: signatures of commits and tags

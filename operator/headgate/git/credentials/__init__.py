@@ -5,5 +5,6 @@ proxy        the proxy of ``spec.proxySecretRef``; tunnel connects ssh through i
 providers    credentials by ``spec.provider``
 githubapp    credentials of a GitHub App
 clouds       credentials of Azure and AWS
+signing      the SSH key that signs what the operator publishes
 access       turns them into the environment and configuration of one Git command
 """

@@ -116,9 +116,9 @@ class Remote:
     def ask(self, question: Question) -> Refs:
         """Return the refs of the remote that ``question`` requests."""
         options = ["ls-remote", "--quiet", *sorted(question.sorts), "--end-of-options"]
-        finished = self._ask(options, sorted(question.patterns))
+        finished = self.run(options, sorted(question.patterns))
         if finished.status:
-            raise self._failure(finished)
+            raise self.failure(finished)
         refs = Refs.parse(finished.output)
         if not refs.ids and finished.answer is not None and finished.answer.is_web_page:
             # Git accepts any page as an empty list of refs.
@@ -172,7 +172,7 @@ class Remote:
             if cache.git("cat-file", "-e", resolved.tag_object, check=False)[0]:
                 finished = self._fetch_into(cache, ("--depth=1",), (f"+{resolved.ref}:{FETCHED}",))
                 if finished.status:
-                    raise self._failure(finished)
+                    raise self.failure(finished)
             tag = cache.object("tag", resolved.tag_object)
             if tag is None:
                 # The tag moved after the refs were listed.
@@ -217,7 +217,7 @@ class Remote:
             if finished.status and is_unknown(finished.messages):
                 raise self._missing(resolved)
             if finished.status and not is_refusal(finished.messages):
-                raise self._failure(finished)
+                raise self.failure(finished)
         else:
             raise self._missing(resolved)
         if resolved.within_ref and not cache.is_ancestor(resolved.commit, FETCHED):
@@ -233,7 +233,7 @@ class Remote:
 
     def _fetch_into(self, cache: BareCache, options: Sequence[str], refspecs: Sequence[str]) -> Finished:
         try:
-            finished = self._ask([*FETCH, *options, "--end-of-options"], refspecs, cache)
+            finished = self.run([*FETCH, *options, "--end-of-options"], refspecs, cache.path)
         except GitError:
             cache.interrupted()
             raise
@@ -244,8 +244,12 @@ class Remote:
             )
         return finished
 
-    def _ask(self, before: Sequence[str], after: Sequence[str], cache: BareCache | None = None) -> Finished:
-        """Run a Git command that connects to the remote: ``git <before> <url> <after>``."""
+    def run(self, before: Sequence[str], after: Sequence[str], git_dir: Path | None = None) -> Finished:
+        """Run a Git command that connects to the remote: ``git <before> <url> <after>``.
+
+        A command that fails raises nothing: :meth:`failure` explains it. Raises :class:`GitTimedOut`,
+        :class:`GitCancelled`, :class:`SourceTooLarge`.
+        """
         for on_demand in (True,) if self._on_demand else (False, True):
             remaining = self.remaining
             if remaining <= 0:
@@ -258,7 +262,7 @@ class Remote:
                 try:
                     finished = run(
                         [*before, access.url, *after],
-                        git_dir=cache.path if cache else None,
+                        git_dir=git_dir,
                         environment=access.environment | (tracing(trace) if trace else {}),
                         config=access.config,
                         timeout=remaining,
@@ -306,7 +310,8 @@ class Remote:
             self._mending(cache, compare)
         return max(found, key=lambda candidate: (times[candidate.commit], candidate.ref))
 
-    def _failure(self, finished: Finished) -> GitError:
+    def failure(self, finished: Finished) -> GitError:
+        """Return the error of a command that failed, in words for users and without any secret."""
         given = self._credentials
         asked = Asked(str(self.url), self.url.host, given.kind, given.secret, discreet=given.has_short_secret)
         error = explain(given.redact(finished.messages), asked, finished.answer)

@@ -23,6 +23,7 @@ __all__ = [
     "split_commit",
     "split_tag",
     "tag_header",
+    "verify_allowed",
     "verify_pgp",
     "verify_ssh",
 ]
@@ -149,9 +150,35 @@ def verify_ssh(signed: Signed, authorized_keys: Sequence[bytes]) -> str:
     if not keys:
         raise SignatureInvalid("unable to parse authorized keys: no SSH public key in it")
     allowed = "".join(f'{PRINCIPAL} namespaces="{NAMESPACE}" {key}\n' for key in dict.fromkeys(keys))
+    fingerprint = _verified(signed, allowed.encode(), PRINCIPAL)
+    if not fingerprint:
+        raise SignatureInvalid(
+            "unable to verify payload with any of the given authorized keys: no matching key"
+        )
+    return fingerprint
+
+
+def verify_allowed(signed: Signed, allowed_signers: bytes, principal: str) -> str:
+    """Return the fingerprint (``SHA256:...``) of the key of ``principal`` that made the signature.
+
+    ``allowed_signers``: the content of a file of ssh-keygen (``ALLOWED SIGNERS`` in its manual), whose options count.
+    Raises :class:`SignatureInvalid`.
+    """
+    if signed.kind != "ssh":
+        raise SignatureInvalid(
+            "it has no signature" if not signed.signature else "its signature is not one of SSH"
+        )
+    fingerprint = _verified(signed, allowed_signers, principal)
+    if not fingerprint:
+        raise SignatureInvalid(f"no key of '{principal}' has signed it")
+    return fingerprint
+
+
+def _verified(signed: Signed, allowed_signers: bytes, principal: str) -> str:
+    """The fingerprint of the key that made the signature; "" if it is not one of the principal."""
     with SecretFiles() as files:
-        command = ["ssh-keygen", "-Y", "verify", "-n", NAMESPACE, "-I", PRINCIPAL]
-        command += ["-f", files.add(allowed.encode()), "-s", files.add(signed.signature + b"\n")]
+        command = ["ssh-keygen", "-Y", "verify", "-n", NAMESPACE, "-I", principal]
+        command += ["-f", files.add(allowed_signers), "-s", files.add(signed.signature + b"\n")]
         try:
             finished = subprocess.run(
                 command, input=signed.payload, capture_output=True, timeout=SSH_TIMEOUT, check=False
@@ -161,11 +188,7 @@ def verify_ssh(signed: Signed, authorized_keys: Sequence[bytes]) -> str:
         except subprocess.TimeoutExpired:
             raise SignatureInvalid("SSH signatures cannot be checked: ssh-keygen does not answer") from None
     good = _GOOD.search(finished.stdout.decode(errors="replace"))
-    if finished.returncode or good is None:
-        raise SignatureInvalid(
-            "unable to verify payload with any of the given authorized keys: no matching key"
-        )
-    return good[1]
+    return "" if finished.returncode or good is None else good[1]
 
 
 def _public_keys(content: bytes) -> Iterator[str]:
