@@ -39,6 +39,7 @@ from headgate.reconcile.core.role import PodRole
 from headgate.reconcile.core.store import Store
 from headgate.reconcile.core.trees import TREES, SourceTrees
 from headgate.reconcile.core.wakeups import Wakeups
+from headgate.reconcile.environment.reporter import EnvironmentReporter
 from headgate.reconcile.kustomization.build.building import Builder
 from headgate.reconcile.kustomization.build.builds import BuildRules
 from headgate.reconcile.kustomization.build.inputs import InputReader, references, source_references
@@ -191,6 +192,20 @@ class Program:
             if settings.web.webhook_addr not in ("", "0")
             else None
         )
+        self._reporter = (
+            EnvironmentReporter(
+                settings.reports,
+                storage.path / "reports",
+                client,
+                store,
+                self._events,
+                metrics,
+                namespace=settings.watch.namespace,
+                label_selector=settings.watch.label_selector,
+            )
+            if settings.reports.secret
+            else None
+        )
         self._configs = ConfigWatch(
             client,
             settings.watch.configs,
@@ -232,6 +247,8 @@ class Program:
             self._parts.add(loop.create_task(self._notifier.run(), name="notifications"))
         if self.receivers is not None:
             self._parts.add(loop.create_task(self.receivers.run(), name="receivers"))
+        if self._reporter is not None:
+            self._parts.add(loop.create_task(self._reporter.run(), name="reports"))
         _log.info("headgate %s on %s", __version__, self._client.cluster)
         done, _ = await asyncio.wait({watches, *self._parts}, return_when=asyncio.FIRST_COMPLETED)
         if self._ending is None:  # a part ended, which none should

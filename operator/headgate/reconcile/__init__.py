@@ -2,6 +2,7 @@
 
 kustomization   reconciles Kustomizations
 receiver        reconciles Receivers, and turns webhook calls into requests
+environment     reports to Git what the cluster runs
 source          reconciles GitRepositories, and downloads artifacts of other controllers
 target          the target cluster and account of a Kustomization, and its objects there
 reporting       status, events, notifications, measurements, unexpected errors

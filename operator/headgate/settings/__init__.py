@@ -22,6 +22,7 @@ from headgate.settings.parts import (
     LogSettings,
     LoopSettings,
     ObjectSettings,
+    ReportSettings,
     SourceSettings,
     StorageSettings,
     TargetSettings,
@@ -39,6 +40,7 @@ __all__ = [
     "LogSettings",
     "LoopSettings",
     "ObjectSettings",
+    "ReportSettings",
     "SettingInvalid",
     "Settings",
     "SourceSettings",
@@ -76,6 +78,7 @@ class Settings:
     receivers: ObjectSettings = field(default_factory=ObjectSettings)
     watch: WatchSettings = field(default_factory=WatchSettings)
     events: EventSettings = field(default_factory=EventSettings)
+    reports: ReportSettings = field(default_factory=ReportSettings)
     expressions: ExpressionSettings = field(default_factory=ExpressionSettings)
     loop: LoopSettings = field(default_factory=LoopSettings)
     election: ElectionSettings = field(default_factory=ElectionSettings)

@@ -397,6 +397,43 @@ class EventSettings:
     )
 
 
+def _object_name(given: str) -> str:
+    namespace, slash, name = given.partition("/")
+    if given and not (namespace and slash and name and "/" not in name):
+        raise ValueError("must be of the form NAMESPACE/NAME")
+    return given
+
+
+@dataclass(frozen=True)
+class ReportSettings:
+    """Reports of what this cluster runs, which the operator pushes to the repository."""
+
+    secret: str = parsed(
+        "report-secret",
+        "",
+        "Secret with which the operator pushes signed reports of what this cluster runs; empty: no reports.",
+        _object_name,
+        metavar="NAMESPACE/NAME",
+    )
+    environment: str = text(
+        "report-environment",
+        "",
+        "Name of this cluster's environment in headgate.yaml; default: 'environment' in the Secret.",
+    )
+    source: str = parsed(
+        "report-source",
+        "",
+        "GitRepository whose repository gets the reports; default: the one in the Secret's namespace.",
+        _object_name,
+        metavar="NAMESPACE/NAME",
+    )
+    branch: str = text(
+        "report-branch",
+        "",
+        "Branch for the reports, where a server refuses refs/headgate/env/NAME; default: 'branch' in the Secret.",
+    )
+
+
 @dataclass(frozen=True)
 class ExpressionSettings:
     """Users' CEL expressions."""

@@ -93,6 +93,12 @@ class OwnMetrics:
             "Reads of the refs of a Git remote: asked from the remote, or shared with another GitRepository.",
             "answer",
         )
+        self._reports = self._counter(
+            "headgate_reports_total", "Reports of what the cluster runs, pushed to Git or not.", "result"
+        )
+        self._reported_at = self._gauge(
+            "headgate_report_timestamp_seconds", "When the last report was pushed, in seconds since 1970."
+        )
         self._webhooks = self._counter(
             "headgate_webhook_requests_total", "Webhook calls, by HTTP status of the response.", "code"
         )
@@ -163,6 +169,12 @@ class OwnMetrics:
     def refs_wanted(self, *, asked: bool) -> None:
         """Count a request for a remote's refs; ``asked``: sent to the remote."""
         self._refs.labels("asked" if asked else "shared").inc()
+
+    def reported(self, *, failed: bool) -> None:
+        """Count a report that was pushed, or could not be."""
+        self._reports.labels("failed" if failed else "pushed").inc()
+        if not failed:
+            self._reported_at.set_to_current_time()
 
     def expression_took(self, seconds: float) -> None:
         """Count the processor time of a CEL expression."""

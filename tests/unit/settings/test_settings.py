@@ -31,6 +31,8 @@ OTHERS: dict[str, tuple[str, Any]] = {
     "drift-detection": ("interval", False),
     "interval-jitter-percentage": ("7", 0.07),
     "leader-election-retry-period": ("6s", 6.0),
+    "report-secret": ("flux-system/report", "flux-system/report"),
+    "report-source": ("flux-system/fleet", "flux-system/fleet"),
     "storage-path": ("/elsewhere", Path("/elsewhere")),
     "watch-label-selector": ("team=a", "team=a"),
 }

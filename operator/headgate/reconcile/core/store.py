@@ -44,6 +44,8 @@ class SourceKey:
 
 OnKustomization = Callable[[ObjectKey, Obj | None, Obj | None], None]
 """Takes a Kustomization's key, its state before and its state now; None for a state in which it does not exist."""
+OnSource = Callable[[SourceKey], None]
+"""Takes the key of a source that has a new state."""
 OnSourceDropped = Callable[[SourceKey], None]
 """Takes the key of a source that no longer exists."""
 
@@ -115,6 +117,7 @@ class Store:
         self._owner, self._max_entries = threading.get_ident(), max_entries
         self._references, self._source_references = references, source_references
         self._on_kustomization: list[OnKustomization] = []
+        self._on_source: list[OnSource] = []
         self._on_source_dropped: list[OnSourceDropped] = []
         self._kustomizations: dict[ObjectKey, Obj] = {}
         self._sources: dict[SourceKey, Obj] = {}
@@ -129,6 +132,7 @@ class Store:
         self,
         *,
         on_kustomization: OnKustomization | None = None,
+        on_source: OnSource | None = None,
         on_source_dropped: OnSourceDropped | None = None,
     ) -> None:
         """Call these with every later change, before readers can see the change.
@@ -138,6 +142,8 @@ class Store:
         self._check_thread()
         if on_kustomization is not None:
             self._on_kustomization.append(on_kustomization)
+        if on_source is not None:
+            self._on_source.append(on_source)
         if on_source_dropped is not None:
             self._on_source_dropped.append(on_source_dropped)
 
@@ -148,6 +154,16 @@ class Store:
     def source(self, key: SourceKey) -> Obj | None:
         self._check_thread()
         return self._sources.get(key)
+
+    def kustomizations(self) -> list[Obj]:
+        """All Kustomizations, in no particular order."""
+        self._check_thread()
+        return list(self._kustomizations.values())
+
+    def sources(self, kind: str) -> list[Obj]:
+        """All sources of a kind, in no particular order."""
+        self._check_thread()
+        return [obj for key, obj in self._sources.items() if key.kind == kind]
 
     def put_kustomization(self, obj: Obj) -> bool:
         """Store the object unless the store has a newer version; whether it was stored."""
@@ -177,6 +193,8 @@ class Store:
         if key.kind == GIT_REPOSITORY and (old is None or not _same_spec(obj, old)):
             self._includes.put(key, self._listed(obj, included_sources))
             self._source_uses.put(key, self._listed(obj, self._source_references))
+        for on_source in self._on_source:
+            on_source(key)
         self._sources[key] = obj
         return True
 
