@@ -59,6 +59,8 @@ class Environments:
     """All environments of a repository, each after those that it names in ``after``."""
 
     all: tuple[Environment, ...]
+    reporters: str = ".headgate/reporters"
+    """Path of an ``allowed_signers`` file of OpenSSH: whose reports count. Its principals are names of environments."""
     declared: bool = True
     """Whether ``headgate.yaml`` declares them; otherwise they are the cluster folders that were found."""
     where: str = CONFIG_FILE

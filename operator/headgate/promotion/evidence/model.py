@@ -45,7 +45,9 @@ class Evidence:
     held: Mapping[ObjectKey, str]
     """GitRepositories with a held revision, and why."""
     problem: str = ""
-    """Why some of it is not known."""
+    """Why some of it is not known, so that it proves nothing."""
+    notes: tuple[str, ...] = ()
+    """What a reader should know about it, such as an origin that could not be read."""
     repositories: tuple[RunningSource, ...] = ()
     """The GitRepositories with what they follow; empty where only commits are known."""
     begun: datetime | None = None
