@@ -12,6 +12,8 @@ NOTIFICATION_GROUP: Final = "notification.toolkit.fluxcd.io"
 """API group of Receiver."""
 EVENT_GROUP: Final = "event.toolkit.fluxcd.io"
 """Prefix of the annotations that a notification copies from its object."""
+PROMOTION_GROUP: Final = "promotion.headgate.dev"
+"""Prefix of the annotations that only Headgate knows."""
 KUSTOMIZATION_VERSION: Final = f"{KUSTOMIZE_GROUP}/v1"
 SOURCE_VERSION: Final = f"{SOURCE_GROUP}/v1"
 

@@ -227,6 +227,7 @@ class Program:
             git_processes=running_git,
             source_entries=lambda: self._trees.weight,
             remotes=sources.lists.__len__,
+            held_sources=sources.held.__len__,
         )
         metrics.measured_sizes(git_bytes=caches.size)
 

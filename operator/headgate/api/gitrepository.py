@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from headgate.api import conditions, labels, reasons
 from headgate.api.fields import MAX_ENTRIES, Fields
-from headgate.api.labels import REQUESTED_AT
 from headgate.api.meta import LocalReference, ObjectKey
 from headgate.objects import Obj
 
@@ -130,16 +130,23 @@ class GitRepository:
     requested_at: str | None
     """The value of the annotation for a requested reconcile."""
     spec: GitRepositorySpec
+    hold: str | None = None
+    """The value of the annotation that keeps new revisions out; None if it has none."""
+    windows: str | None = None
+    """The value of the annotation that limits new revisions to windows, as text; None if it has none."""
 
     @classmethod
     def from_object(cls, obj: Obj, max_entries: int = MAX_ENTRIES) -> GitRepository:
         """From a raw object, with at most ``max_entries`` in each list; raises :class:`headgate.api.InvalidSpec`."""
         meta = obj["metadata"]
+        hold, windows = labels.gate(obj)
         return cls(
             key=ObjectKey(meta["namespace"], meta["name"]),
             generation=int(meta.get("generation") or 0),
-            requested_at=(meta.get("annotations") or {}).get(REQUESTED_AT),
+            requested_at=labels.requested_at(obj),
             spec=GitRepositorySpec.parse(Fields(obj.get("spec"), "spec", max_entries)),
+            hold=hold,
+            windows=windows,
         )
 
     @property
@@ -157,3 +164,14 @@ class GitRepository:
         """The commit to fetch; by default the branch ``master``."""
         ref = self.spec.ref or GitRepositoryRef()
         return ref if ref != GitRepositoryRef() else GitRepositoryRef(branch=DEFAULT_BRANCH)
+
+
+def held_revision(obj: Obj) -> str:
+    """Which revision of a raw GitRepository its annotations hold, and why; empty if none is.
+
+    Without the annotations, the condition is one that Flux's controller has left as it was.
+    """
+    if labels.gate(obj) == (None, None):
+        return ""
+    found = conditions.get(conditions.of(obj), reasons.REVISION_HELD)
+    return str(found.get("message") or "") if found is not None and found.get("status") == "True" else ""

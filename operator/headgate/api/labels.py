@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from headgate.names import KUSTOMIZE_GROUP
+from headgate.names import KUSTOMIZE_GROUP, PROMOTION_GROUP
 
 GROUP: Final = KUSTOMIZE_GROUP
 """Prefix of the keys on managed objects, and of those of events about Kustomizations."""
@@ -20,6 +20,11 @@ OWNER_NAMESPACE: Final = f"{GROUP}/namespace"
 
 REQUESTED_AT: Final = "reconcile.fluxcd.io/requestedAt"
 """Annotation of a custom resource: a change of its value requests a reconcile."""
+
+HOLD: Final = f"{PROMOTION_GROUP}/hold"
+"""Annotation of a GitRepository: no new revision is let in; the value says why."""
+WINDOWS: Final = f"{PROMOTION_GROUP}/windows"
+"""Annotation of a GitRepository: new revisions are let in only in these windows (:mod:`headgate.api.windows`)."""
 
 # On managed objects, as a label or an annotation.
 PRUNE: Final = f"{GROUP}/prune"
@@ -72,3 +77,9 @@ def requested_at(obj: Mapping[str, Any]) -> str | None:
     """The value of the annotation that requests a reconcile of a raw custom resource; None if it has none."""
     value: str | None = (obj["metadata"].get("annotations") or {}).get(REQUESTED_AT)
     return value
+
+
+def gate(obj: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """The values of :data:`HOLD` and :data:`WINDOWS` of a raw GitRepository; None where it has none."""
+    annotations = obj["metadata"].get("annotations") or {}
+    return annotations.get(HOLD), annotations.get(WINDOWS)

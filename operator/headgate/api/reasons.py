@@ -28,6 +28,14 @@ STORAGE_OPERATION_FAILED: Final = "StorageOperationFailed"
 INCLUDE_UNAVAILABLE: Final = "IncludeUnavailable"
 """Abnormal-true."""
 SOURCE_VERIFIED: Final = "SourceVerified"
+REVISION_HELD: Final = "RevisionHeld"
+"""Headgate's, abnormal-true, and of an event: a new revision is not let in, by an annotation."""
+
+# Reasons of RevisionHeld. All are Headgate's.
+ON_HOLD: Final = "OnHold"
+WINDOW_CLOSED: Final = "WindowClosed"
+INVALID_ANNOTATION: Final = "InvalidAnnotation"
+"""Also of an event."""
 
 # Reasons of any condition.
 SUCCEEDED: Final = "Succeeded"

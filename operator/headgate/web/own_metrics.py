@@ -42,6 +42,7 @@ _CACHES = {
     "watches": ("headgate_live_watches", "Open watches of managed objects."),
     "source_entries": ("headgate_source_entries", "Files and directories of the sources' current trees."),
     "git_processes": ("headgate_git_processes", "Running Git processes, without their helpers."),
+    "held_sources": ("headgate_held_sources", "GitRepositories with a held revision."),
     "remotes": ("headgate_git_remotes", "Git remotes whose last answer is cached."),
 }
 

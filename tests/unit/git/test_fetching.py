@@ -261,9 +261,31 @@ def test_each_source_and_url_has_a_cache_of_its_own(caches: Caches) -> None:
     caches.open("default", "app", "https://example.com/b")
     assert not one.path.exists()
     caches.drop("default", "app")
+    assert caches.holding("default", "app", "a" * 40) is None
     for bad in ("..", "a/b", "", "-x", "A"):
         with pytest.raises(StorageFailed):
             caches.open("default", bad, "x")
+
+
+def test_the_cache_with_a_commit_outlives_a_change_of_the_url(
+    caches: Caches, remote: Remote, repository: Repository, tmp_path: Path
+) -> None:
+    commit, url = repository.commit({"a": "1"}), str(remote.url)
+    one = caches.open("default", "app", url)
+    remote.fetch(Resolved(commit, "x", "refs/heads/main"), one)
+    assert caches.open("default", "app", "https://example.com/b", sparing=commit) is not one
+    assert caches.holding("default", "app", commit) is one
+    assert caches.open("default", "app", url, sparing=commit) is one
+    restarted = Caches(tmp_path / "caches")
+    other = restarted.open("default", "app", "https://example.com/b", sparing=commit)
+    found = restarted.holding("default", "app", commit)
+    assert found is not None
+    assert found.path == one.path
+    assert restarted.holding("default", "app", "b" * 40) is None
+    # Whoever opens it without the commit in mind has no use for the other one.
+    assert restarted.open("default", "app", "https://example.com/b") is other
+    assert not one.path.exists()
+    assert restarted.holding("default", "app", commit) is None
 
 
 def size(folder: Path) -> int:

@@ -50,6 +50,8 @@ def test_a_request_is_taken_once(store: Store) -> None:
     [
         ({}, False),
         ({"annotations": {"a": "b"}}, False),
+        ({"annotations": {"promotion.headgate.dev/hold": ""}}, True),
+        ({"annotations": {"promotion.headgate.dev/windows": "[]"}}, True),
         ({"generation": 2}, True),
         ({"uid": "other"}, True),
         ({"deletionTimestamp": "now"}, True),

@@ -140,6 +140,30 @@ async def test_a_revision_wakes_those_that_use_it_and_those_that_include_it(grou
     assert ground.woken("apps") == looked_at(ground, "whole") == []
 
 
+@pytest.mark.parametrize("name", ["hold", "windows"])
+async def test_a_change_of_what_holds_a_source_wakes_it(ground: Ground, name: str) -> None:
+    ground.finds(source("source", 1))
+    looked_at(ground, "source")
+    for version, value in enumerate(("a", "b", None), 2):
+        changed = source("source", version)
+        if value is not None:
+            changed["metadata"]["annotations"] = {f"promotion.headgate.dev/{name}": value, "other": value}
+        ground.finds(changed)
+        assert looked_at(ground, "source") == ["hold or windows changed"]
+    assert len(ground.requests.keys) == 4
+    other = source("source", 9)
+    other["metadata"]["annotations"] = {"other": "c"}
+    ground.finds(other)
+    assert looked_at(ground, "source") == []
+    # Kustomizations have no such annotations.
+    ground.sees(kustomization("apps", 1))
+    ground.woken("apps")
+    held = kustomization("apps", 2)
+    held["metadata"]["annotations"][f"promotion.headgate.dev/{name}"] = "a"
+    ground.sees(held)
+    assert ground.woken("apps") == []
+
+
 async def test_what_was_not_acted_on_is_not_noted_as_seen(
     ground: Ground, monkeypatch: pytest.MonkeyPatch
 ) -> None:

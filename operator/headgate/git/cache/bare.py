@@ -271,19 +271,35 @@ class Caches:
         for gone in root.glob(f"{GONE}*"):
             shutil.rmtree(gone, ignore_errors=True)
         self._lock = threading.Lock()
-        self._open: dict[tuple[str, str], BareCache] = {}
+        self._open: dict[tuple[str, str], dict[str, BareCache]] = {}
+        """By the name of the folder."""
 
-    def open(self, namespace: str, name: str, url: str) -> BareCache:
-        """Return the cache of the source ``namespace/name`` for ``url``; deletes one for another URL."""
-        folder = self._folder(namespace, name)
-        path = folder / f"{_key(url)}.git"
+    def open(self, namespace: str, name: str, url: str, *, sparing: str = "") -> BareCache:
+        """Return the cache of the source ``namespace/name`` for ``url``.
+
+        Deletes those for other URLs, except one that has the commit ``sparing``.
+        """
+        folder, wanted = self._folder(namespace, name), f"{_key(url)}.git"
         with self._lock:
-            cache = self._open.get((namespace, name))
-            if cache is not None and cache.path == path:
-                return cache
-            _remove_others(folder, keep=path.name)
-            cache = self._open[(namespace, name)] = BareCache(path)
-            return cache
+            opened = self._open.setdefault((namespace, name), {})
+            if opened.keys() != {wanted}:
+                for path in _others(folder, wanted):
+                    other = opened.setdefault(path.name, BareCache(path))
+                    if not sparing or not other.has(sparing):
+                        del opened[path.name]
+                        shutil.rmtree(path, ignore_errors=True)
+            return opened.setdefault(wanted, BareCache(folder / wanted))
+
+    def holding(self, namespace: str, name: str, commit: str) -> BareCache | None:
+        """Return the cache of the source, for whatever URL, that has the commit; None if none has it."""
+        folder = self._folder(namespace, name)
+        with self._lock:
+            opened = self._open.setdefault((namespace, name), {})
+            for path in _others(folder, ""):
+                cache = opened.setdefault(path.name, BareCache(path))
+                if cache.has(commit):
+                    return cache
+        return None
 
     def size(self) -> int:
         """Bytes on disk of all caches."""
@@ -322,11 +338,8 @@ def _size(folder: Path) -> int:
     return total
 
 
-def _remove_others(folder: Path, keep: str) -> None:
-    if folder.is_dir():
-        for path in folder.iterdir():
-            if path.name != keep:
-                shutil.rmtree(path, ignore_errors=True)
+def _others(folder: Path, name: str) -> list[Path]:
+    return [path for path in folder.iterdir() if path.name != name] if folder.is_dir() else []
 
 
 def _last_line(messages: str) -> str:

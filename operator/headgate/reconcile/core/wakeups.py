@@ -42,6 +42,8 @@ class _Seen:
     uid: str
     generation: int
     requested: str | None
+    gate: tuple[str | None, str | None]
+    """The annotations that hold revisions of a GitRepository."""
     deleting: bool
 
 
@@ -277,6 +279,7 @@ class Wakeups:
             uid=meta.get("uid", ""),
             generation=meta.get("generation", 0),
             requested=labels.requested_at(obj),
+            gate=labels.gate(obj) if kind == GIT_REPOSITORY else (None, None),
             deleting=bool(meta.get("deletionTimestamp")),
         )
         before = self._seen.get((kind, key_of(obj)))
@@ -293,9 +296,12 @@ def _trigger(kind: str, obj: Obj, before: _Seen | None, now: _Seen) -> Trigger:
         done = (obj.get("status") or {}).get("observedGeneration") == now.generation
         priority = Priority.REQUESTED if asked else Priority.ROUTINE if done else Priority.CHANGED
         return Trigger(priority, "first seen", origin, Depth.APPLY)
-    reason = (
-        "deleted" if now.deleting else "spec changed" if before.generation != now.generation else "requested"
-    )
+    if now.deleting:
+        reason = "deleted"
+    elif before.generation != now.generation:
+        reason = "spec changed"
+    else:
+        reason = "requested" if before.requested != now.requested else "hold or windows changed"
     return Trigger(Priority.REQUESTED, reason, origin, Depth.VERIFY)
 
 

@@ -3,7 +3,8 @@
     SourceError
     ├── SecretUnreadable      a Secret that its spec names cannot be read
     ├── IncludeUnavailable    an included repository does not exist, or has no artifact yet
-    └── IncludeUnopened       an included repository's tree has not been opened since the start
+    ├── IncludeUnopened       an included repository's tree has not been opened since the start
+    └── PresentUnavailable    a new revision is held, and the artifact that should stay is lost
 
 The conditions and reasons are Flux's (source-controller, ``gitrepository_controller.go``). A reconcile can also end
 with a :class:`headgate.git.errors.GitError`; both have what their report needs (:mod:`headgate.borders`).
@@ -16,7 +17,7 @@ from typing import ClassVar
 from headgate.api import reasons
 from headgate.borders import BorderError, Retry
 
-__all__ = ["IncludeUnavailable", "IncludeUnopened", "SecretUnreadable", "SourceError"]
+__all__ = ["IncludeUnavailable", "IncludeUnopened", "PresentUnavailable", "SecretUnreadable", "SourceError"]
 
 
 class SourceError(BorderError):
@@ -56,3 +57,10 @@ class IncludeUnopened(SourceError):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"the tree of include '{name}' has not been opened yet")
+
+
+class PresentUnavailable(SourceError):
+    """A new revision is held, and the artifact that should stay meanwhile is lost."""
+
+    reason = reasons.ARCHIVE_OPERATION_FAILED
+    condition = reasons.STORAGE_OPERATION_FAILED

@@ -1,7 +1,7 @@
 """From a commit that a reference names to its source tree, and to the artifact made from it.
 
 Everything here blocks and runs in threads: :meth:`SourceFetcher.fetch` waits for the remote,
-:meth:`SourceFetcher.store` and :meth:`SourceFetcher.reopen` for the disk.
+:meth:`SourceFetcher.store`, :meth:`SourceFetcher.reopen` and :meth:`SourceFetcher.unpack` for the disk.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from headgate.api import GitRepository
 from headgate.git.artifact.storage import ArtifactStorage, StoredArtifact
 from headgate.git.cache.bare import BareCache, Caches
 from headgate.git.checkout.shape import ArtifactShape, check_out
-from headgate.git.errors import GitError
+from headgate.git.errors import GitError, StorageFailed
 from headgate.git.limits import DEFAULT_LIMITS, TreeLimits
 from headgate.git.refs.reference import Resolved
 from headgate.git.remote.client import Remote
 from headgate.git.tree.compose import PackableTree
+from headgate.git.tree.tartree import ArchiveInvalid, ArchiveLimits, TarTree
 from headgate.git.url import RemoteUrl
 from headgate.git.verify.revision import verify
 from headgate.reconcile.core.store import SourceKey
@@ -110,10 +111,21 @@ class SourceFetcher:
         """The tree of a commit that an earlier process fetched, without any remote; None if it is not available."""
         try:
             address = RemoteUrl.parse(url)
-            commits = self._caches.open(key.namespace, key.name, str(address))
-            if not commits.has(commit):
+            commits = self._caches.holding(key.namespace, key.name, commit)
+            if commits is None:
                 return None
             return check_out(Remote(address), commits, commit, shape, offline=True, limits=self._limits)
         except GitError as error:
             _log.info("%s: the cached commit %s cannot be used: %s", key, commit, error)
+            return None
+
+    def unpack(self, path: str) -> TarTree | None:
+        """The tree of the artifact at ``path`` below the storage's root; None if it cannot be read."""
+        limits = ArchiveLimits(self._limits.size, self._limits.entries)
+        try:
+            file = self._artifacts.local_path(path)
+            with file.open("rb") as archive:
+                return TarTree(archive, file.parent, limits=limits)
+        except (ArchiveInvalid, StorageFailed, OSError) as error:
+            _log.info("the artifact %s cannot be used: %s", path, error)
             return None

@@ -160,6 +160,17 @@ class SourceInputs:
             includes,
         )
 
+    def observed(self, key: SourceKey, status: Obj) -> ReconcileInputs | None:
+        """The inputs of the stored artifact, to be closed by the caller; None if an included tree is not available.
+
+        The signatures of its commit were verified before it was stored.
+        """
+        shape = self.observed_shape(key, status)
+        if shape is None:
+            return None
+        shape = replace(shape, includes=[replace(each, tree=each.tree.share()) for each in shape.includes])
+        return ReconcileInputs(shape, status.get("includedArtifacts") or [], None)
+
     async def _secret(
         self,
         source: GitRepository,
@@ -213,6 +224,14 @@ def same_artifacts(one: list[Obj], other: list[Obj]) -> bool:
         return [(each.get("revision", ""), each.get("digest", "")) for each in artifacts]
 
     return identity(one) == identity(other)
+
+
+def same_content(observed: Obj, status: Obj) -> bool:
+    """Whether the artifact in the status has the same files of its commit and the same files of others."""
+    included = "includedArtifacts"
+    return all(
+        observed[name] == status.get(name) for name in OBSERVED if name != included
+    ) and same_artifacts(observed[included] or [], status.get(included) or [])
 
 
 def requires_verification(source: GitRepository, status: Obj) -> bool:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import dataclass
 
 from headgate.api import GitRepository, InvalidSpec, ObjectKey, labels, reasons
 from headgate.backoff import Backoff
@@ -50,6 +51,8 @@ from headgate.reconcile.reporting.status import StatusSession
 from headgate.reconcile.reporting.unexpected import explained, is_passing, is_too_large
 from headgate.reconcile.source.errors import SourceError
 from headgate.reconcile.source.fetch import SourceFetcher
+from headgate.reconcile.source.gate import Closed
+from headgate.reconcile.source.held import HeldRevisions
 from headgate.reconcile.source.inputs import (
     OBSERVED,
     ReconcileInputs,
@@ -57,13 +60,10 @@ from headgate.reconcile.source.inputs import (
     observed,
     requires_verification,
     same_artifacts,
+    same_content,
 )
-from headgate.reconcile.source.report import (
-    SourceReport,
-    forget_verification,
-    short,
-    summarise,
-)
+from headgate.reconcile.source.present import PresentArtifacts
+from headgate.reconcile.source.report import SourceReport, forget_verification, short, summarise
 from headgate.reconcile.source.requests import SourceRequests
 from headgate.settings import SourceSettings
 
@@ -71,6 +71,22 @@ _log = logging.getLogger("headgate.source")
 
 FAILURES = (reasons.FETCH_FAILED, reasons.INCLUDE_UNAVAILABLE, reasons.STORAGE_OPERATION_FAILED)
 """Conditions whose removal is a recovery."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """An attempt to produce the artifact, with what it has read before it asks the remote."""
+
+    key: SourceKey
+    session: StatusSession
+    source: GitRepository
+    requested: str | None
+    inputs: ReconcileInputs
+    remote: Remote
+    asking: Asking
+    stored: bool
+    """Whether the artifact of the status is in storage."""
+    had_failed: bool
 
 
 class SourceReconciler:
@@ -96,6 +112,8 @@ class SourceReconciler:
         self._fetcher = SourceFetcher(self._caches, artifacts, self._limits)
         self._inputs = SourceInputs(client, store, trees, settings=settings)
         self._report = SourceReport(events, settings.jitter)
+        self._present = PresentArtifacts(self._caches, self._fetcher, self._inputs, trees, wakeups)
+        self.held = HeldRevisions(store, self._report)
         self.lists = RefLists(lambda asked: measure.refs_wanted(asked=asked))
         self._measure = measure
         self._backoff: Backoff[ObjectKey] = Backoff(RETRIES)
@@ -122,7 +140,7 @@ class SourceReconciler:
         requested = labels.requested_at(obj)
         if (obj.get("spec") or {}).get("suspend"):
             summarise(session, requested)
-            await self._restore(source_key, session)
+            await self._present.restore(source_key, session)
             await session.write()
             return NOTHING_MORE
         try:
@@ -154,7 +172,7 @@ class SourceReconciler:
             )
         finally:
             session.abandon()
-        await self._restore(source_key, session)
+        await self._present.restore(source_key, session)
         self._wakeups.source_available(source_key)
         return outcome
 
@@ -197,7 +215,7 @@ class SourceReconciler:
             message += "; its status is too large to be stored: make spec.ignore or spec.include shorter"
         await self._report.failed(key, session, requested, reason, message, BACKOFF_BASE, condition)
         if not obj["metadata"].get("deletionTimestamp"):
-            await self._restore(source_key, session)
+            await self._present.restore(source_key, session)
             self._wakeups.source_available(source_key)
 
     async def _attempt(
@@ -231,7 +249,7 @@ class SourceReconciler:
         asking = Asking(self.lists, remote, since)
         try:
             return await self._produce(
-                key, session, source, requested, inputs, remote, asking, stored, had_failed
+                _Attempt(key, session, source, requested, inputs, remote, asking, stored, had_failed)
             )
         except GitError:
             # A retry needs a new response.
@@ -240,49 +258,33 @@ class SourceReconciler:
         finally:
             inputs.close()
 
-    async def _produce(
-        self,
-        key: SourceKey,
-        session: StatusSession,
-        source: GitRepository,
-        requested: str | None,
-        inputs: ReconcileInputs,
-        remote: Remote,
-        asking: Asking,
-        stored: bool,
-        had_failed: bool,
-    ) -> Outcome:
+    async def _produce(self, attempt: _Attempt) -> Outcome:
+        key, session, source, inputs = attempt.key, attempt.session, attempt.source, attempt.inputs
+        remote, stored = attempt.remote, attempt.stored
         spec, status = source.spec, session.status
         session.unmark(reasons.INCLUDE_UNAVAILABLE)
+        artifact = status.get("artifact")
         included = status.get("includedArtifacts") or []
-        if included and not same_artifacts(included, inputs.included):
+        why = await self.held.closed(key, session, source)
+        if why is None and included and not same_artifacts(included, inputs.included):
             message = "included artifacts differ from last observed includes"
             self._report.outdated(session, reasons.INCLUDE_CHANGE, message)
-        ref = spec.ref
-        wanted = (
-            GitReference(ref.branch, ref.tag, ref.semver, ref.name, ref.commit) if ref else GitReference()
-        )
-        commits, resolved = await NETWORK.run(
-            key.namespace, remote.timed, self._resolve, key, remote, wanted, asking
-        )
-        artifact = status.get("artifact")
+        sparing = artifact["revision"].rpartition(":")[2] if artifact is not None and why is not None else ""
+        commits, resolved = await NETWORK.run(key.namespace, remote.timed, self._resolve, attempt, sparing)
+        present = artifact is not None and artifact["revision"] == resolved.revision
+        if not present or not same_content(observed(source, inputs), status):
+            # Time has passed since the first question.
+            why = await self.held.closed(key, session, source)
+            if why is not None:
+                return await self._hold(attempt, resolved, why)
+        self.held.release(session, source)
         unchanged = (
-            artifact is not None
-            and artifact["revision"] == resolved.revision
+            present
             and observed(source, inputs) == {name: status.get(name) for name in OBSERVED}
             and not requires_verification(source, status)
         )
         if unchanged and stored and self._trees.has(key, resolved.revision):
-            if had_failed:
-                message = f"stored artifact for commit '{resolved.revision}'"
-                self._report.emit(session, NORMAL, reasons.SUCCEEDED, message)
-            if had_failed or requested != status.get("lastHandledReconcileAt"):
-                message = f"no changes since last reconciliation: observed revision '{resolved.revision}'"
-                self._report.emit(session, NORMAL, reasons.GIT_OPERATION_SUCCEEDED, message, trace=True)
-            outcome = await self._succeed(session, source, requested, asking)
-            if source.key in self._uncollected:
-                await self._collect(session, source.key)
-            return outcome
+            return await self._confirm(attempt, resolved.revision)
         if artifact is not None and artifact["revision"] != resolved.revision:
             self._report.outdated(
                 session, reasons.NEW_REVISION, f"new upstream revision '{resolved.revision}'"
@@ -321,23 +323,55 @@ class SourceReconciler:
             else:
                 status[name] = value
         message = f"stored artifact for commit '{short(made.subject)}'"
-        outcome = await self._succeed(session, source, requested, asking)
+        outcome = await self._succeed(attempt)
         if not new:
             # After a start, consumers wait for the tree although the status is unchanged.
             self._wakeups.source_available(key)
         if new:
             self._report.emit(session, NORMAL, reasons.NEW_ARTIFACT, message)
-        elif had_failed:
+        elif attempt.had_failed:
             self._report.emit(session, NORMAL, reasons.SUCCEEDED, message)
         await self._collect(session, source.key)
         return outcome
 
-    def _resolve(
-        self, key: SourceKey, remote: Remote, wanted: GitReference, asking: Asking
-    ) -> tuple[BareCache, Resolved]:
-        """The source's clone cache, and the commit that the reference names now. Blocks."""
-        commits = self._caches.open(key.namespace, key.name, str(remote.url))
-        return commits, remote.resolve(wanted, commits, asking)
+    async def _confirm(self, attempt: _Attempt, revision: str, *, newest: bool = True) -> Outcome:
+        """The artifact of the status stays as it is; ``newest``: the reference names its revision."""
+        session, requested = attempt.session, attempt.requested
+        if attempt.had_failed:
+            message = f"stored artifact for commit '{revision}'"
+            self._report.emit(session, NORMAL, reasons.SUCCEEDED, message)
+        if newest and (attempt.had_failed or requested != session.status.get("lastHandledReconcileAt")):
+            message = f"no changes since last reconciliation: observed revision '{revision}'"
+            self._report.emit(session, NORMAL, reasons.GIT_OPERATION_SUCCEEDED, message, trace=True)
+        outcome = await self._succeed(attempt)
+        if attempt.source.key in self._uncollected:
+            await self._collect(session, attempt.source.key)
+        return outcome
+
+    async def _hold(self, attempt: _Attempt, resolved: Resolved, why: Closed) -> Outcome:
+        """Keep the new revision out, and the present one available."""
+        session, source = attempt.session, attempt.source
+        message = self.held.hold(session, source, resolved.revision, why)
+        artifact = session.status.get("artifact")
+        if artifact is None:
+            self._backoff.reset(source.key)
+            outcome = await self._report.waits(session, source, attempt.requested, message)
+        else:
+            await self._present.keep(attempt.key, session, source, attempt.remote, stored=attempt.stored)
+            outcome = await self._confirm(attempt, artifact["revision"], newest=False)
+        return self.held.until_open(outcome, why)
+
+    def _resolve(self, attempt: _Attempt, sparing: str) -> tuple[BareCache, Resolved]:
+        """The source's clone cache, and the commit that the reference names now. Blocks.
+
+        ``sparing``: the commit that stays available, also if the source has another URL now; empty if none does.
+        """
+        key, remote, ref = attempt.key, attempt.remote, attempt.source.spec.ref
+        wanted = (
+            GitReference(ref.branch, ref.tag, ref.semver, ref.name, ref.commit) if ref else GitReference()
+        )
+        commits = self._caches.open(key.namespace, key.name, str(remote.url), sparing=sparing)
+        return commits, remote.resolve(wanted, commits, attempt.asking)
 
     async def _collect(self, session: StatusSession, key: ObjectKey) -> None:
         """Delete artifacts past retention.
@@ -358,13 +392,13 @@ class SourceReconciler:
                 message = f"garbage collected {len(collected)} artifacts"
                 self._report.emit(session, NORMAL, reasons.GARBAGE_COLLECTION_SUCCEEDED, message, trace=True)
 
-    async def _succeed(
-        self, session: StatusSession, source: GitRepository, requested: str | None, asking: Asking
-    ) -> Outcome:
+    async def _succeed(self, attempt: _Attempt) -> Outcome:
+        source, asked = attempt.source, attempt.asking.asked
         self._backoff.reset(source.key)
-        age = 0.0 if asking.asked is None else time.monotonic() - asking.asked
+        age = 0.0 if asked is None else time.monotonic() - asked
         # A fetch may take longer than the interval.
-        return await self._report.succeeded(session, source, requested, min(age, source.spec.interval / 2))
+        age = min(age, source.spec.interval / 2)
+        return await self._report.succeeded(attempt.session, source, attempt.requested, age)
 
     async def _check_storage(self, key: SourceKey, session: StatusSession) -> bool:
         """Whether the artifact is in storage, unchanged."""
@@ -390,25 +424,6 @@ class SourceReconciler:
         return artifact is not None and not missing
 
     # Start and end.
-
-    async def _restore(self, key: SourceKey, session: StatusSession) -> None:
-        """Open the tree from the clone cache after a restart without access to the remote, to serve the consumers."""
-        artifact = session.status.get("artifact")
-        if artifact is None or self._trees.has(key, artifact["revision"]):
-            return
-        shape = self._inputs.observed_shape(key, session.status)
-        if shape is None:
-            return
-        commit, url = artifact["revision"].rpartition(":")[2], session.obj["spec"]["url"]
-        tree = await STORAGE.run(key.namespace, self._fetcher.reopen, key, url, commit, shape)
-        if tree is None:
-            return
-        try:
-            self._trees.put(key, artifact["revision"], tree)
-        except GitError as error:
-            _log.error("%s: the commit in the cache cannot be used: %s", key, error)
-            return
-        self._wakeups.source_available(key)
 
     async def _finalize(self, key: SourceKey, obj: Obj) -> Outcome:
         await self._forget(key)
@@ -438,3 +453,4 @@ class SourceReconciler:
         self._inputs.forget(key.object)
         self._requests.take_request(key.object)
         self._uncollected.discard(key.object)
+        self.held.forget(key.object)

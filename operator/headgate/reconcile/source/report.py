@@ -47,6 +47,18 @@ class SourceReport:
             return NOTHING_MORE  # As in Flux: an interval of zero means no next reconcile.
         return Outcome(after=jittered(source.spec.interval, self._jitter) - age)
 
+    async def waits(
+        self, session: StatusSession, source: GitRepository, requested: str | None, message: str
+    ) -> Outcome:
+        """Report that there is no artifact yet because the first revision is held."""
+        session.unmark(reasons.FETCH_FAILED, reasons.ARTIFACT_OUTDATED, reasons.STALLED)
+        session.mark(reasons.READY, "Unknown", reasons.REVISION_HELD, message)
+        session.mark(reasons.RECONCILING, "True", reasons.PROGRESSING, message)
+        summarise(session, requested)
+        await session.write()
+        interval = source.spec.interval
+        return Outcome(after=jittered(interval, self._jitter)) if interval else NOTHING_MORE
+
     async def failed(
         self,
         key: ObjectKey,

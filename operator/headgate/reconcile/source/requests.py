@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from headgate.api import ObjectKey
+from headgate.api import ObjectKey, labels
 from headgate.git.command.process import Cancellation
 from headgate.names import GIT_REPOSITORY
 from headgate.objects import Obj
@@ -18,7 +18,7 @@ from headgate.reconcile.core.store import SourceKey, Store
 class _Running:
     """A running reconcile of the object in this version."""
 
-    version: tuple[str, int, bool]
+    version: tuple[object, ...]
     cancellation: Cancellation
 
 
@@ -56,7 +56,8 @@ class SourceRequests:
             self._running.pop(key, None)
 
 
-def _version(obj: Obj) -> tuple[str, int, bool]:
-    """What makes a running reconcile obsolete: another object with the name, another spec, a deletion."""
+def _version(obj: Obj) -> tuple[object, ...]:
+    """What makes a running reconcile obsolete: another object with the name, another spec, a hold, a deletion."""
     meta = obj["metadata"]
-    return meta.get("uid", ""), meta.get("generation", 0), bool(meta.get("deletionTimestamp"))
+    deleting = bool(meta.get("deletionTimestamp"))
+    return meta.get("uid", ""), meta.get("generation", 0), labels.gate(obj), deleting
