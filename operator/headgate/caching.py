@@ -2,7 +2,8 @@
 
 Many keys are texts that tenants choose, so entries for long texts would let tenants choose the memory, too. The caches
 are plain dictionaries that are cleared when full, or ``lru_cache``: a hit costs 40 ns, but 290 ns in cachetools, whose
-caches are written in Python, and a build looks up each line and each scalar of its files.
+caches are written in Python, and a build looks up each line and each scalar of its files. Nor do these need a lock, as
+those of cachetools do. All other caches are of cachetools.
 """
 
 from __future__ import annotations

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import orjson
+from cachetools import LRUCache
 
 from headgate.cel.errors import BudgetExceeded, EvaluationFailed, ExpressionInvalid, shown
 from headgate.cel.expression import Expression
@@ -70,7 +70,7 @@ class Evaluator:
         self.limits = limits or CpuLimits()
         self._processes, self._observer, self._clock = Processes(processes), observer, clock
         self._accounts: dict[str, _Account] = {}
-        self._faults: OrderedDict[tuple[str, tuple[str, ...]], str | None] = OrderedDict()
+        self._faults: LRUCache[tuple[str, tuple[str, ...]], str | None] = LRUCache(_REMEMBERED)
 
     def budget(self, namespace: str) -> ExpressionBudget:
         """The budget of one attempt for a namespace."""
@@ -84,14 +84,11 @@ class Evaluator:
         """The fault of an expression, None for a valid one. Raises :class:`Exhausted`."""
         asked = (text, variables)
         if asked in self._faults:
-            self._faults.move_to_end(asked)
             return self._faults[asked]
         answer = await self._ask(budget, {"text": text, "variables": variables})
         fault: str | None = answer.get("invalid")
         if len(text) <= _MAX_REMEMBERED_LENGTH:
             self._faults[asked] = fault
-            while len(self._faults) > _REMEMBERED:
-                self._faults.popitem(last=False)
         return fault
 
     async def _ask(self, budget: ExpressionBudget, content: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,8 @@ import time
 from concurrent.futures import Future
 from typing import Any, Final
 
+from cachetools import TTLCache
+
 from headgate.cel.process import Exhausted, WorkerProcess
 from headgate.fairness.pools import Pool
 
@@ -31,7 +33,7 @@ class Processes:
         self._pool = Pool("expressions", count)
         self._lock = threading.Lock()
         self._free = [WorkerProcess() for _ in range(count)]
-        self._banned: dict[_Identity, float] = {}
+        self._banned: TTLCache[_Identity, None] = TTLCache(MAX_BANNED, BANNED, timer=lambda: time.monotonic())
         self._closed = False
 
     def submit(self, namespace: str, content: dict[str, Any]) -> Future[dict[str, Any]]:
@@ -74,16 +76,8 @@ class Processes:
 
     def _is_banned(self, identity: _Identity) -> bool:
         with self._lock:
-            until = self._banned.get(identity)
-            if until is None:
-                return False
-            if time.monotonic() < until:
-                return True
-            del self._banned[identity]
-            return False
+            return identity in self._banned
 
     def _ban(self, identity: _Identity) -> None:
         with self._lock:
-            while len(self._banned) >= MAX_BANNED:
-                del self._banned[next(iter(self._banned))]
-            self._banned[identity] = time.monotonic() + BANNED
+            self._banned[identity] = None

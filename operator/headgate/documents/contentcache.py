@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from typing import Any
+
+from cachetools import LRUCache
 
 
 class ContentCache:
@@ -17,19 +18,16 @@ class ContentCache:
 
     def __init__(self, max_bytes: int = 128 * 1024 * 1024) -> None:
         self.max_bytes = max_bytes
-        self._entries: OrderedDict[tuple[str, str], tuple[Any, int]] = OrderedDict()
-        self._size = 0
+        self._entries: LRUCache[tuple[str, str], tuple[Any, int]] = LRUCache(
+            max_bytes, lambda entry: entry[1]
+        )
         self._lock = threading.Lock()
 
     def get(self, use: str, content_id: str) -> Any:
         """Return the cached value for a use of a content, or None; the caller must not change it."""
-        entry = self._entries.get((use, content_id))
-        if entry is None:
-            return None
         with self._lock:
-            if (use, content_id) in self._entries:
-                self._entries.move_to_end((use, content_id))
-        return entry[0]
+            entry = self._entries.get((use, content_id))
+        return None if entry is None else entry[0]
 
     def put(self, use: str, content_id: str, value: Any, text_size: int) -> None:
         """Cache a value made from ``text_size`` bytes; nobody may change it from now on."""
@@ -37,18 +35,12 @@ class ContentCache:
         if size > self.max_bytes // 4:
             return
         with self._lock:
-            old = self._entries.pop(key, None)
-            self._size += size - (old[1] if old is not None else 0)
             self._entries[key] = (value, size)
-            while self._size > self.max_bytes:
-                _, (_, dropped) = self._entries.popitem(last=False)
-                self._size -= dropped
 
     def clear(self) -> None:
         """Drop all values."""
         with self._lock:
             self._entries.clear()
-            self._size = 0
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -56,4 +48,4 @@ class ContentCache:
     @property
     def size(self) -> int:
         """The estimated size of all values in bytes."""
-        return self._size
+        return int(self._entries.currsize)

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from cachetools import TTLCache
+
 from headgate.kube.errors import ApiError, BadRequest, NoMatch, NotFound, Unavailable, Unreachable
 from headgate.kube.kept import Kept
 from headgate.objects import Obj
@@ -94,7 +96,7 @@ class RestMapper:
         """The API versions of each (group, kind), the server's preferred one first."""
         self._stale: set[str] = set()
         """API versions whose server does not answer: their kinds are unknown, not absent."""
-        self._groups: dict[str, float] = {}
+        self._groups: TTLCache[str, None] = TTLCache(MAX_KINDS, REFRESH_AFTER, timer=time.monotonic)
         """API versions that were requested one by one, and when."""
         self._aggregated: bool | None = None
         self._asked_at = float("-inf")
@@ -214,8 +216,9 @@ class RestMapper:
         self._versions.get((_group_of(api_version), kind), {}).pop(api_version, None)
 
     def _may_ask(self, api_version: str) -> bool:
-        asked = self._groups.get(api_version, float("-inf")) if self._aggregated is False else self._asked_at
-        return time.monotonic() - asked >= REFRESH_AFTER
+        if self._aggregated is False:
+            return api_version not in self._groups
+        return time.monotonic() - self._asked_at >= REFRESH_AFTER
 
     async def _refresh(self, api_version: str) -> None:
         if self._aggregated is not False:
@@ -300,9 +303,7 @@ class RestMapper:
                     )
                     if _is_plausible(resource):
                         self._put(self._kinds, resource)
-        while len(self._groups) >= MAX_KINDS:
-            del self._groups[next(iter(self._groups))]
-        self._groups[api_version] = time.monotonic()
+        self._groups[api_version] = None
 
 
 def _weight(resource: ServedResource) -> int:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable
 from typing import Protocol
 
 from aiohttp import web
+from cachetools import LRUCache
 
 from headgate.web.callers import Call
 
@@ -47,15 +48,13 @@ class _Allowance:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._left: LRUCache[str, tuple[float, float]] = LRUCache(MAX_PATHS)
 
     def take(self, path: str) -> bool:
         now = self._clock()
-        left, at = self._left.pop(path, (float(BURST), now))
+        left, at = self._left.get(path, (float(BURST), now))
         left = min(float(BURST), left + (now - at) * PER_SECOND)
         self._left[path] = (left - 1 if left >= 1 else left, now)
-        while len(self._left) > MAX_PATHS:
-            self._left.popitem(last=False)
         return left >= 1
 
 

@@ -21,6 +21,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cachetools import TLRUCache
+
 from headgate.documents.tree import EntryKind
 from headgate.git.bases.download import Downloads, RemoteFailed
 from headgate.git.cache.bare import BareCache
@@ -97,11 +99,13 @@ class RemoteBases:
         self._root = root
         self._limits = limits
         self._as_user = as_user
-        self._fresh = fresh
         self._lock = threading.Lock()
+        # No LRUCache: repositories in use stay, and trees have to be closed outside the lock.
         self._repositories: OrderedDict[str, _Repository] = OrderedDict()
         self._trees: OrderedDict[tuple[str, str, bool], PackableTree] = OrderedDict()
-        self._resolved: dict[tuple[str, str], tuple[float, Resolved]] = {}
+        self._resolved: TLRUCache[tuple[str, str], tuple[float, Resolved]] = TLRUCache(
+            MAX_REPOSITORIES * 8, ttu=lambda _key, value, _now: value[0] + fresh, timer=time.monotonic
+        )
         self._downloads = Downloads(guarded=guarded and not as_user)
 
     def repository(self, url: GitUrl) -> _Borrowed:
@@ -199,13 +203,11 @@ class RemoteBases:
         key = (str(remote.url), ref)
         now = time.monotonic()
         with self._lock:
-            asked, resolved = self._resolved.get(key, (now, None))
-            if resolved is not None and now - asked < self._fresh:
-                return resolved
+            known = self._resolved.get(key)
+        if known is not None:
+            return known[1]
         resolved = _find(remote, ref)
         with self._lock:
-            if len(self._resolved) > MAX_REPOSITORIES * 8:
-                self._resolved.clear()
             self._resolved[key] = (now, resolved)
         return resolved
 

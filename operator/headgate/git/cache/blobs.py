@@ -27,7 +27,10 @@ _BATCH = ("cat-file", "--batch")
 
 
 class _Processes:
-    """The readers with a running process, least recently used first."""
+    """The readers with a running process, least recently used first.
+
+    No LRUCache: the process of the reader that is dropped has to end, outside the lock.
+    """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit

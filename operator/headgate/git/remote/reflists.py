@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from functools import reduce
 from typing import Protocol
 
+from cachetools import TTLCache
+
 from headgate.git.errors import GitCancelled, GitError, GitTimedOut
 from headgate.git.refs.reference import Question, Refs
 
@@ -74,10 +76,10 @@ class _Flight:
 
 @dataclass(slots=True)
 class _Remote:
+    wanted: TTLCache[Question, None]
+    """What callers have wanted recently."""
     answer: RefAnswer | None = None
     flight: _Flight | None = None
-    wanted: OrderedDict[Question, float] = field(default_factory=OrderedDict)
-    """When each question was last wanted, the oldest first."""
 
 
 class RefLists:
@@ -91,6 +93,7 @@ class RefLists:
         """``on_answer`` receives, for every answer, whether it came from the remote."""
         self._on_answer, self._clock = on_answer, clock
         self._changed = threading.Condition()
+        # No LRUCache: a remote with a request in progress stays, however long ago it was used.
         self._remotes: OrderedDict[str, _Remote] = OrderedDict()
 
     def __len__(self) -> int:
@@ -101,7 +104,7 @@ class RefLists:
         """The answer to ``question``, as of ``since`` or later; raises what ``remote`` raises."""
         with self._changed:
             known = self._known(remote.identity)
-            self._remember(known, question)
+            known.wanted[question] = None
             while True:
                 if known.answer is not None and known.answer.serves(question, since):
                     self._on_answer(False)
@@ -139,7 +142,10 @@ class RefLists:
                 self._changed.notify_all()
 
     def _known(self, identity: str) -> _Remote:
-        known = self._remotes.setdefault(identity, _Remote())
+        known = self._remotes.get(identity)
+        if known is None:
+            wanted: TTLCache[Question, None] = TTLCache(MAX_QUESTIONS, FORGET, timer=self._clock)
+            known = self._remotes[identity] = _Remote(wanted)
         self._remotes.move_to_end(identity)
         surplus = len(self._remotes) - MAX_REMOTES
         if surplus > 0:
@@ -147,13 +153,6 @@ class RefLists:
             for name in idle[:surplus]:
                 del self._remotes[name]
         return known
-
-    def _remember(self, known: _Remote, question: Question) -> None:
-        now = self._clock()
-        known.wanted[question] = now
-        known.wanted.move_to_end(question)
-        while len(known.wanted) > MAX_QUESTIONS or next(iter(known.wanted.values())) < now - FORGET:
-            known.wanted.popitem(last=False)
 
 
 class Asking:

@@ -7,9 +7,10 @@ longer. So two writers who disagree cause few requests, and a single change is c
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+
+from cachetools import LRUCache
 
 from headgate.backoff import Doubling
 
@@ -32,18 +33,16 @@ class DriftBackoff:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._histories: OrderedDict[Hashable, _History] = OrderedDict()
+        self._histories: LRUCache[Hashable, _History] = LRUCache(REMEMBERED)
 
     def delay(self, key: Hashable) -> float:
         """Seconds to wait now; counts as a correction at the end of that time."""
         now = self._clock()
-        history = self._histories.pop(key, None)
+        history = self._histories.get(key)
         if history is None or now - history.next_at > QUIET:
             history = _History(0, now)
         else:
             history.next_at = max(now, history.next_at + PAUSES.after(history.corrections))
         history.corrections += 1
         self._histories[key] = history
-        while len(self._histories) > REMEMBERED:
-            self._histories.popitem(last=False)
         return history.next_at - now

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict
+
+from cachetools import TTLCache
 
 Names = tuple[str, ...]
 """The encrypted forms of a data key."""
@@ -23,8 +24,9 @@ class DataKeys:
     """The keys of all credentials; beyond ``most``, it drops the least recently used. Threads may share it."""
 
     def __init__(self, most: int = MOST, lifetime: float = LIFETIME) -> None:
-        self._most, self._lifetime = most, lifetime
-        self._keys: OrderedDict[tuple[str, Names], tuple[bytes, float]] = OrderedDict()
+        self._keys: TTLCache[tuple[str, Names], bytes] = TTLCache(
+            most, lifetime, timer=lambda: time.monotonic()
+        )
         self._lock = threading.Lock()
 
     def of(self, credentials: str) -> CredentialKeys:
@@ -34,19 +36,12 @@ class DataKeys:
     def get(self, credentials: str, names: Names) -> bytes | None:
         """The data key; None if the cache does not (or no longer) have it."""
         with self._lock:
-            found = self._keys.get((credentials, names))
-            if found is None or found[1] < time.monotonic():
-                return None
-            self._keys.move_to_end((credentials, names))
-            return found[0]
+            return self._keys.get((credentials, names))
 
     def put(self, credentials: str, names: Names, key: bytes) -> None:
         """Keep a data key."""
         with self._lock:
-            self._keys[credentials, names] = key, time.monotonic() + self._lifetime
-            self._keys.move_to_end((credentials, names))
-            while len(self._keys) > self._most:
-                self._keys.popitem(last=False)
+            self._keys[credentials, names] = key
 
     def __len__(self) -> int:
         return len(self._keys)

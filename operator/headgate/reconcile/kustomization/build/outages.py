@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from cachetools import TTLCache
 
 from headgate.postbuild.sops import DataKeySource, DecryptionError, KeyRefused, MasterKey, ServiceSilent
 
@@ -50,8 +51,7 @@ class Outages:
     """Which service did not respond to which credentials, and when; forgets the oldest first. Threads may share it."""
 
     def __init__(self, pause: float = PAUSE, most: int = MOST) -> None:
-        self._pause, self._most = pause, most
-        self._until: OrderedDict[tuple[str, str], float] = OrderedDict()
+        self._silent: TTLCache[tuple[str, str], None] = TTLCache(most, pause, timer=lambda: time.monotonic())
         self._lock = threading.Lock()
 
     def watch(self, source: DataKeySource, credentials: str, time_left: KeyTime) -> DataKeySource:
@@ -64,22 +64,17 @@ class Outages:
     def check(self, credentials: str, service: str) -> None:
         """Raise :class:`KeyRefused` if a call would be pointless."""
         with self._lock:
-            left = self._until.get((credentials, service), 0.0) - time.monotonic()
-            if left <= 0:
-                self._until.pop((credentials, service), None)
-        if left > 0:
+            is_silent = (credentials, service) in self._silent
+        if is_silent:
             raise KeyRefused("the service did not answer a moment ago; Headgate tries it again in a minute")
 
     def note(self, credentials: str, service: str) -> None:
         """Record that the service did not respond."""
         with self._lock:
-            self._until[credentials, service] = time.monotonic() + self._pause
-            self._until.move_to_end((credentials, service))
-            while len(self._until) > self._most:
-                self._until.popitem(last=False)
+            self._silent[credentials, service] = None
 
     def __len__(self) -> int:
-        return len(self._until)
+        return len(self._silent)
 
 
 class _Watched:
