@@ -46,9 +46,10 @@ from headgate.reconcile.kustomization.build.inputs import InputReader, reference
 from headgate.reconcile.kustomization.build.keys import SharedKeys
 from headgate.reconcile.kustomization.finalize import Finalizer
 from headgate.reconcile.kustomization.prerequisites import Prerequisites
-from headgate.reconcile.kustomization.reconciler import KustomizationReconciler
+from headgate.reconcile.kustomization.reconciler import ClusterParts, KustomizationReconciler
 from headgate.reconcile.kustomization.report import Reporter
 from headgate.reconcile.kustomization.settled import SettledBuilds
+from headgate.reconcile.kustomization.steps.prepare import BuildParts
 from headgate.reconcile.receiver.reconciler import Receivers
 from headgate.reconcile.reporting.events import EventRecorder
 from headgate.reconcile.reporting.notify import Notifier
@@ -155,19 +156,21 @@ class Program:
         )
         kustomizations = KustomizationReconciler(
             settings.kustomizations,
-            client,
-            store,
-            settled,
-            self._targets,
-            Prerequisites(
-                settings.kustomizations, store, self._trees, self._external, self.wakeups.is_source_pending
+            ClusterParts(client, store, inventories, self.wakeups, self._targets),
+            BuildParts(
+                Prerequisites(
+                    settings.kustomizations,
+                    store,
+                    self._trees,
+                    self._external,
+                    self.wakeups.is_source_pending,
+                ),
+                settled,
+                Builder(self._trees, InputReader(client, settings.decryption), rules, metrics),
             ),
-            Builder(self._trees, InputReader(client, settings.decryption), rules, metrics),
             self._evaluator,
             Finalizer(client, store, self._targets, self._events, inventories),
             reporter,
-            inventories,
-            self.wakeups,
             metrics,
         )
 

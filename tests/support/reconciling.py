@@ -31,9 +31,10 @@ from headgate.reconcile.kustomization.build.builds import BuildRules
 from headgate.reconcile.kustomization.build.inputs import InputReader
 from headgate.reconcile.kustomization.finalize import Finalizer
 from headgate.reconcile.kustomization.prerequisites import Prerequisites
-from headgate.reconcile.kustomization.reconciler import KustomizationReconciler
+from headgate.reconcile.kustomization.reconciler import ClusterParts, KustomizationReconciler
 from headgate.reconcile.kustomization.report import Reporter
 from headgate.reconcile.kustomization.settled import SettledBuilds
+from headgate.reconcile.kustomization.steps.prepare import BuildParts
 from headgate.reconcile.reporting.events import Event
 from headgate.reconcile.reporting.measure import Unmeasured
 from headgate.reconcile.reporting.status import StatusSession
@@ -185,19 +186,14 @@ class World:
         )
         self.evaluator = Evaluator(CpuLimits(5.0, 20.0))
         self.reporter = Reporter(cast(Any, self.events))
+        self.building = BuildParts(self.prerequisites, self.settled, self.builder)
         self.reconciler = KustomizationReconciler(
             self.settings,
-            self.client,
-            self.store,
-            self.settled,
-            self.targets,
-            self.prerequisites,
-            self.builder,
+            ClusterParts(self.client, self.store, self.inventories, self.wakeups, self.targets),
+            self.building,
             self.evaluator,
             Finalizer(self.client, self.store, self.targets, cast(Any, self.events), self.inventories),
             self.reporter,
-            self.inventories,
-            self.wakeups,
             self.measured,
         )
         self.source = SOURCE

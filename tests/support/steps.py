@@ -29,9 +29,7 @@ class Steps:
         world = self.world
         return await prepare(
             await self.locate(depth),
-            world.prerequisites,
-            world.builder,
-            world.settled,
+            world.building,
             world.targets,
             self.budget,
             no_cross_namespace=world.settings.no_cross_namespace_refs,

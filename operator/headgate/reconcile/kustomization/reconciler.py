@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import dataclass
 
 from headgate.api import InvalidSpec, Kustomization, ObjectKey, labels
 from headgate.backoff import jittered
@@ -37,17 +38,14 @@ from headgate.reconcile.kustomization.attempt import (
     PRUNING,
     Attempt,
 )
-from headgate.reconcile.kustomization.build.building import Builder
 from headgate.reconcile.kustomization.errors import Failed, Postponed
 from headgate.reconcile.kustomization.finalize import Finalizer
 from headgate.reconcile.kustomization.memory import Course, Memory
-from headgate.reconcile.kustomization.prerequisites import Prerequisites
 from headgate.reconcile.kustomization.report import Reporter, settle
-from headgate.reconcile.kustomization.settled import SettledBuilds
 from headgate.reconcile.kustomization.steps import wait
 from headgate.reconcile.kustomization.steps.apply import apply
 from headgate.reconcile.kustomization.steps.build import build, gather
-from headgate.reconcile.kustomization.steps.prepare import Unaffected, locate, prepare
+from headgate.reconcile.kustomization.steps.prepare import BuildParts, Unaffected, locate, prepare
 from headgate.reconcile.kustomization.steps.prune import prune
 from headgate.reconcile.kustomization.steps.succeed import record_unaffected, succeed
 from headgate.reconcile.kustomization.steps.wait import Healthy, Waiting
@@ -62,30 +60,36 @@ from headgate.settings import KustomizationSettings
 _log = logging.getLogger("headgate.kustomization")
 
 
+@dataclass(frozen=True, slots=True)
+class ClusterParts:
+    """What the operator knows of its own cluster, and of those to which it applies."""
+
+    client: Client
+    store: Store
+    inventories: Inventories
+    wakeups: Wakeups
+    targets: Targets
+
+
 class KustomizationReconciler:
     """The reconciler. Shared by all workers; an object is with one worker at a time."""
 
     def __init__(
         self,
         config: KustomizationSettings,
-        client: Client,
-        store: Store,
-        settled: SettledBuilds,
-        targets: Targets,
-        prerequisites: Prerequisites,
-        builder: Builder,
+        clusters: ClusterParts,
+        building: BuildParts,
         evaluator: Evaluator,
         finalizer: Finalizer,
         reporter: Reporter,
-        inventories: Inventories,
-        wakeups: Wakeups,
         measure: Measure = UNMEASURED,
     ) -> None:
-        self._config, self._client, self._store, self._settled = config, client, store, settled
-        self._targets, self._prerequisites, self._builder = targets, prerequisites, builder
-        self._finalizer, self._reporter, self._evaluator = finalizer, reporter, evaluator
-        self._inventories = inventories
-        self._wakeups, self._measure = wakeups, measure
+        self._config, self._building = config, building
+        self._settled, self._builder = building.settled, building.builder
+        self._client, self._store, self._targets = clusters.client, clusters.store, clusters.targets
+        self._inventories, self._wakeups = clusters.inventories, clusters.wakeups
+        self._evaluator, self._finalizer, self._reporter = evaluator, finalizer, reporter
+        self._measure = measure
         self._memories: dict[ObjectKey, Memory] = {}
 
     async def reconcile(self, key: ObjectKey, triggers: tuple[Trigger, ...]) -> Outcome:
@@ -159,13 +163,11 @@ class KustomizationReconciler:
         course = memory.course = Course(attempt)
         try:
             budget = self._evaluator.budget(key.namespace)
-            located = course.reach(await locate(attempt, self._prerequisites, budget))
+            located = course.reach(await locate(attempt, self._building.prerequisites, budget))
             prepared = course.reach(
                 await prepare(
                     located,
-                    self._prerequisites,
-                    self._builder,
-                    self._settled,
+                    self._building,
                     self._targets,
                     budget,
                     no_cross_namespace=self._config.no_cross_namespace_refs,

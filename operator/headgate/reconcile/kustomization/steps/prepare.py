@@ -24,6 +24,15 @@ from headgate.reconcile.target.targets import Targets
 
 
 @dataclass(frozen=True, slots=True)
+class BuildParts:
+    """What finds out whether and what to build; the same for all attempts."""
+
+    prerequisites: Prerequisites
+    settled: SettledBuilds
+    builder: Builder
+
+
+@dataclass(frozen=True, slots=True)
 class Located:
     """The revision to apply is known."""
 
@@ -64,9 +73,7 @@ async def locate(attempt: Attempt, prerequisites: Prerequisites, budget: Express
 
 async def prepare(
     located: Located,
-    prerequisites: Prerequisites,
-    builder: Builder,
-    settled_builds: SettledBuilds,
+    parts: BuildParts,
     targets: Targets,
     budget: ExpressionBudget,
     *,
@@ -77,6 +84,7 @@ async def prepare(
     ``no_cross_namespace``: Kustomizations may not refer to other namespaces.
     """
     attempt, source = located.attempt, located.source.key
+    prerequisites, settled_builds = parts.prerequisites, parts.settled
     prerequisites.tree(located.source)
     await settled_builds.compare(attempt.key, source)
     hidden = await _hidden(attempt, targets, no_cross_namespace=no_cross_namespace)
@@ -94,7 +102,7 @@ async def prepare(
         and settled is not None
         and not settled_builds.concerns(attempt.key, source)
     ):
-        inputs = await read_inputs(attempt, builder)
+        inputs = await read_inputs(attempt, parts.builder)
         attempt = replace(attempt, masks=inputs.mask_maker)
         if inputs.version == settled.cluster_inputs:
             return Unaffected(replace(attempt, digest=settled.digest))
