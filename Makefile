@@ -117,6 +117,10 @@ test-hostile: venv ## Attacks by a tenant: none succeeds, and others' commits ar
 	$(BIN)/pytest tests/hostile
 	$(BIN)/python tests/hostile/load.py $(ARGS)
 
+.PHONY: test-gitea
+test-gitea: venv ## The client for Gitea against Gitea itself, built once from its Go module (needs a C compiler)
+	$(BIN)/pytest tests/gitea/against_gitea.py $(ARGS)
+
 .PHONY: differential-long
 differential-long: venv ## Compare our builds of many generated trees with kustomize's (minutes)
 	$(BIN)/pytest tests/conformance -m 'slow or not slow' --hypothesis-profile=long $(ARGS)

@@ -59,15 +59,30 @@ def build(
     log: Path,
     label: str,
     progress: Progress,
+    *,
+    tags: str = "",
+    cgo: bool = False,
 ) -> None:
     """Build one package of the module in ``modules`` into ``target``, which appears when it is whole.
 
     ``label`` starts the lines of progress. Raises :class:`BuildFailed` with the end of the log.
     """
     draft = target.with_name(f".{target.name}.{os.getpid()}")
-    command = [str(go), "build", "-v", "-trimpath", "-ldflags", ldflags, "-o", str(draft), package]
+    command = [
+        str(go),
+        "build",
+        "-v",
+        "-trimpath",
+        "-tags",
+        tags,
+        "-ldflags",
+        ldflags,
+        "-o",
+        str(draft),
+        package,
+    ]
     environment = {
-        "CGO_ENABLED": "0",  # no C compiler wanted
+        "CGO_ENABLED": "1" if cgo else "0",  # without, no C compiler is needed
         "GOFLAGS": "-mod=readonly",
         "GOTOOLCHAIN": "local",
         "GOWORK": "off",
