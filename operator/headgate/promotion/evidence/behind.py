@@ -6,6 +6,7 @@ nothing else, such as one to a README, leave everything that runs as it is.
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -46,7 +47,8 @@ class ReadPaths:
         """``folders``: directories of which every file counts."""
         self._read: set[str] = set()
         self._listed: set[str] = set()
-        self._folders = tuple(folder.strip("/") + "/" for folder in folders)
+        plain = (posixpath.normpath(f"/{folder}").strip("/") for folder in folders)
+        self._folders = tuple(f"{folder}/" if folder else "" for folder in plain)
         for each in inputs:
             for path, seen in each.items():
                 self._read.add(path)
