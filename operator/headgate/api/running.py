@@ -14,7 +14,7 @@ from typing import Any
 
 from headgate.api import conditions as cond
 from headgate.api import history as hist
-from headgate.api.gitrepository import GitRepositoryRef
+from headgate.api.gitrepository import GitRepositoryRef, held_revision
 from headgate.api.labels import OWNER_NAME, OWNER_NAMESPACE
 from headgate.api.meta import ObjectKey
 from headgate.api.reasons import READY, RECONCILIATION_SUCCEEDED
@@ -98,7 +98,7 @@ def running_source(obj: Obj) -> RunningSource:
         revision=_text(_mapping(status.get("artifact")).get("revision")),
         ready=cond.is_true(_entries(status.get("conditions")), READY),
         suspended=spec.get("suspend") is True,
-        held="",
+        held=held_revision(obj),
     )
 
 

@@ -138,6 +138,16 @@ def test_what_a_source_follows() -> None:
     assert (empty.commit, empty.ready) == ("", False)
 
 
+def test_a_held_revision_is_named_while_the_annotation_holds_it() -> None:
+    obj = git_repository()
+    obj["status"]["conditions"].append(
+        {"type": "RevisionHeld", "status": "True", "message": "main is on hold"}
+    )
+    assert running_source(obj).held == ""
+    obj["metadata"]["annotations"] = {"promotion.headgate.dev/hold": "release"}
+    assert running_source(obj).held == "main is on hold"
+
+
 @pytest.mark.parametrize(
     ("scenario", "snapshot", "ready", "applied", "attempted"),
     [
