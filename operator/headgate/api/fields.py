@@ -110,6 +110,15 @@ class Fields:
             raise self.invalid(name, f"must not be negative, got {text!r}")
         return seconds
 
+    def whole_number(self, name: str) -> int:
+        """A required whole number."""
+        value = self._values.get(name)
+        if value is None:
+            raise self.invalid(name, "is required")
+        if isinstance(value, bool):
+            raise self.invalid(name, "must be a whole number, not true or false")
+        return int(_typed(value, int, self.path(name)))
+
     def strings(self, name: str) -> tuple[str, ...]:
         """A list of strings; empty when not set."""
         values = self._list(name)

@@ -7,21 +7,23 @@
         before, after = fleet.render_pair(environment, state, merged)
         promoted = state.with_source(before.followed, clone.resolve("HEAD"))
 
-fleet       renders one environment at one state, or at two of them
-walk        follows Kustomizations that Kustomizations make, at one state or at two in step
-roots       the cluster folder: at which commit it is read, and what it holds
-state       which commit each ref selects
-sources     GitRepositories, the commits that they select, and their trees
-building    one build, shared by all renderings that read the same
-variables   the values of variables, and placeholders for those that nobody knows
-reach       what a build can read, without building
-order       the order in which Kustomizations are applied
-options     what a caller may choose
-rendering   the result
+fleet          renders one environment at one state, or at two of them
+walk           follows Kustomizations that Kustomizations make, at one state or at two in step
+environments   the environments of the default branch
+roots          the cluster folder: at which commit it is read, and what it holds
+state          which commit each ref selects
+sources        GitRepositories, the commits that they select, and their trees
+building       one build, shared by all renderings that read the same
+variables      the values of variables, and placeholders for those that nobody knows
+reach          what a build can read, without building
+order          the order in which Kustomizations are applied
+options        what a caller may choose
+rendering      the result
 """
 
+from headgate.promotion.fleet.environments import load_environments
 from headgate.promotion.fleet.fleet import Fleet
 from headgate.promotion.fleet.options import FleetLimits, FleetOptions
 from headgate.promotion.fleet.state import WORK_TREE, State
 
-__all__ = ["WORK_TREE", "Fleet", "FleetLimits", "FleetOptions", "State"]
+__all__ = ["WORK_TREE", "Fleet", "FleetLimits", "FleetOptions", "State", "load_environments"]
