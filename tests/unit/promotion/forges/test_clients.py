@@ -89,8 +89,9 @@ def test_a_pull_request_from_a_fork_with_the_same_branch_is_not_ours(
     if forge.kind is Kind.GITLAB:
         forge.add_pull(source_project_id=99)
     else:
-        forge.add_pull(head={"repo": {"id": 9, "full_name": "mallory/fleet"}})
+        forge.add_pull()["head"]["repo"] = {"id": 9, "full_name": "mallory/fleet"}
     assert client.pull_request("topic", "main") is None
+    assert len(forge.sent("GET")) == 1
 
 
 def test_a_pull_request_on_a_later_page_is_found(forge: ForgeServer, client: Client) -> None:
