@@ -48,8 +48,10 @@ def lines(path: Path) -> Iterator[str]:
 
 def calls(path: Path) -> list[list[str]]:
     """The arguments of each call of headgate, without redirections."""
-    found = (line.partition(">")[0] for line in lines(path) if line.startswith("headgate "))
-    return [shlex.split(line)[1:] for line in found]
+    found = [line for line in lines(path) if line.startswith("headgate ")]
+    # There are changes in nearly every pull request, and they are not a failure.
+    assert all(line.endswith(" || test $? -eq 1") for line in found)
+    return [shlex.split(re.split(r">|\|\|", line)[0])[1:] for line in found]
 
 
 def test_there_is_one_file_for_each_forge() -> None:
@@ -71,7 +73,7 @@ def test_a_workflow_has_no_secret_but_the_token_of_its_job(path: Path) -> None:
     assert "secrets." not in text
     assert re.findall(r"\$\{\{ (.+?) \}\}", "".join(str(step) for step in steps(path))) == ["github.token"]
     (with_token,) = [step for step in steps(path) if "GITHUB_TOKEN" in step.get("env", {})]
-    assert with_token["run"] == "headgate diff --comment"
+    assert with_token["run"] == "headgate diff --comment || test $? -eq 1"
     assert with_token["if"] == "github.event.pull_request.head.repo.full_name == github.repository"
 
 
@@ -112,7 +114,7 @@ def test_no_command_has_a_text_of_the_pull_request_in_it(path: Path) -> None:
                 "GITHUB_STEP_SUMMARY",
                 "CI_DEFAULT_BRANCH",
             }
-        assert not re.search(r"(?<![\"\w+:/=])\$", line), f"not quoted: {line}"
+        assert not re.search(r"(?<![\"\w+:/=])\$(?!\?)", line), f"not quoted: {line}"
 
 
 @pytest.mark.parametrize("path", [*WORKFLOWS, GITLAB], ids=lambda path: path.name)
