@@ -1,6 +1,7 @@
 """The command line: parses arguments and prints; other packages do the work.
 
 run, build, version, completion   the commands; ``run`` also has options, gates and logs
+promote, approve, rollback        the commands that promote; ``promotions`` has what they share
 forges                            flags of the commands that speak to a forge
 
 Each command has its own module, imported when the command runs, so that ``headgate --help`` and shell completion answer
@@ -19,6 +20,9 @@ from headgate import __version__
 COMMANDS = {
     "run": ("headgate.cli.run", "Run the operator."),
     "build": ("headgate.cli.build", "Build a Kustomize overlay and print its objects."),
+    "promote": ("headgate.cli.promote", "Let an environment follow what the one before it runs healthy."),
+    "approve": ("headgate.cli.approve", "Sign that the difference of a promotion is right."),
+    "rollback": ("headgate.cli.rollback", "Let an environment run what was good before, at once."),
     "version": ("headgate.cli.version", "Print the version."),
     "completion": ("headgate.cli.completion", "Print the completion script of a shell."),
 }

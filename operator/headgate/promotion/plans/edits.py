@@ -48,6 +48,8 @@ def find(content: bytes, path: str, file: str) -> list[Found]:
     Raises :class:`PromotionError` for a file that cannot be edited: one with Secrets or encrypted values, too.
     """
     segments = _segments(path)
+    if any(name == "secretGenerator" for name, _ in segments):
+        raise PromotionError(f"{file}: '{path}' leads to a Secret, which a promotion does not copy")
     found: list[Found] = []
     for document in _documents(content, file):
         for each in _walk(document.root, segments, ""):

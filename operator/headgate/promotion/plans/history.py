@@ -15,6 +15,8 @@ __all__ = ["Mark", "bad_commits", "marks"]
 
 MAX_RANGE = 2000
 """Commits of a bad promotion that reverts of single commits may undo one by one."""
+PLAIN = ("--no-show-signature", "--no-notes", "--no-mailmap", "--encoding=UTF-8")
+"""Options of ``git log`` that keep the user's settings out of its output."""
 MAX_COMMITS = 100_000
 """Commits whose messages are read after a bad one."""
 
@@ -88,7 +90,7 @@ def _undone(clone: Clone, mark: Mark, candidate: str) -> set[str]:
 
 def _messages(clone: Clone, *arguments: str) -> Iterator[tuple[str, str]]:
     """Commits and their messages."""
-    options = ["--format=%H%n%B%x00", f"--max-count={MAX_COMMITS + 1}"]
+    options = ["--format=%H%n%B%x00", f"--max-count={MAX_COMMITS + 1}", *PLAIN]
     entries = clone.git.read("log", *options, *arguments, "--").split(b"\0")
     if len(entries) > MAX_COMMITS + 1:
         raise CloneError(f"more than {MAX_COMMITS} commits would have to be read")

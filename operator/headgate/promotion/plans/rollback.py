@@ -29,7 +29,7 @@ from headgate.promotion.plans.execute import (
     record_ref,
     reused_commit,
 )
-from headgate.promotion.plans.history import marks
+from headgate.promotion.plans.history import PLAIN, marks
 from headgate.promotion.plans.model import Mode
 from headgate.promotion.plans.modes import Move, by_pull_request, mode_of, pin_edit, pin_field
 from headgate.promotion.plans.revert import reverted_tree
@@ -240,7 +240,7 @@ def _good(
 def _earlier(world: World, target: Environment, source: RenderedSource) -> Iterator[str]:
     """Commits of the default branch before the promotions of a target, the latest first."""
     tip = world.clone.resolve(world.default_branch)
-    options = ("--format=%H", "--max-count=100", f"--grep=^{ENVIRONMENT}: {target.name}$", tip, "--")
+    options = (*PLAIN, "--format=%H", "--max-count=100", f"--grep=^{ENVIRONMENT}: {target.name}$", tip, "--")
     for commit in world.clone.git.text("log", *options).split():
         yield from world.clone.commit(commit).parents[:1]
 

@@ -96,6 +96,11 @@ spec:
 
 REFUSED = {
     "a Secret": ("kind: Secret\nstringData: {a: b}\n", "stringData.a", "holds a Secret"),
+    "a generator of Secrets": (
+        "secretGenerator: [{name: x, literals: [a=b]}]\n",
+        "secretGenerator[].literals[]",
+        "leads to a Secret",
+    ),
     "an encrypted file": ("a: ENC[AES256_GCM,data:x]\nsops: {mac: x}\n", "a", "encrypted"),
     "aliases": ("a: &x b\nc: *x\n", "a", "anchor or alias"),
     "a text of several lines": ("a: |\n  b\n  c\n", "a", "several lines"),

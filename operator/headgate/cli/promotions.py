@@ -1,0 +1,273 @@
+"""What the commands ``promote``, ``approve`` and ``rollback`` have in common: options, the world, errors, reports."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from headgate.api import ObjectKey
+    from headgate.promotion.changes.model import EnvironmentChange
+    from headgate.promotion.clone import Clone
+    from headgate.promotion.config.model import Environment, Environments
+    from headgate.promotion.evidence.model import Evidence
+    from headgate.promotion.plans.execute import PullRequestWish
+    from headgate.promotion.plans.model import Plan
+    from headgate.promotion.plans.pullrequests import PullRequests
+    from headgate.promotion.plans.rollback import Rollback
+    from headgate.promotion.plans.world import World
+    from headgate.promotion.report.document import ChangeReport
+
+__all__ = ["difference", "opened", "promotion_options", "reporting", "requester", "say"]
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+REFUSED, USAGE, FAILED = 1, 2, 3
+"""Exit statuses: a guard refuses or somebody else was first; anything else went wrong."""
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print one line; names and messages of others cannot control the terminal."""
+    from headgate.promotion.report.escape import visible
+
+    click.echo(visible(text), err=err)
+
+
+@contextmanager
+def reporting() -> Iterator[None]:
+    """Turn errors into a message and an exit status."""
+    from headgate.documents.errors import BuildError
+    from headgate.promotion.errors import (
+        EnvironmentUnknown,
+        PlanOutdated,
+        PromotionError,
+        PromotionRefused,
+        PushRefused,
+    )
+
+    try:
+        yield
+    except PromotionRefused as error:
+        say(f"Refused by the guard {error}. Nothing was pushed.", err=True)
+        sys.exit(REFUSED)
+    except PlanOutdated as error:
+        say(f"Refused by the guard plan: {error}", err=True)
+        sys.exit(REFUSED)
+    except PushRefused as error:
+        say(f"Error: {error}", err=True)
+        sys.exit(REFUSED if error.race else FAILED)
+    except (PromotionError, BuildError) as error:
+        say(f"Error: {error}", err=True)
+        sys.exit(USAGE if isinstance(error, EnvironmentUnknown) else FAILED)
+
+
+_OPTIONS = (
+    click.option(
+        "--repository",
+        type=click.Path(path_type=Path, file_okay=False, exists=True),
+        default=Path("."),
+        help="A clone of the repository, or a folder in it (default: the working directory).",
+    ),
+    click.option(
+        "--remote", metavar="NAME", default="origin", show_default=True, help="The remote of the clone."
+    ),
+    click.option(
+        "--source-url",
+        "source_urls",
+        metavar="URL",
+        multiple=True,
+        help="Another URL of this repository, as GitRepositories have it; may be repeated.",
+    ),
+    click.option(
+        "--context",
+        "contexts",
+        metavar="ENVIRONMENT=CONTEXT",
+        multiple=True,
+        help="The kubeconfig context of an environment's cluster; may be repeated.",
+    ),
+    click.option(
+        "--kubeconfig",
+        type=click.Path(dir_okay=False, exists=True),
+        help="The kubeconfig file (default: KUBECONFIG, else ~/.kube/config).",
+    ),
+)
+
+
+def promotion_options(command: _Command) -> _Command:
+    """Add the options that say where the repository is."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def difference(base: str, base_commit: str, plan: Plan | Rollback, change: EnvironmentChange) -> str:
+    """Return what happens to the environment, as ``headgate diff`` prints it."""
+    from headgate.promotion.report.text import text
+
+    return text(_report(base, base_commit, plan.environment, "", change), color=sys.stdout.isatty()).rstrip(
+        "\n"
+    )
+
+
+def requester(given: Mapping[str, Any], change: EnvironmentChange) -> PullRequests:
+    """Return what opens pull requests, with the rendered difference in their bodies."""
+    from headgate.cli.forges import choice
+    from headgate.promotion.plans.pullrequests import PullRequests
+    from headgate.promotion.report.markdown import markdown
+
+    def body(wish: PullRequestWish, limit: int) -> str:
+        audit = wish.body.strip()
+        report = _report(wish.base, "", change.environment, wish.commit, change)
+        room = limit - len(audit) - 100
+        return f"{audit}\n\n{markdown(report, room)}" if room > 500 else audit[:limit]
+
+    names = ("forge", "forge_url", "forge_repository", "forge_token_file")
+    return PullRequests(choice(*(given[name] for name in names)), os.environ, body)
+
+
+def _report(base: str, base_commit: str, name: str, head: str, change: EnvironmentChange) -> ChangeReport:
+    from headgate.promotion.changes.model import EnvironmentAnswer
+    from headgate.promotion.report.document import ChangeReport
+
+    answer = EnvironmentAnswer(name, change.follows, change)
+    return ChangeReport(base, base_commit, head[:12] or name, head, (answer,))
+
+
+@contextmanager
+def opened(given: Mapping[str, Any]) -> Iterator[World]:
+    """What a promotion is computed from: a copy of what the remote has now, its policy, and the evidence."""
+    from headgate.promotion.clone import Clone
+    from headgate.promotion.clone.mirror import mirror
+    from headgate.promotion.fleet import Fleet, FleetOptions, State
+    from headgate.promotion.plans.world import World
+
+    now = datetime.now(UTC)
+    with Clone.open(given["repository"], remote=given["remote"]) as clone, mirror(clone) as copy:
+        options = FleetOptions(source_urls=tuple(given["source_urls"]))
+        with Fleet(copy, options) as fleet:
+            environments = _environments(copy, given["contexts"])
+            branch = copy.default_branch()
+            world = World(
+                copy,
+                environments,
+                lambda environment, refs: fleet.render(environment, State(refs, branch)),
+                lambda environment: _observed(world, environment, given),
+                now,
+                identity(copy),
+            )
+            yield world
+
+
+def identity(clone: Clone) -> str:
+    """Return ``Name <email>`` of the user, as Git knows it; raises :class:`CloneError`."""
+    from headgate.promotion.errors import CloneError
+
+    found = clone.git.as_user("var", "GIT_COMMITTER_IDENT")
+    match = re.match(r"([^<>\x00-\x1f]{1,200} <[^<>\s]{1,200}>) ", found.output.decode("utf-8", "replace"))
+    if found.status or match is None:
+        raise CloneError("Git does not know who you are: set user.name and user.email with 'git config'")
+    return match[1]
+
+
+def _environments(clone: Clone, contexts: Sequence[str]) -> Environments:
+    """The environments of ``headgate.yaml`` on the default branch, with the contexts that the user names."""
+    from headgate.api import InvalidSpec
+    from headgate.api.fields import Fields
+    from headgate.api.windows import parse_windows
+    from headgate.documents.plainyaml import NotPlain, load
+    from headgate.promotion.config.model import CONFIG_FILE, Approvals, Environment, Environments
+    from headgate.promotion.errors import ConfigInvalid
+
+    content = clone.file(clone.resolve(clone.default_branch()), CONFIG_FILE)
+    if content is None:
+        raise ConfigInvalid(f"the default branch has no {CONFIG_FILE}, which names the environments")
+
+    def parse(fields: Fields) -> Environment:
+        approvals = fields.optional_object(
+            "approvals",
+            lambda each: Approvals(_count(each), each.text("signers"), each.flag("notAuthor")),
+        )
+        return Environment(
+            fields.required_text("name"),
+            fields.required_text("cluster"),
+            fields.strings("after"),
+            fields.duration("soak", 0.0),
+            parse_windows(_raw(fields, "windows"), fields.path("windows")) if fields.has("windows") else (),
+            approvals,
+            fields.strings("expect"),
+            fields.strings("fields"),
+            fields.flag("requireProven"),
+            fields.text("context"),
+            source=fields.text("source"),
+        )
+
+    try:
+        found = Fields(load(content), "").objects("environments", parse)
+    except (InvalidSpec, NotPlain) as error:
+        raise ConfigInvalid(f"{CONFIG_FILE}: {error}") from None
+    given = dict(each.partition("=")[::2] for each in contexts)
+    return Environments(tuple(replace(each, context=given.get(each.name, each.context)) for each in found))
+
+
+def _raw(fields: Any, name: str) -> Any:
+    return fields._values.get(name)
+
+
+def _count(fields: Any) -> int:
+    return int(fields._values.get("count") or 0)
+
+
+def _observed(world: World, environment: Environment, given: Mapping[str, Any]) -> Evidence:
+    """What an environment runs: by its context, else by its newest report; raises :class:`EvidenceMissing`."""
+    from headgate.promotion.clone.urls import repository_key
+    from headgate.promotion.errors import EvidenceMissing
+    from headgate.promotion.evidence.contexts import read_contexts
+    from headgate.promotion.evidence.objects import evidence_of_objects
+    from headgate.promotion.evidence.reports import Reporters, report_evidence
+
+    rendering = world.render(environment)
+    expected = {each.key for each in rendering.sources}
+    if environment.context:
+        objects = read_contexts({environment.name: environment.context}, given["kubeconfig"])[
+            environment.name
+        ]
+        if objects.failure:
+            raise EvidenceMissing(objects.failure)
+        ours = {repository_key(each) for each in (*world.clone.remote_urls(), *given["source_urls"])}
+        found = evidence_of_objects(
+            environment.name,
+            environment.context,
+            objects.sources,
+            objects.kustomizations,
+            lambda url: repository_key(url) in ours,
+            datetime.now(UTC),
+            expected=expected,
+        )
+        return _of(found, expected)
+    path = ".headgate/reporters"
+    allowed = world.clone.file(world.clone.resolve(world.default_branch), path)
+    report = report_evidence(world.clone, environment.name, Reporters(allowed, path), world.now, past=100)
+    if report is None:
+        raise EvidenceMissing(f"no context and no report says what '{environment.name}' runs")
+    return replace(report)
+
+
+def _of(found: Evidence, sources: set[ObjectKey]) -> Evidence:
+    """What a cluster with several environments runs of one of them."""
+    return replace(
+        found,
+        sources={key: commit for key, commit in found.sources.items() if key in sources},
+        kustomizations=tuple(
+            each for each in found.kustomizations if each.source in sources or each.source is None
+        ),
+        repositories=tuple(each for each in found.repositories if each.key in sources),
+    )

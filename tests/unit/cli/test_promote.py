@@ -1,0 +1,183 @@
+"""``headgate promote``, ``approve`` and ``rollback`` as a user calls them, on a remote that is real."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from headgate.api.report import Report, encode
+from headgate.cli import main
+from headgate.promotion.evidence.model import RunningKustomization
+from tests.support.fleets import Fleet, deployment
+from tests.support.promoting import KUSTOMIZATIONS, SOURCE
+from tests.support.signing import Person, allowed_signers
+
+APP = "apps/base/my-app/deployment.yaml"
+CONFIG = """\
+environments:
+- {name: staging, cluster: clusters/staging}
+- {name: production, cluster: clusters/production, after: [staging]%s}
+"""
+
+
+class Shell:
+    """A user at a terminal, in a clone of the fleet; staging reports by signed commits on the remote."""
+
+    def __init__(self, folder: Path, ada: Person, bob: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.fleet, self.ada, self.bob, self._monkeypatch = Fleet(folder), ada, bob, monkeypatch
+        self.folder = folder
+        self.configure()
+        self.fleet.tag("1.3.0")
+        monkeypatch.setenv("KUBECONFIG", str(folder / "none"))
+        self.be(bob)
+
+    def be(self, person: Person) -> None:
+        """Another person sits down."""
+        person.at_work(self._monkeypatch)
+        self.person = person
+
+    def configure(self, policy: str = "") -> None:
+        """The policy of production, and who may report and approve."""
+        files = {
+            "headgate.yaml": CONFIG % (f", {policy}" if policy else ""),
+            ".headgate/reporters": f'staging namespaces="git" {self.ada.public}\n',
+            ".headgate/signers": allowed_signers(self.ada, self.bob),
+        }
+        self.fleet.commit(files)
+
+    def change(self, number: int) -> str:
+        """Merge another image."""
+        return self.fleet.commit({APP: deployment("my-app", image=f"my-app:{number}")})
+
+    def report(self, commit: str, **fields: Any) -> None:
+        """The operator of staging reports what it runs, signed with its key."""
+        now = datetime.now(UTC).replace(microsecond=0)
+        given: dict[str, Any] = {
+            "ready": True,
+            "commit": commit,
+            "attempted": commit,
+            "since": now,
+            "source": SOURCE,
+        }
+        running = tuple(RunningKustomization(key, **given | fields) for key in KUSTOMIZATIONS)
+        file = self.folder / "report.json"
+        file.write_bytes(encode(Report("staging", now, now, (), running)))
+        git, environment = self.fleet.git, self.fleet.environment
+        self.fleet.environment = {**self.ada.environment()}
+        blob = git("hash-object", "-w", str(file)).strip()
+        (self.folder / "tree").write_text("")
+        self.fleet.environment["GIT_INDEX_FILE"] = str(self.folder / "index")
+        (self.folder / "index").unlink(missing_ok=True)
+        git("update-index", "--add", "--cacheinfo", f"100644,{blob},report.json")
+        signed = git("commit-tree", "-S", "-m", "report", git("write-tree").strip()).strip()
+        self.fleet.environment = environment
+        git("push", "-q", "-f", "origin", f"{signed}:refs/headgate/env/staging")
+
+    def run(self, *arguments: str, status: int = 0) -> Result:
+        """Run headgate in the clone."""
+        result = CliRunner().invoke(main, [*arguments, "--repository", str(self.fleet.work)])
+        assert result.exit_code == status, result.output
+        return result
+
+    def refs(self) -> Mapping[str, str]:
+        """The refs of the remote, without reports."""
+        return {name: each for name, each in self.fleet.remote_refs().items() if "/env/" not in name}
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory: pytest.TempPathFactory) -> tuple[Person, Person]:
+    folder = tmp_path_factory.mktemp("keys")
+    return Person.make(folder, "ada"), Person.make(folder, "bob")
+
+
+@pytest.fixture
+def shell(tmp_path: Path, people: tuple[Person, Person], monkeypatch: pytest.MonkeyPatch) -> Shell:
+    shell = Shell(tmp_path, *people, monkeypatch)
+    shell.report(shell.change(2))
+    return shell
+
+
+def test_promote_break_rollback(shell: Shell) -> None:
+    promoted = shell.run("promote", "production")
+    assert "passed     healthy: 2 Kustomizations Ready" in promoted.output
+    assert "pushed the tag 1.3.1" in promoted.output
+    shell.fleet.git("fetch", "-q", "--tags")
+    assert "my-app:2" in shell.fleet.git("show", f"1.3.1:{APP}")
+    rolled = shell.run("rollback", "production")
+    assert "pushed the tag 1.3.2 with the content of 1.3.0" in rolled.output
+    assert "revert: pushed the branch 'headgate/revert-production'" in rolled.output
+    assert shell.fleet.remote_git("diff", "1.3.0", "1.3.2") == ""
+    shell.report(shell.fleet.head())
+    refused = shell.run("promote", "production", status=1)
+    assert "Refused by the guard not-rolled-back" in refused.output
+    shell.run("promote", "production", "--override", "not-rolled-back=a false alarm")
+    assert "refs/tags/1.3.3" in shell.refs()
+
+
+def test_a_plan_is_written_approved_and_applied(shell: Shell, tmp_path: Path) -> None:
+    shell.configure("approvals: {count: 1, signers: .headgate/signers, notAuthor: true}")
+    shell.report(shell.fleet.commit({"docs": "x"}, author="Eve <eve@example.com>"))
+    file, before = tmp_path / "plan.json", shell.refs()
+    written = shell.run("promote", "production", "--plan", str(file))
+    assert "refused    approvals: 0 of 1" in written.output
+    assert shell.refs() == before
+    plan = json.loads(file.read_bytes())
+    assert plan["schemaVersion"] == 1
+    assert (
+        "Refused by the guard approvals"
+        in shell.run("promote", "production", "--apply", str(file), status=1).output
+    )
+    shell.run("approve", str(file), "--yes")
+    refused = shell.run("promote", "production", "--apply", str(file), status=1)
+    assert "bob@example.com: wrote or committed a promoted commit, or promotes it" in refused.output
+    assert not [name for name in shell.refs() if "1.3.1" in name]
+
+
+def test_an_outdated_plan_is_refused_and_a_finished_one_is_done(shell: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "plan.json"
+    shell.run("promote", "production", "--plan", str(file), "--minor")
+    shell.run("promote", "production", "--apply", str(file))
+    assert "refs/tags/1.4.0" in shell.refs()
+    assert "on the remote already" in shell.run("promote", "production", "--apply", str(file)).output
+    shell.report(shell.change(3))
+    shell.run("promote", "production", "--plan", str(file))
+    shell.fleet.tag("1.4.1", shell.fleet.first)
+    for arguments in (("promote", "production", "--apply", str(file)), ("approve", str(file), "--yes")):
+        assert "Refused by the guard plan" in shell.run(*arguments, status=1).output
+
+
+def test_what_is_missing_is_refused_with_status_1_and_changes_nothing(shell: Shell) -> None:
+    before = shell.refs()
+    shell.report(shell.fleet.head(), ready=False, since=None, reason="BuildFailed")
+    assert "guard healthy" in shell.run("promote", "production", status=1).output
+    shell.fleet.remote_git("update-ref", "-d", "refs/headgate/env/staging")
+    assert "guard evidence" in shell.run("promote", "production", status=1).output
+    assert shell.refs() == before
+
+
+def test_wrong_usage_is_status_2_and_other_errors_are_3(shell: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "plan.json"
+    file.write_text("{}")
+    for arguments in (
+        ("promote", "production", "--plan", str(file), "--apply", str(file)),
+        ("promote", "production", "--version", "1.4.0", "--minor"),
+        ("promote", "production", "--apply", str(file), "--to", "main"),
+        ("promote",),
+        ("promote", "qa"),
+        ("approve", str(tmp_path / "missing")),
+    ):
+        shell.run(*arguments, status=2)
+    for arguments, message in (
+        (("promote", "production", "--to", "nothing"), "names no commit"),
+        (("promote", "production", "--override", "sok=x"), "no guard 'sok'"),
+        (("promote", "production", "--apply", str(file)), "plan.json: the plan's schemaVersion"),
+        (("promote", "production", "--remote", "nobody"), "cannot be read"),
+        (("rollback", "production", "--to", "nothing"), "names no commit"),
+    ):
+        assert message in shell.run(*arguments, status=3).output
