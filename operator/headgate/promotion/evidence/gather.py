@@ -1,4 +1,4 @@
-"""Evidence of all environments: from the first origin that has any, of contexts and reports."""
+"""Evidence of all environments: from the first origin that has any, of contexts, reports and commit statuses."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 
 from headgate.api import ObjectKey
 from headgate.promotion.clone import Clone
-from headgate.promotion.errors import CloneError, EvidenceMissing
+from headgate.promotion.errors import CloneError, EvidenceMissing, ForgeError
 from headgate.promotion.evidence.contexts import ClusterObjects, read_contexts
 from headgate.promotion.evidence.model import Evidence
 from headgate.promotion.evidence.objects import evidence_of_objects
@@ -33,18 +33,29 @@ def gather(
     kubeconfig: str | None = None,
     expected: Mapping[str, Collection[ObjectKey]] | None = None,
     past: int = 0,
+    statuses: Callable[[str], Evidence | None] | None = None,
 ) -> dict[str, Evidence | str]:
     """Return what each environment runs, or one sentence that says why nobody knows.
 
     ``contexts``: kubeconfig contexts by environment; ``is_this``: whether a URL is that of this repository;
-    ``expected``: the GitRepositories that Git has in each cluster folder; ``past``: how many earlier reports to read.
+    ``expected``: the GitRepositories that Git has in each cluster folder; ``past``: how many earlier reports to read;
+    ``statuses``: what commit statuses say of an environment, called for those without a report. It may raise
+    :class:`ForgeError`.
     """
     environments = list(names)
     wanted = {name: context for name, context in (contexts or {}).items() if name in environments}
     clusters = read_contexts(wanted, kubeconfig)
     return {
         name: _of_one(
-            clone, name, is_this, reporters, now, clusters.get(name), (expected or {}).get(name, ()), past
+            clone,
+            name,
+            is_this,
+            reporters,
+            now,
+            clusters.get(name),
+            (expected or {}).get(name, ()),
+            past,
+            statuses,
         )
         for name in environments
     }
@@ -59,6 +70,7 @@ def _of_one(
     cluster: ClusterObjects | None,
     expected: Collection[ObjectKey],
     past: int,
+    statuses: Callable[[str], Evidence | None] | None,
 ) -> Evidence | str:
     notes: tuple[str, ...] = ()
     if cluster is not None and not cluster.failure:
@@ -71,7 +83,13 @@ def _of_one(
     try:
         found = report_evidence(clone, name, reporters, now, past=past)
     except (EvidenceMissing, CloneError) as error:
+        # A report that does not count is a reason to stop: somebody may have replaced a good one.
         return "; ".join((*notes, str(error)))
+    if found is None and statuses is not None:
+        try:
+            found = statuses(name)
+        except (ForgeError, CloneError) as error:
+            notes = (*notes, f"its commit statuses cannot be read: {error}")
     if found is None:
         missing = f"nobody says what '{name}' runs: there is no report of it, and no context is given for it"
         return "; ".join(notes) or missing

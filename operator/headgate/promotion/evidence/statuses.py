@@ -1,44 +1,58 @@
 """Evidence from commit statuses, which Flux's notification-controller writes to a forge. Pure.
 
-They say whether a Kustomization was Ready at a commit, without times and digests, so they prove less than the rest. A
-status names its Kustomization as ``kustomization/<name>/<id>``, where the id is that of the Provider, or what its
-``commitStatusExpr`` says; the environment must be a part of the name, between slashes.
+They say whether a Kustomization was Ready at a commit, without digests, so they prove less than the rest. Flux names
+the Kustomization and the Provider of its cluster: ``kustomization/<name>/<id>``. A context that a ``commitStatusExpr``
+makes counts if it has the name of the environment and ``kustomization/<name>`` between its slashes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from headgate.api import ObjectKey
 from headgate.promotion.evidence.model import Evidence, Origin, RunningKustomization
+from headgate.promotion.forges.fluxstatus import parse
+from headgate.promotion.forges.model import CommitStatus
 
-__all__ = ["evidence_of_statuses", "statuses_of"]
+__all__ = ["MAX_COMMITS", "evidence_of_statuses", "kustomization_of"]
 
 KIND = "kustomization"
-_SUCCESS = frozenset(("success",))
-_PENDING = frozenset(("pending", "running", "created", "waiting_for_resource", "preparing"))
+MAX_COMMITS = 30
+"""Limit for the commits whose statuses are read: each is a request to the forge."""
+_SUCCESS = "success"
+_REASONS = {"pending": "Progressing"}
 
-Statuses = Mapping[str, tuple[str, str]]
-"""The newest state and description of each context, as a forge has them."""
+Statuses = Mapping[str, CommitStatus]
+"""The newest status of each context of a commit."""
 
 
-def statuses_of(environment: str, statuses: Statuses) -> dict[str, str]:
-    """Return the state of each Kustomization of an environment by its name.
+@dataclass(frozen=True, slots=True)
+class _Newest:
+    commit: str
+    status: CommitStatus
 
-    >>> statuses_of("staging", {"staging/kustomization/apps": ("success", ""), "ci/test": ("failure", "")})
-    {'apps': 'success'}
+
+def kustomization_of(context: str, environment: str, provider: str = "") -> str:
+    """Return the name of the Kustomization that a context is about; empty if it is not one of the environment.
+
+    ``provider``: the first eight digits of the uid of the Provider in the environment's cluster, if known.
+
+    >>> kustomization_of("kustomization/apps/0c9c2e41", "staging", "0c9c2e41")
+    'apps'
+    >>> kustomization_of("staging/kustomization/apps", "staging"), kustomization_of("ci/test", "staging")
+    ('apps', '')
     """
-    found: dict[str, str] = {}
-    for context, (state, _) in statuses.items():
-        parts = context.split("/")
-        if KIND not in parts[:-1] or environment not in parts:
-            continue
-        name = parts[parts.index(KIND) + 1]
-        if name:
-            # A Kustomization with several statuses is as good as its worst.
-            found[name] = state.lower() if found.get(name, "success") in _SUCCESS else found[name]
-    return found
+    flux = parse(context)
+    if flux is not None and provider:
+        return flux.name if (flux.kind, flux.provider) == (KIND, provider) else ""
+    parts = context.split("/")
+    if KIND not in parts[:-1]:
+        return ""
+    at = parts.index(KIND)
+    others = parts[:at] + parts[at + 2 :]
+    return parts[at + 1] if environment in others else ""
 
 
 def evidence_of_statuses(
@@ -49,53 +63,56 @@ def evidence_of_statuses(
     *,
     source: ObjectKey,
     expected: Iterable[ObjectKey] = (),
-    detail: str = "commit statuses",
+    provider: str = "",
 ) -> Evidence | None:
-    """Return what the statuses of the newest commit with any say; None if no commit has one.
+    """Return what the newest status of each Kustomization says; None if no commit has one.
 
-    ``commits``: the newest first; ``read`` asks the forge for those of one commit. A Kustomization of ``expected``
-    without a status there is at none: it may run anything.
+    ``commits``: those that the environment may run, the newest first, of which the first :data:`MAX_COMMITS` count;
+    ``read`` requests the statuses of one commit from the forge, and may raise its errors. A Kustomization of
+    ``expected`` without a status may run anything.
     """
-    for commit in commits:
-        states = statuses_of(environment, read(commit))
-        if states:
-            break
-    else:
+    newest: dict[str, _Newest] = {}
+    for commit, _ in zip(commits, range(MAX_COMMITS), strict=False):
+        for context, status in read(commit).items():
+            name = kustomization_of(context, environment, provider)
+            # Of several statuses of one commit the last one counts, of equally old ones that which is no success.
+            if name and (name not in newest or _rank(status) > _rank(newest[name].status)):
+                newest[name] = _Newest(commit, status)
+    if not newest:
         return None
     known = {key.name: key for key in expected}
-    keys = {name: known.get(name, ObjectKey(source.namespace, name)) for name in {*states, *known}}
+    keys = {name: known.get(name, ObjectKey(source.namespace, name)) for name in {*newest, *known}}
     return Evidence(
         environment=environment,
         origin=Origin.COMMIT_STATUS,
-        detail=detail,
+        detail="commit statuses",
         at=now.replace(microsecond=0),
-        sources={source: commit},
+        sources={},
         kustomizations=tuple(
-            _running(key, states.get(name, ""), commit, source)
+            _running(key, newest.get(name), source)
             for name, key in sorted(keys.items(), key=lambda item: item[1])
         ),
         held={},
-        notes=("commit statuses have no times: since when it runs is not known",),
+        notes=("commit statuses do not say what is built: a commit that changes nothing begins a new soak",),
     )
 
 
-def _running(key: ObjectKey, state: str, commit: str, source: ObjectKey) -> RunningKustomization:
-    ready = state in _SUCCESS
-    reason = (
-        ""
-        if ready
-        else "Progressing"
-        if state in _PENDING
-        else "ReconciliationFailed"
-        if state
-        else "NoStatus"
-    )
+def _rank(status: CommitStatus) -> tuple[datetime, bool]:
+    return status.at, status.state != _SUCCESS
+
+
+def _running(key: ObjectKey, newest: _Newest | None, source: ObjectKey) -> RunningKustomization:
+    if newest is None:
+        return RunningKustomization(
+            key, ready=False, commit="", attempted="", since=None, reason="NoStatus", source=source
+        )
+    ready = newest.status.state == _SUCCESS
     return RunningKustomization(
         key=key,
         ready=ready,
-        commit=commit if ready else "",
-        attempted=commit if state else "",
-        since=None,
-        reason=reason,
+        commit=newest.commit if ready else "",
+        attempted=newest.commit,
+        since=newest.status.at.astimezone(UTC).replace(microsecond=0) if ready else None,
+        reason="" if ready else _REASONS.get(newest.status.state, "ReconciliationFailed"),
         source=source,
     )

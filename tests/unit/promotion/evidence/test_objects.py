@@ -10,7 +10,8 @@ from headgate.api import ObjectKey
 from headgate.promotion.evidence.facts import healthy, soaked_since
 from headgate.promotion.evidence.model import Evidence, Origin
 from headgate.promotion.evidence.objects import evidence_of_objects
-from headgate.promotion.evidence.statuses import evidence_of_statuses, statuses_of
+from headgate.promotion.evidence.statuses import MAX_COMMITS, evidence_of_statuses, kustomization_of
+from headgate.promotion.forges.model import CommitStatus
 from tests.support.evidence import NOW, ago, commit, entry, git_repository, kustomization, recorded
 
 FLEET = ObjectKey("flux-system", "fleet")
@@ -64,58 +65,83 @@ def test_a_url_that_nobody_knows_counts_with_a_note() -> None:
     assert not observed([git_repository(), other], [kustomization()]).notes
 
 
-STATUSES = {
-    "staging/kustomization/apps": ("success", "reconciliation succeeded"),
-    "kustomization/infra/staging": ("failure", "health check failed"),
-    "production/kustomization/apps": ("success", ""),
-    "ci/test": ("success", ""),
-    "kustomization": ("success", ""),
-    "staging/kustomization": ("success", ""),
-}
+def said(state: str, minutes: float = 5) -> CommitStatus:
+    return CommitStatus(state, "", ago(minutes))
 
 
-def test_which_statuses_are_those_of_an_environment() -> None:
-    assert statuses_of("staging", STATUSES) == {"apps": "success", "infra": "failure"}
-    assert statuses_of("production", STATUSES) == {"apps": "success"}
-    assert statuses_of("other", STATUSES) == {}
-    twice = {"staging/kustomization/a/x": ("success", ""), "staging/kustomization/a/y": ("failure", "")}
-    assert statuses_of("staging", twice) == statuses_of("staging", dict(reversed(twice.items())))
-    assert statuses_of("staging", twice) == {"a": "failure"}
+@pytest.mark.parametrize(
+    ("context", "provider", "name"),
+    [
+        ("staging/kustomization/apps", "", "apps"),
+        ("kustomization/infra/staging", "", "infra"),
+        ("kustomization/apps/0c9c2e41", "", ""),
+        ("kustomization/apps/0c9c2e41", "0c9c2e41", "apps"),
+        ("kustomization/apps/0c9c2e42", "0c9c2e41", ""),
+        ("helmrelease/apps/0c9c2e41", "0c9c2e41", ""),
+        ("production/kustomization/apps", "", ""),
+        ("kustomization/staging", "", ""),
+        ("kustomization/staging/production", "", ""),
+        ("ci/test", "", ""),
+        ("kustomization", "", ""),
+    ],
+)
+def test_which_statuses_are_those_of_an_environment(context: str, provider: str, name: str) -> None:
+    assert kustomization_of(context, "staging", provider) == name
 
 
-def status(commits: dict[str, dict[str, tuple[str, str]]], **more: Any) -> Evidence | None:
+def status(commits: dict[str, dict[str, CommitStatus]], **more: Any) -> Evidence | None:
     return evidence_of_statuses("staging", commits, commits.__getitem__, NOW, source=FLEET, **more)
 
 
-def test_the_newest_commit_with_a_status_counts() -> None:
-    ready = {"staging/kustomization/apps": ("success", "")}
-    found = status({commit(3): {"ci/test": ("failure", "")}, commit(2): ready, commit(1): ready})
+def test_the_newest_status_counts() -> None:
+    """By its time: after a way back, the older commit has the newer status."""
+    apps = "staging/kustomization/apps"
+    found = status({commit(3): {"ci/test": said("failure")}, commit(2): {apps: said("success", 9)}})
     assert found is not None
-    assert healthy(found).commit == commit(2)
-    assert (found.origin, found.sources) == (Origin.COMMIT_STATUS, {FLEET: commit(2)})
-    assert soaked_since(found) is None, "statuses have no times"
+    assert (found.origin, healthy(found).commit) == (Origin.COMMIT_STATUS, commit(2))
+    assert soaked_since(found) == ago(9)
+    back = status({commit(2): {apps: said("success", 9)}, commit(1): {apps: said("success", 4)}})
+    assert back is not None
+    assert (healthy(back).commit, soaked_since(back)) == (commit(1), ago(4))
     assert status({commit(1): {}}) is None
+
+
+def test_half_on_the_old_commit() -> None:
+    one, two = "staging/kustomization/one", "staging/kustomization/two"
+    found = status(
+        {commit(2): {one: said("success", 1)}, commit(1): {one: said("success"), two: said("success")}}
+    )
+    assert found is not None
+    assert "not at the same commit" in healthy(found).problems[0]
 
 
 @pytest.mark.parametrize(
     ("state", "reason"),
-    [
-        ("failure", "ReconciliationFailed"),
-        ("pending", "Progressing"),
-        ("running", "Progressing"),
-        ("x", "Reconc"),
-    ],
+    [("failure", "ReconciliationFailed"), ("error", "ReconciliationFailed"), ("pending", "Progressing")],
 )
 def test_only_success_is_healthy(state: str, reason: str) -> None:
-    ready = {"staging/kustomization/apps": ("success", "")}
-    found = status({commit(1): {**ready, "staging/kustomization/infra": (state, "")}})
+    ready = {"staging/kustomization/apps": said("success")}
+    found = status({commit(1): {**ready, "staging/kustomization/infra": said(state)}})
     assert found is not None
-    assert f"'flux-system/infra' is not Ready ({reason}" in healthy(found).problems[0]
+    assert f"'flux-system/infra' is not Ready ({reason})" in healthy(found).problems[0]
+    assert soaked_since(found) is None
 
 
 def test_a_kustomization_without_a_status_is_not_healthy() -> None:
     """A commit that Flux skipped for it has none: it may run anything."""
     expected = [ObjectKey("flux-system", "apps"), ObjectKey("flux-system", "infra")]
-    found = status({commit(1): {"staging/kustomization/apps": ("success", "")}}, expected=expected)
+    found = status({commit(1): {"staging/kustomization/apps": said("success")}}, expected=expected)
     assert found is not None
     assert healthy(found).problems == ("Kustomization 'flux-system/infra' is not Ready (NoStatus)",)
+
+
+def test_the_number_of_requests_has_a_limit() -> None:
+    asked: list[str] = []
+
+    def read(each: str) -> dict[str, CommitStatus]:
+        asked.append(each)
+        return {}
+
+    every = (commit(number) for number in range(1000))
+    assert evidence_of_statuses("staging", every, read, NOW, source=FLEET) is None
+    assert len(asked) == MAX_COMMITS
