@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import sys
 import urllib.request
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from sandbox import operator
-from tests.support.cluster import SOURCE, until
+from tests.support.cluster import KUSTOMIZATION, KUSTOMIZATION_VERSION, SOURCE, SOURCE_VERSION, until
 from tests.support.gitserver import GitHttpServer
-from tests.support.manifests import config_map
+from tests.support.manifests import config_map, dump
 from tests.support.sshserver import KeyPair, generate_key
 from tests.support.workspace import Workspace
 
@@ -225,4 +227,51 @@ def test_other_repositories_are_not_in_the_report(fleet: Workspace, account: Pat
         revision = fleet.commit({"README.md": "second"})
         reports.wait("one", "two", revision=revision)
         assert all("hidden" not in json.dumps(reports.read(commit)) for commit in reports.commits())
+        fleet.close()
+
+
+def environments(repository: Path, *arguments: str) -> dict[str, Any]:
+    """The one environment that ``headgate environments`` shows, without where this is known from."""
+    command = [sys.executable, "-m", "headgate.cli", "environments", "--repository", str(repository)]
+    finished = subprocess.run(
+        [*command, "-o", "json", *arguments], capture_output=True, text=True, check=False
+    )
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    (found,) = json.loads(finished.stdout)["environments"]
+    return dict(found)
+
+
+def test_a_bare_clone_says_what_the_cluster_says(fleet: Workspace, account: Path, tmp_path: Path) -> None:
+    reports, key = Reports(fleet), generate_key()
+    fleet.secret("report", {"identity": key.private.decode(), "environment": "staging"})
+    spec = {"interval": "1h", "url": fleet.url, "ref": {"branch": "main"}}
+    meta = {"name": "source", "namespace": fleet.namespace}
+    objects = [{"apiVersion": SOURCE_VERSION, "kind": SOURCE, "metadata": meta, "spec": spec}]
+    for name in ("one", "two"):
+        spec = {"interval": "1h", "prune": True, "path": f"./{name}"}
+        spec |= {"sourceRef": {"kind": SOURCE, "name": "source"}, "targetNamespace": fleet.namespace}
+        meta = {"name": name, "namespace": fleet.namespace}
+        objects.append(
+            {"apiVersion": KUSTOMIZATION_VERSION, "kind": KUSTOMIZATION, "metadata": meta, "spec": spec}
+        )
+    files = {
+        "clusters/staging/fleet.yaml": "---\n".join(map(dump, objects)),
+        ".headgate/reporters": f'staging namespaces="git" {key.public}\n',
+    }
+    fleet.commit(files)
+    with operator.running(account, tmp_path, options(fleet)):
+        apps(fleet)
+        revision = fleet.commit({"README.md": "second"})
+        reports.wait("one", "two", revision=revision)
+        clone = tmp_path / "clone.git"
+        fleet.repository.git("clone", "-q", "--bare", fleet.url, str(clone))
+        context = yaml.safe_load(account.read_text())["current-context"]
+        from_context = environments(clone, f"--context=staging={context}", f"--kubeconfig={account}")
+        from_report = environments(clone)
+        assert from_context.pop("evidence")["origin"] == "context"
+        assert from_report.pop("evidence")["origin"] == "report"
+        assert from_context == from_report
+        assert from_report["healthy"] == revision.rpartition(":")[2]
+        assert from_report["ready"] == {"ready": 2, "all": 2}
+        assert from_report["behind"] == {"commits": 0, "matter": 0}
         fleet.close()

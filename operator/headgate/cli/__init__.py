@@ -2,6 +2,7 @@
 
 run, build, version, completion   the commands; ``run`` also has options, gates and logs
 promote, approve, rollback        the commands that promote; ``promotions`` has what they share
+environments                      what each environment runs
 forges                            flags of the commands that speak to a forge
 
 Each command has its own module, imported when the command runs, so that ``headgate --help`` and shell completion answer
@@ -23,9 +24,12 @@ COMMANDS = {
     "promote": ("headgate.cli.promote", "Let an environment follow what the one before it runs healthy."),
     "approve": ("headgate.cli.approve", "Sign that the difference of a promotion is right."),
     "rollback": ("headgate.cli.rollback", "Let an environment run what was good before, at once."),
+    "environments": ("headgate.cli.environments", "Show what each environment runs."),
     "version": ("headgate.cli.version", "Print the version."),
     "completion": ("headgate.cli.completion", "Print the completion script of a shell."),
 }
+
+ALIASES = {"envs": "environments"}
 
 
 class LazyGroup(click.Group):
@@ -35,6 +39,7 @@ class LazyGroup(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        cmd_name = ALIASES.get(cmd_name, cmd_name)
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command

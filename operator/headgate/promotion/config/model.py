@@ -13,6 +13,7 @@ __all__ = ["Approvals", "Environment", "Environments", "Window"]
 
 CONFIG_FILE = "headgate.yaml"
 """At the root of the repository. Policy is read from the remote's default branch."""
+DEFAULT_REPORTERS = ".headgate/reporters"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class Environments:
     """All environments of a repository, each after those that it names in ``after``."""
 
     all: tuple[Environment, ...]
-    reporters: str = ".headgate/reporters"
+    reporters: str = DEFAULT_REPORTERS
     """Path of an ``allowed_signers`` file of OpenSSH: whose reports count. Its principals are names of environments."""
     declared: bool = True
     """Whether ``headgate.yaml`` declares them; otherwise they are the cluster folders that were found."""

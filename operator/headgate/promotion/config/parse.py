@@ -16,7 +16,13 @@ from headgate.api.windows import MAX_WINDOWS, Window
 from headgate.documents import plainyaml
 from headgate.git.errors import RefInvalid
 from headgate.git.refs.reference import GitReference
-from headgate.promotion.config.model import CONFIG_FILE, Approvals, Environment, Environments
+from headgate.promotion.config.model import (
+    CONFIG_FILE,
+    DEFAULT_REPORTERS,
+    Approvals,
+    Environment,
+    Environments,
+)
 from headgate.promotion.errors import ConfigInvalid
 
 __all__ = ["check_cluster", "check_name", "parse_config", "sorted_environments"]
@@ -66,13 +72,14 @@ def parse_config(content: bytes, file: str = CONFIG_FILE) -> Environments:
         if not isinstance(value, dict):
             raise InvalidSpec("", "must be a mapping with the field 'environments'")
         fields = Fields(value, "", MAX_ENTRIES)
-        fields.only("environments")
+        fields.only("environments", "reporters")
         found = fields.objects("environments", _environment)
         if not found:
             raise InvalidSpec(f".{_PATH}", "must name at least one environment")
         if len(found) > MAX_ENVIRONMENTS:
             raise InvalidSpec(f".{_PATH}", f"has more than {MAX_ENVIRONMENTS} entries")
-        return Environments(sorted_environments(found), declared=True, where=file)
+        reporters = _text(fields, "reporters") or DEFAULT_REPORTERS
+        return Environments(sorted_environments(found), reporters, declared=True, where=file)
     except InvalidSpec as error:
         path = error.field.lstrip(".")
         raise ConfigInvalid(

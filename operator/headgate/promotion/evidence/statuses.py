@@ -75,7 +75,7 @@ def evidence_of_statuses(
     for commit, _ in zip(commits, range(MAX_COMMITS), strict=False):
         for context, status in read(commit).items():
             name = kustomization_of(context, environment, provider)
-            # Of several statuses of one commit the last one counts, of equally old ones that which is no success.
+            # The last one counts, and of two of the same time the one that says that something failed.
             if name and (name not in newest or _rank(status) > _rank(newest[name].status)):
                 newest[name] = _Newest(commit, status)
     if not newest:

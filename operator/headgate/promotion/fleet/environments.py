@@ -6,6 +6,7 @@ Both are read from the remote's default branch, so that a pull request cannot ch
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from headgate.documents.tree import EntryKind, Tree
 from headgate.names import SOURCE_GROUP
@@ -42,7 +43,7 @@ def load_environments(clone: Clone, state: State, flags: Sequence[str] = ()) -> 
                 raise ConfigInvalid(
                     f"--env {each.name}=…: {CONFIG_FILE} declares this environment; name it without '='"
                 )
-        return Environments((*found.all, *given), declared=True)
+        return replace(found, all=(*found.all, *given))
     replaced = {each.name for each in given}
     folders = discovered(clone.tree(commit)) if commit else ()
     all_of_them = (*(each for each in folders if each.name not in replaced), *given)

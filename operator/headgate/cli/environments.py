@@ -1,0 +1,243 @@
+"""``headgate environments``: what each environment follows, wants and runs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from headgate.cli.forges import choice, forge_options
+
+if TYPE_CHECKING:
+    from headgate.promotion.clone import Clone
+    from headgate.promotion.config.model import Environments
+    from headgate.promotion.evidence.model import Evidence
+    from headgate.promotion.fleet import State
+    from headgate.promotion.fleet.rendering import Rendering
+    from headgate.promotion.forges.repository import Choice
+
+EXIT_ERROR = 3
+
+
+@click.command(
+    epilog="""Examples:
+
+    \b
+    # from the reports that the operators push
+    headgate environments
+    \b
+    # from the clusters
+    headgate environments --context staging=kind-staging --context production=prod
+    \b
+    # offline, from a bare clone
+    headgate environments --repository fleet.git --no-fetch -o json
+
+    Exit status: 0 if it is known what every environment runs, 2 invalid usage, 3 otherwise.
+    """
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="In which form.",
+)
+@click.option(
+    "--repository",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("."),
+    help="The clone; default: the one that holds the working directory.",
+)
+@click.option("--remote", default="origin", show_default=True, help="The remote whose branches count.")
+@click.option("--default-branch", metavar="NAME", help="Default: as the clone says.")
+@click.option(
+    "--env",
+    "names",
+    metavar="NAME[=FOLDER]",
+    multiple=True,
+    help="Only this environment, or one that headgate.yaml does not name; may be repeated.",
+)
+@click.option(
+    "--context",
+    "contexts",
+    metavar="ENV=NAME",
+    multiple=True,
+    help="Kubeconfig context of an environment's cluster; may be repeated. Default: 'context' in headgate.yaml.",
+)
+@click.option("--kubeconfig", type=click.Path(dir_okay=False), help="Kubeconfig file; default: as kubectl.")
+@click.option(
+    "--source-url",
+    "source_urls",
+    metavar="URL",
+    multiple=True,
+    help="Another URL of this repository in GitRepositories; may be repeated.",
+)
+@click.option("--no-fetch", is_flag=True, help="Use the reports that the clone has, without the network.")
+@click.option("--unsigned-reports", is_flag=True, help="Let reports without a signature count.")
+@click.option(
+    "--commit-statuses",
+    is_flag=True,
+    help="Ask the forge for the commit statuses that Flux writes, of environments without a report.",
+)
+@click.option(
+    "--provider",
+    "providers",
+    metavar="ENV=ID",
+    multiple=True,
+    help="The id of an environment's Provider in its commit statuses: kustomization/NAME/ID; may be repeated.",
+)
+@forge_options
+def command(
+    output: str,
+    repository: Path,
+    remote: str,
+    default_branch: str | None,
+    names: Sequence[str],
+    contexts: Sequence[str],
+    kubeconfig: str | None,
+    source_urls: Sequence[str],
+    no_fetch: bool,
+    unsigned_reports: bool,
+    commit_statuses: bool,
+    providers: Sequence[str],
+    **forge: Any,
+) -> None:
+    """Show what each environment follows, wants and runs, since when, and how far it is behind the default branch.
+
+    Reads clusters by kubeconfig contexts, with get and list rights, and the signed reports of operators for the others.
+    """
+    from datetime import UTC, datetime
+
+    from headgate.promotion.clone import Clone
+    from headgate.promotion.clone.urls import repository_key
+    from headgate.promotion.config.flags import chosen
+    from headgate.promotion.errors import EnvironmentUnknown, PromotionError
+    from headgate.promotion.evidence.gather import gather, reporters_of
+    from headgate.promotion.evidence.summary import summarize
+    from headgate.promotion.fleet import Fleet, FleetOptions
+    from headgate.promotion.fleet.environments import load_environments
+    from headgate.promotion.report.environments import environments_as_json, environments_as_text
+
+    given, ids = _by_environment(contexts, "--context"), _by_environment(providers, "--provider")
+    try:
+        with ExitStack() as stack:
+            clone = stack.enter_context(Clone.open(repository, remote=remote))
+            if not no_fetch:
+                _fetch(clone)
+            options = FleetOptions(default_branch=default_branch or "", source_urls=tuple(source_urls))
+            fleet = stack.enter_context(Fleet(clone, options))
+            state = fleet.state()
+            environments = load_environments(clone, state, names)
+            _check({**given, **ids}, environments)
+            selected = chosen(names, environments)
+            renderings = {each.name: fleet.render(each, state) for each in selected}
+            ours = {repository_key(url) for url in (*clone.remote_urls(), *source_urls)} - {""}
+            now = datetime.now(UTC)
+            statuses = None
+            if commit_statuses:
+                statuses = _statuses(stack, clone, choice(**forge), state, renderings, ids, now)
+            evidence = gather(
+                clone,
+                renderings,
+                lambda url: repository_key(url) in ours,
+                reporters_of(clone, state.default_commit, environments.reporters, unsigned=unsigned_reports),
+                now,
+                contexts={**{each.name: each.context for each in selected if each.context}, **given},
+                kubeconfig=kubeconfig,
+                expected={
+                    name: {each.key for each in rendering.sources} for name, rendering in renderings.items()
+                },
+                statuses=statuses,
+            )
+            summaries = [
+                summarize(fleet, each, state, renderings[each.name], evidence[each.name]) for each in selected
+            ]
+    except PromotionError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(2 if isinstance(error, EnvironmentUnknown) else EXIT_ERROR)
+    if output == "json":
+        import json
+
+        click.echo(json.dumps(environments_as_json(summaries, now), indent=2))
+    else:
+        click.echo(environments_as_text(summaries, now), nl=False)
+    if any(each.evidence is None for each in summaries):
+        sys.exit(EXIT_ERROR)
+
+
+def _by_environment(given: Sequence[str], option: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for each in given:
+        environment, equals, value = each.partition("=")
+        if not (environment and equals and value):
+            form = "ENV=NAME" if option == "--context" else "ENV=ID"
+            raise click.BadParameter(f"'{each}' is not of the form {form}", param_hint=option)
+        found[environment] = value
+    return found
+
+
+def _statuses(
+    stack: ExitStack,
+    clone: Clone,
+    chosen: Choice,
+    state: State,
+    renderings: Mapping[str, Rendering],
+    providers: Mapping[str, str],
+    now: Any,
+) -> Callable[[str], Evidence | None]:
+    """A function that returns what commit statuses say of an environment; one client serves all."""
+    import os
+    from functools import lru_cache
+
+    from headgate.promotion.evidence.statuses import MAX_COMMITS, evidence_of_statuses
+    from headgate.promotion.forges.opening import locate, open_forge
+
+    urls = clone.remote_urls()
+    forge = stack.enter_context(
+        open_forge(locate(urls[0] if urls else "", chosen, os.environ), chosen, os.environ)
+    )
+    read = lru_cache(maxsize=None)(forge.commit_statuses)
+    listed = clone.git.text(
+        "rev-list", "--first-parent", f"--max-count={MAX_COMMITS}", "--end-of-options", state.default_commit
+    )
+
+    def statuses(name: str) -> Evidence | None:
+        rendering = renderings[name]
+        if rendering.followed is None:
+            return None
+        wants = [each.resolved.commit for each in rendering.sources if each.resolved is not None]
+        return evidence_of_statuses(
+            name,
+            list(dict.fromkeys([*wants, *listed.split()])),
+            read,
+            now,
+            source=rendering.followed,
+            expected=[each.key for each in rendering.kustomizations],
+            provider=providers.get(name, ""),
+        )
+
+    return statuses
+
+
+def _check(contexts: dict[str, str], environments: Environments) -> None:
+    """Raise ``EnvironmentUnknown`` for a context of an environment that there is not."""
+    for name in contexts:
+        _ = environments[name]
+
+
+def _fetch(clone: Clone) -> None:
+    """Fetch the reports; what cannot be fetched is said, and what the clone has counts."""
+    from headgate.promotion.errors import CloneError
+    from headgate.promotion.evidence.reports import fetch_reports
+
+    if not clone.remote_urls():
+        return
+    try:
+        fetch_reports(clone)
+    except CloneError as error:
+        click.echo(f"Warning: the reports of the clone count, newer ones were not fetched: {error}", err=True)
