@@ -5,12 +5,14 @@
 
 Each command is a new interpreter, start and imports included. "all" changes every Kustomization between the two
 revisions, "one" a single one, "none" only the README. The floor is one build of every directory in one process, without
-Git, which a diff cannot beat if everything changed. Ratios are to the floor, within a run; medians are printed.
+Git. Ratios are to the floor, within a run; medians are printed. On a machine that does other work as well, the seconds
+of the processor, those of Git included, say more.
 """
 
 from __future__ import annotations
 
 import argparse
+import resource
 import statistics
 import subprocess
 import sys
@@ -74,13 +76,15 @@ def files(kustomizations: int, objects: int) -> dict[str, str]:
     return made
 
 
-def timed(code: str, *arguments: str) -> tuple[float, str]:
-    """Seconds of a new interpreter that runs ``code``, and what it prints."""
-    start = time.perf_counter()
+def timed(code: str, *arguments: str) -> tuple[float, float, str]:
+    """Seconds of a new interpreter that runs ``code``, those of the processor, and what it prints."""
+    start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     finished = subprocess.run(
         [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True
     )
-    return time.perf_counter() - start, finished.stdout
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return time.perf_counter() - start, cpu, finished.stdout
 
 
 def main() -> None:
@@ -102,20 +106,22 @@ def main() -> None:
         }
         everything = fleet.commit(changed)
         revisions = {"none": (base, none), "one": (none, one), "all": (base, everything)}
-        seconds: dict[str, list[float]] = {}
+        seconds: dict[str, list[tuple[float, float]]] = {}
         notes: dict[str, str] = {}
+        work = str(fleet.work)
+        commands = {
+            "floor": (_FLOOR, work),
+            **{name: (_PAIR, work, *pair) for name, pair in revisions.items()},
+        }
         for _ in range(chosen.runs):
-            floor, notes["floor"] = timed(_FLOOR, str(fleet.work))
-            seconds.setdefault("floor", []).append(floor)
-            for name, pair in revisions.items():
-                spent, notes[name] = timed(_PAIR, str(fleet.work), *pair)
-                seconds.setdefault(name, []).append(spent)
+            for name, command in commands.items():
+                wall, cpu, notes[name] = timed(*command)
+                seconds.setdefault(name, []).append((wall, cpu))
         print(f"{chosen.kustomizations} Kustomizations of {chosen.objects} objects, {chosen.runs} runs")
         for name, found in seconds.items():
-            ratio = statistics.median(
-                each / floor for each, floor in zip(found, seconds["floor"], strict=True)
-            )
-            print(f"{name:8} {statistics.median(found):6.2f} s   {ratio:5.2f} of the floor   {notes[name]}")
+            wall, cpu = (statistics.median(each) for each in zip(*found, strict=True))
+            ratio = statistics.median(e[1] / f[1] for e, f in zip(found, seconds["floor"], strict=True))
+            print(f"{name:6} {wall:6.2f} s, CPU {cpu:5.2f} s = {ratio:4.2f} of the floor; {notes[name]}")
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@ class Clone:
         self.git_dir, self.common_dir, self.work_tree, self.remote = git_dir, common_dir, work_tree, remote
         self.git = GitOf(git_dir)
         self._trees: dict[tuple[str, str | None, tuple[str, ...], bool], CommitTree] = {}
+        self._ready: dict[str, bytes] = {}
         self._refs: Refs | None = None
         self._shallow: frozenset[str] | None = None
         self._resolved: dict[str, str] = {}
@@ -310,11 +311,12 @@ class Clone:
         ignore: str | None = None,
         sparse: Sequence[str] = (),
         filtered: bool = True,
+        prefetch: bool = False,
     ) -> CommitTree:
         """Return the tree of a commit as the operator sees it, with the ignore rules and paths of a spec.
 
-        Without ``filtered`` no ignore rules apply. The clone closes it. Raises :class:`CloneError`, also if a partial
-        clone lacks a file of it.
+        Without ``filtered`` no ignore rules apply. With ``prefetch`` its small YAML files are read at once. The clone
+        closes it. Raises :class:`CloneError`, also if a partial clone lacks a file of it.
         """
         key = (commit, ignore or None, tuple(sparse), filtered)
         tree = self._trees.get(key)
@@ -322,6 +324,8 @@ class Clone:
             tree = self._trees[key] = CommitTree.open(
                 self.common_dir, commit, ignore=ignore or None, sparse=sparse, filtered=filtered
             )
+            if prefetch:
+                tree.prefetch(self._ready)
         return tree
 
     def working_tree(

@@ -20,7 +20,7 @@ from headgate.documents.yaml import Dialect, load_documents
 from headgate.names import KUSTOMIZATION_FILES
 from headgate.reconcile.kustomization.build.builds import build_directory
 
-__all__ = ["Reach", "Reaches"]
+__all__ = ["Paths", "Reach", "Reaches"]
 
 MAX_DIRECTORIES = 5_000
 MAX_PATH = 4096
@@ -40,22 +40,22 @@ class Reach:
     folders: frozenset[str]
     """Directories of which every file counts."""
 
-    def meets(self, paths: Iterable[str]) -> bool:
+    def meets(self, paths: Paths) -> bool:
         """Return whether a change of any of these paths can change the build."""
-        return any(self._has(path) for path in paths)
+        return not (self.files.isdisjoint(paths.with_parents) and self.folders.isdisjoint(paths.with_parents))
 
-    def _has(self, path: str) -> bool:
-        while True:
-            # A path above counts, too: a file may become a directory.
-            if path in self.files or path in self.folders:
-                return True
-            if not path:
-                return False
-            path = path.rpartition("/")[0]
 
-    def covers(self, path: str) -> bool:
-        """Return whether a build that reads ``path`` stays within the reach."""
-        return self._has(path)
+class Paths:
+    """Paths of files, and of every directory above them."""
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self.files = frozenset(paths)
+        found = set(self.files)
+        for path in self.files:
+            # A file may become a directory, or the other way around.
+            while path and (path := path.rpartition("/")[0]) not in found:
+                found.add(path)
+        self.with_parents = frozenset(found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,12 +139,16 @@ def _own_source(
 
 
 def _source_if_self(each: RenderedObject, key: ObjectKey, folder: str) -> ObjectKey | None:
+    spec = each.obj.get("spec")
+    path = spec.get("path") if isinstance(spec, dict) else None
+    if not isinstance(path, str) or build_directory(path) != folder:
+        return None
     try:
         meta = {"namespace": key.namespace, "name": key.name}
         found = Kustomization.from_object({"metadata": meta, "spec": each.obj.get("spec")})
     except InvalidSpec:
         return None
-    if found.source.kind != "GitRepository" or build_directory(found.spec.path) != folder:
+    if found.source.kind != "GitRepository":
         return None
     return found.source.key
 

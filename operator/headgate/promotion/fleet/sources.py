@@ -14,6 +14,7 @@ from headgate.objects import Obj
 from headgate.promotion.clone import Clone
 from headgate.promotion.clone.urls import repository_key
 from headgate.promotion.errors import CloneError, RevisionUnknown
+from headgate.promotion.fleet.reach import Paths
 from headgate.promotion.fleet.rendering import RenderedSource
 from headgate.promotion.fleet.state import WORK_TREE, State
 
@@ -69,7 +70,7 @@ class Trees:
         self._clone = clone
         self._ours = {repository_key(url) for url in (*clone.remote_urls(), *urls)} - {""}
         self._trees: dict[tuple[str, Shape], PackableTree] = {}
-        self._changed: dict[tuple[str, str], frozenset[str]] = {}
+        self._changed: dict[tuple[str, str], Paths] = {}
 
     def close(self) -> None:
         """Release the trees that the clone does not keep."""
@@ -101,7 +102,7 @@ class Trees:
             if commit == WORK_TREE:
                 tree = self._clone.working_tree(**options)  # type: ignore[arg-type]
             else:
-                tree = self._clone.tree(commit, **options).share()  # type: ignore[arg-type]
+                tree = self._clone.tree(commit, prefetch=True, **options).share()  # type: ignore[arg-type]
             self._trees[key] = tree
         return tree
 
@@ -157,13 +158,12 @@ class Trees:
         other = sources[key]
         return "" if other.resolved is None else other.resolved.commit
 
-    def changed(self, before: str, after: str) -> frozenset[str]:
+    def changed(self, before: str, after: str) -> Paths:
         """Return the paths of files that differ between two commits, whatever the ignore rules say."""
-        if before == after:
-            return frozenset()
         known = self._changed.get((before, after))
         if known is None:
-            known = self._changed[before, after] = self._compared(before, after)
+            paths = self._compared(before, after) if before != after else ()
+            known = self._changed[before, after] = Paths(paths)
         return known
 
     def _compared(self, before: str, after: str) -> frozenset[str]:
@@ -180,12 +180,12 @@ class Trees:
                 tree.close()
         return frozenset(path for path, _ in found[0] ^ found[1])
 
-    def files_with(self, commit: str, patterns: Sequence[str]) -> frozenset[str] | None:
+    def files_with(self, commit: str, patterns: Sequence[str]) -> Paths | None:
         """Return the paths of files of a commit that match a pattern of ``grep -E``; None if this is not known."""
         if commit == WORK_TREE:
             return None
         try:
-            return self._clone.files_with(commit, patterns)
+            return Paths(self._clone.files_with(commit, patterns))
         except CloneError:
             return None
 

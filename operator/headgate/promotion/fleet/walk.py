@@ -21,7 +21,7 @@ from headgate.promotion.errors import CloneError
 from headgate.promotion.fleet.building import Builds, Built
 from headgate.promotion.fleet.options import FleetOptions
 from headgate.promotion.fleet.order import ordered
-from headgate.promotion.fleet.reach import Reaches
+from headgate.promotion.fleet.reach import Paths, Reaches
 from headgate.promotion.fleet.rendering import Problem, RenderedKustomization, RenderedObject, RenderedSource
 from headgate.promotion.fleet.sources import Trees, shape_of, source_of
 from headgate.promotion.fleet.state import State
@@ -107,7 +107,8 @@ class Walk:
         self._trees, self._builds, self._options, self._deadline = trees, builds, options, deadline
         self._sides = sides
         self._reaches: dict[int, Reaches] = {}
-        self._marked: dict[tuple[str, bool], frozenset[str] | None] = {}
+        self._marked: dict[tuple[str, bool], Paths | None] = {}
+        self._specs: dict[int, tuple[Obj, Kustomization]] = {}
         self._objects = 0
         self._full: str = ""
 
@@ -186,10 +187,18 @@ class Walk:
             return
         found = side.found[key] = _Found(each.obj, each.place, made_by, depth)
         try:
-            meta = {"namespace": key.namespace, "name": key.name}
-            found.spec = Kustomization.from_object({"metadata": meta, "spec": each.obj.get("spec")})
+            found.spec = self._parsed(key, each.obj)
         except InvalidSpec as error:
             found.problem = f"{each.place or 'Kustomization'}: Kustomization/{key}: {error}"
+
+    def _parsed(self, key: ObjectKey, obj: Obj) -> Kustomization:
+        """The spec of a Kustomization; both sides often have one object."""
+        known = self._specs.get(id(obj))
+        if known is None or known[0] is not obj:
+            meta = {"namespace": key.namespace, "name": key.name}
+            known = obj, Kustomization.from_object({"metadata": meta, "spec": obj.get("spec")})
+            self._specs[id(obj)] = known
+        return known[1]
 
     # Building.
 
@@ -317,7 +326,7 @@ class Walk:
             return False
         commits = first.resolved.commit, second.resolved.commit
         changed = self._trees.changed(*commits)
-        if any(path.rpartition("/")[2] == ".sourceignore" for path in changed):
+        if any(path.rpartition("/")[2] == ".sourceignore" for path in changed.files):
             return False
         spec = before.obj["spec"]
         try:
@@ -336,7 +345,7 @@ class Walk:
             each.source, each.commit = source.key, commits[0 if side is self._sides[0] else 1]
         return True
 
-    def _with_marks(self, commit: str, *, substituted: bool) -> frozenset[str] | None:
+    def _with_marks(self, commit: str, *, substituted: bool) -> Paths | None:
         """The files of a commit that may hold Kustomizations or GitRepositories."""
         known = (commit, substituted)
         if known not in self._marked:

@@ -16,7 +16,7 @@ from headgate.documents.tree import EntryKind, MemoryTree
 from headgate.promotion.clone import Clone
 from headgate.promotion.config.model import Environment
 from headgate.promotion.fleet import Fleet
-from headgate.promotion.fleet.reach import Reaches
+from headgate.promotion.fleet.reach import Paths, Reaches
 from headgate.promotion.fleet.rendering import Rendering
 from headgate.reconcile.kustomization.build.builds import build_objects
 from tests.support import fleets
@@ -205,5 +205,5 @@ def test_a_build_reads_only_what_is_in_reach(seed: int) -> None:
             below = any(
                 each.startswith(f"{read}/" if read else "") for each in (*reach.files, *reach.folders)
             )
-            assert reach.meets([read]) or (directory and below), (path, read)
+            assert reach.meets(Paths([read])) or (directory and below), (path, read)
     assert checked or seed
