@@ -31,6 +31,8 @@ __all__ = ["difference", "opened", "promotion_options", "reporting", "requester"
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
+PAST = 100
+"""How many earlier reports of an environment may prove a soak."""
 REFUSED, USAGE, FAILED = 1, 2, 3
 """Exit statuses: a guard refuses or somebody else was first; anything else went wrong."""
 
@@ -86,6 +88,13 @@ _OPTIONS = (
         metavar="URL",
         multiple=True,
         help="Another URL of this repository, as GitRepositories have it; may be repeated.",
+    ),
+    click.option(
+        "--env",
+        "names",
+        metavar="NAME=FOLDER",
+        multiple=True,
+        help="An environment and its cluster folder, if there is no headgate.yaml; may be repeated.",
     ),
     click.option(
         "--context",
@@ -148,17 +157,18 @@ def opened(given: Mapping[str, Any]) -> Iterator[World]:
     from headgate.promotion.clone import Clone
     from headgate.promotion.clone.mirror import mirror
     from headgate.promotion.fleet import Fleet, FleetOptions, State
+    from headgate.promotion.fleet.environments import load_environments
     from headgate.promotion.plans.world import World
 
     now = datetime.now(UTC)
     with Clone.open(given["repository"], remote=given["remote"]) as clone, mirror(clone) as copy:
         options = FleetOptions(source_urls=tuple(given["source_urls"]))
         with Fleet(copy, options) as fleet:
-            environments = _environments(copy, given["contexts"])
+            environments = load_environments(copy, fleet.state(), given["names"])
             branch = copy.default_branch()
             world = World(
                 copy,
-                environments,
+                _with_contexts(environments, given["contexts"]),
                 lambda environment, refs: fleet.render(environment, State(refs, branch)),
                 lambda environment: _observed(world, environment, given),
                 now,
@@ -178,91 +188,49 @@ def identity(clone: Clone) -> str:
     return match[1]
 
 
-def _environments(clone: Clone, contexts: Sequence[str]) -> Environments:
-    """The environments of ``headgate.yaml`` on the default branch, with the contexts that the user names."""
-    from headgate.api import InvalidSpec
-    from headgate.api.fields import Fields
-    from headgate.api.windows import parse_windows
-    from headgate.documents.plainyaml import NotPlain, load
-    from headgate.promotion.config.model import CONFIG_FILE, Approvals, Environment, Environments
-    from headgate.promotion.errors import ConfigInvalid
-
-    content = clone.file(clone.resolve(clone.default_branch()), CONFIG_FILE)
-    if content is None:
-        raise ConfigInvalid(f"the default branch has no {CONFIG_FILE}, which names the environments")
-
-    def parse(fields: Fields) -> Environment:
-        approvals = fields.optional_object(
-            "approvals",
-            lambda each: Approvals(_count(each), each.text("signers"), each.flag("notAuthor")),
-        )
-        return Environment(
-            fields.required_text("name"),
-            fields.required_text("cluster"),
-            fields.strings("after"),
-            fields.duration("soak", 0.0),
-            parse_windows(_raw(fields, "windows"), fields.path("windows")) if fields.has("windows") else (),
-            approvals,
-            fields.strings("expect"),
-            fields.strings("fields"),
-            fields.flag("requireProven"),
-            fields.text("context"),
-            source=fields.text("source"),
-        )
-
-    try:
-        found = Fields(load(content), "").objects("environments", parse)
-    except (InvalidSpec, NotPlain) as error:
-        raise ConfigInvalid(f"{CONFIG_FILE}: {error}") from None
-    given = dict(each.partition("=")[::2] for each in contexts)
-    return Environments(tuple(replace(each, context=given.get(each.name, each.context)) for each in found))
-
-
-def _raw(fields: Any, name: str) -> Any:
-    return fields._values.get(name)
-
-
-def _count(fields: Any) -> int:
-    return int(fields._values.get("count") or 0)
+def _with_contexts(environments: Environments, given: Sequence[str]) -> Environments:
+    """The environments with the kubeconfig contexts that the user names."""
+    named = {}
+    for each in given:
+        name, equals, context = each.partition("=")
+        if not equals or not context:
+            raise click.BadParameter(
+                f"'{each}' is not of the form ENVIRONMENT=CONTEXT", param_hint="--context"
+            )
+        named[environments[name].name] = context
+    changed = (replace(each, context=named.get(each.name, each.context)) for each in environments.all)
+    return replace(environments, all=tuple(changed))
 
 
 def _observed(world: World, environment: Environment, given: Mapping[str, Any]) -> Evidence:
-    """What an environment runs: by its context, else by its newest report; raises :class:`EvidenceMissing`."""
+    """What an environment runs; raises :class:`EvidenceMissing` with the reason why nobody says it."""
     from headgate.promotion.clone.urls import repository_key
     from headgate.promotion.errors import EvidenceMissing
-    from headgate.promotion.evidence.contexts import read_contexts
-    from headgate.promotion.evidence.objects import evidence_of_objects
-    from headgate.promotion.evidence.reports import Reporters, report_evidence
+    from headgate.promotion.evidence.gather import gather, reporters_of
 
-    rendering = world.render(environment)
-    expected = {each.key for each in rendering.sources}
-    if environment.context:
-        objects = read_contexts({environment.name: environment.context}, given["kubeconfig"])[
-            environment.name
-        ]
-        if objects.failure:
-            raise EvidenceMissing(objects.failure)
-        ours = {repository_key(each) for each in (*world.clone.remote_urls(), *given["source_urls"])}
-        found = evidence_of_objects(
-            environment.name,
-            environment.context,
-            objects.sources,
-            objects.kustomizations,
-            lambda url: repository_key(url) in ours,
-            datetime.now(UTC),
-            expected=expected,
-        )
-        return _of(found, expected)
-    path = ".headgate/reporters"
-    allowed = world.clone.file(world.clone.resolve(world.default_branch), path)
-    report = report_evidence(world.clone, environment.name, Reporters(allowed, path), world.now, past=100)
-    if report is None:
-        raise EvidenceMissing(f"no context and no report says what '{environment.name}' runs")
-    return replace(report)
+    name, tip = environment.name, world.clone.resolve(world.default_branch)
+    sources = {each.key for each in world.render(environment).sources}
+    ours = {repository_key(each) for each in (*world.clone.remote_urls(), *given["source_urls"])} - {""}
+    found = gather(
+        world.clone,
+        [name],
+        lambda url: repository_key(url) in ours,
+        reporters_of(world.clone, tip, world.environments.reporters),
+        datetime.now(UTC),
+        contexts={name: environment.context} if environment.context else {},
+        kubeconfig=given["kubeconfig"],
+        expected={name: sources},
+        past=PAST,
+    )[name]
+    if isinstance(found, str):
+        raise EvidenceMissing(found)
+    return _of(found, sources)
 
 
 def _of(found: Evidence, sources: set[ObjectKey]) -> Evidence:
-    """What a cluster with several environments runs of one of them."""
+    """What a cluster with several environments of one repository runs of one of them."""
+    if not sources & found.sources.keys():
+        return found
     return replace(
         found,
         sources={key: commit for key, commit in found.sources.items() if key in sources},

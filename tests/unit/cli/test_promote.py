@@ -161,6 +161,22 @@ def test_what_is_missing_is_refused_with_status_1_and_changes_nothing(shell: She
     assert shell.refs() == before
 
 
+def test_without_a_policy_the_user_says_what_comes_before(shell: Shell) -> None:
+    shell.report(shell.fleet.commit({"headgate.yaml": None}))
+    assert (
+        "name the environment before it with --after" in shell.run("promote", "production", status=3).output
+    )
+    shell.run("promote", "production", "--after", "qa", status=2)
+    assert "pushed the tag 1.3.1" in shell.run("promote", "production", "--after", "staging").output
+
+
+def test_what_a_policy_says_cannot_be_changed_by_a_flag(shell: Shell) -> None:
+    shell.run("promote", "production", "--after", "production", status=2)
+    shell.run("promote", "production", "--env", "production=clusters/production", status=3)
+    shell.run("promote", "production", "--context", "qa=x", status=2)
+    shell.run("promote", "production", "--context", "staging", status=2)
+
+
 def test_wrong_usage_is_status_2_and_other_errors_are_3(shell: Shell, tmp_path: Path) -> None:
     file = tmp_path / "plan.json"
     file.write_text("{}")

@@ -39,7 +39,7 @@ def _evidence(facts: Facts) -> Verdict:
         elif found.problem:
             missing.append(f"{name}: {found.problem}")
         else:
-            good.append(f"{name}: {found.origin.value} {found.detail}, {_age(found, facts.now)} old")
+            good.append(f"{name}: {_origin(found)}, {_age(found, facts.now)} old")
     if missing:
         return Verdict(Guard.EVIDENCE, False, "; ".join(missing))
     return Verdict(Guard.EVIDENCE, True, "; ".join(good) or "no environment comes before this one")
@@ -51,7 +51,7 @@ def _stale(found: Evidence, now: datetime) -> str:
             f"the {found.origin.value} is dated {_moment(found.at)}, which is in the future: check the clocks"
         )
     return (
-        f"the {found.origin.value} {found.detail} is {_age(found, now)} old, and proves nothing after "
+        f"the {_origin(found)} is {_age(found, now)} old, and proves nothing after "
         f"{_span(STALE_AFTER)}; see whether its operator still reports"
     )
 
@@ -239,6 +239,12 @@ def _listed(names: Iterable[str]) -> str:
     every = list(names)
     more = f" and {len(every) - SHOWN} more" if len(every) > SHOWN else ""
     return "; ".join(every[:SHOWN]) + more
+
+
+def _origin(found: Evidence) -> str:
+    """Where evidence comes from; some details say the kind of origin themselves."""
+    kind = found.origin.value
+    return found.detail if found.detail.startswith(kind) else f"{kind} {found.detail}"
 
 
 def _age(found: Evidence, now: datetime) -> str:
