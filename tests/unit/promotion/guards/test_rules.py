@@ -151,10 +151,15 @@ REFUSED = {
     "an environment half on the old revision": (
         Guard.HEALTHY,
         replace(
-            with_evidence(running(APPS, commit=OLD), running(INFRA)),
+            with_evidence(running(APPS, commit=OLD, attempted=OLD), running(INFRA)),
             soaks={"staging": {APPS: Soak(False), INFRA: SOAKED}},
         ),
         "apps runs bbbbbbbbbbbb",
+    ),
+    "a Kustomization that is on its way": (
+        Guard.HEALTHY,
+        with_evidence(running(APPS, commit=OLD), running(INFRA)),
+        "apps is reconciling aaaaaaaaaaaa, and last succeeded at bbbbbbbbbbbb",
     ),
     "a short soak": (
         Guard.SOAK,
