@@ -14,7 +14,7 @@ from headgate.promotion.evidence.model import Evidence
 from headgate.promotion.evidence.objects import evidence_of_objects
 from headgate.promotion.evidence.reports import Reporters, report_evidence
 
-__all__ = ["gather", "reporters_of"]
+__all__ = ["gather", "only_of", "reporters_of"]
 
 
 def reporters_of(clone: Clone, commit: str, path: str, *, unsigned: bool = False) -> Reporters:
@@ -45,20 +45,31 @@ def gather(
     environments = list(names)
     wanted = {name: context for name, context in (contexts or {}).items() if name in environments}
     clusters = read_contexts(wanted, kubeconfig)
-    return {
-        name: _of_one(
-            clone,
-            name,
-            is_this,
-            reporters,
-            now,
-            clusters.get(name),
-            (expected or {}).get(name, ()),
-            past,
-            statuses,
-        )
-        for name in environments
-    }
+    found: dict[str, Evidence | str] = {}
+    for name in environments:
+        sources = (expected or {}).get(name, ())
+        each = _of_one(clone, name, is_this, reporters, now, clusters.get(name), sources, past, statuses)
+        found[name] = each if isinstance(each, str) else only_of(each, sources)
+    return found
+
+
+def only_of(found: Evidence, sources: Collection[ObjectKey]) -> Evidence:
+    """Return the part of the evidence that is about these GitRepositories: a cluster may have several environments.
+
+    All of it, if it has none of them: then the GitRepository is not in Git. What uses sources of other kinds stays.
+    """
+    if not any(each.source in sources for each in found.kustomizations):
+        return found
+    return replace(
+        found,
+        sources={key: commit for key, commit in found.sources.items() if key in sources},
+        kustomizations=tuple(
+            each for each in found.kustomizations if each.source is None or each.source in sources
+        ),
+        held={key: why for key, why in found.held.items() if key in sources},
+        repositories=tuple(each for each in found.repositories if each.key in sources),
+        past=tuple(only_of(each, sources) for each in found.past),
+    )
 
 
 def _of_one(

@@ -8,11 +8,22 @@ import pytest
 
 from headgate.api import ObjectKey
 from headgate.promotion.evidence.facts import healthy, soaked_since
+from headgate.promotion.evidence.gather import only_of
 from headgate.promotion.evidence.model import Evidence, Origin
 from headgate.promotion.evidence.objects import evidence_of_objects
 from headgate.promotion.evidence.statuses import MAX_COMMITS, evidence_of_statuses, kustomization_of
 from headgate.promotion.forges.model import CommitStatus
-from tests.support.evidence import NOW, ago, commit, entry, git_repository, kustomization, recorded
+from tests.support.evidence import (
+    NOW,
+    ago,
+    commit,
+    entry,
+    evidence,
+    git_repository,
+    kustomization,
+    recorded,
+    running,
+)
 
 FLEET = ObjectKey("flux-system", "fleet")
 
@@ -63,6 +74,25 @@ def test_a_url_that_nobody_knows_counts_with_a_note() -> None:
     neither = observed([mirror, other], [kustomization()])
     assert "no GitRepository of context 'one'" in healthy(neither).problems[0]
     assert not observed([git_repository(), other], [kustomization()]).notes
+
+
+def test_a_cluster_with_several_environments() -> None:
+    """Each has its own GitRepositories; what uses none of them, but belongs to the repository, is in both."""
+    other = ObjectKey("flux-system", "other")
+    shared = evidence(
+        running("apps"),
+        running("others", source=other, ready=False),
+        running("chart", source=None, commit="", attempted=""),
+        sources={FLEET: commit(1), other: commit(2)},
+        held={other: "why"},
+        past=(evidence(running("others", source=other), running("apps")),),
+    )
+    found = only_of(shared, {FLEET})
+    assert [each.key.name for each in found.kustomizations] == ["apps", "chart"]
+    assert (found.sources, found.held) == ({FLEET: commit(1)}, {})
+    assert [each.key.name for each in found.past[0].kustomizations] == ["apps"]
+    assert healthy(found).commit == commit(1)
+    assert only_of(shared, {ObjectKey("a", "b")}) == shared
 
 
 def said(state: str, minutes: float = 5) -> CommitStatus:
