@@ -1,6 +1,7 @@
 """The command line: parses arguments and prints; other packages do the work.
 
 run, build, version, completion   the commands; ``run`` also has options, gates and logs
+diff, compare                     what changes, and what differs; ``comparing`` has what they share
 promote, approve, rollback        the commands that promote; ``promotions`` has what they share
 environments                      what each environment runs
 forges                            flags of the commands that speak to a forge
@@ -21,6 +22,8 @@ from headgate import __version__
 COMMANDS = {
     "run": ("headgate.cli.run", "Run the operator."),
     "build": ("headgate.cli.build", "Build a Kustomize overlay and print its objects."),
+    "diff": ("headgate.cli.diff", "Show what a range of commits changes in each environment."),
+    "compare": ("headgate.cli.compare", "Show what distinguishes two environments."),
     "promote": ("headgate.cli.promote", "Let an environment follow what the one before it runs healthy."),
     "approve": ("headgate.cli.approve", "Sign that the difference of a promotion is right."),
     "rollback": ("headgate.cli.rollback", "Let an environment run what was good before, at once."),

@@ -8,6 +8,7 @@ clone      the user's clone: revisions, trees, refs, and what is pushed
 fleet      from a cluster folder to all Kustomizations and their objects, as the operator would build them
 changes    two renderings of an environment compared
 report     changes and environments as text, Markdown and JSON
+ranges     what a range of commits does to each environment
 evidence   what each environment runs, since when, and how this is known
 guards     the conditions of a promotion, each by name
 plans      a promotion or rollback: computed, written down, executed

@@ -1,0 +1,164 @@
+"""What ``diff`` and ``compare`` share: options that say where the clone is and how it is built, errors, output."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from headgate.promotion.config.model import Environments
+    from headgate.promotion.fleet import Fleet, FleetOptions
+
+__all__ = ["EXIT_CHANGES", "EXIT_ERROR", "clone_options", "fleet_of", "refused_as_errors", "show"]
+
+EXIT_CHANGES = 1
+EXIT_USAGE = 2
+EXIT_ERROR = 3
+_MAX_VARIABLES = 1 << 20
+"""Bytes of a file of variables."""
+
+_OPTIONS = (
+    click.option(
+        "--repository",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=Path("."),
+        help="The clone; default: the one that holds the working directory.",
+    ),
+    click.option("--remote", default="origin", show_default=True, help="The remote whose branches count."),
+    click.option("--default-branch", metavar="NAME", help="Default: as the clone says."),
+    click.option(
+        "--source-url",
+        "source_urls",
+        metavar="URL",
+        multiple=True,
+        help="Another URL of this repository in GitRepositories; may be repeated.",
+    ),
+    click.option(
+        "--vars",
+        "variables",
+        type=click.Path(dir_okay=False, path_type=Path),
+        multiple=True,
+        help="YAML file with values of postBuild variables that are not in Git; may be repeated.",
+    ),
+    click.option(
+        "--age-key",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="File with identities of age, to decrypt SOPS files.",
+    ),
+    click.option(
+        "--remote-bases", is_flag=True, help="Fetch what kustomizations name by URL: needs the network."
+    ),
+)
+
+
+def clone_options(command: Any) -> Any:
+    """Add the options to a command; it passes them to :func:`fleet_of` as a mapping."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def fleet_of(stack: ExitStack, options: Mapping[str, Any]) -> tuple[Fleet, Environments]:
+    """Open the clone, and return its fleet and environments; the stack closes them."""
+    from headgate.promotion.clone import Clone
+    from headgate.promotion.config import environments_of
+    from headgate.promotion.fleet import Fleet
+
+    clone = stack.enter_context(Clone.open(options["repository"], remote=options["remote"]))
+    fleet = stack.enter_context(Fleet(clone, _fleet_options(stack, options)))
+    return fleet, environments_of(fleet)
+
+
+def _fleet_options(stack: ExitStack, options: Mapping[str, Any]) -> FleetOptions:
+    from headgate.promotion.fleet import FleetOptions
+
+    return FleetOptions(
+        default_branch=options["default_branch"] or "",
+        source_urls=tuple(options["source_urls"]),
+        variables=_variables(options["variables"]),
+        age_key=_read(options["age_key"], "--age-key") if options["age_key"] else None,
+        remote_bases=_remote_bases(stack) if options["remote_bases"] else None,
+    )
+
+
+def _remote_bases(stack: ExitStack) -> Any:
+    import tempfile
+
+    from headgate.git.bases.fetcher import RemoteBases
+
+    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="headgate-bases-"))
+    bases = RemoteBases(Path(folder), as_user=True)
+    stack.callback(bases.close)
+    return bases
+
+
+def _variables(files: tuple[Path, ...]) -> dict[str, str]:
+    """The variables of all files; of one that several have, the last value counts."""
+    from headgate.documents.plainyaml import NotPlain, load
+
+    found: dict[str, str] = {}
+    for file in files:
+        try:
+            content = load(_read(file, "--vars"))
+        except NotPlain as error:
+            raise click.BadParameter(f"{file}: {error}", param_hint="--vars") from None
+        if not isinstance(content, dict):
+            raise click.BadParameter(f"{file} is not a mapping of names to values", param_hint="--vars")
+        for name, value in content.items():
+            if not isinstance(value, str | int | float):
+                # The value may be a secret.
+                raise click.BadParameter(f"{file}: the value of '{name}' is not a text", param_hint="--vars")
+            found[str(name)] = str(value).lower() if isinstance(value, bool) else str(value)
+    return found
+
+
+def _read(file: Path, option: str) -> bytes:
+    try:
+        with file.open("rb") as opened:
+            content = opened.read(_MAX_VARIABLES + 1)
+    except OSError as error:
+        raise click.BadParameter(f"{file}: {error.strerror}", param_hint=option) from None
+    if len(content) > _MAX_VARIABLES:
+        raise click.BadParameter(f"{file} is larger than {_MAX_VARIABLES} bytes", param_hint=option)
+    return content
+
+
+@contextmanager
+def refused_as_errors() -> Iterator[None]:
+    """Print the errors of a promotion as messages, and end with their exit status."""
+    from headgate.documents.errors import BuildError
+    from headgate.promotion.errors import EnvironmentUnknown, PromotionError
+    from headgate.promotion.report.escape import visible
+
+    try:
+        yield
+    except (PromotionError, BuildError) as error:
+        message = "\n".join(map(visible, str(error).splitlines()))
+        click.echo(f"Error: {message}", err=True)
+        sys.exit(EXIT_USAGE if isinstance(error, EnvironmentUnknown) else EXIT_ERROR)
+
+
+def show(render: Callable[[bool], str]) -> None:
+    """Print a text: with color and a pager on a terminal, plain elsewhere and with ``NO_COLOR``.
+
+    ``render`` returns the text, with color or without.
+    """
+    terminal = sys.stdout.isatty()
+    color = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    if terminal and sys.stdin.isatty():
+        # A text that fits stays on the screen, as with Git.
+        os.environ.setdefault("LESS", "FRX")
+        click.echo_via_pager(render(color), color=color)
+        return
+    try:
+        click.echo(render(color), nl=False, color=color)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader has closed the pipe; prevent an error message when the interpreter exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

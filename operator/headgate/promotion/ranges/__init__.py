@@ -1,0 +1,15 @@
+"""What a range of commits does to each environment: on merge, and at the next promotion.
+
+    with Clone.open(Path(".")) as clone, Fleet(clone) as fleet:
+        report = changes_of_range(fleet, environments, Range.of(fleet, base="1.3.0", head="main"))
+
+commits   the two ends of a range
+answers   both stages of each environment
+outcome   what a report means for the exit status
+"""
+
+from headgate.promotion.ranges.answers import changes_of_range, follows
+from headgate.promotion.ranges.commits import Range
+from headgate.promotion.ranges.outcome import FAIL_ON, fails, last_environments
+
+__all__ = ["FAIL_ON", "Range", "changes_of_range", "fails", "follows", "last_environments"]
