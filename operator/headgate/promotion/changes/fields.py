@@ -120,6 +120,7 @@ class _Comparison:
     ) -> Iterator[Difference]:
         if shape.list_kind is ListKind.SET and not _are_mappings(before + after):
             yield from _sets(path, before, after, fixed)
+            yield from _order_of_values(path, before, after, fixed)
             return
         keys = _keys(shape, before, after)
         if keys:
@@ -180,6 +181,13 @@ def _sets(path: Path, before: list[Any], after: list[Any], fixed: bool) -> Itera
             value = new.get(key, old.get(key))
             at = (*path, Element((("", _plain(value)),)))
             yield Difference(at, old.get(key, MISSING), new.get(key, MISSING), immutable=fixed)
+
+
+def _order_of_values(path: Path, before: list[Any], after: list[Any], fixed: bool) -> Iterator[Difference]:
+    """A set in another order is a difference: the API server stores the order."""
+    old, new = ([Element((("", _plain(value)),)) for value in side] for side in (before, after))
+    shared = set(old) & set(new)
+    yield from _order(path, [e for e in old if e in shared], [e for e in new if e in shared], fixed)
 
 
 def _order(path: Path, before: list[Element], after: list[Element], fixed: bool) -> Iterator[Difference]:

