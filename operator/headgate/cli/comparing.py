@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,15 +64,20 @@ def clone_options(command: Any) -> Any:
     return command
 
 
-def fleet_of(stack: ExitStack, options: Mapping[str, Any]) -> tuple[Fleet, Environments]:
-    """Open the clone, and return its fleet and environments; the stack closes them."""
+def fleet_of(
+    stack: ExitStack, options: Mapping[str, Any], flags: Sequence[str] = ()
+) -> tuple[Fleet, Environments]:
+    """Open the clone, and return its fleet and environments; the stack closes them.
+
+    ``flags`` may describe further environments, as ``NAME=FOLDER``.
+    """
     from headgate.promotion.clone import Clone
-    from headgate.promotion.config import environments_of
     from headgate.promotion.fleet import Fleet
+    from headgate.promotion.fleet.environments import load_environments
 
     clone = stack.enter_context(Clone.open(options["repository"], remote=options["remote"]))
     fleet = stack.enter_context(Fleet(clone, _fleet_options(stack, options)))
-    return fleet, environments_of(fleet)
+    return fleet, load_environments(clone, fleet.state(), flags)
 
 
 def _fleet_options(stack: ExitStack, options: Mapping[str, Any]) -> FleetOptions:

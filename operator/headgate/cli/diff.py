@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,8 +18,10 @@ from headgate.cli.comparing import (
     refused_as_errors,
     show,
 )
+from headgate.cli.forges import choice, forge_options, pull_request_option
 
 if TYPE_CHECKING:
+    from headgate.promotion.forges.repository import Choice
     from headgate.promotion.report.document import ChangeReport
 
 FAIL_ON = ("change", "delete", "danger", "production-on-merge")
@@ -37,14 +40,20 @@ FAIL_ON = ("change", "delete", "danger", "production-on-merge")
     # what you have not committed yet
     headgate diff --head .
     \b
-    # in CI: fail if a merge deletes something, and write a comment
-    headgate diff --fail-on delete -o markdown > comment.md
+    # in CI: comment on the pull request, and fail if it deletes something
+    headgate diff --comment --fail-on delete
 
     Exit status: 0 no change, 1 changes, 2 invalid usage, 3 an error, or some changes are not known. With --fail-on,
     1 only if there is such a change.
     """
 )
-@click.option("--env", "names", metavar="NAME", multiple=True, help="Only this environment; may be repeated.")
+@click.option(
+    "--env",
+    "names",
+    metavar="NAME",
+    multiple=True,
+    help="Only this environment, or a cluster folder as NAME=FOLDER[,REF=VALUE]; may be repeated.",
+)
 @click.option(
     "--base", metavar="REV", help="Where the changes begin; default: where HEAD left the default branch."
 )
@@ -71,6 +80,11 @@ FAIL_ON = ("change", "delete", "danger", "production-on-merge")
     multiple=True,
     help="Exit with 1 only for such a change; may be repeated.",
 )
+@click.option(
+    "--comment", is_flag=True, help="Post the changes as a comment on the pull request, or update it."
+)
+@pull_request_option
+@forge_options
 @clone_options
 def command(
     names: Sequence[str],
@@ -80,6 +94,12 @@ def command(
     full: bool,
     max_length: int,
     fail_on: Sequence[str],
+    comment: bool,
+    pull_request: int | None,
+    forge: str | None,
+    forge_url: str,
+    forge_repository: str,
+    forge_token_file: Path | None,
     **options: Any,
 ) -> None:
     """Show what a range of commits changes in each environment, on merge and at the next promotion.
@@ -87,23 +107,40 @@ def command(
     Uses only the clone: no cluster, no network. Environments are those of headgate.yaml on the default branch, or the
     folders below clusters/.
     """
+    from headgate.promotion.config.flags import chosen
     from headgate.promotion.ranges import Range, changes_of_range, fails, last_environments
     from headgate.promotion.ranges.outcome import PRODUCTION_ON_MERGE, is_uncertain
 
     with ExitStack() as stack, refused_as_errors():
-        fleet, environments = fleet_of(stack, options)
-        chosen = [environments[name] for name in dict.fromkeys(names)] if names else environments.all
+        fleet, environments = fleet_of(stack, options, names)
         last = last_environments(environments)
         if PRODUCTION_ON_MERGE in fail_on and not last:
             raise click.UsageError(
                 "--fail-on production-on-merge: no environment is the last one: declare 'after' in headgate.yaml"
             )
-        report = changes_of_range(fleet, chosen, Range.of(fleet, base or "", head or ""))
+        report = changes_of_range(fleet, chosen(names, environments), Range.of(fleet, base or "", head or ""))
         _show(report, output, full=full, max_length=max_length)
+        if comment:
+            urls = fleet.clone.remote_urls()
+            _post(
+                report,
+                urls[0] if urls else "",
+                pull_request,
+                choice(forge, forge_url, forge_repository, forge_token_file),
+            )
         if is_uncertain(report):
             click.echo("Error: some changes are not known; see 'Not known'.", err=True)
             sys.exit(EXIT_ERROR)
         sys.exit(EXIT_CHANGES if fails(report, fail_on, last) else 0)
+
+
+def _post(report: ChangeReport, remote: str, number: int | None, forge: Choice) -> None:
+    """Post a comment; it needs the network."""
+    from headgate.promotion.forges import comments
+    from headgate.promotion.report.markdown import markdown
+
+    address = comments.post(lambda limit: markdown(report, limit), remote=remote, number=number, choice=forge)
+    click.echo(f"Comment: {address}", err=True)
 
 
 def _show(report: ChangeReport, output: str, *, full: bool, max_length: int) -> None:

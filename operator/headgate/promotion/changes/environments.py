@@ -53,13 +53,14 @@ def compare_environments(left: Rendering, right: Rendering, expect: Iterable[Pat
     """Return the differences of two environments that no pattern of ``expect`` covers."""
     mapping = namespaces(left, right)
     change = compare(_mapped(left, mapping), right, Stage.BETWEEN, left.environment)
-    patterns = (*expect, *_WHERE)
+    patterns = tuple(expect)
     covered = 0
     kustomizations = []
     for each in change.kustomizations:
         objects, hidden = _uncovered(each.objects, patterns)
-        fields = _uncovered_fields("Kustomization", each.fields, patterns)
-        covered += hidden + len(each.fields) - len(fields)
+        own = _uncovered_fields("Kustomization", each.fields, _WHERE)
+        fields = _uncovered_fields("Kustomization", own, patterns)
+        covered += hidden + len(own) - len(fields)
         kept = replace(each, objects=objects, fields=fields, dangers=(), notes=())
         if each.action in (Action.ADDED, Action.REMOVED) and _covers_object("Kustomization", patterns):
             kept, covered = replace(kept, action=None), covered + 1
@@ -177,8 +178,9 @@ def _uncovered(
         if each.action in (Action.ADDED, Action.REMOVED):
             kept.append(replace(each, dangers=(), pruned=True, kept=""))
             continue
-        fields = _uncovered_fields(each.ref.kind, each.fields, patterns)
-        covered += len(each.fields) - len(fields)
+        own = _uncovered_fields(each.ref.kind, each.fields, _WHERE)
+        fields = _uncovered_fields(each.ref.kind, own, patterns)
+        covered += len(own) - len(fields)
         if fields or each.action is Action.MOVED:
             kept.append(_with_fields(each, fields))
     return tuple(kept), covered

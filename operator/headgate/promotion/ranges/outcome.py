@@ -48,4 +48,4 @@ def fails(report: ChangeReport, fail_on: Collection[str], last: Collection[str])
 
 
 def _is_dangerous(stage: EnvironmentChange) -> bool:
-    return any(each.dangers for each in (*stage.kustomizations, *stage.changes))
+    return any(each.dangers for each in stage.kustomizations) or any(each.dangers for each in stage.changes)
