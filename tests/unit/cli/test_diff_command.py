@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from headgate.cli import main
 from tests.support import fleets
+from tests.support.sops import age_key, sealed, sealed_secret
 
 IMAGE = "registry.example.com/my-app"
 BASE = "apps/base/my-app/deployment.yaml"
@@ -270,3 +271,70 @@ def test_compare_refuses_malformed_patterns_and_unknown_environments(fleet: flee
     done = run("compare", fleet, "staging", "production", "--expect", "Deployment:")
     assert done.exit_code == 2
     assert "names no field" in done.stderr
+
+
+def test_values_of_variables_from_secrets_are_masked(fleet: fleets.Fleet, tmp_path: Path) -> None:
+    """From a Secret that another Kustomization renders and that does not change, and from a file."""
+    seeded, given, short = "seeded-variable-1", "given-variable-2", "abc1"
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "vars"},
+        "stringData": {"token": seeded, "pin": short},
+    }
+    names = [{"kind": "Secret", "name": name} for name in ("vars", "elsewhere")]
+    fleet.commit(
+        {
+            "infrastructure/staging/kustomization.yaml": fleets.overlay(
+                ["../base", "vars.yaml"], namespace="flux-system"
+            ),
+            "infrastructure/staging/vars.yaml": fleets.text(secret),
+            "clusters/staging/apps.yaml": fleets.kustomization(
+                "apps",
+                "./apps/staging",
+                postBuild={"substituteFrom": names},
+                dependsOn=[{"name": "infrastructure"}],
+            ),
+        }
+    )
+    fleet.switch("edit", "main")
+    arguments = ["--token=${token}", "--other=${other}", "${pin}", "--plain=shown"]
+    fleet.commit({BASE: fleets.deployment("my-app", args=arguments)})
+    variables = tmp_path / "vars.yaml"
+    variables.write_text(f"other: {given}\n")
+    for output in ("text", "markdown", "json"):
+        done = run("diff", fleet, "--env", "staging", "--vars", str(variables), "-o", output, "--full")
+        assert done.exit_code == 1, done.output
+        assert "--plain=shown" in done.stdout
+        assert "--token=***" in done.stdout
+        assert not any(value in done.output for value in (seeded, given, short))
+
+
+def test_decrypted_values_are_masked_and_their_keys_named(fleet: fleets.Fleet, tmp_path: Path) -> None:
+    identity, wrap = age_key()
+    values = ("first-decrypted-value", "second-decrypted-value")
+
+    def files(value: str) -> dict[str, str | bytes]:
+        secret = sealed_secret("s", wrap, key=value, same="unchanged-value")
+        config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"key": value}}
+        return {"apps/staging/secret.yaml": fleets.text(secret, sealed(config, wrap))}
+
+    decryption = {"decryption": {"provider": "sops"}}
+    fleet.commit(
+        {
+            **files(values[0]),
+            "clusters/staging/apps.yaml": fleets.kustomization("apps", "./apps/staging", **decryption),
+            "apps/staging/kustomization.yaml": fleets.overlay(["secret.yaml"], namespace="staging"),
+        }
+    )
+    fleet.switch("edit", "main")
+    fleet.commit(files(values[1]))
+    closed = run("diff", fleet, "--env", "staging")
+    assert closed.exit_code == 1, closed.output
+    assert "ciphertext changed" in closed.stdout
+    file = tmp_path / "key.txt"
+    file.write_text(identity)
+    opened = run("diff", fleet, "--env", "staging", "--age-key", str(file), "-o", "json")
+    (apps,) = json.loads(opened.stdout)["environments"][0]["onMerge"]["kustomizations"]
+    assert [[field["path"] for field in o["fields"]] for o in apps["objects"]] == [["data.key"], ["data.key"]]
+    assert not any(value in opened.output + closed.output for value in values)

@@ -71,6 +71,8 @@ class Curtain:
                 if kustomization.masks is not None and id(kustomization.masks) not in seen:
                     seen.add(id(kustomization.masks))
                     self._masks = self._masks | kustomization.masks
+                for value in kustomization.secrets:
+                    self.add(value)
                 self._learn(kustomization.objects, names)
             self._learn(rendering.root, names)
         # A name appears in each report anyway.

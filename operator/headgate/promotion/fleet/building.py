@@ -17,7 +17,7 @@ from headgate.documents.errors import BuildError
 from headgate.documents.tree import Inputs, Tree
 from headgate.kube import ref_of
 from headgate.objects import Obj
-from headgate.postbuild import PostBuildError, Variables
+from headgate.postbuild import Masks, PostBuildError, Variables
 from headgate.postbuild.sops import is_encrypted
 from headgate.promotion.fleet.options import FleetOptions
 from headgate.promotion.fleet.rendering import RenderedObject
@@ -63,6 +63,10 @@ class Built:
     inputs: Inputs | None = None
     unknown: tuple[str, ...] = ()
     """The variables that were used and are not known."""
+    masks: Masks | None = field(default=None, compare=False, repr=False)
+    """The secret values that may be in the objects."""
+    secrets: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
+    """The values of variables from Secrets."""
     error: str = ""
     """Why there is no result; names file, line, object and field."""
 
@@ -105,7 +109,7 @@ class Builds:
         values: Any = None
         if variables is not None:
             known = isinstance(variables.values, PartlyKnown)
-            values = [sorted(variables.values.items()), known, variables.always]
+            values = [sorted(variables.values.items()), known, variables.always, sorted(variables.secret)]
         return json.dumps([read, values], sort_keys=True, default=repr)
 
     def _built(self, tree: Tree, spec: Mapping[str, Any], variables: Variables | None) -> Built:
@@ -118,13 +122,15 @@ class Builds:
                 # The key opens other files: what it does not open stays encrypted.
                 result = build_objects(tree, spec, ClusterInputs(variables=variables), self._rules)
         except BuildError as error:
-            return Built(error=shown(str(error)))
+            # A message may quote the value of a variable.
+            return Built(error=shown(ClusterInputs(variables=variables).masks(str(error))))
         except RecursionError:
             return Built(error="the input is nested too deeply")
         unknown = (
             tuple(variables.values.unknown) if variables and isinstance(variables.values, PartlyKnown) else ()
         )
-        return Built(tuple(_rendered(result)), result.inputs, unknown)
+        secrets = variables.secret if variables is not None else frozenset()
+        return Built(tuple(_rendered(result)), result.inputs, unknown, result.masks or None, secrets)
 
     def _keys(self, spec: Mapping[str, Any]) -> Keys | None:
         decryption = spec.get("decryption")

@@ -87,6 +87,8 @@ class RenderedKustomization:
     its objects are then unknown, and the same in both."""
     masks: Masks | None = field(default=None, compare=False, repr=False)
     """The secret values that the build put into its objects: decrypted ones, and variables from Secrets."""
+    secrets: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
+    """The values of variables from Secrets, also those that are too short for a mask."""
 
 
 @dataclass(frozen=True, slots=True)

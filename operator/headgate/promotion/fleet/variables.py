@@ -82,7 +82,9 @@ def variables_of(
     if not missing:
         return known, ()
     values = PartlyKnown({**{name: text.replace("\n", "") for name, text in given.items()}, **known.values})
-    return Variables(values, True, known.secret), tuple(missing)
+    # What the caller gives instead of a Secret is as secret as that.
+    given_secrets = given.values() if any(each.kind == "Secret" for each in missing) else ()
+    return Variables(values, True, known.secret | frozenset(given_secrets)), tuple(missing)
 
 
 def shown(text: str) -> str:

@@ -439,6 +439,8 @@ class Walk:
             suspended=bool(each.spec and each.spec.spec.suspend),
             prunes=bool(each.spec and each.spec.spec.prune),
             skipped=each.skipped,
+            masks=built.masks if built is not None else None,
+            secrets=built.secrets if built is not None else frozenset(),
         )
 
     def unknown_variables(self, side: Side) -> tuple[str, ...]:
