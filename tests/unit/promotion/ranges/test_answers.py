@@ -47,7 +47,7 @@ def of(found: ChangeReport, name: str) -> EnvironmentAnswer:
 
 
 def edit_base(fleet: fleets.Fleet) -> None:
-    """On a branch of its own, as for a pull request."""
+    """On another branch, as for a pull request."""
     fleet.switch("edit", "main")
     fleet.commit({BASE: fleets.deployment("my-app", image=f"{IMAGE}:2.0.0")})
 
