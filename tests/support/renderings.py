@@ -88,8 +88,8 @@ def rendering(
         kustomizations,
         tuple(map(rendered, root)),
         commit,
-        problems,
-        unknown,
+        problems=problems,
+        unknown_variables=unknown,
     )
 
 
