@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -197,3 +200,31 @@ def test_wrong_usage_is_status_2_and_other_errors_are_3(shell: Shell, tmp_path: 
         (("rollback", "production", "--to", "nothing"), "names no commit"),
     ):
         assert message in shell.run(*arguments, status=3).output
+
+
+def test_of_two_at_once_one_wins(shell: Shell) -> None:
+    """Two people, each with their own process: one tag, and one exit status of success."""
+    command = [
+        sys.executable,
+        "-m",
+        "headgate.cli",
+        "promote",
+        "production",
+        "--repository",
+        str(shell.fleet.work),
+    ]
+    running = [
+        subprocess.Popen(
+            command,
+            env={**os.environ, **person.environment()},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for person in (shell.ada, shell.bob)
+    ]
+    output = [process.communicate(timeout=600)[0] for process in running]
+    tags = [name for name in shell.refs() if name.startswith("refs/tags/")]
+    assert tags == ["refs/tags/1.3.0", "refs/tags/1.3.1"], output
+    # Whoever begins after the other has won finds nothing to promote.
+    assert sorted(process.returncode for process in running) == [0, 1], output

@@ -146,3 +146,10 @@ def test_over_http_with_credentials_that_no_message_shows(fleet: Fleet, tmp_path
             pass
         assert "s3cret" not in str(failed.value)
     assert fleet.remote_refs()["refs/tags/1.0.0"] == tag
+
+
+def test_only_what_the_clone_lacks_is_transferred(fleet: Fleet) -> None:
+    fleet.commit({"large": "x" * 100_000})
+    with mirrored(fleet.work) as copy:
+        assert not [each for each in (copy.git_dir / "objects").rglob("*") if each.suffix == ".pack"]
+        assert copy.git.text("count-objects").startswith("0 objects")
