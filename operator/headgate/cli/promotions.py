@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from headgate.promotion.clone import Clone
     from headgate.promotion.config.model import Environment, Environments
     from headgate.promotion.evidence.model import Evidence
+    from headgate.promotion.forges.repository import Choice
     from headgate.promotion.plans.execute import PullRequestWish
     from headgate.promotion.plans.model import Plan
     from headgate.promotion.plans.pullrequests import PullRequests
@@ -129,7 +130,6 @@ def difference(base: str, base_commit: str, plan: Plan | Rollback, change: Envir
 
 def requester(given: Mapping[str, Any], change: EnvironmentChange) -> PullRequests:
     """Return what opens pull requests, with the rendered difference in their bodies."""
-    from headgate.cli.forges import choice
     from headgate.promotion.plans.pullrequests import PullRequests
     from headgate.promotion.report.markdown import markdown
 
@@ -139,8 +139,7 @@ def requester(given: Mapping[str, Any], change: EnvironmentChange) -> PullReques
         room = limit - len(audit) - 100
         return f"{audit}\n\n{markdown(report, room)}" if room > 500 else audit[:limit]
 
-    names = ("forge", "forge_url", "forge_repository", "forge_token_file")
-    return PullRequests(choice(*(given[name] for name in names)), os.environ, body)
+    return PullRequests(_choice(given), os.environ, body)
 
 
 def _report(base: str, base_commit: str, name: str, head: str, change: EnvironmentChange) -> ChangeReport:
@@ -215,16 +214,55 @@ def _observed(world: World, environment: Environment, given: Mapping[str, Any]) 
         world.clone,
         [name],
         lambda url: repository_key(url) in ours,
-        reporters_of(world.clone, tip, world.environments.reporters),
+        reporters_of(
+            world.clone,
+            tip,
+            world.environments.reporters,
+            unsigned=given.get("unsigned_reports", False),
+        ),
         datetime.now(UTC),
         contexts={name: environment.context} if environment.context else {},
         kubeconfig=given["kubeconfig"],
         expected={name: sources},
         past=PAST,
+        statuses=(lambda _: _statuses(world, environment, given)) if given.get("commit_statuses") else None,
     )[name]
     if isinstance(found, str):
         raise EvidenceMissing(found)
     return _of(found, sources)
+
+
+def _statuses(world: World, environment: Environment, given: Mapping[str, Any]) -> Evidence | None:
+    """What the commit statuses say that Flux's notification-controller writes; raises :class:`ForgeError`."""
+    from headgate.promotion.evidence.statuses import MAX_COMMITS, evidence_of_statuses
+    from headgate.promotion.forges.opening import locate, open_forge
+
+    rendering = world.render(environment)
+    if rendering.followed is None:
+        return None
+    chosen, urls = _choice(given), world.clone.remote_urls()
+    wants = [each.resolved.commit for each in rendering.sources if each.resolved is not None]
+    tip = world.clone.resolve(world.default_branch)
+    limit = f"--max-count={MAX_COMMITS}"
+    listed = world.clone.git.text("rev-list", "--first-parent", limit, "--end-of-options", tip).split()
+    providers = dict(each.partition("=")[::2] for each in given["providers"])
+    with open_forge(locate(urls[0] if urls else "", chosen, os.environ), chosen, os.environ) as forge:
+        return evidence_of_statuses(
+            environment.name,
+            list(dict.fromkeys([*wants, *listed])),
+            forge.commit_statuses,
+            datetime.now(UTC),
+            source=rendering.followed,
+            expected=[each.key for each in rendering.kustomizations],
+            provider=providers.get(environment.name, ""),
+        )
+
+
+def _choice(given: Mapping[str, Any]) -> Choice:
+    from headgate.cli.forges import choice
+
+    names = ("forge", "forge_url", "forge_repository", "forge_token_file")
+    return choice(*(given[name] for name in names))
 
 
 def _of(found: Evidence, sources: set[ObjectKey]) -> Evidence:

@@ -17,7 +17,9 @@ from click.testing import CliRunner, Result
 from headgate.api.report import Report, encode
 from headgate.cli import main
 from headgate.promotion.evidence.model import RunningKustomization
+from headgate.promotion.forges.repository import Kind
 from tests.support.fleets import Fleet, deployment
+from tests.support.forgeserver import ForgeServer
 from tests.support.promoting import KUSTOMIZATIONS, SOURCE
 from tests.support.signing import Person, allowed_signers
 
@@ -228,3 +230,15 @@ def test_of_two_at_once_one_wins(shell: Shell) -> None:
     assert tags == ["refs/tags/1.3.0", "refs/tags/1.3.1"], output
     # Whoever begins after the other has won finds nothing to promote.
     assert sorted(process.returncode for process in running) == [0, 1], output
+
+
+def test_evidence_may_be_the_statuses_that_flux_wrote_to_the_forge(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell.fleet.remote_git("update-ref", "-d", "refs/headgate/env/staging")
+    with ForgeServer(Kind.GITHUB) as forge:
+        monkeypatch.setenv("HEADGATE_FORGE_TOKEN", forge.token)
+        flags = ("--forge", "github", "--forge-url", forge.web, "--forge-repository", "org/fleet")
+        refused = shell.run("promote", "production", "--commit-statuses", *flags, status=1)
+        assert "evidence" in refused.output
+        assert [each.path for each in forge.requests if "status" in each.path]
