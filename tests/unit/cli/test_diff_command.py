@@ -298,16 +298,16 @@ def test_values_of_variables_from_secrets_are_masked(fleet: fleets.Fleet, tmp_pa
         }
     )
     fleet.switch("edit", "main")
-    arguments = ["--token=${token}", "--other=${other}", "${pin}", "--plain=shown"]
+    arguments = ["--token=${token}", "--other=${other}", "${pin}", "${code}", "--plain=shown"]
     fleet.commit({BASE: fleets.deployment("my-app", args=arguments)})
     variables = tmp_path / "vars.yaml"
-    variables.write_text(f"other: {given}\n")
+    variables.write_text(f"other: {given}\ncode: xyz9\n")
     for output in ("text", "markdown", "json"):
         done = run("diff", fleet, "--env", "staging", "--vars", str(variables), "-o", output, "--full")
         assert done.exit_code == 1, done.output
         assert "--plain=shown" in done.stdout
         assert "--token=***" in done.stdout
-        assert not any(value in done.output for value in (seeded, given, short))
+        assert not any(value in done.output for value in (seeded, given, short, "xyz9"))
 
 
 def test_decrypted_values_are_masked_and_their_keys_named(fleet: fleets.Fleet, tmp_path: Path) -> None:
