@@ -7,6 +7,7 @@ config     headgate.yaml: the environments, their order and their policy
 clone      the user's clone: revisions, trees, refs, and what is pushed
 fleet      from a cluster folder to all Kustomizations and their objects, as the operator would build them
 changes    two renderings of an environment compared
+live       a rendering compared with the cluster of its environment
 report     changes and environments as text, Markdown and JSON
 ranges     what a range of commits does to each environment
 evidence   what each environment runs, since when, and how this is known

@@ -1,0 +1,285 @@
+"""``diff --server`` names exactly what the operator then changes; ``diff --live`` needs no right but to read."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pytest
+import yaml
+
+from controlplane import Cluster
+from headgate.api import ObjectKey
+from headgate.documents.tree import MemoryTree
+from headgate.kube import Client, ref_of
+from headgate.promotion.changes.model import Action, Danger, EnvironmentChange, Stage
+from headgate.promotion.fleet.rendering import RenderedKustomization, RenderedObject, Rendering
+from headgate.promotion.live import Method, compare_with_cluster
+from headgate.reconcile.kustomization.build.builds import build_objects
+from tests.support.cluster import Api
+from tests.support.workspace import Workspace
+
+pytestmark = pytest.mark.e2e
+
+Obj = dict[str, Any]
+FLUX = "kustomize.toolkit.fluxcd.io"
+
+
+def config_map(name: str, data: Obj | None = None, **meta: Any) -> Obj:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, **meta}, "data": data or {}}
+
+
+def workload(name: str, kind: str = "Deployment", *, pod: Obj | None = None, **spec: Any) -> Obj:
+    labels = {"app": name}
+    container = {"name": "main", "image": "a:1", "env": [{"name": "A", "value": "1"}], **spec.pop("main", {})}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [container], **(pod or {})}}
+    if kind == "StatefulSet":
+        spec = {"serviceName": name, **spec}
+    if kind != "DaemonSet":
+        spec = {"replicas": 1, **spec}
+    spec = {"selector": {"matchLabels": labels}, "template": template, **spec}
+    return {"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name}, "spec": spec}
+
+
+def service(name: str, *ports: Obj, **spec: Any) -> Obj:
+    spec = {"selector": {"app": name}, "ports": list(ports) or [{"name": "web", "port": 80}], **spec}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": spec}
+
+
+def job(name: str, image: str) -> Obj:
+    pod = {"restartPolicy": "Never", "containers": [{"name": "main", "image": image}]}
+    meta = {"name": name, "annotations": {f"{FLUX}/force": "enabled"}}
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": meta, "spec": {"template": {"spec": pod}}}
+
+
+def other(api_version: str, kind: str, name: str, **rest: Any) -> Obj:
+    return {"apiVersion": api_version, "kind": kind, "metadata": {"name": name}, **rest}
+
+
+def definition(group: str, *fields: str) -> Obj:
+    spec = {"type": "object", "properties": {name: {"type": "string"} for name in fields}}
+    schema = {"openAPIV3Schema": {"type": "object", "properties": {"spec": spec}}}
+    names = {"plural": "gadgets", "singular": "gadget", "kind": "Gadget", "listKind": "GadgetList"}
+    version = {"name": "v1", "served": True, "storage": True, "schema": schema}
+    spec = {"group": group, "scope": "Namespaced", "names": names, "versions": [version]}
+    return other("apiextensions.k8s.io/v1", "CustomResourceDefinition", f"gadgets.{group}", spec=spec)
+
+
+def rule(*verbs: str) -> Obj:
+    return {"apiGroups": [""], "resources": ["configmaps"], "verbs": list(verbs)}
+
+
+def cases(namespace: str) -> dict[str, tuple[Obj | None, Obj | None]]:
+    """Kind of change to an object before and after; None: it does not exist then."""
+    group = f"{namespace}.example.com"
+    extra = {"name": "side", "image": "b:1"}
+    main = {"name": "main", "image": "a:1", "env": [{"name": "A", "value": "1"}]}
+    policy = {"podSelector": {}, "policyTypes": ["Ingress"]}
+    volume = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    cron = {"jobTemplate": {"spec": job("x", "a:1")["spec"]}}
+    backend = {"service": {"name": "a", "port": {"number": 80}}}
+    return {
+        "nothing": (config_map("same", {"a": "1"}), config_map("same", {"a": "1"})),
+        "value changes": (config_map("value", {"a": "1"}), config_map("value", {"a": "2"})),
+        "key is new": (config_map("key", {"a": "1"}), config_map("key", {"a": "1", "b": "1"})),
+        "key goes": (config_map("gone-key", {"a": "1", "b": "1"}), config_map("gone-key", {"a": "1"})),
+        "label is new": (config_map("label"), config_map("label", labels={"x": "y"})),
+        "annotation goes": (config_map("note", annotations={"x": "y"}), config_map("note")),
+        "object is new": (None, config_map("fresh", {"a": "1"})),
+        "object goes": (config_map("going", {"a": "1"}), None),
+        "object goes but is kept": (
+            config_map("kept", annotations={f"{FLUX}/prune": "disabled"}),
+            None,
+        ),
+        "excluded from applies": (
+            config_map("off", {"a": "1"}),
+            config_map("off", {"a": "2"}, annotations={f"{FLUX}/reconcile": "disabled"}),
+        ),
+        "created once": (
+            config_map("once", {"a": "1"}, annotations={f"{FLUX}/ssa": "IfNotPresent"}),
+            config_map("once", {"a": "2"}, annotations={f"{FLUX}/ssa": "IfNotPresent"}),
+        ),
+        "image": (workload("image"), workload("image", main={"image": "a:2"})),
+        "replicas": (workload("scale"), workload("scale", replicas=3)),
+        "environment grows": (
+            workload("env"),
+            workload("env", main={"env": [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}]}),
+        ),
+        "environment goes": (workload("no-env"), workload("no-env", main={"env": []})),
+        "container is new": (workload("side"), workload("side", pod={"containers": [main, extra]})),
+        "container goes": (workload("single", pod={"containers": [main, extra]}), workload("single")),
+        "resources": (
+            workload("size", main={"resources": {"limits": {"cpu": "1"}}}),
+            workload("size", main={"resources": {"limits": {"cpu": "2", "memory": "1Gi"}}}),
+        ),
+        "the same amount": (
+            workload("amount", main={"resources": {"limits": {"cpu": "1000m"}}}),
+            workload("amount", main={"resources": {"limits": {"cpu": "1"}}}),
+        ),
+        "a default is written down": (
+            workload("default"),
+            workload("default", revisionHistoryLimit=10),
+        ),
+        "arguments": (workload("args", main={"args": ["a"]}), workload("args", main={"args": ["a", "b"]})),
+        "node selector": (workload("nodes"), workload("nodes", pod={"nodeSelector": {"disk": "ssd"}})),
+        "strategy": (workload("strategy"), workload("strategy", minReadySeconds=5)),
+        "daemon set": (
+            workload("daemon", "DaemonSet"),
+            workload("daemon", "DaemonSet", main={"image": "a:2"}),
+        ),
+        "stateful set": (workload("db", "StatefulSet"), workload("db", "StatefulSet", replicas=2)),
+        "service port is new": (
+            service("ports"),
+            service("ports", {"name": "web", "port": 80}, {"name": "more", "port": 81}),
+        ),
+        "service port changes": (service("port"), service("port", {"name": "web", "port": 8080})),
+        "service type": (service("type"), service("type", type="NodePort")),
+        "secret": (
+            other("v1", "Secret", "secret", stringData={"a": "first-secret"}),
+            other("v1", "Secret", "secret", stringData={"a": "other-secret"}),
+        ),
+        "service account": (None, other("v1", "ServiceAccount", "robot")),
+        "role": (
+            other("rbac.authorization.k8s.io/v1", "Role", "role", rules=[rule("get")]),
+            other("rbac.authorization.k8s.io/v1", "Role", "role", rules=[rule("get", "list")]),
+        ),
+        "schedule": (
+            other("batch/v1", "CronJob", "cron", spec={"schedule": "0 0 * * *", **cron}),
+            other("batch/v1", "CronJob", "cron", spec={"schedule": "1 0 * * *", **cron}),
+        ),
+        "recreated": (job("job", "a:1"), job("job", "a:2")),
+        "ingress": (
+            other("networking.k8s.io/v1", "Ingress", "web", spec={"defaultBackend": backend}),
+            other("networking.k8s.io/v1", "Ingress", "web", spec={"rules": [{"host": "a.example"}]}),
+        ),
+        "network policy": (
+            other("networking.k8s.io/v1", "NetworkPolicy", "net", spec=policy),
+            other("networking.k8s.io/v1", "NetworkPolicy", "net", spec={**policy, "ingress": [{}]}),
+        ),
+        "volume claim goes": (other("v1", "PersistentVolumeClaim", "disk", spec=volume), None),
+        "limit range": (
+            None,
+            other("v1", "LimitRange", "limits", spec={"limits": [{"type": "Pod", "max": {"cpu": "99"}}]}),
+        ),
+        "definition is new": (None, definition(group, "a")),
+        "custom object is new": (None, other(f"{group}/v1", "Gadget", "gadget", spec={"a": "1"})),
+        "an object that is there already": (None, config_map("found", {"a": "2"})),
+    }
+
+
+def files(objects: Mapping[str, Obj | None]) -> dict[str, str | bytes | None]:
+    found: dict[str, str | bytes | None] = {}
+    for name, obj in objects.items():
+        if obj is not None:
+            found[f"apps/{re.sub('[^a-z]+', '-', name)}.yaml"] = yaml.safe_dump(obj)
+    return found
+
+
+def rendering(workspace: Workspace, contents: Mapping[str, str | bytes | None]) -> Rendering:
+    spec = workspace.get("apps")["spec"]
+    built = build_objects(MemoryTree({path: text for path, text in contents.items() if text}), spec)
+    objects = tuple(
+        RenderedObject(ref_of(obj), obj, place)
+        for obj, place in zip(built.objects, built.places, strict=True)
+    )
+    key = ObjectKey(workspace.namespace, "apps")
+    each = RenderedKustomization(key, spec, None, "", objects, prunes=True, masks=built.masks)
+    return Rendering("test", "clusters/test", kustomizations=(each,), root_commit="x")
+
+
+def diff(
+    kubeconfig: str, head: Rendering, method: Method, user: str = ""
+) -> tuple[EnvironmentChange, set[str]]:
+    """The change, and the methods of the requests that it took."""
+
+    async def ask() -> tuple[EnvironmentChange, set[str]]:
+        async with await Client.connect(kubeconfig) as admin:
+            client = admin.impersonate(user) if user else admin
+            change = await compare_with_cluster(client, head, method, Stage.ON_MERGE)
+            return change, {method for method, _, _ in client.counts}
+
+    return asyncio.run(ask())
+
+
+def named(change: EnvironmentChange) -> dict[str, str]:
+    """Each object that the operator writes, as its event names it, and what it does."""
+    words = {Action.ADDED: "created", Action.CHANGED: "configured", Action.REMOVED: "deleted"}
+    return {
+        str(each.ref): "created" if Danger.RECREATED in each.dangers else words[each.action]
+        for each in change.changes
+        if not each.inert and not (each.action is Action.REMOVED and not each.pruned)
+    }
+
+
+def reported(events: Iterable[Obj]) -> dict[str, str]:
+    """What the operator's events say that it did."""
+    lines = "\n".join(each["message"] for each in events).splitlines()
+    found = (re.fullmatch(r"(\S+/\S+) (created|configured|deleted)", line) for line in lines)
+    return {match[1]: match[2] for match in found if match}
+
+
+def test_it_names_exactly_what_the_operator_then_changes(
+    workspace: Workspace, api: Api, shared_cluster: Cluster
+) -> None:
+    kubeconfig = str(shared_cluster.kubeconfig)
+    user = f"reader-{workspace.namespace}"
+    role = other(
+        "rbac.authorization.k8s.io/v1",
+        "ClusterRole",
+        user,
+        rules=[{"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list"]}],
+    )
+    api.apply(role)
+    binding = other(
+        "rbac.authorization.k8s.io/v1",
+        "ClusterRoleBinding",
+        user,
+        roleRef={"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": user},
+        subjects=[{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}],
+    )
+    api.bind(binding, verb="list")
+    found = cases(workspace.namespace)
+    assert len(found) >= 30
+    before = files({name: pair[0] for name, pair in found.items()})
+    after = files({name: pair[1] for name, pair in found.items()})
+    api.apply(
+        {**config_map("found", {"a": "1"}), "metadata": {"name": "found", "namespace": workspace.namespace}}
+    )
+    first = workspace.commit(before)
+    workspace.source()
+    workspace.kustomization("apps")
+    workspace.ready("apps", first)
+    # What runs equals Git.
+    assert named(diff(kubeconfig, rendering(workspace, before), Method.DRY_RUN)[0]) == {}
+    read, methods = diff(kubeconfig, rendering(workspace, before), Method.READS, user)
+    assert (named(read), read.approximate) == ({}, True)
+    assert methods <= {"get", "list"}
+    versions = {str(ref_of(each)): each for each in api.list("v1", "ConfigMap", workspace.namespace)}
+
+    asked, _ = diff(kubeconfig, rendering(workspace, after), Method.DRY_RUN)
+    read, methods = diff(kubeconfig, rendering(workspace, after), Method.READS, user)
+    assert asked.problems == read.problems == ()
+    assert methods <= {"get", "list"}
+    assert "secret" not in repr([each.fields for each in asked.changes if each.ref.kind == "Secret"])
+    # Nothing was written.
+    assert versions == {str(ref_of(each)): each for each in api.list("v1", "ConfigMap", workspace.namespace)}
+
+    seen = len(workspace.events("apps"))
+    second = workspace.commit(
+        {path: None for path in before if path not in after} | {path: after[path] for path in after}
+    )
+    workspace.ready("apps", second)
+    workspace.event("apps", "ConfigMap/[^ ]+/going deleted")
+    done = reported(workspace.events("apps")[seen:])
+    assert named(asked) == done
+    # Who owns a field is not part of what a reader compares.
+    silent = {str(each.ref) for each in asked.changes if each.action is Action.CHANGED and not each.fields}
+    assert silent == {f"Deployment/{workspace.namespace}/default"}
+    assert named(read) == {name: action for name, action in done.items() if name not in silent}
+    for method, by in ((Method.DRY_RUN, ""), (Method.READS, user)):
+        again, _ = diff(kubeconfig, rendering(workspace, after), method, by)
+        assert (named(again), again.is_empty) == ({}, True), method
+    api.delete("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", user)
+    api.delete("rbac.authorization.k8s.io/v1", "ClusterRole", user)
