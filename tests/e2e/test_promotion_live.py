@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -177,16 +178,27 @@ def files(objects: Mapping[str, Obj | None]) -> dict[str, str | bytes | None]:
     return found
 
 
-def rendering(workspace: Workspace, contents: Mapping[str, str | bytes | None]) -> Rendering:
-    spec = workspace.get("apps")["spec"]
+def rendering(
+    workspace: Workspace, contents: Mapping[str, str | bytes | None], *children: str, **specs: Obj
+) -> Rendering:
+    """``apps``, and the Kustomizations that it makes."""
+    found = [rendered(workspace, contents, "apps", workspace.get("apps")["spec"])]
+    for name in children:
+        maker = ObjectKey(workspace.namespace, "apps")
+        found.append(replace(rendered(workspace, contents, name, specs[name]), made_by=maker))
+    return Rendering("test", "clusters/test", kustomizations=tuple(found), root_commit="x")
+
+
+def rendered(
+    workspace: Workspace, contents: Mapping[str, str | bytes | None], name: str, spec: Obj
+) -> RenderedKustomization:
     built = build_objects(MemoryTree({path: text for path, text in contents.items() if text}), spec)
-    objects = tuple(
-        RenderedObject(ref_of(obj), obj, place)
-        for obj, place in zip(built.objects, built.places, strict=True)
+    pairs = zip(built.objects, built.places, strict=True)
+    objects = tuple(RenderedObject(ref_of(obj), obj, place) for obj, place in pairs)
+    key, suspended = ObjectKey(workspace.namespace, name), bool(spec.get("suspend"))
+    return RenderedKustomization(
+        key, spec, None, "", objects, suspended=suspended, prunes=bool(spec.get("prune")), masks=built.masks
     )
-    key = ObjectKey(workspace.namespace, "apps")
-    each = RenderedKustomization(key, spec, None, "", objects, prunes=True, masks=built.masks)
-    return Rendering("test", "clusters/test", kustomizations=(each,), root_commit="x")
 
 
 def diff(
@@ -283,3 +295,110 @@ def test_it_names_exactly_what_the_operator_then_changes(
         assert (named(again), again.is_empty) == ({}, True), method
     api.delete("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", user)
     api.delete("rbac.authorization.k8s.io/v1", "ClusterRole", user)
+
+
+def child(workspace: Workspace, name: str, **spec: Any) -> Obj:
+    """A Kustomization that ``apps`` applies."""
+    spec = {
+        "interval": "1h",
+        "retryInterval": "1h",
+        "prune": True,
+        "path": f"./{name}",
+        "sourceRef": {"kind": "GitRepository", "name": "source"},
+        "targetNamespace": workspace.namespace,
+        **spec,
+    }
+    spec = {field: value for field, value in spec.items() if value is not None}
+    return other(f"{FLUX}/v1", "Kustomization", name, spec=spec)
+
+
+@pytest.mark.parametrize("method", [Method.DRY_RUN, Method.READS])
+def test_whole_kustomizations_come_go_and_hand_over_their_objects(
+    workspace: Workspace, shared_cluster: Cluster, method: Method
+) -> None:
+    kubeconfig = str(shared_cluster.kubeconfig)
+    before = {
+        "apps/leaving.yaml": yaml.safe_dump(child(workspace, "leaving")),
+        "apps/staying.yaml": yaml.safe_dump(child(workspace, "staying")),
+        "leaving/a.yaml": yaml.safe_dump(config_map("pruned", {"a": "1"})),
+        "leaving/b.yaml": yaml.safe_dump(config_map("moved", {"a": "1"})),
+        "staying/a.yaml": yaml.safe_dump(config_map("stays", {"a": "1"})),
+    }
+    first = workspace.commit(before)
+    workspace.source()
+    workspace.kustomization("apps")
+    for name in ("apps", "leaving", "staying"):
+        workspace.ready(name, first)
+    space = f"{workspace.namespace}-new"
+    fresh = child(workspace, "fresh", targetNamespace=None)
+    staying = child(workspace, "staying", timeout="7m")
+    after: dict[str, str | bytes | None] = {
+        "apps/staying.yaml": yaml.safe_dump(staying),
+        "apps/fresh.yaml": yaml.safe_dump(fresh),
+        "staying/a.yaml": before["staying/a.yaml"],
+        "staying/b.yaml": before["leaving/b.yaml"],
+        "fresh/space.yaml": yaml.safe_dump(other("v1", "Namespace", space)),
+        "fresh/a.yaml": yaml.safe_dump(config_map("first", {"a": "1"}, namespace=space)),
+    }
+    head = rendering(workspace, after, "staying", "fresh", staying=staying["spec"], fresh=fresh["spec"])
+    change, _ = diff(kubeconfig, head, method)
+    assert change.problems == ()
+    whole = {each.key.name: each for each in change.kustomizations}
+    assert {name: each.action for name, each in whole.items()} == {
+        "leaving": Action.REMOVED,
+        "staying": None,
+        "fresh": Action.ADDED,
+    }
+    assert [each.path for each in whole["staying"].fields] == ["spec.timeout"]
+    assert Danger.KUSTOMIZATION_REMOVED in whole["leaving"].dangers
+    found = {each.ref.name: each for each in change.changes}
+    assert {name: each.action for name, each in found.items()} == {
+        "pruned": Action.REMOVED,
+        "moved": Action.CHANGED,  # its owner labels
+        space: Action.ADDED,
+        "first": Action.ADDED,
+    }
+    second = workspace.commit({path: None for path in before if path not in after} | after)
+    for name in ("apps", "staying", "fresh"):
+        workspace.ready(name, second)
+    assert workspace.find("leaving") is None
+    assert workspace.config_map("pruned") is None
+    assert workspace.config_map("moved") is not None
+    again, _ = diff(kubeconfig, head, method)
+    assert again.is_empty, again
+    workspace.api.delete("v1", "Namespace", space)
+
+
+@pytest.mark.parametrize("method", [Method.DRY_RUN, Method.READS])
+def test_what_the_operator_does_not_reconcile_changes_nothing(
+    workspace: Workspace, shared_cluster: Cluster, method: Method
+) -> None:
+    before = {"apps/a.yaml": yaml.safe_dump(config_map("a", {"a": "1"}))}
+    workspace.commit(before)
+    workspace.source()
+    workspace.kustomization("apps")
+    workspace.ready("apps")
+    workspace.change("apps", {"suspend": True})
+    after = {"apps/b.yaml": yaml.safe_dump(config_map("b", {"a": "1"}))}
+    change, _ = diff(str(shared_cluster.kubeconfig), rendering(workspace, after), method)
+    assert change.changes == ()
+
+
+def test_a_refused_object_is_a_problem_and_hides_no_other_change(
+    workspace: Workspace, shared_cluster: Cluster
+) -> None:
+    before = {"apps/a.yaml": yaml.safe_dump(config_map("a", {"a": "1"}))}
+    workspace.commit(before)
+    workspace.source()
+    workspace.kustomization("apps")
+    workspace.ready("apps")
+    after = {
+        "apps/a.yaml": yaml.safe_dump(config_map("a", {"a": "2"})),
+        "apps/b.yaml": yaml.safe_dump(service("Not_A_Name")),
+        "apps/c.yaml": yaml.safe_dump(other("nothing.example.com/v1", "Unknown", "x")),
+    }
+    change, _ = diff(str(shared_cluster.kubeconfig), rendering(workspace, after), Method.DRY_RUN)
+    assert named(change) == {f"ConfigMap/{workspace.namespace}/a": "configured"}
+    messages = " ".join(each.message for each in change.uncertain)
+    assert "Not_A_Name" in messages
+    assert "Unknown" in messages
