@@ -96,7 +96,7 @@ def test_a_changed_message_breaks_the_signature(world: World) -> None:
     forged = world.fleet.remote_git("hash-object", "-t", "commit", "-w", place).strip()
     world.fleet.remote_git("update-ref", f"refs/headgate/approvals/production/{'1' * 64}/x", forged)
     (found,) = world.given()
-    assert "does not fit the content" in found.problem
+    assert "does not match the content" in found.problem
 
 
 def test_authors_and_promoters_do_not_count_if_the_policy_says_so(world: World) -> None:
