@@ -207,7 +207,7 @@ def _observed(world: World, environment: Environment, given: Mapping[str, Any]) 
     from headgate.promotion.errors import EvidenceMissing
     from headgate.promotion.evidence.gather import gather, reporters_of
 
-    name, tip = environment.name, world.clone.resolve(world.default_branch)
+    name, tip = environment.name, world.clone.tip(world.default_branch)
     sources = {each.key for each in world.render(environment).sources}
     ours = {repository_key(each) for each in (*world.clone.remote_urls(), *given["source_urls"])} - {""}
     found = gather(
@@ -242,7 +242,7 @@ def _statuses(world: World, environment: Environment, given: Mapping[str, Any]) 
         return None
     chosen, urls = _choice(given), world.clone.remote_urls()
     wants = [each.resolved.commit for each in rendering.sources if each.resolved is not None]
-    tip = world.clone.resolve(world.default_branch)
+    tip = world.clone.tip(world.default_branch)
     limit = f"--max-count={MAX_COMMITS}"
     listed = world.clone.git.text("rev-list", "--first-parent", limit, "--end-of-options", tip).split()
     providers = dict(each.partition("=")[::2] for each in given["providers"])

@@ -167,6 +167,19 @@ class Clone:
             f"'{_shown(revision)}' names no commit of {self.name}; if the remote has it, run 'git fetch --tags' first"
         )
 
+    def tip(self, branch: str) -> str:
+        """Return the id of the commit that a branch of the remote is at.
+
+        In :meth:`resolve`, as in Git, a tag wins over a branch of its name, and more people may push tags. So what
+        decides anything, such as the policy, is read from here. Raises :class:`RevisionUnknown`.
+        """
+        commit = self.refs().ids.get(HEADS + branch)
+        if commit is None:
+            raise RevisionUnknown(
+                f"the remote has no branch '{_shown(branch)}' in {self.name}: fetch it first"
+            )
+        return commit
+
     def _spellings(self, revision: str) -> tuple[str, ...]:
         prefix = f"{self.remote}/"
         if revision.startswith(prefix):

@@ -1,8 +1,9 @@
 """Approvals of a plan: signed commits on refs of the remote that name the digest of the rendered difference.
 
 ``refs/headgate/approvals/<environment>/<digest>/<key>`` points at a commit without parents and with an empty tree,
-whose message names environment and digest. Only the signature and the message count, never the name of the ref:
-whoever can push can create any ref, but nobody else's signature.
+whose message names environment and digest. Only the signed commit counts, never the name of the ref: whoever can push
+can create any ref, but nobody else's signature. People also sign commits whose message is somebody else's, when they
+rebase, pick or merge them; such a commit has parents or files, and approves nothing.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def given_approvals(
     if not refs:
         return ()
     branch = clone.default_branch()
-    allowed = clone.file(clone.resolve(branch), policy.signers)
+    allowed = clone.file(clone.tip(branch), policy.signers)
     if allowed is None:
         raise CloneError(f"approvals.signers: '{policy.signers}' does not exist on the branch '{branch}'")
     excluded = {each.casefold() for each in people} if policy.not_author else set()
@@ -95,6 +96,11 @@ def _verified(
         signer = signer_of(signed, allowed, claimed[1].decode() if claimed else "")
     except SignatureInvalid as error:
         return Approval("", commit[:12], str(error))
+    if headers.splitlines()[:1] != [f"tree {_empty_tree(clone)}"] or re.search(
+        r"^parent ", headers, re.MULTILINE
+    ):
+        problem = "it is a commit of the repository, whose message others may have written"
+        return Approval(signer.principal, signer.fingerprint, problem)
     said = trailers_of(text)
     if said.get(APPROVED_ENVIRONMENT) != environment or said.get(APPROVED_DIGEST) != digest:
         return Approval(signer.principal, signer.fingerprint, "it approves something else")

@@ -41,7 +41,7 @@ def candidate_of(world: World, target: Environment, wanted: str = "") -> Candida
     the tip of the default branch.
     """
     if not target.after:
-        return Candidate(wanted or world.clone.resolve(world.default_branch))
+        return Candidate(wanted or world.clone.tip(world.default_branch))
     evidence: dict[str, Evidence | str] = {}
     running: dict[str, str] = {}
     problem = ""

@@ -127,7 +127,7 @@ def finished(world: World, plan: Plan) -> Done | None:
 
 def change_commit(world: World, move: Move, text: str, sign: bool, *, parents: Sequence[str] = ()) -> str:
     """Return the commit of a pull request's branch: the one that is there already, if it is the same change."""
-    tip = world.clone.resolve(move.branch)
+    tip = world.clone.tip(move.branch)
     tree = make_tree(world.clone, tip, move.files)
     return reused_commit(world.clone, move.expected, tree, [tip, *parents]) or make_commit(
         world.clone, tree, [tip, *parents], text, sign=sign

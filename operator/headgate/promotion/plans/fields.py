@@ -28,7 +28,7 @@ def copied_fields(
     A field that the target does not have is not added: its absence is part of the target's configuration.
     """
     before = world.environments[target.after[0]]
-    tip = world.clone.resolve(world.default_branch)
+    tip = world.clone.tip(world.default_branch)
     edits: list[Edit] = []
     files: dict[str, bytes] = {}
     seen: dict[str, bool] = {}

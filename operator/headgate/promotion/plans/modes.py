@@ -115,7 +115,7 @@ def by_pull_request(
 ) -> Move:
     """Return the move of a pull request that changes files on the default branch."""
     default = world.default_branch
-    tip = world.clone.resolve(default)
+    tip = world.clone.tip(default)
     commit = tip
     if files:
         tree = make_tree(world.clone, tip, files)
@@ -150,7 +150,7 @@ def pin_edit(
 ) -> tuple[tuple[Edit, ...], dict[str, bytes]]:
     """Return the edit that pins a GitRepository to another value."""
     file = (source.place or "").rpartition(":")[0] or (source.place or "")
-    tip = world.clone.resolve(world.default_branch)
+    tip = world.clone.tip(world.default_branch)
     content = world.clone.file(tip, file) if file else None
     if content is None:
         raise PromotionError(

@@ -149,7 +149,7 @@ def revert(world: World, rollback: Rollback, requester: Requester, *, sign: bool
     if rollback.mode in (Mode.PIN, Mode.FIELDS):
         return Done(())
     default = world.default_branch
-    tip = world.clone.resolve(default)
+    tip = world.clone.tip(default)
     tree = reverted_tree(world.clone, default, tip, rollback.brought, rollback.good, _paths(world, rollback))
     if tree is None:
         return Done((f"'{default}' has nothing of it any longer: no revert is needed",))
@@ -239,7 +239,7 @@ def _good(
 
 def _earlier(world: World, target: Environment, source: RenderedSource) -> Iterator[str]:
     """Commits of the default branch before the promotions of a target, the latest first."""
-    tip = world.clone.resolve(world.default_branch)
+    tip = world.clone.tip(world.default_branch)
     options = (*PLAIN, "--format=%H", "--max-count=100", f"--grep=^{ENVIRONMENT}: {target.name}$", tip, "--")
     for commit in world.clone.git.text("log", *options).split():
         yield from world.clone.commit(commit).parents[:1]
@@ -282,7 +282,7 @@ def _unpin(
 
 def _uncopy(world: World, target: Environment, branch: str, good: str) -> Move:
     """Take the files that hold copied fields from an earlier commit of the default branch."""
-    tip = world.clone.resolve(world.default_branch)
+    tip = world.clone.tip(world.default_branch)
     names = {posixpath.normpath(each.partition(":")[0]) for each in target.fields}
     files = {}
     for each in world.render(target).kustomizations:

@@ -60,6 +60,18 @@ def test_branches_are_those_of_the_remote_not_local_ones(fleet: Fleet) -> None:
         assert clone.resolve("HEAD") != before
 
 
+def test_the_tip_of_a_branch_is_never_a_tag_of_its_name(fleet: Fleet) -> None:
+    tip = fleet.head()
+    fleet.switch("other", "main")
+    fleet.commit({"x": "y"})
+    fleet.tag("main", annotated=False)
+    for place in (fleet.work, fleet.clone("copy"), fleet.clone("bare", "--bare")):
+        with Clone.open(place) as clone:
+            assert clone.tip("main") == tip
+            with pytest.raises(RevisionUnknown, match="no branch 'absent'"):
+                clone.tip("absent")
+
+
 def test_history_between_two_revisions(fleet: Fleet) -> None:
     head = fleet.head()
     with Clone.open(fleet.work) as clone:

@@ -77,6 +77,35 @@ def test_an_approval_moved_to_another_ref_does_not_count(world: World) -> None:
     assert found.problem == "it approves something else"
 
 
+@pytest.mark.parametrize(
+    "options", [("-p", "HEAD", "HEAD^{tree}"), ("-p", "HEAD", "EMPTY"), ("HEAD^{tree}",)]
+)
+def test_a_signed_commit_with_the_message_of_somebody_else_does_not_count(
+    world: World, options: tuple[str, ...]
+) -> None:
+    approval = world.fleet.remote_git("show", "-s", "--format=%B", world.approve("bob"))
+    git, environment = world.fleet.git, world.fleet.environment
+    world.fleet.environment = world.people["ada"].environment()
+    empty = git("hash-object", "-t", "tree", "-w", "/dev/null").strip()
+    places = [each.replace("EMPTY", empty) for each in options]
+    picked = git("commit-tree", "-S", "-m", approval, *places).strip()
+    world.fleet.environment = environment
+    git("push", "-q", "origin", f"{picked}:refs/headgate/approvals/production/{'1' * 64}/x")
+    problems = {each.principal: each.problem for each in world.given()}
+    assert "others may have written" in problems["ada@example.com"]
+    assert problems["bob@example.com"] == ""
+
+
+def test_a_tag_with_the_name_of_the_default_branch_does_not_say_whose_signatures_count(world: World) -> None:
+    world.approve("eve")
+    world.fleet.switch("elsewhere", "main")
+    world.fleet.commit({SIGNERS: allowed_signers(world.people["eve"])})
+    world.fleet.tag("main", annotated=False)
+    world.fleet.git("checkout", "-q", "--detach")
+    (found,) = world.given()
+    assert found.problem == "the allowed_signers file does not have the key"
+
+
 def test_a_stranger_and_an_unsigned_commit_do_not_count(world: World) -> None:
     world.approve("eve")
     (found,) = world.given()
