@@ -9,6 +9,9 @@ from typing import Any
 
 from pythonjsonlogger import json
 
+from headgate.names import KUSTOMIZATION, KUSTOMIZE_GROUP, NOTIFICATION_GROUP, SOURCE_GROUP
+from headgate.subject import current_subject
+
 LEVELS = {"trace": logging.DEBUG, "debug": logging.DEBUG, "info": logging.INFO, "error": logging.ERROR}
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {
@@ -26,8 +29,18 @@ _THIRD_PARTIES = (
 )
 
 
+LONGEST_LINE = 60_000
+"""Limit in characters for a line of JSON: ``flux logs`` stops at the first one with 64 KiB or more."""
+_LONGEST_TEXT = 1_500
+"""What stays of each text of a longer line, in characters; escaped, one takes up to 12."""
+_GROUPS = {KUSTOMIZATION: KUSTOMIZE_GROUP, "Receiver": NOTIFICATION_GROUP}
+
+
 class JsonFormatter(json.JsonFormatter):
-    """``{"level", "ts", "logger", "msg", ...}``; the fields of ``extra`` become further keys."""
+    """``{"level", "ts", "logger", "msg", ...}``; the fields of ``extra`` become further keys.
+
+    A line about an object that is being reconciled names it with the keys by which ``flux logs`` filters.
+    """
 
     def __init__(self) -> None:
         super().__init__(
@@ -45,7 +58,29 @@ class JsonFormatter(json.JsonFormatter):
             "logger": record.name,
             "msg": record.getMessage(),
         }
+        subject = current_subject()
+        if subject is not None:
+            log_data |= {
+                "controller": subject.controller,
+                "controllerGroup": _GROUPS.get(subject.kind, SOURCE_GROUP),
+                "controllerKind": subject.kind,
+                "namespace": subject.namespace,
+                "name": subject.name,
+            }
         super().add_fields(log_data, record, message_dict)
+
+    def jsonify_log_record(self, log_data: dict[str, Any]) -> str:
+        """Return the line, with shorter texts if it is too long."""
+        line = str(super().jsonify_log_record(log_data))
+        if len(line) <= LONGEST_LINE:
+            return line
+        # The end of a stack trace names the error, the beginning of any other text its subject.
+        cut = {
+            key: f"…{text[-_LONGEST_TEXT:]}" if key == "stacktrace" else f"{text[:_LONGEST_TEXT]}…"
+            for key, text in ((key, str(value)) for key, value in log_data.items())
+            if len(text) > _LONGEST_TEXT
+        }
+        return str(super().jsonify_log_record(log_data | cut))
 
 
 class Routine(logging.Filter):

@@ -72,6 +72,18 @@ def test_an_install_is_complete_and_wired(folder: str) -> None:
         assert binding["subjects"] == [subject]
 
 
+@pytest.mark.parametrize("folder", INSTALLS)
+def test_flux_finds_the_deployment_and_nothing_that_flux_uninstall_would_delete(folder: str) -> None:
+    objects = built(folder)
+    label = "app.kubernetes.io/part-of"
+    found = [o for o in objects if o["metadata"].get("labels", {}).get(label) == "flux"]
+    assert found == [one(objects, "Deployment")]
+    template = found[0]["spec"]["template"]
+    # It lists pods by all labels of the template, and reads this container if there are several.
+    assert template["metadata"]["labels"]
+    assert [each["name"] for each in template["spec"]["containers"]] == ["manager"]
+
+
 @pytest.mark.parametrize(("folder", "admin"), [(each, each == "deploy") for each in INSTALLS])
 def test_only_the_plain_install_is_cluster_admin(folder: str, admin: bool) -> None:
     bound = {o["roleRef"]["name"] for o in built(folder) if o["kind"] == "ClusterRoleBinding"}

@@ -18,6 +18,7 @@ from typing import Generic, Protocol, TypeVar
 from headgate.api import ObjectKey
 from headgate.backoff import Backoff, Doubling
 from headgate.reconcile.core.queue import Depth, Priority, Trigger, WorkQueue
+from headgate.subject import Subject, reconciling
 
 K = TypeVar("K", bound=Hashable)
 
@@ -89,7 +90,7 @@ class Controller(Generic[K]):
     ) -> None:
         """The controller has as many workers as its ``queue`` serves.
 
-        ``kind`` is the kind of the objects, for the observer.
+        ``kind`` is the kind of the objects, for the observer and the log.
 
         ``on_unexpected_error`` reports an unexpected error of a reconcile to the users of the object.
         """
@@ -127,15 +128,8 @@ class Controller(Generic[K]):
             task.set_name(f"{self.name} {key}")
             started = self._running[key] = time.monotonic()
             try:
-                outcome = await self._reconcile(key, triggers)
-                self._backoff.reset(key)
-            except Exception as error:
-                # The border: no failure of one object may stop the others.
-                outcome = Outcome(after=self._backoff.next(key), trigger=RETRY, failed=True)
-                self._log.exception(
-                    "reconciling %s failed unexpectedly, next attempt in %.1fs: %s", key, outcome.after, error
-                )
-                await self._report(key, error)
+                with reconciling(self._subject(key)):
+                    outcome = await self._outcome(key, triggers)
             finally:
                 self.queue.done(key)
                 del self._running[key]
@@ -148,6 +142,23 @@ class Controller(Generic[K]):
                 self.queue.schedule(key, max(least, outcome.after), outcome.trigger)
             if self._observer is not None:
                 self._observe(self._observer, key, waited, time.monotonic() - started, outcome)
+
+    async def _outcome(self, key: K, triggers: tuple[Trigger, ...]) -> Outcome:
+        try:
+            outcome = await self._reconcile(key, triggers)
+        except Exception as error:
+            # The border: no failure of one object may stop the others.
+            outcome = Outcome(after=self._backoff.next(key), trigger=RETRY, failed=True)
+            self._log.exception(
+                "reconciling %s failed unexpectedly, next attempt in %.1fs: %s", key, outcome.after, error
+            )
+            await self._report(key, error)
+            return outcome
+        self._backoff.reset(key)
+        return outcome
+
+    def _subject(self, key: K) -> Subject | None:
+        return Subject(self.name, self._kind, key.namespace, key.name) if isinstance(key, ObjectKey) else None
 
     async def _report(self, key: K, error: Exception) -> None:
         if self._on_unexpected_error is None:
