@@ -35,6 +35,7 @@ identity    a service account as an identity at a cloud
 names       API groups, field managers and file names of Flux and kustomize
 objects     raw objects, and comparison of their versions
 peers       addresses that the operator must not connect to
+subject     which object a task reconciles, for the log
 """
 
 __version__ = "0.1.0"

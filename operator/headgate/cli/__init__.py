@@ -2,6 +2,7 @@
 
 run, build, version, completion   the commands; ``run`` also has options, gates and logs
 diff, compare                     what changes, and what differs; ``comparing`` has what they share
+affected                          which Kustomizations a range of commits rebuilds
 promote, approve, rollback        the commands that promote; ``promotions`` has what they share
 environments                      what each environment runs
 forges                            flags of the commands that speak to a forge
@@ -24,6 +25,7 @@ COMMANDS = {
     "build": ("headgate.cli.build", "Build a Kustomize overlay and print its objects."),
     "diff": ("headgate.cli.diff", "Show what a range of commits changes in each environment."),
     "compare": ("headgate.cli.compare", "Show what distinguishes two environments."),
+    "affected": ("headgate.cli.affected", "List the Kustomizations that a range of commits rebuilds."),
     "promote": ("headgate.cli.promote", "Let an environment follow what the one before it runs healthy."),
     "approve": ("headgate.cli.approve", "Sign that the difference of a promotion is right."),
     "rollback": ("headgate.cli.rollback", "Let an environment run what was good before, at once."),

@@ -17,7 +17,7 @@ from headgate.promotion.fleet.rendering import Rendering
 from headgate.promotion.ranges.commits import Range
 from headgate.promotion.report.document import ChangeReport
 
-__all__ = ["changes_of_range", "follows"]
+__all__ = ["changes_of_range", "follows", "selected"]
 
 
 def changes_of_range(fleet: Fleet, environments: Iterable[Environment], commits: Range) -> ChangeReport:
@@ -46,13 +46,13 @@ def _answer(fleet: Fleet, environment: Environment, commits: Range) -> Environme
     on_merge = compare(before, after, Stage.ON_MERGE, words)
     followed = after.followed or before.followed
     at_promotion = None
-    if followed is not None and _selected(after) != commits.head_commit:
+    if followed is not None and selected(after) != commits.head_commit:
         promoted = merged.with_source(followed, commits.head_commit)
         at_promotion = compare(*fleet.render_pair(environment, base, promoted), Stage.AT_PROMOTION, words)
     return EnvironmentAnswer(environment.name, words, on_merge, at_promotion, environment.after)
 
 
-def _selected(rendering: Rendering) -> str:
+def selected(rendering: Rendering) -> str:
     """The commit that the environment follows; empty if it selects none."""
     for source in rendering.sources:
         if source.key == rendering.followed and source.resolved is not None:
