@@ -77,6 +77,10 @@ LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url 
 
 # ---- check
 
+.PHONY: remedies
+remedies: ## Write remedies.json from the tables of docs/guide/troubleshooting.md
+	python3 hack/remedies.py
+
 .PHONY: lint
 lint: venv ## Ruff (rules and format), mypy --strict, the direction of imports, and the English of documents and code
 	$(BIN)/ruff check --quiet

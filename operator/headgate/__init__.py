@@ -15,6 +15,7 @@ git         from a remote to a source tree and an artifact
 web         artifacts, probes, metrics and webhooks over HTTP
 kube        the client of API servers
 
+insight     why an object is not Ready, and what to do about it
 overlay     writes fields of a Kustomization into a kustomization file
 kustomize   the build engine
 postbuild   decryption, and substitution of variables

@@ -1,0 +1,63 @@
+"""Where a commit is: live, on its way, stopped, or held. By the revisions in statuses; history needs a clone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from headgate.api.running import commit_of
+from headgate.insight.fields import mapping, text
+from headgate.insight.fleet import Fleet
+from headgate.insight.values import Ref, Relation, Report, State, Verdict
+
+__all__ = ["Place", "PlaceType", "places_of"]
+
+SHORTEST = 7
+"""Digits that identify a commit, as in Git's own abbreviations."""
+
+
+class PlaceType(Enum):
+    """How far a commit has come in one Kustomization."""
+
+    LIVE = "live"
+    """It is the last applied revision."""
+    ON_THE_WAY = "on-the-way"
+    STOPPED = "stopped"
+    """The source has it, and the Kustomization does not apply it: see its cause."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A Kustomization in which a commit is."""
+
+    ref: Ref
+    type: PlaceType
+    revision: str
+
+
+def places_of(fleet: Fleet, report: Report, commit: str) -> tuple[Place, ...]:
+    """Return the Kustomizations that run a commit, or whose source has it, sorted; empty if none does.
+
+    ``commit``: at least :data:`SHORTEST` digits of its id. Raises :class:`ValueError`.
+    """
+    commit = commit.lower()
+    if len(commit) < SHORTEST or any(digit not in "0123456789abcdef" for digit in commit):
+        raise ValueError(f"'{commit}' is not a commit id of at least {SHORTEST} hexadecimal digits")
+    found = []
+    for verdict in report.verdicts:
+        obj = fleet.objects[verdict.ref]
+        source = next((n.ref for n in fleet.needs[verdict.ref] if n.relation is Relation.SOURCE), None)
+        if source is None:
+            continue
+        offered = text(mapping(fleet.objects.get(source), "status", "artifact").get("revision"))
+        applied = text(mapping(obj, "status").get("lastAppliedRevision"))
+        if commit_of(applied).startswith(commit):
+            found.append(Place(verdict.ref, PlaceType.LIVE, applied))
+        elif commit_of(offered).startswith(commit):
+            found.append(Place(verdict.ref, _not_live(verdict), offered))
+    return tuple(found)
+
+
+def _not_live(verdict: Verdict) -> PlaceType:
+    moving = (State.READY, State.PROGRESSING, State.WAITING)
+    return PlaceType.ON_THE_WAY if verdict.state in moving else PlaceType.STOPPED
