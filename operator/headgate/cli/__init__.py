@@ -6,6 +6,7 @@ affected                          which Kustomizations a range of commits rebuil
 promote, approve, rollback        the commands that promote; ``promotions`` has what they share
 environments                      what each environment runs
 forges                            flags of the commands that speak to a forge
+status, why, tree                 the commands that read a cluster as their user; cluster has what they share
 
 Each command has its own module, imported when the command runs, so that ``headgate --help`` and shell completion answer
 at once.
@@ -30,6 +31,9 @@ COMMANDS = {
     "approve": ("headgate.cli.approve", "Sign that the difference of a promotion is right."),
     "rollback": ("headgate.cli.rollback", "Let an environment run what was good before, at once."),
     "environments": ("headgate.cli.environments", "Show what each environment runs."),
+    "status": ("headgate.cli.status", "Show how a fleet stands, on one screen."),
+    "why": ("headgate.cli.why", "Explain why an object is not Ready, and what to do."),
+    "tree": ("headgate.cli.tree", "Show sources, Kustomizations and their objects as a tree."),
     "version": ("headgate.cli.version", "Print the version."),
     "completion": ("headgate.cli.completion", "Print the completion script of a shell."),
 }

@@ -10,15 +10,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from headgate.api.labels import OWNER_NAME, OWNER_NAMESPACE
+from headgate.health import HealthStatus
 from headgate.insight.causes import MISSING, UNKNOWN
 from headgate.insight.fields import entries, mapping, text
 from headgate.insight.fleet import Fleet
 from headgate.insight.texts import short_text
-from headgate.insight.values import Link, Ref, Relation, Report
+from headgate.insight.values import Link, Ref, Relation, Report, State
 from headgate.names import KUSTOMIZATION, KUSTOMIZE_GROUP
 
-__all__ = ["MAX_OBJECTS", "Node", "managed", "tree_of", "walk"]
+__all__ = ["MAX_OBJECTS", "Node", "is_good", "managed", "tree_of", "walk", "within"]
 
+_GOOD = frozenset(("", UNKNOWN, HealthStatus.CURRENT.value, *(each.value for each in State if each.is_good)))
 MAX_OBJECTS = 500
 """Limit for the managed objects of one Kustomization."""
 
@@ -82,6 +84,18 @@ def walk(nodes: tuple[Node, ...]) -> Iterator[tuple[int, Node]]:
         depth, node = to_do.pop()
         yield depth, node
         to_do += [(depth + 1, each) for each in reversed(node.children)]
+
+
+def is_good(node: Node) -> bool:
+    """Whether an object is as it should be, or nobody has read it."""
+    return node.state in _GOOD
+
+
+def within(nodes: tuple[Node, ...], namespace: str | None) -> tuple[Node, ...]:
+    """Return the trees that have an object of a namespace; None for all."""
+    if namespace is None:
+        return nodes
+    return tuple(top for top in nodes if any(node.ref.namespace == namespace for _, node in walk((top,))))
 
 
 def _places(fleet: Fleet) -> tuple[dict[Ref, list[Ref]], list[Ref]]:

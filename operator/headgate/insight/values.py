@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 __all__ = ["Cause", "Link", "Ref", "Relation", "Report", "RootType", "State", "Verdict"]
@@ -155,3 +156,15 @@ class Report:
     def cause_of(self, ref: Ref) -> Cause | None:
         """The root cause of an object that is not Ready; None for one that is."""
         return next((c for c in self.causes if c.root == ref or ref in c.blocked or ref in c.cycle), None)
+
+    def within(self, namespace: str | None) -> Report:
+        """Return the part of the report about the objects of one namespace, with causes in any; None for all."""
+        if namespace is None:
+            return self
+        verdicts = tuple(each for each in self.verdicts if each.ref.namespace == namespace)
+        causes = []
+        for cause in self.causes:
+            blocked = tuple(each for each in cause.blocked if each.namespace == namespace)
+            if blocked or any(each.namespace == namespace for each in (cause.root, *cause.cycle)):
+                causes.append(replace(cause, blocked=blocked))
+        return Report(verdicts, tuple(causes), self.notes, Counter(each.state for each in verdicts))

@@ -31,6 +31,8 @@ T = TypeVar("T")
 
 _log = logging.getLogger("headgate.kube.access")
 
+_POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+
 RELOAD_AFTER = 60.0
 """Seconds after which a token is read again; a projected service account token changes hourly."""
 RENEW_AT = 0.75
@@ -174,6 +176,30 @@ def _open(kubeconfig: str | Mapping[str, Any] | None, context: str | None) -> tu
             "connection cannot do; give the credentials of that user"
         )
     return configuration, _endpoint(configuration)
+
+
+def namespace_of(kubeconfig: str | None, context: str | None) -> str:
+    """Return the namespace of a context of the user's kubeconfig, or that of the pod; empty without one.
+
+    Raises :class:`AccessFailed` for a context that does not exist. Blocks.
+    """
+    from kubernetes import config as package
+
+    config: Any = package
+    path = kubeconfig or os.environ.get("KUBECONFIG")
+    if not path and os.environ.get("KUBERNETES_SERVICE_HOST"):
+        return _POD_NAMESPACE.read_text().strip() if _POD_NAMESPACE.exists() else ""
+    path = path or str(Path("~/.kube/config").expanduser())
+    if not any(Path(p).expanduser().exists() for p in path.split(os.pathsep) if p):
+        return ""
+    try:
+        contexts, active = config.list_kube_config_contexts(path)
+    except config.ConfigException as error:
+        raise AccessFailed(f"cannot use the kubeconfig: {error}") from error
+    chosen = active if context is None else next((c for c in contexts if c.get("name") == context), None)
+    if chosen is None:
+        raise AccessFailed(f"cannot use the kubeconfig: it has no context {context!r}")
+    return str((chosen.get("context") or {}).get("namespace") or "")
 
 
 def _acts_as_another(kubeconfig: str | None, context: str | None) -> bool:

@@ -1,0 +1,165 @@
+"""Prints text, JSON, YAML or names.
+
+Names and messages come from the cluster, so whoever may create objects there has written them: what a terminal would
+take for a command becomes an escape. Text for pipes has no color; a terminal gets color and its own width from Rich.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from headgate.objects import Obj
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+__all__ = ["Cell", "Rows", "Text", "colored", "emit", "plain", "rich_text", "structured"]
+
+_GAP = 2
+STYLES = {
+    "ready": "green",
+    "Current": "green",
+    "held": "cyan",
+    "suspended": "cyan",
+    "progressing": "yellow",
+    "waiting": "yellow",
+    "InProgress": "yellow",
+    "Pending": "yellow",
+    "Terminating": "yellow",
+    "failed": "bold red",
+    "Failed": "bold red",
+    "Refused": "bold red",
+    "NotFound": "bold red",
+    "stalled": "bold red",
+    "blocked": "magenta",
+    "missing": "bold red",
+    "title": "bold",
+    "hint": "dim",
+}
+"""Rich styles by state; the word itself always stands there, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One text; ``style`` is a key of :data:`STYLES`."""
+
+    text: str
+    style: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A paragraph; its lines stay as they are."""
+
+    cell: Cell
+    indent: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Lines in columns."""
+
+    rows: Sequence[Sequence[Cell]]
+    indent: int = 0
+
+
+Block = Text | Rows
+
+
+def colored() -> bool:
+    """Whether standard output is a terminal that shall have color (https://no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def emit(
+    output: str,
+    document: Callable[[], Obj],
+    blocks: Callable[[], Sequence[Block]],
+    names: Callable[[], Sequence[str]],
+) -> None:
+    """Print one of three forms; ``output``: ``text``, ``json``, ``yaml`` or ``name``."""
+    try:
+        if output == "text" and colored():
+            from rich.console import Console
+
+            Console(highlight=False, soft_wrap=False).print(rich_text(blocks()))
+        elif output == "text":
+            click.echo(plain(blocks()), nl=False, color=False)
+        elif output == "name":
+            click.echo("".join(f"{_visible(each)}\n" for each in names()), nl=False, color=False)
+        else:
+            click.echo(structured(output, document()), nl=False, color=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader has closed the pipe; prevent an error message when the interpreter exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def structured(output: str, document: Obj, *, one_line: bool = False) -> str:
+    """Return a document as JSON or YAML, in ASCII."""
+    if output == "json":
+        return json.dumps(document, indent=None if one_line else 2) + "\n"
+    import yaml
+
+    text: str = yaml.safe_dump(document, sort_keys=False, explicit_start=one_line)
+    return text
+
+
+def plain(blocks: Sequence[Block]) -> str:
+    """Return the text without color."""
+    lines: list[str] = []
+    for block in blocks:
+        pad = " " * block.indent
+        if isinstance(block, Text):
+            lines += [(pad + _visible(line)).rstrip() for line in block.cell.text.split("\n")]
+            continue
+        rows = [[_visible(cell.text) for cell in row] for row in block.rows]
+        widths = _widths(rows)
+        for row in rows:
+            cells = [text.ljust(width) for text, width in zip(row, widths, strict=False)]
+            lines.append((pad + (" " * _GAP).join(cells)).rstrip())
+    return "".join(f"{line}\n" for line in lines)
+
+
+def rich_text(blocks: Sequence[Block]) -> Group:
+    """Return the text for a terminal."""
+    from rich.console import Group
+    from rich.padding import Padding
+    from rich.table import Table
+    from rich.text import Text as RichText
+
+    def styled(cell: Cell) -> RichText:
+        # Text, not markup: a name may look like a tag.
+        return RichText("\n".join(map(_visible, cell.text.split("\n"))), style=STYLES.get(cell.style, ""))
+
+    made: list[Padding] = []
+    for block in blocks:
+        if isinstance(block, Text):
+            made.append(Padding(styled(block.cell), (0, 0, 0, block.indent)))
+            continue
+        table = Table.grid(padding=(0, _GAP, 0, 0))
+        last = max(map(len, block.rows), default=0) - 1
+        for column in range(last + 1):
+            table.add_column(overflow="fold" if column < last else "ellipsis", no_wrap=column == last)
+        for row in block.rows:
+            table.add_row(*map(styled, row))
+        made.append(Padding(table, (0, 0, 0, block.indent)))
+    return Group(*made)
+
+
+def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
+    columns = max(map(len, rows), default=0)
+    return [max((len(row[at]) for row in rows if at < len(row)), default=0) for at in range(columns)]
+
+
+def _visible(text: str) -> str:
+    from headgate.promotion.report.escape import visible
+
+    return visible(text)
