@@ -16,7 +16,6 @@ __all__ = ["SUSPEND_REASON", "classify"]
 
 SUSPEND_REASON = "headgate.dev/suspend-reason"
 """Annotation: why somebody has suspended the object."""
-_HELD = "RevisionHeld"
 _DELETED = "the object is being deleted"
 _NEW_SPEC = "the spec has changed and is not reconciled yet"
 _NO_STATUS = "no operator has reconciled it yet"
@@ -38,7 +37,7 @@ def classify(obj: Obj) -> Verdict:
     if state is State.SUSPENDED:
         note = text(mapping(meta, "annotations").get(SUSPEND_REASON))
     elif state is State.HELD:
-        note = text(condition(obj, _HELD).get("message"))
+        note = text(condition(obj, reasons.REVISION_HELD).get("message"))
     return Verdict(
         ref=ref_of(obj),
         state=state,
@@ -65,9 +64,9 @@ def _state(obj: Obj, ready: Obj, *, is_current: bool, suspended: bool) -> tuple[
         return State.STALLED, stalled if said != "False" else ready, ""
     if said == "False" and is_current:
         return State.FAILED, ready, ""
-    held = condition(obj, _HELD)
+    held = condition(obj, reasons.REVISION_HELD)
     if held.get("status") == "True" and is_current:
-        return State.HELD, held if said != "True" else ready, ""
+        return State.HELD, held, ""
     if said == "True" and is_current:
         return State.READY, ready, ""
     if not is_current and said in ("True", "False"):

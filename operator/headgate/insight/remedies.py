@@ -68,7 +68,7 @@ def for_object(own: Verdict) -> str:
         why = f" (suspended because: {own.note})" if own.note else ""
         return f"resume {ref}: set its spec.suspend to false{why}"
     if own.state is State.HELD:
-        return _FOR_HELD
+        return _find(GIT_REPOSITORY, own.reason, own.message) or _FOR_HELD
     kind = KUSTOMIZATION if ref.kind == KUSTOMIZATION else GIT_REPOSITORY
     found = _find(kind, own.reason, own.message)
     if own.state is State.PROGRESSING:

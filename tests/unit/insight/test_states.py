@@ -48,7 +48,7 @@ def pruned() -> dict[str, Any]:
         (ks("a", READY, suspend="yes"), State.READY, "ReconciliationSucceeded"),
         (deleted(ks("a", READY)), State.PROGRESSING, "ReconciliationSucceeded"),
         (pruned(), State.FAILED, "PruneFailed"),
-        (repo("r", HELD, condition("Ready", "True", "Succeeded")), State.HELD, "Succeeded"),
+        (repo("r", HELD, condition("Ready", "True", "Succeeded")), State.HELD, "OnHold"),
         (
             repo("r", HELD, condition("Ready", "Unknown", "RevisionHeld"), artifact=False),
             State.HELD,
