@@ -218,6 +218,7 @@ def diff(
 def named(change: EnvironmentChange) -> dict[str, str]:
     """Each object that the operator writes, as its event names it, and what it does."""
     words = {Action.ADDED: "created", Action.CHANGED: "configured", Action.REMOVED: "deleted"}
+    words[Action.MOVED] = "configured"
     return {
         str(each.ref): "created" if Danger.RECREATED in each.dangers else words[each.action]
         for each in change.changes
@@ -354,7 +355,7 @@ def test_whole_kustomizations_come_go_and_hand_over_their_objects(
     found = {each.ref.name: each for each in change.changes}
     assert {name: each.action for name, each in found.items()} == {
         "pruned": Action.REMOVED,
-        "moved": Action.CHANGED,  # its owner labels
+        "moved": Action.MOVED,
         space: Action.ADDED,
         "first": Action.ADDED,
     }

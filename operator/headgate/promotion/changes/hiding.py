@@ -99,6 +99,13 @@ class Curtain:
             return MASK
         return _named(self._masks(text) if self._masks else text)
 
+    def message(self, text: str) -> str:
+        """Return a message that may quote any value, such as an API server's, without secret values."""
+        for value in self._short:
+            if value in text:
+                text = re.sub(rf"(?<![\w-]){re.escape(value)}(?![\w-])", MASK, text)
+        return self.text(text)
+
     def ref(self, ref: ObjectRef) -> ObjectRef:
         """Return a reference in which unknown variables have their names."""
         if UNKNOWN_OPEN not in ref.name and UNKNOWN_OPEN not in ref.namespace:

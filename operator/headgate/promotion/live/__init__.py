@@ -5,6 +5,7 @@
 connect   connects for one comparison
 compare   the whole comparison: two renderings of the cluster, before and after, for :mod:`headgate.promotion.changes`
 cluster   reads: the live Kustomizations, what their inventories name, single objects
+acting    as whom the operator applies, and whether the user may do so
 desired   what the operator would do with each object, by its own dry runs or by reads alone
 visible   the fields of a live object that an apply can change
 """

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from headgate.api import ObjectKey
 from headgate.api import inventory as inv
 from headgate.apply.concurrently import concurrently
-from headgate.kube import ApiError, Client, NoMatch, NotFound, ObjectRef
+from headgate.kube import ApiError, Client, Forbidden, NoMatch, NotFound, ObjectRef
 from headgate.names import KUSTOMIZATION, KUSTOMIZATION_VERSION, KUSTOMIZE_GROUP
 from headgate.objects import Obj
 
-__all__ = ["AT_ONCE", "LiveKustomization", "live_kustomizations", "read"]
+__all__ = ["AT_ONCE", "LiveKustomization", "Read", "live_kustomizations", "read"]
 
 AT_ONCE = 8
 """The limit for simultaneous requests."""
@@ -41,8 +41,10 @@ async def live_kustomizations(
     seen = set(pending)
     while pending:
         refs = [ObjectRef(KUSTOMIZATION_VERSION, KUSTOMIZATION, key.name, key.namespace) for key in pending]
-        objects, makers, pending = await read(client, refs), pending, {}
-        for ref, obj in objects.items():
+        answer, makers, pending = await read(client, refs), pending, {}
+        for error in answer.forbidden.values():
+            raise error
+        for ref, obj in answer.objects.items():
             key = ObjectKey(ref.namespace, ref.name)
             entries = inv.from_status(obj.get("status") or {})
             inventory = frozenset(ObjectRef(e.api_version, e.kind, e.name, e.namespace) for e in entries)
@@ -55,18 +57,34 @@ async def live_kustomizations(
     return found
 
 
-async def read(client: Client, refs: Iterable[ObjectRef]) -> Mapping[ObjectRef, Obj]:
-    """The live objects among these; raises :class:`headgate.kube.ApiError` if one cannot be read."""
+@dataclass(frozen=True, slots=True)
+class Read:
+    """The answers to several reads."""
+
+    objects: Mapping[ObjectRef, Obj] = field(default_factory=dict)
+    """Those that exist."""
+    forbidden: Mapping[ObjectRef, ApiError] = field(default_factory=dict)
+    """Those that the user may not read."""
+
+
+async def read(client: Client, refs: Iterable[ObjectRef]) -> Read:
+    """The live objects among these; raises :class:`headgate.kube.ApiError` if the cluster does not answer."""
     wanted = sorted(set(refs), key=str)
 
-    async def get(ref: ObjectRef) -> Obj | None:
+    async def get(ref: ObjectRef) -> Obj | Forbidden | None:
         try:
             return await client.get(ref)
+        except Forbidden as error:
+            error.add_note(str(ref))
+            return error
         except (NotFound, NoMatch):
             return None
         except ApiError as error:
             error.add_note(str(ref))
             raise
 
-    objects = await concurrently(wanted, get, AT_ONCE)
-    return {ref: obj for ref, obj in zip(wanted, objects, strict=True) if obj is not None}
+    found = list(zip(wanted, await concurrently(wanted, get, AT_ONCE), strict=True))
+    return Read(
+        {ref: each for ref, each in found if isinstance(each, dict)},
+        {ref: each for ref, each in found if isinstance(each, Forbidden)},
+    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from headgate.api import Kustomization
+from headgate.api import Kustomization, ObjectKey
 from headgate.api import inventory as inv
 from headgate.apply import (
     ApplyOptions,
@@ -112,7 +112,7 @@ class Applier:
             owner=Owner(ks.name, ks.namespace),
             concurrency=self._concurrency,
             spared={*spared, obj["metadata"]["uid"]},
-            never={} if ks.spec.kube_config else _supports(ks),
+            never={} if ks.spec.kube_config else supports(ks.key),
             claims=self._inventories.claim(obj) if self._inventories is not None else NoClaims(),
         )
         result = await delete_all(self._client, by_ref, options, self._known, self._eyes)
@@ -134,13 +134,13 @@ class Applier:
                 self._known.forget_of(self._client.cluster, ref, owner)
 
 
-def _supports(ks: Kustomization) -> dict[ObjectRef, str]:
+def supports(key: ObjectKey) -> dict[ObjectRef, str]:
     """Objects that a Kustomization needs to act: deleting one of them would interrupt it and its cleanup."""
     return {
-        ObjectRef(KUSTOMIZATION_VERSION, KUSTOMIZATION, ks.name, ks.namespace): (
+        ObjectRef(KUSTOMIZATION_VERSION, KUSTOMIZATION, key.name, key.namespace): (
             "a Kustomization does not delete itself; delete it by hand"
         ),
-        ObjectRef("v1", "Namespace", ks.namespace): (
+        ObjectRef("v1", "Namespace", key.namespace): (
             "a Kustomization does not delete the namespace it is in; delete it by hand"
         ),
         ObjectRef(
