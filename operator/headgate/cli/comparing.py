@@ -1,4 +1,4 @@
-"""What ``diff`` and ``compare`` share: options that say where the clone is and how it is built, errors, output."""
+"""What the commands about ranges and environments share: options for the clone and its builds, errors, output."""
 
 from __future__ import annotations
 
@@ -15,7 +15,15 @@ if TYPE_CHECKING:
     from headgate.promotion.config.model import Environments
     from headgate.promotion.fleet import Fleet, FleetOptions
 
-__all__ = ["EXIT_CHANGES", "EXIT_ERROR", "clone_options", "fleet_of", "refused_as_errors", "show"]
+__all__ = [
+    "EXIT_CHANGES",
+    "EXIT_ERROR",
+    "by_environment",
+    "clone_options",
+    "fleet_of",
+    "refused_as_errors",
+    "show",
+]
 
 EXIT_CHANGES = 1
 EXIT_USAGE = 2
@@ -62,6 +70,17 @@ def clone_options(command: Any) -> Any:
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
+
+
+def by_environment(given: Sequence[str], option: str, form: str) -> dict[str, str]:
+    """Return the values of an option by environment; raises :class:`click.BadParameter` for one of another form."""
+    found: dict[str, str] = {}
+    for each in given:
+        environment, equals, value = each.partition("=")
+        if not (environment and equals and value):
+            raise click.BadParameter(f"'{each}' is not of the form {form}", param_hint=option)
+        found[environment] = value
+    return found
 
 
 def fleet_of(

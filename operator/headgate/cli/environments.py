@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from headgate.cli.comparing import by_environment
 from headgate.cli.forges import choice, forge_options
 
 if TYPE_CHECKING:
@@ -123,7 +124,8 @@ def command(
     from headgate.promotion.fleet.environments import load_environments
     from headgate.promotion.report.environments import environments_as_json, environments_as_text
 
-    given, ids = _by_environment(contexts, "--context"), _by_environment(providers, "--provider")
+    given = by_environment(contexts, "--context", "ENV=NAME")
+    ids = by_environment(providers, "--provider", "ENV=ID")
     try:
         with ExitStack() as stack:
             clone = stack.enter_context(Clone.open(repository, remote=remote))
@@ -168,17 +170,6 @@ def command(
         click.echo(environments_as_text(summaries, now), nl=False)
     if any(each.evidence is None for each in summaries):
         sys.exit(EXIT_ERROR)
-
-
-def _by_environment(given: Sequence[str], option: str) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for each in given:
-        environment, equals, value = each.partition("=")
-        if not (environment and equals and value):
-            form = "ENV=NAME" if option == "--context" else "ENV=ID"
-            raise click.BadParameter(f"'{each}' is not of the form {form}", param_hint=option)
-        found[environment] = value
-    return found
 
 
 def _statuses(

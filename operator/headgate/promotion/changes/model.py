@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Action",
+    "Counterpart",
     "Danger",
     "EnvironmentAnswer",
     "EnvironmentChange",
@@ -147,6 +148,17 @@ class KustomizationChange:
     notes: tuple[str, ...] = ()
     """What a reader must know, one sentence each."""
     place: str | None = None
+
+
+class Counterpart(Enum):
+    """What the head of a range is compared with."""
+
+    GIT = "git"
+    """The base of the range."""
+    READS = "live"
+    """What the cluster runs, with the objects of Git as what an apply would store: approximate."""
+    DRY_RUNS = "server"
+    """What the cluster runs, by dry runs of the operator's applies."""
 
 
 class Stage(Enum):

@@ -6,6 +6,7 @@
 commits   the two ends of a range
 answers   both stages of each environment
 affected  which Kustomizations the range rebuilds
+clusters  both stages of each environment, compared with its cluster
 outcome   what a report means for the exit status
 """
 

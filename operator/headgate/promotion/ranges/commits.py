@@ -20,7 +20,7 @@ class Range:
     """The default branch moves from ``base_commit`` to ``head_commit``."""
 
     base: str
-    """As the user wrote it."""
+    """As the user wrote it; empty if the clusters take its place."""
     base_commit: str
     head: str
     head_commit: str
@@ -34,7 +34,7 @@ class Range:
         """
         clone = fleet.clone
         head = head or "HEAD"
-        tip = clone.resolve("HEAD" if head == WORKING_TREE else head)
+        tip = cls._tip(fleet, head)
         if base:
             start = clone.resolve(base)
         else:
@@ -42,6 +42,17 @@ class Range:
             base = f"merge base with {branch}"
             start = cls._merge_base(fleet, branch, tip)
         return cls(base, start, head, WORK_TREE if head == WORKING_TREE else tip)
+
+    @classmethod
+    def up_to(cls, fleet: Fleet, head: str = "") -> Self:
+        """Return a range without a base; raises :class:`CloneError`."""
+        head = head or "HEAD"
+        tip = cls._tip(fleet, head)
+        return cls("", "", head, WORK_TREE if head == WORKING_TREE else tip)
+
+    @staticmethod
+    def _tip(fleet: Fleet, head: str) -> str:
+        return fleet.clone.resolve("HEAD" if head == WORKING_TREE else head)
 
     @staticmethod
     def _merge_base(fleet: Fleet, branch: str, tip: str) -> str:

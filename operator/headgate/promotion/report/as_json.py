@@ -6,6 +6,7 @@ from typing import Any
 
 from headgate.promotion.changes.environments import Comparison
 from headgate.promotion.changes.model import (
+    Counterpart,
     EnvironmentAnswer,
     EnvironmentChange,
     FieldChange,
@@ -28,7 +29,10 @@ def as_json(report: ChangeReport) -> Json:
     """Return a report as plain values."""
     return {
         "schemaVersion": SCHEMA_VERSION,
-        "base": {"revision": report.base, "commit": report.base_commit},
+        "comparedWith": report.counterpart.value,
+        "base": {"revision": report.base, "commit": report.base_commit}
+        if report.counterpart is Counterpart.GIT
+        else None,
         "head": {"revision": report.head, "commit": report.head_commit or None},
         "notes": list(report.notes),
         "changed": not report.is_empty,

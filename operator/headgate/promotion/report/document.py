@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from headgate.promotion.changes.model import (
     Action,
+    Counterpart,
     Danger,
     EnvironmentAnswer,
     EnvironmentChange,
@@ -25,7 +26,7 @@ class ChangeReport:
     """What a range of commits does to each environment."""
 
     base: str
-    """As the user wrote it, or the default branch."""
+    """As the user wrote it, or the default branch; empty if a cluster takes its place."""
     base_commit: str
     head: str
     head_commit: str
@@ -33,6 +34,8 @@ class ChangeReport:
     environments: tuple[EnvironmentAnswer, ...]
     notes: tuple[str, ...] = ()
     """What holds for all of it, one sentence each."""
+    counterpart: Counterpart = Counterpart.GIT
+    """With a cluster, the range has no base."""
 
     @property
     def is_empty(self) -> bool:

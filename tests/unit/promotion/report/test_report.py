@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from headgate.promotion.changes.model import EnvironmentAnswer, EnvironmentChange, Stage
+from headgate.promotion.changes.model import Counterpart, EnvironmentAnswer, EnvironmentChange, Stage
 from headgate.promotion.fleet.rendering import Problem
 from headgate.promotion.report.as_json import as_json
 from headgate.promotion.report.document import ChangeReport, counts
@@ -306,6 +306,7 @@ def test_json_matches_its_schema() -> None:
     )
     for each in (
         *samples,
+        report(BIGGER, counterpart=Counterpart.DRY_RUNS),
         report(problem),
         report(moved),
         report(change(rendering(kustomization(deployment())), rendering())),
