@@ -35,8 +35,16 @@ class Clone:
     """One clone; close it when done. All methods raise :class:`CloneError` if the clone cannot be read."""
 
     def __init__(
-        self, git_dir: Path, common_dir: Path, work_tree: Path | None, *, remote: str = "origin"
+        self,
+        git_dir: Path,
+        common_dir: Path,
+        work_tree: Path | None,
+        *,
+        remote: str = "origin",
+        is_mirror: bool = False,
     ) -> None:
+        """``is_mirror``: its own branches are those of the remote, and no other refs are."""
+        self._is_mirror = is_mirror
         self.git_dir, self.common_dir, self.work_tree, self.remote = git_dir, common_dir, work_tree, remote
         self.git = GitOf(git_dir)
         self._trees: dict[tuple[str, str | None, tuple[str, ...], bool], CommitTree] = {}
@@ -125,7 +133,7 @@ class Clone:
         prefix = f"{_REMOTES}{self.remote}/"
         found = self.git.local("symbolic-ref", "-q", f"{prefix}HEAD")
         target = _decode(found.output).strip()
-        if not found.status and target.startswith(prefix):
+        if not self._is_mirror and not found.status and target.startswith(prefix):
             return target.removeprefix(prefix)
         branches = [name.removeprefix(HEADS) for name in self.refs().ids if name.startswith(HEADS)]
         if not self._has_remote_branches():
@@ -193,7 +201,8 @@ class Clone:
             prefix, ids, own, peeled = f"{_REMOTES}{self.remote}/", {}, {}, {}
             for line in _decode(listed.output).splitlines():
                 object_id, _, name = line.partition(" ")
-                if name.startswith(prefix):
+                # A push writes down the branches that it has moved, even in a mirror.
+                if name.startswith(prefix) and not self._is_mirror:
                     if name != f"{prefix}HEAD":
                         ids[HEADS + name.removeprefix(prefix)] = object_id
                 elif name.endswith("^{}"):

@@ -40,7 +40,7 @@ def mirror(clone: Clone) -> Iterator[Clone]:
         if made.status:
             raise clone.git.failed("init", made)
         _configure(path, clone)
-        with Clone(path, path, None, remote=clone.remote) as copy:
+        with Clone(path, path, None, remote=clone.remote, is_mirror=True) as copy:
             update(copy)
             yield copy
 

@@ -153,3 +153,14 @@ def test_only_what_the_clone_lacks_is_transferred(fleet: Fleet) -> None:
     with mirrored(fleet.work) as copy:
         assert not [each for each in (copy.git_dir / "objects").rglob("*") if each.suffix == ".pack"]
         assert copy.git.text("count-objects").startswith("0 objects")
+
+
+def test_after_a_push_the_branches_are_still_those_of_the_remote(fleet: Fleet) -> None:
+    first = fleet.head()
+    fleet.git("push", "-q", "origin", "HEAD:refs/heads/production")
+    newest = fleet.commit({"README.md": "newer\n"})
+    with mirrored(fleet.work) as copy:
+        push(copy, [RefUpdate("refs/heads/production", newest, first)])
+        copy.refresh()
+        assert copy.default_branch() == "main"
+        assert copy.tip("main") == newest
