@@ -106,6 +106,21 @@ class Curtain:
                 text = re.sub(rf"(?<![\w-]){re.escape(value)}(?![\w-])", MASK, text)
         return self.text(text)
 
+    def covered(self, value: Any) -> Any:
+        """Return a value in which every text with a secret value, also a short one, is replaced as a whole.
+
+        For digests: a few characters that are missing from a known text could be guessed.
+        """
+        if isinstance(value, dict):
+            return {self.covered(str(key)): self.covered(each) for key, each in value.items()}
+        if isinstance(value, list):
+            return [self.covered(each) for each in value]
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            return value
+        text = str(value)
+        hides = self.text(text) != _named(text) or any(each in text for each in self._short)
+        return MASK if hides or _is_ciphertext(text) else value
+
     def ref(self, ref: ObjectRef) -> ObjectRef:
         """Return a reference in which unknown variables have their names."""
         if UNKNOWN_OPEN not in ref.name and UNKNOWN_OPEN not in ref.namespace:

@@ -18,6 +18,7 @@ import orjson
 
 from headgate.api import ObjectKey
 from headgate.kube import ObjectRef
+from headgate.promotion.changes.hiding import Curtain
 from headgate.promotion.changes.model import Action, EnvironmentChange, Hidden
 from headgate.promotion.fleet.rendering import RenderedObject, Rendering
 
@@ -34,6 +35,7 @@ def digest_of(change: EnvironmentChange, after: Rendering, trees: tuple[str, str
     names them. ``trees``: the ids of the trees before and after.
     """
     objects = {each.ref: each for each in _objects(after)}
+    curtain: Curtain | None = None
     added, hides = [], bool(change.unknown_variables)
     for each in change.changes:
         found = objects.get(each.ref)
@@ -47,11 +49,15 @@ def digest_of(change: EnvironmentChange, after: Rendering, trees: tuple[str, str
             )
         )
         if each.action is Action.ADDED and found is not None and not _is_secret(each.ref, found):
-            added.append([str(each.ref), each.ref.api_version, hashlib.sha256(_json(found.obj)).hexdigest()])
-    content: dict[str, Any] = {"change": canonical(change), "added": sorted(added)}
+            # A substitution or replacement may have copied a value of a Secret into it.
+            curtain = curtain or Curtain([after])
+            content = curtain.covered(found.obj)
+            hides = hides or content != found.obj
+            added.append([str(each.ref), each.ref.api_version, hashlib.sha256(_json(content)).hexdigest()])
+    whole: dict[str, Any] = {"change": canonical(change), "added": sorted(added)}
     if hides:
-        content["trees"] = list(trees)
-    return "sha256:" + hashlib.sha256(_json(content)).hexdigest()
+        whole["trees"] = list(trees)
+    return "sha256:" + hashlib.sha256(_json(whole)).hexdigest()
 
 
 def canonical(value: Any) -> Any:
