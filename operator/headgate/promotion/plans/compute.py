@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from headgate.git.refs.reference import HEADS, Resolved
+from headgate.git.refs.reference import HEADS, TAGS, Resolved
 from headgate.git.refs.semver import Version
+from headgate.git.verify.signature import split_commit, split_tag
 from headgate.promotion.changes.compare import compare
 from headgate.promotion.changes.model import EnvironmentChange, Stage
 from headgate.promotion.config.model import Environment
@@ -77,7 +78,10 @@ def compute(
     digest = digest_of(change, after, trees)
     found = _marks(world, source, base)
     problem = candidate.problem or move.problem or _backwards(world, target, base, commit, found)
-    wrong = list(_unintended(world, target, source, mode, move, change, after, commit))
+    wrong = [
+        *_unintended(world, target, source, mode, move, change, after, commit),
+        *_unsigned(world, target, source, base),
+    ]
     approvals = _approvals(world, target, digest, base.commit, commit)
     facts = Facts(
         target,
@@ -231,6 +235,26 @@ def _unintended(
                 for each in others
             }
         )
+
+
+def _unsigned(world: World, target: Environment, source: RenderedSource, base: Resolved) -> Iterator[str]:
+    """Why the target cannot run what it should follow, so that nobody would see all of what the promotion changes."""
+    verify = source.spec.get("verify")
+    mode = str(verify.get("mode") or "HEAD") if isinstance(verify, dict) else ""
+    wanted = []
+    if base.ref.startswith(TAGS) and mode in ("Tag", "TagAndHEAD"):
+        wanted.append((world.refs.ids[base.ref], f"the tag {base.ref.removeprefix(TAGS)}"))
+    if mode.lower() == "head" or mode == "TagAndHEAD":
+        wanted.append((base.commit, f"the commit {base.commit[:12]}"))
+    for identity, name in wanted:
+        kind = world.clone.git.text("cat-file", "-t", identity)
+        content = world.clone.git.read("cat-file", kind, identity)
+        is_signed = split_tag(content) if kind == "tag" else split_commit(content, sha256=len(identity) == 64)
+        if not is_signed.signature or (kind != "tag" and name.startswith("the tag ")):
+            yield (
+                f"{name}, which '{target.name}' should follow, has no signature, as 'verify' of GitRepository "
+                f"{source.key} demands: it runs something else; delete the tag"
+            )
 
 
 def _approvals(

@@ -8,7 +8,8 @@ reverted. Windows, soak and approvals do not apply.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from headgate.git.refs.reference import HEADS, Resolved
@@ -29,7 +30,7 @@ from headgate.promotion.plans.execute import (
     record_ref,
     reused_commit,
 )
-from headgate.promotion.plans.history import PLAIN, marks
+from headgate.promotion.plans.history import PLAIN, Mark, marks
 from headgate.promotion.plans.model import Mode
 from headgate.promotion.plans.modes import Move, by_pull_request, mode_of, pin_edit, pin_field
 from headgate.promotion.plans.revert import reverted_tree
@@ -47,6 +48,8 @@ from headgate.promotion.plans.versions import next_version, version_tags
 from headgate.promotion.plans.world import World, described, moved, source_of
 
 __all__ = ["Rollback", "prepare", "revert", "roll_back"]
+
+_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +178,8 @@ def revert(world: World, rollback: Rollback, requester: Requester, *, sign: bool
 def _begun(world: World, target: Environment, mode: Mode, base: Resolved, to: str) -> Rollback | None:
     """The rollback that the environment follows already, if it is the one to finish."""
     said = trailers_of(world.clone.commit(base.commit).message)
-    bad, good = said.get(ROLLBACK_OF, ""), said.get(ROLLBACK_TO, "")
-    if said.get(ENVIRONMENT) != target.name or not bad or not good:
+    bad, good = _rollback(world, base.commit)
+    if said.get(ENVIRONMENT) != target.name or not bad:
         return None
     if to and world.clone.id_of_tree(world.clone.resolve(to)) != world.clone.id_of_tree(base.commit):
         return None
@@ -193,12 +196,20 @@ def _begun(world: World, target: Environment, mode: Mode, base: Resolved, to: st
 def _content_of(world: World, commit: str) -> tuple[str, str]:
     """The commit whose content a commit has, and the newest one that led there: it may be a rollback itself."""
     brought = ""
-    said = trailers_of(world.clone.commit(commit).message)
-    while said.get(ROLLBACK_OF) and said.get(ROLLBACK_TO) and commit != said[ROLLBACK_TO]:
-        brought = brought or said[ROLLBACK_OF]
-        commit = said[ROLLBACK_TO]
-        said = trailers_of(world.clone.commit(commit).message)
+    while (said := _rollback(world, commit)) != ("", "") and commit != said[1]:
+        brought = brought or said[0]
+        commit = said[1]
     return commit, brought or commit
+
+
+def _rollback(world: World, commit: str) -> tuple[str, str]:
+    """The bad and the good commit that the commit of a rollback names; empty for any other commit.
+
+    A message is what its author wrote. Only ids count: by the names of refs, commits could name each other in a circle.
+    """
+    said = trailers_of(world.clone.commit(commit).message)
+    bad, good = said.get(ROLLBACK_OF, ""), said.get(ROLLBACK_TO, "")
+    return (bad, good) if _ID.fullmatch(bad) and _ID.fullmatch(good) else ("", "")
 
 
 def _good(
@@ -212,11 +223,17 @@ def _good(
             raise PromotionError(f"--to: {target.name} never contained {to}")
         return commit, to
     if mode is Mode.TAG:
-        bad = {mark.bad for mark in marks(clone, [world.default_branch])}
+        found = marks(clone, [world.default_branch])
+        bad = {mark.bad for mark in found}
         tree = clone.id_of_tree(base.commit)
         for each in version_tags(world.refs.ids, source.reference.semver):
             commit = world.refs.commit(f"refs/tags/{each.name}") or ""
             if commit != base.commit and commit not in bad and clone.id_of_tree(commit) != tree:
+                if not _was_accepted(world, base, commit, found):
+                    raise PromotionError(
+                        f"the tag {each.name} names {commit[:12]}, which is part of neither what '{target.name}' "
+                        f"follows nor '{world.default_branch}': if it is right, name it with --to {each.name}"
+                    )
                 return commit, each.name
         raise PromotionError(
             f"no earlier version of '{target.name}' is in the range '{source.reference.semver}': name one with --to"
@@ -225,8 +242,10 @@ def _good(
         last = world.refs.ids.get(record_ref(target.name), "")
         said = trailers_of(clone.commit(last).message) if last else {}
         before = said.get(FROM, "").rpartition("(")[2].rstrip(")")
-        if last and clone.id_of_tree(last) == clone.id_of_tree(base.commit) and before:
-            return clone.resolve(before), before[:12]
+        is_of_base = last and clone.id_of_tree(last) == clone.id_of_tree(base.commit)
+        # More people may push the record than the branch: it only chooses from what the branch has had.
+        if is_of_base and _ID.fullmatch(before) and clone.is_ancestor(clone.resolve(before), base.commit):
+            return before, before[:12]
         raise PromotionError(
             f"no record says what '{target.name}' ran before {base.commit[:12]}: name a commit with --to"
         )
@@ -235,6 +254,20 @@ def _good(
     raise PromotionError(
         f"the history of '{world.default_branch}' does not say what '{target.name}' ran before: use --to"
     )
+
+
+def _was_accepted(world: World, base: Resolved, commit: str, found: Iterable[Mark]) -> bool:
+    """Whether a commit went through the default branch or the target, itself or as what a rollback brought back.
+
+    A rollback signs what it brings back, and anybody who may push tags can give a commit a version.
+    """
+    clone = world.clone
+    known = base.commit, clone.tip(world.default_branch)
+    wanted = [commit]
+    for mark in found:
+        if mark.commit == commit and mark.good and clone.id_of_tree(mark.good) == clone.id_of_tree(commit):
+            wanted.append(mark.good)
+    return any(clone.is_ancestor(each, tip) for each in wanted for tip in known)
 
 
 def _earlier(world: World, target: Environment, source: RenderedSource) -> Iterator[str]:

@@ -181,11 +181,31 @@ def test_a_branch_rolls_back_and_forward_again(
     assert story.fleet.remote_git("diff", story.fleet.first, "production") == ""
     assert "not-rolled-back" in story.refused()
     (wish,) = story.requested
+    assert wish.base == "main"
     story.merge(wish)
     story.runs("staging", change(story, "good"))
     assert story.refused() == {}
     story.promote()
     assert story.fleet.remote_refs()["refs/heads/production"] == story.fleet.head()
+
+
+def test_a_forged_record_does_not_choose_what_a_branch_rolls_back_to(
+    tmp_path: Path, bob: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = fleet_files({"staging": {"branch": "main"}, "production": {"branch": "production"}})
+    story = Story(tmp_path, bob, monkeypatch, files=files)
+    story.fleet.git("push", "-q", "origin", "HEAD:refs/heads/production")
+    story.runs("staging", change(story, "bad"))
+    story.promote()
+    story.fleet.switch("elsewhere", "main~1")
+    for before in (change(story, "evil"), "refs/heads/elsewhere"):
+        text = f"Promote\n\nHeadgate-Promotion-From: x ({before})"
+        record = story.fleet.git("commit-tree", "-m", text, "main^{tree}").strip()
+        story.fleet.git("push", "-q", "-f", "origin", f"{record}:refs/headgate/promotions/production")
+        refs = story.fleet.remote_refs()
+        with pytest.raises(PromotionError, match="name a commit with --to"):
+            rolled_back(story)
+        assert story.fleet.remote_refs() == refs
 
 
 def test_a_pin_rolls_back_by_a_pull_request(
@@ -219,3 +239,37 @@ def test_fields_roll_back_by_a_pull_request(
     assert "newTag: 1.0.0" in story.fleet.remote_git(
         "show", f"{wish.commit}:apps/production/kustomization.yaml"
     )
+
+
+def test_a_version_that_somebody_tagged_elsewhere_is_not_brought_back(story: Story) -> None:
+    story.runs("staging", change(story, "worse"))
+    story.promote()
+    story.fleet.switch("elsewhere", "main~2")
+    change(story, "evil")
+    story.fleet.git("push", "-q", "origin", "HEAD:refs/tags/v1.3.1")
+    before = story.fleet.remote_refs()
+    with pytest.raises(PromotionError, match=r"v1\.3\.1 names .* name it with --to v1\.3\.1"):
+        rolled_back(story)
+    assert story.fleet.remote_refs() == before
+
+
+def test_what_a_rollback_brought_back_may_be_brought_back_again(story: Story) -> None:
+    rolled_back(story)
+    story.runs("staging", story.merge(story.requested[0]))
+    story.runs("staging", change(story, "third"))
+    assert story.promote().version == "1.3.3"
+    done, _ = rolled_back(story)
+    assert story.fleet.remote_git("diff", "1.3.2", done.version) == ""
+
+
+@pytest.mark.parametrize("name", ["refs/heads/one", "heads/two", "--all", "HEAD"])
+def test_a_commit_that_names_refs_as_a_rollback_is_none(story: Story, name: str) -> None:
+    text = f"Roll back\n\nHeadgate-Promotion-To: production\nHeadgate-Rollback-Of: {name}\nHeadgate-Rollback-To: {name}"
+    forged = story.fleet.commit({APP: deployment("my-app", image="my-app:forged")}, text)
+    for branch, other in (("one", "two"), ("two", "one")):
+        message = text.replace(name, f"refs/heads/{other}")
+        tip = story.fleet.git("commit-tree", "-p", forged, "-m", message, f"{forged}^{{tree}}").strip()
+        story.fleet.git("push", "-q", "origin", f"{tip}:refs/heads/{branch}")
+        story.fleet.git("push", "-q", "-f", "origin", f"{tip}:refs/tags/1.3.5")
+    with story.world() as world:
+        assert prepare(world, "production").bad == tip

@@ -12,13 +12,14 @@ import pytest
 from headgate.promotion.config.model import Approvals
 from headgate.promotion.errors import PlanOutdated, PromotionError, PromotionRefused, PushRefused
 from headgate.promotion.guards import parse_overrides
+from headgate.promotion.plans import digest
 from headgate.promotion.plans.approvals import approve
 from headgate.promotion.plans.compute import compute, compute_again, rendered_difference
 from headgate.promotion.plans.execute import execute
 from headgate.promotion.plans.model import Mode, PlanInvalid, decode, encode
 from headgate.promotion.plans.modes import Wish
 from headgate.promotion.plans.trailers import trailers_of
-from tests.support.fleets import deployment, fleet_files, kustomization, overlay
+from tests.support.fleets import deployment, fleet_files, git_repository, kustomization, overlay
 from tests.support.promoting import KUSTOMIZATIONS, Story
 from tests.support.signing import Person, allowed_signers
 
@@ -324,6 +325,52 @@ def test_values_of_secrets_are_in_no_plan_and_no_tag(story: Story) -> None:
     assert first.digest != second.digest, "an approval covers values that it does not show"
     story.promote()
     assert "hunter" not in story.fleet.remote_git("for-each-ref", "--format=%(contents)")
+
+
+@pytest.mark.parametrize("value", ["hunter2hunter2", "7391"])
+def test_a_digest_is_no_oracle_for_a_value_that_a_new_object_copies(
+    story: Story, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever knows all but the value must not find it by trying: no text with it takes part in a hash."""
+    secret = f"apiVersion: v1\nkind: Secret\nmetadata: {{name: token}}\nstringData: {{token: '{value}'}}\n"
+    copy = (
+        f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: copy}}\ndata: {{url: 'db://app:{value}@db'}}\n"
+    )
+    base = overlay(["deployment.yaml", "service.yaml", "secret.yaml", "copy.yaml"])
+    folder = "apps/base/my-app"
+    story.fleet.commit(
+        {f"{folder}/kustomization.yaml": base, f"{folder}/secret.yaml": secret, f"{folder}/copy.yaml": copy}
+    )
+    story.runs("staging", story.fleet.head())
+    hashed: list[bytes] = []
+    real = digest._json
+    monkeypatch.setattr(digest, "_json", lambda each: hashed.append(real(each)) or hashed[-1])
+    story.compute()
+    assert hashed
+    assert not [each for each in hashed if value.encode() in each]
+
+
+@pytest.mark.parametrize(
+    ("mode", "problem"), [("Tag", "the tag 1.3.1"), ("TagAndHEAD", "the tag 1.3.1"), ("HEAD", "the commit")]
+)
+def test_a_version_that_production_cannot_verify_is_no_base_for_a_promotion(
+    story: Story, mode: str, problem: str
+) -> None:
+    """It would hide from those who approve what it contains: production runs an older version."""
+    verify = {"mode": mode, "secretRef": {"name": "keys"}}
+    source = git_repository({"semver": ">=1.0.0"}, verify=verify)
+    tip = story.fleet.commit({"clusters/production/flux-system.yaml": source})
+    story.runs("staging", change(story, 3))
+    story.fleet.tag("1.3.1", tip, annotated=False)
+    assert f"{problem}" in story.refused()["rendered"]
+    assert "delete the tag" in story.refused()["rendered"]
+    story.fleet.remote_git("update-ref", "-d", "refs/tags/1.3.1")
+    story.fleet.environment = story.person.environment()
+    git = story.fleet.git
+    signed = git("commit-tree", "-S", "-p", tip, "-m", "signed", f"{tip}^{{tree}}").strip()
+    story.fleet.git("tag", "-d", "1.3.1")
+    story.fleet.tag("1.3.1", signed, sign=True)
+    assert "rendered" not in story.refused()
 
 
 def test_the_file_of_a_plan_matches_its_schema(story: Story) -> None:
