@@ -32,7 +32,9 @@ def make_tree(clone: Clone, commit: str, edits: Mapping[str, bytes | None]) -> s
     A replaced file keeps its mode. Raises :class:`CloneError`, also for a file to remove that does not exist.
     """
     with tempfile.TemporaryDirectory(prefix="headgate-") as folder:
-        environment = {"GIT_INDEX_FILE": f"{folder}/index"}
+        # A bare repository has no work tree, which the removal of a file asks for: an empty folder will do.
+        environment = {"GIT_INDEX_FILE": f"{folder}/index", "GIT_WORK_TREE": f"{folder}/empty"}
+        Path(folder, "empty").mkdir()
 
         def git(*arguments: str) -> str:
             finished = clone.git.local(*arguments, environment=environment)

@@ -126,6 +126,9 @@ def test_a_commit_changes_named_files_and_nothing_else(fleet: Fleet) -> None:
         commit = make_commit(copy, tree, [fleet.first], "Change\n", sign=True)
         assert copy.changed_paths(fleet.first, commit) == {"README.md"}
         assert copy.file(commit, "README.md") == b"x\r\n"
+        without = make_tree(copy, fleet.first, {"README.md": None})
+        assert copy.changed_paths(fleet.first, without) == {"README.md"}
+        assert copy.file(make_commit(copy, without, [], "Less\n", sign=False), "README.md") is None
 
 
 def test_over_http_with_credentials_that_no_message_shows(fleet: Fleet, tmp_path: Path) -> None:
