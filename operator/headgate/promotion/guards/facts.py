@@ -37,13 +37,15 @@ class Approval:
 
 @dataclass(frozen=True, slots=True)
 class Bad:
-    """A commit in the candidate's history that a rollback marked as bad."""
+    """A commit that a rollback marked as bad, and that the candidate contains, or has a copy of."""
 
     commit: str
     by: str
     """The version or commit that rolled it back."""
     reverted: bool
     """Whether the candidate also contains a commit that reverts it."""
+    copied: bool = False
+    """Whether the candidate contains not the commit, but everything that it changed in the target."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,8 +150,13 @@ def _not_rolled_back(facts: Facts) -> Verdict:
         return Verdict(Guard.NOT_ROLLED_BACK, False, "the history of the candidate could not be read")
     bad = [each for each in facts.bad if not each.reverted]
     if bad:
-        names = [f"{each.commit[:12]}, which {each.by} rolled back" for each in bad]
-        message = f"contains {_listed(names)}; passes when the candidate also contains a revert of it"
+        names = [
+            ("the changes of " if each.copied else "") + f"{each.commit[:12]}, which {each.by} rolled back"
+            for each in bad
+        ]
+        copied = all(each.copied for each in bad)
+        passes = "no longer has all of these changes" if copied else "also contains a revert of it"
+        message = f"contains {_listed(names)}; passes when the candidate {passes}"
         return Verdict(Guard.NOT_ROLLED_BACK, False, message)
     return Verdict(Guard.NOT_ROLLED_BACK, True, "contains no commit that was rolled back and not reverted")
 

@@ -12,6 +12,7 @@ proven         objects of a change that have not run before
 digest         the digest of a rendered difference
 approvals      signed approvals of a digest, on refs of the remote
 history        commits that a rollback marked as bad
+copies         other commits that would do the same as a bad one
 compute        from what the user asks for to a plan
 execute        does what a plan says
 pullrequests   opens the pull requests of promotions, also with the right to push only

@@ -22,6 +22,7 @@ from headgate.promotion.fleet.rendering import RenderedSource, Rendering
 from headgate.promotion.guards import Approval, Bad, Facts, Override, evaluate
 from headgate.promotion.plans.approvals import given_approvals
 from headgate.promotion.plans.candidate import Candidate, candidate_of
+from headgate.promotion.plans.copies import copies_of
 from headgate.promotion.plans.digest import digest_of
 from headgate.promotion.plans.history import Mark, bad_commits, marks
 from headgate.promotion.plans.intended import problems_elsewhere, problems_of_fields, problems_of_pin
@@ -92,7 +93,7 @@ def compute(
         candidate.expected,
         candidate.soaks,
         _unproven(target, change, after, candidate),
-        _bad(world, commit, found),
+        _bad(world, target, source, mode, base, move, now, after, commit, found),
         tuple(each.message for each in change.uncertain) + tuple(wrong),
         change.is_empty,
         tuple(_suspended(world, target, source, change)),
@@ -198,9 +199,21 @@ def _marks(world: World, source: RenderedSource, base: Resolved) -> list[Mark]:
     return marks(world.clone, [each for each in dict.fromkeys(branches) if each])
 
 
-def _bad(world: World, commit: str, found: Iterable[Mark]) -> tuple[Bad, ...] | None:
+def _bad(
+    world: World,
+    target: Environment,
+    source: RenderedSource,
+    mode: Mode,
+    base: Resolved,
+    move: Move,
+    now: Rendering,
+    after: Rendering,
+    commit: str,
+    found: Sequence[Mark],
+) -> tuple[Bad, ...] | None:
     try:
-        return bad_commits(world.clone, commit, found)
+        copies = copies_of(world, target, source, mode, base, move, now, after, commit, found)
+        return (*bad_commits(world.clone, commit, found), *copies)
     except HistoryMissing:
         return None
 

@@ -11,7 +11,7 @@ from headgate.promotion.errors import CloneError
 from headgate.promotion.guards import Bad
 from headgate.promotion.plans.trailers import ROLLBACK_OF, ROLLBACK_TO, reverted_commits, trailers_of
 
-__all__ = ["Mark", "bad_commits", "marks"]
+__all__ = ["Mark", "bad_commits", "marks", "name_of"]
 
 MAX_RANGE = 2000
 """Commits of a bad promotion that reverts of single commits may undo one by one."""
@@ -62,7 +62,7 @@ def bad_commits(clone: Clone, candidate: str, found: Iterable[Mark]) -> tuple[Ba
                 clone, "--no-merges", f"--max-count={MAX_RANGE + 1}", mark.bad, f"^{mark.good}"
             )
             is_reverted = 0 < len(brought) <= MAX_RANGE and undone.issuperset(brought)
-        result[mark.bad] = Bad(mark.bad, _name(clone, mark.commit), is_reverted)
+        result[mark.bad] = Bad(mark.bad, name_of(clone, mark.commit), is_reverted)
     return tuple(result.values())
 
 
@@ -109,8 +109,8 @@ def _known(clone: Clone, commit: str) -> bool:
     return is_id and clone.git.local("cat-file", "-e", f"{commit}^{{commit}}").status == 0
 
 
-def _name(clone: Clone, commit: str) -> str:
-    """A version that names the commit of a rollback, or its id."""
+def name_of(clone: Clone, commit: str) -> str:
+    """Return a version that names the commit of a rollback, or its id."""
     for name in clone.refs().ids:
         if name.startswith("refs/tags/") and clone.refs().commit(name) == commit:
             return name.removeprefix("refs/tags/")

@@ -12,7 +12,7 @@ from headgate.promotion.plans.execute import Done
 from headgate.promotion.plans.revert import RevertConflicts
 from headgate.promotion.plans.rollback import prepare, revert, roll_back
 from headgate.promotion.plans.trailers import trailers_of
-from tests.support.fleets import deployment, fleet_files
+from tests.support.fleets import Files, config_map, deployment, fleet_files, overlay, service
 from tests.support.promoting import Story
 from tests.support.signing import Person
 from tests.unit.promotion.plans.test_pull_requests import pinned, with_images
@@ -87,6 +87,77 @@ def test_the_bad_commit_is_refused_until_it_is_reverted_or_overridden(story: Sto
     story.runs("staging", change(story, "good"))
     assert story.refused() == {}
     assert story.promote().version == "1.3.3"
+
+
+def force_pushed(story: Story, *commits: Files) -> None:
+    """Somebody takes the bad commit out of main and pushes others instead; staging runs the last one."""
+    story.fleet.git("reset", "-q", "--hard", story.fleet.first)
+    for files in commits:
+        story.fleet.commit(files, push=False)
+    story.fleet.git("push", "-q", "-f", "origin", "HEAD:refs/heads/main")
+    story.runs("staging", story.fleet.head())
+
+
+BAD = {APP: deployment("my-app", image="my-app:bad")}
+COPIES: dict[str, tuple[Files, ...]] = {
+    "rebased": ({"docs": "x\n"}, BAD),
+    "squashed with other changes": ({**BAD, "apps/base/my-app/service.yaml": service("my-app", port=81)},),
+    "formatted in another way": ({APP: "# An app.\n" + deployment("my-app", image="my-app:bad")},),
+    "with another change to the same object": ({APP: deployment("my-app", image="my-app:bad", tty=True)},),
+    "moved to another file": (
+        {
+            APP: None,
+            "apps/base/my-app/app.yaml": deployment("my-app", image="my-app:bad"),
+            "apps/base/my-app/kustomization.yaml": overlay(["app.yaml", "service.yaml"]),
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("commits", COPIES.values(), ids=COPIES)
+def test_a_copy_of_the_bad_commit_is_refused_too(story: Story, commits: tuple[Files, ...]) -> None:
+    bad = story.fleet.head()
+    rolled_back(story)
+    force_pushed(story, *commits)
+    assert set(story.refused()) == {"not-rolled-back"}
+    said = story.refused()["not-rolled-back"]
+    assert f"contains the changes of {bad[:12]}, which 1.3.2 rolled back" in said
+    given = parse_overrides(["not-rolled-back=it was the network"], "Bob <bob@example.com>")
+    story.promote(overrides=given)
+    story.runs("staging", story.fleet.commit({"apps/base/my-app/service.yaml": service("my-app", port=82)}))
+    assert story.refused() == {}, "once decided, production has it"
+
+
+FIXES: dict[str, Files] = {
+    "another value": {APP: deployment("my-app", image="my-app:good")},
+    "nothing of it": {"apps/base/my-app/service.yaml": service("my-app", port=81)},
+}
+
+
+@pytest.mark.parametrize("files", FIXES.values(), ids=FIXES)
+def test_a_history_without_the_bad_commit_or_a_copy_passes(story: Story, files: Files) -> None:
+    rolled_back(story)
+    force_pushed(story, files)
+    assert story.refused() == {}
+
+
+def test_an_object_that_was_bad_is_recognized_with_and_without_a_fix(story: Story) -> None:
+    def extra(value: str) -> Files:
+        kustomize = overlay(["deployment.yaml", "service.yaml", "extra.yaml"])
+        return {
+            "apps/base/my-app/kustomization.yaml": kustomize,
+            "apps/base/my-app/extra.yaml": config_map("extra", {"v": value}),
+        }
+
+    force_pushed(story, {APP: deployment("my-app", image="my-app:good")})
+    story.promote()
+    story.runs("staging", story.fleet.commit(extra("bad")))
+    story.promote()
+    rolled_back(story)
+    force_pushed(story, {APP: deployment("my-app", image="my-app:good")}, extra("bad"))
+    assert "not-rolled-back" in story.refused()
+    story.runs("staging", story.fleet.commit(extra("good")))
+    assert story.refused() == {}
 
 
 def test_a_second_run_finishes_what_the_forge_did_not(story: Story) -> None:
