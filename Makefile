@@ -150,7 +150,7 @@ bench: venv ## Run a benchmark: make bench NAME=build
 # ---- try
 
 .PHONY: demo
-demo: venv ## Try it: cluster, Git server, operator, the example fleet until all is Ready; Ctrl-C stops it
+demo: venv ## Try it: the example fleet from nothing to Ready, then a promotion; Ctrl-C stops it
 	@$(BIN)/python hack/demo.py $(ARGS)
 
 .PHONY: cluster-up

@@ -18,9 +18,15 @@ class Hint:
     """What then happens."""
 
 
-def hints(kubeconfig: Path, work: Path, programs: Path, platform: str = sys.platform) -> list[Hint]:
-    """The tour: look, promote, break, roll back, drift. ``programs`` is the folder that has kubectl."""
+def hints(
+    kubeconfig: Path, work: Path, programs: Path, platform: str = sys.platform, *, promoted: bool = False
+) -> list[Hint]:
+    """The tour: look, promote, break, roll back, drift. ``programs`` is the folder that has kubectl and headgate.
+
+    ``promoted``: staging has its own cluster, and the story of a promotion has been played.
+    """
     sed = "sed -i ''" if platform == "darwin" else "sed -i"
+    promotion = _with_headgate(sed) if promoted else _with_git(sed)
     return [
         Hint(
             "In another terminal",
@@ -31,6 +37,38 @@ def hints(kubeconfig: Path, work: Path, programs: Path, platform: str = sys.plat
                 "kubectl --namespace flux-system describe kustomization apps",
             ),
         ),
+        *promotion,
+        Hint(
+            "Change what Git says otherwise",
+            (
+                "kubectl --namespace production delete deployment my-app",
+                "kubectl --namespace production get deployments --watch",
+            ),
+            "it is there again at once",
+        ),
+    ]
+
+
+def _with_headgate(sed: str) -> list[Hint]:
+    return [
+        Hint(
+            "Promote your own change, and roll it back",
+            (
+                "headgate environments",
+                f"{sed} 's/replicas: .*/replicas: 7/' apps/production/my-app-patch.yaml",
+                "git commit --all --message='Seven replicas'; headgate diff; git push origin main",
+                "kubectl --context staging --namespace flux-system wait kustomizations --all --timeout=120s "
+                "--for=jsonpath='{.status.lastAppliedRevision}'=main@sha1:$(git rev-parse HEAD)",
+                "headgate promote production",
+                "headgate rollback production",
+            ),
+            "my-app has seven replicas, then five again; docs/guide/promotion.md tells the rest",
+        )
+    ]
+
+
+def _with_git(sed: str) -> list[Hint]:
+    return [
         Hint(
             "Promote: a commit on main goes to staging only, its tag to production",
             (
@@ -56,13 +94,5 @@ def hints(kubeconfig: Path, work: Path, programs: Path, platform: str = sys.plat
                 "git tag 1.2.1 && git push origin 1.2.1",
             ),
             "Ready again, with 1.2.1",
-        ),
-        Hint(
-            "Change what Git says otherwise",
-            (
-                "kubectl --namespace production delete deployment my-app",
-                "kubectl --namespace production get deployments --watch",
-            ),
-            "it is there again at once",
         ),
     ]

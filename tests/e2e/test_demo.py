@@ -16,20 +16,22 @@ from pathlib import Path
 
 import pytest
 
+from controlplane import all_clusters
+
 pytestmark = pytest.mark.e2e
 
 DEMO = Path(__file__).resolve().parents[2] / "hack" / "demo.py"
-LIMIT = 120.0
+LIMIT = 240.0
 
 
 class Terminal:
     """The demo on its own terminal; ``text`` is everything it has printed, without colors."""
 
-    def __init__(self, temporary: Path) -> None:
+    def __init__(self, temporary: Path, *arguments: str) -> None:
         self._master, slave = pty.openpty()
         environment = {**os.environ, "TERM": "xterm", "COLUMNS": "200", "TMPDIR": str(temporary)}
         self.process = subprocess.Popen(
-            [sys.executable, str(DEMO)],
+            [sys.executable, str(DEMO), *arguments],
             stdin=slave,
             stdout=slave,
             stderr=slave,
@@ -63,6 +65,11 @@ class Terminal:
         os.close(self._master)
 
 
+def clusters_of_the_demo() -> list[str]:
+    """The folders of clusters that a demo has left behind."""
+    return [each.name for each in all_clusters() if each.name.startswith("demo-")]
+
+
 def proposed(text: str, title: str) -> list[str]:
     """The commands below a heading."""
     block = text.split(title, 1)[1]
@@ -73,7 +80,7 @@ def proposed(text: str, title: str) -> list[str]:
     bool(os.environ.get("HEADGATE_TEST_KUBECONFIG")), reason="the demo starts its own cluster"
 )
 def test_the_tour_works_as_it_is_printed_and_leaves_nothing(tmp_path: Path) -> None:
-    terminal = Terminal(tmp_path)
+    terminal = Terminal(tmp_path, "--no-promotion")
     try:
         terminal.until("all is Ready", lambda: "Ctrl-C ends it" in terminal.text)
         tour = terminal.text
@@ -120,8 +127,9 @@ def test_the_tour_works_as_it_is_printed_and_leaves_nothing(tmp_path: Path) -> N
     finally:
         terminal.close()
     kubeconfig = Path(re.search(r"KUBECONFIG=(\S+)", first)[1])  # type: ignore[index]
-    assert not kubeconfig.parent.exists(), "the cluster's folder"
+    assert not kubeconfig.exists()
     assert list(tmp_path.iterdir()) == [], "the repository, the storage"
+    assert not clusters_of_the_demo()
 
 
 @pytest.mark.skipif(
@@ -140,3 +148,40 @@ def test_without_a_terminal_it_ends_by_itself_and_fails_when_it_takes_too_long(t
     assert "The demo failed: not Ready after 0 s" in done.stdout
     assert "\x1b[" not in done.stdout + done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(
+    bool(os.environ.get("HEADGATE_TEST_KUBECONFIG")), reason="the demo starts its own clusters"
+)
+def test_the_story_promotes_breaks_and_rolls_back_and_leaves_something_to_try(tmp_path: Path) -> None:
+    terminal = Terminal(tmp_path)
+    try:
+        terminal.until("the story has ended", lambda: "Ctrl-C ends it" in terminal.text)
+        story = terminal.text
+        chapters = re.findall(r"^── (\w+)", story, re.MULTILINE)
+        assert chapters == ["Diff", "Promote", "Break", "Roll"]
+        assert "Refused by the guard soak" in story
+        assert "pushed the tag 1.0.1: production follows it" in story
+        assert re.search(r"Deployment/production/my-app dry-run failed", story)
+        assert "pushed the tag 1.0.3 with the content of 1.0.1" in story
+        assert "Refused by the guard not-rolled-back" in story
+        first, folder, *_ = proposed(story, "In another terminal")
+        commands = "\n".join(proposed(story, "Promote your own change, and roll it back"))
+        # A diff that finds changes has status 1; nothing else fails.
+        shell = f"set -e; {first}; {folder}; {commands.replace('headgate diff;', 'headgate diff || test $? = 1;')}"
+        done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "pushed the tag 1.0.4" in done.stdout
+        assert "pushed the tag 1.0.5 with the content of 1.0.3" in done.stdout
+        begin = len(terminal.text)
+        terminal.until(
+            "1.0.5 is live",
+            lambda: re.search(r"● +kustomization/apps .* True +1\.0\.5@sha1:", terminal.text[begin:]),
+        )
+        terminal.process.send_signal(signal.SIGINT)
+        terminal.until("it has ended", lambda: not terminal.read())
+        assert terminal.process.wait(LIMIT) == 0
+    finally:
+        terminal.close()
+    assert list(tmp_path.iterdir()) == []
+    assert not clusters_of_the_demo()

@@ -120,6 +120,30 @@ def test_hints_quote_what_a_shell_would_split() -> None:
     assert mac[1].commands[0].startswith("sed -i '' ")
 
 
+def test_after_the_story_headgate_promotes_without_it_git_does() -> None:
+    def commands(*, promoted: bool) -> str:
+        shown = hints(Path("k"), Path("w"), Path("b"), promoted=promoted)
+        return "\n".join(command for hint in shown for command in hint.commands)
+
+    assert "headgate promote production" in commands(promoted=True)
+    assert "git tag" not in commands(promoted=True)
+    assert "git tag 1.1.0" in commands(promoted=False)
+    assert "headgate" not in commands(promoted=False)
+
+
+def test_the_served_example_follows_its_own_address(tmp_path: Path) -> None:
+    with fleet.served(tmp_path) as repository:
+        for name in ("staging", "production"):
+            text = (repository.work / f"clusters/{name}/flux-system.yaml").read_text()
+            assert f"url: {repository.url}\n" in text
+            assert f"  interval: {fleet.POLL}\n" in text
+        assert repository.git("ls-remote", "origin", "refs/heads/main")
+        (repository.work / "README.md").write_text("changed")
+        repository.git("commit", "--all", "--message=A change")
+        repository.git("push", "origin", "main")
+        assert repository.git("rev-parse", "HEAD") in repository.git("ls-remote", "origin", "main")
+
+
 def test_only_the_source_is_redirected() -> None:
     source = {
         "kind": "GitRepository",
