@@ -78,7 +78,11 @@ EXIT_ERROR = 3
     multiple=True,
     help="Another URL of this repository in GitRepositories; may be repeated.",
 )
-@click.option("--no-fetch", is_flag=True, help="Use the reports that the clone has, without the network.")
+@click.option(
+    "--no-fetch",
+    is_flag=True,
+    help="Use the branches, tags and reports that the clone has, without the network.",
+)
 @click.option("--unsigned-reports", is_flag=True, help="Let reports without a signature count.")
 @click.option(
     "--commit-statuses",
@@ -130,7 +134,7 @@ def command(
         with ExitStack() as stack:
             clone = stack.enter_context(Clone.open(repository, remote=remote))
             if not no_fetch:
-                _fetch(clone)
+                clone = _of_now(stack, clone)
             options = FleetOptions(default_branch=default_branch or "", source_urls=tuple(source_urls))
             fleet = stack.enter_context(Fleet(clone, options))
             state = fleet.state()
@@ -221,14 +225,20 @@ def _check(contexts: dict[str, str], environments: Environments) -> None:
         _ = environments[name]
 
 
-def _fetch(clone: Clone) -> None:
-    """Fetch the reports; what cannot be fetched is said, and what the clone has counts."""
+def _of_now(stack: ExitStack, clone: Clone) -> Clone:
+    """A copy of what the remote has now, or the clone, with a warning, if the remote cannot be read.
+
+    The reports go into the clone as well, so that they are there without a network.
+    """
+    from headgate.promotion.clone.mirror import mirror
     from headgate.promotion.errors import CloneError
     from headgate.promotion.evidence.reports import fetch_reports
 
     if not clone.remote_urls():
-        return
+        return clone
     try:
         fetch_reports(clone)
+        return stack.enter_context(mirror(clone))
     except CloneError as error:
-        click.echo(f"Warning: the reports of the clone count, newer ones were not fetched: {error}", err=True)
+        click.echo(f"Warning: the refs of the clone count, newer ones were not fetched: {error}", err=True)
+        return clone

@@ -297,6 +297,45 @@ def test_texts_of_a_report_cannot_move_the_cursor(fleet: Fleet) -> None:
     assert "odd" in output
 
 
+def test_what_the_remote_has_now_counts_and_no_branch_or_tag_of_the_clone_moves(
+    fleet: Fleet, tmp_path: Path
+) -> None:
+    mine = tmp_path / "mine"
+    fleet.repository.git("clone", "--quiet", str(fleet.repository.path), str(mine))
+
+    def look(*arguments: str) -> tuple[str, Result]:
+        given = [
+            "--repository",
+            str(mine),
+            "--source-url",
+            URL,
+            "-o",
+            "json",
+            "--unsigned-reports",
+            *arguments,
+        ]
+        result = CliRunner().invoke(command, given)
+        found = {each["name"]: each for each in json.loads(result.stdout)["environments"]}
+        return found["production"]["wants"]["commit"], result
+
+    def refs() -> str:
+        return fleet.repository.git(
+            "-C", str(mine), "for-each-ref", "refs/heads", "refs/tags", "refs/remotes"
+        )
+
+    old, before = fleet.repository.head(), refs()
+    new = fleet.repository.commit({"apps/base/a.yaml": config_map("a", changed="yes")})
+    fleet.repository.tag("1.1.0")
+    assert look()[0] == new
+    assert look("--no-fetch")[0] == old
+    assert refs() == before
+
+    fleet.repository.git("-C", str(mine), "remote", "set-url", "origin", str(tmp_path / "gone"))
+    commit, result = look()
+    assert commit == old
+    assert "Warning: the refs of the clone count" in result.stderr
+
+
 def test_a_repository_without_environments_says_so(tmp_path: Path) -> None:
     repository = Repository(tmp_path / "empty")
     repository.commit({"README.md": "x"})
