@@ -56,7 +56,7 @@ class Story:
         self._config, self._screen, self._timeout = config, screen, timeout
 
     def play(self) -> None:
-        """All chapters. Raises :class:`~sandbox.place.DemoFailed` if one ends otherwise than it should."""
+        """All chapters. Raises :class:`~sandbox.place.DemoFailed` if one does not end as it should."""
         began = time.monotonic()
         self._diff()
         self._promote()
