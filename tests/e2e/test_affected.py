@@ -42,6 +42,7 @@ class Generated:
         self._intervals = dict.fromkeys(APPS, 60)
         self._extra: list[str] = []
         self._broken = False
+        self._left: list[Callable[[], Files]] = []
 
     def spec(self, name: str) -> dict[str, Any]:
         """Of the Kustomization ``root`` or of an app."""
@@ -89,10 +90,12 @@ class Generated:
             # A build that failed is built again with each revision.
             self._broken = self._count % 2 == 0
             return self._readme() if self._broken else {"apps/c/kustomization.yaml": self._overlay("c")}
-        choices: list[Callable[[], Files]] = [
+        if not self._left:
+            self._left = [
             self._readme, self._base, self._app, self._unread, self._spec, self._listed, self._comment, self._break,
         ]  # fmt: skip
-        return self._random.choice(choices)()
+            self._random.shuffle(self._left)
+        return self._left.pop()()
 
     def _readme(self) -> Files:
         return {"README.md": str(self._count), "docs/page.md": str(self._count)}

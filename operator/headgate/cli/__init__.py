@@ -7,6 +7,8 @@ promote, approve, rollback        the commands that promote; ``promotions`` has 
 environments                      what each environment runs
 forges                            flags of the commands that speak to a forge
 status, why, tree                 the commands that read a cluster as their user; cluster has what they share
+trace, where, wait, events        the same, about one object or commit; ``podlogs`` is the command logs
+reconcile, suspend, resume        the commands that write to it; ``durations`` is their option --timeout
 
 Each command has its own module, imported when the command runs, so that ``headgate --help`` and shell completion answer
 at once.
@@ -34,6 +36,14 @@ COMMANDS = {
     "status": ("headgate.cli.status", "Show how a fleet stands, on one screen."),
     "why": ("headgate.cli.why", "Explain why an object is not Ready, and what to do."),
     "tree": ("headgate.cli.tree", "Show sources, Kustomizations and their objects as a tree."),
+    "trace": ("headgate.cli.trace", "Show where an object of the cluster comes from: commit and file."),
+    "where": ("headgate.cli.where", "Show in which Kustomizations a commit is."),
+    "wait": ("headgate.cli.wait", "Wait until objects are Ready at a revision."),
+    "events": ("headgate.cli.events", "Print the events of sources and Kustomizations."),
+    "logs": ("headgate.cli.podlogs", "Print the log of the operator about an object."),
+    "reconcile": ("headgate.cli.reconcile", "Request a reconcile and wait for it."),
+    "suspend": ("headgate.cli.suspend", "Suspend objects, with a reason."),
+    "resume": ("headgate.cli.resume", "Resume suspended objects."),
     "version": ("headgate.cli.version", "Print the version."),
     "completion": ("headgate.cli.completion", "Print the completion script of a shell."),
 }

@@ -18,6 +18,7 @@ failing   the failing managed objects of a cause, down to the reason of a pod
 remedies  what to do, from the tables of the troubleshooting guide
 layers    the graph in layers
 places    where a commit is
+arrivals  whether a revision has arrived
 tree      sources, Kustomizations and managed objects as a tree
 as_json   reports, chains and trees as JSON
 """

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from headgate.insight.arrivals import Arrival
+from headgate.insight.places import Place
 from headgate.insight.tree import Node, walk
 from headgate.insight.values import Cause, Link, Ref, Report, State, Verdict
 from headgate.objects import Obj
 
-__all__ = ["SCHEMA_VERSION", "as_cause", "status_document", "tree_document", "why_document"]
+__all__ = [
+    "SCHEMA_VERSION",
+    "arrivals_document",
+    "as_cause",
+    "places_document",
+    "status_document",
+    "tree_document",
+    "verdicts_document",
+    "why_document",
+]
 
 SCHEMA_VERSION = 1
 
@@ -106,3 +117,38 @@ def _node(depth: int, node: Node) -> Obj:
 
 def _ref(ref: Ref) -> Obj:
     return {"group": ref.group, "kind": ref.kind, "namespace": ref.namespace, "name": ref.name}
+
+
+def arrivals_document(found: Sequence[Arrival]) -> Obj:
+    """Return how far a revision is in objects."""
+    return {
+        "schemaVersion": SCHEMA_VERSION,
+        "kind": "Arrivals",
+        "objects": [
+            {**_ref(each.ref), "state": each.state.value, "revision": each.revision, "message": each.message}
+            for each in found
+        ],
+    }
+
+
+def places_document(commit: str, places: Sequence[Place], notes: Sequence[str]) -> Obj:
+    """Return where a commit is."""
+    return {
+        "schemaVersion": SCHEMA_VERSION,
+        "kind": "Places",
+        "commit": commit,
+        "places": [
+            {**_ref(each.ref), "place": each.type.value, "revision": each.revision, "message": each.message}
+            for each in places
+        ],
+        "notes": list(notes),
+    }
+
+
+def verdicts_document(verdicts: Sequence[Verdict]) -> Obj:
+    """Return how objects stand that somebody has changed."""
+    return {
+        "schemaVersion": SCHEMA_VERSION,
+        "kind": "Verdicts",
+        "objects": [_verdict(each) for each in verdicts],
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -33,16 +34,27 @@ class Place:
     ref: Ref
     type: PlaceType
     revision: str
+    message: str = ""
+    """Of the Kustomization if the commit is not live in it."""
 
 
-def places_of(fleet: Fleet, report: Report, commit: str) -> tuple[Place, ...]:
+def places_of(
+    fleet: Fleet, report: Report, commit: str, contains: Callable[[str], bool] | None = None
+) -> tuple[Place, ...]:
     """Return the Kustomizations that run a commit, or whose source has it, sorted; empty if none does.
 
-    ``commit``: at least :data:`SHORTEST` digits of its id. Raises :class:`ValueError`.
+    ``commit``: at least :data:`SHORTEST` digits of its id. ``contains``: whether a revision has the commit in its
+    history; without it, only the commit itself counts. Raises :class:`ValueError`.
     """
     commit = commit.lower()
     if len(commit) < SHORTEST or any(digit not in "0123456789abcdef" for digit in commit):
         raise ValueError(f"'{commit}' is not a commit id of at least {SHORTEST} hexadecimal digits")
+
+    def has(revision: str) -> bool:
+        return commit_of(revision).startswith(commit) or (
+            bool(revision) and contains is not None and contains(revision)
+        )
+
     found = []
     for verdict in report.verdicts:
         obj = fleet.objects[verdict.ref]
@@ -51,10 +63,10 @@ def places_of(fleet: Fleet, report: Report, commit: str) -> tuple[Place, ...]:
             continue
         offered = text(mapping(fleet.objects.get(source), "status", "artifact").get("revision"))
         applied = text(mapping(obj, "status").get("lastAppliedRevision"))
-        if commit_of(applied).startswith(commit):
+        if has(applied):
             found.append(Place(verdict.ref, PlaceType.LIVE, applied))
-        elif commit_of(offered).startswith(commit):
-            found.append(Place(verdict.ref, _not_live(verdict), offered))
+        elif has(offered):
+            found.append(Place(verdict.ref, _not_live(verdict), offered, verdict.note or verdict.message))
     return tuple(found)
 
 

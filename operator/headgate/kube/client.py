@@ -56,6 +56,9 @@ Params = Mapping[str, str | int]
 OnSeen = Callable[[ObjectRef, Obj], None]
 """Receives each object that the API server returns, under the version and kind of the request."""
 
+LOG_SILENCE = 24 * 3600.0
+"""Seconds that a pod may write nothing while its log is followed."""
+
 
 class Client:
     """Requests to one cluster as one user. Made with :meth:`connect`."""
@@ -366,6 +369,18 @@ class Client:
         ) as pieces:
             async for event in watch(pieces, self._transport.max_body):
                 yield event
+
+    async def log(
+        self, namespace: str, pod: str, parameters: Mapping[str, str | int], *, silence: float = LOG_SILENCE
+    ) -> AsyncIterator[bytes]:
+        """Yield the log of a pod in pieces; ``parameters`` are those of its subresource ``log``."""
+        resource = await self.mapper.resolve("v1", "Pod")
+        path = f"{resource.path(namespace, pod, 'log')}?{urlencode(parameters)}"
+        async with self._transport.stream(
+            path, label=RequestLabel("get", "pods/log"), headers=self._headers, silence=silence
+        ) as pieces:
+            async for piece in pieces:
+                yield piece
 
     async def _of(self, ref: ObjectRef) -> ServedResource:
         resource = await self.mapper.resolve(ref.api_version, ref.kind)

@@ -144,6 +144,18 @@ class RestMapper:
             raise Unavailable(f"the server for {group or api_version} is not available now", status=503)
         raise NoMatch(api_version, kind)
 
+    async def named(self, word: str) -> list[ServedResource]:
+        """The kinds of that name or plural, in lower case, each in its preferred version; all groups.
+
+        On servers without aggregated discovery only those that are known already. Raises :class:`ApiError`.
+        """
+        async with self._lock:
+            if not self._asked_at > float("-inf"):
+                await self._refresh("v1")
+        keys = [key for key in self._versions if key[1]]
+        found = [each[0] for key in keys if (each := self._of(*key))]
+        return [each for each in found if word in (each.kind.lower(), each.plural.lower())]
+
     def is_namespaced(self, group: str, kind: str) -> bool | None:
         """Whether a kind is namespaced; None when no version of the kind is known."""
         found = self._any(group, kind, "")

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from headgate.cli.cluster.options import ClusterOptions
     from headgate.insight import Ref
 
-__all__ = ["complete", "object_argument", "parsed"]
+__all__ = ["complete", "kind_of", "object_argument", "parsed"]
 
 COMPLETION_TIMEOUT = 3.0
 """Seconds that somebody waits for names."""
@@ -23,6 +23,11 @@ _KINDS = {
     "ExternalArtifact": ("externalartifact", "externalartifacts", "ea"),
 }
 _KIND_OF = {alias: kind for kind, aliases in _KINDS.items() for alias in aliases}
+
+
+def kind_of(word: str) -> str:
+    """Return the kind of custom resource that a word means; empty if it is none."""
+    return _KIND_OF.get(word.lower(), "")
 
 
 def parsed(text: str, cluster: ClusterOptions) -> Ref:

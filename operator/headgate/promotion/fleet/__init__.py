@@ -14,6 +14,7 @@ roots          the cluster folder: at which commit it is read, and what it holds
 state          which commit each ref selects
 sources        GitRepositories, the commits that they select, and their trees
 building       one build, shared by all renderings that read the same
+origin         where an object of a cluster comes from
 variables      the values of variables, and placeholders for those that nobody knows
 reach          what a build can read, without building
 order          the order in which Kustomizations are applied

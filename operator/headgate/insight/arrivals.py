@@ -1,0 +1,104 @@
+"""Whether a revision has arrived: which Kustomizations run it, which are on the way, and which will not get there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from headgate.insight.fields import condition, mapping, number, text
+from headgate.insight.fleet import SOURCE_KINDS, Fleet
+from headgate.insight.values import Ref, Relation, Report, State
+
+__all__ = ["Arrival", "Arriving", "arrivals", "has_arrived", "is_hopeless"]
+
+Matches = Callable[[str], bool]
+"""Whether a revision (``main@sha1:…``) is the wanted one, or contains it."""
+
+
+class Arriving(Enum):
+    """How far a revision is in one object."""
+
+    THERE = "there"
+    """It is applied, or the artifact of a source; the object is Ready for its present spec."""
+    ON_THE_WAY = "on-the-way"
+    FAILED = "failed"
+    """The last attempt failed, or something that it needs does; it is tried again."""
+    STUCK = "stuck"
+    """Nobody tries again: suspended, or stalled, or the object does not exist."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """How far a revision is in one object."""
+
+    ref: Ref
+    state: Arriving
+    revision: str
+    """What it has now."""
+    message: str
+
+
+def arrivals(
+    fleet: Fleet, report: Report, refs: Collection[Ref], matches: Matches | None
+) -> tuple[Arrival, ...]:
+    """Return how far a revision is in each of the objects; without ``matches`` any revision will do.
+
+    Without ``refs``: in all Kustomizations whose source has the revision or something after it. None if no source does.
+    """
+    chosen = sorted(refs) if refs else sorted(_users(fleet, matches))
+    return tuple(_arrival(fleet, report, ref, matches) for ref in chosen)
+
+
+def has_arrived(found: Iterable[Arrival]) -> bool:
+    """Whether there are objects, and all have it."""
+    states = [each.state for each in found]
+    return bool(states) and all(each is Arriving.THERE for each in states)
+
+
+def is_hopeless(found: Iterable[Arrival], *, fail_fast: bool = False) -> bool:
+    """Whether waiting longer is in vain; ``fail_fast``: also if something fails that is tried again."""
+    bad = {Arriving.STUCK, Arriving.FAILED} if fail_fast else {Arriving.STUCK}
+    return any(each.state in bad for each in found)
+
+
+def _users(fleet: Fleet, matches: Matches | None) -> Iterable[Ref]:
+    for ref, needs in fleet.needs.items():
+        source = next((each.ref for each in needs if each.relation is Relation.SOURCE), None)
+        if source is not None and (matches is None or _matches(matches, _revision(fleet, source))):
+            yield ref
+
+
+def _matches(matches: Matches, revision: str) -> bool:
+    return bool(revision) and matches(revision)
+
+
+def _revision(fleet: Fleet, ref: Ref) -> str:
+    status = mapping(fleet.objects.get(ref), "status")
+    if ref.kind in SOURCE_KINDS:
+        return text(mapping(status, "artifact").get("revision"))
+    return text(status.get("lastAppliedRevision"))
+
+
+def _arrival(fleet: Fleet, report: Report, ref: Ref, matches: Matches | None) -> Arrival:
+    verdict = report.verdict(ref)
+    if verdict is None:
+        return Arrival(ref, Arriving.STUCK, "", f"{ref} does not exist")
+    revision = _revision(fleet, ref)
+    here = matches is None or _matches(matches, revision)
+    if here and verdict.ready and _is_settled(fleet, ref):
+        return Arrival(ref, Arriving.THERE, revision, verdict.message)
+    if verdict.state in (State.SUSPENDED, State.STALLED):
+        note = f": {verdict.note}" if verdict.note else ""
+        message = f"it is suspended{note}" if verdict.state is State.SUSPENDED else verdict.message
+        return Arrival(ref, Arriving.STUCK, revision, message)
+    if verdict.state in (State.FAILED, State.BLOCKED):
+        return Arrival(ref, Arriving.FAILED, revision, verdict.message)
+    return Arrival(ref, Arriving.ON_THE_WAY, revision, verdict.message)
+
+
+def _is_settled(fleet: Fleet, ref: Ref) -> bool:
+    obj = fleet.objects[ref]
+    generation = number(mapping(obj, "metadata").get("generation"))
+    observed = number(condition(obj, "Ready").get("observedGeneration"))
+    return generation is None or observed is None or observed == generation
