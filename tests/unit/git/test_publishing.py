@@ -273,3 +273,13 @@ def test_what_is_no_key_is_refused(content: bytes, passphrase: str, message: str
     with pytest.raises(CredentialsInvalid, match=message) as refused:
         SigningKey.parse(content, passphrase)
     assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize("kind", ["ed25519", "ecdsa", "rsa"])
+def test_a_sealed_digest_follows_from_the_key_alone(kind: str) -> None:
+    """An operator that restarts reads the key again, and its reports must still fit those before."""
+    private = generate_key(kind=kind).private
+    first, again = SigningKey.parse(private), SigningKey.parse(private)
+    assert first.sealed("sha256:a") == again.sealed("sha256:a") != first.sealed("sha256:b")
+    assert SigningKey.parse(generate_key(kind=kind).private).sealed("sha256:a") != first.sealed("sha256:a")
+    assert "sealing" not in repr(first)

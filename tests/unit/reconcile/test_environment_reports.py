@@ -288,6 +288,16 @@ async def test_each_change_is_reported(world: World) -> None:
     assert world.heard.events == []
 
 
+async def test_digests_of_objects_with_secrets_are_not_published(world: World) -> None:
+    """Everything but a short value may be known to the readers of the repository, who could try values."""
+    world.put(at(1, history=[entry("sha256:a", 60, 1)]))
+    async with reporting(world):
+        await until("the report", lambda: world.reports())
+    (found,) = world.reports()[0].kustomizations
+    assert found.digest.startswith("hmac-sha256:")
+    assert found.digest_since is not None
+
+
 async def test_an_event_that_changes_nothing_pushes_nothing(world: World) -> None:
     world.put(at(1))
     async with reporting(world):

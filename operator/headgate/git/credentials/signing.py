@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from dataclasses import dataclass, field
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -23,6 +25,15 @@ class SigningKey:
     """In OpenSSH's format, which has random bytes in it: ssh-keygen does not find the public half in others."""
     public: bytes
     """As a line of sshd's file of authorized keys, without a comment."""
+    _sealing: bytes = field(repr=False, compare=False)
+    """A secret that follows from the private key and nothing else."""
+
+    def sealed(self, digest: str) -> str:
+        """Return a digest for the public: equal for equal digests, and of no use without the key.
+
+        Whoever knows a content except for a short secret value could otherwise try values until the digest fits.
+        """
+        return "hmac-sha256:" + hmac.new(self._sealing, digest.encode(), hashlib.sha256).hexdigest()
 
     @classmethod
     def parse(cls, content: bytes, passphrase: str = "") -> SigningKey:
@@ -52,4 +63,12 @@ class SigningKey:
                 serialization.NoEncryption(),
             ),
             key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH),
+            hashlib.sha256(b"headgate: digests in reports\0" + _encoded(key)).digest(),
         )
+
+
+def _encoded(key: ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> bytes:
+    """The private key in a form without random bytes."""
+    return key.private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )

@@ -10,6 +10,7 @@ from pathlib import Path
 from headgate.api import report as reports
 from headgate.api.report import MAX_BYTES, REPORT_FILE, Report, ReportInvalid
 from headgate.api.running import belonging, running_kustomization, running_source
+from headgate.git.credentials.signing import SigningKey
 from headgate.git.publishing import Author, PublishedFile, Tip
 from headgate.git.remote.client import Remote
 from headgate.objects import Obj
@@ -61,7 +62,7 @@ class ReportWriter:
         remote = Remote(goal.url, goal.credentials, timeout=TIMEOUT, max_bytes=MAX_FETCH)
         last = self._published.last(remote)
         before = self._report_of(last)
-        report, replaces = follow(before, report)
+        report, replaces = follow(before, _sealed(report, goal.key))
         content = reports.encode(report)
         if len(content) > MAX_BYTES:
             raise ReportImpossible(f"the report has {len(content)} bytes, of which {MAX_BYTES} are allowed")
@@ -99,6 +100,15 @@ def follow(before: Report | None, report: Report) -> tuple[Report, bool]:
     if report.says_the_same(before) and 0 <= gap <= MAX_GAP:
         return replace(report, begun=before.begun), True
     return report, not _is_settled(before) and not _is_settled(report)
+
+
+def _sealed(report: Report, key: SigningKey) -> Report:
+    """The report with digests that only this key can make: the objects hold the values of Secrets."""
+    sealed = (
+        replace(each, digest=key.sealed(each.digest)) if each.digest else each
+        for each in report.kustomizations
+    )
+    return replace(report, kustomizations=tuple(sealed))
 
 
 def _is_settled(report: Report) -> bool:
