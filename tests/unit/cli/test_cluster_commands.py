@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from headgate.cli import main
 from headgate.cli.cluster.names import parsed
 from headgate.cli.cluster.options import ClusterOptions
-from headgate.cli.cluster.output import Cell, Rows, Text, plain, rich_text, structured
+from headgate.cli.cluster.output import Cell, Rows, Text, colored, plain, rich_text, structured
 from headgate.cli.cluster.wording import status_blocks, tree_blocks, why_blocks
 from headgate.insight import Fleet, chain_of, explain
 from headgate.insight.as_json import status_document, tree_document, why_document
@@ -126,6 +126,25 @@ def test_documents_are_ascii_and_come_back_as_they_were(output: str) -> None:
         assert text.isascii()
         assert all(c == "\n" or c.isprintable() for c in text)
         assert (json.loads(text) if output == "json" else yaml.safe_load(text)) == document
+
+
+@pytest.mark.parametrize(
+    ("terminal", "variables", "color"),
+    [
+        (True, {}, True),
+        (False, {}, False),
+        (True, {"NO_COLOR": "1"}, False),
+        (True, {"NO_COLOR": ""}, True),
+        (True, {"TERM": "dumb"}, False),
+    ],
+)
+def test_color_is_for_terminals_whose_user_wants_it(
+    monkeypatch: pytest.MonkeyPatch, terminal: bool, variables: dict[str, str], color: bool
+) -> None:
+    for name, value in {"NO_COLOR": "", "TERM": "xterm", **variables}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal, raising=False)
+    assert colored() is color
 
 
 def test_columns_are_aligned_and_lines_have_no_blanks_at_the_end() -> None:
