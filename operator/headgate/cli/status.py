@@ -13,6 +13,7 @@ import click
 from headgate.cli.cluster.options import EXIT_NOT_READY, ClusterOptions, cluster_options, connected, reported
 
 if TYPE_CHECKING:
+    from headgate.cli.cluster.output import Block
     from headgate.insight import Fleet, Report, Verdict
 
 STATES = ("ready", "progressing", "waiting", "blocked", "failed", "stalled", "suspended", "held")
@@ -70,7 +71,7 @@ async def _once(cluster: ClusterOptions, states: Sequence[str]) -> bool:
 
 async def _watch(cluster: ClusterOptions, states: Sequence[str]) -> bool:
     from headgate.cli.cluster.live import follow
-    from headgate.cli.cluster.output import colored, plain, rich_text, structured
+    from headgate.cli.cluster.output import colored, plain, structured
     from headgate.cli.cluster.reading import read_fleet
     from headgate.cli.cluster.wording import status_blocks
     from headgate.insight.as_json import status_document
@@ -86,7 +87,7 @@ async def _watch(cluster: ClusterOptions, states: Sequence[str]) -> bool:
                 good = all(each.state.is_good for each in shown)
                 blocks = status_blocks(report, shown, everything=bool(states))
                 if screen is not None:
-                    screen.show(rich_text(blocks))
+                    screen.show(blocks)
                 elif cluster.output == "text":
                     click.echo(plain(blocks), color=False)
                 elif cluster.output == "name":
@@ -112,8 +113,10 @@ class _Screen:
 
         self._live = Live(screen=True, auto_refresh=False, vertical_overflow="ellipsis")
 
-    def show(self, content: object) -> None:
-        self._live.update(content, refresh=True)  # type: ignore[arg-type]
+    def show(self, blocks: Sequence[Block]) -> None:
+        from headgate.cli.cluster.output import rich_text
+
+        self._live.update(rich_text(blocks, self._live.console.width), refresh=True)
 
     def __enter__(self) -> _Screen:
         self._live.start()

@@ -106,7 +106,7 @@ def test_hostile_texts_command_no_terminal() -> None:
         blocks += why_blocks(report.causes, report.notes, verdict, chain_of(fleet, report, verdict.ref))
     console = Console(width=100, force_terminal=False, no_color=True)
     with console.capture() as captured:
-        console.print(rich_text(blocks))
+        console.print(rich_text(blocks, 100))
     for text in (plain(blocks), captured.get()):
         assert not {c for c in text if c != "\n" and not c.isprintable()}
         assert "[bold red]x[/]" in text
@@ -150,6 +150,22 @@ def test_color_is_for_terminals_whose_user_wants_it(
 def test_columns_are_aligned_and_lines_have_no_blanks_at_the_end() -> None:
     rows = Rows([[Cell("a"), Cell("b")], [Cell("long"), Cell("")]], 2)
     assert plain([Text(Cell("x")), rows]) == "x\n  a     b\n  long\n"
+
+
+@pytest.mark.parametrize("width", [30, 80, 110, 200])
+def test_a_terminal_of_any_width_shows_states_and_names_whole(width: int) -> None:
+    from rich.console import Console
+
+    rows = Rows([[Cell("blocked"), Cell("Kustomization/shop/a-name"), Cell("x " * 100)]], 2)
+    console = Console(width=width)
+    with console.capture() as captured:
+        console.print(rich_text([rows], width))
+    line, *more = captured.get().splitlines()
+    assert line.startswith("  blocked  ")
+    if width >= 80:
+        assert "Kustomization/shop/a-name" in line
+        assert line.rstrip().endswith("…")
+        assert more == []
 
 
 def test_the_screen_has_a_limit() -> None:

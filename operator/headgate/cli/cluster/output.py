@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["Cell", "Rows", "Text", "colored", "emit", "plain", "rich_text", "structured"]
 
 _GAP = 2
+_NARROWEST = 20
+"""Characters that the last column on a terminal has at least."""
 STYLES = {
     "ready": "green",
     "Current": "green",
@@ -40,6 +42,8 @@ STYLES = {
     "stalled": "bold red",
     "blocked": "magenta",
     "missing": "bold red",
+    "cycle": "bold red",
+    "unknown": "yellow",
     "title": "bold",
     "hint": "dim",
 }
@@ -64,10 +68,11 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Lines in columns."""
+    """Lines in columns. A terminal that is too narrow cuts the last one, or wraps it with ``wrap``."""
 
     rows: Sequence[Sequence[Cell]]
     indent: int = 0
+    wrap: bool = False
 
 
 Block = Text | Rows
@@ -89,7 +94,8 @@ def emit(
         if output == "text" and colored():
             from rich.console import Console
 
-            Console(highlight=False, soft_wrap=False).print(rich_text(blocks()))
+            console = Console(highlight=False)
+            console.print(rich_text(blocks(), console.width))
         elif output == "text":
             click.echo(plain(blocks()), nl=False, color=False)
         elif output == "name":
@@ -128,8 +134,8 @@ def plain(blocks: Sequence[Block]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def rich_text(blocks: Sequence[Block]) -> Group:
-    """Return the text for a terminal."""
+def rich_text(blocks: Sequence[Block], width: int) -> Group:
+    """Return the text for a terminal with so many columns."""
     from rich.console import Group
     from rich.padding import Padding
     from rich.table import Table
@@ -144,12 +150,21 @@ def rich_text(blocks: Sequence[Block]) -> Group:
         if isinstance(block, Text):
             made.append(Padding(styled(block.cell), (0, 0, 0, block.indent)))
             continue
+        widths = _widths([[_visible(cell.text) for cell in row] for row in block.rows])
+        left = width - block.indent - sum(widths[:-1]) - _GAP * len(widths)
+        if left < _NARROWEST:
+            lines = [RichText(" " * _GAP).join(map(styled, row)) for row in block.rows]
+            made.append(Padding(Group(*lines), (0, 0, 0, block.indent)))
+            continue
         table = Table.grid(padding=(0, _GAP, 0, 0))
-        last = max(map(len, block.rows), default=0) - 1
-        for column in range(last + 1):
-            table.add_column(overflow="fold" if column < last else "ellipsis", no_wrap=column == last)
+        for each in widths[:-1]:
+            table.add_column(no_wrap=True, width=each)
+        table.add_column(overflow="fold")
         for row in block.rows:
-            table.add_row(*map(styled, row))
+            cells = list(map(styled, row))
+            if not block.wrap and len(cells) == len(widths):
+                cells[-1].truncate(left, overflow="ellipsis")
+            table.add_row(*cells)
         made.append(Padding(table, (0, 0, 0, block.indent)))
     return Group(*made)
 

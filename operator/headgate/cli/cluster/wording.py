@@ -91,7 +91,7 @@ def cause_blocks(cause: Cause) -> list[Block]:
                 [
                     Cell("Cause:", "title"),
                     Cell(str(cause.root)),
-                    Cell(cause.state, cause.state),
+                    _kind_of(cause),
                     Cell(cause.reason),
                 ]
             ]
@@ -122,7 +122,7 @@ def cause_blocks(cause: Cause) -> list[Block]:
     if cause.blocked:
         facts.append(("blocks" if cause.is_failure else "awaited by", _names(cause)))
     if facts:
-        blocks.append(Rows([[Cell(name, "hint"), Cell(text)] for name, text in facts], 2))
+        blocks.append(Rows([[Cell(name, "hint"), Cell(text)] for name, text in facts], 2, wrap=True))
     return blocks
 
 
@@ -165,14 +165,18 @@ def _heading(causes: Sequence[Cause]) -> str:
 
 
 def _cause_row(cause: Cause) -> list[Cell]:
-    root = " -> ".join(map(str, cause.cycle)) if cause.type is RootType.CYCLE else str(cause.root)
     return [
-        Cell(cause.state, cause.state),
-        Cell(root),
+        _kind_of(cause),
+        Cell(str(cause.root)),
         Cell(cause.reason),
         Cell(f"blocks {len(cause.blocked)}"),
         Cell(_first_line(cause.message)),
     ]
+
+
+def _kind_of(cause: Cause) -> Cell:
+    word = cause.type.value if cause.type is RootType.CYCLE else cause.state
+    return Cell(word, word)
 
 
 def _verdict_row(verdict: Verdict) -> list[Cell]:
