@@ -22,8 +22,9 @@ __all__ = [
     "Signed",
     "split_commit",
     "split_tag",
+    "ssh_keygen",
     "tag_header",
-    "verify_allowed",
+    "verified_by",
     "verify_pgp",
     "verify_ssh",
 ]
@@ -150,7 +151,9 @@ def verify_ssh(signed: Signed, authorized_keys: Sequence[bytes]) -> str:
     if not keys:
         raise SignatureInvalid("unable to parse authorized keys: no SSH public key in it")
     allowed = "".join(f'{PRINCIPAL} namespaces="{NAMESPACE}" {key}\n' for key in dict.fromkeys(keys))
-    fingerprint = _verified(signed, allowed.encode(), PRINCIPAL)
+    with SecretFiles() as files:
+        signature = files.add(signed.signature + b"\n")
+        fingerprint = verified_by(signature, signed, files.add(allowed.encode()), PRINCIPAL)
     if not fingerprint:
         raise SignatureInvalid(
             "unable to verify payload with any of the given authorized keys: no matching key"
@@ -158,37 +161,27 @@ def verify_ssh(signed: Signed, authorized_keys: Sequence[bytes]) -> str:
     return fingerprint
 
 
-def verify_allowed(signed: Signed, allowed_signers: bytes, principal: str) -> str:
-    """Return the fingerprint (``SHA256:...``) of the key of ``principal`` that made the signature.
+def verified_by(signature: str, signed: Signed, allowed_signers: str, principal: str) -> str:
+    """Return the fingerprint of the key of ``principal`` that made the signature; "" if none of theirs did.
 
-    ``allowed_signers``: the content of a file of ssh-keygen (``ALLOWED SIGNERS`` in its manual), whose options count.
-    Raises :class:`SignatureInvalid`.
+    ``signature`` and ``allowed_signers`` are files. Raises :class:`SignatureInvalid` if it cannot be checked.
     """
-    if signed.kind != "ssh":
-        raise SignatureInvalid(
-            "it has no signature" if not signed.signature else "its signature is not one of SSH"
+    command = ["-Y", "verify", "-n", NAMESPACE, "-I", principal, "-f", allowed_signers, "-s", signature]
+    good = _GOOD.search(ssh_keygen(command, signed.payload))
+    return "" if good is None else good[1]
+
+
+def ssh_keygen(arguments: Sequence[str], content: bytes) -> str:
+    """Return what ``ssh-keygen`` prints; "" if it fails. Raises :class:`SignatureInvalid` if it cannot run."""
+    try:
+        finished = subprocess.run(
+            ["ssh-keygen", *arguments], input=content, capture_output=True, timeout=SSH_TIMEOUT, check=False
         )
-    fingerprint = _verified(signed, allowed_signers, principal)
-    if not fingerprint:
-        raise SignatureInvalid(f"no key of '{principal}' has signed it")
-    return fingerprint
-
-
-def _verified(signed: Signed, allowed_signers: bytes, principal: str) -> str:
-    """The fingerprint of the key that made the signature; "" if it is not one of the principal."""
-    with SecretFiles() as files:
-        command = ["ssh-keygen", "-Y", "verify", "-n", NAMESPACE, "-I", principal]
-        command += ["-f", files.add(allowed_signers), "-s", files.add(signed.signature + b"\n")]
-        try:
-            finished = subprocess.run(
-                command, input=signed.payload, capture_output=True, timeout=SSH_TIMEOUT, check=False
-            )
-        except FileNotFoundError:
-            raise SignatureInvalid("SSH signatures cannot be checked: ssh-keygen is not installed") from None
-        except subprocess.TimeoutExpired:
-            raise SignatureInvalid("SSH signatures cannot be checked: ssh-keygen does not answer") from None
-    good = _GOOD.search(finished.stdout.decode(errors="replace"))
-    return "" if finished.returncode or good is None else good[1]
+    except FileNotFoundError:
+        raise SignatureInvalid("SSH signatures cannot be checked: ssh-keygen is not installed") from None
+    except subprocess.TimeoutExpired:
+        raise SignatureInvalid("SSH signatures cannot be checked: ssh-keygen does not answer") from None
+    return "" if finished.returncode else finished.stdout.decode(errors="replace")
 
 
 def _public_keys(content: bytes) -> Iterator[str]:

@@ -10,7 +10,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from headgate.api.report import MAX_BYTES, REPORT_FILE, Report, ReportInvalid, decode
-from headgate.git.verify.signature import SignatureInvalid, split_commit, verify_allowed
+from headgate.git.verify.signature import SignatureInvalid, split_commit
+from headgate.git.verify.signers import signed_by
 from headgate.promotion.clone import Clone
 from headgate.promotion.clone.pushing import fetch
 from headgate.promotion.errors import CloneError, EvidenceMissing
@@ -47,11 +48,11 @@ class Reporters:
                 "operators"
             )
         try:
-            verify_allowed(signed, self._allowed, environment)
+            signed_by(signed, self._allowed, environment)
         except SignatureInvalid as error:
             raise EvidenceMissing(
-                f"the report of '{environment}' does not count: {error}, "
-                f"according to {self._path} on the default branch"
+                f"the report of '{environment}' does not count: {error}; "
+                f"{self._path} on the default branch lists the keys that count"
             ) from None
 
 

@@ -114,7 +114,7 @@ def test_a_branch_serves_where_a_server_refuses_other_refs(pushed: Pushed) -> No
 @pytest.mark.parametrize(
     ("key", "environment", "message"),
     [
-        (None, "staging", "it has no signature"),
+        (None, "staging", "it is not signed"),
         (NOBODY, "staging", "no key of 'staging' has signed it"),
         (PRODUCTION, "staging", "no key of 'staging' has signed it"),
     ],
