@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 __all__ = [
     "EXIT_CHANGES",
     "EXIT_ERROR",
+    "build_options",
     "by_environment",
     "clone_options",
     "fleet_of",
+    "fleet_options",
     "refused_as_errors",
     "show",
 ]
@@ -47,6 +49,8 @@ _OPTIONS = (
         multiple=True,
         help="Another URL of this repository in GitRepositories; may be repeated.",
     ),
+)
+_BUILD_OPTIONS = (
     click.option(
         "--vars",
         "variables",
@@ -67,7 +71,15 @@ _OPTIONS = (
 
 def clone_options(command: Any) -> Any:
     """Add the options to a command; it passes them to :func:`fleet_of` as a mapping."""
+    command = build_options(command)
     for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def build_options(command: Any) -> Any:
+    """Add the options that say how the clone is built; a command passes them to :func:`fleet_options`."""
+    for option in reversed(_BUILD_OPTIONS):
         command = option(command)
     return command
 
@@ -95,15 +107,16 @@ def fleet_of(
     from headgate.promotion.fleet.environments import load_environments
 
     clone = stack.enter_context(Clone.open(options["repository"], remote=options["remote"]))
-    fleet = stack.enter_context(Fleet(clone, _fleet_options(stack, options)))
+    fleet = stack.enter_context(Fleet(clone, fleet_options(stack, options)))
     return fleet, load_environments(clone, fleet.state(), flags)
 
 
-def _fleet_options(stack: ExitStack, options: Mapping[str, Any]) -> FleetOptions:
+def fleet_options(stack: ExitStack, options: Mapping[str, Any]) -> FleetOptions:
+    """Return how the clone is built; the stack closes what this opens. Raises :class:`click.BadParameter`."""
     from headgate.promotion.fleet import FleetOptions
 
     return FleetOptions(
-        default_branch=options["default_branch"] or "",
+        default_branch=options.get("default_branch") or "",
         source_urls=tuple(options["source_urls"]),
         variables=_variables(options["variables"]),
         age_key=_read(options["age_key"], "--age-key") if options["age_key"] else None,

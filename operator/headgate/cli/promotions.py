@@ -6,13 +6,15 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from headgate.cli.comparing import build_options, by_environment, fleet_options
 
 if TYPE_CHECKING:
     from headgate.api import ObjectKey
@@ -113,7 +115,8 @@ _OPTIONS = (
 
 
 def promotion_options(command: _Command) -> _Command:
-    """Add the options that say where the repository is."""
+    """Add the options that say where the repository is, and how it is built."""
+    command = build_options(command)
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
@@ -155,13 +158,15 @@ def opened(given: Mapping[str, Any]) -> Iterator[World]:
     """What a promotion is computed from: a copy of what the remote has now, its policy, and the evidence."""
     from headgate.promotion.clone import Clone
     from headgate.promotion.clone.mirror import mirror
-    from headgate.promotion.fleet import Fleet, FleetOptions, State
+    from headgate.promotion.fleet import Fleet, State
     from headgate.promotion.fleet.environments import load_environments
     from headgate.promotion.plans.world import World
 
     now = datetime.now(UTC)
-    with Clone.open(given["repository"], remote=given["remote"]) as clone, mirror(clone) as copy:
-        options = FleetOptions(source_urls=tuple(given["source_urls"]))
+    with ExitStack() as stack:
+        options = fleet_options(stack, given)
+        clone = stack.enter_context(Clone.open(given["repository"], remote=given["remote"]))
+        copy = stack.enter_context(mirror(clone))
         with Fleet(copy, options) as fleet:
             environments = load_environments(copy, fleet.state(), given["names"])
             branch = copy.default_branch()
@@ -189,14 +194,9 @@ def identity(clone: Clone) -> str:
 
 def _with_contexts(environments: Environments, given: Sequence[str]) -> Environments:
     """The environments with the kubeconfig contexts that the user names."""
-    named = {}
-    for each in given:
-        name, equals, context = each.partition("=")
-        if not equals or not context:
-            raise click.BadParameter(
-                f"'{each}' is not of the form ENVIRONMENT=CONTEXT", param_hint="--context"
-            )
-        named[environments[name].name] = context
+    named = by_environment(given, "--context", "ENVIRONMENT=CONTEXT")
+    for name in named:
+        _ = environments[name]
     changed = (replace(each, context=named.get(each.name, each.context)) for each in environments.all)
     return replace(environments, all=tuple(changed))
 

@@ -18,7 +18,7 @@ from headgate.api.report import Report, encode
 from headgate.cli import main
 from headgate.promotion.evidence.model import RunningKustomization
 from headgate.promotion.forges.repository import Kind
-from tests.support.fleets import Fleet, deployment
+from tests.support.fleets import Fleet, deployment, kustomization
 from tests.support.forgeserver import ForgeServer
 from tests.support.promoting import KUSTOMIZATIONS, SOURCE
 from tests.support.signing import Person, allowed_signers
@@ -242,3 +242,26 @@ def test_evidence_may_be_the_statuses_that_flux_wrote_to_the_forge(
         refused = shell.run("promote", "production", "--commit-statuses", *flags, status=1)
         assert "evidence" in refused.output
         assert [each.path for each in forge.requests if "status" in each.path]
+
+
+def test_variables_that_are_not_in_git_are_given_to_each_step(shell: Shell, tmp_path: Path) -> None:
+    post_build = {"substituteFrom": [{"kind": "ConfigMap", "name": "cluster"}]}
+    shell.configure("approvals: {count: 1, signers: .headgate/signers}")
+    files = {
+        "clusters/production/apps.yaml": kustomization("apps", "./apps/production", postBuild=post_build),
+        APP: deployment("my-app", image="registry.${region}.example.com/my-app:2"),
+    }
+    shell.report(shell.fleet.commit(files, author="Eve <eve@example.com>"))
+    plan, values = tmp_path / "plan.json", tmp_path / "values.yaml"
+    values.write_text("region: eu\n")
+    unknown = shell.run("promote", "production", "--plan", str(plan))
+    assert "registry.${region}.example.com/my-app:2" in unknown.output
+    given = ("--vars", str(values))
+    assert (
+        "registry.eu.example.com/my-app:2"
+        in shell.run("promote", "production", "--plan", str(plan), *given).output
+    )
+    assert "guard plan" in shell.run("approve", str(plan), "--yes", status=1).output
+    shell.run("approve", str(plan), "--yes", *given)
+    assert "pushed the tag 1.3.1" in shell.run("promote", "production", "--apply", str(plan), *given).output
+    assert "registry.eu" in shell.run("rollback", "production", *given).output
