@@ -119,6 +119,11 @@ def command(environment: str, **given: Any) -> None:
         if computed is None:
             return
         _show(world, computed)
+        if computed.is_done and not plan_file:
+            plan = computed.plan
+            name = f"{plan.base.name} ({plan.candidate[:12]})" if plan.base.name else plan.candidate[:12]
+            say(f"{environment} already follows {name}: nothing to do")
+            return
         if plan_file:
             from headgate.promotion.plans.model import encode
 

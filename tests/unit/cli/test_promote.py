@@ -125,6 +125,30 @@ def test_promote_break_rollback(shell: Shell) -> None:
     assert "refs/tags/1.3.3" in shell.refs()
 
 
+def test_a_second_run_says_that_nothing_is_left_to_do(shell: Shell) -> None:
+    shell.run("promote", "production")
+    again = shell.run("promote", "production")
+    assert f"production already follows 1.3.1 ({shell.fleet.head()[:12]}): nothing to do" in again.output
+    shell.report(shell.fleet.commit({"README.md": "x\n"}))
+    other = shell.run("promote", "production", status=1)
+    assert "changes nothing in production, which has this content already" in other.output
+    before = shell.refs()
+    shell.report(shell.fleet.head(), ready=False, since=None, reason="HealthCheckFailed")
+    assert "guard healthy" in shell.run("promote", "production", status=1).output
+    assert shell.refs() == before
+
+
+def test_a_version_that_somebody_tagged_by_hand_is_not_taken_again(shell: Shell) -> None:
+    shell.fleet.tag("1.3.1", annotated=False)
+    again = shell.run("promote", "production")
+    assert f"production already follows 1.3.1 ({shell.fleet.head()[:12]}): nothing to do" in again.output
+    assert (
+        "not higher than 1.3.1" in shell.run("promote", "production", "--version", "1.3.1", status=3).output
+    )
+    shell.report(shell.change(3))
+    assert "pushed the tag 1.3.2" in shell.run("promote", "production").output
+
+
 def test_a_plan_is_written_approved_and_applied(shell: Shell, tmp_path: Path) -> None:
     shell.configure("approvals: {count: 1, signers: .headgate/signers, notAuthor: true}")
     shell.report(shell.fleet.commit({"docs": "x"}, author="Eve <eve@example.com>"))
@@ -228,8 +252,11 @@ def test_of_two_at_once_one_wins(shell: Shell) -> None:
     output = [process.communicate(timeout=600)[0] for process in running]
     tags = [name for name in shell.refs() if name.startswith("refs/tags/")]
     assert tags == ["refs/tags/1.3.0", "refs/tags/1.3.1"], output
-    # Whoever begins after the other has won finds nothing to promote.
-    assert sorted(process.returncode for process in running) == [0, 1], output
+    assert sum("pushed the tag 1.3.1" in each for each in output) == 1, output
+    # Whoever begins after the other has won finds nothing to do.
+    lost = next(each for each in output if "pushed the tag" not in each)
+    status = next(process.returncode for process, each in zip(running, output, strict=True) if each is lost)
+    assert status == (0 if "nothing to do" in lost else 1), output
 
 
 def test_evidence_may_be_the_statuses_that_flux_wrote_to_the_forge(

@@ -171,7 +171,7 @@ def _not_empty(facts: Facts) -> Verdict:
     if facts.is_empty is None:
         return Verdict(Guard.NOT_EMPTY, False, "it is not known what changes")
     if facts.is_empty:
-        message = f"{facts.candidate[:12]} changes nothing in {facts.environment.name}"
+        message = f"{facts.candidate[:12]} changes nothing in {facts.environment.name}, which has this content already"
         return Verdict(Guard.NOT_EMPTY, False, message)
     return Verdict(Guard.NOT_EMPTY, True, "something changes")
 

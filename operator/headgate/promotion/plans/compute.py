@@ -19,7 +19,7 @@ from headgate.promotion.errors import (
     PromotionError,
 )
 from headgate.promotion.fleet.rendering import RenderedSource, Rendering
-from headgate.promotion.guards import Approval, Bad, Facts, Override, evaluate
+from headgate.promotion.guards import Approval, Bad, Facts, Guard, Override, evaluate
 from headgate.promotion.plans.approvals import given_approvals
 from headgate.promotion.plans.candidate import Candidate, candidate_of
 from headgate.promotion.plans.copies import copies_of
@@ -44,6 +44,12 @@ class Computed:
     """What happens to the target."""
     move: Move
     approvals: tuple[Approval, ...] = ()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the target follows the candidate already, so that only the guard ``not-empty`` refuses."""
+        refusing = {each.guard for each in self.plan.verdicts if each.refuses}
+        return self.plan.base.commit == self.plan.candidate and refusing == {Guard.NOT_EMPTY}
 
     @property
     def refused(self) -> bool:
