@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from headgate.api import ObjectKey
+from headgate.api.reasons import PROGRESSING
 from headgate.promotion.evidence.model import STALE_AFTER, Evidence, RunningKustomization
 
 __all__ = ["Health", "SameContent", "healthy", "soaked_since"]
@@ -105,9 +106,9 @@ def _problems(each: RunningKustomization) -> list[str]:
     if each.suspended:
         return [f"{name} is suspended"]
     if each.attempted and each.commit and each.attempted != each.commit:
-        return [
-            f"{name} is reconciling commit {each.attempted[:12]}, and last succeeded at {each.commit[:12]}"
-        ]
+        failed = not each.ready and each.reason not in ("", PROGRESSING)
+        what = f"is not Ready ({each.reason}) at" if failed else "is reconciling"
+        return [f"{name} {what} commit {each.attempted[:12]}, and last succeeded at {each.commit[:12]}"]
     if not each.ready:
         return [f"{name} is not Ready{f' ({each.reason})' if each.reason else ''}"]
     if each.source is not None and not each.commit:

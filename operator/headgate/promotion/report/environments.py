@@ -128,6 +128,12 @@ def _remarks(each: EnvironmentSummary, now: datetime) -> list[str]:
     remarks += each.health.problems
     if found is not None:
         remarks += [f"GitRepository '{key}' is held: {why}" for key, why in sorted(found.held.items())]
+        remarks += [
+            f"GitRepository '{one.key}' is not Ready, so '{visible(one.revision)}' stays; its status says why"
+            for one in found.repositories
+            if one.revision and not one.ready and not one.suspended
+        ]
+        remarks += [f"GitRepository '{one.key}' is suspended" for one in found.repositories if one.suspended]
         if found.is_stale(now):
             remarks.append(
                 "what it runs is not known now: the last observation is too old or from the future"

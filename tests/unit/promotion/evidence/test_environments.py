@@ -297,6 +297,23 @@ def test_texts_of_a_report_cannot_move_the_cursor(fleet: Fleet) -> None:
     assert "odd" in output
 
 
+def test_a_source_that_is_not_ready_or_suspended_is_named(fleet: Fleet) -> None:
+    fleet.runs("staging", fleet.revision())
+    objects = fleet.clusters["staging"]
+    report = observe("staging", URL, objects.sources, objects.kustomizations, fleet.now)
+
+    def output(**changed: Any) -> str:
+        sources = tuple(replace(each, **changed) for each in report.sources)
+        fleet.push(replace(report, sources=sources), ref="refs/headgate/env/staging")
+        return fleet.run("--env", "staging").output
+
+    assert "GitRepository" not in output()
+    assert f"GitRepository 'flux-system/fleet' is not Ready, so '{fleet.revision()}' stays" in output(
+        ready=False
+    )
+    assert "GitRepository 'flux-system/fleet' is suspended" in output(ready=False, suspended=True)
+
+
 def test_what_the_remote_has_now_counts_and_no_branch_or_tag_of_the_clone_moves(
     fleet: Fleet, tmp_path: Path
 ) -> None:

@@ -28,6 +28,11 @@ def test_all_at_one_commit_and_ready_is_healthy() -> None:
             {"attempted": commit(2), "ready": False},
             f"is reconciling commit {commit(2)[:12]}",
         ),
+        (
+            "failed at another revision",
+            {"attempted": commit(2), "ready": False, "reason": "ReconciliationFailed"},
+            f"is not Ready (ReconciliationFailed) at commit {commit(2)[:12]}, and last succeeded at",
+        ),
         ("another revision, Ready", {"attempted": commit(2)}, f"is reconciling commit {commit(2)[:12]}"),
         ("behind", {"commit": commit(0), "attempted": commit(0)}, "are not at the same commit"),
         ("suspended", {"suspended": True}, "is suspended"),
