@@ -183,7 +183,12 @@ def test_suspend_keeps_the_reason_everybody_shows_it_and_resume_removes_it(
     assert (
         document(run("suspend", "ks/apps", "--reason", reason, "-o", "json"))["objects"][0]["note"] == reason
     )
-    for command in (("status", "--state", "suspended"), ("why", "ks/apps"), ("reconcile", "ks/apps")):
+    for command in (
+        ("status", "--state", "suspended"),
+        ("why", "ks/apps"),
+        ("tree",),
+        ("reconcile", "ks/apps"),
+    ):
         done = run(*command)
         assert reason in done.stdout + done.stderr, command
     assert run("reconcile", "ks/apps").returncode == 1
@@ -225,6 +230,34 @@ def test_events_are_those_of_the_object_oldest_first(
 def test_logs_without_an_operator_in_the_namespace_say_so(run: Run, workspace: Workspace, live: str) -> None:
     done = run("logs", "ks/apps", "--operator-namespace", workspace.namespace)
     assert (done.returncode, "no operator in the namespace" in done.stderr) == (3, True)
+
+
+def test_logs_that_the_node_does_not_have_are_an_error(run: Run, workspace: Workspace, api: Api) -> None:
+    labels = {"app": "operator"}
+    spec: Obj = {
+        "replicas": 1,
+        "selector": {"matchLabels": labels},
+        "template": {
+            "metadata": {"labels": labels},
+            "spec": {"containers": [{"name": "manager", "image": "none"}]},
+        },
+    }
+    meta = {
+        "name": "operator",
+        "namespace": workspace.namespace,
+        "labels": {"app.kubernetes.io/part-of": "flux"},
+    }
+    api.apply(
+        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta, "spec": spec}, manager="kubectl"
+    )
+
+    def answer() -> str | None:
+        done = run("logs", "-o", "json", "--operator-namespace", workspace.namespace)
+        assert (done.returncode, done.stdout) == (3, "")
+        assert "Traceback" not in done.stderr
+        return None if "no pod of the operator runs" in done.stderr else done.stderr
+
+    assert until("the pod runs, and its node has no log of it", answer).startswith("Error: ")
 
 
 def test_the_plugins_are_the_same_command() -> None:

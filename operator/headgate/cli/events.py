@@ -90,24 +90,34 @@ async def _follow(
     types: Sequence[str],
     version: str,
 ) -> None:
-    from headgate.cli.cluster.output import plain, structured
+    from headgate.kube import Gone
 
     while True:
-        async for event in client.watch(
-            "v1", "Event", namespace=namespace, field_selector=selector, resource_version=version
-        ):
-            version = event.resource_version or version
-            if event.type not in ("ADDED", "MODIFIED") or not _is_wanted(event.object, types):
-                continue
-            entry = _entry(event.object)
-            if output == "text":
-                text = plain(_blocks([entry]))
-            elif output == "name":
-                text = f"{_about(entry)}\n"
-            else:
-                text = structured(output, entry, one_line=True)
-            click.echo(text, nl=False, color=False)
+        try:
+            async for event in client.watch(
+                "v1", "Event", namespace=namespace, field_selector=selector, resource_version=version
+            ):
+                version = event.resource_version or version
+                if event.type in ("ADDED", "MODIFIED") and _is_wanted(event.object, types):
+                    _print(output, _entry(event.object))
+        except Gone:
+            async for page in client.list_pages("v1", "Event", namespace=namespace, field_selector=selector):
+                version = str(page["metadata"].get("resourceVersion") or "")
+            click.echo("events were missed: the watch was interrupted for too long", err=True)
         await asyncio.sleep(1.0)
+
+
+def _print(output: str, entry: dict[str, Any]) -> None:
+    from headgate.cli.cluster.output import plain, structured
+    from headgate.promotion.report.escape import visible
+
+    if output == "text":
+        text = plain(_blocks([entry]))
+    elif output == "name":
+        text = f"{visible(_about(entry))}\n"
+    else:
+        text = structured(output, entry, one_line=True)
+    click.echo(text, nl=False, color=False)
 
 
 def _is_wanted(event: Any, types: Sequence[str]) -> bool:

@@ -106,9 +106,7 @@ async def _logs(
                 else:
                     _print(cluster.output, line)
 
-        async with asyncio.TaskGroup() as group:
-            for pod in pods:
-                group.create_task(read(pod))
+        await asyncio.gather(*map(read, pods))
     for line in sorted(lines, key=lambda each: each.time):
         _print(cluster.output, line)
 

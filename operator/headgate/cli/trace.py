@@ -144,7 +144,7 @@ async def _owners(client: Client, ref: ObjectRef) -> list[tuple[ObjectRef, Obj]]
     from headgate.kube import ApiError, NotFound, ObjectRef
 
     try:
-        obj = await client.get(ref)
+        obj = await client.metadata(ref)
     except NotFound:
         raise Failed(f"{ref} does not exist") from None
     found = [(ref, obj)]
@@ -157,7 +157,7 @@ async def _owners(client: Client, ref: ObjectRef) -> list[tuple[ObjectRef, Obj]]
         try:
             resource = await client.mapper.resolve(version, kind)
             ref = ObjectRef(version, kind, name, ref.namespace if resource.namespaced else "")
-            obj = await client.get(ref)
+            obj = await client.metadata(ref)
         except ApiError:
             break
         found.append((ref, obj))

@@ -58,7 +58,7 @@ def tree_of(
             children += objects
         verdict = verdicts.get(ref)
         if verdict is not None:
-            state, reason, message = verdict.state.value, verdict.reason, verdict.message
+            state, reason, message = verdict.state.value, verdict.reason, verdict.note or verdict.message
         else:
             state, reason, message = (MISSING if fleet.is_known(ref) else UNKNOWN), "", ""
         made[ref] = Node(ref, state, reason, message, tuple(children), omitted)

@@ -56,6 +56,7 @@ Params = Mapping[str, str | int]
 OnSeen = Callable[[ObjectRef, Obj], None]
 """Receives each object that the API server returns, under the version and kind of the request."""
 
+METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 LOG_SILENCE = 24 * 3600.0
 """Seconds that a pod may write nothing while its log is followed."""
 
@@ -165,6 +166,23 @@ class Client:
         """The object as it is now. Raises :class:`NotFound`."""
         resource = await self._of(ref)
         return await self._object("GET", resource, ref, "get")
+
+    async def metadata(self, ref: ObjectRef) -> Obj:
+        """The metadata of an object, without its content, such as the data of a Secret. Raises :class:`NotFound`."""
+        resource = await self._of(ref)
+        answer = await self._send(
+            "GET",
+            resource.path(ref.namespace, ref.name),
+            RequestLabel("get", resource.plural),
+            accept=METADATA_ONLY,
+        )
+        if not isinstance(answer.body, dict):
+            raise BadRequest(f"{ref}: the API server's answer is not an object")
+        return {
+            "apiVersion": ref.api_version,
+            "kind": ref.kind,
+            "metadata": answer.body.get("metadata") or {},
+        }
 
     async def list_pages(
         self,
