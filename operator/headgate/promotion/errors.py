@@ -18,6 +18,8 @@ Each message is one sentence for the user, quotes no secret, and says what to do
 
 from __future__ import annotations
 
+import re
+
 __all__ = [
     "CloneError",
     "ConfigInvalid",
@@ -30,11 +32,28 @@ __all__ = [
     "PromotionRefused",
     "PushRefused",
     "RevisionUnknown",
+    "without_credentials",
 ]
+
+
+_USER = re.compile(r"(?<=://)[^/\s'\"]*@")
+_QUERY = re.compile(r"(?<=://)([^?\s'\"]*)\?[^\s'\"]*")
+
+
+def without_credentials(text: str) -> str:
+    """Return a text in which no URL has a user, password or query.
+
+    >>> without_credentials("cannot read 'https://ada:p@ss@git.example.com/fleet?token=x'")
+    "cannot read 'https://git.example.com/fleet'"
+    """
+    return _QUERY.sub(r"\1", _USER.sub("", text))
 
 
 class PromotionError(Exception):
     """A command cannot do what the user wants; ``str(error)`` is one sentence for the user."""
+
+    def __str__(self) -> str:
+        return without_credentials(super().__str__())
 
 
 class ConfigInvalid(PromotionError):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from headgate.git.command.process import Finished, run
 from headgate.git.errors import GitError
-from headgate.promotion.errors import CloneError
+from headgate.promotion.errors import CloneError, without_credentials
 
 __all__ = ["GitOf", "last_line"]
 
@@ -16,8 +15,6 @@ LOCAL_TIMEOUT = 120.0
 """Seconds for a command that needs no server."""
 REMOTE_TIMEOUT = 300.0
 MAX_OUTPUT = 64 << 20
-
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 
 
 class GitOf:
@@ -86,7 +83,7 @@ class GitOf:
                 as_user=as_user,
             )
         except GitError as error:
-            raise CloneError(_without_credentials(str(error))) from None
+            raise CloneError(without_credentials(str(error))) from None
 
 
 def last_line(messages: str) -> str:
@@ -94,8 +91,4 @@ def last_line(messages: str) -> str:
     lines = [line.strip() for line in messages.splitlines() if line.strip()]
     telling = [line for line in lines if line.startswith(("fatal:", "error:", "remote:"))]
     found = (telling or lines or ["no message"])[0]
-    return _without_credentials(found)[:300]
-
-
-def _without_credentials(text: str) -> str:
-    return _CREDENTIALS.sub("", text)
+    return without_credentials(found)[:300]

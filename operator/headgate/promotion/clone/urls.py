@@ -44,4 +44,4 @@ def shown_url(url: str) -> str:
     >>> shown_url("https://ada:secret@git.example.com/fleet")
     'https://git.example.com/fleet'
     """
-    return re.sub(r"(?<=://)[^/@\s]*@", "", url)
+    return re.sub(r"(?<=://)[^/\s]*@", "", url)

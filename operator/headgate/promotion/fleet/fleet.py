@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from headgate.api import ObjectKey
+from headgate.postbuild.masks import MASK, SHORTEST, Masks
 from headgate.promotion.clone import Clone
 from headgate.promotion.config.model import Environment
 from headgate.promotion.fleet.building import Builds
 from headgate.promotion.fleet.options import FleetOptions
-from headgate.promotion.fleet.rendering import RenderedSource, Rendering
+from headgate.promotion.fleet.rendering import Problem, RenderedKustomization, RenderedSource, Rendering
 from headgate.promotion.fleet.roots import Root, find_root
 from headgate.promotion.fleet.sources import Trees
 from headgate.promotion.fleet.state import State
@@ -79,18 +82,38 @@ class Fleet:
     @staticmethod
     def _result(environment: Environment, walk: Walk, side: Side, root: Root) -> Rendering:
         kustomizations = walk.rendered(side)
+        mask = _mask(kustomizations)
         return Rendering(
             environment=environment.name,
             cluster=environment.cluster,
             sources=tuple(side.sources.values()),
-            kustomizations=kustomizations,
+            kustomizations=tuple(
+                each if each.problem is None else replace(each, problem=mask(each.problem))
+                for each in kustomizations
+            ),
             root=() if root.applied else root.objects,
             root_commit=root.commit,
             followed=root.followed,
-            problems=tuple(side.problems),
+            problems=tuple(map(mask, side.problems)),
             notes=tuple(side.notes),
             unknown_variables=walk.unknown_variables(side),
         )
+
+
+def _mask(kustomizations: Sequence[RenderedKustomization]) -> Callable[[Problem], Problem]:
+    """Hides secret values in problems: a build may put one into a Kustomization, and what is wrong there is quoted."""
+    masks = Masks()
+    for each in kustomizations:
+        masks = masks | each.masks if each.masks is not None else masks
+    secrets = {value for each in kustomizations for value in each.secrets if value and len(value) < SHORTEST}
+    short = re.compile(
+        "|".join(rf"(?<![\w-]){re.escape(each)}(?![\w-])" for each in sorted(secrets)) or r"(?!)"
+    )
+
+    def mask(problem: Problem) -> Problem:
+        return replace(problem, message=short.sub(MASK, masks(problem.message)))
+
+    return mask
 
 
 def _given(environment: Environment) -> RenderedSource | None:
