@@ -269,6 +269,17 @@ def test_evidence_may_be_the_statuses_that_flux_wrote_to_the_forge(
         refused = shell.run("promote", "production", "--commit-statuses", *flags, status=1)
         assert "evidence" in refused.output
         assert [each.path for each in forge.requests if "status" in each.path]
+        commit, at = shell.fleet.head(), datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        forge.add_status(commit, "kustomization/apps/0c9c2e41", "success", at)
+        given = ("--commit-statuses", "--provider", "staging=0c9c2e41", *flags)
+        half = shell.run("promote", "production", *given, status=1)
+        assert "Refused by the guard healthy" in half.output
+        assert "infrastructure is not Ready (NoStatus)" in half.output
+        forge.add_status(commit, "kustomization/infrastructure/0c9c2e41", "success", at)
+        shell.run("promote", "production", *flags, status=1)
+        another = ("--commit-statuses", "--provider", "staging=ffffffff", *flags)
+        assert "guard evidence" in shell.run("promote", "production", *another, status=1).output
+        assert "pushed the tag 1.3.1" in shell.run("promote", "production", *given).output
 
 
 def test_variables_that_are_not_in_git_are_given_to_each_step(shell: Shell, tmp_path: Path) -> None:

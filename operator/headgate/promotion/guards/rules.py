@@ -67,6 +67,8 @@ def _healthy(facts: Facts) -> Verdict:
     """Evidence that is missing or stale refuses here too: an override of ``evidence`` does not prove health."""
     wrong: list[str] = []
     total = 0
+    if facts.candidate_problem and not facts.expected:
+        return Verdict(Guard.HEALTHY, False, "not known, because of the candidate")
     for name in facts.environment.after:
         found = facts.evidence.get(name)
         if not isinstance(found, Evidence) or found.is_stale(facts.now):
@@ -163,7 +165,7 @@ def _not_rolled_back(facts: Facts) -> Verdict:
 
 def _rendered(facts: Facts) -> Verdict:
     if facts.problems:
-        return Verdict(Guard.RENDERED, False, f"cannot be built: {_listed(facts.problems)}")
+        return Verdict(Guard.RENDERED, False, _listed(dict.fromkeys(facts.problems)))
     return Verdict(Guard.RENDERED, True, "everything can be built")
 
 
@@ -171,6 +173,8 @@ def _not_empty(facts: Facts) -> Verdict:
     if facts.is_empty is None:
         return Verdict(Guard.NOT_EMPTY, False, "it is not known what changes")
     if facts.is_empty:
+        if not facts.candidate:
+            return Verdict(Guard.NOT_EMPTY, False, "there is no candidate")
         message = f"{facts.candidate[:12]} changes nothing in {facts.environment.name}, which has this content already"
         return Verdict(Guard.NOT_EMPTY, False, message)
     return Verdict(Guard.NOT_EMPTY, True, "something changes")

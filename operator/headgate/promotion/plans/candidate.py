@@ -62,7 +62,7 @@ def candidate_of(world: World, target: Environment, wanted: str = "") -> Candida
             problem = problem or f"nobody says which commit of {source.key} {name} runs"
         elif not _exists(world, commit):
             problem = (
-                problem or f"{name} runs {commit[:12]}, which the remote does not have: was it force-pushed?"
+                problem or f"{name} runs {commit[:12]}, which the remote does not have (was it force-pushed?)"
             )
         elif follows is not None and not world.clone.is_ancestor(commit, follows.commit):
             problem = problem or (

@@ -315,7 +315,8 @@ def _notes(
     world: World, target: Environment, base: Resolved, commit: str, found: Iterable[Mark]
 ) -> Iterator[str]:
     is_rollback = any(mark.commit == base.commit for mark in found)
-    if not is_rollback and not world.clone.is_ancestor(base.commit, commit):
+    related = world.clone.is_ancestor(base.commit, commit) or world.clone.is_ancestor(commit, base.commit)
+    if not is_rollback and not related:
         yield (
             f"{target.name} follows commits that {commit[:12]} does not contain, such as {base.commit[:12]}: the "
             "promotion takes them back"

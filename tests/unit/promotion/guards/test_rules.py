@@ -212,7 +212,7 @@ REFUSED = {
     "a Kustomization that cannot be built": (
         Guard.RENDERED,
         replace(GOOD, problems=("apps/kustomization.yaml: no such file",)),
-        "cannot be built: apps/kustomization.yaml",
+        "apps/kustomization.yaml",
     ),
     "a promotion without a change": (
         Guard.NOT_EMPTY,

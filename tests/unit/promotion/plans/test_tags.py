@@ -137,6 +137,9 @@ def test_a_commit_that_staging_never_ran_is_refused(story: Story) -> None:
 def test_production_does_not_go_backwards(story: Story) -> None:
     story.promote()
     assert "headgate rollback production" in story.refused(wanted=story.fleet.first)["candidate"]
+    story.runs("staging", story.fleet.first)
+    assert "already contains" in story.refused()["candidate"]
+    assert story.compute().plan.notes == (), "nothing is taken back"
 
 
 def test_a_force_pushed_branch_refuses_until_staging_has_it(story: Story) -> None:
@@ -145,6 +148,10 @@ def test_a_force_pushed_branch_refuses_until_staging_has_it(story: Story) -> Non
     story.fleet.git("push", "-q", "-f", "origin", "HEAD:refs/heads/main")
     refused = story.refused()
     assert "force-pushed" in refused["candidate"]
+    story.runs("staging", "0" * 40)
+    refused = story.refused()
+    assert "which the remote does not have" in refused["candidate"]
+    assert refused["healthy"] == "not known, because of the candidate"
     story.runs("staging", story.fleet.head())
     assert "candidate" not in story.refused()
 
