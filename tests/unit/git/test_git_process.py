@@ -121,9 +121,9 @@ def test_output_is_bounded(repository: Repository) -> None:
 
 
 def test_without_git(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("headgate.git.command.process.Git.GIT_PYTHON_GIT_EXECUTABLE", "/nonexistent/git")
     for name in [name for name in os.environ if name.startswith("GIT_")]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("GIT_PYTHON_GIT_EXECUTABLE", "/nonexistent/git")
     with pytest.raises(GitFailed, match="not installed"):
         run(["version"], timeout=5)
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import ssl
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -174,6 +173,8 @@ def _without_bad_ca(crd: Obj) -> Obj:
 
 
 def _is_certificate(bundle: Any) -> bool:
+    import ssl  # here, because few objects need it
+
     try:
         pem = base64.b64decode(bundle, validate=True).decode("ascii")
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=pem)

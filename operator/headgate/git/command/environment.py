@@ -10,14 +10,14 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 
-__all__ = ["Config", "variables_of", "without_inherited"]
+__all__ = ["REMOTE_COMMANDS", "Config", "inherited_names", "variables_of", "without_inherited"]
 
 Config = Sequence[tuple[str, str]]
 """Git configuration: key and value pairs; later ones take precedence."""
 
 TRANSPORTS = "http:https:ssh"
 USER_TRANSPORTS = "file:git:http:https:ssh"
-_REMOTE_COMMANDS = ("clone", "fetch", "ls-remote", "push")
+REMOTE_COMMANDS = ("clone", "fetch", "ls-remote", "push")
 """The commands that may use a transport. All others are local: they must not fetch what a partial clone lacks."""
 
 _ENVIRONMENT = {
@@ -94,7 +94,7 @@ _USER_CONFIG: Config = (*_OFF, ("push.followTags", "false"), ("push.recurseSubmo
 def variables_of(command: str, config: Config, *, as_user: bool = False) -> dict[str, str]:
     """Return the variables for ``git <command>`` with this further configuration."""
     fixed, configured = (_USER_ENVIRONMENT, _USER_CONFIG) if as_user else (_ENVIRONMENT, _CONFIG)
-    transports = (USER_TRANSPORTS if as_user else TRANSPORTS) if command in _REMOTE_COMMANDS else ""
+    transports = (USER_TRANSPORTS if as_user else TRANSPORTS) if command in REMOTE_COMMANDS else ""
     inherited = _inherited_config() if as_user else []
     return {**fixed, "GIT_ALLOW_PROTOCOL": transports, **_numbered([*inherited, *configured, *config])}
 
@@ -104,15 +104,20 @@ def without_inherited(variables: Mapping[str, str], *, as_user: bool = False) ->
 
     GitPython passes on the environment of this process and can only add to it.
     """
+    inherited = inherited_names(variables, as_user=as_user)
+    return ["env", *(part for name in inherited for part in ("-u", name))] if inherited else []
+
+
+def inherited_names(variables: Mapping[str, str], *, as_user: bool = False) -> list[str]:
+    """Return the names of inherited variables that would change Git's behavior."""
     kept = _USER_VARIABLES if as_user else ()
-    inherited = sorted(
+    return sorted(
         name
         for name in os.environ
         if name not in variables
         and not name.startswith(kept)
         and (name.startswith("GIT_") or (name == "SSH_AUTH_SOCK" and not as_user))
     )
-    return ["env", *(part for name in inherited for part in ("-u", name))] if inherited else []
 
 
 def _inherited_config() -> list[tuple[str, str]]:

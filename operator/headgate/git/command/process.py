@@ -1,6 +1,7 @@
 """Runs Git: hardened, with limits on time, memory and output.
 
-Every Git command goes through ``run`` or ``start``, which use GitPython's ``git.cmd.Git``. They guarantee:
+Every Git command goes through ``run`` or ``start``. Commands that use a transport are started by GitPython's
+``git.cmd.Git``; local ones are not, because its import takes longer than most of them. Both guarantee:
 
 * no prompt, no user or system configuration, no hooks, no submodule recursion, no background maintenance, no replace
   refs, no lazy fetching, no inherited ``GIT_*`` variable (:mod:`headgate.git.command.environment`);
@@ -29,10 +30,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO
 
-from git.cmd import Git
-from git.exc import GitCommandNotFound
-
-from headgate.git.command.environment import Config, variables_of, without_inherited
+from headgate.git.command.environment import (
+    REMOTE_COMMANDS,
+    Config,
+    inherited_names,
+    variables_of,
+    without_inherited,
+)
 from headgate.git.command.httptrace import HttpAnswer
 from headgate.git.command.memory import TOTAL, MemoryGuard
 from headgate.git.errors import GitCancelled, GitFailed, GitTimedOut, OutputTooLarge, SourceTooLarge
@@ -109,10 +113,45 @@ def start(
     if git_dir is not None:
         # An explicit repository keeps Git from searching for one, and from checking its owner.
         variables["GIT_DIR"] = os.fspath(git_dir)
-    executable = Git.GIT_PYTHON_GIT_EXECUTABLE or "git"
+    executable = os.environ.get("GIT_PYTHON_GIT_EXECUTABLE") or "git"
     if shutil.which(executable) is None:
         raise GitFailed("git is not installed, or not on the PATH")
-    command = [*_bounded(max_file), *without_inherited(variables, as_user=as_user), executable, *arguments]
+    bounds, command = _bounded(max_file), [executable, *arguments]
+    if arguments[0] in REMOTE_COMMANDS:
+        removed = without_inherited(variables, as_user=as_user)
+        process = _start_remote([*bounds, *removed, *command], variables, with_input)
+    else:
+        removed = inherited_names(variables, as_user=as_user)
+        kept = {name: value for name, value in os.environ.items() if name not in removed}
+        process = _start_local([*bounds, *command], kept | variables, with_input)
+    _running.add(process)
+    return process
+
+
+def _start_local(
+    command: Sequence[str], environment: Mapping[str, str], with_input: bool
+) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            command,
+            cwd="/",
+            env=environment,
+            stdin=subprocess.PIPE if with_input else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+    except FileNotFoundError:
+        raise GitFailed(_NO_SHELL) from None
+
+
+def _start_remote(
+    command: Sequence[str], variables: Mapping[str, str], with_input: bool
+) -> subprocess.Popen[bytes]:
+    # Here, because the import itself runs Git, and commands that only read a repository need none of it.
+    from git.cmd import Git
+    from git.exc import GitCommandNotFound
+
     try:
         handle = Git("/").execute(
             command,
@@ -122,15 +161,16 @@ def start(
             start_new_session=True,
         )
     except GitCommandNotFound:
-        raise GitFailed("git cannot be started: there is no 'sh' on the PATH") from None
+        raise GitFailed(_NO_SHELL) from None
     # The wrapper's destructor would kill the process; from here on the caller owns it.
+    process: subprocess.Popen[bytes] | None
     process, handle.proc = handle.proc, None
     if process is None:
         raise GitFailed("git could not be started")
-    _running.add(process)
     return process
 
 
+_NO_SHELL = "git cannot be started: there is no 'sh' on the PATH"
 _BOUND = 'ulimit -d "$1" 2>/dev/null; ulimit -f "$2" 2>/dev/null; shift 2; exec "$@"'
 """Sets the limits before Git begins, because its helpers inherit them. The shell never evaluates the arguments."""
 _BLOCK = 512

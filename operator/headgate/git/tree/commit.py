@@ -253,7 +253,7 @@ _SUBMODULE = "160000"
 _LINK = "120000"
 _MAX_LINKS = 10_000
 """Maximum number of symbolic links to remember, for messages."""
-_DIRECTORY = "040000"
+_DIRECTORY = b"040000 "
 _HEAD = len("100644 blob ") + len(" 1234567\t\0")
 """Minimum bytes of a record in addition to the id and the path."""
 _ARGUMENTS = 32 * 1024
@@ -262,13 +262,16 @@ _ARGUMENTS = 32 * 1024
 
 def _parse(listing: bytes) -> Iterator[tuple[str, str, int, str]]:
     """Yield mode, id, size and path of all usable entries except directories."""
-    start = 0
-    while (end := listing.find(b"\0", start)) >= 0:
-        head, _, name = listing[start:end].partition(b"\t")
-        start = end + 1
-        path = name.decode("utf-8", "surrogateescape")
-        mode, _, blob, size = head.decode("ascii").split()
-        if mode != _DIRECTORY and _is_safe(path):
+    end, safe = -1, {"": True}
+    while (end := listing.find(b"\0", start := end + 1)) >= 0:
+        if listing.startswith(_DIRECTORY, start):
+            continue
+        head, _, path = listing[start:end].decode("utf-8", "surrogateescape").partition("\t")
+        parent, _, name = path.rpartition("/")
+        if parent not in safe:
+            safe[parent] = _is_safe(parent)
+        if safe[parent] and name not in _UNSAFE and name.lower() != ".git" and path[0] != "/":
+            mode, _, blob, size = head.split()
             yield mode, blob, int(size) if size.isdecimal() else 0, path
 
 

@@ -226,7 +226,8 @@ class IgnoreRules:
         if not path or not self._patterns:
             return False
         parent, _, name = path.rpartition("/")
-        rank = self._directory(parent).rank_of(name, is_directory)
+        directory = self._directories.get(parent) or self._directory(parent)
+        rank = directory.rank_of(name, is_directory)
         return rank >= 0 and self._patterns[rank].excludes
 
     def settle(self) -> None:

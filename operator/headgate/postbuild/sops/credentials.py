@@ -5,19 +5,15 @@ from __future__ import annotations
 import codecs
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from headgate.documents import plainyaml
 from headgate.identity import WorkloadIdentity
-from headgate.postbuild.sops.age import AgeIdentities
-from headgate.postbuild.sops.aws import AwsKms
-from headgate.postbuild.sops.azure import AzureKeyVault
-from headgate.postbuild.sops.cloud import CloudKeys
 from headgate.postbuild.sops.errors import KeyCredentialsInvalid
-from headgate.postbuild.sops.gcp import GcpKms
 from headgate.postbuild.sops.keys import DataKeySource
-from headgate.postbuild.sops.openpgp import OpenPgpKeys
-from headgate.postbuild.sops.vault import VaultTransit
+
+if TYPE_CHECKING:
+    from headgate.postbuild.sops.cloud import CloudKeys
 
 __all__ = ["key_sources"]
 
@@ -41,6 +37,14 @@ def key_sources(
     to the servers in ``vault_login_paths`` (None: no logins), see :mod:`.vault`. Entries with other names are ignored.
     Raises :class:`KeyCredentialsInvalid` with the entry's name.
     """
+    # Here, because a command line seldom decrypts, and these take long to import.
+    from headgate.postbuild.sops.age import AgeIdentities
+    from headgate.postbuild.sops.aws import AwsKms
+    from headgate.postbuild.sops.azure import AzureKeyVault
+    from headgate.postbuild.sops.gcp import GcpKms
+    from headgate.postbuild.sops.openpgp import OpenPgpKeys
+    from headgate.postbuild.sops.vault import VaultTransit
+
     entries = {} if secret is None else secret
     ages = AgeIdentities()
     pgp = OpenPgpKeys()

@@ -11,9 +11,6 @@ import binascii
 import re
 from typing import Any
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
 from headgate.documents.yaml.numbers import go_fixed
 from headgate.postbuild.sops.errors import Corrupt
 
@@ -51,6 +48,10 @@ def decrypt_value(text: str, key: bytes, place: str) -> Any:
     """
     if not text:
         return ""
+    # Here, because most builds decrypt nothing.
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
     match = _VALUE.match(text)
     if match is None:
         raise Corrupt("must be an encrypted value, but is not in SOPS's format")
