@@ -108,7 +108,7 @@ def fleet_of(
 
     clone = stack.enter_context(Clone.open(options["repository"], remote=options["remote"]))
     fleet = stack.enter_context(Fleet(clone, fleet_options(stack, options)))
-    return fleet, load_environments(clone, fleet.state(), flags)
+    return fleet, load_environments(clone, fleet.state(), flags, fleet.results)
 
 
 def fleet_options(stack: ExitStack, options: Mapping[str, Any]) -> FleetOptions:
@@ -119,9 +119,24 @@ def fleet_options(stack: ExitStack, options: Mapping[str, Any]) -> FleetOptions:
         default_branch=options.get("default_branch") or "",
         source_urls=tuple(options["source_urls"]),
         variables=_variables(options["variables"]),
-        age_key=_read(options["age_key"], "--age-key") if options["age_key"] else None,
+        age_key=_age_key(options["age_key"]) if options["age_key"] else None,
         remote_bases=_remote_bases(stack) if options["remote_bases"] else None,
     )
+
+
+def _age_key(file: Path) -> bytes:
+    """The content of a file with identities of age; the message of an invalid one quotes none of it."""
+    from headgate.postbuild.sops.age import AgeIdentities
+    from headgate.postbuild.sops.errors import KeyCredentialsInvalid
+
+    content, identities = _read(file, "--age-key"), AgeIdentities()
+    try:
+        identities.add(content.decode("utf-8", "replace"))
+    except KeyCredentialsInvalid as error:
+        raise click.BadParameter(f"{file} {error.message}", param_hint="--age-key") from None
+    if not identities:
+        raise click.BadParameter(f"{file} has no age identity (AGE-SECRET-KEY-1…)", param_hint="--age-key")
+    return content
 
 
 def _remote_bases(stack: ExitStack) -> Any:

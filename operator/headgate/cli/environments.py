@@ -138,7 +138,7 @@ def command(
             options = FleetOptions(default_branch=default_branch or "", source_urls=tuple(source_urls))
             fleet = stack.enter_context(Fleet(clone, options))
             state = fleet.state()
-            environments = load_environments(clone, state, names)
+            environments = load_environments(clone, state, names, fleet.results)
             _check({**given, **ids}, environments)
             selected = chosen(names, environments)
             renderings = {each.name: fleet.render(each, state) for each in selected}

@@ -168,7 +168,7 @@ def opened(given: Mapping[str, Any]) -> Iterator[World]:
         clone = stack.enter_context(Clone.open(given["repository"], remote=given["remote"]))
         copy = stack.enter_context(mirror(clone))
         with Fleet(copy, options) as fleet:
-            environments = load_environments(copy, fleet.state(), given["names"])
+            environments = load_environments(copy, fleet.state(), given["names"], fleet.results)
             branch = copy.default_branch()
             world = World(
                 copy,

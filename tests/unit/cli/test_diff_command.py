@@ -14,6 +14,8 @@ from click.testing import CliRunner, Result
 
 from headgate.cli import main
 from tests.support import fleets
+from tests.support.gitserver import GitHttpServer
+from tests.support.gitserver_repository import Repository
 from tests.support.sops import age_key, sealed, sealed_secret
 
 IMAGE = "registry.example.com/my-app"
@@ -219,7 +221,8 @@ def test_it_needs_no_network_no_home_and_no_client(edited: fleets.Fleet, tmp_pat
         "import sys; from headgate.cli import main\n"
         "try: main(['diff', '-o', 'json'], standalone_mode=False)\n"
         "except SystemExit as e: status = e.code\n"
-        "heavy = {'aiohttp', 'kopf', 'kubernetes', 'urllib3', 'cel_expr_python'} & set(sys.modules)\n"
+        "heavy = {'aiohttp', 'cryptography', 'git', 'kopf', 'kubernetes', 'urllib3', 'cel_expr_python'}\n"
+        "heavy &= set(sys.modules)\n"
         "print(heavy or '', file=sys.stderr); sys.exit(status)\n"
     )
     environment = {
@@ -240,6 +243,45 @@ def test_it_needs_no_network_no_home_and_no_client(edited: fleets.Fleet, tmp_pat
     )
     assert (done.returncode, done.stderr.strip()) == (1, "")
     assert json.loads(done.stdout)["changed"] is True
+
+
+@pytest.mark.parametrize("content", ["", "# nothing\n", "AGE-SECRET-KEY-1QQQ\n", "not a key\n"])
+def test_an_invalid_age_key_is_refused_and_not_quoted(
+    fleet: fleets.Fleet, tmp_path: Path, content: str
+) -> None:
+    (tmp_path / "keys.txt").write_text(content)
+    done = run("diff", fleet, "--age-key", str(tmp_path / "keys.txt"))
+    assert done.exit_code == 2
+    assert "has no age identity" in done.stderr
+    assert not content.strip() or content.strip() not in done.stderr
+
+
+def test_remote_bases_are_fetched_if_the_user_allows_them(tmp_path: Path) -> None:
+    (tmp_path / "served").mkdir()
+    remote = Repository(tmp_path / "served")
+    remote.commit(
+        {"kustomization.yaml": "resources: [a.yaml]\n", "a.yaml": fleets.config_map("far", {"a": "1"})}
+    )
+    with GitHttpServer(tmp_path / "served") as server:
+        base = {"infrastructure/base/kustomization.yaml": fleets.overlay([f"{server.url()}?ref=main"])}
+        fleet = fleets.Fleet(tmp_path / "fleet")
+        fleet.switch("edit", "main")
+        fleet.commit(base)
+        refused = run("diff", fleet, "--env", "staging")
+        assert refused.exit_code == 3
+        assert "remote bases are not allowed" in refused.output
+        assert server.count() == 0
+        done = run("diff", fleet, "--env", "staging", "--remote-bases")
+        assert done.exit_code == 1, done.output
+        assert "ConfigMap/staging/far" in done.stdout
+
+
+def test_a_shallow_clone_says_what_to_fetch(fleet: fleets.Fleet) -> None:
+    fleet.commit({"README.md": "more"})
+    path = fleet.clone("shallow", "--depth=1")
+    done = CliRunner().invoke(main, ["diff", "--repository", str(path), "--base", "HEAD~1"])
+    assert done.exit_code == 3
+    assert "git fetch --unshallow" in done.stderr
 
 
 def test_compare_shows_what_nobody_expects(fleet: fleets.Fleet) -> None:

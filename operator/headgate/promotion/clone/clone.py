@@ -16,7 +16,7 @@ from headgate.git.errors import GitError, RefNotFound
 from headgate.git.refs.reference import HEADS, GitReference, Refs, Resolved, candidates
 from headgate.promotion.clone.command import LOCAL_TIMEOUT, GitOf, last_line
 from headgate.promotion.clone.commits import FORMAT, Commit, parse_commits
-from headgate.promotion.clone.trees import WORK_TREE, CommitTree, WorkingTree
+from headgate.promotion.clone.trees import WORK_TREE, CommitTree, Objects, WorkingTree
 from headgate.promotion.errors import CloneError, HistoryMissing, RevisionUnknown
 
 __all__ = ["MAX_COMMITS", "Clone"]
@@ -48,8 +48,9 @@ class Clone:
         self.git_dir, self.common_dir, self.work_tree, self.remote = git_dir, common_dir, work_tree, remote
         self.git = GitOf(git_dir)
         self._trees: dict[tuple[str, str | None, tuple[str, ...], bool], CommitTree] = {}
-        self._ready: dict[str, bytes] = {}
+        self._objects = Objects(common_dir)
         self._refs: Refs | None = None
+        self._default: str | None = None
         self._shallow: frozenset[str] | None = None
         self._resolved: dict[str, str] = {}
 
@@ -61,26 +62,20 @@ class Clone:
         """
         if not folder.is_dir():
             raise CloneError(f"{folder} is not a folder")
-        asked = ("--absolute-git-dir", "--git-common-dir", "--is-bare-repository", "--is-inside-work-tree")
+        asked = ("--absolute-git-dir", "--git-common-dir", "--is-inside-work-tree", "--show-toplevel")
         try:
             # As the user: Git checks the owner of the repository, and safe.directory is the user's.
             finished = run(
                 ["-C", str(folder.absolute()), "rev-parse", *asked], timeout=LOCAL_TIMEOUT, as_user=True
             )
-            if finished.status:
-                raise _not_opened(folder, finished.messages)
-            lines = finished.output.decode("utf-8", "surrogateescape").splitlines()
-            git_dir, common, _, inside = lines
-            work_tree = None
-            if inside == "true":
-                top = run(
-                    ["-C", str(folder.absolute()), "rev-parse", "--show-toplevel"],
-                    timeout=LOCAL_TIMEOUT,
-                    as_user=True,
-                )
-                work_tree = Path(top.output.decode("utf-8", "surrogateescape").rstrip("\n"))
         except GitError as error:
             raise CloneError(str(error)) from None
+        lines = _decode(finished.output).removesuffix("\n").split("\n")
+        # Without a work tree, only the last question fails.
+        if len(lines) < 3 or (finished.status and lines[2] != "false"):
+            raise _not_opened(folder, finished.messages)
+        git_dir, common, inside, *top = lines
+        work_tree = Path("\n".join(top)) if inside == "true" else None
         return cls(Path(git_dir), (folder.absolute() / common).resolve(), work_tree, remote=remote)
 
     def __enter__(self) -> Self:
@@ -94,10 +89,11 @@ class Clone:
         for tree in self._trees.values():
             tree.close()
         self._trees.clear()
+        self._objects.close()
 
     def refresh(self) -> None:
         """Forget what was read of refs, after a fetch or push."""
-        self._refs, self._shallow = None, None
+        self._refs, self._default, self._shallow = None, None, None
         self._resolved.clear()
 
     # What the clone is.
@@ -130,6 +126,11 @@ class Clone:
 
         Raises :class:`CloneError` if nothing says which it is.
         """
+        if self._default is None:
+            self._default = self._default_branch()
+        return self._default
+
+    def _default_branch(self) -> str:
         prefix = f"{_REMOTES}{self.remote}/"
         found = self.git.local("symbolic-ref", "-q", f"{prefix}HEAD")
         target = _decode(found.output).strip()
@@ -167,7 +168,7 @@ class Clone:
             )
             commit = _decode(found.output).strip()
             if not found.status and _COMMIT.fullmatch(commit):
-                self._resolved[revision] = commit
+                self._resolved[revision] = self._resolved[commit] = commit
                 return commit
         if self.is_shallow and (_COMMIT.fullmatch(revision) or re.search(r"[~^]", revision)):
             raise HistoryMissing(f"the clone is shallow and does not have '{_shown(revision)}': {UNSHALLOW}")
@@ -333,21 +334,18 @@ class Clone:
         ignore: str | None = None,
         sparse: Sequence[str] = (),
         filtered: bool = True,
-        prefetch: bool = False,
     ) -> CommitTree:
         """Return the tree of a commit as the operator sees it, with the ignore rules and paths of a spec.
 
-        Without ``filtered`` no ignore rules apply. With ``prefetch`` its small YAML files are read at once. The clone
-        closes it. Raises :class:`CloneError`, also if a partial clone lacks a file of it.
+        Without ``filtered`` no ignore rules apply. The clone closes it. Raises :class:`CloneError`, also if a partial
+        clone lacks a file of it.
         """
         key = (commit, ignore or None, tuple(sparse), filtered)
         tree = self._trees.get(key)
         if tree is None:
             tree = self._trees[key] = CommitTree.open(
-                self.common_dir, commit, ignore=ignore or None, sparse=sparse, filtered=filtered
+                self._objects, commit, ignore=ignore or None, sparse=sparse, filtered=filtered
             )
-            if prefetch:
-                tree.prefetch(self._ready)
         return tree
 
     def working_tree(

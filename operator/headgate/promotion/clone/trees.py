@@ -17,10 +17,11 @@ from headgate.git.cache.blobs import BlobReader
 from headgate.git.errors import GitError, StorageFailed
 from headgate.git.limits import TreeLimits
 from headgate.git.tree.commit import GitTree, ObjectStore
+from headgate.names import KUSTOMIZATION_FILES
 from headgate.promotion.clone.command import GitOf
 from headgate.promotion.errors import CloneError
 
-__all__ = ["WORK_TREE", "CommitTree", "WorkingTree"]
+__all__ = ["WORK_TREE", "CommitTree", "Objects", "WorkingTree"]
 
 WORK_TREE = "0" * 40
 """In place of a commit: everything in the work tree. No commit has this id."""
@@ -29,16 +30,26 @@ COMPLETE = "a partial clone gets all of them with 'git fetch --refetch --no-filt
 
 MAX_READY, MAX_READY_FILE = 64 << 20, 256 << 10
 """Limits in bytes for all files that are read in advance, and for each of them."""
-_YAML = (".yaml", ".yml", "Kustomization")
+MAX_AHEAD = 2_000
+"""Limit for the files that are read with one."""
+_YAML = (".yaml", ".yml")
 MAX_WORK_FILE = 256 << 20
 """Limit in bytes for a changed file of a work tree."""
 
 
-class _Objects:
-    """The objects of a clone, as a tree needs them. Nothing is pinned or condemned: the clone is the user's."""
+class Objects:
+    """The objects of a clone, as its trees need them. Nothing is pinned or condemned: the clone is the user's.
+
+    All trees of a clone share one, and with it one process of Git and what they have read. Close it when done.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self.reader = BlobReader(path)
+        self.ready: dict[str, bytes] = {}
+        """Blob id to content of small files that were read in advance."""
+        self.room = MAX_READY
+        """How many bytes more may be kept."""
 
     @property
     def path(self) -> Path:
@@ -53,56 +64,85 @@ class _Objects:
     def condemn(self) -> None:
         pass
 
+    def close(self) -> None:
+        """End the process of Git, and drop what was read."""
+        self.reader.close()
+        self.ready.clear()
+
 
 class CommitTree(GitTree):
-    """The visible files of a commit of a clone."""
+    """The visible files of a commit of a clone.
 
-    _ready: dict[str, bytes] | None = None
+    Small YAML files are read in advance, because Git answers many questions faster than one after the other: all
+    kustomization files of the commit with the first of them, and all files of a directory with the first of those.
+    """
 
-    def prefetch(self, ready: dict[str, bytes]) -> None:
-        """Read small YAML files at once into ``ready`` (blob id to content), except those that it has.
-
-        Git answers a list of questions far faster than one after the other. Trees may share ``ready``.
-        """
-        left, wanted = MAX_READY - sum(map(len, ready.values())), dict[str, str]()
-        for entry in self.entries():
-            name = entry.path.rpartition("/")[2]
-            if entry.is_directory or entry.size > MAX_READY_FILE or not name.endswith(_YAML):
-                continue
-            blob = self.content_id(entry.path)
-            if blob not in ready and blob not in wanted:
-                left -= entry.size
-                if left < 0:
-                    break
-                wanted[blob] = entry.path
-        try:
-            for blob, (_, chunks) in zip(wanted, self.contents(list(wanted.values())), strict=True):
-                ready[blob] = b"".join(chunks)
-        except GitError:
-            # Whoever needs such a file gets the error.
-            pass
-        self._ready = ready
+    _objects: Objects
 
     def read(self, path: str) -> bytes:
-        if self._ready is not None:
-            content = self._ready.get(self.content_id(path))
-            if content is not None:
-                return content
-        return super().read(path)
+        number = self._number(path)
+        if number < 0 or self._sizes[number] > MAX_READY_FILE:
+            return super().read(path)
+        blob, ready = self._blob(number), self._objects.ready
+        if blob not in ready and self._objects.room > 0:
+            self._read_ahead(path)
+        content = ready.get(blob)
+        return super().read(path) if content is None else content
+
+    def _read_ahead(self, path: str) -> None:
+        objects, wanted = self._objects, dict[str, None]()
+        for number in self._near(path):
+            size = self._sizes[number]
+            if size > MAX_READY_FILE or (blob := self._blob(number)) in objects.ready or blob in wanted:
+                continue
+            objects.room -= size
+            if objects.room <= 0 or len(wanted) >= MAX_AHEAD:
+                break
+            wanted[blob] = None
+        try:
+            contents = objects.reader.read_all(list(wanted))
+        except GitError:
+            # Whoever needs such a file gets the error.
+            return
+        objects.ready.update(zip(wanted, contents, strict=True))
+
+    def _near(self, path: str) -> Iterator[int]:
+        """The numbers of a file and of those that are probably needed with it."""
+        yield self._number(path)
+        folder, _, name = path.rpartition("/")
+        if name in KUSTOMIZATION_FILES:
+            for each in self._directories:
+                if (number := self._number(f"{each}/{name}" if each else name)) >= 0:
+                    yield number
+        else:
+            for other in self.list(folder):
+                if other.endswith(_YAML):
+                    number = self._number(f"{folder}/{other}" if folder else other)
+                    if number >= 0:
+                        yield number
+
+    def _open_reader(self, cache: ObjectStore) -> BlobReader:
+        assert isinstance(cache, Objects)
+        self._objects = cache
+        return cache.reader
+
+    def _release(self) -> None:
+        # The reader is that of the clone.
+        pass
 
     @classmethod
     def open(
         cls,
-        objects: Path,
+        objects: Objects,
         commit: str,
         *,
         ignore: str | None = None,
         sparse: Sequence[str] = (),
         filtered: bool = True,
     ) -> Self:
-        """Return the tree of ``commit`` in the Git directory ``objects``; raises :class:`CloneError`."""
+        """Return the tree of ``commit`` in the objects of a clone; raises :class:`CloneError`."""
         try:
-            return cls(_Objects(objects), commit, ignore=ignore, sparse=sparse, filtered=filtered)
+            return cls(objects, commit, ignore=ignore, sparse=sparse, filtered=filtered)
         except StorageFailed:
             raise CloneError(f"the clone does not have all files of {commit[:12]}: {COMPLETE}") from None
         except GitError as error:
@@ -135,7 +175,7 @@ class WorkingTree(GitTree):
         made._git, made._root = git, root
         try:
             made.__init__(  # type: ignore[misc]
-                _Objects(objects), head, ignore=ignore, sparse=sparse, filtered=filtered
+                Objects(objects), head, ignore=ignore, sparse=sparse, filtered=filtered
             )
         except StorageFailed as error:
             raise CloneError(f"the work tree {root} cannot be read: {error}") from None

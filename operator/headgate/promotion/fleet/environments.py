@@ -26,11 +26,14 @@ MAX_FOLDERS = 200
 _GIT_REPOSITORY = b"GitRepository"
 
 
-def load_environments(clone: Clone, state: State, flags: Sequence[str] = ()) -> Environments:
+def load_environments(
+    clone: Clone, state: State, flags: Sequence[str] = (), builds: Builds | None = None
+) -> Environments:
     """Return the environments of the default branch of ``state``, and those that ``flags`` describe.
 
     A described environment replaces one of its name, but not if ``headgate.yaml`` declares it: a flag must not lift
-    its policy. Raises :class:`ConfigInvalid`, also if there is no environment at all.
+    its policy. ``builds`` may serve later renderings, too. Raises :class:`ConfigInvalid`, also if there is no
+    environment at all.
     """
     commit = state.default_commit
     given = described(flags)
@@ -45,7 +48,7 @@ def load_environments(clone: Clone, state: State, flags: Sequence[str] = ()) -> 
                 )
         return replace(found, all=(*found.all, *given))
     replaced = {each.name for each in given}
-    folders = discovered(clone.tree(commit)) if commit else ()
+    folders = discovered(clone.tree(commit), builds) if commit else ()
     all_of_them = (*(each for each in folders if each.name not in replaced), *given)
     if not all_of_them:
         raise ConfigInvalid(
@@ -55,11 +58,11 @@ def load_environments(clone: Clone, state: State, flags: Sequence[str] = ()) -> 
     return Environments(all_of_them, declared=False, where=f"{CLUSTERS}/*")
 
 
-def discovered(tree: Tree) -> tuple[Environment, ...]:
+def discovered(tree: Tree, builds: Builds | None = None) -> tuple[Environment, ...]:
     """Return the folders ``clusters/*`` that hold a GitRepository, or list one in their kustomization file, by name."""
     if tree.kind(CLUSTERS) is not EntryKind.DIRECTORY:
         return ()
-    builds = Builds(FleetOptions())
+    builds = builds or Builds(FleetOptions())
     found = []
     for name in tree.list(CLUSTERS)[:MAX_FOLDERS]:
         folder = f"{CLUSTERS}/{name}"

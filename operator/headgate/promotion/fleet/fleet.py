@@ -28,7 +28,8 @@ class Fleet:
     def __init__(self, clone: Clone, options: FleetOptions | None = None) -> None:
         self.clone, self.options = clone, options or FleetOptions()
         self._trees = Trees(clone, self.options.source_urls)
-        self._builds = Builds(self.options)
+        self.results = Builds(self.options)
+        """The builds so far, which later ones may share."""
         self._deadline = time.monotonic() + self.options.limits.seconds
 
     def __enter__(self) -> Fleet:
@@ -44,7 +45,7 @@ class Fleet:
     @property
     def builds(self) -> int:
         """How many builds have run so far."""
-        return self._builds.count
+        return self.results.count
 
     def state(self) -> State:
         """Return what the refs of the remote select now; raises :class:`~headgate.promotion.errors.CloneError`."""
@@ -72,8 +73,8 @@ class Fleet:
 
     def _rendered(self, environment: Environment, states: Sequence[State]) -> list[Rendering]:
         sides = [Side(state, default_source=_given(environment)) for state in states]
-        walk = Walk(self._trees, self._builds, self.options, self._deadline, sides)
-        roots = [find_root(environment, side, walk, self._trees, self._builds) for side in sides]
+        walk = Walk(self._trees, self.results, self.options, self._deadline, sides)
+        roots = [find_root(environment, side, walk, self._trees, self.results) for side in sides]
         for side, root in zip(sides, roots, strict=True):
             side.root = root.objects
         walk.run()

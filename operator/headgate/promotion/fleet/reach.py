@@ -44,6 +44,16 @@ class Reach:
         """Return whether a change of any of these paths can change the build."""
         return not (self.files.isdisjoint(paths.with_parents) and self.folders.isdisjoint(paths.with_parents))
 
+    def goes_below(self, path: str) -> bool:
+        """Return whether the build can read this path, as a file or a directory, or anything below it."""
+        below = f"{path}/"
+        above = Paths([path]).with_parents
+        return (
+            not self.folders.isdisjoint(above)
+            or not self.files.isdisjoint(above)
+            or any(each.startswith(below) for each in (*self.files, *self.folders))
+        )
+
 
 class Paths:
     """Paths of files, and of every directory above them."""
@@ -56,6 +66,7 @@ class Paths:
             while path and (path := path.rpartition("/")[0]) not in found:
                 found.add(path)
         self.with_parents = frozenset(found)
+        self.names = frozenset(path.rpartition("/")[2] for path in self.files)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,4 +184,6 @@ class Reaches:
 
     @staticmethod
     def _joined(directory: str, text: str) -> str:
+        if "/" not in text and text not in ("", ".", ".."):
+            return f"{directory}/{text}" if directory else text
         return posixpath.normpath(posixpath.join("/", directory, text)).lstrip("/")

@@ -8,6 +8,7 @@ without one, somebody applies it by hand, and what it holds is the root of the r
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from headgate.api import InvalidSpec, Kustomization, ObjectKey
@@ -93,6 +94,13 @@ def find_root(environment: Environment, side: Side, walk: Walk, trees: Trees, bu
             )
             break
         commit, shape = followed.resolved.commit, shape_now
+    if followed is not None:
+        with suppress(CloneError, InvalidSpec):
+            submodule = trees.submodule_of(followed, side.sources, {"path": folder})
+            if submodule:
+                side.problem(
+                    f"{folder} may read the submodule {submodule}, whose files are not in this clone"
+                )
     return Root(commit, built.objects, applied, None if followed is None else followed.key)
 
 

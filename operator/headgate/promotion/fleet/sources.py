@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from headgate.api import GitRepository, ObjectKey
 from headgate.documents.tree import Tree
 from headgate.git.errors import GitError
 from headgate.git.refs.reference import GitReference, Resolved, revision_of
+from headgate.git.tree.commit import GitTree
 from headgate.git.tree.compose import ComposedTree, PackableTree, TreeLayer
 from headgate.objects import Obj
 from headgate.promotion.clone import Clone
 from headgate.promotion.clone.urls import repository_key
 from headgate.promotion.errors import CloneError, RevisionUnknown
-from headgate.promotion.fleet.reach import Paths
+from headgate.promotion.fleet.reach import Paths, Reaches
 from headgate.promotion.fleet.rendering import RenderedSource
 from headgate.promotion.fleet.state import WORK_TREE, State
 
@@ -63,6 +65,10 @@ def _parsed(key: ObjectKey, spec: object) -> GitRepository:
     )
 
 
+def _submodules(tree: PackableTree) -> list[str]:
+    return sorted(tree.submodules) if isinstance(tree, GitTree) else []
+
+
 class Trees:
     """What the sources select, and their trees, kept for all renderings of a clone. Close it when done."""
 
@@ -71,6 +77,8 @@ class Trees:
         self._ours = {repository_key(url) for url in (*clone.remote_urls(), *urls)} - {""}
         self._trees: dict[tuple[str, Shape], PackableTree] = {}
         self._changed: dict[tuple[str, str], Paths] = {}
+        self._with: dict[tuple[str, tuple[str, ...]], Paths | None] = {}
+        self._reaches: dict[tuple[str, Shape], Reaches] = {}
 
     def close(self) -> None:
         """Release the trees that the clone does not keep."""
@@ -102,9 +110,33 @@ class Trees:
             if commit == WORK_TREE:
                 tree = self._clone.working_tree(**options)  # type: ignore[arg-type]
             else:
-                tree = self._clone.tree(commit, prefetch=True, **options).share()  # type: ignore[arg-type]
+                tree = self._clone.tree(commit, **options).share()  # type: ignore[arg-type]
             self._trees[key] = tree
         return tree
+
+    def submodule_of(
+        self, source: RenderedSource, sources: Mapping[ObjectKey, RenderedSource], spec: Mapping[str, Any]
+    ) -> str:
+        """Return the path of a submodule that the source has and a build by this spec may read; "" if there is none.
+
+        Raises :class:`CloneError`, or InvalidSpec for the spec of a source.
+        """
+        if source.resolved is None:
+            return ""
+        commit, shape = source.resolved.commit, shape_of(source)
+        if shape.submodules:
+            plain = replace(shape, includes=(), submodules=False)
+            found = _submodules(self.plain(commit, plain))
+            reach = self.reaches(commit, plain).of(spec) if found and not shape.includes else None
+            for path in found:
+                if reach is None or reach.goes_below(path):
+                    return path
+        for key, _, _ in shape.includes:
+            other = sources.get(key)
+            if other is not None and other.resolved is not None and shape_of(other).submodules:
+                for path in _submodules(self.plain(other.resolved.commit, shape_of(other))):
+                    return path
+        return ""
 
     def of(self, source: RenderedSource, sources: Mapping[ObjectKey, RenderedSource]) -> Tree:
         """Return the tree of a resolved source; raises :class:`CloneError`, or InvalidSpec for its spec."""
@@ -182,12 +214,22 @@ class Trees:
 
     def files_with(self, commit: str, patterns: Sequence[str]) -> Paths | None:
         """Return the paths of files of a commit that match a pattern of ``grep -E``; None if this is not known."""
+        key = (commit, tuple(patterns))
         if commit == WORK_TREE:
             return None
-        try:
-            return Paths(self._clone.files_with(commit, patterns))
-        except CloneError:
-            return None
+        if key not in self._with:
+            try:
+                self._with[key] = Paths(self._clone.files_with(commit, patterns))
+            except CloneError:
+                self._with[key] = None
+        return self._with[key]
+
+    def reaches(self, commit: str, shape: Shape) -> Reaches:
+        """Return what builds of the plain tree of a commit can read; raises :class:`CloneError`."""
+        key = (commit, shape)
+        if key not in self._reaches:
+            self._reaches[key] = Reaches(self.plain(commit, shape))
+        return self._reaches[key]
 
     def commit_exists(self, commit: str) -> bool:
         """Return whether the clone has a commit."""

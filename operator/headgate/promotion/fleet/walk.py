@@ -21,9 +21,8 @@ from headgate.promotion.errors import CloneError
 from headgate.promotion.fleet.building import Builds, Built
 from headgate.promotion.fleet.options import FleetOptions
 from headgate.promotion.fleet.order import ordered
-from headgate.promotion.fleet.reach import Paths, Reaches
 from headgate.promotion.fleet.rendering import Problem, RenderedKustomization, RenderedObject, RenderedSource
-from headgate.promotion.fleet.sources import Trees, shape_of, source_of
+from headgate.promotion.fleet.sources import Shape, Trees, shape_of, source_of
 from headgate.promotion.fleet.state import State
 from headgate.promotion.fleet.variables import shown
 
@@ -106,8 +105,7 @@ class Walk:
     ) -> None:
         self._trees, self._builds, self._options, self._deadline = trees, builds, options, deadline
         self._sides = sides
-        self._reaches: dict[int, Reaches] = {}
-        self._marked: dict[tuple[str, bool], Paths | None] = {}
+        self._shapes: dict[int, tuple[RenderedSource, Shape]] = {}
         self._specs: dict[int, tuple[Obj, Kustomization]] = {}
         self._objects = 0
         self._full: str = ""
@@ -249,6 +247,9 @@ class Walk:
             return True
         try:
             tree = self._trees.of(source, side.sources)
+            submodule = self._trees.submodule_of(source, side.sources, each.obj["spec"])
+            if submodule:
+                raise CloneError(f"it may read the submodule {submodule}, whose files are not in this clone")
         except (CloneError, InvalidSpec) as error:
             each.problem = f"Kustomization/{key} cannot be built: {error}"
             return True
@@ -301,7 +302,7 @@ class Walk:
         reference = each.spec.source if each.spec else ""
         return (
             f"{each.place or 'Kustomization'}: {reference} does not exist in the environment; if it is not in Git, say "
-            "what it follows with --follow"
+            "what it follows: 'follows' in headgate.yaml, or --env NAME=FOLDER,branch=main"
         )
 
     def _lookup(self, side: Side, namespace: str) -> Callable[[str, str], Obj | None]:
@@ -319,25 +320,24 @@ class Walk:
         if first is None or second is None or first.resolved is None or second.resolved is None:
             return False
         try:
-            shapes = (shape_of(first), shape_of(second))
+            shapes = (self._shape(first), self._shape(second))
         except InvalidSpec:
             return False
         if shapes[0] != shapes[1] or not shapes[0].is_plain:
             return False
         commits = first.resolved.commit, second.resolved.commit
         changed = self._trees.changed(*commits)
-        if any(path.rpartition("/")[2] == ".sourceignore" for path in changed.files):
+        if ".sourceignore" in changed.names:
             return False
         spec = before.obj["spec"]
         try:
-            tree = self._trees.plain(commits[0], shapes[0])
+            reach = self._trees.reaches(commits[0], shapes[0]).of(spec)
         except CloneError:
             return False
-        reaches = self._reaches.setdefault(id(tree), Reaches(tree))
-        reach = reaches.of(spec)
         if reach is None or reach.meets(changed) or _computes(spec):
             return False
-        marked = self._with_marks(commits[0], substituted=spec.get("postBuild") is not None)
+        substituted = spec.get("postBuild") is not None
+        marked = self._trees.files_with(commits[0], (*_MAKERS, *_COMPOSERS) if substituted else _MAKERS)
         if marked is None or reach.meets(marked):
             return False
         for side, source in zip(self._sides, (first, second), strict=True):
@@ -345,14 +345,12 @@ class Walk:
             each.source, each.commit = source.key, commits[0 if side is self._sides[0] else 1]
         return True
 
-    def _with_marks(self, commit: str, *, substituted: bool) -> Paths | None:
-        """The files of a commit that may hold Kustomizations or GitRepositories."""
-        known = (commit, substituted)
-        if known not in self._marked:
-            self._marked[known] = self._trees.files_with(
-                commit, (*_MAKERS, *_COMPOSERS) if substituted else _MAKERS
-            )
-        return self._marked[known]
+    def _shape(self, source: RenderedSource) -> Shape:
+        """The shape of a source; raises :class:`headgate.api.InvalidSpec`."""
+        known = self._shapes.get(id(source))
+        if known is None or known[0] is not source:
+            known = self._shapes[id(source)] = source, shape_of(source)
+        return known[1]
 
     # Variables.
 

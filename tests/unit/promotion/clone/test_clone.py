@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from headgate.documents.errors import TreeError
 from headgate.documents.tree import EntryKind
 from headgate.git.refs.reference import GitReference
 from headgate.promotion.clone import Clone
@@ -93,6 +94,53 @@ def test_co_authors_count_as_authors(fleet: Fleet) -> None:
     fleet.commit(message="x\n\nCo-authored-by: Eve <EVE@example.org>\nCo-authored-by: broken\n")
     with Clone.open(fleet.work) as clone:
         assert clone.author_emails(base, fleet.head()) == {"ada@example.com", "eve@example.org"}
+
+
+def test_merges_and_what_they_bring_have_authors(fleet: Fleet) -> None:
+    base = fleet.head()
+    fleet.switch("side", "main")
+    fleet.commit({"side": "1"}, author="Carol <carol@example.org>", push=False)
+    fleet.switch("main")
+    fleet.git("merge", "-q", "--no-ff", "-m", "merge", "side", author="Mallory <mallory@example.org>")
+    with Clone.open(fleet.work) as clone:
+        assert clone.author_emails(base, fleet.head()) == {"carol@example.org", "mallory@example.org"}
+
+
+@pytest.mark.parametrize("place", ["work", "bare"])
+def test_a_repository_may_have_sha256_ids(tmp_path: Path, place: str) -> None:
+    fleet = Fleet(tmp_path, object_format="sha256")
+    head = fleet.commit({"README.md": "two"})
+    folder = fleet.work if place == "work" else fleet.clone("bare", "--bare")
+    with Clone.open(folder) as clone:
+        assert len(head) == 64
+        assert clone.resolve("HEAD") == clone.select(GitReference(branch="main")).commit == head
+        assert clone.changed_paths(fleet.first, head) == {"README.md"}
+        assert clone.tree(fleet.first).read("README.md") == b"A fleet.\n"
+        assert clone.tree(head).read("README.md") == b"two"
+        assert clone.files_with(head, ["^two$"]) == {"README.md"}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")
+def test_a_clone_of_another_user_says_how_to_trust_it(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.delenv("SUDO_UID", raising=False)
+    for path in (fleet.work, fleet.work / ".git"):
+        os.chown(path, 12345, 12345)
+    with pytest.raises(CloneError, match=r"git config --global --add safe\.directory"):
+        Clone.open(fleet.work)
+
+
+def test_many_files_are_read_alike_together_and_alone(tmp_path: Path) -> None:
+    files: dict[str, str | bytes | None] = {f"many/{i}.yaml": f"n: {i}\n" for i in range(200)}
+    files |= {f"apps/{i}/kustomization.yaml": f"namePrefix: p{i}-\n" for i in range(70)}
+    files |= {"many/large.yaml": "x" * 300_000, "many/binary": b"\0\n\xff", "many/empty.yaml": ""}
+    fleet = Fleet(tmp_path, files)
+    with Clone.open(fleet.work) as clone:
+        tree = clone.tree(fleet.first)
+        for path, content in reversed(files.items()):
+            assert tree.read(path) == (content.encode() if isinstance(content, str) else content)
+        with pytest.raises(TreeError, match="no such file"):
+            tree.read("many/none.yaml")
 
 
 def test_unrelated_histories_have_no_merge_base(fleet: Fleet) -> None:

@@ -131,7 +131,7 @@ def test_faults_are_problems_that_never_stop_others(repository: Repositories) ->
         "missing.yaml",
         "nowhere",
         "OCIRepository",
-        "--follow",
+        "--env NAME=FOLDER,branch=main",
         "interval",
         "depends on flux-system/none",
     ):
@@ -298,6 +298,51 @@ def test_includes_of_this_repository_are_followed(repository: Repositories) -> N
         }
     )
     assert names(render(made), "copied") == ["ConfigMap/staging/policy"]
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "reads"),
+    [
+        ("./infrastructure/staging/vendor", "infrastructure", True),
+        ("./infrastructure/staging", "infrastructure", True),
+        ("./infrastructure/base", "infrastructure", False),
+    ],
+)
+def test_what_needs_a_submodule_is_a_problem(
+    repository: Repositories, path: str, name: str, reads: bool
+) -> None:
+    made = repository(
+        {
+            "infrastructure/staging/kustomization.yaml": None,
+            "infrastructure/staging/map.yaml": config_map("map", {"a": "b"}),
+            "clusters/staging/infrastructure.yaml": kustomization(name, path),
+            "clusters/staging/flux-system.yaml": git_repository({"branch": "main"}, recurseSubmodules=True),
+        }
+    )
+    vendor = f"160000,{made.first},infrastructure/staging/vendor"
+    made.git("update-index", "--add", "--cacheinfo", vendor)
+    made.git("commit", "-q", "-m", "a submodule")
+    made.git("push", "-q", "origin", "main")
+    found = render(made)
+    known = "may read the submodule infrastructure/staging/vendor" not in messages(found)
+    assert known is not reads
+    assert bool(found.by_key[ObjectKey("flux-system", name)].objects) is not reads
+    assert not found.by_key[ObjectKey("flux-system", "apps")].problem
+
+
+def test_the_files_of_a_submodule_that_nobody_wants_are_no_problem(repository: Repositories) -> None:
+    made = repository()
+    made.git("update-index", "--add", "--cacheinfo", f"160000,{made.first},infrastructure/staging/vendor")
+    made.git("commit", "-q", "-m", "a submodule")
+    made.git("push", "-q", "origin", "main")
+    assert not render(made).problems
+
+
+def test_a_source_that_is_missing_names_what_describes_it(repository: Repositories) -> None:
+    made = repository(
+        **{"clusters/staging/apps.yaml": kustomization("apps", "./apps/staging", source="other")}
+    )
+    assert "--env NAME=FOLDER,branch=main" in messages(render(made))
 
 
 def test_limits_end_a_rendering_with_a_problem(repository: Repositories) -> None:
