@@ -89,9 +89,6 @@ def test_staging_half_on_the_old_revision_refuses(story: Story) -> None:
 
 
 def test_staging_that_is_not_ready_refuses(story: Story) -> None:
-    story.runs(
-        "staging", story.fleet.head(), ready=False, reason="HealthCheckFailed", since_=None
-    ) if False else None
     story.runs("staging", story.fleet.head(), ready=False, reason="HealthCheckFailed")
     assert "apps is not Ready (HealthCheckFailed)" in story.refused()["healthy"]
 
