@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from headgate.postbuild import Masks
+from headgate.promotion.changes.hiding import Curtain
 from headgate.promotion.changes.model import EnvironmentChange, Hidden
+from headgate.promotion.fleet.rendering import UNKNOWN_CLOSE, UNKNOWN_OPEN
 from tests.support.renderings import (
     Obj,
     change,
@@ -191,3 +193,25 @@ def test_a_sealed_secret_shows_its_keys() -> None:
 
     found = the_change(sealed("AgBx"), sealed("AgBy"))
     assert [(f.path, f.after) for f in found.fields] == [("spec.encryptedData.password", Hidden.CIPHERTEXT)]
+
+
+@pytest.mark.parametrize(
+    ("value", "message", "shown"),
+    [
+        (OLD, f'spec.type: Unsupported value: "{OLD}"', 'spec.type: Unsupported value: "***"'),
+        ("x7z9", 'spec.type: Unsupported value: "x7z9"', 'spec.type: Unsupported value: "***"'),
+        ("4711", "spec.port: Invalid value: 4711: too large", "spec.port: Invalid value: ***: too large"),
+        ("port", "spec.port-name: no port", "spec.port-name: no ***"),
+        ("two\nlines of a secret", 'Invalid value: "two\\nlines of a secret"', 'Invalid value: "***"'),
+    ],
+)
+def test_a_message_that_quotes_a_value_of_a_secret_does_not_show_it(
+    value: str, message: str, shown: str
+) -> None:
+    curtain = Curtain([rendering(kustomization(secret(value)))])
+    assert curtain.message(message) == shown
+
+
+def test_a_message_names_unknown_variables() -> None:
+    name = f"a{UNKNOWN_OPEN}missing{UNKNOWN_CLOSE}"
+    assert Curtain([]).message(f"ConfigMap/{name}: x") == "ConfigMap/a${missing}: x"
