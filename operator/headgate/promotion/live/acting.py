@@ -57,7 +57,13 @@ class Actors:
         except ApiError:
             # Who may impersonate an account need not be able to read it.
             pass
-        if not await self._may_impersonate(namespace, account):
+        try:
+            may = await self._may_impersonate(namespace, account)
+        except ApiError as error:
+            return self._instead(
+                f"the operator acts as the {name}, and nobody says whether you may impersonate it: {error}"
+            )
+        if not may:
             return self._instead(
                 f"the operator acts as the {name}, which you may not impersonate: you need the verb 'impersonate' for "
                 f"serviceaccounts in the namespace {namespace}"
@@ -82,9 +88,6 @@ class Actors:
             "kind": "SelfSubjectAccessReview",
             "spec": {"resourceAttributes": wanted},
         }
-        try:
-            answer = await self._client.request("POST", _REVIEW, body=body)
-        except ApiError:
-            return False
+        answer = await self._client.request("POST", _REVIEW, body=body, content_type="application/json")
         status = answer.get("status") if isinstance(answer, dict) else None
         return isinstance(status, dict) and status.get("allowed") is True
