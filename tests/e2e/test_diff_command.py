@@ -192,7 +192,8 @@ def test_the_command_names_exactly_what_the_operator_then_changes(
     environment.ready(first)
 
     asked = recorded(proxy)
-    server = proxy.kubeconfig(tmp_path)
+    (tmp_path / "server").mkdir()
+    server = proxy.kubeconfig(tmp_path / "server")
     assert named(environment.diff(server, "--server", status=0)) == {}
 
     after = files({name: pair[1] for name, pair in kinds.items()})
@@ -206,7 +207,7 @@ def test_the_command_names_exactly_what_the_operator_then_changes(
     assert all("dryRun=All" in target for _, target in writes)
     with RecordingProxy(reader) as reading:
         asked = recorded(reading)
-        live = environment.diff(reading.kubeconfig(tmp_path), "--live", status=1)
+        live = environment.diff(reading.kubeconfig(reader.parent), "--live", status=1)
         assert {method for method, _ in asked} == {"GET"}
     assert (stage(live)["approximate"], stage(report)["approximate"]) == (True, False)
 
