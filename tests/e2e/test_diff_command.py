@@ -37,7 +37,7 @@ FOLDER = "clusters/test"
 
 
 class Environment:
-    """A repository with one environment: ``sync`` applies the cluster folder, and so ``apps`` beside it."""
+    """A repository with one environment: ``sync`` applies the cluster folder, and so ``apps``, too."""
 
     def __init__(self, workspace: Workspace, folder: Path) -> None:
         self.workspace, self._clone = workspace, folder / "clone"
