@@ -62,7 +62,8 @@ def reporting() -> Iterator[None]:
     try:
         yield
     except PromotionRefused as error:
-        say(f"Refused by the guard {error}. Nothing was pushed.", err=True)
+        guards = "guard" if len(error.guards) == 1 else "guards"
+        say(f"Refused by the {guards} {error}. Nothing was pushed.", err=True)
         sys.exit(REFUSED)
     except PlanOutdated as error:
         say(f"Refused by the guard plan: {error}", err=True)

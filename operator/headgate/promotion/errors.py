@@ -8,7 +8,7 @@
     │   ├── HistoryMissing   the clone is shallow and ends before what is needed
     │   └── PushRefused      the server did not accept a ref; ``race`` if someone else was first
     ├── EvidenceMissing      nobody can say what an environment runs
-    ├── PromotionRefused     a guard refuses; ``guard`` is its name
+    ├── PromotionRefused     guards refuse; ``guards`` are their names
     ├── PlanOutdated         what a plan was made from has changed
     └── ForgeError           the API of a forge refused or did not respond
 
@@ -19,6 +19,7 @@ Each message is one sentence for the user, quotes no secret, and says what to do
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 __all__ = [
     "CloneError",
@@ -90,11 +91,11 @@ class EvidenceMissing(PromotionError):
 
 
 class PromotionRefused(PromotionError):
-    """A guard refuses the promotion."""
+    """Guards refuse the promotion; ``refusals``: the message of each by its name."""
 
-    def __init__(self, guard: str, message: str) -> None:
-        super().__init__(f"{guard}: {message}")
-        self.guard = guard
+    def __init__(self, refusals: Mapping[str, str]) -> None:
+        super().__init__("; ".join(f"{guard}: {message}" for guard, message in refusals.items()))
+        self.guards = tuple(refusals)
 
 
 class PlanOutdated(PromotionError):

@@ -69,9 +69,8 @@ def execute(
     opens it.
     """
     plan, move = computed.plan, computed.move
-    for each in plan.verdicts:
-        if each.refuses:
-            raise PromotionRefused(each.guard.value, each.message)
+    if refusals := {each.guard.value: each.message for each in plan.verdicts if each.refuses}:
+        raise PromotionRefused(refusals)
     before = plan.base.name or plan.base.commit
     trailers = audit(
         environment=plan.environment,

@@ -82,6 +82,17 @@ def test_evidence_that_is_missing_or_stale_refuses(story: Story) -> None:
     assert "nobody says what 'staging' runs" in refused["evidence"]
 
 
+def test_a_refusal_names_every_guard_that_refuses(story: Story) -> None:
+    story.policy("production", soak=86400.0)
+    story.evidence.clear()
+    guards = tuple(story.refused())
+    assert len(guards) > 2
+    with pytest.raises(PromotionRefused) as failed:
+        story.promote()
+    assert failed.value.guards == guards
+    assert all(f"{guard}: " in str(failed.value) for guard in guards)
+
+
 def test_staging_half_on_the_old_revision_refuses(story: Story) -> None:
     story.runs("staging", story.fleet.head(), apps=story.fleet.first)
     refused = story.refused()
