@@ -256,9 +256,7 @@ def _load(kubeconfig: str | Mapping[str, Any] | None, context: str | None) -> An
             return result
         path = path or str(Path("~/.kube/config").expanduser())
         if not any(Path(p).expanduser().exists() for p in path.split(os.pathsep) if p):
-            raise AccessFailed(
-                f"there is no kubeconfig at {path}, and the operator does not run in a pod; set --kubeconfig"
-            )
+            raise AccessFailed(f"there is no kubeconfig at {path}; name one with --kubeconfig or KUBECONFIG")
         config.load_kube_config(path, context=context, client_configuration=result, persist_config=False)
     except config.ConfigException as error:
         raise AccessFailed(f"cannot use the kubeconfig: {error}") from error
