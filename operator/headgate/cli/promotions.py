@@ -62,8 +62,7 @@ def reporting() -> Iterator[None]:
     try:
         yield
     except PromotionRefused as error:
-        guards = "guard" if len(error.guards) == 1 else "guards"
-        say(f"Refused by the {guards} {error}. Nothing was pushed.", err=True)
+        say(f"Refused by the guard {error}. Nothing was pushed.", err=True)
         sys.exit(REFUSED)
     except PlanOutdated as error:
         say(f"Refused by the guard plan: {error}", err=True)

@@ -94,7 +94,7 @@ class PromotionRefused(PromotionError):
     """Guards refuse the promotion; ``refusals``: the message of each by its name."""
 
     def __init__(self, refusals: Mapping[str, str]) -> None:
-        super().__init__("; ".join(f"{guard}: {message}" for guard, message in refusals.items()))
+        super().__init__("; by the guard ".join(f"{guard}: {message}" for guard, message in refusals.items()))
         self.guards = tuple(refusals)
 
 

@@ -134,7 +134,7 @@ def test_a_second_run_says_that_nothing_is_left_to_do(shell: Shell) -> None:
     assert "changes nothing in production, which has this content already" in other.output
     before = shell.refs()
     shell.report(shell.fleet.head(), ready=False, since=None, reason="HealthCheckFailed")
-    assert "Refused by the guards healthy: " in shell.run("promote", "production", status=1).output
+    assert "guard healthy" in shell.run("promote", "production", status=1).output
     assert shell.refs() == before
 
 
@@ -184,11 +184,11 @@ def test_an_outdated_plan_is_refused_and_a_finished_one_is_done(shell: Shell, tm
 def test_what_is_missing_is_refused_with_status_1_and_changes_nothing(shell: Shell) -> None:
     before = shell.refs()
     shell.report(shell.fleet.head(), ready=False, since=None, reason="BuildFailed")
-    assert "Refused by the guards healthy: " in shell.run("promote", "production", status=1).output
+    assert "guard healthy" in shell.run("promote", "production", status=1).output
     shell.fleet.remote_git("update-ref", "-d", "refs/headgate/env/staging")
     last = shell.run("promote", "production", status=1).output.splitlines()[-1]
-    assert last.startswith("Refused by the guards evidence: ")
-    assert "; healthy: " in last
+    assert last.startswith("Refused by the guard evidence: ")
+    assert "; by the guard healthy: " in last
     assert shell.refs() == before
 
 
@@ -280,7 +280,7 @@ def test_evidence_may_be_the_statuses_that_flux_wrote_to_the_forge(
         forge.add_status(commit, "kustomization/infrastructure/0c9c2e41", "success", at)
         shell.run("promote", "production", *flags, status=1)
         another = ("--commit-statuses", "--provider", "staging=ffffffff", *flags)
-        assert "guards evidence: " in shell.run("promote", "production", *another, status=1).output
+        assert "guard evidence" in shell.run("promote", "production", *another, status=1).output
         assert "pushed the tag 1.3.1" in shell.run("promote", "production", *given).output
 
 
