@@ -134,13 +134,19 @@ def difference(base: str, base_commit: str, plan: Plan | Rollback, change: Envir
 def requester(given: Mapping[str, Any], change: EnvironmentChange) -> PullRequests:
     """Return what opens pull requests, with the rendered difference in their bodies."""
     from headgate.promotion.plans.pullrequests import PullRequests
+    from headgate.promotion.report.escape import fenced, visible
     from headgate.promotion.report.markdown import markdown
 
     def body(wish: PullRequestWish, limit: int) -> str:
-        audit = wish.body.strip()
+        # Reasons and names in it are the words of others: in code, they notify nobody and render as they are.
+        lines = [visible(line) for line in wish.body.strip().splitlines()]
+        audit = "\n".join(fenced(lines, "text"))
+        while lines and len(audit) > limit:
+            lines.pop()
+            audit = "\n".join(fenced(lines, "text"))
         report = _report(wish.base, "", change.environment, wish.commit, change)
         room = limit - len(audit) - 100
-        return f"{audit}\n\n{markdown(report, room)}" if room > 500 else audit[:limit]
+        return f"{audit}\n\n{markdown(report, room)}" if room > 500 else audit
 
     return PullRequests(_choice(given), os.environ, body)
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from headgate.promotion.guards import Approval, Verdict
+from headgate.promotion.report.escape import visible
 
 __all__ = [
     "APPROVALS",
@@ -56,7 +57,7 @@ _REVERTS = re.compile(r"^This reverts commit ([0-9a-f]{7,64})\b", re.MULTILINE)
 def message(subject: str, body: Iterable[str], trailers: Sequence[tuple[str, str]]) -> str:
     """Return a message of a commit or tag: a subject, paragraphs, and trailers of one line each."""
     lines = "\n".join(f"{name}: {_line(value)}" for name, value in trailers if value)
-    return "\n\n".join(part for part in (_line(subject)[:72], *body, lines) if part) + "\n"
+    return "\n\n".join(part for part in (_line(subject)[:72], *map(_line, body), lines) if part) + "\n"
 
 
 def audit(
@@ -104,6 +105,6 @@ def reverted_commits(text: str) -> list[str]:
 
 
 def _line(value: str) -> str:
-    """One printable line of at most :data:`MAX_VALUE` characters: nothing in it begins another trailer."""
-    plain = " ".join("".join(" " if ord(c) < 32 or ord(c) == 127 else c for c in value).split())
+    """One line of at most :data:`MAX_VALUE` characters: nothing in it begins another trailer, or is not seen."""
+    plain = visible(" ".join("".join(" " if ord(c) < 32 or ord(c) == 127 else c for c in value).split()))
     return plain if len(plain) <= MAX_VALUE else plain[: MAX_VALUE - 1] + "…"

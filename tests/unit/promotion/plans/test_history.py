@@ -148,6 +148,15 @@ def test_trailers_cannot_be_forged_through_values() -> None:
     assert ROLLBACK_OF not in trailers_of("Subject\n\nHeadgate-Rollback-Of: x\n\nSigned-off-by: y")
 
 
+@pytest.mark.parametrize("hidden", ["\u202e", "\u2066", "\u200b", "\u00ad", "\ufeff", "\u0090", "\U000e0041"])
+def test_a_message_has_no_character_that_a_reader_does_not_see(hidden: str) -> None:
+    text = message(f"Promote {hidden}a", [f"b{hidden}"], [("A", f"c{hidden}d é")])
+    assert hidden not in text
+    number = f"{ord(hidden):x}"
+    assert text.count(number) == 3
+    assert trailers_of(text)["A"].endswith("d é")
+
+
 def test_reverts_are_read_from_any_line() -> None:
     assert reverted_commits("x\n\nThis reverts commit abcdef1, reversing\nchanges made to 0000000.\n") == [
         "abcdef1"
