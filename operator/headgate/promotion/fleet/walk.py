@@ -30,6 +30,8 @@ __all__ = ["Side", "Walk"]
 
 _PASSES = 4
 """How often what a build reads from others may change before the last result counts."""
+_MAX_PROBLEMS = 1_000
+"""Problems of one side that are listed."""
 _MAKERS = (
     # The group of Flux's Kustomizations and GitRepositories, and ways of YAML to write it otherwise.
     r"toolkit\.fluxcd\.io",
@@ -76,11 +78,18 @@ class Side:
     notes: dict[str, None] = field(default_factory=dict)
     default_source: RenderedSource | None = None
     """The GitRepository that a caller describes because it is not in Git."""
+    discovered: dict[int, tuple[Built, int]] = field(default_factory=dict)
+    """The builds whose Kustomizations were looked for, by identity, and how deep they were made."""
     _values: dict[tuple[str, str, str], Obj | None] = field(default_factory=dict)
 
     def problem(self, message: str, key: ObjectKey | None = None) -> None:
-        """Record a problem."""
-        self.problems[Problem(shown(message), key)] = None
+        """Record a problem; of very many, only the first are listed."""
+        if len(self.problems) < _MAX_PROBLEMS:
+            self.problems[Problem(shown(message), key)] = None
+        else:
+            self.problems[
+                Problem(f"there are more than {_MAX_PROBLEMS} problems: the others are not listed")
+            ] = None
 
     def value(self, namespace: str, kind: str, name: str) -> Obj | None:
         """The rendered ConfigMap or Secret of this name whose content is known."""
@@ -138,6 +147,22 @@ class Walk:
                 self._add_source(side, each)
             elif group == KUSTOMIZE_GROUP and each.ref.kind == "Kustomization":
                 self._add(side, each, made_by, depth)
+
+    def _discover_built(self, side: Side, built: Built, made_by: ObjectKey, depth: int) -> None:
+        """Find what a build makes. Of a result that several Kustomizations share, only the first time finds anything.
+
+        Each of the others is a problem, of which one says enough.
+        """
+        known = side.discovered.get(id(built))
+        if known is None or known[1] > depth:
+            side.discovered[id(built)] = built, depth
+            self._discover(side, built.objects, made_by, depth)
+            return
+        for each in built.objects:
+            is_one = each.ref.group == KUSTOMIZE_GROUP and each.ref.kind == "Kustomization"
+            if is_one and key_of(each.ref) != made_by:
+                self._add(side, each, made_by, depth)
+                return
 
     def _add_source(self, side: Side, each: RenderedObject) -> None:
         key = key_of(each.ref)
@@ -209,7 +234,7 @@ class Walk:
         progress = False
         for key in both or open_keys:
             sides = [side for side in self._sides if key in side.found and _is_open(side.found[key])]
-            if len(sides) == len(self._sides) == 2 and self._is_same(key):
+            if len(sides) == len(self._sides) == 2 and not self._stopped() and self._is_same(key):
                 for side in sides:
                     side.found[key].skipped = True
                 progress = True
@@ -218,13 +243,16 @@ class Walk:
                 progress |= self._build(side, key)
         if progress or not both:
             return progress
-        return any(
-            self._build(side, key)
-            for key in open_keys
-            if key not in both
-            for side in self._sides
-            if key in side.found and _is_open(side.found[key])
-        )
+        known = set(both)
+        for key in open_keys:
+            for side in self._sides:
+                if key not in known and key in side.found and _is_open(side.found[key]):
+                    before = len(side.found), len(side.sources)
+                    progress |= self._build(side, key)
+                    # What is found now may be at both states, and is then checked first.
+                    if before != (len(side.found), len(side.sources)):
+                        return True
+        return progress
 
     def _open(self) -> list[ObjectKey]:
         dependencies: dict[ObjectKey, tuple[ObjectKey, ...]] = {}
@@ -242,8 +270,11 @@ class Walk:
             each.waits = True
             return False
         each.waits = False
-        if time.monotonic() > self._deadline:
-            each.problem = f"Kustomization/{key} was not built: there was no time left (--timeout)"
+        # While it is built, what provides its variables may ask for what it provides.
+        each.skipped = False
+        stopped = self._stopped()
+        if stopped:
+            each.problem = f"Kustomization/{key} was not built: {stopped}"
             return True
         try:
             tree = self._trees.of(source, side.sources)
@@ -262,16 +293,24 @@ class Walk:
 
     def _take(self, side: Side, key: ObjectKey, built: Built) -> bool:
         each = side.found[key]
-        changed = each.built is not built
-        each.built, each.skipped = built, False
+        if each.built is built:
+            return False
+        self._objects += len(built.objects) - (len(each.built.objects) if each.built else 0)
+        each.built = built
         each.problem = f"Kustomization/{key} cannot be built: {built.error}" if built.error else ""
-        self._objects += len(built.objects)
         if self._objects > self._options.limits.objects:
             self._full = f"there are more than {self._options.limits.objects} objects"
         if each.spec is None or each.spec.spec.kube_config is None:
             side.take(built.objects)
-            self._discover(side, built.objects, key, each.depth + 1)
-        return changed
+            self._discover_built(side, built, key, each.depth + 1)
+        return True
+
+    def _stopped(self) -> str:
+        """Why nothing more is built; empty if there is no reason."""
+        if time.monotonic() > self._deadline:
+            return "there was no time left (--timeout)"
+        limit = self._options.limits.objects
+        return f"there are more than {limit} objects" if self._objects > limit else ""
 
     def _source(self, side: Side, each: _Found) -> RenderedSource | None:
         """The source of a Kustomization if it can be built from; sets the problem if it never can."""

@@ -207,3 +207,15 @@ def test_a_build_reads_only_what_is_in_reach(seed: int) -> None:
             )
             assert reach.meets(Paths([read])) or (directory and below), (path, read)
     assert checked or seed
+
+
+def test_kustomizations_that_miss_the_same_variables_do_not_wait_for_each_other(made: fleets.Fleet) -> None:
+    uses = {"substituteFrom": [{"kind": "ConfigMap", "name": "absent"}]}
+    names = ("a", "b", "web")
+    made.commit(
+        {f"clusters/staging/{name}.yaml": kustomization(name, f"./{name}", postBuild=uses) for name in names}
+        | {f"{name}/map.yaml": config_map(name, {"a": "${region}"}) for name in names}
+    )
+    before, after = pair(made, {"web/map.yaml": config_map("web", {"a": "${region}-2"})})
+    assert not before.problems
+    assert not after.problems

@@ -360,6 +360,39 @@ def test_limits_end_a_rendering_with_a_problem(repository: Repositories) -> None
     )
 
 
+def many(prefix: str, path: str, count: int, **spec: object) -> str:
+    return "---\n".join(kustomization(f"{prefix}{i}", path, **spec) for i in range(count))
+
+
+def test_kustomizations_that_all_make_the_same_ones_have_one_problem_each(repository: Repositories) -> None:
+    made = repository(
+        **{"clusters/staging/many.yaml": many("m", "./gen", 40), "gen/x.yaml": many("g", "./gen", 40)}
+    )
+    found = render(made)
+    assert "Kustomization/flux-system/g0 is made by flux-system/m0 and by flux-system/m1" in messages(found)
+    assert len(found.by_key) == 2 + 40 + 40
+    assert len(found.problems) < 100, "not one for each pair"
+    assert "more than 1000 objects" in messages(render(made, limits=FleetLimits(objects=1000)))
+
+
+def test_nothing_is_built_after_too_many_objects(repository: Repositories) -> None:
+    files = {f"clusters/staging/k{i}.yaml": kustomization(f"k{i}", f"./one/{i}") for i in range(30)}
+    files |= {f"one/{i}/a.yaml": config_map(f"c{i}", {}) for i in range(30)}
+    with opened(repository(**files), FleetOptions(limits=FleetLimits(objects=5))) as fleet:
+        found = fleet.render(STAGING, fleet.state())
+        assert fleet.builds < 12
+    refused = [each for each in found.kustomizations if each.problem]
+    assert len(refused) > 20
+    assert all("more than 5 objects" in each.problem.message for each in refused if each.problem)
+
+
+def test_only_the_first_of_very_many_problems_are_listed(repository: Repositories) -> None:
+    files = {"clusters/staging/many.yaml": many("k", "./missing", 1200, dependsOn=[{"name": "absent"}])}
+    found = render(repository(**files))
+    assert len(found.problems) <= 1001
+    assert "more than 1000 problems" in messages(found)
+
+
 def repository_with_chain(made: fleets.Fleet) -> fleets.Fleet:
     made.commit(
         {
