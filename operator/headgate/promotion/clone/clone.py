@@ -292,9 +292,12 @@ class Clone:
             )
         return tuple(found)
 
-    def author_emails(self, base: str, head: str) -> frozenset[str]:
-        """Return the addresses of all authors and co-authors of :meth:`commits`, in lower case; merges included."""
-        return frozenset(email for each in self.commits(base, head) for email in each.author_emails)
+    def contributor_emails(self, base: str, head: str) -> frozenset[str]:
+        """Return the addresses of all authors, co-authors and committers of :meth:`commits`, in lower case.
+
+        Merges are included.
+        """
+        return frozenset(email for each in self.commits(base, head) for email in each.contributor_emails)
 
     def changed_paths(self, before: str, after: str) -> frozenset[str]:
         """Return the paths of files that differ between the trees of two commits, or of two trees."""

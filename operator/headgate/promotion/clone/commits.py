@@ -49,11 +49,11 @@ class Commit:
         return tuple((match[1], match[2].strip()) for match in found if match)
 
     @property
-    def author_emails(self) -> frozenset[str]:
-        """Addresses of the author and the co-authors, in lower case."""
+    def contributor_emails(self) -> frozenset[str]:
+        """Addresses of the author, the co-authors and the committer, in lower case."""
         together = [_EMAIL.search(value) for key, value in self.trailers if key.lower() == "co-authored-by"]
         others = {match[1].lower() for match in together if match}
-        return frozenset({self.author_email.lower(), *others} - {""})
+        return frozenset({self.author_email.lower(), self.committer_email.lower(), *others} - {""})
 
 
 def parse_commits(output: bytes) -> Iterator[Commit]:

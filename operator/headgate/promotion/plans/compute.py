@@ -282,7 +282,7 @@ def _approvals(
     if target.approvals is None:
         return ()
     try:
-        people = {world.promoter_email, *world.clone.author_emails(base, commit)}
+        people = {world.promoter_email, *world.clone.contributor_emails(base, commit)}
     except CloneError as error:
         return (Approval("", "all", f"the authors are not known: {error}"),)
     return given_approvals(world.clone, target.name, digest, target.approvals, people)

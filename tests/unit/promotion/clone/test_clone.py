@@ -80,7 +80,7 @@ def test_history_between_two_revisions(fleet: Fleet) -> None:
         assert [each.subject for each in found] == ["third", "second"]
         assert found[0].trailers == (("Key", "value"),)
         assert found[0].parents == (found[1].id,)
-        assert clone.author_emails(fleet.first, head) == {"bob@example.org", "ada@example.com"}
+        assert clone.contributor_emails(fleet.first, head) == {"bob@example.org", "ada@example.com"}
         assert clone.changed_paths(fleet.first, head) == {"README.md", "apps/base/my-app/deployment.yaml"}
         assert clone.merge_base(fleet.first, head) == fleet.first
         assert clone.is_ancestor(fleet.first, head)
@@ -93,7 +93,7 @@ def test_co_authors_count_as_authors(fleet: Fleet) -> None:
     base = fleet.head()
     fleet.commit(message="x\n\nCo-authored-by: Eve <EVE@example.org>\nCo-authored-by: broken\n")
     with Clone.open(fleet.work) as clone:
-        assert clone.author_emails(base, fleet.head()) == {"ada@example.com", "eve@example.org"}
+        assert clone.contributor_emails(base, fleet.head()) == {"ada@example.com", "eve@example.org"}
 
 
 def test_merges_and_what_they_bring_have_authors(fleet: Fleet) -> None:
@@ -103,7 +103,19 @@ def test_merges_and_what_they_bring_have_authors(fleet: Fleet) -> None:
     fleet.switch("main")
     fleet.git("merge", "-q", "--no-ff", "-m", "merge", "side", author="Mallory <mallory@example.org>")
     with Clone.open(fleet.work) as clone:
-        assert clone.author_emails(base, fleet.head()) == {"carol@example.org", "mallory@example.org"}
+        assert clone.contributor_emails(base, fleet.head()) == {
+            "carol@example.org",
+            "mallory@example.org",
+            "ada@example.com",
+        }
+
+
+def test_who_commits_the_work_of_others_contributes(fleet: Fleet) -> None:
+    base = fleet.head()
+    fleet.environment = {"GIT_COMMITTER_EMAIL": "Rita@example.org"}
+    fleet.commit({"x": "y"}, author="Carol <carol@example.org>")
+    with Clone.open(fleet.work) as clone:
+        assert clone.contributor_emails(base, fleet.head()) == {"carol@example.org", "rita@example.org"}
 
 
 @pytest.mark.parametrize("place", ["work", "bare"])
