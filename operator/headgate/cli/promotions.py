@@ -183,6 +183,7 @@ def opened(given: Mapping[str, Any]) -> Iterator[World]:
                 lambda environment: _observed(world, environment, given),
                 now,
                 identity(copy),
+                tuple(_evidence_options(given)),
             )
             yield world
 
@@ -196,6 +197,14 @@ def identity(clone: Clone) -> str:
     if found.status or match is None:
         raise CloneError("Git does not know who you are: set user.name and user.email with 'git config'")
     return match[1]
+
+
+def _evidence_options(given: Mapping[str, Any]) -> Iterator[str]:
+    """The options that decide what counts as evidence, as the user gave them: the audit keeps them."""
+    for option in ("unsigned_reports", "commit_statuses"):
+        if given.get(option):
+            yield f"--{option.replace('_', '-')}"
+    yield from (f"--context {each}" for each in given["contexts"])
 
 
 def _with_contexts(environments: Environments, given: Sequence[str]) -> Environments:

@@ -18,6 +18,7 @@ from headgate.api.report import Report, encode
 from headgate.cli import main
 from headgate.promotion.evidence.model import RunningKustomization
 from headgate.promotion.forges.repository import Kind
+from headgate.promotion.plans.trailers import trailers_of
 from tests.support.fleets import Fleet, deployment, kustomization
 from tests.support.forgeserver import ForgeServer
 from tests.support.promoting import KUSTOMIZATIONS, SOURCE
@@ -123,6 +124,17 @@ def test_promote_break_rollback(shell: Shell) -> None:
     assert "Refused by the guard not-rolled-back" in refused.output
     shell.run("promote", "production", "--override", "not-rolled-back=a false alarm")
     assert "refs/tags/1.3.3" in shell.refs()
+
+
+def test_the_audit_keeps_the_options_that_decide_what_counts_as_evidence(shell: Shell) -> None:
+    name = "Headgate-Promotion-Evidence-Options"
+    message = ("for-each-ref", "--format=%(contents)")
+    shell.run("promote", "production")
+    assert name not in shell.fleet.remote_git(*message, "refs/tags/1.3.1")
+    shell.report(shell.change(3))
+    shell.run("promote", "production", "--unsigned-reports", "--context", "production=nowhere")
+    said = trailers_of(shell.fleet.remote_git(*message, "refs/tags/1.3.2"))
+    assert said[name] == "--unsigned-reports, --context production=nowhere"
 
 
 def test_a_second_run_says_that_nothing_is_left_to_do(shell: Shell) -> None:

@@ -79,6 +79,7 @@ def execute(
         digest=plan.digest,
         verdicts=plan.verdicts,
         approvals=computed.approvals,
+        evidence_options=world.evidence_options,
     )
     what = plan.version or plan.candidate[:12]
     text = message(f"Promote {what} to {plan.environment}", [f"{plan.summary.capitalize()}."], trailers)

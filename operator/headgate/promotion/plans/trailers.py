@@ -18,6 +18,7 @@ __all__ = [
     "APPROVED_ENVIRONMENT",
     "DIGEST",
     "ENVIRONMENT",
+    "EVIDENCE_OPTIONS",
     "FROM",
     "GUARDS",
     "OVERRIDES",
@@ -38,6 +39,7 @@ DIGEST = "Headgate-Promotion-Digest"
 GUARDS = "Headgate-Promotion-Guards"
 APPROVALS = "Headgate-Promotion-Approvals"
 OVERRIDES = "Headgate-Promotion-Overrides"
+EVIDENCE_OPTIONS = "Headgate-Promotion-Evidence-Options"
 ROLLBACK_OF = "Headgate-Rollback-Of"
 """The commit that was bad; on the commit that a rollback makes."""
 ROLLBACK_TO = "Headgate-Rollback-To"
@@ -68,6 +70,7 @@ def audit(
     digest: str,
     verdicts: Iterable[Verdict],
     approvals: Iterable[Approval],
+    evidence_options: Iterable[str] = (),
 ) -> list[tuple[str, str]]:
     """Return the trailers that say what was promoted, on which grounds, and who decided."""
     verdicts = list(verdicts)
@@ -81,6 +84,7 @@ def audit(
         (GUARDS, ", ".join(f"{each.guard.value}={each.word}" for each in verdicts)),
         (APPROVALS, ", ".join(sorted(set(counted)))),
         (OVERRIDES, "; ".join(f"{each.guard.value} by {each.by}: {each.reason}" for each in given)),
+        (EVIDENCE_OPTIONS, ", ".join(evidence_options)),
     ]
 
 

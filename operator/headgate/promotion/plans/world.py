@@ -34,6 +34,8 @@ class World:
     now: datetime
     promoter: str
     """``Name <email>`` of the user."""
+    evidence_options: tuple[str, ...] = ()
+    """What the command line says of evidence in place of the policy, for the audit."""
     _rendered: dict[tuple[str, frozenset[tuple[str, str]]], Rendering] = field(default_factory=dict)
 
     @property
