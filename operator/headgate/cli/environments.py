@@ -146,7 +146,8 @@ def command(
             now = datetime.now(UTC)
             statuses = None
             if commit_statuses:
-                statuses = _statuses(stack, clone, choice(**forge), state, renderings, ids, now)
+                authors = environments.status_authors
+                statuses = _statuses(stack, clone, choice(**forge), state, renderings, ids, authors)
             evidence = gather(
                 clone,
                 renderings,
@@ -183,7 +184,7 @@ def _statuses(
     state: State,
     renderings: Mapping[str, Rendering],
     providers: Mapping[str, str],
-    now: Any,
+    authors: Sequence[str],
 ) -> Callable[[str], Evidence | None]:
     """A function that returns what commit statuses say of an environment; one client serves all."""
     import os
@@ -210,10 +211,10 @@ def _statuses(
             name,
             list(dict.fromkeys([*wants, *listed.split()])),
             read,
-            now,
             source=rendering.followed,
             expected=[each.key for each in rendering.kustomizations],
             provider=providers.get(name, ""),
+            authors=authors,
         )
 
     return statuses

@@ -266,10 +266,10 @@ def _statuses(world: World, environment: Environment, given: Mapping[str, Any]) 
             environment.name,
             list(dict.fromkeys([*wants, *listed])),
             forge.commit_statuses,
-            datetime.now(UTC),
             source=rendering.followed,
             expected=[each.key for each in rendering.kustomizations],
             provider=providers.get(environment.name, ""),
+            authors=world.environments.status_authors,
         )
 
 

@@ -293,7 +293,14 @@ def test_evidence_may_be_the_statuses_that_flux_wrote_to_the_forge(
         shell.run("promote", "production", *flags, status=1)
         another = ("--commit-statuses", "--provider", "staging=ffffffff", *flags)
         assert "guard evidence" in shell.run("promote", "production", *another, status=1).output
-        assert "pushed the tag 1.3.1" in shell.run("promote", "production", *given).output
+        config = CONFIG % ""
+        shell.fleet.commit({"headgate.yaml": config + "statusAuthors: [somebody]\n"})
+        foreign = shell.run("promote", "production", *given, status=1)
+        assert "StatusAuthorNotAccepted" in foreign.output
+        shell.fleet.commit({"headgate.yaml": config})
+        promoted = shell.run("promote", "production", *given)
+        assert "note: staging: every account that may write commit statuses is believed" in promoted.output
+        assert "pushed the tag 1.3.1" in promoted.output
 
 
 def test_variables_that_are_not_in_git_are_given_to_each_step(shell: Shell, tmp_path: Path) -> None:

@@ -62,6 +62,8 @@ class Environments:
     all: tuple[Environment, ...]
     reporters: str = DEFAULT_REPORTERS
     """Path of an ``allowed_signers`` file of OpenSSH: whose reports count. Its principals are names of environments."""
+    status_authors: tuple[str, ...] = ()
+    """Accounts of the forge whose commit statuses count; empty: all that may write them."""
     declared: bool = True
     """Whether ``headgate.yaml`` declares them; otherwise they are the cluster folders that were found."""
     where: str = CONFIG_FILE

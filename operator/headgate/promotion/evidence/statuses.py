@@ -3,12 +3,15 @@
 They say whether a Kustomization was Ready at a commit, without digests, so they prove less than the rest. Flux names
 the Kustomization and the Provider of its cluster: ``kustomization/<name>/<id>``. A context that a ``commitStatusExpr``
 makes counts if it has the name of the environment and ``kustomization/<name>`` between its slashes.
+
+Flux writes a status when something changes, and does not renew it. So it says what ran then: as old as it is, as old is
+the evidence.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from headgate.api import ObjectKey
@@ -22,7 +25,14 @@ KIND = "kustomization"
 MAX_COMMITS = 30
 """Limit for the commits whose statuses are read: each is a request to the forge."""
 _SUCCESS = "success"
-_REASONS = {"pending": "Progressing"}
+_FOREIGN = "foreign"
+"""In place of the state of a status that an account wrote which does not count."""
+_REASONS = {"pending": "Progressing", _FOREIGN: "StatusAuthorNotAccepted"}
+_NOTES = (
+    "commit statuses do not say what is built: a commit that changes nothing begins a new soak",
+    "commit statuses are not renewed: they prove nothing when the oldest of them is ten minutes old",
+)
+_ANYBODY = "every account that may write commit statuses is believed: name Flux's as 'statusAuthors' in headgate.yaml"
 
 Statuses = Mapping[str, CommitStatus]
 """The newest status of each context of a commit."""
@@ -59,22 +69,26 @@ def evidence_of_statuses(
     environment: str,
     commits: Iterable[str],
     read: Callable[[str], Statuses],
-    now: datetime,
     *,
     source: ObjectKey,
     expected: Iterable[ObjectKey] = (),
     provider: str = "",
+    authors: Collection[str] = (),
 ) -> Evidence | None:
     """Return what the newest status of each Kustomization says; None if no commit has one.
 
     ``commits``: those that the environment may run, the newest first, of which the first :data:`MAX_COMMITS` count;
     ``read`` requests the statuses of one commit from the forge, and may raise its errors. A Kustomization of
-    ``expected`` without a status may run anything.
+    ``expected`` without a status may run anything. ``authors``: the accounts whose statuses count, in any case of
+    letters; empty: all. The status of another account counts as a failure, since it may hide one.
     """
+    accepted = {each.lower() for each in authors}
     newest: dict[str, _Newest] = {}
     for commit, _ in zip(commits, range(MAX_COMMITS), strict=False):
-        for context, status in read(commit).items():
+        for context, found in read(commit).items():
             name = kustomization_of(context, environment, provider)
+            is_foreign = bool(accepted) and found.author.lower() not in accepted
+            status = replace(found, state=_FOREIGN) if is_foreign else found
             # The last one counts, and of two of the same time the one that says that something failed.
             if name and (name not in newest or _rank(status) > _rank(newest[name].status)):
                 newest[name] = _Newest(commit, status)
@@ -86,14 +100,14 @@ def evidence_of_statuses(
         environment=environment,
         origin=Origin.COMMIT_STATUS,
         detail="commit statuses",
-        at=now.replace(microsecond=0),
+        at=min(each.status.at for each in newest.values()).astimezone(UTC).replace(microsecond=0),
         sources={},
         kustomizations=tuple(
             _running(key, newest.get(name), source)
             for name, key in sorted(keys.items(), key=lambda item: item[1])
         ),
         held={},
-        notes=("commit statuses do not say what is built: a commit that changes nothing begins a new soak",),
+        notes=_NOTES if accepted else (*_NOTES, _ANYBODY),
     )
 
 

@@ -121,7 +121,7 @@ def compute(
         edits=move.edits,
         verdicts=evaluate(facts, overrides),
         summary=_summary(change),
-        notes=tuple(_notes(world, target, base, commit, found)),
+        notes=(*_notes(world, target, base, commit, found), *_notes_of_evidence(candidate)),
     )
     return Computed(plan, change, move, approvals)
 
@@ -321,6 +321,12 @@ def _notes(
             f"{target.name} follows commits that {commit[:12]} does not contain, such as {base.commit[:12]}: the "
             "promotion takes them back"
         )
+
+
+def _notes_of_evidence(candidate: Candidate) -> Iterator[str]:
+    for name, seen in candidate.evidence.items():
+        if not isinstance(seen, str):
+            yield from (f"{name}: {note}" for note in seen.notes)
 
 
 def _pointer(resolved: Resolved) -> str:

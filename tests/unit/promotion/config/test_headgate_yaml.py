@@ -42,6 +42,7 @@ def test_reads_every_field() -> None:
     assert (production.approvals.count, production.approvals.not_author) == (2, True)
     assert production.expect[1] == "Deployment:**.resources"
     assert production.require_proven
+    assert parse_config(f"{FULL}statusAuthors: [flux]\n".encode()).status_authors == ("flux",)
     assert production.follows == GitReference(semver=">=1.0.0")
 
 
@@ -67,6 +68,12 @@ def entry(**fields: str) -> str:
         ("[]", 1, "mapping"),
         ("environments: []\n", 1, "at least one"),
         ("environments: 3\n", 1, "environments must be a list"),
+        (
+            "environments: [{name: a, cluster: a}]\nstatusAuthors: [flux, '']\n",
+            2,
+            "statusAuthors[1] must be the login",
+        ),
+        ("environments: [{name: a, cluster: a}]\nstatusAuthors: flux\n", 2, "statusAuthors must be a list"),
         ("environments:\n- a\n", 2, "environments[0]"),
         ("environments:\n  x: [\n", 3, "not valid YAML"),
         ("environment: []\n", 1, "environment is not a field"),

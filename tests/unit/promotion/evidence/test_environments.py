@@ -361,6 +361,15 @@ def test_a_repository_without_environments_says_so(tmp_path: Path) -> None:
     assert "headgate.yaml" in result.output
 
 
+def cluster_config(more: str) -> str:
+    names = ("staging", "production")
+    return (
+        more
+        + "environments:\n"
+        + "".join(f"- {{name: {each}, cluster: clusters/{each}}}\n" for each in names)
+    )
+
+
 class Forge:
     """Statuses of commits, as a forge has them."""
 
@@ -394,7 +403,11 @@ def test_commit_statuses_count_where_there_is_no_report(
     assert (staging["evidence"]["origin"], staging["healthy"]) == ("commit status", first)
     assert staging["since"] == timestamp(fleet.now - timedelta(hours=3))
     assert staging["behind"] == {"commits": 1, "matter": 0}
+    assert staging["evidence"]["stale"], "three hours ago is not now"
     assert fleet.read("--commit-statuses", "--forge", "gitea", status=3)["staging"]["evidence"] is None
+    listed = cluster_config("statusAuthors: [flux]\n")
+    fleet.repository.commit({"headgate.yaml": listed})
+    assert "StatusAuthorNotAccepted" in fleet.run(*arguments).output
 
 
 def test_the_policy_may_name_another_file_of_reporters(fleet: Fleet) -> None:

@@ -95,8 +95,8 @@ def test_a_cluster_with_several_environments() -> None:
     assert only_of(shared, {ObjectKey("a", "b")}) == shared
 
 
-def said(state: str, minutes: float = 5) -> CommitStatus:
-    return CommitStatus(state, "", ago(minutes))
+def said(state: str, minutes: float = 5, author: str = "") -> CommitStatus:
+    return CommitStatus(state, "", ago(minutes), author)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_which_statuses_are_those_of_an_environment(context: str, provider: str,
 
 
 def status(commits: dict[str, dict[str, CommitStatus]], **more: Any) -> Evidence | None:
-    return evidence_of_statuses("staging", commits, commits.__getitem__, NOW, source=FLEET, **more)
+    return evidence_of_statuses("staging", commits, commits.__getitem__, source=FLEET, **more)
 
 
 def test_the_newest_status_counts() -> None:
@@ -134,6 +134,43 @@ def test_the_newest_status_counts() -> None:
     assert back is not None
     assert (healthy(back).commit, soaked_since(back)) == (commit(1), ago(4))
     assert status({commit(1): {}}) is None
+
+
+@pytest.mark.parametrize(("minutes", "is_stale"), [(0, False), (9, False), (11, True), (600, True)])
+def test_statuses_are_as_old_as_the_oldest_of_them(minutes: float, is_stale: bool) -> None:
+    apps, infra = "staging/kustomization/apps", "staging/kustomization/infra"
+    found = status({commit(1): {apps: said("success", 1), infra: said("success", minutes)}})
+    assert found is not None
+    assert found.at == ago(max(minutes, 1))
+    assert found.is_stale(NOW) is is_stale
+
+
+@pytest.mark.parametrize("author", ["mallory", "", "flux", "flux-bot "])
+def test_the_status_of_another_account_is_no_success_and_hides_no_failure(author: str) -> None:
+    apps = "staging/kustomization/apps"
+    good = {apps: said("success", 5, "Flux-Bot")}
+    found = status({commit(1): good}, authors=["flux-bot"])
+    assert found is not None
+    assert healthy(found).commit == commit(1)
+    for newer in (
+        {commit(2): {apps: said("success", 1, author)}},
+        {commit(2): {apps: said("failure", 1, author)}},
+    ):
+        found = status({**newer, commit(1): good}, authors=["flux-bot"])
+        assert found is not None
+        assert "is not Ready (StatusAuthorNotAccepted)" in healthy(found).problems[0]
+    older = status({commit(2): good, commit(1): {apps: said("success", 9, author)}}, authors=["flux-bot"])
+    assert older is not None
+    assert healthy(older).commit == commit(2)
+
+
+def test_without_authors_the_evidence_says_that_everybody_is_believed() -> None:
+    commits = {commit(1): {"staging/kustomization/apps": said("success", 5, "mallory")}}
+    open_, closed = status(commits), status(commits, authors=["flux"])
+    assert open_ is not None
+    assert closed is not None
+    assert any("statusAuthors" in note for note in open_.notes)
+    assert not any("statusAuthors" in note for note in closed.notes)
 
 
 def test_half_on_the_old_commit() -> None:
@@ -173,5 +210,5 @@ def test_the_number_of_requests_has_a_limit() -> None:
         return {}
 
     every = (commit(number) for number in range(1000))
-    assert evidence_of_statuses("staging", every, read, NOW, source=FLEET) is None
+    assert evidence_of_statuses("staging", every, read, source=FLEET) is None
     assert len(asked) == MAX_COMMITS
