@@ -31,7 +31,7 @@ def command(plan_file: Path, yes: bool, **given: Any) -> None:
     """
     from headgate.cli.promote import read_plan
     from headgate.cli.promotions import difference, opened, reporting
-    from headgate.promotion.plans.approvals import approve
+    from headgate.promotion.plans.approvals import approve, approved_base
     from headgate.promotion.plans.compute import rendered_difference
 
     with reporting(), opened(given) as world:
@@ -40,5 +40,6 @@ def command(plan_file: Path, yes: bool, **given: Any) -> None:
         click.echo(difference(plan.base.name or plan.base.commit[:12], plan.base.commit, plan, change))
         if not yes:
             click.confirm(f"Approve this for {plan.environment} as {world.promoter}?", abort=True)
-        ref = approve(world.clone, plan.environment, plan.digest, plan.candidate)
+        base = approved_base(world.clone, plan.base.commit, plan.edits)
+        ref = approve(world.clone, plan.environment, plan.digest, plan.candidate, base)
         say(f"approved {plan.digest} for {plan.environment} as {world.promoter}: {ref}")

@@ -1,9 +1,10 @@
 """Approvals of a plan: signed commits on refs of the remote that name the digest of the rendered difference.
 
 ``refs/headgate/approvals/<environment>/<digest>/<key>`` points at a commit without parents and with an empty tree,
-whose message names environment and digest. Only the signed commit counts, never the name of the ref: whoever can push
-can create any ref, but nobody else's signature. People also sign commits whose message is somebody else's, when they
-rebase, pick or merge them; such a commit has parents or files, and approves nothing.
+whose message names environment, digest and the commit that the difference starts from. Only the signed commit counts,
+never the name of the ref: whoever can push can create any ref, but nobody else's signature. People also sign commits
+whose message is somebody else's, when they rebase, pick or merge them; such a commit has parents or files, and approves
+nothing.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import fnmatch
 import hashlib
 import re
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from headgate.git.verify.signature import SignatureInvalid, split_commit
 from headgate.git.verify.signers import signer_of
@@ -22,14 +23,16 @@ from headgate.promotion.clone.pushing import push
 from headgate.promotion.config.model import Approvals
 from headgate.promotion.errors import CloneError
 from headgate.promotion.guards import Approval
+from headgate.promotion.plans.model import Edit
 from headgate.promotion.plans.trailers import (
+    APPROVED_BASE,
     APPROVED_DIGEST,
     APPROVED_ENVIRONMENT,
     message,
     trailers_of,
 )
 
-__all__ = ["approve", "given_approvals"]
+__all__ = ["approve", "approved_base", "given_approvals"]
 
 PREFIX = "refs/headgate/approvals/"
 MAX_APPROVALS = 50
@@ -40,12 +43,26 @@ MAX_COMMIT = 64 * 1024
 _EMAIL = re.compile(rb"^committer [^<\n]*<([^<>\n]*)>", re.MULTILINE)
 
 
-def approve(clone: Clone, environment: str, digest: str, candidate: str) -> str:
-    """Sign an approval as the user, push it, and return the name of its ref."""
+def approved_base(clone: Clone, base: str, edits: Sequence[Edit]) -> str:
+    """Return the commit to which approvals are bound: each promotion and each rollback makes it another one.
+
+    It is what the target follows, ``base``; for a pull request, the newest commit of the default branch that changed a
+    file that it edits. Other commits of the branch keep approvals, and a pin may return to an earlier commit.
+    """
+    if not edits:
+        return base
+    files = sorted({each.file for each in edits})
+    arguments = ("--first-parent", "--max-count=1", "--end-of-options", clone.tip(clone.default_branch()))
+    pathspecs = (f":(top,literal){each}" for each in files)
+    return clone.git.text("rev-list", *arguments, "--", *pathspecs).strip() or base
+
+
+def approve(clone: Clone, environment: str, digest: str, candidate: str, base: str) -> str:
+    """Sign an approval as the user, push it, and return the name of its ref; ``base``: :func:`approved_base`."""
     text = message(
         f"Approve {candidate[:12]} for {environment}",
         [],
-        [(APPROVED_ENVIRONMENT, environment), (APPROVED_DIGEST, digest)],
+        [(APPROVED_ENVIRONMENT, environment), (APPROVED_DIGEST, digest), (APPROVED_BASE, base)],
     )
     empty = _empty_tree(clone)
     commit = make_commit(clone, empty, [], text, sign=True)
@@ -59,7 +76,7 @@ def approve(clone: Clone, environment: str, digest: str, candidate: str) -> str:
 
 
 def given_approvals(
-    clone: Clone, environment: str, digest: str, policy: Approvals, people: Iterable[str] = ()
+    clone: Clone, environment: str, digest: str, base: str, policy: Approvals, people: Iterable[str] = ()
 ) -> tuple[Approval, ...]:
     """Return the approvals of a difference, each with the reason why it does not count, if it does not.
 
@@ -75,13 +92,13 @@ def given_approvals(
         raise CloneError(f"approvals.signers: '{policy.signers}' does not exist on the branch '{branch}'")
     excluded = {each.casefold() for each in people} if policy.not_author else set()
     return tuple(
-        _verified(clone, clone.refs().ids[ref], environment, digest, allowed, excluded)
+        _verified(clone, clone.refs().ids[ref], environment, digest, base, allowed, excluded)
         for ref in refs[:MAX_APPROVALS]
     )
 
 
 def _verified(
-    clone: Clone, commit: str, environment: str, digest: str, allowed: bytes, excluded: set[str]
+    clone: Clone, commit: str, environment: str, digest: str, base: str, allowed: bytes, excluded: set[str]
 ) -> Approval:
     size = clone.git.local("cat-file", "-s", commit).output.decode().strip()
     kind = clone.git.local("cat-file", "-t", commit).output.decode().strip()
@@ -104,6 +121,9 @@ def _verified(
     said = trailers_of(text)
     if said.get(APPROVED_ENVIRONMENT) != environment or said.get(APPROVED_DIGEST) != digest:
         return Approval(signer.principal, signer.fingerprint, "it approves something else")
+    if said.get(APPROVED_BASE) != base:
+        problem = "it was given before the last promotion or rollback: approve again"
+        return Approval(signer.principal, signer.fingerprint, problem)
     for person in excluded:
         if any(
             fnmatch.fnmatchcase(person, each.casefold()) for each in (signer.principal, *signer.principals)

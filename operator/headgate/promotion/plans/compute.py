@@ -20,7 +20,7 @@ from headgate.promotion.errors import (
 )
 from headgate.promotion.fleet.rendering import RenderedSource, Rendering
 from headgate.promotion.guards import Approval, Bad, Facts, Guard, Override, evaluate
-from headgate.promotion.plans.approvals import given_approvals
+from headgate.promotion.plans.approvals import approved_base, given_approvals
 from headgate.promotion.plans.candidate import Candidate, candidate_of
 from headgate.promotion.plans.copies import copies_of
 from headgate.promotion.plans.digest import digest_of
@@ -84,12 +84,15 @@ def compute(
     trees = world.clone.id_of_tree(base.commit), world.clone.id_of_tree(move.head)
     digest = digest_of(change, after, trees)
     found = _marks(world, source, base)
-    problem = candidate.problem or move.problem or _backwards(world, target, base, commit, found)
+    problem = candidate.problem or move.problem
+    # Where fields are copied, both environments follow one branch, which contains every candidate.
+    if not problem and mode is not Mode.FIELDS:
+        problem = _backwards(world, target, base, commit, found)
     wrong = [
         *_unintended(world, target, source, mode, move, change, after, commit),
         *_unsigned(world, target, source, base),
     ]
-    approvals = _approvals(world, target, digest, base.commit, commit)
+    approvals = _approvals(world, target, digest, base.commit, commit, move)
     facts = Facts(
         target,
         world.now,
@@ -277,7 +280,7 @@ def _unsigned(world: World, target: Environment, source: RenderedSource, base: R
 
 
 def _approvals(
-    world: World, target: Environment, digest: str, base: str, commit: str
+    world: World, target: Environment, digest: str, base: str, commit: str, move: Move
 ) -> tuple[Approval, ...]:
     if target.approvals is None:
         return ()
@@ -285,7 +288,8 @@ def _approvals(
         people = {world.promoter_email, *world.clone.contributor_emails(base, commit)}
     except CloneError as error:
         return (Approval("", "all", f"the authors are not known: {error}"),)
-    return given_approvals(world.clone, target.name, digest, target.approvals, people)
+    start = approved_base(world.clone, base, move.edits)
+    return given_approvals(world.clone, target.name, digest, start, target.approvals, people)
 
 
 def _suspended(

@@ -14,6 +14,7 @@ from headgate.promotion.report.escape import visible
 
 __all__ = [
     "APPROVALS",
+    "APPROVED_BASE",
     "APPROVED_DIGEST",
     "APPROVED_ENVIRONMENT",
     "DIGEST",
@@ -47,6 +48,8 @@ REVERTS = "Headgate-Reverts"
 """The bad commit whose promotion a commit reverts."""
 APPROVED_ENVIRONMENT = "Headgate-Approval-Environment"
 APPROVED_DIGEST = "Headgate-Approval-Digest"
+APPROVED_BASE = "Headgate-Approval-Base"
+"""The commit that the difference starts from, so that the same difference after a rollback needs new approvals."""
 
 MAX_VALUE = 2000
 """Characters of one trailer."""

@@ -16,6 +16,7 @@ from tests.support.fleets import Fleet
 from tests.support.signing import Person, allowed_signers
 
 DIGEST, OTHER = "sha256:" + "1" * 64, "sha256:" + "2" * 64
+BASE = "b" * 40
 SIGNERS = ".headgate/signers"
 POLICY = Approvals(1, SIGNERS)
 
@@ -35,15 +36,17 @@ class World:
     def trust(self, text: str) -> None:
         self.fleet.commit({SIGNERS: text})
 
-    def approve(self, name: str, digest: str = DIGEST, environment: str = "production") -> str:
+    def approve(
+        self, name: str, digest: str = DIGEST, environment: str = "production", base: str = BASE
+    ) -> str:
         self.people[name].at_work(self.monkeypatch)
         with Clone.open(self.fleet.work) as clone, mirror(clone) as copy:
-            return approve(copy, environment, digest, self.fleet.first)
+            return approve(copy, environment, digest, self.fleet.first, base)
 
     def given(self, *people: str, not_author: bool = True, digest: str = DIGEST) -> tuple[Approval, ...]:
         policy = Approvals(1, SIGNERS, not_author)
         with Clone.open(self.fleet.work) as clone, mirror(clone) as copy:
-            return given_approvals(copy, "production", digest, policy, people)
+            return given_approvals(copy, "production", digest, BASE, policy, people)
 
 
 @pytest.fixture
@@ -75,6 +78,17 @@ def test_an_approval_moved_to_another_ref_does_not_count(world: World) -> None:
     world.fleet.remote_git("update-ref", moved, commit)
     (found,) = world.given()
     assert found.problem == "it approves something else"
+
+
+def test_an_approval_of_the_same_difference_from_another_commit_does_not_count(world: World) -> None:
+    world.approve("ada", base="c" * 40)
+    (found,) = world.given()
+    assert (found.principal, found.problem) == (
+        "ada@example.com",
+        "it was given before the last promotion or rollback: approve again",
+    )
+    world.approve("ada")
+    assert [each.problem for each in world.given()] == [""]
 
 
 @pytest.mark.parametrize(
@@ -168,5 +182,5 @@ def test_an_approval_needs_a_key(world: World) -> None:
         mirror(clone) as copy,
         pytest.raises(CloneError, match="sign"),
     ):
-        approve(copy, "production", DIGEST, world.fleet.first)
+        approve(copy, "production", DIGEST, world.fleet.first, BASE)
     assert POLICY.count == 1

@@ -308,7 +308,7 @@ def test_approvals_of_the_difference_count_until_it_changes(
     def approval(name: str) -> None:
         people[name].at_work(monkeypatch)
         with story.world() as world:
-            approve(world.clone, "production", plan.digest, plan.candidate)
+            approve(world.clone, "production", plan.digest, plan.candidate, plan.base.commit)
         people["bob"].at_work(monkeypatch)
 
     approval("bob")
