@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -14,11 +15,12 @@ from headgate.promotion.fleet.rendering import RenderedSource, Rendering
 from headgate.promotion.plans.edits import pinned, replaced
 from headgate.promotion.plans.fields import copied_fields
 from headgate.promotion.plans.model import Edit, Mode
-from headgate.promotion.plans.versions import Bump, next_version, version_tags
+from headgate.promotion.plans.versions import Bump, next_version
 from headgate.promotion.plans.world import World, described, moved, source_of
 
 __all__ = ["Move", "Wish", "mode_of", "move_of", "pinned_tag", "promotion_branch"]
 
+_DIGITS = re.compile("[0-9]+")
 DEFAULT = "master"
 """What a GitRepository without ``spec.ref`` follows."""
 
@@ -137,12 +139,38 @@ def promotion_branch(target: Environment) -> str:
     return f"headgate/promote-{target.name}"
 
 
-def pinned_tag(clone: Clone, commit: str) -> str:
-    """The tag that names a commit: its highest version, or else any tag; "" if it has none."""
-    refs = clone.refs()
-    names = [name for name in refs.ids if name.startswith(TAGS) and refs.commit(name) == commit]
-    versions = version_tags(names)
-    return versions[0].name if versions else max(names, default="").removeprefix(TAGS)
+def pinned_tag(clone: Clone, commit: str, present: str) -> str:
+    """Return the tag that a pin goes to from the tag ``present``: the only one of this form that names the commit.
+
+    Tags have one form if they differ in numbers only. Whoever may push tags must not choose: of several, none is taken,
+    and none of a commit that the default branch does not contain. Raises :class:`PromotionError`.
+    """
+    refs, branch = clone.refs(), clone.default_branch()
+    names = {name.removeprefix(TAGS) for name in refs.ids if name.startswith(TAGS)}
+    names = {name for name in names if refs.commit(TAGS + name) == commit}
+    if present in names:
+        return present
+    found = sorted(name for name in names if _form(name) == _form(present))
+    if not found:
+        raise PromotionError(
+            f"no tag names {commit[:12]} in the form of '{present}': tag it so and push the tag, or pin the commit "
+            "('spec.ref.commit'), then run the command again"
+        )
+    if len(found) > 1:
+        raise PromotionError(
+            f"{len(found)} tags name {commit[:12]} in the form of '{present}', such as '{found[0]}' and '{found[1]}': "
+            "delete all but one, or pin the commit ('spec.ref.commit'), then run the command again"
+        )
+    if not clone.is_ancestor(commit, clone.tip(branch)):
+        raise PromotionError(
+            f"the tag '{found[0]}' names {commit[:12]}, which '{branch}' does not contain: merge it first, or pin the "
+            "commit ('spec.ref.commit')"
+        )
+    return found[0]
+
+
+def _form(tag: str) -> str:
+    return _DIGITS.sub("0", tag)
 
 
 def pin_edit(
@@ -179,12 +207,13 @@ def _pin(
     name = pin_field(source.reference)
     value = candidate
     if name != "commit":
-        value = pinned_tag(world.clone, candidate)
-        if not value:
+        present = source.reference.name.removeprefix(TAGS) or source.reference.tag
+        try:
+            value = pinned_tag(world.clone, candidate, present)
+        except PromotionError as error:
             raise PromotionError(
-                f"'{target.name}' is pinned to {described(source.reference)}, and no tag names {candidate[:12]}: tag "
-                "it and push the tag, then run the command again"
-            )
+                f"'{target.name}' is pinned to {described(source.reference)}, and {error}"
+            ) from None
         value = TAGS + value if name == "name" else value
     return pin_edit(world, world.render(target), source, value, name)
 

@@ -9,6 +9,7 @@ import pytest
 
 from headgate.promotion.errors import ForgeError, PromotionError, PromotionRefused
 from headgate.promotion.plans.model import Mode
+from headgate.promotion.plans.modes import pinned_tag
 from headgate.promotion.plans.trailers import trailers_of
 from tests.support.fleets import deployment, fleet_files, git_repository, kustomization, overlay
 from tests.support.promoting import Story
@@ -151,6 +152,52 @@ def test_a_tag_pin_needs_a_tag(tmp_path: Path, bob: Person, monkeypatch: pytest.
     story.runs("staging", change(story, 2))
     with pytest.raises(PromotionError, match="no tag names"):
         story.compute()
+
+
+@pytest.fixture
+def by_tag(tmp_path: Path, bob: Person, monkeypatch: pytest.MonkeyPatch) -> Story:
+    """Production is pinned to v1.9.0; staging runs a commit that no tag names yet."""
+    story = Story(tmp_path, bob, monkeypatch, files=pinned({"tag": "v1.9.0"}))
+    story.policy("production", source="flux-system/pinned")
+    story.fleet.tag("v1.9.0")
+    story.runs("staging", change(story, 2))
+    return story
+
+
+@pytest.mark.parametrize("other", ["zzz", "99.0.0", "v99.0.0-rc.1", "v2", "v1.10.0.1", "x/v1.10.0", "V9.0.0"])
+def test_a_tag_of_another_form_does_not_get_into_a_pin(by_tag: Story, other: str) -> None:
+    by_tag.fleet.tag(other)
+    with pytest.raises(PromotionError, match=r"no tag names .* in the form of 'v1\.9\.0'"):
+        by_tag.compute()
+    by_tag.fleet.tag("v1.10.0")
+    assert [each.after for each in by_tag.compute().plan.edits] == ["v1.10.0"]
+
+
+def test_nobody_chooses_between_two_tags_of_one_commit(by_tag: Story) -> None:
+    by_tag.fleet.tag("v1.10.0")
+    by_tag.fleet.tag("v9.9.9", annotated=False)
+    with pytest.raises(
+        PromotionError, match=r"2 tags name .* such as 'v1.10.0' and 'v9.9.9': delete all but one"
+    ):
+        by_tag.compute()
+
+
+def test_a_second_tag_of_what_runs_already_does_not_move_the_pin(by_tag: Story) -> None:
+    by_tag.fleet.tag("v9.9.9", by_tag.fleet.first)
+    by_tag.runs("staging", by_tag.fleet.first)
+    assert by_tag.compute().plan.edits == ()
+
+
+def test_a_tag_beside_the_default_branch_does_not_get_into_a_pin(by_tag: Story) -> None:
+    by_tag.fleet.switch("side", by_tag.fleet.first)
+    beside = change(by_tag, 3)
+    by_tag.fleet.tag("v1.10.0")
+    by_tag.fleet.switch("main")
+    with (
+        by_tag.world() as world,
+        pytest.raises(PromotionError, match=r"'v1.10.0' names .* 'main' does not contain"),
+    ):
+        pinned_tag(world.clone, beside, "v1.9.0")
 
 
 def test_a_pin_without_effect_is_refused(
