@@ -17,7 +17,7 @@ from headgate.api import history as hist
 from headgate.api.gitrepository import GitRepositoryRef, held_revision
 from headgate.api.labels import OWNER_NAME, OWNER_NAMESPACE
 from headgate.api.meta import ObjectKey
-from headgate.api.reasons import READY, RECONCILIATION_SUCCEEDED
+from headgate.api.reasons import PROGRESSING, READY, RECONCILIATION_SUCCEEDED
 from headgate.api.revision import Revision
 from headgate.names import GIT_REPOSITORY
 from headgate.objects import Obj
@@ -106,7 +106,7 @@ def running_kustomization(obj: Obj) -> RunningKustomization:
     """Return what a raw Kustomization runs.
 
     It counts as Ready only if the condition is about the present spec, unless it is suspended: then nobody reads
-    the spec.
+    the spec. Until then its reason is ``Progressing``.
     """
     meta, spec, status = obj["metadata"], _mapping(obj.get("spec")), _mapping(obj.get("status"))
     ready = cond.get(_entries(status.get("conditions")), READY) or {}
@@ -127,7 +127,8 @@ def running_kustomization(obj: Obj) -> RunningKustomization:
         digest=_text(newest.get("digest")),
         digest_since=_digest_since(entries, turned) if is_ready else None,
         suspended=suspended,
-        reason=_text(ready.get("reason")),
+        # A condition that says True of something else gives no reason for not being Ready.
+        reason=PROGRESSING if ready.get("status") == "True" and not is_ready else _text(ready.get("reason")),
         message=_text(ready.get("message")),
         source=source if from_git else None,
     )

@@ -83,6 +83,7 @@ def test_what_is_not_ready_is_ready_since_never(changed: dict[str, Any]) -> None
     found = running_kustomization(kustomization(history=[entry(A, 60, 1)], **changed))
     assert (found.ready, found.since, found.digest_since) == (False, None, None)
     assert found.commit == commit(1)
+    assert found.reason == changed.get("reason", "Progressing"), "never that of a success"
 
 
 def test_a_kustomization_that_is_being_deleted_is_not_ready() -> None:

@@ -13,7 +13,7 @@ from headgate.api import ObjectKey
 from headgate.api.reasons import PROGRESSING
 from headgate.promotion.evidence.model import STALE_AFTER, Evidence, RunningKustomization
 
-__all__ = ["Health", "SameContent", "healthy", "soaked_since"]
+__all__ = ["Health", "SameContent", "healthy", "problem_of", "soaked_since"]
 
 SameContent = Callable[[RunningKustomization, str, str], bool]
 """Whether a Kustomization builds the same objects from two commits of its source."""
@@ -101,19 +101,28 @@ def soaked_since(evidence: Evidence, same: SameContent | None = None, *, commit:
     return _latest(times)
 
 
-def _problems(each: RunningKustomization) -> list[str]:
-    name = f"Kustomization '{each.key}'"
+def problem_of(each: RunningKustomization) -> str:
+    """Return why a Kustomization runs nothing healthy, as a predicate such as ``is suspended``; empty if it does.
+
+    A revision that failed is not one that is on its way: Flux leaves ``lastAttemptedRevision`` on both.
+    """
     if each.suspended:
-        return [f"{name} is suspended"]
+        return "is suspended"
+    reason = f" ({each.reason})" if each.reason else ""
     if each.attempted and each.commit and each.attempted != each.commit:
         failed = not each.ready and each.reason not in ("", PROGRESSING)
-        what = f"is not Ready ({each.reason}) at" if failed else "is reconciling"
-        return [f"{name} {what} commit {each.attempted[:12]}, and last succeeded at {each.commit[:12]}"]
+        what = f"is not Ready{reason} at" if failed else "is reconciling"
+        return f"{what} commit {each.attempted[:12]}, and last succeeded at {each.commit[:12]}"
     if not each.ready:
-        return [f"{name} is not Ready{f' ({each.reason})' if each.reason else ''}"]
+        return f"is not Ready{reason}"
     if each.source is not None and not each.commit:
-        return [f"{name} has applied no revision yet"]
-    return []
+        return "has applied no revision yet"
+    return ""
+
+
+def _problems(each: RunningKustomization) -> list[str]:
+    problem = problem_of(each)
+    return [f"Kustomization '{each.key}' {problem}"] if problem else []
 
 
 def _split(evidence: Evidence, source: ObjectKey) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from headgate.api.windows import closes_at, is_open, opens_at
+from headgate.promotion.evidence.facts import problem_of
 from headgate.promotion.evidence.model import STALE_AFTER, Evidence, RunningKustomization
 from headgate.promotion.guards.facts import Facts
 from headgate.promotion.guards.model import Guard, Override, Verdict
@@ -93,16 +94,10 @@ def _healthy(facts: Facts) -> Verdict:
 def _unhealthy(found: RunningKustomization | None, runs_candidate: bool) -> str:
     if found is None:
         return "is in Git, but not on the cluster"
-    if found.suspended:
-        return "is suspended"
-    if found.attempted and found.commit and found.attempted != found.commit:
-        return f"is reconciling {found.attempted[:12]}, and last succeeded at {found.commit[:12]}"
-    if not found.ready:
-        reason = f" ({found.reason})" if found.reason else ""
-        return f"is not Ready{reason}"
-    if not runs_candidate:
-        return f"runs {found.commit[:12] or 'nothing yet'}"
-    return ""
+    problem = problem_of(found)
+    if not problem and not runs_candidate:
+        problem = f"runs {found.commit[:12] or 'nothing yet'}"
+    return problem
 
 
 def _soak(facts: Facts) -> Verdict:

@@ -159,7 +159,7 @@ REFUSED = {
     "a Kustomization that is on its way": (
         Guard.HEALTHY,
         with_evidence(running(APPS, commit=OLD), running(INFRA)),
-        "apps is reconciling aaaaaaaaaaaa, and last succeeded at bbbbbbbbbbbb",
+        "apps is reconciling commit aaaaaaaaaaaa, and last succeeded at bbbbbbbbbbbb",
     ),
     "a short soak": (
         Guard.SOAK,
