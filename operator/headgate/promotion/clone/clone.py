@@ -278,14 +278,18 @@ class Clone:
         return found.status == 0
 
     def commits(self, base: str, head: str, *, limit: int = MAX_COMMITS) -> tuple[Commit, ...]:
-        """Return the commits of ``head``'s history that ``base``'s does not have, newest first.
+        """Return the commits of ``head``'s history that ``base``'s does not have, newest first; without base, all.
 
         Raises :class:`HistoryMissing` if the clone is shallow and lacks some of them, :class:`CloneError` if there
         are more than ``limit``.
         """
-        found = self._log(f"--max-count={limit + 1}", "--end-of-options", head, f"^{base}")
+        found = self._log(
+            f"--max-count={limit + 1}", "--end-of-options", head, *([f"^{base}"] if base else [])
+        )
         if len(found) > limit:
-            raise CloneError(f"there are more than {limit} commits between {base[:12]} and {head[:12]}")
+            raise CloneError(
+                f"there are more than {limit} commits between {base[:12] or 'the first one'} and {head[:12]}"
+            )
         if any(each.id in self._boundary() for each in found):
             raise HistoryMissing(
                 f"the clone is shallow and ends between {base[:12]} and {head[:12]}: {UNSHALLOW}"

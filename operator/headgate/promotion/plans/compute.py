@@ -24,6 +24,7 @@ from headgate.promotion.plans.approvals import approved_base, given_approvals
 from headgate.promotion.plans.candidate import Candidate, candidate_of
 from headgate.promotion.plans.copies import copies_of
 from headgate.promotion.plans.digest import digest_of
+from headgate.promotion.plans.fields import last_equal
 from headgate.promotion.plans.history import Mark, bad_commits, marks
 from headgate.promotion.plans.intended import problems_elsewhere, problems_of_fields, problems_of_pin
 from headgate.promotion.plans.model import Mode, Plan, Point
@@ -92,7 +93,7 @@ def compute(
         *_unintended(world, target, source, mode, move, change, after, commit),
         *_unsigned(world, target, source, base),
     ]
-    approvals = _approvals(world, target, digest, base.commit, commit, move)
+    approvals = _approvals(world, target, digest, mode, base.commit, commit, move, found)
     facts = Facts(
         target,
         world.now,
@@ -280,16 +281,39 @@ def _unsigned(world: World, target: Environment, source: RenderedSource, base: R
 
 
 def _approvals(
-    world: World, target: Environment, digest: str, base: str, commit: str, move: Move
+    world: World,
+    target: Environment,
+    digest: str,
+    mode: Mode,
+    base: str,
+    commit: str,
+    move: Move,
+    found: Iterable[Mark],
 ) -> tuple[Approval, ...]:
     if target.approvals is None:
         return ()
     try:
-        people = {world.promoter_email, *world.clone.contributor_emails(base, commit)}
+        people = {world.promoter_email}
+        if target.approvals.not_author:
+            for start in _starts(world, target, mode, base, commit, found):
+                people |= world.clone.contributor_emails(start, commit)
     except CloneError as error:
         return (Approval("", "all", f"the authors are not known: {error}"),)
     start = approved_base(world.clone, base, move.edits)
     return given_approvals(world.clone, target.name, digest, start, target.approvals, people)
+
+
+def _starts(
+    world: World, target: Environment, mode: Mode, base: str, commit: str, found: Iterable[Mark]
+) -> Iterator[str]:
+    """The commits from which on the candidate's history has what the target gets; an empty one: from the first on."""
+    if mode is Mode.FIELDS:
+        # Both follow one branch, so that the history of what the target follows has the candidate's.
+        yield last_equal(world, target, commit)
+        return
+    yield base
+    # The history of a rollback has what it took back, and its files do not.
+    yield from (mark.good for mark in found if mark.commit == base)
 
 
 def _suspended(

@@ -13,11 +13,14 @@ from collections.abc import Iterator
 from headgate.promotion.config.model import Environment
 from headgate.promotion.errors import PromotionError
 from headgate.promotion.fleet.rendering import RenderedKustomization
-from headgate.promotion.plans.edits import copied, find, replaced
+from headgate.promotion.plans.edits import Found, copied, find, replaced
 from headgate.promotion.plans.model import Edit
 from headgate.promotion.plans.world import World
 
-__all__ = ["copied_fields"]
+__all__ = ["copied_fields", "last_equal"]
+
+MAX_COMMITS = 500
+"""Commits of the copied files in which the values of the target are looked for."""
 
 
 def copied_fields(
@@ -64,6 +67,42 @@ def copied_fields(
             "too, has such a file with such a field"
         )
     return tuple(edits), files
+
+
+def last_equal(world: World, target: Environment, candidate: str) -> str:
+    """Return the newest commit of a candidate's first-parent history at which both environments were equal.
+
+    Equal means: the files that a promotion copies from had, in all fields that it changes, the values that the target
+    has now. The result is empty if there is no such commit, such as after a rename or a change of the target by hand.
+    """
+    before, clone = world.environments[target.after[0]], world.clone
+    tip = clone.tip(world.default_branch)
+    wanted: list[tuple[str, str, Found]] = []
+    for name in target.fields:
+        file, _, path = name.partition(":")
+        for theirs, ours in _pairs(world, before, target):
+            source, own = _joined(theirs, file), _joined(ours, file)
+            new, old = clone.file(candidate, source), clone.file(tip, own)
+            if new is not None and old is not None:
+                pairs = copied(find(new, path, source), find(old, path, own))
+                wanted += ((source, path, to) for _, to in pairs)
+    if not wanted:
+        return ""
+    pathspecs = sorted({f":(top,literal){source}" for source, _, _ in wanted})
+    arguments = ("--first-parent", f"--max-count={MAX_COMMITS}", "--end-of-options", candidate)
+    listed = clone.git.text("rev-list", *arguments, "--", *pathspecs).split()
+    return next((each for each in listed if all(_has(world, each, *one) for one in wanted)), "")
+
+
+def _has(world: World, commit: str, file: str, path: str, value: Found) -> bool:
+    """Whether a file had a value at a commit; a file that cannot be read has none."""
+    try:
+        content = world.clone.file(commit, file)
+        found = find(content, path, file) if content is not None else []
+    except PromotionError:
+        return False
+    wanted = value.path, value.value, value.node.tag
+    return any((each.path, each.value, each.node.tag) == wanted for each in found)
 
 
 def _pairs(world: World, before: Environment, target: Environment) -> Iterator[tuple[str, str]]:

@@ -99,3 +99,34 @@ def test_a_rollback_ends_the_approvals_of_what_it_takes_back(
     assert "before the last promotion or rollback" in story.refused(overrides=given)["approvals"]
     approved(story, people["rita"], monkeypatch)
     assert "approvals" not in story.refused(overrides=given)
+
+
+def test_who_changed_copied_fields_does_not_approve_them(
+    tmp_path: Path, people: dict[str, Person], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    story = begun("fields", tmp_path, people, monkeypatch, not_author=True)
+    newer = {STAGING: with_images("1.2.0", "")[STAGING]}
+    story.runs("staging", story.fleet.commit(newer, author="Eve <eve@example.com>"))
+    approved(story, people["eve"], monkeypatch)
+    assert "eve@example.com: wrote or committed" in story.refused()["approvals"]
+    approved(story, people["rita"], monkeypatch)
+    assert story.refused() == {}
+    by_hand = "apps/production/kustomization.yaml"
+    story.fleet.commit({by_hand: with_images("", "0.9.0")[by_hand]})
+    approved(story, people["eve"], monkeypatch)
+    assert "eve@example.com: wrote or committed" in story.refused()["approvals"], "staging never had 0.9.0"
+
+
+def test_who_made_what_a_rollback_took_back_does_not_approve_it(
+    tmp_path: Path, people: dict[str, Person], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    story = begun("tag", tmp_path, people, monkeypatch, not_author=True)
+    changed = {APP: deployment("my-app", image="my-app:3")}
+    story.runs("staging", story.fleet.commit(changed, author="Eve <eve@example.com>"))
+    approved(story, people["rita"], monkeypatch)
+    story.promote()
+    with story.world() as world:
+        roll_back(world, prepare(world, "production", ""), story.request)
+    story.runs("staging", story.fleet.commit({"README.md": "later\n"}))
+    approved(story, people["eve"], monkeypatch)
+    assert "eve@example.com: wrote or committed" in story.refused()["approvals"]
