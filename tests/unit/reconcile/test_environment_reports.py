@@ -298,12 +298,15 @@ async def test_digests_of_objects_with_secrets_are_not_published(world: World) -
     assert found.digest_since is not None
 
 
-async def test_an_event_that_changes_nothing_pushes_nothing(world: World) -> None:
-    world.put(at(1))
+@pytest.mark.parametrize("history", [[], [entry("sha256:a", 60, 1)]], ids=["no digest", "a digest"])
+async def test_an_event_that_changes_nothing_pushes_nothing(
+    world: World, history: list[dict[str, Any]]
+) -> None:
+    world.put(at(1, history=history))
     async with reporting(world):
         await until("the first report", lambda: world.commits() == [commit(1)])
         for _ in range(3):
-            world.put(at(1))
+            world.put(at(1, history=history))
             await asyncio.sleep(0.3)
     assert world.heard.results == [False]
 

@@ -85,7 +85,7 @@ class EnvironmentReporter:
         self._changed = asyncio.Event()
         self._writer: ReportWriter | None = None
         self._last: tuple[Report, float] | None = None
-        """What was pushed last, and when, on the monotonic clock."""
+        """What was observed at the last push, and when that was, on the monotonic clock."""
         self._complete = False
         self._said = ""
         """The failure that was reported last."""
@@ -133,9 +133,9 @@ class EnvironmentReporter:
         report = await self._observed(goal, source)
         if self._is_known(report, goal):
             return
-        writer = self._writer_for(goal)
-        written = await NETWORK.run(OWN, writer.write, report)
-        self._last = written, time.monotonic()
+        await NETWORK.run(OWN, self._writer_for(goal).write, report)
+        # As it was observed: digests differ from those that are written.
+        self._last = report, time.monotonic()
         self._measure.reported(failed=False)
         _log.debug("reported %s to %s of %s", goal.environment, goal.ref, goal.url)
 

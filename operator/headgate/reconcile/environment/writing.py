@@ -53,8 +53,8 @@ class ReportWriter:
         """Continue with other keys for the same ref of the same repository."""
         self.goal = goal
 
-    def write(self, report: Report) -> Report:
-        """Push a report, as it follows the last one, and return it.
+    def write(self, report: Report) -> None:
+        """Push a report, as it follows the last one.
 
         Raises :class:`headgate.git.errors.GitError` or :class:`ReportImpossible`.
         """
@@ -75,7 +75,6 @@ class ReportWriter:
             moment=int(report.observed.timestamp()),
             replace=replaces,
         )
-        return report
 
     def _report_of(self, tip: Tip | None) -> Report | None:
         """The last report, if it is one of this environment with the signature of this key."""
