@@ -18,7 +18,7 @@ from typing import Final
 from headgate.loop.turns import LoopTurns
 
 LOOKS: Final = 4
-"""How often the thread checks a turn within the time that is too long."""
+"""How often the thread checks within the time that is too long."""
 _LINES: Final = 4
 """How many lines of code the log shows, the innermost last."""
 
@@ -56,26 +56,21 @@ class Watchdog:
         self._end.set()
 
     def _watch(self) -> None:
-        # While the loop waits, one check in the time that is too long is enough: a turn that begins after it is seen by
-        # the next one before it is too long.
-        pause = self._warn_after
-        while not self._end.wait(pause):
-            pause = self._warn_after / LOOKS if self._look() else self._warn_after
+        while not self._end.wait(self._warn_after / LOOKS):
+            self._look()
 
-    def _look(self) -> bool:
-        """Report the current turn if it takes too long; return whether there is one."""
+    def _look(self) -> None:
         number, seconds = self._turns.present()
         if self._reported is not None and self._reported[0] != number:
             _log.warning("the event loop continues after %s", self._reported[1])
             self._reported, self._report_at = None, self._warn_after
         if seconds < self._report_at:
-            return seconds > 0
+            return
         doing = self._doing()
         if self._turns.number != number:
-            return True  # The loop has continued meanwhile, so this stack is another turn's.
+            return  # The loop has continued meanwhile, so this stack is another turn's.
         _log.warning("the event loop has been blocked for %.2fs by %s", seconds, doing)
         self._reported, self._report_at = (number, doing), max(seconds, self._report_at) * 2
-        return True
 
     def _doing(self) -> str:
         task = asyncio.current_task(self._loop)
