@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from headgate.api import GitRepository
+from headgate.api import GitRepository, Revision
 from headgate.fairness.pools import NETWORK, STORAGE
 from headgate.git.cache.bare import Caches
 from headgate.git.errors import GitCancelled, GitError
@@ -43,7 +43,7 @@ class PresentArtifacts:
         shape = self._inputs.observed_shape(key, session.status)
         if shape is None:
             return
-        commit, url = _commit(artifact["revision"]), session.obj["spec"]["url"]
+        commit, url = Revision.parse(artifact["revision"]).hash, session.obj["spec"]["url"]
         tree = await STORAGE.run(key.namespace, self._fetcher.reopen, key, url, commit, shape)
         self._put(key, artifact["revision"], tree)
 
@@ -90,7 +90,7 @@ class PresentArtifacts:
     async def _fetch(
         self, key: SourceKey, source: GitRepository, remote: Remote, revision: str, inputs: ReconcileInputs
     ) -> Stored:
-        resolved, url = Resolved(_commit(revision), revision), str(remote.url)
+        resolved, url = Resolved(Revision.parse(revision).hash, revision), str(remote.url)
         commits = self._caches.holding(key.namespace, key.name, resolved.commit) or self._caches.open(
             key.namespace, key.name, url
         )
@@ -118,7 +118,3 @@ class PresentArtifacts:
             _log.error("%s: the commit in the cache cannot be used: %s", key, error)
             return
         self._wakeups.source_available(key)
-
-
-def _commit(revision: str) -> str:
-    return revision.rpartition(":")[2]

@@ -16,7 +16,7 @@ import logging
 import time
 from dataclasses import dataclass
 
-from headgate.api import GitRepository, InvalidSpec, ObjectKey, labels, reasons
+from headgate.api import GitRepository, InvalidSpec, ObjectKey, Revision, labels, reasons
 from headgate.backoff import Backoff
 from headgate.borders import BorderError, Retry
 from headgate.fairness.pools import NETWORK, STORAGE
@@ -269,10 +269,13 @@ class SourceReconciler:
         if why is None and included and not same_artifacts(included, inputs.included):
             message = "included artifacts differ from last observed includes"
             self._report.outdated(session, reasons.INCLUDE_CHANGE, message)
-        sparing = artifact["revision"].rpartition(":")[2] if artifact is not None and why is not None else ""
+        sparing = (
+            Revision.parse(artifact["revision"]).hash if artifact is not None and why is not None else ""
+        )
         commits, resolved = await NETWORK.run(key.namespace, remote.timed, self._resolve, attempt, sparing)
         present = artifact is not None and artifact["revision"] == resolved.revision
-        if not present or not same_content(observed(source, inputs), status):
+        observed_now = observed(source, inputs)
+        if not present or not same_content(observed_now, status):
             # Time has passed since the first question.
             why = await self.held.closed(key, session, source)
             if why is not None:
@@ -280,7 +283,7 @@ class SourceReconciler:
         self.held.release(session, source)
         unchanged = (
             present
-            and observed(source, inputs) == {name: status.get(name) for name in OBSERVED}
+            and observed_now == {name: status.get(name) for name in OBSERVED}
             and not requires_verification(source, status)
         )
         if unchanged and stored and self._trees.has(key, resolved.revision):
@@ -317,7 +320,7 @@ class SourceReconciler:
             elif artifact is not None:
                 # Stored again after a loss, perhaps at another address and under another name.
                 artifact["path"], artifact["url"] = packed.path, packed.url
-        for name, value in observed(source, inputs).items():
+        for name, value in observed_now.items():
             if value is None:
                 status.pop(name, None)
             else:
