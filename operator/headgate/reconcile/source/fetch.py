@@ -1,7 +1,7 @@
 """From a commit that a reference names to its source tree, and to the artifact made from it.
 
-Everything here blocks and runs in threads: :meth:`SourceFetcher.fetch` waits for the remote,
-:meth:`SourceFetcher.store`, :meth:`SourceFetcher.reopen` and :meth:`SourceFetcher.unpack` for the disk.
+Except for :meth:`SourceFetcher.make`, everything here blocks and runs in threads: :meth:`SourceFetcher.fetch` waits for
+the remote, :meth:`SourceFetcher.store`, :meth:`SourceFetcher.reopen` and :meth:`SourceFetcher.unpack` for the disk.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import logging
 from dataclasses import dataclass
 
 from headgate.api import GitRepository
+from headgate.fairness.pools import NETWORK, STORAGE
 from headgate.git.artifact.storage import ArtifactStorage, StoredArtifact
 from headgate.git.cache.bare import BareCache, Caches
 from headgate.git.checkout.shape import ArtifactShape, check_out
@@ -47,6 +48,8 @@ class Stored:
     tree: PackableTree
     subject: str
     """First line of the commit's message."""
+    verified: str
+    """As in :class:`Fetched`."""
 
 
 class SourceFetcher:
@@ -56,6 +59,32 @@ class SourceFetcher:
         self, caches: Caches, artifacts: ArtifactStorage, limits: TreeLimits = DEFAULT_LIMITS
     ) -> None:
         self._caches, self._artifacts, self._limits = caches, artifacts, limits
+
+    async def make(
+        self,
+        source: GitRepository,
+        remote: Remote,
+        resolved: Resolved,
+        commits: BareCache,
+        inputs: ReconcileInputs,
+        *,
+        stored: bool,
+    ) -> Stored:
+        """:meth:`fetch` and :meth:`store`, each in the threads for it. Raises :class:`GitError`."""
+        fetched = await NETWORK.run(
+            source.namespace, remote.timed, self.fetch, source, remote, resolved, commits, inputs
+        )
+        return await STORAGE.run(
+            source.namespace,
+            self.store,
+            source,
+            remote,
+            resolved,
+            commits,
+            inputs,
+            fetched,
+            stored=stored,
+        )
 
     def fetch(
         self,
@@ -105,7 +134,7 @@ class SourceFetcher:
         except BaseException:
             tree.close()
             raise
-        return Stored(artifact, tree, subject)
+        return Stored(artifact, tree, subject, fetched.verified)
 
     def reopen(self, key: SourceKey, url: str, commit: str, shape: ArtifactShape) -> PackableTree | None:
         """The tree of a commit that an earlier process fetched, without any remote; None if it is not available."""

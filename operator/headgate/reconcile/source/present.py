@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from headgate.api import GitRepository, Revision
-from headgate.fairness.pools import NETWORK, STORAGE
+from headgate.fairness.pools import STORAGE
 from headgate.git.cache.bare import Caches
 from headgate.git.errors import GitCancelled, GitError
 from headgate.git.refs.reference import Resolved
@@ -94,20 +94,7 @@ class PresentArtifacts:
         commits = self._caches.holding(key.namespace, key.name, resolved.commit) or self._caches.open(
             key.namespace, key.name, url
         )
-        fetched = await NETWORK.run(
-            key.namespace, remote.timed, self._fetcher.fetch, source, remote, resolved, commits, inputs
-        )
-        return await STORAGE.run(
-            key.namespace,
-            self._fetcher.store,
-            source,
-            remote,
-            resolved,
-            commits,
-            inputs,
-            fetched,
-            stored=False,
-        )
+        return await self._fetcher.make(source, remote, resolved, commits, inputs, stored=False)
 
     def _put(self, key: SourceKey, revision: str, tree: ClosableTree | None) -> None:
         if tree is None:

@@ -293,23 +293,12 @@ class SourceReconciler:
                 session, reasons.NEW_REVISION, f"new upstream revision '{resolved.revision}'"
             )
         with timed(self._measure, FETCH):
-            fetched = await NETWORK.run(
-                key.namespace, remote.timed, self._fetcher.fetch, source, remote, resolved, commits, inputs
-            )
-            made = await STORAGE.run(
-                key.namespace,
-                self._fetcher.store,
-                source,
-                remote,
-                resolved,
-                commits,
-                inputs,
-                fetched,
-                stored=unchanged and stored,
+            made = await self._fetcher.make(
+                source, remote, resolved, commits, inputs, stored=unchanged and stored
             )
         session.unmark(reasons.FETCH_FAILED)
-        if fetched.verified and spec.verify is not None:
-            session.mark(reasons.SOURCE_VERIFIED, "True", reasons.SUCCEEDED, fetched.verified)
+        if made.verified and spec.verify is not None:
+            session.mark(reasons.SOURCE_VERIFIED, "True", reasons.SUCCEEDED, made.verified)
             status["sourceVerificationMode"] = spec.verify.mode
         self._trees.put(key, resolved.revision, made.tree)
         packed, new = made.artifact, False
