@@ -47,7 +47,7 @@ from headgate.kube.refs import ObjectRef, ref_of
 
 if TYPE_CHECKING:
     from headgate.kube.access import Bearer, Login, Renewal
-    from headgate.kube.client import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, Client
+    from headgate.kube.client import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, METADATA_LIST, Client
     from headgate.kube.mapper import RestMapper, ServedResource
     from headgate.kube.reflector import Reflector
     from headgate.kube.transport import Answer, RequestObserver
@@ -58,6 +58,7 @@ __all__ = [
     "APPLY_PATCH",
     "JSON_PATCH",
     "MERGE_PATCH",
+    "METADATA_LIST",
     "AccessFailed",
     "AlreadyExists",
     "Answer",
@@ -93,7 +94,7 @@ __all__ = [
 
 _ON_DEMAND = {
     "access": ("Bearer", "Login", "Renewal"),
-    "client": ("APPLY_PATCH", "JSON_PATCH", "MERGE_PATCH", "Client"),
+    "client": ("APPLY_PATCH", "JSON_PATCH", "MERGE_PATCH", "METADATA_LIST", "Client"),
     "mapper": ("RestMapper", "ServedResource"),
     "reflector": ("Reflector",),
     "transport": ("Answer", "RequestObserver"),

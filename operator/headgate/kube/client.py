@@ -57,6 +57,8 @@ OnSeen = Callable[[ObjectRef, Obj], None]
 """Receives each object that the API server returns, under the version and kind of the request."""
 
 METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+"""For :meth:`Client.list_pages`: items without their content."""
 LOG_SILENCE = 24 * 3600.0
 """Seconds that a pod may write nothing while its log is followed."""
 

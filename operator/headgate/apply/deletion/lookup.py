@@ -7,11 +7,10 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from headgate.apply.objects.definitions import is_usable
-from headgate.kube import ApiError, Client, Forbidden, NoMatch, NotFound
+from headgate.kube import METADATA_LIST, ApiError, Client, Forbidden, NoMatch, NotFound
 from headgate.kube.refs import ObjectRef
 
 CRD = ("apiextensions.k8s.io/v1", "CustomResourceDefinition")
-_NAMES = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 
 class DefinitionLookup:
@@ -50,7 +49,7 @@ class DefinitionLookup:
     async def _list(self) -> dict[str, list[str]]:
         names: dict[str, list[str]] = {}
         with suppress(Forbidden, NotFound, NoMatch):
-            async for page in self._client.list_pages(*CRD, accept=_NAMES):
+            async for page in self._client.list_pages(*CRD, accept=METADATA_LIST):
                 for item in page["items"]:
                     name = item["metadata"]["name"]
                     names.setdefault(name.partition(".")[2], []).append(name)

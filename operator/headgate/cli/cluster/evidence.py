@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from headgate.api.labels import OWNER_NAME, OWNER_NAMESPACE
-from headgate.cli.cluster.reading import METADATA_ONLY, listed
+from headgate.cli.cluster.reading import listed
 from headgate.health import HealthStatus, compute
 from headgate.insight import Cause, Fleet, Link, Ref
 from headgate.insight.failing import Evidence, Suspect, selector_of, suspects, with_evidence
@@ -18,7 +18,7 @@ from headgate.insight.fields import mapping, ref_of
 from headgate.insight.texts import message_text, short_text
 from headgate.insight.tree import managed
 from headgate.insight.values import Relation
-from headgate.kube import ApiError, Client, Forbidden, NoMatch, NotFound, ObjectRef
+from headgate.kube import METADATA_LIST, ApiError, Client, Forbidden, NoMatch, NotFound, ObjectRef
 from headgate.names import KUSTOMIZATION
 from headgate.objects import Obj
 
@@ -91,7 +91,7 @@ async def _of_kind(
     namespaces = {each.namespace for each in refs}
     namespace = refs[0].namespace if len(namespaces) == 1 else ""
     selector = f"{OWNER_NAME}={owner.name},{OWNER_NAMESPACE}={owner.namespace}"
-    accept = METADATA_ONLY if kind in _CONFIDENTIAL else None
+    accept = METADATA_LIST if kind in _CONFIDENTIAL else None
     try:
         objects = await listed(client, api_version, kind, namespace or None, accept, selector)
     except (Forbidden, NoMatch) as error:

@@ -12,17 +12,16 @@ from collections.abc import Iterable
 from headgate.insight import Fleet
 from headgate.insight.fields import mapping, text
 from headgate.insight.fleet import SOURCE_KINDS
-from headgate.kube import Client, Forbidden, NoMatch
+from headgate.kube import METADATA_LIST, Client, Forbidden, NoMatch
 from headgate.names import GIT_REPOSITORY, KUSTOMIZATION, KUSTOMIZE_GROUP, SOURCE_GROUP
 from headgate.objects import Obj
 
-__all__ = ["METADATA_ONLY", "listed", "metadata_of", "other_kinds", "read_fleet", "served_version"]
+__all__ = ["listed", "metadata_of", "other_kinds", "read_fleet", "served_version"]
 
 TIMEOUT = 30.0
 """Seconds for all lists."""
 PAGE = 1000
 """Objects of one request; fewer if the answer is too large."""
-METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 
 async def read_fleet(client: Client, namespace: str) -> Fleet:
@@ -74,7 +73,7 @@ async def listed(
 
 async def metadata_of(client: Client, kind: str, namespace: str) -> list[Obj]:
     """Names and labels of the custom resources of one namespace."""
-    return await listed(client, await served_version(client, kind), kind, namespace, METADATA_ONLY)
+    return await listed(client, await served_version(client, kind), kind, namespace, METADATA_LIST)
 
 
 class _Reader:

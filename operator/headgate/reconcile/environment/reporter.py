@@ -20,7 +20,7 @@ from headgate.api.report import Report
 from headgate.backoff import Doubling
 from headgate.fairness.pools import NETWORK, OWN, aside
 from headgate.git.errors import GitError
-from headgate.kube import ApiError, Client, ObjectRef
+from headgate.kube import METADATA_LIST, ApiError, Client, ObjectRef
 from headgate.names import (
     GIT_REPOSITORY,
     KUSTOMIZATION,
@@ -53,7 +53,6 @@ CONFIRM = 240.0
 """Seconds after which a report is pushed although nothing has changed: less than half of what makes it stale."""
 PAUSES = Doubling(BATCH, 30.0, 0.1)
 """After failures: a server that is back gets a report before the last one is stale."""
-_NAMES_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 
 
 class ReportMeasure(Protocol):
@@ -182,7 +181,7 @@ class EnvironmentReporter:
             kind,
             namespace=self._namespace,
             label_selector=self._selector or None,
-            accept=_NAMES_ONLY,
+            accept=f"{METADATA_LIST},application/json",
         ):
             for item in page["items"]:
                 meta = item["metadata"]
