@@ -6,13 +6,14 @@ What an object waits for needs the other objects: :mod:`.causes` turns FAILED an
 from __future__ import annotations
 
 from headgate.api import reasons
-from headgate.insight.fields import condition, mapping, number, ref_of, text
+from headgate.api.gitrepository import held_revision
+from headgate.insight.fields import condition, entries, mapping, number, ref_of, text
 from headgate.insight.texts import message_text, short_text
 from headgate.insight.values import State, Verdict
-from headgate.names import KUSTOMIZATION
+from headgate.names import GIT_REPOSITORY, KUSTOMIZATION
 from headgate.objects import Obj
 
-__all__ = ["SUSPEND_REASON", "classify"]
+__all__ = ["SUSPEND_REASON", "classify", "is_about_present_spec"]
 
 SUSPEND_REASON = "headgate.dev/suspend-reason"
 """Annotation: why somebody has suspended the object."""
@@ -27,7 +28,7 @@ def classify(obj: Obj) -> Verdict:
     ready = condition(obj, reasons.READY)
     is_kustomization = obj.get("kind") == KUSTOMIZATION
     suspended = spec.get("suspend") is True
-    is_current = suspended or _is_about_present_spec(obj, ready)
+    is_current = suspended or is_about_present_spec(obj, ready)
     is_ready = ready.get("status") == "True" and is_current and not meta.get("deletionTimestamp")
     state, decisive, message = _state(obj, ready, is_current=is_current, suspended=suspended)
     revision = (
@@ -37,7 +38,7 @@ def classify(obj: Obj) -> Verdict:
     if state is State.SUSPENDED:
         note = text(mapping(meta, "annotations").get(SUSPEND_REASON))
     elif state is State.HELD:
-        note = text(condition(obj, reasons.REVISION_HELD).get("message"))
+        note = _held(obj)
     return Verdict(
         ref=ref_of(obj),
         state=state,
@@ -60,13 +61,12 @@ def _state(obj: Obj, ready: Obj, *, is_current: bool, suspended: bool) -> tuple[
     if suspended:
         return State.SUSPENDED, ready, ""
     stalled = condition(obj, reasons.STALLED)
-    if stalled.get("status") == "True" and _is_about_present_spec(obj, stalled):
+    if stalled.get("status") == "True" and is_about_present_spec(obj, stalled):
         return State.STALLED, stalled if said != "False" else ready, ""
     if said == "False" and is_current:
         return State.FAILED, ready, ""
-    held = condition(obj, reasons.REVISION_HELD)
-    if held.get("status") == "True" and is_current:
-        return State.HELD, held, ""
+    if is_current and _held(obj):
+        return State.HELD, condition(obj, reasons.REVISION_HELD), ""
     if said == "True" and is_current:
         return State.READY, ready, ""
     if not is_current and said in ("True", "False"):
@@ -79,7 +79,15 @@ def _state(obj: Obj, ready: Obj, *, is_current: bool, suspended: bool) -> tuple[
     return State.PROGRESSING, doing, ""
 
 
-def _is_about_present_spec(obj: Obj, found: Obj) -> bool:
+def _held(obj: Obj) -> str:
+    """Which revision a GitRepository's annotations hold, and why; empty if none is."""
+    if obj.get("kind") != GIT_REPOSITORY:
+        return ""
+    conditions = [*entries(mapping(obj, "status").get("conditions"))]
+    return held_revision({"metadata": mapping(obj, "metadata"), "status": {"conditions": conditions}})
+
+
+def is_about_present_spec(obj: Obj, found: Obj) -> bool:
     """Whether a condition is about the present spec.
 
     While an object fails, Flux keeps ``status.observedGeneration`` at the last success: only the condition says it.

@@ -54,10 +54,12 @@ def ks(
 def repo(
     name: str = "repo", *conditions: Obj, artifact: bool = True, namespace: str = "shop", **spec: Any
 ) -> Obj:
+    held = any(each["type"] == "RevisionHeld" for each in conditions)
+    annotations = {"promotion.headgate.dev/hold": "freeze"} if held else {}
     return {
         "apiVersion": "source.toolkit.fluxcd.io/v1",
         "kind": "GitRepository",
-        "metadata": {"name": name, "namespace": namespace, "generation": 1},
+        "metadata": {"name": name, "namespace": namespace, "generation": 1, "annotations": annotations},
         "spec": {"url": "https://git.example/repo", **spec},
         "status": {
             "conditions": list(conditions or [condition("Ready", "True", "Succeeded", "stored artifact")]),

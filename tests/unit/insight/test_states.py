@@ -87,6 +87,13 @@ def test_a_held_source_says_what_is_held() -> None:
     assert found.note.startswith("revision 'main@sha1:bb' is on hold")
 
 
+def test_a_condition_without_its_annotation_holds_nothing() -> None:
+    obj = repo("r", HELD, condition("Ready", "True", "Succeeded"))
+    del obj["metadata"]["annotations"]
+    found = classify(obj)
+    assert (found.state, found.note) == (State.READY, "")
+
+
 def test_texts_have_a_limit_and_no_credentials() -> None:
     secret = "https://me:hunter2@git.example/x"
     obj = ks("a", condition("Ready", "False", "BuildFailed" * 100, f"cannot clone {secret} " + "x" * 9000))
