@@ -6,7 +6,9 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-from headgate.insight.fields import condition, mapping, number, text
+from headgate.api.reasons import READY
+from headgate.insight.classify import is_about_present_spec
+from headgate.insight.fields import condition, mapping, text
 from headgate.insight.fleet import SOURCE_KINDS, Fleet
 from headgate.insight.values import Ref, Relation, Report, State
 
@@ -86,7 +88,8 @@ def _arrival(fleet: Fleet, report: Report, ref: Ref, matches: Matches | None) ->
         return Arrival(ref, Arriving.STUCK, "", f"{ref} does not exist")
     revision = _revision(fleet, ref)
     here = matches is None or _matches(matches, revision)
-    if here and verdict.ready and _is_settled(fleet, ref):
+    obj = fleet.objects[ref]
+    if here and verdict.ready and is_about_present_spec(obj, condition(obj, READY)):
         return Arrival(ref, Arriving.THERE, revision, verdict.message)
     if verdict.state in (State.SUSPENDED, State.STALLED):
         note = f": {verdict.note}" if verdict.note else ""
@@ -95,10 +98,3 @@ def _arrival(fleet: Fleet, report: Report, ref: Ref, matches: Matches | None) ->
     if verdict.state in (State.FAILED, State.BLOCKED):
         return Arrival(ref, Arriving.FAILED, revision, verdict.message)
     return Arrival(ref, Arriving.ON_THE_WAY, revision, verdict.message)
-
-
-def _is_settled(fleet: Fleet, ref: Ref) -> bool:
-    obj = fleet.objects[ref]
-    generation = number(mapping(obj, "metadata").get("generation"))
-    observed = number(condition(obj, "Ready").get("observedGeneration"))
-    return generation is None or observed is None or observed == generation
