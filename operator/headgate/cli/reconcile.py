@@ -99,10 +99,8 @@ async def _reconcile(cluster: ClusterOptions, ref: Ref, with_source: bool, withi
 def _source(obj: Obj) -> Ref:
     from headgate.insight import Fleet
     from headgate.insight.fields import ref_of
-    from headgate.insight.values import Relation
 
-    needs = Fleet.of([obj]).needs.get(ref_of(obj), ())
-    found = next((each.ref for each in needs if each.relation is Relation.SOURCE), None)
+    found = Fleet.of([obj]).source_of(ref_of(obj))
     if found is None:
         raise Failed(f"{ref_of(obj)} names no source")
     return found

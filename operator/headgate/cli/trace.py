@@ -85,7 +85,7 @@ async def _trace(
     from headgate.cli.cluster.output import emit
     from headgate.cli.cluster.reading import read_fleet
     from headgate.insight import explain
-    from headgate.insight.fields import mapping
+    from headgate.insight.fields import owner_of
 
     async with await connected(cluster) as client:
         found = await _resolved(client, kind, namespace or cluster.own_namespace(), name)
@@ -93,7 +93,7 @@ async def _trace(
         fleet = await read_fleet(client, cluster.own_namespace())
     report = explain(fleet)
     top = owners[-1]
-    owner = _owner(mapping(top[1], "metadata", "labels"))
+    owner = owner_of(top[1])
     place, note = "", ""
     if owner is not None and owner in fleet.objects:
         place, note = _place(fleet, owner, top[0], repository)
@@ -140,7 +140,7 @@ def _rank(api_version: str) -> int:
 
 async def _owners(client: Client, ref: ObjectRef) -> list[tuple[ObjectRef, Obj]]:
     """The object and its owners, up to the first with owner labels. Raises :class:`Failed` if it does not exist."""
-    from headgate.insight.fields import entries, mapping, text
+    from headgate.insight.fields import entries, mapping, owner_of, text
     from headgate.kube import ApiError, NotFound, ObjectRef
 
     try:
@@ -148,7 +148,7 @@ async def _owners(client: Client, ref: ObjectRef) -> list[tuple[ObjectRef, Obj]]
     except NotFound:
         raise Failed(f"{ref} does not exist") from None
     found = [(ref, obj)]
-    while len(found) < MAX_OWNERS and _owner(mapping(obj, "metadata", "labels")) is None:
+    while len(found) < MAX_OWNERS and owner_of(obj) is None:
         references = entries(mapping(obj, "metadata").get("ownerReferences"))
         owner = next((each for each in references if each.get("controller") is True), None)
         if owner is None:
@@ -164,16 +164,6 @@ async def _owners(client: Client, ref: ObjectRef) -> list[tuple[ObjectRef, Obj]]
     return found
 
 
-def _owner(labels: Obj) -> Ref | None:
-    from headgate.api.labels import OWNER_NAME, OWNER_NAMESPACE
-    from headgate.insight import Ref
-    from headgate.insight.fields import text
-    from headgate.names import KUSTOMIZATION, KUSTOMIZE_GROUP
-
-    name, namespace = text(labels.get(OWNER_NAME)), text(labels.get(OWNER_NAMESPACE))
-    return Ref(KUSTOMIZATION, namespace, name, KUSTOMIZE_GROUP) if name and namespace else None
-
-
 def _place(fleet: Fleet, owner: Ref, ref: ObjectRef, repository: Path | None) -> tuple[str, str]:
     """File and line, or why they are not known."""
     from headgate.api.running import commit_of
@@ -183,7 +173,7 @@ def _place(fleet: Fleet, owner: Ref, ref: ObjectRef, repository: Path | None) ->
     from headgate.promotion.fleet.origin import place_of
 
     kustomization = fleet.objects[owner]
-    source = _source(fleet, owner)
+    source = fleet.source_of(owner)
     commit = commit_of(text(mapping(kustomization, "status").get("lastAppliedRevision")))
     if source not in fleet.objects or source is None or not commit:
         return "", "the Kustomization has applied no commit of a GitRepository"
@@ -192,13 +182,6 @@ def _place(fleet: Fleet, owner: Ref, ref: ObjectRef, repository: Path | None) ->
             return place_of(clone, fleet.objects[source], kustomization, commit, ref), ""
     except CloneError as error:
         return "", str(error)
-
-
-def _source(fleet: Fleet, owner: Ref) -> Ref | None:
-    from headgate.insight.values import Relation
-
-    needs = fleet.needs.get(owner, ())
-    return next((each.ref for each in needs if each.relation is Relation.SOURCE), None)
 
 
 def _document(
@@ -210,7 +193,7 @@ def _document(
     from headgate.insight.texts import short_text
 
     kustomization = report.verdict(owner) if owner is not None else None
-    source = _source(fleet, owner) if owner is not None else None
+    source = fleet.source_of(owner) if owner is not None else None
     found = report.verdict(source) if source is not None else None
     file, _, line = place.rpartition(":") if place.rpartition(":")[2].isdigit() else (place, "", "")
     verdicts = [
@@ -219,9 +202,7 @@ def _document(
     ]
     notes = [note] if note else []
     if owner is not None and kustomization is None:
-        notes.append(
-            f"{owner}, which the owner labels name, {'does not exist' if fleet.is_known(owner) else 'cannot be read'}"
-        )
+        notes.append(f"{owner}, which the owner labels name, {fleet.absence(owner)}")
     return {
         "schemaVersion": SCHEMA_VERSION,
         "kind": "Trace",

@@ -67,7 +67,7 @@ async def _tree(cluster: ClusterOptions, ref: Ref | None) -> bool:
         fleet = await read_fleet(client, namespace)
         report = explain(fleet)
         if ref is not None and ref not in fleet.objects:
-            raise Failed(f"{ref} does not exist" if fleet.is_known(ref) else f"{ref} cannot be read")
+            raise Failed(f"{ref} {fleet.absence(ref)}")
         if ref is not None and ref.kind == KUSTOMIZATION:
             found, notes = await managed_health(client, fleet, ref)
     nodes = tree_of(fleet, report, ref, found)

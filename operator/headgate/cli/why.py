@@ -70,7 +70,7 @@ async def _why(cluster: ClusterOptions, ref: Ref | None) -> bool:
             report = report.within(cluster.shown_namespace())
             chosen = report.causes
         elif verdict is None:
-            raise Failed(f"{ref} does not exist" if fleet.is_known(ref) else f"{ref} cannot be read")
+            raise Failed(f"{ref} {fleet.absence(ref)}")
         else:
             cause = report.cause_of(ref) if not verdict.state.is_good else None
             chosen = (cause,) if cause is not None else ()

@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from headgate.api import reasons
 from headgate.health import HealthStatus, compute
 from headgate.insight import remedies
-from headgate.insight.fields import condition, entries, mapping, number, ref_of, text
+from headgate.insight.fields import condition, entries, inventory_of, mapping, number, ref_of, text
 from headgate.insight.texts import message_text, short_text
 from headgate.insight.values import Cause, Link, Ref, Relation
 from headgate.objects import Obj
@@ -193,12 +194,8 @@ def _suspect(
 def _known(kustomization: Obj) -> dict[tuple[str, str, str], str]:
     """The API versions of the managed objects and of those of health checks, by kind, namespace and name."""
     found: dict[tuple[str, str, str], str] = {}
-    for entry in [*entries(mapping(kustomization, "status", "inventory").get("entries"))][:MAX_ENTRIES]:
-        parts = text(entry.get("id")).split("_")
-        if len(parts) == 4 and parts[1] and parts[3]:
-            namespace, name, group, kind = parts
-            version = text(entry.get("v"))
-            found[kind, namespace, name] = f"{group}/{version}" if group else version
+    for entry in islice(inventory_of(kustomization), MAX_ENTRIES):
+        found[entry.kind, entry.namespace, entry.name] = entry.api_version
     for check in entries(mapping(kustomization, "spec").get("healthChecks")):
         namespace = text(check.get("namespace"))
         found[text(check.get("kind")), namespace, text(check.get("name"))] = text(check.get("apiVersion"))

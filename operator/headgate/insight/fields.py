@@ -5,11 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from headgate.api.errors import InvalidStatus
+from headgate.api.inventory import Entry
+from headgate.api.labels import OWNER_NAME, OWNER_NAMESPACE
 from headgate.insight.values import Ref
 from headgate.names import KUSTOMIZATION, KUSTOMIZE_GROUP, SOURCE_GROUP
 from headgate.objects import Obj
 
-__all__ = ["condition", "entries", "group_of", "mapping", "number", "ref_of", "text"]
+__all__ = [
+    "condition",
+    "entries",
+    "group_of",
+    "inventory_of",
+    "mapping",
+    "number",
+    "owner_of",
+    "ref_of",
+    "text",
+]
 
 
 def mapping(value: Any, *path: str) -> Obj:
@@ -39,9 +52,26 @@ def condition(obj: Obj, type: str) -> Obj:
     return next((c for c in entries(mapping(obj, "status").get("conditions")) if c.get("type") == type), {})
 
 
+def inventory_of(obj: Obj | None) -> Iterator[Entry]:
+    """The entries of a Kustomization's inventory, without malformed ones."""
+    for each in entries(mapping(obj, "status", "inventory").get("entries")):
+        try:
+            entry = Entry.parse(text(each.get("id")), text(each.get("v")))
+        except InvalidStatus:
+            continue
+        yield entry
+
+
 def group_of(kind: str) -> str:
     """The API group of a custom resource by its kind."""
     return KUSTOMIZE_GROUP if kind == KUSTOMIZATION else SOURCE_GROUP
+
+
+def owner_of(obj: Obj) -> Ref | None:
+    """The Kustomization that the owner labels of an object name; None without them."""
+    labels = mapping(obj, "metadata", "labels")
+    name, namespace = text(labels.get(OWNER_NAME)), text(labels.get(OWNER_NAMESPACE))
+    return Ref(KUSTOMIZATION, namespace, name, KUSTOMIZE_GROUP) if name and namespace else None
 
 
 def ref_of(obj: Obj) -> Ref:

@@ -62,6 +62,14 @@ class Fleet:
         """Whether an object that is not in the fleet does not exist; otherwise nobody has read it."""
         return ref.kind not in self.unread and (self.namespaces is None or ref.namespace in self.namespaces)
 
+    def absence(self, ref: Ref) -> str:
+        """What an object that is not in the fleet is: ``does not exist`` or ``cannot be read``."""
+        return "does not exist" if self.is_known(ref) else "cannot be read"
+
+    def source_of(self, ref: Ref) -> Ref | None:
+        """The source that a Kustomization names; None if it names none, or is not in the fleet."""
+        return next((each.ref for each in self.needs.get(ref, ()) if each.relation is Relation.SOURCE), None)
+
     def has_artifact(self, ref: Ref) -> bool:
         """Whether a source offers an artifact."""
         return bool(mapping(self.objects.get(ref), "status", "artifact"))

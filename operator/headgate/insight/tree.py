@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from headgate.api.labels import OWNER_NAME, OWNER_NAMESPACE
 from headgate.health import HealthStatus
 from headgate.insight.causes import MISSING, UNKNOWN
-from headgate.insight.fields import entries, mapping, text
+from headgate.insight.fields import inventory_of, owner_of
 from headgate.insight.fleet import Fleet
 from headgate.insight.texts import short_text
-from headgate.insight.values import Link, Ref, Relation, Report, State
-from headgate.names import KUSTOMIZATION, KUSTOMIZE_GROUP
+from headgate.insight.values import Link, Ref, Report, State
+from headgate.names import KUSTOMIZATION
 
 __all__ = ["MAX_OBJECTS", "Node", "is_good", "managed", "tree_of", "walk", "within"]
 
@@ -67,14 +66,8 @@ def tree_of(
 
 def managed(fleet: Fleet, ref: Ref) -> Iterator[tuple[Ref, str]]:
     """Yield the managed objects of a Kustomization and their API versions, as its inventory has them."""
-    for entry in entries(mapping(fleet.objects.get(ref), "status", "inventory").get("entries")):
-        parts = text(entry.get("id")).split("_")
-        # Names of RBAC objects have two underscores for a colon.
-        if len(parts) >= 4 and parts[-1]:
-            namespace, name, group, kind = parts[0], "_".join(parts[1:-2]), parts[-2], parts[-1]
-            version = short_text(text(entry.get("v")))
-            name = short_text(name.replace("__", ":"))
-            yield Ref(kind, namespace, name, group), f"{group}/{version}" if group else version
+    for each in inventory_of(fleet.objects.get(ref)):
+        yield Ref(each.kind, each.namespace, short_text(each.name), each.group), short_text(each.api_version)
 
 
 def walk(nodes: tuple[Node, ...]) -> Iterator[tuple[int, Node]]:
@@ -127,12 +120,8 @@ def _cut_circle(ref: Ref, parents: dict[Ref, Ref | None]) -> None:
 
 
 def _parent(fleet: Fleet, ref: Ref) -> Ref | None:
-    labels = mapping(fleet.objects[ref], "metadata", "labels")
-    name = text(labels.get(OWNER_NAME))
-    owner = Ref(KUSTOMIZATION, text(labels.get(OWNER_NAMESPACE)), name, KUSTOMIZE_GROUP)
-    if owner in fleet.objects and owner != ref:
-        return owner
-    return next((n.ref for n in fleet.needs[ref] if n.relation is Relation.SOURCE and n.ref != ref), None)
+    owner = owner_of(fleet.objects[ref])
+    return owner if owner in fleet.objects and owner != ref else fleet.source_of(ref)
 
 
 def _downward(below: Mapping[Ref, list[Ref]], tops: list[Ref]) -> list[Ref]:

@@ -17,6 +17,7 @@ INVENTORY = {
             {"id": "shop_web_apps_Deployment", "v": "v1"},
             {"id": "shop_db_apps_StatefulSet", "v": "v1"},
             {"id": "shop_c__ConfigMap", "v": "v1"},
+            {"id": "shop_team__web_rbac.authorization.k8s.io_Role", "v": "v1"},
         ]
     }
 }
@@ -52,6 +53,11 @@ def test_the_message_of_a_health_check_names_the_objects() -> None:
         "Available: 0/1",
     )
     assert (str(db.ref), db.status, db.message) == ("StatefulSet/shop/db", "Failed", "no, it is not")
+
+
+def test_the_name_of_an_rbac_object_may_have_a_colon() -> None:
+    (role,) = suspects(unhealthy("timeout waiting for: [Role/shop/team:web status: 'Unknown']"))
+    assert (str(role.ref), role.api_version) == ("Role/shop/team:web", "rbac.authorization.k8s.io/v1")
 
 
 @pytest.mark.parametrize(
