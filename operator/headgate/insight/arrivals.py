@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
 from headgate.api.reasons import READY
 from headgate.insight.classify import is_about_present_spec
-from headgate.insight.fields import condition, mapping, text
-from headgate.insight.fleet import SOURCE_KINDS, Fleet
-from headgate.insight.values import Ref, Relation, Report, State
+from headgate.insight.fields import condition
+from headgate.insight.fleet import Fleet
+from headgate.insight.values import Ref, Report, State, Verdict
 
 __all__ = ["Arrival", "Arriving", "arrivals", "has_arrived", "is_hopeless"]
 
@@ -48,8 +48,9 @@ def arrivals(
 
     Without ``refs``: in all Kustomizations whose source has the revision or something after it. None if no source does.
     """
-    chosen = sorted(refs) if refs else sorted(_users(fleet, matches))
-    return tuple(_arrival(fleet, report, ref, matches) for ref in chosen)
+    verdicts = {each.ref: each for each in report.verdicts}
+    chosen = sorted(refs) if refs else sorted(_users(verdicts, fleet, matches))
+    return tuple(_arrival(ref, verdicts.get(ref), fleet, matches) for ref in chosen)
 
 
 def has_arrived(found: Iterable[Arrival]) -> bool:
@@ -64,30 +65,23 @@ def is_hopeless(found: Iterable[Arrival], *, fail_fast: bool = False) -> bool:
     return any(each.state in bad for each in found)
 
 
-def _users(fleet: Fleet, matches: Matches | None) -> Iterable[Ref]:
-    for ref, needs in fleet.needs.items():
-        source = next((each.ref for each in needs if each.relation is Relation.SOURCE), None)
-        if source is not None and (matches is None or _matches(matches, _revision(fleet, source))):
+def _users(verdicts: Mapping[Ref, Verdict], fleet: Fleet, matches: Matches | None) -> Iterable[Ref]:
+    for ref in verdicts:
+        source = fleet.source_of(ref)
+        if source is not None and _has(verdicts.get(source), matches):
             yield ref
 
 
-def _matches(matches: Matches, revision: str) -> bool:
-    return bool(revision) and matches(revision)
+def _has(verdict: Verdict | None, matches: Matches | None) -> bool:
+    """Whether an object has the wanted revision."""
+    return matches is None or (verdict is not None and bool(verdict.revision) and matches(verdict.revision))
 
 
-def _revision(fleet: Fleet, ref: Ref) -> str:
-    status = mapping(fleet.objects.get(ref), "status")
-    if ref.kind in SOURCE_KINDS:
-        return text(mapping(status, "artifact").get("revision"))
-    return text(status.get("lastAppliedRevision"))
-
-
-def _arrival(fleet: Fleet, report: Report, ref: Ref, matches: Matches | None) -> Arrival:
-    verdict = report.verdict(ref)
+def _arrival(ref: Ref, verdict: Verdict | None, fleet: Fleet, matches: Matches | None) -> Arrival:
     if verdict is None:
         return Arrival(ref, Arriving.STUCK, "", f"{ref} does not exist")
-    revision = _revision(fleet, ref)
-    here = matches is None or _matches(matches, revision)
+    revision = verdict.revision
+    here = _has(verdict, matches)
     obj = fleet.objects[ref]
     if here and verdict.ready and is_about_present_spec(obj, condition(obj, READY)):
         return Arrival(ref, Arriving.THERE, revision, verdict.message)

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from headgate.api.running import commit_of
-from headgate.insight.fields import mapping, text
 from headgate.insight.fleet import Fleet
-from headgate.insight.values import Ref, Relation, Report, State, Verdict
+from headgate.insight.values import Ref, Report, State, Verdict
 
 __all__ = ["Place", "PlaceType", "places_of"]
 
@@ -57,14 +56,12 @@ def places_of(
 
     found = []
     for verdict in report.verdicts:
-        obj = fleet.objects[verdict.ref]
-        source = next((n.ref for n in fleet.needs[verdict.ref] if n.relation is Relation.SOURCE), None)
+        source = fleet.source_of(verdict.ref)
         if source is None:
             continue
-        offered = text(mapping(fleet.objects.get(source), "status", "artifact").get("revision"))
-        applied = text(mapping(obj, "status").get("lastAppliedRevision"))
-        if has(applied):
-            found.append(Place(verdict.ref, PlaceType.LIVE, applied))
+        offered = fleet.own[source].revision if source in fleet.own else ""
+        if has(verdict.revision):
+            found.append(Place(verdict.ref, PlaceType.LIVE, verdict.revision))
         elif has(offered):
             found.append(Place(verdict.ref, _not_live(verdict), offered, verdict.note or verdict.message))
     return tuple(found)
