@@ -16,7 +16,7 @@ from typing import Any
 
 from headgate.promotion.forges.repository import Kind, Repository, repository_path, web_root
 
-__all__ = ["CiJob", "of_environment"]
+__all__ = ["CiJob", "is_gitea_job", "of_environment"]
 
 _MAX_EVENT = 32 * 1024 * 1024
 """Bytes of the file that describes an event; GitHub's payloads have at most 25 MB."""
@@ -47,12 +47,13 @@ def of_environment(environment: Mapping[str, str]) -> CiJob | None:
     """
     if environment.get("GITLAB_CI") == "true":
         return _gitlab(environment)
-    if environment.get("GITHUB_ACTIONS") == "true" or _is_gitea(environment):
+    if environment.get("GITHUB_ACTIONS") == "true" or is_gitea_job(environment):
         return _actions(environment)
     return None
 
 
-def _is_gitea(environment: Mapping[str, str]) -> bool:
+def is_gitea_job(environment: Mapping[str, str]) -> bool:
+    """Whether this process runs in a job of Gitea or Forgejo, so that the ``GITHUB_*`` variables are theirs."""
     return "true" in (environment.get("GITEA_ACTIONS"), environment.get("FORGEJO_ACTIONS"))
 
 
@@ -85,7 +86,7 @@ def _actions(environment: Mapping[str, str]) -> CiJob | None:
     path = environment.get("GITHUB_REPOSITORY", "")
     if not server or not path:
         return None
-    kind = Kind.GITEA if _is_gitea(environment) else Kind.GITHUB
+    kind = Kind.GITEA if is_gitea_job(environment) else Kind.GITHUB
     repository = Repository(kind, web_root(server), repository_path(path))
     return CiJob(repository, _pull_number(environment), checkout=path)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
+from headgate.promotion.forges.ci import is_gitea_job
 from headgate.promotion.forges.client import Account, Note, Right
 from headgate.promotion.forges.githubapi import GitHubApi, account, note
 from headgate.promotion.forges.http import Query, Refused, sequence
@@ -43,12 +44,8 @@ class Gitea(GitHubApi):
         try:
             return account(self._api.get("/user").content)
         except Refused as error:
-            is_job = "true" in (
-                self._environment.get("GITEA_ACTIONS"),
-                self._environment.get("FORGEJO_ACTIONS"),
-            )
             own = self._token.origin in ("GITHUB_TOKEN", "GITEA_TOKEN", "FORGEJO_TOKEN")
-            if is_job and own and error.status in (401, 403, 404):
+            if is_gitea_job(self._environment) and own and error.status in (401, 403, 404):
                 return Account(_ACTIONS_USER, "")
             raise
 

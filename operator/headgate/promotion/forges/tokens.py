@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from headgate.promotion.errors import ForgeError
+from headgate.promotion.forges.ci import is_gitea_job
 from headgate.promotion.forges.repository import Kind, Repository
 
 __all__ = ["FILE_VARIABLE", "VARIABLE", "Token", "find"]
@@ -71,11 +72,8 @@ def find(repository: Repository, environment: Mapping[str, str], file: Path | No
 
 def _server(kind: Kind, environment: Mapping[str, str]) -> str:
     """The host to which the forge's own variables belong."""
-    if kind is Kind.GITHUB and "true" in (
-        environment.get("GITEA_ACTIONS"),
-        environment.get("FORGEJO_ACTIONS"),
-    ):
-        return ""  # The GITHUB_* variables of such a job are Gitea's.
+    if kind is Kind.GITHUB and is_gitea_job(environment):
+        return ""  # The GITHUB_* variables are Gitea's.
     for name in _SERVERS[kind]:
         text = environment.get(name, "").strip()
         if text:
