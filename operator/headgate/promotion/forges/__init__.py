@@ -12,6 +12,7 @@ fluxstatus   the contexts of commit statuses that Flux writes
 client       what all clients do: look, create or update, explain refusals
 github, gitlab, gitea   the requests of each forge
 githubapi    the requests that GitHub and Gitea have in common
+answers      parts of JSON of others
 http         requests: one host, bounded, repeated where that is safe
 
 Only a command that speaks to a forge imports ``client`` and what is above it: ``opening`` and ``comments`` do.

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from headgate.promotion.forges.answers import mapping, sequence
 from headgate.promotion.forges.repository import Kind, Repository, repository_path, web_root
 
 __all__ = ["CiJob", "is_gitea_job", "of_environment"]
@@ -98,10 +99,10 @@ def _pull_number(environment: Mapping[str, str]) -> int | None:
     event = _event(environment.get("GITHUB_EVENT_PATH", ""))
     for pull in (
         event.get("pull_request"),
-        event.get("issue") if "pull_request" in _mapping(event.get("issue")) else None,
-        *_list(_mapping(event.get("workflow_run")).get("pull_requests"))[:1],
+        event.get("issue") if "pull_request" in mapping(event.get("issue")) else None,
+        *sequence(mapping(event.get("workflow_run")).get("pull_requests"))[:1],
     ):
-        number = _number(_mapping(pull).get("number"))
+        number = _number(mapping(pull).get("number"))
         if number is not None:
             return number
     return None
@@ -113,7 +114,7 @@ def _event(path: str) -> dict[str, Any]:
     try:
         with Path(path).open("rb") as file:
             content = file.read(_MAX_EVENT + 1)
-        return _mapping(json.loads(content)) if len(content) <= _MAX_EVENT else {}
+        return mapping(json.loads(content)) if len(content) <= _MAX_EVENT else {}
     except (OSError, ValueError, RecursionError):
         return {}
 
@@ -123,11 +124,3 @@ def _number(value: object) -> int | None:
         return None
     text = str(value)
     return int(text) if _NUMBER.fullmatch(text) else None
-
-
-def _mapping(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []

@@ -11,9 +11,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from headgate.promotion.errors import ForgeError
 from headgate.promotion.forges.http import Api, Refused, Unanswered
@@ -21,7 +21,7 @@ from headgate.promotion.forges.model import MAX_TITLE, CommitStatus, PullRequest
 from headgate.promotion.forges.repository import Repository
 from headgate.promotion.forges.tokens import Token
 
-__all__ = ["Account", "Client", "Note", "Right", "moment", "whole_number"]
+__all__ = ["Account", "Client", "Note", "Right"]
 
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _TAKEN = frozenset((409, 422))
@@ -258,20 +258,6 @@ class Client(ABC):
         if error.status in _TAKEN:
             return f"{name} at '{host}' refused to {right.what}: {error.reason or error.status}"
         return str(error)
-
-
-def moment(text: object) -> datetime | None:
-    """A time of an answer, in UTC; None if it is none."""
-    try:
-        found = datetime.fromisoformat(str(text))
-    except ValueError:
-        return None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-
-
-def whole_number(value: Any) -> int:
-    """A number of an answer; 0 if it is none."""
-    return value if isinstance(value, int) and not isinstance(value, bool) else 0
 
 
 def _may_have_arrived(error: ForgeError) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
+from headgate.promotion.forges.answers import sequence
 from headgate.promotion.forges.ci import is_gitea_job
 from headgate.promotion.forges.client import Account, Note, Right
 from headgate.promotion.forges.githubapi import GitHubApi, account, note
-from headgate.promotion.forges.http import Query, Refused, sequence
+from headgate.promotion.forges.http import Query, Refused
 from headgate.promotion.forges.tokens import Token
 
 __all__ = ["Gitea"]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from headgate.promotion.errors import ForgeError
-from headgate.promotion.forges.client import Account, Right, whole_number
+from headgate.promotion.forges.answers import mapping, whole_number
+from headgate.promotion.forges.client import Account, Right
 from headgate.promotion.forges.githubapi import GitHubApi, account
-from headgate.promotion.forges.http import Query, Refused, mapping
+from headgate.promotion.forges.http import Query, Refused
 from headgate.promotion.forges.tokens import Token
 
 __all__ = ["GitHub"]

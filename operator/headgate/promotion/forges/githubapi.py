@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from headgate.promotion.errors import ForgeError
-from headgate.promotion.forges.client import Account, Client, Note, moment, whole_number
-from headgate.promotion.forges.http import Query, mapping
+from headgate.promotion.forges.answers import mapping, moment, whole_number
+from headgate.promotion.forges.client import Account, Client, Note
+from headgate.promotion.forges.http import Query
 from headgate.promotion.forges.model import CommitStatus, PullRequest
 
 __all__ = ["GitHubApi", "account", "note"]

@@ -7,8 +7,9 @@ from typing import Any
 from urllib.parse import quote
 
 from headgate.promotion.errors import ForgeError
-from headgate.promotion.forges.client import Account, Client, Note, Right, moment, whole_number
-from headgate.promotion.forges.http import Query, mapping
+from headgate.promotion.forges.answers import mapping, moment, whole_number
+from headgate.promotion.forges.client import Account, Client, Note, Right
+from headgate.promotion.forges.http import Query
 from headgate.promotion.forges.markup import without_quick_actions
 from headgate.promotion.forges.model import CommitStatus, PullRequest
 from headgate.promotion.forges.tokens import Token

@@ -25,9 +25,10 @@ import urllib3
 from headgate import __version__
 from headgate.causes import network_cause
 from headgate.promotion.errors import ForgeError
+from headgate.promotion.forges.answers import mapping, sequence
 from headgate.promotion.forges.repository import is_loopback, web_root
 
-__all__ = ["Answer", "Api", "Query", "Refused", "Unanswered", "mapping", "sequence"]
+__all__ = ["Answer", "Api", "Query", "Refused", "Unanswered"]
 
 Query = Mapping[str, str | int]
 
@@ -269,16 +270,6 @@ class _Retries(urllib3.Retry):
             return None if text is None else max(0.0, self.parse_retry_after(text))
         except urllib3.exceptions.InvalidHeader:
             return None
-
-
-def mapping(value: Any) -> dict[str, Any]:
-    """A JSON object of an answer; empty if it is something else."""
-    return value if isinstance(value, dict) else {}
-
-
-def sequence(value: Any) -> list[Any]:
-    """A JSON array of an answer; empty if it is something else."""
-    return value if isinstance(value, list) else []
 
 
 def _texts(value: Any) -> Iterator[str]:
