@@ -25,7 +25,7 @@ _MOST_COMPARED = 2000
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line: a sign (``+``, ``-``, ``~`` or a blank) and a text without characters that nobody sees."""
+    """One line: a sign (``+``, ``-``, ``~`` or a blank) and a text, in which a format escapes what nobody sees."""
 
     sign: str
     text: str

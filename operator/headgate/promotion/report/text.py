@@ -104,7 +104,7 @@ class _Text:
             yield indent + self._style(f"… {len(lines) - end} more lines: --full", _DIM)
 
     def _signed(self, line: Line) -> str:
-        return self._style(f"{line.sign} {line.text}", _STYLES.get(line.sign, ""))
+        return self._style(f"{line.sign} {visible(line.text)}", _STYLES.get(line.sign, ""))
 
     def _style(self, text: str, style: str) -> str:
         return f"\x1b[{style}m{text}\x1b[0m" if self._color and style else text

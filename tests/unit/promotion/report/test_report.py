@@ -210,6 +210,17 @@ def test_foreign_text_does_nothing_in_markdown(hostile: str) -> None:
     assert all(character == "\n" or character.isprintable() for character in terminal)
 
 
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_foreign_text_in_the_reason_why_an_object_stays_does_nothing_on_a_terminal(hostile: str) -> None:
+    name = f"k{hostile}"
+    before = rendering(kustomization(deployment(), name=name, prune=False))
+    found = change(before, rendering(kustomization(name=name, prune=False)))
+    assert f"Kustomization flux-system/{name} does not prune" in found.changes[0].kept
+    terminal = text(report(found), full=True)
+    assert "stays on the cluster" in terminal
+    assert all(character == "\n" or character.isprintable() for character in terminal)
+
+
 def outside_of_code(out: str) -> str:
     """Markdown without its fences, its code spans and its ``code`` elements."""
     kept, fence = [], ""
