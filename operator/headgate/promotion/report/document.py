@@ -88,38 +88,34 @@ class Summary:
 
 def counts(change: EnvironmentChange) -> str:
     """Return how much changes, in words: ``2 added, 1 changed, 3 deleted``."""
-    if change.stage is Stage.BETWEEN:
-        return _between(change)
-    numbers = {
+    between = change.stage is Stage.BETWEEN
+    numbers = _differences(change) if between else _changes(change)
+    parts = [f"{number} {word}" for word, number in numbers.items() if number]
+    kustomizations = [each for each in change.kustomizations if each.action or each.fields]
+    if kustomizations:
+        parts.append(f"{len(kustomizations)} Kustomization{'s' if len(kustomizations) > 1 else ''}")
+    if change.uncertain:
+        parts.append(f"{len(change.uncertain)} not known")
+    return ", ".join(parts) or ("no difference" if between else "no change")
+
+
+def _changes(change: EnvironmentChange) -> dict[str, int]:
+    return {
         "added": sum(each.action is Action.ADDED and not each.inert for each in change.changes),
         "changed": sum(each.action is Action.CHANGED and not each.inert for each in change.changes),
         "moved": sum(each.action is Action.MOVED and not each.inert for each in change.changes),
         "deleted": sum(each.action is Action.REMOVED and each.pruned for each in change.changes),
         "left behind": sum(each.action is Action.REMOVED and not each.pruned for each in change.changes),
     }
-    parts = [f"{number} {word}" for word, number in numbers.items() if number]
-    kustomizations = [each for each in change.kustomizations if each.action or each.fields]
-    if kustomizations:
-        parts.append(f"{len(kustomizations)} Kustomization{'s' if len(kustomizations) > 1 else ''}")
-    if change.uncertain:
-        parts.append(f"{len(change.uncertain)} not known")
-    return ", ".join(parts) or "no change"
 
 
-def _between(change: EnvironmentChange) -> str:
-    """How much differs between two environments, in words."""
-    numbers = {
+def _differences(change: EnvironmentChange) -> dict[str, int]:
+    """How much differs between two environments."""
+    return {
         "differ": sum(each.action in (Action.CHANGED, Action.MOVED) for each in change.changes),
-        f"only in {change.follows}": sum(each.action is Action.REMOVED for each in change.changes),
-        f"only in {change.environment}": sum(each.action is Action.ADDED for each in change.changes),
+        f"only in {visible(change.follows)}": sum(each.action is Action.REMOVED for each in change.changes),
+        f"only in {visible(change.environment)}": sum(each.action is Action.ADDED for each in change.changes),
     }
-    parts = [f"{number} {word}" for word, number in numbers.items() if number]
-    kustomizations = [each for each in change.kustomizations if each.action or each.fields]
-    if kustomizations:
-        parts.append(f"{len(kustomizations)} Kustomization{'s' if len(kustomizations) > 1 else ''}")
-    if change.uncertain:
-        parts.append(f"{len(change.uncertain)} not known")
-    return visible(", ".join(parts) or "no difference")
 
 
 def grouped(changes: Iterable[ObjectChange]) -> tuple[Group, ...]:
