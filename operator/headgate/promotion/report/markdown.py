@@ -13,7 +13,15 @@ from headgate.promotion.changes.model import EnvironmentAnswer, EnvironmentChang
 from headgate.promotion.report.document import ChangeReport, counts
 from headgate.promotion.report.escape import code, fenced, html_code, visible
 from headgate.promotion.report.lines import Line
-from headgate.promotion.report.sections import ObjectSection, Section, details, highlights, revisions
+from headgate.promotion.report.sections import (
+    ObjectSection,
+    Section,
+    details,
+    highlights,
+    is_same,
+    revisions,
+    says_nothing,
+)
 
 __all__ = ["DEFAULT_LIMIT", "markdown"]
 
@@ -112,14 +120,9 @@ def _mark(change: EnvironmentChange) -> str:
 
 def _distinct(answer: EnvironmentAnswer) -> Iterator[EnvironmentChange]:
     """The stages at which something happens; a promotion that does what the merge does is not shown again."""
-    first = answer.on_merge
     for stage in answer.stages:
-        same = stage is not first and (stage.kustomizations, stage.root, stage.problems) == (
-            first.kustomizations,
-            first.root,
-            first.problems,
-        )
-        if not same and (not stage.is_empty or stage.uncertain or stage.changes or stage.unknown_variables):
+        repeats = stage is not answer.on_merge and is_same(stage, answer.on_merge)
+        if not repeats and not says_nothing(stage):
             yield stage
 
 

@@ -17,7 +17,16 @@ from headgate.promotion.report.document import Group, Summary, grouped
 from headgate.promotion.report.escape import visible
 from headgate.promotion.report.lines import Line, field_lines
 
-__all__ = ["SIGNS", "ObjectSection", "Section", "details", "highlights", "revisions"]
+__all__ = [
+    "SIGNS",
+    "ObjectSection",
+    "Section",
+    "details",
+    "highlights",
+    "is_same",
+    "revisions",
+    "says_nothing",
+]
 
 SIGNS = {Action.ADDED: "+", Action.CHANGED: "~", Action.REMOVED: "-", Action.MOVED: "~"}
 _REFUSED = "the API server will refuse it; set force to let the operator delete and create the object"
@@ -42,6 +51,21 @@ class Section:
     title: str
     lines: tuple[Line, ...]
     objects: tuple[ObjectSection, ...]
+
+
+def says_nothing(change: EnvironmentChange) -> bool:
+    """Whether there is nothing to show, not even what is not known."""
+    return change.is_empty and not change.uncertain and not change.changes and not change.unknown_variables
+
+
+def is_same(change: EnvironmentChange, other: EnvironmentChange) -> bool:
+    """Whether two stages do the same, so that the second one need not be shown again."""
+    return (
+        change.kustomizations == other.kustomizations
+        and change.root == other.root
+        and change.problems == other.problems
+        and change.unknown_variables == other.unknown_variables
+    )
 
 
 def revisions(change: EnvironmentChange) -> tuple[str, ...]:

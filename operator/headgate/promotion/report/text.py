@@ -9,7 +9,14 @@ from headgate.promotion.changes.model import EnvironmentAnswer, EnvironmentChang
 from headgate.promotion.report.document import ChangeReport, counts
 from headgate.promotion.report.escape import visible
 from headgate.promotion.report.lines import Line
-from headgate.promotion.report.sections import ObjectSection, details, highlights, revisions
+from headgate.promotion.report.sections import (
+    ObjectSection,
+    details,
+    highlights,
+    is_same,
+    revisions,
+    says_nothing,
+)
 
 __all__ = ["comparison_text", "text"]
 
@@ -61,17 +68,14 @@ class _Text:
         width = max(len(stage.stage.value) for stage in answer.stages) + 1
         for stage in answer.stages:
             yield f"  {stage.stage.value + ':':<{width}} {counts(stage)}"
-        shown: list[EnvironmentChange] = []
         for stage in answer.stages:
-            if stage.is_empty and not stage.uncertain and not stage.changes and not stage.unknown_variables:
+            if says_nothing(stage):
                 continue
-            if any(_alike(stage, former) for former in shown):
-                yield ""
-                yield f"  {_title(stage)}: the same"
-                continue
-            shown.append(stage)
             yield ""
-            yield from (f"  {line}" if line else "" for line in self._change(stage))
+            if stage is not answer.on_merge and is_same(stage, answer.on_merge):
+                yield f"  {_title(stage)}: the same"
+            else:
+                yield from (f"  {line}" if line else "" for line in self._change(stage))
 
     def _change(self, change: EnvironmentChange) -> Iterator[str]:
         if change.stage is not Stage.BETWEEN:
@@ -112,12 +116,3 @@ class _Text:
 
 def _title(change: EnvironmentChange) -> str:
     return change.stage.value[0].upper() + change.stage.value[1:]
-
-
-def _alike(stage: EnvironmentChange, former: EnvironmentChange) -> bool:
-    return (
-        stage.kustomizations == former.kustomizations
-        and stage.root == former.root
-        and stage.problems == former.problems
-        and stage.unknown_variables == former.unknown_variables
-    )
