@@ -10,9 +10,11 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+from collections.abc import Iterable
 
-__all__ = ["code", "fenced", "html_code", "is_visible", "visible"]
+__all__ = ["code", "fenced", "html_code", "longest_ticks", "visible"]
 
+_TICKS = re.compile("`+")
 _PLAIN = re.compile(r"[\x20-\x7e]*")
 _HIDDEN = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
 _BLANK = frozenset("\u115f\u1160\u3164\uffa0\u2800\u034f\u17b4\u17b5")
@@ -20,7 +22,7 @@ _BLANK = frozenset("\u115f\u1160\u3164\uffa0\u2800\u034f\u17b4\u17b5")
 _SPACES = frozenset(" \u3000")
 
 
-def is_visible(character: str) -> bool:
+def _is_visible(character: str) -> bool:
     """Whether a reader sees a character as what it is."""
     category = unicodedata.category(character)
     if category == "Zs":
@@ -36,7 +38,7 @@ def visible(text: str) -> str:
     """
     if _PLAIN.fullmatch(text):
         return text
-    return "".join(each if is_visible(each) else _escape(each) for each in text)
+    return "".join(each if _is_visible(each) else _escape(each) for each in text)
 
 
 def _escape(character: str) -> str:
@@ -54,8 +56,7 @@ def code(text: str) -> str:
     text = visible(text).replace("|", "\\|")
     if not text.strip():
         return "` `"
-    longest = max((len(run) for run in re.findall("`+", text)), default=0)
-    fence = "`" * (longest + 1)
+    fence = "`" * (longest_ticks([text]) + 1)
     pad = " " if text[0] in "` " or text[-1] in "` " else ""
     return f"{fence}{pad}{text}{pad}{fence}"
 
@@ -67,6 +68,10 @@ def html_code(text: str) -> str:
 
 def fenced(lines: list[str], language: str = "diff") -> list[str]:
     """Return lines in a fence that none of them closes; each line must be visible."""
-    longest = max((len(run) for line in lines for run in re.findall("`+", line)), default=0)
-    fence = "`" * max(3, longest + 1)
+    fence = "`" * max(3, longest_ticks(lines) + 1)
     return [f"{fence}{language}", *lines, fence]
+
+
+def longest_ticks(lines: Iterable[str]) -> int:
+    """Return how many backticks follow each other at most; a fence needs more."""
+    return max((len(run) for line in lines for run in _TICKS.findall(line)), default=0)

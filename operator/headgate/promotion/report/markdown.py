@@ -6,12 +6,11 @@ follow it, and a note says how much is missing. The summaries of all environment
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 from headgate.promotion.changes.model import EnvironmentAnswer, EnvironmentChange
 from headgate.promotion.report.document import ChangeReport, counts
-from headgate.promotion.report.escape import code, fenced, html_code, visible
+from headgate.promotion.report.escape import code, fenced, html_code, longest_ticks, visible
 from headgate.promotion.report.lines import Line
 from headgate.promotion.report.sections import (
     ObjectSection,
@@ -35,7 +34,6 @@ _MOST_HIGHLIGHTS = 30
 _MOST_LINES = 200
 """Lines of one object."""
 _MOST_ROWS = 100
-_TICKS = re.compile("`+")
 
 
 def markdown(report: ChangeReport, limit: int = DEFAULT_LIMIT, marker: str = "") -> str:
@@ -170,8 +168,7 @@ def _fitting(lines: list[str], room: int) -> str:
         return block
     # Of two fences and the line that says how much is missing.
     left, count = room - 60, 0
-    longest = max(len(run) for run in ("", *_TICKS.findall("\n".join(lines))))
-    left -= 2 * longest
+    left -= 2 * longest_ticks(lines)
     while count < len(lines) and left >= len(lines[count]) + 1:
         left -= len(lines[count]) + 1
         count += 1
