@@ -15,6 +15,8 @@ DEFAULT_TIMEOUT = 60.0
 
 PROVIDERS = ("generic", "aws", "azure", "github")
 VERIFICATION_MODES = ("head", "HEAD", "Tag", "TagAndHEAD")
+REFERENCE_FIELDS = ("branch", "tag", "semver", "name", "commit")
+"""The fields of ``spec.ref``."""
 SCHEMES = ("http://", "https://", "ssh://")
 
 
@@ -31,7 +33,7 @@ class GitRepositoryRef:
     @staticmethod
     def parse(fields: Fields) -> GitRepositoryRef:
         """From ``spec.ref``."""
-        return GitRepositoryRef(**{n: fields.text(n) for n in ("branch", "tag", "semver", "name", "commit")})
+        return GitRepositoryRef(**{name: fields.text(name) for name in REFERENCE_FIELDS})
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import orjson
 
-from headgate.api.gitrepository import GitRepositoryRef
+from headgate.api.gitrepository import REFERENCE_FIELDS, GitRepositoryRef
 from headgate.api.meta import ObjectKey, timestamp
 from headgate.api.running import RunningKustomization, RunningSource
 from headgate.objects import Obj
@@ -35,7 +35,6 @@ _MAX_TEXT = 1024
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
-_REFERENCE = ("branch", "tag", "semver", "name", "commit")
 
 
 class ReportInvalid(ValueError):
@@ -116,7 +115,7 @@ def decode(content: bytes) -> Report:
 
 
 def _source_document(source: RunningSource) -> Obj:
-    reference = {name: _cut(value) for name in _REFERENCE if (value := getattr(source.reference, name))}
+    reference = {name: _cut(value) for name in REFERENCE_FIELDS if (value := getattr(source.reference, name))}
     return {
         **_key_document(source.key),
         "ref": reference,
@@ -157,7 +156,7 @@ def _source(entry: Obj) -> RunningSource:
         raise ReportInvalid("ref is not an object")
     return RunningSource(
         key=_key(entry),
-        reference=GitRepositoryRef(**{name: _text(reference, name) for name in _REFERENCE}),
+        reference=GitRepositoryRef(**{name: _text(reference, name) for name in REFERENCE_FIELDS}),
         revision=_text(entry, "revision"),
         ready=_flag(entry, "ready"),
         suspended=_flag(entry, "suspended"),

@@ -14,7 +14,7 @@ from typing import Any
 
 from headgate.api import conditions as cond
 from headgate.api import history as hist
-from headgate.api.gitrepository import GitRepositoryRef, held_revision
+from headgate.api.gitrepository import REFERENCE_FIELDS, GitRepositoryRef, held_revision
 from headgate.api.labels import OWNER_NAME, OWNER_NAMESPACE
 from headgate.api.meta import ObjectKey
 from headgate.api.reasons import PROGRESSING, READY, RECONCILIATION_SUCCEEDED
@@ -32,7 +32,6 @@ __all__ = [
 ]
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_REFERENCE = ("branch", "tag", "semver", "name", "commit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +93,7 @@ def running_source(obj: Obj) -> RunningSource:
     ref = _mapping(spec.get("ref"))
     return RunningSource(
         key=_key(obj),
-        reference=GitRepositoryRef(**{name: _text(ref.get(name)) for name in _REFERENCE}),
+        reference=GitRepositoryRef(**{name: _text(ref.get(name)) for name in REFERENCE_FIELDS}),
         revision=_text(_mapping(status.get("artifact")).get("revision")),
         ready=cond.is_true(_entries(status.get("conditions")), READY),
         suspended=spec.get("suspend") is True,

@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from headgate.api import GitRepositoryRef
 from headgate.git.errors import RefInvalid, RefNotFound
 from headgate.git.refs.semver import Range, Version
 
@@ -39,6 +40,11 @@ class GitReference:
     semver: str = ""
     name: str = ""
     commit: str = ""
+
+    @classmethod
+    def of(cls, ref: GitRepositoryRef) -> GitReference:
+        """The reference of a GitRepository."""
+        return cls(ref.branch, ref.tag, ref.semver, ref.name, ref.commit)
 
     def check(self) -> None:
         """Raise :class:`RefInvalid` when a field that takes effect is malformed."""

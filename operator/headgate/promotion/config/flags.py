@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from headgate.api.gitrepository import REFERENCE_FIELDS
 from headgate.git.errors import RefInvalid
 from headgate.git.refs.reference import GitReference
 from headgate.promotion.config.model import Environment, Environments
@@ -16,8 +17,6 @@ from headgate.promotion.config.parse import check_cluster, check_name
 from headgate.promotion.errors import ConfigInvalid
 
 __all__ = ["chosen", "described"]
-
-_REFERENCES = ("branch", "tag", "semver", "name", "commit")
 
 
 def described(flags: Sequence[str]) -> tuple[Environment, ...]:
@@ -43,9 +42,9 @@ def _environment(flag: str) -> Environment:
     follows = None
     if comma:
         kind, equals, value = reference.partition("=")
-        if kind not in _REFERENCES or not equals or not value:
+        if kind not in REFERENCE_FIELDS or not equals or not value:
             raise ConfigInvalid(
-                f"--env {flag[:100]}: after the comma comes one of {', '.join(_REFERENCES)}, = and a value"
+                f"--env {flag[:100]}: after the comma comes one of {', '.join(REFERENCE_FIELDS)}, = and a value"
             )
         follows = GitReference(**{kind: value})
         try:

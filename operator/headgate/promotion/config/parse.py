@@ -12,6 +12,7 @@ import yaml
 
 from headgate.api import InvalidSpec
 from headgate.api.fields import Fields
+from headgate.api.gitrepository import REFERENCE_FIELDS
 from headgate.api.windows import MAX_WINDOWS, Window
 from headgate.documents import plainyaml
 from headgate.git.errors import RefInvalid
@@ -187,11 +188,10 @@ def _approvals(fields: Fields) -> Approvals:
 
 
 def _reference(fields: Fields) -> GitReference:
-    fields.only("branch", "tag", "semver", "name", "commit")
-    names = ("branch", "tag", "semver", "name", "commit")
-    reference = GitReference(**{name: _text(fields, name) for name in names})
+    fields.only(*REFERENCE_FIELDS)
+    reference = GitReference(**{name: _text(fields, name) for name in REFERENCE_FIELDS})
     if reference == GitReference():
-        raise fields.invalid("", "must have one of branch, tag, semver, name, commit")
+        raise fields.invalid("", f"must have one of {', '.join(REFERENCE_FIELDS)}")
     try:
         reference.check()
     except RefInvalid as error:

@@ -74,9 +74,13 @@ def summarize(
             tuple(notes),
         )
     live = next((each.reference for each in found.repositories if each.key == source), None)
-    if live is not None and follows is not None and follows_text(_as_git(live)) != follows_text(follows):
+    if (
+        live is not None
+        and follows is not None
+        and follows_text(GitReference.of(live)) != follows_text(follows)
+    ):
         notes.append(
-            f"GitRepository '{source}' follows {follows_text(_as_git(live))} in the cluster and "
+            f"GitRepository '{source}' follows {follows_text(GitReference.of(live))} in the cluster and "
             f"{follows_text(follows)} in Git"
         )
     counted = Counter(
@@ -151,9 +155,3 @@ def follows_text(reference: GitReference) -> str:
         if value:
             return f"{kind} {value[:12] if kind == 'commit' else value}"
     return f"branch {reference.branch or DEFAULT_BRANCH}"
-
-
-def _as_git(reference: object) -> GitReference:
-    return GitReference(
-        **{name: getattr(reference, name) for name in ("branch", "tag", "semver", "name", "commit")}
-    )

@@ -53,8 +53,7 @@ def shape_of(source: RenderedSource) -> Shape:
 
 def source_of(obj: Obj, key: ObjectKey, place: str | None) -> RenderedSource:
     """Return a GitRepository without the commit that it selects; raises :class:`headgate.api.InvalidSpec`."""
-    ref = _parsed(key, obj.get("spec")).ref
-    reference = GitReference(ref.branch, ref.tag, ref.semver, ref.name, ref.commit)
+    reference = GitReference.of(_parsed(key, obj.get("spec")).ref)
     spec: Obj = obj["spec"]
     return RenderedSource(key, str(spec.get("url") or ""), reference, None, spec, place)
 

@@ -359,9 +359,7 @@ class SourceReconciler:
         ``sparing``: the commit that stays available, also if the source has another URL now; empty if none does.
         """
         key, remote, ref = attempt.key, attempt.remote, attempt.source.spec.ref
-        wanted = (
-            GitReference(ref.branch, ref.tag, ref.semver, ref.name, ref.commit) if ref else GitReference()
-        )
+        wanted = GitReference.of(ref) if ref else GitReference()
         commits = self._caches.open(key.namespace, key.name, str(remote.url), sparing=sparing)
         return commits, remote.resolve(wanted, commits, attempt.asking)
 
