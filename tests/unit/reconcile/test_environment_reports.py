@@ -15,6 +15,7 @@ import pytest
 from headgate.api import ObjectKey
 from headgate.api.report import Report, decode
 from headgate.git.errors import GitError
+from headgate.git.verify.signature import split_commit, verify_ssh
 from headgate.kube import Client, NotFound, ObjectRef
 from headgate.reconcile.core.store import Store
 from headgate.reconcile.environment import reporter as reporter_module
@@ -309,6 +310,19 @@ async def test_an_event_that_changes_nothing_pushes_nothing(
             world.put(at(1, history=history))
             await asyncio.sleep(0.3)
     assert world.heard.results == [False]
+
+
+async def test_another_key_in_the_secret_signs_the_next_report(world: World) -> None:
+    other = generate_key()
+    world.put(at(1))
+    async with reporting(world):
+        await until("the first report", lambda: world.commits() == [commit(1)])
+        world.cluster.secret = {**DATA, "identity": other.private}
+        world.put(at(2))
+        await until("the second report", lambda: world.commits() == [commit(2), commit(1)])
+    for key, ref in ((other, REF), (KEY, f"{REF}^")):
+        raw = world.repository.git("cat-file", "commit", ref).encode()
+        verify_ssh(split_commit(raw, sha256=False), [key.public.encode()])
 
 
 async def test_without_a_change_the_last_report_is_confirmed(

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from headgate.api import ObjectKey, reasons
 from headgate.api.report import Report
@@ -83,6 +83,8 @@ class EnvironmentReporter:
         self._namespace, self._selector = namespace, label_selector
         self._changed = asyncio.Event()
         self._writer: ReportWriter | None = None
+        self._goal: tuple[tuple[Any, dict[str, bytes]], Destination] | None = None
+        """What the destination was made from: the spec of the source and the data of the Secret; and itself."""
         self._last: tuple[Report, float] | None = None
         """What was observed at the last push, and when that was, on the monotonic clock."""
         self._complete = False
@@ -128,7 +130,7 @@ class EnvironmentReporter:
             await self._wait_complete()
         source = reported_source(self._settings, self._store.sources(GIT_REPOSITORY))
         # Each time: a Secret that changes counts at once, and what a silent API server last said is not reported.
-        goal = destination(self._settings, source, await self._secret())
+        goal = self._destination(source, await self._secret())
         report = await self._observed(goal, source)
         if self._is_known(report, goal):
             return
@@ -137,6 +139,13 @@ class EnvironmentReporter:
         self._last = report, time.monotonic()
         self._measure.reported(failed=False)
         _log.debug("reported %s to %s of %s", goal.environment, goal.ref, goal.url)
+
+    def _destination(self, source: Obj, secret: dict[str, bytes]) -> Destination:
+        """Where reports go: made again only for another spec or Secret: an RSA key takes half a second to read."""
+        given = source.get("spec"), secret
+        if self._goal is None or self._goal[0] != given:
+            self._goal = given, destination(self._settings, source, secret)
+        return self._goal[1]
 
     async def _observed(self, goal: Destination, source: Obj) -> Report:
         sources, kustomizations = self._store.sources(GIT_REPOSITORY), self._store.kustomizations()
