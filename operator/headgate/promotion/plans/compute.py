@@ -164,7 +164,7 @@ def rendered_difference(world: World, plan: Plan) -> EnvironmentChange:
         raise PlanOutdated(
             f"the plan for '{plan.environment}' is outdated: the environment no longer follows {plan.base.commit[:12]}"
         )
-    _check_version(world, plan)
+    _check_version(world, plan, source)
     mode = mode_of(world, target, source)
     move = move_of(world, target, source, mode, base, plan.candidate, Wish(version=plan.version))
     after = world.render(target, move.refs)
@@ -177,11 +177,8 @@ def rendered_difference(world: World, plan: Plan) -> EnvironmentChange:
     return change
 
 
-def _check_version(world: World, plan: Plan) -> None:
+def _check_version(world: World, plan: Plan, source: RenderedSource) -> None:
     """A version that exists, or that a higher one has overtaken, would only be refused as a bad argument."""
-    source = source_of(
-        world.environments[plan.environment], world.render(world.environments[plan.environment])
-    )
     version, newest = Version.parse(plan.version), version_tags(world.refs.ids, source.reference.semver)[:1]
     if version is not None and newest and not version > newest[0].version:
         raise PlanOutdated(

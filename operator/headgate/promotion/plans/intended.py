@@ -43,14 +43,12 @@ def problems_of_fields(change: EnvironmentChange, edits: Sequence[Edit]) -> Iter
     values = [(each.before, each.after) for each in edits]
     if edits and change.is_empty:
         yield "the edits change nothing that is applied: is the field set again elsewhere?"
-    used: set[tuple[str, str]] = set()
     for each in change.changes:
         if each.action is not Action.CHANGED and not each.renamed_from:
             yield f"{each.ref} is {each.action.value}"
             continue
         for field in each.fields:
-            reason = _explained(field, values, used, change)
-            if not reason:
+            if not _is_explained(field, values, change):
                 yield f"{each.ref} changes at {field.path}, which no copied value explains"
     for one in change.kustomizations:
         if one.action is not None:
@@ -74,21 +72,14 @@ def _unless_pin(each: ObjectChange, source: RenderedSource) -> Iterator[str]:
         yield f"{each.ref} is {each.action.value}" + (f" at {others[0]}" if others else "")
 
 
-def _explained(
-    field: FieldChange,
-    values: Iterable[tuple[str, str]],
-    used: set[tuple[str, str]],
-    change: EnvironmentChange,
-) -> bool:
+def _is_explained(field: FieldChange, values: Iterable[tuple[str, str]], change: EnvironmentChange) -> bool:
     before, after = field.before, field.after
     if isinstance(before, Hidden) or isinstance(after, Hidden):
         return False
     for old, new in values:
         if _text(before) == old and _text(after) == new:
-            used.add((old, new))
             return True
         if isinstance(before, str) and isinstance(after, str) and old and before.replace(old, new) == after:
-            used.add((old, new))
             return True
     # A generated object has another name, and what uses it says so.
     renames = [(each.renamed_from, each.ref.name) for each in change.changes if each.renamed_from]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from headgate.git.refs.reference import HEADS, TAGS, GitReference, Refs, Resolved
+from headgate.git.refs.reference import DEFAULT_BRANCH, HEADS, TAGS, GitReference, Refs, Resolved
 from headgate.promotion.clone import Clone
 from headgate.promotion.clone.making import make_commit, make_tree
 from headgate.promotion.config.model import Environment
@@ -21,8 +21,6 @@ from headgate.promotion.plans.world import World, described, moved, source_of
 __all__ = ["Move", "Wish", "mode_of", "move_of", "pinned_tag", "promotion_branch"]
 
 _DIGITS = re.compile("[0-9]+")
-DEFAULT = "master"
-"""What a GitRepository without ``spec.ref`` follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,4 +217,4 @@ def _pin(
 
 
 def _branch(reference: GitReference) -> str:
-    return reference.name.removeprefix(HEADS) if reference.name else reference.branch or DEFAULT
+    return reference.name.removeprefix(HEADS) if reference.name else reference.branch or DEFAULT_BRANCH

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from headgate.api import ObjectKey
 from headgate.git.errors import GitError
-from headgate.git.refs.reference import HEADS, TAGS, GitReference, Refs, Resolved
+from headgate.git.refs.reference import DEFAULT_BRANCH, HEADS, TAGS, GitReference, Refs, Resolved
 from headgate.promotion.clone import Clone
 from headgate.promotion.config.model import Environment, Environments
 from headgate.promotion.errors import PromotionError, RevisionUnknown
@@ -123,10 +122,4 @@ def described(reference: GitReference) -> str:
         return f"tag {reference.tag}"
     if reference.semver:
         return f"semver {reference.semver}"
-    return f"branch {reference.branch or 'master'}"
-
-
-def key_of(text: str) -> ObjectKey:
-    """The key that ``namespace/name`` names."""
-    namespace, _, name = text.rpartition("/")
-    return ObjectKey(namespace, name)
+    return f"branch {reference.branch or DEFAULT_BRANCH}"
