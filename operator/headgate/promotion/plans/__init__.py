@@ -9,6 +9,7 @@ fields         what a promotion copies from files of one environment to those of
 edits          edits of single values in YAML files that keep every other byte
 intended       whether the rendered change of a pull request is exactly the intended one
 proven         objects of a change that have not run before
+difference     what a move changes in its target: rendered, compared and digested
 digest         the digest of a rendered difference
 approvals      signed approvals of a digest, on refs of the remote
 history        commits that a rollback marked as bad

@@ -23,7 +23,7 @@ from headgate.promotion.guards import Approval, Bad, Facts, Guard, Override, eva
 from headgate.promotion.plans.approvals import approved_base, given_approvals
 from headgate.promotion.plans.candidate import Candidate, candidate_of
 from headgate.promotion.plans.copies import copies_of
-from headgate.promotion.plans.digest import digest_of
+from headgate.promotion.plans.difference import difference_of
 from headgate.promotion.plans.fields import last_equal
 from headgate.promotion.plans.history import Mark, bad_commits, marks
 from headgate.promotion.plans.intended import problems_elsewhere, problems_of_fields, problems_of_pin
@@ -80,10 +80,8 @@ def compute(
     candidate = candidate_of(world, target, wanted)
     commit = candidate.commit or base.commit
     move = move_of(world, target, source, mode, base, commit, wish or Wish())
-    after = world.render(target, move.refs)
-    change = compare(now, after, Stage.AT_PROMOTION, described(source.reference))
-    trees = world.clone.id_of_tree(base.commit), world.clone.id_of_tree(move.head)
-    digest = digest_of(change, after, trees)
+    difference = difference_of(world, target, source, base, move)
+    after, change, digest = difference.after, difference.change, difference.digest
     found = _marks(world, source, base)
     problem = candidate.problem or move.problem
     # Where fields are copied, both environments follow one branch, which contains every candidate.
@@ -115,8 +113,8 @@ def compute(
         source=str(source.key),
         after=target.after,
         candidate=commit,
-        base=Point(base.commit, trees[0], _pointer(base)),
-        head=Point(move.head if mode is not Mode.FIELDS else commit, trees[1], move.version),
+        base=Point(base.commit, difference.trees[0], _pointer(base)),
+        head=Point(move.head if mode is not Mode.FIELDS else commit, difference.trees[1], move.version),
         digest=digest,
         ref=move.ref,
         expected=move.expected,
@@ -157,8 +155,7 @@ def compute_again(world: World, plan: Plan, overrides: Sequence[Override]) -> Co
 def rendered_difference(world: World, plan: Plan) -> EnvironmentChange:
     """Render the difference of a plan from Git alone; raises :class:`PlanOutdated` if it is another one now."""
     target = world.environments[plan.environment]
-    now = world.render(target)
-    source = source_of(target, now)
+    source = source_of(target, world.render(target))
     base = world.follows(source)
     if base is None or base.commit != plan.base.commit:
         raise PlanOutdated(
@@ -167,14 +164,12 @@ def rendered_difference(world: World, plan: Plan) -> EnvironmentChange:
     _check_version(world, plan, source)
     mode = mode_of(world, target, source)
     move = move_of(world, target, source, mode, base, plan.candidate, Wish(version=plan.version))
-    after = world.render(target, move.refs)
-    change = compare(now, after, Stage.AT_PROMOTION, described(source.reference))
-    trees = world.clone.id_of_tree(base.commit), world.clone.id_of_tree(move.head)
-    if digest_of(change, after, trees) != plan.digest:
+    difference = difference_of(world, target, source, base, move)
+    if difference.digest != plan.digest:
         raise PlanOutdated(
             f"the plan for '{plan.environment}' is outdated: it now renders another difference"
         )
-    return change
+    return difference.change
 
 
 def _check_version(world: World, plan: Plan, source: RenderedSource) -> None:

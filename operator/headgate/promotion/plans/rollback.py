@@ -21,7 +21,7 @@ from headgate.promotion.clone.pushing import push
 from headgate.promotion.config.model import Environment
 from headgate.promotion.errors import PromotionError
 from headgate.promotion.fleet.rendering import RenderedSource
-from headgate.promotion.plans.digest import digest_of
+from headgate.promotion.plans.difference import difference_of
 from headgate.promotion.plans.execute import (
     Done,
     PullRequestWish,
@@ -93,8 +93,7 @@ def prepare(world: World, name: str, to: str = "") -> Rollback:
     Raises :class:`PromotionError`.
     """
     target = world.environments[name]
-    now = world.render(target)
-    source = source_of(target, now)
+    source = source_of(target, world.render(target))
     base = world.follows(source)
     if base is None:
         raise PromotionError(
@@ -108,13 +107,12 @@ def prepare(world: World, name: str, to: str = "") -> Rollback:
     if world.clone.id_of_tree(good) == world.clone.id_of_tree(base.commit):
         raise PromotionError(f"'{name}' already runs the content of {good_name}: nothing to roll back")
     move = _move(world, target, source, mode, base, good, good_name)
-    after = world.render(target, move.refs)
-    change = compare(now, after, Stage.AT_PROMOTION, described(source.reference))
-    trees = world.clone.id_of_tree(base.commit), world.clone.id_of_tree(good)
-    digest = digest_of(change, after, trees)
+    difference = difference_of(world, target, source, base, move)
     # After an earlier rollback, what is bad now is the content that it brought back.
     bad, brought = _content_of(world, base.commit)
-    return Rollback(name, mode, bad, brought, good, base.commit, good_name, move, change, digest)
+    return Rollback(
+        name, mode, bad, brought, good, base.commit, good_name, move, difference.change, difference.digest
+    )
 
 
 def roll_back(
