@@ -105,9 +105,7 @@ class _Comparison:
         if before is after:
             return None
         problem = (after and after.problem) or (before and before.problem) or None
-        same = (
-            before is not None and after is not None and (before.objects is after.objects or _skipped(after))
-        )
+        same = before is not None and after is not None and (before.objects is after.objects or after.skipped)
         objects: tuple[ObjectChange, ...] = ()
         if problem is None and not same:
             objects = self._objects(
@@ -248,11 +246,6 @@ class _Comparison:
             before_owner=before,
             after_owner=None if owner is None else owner.key,
         )
-
-
-def _skipped(each: RenderedKustomization) -> bool:
-    """Whether nobody built it because nothing that it reads differs."""
-    return bool(getattr(each, "skipped", False))
 
 
 def _maker(each: RenderedKustomization) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 
 from headgate.promotion.changes.paths import Element, Path
 from headgate.promotion.changes.shapes import NOTHING, ListKind, Shape
-from headgate.promotion.changes.values import MISSING, deepest, equal, frozen, is_quantity_place, quantity
+from headgate.promotion.changes.values import DEEPEST, MISSING, equal, frozen, is_quantity_place, quantity
 
 __all__ = ["Difference", "differences", "leaves"]
 
@@ -47,11 +47,11 @@ def differences(
 
 def leaves(path: Path, value: Any, shape: Shape = NOTHING) -> Iterator[tuple[Path, Any]]:
     """Return the leaves of a value with their paths; an empty mapping or list is a leaf."""
-    if isinstance(value, dict) and value and len(path) < deepest:
+    if isinstance(value, dict) and value and len(path) < DEEPEST:
         for key, each in value.items():
             yield from leaves((*path, str(key)), each, shape.field(str(key)))
     elif (
-        isinstance(value, list) and value and len(path) < deepest and all(isinstance(v, dict) for v in value)
+        isinstance(value, list) and value and len(path) < DEEPEST and all(isinstance(v, dict) for v in value)
     ):
         keys = _keys(shape, value, [])
         for index, each in enumerate(value):
@@ -74,7 +74,7 @@ class _Comparison:
         if before is after:
             return
         fixed = frozen_above or shape.immutable
-        if len(path) >= deepest:
+        if len(path) >= DEEPEST:
             if not equal(before, after):
                 yield Difference(path, before, after, immutable=fixed)
         elif isinstance(before, dict) and isinstance(after, dict):

@@ -67,15 +67,6 @@ class Index:
         for each in objects:
             self.owners.setdefault(identity(each.ref), []).append(Owned(each, owner))
 
-    def of_owner(self, key: Identity, owner: RenderedKustomization | None) -> RenderedObject | None:
-        """The object as this owner has it; the last one, if it has several."""
-        wanted = None if owner is None else owner.key
-        found = None
-        for each in self.owners.get(key, ()):
-            if (None if each.owner is None else each.owner.key) == wanted:
-                found = each.object
-        return found
-
 
 def generated_pairs(
     gone: Iterable[RenderedObject], new: Iterable[RenderedObject]

@@ -133,15 +133,11 @@ def _steps(path: str, text: str) -> Iterator[str]:
         if count > _MOST_STEPS:
             raise ValueError(f"'{_shown(text)}' has more than {_MOST_STEPS} steps")
         if token[2] is None:
-            yield f"[{_literal(token[1]) or '*'}]"
+            yield f"[{token[1].strip() or '*'}]"
         else:
             yield re.sub(r"\\(.)", r"\1", token[2])
     if path.endswith("."):
         raise ValueError(f"'{_shown(text)}' ends with a dot")
-
-
-def _literal(text: str) -> str:
-    return text.strip()
 
 
 def _shown(text: str) -> str:

@@ -6,6 +6,7 @@ kinds, quantities are equal if they mean the same amount: the API server stores 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from decimal import Decimal
@@ -13,7 +14,7 @@ from typing import Any
 
 from headgate.promotion.changes.paths import Step
 
-__all__ = ["MISSING", "deepest", "equal", "frozen", "is_quantity_place"]
+__all__ = ["DEEPEST", "MISSING", "equal", "frozen", "is_quantity_place", "quantity"]
 
 
 class _Missing:
@@ -26,7 +27,7 @@ class _Missing:
 MISSING: Any = _Missing()
 """Replaces a value that is absent; null is a value."""
 
-deepest = 100
+DEEPEST = 100
 """Levels to which a comparison goes down; below, values are equal only if their texts are."""
 
 
@@ -36,7 +37,7 @@ def frozen(value: Any, depth: int = 0) -> Any:
         return "bool", value
     if isinstance(value, int | float):
         return "number", value
-    if depth > deepest:
+    if depth > DEEPEST:
         return "deep", _text(value)
     if isinstance(value, dict):
         return "map", frozenset((str(key), frozen(each, depth + 1)) for key, each in value.items())
@@ -51,8 +52,6 @@ def equal(before: Any, after: Any) -> bool:
 
 
 def _text(value: Any) -> str:
-    import json
-
     try:
         return json.dumps(value, sort_keys=True, default=str)
     except (RecursionError, TypeError, ValueError):
@@ -83,9 +82,7 @@ def is_quantity_place(path: Sequence[Step]) -> bool:
 _QUANTITY = re.compile(
     r"([+-]?)([0-9]{1,40}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})([a-zA-Z]{0,2}|[eE][+-]?[0-9]{1,2})"
 )
-_SUFFIXES = {
-    **dict(zip(("n", "u", "m", "", "k", "M", "G", "T", "P", "E"), range(-9, 19, 3), strict=True)),
-}
+_SUFFIXES = dict(zip(("n", "u", "m", "", "k", "M", "G", "T", "P", "E"), range(-9, 19, 3), strict=True))
 _BINARY = {"Ki": 1, "Mi": 2, "Gi": 3, "Ti": 4, "Pi": 5, "Ei": 6}
 
 
