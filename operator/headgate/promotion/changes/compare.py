@@ -59,12 +59,10 @@ class _Comparison:
         self._before, self._after = before, after
         self._old, self._new = Index.of(before), Index.of(after)
         self._curtain = Curtain((before, after))
-        definitions = ("apiextensions.k8s.io", "CustomResourceDefinition")
         self._shapes = Shapes(
             each.object.obj
             for index in (self._old, self._new)
-            for key, owners in index.owners.items()
-            if key[:2] == definitions
+            for owners in index.owners.values()
             for each in owners
         )
         self._fates = Fates(before, after, self._manifests(self._old, before))

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from headgate.api import ObjectKey, labels
+from headgate.apply.objects.definitions import is_crd
 from headgate.apply.objects.normalize import is_built_in, normalized
 from headgate.names import SOURCE_GROUP
 from headgate.objects import Obj
@@ -133,7 +134,7 @@ def _lost_with(obj: Obj) -> list[Danger]:
     kind, group = obj.get("kind"), str(obj.get("apiVersion")).rpartition("/")[0]
     if not group and kind == "Namespace":
         return [Danger.NAMESPACE_REMOVED]
-    if group == "apiextensions.k8s.io" and kind == "CustomResourceDefinition":
+    if is_crd(obj):
         return [Danger.DEFINITION_REMOVED]
     if not group and kind in ("PersistentVolumeClaim", "PersistentVolume"):
         return [Danger.VOLUME_REMOVED]
@@ -149,7 +150,7 @@ def _of_kind(before: RenderedObject, after: RenderedObject, found: Iterable[Diff
         each.path[0] == "spec" and len(each.path) > 1 and each.path[1] in _SOURCE_FIELDS for each in found
     ):
         return [Danger.SOURCE_CHANGED]
-    if group == "apiextensions.k8s.io" and kind == "CustomResourceDefinition":
+    if is_crd(after.obj):
         return [Danger.VERSION_REMOVED] if versions_served(before.obj) - versions_served(after.obj) else []
     if group == "apps" and kind == "StatefulSet" and _retention(after.obj, "whenScaled") == "Delete":
         counts = replica_change(before.obj, after.obj)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from headgate.apply.objects.definitions import is_crd
 from headgate.kustomize.schema import Schema, SchemaNode
 from headgate.objects import Obj
 
@@ -70,7 +71,7 @@ class Shapes:
         self._custom: dict[tuple[str, str, str], Shape] = {}
         self._found: dict[tuple[str, str], Shape] = {}
         for obj in objects:
-            if obj.get("kind") == "CustomResourceDefinition":
+            if is_crd(obj):
                 self._learn(_mapping(obj.get("spec")))
 
     def of(self, api_version: str, kind: str) -> Shape:

@@ -29,7 +29,7 @@ def unproven(
     patterns = [Pattern.parse(each) for each in expect]
     mine = {each.ref: each for each in _objects(after)}
     others = [_by_name(each) for each in before]
-    shapes = Shapes(each.obj for each in _objects(after) if each.ref.kind == "CustomResourceDefinition")
+    shapes = Shapes(each.obj for each in _objects(after))
     found = []
     for each in change.changes:
         if each.inert or any(pattern.covers_object(each.ref.kind) for pattern in patterns):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from headgate.promotion.changes.fields import differences
-from headgate.promotion.changes.shapes import Shapes
+from headgate.promotion.changes.shapes import ListKind, Shapes
 from tests.support.renderings import Obj, deployment, fields, obj, of_objects, the_change, with_value
 
 POD = "spec.template.spec"
@@ -180,6 +180,13 @@ def definition(properties: Any) -> Obj:
         "versions": [{"name": "v1", "served": True, "schema": schema}],
     }
     return obj("apiextensions.k8s.io/v1", "CustomResourceDefinition", "things.example.com", "", spec=spec)
+
+
+def test_only_a_definition_of_the_api_server_says_how_lists_merge() -> None:
+    tags = {"tags": {"x-kubernetes-list-type": "set"}}
+    of_server, of_others = definition(tags), {**definition(tags), "apiVersion": "example.com/v1"}
+    kinds = [Shapes([each]).of("example.com/v1", "Thing").list_kind for each in (of_server, of_others)]
+    assert kinds == [ListKind.ATOMIC, ListKind.UNKNOWN]
 
 
 def test_lists_of_custom_kinds_have_the_keys_of_their_definition() -> None:
