@@ -15,6 +15,8 @@ from headgate.promotion.forges.repository import Choice, Kind
 from headgate.promotion.forges.tokens import VARIABLE
 from tests.support.forgeserver import TOKEN, Fault, ForgeServer, Request
 
+pytestmark = pytest.mark.usefixtures("waited")
+
 MARKER = marker("diff", "all")
 COMMIT = "a" * 40
 ENVIRONMENT = {VARIABLE: TOKEN}
@@ -26,20 +28,6 @@ def forge(request: pytest.FixtureRequest) -> Iterator[ForgeServer]:
     with ForgeServer(request.param, path) as server:
         yield server
         assert server.violations == []
-
-
-@pytest.fixture
-def client(forge: ForgeServer) -> Iterator[Client]:
-    with open_forge(forge.repository, Choice(), ENVIRONMENT) as opened:
-        yield opened
-
-
-@pytest.fixture(autouse=True)
-def without_waiting(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Waits take no time; returns how long they would have been."""
-    waited: list[float] = []
-    monkeypatch.setattr("headgate.promotion.forges.http.time.sleep", waited.append)
-    return waited
 
 
 # ---- pull requests

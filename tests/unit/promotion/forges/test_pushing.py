@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -110,14 +109,6 @@ def test_a_name_that_is_no_branch_is_refused(name: str) -> None:
 
 
 # ---- comments
-
-
-@pytest.fixture(params=list(Kind), ids=lambda kind: kind.value)
-def forge(request: pytest.FixtureRequest) -> Iterator[ForgeServer]:
-    with ForgeServer(request.param) as server:
-        server.add_pull()
-        yield server
-        assert server.violations == []
 
 
 def job(forge: ForgeServer) -> dict[str, str]:

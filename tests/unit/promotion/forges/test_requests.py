@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -20,30 +19,10 @@ from headgate.promotion.forges.tokens import VARIABLE
 from tests.support.forgeserver import TOKEN, Fault, ForgeServer
 from tests.support.serving import serving
 
+pytestmark = pytest.mark.usefixtures("waited")
+
 MARKER = marker("diff", "all")
 ENVIRONMENT = {VARIABLE: TOKEN}
-
-
-@pytest.fixture(params=list(Kind), ids=lambda kind: kind.value)
-def forge(request: pytest.FixtureRequest) -> Iterator[ForgeServer]:
-    with ForgeServer(request.param) as server:
-        server.add_pull()
-        yield server
-        assert server.violations == []
-
-
-@pytest.fixture
-def client(forge: ForgeServer) -> Iterator[Client]:
-    with open_forge(forge.repository, Choice(), ENVIRONMENT) as opened:
-        yield opened
-
-
-@pytest.fixture(autouse=True)
-def waited(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Waits take no time; how long they would have been."""
-    found: list[float] = []
-    monkeypatch.setattr(http.time, "sleep", found.append)
-    return found
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])

@@ -1,0 +1,36 @@
+"""A forge of each kind with one open pull request, and its client."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from headgate.promotion.forges import http
+from headgate.promotion.forges.client import Client
+from headgate.promotion.forges.opening import open_forge
+from headgate.promotion.forges.repository import Choice, Kind
+from headgate.promotion.forges.tokens import VARIABLE
+from tests.support.forgeserver import TOKEN, ForgeServer
+
+
+@pytest.fixture(params=list(Kind), ids=lambda kind: kind.value)
+def forge(request: pytest.FixtureRequest) -> Iterator[ForgeServer]:
+    with ForgeServer(request.param) as server:
+        server.add_pull()
+        yield server
+        assert server.violations == []
+
+
+@pytest.fixture
+def client(forge: ForgeServer) -> Iterator[Client]:
+    with open_forge(forge.repository, Choice(), {VARIABLE: TOKEN}) as opened:
+        yield opened
+
+
+@pytest.fixture
+def waited(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Waits take no time; how long they would have been."""
+    found: list[float] = []
+    monkeypatch.setattr(http.time, "sleep", found.append)
+    return found
