@@ -73,14 +73,10 @@ def summarize(
             tuple(problems),
             tuple(notes),
         )
-    live = next((each.reference for each in found.repositories if each.key == source), None)
-    if (
-        live is not None
-        and follows is not None
-        and follows_text(GitReference.of(live)) != follows_text(follows)
-    ):
+    live = next((GitReference.of(each.reference) for each in found.repositories if each.key == source), None)
+    if live is not None and follows is not None and follows_text(live) != follows_text(follows):
         notes.append(
-            f"GitRepository '{source}' follows {follows_text(GitReference.of(live))} in the cluster and "
+            f"GitRepository '{source}' follows {follows_text(live)} in the cluster and "
             f"{follows_text(follows)} in Git"
         )
     counted = Counter(
