@@ -178,6 +178,18 @@ def _open(kubeconfig: str | Mapping[str, Any] | None, context: str | None) -> tu
     return configuration, _endpoint(configuration)
 
 
+def _path(kubeconfig: str | None) -> str | None:
+    """The kubeconfig files to read, separated as in ``$KUBECONFIG``; None for the service account of this pod."""
+    path = kubeconfig or os.environ.get("KUBECONFIG")
+    if not path and os.environ.get("KUBERNETES_SERVICE_HOST"):
+        return None
+    return path or str(Path("~/.kube/config").expanduser())
+
+
+def _exists(path: str) -> bool:
+    return any(Path(each).expanduser().exists() for each in path.split(os.pathsep) if each)
+
+
 def namespace_of(kubeconfig: str | None, context: str | None) -> str:
     """Return the namespace of a context of the user's kubeconfig, or that of the pod; empty without one.
 
@@ -186,11 +198,10 @@ def namespace_of(kubeconfig: str | None, context: str | None) -> str:
     from kubernetes import config as package
 
     config: Any = package
-    path = kubeconfig or os.environ.get("KUBECONFIG")
-    if not path and os.environ.get("KUBERNETES_SERVICE_HOST"):
+    path = _path(kubeconfig)
+    if path is None:
         return _POD_NAMESPACE.read_text().strip() if _POD_NAMESPACE.exists() else ""
-    path = path or str(Path("~/.kube/config").expanduser())
-    if not any(Path(p).expanduser().exists() for p in path.split(os.pathsep) if p):
+    if not _exists(path):
         return ""
     try:
         contexts, active = config.list_kube_config_contexts(path)
@@ -205,11 +216,11 @@ def namespace_of(kubeconfig: str | None, context: str | None) -> str:
 def _acts_as_another(kubeconfig: str | None, context: str | None) -> bool:
     from kubernetes.config import kube_config
 
-    path = kubeconfig or os.environ.get("KUBECONFIG")
-    if not path and os.environ.get("KUBERNETES_SERVICE_HOST"):
+    path = _path(kubeconfig)
+    if path is None:
         return False
     package: Any = kube_config
-    merged = package.KubeConfigMerger(path or str(Path("~/.kube/config").expanduser())).config
+    merged = package.KubeConfigMerger(path).config
     content = getattr(merged, "value", merged)
     try:
         return bool(impersonation_of(content, context))
@@ -250,12 +261,11 @@ def _load(kubeconfig: str | Mapping[str, Any] | None, context: str | None) -> An
                 dict(kubeconfig), context=context, client_configuration=result, persist_config=False
             )
             return result
-        path = kubeconfig or os.environ.get("KUBECONFIG")
-        if not path and os.environ.get("KUBERNETES_SERVICE_HOST"):
+        path = _path(kubeconfig)
+        if path is None:
             config.load_incluster_config(client_configuration=result)
             return result
-        path = path or str(Path("~/.kube/config").expanduser())
-        if not any(Path(p).expanduser().exists() for p in path.split(os.pathsep) if p):
+        if not _exists(path):
             raise AccessFailed(f"there is no kubeconfig at {path}; name one with --kubeconfig or KUBECONFIG")
         config.load_kube_config(path, context=context, client_configuration=result, persist_config=False)
     except config.ConfigException as error:
