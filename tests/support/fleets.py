@@ -10,14 +10,13 @@ All Git is real, and all times follow from the order of the commits, so that ids
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from tests.support.gitserver_repository import ENVIRONMENT, FIRST_COMMIT
+from tests.support.gitserver_repository import FIRST_COMMIT, dated, run_git, write_files
 
 Files = Mapping[str, str | bytes | None]
 
@@ -47,8 +46,8 @@ class Fleet:
         """More environment for its git commands."""
         options = ["-q", f"--object-format={object_format}", f"--initial-branch={branch}", "--template="]
         folder.mkdir(parents=True, exist_ok=True)
-        _git(folder, "init", "--bare", *options, str(self.remote))
-        _git(folder, "init", *options, str(self.work))
+        run_git(folder, "init", "--bare", *options, str(self.remote))
+        run_git(folder, "init", *options, str(self.work))
         self.git("remote", "add", "origin", str(self.remote))
         self.git("remote", "add", "upstream", url)
         self.first = self.commit(fleet_files(url=url) if files is None else files, "first")
@@ -56,17 +55,15 @@ class Fleet:
 
     def git(self, *arguments: str, time: int | None = None, author: str = "") -> str:
         """Run a git command in the clone and return what it prints; ``time`` is in seconds since 1970."""
-        extra = dict(self.environment)
-        if time is not None:
-            extra |= {"GIT_AUTHOR_DATE": f"{time} +0000", "GIT_COMMITTER_DATE": f"{time} +0000"}
+        extra = {**self.environment, **dated(time)}
         if author:
             name, _, email = author.rstrip(">").partition(" <")
             extra |= {"GIT_AUTHOR_NAME": name, "GIT_AUTHOR_EMAIL": email or f"{name.lower()}@example.com"}
-        return _git(self.work, *arguments, environment=extra)
+        return run_git(self.work, *arguments, environment=extra)
 
     def remote_git(self, *arguments: str) -> str:
         """Run a git command on the remote and return what it prints."""
-        return _git(self.remote, *arguments)
+        return run_git(self.remote, *arguments)
 
     def remote_refs(self) -> dict[str, str]:
         """The refs of the remote: full name to object id."""
@@ -75,13 +72,7 @@ class Fleet:
 
     def write(self, files: Files) -> None:
         """Write files to the work tree of the clone; None deletes one."""
-        for path, content in files.items():
-            target = self.work / path
-            if content is None:
-                target.unlink()
-                continue
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content.encode() if isinstance(content, str) else content)
+        write_files(self.work, files)
 
     def commit(
         self,
@@ -141,22 +132,8 @@ class Fleet:
         """
         self.remote_git("config", "uploadpack.allowFilter", "true")
         target = self.folder / name
-        _git(self.folder, "clone", "-q", "--template=", *options, self.remote.as_uri(), str(target))
+        run_git(self.folder, "clone", "-q", "--template=", *options, self.remote.as_uri(), str(target))
         return target
-
-
-def _git(folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> str:
-    finished = subprocess.run(
-        ["git", *arguments],
-        cwd=folder,
-        env={**ENVIRONMENT, **(environment or {})},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if finished.returncode:
-        raise RuntimeError(f"git {' '.join(arguments)}: {finished.stderr.strip()}")
-    return finished.stdout
 
 
 # Files.

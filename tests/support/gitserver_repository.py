@@ -26,6 +26,37 @@ ENVIRONMENT = {
 FIRST_COMMIT = 1_700_000_000
 
 
+def run_git(folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> str:
+    """Run a git command in a folder, with more than :data:`ENVIRONMENT`, and return what it prints."""
+    finished = subprocess.run(
+        ["git", *arguments],
+        cwd=folder,
+        env={**ENVIRONMENT, **(environment or {})},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if finished.returncode:
+        raise RuntimeError(f"git {' '.join(arguments)}: {finished.stderr.strip()}")
+    return finished.stdout
+
+
+def dated(time: int | None) -> dict[str, str]:
+    """The environment of a commit or tag at a time in seconds since 1970; now if it is None."""
+    return {} if time is None else {f"GIT_{who}_DATE": f"{time} +0000" for who in ("AUTHOR", "COMMITTER")}
+
+
+def write_files(folder: Path, files: Mapping[str, str | bytes | None]) -> None:
+    """Write files below a folder; None deletes one."""
+    for path, content in files.items():
+        target = folder / path
+        if content is None:
+            target.unlink()
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
 class Repository:
     """``<served>/<name>.git``, with its work tree at ``work``."""
 
@@ -52,25 +83,11 @@ class Repository:
 
     def git(self, *arguments: str, time: int | None = None) -> str:
         """Run a git command in the work tree and return what it prints; ``time`` is in seconds since 1970."""
-        environment = {**ENVIRONMENT, **self.environment}
-        if time is not None:
-            environment |= {"GIT_AUTHOR_DATE": f"{time} +0000", "GIT_COMMITTER_DATE": f"{time} +0000"}
-        finished = subprocess.run(
-            ["git", *arguments], cwd=self.work, env=environment, capture_output=True, text=True, check=False
-        )
-        if finished.returncode:
-            raise RuntimeError(f"git {' '.join(arguments)}: {finished.stderr.strip()}")
-        return finished.stdout
+        return run_git(self.work, *arguments, environment={**self.environment, **dated(time)})
 
     def write(self, files: Mapping[str, str | bytes | None]) -> None:
         """Write files to the work tree; None deletes one."""
-        for path, content in files.items():
-            target = self.work / path
-            if content is None:
-                target.unlink()
-                continue
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content.encode() if isinstance(content, str) else content)
+        write_files(self.work, files)
 
     def commit(
         self,
