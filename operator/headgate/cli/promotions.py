@@ -17,7 +17,6 @@ import click
 from headgate.cli.comparing import build_options, by_environment, fleet_options
 
 if TYPE_CHECKING:
-    from headgate.api import ObjectKey
     from headgate.promotion.changes.model import EnvironmentChange
     from headgate.promotion.clone import Clone
     from headgate.promotion.config.model import Environment, Environments
@@ -244,7 +243,7 @@ def _observed(world: World, environment: Environment, given: Mapping[str, Any]) 
     )[name]
     if isinstance(found, str):
         raise EvidenceMissing(found)
-    return _of(found, sources)
+    return found
 
 
 def _statuses(world: World, environment: Environment, given: Mapping[str, Any]) -> Evidence | None:
@@ -278,17 +277,3 @@ def _choice(given: Mapping[str, Any]) -> Choice:
 
     names = ("forge", "forge_url", "forge_repository", "forge_token_file")
     return choice(*(given[name] for name in names))
-
-
-def _of(found: Evidence, sources: set[ObjectKey]) -> Evidence:
-    """What a cluster with several environments of one repository runs of one of them."""
-    if not sources & found.sources.keys():
-        return found
-    return replace(
-        found,
-        sources={key: commit for key, commit in found.sources.items() if key in sources},
-        kustomizations=tuple(
-            each for each in found.kustomizations if each.source in sources or each.source is None
-        ),
-        repositories=tuple(each for each in found.repositories if each.key in sources),
-    )

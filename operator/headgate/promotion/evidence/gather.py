@@ -58,7 +58,7 @@ def only_of(found: Evidence, sources: Collection[ObjectKey]) -> Evidence:
 
     All of it, if it has none of them: then the GitRepository is not in Git. What uses sources of other kinds stays.
     """
-    if not any(each.source in sources for each in found.kustomizations):
+    if not any(key in sources for key in (*found.sources, *(each.source for each in found.kustomizations))):
         return found
     return replace(
         found,

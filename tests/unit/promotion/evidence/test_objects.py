@@ -95,6 +95,13 @@ def test_a_cluster_with_several_environments() -> None:
     assert only_of(shared, {ObjectKey("a", "b")}) == shared
 
 
+def test_an_environment_without_kustomizations_does_not_run_those_of_others() -> None:
+    other = ObjectKey("flux-system", "other")
+    shared = evidence(running("others", source=other), sources={FLEET: commit(1), other: commit(2)})
+    found = only_of(shared, {FLEET})
+    assert (found.sources, found.kustomizations) == ({FLEET: commit(1)}, ())
+
+
 def said(state: str, minutes: float = 5, author: str = "") -> CommitStatus:
     return CommitStatus(state, "", ago(minutes), author)
 
