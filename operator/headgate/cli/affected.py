@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from headgate.cli.comparing import EXIT_CHANGES, EXIT_ERROR, clone_options, fleet_of, refused_as_errors, show
+from headgate.cli.printing import structured
+from headgate.promotion.report.escape import visible
 
 if TYPE_CHECKING:
     from headgate.promotion.ranges import AffectedEnvironment
@@ -69,9 +71,9 @@ def command(commits: str, names: Sequence[str], output: str, **options: Any) -> 
             show(lambda _color: "".join(f"{line}\n" for line in _lines(found)))
         elif output == "name":
             keys = dict.fromkeys(one.key for each in found for one in each.kustomizations)
-            show(lambda _color: "".join(f"{_visible(f'Kustomization/{key}')}\n" for key in keys))
+            show(lambda _color: "".join(f"{visible(f'Kustomization/{key}')}\n" for key in keys))
         else:
-            show(lambda _color: _structured(output, affected_document(span, found)))
+            show(lambda _color: structured(output, affected_document(span, found)))
         if any(each.unknown for each in found):
             sys.exit(EXIT_ERROR)
         sys.exit(EXIT_CHANGES if any(each.kustomizations for each in found) else 0)
@@ -79,32 +81,15 @@ def command(commits: str, names: Sequence[str], output: str, **options: Any) -> 
 
 def _lines(found: Sequence[AffectedEnvironment]) -> Iterator[str]:
     for each in found:
-        follows = f", follows {_visible(each.follows)}" if each.follows else ""
+        follows = f", follows {visible(each.follows)}" if each.follows else ""
         yield f"{each.environment}{follows}: rebuilds {len(each.kustomizations)} of {each.count} Kustomizations"
         if each.assumed:
             yield "  if it moves from the first to the last of these commits"
         for one in each.kustomizations:
-            paths = ", ".join(map(_visible, one.paths[:MAX_SHOWN]))
+            paths = ", ".join(map(visible, one.paths[:MAX_SHOWN]))
             more = f" and {len(one.paths) - MAX_SHOWN} more" if len(one.paths) > MAX_SHOWN else ""
-            yield f"  {_visible(str(one.key))}  {one.why.value}{': ' if paths else ''}{paths}{more}"
+            yield f"  {visible(str(one.key))}  {one.why.value}{': ' if paths else ''}{paths}{more}"
             if one.problem:
-                yield f"    fails: {_visible(one.problem)}"
+                yield f"    fails: {visible(one.problem)}"
         for message in each.unknown:
-            yield f"  Not known: {_visible(message)}"
-
-
-def _structured(output: str, document: dict[str, Any]) -> str:
-    import json
-
-    if output == "json":
-        return json.dumps(document, indent=2) + "\n"
-    import yaml
-
-    text: str = yaml.safe_dump(document, sort_keys=False)
-    return text
-
-
-def _visible(text: str) -> str:
-    from headgate.promotion.report.escape import visible
-
-    return visible(text)
+            yield f"  Not known: {visible(message)}"

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from headgate.cli.promotions import promotion_options, say
+from headgate.cli.printing import say
+from headgate.cli.promotions import promotion_options
 
 
 @click.command(

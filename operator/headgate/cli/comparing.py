@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from headgate.cli.printing import colored, until_closed, visible_lines
+
 if TYPE_CHECKING:
     from headgate.promotion.config.model import Environments
     from headgate.promotion.fleet import Fleet, FleetOptions
@@ -186,13 +188,11 @@ def refused_as_errors() -> Iterator[None]:
     """Print the errors of a promotion as messages, and end with their exit status."""
     from headgate.documents.errors import BuildError
     from headgate.promotion.errors import EnvironmentUnknown, PromotionError
-    from headgate.promotion.report.escape import visible
 
     try:
         yield
     except (PromotionError, BuildError) as error:
-        message = "\n".join(map(visible, str(error).splitlines()))
-        click.echo(f"Error: {message}", err=True)
+        click.echo(f"Error: {visible_lines(str(error))}", err=True)
         sys.exit(EXIT_USAGE if isinstance(error, EnvironmentUnknown) else EXIT_ERROR)
 
 
@@ -201,16 +201,11 @@ def show(render: Callable[[bool], str]) -> None:
 
     ``render`` returns the text, with color or without.
     """
-    terminal = sys.stdout.isatty()
-    color = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    if terminal and sys.stdin.isatty():
+    color = colored()
+    if sys.stdout.isatty() and sys.stdin.isatty():
         # A text that fits stays on the screen, as with Git.
         os.environ.setdefault("LESS", "FRX")
         click.echo_via_pager(render(color), color=color)
         return
-    try:
+    with until_closed():
         click.echo(render(color), nl=False, color=color)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader has closed the pipe; prevent an error message when the interpreter exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

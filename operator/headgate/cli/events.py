@@ -108,16 +108,9 @@ async def _follow(
 
 
 def _print(output: str, entry: dict[str, Any]) -> None:
-    from headgate.cli.cluster.output import plain, structured
-    from headgate.promotion.report.escape import visible
+    from headgate.cli.cluster.output import emit_plain
 
-    if output == "text":
-        text = plain(_blocks([entry]))
-    elif output == "name":
-        text = f"{visible(_about(entry))}\n"
-    else:
-        text = structured(output, entry, one_line=True)
-    click.echo(text, nl=False, color=False)
+    emit_plain(output, lambda: entry, lambda: _blocks([entry]), lambda: [_about(entry)], one_line=True)
 
 
 def _is_wanted(event: Any, types: Sequence[str]) -> bool:

@@ -113,6 +113,7 @@ async def _logs(
 
 async def _pods(client: Client, namespace: str) -> list[Obj]:
     """The pods of the Deployments that ``flux logs`` would read. Raises :class:`Failed` without any."""
+    from headgate.insight.failing import selector_of
     from headgate.insight.fields import mapping
 
     found: list[Obj] = []
@@ -120,8 +121,7 @@ async def _pods(client: Client, namespace: str) -> list[Obj]:
         "apps/v1", "Deployment", namespace=namespace, label_selector="app.kubernetes.io/part-of=flux"
     )
     for each in deployments:
-        labels = mapping(each, "spec", "selector", "matchLabels")
-        selector = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
+        selector = selector_of(each)
         if selector:
             found += await client.list("v1", "Pod", namespace=namespace, label_selector=selector)
     running = [each for each in found if mapping(each, "status").get("phase") not in ("Pending", None)]
@@ -153,17 +153,6 @@ async def _lines(client: Client, pod: Obj, parameters: dict[str, str | int]) -> 
 
 
 def _print(output: str, line: LogLine) -> None:
-    import json
+    from headgate.cli.cluster.output import Cell, Text, emit_plain
 
-    from headgate.promotion.report.escape import visible
-
-    if output == "json":
-        click.echo(json.dumps(line.raw), color=False)
-    elif output == "yaml":
-        from headgate.cli.cluster.output import structured
-
-        click.echo(structured("yaml", line.raw, one_line=True), nl=False, color=False)
-    elif output == "name":
-        click.echo(visible(line.about), color=False)
-    else:
-        click.echo("\n".join(map(visible, line.text.split("\n"))), color=False)
+    emit_plain(output, lambda: line.raw, lambda: [Text(Cell(line.text))], lambda: [line.about], one_line=True)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from headgate.cli.forges import forge_options
-from headgate.cli.promotions import promotion_options, say
+from headgate.cli.printing import say
+from headgate.cli.promotions import promotion_options
 
 if TYPE_CHECKING:
     from headgate.promotion.plans.compute import Computed

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from headgate.cli.comparing import build_options, by_environment, fleet_options
+from headgate.cli.printing import colored, say
 
 if TYPE_CHECKING:
     from headgate.promotion.changes.model import EnvironmentChange
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from headgate.promotion.plans.world import World
     from headgate.promotion.report.document import ChangeReport
 
-__all__ = ["difference", "opened", "promotion_options", "reporting", "requester", "say"]
+__all__ = ["difference", "opened", "promotion_options", "reporting", "requester"]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -37,13 +38,6 @@ PAST = 100
 """How many earlier reports of an environment may prove a soak."""
 REFUSED, USAGE, FAILED = 1, 2, 3
 """Exit statuses: a guard refuses or somebody else was first; anything else went wrong."""
-
-
-def say(text: str, *, err: bool = False) -> None:
-    """Print one line; names and messages of others cannot control the terminal."""
-    from headgate.promotion.report.escape import visible
-
-    click.echo(visible(text), err=err)
 
 
 @contextmanager
@@ -125,9 +119,7 @@ def difference(base: str, base_commit: str, plan: Plan | Rollback, change: Envir
     """Return what happens to the environment, as ``headgate diff`` prints it."""
     from headgate.promotion.report.text import text
 
-    return text(_report(base, base_commit, plan.environment, "", change), color=sys.stdout.isatty()).rstrip(
-        "\n"
-    )
+    return text(_report(base, base_commit, plan.environment, "", change), color=colored()).rstrip("\n")
 
 
 def requester(given: Mapping[str, Any], change: EnvironmentChange) -> PullRequests:

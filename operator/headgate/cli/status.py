@@ -71,10 +71,10 @@ async def _once(cluster: ClusterOptions, states: Sequence[str]) -> bool:
 
 async def _watch(cluster: ClusterOptions, states: Sequence[str]) -> bool:
     from headgate.cli.cluster.live import follow
-    from headgate.cli.cluster.output import colored, plain, structured
+    from headgate.cli.cluster.output import Cell, Text
     from headgate.cli.cluster.reading import read_fleet
     from headgate.cli.cluster.wording import status_blocks
-    from headgate.insight.as_json import status_document
+    from headgate.cli.printing import colored
 
     shown_namespace = cluster.shown_namespace()
     good = True
@@ -88,14 +88,22 @@ async def _watch(cluster: ClusterOptions, states: Sequence[str]) -> bool:
                 blocks = status_blocks(report, shown, everything=bool(states))
                 if screen is not None:
                     screen.show(blocks)
-                elif cluster.output == "text":
-                    click.echo(plain(blocks), color=False)
-                elif cluster.output == "name":
-                    click.echo("\n".join(str(each.ref) for each in shown))
                 else:
-                    document = status_document(report, shown)
-                    click.echo(structured(cluster.output, document, one_line=True), nl=False)
+                    _print(cluster.output, report, shown, [*blocks, Text(Cell(""))])
     return good
+
+
+def _print(output: str, report: Report, shown: Sequence[Verdict], blocks: Sequence[Block]) -> None:
+    from headgate.cli.cluster.output import emit_plain
+    from headgate.insight.as_json import status_document
+
+    emit_plain(
+        output,
+        lambda: status_document(report, shown),
+        lambda: blocks,
+        lambda: [str(each.ref) for each in shown],
+        one_line=True,
+    )
 
 
 def _filtered(fleet: Fleet, namespace: str | None, states: Sequence[str]) -> tuple[Report, Sequence[Verdict]]:

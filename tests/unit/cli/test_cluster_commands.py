@@ -15,8 +15,9 @@ from click.testing import CliRunner, Result
 from headgate.cli import main
 from headgate.cli.cluster.names import parsed
 from headgate.cli.cluster.options import ClusterOptions
-from headgate.cli.cluster.output import Cell, Rows, Text, colored, plain, rich_text, structured
+from headgate.cli.cluster.output import Cell, Rows, Text, plain, rich_text
 from headgate.cli.cluster.wording import status_blocks, tree_blocks, why_blocks
+from headgate.cli.printing import colored, structured
 from headgate.insight import Fleet, chain_of, explain
 from headgate.insight.as_json import status_document, tree_document, why_document
 from headgate.insight.tree import tree_of

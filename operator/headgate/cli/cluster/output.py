@@ -6,21 +6,20 @@ take for a command becomes an escape. Text for pipes has no color; a terminal ge
 
 from __future__ import annotations
 
-import json
-import os
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
 
+from headgate.cli.printing import colored, structured, until_closed, visible_lines
 from headgate.objects import Obj
+from headgate.promotion.report.escape import visible
 
 if TYPE_CHECKING:
     from rich.console import Group
 
-__all__ = ["Cell", "Rows", "Text", "colored", "emit", "plain", "rich_text", "structured"]
+__all__ = ["Cell", "Rows", "Text", "emit", "emit_plain", "plain", "rich_text"]
 
 _GAP = 2
 _NARROWEST = 20
@@ -78,44 +77,39 @@ class Rows:
 Block = Text | Rows
 
 
-def colored() -> bool:
-    """Whether standard output is a terminal that shall have color (https://no-color.org)."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-
-
 def emit(
     output: str,
     document: Callable[[], Obj],
     blocks: Callable[[], Sequence[Block]],
     names: Callable[[], Sequence[str]],
 ) -> None:
-    """Print one of three forms; ``output``: ``text``, ``json``, ``yaml`` or ``name``."""
-    try:
+    """Print one of the forms, with color on a terminal; ``output``: ``text``, ``json``, ``yaml`` or ``name``."""
+    with until_closed():
         if output == "text" and colored():
             from rich.console import Console
 
             console = Console(highlight=False)
             console.print(rich_text(blocks(), console.width))
-        elif output == "text":
-            click.echo(plain(blocks()), nl=False, color=False)
-        elif output == "name":
-            click.echo("".join(f"{_visible(each)}\n" for each in names()), nl=False, color=False)
         else:
-            click.echo(structured(output, document()), nl=False, color=False)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader has closed the pipe; prevent an error message when the interpreter exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            emit_plain(output, document, blocks, names)
 
 
-def structured(output: str, document: Obj, *, one_line: bool = False) -> str:
-    """Return a document as JSON or YAML, in ASCII."""
-    if output == "json":
-        return json.dumps(document, indent=None if one_line else 2) + "\n"
-    import yaml
-
-    text: str = yaml.safe_dump(document, sort_keys=False, explicit_start=one_line)
-    return text
+def emit_plain(
+    output: str,
+    document: Callable[[], Obj],
+    blocks: Callable[[], Sequence[Block]],
+    names: Callable[[], Sequence[str]],
+    *,
+    one_line: bool = False,
+) -> None:
+    """Print one of the forms without color; with ``one_line``, as one document of a stream."""
+    if output == "text":
+        text = plain(blocks())
+    elif output == "name":
+        text = "".join(f"{visible(each)}\n" for each in names())
+    else:
+        text = structured(output, document(), one_line=one_line)
+    click.echo(text, nl=False, color=False)
 
 
 def plain(blocks: Sequence[Block]) -> str:
@@ -124,9 +118,9 @@ def plain(blocks: Sequence[Block]) -> str:
     for block in blocks:
         pad = " " * block.indent
         if isinstance(block, Text):
-            lines += [(pad + _visible(line)).rstrip() for line in block.cell.text.split("\n")]
+            lines += [(pad + visible(line)).rstrip() for line in block.cell.text.split("\n")]
             continue
-        rows = [[_visible(cell.text) for cell in row] for row in block.rows]
+        rows = [[visible(cell.text) for cell in row] for row in block.rows]
         widths = _widths(rows)
         for row in rows:
             cells = [text.ljust(width) for text, width in zip(row, widths, strict=False)]
@@ -143,14 +137,14 @@ def rich_text(blocks: Sequence[Block], width: int) -> Group:
 
     def styled(cell: Cell) -> RichText:
         # Text, not markup: a name may look like a tag.
-        return RichText("\n".join(map(_visible, cell.text.split("\n"))), style=STYLES.get(cell.style, ""))
+        return RichText(visible_lines(cell.text), style=STYLES.get(cell.style, ""))
 
     made: list[Padding] = []
     for block in blocks:
         if isinstance(block, Text):
             made.append(Padding(styled(block.cell), (0, 0, 0, block.indent)))
             continue
-        widths = _widths([[_visible(cell.text) for cell in row] for row in block.rows])
+        widths = _widths([[visible(cell.text) for cell in row] for row in block.rows])
         left = width - block.indent - sum(widths[:-1]) - _GAP * len(widths)
         if left < _NARROWEST:
             lines = [RichText(" " * _GAP).join(map(styled, row)) for row in block.rows]
@@ -172,9 +166,3 @@ def rich_text(blocks: Sequence[Block], width: int) -> Group:
 def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
     columns = max(map(len, rows), default=0)
     return [max((len(row[at]) for row in rows if at < len(row)), default=0) for at in range(columns)]
-
-
-def _visible(text: str) -> str:
-    from headgate.promotion.report.escape import visible
-
-    return visible(text)

@@ -10,6 +10,7 @@ from headgate.cli.cluster.evidence import with_objects
 from headgate.cli.cluster.output import plain
 from headgate.cli.cluster.reading import read_fleet
 from headgate.cli.cluster.wording import why_blocks
+from headgate.cli.printing import say
 from headgate.insight import Cause, Ref, chain_of, explain
 from headgate.kube import ApiError, Client
 
@@ -20,9 +21,7 @@ MAX_OBJECTS = 5
 
 def progress(text: str) -> None:
     """Print one line of progress on standard error, so that the output stays a document."""
-    from headgate.promotion.report.escape import visible
-
-    click.echo(visible(text), err=True)
+    say(text, err=True)
 
 
 async def print_why(client: Client, refs: Iterable[Ref]) -> tuple[Cause, ...]:
