@@ -10,18 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from headgate.cli.comparing import by_environment
+from headgate.cli.comparing import EXIT_ERROR, by_environment, refused_as_errors
 from headgate.cli.forges import choice, forge_options
+from headgate.cli.printing import say
 
 if TYPE_CHECKING:
     from headgate.promotion.clone import Clone
     from headgate.promotion.config.model import Environments
     from headgate.promotion.evidence.model import Evidence
-    from headgate.promotion.fleet import State
     from headgate.promotion.fleet.rendering import Rendering
     from headgate.promotion.forges.repository import Choice
-
-EXIT_ERROR = 3
 
 
 @click.command(
@@ -121,7 +119,6 @@ def command(
     from headgate.promotion.clone import Clone
     from headgate.promotion.clone.urls import repository_key
     from headgate.promotion.config.flags import chosen
-    from headgate.promotion.errors import EnvironmentUnknown, PromotionError
     from headgate.promotion.evidence.gather import gather, reporters_of
     from headgate.promotion.evidence.summary import summarize
     from headgate.promotion.fleet import Fleet, FleetOptions
@@ -130,43 +127,40 @@ def command(
 
     given = by_environment(contexts, "--context", "ENV=NAME")
     ids = by_environment(providers, "--provider", "ENV=ID")
-    try:
-        with ExitStack() as stack:
-            clone = stack.enter_context(Clone.open(repository, remote=remote))
-            if not no_fetch:
-                clone = _of_now(stack, clone)
-            options = FleetOptions(default_branch=default_branch or "", source_urls=tuple(source_urls))
-            fleet = stack.enter_context(Fleet(clone, options))
-            state = fleet.state()
-            environments = load_environments(clone, state, names, fleet.results)
-            _check({**given, **ids}, environments)
-            selected = chosen(names, environments)
-            renderings = {each.name: fleet.render(each, state) for each in selected}
-            ours = {repository_key(url) for url in (*clone.remote_urls(), *source_urls)} - {""}
-            now = datetime.now(UTC)
-            statuses = None
-            if commit_statuses:
-                authors = environments.status_authors
-                statuses = _statuses(stack, clone, choice(**forge), state, renderings, ids, authors)
-            evidence = gather(
-                clone,
-                renderings,
-                lambda url: repository_key(url) in ours,
-                reporters_of(clone, state.default_commit, environments.reporters, unsigned=unsigned_reports),
-                now,
-                contexts={**{each.name: each.context for each in selected if each.context}, **given},
-                kubeconfig=kubeconfig,
-                expected={
-                    name: {each.key for each in rendering.sources} for name, rendering in renderings.items()
-                },
-                statuses=statuses,
-            )
-            summaries = [
-                summarize(fleet, each, state, renderings[each.name], evidence[each.name]) for each in selected
-            ]
-    except PromotionError as error:
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(2 if isinstance(error, EnvironmentUnknown) else EXIT_ERROR)
+    with ExitStack() as stack, refused_as_errors():
+        clone = stack.enter_context(Clone.open(repository, remote=remote))
+        if not no_fetch:
+            clone = _of_now(stack, clone)
+        options = FleetOptions(default_branch=default_branch or "", source_urls=tuple(source_urls))
+        fleet = stack.enter_context(Fleet(clone, options))
+        state = fleet.state()
+        environments = load_environments(clone, state, names, fleet.results)
+        _check({**given, **ids}, environments)
+        selected = chosen(names, environments)
+        renderings = {each.name: fleet.render(each, state) for each in selected}
+        ours = {repository_key(url) for url in (*clone.remote_urls(), *source_urls)} - {""}
+        now = datetime.now(UTC)
+        statuses = None
+        if commit_statuses:
+            authors = environments.status_authors
+            commit = state.default_commit
+            statuses = _statuses(stack, clone, choice(**forge), commit, renderings, ids, authors)
+        evidence = gather(
+            clone,
+            renderings,
+            lambda url: repository_key(url) in ours,
+            reporters_of(clone, state.default_commit, environments.reporters, unsigned=unsigned_reports),
+            now,
+            contexts={**{each.name: each.context for each in selected if each.context}, **given},
+            kubeconfig=kubeconfig,
+            expected={
+                name: {each.key for each in rendering.sources} for name, rendering in renderings.items()
+            },
+            statuses=statuses,
+        )
+        summaries = [
+            summarize(fleet, each, state, renderings[each.name], evidence[each.name]) for each in selected
+        ]
     if output == "json":
         import json
 
@@ -181,7 +175,7 @@ def _statuses(
     stack: ExitStack,
     clone: Clone,
     chosen: Choice,
-    state: State,
+    commit: str,
     renderings: Mapping[str, Rendering],
     providers: Mapping[str, str],
     authors: Sequence[str],
@@ -190,7 +184,7 @@ def _statuses(
     import os
     from functools import lru_cache
 
-    from headgate.promotion.evidence.statuses import MAX_COMMITS, evidence_of_statuses
+    from headgate.promotion.evidence.gather import statuses_of
     from headgate.promotion.forges.opening import locate, open_forge
 
     urls = clone.remote_urls()
@@ -198,23 +192,10 @@ def _statuses(
         open_forge(locate(urls[0] if urls else "", chosen, os.environ), chosen, os.environ)
     )
     read = lru_cache(maxsize=None)(forge.commit_statuses)
-    listed = clone.git.text(
-        "rev-list", "--first-parent", f"--max-count={MAX_COMMITS}", "--end-of-options", state.default_commit
-    )
 
     def statuses(name: str) -> Evidence | None:
-        rendering = renderings[name]
-        if rendering.followed is None:
-            return None
-        wants = [each.resolved.commit for each in rendering.sources if each.resolved is not None]
-        return evidence_of_statuses(
-            name,
-            list(dict.fromkeys([*wants, *listed.split()])),
-            read,
-            source=rendering.followed,
-            expected=[each.key for each in rendering.kustomizations],
-            provider=providers.get(name, ""),
-            authors=authors,
+        return statuses_of(
+            clone, renderings[name], commit, read, provider=providers.get(name, ""), authors=authors
         )
 
     return statuses
@@ -241,5 +222,5 @@ def _of_now(stack: ExitStack, clone: Clone) -> Clone:
         fetch_reports(clone)
         return stack.enter_context(mirror(clone))
     except CloneError as error:
-        click.echo(f"Warning: the refs of the clone count, newer ones were not fetched: {error}", err=True)
+        say(f"Warning: the refs of the clone count, newer ones were not fetched: {error}", err=True)
         return clone

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from headgate.cli.comparing import build_options, by_environment, fleet_options
+from headgate.cli.comparing import build_options, by_environment, fleet_options, refused_as_errors
 from headgate.cli.printing import colored, say
 
 if TYPE_CHECKING:
@@ -36,36 +36,29 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 PAST = 100
 """How many earlier reports of an environment may prove a soak."""
-REFUSED, USAGE, FAILED = 1, 2, 3
-"""Exit statuses: a guard refuses or somebody else was first; anything else went wrong."""
+REFUSED = 1
+"""Exit status: a guard refuses, or somebody else was first."""
 
 
 @contextmanager
 def reporting() -> Iterator[None]:
     """Turn errors into a message and an exit status."""
-    from headgate.documents.errors import BuildError
-    from headgate.promotion.errors import (
-        EnvironmentUnknown,
-        PlanOutdated,
-        PromotionError,
-        PromotionRefused,
-        PushRefused,
-    )
+    from headgate.promotion.errors import PlanOutdated, PromotionRefused, PushRefused
 
-    try:
-        yield
-    except PromotionRefused as error:
-        say(f"Refused by the guard {error}. Nothing was pushed.", err=True)
-        sys.exit(REFUSED)
-    except PlanOutdated as error:
-        say(f"Refused by the guard plan: {error}", err=True)
-        sys.exit(REFUSED)
-    except PushRefused as error:
-        say(f"Error: {error}", err=True)
-        sys.exit(REFUSED if error.race else FAILED)
-    except (PromotionError, BuildError) as error:
-        say(f"Error: {error}", err=True)
-        sys.exit(USAGE if isinstance(error, EnvironmentUnknown) else FAILED)
+    with refused_as_errors():
+        try:
+            yield
+        except PromotionRefused as error:
+            say(f"Refused by the guard {error}. Nothing was pushed.", err=True)
+            sys.exit(REFUSED)
+        except PlanOutdated as error:
+            say(f"Refused by the guard plan: {error}", err=True)
+            sys.exit(REFUSED)
+        except PushRefused as error:
+            if not error.race:
+                raise
+            say(f"Error: {error}", err=True)
+            sys.exit(REFUSED)
 
 
 _OPTIONS = (
@@ -240,25 +233,17 @@ def _observed(world: World, environment: Environment, given: Mapping[str, Any]) 
 
 def _statuses(world: World, environment: Environment, given: Mapping[str, Any]) -> Evidence | None:
     """What the commit statuses say that Flux's notification-controller writes; raises :class:`ForgeError`."""
-    from headgate.promotion.evidence.statuses import MAX_COMMITS, evidence_of_statuses
+    from headgate.promotion.evidence.gather import statuses_of
     from headgate.promotion.forges.opening import locate, open_forge
 
-    rendering = world.render(environment)
-    if rendering.followed is None:
-        return None
     chosen, urls = _choice(given), world.clone.remote_urls()
-    wants = [each.resolved.commit for each in rendering.sources if each.resolved is not None]
-    tip = world.clone.tip(world.default_branch)
-    limit = f"--max-count={MAX_COMMITS}"
-    listed = world.clone.git.text("rev-list", "--first-parent", limit, "--end-of-options", tip).split()
-    providers = dict(each.partition("=")[::2] for each in given["providers"])
+    providers = by_environment(given["providers"], "--provider", "ENVIRONMENT=ID")
     with open_forge(locate(urls[0] if urls else "", chosen, os.environ), chosen, os.environ) as forge:
-        return evidence_of_statuses(
-            environment.name,
-            list(dict.fromkeys([*wants, *listed])),
+        return statuses_of(
+            world.clone,
+            world.render(environment),
+            world.clone.tip(world.default_branch),
             forge.commit_statuses,
-            source=rendering.followed,
-            expected=[each.key for each in rendering.kustomizations],
             provider=providers.get(environment.name, ""),
             authors=world.environments.status_authors,
         )

@@ -13,8 +13,10 @@ from headgate.promotion.evidence.contexts import ClusterObjects, read_contexts
 from headgate.promotion.evidence.model import Evidence
 from headgate.promotion.evidence.objects import evidence_of_objects
 from headgate.promotion.evidence.reports import Reporters, report_evidence
+from headgate.promotion.evidence.statuses import MAX_COMMITS, Statuses, evidence_of_statuses
+from headgate.promotion.fleet.rendering import Rendering
 
-__all__ = ["gather", "only_of", "reporters_of"]
+__all__ = ["gather", "only_of", "reporters_of", "statuses_of"]
 
 
 def reporters_of(clone: Clone, commit: str, path: str, *, unsigned: bool = False) -> Reporters:
@@ -51,6 +53,36 @@ def gather(
         each = _of_one(clone, name, is_this, reporters, now, clusters.get(name), sources, past, statuses)
         found[name] = each if isinstance(each, str) else only_of(each, sources)
     return found
+
+
+def statuses_of(
+    clone: Clone,
+    rendering: Rendering,
+    commit: str,
+    read: Callable[[str], Statuses],
+    *,
+    provider: str = "",
+    authors: Collection[str] = (),
+) -> Evidence | None:
+    """Return what commit statuses say of a rendered environment: of what it wants, and of what led to a commit.
+
+    ``commit``: that of the default branch; ``read``, ``provider``, ``authors``: as in :func:`evidence_of_statuses`.
+    None if no commit has one, or the environment follows no GitRepository of the repository.
+    """
+    if rendering.followed is None:
+        return None
+    wants = [each.resolved.commit for each in rendering.sources if each.resolved is not None]
+    limit = f"--max-count={MAX_COMMITS}"
+    listed = clone.git.text("rev-list", "--first-parent", limit, "--end-of-options", commit).split()
+    return evidence_of_statuses(
+        rendering.environment,
+        list(dict.fromkeys([*wants, *listed])),
+        read,
+        source=rendering.followed,
+        expected=[each.key for each in rendering.kustomizations],
+        provider=provider,
+        authors=authors,
+    )
 
 
 def only_of(found: Evidence, sources: Collection[ObjectKey]) -> Evidence:

@@ -19,7 +19,7 @@ from headgate.promotion.evidence.model import Evidence, Origin, RunningKustomiza
 from headgate.promotion.forges.fluxstatus import parse
 from headgate.promotion.forges.model import CommitStatus
 
-__all__ = ["MAX_COMMITS", "evidence_of_statuses", "kustomization_of"]
+__all__ = ["MAX_COMMITS", "Statuses", "evidence_of_statuses", "kustomization_of"]
 
 KIND = "kustomization"
 MAX_COMMITS = 30
