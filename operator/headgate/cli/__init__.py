@@ -6,6 +6,7 @@ affected                          which Kustomizations a range of commits rebuil
 promote, approve, rollback        the commands that promote; ``promotions`` has what they share
 environments                      what each environment runs
 forges                            flags of the commands that speak to a forge
+together                          options that several commands share
 printing                          color, escapes, JSON and YAML, for all of these
 status, why, tree                 the commands that read a cluster as their user; cluster has what they share
 trace, where, wait, events        the same, about one object or commit; ``podlogs`` is the command logs

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from headgate.cli.printing import colored, until_closed, visible_lines
+from headgate.cli.together import together
 
 if TYPE_CHECKING:
     from headgate.promotion.config.model import Environments
@@ -26,6 +27,7 @@ __all__ = [
     "fleet_of",
     "fleet_options",
     "refused_as_errors",
+    "repository_options",
     "show",
 ]
 
@@ -35,7 +37,7 @@ EXIT_ERROR = 3
 _MAX_VARIABLES = 1 << 20
 """Bytes of a file of variables."""
 
-_OPTIONS = (
+repository_options = together(
     click.option(
         "--repository",
         type=click.Path(file_okay=False, path_type=Path),
@@ -52,7 +54,8 @@ _OPTIONS = (
         help="Another URL of this repository in GitRepositories; may be repeated.",
     ),
 )
-_BUILD_OPTIONS = (
+"""Where the clone is, and which of its remotes, branches and URLs count."""
+build_options = together(
     click.option(
         "--vars",
         "variables",
@@ -69,21 +72,9 @@ _BUILD_OPTIONS = (
         "--remote-bases", is_flag=True, help="Fetch what kustomizations name by URL: needs the network."
     ),
 )
-
-
-def clone_options(command: Any) -> Any:
-    """Add the options to a command; it passes them to :func:`fleet_of` as a mapping."""
-    command = build_options(command)
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
-
-
-def build_options(command: Any) -> Any:
-    """Add the options that say how the clone is built; a command passes them to :func:`fleet_options`."""
-    for option in reversed(_BUILD_OPTIONS):
-        command = option(command)
-    return command
+"""How the clone is built; a command passes them to :func:`fleet_options`."""
+clone_options = together(repository_options, build_options)
+"""Both; a command passes them to :func:`fleet_of` as a mapping."""
 
 
 def by_environment(given: Sequence[str], option: str, form: str) -> dict[str, str]:

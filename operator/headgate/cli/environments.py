@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from headgate.cli.comparing import EXIT_ERROR, by_environment, refused_as_errors
+from headgate.cli.comparing import EXIT_ERROR, by_environment, refused_as_errors, repository_options
 from headgate.cli.forges import choice, forge_options
 from headgate.cli.printing import say
 
@@ -46,14 +46,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="In which form.",
 )
-@click.option(
-    "--repository",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("."),
-    help="The clone; default: the one that holds the working directory.",
-)
-@click.option("--remote", default="origin", show_default=True, help="The remote whose branches count.")
-@click.option("--default-branch", metavar="NAME", help="Default: as the clone says.")
+@repository_options
 @click.option(
     "--env",
     "names",
@@ -69,13 +62,6 @@ if TYPE_CHECKING:
     help="Kubeconfig context of an environment's cluster; may be repeated. Default: 'context' in headgate.yaml.",
 )
 @click.option("--kubeconfig", type=click.Path(dir_okay=False), help="Kubeconfig file; default: as kubectl.")
-@click.option(
-    "--source-url",
-    "source_urls",
-    metavar="URL",
-    multiple=True,
-    help="Another URL of this repository in GitRepositories; may be repeated.",
-)
 @click.option(
     "--no-fetch",
     is_flag=True,

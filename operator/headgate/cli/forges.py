@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
+
+from headgate.cli.together import together
 
 if TYPE_CHECKING:
     from headgate.promotion.forges.repository import Choice
 
 __all__ = ["choice", "forge_options", "pull_request_option"]
 
-_Command = TypeVar("_Command", bound=Callable[..., Any])
-
-_OPTIONS = (
+forge_options = together(
     click.option(
         "--forge",
         type=click.Choice(["github", "gitlab", "gitea"]),
@@ -39,23 +38,12 @@ _OPTIONS = (
         help="Read the token from this file instead of HEADGATE_FORGE_TOKEN or the variables of the forge.",
     ),
 )
-
-
-def forge_options(command: _Command) -> _Command:
-    """Add ``--forge``, ``--forge-url``, ``--forge-repository`` and ``--forge-token-file`` to a command."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
-
-
-def pull_request_option(command: _Command) -> _Command:
-    """Add ``--pull-request``, which ``pull_request`` gets, to a command."""
-    return click.option(
-        "--pull-request",
-        type=click.IntRange(min=1),
-        metavar="NUMBER",
-        help="The pull request to comment on, if the command does not run in a CI job of one.",
-    )(command)
+pull_request_option = click.option(
+    "--pull-request",
+    type=click.IntRange(min=1),
+    metavar="NUMBER",
+    help="The pull request to comment on, if the command does not run in a CI job of one.",
+)
 
 
 def choice(forge: str | None, forge_url: str, forge_repository: str, forge_token_file: Path | None) -> Choice:

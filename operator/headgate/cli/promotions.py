@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from headgate.cli.comparing import build_options, by_environment, fleet_options, refused_as_errors
 from headgate.cli.printing import colored, say
+from headgate.cli.together import together
 
 if TYPE_CHECKING:
     from headgate.promotion.changes.model import EnvironmentChange
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from headgate.promotion.report.document import ChangeReport
 
 __all__ = ["difference", "opened", "promotion_options", "reporting", "requester"]
-
-_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 PAST = 100
 """How many earlier reports of an environment may prove a soak."""
@@ -61,7 +60,7 @@ def reporting() -> Iterator[None]:
             sys.exit(REFUSED)
 
 
-_OPTIONS = (
+promotion_options = together(
     click.option(
         "--repository",
         type=click.Path(path_type=Path, file_okay=False, exists=True),
@@ -97,15 +96,9 @@ _OPTIONS = (
         type=click.Path(dir_okay=False, exists=True),
         help="The kubeconfig file (default: KUBECONFIG, else ~/.kube/config).",
     ),
+    build_options,
 )
-
-
-def promotion_options(command: _Command) -> _Command:
-    """Add the options that say where the repository is, and how it is built."""
-    command = build_options(command)
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+"""Where the repository and its clusters are, and how it is built."""
 
 
 def difference(base: str, base_commit: str, plan: Plan | Rollback, change: EnvironmentChange) -> str:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from headgate.cli.together import together
+
 if TYPE_CHECKING:
     from headgate.kube import Client
 
@@ -58,7 +60,7 @@ class ClusterOptions:
         return self.namespace or namespace_of(self.kubeconfig, self.context) or FALLBACK_NAMESPACE
 
 
-_OPTIONS = (
+_options = together(
     click.option(
         "--kubeconfig",
         type=click.Path(dir_okay=False),
@@ -103,9 +105,7 @@ def cluster_options(command: Callable[..., Any]) -> Callable[..., Any]:
     with_cluster.__doc__ = command.__doc__
     wrapped: Callable[..., Any] = with_cluster
     wrapped.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
-    for option in reversed(_OPTIONS):
-        wrapped = option(wrapped)
-    return wrapped
+    return _options(wrapped)
 
 
 @contextmanager
