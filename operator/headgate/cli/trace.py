@@ -188,7 +188,7 @@ def _document(
     chain: list[ObjectRef], owner: Ref | None, fleet: Fleet, report: Report, place: str, note: str
 ) -> dict[str, Any]:
     from headgate.api.running import commit_of
-    from headgate.insight.as_json import SCHEMA_VERSION, verdicts_document
+    from headgate.insight.as_json import SCHEMA_VERSION, as_verdict
     from headgate.insight.fields import mapping, text
     from headgate.insight.texts import short_text
 
@@ -196,10 +196,6 @@ def _document(
     source = fleet.source_of(owner) if owner is not None else None
     found = report.verdict(source) if source is not None else None
     file, _, line = place.rpartition(":") if place.rpartition(":")[2].isdigit() else (place, "", "")
-    verdicts = [
-        verdicts_document([each])["objects"][0] if each is not None else None
-        for each in (kustomization, found)
-    ]
     notes = [note] if note else []
     if owner is not None and kustomization is None:
         notes.append(f"{owner}, which the owner labels name, {fleet.absence(owner)}")
@@ -209,8 +205,8 @@ def _document(
         "objects": [
             {"group": r.group, "kind": r.kind, "namespace": r.namespace, "name": r.name} for r in chain
         ],
-        "kustomization": verdicts[0],
-        "source": verdicts[1],
+        "kustomization": as_verdict(kustomization) if kustomization is not None else None,
+        "source": as_verdict(found) if found is not None else None,
         "url": short_text(text(mapping(fleet.objects.get(source), "spec").get("url"))) if source else "",
         "commit": commit_of(kustomization.revision) if kustomization is not None else "",
         "file": {"path": file, "line": int(line) if line else None} if place else None,

@@ -14,6 +14,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "arrivals_document",
     "as_cause",
+    "as_verdict",
     "places_document",
     "status_document",
     "tree_document",
@@ -30,7 +31,7 @@ def status_document(report: Report, shown: Sequence[Verdict] | None = None) -> O
         "schemaVersion": SCHEMA_VERSION,
         "kind": "Status",
         "counts": {each.value: report.counts.get(each, 0) for each in reversed(State)},
-        "objects": [_verdict(each) for each in (report.verdicts if shown is None else shown)],
+        "objects": [as_verdict(each) for each in (report.verdicts if shown is None else shown)],
         "causes": [as_cause(each) for each in report.causes],
         "notes": list(report.notes),
     }
@@ -46,7 +47,7 @@ def why_document(
     return {
         "schemaVersion": SCHEMA_VERSION,
         "kind": "Why",
-        "object": _verdict(verdict) if verdict is not None else None,
+        "object": as_verdict(verdict) if verdict is not None else None,
         "chain": [_link(each) for each in chain],
         "causes": [as_cause(each) for each in causes],
         "notes": list(notes),
@@ -81,7 +82,8 @@ def as_cause(cause: Cause) -> Obj:
     }
 
 
-def _verdict(verdict: Verdict) -> Obj:
+def as_verdict(verdict: Verdict) -> Obj:
+    """Return how one object stands."""
     return {
         **_ref(verdict.ref),
         "state": verdict.state.value,
@@ -125,7 +127,12 @@ def arrivals_document(found: Sequence[Arrival]) -> Obj:
         "schemaVersion": SCHEMA_VERSION,
         "kind": "Arrivals",
         "objects": [
-            {**_ref(each.ref), "state": each.state.value, "revision": each.revision, "message": each.message}
+            {
+                **_ref(each.ref),
+                "state": each.state.value,
+                "revision": each.revision,
+                "message": each.message,
+            }
             for each in found
         ],
     }
@@ -150,5 +157,5 @@ def verdicts_document(verdicts: Sequence[Verdict]) -> Obj:
     return {
         "schemaVersion": SCHEMA_VERSION,
         "kind": "Verdicts",
-        "objects": [_verdict(each) for each in verdicts],
+        "objects": [as_verdict(each) for each in verdicts],
     }
