@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from headgate.objects import Obj
 
 MAX_EVENTS = 10_000
-_KINDS = ("GitRepository", "OCIRepository", "Bucket", "ExternalArtifact", "Kustomization")
 
 
 @click.command(
@@ -47,6 +46,7 @@ def command(cluster: ClusterOptions, name: str | None, types: Sequence[str], wat
 
 
 async def _events(cluster: ClusterOptions, ref: Ref | None, types: Sequence[str], watching: bool) -> None:
+    from headgate.cli.cluster.observing import present
     from headgate.cli.cluster.output import emit
 
     namespace = ref.namespace if ref is not None else cluster.shown_namespace()
@@ -60,7 +60,7 @@ async def _events(cluster: ClusterOptions, ref: Ref | None, types: Sequence[str]
             if len(found) > MAX_EVENTS:
                 raise Failed(f"there are more than {MAX_EVENTS} events: name a namespace or an object")
         if not found and ref is not None:
-            await _must_exist(client, ref)
+            await present(client, ref)
         entries = sorted(map(_entry, found), key=lambda each: str(each["time"]))
         emit(
             cluster.output,
@@ -70,16 +70,6 @@ async def _events(cluster: ClusterOptions, ref: Ref | None, types: Sequence[str]
         )
         if watching:
             await _follow(client, cluster.output, namespace, selector, types, version)
-
-
-async def _must_exist(client: Client, ref: Ref) -> None:
-    from headgate.cli.cluster.observing import located
-    from headgate.kube import NotFound
-
-    try:
-        await client.get(await located(client, ref))
-    except NotFound:
-        raise Failed(f"{ref} does not exist") from None
 
 
 async def _follow(
@@ -115,10 +105,12 @@ def _print(output: str, entry: dict[str, Any]) -> None:
 
 def _is_wanted(event: Any, types: Sequence[str]) -> bool:
     from headgate.insight.fields import mapping, text
+    from headgate.insight.fleet import SOURCE_KINDS
+    from headgate.names import KUSTOMIZATION
 
     about = mapping(event, "involvedObject")
     group = text(about.get("apiVersion")).partition("/")[0]
-    ours = text(about.get("kind")) in _KINDS and group.endswith(".toolkit.fluxcd.io")
+    ours = text(about.get("kind")) in (*SOURCE_KINDS, KUSTOMIZATION) and group.endswith(".toolkit.fluxcd.io")
     return ours and (not types or event.get("type") in types)
 
 

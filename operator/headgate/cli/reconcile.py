@@ -61,21 +61,17 @@ def command(cluster: ClusterOptions, name: str, with_source: bool, timeout: floa
 
 
 async def _reconcile(cluster: ClusterOptions, ref: Ref, with_source: bool, within: float) -> bool:
-    from headgate.cli.cluster.observing import located
+    from headgate.cli.cluster.observing import present
     from headgate.cli.cluster.output import Cell, Rows, emit
     from headgate.cli.cluster.saying import print_why
     from headgate.insight.as_json import verdicts_document
     from headgate.insight.values import State
-    from headgate.kube import NotFound
     from headgate.names import KUSTOMIZATION
 
     if with_source and ref.kind != KUSTOMIZATION:
         raise click.UsageError("--with-source: only a Kustomization has a source")
     async with await connected(cluster) as client:
-        try:
-            obj = await client.get(await located(client, ref))
-        except NotFound:
-            raise Failed(f"{ref} does not exist") from None
+        obj = await present(client, ref)
         chain = [_source(obj), ref] if with_source else [ref]
         verdicts: list[Verdict] = []
         for each in chain:

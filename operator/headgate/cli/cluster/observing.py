@@ -11,7 +11,7 @@ from headgate.insight import Ref
 from headgate.kube import Client, Gone, NotFound, ObjectRef
 from headgate.objects import Obj
 
-__all__ = ["changed", "located", "observe"]
+__all__ = ["changed", "located", "observe", "present"]
 
 FIELD_MANAGER = "headgate-cli"
 PAUSE = 1.0
@@ -21,6 +21,14 @@ PAUSE = 1.0
 async def located(client: Client, ref: Ref) -> ObjectRef:
     """Return the object in the version that the cluster serves. Raises :class:`headgate.kube.NoMatch`."""
     return ObjectRef(await served_version(client, ref.kind), ref.kind, ref.name, ref.namespace)
+
+
+async def present(client: Client, ref: Ref) -> Obj:
+    """Return the object; raises :class:`Failed` if it does not exist."""
+    try:
+        return await client.get(await located(client, ref))
+    except NotFound:
+        raise Failed(f"{ref} does not exist") from None
 
 
 async def changed(client: Client, ref: Ref, body: Obj) -> Obj:
