@@ -94,11 +94,8 @@ async def _of_kind(
     accept = METADATA_LIST if kind in _CONFIDENTIAL else None
     try:
         objects = await listed(client, api_version, kind, namespace or None, accept, selector)
-    except (Forbidden, NoMatch) as error:
-        notes[f"{kind} objects: {_why(error)}"] = None
-        return {}
     except ApiError as error:
-        notes[f"{kind} objects: {short_text(error.message)}"] = None
+        notes[f"{kind} objects: {_why(error)}"] = None
         return {}
     there = {ref_of(obj): obj for obj in objects}
     return {each: _health(each, there.get(each)) for each in refs}

@@ -41,8 +41,8 @@ def parsed(text: str, cluster: ClusterOptions) -> Ref:
     parts = text.split("/")
     if len(parts) == 1:
         parts = ["ks", *parts]
-    kind = _KIND_OF.get(parts[0].partition(".")[0].lower())
-    if kind is None:
+    kind = kind_of(parts[0].partition(".")[0])
+    if not kind:
         known = ", ".join(_KINDS)
         raise click.BadParameter(f"{parts[0]!r} is not one of {known}", param_hint="KIND/NAME")
     if len(parts) > 3 or not all(parts):
@@ -81,7 +81,7 @@ async def _names(given: dict[str, Any], incomplete: str) -> list[str]:
         given.get("kubeconfig"), given.get("context"), given.get("namespace"), False, "name"
     )
     word, slash, _ = incomplete.partition("/")
-    kind = _KIND_OF.get(word.lower(), "") if slash else "Kustomization"
+    kind = kind_of(word) if slash else "Kustomization"
     if not kind:
         return []
     prefix = f"{word}/" if slash else "ks/"

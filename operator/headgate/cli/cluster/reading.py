@@ -10,10 +10,10 @@ import time
 from collections.abc import Iterable
 
 from headgate.insight import Fleet
-from headgate.insight.fields import mapping, text
+from headgate.insight.fields import group_of, mapping, text
 from headgate.insight.fleet import SOURCE_KINDS
 from headgate.kube import METADATA_LIST, Client, Forbidden, NoMatch
-from headgate.names import GIT_REPOSITORY, KUSTOMIZATION, KUSTOMIZE_GROUP, SOURCE_GROUP
+from headgate.names import GIT_REPOSITORY, KUSTOMIZATION
 from headgate.objects import Obj
 
 __all__ = ["listed", "metadata_of", "other_kinds", "read_fleet", "served_version"]
@@ -49,8 +49,7 @@ def other_kinds(kustomizations: Iterable[Obj]) -> list[str]:
 
 async def served_version(client: Client, kind: str) -> str:
     """The API version in which the cluster serves a custom resource. Raises :class:`NoMatch`."""
-    group = KUSTOMIZE_GROUP if kind == KUSTOMIZATION else SOURCE_GROUP
-    return (await client.mapper.served(group, kind, "v1", since=time.monotonic())).api_version
+    return (await client.mapper.served(group_of(kind), kind, "v1", since=time.monotonic())).api_version
 
 
 async def listed(

@@ -64,16 +64,7 @@ def why_blocks(
             blocks.append(Text(Cell(f"{state}: {verdict.note}"), 2))
         ways = [each for each in chain if each.relation is not Relation.SELF]
         if ways:
-            rows = [
-                [
-                    Cell(each.relation.value, "hint"),
-                    Cell(str(each.ref)),
-                    Cell(each.state, each.state),
-                    Cell(each.reason),
-                ]
-                for each in ways
-            ]
-            blocks += [Text(Cell("")), Rows(rows, 2)]
+            blocks += [Text(Cell("")), Rows([_link_row(each) for each in ways], 2)]
     elif causes:
         blocks.append(Text(Cell(_heading(causes), "title")))
     else:
@@ -85,31 +76,12 @@ def why_blocks(
 
 def cause_blocks(cause: Cause) -> list[Block]:
     """One root cause with its remedy."""
-    blocks: list[Block] = [
-        Rows(
-            [
-                [
-                    Cell("Cause:", "title"),
-                    Cell(str(cause.root)),
-                    _kind_of(cause),
-                    Cell(cause.reason),
-                ]
-            ]
-        )
-    ]
+    title = [Cell("Cause:", "title"), Cell(str(cause.root)), _kind_of(cause), Cell(cause.reason)]
+    blocks: list[Block] = [Rows([title])]
     if cause.message:
         blocks.append(Text(Cell(cause.message), 2))
-    rows = [
-        [
-            Cell(each.relation.value, "hint"),
-            Cell(str(each.ref)),
-            Cell(each.state, each.state),
-            Cell(each.reason),
-        ]
-        for each in cause.objects
-    ]
-    for row, link in zip(rows, cause.objects, strict=True):
-        blocks.append(Rows([row], 2))
+    for link in cause.objects:
+        blocks.append(Rows([_link_row(link)], 2))
         if link.message:
             blocks.append(Text(Cell(link.message), 4))
     facts = []
@@ -177,6 +149,15 @@ def _cause_row(cause: Cause) -> list[Cell]:
 def _kind_of(cause: Cause) -> Cell:
     word = cause.type.value if cause.type is RootType.CYCLE else cause.state
     return Cell(word, word)
+
+
+def _link_row(link: Link) -> list[Cell]:
+    return [
+        Cell(link.relation.value, "hint"),
+        Cell(str(link.ref)),
+        Cell(link.state, link.state),
+        Cell(link.reason),
+    ]
 
 
 def _verdict_row(verdict: Verdict) -> list[Cell]:
