@@ -82,8 +82,8 @@ def command(
             if at:
                 commit = fleet.clone.resolve(at)
                 state = state.with_branch(state.default_branch, commit)
-                followed = fleet.render(environment, state).followed
-                state = state if followed is None else state.with_source(followed, commit)
+                source = fleet.followed(environment, state)
+                state = state if source is None else state.with_source(source.key, commit)
             sides.append(fleet.render(environment, state))
         comparison = compare_environments(sides[0], sides[1], patterns)
         if output == "json":

@@ -71,14 +71,28 @@ class Fleet:
         first, second = self._rendered(environment, [before, after])
         return first, second
 
+    def followed(self, environment: Environment, state: State) -> RenderedSource | None:
+        """Return the GitRepository that a promotion moves, from the cluster folder alone; None if there is none.
+
+        Nothing else is built. Raises as :meth:`render`.
+        """
+        _, [(side, root)] = self._with_roots(environment, [state])
+        return None if root.followed is None else side.sources[root.followed]
+
     def _rendered(self, environment: Environment, states: Sequence[State]) -> list[Rendering]:
-        sides = [Side(state, default_source=_given(environment)) for state in states]
-        walk = Walk(self._trees, self.results, self.options, self._deadline, sides)
-        roots = [find_root(environment, side, walk, self._trees, self.results) for side in sides]
-        for side, root in zip(sides, roots, strict=True):
+        walk, sides = self._with_roots(environment, states)
+        for side, root in sides:
             side.root = root.objects
         walk.run()
-        return [self._result(environment, walk, side, root) for side, root in zip(sides, roots, strict=True)]
+        return [self._result(environment, walk, side, root) for side, root in sides]
+
+    def _with_roots(
+        self, environment: Environment, states: Sequence[State]
+    ) -> tuple[Walk, list[tuple[Side, Root]]]:
+        """A walk that has not begun, and the cluster folder at each state."""
+        sides = [Side(state, default_source=_given(environment)) for state in states]
+        walk = Walk(self._trees, self.results, self.options, self._deadline, sides)
+        return walk, [(side, find_root(environment, side, walk, self._trees, self.results)) for side in sides]
 
     @staticmethod
     def _result(environment: Environment, walk: Walk, side: Side, root: Root) -> Rendering:

@@ -16,7 +16,7 @@ from headgate.objects import Obj
 from headgate.promotion.config.model import Environment
 from headgate.promotion.fleet import Fleet
 from headgate.promotion.fleet.rendering import RenderedKustomization, Rendering
-from headgate.promotion.ranges.answers import follows, selected
+from headgate.promotion.ranges.answers import follows
 from headgate.promotion.ranges.commits import Range
 
 __all__ = ["Affected", "AffectedEnvironment", "Why", "affected_by", "affected_document"]
@@ -78,13 +78,15 @@ def _of(fleet: Fleet, environment: Environment, commits: Range) -> AffectedEnvir
     now = fleet.state()
     base = now.with_branch(now.default_branch, commits.base_commit)
     head = now.with_branch(now.default_branch, commits.head_commit)
+    source = fleet.followed(environment, head)
+    selected = source.resolved.commit if source is not None and source.resolved is not None else ""
+    source = source or fleet.followed(environment, base)
+    assumed = source is not None and selected != commits.head_commit
+    if assumed and source is not None:
+        base = base.with_source(source.key, commits.base_commit)
+        head = head.with_source(source.key, commits.head_commit)
     # Not as a pair: that would skip what no change reaches, and nobody would learn that it fails already.
     before, after = fleet.render(environment, base), fleet.render(environment, head)
-    followed = after.followed or before.followed
-    assumed = followed is not None and selected(after) != commits.head_commit
-    if assumed and followed is not None:
-        before = fleet.render(environment, base.with_source(followed, commits.base_commit))
-        after = fleet.render(environment, head.with_source(followed, commits.head_commit))
     found = tuple(_compared(before, after))
     # A build that fails is an answer: it says so itself. What has no source or no commit is none.
     failing = {each.key for each in found if each.problem}

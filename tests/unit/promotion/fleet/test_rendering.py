@@ -55,6 +55,21 @@ def messages(rendering: Rendering) -> str:
     return "\n".join(each.message for each in rendering.problems)
 
 
+def test_what_an_environment_follows_is_found_without_building_what_it_applies(
+    repository: Repositories,
+) -> None:
+    made = repository()
+    made.tag("1.0.0")
+    with opened(made) as fleet:
+        state = fleet.state()
+        source = fleet.followed(STAGING, state)
+        assert fleet.builds == 1
+        rendering = fleet.render(STAGING, state)
+        assert source in rendering.sources
+        assert source is not None
+        assert source.key == rendering.followed
+
+
 def test_each_environment_is_read_at_the_commit_that_it_follows(repository: Repositories) -> None:
     made = repository()
     made.tag("1.0.0")
