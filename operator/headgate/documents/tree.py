@@ -102,9 +102,13 @@ def why_left_out(tree: object, path: str) -> str:
     return "" if method is None else method(path)
 
 
-def blob_id(content: bytes) -> str:
-    """Return the id that Git gives a blob of this content, so that equal files have equal ids in every tree."""
-    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+def blob_id(content: bytes, *, sha256: bool = False) -> str:
+    """Return the id that Git gives a blob of this content, so that equal files have equal ids in every tree.
+
+    ``sha256``: the id in a repository with SHA-256 ids.
+    """
+    algorithm = hashlib.sha256 if sha256 else hashlib.sha1
+    return algorithm(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
 def listing_id(names: Sequence[str]) -> str:

@@ -6,13 +6,13 @@ that of its blob, so an unchanged file has the same id in a commit and in the wo
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
+from headgate.documents.tree import blob_id
 from headgate.git.cache.blobs import BlobReader
 from headgate.git.errors import GitError, StorageFailed
 from headgate.git.limits import TreeLimits
@@ -189,8 +189,7 @@ class WorkingTree(GitTree):
     def _listed(self, sparse: Sequence[str], limits: TreeLimits) -> bytes:
         reader = self._reader
         assert isinstance(reader, _WorkReader)
-        records, algorithm = [], hashlib.sha1 if self._id_length == 20 else hashlib.sha256
-        count = limits.count()
+        records, count = [], limits.count()
         for mode, blob, path in self._entries():
             count.add(1, len(path))
             size = 0
@@ -200,7 +199,7 @@ class WorkingTree(GitTree):
                     continue
                 mode, content = read
                 size = len(content)
-                blob = algorithm(b"blob %d\0" % size + content, usedforsecurity=False).hexdigest()
+                blob = blob_id(content, sha256=self._id_length == 32)
                 reader.place(blob, path)
             records.append(f"{mode} blob {blob} {size}\t".encode() + path.encode("utf-8", "surrogateescape"))
         return b"\0".join([*records, b""])
@@ -265,9 +264,7 @@ class _WorkReader(BlobReader):
             return super().read(blob)
         found = self.read_work(path, MAX_WORK_FILE)
         content = b"" if found is None else found[1]
-        algorithm = hashlib.sha1 if len(blob) == 40 else hashlib.sha256
-        digest = algorithm(b"blob %d\0" % len(content) + content, usedforsecurity=False)
-        if digest.hexdigest() != blob:
+        if blob_id(content, sha256=len(blob) == 64) != blob:
             raise StorageFailed(f"{path} changed while it was read")
         return content
 
