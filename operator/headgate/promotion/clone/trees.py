@@ -155,8 +155,21 @@ class WorkingTree(GitTree):
     Files that Git knows to be unchanged are read from its objects, all others from the disk. Close it when done.
     """
 
-    _git: GitOf
-    _root: Path
+    def __init__(
+        self,
+        git: GitOf,
+        objects: Path,
+        root: Path,
+        head: str,
+        *,
+        ignore: str | None = None,
+        sparse: Sequence[str] = (),
+        filtered: bool = True,
+    ) -> None:
+        """List the work tree at ``root``; ``head`` is its commit. Raises as :class:`GitTree`."""
+        # The listing, which the base class begins, needs both.
+        self._git, self._root = git, root
+        super().__init__(Objects(objects), head, ignore=ignore, sparse=sparse, filtered=filtered)
 
     @classmethod
     def open(
@@ -171,17 +184,12 @@ class WorkingTree(GitTree):
         filtered: bool = True,
     ) -> Self:
         """Return the tree of the work tree at ``root``; ``head`` is its commit. Raises :class:`CloneError`."""
-        made = cls.__new__(cls)
-        made._git, made._root = git, root
         try:
-            made.__init__(  # type: ignore[misc]
-                Objects(objects), head, ignore=ignore, sparse=sparse, filtered=filtered
-            )
+            return cls(git, objects, root, head, ignore=ignore, sparse=sparse, filtered=filtered)
         except StorageFailed as error:
             raise CloneError(f"the work tree {root} cannot be read: {error}") from None
         except GitError as error:
             raise CloneError(f"the files of {root} cannot be used: {error}") from None
-        return made
 
     def _open_reader(self, cache: ObjectStore) -> BlobReader:
         return _WorkReader(cache.path, self._root)
