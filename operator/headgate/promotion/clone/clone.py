@@ -14,7 +14,7 @@ from typing import Self
 from headgate.git.command.process import run
 from headgate.git.errors import GitError, RefNotFound
 from headgate.git.refs.reference import HEADS, GitReference, Refs, Resolved, candidates
-from headgate.promotion.clone.command import LOCAL_TIMEOUT, GitOf, last_line
+from headgate.promotion.clone.command import LOCAL_TIMEOUT, GitOf, decoded, last_line
 from headgate.promotion.clone.commits import FORMAT, Commit, parse_commits
 from headgate.promotion.clone.trees import WORK_TREE, CommitTree, Objects, WorkingTree
 from headgate.promotion.errors import CloneError, HistoryMissing, RevisionUnknown
@@ -70,7 +70,7 @@ class Clone:
             )
         except GitError as error:
             raise CloneError(str(error)) from None
-        lines = _decode(finished.output).removesuffix("\n").split("\n")
+        lines = decoded(finished.output).removesuffix("\n").split("\n")
         # Without a work tree, only the last question fails.
         if len(lines) < 3 or (finished.status and lines[2] != "false"):
             raise _not_opened(folder, finished.messages)
@@ -117,7 +117,7 @@ class Clone:
     def remote_urls(self) -> tuple[str, ...]:
         """The URLs of all remotes, that of the chosen one first; as written, so that they may have credentials."""
         found = self.git.local("config", "-z", "--get-regexp", r"^remote\..*\.(url|pushurl)$")
-        entries = [entry.partition("\n") for entry in _decode(found.output).split("\0") if entry]
+        entries = [entry.partition("\n") for entry in decoded(found.output).split("\0") if entry]
         entries.sort(key=lambda entry: not entry[0].startswith(f"remote.{self.remote}."))
         return tuple(dict.fromkeys(url for _, _, url in entries if url))
 
@@ -133,12 +133,12 @@ class Clone:
     def _default_branch(self) -> str:
         prefix = f"{_REMOTES}{self.remote}/"
         found = self.git.local("symbolic-ref", "-q", f"{prefix}HEAD")
-        target = _decode(found.output).strip()
+        target = decoded(found.output).strip()
         if not self._is_mirror and not found.status and target.startswith(prefix):
             return target.removeprefix(prefix)
         branches = [name.removeprefix(HEADS) for name in self.refs().ids if name.startswith(HEADS)]
         if not self._has_remote_branches():
-            own = _decode(self.git.local("symbolic-ref", "-q", "HEAD").output).strip()
+            own = decoded(self.git.local("symbolic-ref", "-q", "HEAD").output).strip()
             if own.startswith(HEADS) and own.removeprefix(HEADS) in branches:
                 return own.removeprefix(HEADS)
         usual = [name for name in ("main", "master") if name in branches]
@@ -166,7 +166,7 @@ class Clone:
             found = self.git.local(
                 "rev-parse", "--verify", "--quiet", "--end-of-options", f"{text}^{{commit}}"
             )
-            commit = _decode(found.output).strip()
+            commit = decoded(found.output).strip()
             if not found.status and _COMMIT.fullmatch(commit):
                 self._resolved[revision] = self._resolved[commit] = commit
                 return commit
@@ -200,7 +200,7 @@ class Clone:
         if self._refs is None:
             listed = self.git.local("show-ref", "--dereference")
             prefix, ids, own, peeled = f"{_REMOTES}{self.remote}/", {}, {}, {}
-            for line in _decode(listed.output).splitlines():
+            for line in decoded(listed.output).splitlines():
                 object_id, _, name = line.partition(" ")
                 # A push writes down the branches that it has moved, even in a mirror.
                 if name.startswith(prefix) and not self._is_mirror:
@@ -252,7 +252,7 @@ class Clone:
         if found.status > 1:
             raise self.git.failed("merge-base", found)
         if not found.status:
-            return _decode(found.output).split()[0]
+            return decoded(found.output).split()[0]
         if self.is_shallow:
             raise HistoryMissing(
                 f"the clone is shallow and ends before {one[:12]} and {other[:12]} meet: {UNSHALLOW}"
@@ -316,7 +316,7 @@ class Clone:
             before,
             after,
         )
-        return frozenset(_decode(output).split("\0")[1::2])
+        return frozenset(decoded(output).split("\0")[1::2])
 
     def _log(self, *arguments: str) -> list[Commit]:
         config = ("log", "-z", f"--format={FORMAT}", "--no-show-signature", "--no-notes", "--encoding=UTF-8")
@@ -385,7 +385,7 @@ class Clone:
         if found.status > 1:
             raise self.git.failed("grep", found)
         start = len(commit) + 1
-        return frozenset(name[start:] for name in _decode(found.output).split("\0") if name)
+        return frozenset(name[start:] for name in decoded(found.output).split("\0") if name)
 
     def file(self, commit: str, path: str, *, limit: int = MAX_FILE) -> bytes | None:
         """Return the content of one file of a commit, whatever the ignore rules say; None if there is no such file.
@@ -404,7 +404,7 @@ class Clone:
         if finished.status:
             raise self.git.failed("ls-tree", finished)
         listed = finished.output
-        head = _decode(listed).split("\t", 1)[0].split()
+        head = decoded(listed).split("\t", 1)[0].split()
         if len(head) != 3 or head[1] != "blob" or head[0] == "120000":
             return None
         return self.git.read("cat-file", "blob", head[2], max_output=limit)
@@ -425,10 +425,6 @@ def _not_opened(folder: Path, messages: str) -> CloneError:
             f"{folder} is not in a Git repository: run this in a clone, or name one with --repository"
         )
     return CloneError(f"{folder} cannot be opened: {last_line(messages)}")
-
-
-def _decode(output: bytes) -> str:
-    return output.decode("utf-8", "surrogateescape")
 
 
 def _shown(text: str) -> str:

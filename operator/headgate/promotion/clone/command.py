@@ -9,7 +9,7 @@ from headgate.git.command.process import Finished, run
 from headgate.git.errors import GitError
 from headgate.promotion.errors import CloneError, without_credentials
 
-__all__ = ["GitOf", "last_line"]
+__all__ = ["GitOf", "decoded", "last_line"]
 
 LOCAL_TIMEOUT = 120.0
 """Seconds for a command that needs no server."""
@@ -32,7 +32,7 @@ class GitOf:
 
     def text(self, *arguments: str) -> str:
         """Return the output of a local command as one stripped text; raises :class:`CloneError`."""
-        return self.read(*arguments).decode("utf-8", "surrogateescape").strip()
+        return decoded(self.read(*arguments)).strip()
 
     def local(
         self,
@@ -84,6 +84,11 @@ class GitOf:
             )
         except GitError as error:
             raise CloneError(without_credentials(str(error))) from None
+
+
+def decoded(output: bytes) -> str:
+    """Git's output as text; bytes that are not UTF-8, as names may have, stay what they are."""
+    return output.decode("utf-8", "surrogateescape")
 
 
 def last_line(messages: str) -> str:

@@ -18,7 +18,7 @@ from headgate.git.command.process import Finished
 from headgate.git.errors import RefInvalid
 from headgate.git.refs.reference import TAGS, check_ref_name
 from headgate.promotion.clone.clone import Clone
-from headgate.promotion.clone.command import last_line
+from headgate.promotion.clone.command import decoded, last_line
 from headgate.promotion.errors import CloneError
 
 __all__ = ["make_commit", "make_tag", "make_tree"]
@@ -141,7 +141,7 @@ _SIGNING_KEYS = r"^(user|author|committer|gpg|tag)\."
 def _signing(clone: Clone) -> list[tuple[str, str]]:
     """What the clone's own configuration says of names and keys."""
     found = clone.git.as_user("config", "-z", "--get-regexp", _SIGNING_KEYS)
-    entries = [entry.partition("\n") for entry in _text(found.output).split("\0") if entry]
+    entries = [entry.partition("\n") for entry in decoded(found.output).split("\0") if entry]
     return [(key, value) for key, _, value in entries]
 
 
@@ -154,8 +154,4 @@ def _check_path(path: str) -> None:
 def _answer(clone: Clone, what: str, finished: Finished) -> str:
     if finished.status:
         raise clone.git.failed(what, finished)
-    return _text(finished.output).strip()
-
-
-def _text(output: bytes) -> str:
-    return output.decode("utf-8", "surrogateescape")
+    return decoded(finished.output).strip()

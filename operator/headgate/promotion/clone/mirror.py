@@ -20,7 +20,7 @@ from pathlib import Path
 
 from headgate.git.refs.reference import HEADS
 from headgate.promotion.clone.clone import Clone
-from headgate.promotion.clone.command import last_line
+from headgate.promotion.clone.command import decoded, last_line
 from headgate.promotion.errors import CloneError
 
 __all__ = ["mirror", "update"]
@@ -50,7 +50,7 @@ def update(copy: Clone) -> None:
     listed = copy.git.as_user("ls-remote", "--symref", "--end-of-options", copy.remote, "HEAD", f"{HEADS}*")
     if listed.status:
         raise CloneError(f"the remote '{copy.remote}' cannot be read: {last_line(listed.messages)}")
-    branch = _default_branch(listed.output.decode("utf-8", "surrogateescape"), copy.remote)
+    branch = _default_branch(decoded(listed.output), copy.remote)
     options = ["--quiet", "--no-tags", "--prune", "--no-write-fetch-head", "--no-filter", "--refmap="]
     refs = [f"+{kind}*:{kind}*" for kind in KINDS]
     fetched = copy.git.as_user(

@@ -18,7 +18,7 @@ from headgate.git.errors import GitError, StorageFailed
 from headgate.git.limits import TreeLimits
 from headgate.git.tree.commit import GitTree, ObjectStore
 from headgate.names import KUSTOMIZATION_FILES
-from headgate.promotion.clone.command import GitOf
+from headgate.promotion.clone.command import GitOf, decoded
 from headgate.promotion.errors import CloneError
 
 __all__ = ["WORK_TREE", "CommitTree", "Objects", "WorkingTree"]
@@ -232,9 +232,9 @@ class WorkingTree(GitTree):
         for finished, name in ((staged, "ls-files"), (dirty, "diff-files"), (others, "ls-files")):
             if finished.status:
                 raise self._git.failed(name, finished)
-        changed = dict.fromkeys(_decode(dirty.output).split("\0")[1::2])
+        changed = dict.fromkeys(decoded(dirty.output).split("\0")[1::2])
         seen = set()
-        for record in filter(None, _decode(staged.output).split("\0")):
+        for record in filter(None, decoded(staged.output).split("\0")):
             head, _, path = record.partition("\t")
             mode, blob, level = head.split()
             if path in changed or level != "0":
@@ -243,14 +243,14 @@ class WorkingTree(GitTree):
                     yield mode, "", path
             else:
                 yield mode, blob, path
-        for path in filter(None, _decode(others.output).split("\0")):
+        for path in filter(None, decoded(others.output).split("\0")):
             if not path.endswith("/"):
                 yield "100644", "", path
 
     def _without_filters(self) -> list[tuple[str, str]]:
         """Configuration that turns off the programs which a clone can order to convert files."""
         found = self._git.local("config", "-z", "--name-only", "--get-regexp", r"^filter\.")
-        names = {name.rpartition(".")[0] for name in _decode(found.output).split("\0") if name}
+        names = {name.rpartition(".")[0] for name in decoded(found.output).split("\0") if name}
         off = (("clean", ""), ("smudge", ""), ("process", ""), ("required", "false"))
         return [(f"{name}.{key}", value) for name in sorted(names) for key, value in off]
 
@@ -293,7 +293,3 @@ class _WorkReader(BlobReader):
         if len(content) > limit:
             raise StorageFailed(f"{path} has more than {limit} bytes")
         return "100755" if mode & 0o100 else "100644", content
-
-
-def _decode(output: bytes) -> str:
-    return output.decode("utf-8", "surrogateescape")
