@@ -19,7 +19,7 @@ from headgate.promotion.clone.commits import FORMAT, Commit, parse_commits
 from headgate.promotion.clone.trees import WORK_TREE, CommitTree, Objects, WorkingTree
 from headgate.promotion.errors import CloneError, HistoryMissing, RevisionUnknown
 
-__all__ = ["MAX_COMMITS", "Clone"]
+__all__ = ["MAX_COMMITS", "Clone", "usual_branch"]
 
 MAX_COMMITS = 20_000
 """Limit for the commits between two revisions."""
@@ -141,9 +141,8 @@ class Clone:
             own = decoded(self.git.local("symbolic-ref", "-q", "HEAD").output).strip()
             if own.startswith(HEADS) and own.removeprefix(HEADS) in branches:
                 return own.removeprefix(HEADS)
-        usual = [name for name in ("main", "master") if name in branches]
-        if usual or len(branches) == 1:
-            return (usual or branches)[0]
+        if branch := usual_branch(branches):
+            return branch
         raise CloneError(
             f"the clone does not say which branch of '{self.remote}' is the default one: "
             f"run 'git remote set-head {self.remote} --auto', or name it with --default-branch"
@@ -412,6 +411,12 @@ class Clone:
     def id_of_tree(self, commit: str) -> str:
         """Return the id of a commit's tree."""
         return self.git.text("rev-parse", "--verify", "--end-of-options", f"{commit}^{{tree}}")
+
+
+def usual_branch(branches: Sequence[str]) -> str:
+    """The default branch of a remote that does not say which it is: ``main``, ``master``, or the only one; else ""."""
+    usual = [name for name in ("main", "master") if name in branches]
+    return (usual or branches)[0] if usual or len(branches) == 1 else ""
 
 
 def _not_opened(folder: Path, messages: str) -> CloneError:

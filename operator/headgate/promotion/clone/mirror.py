@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from headgate.git.refs.reference import HEADS
-from headgate.promotion.clone.clone import Clone
+from headgate.promotion.clone.clone import Clone, usual_branch
 from headgate.promotion.clone.command import decoded, last_line
 from headgate.promotion.errors import CloneError
 
@@ -86,9 +86,8 @@ def _default_branch(listing: str, remote: str) -> str:
         return head[1]
     names = [line.partition(f"\t{HEADS}")[2] for line in listing.splitlines()]
     branches = [name for name in names if name]
-    usual = [name for name in ("main", "master") if name in branches]
-    if usual or len(branches) == 1:
-        return (usual or branches)[0]
+    if branch := usual_branch(branches):
+        return branch
     if not branches:
         raise CloneError(f"the remote '{remote}' has no branch yet")
     raise CloneError(f"the remote '{remote}' does not say which branch is its default")
