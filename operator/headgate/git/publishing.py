@@ -23,6 +23,7 @@ from headgate.git.credentials.signing import SigningKey
 from headgate.git.errors import GitError, GitFailed, OutputTooLarge, StorageFailed
 from headgate.git.refs.reference import check_ref_name
 from headgate.git.remote.client import Remote
+from headgate.git.remote.races import is_race
 from headgate.git.verify.signature import SignatureInvalid, split_commit, verify_ssh
 
 __all__ = ["Author", "PublishedFile", "RefChanged", "RefRefused", "Tip"]
@@ -34,7 +35,6 @@ RENEW = 256
 """Commits after which the local repository is created again: each leaves objects behind."""
 _TIP = "refs/headgate/tip"
 _REFUSED = re.compile(r"^!\t[^\t]*\t\[(?:remote )?rejected\] \((.{1,300}?)\)$", re.MULTILINE)
-_RACES = ("stale info", "fetch first", "cannot lock ref", "failed to update ref", "already exists")
 _NO_REWRITE = re.compile(r"non-fast-forward|denying non-fast-forward|force.?push|protected", re.IGNORECASE)
 
 
@@ -245,7 +245,7 @@ class PublishedFile:
         if refused is None:
             raise remote.failure(finished)
         why = re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", refused[1])
-        if any(race in why for race in _RACES):
+        if is_race(why):
             raise RefChanged(f"{self.ref} of {remote.url} has changed since it was read")
         raise RefRefused(f"the server of {remote.url} does not accept {self.ref}: {why}")
 

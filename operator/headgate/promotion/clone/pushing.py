@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from headgate.git.refs.reference import Refs
+from headgate.git.remote.races import is_race
 from headgate.promotion.clone.clone import Clone
 from headgate.promotion.clone.command import REMOTE_TIMEOUT, last_line
 from headgate.promotion.errors import CloneError, PushRefused
@@ -82,7 +83,7 @@ def push(
     report = finished.output.decode("utf-8", "replace")
     refused = [line for line in report.splitlines() if line.startswith("!")]
     names = ", ".join(_short(each.ref) for each in wanted)
-    if any(_is_race(line) for line in refused) or _is_race(finished.messages):
+    if any(is_race(line) for line in refused) or is_race(finished.messages):
         raise PushRefused(
             f"{names} changed on the remote since it was read, so nothing was pushed: run the command again",
             race=True,
@@ -155,20 +156,6 @@ def _are_done(clone: Clone, updates: Sequence[RefUpdate], remote: str) -> bool:
     except CloneError:
         return False
     return all(refs.ids.get(each.ref, "") == each.new for each in updates)
-
-
-_RACES = (
-    "stale info",
-    "fetch first",
-    "already exists",
-    "cannot lock ref",
-    "failed to update ref",
-    "reference already",
-)
-
-
-def _is_race(text: str) -> bool:
-    return any(phrase in text for phrase in _RACES)
 
 
 def _of_server(messages: str) -> str:
