@@ -22,7 +22,7 @@ from headgate.git.command.secretfiles import SecretFiles
 from headgate.git.credentials.signing import SigningKey
 from headgate.git.errors import GitError, GitFailed, OutputTooLarge, StorageFailed
 from headgate.git.refs.reference import check_ref_name
-from headgate.git.remote.client import Remote
+from headgate.git.remote.client import FETCH, Remote
 from headgate.git.remote.races import is_race
 from headgate.git.verify.signature import SignatureInvalid, split_commit, verify_ssh
 
@@ -146,10 +146,7 @@ class PublishedFile:
         if found is not None:
             # Two commits: a replacement has the parents of the one that it replaces.
             finished = remote.run(
-                (
-                    *("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules"),
-                    *("--depth=2", "--end-of-options"),
-                ),
+                (*FETCH, "--depth=2", "--end-of-options"),
                 (f"+{self.ref}:{_TIP}",),
                 self._path,
             )
