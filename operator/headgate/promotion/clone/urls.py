@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote, urlsplit
 
-__all__ = ["repository_key", "shown_url"]
+__all__ = ["repository_key"]
 
 _SCP = re.compile(r"(?:[^@/\s]+@)?(\[[^\]\s]+\]|[^:/\s@]+):(?!//)(.*)")
 
@@ -36,12 +36,3 @@ def repository_key(url: str) -> str:
         host, path = "", text
     path = "/".join(part for part in path.split("/") if part not in ("", ".")).removesuffix(".git")
     return f"{host.lower()}/{path.lower()}" if path else ""
-
-
-def shown_url(url: str) -> str:
-    """Return the URL without user and password, for messages.
-
-    >>> shown_url("https://ada:secret@git.example.com/fleet")
-    'https://git.example.com/fleet'
-    """
-    return re.sub(r"(?<=://)[^/\s]*@", "", url)

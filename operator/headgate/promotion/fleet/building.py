@@ -93,7 +93,7 @@ class Builds:
     def build(self, tree: Tree, spec: Mapping[str, Any], lookup: Lookup) -> Built:
         """Return the objects of a Kustomization's spec, or why there are none; never raises for a faulty repository."""
         try:
-            variables, _ = variables_of(spec.get("postBuild"), lookup, self._options.variables)
+            variables = variables_of(spec.get("postBuild"), lookup, self._options.variables)
         except PostBuildError as error:
             return Built(error=f"post build failed: {error}")
         kept = self._kept.setdefault(self._key(spec, variables), _Kept())

@@ -15,7 +15,7 @@ from headgate.git.tree.compose import ComposedTree, PackableTree, TreeLayer
 from headgate.objects import Obj
 from headgate.promotion.clone import Clone
 from headgate.promotion.clone.urls import repository_key
-from headgate.promotion.errors import CloneError, RevisionUnknown
+from headgate.promotion.errors import CloneError
 from headgate.promotion.fleet.reach import Paths, Reaches
 from headgate.promotion.fleet.rendering import RenderedSource
 from headgate.promotion.fleet.state import WORK_TREE, State
@@ -229,10 +229,3 @@ class Trees:
         if key not in self._reaches:
             self._reaches[key] = Reaches(self.plain(commit, shape))
         return self._reaches[key]
-
-    def commit_exists(self, commit: str) -> bool:
-        """Return whether the clone has a commit."""
-        try:
-            return commit == WORK_TREE or bool(self._clone.resolve(commit))
-        except RevisionUnknown:
-            return False

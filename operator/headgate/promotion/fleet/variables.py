@@ -56,16 +56,17 @@ class PartlyKnown(Mapping[str, str]):
 
 def variables_of(
     post_build: Mapping[str, Any] | None, lookup: Lookup, given: Mapping[str, str]
-) -> tuple[Variables | None, tuple[VariableReference, ...]]:
-    """Return the variables of ``spec.postBuild``, None without one, and the sources that are not known.
+) -> Variables | None:
+    """Return the variables of ``spec.postBuild``; None without one.
 
     Raises :class:`headgate.postbuild.PostBuildError` for values that cannot be used.
     """
     if post_build is None:
-        return None, ()
+        return None
     found: dict[VariableReference, Obj] = {}
     missing: list[VariableReference] = []
-    for reference in variable_references(post_build):
+    references = variable_references(post_build)
+    for reference in references:
         obj = lookup(reference.kind, reference.name)
         if obj is None:
             missing.append(reference)
@@ -73,18 +74,16 @@ def variables_of(
             found[reference] = _with_plain_data(obj)
     entries = [
         entry
-        for entry, reference in zip(
-            post_build.get("substituteFrom") or (), variable_references(post_build), strict=True
-        )
+        for entry, reference in zip(post_build.get("substituteFrom") or (), references, strict=True)
         if reference in found
     ]
     known = collect_variables({**post_build, "substituteFrom": entries}, found)
     if not missing:
-        return known, ()
+        return known
     values = PartlyKnown({**{name: text.replace("\n", "") for name, text in given.items()}, **known.values})
     # What the caller gives instead of a Secret is as secret as that.
     given_secrets = given.values() if any(each.kind == "Secret" for each in missing) else ()
-    return Variables(values, True, known.secret | frozenset(given_secrets)), tuple(missing)
+    return Variables(values, True, known.secret | frozenset(given_secrets))
 
 
 def shown(text: str) -> str:
