@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from headgate.api import InvalidSpec, Kustomization, ObjectKey
 from headgate.documents.tree import EntryKind
@@ -83,7 +83,7 @@ def find_root(environment: Environment, side: Side, walk: Walk, trees: Trees, bu
         if followed.resolved is None:
             return Root("", followed=followed.key)
         try:
-            shape_now = replace(shape_of(followed), includes=(), submodules=False)
+            shape_now = shape_of(followed).plain
         except InvalidSpec:
             break
         if (followed.resolved.commit, shape_now) == (commit, shape):

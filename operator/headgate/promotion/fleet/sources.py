@@ -34,6 +34,11 @@ class Shape:
     submodules: bool = False
 
     @property
+    def plain(self) -> Shape:
+        """The shape of its part of the commit itself: without includes and submodules."""
+        return replace(self, includes=(), submodules=False)
+
+    @property
     def is_plain(self) -> bool:
         """Whether it is a part of one commit."""
         return not self.includes and not self.submodules
@@ -102,16 +107,18 @@ class Trees:
 
     def plain(self, commit: str, shape: Shape = Shape()) -> PackableTree:
         """Return the tree of a commit of this repository without includes; raises :class:`CloneError`."""
-        key = (commit, replace(shape, includes=(), submodules=False))
+        key = (commit, shape.plain)
         tree = self._trees.get(key)
         if tree is None:
-            options = {"ignore": shape.ignore, "sparse": shape.sparse}
-            if commit == WORK_TREE:
-                tree = self._clone.working_tree(**options)  # type: ignore[arg-type]
-            else:
-                tree = self._clone.tree(commit, **options).share()  # type: ignore[arg-type]
-            self._trees[key] = tree
+            tree = self._trees[key] = self._opened(commit, shape.ignore, shape.sparse)
         return tree
+
+    def _opened(
+        self, commit: str, ignore: str | None, sparse: Sequence[str], *, filtered: bool = True
+    ) -> PackableTree:
+        if commit == WORK_TREE:
+            return self._clone.working_tree(ignore=ignore, sparse=sparse, filtered=filtered)
+        return self._clone.tree(commit, ignore=ignore, sparse=sparse, filtered=filtered).share()
 
     def submodule_of(
         self, source: RenderedSource, sources: Mapping[ObjectKey, RenderedSource], spec: Mapping[str, Any]
@@ -124,9 +131,8 @@ class Trees:
             return ""
         commit, shape = source.resolved.commit, shape_of(source)
         if shape.submodules:
-            plain = replace(shape, includes=(), submodules=False)
-            found = _submodules(self.plain(commit, plain))
-            reach = self.reaches(commit, plain).of(spec) if found and not shape.includes else None
+            found = _submodules(self.plain(commit, shape))
+            reach = self.reaches(commit, shape.plain).of(spec) if found and not shape.includes else None
             for path in found:
                 if reach is None or reach.goes_below(path):
                     return path
@@ -168,7 +174,7 @@ class Trees:
         known = (f"{commit},{commits}", shape)
         tree = self._trees.get(known)
         if tree is None:
-            top = self._unfiltered(commit, shape)
+            top = self._opened(commit, None, shape.sparse, filtered=False)
             try:
                 tree = ComposedTree(
                     [TreeLayer(top), *(replace(each, tree=each.tree.share()) for each in layers)],
@@ -178,11 +184,6 @@ class Trees:
                 raise CloneError(f"GitRepository/{source.key}: {error}") from None
             self._trees[known] = tree
         return tree
-
-    def _unfiltered(self, commit: str, shape: Shape) -> PackableTree:
-        if commit == WORK_TREE:
-            return self._clone.working_tree(sparse=shape.sparse, filtered=False)
-        return self._clone.tree(commit, sparse=shape.sparse, filtered=False).share()
 
     @staticmethod
     def _commit_of(key: ObjectKey, sources: Mapping[ObjectKey, RenderedSource]) -> str:
@@ -202,7 +203,7 @@ class Trees:
             return self._clone.changed_paths(before, after)
         found = []
         for commit in (before, after):
-            tree = self._unfiltered(commit, Shape())
+            tree = self._opened(commit, None, (), filtered=False)
             try:
                 found.append(
                     {(e.path, tree.content_id(e.path)) for e in tree.entries() if not e.is_directory}
