@@ -148,8 +148,10 @@ class _Comparison:
         """Whether a build that failed fails in the same way with the same input, so that it changes nothing."""
         if before is None or after is None or before.problem != after.problem:
             return False
-        commit = _commit(self._before, before)
-        return bool(commit) and commit == _commit(self._after, after) and _same(before.spec, after.spec)
+        commit = self._before.commit_of(before.source)
+        return (
+            bool(commit) and commit == self._after.commit_of(after.source) and _same(before.spec, after.spec)
+        )
 
     def _spec_differences(
         self, before: RenderedKustomization, after: RenderedKustomization, manifest: RenderedObject | None
@@ -248,14 +250,6 @@ class _Comparison:
 
 def _maker(each: RenderedKustomization) -> str:
     return "Nobody" if each.made_by is None else f"Kustomization {each.made_by}"
-
-
-def _commit(rendering: Rendering, kustomization: RenderedKustomization) -> str:
-    """The commit that the source of a Kustomization selects; empty if it is not known."""
-    for source in rendering.sources:
-        if source.key == kustomization.source and source.resolved is not None:
-            return source.resolved.commit
-    return ""
 
 
 def _same(before: Obj, after: Obj) -> bool:

@@ -52,7 +52,7 @@ def summarize(
     Raises :class:`~headgate.promotion.errors.CloneError` only if the clone cannot be read.
     """
     source = rendering.followed
-    rendered = next((each for each in rendering.sources if each.key == source), None)
+    rendered = rendering.source(source)
     notes = list(rendering.notes)
     problems = [each.message for each in rendering.problems]
     follows = rendered.reference if rendered is not None else None

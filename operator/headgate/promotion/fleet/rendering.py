@@ -115,3 +115,12 @@ class Rendering:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "by_key", {each.key: each for each in self.kustomizations})
+
+    def source(self, key: ObjectKey | None) -> RenderedSource | None:
+        """The GitRepository of this key; None if the environment has none."""
+        return next((each for each in self.sources if each.key == key), None)
+
+    def commit_of(self, key: ObjectKey | None) -> str:
+        """The commit that the GitRepository of this key selects; empty if it is not known."""
+        source = self.source(key)
+        return source.resolved.commit if source is not None and source.resolved is not None else ""

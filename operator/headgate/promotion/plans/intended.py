@@ -20,8 +20,7 @@ def problems_of_pin(
     change: EnvironmentChange, after: Rendering, source: RenderedSource, candidate: str
 ) -> Iterator[str]:
     """What is wrong with the change that a new pin makes: it moves one GitRepository, and what comes from it."""
-    now = next((each for each in after.sources if each.key == source.key), None)
-    if now is None or now.resolved is None or now.resolved.commit != candidate:
+    if after.commit_of(source.key) != candidate:
         yield (
             f"the edit does not change what GitRepository {source.key} selects: is the cluster folder read at the "
             "pinned commit itself? It needs a second GitRepository that follows the default branch"

@@ -105,7 +105,7 @@ def _compared(before: Rendering, after: Rendering) -> Iterable[Affected]:
     for each in after.kustomizations:
         if each.suspended or not _has_source(each):
             continue
-        moved = _commit(before, each.source) != _commit(after, each.source)
+        moved = before.commit_of(each.source) != after.commit_of(each.source)
         why = _why(before.by_key.get(each.key), each, moved=moved)
         if why is not None:
             problem = each.problem.message if each.problem is not None else ""
@@ -115,11 +115,6 @@ def _compared(before: Rendering, after: Rendering) -> Iterable[Affected]:
 def _has_source(each: RenderedKustomization) -> bool:
     # Without a source it is not built, whatever changes.
     return each.source is not None
-
-
-def _commit(rendering: Rendering, key: ObjectKey | None) -> str:
-    source = next((each for each in rendering.sources if each.key == key), None)
-    return source.resolved.commit if source is not None and source.resolved is not None else ""
 
 
 def _why(old: RenderedKustomization | None, new: RenderedKustomization, *, moved: bool) -> Why | None:

@@ -54,18 +54,13 @@ def _answer(fleet: Fleet, environment: Environment, commits: Range) -> Environme
 
 def selected(rendering: Rendering) -> str:
     """The commit that the environment follows; empty if it selects none."""
-    for source in rendering.sources:
-        if source.key == rendering.followed and source.resolved is not None:
-            return source.resolved.commit
-    return ""
+    return rendering.commit_of(rendering.followed)
 
 
 def follows(rendering: Rendering) -> str:
     """What an environment follows, in words: ``branch main``, ``semver >=1.0.0``; empty if nobody knows."""
-    for source in rendering.sources:
-        if source.key == rendering.followed:
-            return _words(source.reference)
-    return ""
+    source = rendering.source(rendering.followed)
+    return "" if source is None else _words(source.reference)
 
 
 def _words(reference: GitReference) -> str:
