@@ -35,6 +35,7 @@ durations   Go's notation of durations
 identity    a service account as an identity at a cloud
 names       API groups, field managers and file names of Flux and kustomize
 objects     raw objects, and comparison of their versions
+ondemand    names of a package that are imported at their first use
 peers       addresses that the operator must not connect to
 subject     which object a task reconciles, for the log
 """

@@ -21,8 +21,9 @@ Parts are imported when they are first used: commands that need no cluster shoul
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from headgate.ondemand import on_demand
 
 if TYPE_CHECKING:
     from headgate.apply.changeset import Action, Change, ChangeSet
@@ -60,51 +61,16 @@ __all__ = [
     "delete_all",
 ]
 
-_ON_DEMAND = {
-    "changeset": (
-        "Action",
-        "Change",
-        "ChangeSet",
-    ),
-    "deletion.prune": (
-        "DeleteResult",
-        "delete_all",
-    ),
-    "errors": (
-        "ApplyError",
-        "ApplyFailed",
-        "ObjectError",
-    ),
-    "fields.ignore": (
-        "CompiledIgnoreRule",
-        "IgnoreRuleInvalid",
-        "compile_rules",
-    ),
-    "known": (
-        "KnownObjects",
-        "KnownState",
-        "Observation",
-    ),
-    "objects.stages": ("GroupKind",),
-    "options": (
-        "ApplyOptions",
-        "Claims",
-        "DeleteOptions",
-        "NoClaims",
-        "Owner",
-    ),
-    "server_side.run": (
-        "ApplyResult",
-        "Record",
-        "apply_all",
-    ),
-}
-_HOMES = {name: module for module, names in _ON_DEMAND.items() for name in names}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = found
-    return found
+__getattr__ = on_demand(
+    __name__,
+    {
+        "changeset": ("Action", "Change", "ChangeSet"),
+        "deletion.prune": ("DeleteResult", "delete_all"),
+        "errors": ("ApplyError", "ApplyFailed", "ObjectError"),
+        "fields.ignore": ("CompiledIgnoreRule", "IgnoreRuleInvalid", "compile_rules"),
+        "known": ("KnownObjects", "KnownState", "Observation"),
+        "objects.stages": ("GroupKind",),
+        "options": ("ApplyOptions", "Claims", "DeleteOptions", "NoClaims", "Owner"),
+        "server_side.run": ("ApplyResult", "Record", "apply_all"),
+    },
+)

@@ -20,8 +20,7 @@ What needs an HTTP client is imported when it is first used: commands that need 
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from headgate.kube.errors import (
     AccessFailed,
@@ -44,6 +43,7 @@ from headgate.kube.errors import (
     Unreachable,
 )
 from headgate.kube.refs import ObjectRef, ref_of
+from headgate.ondemand import on_demand
 
 if TYPE_CHECKING:
     from headgate.kube.access import Bearer, Login, Renewal
@@ -92,21 +92,15 @@ __all__ = [
     "warnings_in",
 ]
 
-_ON_DEMAND = {
-    "access": ("Bearer", "Login", "Renewal"),
-    "client": ("APPLY_PATCH", "JSON_PATCH", "MERGE_PATCH", "METADATA_LIST", "Client"),
-    "mapper": ("RestMapper", "ServedResource"),
-    "reflector": ("Reflector",),
-    "transport": ("Answer", "RequestObserver"),
-    "warnings": ("warnings_in",),
-    "watch": ("WatchEvent",),
-}
-_HOMES = {name: module for module, names in _ON_DEMAND.items() for name in names}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = found
-    return found
+__getattr__ = on_demand(
+    __name__,
+    {
+        "access": ("Bearer", "Login", "Renewal"),
+        "client": ("APPLY_PATCH", "JSON_PATCH", "MERGE_PATCH", "METADATA_LIST", "Client"),
+        "mapper": ("RestMapper", "ServedResource"),
+        "reflector": ("Reflector",),
+        "transport": ("Answer", "RequestObserver"),
+        "warnings": ("warnings_in",),
+        "watch": ("WatchEvent",),
+    },
+)
