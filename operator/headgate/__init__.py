@@ -38,6 +38,7 @@ objects     raw objects, and comparison of their versions
 ondemand    names of a package that are imported at their first use
 peers       addresses that the operator must not connect to
 subject     which object a task reconciles, for the log
+visible     texts of others, with escapes for what a reader would not see
 """
 
 __version__ = "0.1.0"

@@ -11,7 +11,7 @@ import click
 
 from headgate.cli.comparing import EXIT_CHANGES, EXIT_ERROR, clone_options, fleet_of, refused_as_errors, show
 from headgate.cli.printing import structured
-from headgate.promotion.report.escape import visible
+from headgate.visible import visible
 
 if TYPE_CHECKING:
     from headgate.promotion.ranges import AffectedEnvironment

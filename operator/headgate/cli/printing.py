@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import click
 
 from headgate.objects import Obj
-from headgate.promotion.report.escape import visible
+from headgate.visible import visible
 
 __all__ = ["colored", "say", "structured", "until_closed", "visible_lines"]
 

@@ -111,8 +111,9 @@ def difference(base: str, base_commit: str, plan: Plan | Rollback, change: Envir
 def requester(given: Mapping[str, Any], change: EnvironmentChange) -> PullRequests:
     """Return what opens pull requests, with the rendered difference in their bodies."""
     from headgate.promotion.plans.pullrequests import PullRequests
-    from headgate.promotion.report.escape import fenced, visible
+    from headgate.promotion.report.escape import fenced
     from headgate.promotion.report.markdown import markdown
+    from headgate.visible import visible
 
     def body(wish: PullRequestWish, limit: int) -> str:
         # Reasons and names in it are the words of others: in code, they notify nobody and render as they are.

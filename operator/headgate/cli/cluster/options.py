@@ -112,7 +112,7 @@ def cluster_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def reported() -> Iterator[None]:
     """Turn what can go wrong with a cluster into :class:`Failed`."""
     from headgate.kube import AccessFailed, ApiError
-    from headgate.promotion.report.escape import visible
+    from headgate.visible import visible
 
     try:
         yield

@@ -14,7 +14,7 @@ import click
 
 from headgate.cli.printing import colored, structured, until_closed, visible_lines
 from headgate.objects import Obj
-from headgate.promotion.report.escape import visible
+from headgate.visible import visible
 
 if TYPE_CHECKING:
     from rich.console import Group

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from headgate.promotion.guards import Approval, Verdict
-from headgate.promotion.report.escape import visible
+from headgate.visible import visible
 
 __all__ = [
     "APPROVALS",

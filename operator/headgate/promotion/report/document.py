@@ -16,7 +16,7 @@ from headgate.promotion.changes.model import (
     ObjectChange,
     Stage,
 )
-from headgate.promotion.report.escape import visible
+from headgate.visible import visible
 
 __all__ = ["ChangeReport", "Group", "Summary", "counts", "grouped"]
 

@@ -9,7 +9,7 @@ from typing import Any
 from headgate.api import timestamp
 from headgate.promotion.evidence.model import Evidence, Origin
 from headgate.promotion.evidence.summary import EnvironmentSummary, follows_text
-from headgate.promotion.report.escape import visible
+from headgate.visible import visible
 
 __all__ = ["environments_as_json", "environments_as_text"]
 

@@ -10,7 +10,7 @@ from difflib import unified_diff
 from typing import Any
 
 from headgate.promotion.changes.model import FieldChange, Hidden
-from headgate.promotion.report.escape import visible
+from headgate.visible import visible
 
 __all__ = ["Line", "field_lines", "shown"]
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from headgate.promotion.changes.model import EnvironmentAnswer, EnvironmentChange
 from headgate.promotion.report.document import ChangeReport, counts
-from headgate.promotion.report.escape import code, fenced, html_code, longest_ticks, visible
+from headgate.promotion.report.escape import code, fenced, html_code, longest_ticks
 from headgate.promotion.report.lines import Line
 from headgate.promotion.report.sections import (
     ObjectSection,
@@ -21,6 +21,7 @@ from headgate.promotion.report.sections import (
     revisions,
     says_nothing,
 )
+from headgate.visible import visible
 
 __all__ = ["DEFAULT_LIMIT", "markdown"]
 

@@ -14,8 +14,8 @@ from headgate.promotion.changes.model import (
     Stage,
 )
 from headgate.promotion.report.document import Group, Summary, grouped
-from headgate.promotion.report.escape import visible
 from headgate.promotion.report.lines import Line, field_lines
+from headgate.visible import visible
 
 __all__ = [
     "SIGNS",

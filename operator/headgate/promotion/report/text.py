@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from headgate.promotion.changes.environments import Comparison
 from headgate.promotion.changes.model import EnvironmentAnswer, EnvironmentChange, Stage
 from headgate.promotion.report.document import ChangeReport, counts
-from headgate.promotion.report.escape import visible
 from headgate.promotion.report.lines import Line
 from headgate.promotion.report.sections import (
     ObjectSection,
@@ -17,6 +16,7 @@ from headgate.promotion.report.sections import (
     revisions,
     says_nothing,
 )
+from headgate.visible import visible
 
 __all__ = ["comparison_text", "text"]
 

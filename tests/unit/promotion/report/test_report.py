@@ -14,9 +14,10 @@ from headgate.promotion.changes.model import Counterpart, EnvironmentAnswer, Env
 from headgate.promotion.fleet.rendering import Problem
 from headgate.promotion.report.as_json import as_json
 from headgate.promotion.report.document import ChangeReport, counts
-from headgate.promotion.report.escape import code, fenced, html_code, visible
+from headgate.promotion.report.escape import code, fenced, html_code
 from headgate.promotion.report.markdown import markdown
 from headgate.promotion.report.text import text
+from headgate.visible import visible
 from tests.support.renderings import (
     Obj,
     change,
