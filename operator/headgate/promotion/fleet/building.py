@@ -22,7 +22,12 @@ from headgate.postbuild.sops import is_encrypted
 from headgate.promotion.fleet.options import FleetOptions
 from headgate.promotion.fleet.rendering import RenderedObject
 from headgate.promotion.fleet.variables import Lookup, PartlyKnown, shown, variables_of
-from headgate.reconcile.kustomization.build.builds import BuildResult, BuildRules, build_objects
+from headgate.reconcile.kustomization.build.builds import (
+    BuildResult,
+    BuildRules,
+    build_directory,
+    build_objects,
+)
 from headgate.reconcile.kustomization.build.clusterinputs import ClusterInputs
 from headgate.reconcile.kustomization.build.decryption import Keys
 from headgate.reconcile.kustomization.build.errors import DecryptionFailed
@@ -106,6 +111,9 @@ class Builds:
 
     def _key(self, spec: Mapping[str, Any], variables: Variables | None) -> str:
         read = {name: value for name, value in spec.items() if name not in _NOT_READ}
+        if isinstance(spec.get("path", ""), str):
+            # One directory has several spellings: "./apps" and "apps".
+            read["path"] = build_directory(spec.get("path"))
         values: Any = None
         if variables is not None:
             known = isinstance(variables.values, PartlyKnown)

@@ -228,8 +228,13 @@ class Walk:
     def _step(self) -> bool:
         """Decide about every Kustomization that can be decided; return whether there was any."""
         open_keys = self._open()
-        if not open_keys:
-            return False
+        lacking = {key for key in open_keys if self._lacks_values(key)}
+        # Others may still provide what these read, and then each is built once.
+        return self._decide([key for key in open_keys if key not in lacking]) or self._decide(
+            [key for key in open_keys if key in lacking]
+        )
+
+    def _decide(self, open_keys: Sequence[ObjectKey]) -> bool:
         both = [key for key in open_keys if all(key in side.found for side in self._sides)]
         progress = False
         for key in both or open_keys:
@@ -253,6 +258,15 @@ class Walk:
                     if before != (len(side.found), len(side.sources)):
                         return True
         return progress
+
+    def _lacks_values(self, key: ObjectKey) -> bool:
+        """Whether a Kustomization reads variables that are not known yet."""
+        return any(
+            side.value(key.namespace, kind, name) is None
+            for side in self._sides
+            if key in side.found and side.found[key].spec is not None
+            for kind, name in _references(side.found[key])
+        )
 
     def _open(self) -> list[ObjectKey]:
         dependencies: dict[ObjectKey, tuple[ObjectKey, ...]] = {}
