@@ -117,6 +117,8 @@ def test_promote_break_rollback(shell: Shell) -> None:
     assert "my-app:2" in shell.fleet.git("show", f"1.3.1:{APP}")
     rolled = shell.run("rollback", "production")
     assert "pushed the tag 1.3.2 with the content of 1.3.0" in rolled.output
+    assert "By the rollback\n" in rolled.output
+    assert "next promotion" not in rolled.output, "it is what happens now"
     assert "revert: pushed the branch 'headgate/revert-production'" in rolled.output
     assert shell.fleet.remote_git("diff", "1.3.0", "1.3.2") == ""
     shell.report(shell.fleet.head())

@@ -166,6 +166,7 @@ class Stage(Enum):
 
     ON_MERGE = "on merge"
     AT_PROMOTION = "at the next promotion"
+    BY_ROLLBACK = "by the rollback"
     BETWEEN = "between environments"
     """No change: one environment compared with another."""
 

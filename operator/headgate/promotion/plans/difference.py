@@ -30,10 +30,15 @@ class Difference:
 
 
 def difference_of(
-    world: World, target: Environment, source: RenderedSource, base: Resolved, move: Move
+    world: World,
+    target: Environment,
+    source: RenderedSource,
+    base: Resolved,
+    move: Move,
+    stage: Stage = Stage.AT_PROMOTION,
 ) -> Difference:
     """Return what a move changes in a target that follows ``base``; raises :class:`PromotionError`."""
     now, after = world.render(target), world.render(target, move.refs)
-    change = compare(now, after, Stage.AT_PROMOTION, described(source.reference))
+    change = compare(now, after, stage, described(source.reference))
     trees = world.clone.id_of_tree(base.commit), world.clone.id_of_tree(move.head)
     return Difference(after, change, trees, digest_of(change, after, trees))

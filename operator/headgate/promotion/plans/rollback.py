@@ -107,7 +107,7 @@ def prepare(world: World, name: str, to: str = "") -> Rollback:
     if world.clone.id_of_tree(good) == world.clone.id_of_tree(base.commit):
         raise PromotionError(f"'{name}' already runs the content of {good_name}: nothing to roll back")
     move = _move(world, target, source, mode, base, good, good_name)
-    difference = difference_of(world, target, source, base, move)
+    difference = difference_of(world, target, source, base, move, Stage.BY_ROLLBACK)
     # After an earlier rollback, what is bad now is the content that it brought back.
     bad, brought = _content_of(world, base.commit)
     return Rollback(
@@ -184,7 +184,7 @@ def _begun(world: World, target: Environment, mode: Mode, base: Resolved, to: st
     now = world.render(target)
     version = base.ref.removeprefix("refs/tags/") if mode is Mode.TAG else ""
     move = Move(base.ref, base.commit, world.refs, version=version, head=base.commit)
-    change = compare(now, now, Stage.AT_PROMOTION)
+    change = compare(now, now, Stage.BY_ROLLBACK)
     before = said.get(FROM) or bad
     _, brought = _content_of(world, before)
     name, digest = to or good[:12], said.get(DIGEST, "")

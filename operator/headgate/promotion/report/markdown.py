@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from headgate.promotion.changes.model import EnvironmentAnswer, EnvironmentChange
+from headgate.promotion.changes.model import EnvironmentAnswer, EnvironmentChange, Stage
 from headgate.promotion.report.document import ChangeReport, counts
 from headgate.promotion.report.escape import code, fenced, html_code, longest_ticks
 from headgate.promotion.report.lines import Line
@@ -103,14 +103,21 @@ class _Paper:
 def _table(report: ChangeReport) -> str:
     if not report.environments:
         return "No environment was found."
-    lines = ["| environment | follows | on merge | at the next promotion |", "|---|---|---|---|"]
+    # The report of a promotion or rollback has one stage, which is not the merge.
+    first, only = Stage.ON_MERGE, {each.on_merge.stage for each in report.environments}
+    if len(only) == 1 and all(each.at_promotion is None for each in report.environments):
+        (first,) = only
+    later = first is Stage.ON_MERGE
+    heads = ["environment", "follows", first.value, *([Stage.AT_PROMOTION.value] if later else [])]
+    rows = [heads, ["---"] * len(heads)]
     for each in report.environments[:_MOST_ROWS]:
-        later = "as on merge" if each.at_promotion is None else counts(each.at_promotion)
-        follows = code(each.follows) if each.follows else ""
-        lines.append(f"| {code(each.environment)} | {follows} | {_mark(each.on_merge)} | {later} |")
+        row = [code(each.environment), code(each.follows) if each.follows else "", _mark(each.on_merge)]
+        if later:
+            row.append("as on merge" if each.at_promotion is None else counts(each.at_promotion))
+        rows.append(row)
     if len(report.environments) > _MOST_ROWS:
-        lines.append(f"| … {len(report.environments) - _MOST_ROWS} more | | | |")
-    return "\n".join(lines)
+        rows.append([f"… {len(report.environments) - _MOST_ROWS} more", *[""] * (len(heads) - 1)])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def _mark(change: EnvironmentChange) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -273,6 +274,14 @@ def test_a_tiny_limit_is_kept(limit: int) -> None:
 
 
 # JSON.
+
+
+@pytest.mark.parametrize("stage", [Stage.AT_PROMOTION, Stage.BY_ROLLBACK])
+def test_the_table_of_a_promotion_or_rollback_does_not_speak_of_a_merge(stage: Stage) -> None:
+    answer = EnvironmentAnswer("production", "semver >=1.0.0", replace(BIGGER, stage=stage))
+    table = markdown(ChangeReport("1.0.0", "a" * 40, "1.0.1", "b" * 40, (answer,))).splitlines()
+    assert table[0] == f"| environment | follows | {stage.value} |"
+    assert "on merge" not in "\n".join(table)
 
 
 def test_json_is_complete() -> None:
