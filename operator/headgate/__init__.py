@@ -7,6 +7,7 @@ promotion   what a change does to each environment; promotions and rollbacks
 serve       connects to the cluster, serves the addresses, runs the program while it leads
 program     creates, starts and stops all parts
 handlers    from Kopf's watch events to the work queues
+page        the status page: what the operator knows, in a browser
 
 reconcile   work queues, workers, reconcilers; who wakes whom
 settings    each option of ``headgate run``, declared once
