@@ -18,6 +18,7 @@ import orjson
 
 from headgate.api.gitrepository import REFERENCE_FIELDS, GitRepositoryRef
 from headgate.api.meta import ObjectKey, timestamp
+from headgate.api.revision import COMMIT_ID
 from headgate.api.running import RunningKustomization, RunningSource
 from headgate.objects import Obj
 
@@ -218,7 +219,7 @@ def _text(entry: Obj, name: str, *, required: bool = False) -> str:
 
 def _commit(entry: Obj, name: str) -> str:
     value = _text(entry, name)
-    if value and not re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", value):
+    if value and not COMMIT_ID.fullmatch(value):
         raise ReportInvalid(f"{name} is not a commit id")
     return value
 

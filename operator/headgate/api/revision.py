@@ -7,7 +7,11 @@ documentation, GitRepository, "Artifact" and "Name example".)
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+
+COMMIT_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+"""The whole id of a commit: SHA-1 or SHA-256."""
 
 _SHA1, _SHA256 = 40, 64
 

@@ -6,7 +6,6 @@ back after something else had run in between. Each time here is one that the sta
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +17,7 @@ from headgate.api.gitrepository import REFERENCE_FIELDS, GitRepositoryRef, held_
 from headgate.api.labels import OWNER_NAME, OWNER_NAMESPACE
 from headgate.api.meta import ObjectKey
 from headgate.api.reasons import PROGRESSING, READY, RECONCILIATION_SUCCEEDED
-from headgate.api.revision import Revision
+from headgate.api.revision import COMMIT_ID, Revision
 from headgate.names import GIT_REPOSITORY
 from headgate.objects import Obj
 
@@ -30,8 +29,6 @@ __all__ = [
     "running_kustomization",
     "running_source",
 ]
-
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +81,7 @@ def commit_of(revision: str) -> str:
     True
     """
     found = Revision.parse(revision).hash.rpartition("/")[2]
-    return found if _COMMIT.fullmatch(found) else ""
+    return found if COMMIT_ID.fullmatch(found) else ""
 
 
 def running_source(obj: Obj) -> RunningSource:

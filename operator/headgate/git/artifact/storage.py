@@ -28,6 +28,7 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from headgate.api.revision import COMMIT_ID
 from headgate.git.artifact.archive import ArchiveSource, pack
 from headgate.git.errors import StorageFailed
 
@@ -40,7 +41,6 @@ DEFAULT_TTL = 60.0
 DEFAULT_RECORDS = 2
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
-_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _FILE = re.compile(r"([0-9a-f]{40}(?:[0-9a-f]{24})?)(?:-[0-9a-f]{32})?")
 _DIGEST = re.compile(r"(sha256|sha384|sha512):([0-9a-f]+)")
 
@@ -142,7 +142,7 @@ class ArtifactStorage:
         self, source: ArchiveSource, namespace: str, name: str, commit: str, revision: str
     ) -> StoredArtifact:
         """Pack ``source`` and replace any artifact of the same commit; raises :class:`StorageFailed`."""
-        if not _COMMIT.fullmatch(commit):
+        if not COMMIT_ID.fullmatch(commit):
             raise StorageFailed("the artifact's name is not a commit id")
         path = self._folder(namespace, name) / self._file(namespace, name, commit)
         target = self.root / path

@@ -23,6 +23,7 @@ from pathlib import Path
 
 from cachetools import TLRUCache
 
+from headgate.api.revision import COMMIT_ID
 from headgate.documents.tree import EntryKind
 from headgate.git.bases.download import Downloads, RemoteFailed
 from headgate.git.cache.bare import BareCache
@@ -45,8 +46,6 @@ FRESH = 10.0
 """Seconds for which the commit of a ref is reused."""
 MAX_TREES = 32
 MAX_REPOSITORIES = 128
-
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 @dataclass(slots=True)
@@ -198,7 +197,7 @@ class RemoteBases:
             return known
 
     def _resolve(self, remote: Remote, ref: str) -> Resolved:
-        if _COMMIT.fullmatch(ref):
+        if COMMIT_ID.fullmatch(ref):
             return Resolved(ref, revision_of(ref))
         key = (str(remote.url), ref)
         now = time.monotonic()

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from headgate.api import GitRepositoryRef
+from headgate.api.revision import COMMIT_ID
 from headgate.git.errors import RefInvalid, RefNotFound
 from headgate.git.refs.semver import Range, Version
 
@@ -26,7 +27,6 @@ PEELED = "^{}"
 HEADS = "refs/heads/"
 TAGS = "refs/tags/"
 
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 # https://git-scm.com/docs/git-check-ref-format
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(/|$)")
 
@@ -49,7 +49,7 @@ class GitReference:
     def check(self) -> None:
         """Raise :class:`RefInvalid` when a field that takes effect is malformed."""
         if self.commit:
-            if not _COMMIT.fullmatch(self.commit.lower()):
+            if not COMMIT_ID.fullmatch(self.commit.lower()):
                 raise RefInvalid(
                     f"the commit '{_shown(self.commit)}' is not a full commit id of 40 or 64 hex digits"
                 )
@@ -121,7 +121,7 @@ class Refs:
         peeled: dict[str, str] = {}
         for line in listing.decode("utf-8", "surrogateescape").splitlines():
             object_id, tab, name = line.partition("\t")
-            if not tab or not _COMMIT.fullmatch(object_id):
+            if not tab or not COMMIT_ID.fullmatch(object_id):
                 continue
             if name.endswith(PEELED):
                 peeled[name.removesuffix(PEELED)] = object_id

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
+from headgate.api.revision import COMMIT_ID
 from headgate.git.command.process import run
 from headgate.git.errors import GitError, RefNotFound
 from headgate.git.refs.reference import HEADS, GitReference, Refs, Resolved, candidates
@@ -27,7 +28,6 @@ MAX_FILE = 1 << 20
 """Limit in bytes for a single file that is read, such as ``headgate.yaml``."""
 UNSHALLOW = "fetch the rest with 'git fetch --unshallow' (in GitHub Actions: fetch-depth: 0)"
 
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _REMOTES = "refs/remotes/"
 
 
@@ -166,10 +166,10 @@ class Clone:
                 "rev-parse", "--verify", "--quiet", "--end-of-options", f"{text}^{{commit}}"
             )
             commit = decoded(found.output).strip()
-            if not found.status and _COMMIT.fullmatch(commit):
+            if not found.status and COMMIT_ID.fullmatch(commit):
                 self._resolved[revision] = self._resolved[commit] = commit
                 return commit
-        if self.is_shallow and (_COMMIT.fullmatch(revision) or re.search(r"[~^]", revision)):
+        if self.is_shallow and (COMMIT_ID.fullmatch(revision) or re.search(r"[~^]", revision)):
             raise HistoryMissing(f"the clone is shallow and does not have '{_shown(revision)}': {UNSHALLOW}")
         raise RevisionUnknown(
             f"'{_shown(revision)}' names no commit of {self.name}; if the remote has it, run 'git fetch --tags' first"
@@ -376,7 +376,7 @@ class Clone:
     def files_with(self, commit: str, patterns: Sequence[str]) -> frozenset[str]:
         """Return the paths of files of a commit that match a pattern of ``grep -E``."""
         wanted = [argument for pattern in patterns for argument in ("-e", pattern)]
-        if not _COMMIT.fullmatch(commit):
+        if not COMMIT_ID.fullmatch(commit):
             raise CloneError(f"'{_shown(commit)}' is not the id of a commit")
         # "git grep" knows no --end-of-options.
         options = ("-a", "-l", "-z", "-E", "--full-name", "--no-textconv", "--no-recurse-submodules")

@@ -6,7 +6,6 @@ be carried out although its answer is lost. So after a refusal or a lost answer 
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Self
 
+from headgate.api.revision import COMMIT_ID
 from headgate.promotion.errors import ForgeError
 from headgate.promotion.forges.http import Api, Refused, Unanswered
 from headgate.promotion.forges.model import MAX_TITLE, CommitStatus, PullRequest
@@ -23,7 +23,6 @@ from headgate.promotion.forges.tokens import Token
 
 __all__ = ["Account", "Client", "Note", "Right"]
 
-_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _TAKEN = frozenset((409, 422))
 
 
@@ -139,7 +138,7 @@ class Client(ABC):
         raise AssertionError
 
     def commit_statuses(self, commit: str) -> dict[str, CommitStatus]:
-        if not _COMMIT.fullmatch(commit):
+        if not COMMIT_ID.fullmatch(commit):
             raise ForgeError("commit statuses are those of a whole commit id, not of a name")
         newest: dict[str, tuple[datetime, int, CommitStatus]] = {}
         with self._needs(self.read_statuses, f"commit {commit[:12]} of {self.repository.path}"):

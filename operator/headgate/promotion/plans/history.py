@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from headgate.api.revision import COMMIT_ID
 from headgate.git.refs.reference import HEADS
 from headgate.promotion.clone import Clone
 from headgate.promotion.errors import CloneError
@@ -105,7 +106,7 @@ def _commits(clone: Clone, *arguments: str) -> list[str]:
 
 
 def _known(clone: Clone, commit: str) -> bool:
-    is_id = len(commit) in (40, 64) and all(c in "0123456789abcdef" for c in commit)
+    is_id = COMMIT_ID.fullmatch(commit) is not None
     return is_id and clone.git.local("cat-file", "-e", f"{commit}^{{commit}}").status == 0
 
 

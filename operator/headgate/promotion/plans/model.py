@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from headgate.api.revision import COMMIT_ID
 from headgate.promotion.errors import PlanOutdated, PromotionError
 from headgate.promotion.guards import Verdict
 
@@ -22,7 +23,6 @@ SCHEMA_VERSION = 1
 MAX_PLAN = 4 * 1024 * 1024
 """Bytes of the file of a plan."""
 
-_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -187,7 +187,7 @@ def decode(content: bytes) -> tuple[Plan, Mapping[str, str]]:
         mode=Mode(mode),
         source=read.text("source"),
         after=tuple(read.texts("after")),
-        candidate=read.text("candidate", _ID),
+        candidate=read.text("candidate", COMMIT_ID),
         base=_read_point(read.inner("base")),
         head=_read_point(read.inner("head")),
         digest=read.text("digest", _DIGEST),
@@ -252,7 +252,7 @@ def _point(point: Point) -> dict[str, str]:
 
 
 def _read_point(read: _Reader) -> Point:
-    return Point(read.text("commit", _ID), read.text("tree", _ID), read.text("name"))
+    return Point(read.text("commit", COMMIT_ID), read.text("tree", COMMIT_ID), read.text("name"))
 
 
 def _shown(value: Any) -> str:
@@ -263,4 +263,4 @@ def _shown(value: Any) -> str:
     if isinstance(value, tuple):
         return f"{len(value)} of them" if value and isinstance(value[0], Edit) else ", ".join(value) or "none"
     text = str(value)
-    return (text[:12] if _ID.fullmatch(text) else text[:80]) or "none"
+    return (text[:12] if COMMIT_ID.fullmatch(text) else text[:80]) or "none"

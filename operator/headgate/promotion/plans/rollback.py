@@ -8,10 +8,10 @@ reverted. Windows, soak and approvals do not apply.
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from headgate.api.revision import COMMIT_ID
 from headgate.git.refs.reference import HEADS, Resolved
 from headgate.promotion.changes.compare import compare
 from headgate.promotion.changes.model import EnvironmentChange, Stage
@@ -48,8 +48,6 @@ from headgate.promotion.plans.versions import next_version, version_tags
 from headgate.promotion.plans.world import World, described, moved, source_of
 
 __all__ = ["Rollback", "prepare", "revert", "roll_back"]
-
-_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +205,7 @@ def _rollback(world: World, commit: str) -> tuple[str, str]:
     """
     said = trailers_of(world.clone.commit(commit).message)
     bad, good = said.get(ROLLBACK_OF, ""), said.get(ROLLBACK_TO, "")
-    return (bad, good) if _ID.fullmatch(bad) and _ID.fullmatch(good) else ("", "")
+    return (bad, good) if COMMIT_ID.fullmatch(bad) and COMMIT_ID.fullmatch(good) else ("", "")
 
 
 def _good(
@@ -242,7 +240,11 @@ def _good(
         before = said.get(FROM, "").rpartition("(")[2].rstrip(")")
         is_of_base = last and clone.id_of_tree(last) == clone.id_of_tree(base.commit)
         # More people may push the record than the branch: it only chooses from what the branch has had.
-        if is_of_base and _ID.fullmatch(before) and clone.is_ancestor(clone.resolve(before), base.commit):
+        if (
+            is_of_base
+            and COMMIT_ID.fullmatch(before)
+            and clone.is_ancestor(clone.resolve(before), base.commit)
+        ):
             return before, before[:12]
         raise PromotionError(
             f"no record says what '{target.name}' ran before {base.commit[:12]}: name a commit with --to"

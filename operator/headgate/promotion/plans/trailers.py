@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+from headgate.api.revision import COMMIT_ID
 from headgate.promotion.guards import Approval, Verdict
 from headgate.visible import visible
 
@@ -106,7 +107,7 @@ def reverted_commits(text: str) -> list[str]:
     found = _REVERTS.findall(text)
     for line in text.splitlines():
         match = _TRAILER.fullmatch(line.strip())
-        if match and match[1] == REVERTS and re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", match[2].strip()):
+        if match and match[1] == REVERTS and COMMIT_ID.fullmatch(match[2].strip()):
             found.append(match[2].strip())
     return found
 
