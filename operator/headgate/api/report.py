@@ -22,11 +22,22 @@ from headgate.api.revision import COMMIT_ID
 from headgate.api.running import RunningKustomization, RunningSource
 from headgate.objects import Obj
 
-__all__ = ["MAX_BYTES", "REPORT_FILE", "Report", "ReportInvalid", "decode", "encode", "valid_environment"]
+__all__ = [
+    "MAX_BYTES",
+    "REPORT_FILE",
+    "REPORT_REFS",
+    "Report",
+    "ReportInvalid",
+    "decode",
+    "encode",
+    "valid_environment",
+]
 
 T = TypeVar("T")
 
 SCHEMA_VERSION = 1
+REPORT_REFS = "refs/headgate/env/"
+"""The prefix of the refs with reports; the rest of the name is the environment."""
 REPORT_FILE = "report.json"
 """The only file in the tree of a report's commit."""
 MAX_BYTES = 2 << 20

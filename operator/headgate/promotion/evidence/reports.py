@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from headgate.api.report import MAX_BYTES, REPORT_FILE, Report, ReportInvalid, decode
+from headgate.api.report import MAX_BYTES, REPORT_FILE, REPORT_REFS, Report, ReportInvalid, decode
 from headgate.git.verify.signature import SignatureInvalid, split_commit
 from headgate.git.verify.signers import signed_by
 from headgate.promotion.clone import Clone
@@ -18,10 +18,8 @@ from headgate.promotion.errors import CloneError, EvidenceMissing
 from headgate.promotion.evidence.model import AHEAD, Evidence
 from headgate.promotion.evidence.objects import evidence_of_report
 
-__all__ = ["REFS", "Reporters", "fetch_reports", "report_evidence"]
+__all__ = ["Reporters", "fetch_reports", "report_evidence"]
 
-REFS = "refs/headgate/env/"
-"""The prefix of the refs; the rest of the name is the environment."""
 BRANCHES = "refs/heads/headgate/env/"
 """The same as branches, where a server refuses other refs (``--report-branch=headgate/env/NAME``)."""
 MAX_COMMIT = 64 << 10
@@ -58,7 +56,7 @@ class Reporters:
 
 def fetch_reports(clone: Clone) -> None:
     """Fetch the reports of all environments from the remote; raises :class:`CloneError`."""
-    fetch(clone, [f"+{REFS}*:{REFS}*"])
+    fetch(clone, [f"+{REPORT_REFS}*:{REPORT_REFS}*"])
 
 
 def report_evidence(
@@ -86,7 +84,7 @@ def report_evidence(
 
 def _ref(clone: Clone, environment: str) -> str | None:
     ids = clone.refs().ids
-    return next((ref for ref in (REFS + environment, BRANCHES + environment) if ref in ids), None)
+    return next((ref for ref in (REPORT_REFS + environment, BRANCHES + environment) if ref in ids), None)
 
 
 def _past(

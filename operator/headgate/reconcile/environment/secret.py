@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from headgate.api.report import valid_environment
+from headgate.api.report import REPORT_REFS, valid_environment
 from headgate.git.credentials.secret import Credentials
 from headgate.git.credentials.signing import SigningKey
 from headgate.git.errors import CredentialsInvalid, GitError
@@ -19,9 +19,6 @@ from headgate.reconcile.core.store import key_of
 from headgate.settings import ReportSettings
 
 __all__ = ["Destination", "ReportImpossible", "destination", "reported_source", "same_repository"]
-
-REFS = "refs/headgate/env/"
-"""The prefix of the refs with reports; the rest of the name is the environment."""
 
 
 class ReportImpossible(Exception):
@@ -87,7 +84,7 @@ def destination(settings: ReportSettings, source: Obj, data: Mapping[str, bytes]
     url = RemoteUrl.parse(_text(data, "url") or _url(source))
     return Destination(
         environment,
-        f"refs/heads/{branch}" if branch else REFS + environment,
+        f"refs/heads/{branch}" if branch else REPORT_REFS + environment,
         url,
         Credentials.from_secret(url, data, secret=settings.secret),
         SigningKey.parse(data.get("identity", b""), _text(data, "password") if url.is_ssh else ""),

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from headgate.api.report import Report, encode
+from headgate.api.report import REPORT_REFS, Report, encode
 from headgate.promotion.clone import Clone
 from headgate.promotion.errors import EvidenceMissing
 from headgate.promotion.evidence.facts import healthy, soaked_since
 from headgate.promotion.evidence.model import Evidence, Origin
-from headgate.promotion.evidence.reports import REFS, Reporters, fetch_reports, report_evidence
+from headgate.promotion.evidence.reports import Reporters, fetch_reports, report_evidence
 from tests.support.evidence import NOW, ago, commit, running
 from tests.support.gitserver_repository import Repository
 from tests.support.sshserver import KeyPair, generate_key
@@ -26,7 +26,7 @@ ALLOWED = (
     f'staging namespaces="git" {STAGING.public}\nproduction,eu-* namespaces="git" {PRODUCTION.public}\n'
 ).encode()
 REPORTERS = Reporters(ALLOWED, ".headgate/reporters")
-REF = f"{REFS}staging"
+REF = f"{REPORT_REFS}staging"
 
 
 def report(*, observed: datetime = NOW, begun: datetime | None = None, **changed: Any) -> Report:
@@ -133,7 +133,7 @@ def test_a_signature_for_another_purpose_does_not_count(pushed: Pushed) -> None:
 
 
 def test_a_key_may_report_for_several_environments(pushed: Pushed) -> None:
-    pushed.push(replace(report(), environment="eu-west"), PRODUCTION, ref=f"{REFS}eu-west")
+    pushed.push(replace(report(), environment="eu-west"), PRODUCTION, ref=f"{REPORT_REFS}eu-west")
     assert pushed.read("eu-west") is not None
 
 
@@ -154,8 +154,8 @@ def test_unsigned_reports_count_on_demand_only(pushed: Pushed) -> None:
 
 def test_the_report_of_another_environment_does_not_count(pushed: Pushed) -> None:
     """Neither under the ref of this one, nor with a copy of its commit there."""
-    other = pushed.push(replace(report(), environment="eu-west"), PRODUCTION, ref=f"{REFS}eu-west")
-    pushed.repository.git("update-ref", f"{REFS}production", other)
+    other = pushed.push(replace(report(), environment="eu-west"), PRODUCTION, ref=f"{REPORT_REFS}eu-west")
+    pushed.repository.git("update-ref", f"{REPORT_REFS}production", other)
     assert "it is one of 'eu-west'" in pushed.refused("production")
 
 
