@@ -93,16 +93,10 @@ def namespaces(left: Rendering, right: Rendering) -> dict[str, str]:
     return found
 
 
-def _objects(rendering: Rendering) -> Iterable[RenderedObject]:
-    for each in rendering.kustomizations:
-        yield from each.objects
-    yield from rendering.root
-
-
 def _places(rendering: Rendering) -> dict[tuple[str, str, str], set[str]]:
     """The namespaces of all objects by group, kind and name."""
     found: dict[tuple[str, str, str], set[str]] = {}
-    for each in _objects(rendering):
+    for each in rendering.objects:
         if each.ref.namespace:
             name = each.original_name or each.ref.name
             found.setdefault((each.ref.group, each.ref.kind, name), set()).add(each.ref.namespace)

@@ -124,3 +124,8 @@ class Rendering:
         """The commit that the GitRepository of this key selects; empty if it is not known."""
         source = self.source(key)
         return source.resolved.commit if source is not None and source.resolved is not None else ""
+
+    @property
+    def objects(self) -> tuple[RenderedObject, ...]:
+        """All objects: those of the cluster folder, then those of each Kustomization."""
+        return self.root + tuple(each for one in self.kustomizations for each in one.objects)

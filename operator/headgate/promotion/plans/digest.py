@@ -34,7 +34,7 @@ def digest_of(change: EnvironmentChange, after: Rendering, trees: tuple[str, str
     ``after`` is the rendering that the environment gets: added objects are digested from it, because a difference only
     names them. ``trees``: the ids of the trees before and after.
     """
-    objects = {each.ref: each for each in _objects(after)}
+    objects = {each.ref: each for each in after.objects}
     curtain: Curtain | None = None
     added, hides = [], bool(change.unknown_variables)
     for each in change.changes:
@@ -80,10 +80,6 @@ def canonical(value: Any) -> Any:
     if isinstance(value, (set, frozenset)):
         return sorted((canonical(each) for each in value), key=_json)
     return value
-
-
-def _objects(rendering: Rendering) -> list[RenderedObject]:
-    return [*rendering.root, *(each for one in rendering.kustomizations for each in one.objects)]
 
 
 def _is_secret(ref: ObjectRef, found: RenderedObject | None) -> bool:

@@ -27,9 +27,9 @@ def unproven(
     at the candidate; ``expect`` lists the fields that may differ.
     """
     patterns = [Pattern.parse(each) for each in expect]
-    mine = {each.ref: each for each in _objects(after)}
+    mine = {each.ref: each for each in after.objects}
     others = [_by_name(each) for each in before]
-    shapes = Shapes(each.obj for each in _objects(after))
+    shapes = Shapes(each.obj for each in after.objects)
     found = []
     for each in change.changes:
         if each.inert or any(pattern.covers_object(each.ref.kind) for pattern in patterns):
@@ -81,11 +81,7 @@ def _covered(patterns: Sequence[Pattern], kind: str, path: Path) -> bool:
 
 def _by_name(rendering: Rendering) -> dict[tuple[str, str, str], list[RenderedObject]]:
     found: dict[tuple[str, str, str], list[RenderedObject]] = {}
-    for each in _objects(rendering):
+    for each in rendering.objects:
         key = each.ref.group, each.ref.kind, each.original_name or each.ref.name
         found.setdefault(key, []).append(each)
     return found
-
-
-def _objects(rendering: Rendering) -> list[RenderedObject]:
-    return [*rendering.root, *(each for one in rendering.kustomizations for each in one.objects)]
