@@ -1,6 +1,6 @@
 """Pull requests and comments at GitHub, GitLab, Gitea and Forgejo.
 
-model        the values, and the protocol of a forge
+model        the values
 opening      from a remote, flags and the environment to a client
 comments     the comment that a command keeps up to date
 repository   which repository at which forge, from a remote's URL

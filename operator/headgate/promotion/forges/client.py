@@ -61,9 +61,13 @@ class Note:
 
 
 class Client(ABC):
-    """A repository at a forge. A context manager that closes its connections."""
+    """A repository at a forge. A context manager that closes its connections.
+
+    Every method raises :class:`headgate.promotion.errors.ForgeError`.
+    """
 
     max_body: int
+    """Characters that a comment or the body of a pull request may have."""
     read_pulls: Right
     write_pulls: Right
     write_comments: Right
@@ -93,14 +97,16 @@ class Client(ABC):
     ) -> None:
         self._api.close()
 
-    # ---- the protocol
+    # ---- what commands call
 
     def pull_request(self, head: str, base: str) -> PullRequest | None:
+        """Return the open pull request from branch ``head`` of this repository to branch ``base``."""
         with self._needs(self.read_pulls, self.repository.path):
             found = [each for each in self._open_pulls(head, base) if (each.head, each.base) == (head, base)]
         return min(found, key=lambda each: each.number, default=None)
 
     def open_pull_request(self, head: str, base: str, title: str, body: str) -> PullRequest:
+        """Open one, or update the open one in place: a second call with the same arguments changes nothing."""
         title = " ".join(title.split())[:MAX_TITLE]
         if not title:
             raise ForgeError("a pull request needs a title")
@@ -114,6 +120,10 @@ class Client(ABC):
             return self._edit_pull(found.number, title, body)
 
     def comment(self, number: int, marker: str, body: str) -> str:
+        """Post a comment on a pull request, or update our own that begins with ``marker``; return its address.
+
+        The comment is ``marker``, an empty line and ``body``. Comments of others are never changed.
+        """
         whole = self._bounded(f"{marker}\n\n{self.inert(body)}")
         where = f"pull request {number} of {self.repository.path}"
         found = self._own_comment(number, marker, where)
@@ -138,6 +148,7 @@ class Client(ABC):
         raise AssertionError
 
     def commit_statuses(self, commit: str) -> dict[str, CommitStatus]:
+        """Return the newest status of each context of a commit."""
         if not COMMIT_ID.fullmatch(commit):
             raise ForgeError("commit statuses are those of a whole commit id, not of a name")
         newest: dict[str, tuple[datetime, int, CommitStatus]] = {}

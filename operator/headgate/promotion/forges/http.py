@@ -63,7 +63,6 @@ class Unanswered(ForgeError):
 class Answer:
     """A successful answer."""
 
-    status: int
     content: Any
     """The decoded JSON; None for an empty answer."""
     has_next: bool
@@ -148,7 +147,7 @@ class Api:
         else:
             raise ForgeError(f"{self.name} redirects without end")
         if 200 <= status < 300:
-            return Answer(status, _decoded(content, self.name), _has_next(headers))
+            return Answer(_decoded(content, self.name), _has_next(headers))
         raise self._refused(status, headers, content)
 
     def _exchange(
