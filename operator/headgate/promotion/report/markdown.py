@@ -157,10 +157,11 @@ def _add_section(paper: _Paper, where: str, section: Section) -> None:
     room = paper.room - len(opening) - len(closing) - 4
     kept: list[str] = []
     for part in parts:
-        block = _fitting(part, room)
+        whole = "\n".join(fenced(part))
+        block = whole if len(whole) <= room else _cut(part, room)
         if block:
             kept.append(block)
-        if len(block) < len("\n".join(fenced(part))):
+        if block is not whole:
             break
         room -= len(block) + 2
     if kept and paper.add("\n\n".join((opening, *kept, closing))):
@@ -169,11 +170,8 @@ def _add_section(paper: _Paper, where: str, section: Section) -> None:
         paper.omit(len(parts))
 
 
-def _fitting(lines: list[str], room: int) -> str:
-    """Lines in a fence of at most ``room`` characters, as many as fit; empty if none does."""
-    block = "\n".join(fenced(lines))
-    if len(block) <= room:
-        return block
+def _cut(lines: list[str], room: int) -> str:
+    """As many lines as fit in a fence of at most ``room`` characters; empty if none does."""
     # Of two fences and the line that says how much is missing.
     left, count = room - 60, 0
     left -= 2 * longest_ticks(lines)
