@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from headgate.cli.comparing import EXIT_CHANGES, EXIT_ERROR, clone_options, fleet_of, refused_as_errors, show
+from headgate.cli.comparing import (
+    EXIT_CHANGES,
+    EXIT_ERROR,
+    clone_options,
+    environment_option,
+    fleet_of,
+    refused_as_errors,
+    show,
+)
 from headgate.cli.printing import structured
 from headgate.visible import visible
 
@@ -34,13 +42,7 @@ MAX_SHOWN = 3
     """
 )
 @click.argument("commits", metavar="[A..B]", default="")
-@click.option(
-    "--env",
-    "names",
-    metavar="NAME",
-    multiple=True,
-    help="Only this environment, or a cluster folder as NAME=FOLDER[,REF=VALUE]; may be repeated.",
-)
+@environment_option
 @click.option(
     "-o",
     "--output",

@@ -15,6 +15,7 @@ from headgate.cli.printing import colored, until_closed, visible_lines
 from headgate.cli.together import together
 
 if TYPE_CHECKING:
+    from headgate.promotion.clone import Clone
     from headgate.promotion.config.model import Environments
     from headgate.promotion.fleet import Fleet, FleetOptions
 
@@ -24,8 +25,11 @@ __all__ = [
     "build_options",
     "by_environment",
     "clone_options",
+    "environment_option",
+    "evidence_options",
     "fleet_of",
     "fleet_options",
+    "is_this_repository",
     "refused_as_errors",
     "repository_options",
     "show",
@@ -75,6 +79,29 @@ build_options = together(
 """How the clone is built; a command passes them to :func:`fleet_options`."""
 clone_options = together(repository_options, build_options)
 """Both; a command passes them to :func:`fleet_of` as a mapping."""
+evidence_options = together(
+    click.option("--unsigned-reports", is_flag=True, help="Let reports without a signature count."),
+    click.option(
+        "--commit-statuses",
+        is_flag=True,
+        help="Ask the forge for the commit statuses that Flux writes, of environments without a report.",
+    ),
+    click.option(
+        "--provider",
+        "providers",
+        metavar="ENV=ID",
+        multiple=True,
+        help="The id of an environment's Provider in its commit statuses: kustomization/NAME/ID; may be repeated.",
+    ),
+)
+"""What counts as evidence."""
+environment_option = click.option(
+    "--env",
+    "names",
+    metavar="NAME",
+    multiple=True,
+    help="Only this environment, or a cluster folder as NAME=FOLDER[,REF=VALUE]; may be repeated.",
+)
 
 
 def by_environment(given: Sequence[str], option: str, form: str) -> dict[str, str]:
@@ -86,6 +113,14 @@ def by_environment(given: Sequence[str], option: str, form: str) -> dict[str, st
             raise click.BadParameter(f"'{each}' is not of the form {form}", param_hint=option)
         found[environment] = value
     return found
+
+
+def is_this_repository(clone: Clone, source_urls: Sequence[str]) -> Callable[[str], bool]:
+    """Return what says whether a URL is that of the clone's repository; ``source_urls``: further ones of it."""
+    from headgate.promotion.clone.urls import repository_key
+
+    ours = {repository_key(url) for url in (*clone.remote_urls(), *source_urls)} - {""}
+    return lambda url: repository_key(url) in ours
 
 
 def fleet_of(

@@ -15,6 +15,7 @@ from headgate.cli.comparing import (
     EXIT_ERROR,
     by_environment,
     clone_options,
+    environment_option,
     fleet_of,
     refused_as_errors,
     show,
@@ -53,13 +54,7 @@ FAIL_ON = ("change", "delete", "danger", "production-on-merge")
     1 only if there is such a change.
     """
 )
-@click.option(
-    "--env",
-    "names",
-    metavar="NAME",
-    multiple=True,
-    help="Only this environment, or a cluster folder as NAME=FOLDER[,REF=VALUE]; may be repeated.",
-)
+@environment_option
 @click.option(
     "--base", metavar="REV", help="Where the changes begin; default: where HEAD left the default branch."
 )

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from headgate.cli.comparing import EXIT_ERROR, by_environment, refused_as_errors, repository_options
+from headgate.cli.comparing import (
+    EXIT_ERROR,
+    by_environment,
+    evidence_options,
+    is_this_repository,
+    refused_as_errors,
+    repository_options,
+)
 from headgate.cli.forges import choice, forge_options
 from headgate.cli.printing import say
 
@@ -67,19 +74,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Use the branches, tags and reports that the clone has, without the network.",
 )
-@click.option("--unsigned-reports", is_flag=True, help="Let reports without a signature count.")
-@click.option(
-    "--commit-statuses",
-    is_flag=True,
-    help="Ask the forge for the commit statuses that Flux writes, of environments without a report.",
-)
-@click.option(
-    "--provider",
-    "providers",
-    metavar="ENV=ID",
-    multiple=True,
-    help="The id of an environment's Provider in its commit statuses: kustomization/NAME/ID; may be repeated.",
-)
+@evidence_options
 @forge_options
 def command(
     output: str,
@@ -103,7 +98,6 @@ def command(
     from datetime import UTC, datetime
 
     from headgate.promotion.clone import Clone
-    from headgate.promotion.clone.urls import repository_key
     from headgate.promotion.config.flags import chosen
     from headgate.promotion.evidence.gather import gather, reporters_of
     from headgate.promotion.evidence.summary import summarize
@@ -124,7 +118,6 @@ def command(
         _check({**given, **ids}, environments)
         selected = chosen(names, environments)
         renderings = {each.name: fleet.render(each, state) for each in selected}
-        ours = {repository_key(url) for url in (*clone.remote_urls(), *source_urls)} - {""}
         now = datetime.now(UTC)
         statuses = None
         if commit_statuses:
@@ -134,7 +127,7 @@ def command(
         evidence = gather(
             clone,
             renderings,
-            lambda url: repository_key(url) in ours,
+            is_this_repository(clone, source_urls),
             reporters_of(clone, state.default_commit, environments.reporters, unsigned=unsigned_reports),
             now,
             contexts={**{each.name: each.context for each in selected if each.context}, **given},

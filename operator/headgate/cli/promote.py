@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from headgate.cli.comparing import evidence_options
 from headgate.cli.forges import forge_options
 from headgate.cli.printing import say
 from headgate.cli.promotions import promotion_options
@@ -78,19 +79,7 @@ if TYPE_CHECKING:
     multiple=True,
     help="The environment that must run the change before, if no headgate.yaml says it; may be repeated.",
 )
-@click.option("--unsigned-reports", is_flag=True, help="Let reports without a signature count.")
-@click.option(
-    "--commit-statuses",
-    is_flag=True,
-    help="Ask the forge for the commit statuses that Flux writes, of environments without a report.",
-)
-@click.option(
-    "--provider",
-    "providers",
-    metavar="ENVIRONMENT=ID",
-    multiple=True,
-    help="The id of an environment's Provider in its commit statuses: kustomization/NAME/ID; may be repeated.",
-)
+@evidence_options
 @click.option("--no-sign", is_flag=True, help="Do not sign the tag or commit.")
 @promotion_options
 @forge_options

@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from headgate.cli.comparing import build_options, by_environment, fleet_options, refused_as_errors
+from headgate.cli.comparing import (
+    build_options,
+    by_environment,
+    fleet_options,
+    is_this_repository,
+    refused_as_errors,
+)
 from headgate.cli.printing import colored, say
 from headgate.cli.together import together
 
@@ -196,17 +202,15 @@ def _with_contexts(environments: Environments, given: Sequence[str]) -> Environm
 
 def _observed(world: World, environment: Environment, given: Mapping[str, Any]) -> Evidence:
     """What an environment runs; raises :class:`EvidenceMissing` with the reason why nobody says it."""
-    from headgate.promotion.clone.urls import repository_key
     from headgate.promotion.errors import EvidenceMissing
     from headgate.promotion.evidence.gather import gather, reporters_of
 
     name, tip = environment.name, world.clone.tip(world.default_branch)
     sources = {each.key for each in world.render(environment).sources}
-    ours = {repository_key(each) for each in (*world.clone.remote_urls(), *given["source_urls"])} - {""}
     found = gather(
         world.clone,
         [name],
-        lambda url: repository_key(url) in ours,
+        is_this_repository(world.clone, given["source_urls"]),
         reporters_of(
             world.clone,
             tip,
@@ -231,7 +235,7 @@ def _statuses(world: World, environment: Environment, given: Mapping[str, Any]) 
     from headgate.promotion.forges.opening import locate, open_forge
 
     chosen, urls = _choice(given), world.clone.remote_urls()
-    providers = by_environment(given["providers"], "--provider", "ENVIRONMENT=ID")
+    providers = by_environment(given["providers"], "--provider", "ENV=ID")
     with open_forge(locate(urls[0] if urls else "", chosen, os.environ), chosen, os.environ) as forge:
         return statuses_of(
             world.clone,
