@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from headgate.api import labels
 from headgate.api.errors import InvalidSpec
 from headgate.api.fields import MAX_ENTRIES, Fields
-from headgate.api.labels import REQUESTED_AT
 from headgate.api.meta import LocalReference, ObjectKey, Reference
 from headgate.api.source import SOURCE_KINDS
 from headgate.objects import Obj
@@ -354,7 +354,7 @@ class Kustomization:
         return cls(
             key=ObjectKey(meta["namespace"], meta["name"]),
             generation=int(meta.get("generation") or 0),
-            requested_at=(meta.get("annotations") or {}).get(REQUESTED_AT),
+            requested_at=labels.requested_at(obj),
             spec=spec,
             uid=str(meta.get("uid") or ""),
         )

@@ -11,8 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from headgate.api import labels
 from headgate.api.fields import MAX_ENTRIES, Fields
-from headgate.api.labels import REQUESTED_AT
 from headgate.api.meta import LocalReference, ObjectKey
 from headgate.names import NOTIFICATION_GROUP, SOURCE_VERSION
 from headgate.objects import Obj
@@ -119,7 +119,7 @@ class Receiver:
         meta = obj["metadata"]
         return cls(
             key=ObjectKey(meta["namespace"], meta["name"]),
-            requested_at=(meta.get("annotations") or {}).get(REQUESTED_AT),
+            requested_at=labels.requested_at(obj),
             spec=ReceiverSpec.parse(Fields(obj.get("spec"), "spec", max_entries)),
         )
 

@@ -26,7 +26,7 @@ from headgate.api import conditions as cond
 from headgate.api.reasons import READY
 from headgate.kube import ObjectRef
 from headgate.loop import Background
-from headgate.names import GIT_REPOSITORY
+from headgate.names import GIT_REPOSITORY, KUSTOMIZATION
 from headgate.objects import Obj
 from headgate.reconcile.core.drift import DriftBackoff
 from headgate.reconcile.core.queue import Depth, Priority, Trigger, WorkQueue
@@ -108,14 +108,14 @@ class Wakeups:
         if deleted:
             self._kustomization_queue.add(key, Trigger(Priority.REQUESTED, "deleted"))
             self._wake_dependents(key, "dependency deleted")
-            self._seen.pop(("Kustomization", key), None)
+            self._seen.pop((KUSTOMIZATION, key), None)
             self._ready.pop(key, None)
             self._versions.pop(key, None)
             self._drifts.pop(key, None)
             self._store.drop_kustomization(key)
             return
         self.kustomization_written(obj)
-        self._act_on_change("Kustomization", obj, lambda trigger: self._kustomization_queue.add(key, trigger))
+        self._act_on_change(KUSTOMIZATION, obj, lambda trigger: self._kustomization_queue.add(key, trigger))
 
     def source_event(self, obj: Obj, *, deleted: bool) -> None:
         key = source_key_of(obj)

@@ -265,13 +265,12 @@ class Receivers:
 def _identity(obj: Obj) -> tuple[object, ...]:
     """The parts of a Receiver that its reconcile depends on."""
     meta = obj["metadata"]
-    annotations = meta.get("annotations") or {}
     return (
         meta.get("uid"),
         meta.get("generation"),
         meta.get("deletionTimestamp"),
         meta.get("labels"),
-        annotations.get(labels.REQUESTED_AT),
+        labels.requested_at(obj),
     )
 
 
