@@ -17,10 +17,10 @@ from headgate.promotion.config.model import Environment
 from headgate.promotion.fleet import Fleet, FleetOptions
 from headgate.promotion.ranges import Range, affected_by
 from sandbox import operator
-from tests.e2e.test_metrics import read, value
 from tests.support.cluster import KUSTOMIZATION, SOURCE, Api, condition, until
 from tests.support.gitserver import GitHttpServer
 from tests.support.manifests import config_map, dump, kustomization
+from tests.support.metrics import read, value
 from tests.support.workspace import OWN, Files, Workspace, namespace_prefix
 
 pytestmark = pytest.mark.e2e

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from sandbox import operator
-from tests.e2e.test_metrics import read, value
 from tests.support.cluster import LONG_PATIENCE, SOURCE, condition, is_ready, until
 from tests.support.manifests import config_map, deployment
+from tests.support.metrics import read, value
 from tests.support.workspace import Workspace
 
 pytestmark = pytest.mark.e2e

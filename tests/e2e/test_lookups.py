@@ -16,8 +16,8 @@ import pytest
 from controlplane import Cluster
 from tests.support.cluster import SOURCE, Api, until
 from tests.support.manifests import config_map, kustomization
+from tests.support.schemas import check
 from tests.support.workspace import Workspace
-from tests.unit.promotion.report.test_report import check
 
 pytestmark = pytest.mark.e2e
 

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from controlplane.ports import LOOPBACK, free_ports
 from sandbox import operator
 from tests.support.cluster import SOURCE, Api, until
 from tests.support.gitserver import GitHttpServer
 from tests.support.manifests import config_map
+from tests.support.metrics import Samples, read, value
 from tests.support.workspace import OWN, Workspace, namespace_prefix
 
 pytestmark = pytest.mark.e2e
 
-Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 DASHBOARDS = (
     "controller_runtime_reconcile_time_seconds_bucket",
     "controller_runtime_reconcile_total",
@@ -29,19 +27,6 @@ DASHBOARDS = (
     "workqueue_longest_running_processor_seconds",
 )
 """The metrics that the panels of fluxcd/flux2-monitoring-example query, except for those of Go."""
-
-
-def read(address: str) -> Samples:
-    with urllib.request.urlopen(f"http://{address}/metrics", timeout=60) as answer:
-        families = list(text_string_to_metric_families(answer.read().decode()))
-    samples = [sample for family in families for sample in family.samples]
-    return {(sample.name, frozenset(sample.labels.items())): sample.value for sample in samples}
-
-
-def value(samples: Samples, name: str, /, **labels: str) -> float:
-    """The sum of the samples with these labels."""
-    wanted = set(labels.items())
-    return sum(number for (each, has), number in samples.items() if each == name and wanted <= has)
 
 
 def test_what_was_done_is_counted(

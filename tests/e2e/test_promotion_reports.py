@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
-import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from sandbox import operator
 from tests.support.cluster import KUSTOMIZATION, KUSTOMIZATION_VERSION, SOURCE, SOURCE_VERSION, until
 from tests.support.gitserver import GitHttpServer
 from tests.support.manifests import config_map, dump
+from tests.support.metrics import read, value
 from tests.support.sshserver import KeyPair, generate_key
 from tests.support.workspace import Workspace
 
@@ -80,10 +79,9 @@ def options(workspace: Workspace, *more: str) -> tuple[str, ...]:
     return (workspace.selector, f"--report-secret={workspace.namespace}/report", *more)
 
 
-def metric(running: operator.Operator, name: str) -> float:
-    with urllib.request.urlopen(f"http://{running.metrics}/metrics", timeout=60) as answer:
-        found = re.search(rf"^{re.escape(name)} (\S+)$", answer.read().decode(), re.MULTILINE)
-    return float(found[1]) if found else 0.0
+def counted(running: operator.Operator, result: str) -> float:
+    """How many reports had this result."""
+    return value(read(running.metrics), "headgate_reports_total", result=result)
 
 
 def apps(workspace: Workspace) -> str:
@@ -154,14 +152,14 @@ def test_a_refused_push_delays_nothing_else(fleet: Workspace, account: Path, tmp
     with operator.running(account, tmp_path, options(fleet)) as running:
         apps(fleet)
         fleet.event("source", "cannot be pushed: .*authentication", kind=SOURCE, reason="ReportFailed")
-        until("it is counted", lambda: metric(running, 'headgate_reports_total{result="failed"}') or None)
+        until("it is counted", lambda: counted(running, "failed") or None)
         revision = fleet.commit({"one/a.yaml": config_map("one-a", v="2")})
         fleet.ready("one", revision)
         assert reports.commits() == []
         fleet.repository.git("config", "http.receivepack", "true")
         reports.wait("one", "two", revision=revision)
-        until("it is counted", lambda: metric(running, 'headgate_reports_total{result="pushed"}') or None)
-        assert metric(running, "headgate_report_timestamp_seconds") > 0
+        until("it is counted", lambda: counted(running, "pushed") or None)
+        assert value(read(running.metrics), "headgate_report_timestamp_seconds") > 0
         fleet.close()
 
 

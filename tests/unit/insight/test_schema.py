@@ -12,9 +12,9 @@ from headgate.insight import Fleet, Link, Ref, chain_of, explain
 from headgate.insight.as_json import status_document, tree_document, why_document
 from headgate.insight.tree import tree_of
 from headgate.insight.values import Relation, State
+from tests.support.schemas import check
 from tests.unit.insight.objects import BUILD_FAILED, READY, condition, ks, repo, waits_for
 from tests.unit.insight.test_flux_statuses import FOLDER, recorded
-from tests.unit.promotion.report.test_report import check
 
 SCHEMA = json.loads((Path(__file__).parents[3] / "docs" / "reference" / "insight.schema.json").read_text())
 FLEETS = [
