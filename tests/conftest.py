@@ -12,7 +12,7 @@ from controlplane.choice import KUBECONFIG_VARIABLE
 
 _HERE = Path(__file__).parent
 _WITH_CLUSTER = ("e2e", "hostile")
-"""Each starts a cluster of its own, unless one is given."""
+"""Each starts a separate cluster, unless one is given."""
 
 
 @pytest.hookimpl(tryfirst=True)
