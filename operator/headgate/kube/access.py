@@ -166,6 +166,31 @@ class ClusterAccess:
         self._good_until = time.monotonic() + RELOAD_AFTER
 
 
+class NoCredentials(ClusterAccess):
+    """The endpoint alone, for requests with the tokens of others: none of them may count as sent by the operator."""
+
+    def __init__(self, kubeconfig: str | None, context: str | None) -> None:
+        super().__init__(kubeconfig, context)
+
+    async def load(self) -> Endpoint:
+        """Read the configuration, and forget the client certificate, which would count before a token."""
+        return await self._off_loop(self._load_endpoint)
+
+    async def authorization(self) -> str | None:
+        """Return None."""
+        return None
+
+    async def renew(self, refused: str | None) -> bool:
+        """Return that there is nothing new."""
+        return False
+
+    def _load_endpoint(self) -> Endpoint:
+        assert not isinstance(self._kubeconfig, Mapping)
+        configuration = _load(self._kubeconfig, self._context)
+        configuration.cert_file = configuration.key_file = None
+        return _endpoint(configuration)
+
+
 def _open(kubeconfig: str | Mapping[str, Any] | None, context: str | None) -> tuple[Any, Endpoint]:
     if isinstance(kubeconfig, Mapping):
         return _open_untrusted(kubeconfig, context)

@@ -21,7 +21,7 @@ from urllib.parse import urlencode
 from multidict import CIMultiDict
 
 from headgate import __version__
-from headgate.kube.access import ClusterAccess, Login, Renewal
+from headgate.kube.access import ClusterAccess, Login, NoCredentials, Renewal
 from headgate.kube.encoding import encode, encode_for_apply
 from headgate.kube.errors import AccessFailed, AnswerTooLarge, BadRequest, Unreachable
 from headgate.kube.kept import Kept
@@ -119,6 +119,44 @@ class Client:
             ),
             headers=endpoint.impersonation,
         )
+
+    @classmethod
+    async def connect_for_others(
+        cls,
+        kubeconfig: str | None = None,
+        context: str | None = None,
+        *,
+        user_agent: str = USER_AGENT,
+        max_in_flight: int = MAX_IN_FLIGHT,
+        max_body: int = MAX_BODY,
+        observer: RequestObserver | None = None,
+    ) -> Client:
+        """Connect to the same API server as :meth:`connect`, without any credentials: see :meth:`bearing`.
+
+        Raises :class:`~headgate.kube.access.AccessFailed`. Sends nothing yet.
+        """
+        access = NoCredentials(kubeconfig, context)
+        endpoint = await access.load()
+        return cls(
+            Transport(
+                access,
+                endpoint,
+                user_agent=user_agent,
+                max_in_flight=max_in_flight,
+                max_body=max_body,
+                observer=observer,
+            )
+        )
+
+    def bearing(self, token: str, mapper: RestMapper | None = None) -> Client:
+        """A client that acts with somebody's token, on the connections of one made by :meth:`connect_for_others`.
+
+        ``mapper``: where the paths of kinds are known already. Raises :class:`AccessFailed` for a client with
+        its own credentials, which could count instead of the token.
+        """
+        if not self._transport.is_for_others:
+            raise AccessFailed("these connections have their own credentials")
+        return Client(self._transport, mapper, (("Authorization", f"Bearer {token}"),))
 
     async def login(self) -> Login:
         """The same access for another client library; call it again when the server refuses the credentials."""

@@ -22,7 +22,7 @@ from yarl import URL
 
 from headgate.api.quantity import format_bytes
 from headgate.backoff import Doubling
-from headgate.kube.access import ClusterAccess, Endpoint, Login
+from headgate.kube.access import ClusterAccess, Endpoint, Login, NoCredentials
 from headgate.kube.causes import cause
 from headgate.kube.errors import (
     LONGEST,
@@ -106,6 +106,8 @@ class Transport:
         self.counts: Counter[tuple[str, str, int]] = Counter()
         """Counts of requests by verb, resource and status (0: no answer)."""
         self._access = access
+        self.is_for_others = isinstance(access, NoCredentials)
+        """Whether no request has credentials except those in its own headers."""
         self._slots = asyncio.Semaphore(max_in_flight)
         self._trusted = peers is None
         headers = {"User-Agent": user_agent, "Accept": "application/json"}
