@@ -4,7 +4,8 @@ Any client that reaches a port can open connections, so each has limits on memor
 
 * until a request's head is complete, and between two requests, a connection lasts ``timeout`` seconds;
 * a handler has ``REQUEST_TIMEOUTS`` times that, and its answer the same plus the time for its size at ``SLOWEST`` bytes
-  per second: a client that does not read is disconnected like one that does not write;
+  per second: a client that does not read is disconnected like one that does not write. A handler whose answer has no
+  end calls :func:`lift_deadline`, and limits the time of each piece itself;
 * there are at most ``connections``, and at most ``per_peer`` from one address. At the limit, a new connection replaces
   one without a request: the longest idle one of the peer with the most connections. If every connection has a request,
   the new one is refused.
@@ -23,7 +24,16 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
-__all__ = ["SIZE", "UNWATCHED", "ConnectionLimits", "Connections", "Watch"]
+__all__ = [
+    "SIZE",
+    "UNWATCHED",
+    "ConnectionLimits",
+    "Connections",
+    "Watch",
+    "lift_deadline",
+    "lost",
+    "peer_of",
+]
 
 REQUEST_TIMEOUTS = 4
 """The time of a handler, and of an answer in addition to the time for its size, in timeouts."""
@@ -32,6 +42,9 @@ SLOWEST = 64 * 1024
 
 SIZE = web.RequestKey("size", int)
 """The request key under which a handler stores the bytes of a large answer."""
+
+_DEADLINE = web.RequestKey("deadline", asyncio.Timeout)
+_LOST = web.RequestKey("lost", asyncio.Event)
 
 Peer = str
 
@@ -43,11 +56,15 @@ class ConnectionLimits:
     connections: int = 256
     timeout: float = 15.0
     """Seconds."""
+    share: int = 4
+    """One client gets at most this fraction of the connections, so that it leaves room for others: a quarter. 1 where
+    all clients come through one proxy.
+    """
 
     @property
     def per_peer(self) -> int:
-        """A quarter, so that one client leaves room for others."""
-        return max(1, self.connections // 4)
+        """How many connections one client may have."""
+        return max(1, self.connections // self.share)
 
 
 class Watch(Protocol):
@@ -97,10 +114,12 @@ class Connections:
         if connection is None:  # The connection was lost just now.
             return await handler(request)
         connection.begin()
+        request[_LOST] = connection.lost
         timeout = REQUEST_TIMEOUTS * self.limits.timeout
         raised: web.HTTPException | None = None
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(timeout) as deadline:
+                request[_DEADLINE] = deadline
                 try:
                     response = await handler(request)
                 except web.HTTPException as error:
@@ -176,6 +195,7 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._is_in = False
+        self.lost = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -190,6 +210,7 @@ class _Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()
         self._transport = None
+        self.lost.set()
         if self._is_in:
             self._site.leave(self)
             self.inner.connection_lost(exc)
@@ -233,6 +254,23 @@ class _Connection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def lift_deadline(request: web.Request) -> None:
+    """Give the handler of this request time without limit."""
+    deadline = request.get(_DEADLINE)
+    if deadline is not None:
+        deadline.reschedule(None)
+
+
+def lost(request: web.Request) -> asyncio.Event:
+    """Set when the connection of a request has ended: a handler that only waits learns it from nothing else."""
+    return request.get(_LOST) or asyncio.Event()
+
+
+def peer_of(request: web.BaseRequest) -> Peer:
+    """The client of a request, as limits count it."""
+    return _peer(request.transport.get_extra_info("peername") if request.transport is not None else None)
 
 
 def _peer(name: Any) -> Peer:

@@ -11,15 +11,16 @@ import asyncio
 import logging
 import re
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from types import TracebackType
 
 from aiohttp import web
 
 from headgate.web.connections import UNWATCHED, ConnectionLimits, Connections, Watch
 
-__all__ = ["AddressError", "WebServer", "parse_address"]
+__all__ = ["ANSWERS", "AddressError", "WebServer", "parse_address"]
 
 GRACE = 5.0
 """Seconds that downloads in progress get when the server stops."""
@@ -48,6 +49,25 @@ def parse_address(text: str) -> tuple[str | None, int] | None:
     if match is None or int(match["port"]) > 65535:
         raise AddressError(f"'{text}' is not an address to listen on: write [host]:port, for example :9090")
     return match["six"] or match["host"] or None, int(match["port"])
+
+
+Finish = Callable[[web.Request, web.StreamResponse], None]
+ANSWERS: web.AppKey[Finish] = web.AppKey("answers")
+"""A function of an application that every answer passes before its head is sent, also one that aiohttp gives by itself,
+such as to a request that it cannot read. aiohttp logs nothing about requests to such an application.
+"""
+_AIOHTTP = logging.getLogger("aiohttp.server")
+_UNLOGGED = logging.Logger("headgate.web.unlogged")
+_UNLOGGED.addHandler(logging.NullHandler())
+
+
+def _finished(make: Callable[..., web.BaseRequest], finish: Finish) -> Callable[..., web.BaseRequest]:
+    class Request(web.Request):
+        async def _prepare_hook(self, response: web.StreamResponse) -> None:
+            await super()._prepare_hook(response)
+            finish(self, response)
+
+    return partial(make, _cls=Request)
 
 
 class _Site(web.BaseSite):
@@ -124,9 +144,12 @@ class WebServer:
             max_line_size=MAX_LINE,
             max_field_size=MAX_LINE,
             max_headers=MAX_HEADERS,
+            logger=_UNLOGGED if ANSWERS in app else _AIOHTTP,
         )
         await runner.setup()
         self._stack.push_async_callback(runner.cleanup)
+        if ANSWERS in app and runner.server is not None:
+            runner.server.request_factory = _finished(runner.server.request_factory, app[ANSWERS])
         try:
             await _Site(runner, host, port, connections).start()
         except (OSError, socket.gaierror) as error:
