@@ -1,0 +1,31 @@
+"""Whether a request that changes something comes from our own pages. Pure.
+
+Browsers say where a request comes from: ``Sec-Fetch-Site`` (which no script can set) and ``Origin``. A request without
+either does not come from a browser of this decade; only programs may leave them out, and programs have no cookie.
+"""
+
+from __future__ import annotations
+
+from multidict import MultiMapping
+
+__all__ = ["is_own"]
+
+
+def is_own(headers: MultiMapping[str], host: str, *, has_cookie: bool) -> bool:
+    """Whether a request with the value ``host`` of ``Host`` comes from a page of the same host and port, or a program.
+
+    ``has_cookie``: the request is authenticated by a cookie, so it must say where it comes from.
+    """
+    sites, origins = headers.getall("Sec-Fetch-Site", ()), headers.getall("Origin", ())
+    if len(sites) > 1 or len(origins) > 1:
+        return False
+    if sites and sites[0] != "same-origin":
+        return False
+    if origins:
+        return _is_same(origins[0], host)
+    return bool(sites) or not has_cookie
+
+
+def _is_same(origin: str, host: str) -> bool:
+    scheme, separator, authority = origin.partition("://")
+    return separator != "" and scheme in ("http", "https") and authority.lower() == host.lower()
