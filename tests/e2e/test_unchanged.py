@@ -113,7 +113,7 @@ def own_workspace(own_workspace: Workspace, api: Api) -> Iterator[Workspace]:
     """With the definition of a kind that has defaults."""
     api.apply(definition())
     yield own_workspace
-    api.delete("apiextensions.k8s.io/v1", "CustomResourceDefinition", f"defaulteds.{GROUP}")
+    api.remove("apiextensions.k8s.io/v1", "CustomResourceDefinition", f"defaulteds.{GROUP}")
 
 
 def versions(workspace: Workspace) -> dict[str, str]:

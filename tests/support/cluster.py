@@ -110,6 +110,14 @@ class Api:
             if error.status != 404:
                 raise
 
+    def remove(self, api_version: str, kind: str, name: str, namespace: str = "") -> None:
+        """Delete an object and wait until it is gone.
+
+        An object with finalizers stays for a moment. What is applied under its name meanwhile goes with it.
+        """
+        self.delete(api_version, kind, name, namespace)
+        until(f"{kind} {name} is gone", lambda: self.get(api_version, kind, name, namespace) is None)
+
     def create_namespace(self, name: str, labels: dict[str, str] | None = None) -> None:
         """A namespace, with the default service account that pods need."""
         meta = {"name": name, "labels": labels or {}}
