@@ -27,6 +27,7 @@ cel         users' expressions, evaluated in separate processes
 documents   trees of files, YAML, located errors, budgets
 
 loop        the event loop: pauses, background work, watchdog
+watching    keeps Kopf's watches open, whatever the API server answers
 fairness    quotas of namespaces: threads, turns, queues of events
 backoff     how long to wait before a retry
 borders     the base of errors that cross a border

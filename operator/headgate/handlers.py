@@ -20,11 +20,19 @@ import kopf
 
 from headgate.backoff import Backoff
 from headgate.kube import Client
-from headgate.names import GIT_REPOSITORY, KUSTOMIZE_GROUP, SOURCE_GROUP
+from headgate.names import GIT_REPOSITORY, KUSTOMIZATION, KUSTOMIZE_GROUP, SOURCE_GROUP
 from headgate.objects import Obj
 from headgate.reconcile.core.controller import RETRIES
+from headgate.watching import Watched
 
-SOURCES = ("gitrepositories", "ocirepositories", "buckets", "externalartifacts")
+SOURCES = (
+    Watched(SOURCE_GROUP, "v1", "gitrepositories", GIT_REPOSITORY, expected=True),
+    Watched(SOURCE_GROUP, "v1", "ocirepositories", "OCIRepository"),
+    Watched(SOURCE_GROUP, "v1", "buckets", "Bucket"),
+    Watched(SOURCE_GROUP, "v1", "externalartifacts", "ExternalArtifact"),
+)
+KINDS = (Watched(KUSTOMIZE_GROUP, "v1", "kustomizations", KUSTOMIZATION, expected=True), *SOURCES)
+"""What the handlers here are for."""
 
 SERVER_TIMEOUT = 300
 """Seconds after which the API server ends a watch; a silent watch is then renewed."""
@@ -119,15 +127,17 @@ def registry(
         # Kopf waits 5 seconds for every task that started after it: end those that are not its own here.
         await stopping()
 
-    for plural in SOURCES:
+    for source in SOURCES:
 
-        @kopf.index(SOURCE_GROUP, "v1", plural, registry=handlers, id=plural)
+        @kopf.index(source.group, source.version, source.plural, registry=handlers, id=source.plural)
         async def index_source(body: kopf.Body, **_: Any) -> None:
             obj = _raw(body)
             if obj.get("kind") != GIT_REPOSITORY or selects(obj):
                 deliveries.deliver("seen", obj, lambda: sink.seen_source(obj))
 
-        @kopf.on.event(SOURCE_GROUP, "v1", plural, registry=handlers, id=f"{plural}-event")
+        @kopf.on.event(
+            source.group, source.version, source.plural, registry=handlers, id=f"{source.plural}-event"
+        )
         async def on_source(event: Any, **_: Any) -> None:
             obj = event["object"]
             left = obj.get("kind") == GIT_REPOSITORY and not selects(obj)
@@ -141,6 +151,7 @@ def settings() -> kopf.OperatorSettings:
     """Return Kopf's settings: only watch."""
     out = kopf.OperatorSettings()
     out.posting.enabled = False
+    out.scanning.disabled = True  # `Watches` says which kinds there are
     out.peering.standalone = True
     out.watching.server_timeout = SERVER_TIMEOUT
     out.watching.client_timeout = SERVER_TIMEOUT + 30
@@ -149,6 +160,8 @@ def settings() -> kopf.OperatorSettings:
     out.process.ultimate_exiting_timeout = 30.0
     for name in ("kopf.objects", "kopf.activities.authentication", "kopf._core.reactor.running"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # Kopf warns of kinds that it does not find at the start; `Watches` says more.
+    logging.getLogger("kopf._core.reactor.observation").setLevel(logging.ERROR)
     return out
 
 

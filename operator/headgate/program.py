@@ -59,6 +59,7 @@ from headgate.reconcile.source.reconciler import SourceReconciler
 from headgate.reconcile.source.requests import SourceRequests
 from headgate.reconcile.target.targets import Targets
 from headgate.settings import Settings
+from headgate.watching import Watches
 from headgate.web.metrics import Metrics
 
 _log = logging.getLogger("headgate")
@@ -307,15 +308,17 @@ class Program:
 
     async def watch(self) -> None:
         """Watch the custom resources with Kopf, which also handles the signals, and return when one arrives."""
-        namespace = self._settings.watch.namespace
-        await kopf.operator(
-            registry=handlers.registry(self.wakeups, self._client, self._selects, self.end),
-            settings=handlers.settings(),
-            clusterwide=not namespace,
-            namespaces=[namespace] if namespace else [],
-            standalone=True,
-            ready_flag=self._ready,
-        )
+        namespace, watches = self._settings.watch.namespace, Watches(handlers.KINDS)
+        async with watches.kept():
+            await kopf.operator(
+                registry=handlers.registry(self.wakeups, self._client, self._selects, self.end),
+                settings=handlers.settings(),
+                insights=watches.insights,
+                clusterwide=not namespace,
+                namespaces=[namespace] if namespace else [],
+                standalone=True,
+                ready_flag=self._ready,
+            )
 
     def _selects(self, obj: Obj) -> bool:
         selector = self._settings.watch.label_selector

@@ -5,105 +5,27 @@ The test plays those controllers: it serves archives on loopback and writes ``st
 
 from __future__ import annotations
 
-import hashlib
-import http.server
-import io
-import tarfile
-import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from controlplane.rest import RestError
 from tests.support.cluster import Api, condition, until
 from tests.support.manifests import config_map
+from tests.support.othersources import FileServer, consumer, define, publish, undefine
 from tests.support.workspace import Workspace
 
 pytestmark = pytest.mark.e2e
 
 Obj = dict[str, Any]
-VERSION = "source.toolkit.fluxcd.io/v1"
-KINDS = {"OCIRepository": "ocirepositories", "Bucket": "buckets", "ExternalArtifact": "externalartifacts"}
 
 
 @pytest.fixture(scope="module", autouse=True)
 def definitions(api: Api) -> Iterator[None]:
-    """The kinds, as far as they matter here; left as they are where the cluster has them."""
-    made = []
-    anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    for kind, plural in KINDS.items():
-        name = f"{plural}.source.toolkit.fluxcd.io"
-        if api.get("apiextensions.k8s.io/v1", "CustomResourceDefinition", name):
-            continue
-        schema = {"type": "object", "properties": {"spec": anything, "status": anything}}
-        version = {
-            "name": "v1",
-            "served": True,
-            "storage": True,
-            "schema": {"openAPIV3Schema": schema},
-            "subresources": {"status": {}},
-        }
-        names = {"plural": plural, "singular": kind.lower(), "kind": kind, "listKind": f"{kind}List"}
-        spec = {
-            "group": "source.toolkit.fluxcd.io",
-            "scope": "Namespaced",
-            "names": names,
-            "versions": [version],
-        }
-        made.append(name)
-        api.apply(
-            {
-                "apiVersion": "apiextensions.k8s.io/v1",
-                "kind": "CustomResourceDefinition",
-                "metadata": {"name": name},
-                "spec": spec,
-            }
-        )
-    for kind in KINDS:
-        until(f"{kind} is served", lambda kind=kind: _is_served(api, kind))
+    """The kinds; left as they are where the cluster has them."""
+    made = define(api)
     yield
-    for name in made:
-        api.delete("apiextensions.k8s.io/v1", "CustomResourceDefinition", name)
-
-
-def _is_served(api: Api, kind: str) -> bool:
-    try:
-        api.list(VERSION, kind)
-    except (KeyError, RestError):
-        return False
-    return True
-
-
-class FileServer:
-    """Archives by path; what is not there is 404, and ``broken`` makes every answer 500."""
-
-    def __init__(self) -> None:
-        self.files: dict[str, bytes] = {}
-        self.asked: list[str] = []
-        self.broken = False
-        outer = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                outer.asked.append(self.path)
-                data = outer.files.get(self.path)
-                self.send_response(500 if outer.broken else 404 if data is None else 200)
-                self.send_header("Content-Length", "0" if outer.broken or data is None else str(len(data)))
-                self.end_headers()
-                if data is not None and not outer.broken:
-                    self.wfile.write(data)
-
-            def log_message(self, format: str, *args: Any) -> None:
-                """Say nothing."""
-
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+    undefine(api, made)
 
 
 @pytest.fixture
@@ -111,54 +33,6 @@ def files() -> Iterator[FileServer]:
     server = FileServer()
     yield server
     server.close()
-
-
-def packed(files: dict[str, str]) -> bytes:
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w:gz") as archive:
-        for name, content in files.items():
-            header = tarfile.TarInfo(name)
-            header.size = len(content.encode())
-            archive.addfile(header, io.BytesIO(content.encode()))
-    return out.getvalue()
-
-
-def publish(
-    workspace: Workspace, server: FileServer, kind: str, revision: str, files: dict[str, str], **artifact: Any
-) -> str:
-    """What a controller does with a new artifact; returns its digest."""
-    data, path = packed(files), f"/{kind.lower()}/{revision}.tar.gz"
-    server.files[path] = data
-    digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
-    meta = {"name": "source", "namespace": workspace.namespace}
-    source = {"apiVersion": VERSION, "kind": kind, "metadata": meta, "spec": {"interval": "1h"}}
-    live = workspace.api.apply(source, manager="other-controller")
-    status = {
-        "artifact": {
-            "revision": revision,
-            "digest": digest,
-            "url": server.url + path,
-            "path": path,
-            "lastUpdateTime": "2026-01-01T00:00:00Z",
-            "size": len(data),
-            **artifact,
-        },
-        "conditions": [
-            {
-                "type": "Ready",
-                "status": "True",
-                "reason": "Succeeded",
-                "message": "stored",
-                "lastTransitionTime": "2026-01-01T00:00:00Z",
-            }
-        ],
-    }
-    workspace.api.merge(live, {"status": status}, manager="other-controller", subresource="status")
-    return digest
-
-
-def consumer(workspace: Workspace, kind: str, name: str = "apps", **spec: Any) -> None:
-    workspace.kustomization(name, sourceRef={"kind": kind, "name": "source"}, **{"path": "apps", **spec})
 
 
 @pytest.mark.parametrize("kind", ["OCIRepository", "Bucket"])

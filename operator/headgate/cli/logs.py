@@ -83,17 +83,21 @@ class JsonFormatter(json.JsonFormatter):
         return str(super().jsonify_log_record(log_data | cut))
 
 
+_WATCHES = "kopf._cogs.clients.watching"
+
+
 class Routine(logging.Filter):
     """Lowers what Kopf logs about a request that it repeats, from errors to information.
 
     API servers answer 429 with "storage is (re)initializing" to watches of new definitions, and 503 during their start:
-    Kopf retries these, and nobody has to act.
+    Kopf retries these, and nobody has to act. What its watches give up, :mod:`headgate.watching` reports and retries.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.name.startswith("kopf") and record.levelno == logging.ERROR:
             message = record.getMessage()
-            if "failed; will retry" in message or "storage is (re)initializing" in message:
+            routine = "failed; will retry" in message or "storage is (re)initializing" in message
+            if routine or record.name == _WATCHES:
                 record.levelno, record.levelname = logging.INFO, logging.getLevelName(logging.INFO)
                 return logging.getLogger().isEnabledFor(logging.INFO)
         return True

@@ -10,7 +10,7 @@ Each change calls ``on_change(ref, old, new)``: ``old`` is None for a new object
 also if it was deleted while no watch was running (the next list shows that; ``on_listed`` receives the resource version
 of each list). After a broken connection, the watch resumes from the last version; a version that is too old (410)
 causes a new list; errors cause a back-off of up to half a minute. A kind that the cluster does not serve counts as a
-kind without objects.
+kind without objects, until it serves it.
 """
 
 from __future__ import annotations
@@ -100,11 +100,13 @@ class Reflector(Generic[T]):
 
     async def _mirror(self) -> None:
         failures = 0
+        was_served = False
         version: str | None = None
         while True:
             try:
                 if version is None:
                     version = await self._list()
+                    was_served = True
                     if self._on_listed is not None:
                         self._on_listed(version)
                     self.synced.set()
@@ -121,6 +123,13 @@ class Reflector(Generic[T]):
                 failures += 1
             except (NotFound, NoMatch) as error:
                 # The cluster no longer serves the kind, or not yet: no objects.
+                if was_served:
+                    _log.warning(
+                        "the cluster no longer serves %s: its objects count as gone; "
+                        "the watch begins as soon as it does",
+                        self,
+                    )
+                was_served = False
                 await self._replace({})
                 self.synced.set()
                 version = None

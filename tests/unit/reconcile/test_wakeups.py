@@ -274,6 +274,23 @@ async def test_what_is_deleted_wakes_its_reconciler_and_those_that_refer_to_it(g
     assert (ground.woken("infra"), ground.woken("apps"), looked_at(ground, "source")) == ([], [], [])
 
 
+async def test_the_end_of_an_object_that_was_made_again_says_nothing_of_the_new_one(ground: Ground) -> None:
+    """Kopf passes on the events of different objects in any order, also of two of one name."""
+
+    def with_uid(obj: Obj, uid: str) -> Obj:
+        return {**obj, "metadata": {**obj["metadata"], "uid": uid}}
+
+    ground.sees(with_uid(kustomization("infra", 2), "new"))
+    ground.finds(with_uid(source("source", 3), "new"))
+    await ground.wakeups.idle()
+    ground.woken("infra"), looked_at(ground, "source")
+    for uid, woken in (("old", []), ("new", ["deleted"])):
+        ground.wakeups.kustomization_event(with_uid(kustomization("infra", 1), uid), deleted=True)
+        ground.wakeups.source_event(with_uid(source("source", 1), uid), deleted=True)
+        await ground.wakeups.idle()
+        assert (ground.woken("infra"), looked_at(ground, "source")) == (woken, woken)
+
+
 async def test_a_source_of_another_controller_is_no_work_for_ours(ground: Ground) -> None:
     dropped: list[SourceKey] = []
     ground.store.subscribe(on_source_dropped=dropped.append)

@@ -103,7 +103,7 @@ class Wakeups:
 
     def kustomization_event(self, obj: Obj, *, deleted: bool) -> None:
         key = key_of(obj)
-        if deleted and self._store.kustomization(key) is None:
+        if deleted and _is_other(self._store.kustomization(key), obj):
             return
         if deleted:
             self._kustomization_queue.add(key, Trigger(Priority.REQUESTED, "deleted"))
@@ -119,7 +119,7 @@ class Wakeups:
 
     def source_event(self, obj: Obj, *, deleted: bool) -> None:
         key = source_key_of(obj)
-        if deleted and self._store.source(key) is None:
+        if deleted and _is_other(self._store.source(key), obj):
             return
         if deleted:
             if key.kind == GIT_REPOSITORY:
@@ -303,6 +303,12 @@ def _trigger(kind: str, obj: Obj, before: _Seen | None, now: _Seen) -> Trigger:
     else:
         reason = "requested" if before.requested != now.requested else "hold or windows changed"
     return Trigger(Priority.REQUESTED, reason, origin, Depth.VERIFY)
+
+
+def _is_other(stored: Obj | None, gone: Obj) -> bool:
+    """Whether the deleted object is not the stored one: an object of the same name may be there by now."""
+    uid = gone["metadata"].get("uid")
+    return stored is None or (uid is not None and stored["metadata"].get("uid") not in (None, uid))
 
 
 def _revision(source: Obj) -> tuple[str, str]:
