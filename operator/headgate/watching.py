@@ -31,7 +31,7 @@ from headgate.objects import Obj
 
 PAUSES = Doubling(0.5, 15.0, jitter=0.3)
 """The back-off after failed rounds."""
-REPEATS = (1.0, 2.0, 4.0)
+REPEATS = (1.0, 2.0, 4.0, 8.0)
 """Seconds after which Kopf repeats a request that fails, before the round has failed."""
 SETTLED = 10.0
 """Seconds after a list for which a watch must stay open: then a failure counts as the first."""
@@ -222,7 +222,7 @@ def _failed(state: _State, failure: Exception | None) -> float:
     if status == _NOT_FOUND:
         kind = _NOT_SERVED
         if state.was_served:
-            text = f"the cluster no longer serves {state.watched}: its objects count as gone"
+            text = f"the cluster no longer serves {state.watched}: its objects soon count as gone"
         else:
             text = f"the cluster does not serve {state.watched}"
             level = logging.WARNING if state.watched.expected else logging.INFO

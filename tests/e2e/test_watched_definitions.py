@@ -5,21 +5,35 @@ The cluster is these tests' own: who deletes a definition deletes all objects of
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+import yaml
 
 from controlplane import Cluster, start
+from controlplane.ports import LOOPBACK, free_ports
 from controlplane.rest import Rest
 from sandbox import operator
-from tests.support.cluster import KUSTOMIZATION, KUSTOMIZATION_VERSION, SOURCE, SOURCE_VERSION, Api, until
+from tests.support.apiproxy import RecordingProxy
+from tests.support.cluster import (
+    KUSTOMIZATION,
+    KUSTOMIZATION_VERSION,
+    SOURCE,
+    SOURCE_VERSION,
+    Api,
+    condition,
+    until,
+)
 from tests.support.gitserver import GitHttpServer
 from tests.support.manifests import config_map
-from tests.support.operator import ACCOUNT, NAMESPACE, as_service_account, installed
+from tests.support.operator import ACCOUNT, DEPLOY, NAMESPACE, as_service_account, installed
 from tests.support.othersources import (
     FileServer,
     consumer,
@@ -32,15 +46,20 @@ from tests.support.othersources import (
 )
 from tests.support.workspace import Workspace, namespace_prefix
 
-pytestmark = pytest.mark.e2e
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.skipif(bool(os.environ.get("HEADGATE_TEST_KUBECONFIG")), reason="starts its own cluster"),
+]
 
 Obj = dict[str, Any]
 
+CRDS = DEPLOY.parent / "crds"
 CRD = ("apiextensions.k8s.io/v1", "CustomResourceDefinition")
 OWN = [
     (KUSTOMIZATION, KUSTOMIZATION_VERSION, "kustomizations.kustomize.toolkit.fluxcd.io"),
     (SOURCE, SOURCE_VERSION, "gitrepositories.source.toolkit.fluxcd.io"),
 ]
+RECEIVER = ("notification.toolkit.fluxcd.io/v1", "Receiver", "receivers.notification.toolkit.fluxcd.io")
 MANY = 12
 
 
@@ -58,11 +77,21 @@ def place(cluster: Cluster) -> Iterator[Api]:
 
 
 @pytest.fixture(scope="module")
-def running(
-    cluster: Cluster, place: Api, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[operator.Operator]:
-    folder = tmp_path_factory.mktemp("definitions")
-    with operator.running(as_service_account(cluster, place, folder), folder) as running:
+def own_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("definitions")
+
+
+@pytest.fixture(scope="module")
+def between(cluster: Cluster, place: Api, own_folder: Path) -> Iterator[RecordingProxy]:
+    """A proxy between the operator and the API server."""
+    with RecordingProxy(as_service_account(cluster, place, own_folder)) as proxy:
+        yield proxy
+
+
+@pytest.fixture(scope="module")
+def running(between: RecordingProxy, own_folder: Path) -> Iterator[operator.Operator]:
+    options = [f"--webhook-addr={LOOPBACK}:{free_ports(1)[0]}"]
+    with operator.running(between.kubeconfig(own_folder), own_folder, options) as running:
         yield running
 
 
@@ -180,6 +209,54 @@ def test_a_version_that_is_not_served_for_a_while_is_followed_again(
     workspace.ready("apps", "v2")
 
 
+@pytest.mark.parametrize("status", [404, 403, 410, 429, 500, 503])
+def test_nothing_is_missed_while_the_api_server_answers_otherwise(
+    workspace: Workspace, files: FileServer, between: RecordingProxy, bucket: str, status: int
+) -> None:
+    api, refused = workspace.api, dict.fromkeys(("buckets", "kustomizations"), 0)
+
+    def refuses(method: str, target: str) -> int | None:
+        plural = urlsplit(target).path.rpartition("/")[2]
+        if method != "GET" or plural not in refused:
+            return None
+        refused[plural] += 1
+        return status
+
+    consumer(workspace, "Bucket")
+    publish(workspace, files, "Bucket", "v1", {"apps/a.yaml": config_map("a")})
+    workspace.ready("apps", "v1")
+    workspace.commit({"late/b.yaml": config_map("b")})
+    workspace.source()
+    between.refuses = refuses
+    try:
+        for name in (bucket, OWN[0][2]):
+            _end_watches(api, name, str(status))
+        until("both watches are refused", lambda: min(refused.values()) >= 2)
+        api.delete(SOURCE_VERSION, "Bucket", "source", workspace.namespace)
+        workspace.kustomization("late")
+    finally:
+        between.refuses = lambda method, target: None
+    workspace.ready("late")
+    workspace.failed("apps", "ArtifactFailed", "not found")
+
+
+def test_receivers_are_served_again_after_their_definition_was_made_again(
+    workspace: Workspace, running: operator.Operator
+) -> None:
+    api = workspace.api
+    [crd] = yaml.safe_load_all((CRDS / "receivers" / f"{_file(RECEIVER[2])}.yaml").read_text())
+    api.apply(crd, manager="deploy")
+    for _ in range(2):
+        before = len(running.log.read_text())
+        until("receivers are served", lambda: is_served(api, *RECEIVER[:2]))
+        _receiver(workspace)
+        until("the Receiver is Ready", lambda: condition(_found(workspace)).get("status") == "True")
+        undefine(api, [RECEIVER[2]])
+        until("a warning", lambda: lines(running, before, "no longer serves Receiver"))  # noqa: B023
+        assert len(lines(running, before, "no longer serves Receiver")) == 1
+        api.apply(crd, manager="deploy")
+
+
 def test_rights_that_are_taken_away_and_given_back_stop_only_what_needs_them(
     workspace: Workspace, files: FileServer, running: operator.Operator, bucket: str
 ) -> None:
@@ -189,9 +266,7 @@ def test_rights_that_are_taken_away_and_given_back_stop_only_what_needs_them(
     workspace.ready("apps", "v1")
     before = len(running.log.read_text())
     with _without(api, "buckets"):
-        # The API server ends the watches of a definition that changes; the next one is refused.
-        crd = api.present(*CRD, bucket)
-        api.merge(crd, {"spec": {"names": {"shortNames": ["bkt"]}}})
+        _end_watches(api, bucket, "other")
         until("a warning", lambda: lines(running, before, "the watch of buckets.* failed: .*forbidden"))
         workspace.commit({"other/b.yaml": config_map("b")})
         workspace.source()
@@ -200,6 +275,36 @@ def test_rights_that_are_taken_away_and_given_back_stop_only_what_needs_them(
         publish(workspace, files, "Bucket", "v2", {"apps/c.yaml": config_map("c")})
     workspace.ready("apps", "v2", timeout=120)
     assert workspace.config_map("c") is not None
+
+
+def _end_watches(api: Api, name: str, category: str) -> None:
+    """The API server ends the watches of a definition whose names change."""
+    api.merge(api.present(*CRD, name), {"spec": {"names": {"categories": [f"test-{category}"]}}})
+
+
+def _file(name: str) -> str:
+    plural, _, group = name.partition(".")
+    return f"{group}_{plural}"
+
+
+def _receiver(workspace: Workspace) -> None:
+    workspace.secret("token", {"token": "a-t0ken"})
+    workspace.api.apply(
+        {
+            "apiVersion": RECEIVER[0],
+            "kind": RECEIVER[1],
+            "metadata": {"name": "hook", "namespace": workspace.namespace},
+            "spec": {
+                "type": "generic",
+                "secretRef": {"name": "token"},
+                "resources": [{"kind": SOURCE, "name": "source"}],
+            },
+        }
+    )
+
+
+def _found(workspace: Workspace) -> Obj:
+    return workspace.api.present(*RECEIVER[:2], "hook", workspace.namespace)
 
 
 def _plain(obj: Obj) -> Obj:

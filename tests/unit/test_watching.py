@@ -170,7 +170,7 @@ async def test_a_kind_that_goes_is_one_warning_without_a_traceback(
     assert [r.levelname for r in records] == ["WARNING", "INFO"]
     assert [r.exc_info for r in records] == [None, None]
     assert records[0].getMessage() == (
-        f"the cluster no longer serves {NAME}: its objects count as gone; the watch begins as soon as it does"
+        f"the cluster no longer serves {NAME}: its objects soon count as gone; the watch begins as soon as it does"
     )
     assert records[1].getMessage() == f"{NAME} is watched now"
 

@@ -24,7 +24,11 @@ LATER = "Request attempt #1/9 failed; will retry: GET https://h/apis -> APIServe
     [
         ("kopf._cogs.clients.api", LATER, logging.INFO),
         ("kopf._cogs.clients.watching", "429: storage is (re)initializing", logging.INFO),
-        ("kopf._cogs.clients.watching", "Request attempt #4/4 failed; escalating: GET x -> 403", logging.INFO),
+        (
+            "kopf._cogs.clients.watching",
+            "Request attempt #4/4 failed; escalating: GET x -> 403",
+            logging.INFO,
+        ),
         ("kopf._core.reactor.observation", "Request attempt #9/9 failed; escalating: GET x", logging.ERROR),
         (
             "kopf._core.reactor",
