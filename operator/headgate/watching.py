@@ -229,11 +229,7 @@ def _failed(state: _State, failure: Exception | None) -> float:
         text += "; the watch begins as soon as it does"
     else:
         kind = str(status or type(failure))
-        why = (
-            "no answer"
-            if failure is None
-            else str(failure.args[0] if failure.args else type(failure).__name__)
-        )
+        why = _reason(failure)
         text = (
             f"the watch of {state.watched} failed: {why}; its objects count as unchanged until it is open again, "
             f"next attempt in {pause:.1f}s"
@@ -246,6 +242,13 @@ def _failed(state: _State, failure: Exception | None) -> float:
 def _status(failure: Exception | None) -> int:
     status = getattr(failure, "status", None)
     return status if isinstance(status, int) else 0
+
+
+def _reason(failure: Exception | None) -> str:
+    if failure is None:
+        return "no answer"
+    said = str(failure.args[0]) if failure.args else ""
+    return said or (f"HTTP status {_status(failure)}" if _status(failure) else type(failure).__name__)
 
 
 def _unknown(resource: kopf.Resource) -> Watched:
