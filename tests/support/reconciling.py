@@ -15,6 +15,7 @@ from random import Random
 from typing import Any, cast
 
 from headgate.api import Kustomization, ObjectKey, conditions, reasons
+from headgate.api.source import ORIGIN_REVISION
 from headgate.cel import CpuLimits, Evaluator
 from headgate.documents.tree import MemoryTree
 from headgate.kube import Client, ObjectRef
@@ -104,8 +105,8 @@ class Events:
         self.emitted.append(event)
 
     def take(self) -> list[tuple[str, str, str]]:
-        """Type, reason and message of each event since the last call."""
-        taken = [(event.type, event.reason, event.message) for event in self.emitted]
+        """Type, reason and message of each event since the last call that becomes one on the cluster."""
+        taken = [(event.type, event.reason, event.message) for event in self.emitted if event.record]
         self.emitted.clear()
         return taken
 
@@ -222,14 +223,18 @@ class World:
         obj = self.send("PATCH", f"{KUSTOMIZATIONS}/{name}", patch)
         self.store.put_kustomization(copied(obj))
 
-    def commit(self, files: Mapping[str, str], *, tree: bool = True) -> str:
-        """Make a revision of the source with these files; without ``tree`` the operator has not fetched it yet."""
+    def commit(self, files: Mapping[str, str], *, tree: bool = True, origin: str = "") -> str:
+        """Make a revision of the source with these files; without ``tree`` the operator has not fetched it yet.
+
+        The artifact names the revision that it comes from, if ``origin`` does.
+        """
         self._revisions += 1
         revision = f"main@sha1:{self._revisions:040x}"
         if tree:
             self.trees.put(SOURCE, revision, Tree(dict(files)))
         meta = {"name": "git", "namespace": "flux", "uid": "git", "resourceVersion": str(self._revisions)}
-        status = {"artifact": {"revision": revision}}
+        named = {"metadata": {ORIGIN_REVISION: origin}} if origin else {}
+        status = {"artifact": {"revision": revision, **named}}
         self.store.put_source({"kind": GIT_REPOSITORY, "metadata": meta, "spec": {}, "status": status})
         return revision
 

@@ -61,6 +61,16 @@ EVENT_COMMIT_STATUS_UPDATE: Final = "update"
 """Keys, prefixed with the group of the event's object, and the value of ``commit_status``."""
 
 
+def event_revisions(revision: str, origin: str = "") -> dict[str, str]:
+    """The annotations that name the revision of an event about a Kustomization.
+
+    ``origin`` is what the revision was made from, as the artifact names it: for an OCI artifact the commit, without
+    which notification-controller does not know whose status it has to set.
+    """
+    keys = {EVENT_REVISION: revision, EVENT_ORIGIN_REVISION: origin}
+    return {f"{GROUP}/{key}": value for key, value in keys.items() if value}
+
+
 def marked(obj: Mapping[str, Any], marks: Mapping[str, str]) -> bool:
     """Whether a label or annotation sets any of the marks, in whatever case (as Flux compares)."""
     meta = obj.get("metadata") or {}

@@ -21,7 +21,7 @@ DEPLOY = ROOT / "deploy"
 CRDS = {"gitrepositories.source.toolkit.fluxcd.io", "kustomizations.kustomize.toolkit.fluxcd.io"}
 
 INSTALLS = ["deploy", "deploy/tenancy", "deploy/tenancy-named"]
-COMPONENTS = ["consumers", "two-replicas", "webhook"]
+COMPONENTS = ["consumers", "notifications", "two-replicas", "webhook"]
 
 Obj = dict[str, Any]
 

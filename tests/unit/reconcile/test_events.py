@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import tracemalloc
 from collections import Counter
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -188,6 +189,33 @@ async def test_messages_and_annotations_are_cut() -> None:
         assert sum(len(k) + len(v) for k, v in notes.items()) <= ANNOTATIONS_LIMIT
     assert body["involvedObject"]["name"] == "apps"
     assert body["severity"] == "error"
+
+
+@pytest.mark.parametrize(
+    ("type", "is_advice", "severity"),
+    [(NORMAL, False, "info"), (WARNING, False, "error"), (WARNING, True, "info")],
+)
+async def test_only_a_failure_is_an_error_to_a_notification_controller(
+    type: str, is_advice: bool, severity: str
+) -> None:
+    written, posted = Written(), Posted()
+    events = recorder(written, notifier=posted)
+    events.emit(replace(event(type=type), is_advice=is_advice))
+    await write(events)
+    assert [obj["type"] for obj in written.created] == [type]
+    assert [body["severity"] for body in posted.bodies] == [severity]
+
+
+async def test_an_event_goes_where_it_is_meant_to_go() -> None:
+    """What is not recorded uses up nothing of what the object may have on the cluster."""
+    written, posted = Written(), Posted()
+    events = recorder(written, notifier=posted)
+    for number in range(BURST):
+        events.emit(replace(event(f"notified {number}"), record=False))
+    events.emit(replace(event("traced"), notify=False))
+    await write(events)
+    assert [obj["message"] for obj in written.created] == ["traced"]
+    assert [body["message"] for body in posted.bodies] == [f"notified {n}" for n in range(BURST)]
 
 
 async def test_an_event_that_is_refused_stops_no_other() -> None:

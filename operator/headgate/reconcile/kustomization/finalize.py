@@ -26,6 +26,7 @@ from headgate.reconcile.core.controller import NOTHING_MORE, RETRIES, RETRY, WAK
 from headgate.reconcile.core.inventories import Inventories
 from headgate.reconcile.core.store import Store
 from headgate.reconcile.kustomization.health import HealthReads, ReadDenied
+from headgate.reconcile.kustomization.report import applied_revisions
 from headgate.reconcile.reporting.events import NORMAL, WARNING, Event, EventRecorder
 from headgate.reconcile.reporting.status import StatusSession
 from headgate.reconcile.target.errors import AccountMissing, TargetError, TargetPending
@@ -192,9 +193,6 @@ class Finalizer:
         self._store.put_kustomization(obj)
 
     def _event(self, obj: Obj, type: str, message: str) -> None:
-        status = obj.get("status") or {}
         ready = cond.get(cond.of(obj), reasons.READY)
         reason = ready["reason"] if ready else ("error" if type == WARNING else "info")
-        revision = status.get("lastAppliedRevision")
-        annotations = {f"{labels.GROUP}/{labels.EVENT_REVISION}": revision} if revision else {}
-        self._events.emit(Event(obj, KUSTOMIZE_CONTROLLER, type, reason, message, annotations))
+        self._events.emit(Event(obj, KUSTOMIZE_CONTROLLER, type, reason, message, applied_revisions(obj)))

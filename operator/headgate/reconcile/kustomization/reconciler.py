@@ -146,12 +146,13 @@ class KustomizationReconciler:
         memory, obj = self._memories.get(key), self._store.kustomization(key)
         if memory is None or obj is None or (times == 1 and is_passing(error)):
             return
-        said, revision = explained(error), ""
+        said, revisions = explained(error), dict[str, str]()
         if memory.course is not None:
             attempt = memory.course.attempt
-            said, revision = await attempt.masked(said), attempt.revision
+            said = await attempt.masked(said)
+            revisions = labels.event_revisions(attempt.revision, attempt.origin)
         await self._reporter.broke_off(
-            self._session(obj), labels.requested_at(obj), memory.step, said, revision
+            self._session(obj), labels.requested_at(obj), memory.step, said, revisions
         )
 
     # The life cycle.

@@ -57,11 +57,24 @@ class Reporter:
         session.write_soon(ROUTINE_DELAY if _is_settled(attempt) else PROGRESS_DELAY)
         return message
 
-    def event(self, attempt: Attempt, type: str, message: str, extra: dict[str, str] | None = None) -> None:
-        """Send an event about the Kustomization, with the attempt's revision."""
+    def event(
+        self,
+        attempt: Attempt,
+        type: str,
+        message: str,
+        extra: dict[str, str] | None = None,
+        *,
+        record: bool = True,
+    ) -> None:
+        """Send an event about the Kustomization, with the attempt's revision; ``record`` it on the cluster, too."""
         ready = attempt.session.condition(reasons.READY)
         reason = ready["reason"] if ready else ("error" if type == WARNING else "info")
-        self._emit(attempt, type, reason, message, extra)
+        annotations = {**(extra or {}), **labels.event_revisions(attempt.revision, attempt.origin)}
+        self._events.emit(
+            Event(
+                attempt.session.obj, KUSTOMIZE_CONTROLLER, type, reason, message, annotations, record=record
+            )
+        )
 
     async def apply_warnings(self, reported: Reported, attempt: Attempt, result: ApplyResult) -> None:
         """Report omitted fields of the objects, and warnings of the API server; each once, not in every pass."""
@@ -77,18 +90,19 @@ class Reporter:
             reported.objects.update(new[:WARNINGS_REMEMBERED])
             message = await attempt.masked(_first(new))
             _log.warning("%s: %s", attempt.key, message, extra={"revision": attempt.revision})
-            self._emit(attempt, type, reason, message)
+            self._advise(attempt, type, reason, message)
 
-    def _emit(
-        self, attempt: Attempt, type: str, reason: str, message: str, extra: dict[str, str] | None = None
-    ) -> None:
-        annotations = dict(extra or {})
-        if attempt.revision:
-            annotations[f"{labels.GROUP}/{labels.EVENT_REVISION}"] = attempt.revision
-        if attempt.origin:
-            annotations[f"{labels.GROUP}/{labels.EVENT_ORIGIN_REVISION}"] = attempt.origin
+    def _advise(self, attempt: Attempt, type: str, reason: str, message: str) -> None:
         self._events.emit(
-            Event(attempt.session.obj, KUSTOMIZE_CONTROLLER, type, reason, message, annotations)
+            Event(
+                attempt.session.obj,
+                KUSTOMIZE_CONTROLLER,
+                type,
+                reason,
+                message,
+                labels.event_revisions(attempt.revision, attempt.origin),
+                is_advice=True,
+            )
         )
 
     async def build_warnings(self, reported: Reported, attempt: Attempt, warnings: Sequence[str]) -> None:
@@ -98,22 +112,12 @@ class Reporter:
             return
         reported.build = about
         message = await attempt.masked("\n".join(warnings))
-        annotations = {f"{labels.GROUP}/{labels.EVENT_REVISION}": attempt.revision}
-        self._events.emit(
-            Event(
-                attempt.session.obj,
-                KUSTOMIZE_CONTROLLER,
-                WARNING,
-                reasons.BUILD_WARNING,
-                message,
-                annotations,
-            )
-        )
+        self._advise(attempt, WARNING, reasons.BUILD_WARNING, message)
         _log.warning("%s: %s", attempt.key, message, extra={"revision": attempt.revision})
 
     async def succeeded(self, attempt: Attempt) -> None:
         """Report that the revision is applied, with the attempt's digest. Raises :class:`headgate.kube.ApiError`."""
-        session, ks = attempt.session, attempt.ks
+        session = attempt.session
         session.status["lastAppliedRevision"] = attempt.revision
         session.status.pop("lastAppliedOriginRevision", None)
         if attempt.origin:
@@ -123,11 +127,24 @@ class Reporter:
         self._remember(attempt, reasons.RECONCILIATION_SUCCEEDED)
         settle(session, attempt.requested)
         await session.write()
-        spent = format_duration(time.monotonic() - attempt.started)
-        message = f"Reconciliation finished in {spent}, next run in {format_duration(ks.spec.interval)}"
-        commit_status = f"{labels.GROUP}/{labels.EVENT_COMMIT_STATUS}"
-        self.event(attempt, NORMAL, message, {commit_status: labels.EVENT_COMMIT_STATUS_UPDATE})
+        message = self._finished(attempt)
         _log.info("%s: %s", attempt.key, message, extra={"revision": attempt.revision})
+
+    def verified(self, attempt: Attempt) -> None:
+        """Report that a full pass found everything in place: to the notification controller only.
+
+        Flux does so, too. It sets the status of a commit whose notification was lost, or whose alert was created later.
+        """
+        self._finished(attempt, record=False)
+
+    def _finished(self, attempt: Attempt, *, record: bool = True) -> str:
+        spent = format_duration(time.monotonic() - attempt.started)
+        interval = format_duration(attempt.ks.spec.interval)
+        message = f"Reconciliation finished in {spent}, next run in {interval}"
+        commit_status = f"{labels.GROUP}/{labels.EVENT_COMMIT_STATUS}"
+        update = {commit_status: labels.EVENT_COMMIT_STATUS_UPDATE}
+        self.event(attempt, NORMAL, message, update, record=record)
+        return message
 
     async def failed(self, attempt: Attempt, failure: Failed) -> None:
         """Report that the attempt ended without success. Raises :class:`headgate.kube.ApiError`."""
@@ -177,29 +194,30 @@ class Reporter:
         await session.write()
 
     async def broke_off(
-        self, session: StatusSession, requested: str | None, step: AttemptStep, said: str, revision: str
+        self,
+        session: StatusSession,
+        requested: str | None,
+        step: AttemptStep,
+        said: str,
+        revisions: dict[str, str],
     ) -> None:
         """Report that an attempt ended with an unexpected error. Raises :class:`headgate.kube.ApiError`.
 
-        ``session`` has the stored status, so that the rest of it stays unchanged: above all the inventory.
+        ``revisions`` are the attempt's, as annotations of the event; empty if it found none. ``session`` has the stored
+        status, so that the rest of it stays unchanged: above all the inventory.
         """
         message = f"{step.what} failed: {said}"
         session.mark(reasons.READY, "False", step.reason, message)
         settle(session, requested)
-        annotations = {f"{labels.GROUP}/{labels.EVENT_REVISION}": revision} if revision else {}
-        self._events.emit(
-            Event(session.obj, KUSTOMIZE_CONTROLLER, WARNING, step.reason, message, annotations)
-        )
+        self._events.emit(Event(session.obj, KUSTOMIZE_CONTROLLER, WARNING, step.reason, message, revisions))
         await session.write()
 
     def drifted(self, obj: Obj, ref: ObjectRef, what: str) -> None:
         """Report that an object differs from what was applied, who changed it and which fields."""
         message = f"drift detected: {ref}: {what}" if what else f"drift detected: {ref}"
         _log.info("%s: %s", key_of(obj), message)
-        revision = (obj.get("status") or {}).get("lastAppliedRevision")
-        annotations = {f"{labels.GROUP}/{labels.EVENT_REVISION}": revision} if revision else {}
         self._events.emit(
-            Event(obj, KUSTOMIZE_CONTROLLER, NORMAL, reasons.DRIFT_DETECTED, message, annotations)
+            Event(obj, KUSTOMIZE_CONTROLLER, NORMAL, reasons.DRIFT_DETECTED, message, applied_revisions(obj))
         )
 
     def _remember(self, attempt: Attempt, outcome: str) -> None:
@@ -213,6 +231,13 @@ class Reporter:
                 **({"originRevision": attempt.origin} if attempt.origin else {}),
             },
         )
+
+
+def applied_revisions(obj: Obj) -> dict[str, str]:
+    """The revisions that a raw Kustomization has applied, as annotations of an event."""
+    status = obj.get("status") or {}
+    revision, origin = status.get("lastAppliedRevision"), status.get("lastAppliedOriginRevision")
+    return labels.event_revisions(revision or "", origin or "")
 
 
 def _first(lines: list[str]) -> str:

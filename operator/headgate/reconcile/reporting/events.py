@@ -59,8 +59,13 @@ class Event:
     reason: str
     message: str
     annotations: Mapping[str, str] = field(default_factory=dict)
+    record: bool = True
+    """Whether the event becomes an Event on the cluster."""
     notify: bool = True
-    """Whether the event also goes to a notification controller; false for what Flux calls traces."""
+    """Whether the event goes to a notification controller; false for what Flux calls traces."""
+    is_advice: bool = False
+    """A warning about an object that is reconciled all the same: no error to a notification controller, which reports
+    a commit with an error as failed."""
 
 
 class EventRecorder:
@@ -90,11 +95,13 @@ class EventRecorder:
         annotations = _bounded({**event.annotations, **own_annotations(event.about)})
         namespace = _namespace(about)
         if self._notifier is not None and event.notify:
-            is_warning = event.type == WARNING
+            is_error = event.type == WARNING and not event.is_advice
             message = cut_message(event.message, LONGEST_NOTICE)
             self._notifier.post(
-                notification(about, event.component, is_warning, event.reason, message, annotations)
+                notification(about, event.component, is_error, event.reason, message, annotations)
             )
+        if not event.record:
+            return
         if not self._may_have(namespace, about, event.component):
             self._on_dropped("rate")
             return

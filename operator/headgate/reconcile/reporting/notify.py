@@ -75,9 +75,9 @@ class Notifier:
 
 
 def notification(
-    about: Obj, component: str, warning: bool, reason: str, message: str, annotations: Mapping[str, str]
+    about: Obj, component: str, is_error: bool, reason: str, message: str, annotations: Mapping[str, str]
 ) -> Obj:
-    """The body of one event."""
+    """The body of one event. notification-controller sets the status of a commit by its severity."""
     meta = about["metadata"]
     return {
         "involvedObject": {
@@ -88,7 +88,7 @@ def notification(
             "uid": meta.get("uid", ""),
             "resourceVersion": meta.get("resourceVersion", ""),
         },
-        "severity": "error" if warning else "info",
+        "severity": "error" if is_error else "info",
         "timestamp": timestamp(),
         "message": message,
         "reason": reason,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from headgate.api import reasons
+from headgate.reconcile.core.queue import Depth
 from headgate.reconcile.kustomization.report import Reporter, adds_to_status
 from headgate.reconcile.kustomization.steps.prepare import Unaffected
 from headgate.reconcile.kustomization.steps.wait import Healthy
@@ -19,8 +20,10 @@ async def succeed(healthy: Healthy, reporter: Reporter) -> None:
     if adds_to_status(attempt, changed=healthy.changed):
         await reporter.succeeded(attempt)
         return
-    # A routine check with everything in place needs no report.
+    # A routine check with everything in place needs no report on the cluster.
     attempt.session.revert()
+    if attempt.depth is Depth.VERIFY:
+        reporter.verified(attempt)
     _log.debug("%s: everything is in place", attempt.key)
 
 
