@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -73,6 +74,9 @@ ROOT_PATH = {folder}/log
 ISSUE_INDEXER_TYPE = db
 [actions]
 ENABLED = false
+[webhook]
+ALLOWED_HOST_LIST = loopback
+DELIVER_TIMEOUT = 30
 [cron.update_checker]
 ENABLED = false
 [picture]
@@ -111,14 +115,16 @@ def binary(progress: Progress) -> tuple[Path, Path]:
     """Return Gitea and the folder of its source; builds it if it is not in the cache. Raises :class:`BuildFailed`."""
     if shutil.which("cc") is None and shutil.which("gcc") is None:
         raise BuildFailed("Gitea uses SQLite through C: put a C compiler (cc) on PATH")
-    decisive = (MODULES / "go.sum").read_bytes() + f"{TAGS} {sys.platform} {platform.machine()}".encode()
+    ldflags = f"-s -w -X main.Version={_version()}"
+    how = f"{TAGS} {ldflags} {sys.platform} {platform.machine()}"
+    decisive = (MODULES / "go.sum").read_bytes() + how.encode()
     folder = binaries.cache() / "gitea" / hashlib.sha256(decisive).hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True)
     log, target = folder / "build.log", folder / "gitea"
     go = gobuild.toolchain(MODULES / "go.mod", binaries.cache(), log, progress)
     if not os.access(target, os.X_OK):
         progress.say("Building Gitea from its Go module, once: about ten minutes on two cores.")
-        gobuild.build(go, MODULES, PACKAGE, target, "-s -w", log, "gitea", progress, tags=TAGS, cgo=True)
+        gobuild.build(go, MODULES, PACKAGE, target, ldflags, log, "gitea", progress, tags=TAGS, cgo=True)
     listed = subprocess.run(
         [str(go), "list", "-m", "-f", "{{.Dir}}", PACKAGE],
         cwd=MODULES,
@@ -129,6 +135,14 @@ def binary(progress: Progress) -> tuple[Path, Path]:
         timeout=_PATIENCE,
     )
     return target, Path(listed.stdout.strip())
+
+
+def _version() -> str:
+    """The version that go.mod pins: clients of the API, such as Flux's, ask for it and read it as a number."""
+    found = re.search(rf"^\s*{re.escape(PACKAGE)} v(\S+)", (MODULES / "go.mod").read_text(), re.MULTILINE)
+    if found is None:
+        raise BuildFailed(f"{MODULES / 'go.mod'}: requires no {PACKAGE}")
+    return found[1]
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from headgate.promotion.forges.pushing import by_push
 from headgate.promotion.forges.repository import Choice, Kind, Repository
 from headgate.promotion.forges.tokens import VARIABLE
 from tests.support.forgeserver import SHAPES
+from tests.support.gitea import Account
 
 MARKER = marker("diff", "all")
 USER, OTHER = "robot", "mallory"
@@ -33,26 +34,14 @@ class World:
 
     def __init__(self, gitea: giteaserver.Gitea, folder: Path) -> None:
         self.gitea = gitea
-        for name in (USER, OTHER):
-            gitea.add_user(name)
-        self.admin = gitea.token(USER, "all")
-        self.call("POST", "/user/repos", {"name": "fleet", "auto_init": True, "default_branch": "main"})
+        self.account = Account(gitea, USER)
+        gitea.add_user(OTHER)
+        self.call = self.account.call
+        self.account.create_repository("fleet", auto_init=True)
         self.call("PUT", f"/repos/{USER}/fleet/collaborators/{OTHER}", {"permission": "write"})
         self.repository = Repository(Kind.GITEA, gitea.url, f"{USER}/fleet")
         self.work = folder / "work"
-        self.remote = f"{gitea.url.replace('://', f'://{USER}:{self.admin}@')}/{USER}/fleet.git"
-        self.git("clone", "-q", self.remote, str(self.work), at=folder)
-
-    def call(self, method: str, path: str, body: Any = None, token: str = "") -> Any:
-        """The decoded answer of the API."""
-        answer = urllib3.request(
-            method,
-            f"{self.gitea.url}/api/v1{path}",
-            headers={"Authorization": f"token {token or self.admin}"},
-            json=body,
-        )
-        assert answer.status < 300, answer.data
-        return json.loads(answer.data) if answer.data else None
+        self.git("clone", "-q", self.account.pushed("fleet"), str(self.work), at=folder)
 
     def git(self, *arguments: str, at: Path | None = None) -> str:
         environment = {
