@@ -128,6 +128,10 @@ test-hostile: venv ## Attacks by a tenant: none succeeds, and others' commits ar
 test-gitea: venv ## The client for Gitea against Gitea itself, built once from its Go module (needs a C compiler)
 	$(BIN)/pytest tests/gitea/against_gitea.py $(ARGS)
 
+.PHONY: test-flux
+test-flux: venv ## Headgate together with Flux's own controllers, built once from their Go modules (an hour the first time)
+	$(BIN)/pytest tests/flux/against_*.py $(ARGS)
+
 .PHONY: differential-long
 differential-long: venv ## Compare our builds of many generated trees with kustomize's (minutes)
 	$(BIN)/pytest tests/conformance -m 'slow or not slow' --hypothesis-profile=long $(ARGS)

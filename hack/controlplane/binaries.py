@@ -74,7 +74,7 @@ def ensure(progress: Progress, modules: Path = MODULES) -> Mapping[str, Path]:
     folder = cache_folder(modules)
     found = _given() | _built(folder)
     if len(found) < len(COMPONENTS):
-        with _locked(folder.with_suffix(".lock"), progress):
+        with locked(folder.with_suffix(".lock"), progress):
             found = _given() | _built(folder)
             missing = [component for component in COMPONENTS if component not in found]
             if missing:
@@ -117,7 +117,8 @@ def _build(missing: list[str], folder: Path, modules: Path, progress: Progress) 
 
 
 @contextmanager
-def _locked(path: Path, progress: Progress) -> Iterator[None]:
+def locked(path: Path, progress: Progress) -> Iterator[None]:
+    """Hold the lock of a build; says so while another process holds it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     with path.open("w") as lock:
@@ -127,6 +128,6 @@ def _locked(path: Path, progress: Progress) -> Iterator[None]:
                 break
             except BlockingIOError:
                 log = path.with_suffix("") / "build.log"
-                progress.update(f"Another process builds the control plane ({log}), waiting {elapsed(began)}")
+                progress.update(f"Another process builds it ({log}), waiting {elapsed(began)}")
                 time.sleep(1)
         yield

@@ -12,10 +12,14 @@ Obj = dict[str, Any]
 
 
 class EventServer(Served):
-    """``bodies`` are in the order of their coming; ``refuse`` the next so many with a status of 503."""
+    """``bodies`` are in the order of their coming; ``refuse`` the next so many with a status of 503.
+
+    ``headers`` are those of the bodies, with their names in lower case.
+    """
 
     def __init__(self) -> None:
         self.bodies: list[bytes] = []
+        self.headers: list[dict[str, str]] = []
         self.refuse = 0
         self.tries = 0
         receiver = self
@@ -29,6 +33,7 @@ class EventServer(Served):
                     receiver.refuse -= 1
                     self.send_response(503)
                 else:
+                    receiver.headers.append({name.lower(): value for name, value in self.headers.items()})
                     receiver.bodies.append(body)
                     self.send_response(202)
                 self.send_header("Content-Length", "0")

@@ -14,6 +14,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -192,6 +193,13 @@ class ForgeServer(Served):
                 404, self._message("404 Project Not Found" if self.kind is Kind.GITLAB else "Not Found")
             )
         name = re.sub(r"\W+", "_", endpoint["path"].rpartition("}")[0].rpartition("/")[0] + endpoint["path"])
+        if "statuses" in name and request.method == "POST":
+            set_by = {"description": request.body.get("description", "")}
+            context = request.body.get("context", "default")
+            now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            return Reply(
+                201, self.add_status(values["commit"], context, request.body["state"], now, **set_by)
+            )
         if "statuses" in name:
             found = list(reversed(self.statuses.get(values["commit"], [])))
             return self._page(request, found)
