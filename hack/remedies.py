@@ -27,17 +27,18 @@ _ANYTHING = re.compile(r"…|\.\.\.|(?<= )N(?= )")
 
 
 def rows(guide: str) -> list[dict[str, Any]]:
-    """The rows that say what to do, in their order."""
+    """The rows, in their order: what a reason or message means, and what to do, which may be empty."""
     found = []
     for section in re.split(r"^##+ ", guide, flags=re.MULTILINE)[1:]:
         heading, _, body = section.partition("\n")
         kind = _KINDS.get(heading.strip())
         for line in body.splitlines() if kind else ():
             cells = [each.strip() for each in re.split(r"(?<!\\)\|", line)[1:-1]]
-            if len(cells) != 3 or not cells[2] or cells[0] in ("reason", "message") or set(cells[0]) == {"-"}:
+            if len(cells) != 3 or cells[0] in ("reason", "message") or set(cells[0]) == {"-"}:
                 continue
             reasons, parts = _first_cell(cells[0])
-            found.append({"kind": kind, "reasons": reasons, "parts": parts, "do": plain(cells[2])})
+            row = {"kind": kind, "reasons": reasons, "parts": parts}
+            found.append({**row, "means": plain(cells[1]), "do": plain(cells[2])})
     return found
 
 

@@ -16,7 +16,17 @@ import orjson
 from headgate.insight.values import Ref, State, Verdict
 from headgate.names import GIT_REPOSITORY, KUSTOMIZATION
 
-__all__ = ["FOR_CYCLE", "FOR_UNKNOWN", "Row", "for_missing", "for_object", "for_pod", "rows"]
+__all__ = [
+    "FOR_CYCLE",
+    "FOR_UNKNOWN",
+    "Row",
+    "explained",
+    "for_missing",
+    "for_object",
+    "for_pod",
+    "meaning",
+    "rows",
+]
 
 FOR_CYCLE = "remove one of these entries of dependsOn or include"
 FOR_UNKNOWN = "repeat the command with an account that may read it, or with --all-namespaces"
@@ -35,7 +45,9 @@ class Row:
     """Empty if the row is about a message only."""
     parts: tuple[str, ...]
     """Texts that the message must have, in this order."""
+    means: str
     do: str
+    """Empty if there is nothing to do."""
 
     def matches(self, reason: str, message: str) -> bool:
         """Whether the row is about a condition with this reason and message."""
@@ -55,10 +67,22 @@ def rows() -> tuple[Row, ...]:
     """All rows, those about a message first."""
     content = orjson.loads(files("headgate.insight").joinpath("remedies.json").read_bytes())
     found = [
-        Row(each["kind"], tuple(each["reasons"]), tuple(each["parts"]), each["do"])
+        Row(each["kind"], tuple(each["reasons"]), tuple(each["parts"]), each["means"], each["do"])
         for each in content["rows"]
     ]
     return tuple(sorted(found, key=lambda row: not row.parts))
+
+
+@cache
+def explained() -> frozenset[str]:
+    """The reasons that the guide explains."""
+    return frozenset(reason for row in rows() for reason in row.reasons)
+
+
+def meaning(kind: str, reason: str, message: str = "") -> str:
+    """What a reason of a Kustomization or source means; empty if the guide does not have it."""
+    kind = KUSTOMIZATION if kind == KUSTOMIZATION else GIT_REPOSITORY
+    return next((row.means for row in rows() if row.kind == kind and row.matches(reason, message)), "")
 
 
 def for_object(own: Verdict) -> str:
@@ -88,4 +112,6 @@ def for_missing(ref: Ref, referrer: Ref | None, field: str) -> str:
 
 def _find(kind: str, reason: str, message: str) -> str:
     candidates: Sequence[Row] = rows()
-    return next((row.do for row in candidates if row.kind == kind and row.matches(reason, message)), "")
+    return next(
+        (row.do for row in candidates if row.do and row.kind == kind and row.matches(reason, message)), ""
+    )
