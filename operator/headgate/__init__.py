@@ -6,6 +6,7 @@ cli         arguments and printing
 promotion   what a change does to each environment; promotions and rollbacks
 serve       connects to the cluster, serves the addresses, runs the program while it leads
 program     creates, starts and stops all parts
+feed        hands over to the status page what the reconcilers know
 handlers    from Kopf's watch events to the work queues
 page        the status page: what the operator knows, in a browser
 
@@ -13,6 +14,7 @@ reconcile   work queues, workers, reconcilers; who wakes whom
 settings    each option of ``headgate run``, declared once
 apply       server-side apply in stages, pruning, drift
 git         from a remote to a source tree and an artifact
+symptoms    what a failing managed object, its pods and warnings about it say
 web         artifacts, probes, metrics and webhooks over HTTP
 kube        the client of API servers
 

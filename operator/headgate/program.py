@@ -19,6 +19,9 @@ from headgate.api.labelselector import matches
 from headgate.cel import CpuLimits, Evaluator
 from headgate.fairness import pools
 from headgate.fairness.pools import NETWORK
+from headgate.feed.contact import Contact
+from headgate.feed.feed import Feed, FeedParts
+from headgate.feed.memory import Memory, NotedSteps
 from headgate.git.artifact.storage import ArtifactStorage, PathKey, advertised_address
 from headgate.git.bases.fetcher import RemoteBases
 from headgate.git.cache.bare import Caches
@@ -29,6 +32,7 @@ from headgate.git.tree.tartree import ArchiveLimits
 from headgate.kube import Client, ObjectRef
 from headgate.names import GIT_REPOSITORY, KUSTOMIZATION
 from headgate.objects import Obj
+from headgate.page.knowledge import Board
 from headgate.peers import PeerRules, is_loopback
 from headgate.reconcile.configs import ConfigWatch
 from headgate.reconcile.core.controller import Controller
@@ -52,6 +56,7 @@ from headgate.reconcile.kustomization.settled import SettledBuilds
 from headgate.reconcile.kustomization.steps.prepare import BuildParts
 from headgate.reconcile.receiver.reconciler import Receivers
 from headgate.reconcile.reporting.events import EventRecorder
+from headgate.reconcile.reporting.measure import Measure
 from headgate.reconcile.reporting.notify import Notifier
 from headgate.reconcile.source.artifacts import ArtifactFetcher
 from headgate.reconcile.source.external import ExternalSources
@@ -76,9 +81,18 @@ class Program:
     """The operator as one asyncio program: :meth:`run` it once."""
 
     def __init__(
-        self, settings: Settings, client: Client, metrics: Metrics, fetcher: ArtifactFetcher | None = None
+        self,
+        settings: Settings,
+        client: Client,
+        metrics: Metrics,
+        fetcher: ArtifactFetcher | None = None,
+        board: Board | None = None,
+        contact: Contact | None = None,
     ) -> None:
-        """``fetcher`` downloads the artifacts of other controllers' sources; it replaces the one from the settings."""
+        """``fetcher`` downloads the artifacts of other controllers' sources; it replaces the one from the settings.
+
+        ``board`` takes what the operator knows, for the status page; ``contact`` knows whether the cluster answers.
+        """
         self._settings, self._client = settings, client
         self._ready = asyncio.Event()
         self._parts: set[asyncio.Task[None]] = set()
@@ -109,6 +123,8 @@ class Program:
         inventories = Inventories(store, self.wakeups, settings.targets.default_service_account)
 
         # Shared by all reconcilers.
+        memory = Memory() if board is not None else None
+        measure: Measure = metrics if memory is None else NotedSteps(metrics, memory)
         self._notifier = (
             Notifier(settings.events.address, partial(metrics.event_dropped, "notifications"))
             if settings.events.address
@@ -139,7 +155,7 @@ class Program:
             artifacts,
             self._events,
             self.wakeups,
-            metrics,
+            measure,
         )
         self._external = ExternalSources(
             fetcher or _fetcher(settings, client), self._trees, store, self.wakeups
@@ -167,12 +183,12 @@ class Program:
                     self.wakeups.is_source_pending,
                 ),
                 settled,
-                Builder(self._trees, InputReader(client, settings.decryption), rules, metrics),
+                Builder(self._trees, InputReader(client, settings.decryption), rules, measure),
             ),
             self._evaluator,
             Finalizer(client, store, self._targets, self._events, inventories),
             reporter,
-            metrics,
+            measure,
         )
 
         self._kustomizations = Controller(
@@ -217,6 +233,22 @@ class Program:
             settings.watch.namespace,
         )
 
+        self._feed: Feed | None = None
+        if board is not None and memory is not None:
+            known = FeedParts(
+                store,
+                self._kustomizations,
+                self._sources,
+                kustomizations,
+                settled,
+                self._events,
+                self.election,
+                contact,
+                self._ready.is_set,
+                self._reporter.standing if self._reporter is not None else lambda: None,
+            )
+            self._feed = Feed(board, known, memory)
+
         NETWORK.resize(fetches)
         for controller in (self._kustomizations, self._sources):
             metrics.controller(controller)
@@ -254,6 +286,8 @@ class Program:
             self._parts.add(loop.create_task(self.receivers.run(), name="receivers"))
         if self._reporter is not None:
             self._parts.add(loop.create_task(self._reporter.run(), name="reports"))
+        if self._feed is not None:
+            self._parts.add(loop.create_task(self._feed.run(), name="status page"))
         _log.info("headgate %s on %s", __version__, self._client.cluster)
         done, _ = await asyncio.wait({watches, *self._parts}, return_when=asyncio.FIRST_COMPLETED)
         if self._ending is None:  # a part ended, which none should

@@ -19,7 +19,7 @@ from headgate.api.source import ORIGIN_REVISION
 from headgate.cel import CpuLimits, Evaluator
 from headgate.documents.tree import MemoryTree
 from headgate.kube import Client, ObjectRef
-from headgate.names import GIT_REPOSITORY, KUSTOMIZE_STATUS
+from headgate.names import GIT_REPOSITORY, KUSTOMIZE_STATUS, SOURCE_VERSION
 from headgate.reconcile.core.controller import Outcome
 from headgate.reconcile.core.inventories import Inventories
 from headgate.reconcile.core.queue import Depth, Priority, Trigger, WorkQueue
@@ -37,7 +37,7 @@ from headgate.reconcile.kustomization.report import Reporter
 from headgate.reconcile.kustomization.settled import SettledBuilds
 from headgate.reconcile.kustomization.steps.prepare import BuildParts
 from headgate.reconcile.reporting.events import Event
-from headgate.reconcile.reporting.measure import Unmeasured
+from headgate.reconcile.reporting.measure import Measure, Unmeasured
 from headgate.reconcile.reporting.status import StatusSession
 from headgate.reconcile.source.requests import SourceRequests
 from headgate.reconcile.target.targets import Targets
@@ -100,9 +100,15 @@ class Events:
 
     def __init__(self) -> None:
         self.emitted: list[Event] = []
+        self._subscribers: list[Callable[[Event], None]] = []
+
+    def subscribe(self, on_event: Callable[[Event], None]) -> None:
+        self._subscribers.append(on_event)
 
     def emit(self, event: Event) -> None:
         self.emitted.append(event)
+        for each in self._subscribers:
+            each(event)
 
     def take(self) -> list[tuple[str, str, str]]:
         """Type, reason and message of each event since the last call that becomes one on the cluster."""
@@ -150,7 +156,9 @@ class NotedWakeups(Wakeups):
     """The product's rules over queues that nobody empties; notes whom a change of a watched object wakes."""
 
     def __init__(self, store: Store, settled: SettledBuilds) -> None:
-        super().__init__(store, WorkQueue(1), WorkQueue(1), settled, SourceRequests(store))
+        self.queue: WorkQueue[ObjectKey] = WorkQueue(1)
+        self.source_queue: WorkQueue[ObjectKey] = WorkQueue(1)
+        super().__init__(store, self.queue, self.source_queue, settled, SourceRequests(store))
         self.woken: list[ObjectKey] = []
 
     def live_changed(self, key: ObjectKey, ref: ObjectRef) -> None:
@@ -161,8 +169,17 @@ class NotedWakeups(Wakeups):
 class World:
     """See the module's text. Make it on the event loop of :mod:`tests.model.clock`."""
 
-    def __init__(self, loop: clock.VirtualLoop, account: str = "", **options: Any) -> None:
-        """``account``: the service account that Kustomizations act as; ``options``: their settings."""
+    def __init__(
+        self,
+        loop: clock.VirtualLoop,
+        account: str = "",
+        measuring: Callable[[Measure], Measure] = lambda measure: measure,
+        **options: Any,
+    ) -> None:
+        """``account``: the service account that Kustomizations act as; ``options``: their settings.
+
+        ``measuring`` makes what takes the measurements.
+        """
         self.loop = loop
         self.settings = KustomizationSettings(**{"jitter": 0.0, "requeue_dependency": 30.0, **options})
         self.server = Server(lambda: clock.timestamp(loop.wall))
@@ -175,6 +192,7 @@ class World:
         self.wakeups = NotedWakeups(self.store, self.settled)
         self.inventories = Inventories(self.store, self.wakeups)
         self.events, self.measured = Events(), Measured()
+        measure = measuring(self.measured)
         self.source_pending = False
         self.targets = Targets(
             TargetSettings(default_service_account=account), self.client, self.wakeups, self.inventories
@@ -183,7 +201,7 @@ class World:
             self.settings, self.store, self.trees, cast(Any, None), lambda _: self.source_pending
         )
         self.builder = Builder(
-            self.trees, InputReader(self.client, DecryptionSettings()), BuildRules(), self.measured
+            self.trees, InputReader(self.client, DecryptionSettings()), BuildRules(), measure
         )
         self.evaluator = Evaluator(CpuLimits(5.0, 20.0))
         self.reporter = Reporter(cast(Any, self.events))
@@ -195,7 +213,7 @@ class World:
             self.evaluator,
             Finalizer(self.client, self.store, self.targets, cast(Any, self.events), self.inventories),
             self.reporter,
-            self.measured,
+            measure,
         )
         self.source = SOURCE
         self._revisions = 0
@@ -235,7 +253,8 @@ class World:
         meta = {"name": "git", "namespace": "flux", "uid": "git", "resourceVersion": str(self._revisions)}
         named = {"metadata": {ORIGIN_REVISION: origin}} if origin else {}
         status = {"artifact": {"revision": revision, **named}}
-        self.store.put_source({"kind": GIT_REPOSITORY, "metadata": meta, "spec": {}, "status": status})
+        source = {"apiVersion": SOURCE_VERSION, "kind": GIT_REPOSITORY, "metadata": meta, "spec": {}}
+        self.store.put_source({**source, "status": status})
         return revision
 
     def apps(self, **files: str) -> str:

@@ -18,7 +18,17 @@ from headgate.insight.texts import message_text, short_text
 from headgate.insight.values import Cause, Link, Ref, Relation
 from headgate.objects import Obj
 
-__all__ = ["MAX_SUSPECTS", "Evidence", "Suspect", "pod_link", "selector_of", "suspects", "with_evidence"]
+__all__ = [
+    "MAX_SUSPECTS",
+    "Evidence",
+    "Suspect",
+    "links_of",
+    "pod_link",
+    "selector_of",
+    "suspects",
+    "with_evidence",
+    "with_links",
+]
 
 MAX_SUSPECTS = 10
 """Limit for the managed objects of one cause."""
@@ -95,17 +105,24 @@ def selector_of(obj: Obj) -> str:
 
 def with_evidence(cause: Cause, found: Sequence[tuple[Suspect, Evidence]]) -> Cause:
     """Return the cause with its failing objects and their pods; the remedy of a pod's reason wins."""
+    return with_links(cause, links_of(found))
+
+
+def links_of(found: Sequence[tuple[Suspect, Evidence]]) -> tuple[Link, ...]:
+    """Return the objects that fail, each followed by its pods."""
     links: list[Link] = []
-    remedy = ""
     for suspect, evidence in found:
         link = _object_link(suspect, evidence)
-        if link is None:
-            continue
-        pods = [each for each in map(pod_link, evidence.pods) if each is not None][:MAX_PODS]
-        links += [link, *pods]
-        remedy = remedy or next(
-            filter(None, (remedies.for_pod(each.reason, each.message) for each in pods)), ""
-        )
+        if link is not None:
+            pods = (each for each in map(pod_link, evidence.pods) if each is not None)
+            links += [link, *islice(pods, MAX_PODS)]
+    return tuple(links)
+
+
+def with_links(cause: Cause, links: Sequence[Link]) -> Cause:
+    """Return the cause with these objects and pods; the remedy of a pod's reason wins."""
+    pods = (each for each in links if each.relation is Relation.POD)
+    remedy = next(filter(None, (remedies.for_pod(each.reason, each.message) for each in pods)), "")
     return replace(cause, objects=tuple(links), remedy=remedy or cause.remedy)
 
 

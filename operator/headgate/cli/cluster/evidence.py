@@ -13,25 +13,24 @@ from headgate.api.labels import OWNER_NAME, OWNER_NAMESPACE
 from headgate.cli.cluster.reading import listed
 from headgate.health import HealthStatus, compute
 from headgate.insight import Cause, Fleet, Link, Ref
-from headgate.insight.failing import Evidence, Suspect, selector_of, suspects, with_evidence
+from headgate.insight.failing import Evidence, suspects, with_evidence
 from headgate.insight.fields import mapping, ref_of
 from headgate.insight.texts import message_text, short_text
 from headgate.insight.tree import managed
 from headgate.insight.values import Relation
-from headgate.kube import METADATA_LIST, ApiError, Client, Forbidden, NoMatch, NotFound, ObjectRef
+from headgate.kube import METADATA_LIST, ApiError, Client, Forbidden, NoMatch
 from headgate.names import KUSTOMIZATION
 from headgate.objects import Obj
+from headgate.symptoms import CONFIDENTIAL, symptoms_of
 
 __all__ = ["managed_health", "with_objects"]
 
 MAX_CAUSES = 5
 """Limit for the causes whose managed objects are read."""
-MAX_PODS = 50
 MAX_KINDS = 60
 """Limit for the kinds of one Kustomization's managed objects."""
 TIMEOUT = 20.0
 """Seconds for all requests of one call."""
-_CONFIDENTIAL = frozenset(("Secret", "ConfigMap"))
 
 
 async def with_objects(
@@ -91,7 +90,7 @@ async def _of_kind(
     namespaces = {each.namespace for each in refs}
     namespace = refs[0].namespace if len(namespaces) == 1 else ""
     selector = f"{OWNER_NAME}={owner.name},{OWNER_NAMESPACE}={owner.namespace}"
-    accept = METADATA_LIST if kind in _CONFIDENTIAL else None
+    accept = METADATA_LIST if kind in CONFIDENTIAL else None
     try:
         objects = await listed(client, api_version, kind, namespace or None, accept, selector)
     except ApiError as error:
@@ -117,50 +116,12 @@ async def _better(client: Client, kustomization: Obj, cause: Cause, notes: dict[
         if found:
             notes[f"the objects of {cause.root} are on another cluster"] = None
         return with_evidence(cause, [(each, Evidence()) for each in found])
-    evidence = await asyncio.gather(*(_evidence(client, each, notes) for each in found))
+
+    def unread(kind: str, error: ApiError) -> None:
+        notes[f"{kind} objects: {_why(error)}"] = None
+
+    evidence = await asyncio.gather(*(symptoms_of(client, each, unread) for each in found))
     return with_evidence(cause, [*zip(found, evidence, strict=True)])
-
-
-async def _evidence(client: Client, suspect: Suspect, notes: dict[str, None]) -> Evidence:
-    ref = suspect.ref
-    if not suspect.api_version or ref.kind in _CONFIDENTIAL:
-        return Evidence()
-    try:
-        obj = await client.get(ObjectRef(suspect.api_version, ref.kind, ref.name, ref.namespace))
-    except NotFound:
-        return Evidence()
-    except ApiError as error:
-        notes[f"{ref.kind} objects: {_why(error)}"] = None
-        return Evidence()
-    pods = [obj] if ref.kind == "Pod" else await _pods(client, ref.namespace, selector_of(obj), notes)
-    return Evidence(obj, pods, await _warnings(client, ref, notes))
-
-
-async def _pods(client: Client, namespace: str, selector: str, notes: dict[str, None]) -> list[Obj]:
-    if not selector or not namespace:
-        return []
-    try:
-        async for page in client.list_pages(
-            "v1", "Pod", namespace=namespace, label_selector=selector, limit=MAX_PODS
-        ):
-            return [{**item, "apiVersion": "v1", "kind": "Pod"} for item in page["items"]]
-    except ApiError as error:
-        notes[f"Pod objects: {_why(error)}"] = None
-    return []
-
-
-async def _warnings(client: Client, ref: Ref, notes: dict[str, None]) -> list[Obj]:
-    if not ref.namespace:
-        return []
-    selector = f"involvedObject.kind={ref.kind},involvedObject.name={ref.name},type=Warning"
-    try:
-        async for page in client.list_pages(
-            "v1", "Event", namespace=ref.namespace, field_selector=selector, limit=MAX_PODS
-        ):
-            return [item for item in page["items"] if isinstance(item, dict)]
-    except ApiError as error:
-        notes[f"Event objects: {_why(error)}"] = None
-    return []
 
 
 def _is_remote(kustomization: Obj) -> bool:

@@ -9,11 +9,12 @@ themselves stays, such as the names in their ``dependsOn``: whoever may read the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from headgate.insight import Fleet, Ref, Report, explain
+from headgate.insight import Fleet, Link, Ref, Report, explain
+from headgate.insight.failing import Evidence, links_of, suspects, with_links
 from headgate.objects import Obj
 from headgate.page.knowledge.objects import reduced
 
@@ -33,6 +34,7 @@ __all__ = [
     "StepTime",
     "WaitingKey",
     "Work",
+    "with_evidence",
 ]
 
 
@@ -114,6 +116,8 @@ class Details:
     inventory: tuple[ManagedObject, ...] = ()
     """In the order of the inventory, up to a limit; those that are not healthy first beyond it."""
     inventory_count: int = 0
+    checked: datetime | None = None
+    """When the reconciler last judged the health of the objects; None if it never did."""
     history: tuple[AppliedRevision, ...] = ()
     """The newest first."""
     events: tuple[ReportedEvent, ...] = ()
@@ -260,10 +264,13 @@ class Snapshot:
     fleet: Fleet
     """Objects are reduced (:mod:`.objects`)."""
     report: Report
+    """Its causes have their failing objects, as far as :attr:`evidence` has them."""
     details: Mapping[Ref, Details] = field(default_factory=dict)
     work: Work = Work()
     environments: tuple[Environment, ...] = ()
     operator: OperatorState = OperatorState()
+    evidence: Mapping[Ref, tuple[Link, ...]] = field(default_factory=dict)
+    """For Kustomizations that are not Ready: the failing managed objects, each followed by its pods."""
 
     @classmethod
     def of(
@@ -276,14 +283,23 @@ class Snapshot:
         work: Work | None = None,
         environments: Iterable[Environment] = (),
         operator: OperatorState | None = None,
+        evidence: Mapping[Ref, tuple[Link, ...]] | None = None,
     ) -> Snapshot:
-        """Make a snapshot from raw Kustomizations and sources; objects of other kinds are ignored."""
+        """Make a snapshot from raw Kustomizations and sources; objects of other kinds are ignored.
+
+        Without ``evidence``, a Kustomization's own message says which of its objects fail.
+        """
         fleet = Fleet.of(map(reduced, objects))
+        if evidence is None:
+            bad = (ref for ref, own in fleet.own.items() if not own.state.is_good)
+            found = {ref: links_of([(s, Evidence()) for s in suspects(fleet.objects[ref])]) for ref in bad}
+            evidence = {ref: links for ref, links in found.items() if links}
         return cls(
             version=version,
             at=at or datetime.now(UTC),
             fleet=fleet,
-            report=explain(fleet),
+            report=with_evidence(explain(fleet), evidence),
+            evidence=dict(evidence),
             details=dict(details or {}),
             work=work or Work(),
             environments=tuple(environments),
@@ -305,19 +321,50 @@ class Snapshot:
             needs={ref: self.fleet.needs[ref] for ref in objects},
             namespaces=namespaces if self.fleet.namespaces is None else namespaces & self.fleet.namespaces,
         )
+        evidence = {
+            ref: tuple(each for each in links if each.ref.namespace in namespaces)
+            for ref, links in self.evidence.items()
+            if ref.namespace in namespaces
+        }
         return replace(
             self,
             fleet=fleet,
-            report=explain(fleet),
-            details={
-                ref: _details_within(each, namespaces)
-                for ref, each in self.details.items()
-                if ref.namespace in namespaces
-            },
+            report=with_evidence(explain(fleet), evidence),
+            evidence=evidence,
+            details=_DetailsWithin(self.details, namespaces),
             work=self.work.within(namespaces),
             environments=tuple(each for each in self.environments if each.source.namespace in namespaces),
             operator=replace(self.operator, leader="", problem=""),
         )
+
+
+def with_evidence(report: Report, evidence: Mapping[Ref, tuple[Link, ...]]) -> Report:
+    """Return the report with the failing managed objects of its causes."""
+    if not evidence:
+        return report
+    causes = tuple(with_links(cause, evidence.get(cause.root, ())) for cause in report.causes)
+    return replace(report, causes=causes)
+
+
+class _DetailsWithin(Mapping[Ref, Details]):
+    """The details of the objects of some namespaces; each is made when somebody needs it."""
+
+    def __init__(self, whole: Mapping[Ref, Details], namespaces: frozenset[str]) -> None:
+        self._whole, self._namespaces = whole, namespaces
+
+    def __getitem__(self, ref: Ref) -> Details:
+        if ref.namespace not in self._namespaces:
+            raise KeyError(ref)
+        return _details_within(self._whole[ref], self._namespaces)
+
+    def __iter__(self) -> Iterator[Ref]:
+        return (ref for ref in self._whole if ref.namespace in self._namespaces)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({dict(self)!r})"
 
 
 def _details_within(details: Details, namespaces: frozenset[str]) -> Details:

@@ -57,6 +57,19 @@ NOTHING_MORE = Outcome()
 GONE = Outcome(gone=True)
 
 
+@dataclass(frozen=True, slots=True)
+class AtWork(Generic[K]):
+    """A key that a worker has."""
+
+    key: K
+    since: float
+    """When the worker took it, on the monotonic clock."""
+    triggers: tuple[Trigger, ...]
+    """Why."""
+    waited: float
+    """Seconds that it waited for the worker."""
+
+
 class Observer(Protocol):
     """Receives what a controller does; the metrics implement it."""
 
@@ -99,10 +112,15 @@ class Controller(Generic[K]):
         self._kind = kind
         self._observer = observer
         self._on_unexpected_error = on_unexpected_error
-        self._running: dict[K, float] = {}
+        self._running: dict[K, AtWork[K]] = {}
+        self._on_work: Callable[[K], None] | None = None
         self._failed: set[K] = set()
         self._backoff: Backoff[K] = Backoff(RETRIES)
         self._log = logging.getLogger(f"headgate.{name}")
+
+    def subscribe(self, on_work: Callable[[K], None]) -> None:
+        """Call ``on_work`` with each key when a worker takes it, and when it has finished; it must not raise."""
+        self._on_work = on_work
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -117,7 +135,11 @@ class Controller(Generic[K]):
     def running(self) -> list[float]:
         """For each key with a worker: the seconds since the worker took it."""
         now = time.monotonic()
-        return [now - started for started in list(self._running.values())]
+        return [now - each.since for each in list(self._running.values())]
+
+    def at_work(self) -> list[AtWork[K]]:
+        """The keys that workers have, the longest first."""
+        return list(self._running.values())
 
     async def _work(self) -> None:
         task = asyncio.current_task()
@@ -126,7 +148,9 @@ class Controller(Generic[K]):
             key, triggers, waited = await self.queue.get()
             # The tasks that the reconciler starts inherit the name, and the watchdog reports it.
             task.set_name(f"{self.name} {key}")
-            started = self._running[key] = time.monotonic()
+            started = time.monotonic()
+            self._running[key] = AtWork(key, started, triggers, waited)
+            self._tell(key)
             try:
                 with reconciling(self._subject(key)):
                     outcome = await self._outcome(key, triggers)
@@ -140,8 +164,13 @@ class Controller(Generic[K]):
             else:
                 least = 0.0 if outcome.trigger is WAKE else LEAST_PAUSE
                 self.queue.schedule(key, max(least, outcome.after), outcome.trigger)
+            self._tell(key)
             if self._observer is not None:
                 self._observe(self._observer, key, waited, time.monotonic() - started, outcome)
+
+    def _tell(self, key: K) -> None:
+        if self._on_work is not None:
+            self._on_work(key)
 
     async def _outcome(self, key: K, triggers: tuple[Trigger, ...]) -> Outcome:
         try:

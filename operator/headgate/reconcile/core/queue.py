@@ -19,10 +19,10 @@ a thousand timer handles of the event loop.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from headgate.fairness.order import FairOrder
 from headgate.fairness.pace import Pace
@@ -96,6 +96,22 @@ class _Waiting:
         self.triggers[trigger] = None
 
 
+@dataclass(frozen=True, slots=True)
+class InLine(Generic[K]):
+    """A key that waits for a worker."""
+
+    key: K
+    since: float
+    """On the clock of the event loop."""
+    priority: Priority
+    triggers: tuple[Trigger, ...]
+
+
+class _Timer(NamedTuple):
+    handle: asyncio.TimerHandle
+    trigger: Trigger
+
+
 class WorkQueue(Generic[K]):
     """A de-duplicating priority queue with timers. Not thread-safe: use it from one event loop."""
 
@@ -112,7 +128,7 @@ class WorkQueue(Generic[K]):
         self._order: FairOrder[K] = FairOrder(len(Priority), workers, most)
         self._namespace_of = namespace_of
         self._active: set[K] = set()
-        self._timers: dict[K, asyncio.TimerHandle] = {}
+        self._timers: dict[K, _Timer] = {}
         self._pace: Pace[K] = Pace(REQUESTS_AT_ONCE, REQUEST_EVERY)
         self._paused: dict[K, asyncio.TimerHandle] = {}
         """The keys with a request whose turn is not due yet."""
@@ -140,6 +156,16 @@ class WorkQueue(Generic[K]):
         entry = self._waiting.get(key)
         return tuple(entry.triggers) if entry else ()
 
+    def waiting(self) -> Iterator[InLine[K]]:
+        """All keys that wait for a worker, the oldest first; do not change the queue meanwhile."""
+        for key, entry in self._waiting.items():
+            yield InLine(key, entry.since, entry.priority, tuple(entry.triggers))
+
+    def due(self, key: K) -> tuple[float, Trigger] | None:
+        """When the key's timer ends, on the clock of the event loop, and its trigger; None without a timer."""
+        timer = self._timers.get(key)
+        return (timer.handle.when(), timer.trigger) if timer is not None else None
+
     def add(self, key: K, trigger: Trigger) -> None:
         """Put the key into the queue, or add the trigger (and its urgency) if the key waits already."""
         if self._closed:
@@ -159,13 +185,13 @@ class WorkQueue(Generic[K]):
         if self._closed:
             return
         loop = asyncio.get_running_loop()
-        self._timers[key] = loop.call_later(max(delay, 0.0), self._fire, key, trigger)
+        self._timers[key] = _Timer(loop.call_later(max(delay, 0.0), self._fire, key, trigger), trigger)
 
     def unschedule(self, key: K) -> None:
         """Drop the key's timer, if it has one."""
-        handle = self._timers.pop(key, None)
-        if handle is not None:
-            handle.cancel()
+        timer = self._timers.pop(key, None)
+        if timer is not None:
+            timer.handle.cancel()
 
     def forget(self, key: K) -> None:
         """Drop the key's timer and its entry: the object is gone."""
@@ -208,10 +234,10 @@ class WorkQueue(Generic[K]):
     def close(self) -> None:
         """Take no more keys and stop all timers; :meth:`get` then never returns a new one."""
         self._closed = True
-        for timers in (self._timers, self._paused):
-            for handle in timers.values():
-                handle.cancel()
-            timers.clear()
+        for handle in [*(timer.handle for timer in self._timers.values()), *self._paused.values()]:
+            handle.cancel()
+        self._timers.clear()
+        self._paused.clear()
         self._waiting.clear()
         self._order.clear()
 

@@ -11,6 +11,7 @@ import base64
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -29,7 +30,7 @@ from headgate.names import (
     SOURCE_VERSION,
 )
 from headgate.objects import Obj
-from headgate.reconcile.core.store import SourceKey, Store
+from headgate.reconcile.core.store import SourceKey, Store, key_of
 from headgate.reconcile.environment.secret import (
     Destination,
     ReportImpossible,
@@ -41,7 +42,7 @@ from headgate.reconcile.reporting.events import WARNING, Event, EventRecorder
 from headgate.reconcile.reporting.unexpected import explained
 from headgate.settings import ReportSettings
 
-__all__ = ["EnvironmentReporter", "ReportMeasure"]
+__all__ = ["EnvironmentReporter", "Pushed", "ReportMeasure"]
 
 _log = logging.getLogger("headgate.report")
 
@@ -60,6 +61,20 @@ class ReportMeasure(Protocol):
 
     def reported(self, *, failed: bool) -> None:
         """A report was pushed, or could not be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What became of the last report."""
+
+    environment: str
+    """Empty if the Secret was not read yet."""
+    source: ObjectKey
+    """The GitRepository whose remote has the report."""
+    at: datetime | None
+    """When the operator observed what it reported last."""
+    problem: str
+    """Why the last push failed; empty if it did not."""
 
 
 class EnvironmentReporter:
@@ -88,6 +103,7 @@ class EnvironmentReporter:
         self._last: tuple[Report, float] | None = None
         """What was observed at the last push, and when that was, on the monotonic clock."""
         self._complete = False
+        self._pushed: datetime | None = None
         self._said = ""
         """The failure that was reported last."""
         store.subscribe(
@@ -95,6 +111,17 @@ class EnvironmentReporter:
             on_source=lambda *_: self._changed.set(),
             on_source_dropped=lambda *_: self._changed.set(),
         )
+
+    def standing(self) -> Pushed | None:
+        """What became of the last report; None before the first try."""
+        if self._goal is None and not self._said:
+            return None
+        try:
+            source = reported_source(self._settings, self._store.sources(GIT_REPOSITORY))
+        except ReportImpossible:
+            return None
+        environment = self._goal[1].environment if self._goal is not None else ""
+        return Pushed(environment, key_of(source), self._pushed, self._said)
 
     async def run(self) -> None:
         """Report until cancelled; no failure ends it."""
@@ -137,6 +164,7 @@ class EnvironmentReporter:
         await NETWORK.run(OWN, self._writer_for(goal).write, report)
         # As it was observed: digests differ from those that are written.
         self._last = report, time.monotonic()
+        self._pushed = report.observed
         self._measure.reported(failed=False)
         _log.debug("reported %s to %s of %s", goal.environment, goal.ref, goal.url)
 

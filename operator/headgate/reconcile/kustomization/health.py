@@ -64,7 +64,7 @@ class HealthReads:
         uids: Mapping[ObjectRef, str],
         expressions: HealthExpressions | None = None,
     ) -> None:
-        self._access, self._live, self._expressions = access, live, expressions
+        self.access, self._live, self._expressions = access, live, expressions
         self._targets, self._uids = tuple(targets), uids
         self._reads: dict[ObjectRef, _Read] = {}
         self._kinds = {(ref.api_version, ref.kind): ref for ref in self._targets}
@@ -108,7 +108,7 @@ class HealthReads:
         account a moment ago.
         """
         to_read = [ref for ref, read in self._reads.items() if read.at < since]
-        if self._access.is_limited:
+        if self.access.is_limited:
             for ref in self._targets:
                 if ref not in self._reads and self._must_confirm(ref, failed):
                     self._reads[ref] = _Read()
@@ -143,8 +143,8 @@ class HealthReads:
     def _must_confirm(self, ref: ObjectRef, failed: bool) -> bool:
         if failed:
             return self.health(ref).status is not HealthStatus.CURRENT
-        shown = self._access.shown(ref)
-        return shown is not None and not self._access.is_fresh(ref, shown.uid)
+        shown = self.access.shown(ref)
+        return shown is not None and not self.access.is_fresh(ref, shown.uid)
 
     def _is_due(self, ref: ObjectRef, now: float) -> bool:
         return now >= self._due_at(ref)
@@ -191,9 +191,9 @@ class HealthReads:
         self._over.pop(ref, None)
         try:
             async with self._live.reads:
-                obj = await self._access.read(ref)
+                obj = await self.access.read(ref)
         except Forbidden as error:
-            if self._access.is_limited:
+            if self.access.is_limited:
                 raise ReadDenied(f"{ref} {error.message}") from error
             read.health = Health(HealthStatus.UNKNOWN, error.message)
         except NoMatch as error:

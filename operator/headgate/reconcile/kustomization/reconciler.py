@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from headgate.api import InvalidSpec, Kustomization, ObjectKey, labels
@@ -49,7 +50,7 @@ from headgate.reconcile.kustomization.steps.prepare import BuildParts, Unaffecte
 from headgate.reconcile.kustomization.steps.prune import prune
 from headgate.reconcile.kustomization.steps.succeed import record_unaffected, succeed
 from headgate.reconcile.kustomization.steps.wait import Healthy, Waiting
-from headgate.reconcile.kustomization.waiting import Standing
+from headgate.reconcile.kustomization.waiting import Standing, Verdict
 from headgate.reconcile.reporting.events import NORMAL
 from headgate.reconcile.reporting.measure import UNMEASURED, Measure
 from headgate.reconcile.reporting.status import StatusSession
@@ -58,6 +59,10 @@ from headgate.reconcile.target.targets import Targets
 from headgate.settings import KustomizationSettings
 
 _log = logging.getLogger("headgate.kustomization")
+
+
+OnChecked = Callable[[Waiting, Verdict], Awaitable[None]]
+"""Learns of a check of an open wait; it must not raise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,22 @@ class KustomizationReconciler:
         self._evaluator, self._finalizer, self._reporter = evaluator, finalizer, reporter
         self._measure = measure
         self._memories: dict[ObjectKey, Memory] = {}
+        self._on_checked: OnChecked | None = None
+
+    def subscribe(self, on_checked: OnChecked) -> None:
+        """Await ``on_checked`` after each check of an open wait, also after the last."""
+        self._on_checked = on_checked
+
+    def doing(self, key: ObjectKey) -> tuple[str, str]:
+        """The step that runs now or ran last, in words, and the revision of the running attempt, if known."""
+        memory = self._memories.get(key)
+        if memory is None:
+            return PREPARING.what, ""
+        return memory.step.what, memory.course.attempt.revision if memory.course is not None else ""
+
+    def open_waits(self) -> list[tuple[ObjectKey, Waiting]]:
+        """The attempts that wait for objects, without a worker."""
+        return [(key, each.open) for key, each in self._memories.items() if each.open is not None]
 
     async def reconcile(self, key: ObjectKey, triggers: tuple[Trigger, ...]) -> Outcome:
         """Do what is possible now for the Kustomization; the :class:`Outcome` says when the next call is due."""
@@ -218,6 +239,8 @@ class KustomizationReconciler:
         """Check an open wait: end it, or continue to wait without a worker."""
         budget = self._evaluator.budget(waiting.attempt.key.namespace)
         verdict = await wait.check(waiting, budget, fail_fast=self._config.fail_fast)
+        if self._on_checked is not None:
+            await self._on_checked(waiting, verdict)
         if verdict.standing is Standing.WAITING:
             return Outcome(after=waiting.next_check(), trigger=WAKE)
         self._close(memory)

@@ -217,7 +217,15 @@ class Reporter:
         message = f"drift detected: {ref}: {what}" if what else f"drift detected: {ref}"
         _log.info("%s: %s", key_of(obj), message)
         self._events.emit(
-            Event(obj, KUSTOMIZE_CONTROLLER, NORMAL, reasons.DRIFT_DETECTED, message, applied_revisions(obj))
+            Event(
+                obj,
+                KUSTOMIZE_CONTROLLER,
+                NORMAL,
+                reasons.DRIFT_DETECTED,
+                message,
+                applied_revisions(obj),
+                managed=ref,
+            )
         )
 
     def _remember(self, attempt: Attempt, outcome: str) -> None:

@@ -66,6 +66,8 @@ class Event:
     is_advice: bool = False
     """A warning about an object that is reconciled all the same: no error to a notification controller, which reports
     a commit with an error as failed."""
+    managed: ObjectRef | None = None
+    """The managed object that it is about; None if it is about the object itself."""
 
 
 class EventRecorder:
@@ -81,6 +83,7 @@ class EventRecorder:
     ) -> None:
         """``on_dropped`` is called with the reason for an event's loss: ``backlog``, ``rate`` or ``refused``."""
         self._client, self._notifier, self._on_dropped, self._clock = client, notifier, on_dropped, clock
+        self._on_event: Callable[[Event], None] | None = None
         self._backlog: Backlog[Event] = Backlog(on_dropped=lambda: on_dropped("backlog"))
         self._recent: NamespaceCache[bytes, tuple[str, int, float]] = NamespaceCache(
             REMEMBERED_OF_ONE, REMEMBERED
@@ -88,6 +91,10 @@ class EventRecorder:
         self._allowed: NamespaceCache[bytes, tuple[float, float]] = NamespaceCache(
             REMEMBERED_OF_ONE, REMEMBERED
         )
+
+    def subscribe(self, on_event: Callable[[Event], None]) -> None:
+        """Call ``on_event`` with each event that is sent, as it is sent; it must not raise."""
+        self._on_event = on_event
 
     def emit(self, event: Event) -> None:
         """Queue the event; never blocks and never raises."""
@@ -108,6 +115,8 @@ class EventRecorder:
         kept = replace(
             event, about=about, message=cut_message(event.message, MESSAGE_LIMIT), annotations=annotations
         )
+        if self._on_event is not None:
+            self._on_event(kept)
         size = len(kept.message) + sum(len(k) + len(v) for k, v in annotations.items())
         self._backlog.put(namespace, kept, size + 1024)
 
