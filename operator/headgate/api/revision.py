@@ -35,11 +35,6 @@ class Revision:
         algorithm, _, hash_ = digest.rpartition(":")
         return cls(pointer, algorithm or _algorithm(hash_), hash_)
 
-    @classmethod
-    def of_commit(cls, commit: str, pointer: str = "") -> Revision:
-        """The revision of a Git commit, given as its full hexadecimal hash."""
-        return cls(pointer, _algorithm(commit), commit)
-
     @property
     def digest(self) -> str:
         """The part without the pointer: ``sha1:<hash>``."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from headgate.api import conditions as cond
@@ -21,16 +21,11 @@ ORIGIN_REVISION = "org.opencontainers.image.revision"
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """The artifact of a source: ``status.artifact``."""
+    """The artifact of a source: what its consumers need of ``status.artifact``."""
 
     revision: str
     digest: str
     url: str
-    path: str
-    last_update_time: str
-    size: int | None = None
-    """In bytes."""
-    metadata: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, raw: Mapping[str, Any]) -> Artifact:
@@ -38,35 +33,7 @@ class Artifact:
         for name in ("revision", "url"):
             if not isinstance(raw.get(name), str) or not raw[name]:
                 raise InvalidStatus(f"status.artifact.{name}", "is required")
-        return cls(
-            revision=raw["revision"],
-            digest=raw.get("digest") or "",
-            url=raw["url"],
-            path=raw.get("path") or "",
-            last_update_time=raw.get("lastUpdateTime") or "",
-            size=raw.get("size"),
-            metadata=dict(raw.get("metadata") or {}),
-        )
-
-    def to_object(self) -> Obj:
-        """The raw mapping."""
-        raw: Obj = {
-            "digest": self.digest,
-            "lastUpdateTime": self.last_update_time,
-            "path": self.path,
-            "revision": self.revision,
-            "url": self.url,
-        }
-        if self.size is not None:
-            raw["size"] = self.size
-        if self.metadata:
-            raw["metadata"] = dict(self.metadata)
-        return raw
-
-    @property
-    def origin_revision(self) -> str:
-        """The origin revision; empty without one."""
-        return self.metadata.get(ORIGIN_REVISION, "")
+        return cls(raw["revision"], raw.get("digest") or "", raw["url"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -224,12 +224,6 @@ class KnownObjects:
         if known is not None and known.owner in (None, owner):
             self.forget(cluster, ref)
 
-    def forget_cluster(self, cluster: str) -> None:
-        """Forget a cluster."""
-        self._known.pop(cluster, None)
-        for key in [key for key in self._owned if key[0] == cluster]:
-            del self._owned[key]
-
     def __len__(self) -> int:
         return sum(len(objects) for objects in self._known.values())
 

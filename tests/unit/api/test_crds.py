@@ -17,7 +17,7 @@ from headgate.api import GitRepositorySpec, KustomizationSpec
 from headgate.api.conditions import with_condition
 from headgate.api.history import upsert
 from headgate.api.inventory import Entry, to_status
-from headgate.api.source import Artifact
+from headgate.git.artifact.storage import StoredArtifact
 
 CRDS = Path(__file__).parents[3] / "crds"
 GIT_REPOSITORY = "source.toolkit.fluxcd.io_gitrepositories.yaml"
@@ -84,7 +84,6 @@ def nodes(node: Mapping[str, Any], at: str = "") -> Iterator[tuple[str, Mapping[
     [
         (GitRepositorySpec, schema(GIT_REPOSITORY)["spec"]),
         (KustomizationSpec, schema(KUSTOMIZATION)["spec"]),
-        (Artifact, schema(GIT_REPOSITORY)["status"]["properties"]["artifact"]),
     ],
 )
 def test_model_and_schema_have_the_same_fields(model: type, properties: dict[str, Any]) -> None:
@@ -147,14 +146,11 @@ def test_what_we_write_into_a_status_fits_the_schema() -> None:
     upsert(status, digest="sha256:ab", duration=1.5, outcome="Succeeded", metadata={"revision": "sha1:a"})
     assert accepts(schema(KUSTOMIZATION)["status"], status)
 
-    artifact = Artifact(
-        revision="main@sha1:abc",
-        digest="sha256:abc",
-        url="http://headgate/x",
-        path="x",
-        last_update_time="2026-01-01T00:00:00Z",
-        size=3,
-        metadata={"a": "b"},
+    artifact = StoredArtifact(
+        "x", "http://headgate/x", "main@sha1:abc", "sha256:abc", 3, "2026-01-01T00:00:00Z"
     )
-    assert accepts(schema(GIT_REPOSITORY)["status"], {"artifact": artifact.to_object()})
+    assert accepts(schema(GIT_REPOSITORY)["status"], {"artifact": artifact.to_status()})
+    # What an external artifact has besides: its origin revision.
+    written = {*artifact.to_status(), "metadata"}
+    assert set(schema(GIT_REPOSITORY)["status"]["properties"]["artifact"]["properties"]) == written
     assert not accepts(schema(GIT_REPOSITORY)["status"], {"artefact": {}})

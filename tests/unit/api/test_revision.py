@@ -28,11 +28,5 @@ def test_parse(text: str, pointer: str, algorithm: str, hash_: str, short: str) 
     assert revision.short == short
 
 
-def test_of_commit() -> None:
-    assert str(Revision.of_commit(SHA1, "main")) == f"main@sha1:{SHA1}"
-    assert str(Revision.of_commit(SHA1)) == f"sha1:{SHA1}"
-    assert str(Revision.of_commit("b" * 64)) == f"sha256:{'b' * 64}"
-
-
 def test_a_bare_hash() -> None:
     assert str(Revision.parse(SHA1)) == f"sha1:{SHA1}"

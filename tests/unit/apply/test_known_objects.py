@@ -114,7 +114,8 @@ def test_gone(known: KnownObjects) -> None:
 def test_clusters_are_apart(known: KnownObjects) -> None:
     assert known.get("https://other", REF) is None
     known.record("https://other", REF, b"other", web(), Action.SKIPPED)
-    known.forget_cluster(CLUSTER)
+    known.forget(CLUSTER, REF)
+    assert known.get("https://other", REF) is not None
     assert len(known) == 1
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.apply.fields.pointers import MISSING, Owned, disowned, find, owns, parse, placed, without
+from headgate.apply.fields.pointers import MISSING, Owned, disowned, find, parse, placed, without
 
 DEPLOYMENT: dict[str, Any] = {
     "metadata": {"annotations": {"a/b": "1", "m~n": "2", "0": "zero"}, "finalizers": ["x", "y"]},
@@ -117,7 +117,7 @@ FIELDS: dict[str, Any] = {
     ],
 )
 def test_owns(pointer: str, owned: bool) -> None:
-    assert owns(FIELDS, parse(pointer), DEPLOYMENT) is owned
+    assert Owned(FIELDS, DEPLOYMENT).holds(parse(pointer)) is owned
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def test_many_pointers_at_once_are_as_one_after_the_other(
         left = disowned(left, [pointer], value, wholes=wholes)
     assert disowned(fields, pointers, value, wholes=wholes) == left
     many = Owned(fields, value)
-    assert [many.holds(p) for p in pointers] == [owns(fields, p, value) for p in pointers]
+    assert [many.holds(p) for p in pointers] == [Owned(fields, value).holds(p) for p in pointers]
     assert (value, fields) == (before, held)
 
 
@@ -258,5 +258,5 @@ def test_a_pointer_has_so_many_steps() -> None:
 
 def test_members_that_the_api_server_never_writes_are_those_of_nothing() -> None:
     fields = {"f:l": {"k:{bad": {}, "k:[1]": {}, "v:": {}, "x:0": {}}}
-    assert not owns(fields, ("l", "0"), {"l": [1]})
+    assert not Owned(fields, {"l": [1]}).holds(("l", "0"))
     assert disowned(fields, [("l", "0")], {"l": [1]}) == fields

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from headgate.api import ObjectKey
 from headgate.fairness.order import FairOrder
 from headgate.reconcile.core.queue import MOST_TRIGGERS, Depth, Priority, Trigger, WorkQueue
+from tests.support.queues import waiting_triggers
 
 
 def put(order: FairOrder[str], *keys: str, urgency: int = 1) -> None:
@@ -134,7 +135,7 @@ async def test_what_happened_to_a_key_is_remembered_up_to_a_bound() -> None:
     for i in range(5_000):
         queue.add(key, Trigger(Priority.CHANGED, f"drift of {i}"))
     queue.add(key, Trigger(Priority.REQUESTED, "requested", depth=Depth.VERIFY))
-    triggers = queue.waiting_triggers(key)
+    triggers = waiting_triggers(queue, key)
     assert len(triggers) <= MOST_TRIGGERS + 2
     assert max(t.depth for t in triggers) is Depth.VERIFY
     assert min(t.priority for t in triggers) is Priority.REQUESTED

@@ -56,7 +56,7 @@ class Server:
 
     def artifact(self, digest: str | None = None, path: str = "/podinfo.tar.gz") -> Artifact:
         digest = f"sha256:{hashlib.sha256(DATA).hexdigest()}" if digest is None else digest
-        return Artifact("latest@sha256:1", digest, f"http://{self.address}{path}", "", "")
+        return Artifact("latest@sha256:1", digest, f"http://{self.address}{path}")
 
 
 def status(code: int, **headers: str) -> Answer:
@@ -194,7 +194,7 @@ async def test_the_server_may_ask_for_time(
 async def test_nobody_there_is_retried_and_said(tmp_path: Path) -> None:
     async with fetching(tmp_path, retries=1) as fetcher:
         with pytest.raises(ArtifactError, match=r"after 1 retries: http://127.0.0.1:1/x: connection refused"):
-            await fetcher.fetch(KEY, Artifact("r", DIGESTS["sha256"], "http://127.0.0.1:1/x", "", ""))
+            await fetcher.fetch(KEY, Artifact("r", DIGESTS["sha256"], "http://127.0.0.1:1/x"))
 
 
 async def test_sizes_are_bounded(server: Server, tmp_path: Path) -> None:
@@ -222,7 +222,7 @@ async def test_redirects_are_followed_to_http_only(server: Server, fetcher: Arti
 )
 async def test_only_http_addresses_are_used(fetcher: ArtifactFetcher, url: str) -> None:
     with pytest.raises(ArtifactError, match="URL"):
-        await fetcher.fetch(KEY, Artifact("r", DIGESTS["sha256"], url, "", ""))
+        await fetcher.fetch(KEY, Artifact("r", DIGESTS["sha256"], url))
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ async def test_no_address_leads_to_this_host(server: Server, tmp_path: Path, hos
     url = f"http://{host}:{server.address.rpartition(':')[2]}/x"
     async with fetching(tmp_path, peers=PeerRules(), retries=0) as fetcher:
         with pytest.raises(ArtifactError, match=r"failed to download archive"):
-            await fetcher.fetch(KEY, Artifact("r", f"sha256:{DIGESTS['sha256']}", url, "", ""))
+            await fetcher.fetch(KEY, Artifact("r", f"sha256:{DIGESTS['sha256']}", url))
     assert server.requests == []
 
 
@@ -246,7 +246,7 @@ async def test_the_words_of_a_server_are_not_reported(server: Server, tmp_path: 
     async with fetching(tmp_path) as fetcher:
         with pytest.raises(ArtifactError, match=r"\(status: 403 Forbidden\)$"):
             await fetcher.fetch(
-                KEY, Artifact("r", f"sha256:{DIGESTS['sha256']}", f"http://{server.address}/x", "", "")
+                KEY, Artifact("r", f"sha256:{DIGESTS['sha256']}", f"http://{server.address}/x")
             )
 
 
@@ -255,7 +255,7 @@ async def test_no_redirect_leads_to_the_metadata_of_a_cloud(server: Server, tmp_
     async with fetching(tmp_path) as fetcher:
         with pytest.raises(ArtifactError, match=r"its address is this host's own, link-local or a cloud's"):
             await fetcher.fetch(
-                KEY, Artifact("r", f"sha256:{DIGESTS['sha256']}", f"http://{server.address}/x", "", "")
+                KEY, Artifact("r", f"sha256:{DIGESTS['sha256']}", f"http://{server.address}/x")
             )
 
 
@@ -264,7 +264,7 @@ async def test_outside_a_cluster_another_host_serves(server: Server, tmp_path: P
     environ = {"SOURCE_CONTROLLER_LOCALHOST": server.address}
     url = "http://source-controller.flux-system.svc.cluster.local./ocirepository/x.tar.gz"
     async with fetching(tmp_path, environ=environ) as fetcher:
-        artifact = Artifact("r", f"sha256:{DIGESTS['sha256']}", url, "", "")
+        artifact = Artifact("r", f"sha256:{DIGESTS['sha256']}", url)
         (await fetcher.fetch(KEY, artifact)).close()
     assert server.requests[0].path == "/ocirepository/x.tar.gz"
 
@@ -280,7 +280,7 @@ async def test_messages_hold_no_secret_of_the_address(
         url = artifact.url.replace("http://", "http://user:s3cret@")
         async with fetching(tmp_path, retries=1) as fetcher:
             with pytest.raises(ArtifactError) as raised:
-                await fetcher.fetch(KEY, Artifact("r", artifact.digest, url, "", ""))
+                await fetcher.fetch(KEY, Artifact("r", artifact.digest, url))
         said.append(str(raised.value))
     assert "s3cret" not in caplog.text + "".join(said)
 

@@ -13,6 +13,7 @@ from headgate.kube import ObjectRef
 from headgate.reconcile.core.queue import Depth, Priority, Trigger, WorkQueue
 from headgate.reconcile.core.store import SourceKey, Store, WrongThread
 from headgate.reconcile.core.wakeups import Builds
+from tests.support.queues import waiting_triggers
 from tests.support.wakeups import Noted, Unbuilt, wakeups
 
 Obj = dict[str, Any]
@@ -43,7 +44,7 @@ class Ground:
     def woken(self, name: str) -> list[str]:
         """Why a Kustomization waits in the queue; it then no longer does."""
         key = ObjectKey("ns", name)
-        reasons = [trigger.reason for trigger in self.kustomizations.waiting_triggers(key)]
+        reasons = [trigger.reason for trigger in waiting_triggers(self.kustomizations, key)]
         self.kustomizations.forget(key)
         return reasons
 
@@ -117,7 +118,7 @@ def source(name: str, version: int, revision: str = "", *, include: tuple[str, .
 
 def looked_at(ground: Ground, name: str) -> list[str]:
     key = ObjectKey("ns", name)
-    reasons = [trigger.reason for trigger in ground.sources.waiting_triggers(key)]
+    reasons = [trigger.reason for trigger in waiting_triggers(ground.sources, key)]
     ground.sources.forget(key)
     return reasons
 
@@ -240,7 +241,7 @@ async def test_a_revision_that_changes_nothing_wakes_after_those_that_it_concern
     ground.finds(source("source", 3, "main@sha1:a"))
     await ground.wakeups.idle()
     found = {
-        name: [t.priority for t in ground.kustomizations.waiting_triggers(ObjectKey("ns", name))]
+        name: [t.priority for t in waiting_triggers(ground.kustomizations, ObjectKey("ns", name))]
         for name in ("apps", "same")
     }
     assert found == {"apps": [Priority.CHANGED], "same": [Priority.ROUTINE]}
@@ -350,7 +351,7 @@ async def test_what_target_clusters_report_wakes_the_kustomization(
         "live_drifted": (key, CONFIG_MAP, "by hand"),
     }
     getattr(ground.wakeups, event)(*arguments.get(event, (key, CONFIG_MAP)))
-    (trigger,) = ground.kustomizations.waiting_triggers(key)
+    (trigger,) = waiting_triggers(ground.kustomizations, key)
     assert (trigger.reason, trigger.priority, trigger.depth) == (reason, priority, depth)
 
 

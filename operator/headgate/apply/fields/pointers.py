@@ -184,11 +184,6 @@ class Owned:
         return True
 
 
-def owns(fields: Mapping[str, Any], pointer: Pointer, obj: Any) -> bool:
-    """Whether a set of fields (``fieldsV1``) holds what the pointer selects in ``obj``, or a part of it."""
-    return Owned(fields, obj).holds(pointer)
-
-
 def disowned(fields: Any, pointers: Iterable[Pointer], obj: Any, *, wholes: bool = False) -> Any:
     """A set of fields (``fieldsV1``) without what the pointers select in ``obj``.
 

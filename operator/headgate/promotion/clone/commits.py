@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 
 __all__ = ["FORMAT", "Commit", "parse_commits"]
 
-FORMAT = "tformat:%H%x00%P%x00%T%x00%an%x00%ae%x00%at%x00%cn%x00%ce%x00%ct%x00%B"
+FORMAT = "tformat:%H%x00%P%x00%T%x00%ae%x00%ce%x00%ct%x00%B"
 """For ``git log -z``: fields and commits end with NUL, which no field contains."""
-_FIELDS = 10
+_FIELDS = 7
 _LATEST = 253_402_300_799
 """The end of the year 9999, in seconds since 1970: Git stores later times, Python has none."""
 
@@ -21,15 +21,12 @@ _EMAIL = re.compile(r"<([^<>\s]+)>")
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """One commit. Names and texts are what their author wrote: untrusted."""
+    """One commit. Addresses and texts are what their author wrote: untrusted."""
 
     id: str
     parents: tuple[str, ...]
     tree: str
-    author_name: str
     author_email: str
-    authored_at: datetime
-    committer_name: str
     committer_email: str
     committed_at: datetime
     message: str
@@ -60,30 +57,8 @@ def parse_commits(output: bytes) -> Iterator[Commit]:
     """Yield the commits of ``git log -z --format=FORMAT``."""
     fields = output.decode("utf-8", "replace").split("\0")
     for at in range(0, len(fields) - _FIELDS + 1, _FIELDS):
-        (
-            identity,
-            parents,
-            tree,
-            author,
-            author_email,
-            authored,
-            committer,
-            committer_email,
-            committed,
-            body,
-        ) = fields[at : at + _FIELDS]
-        yield Commit(
-            identity,
-            tuple(parents.split()),
-            tree,
-            author,
-            author_email,
-            _time(authored),
-            committer,
-            committer_email,
-            _time(committed),
-            body,
-        )
+        identity, parents, tree, author, committer, committed, message = fields[at : at + _FIELDS]
+        yield Commit(identity, tuple(parents.split()), tree, author, committer, _time(committed), message)
 
 
 def _time(seconds: str) -> datetime:

@@ -56,9 +56,6 @@ class Gitea(GitHubApi):
     def _state(self, status: dict[str, Any]) -> str:
         return _STATES.get(str(status.get("status")), "error")
 
-    def _is_merged(self, pull: dict[str, Any]) -> bool:
-        return bool(pull.get("merged"))
-
     def _comments(self, number: int) -> Iterator[Note]:
         # All comments come in one answer: this list has no pages.
         for each in sequence(self._api.get(f"{self._base}/issues/{number}/comments").content):

@@ -73,7 +73,3 @@ class GitHub(GitHubApi):
     def _state(self, status: dict[str, Any]) -> str:
         state = str(status.get("state"))
         return state if state in _STATES else "error"
-
-    def _is_merged(self, pull: dict[str, Any]) -> bool:
-        # An open pull request has a merge commit too: that of a test.
-        return bool(pull.get("merged_at"))

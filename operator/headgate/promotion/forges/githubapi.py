@@ -35,10 +35,6 @@ class GitHubApi(Client):
     def _state(self, status: dict[str, Any]) -> str:
         """The state of a commit status, in GitHub's words."""
 
-    @abstractmethod
-    def _is_merged(self, pull: dict[str, Any]) -> bool:
-        """Whether a pull request is merged."""
-
     # ---- requests
 
     def _open_pulls(self, head: str, base: str) -> Iterator[PullRequest]:
@@ -95,8 +91,6 @@ class GitHubApi(Client):
             base=str(mapping(found.get("base")).get("ref") or ""),
             title=str(found.get("title") or ""),
             body=str(found.get("body") or ""),
-            is_open=found.get("state") == "open",
-            merge_commit=str(found.get("merge_commit_sha") or "") if self._is_merged(found) else "",
         )
 
 

@@ -131,9 +131,6 @@ def _pull(content: Any) -> PullRequest:
     number = whole_number(found.get("iid"))
     if number < 1:
         raise ForgeError("GitLab sent an answer that is not a merge request")
-    merged = found.get("state") == "merged"
-    # A fast-forward makes no merge commit.
-    commit = found.get("merge_commit_sha") or found.get("squash_commit_sha") or found.get("sha") or ""
     return PullRequest(
         number=number,
         url=str(found.get("web_url") or ""),
@@ -141,6 +138,4 @@ def _pull(content: Any) -> PullRequest:
         base=str(found.get("target_branch") or ""),
         title=str(found.get("title") or ""),
         body=str(found.get("description") or ""),
-        is_open=found.get("state") in ("opened", "locked"),
-        merge_commit=str(commit) if merged else "",
     )

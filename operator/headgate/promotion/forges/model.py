@@ -22,9 +22,6 @@ class PullRequest:
     base: str
     title: str
     body: str
-    is_open: bool
-    merge_commit: str = ""
-    """Empty until it is merged."""
 
 
 @dataclass(frozen=True, slots=True)

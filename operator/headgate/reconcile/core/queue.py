@@ -147,15 +147,6 @@ class WorkQueue(Generic[K]):
         """Whether the key waits or is with a worker."""
         return key in self._waiting or key in self._active
 
-    def is_waiting(self, key: K) -> bool:
-        """Whether the key waits, even if a worker has it as well."""
-        return key in self._waiting
-
-    def waiting_triggers(self, key: K) -> tuple[Trigger, ...]:
-        """Why the key waits; empty if it does not."""
-        entry = self._waiting.get(key)
-        return tuple(entry.triggers) if entry else ()
-
     def waiting(self) -> Iterator[InLine[K]]:
         """All keys that wait for a worker, the oldest first; do not change the queue meanwhile."""
         for key, entry in self._waiting.items():

@@ -21,9 +21,6 @@ from headgate.reconcile.core.links import Links
 
 T = TypeVar("T")
 
-EXTERNAL_SOURCES = ("OCIRepository", "Bucket", "ExternalArtifact")
-"""Kinds of sources that other controllers reconcile and Kustomizations may refer to."""
-
 
 @dataclass(frozen=True, slots=True)
 class SourceKey:

@@ -41,8 +41,6 @@ def test_a_pull_request_is_opened_once_and_then_found(forge: ForgeServer, client
         "Promote 1.3.0",
         "What changes",
     )
-    assert first.is_open
-    assert first.merge_commit == ""
     assert first.url.startswith(f"{forge.web}/{forge.path}/")
     before = len(forge.sent("POST", "PUT", "PATCH"))
     assert client.open_pull_request("topic", "main", "Promote 1.3.0", "What changes") == first
@@ -134,17 +132,6 @@ def test_a_title_is_one_line_of_bounded_length(forge: ForgeServer, client: Clien
     assert client.open_pull_request("topic", "main", "a\nb " + "c" * 300, "").title == "a b " + "c" * 251
     with pytest.raises(ForgeError, match="needs a title"):
         client.open_pull_request("topic", "main", " \n ", "b")
-
-
-def test_the_merge_commit_is_that_of_a_merged_pull_request_only(forge: ForgeServer, client: Client) -> None:
-    """GitHub also names a commit for open ones: that of a test merge."""
-    if forge.kind is Kind.GITLAB:
-        forge.add_pull(sha="b" * 40)
-    else:
-        forge.add_pull(merge_commit_sha="b" * 40)
-    found = client.pull_request("topic", "main")
-    assert found is not None
-    assert found.merge_commit == ""
 
 
 # ---- comments
