@@ -108,7 +108,7 @@ def command(environment: str, **given: Any) -> None:
             )
         if computed is None:
             return
-        _show(world, computed)
+        _show(computed)
         if computed.is_done and not plan_file:
             plan = computed.plan
             name = f"{plan.base.name} ({plan.candidate[:12]})" if plan.base.name else plan.candidate[:12]
@@ -185,7 +185,7 @@ def read_plan(file: Path) -> tuple[Plan, dict[str, str]]:
     return plan, dict(reasons)
 
 
-def _show(world: World, computed: Computed) -> None:
+def _show(computed: Computed) -> None:
     from headgate.cli.promotions import difference
 
     plan = computed.plan

@@ -52,7 +52,7 @@ def explain(fleet: Fleet) -> Report:
     by_root: dict[_Root, list[Ref]] = {}
     for ref, root in roots.items():
         by_root.setdefault(root, []).append(ref)
-    causes = [_cause(fleet, ways, root, members) for root, members in by_root.items()]
+    causes = [_cause(fleet, root, members) for root, members in by_root.items()]
     causes.sort(key=lambda each: (not each.is_failure, -len(each.blocked), each.root))
     notes = tuple(f"{kind} objects: {why}" for kind, why in sorted(fleet.unread.items()))
     return Report(verdicts, tuple(causes), notes, Counter(each.state for each in verdicts))
@@ -185,7 +185,7 @@ def _final(fleet: Fleet, ref: Ref, root: _Root | None) -> State:
     return State.BLOCKED
 
 
-def _cause(fleet: Fleet, ways: _Ways, root: _Root, members: list[Ref]) -> Cause:
+def _cause(fleet: Fleet, root: _Root, members: list[Ref]) -> Cause:
     own = fleet.own.get(root.ref)
     blocked = tuple(sorted(each for each in members if each != root.ref and each not in root.cycle))
     if root.type is RootType.OBJECT and own is not None:

@@ -249,7 +249,7 @@ def _good(
         raise PromotionError(
             f"no record says what '{target.name}' ran before {base.commit[:12]}: name a commit with --to"
         )
-    for commit in _earlier(world, target, source):
+    for commit in _earlier(world, target):
         return commit, commit[:12]
     raise PromotionError(
         f"the history of '{world.default_branch}' does not say what '{target.name}' ran before: use --to"
@@ -270,7 +270,7 @@ def _was_accepted(world: World, base: Resolved, commit: str, found: Iterable[Mar
     return any(clone.is_ancestor(each, tip) for each in wanted for tip in known)
 
 
-def _earlier(world: World, target: Environment, source: RenderedSource) -> Iterator[str]:
+def _earlier(world: World, target: Environment) -> Iterator[str]:
     """Commits of the default branch before the promotions of a target, the latest first."""
     tip = world.clone.tip(world.default_branch)
     options = (*PLAIN, "--format=%H", "--max-count=100", f"--grep=^{ENVIRONMENT}: {target.name}$", tip, "--")
