@@ -19,16 +19,14 @@ errors                                   the exceptions for invalid custom resou
 
 from __future__ import annotations
 
-from headgate.api.errors import ApiModelError, InvalidSpec, InvalidStatus
+from headgate.api.errors import InvalidSpec, InvalidStatus
 from headgate.api.gitrepository import GitRepository, GitRepositoryRef, GitRepositorySpec
 from headgate.api.kustomization import Kustomization, KustomizationSpec
 from headgate.api.meta import ObjectKey, Reference, timestamp
 from headgate.api.revision import Revision
-from headgate.api.source import SOURCE_KINDS, Artifact, Source
+from headgate.api.source import Artifact, Source
 
 __all__ = [
-    "SOURCE_KINDS",
-    "ApiModelError",
     "Artifact",
     "GitRepository",
     "GitRepositoryRef",

@@ -70,12 +70,6 @@ def is_true(conditions: Iterable[Obj], type: str) -> bool:
     return found is not None and found.get("status") == "True"
 
 
-def is_false(conditions: Iterable[Obj], type: str) -> bool:
-    """Whether the condition is set and False."""
-    found = get(conditions, type)
-    return found is not None and found.get("status") == "False"
-
-
 def cut_message(message: str, limit: int = MESSAGE_LIMIT) -> str:
     """The message in a form that the API server accepts: encodable text of at most ``limit`` characters.
 

@@ -24,10 +24,8 @@ from headgate.documents.yaml.canonical import to_indented_json, to_json
 from headgate.documents.yaml.emitter import dump, dump_all
 from headgate.documents.yaml.loader import (
     A_POINTER,
-    DEFAULT,
     LFS_POINTER,
     Dialect,
-    Document,
     YamlLimits,
     first_value,
     load_documents,
@@ -36,10 +34,8 @@ from headgate.documents.yaml.scalars import Quoted, plain, printed, scalar_text
 
 __all__ = [
     "A_POINTER",
-    "DEFAULT",
     "LFS_POINTER",
     "Dialect",
-    "Document",
     "Quoted",
     "YamlLimits",
     "dump",

@@ -18,7 +18,6 @@ from headgate.kustomize.resources.ids import Gvk
 from headgate.kustomize.resources.resource import Resource
 from headgate.objects import Obj
 
-Container = dict[str, Any] | list[Any]
 # Arguments: the container and the key of the field.
 Setter = Callable[[Any, Any], None]
 

@@ -25,45 +25,34 @@ are imported when first needed, connect to key services.
 from headgate.postbuild.sops.credentials import key_sources
 from headgate.postbuild.sops.decryptor import (
     Decryptor,
-    OpenedKeys,
-    is_decryption_disabled,
     is_encrypted,
     is_secret,
     require_plain,
 )
 from headgate.postbuild.sops.errors import (
-    Corrupt,
     DecryptionError,
-    ExtraMissing,
     KeyCredentialsInvalid,
     NoDataKey,
     NotConfigured,
-    NotSops,
 )
 from headgate.postbuild.sops.formats import Format
 from headgate.postbuild.sops.keys import DataKeySource, KeyRefused, ServiceSilent
 from headgate.postbuild.sops.metadata import MasterKey
-from headgate.postbuild.sops.sources import DecryptingTree, EncryptedSource, encrypted_sources
+from headgate.postbuild.sops.sources import DecryptingTree, encrypted_sources
 
 __all__ = [
-    "Corrupt",
     "DataKeySource",
     "DecryptingTree",
     "DecryptionError",
     "Decryptor",
-    "EncryptedSource",
-    "ExtraMissing",
     "Format",
     "KeyCredentialsInvalid",
     "KeyRefused",
     "MasterKey",
     "NoDataKey",
     "NotConfigured",
-    "NotSops",
-    "OpenedKeys",
     "ServiceSilent",
     "encrypted_sources",
-    "is_decryption_disabled",
     "is_encrypted",
     "is_secret",
     "key_sources",

@@ -20,7 +20,6 @@ and credentials. No hook runs.
 """
 
 from headgate.promotion.clone.clone import Clone
-from headgate.promotion.clone.commits import Commit
 from headgate.promotion.clone.pushing import RefUpdate
 
-__all__ = ["Clone", "Commit", "RefUpdate"]
+__all__ = ["Clone", "RefUpdate"]

@@ -11,18 +11,16 @@ outcome   what a report means for the exit status
 """
 
 from headgate.promotion.ranges.affected import AffectedEnvironment, affected_by, affected_document
-from headgate.promotion.ranges.answers import changes_of_range, follows
+from headgate.promotion.ranges.answers import changes_of_range
 from headgate.promotion.ranges.commits import Range
-from headgate.promotion.ranges.outcome import FAIL_ON, fails, last_environments
+from headgate.promotion.ranges.outcome import fails, last_environments
 
 __all__ = [
-    "FAIL_ON",
     "AffectedEnvironment",
     "Range",
     "affected_by",
     "affected_document",
     "changes_of_range",
     "fails",
-    "follows",
     "last_environments",
 ]

@@ -48,7 +48,7 @@ class DataKeys:
 
 
 class CredentialKeys:
-    """The data keys of one set of credentials: an :class:`~headgate.postbuild.sops.OpenedKeys`."""
+    """The data keys of one set of credentials: an :class:`~headgate.postbuild.sops.decryptor.OpenedKeys`."""
 
     def __init__(self, keys: DataKeys, credentials: str) -> None:
         self._keys, self._credentials = keys, credentials
