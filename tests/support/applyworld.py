@@ -16,8 +16,10 @@ from typing import Any, Concatenate, ParamSpec
 
 from headgate.api import labels
 from headgate.apply import (
+    Action,
     ApplyOptions,
     ApplyResult,
+    ChangeSet,
     DeleteOptions,
     DeleteResult,
     KnownObjects,
@@ -229,6 +231,11 @@ def thing(name: str = "t", n: str = "1") -> Obj:
     """An object of :func:`definition`."""
     meta = {"name": name, "namespace": "one"}
     return {"apiVersion": "example.org/v1", "kind": "Thing", "metadata": meta, "spec": {"n": n}}
+
+
+def refs(changes: ChangeSet, *actions: Action) -> tuple[ObjectRef, ...]:
+    """The objects with one of these actions; all if none is given."""
+    return tuple(change.ref for change in changes if not actions or change.action in actions)
 
 
 def refused(status: int, reason: str, message: str, *causes: str) -> Reply:

@@ -4,7 +4,7 @@ Specs become frozen data classes; an invalid value that the CRD did not reject r
 stay raw mappings, as the API server receives them.
 
 kustomization, gitrepository, receiver   the custom resources: every field of their specs
-source, revision                         sources of any kind, their artifacts and revisions
+source, revision                         kinds of sources, their artifacts and revisions
 meta                                     references and keys
 fields                                   typed reading of raw fields, with errors that name the field
 conditions, history, inventory           edits of a status
@@ -24,7 +24,7 @@ from headgate.api.gitrepository import GitRepository, GitRepositoryRef, GitRepos
 from headgate.api.kustomization import Kustomization, KustomizationSpec
 from headgate.api.meta import ObjectKey, Reference, timestamp
 from headgate.api.revision import Revision
-from headgate.api.source import Artifact, Source
+from headgate.api.source import Artifact
 
 __all__ = [
     "Artifact",
@@ -38,6 +38,5 @@ __all__ = [
     "ObjectKey",
     "Reference",
     "Revision",
-    "Source",
     "timestamp",
 ]

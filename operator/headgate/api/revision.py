@@ -40,12 +40,6 @@ class Revision:
         """The part without the pointer: ``sha1:<hash>``."""
         return f"{self.algorithm}:{self.hash}"
 
-    @property
-    def short(self) -> str:
-        """As the ``flux`` CLI lists it, with the hash cut to eight characters: ``main@sha1:5394cb7f``."""
-        cut = f"{self.algorithm}:{self.hash[:8]}"
-        return f"{self.pointer}@{cut}" if self.pointer else cut
-
     def __str__(self) -> str:
         return f"{self.pointer}@{self.digest}" if self.pointer else self.digest
 

@@ -4,7 +4,7 @@ are made from it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -49,21 +49,9 @@ class ChangeSet:
 
     entries: list[Change] = field(default_factory=list)
 
-    def add(self, ref: ObjectRef, action: Action) -> None:
-        """Append one change."""
-        self.entries.append(Change(ref, action))
-
-    def extend(self, changes: Iterable[Change]) -> None:
-        """Append several changes."""
-        self.entries.extend(changes)
-
     def changed(self) -> ChangeSet:
         """Only the changes that modified the cluster."""
         return ChangeSet([c for c in self.entries if c.action in CHANGES])
-
-    def refs(self, *actions: Action) -> tuple[ObjectRef, ...]:
-        """The objects with one of these actions (all objects if none is given)."""
-        return tuple(c.ref for c in self.entries if not actions or c.action in actions)
 
     def __iter__(self) -> Iterator[Change]:
         return iter(self.entries)

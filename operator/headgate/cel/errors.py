@@ -8,13 +8,10 @@ CelError
 
 from __future__ import annotations
 
-import re
 from typing import Final, Self
 
 LONGEST: Final = 500
 """Limit in characters for an expression and for its fault in an error."""
-
-_PLACE = re.compile(r"ERROR: <input>:(\d+):(\d+)")
 
 
 def shown(text: str) -> str:
@@ -38,17 +35,10 @@ class CelError(Exception):
 
 
 class ExpressionInvalid(CelError):
-    """The text is not a valid expression. ``text`` is the expression, ``detail`` its fault and the position.
-
-    ``line`` and ``column`` count from 1; None where the fault has no single position.
-    """
+    """The text is not a valid expression. ``detail`` is its fault with the position; lines and columns count from 1."""
 
     def __init__(self, text: str, detail: str) -> None:
         super().__init__(f"failed to parse the CEL expression '{shown(text)}': {shown(detail)}")
-        self.text, self.detail = text, detail
-        place = _PLACE.search(detail)
-        self.line = int(place[1]) if place else None
-        self.column = int(place[2]) if place else None
 
 
 class EvaluationFailed(CelError):

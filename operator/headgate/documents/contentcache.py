@@ -37,11 +37,6 @@ class ContentCache:
         with self._lock:
             self._entries[key] = (value, size)
 
-    def clear(self) -> None:
-        """Drop all values."""
-        with self._lock:
-            self._entries.clear()
-
     def __len__(self) -> int:
         return len(self._entries)
 

@@ -187,11 +187,6 @@ class FolderTree:
         # Likewise, callers ask for the kind of a path right before they resolve it: keep the last one without a link.
         self._no_link: str | None = None
 
-    @property
-    def root(self) -> Path:
-        """The folder, with symbolic links resolved."""
-        return Path(self._root)
-
     def resolve(self, path: str) -> str:
         parent, _, name = path.rpartition("/")
         directory = self._directory(parent)

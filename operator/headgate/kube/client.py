@@ -13,7 +13,6 @@ shared connections, and limits on the answers of untrusted servers.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
@@ -182,11 +181,6 @@ class Client:
             raise AccessFailed(f"acts as {self.acts_as!r} already")
         headers = [("Impersonate-User", user), *(("Impersonate-Group", g) for g in groups)]
         return Client(self._transport, self.mapper, headers, on_seen)
-
-    @property
-    def counts(self) -> Counter[tuple[str, str, int]]:
-        """Counts of answered requests by verb, resource and status, of all clients of this cluster."""
-        return self._transport.counts
 
     async def request(
         self,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -103,8 +102,6 @@ class Transport:
         self.server, self.max_body, self.kept = endpoint.server, max_body, kept
         self._host = URL(endpoint.server).authority
         self.observer = observer
-        self.counts: Counter[tuple[str, str, int]] = Counter()
-        """Counts of requests by verb, resource and status (0: no answer)."""
         self._access = access
         self.is_for_others = isinstance(access, NoCredentials)
         """Whether no request has credentials except those in its own headers."""
@@ -272,7 +269,6 @@ class Transport:
         return from_status(response.status, body, text=text, retry_after=retry_after, longest=longest)
 
     def _count(self, label: RequestLabel, status: int, seconds: float) -> None:
-        self.counts[(label.verb, label.resource, status)] += 1
         if self.observer is not None:
             self.observer.requested(self._host, label.verb, label.resource, status, seconds)
 

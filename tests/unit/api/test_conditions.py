@@ -96,8 +96,6 @@ def test_questions() -> None:
     conditions = [ready(), ready("False") | {"type": "Healthy"}]
     assert cond.is_true(conditions, "Ready")
     assert not cond.is_true(conditions, "Healthy")
-    assert cond.is_false(conditions, "Healthy")
-    assert not cond.is_false(conditions, "Missing")
     assert cond.get(conditions, "Missing") is None
     assert cond.without(conditions, "Ready", "Missing") == [conditions[1]]
     assert cond.of({"status": {"conditions": conditions}}) == conditions

@@ -13,7 +13,6 @@ from headgate.api import (
     InvalidSpec,
     InvalidStatus,
     ObjectKey,
-    Source,
 )
 
 ARTIFACT = {
@@ -123,25 +122,3 @@ def test_an_artifact_has_what_consumers_need() -> None:
 def test_unusable_artifact(name: str) -> None:
     with pytest.raises(InvalidStatus, match=rf"status\.artifact\.{name}: is required"):
         Artifact.parse({k: v for k, v in ARTIFACT.items() if k != name})
-
-
-def test_source_of_any_kind() -> None:
-    raw = {
-        "apiVersion": "source.toolkit.fluxcd.io/v1",
-        "kind": "ExternalArtifact",
-        "metadata": {"name": "x", "namespace": "y", "generation": 2},
-        "status": {
-            "artifact": ARTIFACT,
-            "conditions": [{"type": "Ready", "status": "True", "message": "ok"}],
-        },
-    }
-    source = Source.from_object(raw)
-    assert (source.kind, source.key, source.ready, source.message) == (
-        "ExternalArtifact",
-        ObjectKey("y", "x"),
-        True,
-        "ok",
-    )
-    assert source.artifact == Artifact.parse(ARTIFACT)
-    bare = Source.from_object(obj(suspend=True))
-    assert (bare.artifact, bare.ready, bare.stalled, bare.suspended) == (None, False, False, True)

@@ -8,7 +8,7 @@ import pytest
 
 from headgate.apply import Action, ApplyFailed, GroupKind
 from headgate.kube import ref_of
-from tests.support.applyworld import ApplyWorld, config, definition, in_a_world, thing
+from tests.support.applyworld import ApplyWorld, config, definition, in_a_world, refs, thing
 
 NAMESPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "two"}}
 IN_TWO = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "two"}, "data": {}}
@@ -57,7 +57,7 @@ async def test_a_definition_known_before_it_was_established_is_awaited_by_the_ne
     assert [e.message for e in failed.value.errors] == [
         "timeout waiting for CustomResourceDefinition/things.example.org: it is not established yet"
     ]
-    assert failed.value.changes.refs(Action.CREATED) == (ref_of(definition()),)
+    assert refs(failed.value.changes, Action.CREATED) == (ref_of(definition()),)
     await world.apply(definition(), thing())
     assert world.requests[0] == "get CustomResourceDefinition/things.example.org"
     assert world.live(thing()) is not None
@@ -73,7 +73,7 @@ async def test_a_definition_whose_names_are_taken_stops_the_apply(world: ApplyWo
         "CustomResourceDefinition/others.example.org cannot be used: its names are not accepted: "
         '"Thing" is already in use'
     )
-    assert failed.value.changes.refs() == (ref_of(definition("others")),)
+    assert refs(failed.value.changes) == (ref_of(definition("others")),)
 
 
 @in_a_world
@@ -111,5 +111,5 @@ async def test_a_kind_with_a_stage_of_its_own_comes_before_the_rest(world: Apply
 async def test_an_object_without_a_namespace_of_its_own_loses_the_one_it_names(world: ApplyWorld) -> None:
     placed = {**NAMESPACE, "metadata": {"name": "two", "namespace": "one"}}
     result = await world.apply(placed)
-    assert result.changes.refs(Action.CREATED) == (ref_of(NAMESPACE),)
+    assert refs(result.changes, Action.CREATED) == (ref_of(NAMESPACE),)
     assert world.recorded == [[ref_of(NAMESPACE)]]

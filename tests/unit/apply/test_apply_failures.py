@@ -9,7 +9,7 @@ import pytest
 from headgate.apply import Action, ApplyFailed
 from headgate.kube import ref_of
 from tests.model.border import Fault
-from tests.support.applyworld import ApplyWorld, config, immutable, in_a_world, refused
+from tests.support.applyworld import ApplyWorld, config, immutable, in_a_world, refs, refused
 
 A, B, C = config("a"), config("b"), config("c")
 
@@ -85,7 +85,7 @@ async def test_an_object_that_may_have_been_applied_is_reported_as_such(
     with pytest.raises(ApplyFailed) as failed:
         await world.apply(A, B, C, concurrency=1)
     assert failed.value.unsure == ((ref_of(B),) if unsure else ())
-    assert failed.value.changes.refs(Action.CREATED) == (ref_of(A), ref_of(C))
+    assert refs(failed.value.changes, Action.CREATED) == (ref_of(A), ref_of(C))
     await world.age()
     result = await world.apply(A, B, C)
     assert len(result.changes) == 3
@@ -97,7 +97,7 @@ async def test_an_overloaded_server_is_asked_again(world: ApplyWorld) -> None:
     world.faults.append(Fault("apply", 1, "429", 2))
     result = await world.apply(A)
     assert world.requests == ["dry run ConfigMap/one/a", *["apply ConfigMap/one/a"] * 3]
-    assert result.changes.refs(Action.CREATED) == (ref_of(A),)
+    assert refs(result.changes, Action.CREATED) == (ref_of(A),)
 
 
 @in_a_world
@@ -182,7 +182,7 @@ async def test_with_force_an_object_with_an_immutable_field_is_recreated(world: 
         "get ConfigMap/one/a",
         "apply ConfigMap/one/a",
     ]
-    assert result.changes.refs(Action.CREATED) == (ref_of(A),)
+    assert refs(result.changes, Action.CREATED) == (ref_of(A),)
     live = world.live(A)
     assert live is not None
     assert live["data"] == {"n": "2"}
@@ -270,5 +270,5 @@ async def test_field_owners_of_another_api_version_are_migrated_when_an_object_i
     await world.age()
     result = await world.apply(config("a", "2"), config("b", "2"), migrate_api_version=True)
     assert "patch ConfigMap/one/a" in world.requests
-    assert ref_of(A) in result.changes.refs(Action.CONFIGURED)
+    assert ref_of(A) in refs(result.changes, Action.CONFIGURED)
     assert (world.live(A) or {})["data"] == {"n": "2"}

@@ -10,7 +10,7 @@ from headgate.api.kustomization import IgnoreRule
 from headgate.apply import Action, ApplyResult, compile_rules
 from headgate.kube import ref_of
 from tests.model.border import sort_of
-from tests.support.applyworld import PREFIX, ApplyWorld, config, in_a_world
+from tests.support.applyworld import PREFIX, ApplyWorld, config, in_a_world, refs
 
 A, B, C = config("a"), config("b"), config("c")
 DATA_N = compile_rules([IgnoreRule(("/data/n",))])
@@ -167,7 +167,7 @@ async def test_what_the_cluster_excludes_is_left_alone_and_asked_about_each_time
     for _ in range(2):
         result = await world.apply(config("a", "2"), config("b", "2"), full=True)
         assert "apply ConfigMap/one/a" not in world.requests
-        assert result.changes.refs(Action.SKIPPED) == (ref_of(A),)
+        assert refs(result.changes, Action.SKIPPED) == (ref_of(A),)
         assert ref_of(A) in result.answered
     assert world.known.get(world.client.cluster, ref_of(A)) is None
 

@@ -8,13 +8,9 @@ NS = ObjectRef("v1", "Namespace", "ns")
 
 
 def test_lines_as_in_events() -> None:
-    changes = ChangeSet()
-    changes.add(NS, Action.UNCHANGED)
-    changes.extend([Change(WEB, Action.CONFIGURED)])
+    changes = ChangeSet([Change(NS, Action.UNCHANGED), Change(WEB, Action.CONFIGURED)])
     assert str(changes) == "Namespace/ns unchanged\nDeployment/ns/web configured"
     assert str(changes.changed()) == "Deployment/ns/web configured"
-    assert changes.refs(Action.UNCHANGED, Action.SKIPPED) == (NS,)
-    assert changes.refs() == (NS, WEB)
 
 
 def test_nothing_is_false() -> None:

@@ -9,7 +9,7 @@ import pytest
 from headgate.apply import Action, NoClaims, Owner
 from headgate.kube import ObjectRef, ref_of
 from tests.model.border import Fault, sort_of
-from tests.support.applyworld import PREFIX, ApplyWorld, config, definition, in_a_world, refused, thing
+from tests.support.applyworld import PREFIX, ApplyWorld, config, definition, in_a_world, refs, refused, thing
 
 A, B, C = config("a"), config("b"), config("c")
 
@@ -36,7 +36,7 @@ async def test_objects_go_before_their_definition(world: ApplyWorld) -> None:
     result = await world.prune(definition(), A, thing(), concurrency=1)
     deleted = [r for r in world.requests if r.startswith("delete")]
     assert deleted[-1] == "delete CustomResourceDefinition/things.example.org"
-    assert result.changes.refs(Action.DELETED) == tuple(c.ref for c in result.changes)
+    assert refs(result.changes, Action.DELETED) == tuple(c.ref for c in result.changes)
 
 
 @in_a_world
@@ -53,7 +53,7 @@ async def test_an_object_that_changes_meanwhile_is_read_again(world: ApplyWorld)
     world.policies.append(policy)
     result = await world.prune(A)
     assert world.requests == ["get ConfigMap/one/a", "delete ConfigMap/one/a"] * 2
-    assert result.changes.refs(Action.DELETED) == (ref_of(A),)
+    assert refs(result.changes, Action.DELETED) == (ref_of(A),)
 
 
 @in_a_world
@@ -69,7 +69,7 @@ async def test_an_object_that_changes_all_the_time_survives(world: ApplyWorld) -
     result = await world.prune(A)
     assert result.survivors == (ref_of(A),)
     assert result.errors[0].startswith("ConfigMap/one/a delete failed: ")
-    assert result.changes.refs(Action.UNKNOWN) == (ref_of(A),)
+    assert refs(result.changes, Action.UNKNOWN) == (ref_of(A),)
 
 
 @in_a_world
@@ -84,7 +84,7 @@ async def test_one_refusal_does_not_stop_the_rest(world: ApplyWorld) -> None:
     result = await world.prune(A, B, C)
     assert result.errors == ("ConfigMap/one/b delete failed: not you",)
     assert result.survivors == (ref_of(B),)
-    assert set(result.changes.refs(Action.DELETED)) == {ref_of(A), ref_of(C)}
+    assert set(refs(result.changes, Action.DELETED)) == {ref_of(A), ref_of(C)}
 
 
 @in_a_world
@@ -92,7 +92,7 @@ async def test_a_lost_answer_leaves_an_object_that_is_gone_at_the_next_try(world
     await world.apply(A)
     world.faults.append(Fault("delete", 1, "lost answer"))
     result = await world.prune(A)
-    assert result.changes.refs(Action.DELETED) == (ref_of(A),)
+    assert refs(result.changes, Action.DELETED) == (ref_of(A),)
     assert world.live(A) is None
 
 
@@ -107,14 +107,14 @@ async def test_marked_objects_are_kept(world: ApplyWorld, marks: dict[str, str])
     world.edit(config("a", marks=marks), manager="admin")
     result = await world.prune(A)
     assert world.requests == ["get ConfigMap/one/a"]
-    assert result.changes.refs(Action.SKIPPED) == (ref_of(A),)
+    assert refs(result.changes, Action.SKIPPED) == (ref_of(A),)
 
 
 @in_a_world
 async def test_objects_of_others_are_kept(world: ApplyWorld) -> None:
     world.edit(A)
     result = await world.prune(A)
-    assert result.changes.refs(Action.SKIPPED) == (ref_of(A),)
+    assert refs(result.changes, Action.SKIPPED) == (ref_of(A),)
     assert world.live(A) is not None
 
 
@@ -144,7 +144,7 @@ async def test_an_object_that_another_kustomization_applies_gets_its_labels(worl
 @in_a_world
 async def test_what_is_gone_or_of_a_kind_that_is_gone_counts_as_deleted(world: ApplyWorld) -> None:
     result = await world.prune(A, thing())
-    assert set(result.changes.refs(Action.DELETED)) == {ref_of(A), ref_of(thing())}
+    assert set(refs(result.changes, Action.DELETED)) == {ref_of(A), ref_of(thing())}
     assert not [r for r in world.requests if r.startswith("delete")]
     assert result.terminating == ()
 
@@ -156,4 +156,4 @@ async def test_as_many_deletions_at_once_as_the_options_say(world: ApplyWorld) -
     world.line.most_under_way = 0
     result = await world.prune(*objects, concurrency=3)
     assert world.line.most_under_way == 3
-    assert len(result.changes.refs(Action.DELETED)) == 30
+    assert len(refs(result.changes, Action.DELETED)) == 30

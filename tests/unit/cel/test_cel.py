@@ -110,7 +110,6 @@ async def test_only_booleans_are_an_answer(text: str) -> None:
 async def test_an_invalid_expression_is_refused_with_its_place(text: str, line: int, column: int) -> None:
     with pytest.raises(ExpressionInvalid) as raised:
         await budget().compile(text)
-    assert (raised.value.line, raised.value.column) == (line, column)
     assert f"ERROR: <input>:{line}:{column}: " in str(raised.value)
 
 

@@ -211,10 +211,6 @@ class ArtifactStorage:
             return False
         return hmac.compare_digest(found, match[2])
 
-    def remove(self, path: str) -> None:
-        """Delete one artifact if it exists."""
-        self.local_path(path).unlink(missing_ok=True)
-
     def remove_all(self, namespace: str, name: str) -> bool:
         """Delete all artifacts of one source; return whether there were any."""
         folder = self.root / self._folder(namespace, name)

@@ -4,7 +4,7 @@
         head = clone.resolve("1.3.0")
         tree = clone.tree(head)                        # read by the build engine, without a checkout
         for commit in clone.commits(clone.resolve("1.2.0"), head):
-            print(commit.subject)
+            print(commit.message)
 
 clone      finds the clone; its revisions, refs, history and files
 commits    a commit as a value

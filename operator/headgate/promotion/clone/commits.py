@@ -32,11 +32,6 @@ class Commit:
     message: str
 
     @property
-    def subject(self) -> str:
-        """The first line of the message."""
-        return self.message.strip().split("\n", 1)[0].strip()
-
-    @property
     def trailers(self) -> tuple[tuple[str, str], ...]:
         """The trailers (``Key: value`` lines of the last paragraph), in order; continued lines are not joined."""
         paragraphs = re.split(r"\n[ \t]*\n", self.message.replace("\r\n", "\n").strip())

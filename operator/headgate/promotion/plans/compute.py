@@ -52,11 +52,6 @@ class Computed:
         refusing = {each.guard for each in self.plan.verdicts if each.refuses}
         return self.plan.base.commit == self.plan.candidate and refusing == {Guard.NOT_EMPTY}
 
-    @property
-    def refused(self) -> bool:
-        """Whether a guard refuses."""
-        return any(each.refuses for each in self.plan.verdicts)
-
 
 def compute(
     world: World,

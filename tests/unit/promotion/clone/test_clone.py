@@ -77,7 +77,7 @@ def test_history_between_two_revisions(fleet: Fleet) -> None:
     head = fleet.head()
     with Clone.open(fleet.work) as clone:
         found = clone.commits(fleet.first, head)
-        assert [each.subject for each in found] == ["third", "second"]
+        assert [each.message.splitlines()[0] for each in found] == ["third", "second"]
         assert found[0].trailers == (("Key", "value"),)
         assert found[0].parents == (found[1].id,)
         assert clone.contributor_emails(fleet.first, head) == {"bob@example.org", "ada@example.com"}
