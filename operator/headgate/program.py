@@ -21,6 +21,7 @@ from headgate.fairness import pools
 from headgate.fairness.pools import NETWORK
 from headgate.feed.contact import Contact
 from headgate.feed.feed import Feed, FeedParts
+from headgate.feed.live_diff import LiveDiffs
 from headgate.feed.memory import Memory, NotedSteps
 from headgate.git.artifact.storage import ArtifactStorage, PathKey, advertised_address
 from headgate.git.bases.fetcher import RemoteBases
@@ -171,19 +172,17 @@ class Program:
             Reporter(self._events),
             BuildRules(self._bases, settings.kustomizations.strict_substitutions),
         )
+        prerequisites = Prerequisites(
+            settings.kustomizations, store, self._trees, self._external, self.wakeups.is_source_pending
+        )
+        builder = Builder(self._trees, InputReader(client, settings.decryption), rules, measure)
         kustomizations = KustomizationReconciler(
             settings.kustomizations,
             ClusterParts(client, store, inventories, self.wakeups, self._targets),
             BuildParts(
-                Prerequisites(
-                    settings.kustomizations,
-                    store,
-                    self._trees,
-                    self._external,
-                    self.wakeups.is_source_pending,
-                ),
+                prerequisites,
                 settled,
-                Builder(self._trees, InputReader(client, settings.decryption), rules, measure),
+                builder,
             ),
             self._evaluator,
             Finalizer(client, store, self._targets, self._events, inventories),
@@ -234,6 +233,8 @@ class Program:
         )
 
         self._feed: Feed | None = None
+        self.live_diffs: LiveDiffs | None = None
+        """Compares with the cluster on request, for the status page."""
         if board is not None and memory is not None:
             known = FeedParts(
                 store,
@@ -248,6 +249,9 @@ class Program:
                 self._reporter.standing if self._reporter is not None else lambda: None,
             )
             self._feed = Feed(board, known, memory)
+            self.live_diffs = LiveDiffs(
+                store, prerequisites, builder, self._targets, settings.cluster, metrics
+            )
 
         NETWORK.resize(fetches)
         for controller in (self._kustomizations, self._sources):
@@ -288,6 +292,8 @@ class Program:
             self._parts.add(loop.create_task(self._reporter.run(), name="reports"))
         if self._feed is not None:
             self._parts.add(loop.create_task(self._feed.run(), name="status page"))
+        if self.live_diffs is not None:
+            self.live_diffs.open()
         _log.info("headgate %s on %s", __version__, self._client.cluster)
         done, _ = await asyncio.wait({watches, *self._parts}, return_when=asyncio.FIRST_COMPLETED)
         if self._ending is None:  # a part ended, which none should
@@ -308,6 +314,8 @@ class Program:
         await asyncio.shield(self._ending)
 
     async def _end_parts(self) -> None:
+        if self.live_diffs is not None:
+            self.live_diffs.close()
         # End the acting parts first, because another replica may be leading by now; their events are still sent.
         reporters = {part for part in self._parts if part.get_name() in _REPORTERS}
         await _cancel(self._parts - reporters)

@@ -94,7 +94,8 @@ class Feed:
         parts.reconciler.subscribe(self._checked)
         memory.on_change = self._note
         if parts.contact is not None:
-            parts.contact.on_change = self._wake.set
+            parts.contact.on_change = self._stand
+        self._stand()
 
     async def run(self) -> None:
         """Hand over changes until cancelled; no failure ends it, as the page must not stop the operator."""
@@ -134,6 +135,10 @@ class Feed:
         self._operator = operator
         if self._changed:
             self._wake.set()
+
+    def _stand(self) -> None:
+        """Hand over how the operator stands, also on standby, when :meth:`run` does not run."""
+        self._board.accept(Batch(at=datetime.now(UTC), operator=self._state()))
 
     async def _change(self) -> None:
         busy = any(len(each.queue) or each.at_work() for _, each in self._controllers)

@@ -10,8 +10,9 @@ desired   what the operator would do with each object, by its own dry runs or by
 visible   the fields of a live object that an apply can change
 """
 
+from headgate.promotion.live.cluster import LiveKustomization
 from headgate.promotion.live.compare import compare_with_cluster
 from headgate.promotion.live.connect import changes_in_cluster
 from headgate.promotion.live.desired import Method
 
-__all__ = ["Method", "changes_in_cluster", "compare_with_cluster"]
+__all__ = ["LiveKustomization", "Method", "changes_in_cluster", "compare_with_cluster"]

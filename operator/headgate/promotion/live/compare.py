@@ -37,14 +37,23 @@ __all__ = ["compare_with_cluster"]
 
 
 async def compare_with_cluster(
-    client: Client, rendering: Rendering, method: Method, stage: Stage, follows: str = ""
+    client: Client,
+    rendering: Rendering,
+    method: Method,
+    stage: Stage,
+    follows: str = "",
+    *,
+    live: Mapping[ObjectKey, LiveKustomization] | None = None,
+    acting: bool = False,
 ) -> EnvironmentChange:
     """What the operator of the client's cluster would change to make it like the rendering; writes nothing.
 
-    Raises :class:`headgate.kube.ApiError`, :class:`headgate.kube.AccessFailed`.
+    ``live``: the Kustomizations of the cluster if the caller has them. ``acting``: the client acts already as those
+    who send the dry runs. Raises :class:`headgate.kube.ApiError`, :class:`headgate.kube.AccessFailed`.
     """
-    live = await live_kustomizations(client, rendering.by_key)
-    comparison = _Comparison(client, rendering, method, live)
+    if live is None:
+        live = await live_kustomizations(client, rendering.by_key)
+    comparison = _Comparison(client, rendering, method, live, acting=acting)
     sides = await comparison.sides()
     before = replace(
         rendering, kustomizations=tuple(each.before for each in sides if each.before), unknown_variables=()
@@ -91,9 +100,11 @@ class _Comparison:
         rendering: Rendering,
         method: Method,
         live: Mapping[ObjectKey, LiveKustomization],
+        *,
+        acting: bool,
     ) -> None:
         self._client, self._rendering, self._method, self._live = client, rendering, method, live
-        self._actors = Actors(client)
+        self._actors = None if acting or method is Method.READS else Actors(client)
         self._provided = _provided(rendering)
         self._handed: dict[ObjectKey, list[RenderedObject]] = {}
 
@@ -122,7 +133,7 @@ class _Comparison:
             message = f"{each.place or 'Kustomization'}: Kustomization/{each.key}: {error}"
             return _Found(each, problems=(Problem(message, each.key),), compared=False)
         # Reads need no rights of others.
-        actor = Actor(self._client) if self._method is Method.READS else await self._actors.of(each)
+        actor = Actor(self._client) if self._actors is None else await self._actors.of(each)
         found = await outcomes(self._client, actor, each, options, self._provided, self._method)
         problems = [_placed(one.problem, one.after, each) for one in found if one.problem]
         if actor.problem:

@@ -74,7 +74,7 @@ class Targets:
 
         Raises :class:`TargetError`, or :class:`~headgate.kube.ApiError`.
         """
-        account = self._account(ks)
+        account = self.account(ks)
         cluster = await self._cluster(ks)
         if account and cluster.client.acts_as:
             named = "spec.serviceAccountName" if ks.spec.service_account_name else "--default-service-account"
@@ -102,11 +102,11 @@ class Targets:
 
         Raises :class:`TargetError`.
         """
-        return ReadAccess(self._client, ks.namespace, self._account(ks))
+        return ReadAccess(self._client, ks.namespace, self.account(ks))
 
     async def check_account(self, ks: Kustomization) -> None:
         """Raise :class:`AccountMissing` if the account that the Kustomization acts as does not exist."""
-        account = self._account(ks)
+        account = self.account(ks)
         if not account:
             return
         cluster = await self._cluster(ks)
@@ -136,7 +136,8 @@ class Targets:
         await self._home.live.close()
         await self._remote.close()
 
-    def _account(self, ks: Kustomization) -> str:
+    def account(self, ks: Kustomization) -> str:
+        """The service account that the Kustomization acts as; empty for the operator's own user."""
         account = ks.spec.service_account_name or self._settings.default_service_account
         return account_name(account, "spec.serviceAccountName") if account else ""
 
