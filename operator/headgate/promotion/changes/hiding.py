@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +34,8 @@ _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _OPEN_IN_SECRETS = frozenset(("apiVersion", "kind", "metadata", "type", "immutable"))
 _VALUES_IN_SECRETS = ("data", "stringData")
 _SHORT = 3
-"""Characters of a secret value from which on an equal text elsewhere is hidden."""
+"""Characters of a secret value from which on it is hidden elsewhere: as a whole text, and as a word of a longer one."""
+_WORD = re.compile(r"[^\W_]+")
 _WORDS = frozenset(("true", "false", "yes", "off", "null", "none", "http", "tcp", "udp"))
 """Short values of Secrets that are not secret."""
 
@@ -61,7 +62,7 @@ def unknown_in(value: Any) -> Iterator[str]:
 class Curtain:
     """Hides what two renderings hold that nobody may read."""
 
-    def __init__(self, renderings: Iterable[Rendering]) -> None:
+    def __init__(self, renderings: Sequence[Rendering]) -> None:
         self._masks = Masks()
         self._short: set[str] = set()
         names: set[str] = set()
@@ -78,6 +79,10 @@ class Curtain:
         # A name appears in each report anyway.
         self._masks.forget(names)
         self._short -= names
+        self._public = _public_words(renderings, names) if self._short else set()
+        # A word of a name, kind or field tells nobody anything, and would blank what readers look for.
+        wanted = sorted(self._short - self._public, key=len, reverse=True)
+        self._inside = re.compile("|".join(rf"(?<!\w){re.escape(each)}(?!\w)" for each in wanted) or r"(?!)")
 
     def _learn(self, objects: Iterable[RenderedObject], names: set[str]) -> None:
         for each in objects:
@@ -92,11 +97,22 @@ class Curtain:
             self._masks.add(value)
         elif len(value) >= _SHORT and value.lower() not in _WORDS:
             self._short.add(value)
+            encoded = base64.b64encode(value.encode("utf-8", "surrogateescape")).decode()
+            if len(encoded) >= SHORTEST:
+                self._masks.add(encoded)
+            else:
+                self._short.add(encoded)
 
     def text(self, text: str) -> str:
         """Return a text without secret values, and with ``${name}`` for unknown variables."""
         if text in self._short:
             return MASK
+        return self._inside.sub(MASK, self._long(text))
+
+    def _key(self, name: str) -> str:
+        return name if name in self._public else self.text(name)
+
+    def _long(self, text: str) -> str:
         return _named(self._masks(text) if self._masks else text)
 
     def message(self, text: str) -> str:
@@ -104,7 +120,7 @@ class Curtain:
         for value in self._short:
             if value in text:
                 text = re.sub(rf"(?<![\w-]){re.escape(value)}(?![\w-])", MASK, text)
-        return self.text(text)
+        return self._long(text)
 
     def covered(self, value: Any) -> Any:
         """Return a value in which every text with a secret value, also a short one, is replaced as a whole.
@@ -132,7 +148,7 @@ class Curtain:
         if isinstance(value, str):
             return Hidden.CIPHERTEXT if _CIPHERTEXT.match(value) else self.text(value)
         if isinstance(value, dict):
-            return {self.text(str(key)): self.value(each) for key, each in value.items()}
+            return {self._key(str(key)): self.value(each) for key, each in value.items()}
         if isinstance(value, list):
             return [self.value(each) for each in value]
         if isinstance(value, bool) or not isinstance(value, int | float):
@@ -177,7 +193,7 @@ class Curtain:
 
     def _path(self, path: Path) -> Path:
         return tuple(
-            self.text(step)
+            self._key(step)
             if isinstance(step, str)
             else Element(tuple((k, self.text(v)) for k, v in step.keys), step.index)
             for step in path
@@ -211,6 +227,29 @@ def _both(former: FieldChange, other: FieldChange) -> FieldChange:
         former.order and other.order,
         tuple(dict.fromkeys((*former.unknown, *other.unknown))),
     )
+
+
+def _public_words(renderings: Iterable[Rendering], names: Iterable[str]) -> set[str]:
+    """The words of all names, kinds and fields."""
+    found = {word for name in names for word in _WORD.findall(name)}
+    for rendering in renderings:
+        for objects in (rendering.root, *(each.objects for each in rendering.kustomizations)):
+            for each in objects:
+                found.update(_WORD.findall(each.ref.api_version), (each.ref.kind,))
+                found.update(word for key in _keys_of(each.obj) for word in _WORD.findall(key))
+    return found
+
+
+def _keys_of(value: Any) -> Iterator[str]:
+    """The names of all fields in a value."""
+    pending = [value]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, dict):
+            yield from map(str, value)
+            pending += value.values()
+        elif isinstance(value, list):
+            pending += value
 
 
 def _named(text: str) -> str:

@@ -140,6 +140,56 @@ def test_the_masks_of_a_build_hide_what_it_decrypted_or_substituted() -> None:
     assert_hidden(found, OLD, NEW)
 
 
+LONGER = [
+    "db://user:{}@host/x",
+    "pin={};next",
+    "the pin is {}, keep it",
+    '{{"pin": "{}"}}',
+    "a-{}-b",
+    "line one\n{}\nline three",
+    "{}.example.com",
+]
+
+
+@pytest.mark.parametrize("place", ["data", "annotation", "argument", "environment variable"])
+@pytest.mark.parametrize("text", LONGER)
+@pytest.mark.parametrize("short", ["abc", "p1n", "7391", "a!b:c", "12345"])
+def test_a_short_value_is_hidden_as_a_word_of_a_longer_text(short: str, text: str, place: str) -> None:
+    def of(value: str) -> Obj:
+        if place == "data":
+            return obj("v1", "ConfigMap", data={"a": value})
+        if place == "annotation":
+            return obj("v1", "ConfigMap", metadata={"name": "c", "annotations": {"a": value}})
+        if place == "argument":
+            return deployment(args=[value])
+        return deployment(env=[{"name": "A", "value": value}])
+
+    found = of_objects([secret(short), of(text.format(short))], [secret(short), of("other")])
+    assert short not in repr(found.changes), found.changes
+    back = of_objects([secret(short), of("other")], [secret(short), of(text.format(short))])
+    assert short not in repr(back.changes)
+    assert encoded(short) not in repr(
+        of_objects([secret(short)], [secret(short), of(encoded(short))]).changes
+    )
+
+
+@pytest.mark.parametrize("value", ["app", "web", "true", "http", "image", "name", "apps", "data"])
+def test_a_word_of_names_and_fields_blanks_nothing(value: str) -> None:
+    """A Secret with such a value would otherwise hide what everybody looks for."""
+    before = [secret(value), deployment("my-app", image="registry/web-app:1"), obj("v1", "Service", "web")]
+    after = [secret(value), deployment("my-app", image="registry/web-app:2"), obj("v1", "Service", "web")]
+    (each,) = of_objects(before, after).changes
+    assert [(i.before, i.after) for i in each.images] == [("registry/web-app:1", "registry/web-app:2")]
+    assert [f.path for f in each.fields] == ["spec.template.spec.containers[name=my-app].image"]
+
+
+@pytest.mark.parametrize("inside", ["x7391", "73915", "a7391b", "_7391_"])
+def test_a_short_value_within_a_word_is_not_recognized(inside: str) -> None:
+    config = [obj("v1", "ConfigMap", data={"a": value}) for value in (inside, "other")]
+    (each,) = of_objects([secret("7391"), config[0]], [secret("7391"), config[1]]).changes
+    assert [f.before for f in each.fields] == [inside]
+
+
 @pytest.mark.parametrize("short", ["abc", "pin1", "12345"])
 def test_a_short_value_is_hidden_where_it_is_the_whole_text(short: str) -> None:
     found = of_objects(
