@@ -29,7 +29,7 @@ from headgate.promotion.fleet import Fleet as Renderings
 from headgate.promotion.fleet import State
 from headgate.promotion.plans.compute import Computed, compute
 from headgate.promotion.plans.execute import Done, PullRequestWish, execute
-from headgate.promotion.plans.world import World
+from headgate.promotion.plans.world import World, source_of
 from tests.support.fleets import Files, Fleet
 from tests.support.signing import Person
 
@@ -58,6 +58,8 @@ class Story:
         self.now = datetime(2026, 11, 30, 12, 0, tzinfo=UTC)
         self.requested: list[PullRequestWish] = []
         self.forge_fails = False
+        self.silent: set[str] = set()
+        """Environments of which nobody says what they run; the others run what they follow, until a test says it."""
 
     def policy(self, name: str, **fields: Any) -> None:
         """Change the policy of an environment."""
@@ -97,24 +99,34 @@ class Story:
             {},
         )
 
-    def observe(self, environment: Environment) -> Evidence:
-        """What a test has said of an environment."""
-        if environment.name not in self.evidence:
-            raise EvidenceMissing(f"nobody says what '{environment.name}' runs")
-        return self.evidence[environment.name]
+    def observe(self, world: World, environment: Environment) -> Evidence:
+        """What a test has said of an environment; a target runs what it follows."""
+        name = environment.name
+        if name in self.evidence:
+            return self.evidence[name]
+        is_before = any(name in each.after for each in self.environments)
+        source = (
+            None if is_before or name in self.silent else source_of(environment, world.render(environment))
+        )
+        follows = None if source is None else world.follows(source)
+        if source is None or follows is None:
+            raise EvidenceMissing(f"nobody says what '{name}' runs")
+        taken = {source.key: follows.commit}
+        return Evidence(name, Origin.CONTEXT, f"context '{name}'", self.now, taken, (), {})
 
     @contextmanager
     def world(self) -> Iterator[World]:
         """What the remote has now."""
         with Clone.open(self.fleet.work) as clone, mirror(clone) as copy, Renderings(copy) as renderings:
-            yield World(
+            world = World(
                 copy,
                 Environments(tuple(self.environments)),
                 lambda each, refs: renderings.render(each, State(refs, copy.default_branch())),
-                self.observe,
+                lambda each: self.observe(world, each),
                 self.now,
                 f"{self.person.name} <{self.person.email}>",
             )
+            yield world
 
     def compute(self, name: str = "production", **options: Any) -> Computed:
         """The plan of a promotion now."""

@@ -33,14 +33,16 @@ def command(plan_file: Path, yes: bool, **given: Any) -> None:
     from headgate.cli.promote import read_plan
     from headgate.cli.promotions import difference, opened, reporting
     from headgate.promotion.plans.approvals import approve, approved_base
-    from headgate.promotion.plans.compute import rendered_difference
+    from headgate.promotion.plans.compute import base_of_plan, rendered_difference
 
     with reporting(), opened(given) as world:
         plan, _ = read_plan(plan_file)
         change = rendered_difference(world, plan)
         click.echo(difference(plan.base.name or plan.base.commit[:12], plan.base.commit, plan, change))
+        base = base_of_plan(world, plan)
+        say(f"starts from {plan.base.name or plan.base.commit[:12]}: {base.proof or base.problem}")
         if not yes:
             click.confirm(f"Approve this for {plan.environment} as {world.promoter}?", abort=True)
-        base = approved_base(world.clone, plan.base.commit, plan.edits)
-        ref = approve(world.clone, plan.environment, plan.digest, plan.candidate, base)
+        start = approved_base(world.clone, plan.base.commit, plan.edits)
+        ref = approve(world.clone, plan.environment, plan.digest, plan.candidate, start)
         say(f"approved {plan.digest} for {plan.environment} as {world.promoter}: {ref}")

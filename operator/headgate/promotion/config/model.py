@@ -14,6 +14,7 @@ __all__ = ["Approvals", "Environment", "Environments", "Window"]
 CONFIG_FILE = "headgate.yaml"
 """At the root of the repository. Policy is read from the remote's default branch."""
 DEFAULT_REPORTERS = ".headgate/reporters"
+DEFAULT_PROMOTERS = ".headgate/promoters"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,8 @@ class Environments:
     all: tuple[Environment, ...]
     reporters: str = DEFAULT_REPORTERS
     """Path of an ``allowed_signers`` file of OpenSSH: whose reports count. Its principals are names of environments."""
+    promoters: str = ""
+    """Path of an ``allowed_signers`` file: who may promote and roll back. Empty: the usual one, if it exists."""
     status_authors: tuple[str, ...] = ()
     """Accounts of the forge whose commit statuses count; empty: all that may write them."""
     declared: bool = True

@@ -73,18 +73,21 @@ def parse_config(content: bytes, file: str = CONFIG_FILE) -> Environments:
         if not isinstance(value, dict):
             raise InvalidSpec("", "must be a mapping with the field 'environments'")
         fields = Fields(value, "", MAX_ENTRIES)
-        fields.only("environments", "reporters", "statusAuthors")
+        fields.only("environments", "reporters", "promoters", "statusAuthors")
         found = fields.objects("environments", _environment)
         if not found:
             raise InvalidSpec(f".{_PATH}", "must name at least one environment")
         if len(found) > MAX_ENVIRONMENTS:
             raise InvalidSpec(f".{_PATH}", f"has more than {MAX_ENVIRONMENTS} entries")
         reporters = _text(fields, "reporters") or DEFAULT_REPORTERS
+        promoters = _text(fields, "promoters")
         authors = _strings(fields, "statusAuthors")
         for at, author in enumerate(authors):
             if not author or len(author) > MAX_TEXT:
                 raise fields.invalid(f"statusAuthors[{at}]", "must be the login of an account at the forge")
-        return Environments(sorted_environments(found), reporters, authors, declared=True, where=file)
+        return Environments(
+            sorted_environments(found), reporters, promoters, authors, declared=True, where=file
+        )
     except InvalidSpec as error:
         path = error.field.lstrip(".")
         raise ConfigInvalid(

@@ -5,13 +5,14 @@ facts    everything that the guards decide on
 rules    one function for each guard
 """
 
-from headgate.promotion.guards.facts import Approval, Bad, Facts, Soak
+from headgate.promotion.guards.facts import Approval, Bad, Base, Facts, Soak
 from headgate.promotion.guards.model import Guard, Override, Verdict, parse_overrides
 from headgate.promotion.guards.rules import evaluate
 
 __all__ = [
     "Approval",
     "Bad",
+    "Base",
     "Facts",
     "Guard",
     "Override",

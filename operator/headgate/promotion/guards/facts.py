@@ -10,7 +10,17 @@ from headgate.api import ObjectKey
 from headgate.promotion.config.model import Environment
 from headgate.promotion.evidence.model import Evidence
 
-__all__ = ["Approval", "Bad", "Facts", "Soak"]
+__all__ = ["Approval", "Bad", "Base", "Facts", "Soak"]
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """Whether the target runs what the difference starts from; at most one of the two is not empty."""
+
+    proof: str = ""
+    """Why this is known."""
+    problem: str = ""
+    """Why it is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +56,10 @@ class Bad:
     """Whether the candidate also contains a commit that reverts it."""
     copied: bool = False
     """Whether the candidate contains not the commit, but everything that it changed in the target."""
+    claimed: bool = False
+    """Whether a message says that the candidate reverts it, and everything that it changed in the target is there."""
+    decided: bool = False
+    """Whether the target follows it again, after it was rolled back there: somebody has overridden the guard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +81,9 @@ class Facts:
     unproven: tuple[str, ...] | None = None
     """Objects that change and have not run before; None if this could not be found out."""
     bad: tuple[Bad, ...] | None = None
-    """None if the history could not be read."""
+    """None if this could not be found out."""
+    bad_problem: str = ""
+    """Why it could not."""
     problems: tuple[str, ...] = ()
     """What could not be built."""
     is_empty: bool | None = None
@@ -76,3 +92,5 @@ class Facts:
     approvals: tuple[Approval, ...] = ()
     plan_problem: str = ""
     """What has moved since the plan was made."""
+    base: Base = Base()
+    """Whether the target runs what the difference starts from."""

@@ -23,6 +23,8 @@ class Guard(Enum):
     """Somebody has seen recently what the environments before run."""
     CANDIDATE = "candidate"
     """The commit is in the history that the environments before follow, and newer than what the target runs."""
+    BASE = "base"
+    """The target runs what the difference starts from."""
     HEALTHY = "healthy"
     """Every Kustomization of the environments before is Ready at the candidate."""
     SOAK = "soak"

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from headgate.api.windows import closes_at, is_open, opens_at
 from headgate.promotion.evidence.facts import problem_of
 from headgate.promotion.evidence.model import STALE_AFTER, Evidence, RunningKustomization
-from headgate.promotion.guards.facts import Facts
+from headgate.promotion.guards.facts import Bad, Facts
 from headgate.promotion.guards.model import Guard, Override, Verdict
 
 __all__ = ["evaluate"]
@@ -62,6 +62,12 @@ def _candidate(facts: Facts) -> Verdict:
         problem = facts.candidate_problem or "no commit to promote was found"
         return Verdict(Guard.CANDIDATE, False, problem)
     return Verdict(Guard.CANDIDATE, True, facts.candidate[:12])
+
+
+def _base(facts: Facts) -> Verdict:
+    if facts.base.problem or not facts.base.proof:
+        return Verdict(Guard.BASE, False, facts.base.problem or "nobody says what the environment runs")
+    return Verdict(Guard.BASE, True, facts.base.proof)
 
 
 def _healthy(facts: Facts) -> Verdict:
@@ -144,18 +150,26 @@ def _proven(facts: Facts) -> Verdict:
 
 def _not_rolled_back(facts: Facts) -> Verdict:
     if facts.bad is None:
-        return Verdict(Guard.NOT_ROLLED_BACK, False, "the history of the candidate could not be read")
-    bad = [each for each in facts.bad if not each.reverted]
+        problem = facts.bad_problem or "the history of the candidate could not be read"
+        return Verdict(Guard.NOT_ROLLED_BACK, False, problem)
+    bad = [each for each in facts.bad if not each.reverted and not each.decided]
     if bad:
-        names = [
-            ("the changes of " if each.copied else "") + f"{each.commit[:12]}, which {each.by} rolled back"
-            for each in bad
-        ]
-        copied = all(each.copied for each in bad)
+        names = [_bad_name(each) for each in bad]
+        copied = all(each.copied or each.claimed for each in bad)
         passes = "no longer has all of these changes" if copied else "also contains a revert of it"
         message = f"contains {_listed(names)}; passes when the candidate {passes}"
         return Verdict(Guard.NOT_ROLLED_BACK, False, message)
+    decided = [f"{_bad_name(each)} before" for each in facts.bad if each.decided and not each.reverted]
+    if decided:
+        message = f"contains {_listed(decided)}, and {facts.environment.name} follows it again"
+        return Verdict(Guard.NOT_ROLLED_BACK, True, message)
     return Verdict(Guard.NOT_ROLLED_BACK, True, "contains no commit that was rolled back and not reverted")
+
+
+def _bad_name(each: Bad) -> str:
+    what = "the changes of " if each.copied or each.claimed else ""
+    but = ", although a message says that it reverts them" if each.claimed else ""
+    return f"{what}{each.commit[:12]}, which {each.by} rolled back{but}"
 
 
 def _rendered(facts: Facts) -> Verdict:
@@ -226,6 +240,7 @@ def _plan(facts: Facts) -> Verdict:
 _RULES = {
     Guard.EVIDENCE: _evidence,
     Guard.CANDIDATE: _candidate,
+    Guard.BASE: _base,
     Guard.HEALTHY: _healthy,
     Guard.SOAK: _soak,
     Guard.PROVEN: _proven,

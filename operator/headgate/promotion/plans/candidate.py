@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 import orjson
 
 from headgate.api import ObjectKey
+from headgate.git.refs.reference import Resolved
 from headgate.promotion.config.model import Environment
 from headgate.promotion.errors import EvidenceMissing
 from headgate.promotion.evidence.facts import healthy, soaked_since
 from headgate.promotion.evidence.model import Evidence, RunningKustomization
 from headgate.promotion.fleet.rendering import RenderedKustomization, Rendering
 from headgate.promotion.guards import Soak
+from headgate.promotion.plans.base import signer_of_base
+from headgate.promotion.plans.history import known_commit
 from headgate.promotion.plans.world import World, described, pointed, source_of
 
 __all__ = ["Candidate", "candidate_of"]
@@ -53,14 +56,16 @@ def candidate_of(world: World, target: Environment, wanted: str = "") -> Candida
             found = world.observe(environment)
         except EvidenceMissing as error:
             evidence[name] = str(error)
-            running[name] = follows.commit if follows else ""
+            running[name] = follows.commit if follows and _is_accepted(world, environment, follows) else ""
+            if not running[name]:
+                problem = problem or f"nobody says which commit of {source.key} {name} runs: {error}"
             continue
         evidence[name] = found
         commit = healthy(found, source.key).commit or _tried(found, source.key)
         running[name] = commit
         if not commit:
             problem = problem or f"nobody says which commit of {source.key} {name} runs"
-        elif not _exists(world, commit):
+        elif not known_commit(world.clone, commit):
             problem = (
                 problem or f"{name} runs {commit[:12]}, which the remote does not have (was it force-pushed?)"
             )
@@ -78,6 +83,14 @@ def candidate_of(world: World, target: Environment, wanted: str = "") -> Candida
     if not commit or problem:
         return Candidate(commit, problem, evidence)
     return _described(world, target, Candidate(commit, "", evidence))
+
+
+def _is_accepted(world: World, environment: Environment, follows: Resolved) -> bool:
+    """Whether what an environment follows may take the place of evidence: whoever may push tags must not choose."""
+    tip = world.clone.tip(world.default_branch)
+    return world.clone.is_ancestor(follows.commit, tip) or bool(
+        signer_of_base(world, environment, follows)[0]
+    )
 
 
 def _tried(found: Evidence, source: ObjectKey) -> str:
@@ -116,7 +129,8 @@ def _described(world: World, target: Environment, found: Candidate) -> Candidate
         def same(each: RunningKustomization, one: str, other: str) -> bool:
             if one == other:
                 return True
-            if each.source != source.key or not _exists(world, one) or not _exists(world, other):  # noqa: B023
+            known = known_commit(world.clone, one) and known_commit(world.clone, other)
+            if each.source != source.key or not known:  # noqa: B023
                 return False
             return _same(at(one).by_key.get(each.key), at(other).by_key.get(each.key))
 
@@ -147,7 +161,3 @@ def _same(one: RenderedKustomization | None, other: RenderedKustomization | None
 def _content(each: RenderedKustomization) -> bytes:
     options = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
     return orjson.dumps([each.spec, [one.obj for one in each.objects]], default=repr, option=options)
-
-
-def _exists(world: World, commit: str) -> bool:
-    return world.clone.git.local("cat-file", "-e", f"{commit}^{{commit}}").status == 0

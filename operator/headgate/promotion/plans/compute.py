@@ -3,37 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from headgate.git.refs.reference import HEADS, TAGS, Resolved
+from headgate.git.refs.reference import HEADS, Resolved
 from headgate.git.refs.semver import Version
-from headgate.git.verify.signature import split_commit, split_tag
 from headgate.promotion.changes.compare import compare
 from headgate.promotion.changes.model import EnvironmentChange, Stage
 from headgate.promotion.config.model import Environment
 from headgate.promotion.errors import (
     CloneError,
     EvidenceMissing,
-    HistoryMissing,
     PlanOutdated,
     PromotionError,
 )
 from headgate.promotion.fleet.rendering import RenderedSource, Rendering
-from headgate.promotion.guards import Approval, Bad, Facts, Guard, Override, evaluate
+from headgate.promotion.guards import Approval, Bad, Base, Facts, Guard, Override, evaluate
 from headgate.promotion.plans.approvals import approved_base, given_approvals
+from headgate.promotion.plans.base import base_of
 from headgate.promotion.plans.candidate import Candidate, candidate_of
-from headgate.promotion.plans.copies import copies_of
+from headgate.promotion.plans.copies import brought_back
 from headgate.promotion.plans.difference import difference_of
 from headgate.promotion.plans.fields import last_equal
-from headgate.promotion.plans.history import Mark, bad_commits, marks
+from headgate.promotion.plans.history import Mark, marks
 from headgate.promotion.plans.intended import problems_elsewhere, problems_of_fields, problems_of_pin
 from headgate.promotion.plans.model import Mode, Plan, Point
 from headgate.promotion.plans.modes import Move, Wish, mode_of, move_of
 from headgate.promotion.plans.proven import unproven
+from headgate.promotion.plans.rollbacks import counted, follows_again, is_proven
 from headgate.promotion.plans.versions import version_tags
 from headgate.promotion.plans.world import World, described, source_of
 
-__all__ = ["Computed", "compute", "compute_again", "rendered_difference"]
+__all__ = ["Computed", "base_of_plan", "compute", "compute_again", "rendered_difference"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +82,8 @@ def compute(
     # Where fields are copied, both environments follow one branch, which contains every candidate.
     if not problem and mode is not Mode.FIELDS:
         problem = _backwards(world, target, base, commit, found)
-    wrong = [
-        *_unintended(world, target, source, mode, move, change, after, commit),
-        *_unsigned(world, target, source, base),
-    ]
+    wrong = _unintended(world, target, source, mode, move, change, after, commit)
+    bad, bad_problem = _bad(world, target, source, mode, base, move, now, after, commit, found)
     approvals = _approvals(world, target, digest, mode, base.commit, commit, move, found)
     facts = Facts(
         target,
@@ -96,11 +94,13 @@ def compute(
         candidate.expected,
         candidate.soaks,
         _unproven(target, change, after, candidate),
-        _bad(world, target, source, mode, base, move, now, after, commit, found),
+        bad,
+        bad_problem,
         tuple(each.message for each in change.uncertain) + tuple(wrong),
         change.is_empty,
         tuple(_suspended(world, target, source, change)),
         approvals,
+        base=base_of(world, target, source, base),
     )
     plan = Plan(
         environment=name,
@@ -167,6 +167,14 @@ def rendered_difference(world: World, plan: Plan) -> EnvironmentChange:
     return difference.change
 
 
+def base_of_plan(world: World, plan: Plan) -> Base:
+    """Return whether the target runs what the difference of a plan starts from, as far as this is known here."""
+    target = world.environments[plan.environment]
+    source = source_of(target, world.render(target))
+    base = world.follows(source)
+    return Base() if base is None else base_of(world, target, source, base)
+
+
 def _check_version(world: World, plan: Plan, source: RenderedSource) -> None:
     """A version that exists, or that a higher one has overtaken, would only be refused as a bad argument."""
     version, newest = Version.parse(plan.version), version_tags(world.refs.ids, source.reference.semver)[:1]
@@ -180,7 +188,10 @@ def _backwards(world: World, target: Environment, base: Resolved, commit: str, f
     """Why the target must not go to a commit that it already contains; after a rollback, it may."""
     if commit == base.commit or not world.clone.is_ancestor(commit, base.commit):
         return ""
-    if any(mark.commit == base.commit and world.clone.is_ancestor(commit, mark.bad) for mark in found):
+    if any(
+        mark.commit == base.commit and world.clone.is_ancestor(commit, mark.bad) and is_proven(world, mark)
+        for mark in found
+    ):
         return ""
     return (
         f"{target.name} already contains {commit[:12]}: it follows {_pointer(base) or base.commit[:12]}; to go back, "
@@ -193,7 +204,8 @@ def _marks(world: World, source: RenderedSource, base: Resolved) -> list[Mark]:
     branches += [
         name.removeprefix(HEADS) for name in world.refs.ids if name.startswith(f"{HEADS}headgate/rollback-")
     ]
-    return marks(world.clone, [each for each in dict.fromkeys(branches) if each])
+    found = marks(world.clone, [each for each in dict.fromkeys(branches) if each])
+    return counted(world, found, base.commit)
 
 
 def _bad(
@@ -207,12 +219,17 @@ def _bad(
     after: Rendering,
     commit: str,
     found: Sequence[Mark],
-) -> tuple[Bad, ...] | None:
+) -> tuple[tuple[Bad, ...] | None, str]:
+    """The bad commits of the candidate; or none, and why they are not known."""
     try:
-        copies = copies_of(world, target, source, mode, base, move, now, after, commit, found)
-        return (*bad_commits(world.clone, commit, found), *copies)
-    except HistoryMissing:
-        return None
+        every = brought_back(world, target, source, mode, base, move, now, after, commit, found)
+        decided = (
+            replace(each, decided=follows_again(world, target.name, base.commit, each.commit, found))
+            for each in every
+        )
+        return tuple(decided), ""
+    except CloneError as error:
+        return None, str(error)
 
 
 def _unproven(
@@ -245,26 +262,6 @@ def _unintended(
                 for each in others
             }
         )
-
-
-def _unsigned(world: World, target: Environment, source: RenderedSource, base: Resolved) -> Iterator[str]:
-    """Why the target cannot run what it should follow, so that nobody would see all of what the promotion changes."""
-    verify = source.spec.get("verify")
-    mode = str(verify.get("mode") or "HEAD") if isinstance(verify, dict) else ""
-    wanted = []
-    if base.ref.startswith(TAGS) and mode in ("Tag", "TagAndHEAD"):
-        wanted.append((world.refs.ids[base.ref], f"the tag {base.ref.removeprefix(TAGS)}"))
-    if mode.lower() == "head" or mode == "TagAndHEAD":
-        wanted.append((base.commit, f"the commit {base.commit[:12]}"))
-    for identity, name in wanted:
-        kind = world.clone.git.text("cat-file", "-t", identity)
-        content = world.clone.git.read("cat-file", kind, identity)
-        is_signed = split_tag(content) if kind == "tag" else split_commit(content, sha256=len(identity) == 64)
-        if not is_signed.signature or (kind != "tag" and name.startswith("the tag ")):
-            yield (
-                f"{name}, which '{target.name}' should follow, has no signature, as 'verify' of GitRepository "
-                f"{source.key} demands: it runs something else; delete the tag"
-            )
 
 
 def _approvals(
@@ -329,7 +326,7 @@ def _suspended(
 def _notes(
     world: World, target: Environment, base: Resolved, commit: str, found: Iterable[Mark]
 ) -> Iterator[str]:
-    is_rollback = any(mark.commit == base.commit for mark in found)
+    is_rollback = any(mark.commit == base.commit and is_proven(world, mark) for mark in found)
     related = world.clone.is_ancestor(base.commit, commit) or world.clone.is_ancestor(commit, base.commit)
     if not is_rollback and not related:
         yield (

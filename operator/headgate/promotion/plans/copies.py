@@ -1,36 +1,38 @@
-"""Copies of bad commits: a candidate that does not contain what a rollback marked, but would do the same again.
+"""What of bad commits a candidate brings back: the commits themselves, or copies, which would do the same again.
 
 A branch that was rebased, or a squash merge, has other commits with the same content. What counts is what the target
 would run: a candidate is a copy if every field and object that the bad commit changed in the target is again as it was
-there. A candidate that differs in one of them is not, because that may be the fix.
+there. A candidate that differs in one of them is not, because that may be the fix. The same holds of a message that
+says that it reverts a bad commit: anybody may write it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from headgate.git.refs.reference import HEADS, Resolved
 from headgate.promotion.changes.compare import compare
 from headgate.promotion.changes.model import Action, EnvironmentChange, FieldChange, Hidden, Stage
 from headgate.promotion.config.model import Environment
-from headgate.promotion.errors import PromotionError
+from headgate.promotion.errors import CloneError, PromotionError
 from headgate.promotion.fleet.rendering import RenderedSource, Rendering
 from headgate.promotion.guards import Bad
-from headgate.promotion.plans.history import Mark, name_of
+from headgate.promotion.plans.history import Mark, bad_commits, name_of
 from headgate.promotion.plans.model import Mode
 from headgate.promotion.plans.modes import Move, Wish, move_of
 from headgate.promotion.plans.world import World, moved
 
-__all__ = ["copies_of", "is_copy"]
+__all__ = ["brought_back", "is_copy"]
 
 MAX_MARKS = 20
-"""The newest rollbacks whose copies are looked for: each needs two renderings."""
+"""Rollbacks whose effect is compared: each needs two renderings."""
 
 _Effect = tuple[tuple[object, ...], tuple[object, ...]]
 """What changes, and the path of the field; an empty path is all of it."""
 
 
-def copies_of(
+def brought_back(
     world: World,
     target: Environment,
     source: RenderedSource,
@@ -40,11 +42,12 @@ def copies_of(
     now: Rendering,
     after: Rendering,
     candidate: str,
-    found: Iterable[Mark],
+    found: Sequence[Mark],
 ) -> Iterator[Bad]:
-    """Yield the bad commits that ``candidate`` does not contain, and whose effect it brings back all the same.
+    """Yield the bad commits that ``candidate`` contains, reverted or not, and those whose effect it brings back.
 
-    ``now`` is what the target has, ``after`` what it would get. What it already has is not brought back.
+    ``now`` is what the target has, ``after`` what it would get. What it already has is not brought back. Raises
+    :class:`CloneError`.
     """
 
     def at(commit: str) -> Rendering:
@@ -53,18 +56,40 @@ def copies_of(
         ref = HEADS + world.default_branch if mode is Mode.FIELDS else move.ref
         return world.render(target, moved(world.refs, ref, commit))
 
-    elsewhere = (mark for mark in found if mark.good and not world.clone.is_ancestor(mark.bad, candidate))
-    for mark, _ in zip(elsewhere, range(MAX_MARKS), strict=False):
+    contained = {each.commit: each for each in bad_commits(world.clone, candidate, found)}
+    settled = _settled(world, base, found)
+    yield from (each for each in contained.values() if not each.reverted or each.commit in settled)
+    rest: dict[tuple[str, str], Mark] = {}
+    for mark in found:
+        is_elsewhere = mark.bad not in contained
+        if mark.good and mark.bad not in settled and (is_elsewhere or contained[mark.bad].reverted):
+            rest.setdefault((mark.bad, mark.good), mark)
+    if len(rest) > MAX_MARKS:
+        raise CloneError(f"there are more than {MAX_MARKS} rollbacks to compare with")
+    for mark in rest.values():
+        claim = contained.get(mark.bad)
         try:
             good, bad = at(mark.good), at(mark.bad)
-        except PromotionError:
+        except PromotionError as error:
+            if claim is not None:
+                raise CloneError(f"it cannot be seen whether {mark.bad[:12]} is reverted: {error}") from None
             # Such as a tag that is gone: nobody can pin it again either.
             continue
         brought = compare(good, bad, Stage.BETWEEN)
-        if is_copy(brought, compare(bad, after, Stage.BETWEEN)) and not is_copy(
+        is_back = is_copy(brought, compare(bad, after, Stage.BETWEEN)) and not is_copy(
             brought, compare(bad, now, Stage.BETWEEN)
-        ):
+        )
+        if claim is not None:
+            yield replace(claim, reverted=not is_back, claimed=is_back)
+        elif is_back:
             yield Bad(mark.bad, name_of(world.clone, mark.commit), reverted=False, copied=True)
+
+
+def _settled(world: World, base: Resolved, found: Sequence[Mark]) -> set[str]:
+    """The bad commits whose reverts the target follows already, so that an earlier promotion has checked them."""
+    if any(mark.commit == base.commit for mark in found):
+        return set()
+    return {each.commit for each in bad_commits(world.clone, base.commit, found) if each.reverted}
 
 
 def is_copy(brought: EnvironmentChange, since: EnvironmentChange) -> bool:

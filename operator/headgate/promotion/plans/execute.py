@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from headgate.promotion.clone import Clone, RefUpdate
+from headgate.promotion.clone import RefUpdate
 from headgate.promotion.clone.making import make_commit, make_tag, make_tree
 from headgate.promotion.clone.pushing import push, remote_refs
 from headgate.promotion.errors import PromotionError, PromotionRefused, PushRefused
 from headgate.promotion.plans.compute import Computed
 from headgate.promotion.plans.model import Mode, Plan
 from headgate.promotion.plans.modes import Move
-from headgate.promotion.plans.trailers import DIGEST, audit, message, trailers_of
+from headgate.promotion.plans.trailers import DIGEST, audit, message, record_ref, trailers_of
 from headgate.promotion.plans.world import World
 
 __all__ = [
@@ -20,9 +20,9 @@ __all__ = [
     "PullRequestWish",
     "Requester",
     "change_commit",
+    "check_counts",
     "execute",
     "finished",
-    "record_ref",
     "reused_commit",
 ]
 
@@ -89,6 +89,7 @@ def execute(
         )
     if plan.mode is Mode.TAG:
         tag = make_tag(world.clone, plan.version, plan.candidate, text, sign=sign)
+        check_counts(world, world.promoters.of_tag(plan.version, tag, plan.candidate)[1])
         push(world.clone, [RefUpdate(plan.ref, tag, plan.expected)])
         return Done((f"pushed the tag {plan.version}: {plan.environment} follows it",), plan.version)
     title, _, body = text.partition("\n\n")
@@ -107,12 +108,24 @@ def execute(
     return Done(tuple(requester(world, wish)))
 
 
+def check_counts(world: World, why: str) -> None:
+    """Raise :class:`PromotionError` if promoters are named and a signature that was just made is not one of theirs.
+
+    ``why``: why it does not count.
+    """
+    if why and world.promoters.are_named:
+        raise PromotionError(f"your signature would not count, so nothing was pushed: {why}")
+
+
 def finished(world: World, plan: Plan) -> Done | None:
     """What an earlier run of the same plan did, if its push went through; None otherwise."""
     if plan.mode is Mode.TAG and world.refs.commit(plan.ref) == plan.candidate:
         tag = world.refs.ids[plan.ref]
         text = world.clone.git.read("cat-file", "-p", tag).decode("utf-8", "replace")
-        if trailers_of(text).get(DIGEST) == plan.digest:
+        is_ours = (
+            not world.promoters.are_named or world.promoters.of_tag(plan.version, tag, plan.candidate)[0]
+        )
+        if is_ours and trailers_of(text).get(DIGEST) == plan.digest:
             return Done(
                 (f"the tag {plan.version} is on the remote already: {plan.environment} follows it",),
                 plan.version,
@@ -129,22 +142,23 @@ def change_commit(world: World, move: Move, text: str, sign: bool, *, parents: S
     """Return the commit of a pull request's branch: the one that is there already, if it is the same change."""
     tip = world.clone.tip(move.branch)
     tree = make_tree(world.clone, tip, move.files)
-    return reused_commit(world.clone, move.expected, tree, [tip, *parents]) or make_commit(
+    return reused_commit(world, move.expected, tree, [tip, *parents], text) or make_commit(
         world.clone, tree, [tip, *parents], text, sign=sign
     )
 
 
-def reused_commit(clone: Clone, existing: str, tree: str, parents: Sequence[str]) -> str:
-    """Return a commit that an earlier run pushed, if it has this tree and these parents; otherwise nothing."""
+def reused_commit(world: World, existing: str, tree: str, parents: Sequence[str], text: str) -> str:
+    """Return a commit that an earlier run pushed, if it is the same change; otherwise nothing.
+
+    Whoever may push can put a commit on the branch, so that its message must be ours, and, where promoters are named,
+    its signature one of theirs.
+    """
     if not existing:
         return ""
-    found = clone.commit(existing)
-    return existing if found.tree == tree and found.parents == tuple(parents) else ""
-
-
-def record_ref(environment: str) -> str:
-    """The ref with the record of an environment's promotions, for environments that follow a branch."""
-    return f"refs/headgate/promotions/{environment}"
+    found = world.clone.commit(existing)
+    if (found.tree, found.parents, found.message.strip()) != (tree, tuple(parents), text.strip()):
+        return ""
+    return "" if world.promoters.are_named and not world.promoters.of_commit(existing)[0] else existing
 
 
 def _move_branch(world: World, plan: Plan, text: str, sign: bool) -> Done:
@@ -155,6 +169,7 @@ def _move_branch(world: World, plan: Plan, text: str, sign: bool) -> Done:
     record = record_ref(plan.environment)
     last = world.refs.ids.get(record, "")
     entry = make_commit(world.clone, plan.candidate, [last] if last else [], text, sign=sign)
+    check_counts(world, world.promoters.of_commit(entry)[1])
     try:
         push(world.clone, [update, RefUpdate(record, entry, last)])
     except PushRefused as error:

@@ -10,9 +10,15 @@ from headgate.git.refs.reference import HEADS
 from headgate.promotion.clone import Clone
 from headgate.promotion.errors import CloneError
 from headgate.promotion.guards import Bad
-from headgate.promotion.plans.trailers import ROLLBACK_OF, ROLLBACK_TO, reverted_commits, trailers_of
+from headgate.promotion.plans.trailers import (
+    ENVIRONMENT,
+    ROLLBACK_OF,
+    ROLLBACK_TO,
+    reverted_commits,
+    trailers_of,
+)
 
-__all__ = ["Mark", "bad_commits", "marks", "name_of"]
+__all__ = ["Mark", "bad_commits", "known_commit", "marks", "name_of"]
 
 MAX_RANGE = 2000
 """Commits of a bad promotion that reverts of single commits may undo one by one."""
@@ -31,6 +37,8 @@ class Mark:
     bad: str
     good: str
     """The commit whose tree the rollback brought back; empty if the mark does not say."""
+    environment: str = ""
+    """What was rolled back; empty if the mark does not say."""
 
 
 def marks(clone: Clone, branches: Iterable[str]) -> list[Mark]:
@@ -41,8 +49,9 @@ def marks(clone: Clone, branches: Iterable[str]) -> list[Mark]:
         trailers = trailers_of(text)
         bad, good = trailers.get(ROLLBACK_OF, ""), trailers.get(ROLLBACK_TO, "")
         # Whoever forges a mark can only prevent a promotion.
-        if _known(clone, bad):
-            found.append(Mark(commit, bad, good if _known(clone, good) else ""))
+        if known_commit(clone, bad):
+            good = good if known_commit(clone, good) else ""
+            found.append(Mark(commit, bad, good, trailers.get(ENVIRONMENT, "")))
     return found
 
 
@@ -105,7 +114,8 @@ def _commits(clone: Clone, *arguments: str) -> list[str]:
     return clone.git.read("rev-list", *arguments, "--").decode().split()
 
 
-def _known(clone: Clone, commit: str) -> bool:
+def known_commit(clone: Clone, commit: str) -> bool:
+    """Whether a text is the id of a commit that the remote has."""
     is_id = COMMIT_ID.fullmatch(commit) is not None
     return is_id and clone.git.local("cat-file", "-e", f"{commit}^{{commit}}").status == 0
 

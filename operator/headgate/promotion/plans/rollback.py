@@ -7,11 +7,8 @@ reverted. Windows, soak and approvals do not apply.
 
 from __future__ import annotations
 
-import posixpath
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from headgate.api.revision import COMMIT_ID
 from headgate.git.refs.reference import HEADS, Resolved
 from headgate.promotion.changes.compare import compare
 from headgate.promotion.changes.model import EnvironmentChange, Stage
@@ -21,19 +18,22 @@ from headgate.promotion.clone.pushing import push
 from headgate.promotion.config.model import Environment
 from headgate.promotion.errors import PromotionError
 from headgate.promotion.fleet.rendering import RenderedSource
+from headgate.promotion.plans.base import is_record_of, signer_of_base
 from headgate.promotion.plans.difference import difference_of
 from headgate.promotion.plans.execute import (
     Done,
     PullRequestWish,
     Requester,
     change_commit,
-    record_ref,
+    check_counts,
     reused_commit,
 )
-from headgate.promotion.plans.history import PLAIN, Mark, marks
+from headgate.promotion.plans.history import Mark, known_commit
+from headgate.promotion.plans.lastgood import earlier_files, last_good
 from headgate.promotion.plans.model import Mode
 from headgate.promotion.plans.modes import Move, by_pull_request, mode_of, pin_edit, pin_field
 from headgate.promotion.plans.revert import reverted_tree
+from headgate.promotion.plans.rollbacks import is_told_by_tag, is_true, rollback_of
 from headgate.promotion.plans.trailers import (
     DIGEST,
     ENVIRONMENT,
@@ -42,9 +42,10 @@ from headgate.promotion.plans.trailers import (
     ROLLBACK_OF,
     ROLLBACK_TO,
     message,
+    record_ref,
     trailers_of,
 )
-from headgate.promotion.plans.versions import next_version, version_tags
+from headgate.promotion.plans.versions import next_version
 from headgate.promotion.plans.world import World, described, moved, source_of
 
 __all__ = ["Rollback", "prepare", "revert", "roll_back"]
@@ -101,7 +102,7 @@ def prepare(world: World, name: str, to: str = "") -> Rollback:
     finished = _begun(world, target, mode, base, to)
     if finished is not None:
         return finished
-    good, good_name = _good(world, target, source, mode, base, to)
+    good, good_name = last_good(world, target, source, mode, base, to)
     if world.clone.id_of_tree(good) == world.clone.id_of_tree(base.commit):
         raise PromotionError(f"'{name}' already runs the content of {good_name}: nothing to roll back")
     move = _move(world, target, source, mode, base, good, good_name)
@@ -132,9 +133,11 @@ def roll_back(
     commit = make_commit(world.clone, rollback.good, [rollback.before], text, sign=sign)
     if rollback.mode is Mode.TAG:
         tag = make_tag(world.clone, move.version, commit, text, sign=sign)
+        check_counts(world, world.promoters.of_tag(move.version, tag, commit)[1])
         push(world.clone, [RefUpdate(move.ref, tag)])
         line = f"pushed the tag {move.version} with the content of {rollback.good_name}: {name} follows it"
     else:
+        check_counts(world, world.promoters.of_commit(commit)[1])
         push(world.clone, [RefUpdate(move.ref, commit, move.expected)])
         line = f"moved the branch '{move.ref.removeprefix(HEADS)}' to the content of {rollback.good_name}"
     return replace(rollback, done=commit), Done((line,), move.version)
@@ -163,7 +166,7 @@ def revert(world: World, rollback: Rollback, requester: Requester, *, sign: bool
     text = message(subject, [why], [(ENVIRONMENT, rollback.environment), *reverts])
     ref = f"{HEADS}headgate/revert-{rollback.environment}"
     existing = world.refs.ids.get(ref, "")
-    commit = reused_commit(world.clone, existing, tree, [tip, *others]) or make_commit(
+    commit = reused_commit(world, existing, tree, [tip, *others], text) or make_commit(
         world.clone, tree, [tip, *others], text, sign=sign
     )
     title, _, body = text.partition("\n\n")
@@ -172,13 +175,26 @@ def revert(world: World, rollback: Rollback, requester: Requester, *, sign: bool
 
 
 def _begun(world: World, target: Environment, mode: Mode, base: Resolved, to: str) -> Rollback | None:
-    """The rollback that the environment follows already, if it is the one to finish."""
+    """The rollback that the environment follows already, if it is the one to finish.
+
+    Raises :class:`PromotionError` if it may be one, but nobody whom the policy names has signed it.
+    """
     said = trailers_of(world.clone.commit(base.commit).message)
-    bad, good = _rollback(world, base.commit)
-    if said.get(ENVIRONMENT) != target.name or not bad:
+    bad, good = said.get(ROLLBACK_OF, ""), said.get(ROLLBACK_TO, "")
+    mark = Mark(base.commit, bad, good, said.get(ENVIRONMENT, ""))
+    if mark.environment != target.name or not _is_followed(world, target, mode, base, mark):
         return None
     if to and world.clone.id_of_tree(world.clone.resolve(to)) != world.clone.id_of_tree(base.commit):
         return None
+    if mode is not Mode.FIELDS and world.promoters.are_named:
+        signer, why = signer_of_base(world, target, base)
+        if not signer and not to:
+            raise PromotionError(
+                f"what '{target.name}' follows says that it is the rollback to {good[:12]}, but {why}: name what to "
+                "return to with --to"
+            )
+        if not signer:
+            return None
     now = world.render(target)
     version = base.ref.removeprefix("refs/tags/") if mode is Mode.TAG else ""
     move = Move(base.ref, base.commit, world.refs, version=version, head=base.commit)
@@ -189,93 +205,34 @@ def _begun(world: World, target: Environment, mode: Mode, base: Resolved, to: st
     return Rollback(target.name, mode, bad, brought, good, before, name, move, change, digest, base.commit)
 
 
+def _is_followed(world: World, target: Environment, mode: Mode, base: Resolved, mark: Mark) -> bool:
+    """Whether the target follows a rollback, as the contents show: anybody may write the message of a commit."""
+    clone = world.clone
+    if mode is Mode.FIELDS:
+        # The pull request is merged: the files have their former contents.
+        is_known = known_commit(clone, mark.bad) and known_commit(clone, mark.good)
+        return is_known and not earlier_files(world, target, mark.good)
+    if mode is Mode.PIN or not is_true(clone, mark):
+        return False
+    if mode is Mode.TAG:
+        return is_told_by_tag(world, mark, signed=False)
+    # A commit that came by a promotion was on the default branch before, or has a record.
+    record = world.refs.ids.get(record_ref(target.name), "")
+    if record and is_record_of(world, target, record, base.commit):
+        return False
+    tip = clone.tip(world.default_branch)
+    return base.commit not in clone.git.text("rev-list", "--first-parent", "--end-of-options", tip).split()
+
+
 def _content_of(world: World, commit: str) -> tuple[str, str]:
     """The commit whose content a commit has, and the newest one that led there: it may be a rollback itself."""
     brought = ""
-    while (said := _rollback(world, commit)) != ("", "") and commit != said[1]:
-        brought = brought or said[0]
-        commit = said[1]
+    seen = {commit}
+    while (mark := rollback_of(world.clone, commit)) is not None and mark.good not in seen:
+        brought = brought or mark.bad
+        commit = mark.good
+        seen.add(commit)
     return commit, brought or commit
-
-
-def _rollback(world: World, commit: str) -> tuple[str, str]:
-    """The bad and the good commit that the commit of a rollback names; empty for any other commit.
-
-    A message is what its author wrote. Only ids count: by the names of refs, commits could name each other in a circle.
-    """
-    said = trailers_of(world.clone.commit(commit).message)
-    bad, good = said.get(ROLLBACK_OF, ""), said.get(ROLLBACK_TO, "")
-    return (bad, good) if COMMIT_ID.fullmatch(bad) and COMMIT_ID.fullmatch(good) else ("", "")
-
-
-def _good(
-    world: World, target: Environment, source: RenderedSource, mode: Mode, base: Resolved, to: str
-) -> tuple[str, str]:
-    """The commit to return to, and its name."""
-    clone = world.clone
-    if to:
-        commit = clone.resolve(to)
-        if not clone.is_ancestor(commit, base.commit) and mode is not Mode.TAG:
-            raise PromotionError(f"--to: {target.name} never contained {to}")
-        return commit, to
-    if mode is Mode.TAG:
-        found = marks(clone, [world.default_branch])
-        bad = {mark.bad for mark in found}
-        tree = clone.id_of_tree(base.commit)
-        for each in version_tags(world.refs.ids, source.reference.semver):
-            commit = world.refs.commit(f"refs/tags/{each.name}") or ""
-            if commit != base.commit and commit not in bad and clone.id_of_tree(commit) != tree:
-                if not _was_accepted(world, base, commit, found):
-                    raise PromotionError(
-                        f"the tag {each.name} names {commit[:12]}, which is part of neither what '{target.name}' "
-                        f"follows nor '{world.default_branch}': if it is right, name it with --to {each.name}"
-                    )
-                return commit, each.name
-        raise PromotionError(
-            f"no earlier version of '{target.name}' is in the range '{source.reference.semver}': name one with --to"
-        )
-    if mode is Mode.BRANCH:
-        last = world.refs.ids.get(record_ref(target.name), "")
-        said = trailers_of(clone.commit(last).message) if last else {}
-        before = said.get(FROM, "").rpartition("(")[2].rstrip(")")
-        is_of_base = last and clone.id_of_tree(last) == clone.id_of_tree(base.commit)
-        # More people may push the record than the branch: it only chooses from what the branch has had.
-        if (
-            is_of_base
-            and COMMIT_ID.fullmatch(before)
-            and clone.is_ancestor(clone.resolve(before), base.commit)
-        ):
-            return before, before[:12]
-        raise PromotionError(
-            f"no record says what '{target.name}' ran before {base.commit[:12]}: name a commit with --to"
-        )
-    for commit in _earlier(world, target):
-        return commit, commit[:12]
-    raise PromotionError(
-        f"the history of '{world.default_branch}' does not say what '{target.name}' ran before: use --to"
-    )
-
-
-def _was_accepted(world: World, base: Resolved, commit: str, found: Iterable[Mark]) -> bool:
-    """Whether a commit went through the default branch or the target, itself or as what a rollback brought back.
-
-    A rollback signs what it brings back, and anybody who may push tags can give a commit a version.
-    """
-    clone = world.clone
-    known = base.commit, clone.tip(world.default_branch)
-    wanted = [commit]
-    for mark in found:
-        if mark.commit == commit and mark.good and clone.id_of_tree(mark.good) == clone.id_of_tree(commit):
-            wanted.append(mark.good)
-    return any(clone.is_ancestor(each, tip) for each in wanted for tip in known)
-
-
-def _earlier(world: World, target: Environment) -> Iterator[str]:
-    """Commits of the default branch before the promotions of a target, the latest first."""
-    tip = world.clone.tip(world.default_branch)
-    options = (*PLAIN, "--format=%H", "--max-count=100", f"--grep=^{ENVIRONMENT}: {target.name}$", tip, "--")
-    for commit in world.clone.git.text("log", *options).split():
-        yield from world.clone.commit(commit).parents[:1]
 
 
 def _move(
@@ -315,16 +272,7 @@ def _unpin(
 
 def _uncopy(world: World, target: Environment, branch: str, good: str) -> Move:
     """Take the files that hold copied fields from an earlier commit of the default branch."""
-    tip = world.clone.tip(world.default_branch)
-    names = {posixpath.normpath(each.partition(":")[0]) for each in target.fields}
-    files = {}
-    for each in world.render(target).kustomizations:
-        path = each.spec.get("path")
-        for name in names:
-            file = posixpath.normpath(posixpath.join(path.lstrip("/") if isinstance(path, str) else "", name))
-            old, now = world.clone.file(good, file), world.clone.file(tip, file)
-            if old is not None and now is not None and old != now:
-                files[file] = old
+    files = earlier_files(world, target, good)
     if not files:
         raise PromotionError(
             f"no file with fields of '{target.name}' differs from {good[:12]}: nothing to roll back"

@@ -30,6 +30,7 @@ __all__ = [
     "SOURCE_ENVIRONMENT",
     "audit",
     "message",
+    "record_ref",
     "reverted_commits",
     "trailers_of",
 ]
@@ -90,6 +91,11 @@ def audit(
         (OVERRIDES, "; ".join(f"{each.guard.value} by {each.by}: {each.reason}" for each in given)),
         (EVIDENCE_OPTIONS, ", ".join(evidence_options)),
     ]
+
+
+def record_ref(environment: str) -> str:
+    """The ref with the record of an environment's promotions, for environments that follow a branch."""
+    return f"refs/headgate/promotions/{environment}"
 
 
 def trailers_of(text: str) -> Mapping[str, str]:

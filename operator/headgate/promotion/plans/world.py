@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 
 from headgate.git.errors import GitError
 from headgate.git.refs.reference import DEFAULT_BRANCH, HEADS, TAGS, GitReference, Refs, Resolved
@@ -13,6 +14,7 @@ from headgate.promotion.config.model import Environment, Environments
 from headgate.promotion.errors import PromotionError, RevisionUnknown
 from headgate.promotion.evidence.model import Evidence
 from headgate.promotion.fleet.rendering import RenderedSource, Rendering
+from headgate.promotion.plans.promoters import Promoters
 
 __all__ = ["World", "described", "moved", "pointed", "source_of"]
 
@@ -46,6 +48,11 @@ class World:
     def default_branch(self) -> str:
         """Without ``refs/heads/``."""
         return self.clone.default_branch()
+
+    @cached_property
+    def promoters(self) -> Promoters:
+        """Who may promote, as the policy says; raises :class:`CloneError`."""
+        return Promoters(self.clone, self.environments.promoters)
 
     @property
     def promoter_email(self) -> str:

@@ -16,6 +16,7 @@ from headgate.promotion.evidence.model import Evidence, Origin, RunningKustomiza
 from headgate.promotion.guards import (
     Approval,
     Bad,
+    Base,
     Facts,
     Guard,
     Override,
@@ -59,6 +60,7 @@ GOOD = Facts(
     unproven=(),
     bad=(),
     is_empty=False,
+    base=Base("production runs it"),
 )
 
 
@@ -82,6 +84,7 @@ def test_facts_that_nobody_gathered_refuse() -> None:
     assert refusing == {
         Guard.EVIDENCE,
         Guard.CANDIDATE,
+        Guard.BASE,
         Guard.HEALTHY,
         Guard.SOAK,
         Guard.PROVEN,
@@ -275,6 +278,32 @@ def test_unproven_objects_are_listed_even_where_they_do_not_refuse() -> None:
     found = verdict(Guard.PROVEN, replace(GOOD, unproven=("Ingress/production/my-app",)))
     assert not found.refuses
     assert "Ingress/production/my-app" in found.message
+
+
+def test_a_base_that_the_target_may_not_run_refuses() -> None:
+    refused = verdict(Guard.BASE, replace(GOOD, base=Base("", "production runs 1.3.0")))
+    assert (refused.passed, refused.message) == (False, "production runs 1.3.0")
+
+
+def test_a_revert_that_is_only_claimed_refuses() -> None:
+    bad = (Bad(OLD, "1.3.2", reverted=False, claimed=True),)
+    message = verdict(Guard.NOT_ROLLED_BACK, replace(GOOD, bad=bad)).message
+    assert message.startswith(
+        f"contains the changes of {OLD[:12]}, which 1.3.2 rolled back, although a message says"
+    )
+    assert message.endswith("passes when the candidate no longer has all of these changes")
+
+
+def test_a_bad_commit_that_the_target_follows_again_passes_and_is_named() -> None:
+    bad = (Bad(OLD, "1.3.2", reverted=False, decided=True),)
+    found = verdict(Guard.NOT_ROLLED_BACK, replace(GOOD, bad=bad))
+    assert found.passed
+    assert f"{OLD[:12]}, which 1.3.2 rolled back before, and production follows it again" in found.message
+
+
+def test_why_bad_commits_are_not_known_is_said() -> None:
+    refused = verdict(Guard.NOT_ROLLED_BACK, replace(GOOD, bad=None, bad_problem="too many"))
+    assert (refused.passed, refused.message) == (False, "too many")
 
 
 def test_a_bad_commit_that_the_candidate_reverts_passes() -> None:

@@ -19,7 +19,7 @@ from headgate.promotion.plans.execute import execute
 from headgate.promotion.plans.model import Mode, PlanInvalid, decode, encode
 from headgate.promotion.plans.modes import Wish
 from headgate.promotion.plans.trailers import trailers_of
-from tests.support.fleets import deployment, fleet_files, git_repository, kustomization, overlay
+from tests.support.fleets import deployment, fleet_files, kustomization, overlay
 from tests.support.promoting import KUSTOMIZATIONS, Story
 from tests.support.signing import Person, allowed_signers
 
@@ -363,29 +363,6 @@ def test_a_digest_is_no_oracle_for_a_value_that_a_new_object_copies(
     story.compute()
     assert hashed
     assert not [each for each in hashed if value.encode() in each]
-
-
-@pytest.mark.parametrize(
-    ("mode", "problem"), [("Tag", "the tag 1.3.1"), ("TagAndHEAD", "the tag 1.3.1"), ("HEAD", "the commit")]
-)
-def test_a_version_that_production_cannot_verify_is_no_base_for_a_promotion(
-    story: Story, mode: str, problem: str
-) -> None:
-    """It would hide from those who approve what it contains: production runs an older version."""
-    verify = {"mode": mode, "secretRef": {"name": "keys"}}
-    source = git_repository({"semver": ">=1.0.0"}, verify=verify)
-    tip = story.fleet.commit({"clusters/production/flux-system.yaml": source})
-    story.runs("staging", change(story, 3))
-    story.fleet.tag("1.3.1", tip, annotated=False)
-    assert f"{problem}" in story.refused()["rendered"]
-    assert "delete the tag" in story.refused()["rendered"]
-    story.fleet.remote_git("update-ref", "-d", "refs/tags/1.3.1")
-    story.fleet.environment = story.person.environment()
-    git = story.fleet.git
-    signed = git("commit-tree", "-S", "-p", tip, "-m", "signed", f"{tip}^{{tree}}").strip()
-    story.fleet.git("tag", "-d", "1.3.1")
-    story.fleet.tag("1.3.1", signed, sign=True)
-    assert "rendered" not in story.refused()
 
 
 def test_the_file_of_a_plan_matches_its_schema(story: Story) -> None:
