@@ -88,7 +88,7 @@ def _observed(world: World, target: Environment) -> Evidence | str:
     except EvidenceMissing as error:
         return str(error)
     if seen.is_stale(world.now):
-        return f"what is known of {target.name} is from {seen.at:%Y-%m-%d %H:%M} UTC"
+        return f"the last evidence of {target.name} is from {seen.at:%Y-%m-%d %H:%M} UTC"
     return seen.problem or seen
 
 
