@@ -243,6 +243,7 @@ class Program:
                 kustomizations,
                 settled,
                 self._events,
+                self._targets,
                 self.election,
                 contact,
                 self._ready.is_set,

@@ -47,6 +47,7 @@ class Watched:
             world.reconciler,
             world.settled,
             cast(Any, world.events),
+            world.targets,
         )
         self.feed = Feed(self.board, parts, self.memory)
         self._tasks: list[asyncio.Task[None]] = []

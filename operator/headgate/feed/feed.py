@@ -18,9 +18,11 @@ from headgate.api import ObjectKey
 from headgate.feed.contact import Contact
 from headgate.feed.evidence import EvidenceReader
 from headgate.feed.memory import WEIGHT, Memory
+from headgate.feed.watched import WatchedHealth
 from headgate.feed.work import Clock, custom_resource, work_of
-from headgate.insight.fields import ref_of
+from headgate.insight.fields import mapping, ref_of
 from headgate.insight.texts import message_text
+from headgate.kube import ObjectRef
 from headgate.names import GIT_REPOSITORY, KUSTOMIZATION
 from headgate.objects import Obj
 from headgate.page.knowledge import Board, Environment, OperatorState
@@ -34,6 +36,7 @@ from headgate.reconcile.kustomization.settled import SettledBuilds
 from headgate.reconcile.kustomization.steps.wait import Waiting
 from headgate.reconcile.kustomization.waiting import Standing, Verdict
 from headgate.reconcile.reporting.events import EventRecorder
+from headgate.reconcile.target.targets import Targets
 
 __all__ = ["Feed", "FeedParts"]
 
@@ -60,6 +63,7 @@ class FeedParts:
     reconciler: KustomizationReconciler
     settled: SettledBuilds
     events: EventRecorder
+    targets: Targets
     election: Election | None = None
     contact: Contact | None = None
     synced: Callable[[], bool] = lambda: True
@@ -79,6 +83,7 @@ class Feed:
         self._queue_seconds: float | None = None
         self._operator: OperatorState | None = None
         self._evidence = EvidenceReader(memory)
+        self._health = WatchedHealth(parts.targets.home, memory, self._is_limited)
         self._controllers: Sequence[tuple[str, Controller[ObjectKey]]] = (
             (KUSTOMIZATION, parts.kustomizations),
             (GIT_REPOSITORY, parts.sources),
@@ -93,6 +98,7 @@ class Feed:
         parts.events.subscribe(memory.sent)
         parts.reconciler.subscribe(self._checked)
         memory.on_change = self._note
+        parts.targets.home.subscribe(self._seen)
         if parts.contact is not None:
             parts.contact.on_change = self._stand
         self._stand()
@@ -113,6 +119,8 @@ class Feed:
 
     def hand_over(self) -> None:
         """Hand over what has changed."""
+        if self._health.judge():
+            self._wake.set()
         keys = list(self._changed)[:AT_ONCE]
         for key in keys:
             del self._changed[key]
@@ -156,6 +164,16 @@ class Feed:
         self._changed[kind, namespace, name] = None
         self._wake.set()
 
+    def _seen(self, key: ObjectKey, ref: ObjectRef) -> None:
+        self._health.seen(key, ref)
+        self._wake.set()
+
+    def _is_limited(self, key: ObjectKey) -> bool:
+        obj = self._parts.store.kustomization(key)
+        if obj is None or self._parts.targets.has_default_account:
+            return True
+        return bool(mapping(obj, "spec").get("serviceAccountName"))
+
     def _worker_of(self, kind: str, controller: Controller[ObjectKey]) -> Callable[[ObjectKey], None]:
         def noted(key: ObjectKey) -> None:
             began = next((each for each in controller.at_work() if each.key == key), None)
@@ -194,6 +212,7 @@ class Feed:
             obj,
             Notes(
                 verdicts=known.verdicts,
+                live=known.live,
                 events=known.events,
                 drifts=known.drifts,
                 inputs=settled.inputs if settled is not None else None,

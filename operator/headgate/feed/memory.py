@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from headgate.api import labels
+from headgate.api import ObjectKey, labels
 from headgate.fairness.backlog import NamespaceCache
 from headgate.health import HealthStatus
 from headgate.insight import Link
@@ -25,7 +25,7 @@ from headgate.subject import Subject, current_subject
 
 __all__ = ["Known", "Memory", "NotedSteps"]
 
-EVENTS_EACH, DRIFTS_EACH, UNHEALTHY_EACH = 12, 20, 500
+EVENTS_EACH, DRIFTS_EACH, UNHEALTHY_EACH, LIVE_EACH = 12, 20, 500, 1_000
 """Limits for one object."""
 OBJECTS_OF_ONE, OBJECTS = 5_000, 10_000
 """How many objects of one namespace, and of all, are remembered; those with the oldest reports are forgotten."""
@@ -45,6 +45,8 @@ class Known:
     events: tuple[ReportedEvent, ...] = ()
     drifts: tuple[Drift, ...] = ()
     verdicts: Verdicts | None = None
+    live: Mapping[ObjectRef, tuple[str, str]] = field(default_factory=dict)
+    """The health of applied objects as the watches show them; with a message where it cannot quote a secret."""
     evidence: Mapping[Identity, tuple[Link, ...]] = field(default_factory=dict)
     steps: tuple[StepTime, ...] = ()
     skipped_builds: int = 0
@@ -126,6 +128,16 @@ class Memory:
             key.name,
             replace(known, verdicts=verdicts, evidence=evidence),
         )
+
+    def saw(self, key: ObjectKey, health: Mapping[ObjectRef, tuple[str, str] | None]) -> None:
+        """Remember the health of applied objects; None for one that is gone, or that another one has now."""
+        known = self.of(KUSTOMIZATION, key.namespace, key.name)
+        live = {**known.live, **health}
+        kept = {ref: said for ref, said in live.items() if said is not None}
+        while len(kept) > LIVE_EACH:
+            del kept[next(iter(kept))]
+        if kept != known.live:
+            self._put(KUSTOMIZATION, key.namespace, key.name, replace(known, live=kept))
 
     def found(self, namespace: str, name: str, evidence: Mapping[Identity, tuple[Link, ...]]) -> None:
         """Remember what failing objects of a Kustomization and their pods say."""

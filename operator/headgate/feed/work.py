@@ -16,7 +16,7 @@ from headgate.names import KUSTOMIZATION
 from headgate.page.knowledge import AwaitedObject, QueuedKey, RunningKey, WaitingKey, Work
 from headgate.page.knowledge.details import shown_ref
 from headgate.reconcile.core.controller import Controller
-from headgate.reconcile.core.queue import Trigger
+from headgate.reconcile.core.queue import InLine, Trigger
 from headgate.reconcile.kustomization.reconciler import KustomizationReconciler
 from headgate.reconcile.kustomization.steps.wait import Waiting
 
@@ -50,16 +50,14 @@ def work_of(
     queue_seconds: float | None,
 ) -> Work:
     """What is at work; ``controllers`` with the kind of their objects. Its size is bounded."""
-    queued_by_namespace: Counter[str] = Counter()
-    for _, controller in controllers:
-        queued_by_namespace.update(each.key.namespace for each in controller.queue.waiting())
+    queued = [(kind, each) for kind, controller in controllers for each in controller.queue.waiting()]
     waits = heapq.nsmallest(MAX_WAITING, kustomizations.open_waits(), key=lambda each: each[1].wait.started)
     return Work(
         running=tuple(
             sorted(_running(controllers, kustomizations, clock), key=lambda each: (each.since, each.ref))
         ),
-        queued=tuple(_queued(controllers, clock)),
-        queued_by_namespace=dict(queued_by_namespace),
+        queued=tuple(_queued(queued, clock)),
+        queued_by_namespace=dict(Counter(each.key.namespace for _, each in queued)),
         waiting=tuple(_waiting(key, each, memory, clock) for key, each in waits),
         skipped_builds=memory.skipped_builds,
         queue_seconds=queue_seconds,
@@ -82,15 +80,10 @@ def _running(
             )
 
 
-def _queued(controllers: Sequence[tuple[str, Controller[ObjectKey]]], clock: Clock) -> Iterator[QueuedKey]:
-    in_line = (
-        (each.priority, each.since, kind, each)
-        for kind, controller in controllers
-        for each in controller.queue.waiting()
-    )
-    for priority, since, kind, each in heapq.nsmallest(MAX_QUEUED, in_line, key=lambda entry: entry[:3]):
+def _queued(queued: Iterable[tuple[str, InLine[ObjectKey]]], clock: Clock) -> Iterator[QueuedKey]:
+    for kind, each in heapq.nsmallest(MAX_QUEUED, queued, key=lambda one: (one[1].priority, one[1].since)):
         ref = custom_resource(kind, each.key)
-        yield QueuedKey(ref, clock.at(since), priority.name.lower(), _reasons(each.triggers))
+        yield QueuedKey(ref, clock.at(each.since), each.priority.name.lower(), _reasons(each.triggers))
 
 
 def _waiting(key: ObjectKey, waiting: Waiting, memory: Memory, clock: Clock) -> WaitingKey:

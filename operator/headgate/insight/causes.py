@@ -47,8 +47,7 @@ def explain(fleet: Fleet) -> Report:
     """Return how all objects stand, and the causes of those that are not as they should be."""
     ways = _Ways(fleet)
     roots = {ref: ways.root(ref) for ref, own in fleet.own.items() if not own.state.is_good}
-    states = {ref: _final(fleet, ref, roots.get(ref)) for ref in fleet.own}
-    verdicts = tuple(replace(fleet.own[ref], state=states[ref]) for ref in sorted(fleet.own))
+    verdicts = tuple(_verdict(fleet, ref, roots.get(ref)) for ref in sorted(fleet.own))
     by_root: dict[_Root, list[Ref]] = {}
     for ref, root in roots.items():
         by_root.setdefault(root, []).append(ref)
@@ -171,6 +170,11 @@ def _from_smallest(members: list[Ref]) -> _Root:
     at = members.index(min(members))
     circle = (*members[at:], *members[:at], members[at])
     return _Root(RootType.CYCLE, circle[0], circle)
+
+
+def _verdict(fleet: Fleet, ref: Ref, root: _Root | None) -> Verdict:
+    own, state = fleet.own[ref], _final(fleet, ref, root)
+    return own if own.state is state else replace(own, state=state)
 
 
 def _final(fleet: Fleet, ref: Ref, root: _Root | None) -> State:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
 import orjson
@@ -110,6 +110,7 @@ def for_missing(ref: Ref, referrer: Ref | None, field: str) -> str:
     return f"create {ref}" + (f", or correct {field} of {referrer}" if referrer and field else "")
 
 
+@lru_cache(maxsize=512)
 def _find(kind: str, reason: str, message: str) -> str:
     candidates: Sequence[Row] = rows()
     return next(

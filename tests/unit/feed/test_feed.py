@@ -211,3 +211,36 @@ def test_two_requests_without_an_answer_are_an_outage_and_one_answer_ends_it() -
     for status in (200, 0, 200, 0, 0, 0, 503, 0, 0):
         contact.requested("h", "get", "pods", status, 0.1)
     assert changes == [False, True, False]
+
+
+@watched()
+async def test_objects_that_nobody_waits_for_have_the_health_that_the_watches_show(page: Watched) -> None:
+    page.start()
+    page.world.create()
+    page.world.apps(web=deployment(), a=config_map("a"))
+    page.request()
+    await page.until(lambda each: state_of(each) is State.READY)
+
+    def health(snapshot: Snapshot) -> dict[str, str]:
+        return {each.ref.name: each.health for each in snapshot.details[APPS].inventory}
+
+    await page.until(lambda each: health(each) == {"web": "InProgress", "a": "Current"})
+    page.world.requests()
+    page.world.set_available()
+    await page.until(lambda each: health(each) == {"web": "Current", "a": "Current"})
+    page.world.set_available(replicas=0)
+    snapshot = await page.until(lambda each: health(each)["web"] == "InProgress")
+    (web,) = (each for each in snapshot.details[APPS].inventory if each.ref.name == "web")
+    assert web.message
+    assert [each for each in page.world.requests() if "PATCH" in each] == []
+
+
+@watched(account="deployer")
+async def test_what_an_account_may_see_the_watches_do_not_say(page: Watched) -> None:
+    page.start()
+    page.world.create()
+    page.world.apps(web=deployment())
+    page.request()
+    await page.until(lambda each: state_of(each) is State.READY)
+    page.world.set_available()
+    assert [each.health for each in (await page.details(10)).inventory] == [""]

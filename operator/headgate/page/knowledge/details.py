@@ -103,14 +103,15 @@ def _inventory(obj: Obj, notes: Notes) -> tuple[tuple[ManagedObject, ...], int]:
 
 
 def _by_identity(notes: Notes) -> dict[tuple[str, str, str, str], tuple[str, str]]:
-    found = notes.verdicts
-    if found is None:
-        return {}
-    healthy = (HEALTHY, "")
-    return {
-        (ref.group, ref.kind, ref.namespace, ref.name): found.unhealthy.get(ref, healthy)
-        for ref in found.targets
-    }
+    verdicts: dict[ObjectRef, tuple[str, str]] = {}
+    if notes.verdicts is not None:
+        unhealthy, healthy = notes.verdicts.unhealthy, (HEALTHY, "")
+        verdicts = {ref: unhealthy.get(ref, healthy) for ref in notes.verdicts.targets}
+    for ref, (health, message) in notes.live.items():
+        before = verdicts.get(ref)
+        # The verdict of a health check may have a message that the watches alone must not give.
+        verdicts[ref] = before if before is not None and before[0] == health else (health, message)
+    return {(ref.group, ref.kind, ref.namespace, ref.name): said for ref, said in verdicts.items()}
 
 
 def _revision(entry: Obj) -> AppliedRevision:

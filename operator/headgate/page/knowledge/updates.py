@@ -47,6 +47,8 @@ class Notes:
     """What the reconciler knows of one object, besides the object itself."""
 
     verdicts: Verdicts | None = None
+    live: Mapping[ObjectRef, tuple[str, str]] = field(default_factory=dict)
+    """Health and message of applied objects, as the operator's watches show them; newer than the verdicts."""
     events: tuple[ReportedEvent, ...] = ()
     """The newest first."""
     drifts: tuple[Drift, ...] = ()

@@ -76,6 +76,11 @@ class LiveObjects:
         self._followed: dict[ObjectKey, frozenset[ObjectRef]] = {}
         self._applied: dict[ObjectKey, frozenset[Scope]] = {}
         self._appliers: defaultdict[Scope, set[ObjectKey]] = defaultdict(set)
+        self._on_seen: Callable[[ObjectKey, ObjectRef], None] | None = None
+
+    def subscribe(self, on_seen: Callable[[ObjectKey, ObjectRef], None]) -> None:
+        """Call ``on_seen`` with each object that changed, and the Kustomization that applied it; it must not raise."""
+        self._on_seen = on_seen
 
     # Needs of the Kustomizations.
 
@@ -292,5 +297,7 @@ class LiveObjects:
         self._wake_followers(ref)
 
     def _wake_followers(self, ref: ObjectRef) -> None:
+        if self._on_seen is not None and (owner := self._owner(ref)) is not None:
+            self._on_seen(ObjectKey(owner.namespace, owner.name), ref)
         for key in tuple(self._followers.get(ref, ())):
             self._on_change(key, ref)

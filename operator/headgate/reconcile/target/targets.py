@@ -69,6 +69,11 @@ class Targets:
         """The managed objects of the operator's own cluster."""
         return self._home.live
 
+    @property
+    def has_default_account(self) -> bool:
+        """Whether Kustomizations that name no service account act as one."""
+        return bool(self._settings.default_service_account)
+
     async def of(self, ks: Kustomization) -> ClusterTarget:
         """The target of a Kustomization according to its present spec.
 
