@@ -50,16 +50,27 @@ def rendered(
     )
 
 
+class Requests:
+    """Which verbs a client sends."""
+
+    def __init__(self) -> None:
+        self.verbs: set[str] = set()
+
+    def requested(self, host: str, verb: str, resource: str, status: int, seconds: float) -> None:
+        self.verbs.add(verb)
+
+
 def diff(
     kubeconfig: str, head: Rendering, method: Method, user: str = ""
 ) -> tuple[EnvironmentChange, set[str]]:
     """The change, and the methods of the requests that it took."""
 
     async def ask() -> tuple[EnvironmentChange, set[str]]:
-        async with await Client.connect(kubeconfig) as admin:
+        requests = Requests()
+        async with await Client.connect(kubeconfig, observer=requests) as admin:
             client = admin.impersonate(user) if user else admin
             change = await compare_with_cluster(client, head, method, Stage.ON_MERGE)
-            return change, {method for method, _, _ in client.counts}
+            return change, requests.verbs
 
     return asyncio.run(ask())
 

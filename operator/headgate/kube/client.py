@@ -265,21 +265,16 @@ class Client:
         *,
         namespace: str | None = None,
         label_selector: str | None = None,
-        field_selector: str | None = None,
     ) -> list[Obj]:
         """All objects of a list at once, with ``apiVersion`` and ``kind`` filled in."""
         found: list[Obj] = []
         async for page in self.list_pages(
-            api_version,
-            kind,
-            namespace=namespace,
-            label_selector=label_selector,
-            field_selector=field_selector,
+            api_version, kind, namespace=namespace, label_selector=label_selector
         ):
             found += [{"apiVersion": api_version, "kind": kind, **item} for item in page["items"]]
         return found
 
-    async def create(self, obj: Obj, *, field_manager: str | None = None, dry_run: bool = False) -> Obj:
+    async def create(self, obj: Obj) -> Obj:
         """Create an object. Raises :class:`AlreadyExists`, :class:`Invalid`, ..."""
         ref = ref_of(obj)
         resource = await self._of(ref)
@@ -287,7 +282,7 @@ class Client:
             "POST",
             resource.path(ref.namespace),
             RequestLabel("create", resource.plural),
-            _managed(field_manager, dry_run),
+            None,
             obj,
             JSON,
             repeatable=False,
@@ -302,59 +297,39 @@ class Client:
         content_type: str = MERGE_PATCH,
         subresource: str = "",
         field_manager: str | None = None,
-        dry_run: bool = False,
     ) -> Obj:
         """Patch an object (a merge patch by default) and return the result."""
         resource = await self._of(ref)
-        params = _managed(field_manager, dry_run)
         answer = await self._send(
             "PATCH",
             resource.path(ref.namespace, ref.name, subresource),
             RequestLabel("patch", resource.plural),
-            params,
+            {"fieldManager": field_manager} if field_manager else None,
             body,
             content_type,
             repeatable=content_type == MERGE_PATCH,
         )
         return self._shown(answer.body, ref)
 
-    async def apply(
-        self,
-        obj: Obj,
-        *,
-        field_manager: str,
-        force: bool = True,
-        dry_run: bool = False,
-        subresource: str = "",
-    ) -> Obj:
+    async def apply(self, obj: Obj, *, field_manager: str, dry_run: bool = False) -> Obj:
         """Server-side apply; see :meth:`apply_answer` for the answer with its status."""
-        answer = await self.apply_answer(
-            obj, field_manager=field_manager, force=force, dry_run=dry_run, subresource=subresource
-        )
+        answer = await self.apply_answer(obj, field_manager=field_manager, dry_run=dry_run)
         return self._shown(answer.body, ref_of(obj))
 
-    async def apply_answer(
-        self,
-        obj: Obj,
-        *,
-        field_manager: str,
-        force: bool = True,
-        dry_run: bool = False,
-        subresource: str = "",
-    ) -> Answer:
-        """Server-side apply; status 201 means that the object was (or would be) created.
+    async def apply_answer(self, obj: Obj, *, field_manager: str, dry_run: bool = False) -> Answer:
+        """Server-side apply, with force; status 201 means that the object was (or would be) created.
 
         A ``metadata.resourceVersion`` in ``obj`` is a precondition: raises :class:`Conflict` when the object has
         another version (but creates an absent object).
         """
         ref = ref_of(obj)
         resource = await self._of(ref)
-        params = _managed(field_manager, dry_run)
-        if force:
-            params["force"] = "true"
+        params: dict[str, str | int] = {"fieldManager": field_manager, "force": "true"}
+        if dry_run:
+            params["dryRun"] = "All"
         answer = await self._send(
             "PATCH",
-            resource.path(ref.namespace, ref.name, subresource),
+            resource.path(ref.namespace, ref.name),
             RequestLabel("apply", resource.plural),
             params,
             encode_for_apply(obj),
@@ -370,7 +345,6 @@ class Client:
         propagation: str = "Background",
         uid: str | None = None,
         resource_version: str | None = None,
-        dry_run: bool = False,
     ) -> None:
         """Request the deletion of an object; finalizers may keep it for a while.
 
@@ -387,7 +361,7 @@ class Client:
             "DELETE",
             resource.path(ref.namespace, ref.name),
             RequestLabel("delete", resource.plural),
-            {"dryRun": "All"} if dry_run else None,
+            None,
             options,
             JSON,
         )
@@ -499,15 +473,6 @@ def _selectors(label_selector: str | None, field_selector: str | None) -> dict[s
         params["labelSelector"] = label_selector
     if field_selector:
         params["fieldSelector"] = field_selector
-    return params
-
-
-def _managed(field_manager: str | None, dry_run: bool) -> dict[str, str | int]:
-    params: dict[str, str | int] = {}
-    if field_manager:
-        params["fieldManager"] = field_manager
-    if dry_run:
-        params["dryRun"] = "All"
     return params
 
 

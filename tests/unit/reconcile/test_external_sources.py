@@ -76,7 +76,7 @@ async def setting() -> AsyncIterator[Setting]:
 
 
 def artifact(revision: str, digest: str = "sha256:1") -> Artifact:
-    return Artifact(revision, digest, "http://host/x", "", "")
+    return Artifact(revision, digest, "http://host/x")
 
 
 async def test_many_ask_and_one_fetches(setting: Setting) -> None:

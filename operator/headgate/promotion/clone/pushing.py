@@ -37,14 +37,7 @@ class RefUpdate:
     """Whether the ref may lose commits, as a branch that only this tool writes may."""
 
 
-def push(
-    clone: Clone,
-    updates: Sequence[RefUpdate],
-    *,
-    options: Sequence[str] = (),
-    remote: str = "",
-    timeout: float = REMOTE_TIMEOUT,
-) -> str:
+def push(clone: Clone, updates: Sequence[RefUpdate], *, options: Sequence[str] = ()) -> str:
     """Change these refs of the remote, all or none; return what the server had to say.
 
     ``options`` are push options, such as those by which GitLab opens a merge request. An existing ref only moves
@@ -71,14 +64,14 @@ def push(
         *leases,
         *(f"--push-option={option}" for option in options),
         "--end-of-options",
-        remote or clone.remote,
+        clone.remote,
         *(f"{each.new}:{each.ref}" for each in wanted),
-        timeout=timeout,
+        timeout=REMOTE_TIMEOUT,
     )
     clone.refresh()
     if not finished.status:
         return _of_server(finished.messages)
-    if _are_done(clone, wanted, remote):
+    if _are_done(clone, wanted):
         return _of_server(finished.messages)
     report = finished.output.decode("utf-8", "replace")
     refused = [line for line in report.splitlines() if line.startswith("!")]
@@ -94,9 +87,7 @@ def push(
     raise PushRefused(f"the remote did not accept {names}: {why}" + (f" ({said})" if said else ""))
 
 
-def remote_refs(
-    clone: Clone, patterns: Sequence[str] = (), *, remote: str = "", timeout: float = REMOTE_TIMEOUT
-) -> Refs:
+def remote_refs(clone: Clone, patterns: Sequence[str] = ()) -> Refs:
     """Return the refs that the remote has now, all or those of ``patterns`` (as of ``git ls-remote``).
 
     Raises :class:`CloneError` if the remote cannot be reached.
@@ -105,26 +96,17 @@ def remote_refs(
         "ls-remote",
         "--quiet",
         "--end-of-options",
-        remote or clone.remote,
+        clone.remote,
         *patterns,
-        timeout=timeout,
+        timeout=REMOTE_TIMEOUT,
         max_output=MAX_REFS_BYTES,
     )
     if finished.status:
-        raise CloneError(
-            f"the remote '{remote or clone.remote}' cannot be read: {last_line(finished.messages)}"
-        )
+        raise CloneError(f"the remote '{clone.remote}' cannot be read: {last_line(finished.messages)}")
     return Refs.parse(finished.output)
 
 
-def fetch(
-    clone: Clone,
-    refspecs: Sequence[str],
-    *,
-    remote: str = "",
-    depth: int = 0,
-    timeout: float = REMOTE_TIMEOUT,
-) -> None:
+def fetch(clone: Clone, refspecs: Sequence[str]) -> None:
     """Fetch single refs, such as ``+refs/headgate/env/*:refs/headgate/env/*``, and nothing else.
 
     Raises :class:`CloneError` if the remote cannot be reached or has no such ref.
@@ -136,23 +118,22 @@ def fetch(
         "--no-write-fetch-head",
         "--no-recurse-submodules",
         "--no-auto-maintenance",
-        *([f"--depth={depth}"] if depth else []),
         "--end-of-options",
-        remote or clone.remote,
+        clone.remote,
         *refspecs,
-        timeout=timeout,
+        timeout=REMOTE_TIMEOUT,
     )
     clone.refresh()
     if finished.status:
         raise CloneError(
-            f"the remote '{remote or clone.remote}' cannot be fetched from: {last_line(finished.messages)}"
+            f"the remote '{clone.remote}' cannot be fetched from: {last_line(finished.messages)}"
         )
 
 
-def _are_done(clone: Clone, updates: Sequence[RefUpdate], remote: str) -> bool:
+def _are_done(clone: Clone, updates: Sequence[RefUpdate]) -> bool:
     """Whether the remote already has what a failed push wanted: an earlier run got that far."""
     try:
-        refs = remote_refs(clone, [each.ref for each in updates], remote=remote)
+        refs = remote_refs(clone, [each.ref for each in updates])
     except CloneError:
         return False
     return all(refs.ids.get(each.ref, "") == each.new for each in updates)

@@ -138,12 +138,12 @@ def finished(world: World, plan: Plan) -> Done | None:
     return None
 
 
-def change_commit(world: World, move: Move, text: str, sign: bool, *, parents: Sequence[str] = ()) -> str:
+def change_commit(world: World, move: Move, text: str, sign: bool) -> str:
     """Return the commit of a pull request's branch: the one that is there already, if it is the same change."""
     tip = world.clone.tip(move.branch)
     tree = make_tree(world.clone, tip, move.files)
-    return reused_commit(world, move.expected, tree, [tip, *parents], text) or make_commit(
-        world.clone, tree, [tip, *parents], text, sign=sign
+    return reused_commit(world, move.expected, tree, [tip], text) or make_commit(
+        world.clone, tree, [tip], text, sign=sign
     )
 
 

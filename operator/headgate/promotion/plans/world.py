@@ -67,10 +67,10 @@ class World:
             self._rendered[key] = self.renderer(environment, state)
         return self._rendered[key]
 
-    def follows(self, source: RenderedSource, refs: Refs | None = None) -> Resolved | None:
+    def follows(self, source: RenderedSource) -> Resolved | None:
         """The commit that a GitRepository of this repository selects; None if it selects none yet."""
         try:
-            return self.clone.select(source.reference, refs or self.refs)
+            return self.clone.select(source.reference, self.refs)
         except RevisionUnknown:
             return None
         except GitError as error:
