@@ -17,6 +17,7 @@ from headgate.kustomize.reading.loader import Loader
 from headgate.kustomize.recipe.target import Accumulator, KustomizationTarget
 from headgate.kustomize.resources.bookkeeping import NOTED_ANNOTATIONS, ORIGIN, TRANSFORMATIONS
 from headgate.kustomize.resources.objects import metadata_of
+from headgate.kustomize.resources.places import PatchedPlace, place_of_field
 from headgate.kustomize.resources.provenance import (
     MANAGED_BY_LABEL,
     ORIGIN_ANNOTATIONS,
@@ -109,7 +110,7 @@ def _build(target: KustomizationTarget, loader: Loader, context: Context, option
         context.warn(f"its content is {A_POINTER}", file=place)
     return Output(
         [printed(resource.obj, in_braces=resource.in_braces) for resource in resources],
-        [resource.place for resource in resources],
+        [_place(resource) for resource in resources],
         context.warnings(),
         frozenset((resource.kind, resource.name) for resource in resources if resource.needs_hash),
     )
@@ -126,9 +127,22 @@ def _check_identities(resources: ResMap) -> None:
     """Raise ResourceError for an object that lost its name or kind through a patch."""
     for resource in resources:
         if not resource.kind:
-            raise ResourceError("is left without a kind", object=str(resource))
+            raise ResourceError(
+                "is left without a kind", file=_patch_of(resource, "kind"), object=str(resource)
+            )
         if not resource.name and not resource.kind.endswith("List"):
-            raise ResourceError("is left without metadata.name", object=str(resource))
+            file = _patch_of(resource, "metadata.name")
+            raise ResourceError("is left without metadata.name", file=file, object=str(resource))
+
+
+def _place(resource: Resource) -> str | None:
+    place = resource.place
+    return PatchedPlace(place or "", resource.patches) if resource.patches else place
+
+
+def _patch_of(resource: Resource, field: str) -> str | None:
+    """The file of the patch that set a field, if one did."""
+    return place_of_field(PatchedPlace("", resource.patches), field) or None
 
 
 def _is_local(resource: Resource) -> bool:

@@ -64,6 +64,11 @@ class JsonPatch(NamedTuple):
             )
         )
 
+    def written(self) -> list[tuple[str, ...]]:
+        """The parts of the fields that the operations write or remove."""
+        paths = [operation.parts for operation in self.operations if operation.op != "test"]
+        return paths + [operation.from_parts for operation in self.operations if operation.op == "move"]
+
     def apply(self, obj: Obj, budget: Budget) -> Obj:
         """Return a patched copy of the object, which stays unchanged.
 

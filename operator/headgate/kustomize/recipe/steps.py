@@ -242,7 +242,7 @@ def replacing(entries: tuple[Replacement, ...], loader: Loader, context: Context
     def run(resources: ResMap) -> None:
         for item, where, home in loaded:
             try:
-                for target, select in replace_fields(resources, (item,)):
+                for target, select in replace_fields(resources, (item,), home):
                     field = f"{where}.targets[{target}]" if where else f"targets[{target}]"
                     context.warn(_idle("the replacement", select), file=home, field=field)
             except BuildError as error:

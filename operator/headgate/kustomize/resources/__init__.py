@@ -6,6 +6,7 @@ ids           identities: group, version, kind, name, namespace
 index         lookups by keys derived from a resource
 bookkeeping   the annotations in which kustomize keeps the history
 provenance    the origins of objects, for ``buildMetadata``
+places        the files that errors name: of an object, and of the patches that changed it
 sharing       values that several maps of an object share
 objects       plain objects: metadata, labels, and their names in messages
 """

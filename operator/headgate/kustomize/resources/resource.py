@@ -31,6 +31,7 @@ from headgate.kustomize.resources.bookkeeping import (
 )
 from headgate.kustomize.resources.ids import DEFAULT_NAMESPACE, Gvk, ResId, effective_namespace, parse_gvk
 from headgate.kustomize.resources.objects import NO_WORDS, label_of, metadata_of, string_map
+from headgate.kustomize.resources.places import Patched
 from headgate.kustomize.resources.provenance import Author, Origin
 from headgate.objects import Obj
 
@@ -87,6 +88,7 @@ class Resource:
         "needs_hash",
         "obj",
         "origin",
+        "patches",
         "place",
         "position",
         "prefixes",
@@ -109,6 +111,8 @@ class Resource:
         self.needs_hash = False
         # The file and, after a colon, the line.
         self.place: str | None = None
+        # The patches that changed it, in their order: what is wrong with it may be their fault.
+        self.patches: tuple[Patched, ...] = ()
         # The index in the collection.
         self.position = -1
         # The blank nulls: strategic merge patches remove these fields.
@@ -139,6 +143,7 @@ class Resource:
         self.variables = other.variables
         self.origin = other.origin
         self.transformations = other.transformations
+        self.patches = other.patches
 
     # Identity
 

@@ -8,6 +8,7 @@ its bookkeeping: that is why a JSON patch can add an annotation to an object tha
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from types import NoneType
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ from headgate.kustomize.merge.jsonpatch import JsonPatch
 from headgate.kustomize.model.kustomization_file import ObjectSelector, PatchOptions
 from headgate.kustomize.resources.bookkeeping import ANNOTATIONS, NOTED_ANNOTATIONS, ORIGIN, TRANSFORMATIONS
 from headgate.kustomize.resources.objects import label_of, metadata_of
+from headgate.kustomize.resources.places import Patched, json_sets, merge_sets
 from headgate.kustomize.resources.provenance import transformations_text
 from headgate.kustomize.resources.resmap import ResMap
 from headgate.kustomize.resources.resource import Resource
@@ -151,6 +153,7 @@ def _merge_one(
         target.obj = {}
         return
     target.obj = merged
+    target.patches = (*target.patches, Patched(source, partial(merge_sets, patch.obj)))
     if patch.words or target.words:
         take_words(target, patch)
     if trail is not None:
@@ -195,6 +198,7 @@ def _apply_json(resource: Resource, patch: JsonPatch, source: str, in_notes: boo
         resource.obj = patch.apply(before, resource.budget)
     except BuildError as error:
         raise error.at(file=source, object=str(resource)) from None
+    _note(resource, patch, source)
     if not isinstance(resource.obj.get("metadata"), (dict, NoneType)):
         raise PatchError(
             "the patch turns metadata into something that is not a mapping",
@@ -218,9 +222,15 @@ def _apply_beside_notes(resource: Resource, patch: JsonPatch, source: str) -> No
         resource.obj = patch.apply(before, resource.budget)
     except BuildError as error:
         raise error.at(file=source, object=str(resource)) from None
+    _note(resource, patch, source)
     _forget_writing(resource)
     if "annotations" in resource.obj["metadata"]:
         resource.write_texts("annotations", resource.annotations)
+
+
+def _note(resource: Resource, patch: JsonPatch, source: str) -> None:
+    """Record that a JSON patch changed an object."""
+    resource.patches = (*resource.patches, Patched(source, partial(json_sets, patch.written())))
 
 
 def _forget_writing(resource: Resource) -> None:

@@ -6,6 +6,7 @@ Documented at https://kubectl.docs.kubernetes.io/references/kustomize/kustomizat
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any, NamedTuple
 
 from headgate.documents.budget import NODE, SCAN, Budget
@@ -28,6 +29,7 @@ from headgate.kustomize.paths.scalars import retyped
 from headgate.kustomize.resources.bookkeeping import ANNOTATIONS
 from headgate.kustomize.resources.ids import DEFAULT_NAMESPACE, Gvk
 from headgate.kustomize.resources.objects import metadata_of, written_text
+from headgate.kustomize.resources.places import Patched, json_sets
 from headgate.kustomize.resources.resmap import ResMap
 from headgate.kustomize.resources.resource import Resource
 from headgate.kustomize.resources.sharing import spread
@@ -59,9 +61,9 @@ class _LiteralId(NamedTuple):
 
 
 def replace_fields(
-    resources: ResMap, replacements: Iterable[Replacement]
+    resources: ResMap, replacements: Iterable[Replacement], file: str = ""
 ) -> list[tuple[int, ObjectSelector | None]]:
-    """Apply replacements one after the other; raises ReferenceFault.
+    """Apply replacements one after the other; ``file`` holds them. Raises ReferenceFault.
 
     Returns the targets without a matching object: the index and selector of each.
     """
@@ -74,7 +76,7 @@ def replace_fields(
             value = _source_value(resources, replacement)
         for index, target in enumerate(replacement.targets):
             with within(f"targets[{index}]"):
-                value, found = _replace(resources, value, target)
+                value, found = _replace(resources, value, target, file)
                 if not found:
                     idle.append((index, target.select))
     return idle
@@ -158,7 +160,7 @@ def _part(value: Any, options: FieldOptions | None, resource: Resource, path: st
 # Targets
 
 
-def _replace(resources: ResMap, value: _Value, target: ReplacementTarget) -> tuple[_Value, bool]:
+def _replace(resources: ResMap, value: _Value, target: ReplacementTarget, file: str) -> tuple[_Value, bool]:
     """Write the value to its targets; returns the value afterwards, and whether the target selected any object."""
     found = False
     if target.select is None:
@@ -182,6 +184,9 @@ def _replace(resources: ResMap, value: _Value, target: ReplacementTarget) -> tup
                     _write(resource, value, path, target.options)
                 except BuildError as error:
                     raise error.at(object=str(resource), field=path) from None
+                if file:
+                    written = partial(json_sets, [tuple(split_dotted(path))])
+                    resource.patches = (*resource.patches, Patched(file, written))
                 if resource is value.home:
                     value = _read_again(value, resource)
             resources.touched(resource)

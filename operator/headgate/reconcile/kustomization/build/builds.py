@@ -266,7 +266,7 @@ def _substituted(
         )
     except PostBuildError as error:
         raise PostBuildFailed(error.message, object=error.object, field=error.field).at(
-            **located(place)
+            **located(place, error.field)
         ) from error
 
 

@@ -12,6 +12,7 @@ from typing import Any, TypedDict
 from headgate.documents.errors import BuildError, raise_all
 from headgate.kustomize.errors import ResourceError
 from headgate.kustomize.resources.objects import label_of
+from headgate.kustomize.resources.places import place_of_field
 
 _MAPS = ("labels", "annotations")
 _NAMES: dict[type, str] = {
@@ -119,7 +120,7 @@ def _wrong(field: str, value: Any, wanted: str) -> BuildError:
 def _at(error: BuildError, obj: Any, place: str | None, hint: str) -> BuildError:
     error.message += hint
     error.object = (label_of(obj) or None) if isinstance(obj, dict) else None
-    return error.at(**located(place))
+    return error.at(**located(place, error.field))
 
 
 class FilePlace(TypedDict):
@@ -129,8 +130,9 @@ class FilePlace(TypedDict):
     line: int | None
 
 
-def located(place: str | None) -> FilePlace:
-    """The arguments for a place, which is ``file`` or ``file:line``."""
+def located(place: str | None, field: str | None = None) -> FilePlace:
+    """The arguments for a place, which is ``file`` or ``file:line``; for the patch that set the ``field``, if any."""
+    place = place_of_field(place, field)
     file, _, line = (place or "").rpartition(":")
     if file and line.isdigit():
         return {"file": file, "line": int(line)}

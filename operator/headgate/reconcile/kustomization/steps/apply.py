@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from headgate.api import inventory as inv
 from headgate.apply import ApplyError, ApplyResult, ObjectError, Owner
 from headgate.fairness.pools import aside
+from headgate.kustomize.resources.places import described
 from headgate.reconcile.core.inventories import Inventories
 from headgate.reconcile.core.queue import Depth
 from headgate.reconcile.kustomization.attempt import Attempt
@@ -121,5 +122,5 @@ def _with_places(errors: Sequence[ObjectError], built: BuildResult) -> str:
     for each in errors:
         ref = each.ref
         found = places.get((ref.api_version, ref.kind, ref.namespace, ref.name))
-        lines.append(f"{each.message} (from {found})" if found else each.message)
+        lines.append(f"{each.message} (from {described(found)})" if found else each.message)
     return "\n".join(lines)
