@@ -1,7 +1,7 @@
 """The operator's settings: one frozen value for each part, from the command line and the environment.
 
-:mod:`.parts` declares each setting with its option, in the notation of :mod:`.declare`. Each part of the operator gets
-its own settings and no others.
+:mod:`.parts` and :mod:`.page` declare each setting with its option, in the notation of :mod:`.declare`. Each part of
+the operator gets its own settings and no others.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, cast
 
 from headgate.settings.declare import Declaration, Gate, Option, declared
+from headgate.settings.page import PageSettings
 from headgate.settings.parts import (
     RUNTIME_NAMESPACE,
     ClusterSettings,
@@ -40,6 +41,7 @@ __all__ = [
     "LogSettings",
     "LoopSettings",
     "ObjectSettings",
+    "PageSettings",
     "ReportSettings",
     "SettingInvalid",
     "Settings",
@@ -71,6 +73,7 @@ class Settings:
     cluster: ClusterSettings = field(default_factory=ClusterSettings)
     storage: StorageSettings = field(default_factory=StorageSettings)
     web: WebSettings = field(default_factory=WebSettings)
+    page: PageSettings = field(default_factory=PageSettings)
     sources: SourceSettings = field(default_factory=SourceSettings)
     kustomizations: KustomizationSettings = field(default_factory=KustomizationSettings)
     targets: TargetSettings = field(default_factory=TargetSettings)

@@ -34,6 +34,9 @@ OTHERS: dict[str, tuple[str, Any]] = {
     "report-secret": ("flux-system/report", "flux-system/report"),
     "report-source": ("flux-system/fleet", "flux-system/fleet"),
     "storage-path": ("/elsewhere", Path("/elsewhere")),
+    "ui-addr": ("127.0.0.1:9080", "127.0.0.1:9080"),
+    "ui-groups-header": ("X-Groups", "X-Groups"),
+    "ui-user-header": ("X-User", "X-User"),
     "watch-label-selector": ("team=a", "team=a"),
 }
 """Values that are not what the rules of :func:`other` give: as given, and as the setting."""
