@@ -17,5 +17,7 @@ exports     the JSON of ``headgate status`` and ``headgate why``
 actions     changes with the caller's own token
 login       login and logout with a token
 headers     the headers of every answer
+clients     the page's own connections to the API server
+site        the page from its settings
 reading     what requests say
 """

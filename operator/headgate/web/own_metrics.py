@@ -139,6 +139,19 @@ class OwnMetrics:
         self._pools = {
             name: self._gauge(f"headgate_pool_{name}", text, "pool") for name, text in _POOLS.items()
         }
+        self._page_requests = self._counter(
+            "headgate_page_requests_total",
+            "Requests to the status page, by route and HTTP status of the response.",
+            "route",
+            "code",
+        )
+        self._page_streams = self._gauge(
+            "headgate_page_streams", "Open status pages that follow changes."
+        )
+        self._page_streams_cut = self._counter(
+            "headgate_page_streams_cut_total",
+            "Status pages that were disconnected because they did not read what changed.",
+        )
         for answer in ("asked", "shared"):
             self._refs.labels(answer)
 
@@ -188,6 +201,18 @@ class OwnMetrics:
     def called(self, status: int) -> None:
         """Count a webhook call by the status of its answer."""
         self._webhooks.labels(str(status)).inc()
+
+    def page_answered(self, route: str, status: int) -> None:
+        """Count a request to the status page; see :class:`headgate.page.app.Watch`."""
+        self._page_requests.labels(route, str(status)).inc()
+
+    def streams_open(self, count: int) -> None:
+        """Record how many status pages follow changes."""
+        self._page_streams.set(count)
+
+    def stream_cut(self) -> None:
+        """Count a status page that did not read."""
+        self._page_streams_cut.inc()
 
     def pools(self, pools: Iterable[CallPool]) -> None:
         """Register pools of threads; each read of the metrics calls their methods."""

@@ -23,7 +23,7 @@ from headgate.web.connections import UNWATCHED, ConnectionLimits, Connections, W
 __all__ = ["ANSWERS", "AddressError", "WebServer", "parse_address"]
 
 GRACE = 5.0
-"""Seconds that downloads in progress get when the server stops."""
+"""Seconds that downloads in progress get when a server stops."""
 LINGERING = 5.0
 """Seconds for which the server reads and drops the rest of an unread request."""
 MAX_LINE, MAX_HEADERS = 8190, 64
@@ -104,9 +104,13 @@ class WebServer:
         sites: Sequence[tuple[str, web.Application, str]],
         limits: ConnectionLimits = ConnectionLimits(),  # noqa: B008 - frozen
         watch: Watch = UNWATCHED,
+        *,
+        grace: float = GRACE,
     ) -> None:
-        """``sites``: name for log and metrics, application, address. ``limits`` apply to each."""
-        self._limits, self._watch = limits, watch
+        """``sites``: name for log and metrics, application, address. ``limits`` apply to each. ``grace``: seconds that
+        requests in progress get when the server stops.
+        """
+        self._limits, self._watch, self._grace = limits, watch, grace
         self._sites = [(name, app, parse_address(address)) for name, app, address in sites]
         self._stack = AsyncExitStack()
         self._ports: dict[str, int] = {}
@@ -136,7 +140,7 @@ class WebServer:
             app,
             access_log=None,
             handle_signals=False,
-            shutdown_timeout=GRACE,
+            shutdown_timeout=self._grace,
             # No expected request is compressed, and a compressed one may be a decompression bomb.
             auto_decompress=False,
             keepalive_timeout=self._limits.timeout,
