@@ -145,9 +145,7 @@ class OwnMetrics:
             "route",
             "code",
         )
-        self._page_streams = self._gauge(
-            "headgate_page_streams", "Open status pages that follow changes."
-        )
+        self._page_streams = self._gauge("headgate_page_streams", "Open status pages that follow changes.")
         self._page_streams_cut = self._counter(
             "headgate_page_streams_cut_total",
             "Status pages that were disconnected because they did not read what changed.",
