@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
 
+from headgate import __version__
+from headgate.feed.contact import Contact
 from headgate.kube import Client
 from headgate.loop import LoopTurns, Watchdog
+from headgate.page.knowledge import Board, OperatorState
+from headgate.page.knowledge.updates import Batch
 from headgate.program import Program
 from headgate.reconcile.core.election import Election
 from headgate.reconcile.core.role import PodRole
@@ -26,15 +34,17 @@ async def serve(settings: Settings, turns: LoopTurns) -> None:
 
     Raises :class:`headgate.kube.AccessFailed` when it cannot reach a cluster.
     """
-    storage, web, metrics = settings.storage, settings.web, Metrics()
+    storage, web, page, metrics = settings.storage, settings.web, settings.page, Metrics()
+    board = Board() if page.is_served else None
+    contact = Contact(metrics) if board is not None else None
     client = await Client.connect(
         settings.cluster.kubeconfig,
         settings.cluster.context,
         max_body=settings.cluster.max_api_response,
-        observer=metrics,
+        observer=contact or metrics,
     )
     try:
-        program = Program(settings, client, metrics)
+        program = Program(settings, client, metrics, board=board, contact=contact)
         metrics.loop(turns)
         watchdog = Watchdog(turns, warn_after=settings.loop.lag_warning, dead_after=settings.loop.max_lag)
         artifacts = artifact_app(storage.path, unguessable=storage.unguessable_paths)
@@ -53,24 +63,44 @@ async def serve(settings: Settings, turns: LoopTurns) -> None:
             ("probes", probe_app(live, ready), web.health_addr),
             ("metrics", metrics_app(metrics), web.metrics_addr),
         ]
-        served = sum(parse_address(address) is not None for _, _, address in (*sites, *aside))
+        addresses = (*(address for _, _, address in (*sites, *aside)), page.address)
+        served = sum(parse_address(address) is not None for address in addresses)
         each = connections_per_site(web.max_connections, served, raise_limit())
         limits = ConnectionLimits(each, web.client_timeout)
         async with (
             watchdog,
             ServerAside(lambda: WebServer(aside, limits, metrics)),
+            _page(settings, board, limits, metrics),
             WebServer(sites, limits, metrics),
         ):
-            if program.election is None or await _elected(program.election, program.role):
+            if program.election is None or await _elected(program.election, program.role, board):
                 await program.run()
     finally:
         await client.close()
 
 
-async def _elected(election: Election, role: PodRole | None) -> bool:
+def _page(
+    settings: Settings, board: Board | None, limits: ConnectionLimits, metrics: Metrics
+) -> AbstractAsyncContextManager[object]:
+    """The status page in its own thread, or nothing."""
+    if board is None:
+        return nullcontext()
+    # Jinja2 and the views are only for those who have a page.
+    from headgate.page.documents import Documents
+    from headgate.page.site import page_server
+
+    # All callers may come through one proxy or tunnel.
+    shared = replace(limits, share=1)
+    make = partial(page_server, settings.page, settings.cluster, board, Documents(), shared, metrics)
+    return ServerAside(make, "page")
+
+
+async def _elected(election: Election, role: PodRole | None, board: Board | None) -> bool:
     """Wait on standby until this replica leads; False when a signal arrives first."""
 
     async def stand_by() -> None:
+        if board is not None:
+            board.accept(Batch(datetime.now(UTC), operator=OperatorState(version=__version__, leads=False)))
         if role is not None:
             await role.mark(leads=False)
         await election.acquire()

@@ -177,7 +177,7 @@ def test_an_account_that_is_not_named_is_not_acted_as(
 
 @pytest.mark.skipif(bool(os.environ.get("HEADGATE_TEST_KUBECONFIG")), reason="starts its own cluster")
 def test_every_component_is_taken_by_the_api_server(cluster: Cluster, tmp_path: Path) -> None:
-    components = ["webhook", "consumers", "two-replicas"]
+    components = ["webhook", "consumers", "two-replicas", "status-page"]
     for name in ("deploy", "deploy/tenancy"):
         kubectl(cluster, "apply", "--server-side", f"--kustomize={ROOT / name}")
         overlay = {
@@ -194,7 +194,7 @@ def test_every_component_is_taken_by_the_api_server(cluster: Cluster, tmp_path: 
         kubectl(cluster, f"--namespace={NAMESPACE}", "get", "deploy,netpol,pdb", "--output=json")
     )
     kinds = [each["kind"] for each in found["items"]]
-    assert kinds.count("NetworkPolicy") == 4
+    assert kinds.count("NetworkPolicy") == 5
     assert kinds.count("PodDisruptionBudget") == 1
     (deployment,) = [each for each in found["items"] if each["kind"] == "Deployment"]
     assert deployment["spec"]["replicas"] == 2

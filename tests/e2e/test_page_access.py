@@ -567,7 +567,7 @@ async def test_on_a_loopback_address_everybody_sees_everything_without_a_request
 async def test_a_client_certificate_of_the_operator_does_not_count_for_callers(
     api: Api, two: tuple[Team, Team], board: Board, shared_cluster: Cluster, real: str
 ) -> None:
-    """The kubeconfig of an administrator: with a certificate, the API server would not even look at a token."""
+    """The kubeconfig of an administrator: with a certificate, the API server would not even read a token."""
     users = yaml.safe_load(shared_cluster.kubeconfig.read_text())["users"]
     assert any("client-certificate" in str(each) for each in users) or any(
         "token" in str(each) for each in users

@@ -20,9 +20,9 @@ class ServerAside:
         server.port("probes")
     """
 
-    def __init__(self, make: Callable[[], WebServer]) -> None:
-        """The thread calls ``make``."""
-        self._make = make
+    def __init__(self, make: Callable[[], WebServer], name: str = "web") -> None:
+        """The thread of this name calls ``make``."""
+        self._make, self._name = make, name
         self._started: Future[WebServer] = Future()
         self._ended: Future[None] = Future()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -34,7 +34,7 @@ class ServerAside:
 
     async def __aenter__(self) -> ServerAside:
         """Raises :class:`headgate.web.server.AddressError`."""
-        threading.Thread(target=self._run, name="web", daemon=True).start()
+        threading.Thread(target=self._run, name=self._name, daemon=True).start()
         await asyncio.wrap_future(self._started)
         return self
 

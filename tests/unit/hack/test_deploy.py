@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import yaml
 
 from headgate import __version__
 from headgate.cli import main
+from headgate.cli.run import settings_of
 from headgate.kustomize import FolderTree, build
 from headgate.reconcile.core.role import LEADER, ROLE
 
@@ -21,18 +23,18 @@ DEPLOY = ROOT / "deploy"
 CRDS = {"gitrepositories.source.toolkit.fluxcd.io", "kustomizations.kustomize.toolkit.fluxcd.io"}
 
 INSTALLS = ["deploy", "deploy/tenancy", "deploy/tenancy-named"]
-COMPONENTS = ["consumers", "notifications", "two-replicas", "webhook"]
+COMPONENTS = ["consumers", "notifications", "status-page", "two-replicas", "webhook"]
 
 Obj = dict[str, Any]
 
 
-def with_components(tmp_path: Path) -> list[Obj]:
-    """deploy/tenancy with all components."""
+def with_components(tmp_path: Path, components: Sequence[str] = COMPONENTS) -> list[Obj]:
+    """deploy/tenancy with components."""
     overlay = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
         "resources": [os.path.relpath(DEPLOY / "tenancy", tmp_path)],
-        "components": [os.path.relpath(DEPLOY / each, tmp_path) for each in COMPONENTS],
+        "components": [os.path.relpath(DEPLOY / each, tmp_path) for each in components],
     }
     (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
     return build(FolderTree(Path("/")), str(tmp_path))
@@ -176,10 +178,47 @@ def test_who_may_connect_is_said_for_every_port(tmp_path: Path) -> None:
     assert given == {
         ports["http-prom"]: everywhere,
         ports["http-webhook"]: everywhere,
+        ports["http-page"]: everywhere,
         ports["http"]: [{"namespaceSelector": {"matchLabels": flux}}],
     }
     for service in (o for o in objects if o["kind"] == "Service"):
         assert service["spec"]["selector"][ROLE] == LEADER
+
+
+def test_the_page_can_review_its_callers_and_do_nothing_else_for_them(tmp_path: Path) -> None:
+    role = one(with_components(tmp_path), "ClusterRole", "headgate-status-page")
+    assert role["rules"] == [
+        {"apiGroups": ["authentication.k8s.io"], "resources": ["tokenreviews"], "verbs": ["create"]},
+        {"apiGroups": ["authorization.k8s.io"], "resources": ["subjectaccessreviews"], "verbs": ["create"]},
+    ]
+    assert not any("review" in str(o) for o in built("deploy/tenancy") if o["kind"] == "ClusterRole")
+
+
+@pytest.mark.parametrize("component", ["status-page", "status-page-proxy"])
+def test_the_page_is_served_only_to_those_who_prove_who_they_are(tmp_path: Path, component: str) -> None:
+    objects = with_components(tmp_path, [component])
+    pod = one(objects, "Deployment")["spec"]["template"]["spec"]
+    manager, *proxies = pod["containers"]
+    command = main.get_command(click.Context(main), "run")
+    assert command is not None
+    page = settings_of(command.make_context("run", list(manager["args"][1:])).params).page
+    ports = {
+        each["name"]: each["containerPort"] for container in pod["containers"] for each in container["ports"]
+    }
+    (rule,) = one(objects, "NetworkPolicy", "headgate-status-page")["spec"]["ingress"]
+    assert [each["port"] for each in rule["ports"]] == [ports["http-page"]]
+    service = one(objects, "Service", "headgate-status-page")["spec"]
+    assert service["ports"][0]["targetPort"] == "http-page"
+    assert service["selector"][ROLE] == LEADER
+    if component == "status-page":
+        assert (page.auth, page.is_local, proxies) == ("token", False, [])
+        return
+    # The proxy is the only way: the page listens where nobody outside of the pod can connect.
+    (proxy,) = proxies
+    assert (page.auth, page.is_local, page.trusted_proxies) == ("header", True, ("127.0.0.1",))
+    assert f"--upstream=http://{page.address}/" in proxy["args"]
+    assert proxy["securityContext"] == manager["securityContext"]
+    assert {"requests", "limits"} == proxy["resources"].keys()
 
 
 @pytest.mark.parametrize("folder", ["deploy/tenancy", "deploy/tenancy-named"])

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import zlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 
 import aiohttp
 import pytest
@@ -23,51 +21,7 @@ from headgate.page.headers import HEADERS
 from headgate.page.knowledge import OperatorState
 from headgate.page.renderings import PERIOD, Renderings
 from tests.support.pages import PATIENCE, Board, PlainContent, Served, kustomization, served, snapshot, soon
-
-
-@dataclass
-class Message:
-    event: str
-    data: str
-    id: str = ""
-
-
-@dataclass
-class Reader:
-    """Reads events as a browser does."""
-
-    answer: aiohttp.ClientResponse
-    retry: int = 0
-    lines: list[str] = field(default_factory=list)
-
-    async def next(self) -> Message:
-        event, data, id = "", [], ""
-        async with asyncio.timeout(PATIENCE):
-            while line := (await self.answer.content.readline()).decode():
-                line = line.rstrip("\n")
-                name, _, value = line.partition(":")
-                value = value.removeprefix(" ")
-                if line == "" and data:
-                    return Message(event, "\n".join(data), id)
-                if name == "event":
-                    event = value
-                elif name == "data":
-                    data.append(value)
-                elif name == "id":
-                    id = value
-                elif name == "retry":
-                    self.retry = int(value)
-        raise EOFError
-
-    async def morph(self) -> Message:
-        while (found := await self.next()).event != "morph":
-            pass
-        return found
-
-    async def state(self) -> dict[str, object]:
-        while (found := await self.next()).event != "state":
-            pass
-        return dict(json.loads(found.data))
+from tests.support.sse import Reader
 
 
 @asynccontextmanager
