@@ -121,6 +121,14 @@ test-hostile: venv ## Attacks by a tenant: none succeeds, and others' commits ar
 	$(BIN)/pytest tests/hostile
 	$(BIN)/python tests/hostile/load.py $(ARGS)
 
+.PHONY: test-page
+test-page: venv ## The status page in Chromium: every page, changes in an open page, hostile texts, accessibility (a minute)
+	$(BIN)/pytest tests/page tests/unit/page $(ARGS)
+
+.PHONY: screenshots
+screenshots: venv ## Take the pictures of the status page in docs/images (needs Chromium)
+	PYTHONPATH=.:operator:hack $(BIN)/python -m tests.page.screenshots
+
 .PHONY: test-gitea
 test-gitea: venv ## The client for Gitea against Gitea itself, built once from its Go module (needs a C compiler)
 	$(BIN)/pytest tests/gitea/against_gitea.py $(ARGS)

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from headgate.insight import Ref
 from headgate.page.knowledge import Snapshot
+from headgate.page.views import Difference
 
 __all__ = ["Asset", "Content", "Frame", "Query"]
 
@@ -23,6 +25,8 @@ class Frame:
     can_log_out: bool = False
     can_act: bool = False
     """Whether there are buttons for actions."""
+    can_diff: bool = False
+    """Whether there is a live diff."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,9 @@ class Content(Protocol):
 
     def main(self, snapshot: Snapshot, path: str, query: Query, frame: Frame) -> str | None:
         """The content of its ``<main>``."""
+
+    def difference(self, snapshot: Snapshot, ref: Ref, found: Difference, frame: Frame) -> str | None:
+        """A whole page with a live diff; None if there is no such object."""
 
     def problem(self, status: int, message: str, frame: Frame) -> str:
         """A whole page that says why there is no other."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 
+from headgate.insight import Ref
 from headgate.page.content import Asset, Frame, Query
 from headgate.page.html import assets, build, render, render_main
 from headgate.page.knowledge import Snapshot
-from headgate.page.views import Page, Viewer, log_in, problem, view_of
+from headgate.page.views import Difference, Page, Viewer, difference, log_in, problem, view_of
 
 __all__ = ["Documents"]
 
@@ -28,6 +29,12 @@ class Documents:
         """Its element ``<main>``."""
         page = _page(snapshot, path, query, frame)
         return None if page is None else render_main(page)
+
+    def difference(self, snapshot: Snapshot, ref: Ref, found: Difference, frame: Frame) -> str | None:
+        """A whole page with a live diff."""
+        if ref not in snapshot.fleet.objects:
+            return None
+        return render(difference(snapshot, ref, found, _viewer(frame)))
 
     def problem(self, status: int, message: str, frame: Frame) -> str:
         """A whole page that says why there is no other."""
@@ -61,4 +68,4 @@ def _page(snapshot: Snapshot, path: str, query: Query, frame: Frame) -> Page | N
 
 
 def _viewer(frame: Frame) -> Viewer:
-    return Viewer(frame.user, frame.can_log_out, frame.can_act)
+    return Viewer(frame.user, frame.can_log_out, frame.can_act, frame.can_diff)

@@ -83,7 +83,7 @@ def cause_view(cause: Cause, names: Names) -> CauseView:
         message=cause.message,
         file=f"{cause.file}:{cause.line}" if cause.line else cause.file,
         remedy=cause.remedy,
-        help=help_address(cause.reason),
+        help=help_address(cause.reason) if cause.type is RootType.OBJECT else "",
         json=why_address(cause.root if root.href else next(iter(cause.blocked), cause.root)),
         is_failure=cause.is_failure,
         cycle=tuple(map(names.named, cause.cycle)),

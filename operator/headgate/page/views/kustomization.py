@@ -112,6 +112,7 @@ class KustomizationView:
     steps: tuple[tuple[str, str], ...]
     actions: tuple[Action, ...]
     diff: str
+    """The address of the live diff; empty if the viewer has none."""
     json: str
 
 
@@ -150,7 +151,7 @@ def kustomization_view(snapshot: Snapshot, ref: Ref, viewer: Viewer) -> Kustomiz
         files_count=details.files.count,
         steps=steps_of(details),
         actions=actions(page, suspended=verdict.state is State.SUSPENDED) if viewer.can_act else (),
-        diff=diff_address(ref),
+        diff=diff_address(ref) if viewer.can_diff else "",
         json=why_address(ref),
     )
 

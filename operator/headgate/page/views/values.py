@@ -20,6 +20,8 @@ class Viewer:
     can_log_out: bool = False
     can_act: bool = False
     """Whether the page has the buttons that reconcile, suspend and resume."""
+    can_diff: bool = False
+    """Whether the page leads to the live diff."""
 
 
 LOCAL = Viewer()

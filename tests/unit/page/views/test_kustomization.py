@@ -53,7 +53,8 @@ def test_what_the_reconciler_knows_is_there() -> None:
     assert [each.is_warning for each in view.events] == [True, False, False]
     assert view.drifts[0].words.startswith("spec.replicas")
     assert view.files_count == len(view.files) == 8
-    assert view.diff == "/kustomizations/shop/payments/diff"
+    assert view.diff == ""
+    assert page_of("payments", viewer=Viewer(can_diff=True)).diff == "/kustomizations/shop/payments/diff"
     assert view.json == "/why.json?kind=Kustomization&namespace=shop&name=payments"
     assert ("health", "5 min (failed)") in view.steps
 
