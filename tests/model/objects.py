@@ -18,14 +18,20 @@ def copied(obj: Any) -> Any:
 
 
 def selected(obj: Obj, query: Mapping[str, str]) -> bool:
-    """Whether the label and field selectors of a query hold for an object: ``key``, ``key=value``, a name."""
+    """Whether the label and field selectors of a query hold for an object: ``key``, ``key=value``, ``path=value``."""
     labels = obj["metadata"].get("labels") or {}
     for term in filter(None, query.get("labelSelector", "").split(",")):
         key, equals, wanted = term.partition("=")
         if key not in labels or (equals and labels[key] != wanted):
             return False
-    field = query.get("fieldSelector", "")
-    return not field or obj["metadata"]["name"] == field.removeprefix("metadata.name=")
+    for term in filter(None, query.get("fieldSelector", "").split(",")):
+        path, _, wanted = term.partition("=")
+        value: Any = obj
+        for name in path.split("."):
+            value = value.get(name) if isinstance(value, dict) else None
+        if value != wanted:
+            return False
+    return True
 
 
 def in_scope(target: Target, live: Obj, new: Obj) -> Obj:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from headgate.api import ObjectKey
@@ -30,8 +31,9 @@ _log = logging.getLogger("headgate.feed")
 
 PATIENCE = 10.0
 """Seconds after which a health check takes long."""
-AGAIN = 30.0
-"""Seconds between two reads for a Kustomization, unless its health check has failed."""
+CHANGED, AGAIN = 5.0, 30.0
+"""Seconds until the next read for a Kustomization whose verdicts have changed, and for one with the same ones. After a
+health check has failed, nothing delays the read."""
 REST = 0.1
 """Seconds between two reads: many health checks may fail at once, and reconciling comes first."""
 TIMEOUT = 20.0
@@ -39,64 +41,82 @@ TIMEOUT = 20.0
 MAX_PENDING = 500
 
 
+Unhealthy = Mapping[ObjectRef, tuple[str, str]]
+
+
 @dataclass(frozen=True, slots=True)
 class _Wanted:
     waiting: Waiting
-    unhealthy: Mapping[ObjectRef, tuple[str, str]]
+    unhealthy: Unhealthy
+    at: float
+    """When to read, on the monotonic clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    unhealthy: Unhealthy
+    at: float
 
 
 class EvidenceReader:
     """Reads evidence in the background, for one Kustomization after the other."""
 
-    def __init__(self, memory: Memory, clock: Callable[[], float] = time.monotonic) -> None:
-        self._memory, self._clock = memory, clock
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
         self._pending: dict[ObjectKey, _Wanted] = {}
-        self._read_at: dict[ObjectKey, float] = {}
+        self._done: dict[ObjectKey, _Done] = {}
         self._arrived = asyncio.Event()
 
     def checked(self, waiting: Waiting, *, failed: bool) -> None:
-        """Read the evidence of a health check soon, if it fails or takes long."""
+        """Plan to read the evidence of a health check, if it fails or takes long."""
         key = waiting.attempt.key
         verdicts = self._memory.of(KUSTOMIZATION, key.namespace, key.name).verdicts
         if verdicts is None or not verdicts.unhealthy:
-            self._pending.pop(key, None)
-            self._read_at.pop(key, None)
+            self.forget(key)
             return
-        now = self._clock()
-        is_due = now - waiting.wait.started >= PATIENCE and now - self._read_at.get(key, 0.0) >= AGAIN
         # As in the command line: objects of another cluster are not read.
-        if (
-            (failed or is_due)
-            and not waiting.attempt.ks.spec.kube_config
-            and len(self._pending) < MAX_PENDING
-        ):
-            self._pending[key] = _Wanted(waiting, verdicts.unhealthy)
-            self._arrived.set()
+        if waiting.attempt.ks.spec.kube_config or len(self._pending) >= MAX_PENDING:
+            return
+        at = time.monotonic()
+        if not failed:
+            at = max(at, waiting.wait.started + PATIENCE)
+            if (done := self._done.get(key)) is not None:
+                at = max(at, done.at + (AGAIN if done.unhealthy == verdicts.unhealthy else CHANGED))
+        self._pending[key] = _Wanted(waiting, verdicts.unhealthy, at)
+        self._arrived.set()
 
     def forget(self, key: ObjectKey) -> None:
-        """Forget a Kustomization that is gone."""
+        """Forget a Kustomization that is gone, or whose objects are healthy."""
         self._pending.pop(key, None)
-        self._read_at.pop(key, None)
+        self._done.pop(key, None)
 
     async def run(self) -> None:
         """Read until cancelled."""
         while True:
-            await self._arrived.wait()
             self._arrived.clear()
-            while self._pending:
-                key = next(iter(self._pending))
-                wanted = self._pending.pop(key)
-                self._read_at[key] = self._clock()
-                try:
-                    async with asyncio.timeout(TIMEOUT):
-                        found = await _read(wanted)
-                except TimeoutError:
-                    _log.info("%s: the API server does not say in time why objects are unhealthy", key)
-                except Exception as error:
-                    _log.exception("%s: it is not known why objects are unhealthy: %s", key, error)
-                else:
-                    self._memory.found(key.namespace, key.name, found)
+            first = min(self._pending.values(), key=lambda each: each.at, default=None)
+            pause = max(0.0, first.at - time.monotonic()) if first is not None else None
+            if first is not None and not pause:
+                await self._read(first)
                 await asyncio.sleep(REST)
+                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._arrived.wait()
+
+    async def _read(self, wanted: _Wanted) -> None:
+        key = wanted.waiting.attempt.key
+        del self._pending[key]
+        self._done[key] = _Done(wanted.unhealthy, time.monotonic())
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                found = await _read(wanted)
+        except TimeoutError:
+            _log.info("%s: the API server does not say in time why objects are unhealthy", key)
+        except Exception as error:
+            _log.exception("%s: it is not known why objects are unhealthy: %s", key, error)
+        else:
+            self._memory.found(key.namespace, key.name, found)
 
 
 async def _read(wanted: _Wanted) -> dict[Identity, tuple[Link, ...]]:
