@@ -195,7 +195,10 @@ def test_the_page_can_review_its_callers_and_do_nothing_else_for_them(tmp_path: 
 
 
 @pytest.mark.parametrize("component", ["status-page", "status-page-proxy"])
-def test_the_page_is_served_only_to_those_who_prove_who_they_are(tmp_path: Path, component: str) -> None:
+def test_the_page_is_served_only_to_those_who_prove_who_they_are(
+    tmp_path: Path, component: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNTIME_NAMESPACE", "headgate-system")
     objects = with_components(tmp_path, [component])
     pod = one(objects, "Deployment")["spec"]["template"]["spec"]
     manager, *proxies = pod["containers"]
