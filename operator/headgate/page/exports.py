@@ -1,14 +1,12 @@
 """What ``headgate status -o json`` and ``headgate why -o json`` print, from the operator's own memory. Pure.
 
-Without requests the page does not know pods and their events, so ``objects`` of a cause has what conditions say of
-managed objects: the same as the command prints for a user who may not read them.
+The objects of a cause are those that the operator has read itself, for the health check that fails.
 """
 
 from __future__ import annotations
 
-from headgate.insight import Cause, Fleet, Ref, State, chain_of
+from headgate.insight import Ref, State, chain_of
 from headgate.insight.as_json import status_document, why_document
-from headgate.insight.failing import Evidence, suspects, with_evidence
 from headgate.insight.fields import group_of
 from headgate.names import KUSTOMIZATION
 from headgate.objects import Obj
@@ -16,9 +14,6 @@ from headgate.page.content import Query
 from headgate.page.knowledge import Snapshot
 
 __all__ = ["QueryInvalid", "status_json", "why_json"]
-
-MAX_CAUSES = 5
-"""Limit for the causes with managed objects, as in the command."""
 
 
 class QueryInvalid(ValueError):
@@ -45,8 +40,7 @@ def why_json(snapshot: Snapshot, query: Query) -> Obj | None:
     fleet, report = snapshot.fleet, snapshot.report
     if name is None:
         report = report.within(namespace)
-        causes = _with_objects(fleet, report.causes)
-        return why_document(causes, report.notes)
+        return why_document(report.causes, report.notes)
     if namespace is None:
         raise QueryInvalid("namespace: an object has one")
     kind = _one(query, "kind") or KUSTOMIZATION
@@ -55,19 +49,8 @@ def why_json(snapshot: Snapshot, query: Query) -> Obj | None:
     if verdict is None:
         return None
     cause = report.cause_of(ref) if not verdict.state.is_good else None
-    causes = _with_objects(fleet, (cause,) if cause is not None else ())
+    causes = (cause,) if cause is not None else ()
     return why_document(causes, report.notes, verdict, chain_of(fleet, report, ref))
-
-
-def _with_objects(fleet: Fleet, causes: tuple[Cause, ...]) -> tuple[Cause, ...]:
-    found, left = [], MAX_CAUSES
-    for cause in causes:
-        obj = fleet.objects.get(cause.root) if cause.root.kind == KUSTOMIZATION else None
-        if obj is not None and left:
-            left -= 1
-            cause = with_evidence(cause, [(each, Evidence()) for each in suspects(obj)])
-        found.append(cause)
-    return tuple(found)
 
 
 def _one(query: Query, name: str) -> str | None:
