@@ -9,6 +9,9 @@
 
 fleet          renders one environment at one state, or at two of them
 walk           follows Kustomizations that Kustomizations make, at one state or at two in step
+side           one state, and what was found there
+discovery      the GitRepositories and Kustomizations among objects
+sameness       what is the same at two states, without a build
 environments   the environments of the default branch
 roots          the cluster folder: at which commit it is read, and what it holds
 state          which commit each ref selects

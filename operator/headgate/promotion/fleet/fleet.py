@@ -15,9 +15,10 @@ from headgate.promotion.fleet.building import Builds
 from headgate.promotion.fleet.options import FleetOptions
 from headgate.promotion.fleet.rendering import Problem, RenderedKustomization, RenderedSource, Rendering
 from headgate.promotion.fleet.roots import Root, find_root
+from headgate.promotion.fleet.side import Side
 from headgate.promotion.fleet.sources import Trees
 from headgate.promotion.fleet.state import State
-from headgate.promotion.fleet.walk import Side, Walk
+from headgate.promotion.fleet.walk import Walk
 
 __all__ = ["Fleet"]
 
@@ -76,27 +77,24 @@ class Fleet:
 
         Nothing else is built. Raises as :meth:`render`.
         """
-        _, [(side, root)] = self._with_roots(environment, [state])
+        side, root = self._with_root(environment, state)
         return None if root.followed is None else side.sources[root.followed]
 
     def _rendered(self, environment: Environment, states: Sequence[State]) -> list[Rendering]:
-        walk, sides = self._with_roots(environment, states)
-        for side, root in sides:
+        roots = [self._with_root(environment, state) for state in states]
+        for side, root in roots:
             side.root = root.objects
-        walk.run()
-        return [self._result(environment, walk, side, root) for side, root in sides]
+        Walk(self._trees, self.results, self.options, self._deadline, [side for side, _ in roots]).run()
+        return [self._result(environment, side, root) for side, root in roots]
 
-    def _with_roots(
-        self, environment: Environment, states: Sequence[State]
-    ) -> tuple[Walk, list[tuple[Side, Root]]]:
-        """A walk that has not begun, and the cluster folder at each state."""
-        sides = [Side(state, default_source=_given(environment)) for state in states]
-        walk = Walk(self._trees, self.results, self.options, self._deadline, sides)
-        return walk, [(side, find_root(environment, side, walk, self._trees, self.results)) for side in sides]
+    def _with_root(self, environment: Environment, state: State) -> tuple[Side, Root]:
+        """A state of which only the cluster folder is known."""
+        side = Side(state, default_source=_given(environment))
+        return side, find_root(environment, side, self._trees, self.results)
 
     @staticmethod
-    def _result(environment: Environment, walk: Walk, side: Side, root: Root) -> Rendering:
-        kustomizations = walk.rendered(side)
+    def _result(environment: Environment, side: Side, root: Root) -> Rendering:
+        kustomizations = side.rendered()
         mask = _mask(kustomizations)
         return Rendering(
             environment=environment.name,
@@ -111,7 +109,7 @@ class Fleet:
             followed=root.followed,
             problems=tuple(map(mask, side.problems)),
             notes=tuple(side.notes),
-            unknown_variables=walk.unknown_variables(side),
+            unknown_variables=side.unknown_variables(),
         )
 
 

@@ -17,9 +17,10 @@ from headgate.names import KUSTOMIZE_GROUP, SOURCE_GROUP
 from headgate.promotion.config.model import Environment
 from headgate.promotion.errors import CloneError
 from headgate.promotion.fleet.building import Builds
+from headgate.promotion.fleet.discovery import resolved
 from headgate.promotion.fleet.rendering import RenderedObject, RenderedSource
+from headgate.promotion.fleet.side import Side, key_of
 from headgate.promotion.fleet.sources import Shape, Trees, shape_of, source_of
-from headgate.promotion.fleet.walk import Side, Walk, key_of
 from headgate.reconcile.kustomization.build.builds import build_directory
 
 __all__ = ["Root", "find_root"]
@@ -41,14 +42,14 @@ class Root:
     """The GitRepository of this repository that the folder follows."""
 
 
-def find_root(environment: Environment, side: Side, walk: Walk, trees: Trees, builds: Builds) -> Root:
+def find_root(environment: Environment, side: Side, trees: Trees, builds: Builds) -> Root:
     """Find the cluster folder of an environment; problems and the followed source go to the side."""
     folder = build_directory(environment.cluster)
     commit = side.state.default_commit
     shape = Shape()
     given = side.default_source
     if given is not None:
-        given = walk.resolved(side, given)
+        given = resolved(trees, side, given)
         side.sources[given.key] = given
         if given.resolved is None:
             return Root("", followed=given.key)
@@ -76,7 +77,7 @@ def find_root(environment: Environment, side: Side, walk: Walk, trees: Trees, bu
             return Root("", followed=None if followed is None else followed.key)
         found, applied = _own_source(environment, folder, side, trees, built.objects)
         if found is not None:
-            followed = walk.resolved(side, found)
+            followed = resolved(trees, side, found)
             side.sources[followed.key] = followed
         if followed is None or given is not None:
             break
