@@ -272,6 +272,11 @@ class Snapshot:
     evidence: Mapping[Ref, tuple[Link, ...]] = field(default_factory=dict)
     """For Kustomizations that are not Ready: the failing managed objects, each followed by its pods."""
 
+    @property
+    def bare(self) -> Report:
+        """The report as custom resources alone give it, without managed objects: what ``headgate status`` prints."""
+        return explain(self.fleet) if self.evidence else self.report
+
     @classmethod
     def of(
         cls,

@@ -149,7 +149,7 @@ def test_causes_are_those_of_the_command_line(scenario: str) -> None:
         else cause
         for cause in report.causes
     ]
-    assert status_document(snapshot.report) == status_document(replace(report, causes=tuple(causes)))
+    assert status_document(snapshot.bare) == status_document(report)
     assert why_document(snapshot.report.causes, ()) == why_document(causes, ())
     for ref in raw.objects:
         assert chain_of(snapshot.fleet, snapshot.report, ref) == chain_of(raw, report, ref)
