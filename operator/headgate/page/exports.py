@@ -5,7 +5,9 @@ The objects of a cause are those that the operator has read itself, for the heal
 
 from __future__ import annotations
 
-from headgate.insight import Ref, State, chain_of
+from dataclasses import replace
+
+from headgate.insight import Cause, Ref, State, chain_of
 from headgate.insight.as_json import status_document, why_document
 from headgate.insight.fields import group_of
 from headgate.names import KUSTOMIZATION
@@ -14,6 +16,10 @@ from headgate.page.content import Query
 from headgate.page.knowledge import Snapshot
 
 __all__ = ["QueryInvalid", "status_json", "why_json"]
+
+
+MAX_CAUSES = 5
+"""Limit for the causes with managed objects, as in the command."""
 
 
 class QueryInvalid(ValueError):
@@ -26,7 +32,7 @@ def status_json(snapshot: Snapshot, query: Query) -> Obj:
     for each in states:
         if each not in {state.value for state in State}:
             raise QueryInvalid("state: not a state of an object")
-    report = snapshot.report.within(_one(query, "namespace"))
+    report = snapshot.bare.within(_one(query, "namespace"))
     shown = [each for each in report.verdicts if not states or each.state.value in states]
     return status_document(report, shown)
 
@@ -40,7 +46,7 @@ def why_json(snapshot: Snapshot, query: Query) -> Obj | None:
     fleet, report = snapshot.fleet, snapshot.report
     if name is None:
         report = report.within(namespace)
-        return why_document(report.causes, report.notes)
+        return why_document(_first(report.causes), report.notes)
     if namespace is None:
         raise QueryInvalid("namespace: an object has one")
     kind = _one(query, "kind") or KUSTOMIZATION
@@ -51,6 +57,15 @@ def why_json(snapshot: Snapshot, query: Query) -> Obj | None:
     cause = report.cause_of(ref) if not verdict.state.is_good else None
     causes = (cause,) if cause is not None else ()
     return why_document(causes, report.notes, verdict, chain_of(fleet, report, ref))
+
+
+def _first(causes: tuple[Cause, ...]) -> tuple[Cause, ...]:
+    """The causes, of which the first few Kustomizations have managed objects."""
+    found, left = [], MAX_CAUSES
+    for cause in causes:
+        left -= cause.root.kind == KUSTOMIZATION
+        found.append(cause if left >= 0 else replace(cause, objects=()))
+    return tuple(found)
 
 
 def _one(query: Query, name: str) -> str | None:
