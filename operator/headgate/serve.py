@@ -7,14 +7,17 @@ import signal
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 
 from headgate import __version__
+from headgate.api import ObjectKey
 from headgate.feed.contact import Contact
+from headgate.feed.live_diff import LiveDiffs
 from headgate.kube import Client
 from headgate.loop import LoopTurns, Watchdog
+from headgate.page.access.identity import Identity
 from headgate.page.knowledge import Board, OperatorState
 from headgate.page.knowledge.updates import Batch
+from headgate.page.views import Difference
 from headgate.program import Program
 from headgate.reconcile.core.election import Election
 from headgate.reconcile.core.role import PodRole
@@ -70,7 +73,7 @@ async def serve(settings: Settings, turns: LoopTurns) -> None:
         async with (
             watchdog,
             ServerAside(lambda: WebServer(aside, limits, metrics)),
-            _page(settings, board, limits, metrics),
+            _page(settings, board, program.live_diffs, limits, metrics),
             WebServer(sites, limits, metrics),
         ):
             if program.election is None or await _elected(program.election, program.role, board):
@@ -80,7 +83,11 @@ async def serve(settings: Settings, turns: LoopTurns) -> None:
 
 
 def _page(
-    settings: Settings, board: Board | None, limits: ConnectionLimits, metrics: Metrics
+    settings: Settings,
+    board: Board | None,
+    live_diffs: LiveDiffs | None,
+    limits: ConnectionLimits,
+    metrics: Metrics,
 ) -> AbstractAsyncContextManager[object]:
     """The status page in its own thread, or nothing."""
     if board is None:
@@ -91,7 +98,16 @@ def _page(
 
     # All callers may come through one proxy or tunnel.
     shared = replace(limits, share=1)
-    make = partial(page_server, settings.page, settings.cluster, board, Documents(), shared, metrics)
+
+    def make() -> WebServer:
+        return page_server(
+            settings.page, settings.cluster, board, Documents(), shared, metrics, diff if live_diffs else None
+        )
+
+    async def diff(namespace: str, name: str, identity: Identity) -> Difference:
+        assert live_diffs is not None
+        return await live_diffs.of(ObjectKey(namespace, name), identity)
+
     return ServerAside(make, "page")
 
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from headgate.insight import Fleet, explain
+from headgate.insight import Fleet, Ref, explain
 from headgate.page.app import PageParts, page_app
 from headgate.page.content import Asset, Frame, Query
 from headgate.page.knowledge import OperatorState, Snapshot
+from headgate.page.views import Difference
 from headgate.web.connections import ConnectionLimits
 from headgate.web.server import WebServer
 
@@ -105,6 +106,9 @@ class PlainContent:
             for each in snapshot.report.verdicts
         )
         return f"<ul>\n{listed}\n</ul><b>{len(snapshot.report.verdicts)}</b>{'x' * self.padding}"
+
+    def difference(self, snapshot: Snapshot, ref: Ref, found: Difference, frame: Frame) -> str | None:
+        return f"<!doctype html><main>{ref} {found.revision} {frame.can_diff}</main>"
 
     def problem(self, status: int, message: str, frame: Frame) -> str:
         return f"<!doctype html><main>{self.problem_main(status, message)}</main>"

@@ -20,10 +20,12 @@ import orjson
 from aiohttp import web
 from yarl import URL
 
+from headgate.insight import Ref
+from headgate.names import KUSTOMIZATION, KUSTOMIZE_GROUP
 from headgate.page.access.gates import SESSION_COOKIE, Gate, TokenGate
 from headgate.page.access.hosts import Hosts
 from headgate.page.access.identity import AccessRefused, Identity, LoginRequired
-from headgate.page.access.origins import is_own
+from headgate.page.access.origins import is_navigated, is_own
 from headgate.page.actions import ACTIONS, Actions
 from headgate.page.content import Content, Frame, Query
 from headgate.page.exports import QueryInvalid, status_json, why_json
@@ -33,10 +35,11 @@ from headgate.page.login import LoginRoutes, is_onward
 from headgate.page.reading import form_of, takes_gzip
 from headgate.page.renderings import Renderings
 from headgate.page.streams import NO_PAGE, Board, Slots, Streams
-from headgate.web.connections import peer_of
+from headgate.page.views import Difference
+from headgate.web.connections import lift_deadline, peer_of
 from headgate.web.server import ANSWERS
 
-__all__ = ["PageParts", "Unmeasured", "Watch", "page_app"]
+__all__ = ["Diff", "PageParts", "Unmeasured", "Watch", "page_app"]
 
 MAX_BODY = 64 * 1024
 """Limit in bytes for the body of a request: the largest holds a token."""
@@ -52,6 +55,7 @@ _NAMES = {
     "why.json": "json",
     "login": "login",
     "logout": "login",
+    "diff": "diff",
     **dict.fromkeys(ACTIONS, "action"),
 }
 """Routes as the metrics name them, by the last part of their path."""
@@ -66,6 +70,8 @@ _PROBLEMS = {
 _log = logging.getLogger("headgate.page")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Diff = Callable[[str, str, Identity], Awaitable[Difference]]
+"""By namespace and name of a Kustomization, and who asks."""
 
 
 class Watch(Protocol):
@@ -104,6 +110,8 @@ class PageParts:
     hosts: Hosts = field(default_factory=Hosts)
     actions: Actions | None = None
     """None: no changes."""
+    diff: Diff | None = None
+    """What the next apply would change, as somebody sees it; None: no live diffs."""
     max_streams: int = 100
     send_timeout: float = 15.0
     """Seconds after which a client of a stream that does not read is disconnected."""
@@ -128,6 +136,8 @@ def page_app(parts: PageParts) -> web.Application:
     if parts.actions is not None:
         for action in ACTIONS:
             router.add_post(f"/kustomizations/{{namespace}}/{{name}}/{action}", page.act)
+    if parts.diff is not None:
+        router.add_get("/kustomizations/{namespace}/{name}/diff", page.diff, allow_head=False)
     router.add_get("/{path:.*}", page.page)
 
     async def close(_: web.Application) -> None:
@@ -257,6 +267,26 @@ class _Page:
         path = f"/kustomizations/{quote(namespace)}/{quote(name)}?done={action}"
         return web.Response(status=303, headers={"Location": path})
 
+    async def diff(self, request: web.Request) -> web.StreamResponse:
+        """A live diff, which costs the API server many requests: only our own pages lead here."""
+        assert self._parts.diff is not None
+        if not is_navigated(request.headers):
+            raise web.HTTPForbidden
+        identity, snapshot, namespaces = await self._seen(request)
+        namespace, name = request.match_info["namespace"], request.match_info["name"]
+        ref = Ref(KUSTOMIZATION, namespace, name, KUSTOMIZE_GROUP)
+        within = self._renderings.within(snapshot, namespaces)
+        if ref not in within.fleet.objects:
+            raise web.HTTPNotFound
+        # It has its own limit, which is longer.
+        lift_deadline(request)
+        found = await self._parts.diff(namespace, name, identity)
+        html = self._parts.content.difference(within, ref, found, self._frame(identity))
+        if html is None:
+            raise web.HTTPNotFound
+        plain = html.encode()
+        return _sent(request, plain, gzip.compress(plain, LEVEL, mtime=0), "text/html; charset=utf-8")
+
     # What they share.
 
     async def _seen(self, request: web.Request) -> tuple[Identity, Snapshot, frozenset[str] | None]:
@@ -269,7 +299,10 @@ class _Page:
         return self._renderings.within(snapshot, namespaces)
 
     def _frame(self, identity: Identity) -> Frame:
-        return Frame(identity.name, self._has_login, self._parts.actions is not None)
+        parts = self._parts
+        return Frame(
+            identity.name, self._has_login, parts.actions is not None, can_diff=parts.diff is not None
+        )
 
     def _login_required(self, request: web.Request, message: str) -> web.Response:
         if self._has_login and request.method in _SAFE and _wants_html(request):

@@ -14,7 +14,7 @@ from headgate.page.access.proxied import Proxy
 from headgate.page.access.reviews import Reviews
 from headgate.page.access.sessions import Sessions
 from headgate.page.actions import Actions
-from headgate.page.app import PageParts, Watch, page_app
+from headgate.page.app import Diff, PageParts, Watch, page_app
 from headgate.page.clients import Clients
 from headgate.page.content import Content
 from headgate.page.streams import Board
@@ -41,6 +41,7 @@ def page_server(
     content: Content,
     limits: ConnectionLimits,
     observer: Observer,
+    diff: Diff | None = None,
 ) -> WebServer:
     """Return the server of the page; call it on the event loop that serves it.
 
@@ -54,6 +55,7 @@ def page_server(
             content,
             Hosts(settings.hosts),
             Actions(clients.of) if settings.actions else None,
+            diff,
             max_streams=settings.max_streams,
             send_timeout=limits.timeout,
             watch=observer,

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import aiohttp
 import pytest
@@ -14,8 +15,10 @@ from headgate.insight import explain
 from headgate.insight.as_json import status_document
 from headgate.page.access.gates import LocalGate
 from headgate.page.access.hosts import Hosts
+from headgate.page.access.identity import EVERYBODY, Identity
 from headgate.page.app import PageParts
 from headgate.page.headers import HEADERS, IMMUTABLE
+from headgate.page.views import Difference
 from tests.support.pages import PATIENCE, Board, PlainContent, Served, kustomization, served
 
 CSP = (
@@ -284,6 +287,31 @@ async def test_the_json_is_that_of_the_command(page: Served) -> None:
         "apps/a.yaml",
     )
     assert why["causes"] == json.loads((await raw(page.port, get("/why.json"))).body)["causes"]
+
+
+async def test_a_live_diff_is_computed_only_for_what_the_caller_sees_and_on_own_pages() -> None:
+    asked: list[tuple[str, str, Identity]] = []
+
+    async def diff(namespace: str, name: str, identity: Identity) -> Difference:
+        asked.append((namespace, name, identity))
+        return Difference("main@sha1:abc", datetime(2026, 1, 1, tzinfo=UTC))
+
+    board = Board(kustomization("team-a", "apps"))
+    async with served(PageParts(board, LocalGate(), PlainContent(), diff=diff)) as page:
+        path = "/kustomizations/team-a/apps/diff"
+        answer = await raw(page.port, get(path, "Sec-Fetch-Site: same-origin"))
+        assert (answer.status, b"main@sha1:abc True" in answer.body) == (200, True)
+        assert (await raw(page.port, get(path, "Sec-Fetch-Site: none"))).status == 200
+        assert (await raw(page.port, get(path))).status == 200
+        assert asked == [("team-a", "apps", EVERYBODY)] * 3
+        for site in ("cross-site", "same-site", ""):
+            assert (await raw(page.port, get(path, f"Sec-Fetch-Site: {site}"))).status == 403
+        assert (await raw(page.port, get("/kustomizations/team-a/none/diff"))).status == 404
+        assert (await raw(page.port, get("/kustomizations/team-b/apps/diff"))).status == 404
+        assert (await raw(page.port, get(path, method="HEAD"))).status == 404
+        assert len(asked) == 3
+    async with served(PageParts(board, LocalGate(), PlainContent())) as page:
+        assert (await raw(page.port, get(path))).status == 404
 
 
 async def test_a_client_that_sends_nothing_more_is_disconnected() -> None:

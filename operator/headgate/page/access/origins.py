@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from multidict import MultiMapping
 
-__all__ = ["is_own"]
+__all__ = ["is_navigated", "is_own"]
 
 
 def is_own(headers: MultiMapping[str], host: str, *, has_cookie: bool) -> bool:
@@ -24,6 +24,11 @@ def is_own(headers: MultiMapping[str], host: str, *, has_cookie: bool) -> bool:
     if origins:
         return _is_same(origins[0], host)
     return bool(sites) or not has_cookie
+
+
+def is_navigated(headers: MultiMapping[str]) -> bool:
+    """Whether a request that changes nothing comes from our own pages, from what somebody has typed, or a program."""
+    return all(each in ("same-origin", "none") for each in headers.getall("Sec-Fetch-Site", []))
 
 
 def _is_same(origin: str, host: str) -> bool:
