@@ -19,6 +19,7 @@ from tests.support.apiproxy import RecordingProxy
 from tests.support.cluster import Api
 from tests.support.gitserver import GitHttpServer
 from tests.support.operator import as_service_account, installed
+from tests.support.remotecluster import Remote, second_cluster
 from tests.support.teams import Teams, two_teams
 from tests.support.workspace import OWN, Workspace, namespace_prefix, served_folder, wait_gone
 
@@ -103,3 +104,20 @@ def teams(
     """Two teams, and an operator with the rights and arguments of deploy/tenancy."""
     with two_teams(api, shared_cluster, git_server, tmp_path_factory.mktemp("tenancy")) as teams:
         yield teams
+
+
+@pytest.fixture(scope="module")
+def remote(shared_cluster: Cluster, api: Api) -> Iterator[Remote]:
+    """A second cluster."""
+    if shared_cluster.provider != "local":
+        pytest.skip("the cluster's keys have to be readable by the other one: a local control plane only")
+    with second_cluster(shared_cluster, api) as remote:
+        yield remote
+
+
+@pytest.fixture
+def ground(workspace: Workspace, remote: Remote) -> Iterator[Workspace]:
+    """A namespace of the same name on both clusters."""
+    remote.api.create_namespace(workspace.namespace)
+    yield workspace
+    remote.api.delete("v1", "Namespace", workspace.namespace)
