@@ -75,9 +75,12 @@ class Fleet:
     def followed(self, environment: Environment, state: State) -> RenderedSource | None:
         """Return the GitRepository that a promotion moves, from the cluster folder alone; None if there is none.
 
-        Nothing else is built. Raises as :meth:`render`.
+        Nothing else is built, unless ``source`` names another one than the folder follows. Raises as :meth:`render`.
         """
         side, root = self._with_root(environment, state)
+        if _named(environment) not in (None, root.followed):
+            rendering = self.render(environment, state)
+            return rendering.source(rendering.followed)
         return None if root.followed is None else side.sources[root.followed]
 
     def _rendered(self, environment: Environment, states: Sequence[State]) -> list[Rendering]:
@@ -106,7 +109,7 @@ class Fleet:
             ),
             root=() if root.applied else root.objects,
             root_commit=root.commit,
-            followed=root.followed,
+            followed=_moved(environment, side, root),
             problems=tuple(map(mask, side.problems)),
             notes=tuple(side.notes),
             unknown_variables=side.unknown_variables(),
@@ -127,6 +130,19 @@ def _mask(kustomizations: Sequence[RenderedKustomization]) -> Callable[[Problem]
         return replace(problem, message=short.sub(MASK, masks(problem.message)))
 
     return mask
+
+
+def _named(environment: Environment) -> ObjectKey | None:
+    """The GitRepository that the policy says a promotion moves."""
+    namespace, _, name = environment.source.rpartition("/")
+    return ObjectKey(namespace, name) if name else None
+
+
+def _moved(environment: Environment, side: Side, root: Root) -> ObjectKey | None:
+    """What a promotion moves: the cluster folder may follow the default branch, and pin what is applied."""
+    named = _named(environment)
+    source = None if named is None else side.sources.get(named)
+    return root.followed if source is None or source.resolved is None else named
 
 
 def _given(environment: Environment) -> RenderedSource | None:
