@@ -32,16 +32,22 @@ environments:
 class Stage:
     """Staging follows main, production signed versions; each has its namespace on one cluster."""
 
-    def __init__(self, api: Api, server: GitHttpServer, cluster: Cluster, folder: Path) -> None:
+    def __init__(
+        self, api: Api, server: GitHttpServer, cluster: Cluster, folder: Path, verify: str = "Tag"
+    ) -> None:
+        self.verify = verify
         self.staging = Workspace(api, server, "promotion-staging")
         self.production = Workspace(api, server, "promotion-production")
         self.repository, self.url = self.staging.repository, self.staging.url
         self.repository.git("config", "http.receivepack", "true")
+        self.repository.git("config", "receive.denyCurrentBranch", "ignore")
         self.ada = Person.make(folder, "ada")
         self.kubeconfig = cluster.kubeconfig
         self.clone = folder / "clone"
         self.first = self.repository.commit(self._files())
         self._git("clone", "-q", self.url, str(self.clone), cwd=folder)
+        if verify == "TagAndHEAD":
+            self.sign()
         self.tag("1.0.0", sign=True)
         self.production.secret("promoters", {"ada.sshpub": self.ada.public})
         for workspace, name in ((self.staging, "staging"), (self.production, "production")):
@@ -57,7 +63,7 @@ class Stage:
             "production": (
                 self.production.namespace,
                 {"semver": ">=1.0.0"},
-                {"verify": {"mode": "Tag", "secretRef": {"name": "promoters"}}},
+                {"verify": {"mode": self.verify, "secretRef": {"name": "promoters"}}},
             ),
         }
         for name, (namespace, ref, spec) in specs.items():
@@ -80,6 +86,21 @@ class Stage:
         commit = self.repository.commit({"apps/base/app.yaml": config_map("app", v=value)})
         self.staging.request_sources()
         self.staging.ready("apps", f"main@sha1:{commit}")
+        return commit
+
+    def sign(self, value: str = "") -> str:
+        """Ada pushes a signed commit to main, and with a value a change."""
+        self._git("fetch", "-q", "origin", cwd=self.clone)
+        self._git("reset", "-q", "--hard", "origin/main", cwd=self.clone)
+        if value:
+            (self.clone / "apps/base/app.yaml").write_text(config_map("app", v=value))
+        self._git("commit", "-q", "-S", "-a", "--allow-empty", "-m", "signed", cwd=self.clone)
+        self._git("push", "-q", "origin", "HEAD:refs/heads/main", cwd=self.clone)
+        commit = self.repository.git("rev-parse", "main").strip()
+        self.repository.git("reset", "-q", "--hard", "main")
+        if value:
+            self.staging.request_sources()
+            self.staging.ready("apps", f"main@sha1:{commit}")
         return commit
 
     def tag(self, name: str, *, sign: bool) -> None:
@@ -130,9 +151,10 @@ def stage(
     shared_operator: operator.Operator,
     shared_cluster: Cluster,
     tmp_path: Path,
+    request: pytest.FixtureRequest,
 ) -> Iterator[Stage]:
     shared_operator.check()
-    stage = Stage(api, git_server, shared_cluster, tmp_path)
+    stage = Stage(api, git_server, shared_cluster, tmp_path, getattr(request, "param", "Tag"))
     yield stage
     stage.close()
 
@@ -188,3 +210,22 @@ def test_a_version_without_a_signature_does_not_get_in(stage: Stage) -> None:
     stage.runs("1.0.1", "2")
     assert condition(stage.production.get("source", SOURCE), "SourceVerified")["status"] == "True"
     assert KUSTOMIZATION
+
+
+@pytest.mark.parametrize("stage", ["TagAndHEAD"], indirect=True)
+def test_versions_and_commits_with_signatures(stage: Stage) -> None:
+    stage.runs("1.0.0", "1")
+    stage.merge("unsigned")
+    before = stage.repository.git("for-each-ref")
+    refused = stage.headgate("promote", "production", status=1)
+    assert "has no signature, as 'verify' of GitRepository" in refused
+    assert stage.repository.git("for-each-ref") == before
+    stage.sign("2")
+    stage.headgate("promote", "production")
+    stage.runs("1.0.1", "2")
+    assert "--no-sign: 'verify'" in stage.headgate("rollback", "production", "--no-sign", status=3)
+    assert "1.0.2 with the content of 1.0.0" in stage.headgate("rollback", "production")
+    stage.runs("1.0.2", "1")
+    verified = condition(stage.production.get("source", SOURCE), "SourceVerified")["message"]
+    assert "tag '1.0.2" in verified
+    assert "commit '" in verified

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from headgate.git.refs.reference import HEADS, Resolved
 from headgate.git.refs.semver import Version
+from headgate.git.verify.signature import split_commit
 from headgate.promotion.changes.compare import compare
 from headgate.promotion.changes.model import EnvironmentChange, Stage
 from headgate.promotion.config.model import Environment
@@ -31,7 +32,7 @@ from headgate.promotion.plans.modes import Move, Wish, mode_of, move_of
 from headgate.promotion.plans.proven import unproven
 from headgate.promotion.plans.rollbacks import counted, follows_again, is_proven
 from headgate.promotion.plans.versions import version_tags
-from headgate.promotion.plans.world import World, described, source_of
+from headgate.promotion.plans.world import World, described, source_of, verifies_commits
 
 __all__ = ["Computed", "base_of_plan", "compute", "compute_again", "rendered_difference"]
 
@@ -82,7 +83,10 @@ def compute(
     # Where fields are copied, both environments follow one branch, which contains every candidate.
     if not problem and mode is not Mode.FIELDS:
         problem = _backwards(world, target, base, commit, found)
-    wrong = _unintended(world, target, source, mode, move, change, after, commit)
+    wrong = [
+        *_unintended(world, target, source, mode, move, change, after, commit),
+        *(_unsigned(world, source, commit) if mode is not Mode.FIELDS else ()),
+    ]
     bad, bad_problem = _bad(world, target, source, mode, base, move, now, after, commit, found)
     approvals = _approvals(world, target, digest, mode, base.commit, commit, move, found)
     facts = Facts(
@@ -262,6 +266,17 @@ def _unintended(
                 for each in others
             }
         )
+
+
+def _unsigned(world: World, source: RenderedSource, commit: str) -> Iterator[str]:
+    """Why the target would not take the candidate, although everything can be built."""
+    if verifies_commits(source):
+        content = world.clone.git.read("cat-file", "commit", commit)
+        if not split_commit(content, sha256=len(commit) == 64).signature:
+            yield (
+                f"the commit {commit[:12]} has no signature, as 'verify' of GitRepository {source.key} demands: the "
+                "environment would not take it; promote a signed commit, such as a signed merge"
+            )
 
 
 def _approvals(

@@ -13,7 +13,7 @@ from headgate.promotion.plans.compute import Computed
 from headgate.promotion.plans.model import Mode, Plan
 from headgate.promotion.plans.modes import Move
 from headgate.promotion.plans.trailers import DIGEST, audit, message, record_ref, trailers_of
-from headgate.promotion.plans.world import World
+from headgate.promotion.plans.world import World, source_of, verifies_commits, verifies_tags
 
 __all__ = [
     "Done",
@@ -21,6 +21,7 @@ __all__ = [
     "Requester",
     "change_commit",
     "check_counts",
+    "check_signs",
     "execute",
     "finished",
     "reused_commit",
@@ -88,6 +89,7 @@ def execute(
             f"'{plan.environment}' follows versions: a tag cannot be a pull request; omit --pr"
         )
     if plan.mode is Mode.TAG:
+        check_signs(world, plan.environment, sign)
         tag = make_tag(world.clone, plan.version, plan.candidate, text, sign=sign)
         check_counts(world, world.promoters.of_tag(plan.version, tag, plan.candidate)[1])
         push(world.clone, [RefUpdate(plan.ref, tag, plan.expected)])
@@ -106,6 +108,17 @@ def execute(
     name = move.ref.removeprefix("refs/heads/")
     wish = PullRequestWish(commit, name, plan.expected, plan.branch, title, body)
     return Done(tuple(requester(world, wish)))
+
+
+def check_signs(world: World, environment: str, sign: bool) -> None:
+    """Raise :class:`PromotionError` if an environment takes signed versions only, and this one would not be signed."""
+    target = world.environments[environment]
+    source = source_of(target, world.render(target))
+    if not sign and (verifies_tags(source) or verifies_commits(source)):
+        raise PromotionError(
+            f"--no-sign: 'verify' of GitRepository {source.key} demands signatures, so that '{environment}' would not "
+            "take it; nothing was pushed"
+        )
 
 
 def check_counts(world: World, why: str) -> None:

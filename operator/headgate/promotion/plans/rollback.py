@@ -26,6 +26,7 @@ from headgate.promotion.plans.execute import (
     Requester,
     change_commit,
     check_counts,
+    check_signs,
     reused_commit,
 )
 from headgate.promotion.plans.history import Mark, known_commit
@@ -130,6 +131,7 @@ def roll_back(
         branch = move.ref.removeprefix(HEADS)
         wish = PullRequestWish(commit, branch, move.expected, move.branch, title, body)
         return rollback, Done(tuple(requester(world, wish)))
+    check_signs(world, name, sign)
     commit = make_commit(world.clone, rollback.good, [rollback.before], text, sign=sign)
     if rollback.mode is Mode.TAG:
         tag = make_tag(world.clone, move.version, commit, text, sign=sign)

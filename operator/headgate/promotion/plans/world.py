@@ -16,7 +16,7 @@ from headgate.promotion.evidence.model import Evidence
 from headgate.promotion.fleet.rendering import RenderedSource, Rendering
 from headgate.promotion.plans.promoters import Promoters
 
-__all__ = ["World", "described", "moved", "pointed", "source_of"]
+__all__ = ["World", "described", "moved", "pointed", "source_of", "verifies_commits", "verifies_tags"]
 
 Renderer = Callable[[Environment, Refs], Rendering]
 """Renders an environment as if the remote had these refs."""
@@ -106,6 +106,21 @@ def source_of(environment: Environment, rendering: Rendering) -> RenderedSource:
         f"environment '{environment.name}' has several GitRepositories ({names}): name the one that promotions move "
         "as 'source' in headgate.yaml"
     )
+
+
+def verifies_tags(source: RenderedSource) -> bool:
+    """Whether a GitRepository takes signed tags only."""
+    return _verification(source) in ("tag", "tagandhead")
+
+
+def verifies_commits(source: RenderedSource) -> bool:
+    """Whether a GitRepository takes signed commits only."""
+    return _verification(source) in ("head", "tagandhead")
+
+
+def _verification(source: RenderedSource) -> str:
+    verify = source.spec.get("verify")
+    return str(verify.get("mode") or "HEAD").lower() if isinstance(verify, dict) else ""
 
 
 def moved(refs: Refs, name: str, commit: str) -> Refs:

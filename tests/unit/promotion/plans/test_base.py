@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from headgate.promotion.config.model import Approvals
-from headgate.promotion.errors import CloneError
+from headgate.promotion.errors import CloneError, PromotionError
 from headgate.promotion.guards import parse_overrides
 from headgate.promotion.plans.base import base_of
+from headgate.promotion.plans.compute import compute
+from headgate.promotion.plans.execute import execute
 from headgate.promotion.plans.world import source_of
 from tests.support.fleets import deployment, fleet_files, git_repository
 from tests.support.promoting import Story
@@ -123,6 +125,26 @@ def test_a_version_that_nobody_has_signed_is_no_base(story: Story, forge: Callab
     story.runs("staging", change(story, 3))
     forge(story)
     assert "base" in story.refused()
+
+
+@pytest.mark.parametrize("mode", ["HEAD", "TagAndHEAD"])
+def test_a_commit_that_the_target_would_not_take_is_refused(story: Story, mode: str) -> None:
+    verify = {"mode": mode, "secretRef": {"name": "keys"}}
+    source = git_repository({"semver": ">=1.0.0"}, verify=verify)
+    tip = story.fleet.commit({"clusters/production/flux-system.yaml": source})
+    signed_by(story, story.person, "1.3.1", tip)
+    story.runs("staging", change(story, 3))
+    assert (
+        "has no signature, as 'verify' of GitRepository flux-system/flux-system"
+        in story.refused()["rendered"]
+    )
+    story.fleet.environment = story.person.environment()
+    story.fleet.git("commit", "-q", "-S", "--allow-empty", "-m", "signed")
+    story.fleet.git("push", "-q", "origin", "HEAD:refs/heads/main")
+    story.runs("staging", story.fleet.head())
+    assert story.refused() == {}
+    with story.world() as world, pytest.raises(PromotionError, match="--no-sign: 'verify'"):
+        execute(world, compute(world, "production"), story.request, sign=False)
 
 
 def test_what_the_target_has_taken_is_a_base_whoever_signed_it(
