@@ -8,12 +8,19 @@ says that it reverts a bad commit: anybody may write it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from headgate.git.refs.reference import HEADS, Resolved
 from headgate.promotion.changes.compare import compare
-from headgate.promotion.changes.model import Action, EnvironmentChange, FieldChange, Hidden, Stage
+from headgate.promotion.changes.model import (
+    Action,
+    EnvironmentChange,
+    FieldChange,
+    Hidden,
+    ObjectChange,
+    Stage,
+)
 from headgate.promotion.config.model import Environment
 from headgate.promotion.errors import CloneError, PromotionError
 from headgate.promotion.fleet.rendering import RenderedSource, Rendering
@@ -57,16 +64,17 @@ def brought_back(
         return world.render(target, moved(world.refs, ref, commit))
 
     contained = {each.commit: each for each in bad_commits(world.clone, candidate, found)}
-    settled = _settled(world, base, found)
+    # Where fields are copied, the target follows what the candidate is on already.
+    settled = set() if mode is Mode.FIELDS else _settled(world, base, found)
     yield from (each for each in contained.values() if not each.reverted or each.commit in settled)
     rest: dict[tuple[str, str], Mark] = {}
     for mark in found:
         is_elsewhere = mark.bad not in contained
         if mark.good and mark.bad not in settled and (is_elsewhere or contained[mark.bad].reverted):
             rest.setdefault((mark.bad, mark.good), mark)
-    if len(rest) > MAX_MARKS:
+    if len(rest) > MAX_MARKS and mode is not Mode.FIELDS:
         raise CloneError(f"there are more than {MAX_MARKS} rollbacks to compare with")
-    for mark in rest.values():
+    for mark in list(rest.values())[:MAX_MARKS]:
         claim = contained.get(mark.bad)
         try:
             good, bad = at(mark.good), at(mark.bad)
@@ -75,14 +83,29 @@ def brought_back(
                 raise CloneError(f"it cannot be seen whether {mark.bad[:12]} is reverted: {error}") from None
             # Such as a tag that is gone: nobody can pin it again either.
             continue
-        brought = compare(good, bad, Stage.BETWEEN)
-        is_back = is_copy(brought, compare(bad, after, Stage.BETWEEN)) and not is_copy(
-            brought, compare(bad, now, Stage.BETWEEN)
+        # A pin names the commit, which is another one for each candidate.
+        brought, since, has = (
+            _without_pin(compare(one, other, Stage.BETWEEN), source)
+            for one, other in ((good, bad), (bad, after), (bad, now))
         )
+        is_back = is_copy(brought, since) and not is_copy(brought, has)
         if claim is not None:
             yield replace(claim, reverted=not is_back, claimed=is_back)
         elif is_back:
             yield Bad(mark.bad, name_of(world.clone, mark.commit), reverted=False, copied=True)
+
+
+def _without_pin(change: EnvironmentChange, source: RenderedSource) -> EnvironmentChange:
+    def rest(changes: Iterable[ObjectChange]) -> tuple[ObjectChange, ...]:
+        return tuple(
+            each
+            for each in changes
+            if (each.ref.kind, each.ref.namespace, each.ref.name)
+            != ("GitRepository", source.key.namespace, source.key.name)
+        )
+
+    kustomizations = tuple(replace(each, objects=rest(each.objects)) for each in change.kustomizations)
+    return replace(change, root=rest(change.root), kustomizations=kustomizations)
 
 
 def _settled(world: World, base: Resolved, found: Sequence[Mark]) -> set[str]:
