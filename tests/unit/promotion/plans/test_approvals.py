@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import pytest
+from pysequoia import Cert
 
 from headgate.promotion.clone import Clone
 from headgate.promotion.clone.mirror import mirror
@@ -13,7 +15,11 @@ from headgate.promotion.errors import CloneError
 from headgate.promotion.guards import Approval
 from headgate.promotion.plans.approvals import approve, given_approvals
 from tests.support.fleets import Fleet
+from tests.support.openpgp import signer
 from tests.support.signing import Person, allowed_signers
+
+if TYPE_CHECKING:
+    from tests.support.gitserver_repository import Repository
 
 DIGEST, OTHER = "sha256:" + "1" * 64, "sha256:" + "2" * 64
 BASE = "b" * 40
@@ -184,3 +190,22 @@ def test_an_approval_needs_a_key(world: World) -> None:
     ):
         approve(copy, "production", DIGEST, world.fleet.first, BASE)
     assert POLICY.count == 1
+
+
+def test_an_openpgp_key_approves(world: World, tmp_path: Path) -> None:
+    folder = tmp_path / "openpgp"
+    folder.mkdir()
+    with signer("sequoia", folder) as openpgp:
+        certificate = openpgp.public("ada")
+        fingerprint = Cert.from_bytes(certificate).fingerprint
+        world.trust(f"carol@example.com openpgp {fingerprint}\n{certificate.decode()}")
+        world.fleet.git("config", "gpg.format", "openpgp")
+        openpgp.signs(cast("Repository", world.fleet))
+        world.approve("ada")
+        (found,) = world.given("bob@example.com")
+        assert (found.principal, found.problem) == ("carol@example.com", "")
+        (found,) = world.given("carol@example.com")
+        assert "wrote or committed" in found.problem
+        world.trust(certificate.decode())
+        (found,) = world.given()
+        assert "no OpenPGP key that the allowed_signers file names" in found.problem
