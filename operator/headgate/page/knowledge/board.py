@@ -1,8 +1,8 @@
 """Takes in what the operator hands over, and makes snapshots of it, on the event loop of the page.
 
-The operator's event loop calls :meth:`Board.accept`, which only notes and wakes. The page's thread then evaluates what
-has changed and nothing else, except for causes, which depend on all objects: they are found when somebody looks, a few
-times a second at most. It pauses in between, because both threads share one interpreter lock.
+The operator's event loop calls :meth:`Board.accept`, which only notes. When somebody looks, the page's thread evaluates
+what has changed and nothing else, except for causes, which depend on all objects: they are found a few times a second
+at most. It pauses in between, because both threads share one interpreter lock.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -49,6 +50,8 @@ class Board:
         self._clock, self._spent = clock, spent
         self._lock = threading.Lock()
         self._inbox: dict[Ref, Update] = {}
+        self._left: dict[Ref, Update] = {}
+        """What was fetched from the inbox and not evaluated yet."""
         self._rest: Batch | None = None
         """The newest of all that is not about one object."""
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -73,18 +76,18 @@ class Board:
         with self._lock:
             self._inbox.update((each.ref, each) for each in batch.updates)
             self._rest = replace(_newest(self._rest, batch), updates=())
-            loop = self._loop
-        if loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(self._arrived.set)
+            loop = self._loop if self._waiting else None
+        if loop is not None:
+            # The page's loop may have ended meanwhile.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(self._arrived.set)
 
     def open(self) -> None:
-        """Begin to take in what arrives. The other methods do it, too, at their first call."""
+        """Take in what arrives, from now on. The other methods do it, too, at their first call."""
         if self._task is None:
             loop = asyncio.get_running_loop()
             with self._lock:
                 self._loop = loop
-            for each in self._taken():
-                self._take_in(each)
             self._task = loop.create_task(self._run(), name="board")
 
     async def close(self) -> None:
@@ -98,8 +101,12 @@ class Board:
     def snapshot(self) -> Snapshot:
         """Return the newest snapshot."""
         self.open()
-        if self._is_stale and self._clock() >= self._next_at:
-            self._make()
+        if self._clock() >= self._next_at:
+            self._fetch()
+            while self._left:
+                self._take_in(self._left.popitem()[1])
+            if self._is_stale:
+                self._make()
         return self._newest
 
     async def newer(self, version: int) -> Snapshot:
@@ -107,12 +114,14 @@ class Board:
         self.open()
         while self._newest.version <= version:
             waiter = asyncio.get_running_loop().create_future()
-            self._waiting.add(waiter)
-            self._plan()
+            with self._lock:
+                self._waiting.add(waiter)
+            self._arrived.set()
             try:
                 await waiter
             finally:
-                self._waiting.discard(waiter)
+                with self._lock:
+                    self._waiting.discard(waiter)
         return self._newest
 
     # What arrives.
@@ -121,19 +130,21 @@ class Board:
         while True:
             await self._arrived.wait()
             self._arrived.clear()
+            self._fetch()
             since = self._clock()
-            for each in self._taken():
-                self._take_in(each)
+            while self._left:
+                self._take_in(self._left.popitem()[1])
                 if self._clock() - since >= PIECE:
                     await asyncio.sleep(REST)
                     since = self._clock()
             self._plan()
 
-    def _taken(self) -> list[Update]:
-        """What has arrived since the last call."""
+    def _fetch(self) -> None:
+        """Fetch what has arrived since the last call."""
         with self._lock:
             inbox, self._inbox = self._inbox, {}
             rest, self._rest = self._rest, None
+        self._left |= inbox
         if rest is not None:
             self._at = rest.at
             self._work = rest.work if rest.work is not None else self._work
@@ -141,7 +152,6 @@ class Board:
             if rest.environments is not None:
                 self._environments = rest.environments
         self._is_stale = self._is_stale or rest is not None
-        return list(inbox.values())
 
     def _take_in(self, update: Update) -> None:
         ref = update.ref
@@ -172,9 +182,6 @@ class Board:
         self._timer = None
         if self._is_stale:
             self._make()
-        for waiter in self._waiting:
-            if not waiter.done():
-                waiter.set_result(None)
 
     def _make(self) -> None:
         before = self._spent()
@@ -193,6 +200,9 @@ class Board:
         self._is_stale = False
         pause = (self._spent() - before) / SHARE
         self._next_at = self._clock() + min(max(PAUSE, pause), LONGEST_PAUSE)
+        for waiter in self._waiting:
+            if not waiter.done():
+                waiter.set_result(None)
 
 
 def _newest(before: Batch | None, batch: Batch) -> Batch:

@@ -232,3 +232,36 @@ def test_a_large_inventory_is_cut_but_unhealthy_objects_are_shown() -> None:
     assert details.inventory_count == 3000
     assert len(details.inventory) == 501
     assert (details.inventory[-1].ref.name, details.inventory[-1].message) == ("o2999", "no quota")
+
+
+def test_a_look_in_between_neither_loses_a_change_nor_brings_back_an_older_one() -> None:
+    async def main() -> None:
+        board = Board()
+        board.accept(updates(repo(), *(ks(f"k{n}", READY) for n in range(300))))
+        waiting = asyncio.create_task(board.newer(board.snapshot().version))
+        for turn in range(5):
+            board.accept(updates(*(ks(f"k{n}", READY, path=f"./{turn}") for n in range(300))))
+            await asyncio.sleep(0.005)
+            board.snapshot()
+        async with asyncio.timeout(PATIENCE):
+            snapshot = await waiting
+            while {each["spec"].get("path") for each in snapshot.fleet.objects.values()} != {None, "./4"}:
+                snapshot = await board.newer(snapshot.version)
+        await board.close()
+
+    asyncio.run(main())
+
+
+def test_what_changes_while_nobody_looks_is_there_at_the_next_look() -> None:
+    async def main() -> Snapshot:
+        board = Board()
+        board.snapshot()
+        await asyncio.sleep(0.25)
+        board.accept(updates(repo(), ks("app", READY)))
+        await asyncio.sleep(0.05)
+        try:
+            return board.snapshot()
+        finally:
+            await board.close()
+
+    assert len(asyncio.run(main()).report.verdicts) == 2
