@@ -12,6 +12,7 @@ from pathlib import Path
 import yaml
 
 from controlplane import Cluster
+from controlplane.ports import LOOPBACK, free_ports
 from controlplane.rest import Rest
 from sandbox import observe, operator
 from sandbox.fleet import Fleet
@@ -41,13 +42,21 @@ class Place:
         self._rest = Rest.connect(cluster.kubeconfig)
         self._expected = 0
         self.operator: operator.Operator | None = None
+        self.page = ""
+        """The address of the status page, once the operator runs."""
 
     def install(self, folder: Path, stack: ExitStack) -> None:
         """The definitions and the operator, whose storage and log are in ``folder``."""
         self.kubectl("apply", "--server-side", f"--kustomize={CRDS}")
         self.kubectl("wait", "--for=condition=Established", "--timeout=30s", *_NAMES)
-        self.operator = stack.enter_context(operator.running(self.cluster.kubeconfig, folder))
+        (port,) = free_ports(1)
+        address = f"{LOOPBACK}:{port}"
+        self.page = f"http://{address}"
+        self.operator = stack.enter_context(
+            operator.running(self.cluster.kubeconfig, folder, [f"--ui-addr={address}"])
+        )
         self._screen.say(f"Operator: headgate run, log in {self.operator.log}")
+        self._screen.say(f"Status page: {self.page}")
 
     def follow(self, fleet: Fleet, stack: ExitStack) -> None:
         """Apply ``clusters/<environment>``."""
