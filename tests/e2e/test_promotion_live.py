@@ -14,7 +14,7 @@ from controlplane import Cluster
 from headgate.api import ObjectKey
 from headgate.documents.tree import MemoryTree
 from headgate.kube import Client, ref_of
-from headgate.promotion.changes.model import Action, Danger, EnvironmentChange, Stage
+from headgate.promotion.changes.model import ChangeStage, ChangeType, Danger, EnvironmentChange
 from headgate.promotion.fleet.rendering import RenderedKustomization, RenderedObject, Rendering
 from headgate.promotion.live import Method, compare_with_cluster
 from headgate.reconcile.kustomization.build.builds import build_objects
@@ -69,7 +69,7 @@ def diff(
         requests = Requests()
         async with await Client.connect(kubeconfig, observer=requests) as admin:
             client = admin.impersonate(user) if user else admin
-            change = await compare_with_cluster(client, head, method, Stage.ON_MERGE)
+            change = await compare_with_cluster(client, head, method, ChangeStage.ON_MERGE)
             return change, requests.verbs
 
     return asyncio.run(ask())
@@ -77,12 +77,12 @@ def diff(
 
 def named(change: EnvironmentChange) -> dict[str, str]:
     """Each object that the operator writes, as its event names it, and what it does."""
-    words = {Action.ADDED: "created", Action.CHANGED: "configured", Action.REMOVED: "deleted"}
-    words[Action.MOVED] = "configured"
+    words = {ChangeType.ADDED: "created", ChangeType.CHANGED: "configured", ChangeType.REMOVED: "deleted"}
+    words[ChangeType.MOVED] = "configured"
     return {
         str(each.ref): "created" if Danger.RECREATED in each.dangers else words[each.action]
         for each in change.changes
-        if not each.inert and not (each.action is Action.REMOVED and not each.pruned)
+        if not each.inert and not (each.action is ChangeType.REMOVED and not each.pruned)
     }
 
 
@@ -141,7 +141,9 @@ def test_it_names_exactly_what_the_operator_then_changes(
     done = reported(workspace.events("apps")[seen:])
     assert named(asked) == done
     # Who owns a field is not part of what a reader compares.
-    silent = {str(each.ref) for each in asked.changes if each.action is Action.CHANGED and not each.fields}
+    silent = {
+        str(each.ref) for each in asked.changes if each.action is ChangeType.CHANGED and not each.fields
+    }
     assert silent == {f"Deployment/{workspace.namespace}/default"}
     assert named(read) == {name: action for name, action in done.items() if name not in silent}
     for method, by in ((Method.DRY_RUN, ""), (Method.READS, user)):
@@ -199,18 +201,18 @@ def test_whole_kustomizations_come_go_and_hand_over_their_objects(
     assert change.problems == ()
     whole = {each.key.name: each for each in change.kustomizations}
     assert {name: each.action for name, each in whole.items()} == {
-        "leaving": Action.REMOVED,
+        "leaving": ChangeType.REMOVED,
         "staying": None,
-        "fresh": Action.ADDED,
+        "fresh": ChangeType.ADDED,
     }
     assert [each.path for each in whole["staying"].fields] == ["spec.timeout"]
     assert Danger.KUSTOMIZATION_REMOVED in whole["leaving"].dangers
     found = {each.ref.name: each for each in change.changes}
     assert {name: each.action for name, each in found.items()} == {
-        "pruned": Action.REMOVED,
-        "moved": Action.MOVED,
-        space: Action.ADDED,
-        "first": Action.ADDED,
+        "pruned": ChangeType.REMOVED,
+        "moved": ChangeType.MOVED,
+        space: ChangeType.ADDED,
+        "first": ChangeType.ADDED,
     }
     second = workspace.commit({path: None for path in before if path not in after} | after)
     for name in ("apps", "staying", "fresh"):

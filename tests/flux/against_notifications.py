@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from headgate.promotion.forges.repository import Kind
+from headgate.promotion.forges.repository import ForgeKind
 from tests.flux.alerts import alert, context, provider, receiver, told
 from tests.flux.conftest import FLUX, HEADGATE, Notifications
 from tests.support.cluster import KUSTOMIZATION, SOURCE, Api, until
@@ -179,7 +179,7 @@ def test_the_failures_of_one_kustomization_are_no_other_ones(hosted: Hosted) -> 
 
 def test_github_gets_the_status_of_a_commit(workspace: Workspace) -> None:
     """Through the API as GitHub describes it."""
-    with ForgeServer(Kind.GITHUB) as forge:
+    with ForgeServer(ForgeKind.GITHUB) as forge:
         made = provider(workspace, "commits", "github", f"{forge.web}/{forge.path}", {"token": forge.token})
         alert(workspace, "commits", KUSTOMIZATION)
         of = context(made, KUSTOMIZATION, "apps")

@@ -16,11 +16,11 @@ import urllib3
 import giteaserver
 from controlplane.progress import Progress
 from headgate.promotion.errors import ForgeError
-from headgate.promotion.forges.client import Client
+from headgate.promotion.forges.client import ForgeClient
 from headgate.promotion.forges.comments import marker
 from headgate.promotion.forges.opening import open_forge
 from headgate.promotion.forges.pushing import by_push
-from headgate.promotion.forges.repository import Choice, Kind, Repository
+from headgate.promotion.forges.repository import ForgeChoice, ForgeKind, Repository
 from headgate.promotion.forges.tokens import VARIABLE
 from tests.support.forgeserver import SHAPES
 from tests.support.gitea import Account
@@ -39,7 +39,7 @@ class World:
         self.call = self.account.call
         self.account.create_repository("fleet", auto_init=True)
         self.call("PUT", f"/repos/{USER}/fleet/collaborators/{OTHER}", {"permission": "write"})
-        self.repository = Repository(Kind.GITEA, gitea.url, f"{USER}/fleet")
+        self.repository = Repository(ForgeKind.GITEA, gitea.url, f"{USER}/fleet")
         self.work = folder / "work"
         self.git("clone", "-q", self.account.pushed("fleet"), str(self.work), at=folder)
 
@@ -66,8 +66,8 @@ class World:
         self.git("push", "-q", "--force", "origin", f"{name}:refs/heads/{name}")
         return self.git("rev-parse", "HEAD")
 
-    def client(self, token: str) -> Client:
-        return open_forge(self.repository, Choice(), {VARIABLE: token})
+    def client(self, token: str) -> ForgeClient:
+        return open_forge(self.repository, ForgeChoice(), {VARIABLE: token})
 
     def comments(self, number: int) -> list[Any]:
         found: list[Any] = self.call("GET", f"/repos/{USER}/fleet/issues/{number}/comments")
@@ -82,13 +82,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 @pytest.fixture
-def client(world: World) -> Iterator[Client]:
+def client(world: World) -> Iterator[ForgeClient]:
     token = world.gitea.token(USER, "write:repository", "write:issue", "read:user")
     with world.client(token) as opened:
         yield opened
 
 
-def test_a_pull_request_is_opened_once_and_updated_in_place(world: World, client: Client) -> None:
+def test_a_pull_request_is_opened_once_and_updated_in_place(world: World, client: ForgeClient) -> None:
     world.branch("one")
     assert client.pull_request("one", "main") is None
     first = client.open_pull_request("one", "main", "Promote 1.3.0", "What\n\nchanges")
@@ -100,7 +100,7 @@ def test_a_pull_request_is_opened_once_and_updated_in_place(world: World, client
 
 
 def test_a_pull_request_that_is_there_already_is_found_after_the_conflict(
-    world: World, client: Client
+    world: World, client: ForgeClient
 ) -> None:
     world.branch("race")
     body = {"title": "theirs", "head": "race", "base": "main"}
@@ -118,18 +118,18 @@ def test_a_pull_request_that_is_there_already_is_found_after_the_conflict(
     assert client.open_pull_request("race", "main", "ours", "b").title == "ours"
 
 
-def test_a_branch_with_slashes_is_found(world: World, client: Client) -> None:
+def test_a_branch_with_slashes_is_found(world: World, client: ForgeClient) -> None:
     world.branch("headgate/promote/production")
     opened = client.open_pull_request("headgate/promote/production", "main", "t", "b")
     assert client.pull_request("headgate/promote/production", "main") == opened
 
 
-def test_a_branch_that_does_not_exist_is_an_error(client: Client) -> None:
+def test_a_branch_that_does_not_exist_is_an_error(client: ForgeClient) -> None:
     with pytest.raises(ForgeError):
         client.open_pull_request("gone", "main", "t", "b")
 
 
-def test_one_comment_is_kept_and_those_of_others_stay(world: World, client: Client) -> None:
+def test_one_comment_is_kept_and_those_of_others_stay(world: World, client: ForgeClient) -> None:
     world.branch("comments")
     number = client.open_pull_request("comments", "main", "t", "b").number
     forged = {"body": f"{MARKER}\n\nforged"}
@@ -140,14 +140,14 @@ def test_one_comment_is_kept_and_those_of_others_stay(world: World, client: Clie
     assert [each["body"] for each in world.comments(number)] == [forged["body"], f"{MARKER}\n\ntwo"]
 
 
-def test_a_comment_may_be_as_long_as_we_say(world: World, client: Client) -> None:
+def test_a_comment_may_be_as_long_as_we_say(world: World, client: ForgeClient) -> None:
     world.branch("long")
     number = client.open_pull_request("long", "main", "t", "b").number
     client.comment(number, MARKER, "ü" * (client.max_body - len(MARKER) - 2))
     assert len(world.comments(number)[0]["body"]) == client.max_body
 
 
-def test_statuses_are_the_newest_of_each_context(world: World, client: Client) -> None:
+def test_statuses_are_the_newest_of_each_context(world: World, client: ForgeClient) -> None:
     commit = world.branch("statuses")
     for context, state in (("a/b/0c9c2e41", "failure"), ("a/b/0c9c2e41", "success"), ("c", "pending")):
         body = {"context": context, "state": state, "description": f"is {state}"}
@@ -158,7 +158,7 @@ def test_statuses_are_the_newest_of_each_context(world: World, client: Client) -
     assert found["c"].description == "is pending"
 
 
-def test_more_statuses_than_a_page_are_read(world: World, client: Client) -> None:
+def test_more_statuses_than_a_page_are_read(world: World, client: ForgeClient) -> None:
     commit = world.branch("pages")
     for number in range(60):
         world.call(
@@ -172,7 +172,7 @@ def test_more_statuses_than_a_page_are_read(world: World, client: Client) -> Non
     [(["read:issue", "read:repository"], "write:issue"), (["read:user"], "write:issue")],
 )
 def test_a_scope_that_is_missing_is_named(
-    world: World, client: Client, scopes: list[str], needed: str
+    world: World, client: ForgeClient, scopes: list[str], needed: str
 ) -> None:
     world.branch("scopes")
     number = client.open_pull_request("scopes", "main", "t", "b").number
@@ -197,7 +197,7 @@ def test_a_push_to_refs_for_opens_and_updates_a_pull_request(world: World) -> No
     assert pull["head"]["sha"] == world.git("rev-parse", "HEAD")
 
 
-def test_the_recorded_shapes_are_those_of_the_server(world: World, client: Client) -> None:
+def test_the_recorded_shapes_are_those_of_the_server(world: World, client: ForgeClient) -> None:
     """What tests without Gitea answer has no field that Gitea does not send, of another type."""
     recorded = json.loads((SHAPES / "gitea.json").read_text())
     world.branch("shapes")

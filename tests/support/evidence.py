@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from headgate.api import ObjectKey, timestamp
-from headgate.promotion.evidence.model import Evidence, Origin, RunningKustomization
+from headgate.promotion.evidence.model import Evidence, EvidenceOrigin, RunningKustomization
 
 Obj = dict[str, Any]
 
@@ -127,7 +127,7 @@ def evidence(*kustomizations: RunningKustomization, **changed: Any) -> Evidence:
     """Evidence of these Kustomizations, observed just now."""
     values: dict[str, Any] = {
         "environment": "staging",
-        "origin": Origin.CONTEXT,
+        "origin": EvidenceOrigin.CONTEXT,
         "detail": "context 'staging'",
         "at": NOW,
         "sources": {},

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
-from headgate.promotion.forges.repository import Kind, Repository
+from headgate.promotion.forges.repository import ForgeKind, Repository
 from tests.support.serving import Served
 
 SHAPES = Path(__file__).resolve().parents[1] / "data" / "forges"
@@ -74,7 +74,7 @@ class Reply:
 class ForgeServer(Served):
     """One forge with one repository and the account of one token."""
 
-    def __init__(self, kind: Kind, path: str = "org/fleet", prefix: str = "") -> None:
+    def __init__(self, kind: ForgeKind, path: str = "org/fleet", prefix: str = "") -> None:
         """``prefix``: the path below which the forge is served, as ``/forge``."""
         self.kind = kind
         self.path = path
@@ -119,11 +119,11 @@ class ForgeServer(Served):
         self._next += 1
         pull.update(id=self._next, title=title)
         url = f"{self.web}/{self.path}"
-        if self.kind is Kind.GITLAB:
+        if self.kind is ForgeKind.GITLAB:
             pull.update(iid=number, description=body, source_branch=head, target_branch=base)
             pull["web_url"] = f"{url}/-/merge_requests/{number}"
         else:
-            kind = "pull" if self.kind is Kind.GITHUB else "pulls"
+            kind = "pull" if self.kind is ForgeKind.GITHUB else "pulls"
             pull.update(number=number, body=body, html_url=f"{url}/{kind}/{number}")
             for side, branch in (("head", head), ("base", base)):
                 pull[side]["ref"] = branch
@@ -138,7 +138,7 @@ class ForgeServer(Served):
         comment: Json = copy.deepcopy(self.shapes["comment"])
         self._next += 1
         comment.update(id=self._next, body=body)
-        comment["author" if self.kind is Kind.GITLAB else "user"] = author or self.user
+        comment["author" if self.kind is ForgeKind.GITLAB else "user"] = author or self.user
         comment["html_url"] = f"{self.web}/{self.path}/pull/{number}#issuecomment-{self._next}"
         self.comments.setdefault(number, []).append(comment)
         return comment
@@ -148,9 +148,9 @@ class ForgeServer(Served):
         self._next += 1
         status.update(id=self._next, created_at=at, **more)
         name, word, when = {
-            Kind.GITHUB: ("context", "state", "updated_at"),
-            Kind.GITEA: ("context", "status", "updated_at"),
-            Kind.GITLAB: ("name", "status", "finished_at"),
+            ForgeKind.GITHUB: ("context", "state", "updated_at"),
+            ForgeKind.GITEA: ("context", "status", "updated_at"),
+            ForgeKind.GITLAB: ("name", "status", "finished_at"),
         }[self.kind]
         status.update({name: context, word: state, when: at})
         self.statuses.setdefault(commit, []).append(status)
@@ -158,7 +158,7 @@ class ForgeServer(Served):
 
     def another(self, number: int = 77) -> Json:
         """Another account, as comments show it."""
-        name = "username" if self.kind is Kind.GITLAB else "login"
+        name = "username" if self.kind is ForgeKind.GITLAB else "login"
         return {**self.user, "id": number, name: f"mallory-{number}"}
 
     # ---- answers
@@ -170,7 +170,9 @@ class ForgeServer(Served):
         endpoint, values = self._endpoint(request)
         if endpoint is None:
             self.violations.append(f"no such endpoint: {request.method} {request.path}")
-            return Reply(404, self._message("404 Not Found" if self.kind is Kind.GITLAB else "Not Found"))
+            return Reply(
+                404, self._message("404 Not Found" if self.kind is ForgeKind.GITLAB else "Not Found")
+            )
         for pattern, (status, message) in self.denied.items():
             method, _, path = pattern.partition(" ")
             if method == request.method and re.fullmatch(path, request.path):
@@ -178,7 +180,7 @@ class ForgeServer(Served):
         invalid = self._invalid(endpoint, request)
         if invalid:
             self.violations.append(f"{request.method} {request.path}: {invalid}")
-            status = 400 if self.kind is Kind.GITLAB else 422
+            status = 400 if self.kind is ForgeKind.GITLAB else 422
             return Reply(status, self._message(invalid))
         if endpoint["path"] == "/user":
             return self._user()
@@ -186,11 +188,13 @@ class ForgeServer(Served):
             found = self.shapes["bot"] if self.is_installation else self.user
             return Reply(200, {"data": {"viewer": {"login": found["login"], "databaseId": found["id"]}}})
         where = (
-            unquote(values["project"]) if self.kind is Kind.GITLAB else f"{values['owner']}/{values['repo']}"
+            unquote(values["project"])
+            if self.kind is ForgeKind.GITLAB
+            else f"{values['owner']}/{values['repo']}"
         )
         if where.lower() != self.path.lower():
             return Reply(
-                404, self._message("404 Project Not Found" if self.kind is Kind.GITLAB else "Not Found")
+                404, self._message("404 Project Not Found" if self.kind is ForgeKind.GITLAB else "Not Found")
             )
         name = re.sub(r"\W+", "_", endpoint["path"].rpartition("}")[0].rpartition("/")[0] + endpoint["path"])
         if "statuses" in name and request.method == "POST":
@@ -213,26 +217,26 @@ class ForgeServer(Served):
 
     def _authorized(self, request: Request) -> Reply | None:
         wanted = {
-            Kind.GITHUB: {"authorization": f"Bearer {self.token}"},
-            Kind.GITLAB: {"authorization": f"Bearer {self.token}"},
-            Kind.GITEA: {"authorization": f"token {self.token}"},
+            ForgeKind.GITHUB: {"authorization": f"Bearer {self.token}"},
+            ForgeKind.GITLAB: {"authorization": f"Bearer {self.token}"},
+            ForgeKind.GITEA: {"authorization": f"token {self.token}"},
         }[self.kind]
-        job = self.kind is Kind.GITLAB and "job-token" in request.headers
+        job = self.kind is ForgeKind.GITLAB and "job-token" in request.headers
         if job or any(request.headers.get(name) != value for name, value in wanted.items()):
             message = {
-                Kind.GITHUB: "Bad credentials",
-                Kind.GITLAB: "401 Unauthorized",
-                Kind.GITEA: "invalid username, password or token",
+                ForgeKind.GITHUB: "Bad credentials",
+                ForgeKind.GITLAB: "401 Unauthorized",
+                ForgeKind.GITEA: "invalid username, password or token",
             }
             return Reply(401, self._message(message[self.kind]))
         return None
 
     def _message(self, text: str) -> Json:
-        if self.kind is Kind.GITHUB:
+        if self.kind is ForgeKind.GITHUB:
             return {"message": text, "documentation_url": "https://docs.github.com/rest", "status": "0"}
         return (
             {"message": text}
-            if self.kind is Kind.GITLAB
+            if self.kind is ForgeKind.GITLAB
             else {"message": text, "url": f"{self.web}/api/swagger"}
         )
 
@@ -247,7 +251,7 @@ class ForgeServer(Served):
     def _invalid(self, endpoint: Json, request: Request) -> str:
         if "user-agent" not in request.headers or "json" not in request.headers.get("accept", ""):
             return "a User-Agent and an Accept header for JSON are needed"
-        if self.kind is Kind.GITHUB and request.headers.get("x-github-api-version") != "2022-11-28":
+        if self.kind is ForgeKind.GITHUB and request.headers.get("x-github-api-version") != "2022-11-28":
             return "no version of the API"
         for name, value in request.query.items():
             allowed = endpoint.get("query", {}).get(name)
@@ -278,7 +282,7 @@ class ForgeServer(Served):
         return Reply(200, self.user)
 
     def _page(self, request: Request, items: list[Json]) -> Reply:
-        size_name = "limit" if self.kind is Kind.GITEA else "per_page"
+        size_name = "limit" if self.kind is ForgeKind.GITEA else "per_page"
         size = min(int(request.query.get(size_name, 30)), self.max_page)
         page = int(request.query.get("page", 1))
         part = items[(page - 1) * size : page * size]
@@ -296,11 +300,11 @@ class ForgeServer(Served):
             return self._create_pull(request.body)
         found = [each for each in self.pulls if self._is_open(each)]
         query = request.query
-        if self.kind is Kind.GITLAB:
+        if self.kind is ForgeKind.GITLAB:
             for name in ("source_branch", "target_branch"):
                 found = [each for each in found if query.get(name, each[name]) == each[name]]
         else:
-            base = query.get("base" if self.kind is Kind.GITHUB else "base_branch")
+            base = query.get("base" if self.kind is ForgeKind.GITHUB else "base_branch")
             found = [each for each in found if base in (None, each["base"]["ref"])]
             if "head" in query:
                 found = [each for each in found if each["head"]["label"] == query["head"]]
@@ -310,7 +314,7 @@ class ForgeServer(Served):
         return pull["state"] in ("open", "opened")
 
     def _create_pull(self, body: Json) -> Reply:
-        if self.kind is Kind.GITLAB:
+        if self.kind is ForgeKind.GITLAB:
             head, base, text = body["source_branch"], body["target_branch"], body.get("description", "")
         else:
             head, base, text = body["head"], body["base"], body.get("body", "")
@@ -320,7 +324,7 @@ class ForgeServer(Served):
         for number, each in enumerate(self.pulls, 1):
             there = (
                 (each["source_branch"], each["target_branch"])
-                if self.kind is Kind.GITLAB
+                if self.kind is ForgeKind.GITLAB
                 else (each["head"]["ref"], each["base"]["ref"])
             )
             if self._is_open(each) and there == (head, base):
@@ -328,11 +332,11 @@ class ForgeServer(Served):
         return Reply(201, self.add_pull(head, base, title, text))
 
     def _no_branch(self, branch: str, is_base: bool) -> Reply:
-        if self.kind is Kind.GITHUB:
+        if self.kind is ForgeKind.GITHUB:
             field_name = "base" if is_base else "head"
             error = {"resource": "PullRequest", "field": field_name, "code": "invalid"}
             return Reply(422, {**self._message("Validation Failed"), "errors": [error]})
-        if self.kind is Kind.GITLAB:
+        if self.kind is ForgeKind.GITLAB:
             side = "Target" if is_base else "Source"
             return Reply(
                 400, {"message": {"validate_branches": [f"{side} branch {branch!r} does not exist"]}}
@@ -340,7 +344,7 @@ class ForgeServer(Served):
         return Reply(404, {"errors": None, **self._message("The target couldn't be found.")})
 
     def _taken(self, number: int, head: str, base: str) -> Reply:
-        if self.kind is Kind.GITHUB:
+        if self.kind is ForgeKind.GITHUB:
             owner = self.path.partition("/")[0]
             error = {
                 "resource": "PullRequest",
@@ -348,7 +352,7 @@ class ForgeServer(Served):
                 "message": f"A pull request already exists for {owner}:{head}.",
             }
             return Reply(422, {**self._message("Validation Failed"), "errors": [error]})
-        if self.kind is Kind.GITLAB:
+        if self.kind is ForgeKind.GITLAB:
             text = f"Another open merge request already exists for this source branch: !{number}"
             return Reply(409, {"message": [text]})
         text = (
@@ -364,19 +368,19 @@ class ForgeServer(Served):
         pull.update(
             {name: request.body[name] for name in ("title", "body", "description") if name in request.body}
         )
-        return Reply(201 if self.kind is Kind.GITEA else 200, pull)
+        return Reply(201 if self.kind is ForgeKind.GITEA else 200, pull)
 
     def _comments(self, number: int, request: Request) -> Reply:
         if number > len(self.pulls):
             return Reply(404, self._message("404 Not found"))
         if request.method == "POST":
-            limit = 65536 if self.kind is Kind.GITHUB else 1_000_000
+            limit = 65536 if self.kind is ForgeKind.GITHUB else 1_000_000
             if len(request.body["body"]) > limit:
                 return Reply(422, self._message(f"body is too long (maximum is {limit} characters)"))
             author = self.shapes["bot"] if self.is_installation else self.user
             return Reply(201, self.add_comment(number, request.body["body"], author))
         found = self.comments.get(number, [])
-        return Reply(200, found) if self.kind is Kind.GITEA else self._page(request, found)
+        return Reply(200, found) if self.kind is ForgeKind.GITEA else self._page(request, found)
 
     def _edit_comment(self, comment: int, request: Request) -> Reply:
         for each in (each for found in self.comments.values() for each in found):
@@ -403,7 +407,7 @@ class _Handler(BaseHTTPRequestHandler):
         forge = self.forge
         root = forge.prefix + forge.shapes["root"]
         path = parts.path.removeprefix(root) if parts.path.startswith(f"{root}/") else parts.path
-        if path == parts.path and forge.kind is Kind.GITHUB:
+        if path == parts.path and forge.kind is ForgeKind.GITHUB:
             path = path.removeprefix(f"{forge.prefix}/api")
         request = Request(
             self.command,

@@ -24,11 +24,11 @@ from headgate.promotion.clone.mirror import mirror
 from headgate.promotion.clone.pushing import push
 from headgate.promotion.config.model import Environment, Environments
 from headgate.promotion.errors import EvidenceMissing
-from headgate.promotion.evidence.model import Evidence, Origin
+from headgate.promotion.evidence.model import Evidence, EvidenceOrigin
 from headgate.promotion.fleet import Fleet as Renderings
-from headgate.promotion.fleet import State
+from headgate.promotion.fleet import RefState
 from headgate.promotion.plans.compute import Computed, compute
-from headgate.promotion.plans.execute import Done, PullRequestWish, execute
+from headgate.promotion.plans.execute import Executed, PullRequestWish, execute
 from headgate.promotion.plans.world import World, source_of
 from tests.support.fleets import Files, Fleet
 from tests.support.signing import Person
@@ -91,7 +91,7 @@ class Story:
             running.append(RunningKustomization(key, **given))
         self.evidence[name] = Evidence(
             name,
-            Origin.CONTEXT,
+            EvidenceOrigin.CONTEXT,
             name,
             self.now - timedelta(seconds=age),
             {source: commit},
@@ -112,7 +112,7 @@ class Story:
         if source is None or follows is None:
             raise EvidenceMissing(f"nobody says what '{name}' runs")
         taken = {source.key: follows.commit}
-        return Evidence(name, Origin.CONTEXT, f"context '{name}'", self.now, taken, (), {})
+        return Evidence(name, EvidenceOrigin.CONTEXT, f"context '{name}'", self.now, taken, (), {})
 
     @contextmanager
     def world(self) -> Iterator[World]:
@@ -121,7 +121,7 @@ class Story:
             world = World(
                 copy,
                 Environments(tuple(self.environments)),
-                lambda each, refs: renderings.render(each, State(refs, copy.default_branch())),
+                lambda each, refs: renderings.render(each, RefState(refs, copy.default_branch())),
                 lambda each: self.observe(world, each),
                 self.now,
                 f"{self.person.name} <{self.person.email}>",
@@ -133,7 +133,7 @@ class Story:
         with self.world() as world:
             return compute(world, name, **options)
 
-    def promote(self, name: str = "production", **options: Any) -> Done:
+    def promote(self, name: str = "production", **options: Any) -> Executed:
         """Promote."""
         with self.world() as world:
             return execute(world, compute(world, name, **options), self.request)

@@ -11,7 +11,7 @@ from headgate.git.refs.reference import GitReference, Resolved
 from headgate.kube.refs import ref_of
 from headgate.postbuild import Masks
 from headgate.promotion.changes.compare import compare
-from headgate.promotion.changes.model import EnvironmentChange, ObjectChange, Stage
+from headgate.promotion.changes.model import ChangeStage, EnvironmentChange, ObjectChange
 from headgate.promotion.fleet.rendering import (
     Problem,
     RenderedKustomization,
@@ -93,7 +93,9 @@ def rendering(
     )
 
 
-def change(before: Rendering, after: Rendering, stage: Stage = Stage.ON_MERGE) -> EnvironmentChange:
+def change(
+    before: Rendering, after: Rendering, stage: ChangeStage = ChangeStage.ON_MERGE
+) -> EnvironmentChange:
     """What happens between two renderings."""
     return compare(before, after, stage, "branch main")
 

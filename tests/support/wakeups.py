@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from headgate.api import ObjectKey
 from headgate.reconcile.core.queue import WorkQueue
 from headgate.reconcile.core.store import SourceKey, Store
-from headgate.reconcile.core.wakeups import Builds, RequestRecord, Wakeups
+from headgate.reconcile.core.wakeups import LastBuilds, RequestRecord, Wakeups
 
 Queue = WorkQueue[ObjectKey]
 
@@ -37,7 +37,7 @@ def wakeups(
     kustomizations: Queue | None = None,
     sources: Queue | None = None,
     *,
-    builds: Builds | None = None,
+    builds: LastBuilds | None = None,
     requests: RequestRecord | None = None,
     correct_drift: bool = True,
 ) -> Wakeups:

@@ -26,7 +26,7 @@ __all__ = [
     "MAX_BYTES",
     "REPORT_FILE",
     "REPORT_REFS",
-    "Report",
+    "EnvironmentReport",
     "ReportInvalid",
     "decode",
     "encode",
@@ -54,7 +54,7 @@ class ReportInvalid(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class EnvironmentReport:
     """What one environment runs."""
 
     environment: str
@@ -65,7 +65,7 @@ class Report:
     sources: tuple[RunningSource, ...]
     kustomizations: tuple[RunningKustomization, ...]
 
-    def says_the_same(self, other: Report) -> bool:
+    def says_the_same(self, other: EnvironmentReport) -> bool:
         """Whether both differ at most in their times of observation."""
         return replace(self, observed=other.observed, begun=other.begun) == other
 
@@ -79,7 +79,7 @@ def valid_environment(name: str) -> bool:
     return bool(_NAME.fullmatch(name)) and ".." not in name and not name.endswith(".lock")
 
 
-def encode(report: Report) -> bytes:
+def encode(report: EnvironmentReport) -> bytes:
     """Return the document, with sorted keys, so that equal reports are equal bytes."""
     document: Obj = {
         "schemaVersion": SCHEMA_VERSION,
@@ -92,7 +92,7 @@ def encode(report: Report) -> bytes:
     return orjson.dumps(document, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2) + b"\n"
 
 
-def decode(content: bytes) -> Report:
+def decode(content: bytes) -> EnvironmentReport:
     """Parse a document; raises :class:`ReportInvalid`. Unknown fields are ignored, so that later versions may add."""
     if len(content) > MAX_BYTES:
         raise ReportInvalid(f"the report has more than {MAX_BYTES} bytes")
@@ -105,7 +105,7 @@ def decode(content: bytes) -> Report:
     version = document.get("schemaVersion")
     if version != SCHEMA_VERSION or isinstance(version, bool):
         raise ReportInvalid(f"schemaVersion is not {SCHEMA_VERSION}: a newer Headgate may be able to read it")
-    report = Report(
+    report = EnvironmentReport(
         environment=_text(document, "environment", required=True),
         observed=_required_time(document, "observed"),
         begun=_required_time(document, "begun"),

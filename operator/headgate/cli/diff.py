@@ -25,7 +25,7 @@ from headgate.cli.forges import choice, forge_options, pull_request_option
 if TYPE_CHECKING:
     from headgate.promotion.config.model import Environment, Environments
     from headgate.promotion.fleet import Fleet
-    from headgate.promotion.forges.repository import Choice
+    from headgate.promotion.forges.repository import ForgeChoice
     from headgate.promotion.report.document import ChangeReport
 
 FAIL_ON = ("change", "delete", "danger", "production-on-merge")
@@ -210,7 +210,7 @@ def _with_clusters(
     )
 
 
-def _post(report: ChangeReport, remote: str, number: int | None, forge: Choice) -> None:
+def _post(report: ChangeReport, remote: str, number: int | None, forge: ForgeChoice) -> None:
     """Post a comment; it needs the network."""
     from headgate.promotion.forges import comments
     from headgate.promotion.report.markdown import markdown

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from headgate.promotion.config.model import Environments
     from headgate.promotion.evidence.model import Evidence
     from headgate.promotion.fleet.rendering import Rendering
-    from headgate.promotion.forges.repository import Choice
+    from headgate.promotion.forges.repository import ForgeChoice
 
 
 @click.command(
@@ -153,7 +153,7 @@ def command(
 def _statuses(
     stack: ExitStack,
     clone: Clone,
-    chosen: Choice,
+    chosen: ForgeChoice,
     commit: str,
     renderings: Mapping[str, Rendering],
     providers: Mapping[str, str],

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from headgate.cli.cluster.names import object_argument, parsed
-from headgate.cli.cluster.options import ClusterOptions, Failed, cluster_options, connected, reported
+from headgate.cli.cluster.options import ClusterOptions, CommandFailed, cluster_options, connected, reported
 
 if TYPE_CHECKING:
     from headgate.cli.cluster.output import Block
@@ -58,7 +58,7 @@ async def _events(cluster: ClusterOptions, ref: Ref | None, types: Sequence[str]
             found += [each for each in page["items"] if _is_wanted(each, types)]
             version = str(page["metadata"].get("resourceVersion") or "")
             if len(found) > MAX_EVENTS:
-                raise Failed(f"there are more than {MAX_EVENTS} events: name a namespace or an object")
+                raise CommandFailed(f"there are more than {MAX_EVENTS} events: name a namespace or an object")
         if not found and ref is not None:
             await present(client, ref)
         entries = sorted(map(_entry, found), key=lambda each: str(each["time"]))

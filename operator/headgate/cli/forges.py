@@ -10,7 +10,7 @@ import click
 from headgate.cli.together import together
 
 if TYPE_CHECKING:
-    from headgate.promotion.forges.repository import Choice
+    from headgate.promotion.forges.repository import ForgeChoice
 
 __all__ = ["choice", "forge_options", "pull_request_option"]
 
@@ -46,8 +46,10 @@ pull_request_option = click.option(
 )
 
 
-def choice(forge: str | None, forge_url: str, forge_repository: str, forge_token_file: Path | None) -> Choice:
+def choice(
+    forge: str | None, forge_url: str, forge_repository: str, forge_token_file: Path | None
+) -> ForgeChoice:
     """Return the values of the flags for :mod:`headgate.promotion.forges`."""
-    from headgate.promotion.forges.repository import Choice, Kind
+    from headgate.promotion.forges.repository import ForgeChoice, ForgeKind
 
-    return Choice(Kind(forge) if forge else None, forge_url, forge_repository, forge_token_file)
+    return ForgeChoice(ForgeKind(forge) if forge else None, forge_url, forge_repository, forge_token_file)

@@ -11,7 +11,7 @@ import click
 
 from headgate.cli.cluster.loglines import LEVELS, LogLine, parse_line
 from headgate.cli.cluster.names import object_argument, parsed
-from headgate.cli.cluster.options import ClusterOptions, Failed, cluster_options, connected, reported
+from headgate.cli.cluster.options import ClusterOptions, CommandFailed, cluster_options, connected, reported
 from headgate.cli.durations import DURATION
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ async def _logs(
 
 
 async def _pods(client: Client, namespace: str) -> list[Obj]:
-    """The pods of the Deployments that ``flux logs`` would read. Raises :class:`Failed` without any."""
+    """The pods of the Deployments that ``flux logs`` would read. Raises :class:`CommandFailed` without any."""
     from headgate.insight.failing import selector_of
     from headgate.insight.fields import mapping
 
@@ -126,11 +126,11 @@ async def _pods(client: Client, namespace: str) -> list[Obj]:
             found += await client.list("v1", "Pod", namespace=namespace, label_selector=selector)
     running = [each for each in found if mapping(each, "status").get("phase") not in ("Pending", None)]
     if not deployments:
-        raise Failed(
+        raise CommandFailed(
             f"no operator in the namespace {namespace!r}: name its namespace with --operator-namespace"
         )
     if not running:
-        raise Failed(f"no pod of the operator runs in the namespace {namespace!r}")
+        raise CommandFailed(f"no pod of the operator runs in the namespace {namespace!r}")
     return running
 
 

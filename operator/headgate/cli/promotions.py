@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from headgate.promotion.clone import Clone
     from headgate.promotion.config.model import Environment, Environments
     from headgate.promotion.evidence.model import Evidence
-    from headgate.promotion.forges.repository import Choice
+    from headgate.promotion.forges.repository import ForgeChoice
     from headgate.promotion.plans.execute import PullRequestWish
     from headgate.promotion.plans.model import Plan
     from headgate.promotion.plans.pullrequests import PullRequests
@@ -148,7 +148,7 @@ def opened(given: Mapping[str, Any]) -> Iterator[World]:
     """What a promotion is computed from: a copy of what the remote has now, its policy, and the evidence."""
     from headgate.promotion.clone import Clone
     from headgate.promotion.clone.mirror import mirror
-    from headgate.promotion.fleet import Fleet, State
+    from headgate.promotion.fleet import Fleet, RefState
     from headgate.promotion.fleet.environments import load_environments
     from headgate.promotion.plans.world import World
 
@@ -163,7 +163,7 @@ def opened(given: Mapping[str, Any]) -> Iterator[World]:
             world = World(
                 copy,
                 _with_contexts(environments, given["contexts"]),
-                lambda environment, refs: fleet.render(environment, State(refs, branch)),
+                lambda environment, refs: fleet.render(environment, RefState(refs, branch)),
                 lambda environment: _observed(world, environment, given),
                 now,
                 identity(copy),
@@ -247,7 +247,7 @@ def _statuses(world: World, environment: Environment, given: Mapping[str, Any]) 
         )
 
 
-def _choice(given: Mapping[str, Any]) -> Choice:
+def _choice(given: Mapping[str, Any]) -> ForgeChoice:
     from headgate.cli.forges import choice
 
     names = ("forge", "forge_url", "forge_repository", "forge_token_file")

@@ -14,7 +14,7 @@ from headgate.cli.cluster.names import complete, parsed
 from headgate.cli.cluster.options import (
     EXIT_NOT_READY,
     ClusterOptions,
-    Failed,
+    CommandFailed,
     cluster_options,
     connected,
     reported,
@@ -98,7 +98,7 @@ def _source(obj: Obj) -> Ref:
 
     found = Fleet.of([obj]).source_of(ref_of(obj))
     if found is None:
-        raise Failed(f"{ref_of(obj)} names no source")
+        raise CommandFailed(f"{ref_of(obj)} names no source")
     return found
 
 
@@ -123,7 +123,7 @@ async def _request(client: Client, ref: Ref, within: float) -> Verdict:
         async with asyncio.timeout(within), aclosing(observe(client, ref)) as states:
             async for obj in states:
                 if obj is None:
-                    raise Failed(f"{ref} no longer exists")
+                    raise CommandFailed(f"{ref} no longer exists")
                 last = classify(obj)
                 line = f"{ref}: {last.state.value}: {last.message.partition(chr(10))[0]}"
                 if line != said:

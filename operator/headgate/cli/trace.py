@@ -14,7 +14,7 @@ from headgate.cli.cluster.names import kind_of
 from headgate.cli.cluster.options import (
     EXIT_NOT_READY,
     ClusterOptions,
-    Failed,
+    CommandFailed,
     cluster_options,
     connected,
     reported,
@@ -125,7 +125,7 @@ async def _resolved(client: Client, word: str, namespace: str, name: str) -> Obj
     ]
     served.sort(key=lambda each: _rank(each.api_version))
     if not served:
-        raise Failed(f"the cluster does not serve a kind {word!r}")
+        raise CommandFailed(f"the cluster does not serve a kind {word!r}")
     if len(served) > 1 and _rank(served[0].api_version) == len(_FIRST):
         groups = ", ".join(f"{kind}.{each.api_version.rpartition('/')[0]}" for each in served)
         raise click.BadParameter(f"{word!r} is ambiguous: write one of {groups}", param_hint="KIND/NAME")
@@ -139,14 +139,14 @@ def _rank(api_version: str) -> int:
 
 
 async def _owners(client: Client, ref: ObjectRef) -> list[tuple[ObjectRef, Obj]]:
-    """The object and its owners, up to the first with owner labels. Raises :class:`Failed` if it does not exist."""
+    """The object and its owners, up to the first with owner labels; raises :class:`CommandFailed` if it is missing."""
     from headgate.insight.fields import entries, mapping, owner_of, text
     from headgate.kube import ApiError, NotFound, ObjectRef
 
     try:
         obj = await client.metadata(ref)
     except NotFound:
-        raise Failed(f"{ref} does not exist") from None
+        raise CommandFailed(f"{ref} does not exist") from None
     found = [(ref, obj)]
     while len(found) < MAX_OWNERS and owner_of(obj) is None:
         references = entries(mapping(obj, "metadata").get("ownerReferences"))

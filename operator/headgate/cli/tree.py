@@ -12,7 +12,7 @@ from headgate.cli.cluster.names import object_argument, parsed
 from headgate.cli.cluster.options import (
     EXIT_NOT_READY,
     ClusterOptions,
-    Failed,
+    CommandFailed,
     cluster_options,
     connected,
     reported,
@@ -67,7 +67,7 @@ async def _tree(cluster: ClusterOptions, ref: Ref | None) -> bool:
         fleet = await read_fleet(client, namespace)
         report = explain(fleet)
         if ref is not None and ref not in fleet.objects:
-            raise Failed(f"{ref} {fleet.absence(ref)}")
+            raise CommandFailed(f"{ref} {fleet.absence(ref)}")
         if ref is not None and ref.kind == KUSTOMIZATION:
             found, notes = await managed_health(client, fleet, ref)
     nodes = tree_of(fleet, report, ref, found)

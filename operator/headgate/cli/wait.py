@@ -15,7 +15,7 @@ from headgate.cli.cluster.names import complete, parsed
 from headgate.cli.cluster.options import (
     EXIT_NOT_READY,
     ClusterOptions,
-    Failed,
+    CommandFailed,
     cluster_options,
     connected,
     reported,
@@ -90,7 +90,7 @@ async def _wait(
         first = await read_fleet(client, refs[0].namespace if refs else cluster.own_namespace())
         for ref in refs:
             if ref not in first.objects:
-                raise Failed(f"{ref} {first.absence(ref)}")
+                raise CommandFailed(f"{ref} {first.absence(ref)}")
         found = await _arrived(client, first, cluster, refs, target, within, fail_fast)
         if not found and not refs:
             what = "has no Kustomization" if target is None else f"has {target.revision or target.commit}"

@@ -14,7 +14,7 @@ from headgate.cli.cluster.history import clone_option, wanted
 from headgate.cli.cluster.options import (
     EXIT_NOT_READY,
     ClusterOptions,
-    Failed,
+    CommandFailed,
     cluster_options,
     connected,
     reported,
@@ -70,7 +70,7 @@ async def _where(cluster: ClusterOptions, target: Wanted) -> bool:
     places = [each for each in every if namespace in (None, each.ref.namespace)]
     if not places:
         notes = "".join(f"; {note}" for note in target.notes)
-        raise Failed(f"no Kustomization and no source of one has {target.commit[:12]}{notes}")
+        raise CommandFailed(f"no Kustomization and no source of one has {target.commit[:12]}{notes}")
     emit(
         cluster.output,
         lambda: places_document(target.commit, places, target.notes),

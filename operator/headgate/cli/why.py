@@ -12,7 +12,7 @@ from headgate.cli.cluster.names import object_argument, parsed
 from headgate.cli.cluster.options import (
     EXIT_NOT_READY,
     ClusterOptions,
-    Failed,
+    CommandFailed,
     cluster_options,
     connected,
     reported,
@@ -70,7 +70,7 @@ async def _why(cluster: ClusterOptions, ref: Ref | None) -> bool:
             report = report.within(cluster.shown_namespace())
             chosen = report.causes
         elif verdict is None:
-            raise Failed(f"{ref} {fleet.absence(ref)}")
+            raise CommandFailed(f"{ref} {fleet.absence(ref)}")
         else:
             cause = report.cause_of(ref) if not verdict.state.is_good else None
             chosen = (cause,) if cause is not None else ()

@@ -20,7 +20,14 @@ from headgate.kube.refs import ref_of
 from headgate.objects import Obj
 from headgate.page.knowledge.details import shown_ref
 from headgate.page.views.difference import ChangedField, ChangedObject, Difference
-from headgate.promotion.changes.model import Action, Danger, FieldChange, Hidden, ObjectChange, Stage
+from headgate.promotion.changes.model import (
+    ChangeStage,
+    ChangeType,
+    Danger,
+    FieldChange,
+    Hidden,
+    ObjectChange,
+)
 from headgate.promotion.fleet.rendering import RenderedKustomization, RenderedObject, Rendering
 from headgate.promotion.live import LiveKustomization, Method, compare_with_cluster
 
@@ -58,7 +65,7 @@ async def difference(client: Client, made: Comparable) -> Difference:
         client,
         Rendering(str(key), "", kustomizations=(rendered,)),
         Method.DRY_RUN,
-        Stage.ON_MERGE,
+        ChangeStage.ON_MERGE,
         live={key: LiveKustomization(key, obj, inventory)},
         acting=True,
     )
@@ -98,9 +105,9 @@ def _changed(change: ObjectChange) -> ChangedObject:
 
 
 def _action(change: ObjectChange) -> str:
-    if change.action is Action.ADDED:
+    if change.action is ChangeType.ADDED:
         return "create"
-    if change.action is Action.REMOVED and change.pruned:
+    if change.action is ChangeType.REMOVED and change.pruned:
         return "delete"
     return "recreate" if Danger.RECREATED in change.dangers else "change"
 

@@ -34,7 +34,7 @@ from headgate.reconcile.environment.reporter import Pushed
 from headgate.reconcile.kustomization.reconciler import KustomizationReconciler
 from headgate.reconcile.kustomization.settled import SettledBuilds
 from headgate.reconcile.kustomization.steps.wait import Waiting
-from headgate.reconcile.kustomization.waiting import Standing, Verdict
+from headgate.reconcile.kustomization.waiting import Standing, WaitResult
 from headgate.reconcile.reporting.events import EventRecorder
 from headgate.reconcile.target.targets import Targets
 
@@ -187,7 +187,7 @@ class Feed:
 
         return noted
 
-    async def _checked(self, waiting: Waiting, verdict: Verdict) -> None:
+    async def _checked(self, waiting: Waiting, verdict: WaitResult) -> None:
         try:
             await self._memory.judged(waiting)
             self._evidence.checked(waiting, failed=verdict.standing is Standing.FAILED)

@@ -31,7 +31,7 @@ from typing import Any, ClassVar
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
+class StatusCause:
     """One of several reasons for a refusal (``Status.details.causes``)."""
 
     reason: str
@@ -75,7 +75,7 @@ class ApiError(Exception):
         *,
         status: int = 0,
         reason: str = "",
-        causes: tuple[Cause, ...] = (),
+        causes: tuple[StatusCause, ...] = (),
         details: Mapping[str, Any] | None = None,
         retry_after: float | None = None,
     ) -> None:
@@ -244,7 +244,9 @@ def from_status(
         retry_after = float(seconds)
     listed = details.get("causes")
     causes = tuple(
-        Cause(_text(c.get("reason"), 100), _text(c.get("message"), longest), _text(c.get("field"), longest))
+        StatusCause(
+            _text(c.get("reason"), 100), _text(c.get("message"), longest), _text(c.get("field"), longest)
+        )
         for c in (listed[:MAX_CAUSES] if isinstance(listed, list) else ())
         if isinstance(c, dict)
     )

@@ -27,7 +27,7 @@ _USE = "kustomization file"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class PlainFile:
     """A kustomization file as plain data."""
 
     file: str
@@ -37,18 +37,18 @@ class Found:
     generated: bool
 
 
-def find_or_generate(tree: Tree, path: str, cache: ContentCache | None = None) -> Found:
+def find_or_generate(tree: Tree, path: str, cache: ContentCache | None = None) -> PlainFile:
     """Return the kustomization file of directory ``path``, read or generated.
 
     Raises :class:`BuildError` when the file there is not a YAML mapping.
     """
     file = kustomization_file(tree, path)
     if file is not None:
-        return Found(file, _read(tree, file, cache), generated=False)
+        return PlainFile(file, _read(tree, file, cache), generated=False)
     resources = ["./" + posixpath.relpath(p, path or ".") for p in _manifests(tree, path)]
     content: dict[str, Any] = {"apiVersion": API_VERSION, "kind": KIND}
     content |= {"resources": resources} if resources else {"namespace": PLACEHOLDER}
-    return Found(posixpath.join(path, KUSTOMIZATION_FILES[0]), content, generated=True)
+    return PlainFile(posixpath.join(path, KUSTOMIZATION_FILES[0]), content, generated=True)
 
 
 def kustomization_file(tree: Tree, path: str) -> str | None:

@@ -15,13 +15,13 @@ from headgate.documents.tree import EntryKind, Tree
 from headgate.documents.yaml import dump
 from headgate.kustomize.model.decode import wrong_type
 from headgate.kustomize.model.kustomization_file import API_VERSION, KIND
-from headgate.overlay.generate import Found
+from headgate.overlay.generate import PlainFile
 
 _SCALARS = (("targetNamespace", "namespace"), ("namePrefix", "namePrefix"), ("nameSuffix", "nameSuffix"))
 _SELECTOR = ("group", "version", "kind", "name", "namespace", "labelSelector", "annotationSelector")
 
 
-def merge_spec(tree: Tree, path: str, found: Found, spec: Mapping[str, Any]) -> bytes:
+def merge_spec(tree: Tree, path: str, found: PlainFile, spec: Mapping[str, Any]) -> bytes:
     """Return the content of ``found`` with the spec's fields, as text.
 
     Raises :class:`BuildError` for a component whose path is not local and relative, or a field of the file that is not
@@ -45,12 +45,12 @@ def merge_spec(tree: Tree, path: str, found: Found, spec: Mapping[str, Any]) -> 
     return dump(content).encode()
 
 
-def _append(found: Found, content: dict[str, Any], field: str, items: list[Any]) -> None:
+def _append(found: PlainFile, content: dict[str, Any], field: str, items: list[Any]) -> None:
     if items:
         content[field] = [*_listed(found, field), *items]
 
 
-def _listed(found: Found, field: str) -> list[Any]:
+def _listed(found: PlainFile, field: str) -> list[Any]:
     """Return the list in a field of the file, empty if the field is missing."""
     value = found.content.get(field)
     if value is None:

@@ -12,7 +12,7 @@ import pytest
 
 from headgate.api import ObjectKey
 from headgate.api.gitrepository import GitRepositoryRef
-from headgate.api.report import MAX_BYTES, Report, ReportInvalid, decode, encode, valid_environment
+from headgate.api.report import MAX_BYTES, EnvironmentReport, ReportInvalid, decode, encode, valid_environment
 from headgate.api.running import RunningSource
 from tests.support.evidence import NOW, ago, commit, running
 
@@ -23,7 +23,7 @@ SOURCE = RunningSource(
     ready=True,
     held="release freeze",
 )
-REPORT = Report(
+REPORT = EnvironmentReport(
     "staging",
     observed=NOW,
     begun=ago(90),

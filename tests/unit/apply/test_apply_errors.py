@@ -8,7 +8,6 @@ import pytest
 from headgate.apply.errors import describe, is_immutable, may_be_immutable
 from headgate.apply.objects.validation import check
 from headgate.kube import (
-    Cause,
     Conflict,
     Forbidden,
     Invalid,
@@ -16,6 +15,7 @@ from headgate.kube import (
     NotFound,
     ObjectRef,
     ServerError,
+    StatusCause,
     ref_of,
 )
 
@@ -39,7 +39,7 @@ WEB = ObjectRef("apps/v1", "Deployment", "web", "ns")
             'Deployment/ns/web not found: namespaces "ns" not found',
         ),
         (
-            Conflict("conflict", reason="Conflict", causes=(Cause("FieldManagerConflict", "", ""),)),
+            Conflict("conflict", reason="Conflict", causes=(StatusCause("FieldManagerConflict", "", ""),)),
             "Deployment/ns/web dry-run failed (FieldManagerConflict): conflict",
         ),
     ],
@@ -49,7 +49,7 @@ def test_wording(error: Exception, message: str) -> None:
 
 
 def invalid(*messages: str) -> Invalid:
-    causes = tuple(Cause("FieldValueInvalid", m, "spec.x") for m in messages)
+    causes = tuple(StatusCause("FieldValueInvalid", m, "spec.x") for m in messages)
     return Invalid("invalid", status=422, reason="Invalid", causes=causes)
 
 

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from headgate.api.report import Report, encode
+from headgate.api.report import EnvironmentReport, encode
 from headgate.cli import main
 from headgate.promotion.evidence.model import RunningKustomization
-from headgate.promotion.forges.repository import Kind
+from headgate.promotion.forges.repository import ForgeKind
 from headgate.promotion.plans.trailers import trailers_of
 from tests.support.fleets import Fleet, deployment, kustomization
 from tests.support.forgeserver import ForgeServer
@@ -78,7 +78,7 @@ class Shell:
         }
         running = tuple(RunningKustomization(key, **given | fields) for key in KUSTOMIZATIONS)
         file = self.folder / "report.json"
-        file.write_bytes(encode(Report("staging", now, now, (), running)))
+        file.write_bytes(encode(EnvironmentReport("staging", now, now, (), running)))
         git, environment = self.fleet.git, self.fleet.environment
         self.fleet.environment = {**self.ada.environment()}
         blob = git("hash-object", "-w", str(file)).strip()
@@ -284,7 +284,7 @@ def test_evidence_may_be_the_statuses_that_flux_wrote_to_the_forge(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shell.fleet.remote_git("update-ref", "-d", "refs/headgate/env/staging")
-    with ForgeServer(Kind.GITHUB) as forge:
+    with ForgeServer(ForgeKind.GITHUB) as forge:
         monkeypatch.setenv("HEADGATE_FORGE_TOKEN", forge.token)
         flags = ("--forge", "github", "--forge-url", forge.web, "--forge-repository", "org/fleet")
         refused = shell.run("promote", "production", "--commit-statuses", *flags, status=1)

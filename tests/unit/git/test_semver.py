@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from headgate.git.errors import RefInvalid
-from headgate.git.refs.semver import Range, Version
+from headgate.git.refs.semver import Version, VersionRange
 
 
 def version(text: str) -> Version:
@@ -53,7 +53,7 @@ def version(text: str) -> Version:
     ],
 )
 def test_ranges(text: str, inside: str, outside: str) -> None:
-    wanted = Range.parse(text)
+    wanted = VersionRange.parse(text)
     assert [each for each in inside.split() if not wanted.contains(version(each))] == []
     assert [each for each in outside.split() if wanted.contains(version(each))] == []
 
@@ -63,13 +63,13 @@ def test_ranges(text: str, inside: str, outside: str) -> None:
 )
 def test_malformed_ranges(text: str) -> None:
     with pytest.raises(RefInvalid, match="malformed"):
-        Range.parse(text)
+        VersionRange.parse(text)
 
 
 @pytest.mark.parametrize("text", ["1" * 600, " || ".join(["1.x"] * 40)])
 def test_oversized_ranges(text: str) -> None:
     with pytest.raises(RefInvalid):
-        Range.parse(text)
+        VersionRange.parse(text)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_oversized_ranges(text: str) -> None:
 def test_hostile_ranges_are_refused_without_backtracking(text: str) -> None:
     # With an expression that backtracks this would not end.
     with pytest.raises(RefInvalid):
-        Range.parse(text)
+        VersionRange.parse(text)
 
 
 def test_order() -> None:

@@ -21,7 +21,7 @@ from headgate.api.labelselector import SelectorInvalid, matches
 from headgate.api.patterns import PatternInvalid, literal_prefix, whole
 from headgate.documents.budget import Budget
 from headgate.documents.yaml import Dialect, load_documents, plain, to_json
-from headgate.documents.yaml.nodes import Kind
+from headgate.documents.yaml.nodes import NodeKind
 from headgate.kustomize import (
     BuildError,
     BuildOptions,
@@ -128,7 +128,7 @@ def test_field_paths(obj: Any, path: str, create: bool) -> None:
     with hostile.no_hang(), contextlib.suppress(BuildError):
         look_up(obj, split_dotted(path))
     with hostile.no_hang(), contextlib.suppress(BuildError):
-        find_slots(obj, split_dotted(path), Kind.MAPPING if create else None, Budget())
+        find_slots(obj, split_dotted(path), NodeKind.MAPPING if create else None, Budget())
 
 
 @quiet

@@ -9,7 +9,7 @@ import pytest
 from headgate.api.labelselector import SelectorInvalid, matches
 from headgate.api.patterns import PatternInvalid, literal_prefix, searcher, whole
 from headgate.documents.budget import Budget
-from headgate.documents.yaml.nodes import Kind
+from headgate.documents.yaml.nodes import NodeKind
 from headgate.kustomize import IdConflict, KustomizationError, ReferenceFault, ResourceError
 from headgate.kustomize.model.kustomization_file import ObjectSelector
 from headgate.kustomize.paths.fieldpath import MISSING, look_up, split_dotted
@@ -262,7 +262,7 @@ def test_slots_and_creating_them() -> None:
         "b",
     ]
     assert find_slots(obj, split_dotted("spec.c.[n=a].x.y"), None, Budget()) == []
-    ((box, key),) = find_slots(obj, split_dotted("spec.new.x"), Kind.MAPPING, Budget())
+    ((box, key),) = find_slots(obj, split_dotted("spec.new.x"), NodeKind.MAPPING, Budget())
     box[key] = 1
     assert obj["spec"]["new"] == {"x": 1}
     with pytest.raises(ReferenceFault, match="out of bounds"):

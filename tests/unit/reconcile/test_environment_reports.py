@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from headgate.api import ObjectKey
-from headgate.api.report import Report, decode
+from headgate.api.report import EnvironmentReport, decode
 from headgate.git.errors import GitError
 from headgate.git.verify.signature import split_commit, verify_ssh
 from headgate.kube import Client, NotFound, ObjectRef
@@ -53,9 +53,9 @@ def test_a_report_has_what_belongs_to_the_repository_only() -> None:
     assert (found.kustomizations[0].message, found.kustomizations[0].digest_since) == ("", ago(60))
 
 
-def report(minutes: float, *, begun: float | None = None, **changed: Any) -> Report:
+def report(minutes: float, *, begun: float | None = None, **changed: Any) -> EnvironmentReport:
     begun_at = ago(minutes if begun is None else begun)
-    return Report("staging", ago(minutes), begun_at, (), (running(**changed),))
+    return EnvironmentReport("staging", ago(minutes), begun_at, (), (running(**changed),))
 
 
 UNHEALTHY = {"ready": False, "since": None, "digest_since": None}
@@ -81,7 +81,7 @@ UNHEALTHY = {"ready": False, "since": None, "digest_since": None}
     ],
 )
 def test_how_a_report_follows_the_last_one(
-    what: str, before: Report | None, now: Report, begun: float, replaces: bool
+    what: str, before: EnvironmentReport | None, now: EnvironmentReport, begun: float, replaces: bool
 ) -> None:
     assert follow(before, now) == (replace(now, begun=ago(begun)), replaces), what
 
@@ -232,7 +232,7 @@ class World:
         obj["metadata"] |= {"uid": "u", "resourceVersion": str(self._version)}
         return obj
 
-    def reports(self) -> list[Report]:
+    def reports(self) -> list[EnvironmentReport]:
         """Newest first."""
         try:
             commits = self.repository.git("rev-list", REF).split()

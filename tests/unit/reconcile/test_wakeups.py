@@ -12,7 +12,7 @@ from headgate.backoff import Doubling
 from headgate.kube import ObjectRef
 from headgate.reconcile.core.queue import Depth, Priority, Trigger, WorkQueue
 from headgate.reconcile.core.store import SourceKey, Store, WrongThread
-from headgate.reconcile.core.wakeups import Builds
+from headgate.reconcile.core.wakeups import LastBuilds
 from tests.support.queues import waiting_triggers
 from tests.support.wakeups import Noted, Unbuilt, wakeups
 
@@ -23,7 +23,7 @@ CONFIG_MAP = ObjectRef("v1", "ConfigMap", "settings", "ns")
 class Ground:
     """The rules over queues that nobody empties."""
 
-    def __init__(self, store: Store | None = None, builds: Builds | None = None) -> None:
+    def __init__(self, store: Store | None = None, builds: LastBuilds | None = None) -> None:
         self.store, self.requests = store or Store(), Noted()
         self.kustomizations: WorkQueue[ObjectKey] = WorkQueue(1)
         self.sources: WorkQueue[ObjectKey] = WorkQueue(1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 
-from headgate.cli.cluster.options import Failed
+from headgate.cli.cluster.options import CommandFailed
 from headgate.cli.cluster.reading import served_version
 from headgate.insight import Ref
 from headgate.kube import Client, Gone, NotFound, ObjectRef
@@ -24,19 +24,19 @@ async def located(client: Client, ref: Ref) -> ObjectRef:
 
 
 async def present(client: Client, ref: Ref) -> Obj:
-    """Return the object; raises :class:`Failed` if it does not exist."""
+    """Return the object; raises :class:`CommandFailed` if it does not exist."""
     try:
         return await client.get(await located(client, ref))
     except NotFound:
-        raise Failed(f"{ref} does not exist") from None
+        raise CommandFailed(f"{ref} does not exist") from None
 
 
 async def changed(client: Client, ref: Ref, body: Obj) -> Obj:
-    """Send a merge patch and return the object; raises :class:`Failed` if it does not exist."""
+    """Send a merge patch and return the object; raises :class:`CommandFailed` if it does not exist."""
     try:
         return await client.patch(await located(client, ref), body, field_manager=FIELD_MANAGER)
     except NotFound:
-        raise Failed(f"{ref} does not exist") from None
+        raise CommandFailed(f"{ref} does not exist") from None
 
 
 async def observe(client: Client, ref: Ref) -> AsyncGenerator[Obj | None, None]:

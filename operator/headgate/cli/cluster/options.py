@@ -19,7 +19,7 @@ __all__ = [
     "EXIT_NOT_READY",
     "FORMATS",
     "ClusterOptions",
-    "Failed",
+    "CommandFailed",
     "cluster_options",
     "connected",
     "reported",
@@ -32,7 +32,7 @@ FALLBACK_NAMESPACE = "flux-system"
 """As for ``flux``, if the kubeconfig names none."""
 
 
-class Failed(click.ClickException):
+class CommandFailed(click.ClickException):
     """The command could not find out: no access, no answer, or no such object."""
 
     exit_code = EXIT_ERROR
@@ -110,18 +110,18 @@ def cluster_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @contextmanager
 def reported() -> Iterator[None]:
-    """Turn what can go wrong with a cluster into :class:`Failed`."""
+    """Turn what can go wrong with a cluster into :class:`CommandFailed`."""
     from headgate.kube import AccessFailed, ApiError
     from headgate.visible import visible
 
     try:
         yield
     except AccessFailed as error:
-        raise Failed(visible(str(error))) from None
+        raise CommandFailed(visible(str(error))) from None
     except ApiError as error:
-        raise Failed(visible(error.message)) from None
+        raise CommandFailed(visible(error.message)) from None
     except TimeoutError:
-        raise Failed("the API server did not answer in time") from None
+        raise CommandFailed("the API server did not answer in time") from None
 
 
 async def connected(options: ClusterOptions) -> Client:

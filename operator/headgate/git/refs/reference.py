@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from headgate.api import GitRepositoryRef
 from headgate.api.revision import COMMIT_ID
 from headgate.git.errors import RefInvalid, RefNotFound
-from headgate.git.refs.semver import Range, Version
+from headgate.git.refs.semver import Version, VersionRange
 
 __all__ = ["GitReference", "Question", "Refs", "Resolved", "candidates", "revision_of"]
 
@@ -65,7 +65,7 @@ class GitReference:
         elif self.tag:
             check_ref_name(TAGS + self.tag, self.tag)
         elif self.semver:
-            Range.parse(self.semver)
+            VersionRange.parse(self.semver)
         else:
             check_ref_name(HEADS + (self.branch or DEFAULT_BRANCH), self.branch)
 
@@ -209,7 +209,7 @@ def _tag(refs: Refs, name: str) -> Resolved:
 
 
 def _newest(refs: Refs, text: str) -> list[Resolved]:
-    wanted = Range.parse(text)
+    wanted = VersionRange.parse(text)
     best: Version | None = None
     names: list[str] = []
     for name, version in _versions(refs.ids):

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 from headgate.git.errors import RefInvalid
 
-__all__ = ["Range", "Version"]
+__all__ = ["Version", "VersionRange"]
 
 MAX_NUMBER = 2**64 - 1
 MAX_RANGE_LENGTH = 512
@@ -111,14 +111,14 @@ class _Constraint:
 
 
 @dataclass(frozen=True, slots=True)
-class Range:
+class VersionRange:
     """A set of versions: alternatives, each a group of constraints that must all hold."""
 
     text: str
     _groups: tuple[tuple[_Constraint, ...], ...] = field(repr=False)
 
     @classmethod
-    def parse(cls, text: str) -> Range:
+    def parse(cls, text: str) -> VersionRange:
         """Parse a range such as ``^1.2``, ``1.0 - 2.0`` or ``>=1.0.0 <2.0.0 || 3.x``; raises :class:`RefInvalid`."""
         if len(text) > MAX_RANGE_LENGTH:
             raise RefInvalid(f"the version range is longer than {MAX_RANGE_LENGTH} characters")

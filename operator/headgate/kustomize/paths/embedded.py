@@ -16,7 +16,7 @@ import orjson
 from headgate.documents.budget import Budget
 from headgate.documents.errors import BuildError, YamlError
 from headgate.documents.yaml import Dialect, first_value, scalar_text, to_indented_json, to_json
-from headgate.documents.yaml.nodes import Kind, Node, Page, write
+from headgate.documents.yaml.nodes import Node, NodeKind, Page, write
 from headgate.kustomize.errors import ReferenceFault
 from headgate.kustomize.paths.fieldpath import MISSING, clean, is_entry, look_up, look_up_slot
 from headgate.kustomize.paths.nodepath import find_nodes, read_text
@@ -38,7 +38,7 @@ class Edited(NamedTuple):
 def edit_embedded(
     root: Any,
     path: list[str],
-    create: Kind | None,
+    create: NodeKind | None,
     edit: Callable[[Node], None],
     text: str | None,
     budget: Budget,
@@ -69,7 +69,12 @@ def edit_embedded(
 
 
 def _edited(
-    text: str, page: Page, path: list[str], create: Kind | None, edit: Callable[[Node], None], budget: Budget
+    text: str,
+    page: Page,
+    path: list[str],
+    create: NodeKind | None,
+    edit: Callable[[Node], None],
+    budget: Budget,
 ) -> str | None:
     """Edit a text as kustomize does, None if unchanged.
 

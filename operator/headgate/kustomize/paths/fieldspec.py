@@ -84,7 +84,7 @@ def sort_specs(specs: Iterable[FieldSpec]) -> tuple[FieldSpec, ...]:
     return tuple(sorted(specs, key=lambda spec: spec.gvk.sort_key()))
 
 
-class Plan(NamedTuple):
+class FieldPlan(NamedTuple):
     """A specification compiled for one kind: the steps, and whether to create missing fields."""
 
     path: str
@@ -99,9 +99,9 @@ class Plans:
 
     def __init__(self, specs: Iterable[FieldSpec]) -> None:
         self.specs = tuple(specs)
-        self._plans: dict[Gvk, tuple[Plan, ...]] = {}
+        self._plans: dict[Gvk, tuple[FieldPlan, ...]] = {}
 
-    def of(self, gvk: Gvk) -> tuple[Plan, ...]:
+    def of(self, gvk: Gvk) -> tuple[FieldPlan, ...]:
         """Return the plans that apply to a kind, in the order of the specifications."""
         plans = self._plans.get(gvk)
         if plans is None:
@@ -111,12 +111,14 @@ class Plans:
         return plans
 
 
-def plan_of(spec: FieldSpec) -> Plan:
+def plan_of(spec: FieldSpec) -> FieldPlan:
     """Compile one specification."""
-    return Plan(spec.path, steps(spec.path), spec.create)
+    return FieldPlan(spec.path, steps(spec.path), spec.create)
 
 
-def for_each_field(resource: Resource, plan: Plan, setter: Setter, create: Callable[[], Any] | None) -> None:
+def for_each_field(
+    resource: Resource, plan: FieldPlan, setter: Setter, create: Callable[[], Any] | None
+) -> None:
     """Call ``setter(container, key)`` for each field at the plan's path.
 
     ``create`` makes the value of a missing last field, if the plan allows that; None creates nothing. Raises

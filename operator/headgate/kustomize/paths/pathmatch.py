@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from headgate.documents.budget import Budget
-from headgate.documents.yaml.nodes import Kind
+from headgate.documents.yaml.nodes import NodeKind
 from headgate.documents.yaml.scalars import Quoted, resolve_v3, scalar_text
 from headgate.kustomize.paths.fieldpath import is_index
 from headgate.kustomize.paths.nodepath import find_within
@@ -27,15 +27,15 @@ class _Created:
 
 CREATED: Any = _Created()
 
-_FRESH: dict[Kind, Callable[[], Any]] = {
-    Kind.MAPPING: dict,
-    Kind.SEQUENCE: list,
-    Kind.SCALAR: lambda: CREATED,
+_FRESH: dict[NodeKind, Callable[[], Any]] = {
+    NodeKind.MAPPING: dict,
+    NodeKind.SEQUENCE: list,
+    NodeKind.SCALAR: lambda: CREATED,
 }
 
 
 def find_slots(
-    root: Any, path: list[str], create: Kind | None, budget: Budget, blanks: Sequence[Slot] = ()
+    root: Any, path: list[str], create: NodeKind | None, budget: Budget, blanks: Sequence[Slot] = ()
 ) -> list[Slot]:
     """Return the fields at a path; raises ReferenceFault when the path does not fit the object.
 
@@ -47,7 +47,7 @@ def find_slots(
 
 
 class _SlotSearch(Search[Slot]):
-    def __init__(self, create: Kind | None, budget: Budget, blanks: Sequence[Slot]) -> None:
+    def __init__(self, create: NodeKind | None, budget: Budget, blanks: Sequence[Slot]) -> None:
         super().__init__(create, budget)
         self._blanks = blanks
 
@@ -59,7 +59,7 @@ class _SlotSearch(Search[Slot]):
         node = place[0][place[1]]
         return node is None or isinstance(node, dict)
 
-    def add_member(self, place: Slot, name: str, kind: Kind) -> Slot | None:
+    def add_member(self, place: Slot, name: str, kind: NodeKind) -> Slot | None:
         node = place[0][place[1]]
         if node is None:
             return None
@@ -72,7 +72,7 @@ class _SlotSearch(Search[Slot]):
             return [(node, index) for index in range(len(node))]
         return [] if node is None else None
 
-    def add_entry(self, place: Slot, kind: Kind) -> list[Slot]:
+    def add_entry(self, place: Slot, kind: NodeKind) -> list[Slot]:
         return _appended(place, _FRESH[kind]())
 
     def add_matching(self, place: Slot, field: str, text: str) -> list[Slot]:
@@ -90,7 +90,9 @@ class _SlotSearch(Search[Slot]):
         """kustomize changes the values it finds in the text, but not the text itself."""
         nodes = find_within(text, path, self.create, self.budget)
         return (
-            None if nodes is None else [([Quoted() if node.kind is Kind.SCALAR else {}], 0) for node in nodes]
+            None
+            if nodes is None
+            else [([Quoted() if node.kind is NodeKind.SCALAR else {}], 0) for node in nodes]
         )
 
     def elsewhere(self, place: Slot, segment: str) -> list[Slot]:

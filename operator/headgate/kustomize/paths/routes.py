@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from headgate.kustomize.errors import ResourceError
-from headgate.kustomize.paths.fieldspec import Plan
+from headgate.kustomize.paths.fieldspec import FieldPlan
 
-__all__ = ["Arrival", "Routes", "can_share"]
+__all__ = ["RouteEnd", "Routes", "can_share"]
 
 
-class Arrival(NamedTuple):
+class RouteEnd(NamedTuple):
     """A field at the end of a path: the number of the path, and the container and key of the field."""
 
     number: int
@@ -35,7 +35,7 @@ class _Fork:
         return self.ends[0] if self.ends else min(fork.first() for fork in self.behind.values())
 
 
-def can_share(plan: Plan) -> bool:
+def can_share(plan: FieldPlan) -> bool:
     """Return whether a path consists of plain names: it requires no list and has no empty segment or wildcard."""
     return all(step.name not in ("", "*") and not step.is_list for step in plan.steps)
 
@@ -45,7 +45,7 @@ class Routes:
 
     __slots__ = ("_paths", "_start")
 
-    def __init__(self, plans: Iterable[tuple[int, Plan]]) -> None:
+    def __init__(self, plans: Iterable[tuple[int, FieldPlan]]) -> None:
         self._start = _Fork()
         self._paths: dict[int, str] = {}
         for number, plan in plans:
@@ -55,22 +55,22 @@ class Routes:
             fork.ends.append(number)
             self._paths[number] = plan.path
 
-    def arrivals(self, obj: dict[str, Any]) -> list[Arrival]:
+    def arrivals(self, obj: dict[str, Any]) -> list[RouteEnd]:
         """Return the fields that exist and are not null, in no order.
 
         Raises ResourceError, with the path as ``field``, when a path leads through a scalar.
         """
-        found: list[Arrival] = []
+        found: list[RouteEnd] = []
         self._walk(obj, self._start, found)
         return found
 
-    def _walk(self, obj: dict[str, Any], fork: _Fork, found: list[Arrival]) -> None:
+    def _walk(self, obj: dict[str, Any], fork: _Fork, found: list[RouteEnd]) -> None:
         for name, following in fork.behind.items():
             value = obj.get(name)
             if value is None:
                 continue
             for number in following.ends:
-                found.append(Arrival(number, obj, name))
+                found.append(RouteEnd(number, obj, name))
             if following.behind:
                 kind = type(value)
                 if kind is dict:
@@ -80,7 +80,7 @@ class Routes:
                 else:
                     raise self._in_the_way(following)
 
-    def _walk_list(self, items: list[Any], fork: _Fork, found: list[Arrival]) -> None:
+    def _walk_list(self, items: list[Any], fork: _Fork, found: list[RouteEnd]) -> None:
         for item in items:
             kind = type(item)
             if kind is dict:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from headgate.documents.budget import NODE, SCAN, Budget
-from headgate.documents.yaml.nodes import Kind
+from headgate.documents.yaml.nodes import NodeKind
 from headgate.kustomize.errors import ReferenceFault
 from headgate.kustomize.paths.fieldpath import entry_pattern, is_entry, is_index
 
@@ -29,7 +29,7 @@ class Search(ABC, Generic[Place]):
     Subclasses implement the single steps from place to place.
     """
 
-    def __init__(self, create: Kind | None, budget: Budget) -> None:
+    def __init__(self, create: NodeKind | None, budget: Budget) -> None:
         self.create = create
         self.budget = budget
 
@@ -116,12 +116,12 @@ class Search(ABC, Generic[Place]):
         return items
 
     @staticmethod
-    def _blank(path: list[str], create: Kind) -> Kind:
+    def _blank(path: list[str], create: NodeKind) -> NodeKind:
         """Return the kind of a created place, which depends on the next segment of the path."""
         following = path[1] if len(path) > 1 else ""
         if not following:
             return create
-        return Kind.SEQUENCE if is_entry(following) or is_index(following) else Kind.MAPPING
+        return NodeKind.SEQUENCE if is_entry(following) or is_index(following) else NodeKind.MAPPING
 
     # Single steps
 
@@ -134,7 +134,7 @@ class Search(ABC, Generic[Place]):
         """Return whether the value is a map that may contain a field of the name, or null."""
 
     @abstractmethod
-    def add_member(self, place: Place, name: str, kind: Kind) -> Place | None:
+    def add_member(self, place: Place, name: str, kind: NodeKind) -> Place | None:
         """Create a field and return its place; None when nothing can be created there."""
 
     @abstractmethod
@@ -142,7 +142,7 @@ class Search(ABC, Generic[Place]):
         """Return the places of a list's entries in a new list; None when the value is neither a list nor null."""
 
     @abstractmethod
-    def add_entry(self, place: Place, kind: Kind) -> list[Place]:
+    def add_entry(self, place: Place, kind: NodeKind) -> list[Place]:
         """Create an entry at the end of a list and return its place; empty when nothing can be created there."""
 
     @abstractmethod

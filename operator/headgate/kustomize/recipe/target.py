@@ -33,7 +33,7 @@ from headgate.kustomize.model.transformer_config import (
 )
 from headgate.kustomize.reading.loader import Loader
 from headgate.kustomize.recipe.steps import GeneratorStep, TransformerStep, generator_steps, transformer_steps
-from headgate.kustomize.resources.provenance import Author, Origin
+from headgate.kustomize.resources.provenance import ConfiguredBy, Origin
 from headgate.kustomize.resources.resmap import ResMap
 from headgate.kustomize.resources.resource import Resource
 from headgate.kustomize.transform.variables import Vars, mark_sources, merge_vars, placed_vars
@@ -207,7 +207,7 @@ class KustomizationTarget:
     def _builtin_origin(self, step: TransformerStep | GeneratorStep) -> Origin | None:
         if self._origin is None:
             return None
-        return self._origin.by(Author("builtin", step.kind), self._name)
+        return self._origin.by(ConfiguredBy("builtin", step.kind), self._name)
 
     def _plugin_configs(self, entries: tuple[str, ...], field: str) -> list[Resource]:
         """Return the objects that configure plugins: inline ones first, then those in files and directories."""

@@ -18,7 +18,7 @@ TRANSFORMER_ANNOTATIONS = "transformerAnnotations"
 MANAGED_BY_LABEL = "managedByLabel"
 
 
-class Author(NamedTuple):
+class ConfiguredBy(NamedTuple):
     """The generator or transformer that made or changed an object; "builtin" ones have no name."""
 
     api_version: str
@@ -34,7 +34,7 @@ class Origin(NamedTuple):
     repo: str = ""
     ref: str = ""
     configured_in: str = ""
-    configured_by: Author | None = None
+    configured_by: ConfiguredBy | None = None
 
     def append(self, path: str) -> Origin:
         """Return the origin of a file, directory or remote base that this file names as ``path``."""
@@ -43,11 +43,11 @@ class Origin(NamedTuple):
             return Origin(posixpath.normpath(url.path) if url.path else ".", url.repository, url.ref)
         return self._replace(path=posixpath.normpath(posixpath.join(self.path, path)))
 
-    def by(self, author: Author, file: str) -> Origin:
+    def by(self, author: ConfiguredBy, file: str) -> Origin:
         """Return the origin of objects from a generator or transformer configured in ``file``."""
         return Origin("", self.repo, self.ref, posixpath.normpath(posixpath.join(self.path, file)), author)
 
-    def by_custom(self, author: Author) -> Origin:
+    def by_custom(self, author: ConfiguredBy) -> Origin:
         """Return the origin of objects from a plugin whose configuration is an object of this origin."""
         return Origin("", self.repo, self.ref, self.path, author)
 

@@ -32,13 +32,13 @@ from headgate.kustomize.resources.bookkeeping import (
 from headgate.kustomize.resources.ids import DEFAULT_NAMESPACE, Gvk, ResId, effective_namespace, parse_gvk
 from headgate.kustomize.resources.objects import NO_WORDS, label_of, metadata_of, string_map
 from headgate.kustomize.resources.places import Patched
-from headgate.kustomize.resources.provenance import Author, Origin
+from headgate.kustomize.resources.provenance import ConfiguredBy, Origin
 from headgate.objects import Obj
 
 _FEW_NAMES = 16
 
 
-class Place(TypedDict):
+class ErrorPlace(TypedDict):
     """The arguments of errors that locate an object."""
 
     file: str | None
@@ -159,10 +159,10 @@ class Resource:
         return parse_gvk(api_version, kind)
 
     @property
-    def author(self) -> Author:
+    def author(self) -> ConfiguredBy:
         """The generator or transformer that the object configures."""
         gvk = self.gvk
-        return Author(gvk.api_version, gvk.kind, self.name, self.namespace)
+        return ConfiguredBy(gvk.api_version, gvk.kind, self.name, self.namespace)
 
     @property
     def kind(self) -> str:
@@ -248,7 +248,7 @@ class Resource:
     def __str__(self) -> str:
         return label_of(self.obj)
 
-    def placed(self) -> Place:
+    def placed(self) -> ErrorPlace:
         """Return the location of the object for errors."""
         file, _, line = (self.place or "").rpartition(":")
         known = line.isdigit()

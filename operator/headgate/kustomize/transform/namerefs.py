@@ -16,8 +16,8 @@ from headgate.documents.errors import BuildError
 from headgate.documents.yaml.scalars import scalar_text
 from headgate.kustomize.errors import ReferenceFault, ResourceError
 from headgate.kustomize.model.transformer_config import References, TransformerConfig
-from headgate.kustomize.paths.fieldspec import Plan, for_each_field, steps
-from headgate.kustomize.paths.routes import Arrival, Routes, can_share
+from headgate.kustomize.paths.fieldspec import FieldPlan, for_each_field, steps
+from headgate.kustomize.paths.routes import RouteEnd, Routes, can_share
 from headgate.kustomize.paths.scalars import rewritten
 from headgate.kustomize.resources.ids import Gvk, ResId
 from headgate.kustomize.resources.resmap import ResMap
@@ -32,7 +32,7 @@ class _References(NamedTuple):
     ``alone`` lists the numbers of the paths that need a separate walk.
     """
 
-    all: tuple[tuple[Plan, tuple[Gvk, ...]], ...]
+    all: tuple[tuple[FieldPlan, tuple[Gvk, ...]], ...]
     routes: Routes
     alone: tuple[int, ...]
 
@@ -80,7 +80,9 @@ class _ReferencePlans:
                 for spec in specs:
                     if gvk.selected_by(spec.gvk):
                         by_path.setdefault(spec.path, []).append(target)
-            found = tuple((Plan(path, steps(path), False), tuple(kinds)) for path, kinds in by_path.items())
+            found = tuple(
+                (FieldPlan(path, steps(path), False), tuple(kinds)) for path, kinds in by_path.items()
+            )
             numbered = [(number, plan) for number, (plan, _) in enumerate(found)]
             known = self._plans[gvk] = _References(
                 found,
@@ -204,8 +206,8 @@ class _Referrer:
         return Gvk(scalar_text(role["apiGroup"]), "", scalar_text(role["kind"]))
 
 
-def _note(found: list[Arrival], number: int) -> Callable[[Any, Any], None]:
-    return lambda container, key: found.append(Arrival(number, container, key))
+def _note(found: list[RouteEnd], number: int) -> Callable[[Any, Any], None]:
+    return lambda container, key: found.append(RouteEnd(number, container, key))
 
 
 def _same_name(targets: Sequence[RenamedObject]) -> bool:

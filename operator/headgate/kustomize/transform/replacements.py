@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from headgate.documents.budget import NODE, SCAN, Budget
 from headgate.documents.copying import copied
 from headgate.documents.errors import BuildError, within
-from headgate.documents.yaml.nodes import Kind, Node, kind_of, made_of
+from headgate.documents.yaml.nodes import Node, NodeKind, kind_of, made_of
 from headgate.documents.yaml.scalars import Quoted, resolve_v3, scalar_text
 from headgate.kustomize.errors import ReferenceFault
 from headgate.kustomize.model.kustomization_file import (
@@ -294,7 +294,7 @@ def _set(slot: Slot, value: _Value, options: FieldOptions | None, budget: Budget
 
 def _set_node(node: Node, value: _Value, options: FieldOptions | None, budget: Budget) -> None:
     """Write into a node of an embedded text, whatever its type: the document is parsed again afterwards."""
-    is_scalar = node.kind is Kind.SCALAR
+    is_scalar = node.kind is NodeKind.SCALAR
     text = _joined(node.value if is_scalar else None, value, options, budget)
     if is_scalar:
         node.value = text

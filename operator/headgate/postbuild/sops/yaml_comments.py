@@ -11,7 +11,7 @@ import bisect
 import re
 from collections.abc import Iterator, Sequence
 
-from headgate.documents.yaml.nodes import Kind, Node
+from headgate.documents.yaml.nodes import Node, NodeKind
 from headgate.postbuild.sops.errors import NotSops
 
 __all__ = ["COMMENT", "Collections"]
@@ -41,12 +41,12 @@ class Collections:
 
     def _add(self, node: Node, path: Path) -> int:
         """Add the collection and those in it; returns the position of its end."""
-        if node.kind is Kind.SCALAR:
+        if node.kind is NodeKind.SCALAR:
             return node.end
         at = len(self._spans)
         self._spans.append((node.start, node.start, path))
         end = node.start
-        if node.kind is Kind.MAPPING:
+        if node.kind is NodeKind.MAPPING:
             for key, item in node.pairs:
                 end = max(end, key.end, self._add(item, (*path, key.value)))
         else:

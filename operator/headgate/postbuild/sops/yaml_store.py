@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from headgate.documents.errors import YamlError
-from headgate.documents.yaml.nodes import STR, Kind, Node, PlacedDocument, read_placed
+from headgate.documents.yaml.nodes import STR, Node, NodeKind, PlacedDocument, read_placed
 from headgate.documents.yaml.scalars import resolve_v3
 from headgate.postbuild.sops.errors import NotSops
 from headgate.postbuild.sops.values import SopsComment
@@ -53,9 +53,9 @@ class YamlText:
         return merged
 
     def _plain(self, node: Node, *, nested: bool = False) -> Any:
-        if node.kind is Kind.SCALAR:
+        if node.kind is NodeKind.SCALAR:
             return node.value if nested and node.value not in ("true", "false") else _value(node)
-        if node.kind is Kind.SEQUENCE:
+        if node.kind is NodeKind.SEQUENCE:
             return [self._plain(item, nested=nested) for item in node.content]
         entries = [(key.value, self._plain(item, nested=nested)) for key, item in node.pairs]
         return dict(entries) if nested else Branch(entries)
@@ -77,20 +77,20 @@ class YamlText:
         return "".join(parts).encode("utf-8", "surrogateescape")
 
     def _leaves(self, node: Node, path: tuple[str, ...], walk: Walk) -> Iterator[_Edit]:
-        if node.kind is Kind.MAPPING:
+        if node.kind is NodeKind.MAPPING:
             column = self._column(node)
             for key, item in node.pairs:
                 if not path and key.value == "sops":
                     continue
                 below = (*path, key.value)
-                if item.kind is Kind.SCALAR:
+                if item.kind is NodeKind.SCALAR:
                     old = _value(item)
                     yield from self._scalar_edits(item, old, walk.leaf(old, below), column, False)
-                elif item.kind is Kind.SEQUENCE:
+                elif item.kind is NodeKind.SEQUENCE:
                     yield from self._item_edits(item, below, walk, key.end)
                 else:
                     yield from self._leaves(item, below, walk)
-        elif node.kind is Kind.SEQUENCE:
+        elif node.kind is NodeKind.SEQUENCE:
             yield from self._item_edits(node, path, walk, None)
 
     def _item_edits(
@@ -100,7 +100,7 @@ class YamlText:
         comments = 0
         column = self._column(node)
         for at, item in enumerate(node.content):
-            if item.kind is not Kind.SCALAR:
+            if item.kind is not NodeKind.SCALAR:
                 yield from self._leaves(item, path, walk)
                 continue
             old = _value(item)
@@ -184,9 +184,9 @@ class YamlText:
 
 def _has_values(root: Node) -> bool:
     """Return whether the root is a mapping; False for an empty text; raises :class:`NotSops` for other values."""
-    if root.kind is not Kind.MAPPING and not (root.is_null and not root.tagged):
+    if root.kind is not NodeKind.MAPPING and not (root.is_null and not root.tagged):
         raise NotSops("is YAML, but not a mapping")
-    return root.kind is Kind.MAPPING
+    return root.kind is NodeKind.MAPPING
 
 
 def _value(node: Node) -> Any:

@@ -14,23 +14,29 @@ from headgate.promotion.changes.hiding import Curtain
 from headgate.promotion.changes.ignored import IgnoredFields
 from headgate.promotion.changes.kustomizations import Fates, dangers_of_fields
 from headgate.promotion.changes.model import (
-    Action,
+    ChangeStage,
+    ChangeType,
     Danger,
     EnvironmentChange,
     FieldChange,
     KustomizationChange,
     ObjectChange,
-    Stage,
 )
 from headgate.promotion.changes.objects import added, changed, deleted, differences_of, removed
-from headgate.promotion.changes.pairing import Identity, Index, generated_pairs, identity, is_kustomization
+from headgate.promotion.changes.pairing import (
+    Identity,
+    ObjectIndex,
+    generated_pairs,
+    identity,
+    is_kustomization,
+)
 from headgate.promotion.changes.shapes import Shapes
 from headgate.promotion.fleet.rendering import Problem, RenderedKustomization, RenderedObject, Rendering
 
 __all__ = ["compare"]
 
 
-def compare(before: Rendering, after: Rendering, stage: Stage, follows: str = "") -> EnvironmentChange:
+def compare(before: Rendering, after: Rendering, stage: ChangeStage, follows: str = "") -> EnvironmentChange:
     """Return what happens to an environment between two renderings; ``follows`` is what it follows, in words."""
     unknown = tuple(dict.fromkeys((*before.unknown_variables, *after.unknown_variables)))
     change = EnvironmentChange(
@@ -57,7 +63,7 @@ class _Comparison:
 
     def __init__(self, before: Rendering, after: Rendering) -> None:
         self._before, self._after = before, after
-        self._old, self._new = Index.of(before), Index.of(after)
+        self._old, self._new = ObjectIndex.of(before), ObjectIndex.of(after)
         self._curtain = Curtain((before, after))
         self._shapes = Shapes(
             each.object.obj
@@ -68,7 +74,7 @@ class _Comparison:
         self._fates = Fates(before, after, self._manifests(self._old, before))
 
     @staticmethod
-    def _manifests(index: Index, rendering: Rendering) -> dict[ObjectKey, RenderedObject]:
+    def _manifests(index: ObjectIndex, rendering: Rendering) -> dict[ObjectKey, RenderedObject]:
         """The manifests of the Kustomizations of a rendering."""
         return {
             ObjectKey(key.namespace, key.name): owners[-1].object
@@ -109,20 +115,20 @@ class _Comparison:
             objects = self._objects(
                 after or before, before.objects if before else (), after.objects if after else ()
             )
-        action: Action | None = None
+        action: ChangeType | None = None
         fields: tuple[FieldChange, ...] = ()
         dangers: list[Danger] = []
         notes: tuple[str, ...] = ()
         if before is None:
-            action = Action.ADDED
+            action = ChangeType.ADDED
         elif after is None:
-            action = Action.REMOVED
+            action = ChangeType.REMOVED
             notes = self._fates.notes(key)
-            if any(each.pruned for each in objects if each.action is Action.REMOVED):
+            if any(each.pruned for each in objects if each.action is ChangeType.REMOVED):
                 dangers.append(Danger.KUSTOMIZATION_REMOVED)
         else:
             if before.made_by != after.made_by:
-                action = Action.MOVED
+                action = ChangeType.MOVED
                 notes = (f"{_maker(after)} applies it instead of {_maker(before)}.",)
             found = self._spec_differences(before, after, manifest)
             fields = self._curtain.fields(found, secret=False, encrypted=False)
@@ -239,10 +245,10 @@ class _Comparison:
         before = None if former.owner is None else former.owner.key
         change = self._changed(former.object, after, owner, ignored)
         if change is None:
-            change = ObjectChange(self._curtain.ref(after.ref), Action.MOVED, place=after.place)
+            change = ObjectChange(self._curtain.ref(after.ref), ChangeType.MOVED, place=after.place)
         return replace(
             change,
-            action=Action.MOVED,
+            action=ChangeType.MOVED,
             before_owner=before,
             after_owner=None if owner is None else owner.key,
         )
@@ -266,9 +272,9 @@ def _encoded(value: Obj) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
 
 
-def _with_what_goes_too(change: EnvironmentChange, old: Index) -> EnvironmentChange:
+def _with_what_goes_too(change: EnvironmentChange, old: ObjectIndex) -> EnvironmentChange:
     """Mark objects that nobody prunes, but that go with their namespace or definition."""
-    going = [each for each in change.changes if each.action is Action.REMOVED and each.pruned]
+    going = [each for each in change.changes if each.action is ChangeType.REMOVED and each.pruned]
     namespaces = {each.ref.name for each in going if Danger.NAMESPACE_REMOVED in each.dangers}
     kinds = {
         kind for each in going if Danger.DEFINITION_REMOVED in each.dangers for kind in _kinds_of(old, each)
@@ -278,7 +284,7 @@ def _with_what_goes_too(change: EnvironmentChange, old: Index) -> EnvironmentCha
 
     def after(each: ObjectChange) -> ObjectChange:
         goes = each.ref.namespace in namespaces or (each.ref.group, each.ref.kind) in kinds
-        if each.action is not Action.REMOVED or each.pruned or not goes:
+        if each.action is not ChangeType.REMOVED or each.pruned or not goes:
             return each
         owners = old.owners.get(identity(each.ref))
         return deleted(each, owners[-1].object.obj) if owners else each
@@ -290,7 +296,7 @@ def _with_what_goes_too(change: EnvironmentChange, old: Index) -> EnvironmentCha
     )
 
 
-def _kinds_of(old: Index, definition: ObjectChange) -> list[tuple[str, str]]:
+def _kinds_of(old: ObjectIndex, definition: ObjectChange) -> list[tuple[str, str]]:
     found = []
     for each in old.owners.get(identity(definition.ref), ()):
         spec = each.object.obj.get("spec")

@@ -16,12 +16,12 @@ from typing import Any
 
 from headgate.promotion.changes.compare import compare
 from headgate.promotion.changes.model import (
-    Action,
+    ChangeStage,
+    ChangeType,
     EnvironmentChange,
     FieldChange,
     KustomizationChange,
     ObjectChange,
-    Stage,
 )
 from headgate.promotion.changes.paths import Pattern
 from headgate.promotion.fleet.rendering import RenderedKustomization, RenderedObject, Rendering
@@ -52,7 +52,7 @@ class Comparison:
 def compare_environments(left: Rendering, right: Rendering, expect: Iterable[Pattern] = ()) -> Comparison:
     """Return the differences of two environments that no pattern of ``expect`` covers."""
     mapping = namespaces(left, right)
-    change = compare(_mapped(left, mapping), right, Stage.BETWEEN, left.environment)
+    change = compare(_mapped(left, mapping), right, ChangeStage.BETWEEN, left.environment)
     patterns = tuple(expect)
     covered = 0
     kustomizations = []
@@ -62,7 +62,9 @@ def compare_environments(left: Rendering, right: Rendering, expect: Iterable[Pat
         fields = _uncovered_fields("Kustomization", own, patterns)
         covered += hidden + len(own) - len(fields)
         kept = replace(each, objects=objects, fields=fields, dangers=(), notes=())
-        if each.action in (Action.ADDED, Action.REMOVED) and _covers_object("Kustomization", patterns):
+        if each.action in (ChangeType.ADDED, ChangeType.REMOVED) and _covers_object(
+            "Kustomization", patterns
+        ):
             kept, covered = replace(kept, action=None), covered + 1
         if _differs(kept):
             kustomizations.append(kept)
@@ -169,13 +171,13 @@ def _uncovered(
         if _covers_object(each.ref.kind, patterns):
             covered += 1
             continue
-        if each.action in (Action.ADDED, Action.REMOVED):
+        if each.action in (ChangeType.ADDED, ChangeType.REMOVED):
             kept.append(replace(each, dangers=(), pruned=True, kept=""))
             continue
         own = _uncovered_fields(each.ref.kind, each.fields, _WHERE)
         fields = _uncovered_fields(each.ref.kind, own, patterns)
         covered += len(own) - len(fields)
-        if fields or each.action is Action.MOVED:
+        if fields or each.action is ChangeType.MOVED:
             kept.append(_with_fields(each, fields))
     return tuple(kept), covered
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from headgate.api import ObjectKey, labels
-from headgate.promotion.changes.model import Action, Danger
+from headgate.promotion.changes.model import ChangeType, Danger
 from headgate.promotion.changes.paths import Path
 from headgate.promotion.fleet.rendering import RenderedKustomization, RenderedObject, Rendering
 
@@ -89,10 +89,10 @@ class Fates:
             notes.append(f"Its objects stay on the cluster: {orphaned}.")
         return tuple(notes)
 
-    def held_back(self, key: ObjectKey, action: Action | None, *, has_fields: bool) -> bool:
+    def held_back(self, key: ObjectKey, action: ChangeType | None, *, has_fields: bool) -> bool:
         """Whether a change waits until this Kustomization, or for its own fields one that makes it, is resumed."""
         after = self._after.by_key.get(key)
-        if after is not None and after.suspended and action is not Action.ADDED:
+        if after is not None and after.suspended and action is not ChangeType.ADDED:
             return True
         if action is None and not has_fields:
             return False

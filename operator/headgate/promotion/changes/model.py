@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from headgate.promotion.fleet.rendering import Problem
 
 __all__ = [
-    "Action",
+    "ChangeStage",
+    "ChangeType",
     "Counterpart",
     "Danger",
     "EnvironmentAnswer",
@@ -24,11 +25,10 @@ __all__ = [
     "ImageChange",
     "KustomizationChange",
     "ObjectChange",
-    "Stage",
 ]
 
 
-class Action(Enum):
+class ChangeType(Enum):
     """What happens to an object."""
 
     ADDED = "added"
@@ -102,7 +102,7 @@ class ObjectChange:
 
     ref: ObjectRef
     """After the change; before it, for a removed one."""
-    action: Action
+    action: ChangeType
     fields: tuple[FieldChange, ...] = ()
     """Of a changed object. Empty for an added or removed one."""
     images: tuple[ImageChange, ...] = ()
@@ -125,7 +125,7 @@ class ObjectChange:
     @property
     def deletes(self) -> bool:
         """Whether an object is gone after the change, for good or until it is created again."""
-        return (self.action is Action.REMOVED and self.pruned) or Danger.RECREATED in self.dangers
+        return (self.action is ChangeType.REMOVED and self.pruned) or Danger.RECREATED in self.dangers
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ class KustomizationChange:
     """What happens to one Kustomization and its objects."""
 
     key: ObjectKey
-    action: Action | None
+    action: ChangeType | None
     """None if only its objects change."""
     objects: tuple[ObjectChange, ...] = ()
     fields: tuple[FieldChange, ...] = ()
@@ -161,7 +161,7 @@ class Counterpart(Enum):
     """What the cluster runs, by dry runs of the operator's applies."""
 
 
-class Stage(Enum):
+class ChangeStage(Enum):
     """When a change arrives."""
 
     ON_MERGE = "on merge"
@@ -176,7 +176,7 @@ class EnvironmentChange:
     """What happens to one environment at one stage."""
 
     environment: str
-    stage: Stage
+    stage: ChangeStage
     follows: str
     """What the environment follows, such as ``branch main`` or ``semver >=1.0.0``."""
     base: Mapping[str, str]

@@ -14,7 +14,7 @@ from headgate.objects import Obj
 from headgate.promotion.changes.fields import Difference, differences
 from headgate.promotion.changes.hiding import Curtain, is_secret_object
 from headgate.promotion.changes.immutable import immutable, versions_served
-from headgate.promotion.changes.model import Action, Danger, ObjectChange
+from headgate.promotion.changes.model import ChangeType, Danger, ObjectChange
 from headgate.promotion.changes.shapes import Shapes
 from headgate.promotion.changes.workloads import image_changes, replica_change
 from headgate.promotion.fleet.rendering import RenderedKustomization, RenderedObject
@@ -76,7 +76,7 @@ def changed(
     dangers += _of_kind(before, after, found)
     return ObjectChange(
         curtain.ref(after.ref),
-        Action.CHANGED,
+        ChangeType.CHANGED,
         curtain.fields(found, secret=secret, encrypted=encrypted),
         image_changes(old, new, curtain),
         replica_change(old, new),
@@ -92,7 +92,7 @@ def added(after: RenderedObject, curtain: Curtain, owner: ObjectKey | None) -> O
     """The change of an object that is new."""
     return ObjectChange(
         curtain.ref(after.ref),
-        Action.ADDED,
+        ChangeType.ADDED,
         images=image_changes(None, after.obj, curtain),
         inert=_inert(after.obj, exists=False),
         after_owner=owner,
@@ -106,7 +106,7 @@ def removed(before: RenderedObject, curtain: Curtain, owner: ObjectKey | None, k
         kept = "a label or annotation excludes it from pruning"
     change = ObjectChange(
         curtain.ref(before.ref),
-        Action.REMOVED,
+        ChangeType.REMOVED,
         images=image_changes(before.obj, None, curtain),
         pruned=not kept,
         kept=kept,

@@ -15,7 +15,7 @@ from headgate.kustomize.schema import Schema
 from headgate.names import KUSTOMIZE_GROUP
 from headgate.promotion.fleet.rendering import RenderedKustomization, RenderedObject, Rendering
 
-__all__ = ["Identity", "Index", "Owned", "generated_pairs", "identity", "is_kustomization"]
+__all__ = ["Identity", "ObjectIndex", "OwnedObject", "generated_pairs", "identity", "is_kustomization"]
 
 
 class Identity(NamedTuple):
@@ -41,7 +41,7 @@ def is_kustomization(ref: ObjectRef) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Owned:
+class OwnedObject:
     """An object and who applies it; None: it is in the cluster folder, and nobody does."""
 
     object: RenderedObject
@@ -49,13 +49,13 @@ class Owned:
 
 
 @dataclass(slots=True)
-class Index:
+class ObjectIndex:
     """All objects of a rendering by their identity, each with its owners in the order of the rendering."""
 
-    owners: dict[Identity, list[Owned]] = field(default_factory=dict)
+    owners: dict[Identity, list[OwnedObject]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, rendering: Rendering) -> Index:
+    def of(cls, rendering: Rendering) -> ObjectIndex:
         """The index of a rendering."""
         index = cls()
         for each in rendering.kustomizations:
@@ -65,7 +65,7 @@ class Index:
 
     def _add(self, objects: Iterable[RenderedObject], owner: RenderedKustomization | None) -> None:
         for each in objects:
-            self.owners.setdefault(identity(each.ref), []).append(Owned(each, owner))
+            self.owners.setdefault(identity(each.ref), []).append(OwnedObject(each, owner))
 
 
 def generated_pairs(

@@ -13,14 +13,14 @@ from headgate.api import ObjectKey
 from headgate.api.reasons import PROGRESSING
 from headgate.promotion.evidence.model import STALE_AFTER, Evidence, RunningKustomization
 
-__all__ = ["Health", "SameContent", "healthy", "problem_of", "soaked_since"]
+__all__ = ["HealthyCommit", "SameContent", "healthy", "problem_of", "soaked_since"]
 
 SameContent = Callable[[RunningKustomization, str, str], bool]
 """Whether a Kustomization builds the same objects from two commits of its source."""
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
+class HealthyCommit:
     """Which commit an environment runs healthy now."""
 
     commit: str
@@ -38,7 +38,7 @@ class Health:
 
 def healthy(
     evidence: Evidence, source: ObjectKey | None = None, *, expected: Collection[ObjectKey] = ()
-) -> Health:
+) -> HealthyCommit:
     """Return the commit that the environment runs healthy.
 
     Every Kustomization must be Ready at the revision that it tried last, and all that use the same GitRepository at the
@@ -78,9 +78,9 @@ def healthy(
                 "its GitRepositories are at different commits; name one as 'source' in headgate.yaml"
             )
     if problems:
-        return Health("", None, tuple(problems))
+        return HealthyCommit("", None, tuple(problems))
     times = [each.since for each in evidence.kustomizations]
-    return Health(commit, _latest(times))
+    return HealthyCommit(commit, _latest(times))
 
 
 def soaked_since(evidence: Evidence, same: SameContent | None = None, *, commit: str = "") -> datetime | None:

@@ -10,7 +10,7 @@ from enum import Enum
 from headgate.api import ObjectKey
 from headgate.api.running import RunningKustomization, RunningSource
 
-__all__ = ["STALE_AFTER", "Evidence", "Origin", "RunningKustomization", "RunningSource"]
+__all__ = ["STALE_AFTER", "Evidence", "EvidenceOrigin", "RunningKustomization", "RunningSource"]
 
 STALE_AFTER = 600.0
 """Seconds after which evidence no longer proves anything."""
@@ -18,7 +18,7 @@ AHEAD = 60.0
 """Seconds by which the clock of an environment may be ahead of ours."""
 
 
-class Origin(Enum):
+class EvidenceOrigin(Enum):
     """Where evidence comes from; the first that has any counts."""
 
     CONTEXT = "context"
@@ -34,7 +34,7 @@ class Evidence:
     """What one environment runs, or ran while it was observed."""
 
     environment: str
-    origin: Origin
+    origin: EvidenceOrigin
     detail: str
     """Such as the name of the context or the ref."""
     at: datetime

@@ -7,10 +7,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from headgate.api import ObjectKey
-from headgate.api.report import Report
+from headgate.api.report import EnvironmentReport
 from headgate.api.running import RunningSource, belonging, running_kustomization, running_source
 from headgate.objects import Obj
-from headgate.promotion.evidence.model import Evidence, Origin
+from headgate.promotion.evidence.model import Evidence, EvidenceOrigin
 
 __all__ = ["evidence_of_objects", "evidence_of_report"]
 
@@ -37,7 +37,7 @@ def evidence_of_objects(
     problem = "" if found else f"no GitRepository of {detail} has the URL of this repository"
     return Evidence(
         environment=environment,
-        origin=Origin.CONTEXT,
+        origin=EvidenceOrigin.CONTEXT,
         detail=detail,
         at=moment,
         sources={each.key: each.commit for each in repositories if each.commit},
@@ -49,11 +49,11 @@ def evidence_of_objects(
     )
 
 
-def evidence_of_report(report: Report, detail: str) -> Evidence:
+def evidence_of_report(report: EnvironmentReport, detail: str) -> Evidence:
     """Return what a report says; whoever calls has checked who signed it."""
     return Evidence(
         environment=report.environment,
-        origin=Origin.REPORT,
+        origin=EvidenceOrigin.REPORT,
         detail=detail,
         at=report.observed,
         sources={each.key: each.commit for each in report.sources if each.commit},

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from headgate.api.report import MAX_BYTES, REPORT_FILE, REPORT_REFS, Report, ReportInvalid, decode
+from headgate.api.report import MAX_BYTES, REPORT_FILE, REPORT_REFS, EnvironmentReport, ReportInvalid, decode
 from headgate.git.verify.signature import SignatureInvalid, split_commit
 from headgate.git.verify.signers import signed_by
 from headgate.promotion.clone import Clone
@@ -105,7 +105,7 @@ def _past(
     return tuple(found)
 
 
-def _checked(clone: Clone, commit: str, environment: str, reporters: Reporters) -> Report:
+def _checked(clone: Clone, commit: str, environment: str, reporters: Reporters) -> EnvironmentReport:
     raw = clone.git.read("cat-file", "commit", commit, max_output=MAX_COMMIT)
     reporters.check(environment, raw, sha256=len(commit) == 64)
     content = clone.file(commit, REPORT_FILE, limit=MAX_BYTES)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from headgate.api import ObjectKey
-from headgate.promotion.evidence.model import Evidence, Origin, RunningKustomization
+from headgate.promotion.evidence.model import Evidence, EvidenceOrigin, RunningKustomization
 from headgate.promotion.forges.fluxstatus import parse
 from headgate.promotion.forges.model import CommitStatus
 
@@ -98,7 +98,7 @@ def evidence_of_statuses(
     keys = {name: known.get(name, ObjectKey(source.namespace, name)) for name in {*newest, *known}}
     return Evidence(
         environment=environment,
-        origin=Origin.COMMIT_STATUS,
+        origin=EvidenceOrigin.COMMIT_STATUS,
         detail="commit statuses",
         at=min(each.status.at for each in newest.values()).astimezone(UTC).replace(microsecond=0),
         sources={},

@@ -12,9 +12,9 @@ from headgate.promotion.clone import Clone
 from headgate.promotion.config.model import Environment
 from headgate.promotion.errors import CloneError
 from headgate.promotion.evidence.behind import Behind, ReadPaths, behind
-from headgate.promotion.evidence.facts import Health, healthy, soaked_since
+from headgate.promotion.evidence.facts import HealthyCommit, healthy, soaked_since
 from headgate.promotion.evidence.model import Evidence
-from headgate.promotion.fleet import Fleet, State
+from headgate.promotion.fleet import Fleet, RefState
 from headgate.promotion.fleet.rendering import Rendering
 
 __all__ = ["EnvironmentSummary", "follows_text", "summarize"]
@@ -33,7 +33,7 @@ class EnvironmentSummary:
     evidence: Evidence | None
     missing: str
     """Why there is no evidence."""
-    health: Health
+    health: HealthyCommit
     runs: tuple[tuple[str, int], ...]
     """The commits that Kustomizations of the source have applied, and how many of them; most first."""
     since: datetime | None
@@ -45,7 +45,7 @@ class EnvironmentSummary:
 
 
 def summarize(
-    fleet: Fleet, environment: Environment, state: State, rendering: Rendering, found: Evidence | str
+    fleet: Fleet, environment: Environment, state: RefState, rendering: Rendering, found: Evidence | str
 ) -> EnvironmentSummary:
     """Put together what Git and the evidence say; ``rendering`` is that of the environment at ``state``.
 
@@ -58,7 +58,7 @@ def summarize(
     follows = rendered.reference if rendered is not None else None
     wants = rendered.resolved if rendered is not None else None
     if isinstance(found, str):
-        health = Health("", None, ())
+        health = HealthyCommit("", None, ())
         return EnvironmentSummary(
             environment,
             source,
@@ -108,7 +108,7 @@ def summarize(
 
 
 def _behind(
-    fleet: Fleet, environment: Environment, state: State, source: ObjectKey | None, commit: str
+    fleet: Fleet, environment: Environment, state: RefState, source: ObjectKey | None, commit: str
 ) -> tuple[Behind | None, frozenset[ObjectKey]]:
     """How far ``commit`` is behind the default branch, and which Kustomizations Git has at it."""
     clone: Clone = fleet.clone

@@ -28,6 +28,6 @@ rendering      the result
 from headgate.promotion.fleet.environments import load_environments
 from headgate.promotion.fleet.fleet import Fleet
 from headgate.promotion.fleet.options import FleetLimits, FleetOptions
-from headgate.promotion.fleet.state import WORK_TREE, State
+from headgate.promotion.fleet.state import WORK_TREE, RefState
 
-__all__ = ["WORK_TREE", "Fleet", "FleetLimits", "FleetOptions", "State", "load_environments"]
+__all__ = ["WORK_TREE", "Fleet", "FleetLimits", "FleetOptions", "RefState", "load_environments"]

@@ -32,7 +32,7 @@ from headgate.reconcile.kustomization.build.clusterinputs import ClusterInputs
 from headgate.reconcile.kustomization.build.decryption import Keys
 from headgate.reconcile.kustomization.build.errors import DecryptionFailed
 
-__all__ = ["Builds", "Built"]
+__all__ = ["Builds", "BuiltKustomization"]
 
 _NOT_READ = frozenset(
     {
@@ -61,7 +61,7 @@ _HASH = 11
 
 
 @dataclass(frozen=True, slots=True)
-class Built:
+class BuiltKustomization:
     """The result of one build."""
 
     objects: tuple[RenderedObject, ...] = ()
@@ -78,7 +78,7 @@ class Built:
 
 @dataclass(slots=True)
 class _Kept:
-    built: list[Built] = field(default_factory=list)
+    built: list[BuiltKustomization] = field(default_factory=list)
 
 
 class Builds:
@@ -95,12 +95,12 @@ class Builds:
         self.count = 0
         """How many builds have run."""
 
-    def build(self, tree: Tree, spec: Mapping[str, Any], lookup: Lookup) -> Built:
+    def build(self, tree: Tree, spec: Mapping[str, Any], lookup: Lookup) -> BuiltKustomization:
         """Return the objects of a Kustomization's spec, or why there are none; never raises for a faulty repository."""
         try:
             variables = variables_of(spec.get("postBuild"), lookup, self._options.variables)
         except PostBuildError as error:
-            return Built(error=f"post build failed: {error}")
+            return BuiltKustomization(error=f"post build failed: {error}")
         kept = self._kept.setdefault(self._key(spec, variables), _Kept())
         for built in kept.built:
             if built.inputs is not None and built.inputs.unchanged_in(tree):
@@ -120,7 +120,7 @@ class Builds:
             values = [sorted(variables.values.items()), known, variables.always, sorted(variables.secret)]
         return json.dumps([read, values], sort_keys=True, default=repr)
 
-    def _built(self, tree: Tree, spec: Mapping[str, Any], variables: Variables | None) -> Built:
+    def _built(self, tree: Tree, spec: Mapping[str, Any], variables: Variables | None) -> BuiltKustomization:
         self.count += 1
         keys = self._keys(spec)
         try:
@@ -131,14 +131,16 @@ class Builds:
                 result = build_objects(tree, spec, ClusterInputs(variables=variables), self._rules)
         except BuildError as error:
             # A message may quote the value of a variable.
-            return Built(error=shown(ClusterInputs(variables=variables).masks(str(error))))
+            return BuiltKustomization(error=shown(ClusterInputs(variables=variables).masks(str(error))))
         except RecursionError:
-            return Built(error="the input is nested too deeply")
+            return BuiltKustomization(error="the input is nested too deeply")
         unknown = (
             tuple(variables.values.unknown) if variables and isinstance(variables.values, PartlyKnown) else ()
         )
         secrets = variables.secret if variables is not None else frozenset()
-        return Built(tuple(_rendered(result)), result.inputs, unknown, result.masks or None, secrets)
+        return BuiltKustomization(
+            tuple(_rendered(result)), result.inputs, unknown, result.masks or None, secrets
+        )
 
     def _keys(self, spec: Mapping[str, Any]) -> Keys | None:
         decryption = spec.get("decryption")

@@ -8,10 +8,10 @@ from headgate.api import InvalidSpec, Kustomization, ObjectKey
 from headgate.names import GIT_REPOSITORY, KUSTOMIZATION, KUSTOMIZE_GROUP, SOURCE_GROUP
 from headgate.objects import Obj
 from headgate.promotion.errors import CloneError
-from headgate.promotion.fleet.building import Built
+from headgate.promotion.fleet.building import BuiltKustomization
 from headgate.promotion.fleet.options import FleetLimits
 from headgate.promotion.fleet.rendering import RenderedObject, RenderedSource
-from headgate.promotion.fleet.side import Found, Side, key_of
+from headgate.promotion.fleet.side import FoundKustomization, Side, key_of
 from headgate.promotion.fleet.sources import Trees, source_of
 
 __all__ = ["Discovery", "resolved"]
@@ -37,7 +37,7 @@ class Discovery:
             elif group == KUSTOMIZE_GROUP and each.ref.kind == KUSTOMIZATION:
                 self._add(side, each, made_by, depth)
 
-    def built(self, side: Side, built: Built, made_by: ObjectKey, depth: int) -> None:
+    def built(self, side: Side, built: BuiltKustomization, made_by: ObjectKey, depth: int) -> None:
         """Find what a build makes. Of a result that several Kustomizations share, only the first time finds anything.
 
         Each of the others is a problem, of which one says enough.
@@ -87,7 +87,7 @@ class Discovery:
         if self.full:
             side.problem(f"not everything was rendered: {self.full}")
             return
-        found = side.found[key] = Found(each.obj, each.place, made_by, depth)
+        found = side.found[key] = FoundKustomization(each.obj, each.place, made_by, depth)
         try:
             found.spec = self._parsed(key, each.obj)
         except InvalidSpec as error:

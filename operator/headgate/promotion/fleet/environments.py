@@ -17,7 +17,7 @@ from headgate.promotion.config.parse import check_name, parse_config
 from headgate.promotion.errors import ConfigInvalid
 from headgate.promotion.fleet.building import Builds
 from headgate.promotion.fleet.options import FleetOptions
-from headgate.promotion.fleet.state import State
+from headgate.promotion.fleet.state import RefState
 
 __all__ = ["discovered", "load_environments"]
 
@@ -27,7 +27,7 @@ _GIT_REPOSITORY = b"GitRepository"
 
 
 def load_environments(
-    clone: Clone, state: State, flags: Sequence[str] = (), builds: Builds | None = None
+    clone: Clone, state: RefState, flags: Sequence[str] = (), builds: Builds | None = None
 ) -> Environments:
     """Return the environments of the default branch of ``state``, and those that ``flags`` describe.
 

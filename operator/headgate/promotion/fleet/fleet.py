@@ -17,8 +17,8 @@ from headgate.promotion.fleet.rendering import Problem, RenderedKustomization, R
 from headgate.promotion.fleet.roots import Root, find_root
 from headgate.promotion.fleet.side import Side
 from headgate.promotion.fleet.sources import Trees
-from headgate.promotion.fleet.state import State
-from headgate.promotion.fleet.walk import Walk
+from headgate.promotion.fleet.state import RefState
+from headgate.promotion.fleet.walk import FleetWalk
 
 __all__ = ["Fleet"]
 
@@ -48,12 +48,12 @@ class Fleet:
         """How many builds have run so far."""
         return self.results.count
 
-    def state(self) -> State:
+    def state(self) -> RefState:
         """Return what the refs of the remote select now; raises :class:`~headgate.promotion.errors.CloneError`."""
         branch = self.options.default_branch or self.clone.default_branch()
-        return State(self.clone.refs(), branch)
+        return RefState(self.clone.refs(), branch)
 
-    def render(self, environment: Environment, state: State) -> Rendering:
+    def render(self, environment: Environment, state: RefState) -> Rendering:
         """Return everything that an environment applies at a state.
 
         What cannot be rendered is a problem of the result. Raises :class:`~headgate.promotion.errors.CloneError` only
@@ -62,7 +62,7 @@ class Fleet:
         return self._rendered(environment, [state])[0]
 
     def render_pair(
-        self, environment: Environment, before: State, after: State
+        self, environment: Environment, before: RefState, after: RefState
     ) -> tuple[Rendering, Rendering]:
         """Return two renderings to compare: as :meth:`render`, except that what is the same in both may be skipped.
 
@@ -72,7 +72,7 @@ class Fleet:
         first, second = self._rendered(environment, [before, after])
         return first, second
 
-    def followed(self, environment: Environment, state: State) -> RenderedSource | None:
+    def followed(self, environment: Environment, state: RefState) -> RenderedSource | None:
         """Return the GitRepository that a promotion moves, from the cluster folder alone; None if there is none.
 
         Nothing else is built, unless ``source`` names another one than the folder follows. Raises as :meth:`render`.
@@ -83,14 +83,14 @@ class Fleet:
             return rendering.source(rendering.followed)
         return None if root.followed is None else side.sources[root.followed]
 
-    def _rendered(self, environment: Environment, states: Sequence[State]) -> list[Rendering]:
+    def _rendered(self, environment: Environment, states: Sequence[RefState]) -> list[Rendering]:
         roots = [self._with_root(environment, state) for state in states]
         for side, root in roots:
             side.root = root.objects
-        Walk(self._trees, self.results, self.options, self._deadline, [side for side, _ in roots]).run()
+        FleetWalk(self._trees, self.results, self.options, self._deadline, [side for side, _ in roots]).run()
         return [self._result(environment, side, root) for side, root in roots]
 
-    def _with_root(self, environment: Environment, state: State) -> tuple[Side, Root]:
+    def _with_root(self, environment: Environment, state: RefState) -> tuple[Side, Root]:
         """A state of which only the cluster folder is known."""
         side = Side(state, default_source=_given(environment))
         return side, find_root(environment, side, self._trees, self.results)

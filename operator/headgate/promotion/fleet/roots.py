@@ -20,7 +20,7 @@ from headgate.promotion.fleet.building import Builds
 from headgate.promotion.fleet.discovery import resolved
 from headgate.promotion.fleet.rendering import RenderedObject, RenderedSource
 from headgate.promotion.fleet.side import Side, key_of
-from headgate.promotion.fleet.sources import Shape, Trees, shape_of, source_of
+from headgate.promotion.fleet.sources import SourceShape, Trees, shape_of, source_of
 from headgate.reconcile.kustomization.build.builds import build_directory
 
 __all__ = ["Root", "find_root"]
@@ -46,7 +46,7 @@ def find_root(environment: Environment, side: Side, trees: Trees, builds: Builds
     """Find the cluster folder of an environment; problems and the followed source go to the side."""
     folder = build_directory(environment.cluster)
     commit = side.state.default_commit
-    shape = Shape()
+    shape = SourceShape()
     given = side.default_source
     if given is not None:
         given = resolved(trees, side, given)

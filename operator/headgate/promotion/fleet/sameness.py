@@ -8,7 +8,7 @@ from typing import Any
 from headgate.api import InvalidSpec
 from headgate.promotion.errors import CloneError
 from headgate.promotion.fleet.rendering import RenderedSource
-from headgate.promotion.fleet.sources import Shape, Trees, shape_of
+from headgate.promotion.fleet.sources import SourceShape, Trees, shape_of
 
 __all__ = ["Sameness"]
 
@@ -33,7 +33,7 @@ class Sameness:
 
     def __init__(self, trees: Trees) -> None:
         self._trees = trees
-        self._shapes: dict[int, tuple[RenderedSource, Shape]] = {}
+        self._shapes: dict[int, tuple[RenderedSource, SourceShape]] = {}
 
     def holds(self, spec: Mapping[str, Any], before: RenderedSource, after: RenderedSource) -> bool:
         """Whether a Kustomization of this spec makes the same from both sources, and no Kustomization."""
@@ -59,7 +59,7 @@ class Sameness:
         marked = self._trees.files_with(commit, (*_MAKERS, *_COMPOSERS) if substituted else _MAKERS)
         return marked is not None and not reach.meets(marked)
 
-    def _shape(self, source: RenderedSource) -> Shape:
+    def _shape(self, source: RenderedSource) -> SourceShape:
         """The shape of a source; raises :class:`headgate.api.InvalidSpec`."""
         known = self._shapes.get(id(source))
         if known is None or known[0] is not source:

@@ -8,20 +8,20 @@ from dataclasses import dataclass, field
 from headgate.api import Kustomization, ObjectKey
 from headgate.kube import ObjectRef
 from headgate.objects import Obj
-from headgate.promotion.fleet.building import Built
+from headgate.promotion.fleet.building import BuiltKustomization
 from headgate.promotion.fleet.order import ordered
 from headgate.promotion.fleet.rendering import Problem, RenderedKustomization, RenderedObject, RenderedSource
-from headgate.promotion.fleet.state import State
+from headgate.promotion.fleet.state import RefState
 from headgate.promotion.fleet.variables import shown
 
-__all__ = ["Found", "Side", "key_of"]
+__all__ = ["FoundKustomization", "Side", "key_of"]
 
 _MAX_PROBLEMS = 1_000
 """Problems of one side that are listed."""
 
 
 @dataclass(slots=True)
-class Found:
+class FoundKustomization:
     """A Kustomization that was found."""
 
     obj: Obj
@@ -30,7 +30,7 @@ class Found:
     depth: int
     spec: Kustomization | None = None
     problem: str = ""
-    built: Built | None = None
+    built: BuiltKustomization | None = None
     commit: str = ""
     source: ObjectKey | None = None
     skipped: bool = False
@@ -47,15 +47,15 @@ class Found:
 class Side:
     """One state, and what was found there."""
 
-    state: State
+    state: RefState
     sources: dict[ObjectKey, RenderedSource] = field(default_factory=dict)
-    found: dict[ObjectKey, Found] = field(default_factory=dict)
+    found: dict[ObjectKey, FoundKustomization] = field(default_factory=dict)
     root: tuple[RenderedObject, ...] = ()
     problems: dict[Problem, None] = field(default_factory=dict)
     notes: dict[str, None] = field(default_factory=dict)
     default_source: RenderedSource | None = None
     """The GitRepository that a caller describes because it is not in Git."""
-    discovered: dict[int, tuple[Built, int]] = field(default_factory=dict)
+    discovered: dict[int, tuple[BuiltKustomization, int]] = field(default_factory=dict)
     """The builds whose Kustomizations were looked for, by identity, and how deep they were made."""
     _values: dict[tuple[str, str, str], Obj | None] = field(default_factory=dict)
 
@@ -110,7 +110,7 @@ class Side:
         )
 
 
-def _one(key: ObjectKey, each: Found) -> RenderedKustomization:
+def _one(key: ObjectKey, each: FoundKustomization) -> RenderedKustomization:
     built = each.built
     problem = Problem(shown(each.problem), key) if each.problem else None
     spec = each.obj.get("spec")

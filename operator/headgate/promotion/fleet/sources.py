@@ -18,13 +18,13 @@ from headgate.promotion.clone.urls import repository_key
 from headgate.promotion.errors import CloneError
 from headgate.promotion.fleet.reach import Paths, Reaches
 from headgate.promotion.fleet.rendering import RenderedSource
-from headgate.promotion.fleet.state import WORK_TREE, State
+from headgate.promotion.fleet.state import WORK_TREE, RefState
 
-__all__ = ["Shape", "Trees", "shape_of", "source_of"]
+__all__ = ["SourceShape", "Trees", "shape_of", "source_of"]
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class SourceShape:
     """What determines the tree of a source besides its commit."""
 
     ignore: str | None = None
@@ -34,7 +34,7 @@ class Shape:
     submodules: bool = False
 
     @property
-    def plain(self) -> Shape:
+    def plain(self) -> SourceShape:
         """The shape of its part of the commit itself: without includes and submodules."""
         return replace(self, includes=(), submodules=False)
 
@@ -44,16 +44,16 @@ class Shape:
         return not self.includes and not self.submodules
 
 
-def shape_of(source: RenderedSource) -> Shape:
+def shape_of(source: RenderedSource) -> SourceShape:
     """Return what the spec says of the tree; raises :class:`headgate.api.InvalidSpec`."""
     if not source.spec:
-        return Shape()
+        return SourceShape()
     spec = _parsed(source.key, source.spec).spec
     includes = tuple(
         (ObjectKey(source.key.namespace, each.repository.name), each.from_path, each.target_path)
         for each in spec.include
     )
-    return Shape(spec.ignore or None, spec.sparse_checkout, includes, spec.recurse_submodules)
+    return SourceShape(spec.ignore or None, spec.sparse_checkout, includes, spec.recurse_submodules)
 
 
 def source_of(obj: Obj, key: ObjectKey, place: str | None) -> RenderedSource:
@@ -79,10 +79,10 @@ class Trees:
     def __init__(self, clone: Clone, urls: Sequence[str] = ()) -> None:
         self._clone = clone
         self._ours = {repository_key(url) for url in (*clone.remote_urls(), *urls)} - {""}
-        self._trees: dict[tuple[str, Shape], PackableTree] = {}
+        self._trees: dict[tuple[str, SourceShape], PackableTree] = {}
         self._changed: dict[tuple[str, str], Paths] = {}
         self._with: dict[tuple[str, tuple[str, ...]], Paths | None] = {}
-        self._reaches: dict[tuple[str, Shape], Reaches] = {}
+        self._reaches: dict[tuple[str, SourceShape], Reaches] = {}
 
     def close(self) -> None:
         """Release the trees that the clone does not keep."""
@@ -98,14 +98,14 @@ class Trees:
         """Count the URL of a source as one of this repository from now on."""
         self._ours.add(repository_key(source.url))
 
-    def resolved(self, source: RenderedSource, state: State) -> RenderedSource:
+    def resolved(self, source: RenderedSource, state: RefState) -> RenderedSource:
         """Return the source with the commit that it selects in a state; raises :class:`CloneError` if there is none."""
         commit = state.moved.get(source.key)
         if commit is not None:
             return replace(source, resolved=Resolved(commit, revision_of(commit)))
         return replace(source, resolved=self._clone.select(source.reference, state.refs))
 
-    def plain(self, commit: str, shape: Shape = Shape()) -> PackableTree:
+    def plain(self, commit: str, shape: SourceShape = SourceShape()) -> PackableTree:
         """Return the tree of a commit of this repository without includes; raises :class:`CloneError`."""
         key = (commit, shape.plain)
         tree = self._trees.get(key)
@@ -224,7 +224,7 @@ class Trees:
                 self._with[key] = None
         return self._with[key]
 
-    def reaches(self, commit: str, shape: Shape) -> Reaches:
+    def reaches(self, commit: str, shape: SourceShape) -> Reaches:
         """Return what builds of the plain tree of a commit can read; raises :class:`CloneError`."""
         key = (commit, shape)
         if key not in self._reaches:

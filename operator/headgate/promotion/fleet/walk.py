@@ -16,22 +16,22 @@ from headgate.names import GIT_REPOSITORY
 from headgate.objects import Obj
 from headgate.postbuild import variable_references
 from headgate.promotion.errors import CloneError
-from headgate.promotion.fleet.building import Builds, Built
+from headgate.promotion.fleet.building import Builds, BuiltKustomization
 from headgate.promotion.fleet.discovery import Discovery, resolved
 from headgate.promotion.fleet.options import FleetOptions
 from headgate.promotion.fleet.order import ordered
 from headgate.promotion.fleet.rendering import RenderedSource
 from headgate.promotion.fleet.sameness import Sameness
-from headgate.promotion.fleet.side import Found, Side
+from headgate.promotion.fleet.side import FoundKustomization, Side
 from headgate.promotion.fleet.sources import Trees
 
-__all__ = ["Walk"]
+__all__ = ["FleetWalk"]
 
 _PASSES = 4
 """How often what a build reads from others may change before the last result counts."""
 
 
-class Walk:
+class FleetWalk:
     """One walk over one state or two."""
 
     def __init__(
@@ -139,7 +139,7 @@ class Walk:
         built = self._builds.build(tree, each.obj["spec"], self._lookup(side, key.namespace))
         return self._take(side, key, built)
 
-    def _take(self, side: Side, key: ObjectKey, built: Built) -> bool:
+    def _take(self, side: Side, key: ObjectKey, built: BuiltKustomization) -> bool:
         each = side.found[key]
         if each.built is built:
             return False
@@ -160,7 +160,7 @@ class Walk:
         limit = self._options.limits.objects
         return f"there are more than {limit} objects" if self._objects > limit else ""
 
-    def _source(self, side: Side, each: Found) -> RenderedSource | None:
+    def _source(self, side: Side, each: FoundKustomization) -> RenderedSource | None:
         """The source of a Kustomization if it can be built from; sets the problem if it never can."""
         if each.spec is None:
             return None
@@ -185,7 +185,7 @@ class Walk:
             return None
         return source
 
-    def _no_source(self, each: Found) -> str:
+    def _no_source(self, each: FoundKustomization) -> str:
         reference = each.spec.source if each.spec else ""
         return (
             f"{each.place or 'Kustomization'}: {reference} does not exist in the environment; if it is not in Git, say "
@@ -210,7 +210,7 @@ class Walk:
 
     # Variables.
 
-    def _provide(self, side: Side, each: Found) -> None:
+    def _provide(self, side: Side, each: FoundKustomization) -> None:
         """Build skipped Kustomizations until the variables of one that is built are known, or none is left."""
         assert each.spec is not None
         wanted = _references(each)
@@ -244,7 +244,7 @@ class Walk:
             progress = True
         return progress
 
-    def _values_differ(self, each: Found) -> bool:
+    def _values_differ(self, each: FoundKustomization) -> bool:
         assert each.spec is not None
         namespace = each.spec.key.namespace
         return any(
@@ -253,7 +253,7 @@ class Walk:
         )
 
 
-def _references(each: Found) -> list[tuple[str, str]]:
+def _references(each: FoundKustomization) -> list[tuple[str, str]]:
     post_build = each.obj["spec"].get("postBuild")
     if not post_build:
         return []

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from headgate.promotion.forges.answers import mapping, sequence
-from headgate.promotion.forges.repository import Kind, Repository, repository_path, web_root
+from headgate.promotion.forges.repository import ForgeKind, Repository, repository_path, web_root
 
 __all__ = ["CiJob", "is_gitea_job", "of_environment"]
 
@@ -74,7 +74,7 @@ def _gitlab(environment: Mapping[str, str]) -> CiJob | None:
     if not server or not path:
         return None
     return CiJob(
-        Repository(Kind.GITLAB, web_root(server), repository_path(path)),
+        Repository(ForgeKind.GITLAB, web_root(server), repository_path(path)),
         number,
         checkout=own or path,
         ssh_host=environment.get("CI_SERVER_SHELL_SSH_HOST", "").lower(),
@@ -87,7 +87,7 @@ def _actions(environment: Mapping[str, str]) -> CiJob | None:
     path = environment.get("GITHUB_REPOSITORY", "")
     if not server or not path:
         return None
-    kind = Kind.GITEA if is_gitea_job(environment) else Kind.GITHUB
+    kind = ForgeKind.GITEA if is_gitea_job(environment) else ForgeKind.GITHUB
     repository = Repository(kind, web_root(server), repository_path(path))
     return CiJob(repository, _pull_number(environment), checkout=path)
 

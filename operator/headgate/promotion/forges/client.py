@@ -16,12 +16,12 @@ from typing import Self
 
 from headgate.api.revision import COMMIT_ID
 from headgate.promotion.errors import ForgeError
-from headgate.promotion.forges.http import Api, Refused, Unanswered
+from headgate.promotion.forges.http import Api, RequestRefused, Unanswered
 from headgate.promotion.forges.model import MAX_TITLE, CommitStatus, PullRequest
 from headgate.promotion.forges.repository import Repository
 from headgate.promotion.forges.tokens import Token
 
-__all__ = ["Account", "Client", "Note", "Right"]
+__all__ = ["Account", "ForgeClient", "Note", "Right"]
 
 _TAKEN = frozenset((409, 422))
 
@@ -60,7 +60,7 @@ class Note:
     url: str
 
 
-class Client(ABC):
+class ForgeClient(ABC):
     """A repository at a forge. A context manager that closes its connections.
 
     Every method raises :class:`headgate.promotion.errors.ForgeError`.
@@ -204,7 +204,7 @@ class Client(ABC):
                 with self._needs(self.write_pulls, self.repository.path):
                     return self._create_pull(head, base, title, body)
             except ForgeError as error:
-                is_taken = isinstance(error, Refused) and error.status in _TAKEN
+                is_taken = isinstance(error, RequestRefused) and error.status in _TAKEN
                 may_have_arrived = _may_have_arrived(error)
                 found = self.pull_request(head, base) if is_taken or may_have_arrived else None
                 if found is not None:
@@ -229,7 +229,7 @@ class Client(ABC):
         try:
             with self._needs(self.write_comments, where):
                 return self._edit_comment(number, found.number, body)
-        except Refused as error:
+        except RequestRefused as error:
             if error.status != 404:
                 raise
             return None
@@ -247,11 +247,11 @@ class Client(ABC):
         """Say in the user's terms why the forge refuses what needs a right."""
         try:
             yield
-        except Refused as error:
+        except RequestRefused as error:
             text = self._explained(error, right, where)
-            raise Refused(text, error.status, error.reason) from None
+            raise RequestRefused(text, error.status, error.reason) from None
 
-    def _explained(self, error: Refused, right: Right, where: str) -> str:
+    def _explained(self, error: RequestRefused, right: Right, where: str) -> str:
         name, origin = self.repository.kind.title, self._token.origin
         host = self.repository.host
         said = f" ({error.reason})" if error.reason else ""
@@ -272,7 +272,7 @@ class Client(ABC):
 
 def _may_have_arrived(error: ForgeError) -> bool:
     """Whether a request that failed may have been carried out."""
-    return isinstance(error, Unanswered) or (isinstance(error, Refused) and error.status >= 500)
+    return isinstance(error, Unanswered) or (isinstance(error, RequestRefused) and error.status >= 500)
 
 
 def _same(first: str, second: str) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 
 from headgate.promotion.errors import ForgeError
 from headgate.promotion.forges.opening import locate, open_forge, pull_request_number
-from headgate.promotion.forges.repository import Choice
+from headgate.promotion.forges.repository import ForgeChoice
 
 __all__ = ["marker", "post"]
 
@@ -42,7 +42,7 @@ def post(
     key: str = "all",
     remote: str = "",
     number: int | None = None,
-    choice: Choice | None = None,
+    choice: ForgeChoice | None = None,
     environment: Mapping[str, str] = os.environ,
 ) -> str:
     """Post a report as a comment on a pull request, or update the one that an earlier run posted; return its address.
@@ -51,7 +51,7 @@ def post(
     ``remote`` is the URL of the clone's remote. Without ``number``, it is that of the CI job. Raises
     :class:`ForgeError`.
     """
-    choice = choice or Choice()
+    choice = choice or ForgeChoice()
     line = marker(command, key)
     repository = locate(remote, choice, environment)
     if number is None:

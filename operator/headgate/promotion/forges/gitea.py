@@ -9,7 +9,7 @@ from headgate.promotion.forges.answers import sequence
 from headgate.promotion.forges.ci import is_gitea_job
 from headgate.promotion.forges.client import Account, Note, Right
 from headgate.promotion.forges.githubapi import GitHubApi, account, note
-from headgate.promotion.forges.http import Query, Refused
+from headgate.promotion.forges.http import Query, RequestRefused
 from headgate.promotion.forges.tokens import Token
 
 __all__ = ["Gitea"]
@@ -44,7 +44,7 @@ class Gitea(GitHubApi):
     def _who(self) -> Account:
         try:
             return account(self._api.get("/user").content)
-        except Refused as error:
+        except RequestRefused as error:
             own = self._token.origin in ("GITHUB_TOKEN", "GITEA_TOKEN", "FORGEJO_TOKEN")
             if is_gitea_job(self._environment) and own and error.status in (401, 403, 404):
                 return Account(_ACTIONS_USER, "")

@@ -8,7 +8,7 @@ from headgate.promotion.errors import ForgeError
 from headgate.promotion.forges.answers import mapping, whole_number
 from headgate.promotion.forges.client import Account, Right
 from headgate.promotion.forges.githubapi import GitHubApi, account
-from headgate.promotion.forges.http import Query, Refused
+from headgate.promotion.forges.http import Query, RequestRefused
 from headgate.promotion.forges.tokens import Token
 
 __all__ = ["GitHub"]
@@ -46,7 +46,7 @@ class GitHub(GitHubApi):
     def _who(self) -> Account:
         try:
             return account(self._api.get("/user").content)
-        except Refused as error:
+        except RequestRefused as error:
             # The tokens of Actions and of other Apps do not belong to a user; GraphQL names their account.
             if error.status not in (403, 404):
                 raise
@@ -54,7 +54,7 @@ class GitHub(GitHubApi):
             url = self._api.root.removesuffix("/v3") + "/graphql"
             answer = self._api.send("POST", url, {"query": "query { viewer { login databaseId } }"})
             viewer = mapping(mapping(mapping(answer.content).get("data")).get("viewer"))
-        except Refused:
+        except RequestRefused:
             viewer = {}
         found = Account(whole_number(viewer.get("databaseId")), str(viewer.get("login") or ""))
         if found.name:

@@ -8,14 +8,14 @@ from typing import Any, ClassVar
 
 from headgate.promotion.errors import ForgeError
 from headgate.promotion.forges.answers import mapping, moment, whole_number
-from headgate.promotion.forges.client import Account, Client, Note
+from headgate.promotion.forges.client import Account, ForgeClient, Note
 from headgate.promotion.forges.http import Query
 from headgate.promotion.forges.model import CommitStatus, PullRequest
 
 __all__ = ["GitHubApi", "account", "note"]
 
 
-class GitHubApi(Client):
+class GitHubApi(ForgeClient):
     """One repository at a forge whose API follows GitHub's."""
 
     page: ClassVar[Query]

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from headgate.promotion.errors import ForgeError
 from headgate.promotion.forges.answers import mapping, moment, whole_number
-from headgate.promotion.forges.client import Account, Client, Note, Right
+from headgate.promotion.forges.client import Account, ForgeClient, Note, Right
 from headgate.promotion.forges.http import Query
 from headgate.promotion.forges.markup import without_quick_actions
 from headgate.promotion.forges.model import CommitStatus, PullRequest
@@ -30,7 +30,7 @@ _STATES = {
 """All others are of jobs that have not ended."""
 
 
-class GitLab(Client):
+class GitLab(ForgeClient):
     """One project at GitLab."""
 
     # "The content of a note. Limited to 1,000,000 characters"; a description may have 1,048,576.

@@ -28,7 +28,7 @@ from headgate.promotion.errors import ForgeError
 from headgate.promotion.forges.answers import mapping, sequence
 from headgate.promotion.forges.repository import is_loopback, web_root
 
-__all__ = ["Answer", "Api", "Query", "Refused", "Unanswered"]
+__all__ = ["Api", "ForgeAnswer", "Query", "RequestRefused", "Unanswered"]
 
 Query = Mapping[str, str | int]
 
@@ -46,7 +46,7 @@ _REPEATED = frozenset((429, 500, 502, 503, 504))
 _REDIRECTS = frozenset((301, 302, 307, 308))
 
 
-class Refused(ForgeError):
+class RequestRefused(ForgeError):
     """The forge refused a request; ``status`` is its HTTP status and ``reason`` what it said, "" if nothing."""
 
     def __init__(self, message: str, status: int, reason: str) -> None:
@@ -60,7 +60,7 @@ class Unanswered(ForgeError):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ForgeAnswer:
     """A successful answer."""
 
     content: Any
@@ -99,7 +99,7 @@ class Api:
         """Close the idle connections."""
         self._http.clear()
 
-    def get(self, path: str, query: Query | None = None) -> Answer:
+    def get(self, path: str, query: Query | None = None) -> ForgeAnswer:
         """Return the answer to a GET request; ``path`` is below the root."""
         return self._request("GET", self._url(path, query), None)
 
@@ -115,7 +115,7 @@ class Api:
                 return
         raise ForgeError(f"{self.name} has more than {MAX_PAGES} pages of {path.rpartition('/')[2]}")
 
-    def send(self, method: str, path: str, body: Mapping[str, Any]) -> Answer:
+    def send(self, method: str, path: str, body: Mapping[str, Any]) -> ForgeAnswer:
         """Return the answer to a request with a JSON body; ``path`` is below the root, or a whole URL of its host."""
         return self._request(method, self._url(path, None), body)
 
@@ -132,7 +132,7 @@ class Api:
             )
         return url
 
-    def _request(self, method: str, url: str, body: Mapping[str, Any] | None) -> Answer:
+    def _request(self, method: str, url: str, body: Mapping[str, Any] | None) -> ForgeAnswer:
         deadline = time.monotonic() + TIMEOUT
         for _ in range(_MAX_REDIRECTS + 1):
             status, headers, content = self._exchange(method, url, body, deadline)
@@ -140,14 +140,14 @@ class Api:
             if status not in _REDIRECTS or not target:
                 break
             if method != "GET" and status in (301, 302):
-                raise Refused(
+                raise RequestRefused(
                     f"{self.name}: the repository has moved; update the URL of the remote", status, "moved"
                 )
             url = self._same_origin(urljoin(url, target))
         else:
             raise ForgeError(f"{self.name} redirects without end")
         if 200 <= status < 300:
-            return Answer(_decoded(content, self.name), _has_next(headers))
+            return ForgeAnswer(_decoded(content, self.name), _has_next(headers))
         raise self._refused(status, headers, content)
 
     def _exchange(
@@ -174,7 +174,7 @@ class Api:
             finally:
                 answer.close()
         except _WaitTooLong as error:
-            raise Refused(
+            raise RequestRefused(
                 f"{self.name} asks to wait {error.seconds:.0f} s before the next request (rate limit); try again later",
                 429,
                 "rate limit",
@@ -197,14 +197,14 @@ class Api:
                 raise Unanswered(f"{self.name} did not finish its answer within {TIMEOUT:g} s")
         return bytes(content)
 
-    def _refused(self, status: int, headers: Mapping[str, str], content: bytes) -> Refused:
+    def _refused(self, status: int, headers: Mapping[str, str], content: bytes) -> RequestRefused:
         reason = self._reason(content)
         if status in (403, 429) and headers.get("X-RateLimit-Remaining") == "0":
-            return Refused(
+            return RequestRefused(
                 f"{self.name}: the rate limit of the token is used up; try again later", status, "rate limit"
             )
         said = f"{status} {_phrase(status)}".strip() + (f": {reason}" if reason else "")
-        return Refused(f"{self.name} answered {said}", status, reason)
+        return RequestRefused(f"{self.name} answered {said}", status, reason)
 
     def _reason(self, content: bytes) -> str:
         """One short line of what the forge says is wrong."""

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 from headgate.promotion.errors import ForgeError
 from headgate.promotion.forges.ci import CiJob, of_environment
-from headgate.promotion.forges.client import Client
+from headgate.promotion.forges.client import ForgeClient
 from headgate.promotion.forges.gitea import Gitea
 from headgate.promotion.forges.github import GitHub
 from headgate.promotion.forges.gitlab import GitLab
 from headgate.promotion.forges.repository import (
-    Choice,
-    Kind,
+    ForgeChoice,
+    ForgeKind,
     Repository,
     of_remote,
     remote_host,
@@ -21,12 +21,16 @@ from headgate.promotion.forges.repository import (
 )
 from headgate.promotion.forges.tokens import find
 
-_CLIENTS: dict[Kind, type[Client]] = {Kind.GITHUB: GitHub, Kind.GITLAB: GitLab, Kind.GITEA: Gitea}
+_CLIENTS: dict[ForgeKind, type[ForgeClient]] = {
+    ForgeKind.GITHUB: GitHub,
+    ForgeKind.GITLAB: GitLab,
+    ForgeKind.GITEA: Gitea,
+}
 
 __all__ = ["locate", "open_forge", "pull_request_number"]
 
 
-def locate(remote: str, choice: Choice, environment: Mapping[str, str]) -> Repository:
+def locate(remote: str, choice: ForgeChoice, environment: Mapping[str, str]) -> Repository:
     """Return the repository at a forge that a command speaks to.
 
     ``remote`` is the URL of the clone's remote, "" if it has none. In a job of a forge's CI for this remote, the job's
@@ -59,7 +63,7 @@ def pull_request_number(repository: Repository, environment: Mapping[str, str]) 
     )
 
 
-def open_forge(repository: Repository, choice: Choice, environment: Mapping[str, str]) -> Client:
+def open_forge(repository: Repository, choice: ForgeChoice, environment: Mapping[str, str]) -> ForgeClient:
     """Return a client with the token that :mod:`.tokens` finds, a context manager. Raises :class:`ForgeError`."""
     token = find(repository, environment, choice.token_file)
     job = of_environment(environment)
@@ -76,7 +80,7 @@ def _job_of(remote: str, environment: Mapping[str, str]) -> CiJob | None:
     return job if host and host in (job.repository.host, job.ssh_host) else None
 
 
-def _path(remote: str, kind: Kind, web: str) -> str:
+def _path(remote: str, kind: ForgeKind, web: str) -> str:
     return of_remote(remote, kind=kind, web=web).path
 
 

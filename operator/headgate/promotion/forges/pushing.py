@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 from headgate.promotion.errors import ForgeError
 from headgate.promotion.forges.markup import without_quick_actions
 from headgate.promotion.forges.model import MAX_TITLE
-from headgate.promotion.forges.repository import Kind, Repository
+from headgate.promotion.forges.repository import ForgeKind, Repository
 
 __all__ = ["Push", "by_push"]
 
@@ -44,7 +44,7 @@ def by_push(repository: Repository, commit: str, head: str, base: str, title: st
         if not each or each.startswith("-") or any(character in each for character in " \t\r\n\0:+^~?*[\\"):
             raise ForgeError("a branch of a pull request has a name that Git does not accept")
     title = " ".join(title.split())[:MAX_TITLE]
-    if repository.kind is Kind.GITLAB:
+    if repository.kind is ForgeKind.GITLAB:
         # GitLab does not remove the quotation marks that its documentation shows: those are for the shell.
         options = [
             "merge_request.create",
@@ -56,7 +56,7 @@ def by_push(repository: Repository, commit: str, head: str, base: str, title: st
         if description:
             options.append(f"merge_request.description={description}")
         return Push(f"+{commit}:refs/heads/{head}", tuple(options))
-    if repository.kind is Kind.GITEA:
+    if repository.kind is ForgeKind.GITEA:
         # The description is the message of the commit. An update of the pull request may replace its commits.
         return Push(f"{commit}:refs/for/{base}", (f"topic={head}", f"title={title}", "force-push=true"))
     return Push(f"+{commit}:refs/heads/{head}", url=_form(repository, head, base, title, body))

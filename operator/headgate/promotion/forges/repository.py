@@ -18,8 +18,8 @@ from headgate.git.url import RemoteUrl, long_form
 from headgate.promotion.errors import ForgeError
 
 __all__ = [
-    "Choice",
-    "Kind",
+    "ForgeChoice",
+    "ForgeKind",
     "Repository",
     "is_loopback",
     "of_remote",
@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 
-class Kind(Enum):
+class ForgeKind(Enum):
     """The software of a forge."""
 
     GITHUB = "github"
@@ -44,16 +44,16 @@ class Kind(Enum):
 
 
 _HOSTS = {
-    "github.com": Kind.GITHUB,
-    "gitlab.com": Kind.GITLAB,
-    "gitea.com": Kind.GITEA,
-    "codeberg.org": Kind.GITEA,
+    "github.com": ForgeKind.GITHUB,
+    "gitlab.com": ForgeKind.GITLAB,
+    "gitea.com": ForgeKind.GITEA,
+    "codeberg.org": ForgeKind.GITEA,
 }
 _FIRST_LABELS = {
-    "github": Kind.GITHUB,
-    "gitlab": Kind.GITLAB,
-    "gitea": Kind.GITEA,
-    "forgejo": Kind.GITEA,
+    "github": ForgeKind.GITHUB,
+    "gitlab": ForgeKind.GITLAB,
+    "gitea": ForgeKind.GITEA,
+    "forgejo": ForgeKind.GITEA,
 }
 _SSH_HOSTS = {"ssh.github.com": "github.com", "altssh.gitlab.com": "gitlab.com"}
 """Hosts for SSH on port 443, and those of their web pages."""
@@ -67,7 +67,7 @@ _MAX_DEPTH = 21
 class Repository:
     """One repository at a forge."""
 
-    kind: Kind
+    kind: ForgeKind
     web: str
     """The address of the forge's web pages without a slash at the end, such as ``https://gitlab.example.com``."""
     path: str
@@ -86,9 +86,9 @@ class Repository:
     @property
     def api(self) -> str:
         """The root of the forge's API, without a slash at the end."""
-        if self.kind is Kind.GITLAB:
+        if self.kind is ForgeKind.GITLAB:
             return f"{self.web}/api/v4"
-        if self.kind is Kind.GITEA:
+        if self.kind is ForgeKind.GITEA:
             return f"{self.web}/api/v1"
         if self.host == "github.com" or self.host.endswith(".ghe.com"):
             return f"https://api.{self.host}"
@@ -96,10 +96,10 @@ class Repository:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ForgeChoice:
     """What the user says about the forge; empty is what headgate finds out."""
 
-    kind: Kind | None = None
+    kind: ForgeKind | None = None
     url: str = ""
     """The address of the forge's web pages, such as ``https://git.example.com``."""
     repository: str = ""
@@ -146,7 +146,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def of_remote(remote: str, *, kind: Kind | None = None, web: str = "") -> Repository:
+def of_remote(remote: str, *, kind: ForgeKind | None = None, web: str = "") -> Repository:
     """Return the repository of a Git remote's URL: https, ssh, or ``user@host:path``.
 
     ``kind`` and ``web`` are what the caller knows better. Raises :class:`ForgeError`.
@@ -211,9 +211,9 @@ def _web_of(url: RemoteUrl) -> str:
     return f"https://[{host}]" if ":" in host else f"https://{host}"
 
 
-def _kind_of(host: str) -> Kind:
+def _kind_of(host: str) -> ForgeKind:
     host = host.lower()
-    found = _HOSTS.get(host) or (Kind.GITHUB if host.endswith(".ghe.com") else None)
+    found = _HOSTS.get(host) or (ForgeKind.GITHUB if host.endswith(".ghe.com") else None)
     found = found or _FIRST_LABELS.get(host.partition(".")[0])
     if found is None:
         raise ForgeError(

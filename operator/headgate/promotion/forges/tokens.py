@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from headgate.promotion.errors import ForgeError
 from headgate.promotion.forges.ci import is_gitea_job
-from headgate.promotion.forges.repository import Kind, Repository
+from headgate.promotion.forges.repository import ForgeKind, Repository
 
 __all__ = ["FILE_VARIABLE", "VARIABLE", "Token", "find"]
 
@@ -22,16 +22,16 @@ FILE_VARIABLE = "HEADGATE_FORGE_TOKEN_FILE"
 
 _MAX_LENGTH = 8192
 _ELSEWHERE = {
-    Kind.GITHUB: ("GH_TOKEN", "GITHUB_TOKEN"),
-    Kind.GITLAB: ("GITLAB_TOKEN", "CI_JOB_TOKEN"),
-    Kind.GITEA: ("GITEA_TOKEN", "FORGEJO_TOKEN", "GITHUB_TOKEN"),
+    ForgeKind.GITHUB: ("GH_TOKEN", "GITHUB_TOKEN"),
+    ForgeKind.GITLAB: ("GITLAB_TOKEN", "CI_JOB_TOKEN"),
+    ForgeKind.GITEA: ("GITEA_TOKEN", "FORGEJO_TOKEN", "GITHUB_TOKEN"),
 }
 _SERVERS = {
-    Kind.GITHUB: ("GITHUB_SERVER_URL",),
-    Kind.GITLAB: ("CI_SERVER_URL", "GITLAB_HOST"),
-    Kind.GITEA: ("FORGEJO_SERVER_URL", "GITEA_SERVER_URL", "GITHUB_SERVER_URL"),
+    ForgeKind.GITHUB: ("GITHUB_SERVER_URL",),
+    ForgeKind.GITLAB: ("CI_SERVER_URL", "GITLAB_HOST"),
+    ForgeKind.GITEA: ("FORGEJO_SERVER_URL", "GITEA_SERVER_URL", "GITHUB_SERVER_URL"),
 }
-_PUBLIC = {Kind.GITHUB: "github.com", Kind.GITLAB: "gitlab.com", Kind.GITEA: ""}
+_PUBLIC = {ForgeKind.GITHUB: "github.com", ForgeKind.GITLAB: "gitlab.com", ForgeKind.GITEA: ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +70,9 @@ def find(repository: Repository, environment: Mapping[str, str], file: Path | No
     raise ForgeError(f"there is no token for '{repository.host}': set {names} in the environment{why}")
 
 
-def _server(kind: Kind, environment: Mapping[str, str]) -> str:
+def _server(kind: ForgeKind, environment: Mapping[str, str]) -> str:
     """The host to which the forge's own variables belong."""
-    if kind is Kind.GITHUB and is_gitea_job(environment):
+    if kind is ForgeKind.GITHUB and is_gitea_job(environment):
         return ""  # The GITHUB_* variables are Gitea's.
     for name in _SERVERS[kind]:
         text = environment.get(name, "").strip()

@@ -6,7 +6,7 @@ rules    one function for each guard
 """
 
 from headgate.promotion.guards.facts import Approval, Bad, Base, Facts, Soak
-from headgate.promotion.guards.model import Guard, Override, Verdict, parse_overrides
+from headgate.promotion.guards.model import Guard, GuardVerdict, Override, parse_overrides
 from headgate.promotion.guards.rules import evaluate
 
 __all__ = [
@@ -15,9 +15,9 @@ __all__ = [
     "Base",
     "Facts",
     "Guard",
+    "GuardVerdict",
     "Override",
     "Soak",
-    "Verdict",
     "evaluate",
     "parse_overrides",
 ]

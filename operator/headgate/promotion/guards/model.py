@@ -10,7 +10,7 @@ from enum import Enum
 
 from headgate.promotion.errors import PromotionError
 
-__all__ = ["Guard", "Override", "Verdict", "parse_overrides"]
+__all__ = ["Guard", "GuardVerdict", "Override", "parse_overrides"]
 
 MAX_REASON = 500
 """Characters of a reason: it becomes one line of a commit message."""
@@ -66,7 +66,7 @@ class Override:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class GuardVerdict:
     """What one guard says of a promotion."""
 
     guard: Guard

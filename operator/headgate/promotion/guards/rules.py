@@ -9,7 +9,7 @@ from headgate.api.windows import closes_at, is_open, opens_at
 from headgate.promotion.evidence.facts import problem_of
 from headgate.promotion.evidence.model import STALE_AFTER, Evidence, RunningKustomization
 from headgate.promotion.guards.facts import Bad, Facts
-from headgate.promotion.guards.model import Guard, Override, Verdict
+from headgate.promotion.guards.model import Guard, GuardVerdict, Override
 
 __all__ = ["evaluate"]
 
@@ -17,19 +17,19 @@ SHOWN = 5
 """How many names a message lists."""
 
 
-def evaluate(facts: Facts, overrides: Iterable[Override] = ()) -> tuple[Verdict, ...]:
+def evaluate(facts: Facts, overrides: Iterable[Override] = ()) -> tuple[GuardVerdict, ...]:
     """Return the verdict of every guard, in a fixed order, with the overrides of those that refuse."""
     given = {each.guard: each for each in overrides}
     verdicts = []
     for guard, rule in _RULES.items():
         verdict = rule(facts)
         if not verdict.passed and guard.overridable and guard in given:
-            verdict = Verdict(guard, False, verdict.message, verdict.passes_at, given[guard])
+            verdict = GuardVerdict(guard, False, verdict.message, verdict.passes_at, given[guard])
         verdicts.append(verdict)
     return tuple(verdicts)
 
 
-def _evidence(facts: Facts) -> Verdict:
+def _evidence(facts: Facts) -> GuardVerdict:
     good, missing = [], []
     for name in facts.environment.after:
         found = facts.evidence.get(name, "nobody says what it runs")
@@ -42,8 +42,8 @@ def _evidence(facts: Facts) -> Verdict:
         else:
             good.append(f"{name}: {_origin(found)}, {_age(found, facts.now)} old")
     if missing:
-        return Verdict(Guard.EVIDENCE, False, "; ".join(missing))
-    return Verdict(Guard.EVIDENCE, True, "; ".join(good) or "no environment comes before this one")
+        return GuardVerdict(Guard.EVIDENCE, False, "; ".join(missing))
+    return GuardVerdict(Guard.EVIDENCE, True, "; ".join(good) or "no environment comes before this one")
 
 
 def _stale(found: Evidence, now: datetime) -> str:
@@ -57,25 +57,25 @@ def _stale(found: Evidence, now: datetime) -> str:
     )
 
 
-def _candidate(facts: Facts) -> Verdict:
+def _candidate(facts: Facts) -> GuardVerdict:
     if facts.candidate_problem or not facts.candidate:
         problem = facts.candidate_problem or "no commit to promote was found"
-        return Verdict(Guard.CANDIDATE, False, problem)
-    return Verdict(Guard.CANDIDATE, True, facts.candidate[:12])
+        return GuardVerdict(Guard.CANDIDATE, False, problem)
+    return GuardVerdict(Guard.CANDIDATE, True, facts.candidate[:12])
 
 
-def _base(facts: Facts) -> Verdict:
+def _base(facts: Facts) -> GuardVerdict:
     if facts.base.problem or not facts.base.proof:
-        return Verdict(Guard.BASE, False, facts.base.problem or "nobody says what the environment runs")
-    return Verdict(Guard.BASE, True, facts.base.proof)
+        return GuardVerdict(Guard.BASE, False, facts.base.problem or "nobody says what the environment runs")
+    return GuardVerdict(Guard.BASE, True, facts.base.proof)
 
 
-def _healthy(facts: Facts) -> Verdict:
+def _healthy(facts: Facts) -> GuardVerdict:
     """Evidence that is missing or stale refuses here too: an override of ``evidence`` does not prove health."""
     wrong: list[str] = []
     total = 0
     if facts.candidate_problem and not facts.expected:
-        return Verdict(Guard.HEALTHY, False, "not known, because of the candidate")
+        return GuardVerdict(Guard.HEALTHY, False, "not known, because of the candidate")
     for name in facts.environment.after:
         found = facts.evidence.get(name)
         if not isinstance(found, Evidence) or found.is_stale(facts.now):
@@ -93,8 +93,8 @@ def _healthy(facts: Facts) -> Verdict:
             if problem:
                 wrong.append(f"{name}: Kustomization/{key} {problem}")
     if wrong:
-        return Verdict(Guard.HEALTHY, False, f"at {facts.candidate[:12]}: {_listed(wrong)}")
-    return Verdict(Guard.HEALTHY, True, f"{total} Kustomizations Ready at {facts.candidate[:12]}")
+        return GuardVerdict(Guard.HEALTHY, False, f"at {facts.candidate[:12]}: {_listed(wrong)}")
+    return GuardVerdict(Guard.HEALTHY, True, f"{total} Kustomizations Ready at {facts.candidate[:12]}")
 
 
 def _unhealthy(found: RunningKustomization | None, runs_candidate: bool) -> str:
@@ -106,64 +106,68 @@ def _unhealthy(found: RunningKustomization | None, runs_candidate: bool) -> str:
     return problem
 
 
-def _soak(facts: Facts) -> Verdict:
+def _soak(facts: Facts) -> GuardVerdict:
     wanted = facts.environment.soak
     if not wanted or not facts.environment.after:
-        return Verdict(Guard.SOAK, True, "none is required")
+        return GuardVerdict(Guard.SOAK, True, "none is required")
     since: list[datetime] = []
     for name in facts.environment.after:
         found = facts.evidence.get(name)
         if not isinstance(found, Evidence) or found.is_stale(facts.now):
-            return Verdict(Guard.SOAK, False, f"0s of {_span(wanted)}; it is not known what {name} runs")
+            return GuardVerdict(Guard.SOAK, False, f"0s of {_span(wanted)}; it is not known what {name} runs")
         soaks = facts.soaks.get(name, {})
         keys = facts.expected.get(name, frozenset()) | soaks.keys()
         for key in keys:
             soak = soaks.get(key)
             if soak is None or not soak.runs_candidate or soak.since is None or soak.since > facts.now:
                 message = f"0s of {_span(wanted)}; begins when {name} is Ready with this content"
-                return Verdict(Guard.SOAK, False, message)
+                return GuardVerdict(Guard.SOAK, False, message)
             since.append(soak.since)
         if not keys:
-            return Verdict(Guard.SOAK, False, f"0s of {_span(wanted)}; nobody says since when {name} runs it")
+            return GuardVerdict(
+                Guard.SOAK, False, f"0s of {_span(wanted)}; nobody says since when {name} runs it"
+            )
     begin = max(since)
     passed = (facts.now - begin).total_seconds()
     end = begin + timedelta(seconds=wanted)
     if passed < wanted:
         message = f"{_span(passed)} of {_span(wanted)}; passes at {_moment(end)}"
-        return Verdict(Guard.SOAK, False, message, end)
-    return Verdict(Guard.SOAK, True, f"{_span(passed)} of {_span(wanted)}")
+        return GuardVerdict(Guard.SOAK, False, message, end)
+    return GuardVerdict(Guard.SOAK, True, f"{_span(passed)} of {_span(wanted)}")
 
 
-def _proven(facts: Facts) -> Verdict:
+def _proven(facts: Facts) -> GuardVerdict:
     required = facts.environment.require_proven
     if facts.unproven is None:
         message = "it is not known which objects have run before"
-        return Verdict(Guard.PROVEN, not required, message)
+        return GuardVerdict(Guard.PROVEN, not required, message)
     if not facts.environment.after:
-        return Verdict(Guard.PROVEN, True, "no environment comes before this one")
+        return GuardVerdict(Guard.PROVEN, True, "no environment comes before this one")
     if facts.unproven:
         before = " or ".join(facts.environment.after)
         message = f"never ran in {before}: {_listed(facts.unproven)}"
-        return Verdict(Guard.PROVEN, not required, message)
-    return Verdict(Guard.PROVEN, True, "each object that changes has run before")
+        return GuardVerdict(Guard.PROVEN, not required, message)
+    return GuardVerdict(Guard.PROVEN, True, "each object that changes has run before")
 
 
-def _not_rolled_back(facts: Facts) -> Verdict:
+def _not_rolled_back(facts: Facts) -> GuardVerdict:
     if facts.bad is None:
         problem = facts.bad_problem or "the history of the candidate could not be read"
-        return Verdict(Guard.NOT_ROLLED_BACK, False, problem)
+        return GuardVerdict(Guard.NOT_ROLLED_BACK, False, problem)
     bad = [each for each in facts.bad if not each.reverted and not each.decided]
     if bad:
         names = [_bad_name(each) for each in bad]
         copied = all(each.copied or each.claimed for each in bad)
         passes = "no longer has all of these changes" if copied else "also contains a revert of it"
         message = f"contains {_listed(names)}; passes when the candidate {passes}"
-        return Verdict(Guard.NOT_ROLLED_BACK, False, message)
+        return GuardVerdict(Guard.NOT_ROLLED_BACK, False, message)
     decided = [f"{_bad_name(each)} before" for each in facts.bad if each.decided and not each.reverted]
     if decided:
         message = f"contains {_listed(decided)}, and {facts.environment.name} follows it again"
-        return Verdict(Guard.NOT_ROLLED_BACK, True, message)
-    return Verdict(Guard.NOT_ROLLED_BACK, True, "contains no commit that was rolled back and not reverted")
+        return GuardVerdict(Guard.NOT_ROLLED_BACK, True, message)
+    return GuardVerdict(
+        Guard.NOT_ROLLED_BACK, True, "contains no commit that was rolled back and not reverted"
+    )
 
 
 def _bad_name(each: Bad) -> str:
@@ -172,49 +176,49 @@ def _bad_name(each: Bad) -> str:
     return f"{what}{each.commit[:12]}, which {each.by} rolled back{but}"
 
 
-def _rendered(facts: Facts) -> Verdict:
+def _rendered(facts: Facts) -> GuardVerdict:
     if facts.problems:
-        return Verdict(Guard.RENDERED, False, _listed(dict.fromkeys(facts.problems)))
-    return Verdict(Guard.RENDERED, True, "everything can be built")
+        return GuardVerdict(Guard.RENDERED, False, _listed(dict.fromkeys(facts.problems)))
+    return GuardVerdict(Guard.RENDERED, True, "everything can be built")
 
 
-def _not_empty(facts: Facts) -> Verdict:
+def _not_empty(facts: Facts) -> GuardVerdict:
     if facts.is_empty is None:
-        return Verdict(Guard.NOT_EMPTY, False, "it is not known what changes")
+        return GuardVerdict(Guard.NOT_EMPTY, False, "it is not known what changes")
     if facts.is_empty:
         if not facts.candidate:
-            return Verdict(Guard.NOT_EMPTY, False, "there is no candidate")
+            return GuardVerdict(Guard.NOT_EMPTY, False, "there is no candidate")
         message = f"{facts.candidate[:12]} changes nothing in {facts.environment.name}, which has this content already"
-        return Verdict(Guard.NOT_EMPTY, False, message)
-    return Verdict(Guard.NOT_EMPTY, True, "something changes")
+        return GuardVerdict(Guard.NOT_EMPTY, False, message)
+    return GuardVerdict(Guard.NOT_EMPTY, True, "something changes")
 
 
-def _not_suspended(facts: Facts) -> Verdict:
+def _not_suspended(facts: Facts) -> GuardVerdict:
     if facts.suspended:
         message = (
             f"suspended: {_listed(facts.suspended)}; {facts.environment.name} would not act on the promotion"
         )
-        return Verdict(Guard.NOT_SUSPENDED, False, message)
-    return Verdict(Guard.NOT_SUSPENDED, True, "nothing is suspended")
+        return GuardVerdict(Guard.NOT_SUSPENDED, False, message)
+    return GuardVerdict(Guard.NOT_SUSPENDED, True, "nothing is suspended")
 
 
-def _window(facts: Facts) -> Verdict:
+def _window(facts: Facts) -> GuardVerdict:
     windows = facts.environment.windows
     if not windows:
-        return Verdict(Guard.WINDOW, True, "always open")
+        return GuardVerdict(Guard.WINDOW, True, "always open")
     if is_open(windows, facts.now):
         until = closes_at(windows, facts.now)
-        return Verdict(Guard.WINDOW, True, f"open until {_moment(until)}" if until else "open")
+        return GuardVerdict(Guard.WINDOW, True, f"open until {_moment(until)}" if until else "open")
     opens = opens_at(windows, facts.now)
     if opens is None:
-        return Verdict(Guard.WINDOW, False, "closed, and none opens within the next years")
-    return Verdict(Guard.WINDOW, False, f"closed; opens at {_moment(opens)}", opens)
+        return GuardVerdict(Guard.WINDOW, False, "closed, and none opens within the next years")
+    return GuardVerdict(Guard.WINDOW, False, f"closed; opens at {_moment(opens)}", opens)
 
 
-def _approvals(facts: Facts) -> Verdict:
+def _approvals(facts: Facts) -> GuardVerdict:
     policy = facts.environment.approvals
     if policy is None or policy.count <= 0:
-        return Verdict(Guard.APPROVALS, True, "none is required")
+        return GuardVerdict(Guard.APPROVALS, True, "none is required")
     principals: dict[str, str] = {}
     keys: set[str] = set()
     for each in facts.approvals:
@@ -227,14 +231,14 @@ def _approvals(facts: Facts) -> Verdict:
     message = f"{len(principals)} of {policy.count}" + (f": {names}" if names else "") + note
     if len(principals) < policy.count:
         message += "; write the plan with --plan FILE and have it approved with 'headgate approve FILE'"
-        return Verdict(Guard.APPROVALS, False, message)
-    return Verdict(Guard.APPROVALS, True, message)
+        return GuardVerdict(Guard.APPROVALS, False, message)
+    return GuardVerdict(Guard.APPROVALS, True, message)
 
 
-def _plan(facts: Facts) -> Verdict:
+def _plan(facts: Facts) -> GuardVerdict:
     if facts.plan_problem:
-        return Verdict(Guard.PLAN, False, f"{facts.plan_problem}; make a new plan")
-    return Verdict(Guard.PLAN, True, "nothing has moved")
+        return GuardVerdict(Guard.PLAN, False, f"{facts.plan_problem}; make a new plan")
+    return GuardVerdict(Guard.PLAN, True, "nothing has moved")
 
 
 _RULES = {

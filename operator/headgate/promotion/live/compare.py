@@ -19,17 +19,17 @@ from headgate.objects import Obj
 from headgate.promotion.changes.compare import compare
 from headgate.promotion.changes.hiding import Curtain, unknown_in
 from headgate.promotion.changes.model import (
-    Action,
+    ChangeStage,
+    ChangeType,
     EnvironmentChange,
     KustomizationChange,
     ObjectChange,
-    Stage,
 )
 from headgate.promotion.changes.pairing import identity
 from headgate.promotion.fleet.rendering import Problem, RenderedKustomization, RenderedObject, Rendering
 from headgate.promotion.live.acting import Actor, Actors
 from headgate.promotion.live.cluster import LiveKustomization, live_kustomizations, read
-from headgate.promotion.live.desired import Method, Outcome, Provided, options_of, outcomes
+from headgate.promotion.live.desired import ApplyOutcome, Method, Provided, options_of, outcomes
 from headgate.promotion.live.visible import content, visible
 from headgate.reconcile.target.applying import supports
 
@@ -40,7 +40,7 @@ async def compare_with_cluster(
     client: Client,
     rendering: Rendering,
     method: Method,
-    stage: Stage,
+    stage: ChangeStage,
     follows: str = "",
     *,
     live: Mapping[ObjectKey, LiveKustomization] | None = None,
@@ -86,7 +86,7 @@ class _Found:
     """What happens to the objects of one rendered Kustomization."""
 
     each: RenderedKustomization
-    outcomes: tuple[Outcome, ...] = ()
+    outcomes: tuple[ApplyOutcome, ...] = ()
     problems: tuple[Problem, ...] = ()
     compared: bool = True
 
@@ -152,7 +152,7 @@ class _Comparison:
                 kept.append(one.before)
         return tuple(kept)
 
-    def _is_handed_over(self, one: Outcome, owner: ObjectKey, key: ObjectKey) -> bool:
+    def _is_handed_over(self, one: ApplyOutcome, owner: ObjectKey, key: ObjectKey) -> bool:
         if owner == key or owner not in self._live or one.problem:
             return False
         former = self._rendering.by_key.get(owner)
@@ -184,7 +184,7 @@ class _Comparison:
         live: LiveKustomization,
         each: RenderedKustomization | None,
         kept: Sequence[RenderedObject],
-        found: Sequence[Outcome] = (),
+        found: Sequence[ApplyOutcome] = (),
     ) -> tuple[RenderedKustomization, tuple[Problem, ...]]:
         """The Kustomization as the cluster has it: with what it keeps, changes and prunes."""
         handed = self._handed.get(live.key, ())
@@ -297,7 +297,7 @@ def _with_silent(change: EnvironmentChange, sides: Sequence[_Sides]) -> Environm
     by_key = {each.key: each for each in change.kustomizations}
     for side in sides:
         silent = tuple(
-            ObjectChange(one.ref, Action.CHANGED, place=one.place)
+            ObjectChange(one.ref, ChangeType.CHANGED, place=one.place)
             for one in side.applied
             if identity(one.ref) not in named
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from headgate.kube import AccessFailed, ApiError, Client
-from headgate.promotion.changes.model import EnvironmentChange, Stage
+from headgate.promotion.changes.model import ChangeStage, EnvironmentChange
 from headgate.promotion.errors import EvidenceMissing
 from headgate.promotion.fleet.rendering import Rendering
 from headgate.promotion.live.compare import compare_with_cluster
@@ -17,7 +17,7 @@ __all__ = ["changes_in_cluster"]
 def changes_in_cluster(
     rendering: Rendering,
     method: Method,
-    stage: Stage,
+    stage: ChangeStage,
     follows: str = "",
     *,
     kubeconfig: str | None = None,

@@ -33,7 +33,7 @@ from headgate.promotion.live.acting import Actor
 from headgate.promotion.live.cluster import AT_ONCE, read
 from headgate.promotion.live.visible import content, git_differs, stored, visible
 
-__all__ = ["Method", "Outcome", "Provided", "options_of", "outcomes"]
+__all__ = ["ApplyOutcome", "Method", "Provided", "options_of", "outcomes"]
 
 
 class Method(Enum):
@@ -46,7 +46,7 @@ class Method(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ApplyOutcome:
     """One object before and after the apply; equal if it stays as it is, or if that is not known."""
 
     before: RenderedObject | None
@@ -98,14 +98,14 @@ async def outcomes(
     options: ApplyOptions,
     provided: Provided,
     method: Method,
-) -> list[Outcome]:
+) -> list[ApplyOutcome]:
     """What happens to the objects of one Kustomization.
 
     Raises :class:`headgate.kube.ApiError`.
     """
     context = ApplyContext(actor.client, options, KnownObjects(), lambda ref, obj: None)
     asking = _Asking(client, context, {identity(one.ref): one for one in each.objects}, provided, method)
-    found = [Outcome(one, one, problem=why) for one in each.objects if (why := _withheld(one))]
+    found = [ApplyOutcome(one, one, problem=why) for one in each.objects if (why := _withheld(one))]
     sent = [one.obj for one in each.objects if not _withheld(one)]
     for _, members in staged(sent, options):
         desired, errors = await desired_of(client, members, options)
@@ -154,13 +154,13 @@ def options_of(each: RenderedKustomization, uid: str) -> ApplyOptions:
     )
 
 
-def _unsendable(asking: _Asking, error: ObjectError) -> Outcome:
+def _unsendable(asking: _Asking, error: ObjectError) -> ApplyOutcome:
     """An object that the operator cannot send: it is faulty, or the cluster does not have its kind."""
     ref = error.ref
     origin = asking.origin(ref) or RenderedObject(ref, {"metadata": {"name": ref.name}})
     if _is_coming(ref, asking.provided):
-        return Outcome(None, origin)
-    return Outcome(origin, origin, problem=error.message)
+        return ApplyOutcome(None, origin)
+    return ApplyOutcome(origin, origin, problem=error.message)
 
 
 def _wanted(asking: _Asking, desired: Desired) -> RenderedObject:
@@ -168,12 +168,12 @@ def _wanted(asking: _Asking, desired: Desired) -> RenderedObject:
     return replace(origin, ref=desired.ref, obj=desired.obj)
 
 
-def _same(asking: _Asking, desired: Desired, *, problem: str = "") -> Outcome:
+def _same(asking: _Asking, desired: Desired, *, problem: str = "") -> ApplyOutcome:
     wanted = _wanted(asking, desired)
-    return Outcome(wanted, wanted, problem=problem)
+    return ApplyOutcome(wanted, wanted, problem=problem)
 
 
-async def _outcome(asking: _Asking, live: Mapping[Identity, Obj], desired: Desired) -> Outcome:
+async def _outcome(asking: _Asking, live: Mapping[Identity, Obj], desired: Desired) -> ApplyOutcome:
     exists = live.get(identity(desired.ref))
     found = await _asked(asking, desired, exists)
     if exists is None:
@@ -181,31 +181,33 @@ async def _outcome(asking: _Asking, live: Mapping[Identity, Obj], desired: Desir
     return replace(found, owner=_owner(exists), uid=str(exists["metadata"]["uid"]))
 
 
-async def _asked(asking: _Asking, desired: Desired, exists: Obj | None) -> Outcome:
+async def _asked(asking: _Asking, desired: Desired, exists: Obj | None) -> ApplyOutcome:
     context, wanted = asking.context, _wanted(asking, desired)
     before = None if exists is None else replace(wanted, obj=visible(exists, desired.obj))
     step = plan(desired, None, context.options)
     if isinstance(step, Done):
         # Nobody applies it.
-        return Outcome(wanted, wanted)
+        return ApplyOutcome(wanted, wanted)
     if asking.method is Method.READS:
         kept = wanted if exists is None else replace(wanted, obj=stored(desired.obj, exists))
-        return Outcome(before, kept)
+        return ApplyOutcome(before, kept)
     answer = await ask(context, step)
     if isinstance(answer, Done):
-        return Outcome(wanted, wanted, applied=await _claims_fields(context, desired, exists))
+        return ApplyOutcome(wanted, wanted, applied=await _claims_fields(context, desired, exists))
     if isinstance(answer, NotApplied):
         if exists is None and _is_coming(desired.ref, asking.provided):
-            return Outcome(None, wanted, applied=True)
-        return Outcome(wanted, wanted, problem=answer.error.message)
+            return ApplyOutcome(None, wanted, applied=True)
+        return ApplyOutcome(wanted, wanted, problem=answer.error.message)
     if exists is None or not isinstance(answer, ToApply):
-        return Outcome(before, wanted, applied=True)
+        return ApplyOutcome(before, wanted, applied=True)
     try:
         dry = await server_side_apply(context.client, desired.obj, context.options, dry_run=True)
     except ApiError as error:
-        return Outcome(wanted, wanted, problem=describe(error, desired.ref, "dry-run", desired.obj).message)
+        return ApplyOutcome(
+            wanted, wanted, problem=describe(error, desired.ref, "dry-run", desired.obj).message
+        )
     old, new = replace(wanted, obj=content(exists)), replace(wanted, obj=content(dry.live))
-    return Outcome(old, new, applied=True)
+    return ApplyOutcome(old, new, applied=True)
 
 
 def _owner(live: Obj) -> ObjectKey | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from headgate.git.refs.reference import HEADS, TAGS, Resolved
 from headgate.promotion.changes.compare import compare
-from headgate.promotion.changes.model import Stage
+from headgate.promotion.changes.model import ChangeStage
 from headgate.promotion.config.model import Environment
 from headgate.promotion.errors import EvidenceMissing
 from headgate.promotion.evidence.model import Evidence
@@ -106,7 +106,7 @@ def _is_same(world: World, target: Environment, base: Resolved, commit: str) -> 
     refs = pointed(world.refs, base, commit) if known_commit(world.clone, commit) else None
     if refs is None:
         return False
-    change = compare(world.render(target, refs), world.render(target), Stage.BETWEEN)
+    change = compare(world.render(target, refs), world.render(target), ChangeStage.BETWEEN)
     return change.is_empty and not change.uncertain
 
 

@@ -9,7 +9,7 @@ from headgate.git.refs.reference import HEADS, Resolved
 from headgate.git.refs.semver import Version
 from headgate.git.verify.signature import split_commit
 from headgate.promotion.changes.compare import compare
-from headgate.promotion.changes.model import EnvironmentChange, Stage
+from headgate.promotion.changes.model import ChangeStage, EnvironmentChange
 from headgate.promotion.config.model import Environment
 from headgate.promotion.errors import (
     CloneError,
@@ -25,7 +25,7 @@ from headgate.promotion.plans.candidate import Candidate, candidate_of
 from headgate.promotion.plans.copies import brought_back
 from headgate.promotion.plans.difference import difference_of
 from headgate.promotion.plans.fields import last_equal
-from headgate.promotion.plans.history import Mark, marks
+from headgate.promotion.plans.history import BadMark, marks
 from headgate.promotion.plans.intended import problems_elsewhere, problems_of_fields, problems_of_pin
 from headgate.promotion.plans.model import Mode, Plan, Point
 from headgate.promotion.plans.modes import Move, Wish, mode_of, move_of
@@ -188,7 +188,9 @@ def _check_version(world: World, plan: Plan, source: RenderedSource) -> None:
         )
 
 
-def _backwards(world: World, target: Environment, base: Resolved, commit: str, found: Iterable[Mark]) -> str:
+def _backwards(
+    world: World, target: Environment, base: Resolved, commit: str, found: Iterable[BadMark]
+) -> str:
     """Why the target must not go to a commit that it already contains; after a rollback, it may."""
     if commit == base.commit or not world.clone.is_ancestor(commit, base.commit):
         return ""
@@ -203,7 +205,7 @@ def _backwards(world: World, target: Environment, base: Resolved, commit: str, f
     )
 
 
-def _marks(world: World, source: RenderedSource, base: Resolved) -> list[Mark]:
+def _marks(world: World, source: RenderedSource, base: Resolved) -> list[BadMark]:
     branches = [world.default_branch, source.reference.branch, base.ref.removeprefix(HEADS)]
     branches += [
         name.removeprefix(HEADS) for name in world.refs.ids if name.startswith(f"{HEADS}headgate/rollback-")
@@ -222,7 +224,7 @@ def _bad(
     now: Rendering,
     after: Rendering,
     commit: str,
-    found: Sequence[Mark],
+    found: Sequence[BadMark],
 ) -> tuple[tuple[Bad, ...] | None, str]:
     """The bad commits of the candidate; or none, and why they are not known."""
     try:
@@ -262,7 +264,7 @@ def _unintended(
         others = [each for each in world.environments.all if each.name != target.name]
         yield from problems_elsewhere(
             {
-                each.name: compare(world.render(each), world.render(each, move.refs), Stage.ON_MERGE)
+                each.name: compare(world.render(each), world.render(each, move.refs), ChangeStage.ON_MERGE)
                 for each in others
             }
         )
@@ -287,7 +289,7 @@ def _approvals(
     base: str,
     commit: str,
     move: Move,
-    found: Iterable[Mark],
+    found: Iterable[BadMark],
 ) -> tuple[Approval, ...]:
     if target.approvals is None:
         return ()
@@ -303,7 +305,7 @@ def _approvals(
 
 
 def _starts(
-    world: World, target: Environment, mode: Mode, base: str, commit: str, found: Iterable[Mark]
+    world: World, target: Environment, mode: Mode, base: str, commit: str, found: Iterable[BadMark]
 ) -> Iterator[str]:
     """The commits from which on the candidate's history has what the target gets; an empty one: from the first on."""
     if mode is Mode.FIELDS:
@@ -339,7 +341,7 @@ def _suspended(
 
 
 def _notes(
-    world: World, target: Environment, base: Resolved, commit: str, found: Iterable[Mark]
+    world: World, target: Environment, base: Resolved, commit: str, found: Iterable[BadMark]
 ) -> Iterator[str]:
     is_rollback = any(mark.commit == base.commit and is_proven(world, mark) for mark in found)
     related = world.clone.is_ancestor(base.commit, commit) or world.clone.is_ancestor(commit, base.commit)

@@ -14,18 +14,18 @@ from dataclasses import replace
 from headgate.git.refs.reference import HEADS, Resolved
 from headgate.promotion.changes.compare import compare
 from headgate.promotion.changes.model import (
-    Action,
+    ChangeStage,
+    ChangeType,
     EnvironmentChange,
     FieldChange,
     Hidden,
     ObjectChange,
-    Stage,
 )
 from headgate.promotion.config.model import Environment
 from headgate.promotion.errors import CloneError, PromotionError
 from headgate.promotion.fleet.rendering import RenderedSource, Rendering
 from headgate.promotion.guards import Bad
-from headgate.promotion.plans.history import Mark, bad_commits, name_of
+from headgate.promotion.plans.history import BadMark, bad_commits, name_of
 from headgate.promotion.plans.model import Mode
 from headgate.promotion.plans.modes import Move, Wish, move_of
 from headgate.promotion.plans.world import World, moved
@@ -49,7 +49,7 @@ def brought_back(
     now: Rendering,
     after: Rendering,
     candidate: str,
-    found: Sequence[Mark],
+    found: Sequence[BadMark],
 ) -> Iterator[Bad]:
     """Yield the bad commits that ``candidate`` contains, reverted or not, and those whose effect it brings back.
 
@@ -67,7 +67,7 @@ def brought_back(
     # Where fields are copied, the target follows what the candidate is on already.
     settled = set() if mode is Mode.FIELDS else _settled(world, base, found)
     yield from (each for each in contained.values() if not each.reverted or each.commit in settled)
-    rest: dict[tuple[str, str], Mark] = {}
+    rest: dict[tuple[str, str], BadMark] = {}
     for mark in found:
         is_elsewhere = mark.bad not in contained
         if mark.good and mark.bad not in settled and (is_elsewhere or contained[mark.bad].reverted):
@@ -85,7 +85,7 @@ def brought_back(
             continue
         # A pin names the commit, which is another one for each candidate.
         brought, since, has = (
-            _without_pin(compare(one, other, Stage.BETWEEN), source)
+            _without_pin(compare(one, other, ChangeStage.BETWEEN), source)
             for one, other in ((good, bad), (bad, after), (bad, now))
         )
         is_back = is_copy(brought, since) and not is_copy(brought, has)
@@ -108,7 +108,7 @@ def _without_pin(change: EnvironmentChange, source: RenderedSource) -> Environme
     return replace(change, root=rest(change.root), kustomizations=kustomizations)
 
 
-def _settled(world: World, base: Resolved, found: Sequence[Mark]) -> set[str]:
+def _settled(world: World, base: Resolved, found: Sequence[BadMark]) -> set[str]:
     """The bad commits whose reverts the target follows already, so that an earlier promotion has checked them."""
     if any(mark.commit == base.commit for mark in found):
         return set()
@@ -134,7 +134,7 @@ def _effects(change: EnvironmentChange, *, before: bool = False) -> Iterator[tup
             continue
         name = (each.renamed_from if before else "") or each.ref.name
         what = (each.ref.kind, each.ref.api_version.rpartition("/")[0], each.ref.namespace, name)
-        if each.action is Action.CHANGED and each.fields:
+        if each.action is ChangeType.CHANGED and each.fields:
             yield from (((what, field.steps or (field.path,)), _is_hidden(field)) for field in each.fields)
         else:
             yield (what, ()), False

@@ -19,7 +19,7 @@ import orjson
 from headgate.api import ObjectKey
 from headgate.kube import ObjectRef
 from headgate.promotion.changes.hiding import Curtain
-from headgate.promotion.changes.model import Action, EnvironmentChange, Hidden
+from headgate.promotion.changes.model import ChangeType, EnvironmentChange, Hidden
 from headgate.promotion.fleet.rendering import RenderedObject, Rendering
 
 __all__ = ["canonical", "digest_of"]
@@ -48,7 +48,7 @@ def digest_of(change: EnvironmentChange, after: Rendering, trees: tuple[str, str
                 for value in (field.before, field.after)
             )
         )
-        if each.action is Action.ADDED and found is not None and not _is_secret(each.ref, found):
+        if each.action is ChangeType.ADDED and found is not None and not _is_secret(each.ref, found):
             # A substitution or replacement may have copied a value of a Secret into it.
             curtain = curtain or Curtain([after])
             content = curtain.covered(found.obj)

@@ -12,12 +12,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from headgate.documents.errors import YamlError
-from headgate.documents.yaml.nodes import STR, Kind, Node, PlacedDocument, read_placed
+from headgate.documents.yaml.nodes import STR, Node, NodeKind, PlacedDocument, read_placed
 from headgate.documents.yaml.nodes.node import tag_of
 from headgate.documents.yaml.nodes.style import allowed
 from headgate.promotion.errors import PromotionError
 
-__all__ = ["Found", "copied", "find", "pinned", "replaced"]
+__all__ = ["SelectedScalar", "copied", "find", "pinned", "replaced"]
 
 MAX_FILE = 1024 * 1024
 """Bytes of a file that is edited."""
@@ -29,7 +29,7 @@ _INDEX = re.compile(r"\[([^\[\]]*)\]")
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SelectedScalar:
     """A scalar that a path selects."""
 
     path: str
@@ -42,7 +42,7 @@ class Found:
         return self.node.value
 
 
-def find(content: bytes, path: str, file: str) -> list[Found]:
+def find(content: bytes, path: str, file: str) -> list[SelectedScalar]:
     """Return the scalars that a path selects in the documents of a file, in their order.
 
     Raises :class:`PromotionError` for a file that cannot be edited: one with Secrets or encrypted values, too.
@@ -50,7 +50,7 @@ def find(content: bytes, path: str, file: str) -> list[Found]:
     segments = _segments(path)
     if any(name == "secretGenerator" for name, _ in segments):
         raise PromotionError(f"{file}: '{path}' leads to a Secret, which a promotion does not copy")
-    found: list[Found] = []
+    found: list[SelectedScalar] = []
     for document in _documents(content, file):
         for each in _walk(document.root, segments, ""):
             found.append(each)
@@ -59,7 +59,7 @@ def find(content: bytes, path: str, file: str) -> list[Found]:
     return found
 
 
-def pinned(content: bytes, file: str, namespace: str, name: str, field: str) -> Found | None:
+def pinned(content: bytes, file: str, namespace: str, name: str, field: str) -> SelectedScalar | None:
     """Return the field ``spec.ref.<field>`` of a GitRepository in a file; None if the file does not have it."""
     for document in _documents(content, file):
         root = document.root
@@ -70,21 +70,23 @@ def pinned(content: bytes, file: str, namespace: str, name: str, field: str) -> 
     return None
 
 
-def copied(source: Sequence[Found], target: Sequence[Found]) -> list[tuple[Found, Found]]:
+def copied(
+    source: Sequence[SelectedScalar], target: Sequence[SelectedScalar]
+) -> list[tuple[SelectedScalar, SelectedScalar]]:
     """Return the pairs of source and target whose values differ, paired by their paths."""
     by_path = {each.path: each for each in source}
     pairs = [(by_path[each.path], each) for each in target if each.path in by_path]
     return [(new, old) for new, old in pairs if (new.value, new.node.tag) != (old.value, old.node.tag)]
 
 
-def replaced(content: bytes, changes: Sequence[tuple[Found, str, str]], file: str) -> bytes:
+def replaced(content: bytes, changes: Sequence[tuple[SelectedScalar, str, str]], file: str) -> bytes:
     """Return the file with scalars replaced: each a scalar of it, the new text and the tag of the new value."""
     # A byte order mark counts in no position.
     head = b"\xef\xbb\xbf" if content.startswith(b"\xef\xbb\xbf") else b""
     text = content[len(head) :].decode()
     for found, value, tag in sorted(changes, key=lambda each: each[0].node.start, reverse=True):
         node = found.node
-        if node.style in ("|", ">") or node.kind is not Kind.SCALAR:
+        if node.style in ("|", ">") or node.kind is not NodeKind.SCALAR:
             raise PromotionError(
                 f"{file}: {found.path} is a text of several lines, which a promotion does not edit"
             )
@@ -139,10 +141,10 @@ def _segments(path: str) -> list[tuple[str, list[str]]]:
     return found
 
 
-def _walk(node: Node, segments: Sequence[tuple[str, list[str]]], path: str) -> Iterator[Found]:
+def _walk(node: Node, segments: Sequence[tuple[str, list[str]]], path: str) -> Iterator[SelectedScalar]:
     if not segments:
-        if node.kind is Kind.SCALAR:
-            yield Found(path, node)
+        if node.kind is NodeKind.SCALAR:
+            yield SelectedScalar(path, node)
         return
     (name, indexes), rest = segments[0], segments[1:]
     child = _child(node, name)
@@ -152,11 +154,11 @@ def _walk(node: Node, segments: Sequence[tuple[str, list[str]]], path: str) -> I
 
 def _entries(
     node: Node, indexes: Sequence[str], rest: Sequence[tuple[str, list[str]]], path: str
-) -> Iterator[Found]:
+) -> Iterator[SelectedScalar]:
     if not indexes:
         yield from _walk(node, rest, path)
         return
-    if node.kind is not Kind.SEQUENCE:
+    if node.kind is not NodeKind.SEQUENCE:
         return
     key, equals, wanted = indexes[0].partition("=")
     names = [_text(each, key if equals else "name") for each in node.content]
@@ -170,7 +172,7 @@ def _entries(
 
 
 def _child(node: Node, name: str) -> Node | None:
-    if node.kind is not Kind.MAPPING:
+    if node.kind is not NodeKind.MAPPING:
         return None
     return next((value for key, value in node.pairs if key.value == name), None)
 
@@ -179,4 +181,4 @@ def _text(node: Node, *names: str) -> str:
     found: Node | None = node
     for name in names:
         found = _child(found, name) if found is not None else None
-    return found.value if found is not None and found.kind is Kind.SCALAR else ""
+    return found.value if found is not None and found.kind is NodeKind.SCALAR else ""

@@ -16,7 +16,7 @@ from headgate.promotion.plans.trailers import DIGEST, audit, message, record_ref
 from headgate.promotion.plans.world import World, source_of, verifies_commits, verifies_tags
 
 __all__ = [
-    "Done",
+    "Executed",
     "PullRequestWish",
     "Requester",
     "change_commit",
@@ -47,7 +47,7 @@ Requester = Callable[[World, PullRequestWish], Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class Executed:
     """What was done."""
 
     lines: tuple[str, ...]
@@ -62,7 +62,7 @@ def execute(
     *,
     sign: bool = True,
     by_pull_request: bool = False,
-) -> Done:
+) -> Executed:
     """Carry out a plan that was computed just now; ``by_pull_request`` moves a branch through a pull request.
 
     Raises :class:`PromotionRefused` if a guard refuses; :class:`PushRefused`, with ``race`` if somebody else was first;
@@ -93,7 +93,7 @@ def execute(
         tag = make_tag(world.clone, plan.version, plan.candidate, text, sign=sign)
         check_counts(world, world.promoters.of_tag(plan.version, tag, plan.candidate)[1])
         push(world.clone, [RefUpdate(plan.ref, tag, plan.expected)])
-        return Done((f"pushed the tag {plan.version}: {plan.environment} follows it",), plan.version)
+        return Executed((f"pushed the tag {plan.version}: {plan.environment} follows it",), plan.version)
     title, _, body = text.partition("\n\n")
     if plan.mode is Mode.BRANCH:
         if not by_pull_request:
@@ -103,11 +103,11 @@ def execute(
         wish = PullRequestWish(
             plan.candidate, name, existing, plan.ref.removeprefix("refs/heads/"), title, body
         )
-        return Done(tuple(requester(world, wish)))
+        return Executed(tuple(requester(world, wish)))
     commit = change_commit(world, move, text, sign)
     name = move.ref.removeprefix("refs/heads/")
     wish = PullRequestWish(commit, name, plan.expected, plan.branch, title, body)
-    return Done(tuple(requester(world, wish)))
+    return Executed(tuple(requester(world, wish)))
 
 
 def check_signs(world: World, environment: str, sign: bool) -> None:
@@ -130,7 +130,7 @@ def check_counts(world: World, why: str) -> None:
         raise PromotionError(f"your signature would not count, so nothing was pushed: {why}")
 
 
-def finished(world: World, plan: Plan) -> Done | None:
+def finished(world: World, plan: Plan) -> Executed | None:
     """What an earlier run of the same plan did, if its push went through; None otherwise."""
     if plan.mode is Mode.TAG and world.refs.commit(plan.ref) == plan.candidate:
         tag = world.refs.ids[plan.ref]
@@ -139,13 +139,13 @@ def finished(world: World, plan: Plan) -> Done | None:
             not world.promoters.are_named or world.promoters.of_tag(plan.version, tag, plan.candidate)[0]
         )
         if is_ours and trailers_of(text).get(DIGEST) == plan.digest:
-            return Done(
+            return Executed(
                 (f"the tag {plan.version} is on the remote already: {plan.environment} follows it",),
                 plan.version,
             )
     if plan.mode is Mode.BRANCH and world.refs.ids.get(plan.ref) == plan.candidate:
         name = plan.ref.removeprefix("refs/heads/")
-        return Done(
+        return Executed(
             (f"the branch '{name}' is at {plan.candidate[:12]} already: {plan.environment} follows it",)
         )
     return None
@@ -174,7 +174,7 @@ def reused_commit(world: World, existing: str, tree: str, parents: Sequence[str]
     return "" if world.promoters.are_named and not world.promoters.of_commit(existing)[0] else existing
 
 
-def _move_branch(world: World, plan: Plan, text: str, sign: bool) -> Done:
+def _move_branch(world: World, plan: Plan, text: str, sign: bool) -> Executed:
     """Move a branch forward. It has no commit of ours, so that a record next to it holds the audit."""
     update = RefUpdate(plan.ref, plan.candidate, plan.expected)
     name = plan.ref.removeprefix("refs/heads/")
@@ -190,10 +190,10 @@ def _move_branch(world: World, plan: Plan, text: str, sign: bool) -> Done:
             raise
         # Some forges accept branches and tags only.
         push(world.clone, [update])
-        return Done(
+        return Executed(
             (done, f"the server does not accept {record}, so that no record of the promotion was kept")
         )
-    return Done((done,))
+    return Executed((done,))
 
 
 def _moved(world: World, update: RefUpdate) -> bool:

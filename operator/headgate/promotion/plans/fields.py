@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from headgate.promotion.config.model import Environment
 from headgate.promotion.errors import PromotionError
 from headgate.promotion.fleet.rendering import RenderedKustomization
-from headgate.promotion.plans.edits import Found, copied, find, replaced
+from headgate.promotion.plans.edits import SelectedScalar, copied, find, replaced
 from headgate.promotion.plans.model import Edit
 from headgate.promotion.plans.world import World
 
@@ -77,7 +77,7 @@ def last_equal(world: World, target: Environment, candidate: str) -> str:
     """
     before, clone = world.environments[target.after[0]], world.clone
     tip = clone.tip(world.default_branch)
-    wanted: list[tuple[str, str, Found]] = []
+    wanted: list[tuple[str, str, SelectedScalar]] = []
     for name in target.fields:
         file, _, path = name.partition(":")
         for theirs, ours in _pairs(world, before, target):
@@ -94,7 +94,7 @@ def last_equal(world: World, target: Environment, candidate: str) -> str:
     return next((each for each in listed if all(_has(world, each, *one) for one in wanted)), "")
 
 
-def _has(world: World, commit: str, file: str, path: str, value: Found) -> bool:
+def _has(world: World, commit: str, file: str, path: str, value: SelectedScalar) -> bool:
     """Whether a file had a value at a commit; a file that cannot be read has none."""
     try:
         content = world.clone.file(commit, file)

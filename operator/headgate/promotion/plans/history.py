@@ -18,7 +18,7 @@ from headgate.promotion.plans.trailers import (
     trailers_of,
 )
 
-__all__ = ["Mark", "bad_commits", "known_commit", "marks", "name_of"]
+__all__ = ["BadMark", "bad_commits", "known_commit", "marks", "name_of"]
 
 MAX_RANGE = 2000
 """Commits of a bad promotion that reverts of single commits may undo one by one."""
@@ -29,7 +29,7 @@ MAX_COMMITS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class BadMark:
     """A rollback's commit: it marks another one as bad."""
 
     commit: str
@@ -41,7 +41,7 @@ class Mark:
     """What was rolled back; empty if the mark does not say."""
 
 
-def marks(clone: Clone, branches: Iterable[str]) -> list[Mark]:
+def marks(clone: Clone, branches: Iterable[str]) -> list[BadMark]:
     """Return all rollbacks in the histories of all tags and of these branches, the newest first."""
     wanted = [HEADS + each for each in branches if HEADS + each in clone.refs().ids]
     found = []
@@ -51,11 +51,11 @@ def marks(clone: Clone, branches: Iterable[str]) -> list[Mark]:
         # Whoever forges a mark can only prevent a promotion.
         if known_commit(clone, bad):
             good = good if known_commit(clone, good) else ""
-            found.append(Mark(commit, bad, good, trailers.get(ENVIRONMENT, "")))
+            found.append(BadMark(commit, bad, good, trailers.get(ENVIRONMENT, "")))
     return found
 
 
-def bad_commits(clone: Clone, candidate: str, found: Iterable[Mark]) -> tuple[Bad, ...]:
+def bad_commits(clone: Clone, candidate: str, found: Iterable[BadMark]) -> tuple[Bad, ...]:
     """Return the bad commits that a candidate contains, and whether it also contains their reverts.
 
     A bad commit counts as reverted if a later commit reverts it, or all commits that its promotion brought, or is the
@@ -76,7 +76,7 @@ def bad_commits(clone: Clone, candidate: str, found: Iterable[Mark]) -> tuple[Ba
     return tuple(result.values())
 
 
-def _undone(clone: Clone, mark: Mark, candidate: str) -> set[str]:
+def _undone(clone: Clone, mark: BadMark, candidate: str) -> set[str]:
     """The commits that the candidate's history reverts after the bad one."""
     undone: set[str] = set()
     short: set[str] = set()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from headgate.promotion.changes.model import Action, EnvironmentChange, FieldChange, Hidden, ObjectChange
+from headgate.promotion.changes.model import ChangeType, EnvironmentChange, FieldChange, Hidden, ObjectChange
 from headgate.promotion.fleet.rendering import RenderedSource, Rendering
 from headgate.promotion.plans.model import Edit
 
@@ -30,7 +30,7 @@ def problems_of_pin(
     for each in change.root:
         yield from _unless_pin(each, source)
     for one in change.kustomizations:
-        if one.key not in comes and one.action is not Action.REMOVED:
+        if one.key not in comes and one.action is not ChangeType.REMOVED:
             for each in one.objects:
                 yield from _unless_pin(each, source)
             for field in one.fields:
@@ -43,7 +43,7 @@ def problems_of_fields(change: EnvironmentChange, edits: Sequence[Edit]) -> Iter
     if edits and change.is_empty:
         yield "the edits change nothing that is applied: is the field set again elsewhere?"
     for each in change.changes:
-        if each.action is not Action.CHANGED and not each.renamed_from:
+        if each.action is not ChangeType.CHANGED and not each.renamed_from:
             yield f"{each.ref} is {each.action.value}"
             continue
         for field in each.fields:
@@ -67,7 +67,7 @@ def problems_elsewhere(changes: Mapping[str, EnvironmentChange]) -> Iterator[str
 def _unless_pin(each: ObjectChange, source: RenderedSource) -> Iterator[str]:
     is_source = (each.ref.kind, each.ref.name) == ("GitRepository", source.key.name)
     others = [field.path for field in each.fields if not field.path.startswith("spec.ref")]
-    if not is_source or each.action is not Action.CHANGED or others:
+    if not is_source or each.action is not ChangeType.CHANGED or others:
         yield f"{each.ref} is {each.action.value}" + (f" at {others[0]}" if others else "")
 
 

@@ -10,7 +10,7 @@ from headgate.git.refs.reference import HEADS, TAGS, Resolved
 from headgate.promotion.config.model import Environment
 from headgate.promotion.errors import PromotionError
 from headgate.promotion.fleet.rendering import RenderedSource
-from headgate.promotion.plans.history import PLAIN, Mark, marks
+from headgate.promotion.plans.history import PLAIN, BadMark, marks
 from headgate.promotion.plans.model import Mode
 from headgate.promotion.plans.rollbacks import counted, is_proven
 from headgate.promotion.plans.trailers import ENVIRONMENT, FROM, record_ref, trailers_of
@@ -83,7 +83,7 @@ def _named(world: World, target: Environment, mode: Mode, base: Resolved, to: st
 
 
 def _doubt(
-    world: World, target: Environment, base: Resolved, name: str, commit: str, found: Iterable[Mark]
+    world: World, target: Environment, base: Resolved, name: str, commit: str, found: Iterable[BadMark]
 ) -> str:
     """Why a tag may not be a version that the target had; a rollback signs what it brings back."""
     if world.promoters.are_named:
@@ -97,7 +97,7 @@ def _doubt(
     )
 
 
-def _was_accepted(world: World, base: Resolved, commit: str, found: Iterable[Mark]) -> bool:
+def _was_accepted(world: World, base: Resolved, commit: str, found: Iterable[BadMark]) -> bool:
     """Whether a commit went through the default branch or the target, itself or as what a rollback brought back.
 
     A rollback signs what it brings back, and anybody who may push tags can give a commit a version.

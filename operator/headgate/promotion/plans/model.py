@@ -15,7 +15,7 @@ import orjson
 
 from headgate.api.revision import COMMIT_ID
 from headgate.promotion.errors import PlanOutdated, PromotionError
-from headgate.promotion.guards import Verdict
+from headgate.promotion.guards import GuardVerdict
 
 __all__ = ["Edit", "Mode", "Plan", "PlanInvalid", "Point", "decode", "encode"]
 
@@ -91,7 +91,7 @@ class Plan:
     branch: str = ""
     """The branch that a pull request goes to."""
     edits: tuple[Edit, ...] = ()
-    verdicts: tuple[Verdict, ...] = field(default=(), compare=False)
+    verdicts: tuple[GuardVerdict, ...] = field(default=(), compare=False)
     summary: str = field(default="", compare=False)
     """The difference in one line, for people."""
     notes: tuple[str, ...] = field(default=(), compare=False)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from headgate.promotion.changes.fields import Difference
-from headgate.promotion.changes.model import Action, EnvironmentChange, ObjectChange
+from headgate.promotion.changes.model import ChangeType, EnvironmentChange, ObjectChange
 from headgate.promotion.changes.objects import differences_of
 from headgate.promotion.changes.paths import Path, Pattern
 from headgate.promotion.changes.shapes import Shapes
@@ -49,11 +49,11 @@ def _is_proven(
 ) -> bool:
     name = mine.original_name if mine is not None and mine.original_name else change.ref.name
     counterparts = others.get((change.ref.group, change.ref.kind, name), [])
-    if change.action is Action.REMOVED:
+    if change.action is ChangeType.REMOVED:
         return not counterparts
     if mine is None or not counterparts:
         return False
-    if change.action is Action.ADDED or not change.fields:
+    if change.action is ChangeType.ADDED or not change.fields:
         return True
     wanted = [each.steps for each in change.fields if not _covered(patterns, change.ref.kind, each.steps)]
     return any(

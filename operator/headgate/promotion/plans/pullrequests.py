@@ -14,12 +14,12 @@ from headgate.promotion.clone import RefUpdate
 from headgate.promotion.clone.pushing import push
 from headgate.promotion.errors import ForgeError
 from headgate.promotion.forges.pushing import by_push
-from headgate.promotion.forges.repository import Choice, Kind, Repository
+from headgate.promotion.forges.repository import ForgeChoice, ForgeKind, Repository
 from headgate.promotion.plans.execute import PullRequestWish
 from headgate.promotion.plans.world import World
 
 if TYPE_CHECKING:
-    from headgate.promotion.forges.client import Client
+    from headgate.promotion.forges.client import ForgeClient
 
 __all__ = ["PullRequests"]
 
@@ -31,7 +31,7 @@ Body = Callable[[PullRequestWish, int], str]
 class PullRequests:
     """Opens the pull requests of one repository."""
 
-    choice: Choice
+    choice: ForgeChoice
     environment: Mapping[str, str]
     """The environment variables of the process."""
     body: Body
@@ -62,7 +62,7 @@ class PullRequests:
             )
         return [f"pull request: {found.url}"]
 
-    def _forge(self, repository: Repository) -> Client | None:
+    def _forge(self, repository: Repository) -> ForgeClient | None:
         from headgate.promotion.forges.opening import open_forge
 
         try:
@@ -84,7 +84,7 @@ class PullRequests:
         wanted = by_push(
             repository, wish.commit, wish.branch, wish.base, wish.title, self.body(wish, MAX_BODY)
         )
-        if repository.kind is Kind.GITEA:
+        if repository.kind is ForgeKind.GITEA:
             ref = wanted.refspec.partition(":")[2]
             said = push(world.clone, [RefUpdate(ref, wish.commit)], options=wanted.options)
             return [f"pushed to {ref}: {said or 'the server opened or updated the pull request'}"]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from headgate.git.refs.reference import HEADS, Resolved
 from headgate.promotion.changes.compare import compare
-from headgate.promotion.changes.model import EnvironmentChange, Stage
+from headgate.promotion.changes.model import ChangeStage, EnvironmentChange
 from headgate.promotion.clone import RefUpdate
 from headgate.promotion.clone.making import make_commit, make_tag
 from headgate.promotion.clone.pushing import push
@@ -21,7 +21,7 @@ from headgate.promotion.fleet.rendering import RenderedSource
 from headgate.promotion.plans.base import is_record_of, signer_of_base
 from headgate.promotion.plans.difference import difference_of
 from headgate.promotion.plans.execute import (
-    Done,
+    Executed,
     PullRequestWish,
     Requester,
     change_commit,
@@ -29,7 +29,7 @@ from headgate.promotion.plans.execute import (
     check_signs,
     reused_commit,
 )
-from headgate.promotion.plans.history import Mark, known_commit
+from headgate.promotion.plans.history import BadMark, known_commit
 from headgate.promotion.plans.lastgood import earlier_files, last_good
 from headgate.promotion.plans.model import Mode
 from headgate.promotion.plans.modes import Move, by_pull_request, mode_of, pin_edit, pin_field
@@ -107,7 +107,7 @@ def prepare(world: World, name: str, to: str = "") -> Rollback:
     if world.clone.id_of_tree(good) == world.clone.id_of_tree(base.commit):
         raise PromotionError(f"'{name}' already runs the content of {good_name}: nothing to roll back")
     move = _move(world, target, source, mode, base, good, good_name)
-    difference = difference_of(world, target, source, base, move, Stage.BY_ROLLBACK)
+    difference = difference_of(world, target, source, base, move, ChangeStage.BY_ROLLBACK)
     # After an earlier rollback, what is bad now is the content that it brought back.
     bad, brought = _content_of(world, base.commit)
     return Rollback(
@@ -117,11 +117,11 @@ def prepare(world: World, name: str, to: str = "") -> Rollback:
 
 def roll_back(
     world: World, rollback: Rollback, requester: Requester, *, sign: bool = True
-) -> tuple[Rollback, Done]:
+) -> tuple[Rollback, Executed]:
     """Do it, and return it with the commit that was made; raises :class:`PromotionError`."""
     if rollback.done:
         name = rollback.move.version or rollback.done[:12]
-        return rollback, Done((f"{rollback.environment} already follows the rollback {name}",), name)
+        return rollback, Executed((f"{rollback.environment} already follows the rollback {name}",), name)
     move, name = rollback.move, rollback.environment
     subject = f"Roll {name} back to {rollback.good_name}"
     text = message(subject, [f"{rollback.bad[:12]} is bad."], rollback.trailers)
@@ -130,7 +130,7 @@ def roll_back(
         title, _, body = text.partition("\n\n")
         branch = move.ref.removeprefix(HEADS)
         wish = PullRequestWish(commit, branch, move.expected, move.branch, title, body)
-        return rollback, Done(tuple(requester(world, wish)))
+        return rollback, Executed(tuple(requester(world, wish)))
     check_signs(world, name, sign)
     commit = make_commit(world.clone, rollback.good, [rollback.before], text, sign=sign)
     if rollback.mode is Mode.TAG:
@@ -142,21 +142,21 @@ def roll_back(
         check_counts(world, world.promoters.of_commit(commit)[1])
         push(world.clone, [RefUpdate(move.ref, commit, move.expected)])
         line = f"moved the branch '{move.ref.removeprefix(HEADS)}' to the content of {rollback.good_name}"
-    return replace(rollback, done=commit), Done((line,), move.version)
+    return replace(rollback, done=commit), Executed((line,), move.version)
 
 
-def revert(world: World, rollback: Rollback, requester: Requester, *, sign: bool = True) -> Done:
+def revert(world: World, rollback: Rollback, requester: Requester, *, sign: bool = True) -> Executed:
     """Open the pull request that takes the bad promotion back on the default branch.
 
     Raises :class:`headgate.promotion.plans.revert.RevertConflicts` if a person must do it.
     """
     if rollback.mode in (Mode.PIN, Mode.FIELDS):
-        return Done(())
+        return Executed(())
     default = world.default_branch
     tip = world.clone.tip(default)
     tree = reverted_tree(world.clone, default, tip, rollback.brought, rollback.good, _paths(world, rollback))
     if tree is None:
-        return Done((f"'{default}' has nothing of it any longer: no revert is needed",))
+        return Executed((f"'{default}' has nothing of it any longer: no revert is needed",))
     # A branch only moves forward, so the default branch must receive the commit that rolled it back.
     others = [rollback.done] if rollback.mode is Mode.BRANCH and rollback.done else []
     subject = f"Revert what {rollback.bad[:12]} brought to {rollback.environment}"
@@ -173,7 +173,7 @@ def revert(world: World, rollback: Rollback, requester: Requester, *, sign: bool
     )
     title, _, body = text.partition("\n\n")
     wish = PullRequestWish(commit, ref.removeprefix(HEADS), existing, default, title, body)
-    return Done(tuple(requester(world, wish)))
+    return Executed(tuple(requester(world, wish)))
 
 
 def _begun(world: World, target: Environment, mode: Mode, base: Resolved, to: str) -> Rollback | None:
@@ -183,7 +183,7 @@ def _begun(world: World, target: Environment, mode: Mode, base: Resolved, to: st
     """
     said = trailers_of(world.clone.commit(base.commit).message)
     bad, good = said.get(ROLLBACK_OF, ""), said.get(ROLLBACK_TO, "")
-    mark = Mark(base.commit, bad, good, said.get(ENVIRONMENT, ""))
+    mark = BadMark(base.commit, bad, good, said.get(ENVIRONMENT, ""))
     if mark.environment != target.name or not _is_followed(world, target, mode, base, mark):
         return None
     if to and world.clone.id_of_tree(world.clone.resolve(to)) != world.clone.id_of_tree(base.commit):
@@ -200,14 +200,14 @@ def _begun(world: World, target: Environment, mode: Mode, base: Resolved, to: st
     now = world.render(target)
     version = base.ref.removeprefix("refs/tags/") if mode is Mode.TAG else ""
     move = Move(base.ref, base.commit, world.refs, version=version, head=base.commit)
-    change = compare(now, now, Stage.BY_ROLLBACK)
+    change = compare(now, now, ChangeStage.BY_ROLLBACK)
     before = said.get(FROM) or bad
     _, brought = _content_of(world, before)
     name, digest = to or good[:12], said.get(DIGEST, "")
     return Rollback(target.name, mode, bad, brought, good, before, name, move, change, digest, base.commit)
 
 
-def _is_followed(world: World, target: Environment, mode: Mode, base: Resolved, mark: Mark) -> bool:
+def _is_followed(world: World, target: Environment, mode: Mode, base: Resolved, mark: BadMark) -> bool:
     """Whether the target follows a rollback, as the contents show: anybody may write the message of a commit."""
     clone = world.clone
     if mode is Mode.FIELDS:

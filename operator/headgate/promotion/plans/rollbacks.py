@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from headgate.git.refs.reference import TAGS
 from headgate.promotion.clone import Clone
-from headgate.promotion.plans.history import Mark, bad_commits, known_commit
+from headgate.promotion.plans.history import BadMark, bad_commits, known_commit
 from headgate.promotion.plans.trailers import ENVIRONMENT, ROLLBACK_OF, ROLLBACK_TO, trailers_of
 from headgate.promotion.plans.world import World
 
@@ -20,7 +20,7 @@ MAX_TAG = 256 * 1024
 """Bytes of a tag that is read."""
 
 
-def rollback_of(clone: Clone, commit: str) -> Mark | None:
+def rollback_of(clone: Clone, commit: str) -> BadMark | None:
     """Return what the message of a commit says of a rollback, if its tree and that of its parent agree.
 
     Only ids count: by the names of refs, commits could name each other in a circle.
@@ -29,11 +29,11 @@ def rollback_of(clone: Clone, commit: str) -> Mark | None:
     bad, good = said.get(ROLLBACK_OF, ""), said.get(ROLLBACK_TO, "")
     if not (known_commit(clone, bad) and known_commit(clone, good)):
         return None
-    mark = Mark(commit, bad, good, said.get(ENVIRONMENT, ""))
+    mark = BadMark(commit, bad, good, said.get(ENVIRONMENT, ""))
     return mark if is_true(clone, mark) else None
 
 
-def is_true(clone: Clone, mark: Mark) -> bool:
+def is_true(clone: Clone, mark: BadMark) -> bool:
     """Whether the trees are those of a rollback."""
     parents = clone.commit(mark.commit).parents
     if not mark.good or not parents or not known_commit(clone, mark.bad):
@@ -42,7 +42,7 @@ def is_true(clone: Clone, mark: Mark) -> bool:
     return tree == clone.id_of_tree(mark.good) and left == clone.id_of_tree(mark.bad) and left != tree
 
 
-def is_told_by_tag(world: World, mark: Mark, *, signed: bool) -> bool:
+def is_told_by_tag(world: World, mark: BadMark, *, signed: bool) -> bool:
     """Whether a tag names the rollback's commit and says the same, ``signed``: by one of the promoters.
 
     Whoever rolls back writes it into the tag. The author of a commit that is promoted writes no tag.
@@ -61,7 +61,7 @@ def is_told_by_tag(world: World, mark: Mark, *, signed: bool) -> bool:
     return False
 
 
-def is_proven(world: World, mark: Mark) -> bool:
+def is_proven(world: World, mark: BadMark) -> bool:
     """Whether a mark may decide something in favor of a promotion or rollback."""
     if not is_true(world.clone, mark):
         return False
@@ -72,7 +72,7 @@ def is_proven(world: World, mark: Mark) -> bool:
     return not world.clone.is_ancestor(mark.commit, tip) or is_told_by_tag(world, mark, signed=False)
 
 
-def counted(world: World, found: Iterable[Mark], base: str) -> list[Mark]:
+def counted(world: World, found: Iterable[BadMark], base: str) -> list[BadMark]:
     """Return the marks that may refuse a promotion: all, or, where promoters are named, those that somebody accepted.
 
     These are theirs, and those in the history of the default branch or of ``base``, which the target follows.
@@ -87,7 +87,7 @@ def counted(world: World, found: Iterable[Mark], base: str) -> list[Mark]:
     ]
 
 
-def follows_again(world: World, environment: str, base: str, bad: str, found: Iterable[Mark]) -> bool:
+def follows_again(world: World, environment: str, base: str, bad: str, found: Iterable[BadMark]) -> bool:
     """Whether a target follows a bad commit again, at ``base``, after it was rolled back there.
 
     So somebody has decided it, and the next promotion does not bring the commit back. The next rollback ends it.

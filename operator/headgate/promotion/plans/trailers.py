@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from headgate.api.revision import COMMIT_ID
-from headgate.promotion.guards import Approval, Verdict
+from headgate.promotion.guards import Approval, GuardVerdict
 from headgate.visible import visible
 
 __all__ = [
@@ -73,7 +73,7 @@ def audit(
     before: str,
     sources: Iterable[str],
     digest: str,
-    verdicts: Iterable[Verdict],
+    verdicts: Iterable[GuardVerdict],
     approvals: Iterable[Approval],
     evidence_options: Iterable[str] = (),
 ) -> list[tuple[str, str]]:

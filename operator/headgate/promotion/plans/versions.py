@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from headgate.git.refs.reference import TAGS
-from headgate.git.refs.semver import Range, Version
+from headgate.git.refs.semver import Version, VersionRange
 from headgate.promotion.errors import PromotionError
 
 __all__ = ["Bump", "VersionTag", "next_version", "version_tags"]
@@ -34,7 +34,7 @@ class VersionTag:
 
 def version_tags(refs: Iterable[str], semver: str = "") -> list[VersionTag]:
     """Return the tags that name versions in a range (empty: all), the highest first, from full names of refs."""
-    wanted = Range.parse(semver) if semver else None
+    wanted = VersionRange.parse(semver) if semver else None
     found = []
     for name in refs:
         if name.startswith(TAGS):
@@ -53,7 +53,7 @@ def next_version(refs: Iterable[str], semver: str, *, given: str = "", bump: Bum
     range, and higher than every version there, since Flux would ignore it otherwise. Raises :class:`PromotionError`.
     """
     names = list(refs)
-    wanted = Range.parse(semver)
+    wanted = VersionRange.parse(semver)
     inside, every = version_tags(names, semver), version_tags(names)
     prefix = (inside or every)[0].prefix if every else ""
     highest = inside[0].version if inside else None
@@ -78,7 +78,7 @@ def next_version(refs: Iterable[str], semver: str, *, given: str = "", bump: Bum
     )
 
 
-def _given(given: str, wanted: Range, highest: Version | None, prefix: str) -> str:
+def _given(given: str, wanted: VersionRange, highest: Version | None, prefix: str) -> str:
     version = Version.parse(given)
     if version is None or not _TAG.fullmatch(given):
         raise PromotionError(f"--version: '{_shown(given)}' is not a version such as 1.4.0")
@@ -102,7 +102,7 @@ def _raised(version: Version, bump: Bump) -> Version:
     return Version(version.major, version.minor, version.patch + (0 if version.pre else 1))
 
 
-def _first(wanted: Range) -> str | None:
+def _first(wanted: VersionRange) -> str | None:
     """The first version of a range without tags: 1.0.0, or the lowest that the range names."""
     named = [Version(int(a), int(b or 0), int(c or 0)) for a, b, c in _NUMBERS.findall(wanted.text)]
     for version in [Version(1, 0, 0), *sorted(named), *(_raised(each, "patch") for each in sorted(named))]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from headgate.git.refs.reference import DEFAULT_BRANCH, GitReference
 from headgate.promotion.changes.compare import compare
-from headgate.promotion.changes.model import EnvironmentAnswer, Stage
+from headgate.promotion.changes.model import ChangeStage, EnvironmentAnswer
 from headgate.promotion.config.model import Environment
 from headgate.promotion.fleet import WORK_TREE, Fleet
 from headgate.promotion.fleet.rendering import Rendering
@@ -43,12 +43,14 @@ def _answer(fleet: Fleet, environment: Environment, commits: Range) -> Environme
     merged = now.with_branch(now.default_branch, commits.head_commit)
     before, after = fleet.render_pair(environment, base, merged)
     words = follows(before) or follows(after)
-    on_merge = compare(before, after, Stage.ON_MERGE, words)
+    on_merge = compare(before, after, ChangeStage.ON_MERGE, words)
     followed = after.followed or before.followed
     at_promotion = None
     if followed is not None and selected(after) != commits.head_commit:
         promoted = merged.with_source(followed, commits.head_commit)
-        at_promotion = compare(*fleet.render_pair(environment, base, promoted), Stage.AT_PROMOTION, words)
+        at_promotion = compare(
+            *fleet.render_pair(environment, base, promoted), ChangeStage.AT_PROMOTION, words
+        )
     return EnvironmentAnswer(environment.name, words, on_merge, at_promotion, environment.after)
 
 

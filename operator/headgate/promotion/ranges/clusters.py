@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from headgate.promotion.changes.model import (
+    ChangeStage,
     Counterpart,
     EnvironmentAnswer,
     EnvironmentChange,
-    Stage,
 )
 from headgate.promotion.config.model import Environment
 from headgate.promotion.errors import EvidenceMissing
@@ -73,7 +73,7 @@ class _Asking:
     contexts: Contexts
     method: Method
 
-    def change(self, rendering: Rendering, stage: Stage, words: str) -> EnvironmentChange:
+    def change(self, rendering: Rendering, stage: ChangeStage, words: str) -> EnvironmentChange:
         """What the operator would change in the cluster; a problem if the cluster cannot be read."""
         name = rendering.environment
         try:
@@ -97,9 +97,9 @@ def _answer(fleet: Fleet, environment: Environment, commits: Range, asking: _Ask
     merged = now.with_branch(now.default_branch, commits.head_commit)
     rendering = fleet.render(environment, merged)
     words = follows(rendering)
-    on_merge = asking.change(rendering, Stage.ON_MERGE, words)
+    on_merge = asking.change(rendering, ChangeStage.ON_MERGE, words)
     at_promotion = None
     if rendering.followed is not None and selected(rendering) != commits.head_commit:
         promoted = fleet.render(environment, merged.with_source(rendering.followed, commits.head_commit))
-        at_promotion = asking.change(promoted, Stage.AT_PROMOTION, words)
+        at_promotion = asking.change(promoted, ChangeStage.AT_PROMOTION, words)
     return EnvironmentAnswer(environment.name, words, on_merge, at_promotion, environment.after)

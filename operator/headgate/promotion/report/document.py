@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from headgate.promotion.changes.model import (
-    Action,
+    ChangeStage,
+    ChangeType,
     Counterpart,
     Danger,
     EnvironmentAnswer,
@@ -14,11 +15,10 @@ from headgate.promotion.changes.model import (
     FieldChange,
     ImageChange,
     ObjectChange,
-    Stage,
 )
 from headgate.visible import visible
 
-__all__ = ["ChangeReport", "Group", "Summary", "counts", "grouped"]
+__all__ = ["ChangeReport", "ObjectGroup", "Summary", "counts", "grouped"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class ChangeReport:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class ObjectGroup:
     """Objects that change in the same way; the first one is shown, the others are named."""
 
     first: ObjectChange
@@ -69,7 +69,7 @@ class Summary:
         """The summary of a change."""
         images: dict[tuple[str, str], tuple[ImageChange, list[ObjectChange]]] = {}
         for each in change.changes:
-            if each.action is Action.REMOVED or each.inert:
+            if each.action is ChangeType.REMOVED or each.inert:
                 continue
             for image in each.images:
                 images.setdefault((image.before, image.after), (image, []))[1].append(each)
@@ -81,14 +81,14 @@ class Summary:
             tuple((image, tuple(objects)) for image, objects in images.values()),
             tuple(each for each in change.changes if each.replicas is not None and not each.inert),
             tuple(each for each in change.changes if each.deletes),
-            tuple(each for each in change.changes if each.action is Action.REMOVED and not each.pruned),
+            tuple(each for each in change.changes if each.action is ChangeType.REMOVED and not each.pruned),
             tuple(dangers),
         )
 
 
 def counts(change: EnvironmentChange) -> str:
     """Return how much changes, in words: ``2 added, 1 changed, 3 deleted``."""
-    between = change.stage is Stage.BETWEEN
+    between = change.stage is ChangeStage.BETWEEN
     numbers = _differences(change) if between else _changes(change)
     parts = [f"{number} {word}" for word, number in numbers.items() if number]
     kustomizations = [each for each in change.kustomizations if each.action or each.fields]
@@ -101,31 +101,35 @@ def counts(change: EnvironmentChange) -> str:
 
 def _changes(change: EnvironmentChange) -> dict[str, int]:
     return {
-        "added": sum(each.action is Action.ADDED and not each.inert for each in change.changes),
-        "changed": sum(each.action is Action.CHANGED and not each.inert for each in change.changes),
-        "moved": sum(each.action is Action.MOVED and not each.inert for each in change.changes),
-        "deleted": sum(each.action is Action.REMOVED and each.pruned for each in change.changes),
-        "left behind": sum(each.action is Action.REMOVED and not each.pruned for each in change.changes),
+        "added": sum(each.action is ChangeType.ADDED and not each.inert for each in change.changes),
+        "changed": sum(each.action is ChangeType.CHANGED and not each.inert for each in change.changes),
+        "moved": sum(each.action is ChangeType.MOVED and not each.inert for each in change.changes),
+        "deleted": sum(each.action is ChangeType.REMOVED and each.pruned for each in change.changes),
+        "left behind": sum(each.action is ChangeType.REMOVED and not each.pruned for each in change.changes),
     }
 
 
 def _differences(change: EnvironmentChange) -> dict[str, int]:
     """How much differs between two environments."""
     return {
-        "differ": sum(each.action in (Action.CHANGED, Action.MOVED) for each in change.changes),
-        f"only in {visible(change.follows)}": sum(each.action is Action.REMOVED for each in change.changes),
-        f"only in {visible(change.environment)}": sum(each.action is Action.ADDED for each in change.changes),
+        "differ": sum(each.action in (ChangeType.CHANGED, ChangeType.MOVED) for each in change.changes),
+        f"only in {visible(change.follows)}": sum(
+            each.action is ChangeType.REMOVED for each in change.changes
+        ),
+        f"only in {visible(change.environment)}": sum(
+            each.action is ChangeType.ADDED for each in change.changes
+        ),
     }
 
 
-def grouped(changes: Iterable[ObjectChange]) -> tuple[Group, ...]:
+def grouped(changes: Iterable[ObjectChange]) -> tuple[ObjectGroup, ...]:
     """Return changes in their order, those that are alike together with the first one."""
     groups: dict[object, list[ObjectChange]] = {}
     for each in changes:
         alike = (each.action, _alike(each.fields), each.dangers, each.inert)
-        key: object = alike if each.action is Action.CHANGED and not each.renamed_from else id(each)
+        key: object = alike if each.action is ChangeType.CHANGED and not each.renamed_from else id(each)
         groups.setdefault(key, []).append(each)
-    return tuple(Group(first, tuple(others)) for first, *others in groups.values())
+    return tuple(ObjectGroup(first, tuple(others)) for first, *others in groups.values())
 
 
 def _alike(fields: Iterable[FieldChange]) -> tuple[object, ...]:

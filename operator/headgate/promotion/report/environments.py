@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from headgate.api import timestamp
-from headgate.promotion.evidence.model import Evidence, Origin
+from headgate.promotion.evidence.model import Evidence, EvidenceOrigin
 from headgate.promotion.evidence.summary import EnvironmentSummary, follows_text
 from headgate.visible import visible
 
@@ -117,8 +117,8 @@ def _wanted(each: EnvironmentSummary) -> str:
 def _origin(found: Evidence | None, now: datetime) -> str:
     if found is None:
         return "nothing"
-    what = found.detail if found.origin is Origin.CONTEXT else found.origin.value
-    when = "now" if found.origin is Origin.CONTEXT else f"{age(now, found.at)} ago"
+    what = found.detail if found.origin is EvidenceOrigin.CONTEXT else found.origin.value
+    when = "now" if found.origin is EvidenceOrigin.CONTEXT else f"{age(now, found.at)} ago"
     return f"{visible(what)}, {when}{', STALE' if found.is_stale(now) else ''}"
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from headgate.promotion.changes.model import FieldChange, Hidden
 from headgate.visible import visible
 
-__all__ = ["Line", "field_lines", "shown"]
+__all__ = ["ReportLine", "field_lines", "shown"]
 
 LONGEST_VALUE = 160
 """Characters of a value on one line."""
@@ -24,7 +24,7 @@ _MOST_COMPARED = 2000
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ReportLine:
     """One line: a sign (``+``, ``-``, ``~`` or a blank) and a text, in which a format escapes what nobody sees."""
 
     sign: str
@@ -51,37 +51,37 @@ def _hidden(value: Any) -> str:
     return f"({value.value})" if isinstance(value, Hidden) else str(value)
 
 
-def field_lines(field: FieldChange) -> list[Line]:
+def field_lines(field: FieldChange) -> list[ReportLine]:
     """Return the lines of one changed field, a limited number of limited length."""
     path = _cut(visible(field.path), _LONGEST_PATH) or "(everything)"
     unknown = f" (unknown: {', '.join(map(visible, field.unknown))})" if field.unknown else ""
     if field.order:
         before, after = _windows(_names(field.before), _names(field.after))
-        return [Line("~", f"{path}: other order: {before} → {after}")]
+        return [ReportLine("~", f"{path}: other order: {before} → {after}")]
     if not field.before_present or not field.after_present:
         return _one_sided(path, field, unknown)
     if isinstance(field.before, Hidden) and field.before is field.after:
-        return [Line("~", f"{path}: {field.before.value} changed{unknown}")]
+        return [ReportLine("~", f"{path}: {field.before.value} changed{unknown}")]
     if _is_text(field.before) and _is_text(field.after) and field.before != field.after:
-        return [Line("~", f"{path}:{unknown}"), *_text_lines(str(field.before), str(field.after))]
+        return [ReportLine("~", f"{path}:{unknown}"), *_text_lines(str(field.before), str(field.after))]
     before, after = _windows(shown(field.before), shown(field.after))
     hidden = " (what *** hides differs)" if before == after and "***" in before else ""
-    return [Line("~", f"{path}: {before} → {after}{hidden}{unknown}")]
+    return [ReportLine("~", f"{path}: {before} → {after}{hidden}{unknown}")]
 
 
 def _names(elements: Any) -> str:
     return ", ".join(visible(str(each)) for each in elements)
 
 
-def _one_sided(path: str, field: FieldChange, unknown: str) -> list[Line]:
+def _one_sided(path: str, field: FieldChange, unknown: str) -> list[ReportLine]:
     sign, value = ("+", field.after) if field.after_present else ("-", field.before)
     if _is_text(value):
         lines = str(value).splitlines()
         more = len(lines) - _MOST_LINES
-        found = [Line(sign, f"{path}:{unknown}")]
-        found += [Line(sign, f"  {_cut(visible(line), LONGEST_VALUE)}") for line in lines[:_MOST_LINES]]
-        return [*found, Line(" ", f"  … {more} more lines")] if more > 0 else found
-    return [Line(sign, f"{path}: {_cut(shown(value), LONGEST_VALUE)}{unknown}")]
+        found = [ReportLine(sign, f"{path}:{unknown}")]
+        found += [ReportLine(sign, f"  {_cut(visible(line), LONGEST_VALUE)}") for line in lines[:_MOST_LINES]]
+        return [*found, ReportLine(" ", f"  … {more} more lines")] if more > 0 else found
+    return [ReportLine(sign, f"{path}: {_cut(shown(value), LONGEST_VALUE)}{unknown}")]
 
 
 def _is_text(value: Any) -> bool:
@@ -89,22 +89,22 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str) and "\n" in value.strip("\n")
 
 
-def _text_lines(before: str, after: str) -> Iterator[Line]:
+def _text_lines(before: str, after: str) -> Iterator[ReportLine]:
     old, new = before.splitlines(), after.splitlines()
     if len(old) > _MOST_COMPARED or len(new) > _MOST_COMPARED:
-        yield Line(" ", f"  … {len(old)} lines become {len(new)} lines")
+        yield ReportLine(" ", f"  … {len(old)} lines become {len(new)} lines")
         return
     changes = list(unified_diff(old, new, n=1, lineterm=""))[2:]
     for each in changes[:_MOST_LINES]:
         sign, text = ("…", "") if each.startswith("@@") else (each[0], each[1:])
         if sign != "…":
-            yield Line(sign, f"  {_cut(visible(text), LONGEST_VALUE)}")
+            yield ReportLine(sign, f"  {_cut(visible(text), LONGEST_VALUE)}")
         elif each is not changes[0]:
-            yield Line(" ", "  …")
+            yield ReportLine(" ", "  …")
     if len(changes) > _MOST_LINES:
-        yield Line(" ", f"  … {len(changes) - _MOST_LINES} more lines")
+        yield ReportLine(" ", f"  … {len(changes) - _MOST_LINES} more lines")
     if old == new:
-        yield Line(" ", "  (only the ends of lines differ)")
+        yield ReportLine(" ", "  (only the ends of lines differ)")
 
 
 def _cut(text: str, limit: int) -> str:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from headgate.promotion.changes.model import EnvironmentAnswer, EnvironmentChange, Stage
+from headgate.promotion.changes.model import ChangeStage, EnvironmentAnswer, EnvironmentChange
 from headgate.promotion.report.document import ChangeReport, counts
 from headgate.promotion.report.escape import code, fenced, html_code, longest_ticks
-from headgate.promotion.report.lines import Line
+from headgate.promotion.report.lines import ReportLine
 from headgate.promotion.report.sections import (
     ObjectSection,
     Section,
@@ -104,11 +104,11 @@ def _table(report: ChangeReport) -> str:
     if not report.environments:
         return "No environment was found."
     # The report of a promotion or rollback has one stage, which is not the merge.
-    first, only = Stage.ON_MERGE, {each.on_merge.stage for each in report.environments}
+    first, only = ChangeStage.ON_MERGE, {each.on_merge.stage for each in report.environments}
     if len(only) == 1 and all(each.at_promotion is None for each in report.environments):
         (first,) = only
-    later = first is Stage.ON_MERGE
-    heads = ["environment", "follows", first.value, *([Stage.AT_PROMOTION.value] if later else [])]
+    later = first is ChangeStage.ON_MERGE
+    heads = ["environment", "follows", first.value, *([ChangeStage.AT_PROMOTION.value] if later else [])]
     rows = [heads, ["---"] * len(heads)]
     for each in report.environments[:_MOST_ROWS]:
         row = [code(each.environment), code(each.follows) if each.follows else "", _mark(each.on_merge)]
@@ -143,7 +143,7 @@ def _summary(answer: EnvironmentAnswer, stage: EnvironmentChange) -> Iterator[st
     for heading, lines in highlights(stage):
         shown = lines[:_MOST_HIGHLIGHTS]
         if len(lines) > len(shown):
-            shown = [*shown, Line(" ", f"… {len(lines) - len(shown)} more")]
+            shown = [*shown, ReportLine(" ", f"… {len(lines) - len(shown)} more")]
         mark = ":warning: " if heading in ("Dangers", "Not known") else ""
         yield f"{mark}**{heading}**\n\n" + "\n".join(fenced([_signed(line) for line in shown]))
 
@@ -203,7 +203,7 @@ def _limited(lines: Sequence[str]) -> list[str]:
     return [*lines[:_MOST_LINES], f"  … {len(lines) - _MOST_LINES} more lines"]
 
 
-def _signed(line: Line) -> str:
+def _signed(line: ReportLine) -> str:
     return f"{_diff_sign(line.sign)} {visible(line.text)}"
 
 

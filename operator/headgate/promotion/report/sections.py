@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from headgate.promotion.changes.model import (
-    Action,
+    ChangeStage,
+    ChangeType,
     Danger,
     EnvironmentChange,
     KustomizationChange,
     ObjectChange,
-    Stage,
 )
-from headgate.promotion.report.document import Group, Summary, grouped
-from headgate.promotion.report.lines import Line, field_lines
+from headgate.promotion.report.document import ObjectGroup, Summary, grouped
+from headgate.promotion.report.lines import ReportLine, field_lines
 from headgate.visible import visible
 
 __all__ = [
@@ -28,7 +28,7 @@ __all__ = [
     "says_nothing",
 ]
 
-SIGNS = {Action.ADDED: "+", Action.CHANGED: "~", Action.REMOVED: "-", Action.MOVED: "~"}
+SIGNS = {ChangeType.ADDED: "+", ChangeType.CHANGED: "~", ChangeType.REMOVED: "-", ChangeType.MOVED: "~"}
 _REFUSED = "the API server will refuse it; set force to let the operator delete and create the object"
 
 
@@ -38,7 +38,7 @@ class ObjectSection:
 
     sign: str
     title: str
-    lines: tuple[Line, ...] = ()
+    lines: tuple[ReportLine, ...] = ()
     alike: tuple[str, ...] = ()
     """The other objects that change in the same way."""
 
@@ -49,7 +49,7 @@ class Section:
 
     sign: str
     title: str
-    lines: tuple[Line, ...]
+    lines: tuple[ReportLine, ...]
     objects: tuple[ObjectSection, ...]
 
 
@@ -83,26 +83,28 @@ def _short(revision: str) -> str:
     return f"{name}{at}{digest[:17] if ':' in digest else digest}"
 
 
-def highlights(change: EnvironmentChange) -> Iterator[tuple[str, list[Line]]]:
+def highlights(change: EnvironmentChange) -> Iterator[tuple[str, list[ReportLine]]]:
     """Return what readers look for first: headings and their lines, none of them empty."""
-    summary, between = Summary.of(change), change.stage is Stage.BETWEEN
+    summary, between = Summary.of(change), change.stage is ChangeStage.BETWEEN
     dangers = [
-        Line("!", f"{visible(what)}: {_danger(danger, each)}") for what, danger, each in summary.dangers
+        ReportLine("!", f"{visible(what)}: {_danger(danger, each)}") for what, danger, each in summary.dangers
     ]
     parts = {
         "Dangers": dangers,
         "Images": [
-            Line(
+            ReportLine(
                 "~" if image.before and image.after else "+" if image.after else "-",
                 _image(image.before, image.after, objects),
             )
             for image, objects in summary.images
         ],
-        "Replicas": [Line("~", f"{visible(str(each.ref))}: {_replicas(each)}") for each in summary.replicas],
-        "Deleted": [] if between else [Line("-", _deleted(each)) for each in summary.deleted],
-        "Left behind": [Line(" ", f"{visible(str(each.ref))}: {each.kept}") for each in summary.kept],
-        "Not known": [Line("!", visible(each.message)) for each in change.uncertain],
-        "Variables without a value": [Line("?", visible(name)) for name in change.unknown_variables],
+        "Replicas": [
+            ReportLine("~", f"{visible(str(each.ref))}: {_replicas(each)}") for each in summary.replicas
+        ],
+        "Deleted": [] if between else [ReportLine("-", _deleted(each)) for each in summary.deleted],
+        "Left behind": [ReportLine(" ", f"{visible(str(each.ref))}: {each.kept}") for each in summary.kept],
+        "Not known": [ReportLine("!", visible(each.message)) for each in change.uncertain],
+        "Variables without a value": [ReportLine("?", visible(name)) for name in change.unknown_variables],
     }
     yield from ((heading, lines) for heading, lines in parts.items() if lines)
 
@@ -128,7 +130,7 @@ def _replicas(each: ObjectChange) -> str:
 
 
 def _deleted(each: ObjectChange) -> str:
-    again = "" if each.action is Action.REMOVED else ", then created again"
+    again = "" if each.action is ChangeType.REMOVED else ", then created again"
     return f"{visible(str(each.ref))}{again}"
 
 
@@ -141,15 +143,17 @@ def details(change: EnvironmentChange) -> Iterator[Section]:
 
 
 def _of_kustomization(each: KustomizationChange, change: EnvironmentChange) -> Section:
-    lines = [Line(" ", visible(note)) for note in each.notes]
+    lines = [ReportLine(" ", visible(note)) for note in each.notes]
     if each.suspended:
-        lines.append(Line(" ", "Suspended: nothing happens until it is resumed."))
+        lines.append(ReportLine(" ", "Suspended: nothing happens until it is resumed."))
     if each.problem is not None:
         always = " (before and after, from the same files)" if each.certain else ""
-        lines.append(Line("!", f"{visible(each.problem.message)}{always}"))
+        lines.append(ReportLine("!", f"{visible(each.problem.message)}{always}"))
     lines += [line for field in each.fields for line in field_lines(field)]
     sign = "~" if each.action is None else SIGNS[each.action]
-    what = "" if each.action is None or each.action is Action.CHANGED else f" ({_what(each.action, change)})"
+    what = (
+        "" if each.action is None or each.action is ChangeType.CHANGED else f" ({_what(each.action, change)})"
+    )
     return Section(
         sign,
         f"Kustomization {visible(str(each.key))}{what}",
@@ -158,24 +162,24 @@ def _of_kustomization(each: KustomizationChange, change: EnvironmentChange) -> S
     )
 
 
-def _what(action: Action, change: EnvironmentChange) -> str:
-    if change.stage is not Stage.BETWEEN or action is Action.MOVED:
+def _what(action: ChangeType, change: EnvironmentChange) -> str:
+    if change.stage is not ChangeStage.BETWEEN or action is ChangeType.MOVED:
         return str(action.value)
-    return f"only in {visible(change.environment if action is Action.ADDED else change.follows)}"
+    return f"only in {visible(change.environment if action is ChangeType.ADDED else change.follows)}"
 
 
-def _of_group(group: Group) -> ObjectSection:
+def _of_group(group: ObjectGroup) -> ObjectSection:
     each = group.first
     title = visible(str(each.ref))
     if each.renamed_from:
         title += f" (was {visible(each.renamed_from)})"
-    if each.action is Action.MOVED:
+    if each.action is ChangeType.MOVED:
         title += f" (from {_owner(each.before_owner)} to {_owner(each.after_owner)})"
-    lines = [Line("!", _danger(danger, each)) for danger in each.dangers]
+    lines = [ReportLine("!", _danger(danger, each)) for danger in each.dangers]
     if each.inert:
-        lines.append(Line(" ", f"not applied: {each.inert}"))
+        lines.append(ReportLine(" ", f"not applied: {each.inert}"))
     if each.kept:
-        lines.append(Line(" ", f"stays on the cluster: {each.kept}"))
+        lines.append(ReportLine(" ", f"stays on the cluster: {each.kept}"))
     lines += [line for field in each.fields for line in field_lines(field)]
     return ObjectSection(
         SIGNS[each.action], title, tuple(lines), tuple(visible(str(other.ref)) for other in group.others)

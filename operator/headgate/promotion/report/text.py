@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from headgate.promotion.changes.environments import Comparison
-from headgate.promotion.changes.model import EnvironmentAnswer, EnvironmentChange, Stage
+from headgate.promotion.changes.model import ChangeStage, EnvironmentAnswer, EnvironmentChange
 from headgate.promotion.report.document import ChangeReport, counts
-from headgate.promotion.report.lines import Line
+from headgate.promotion.report.lines import ReportLine
 from headgate.promotion.report.sections import (
     ObjectSection,
     details,
@@ -78,7 +78,7 @@ class _Text:
                 yield from (f"  {line}" if line else "" for line in self._change(stage))
 
     def _change(self, change: EnvironmentChange) -> Iterator[str]:
-        if change.stage is not Stage.BETWEEN:
+        if change.stage is not ChangeStage.BETWEEN:
             approximate = " (approximate: without dry runs)" if change.approximate else ""
             yield self._style(f"{_title(change)}{approximate}", _BOLD)
         yield from (f"  {line}" for line in revisions(change))
@@ -87,19 +87,19 @@ class _Text:
             yield from self._folded(lines, "    ")
         for section in details(change):
             yield ""
-            yield "  " + self._signed(Line(section.sign, section.title))
+            yield "  " + self._signed(ReportLine(section.sign, section.title))
             yield from self._folded(section.lines, "      ")
             for each in section.objects:
                 yield from self._object(each)
 
     def _object(self, each: ObjectSection) -> Iterator[str]:
-        yield "    " + self._signed(Line(each.sign, each.title))
+        yield "    " + self._signed(ReportLine(each.sign, each.title))
         yield from self._folded(each.lines, "        ")
         if each.alike:
             yield f"      {len(each.alike)} more in the same way:"
-            yield from self._folded([Line(each.sign, name) for name in each.alike], "        ")
+            yield from self._folded([ReportLine(each.sign, name) for name in each.alike], "        ")
 
-    def _folded(self, lines: Iterable[Line], indent: str) -> Iterator[str]:
+    def _folded(self, lines: Iterable[ReportLine], indent: str) -> Iterator[str]:
         lines = list(lines)
         # Folding one line would save nothing.
         end = len(lines) if self._full or len(lines) <= FOLDED + 1 else FOLDED
@@ -107,7 +107,7 @@ class _Text:
         if end < len(lines):
             yield indent + self._style(f"… {len(lines) - end} more lines: --full", _DIM)
 
-    def _signed(self, line: Line) -> str:
+    def _signed(self, line: ReportLine) -> str:
         return self._style(f"{line.sign} {visible(line.text)}", _STYLES.get(line.sign, ""))
 
     def _style(self, text: str, style: str) -> str:

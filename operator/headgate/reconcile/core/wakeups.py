@@ -47,7 +47,7 @@ class _Seen:
     deleting: bool
 
 
-class Builds(Protocol):
+class LastBuilds(Protocol):
     """What the last builds of the Kustomizations read."""
 
     def concerns(self, key: ObjectKey, source: SourceKey) -> bool:
@@ -72,7 +72,7 @@ class Wakeups:
         store: Store,
         kustomization_queue: WorkQueue[ObjectKey],
         source_queue: WorkQueue[ObjectKey],
-        builds: Builds,
+        builds: LastBuilds,
         requests: RequestRecord,
         *,
         correct_drift: bool = True,

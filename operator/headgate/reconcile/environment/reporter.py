@@ -13,11 +13,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from headgate.api import ObjectKey, reasons
-from headgate.api.report import Report
+from headgate.api.report import EnvironmentReport
 from headgate.backoff import Doubling
 from headgate.fairness.pools import NETWORK, OWN, aside
 from headgate.git.errors import GitError
@@ -100,7 +101,7 @@ class EnvironmentReporter:
         self._writer: ReportWriter | None = None
         self._goal: tuple[tuple[Any, dict[str, bytes]], Destination] | None = None
         """What the destination was made from: the spec of the source and the data of the Secret; and itself."""
-        self._last: tuple[Report, float] | None = None
+        self._last: tuple[EnvironmentReport, float] | None = None
         """What was observed at the last push, and when that was, on the monotonic clock."""
         self._complete = False
         self._pushed: datetime | None = None
@@ -175,13 +176,13 @@ class EnvironmentReporter:
             self._goal = given, destination(self._settings, source, secret)
         return self._goal[1]
 
-    async def _observed(self, goal: Destination, source: Obj) -> Report:
+    async def _observed(self, goal: Destination, source: Obj) -> EnvironmentReport:
         sources, kustomizations = self._store.sources(GIT_REPOSITORY), self._store.kustomizations()
         now, url = datetime.now(UTC), str(source["spec"]["url"])
-        compose: Callable[[], Report] = lambda: observe(goal.environment, url, sources, kustomizations, now)  # noqa: E731
+        compose = partial(observe, goal.environment, url, sources, kustomizations, now)
         return await aside(OWN, len(kustomizations), compose)
 
-    def _is_known(self, report: Report, goal: Destination) -> bool:
+    def _is_known(self, report: EnvironmentReport, goal: Destination) -> bool:
         """Whether the last push said the same, a short time ago, to the same place."""
         if self._last is None or self._writer is None or self._writer.goal != goal:
             return False

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from headgate.api import report as reports
-from headgate.api.report import MAX_BYTES, REPORT_FILE, Report, ReportInvalid
+from headgate.api.report import MAX_BYTES, REPORT_FILE, EnvironmentReport, ReportInvalid
 from headgate.api.running import belonging, running_kustomization, running_source
 from headgate.git.credentials.signing import SigningKey
 from headgate.git.publishing import Author, PublishedFile, Tip
@@ -28,11 +28,11 @@ MAX_FETCH = 16 << 20
 
 def observe(
     environment: str, url: str, sources: Iterable[Obj], kustomizations: Iterable[Obj], now: datetime
-) -> Report:
+) -> EnvironmentReport:
     """Return what the objects of the repository at ``url`` say; those of other repositories do not appear."""
     ours, applied = belonging(sources, kustomizations, lambda each: same_repository(each, url))
     moment = now.replace(microsecond=0)
-    return Report(
+    return EnvironmentReport(
         environment,
         observed=moment,
         begun=moment,
@@ -53,7 +53,7 @@ class ReportWriter:
         """Continue with other keys for the same ref of the same repository."""
         self.goal = goal
 
-    def write(self, report: Report) -> None:
+    def write(self, report: EnvironmentReport) -> None:
         """Push a report, as it follows the last one.
 
         Raises :class:`headgate.git.errors.GitError` or :class:`ReportImpossible`.
@@ -76,7 +76,7 @@ class ReportWriter:
             replace=replaces,
         )
 
-    def _report_of(self, tip: Tip | None) -> Report | None:
+    def _report_of(self, tip: Tip | None) -> EnvironmentReport | None:
         """The last report, if it is one of this environment with the signature of this key."""
         if tip is None or tip.content is None or not tip.is_ours(self.goal.key):
             return None
@@ -87,7 +87,7 @@ class ReportWriter:
         return found if found.environment == self.goal.environment else None
 
 
-def follow(before: Report | None, report: Report) -> tuple[Report, bool]:
+def follow(before: EnvironmentReport | None, report: EnvironmentReport) -> tuple[EnvironmentReport, bool]:
     """Return the report as it follows the one before, and whether it takes its place.
 
     What only confirms the one before takes its place, so that the history has one commit for each state. So does one
@@ -101,7 +101,7 @@ def follow(before: Report | None, report: Report) -> tuple[Report, bool]:
     return report, not _is_settled(before) and not _is_settled(report)
 
 
-def _sealed(report: Report, key: SigningKey) -> Report:
+def _sealed(report: EnvironmentReport, key: SigningKey) -> EnvironmentReport:
     """The report with digests that only this key can make: the objects hold the values of Secrets."""
     sealed = (
         replace(each, digest=key.sealed(each.digest)) if each.digest else each
@@ -110,5 +110,5 @@ def _sealed(report: Report, key: SigningKey) -> Report:
     return replace(report, kustomizations=tuple(sealed))
 
 
-def _is_settled(report: Report) -> bool:
+def _is_settled(report: EnvironmentReport) -> bool:
     return all(each.ready for each in report.kustomizations)

@@ -50,7 +50,7 @@ from headgate.reconcile.kustomization.steps.prepare import BuildParts, Unaffecte
 from headgate.reconcile.kustomization.steps.prune import prune
 from headgate.reconcile.kustomization.steps.succeed import record_unaffected, succeed
 from headgate.reconcile.kustomization.steps.wait import Healthy, Waiting
-from headgate.reconcile.kustomization.waiting import Standing, Verdict
+from headgate.reconcile.kustomization.waiting import Standing, WaitResult
 from headgate.reconcile.reporting.events import NORMAL
 from headgate.reconcile.reporting.measure import UNMEASURED, Measure
 from headgate.reconcile.reporting.status import StatusSession
@@ -61,7 +61,7 @@ from headgate.settings import KustomizationSettings
 _log = logging.getLogger("headgate.kustomization")
 
 
-OnChecked = Callable[[Waiting, Verdict], Awaitable[None]]
+OnChecked = Callable[[Waiting, WaitResult], Awaitable[None]]
 """Learns of a check of an open wait; it must not raise."""
 
 

@@ -41,7 +41,7 @@ class Standing(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class WaitResult:
     """The state of a wait, with the message for a failure (without its prefix)."""
 
     standing: Standing
@@ -50,18 +50,18 @@ class Verdict:
 
 def judge(
     wait: HealthWait, health_of: Callable[[ObjectRef], Health], now: float, *, fail_fast: bool = True
-) -> Verdict:
+) -> WaitResult:
     """The state of the wait at ``now`` (monotonic seconds)."""
     states = [(ref, _effective(wait, ref, health_of(ref))) for ref in wait.targets]
     bad = [(ref, h) for ref, h in states if h.status is not HealthStatus.CURRENT]
     if not bad:
-        return Verdict(Standing.HEALTHY)
+        return WaitResult(Standing.HEALTHY)
     failed = [(ref, h) for ref, h in bad if h.status is HealthStatus.FAILED]
     if failed and (fail_fast or len(failed) == len(bad)):
-        return Verdict(Standing.FAILED, f"failed early due to stalled resources: [{_list(failed)}]")
+        return WaitResult(Standing.FAILED, f"failed early due to stalled resources: [{_list(failed)}]")
     if now >= wait.deadline:
-        return Verdict(Standing.FAILED, f"timeout waiting for: [{_list(bad)}]")
-    return Verdict(Standing.WAITING)
+        return WaitResult(Standing.FAILED, f"timeout waiting for: [{_list(bad)}]")
+    return WaitResult(Standing.WAITING)
 
 
 def _effective(wait: HealthWait, ref: ObjectRef, health: Health) -> Health:

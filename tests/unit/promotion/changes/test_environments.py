@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from headgate.promotion.changes.environments import Comparison, compare_environments
-from headgate.promotion.changes.model import Action
+from headgate.promotion.changes.model import ChangeType
 from headgate.promotion.changes.paths import Pattern
 from headgate.promotion.fleet.rendering import Rendering
 from headgate.promotion.report.as_json import comparison_as_json
@@ -99,7 +99,7 @@ def test_a_pattern_covers_some_leaves_of_what_only_one_has() -> None:
 def test_objects_that_only_one_has_are_shown_and_can_be_expected() -> None:
     ingress = obj("networking.k8s.io/v1", "Ingress", namespace="production")
     found = compared(environment("staging"), environment("production", ingress))
-    assert [c.action for c in found.change.changes if c.ref.kind == "Ingress"] == [Action.ADDED]
+    assert [c.action for c in found.change.changes if c.ref.kind == "Ingress"] == [ChangeType.ADDED]
     out = comparison_text(found)
     assert "1 only in production" in out
     assert "Deleted" not in comparison_text(

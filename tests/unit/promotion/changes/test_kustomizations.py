@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from headgate.promotion.changes.model import Action, Danger, EnvironmentChange, KustomizationChange
+from headgate.promotion.changes.model import ChangeType, Danger, EnvironmentChange, KustomizationChange
 from headgate.promotion.fleet.rendering import UNKNOWN_CLOSE, UNKNOWN_OPEN, Problem
 from tests.support.renderings import (
     Obj,
@@ -40,7 +40,7 @@ def gone(**spec: Any) -> KustomizationChange:
 
 def test_a_kustomization_that_goes_takes_its_objects_with_it() -> None:
     found = gone()
-    assert (found.action, found.dangers) == (Action.REMOVED, (Danger.KUSTOMIZATION_REMOVED,))
+    assert (found.action, found.dangers) == (ChangeType.REMOVED, (Danger.KUSTOMIZATION_REMOVED,))
     assert [(str(each.ref), each.deletes) for each in found.objects] == [("Deployment/shop/web", True)]
     assert found.notes == ()
 
@@ -57,7 +57,7 @@ def test_a_kustomization_that_goes_takes_its_objects_with_it() -> None:
 )
 def test_a_kustomization_may_leave_its_objects_behind(spec: dict[str, Any], why: str) -> None:
     found = gone(**spec)
-    assert (found.action, found.dangers) == (Action.REMOVED, ())
+    assert (found.action, found.dangers) == (ChangeType.REMOVED, ())
     assert [each.deletes for each in found.objects] == [False]
     assert all(why in text for text in (*found.notes, found.objects[0].kept))
 
@@ -129,7 +129,7 @@ def test_the_manifest_of_a_kustomization_is_not_listed_twice() -> None:
 
 def test_a_kustomization_is_added_with_its_objects() -> None:
     found = the_kustomization(change(rendering(), rendering(kustomization(deployment()))))
-    assert (found.action, [each.action for each in found.objects]) == (Action.ADDED, [Action.ADDED])
+    assert (found.action, [each.action for each in found.objects]) == (ChangeType.ADDED, [ChangeType.ADDED])
 
 
 def test_what_goes_is_listed_behind_what_it_followed() -> None:
@@ -199,7 +199,7 @@ def test_a_cluster_folder_that_is_gone_deletes_nothing_and_is_a_problem() -> Non
     assert found.changes == ()
     assert "the cluster folder is gone" in found.uncertain[0].message
     new = change(rendering(commit=""), rendering(kustomization(deployment())))
-    assert [each.action for each in new.changes] == [Action.ADDED]
+    assert [each.action for each in new.changes] == [ChangeType.ADDED]
 
 
 def test_problems_of_a_rendering_stay_with_the_change() -> None:
@@ -233,7 +233,7 @@ def test_another_maker_is_a_move() -> None:
     after = rendering(kustomization(name="one"), two, kustomization(made_by="two"))
     found = the_kustomization(change(before, after))
     assert (found.action, found.notes) == (
-        Action.MOVED,
+        ChangeType.MOVED,
         ("Kustomization flux-system/two applies it instead of Kustomization flux-system/one.",),
     )
 
@@ -266,7 +266,7 @@ def test_an_unknown_variable_in_a_name_is_one_object() -> None:
     named = [deployment(f"web-{unknown('env')}", image=image) for image in ("web:1", "web:2")]
     found = change(rendering(kustomization(named[0])), rendering(kustomization(named[1])))
     assert [(str(each.ref), each.action) for each in found.changes] == [
-        ("Deployment/shop/web-${env}", Action.CHANGED)
+        ("Deployment/shop/web-${env}", ChangeType.CHANGED)
     ]
 
 

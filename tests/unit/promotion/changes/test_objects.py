@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from headgate.promotion.changes.model import Action, Danger, EnvironmentChange
+from headgate.promotion.changes.model import ChangeType, Danger, EnvironmentChange
 from tests.support.renderings import (
     APPS,
     Obj,
@@ -24,7 +24,7 @@ from tests.support.renderings import (
 FLUX = "kustomize.toolkit.fluxcd.io"
 
 
-def actions(found: EnvironmentChange) -> dict[str, Action]:
+def actions(found: EnvironmentChange) -> dict[str, ChangeType]:
     return {str(each.ref): each.action for each in found.changes}
 
 
@@ -34,9 +34,9 @@ def test_objects_are_added_changed_and_removed() -> None:
         [deployment("kept"), deployment("changed", image="web:2"), deployment("new")],
     )
     assert actions(found) == {
-        "Deployment/shop/changed": Action.CHANGED,
-        "Deployment/shop/new": Action.ADDED,
-        "Deployment/shop/gone": Action.REMOVED,
+        "Deployment/shop/changed": ChangeType.CHANGED,
+        "Deployment/shop/new": ChangeType.ADDED,
+        "Deployment/shop/gone": ChangeType.REMOVED,
     }
     assert not found.is_empty
 
@@ -50,13 +50,16 @@ def test_another_identity_is_another_object(field: str) -> None:
         "namespace": with_value(one, "metadata.namespace", "other"),
         "group": {**one, "apiVersion": "example.org/v1"},
     }[field]
-    assert {each.action for each in of_objects([one], [other]).changes} == {Action.ADDED, Action.REMOVED}
+    assert {each.action for each in of_objects([one], [other]).changes} == {
+        ChangeType.ADDED,
+        ChangeType.REMOVED,
+    }
 
 
 def test_another_version_of_a_kind_is_the_same_object() -> None:
     one = obj("autoscaling/v2beta2", "HorizontalPodAutoscaler", spec={"maxReplicas": 3})
     found = the_change(one, {**one, "apiVersion": "autoscaling/v2"})
-    assert (found.action, found.ref.api_version) == (Action.CHANGED, "autoscaling/v2")
+    assert (found.action, found.ref.api_version) == (ChangeType.CHANGED, "autoscaling/v2")
     assert [(f.path, f.before, f.after) for f in found.fields] == [
         ("apiVersion", "autoscaling/v2beta2", "autoscaling/v2")
     ]
@@ -73,7 +76,7 @@ def test_generated_objects_are_paired_across_their_hashes() -> None:
         [rendered(obj("v1", "ConfigMap", "config-bbb", data={"a": "2"}), original="config")],
     )
     (each,) = found.changes
-    assert (each.action, each.ref.name, each.renamed_from) == (Action.CHANGED, "config-bbb", "config-aaa")
+    assert (each.action, each.ref.name, each.renamed_from) == (ChangeType.CHANGED, "config-bbb", "config-aaa")
     assert [(f.path, f.before, f.after) for f in each.fields] == [("data.a", "1", "2")]
     assert not each.deletes
 
@@ -88,7 +91,7 @@ def test_a_hash_that_is_turned_off_keeps_the_pair() -> None:
 
 def test_objects_without_a_hash_are_not_paired_by_their_beginnings() -> None:
     found = of_objects([obj("v1", "ConfigMap", "config-a")], [obj("v1", "ConfigMap", "config-b")])
-    assert {each.action for each in found.changes} == {Action.ADDED, Action.REMOVED}
+    assert {each.action for each in found.changes} == {ChangeType.ADDED, ChangeType.REMOVED}
 
 
 def test_two_generated_objects_of_one_name_stay_apart() -> None:
@@ -104,7 +107,7 @@ def test_an_object_that_another_kustomization_applies_now_is_moved() -> None:
         rendering(kustomization(name="one"), kustomization(deployment(image="web:2"), name="two")),
     )
     (each,) = found.changes
-    assert each.action is Action.MOVED
+    assert each.action is ChangeType.MOVED
     assert (str(each.before_owner), str(each.after_owner)) == ("flux-system/one", "flux-system/two")
     assert [f.path for f in each.fields] == ["spec.template.spec.containers[name=web].image"]
     assert not each.deletes
@@ -291,7 +294,7 @@ def test_a_definition_says_which_fields_of_its_kind_never_change() -> None:
 )  # fmt: skip
 def test_what_takes_data_with_it_is_a_danger_if_it_goes(gone: Obj, danger: Danger) -> None:
     (found,) = of_objects([gone, deployment()], [deployment()]).changes
-    assert (found.action, found.dangers, found.deletes) == (Action.REMOVED, (danger,), True)
+    assert (found.action, found.dangers, found.deletes) == (ChangeType.REMOVED, (danger,), True)
     (kept,) = of_objects([gone, deployment()], [deployment()], prune=False).changes
     assert (kept.dangers, kept.deletes) == ((), False)
     assert "does not prune" in kept.kept
@@ -367,5 +370,5 @@ def test_objects_of_the_cluster_folder_that_nobody_applies_stay() -> None:
     )
     by_name = {each.ref.name: each for each in found.root}
     assert "no Kustomization applies the cluster folder" in by_name["a"].kept
-    assert by_name["b"].action is Action.CHANGED
+    assert by_name["b"].action is ChangeType.CHANGED
     assert APPS.name == "apps"

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headgate.promotion.changes.fields import differences, leaves
-from headgate.promotion.changes.model import EnvironmentAnswer, Stage
+from headgate.promotion.changes.model import ChangeStage, EnvironmentAnswer
 from headgate.promotion.changes.values import equal
 from headgate.promotion.report.as_json import as_json
 from headgate.promotion.report.document import ChangeReport
@@ -91,7 +91,7 @@ def test_no_value_of_a_secret_is_in_any_format(old: str, new: str, field: str, p
         return [obj("v1", "Secret", "s", **{field: {"k": held}}), obj("a/v1", "Copy", "c", **copies[place])]
 
     before, after = rendering(kustomization(*version(old))), rendering(kustomization(*version(new)))
-    stages = change(before, after), change(before, after, Stage.AT_PROMOTION)
+    stages = change(before, after), change(before, after, ChangeStage.AT_PROMOTION)
     report = ChangeReport("a", "1", "b", "2", (EnvironmentAnswer("e", "f", *stages),))
     for out in (
         text(report, full=True),

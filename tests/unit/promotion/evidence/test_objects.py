@@ -9,7 +9,7 @@ import pytest
 from headgate.api import ObjectKey
 from headgate.promotion.evidence.facts import healthy, soaked_since
 from headgate.promotion.evidence.gather import only_of
-from headgate.promotion.evidence.model import Evidence, Origin
+from headgate.promotion.evidence.model import Evidence, EvidenceOrigin
 from headgate.promotion.evidence.objects import evidence_of_objects
 from headgate.promotion.evidence.statuses import MAX_COMMITS, evidence_of_statuses, kustomization_of
 from headgate.promotion.forges.model import CommitStatus
@@ -38,7 +38,12 @@ def observed(
 
 def test_what_a_cluster_runs() -> None:
     found = observed([git_repository()], [kustomization(history=[entry("sha256:a", 60, 1)])])
-    assert (found.origin, found.detail, found.at, found.problem) == (Origin.CONTEXT, "context 'one'", NOW, "")
+    assert (found.origin, found.detail, found.at, found.problem) == (
+        EvidenceOrigin.CONTEXT,
+        "context 'one'",
+        NOW,
+        "",
+    )
     assert found.sources == {FLEET: commit(1)}
     assert (healthy(found).commit, soaked_since(found)) == (commit(1), ago(60))
 
@@ -135,7 +140,7 @@ def test_the_newest_status_counts() -> None:
     apps = "staging/kustomization/apps"
     found = status({commit(3): {"ci/test": said("failure")}, commit(2): {apps: said("success", 9)}})
     assert found is not None
-    assert (found.origin, healthy(found).commit) == (Origin.COMMIT_STATUS, commit(2))
+    assert (found.origin, healthy(found).commit) == (EvidenceOrigin.COMMIT_STATUS, commit(2))
     assert soaked_since(found) == ago(9)
     back = status({commit(2): {apps: said("success", 9)}, commit(1): {apps: said("success", 4)}})
     assert back is not None

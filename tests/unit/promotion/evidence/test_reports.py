@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from headgate.api.report import REPORT_REFS, Report, encode
+from headgate.api.report import REPORT_REFS, EnvironmentReport, encode
 from headgate.promotion.clone import Clone
 from headgate.promotion.errors import EvidenceMissing
 from headgate.promotion.evidence.facts import healthy, soaked_since
-from headgate.promotion.evidence.model import Evidence, Origin
+from headgate.promotion.evidence.model import Evidence, EvidenceOrigin
 from headgate.promotion.evidence.reports import Reporters, fetch_reports, report_evidence
 from tests.support.evidence import NOW, ago, commit, running
 from tests.support.gitserver_repository import Repository
@@ -29,9 +29,11 @@ REPORTERS = Reporters(ALLOWED, ".headgate/reporters")
 REF = f"{REPORT_REFS}staging"
 
 
-def report(*, observed: datetime = NOW, begun: datetime | None = None, **changed: Any) -> Report:
+def report(*, observed: datetime = NOW, begun: datetime | None = None, **changed: Any) -> EnvironmentReport:
     kustomization = running(**{"digest_since": begun or observed, "since": begun or observed, **changed})
-    return Report("staging", observed, begun or observed, sources=(), kustomizations=(kustomization,))
+    return EnvironmentReport(
+        "staging", observed, begun or observed, sources=(), kustomizations=(kustomization,)
+    )
 
 
 class Pushed:
@@ -44,7 +46,7 @@ class Pushed:
 
     def push(
         self,
-        content: Report | bytes,
+        content: EnvironmentReport | bytes,
         key: KeyPair | None = STAGING,
         *,
         ref: str = REF,
@@ -94,7 +96,7 @@ def test_a_signed_report_counts(pushed: Pushed) -> None:
     pushed.push(report(observed=ago(3), begun=ago(60)))
     found = pushed.read()
     assert found is not None
-    assert (found.environment, found.origin, found.detail) == ("staging", Origin.REPORT, REF)
+    assert (found.environment, found.origin, found.detail) == ("staging", EvidenceOrigin.REPORT, REF)
     assert (found.at, found.begun, found.ready) == (ago(3), ago(60), 1)
     assert healthy(found).commit == commit(1)
     assert not found.is_stale(NOW)
@@ -204,7 +206,7 @@ def test_a_huge_report_is_not_read(pushed: Pushed) -> None:
     assert type(error.value).__name__ in ("CloneError", "EvidenceMissing")
 
 
-def chain(pushed: Pushed, *reports: tuple[Report, KeyPair | None]) -> None:
+def chain(pushed: Pushed, *reports: tuple[EnvironmentReport, KeyPair | None]) -> None:
     """Reports on top of each other, the oldest first."""
     tip = ""
     for content, key in reports:

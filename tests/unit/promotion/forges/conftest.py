@@ -7,14 +7,14 @@ from collections.abc import Iterator
 import pytest
 
 from headgate.promotion.forges import http
-from headgate.promotion.forges.client import Client
+from headgate.promotion.forges.client import ForgeClient
 from headgate.promotion.forges.opening import open_forge
-from headgate.promotion.forges.repository import Choice, Kind
+from headgate.promotion.forges.repository import ForgeChoice, ForgeKind
 from headgate.promotion.forges.tokens import VARIABLE
 from tests.support.forgeserver import TOKEN, ForgeServer
 
 
-@pytest.fixture(params=list(Kind), ids=lambda kind: kind.value)
+@pytest.fixture(params=list(ForgeKind), ids=lambda kind: kind.value)
 def forge(request: pytest.FixtureRequest) -> Iterator[ForgeServer]:
     with ForgeServer(request.param) as server:
         server.add_pull()
@@ -23,8 +23,8 @@ def forge(request: pytest.FixtureRequest) -> Iterator[ForgeServer]:
 
 
 @pytest.fixture
-def client(forge: ForgeServer) -> Iterator[Client]:
-    with open_forge(forge.repository, Choice(), {VARIABLE: TOKEN}) as opened:
+def client(forge: ForgeServer) -> Iterator[ForgeClient]:
+    with open_forge(forge.repository, ForgeChoice(), {VARIABLE: TOKEN}) as opened:
         yield opened
 
 

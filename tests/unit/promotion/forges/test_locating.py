@@ -10,10 +10,17 @@ import pytest
 from headgate.promotion.errors import ForgeError
 from headgate.promotion.forges.ci import of_environment
 from headgate.promotion.forges.opening import locate, open_forge, pull_request_number
-from headgate.promotion.forges.repository import Choice, Kind, Repository, of_remote, remote_host, web_root
+from headgate.promotion.forges.repository import (
+    ForgeChoice,
+    ForgeKind,
+    Repository,
+    of_remote,
+    remote_host,
+    web_root,
+)
 from headgate.promotion.forges.tokens import find
 
-HUB, LAB, TEA = Kind.GITHUB, Kind.GITLAB, Kind.GITEA
+HUB, LAB, TEA = ForgeKind.GITHUB, ForgeKind.GITLAB, ForgeKind.GITEA
 
 
 @pytest.mark.parametrize(
@@ -47,7 +54,7 @@ HUB, LAB, TEA = Kind.GITHUB, Kind.GITLAB, Kind.GITEA
         ("forgejo@forgejo.example.com:org/fleet.git", TEA, "https://forgejo.example.com", "org/fleet"),
     ],
 )
-def test_a_remote_names_forge_and_repository(remote: str, kind: Kind, web: str, path: str) -> None:
+def test_a_remote_names_forge_and_repository(remote: str, kind: ForgeKind, web: str, path: str) -> None:
     assert of_remote(remote) == Repository(kind, web, path)
 
 
@@ -124,21 +131,21 @@ def test_http_is_for_this_host_only(text: str) -> None:
 
 
 def test_flags_win_over_what_the_remote_says() -> None:
-    choice = Choice(LAB, "https://git.example.com/forge", "group/sub/fleet")
+    choice = ForgeChoice(LAB, "https://git.example.com/forge", "group/sub/fleet")
     wanted = Repository(LAB, "https://git.example.com/forge", "group/sub/fleet")
     assert locate("git@ssh.example.com:other/fleet.git", choice, {}) == wanted
     assert locate("", choice, {}) == wanted
     below = locate(
-        "https://git.example.com/forge/org/fleet", Choice(TEA, "https://git.example.com/forge"), {}
+        "https://git.example.com/forge/org/fleet", ForgeChoice(TEA, "https://git.example.com/forge"), {}
     )
     assert below == Repository(TEA, "https://git.example.com/forge", "org/fleet")
-    by_kind = locate("https://git.example.com/org/fleet", Choice(TEA), {})
+    by_kind = locate("https://git.example.com/org/fleet", ForgeChoice(TEA), {})
     assert by_kind == Repository(TEA, "https://git.example.com", "org/fleet")
 
 
 def test_a_clone_without_a_remote_needs_flags() -> None:
     with pytest.raises(ForgeError, match="--forge-url and --forge-repository"):
-        locate("", Choice(), {})
+        locate("", ForgeChoice(), {})
 
 
 # ---- CI
@@ -203,7 +210,7 @@ def test_a_job_of_gitea_or_forgejo_is_not_one_of_github(system: str) -> None:
         GITHUB_SERVER_URL="https://git.example.com/forge/", GITHUB_REF="refs/pull/3/head", **{system: "true"}
     )
     remote = "https://git.example.com/forge/org/fleet"
-    found = locate(remote, Choice(), environment)
+    found = locate(remote, ForgeChoice(), environment)
     assert found == Repository(TEA, "https://git.example.com/forge", "org/fleet")
     assert pull_request_number(found, environment) == 3
     assert find(found, {**environment, "GITHUB_TOKEN": "t"}).origin == "GITHUB_TOKEN"
@@ -220,14 +227,14 @@ GITLAB = {
 
 def test_a_job_of_gitlab_names_project_and_merge_request() -> None:
     remote = "https://gitlab-ci-token:secret@git.example.com/group/sub/fleet.git"
-    found = locate(remote, Choice(), GITLAB)
+    found = locate(remote, ForgeChoice(), GITLAB)
     assert found == Repository(LAB, "https://git.example.com", "group/sub/fleet")
     assert pull_request_number(found, GITLAB) == 5
 
 
 def test_a_merge_request_from_a_fork_belongs_to_the_target() -> None:
     environment = {**GITLAB, "CI_PROJECT_PATH": "mallory/fleet"}
-    found = locate("https://git.example.com/mallory/fleet.git", Choice(), environment)
+    found = locate("https://git.example.com/mallory/fleet.git", ForgeChoice(), environment)
     assert found.path == "group/sub/fleet"
     assert pull_request_number(found, environment) == 5
 
@@ -239,23 +246,23 @@ def test_a_pipeline_of_a_branch_names_its_first_merge_request() -> None:
         "CI_PROJECT_PATH": "group/fleet",
         "CI_OPEN_MERGE_REQUESTS": "group/fleet!7,group/fleet!8",
     }
-    found = locate("", Choice(), environment)
+    found = locate("", ForgeChoice(), environment)
     assert (found.path, pull_request_number(found, environment)) == ("group/fleet", 7)
 
 
 def test_ssh_of_gitlab_may_have_another_host() -> None:
     environment = {**GITLAB, "CI_SERVER_SHELL_SSH_HOST": "ssh.example.com"}
-    found = locate("git@ssh.example.com:group/sub/fleet.git", Choice(), environment)
+    found = locate("git@ssh.example.com:group/sub/fleet.git", ForgeChoice(), environment)
     assert found == Repository(LAB, "https://git.example.com", "group/sub/fleet")
 
 
 def test_a_clone_of_something_else_in_a_ci_job_is_that_something_else() -> None:
     environment = actions(GITHUB_REF="refs/pull/12/merge")
-    found = locate("https://github.com/org/other", Choice(), environment)
+    found = locate("https://github.com/org/other", ForgeChoice(), environment)
     assert found == Repository(HUB, "https://github.com", "org/other")
     with pytest.raises(ForgeError, match="--pull-request NUMBER"):
         pull_request_number(found, environment)
-    assert locate("https://gitlab.com/org/other", Choice(), environment).kind is LAB
+    assert locate("https://gitlab.com/org/other", ForgeChoice(), environment).kind is LAB
 
 
 def test_outside_of_ci_the_number_must_be_given() -> None:
@@ -345,7 +352,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 def test_a_token_cannot_add_a_header() -> None:
     with pytest.raises(ForgeError, match="one word of printable ASCII"):
-        open_forge(GITHUB_COM, Choice(), {"GITHUB_TOKEN": "t\r\nX-Evil: 1"})
+        open_forge(GITHUB_COM, ForgeChoice(), {"GITHUB_TOKEN": "t\r\nX-Evil: 1"})
 
 
 def test_the_host_of_a_remote_is_that_of_its_web_pages() -> None:

@@ -17,20 +17,20 @@ from headgate.promotion.errors import ForgeError
 from headgate.promotion.forges import fluxstatus
 from headgate.promotion.forges.comments import marker, post
 from headgate.promotion.forges.pushing import by_push
-from headgate.promotion.forges.repository import Choice, Kind, Repository
+from headgate.promotion.forges.repository import ForgeChoice, ForgeKind, Repository
 from tests.support.forgeserver import TOKEN, ForgeServer
 
 COMMIT = "c" * 40
 BODY = 'What changes\n\n- `Deployment/app`: it\'s "1.3.0"\n/merge\n'
 
 
-def repository(kind: Kind) -> Repository:
+def repository(kind: ForgeKind) -> Repository:
     return Repository(kind, "https://git.example.com", "org/fleet")
 
 
 def test_gitlab_opens_a_merge_request_by_push_options() -> None:
     push = by_push(
-        repository(Kind.GITLAB), COMMIT, "headgate/promote-production", "main", "Promote\n1.3.0", BODY
+        repository(ForgeKind.GITLAB), COMMIT, "headgate/promote-production", "main", "Promote\n1.3.0", BODY
     )
     assert push.refspec == f"+{COMMIT}:refs/heads/headgate/promote-production"
     assert push.options[:4] == (
@@ -47,7 +47,7 @@ def test_gitlab_opens_a_merge_request_by_push_options() -> None:
 
 def test_gitea_opens_a_pull_request_by_a_push_to_refs_for() -> None:
     push = by_push(
-        repository(Kind.GITEA), COMMIT, "headgate/promote-production", "release/1", "Promote 1.3.0", BODY
+        repository(ForgeKind.GITEA), COMMIT, "headgate/promote-production", "release/1", "Promote 1.3.0", BODY
     )
     assert push.refspec == f"{COMMIT}:refs/for/release/1"
     assert push.options == ("topic=headgate/promote-production", "title=Promote 1.3.0", "force-push=true")
@@ -55,7 +55,7 @@ def test_gitea_opens_a_pull_request_by_a_push_to_refs_for() -> None:
 
 
 def test_github_gets_a_url_that_opens_the_form() -> None:
-    push = by_push(repository(Kind.GITHUB), COMMIT, "headgate/promote#1", "main", "Promote & more", BODY)
+    push = by_push(repository(ForgeKind.GITHUB), COMMIT, "headgate/promote#1", "main", "Promote & more", BODY)
     assert push.refspec == f"+{COMMIT}:refs/heads/headgate/promote#1"
     assert push.options == ()
     parts = urlsplit(push.url)
@@ -64,13 +64,13 @@ def test_github_gets_a_url_that_opens_the_form() -> None:
 
 
 def test_a_url_stays_short_enough_for_github() -> None:
-    push = by_push(repository(Kind.GITHUB), COMMIT, "topic", "main", "t" * 400, "ü" * 10_000)
+    push = by_push(repository(ForgeKind.GITHUB), COMMIT, "topic", "main", "t" * 400, "ü" * 10_000)
     assert len(push.url) < 8000
     assert parse_qs(urlsplit(push.url).query) == {"quick_pull": ["1"], "title": ["t" * 255]}
 
 
-@pytest.mark.parametrize("kind", list(Kind))
-def test_push_options_are_lines_that_git_accepts(kind: Kind, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", list(ForgeKind))
+def test_push_options_are_lines_that_git_accepts(kind: ForgeKind, tmp_path: Path) -> None:
     """Git refuses options with line breaks; the server here takes all others."""
     server, work = tmp_path / "server.git", tmp_path / "work"
 
@@ -95,7 +95,12 @@ def test_push_options_are_lines_that_git_accepts(kind: Kind, tmp_path: Path) -> 
         "m",
     )
     push = by_push(
-        repository(kind), "HEAD", "topic", "main", "a\nb\0" if kind is Kind.GITHUB else "a\nb", BODY * 2000
+        repository(kind),
+        "HEAD",
+        "topic",
+        "main",
+        "a\nb\0" if kind is ForgeKind.GITHUB else "a\nb",
+        BODY * 2000,
     )
     options = [f"--push-option={each}" for each in push.options]
     git("-C", str(work), "push", "-q", *options, "--end-of-options", str(server), push.refspec)
@@ -105,7 +110,7 @@ def test_push_options_are_lines_that_git_accepts(kind: Kind, tmp_path: Path) -> 
 def test_a_name_that_is_no_branch_is_refused(name: str) -> None:
     for head, base in ((name, "main"), ("topic", name)):
         with pytest.raises(ForgeError, match="Git does not accept"):
-            by_push(repository(Kind.GITHUB), COMMIT, head, base, "t", "b")
+            by_push(repository(ForgeKind.GITHUB), COMMIT, head, base, "t", "b")
 
 
 # ---- comments
@@ -113,7 +118,7 @@ def test_a_name_that_is_no_branch_is_refused(name: str) -> None:
 
 def job(forge: ForgeServer) -> dict[str, str]:
     """The environment of a CI job of the forge for its first pull request."""
-    if forge.kind is Kind.GITLAB:
+    if forge.kind is ForgeKind.GITLAB:
         return {
             "GITLAB_CI": "true",
             "CI_SERVER_URL": forge.web,
@@ -129,7 +134,7 @@ def job(forge: ForgeServer) -> dict[str, str]:
         "GITHUB_REF": "refs/pull/1/merge",
         "GITHUB_TOKEN": TOKEN,
     }
-    return environment | ({"GITEA_ACTIONS": "true"} if forge.kind is Kind.GITEA else {})
+    return environment | ({"GITEA_ACTIONS": "true"} if forge.kind is ForgeKind.GITEA else {})
 
 
 def test_a_ci_job_needs_no_flags_to_comment(forge: ForgeServer) -> None:
@@ -149,7 +154,7 @@ def test_a_ci_job_needs_no_flags_to_comment(forge: ForgeServer) -> None:
 
 def test_outside_of_ci_the_pull_request_is_given(forge: ForgeServer) -> None:
     environment = {"HEADGATE_FORGE_TOKEN": TOKEN}
-    choice = Choice(forge.kind)
+    choice = ForgeChoice(forge.kind)
     remote = f"{forge.web}/{forge.path}"
     post(lambda limit: "report", remote=remote, number=1, choice=choice, environment=environment)
     assert len(forge.comments[1]) == 1
@@ -208,7 +213,8 @@ def test_the_flags_become_a_choice_and_import_no_client() -> None:
     arguments = ["--forge=gitea", "--forge-url=https://git.example.com", "--pull-request=7"]
     found = CliRunner().invoke(command, arguments)
     assert found.exit_code == 0
-    assert found.output.startswith("7 Choice(kind=<Kind.GITEA: 'gitea'>, url='https://git.example.com'")
+    begin = "7 ForgeChoice(kind=<ForgeKind.GITEA: 'gitea'>, url='https://git.example.com'"
+    assert found.output.startswith(begin)
     assert CliRunner().invoke(command, ["--pull-request=0"]).exit_code == 2
     code = (
         "import sys, headgate.cli.forges as f; f.choice('github', '', '', None); "
@@ -219,7 +225,7 @@ def test_the_flags_become_a_choice_and_import_no_client() -> None:
 
 def test_what_is_made_harmless_fits_into_the_limit() -> None:
     """GitLab: each line that begins with a slash grows by one character."""
-    with ForgeServer(Kind.GITLAB) as forge:
+    with ForgeServer(ForgeKind.GITLAB) as forge:
         forge.add_pull()
         post(lambda limit: ("/x\n" * limit)[: limit - 1], remote=forge.repository.url, environment=job(forge))
         (comment,) = forge.comments[1]

@@ -12,16 +12,16 @@ from headgate.api import ObjectKey
 from headgate.api.windows import Window
 from headgate.promotion.config.model import Approvals, Environment
 from headgate.promotion.errors import PromotionError
-from headgate.promotion.evidence.model import Evidence, Origin, RunningKustomization
+from headgate.promotion.evidence.model import Evidence, EvidenceOrigin, RunningKustomization
 from headgate.promotion.guards import (
     Approval,
     Bad,
     Base,
     Facts,
     Guard,
+    GuardVerdict,
     Override,
     Soak,
-    Verdict,
     evaluate,
     parse_overrides,
 )
@@ -45,7 +45,7 @@ def running(key: ObjectKey = APPS, **fields: Any) -> RunningKustomization:
 def evidence(*kustomizations: RunningKustomization, age: float = 5.0, problem: str = "") -> Evidence:
     at = NOW - timedelta(seconds=age)
     source = {ObjectKey("flux-system", "flux-system"): COMMIT}
-    return Evidence("staging", Origin.CONTEXT, "staging", at, source, kustomizations, {}, problem)
+    return Evidence("staging", EvidenceOrigin.CONTEXT, "staging", at, source, kustomizations, {}, problem)
 
 
 PRODUCTION = Environment("production", "clusters/production", after=("staging",), soak=DAY)
@@ -64,7 +64,7 @@ GOOD = Facts(
 )
 
 
-def verdict(guard: Guard, facts: Facts) -> Verdict:
+def verdict(guard: Guard, facts: Facts) -> GuardVerdict:
     return next(each for each in evaluate(facts) if each.guard is guard)
 
 

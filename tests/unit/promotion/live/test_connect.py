@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from headgate.api import ObjectKey
-from headgate.promotion.changes.model import Stage
+from headgate.promotion.changes.model import ChangeStage
 from headgate.promotion.errors import EvidenceMissing
 from headgate.promotion.fleet.rendering import RenderedKustomization, Rendering
 from headgate.promotion.live import Method, changes_in_cluster
@@ -23,7 +23,9 @@ def test_a_context_that_does_not_exist_is_named(tmp_path: Path) -> None:
     config = tmp_path / "config"
     config.write_text(json.dumps({"apiVersion": "v1", "kind": "Config", "contexts": []}))
     with pytest.raises(EvidenceMissing, match=r"environment 'production' \(context prod\) cannot be read: "):
-        changes_in_cluster(RENDERING, Method.READS, Stage.ON_MERGE, kubeconfig=str(config), context="prod")
+        changes_in_cluster(
+            RENDERING, Method.READS, ChangeStage.ON_MERGE, kubeconfig=str(config), context="prod"
+        )
 
 
 def test_a_cluster_that_does_not_answer_is_named(tmp_path: Path) -> None:
@@ -39,4 +41,4 @@ def test_a_cluster_that_does_not_answer_is_named(tmp_path: Path) -> None:
     path = tmp_path / "config"
     path.write_text(json.dumps(config))
     with pytest.raises(EvidenceMissing, match="environment 'production' cannot be read: "):
-        changes_in_cluster(RENDERING, Method.READS, Stage.ON_MERGE, kubeconfig=str(path))
+        changes_in_cluster(RENDERING, Method.READS, ChangeStage.ON_MERGE, kubeconfig=str(path))

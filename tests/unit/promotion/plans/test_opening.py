@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from headgate.promotion.errors import ForgeError
-from headgate.promotion.forges.repository import Choice, Kind
+from headgate.promotion.forges.repository import ForgeChoice, ForgeKind
 from headgate.promotion.plans.execute import PullRequestWish
 from headgate.promotion.plans.pullrequests import PullRequests
 from tests.support.forgeserver import Fault, ForgeServer
@@ -35,17 +35,17 @@ def body(wish: PullRequestWish, limit: int) -> str:
     return wish.body[:limit]
 
 
-def opened(story: Story, kind: Kind, web: str, token: str = "") -> list[str]:
+def opened(story: Story, kind: ForgeKind, web: str, token: str = "") -> list[str]:
     """What a promotion prints that opens a pull request at a forge."""
-    choice = Choice(kind, web, "org/fleet")
+    choice = ForgeChoice(kind, web, "org/fleet")
     environment = {"HEADGATE_FORGE_TOKEN": token} if token else {}
     requests = PullRequests(choice, environment, body)
     story.request = requests  # type: ignore[assignment,method-assign]
     return list(story.promote().lines)
 
 
-@pytest.mark.parametrize("kind", Kind)
-def test_one_pull_request_is_opened_and_updated(story: Story, kind: Kind) -> None:
+@pytest.mark.parametrize("kind", ForgeKind)
+def test_one_pull_request_is_opened_and_updated(story: Story, kind: ForgeKind) -> None:
     with ForgeServer(kind) as forge:
         forge.branches.add(BRANCH)
         first = opened(story, kind, forge.web, forge.token)
@@ -58,20 +58,20 @@ def test_one_pull_request_is_opened_and_updated(story: Story, kind: Kind) -> Non
 
 
 def test_a_push_that_went_through_before_the_forge_failed_is_finished_later(story: Story) -> None:
-    with ForgeServer(Kind.GITHUB) as forge:
+    with ForgeServer(ForgeKind.GITHUB) as forge:
         forge.branches.add(BRANCH)
         forge.faults.append(Fault("POST", ".*", status=422, times=9))
         with pytest.raises(ForgeError):
-            opened(story, Kind.GITHUB, forge.web, forge.token)
+            opened(story, ForgeKind.GITHUB, forge.web, forge.token)
         pushed = story.fleet.remote_refs()[f"refs/heads/{BRANCH}"]
         forge.faults.clear()
-        opened(story, Kind.GITHUB, forge.web, forge.token)
+        opened(story, ForgeKind.GITHUB, forge.web, forge.token)
         assert len(forge.pulls) == 1
     assert story.fleet.remote_refs()[f"refs/heads/{BRANCH}"] == pushed
 
 
 def test_without_a_token_github_gets_the_branch_and_the_user_an_address(story: Story) -> None:
-    lines = opened(story, Kind.GITHUB, "https://github.example.com")
+    lines = opened(story, ForgeKind.GITHUB, "https://github.example.com")
     assert lines[0].startswith(f"pushed the branch '{BRANCH}'")
     assert "https://github.example.com/org/fleet/compare/main...headgate/promote-production" in lines[1]
     assert f"refs/heads/{BRANCH}" in story.fleet.remote_refs()
@@ -83,19 +83,19 @@ def test_without_a_token_gitlab_gets_push_options(story: Story) -> None:
     hook.write_text('#!/bin/sh\necho "options: $GIT_PUSH_OPTION_0 $GIT_PUSH_OPTION_1"\n')
     hook.chmod(0o755)
     story.fleet.remote_git("config", "receive.advertisePushOptions", "true")
-    lines = opened(story, Kind.GITLAB, "https://gitlab.example.com")
+    lines = opened(story, ForgeKind.GITLAB, "https://gitlab.example.com")
     assert "options: merge_request.create merge_request.target=main" in lines[0]
 
 
 def test_without_a_token_gitea_gets_a_push_for_review(story: Story) -> None:
     story.fleet.remote_git("config", "receive.advertisePushOptions", "true")
-    lines = opened(story, Kind.GITEA, "https://gitea.example.com")
+    lines = opened(story, ForgeKind.GITEA, "https://gitea.example.com")
     assert "refs/for/main" in lines[0]
     assert f"refs/heads/{BRANCH}" not in story.fleet.remote_refs()
 
 
 def test_without_a_forge_the_branch_is_pushed(story: Story) -> None:
-    requests = PullRequests(Choice(), {}, body)
+    requests = PullRequests(ForgeChoice(), {}, body)
     story.request = requests  # type: ignore[assignment,method-assign]
     lines = list(story.promote().lines)
     assert "open a pull request from it to 'main'" in lines[0]

@@ -8,7 +8,7 @@ import pytest
 
 from headgate.promotion.errors import ForgeError, PromotionError
 from headgate.promotion.guards import parse_overrides
-from headgate.promotion.plans.execute import Done
+from headgate.promotion.plans.execute import Executed
 from headgate.promotion.plans.revert import RevertConflicts
 from headgate.promotion.plans.rollback import prepare, revert, roll_back
 from headgate.promotion.plans.trailers import trailers_of
@@ -42,7 +42,7 @@ def change(story: Story, number: str) -> str:
     )
 
 
-def rolled_back(story: Story, name: str = "production", to: str = "") -> tuple[Done, Done]:
+def rolled_back(story: Story, name: str = "production", to: str = "") -> tuple[Executed, Executed]:
     with story.world() as world:
         rollback, done = roll_back(world, prepare(world, name, to), story.request)
         return done, revert(world, rollback, story.request)

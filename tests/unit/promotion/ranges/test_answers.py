@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from headgate.promotion.changes.model import Action, Danger, EnvironmentAnswer
+from headgate.promotion.changes.model import ChangeType, Danger, EnvironmentAnswer
 from headgate.promotion.clone import Clone
 from headgate.promotion.config.model import Environment, Environments
 from headgate.promotion.errors import CloneError, RevisionUnknown
@@ -66,7 +66,7 @@ def test_an_edit_of_a_base_reaches_staging_on_merge_and_production_at_the_next_p
     assert production.on_merge.is_empty
     assert production.at_promotion is not None
     (change,) = production.at_promotion.changes
-    assert (str(change.ref), change.action) == ("Deployment/production/my-app", Action.CHANGED)
+    assert (str(change.ref), change.action) == ("Deployment/production/my-app", ChangeType.CHANGED)
     assert not fails(found, ("production-on-merge",), last_environments(ALL))
     assert fails(found, (), ())
 
@@ -103,7 +103,7 @@ def test_a_kustomization_that_is_removed_lists_every_object_that_goes(fleet: fle
     stages = [s for s in of(found, "production").stages if not s.is_empty]
     assert stages
     (gone,) = stages[-1].kustomizations
-    assert (gone.action, Danger.KUSTOMIZATION_REMOVED in gone.dangers) == (Action.REMOVED, True)
+    assert (gone.action, Danger.KUSTOMIZATION_REMOVED in gone.dangers) == (ChangeType.REMOVED, True)
     assert {(str(c.ref), c.deletes) for c in gone.objects} == {
         ("Deployment/production/my-app", True),
         ("Service/production/my-app", True),

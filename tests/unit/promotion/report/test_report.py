@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from headgate.promotion.changes.model import Counterpart, EnvironmentAnswer, EnvironmentChange, Stage
+from headgate.promotion.changes.model import ChangeStage, Counterpart, EnvironmentAnswer, EnvironmentChange
 from headgate.promotion.fleet.rendering import Problem
 from headgate.promotion.report.as_json import as_json
 from headgate.promotion.report.document import ChangeReport, counts
@@ -53,7 +53,7 @@ BIGGER = of_objects(
 
 
 def test_no_change_is_said_for_each_stage() -> None:
-    out = text(report(NOTHING, change(rendering(), rendering(), Stage.AT_PROMOTION)))
+    out = text(report(NOTHING, change(rendering(), rendering(), ChangeStage.AT_PROMOTION)))
     assert "on merge:              no change" in out
     assert "at the next promotion: no change" in out
 
@@ -76,7 +76,9 @@ def test_the_summary_comes_before_the_objects() -> None:
 
 def test_a_promotion_that_does_the_same_is_not_repeated() -> None:
     same = of_objects([deployment(replicas=1)], [deployment(replicas=2)])
-    again = EnvironmentChange(**{n: getattr(same, n) for n in same.__slots__} | {"stage": Stage.AT_PROMOTION})  # type: ignore[arg-type]
+    again = EnvironmentChange(
+        **{n: getattr(same, n) for n in same.__slots__} | {"stage": ChangeStage.AT_PROMOTION}
+    )  # type: ignore[arg-type]
     out = text(report(same, again))
     assert out.count("spec.replicas") == 1
     assert "At the next promotion: the same" in out
@@ -277,8 +279,8 @@ def test_a_tiny_limit_is_kept(limit: int) -> None:
 # JSON.
 
 
-@pytest.mark.parametrize("stage", [Stage.AT_PROMOTION, Stage.BY_ROLLBACK])
-def test_the_table_of_a_promotion_or_rollback_does_not_speak_of_a_merge(stage: Stage) -> None:
+@pytest.mark.parametrize("stage", [ChangeStage.AT_PROMOTION, ChangeStage.BY_ROLLBACK])
+def test_the_table_of_a_promotion_or_rollback_does_not_speak_of_a_merge(stage: ChangeStage) -> None:
     answer = EnvironmentAnswer("production", "semver >=1.0.0", replace(BIGGER, stage=stage))
     table = markdown(ChangeReport("1.0.0", "a" * 40, "1.0.1", "b" * 40, (answer,))).splitlines()
     assert table[0] == f"| environment | follows | {stage.value} |"

@@ -17,7 +17,7 @@ from headgate.reconcile.kustomization.steps import wait
 from headgate.reconcile.kustomization.steps.prepare import Unaffected
 from headgate.reconcile.kustomization.steps.succeed import record_unaffected, succeed
 from headgate.reconcile.kustomization.steps.wait import Healthy, Waiting
-from headgate.reconcile.kustomization.waiting import Standing, Verdict
+from headgate.reconcile.kustomization.waiting import Standing, WaitResult
 from tests.support.reconciling import World, config_map, deployment, in_world
 from tests.support.steps import Steps
 
@@ -62,7 +62,7 @@ async def test_a_wait_that_fails_ends_the_attempt(world: World) -> None:
     waiting = await Steps(world).begin()
     assert isinstance(waiting, Waiting)
     with pytest.raises(Failed, match=r"health check failed after \S+: it broke") as raised:
-        await wait.end(waiting, Verdict(Standing.FAILED, "it broke"), world.reporter, world.measured)
+        await wait.end(waiting, WaitResult(Standing.FAILED, "it broke"), world.reporter, world.measured)
     assert raised.value.reason == reasons.HEALTH_CHECK_FAILED
     condition = waiting.attempt.session.condition(reasons.HEALTHY)
     assert condition is not None
@@ -78,7 +78,7 @@ async def test_a_failed_wait_quotes_no_secret(world: World) -> None:
     assert isinstance(waiting, Waiting)
     hiding = dataclasses.replace(waiting.attempt, masks=lambda: Masks(["hunter2hunter2"]))
     secret = dataclasses.replace(waiting, healthy=dataclasses.replace(waiting.healthy, attempt=hiding))
-    verdict = Verdict(Standing.FAILED, "it says hunter2hunter2")
+    verdict = WaitResult(Standing.FAILED, "it says hunter2hunter2")
     with pytest.raises(Failed) as raised:
         await wait.end(secret, verdict, world.reporter, world.measured)
     assert str(raised.value).endswith("it says ***")

@@ -13,15 +13,15 @@ style      the styles that can hold a scalar
 placed     :func:`read_placed`: all documents, each node with its position in the text
 """
 
-from headgate.documents.yaml.nodes.node import STR, Kind, Node, Page, created, kind_of, made_of
+from headgate.documents.yaml.nodes.node import STR, Node, NodeKind, Page, created, kind_of, made_of
 from headgate.documents.yaml.nodes.placed import PlacedDocument, read_placed
 from headgate.documents.yaml.nodes.reader import read
 from headgate.documents.yaml.nodes.writer import write, written_node
 
 __all__ = [
     "STR",
-    "Kind",
     "Node",
+    "NodeKind",
     "Page",
     "PlacedDocument",
     "created",

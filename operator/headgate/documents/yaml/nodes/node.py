@@ -20,8 +20,8 @@ from headgate.documents.yaml.scalars import (
 __all__ = [
     "MAX_DEPTH",
     "STR",
-    "Kind",
     "Node",
+    "NodeKind",
     "Page",
     "created",
     "kind_of",
@@ -44,7 +44,7 @@ _WANTED = {
 }
 
 
-class Kind(enum.Enum):
+class NodeKind(enum.Enum):
     """What a node is."""
 
     MAPPING = "mapping"
@@ -63,7 +63,7 @@ class Node:
     :mod:`.placed`.
     """
 
-    kind: Kind
+    kind: NodeKind
     value: str = ""
     style: str = ""
     tag: str = ""
@@ -90,7 +90,7 @@ class Node:
     def misfit(self) -> str | None:
         """Return what the node's tag requires of the text if the text does not satisfy it, None otherwise."""
         wanted = _WANTED.get(self.tag)
-        if self.kind is not Kind.SCALAR or wanted is None:
+        if self.kind is not NodeKind.SCALAR or wanted is None:
             return None
         found = tag_of(self.value)
         return None if found == self.tag or (self.tag == "!!float" and found == "!!int") else wanted
@@ -110,14 +110,14 @@ class Page:
     foot: str = ""
 
 
-def created(kind: Kind, value: str = "") -> Node:
+def created(kind: NodeKind, value: str = "") -> Node:
     """Return a node without style and tag, so that readers resolve its text as a plain scalar."""
     return Node(kind, value)
 
 
 def scalar_node(value: str, style: str, tag: str) -> Node:
     """Return a scalar from a text; ``tag`` is its explicit tag in the long form, "" if it has none."""
-    node = Node(Kind.SCALAR, value, style)
+    node = Node(NodeKind.SCALAR, value, style)
     set_tag(node, tag, STR if style else "!!merge" if value == "<<" else tag_of(value))
     return node
 
@@ -150,10 +150,14 @@ def _tag_of(value: Any) -> str:
     return "!!timestamp" if isinstance(value, SpelledStr) else STR
 
 
-def kind_of(value: Any) -> Kind:
+def kind_of(value: Any) -> NodeKind:
     """Return the kind of node that represents a value."""
     return (
-        Kind.MAPPING if isinstance(value, dict) else Kind.SEQUENCE if isinstance(value, list) else Kind.SCALAR
+        NodeKind.MAPPING
+        if isinstance(value, dict)
+        else NodeKind.SEQUENCE
+        if isinstance(value, list)
+        else NodeKind.SCALAR
     )
 
 
@@ -163,15 +167,15 @@ def made_of(value: Any, text: str | None = None) -> Node:
     Values know whether they were in quotes, but not in which, and nothing about brackets and comments.
     """
     if isinstance(value, dict):
-        node = Node(Kind.MAPPING, tag="!!map")
+        node = Node(NodeKind.MAPPING, tag="!!map")
         for key, item in value.items():
-            node.content += Node(Kind.SCALAR, str(key), tag=STR), made_of(item)
+            node.content += Node(NodeKind.SCALAR, str(key), tag=STR), made_of(item)
         return node
     if isinstance(value, list):
-        return Node(Kind.SEQUENCE, tag="!!seq", content=[made_of(item) for item in value])
+        return Node(NodeKind.SEQUENCE, tag="!!seq", content=[made_of(item) for item in value])
     if text is None:
         text = "null" if value is None else scalar_text(value)
     style = ""
     if isinstance(value, Quoted):
         style = ">" if isinstance(value, Folded) else "|" if "\n" in value else '"'
-    return Node(Kind.SCALAR, text, style, _tag_of(value), isinstance(value, Binary))
+    return Node(NodeKind.SCALAR, text, style, _tag_of(value), isinstance(value, Binary))

@@ -24,7 +24,7 @@ from yaml.events import (
 )
 
 from headgate.documents.errors import YamlError
-from headgate.documents.yaml.nodes.node import MAX_DEPTH, Kind, Node, scalar_node, set_tag
+from headgate.documents.yaml.nodes.node import MAX_DEPTH, Node, NodeKind, scalar_node, set_tag
 
 __all__ = ["PlacedDocument", "read_placed"]
 
@@ -75,7 +75,7 @@ def _node(event: Any, events: Iterator[Any], depth: int) -> Node:
         node.start, node.end = mark.index, end.index
         return node
     is_list = isinstance(event, SequenceStartEvent)
-    node = Node(Kind.SEQUENCE if is_list else Kind.MAPPING, style="{" if event.flow_style else "")
+    node = Node(NodeKind.SEQUENCE if is_list else NodeKind.MAPPING, style="{" if event.flow_style else "")
     set_tag(node, tag, "!!seq" if is_list else "!!map")
     node.start = mark.index
     if is_list:
@@ -87,7 +87,7 @@ def _node(event: Any, events: Iterator[Any], depth: int) -> Node:
     while not isinstance(event := next(events), MappingEndEvent):
         line = event.start_mark.line + 1
         key = _node(event, events, depth + 1)
-        if key.kind is not Kind.SCALAR:
+        if key.kind is not NodeKind.SCALAR:
             raise YamlError("has a key that is not text", line=line)
         if key.value in names:
             raise YamlError(f"has the key {key.value!r} twice", line=line)

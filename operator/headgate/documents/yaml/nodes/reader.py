@@ -16,7 +16,7 @@ from yaml.cyaml import CParser  # type: ignore[attr-defined]
 
 from headgate.documents.errors import YamlError
 from headgate.documents.yaml.nodes.comments import Comment, Part, SourceText
-from headgate.documents.yaml.nodes.node import MAX_DEPTH, Kind, Node, Page, scalar_node, set_tag, tag_of
+from headgate.documents.yaml.nodes.node import MAX_DEPTH, Node, NodeKind, Page, scalar_node, set_tag, tag_of
 from headgate.documents.yaml.scalars import TAG_PREFIX
 
 __all__ = ["read"]
@@ -261,7 +261,7 @@ class _Parser:
         if token.kind is t.AliasToken:
             if token.said.value not in self._anchors:
                 raise YamlError(f"the alias {token.said.value!r} has no anchor")
-            node = Node(Kind.ALIAS, token.said.value)
+            node = Node(NodeKind.ALIAS, token.said.value)
             node.head, node.line, node.foot = self._take_comments()
             self._skip()
             return node
@@ -282,7 +282,7 @@ class _Parser:
             node = scalar_node("", "", tag)
             self._anchor(node, anchor)
             return node
-        node = Node(Kind.MAPPING if is_mapping else Kind.SEQUENCE, style="{" if is_flow else "")
+        node = Node(NodeKind.MAPPING if is_mapping else NodeKind.SEQUENCE, style="{" if is_flow else "")
         set_tag(node, tag, "!!map" if is_mapping else "!!seq")
         self._anchor(node, anchor)
         if is_flow:
@@ -324,7 +324,7 @@ class _Parser:
         return scalar_node(token.value, "" if token.plain else token.style or "", tag)
 
     def _empty(self) -> Node:
-        return Node(Kind.SCALAR, tag=tag_of(""))
+        return Node(NodeKind.SCALAR, tag=tag_of(""))
 
     def _block_sequence(self, node: Node, indentless: bool) -> None:
         ends: tuple[type, ...] = (t.BlockEntryToken, t.BlockEndToken)
@@ -421,7 +421,7 @@ class _Parser:
                 continue
             # A mapping of one pair, without braces.
             self._skip()
-            pair = Node(Kind.MAPPING, style="{", tag="!!map")
+            pair = Node(NodeKind.MAPPING, style="{", tag="!!map")
             absent = (t.ValueToken, t.FlowEntryToken, t.FlowSequenceEndToken)
             key = self._empty() if self._peek().kind in absent else self._node(block=False)
             value = self._flow_value(t.FlowSequenceEndToken)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from headgate.documents.errors import YamlError
-from headgate.documents.yaml.nodes.node import STR, Kind, Node, Page, tag_of
+from headgate.documents.yaml.nodes.node import STR, Node, NodeKind, Page, tag_of
 from headgate.documents.yaml.nodes.style import BREAKS, allowed, tag_text
 from headgate.documents.yaml.text import MAX_SIMPLE_KEY, escaped
 
@@ -82,7 +82,7 @@ class _Writer:
 
     def _event(self, node: Node, tail: str = "", foot: str | None = None) -> None:
         """Take the comments at the beginning of a node; those of a collection come last, except its head comment."""
-        if node.kind in (Kind.MAPPING, Kind.SEQUENCE):
+        if node.kind in (NodeKind.MAPPING, NodeKind.SEQUENCE):
             self._waiting.head = node.head or self._waiting.head
             self._waiting.tail = tail or self._waiting.tail
         else:
@@ -98,7 +98,7 @@ class _Writer:
         key: bool = False,
     ) -> None:
         """Write a node; ``then`` runs after a scalar, or right after the beginning of a collection."""
-        if node.kind is Kind.ALIAS:
+        if node.kind is NodeKind.ALIAS:
             if node.value not in self._anchors:
                 raise YamlError(
                     f"the anchor {node.value!r} was written over, but an alias still refers to it"
@@ -115,7 +115,7 @@ class _Writer:
         if tag:
             self._indicator(tag_text(tag), spaced=True)
             self._indention = False
-        if node.kind is Kind.SCALAR:
+        if node.kind is NodeKind.SCALAR:
             before = self._indent
             self._increase(flow=True, in_list=in_list)
             self._scalar(node.value, _scalar_style(node, forced=forced, key=key, in_flow=self._flow > 0))
@@ -124,7 +124,7 @@ class _Writer:
             return
         then()
         in_braces = self._flow > 0 or node.style == "{" or not node.content
-        if node.kind is Kind.MAPPING:
+        if node.kind is NodeKind.MAPPING:
             (self._flow_mapping if in_braces else self._block_mapping)(node, in_list)
         elif in_braces:
             self._flow_sequence(node, in_list)
@@ -185,10 +185,10 @@ class _Writer:
     def _key_line(self, value: Node) -> None:
         """Write the comment after a key's colon, or leave it to the scalar that follows."""
         waiting = self._waiting
-        if value.kind is Kind.SCALAR:
+        if value.kind is NodeKind.SCALAR:
             if not waiting.line:
                 waiting.line, waiting.key_line = waiting.key_line, ""
-        elif value.kind in (Kind.MAPPING, Kind.SEQUENCE) and value.style != "{":
+        elif value.kind in (NodeKind.MAPPING, NodeKind.SEQUENCE) and value.style != "{":
             waiting.line, waiting.key_line = waiting.key_line, waiting.line
             self._line_comment()
             waiting.line, waiting.key_line = waiting.key_line, waiting.line
@@ -429,9 +429,9 @@ def _printed_tag(node: Node) -> tuple[str, bool]:
     tag = node.tag
     if not tag or node.tagged:
         return tag, False
-    if node.kind is Kind.MAPPING:
+    if node.kind is NodeKind.MAPPING:
         return ("" if tag == "!!map" else tag), False
-    if node.kind is Kind.SEQUENCE:
+    if node.kind is NodeKind.SEQUENCE:
         return ("" if tag == "!!seq" else tag), False
     if tag == STR:
         return "", not node.style and tag_of(node.value) != STR
@@ -459,9 +459,9 @@ def _scalar_style(node: Node, *, forced: bool, key: bool, in_flow: bool) -> str:
 def _is_simple_key(node: Node) -> bool:
     tag, _ = _printed_tag(node)
     length = len(node.anchor.encode()) + len(tag_text(tag).encode() if tag else b"")
-    if node.kind is Kind.ALIAS:
+    if node.kind is NodeKind.ALIAS:
         length = len(node.value.encode())
-    elif node.kind is Kind.SCALAR:
+    elif node.kind is NodeKind.SCALAR:
         if any(char in BREAKS for char in node.value):
             return False
         length += len(node.value.encode())

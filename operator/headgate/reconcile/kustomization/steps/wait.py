@@ -20,7 +20,7 @@ from headgate.reconcile.kustomization.health import HealthReads, ReadDenied
 from headgate.reconcile.kustomization.report import Reporter
 from headgate.reconcile.kustomization.settled import Settled
 from headgate.reconcile.kustomization.steps.prune import InPlace
-from headgate.reconcile.kustomization.waiting import HealthWait, Standing, Verdict, jobs_with_ttl, judge
+from headgate.reconcile.kustomization.waiting import HealthWait, Standing, WaitResult, jobs_with_ttl, judge
 from headgate.reconcile.reporting.events import NORMAL
 from headgate.reconcile.reporting.measure import HEALTH, Measure
 from headgate.reconcile.target.live import LiveObjects
@@ -89,7 +89,7 @@ def begin(in_place: InPlace, reporter: Reporter) -> Waiting | Healthy:
     return Waiting(healthy, live, wait, reads, was_healthy)
 
 
-async def check(waiting: Waiting, budget: ExpressionBudget, *, fail_fast: bool) -> Verdict:
+async def check(waiting: Waiting, budget: ExpressionBudget, *, fail_fast: bool) -> WaitResult:
     """The state of the wait, according to what the Kustomization may read.
 
     ``fail_fast``: it ends as soon as one object has failed permanently.
@@ -102,7 +102,7 @@ async def check(waiting: Waiting, budget: ExpressionBudget, *, fail_fast: bool) 
             await reads.confirm(now, budget, failed=verdict.standing is Standing.FAILED)
             verdict = judge(wait, reads.health, now, fail_fast=fail_fast)
     except ReadDenied as error:
-        return Verdict(Standing.FAILED, str(error))
+        return WaitResult(Standing.FAILED, str(error))
     if verdict.standing is Standing.WAITING:
         session = waiting.attempt.session
         if reads.over_budget:
@@ -111,7 +111,7 @@ async def check(waiting: Waiting, budget: ExpressionBudget, *, fail_fast: bool) 
     return verdict
 
 
-async def end(waiting: Waiting, verdict: Verdict, reporter: Reporter, measure: Measure) -> Healthy:
+async def end(waiting: Waiting, verdict: WaitResult, reporter: Reporter, measure: Measure) -> Healthy:
     """End the wait; raises :class:`Failed` unless the objects are healthy."""
     attempt, session = waiting.attempt, waiting.attempt.session
     failed = verdict.standing is not Standing.HEALTHY
