@@ -25,6 +25,8 @@ endif
 ifneq ($(CLUSTER),)
 export HEADGATE_TEST_CLUSTER := $(CLUSTER)
 endif
+# How many processes run the tests of make test: one has those on the cluster, the others share the rest.
+WORKERS ?= 2
 # Additional arguments for pytest, the demo, the benchmark or the build of the image.
 ARGS ?=
 # The container engine, and the image's name without its tag, which is the version.
@@ -45,6 +47,7 @@ help: ## List the targets
 		'CLUSTER=local|kind' 'which kind of test cluster (default: kind if a container engine answers, else local)' \
 		'KUBECONFIG=FILE' 'test on this cluster instead (only from the command line)' \
 		'ARGS=...' 'additional arguments for pytest, the demo, the benchmark or the image: make test-unit ARGS="-k semver -x"' \
+		'WORKERS=2' 'how many processes run the tests of make test (0: one after the other, in this process)' \
 		'IMAGE=NAME' 'the name of the container image, without a tag (default: headgate)' \
 		'ENGINE=docker|podman' 'the container engine that builds and runs the image (default: docker)' \
 		'PYTHON=...' 'the Python to create .venv with (3.11 or newer)'
@@ -106,7 +109,7 @@ format: venv ## Format the code with ruff and fix what it can
 
 .PHONY: test
 test: lint ## All checks and tests except make golden; the e2e tests run on a separate cluster
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest --numprocesses=$(WORKERS) --dist=loadgroup $(ARGS)
 
 .PHONY: test-unit
 test-unit: venv ## Unit and conformance tests, without a cluster

@@ -106,21 +106,25 @@ class KnownObjects:
 
         ``ignored`` are its ignored fields; ``inherited`` and ``owner`` as in :class:`KnownState`.
         """
-        meta = live["metadata"]
+        known = self.get(cluster, ref)
         self.forget(cluster, ref)
-        state = KnownState(
-            desired,
-            meta["uid"],
-            meta["resourceVersion"],
-            self._fingerprint(live, ignored),
-            not meta.get("deletionTimestamp"),
-            outcome,
-            ignored,
-            inherited,
-            owner,
-            (meta["resourceVersion"], content_digest(live)),
-            is_usable(live),
-        )
+        if known is not None and _is_same_state(known, live, ignored):
+            state = known._replace(desired=desired, outcome=outcome, inherited=inherited, owner=owner)
+        else:
+            meta = live["metadata"]
+            state = KnownState(
+                desired,
+                meta["uid"],
+                meta["resourceVersion"],
+                self._fingerprint(live, ignored),
+                not meta.get("deletionTimestamp"),
+                outcome,
+                ignored,
+                inherited,
+                owner,
+                (meta["resourceVersion"], content_digest(live)),
+                is_usable(live),
+            )
         self._put(cluster, ref, state)
 
     def sending(self, cluster: str, ref: ObjectRef) -> None:
@@ -230,3 +234,16 @@ class KnownObjects:
 
     def _fingerprint(self, live: Obj, ignored: tuple[Pointer, ...]) -> bytes:
         return fingerprint(live, self._own, self._managers, labels.RESTRICTING, ignored)
+
+
+def _is_same_state(known: KnownState, live: Obj, ignored: tuple[Pointer, ...]) -> bool:
+    """Whether the cached digests are those of ``live``: an object has one content in each resource version."""
+    version = live["metadata"]["resourceVersion"]
+    return (
+        known.in_place
+        and known.uid == live["metadata"]["uid"]
+        and known.resource_version == version
+        and known.content is not None
+        and known.content[0] == version
+        and known.ignored == ignored
+    )

@@ -145,3 +145,37 @@ def test_who_lets_go_of_an_object_takes_nothing_from_its_owner() -> None:
     assert store.get("here", ref) is not None
     store.forget_of("here", ref, Owner("one", "ns"))
     assert store.get("here", ref) is None
+
+
+def another(obj: dict[str, Any]) -> None:
+    obj["metadata"]["uid"] = "u2"
+
+
+def same(obj: dict[str, Any]) -> None:
+    """Change nothing."""
+
+
+@pytest.mark.parametrize("ignored", [(), (("spec", "replicas"),)])
+@pytest.mark.parametrize("version", [10, 11])
+@pytest.mark.parametrize("before", ["nothing", "the same", "newer", "doubt"])
+@pytest.mark.parametrize("change", [same, another, lost_field, kubectl_entry, disabled, deleting])
+def test_a_record_is_the_same_whatever_was_known(
+    known: KnownObjects, change: Any, before: str, version: int, ignored: Any
+) -> None:
+    """The digests of a state that is in place are kept, and no others."""
+    if version == 10 and change not in (same, another):
+        version = 12  # no version has two contents
+    live = web(version)
+    change(live)
+    match before:
+        case "the same":
+            known.observe(CLUSTER, REF, copy.deepcopy(live))
+        case "newer":
+            known.observe(CLUSTER, REF, web(13))
+        case "doubt":
+            known.invalidate(CLUSTER, REF)
+    owner = Owner("apps", "ns")
+    for store in (known, fresh := KnownObjects()):
+        store.record(CLUSTER, REF, b"new", live, Action.SKIPPED, ignored, inherited=True, owner=owner)
+    assert known.get(CLUSTER, REF) == fresh.get(CLUSTER, REF)
+    assert known.owned(CLUSTER, owner) == {REF}

@@ -153,6 +153,7 @@ def test_hostile_entries_are_refused(tmp_path: Path, members: list[Member], what
             "damaged at byte 1024",
         ),
     ],
+    ids=["empty", "no gzip", "cut", "no tar", "nothing in it", "cut before it was compressed", "damaged"],
 )
 def test_damaged_archives_are_refused(tmp_path: Path, data: bytes, what: str) -> None:
     with pytest.raises(ArchiveInvalid, match=what):

@@ -104,13 +104,28 @@ def _normalized(obj: Obj) -> Obj:
 
 
 def _without_nulls(value: Any) -> Any:
+    # Few objects have nulls, and a search costs less than a copy.
+    return _rebuilt(value) if _has_nulls(value) else value
+
+
+def _has_nulls(value: Any) -> bool:
+    """Whether a mapping in the value, at any depth, has a null; nulls in lists do not count."""
     if isinstance(value, dict):
-        kept = {k: _without_nulls(v) for k, v in value.items() if v is not None}
-        same = len(kept) == len(value) and all(kept[k] is v for k, v in value.items())
-        return value if same else kept
+        for item in value.values():
+            if item is None or (isinstance(item, dict | list) and _has_nulls(item)):
+                return True
+    elif isinstance(value, list):
+        for item in value:
+            if isinstance(item, dict | list) and _has_nulls(item):
+                return True
+    return False
+
+
+def _rebuilt(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _rebuilt(v) for k, v in value.items() if v is not None}
     if isinstance(value, list):
-        items = [_without_nulls(v) for v in value]
-        return value if all(a is b for a, b in zip(items, value, strict=True)) else items
+        return [_rebuilt(v) for v in value]
     return value
 
 

@@ -8,12 +8,12 @@ write and not six. A write sends only the difference from the API server's last 
 from __future__ import annotations
 
 import asyncio
-import copy
 import logging
 from collections.abc import Callable
 from typing import Any
 
 from headgate.api import conditions as cond
+from headgate.documents.copying import copied
 from headgate.kube import Client, NotFound, ref_of
 from headgate.objects import Obj
 
@@ -137,7 +137,7 @@ class StatusSession:
 
 def _copied(status: Obj) -> Obj:
     """A copy for edits. It shares the inventory, which may be long: edits replace it as a whole."""
-    return {name: value if name == "inventory" else copy.deepcopy(value) for name, value in status.items()}
+    return {name: value if name == "inventory" else copied(value) for name, value in status.items()}
 
 
 def _difference(old: Obj, new: Obj) -> Obj:

@@ -179,9 +179,17 @@ class LiveObjects:
 
     def observe(self, obj: Obj) -> None:
         """Store an object as the API server returned it to a request, or as a watch showed it during our write."""
+        ref, version = ref_of(obj), version_of(obj)
+        present, known = self._objects.get(ref), self._known.get(self._client.cluster, ref)
+        if (
+            present is not None
+            and known is not None
+            and version_of(present) == version == known.resource_version
+        ):
+            return
         kept = self._take_in(obj)
         if "kind" in kept:
-            self._put(ref_of(obj), kept)
+            self._put(ref, kept)
 
     def __len__(self) -> int:
         """The number of cached objects."""
