@@ -197,7 +197,9 @@ dist-check: dist ## Install the wheel with the pinned dependencies of the image,
 	"$$folder/bin/pip" install --quiet --disable-pip-version-check --require-hashes -r deploy/requirements.txt; \
 	"$$folder/bin/pip" install --quiet --disable-pip-version-check --no-deps dist/headgate-$(VERSION)-*.whl; \
 	"$$folder/bin/headgate" version; \
-	"$$folder/bin/headgate" build examples/fleet-infra/apps/production >/dev/null
+	"$$folder/bin/headgate" build examples/fleet-infra/apps/production >/dev/null; \
+	cd "$$folder"; bin/python -c 'from headgate.page.html import assets, render; from headgate.page.views import problem; \
+	assert "stylesheet" in render(problem(404, "")) and all(each.content for each in assets().values())'
 
 .PHONY: image
 image: ## Build the container image: make image [IMAGE=NAME] [ENGINE=podman]

@@ -288,6 +288,7 @@ def details() -> dict[Ref, Details]:
     payments = Details(
         inventory=objects,
         inventory_count=6,
+        checked=NOW - timedelta(minutes=31),
         history=history,
         events=events,
         drifts=drifts,

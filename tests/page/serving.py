@@ -10,11 +10,35 @@ from types import TracebackType
 
 from aiohttp import web
 
+from headgate.insight import Ref
 from headgate.page.access.gates import LocalGate
+from headgate.page.access.identity import Identity
 from headgate.page.app import PageParts, page_app
 from headgate.page.documents import Documents
 from headgate.page.knowledge import Snapshot
+from headgate.page.views import ChangedField, ChangedObject, Difference
 from headgate.web.server import WebServer
+from tests.page.fleets import NEW_REVISION, NOW
+
+
+async def difference(namespace: str, name: str, _: Identity) -> Difference:
+    """A live diff of every Kustomization."""
+    replicas = ChangedField("spec.replicas", "2", "3")
+    label = ChangedField("metadata.labels.tier", None, "web")
+    secret = ChangedField("data.token", "(hidden)", "(hidden)")
+    return Difference(
+        NEW_REVISION,
+        NOW,
+        (
+            ChangedObject(Ref("Deployment", namespace, name, "apps"), "change", (replicas, label)),
+            ChangedObject(Ref("Secret", namespace, name), "change", (secret,)),
+            ChangedObject(Ref("ConfigMap", namespace, "new"), "create"),
+            ChangedObject(Ref("ConfigMap", namespace, "old"), "delete"),
+            ChangedObject(Ref("Job", namespace, "once", "batch"), "refused", message="field is immutable"),
+        ),
+        unchanged=12,
+        problem="the rest is not known",
+    )
 
 
 class Values:
@@ -78,7 +102,7 @@ class Site:
         try:
             self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
             self._board = Values(self.snapshot)
-            app: web.Application = page_app(PageParts(self._board, LocalGate(), Documents()))
+            app: web.Application = page_app(PageParts(self._board, LocalGate(), Documents(), diff=difference))
             async with WebServer([("page", app, f"127.0.0.1:{self.port}")]) as server:
                 self._started.set_result(server.port("page"))
                 await self._end.wait()

@@ -6,7 +6,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
-from tests.page.browsers import opened
+from headgate.page.content import Frame
+from headgate.page.documents import Documents
+from tests.page.browsers import HEADERS, opened
+from tests.page.fleets import snapshot
 from tests.page.serving import Site
 
 PAGES = {
@@ -17,6 +20,7 @@ PAGES = {
     "blocked": "/kustomizations/shop/banners",
     "circle": "/kustomizations/farm/hen",
     "health-check": "/kustomizations/shop/search",
+    "live-diff": "/kustomizations/shop/payments/diff",
     "source": "/sources/GitRepository/shop/fleet",
     "graph": "/graph",
     "work": "/work",
@@ -24,6 +28,7 @@ PAGES = {
     "reasons": "/help",
     "not-found": "/kustomizations/shop/nobody",
 }
+ALL_RIGHTS = Frame("jane@example.com", can_log_out=True, can_act=True, can_diff=True)
 LOOKS = [(scheme, width) for scheme in ("light", "dark") for width in (1280, 375)]
 
 
@@ -40,13 +45,40 @@ def test_a_page_is_sound(browser: Browser, site: Site, name: str) -> None:
         assert page.locator("h1").count() == 1
         assert len(visit.responses) >= 4
         assert visit.wrong_headers() == []
-        for scheme, width in LOOKS:
-            page.emulate_media(color_scheme=scheme)
-            page.set_viewport_size({"width": width, "height": 900})
-            for is_open in ("false", "true"):
-                page.evaluate(f"document.querySelectorAll('details').forEach((e) => e.open = {is_open})")
-                assert not page.evaluate("document.documentElement.scrollWidth > innerWidth"), width
-            assert findings(page) == [], (scheme, width)
+        check_looks(page)
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        Documents().login(secret="s", onward="/work", message=""),
+        Documents().login(secret="s", onward="/work", message="The API server does not know this token."),
+        Documents().document(snapshot(), "/kustomizations/shop/payments", {"done": ["suspend"]}, ALL_RIGHTS),
+        Documents().document(snapshot(connected=False, synced=False), "/", {}, ALL_RIGHTS),
+    ],
+    ids=["login", "refused", "buttons", "banners"],
+)
+def test_a_page_for_users_with_a_login_is_sound(browser: Browser, site: Site, html: str) -> None:
+    with opened(browser, site.url) as visit:
+        visit.page.route(
+            "**/", lambda route: route.fulfill(body=html, headers={**HEADERS, "content-type": "text/html"})
+        )
+        # What it shows is not what the site has: no update may replace it.
+        visit.page.route("**/stream*", lambda route: route.abort())
+        visit.page.goto(site.url)
+        check_looks(visit.page)
+        visit.faults = [each for each in visit.faults if "net::ERR_" not in each]
+
+
+def check_looks(page: Page) -> None:
+    """Nothing is too wide, and axe finds nothing, in all looks."""
+    for scheme, width in LOOKS:
+        page.emulate_media(color_scheme=scheme)
+        page.set_viewport_size({"width": width, "height": 900})
+        for is_open in ("false", "true"):
+            page.evaluate(f"document.querySelectorAll('details').forEach((e) => e.open = {is_open})")
+            assert not page.evaluate("document.documentElement.scrollWidth > innerWidth"), width
+        assert findings(page) == [], (scheme, width)
 
 
 def findings(page: Page) -> list[str]:

@@ -26,7 +26,6 @@ LOW = 12
 GAP_LINE = 8
 """Between a line that passes and the next node."""
 SWEEPS = 6
-MAX_LINES = 1500
 MAX_SPOTS = 5000
 """Limit for invisible nodes; further long lines are straight."""
 
@@ -62,7 +61,6 @@ class Drawing:
     boxes: tuple[Box, ...]
     """In the order of reading: by layer, from top to bottom."""
     lines: tuple[Line, ...]
-    lines_omitted: int = 0
 
 
 def draw(graph: Graph) -> Drawing:
@@ -72,10 +70,9 @@ def draw(graph: Graph) -> Drawing:
     """
     layer_of = {ref: number for number, layer in enumerate(graph.layers) for ref in layer}
     edges = _necessary(graph, layer_of)
-    drawn = edges[:MAX_LINES]
-    columns = _columns(graph, layer_of, drawn)
+    columns = _columns(graph, layer_of, edges)
     position = {ref: column for column, refs in enumerate(columns) for ref in refs}
-    ordered, spots = _ordered(columns, position, drawn)
+    ordered, spots = _ordered(columns, position, edges)
     places: dict[Ref | _Spot, tuple[int, int]] = {}
     height = max((_height(column) for column in ordered), default=0)
     centered = height <= LOW * (HEIGHT + GAP_Y)
@@ -91,10 +88,10 @@ def draw(graph: Graph) -> Drawing:
             _path(edge, spots.get(number, ()), places, position),
             layer_of[edge.start] == layer_of[edge.end],
         )
-        for number, edge in enumerate(drawn)
+        for number, edge in enumerate(edges)
     )
     width = 2 * MARGIN + max(0, len(ordered) * (WIDTH + GAP_X) - GAP_X)
-    return Drawing(width, 2 * MARGIN + height, boxes, lines, len(edges) - len(drawn))
+    return Drawing(width, 2 * MARGIN + height, boxes, lines)
 
 
 def _necessary(graph: Graph, layer_of: dict[Ref, int]) -> list[Edge]:

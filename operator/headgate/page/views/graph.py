@@ -19,6 +19,7 @@ from headgate.page.views.words import counted, first_line
 
 __all__ = ["GraphPage", "GraphView", "Node", "graph_page", "graph_view"]
 
+MAX_EDGES = 2000
 _LABEL, _SUBTITLE = 19, 25
 """Limits in characters for the texts in a node."""
 
@@ -122,6 +123,8 @@ def graph_view(
     elif chosen is not None:
         fleet = _limited(fleet, _reached(chosen, _needs(fleet)))
     graph = graph_of(fleet, focus)
+    edges_left = len(graph.edges) - MAX_EDGES
+    graph = replace(graph, edges=graph.edges[:MAX_EDGES])
     drawing = draw(graph)
     verdicts = {each.ref: each for each in snapshot.report.verdicts}
     names = Names(snapshot.fleet, verdicts)
@@ -143,8 +146,8 @@ def graph_view(
     left = len(snapshot.report.verdicts) - count if chosen is not None else graph.omitted
     if left > 0:
         omitted.append(f"{counted(left, 'object')} not shown")
-    if drawing.lines_omitted:
-        omitted.append(f"{counted(drawing.lines_omitted, 'line')} not drawn")
+    if edges_left > 0:
+        omitted.append(f"{counted(edges_left, 'dependency', 'dependencies')} not shown")
     return GraphView(
         drawing.width,
         drawing.height,

@@ -63,6 +63,8 @@ class Inventory:
     omitted: int
     totals: tuple[tuple[Badge, int], ...]
     """How many of the rows have each health."""
+    checked: datetime | None
+    """When the operator last judged their health."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +228,9 @@ def _inventory(details: Details) -> Inventory:
     for each in found:
         counts[health_badge(each.health)] = counts.get(health_badge(each.health), 0) + 1
     count = max(details.inventory_count, len(found))
-    return Inventory(tuple(map(_object, shown)), count, count - len(shown), tuple(counts.items()))
+    return Inventory(
+        tuple(map(_object, shown)), count, count - len(shown), tuple(counts.items()), details.checked
+    )
 
 
 def _urgency(managed: ManagedObject) -> tuple[int, Ref]:

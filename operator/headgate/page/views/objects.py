@@ -134,7 +134,7 @@ def _condition(kind: str, raw: Obj) -> ConditionView:
         Badge(look, status),
         words,
         reason,
-        meaning(kind, reason, message) if words else "",
+        meaning(kind, reason, message).removeprefix(f"on {type}: ") if words else "",
         help_address(reason),
         message,
         moment(text(raw.get("lastTransitionTime"))),

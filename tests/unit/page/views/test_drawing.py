@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from headgate.insight import Fleet, Ref
 from headgate.insight.layers import graph_of
 from headgate.page.views.drawing import HEIGHT, WIDTH, Drawing, draw
-from headgate.page.views.graph import graph_view
+from headgate.page.views.graph import MAX_EDGES, graph_view
 from tests.page.fleets import every_state, ks, large, ref, repo, snapshot
 
 
@@ -101,3 +101,10 @@ def test_long_names_are_cut_in_a_node_and_whole_in_its_description() -> None:
     (node,) = (each for each in view.nodes if each.what.ref == ref(name))
     assert len(node.label) < 30
     assert name in node.described
+
+
+def test_a_graph_in_which_all_need_all_has_limits() -> None:
+    names = [f"n{number:03}" for number in range(150)]
+    view = graph_view(snapshot([repo("fleet"), *(ks(name, needs=tuple(names)) for name in names)]))
+    assert sum(len(each.needs) for each in view.items) == MAX_EDGES
+    assert "dependencies not shown" in view.omitted
