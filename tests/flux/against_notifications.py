@@ -27,7 +27,7 @@ from tests.support.workspace import OWN, Workspace, namespace_prefix
 Obj = dict[str, Any]
 
 WRONG = "a: [\n"
-UNHEALTHY = {"wait": True, "timeout": "31s"}
+UNHEALTHY: dict[str, Any] = {"wait": True, "timeout": "31s"}
 """Flux waits 30 seconds at least."""
 
 

@@ -31,7 +31,7 @@ def health_expressions(kind: str, current: str, **more: str) -> list[Obj]:
     return [{"apiVersion": "v1", "kind": kind, "current": current, **more}]
 
 
-def own_map(w: World, name: str, **data: str) -> str:
+def own_map(w: World, name: str, **data: Any) -> str:
     """A ConfigMap in the tenant's namespace."""
     obj = yaml.safe_load(config_map(name, **data))
     obj["metadata"]["namespace"] = w.tenant.namespace

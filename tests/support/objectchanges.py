@@ -44,8 +44,8 @@ def other(api_version: str, kind: str, name: str, **rest: Any) -> Obj:
 
 
 def _definition(group: str, *fields: str) -> Obj:
-    spec = {"type": "object", "properties": {name: {"type": "string"} for name in fields}}
-    schema = {"openAPIV3Schema": {"type": "object", "properties": {"spec": spec}}}
+    inner = {"type": "object", "properties": {name: {"type": "string"} for name in fields}}
+    schema = {"openAPIV3Schema": {"type": "object", "properties": {"spec": inner}}}
     names = {"plural": "gadgets", "singular": "gadget", "kind": "Gadget", "listKind": "GadgetList"}
     version = {"name": "v1", "served": True, "storage": True, "schema": schema}
     spec = {"group": group, "scope": "Namespaced", "names": names, "versions": [version]}

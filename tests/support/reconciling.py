@@ -317,7 +317,7 @@ class World:
     def condition(self, type: str = "Ready") -> tuple[str, str, str] | None:
         """Status, reason and message of a condition of the Kustomization; None where it is not set."""
         found = conditions.get(self.status.get("conditions") or (), type)
-        return found and (found["status"], found["reason"], found["message"])
+        return (found["status"], found["reason"], found["message"]) if found else None
 
     def inventory(self) -> list[str]:
         """Ids of the Kustomization's inventory."""

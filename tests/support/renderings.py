@@ -59,7 +59,7 @@ def kustomization(
         made_by=ObjectKey(APPS.namespace, made_by) if made_by else None,
         problem=Problem(problem, key) if problem else None,
         suspended=spec.get("suspend") is True,
-        prunes=spec["prune"],
+        prunes=spec["prune"] is True,
         masks=masks,
         place=f"clusters/production/{name}.yaml:1",
     )

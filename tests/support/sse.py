@@ -26,7 +26,7 @@ class Reader:
     retry: int = 0
 
     async def next(self) -> Message:
-        event, data, id = "", [], ""
+        event, data, id = "", list[str](), ""
         async with asyncio.timeout(PATIENCE):
             while line := (await self.answer.content.readline()).decode():
                 line = line.rstrip("\n")

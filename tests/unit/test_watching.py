@@ -212,7 +212,7 @@ async def test_kopf_plays_our_rounds(play: Any, monkeypatch: pytest.MonkeyPatch)
     watches, events = Watches([BUCKET]), list[Any]()
     original = kopf_watching.continuous_watch
     async with watches.kept():
-        stream = queueing.watching.infinite_watch(
+        stream = queueing.watching.infinite_watch(  # type: ignore[attr-defined]
             settings=handlers.settings(), resource=BUCKET.resource, namespace=None, _iterations=2
         )
         events = [each async for each in stream]

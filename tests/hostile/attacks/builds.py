@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from contextlib import ExitStack
+from typing import Any
 
 import yaml
 
@@ -80,7 +81,8 @@ def variables(w: World, name: str, stack: ExitStack) -> None:
         "data": {"BIG": "x" * 900_000},
     }
     put(w, big)
-    text = config_map("a", **{f"k{n}": "${BIG}${BIG}${BIG}" for n in range(300)})
+    many: dict[str, Any] = {f"k{n}": "${BIG}${BIG}${BIG}" for n in range(300)}
+    text = config_map("a", **many)
     reference = {"kind": "ConfigMap", "name": name}
     built(w, name, {"a.yaml": text}, postBuild={"substituteFrom": [reference]})
     request_reconciles(w, stack, [name], pause=0.3)

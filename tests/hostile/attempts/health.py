@@ -104,8 +104,8 @@ def decoy_that_fails_fast(w: World, name: str, right: bool) -> Try:
 def decoys_of_a_namespace(w: World, name: str, right: bool) -> Try:
     """The account may not learn whether a namespace exists."""
     guess = w.other.namespace if right else NOT_FOUND
-    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": guess}}
-    namespace["metadata"]["annotations"] = {f"{DOMAIN}/reconcile": "disabled"}
+    meta = {"name": guess, "annotations": {f"{DOMAIN}/reconcile": "disabled"}}
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": meta}
     check = {"apiVersion": "v1", "kind": "Namespace", "name": guess}
     return Try({"a.yaml": dump(namespace)}, {"healthChecks": [check]}, guess=guess)
 

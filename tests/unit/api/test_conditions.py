@@ -7,13 +7,14 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from headgate.api import conditions as cond
+from headgate.objects import Obj
 
 T1 = datetime(2026, 1, 2, 3, 4, 5, 999_000, tzinfo=UTC)
 T2 = T1 + timedelta(hours=1)
 FIRST, SECOND = "2026-01-02T03:04:05Z", "2026-01-02T04:04:05Z"
 
 
-def ready(status: str = "True", reason: str = "Succeeded", message: str = "done") -> cond.Obj:
+def ready(status: str = "True", reason: str = "Succeeded", message: str = "done") -> Obj:
     return {
         "type": "Ready",
         "status": status,
@@ -60,7 +61,7 @@ def test_time_is_utc() -> None:
 
 
 def test_order() -> None:
-    conditions: list[cond.Obj] = []
+    conditions: list[Obj] = []
     for type_, generation in (
         ("SourceVerified", 2),
         ("Old", 1),

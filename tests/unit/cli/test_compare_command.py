@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from headgate.cli import main
 from headgate.promotion.fleet import building
-from headgate.reconcile.kustomization.build.builds import build_directory
+from headgate.reconcile.kustomization.build.builds import build_directory, build_objects
 from tests.support import fleets
 
 NAMES = ("staging", "production")
@@ -64,11 +64,10 @@ def test_each_folder_is_built_once(
     fleet.tag("1.0.0")
     fleet.commit({"README.md": "later\n"})
     built: Counter[str] = Counter()
-    build = building.build_objects
 
     def counted(tree: Any, spec: Mapping[str, Any], *others: Any) -> Any:
         built[build_directory(spec["path"])] += 1
-        return build(tree, spec, *others)
+        return build_objects(tree, spec, *others)
 
     monkeypatch.setattr(building, "build_objects", counted)
     done = CliRunner().invoke(main, ["compare", *NAMES, "--repository", str(fleet.work), *options])

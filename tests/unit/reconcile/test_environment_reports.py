@@ -14,6 +14,7 @@ import pytest
 
 from headgate.api import ObjectKey
 from headgate.api.report import EnvironmentReport, decode
+from headgate.backoff import Doubling
 from headgate.git.errors import GitError
 from headgate.git.verify.signature import split_commit, verify_ssh
 from headgate.kube import Client, NotFound, ObjectRef
@@ -249,7 +250,7 @@ class World:
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(reporter_module, "BATCH", 0.1)
     monkeypatch.setattr(reporter_module, "SETTLE", 0.05)
-    monkeypatch.setattr(reporter_module, "PAUSES", reporter_module.Doubling(0.1, 0.2))
+    monkeypatch.setattr(reporter_module, "PAUSES", Doubling(0.1, 0.2))
     repository = Repository(tmp_path / "served", "fleet")
     repository.git("config", "http.receivepack", "true")
     repository.commit({"README.md": "fleet"})

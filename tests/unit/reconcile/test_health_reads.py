@@ -10,7 +10,7 @@ import pytest
 
 from headgate.api import ObjectKey
 from headgate.apply import KnownObjects, Owner
-from headgate.health import HealthStatus
+from headgate.health import HealthStatus, compute
 from headgate.kube import ApiError, Client, ObjectRef, ServerError, TooManyRequests, Unauthorized, Unavailable
 from headgate.reconcile.kustomization import health as module
 from headgate.reconcile.kustomization.health import HealthReads, ReadDenied
@@ -224,7 +224,6 @@ async def test_a_state_that_a_watch_showed_is_judged_once(
 ) -> None:
     """A change of one of thousands of objects costs one judgement, not thousands."""
     own, judged = world.access(), list[str]()
-    compute = module.compute
 
     def counted(obj: dict[str, Any]) -> Any:
         judged.append(obj["metadata"]["name"])

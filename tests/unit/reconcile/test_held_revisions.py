@@ -15,8 +15,9 @@ from headgate.api import ObjectKey, conditions, labels, reasons
 from headgate.git.artifact.storage import ArtifactStorage
 from headgate.git.cache.bare import Caches
 from headgate.kube import Client
+from headgate.names import GIT_REPOSITORY
 from headgate.reconcile.core.controller import WAKE, Outcome
-from headgate.reconcile.core.store import GIT_REPOSITORY, SourceKey, Store
+from headgate.reconcile.core.store import SourceKey, Store
 from headgate.reconcile.core.trees import SourceTrees
 from headgate.reconcile.core.wakeups import Wakeups
 from headgate.reconcile.reporting.events import NORMAL, WARNING, EventRecorder

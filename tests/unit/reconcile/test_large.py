@@ -59,7 +59,7 @@ class Tree(MemoryTree):
         super().__init__(files)
         self.weight, self.readers = len(files), set[int]()
 
-    def content_id(self, path: str) -> str | None:
+    def content_id(self, path: str) -> str:
         self.readers.add(threading.get_ident())
         return super().content_id(path)
 

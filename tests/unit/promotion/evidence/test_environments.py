@@ -120,7 +120,7 @@ class Fleet(Pushed):
             command, ["--repository", str(self.repository.path), "--no-fetch", *arguments]
         )
 
-    def read(self, *arguments: str, status: int = 0) -> dict[str, dict[str, Any]]:
+    def listed(self, *arguments: str, status: int = 0) -> dict[str, dict[str, Any]]:
         """The environments of the JSON, by name."""
         result = self.run("-o", "json", *arguments)
         assert result.exit_code == status, result.output
@@ -148,7 +148,7 @@ def test_a_bare_clone_says_what_the_clusters_say(fleet: Fleet, contexts: Sequenc
     fleet.repository.commit({"apps/base/a.yaml": config_map("a", v="2")})
     fleet.repository.commit({"README.md": "x"})
     fleet.runs("staging", fleet.revision())
-    from_reports, from_contexts = fleet.read(), fleet.read(*contexts)
+    from_reports, from_contexts = fleet.listed(), fleet.listed(*contexts)
     assert {each["evidence"]["origin"] for each in from_reports.values()} == {"report"}
     assert {each["evidence"]["origin"] for each in from_contexts.values()} == {"context"}
     for each in (*from_reports.values(), *from_contexts.values()):
@@ -168,7 +168,7 @@ def test_the_output_has_the_fields_of_the_schema(fleet: Fleet) -> None:
     fleet.runs("staging", fleet.revision())
     schema = json.loads((ROOT / "docs" / "reference" / "environments.schema.json").read_text())
     wanted = schema["properties"]["environments"]["items"]
-    for each in fleet.read(status=3).values():
+    for each in fleet.listed(status=3).values():
         assert sorted(each) == sorted(wanted["required"]) == sorted(wanted["properties"])
         for name, value in each.items():
             fields = wanted["properties"][name]
@@ -181,7 +181,7 @@ def test_fifty_commits_to_the_readme(fleet: Fleet) -> None:
     for number in range(50):
         fleet.repository.commit({"README.md": str(number)})
     fleet.runs("staging", fleet.revision())
-    assert fleet.read()["production"]["behind"] == {"commits": 50, "matter": 0}
+    assert fleet.listed()["production"]["behind"] == {"commits": 50, "matter": 0}
     assert "50, 0 matter" in fleet.run().output
 
 
@@ -189,7 +189,7 @@ def test_half_on_the_old_revision_is_not_healthy(fleet: Fleet) -> None:
     old = fleet.revision()
     fleet.repository.commit({"apps/base/a.yaml": config_map("a", v="2")})
     fleet.runs("staging", fleet.revision(), cluster=old)
-    found = fleet.read("--env", "staging")["staging"]
+    found = fleet.listed("--env", "staging")["staging"]
     assert found["healthy"] is None
     assert found["since"] is None
     assert sorted(each["kustomizations"] for each in found["runs"]) == [1, 1]
@@ -201,13 +201,13 @@ def test_what_git_has_and_the_cluster_has_not(fleet: Fleet) -> None:
     objects = fleet.clusters["staging"]
     report = observe("staging", URL, objects.sources, objects.kustomizations[:1], fleet.now)
     fleet.push(report, ref="refs/headgate/env/staging")
-    found = fleet.read("--env", "staging")["staging"]
+    found = fleet.listed("--env", "staging")["staging"]
     assert "'flux-system/cluster' is in Git, but not in the environment" in " ".join(found["problems"])
 
 
 def test_nobody_knows_what_an_environment_runs(fleet: Fleet) -> None:
     fleet.runs("staging", fleet.revision())
-    found = fleet.read(status=3)
+    found = fleet.listed(status=3)
     assert found["production"]["evidence"] is None
     assert "no report of it" in found["production"]["problems"][0]
     assert found["production"]["wants"]["revision"].startswith("1.0.0@")
@@ -217,7 +217,7 @@ def test_nobody_knows_what_an_environment_runs(fleet: Fleet) -> None:
 def test_a_forged_report_is_named(fleet: Fleet) -> None:
     fleet.runs("staging", fleet.revision())
     fleet.repository.git("update-ref", "refs/headgate/env/production", "refs/headgate/env/staging")
-    assert "no key of 'production'" in fleet.read(status=3)["production"]["problems"][0]
+    assert "no key of 'production'" in fleet.listed(status=3)["production"]["problems"][0]
 
 
 def test_a_context_that_cannot_be_read_leaves_the_report(
@@ -225,14 +225,14 @@ def test_a_context_that_cannot_be_read_leaves_the_report(
 ) -> None:
     fleet.runs("staging", fleet.revision())
     fleet.clusters["staging"] = ClusterObjects("one", failure="context 'one' did not answer")
-    found = fleet.read("--env", "staging", "--context", "staging=one")["staging"]
+    found = fleet.listed("--env", "staging", "--context", "staging=one")["staging"]
     assert found["evidence"]["origin"] == "report"
     assert "context 'one' did not answer" in found["notes"]
 
 
 def test_a_commit_that_the_clone_lacks(fleet: Fleet) -> None:
     fleet.runs("staging", f"main@sha1:{'ab' * 20}")
-    found = fleet.read("--env", "staging")["staging"]
+    found = fleet.listed("--env", "staging")["staging"]
     assert found["behind"] is None
     assert found["runs"] == [{"commit": "ab" * 20, "kustomizations": 2}]
     assert "how far it is behind is not known" in " ".join(found["notes"])
@@ -241,7 +241,7 @@ def test_a_commit_that_the_clone_lacks(fleet: Fleet) -> None:
 def test_an_old_report_is_marked(fleet: Fleet) -> None:
     fleet.now -= timedelta(hours=1)
     fleet.runs("staging", fleet.revision())
-    assert fleet.read("--env", "staging")["staging"]["evidence"]["stale"] is True
+    assert fleet.listed("--env", "staging")["staging"]["evidence"]["stale"] is True
     assert "STALE" in fleet.run("--env", "staging").output
 
 
@@ -397,14 +397,14 @@ def test_commit_statuses_count_where_there_is_no_report(
     forge.statuses[first] = {f"kustomization/{name}/0c9c2e41": ready for name in ("apps", "cluster")}
     fleet.repository.commit({"README.md": "x"})
     arguments = ("--commit-statuses", "--forge", "gitea", "--provider", "staging=0c9c2e41")
-    found = fleet.read(*arguments)
+    found = fleet.listed(*arguments)
     assert found["production"]["evidence"]["origin"] == "report"
     staging = found["staging"]
     assert (staging["evidence"]["origin"], staging["healthy"]) == ("commit status", first)
     assert staging["since"] == timestamp(fleet.now - timedelta(hours=3))
     assert staging["behind"] == {"commits": 1, "matter": 0}
     assert staging["evidence"]["stale"], "three hours ago is not now"
-    assert fleet.read("--commit-statuses", "--forge", "gitea", status=3)["staging"]["evidence"] is None
+    assert fleet.listed("--commit-statuses", "--forge", "gitea", status=3)["staging"]["evidence"] is None
     listed = cluster_config("statusAuthors: [flux]\n")
     fleet.repository.commit({"headgate.yaml": listed})
     assert "StatusAuthorNotAccepted" in fleet.run(*arguments).output
@@ -414,6 +414,6 @@ def test_the_policy_may_name_another_file_of_reporters(fleet: Fleet) -> None:
     config = "reporters: keys/reporters\nenvironments: [{name: staging, cluster: clusters/staging}]\n"
     fleet.runs("staging", fleet.revision())
     fleet.repository.commit({"headgate.yaml": config})
-    assert "there is no keys/reporters" in fleet.read(status=3)["staging"]["problems"][0]
+    assert "there is no keys/reporters" in fleet.listed(status=3)["staging"]["problems"][0]
     fleet.repository.commit({"keys/reporters": REPORTERS})
-    assert fleet.read()["staging"]["healthy"]
+    assert fleet.listed()["staging"]["healthy"]

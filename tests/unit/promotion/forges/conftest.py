@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
 
-from headgate.promotion.forges import http
 from headgate.promotion.forges.client import ForgeClient
 from headgate.promotion.forges.opening import open_forge
 from headgate.promotion.forges.repository import ForgeChoice, ForgeKind
@@ -32,5 +32,5 @@ def client(forge: ForgeServer) -> Iterator[ForgeClient]:
 def waited(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Waits take no time; how long they would have been."""
     found: list[float] = []
-    monkeypatch.setattr(http.time, "sleep", found.append)
+    monkeypatch.setattr(time, "sleep", found.append)
     return found
