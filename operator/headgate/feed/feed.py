@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -25,7 +25,7 @@ from headgate.insight.texts import message_text
 from headgate.kube import ObjectRef
 from headgate.names import GIT_REPOSITORY, KUSTOMIZATION
 from headgate.objects import Obj
-from headgate.page.knowledge import Board, Environment, OperatorState
+from headgate.page.knowledge import Board, Environment, OperatorState, Work
 from headgate.page.knowledge.updates import Batch, Notes, Update
 from headgate.reconcile.core.controller import Controller
 from headgate.reconcile.core.election import Election
@@ -80,8 +80,10 @@ class Feed:
         self._changed: dict[_Key, None] = {}
         self._wake = asyncio.Event()
         self._started = datetime.now(UTC)
+        self._clock = Clock(time.monotonic(), self._started)
         self._queue_seconds: float | None = None
-        self._operator: OperatorState | None = None
+        self._others: tuple[Work, OperatorState, tuple[Environment, ...]] | None = None
+        """What the last batch had besides objects."""
         self._evidence = EvidenceReader(memory)
         self._health = WatchedHealth(parts.targets.home, memory, self._is_limited)
         self._controllers: Sequence[tuple[str, Controller[ObjectKey]]] = (
@@ -124,25 +126,16 @@ class Feed:
         keys = list(self._changed)[:AT_ONCE]
         for key in keys:
             del self._changed[key]
-        clock = Clock(time.monotonic(), datetime.now(UTC))
-        updates = tuple(
-            self._update(kind, ObjectKey(namespace, name), clock) for kind, namespace, name in keys
-        )
-        operator = self._state()
-        self._board.accept(
-            Batch(
-                at=clock.wall,
-                updates=updates,
-                work=work_of(
-                    self._controllers, self._parts.reconciler, self._memory, clock, self._queue_seconds
-                ),
-                operator=operator if operator != self._operator else None,
-                environments=self._environments(),
-            )
-        )
-        self._operator = operator
+        clock = self._clock = self._clock.set_to(time.monotonic(), datetime.now(UTC))
+        updates = tuple(self._updates(keys, clock))
         if self._changed:
             self._wake.set()
+        work = work_of(self._controllers, self._parts.reconciler, self._memory, clock, self._queue_seconds)
+        others = work, self._state(), self._environments()
+        if updates or others != self._others:
+            # Otherwise all open pages would be made again, and be the same.
+            self._others = others
+            self._board.accept(Batch(datetime.now(UTC), updates, *others))
 
     def _stand(self) -> None:
         """Hand over how the operator stands, also on standby, when :meth:`run` does not run."""
@@ -150,7 +143,7 @@ class Feed:
 
     async def _change(self) -> None:
         busy = any(len(each.queue) or each.at_work() for _, each in self._controllers)
-        waits = self._operator is not None and not self._operator.synced
+        waits = not self._parts.synced()
         try:
             async with asyncio.timeout(BUSY if busy or waits else None):
                 await self._wake.wait()
@@ -195,6 +188,14 @@ class Feed:
             _log.exception("%s: no verdicts for the status page: %s", waiting.attempt.key, error)
 
     # Values.
+
+    def _updates(self, keys: Iterable[_Key], clock: Clock) -> Iterator[Update]:
+        for kind, namespace, name in keys:
+            try:
+                yield self._update(kind, ObjectKey(namespace, name), clock)
+            except Exception as error:
+                # One object must not hide all others.
+                _log.exception("%s %s/%s is not handed over to the page: %s", kind, namespace, name, error)
 
     def _update(self, kind: str, key: ObjectKey, clock: Clock) -> Update:
         obj = self._object(kind, key)

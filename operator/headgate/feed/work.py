@@ -22,6 +22,8 @@ from headgate.reconcile.kustomization.steps.wait import Waiting
 
 __all__ = ["Clock", "custom_resource", "work_of"]
 
+MOVED = 1.0
+"""Seconds by which both clocks may differ."""
 MAX_QUEUED, MAX_WAITING, MAX_AWAITED, MAX_TRIGGERS = 200, 200, 10, 5
 
 
@@ -31,6 +33,11 @@ class Clock:
 
     monotonic: float
     wall: datetime
+
+    def set_to(self, monotonic: float, wall: datetime) -> Clock:
+        """The same clock, unless somebody has set the wall clock: equal times must stay equal."""
+        moved = abs((self.at(monotonic) - wall).total_seconds()) > MOVED
+        return Clock(monotonic, wall) if moved else self
 
     def at(self, monotonic: float) -> datetime:
         """A time on the monotonic clock as a date."""

@@ -244,3 +244,14 @@ async def test_what_an_account_may_see_the_watches_do_not_say(page: Watched) -> 
     await page.until(lambda each: state_of(each) is State.READY)
     page.world.set_available()
     assert [each.health for each in (await page.details(10)).inventory] == [""]
+
+
+@watched()
+async def test_an_operator_with_nothing_to_do_causes_no_new_snapshot(page: Watched) -> None:
+    page.start()
+    page.world.create()
+    page.world.apps(a=config_map("a"))
+    page.request()
+    await page.until(lambda each: state_of(each) is State.READY)
+    before = await page.settled(5)
+    assert (await page.settled(30)).version == before.version

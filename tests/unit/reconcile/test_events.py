@@ -274,3 +274,16 @@ def test_a_notice_is_of_the_right_size(monkeypatch: pytest.MonkeyPatch) -> None:
         notifier.post(body)
     assert set(lost) == {"backlog"}
     assert len(lost) >= 80
+
+
+async def test_subscribers_get_what_is_recorded_bounded_and_nothing_else() -> None:
+    events, seen = recorder(Written()), []
+    events.subscribe(seen.append)
+    events.emit(event("x" * (2 * MESSAGE_LIMIT)))
+    events.emit(replace(event("only for the notification controller"), record=False))
+    for number in range(2 * BURST):
+        events.emit(event(f"{number}", name="busy"))
+    first, *others = seen
+    assert len(first.message) <= MESSAGE_LIMIT
+    assert "spec" not in first.about
+    assert len(others) == BURST

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from headgate.reconcile.core import queue as module
+from headgate.reconcile.core.controller import NOTHING_MORE, Controller, Outcome
 from headgate.reconcile.core.queue import REQUESTS_AT_ONCE, Priority, Trigger, WorkQueue
 
 CHANGED = Trigger(Priority.CHANGED, "changed")
@@ -187,3 +188,59 @@ async def test_nothing_fires_after_the_end(monkeypatch: pytest.MonkeyPatch) -> N
     queue.close()
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(queue.get(), 0.05)
+
+
+async def test_what_waits_and_when_a_key_is_due_can_be_seen_without_a_change() -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    queue.add("a", ROUTINE)
+    queue.add("a", REQUESTED)
+    queue.add("b", CHANGED)
+    queue.schedule("c", 30.0, ROUTINE)
+    waiting = list(queue.waiting())
+    assert [(each.key, each.priority, each.triggers) for each in waiting] == [
+        ("a", Priority.REQUESTED, (ROUTINE, REQUESTED)),
+        ("b", Priority.CHANGED, (CHANGED,)),
+    ]
+    assert waiting[0].since <= waiting[1].since <= asyncio.get_running_loop().time()
+    due = queue.due("c")
+    assert due is not None
+    assert due[1] is ROUTINE
+    assert 0 < due[0] - asyncio.get_running_loop().time() <= 30
+    assert (queue.due("a"), queue.due("x")) == (None, None)
+    assert await take(queue) == ("a", (ROUTINE, REQUESTED))
+    queue.close()
+    assert (list(queue.waiting()), queue.due("c")) == ([], None)
+
+
+async def test_a_controller_says_what_its_workers_have_and_when_that_changes() -> None:
+    queue: WorkQueue[str] = WorkQueue(1)
+    seen: list[tuple[str, list[str]]] = []
+    entered, leave = asyncio.Event(), asyncio.Event()
+
+    async def reconcile(key: str, _: tuple[Trigger, ...]) -> Outcome:
+        entered.set()
+        await leave.wait()
+        if key == "bad":
+            raise RuntimeError("unexpected")
+        return NOTHING_MORE
+
+    controller = Controller("test", queue, reconcile)
+    left = asyncio.Event()
+
+    def noted(key: str) -> None:
+        seen.append((key, [each.key for each in controller.at_work()]))
+        if len(seen) == 2:
+            left.set()
+
+    controller.subscribe(noted)
+    running = asyncio.create_task(controller.run())
+    queue.add("bad", CHANGED)
+    await asyncio.wait_for(entered.wait(), 60)
+    (work,) = controller.at_work()
+    assert (work.key, work.triggers) == ("bad", (CHANGED,))
+    assert work.waited >= 0
+    leave.set()
+    await asyncio.wait_for(left.wait(), 60)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert seen == [("bad", ["bad"]), ("bad", [])]
