@@ -147,11 +147,11 @@ class Served:
 
 
 @asynccontextmanager
-async def served(parts: PageParts, client_timeout: float = 15.0) -> AsyncIterator[Served]:
+async def served(parts: PageParts, client_timeout: float = 15.0, grace: float = 1.0) -> AsyncIterator[Served]:
     """Serve a page whose board and content are those of this module."""
     assert isinstance(parts.board, Board)
     assert isinstance(parts.content, PlainContent)
     limits = ConnectionLimits(connections=64, timeout=client_timeout, share=1)
     site = ("page", page_app(replace(parts, send_timeout=client_timeout)), "127.0.0.1:0")
-    async with WebServer([site], limits) as server:
+    async with WebServer([site], limits, grace=grace) as server:
         yield Served(server.port("page"), parts.board, parts.content)

@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 
 from headgate.page import streams
+from headgate.page.access import reviews
 from headgate.page.access.answers import Dated
 from headgate.page.access.gates import LocalGate
 from headgate.page.access.identity import Identity, LoginRequired, Undecided
@@ -20,6 +21,7 @@ from headgate.page.events import Compressor, Event, content_id, morph_event, ret
 from headgate.page.headers import HEADERS
 from headgate.page.knowledge import OperatorState
 from headgate.page.renderings import PERIOD, Renderings
+from headgate.settings import PageSettings
 from tests.support.pages import PATIENCE, Board, PlainContent, Served, kustomization, served, snapshot, soon
 from tests.support.sse import Reader
 
@@ -141,6 +143,7 @@ async def test_a_page_that_fails_ends_its_stream_and_no_other(page: Served) -> N
         assert "team-a/new" in (await good.morph()).data
 
 
+@pytest.mark.usefixtures("no_heartbeats")
 async def test_there_are_only_so_many_streams(page: Served) -> None:
     async with asyncio.timeout(PATIENCE), aiohttp.ClientSession() as session:
         opened = [await session.get(f"{page.url}/stream?page=/") for _ in range(8)]
@@ -186,11 +189,12 @@ class _Cut:
 
 async def test_streams_end_when_the_server_does_also_those_of_clients_that_do_not_read() -> None:
     content = PlainContent()
-    content.padding = 2_000_000
+    content.padding = 9_000_000
     parts = PageParts(Board(), LocalGate(), content, max_streams=20)
     async with aiohttp.ClientSession(read_bufsize=2**24) as session:
         async with asyncio.timeout(PATIENCE):
-            async with served(parts) as page:
+            # Nothing else than the streams themselves ends them before the patience of this test does.
+            async with served(parts, client_timeout=600.0, grace=600.0) as page:
                 readers = [Reader(await session.get(f"{page.url}/stream?page=/")) for _ in range(5)]
                 for each in readers:
                     await each.morph()
@@ -204,6 +208,16 @@ async def test_streams_end_when_the_server_does_also_those_of_clients_that_do_no
                     await each.next()
             for _, writer in silent:
                 writer.close()
+
+
+async def test_a_stream_lasts_longer_than_any_other_answer() -> None:
+    board = Board(kustomization("team-a", "apps"))
+    parts = PageParts(board, LocalGate(), PlainContent())
+    async with served(parts, client_timeout=0.2) as page, reading(page) as reader:
+        await reader.morph()
+        await asyncio.sleep(1.5)
+        board.show(kustomization("team-a", "later"))
+        assert "team-a/later" in (await reader.morph()).data
 
 
 # Rights
@@ -250,6 +264,13 @@ async def test_a_stream_has_only_what_its_user_may_see() -> None:
         assert "s3ntinel" not in second.data
 
 
+@pytest.fixture
+def no_heartbeats(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing happens on a stream by the way."""
+    monkeypatch.setattr(streams, "HEARTBEAT_EVERY", 3600.0)
+
+
+@pytest.mark.usefixtures("no_heartbeats")
 async def test_what_somebody_may_no_longer_see_disappears_without_any_change() -> None:
     gate = Switched()
     async with guarded(gate) as page, reading(page) as reader:
@@ -258,6 +279,7 @@ async def test_what_somebody_may_no_longer_see_disappears_without_any_change() -
         assert "<b>0</b>" in (await reader.morph()).data
 
 
+@pytest.mark.usefixtures("no_heartbeats")
 async def test_a_login_that_ends_clears_the_page_and_ends_the_stream() -> None:
     gate = Switched()
     async with guarded(gate) as page, reading(page) as reader:
@@ -279,6 +301,11 @@ async def test_nothing_is_shown_while_nobody_says_what_may_be_seen(monkeypatch: 
         assert "team-a" not in (await reader.morph()).data
         gate.error = None
         assert "team-a/apps" in (await reader.morph()).data
+
+
+def test_a_lost_right_is_gone_within_a_minute() -> None:
+    """By default: the answer expires, the stream notices, and the API server takes its time."""
+    assert PageSettings().access_cache + streams.RECHECK + reviews.TIMEOUT < 60.0
 
 
 async def test_one_user_leaves_streams_to_others() -> None:
