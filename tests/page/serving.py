@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
 from types import TracebackType
@@ -11,8 +12,9 @@ from types import TracebackType
 from aiohttp import web
 
 from headgate.insight import Ref
-from headgate.page.access.gates import LocalGate
+from headgate.page.access.gates import Gate, LocalGate
 from headgate.page.access.identity import Identity
+from headgate.page.actions import Actions
 from headgate.page.app import PageParts, page_app
 from headgate.page.documents import Documents
 from headgate.page.knowledge import Snapshot
@@ -65,8 +67,15 @@ class Values:
 class Site:
     """Serves in a thread while its ``with`` block runs; can be stopped, and started again on the same port."""
 
-    def __init__(self, snapshot: Snapshot, port: int = 0) -> None:
-        self.snapshot, self.port = snapshot, port
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        port: int = 0,
+        gate: Callable[[], Gate] = LocalGate,
+        actions: Actions | None = None,
+    ) -> None:
+        """The thread calls ``gate``."""
+        self.snapshot, self.port, self._gate, self._actions = snapshot, port, gate, actions
 
     @property
     def url(self) -> str:
@@ -102,7 +111,9 @@ class Site:
         try:
             self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
             self._board = Values(self.snapshot)
-            app: web.Application = page_app(PageParts(self._board, LocalGate(), Documents(), diff=difference))
+            app: web.Application = page_app(
+                PageParts(self._board, self._gate(), Documents(), actions=self._actions, diff=difference)
+            )
             async with WebServer([("page", app, f"127.0.0.1:{self.port}")]) as server:
                 self._started.set_result(server.port("page"))
                 await self._end.wait()

@@ -135,6 +135,7 @@ def test_a_target_with_a_name_of_the_page_is_accepted() -> None:
         [("Origin", "https://LOCALHOST:9080")],
         [("Sec-Fetch-Site", "same-origin")],
         [("Sec-Fetch-Site", "same-origin"), ("Origin", "http://localhost:9080")],
+        [("Sec-Fetch-Site", "same-origin"), ("Origin", "null")],
     ],
 )
 def test_a_change_from_an_own_page_is_accepted(headers: list[tuple[str, str]], has_cookie: bool) -> None:
@@ -161,6 +162,8 @@ def test_a_change_from_an_own_page_is_accepted(headers: list[tuple[str, str]], h
         [("Sec-Fetch-Site", "same-origin"), ("Sec-Fetch-Site", "cross-site")],
         [("Sec-Fetch-Site", "same-origin"), ("Origin", "http://evil.example")],
         [("Sec-Fetch-Site", "cross-site"), ("Origin", "http://localhost:9080")],
+        [("Sec-Fetch-Site", "cross-site"), ("Origin", "null")],
+        [("Sec-Fetch-Site", "same-site"), ("Origin", "null")],
     ],
 )
 def test_a_change_from_another_site_is_refused(headers: list[tuple[str, str]], has_cookie: bool) -> None:

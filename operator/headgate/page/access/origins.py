@@ -11,6 +11,10 @@ from multidict import MultiMapping
 __all__ = ["is_navigated", "is_own"]
 
 
+_HIDDEN = "null"
+"""What browsers send instead of an origin with forms of pages with ``Referrer-Policy: no-referrer``, such as ours."""
+
+
 def is_own(headers: MultiMapping[str], host: str, *, has_cookie: bool) -> bool:
     """Whether a request with the value ``host`` of ``Host`` comes from a page of the same host and port, or a program.
 
@@ -19,11 +23,13 @@ def is_own(headers: MultiMapping[str], host: str, *, has_cookie: bool) -> bool:
     sites, origins = headers.getall("Sec-Fetch-Site", ()), headers.getall("Origin", ())
     if len(sites) > 1 or len(origins) > 1:
         return False
-    if sites and sites[0] != "same-origin":
-        return False
+    if sites:
+        return sites[0] == "same-origin" and (
+            not origins or origins[0] == _HIDDEN or _is_same(origins[0], host)
+        )
     if origins:
         return _is_same(origins[0], host)
-    return bool(sites) or not has_cookie
+    return not has_cookie
 
 
 def is_navigated(headers: MultiMapping[str]) -> bool:
