@@ -126,7 +126,7 @@ def flux(
 ) -> Iterator[None]:
     """Flux's two controllers, for the custom resources with its label."""
     common = (
-        f"--watch-label-selector={OWN}={FLUX}",
+        f"--watch-label-selector={OWN} notin ({HEADGATE})",
         f"--events-addr=http://{notifications.events}/",
         "--requeue-dependency=5s",
     )
