@@ -17,7 +17,7 @@ from sandbox import operator
 from tests.flux.conftest import FLUX, HEADGATE, Notifications, Programs, define
 from tests.flux.objects import SOURCES, flux_object, oci_repository
 from tests.support.charts import ChartServer, chart
-from tests.support.cluster import SOURCE, Api, until
+from tests.support.cluster import KUSTOMIZATION, SOURCE, Api, until
 from tests.support.gitserver import GitHttpServer
 from tests.support.manifests import config_map, dump, kustomization
 from tests.support.registry import Registry
@@ -163,19 +163,58 @@ def test_kustomize_controller_applies_what_headgate_fetched(workspace: Workspace
     workspace.ready("theirs", second)
 
 
-def test_one_depends_on_the_other(workspace: Workspace) -> None:
-    """A Kustomization of either side waits for one of the other side."""
-    workspace.commit({"a/a.yaml": config_map("a"), "b/b.yaml": config_map("b"), "c/c.yaml": config_map("c")})
+def test_a_kustomization_of_flux_waits_for_one_of_headgate(workspace: Workspace) -> None:
+    workspace.commit({"a/a.yaml": config_map("a"), "b/b.yaml": config_map("b")})
     workspace.source()
-    workspace.kustomization("c", dependsOn=[{"name": "b"}])
-    workspace.failed("c", "DependencyNotReady")
     mine, workspace.labels = workspace.labels, {OWN: FLUX}
     workspace.kustomization("b", dependsOn=[{"name": "a"}])
     workspace.failed("b", "DependencyNotReady")
     workspace.labels = mine
     workspace.kustomization("a")
-    for name in ("a", "b", "c"):
+    for name in ("a", "b"):
         workspace.ready(name)
+
+
+def test_headgate_uses_only_what_its_selector_selects(workspace: Workspace) -> None:
+    """Neither a dependency nor a GitRepository that Flux reconciles; the message names what is missing."""
+    workspace.commit({"a/a.yaml": config_map("a"), "b/b.yaml": config_map("b")})
+    workspace.source()
+    mine, workspace.labels = workspace.labels, {OWN: FLUX}
+    workspace.kustomization("a")
+    workspace.source("theirs")
+    workspace.ready("a")
+    workspace.labels = mine
+    workspace.kustomization("b", dependsOn=[{"name": "a"}])
+    workspace.failed("b", "DependencyNotReady", "/a' not found")
+    workspace.kustomization("c", "b", sourceRef={"kind": SOURCE, "name": "theirs"})
+    workspace.failed("c", "ArtifactFailed", '"theirs" not found')
+
+
+def test_a_kustomization_moves_to_headgate_and_back_with_its_label(workspace: Workspace) -> None:
+    """Nothing is deleted or created again, and each side prunes what the other one applied."""
+    workspace.labels = {OWN: FLUX}
+    workspace.commit({"apps/a.yaml": config_map("a"), "apps/b.yaml": config_map("b")})
+    workspace.source()
+    workspace.kustomization("apps")
+    workspace.ready("apps")
+    first = workspace.config_map("a")
+    assert first is not None
+
+    def move(side: str, *objects: tuple[str, str]) -> None:
+        for kind, name in objects:
+            workspace.api.merge(workspace.get(name, kind), {"metadata": {"labels": {OWN: side}}})
+
+    move(HEADGATE, (SOURCE, "source"), (KUSTOMIZATION, "apps"))
+    moved = workspace.commit({"apps/b.yaml": None, "apps/c.yaml": config_map("c")})
+    workspace.ready("apps", moved)
+    assert workspace.config_map("b") is None
+    move(FLUX, (KUSTOMIZATION, "apps"), (SOURCE, "source"))
+    back = workspace.commit({"apps/c.yaml": None, "apps/d.yaml": config_map("d")})
+    workspace.ready("apps", back)
+    assert workspace.config_map("c") is None
+    last = workspace.config_map("a")
+    assert last is not None
+    assert last["metadata"]["uid"] == first["metadata"]["uid"]
 
 
 def test_each_leaves_the_sources_of_the_other_unchanged(

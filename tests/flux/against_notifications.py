@@ -203,7 +203,7 @@ def test_github_gets_the_status_of_a_commit(workspace: Workspace) -> None:
 
 
 def test_the_commit_that_an_oci_artifact_comes_from_has_the_status(hosted: Hosted, flux: object) -> None:
-    """Its revision is no commit; Flux's source-controller makes the source for both sides."""
+    """Its revision is not a commit; Flux's source-controller makes the source for both sides."""
     workspace = hosted.workspace
     alert(workspace, "commits", KUSTOMIZATION)
     with Registry() as registry:
