@@ -15,7 +15,7 @@ import pytest
 
 from headgate.promotion.forges.repository import ForgeKind
 from tests.flux.alerts import alert, context, provider, receiver, told
-from tests.flux.conftest import FLUX, HEADGATE, Notifications
+from tests.flux.conftest import HEADGATE, Notifications
 from tests.flux.objects import oci_repository
 from tests.support.cluster import KUSTOMIZATION, SOURCE, Api, until
 from tests.support.eventserver import EventServer
@@ -343,15 +343,14 @@ def test_both_send_the_same_events(
     request: pytest.FixtureRequest,
     api: Api,
     git_server: GitHttpServer,
-    headgate: object,
-    flux: object,
+    sides: tuple[str, str],
     story: Callable[[Listener], None],
 ) -> None:
     """Each event with the same words and metadata, in the same order; the texts of failures may differ."""
     prefix = namespace_prefix(request)[:30]
     with ExitStack() as stack:
         listeners = []
-        for side in (HEADGATE, FLUX):
+        for side in sides:
             workspace = Workspace(api, git_server, f"{prefix}-{side}", {OWN: side})
             stack.callback(workspace.close)
             listeners.append(Listener(workspace, stack.enter_context(EventServer())))
@@ -366,8 +365,9 @@ def test_both_send_the_same_events(
 
         with suppress(AssertionError):
             until("both have sent the same", lambda: lines()[0] == lines()[1])
-        assert lines()[0] == lines()[1], "\n".join(
-            difflib.unified_diff(*lines(), "Flux", "Headgate", lineterm="")
+        flux, headgate = lines()
+        assert flux == headgate, "\n".join(
+            difflib.unified_diff(flux, headgate, "Flux", "Headgate", lineterm="")
         )
 
 

@@ -157,6 +157,12 @@ def side(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
+def sides(headgate: object, flux: object) -> tuple[str, str]:
+    """Both, at work."""
+    return HEADGATE, FLUX
+
+
+@pytest.fixture
 def workspace(
     request: pytest.FixtureRequest, api: Api, git_server: GitHttpServer, side: str
 ) -> Iterator[Workspace]:
