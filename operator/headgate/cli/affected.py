@@ -18,7 +18,7 @@ from headgate.cli.comparing import (
     refused_as_errors,
     show,
 )
-from headgate.cli.printing import structured
+from headgate.cli.printing import output_option, structured
 from headgate.visible import visible
 
 if TYPE_CHECKING:
@@ -43,14 +43,7 @@ MAX_SHOWN = 3
 )
 @click.argument("commits", metavar="[A..B]", default="")
 @environment_option
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["text", "json", "yaml", "name"]),
-    default="text",
-    show_default=True,
-    help="In which form.",
-)
+@output_option("text", "json", "yaml", "name")
 @clone_options
 def command(commits: str, names: Sequence[str], output: str, **options: Any) -> None:
     """List the Kustomizations that the commits from A to B rebuild, in each environment, and why.

@@ -16,6 +16,7 @@ from headgate.cli.comparing import (
     refused_as_errors,
     show,
 )
+from headgate.cli.printing import output_option
 
 
 @click.command(
@@ -41,14 +42,7 @@ from headgate.cli.comparing import (
     help="Another expected difference, in addition to those in headgate.yaml; may be repeated.",
 )
 @click.option("--all", "everything", is_flag=True, help="Also show expected differences.")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="In which form.",
-)
+@output_option("text", "json")
 @click.option("--full", is_flag=True, help="Show all lines of each object.")
 @clone_options
 def command(

@@ -21,6 +21,7 @@ from headgate.cli.comparing import (
     show,
 )
 from headgate.cli.forges import choice, forge_options, pull_request_option
+from headgate.cli.printing import output_option
 
 if TYPE_CHECKING:
     from headgate.promotion.config.model import Environment, Environments
@@ -78,14 +79,7 @@ FAIL_ON = ("change", "delete", "danger", "production-on-merge")
     "single environment, the current one.",
 )
 @click.option("--kubeconfig", type=click.Path(dir_okay=False), help="Kubeconfig file; default: as kubectl.")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["text", "markdown", "json"]),
-    default="text",
-    show_default=True,
-    help="In which form.",
-)
+@output_option("text", "markdown", "json")
 @click.option("--full", is_flag=True, help="Show all lines of each object as text.")
 @click.option(
     "--max-length",

@@ -19,7 +19,7 @@ from headgate.cli.comparing import (
     repository_options,
 )
 from headgate.cli.forges import choice, forge_options
-from headgate.cli.printing import say
+from headgate.cli.printing import output_option, say
 
 if TYPE_CHECKING:
     from headgate.promotion.clone import Clone
@@ -45,14 +45,7 @@ if TYPE_CHECKING:
     Exit status: 0 if it is known what every environment runs, 2 invalid usage, 3 otherwise.
     """
 )
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="In which form.",
-)
+@output_option("text", "json")
 @repository_options
 @click.option(
     "--env",

@@ -4,15 +4,28 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import click
 
 from headgate.objects import Obj
 from headgate.visible import visible
 
-__all__ = ["colored", "say", "structured", "until_closed", "visible_lines"]
+__all__ = ["colored", "output_option", "say", "structured", "until_closed", "visible_lines"]
+
+
+def output_option(*formats: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The option that chooses the output format; the first is the default."""
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Choice(formats),
+        default=formats[0],
+        show_default=True,
+        help="Output format.",
+    )
 
 
 def colored() -> bool:

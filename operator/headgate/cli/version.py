@@ -8,17 +8,11 @@ import platform
 import click
 
 from headgate import __version__
+from headgate.cli.printing import output_option
 
 
 @click.command(epilog="Example:\n\n    headgate version -o json")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Output format.",
-)
+@output_option("text", "json")
 def command(output: str) -> None:
     """Print the version of Headgate and of the Python it runs on."""
     if output == "json":

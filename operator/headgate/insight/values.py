@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-__all__ = ["Cause", "Link", "Ref", "Relation", "Report", "RootType", "State", "Verdict"]
+__all__ = ["WORST_FIRST", "Cause", "Link", "Ref", "Relation", "Report", "RootType", "State", "Verdict"]
 
 
 class State(Enum):
@@ -33,6 +33,19 @@ class State(Enum):
     def is_good(self) -> bool:
         """Whether it is as its owners want it."""
         return self in (State.READY, State.HELD, State.SUSPENDED)
+
+
+WORST_FIRST = (
+    State.FAILED,
+    State.STALLED,
+    State.BLOCKED,
+    State.WAITING,
+    State.PROGRESSING,
+    State.HELD,
+    State.SUSPENDED,
+    State.READY,
+)
+"""The order in which people see states."""
 
 
 class Relation(Enum):

@@ -88,7 +88,6 @@ class Client:
         kubeconfig: str | Mapping[str, Any] | None = None,
         context: str | None = None,
         *,
-        user_agent: str = USER_AGENT,
         max_in_flight: int = MAX_IN_FLIGHT,
         max_body: int = MAX_BODY,
         kept: Kept | None = None,
@@ -109,7 +108,7 @@ class Client:
             Transport(
                 access,
                 endpoint,
-                user_agent=user_agent,
+                user_agent=USER_AGENT,
                 max_in_flight=max_in_flight,
                 max_body=max_body,
                 kept=kept,
@@ -125,7 +124,6 @@ class Client:
         kubeconfig: str | None = None,
         context: str | None = None,
         *,
-        user_agent: str = USER_AGENT,
         max_in_flight: int = MAX_IN_FLIGHT,
         max_body: int = MAX_BODY,
         observer: RequestObserver | None = None,
@@ -140,7 +138,7 @@ class Client:
             Transport(
                 access,
                 endpoint,
-                user_agent=user_agent,
+                user_agent=USER_AGENT,
                 max_in_flight=max_in_flight,
                 max_body=max_body,
                 observer=observer,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from headgate.cli.printing import output_option
 from headgate.cli.together import together
 
 if TYPE_CHECKING:
@@ -73,14 +74,7 @@ _options = together(
         "-n", "--namespace", metavar="NAME", help="Namespace. Default: that of the context, or flux-system."
     ),
     click.option("-A", "--all-namespaces", is_flag=True, help="Objects of all namespaces."),
-    click.option(
-        "-o",
-        "--output",
-        type=click.Choice(FORMATS),
-        default="text",
-        show_default=True,
-        help="Output format.",
-    ),
+    output_option(*FORMATS),
 )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from headgate.cli.cluster.output import Block, Cell, Rows, Text
 from headgate.insight import Cause, Link, Report, State, Verdict
 from headgate.insight.tree import Node, walk
-from headgate.insight.values import Relation, RootType
+from headgate.insight.values import WORST_FIRST, Relation, RootType
 from headgate.names import KUSTOMIZATION
 
 __all__ = ["cause_blocks", "status_blocks", "tree_blocks", "why_blocks"]
@@ -17,16 +17,6 @@ MAX_CAUSES = 5
 MAX_ROWS = 20
 MAX_NAMES = 5
 _FIRST_LINE = 160
-_WORST_FIRST = (
-    State.FAILED,
-    State.STALLED,
-    State.BLOCKED,
-    State.WAITING,
-    State.PROGRESSING,
-    State.HELD,
-    State.SUSPENDED,
-    State.READY,
-)
 
 
 def status_blocks(report: Report, shown: Sequence[Verdict], *, everything: bool) -> list[Block]:
@@ -43,7 +33,7 @@ def status_blocks(report: Report, shown: Sequence[Verdict], *, everything: bool)
         blocks.append(Text(Cell("headgate why shows the messages and what to do", "hint"), 2))
     listed = [each for each in shown if everything or each.state is not State.READY]
     if listed:
-        ordered = sorted(listed, key=lambda each: (_WORST_FIRST.index(each.state), each.ref))
+        ordered = sorted(listed, key=lambda each: (WORST_FIRST.index(each.state), each.ref))
         limit = len(ordered) if everything else MAX_ROWS
         blocks += [Text(Cell("")), Rows([_verdict_row(each) for each in ordered[:limit]])]
         blocks += _more(len(ordered) - limit, "objects: headgate status --state STATE")
@@ -123,7 +113,7 @@ def _counts(verdicts: Sequence[Verdict]) -> Rows:
         states = [each.state for each in verdicts if each.ref.kind == kind]
         cells = [
             Cell(f"{states.count(state)} {state.value}", state.value)
-            for state in _WORST_FIRST
+            for state in WORST_FIRST
             if state in states
         ]
         rows.append([Cell(kind, "title"), Cell(str(len(states))), *cells])

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
+from headgate.insight.values import WORST_FIRST
 from headgate.page.knowledge import Snapshot
 from headgate.page.views.causes import Names
 from headgate.page.views.links import with_query
 from headgate.page.views.values import Badge, Named
-from headgate.page.views.words import BADGES, WORST_FIRST, short_revision
+from headgate.page.views.words import BADGES, short_revision
 
 __all__ = ["EnvironmentView", "EnvironmentsView", "environments_view"]
 

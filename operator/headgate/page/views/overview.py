@@ -8,12 +8,13 @@ from datetime import datetime
 from typing import ClassVar
 
 from headgate.insight import Cause, Ref, State, Verdict
+from headgate.insight.values import WORST_FIRST
 from headgate.names import KUSTOMIZATION
 from headgate.page.knowledge import Snapshot
 from headgate.page.views.causes import CauseView, Names, cause_view
 from headgate.page.views.links import address, with_query
 from headgate.page.views.values import Badge, Choice, Named, moment
-from headgate.page.views.words import BADGES, WORST_FIRST, badge, counted, first_line, short_revision
+from headgate.page.views.words import BADGES, badge, counted, first_line, short_revision
 
 __all__ = ["Filters", "Overview", "Row", "Total", "overview", "summary_of"]
 

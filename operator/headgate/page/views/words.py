@@ -14,7 +14,6 @@ from headgate.visible import visible
 
 __all__ = [
     "BADGES",
-    "WORST_FIRST",
     "badge",
     "condition_words",
     "counted",
@@ -25,17 +24,6 @@ __all__ = [
     "seconds_words",
     "short_revision",
 ]
-
-WORST_FIRST = (
-    State.FAILED,
-    State.STALLED,
-    State.BLOCKED,
-    State.WAITING,
-    State.PROGRESSING,
-    State.HELD,
-    State.SUSPENDED,
-    State.READY,
-)
 
 BADGES = {each.value: Badge(each.value, each.value.capitalize()) for each in State} | {
     MISSING: Badge("missing", "Missing"),

@@ -27,7 +27,7 @@ from headgate.api.meta import timestamp
 from headgate.fairness.backlog import Backlog, NamespaceCache
 from headgate.kube import ApiError, Client, ObjectRef
 from headgate.objects import Obj
-from headgate.reconcile.reporting.notify import Notifier, notification, own_annotations
+from headgate.reconcile.reporting.notify import Notifier, involved_object, notification, own_annotations
 
 _log = logging.getLogger("headgate.events")
 
@@ -221,19 +221,12 @@ def _namespace(about: Obj) -> str:
 
 
 def _as_object(event: Event, name: str, namespace: str) -> Obj:
-    about, meta, now = event.about, event.about["metadata"], timestamp()
+    about, now = event.about, timestamp()
     obj: Obj = {
         "apiVersion": "v1",
         "kind": "Event",
         "metadata": {"name": name, "namespace": namespace},
-        "involvedObject": {
-            "apiVersion": about["apiVersion"],
-            "kind": about["kind"],
-            "name": meta["name"],
-            "namespace": meta.get("namespace", ""),
-            "uid": meta.get("uid", ""),
-            "resourceVersion": meta.get("resourceVersion", ""),
-        },
+        "involvedObject": involved_object(about),
         "type": event.type,
         "reason": event.reason,
         "message": event.message,

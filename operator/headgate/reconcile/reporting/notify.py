@@ -74,20 +74,25 @@ class Notifier:
         self._on_dropped("refused")
 
 
+def involved_object(about: Obj) -> Obj:
+    """The reference of an event to the object that it is about."""
+    meta = about["metadata"]
+    return {
+        "apiVersion": about["apiVersion"],
+        "kind": about["kind"],
+        "name": meta["name"],
+        "namespace": meta.get("namespace", ""),
+        "uid": meta.get("uid", ""),
+        "resourceVersion": meta.get("resourceVersion", ""),
+    }
+
+
 def notification(
     about: Obj, component: str, is_error: bool, reason: str, message: str, annotations: Mapping[str, str]
 ) -> Obj:
     """The body of one event. notification-controller sets the status of a commit by its severity."""
-    meta = about["metadata"]
     return {
-        "involvedObject": {
-            "apiVersion": about["apiVersion"],
-            "kind": about["kind"],
-            "name": meta["name"],
-            "namespace": meta.get("namespace", ""),
-            "uid": meta.get("uid", ""),
-            "resourceVersion": meta.get("resourceVersion", ""),
-        },
+        "involvedObject": involved_object(about),
         "severity": "error" if is_error else "info",
         "timestamp": timestamp(),
         "message": message,

@@ -8,11 +8,11 @@ import pytest
 
 from headgate.health import HealthStatus
 from headgate.insight import Cause, Ref, RootType, State
+from headgate.insight.values import WORST_FIRST
 from headgate.page.html.times import ago
 from headgate.page.views.values import moment
 from headgate.page.views.words import (
     BADGES,
-    WORST_FIRST,
     badge,
     counted,
     first_line,
