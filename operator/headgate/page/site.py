@@ -69,9 +69,9 @@ def page_server(
 
 def _gate(settings: PageSettings, clients: Clients) -> Gate:
     reviews = Reviews(clients.own, settings.access_cache)
+    proxy = Proxy(settings.trusted_proxies, settings.user_header, settings.groups_header)
     if settings.auth == "token":
-        return TokenGate(reviews, Sessions(settings.session_lifetime), LoginPace())
+        return TokenGate(reviews, Sessions(settings.session_lifetime), LoginPace(), proxy)
     if settings.auth == "header":
-        proxy = Proxy(settings.trusted_proxies, settings.user_header, settings.groups_header)
         return HeaderGate(proxy, reviews)
     return LocalGate()

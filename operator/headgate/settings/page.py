@@ -79,7 +79,8 @@ class PageSettings:
     )
     trusted_proxies: tuple[str, ...] = texts(
         "ui-trusted-proxy",
-        "Address or network of the proxy whose headers count, for --ui-auth=header; may be repeated.",
+        "Address or network of a proxy; may be repeated. With --ui-auth=header its headers count; with "
+        "--ui-auth=token it names clients in X-Forwarded-For.",
         metavar="ADDRESS",
     )
     access_cache: float = parsed(

@@ -239,6 +239,25 @@ def test_headers_that_a_client_may_have_added_are_refused(
         proxy.identity("127.0.0.1", CIMultiDict(headers))
 
 
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "client"),
+    [
+        ("127.0.0.1", ["198.51.100.7"], "198.51.100.7"),
+        ("10.1.1.1", ["203.0.113.1, 198.51.100.7"], "198.51.100.7"),
+        ("10.1.1.1", ["203.0.113.1", "198.51.100.7"], "198.51.100.7"),
+        ("10.1.1.1", ["203.0.113.1,"], None),
+        ("10.1.1.1", [], None),
+        ("198.51.100.9", ["203.0.113.1"], None),
+        ("10.1.1.1", ["x" * 5000], "x" * 64),
+    ],
+)
+def test_only_the_proxy_names_the_client_and_its_own_word_is_the_last(
+    proxy: Proxy, peer: str, forwarded: list[str], client: str | None
+) -> None:
+    headers = CIMultiDict([("X-Forwarded-For", each) for each in forwarded])
+    assert proxy.client(peer, headers) == client
+
+
 # Sessions
 
 

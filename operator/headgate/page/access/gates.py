@@ -72,8 +72,7 @@ class HeaderGate:
 
     async def identify(self, request: web.Request) -> Dated[Identity]:
         """Return whom the headers name, if the proxy sent them."""
-        name = request.transport.get_extra_info("peername") if request.transport is not None else None
-        return Dated(self._proxy.identity(str(name[0]) if name else "", request.headers), inf)
+        return Dated(self._proxy.identity(_address(request), request.headers), inf)
 
     async def scope(self, identity: Identity, kinds: Kinds) -> Scope:
         """Ask the API server."""
@@ -85,14 +84,17 @@ class TokenGate:
 
     tells_users_apart = True
 
-    def __init__(self, reviews: Reviews, sessions: Sessions, pace: LoginPace) -> None:
-        self._reviews, self._sessions, self._pace = reviews, sessions, pace
+    def __init__(
+        self, reviews: Reviews, sessions: Sessions, pace: LoginPace, proxy: Proxy | None = None
+    ) -> None:
+        """``proxy``: names the clients whose failed logins are limited."""
+        self._reviews, self._sessions, self._pace, self._proxy = reviews, sessions, pace, proxy
 
     async def identify(self, request: web.Request) -> Dated[Identity]:
         """Return the owner of the token in the request, or of the session that its cookie names."""
         given = request.headers.getall("Authorization", ())
         if given:
-            return await self._by_token(peer_of(request), _bearer(given))
+            return await self._by_token(self._client(request), _bearer(given))
         id = request.cookies.get(SESSION_COOKIE)
         token = self._sessions.token(id) if id else None
         if id is None or token is None:
@@ -109,7 +111,7 @@ class TokenGate:
 
     async def log_in(self, request: web.Request, token: str) -> str:
         """Return the id of a new session for the owner of a token. Raises :class:`AccessRefused`."""
-        found = (await self._by_token(peer_of(request), token.strip())).value
+        found = (await self._by_token(self._client(request), token.strip())).value
         return self._sessions.begin(found.name, found.token)
 
     def log_out(self, request: web.Request) -> None:
@@ -117,6 +119,10 @@ class TokenGate:
         id = request.cookies.get(SESSION_COOKIE)
         if id:
             self._sessions.end(id)
+
+    def _client(self, request: web.Request) -> str:
+        named = self._proxy.client(_address(request), request.headers) if self._proxy is not None else None
+        return named or peer_of(request)
 
     async def _by_token(self, client: str, token: str) -> Dated[Identity]:
         if not token or len(token) > MAX_TOKEN or not token.isascii() or not token.isprintable():
@@ -130,6 +136,12 @@ class TokenGate:
         if costs:
             self._pace.succeeded(client)
         return Dated(found.value, found.until)
+
+
+def _address(request: web.Request) -> str:
+    """The address of the peer; empty if the connection has ended."""
+    name = request.transport.get_extra_info("peername") if request.transport is not None else None
+    return str(name[0]) if name else ""
 
 
 def _bearer(given: list[str] | tuple[str, ...]) -> str:

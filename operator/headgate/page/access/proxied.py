@@ -19,6 +19,8 @@ __all__ = ["Proxy"]
 MAX_NAME, MAX_GROUPS = 256, 200
 _RESERVED = "system:"
 """Users and groups of the cluster itself, which no identity provider may name: ``system:masters`` may do everything."""
+MAX_CLIENT = 64
+_FOR = "X-Forwarded-For"
 _AUTHENTICATED = "system:authenticated"
 
 
@@ -39,6 +41,14 @@ class Proxy:
         if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
             address = address.ipv4_mapped
         return any(address in network for network in self._networks if network.version == address.version)
+
+    def client(self, peer: str, headers: MultiMapping[str]) -> str | None:
+        """The client that the proxy names last in ``X-Forwarded-For``; None if the request is not from the proxy.
+
+        What comes before the last name is what the client itself may have sent.
+        """
+        named = ",".join(headers.getall(_FOR, [])).rpartition(",")[2].strip()
+        return named[:MAX_CLIENT] or None if self.is_from(peer) else None
 
     def identity(self, peer: str, headers: MultiMapping[str]) -> Identity:
         """The user of a request. Raises :class:`NotAllowed` and :class:`LoginRequired`."""
