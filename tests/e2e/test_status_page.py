@@ -115,7 +115,9 @@ def test_views_of_pages_send_no_request_to_the_api_server(
         proxy.before = lambda method, path: requests.append((method, path))
         for path in (*pages, detail, f"/sources/GitRepository/{fleet.namespace}/source") * 3:
             assert get(url + path, Accept="text/html")
-        assert [each for each in requests if "watch=" not in each[1] and "/leases/" not in each[1]] == []
+        # From time to time, the operator asks for kinds that this cluster does not serve.
+        own = ("/leases/", "/ocirepositories", "/buckets", "/externalartifacts")
+        assert [each for each in requests if not any(path in each[1] for path in own)] == []
         assert value(read(running.metrics), "headgate_page_requests_total", code="200") >= 24
         fleet.close()
 
