@@ -363,6 +363,9 @@ async def test_a_login_that_another_site_makes_is_refused(
         assert (await browser.log_in(token, secret="x"))[0] == 403
         assert (await browser.log_in(token, secret=""))[0] == 403
         assert "__Host-headgate" not in browser.cookies
+        # A second tab does not spoil the form of the first one.
+        first = (await browser.request("GET", "/login"))[2]
+        assert (await browser.request("GET", "/login"))[2] == first
 
 
 async def test_what_is_no_token_is_refused_and_too_many_of_them_wait(

@@ -24,6 +24,7 @@ __all__ = ["LoginRoutes", "is_onward"]
 FORM_COOKIE: Final = "__Host-headgate-login"
 _ONWARD = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]{0,2000}")
 _SECRET_BYTES = 24
+_SECRET = re.compile(r"[A-Za-z0-9_-]{32}")
 _NO_COOKIE = (
     "Your browser has not kept the cookie of this page: it does so only for https and for http://localhost. "
     "Use such an address, and log in again."
@@ -43,7 +44,7 @@ class LoginRoutes:
 
     async def show(self, request: web.Request) -> web.Response:
         """The form."""
-        return self._form(_onward(request.query.get("onward", "/")), "")
+        return self._form(request, _onward(request.query.get("onward", "/")), "")
 
     async def log_in(self, request: web.Request) -> web.Response:
         """Begin a session, and go where the caller wanted to go."""
@@ -51,13 +52,13 @@ class LoginRoutes:
         onward = _onward(form.get("onward", "/"))
         cookie, secret = request.cookies.get(FORM_COOKIE, ""), form.get("secret", "")
         if not cookie:
-            return self._form(onward, _NO_COOKIE, 403)
+            return self._form(request, onward, _NO_COOKIE, 403)
         if not hmac.compare_digest(cookie.encode("utf-8", "replace"), secret.encode("utf-8", "replace")):
-            return self._form(onward, "This form has expired. Log in again.", 403)
+            return self._form(request, onward, "This form has expired. Log in again.", 403)
         try:
             id = await self._gate.log_in(request, form.get("token", ""))
         except AccessRefused as refused:
-            response = self._form(onward, str(refused), refused.status)
+            response = self._form(request, onward, str(refused), refused.status)
             if isinstance(refused, Busy) and refused.retry_after is not None:
                 response.headers["Retry-After"] = str(max(1, round(refused.retry_after)))
             return response
@@ -73,8 +74,10 @@ class LoginRoutes:
         _clear(response, SESSION_COOKIE)
         return response
 
-    def _form(self, onward: str, message: str, status: int = 200) -> web.Response:
-        secret = secrets.token_urlsafe(_SECRET_BYTES)
+    def _form(self, request: web.Request, onward: str, message: str, status: int = 200) -> web.Response:
+        # The same one in all tabs of a browser, so that each of their forms works.
+        known = request.cookies.get(FORM_COOKIE, "")
+        secret = known if _SECRET.fullmatch(known) else secrets.token_urlsafe(_SECRET_BYTES)
         html = self._content.login(secret=secret, onward=onward, message=message)
         response = web.Response(status=status, text=html, content_type="text/html")
         _set(response, FORM_COOKIE, secret)
