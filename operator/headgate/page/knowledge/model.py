@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from headgate.insight import Fleet, Link, Ref, Report, explain
+from headgate.insight import Cause, Fleet, Link, Ref, Report, explain, remedies
 from headgate.insight.failing import Evidence, links_of, suspects, with_links
 from headgate.objects import Obj
 from headgate.page.knowledge.objects import reduced
@@ -275,7 +275,13 @@ class Snapshot:
     @property
     def bare(self) -> Report:
         """The report as custom resources alone give it, without managed objects: what ``headgate status`` prints."""
-        return explain(self.fleet) if self.evidence else self.report
+        return replace(self.report, causes=tuple(map(self._bare, self.report.causes)))
+
+    def _bare(self, cause: Cause) -> Cause:
+        if cause.root not in self.evidence:
+            return cause
+        remedy = remedies.FOR_CYCLE if cause.cycle else remedies.for_object(self.fleet.own[cause.root])
+        return replace(cause, objects=(), remedy=remedy)
 
     @classmethod
     def of(

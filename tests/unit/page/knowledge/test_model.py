@@ -15,7 +15,7 @@ from headgate.insight.as_json import status_document, why_document
 from headgate.insight.failing import Evidence, suspects, with_evidence
 from headgate.insight.fields import ref_of
 from headgate.insight.layers import graph_of
-from headgate.insight.values import State
+from headgate.insight.values import Link, Relation, State
 from headgate.names import KUSTOMIZE_GROUP, SOURCE_GROUP
 from headgate.page.knowledge import (
     AwaitedObject,
@@ -158,6 +158,9 @@ def test_causes_are_those_of_the_command_line(scenario: str) -> None:
 @settings(max_examples=100, deadline=None)
 @given(fleets())
 def test_an_object_says_the_same_when_it_is_reduced(objects: list[dict[str, Any]]) -> None:
+    pod = Link(Relation.POD, Ref("Pod", "shop", "web"), "Pending", "ImagePullBackOff")
+    evidence = {ref_of(each): (pod,) for each in objects if each["kind"] == "Kustomization"}
+    assert Snapshot.of(objects, evidence=evidence).bare == explain(Fleet.of(objects))
     raw, less = Fleet.of(objects), Fleet.of(map(reduced, objects))
     assert explain(raw) == explain(less)
     assert raw.needs == less.needs
