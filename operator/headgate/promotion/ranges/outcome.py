@@ -8,11 +8,9 @@ from headgate.promotion.changes.model import EnvironmentChange
 from headgate.promotion.config.model import Environments
 from headgate.promotion.report.document import ChangeReport
 
-__all__ = ["FAIL_ON", "fails", "is_uncertain", "last_environments"]
+__all__ = ["fails", "is_uncertain", "last_environments"]
 
 PRODUCTION_ON_MERGE = "production-on-merge"
-FAIL_ON = ("change", "delete", "danger", PRODUCTION_ON_MERGE)
-"""What ``--fail-on`` may name."""
 _PRODUCTION = ("production", "prod")
 
 
