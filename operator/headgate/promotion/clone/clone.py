@@ -20,7 +20,10 @@ from headgate.promotion.clone.commits import FORMAT, Commit, parse_commits
 from headgate.promotion.clone.trees import WORK_TREE, CommitTree, Objects, WorkingTree
 from headgate.promotion.errors import CloneError, HistoryMissing, RevisionUnknown
 
-__all__ = ["MAX_COMMITS", "Clone", "usual_branch"]
+__all__ = ["ABSENT", "MAX_COMMITS", "Clone", "usual_branch"]
+
+ABSENT = "000000"
+"""In place of the mode of a file: there is none."""
 
 MAX_COMMITS = 20_000
 """Limit for the commits between two revisions."""
@@ -304,6 +307,10 @@ class Clone:
 
     def changed_paths(self, before: str, after: str) -> frozenset[str]:
         """Return the paths of files that differ between the trees of two commits, or of two trees."""
+        return frozenset(self.changed_entries(before, after))
+
+    def changed_entries(self, before: str, after: str) -> dict[str, tuple[str, str]]:
+        """Return mode and id that each of :meth:`changed_paths` has afterwards; the mode is :data:`ABSENT` without it."""
         output = self.git.read(
             "diff-tree",
             "-r",

@@ -10,19 +10,22 @@ Names, addresses and signing keys are those of the user's Git configuration.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
 from headgate.git.command.process import Finished
 from headgate.git.errors import RefInvalid
 from headgate.git.refs.reference import TAGS, check_ref_name
-from headgate.promotion.clone.clone import Clone
+from headgate.promotion.clone.clone import ABSENT, Clone
 from headgate.promotion.clone.command import decoded, last_line
 from headgate.promotion.errors import CloneError
 
-__all__ = ["make_commit", "make_tag", "make_tree"]
+__all__ = ["make_commit", "make_tag", "make_tree", "mixed_tree"]
 
+_ARGUMENTS = 200
+"""Paths of one command: an even number, because each to take has two arguments."""
 _DATES = ("GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE")
 
 
@@ -31,6 +34,48 @@ def make_tree(clone: Clone, commit: str, edits: Mapping[str, bytes | None]) -> s
 
     A replaced file keeps its mode. Raises :class:`CloneError`, also for a file to remove that does not exist.
     """
+    with _index_of(clone, commit) as (git, folder):
+        for path, content in edits.items():
+            _check_path(path)
+            staged = git("ls-files", "--stage", "--", f":(top,literal){path}")
+            if content is None:
+                if not staged:
+                    raise CloneError(f"{path} is not in {commit[:12]}, so it cannot be removed")
+                git("update-index", "--force-remove", "--", path)
+                continue
+            file = folder / "content"
+            file.write_bytes(content)
+            blob = git("hash-object", "-w", "--no-filters", "--", str(file))
+            mode = staged.split(" ", 1)[0] if staged.startswith("100") else "100644"
+            git("update-index", "--add", "--replace", "--cacheinfo", f"{mode},{blob},{path}")
+        return git("write-tree")
+
+
+def mixed_tree(clone: Clone, commit: str, other: str, paths: Collection[str]) -> str:
+    """Return the id of the tree of ``commit`` in which ``paths`` are what they are in ``other``: content, mode, absence.
+
+    Raises :class:`CloneError`.
+    """
+    with _index_of(clone, commit) as (git, _):
+        removed, taken = [], []
+        for path, (mode, identity) in clone.changed_entries(commit, other).items():
+            if path not in paths:
+                continue
+            if mode == ABSENT:
+                removed.append(path)
+            else:
+                taken += ["--cacheinfo", f"{mode},{identity},{path}"]
+        # Removals first: a directory may have become a file.
+        for at in range(0, len(removed), _ARGUMENTS):
+            git("update-index", "--force-remove", "--", *removed[at : at + _ARGUMENTS])
+        for at in range(0, len(taken), _ARGUMENTS):
+            git("update-index", "--add", "--replace", *taken[at : at + _ARGUMENTS])
+        return git("write-tree")
+
+
+@contextmanager
+def _index_of(clone: Clone, commit: str) -> Iterator[tuple[Callable[..., str], Path]]:
+    """A temporary index with the tree of a commit: what runs Git on it, and its folder."""
     with tempfile.TemporaryDirectory(prefix="headgate-") as folder:
         # A bare repository has no work tree, which the removal of a file asks for: an empty folder will do.
         environment = {"GIT_INDEX_FILE": f"{folder}/index", "GIT_WORK_TREE": f"{folder}/empty"}
@@ -41,20 +86,7 @@ def make_tree(clone: Clone, commit: str, edits: Mapping[str, bytes | None]) -> s
             return _answer(clone, arguments[0], finished)
 
         git("read-tree", f"{commit}^{{tree}}")
-        for path, content in edits.items():
-            _check_path(path)
-            staged = git("ls-files", "--stage", "--", f":(top,literal){path}")
-            if content is None:
-                if not staged:
-                    raise CloneError(f"{path} is not in {commit[:12]}, so it cannot be removed")
-                git("update-index", "--force-remove", "--", path)
-                continue
-            file = Path(folder, "content")
-            file.write_bytes(content)
-            blob = git("hash-object", "-w", "--no-filters", "--", str(file))
-            mode = staged.split(" ", 1)[0] if staged.startswith("100") else "100644"
-            git("update-index", "--add", "--replace", "--cacheinfo", f"{mode},{blob},{path}")
-        return git("write-tree")
+        yield git, Path(folder)
 
 
 def make_commit(

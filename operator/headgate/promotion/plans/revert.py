@@ -10,14 +10,12 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from headgate.promotion.clone import Clone
-from headgate.promotion.clone.making import make_commit, make_tree
+from headgate.promotion.clone.making import make_commit, mixed_tree
 from headgate.promotion.errors import PromotionError
 
 __all__ = ["RevertConflicts", "reverted_tree"]
 
 SHOWN = 10
-MAX_FILE = 32 << 20
-"""Bytes of a file that is taken back."""
 
 
 class RevertConflicts(PromotionError):
@@ -33,10 +31,10 @@ def reverted_tree(
     :class:`RevertConflicts`, which says what to do.
     """
     if paths is not None:
-        changed = sorted(clone.changed_paths(bad, good) & set(paths))
+        changed = clone.changed_paths(bad, good) & set(paths)
         if not changed:
             return None
-        good_tree = make_tree(clone, bad, {path: clone.file(good, path, limit=MAX_FILE) for path in changed})
+        good_tree = mixed_tree(clone, bad, good, changed)
     else:
         good_tree = good
 

@@ -128,6 +128,26 @@ def test_files_that_the_environment_does_not_read_stay(story: Story) -> None:
         assert reverted_tree(clone, "main", tip, story.bad, story.good, {"README.md"}) is None
 
 
+def test_a_revert_restores_links_modes_and_what_was_a_directory(story: Story) -> None:
+    fleet = story.fleet
+    (fleet.work / "link").symlink_to("a")
+    (fleet.work / "run.sh").write_text("#!/bin/sh\n")
+    (fleet.work / "run.sh").chmod(0o755)
+    good = fleet.commit({"folder/x": "1\n", "gone": "1\n", "other": "1\n"})
+    (fleet.work / "link").unlink()
+    (fleet.work / "link").symlink_to("b")
+    (fleet.work / "run.sh").chmod(0o644)
+    fleet.git("rm", "-q", "-r", "folder", "gone")
+    bad = fleet.commit({"folder": "a file\n", "new": "2\n", "other": "2\n"})
+    paths = {"link", "run.sh", "folder", "folder/x", "gone", "new"}
+    with Clone.open(fleet.work) as clone:
+        tree = reverted_tree(clone, "main", bad, bad, good, paths)
+        assert tree is not None
+        assert clone.changed_paths(tree, good) == {"other"}, (
+            "contents, modes and kinds are those of the good commit"
+        )
+
+
 def test_a_revert_that_conflicts_says_what_to_do(story: Story) -> None:
     tip = story.fleet.commit({"b": "3\n"})
     with Clone.open(story.fleet.work) as clone, pytest.raises(RevertConflicts) as failed:
