@@ -310,7 +310,7 @@ class Clone:
         return frozenset(self.changed_entries(before, after))
 
     def changed_entries(self, before: str, after: str) -> dict[str, tuple[str, str]]:
-        """Return mode and id that each of :meth:`changed_paths` has afterwards; the mode is :data:`ABSENT` without it."""
+        """Return mode and id of each of :meth:`changed_paths` afterwards; what is gone has the mode :data:`ABSENT`."""
         output = self.git.read(
             "diff-tree",
             "-r",
@@ -322,7 +322,9 @@ class Clone:
             before,
             after,
         )
-        return frozenset(decoded(output).split("\0")[1::2])
+        fields = decoded(output).split("\0")
+        heads = (head.split() for head in fields[:-1:2])
+        return {path: (head[1], head[3]) for head, path in zip(heads, fields[1::2], strict=True)}
 
     def _log(self, *arguments: str) -> list[Commit]:
         config = ("log", "-z", f"--format={FORMAT}", "--no-show-signature", "--no-notes", "--encoding=UTF-8")
@@ -394,9 +396,10 @@ class Clone:
         return frozenset(name[start:] for name in decoded(found.output).split("\0") if name)
 
     def file(self, commit: str, path: str, *, limit: int = MAX_FILE) -> bytes | None:
-        """Return the content of one file of a commit, whatever the ignore rules say; None if there is no such file.
+        """Return the content of one file of a commit, whatever the ignore rules say; None if nothing is at this path.
 
-        Raises :class:`CloneError` for a file of more than ``limit`` bytes.
+        Raises :class:`CloneError` for a file of more than ``limit`` bytes, and for anything else than a file: a policy
+        that is a symbolic link must not count as none.
         """
         finished = self.git.local(
             "ls-tree",
@@ -411,8 +414,11 @@ class Clone:
             raise self.git.failed("ls-tree", finished)
         listed = finished.output
         head = decoded(listed).split("\t", 1)[0].split()
-        if len(head) != 3 or head[1] != "blob" or head[0] == "120000":
+        if len(head) != 3:
             return None
+        if head[1] != "blob" or head[0] == "120000":
+            what = {"tree": "directory", "commit": "submodule"}.get(head[1], "symbolic link")
+            raise CloneError(f"{_shown(path)} is a {what} in {commit[:12]}: replace it by a regular file")
         return self.git.read("cat-file", "blob", head[2], max_output=limit)
 
     def id_of_tree(self, commit: str) -> str:

@@ -52,7 +52,7 @@ def make_tree(clone: Clone, commit: str, edits: Mapping[str, bytes | None]) -> s
 
 
 def mixed_tree(clone: Clone, commit: str, other: str, paths: Collection[str]) -> str:
-    """Return the id of the tree of ``commit`` in which ``paths`` are what they are in ``other``: content, mode, absence.
+    """Return the id of the tree of ``commit`` with ``paths`` as they are in ``other``: content, mode or absence.
 
     Raises :class:`CloneError`.
     """

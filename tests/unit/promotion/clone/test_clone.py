@@ -155,6 +155,19 @@ def test_many_files_are_read_alike_together_and_alone(tmp_path: Path) -> None:
             tree.read("many/none.yaml")
 
 
+@pytest.mark.parametrize("kind", ["symbolic link", "directory"])
+def test_what_should_be_a_file_and_is_none_is_not_taken_for_absent(fleet: Fleet, kind: str) -> None:
+    if kind == "directory":
+        head = fleet.commit({"headgate.yaml/x": "y\n"})
+    else:
+        (fleet.work / "headgate.yaml").symlink_to("README.md")
+        head = fleet.commit({})
+    with Clone.open(fleet.work) as clone:
+        assert clone.file(fleet.first, "headgate.yaml") is None
+        with pytest.raises(CloneError, match=f"headgate.yaml is a {kind} in {head[:12]}: replace it"):
+            clone.file(head, "headgate.yaml")
+
+
 def test_unrelated_histories_have_no_merge_base(fleet: Fleet) -> None:
     fleet.git("checkout", "-q", "--orphan", "other")
     other = fleet.commit({"README.md": "new start"})
