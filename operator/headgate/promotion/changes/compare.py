@@ -49,7 +49,7 @@ def compare(before: Rendering, after: Rendering, stage: ChangeStage, follows: st
         unknown_variables=unknown,
     )
     if before.root_commit and not after.root_commit:
-        message = f"{before.cluster}: the cluster folder is gone; the operator applies and deletes nothing"
+        message = f"{before.cluster} cannot be compared: until it can be read, the operator applies and deletes nothing"
         return replace(change, problems=(*change.problems, Problem(message)))
     return _Comparison(before, after).change(change)
 

@@ -206,9 +206,8 @@ class EnvironmentChange:
     @property
     def uncertain(self) -> tuple[Problem, ...]:
         """Why some of the change is not known; nobody may take the change for complete then."""
-        return self.problems + tuple(
-            each.problem for each in self.kustomizations if each.problem is not None and not each.certain
-        )
+        of_builds = (each.problem for each in self.kustomizations if not each.certain)
+        return tuple(dict.fromkeys((*self.problems, *(each for each in of_builds if each is not None))))
 
 
 @dataclass(frozen=True, slots=True)

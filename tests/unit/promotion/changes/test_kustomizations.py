@@ -194,10 +194,17 @@ def test_a_build_that_fails_as_before_with_the_same_files_changes_nothing() -> N
     assert len(other.uncertain) == 1
 
 
+def test_a_build_that_fails_is_counted_once() -> None:
+    broken = kustomization(problem="broken")
+    assert broken.problem is not None
+    found = change(rendering(kustomization(deployment())), rendering(broken, problems=(broken.problem,)))
+    assert found.uncertain == (broken.problem,)
+
+
 def test_a_cluster_folder_that_is_gone_deletes_nothing_and_is_a_problem() -> None:
     found = change(rendering(kustomization(deployment())), rendering(commit=""))
     assert found.changes == ()
-    assert "the cluster folder is gone" in found.uncertain[0].message
+    assert "cannot be compared" in found.uncertain[0].message
     new = change(rendering(commit=""), rendering(kustomization(deployment())))
     assert [each.action for each in new.changes] == [ChangeType.ADDED]
 
