@@ -63,7 +63,8 @@ def command(commits: str, names: Sequence[str], output: str, **options: Any) -> 
         span = Range.of(fleet, base, head)
         found = affected_by(fleet, chosen(names, environments), span)
         if output == "text":
-            show(lambda _color: "".join(f"{line}\n" for line in _lines(found)))
+            notes = (f"Note: {note}" for note in span.notes)
+            show(lambda _color: "".join(f"{line}\n" for line in (*notes, *_lines(found))))
         elif output == "name":
             keys = dict.fromkeys(one.key for each in found for one in each.kustomizations)
             show(lambda _color: "".join(f"{visible(f'Kustomization/{key}')}\n" for key in keys))

@@ -22,18 +22,13 @@ __all__ = ["changes_of_range", "follows", "selected"]
 
 def changes_of_range(fleet: Fleet, environments: Iterable[Environment], commits: Range) -> ChangeReport:
     """Return what a range of commits does to each of the environments; raises :class:`CloneError`."""
-    notes = []
-    if commits.base_commit == commits.head_commit:
-        notes.append(
-            f"Base and head are one commit, {commits.head_commit[:12]}: name another base with --base to compare."
-        )
     return ChangeReport(
         commits.base,
         commits.base_commit,
         commits.head,
         "" if commits.head_commit == WORK_TREE else commits.head_commit,
         tuple(_answer(fleet, each, commits) for each in environments),
-        tuple(notes),
+        commits.notes,
     )
 
 

@@ -43,6 +43,13 @@ class Range:
             start = cls._merge_base(fleet, branch, tip)
         return cls(base, start, head, WORK_TREE if head == WORKING_TREE else tip)
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know of it."""
+        if self.base_commit != self.head_commit:
+            return ()
+        return (f"Base and head are one commit, {self.head_commit[:12]}: name another base to compare.",)
+
     @classmethod
     def up_to(cls, fleet: Fleet, head: str = "") -> Self:
         """Return a range without a base; raises :class:`CloneError`."""
