@@ -213,13 +213,13 @@ def _read(file: Path, option: str) -> bytes:
 def refused_as_errors() -> Iterator[None]:
     """Print the errors of a promotion as messages, and end with their exit status."""
     from headgate.documents.errors import BuildError
-    from headgate.promotion.errors import EnvironmentUnknown, PromotionError
+    from headgate.promotion.errors import OptionInvalid, PromotionError
 
     try:
         yield
     except (PromotionError, BuildError) as error:
         click.echo(f"Error: {visible_lines(str(error))}", err=True)
-        sys.exit(EXIT_USAGE if isinstance(error, EnvironmentUnknown) else EXIT_ERROR)
+        sys.exit(EXIT_USAGE if isinstance(error, OptionInvalid) else EXIT_ERROR)
 
 
 def show(render: Callable[[bool], str]) -> None:

@@ -136,6 +136,8 @@ def _order(world: World, name: str, after: Sequence[str]) -> None:
             f"no {CONFIG_FILE} says what '{name}' comes after: name the environment before it with --after"
         )
     found = tuple(world.environments[each].name for each in after)
+    if name in found:
+        raise click.BadParameter(f"'{name}' does not come after itself", param_hint="--after")
     changed = (replace(each, after=found) if each.name == name else each for each in world.environments.all)
     world.environments = replace(world.environments, all=tuple(changed))
 
@@ -201,10 +203,12 @@ def _show(computed: Computed) -> None:
 
 
 def _write(file: Path, content: bytes) -> None:
+    from headgate.promotion.errors import PromotionError
+
     try:
         file.write_bytes(content)
     except OSError as error:
-        raise click.ClickException(f"{file} cannot be written: {error.strerror}") from None
+        raise PromotionError(f"{file} cannot be written: {error.strerror}") from None
     say(f"wrote {file}; do it with --apply {file}, or have it approved with 'headgate approve {file}'")
 
 

@@ -2,7 +2,8 @@
 
     PromotionError
     ├── ConfigInvalid        headgate.yaml is not valid; the message names file, line and field
-    ├── EnvironmentUnknown   no environment has this name
+    ├── OptionInvalid        an option has a value that cannot be
+    │   └── EnvironmentUnknown   no environment has this name
     ├── CloneError           the clone cannot be read or written, or lacks what is needed
     │   ├── RevisionUnknown  a revision names no commit
     │   ├── HistoryMissing   the clone is shallow and ends before what is needed
@@ -28,6 +29,7 @@ __all__ = [
     "EvidenceMissing",
     "ForgeError",
     "HistoryMissing",
+    "OptionInvalid",
     "PlanOutdated",
     "PromotionError",
     "PromotionRefused",
@@ -61,7 +63,11 @@ class ConfigInvalid(PromotionError):
     """``headgate.yaml`` is not valid."""
 
 
-class EnvironmentUnknown(PromotionError):
+class OptionInvalid(PromotionError):
+    """An option of the command has a value that cannot be."""
+
+
+class EnvironmentUnknown(OptionInvalid):
     """No environment has this name; the message lists those that exist."""
 
 

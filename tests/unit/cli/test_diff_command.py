@@ -159,6 +159,13 @@ def test_a_secret_is_in_no_format(fleet: fleets.Fleet) -> None:
         assert not any(value in done.output for value in values)
 
 
+@pytest.mark.parametrize("command", ["diff", "affected"])
+def test_a_range_of_one_commit_is_pointed_out(fleet: fleets.Fleet, command: str) -> None:
+    done = run(command, fleet)
+    assert done.exit_code == 0
+    assert f"Note: Base and head are one commit, {fleet.head()[:12]}" in done.stdout
+
+
 def test_policy_is_that_of_the_default_branch(fleet: fleets.Fleet) -> None:
     fleet.commit({"headgate.yaml": CONFIG})
     fleet.switch("edit", "main")
@@ -181,6 +188,8 @@ def test_a_build_that_fails_is_an_error_and_the_rest_is_printed(edited: fleets.F
     [
         (["--env", "nope"], 2, "there are: production, staging"),
         (["--base", "9.9.9"], 3, "names no commit"),
+        (["--remote", "upstrem"], 3, "no remote 'upstrem'; there are: origin, upstream"),
+        (["--env", "Qa=clusters/qa"], 2, "--env Qa=clusters/qa: "),
         (["--fail-on", "nothing"], 2, "Invalid value"),
         (["-o", "yaml"], 2, "Invalid value"),
         (["--vars", "/does/not/exist"], 2, "No such file"),

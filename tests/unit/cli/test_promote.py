@@ -162,7 +162,7 @@ def test_a_version_that_somebody_tagged_by_hand_is_not_taken_again(shell: Shell)
     again = shell.run("promote", "production")
     assert f"production already follows 1.3.1 ({shell.fleet.head()[:12]}): nothing to do" in again.output
     assert (
-        "not higher than 1.3.1" in shell.run("promote", "production", "--version", "1.3.1", status=3).output
+        "not higher than 1.3.1" in shell.run("promote", "production", "--version", "1.3.1", status=2).output
     )
     shell.report(shell.change(3))
     assert "pushed the tag 1.3.2" in shell.run("promote", "production").output
@@ -217,12 +217,13 @@ def test_without_a_policy_the_user_says_what_comes_before(shell: Shell) -> None:
         "name the environment before it with --after" in shell.run("promote", "production", status=3).output
     )
     shell.run("promote", "production", "--after", "qa", status=2)
+    shell.run("promote", "production", "--after", "production", status=2)
     assert "pushed the tag 1.3.1" in shell.run("promote", "production", "--after", "staging").output
 
 
 def test_what_a_policy_says_cannot_be_changed_by_a_flag(shell: Shell) -> None:
     shell.run("promote", "production", "--after", "production", status=2)
-    shell.run("promote", "production", "--env", "production=clusters/production", status=3)
+    shell.run("promote", "production", "--env", "production=clusters/production", status=2)
     shell.run("promote", "production", "--context", "qa=x", status=2)
     shell.run("promote", "production", "--context", "staging", status=2)
 
@@ -236,15 +237,21 @@ def test_wrong_usage_is_status_2_and_other_errors_are_3(shell: Shell, tmp_path: 
         ("promote", "production", "--apply", str(file), "--to", "main"),
         ("promote",),
         ("promote", "qa"),
+        ("promote", "production", "--override", "sok=x"),
+        ("promote", "production", "--override", "soak"),
+        ("promote", "production", "--override", "plan=x"),
+        ("promote", "production", "--version", "1.4"),
+        ("promote", "production", "--version", "0.1.0"),
+        ("promote", "production", "--env", "Qa=clusters/qa"),
         ("approve", str(tmp_path / "missing")),
     ):
         shell.run(*arguments, status=2)
     for arguments, message in (
         (("promote", "production", "--to", "nothing"), "names no commit"),
-        (("promote", "production", "--override", "sok=x"), "no guard 'sok'"),
         (("promote", "production", "--apply", str(file)), "plan.json: the plan's schemaVersion"),
-        (("promote", "production", "--remote", "nobody"), "cannot be read"),
-        (("rollback", "production", "--to", "nothing"), "names no commit"),
+        (("promote", "production", "--remote", "nobody"), "no remote 'nobody'; there are: origin, upstream"),
+        (("promote", "production", "--plan", str(tmp_path / "none" / "plan")), "cannot be written"),
+        (("rollback", "production", "--to", "nothing"), "'nothing' names no commit of the remote 'origin'"),
     ):
         assert message in shell.run(*arguments, status=3).output
 

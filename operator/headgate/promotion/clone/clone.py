@@ -104,7 +104,7 @@ class Clone:
     @property
     def name(self) -> str:
         """What messages call it."""
-        return str(self.work_tree or self.git_dir)
+        return f"the remote '{self.remote}'" if self._is_mirror else str(self.work_tree or self.git_dir)
 
     @property
     def is_shallow(self) -> bool:
@@ -123,6 +123,23 @@ class Clone:
         entries = [entry.partition("\n") for entry in decoded(found.output).split("\0") if entry]
         entries.sort(key=lambda entry: not entry[0].startswith(f"remote.{self.remote}."))
         return tuple(dict.fromkeys(url for _, _, url in entries if url))
+
+    def check_remote(self, *, required: bool = True) -> None:
+        """Raise :class:`CloneError` if no remote has this name; unless ``required``, only if there are others."""
+        if not re.fullmatch(r"[\w.-]+", self.remote):
+            # Git takes a URL, too.
+            return
+        found = self.git.as_user("config", "-z", "--name-only", "--get-regexp", r"^remote\..*\.url$")
+        keys = sorted(set(decoded(found.output).split("\0")) - {""})
+        names = [key.removeprefix("remote.").removesuffix(".url") for key in keys]
+        if self.remote in names or not (names or required):
+            return
+        known = (
+            f"there {'is' if len(names) == 1 else 'are'}: {', '.join(names)}"
+            if names
+            else "there is none: add it with 'git remote add'"
+        )
+        raise CloneError(f"{self.name} has no remote '{self.remote}'; {known}")
 
     def default_branch(self) -> str:
         """The name of the remote's default branch: what ``origin/HEAD`` leads to, else ``main`` or ``master``.
@@ -174,9 +191,7 @@ class Clone:
                 return commit
         if self.is_shallow and (COMMIT_ID.fullmatch(revision) or re.search(r"[~^]", revision)):
             raise HistoryMissing(f"the clone is shallow and does not have '{_shown(revision)}': {UNSHALLOW}")
-        raise RevisionUnknown(
-            f"'{_shown(revision)}' names no commit of {self.name}; if the remote has it, run 'git fetch --tags' first"
-        )
+        raise RevisionUnknown(f"'{_shown(revision)}' names no commit of {self.name}{self._fetch_first}")
 
     def tip(self, branch: str) -> str:
         """Return the id of the commit that a branch of the remote is at.
@@ -186,10 +201,13 @@ class Clone:
         """
         commit = self.refs().ids.get(HEADS + branch)
         if commit is None:
-            raise RevisionUnknown(
-                f"the remote has no branch '{_shown(branch)}' in {self.name}: fetch it first"
-            )
+            raise RevisionUnknown(f"there is no branch '{_shown(branch)}' in {self.name}{self._fetch_first}")
         return commit
+
+    @property
+    def _fetch_first(self) -> str:
+        """What to do if something is not here; what a mirror lacks, the remote does not have."""
+        return "" if self._is_mirror else "; if the remote has it, run 'git fetch --tags' first"
 
     def _spellings(self, revision: str) -> tuple[str, ...]:
         prefix = f"{self.remote}/"
@@ -215,6 +233,9 @@ class Clone:
                 elif not name.startswith(_REMOTES):
                     ids[name] = object_id
             self._remote_branches = any(name.startswith(HEADS) for name in ids)
+            if not self._remote_branches and not self._is_mirror:
+                # A mistyped name must not make the clone's own branches count.
+                self.check_remote(required=False)
             self._refs = Refs(ids if self._remote_branches else {**own, **ids}, peeled)
         return self._refs
 
@@ -230,7 +251,7 @@ class Clone:
         try:
             found = candidates(refs or self.refs(), reference)
         except RefNotFound as error:
-            raise RevisionUnknown(f"{error}; if the remote has it, run 'git fetch --tags' first") from None
+            raise RevisionUnknown(f"{error}{self._fetch_first}") from None
         except GitError as error:
             raise RevisionUnknown(str(error)) from None
         for each in found:

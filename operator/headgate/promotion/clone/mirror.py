@@ -32,6 +32,7 @@ KINDS = ("refs/heads/", "refs/tags/", "refs/headgate/")
 @contextmanager
 def mirror(clone: Clone) -> Iterator[Clone]:
     """Copy the remote of a clone; raises :class:`CloneError`."""
+    clone.check_remote()
     with tempfile.TemporaryDirectory(prefix="headgate-promotion-") as folder:
         path = Path(folder, "mirror.git")
         form = clone.git.text("rev-parse", "--show-object-format")

@@ -14,13 +14,13 @@ from headgate.git.errors import RefInvalid
 from headgate.git.refs.reference import GitReference
 from headgate.promotion.config.model import Environment, Environments
 from headgate.promotion.config.parse import check_cluster, check_name
-from headgate.promotion.errors import ConfigInvalid
+from headgate.promotion.errors import OptionInvalid
 
 __all__ = ["chosen", "described"]
 
 
 def described(flags: Sequence[str]) -> tuple[Environment, ...]:
-    """Return the environments that flags describe; raises :class:`ConfigInvalid` for a faulty flag."""
+    """Return the environments that flags describe; raises :class:`OptionInvalid` for a faulty flag."""
     return tuple(_environment(flag) for flag in flags if "=" in flag)
 
 
@@ -38,17 +38,17 @@ def _environment(flag: str) -> Environment:
     cluster, comma, reference = rest.partition(",")
     for problem in (check_name(name), check_cluster(cluster)):
         if problem:
-            raise ConfigInvalid(f"--env {flag[:100]}: {problem}")
+            raise OptionInvalid(f"--env {flag[:100]}: {problem}")
     follows = None
     if comma:
         kind, equals, value = reference.partition("=")
         if kind not in REFERENCE_FIELDS or not equals or not value:
-            raise ConfigInvalid(
+            raise OptionInvalid(
                 f"--env {flag[:100]}: after the comma comes one of {', '.join(REFERENCE_FIELDS)}, = and a value"
             )
         follows = GitReference(**{kind: value})
         try:
             follows.check()
         except RefInvalid as error:
-            raise ConfigInvalid(f"--env {flag[:100]}: {error}") from None
+            raise OptionInvalid(f"--env {flag[:100]}: {error}") from None
     return Environment(name, cluster.removeprefix("./").rstrip("/"), follows=follows)

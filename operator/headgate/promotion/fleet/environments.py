@@ -14,7 +14,7 @@ from headgate.promotion.clone import Clone
 from headgate.promotion.config.flags import described
 from headgate.promotion.config.model import CONFIG_FILE, Environment, Environments
 from headgate.promotion.config.parse import check_name, parse_config
-from headgate.promotion.errors import ConfigInvalid
+from headgate.promotion.errors import ConfigInvalid, OptionInvalid
 from headgate.promotion.fleet.building import Builds
 from headgate.promotion.fleet.options import FleetOptions
 from headgate.promotion.fleet.state import RefState
@@ -32,8 +32,8 @@ def load_environments(
     """Return the environments of the default branch of ``state``, and those that ``flags`` describe.
 
     A described environment replaces one of its name, but not if ``headgate.yaml`` declares it: a flag must not lift
-    its policy. ``builds`` may serve later renderings, too. Raises :class:`ConfigInvalid`, also if there is no
-    environment at all.
+    its policy. ``builds`` may serve later renderings, too. Raises :class:`OptionInvalid` for a faulty flag, and
+    :class:`ConfigInvalid`, also if there is no environment at all.
     """
     commit = state.default_commit
     given = described(flags)
@@ -43,7 +43,7 @@ def load_environments(
         declared = {each.name for each in found.all}
         for each in given:
             if each.name in declared:
-                raise ConfigInvalid(
+                raise OptionInvalid(
                     f"--env {each.name}=…: {CONFIG_FILE} declares this environment; name it without '='"
                 )
         return replace(found, all=(*found.all, *given))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
-from headgate.promotion.errors import PromotionError
+from headgate.promotion.errors import OptionInvalid
 
 __all__ = ["Guard", "GuardVerdict", "Override", "parse_overrides"]
 
@@ -89,7 +89,7 @@ class GuardVerdict:
 
 
 def parse_overrides(given: Iterable[str], by: str) -> tuple[Override, ...]:
-    """Return the overrides that ``GUARD=REASON`` arguments ask for; raises :class:`PromotionError`."""
+    """Return the overrides that ``GUARD=REASON`` arguments ask for; raises :class:`OptionInvalid`."""
     found: dict[Guard, Override] = {}
     for text in given:
         name, _, reason = text.partition("=")
@@ -97,17 +97,13 @@ def parse_overrides(given: Iterable[str], by: str) -> tuple[Override, ...]:
         guard = next((each for each in Guard if each.value == name.strip()), None)
         names = ", ".join(each.value for each in Guard if each.overridable)
         if guard is None:
-            raise PromotionError(f"--override names no guard '{_shown(name)}'; write one of: {names}")
+            raise OptionInvalid(f"--override names no guard '{_shown(name)}'; write one of: {names}")
         if not guard.overridable:
-            raise PromotionError(f"--override: the guard '{guard.value}' cannot be overridden; only: {names}")
+            raise OptionInvalid(f"--override: the guard '{guard.value}' cannot be overridden; only: {names}")
         if not reason:
-            raise PromotionError(
-                f"--override {guard.value}=REASON lacks the reason; it is kept for the audit"
-            )
+            raise OptionInvalid(f"--override {guard.value}=REASON lacks the reason; it is kept for the audit")
         if len(reason) > MAX_REASON:
-            raise PromotionError(
-                f"--override {guard.value}: the reason has more than {MAX_REASON} characters"
-            )
+            raise OptionInvalid(f"--override {guard.value}: the reason has more than {MAX_REASON} characters")
         found[guard] = Override(guard, reason, by)
     return tuple(found.values())
 

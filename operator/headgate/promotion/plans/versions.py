@@ -9,7 +9,7 @@ from typing import Literal
 
 from headgate.git.refs.reference import TAGS
 from headgate.git.refs.semver import Version, VersionRange
-from headgate.promotion.errors import PromotionError
+from headgate.promotion.errors import OptionInvalid, PromotionError
 
 __all__ = ["Bump", "VersionTag", "next_version", "version_tags"]
 
@@ -81,13 +81,13 @@ def next_version(refs: Iterable[str], semver: str, *, given: str = "", bump: Bum
 def _given(given: str, wanted: VersionRange, highest: Version | None, prefix: str) -> str:
     version = Version.parse(given)
     if version is None or not _TAG.fullmatch(given):
-        raise PromotionError(f"--version: '{_shown(given)}' is not a version such as 1.4.0")
+        raise OptionInvalid(f"--version: '{_shown(given)}' is not a version such as 1.4.0")
     if not wanted.contains(version):
-        raise PromotionError(
+        raise OptionInvalid(
             f"--version: {given} is not in the range '{wanted.text}' that the environment follows"
         )
     if highest is not None and not version > highest:
-        raise PromotionError(
+        raise OptionInvalid(
             f"--version: {given} is not higher than {_text(highest)}, so the environment would not take it"
         )
     return given if given.startswith("v") else prefix + given

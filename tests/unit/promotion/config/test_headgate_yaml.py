@@ -8,7 +8,7 @@ from headgate.git.refs.reference import GitReference
 from headgate.promotion.config.flags import chosen, described
 from headgate.promotion.config.model import Environments
 from headgate.promotion.config.parse import parse_config
-from headgate.promotion.errors import ConfigInvalid, EnvironmentUnknown
+from headgate.promotion.errors import ConfigInvalid, EnvironmentUnknown, OptionInvalid
 
 FULL = """\
 environments:
@@ -142,5 +142,5 @@ def test_flags_choose_and_describe() -> None:
     "flag", ["a=", "a=/x", "a=../x", "A=x", "a=x,", "a=x,tag", "a=x,tag=..", "a=x,head=1"]
 )
 def test_a_faulty_flag_is_named(flag: str) -> None:
-    with pytest.raises(ConfigInvalid, match="--env"):
+    with pytest.raises(OptionInvalid, match="--env"):
         described([flag])
