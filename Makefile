@@ -137,7 +137,7 @@ test-gitea: venv ## The client for Gitea against Gitea itself, built once from i
 	$(BIN)/pytest tests/gitea/against_gitea.py $(ARGS)
 
 .PHONY: test-flux
-test-flux: venv ## Headgate together with Flux's own controllers, built once from their Go modules (an hour the first time)
+test-flux: venv ## Headgate together with Flux's own controllers, built once from their Go modules (ten minutes, the first time an hour)
 	$(BIN)/pytest tests/flux/against_*.py $(ARGS)
 
 .PHONY: differential-long
