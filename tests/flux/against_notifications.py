@@ -158,13 +158,19 @@ def test_a_context_may_be_an_expression_over_the_metadata(hosted: Hosted) -> Non
     until("the status has this context", lambda: expected in hosted.statuses(commit))
 
 
-def test_an_alert_that_comes_later_reports_the_commit_at_the_next_interval(hosted: Hosted) -> None:
+def test_an_alert_that_comes_later_reports_the_commit_at_the_next_interval(
+    hosted: Hosted, sink: EventServer
+) -> None:
     """Nothing changes, and the status is set all the same: this makes up for a lost notification."""
     workspace = hosted.workspace
+    provider(workspace, "hook", "generic", sink.url)
+    alert(workspace, "hook", KUSTOMIZATION)
     commit = hosted.commit({"apps/a.yaml": config_map("a")})
     workspace.source()
     workspace.kustomization("apps", interval="5s")
-    workspace.ready("apps")
+    until(
+        "the success has arrived", lambda: "ReconciliationSucceeded" in {e["reason"] for e in sink.received}
+    )
     alert(workspace, "commits", KUSTOMIZATION)
     hosted.reports(commit, "success", "reconciliation succeeded")
 
