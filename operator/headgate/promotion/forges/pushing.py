@@ -70,5 +70,7 @@ def _form(repository: Repository, head: str, base: str, title: str, body: str) -
 
 def _one_line(text: str) -> str:
     r"""The text with ``\n`` for the ends of its lines, which GitLab turns back; "" if it is too long."""
-    found = text.replace("\r", "").replace("\0", "").strip().replace("\n", "\\n")
+    # A ``\n`` in the text itself, such as in an escaped name, would begin a line there: perhaps a quick action.
+    plain = text.replace("\r", "").replace("\0", "").replace("\\n", "\\ n")
+    found = plain.strip().replace("\n", "\\n")
     return found if len(found.encode()) <= _MAX_OPTION else ""

@@ -45,6 +45,16 @@ def test_gitlab_opens_a_merge_request_by_push_options() -> None:
     assert push.url == ""
 
 
+def test_an_escaped_name_begins_no_line_at_gitlab() -> None:
+    r"""A newline in an object's name is shown as ``\n``, which GitLab would turn into one."""
+    body = "```diff\n+ ConfigMap/shop/x\\n/merge\n```\n<code>x\\n/close</code>"
+    pushed = by_push(repository(ForgeKind.GITLAB), COMMIT, "headgate/x", "main", "Promote", body)
+    (description,) = (each for each in pushed.options if each.startswith("merge_request.description="))
+    lines = description.replace("\\n", "\n").splitlines()
+    assert not [line for line in lines if line.startswith("/")]
+    assert len(lines) == len(body.splitlines())
+
+
 def test_gitea_opens_a_pull_request_by_a_push_to_refs_for() -> None:
     push = by_push(
         repository(ForgeKind.GITEA), COMMIT, "headgate/promote-production", "release/1", "Promote 1.3.0", BODY
