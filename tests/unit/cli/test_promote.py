@@ -205,7 +205,9 @@ def test_what_is_missing_is_refused_with_status_1_and_changes_nothing(shell: She
     shell.report(shell.fleet.head(), ready=False, since=None, reason="BuildFailed")
     assert "guard healthy" in shell.run("promote", "production", status=1).output
     shell.fleet.remote_git("update-ref", "-d", "refs/headgate/env/staging")
-    last = shell.run("promote", "production", status=1).output.splitlines()[-1]
+    output = shell.run("promote", "production", status=1).output
+    assert "proven: it is not known which objects have run before" in output
+    last = output.splitlines()[-1]
     assert last.startswith("Refused by the guard evidence: ")
     assert "; by the guard healthy: " in last
     assert shell.refs() == before

@@ -241,7 +241,9 @@ def _bad(
 def _unproven(
     target: Environment, change: EnvironmentChange, after: Rendering, candidate: Candidate
 ) -> tuple[str, ...] | None:
-    if target.after and len(candidate.renderings) != len(target.after):
+    is_seen = all(not isinstance(candidate.evidence.get(each, ""), str) for each in target.after)
+    if not is_seen or len(candidate.renderings) != len(target.after):
+        # What an environment should run proves nothing.
         return None
     return unproven(change, after, candidate.renderings, target.expect)
 
