@@ -126,16 +126,12 @@ class _Ways:
         relations: Sequence[Relation] = _WAITS.get(own.reason, ())
         if not relations and not (own.state is State.PROGRESSING and not own.reason):
             return None
-        needs = [
-            each
-            for each in self._fleet.needs[ref]
-            if (not relations or each.relation in relations) and not self._is_met(each)
-        ]
+        needs = [each for each in self._fleet.needs[ref] if not relations or each.relation in relations]
         named = _NAMED.search(own.message)
         if named:
             wanted = Ref(KUSTOMIZATION, named[1], named[2], ref.group)
             needs.sort(key=lambda each: each.ref != wanted)
-        return needs[0] if needs else None
+        return next((each for each in needs if not self._is_met(each)), None)
 
     def _is_met(self, need: Need) -> bool:
         own = self._fleet.own.get(need.ref)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -12,31 +12,36 @@ __all__ = ["components", "shortest_circle"]
 
 
 def components(nodes: Iterable[T], following: Callable[[T], Sequence[T]]) -> list[list[T]]:
-    """Return the strongly connected components, each after those that it leads to; linear in nodes and edges."""
+    """Return the strongly connected components, each after those that it leads to; linear in nodes and edges.
+
+    ``following`` is called once for each node.
+    """
     index: dict[T, int] = {}
     low: dict[T, int] = {}
     stack: list[T] = []
     on_stack: set[T] = set()
     found: list[list[T]] = []
+
+    def enter(node: T) -> tuple[T, Iterator[T]]:
+        index[node] = low[node] = len(index)
+        stack.append(node)
+        on_stack.add(node)
+        return node, iter(following(node))
+
     for start in nodes:
         if start in index:
             continue
-        work: list[tuple[T, int]] = [(start, 0)]
+        work = [enter(start)]
         while work:
-            node, position = work.pop()
-            if position == 0:
-                index[node] = low[node] = len(index)
-                stack.append(node)
-                on_stack.add(node)
-            after = following(node)
-            for at in range(position, len(after)):
-                other = after[at]
+            node, after = work[-1]
+            for other in after:
                 if other not in index:
-                    work += [(node, at + 1), (other, 0)]
+                    work.append(enter(other))
                     break
                 if other in on_stack:
                     low[node] = min(low[node], index[other])
             else:
+                work.pop()
                 if low[node] == index[node]:
                     component: list[T] = []
                     while not component or component[-1] != node:

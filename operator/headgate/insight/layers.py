@@ -68,15 +68,14 @@ def graph_of(fleet: Fleet, focus: Ref | None = None, limit: int = MAX_NODES) -> 
 def _nearest(focus: Ref, needs: dict[Ref, tuple[Ref, ...]]) -> list[Ref]:
     """The object and all that it is connected with, in either direction, by distance."""
     users: dict[Ref, list[Ref]] = {}
-    for ref, found in needs.items():
-        for other in found:
+    for ref, needed in needs.items():
+        for other in needed:
             users.setdefault(other, []).append(ref)
-    seen = {focus: None}
+    seen: dict[Ref, None] = {focus: None}
     to_do = deque((focus,))
     while to_do:
         at = to_do.popleft()
-        for other in sorted({*needs.get(at, ()), *users.get(at, ())}):
-            if other not in seen:
-                seen[other] = None
-                to_do.append(other)
+        found = sorted({*needs.get(at, ()), *users.get(at, ())} - seen.keys())
+        seen |= dict.fromkeys(found)
+        to_do += found
     return list(seen)
