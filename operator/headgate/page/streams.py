@@ -155,6 +155,7 @@ class Streams:
         told: dict[str, object] = {}
         gone = lost(request)
         await wire.send(retry_event(RETRY))
+        heard = self._clock()
         while not self._closing.is_set() and not gone.is_set():
             snapshot = self._board.snapshot()
             seen = await self._look(request, snapshot, path, query, frame)
@@ -170,12 +171,15 @@ class Streams:
             if seen.is_last:
                 return
             if sent:
-                await self._wait(self._clock() + PAUSE, gone.wait())
+                heard = self._clock()
+                await self._wait(heard + PAUSE, gone.wait())
             now = self._clock()
-            until = min(max(seen.until, now + RECHECK), now + HEARTBEAT_EVERY)
+            until = min(max(seen.until, now + RECHECK), heard + HEARTBEAT_EVERY)
             await self._wait(until, gone.wait(), self._board.newer(snapshot.version))
-            if self._clock() >= now + HEARTBEAT_EVERY:
+            # Changes of what this client does not see keep nobody from hearing that the connection works.
+            if self._clock() >= heard + HEARTBEAT_EVERY:
                 await wire.send(HEARTBEAT)
+                heard = self._clock()
         if not gone.is_set():
             await wire.send(state_event({"state": "stopping", "message": "The operator stops."}))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
 import zlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -113,6 +114,26 @@ async def test_a_silent_stream_has_heartbeats(page: Served, monkeypatch: pytest.
     async with reading(page) as reader:
         await reader.morph()
         assert [(await reader.next()).event for _ in range(3)] == ["beat"] * 3
+
+
+async def test_a_stream_whose_page_stays_the_same_has_heartbeats_while_others_change(
+    page: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An open page takes a connection without them for lost."""
+    monkeypatch.setattr(streams, "HEARTBEAT_EVERY", 0.3)
+
+    async def change() -> None:
+        while True:
+            page.board.show(kustomization("team-a", "apps"))
+            await asyncio.sleep(0.02)
+
+    async with reading(page) as reader:
+        await reader.morph()
+        changes = asyncio.create_task(change())
+        try:
+            assert [(await reader.next()).event for _ in range(3)] == ["beat"] * 3
+        finally:
+            changes.cancel()
 
 
 async def test_the_state_of_the_operator_is_said(page: Served) -> None:
@@ -364,6 +385,19 @@ async def test_renderings_for_streams_leave_most_of_the_time_to_the_operator() -
     took = clock.now - began
     assert content.spent == pytest.approx(10.0)
     assert took >= content.spent * PERIOD - 15.0
+
+
+async def test_paths_without_a_page_take_no_memory_however_many_somebody_tries() -> None:
+    renderings, now, frame = Renderings(PlainContent()), snapshot(1), _Slow.frame
+    tracemalloc.start()
+    try:
+        for number in range(500):
+            path = f"/{number}{'x' * 8000}"
+            assert renderings.document(now, None, path, {}, frame) is None
+            assert await renderings.fragment(now, None, path, {}, frame) is None
+        assert tracemalloc.get_traced_memory()[0] < 1_000_000
+    finally:
+        tracemalloc.stop()
 
 
 class _Clock:
