@@ -60,11 +60,11 @@ class Renderings:
     def __init__(self, content: Content, clock: Callable[[], float] = time.monotonic) -> None:
         self._content, self._clock = content, clock
         self._scopes: LRUCache[tuple[int, frozenset[str] | None], Snapshot] = LRUCache(MAX_SCOPES)
-        self._documents: LRUCache[Key, Document | None] = LRUCache(
-            MAX_BYTES, lambda each: 1 if each is None else len(each.plain) + len(each.compressed)
+        self._documents: LRUCache[Key, Document] = LRUCache(
+            MAX_BYTES, lambda each: len(each.plain) + len(each.compressed)
         )
-        self._fragments: LRUCache[Key, Fragment | None] = LRUCache(
-            MAX_BYTES, lambda each: 1 if each is None else len(each.event.plain) + len(each.event.block)
+        self._fragments: LRUCache[Key, Fragment] = LRUCache(
+            MAX_BYTES, lambda each: len(each.event.plain) + len(each.event.block)
         )
         self._kinds: tuple[Snapshot | None, Mapping[str, frozenset[str]]] = (None, {})
         self._due = clock()
@@ -131,7 +131,10 @@ def _document(html: str) -> Document:
     return Document(plain, gzip.compress(plain, LEVEL, mtime=0))
 
 
-def _keep(cache: LRUCache[Key, T], key: Key, value: T) -> None:
+def _keep(cache: LRUCache[Key, T], key: Key, value: T | None) -> None:
+    # A path without a page costs nothing to find again, and has no size that would limit how many are kept.
+    if value is None:
+        return
     # What is larger than the cache is not kept.
     with suppress(ValueError):
         cache[key] = value
