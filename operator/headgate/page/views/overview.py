@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import ClassVar
 
 from headgate.insight import Cause, Ref, State, Verdict
@@ -85,7 +86,7 @@ class Overview:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Query:
     search: str
     state: str
@@ -93,6 +94,11 @@ class _Query:
     kind: str
     environment: str
     page: int
+
+    @cached_property
+    def words(self) -> tuple[str, ...]:
+        """What an object must have, each once."""
+        return tuple(dict.fromkeys(self.search.casefold().split()))
 
     @classmethod
     def of(cls, query: Mapping[str, str]) -> _Query:
@@ -190,9 +196,11 @@ def _matches(verdict: Verdict, asked: _Query, snapshot: Snapshot) -> bool:
         return False
     if asked.environment and not _is_in(asked.environment, ref, snapshot):
         return False
+    if not asked.words:
+        return True
     texts = (str(ref), verdict.revision, verdict.reason, verdict.message, verdict.note)
-    wanted = asked.search.casefold().split()
-    return all(any(word in each.casefold() for each in texts) for word in wanted)
+    folded = "\n".join(texts).casefold()
+    return all(word in folded for word in asked.words)
 
 
 def _is_in(environment: str, ref: Ref, snapshot: Snapshot) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import replace
 
 import pytest
 
@@ -132,3 +133,21 @@ def test_the_message_of_what_is_ready_is_not_repeated() -> None:
 )
 def test_one_sentence_says_how_the_fleet_stands(objects: list[dict[str, object]], said: str) -> None:
     assert listed({}, objects).headline == said
+
+
+def test_a_search_reads_each_text_once_however_many_words_it_has() -> None:
+    read: list[str] = []
+
+    class Counted(str):
+        def casefold(self) -> str:
+            read.append(self)
+            return super().casefold()
+
+    shown = snapshot()
+    verdicts = tuple(replace(each, message=Counted(f"{each.message} zz")) for each in shown.report.verdicts)
+    shown = replace(shown, report=replace(shown.report, verdicts=verdicts))
+    page = view_of(shown, "/", {"q": "zz Z " * 40})
+    assert page is not None
+    assert isinstance(page.body, Overview)
+    assert page.body.found == len(verdicts)
+    assert len(read) <= len(verdicts)
