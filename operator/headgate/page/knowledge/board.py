@@ -32,8 +32,9 @@ SETTLE = 0.03
 PAUSE = 0.2
 """Seconds between two snapshots at least."""
 LONGEST_PAUSE = 0.6
-SHARE = 0.1
-"""The part of a processor that snapshots may take, unless the pauses became too long."""
+"""The same at most, unless one snapshot takes so long that this is too often."""
+SHARE, LARGEST_SHARE = 0.1, 0.3
+"""The part of a processor that snapshots may take, and the same when the pauses would become too long."""
 PIECE = 0.004
 """Seconds of work between two rests."""
 REST = 0.002
@@ -198,8 +199,9 @@ class Board:
             evidence=dict(self._failing),
         )
         self._is_stale = False
-        pause = (self._spent() - before) / SHARE
-        self._next_at = self._clock() + min(max(PAUSE, pause), LONGEST_PAUSE)
+        spent = self._spent() - before
+        longest = max(LONGEST_PAUSE, spent / LARGEST_SHARE)
+        self._next_at = self._clock() + min(max(PAUSE, spent / SHARE), longest)
         for waiter in self._waiting:
             if not waiter.done():
                 waiter.set_result(None)

@@ -265,3 +265,23 @@ def test_what_changes_while_nobody_looks_is_there_at_the_next_look() -> None:
             await board.close()
 
     assert len(asyncio.run(main()).report.verdicts) == 2
+
+
+async def test_snapshots_that_take_long_are_made_less_often() -> None:
+    """Whatever a fleet makes them cost: the operator shares the interpreter with them."""
+    now, spent = [100.0], [0.0]
+
+    def used() -> float:
+        spent[0] += 6.0
+        return spent[0]
+
+    board = Board(lambda: now[0], used)
+    try:
+        board.accept(updates(ks("app", READY)))
+        first = board.snapshot()
+        board.accept(updates(ks("web", READY)))
+        for later, made in ((1.0, False), (15.0, False), (21.0, True)):
+            now[0] = 100.0 + later
+            assert (board.snapshot() is not first) is made
+    finally:
+        await board.close()
