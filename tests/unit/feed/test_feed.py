@@ -43,6 +43,7 @@ async def test_a_success_has_its_files_steps_events_and_the_time_of_the_next_one
     assert details.events
     assert details.next_reason == "interval"
     assert details.next_at is not None
+    assert snapshot.at is not None
     assert details.next_at > snapshot.at
     assert snapshot.work.step_seconds.keys() == {"build", "apply"}
 

@@ -259,8 +259,8 @@ class Snapshot:
 
     version: int
     """Grows with each change; not comparable after a restart of the operator."""
-    at: datetime
-    """When the operator's memory last changed."""
+    at: datetime | None
+    """When the operator's memory last changed; None if the caller may not see all, because others change it, too."""
     fleet: Fleet
     """Objects are reduced (:mod:`.objects`)."""
     report: Report
@@ -339,6 +339,7 @@ class Snapshot:
         }
         return replace(
             self,
+            at=None,
             fleet=fleet,
             report=with_evidence(explain(fleet), evidence),
             evidence=evidence,

@@ -17,6 +17,7 @@ from headgate.insight.fields import ref_of
 from headgate.insight.layers import graph_of
 from headgate.insight.values import Link, Relation, State
 from headgate.names import KUSTOMIZE_GROUP, SOURCE_GROUP
+from headgate.page.html import render
 from headgate.page.knowledge import (
     AwaitedObject,
     Details,
@@ -32,6 +33,7 @@ from headgate.page.knowledge import (
     Work,
 )
 from headgate.page.knowledge.objects import reduced
+from headgate.page.views import view_of
 from tests.unit.insight.objects import BUILD_FAILED, READY, condition, ks, repo, waits_for
 from tests.unit.insight.test_flux_statuses import FOLDER, recorded
 from tests.unit.insight.test_properties import fleets
@@ -205,3 +207,13 @@ def test_fields_of_any_type_and_size_are_taken_with_a_limit(field: str, value: A
         part[field] = dict.fromkeys(("sourceRef", "dependsOn", "path", "url", "artifact", "history"), value)
     assert len(json.dumps(reduced(part))) < 5000
     assert {each.state for each in Snapshot.of([whole, part]).report.verdicts} <= set(State)
+
+
+def test_when_others_have_changed_something_is_nothing_that_somebody_sees() -> None:
+    objects = [ks("app", READY), ks("other", READY, namespace="theirs")]
+    times = [datetime(2026, 6, 1, hour, tzinfo=UTC) for hour in (1, 2)]
+    one, other = (Snapshot.of(objects, at=at).within(MINE) for at in times)
+    assert one == other
+    page = view_of(one, "/", {})
+    assert page is not None
+    assert "as of" not in render(page)
