@@ -261,3 +261,20 @@ async def test_no_log_has_a_token(reviews: Reviews, server: Server, caplog: pyte
     with pytest.raises(Undecided):
         await reviews.identity("another s3ntinel")
     assert "s3ntinel" not in caplog.text
+
+
+async def test_who_asks_again_about_the_same_namespaces_costs_no_look_at_each(
+    reviews: Reviews, server: Server, clock: Clock
+) -> None:
+    """Each open page asks at each change."""
+    server.allows = in_namespace("a")
+    kinds = {name: frozenset({"Kustomization"}) for name in "abc"}
+    first = await reviews.scope(JANE, kinds)
+    assert await reviews.scope(JANE, dict(kinds)) is first
+    assert (await reviews.scope(Identity("joe"), kinds)) is not first
+    server.allows = in_namespace("a", "d")
+    more = await reviews.scope(JANE, {**kinds, "d": frozenset({"Kustomization"})})
+    assert (first.namespaces, more.namespaces) == ({"a"}, {"a", "d"})
+    server.allows = in_namespace()
+    clock.now = first.until
+    assert (await reviews.scope(JANE, kinds)).namespaces == frozenset()

@@ -13,6 +13,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from cachetools import LRUCache
+
 from headgate.insight.fields import mapping, text
 from headgate.kube import ApiError, Forbidden
 from headgate.names import GIT_REPOSITORY, KUSTOMIZATION, KUSTOMIZE_GROUP, SOURCE_GROUP
@@ -23,7 +25,7 @@ __all__ = ["RESOURCES", "Reviews", "Scope", "Server"]
 
 TIMEOUT = 10.0
 """Seconds for one review."""
-MAX_TOKENS, MAX_RIGHTS = 2_000, 50_000
+MAX_TOKENS, MAX_RIGHTS, MAX_SCOPES = 2_000, 50_000, 1_000
 """Limits for the answers that are kept."""
 AT_ONCE = 16
 """Limit for simultaneous reviews of rights."""
@@ -87,6 +89,9 @@ class Reviews:
             self._review_token, seconds, MAX_TOKENS, clock
         )
         self._rights: Answers[_Right, bool] = Answers(self._review_right, seconds, MAX_RIGHTS, clock)
+        self._scopes: LRUCache[Identity, tuple[Mapping[str, Collection[str]], Scope]] = LRUCache(MAX_SCOPES)
+        """Each with the kinds that it is about."""
+        self._clock = clock
         self._slots = asyncio.Semaphore(AT_ONCE)
 
     def is_known(self, token: str) -> bool:
@@ -102,6 +107,15 @@ class Reviews:
 
         Who sees a namespace may get and list all kinds there. Raises :class:`Undecided`.
         """
+        # Each open page asks at each change: with many namespaces, reading each answer takes milliseconds.
+        known = self._scopes.get(identity)
+        if known is not None and self._clock() < known[1].until and known[0] == kinds:
+            return known[1]
+        scope = await self._scope(identity, kinds)
+        self._scopes[identity] = dict(kinds), scope
+        return scope
+
+    async def _scope(self, identity: Identity, kinds: Mapping[str, Collection[str]]) -> Scope:
         everywhere = {*ALWAYS, *(kind for there in kinds.values() for kind in there)}
         allowed, until = await self._sees(identity, _ALL, everywhere)
         if allowed:
@@ -158,7 +172,9 @@ class Reviews:
                     "POST", path, body=review, content_type="application/json"
                 )
         except Forbidden as error:
-            _log.error("the operator may not review callers of the page: add deploy/page: %s", error)
+            _log.error(
+                "the operator may not review callers of the page: add deploy/status-page/rbac: %s", error
+            )
         except ApiError as error:
             _log.warning("callers of the page cannot be reviewed: %s", error)
         except TimeoutError:
