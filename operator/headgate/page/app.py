@@ -25,7 +25,7 @@ from headgate.names import KUSTOMIZATION, KUSTOMIZE_GROUP
 from headgate.page.access.gates import SESSION_COOKIE, Gate, TokenGate
 from headgate.page.access.hosts import Hosts
 from headgate.page.access.identity import AccessRefused, Identity, LoginRequired
-from headgate.page.access.origins import is_navigated, is_own
+from headgate.page.access.origins import is_embedded, is_navigated, is_own
 from headgate.page.actions import ACTIONS, Actions
 from headgate.page.content import Content, Frame, Query
 from headgate.page.exports import QueryInvalid, status_json, why_json
@@ -198,6 +198,8 @@ class _Page:
         if request.method not in _SAFE and not is_own(
             request.headers, hosts[0], has_cookie=SESSION_COOKIE in request.cookies
         ):
+            raise web.HTTPForbidden
+        if is_embedded(request.headers):
             raise web.HTTPForbidden
         return await handler(request)
 

@@ -111,6 +111,23 @@ REQUESTS = {
         403,
     ),
     "a change by a browser from elsewhere": (get("/", "Sec-Fetch-Site: cross-site", method="POST"), 403),
+    "a link on another site": (
+        get("/", "Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document"),
+        200,
+    ),
+    "a frame of another site": (
+        get("/", "Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: iframe"),
+        403,
+    ),
+    "a script of another site": (
+        get("/?q=x", "Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: no-cors", "Sec-Fetch-Dest: empty"),
+        403,
+    ),
+    "a stream for another port of this host": (
+        get("/stream?page=/", "Sec-Fetch-Site: same-site", "Sec-Fetch-Mode: cors", "Sec-Fetch-Dest: empty"),
+        403,
+    ),
+    "a stream for a site that says nothing more": (get("/stream?page=/", "Sec-Fetch-Site: cross-site"), 403),
     "a preflight": (
         get("/", "Origin: http://evil.example", "Access-Control-Request-Method: POST", method="OPTIONS"),
         403,

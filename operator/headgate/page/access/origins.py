@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from multidict import MultiMapping
 
-__all__ = ["is_navigated", "is_own"]
+__all__ = ["is_embedded", "is_navigated", "is_own"]
 
 
 _HIDDEN = "null"
@@ -35,6 +35,15 @@ def is_own(headers: MultiMapping[str], host: str, *, has_cookie: bool) -> bool:
 def is_navigated(headers: MultiMapping[str]) -> bool:
     """Whether a request that changes nothing comes from our own pages, from what somebody has typed, or a program."""
     return all(each in ("same-origin", "none") for each in headers.getall("Sec-Fetch-Site", []))
+
+
+def is_embedded(headers: MultiMapping[str]) -> bool:
+    """Whether a page of another site loads this one as a part of itself, in a script or in a frame.
+
+    It could not read the answer, but each costs the operator time, and each stream takes a place of somebody else's.
+    """
+    goes_there = [*headers.getall("Sec-Fetch-Mode", ()), *headers.getall("Sec-Fetch-Dest", ())]
+    return not is_navigated(headers) and goes_there != ["navigate", "document"]
 
 
 def _is_same(origin: str, host: str) -> bool:
