@@ -140,7 +140,7 @@ def finished(world: World, plan: Plan) -> Executed | None:
         )
         if is_ours and trailers_of(text).get(DIGEST) == plan.digest:
             return Executed(
-                (f"the tag {plan.version} is on the remote already: {plan.environment} follows it",),
+                (f"the tag {plan.version} is on the remote already: this plan has been applied",),
                 plan.version,
             )
     if plan.mode is Mode.BRANCH and world.refs.ids.get(plan.ref) == plan.candidate:
