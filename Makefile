@@ -109,7 +109,7 @@ format: venv ## Format the code with ruff and fix what it can
 
 .PHONY: test
 test: lint ## All checks and tests except make golden; the e2e tests run on a separate cluster
-	$(BIN)/pytest --numprocesses=$(WORKERS) --dist=loadgroup $(ARGS)
+	$(BIN)/pytest --numprocesses=$(WORKERS) --dist=loadscope $(ARGS)
 
 .PHONY: test-unit
 test-unit: venv ## Unit and conformance tests, without a cluster

@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from controlplane.choice import KUBECONFIG_VARIABLE
 
-_HERE = Path(__file__).parent
-_WITH_CLUSTER = ("e2e", "hostile")
+_WITH_CLUSTER = ("tests/e2e/", "tests/hostile/")
 """Each starts a separate cluster, unless one is given."""
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one process of pytest-xdist run all tests that share a cluster, in their order."""
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """Let one process of pytest-xdist run all tests that share a cluster, in their order.
+
+    Its own ``--dist=loadgroup`` has no effect with pytest 9.2: it renames tests, which pytest no longer notices.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
     one_for_all = bool(os.environ.get(KUBECONFIG_VARIABLE))
-    for item in items:
-        for folder in _WITH_CLUSTER:
-            if item.path.is_relative_to(_HERE / folder):
-                item.add_marker(pytest.mark.xdist_group("cluster" if one_for_all else folder))
+
+    class ByCluster(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            for folder in _WITH_CLUSTER:
+                if nodeid.startswith(folder):
+                    return "cluster" if one_for_all else folder
+            return nodeid
+
+    return ByCluster(config, log)
 
 
 # No deadline: the machine may be busy, and no test asserts a time.
