@@ -42,14 +42,16 @@ _STAYS = (Quoted, dict, list)
 class _Value(NamedTuple):
     """The copied value and, for scalars, its text (which a delimiter may have cut).
 
-    ``home`` and ``path`` locate the value if it is a whole field: when a target is that same field, later targets get
-    the changed value.
+    ``home``, ``path`` and ``slot`` locate the value if it is a whole field: when a target is that same field, all that
+    is written after it gets the changed value. The path may find another field by then, because entries of lists are
+    selected by values that may change.
     """
 
     value: Any
     text: str
     home: Resource | None = None
     path: str = ""
+    slot: Slot | None = None
 
 
 class _LiteralId(NamedTuple):
@@ -144,7 +146,9 @@ def _select_source(resources: ResMap, source: ReplacementSource) -> Resource:
 
 def _part(value: Any, options: FieldOptions | None, resource: Resource, path: str) -> _Value:
     if options is None or not options.delimiter:
-        return _Value(value, _written(value, resource, path), resource, path)
+        container, key = look_up_slot(resource.obj, split_dotted(path))
+        slot = (container, len(container) - 1 if key == -1 else key)
+        return _Value(value, _written(value, resource, path), resource, path, slot)
     if isinstance(value, (dict, list)):
         raise ReferenceFault("a delimiter needs a scalar", object=str(resource), field=path)
     parts = _written(value, resource, path).split(options.delimiter)
@@ -181,24 +185,31 @@ def _replace(resources: ResMap, value: _Value, target: ReplacementTarget, file: 
             for path in target.field_paths or (_DEFAULT_FIELD,):
                 resources.budget.charge(4 * NODE)
                 try:
-                    _write(resource, value, path, target.options)
+                    value = _write(resource, value, path, target.options)
                 except BuildError as error:
                     raise error.at(object=str(resource), field=path) from None
                 if file:
                     written = partial(json_sets, [tuple(split_dotted(path))])
                     resource.patches = (*resource.patches, Patched(file, written))
-                if resource is value.home:
-                    value = _read_again(value, resource)
+                value = _read_again(value)
             resources.touched(resource)
     return value, found
 
 
-def _read_again(value: _Value, home: Resource) -> _Value:
+def _read_again(value: _Value) -> _Value:
+    home, slot = value.home, value.slot
+    if home is None or slot is None:
+        return value
+    container, key = slot
+    notes = split_dotted(value.path)[: len(ANNOTATIONS)] == [*ANNOTATIONS]
     try:
-        now = look_up(home.obj, split_dotted(value.path))
+        # The resource keeps its annotations in a separate map.
+        now = look_up(home.obj, split_dotted(value.path)) if notes else container[key]
     except BuildError:
         return value
-    return value if now is MISSING else value._replace(value=now, text=_written(now, home, value.path))
+    if now is MISSING or now is value.value:
+        return value
+    return value._replace(value=now, text=_written(now, home, value.path))
 
 
 def _written(value: Any, resource: Resource, path: str) -> str:
@@ -221,11 +232,12 @@ def _rejects_metadata(resource: Resource, rejects: Iterable[ObjectSelector]) -> 
     )
 
 
-def _write(resource: Resource, value: _Value, path: str, options: FieldOptions | None) -> None:
+def _write(resource: Resource, value: _Value, path: str, options: FieldOptions | None) -> _Value:
+    """Write the value to all fields at a path; returns the value afterwards."""
     parts = split_dotted(path)
     create = kind_of(value.value) if options is not None and options.create else None
 
-    def set_slot(slot: Slot) -> None:
+    def set_slot(slot: Slot, value: _Value) -> None:
         container, key = slot
         if _holds_annotations(resource, container) and not isinstance(container[key], _STAYS):
             # Annotations become text in any case, so the type need not stay.
@@ -251,7 +263,7 @@ def _write(resource: Resource, value: _Value, path: str, options: FieldOptions |
             container[key] = type(old)(edited.text) if isinstance(old, Quoted) else edited.text
             if isinstance(container, dict):
                 spread(resource, container, key)
-        return
+        return value
     notes = tuple(parts) == ANNOTATIONS
     if notes and "annotations" not in metadata_of(resource.obj) and resource.has_notes():
         # kustomize's annotations exist, although the object does not show them.
@@ -261,9 +273,11 @@ def _write(resource: Resource, value: _Value, path: str, options: FieldOptions |
         verb = "find or create" if create is not None else "find"
         raise ReferenceFault(f"unable to {verb} the target field of a replacement")
     for slot in slots:
-        set_slot(slot)
+        set_slot(slot, value)
+        value = _read_again(value)
     if notes:
         resource.reread_notes()
+    return value
 
 
 def _holds_annotations(resource: Resource, container: object) -> bool:
