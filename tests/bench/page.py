@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import gzip
 import http.client
-import socket
 import statistics
 import subprocess
 import sys
@@ -31,6 +30,8 @@ from _cluster import (
     table,
 )
 from _fleet import DEPLOYMENT, first_apply
+
+from controlplane.ports import free_ports
 
 LINKS = 10
 VIEWS = 20
@@ -66,7 +67,7 @@ def main() -> None:
     parser.add_argument("--streams", type=int, default=100, help="open pages (%(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="chains of each sort (%(default)s)")
     chosen = parser.parse_args()
-    port = _free_port()
+    (port,) = free_ports(1)
     with cluster_bench((f"--ui-addr=127.0.0.1:{port}", f"--ui-max-streams={chosen.streams}")) as bench:
         first_apply(bench, chosen.size)
         time.sleep(5)
@@ -168,13 +169,6 @@ def _views(bench: ClusterBench, port: int) -> str:
         f"{compressed / 1000:.1f} kB gzipped; {VIEWS} views in {cost.seconds:.1f} s: {cost.total_requests} requests "
         "to the API server by anybody"
     )
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
 
 
 if __name__ == "__main__":
