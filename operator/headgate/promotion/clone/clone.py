@@ -379,7 +379,7 @@ class Clone:
         key = (commit, ignore or None, tuple(sparse), filtered)
         tree = self._trees.get(key)
         if tree is None:
-            tree = self._trees[key] = CommitTree.open(
+            tree = self._trees[key] = CommitTree(
                 self._objects, commit, ignore=ignore or None, sparse=sparse, filtered=filtered
             )
         return tree
@@ -393,7 +393,7 @@ class Clone:
         """
         if self.work_tree is None:
             raise CloneError(f"{self.name} has no work tree: name a commit instead of '.'")
-        return WorkingTree.open(
+        return WorkingTree(
             self.git,
             self.common_dir,
             self.work_tree,

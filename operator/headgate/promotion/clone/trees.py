@@ -10,7 +10,6 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Self
 
 from headgate.documents.tree import blob_id
 from headgate.git.cache.blobs import BlobReader
@@ -79,6 +78,23 @@ class CommitTree(GitTree):
 
     _objects: Objects
 
+    def __init__(
+        self,
+        objects: Objects,
+        commit: str,
+        *,
+        ignore: str | None = None,
+        sparse: Sequence[str] = (),
+        filtered: bool = True,
+    ) -> None:
+        """List ``commit``, which is in the objects of a clone; raises :class:`CloneError`."""
+        try:
+            super().__init__(objects, commit, ignore=ignore, sparse=sparse, filtered=filtered)
+        except StorageFailed:
+            raise CloneError(f"the clone does not have all files of {commit[:12]}: {COMPLETE}") from None
+        except GitError as error:
+            raise CloneError(f"the files of {commit[:12]} cannot be used: {error}") from None
+
     def read(self, path: str) -> bytes:
         number = self._number(path)
         if number < 0 or self._sizes[number] > MAX_READY_FILE:
@@ -130,24 +146,6 @@ class CommitTree(GitTree):
         # The reader is that of the clone.
         pass
 
-    @classmethod
-    def open(
-        cls,
-        objects: Objects,
-        commit: str,
-        *,
-        ignore: str | None = None,
-        sparse: Sequence[str] = (),
-        filtered: bool = True,
-    ) -> Self:
-        """Return the tree of ``commit`` in the objects of a clone; raises :class:`CloneError`."""
-        try:
-            return cls(objects, commit, ignore=ignore, sparse=sparse, filtered=filtered)
-        except StorageFailed:
-            raise CloneError(f"the clone does not have all files of {commit[:12]}: {COMPLETE}") from None
-        except GitError as error:
-            raise CloneError(f"the files of {commit[:12]} cannot be used: {error}") from None
-
 
 class WorkingTree(GitTree):
     """The visible files of a work tree: what a commit of everything in it would have.
@@ -166,26 +164,11 @@ class WorkingTree(GitTree):
         sparse: Sequence[str] = (),
         filtered: bool = True,
     ) -> None:
-        """List the work tree at ``root``; ``head`` is its commit. Raises as :class:`GitTree`."""
+        """List the work tree at ``root``; ``head`` is its commit. Raises :class:`CloneError`."""
         # The listing, which the base class begins, needs both.
         self._git, self._root = git, root
-        super().__init__(Objects(objects), head, ignore=ignore, sparse=sparse, filtered=filtered)
-
-    @classmethod
-    def open(
-        cls,
-        git: GitOf,
-        objects: Path,
-        root: Path,
-        head: str,
-        *,
-        ignore: str | None = None,
-        sparse: Sequence[str] = (),
-        filtered: bool = True,
-    ) -> Self:
-        """Return the tree of the work tree at ``root``; ``head`` is its commit. Raises :class:`CloneError`."""
         try:
-            return cls(git, objects, root, head, ignore=ignore, sparse=sparse, filtered=filtered)
+            super().__init__(Objects(objects), head, ignore=ignore, sparse=sparse, filtered=filtered)
         except StorageFailed as error:
             raise CloneError(f"the work tree {root} cannot be read: {error}") from None
         except GitError as error:
