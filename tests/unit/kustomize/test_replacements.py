@@ -42,6 +42,21 @@ def test_a_replacement_that_renames_is_followed_by_the_next() -> None:
     assert obj["metadata"] == {"name": "new", "labels": {"a": "x"}}
 
 
+@pytest.mark.parametrize("path", [".", " ", ".."])
+def test_a_path_without_names_copies_the_whole_object(path: str) -> None:
+    source: Obj = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"a": "b"}}
+    entry = {
+        "source": {"kind": "ConfigMap", "fieldPath": path},
+        "targets": [
+            {"select": {"kind": "ConfigMap"}, "fieldPaths": ["data.a"]},
+            {"select": {"kind": "Deployment"}, "fieldPaths": ["spec.template.spec.containers.0"]},
+        ],
+    }
+    deployment, kept = run({"replacements": [entry]}, workload(), source)
+    assert deployment["spec"]["template"]["spec"]["containers"][0] == kept
+    assert kept["data"] == {"a": ""}
+
+
 def test_rejected_targets_are_left_alone() -> None:
     entry = {
         "sourceValue": "x",

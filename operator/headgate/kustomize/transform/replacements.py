@@ -23,7 +23,7 @@ from headgate.kustomize.model.kustomization_file import (
     ReplacementTarget,
 )
 from headgate.kustomize.paths.embedded import edit_embedded
-from headgate.kustomize.paths.fieldpath import MISSING, look_up, look_up_slot, split_dotted
+from headgate.kustomize.paths.fieldpath import MISSING, clean, look_up, look_up_slot, split_dotted
 from headgate.kustomize.paths.pathmatch import CREATED, Slot, find_slots
 from headgate.kustomize.paths.scalars import retyped
 from headgate.kustomize.resources.bookkeeping import ANNOTATIONS
@@ -146,6 +146,9 @@ def _select_source(resources: ResMap, source: ReplacementSource) -> Resource:
 
 def _part(value: Any, options: FieldOptions | None, resource: Resource, path: str) -> _Value:
     if options is None or not options.delimiter:
+        if not clean(split_dotted(path)):
+            # The whole object, which has in itself what is written to it.
+            return _Value(value, "")
         container, key = look_up_slot(resource.obj, split_dotted(path))
         slot = (container, len(container) - 1 if key == -1 else key)
         return _Value(value, _written(value, resource, path), resource, path, slot)
